@@ -1,0 +1,1 @@
+"""TOUCHES the host: create, repair, undo, probe.  The only room that writes."""

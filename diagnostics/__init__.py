@@ -1,0 +1,1 @@
+"""THINKS: pure functions over a snapshot.  No I/O, no clock, no process."""

@@ -1,0 +1,1 @@
+"""One file per check, or tight family of checks; the catalogue lists them."""

@@ -1,0 +1,1 @@
+"""The packet walk: what happens to one packet, and which element decides."""

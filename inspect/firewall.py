@@ -1,0 +1,180 @@
+"""The one rule model, with nftables' semantics.  Pure data.
+
+Three readers compile into it: iptables-nft, iptables-legacy and native
+nftables.  A rule is a sequence of expressions evaluated left to right: when a
+match fails the rule ends there; statements act; a verdict ends it.  iptables'
+rules are the special case "matches, then one target".
+
+A construct that can't be modelled stays as :class:`Opaque`, with its text.
+It makes *that rule* undecidable where it is reached, and nothing else.
+
+Sources: nft(8), iptables(8), iptables-extensions(8), netfilter_ipv4.h for the
+priorities.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Backend = Literal["iptables-nft", "iptables-legacy", "nftables"]
+TableFamily = Literal["ip", "ip6", "inet", "arp", "bridge", "netdev"]
+Hook = Literal["prerouting", "input", "forward", "output", "postrouting", "ingress", "egress"]
+
+PRIORITIES: dict[str, int] = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
+"""Priorities of the standard base chains (``enum nf_ip_hook_priorities``); conntrack itself sits at -200."""
+
+
+class Expr(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="expr"):
+    """Base of the expressions a rule is made of."""
+
+
+class Match(Expr, frozen=True, kw_only=True, tag="match"):
+    """True when ``field`` of the packet is (or with ``negate``: is not) one of ``values``.
+
+    Fields and the form of their values:
+
+    ============  ==========================================================
+    iif, oif      interface name; a trailing ``+`` matches any continuation
+    physin/out    the bridge port's name (br_netfilter), same form
+    saddr, daddr  CIDRs, or ``a-b`` ranges
+    proto         ``tcp``, ``udp``, ``icmp``, ``icmpv6``, ``sctp`` … or a number
+    sport, dport  ``80`` or ``8000:8010``
+    port          either of the two (multiport --ports)
+    icmp-type     ``8``, ``8/0`` (type/code)
+    tcp-flags     one value ``MASK/SET``, flag names joined by commas
+    ctstate       NEW, ESTABLISHED, RELATED, INVALID, UNTRACKED, SNAT, DNAT
+    ctstatus, ctdir, ctorigsrc, ctorigdst, ctorigdstport, ctproto …
+    mark, ctmark  ``VALUE/MASK``, numbers in any base
+    dst-type, src-type   LOCAL, UNICAST, BROADCAST, MULTICAST … (addrtype)
+    pkttype, mac, length, ttl, fragment
+    ============  ==========================================================
+
+    All values of one match are alternatives.  Evaluators must answer
+    "unknown" for a field they don't know.
+    """
+
+    field: str
+    values: tuple[str, ...]
+    negate: bool = False
+
+
+class SetLookup(Expr, frozen=True, kw_only=True, tag="set"):
+    """``-m set --match-set NAME DIRS`` or nft ``@NAME``; ``dirs`` such as ``("src", "dst")``."""
+
+    name: str
+    dirs: tuple[str, ...]
+    negate: bool = False
+
+
+class Opaque(Expr, frozen=True, kw_only=True, tag="opaque"):
+    """A construct that is not modelled.  ``role`` tells whether it decides (match) or acts (target)."""
+
+    text: str
+    role: Literal["match", "target"] = "match"
+
+
+class Verdict(Expr, frozen=True, kw_only=True, tag="verdict"):
+    """Ends the rule (``continue``: goes on).  ``chain`` for jump and goto; ``reject_with`` for reject."""
+
+    kind: Literal["accept", "drop", "reject", "jump", "goto", "return", "queue", "continue"]
+    chain: str = ""
+    reject_with: str = ""
+
+
+class Nat(Expr, frozen=True, kw_only=True, tag="nat"):
+    """A NAT statement.  ``addresses`` is ``a`` or ``a-b`` (empty for masquerade and redirect), ``ports`` the same."""
+
+    kind: Literal["snat", "dnat", "masquerade", "redirect", "netmap"]
+    addresses: str = ""
+    ports: str = ""
+    flags: tuple[str, ...] = ()
+
+
+class SetMark(Expr, frozen=True, kw_only=True, tag="setmark"):
+    """Sets the packet's (``meta``) or the connection's (``ct``) mark: ``(old & ~mask) ^ value``.
+
+    ``op`` ``save`` copies meta to ct and ``restore`` ct to meta, under ``mask``.
+    """
+
+    where: Literal["meta", "ct"] = "meta"
+    op: Literal["set", "save", "restore"] = "set"
+    value: int = 0
+    mask: int = 0xFFFFFFFF
+
+
+class NoTrack(Expr, frozen=True, kw_only=True, tag="notrack"):
+    """Exempts the packet from conntrack (``-j CT --notrack``, ``notrack``)."""
+
+
+class Note(Expr, frozen=True, kw_only=True, tag="note"):
+    """Something without effect on the verdict: log, counter, comment, checksum fill."""
+
+    text: str
+
+
+AnyExpr = Match | SetLookup | Opaque | Verdict | Nat | SetMark | NoTrack | Note
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One rule.  ``number`` is its position in the chain, counted from 1.
+
+    ``text`` is the original, without the chain's name and the counters:
+    ``-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE``.  ``packets`` and ``bytes``
+    are None when the ruleset came without counters.
+    """
+
+    number: int
+    text: str
+    exprs: tuple[AnyExpr, ...] = ()
+    packets: int | None = None
+    bytes: int | None = None
+    handle: int | None = None
+    comment: str = ""
+
+
+class Chain(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A chain.  Base chains have ``hook`` and ``priority``; ``policy`` is ``accept`` or ``drop``.
+
+    ``type`` is ``filter``, ``nat`` or ``route`` for base chains.
+    """
+
+    name: str
+    rules: tuple[Rule, ...] = ()
+    hook: Hook | None = None
+    priority: int = 0
+    type: str = ""
+    policy: Literal["accept", "drop", ""] = ""
+    packets: int | None = None
+    bytes: int | None = None
+    devices: tuple[str, ...] = ()
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A table of one family and backend, as ``ip filter`` of iptables-nft."""
+
+    family: TableFamily
+    name: str
+    backend: Backend
+    chains: tuple[Chain, ...] = ()
+
+
+class UnreadTable(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A table that is known to exist but whose contents aren't in the snapshot.
+
+    Whoever evaluates a hook of a family it covers must answer "unknown"
+    rather than assume that it lets packets pass.
+    """
+
+    family: TableFamily
+    name: str
+    backend: Backend
+    reason: str
+
+
+class Firewall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All the tables of one namespace, and those that could not be read."""
+
+    tables: tuple[Table, ...] = ()
+    unread: tuple[UnreadTable, ...] = ()

@@ -1,0 +1,350 @@
+"""The data model: one immutable picture of a host's container networking.
+
+Everything here is plain data (``msgspec.Struct``, frozen).  Nothing in this
+module reads the host; the readers elsewhere in this room build these values
+and everything else in the program consumes them.  References are ids, never
+pointers, so a snapshot survives a round trip through JSON unchanged.
+
+Units: MTU and byte counters in bytes, metrics and marks as the kernel's
+unsigned integers, times as ISO 8601 UTC text.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from dnet_tui.inspect.firewall import Firewall
+from dnet_tui.inspect.gaps import Gap
+
+FORMAT = 1
+"""Version of the snapshot file format."""
+
+Family = Literal["ip", "ip6"]
+NamespaceKind = Literal["host", "container", "named", "process"]
+ContainerMode = Literal["bridge", "host", "none", "container", "macvlan", "ipvlan", "overlay", "unknown"]
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of every value in the model: immutable and compared by content."""
+
+
+class LinkRef(Value, frozen=True, kw_only=True):
+    """A link's id: ifindexes repeat across namespaces, so both parts are needed."""
+
+    namespace: str
+    ifindex: int
+
+
+class BridgeInfo(Value, frozen=True, kw_only=True):
+    """Attributes of a bridge master (``IFLA_BR_*``)."""
+
+    stp: bool = False
+    vlan_filtering: bool = False
+    nf_call_iptables: bool = False
+    nf_call_ip6tables: bool = False
+    nf_call_arptables: bool = False
+    group_fwd_mask: int = 0
+    ageing_time: int = 30000
+
+
+class BridgePort(Value, frozen=True, kw_only=True):
+    """Attributes of a bridge port (``IFLA_BRPORT_*``)."""
+
+    state: Literal["disabled", "listening", "learning", "forwarding", "blocking", "unknown"] = "unknown"
+    isolated: bool = False
+    hairpin: bool = False
+    flood: bool = True
+    broadcast_flood: bool = True
+    multicast_flood: bool = True
+    learning: bool = True
+    guard: bool = False
+
+
+class LinkStats(Value, frozen=True, kw_only=True):
+    """Interface counters (``IFLA_STATS64``)."""
+
+    rx_packets: int = 0
+    rx_bytes: int = 0
+    rx_errors: int = 0
+    rx_dropped: int = 0
+    tx_packets: int = 0
+    tx_bytes: int = 0
+    tx_errors: int = 0
+    tx_dropped: int = 0
+
+
+class Link(Value, frozen=True, kw_only=True):
+    """A network interface of one namespace.
+
+    ``lower`` is the raw ``IFLA_LINK`` (None when the kernel omitted it) and
+    ``lower_nsid`` the raw ``IFLA_LINK_NETNSID``; ``peer`` is what they were
+    resolved to.  A veth without ``peer`` always says why in ``peer_note``.
+    ``master`` is the bridge's (or bond's) ifindex in the same namespace.
+    """
+
+    ifindex: int
+    name: str
+    kind: str = ""
+    """``bridge``, ``veth``, ``vxlan`` … as in ``IFLA_INFO_KIND``; empty for a physical device; ``loopback``."""
+    mac: str = ""
+    mtu: int = 0
+    up: bool = False
+    """Administratively up (``IFF_UP``)."""
+    carrier: bool = False
+    """``IFF_LOWER_UP``."""
+    operstate: str = "UNKNOWN"
+    flags: tuple[str, ...] = ()
+    alias: str = ""
+    master: int | None = None
+    lower: int | None = None
+    lower_nsid: int | None = None
+    peer: LinkRef | None = None
+    peer_note: str = ""
+    bridge: BridgeInfo | None = None
+    port: BridgePort | None = None
+    stats: LinkStats = LinkStats()
+
+
+class Address(Value, frozen=True, kw_only=True):
+    """An IPv4 or IPv6 address on a link."""
+
+    ifindex: int
+    family: Family
+    address: str
+    prefixlen: int
+    scope: str = "global"
+    flags: tuple[str, ...] = ()
+
+    @property
+    def cidr(self) -> str:
+        """The address with its prefix length, as ``172.17.0.1/16``."""
+        return f"{self.address}/{self.prefixlen}"
+
+
+class NextHop(Value, frozen=True, kw_only=True):
+    """One leg of a route: a gateway, a device or both."""
+
+    ifindex: int | None = None
+    gateway: str | None = None
+    weight: int = 1
+    flags: tuple[str, ...] = ()
+
+
+class Route(Value, frozen=True, kw_only=True):
+    """A route of any table.  ``dst`` is a CIDR; the default is ``0.0.0.0/0`` or ``::/0``."""
+
+    family: Family
+    table: int
+    type: str
+    """``unicast``, ``local``, ``broadcast``, ``blackhole``, ``unreachable``, ``prohibit``, ``throw`` …"""
+    dst: str
+    hops: tuple[NextHop, ...] = ()
+    source: str | None = None
+    """``RTA_PREFSRC``."""
+    metric: int = 0
+    scope: str = "global"
+    protocol: str = ""
+
+
+class PolicyRule(Value, frozen=True, kw_only=True):
+    """A routing policy rule (``ip rule``)."""
+
+    family: Family
+    priority: int
+    action: str = "lookup"
+    table: int | None = None
+    src: str | None = None
+    dst: str | None = None
+    iif: str | None = None
+    oif: str | None = None
+    mark: int | None = None
+    mask: int | None = None
+    invert: bool = False
+    suppress_prefixlength: int | None = None
+    other: tuple[str, ...] = ()
+    """Selectors that are present but not modelled; such a rule can't be decided."""
+
+
+class Neighbour(Value, frozen=True, kw_only=True):
+    """An ARP or NDP entry.  ``state`` as in ``ip neigh``: REACHABLE, STALE, PERMANENT, FAILED and so on."""
+
+    ifindex: int
+    family: Family
+    address: str
+    mac: str = ""
+    state: str = ""
+
+
+class FdbEntry(Value, frozen=True, kw_only=True):
+    """A bridge forwarding entry: frames for ``mac`` leave by port ``ifindex``."""
+
+    ifindex: int
+    mac: str
+    master: int | None = None
+    vlan: int | None = None
+    state: str = ""
+
+
+class Socket(Value, frozen=True, kw_only=True):
+    """A listening socket.  ``address`` is ``0.0.0.0`` or ``::`` for any."""
+
+    proto: Literal["tcp", "udp", "sctp"]
+    address: str
+    port: int
+    inode: int = 0
+    pid: int | None = None
+    process: str = ""
+
+
+class Process(Value, frozen=True, kw_only=True):
+    """A process that holds a namespace; ``start`` (clock ticks since boot) guards against PID reuse."""
+
+    pid: int
+    start: int
+    name: str = ""
+
+
+class Namespace(Value, frozen=True, kw_only=True):
+    """One network namespace.
+
+    ``id`` is ``net:[INODE]``, as in ``readlink /proc/PID/ns/net``.  A section
+    that could not be read is empty here *and* has a gap in the snapshot whose
+    scope is this id: "none" and "not seen" are different things.
+    ``firewall`` is None when nothing of it was read.
+    """
+
+    id: str
+    inode: int
+    kind: NamespaceKind
+    names: tuple[str, ...] = ()
+    processes: tuple[Process, ...] = ()
+    path: str = ""
+    """A file by which the namespace can be entered, such as ``/run/netns/web``."""
+    links: tuple[Link, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    routes: tuple[Route, ...] = ()
+    policy_rules: tuple[PolicyRule, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
+    fdb: tuple[FdbEntry, ...] = ()
+    sysctls: dict[str, str] = {}
+    """Full dotted names, such as ``net.ipv4.conf.docker0.forwarding`` (``/`` for dots inside a device's name)."""
+    sockets: tuple[Socket, ...] = ()
+    firewall: Firewall | None = None
+
+
+class PublishedPort(Value, frozen=True, kw_only=True):
+    """A container's port that the engine publishes on the host."""
+
+    host_ip: str
+    host_port: int
+    proto: Literal["tcp", "udp", "sctp"]
+    container_port: int
+
+
+class Endpoint(Value, frozen=True, kw_only=True):
+    """What an engine says of a container's place in one network."""
+
+    network: str
+    """The network's id."""
+    mac: str = ""
+    addresses: tuple[str, ...] = ()
+    """CIDRs, IPv4 and IPv6."""
+    gateway: str = ""
+    gateway6: str = ""
+
+
+class Container(Value, frozen=True, kw_only=True):
+    """A container, or a named namespace that is used like one (engine ``netns``).
+
+    ``netns`` is the id of the namespace it uses; None when it isn't running or
+    the namespace could not be seen (then a gap says why).  For ``mode``
+    ``container``, ``joined`` is the id of the container whose namespace it shares.
+    """
+
+    id: str
+    name: str
+    engine: str
+    image: str = ""
+    pid: int | None = None
+    netns: str | None = None
+    mode: ContainerMode = "unknown"
+    joined: str | None = None
+    running: bool = True
+    status: str = ""
+    endpoints: tuple[Endpoint, ...] = ()
+    published: tuple[PublishedPort, ...] = ()
+
+
+class Subnet(Value, frozen=True, kw_only=True):
+    """An address range of a network, with the gateway the engine put on the bridge."""
+
+    cidr: str
+    gateway: str = ""
+
+
+class Network(Value, frozen=True, kw_only=True):
+    """A network as an engine (or dnet-tui itself) defined it: the *intention*.
+
+    Intentions are three-valued: None means that nobody stated it, so no check
+    may take it for granted.  ``isolated`` asks that other bridge networks of
+    the host can't reach this one (Docker's rule for every bridge network).
+    ``gateway_mode*``: ``nat``, ``nat-unprotected``, ``routed`` or ``isolated``.
+    """
+
+    id: str
+    name: str
+    engine: str
+    driver: str = "bridge"
+    bridge: str = ""
+    """The kernel's name of the bridge; empty where the driver has none."""
+    subnets: tuple[Subnet, ...] = ()
+    internal: bool | None = None
+    icc: bool | None = None
+    masquerade: bool | None = None
+    isolated: bool | None = None
+    gateway_mode4: str = ""
+    gateway_mode6: str = ""
+    ipv6: bool = False
+    mtu: int | None = None
+    host_binding: str = ""
+    options: dict[str, str] = {}
+
+
+class Engine(Value, frozen=True, kw_only=True):
+    """A container engine found on the host.
+
+    ``reachable`` is False when its socket is there but it did not answer in
+    time or refused; a gap then says which.  ``firewall`` is what it says of
+    its backend (``iptables``, ``nftables``, ``firewalld``, ``none``), empty when unknown.
+    """
+
+    name: str
+    version: str = ""
+    socket: str = ""
+    reachable: bool = True
+    firewall: str = ""
+    rootless: bool = False
+    userland_proxy: bool | None = None
+
+
+class Host(Value, frozen=True, kw_only=True):
+    """The machine the snapshot was taken on."""
+
+    hostname: str
+    kernel: str
+
+
+class Snapshot(Value, frozen=True, kw_only=True, omit_defaults=False):
+    """Everything dnet-tui knows of a host at one time.  ``gaps`` is what it could not see."""
+
+    format: int = FORMAT
+    tool_version: str = ""
+    taken_at: str = ""
+    host: Host = Host(hostname="", kernel="")
+    namespaces: tuple[Namespace, ...] = ()
+    engines: tuple[Engine, ...] = ()
+    networks: tuple[Network, ...] = ()
+    containers: tuple[Container, ...] = ()
+    gaps: tuple[Gap, ...] = ()

@@ -1,0 +1,1 @@
+"""SHOWS: the command line, the Textual app, the reports."""
