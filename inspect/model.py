@@ -146,6 +146,8 @@ class Route(Value, frozen=True, kw_only=True):
     metric: int = 0
     scope: str = "global"
     protocol: str = ""
+    other: tuple[str, ...] = ()
+    """Selectors and actions that are present but not modelled (``from``, ``tos``, ``encap``): undecidable by it."""
 
 
 class PolicyRule(Value, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""A disposable host in namespaces of its own: uplink, "internet", bridges, containers and Docker-like rules."""

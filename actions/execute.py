@@ -1,0 +1,133 @@
+"""Executing typed operations: capture, make, take back.
+
+Three verbs per operation, dispatched here and done beside it:
+
+* ``prepare`` looks, checks that the change still fits, and returns what is
+  there; it changes nothing;
+* ``perform`` makes the change and returns how it turned out;
+* ``revert`` takes it back, whatever part of it was made.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+from dnet_tui.actions import bridges, docker_networks, rules, sysctls
+from dnet_tui.actions.entries import Change
+from dnet_tui.actions.hand import Hand, HostHand
+from dnet_tui.actions.operations import (
+    AnyAction,
+    CreateBridge,
+    CreateDockerNetwork,
+    DeleteBridge,
+    RemoveDockerNetwork,
+)
+from dnet_tui.actions.plan import Step, line
+from dnet_tui.actions.prior import (
+    AnyState,
+    BridgeState,
+    CommandState,
+    DockerNetworkState,
+    RuleState,
+    SysctlState,
+)
+from dnet_tui.diagnostics.remedy import Command, DeleteRule, InsertRule, SetSysctl
+from dnet_tui.inspect.errors import ActionFailedError
+from dnet_tui.inspect.untrusted import clean
+
+COMMAND_LIMIT = 60.0
+"""Seconds a remedy's command may take."""
+
+
+class Executor(Protocol):
+    """What :mod:`dnet_tui.actions.apply` and :mod:`dnet_tui.actions.undo` drive."""
+
+    def prepare(self, step: Step) -> AnyState:
+        """Capture what is there; change nothing."""
+
+    def perform(self, action: AnyAction, prior: AnyState) -> AnyState:
+        """Make the change."""
+
+    def revert(self, change: Change, *, resumed: bool) -> str:
+        """Take the change back and say so; ``resumed``: an earlier undo of the entry was cut short."""
+
+
+class HostExecutor:
+    """Executes on the host, in the calling thread's network namespace."""
+
+    def __init__(self, hand: Hand | None = None) -> None:
+        self._hand = hand or HostHand()
+
+    def prepare(self, step: Step) -> AnyState:
+        """See :class:`Executor`."""
+        match step.action:
+            case SetSysctl() as action:
+                return sysctls.prepare(action, self._hand)
+            case InsertRule() | DeleteRule() as action:
+                return rules.prepare(action, self._hand)
+            case CreateBridge() | DeleteBridge() as action:
+                return bridges.prepare(action, self._hand)
+            case CreateDockerNetwork() | RemoveDockerNetwork() as action:
+                return docker_networks.prepare(action)
+            case Command():
+                return CommandState(undo=tuple(item for item in step.undo if isinstance(item, Command)))
+
+    def perform(self, action: AnyAction, prior: AnyState) -> AnyState:
+        """See :class:`Executor`."""
+        match action:
+            case SetSysctl():
+                return sysctls.perform(action, _as(prior, SysctlState), self._hand)
+            case InsertRule() | DeleteRule():
+                return rules.perform(action, _as(prior, RuleState), self._hand)
+            case CreateBridge() | DeleteBridge():
+                return bridges.perform(action, _as(prior, BridgeState))
+            case CreateDockerNetwork() | RemoveDockerNetwork():
+                return docker_networks.perform(action)
+            case Command():
+                self._command(action)
+                return prior
+
+    def revert(self, change: Change, *, resumed: bool) -> str:
+        """See :class:`Executor`."""
+        prior, after = change.prior, change.after
+        match change.action:
+            case SetSysctl() as action:
+                return sysctls.revert(
+                    action, _as(prior, SysctlState), _maybe(after, SysctlState), self._hand, resumed=resumed
+                )
+            case InsertRule() | DeleteRule() as action:
+                return rules.revert(action, _as(prior, RuleState), _maybe(after, RuleState), self._hand)
+            case CreateBridge() | DeleteBridge() as action:
+                return bridges.revert(action, _as(prior, BridgeState), _maybe(after, BridgeState), self._hand)
+            case CreateDockerNetwork() | RemoveDockerNetwork() as action:
+                return docker_networks.revert(action, _as(prior, DockerNetworkState), _maybe(after, DockerNetworkState))
+            case Command() as action:
+                return self._take_back(action, _as(prior, CommandState))
+
+    def _command(self, action: Command) -> None:
+        ran = self._hand.run(action.argv, limit=COMMAND_LIMIT)
+        if ran.code != 0:
+            said = clean(" ".join((ran.err or ran.out).split()))
+            msg = f"`{line(action.argv)}` failed (exit code {ran.code}): {said}"
+            raise ActionFailedError(msg)
+
+    def _take_back(self, action: Command, prior: CommandState) -> str:
+        if not prior.undo:
+            return f"no undo is known for `{line(action.argv)}`: look at it by hand"
+        for command in prior.undo:
+            self._command(command)
+        return "; ".join(line(command.argv) for command in prior.undo)
+
+
+S = TypeVar("S", bound=AnyState)
+
+
+def _as(state: AnyState | None, kind: type[S]) -> S:
+    if not isinstance(state, kind):
+        msg = f"the journal holds {type(state).__name__} where {kind.__name__} belongs"
+        raise ActionFailedError(msg, "it was written by another version; undo by hand, see `dnet-tui journal`")
+    return state
+
+
+def _maybe(state: AnyState | None, kind: type[S]) -> S | None:
+    return None if state is None else _as(state, kind)

@@ -1,0 +1,114 @@
+"""Plans: what would be done, with what undo, before anything is touched.  Pure.
+
+A plan is made from a finding's remedy or from a create action
+(:mod:`dnet_tui.actions.network`), shown as text, confirmed, and only then
+given to :mod:`dnet_tui.actions.apply`.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+import msgspec
+
+from dnet_tui.actions.operations import AnyAction, Argv, commands, undo_commands
+from dnet_tui.diagnostics.finding import Finding
+from dnet_tui.diagnostics.remedy import Command, Risk, SetSysctl
+from dnet_tui.inspect.untrusted import clean
+
+_WIDE = 4096
+"""Commands are shown whole: a cut command can't be judged."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One change.  ``undo`` shows how it is taken back, and *is* how a :class:`Command` is taken back.
+
+    For typed operations the undo that runs is derived from the state captured
+    just before the change, so it is exact even when the host moved on since
+    the plan was made.
+    """
+
+    action: AnyAction
+    undo: tuple[AnyAction, ...] = ()
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A titled sequence of steps, in order.  ``notes`` are for the reader, one paragraph each."""
+
+    title: str
+    steps: tuple[Step, ...] = ()
+    risk: Risk = "ask"
+    persists: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def operations(self) -> tuple[AnyAction, ...]:
+        """The changes in the order they are made."""
+        return tuple(step.action for step in self.steps)
+
+    @property
+    def undo(self) -> tuple[AnyAction, ...]:
+        """The stated undo, in the order it would run: last change first."""
+        return tuple(action for step in reversed(self.steps) for action in step.undo)
+
+
+def plan_for(finding: Finding) -> Plan | None:
+    """Return the plan that puts ``finding`` right, None when it has no remedy with steps."""
+    remedy = finding.remedy
+    if remedy is None or not remedy.steps:
+        return None
+    restored = {item.key: item for item in remedy.undo if isinstance(item, SetSysctl)}
+    by_person = tuple(item for item in remedy.undo if isinstance(item, Command))
+    steps: list[Step] = []
+    for operation in remedy.steps:
+        undo: tuple[AnyAction, ...] = ()
+        if isinstance(operation, SetSysctl) and operation.key in restored:
+            undo = (restored[operation.key],)
+        elif isinstance(operation, Command):
+            # All undo commands hang on the first command, in the remedy's own order: they run once,
+            # when everything that came after it has been taken back.
+            undo, by_person = by_person, ()
+        steps.append(Step(action=operation, undo=undo))
+    return Plan(
+        title=f"{finding.check}: {remedy.summary}",
+        steps=tuple(steps),
+        risk=remedy.risk,
+        persists=remedy.persists,
+        notes=(remedy.note,) if remedy.note else (),
+    )
+
+
+def command_lines(plan: Plan) -> tuple[str, ...]:
+    """Return the commands of ``plan``, one a line, quoted as a shell would want them typed."""
+    return tuple(line(words) for step in plan.steps for words in commands(step.action))
+
+
+def undo_lines(plan: Plan) -> tuple[str, ...]:
+    """Return the commands that take ``plan`` back, last change first."""
+    return tuple(line(words) for step in reversed(plan.steps) for words in _undo_of(step))
+
+
+def line(words: Argv) -> str:
+    """Return an argument vector as one safe line of text."""
+    return clean(shlex.join(words), limit=_WIDE)
+
+
+def render(plan: Plan) -> tuple[str, ...]:
+    """Return ``plan`` as lines of text: title, commands, undo, what to know before saying yes."""
+    lines = [clean(plan.title, limit=_WIDE), "  will run:"]
+    lines += [f"    {text}" for text in command_lines(plan)]
+    undo = undo_lines(plan)
+    lines.append("  undo:" if undo else "  undo: none")
+    lines += [f"    {text}" for text in undo]
+    if not plan.persists:
+        lines.append("  lasts until the next reboot, or until its owner rewrites it")
+    lines += [f"  note: {clean(note, limit=_WIDE)}" for note in plan.notes]
+    return tuple(lines)
+
+
+def _undo_of(step: Step) -> tuple[Argv, ...]:
+    if step.undo:
+        return tuple(words for action in step.undo for words in commands(action))
+    if isinstance(step.action, SetSysctl):
+        return (("sysctl", "-w", f"{step.action.key}=<value before>"),)
+    return undo_commands(step.action)

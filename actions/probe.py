@@ -1,0 +1,157 @@
+"""Probes: one small packet from inside a namespace, and what came of it.
+
+Each probe runs in a thread of its own that joins the network namespace; the
+caller's thread never moves.  A probe sends nothing beyond what its name says:
+one SYN, one echo request, one datagram.
+
+Sources: icmp(7), RFC 792, RFC 4443, ip(7).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+import time
+from collections.abc import Callable
+from enum import StrEnum
+
+import msgspec
+
+from dnet_tui.inspect.netns import NamespaceGoneError, NsHandle, run_in
+
+DEFAULT_LIMIT = 1.0
+"""Seconds a probe waits for its answer."""
+
+_ECHO = {socket.AF_INET: (8, 0), socket.AF_INET6: (128, 129)}
+"""ICMP types of echo request and reply."""
+
+_UNREACHABLE = {socket.AF_INET: 3, socket.AF_INET6: 1}
+
+
+class Outcome(StrEnum):
+    """How a probe ended."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """A probe's result: ``seconds`` it took, ``note`` says more where there is more to say."""
+
+    outcome: Outcome
+    seconds: float
+    note: str = ""
+
+
+def tcp_connect(address: str, port: int, *, limit: float = DEFAULT_LIMIT, inside: NsHandle | None = None) -> Probe:
+    """Open a TCP connection and close it at once."""
+
+    def attempt() -> None:
+        with socket.socket(_family(address), socket.SOCK_STREAM) as sock:
+            sock.settimeout(limit)
+            sock.connect((address, port))
+
+    return _timed(attempt, inside)
+
+
+def udp_echo(
+    address: str,
+    port: int,
+    *,
+    payload: bytes = b"dnet-tui",
+    limit: float = DEFAULT_LIMIT,
+    inside: NsHandle | None = None,
+) -> Probe:
+    """Send one datagram and wait for any answer from there."""
+
+    def attempt() -> None:
+        with socket.socket(_family(address), socket.SOCK_DGRAM) as sock:
+            sock.settimeout(limit)
+            sock.connect((address, port))
+            sock.send(payload)
+            sock.recv(65535)
+
+    return _timed(attempt, inside)
+
+
+def ping(address: str, *, limit: float = DEFAULT_LIMIT, inside: NsHandle | None = None) -> Probe:
+    """Send one ICMP echo request and wait for its reply."""
+    return _timed(lambda: _echo(address, limit), inside)
+
+
+def _timed(attempt: Callable[[], None], inside: NsHandle | None) -> Probe:
+    def clocked() -> Probe:
+        start = time.monotonic()
+        try:
+            attempt()
+        except OSError as error:
+            return Probe(outcome=_outcome(error), seconds=time.monotonic() - start, note=error.strerror or str(error))
+        return Probe(outcome=Outcome.OK, seconds=time.monotonic() - start)
+
+    if inside is None:
+        return clocked()
+    try:
+        return run_in(inside, clocked)
+    except (NamespaceGoneError, OSError) as error:
+        return Probe(outcome=Outcome.UNREACHABLE, seconds=0.0, note=f"the namespace could not be entered: {error}")
+
+
+def _outcome(error: OSError) -> Outcome:
+    if isinstance(error, TimeoutError) and error.errno in (None, errno.ETIMEDOUT):
+        return Outcome.TIMEOUT
+    return Outcome.REFUSED if isinstance(error, ConnectionRefusedError) else Outcome.UNREACHABLE
+
+
+def _echo(address: str, limit: float) -> None:
+    family = _family(address)
+    request, reply = _ECHO[family]
+    number = os.getpid() & 0xFFFF
+    token = os.urandom(16)  # tells our echo from any other's, whatever number the kernel gives a ping socket
+    with _icmp_socket(family) as sock:
+        sock.settimeout(limit)
+        sock.connect((address, 0))
+        sock.send(echo_request(request, number, token, checksummed=family == socket.AF_INET))
+        end = time.monotonic() + limit
+        while (left := end - time.monotonic()) > 0:
+            sock.settimeout(left)
+            data = sock.recv(2048)
+            if family == socket.AF_INET and sock.type == socket.SOCK_RAW:
+                data = data[(data[0] & 0x0F) * 4 :]  # raw IPv4 sockets see the IP header
+            if data[:1] == bytes([reply]) and data[8:24] == token:
+                return
+            if data[:1] == bytes([_UNREACHABLE[family]]) and token in data:
+                raise OSError(errno.EHOSTUNREACH, os.strerror(errno.EHOSTUNREACH))
+    raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+
+def echo_request(kind: int, number: int, payload: bytes, *, checksummed: bool) -> bytes:
+    """Return an ICMP echo request, sequence 1; the kernel fills in ICMPv6's checksum itself (RFC 3542)."""
+    head = struct.pack("!BBHHH", kind, 0, 0, number, 1)
+    total = internet_checksum(head + payload) if checksummed else 0
+    return struct.pack("!BBHHH", kind, 0, total, number, 1) + payload
+
+
+def internet_checksum(data: bytes) -> int:
+    """Return the ones' complement sum of 16-bit words (RFC 1071)."""
+    padded = data + b"\0" * (len(data) % 2)
+    total = sum(int.from_bytes(padded[at : at + 2]) for at in range(0, len(padded), 2))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def _icmp_socket(family: socket.AddressFamily) -> socket.socket:
+    """Open a raw socket, or without the privilege a ping socket (``net.ipv4.ping_group_range``)."""
+    proto = socket.IPPROTO_ICMP if family == socket.AF_INET else socket.IPPROTO_ICMPV6
+    try:
+        return socket.socket(family, socket.SOCK_RAW, proto)
+    except PermissionError:
+        return socket.socket(family, socket.SOCK_DGRAM, proto)
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET

@@ -1,0 +1,124 @@
+"""Which addresses a host uses already, and which range is free for one more network.  Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from dnet_tui.inspect.errors import UsageError
+from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.view import View
+
+Net = ipaddress.IPv4Network
+
+_BROAD = 8
+"""Routes shorter than this aren't somebody's subnet but a way to everywhere (VPNs split the default into two /1)."""
+
+_POOLS = ("172.16.0.0/12", "10.128.0.0/9", "192.168.0.0/16")
+_UNSUITABLE = ("127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "0.0.0.0/8")
+_LARGEST, _SMALLEST = 8, 29
+
+
+def in_use(snapshot: Snapshot) -> Iterator[tuple[Net, str]]:
+    """Yield every IPv4 range that the host's networks, addresses and routes use, with who uses it."""
+    for network in snapshot.networks:
+        for subnet in network.subnets:
+            if ":" not in subnet.cidr:
+                yield ipaddress.IPv4Network(subnet.cidr, strict=False), f"{network.engine} network {network.name}"
+    host = View(snapshot).host
+    if host is None:
+        return
+    names = {link.ifindex: link.name for link in host.links}
+    for address in host.addresses:
+        if address.family == "ip":
+            net = ipaddress.IPv4Network(address.cidr, strict=False)
+            yield net, f"{address.cidr} on {names.get(address.ifindex, '?')}"
+    for route in host.routes:
+        if route.family != "ip" or route.type in ("local", "broadcast", "multicast"):
+            continue
+        net = ipaddress.IPv4Network(route.dst, strict=False)
+        if net.prefixlen >= _BROAD:
+            device = next((names.get(hop.ifindex or 0, "") for hop in route.hops), "")
+            yield net, f"the route to {route.dst}" + (f" by {device}" if device else "")
+
+
+def overlap(snapshot: Snapshot, subnet: Net) -> str:
+    """Return who uses a part of ``subnet`` already, empty when nobody does."""
+    return next((who for net, who in in_use(snapshot) if net.overlaps(subnet)), "")
+
+
+def suggest_subnet(snapshot: Snapshot, prefixlen: int = 24) -> str | None:
+    """Return a private range that nothing on the host uses, None when all are taken.
+
+    It comes from where Docker looks too (172.16/12 from 172.20 on, then 10.128/9, then 192.168/16).
+    """
+    taken = [net for net, _ in in_use(snapshot)]
+    for pool in _POOLS:
+        whole = ipaddress.IPv4Network(pool)
+        if prefixlen < whole.prefixlen:
+            continue
+        inside = [net for net in taken if net.overlaps(whole)]
+        if any(net.supernet_of(whole) for net in inside):
+            continue
+        for candidate in whole.subnets(new_prefix=prefixlen):
+            if pool == _POOLS[0] and candidate.network_address < ipaddress.IPv4Address("172.20.0.0"):
+                continue  # the first ones are what a Docker installed later takes by itself
+            if not any(net.overlaps(candidate) for net in inside):
+                return str(candidate)
+    return None
+
+
+def checked_subnet(snapshot: Snapshot, text: str) -> Net:
+    """Return the subnet that a person asked for.
+
+    Raises:
+        UsageError: It is no IPv4 subnet, unsuitable for containers, or in use; the hint names a free one.
+    """
+    free = suggest_subnet(snapshot)
+    hint = f"{free} is free" if free else "give a free one with --subnet"
+    try:
+        subnet = ipaddress.ip_network(text, strict=True)
+    except ValueError as error:
+        try:
+            loose = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            msg = f"{text!r} is not a subnet: {error}"
+            raise UsageError(msg, f"write it as 10.30.0.0/24; {hint}") from error
+        msg = f"{text} is an address, not a subnet"
+        raise UsageError(msg, f"did you mean {loose}?") from error
+    if not isinstance(subnet, ipaddress.IPv4Network):
+        msg = f"{subnet}: IPv6 subnets are not created by this version"
+        raise UsageError(msg, hint)
+    if not _LARGEST <= subnet.prefixlen <= _SMALLEST:
+        msg = f"{subnet} has no sensible size for a network of containers"
+        raise UsageError(msg, f"take /{_LARGEST} to /{_SMALLEST}; {hint}")
+    if any(subnet.overlaps(ipaddress.IPv4Network(item)) for item in _UNSUITABLE):
+        msg = f"{subnet} is reserved (loopback, link-local, multicast or future use)"
+        raise UsageError(msg, hint)
+    if who := overlap(snapshot, subnet):
+        msg = f"{subnet} overlaps with {who}"
+        raise UsageError(msg, hint)
+    return subnet
+
+
+def checked_gateway(subnet: Net, text: str) -> str:
+    """Return the gateway asked for, or the subnet's first address.
+
+    Raises:
+        UsageError: It is no address, or not a host's address inside the subnet.
+    """
+    first = subnet.network_address + 1
+    if not text:
+        return str(first)
+    try:
+        gateway = ipaddress.ip_address(text)
+    except ValueError as error:
+        msg = f"{text!r} is not an address"
+        raise UsageError(msg, f"leave --gateway out for {first}") from error
+    if gateway not in subnet:
+        msg = f"the gateway {gateway} is outside of {subnet}"
+        raise UsageError(msg, f"it must be one of its addresses; leave --gateway out for {first}")
+    if gateway in (subnet.network_address, subnet.broadcast_address):
+        msg = f"{gateway} is {subnet}'s network or broadcast address"
+        raise UsageError(msg, f"leave --gateway out for {first}")
+    return str(gateway)

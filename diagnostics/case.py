@@ -1,0 +1,139 @@
+"""One examination: a snapshot with what is derived from it once and shared by all checks.  Pure.
+
+It answers "who is on which network", "where is outside", and holds the walks
+of every flow that the networks' own options ask for.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import cached_property
+
+import msgspec
+
+from dnet_tui.diagnostics.walk.match import contains
+from dnet_tui.inspect.model import Address, Container, Link, LinkRef, Network, Snapshot, Subnet
+from dnet_tui.inspect.view import View
+
+OUTSIDE = "198.51.100.77"
+"""Stands for "somewhere on the internet" (TEST-NET-2, RFC 5737): no rule is written for it in particular."""
+
+INFERRED = "inferred"
+"""The engine of a network that nobody declared but containers visibly use as their way out."""
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A running container's place on a bridge network: its interface there and its IPv4 address."""
+
+    container: Container
+    namespace: str
+    link: LinkRef
+    address: str
+
+
+class Case:
+    """What the checks look at.  Everything is computed on first use and kept."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.view = View(snapshot)
+
+    @cached_property
+    def networks(self) -> tuple[Network, ...]:
+        """The bridge networks of this host, declared and inferred, whose bridge exists."""
+        host = self.view.host
+        if host is None:
+            return ()
+        declared = [
+            network
+            for network in self.snapshot.networks
+            if network.driver == "bridge" and network.bridge and self.view.link_named(host.id, network.bridge)
+        ]
+        known = {network.bridge for network in declared}
+        inferred = [found for link in self.view.bridges() if link.name not in known and (found := self._infer(link))]
+        return (*declared, *inferred)
+
+    def _infer(self, bridge: Link) -> Network | None:
+        """A network that no engine explained: containers take the bridge's address as their default gateway."""
+        host = self.view.host
+        if host is None:
+            return None
+        ref = LinkRef(namespace=host.id, ifindex=bridge.ifindex)
+        addresses = [address for address in self.view.addresses_of(ref) if address.family == "ip"]
+        gateways = {address.address for address in addresses}
+        for port in self.view.ports_of(host.id, bridge.ifindex):
+            ns = self.view.namespaces.get(port.peer.namespace) if port.peer else None
+            if ns is not None and any(
+                route.dst == "0.0.0.0/0" and any(hop.gateway in gateways for hop in route.hops) for route in ns.routes
+            ):
+                return Network(
+                    id=f"{INFERRED}:{bridge.name}",
+                    name=bridge.name,
+                    engine=INFERRED,
+                    bridge=bridge.name,
+                    subnets=tuple(Subnet(cidr=_subnet(address), gateway=address.address) for address in addresses),
+                )
+        return None
+
+    @cached_property
+    def _members(self) -> dict[str, tuple[Member, ...]]:
+        return {network.id: tuple(self._find_members(network)) for network in self.networks}
+
+    def members(self, network: Network) -> tuple[Member, ...]:
+        """The running containers with an interface on the network's bridge.  Joined ones are not repeated."""
+        return self._members.get(network.id, ())
+
+    def _find_members(self, network: Network) -> list[Member]:
+        host = self.view.host
+        bridge = self.view.link_named(host.id, network.bridge) if host else None
+        if host is None or bridge is None:
+            return []
+        found = []
+        for port in self.view.ports_of(host.id, bridge.ifindex):
+            tenants = self.view.containers_in(port.peer.namespace) if port.peer else ()
+            owner = next((item for item in tenants if item.joined is None), tenants[0] if tenants else None)
+            if port.peer is None or owner is None:
+                continue
+            address = next((a.address for a in self.view.addresses_of(port.peer) if a.family == "ip"), "")
+            if address:
+                found.append(Member(container=owner, namespace=port.peer.namespace, link=port.peer, address=address))
+        return found
+
+    @cached_property
+    def uplinks(self) -> tuple[str, ...]:
+        """The host's interfaces that its IPv4 default routes use."""
+        host = self.view.host
+        if host is None:
+            return ()
+        names = {link.ifindex: link.name for link in host.links}
+        indexes = [
+            hop.ifindex
+            for route in host.routes
+            if route.family == "ip" and route.dst == "0.0.0.0/0" and route.type == "unicast"
+            for hop in route.hops
+            if hop.ifindex is not None
+        ]
+        return tuple(dict.fromkeys(names[index] for index in indexes if index in names))
+
+    def uplink_address(self, uplink: str) -> str:
+        """The first IPv4 address of an uplink, empty when it has none."""
+        host = self.view.host
+        link = self.view.link_named(host.id, uplink) if host else None
+        if host is None or link is None:
+            return ""
+        ref = LinkRef(namespace=host.id, ifindex=link.ifindex)
+        return next((item.address for item in self.view.addresses_of(ref) if item.family == "ip"), "")
+
+    def network_of(self, address: str) -> Network | None:
+        """The network whose subnet holds an address."""
+        return next(
+            (net for net in self.networks if any(contains(sub.cidr, address) is True for sub in net.subnets)), None
+        )
+
+    def sysctl(self, key: str) -> str | None:
+        """A sysctl of the host's namespace; None when it wasn't read."""
+        return self.view.host.sysctls.get(key) if self.view.host else None
+
+
+def _subnet(address: Address) -> str:
+    return str(ipaddress.ip_network(address.cidr, strict=False))

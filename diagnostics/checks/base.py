@@ -1,0 +1,44 @@
+"""What a check is.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+
+from dnet_tui.diagnostics.examination import Blocked, Examination
+from dnet_tui.diagnostics.finding import Finding, Severity
+
+
+class Undecided(msgspec.Struct, frozen=True, kw_only=True):
+    """A check's honest "can't be told", with what stands in the way."""
+
+    reason: str
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One guided check.
+
+    ``doc`` is the module's docstring: the explanation shown by ``explain``.
+    ``needs`` are the sections of the host's namespace it can't do without;
+    ``find`` yields findings, or Undecided where a walk could not decide.
+    """
+
+    id: str
+    title: str
+    severity: Severity
+    doc: str
+    needs: tuple[str, ...]
+    find: Callable[[Examination], Iterable[Finding | Undecided]]
+
+
+def undecided(exam: Examination, check: str) -> Iterator[Undecided]:
+    """What the walks could not decide among the obstacles that ``check`` owns."""
+    for blocked in exam.blocked_by(check):
+        if blocked.obstacle.end == "unknown":
+            yield Undecided(reason=f"{blocked.flows[0].label}: {blocked.obstacle.by.text}")
+
+
+def definite(exam: Examination, check: str) -> list[Blocked]:
+    """The obstacles that ``check`` owns and that certainly stop their flows."""
+    return [blocked for blocked in exam.blocked_by(check) if blocked.obstacle.end != "unknown"]

@@ -1,0 +1,90 @@
+"""A rule above the engine's own drops traffic that those would accept.
+
+What it finds
+    A DROP or REJECT in the FORWARD chain (or in a chain reached from it) that
+    stands before the engine's rules and hits a flow which a network's options
+    ask for.
+
+Why it matters
+    FORWARD is read from the top: the engine's accept rules below are never
+    reached.  Firewall scripts that end in ``-j REJECT`` and run after the
+    engine started, or are re-loaded, do this.
+
+How we know
+    The packet walk evaluates the chain and names the rule that decides, with
+    its counters; below it stand rules that serve the containers' bridges.
+
+Remedy
+    Move the rule to the end of FORWARD: it keeps its effect on everything the
+    engine does not accept.  Rules that should limit containers belong in
+    DOCKER-USER.
+
+When it is harmless
+    Where it hits nothing that a network asks for; it is not reported then,
+    wherever it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.attribution import base_chain
+from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.evidence import of_flows, of_rule
+from dnet_tui.diagnostics.examination import Examination
+from dnet_tui.diagnostics.finding import Finding, Subject
+from dnet_tui.diagnostics.remedy import Remedy
+from dnet_tui.diagnostics.rule_change import Change, place_of
+from dnet_tui.diagnostics.walk.packet import RuleRef
+from dnet_tui.inspect.firewall import Rule
+
+ID = "drop-before-docker"
+
+
+def find(exam: Examination) -> Iterator[Finding | Undecided]:
+    """One finding per rule."""
+    yield from undecided(exam, ID)
+    for blocked in definite(exam, ID):
+        rule = blocked.obstacle.by.rule
+        if rule is None:
+            continue
+        chain = base_chain(exam.case, rule)
+        top = chain.rules[rule.base_number - 1] if chain is not None and rule.base_number else None
+        verb = "rejects" if blocked.obstacle.end == "rejected" else "drops"
+        yield Finding(
+            check=ID,
+            severity="error",
+            subject=Subject(kind="rule", name=f"{rule.table} {rule.chain} {rule.number}"),
+            summary=f"Rule {rule.number} of {rule.chain} {verb} container traffic before the engine's rules",
+            symptoms=blocked.symptoms,
+            evidence=(of_rule(rule, "stands below the engine's rules"), of_flows(blocked)),
+            remedy=_remedy(rule, top, len(chain.rules)) if chain is not None and top is not None else None,
+        )
+
+
+def _remedy(rule: RuleRef, top: Rule, last: int) -> Remedy | None:
+    """Move the rule of FORWARD that decides (or leads to the chain that does) to FORWARD's end."""
+    place = place_of(rule)
+    if place is None:
+        return None
+    change = Change(place=place, chain=rule.base, spec=top.text, packets=top.packets or 0, bytes=top.bytes or 0)
+    moved = f"rule {top.number} of {rule.base}"
+    if rule.chain != rule.base:
+        moved += f", which leads to {rule.chain},"
+    return Remedy(
+        summary=f"Move {moved} below the engine's rules",
+        steps=(change.delete(top.number), change.insert(None)),
+        undo=(change.delete(last), change.insert(top.number)),
+        risk="ask",
+        note="Change the order in the script that loads it too, or let the engine start after it",
+    )
+
+
+CHECK = Check(
+    id=ID,
+    title="Nothing drops container traffic before the engine's rules",
+    severity="error",
+    doc=__doc__,
+    needs=("firewall",),
+    find=find,
+)

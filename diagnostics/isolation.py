@@ -1,0 +1,100 @@
+"""What an engine's isolation lacks for a packet to be stopped, and how to put it back.  Pure.
+
+Docker's rules (20.10 to 28): FORWARD, or DOCKER-FORWARD, jumps to
+DOCKER-ISOLATION-STAGE-1, which sends what leaves a bridge for another to
+STAGE-2, which drops it by the bridge it would enter.  Internal networks have
+a pair of drops by subnet in STAGE-1 instead.  icc=false is a drop of bridge
+to itself in FORWARD, and works only where br_netfilter calls iptables.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dnet_tui.diagnostics import rulesets
+from dnet_tui.diagnostics.case import Case
+from dnet_tui.diagnostics.flows import Flow
+from dnet_tui.diagnostics.remedy import DeleteRule, InsertRule, SetSysctl
+from dnet_tui.diagnostics.rule_change import Change, Place
+from dnet_tui.diagnostics.walk.fabric import calls_iptables
+from dnet_tui.inspect.model import Network
+
+STAGE_1, STAGE_2 = "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2"
+_NF_CALL = "net.bridge.bridge-nf-call-iptables"
+
+
+class Repair(NamedTuple):
+    """One thing to put back, and its undo."""
+
+    step: InsertRule | SetSysctl
+    undo: DeleteRule | SetSysctl
+
+
+def missing(case: Case, flow: Flow) -> tuple[Repair, ...]:
+    """What is missing for ``flow``, which should be stopped, to be stopped; empty when that isn't known."""
+    if flow.kind == "same-network":
+        return _icc(case, flow.network)
+    return _between(case, flow.network, flow.other) if flow.other is not None else ()
+
+
+def _between(case: Case, here: Network, there: Network) -> tuple[Repair, ...]:
+    texts = {name: _texts(case, name) for name in ("FORWARD", STAGE_1, STAGE_2)}
+    forward = texts["FORWARD"]
+    if None in texts.values() or forward is None:
+        return ()
+    wanted = _wanted(here, there)
+    if f"-j {STAGE_1}" in (_texts(case, "DOCKER-FORWARD") or ()):
+        del wanted["FORWARD"]
+    repairs = []
+    for name, spec in wanted.items():
+        if spec not in (texts[name] or ()):
+            after_user = name == "FORWARD" and "-j DOCKER-USER" in forward
+            position = forward.index("-j DOCKER-USER") + 2 if after_user else 1
+            repairs.append(_rule(case, name, spec, position))
+    return tuple(repairs)
+
+
+def _wanted(here: Network, there: Network) -> dict[str, str]:
+    """The rule that each chain needs to stop packets from ``here`` to ``there``."""
+    wanted = {"FORWARD": f"-j {STAGE_1}"}
+    if there.internal:
+        return wanted | {STAGE_1: f"! -s {_subnet(there)} -o {there.bridge} -j DROP"}
+    if here.internal:
+        return wanted | {STAGE_1: f"! -d {_subnet(here)} -i {here.bridge} -j DROP"}
+    return wanted | {
+        STAGE_1: f"-i {here.bridge} ! -o {here.bridge} -j {STAGE_2}",
+        STAGE_2: f"-o {there.bridge} -j DROP",
+    }
+
+
+def _icc(case: Case, network: Network) -> tuple[Repair, ...]:
+    host = case.view.host
+    bridge = case.view.link_named(host.id, network.bridge) if host is not None else None
+    if host is None or bridge is None:
+        return ()
+    if not calls_iptables(host, bridge, "ip"):
+        value = case.sysctl(_NF_CALL)
+        if value is None:
+            return ()
+        return (Repair(SetSysctl(key=_NF_CALL, value="1"), SetSysctl(key=_NF_CALL, value=value)),)
+    spec = f"-i {bridge.name} -o {bridge.name} -j DROP"
+    texts = _texts(case, "FORWARD")
+    if texts is None or spec in texts:
+        return ()
+    return (_rule(case, "FORWARD", spec, 1),)
+
+
+def _texts(case: Case, chain: str) -> tuple[str, ...] | None:
+    """The rules of a filter chain as text; None when there is no such chain."""
+    found = rulesets.chain(case, "filter", chain)
+    return tuple(rule.text for rule in found.rules) if found is not None else None
+
+
+def _rule(case: Case, chain: str, spec: str, position: int) -> Repair:
+    place = Place(backend=rulesets.backend(case), family="ip", table="filter")
+    change = Change(place=place, chain=chain, spec=spec)
+    return Repair(change.insert(position), change.delete(position))
+
+
+def _subnet(network: Network) -> str:
+    return next((subnet.cidr for subnet in network.subnets if ":" not in subnet.cidr), "0.0.0.0/0")

@@ -1,0 +1,92 @@
+"""Layer 2 over the snapshot: which link a frame arrives at.  Pure.
+
+A frame is addressed by its next hop's IP address; the walk does not need MAC
+addresses as long as an address has one owner on a bridge.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from dnet_tui.diagnostics.walk.packet import Decider
+from dnet_tui.inspect.model import Link, LinkRef, Namespace
+from dnet_tui.inspect.view import View
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a frame gets to.
+
+    ``kind``: ``link`` (received by ``ref``), ``left`` (out of what can be
+    seen), ``blocked`` (``by`` says what stops it) or ``unknown``.
+    """
+
+    kind: str
+    ref: LinkRef | None = None
+    by: Decider | None = None
+
+
+def cross(view: View, ns: Namespace, link: Link) -> Arrival:
+    """Send a frame out of a plain link: to a veth's other end, or out of sight."""
+    stopped = down(ns, link)
+    if stopped is not None:
+        return Arrival(kind="blocked", by=stopped)
+    if link.kind != "veth":
+        return Arrival(kind="left" if ns.kind == "host" or not link.kind else "unknown", by=_seen(ns, link))
+    far = view.links.get(link.peer) if link.peer is not None else None
+    if link.peer is None or far is None:
+        reason = link.peer_note or "its peer was not found"
+        return Arrival(kind="unknown", by=Decider(kind="link", text=f"{link.name}: {reason}", namespace=ns.id))
+    stopped = down(view.namespaces[link.peer.namespace], far)
+    return Arrival(kind="blocked", by=stopped) if stopped else Arrival(kind="link", ref=link.peer)
+
+
+def down(ns: Namespace, link: Link) -> Decider | None:
+    """The decider when a link is administratively down."""
+    if link.up:
+        return None
+    return Decider(kind="link", text=f"{link.name} is down", namespace=ns.id, value="DOWN")
+
+
+def _seen(ns: Namespace, link: Link) -> Decider:
+    return Decider(kind="link", text=f"{link.name} ({link.kind or 'device'})", namespace=ns.id)
+
+
+def owner_port(view: View, ns: Namespace, bridge: Link, address: str) -> Link | None:
+    """The bridge port behind which an interface owns ``address``."""
+    for port in view.ports_of(ns.id, bridge.ifindex):
+        if port.peer is not None and any(item.address == address for item in view.addresses_of(port.peer)):
+            return port
+    return None
+
+
+def has_foreign_port(view: View, ns: Namespace, bridge: Link) -> bool:
+    """Whether a port leads out of sight: a physical device, a tunnel, or a veth without a known peer."""
+    return any(port.kind != "veth" or port.peer is None for port in view.ports_of(ns.id, bridge.ifindex))
+
+
+def port_stop(ns: Namespace, port: Link) -> Decider | None:
+    """The decider when a bridge port doesn't pass frames: down, or not in state forwarding."""
+    stopped = down(ns, port)
+    if stopped is not None:
+        return stopped
+    state = port.port.state if port.port is not None else "unknown"
+    if state in {"forwarding", "unknown"}:
+        return None
+    return Decider(kind="link", text=f"bridge port {port.name} is {state}", namespace=ns.id, value=state)
+
+
+def isolation_stop(ns: Namespace, one: Link, other: Link) -> Decider | None:
+    """The decider when two ports of one bridge are both isolated (``bridge link set … isolated on``)."""
+    if one.port and other.port and one.port.isolated and other.port.isolated:
+        text = f"bridge ports {one.name} and {other.name} are both isolated"
+        return Decider(kind="link", text=text, namespace=ns.id, value="isolated on")
+    return None
+
+
+def calls_iptables(ns: Namespace, bridge: Link, family: str) -> bool:
+    """Whether bridged packets pass the IP hooks (br_netfilter): the namespace's sysctl or the bridge's own switch."""
+    suffix = "iptables" if family == "ip" else "ip6tables"
+    if ns.sysctls.get(f"net.bridge.bridge-nf-call-{suffix}") == "1":
+        return True
+    info = bridge.bridge
+    return info is not None and (info.nf_call_iptables if family == "ip" else info.nf_call_ip6tables)

@@ -1,0 +1,302 @@
+"""What a netfilter hook does to a packet: every base chain, in order.  Three-valued and pure.
+
+A rule that can't be decided doesn't stop the evaluation.  What it *could* do
+is remembered; if every possibility ends the same way the answer is definite
+after all, otherwise it is unknown and names the rule.  This is linear in the
+number of rules however many are undecided.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from dnet_tui.diagnostics.walk.match import AddressType, matches
+from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef, Truth
+from dnet_tui.inspect.firewall import (
+    AnyExpr,
+    Chain,
+    Firewall,
+    Hook,
+    Match,
+    Nat,
+    NoTrack,
+    Opaque,
+    Rule,
+    SetLookup,
+    SetMark,
+    Table,
+    Verdict,
+)
+
+Outcome = Literal["accept", "drop", "reject", "unknown"]
+_MAX_DEPTH = 64
+
+
+class HookResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a hook did: its verdict, what decided it, the packet after it and the NAT it chose.
+
+    ``passed`` names the rule by which each base chain accepted, where one did
+    (rather than its policy).
+    """
+
+    verdict: Outcome
+    by: Decider | None = None
+    packet: Packet
+    nat: Nat | None = None
+    nat_rule: RuleRef | None = None
+    nat_unknown: RuleRef | None = None
+    passed: tuple[RuleRef, ...] = ()
+
+
+_PASSING = {"accept": True, "nat": True, "drop": False, "reject": False}
+"""Whether an end lets the packet pass; an end that isn't here is undecided."""
+
+
+class _End(msgspec.Struct, frozen=True, kw_only=True):
+    """How a chain ended: ``kind`` of verdict, the rule, and its NAT statement."""
+
+    kind: str
+    ref: RuleRef | None = None
+    nat: Nat | None = None
+
+
+class _At(NamedTuple):
+    """Where the traversal stands: the rule, the chains that led to it, and whether it is certainly reached."""
+
+    chain: Chain
+    rule: Rule
+    path: tuple[str, ...]
+    first: int
+    certain: bool
+
+
+def run_hook(
+    firewall: Firewall, hook: Hook, packet: Packet, *, namespace: str, address_type: AddressType, nat: bool = True
+) -> HookResult:
+    """Send ``packet`` through all base chains of ``hook``, by priority.
+
+    ``nat`` is False for packets whose connection already has its binding:
+    the kernel consults nat chains only for the first packet.
+    """
+    chains = sorted(
+        (
+            (chain.priority, index, table, chain)
+            for index, (table, chain) in enumerate(_base_chains(firewall, hook, packet.family))
+            if nat or chain.type != "nat"
+        ),
+        key=lambda item: item[:2],
+    )
+    undecided: Decider | None = _unread(firewall, packet.family)
+    done: HookResult | None = None
+    passed: list[RuleRef] = []
+    for _, _, table, chain in chains:
+        run = _Run(table, chain, namespace, packet, address_type)
+        result = run.result()
+        packet = result.packet
+        if result.verdict in {"drop", "reject"}:
+            return result
+        if result.verdict == "unknown":
+            undecided = undecided or result.by
+        elif result.nat is None and result.by is not None and result.by.kind == "rule" and result.by.rule is not None:
+            passed.append(result.by.rule)
+        if chain.type == "nat" and done is None and (result.nat is not None or result.nat_unknown is not None):
+            done = result
+    chosen = done.nat if done else None
+    rule, unsure = (done.nat_rule, done.nat_unknown) if done else (None, None)
+    verdict: Outcome = "unknown" if undecided else "accept"
+    return HookResult(
+        verdict=verdict,
+        by=undecided,
+        packet=packet,
+        nat=chosen,
+        nat_rule=rule,
+        nat_unknown=unsure,
+        passed=tuple(passed),
+    )
+
+
+def _base_chains(firewall: Firewall, hook: Hook, family: str) -> list[tuple[Table, Chain]]:
+    return [
+        (table, chain)
+        for table in firewall.tables
+        if table.family in {family, "inet"}
+        for chain in table.chains
+        if chain.hook == hook
+    ]
+
+
+def _unread(firewall: Firewall, family: str) -> Decider | None:
+    for table in firewall.unread:
+        if table.family in {family, "inet"}:
+            text = f"table {table.family} {table.name} ({table.backend}) was not read: {table.reason}"
+            return Decider(kind="gap", text=text)
+    return None
+
+
+class _Run:
+    """One traversal of one base chain.  ``maybes`` holds what undecided rules could have done."""
+
+    def __init__(self, table: Table, base: Chain, namespace: str, packet: Packet, address_type: AddressType) -> None:
+        self.table = table
+        self.base = base
+        self.namespace = namespace
+        self.packet = packet
+        self.address_type = address_type
+        self.chains = {chain.name: chain for chain in table.chains}
+        self.maybes: list[_End] = []
+
+    def result(self) -> HookResult:
+        """Traverse the base chain and settle definite against possible outcomes."""
+        end = self._traverse(self.base, sure=True, path=(self.base.name,), base_number=0)
+        if end is None:
+            policy = self.base.policy or "accept"
+            end = _End(kind=policy, ref=self._policy_ref(policy))
+        passes = _PASSING.get(end.kind)
+        differing = next((maybe for maybe in self.maybes if _PASSING.get(maybe.kind) != passes), None)
+        by = _decider(end.ref if differing is None else differing.ref, self.namespace)
+        verdict: Outcome = "unknown"
+        if differing is None and passes is not None:
+            verdict = "accept" if passes else "drop" if end.kind == "drop" else "reject"
+        return HookResult(
+            verdict=verdict,
+            by=by,
+            packet=self.packet,
+            nat=end.nat,
+            nat_rule=end.ref if end.nat else None,
+            nat_unknown=next((maybe.ref for maybe in self.maybes if maybe.nat != end.nat), None),
+        )
+
+    def _traverse(self, chain: Chain, *, sure: bool, path: tuple[str, ...], base_number: int) -> _End | None:
+        """Walk one chain.  Returns its definite end, or None when it falls through (or isn't certain)."""
+        for rule in chain.rules:
+            truth, actions = self._meets(rule)
+            if truth is False:
+                continue
+            certain = sure and truth is True
+            at = _At(chain=chain, rule=rule, path=path, first=base_number or rule.number, certain=certain)
+            for action in actions:
+                end = self._act(action, at)
+                if end is None:
+                    continue
+                if end.kind != "return" and certain:
+                    return end
+                if end.kind != "return":
+                    self.maybes.append(end)
+                if truth is True:
+                    return None
+                # Perhaps the rule ended the chain, perhaps not: what follows is only possible.
+                sure = sure and end.kind != "return"
+                break
+        return None
+
+    def _act(self, action: AnyExpr, at: _At) -> _End | None:
+        """Do one action of a rule that is met, or may be; returns how it ends the chain, if it does."""
+        if isinstance(action, SetMark):
+            self._set_mark(action, certain=at.certain)
+        elif isinstance(action, NoTrack):
+            self._untrack(certain=at.certain)
+        elif isinstance(action, Opaque):
+            self.maybes.append(_End(kind="unknown", ref=self._ref(at)))
+        elif isinstance(action, Nat):
+            return _End(kind="nat", ref=self._ref(at), nat=action)
+        elif isinstance(action, Verdict):
+            return self._decide(action, at)
+        return None
+
+    def _decide(self, verdict: Verdict, at: _At) -> _End | None:
+        if verdict.kind == "continue":
+            return None
+        if verdict.kind in {"jump", "goto"}:
+            end = self._call(verdict, at)
+            return end if end is not None or verdict.kind == "jump" else _End(kind="return")
+        if verdict.kind == "return":
+            return _End(kind="return")
+        return _End(kind="unknown" if verdict.kind == "queue" else verdict.kind, ref=self._ref(at))
+
+    def _call(self, verdict: Verdict, at: _At) -> _End | None:
+        target = self.chains.get(verdict.chain)
+        if target is None or len(at.path) > _MAX_DEPTH or verdict.chain in at.path:
+            return _End(kind="unknown", ref=self._ref(at))
+        return self._traverse(target, sure=at.certain, path=(*at.path, target.name), base_number=at.first)
+
+    def _meets(self, rule: Rule) -> tuple[Truth, tuple[AnyExpr, ...]]:
+        """Whether the matches before the first action hold, and the actions.
+
+        A match that stands after an action (nftables) makes the rest undecided only when it is.
+        """
+        truth: Truth = True
+        actions: list[AnyExpr] = []
+        for expr in rule.exprs:
+            found: Truth = True
+            if isinstance(expr, Match):
+                found = matches(expr, self.packet, self.address_type)
+            elif isinstance(expr, SetLookup) or (isinstance(expr, Opaque) and expr.role == "match"):
+                found = None
+            else:
+                actions.append(expr)
+            if found is False:
+                return False, ()
+            if found is None:
+                truth = None
+        return truth, tuple(actions)
+
+    def _set_mark(self, action: SetMark, *, certain: bool) -> None:
+        packet = self.packet
+        source = packet.ctmark if action.op == "restore" else packet.mark
+        if action.op == "set":
+            old = packet.mark if action.where == "meta" else packet.ctmark
+            new = None if old is None else (old & ~action.mask & 0xFFFFFFFF) ^ action.value
+        else:
+            old = packet.mark if action.op == "restore" else packet.ctmark
+            new = None if old is None or source is None else (old & ~action.mask) | (source & action.mask)
+        value = new if certain or new == old else None
+        to_ct = action.op == "save" or (action.op == "set" and action.where == "ct")
+        self.packet = (
+            msgspec.structs.replace(packet, ctmark=value) if to_ct else msgspec.structs.replace(packet, mark=value)
+        )
+
+    def _untrack(self, *, certain: bool) -> None:
+        if certain:
+            self.packet = msgspec.structs.replace(self.packet, ctstate="UNTRACKED")
+
+    def _ref(self, at: _At) -> RuleRef:
+        return RuleRef(
+            namespace=self.namespace,
+            backend=self.table.backend,
+            family=self.table.family,
+            table=self.table.name,
+            chain=at.chain.name,
+            number=at.rule.number,
+            text=at.rule.text,
+            packets=at.rule.packets,
+            bytes=at.rule.bytes,
+            base=self.base.name,
+            base_number=at.first,
+            path=at.path,
+        )
+
+    def _policy_ref(self, policy: str) -> RuleRef:
+        return RuleRef(
+            namespace=self.namespace,
+            backend=self.table.backend,
+            family=self.table.family,
+            table=self.table.name,
+            chain=self.base.name,
+            number=0,
+            text=f"policy {policy.upper()}",
+            packets=self.base.packets,
+            bytes=self.base.bytes,
+            base=self.base.name,
+            path=(self.base.name,),
+        )
+
+
+def _decider(ref: RuleRef | None, namespace: str) -> Decider:
+    if ref is None:
+        return Decider(kind="rule", text="", namespace=namespace)
+    if ref.number == 0:
+        return Decider(kind="policy", text=f"{ref.table} {ref.chain} {ref.text}", namespace=namespace, rule=ref)
+    text = f"{ref.table} {ref.chain} rule {ref.number}: {ref.text}"
+    return Decider(kind="rule", text=text, namespace=namespace, rule=ref)

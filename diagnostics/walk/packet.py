@@ -1,0 +1,146 @@
+"""The packet that walks, and the answers the walk can give.  Pure data.
+
+``None`` always means "not known"; "doesn't apply" is the empty string or zero.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+CtState = Literal["NEW", "ESTABLISHED", "RELATED", "UNTRACKED", "INVALID"]
+
+End = Literal[
+    "delivered",
+    "left",
+    "refused",
+    "dropped",
+    "rejected",
+    "no-route",
+    "unreachable",
+    "looped",
+    "unknown",
+]
+"""How a walk ended.  ``left``: out of the host by an uplink, which is as far as can be seen."""
+
+Truth = bool | None
+"""Three-valued: None is "can't be decided from the snapshot"."""
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of the walk's values."""
+
+
+class Packet(Value, frozen=True, kw_only=True):
+    """The first packet of a flow (or of its reply), as a hook sees it.
+
+    ``iif``/``oif`` are empty where the hook has none; ``physin``/``physout``
+    are the bridge ports when br_netfilter calls the IP hooks.  ``original`` is
+    the connection's original tuple (src, dst, dport), for matches on it.
+    """
+
+    family: Literal["ip", "ip6"] = "ip"
+    src: str
+    dst: str
+    proto: str
+    sport: int = 0
+    dport: int = 0
+    icmp_type: int = 0
+    icmp_code: int = 0
+    tcp_flags: tuple[str, ...] = ()
+    iif: str = ""
+    oif: str = ""
+    physin: str = ""
+    physout: str = ""
+    mark: int | None = 0
+    ctmark: int | None = 0
+    ctstate: CtState = "NEW"
+    dnatted: bool = False
+    snatted: bool = False
+    original: tuple[str, str, int] | None = None
+
+    def tuple_text(self) -> str:
+        """The packet's tuple in words: ``tcp 172.17.0.2:40000 → 198.51.100.1:443``."""
+        if self.proto in {"tcp", "udp", "sctp"}:
+            return f"{self.proto} {self.src}:{self.sport} → {self.dst}:{self.dport}"
+        return f"{self.proto} {self.src} → {self.dst}"
+
+
+class RuleRef(Value, frozen=True, kw_only=True):
+    """Names one rule, or a chain's policy (``number`` 0), in one namespace."""
+
+    namespace: str
+    backend: str
+    family: str
+    table: str
+    chain: str
+    number: int
+    text: str
+    packets: int | None = None
+    bytes: int | None = None
+    base: str = ""
+    """The base chain from which this chain was reached."""
+    base_number: int = 0
+    """The number of the rule in the base chain that led here (its own number when it stands there)."""
+    path: tuple[str, ...] = ()
+    """The chains from the base chain to this one, both included."""
+
+
+class Decider(Value, frozen=True, kw_only=True):
+    """The element that decides: a rule, policy, route, sysctl, link, neighbour, socket or gap."""
+
+    kind: Literal["rule", "policy", "route", "sysctl", "link", "neighbour", "socket", "gap"]
+    text: str
+    namespace: str = ""
+    value: str = ""
+    rule: RuleRef | None = None
+
+
+class Hop(Value, frozen=True, kw_only=True):
+    """One stage the packet passed (or where it ended)."""
+
+    namespace: str
+    interface: str
+    stage: str
+    packet: Packet
+    verdict: str = ""
+    rule: RuleRef | None = None
+    note: str = ""
+
+
+class Obstacle(Value, frozen=True, kw_only=True):
+    """Why the packet doesn't get past a stage: definite, or ``unknown``."""
+
+    end: End
+    stage: str
+    by: Decider
+    packet: Packet
+
+
+class Walk(Value, frozen=True, kw_only=True):
+    """One packet's way.  ``obstacles`` are in the order met; the first decides the real end.
+
+    When a walk was asked to go on past obstacles, ``end`` is still the real
+    one, while the later hops and obstacles say what else stands in the way.
+    ``last`` is the packet as it was at the very end of the walk.
+    """
+
+    start: Packet
+    end: End
+    decided_by: Decider | None = None
+    hops: tuple[Hop, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
+    last: Packet
+    last_namespace: str = ""
+    exits: str = ""
+    """The host's interface by which the packet left, for ``left``."""
+    tracked: tuple[tuple[str, Packet, Packet], ...] = ()
+    """(namespace, packet before NAT, packet after NAT) of each conntrack that saw the flow."""
+
+    @property
+    def arrives(self) -> Truth:
+        """True when it reaches its place (listener or not), False when it certainly doesn't, None when undecided."""
+        if self.end in {"delivered", "left", "refused"}:
+            return True
+        return None if self.end == "unknown" else False

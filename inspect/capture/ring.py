@@ -1,0 +1,231 @@
+"""One AF_PACKET receive ring (TPACKET_V3): packets of one interface, straight from the kernel's memory.
+
+The layout is that of linux/if_packet.h and Documentation/networking/packet_mmap.rst.
+The kernel fills blocks and hands each over when it is full or
+:data:`RETIRE_MS` old; we read it and hand it back.  The ring *is* the bounded
+buffer: a reader that falls behind loses packets in the kernel, which counts
+them, and never grows.
+
+Opening a ring needs CAP_NET_RAW in the namespace of the calling thread; after
+that it may be used from any one thread.  It sets the interface promiscuous
+(unless told not to) until it is closed, as tcpdump does: without that, a
+bridge shows only what concerns the host itself.  Mind that a promiscuous
+bridge also takes frames it would otherwise leave alone, which can hide a
+hairpin fault while it is watched.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import mmap
+import os
+import socket
+import struct
+from typing import Final
+
+from dnet_tui.inspect.capture.bpf import Program, accept_all, pack
+from dnet_tui.inspect.capture.entering import PERMISSION_HINT
+from dnet_tui.inspect.capture.packet import ETHERNET, OUTGOING, RAW_IP, SNAPLEN, Packet
+from dnet_tui.inspect.errors import CannotInspectError, DnetError
+
+RETIRE_MS: Final = 25
+"""A block is handed over this long after its first packet, at most twice this long."""
+
+RING_BYTES: Final = 8 << 20
+"""Kernel memory of one ring unless told otherwise."""
+
+_BLOCK: Final = 256 << 10  # holds three of the largest (64 KiB) segmentation-offloaded packets
+_FRAME: Final = 2048  # nominal only: frames of TPACKET_V3 are as long as their packet
+
+_SOL_PACKET, _ADD_MEMBERSHIP, _RX_RING, _STATISTICS, _VERSION = 263, 1, 5, 6, 10
+_TPACKET_V3, _PROMISCUOUS, _ETH_P_ALL = 2, 1, 0x0003
+_SO_ATTACH_FILTER, _SIOCGIFNAME, _SIOCGIFFLAGS = 26, 0x8910, 0x8913
+_TO_USER, _VLAN_VALID, _TPID_VALID, _TPID_8021Q = 0x01, 0x10, 0x40, 0x8100
+
+_BLOCK_HEADER = struct.Struct("=8xIII")  # tpacket_block_desc: block_status, num_pkts, offset_to_first_pkt
+_STATUS_AT: Final = 8
+# tpacket3_hdr: next, sec, nsec, snaplen, len, status, mac … vlan_tci, vlan_tpid; then sockaddr_ll's sll_pkttype
+_FRAME_HEADER = struct.Struct("=6IH6xIH20xB")
+_TAG = struct.Struct("!HH")
+
+_LINKTYPES: Final = {  # ARPHRD_* of linux/if_arp.h
+    1: ETHERNET,
+    772: ETHERNET,  # loopback
+    65534: RAW_IP,  # none: tun, WireGuard
+    768: RAW_IP,  # ipip
+    769: RAW_IP,  # ip6tnl
+    776: RAW_IP,  # sit
+}
+_LOOPBACK: Final = 772
+
+
+class Interface:
+    """A packet socket on one interface that receives nothing yet: it knows the interface's name and link type.
+
+    Made in a thread that is in the interface's namespace.
+    """
+
+    def __init__(self, ifindex: int) -> None:
+        self.ifindex = ifindex
+        try:
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+        except PermissionError as error:
+            raise CannotInspectError("packet sockets are not permitted.", PERMISSION_HINT) from error
+        try:
+            self.name = _name_of(self.socket, ifindex)
+            self.socket.bind((self.name, 0))  # no protocol: tied to the device, but deaf
+            self.hardware = int(self.socket.getsockname()[3])
+            self.linktype = _linktype(self.name, self.hardware)
+        except OSError as error:
+            self.socket.close()
+            raise _cannot_open(error) from error
+        except DnetError:
+            self.socket.close()
+            raise
+
+
+class Ring:
+    """The ring of one interface.  ``dropped`` is the kernel's count as of the last :meth:`count_drops`."""
+
+    def __init__(
+        self,
+        interface: Interface,
+        program: Program | None = None,
+        *,
+        snaplen: int = SNAPLEN,
+        promiscuous: bool = True,
+        size: int = RING_BYTES,
+    ) -> None:
+        """Start to receive; ``program`` is attached before the first packet can arrive.
+
+        Raises:
+            DnetError: the kernel refused, or the interface went away.
+        """
+        self.name = interface.name
+        self.linktype = interface.linktype
+        self.received = 0
+        self.dropped = 0
+        self.snaplen = snaplen
+        self._socket = interface.socket
+        self._skip_outgoing = interface.hardware == _LOOPBACK  # or each packet would show twice
+        self._block = 0
+        try:
+            self._socket.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
+            self._attach(program or accept_all(snaplen))
+            self._blocks = self._map(max(4, size // _BLOCK))
+            self._memory = mmap.mmap(self._socket.fileno(), self._blocks * _BLOCK)
+            if promiscuous:
+                request = struct.pack("=iHH8s", interface.ifindex, _PROMISCUOUS, 0, b"")
+                self._socket.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, request)
+            self._socket.bind((self.name, _ETH_P_ALL))
+        except OSError as error:
+            self._socket.close()
+            raise _cannot_open(error) from error
+
+    def _attach(self, program: Program) -> None:
+        code = ctypes.create_string_buffer(pack(program))
+        # struct sock_fprog { unsigned short len; struct sock_filter *filter; }
+        header = struct.pack("@HP", len(program), ctypes.addressof(code))
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, header)
+
+    def _map(self, blocks: int) -> int:
+        """Ask for a ring of that many blocks, or half of them while memory is short."""
+        while True:
+            request = struct.pack("=7I", _BLOCK, blocks, _FRAME, blocks * (_BLOCK // _FRAME), RETIRE_MS, 0, 0)
+            try:
+                self._socket.setsockopt(_SOL_PACKET, _RX_RING, request)
+            except OSError as error:
+                if error.errno != errno.ENOMEM or blocks <= 4:
+                    raise
+                blocks //= 2
+            else:
+                return blocks
+
+    def fileno(self) -> int:
+        """The socket, for ``poll``: readable when a block is ready, in error when the interface went down."""
+        return self._socket.fileno()
+
+    def read(self, point: int = 0) -> list[Packet]:
+        """Every packet that is ready now, oldest first, marked with ``point``.  Never waits."""
+        packets: list[Packet] = []
+        memory = self._memory
+        for _ in range(self._blocks):  # at most once around: a flood must not keep us here
+            base = self._block * _BLOCK
+            status, count, first = _BLOCK_HEADER.unpack_from(memory, base)
+            if not status & _TO_USER:
+                break
+            self._read_block(packets, base + first, count, point)
+            struct.pack_into("=I", memory, base + _STATUS_AT, 0)  # back to the kernel
+            self._block = (self._block + 1) % self._blocks
+        self.received += len(packets)
+        return packets
+
+    def _read_block(self, packets: list[Packet], at: int, count: int, point: int) -> None:
+        memory, linktype, unpack = self._memory, self.linktype, _FRAME_HEADER.unpack_from
+        for _ in range(count):
+            step, sec, nsec, size, length, status, mac, tci, tpid, reception = unpack(memory, at)
+            start = at + mac
+            at += step
+            if reception == OUTGOING and self._skip_outgoing:
+                continue
+            data = memory[start : start + size]
+            if status & _VLAN_VALID and size >= 12:
+                # The kernel keeps the tag beside the frame: put it back where it was on the wire.
+                tag = _TAG.pack(tpid if status & _TPID_VALID else _TPID_8021Q, tci)
+                data = (data[:12] + tag + data[12:])[: self.snaplen]
+                length += 4
+            packets.append(Packet(sec * 1_000_000_000 + nsec, point, reception, linktype, length, data))
+
+    def count_drops(self) -> int:
+        """Update and return ``dropped``: packets that matched but found the ring full."""
+        raw = self._socket.getsockopt(_SOL_PACKET, _STATISTICS, 12)  # tpacket_stats_v3; reading it sets it to zero
+        self.dropped += struct.unpack("=III", raw)[1]
+        return self.dropped
+
+    def quiesce(self) -> None:
+        """Take no further packet; what has arrived is still handed over within twice :data:`RETIRE_MS`."""
+        self._attach(accept_all(0))
+
+    def is_gone(self) -> bool:
+        """Whether the interface left its namespace.  Clears the socket's error: call it when ``poll`` shows one.
+
+        A packet socket whose device is only down starts again by itself when the device comes up.
+        """
+        self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        return not self._socket.getsockname()[0]
+
+    def is_up(self) -> bool:
+        """Whether the interface is administratively up."""
+        try:
+            answer = fcntl.ioctl(self._socket.fileno(), _SIOCGIFFLAGS, struct.pack("=16s24x", os.fsencode(self.name)))
+        except OSError:
+            return False
+        return bool(struct.unpack_from("=H", answer, 16)[0] & 1)  # IFF_UP
+
+    def close(self) -> None:
+        """Free the ring and the socket; promiscuous mode ends with it."""
+        self._memory.close()
+        self._socket.close()
+
+
+def _name_of(sock: socket.socket, ifindex: int) -> str:
+    """The present name of a device in the socket's own namespace: a snapshot's may be old."""
+    answer = fcntl.ioctl(sock.fileno(), _SIOCGIFNAME, struct.pack("=16xi20x", ifindex))
+    return answer[:16].split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
+
+
+def _linktype(name: str, hardware: int) -> int:
+    if hardware not in _LINKTYPES:
+        raise DnetError(
+            f"{name} is of a kind (ARPHRD {hardware}) whose frames dnet-tui can't read.",
+            "Capture at the device below it, or use tcpdump.",
+        )
+    return _LINKTYPES[hardware]
+
+
+def _cannot_open(error: OSError) -> DnetError:
+    if error.errno in (errno.ENODEV, errno.ENXIO):
+        return DnetError("the interface is gone.", "What used it has ended since the snapshot was taken: try again.")
+    return DnetError(f"{error.strerror or error}.")

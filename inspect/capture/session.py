@@ -1,0 +1,337 @@
+"""A capture at several points at once, on one clock.
+
+There is no thread and no queue here: :meth:`Capture.poll` reads the kernel's
+rings in the caller's thread and returns raw packets in the order of their
+time.  The rings are the bounded buffers; whatever does not fit is counted by
+the kernel.  Packets of several points are held for :data:`HOLD` seconds, the
+longest the kernel may sit on a block, so that no point's packets come after
+later ones of another.  That order, the point's index and the whole bytes are
+what a reader needs to recognise one packet at several points.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from types import TracebackType
+from typing import Literal, Self
+
+import msgspec
+
+from dnet_tui.inspect.capture import bpf
+from dnet_tui.inspect.capture.entering import is_in_use, run_inside
+from dnet_tui.inspect.capture.merge import Merger
+from dnet_tui.inspect.capture.own_ssh import own_ssh_filter
+from dnet_tui.inspect.capture.packet import SNAPLEN, Packet
+from dnet_tui.inspect.capture.points import CapturePoint
+from dnet_tui.inspect.capture.ring import RETIRE_MS, RING_BYTES, Interface, Ring
+from dnet_tui.inspect.errors import CannotInspectError, DnetError, UsageError
+from dnet_tui.inspect.model import Namespace
+from dnet_tui.inspect.view import View
+
+HOLD = (2 * RETIRE_MS + 10) / 1000
+"""Seconds from a packet's arrival until every ring has surely handed over what arrived before it."""
+
+_POINT = attrgetter("point")
+_PRESENCE = 1.0  # seconds between looks at whether anybody but us still holds a namespace
+
+State = Literal["open", "down", "gone"]
+
+
+class CaptureOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What to capture and when to end.
+
+    ``count`` packets over all points, ``duration`` in seconds, ``snaplen``
+    bytes kept of each packet, ``ring_bytes`` kernel memory for each point.
+    ``own_ssh`` also captures the SSH session this program runs in.
+    """
+
+    filter: str = ""
+    count: int | None = None
+    duration: float | None = None
+    snaplen: int = SNAPLEN
+    promiscuous: bool = True
+    own_ssh: bool = False
+    ring_bytes: int = RING_BYTES
+
+
+class PointStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """The counters of one point: packets given to the reader, and matching ones the kernel had no room for.
+
+    ``state``: ``open``; ``down`` while the interface is down (capturing goes
+    on when it is up again); ``gone`` for good.
+    """
+
+    label: str
+    received: int
+    dropped: int
+    state: State
+
+
+class _Tap:
+    """One point's ring and what is known of it."""
+
+    def __init__(self, index: int, point: CapturePoint, namespace: Namespace, ring: Ring, home: bool) -> None:  # noqa: FBT001
+        self.index = index
+        self.point = point
+        self.namespace = namespace
+        self.ring = ring
+        self.home = home  # our own namespace: it can't vanish under us
+        self.received = 0
+        self.state: State = "open"
+        self.close_at: float | None = None
+        self.closed = False
+
+    def close(self) -> None:
+        if not self.closed:
+            self.ring.count_drops()
+            self.ring.close()
+            self.closed = True
+
+
+class Capture:
+    """A running capture; a context manager.  Only :meth:`stop` may be called from another thread."""
+
+    def __init__(self, view: View, points: Sequence[CapturePoint], options: CaptureOptions | None = None) -> None:
+        self.points = tuple(points)
+        self.options = options or CaptureOptions()
+        self.notes: list[str] = []
+        """What happened to the points, for people: grows while the capture runs."""
+        self.finished = False
+        self._view = view
+        self._taps: list[_Tap] = []
+        self._merger = Merger(HOLD if len(self.points) > 1 else 0.0)
+        self._delivered = 0
+        self._draining_until: float | None = None
+        self._opened_at = 0.0
+        self._presence_at = 0.0
+        self._waker = -1
+        self._waking = threading.RLock()  # a signal handler may come in while its own thread holds it
+        self._poll = select.poll()
+
+    # -- life ---------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open every point, or none.
+
+        Raises:
+            UsageError: the filter is wrong, or there is no point.
+            DnetError: a point could not be opened; the message names it.
+        """
+        if not self.points:
+            raise UsageError("There is no point to capture at.", "Name an interface or a container.")
+        bpf.check_filter(self.options.filter)
+        expression = full_expression(self.options)
+        self._waker = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._poll.register(self._waker, select.POLLIN)
+        try:
+            for index, point in enumerate(self.points):
+                self._taps.append(self._open_tap(index, point, expression))
+                self._poll.register(self._taps[-1].ring, select.POLLIN)
+        except BaseException:
+            self.close()
+            raise
+        self._opened_at = time.monotonic()
+        self._presence_at = self._opened_at + _PRESENCE
+
+    def _open_tap(self, index: int, point: CapturePoint, expression: str) -> _Tap:
+        namespace = self._view.namespaces.get(point.namespace)
+        if namespace is None:
+            raise CannotInspectError(f"Can't capture at {point.label}: its namespace was not seen.")
+        options = self.options
+
+        def open_ring() -> Ring:
+            interface = Interface(point.ifindex)
+            try:
+                program = bpf.compile_filter(
+                    expression, snaplen=options.snaplen, linktype=interface.linktype, device=interface.name
+                )
+            except BaseException:
+                interface.socket.close()
+                raise
+            return Ring(
+                interface,
+                program,
+                snaplen=options.snaplen,
+                promiscuous=options.promiscuous,
+                size=options.ring_bytes,
+            )
+
+        try:
+            ring = run_inside(namespace, open_ring)
+        except UsageError:  # the filter's: not this point's fault
+            raise
+        except DnetError as error:
+            raise type(error)(f"Can't capture at {point.label}: {error.message}", error.hint) from error
+        return _Tap(index, point, namespace, ring, home=namespace.kind == "host")
+
+    def stop(self) -> None:
+        """Ask the capture to end: what has arrived is still delivered.  From any thread or signal handler."""
+        with self._waking:
+            if self._waker >= 0:
+                os.eventfd_write(self._waker, 1)
+
+    def close(self) -> None:
+        """Free everything at once; undelivered packets are lost.  The statistics stay."""
+        self.finished = True
+        for tap in self._taps:
+            tap.close()
+        with self._waking:
+            if self._waker >= 0:
+                os.close(self._waker)
+                self._waker = -1
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- reading ------------------------------------------------------------
+
+    def poll(self, timeout: float) -> list[Packet]:
+        """Packets in the order of their time: as soon as there are any, or none after ``timeout`` seconds.
+
+        When the capture has ended and all is delivered, ``finished`` is true
+        and every further call returns nothing at once.
+        """
+        deadline = time.monotonic() + timeout
+        while not self.finished:
+            now = time.monotonic()
+            self._keep_time(now)
+            packets = self._release(now)
+            if packets or now >= deadline:
+                return packets
+            self._wait_and_read(min(deadline, self._next_event()) - now)
+        return []
+
+    def statistics(self) -> tuple[PointStatistics, ...]:
+        """The counters of every point as of now, in the points' order."""
+        for tap in self._taps:
+            if not tap.closed:
+                tap.ring.count_drops()
+        return tuple(
+            PointStatistics(label=tap.point.label, received=tap.received, dropped=tap.ring.dropped, state=tap.state)
+            for tap in self._taps
+        )
+
+    def linktype(self, point: int) -> int:
+        """The link type of a point's frames, for a file's interface description."""
+        return self._taps[point].ring.linktype
+
+    def _wait_and_read(self, seconds: float) -> None:
+        events = self._poll.poll(max(0.0, seconds) * 1000)
+        by_fd = {tap.ring.fileno(): tap for tap in self._live()}
+        for fd, event in events:
+            if fd == self._waker:
+                os.eventfd_read(fd)
+                self._drain()
+            elif event & (select.POLLERR | select.POLLHUP):
+                self._look_after(by_fd[fd])
+        now = time.monotonic()
+        self._read(self._live(), now)
+
+    def _read(self, taps: Iterable[_Tap], now: float) -> None:
+        for tap in taps:
+            packets = tap.ring.read(tap.index)
+            if packets and tap.state == "down":
+                tap.state = "open"
+            self._merger.add(now, packets)
+
+    def _release(self, now: float) -> list[Packet]:
+        """Take what is due, and note the end when there is nothing more to come."""
+        over = not self._live()
+        if self._draining_until is not None and now >= self._draining_until:
+            self._read(self._live(), now)
+            over = True
+        packets = self._merger.take(now, everything=over)
+        if self.options.count is not None and self._delivered + len(packets) >= self.options.count:
+            packets = packets[: self.options.count - self._delivered]
+            over = True
+        self._delivered += len(packets)
+        for index, number in Counter(map(_POINT, packets)).items():
+            self._taps[index].received += number
+        if over:
+            self._finish()
+        return packets
+
+    # -- time and trouble ---------------------------------------------------
+
+    def _live(self) -> list[_Tap]:
+        return [tap for tap in self._taps if not tap.closed]
+
+    def _next_event(self) -> float:
+        moments = [tap.close_at for tap in self._live() if tap.close_at is not None]
+        if self._draining_until is not None:
+            moments.append(self._draining_until)
+        elif self.options.duration is not None:
+            moments.append(self._opened_at + self.options.duration)
+        if (due := self._merger.next_due()) is not None:
+            moments.append(due)
+        if any(not tap.home or tap.state == "down" for tap in self._live()):
+            moments.append(self._presence_at)
+        return min(moments, default=float("inf"))
+
+    def _keep_time(self, now: float) -> None:
+        """Do what is due: the end of the duration, the look for vanished namespaces, the end of vanished points."""
+        duration = self.options.duration
+        if duration is not None and now >= self._opened_at + duration:
+            self._drain()
+        if now >= self._presence_at:
+            self._presence_at = now + _PRESENCE
+            for tap in self._live():
+                if tap.state == "down" and tap.ring.is_up():
+                    tap.state = "open"
+                # Our socket keeps a namespace (and its veths) alive after its container ended: let go of it.
+                if not tap.home and tap.close_at is None and not is_in_use(tap.namespace):
+                    self._lose(tap, "its namespace has ended")
+        for tap in self._live():
+            if tap.close_at is not None and now >= tap.close_at:
+                self._read((tap,), now)
+                self._poll.unregister(tap.ring)
+                tap.close()
+
+    def _look_after(self, tap: _Tap) -> None:
+        """A ring reported an error: its interface is down, or gone."""
+        if tap.ring.is_gone():
+            self._lose(tap, "the interface is gone")
+        elif tap.state == "open":
+            tap.state = "down"
+            self.notes.append(f"{tap.point.label}: the interface is down; the capture goes on when it comes up.")
+
+    def _lose(self, tap: _Tap, why: str) -> None:
+        if tap.close_at is None:
+            tap.state = "gone"
+            tap.close_at = time.monotonic() + HOLD  # until its last block is handed over
+            self.notes.append(f"{tap.point.label}: {why}.")
+
+    def _drain(self) -> None:
+        """Let no further packet in, and wait for the kernel to hand over what has arrived."""
+        if self._draining_until is None:
+            for tap in self._live():
+                tap.ring.quiesce()
+            self._draining_until = time.monotonic() + HOLD
+
+    def _finish(self) -> None:
+        self.finished = True
+        for tap in self._live():
+            self._poll.unregister(tap.ring)
+            tap.close()
+
+
+def full_expression(options: CaptureOptions) -> str:
+    """The filter that is really attached: the person's, without our own SSH session unless that is wanted."""
+    own = "" if options.own_ssh else own_ssh_filter()
+    wanted = options.filter.strip()
+    if not own:
+        return wanted
+    # First, because a word such as "vlan" changes the meaning of everything after it.
+    return f"not ({own})" + (f" and ({wanted})" if wanted else "")

@@ -1,0 +1,85 @@
+"""Container ids out of /proc/PID/cgroup.  Pure.
+
+This is how containers are found without their engine: each names its cgroup
+after the container.  Works for cgroup v1 (several lines) and v2 (one), for
+the systemd and the cgroupfs driver.
+
+Sources: cgroups(7), runc's and crun's cgroup drivers, kubelet's, LXC's and
+libpod's naming.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+_HEX = "[0-9a-f]{64}"
+_SCOPE = re.compile(
+    rf"^(?:[^:]*:)?(?:(?P<engine>docker|libpod|cri-containerd|crio|nerdctl)[-:])?(?P<id>{_HEX})(?:\.scope)?$"
+)
+_ENGINES = {
+    "docker": "docker",
+    "libpod": "podman",
+    "cri-containerd": "containerd",
+    "crio": "cri-o",
+    "nerdctl": "containerd",
+}
+_PARENTS = {"docker": "docker", "libpod_parent": "podman"}
+_LXC = re.compile(r"^lxc\.payload[./](?P<name>[^/]+)$")
+
+
+class CgroupContainer(msgspec.Struct, frozen=True, kw_only=True):
+    """A container as its cgroup names it.  ``engine`` is ``unknown`` where the path doesn't tell."""
+
+    id: str
+    engine: str
+
+
+def container_of(cgroup: str) -> CgroupContainer | None:
+    """The container that a process with this /proc/PID/cgroup is in; None when in none.
+
+    Of containers within containers it is the innermost.  Helpers that stay
+    outside (``conmon``, ``lxc.monitor``) belong to none.
+    """
+    best: CgroupContainer | None = None
+    for line in cgroup.splitlines():
+        found = _in_path(line.split(":", 2)[-1])
+        if found is not None and (best is None or best.engine == "unknown"):
+            best = found
+    return best
+
+
+def _in_path(path: str) -> CgroupContainer | None:
+    parts = [part for part in path.split("/") if part not in ("", "..")]
+    for index in range(len(parts) - 1, -1, -1):
+        found = _in_part(parts[index], parts[:index])
+        if found is not None:
+            return found
+    return None
+
+
+def _in_part(part: str, above: list[str]) -> CgroupContainer | None:
+    """The container that one component of a path names; ``above`` is what comes before it."""
+    match = _SCOPE.match(part)
+    if match is not None:
+        return CgroupContainer(id=match["id"], engine=_engine(match["engine"], above))
+    lxc = _LXC.match(part) or _LXC.match("/".join([*above[-1:], part]))
+    if lxc is not None:
+        return CgroupContainer(id=lxc["name"], engine="lxc")
+    if above[-1:] == ["lxc"]:
+        return CgroupContainer(id=part, engine="lxc")
+    return None
+
+
+def _engine(prefix: str | None, above: list[str]) -> str:
+    if prefix:
+        return _ENGINES[prefix]
+    if any(part.startswith("kubepods") for part in above):
+        return "containerd"
+    return next((_PARENTS[part] for part in reversed(above) if part in _PARENTS), "unknown")
+
+
+def short_id(container: str) -> str:
+    """The short form of an id that engines print: 12 digits of a long one, anything else as it is."""
+    return container[:12] if re.fullmatch(_HEX, container) else container

@@ -1,0 +1,43 @@
+"""What one network namespace holds, between the reading of it and the resolving of its relations.  Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from dnet_tui.inspect.firewall import Firewall
+from dnet_tui.inspect.gaps import Gap
+from dnet_tui.inspect.model import Address, FdbEntry, Link, Neighbour, PolicyRule, Route, Socket
+
+AS_ROOT = "run as root (sudo dnet-tui …)"
+"""The next step when something may not be looked into."""
+
+
+class Contents(msgspec.Struct, kw_only=True):
+    """What one namespace holds, as it was read.  Filled section by section, then left alone.
+
+    ``nsids`` tells which namespace (by id) this one knows by a number;
+    ``peers`` is ethtool's word on a veth's peer, by the veth's ifindex.
+    """
+
+    id: str
+    links: tuple[Link, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    routes: tuple[Route, ...] = ()
+    policy_rules: tuple[PolicyRule, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
+    fdb: tuple[FdbEntry, ...] = ()
+    sysctls: dict[str, str] = {}
+    sockets: tuple[Socket, ...] = ()
+    firewall: Firewall | None = None
+    nsids: dict[int, str] = {}
+    peers: dict[int, int] = {}
+    gaps: list[Gap] = []
+
+    def miss(self, section: str, error: BaseException | str, hint: str = "") -> None:
+        """Record that a section could not be read, or not in full."""
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error) or type(error).__name__
+        else:
+            reason = str(error) or type(error).__name__
+        hint = hint or (AS_ROOT if isinstance(error, PermissionError) else "")
+        self.gaps.append(Gap(section=section, scope=self.id, reason=reason, hint=hint))

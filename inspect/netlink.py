@@ -1,0 +1,145 @@
+"""rtnetlink over a bare socket: dumps and single questions.
+
+A dump of one namespace takes about 0.2 ms this way, against some 4 ms
+through pyroute2's ``IPRoute`` and 100 ms more to import that; a host has
+hundreds of namespaces.  The socket belongs to the network namespace of the
+thread that opens it, for good.  Nothing here changes anything: only ``GET``
+messages are sent.
+
+Sources: netlink(7), rtnetlink(7), linux/netlink.h.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from types import TracebackType
+
+import msgspec
+
+_HEADER = struct.Struct("=IHHII")
+"""struct nlmsghdr: length, type, flags, sequence, port."""
+_ATTRIBUTE = struct.Struct("=HH")
+"""struct nlattr: length, type."""
+_ERRNO = struct.Struct("=i")
+
+_NLMSG_ERROR = 2
+_NLMSG_DONE = 3
+_REQUEST = 0x001
+_DUMP = 0x300
+_DUMP_INTERRUPTED = 0x010
+_TYPE_MASK = 0x3FFF
+"""Without NLA_F_NESTED and NLA_F_NET_BYTEORDER."""
+_BUFFER = 1 << 17
+_TIMEOUT = 5.0
+
+
+class Dump(msgspec.Struct, frozen=True, kw_only=True):
+    """The bodies of a dump's messages.  ``torn``: the kernel's tables changed while it was made, each time."""
+
+    bodies: tuple[bytes, ...]
+    torn: bool = False
+
+
+class NetlinkSocket:
+    """An rtnetlink socket in the calling thread's network namespace.  Use as a context manager."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+        self._socket.settimeout(_TIMEOUT)
+        self._sequence = 0
+
+    def __enter__(self) -> NetlinkSocket:
+        self._socket.bind((0, 0))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
+
+    def dump(self, kind: int, payload: bytes, *, tries: int = 3) -> Dump:
+        """Ask for a whole table; a dump torn by a change is asked for again, ``tries`` times in all.
+
+        Raises:
+            OSError: the kernel refused, or did not answer in time.
+        """
+        for attempt in range(1, tries + 1):
+            bodies, torn = self._dump_once(kind, payload)
+            if not torn or attempt == tries:
+                break
+        return Dump(bodies=tuple(bodies), torn=torn)
+
+    def _dump_once(self, kind: int, payload: bytes) -> tuple[list[bytes], bool]:
+        sequence = self._send(kind, _REQUEST | _DUMP, payload)
+        bodies: list[bytes] = []
+        torn = False
+        while True:
+            for code, flags, body in self._receive(sequence):
+                torn = torn or bool(flags & _DUMP_INTERRUPTED)
+                if code == _NLMSG_DONE:
+                    return bodies, torn
+                bodies.append(body)
+
+    def ask(self, kind: int, payload: bytes) -> bytes:
+        """Ask one question and return the body of its answer.
+
+        Raises:
+            OSError: the kernel refused, or did not answer in time.
+        """
+        sequence = self._send(kind, _REQUEST, payload)
+        while True:
+            for _code, _flags, body in self._receive(sequence):
+                return body
+
+    def _send(self, kind: int, flags: int, payload: bytes) -> int:
+        self._sequence += 1
+        header = _HEADER.pack(_HEADER.size + len(payload), kind, flags, self._sequence, 0)
+        self._socket.sendto(header + payload, (0, 0))
+        return self._sequence
+
+    def _receive(self, sequence: int) -> Iterator[tuple[int, int, bytes]]:
+        data, _, flags, _ = self._socket.recvmsg(_BUFFER)
+        if flags & socket.MSG_TRUNC:
+            raise OSError("a netlink answer was cut short")
+        for code, message_flags, number, body in messages(data):
+            if number != sequence:
+                continue
+            if code in (_NLMSG_ERROR, _NLMSG_DONE) and len(body) >= _ERRNO.size:
+                (status,) = _ERRNO.unpack_from(body)
+                if status < 0:
+                    raise OSError(-status, os.strerror(-status))
+            yield code, message_flags, body
+
+
+def messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """Split what was received into messages: type, flags, sequence number, body."""
+    offset = 0
+    while offset + _HEADER.size <= len(data):
+        length, code, flags, sequence, _port = _HEADER.unpack_from(data, offset)
+        if length < _HEADER.size or offset + length > len(data):
+            return
+        yield code, flags, sequence, data[offset + _HEADER.size : offset + length]
+        offset += (length + 3) & ~3
+
+
+def attributes(body: bytes, offset: int = 0) -> dict[int, bytes]:
+    """The attributes of a message by their number; of one that repeats, the last.  Stops at a malformed one."""
+    found: dict[int, bytes] = {}
+    end = len(body)
+    unpack = _ATTRIBUTE.unpack_from
+    while offset + 4 <= end:
+        length, kind = unpack(body, offset)
+        if length < 4 or offset + length > end:
+            break
+        found[kind & _TYPE_MASK] = body[offset + 4 : offset + length]
+        offset += (length + 3) & ~3
+    return found
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """One attribute, padded as the kernel wants it."""
+    length = _ATTRIBUTE.size + len(value)
+    return _ATTRIBUTE.pack(length, kind) + value + b"\0" * (-length % 4)

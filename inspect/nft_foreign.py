@@ -1,0 +1,98 @@
+"""Tells which rules of an iptables table iptables can't show truly.  Pure.
+
+``iptables-nft-save`` prints rules that were added by ``nft`` to a table of
+iptables, and leaves out what it doesn't understand: ``ip saddr @blocked drop``
+comes out as ``-j DROP``.  (Observed with 1.8.9; an anonymous set, a verdict
+map, a range of addresses, a TCP sequence number likewise.)  Believing that
+would be worse than not reading it.
+
+A rule is trusted only if it is made of what iptables-nft itself writes: xt
+matches and targets, and a few native loads and comparisons, each at most once
+(source: ``add_match`` in iptables' nft.c and the lists in nft-shared.c).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from dnet_tui.inspect.firewall import TableFamily
+from dnet_tui.inspect.legible import text
+from dnet_tui.inspect.netlink import attributes
+from dnet_tui.inspect.nft_tables import elements
+
+_MARK, _IIFNAME, _OIFNAME, _L4PROTO = 3, 6, 7, 16  # enum nft_meta_keys
+_META = {_MARK: "mark", _IIFNAME: "iif", _OIFNAME: "oif", _L4PROTO: "proto"}
+_NETWORK, _TRANSPORT = 1, 2  # enum nft_payload_bases
+_EQ, _NEQ = 0, 1
+_PORTS = frozenset({"sport", "dport"})
+_MASKED = frozenset({"mark", "saddr", "daddr", "tcp-flags", "fragment"})
+_ADDRESSES: dict[str, tuple[int, int, int]] = {"ip": (12, 16, 4), "ip6": (8, 24, 16)}
+"""Per family: the offsets of source and destination in the header, and an address's length."""
+
+
+def shown_truly(expressions: bytes, family: TableFamily) -> bool:
+    """Whether ``iptables-nft-save`` prints a rule with these expressions completely."""
+    seen: set[str] = set()
+    loaded = ""
+    for element in elements(expressions):
+        word = _word(element, family)
+        if word == "unknown":
+            return False
+        if word.startswith("load "):
+            loaded = word[5:]
+            if loaded in seen:
+                # iptables has one place for each: of two conditions it would print the last.
+                return False
+            seen.add(loaded)
+        elif (word == "mask" and loaded not in _MASKED) or (word == "range" and loaded not in _PORTS):
+            return False
+    return True
+
+
+def _word(element: bytes, family: TableFamily) -> str:
+    """What one expression is: ``plain``, ``load WHAT``, ``compare``, ``range``, ``mask`` or ``unknown``."""
+    found = attributes(element)
+    name = text(found.get(1, b""))
+    if name in {"match", "target", "counter"}:
+        return "plain"
+    return _native(name, found.get(2, b""), family)
+
+
+@lru_cache(maxsize=4096)
+def _native(name: str, data: bytes, family: TableFamily) -> str:
+    raw = attributes(data)
+    found = {kind: int.from_bytes(value, "big") for kind, value in raw.items()}
+    if name == "meta":
+        what = _META.get(found.get(2, -1)) if 1 in found and 3 not in found else None
+        return f"load {what}" if what else "unknown"
+    if name == "payload":
+        what = _payload(found, family) if 5 not in found else ""
+        return f"load {what}" if what else "unknown"
+    if name == "cmp":
+        return "compare" if found.get(2) in {_EQ, _NEQ} else "unknown"
+    if name == "range":
+        return "range" if found.get(2) in {_EQ, _NEQ} else "unknown"
+    if name == "bitwise":
+        shifts = found.get(6, 0)
+        flips = any(value.strip(b"\0") for value in elements(raw.get(5, b"")))
+        return "unknown" if shifts or flips else "mask"
+    if name == "immediate":
+        return "plain" if found.get(1) == 0 else "unknown"
+    if name == "limit":
+        return "plain" if not found.get(4, 0) and not found.get(5, 0) else "unknown"
+    if name == "log":
+        return "plain" if 1 in found else "unknown"
+    return "unknown"
+
+
+def _payload(found: dict[int, int], family: TableFamily) -> str:
+    """What a payload expression loads, if iptables writes such loads; otherwise an empty string."""
+    base, offset, length = (found.get(number, -1) for number in (2, 3, 4))
+    known = {(_TRANSPORT, 0, 2): "sport", (_TRANSPORT, 2, 2): "dport", (_TRANSPORT, 13, 1): "tcp-flags"}
+    if family == "ip":
+        known |= {(_NETWORK, 9, 1): "proto", (_NETWORK, 6, 2): "fragment"}
+    source, destination, longest = _ADDRESSES.get(family, (0, 0, 0))
+    if base == _NETWORK and 0 < length <= longest:
+        # A prefix of whole bytes is compared by loading just these.
+        known |= {(_NETWORK, source, length): "saddr", (_NETWORK, destination, length): "daddr"}
+    return known.get((base, offset, length), "")

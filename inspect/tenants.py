@@ -1,0 +1,250 @@
+"""Which container lives in which namespace, also without any engine.  Pure.
+
+The kernel knows a container's processes by their cgroup; the engine adds the
+name, the image and the networks.  With the engine silent, the short id stands
+for the name and everything else stays as the kernel tells it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from dnet_tui.inspect.cgroups import CgroupContainer, short_id
+from dnet_tui.inspect.gaps import Gap
+from dnet_tui.inspect.model import Container, ContainerMode, Endpoint, Link, Namespace, Network
+from dnet_tui.inspect.netns import namespace_id
+from dnet_tui.inspect.procfs import ProcessSeen
+
+NETNS_ENGINE = "netns"
+"""The engine of a named namespace that is used like a container."""
+
+
+class ArgvReader(Protocol):
+    """Returns the arguments of a process, none when it can't tell."""
+
+    def __call__(self, pid: int, /) -> tuple[str, ...]: ...
+
+
+def engine_by_ancestor(process: ProcessSeen, table: Mapping[int, ProcessSeen], argv: ArgvReader) -> str:
+    """The engine of a process whose cgroup names a container but no engine, by who started it.
+
+    containerd's shim says for whom it works (``-namespace moby`` is Docker);
+    conmon is Podman's or CRI-O's.
+    """
+    seen: set[int] = set()
+    current: ProcessSeen | None = process
+    while current is not None and current.pid not in seen:
+        seen.add(current.pid)
+        if current.name == "dockerd":
+            return "docker"
+        if current.name.startswith("containerd-shim"):
+            arguments = argv(current.pid)
+            owner = arguments[arguments.index("-namespace") + 1] if "-namespace" in arguments[:-1] else ""
+            return "docker" if owner in ("moby", "") else "containerd"
+        if current.name == "conmon":
+            return "podman"
+        current = table.get(current.parent)
+    return "unknown"
+
+
+class Resident(msgspec.Struct, frozen=True, kw_only=True):
+    """A container that the kernel shows: its oldest process."""
+
+    container: CgroupContainer
+    process: ProcessSeen
+
+
+def residents(processes: Iterable[ProcessSeen], own: CgroupContainer | None, host: int) -> dict[str, Resident]:
+    """The containers among the processes (oldest first), by id.
+
+    ``own`` is the container that dnet-tui itself runs in, if any: when the
+    whole machine is a container, its id isn't a container of this host.
+    """
+    found: dict[str, Resident] = {}
+    for process in processes:
+        container = process.container
+        if container is None or (own is not None and container.id == own.id and process.inode == host):
+            continue
+        found.setdefault(container.id, Resident(container=container, process=process))
+    return found
+
+
+def matched_by_pid(
+    told: Iterable[Container], processes: Mapping[int, ProcessSeen], seen: Mapping[str, Resident]
+) -> dict[str, Resident]:
+    """The containers whose cgroup doesn't name them, found by the PID that their engine told.
+
+    A process whose cgroup names *another* container got a PID that was used
+    before: it isn't taken.
+    """
+    found: dict[str, Resident] = {}
+    for container in told:
+        process = processes.get(container.pid or 0)
+        if container.id in seen or not container.running or process is None or process.container is not None:
+            continue
+        cgroup = CgroupContainer(id=container.id, engine=container.engine)
+        found[container.id] = Resident(container=cgroup, process=process)
+    return found
+
+
+def settle(
+    told: Iterable[Container], seen: Mapping[str, Resident], unread: Mapping[str, str]
+) -> tuple[tuple[Container, ...], tuple[Gap, ...]]:
+    """Give every container that an engine told of its namespace, and add those that only the kernel shows.
+
+    ``unread`` are the namespaces that could not be read, with the reason.
+    """
+    placed: list[Container] = []
+    gaps: list[Gap] = []
+    told_ids: set[str] = set()
+    for container in told:
+        told_ids.add(container.id)
+        placed.append(_place(container, seen.get(container.id), unread, gaps))
+    for key, resident in seen.items():
+        if key not in told_ids:
+            placed.append(_place(_nameless(resident), resident, unread, gaps))
+    return tuple(placed), tuple(gaps)
+
+
+def _nameless(resident: Resident) -> Container:
+    return Container(
+        id=resident.container.id,
+        name=short_id(resident.container.id),
+        engine=resident.container.engine,
+        pid=resident.process.pid,
+        status="running",
+    )
+
+
+def _place(container: Container, resident: Resident | None, unread: Mapping[str, str], gaps: list[Gap]) -> Container:
+    if not container.running:
+        return container
+    if resident is None:
+        reason = "its process could not be found: it ended while it was being read, or may not be looked into"
+        gaps.append(
+            Gap(section="containers", scope=container.name, reason=reason, hint="take the snapshot again, as root")
+        )
+        return container
+    netns = namespace_id(resident.process.inode)
+    pid = container.pid or resident.process.pid
+    if netns not in unread:
+        return msgspec.structs.replace(container, pid=pid, netns=netns)
+    reason = f"its network namespace {netns} could not be read: {unread[netns]}"
+    gaps.append(Gap(section="containers", scope=container.name, reason=reason))
+    return msgspec.structs.replace(container, pid=pid)
+
+
+def guess_modes(
+    containers: Iterable[Container], spaces: Mapping[str, Namespace], seen: Mapping[str, Resident], host: str
+) -> tuple[Container, ...]:
+    """Fill in the mode of the containers that no engine told of, from what their namespaces hold.
+
+    Of several in one namespace the one whose process is oldest owns it; the
+    others joined it.
+    """
+    known = list(containers)
+    owners: dict[str, Container] = {}
+    for item in sorted(known, key=lambda item: _age(seen.get(item.id))):
+        if item.netns is not None and item.joined is None:
+            owners.setdefault(item.netns, item)
+    return tuple(_with_mode(item, owners, spaces, host) for item in known)
+
+
+def _age(resident: Resident | None) -> tuple[int, int]:
+    return (resident.process.start, resident.process.pid) if resident is not None else (1 << 62, 0)
+
+
+def _with_mode(
+    container: Container, owners: Mapping[str, Container], spaces: Mapping[str, Namespace], host: str
+) -> Container:
+    if container.mode != "unknown" or container.netns is None:
+        return container
+    if container.netns == host:
+        return msgspec.structs.replace(container, mode="host")
+    owner = owners.get(container.netns)
+    if owner is not None and owner.id != container.id:
+        return msgspec.structs.replace(container, mode="container", joined=owner.id)
+    space = spaces.get(container.netns)
+    return msgspec.structs.replace(container, mode=_mode_of(space, spaces) if space else "unknown")
+
+
+def _mode_of(space: Namespace, spaces: Mapping[str, Namespace]) -> ContainerMode:
+    others = [link for link in space.links if link.kind != "loopback"]
+    if not others:
+        return "none"
+    if any(_bridge_of(link, spaces) is not None for link in others):
+        return "bridge"
+    kinds = {link.kind for link in others}
+    if "macvlan" in kinds:
+        return "macvlan"
+    return "ipvlan" if "ipvlan" in kinds else "unknown"
+
+
+def _bridge_of(link: Link, spaces: Mapping[str, Namespace]) -> tuple[Namespace, Link] | None:
+    """The bridge that a veth's other end is a port of, and the namespace that bridge is in."""
+    if link.kind != "veth" or link.peer is None:
+        return None
+    space = spaces.get(link.peer.namespace)
+    if space is None:
+        return None
+    other = next((item for item in space.links if item.ifindex == link.peer.ifindex), None)
+    if other is None or other.master is None:
+        return None
+    master = next((item for item in space.links if item.ifindex == other.master), None)
+    return (space, master) if master is not None and master.kind == "bridge" else None
+
+
+def named_containers(
+    spaces: Mapping[str, Namespace], host: str, occupied: frozenset[str], networks: Iterable[Network]
+) -> tuple[Container, ...]:
+    """Named namespaces that hang on a bridge of the host, as containers; those on none are left namespaces."""
+    by_bridge = {network.bridge: network for network in networks if network.bridge}
+    found: list[Container] = []
+    for space in spaces.values():
+        if not space.names or space.id == host or space.id in occupied:
+            continue
+        places = [
+            (link, place[1]) for link in space.links if (place := _bridge_of(link, spaces)) and place[0].id == host
+        ]
+        if not places:
+            continue
+        name = space.names[0]
+        endpoints = tuple(
+            _endpoint(space, link, by_bridge[bridge.name]) for link, bridge in places if bridge.name in by_bridge
+        )
+        found.append(
+            Container(
+                id=f"netns:{name}",
+                name=name,
+                engine=NETNS_ENGINE,
+                pid=space.processes[0].pid if space.processes else None,
+                netns=space.id,
+                mode="bridge",
+                status="running" if space.processes else "namespace",
+                endpoints=endpoints,
+            )
+        )
+    return tuple(found)
+
+
+def _endpoint(space: Namespace, link: Link, network: Network) -> Endpoint:
+    """A namespace's place in a network, as its own addresses and default routes have it."""
+    gateways = {
+        route.family: hop.gateway
+        for route in space.routes
+        if route.dst in ("0.0.0.0/0", "::/0") and route.type == "unicast"
+        for hop in route.hops
+        if hop.ifindex == link.ifindex and hop.gateway
+    }
+    return Endpoint(
+        network=network.id,
+        mac=link.mac,
+        addresses=tuple(
+            item.cidr for item in space.addresses if item.ifindex == link.ifindex and item.scope == "global"
+        ),
+        gateway=gateways.get("ip", ""),
+        gateway6=gateways.get("ip6", ""),
+    )

@@ -1,0 +1,47 @@
+"""What the lab needs of a machine.  Where it can't run, tests are skipped with the reason.
+
+With ``DNET_LAB=1`` in the environment, as in CI, that is a failure: a skip
+must not look like a pass.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import NoReturn
+
+import pytest
+
+from dnet_tui.actions.demo.host import PROGRAMS
+from dnet_tui.actions.demo.needs import missing
+from dnet_tui.actions.demo.sandbox import Sandbox
+from dnet_tui.inspect.errors import DnetError
+
+DOCKER_PROGRAMS = ("dockerd", "docker", "runc", "busybox")
+
+
+@cache
+def _obstacle() -> str:
+    """Return why no private host can be started here; empty when one can."""
+    try:
+        Sandbox.start("probe").stop()
+    except DnetError as error:
+        return f"{error.message} ({error.hint})"
+    return ""
+
+
+def require_lab(*programs: str, root: bool = False) -> None:
+    """Skip the test, or with DNET_LAB=1 fail it, unless private hosts and ``programs`` can be had (as ``root``)."""
+    absent = missing(*PROGRAMS, *programs)
+    if absent:
+        _decline(f"not installed: {', '.join(absent)}")
+    if root and os.geteuid() != 0:
+        _decline("needs root")
+    if obstacle := _obstacle():
+        _decline(obstacle)
+
+
+def _decline(reason: str) -> NoReturn:
+    if os.environ.get("DNET_LAB") == "1":
+        pytest.fail(f"DNET_LAB=1, but the lab can't run: {reason}", pytrace=False)
+    pytest.skip(f"the lab can't run: {reason}")

@@ -1,0 +1,128 @@
+"""What happened: facts in the past tense.  Workers and widgets post them, the app draws the consequences."""
+
+from __future__ import annotations
+
+from textual.message import Message
+
+from dnet_tui.diagnostics.report import Report
+from dnet_tui.inspect.model import Snapshot
+from dnet_tui.tui.app.state import Mode, Packet, Trouble
+
+
+class SnapshotTaken(Message):
+    """The host was read."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__()
+        self.snapshot = snapshot
+
+
+class SnapshotFailed(Message):
+    """The host could not be read."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__()
+        self.trouble = trouble
+
+
+class ReportReady(Message):
+    """A snapshot was examined; ``report`` is None when the examination failed."""
+
+    def __init__(self, snapshot: Snapshot, report: Report | None, trouble: Trouble | None = None) -> None:
+        super().__init__()
+        self.snapshot = snapshot
+        self.report = report
+        self.trouble = trouble
+
+
+class HostChanged(Message):
+    """A fix or an undo ended; ``lines`` say what was done."""
+
+    def __init__(self, title: str, lines: tuple[str, ...], trouble: Trouble | None = None) -> None:
+        super().__init__()
+        self.title = title
+        self.lines = lines
+        self.trouble = trouble
+
+
+class PacketsCaptured(Message):
+    """Packets came in, or only the counters moved."""
+
+    def __init__(self, packets: tuple[Packet, ...], received: int, dropped: int) -> None:
+        super().__init__()
+        self.packets = packets
+        self.received = received
+        self.dropped = dropped
+
+
+class CaptureEnded(Message):
+    """A capture is over: stopped, or by a failure."""
+
+    def __init__(self, trouble: Trouble | None = None) -> None:
+        super().__init__()
+        self.trouble = trouble
+
+
+class RowSelected(Message):
+    """The cursor of a mode's list moved to another row."""
+
+    def __init__(self, mode: Mode, row: str) -> None:
+        super().__init__()
+        self.mode: Mode = mode
+        self.row = row
+
+
+class RowFolded(Message):
+    """A row of the map was folded or unfolded."""
+
+    def __init__(self, row: str, *, shut: bool) -> None:
+        super().__init__()
+        self.row = row
+        self.shut = shut
+
+
+class ListFiltered(Message):
+    """The words a mode's list is filtered by changed."""
+
+    def __init__(self, mode: Mode, words: str) -> None:
+        super().__init__()
+        self.mode: Mode = mode
+        self.words = words
+
+
+class NamespaceChosen(Message):
+    """Another namespace's rules are wanted."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__()
+        self.namespace = namespace
+
+
+class CaptureAsked(Message):
+    """A capture is wanted at ``point`` with a pcap-filter(7) expression; the one that runs, if any, gives way."""
+
+    def __init__(self, point: str, expression: str) -> None:
+        super().__init__()
+        self.point = point
+        self.expression = expression
+
+
+class CapturePrepared(Message):
+    """The capture's point or filter was edited."""
+
+    def __init__(self, *, point: str | None = None, expression: str | None = None) -> None:
+        super().__init__()
+        self.point = point
+        self.expression = expression
+
+
+class CaptureStopAsked(Message):
+    """The running capture is no longer wanted."""
+
+
+class FixConfirmed(Message):
+    """The user saw a finding's commands and said yes."""
+
+    def __init__(self, finding: str) -> None:
+        super().__init__()
+        self.finding = finding

@@ -1,0 +1,66 @@
+"""What is known of the finding, the check or the gap that is selected.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.finding import CheckResult, Finding, Outcome
+from dnet_tui.diagnostics.report import Report
+from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.view import View
+from dnet_tui.tui.app.present import findings
+from dnet_tui.tui.app.present.concern import mark
+from dnet_tui.tui.app.present.doctor_rows import check_of, find, outcome_mark
+from dnet_tui.tui.app.present.lines import BLANK, Para, bullet, fact, heading, line, say
+
+_MEANINGS: dict[Outcome, str] = {
+    "ok": "It looked, and all is well.",
+    "found": "It found something.",
+    "unknown": "It could not decide.",
+    "not-applicable": "This host has nothing for it to look at.",
+    "crashed": "It failed itself: that is a fault of dnet-tui, not of this host.",
+}
+
+
+def detail(snapshot: Snapshot | None, report: Report, row: str) -> tuple[Para, ...]:
+    """Return the paragraphs for a row of the doctor's list."""
+    finding = find(report, row)
+    if finding is not None:
+        return (*findings.in_full(finding), *_effects(report, finding))
+    check = check_of(report, row)
+    if check is not None:
+        return tuple(_check(report, check))
+    if row.startswith("gap:"):
+        return tuple(_gap(snapshot, report, row))
+    return ()
+
+
+def _effects(report: Report, finding: Finding) -> Iterator[Para]:
+    effects = [item for item in report.findings if item.caused_by == finding.check and item != finding]
+    if effects:
+        yield BLANK
+        yield heading("Brings about")
+        for item in effects:
+            yield bullet(item.summary, say(f" ({item.check})", "dim"), mark=mark(item.severity))
+
+
+def _check(report: Report, check: CheckResult) -> Iterator[Para]:
+    yield Para(line(outcome_mark(check.outcome), " ", say(check.outcome, "name"), say(f"  {check.id}", "dim")))
+    yield Para(line(_MEANINGS[check.outcome]))
+    if check.reason:
+        yield fact("reason", check.reason)
+    yield from findings.briefly(item for item in report.findings if item.check == check.id)
+
+
+def _gap(snapshot: Snapshot | None, report: Report, row: str) -> Iterator[Para]:
+    for gap in report.gaps:
+        if row != f"gap:{gap.section}:{gap.scope}":
+            continue
+        yield Para(line(say("? not seen", "warn"), say(f"  {gap.section}", "head")))
+        if gap.scope:
+            yield fact("of", View(snapshot).label(gap.scope) if snapshot else gap.scope)
+        yield fact("reason", gap.reason)
+        if gap.hint:
+            yield fact("hint", say(gap.hint, "info"))
+        yield BLANK
+        yield Para(line("Checks that need it answer unknown instead of ok."))

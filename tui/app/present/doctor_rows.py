@@ -1,0 +1,142 @@
+"""The doctor's list: findings with causes first, then the checks, then what was not seen.  Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.finding import CheckResult, Finding, Outcome
+from dnet_tui.diagnostics.report import Report
+from dnet_tui.tui.app.present.concern import mark
+from dnet_tui.tui.app.present.findings import finding_id
+from dnet_tui.tui.app.present.lines import Line, Piece, Role, Row, line, say
+
+_OUTCOMES: dict[Outcome, tuple[str, Role]] = {
+    "crashed": ("#", "bad"),
+    "found": ("×", "bad"),
+    "unknown": ("?", "warn"),
+    "ok": ("√", "good"),
+    "not-applicable": ("-", "dim"),
+}
+"""Sign and role of each outcome, in the order in which the checks are listed."""
+
+
+def outcome_mark(outcome: Outcome) -> Piece:
+    """Return the sign of a check's outcome."""
+    return say(*_OUTCOMES[outcome])
+
+
+def rows(report: Report) -> tuple[Row, ...]:
+    """Return the whole list."""
+    return (*_findings(report), *_checks(report), *_gaps(report))
+
+
+def ordered(report: Report) -> tuple[tuple[Finding, int], ...]:
+    """Return the findings with their depth: each root cause, then what it brought about."""
+    causes = {finding.check for finding in report.findings}
+    roots = [item for item in report.findings if item.caused_by not in causes or item.caused_by == item.check]
+    out: list[tuple[Finding, int]] = []
+    placed: set[int] = set()
+
+    def place(finding: Finding, depth: int) -> None:
+        if id(finding) in placed:
+            return
+        placed.add(id(finding))
+        out.append((finding, depth))
+        for effect in report.findings:
+            if effect.caused_by == finding.check:
+                place(effect, depth + 1)
+
+    for finding in roots:
+        place(finding, 0)
+    for finding in report.findings:
+        place(finding, 0)
+    return tuple(out)
+
+
+def _findings(report: Report) -> Iterator[Row]:
+    if not report.findings:
+        yield Row(id="head:findings", cells=(line(say("No findings", "good")),), selectable=False)
+        return
+    yield Row(id="head:findings", cells=(line(say(f"Findings {len(report.findings)}", "head")),), selectable=False)
+    seen: Counter[str] = Counter()
+    for finding, depth in ordered(report):
+        ident = finding_id(finding)
+        seen[ident] += 1
+        suffix = f"#{seen[ident]}" if seen[ident] > 1 else ""
+        guide = say("  " * (depth - 1) + "└ ", "frame") if depth else say("")
+        yield Row(
+            id=ident + suffix,
+            cells=(
+                line(guide, mark(finding.severity), " ", say(finding.check, "name" if not depth else "plain")),
+                line(say(finding.subject.name, "info")),
+            ),
+            search=f"{finding.summary} {finding.subject.kind} {finding.severity}",
+        )
+
+
+def find(report: Report, row: str) -> Finding | None:
+    """Return the finding a row stands for."""
+    ident, _, number = row.partition("#")
+    alike = [finding for finding, _ in ordered(report) if finding_id(finding) in {row, ident}]
+    index = int(number) - 1 if number.isdigit() else 0
+    return alike[index] if index < len(alike) else None
+
+
+def _checks(report: Report) -> Iterator[Row]:
+    if not report.checks:
+        return
+    yield Row(id="head:checks", cells=(line(say(f"Checks {len(report.checks)}", "head")),), selectable=False)
+    order = list(_OUTCOMES)
+    for check in sorted(report.checks, key=lambda item: order.index(item.outcome)):
+        name = say(check.id, "dim" if check.outcome == "not-applicable" else "plain")
+        yield Row(
+            id=f"check:{check.id}",
+            cells=(line(outcome_mark(check.outcome), " ", name), line(say(check.outcome, "dim"))),
+            search=check.reason,
+        )
+
+
+def check_of(report: Report, row: str) -> CheckResult | None:
+    """Return the check a row stands for."""
+    return next((check for check in report.checks if row == f"check:{check.id}"), None)
+
+
+def _gaps(report: Report) -> Iterator[Row]:
+    if not report.gaps:
+        return
+    yield Row(id="head:gaps", cells=(line(say(f"Not seen {len(report.gaps)}", "head")),), selectable=False)
+    for gap in report.gaps:
+        yield Row(
+            id=f"gap:{gap.section}:{gap.scope}",
+            cells=(line(say("? ", "warn"), gap.section), line(say(gap.scope, "dim"))),
+            search=gap.reason,
+        )
+
+
+_VERDICTS: dict[str, tuple[str, Role, str]] = {
+    "healthy": ("√", "good", "Healthy"),
+    "problems": ("×", "bad", "Problems"),
+    "incomplete": ("?", "warn", "Incomplete"),
+}
+
+
+def verdict(report: Report) -> Line:
+    """Return the verdict in one line."""
+    sign, role, word = _VERDICTS[report.summary.verdict]
+    parts = [
+        _many(report.summary.errors, "error"),
+        _many(report.summary.warnings, "warning"),
+        f"{len(report.checks)} checks",
+        f"{report.summary.checks.get('unknown', 0)} undecided" if report.summary.checks.get("unknown") else "",
+        f"{report.summary.checks.get('crashed', 0)} crashed" if report.summary.checks.get("crashed") else "",
+        f"{len(report.gaps)} not seen" if report.gaps else "",
+    ]
+    told = ", ".join(part for part in parts if part)
+    if report.summary.verdict == "incomplete":
+        told = f"no fault found, but not all could be examined: {told}"
+    return line(say(f"{sign} {word}", role), f"  {told}")
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}{'s' if count > 1 else ''}" if count else ""

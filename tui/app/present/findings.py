@@ -1,0 +1,91 @@
+"""Findings, remedies and outcomes as paragraphs, shared by the map's and the doctor's detail panes.  Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+
+from dnet_tui.diagnostics.finding import SYMPTOMS, Finding
+from dnet_tui.diagnostics.remedy import AnyOperation, Remedy, argv
+from dnet_tui.tui.app.present.concern import mark
+from dnet_tui.tui.app.present.lines import BLANK, Para, bullet, fact, heading, line, say
+
+RISKS = {
+    "safe": "safe: may be applied at once",
+    "ask": "apply after a look at the commands",
+    "manual": "by hand only: dnet-tui won't do this",
+}
+"""What a remedy's risk means for the reader."""
+
+
+def command(operation: AnyOperation) -> str:
+    """Return an operation as a line that can be pasted into a shell."""
+    return shlex.join(argv(operation))
+
+
+def finding_id(finding: Finding) -> str:
+    """Return the row id of a finding: its check and its subject name it across reports."""
+    return f"finding:{finding.check}:{finding.subject.kind}:{finding.subject.name}"
+
+
+def briefly(findings: Iterable[Finding]) -> Iterator[Para]:
+    """Yield a section that lists findings by their summary, where there are any."""
+    found = tuple(findings)
+    if not found:
+        return
+    yield BLANK
+    yield heading("Findings")
+    for finding in found:
+        yield bullet(finding.summary, " ", say(f"({finding.check})", "dim"), mark=mark(finding.severity))
+
+
+def in_full(finding: Finding) -> Iterator[Para]:
+    """Yield everything a finding says: proof first, then remedy and undo."""
+    yield Para(line(mark(finding.severity, word=True), "  ", say(finding.check, "dim")))
+    yield Para(line(say(finding.summary, "name")))
+    yield BLANK
+    yield fact("subject", f"{finding.subject.kind} {finding.subject.name}")
+    for index, symptom in enumerate(finding.symptoms):
+        yield fact("" if index else "breaks", SYMPTOMS.get(symptom, symptom))
+    if finding.caused_by:
+        yield fact("caused by", say(finding.caused_by, "info"))
+    yield from _evidence(finding)
+    if finding.remedy is None:
+        yield BLANK
+        yield heading("Remedy")
+        yield Para(line(say("None known to dnet-tui.", "dim")))
+        return
+    yield from remedy(finding.remedy)
+
+
+def _evidence(finding: Finding) -> Iterator[Para]:
+    if not finding.evidence:
+        return
+    yield BLANK
+    yield heading("Evidence")
+    for item in finding.evidence:
+        expected = (say("  expected ", "dim"), say(item.expected, "good")) if item.expected else ()
+        yield bullet(f"{item.what}: ", say(item.value, "bad" if item.expected else "plain"), *expected)
+        yield Para(line(say(f"  from {item.source}", "dim")), hang=4)
+
+
+def remedy(what: Remedy) -> Iterator[Para]:
+    """Yield a remedy with its exact commands and how to take them back."""
+    yield BLANK
+    yield heading("Remedy")
+    yield Para(line(what.summary))
+    yield from commands(what.steps)
+    yield fact("risk", RISKS[what.risk])
+    yield fact("persists", "yes" if what.persists else "no: lost at a reboot or a restart of the engine")
+    if what.note:
+        yield fact("note", what.note)
+    if what.undo:
+        yield BLANK
+        yield heading("Undo")
+        yield from commands(what.undo)
+
+
+def commands(operations: Iterable[AnyOperation]) -> Iterator[Para]:
+    """Yield one paragraph per command."""
+    for operation in operations:
+        yield Para(line(say("$ ", "dim"), say(command(operation), "info")), hang=4)

@@ -1,0 +1,224 @@
+"""Styled text as data: pieces with a role, lines, wrapping and column layout.  Pure.
+
+A role says what a piece *is* (a name, a fault); the theme decides its colour,
+and a glyph or word always says the same without colour.  Every piece passes
+through :func:`~dnet_tui.inspect.untrusted.clean` when it is made, so nothing
+here can carry a terminal escape; nothing is ever parsed as markup.
+
+Widths are terminal cells, not characters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+
+from dnet_tui.inspect.untrusted import clean
+
+Role = Literal["plain", "dim", "head", "name", "key", "good", "warn", "bad", "info", "frame"]
+ROLES: tuple[Role, ...] = ("plain", "dim", "head", "name", "key", "good", "warn", "bad", "info", "frame")
+"""All the roles; the widgets have one style for each."""
+
+LONGEST = 4096
+"""No single piece is longer than this: a rule's text fits, a megabyte of label does not."""
+
+
+class Piece(NamedTuple):
+    """A run of text with one role.  Make it with :func:`say`, which neutralises the text."""
+
+    text: str
+    role: Role = "plain"
+
+
+Line = tuple[Piece, ...]
+
+
+class Para(NamedTuple):
+    """A line that may wrap; continuation lines are indented by ``hang`` cells."""
+
+    line: Line
+    hang: int = 0
+
+
+def say(text: str, role: Role = "plain") -> Piece:
+    """Return ``text``, made harmless, as a piece."""
+    return Piece(clean(text, LONGEST), role)
+
+
+def line(*parts: str | Piece | Iterable[Piece]) -> Line:
+    """Join texts, pieces and lines into one line."""
+    out: list[Piece] = []
+    for part in parts:
+        if isinstance(part, str):
+            out.append(say(part))
+        elif isinstance(part, Piece):
+            out.append(part)
+        else:
+            out.extend(part)
+    return tuple(piece for piece in out if piece.text)
+
+
+def plain(pieces: Iterable[Piece]) -> str:
+    """Return the text without its roles."""
+    return "".join(piece.text for piece in pieces)
+
+
+def width_of(pieces: Iterable[Piece]) -> int:
+    """Return how many cells the pieces take."""
+    return sum(cell_len(piece.text) for piece in pieces)
+
+
+def fit(pieces: Line, width: int) -> Line:
+    """Cut a line to ``width`` cells, ending in ``…`` where something was cut."""
+    if width <= 0:
+        return ()
+    if width_of(pieces) <= width:
+        return pieces
+    out: list[Piece] = []
+    room = width - 1
+    for piece in pieces:
+        size = cell_len(piece.text)
+        if size > room:
+            out.append(Piece(set_cell_size(piece.text, room).rstrip() + "…", piece.role))
+            break
+        out.append(piece)
+        room -= size
+    return tuple(out)
+
+
+def pad(pieces: Line, width: int, align: Literal["left", "right"] = "left") -> Line:
+    """Cut or fill a line to exactly ``width`` cells."""
+    cut = fit(pieces, width)
+    gap = width - width_of(cut)
+    if gap <= 0:
+        return cut
+    blank = Piece(" " * gap)
+    return (blank, *cut) if align == "right" else (*cut, blank)
+
+
+_WORDS = re.compile(r"\s*\S+\s*?(?=\s|$)|\s+")
+
+
+def wrap(para: Para, width: int) -> list[Line]:
+    """Break a paragraph into lines of at most ``width`` cells, between words where it can."""
+    if width <= 0:
+        return []
+    hang = para.hang if para.hang < width - 8 else min(2, width - 1)
+    lines: list[list[Piece]] = [[]]
+    used = 0
+    for piece in para.line:
+        for word in _WORDS.findall(piece.text):
+            chunk = word
+            if used + cell_len(chunk) > width and used > (hang if len(lines) > 1 else 0):
+                lines.append([Piece(" " * hang)] if hang else [])
+                used = hang
+                chunk = chunk.lstrip()
+            room = width - used
+            for index, part in enumerate(_chop(chunk, room, width - hang)):
+                if index:
+                    lines.append([Piece(" " * hang)] if hang else [])
+                    used = hang
+                lines[-1].append(Piece(part, piece.role))
+                used += cell_len(part)
+    return [tuple(pieces) for pieces in lines]
+
+
+def _chop(word: str, first: int, rest: int) -> list[str]:
+    """Cut a word that is wider than a whole line."""
+    if cell_len(word) <= first:
+        return [word]
+    head = chop_cells(word, first)[0]
+    return [head, *chop_cells(word[len(head) :], rest)]
+
+
+class Row(NamedTuple):
+    """One line of a list.
+
+    ``id`` names what it stands for and survives a refresh; ``cells`` are its
+    columns, the first of which takes the room that is left.  ``parent`` is the
+    id of the row it hangs under (for filters and folding); ``search`` is what
+    a filter looks at besides the visible text.  Headings can't be selected.
+    """
+
+    id: str
+    cells: tuple[Line, ...]
+    parent: str = ""
+    search: str = ""
+    selectable: bool = True
+
+
+GAP = 2
+"""Cells between two columns."""
+
+
+def lay_out(rows: Sequence[Row], width: int, least: int = 16) -> list[Line]:
+    """Place the rows' cells into columns of a list that is ``width`` cells wide.
+
+    Columns keep their natural width; where there is no room the last ones go
+    first, until the first column has at least ``least`` cells or all it needs.
+    A row with one cell spans all columns.
+    """
+    count = max((len(row.cells) for row in rows), default=1)
+    natural = [
+        max((width_of(row.cells[col]) for row in rows if len(row.cells) > max(col, 1)), default=0)
+        for col in range(count)
+    ]
+    first = natural[0]
+    keep = count
+    while keep > 1 and sum(size + GAP for size in natural[1:keep] if size) + min(first, least) > width:
+        keep -= 1
+    rest = sum(size + GAP for size in natural[1:keep] if size)
+    first = min(first, width - rest)
+    return [_place(row, width, first, natural[1:keep]) for row in rows]
+
+
+def _place(row: Row, width: int, first: int, others: Sequence[int]) -> Line:
+    if len(row.cells) == 1:
+        return fit(row.cells[0], width)
+    out: list[Piece] = list(pad(row.cells[0], first))
+    for size, cell in zip(others, row.cells[1:], strict=False):
+        if size:
+            out.append(Piece(" " * GAP))
+            out.extend(pad(cell, size))
+    return fit(tuple(out), width)
+
+
+def filtered(rows: Sequence[Row], words: str) -> tuple[Row, ...]:
+    """Keep the rows that contain every word, whatever its case, with the rows they hang under."""
+    wanted = words.casefold().split()
+    if not wanted:
+        return tuple(rows)
+    by_id = {row.id: row for row in rows}
+    keep: set[str] = set()
+    for row in rows:
+        text = (" ".join(plain(cell) for cell in row.cells) + " " + row.search).casefold()
+        if not row.selectable or not all(word in text for word in wanted):
+            continue
+        current: Row | None = row
+        while current is not None and current.id not in keep:
+            keep.add(current.id)
+            current = by_id.get(current.parent)
+    return tuple(row for row in rows if row.id in keep)
+
+
+def heading(text: str) -> Para:
+    """Return a section's heading for a detail pane."""
+    return Para(line(say(text, "head")))
+
+
+BLANK = Para(())
+KEY = 11
+"""Width of the key column in a detail pane."""
+
+
+def fact(key: str, *value: str | Piece | Iterable[Piece]) -> Para:
+    """Return ``key  value`` with the values of all facts aligned."""
+    return Para(line(say(f"{key:<{KEY}} ", "key"), *value), hang=KEY + 1)
+
+
+def bullet(*value: str | Piece | Iterable[Piece], mark: Piece | None = None) -> Para:
+    """Return one item of a list, wrapped under its own text."""
+    return Para(line(mark or say("•", "dim"), " ", *value), hang=2)

@@ -1,0 +1,204 @@
+"""Everything known of the item that is selected on the map.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.report import Report
+from dnet_tui.inspect.model import Container, Namespace, Network, Snapshot
+from dnet_tui.inspect.view import View
+from dnet_tui.tui.app.present import concern, findings, link_detail
+from dnet_tui.tui.app.present.lines import BLANK, Para, bullet, fact, heading, line, say
+
+_GROUPS = {
+    "containers": "Containers that have no port on a bridge of this host: they use the host's own network, none at "
+    "all, another container's, or a driver without a bridge. Stopped containers are here too.",
+    "networks": "Networks that an engine defined without a bridge on this host, and networks whose bridge is missing.",
+    "veths": "Ends of veth pairs that are on no bridge, or whose other end could not be found for certain.",
+    "namespaces": "Network namespaces that belong to no known container.",
+    "links": "The host's other interfaces.",
+    "gaps": "What could not be read. Whatever depends on it is unknown, not absent.",
+}
+
+
+def detail(snapshot: Snapshot, report: Report | None, selected: str) -> tuple[Para, ...]:
+    """Return the paragraphs for the row with the id ``selected``; none when it no longer exists."""
+    view = View(snapshot)
+    kind, _, rest = selected.partition(":")
+    if kind == "host":
+        return tuple(_host(view, report))
+    if kind == "group":
+        return (Para(line(_GROUPS.get(rest, ""))),)
+    if kind in {"link", "lost"}:
+        ident, _, ifindex = rest.rpartition(":")
+        return tuple(link_detail.detail(view, report, ident, int(ifindex)))
+    if kind == "ctr":
+        container = view.containers.get(rest.rpartition(":")[0])
+        return tuple(_container(view, report, container)) if container else ()
+    if kind == "net":
+        network = view.networks.get(rest)
+        return tuple(_network(report, network)) if network else ()
+    if kind == "ns":
+        ns = view.namespaces.get(rest)
+        return tuple(_namespace(view, ns)) if ns else ()
+    section, _, scope = rest.partition(":")
+    return tuple(_gap(view, section, scope))
+
+
+def _host(view: View, report: Report | None) -> Iterator[Para]:
+    snapshot = view.snapshot
+    yield Para(line(say(snapshot.host.hostname or "host", "head"), say("  this host", "dim")))
+    yield fact("kernel", snapshot.host.kernel)
+    yield fact("taken at", snapshot.taken_at)
+    running = sum(container.running for container in snapshot.containers)
+    yield fact("containers", f"{running} running, {len(snapshot.containers)} known")
+    yield fact("networks", str(len(snapshot.networks)))
+    yield BLANK
+    yield heading("Engines")
+    if not snapshot.engines:
+        yield Para(line(say("none found", "dim")))
+    for engine in snapshot.engines:
+        answer = () if engine.reachable else (say(" does not answer", "bad"),)
+        rootless = " rootless" if engine.rootless else ""
+        yield bullet(f"{engine.name} {engine.version}{rootless}", *answer)
+        if engine.firewall:
+            yield fact("  firewall", engine.firewall)
+        if engine.socket:
+            yield fact("  socket", engine.socket)
+    if view.host is not None:
+        yield from _sysctls(view.host)
+        yield from _routes(view.host)
+        yield from _listeners(view.host)
+    yield from findings.briefly(concern.concerning_host(report))
+
+
+def _sysctls(ns: Namespace) -> Iterator[Para]:
+    """The kernel parameters that decide for the host as a whole."""
+    wanted = [
+        (key, value)
+        for key, value in sorted(ns.sysctls.items())
+        if not any(f".{part}." in key for part in ("conf", "neigh")) or ".conf.all." in key
+    ]
+    if wanted:
+        yield BLANK
+        yield heading("Kernel parameters")
+    for key, value in wanted:
+        yield bullet(f"{key.removeprefix('net.')} = ", say(value, "name"))
+
+
+def _container(view: View, report: Report | None, container: Container) -> Iterator[Para]:
+    yield Para(line(say(container.name, "head"), say(f"  {container.engine} container", "dim")))
+    yield fact("id", container.id[:12] if container.engine != "netns" else container.id)
+    if container.image:
+        yield fact("image", container.image)
+    yield fact("state", say(container.status or ("running" if container.running else "stopped")))
+    yield fact("mode", container.mode)
+    sharing = view.containers.get(container.joined or "")
+    if sharing:
+        yield fact("shares", f"the namespace of {sharing.name}")
+    if container.pid:
+        yield fact("pid", str(container.pid))
+    ns = view.namespaces.get(container.netns or "")
+    yield fact("namespace", container.netns or say("not seen", "warn"))
+    for port in container.published:
+        where = f"[{port.host_ip}]" if ":" in port.host_ip else port.host_ip
+        yield fact("publishes", f"{where}:{port.host_port} → {port.container_port}/{port.proto}")
+    about = concern.concerning(report, concern.of_container(container))
+    yield from findings.briefly(about)
+    if ns is not None and ns.kind == "host":
+        yield BLANK
+        yield Para(line("It uses the host's own namespace: its interfaces, routes and listeners are the host's."))
+    elif ns is not None:
+        yield from _interfaces(view, ns)
+        yield from _routes(ns)
+        yield from _listeners(ns)
+    yield from _endpoints(view, container)
+
+
+def _interfaces(view: View, ns: Namespace) -> Iterator[Para]:
+    for link in ns.links:
+        if link.kind == "loopback" and len(ns.links) > 1:
+            continue
+        yield BLANK
+        yield heading(f"Interface {link.name}")
+        yield from link_detail.facts(view, ns, link)
+
+
+def _endpoints(view: View, container: Container) -> Iterator[Para]:
+    """What the engine says, beside what the kernel shows."""
+    if not container.endpoints:
+        return
+    yield BLANK
+    yield heading(f"{container.engine} says")
+    for endpoint in container.endpoints:
+        network = view.networks.get(endpoint.network)
+        called = network.name if network else endpoint.network
+        yield bullet(say(called, "info"), " ", ", ".join(endpoint.addresses))
+        gateways = ", ".join(item for item in (endpoint.gateway, endpoint.gateway6) if item)
+        if gateways:
+            yield fact("  gateway", gateways)
+        if endpoint.mac:
+            yield fact("  mac", endpoint.mac)
+
+
+def _routes(ns: Namespace) -> Iterator[Para]:
+    """The main table; the local table says nothing a reader looks for."""
+    main = [route for route in ns.routes if route.table == 254]
+    if not main:
+        return
+    names = {link.ifindex: link.name for link in ns.links}
+    yield BLANK
+    yield heading("Routes (table main)")
+    for route in main:
+        way = ", ".join(
+            " ".join(
+                part
+                for part in (f"via {hop.gateway}" if hop.gateway else "", f"dev {names.get(hop.ifindex or 0, '?')}")
+                if part
+            )
+            for hop in route.hops
+        )
+        dst = "default" if route.dst in {"0.0.0.0/0", "::/0"} else route.dst
+        kind = "" if route.type == "unicast" else f"{route.type} "
+        yield bullet(say(f"{kind}{dst}", "name"), f" {way}")
+
+
+def _listeners(ns: Namespace) -> Iterator[Para]:
+    if not ns.sockets:
+        return
+    yield BLANK
+    yield heading("Listening")
+    for socket in ns.sockets:
+        where = f"[{socket.address}]" if ":" in socket.address else socket.address
+        who = socket.process + (f" ({socket.pid})" if socket.pid else "")
+        yield bullet(say(f"{socket.proto} {where}:{socket.port}", "name"), f" {who}")
+
+
+def _network(report: Report | None, network: Network) -> Iterator[Para]:
+    yield Para(line(say(network.name, "head"), say(f"  {network.engine} network", "dim")))
+    yield from link_detail.network_facts(network)
+    yield from findings.briefly(concern.concerning(report, concern.of_network(network)))
+
+
+def _namespace(view: View, ns: Namespace) -> Iterator[Para]:
+    yield Para(line(say(view.label(ns.id), "head"), say("  network namespace", "dim")))
+    yield fact("id", ns.id)
+    if ns.path:
+        yield fact("path", ns.path)
+    for process in ns.processes[:8]:
+        yield fact("process", f"{process.name} ({process.pid})")
+    yield from _interfaces(view, ns)
+    yield from _routes(ns)
+    yield from _listeners(ns)
+
+
+def _gap(view: View, section: str, scope: str) -> Iterator[Para]:
+    for gap in view.snapshot.gaps:
+        if gap.section != section or gap.scope != scope:
+            continue
+        yield Para(line(say("? not seen", "warn"), say(f"  {gap.section}", "head")))
+        if gap.scope:
+            yield fact("of", view.label(gap.scope))
+        yield fact("reason", gap.reason)
+        if gap.hint:
+            yield fact("hint", say(gap.hint, "info"))

@@ -1,0 +1,306 @@
+"""The map: host → bridge → port → container, and all that hangs beside.  Pure.
+
+Row ids name the thing itself (``link:NAMESPACE:IFINDEX``, ``ctr:ID:IFINDEX``,
+``net:ID``, ``ns:ID``, ``gap:SECTION:SCOPE``), so a selection survives a
+refresh as long as the thing does.  Nothing is left out: a veth whose peer is
+not known, a container without a bridge and a section that could not be read
+each have their place and say why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from dnet_tui.diagnostics.report import Report
+from dnet_tui.inspect.model import Address, Container, Link, LinkRef, Namespace, Network, Snapshot
+from dnet_tui.inspect.view import View
+from dnet_tui.tui.app.present import concern
+from dnet_tui.tui.app.present.lines import Line, Row, line, plain, say
+
+
+class Node(NamedTuple):
+    """A node of the tree: its row's cells, and what hangs under it."""
+
+    id: str
+    name: Line
+    address: Line = ()
+    children: tuple[Node, ...] = ()
+    search: str = ""
+
+
+def link_id(namespace: str, link: Link) -> str:
+    """Return the row id of a link."""
+    return f"link:{namespace}:{link.ifindex}"
+
+
+def rows(snapshot: Snapshot, report: Report | None, folded: frozenset[str] = frozenset()) -> tuple[Row, ...]:
+    """Return the whole tree as rows, without what is folded away."""
+    return tuple(_flatten((tree(snapshot, report),), folded, "", ""))
+
+
+def tree(snapshot: Snapshot, report: Report | None) -> Node:
+    """Return the tree; its root is the host."""
+    view = View(snapshot)
+    found = concern.concerning_host(report)
+    name = line(say(snapshot.host.hostname or "host", "name"), say(" host", "dim"), *_marks(found))
+    children = (*_host_links(view, report), *_groups(view, report))
+    return Node(id="host", name=name, address=line(say(snapshot.host.kernel, "dim")), children=children)
+
+
+def _flatten(nodes: Iterable[Node], folded: frozenset[str], guide: str, parent: str) -> Iterator[Row]:
+    siblings = tuple(nodes)
+    for index, node in enumerate(siblings):
+        last = index == len(siblings) - 1
+        branch = ("└ " if last else "├ ") if parent else ""
+        shut = bool(node.children) and node.id in folded
+        more = (say(f" +{_count(node)}", "info"),) if shut else ()
+        cells = (line(say(guide + branch, "frame"), *node.name, *more), node.address)
+        yield Row(id=node.id, cells=cells, parent=parent, search=node.search)
+        if not shut:
+            below = guide + (("  " if last else "│ ") if parent else "")
+            yield from _flatten(node.children, folded, below, node.id)
+
+
+def _count(node: Node) -> int:
+    return sum(1 + _count(child) for child in node.children)
+
+
+def _marks(found: Iterable[concern.Finding]) -> Line:
+    severity = concern.worst(found)
+    return line(" ", concern.mark(severity)) if severity else ()
+
+
+def shown(addresses: Iterable[Address]) -> Line:
+    """Return the first global address, IPv4 before IPv6, and how many more there are."""
+    wanted = sorted((item for item in addresses if item.scope != "link"), key=lambda item: item.family)
+    if not wanted:
+        return ()
+    more = f" +{len(wanted) - 1}" if len(wanted) > 1 else ""
+    return line(wanted[0].cidr, say(more, "dim"))
+
+
+def _state(link: Link) -> Line:
+    if not link.up:
+        return line(" ", say("down", "bad"))
+    if link.kind == "bridge" or link.carrier or link.kind == "loopback":
+        return ()
+    return line(" ", say("no carrier", "warn"))
+
+
+def _host_links(view: View, report: Report | None) -> Iterator[Node]:
+    """The bridges with their ports, then the uplinks."""
+    host = view.host
+    if host is None:
+        return
+    for bridge in view.bridges():
+        network = view.network_of_bridge(bridge.name)
+        about = concern.concerning(report, concern.of_link(bridge, network))
+        called = (say(f" {network.name}", "info"),) if network and network.name != bridge.name else ()
+        ports = tuple(_port(view, report, host, port) for port in view.ports_of(host.id, bridge.ifindex))
+        empty = () if ports else (say(" no ports", "dim"),)
+        yield Node(
+            id=link_id(host.id, bridge),
+            name=line(say(bridge.name, "name"), *called, *empty, *_state(bridge), *_marks(about)),
+            address=shown(view.addresses_of(LinkRef(namespace=host.id, ifindex=bridge.ifindex))),
+            children=ports,
+            search=f"bridge {network.name} {network.engine} {_subnets(network)}" if network else "bridge",
+        )
+    for uplink in uplinks(host):
+        yield _link(view, report, host, uplink, "uplink")
+
+
+def _subnets(network: Network) -> str:
+    return " ".join(subnet.cidr for subnet in network.subnets)
+
+
+def uplinks(host: Namespace) -> tuple[Link, ...]:
+    """Return the links that lead off the host: those of a default route, and physical devices."""
+    default = {
+        hop.ifindex for route in host.routes if route.dst in {"0.0.0.0/0", "::/0"} for hop in route.hops if hop.ifindex
+    }
+    return tuple(
+        link
+        for link in host.links
+        if link.master is None and link.kind not in {"bridge", "loopback"} and (link.ifindex in default or not link.kind)
+    )
+
+
+def _link(view: View, report: Report | None, ns: Namespace, link: Link, what: str) -> Node:
+    about = concern.concerning(report, concern.of_link(link)) if ns.kind == "host" else ()
+    return Node(
+        id=link_id(ns.id, link),
+        name=line(say(link.name, "name"), say(f" {what}", "dim"), *_state(link), *_marks(about)),
+        address=shown(view.addresses_of(LinkRef(namespace=ns.id, ifindex=link.ifindex))),
+        children=tuple(_far_end(view, report, link)),
+    )
+
+
+def _port(view: View, report: Report | None, host: Namespace, port: Link) -> Node:
+    about = concern.concerning(report, concern.of_link(port))
+    lost = (say(" peer unknown", "warn"),) if port.kind == "veth" and port.peer is None else ()
+    kind = () if port.kind == "veth" else (say(f" {port.kind or 'device'}", "dim"),)
+    return Node(
+        id=link_id(host.id, port),
+        name=line(say(port.name), *kind, *lost, *_state(port), *_marks(about)),
+        children=tuple(_far_end(view, report, port)),
+        search="port",
+    )
+
+
+def _far_end(view: View, report: Report | None, link: Link) -> Iterator[Node]:
+    """The containers (or the namespace) at the other end of a veth."""
+    if link.peer is None:
+        return
+    far = view.links.get(link.peer)
+    ns = view.namespaces.get(link.peer.namespace)
+    if far is None or ns is None or ns.kind == "host":
+        return
+    where = shown(view.addresses_of(link.peer))
+    tenants = view.containers_in(ns.id)
+    owner = next((item for item in tenants if item.joined is None), tenants[0] if tenants else None)
+    if owner is None:
+        label = line(say(view.label(ns.id), "name"), say(f" {far.name} namespace", "dim"), *_state(far))
+        yield Node(id=f"{link_id(ns.id, far)}", name=label, address=where)
+        return
+    guests = tuple(_guest(view, report, item, far) for item in tenants if item.id != owner.id)
+    yield Node(
+        id=f"ctr:{owner.id}:{far.ifindex}",
+        name=line(*_called(owner, report), say(f" {far.name}", "dim"), *_state(far)),
+        address=where,
+        children=guests,
+        search=f"container {owner.engine} {owner.image}",
+    )
+
+
+def _called(container: Container, report: Report | None) -> Line:
+    about = concern.concerning(report, concern.of_container(container))
+    stopped = () if container.running else (say(f" {container.status or 'stopped'}", "dim"),)
+    return line(say(container.name or container.id[:12], "name"), *_marks(about), *stopped)
+
+
+def _guest(view: View, report: Report | None, container: Container, far: Link) -> Node:
+    host = view.containers.get(container.joined or "")
+    text = f" shares {host.name}" if host else " shares this namespace"
+    name = line(*_called(container, report), say(text, "dim"))
+    return Node(id=f"ctr:{container.id}:{far.ifindex}", name=name, search="container joined")
+
+
+def _groups(view: View, report: Report | None) -> Iterator[Node]:
+    """What hangs on no bridge: each group only where it has members."""
+    made = (
+        ("group:containers", "containers without a bridge", tuple(_unbridged(view, report))),
+        ("group:networks", "networks without a bridge", tuple(_bridgeless(view, report))),
+        ("group:veths", "veths without a bridge or peer", tuple(_loose_veths(view, report))),
+        ("group:namespaces", "named namespaces", tuple(_named(view))),
+        ("group:links", "other links", tuple(_other_links(view, report))),
+        ("group:gaps", "not seen", tuple(_gaps(view))),
+    )
+    for key, title, members in made:
+        if members:
+            role = "warn" if key == "group:gaps" else "head"
+            yield Node(
+                id=key, name=line(say(title, role), say(f" {len(members)}", "dim")), children=members
+            )
+
+
+def _unbridged(view: View, report: Report | None) -> Iterator[Node]:
+    host = view.host
+    bridges = {bridge.ifindex for bridge in view.bridges()}
+    bridged = {
+        link.peer.namespace for link in (host.links if host else ()) if link.peer is not None and link.master in bridges
+    }
+    for container in view.snapshot.containers:
+        if container.netns in bridged:
+            continue
+        words = {"host": "uses the host's", "none": "lo only", "container": "shares"}
+        text = words.get(container.mode, container.mode)
+        if container.mode == "container" and container.joined in view.containers:
+            text = f"shares {view.containers[container.joined].name}"
+        if not container.running:
+            text = container.mode
+        yield Node(
+            id=f"ctr:{container.id}:",
+            name=line(*_called(container, report), say(f" {text}", "dim")),
+            address=shown(_addresses(view, container)),
+            search=f"container {container.engine} {container.image} {container.mode}",
+        )
+
+
+def _addresses(view: View, container: Container) -> tuple[Address, ...]:
+    ns = view.namespaces.get(container.netns or "")
+    if ns is None or ns.kind == "host":
+        return ()
+    return tuple(item for item in ns.addresses if item.scope == "global")
+
+
+def _bridgeless(view: View, report: Report | None) -> Iterator[Node]:
+    present = {bridge.name for bridge in view.bridges()}
+    for network in view.snapshot.networks:
+        if network.bridge in present:
+            continue
+        about = concern.concerning(report, concern.of_network(network))
+        gone = (say(f" {network.bridge} is missing", "bad"),) if network.bridge else ()
+        subnet = network.subnets[0].cidr if network.subnets else ""
+        yield Node(
+            id=f"net:{network.id}",
+            name=line(say(network.name, "name"), say(f" {network.driver}", "dim"), *gone, *_marks(about)),
+            address=line(subnet),
+            search=f"network {network.engine}",
+        )
+
+
+def _loose_veths(view: View, report: Report | None) -> Iterator[Node]:
+    host = view.host
+    if host is None:
+        return
+    up = {link.ifindex for link in uplinks(host)}
+    for link in host.links:
+        if link.kind != "veth" or link.ifindex in up or (link.master is not None and link.peer is not None):
+            continue
+        if link.master is None:
+            yield _link(view, report, host, link, "no bridge" if link.peer else link.peer_note or "peer unknown")
+            continue
+        yield Node(
+            id=f"lost:{host.id}:{link.ifindex}",
+            name=line(say(link.name, "name"), say(f" {link.peer_note or 'peer unknown'}", "warn")),
+        )
+
+
+def _named(view: View) -> Iterator[Node]:
+    for ns in view.snapshot.namespaces:
+        if ns.kind not in {"named", "process"} or view.containers_in(ns.id):
+            continue
+        yield Node(
+            id=f"ns:{ns.id}",
+            name=line(say(view.label(ns.id), "name")),
+            address=shown(item for item in ns.addresses if item.scope == "global"),
+            search="namespace " + " ".join(process.name for process in ns.processes),
+        )
+
+
+def _other_links(view: View, report: Report | None) -> Iterator[Node]:
+    host = view.host
+    if host is None:
+        return
+    bridges = {bridge.ifindex for bridge in view.bridges()}
+    up = {link.ifindex for link in uplinks(host)}
+    for link in host.links:
+        if link.kind in {"bridge", "veth"} or link.ifindex in up or link.master in bridges:
+            continue
+        yield _link(view, report, host, link, link.kind or "device")
+
+
+def _gaps(view: View) -> Iterator[Node]:
+    for gap in view.snapshot.gaps:
+        where = view.label(gap.scope) if gap.scope else ""
+        yield Node(
+            id=f"gap:{gap.section}:{gap.scope}",
+            name=line(say("? ", "warn"), gap.section, say(f" {where}", "dim") if where else ""),
+            search=gap.reason,
+        )
+
+
+def text_of(row: Row) -> str:
+    """Return a row as plain text, for tests and for copying."""
+    return "  ".join(plain(cell) for cell in row.cells if cell)

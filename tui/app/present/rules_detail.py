@@ -1,0 +1,128 @@
+"""Everything known of the chain or the rule that is selected.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.inspect.firewall import AnyExpr, Opaque, Rule, SetLookup, Verdict
+from dnet_tui.inspect.model import Snapshot
+from dnet_tui.tui.app.present.lines import BLANK, Para, bullet, fact, heading, line, say
+from dnet_tui.tui.app.present.rules_rows import BACKENDS, HOOKS, Found, Place, action, find, jump_target, namespace_of
+
+
+def detail(snapshot: Snapshot, namespace: str, row: str) -> tuple[Para, ...]:
+    """Return the paragraphs for a row of the rules' list."""
+    if row.startswith("unread"):
+        return tuple(_unread(snapshot, namespace))
+    found = find(snapshot, namespace, row)
+    if found is None:
+        return ()
+    return tuple(_rule(found, found.rule) if found.rule else _chain(found.place))
+
+
+def _chain(place: Place) -> Iterator[Para]:
+    table, chain = place
+    kind = "base chain" if chain.hook else "called chain"
+    yield Para(line(say(chain.name, "head"), say(f"  {kind}", "dim")))
+    yield fact("table", f"{table.family} {table.name}")
+    yield fact("backend", table.backend)
+    if chain.hook:
+        yield fact("hook", f"{chain.hook}: {HOOKS[chain.hook]}")
+        yield fact("priority", str(chain.priority))
+    if chain.policy:
+        yield fact("policy", say(chain.policy, "bad" if chain.policy == "drop" else "good"))
+    if chain.packets is not None:
+        yield fact("by policy", f"{chain.packets} packets, {chain.bytes or 0} bytes")
+    yield fact("rules", str(len(chain.rules)))
+    if chain.devices:
+        yield fact("devices", ", ".join(chain.devices))
+    callers = [
+        (other, rule)
+        for other in table.chains
+        for rule in other.rules
+        if any(_leads(expr, chain.name) for expr in rule.exprs)
+    ]
+    if not chain.hook:
+        yield BLANK
+        yield heading("Called from")
+        if not callers:
+            yield Para(line(say("nowhere: no packet ever comes here", "warn")))
+        for other, rule in callers:
+            yield bullet(say(f"{other.name} {rule.number}", "name"), f"  {rule.text}")
+
+
+def _leads(expr: AnyExpr, chain: str) -> bool:
+    return isinstance(expr, Verdict) and expr.kind in {"jump", "goto"} and expr.chain == chain
+
+
+def _rule(found: Found, rule: Rule) -> Iterator[Para]:
+    table, chain = found.place
+    verb, role = action(rule)
+    yield Para(line(say(verb, role), say(f"  {chain.name} rule {rule.number}", "dim")))
+    sentence = in_words(found)
+    if sentence:
+        yield Para(line(say(sentence, "name")))
+    yield BLANK
+    yield heading("Rule")
+    yield Para(line(rule.text), hang=2)
+    yield BLANK
+    counted = f"{rule.packets} packets, {rule.bytes or 0} bytes" if rule.packets is not None else "not counted"
+    yield fact("matched", counted)
+    yield fact("chain", say(chain.name, "name"))
+    if chain.hook:
+        yield fact("hook", chain.hook)
+    yield fact("table", f"{table.family} {table.name} ({BACKENDS[table.backend]})")
+    if rule.handle is not None:
+        yield fact("handle", str(rule.handle))
+    if rule.comment:
+        yield fact("comment", rule.comment)
+    yield from _undecidable(rule)
+    yield from _target(found)
+
+
+def _undecidable(rule: Rule) -> Iterator[Para]:
+    unsure = [expr.text for expr in rule.exprs if isinstance(expr, Opaque)]
+    sets = [expr.name for expr in rule.exprs if isinstance(expr, SetLookup)]
+    if unsure or sets:
+        yield BLANK
+        yield heading("Not evaluated by dnet-tui")
+    for text in unsure:
+        yield bullet(text)
+    for name in sets:
+        yield bullet(f"members of set {name}")
+
+
+def _target(found: Found) -> Iterator[Para]:
+    """Where a jump leads: the first rules of that chain."""
+    target = jump_target(found)
+    if not target:
+        return
+    name = target.rpartition(":")[2]
+    chain = next(chain for chain in found.place.table.chains if chain.name == name)
+    yield BLANK
+    yield Para(line(say(f"Leads to {name}", "head"), say("  Enter goes there", "dim")))
+    if not chain.rules:
+        yield Para(line(say("It is empty: the packet comes straight back.", "dim")))
+    for rule in chain.rules[:5]:
+        yield bullet(say(f"{rule.number} ", "dim"), rule.text)
+    if len(chain.rules) > 5:
+        yield Para(line(say(f"  and {len(chain.rules) - 5} more", "dim")))
+
+
+def in_words(found: Found) -> str:
+    """Return the rule as a plain sentence."""
+    return ""
+
+
+def _unread(snapshot: Snapshot, namespace: str) -> Iterator[Para]:
+    ns = namespace_of(snapshot, namespace)
+    yield Para(line(say("? not seen", "warn")))
+    for table in ns.firewall.unread if ns and ns.firewall else ():
+        yield bullet(say(f"{table.family} {table.name} ({table.backend})", "name"), f": {table.reason}")
+    for gap in snapshot.gaps:
+        if gap.section == "firewall":
+            yield bullet(gap.reason)
+            if gap.hint:
+                yield fact("  hint", say(gap.hint, "info"))
+    yield BLANK
+    yield Para(line("Whatever passes here can't be decided: a rule that wasn't seen may drop it."))

@@ -1,0 +1,217 @@
+"""The firewall as rows: base chains in the order packets meet them, then the chains they call.  Pure.
+
+A rule's id holds its own text, not its number: a rule keeps the cursor when
+another one is inserted above it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from dnet_tui.inspect.firewall import Chain, Firewall, Hook, Nat, NoTrack, Rule, SetMark, Table, Verdict
+from dnet_tui.inspect.model import Namespace, Snapshot
+from dnet_tui.inspect.view import View
+from dnet_tui.tui.app.present.lines import Line, Role, Row, line, say
+
+HOOKS: dict[Hook, str] = {
+    "ingress": "frames as an interface receives them",
+    "prerouting": "packets that arrive, before routing",
+    "input": "packets for the host itself",
+    "forward": "packets that pass through the host",
+    "output": "packets the host itself sends",
+    "postrouting": "packets that leave, after routing",
+    "egress": "frames as an interface sends them",
+}
+"""The hooks in packet order, with what passes them."""
+
+BACKENDS = {"iptables-nft": "iptables-nft", "iptables-legacy": "legacy", "nftables": "nft"}
+
+
+class Place(NamedTuple):
+    """A chain with the table it belongs to."""
+
+    table: Table
+    chain: Chain
+
+
+class Found(NamedTuple):
+    """What a row stands for: a chain, or a rule in it."""
+
+    place: Place
+    rule: Rule | None
+
+
+def chain_id(place: Place) -> str:
+    """Return the row id of a chain."""
+    return f"chain:{place.table.backend}:{place.table.family}:{place.table.name}:{place.chain.name}"
+
+
+def namespaces(snapshot: Snapshot) -> tuple[Namespace, ...]:
+    """Return the namespaces whose rules can be looked at: the host, then those that have any."""
+    host = tuple(ns for ns in snapshot.namespaces if ns.kind == "host")
+    others = tuple(ns for ns in snapshot.namespaces if ns.kind != "host" and ns.firewall and ns.firewall.tables)
+    return (*host, *others)
+
+
+def rows(snapshot: Snapshot, namespace: str = "") -> tuple[Row, ...]:
+    """Return the rules of a namespace (of the host, when it is empty or gone)."""
+    ns = namespace_of(snapshot, namespace)
+    if ns is None:
+        return ()
+    if ns.firewall is None:
+        reasons = [gap.reason for gap in View(snapshot).gaps("firewall", ns.id)]
+        text = reasons[0] if reasons else "the rules were not read"
+        return (Row(id="unread", cells=(line(say("? not seen: ", "warn"), text),)),)
+    return (*_unread(ns.firewall), *_based(ns.firewall), *_called(ns.firewall))
+
+
+def namespace_of(snapshot: Snapshot, namespace: str) -> Namespace | None:
+    """Return the namespace with that id, else the host's."""
+    known = namespaces(snapshot)
+    return next((ns for ns in known if ns.id == namespace), known[0] if known else None)
+
+
+def places(firewall: Firewall) -> tuple[Place, ...]:
+    """Return every chain with its table."""
+    return tuple(Place(table, chain) for table in firewall.tables for chain in table.chains)
+
+
+def _unread(firewall: Firewall) -> Iterator[Row]:
+    for table in firewall.unread:
+        name = f"{table.family} {table.name} ({table.backend})"
+        yield Row(id=f"unread:{name}", cells=(line(say(f"? {name} not seen: ", "warn"), table.reason),))
+
+
+def in_packet_order(firewall: Firewall) -> Iterator[tuple[Hook, list[Place]]]:
+    """Yield each hook in use with its base chains by priority, lowest (first run) first."""
+    for hook in HOOKS:
+        found = [place for place in places(firewall) if place.chain.hook == hook]
+        if found:
+            yield hook, sorted(found, key=lambda place: (_family(place.table), place.chain.priority))
+
+
+def _family(table: Table) -> int:
+    """IPv4 (and what serves both) before IPv6: a packet meets one or the other."""
+    return ("bridge", "netdev", "arp", "ip", "inet", "ip6").index(table.family)
+
+
+def _based(firewall: Firewall) -> Iterator[Row]:
+    for hook, found in in_packet_order(firewall):
+        head = line(say(hook.upper(), "head"), say(f"  {HOOKS[hook]}", "dim"))
+        yield Row(id=f"head:{hook}", cells=(head,), selectable=False)
+        for place in found:
+            yield from _chain(place)
+
+
+def _called(firewall: Firewall) -> Iterator[Row]:
+    found = [place for place in places(firewall) if place.chain.hook is None]
+    if not found:
+        return
+    head = line(say("CALLED", "head"), say("  chains that others jump to", "dim"))
+    yield Row(id="head:called", cells=(head,), selectable=False)
+    for place in found:
+        yield from _chain(place)
+
+
+def _chain(place: Place) -> Iterator[Row]:
+    table, chain = place
+    policy: tuple[str, Role] = (f" policy {chain.policy}", "bad" if chain.policy == "drop" else "dim")
+    empty = "" if chain.rules else " empty"
+    name = line(
+        say(chain.name, "name"),
+        say(f"  {table.family} {table.name} {BACKENDS[table.backend]}", "dim"),
+        say(f" prio {chain.priority}" if chain.hook else "", "dim"),
+        say(*policy) if chain.policy else say(""),
+        say(empty, "dim"),
+    )
+    parent = chain_id(place)
+    yield Row(id=parent, cells=(name,), search="chain")
+    seen: Counter[str] = Counter()
+    for rule in chain.rules:
+        seen[rule.text] += 1
+        yield Row(
+            id=_rule_id(place, rule, seen[rule.text]),
+            cells=(_rule(table, rule),),
+            parent=parent,
+            search=f"{rule.text} {rule.comment} {chain.name} {table.name}",
+        )
+
+
+def _rule_id(place: Place, rule: Rule, turn: int) -> str:
+    return f"rule:{chain_id(place)}:{turn}:{rule.text}"
+
+
+def _rule(table: Table, rule: Rule) -> Line:
+    verb, role = action(rule)
+    text = rule.text if table.backend == "nftables" else rule.text.partition("-j ")[0].partition("-g ")[0]
+    count = short(rule.packets) if rule.packets is not None else "-"
+    return line(
+        say(f"{rule.number:>4} {count:>5} ", "dim"),
+        say(f"{verb:<8}", role),
+        " ",
+        say(text.strip() or "any packet", "plain" if text.strip() else "dim"),
+    )
+
+
+def action(rule: Rule) -> tuple[str, Role]:
+    """Return what a rule does in a word or two, with its role."""
+    for expr in rule.exprs:
+        if isinstance(expr, Verdict):
+            if expr.kind in {"jump", "goto"}:
+                return f"→ {expr.chain}", "info"
+            role: Role = {"accept": "good", "drop": "bad", "reject": "bad"}.get(expr.kind, "plain")  # type: ignore[assignment]
+            return expr.kind.upper(), role
+        if isinstance(expr, Nat):
+            target = ":".join(part for part in (expr.addresses, expr.ports) if part)
+            return f"{expr.kind.upper()} {target}".strip(), "key"
+        if isinstance(expr, SetMark):
+            return "MARK", "key"
+        if isinstance(expr, NoTrack):
+            return "NOTRACK", "key"
+    _, _, target = rule.text.partition("-j ")
+    return (target.split()[0] if target else "-"), "plain"
+
+
+def short(number: int) -> str:
+    """Return a count in at most five characters: ``99999``, ``123k``, ``45M``."""
+    if number < 100_000:
+        return str(number)
+    for unit in ("k", "M", "G", "T"):
+        number //= 1000
+        if number < 10_000:
+            return f"{number}{unit}"
+    return f"{number}T"
+
+
+def find(snapshot: Snapshot, namespace: str, row: str) -> Found | None:
+    """Return what a row stands for; None for a heading or when it is gone."""
+    ns = namespace_of(snapshot, namespace)
+    if ns is None or ns.firewall is None:
+        return None
+    for place in places(ns.firewall):
+        ident = chain_id(place)
+        if row == ident:
+            return Found(place, None)
+        if not row.startswith(f"rule:{ident}:"):
+            continue
+        seen: Counter[str] = Counter()
+        for rule in place.chain.rules:
+            seen[rule.text] += 1
+            if row == _rule_id(place, rule, seen[rule.text]):
+                return Found(place, rule)
+    return None
+
+
+def jump_target(found: Found) -> str:
+    """Return the row id of the chain a rule leads to; empty when it leads to none."""
+    rule = found.rule
+    if rule is None:
+        return ""
+    for expr in rule.exprs:
+        if isinstance(expr, Verdict) and expr.kind in {"jump", "goto"}:
+            wanted = (chain for chain in found.place.table.chains if chain.name == expr.chain)
+            chain = next(wanted, None)
+            return chain_id(Place(found.place.table, chain)) if chain else ""
+    return ""

@@ -1,0 +1,180 @@
+"""What every mode's screen has in common: title, body, filter, hints, and the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.events import DescendantBlur, DescendantFocus, Resize
+from textual.screen import Screen
+from textual.widget import Widget
+
+from dnet_tui.tui.app.messages import ListFiltered, RowSelected
+from dnet_tui.tui.app.present import chrome
+from dnet_tui.tui.app.present.chrome import Hint
+from dnet_tui.tui.app.present.lines import Row, filtered, plain
+from dnet_tui.tui.app.state import Mode, State
+from dnet_tui.tui.app.widgets.bar import Bar
+from dnet_tui.tui.app.widgets.detail import Detail
+from dnet_tui.tui.app.widgets.filter_bar import FilterBar
+from dnet_tui.tui.app.widgets.listing import Listing
+from dnet_tui.tui.app.widgets.notice import Notice
+
+
+class ModeScreen(Screen[None]):
+    """A list, a detail, and what surrounds them.  It shows a state and posts facts; it reads nothing itself."""
+
+    mode: ClassVar[Mode]
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (60, "-medium"), (120, "-wide")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "filter", key_display="/"),
+        Binding("escape", "back", "back", show=False),
+        Binding("y", "copy", "copy the detail", show=False),
+        Binding("plus", "enlarge", "this pane alone, and back", show=False, key_display="+"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = State()
+        self._listed: tuple[object, ...] = ()
+
+    # -- for the modes ------------------------------------------------------
+
+    def panes(self) -> Iterable[Widget]:
+        """Return the body's panes, from left to right."""
+        raise NotImplementedError
+
+    def paint(self, state: State) -> None:
+        """Bring list and detail in line with ``state``."""
+        raise NotImplementedError
+
+    def show_rows(self, rows: tuple[Row, ...], key: tuple[object, ...], empty: str) -> str:
+        """Show rows, filtered, when what they are made of (``key``) changed; return the selected row's id."""
+        listing = self.query_one("#" + f"{self.mode}-list", Listing)
+        words = self.state.filter(self.mode)
+        selected = self.state.selected(self.mode)
+        if self._listed != (*key, words):
+            self._listed = (*key, words)
+            chosen = listing.show(filtered(rows, words), selected, empty if not words else f"nothing has “{words}”")
+            if chosen != selected:
+                self.post_message(RowSelected(self.mode, chosen))
+        elif selected and selected != listing.selected:
+            listing.put_cursor(selected)
+        return listing.selected
+
+    # -- showing ------------------------------------------------------------
+
+    def compose(self) -> Iterator[Widget]:
+        """Lay out the frame."""
+        yield Bar(id="title")
+        yield Notice(id="trouble")
+        yield from self.head()
+        with Horizontal(id="body"):
+            yield from self.panes()
+        yield FilterBar(id="filter")
+        yield Bar(id="hints")
+
+    def head(self) -> Iterable[Widget]:
+        """Return what stands between title and body: nothing, unless a mode says otherwise."""
+        return ()
+
+    def on_mount(self) -> None:
+        """Show what there is to show already."""
+        self.show(self.state)
+
+    def on_resize(self, event: Resize) -> None:
+        """Fit title and hints to the new width."""
+        del event
+        self._frame()
+
+    def show(self, state: State) -> None:
+        """Make the screen look as ``state`` says."""
+        self.state = state
+        if not self.is_mounted:
+            return
+        self.query_one("#trouble", Notice).show(state.trouble)
+        self.query_one(FilterBar).show(state.filter(self.mode))
+        self.paint(state)
+        self._frame()
+
+    @on(DescendantFocus)
+    @on(DescendantBlur)
+    def _frame(self) -> None:
+        if not self.is_mounted:
+            return
+        width = self.size.width
+        self.query_one("#title", Bar).show(*chrome.title(self.state, self.mode, width))
+        self.query_one("#hints", Bar).show(chrome.hints(self.hints(), width))
+
+    def hints(self) -> list[Hint]:
+        """Return the keys worth a hint here and now; a key that does nothing is not among them."""
+        found: dict[str, Hint] = {}
+        for active in self.active_bindings.values():
+            binding = active.binding
+            if binding.show and active.enabled and binding.description:
+                found.setdefault(binding.action, Hint(self.app.get_key_display(binding), binding.description))
+        last = [found.pop(name) for name in ("help", "app.help", "quit", "app.quit") if name in found]
+        return [*found.values(), *last]
+
+    # -- what the user does -------------------------------------------------
+
+    @on(Listing.Moved)
+    def cursor_moved(self, event: Listing.Moved) -> None:
+        """Say which row is selected now."""
+        event.stop()
+        if event.listing.id == f"{self.mode}-list":
+            self.post_message(RowSelected(self.mode, event.row))
+
+    @on(FilterBar.Changed)
+    def words_changed(self, event: FilterBar.Changed) -> None:
+        """Say what the list is filtered by now."""
+        event.stop()
+        self.post_message(ListFiltered(self.mode, event.words))
+
+    @on(FilterBar.Left)
+    def filter_left(self, event: FilterBar.Left) -> None:
+        """Give the keys back to the list."""
+        event.stop()
+        self.query_one(f"#{self.mode}-list").focus()
+
+    def action_filter(self) -> None:
+        """Open the filter."""
+        self.query_one(FilterBar).open()
+
+    def action_back(self) -> None:
+        """One step back: from one pane alone, from the detail to the list, from a filter to all."""
+        listing = self.query_one(f"#{self.mode}-list", Listing)
+        if self.has_class("-max"):
+            self.action_enlarge()
+        elif not listing.has_focus:
+            listing.focus()
+        elif self.state.filter(self.mode):
+            self.post_message(ListFiltered(self.mode, ""))
+
+    def action_enlarge(self) -> None:
+        """Show the focused pane alone, or all again."""
+        big = self.query(".-big")
+        if big:
+            big.remove_class("-big")
+            self.remove_class("-max")
+            return
+        if self.focused is None:
+            return
+        for node in self.focused.ancestors_with_self:
+            if isinstance(node, Widget) and (node.has_class("pane") or node.id == "doctor-right"):
+                node.add_class("-big")
+        self.add_class("-max")
+
+    def action_copy(self) -> None:
+        """Copy the detail to the terminal's clipboard (OSC 52)."""
+        focused = self.focused
+        if isinstance(focused, Listing) and focused.id == "packets" and focused.selected:
+            text = plain(focused.rows[focused.cursor].cells[0])
+        else:
+            text = self.query_one(f"#{self.mode}-detail", Detail).text
+        if text:
+            self.app.copy_to_clipboard(text)
+            self.notify("Copied to the terminal's clipboard.", timeout=2, markup=False)

@@ -1,0 +1,56 @@
+"""Mode 5: the capture pane, full screen, with the selected packet below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.containers import Vertical
+from textual.widget import Widget
+from textual.widgets import Input
+
+from dnet_tui.tui.app.present import packets
+from dnet_tui.tui.app.screens.capturing import CapturingScreen
+from dnet_tui.tui.app.state import State
+from dnet_tui.tui.app.widgets.capture_pane import CapturePane
+from dnet_tui.tui.app.widgets.detail import Detail
+from dnet_tui.tui.app.widgets.listing import Listing
+
+
+class CaptureScreen(CapturingScreen):
+    """Packets at one point."""
+
+    mode = "capture"
+
+    def panes(self) -> Iterable[Widget]:
+        """Return the capture pane above the packet's detail."""
+        detail = Detail(id="capture-detail")
+        detail.add_class("pane")
+        detail.border_title = "Packet"
+        return (Vertical(CapturePane(id="capture", classes="pane", brief=False), detail, id="capture-body"),)
+
+    def paint(self, state: State) -> None:
+        """Show the packets and the selected one."""
+        self.query_one(CapturePane).show(state, self.point(state), can_capture=self.can_capture)
+        self._packet()
+
+    def _packet(self) -> None:
+        listing = self.query_one("#packets", Listing)
+        known = self.state.capture.packets
+        shown = packets.detail(known[listing.cursor]) if 0 <= listing.cursor < len(known) else ()
+        self.query_one("#capture-detail", Detail).show(shown, listing.selected)
+
+    def cursor_moved(self, event: Listing.Moved) -> None:
+        """Show the packet under the cursor."""
+        event.stop()
+        self._packet()
+
+    def action_filter(self) -> None:
+        """Edit the pcap filter: here that is the filter."""
+        if self.can_capture:
+            self.query_one("#pcap", Input).focus()
+
+    def action_back(self) -> None:
+        """Back to the packets."""
+        if self.has_class("-max"):
+            self.action_enlarge()
+        self.query_one("#packets").focus()

@@ -1,0 +1,61 @@
+"""Dialogs: text to read, and perhaps a question to say yes or no to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widget import Widget
+
+from dnet_tui.tui.app.present.chrome import Hint, hints
+from dnet_tui.tui.app.present.lines import Para
+from dnet_tui.tui.app.widgets.bar import Bar
+from dnet_tui.tui.app.widgets.detail import Detail
+
+
+class Dialog(ModalScreen[bool]):
+    """Shows paragraphs.  With a ``question`` it ends with True only when ``y`` is pressed; Enter never applies."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "yes", "yes"),
+        Binding("n,escape,q", "no", "close"),
+        Binding("enter,question_mark,h", "close", "close", show=False),
+    ]
+
+    def __init__(self, title: str, paras: Sequence[Para], *, question: str = "") -> None:
+        super().__init__()
+        self._title = title
+        self._paras = tuple(paras)
+        self._question = question
+
+    def compose(self) -> Iterator[Widget]:
+        """Lay out the text over the keys."""
+        with Vertical(id="dialog") as box:
+            # Titles are the program's own words: Textual reads markup in them.
+            box.border_title = self._title
+            yield Detail(id="dialog-text")
+            yield Bar(id="dialog-keys")
+
+    def on_mount(self) -> None:
+        """Show the text."""
+        self.query_one(Detail).show(self._paras)
+        asked = [Hint("y", self._question), Hint("n Esc", "cancel")]
+        keys = asked if self._question else [Hint("j k", "scroll"), Hint("Esc", "close")]
+        self.query_one(Bar).show(hints(keys, 60))
+
+    def action_yes(self) -> None:
+        """Say yes; without a question nothing happens."""
+        if self._question:
+            self.dismiss(True)  # noqa: FBT003  the dialog's result
+
+    def action_no(self) -> None:
+        """Say no, or close."""
+        self.dismiss(False)  # noqa: FBT003  the dialog's result
+
+    def action_close(self) -> None:
+        """Close a text; a question wants a plain yes or no."""
+        if not self._question:
+            self.dismiss(False)  # noqa: FBT003  the dialog's result

@@ -1,0 +1,92 @@
+"""Mode 3: what is wrong, why, and how to put it right; with packets beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widget import Widget
+
+from dnet_tui.diagnostics.finding import Finding
+from dnet_tui.tui.app.messages import FixConfirmed
+from dnet_tui.tui.app.present import confirm, doctor_detail, doctor_rows, subject
+from dnet_tui.tui.app.present.lines import line, say
+from dnet_tui.tui.app.screens.capturing import CapturingScreen
+from dnet_tui.tui.app.screens.dialog import Dialog
+from dnet_tui.tui.app.state import State
+from dnet_tui.tui.app.widgets.bar import Bar
+from dnet_tui.tui.app.widgets.capture_pane import CapturePane
+from dnet_tui.tui.app.widgets.detail import Detail
+from dnet_tui.tui.app.widgets.listing import Listing
+
+
+class DoctorScreen(CapturingScreen):
+    """The verdict, the findings, the checks; the selected one with its proof and remedy; a capture pane."""
+
+    mode = "doctor"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f", "fix", "fix"),
+        Binding("enter", "drill", "details"),
+    ]
+
+    def head(self) -> Iterable[Widget]:
+        """Return the verdict's line."""
+        return (Bar(id="verdict"),)
+
+    def panes(self) -> Iterable[Widget]:
+        """Return the list, and to its right the detail over the capture pane."""
+        checks = Listing(id="doctor-list")
+        checks.add_class("pane")
+        checks.border_title = "Findings and checks"
+        detail = Detail(id="doctor-detail")
+        detail.add_class("pane", "right")
+        detail.border_title = "Detail"
+        capture = CapturePane(id="capture", classes="pane right", brief=True)
+        return checks, Vertical(detail, capture, id="doctor-right")
+
+    def paint(self, state: State) -> None:
+        """Show verdict, list, detail and capture."""
+        report = state.report
+        waiting = line(say(state.busy or "no report", "dim"))
+        self.query_one("#verdict", Bar).show(doctor_rows.verdict(report) if report else waiting)
+        rows = doctor_rows.rows(report) if report else ()
+        selected = self.show_rows(rows, (report,), state.busy or "no report")
+        detail = doctor_detail.detail(state.snapshot, report, selected) if report else ()
+        self.query_one("#doctor-detail", Detail).show(detail, selected)
+        self.query_one(CapturePane).show(state, self.point(state), can_capture=self.can_capture)
+
+    def suggested(self, state: State) -> str:
+        """Return the capture point of the selected finding's subject."""
+        finding = self._finding(state)
+        return subject.point_of_finding(state.snapshot, finding.subject) if finding and state.snapshot else ""
+
+    def _finding(self, state: State) -> Finding | None:
+        return doctor_rows.find(state.report, state.selected("doctor")) if state.report else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to fix only what can be fixed, where changes are allowed."""
+        if action == "fix":
+            finding = self._finding(self.state)
+            return self.state.may_write and finding is not None and confirm.applicable(finding)
+        return super().check_action(action, parameters)
+
+    @on(Listing.Opened, "#doctor-list")
+    def action_drill(self) -> None:
+        """Go to the detail."""
+        self.query_one("#doctor-detail").focus()
+
+    def action_fix(self) -> None:
+        """Show the commands and the undo, and ask."""
+        finding = self._finding(self.state)
+        if finding is None:
+            return
+        row = self.state.selected("doctor")
+
+        def answered(yes: bool | None) -> None:  # noqa: FBT001  Textual calls it with the dialog's result
+            if yes:
+                self.post_message(FixConfirmed(row))
+
+        self.app.push_screen(Dialog(f"Fix {finding.check}", confirm.fix(finding), question="apply"), answered)

@@ -1,0 +1,71 @@
+"""Mode 1: what is connected to what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from dnet_tui.tui.app.messages import RowFolded
+from dnet_tui.tui.app.present import map_detail, map_tree
+from dnet_tui.tui.app.screens.base import ModeScreen
+from dnet_tui.tui.app.state import State
+from dnet_tui.tui.app.widgets.detail import Detail
+from dnet_tui.tui.app.widgets.listing import Listing
+
+
+class MapScreen(ModeScreen):
+    """Host → bridge → port → container, and everything known of the selected one."""
+
+    mode = "map"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "drill", "details"),
+        Binding("left", "fold", "fold", show=False),
+        Binding("right", "unfold", "unfold", show=False),
+    ]
+
+    def panes(self) -> Iterable[Widget]:
+        """Return the tree and the detail."""
+        tree = Listing(id="map-list")
+        tree.add_class("pane")
+        tree.border_title = "Map"
+        detail = Detail(id="map-detail")
+        detail.add_class("pane", "right")
+        detail.border_title = "Detail"
+        return tree, detail
+
+    def paint(self, state: State) -> None:
+        """Show the tree and the selected item."""
+        rows = ()
+        if state.snapshot is not None:
+            rows = map_tree.rows(state.snapshot, state.report, state.selection.folded)
+        key = (state.snapshot, state.report, state.selection.folded)
+        selected = self.show_rows(rows, key, state.busy or "nothing was read")
+        detail = map_detail.detail(state.snapshot, state.report, selected) if state.snapshot else ()
+        self.query_one("#map-detail", Detail).show(detail, selected)
+
+    @on(Listing.Opened, "#map-list")
+    def action_drill(self) -> None:
+        """Go to the detail."""
+        self.query_one("#map-detail").focus()
+
+    def action_fold(self) -> None:
+        """Fold the selected row; where there is nothing to fold, go to what it hangs under."""
+        listing = self.query_one("#map-list", Listing)
+        row = listing.rows[listing.cursor] if listing.selected else None
+        if row is None:
+            return
+        has_children = any(other.parent == row.id for other in listing.rows)
+        if has_children:
+            self.post_message(RowFolded(row.id, shut=True))
+        elif row.parent:
+            listing.put_cursor(row.parent)
+
+    def action_unfold(self) -> None:
+        """Unfold the selected row."""
+        listing = self.query_one("#map-list", Listing)
+        if listing.selected in self.state.selection.folded:
+            self.post_message(RowFolded(listing.selected, shut=False))

@@ -1,0 +1,75 @@
+"""A dialog with a list to choose from, filtered as one types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Input
+
+from dnet_tui.tui.app.present.chrome import Hint, hints
+from dnet_tui.tui.app.present.lines import Row, filtered
+from dnet_tui.tui.app.widgets.bar import Bar
+from dnet_tui.tui.app.widgets.listing import Listing
+
+
+class Picker(ModalScreen[str]):
+    """Ends with the id of the chosen row, or with nothing."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "cancel", show=False),
+        Binding("enter", "choose", "choose", show=False),
+        Binding("down", "move(1)", "down", show=False, priority=True),
+        Binding("up", "move(-1)", "up", show=False, priority=True),
+    ]
+
+    def __init__(self, title: str, rows: Sequence[Row], selected: str) -> None:
+        super().__init__(classes="-tall")
+        self._title = title
+        self._rows = tuple(rows)
+        self._selected = selected
+
+    def compose(self) -> Iterator[Widget]:
+        """Lay out the filter over the list."""
+        with Vertical(id="dialog") as box:
+            # Titles are the program's own words: Textual reads markup in them.
+            box.border_title = self._title
+            words = Input(placeholder="type to filter", id="pick-words")
+            words.cursor_blink = False
+            yield words
+            yield Listing(id="dialog-list")
+            yield Bar(id="dialog-keys")
+
+    def on_mount(self) -> None:
+        """Show all there is."""
+        self.query_one(Listing).show(self._rows, self._selected)
+        self.query_one(Bar).show(hints([Hint("↑ ↓", "move"), Hint("Enter", "choose"), Hint("Esc", "cancel")], 60))
+        self.query_one(Input).focus()
+
+    @on(Input.Changed)
+    def words_changed(self, event: Input.Changed) -> None:
+        """Narrow the list."""
+        event.stop()
+        listing = self.query_one(Listing)
+        listing.show(filtered(self._rows, event.value), listing.selected, "nothing has that")
+
+    @on(Input.Submitted)
+    @on(Listing.Opened)
+    def action_choose(self) -> None:
+        """End with the row under the cursor."""
+        chosen = self.query_one(Listing).selected
+        if chosen:
+            self.dismiss(chosen)
+
+    def action_move(self, step: int) -> None:
+        """Move the list's cursor while typing."""
+        self.query_one(Listing).action_move(step)
+
+    def action_cancel(self) -> None:
+        """End without a choice."""
+        self.dismiss(None)

@@ -1,0 +1,101 @@
+"""Mode 2: the firewall, in the order packets meet it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from dnet_tui.inspect.view import View
+from dnet_tui.tui.app.messages import NamespaceChosen
+from dnet_tui.tui.app.present import rules_detail, rules_rows
+from dnet_tui.tui.app.screens.base import ModeScreen
+from dnet_tui.tui.app.state import State
+from dnet_tui.tui.app.widgets.detail import Detail
+from dnet_tui.tui.app.widgets.listing import Listing
+
+
+class RulesScreen(ModeScreen):
+    """Chains and rules, and the selected one in plain words."""
+
+    mode = "rules"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "follow", "go to chain"),
+        Binding("n", "next_namespace", "next namespace"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._trail: list[str] = []
+
+    def panes(self) -> Iterable[Widget]:
+        """Return the rules and the detail."""
+        rules = Listing(id="rules-list")
+        rules.add_class("pane")
+        rules.border_title = "Rules"
+        detail = Detail(id="rules-detail")
+        detail.add_class("pane", "right")
+        detail.border_title = "Detail"
+        return rules, detail
+
+    def paint(self, state: State) -> None:
+        """Show the rules and the selected one."""
+        snapshot, wanted = state.snapshot, state.selection.namespace
+        rows = rules_rows.rows(snapshot, wanted) if snapshot else ()
+        ns = rules_rows.namespace_of(snapshot, wanted) if snapshot else None
+        selected = self.show_rows(rows, (snapshot, wanted), state.busy or "no rules at all")
+        detail = rules_detail.detail(snapshot, wanted, selected) if snapshot else ()
+        self.query_one("#rules-detail", Detail).show(detail, selected)
+        name = View(snapshot).label(ns.id) if snapshot and ns else ""
+        # A border's title is markup to Textual: a container's name must not come into it as it is.
+        self.query_one("#rules-list").border_title = f"Rules of {_literal(name)}" if name else "Rules"
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer a key only where it leads somewhere."""
+        del parameters
+        if action == "follow":
+            return bool(self._target())
+        if action == "next_namespace":
+            return self.state.snapshot is not None and len(rules_rows.namespaces(self.state.snapshot)) > 1
+        return True
+
+    def _target(self) -> str:
+        snapshot = self.state.snapshot
+        if snapshot is None:
+            return ""
+        found = rules_rows.find(snapshot, self.state.selection.namespace, self.state.selected("rules"))
+        return rules_rows.jump_target(found) if found else ""
+
+    @on(Listing.Opened, "#rules-list")
+    def action_follow(self) -> None:
+        """Go to the chain the selected rule leads to; Esc comes back."""
+        target = self._target()
+        listing = self.query_one("#rules-list", Listing)
+        here = listing.selected
+        if target and listing.put_cursor(target):
+            self._trail.append(here)
+
+    def action_back(self) -> None:
+        """Come back from a chain that was gone to, else as everywhere."""
+        listing = self.query_one("#rules-list", Listing)
+        if listing.has_focus and not self.has_class("-max") and self._trail:
+            listing.put_cursor(self._trail.pop())
+            return
+        super().action_back()
+
+    def action_next_namespace(self) -> None:
+        """Show the rules of the next namespace that has any."""
+        if self.state.snapshot is None:
+            return
+        known = [ns.id for ns in rules_rows.namespaces(self.state.snapshot)]
+        now = rules_rows.namespace_of(self.state.snapshot, self.state.selection.namespace)
+        index = known.index(now.id) if now else -1
+        self._trail.clear()
+        self.post_message(NamespaceChosen(known[(index + 1) % len(known)]))
+
+
+def _literal(name: str) -> str:
+    return "".join(char for char in name if char.isalnum() or char in " ._-:@")

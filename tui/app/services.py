@@ -1,0 +1,53 @@
+"""What the app needs from outside, as callables: so that it runs in tests without a host.
+
+:func:`dnet_tui.tui.app.app.run_app` fills this in with the real ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from dnet_tui.diagnostics.finding import Finding
+from dnet_tui.diagnostics.report import Report
+from dnet_tui.inspect.model import Snapshot
+from dnet_tui.tui.app.state import Packet
+
+
+class Batch(NamedTuple):
+    """What one poll of a capture brought: new packets, and the totals so far.
+
+    ``ended`` says why the capture ended by itself (its interface went away);
+    it is empty while it goes on.
+    """
+
+    packets: tuple[Packet, ...]
+    received: int
+    dropped: int
+    ended: str = ""
+
+
+class CaptureSource(Protocol):
+    """A running capture.  Used by one thread only."""
+
+    def poll(self, timeout: float) -> Batch:
+        """Wait up to ``timeout`` seconds for packets and return what came."""
+
+    def close(self) -> None:
+        """End the capture; always called, once."""
+
+
+class Services(NamedTuple):
+    """The app's only ways to the host.  All of them may block and raise; they run in worker threads.
+
+    ``apply_fix`` and ``undo`` return lines that say what was done; they are
+    None where nothing may be changed.  ``open_capture`` takes a point, a
+    pcap-filter(7) expression and the snapshot the point is to be found in;
+    it is None where there is no live host.
+    """
+
+    take: Callable[[], Snapshot]
+    examine: Callable[[Snapshot], Report]
+    apply_fix: Callable[[Finding], list[str]] | None = None
+    undo: Callable[[], list[str]] | None = None
+    open_capture: Callable[[str, str, Snapshot], CaptureSource] | None = None

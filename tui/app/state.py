@@ -1,0 +1,126 @@
+"""The app's state: one frozen value, replaced as a whole.
+
+Screens are a function of it.  Freezing means that ``snapshot``, ``report``
+and the packets are not replaced; nothing else stops.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from dnet_tui.diagnostics.report import Report
+from dnet_tui.inspect.model import Snapshot
+
+Mode = Literal["map", "rules", "doctor", "capture"]
+
+PACKETS_KEPT = 2000
+"""So many packet rows are kept; older ones are gone."""
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Something went wrong: what, and the next step."""
+
+    message: str
+    hint: str = ""
+
+
+class Packet(msgspec.Struct, frozen=True, kw_only=True):
+    """One packet as one line.  ``time`` is the wall clock's ``HH:MM:SS.ffffff``; ``direction`` seen from its point."""
+
+    time: str
+    point: str
+    direction: str
+    src: str
+    dst: str
+    info: str
+
+
+class Capture(msgspec.Struct, frozen=True, kw_only=True):
+    """A capture: where, what for, and what came of it.  ``dropped`` is the kernel's count of lost packets."""
+
+    point: str = ""
+    """Chosen by the user; empty means "whatever is selected"."""
+    filter: str = ""
+    running: str = ""
+    """The point that is captured at now; empty when nothing is."""
+    packets: tuple[Packet, ...] = ()
+    received: int = 0
+    dropped: int = 0
+    trouble: Trouble | None = None
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user chose, by id, for each mode; it survives refreshes."""
+
+    rows: dict[str, str] = {}
+    filters: dict[str, str] = {}
+    folded: frozenset[str] = frozenset()
+    namespace: str = ""
+    """Whose rules are shown; empty for the host's."""
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the screens are made of.  ``busy`` says what is being done just now."""
+
+    snapshot: Snapshot | None = None
+    report: Report | None = None
+    selection: Selection = Selection()
+    capture: Capture = Capture()
+    frozen: bool = False
+    busy: str = ""
+    trouble: Trouble | None = None
+    may_write: bool = False
+    offline: bool = False
+
+    def selected(self, mode: Mode) -> str:
+        """Return the id of the row that is selected in a mode."""
+        return self.selection.rows.get(mode, "")
+
+    def filter(self, mode: Mode) -> str:
+        """Return the words a mode's list is filtered by."""
+        return self.selection.filters.get(mode, "")
+
+
+def changed(state: State, **fields: object) -> State:
+    """Return ``state`` with some fields replaced."""
+    return msgspec.structs.replace(state, **fields)
+
+
+def select(state: State, mode: Mode, row: str) -> State:
+    """Return ``state`` with another row selected in a mode."""
+    return _chosen(state, rows=state.selection.rows | {mode: row})
+
+
+def filter_by(state: State, mode: Mode, words: str) -> State:
+    """Return ``state`` with a mode's list filtered."""
+    return _chosen(state, filters=state.selection.filters | {mode: words})
+
+
+def fold(state: State, row: str, *, shut: bool) -> State:
+    """Return ``state`` with a row of the map folded or unfolded."""
+    folded = state.selection.folded
+    return _chosen(state, folded=folded | {row} if shut else folded - {row})
+
+
+def look_into(state: State, namespace: str) -> State:
+    """Return ``state`` with the rules of another namespace on show."""
+    return _chosen(state, namespace=namespace)
+
+
+def capturing(state: State, **fields: object) -> State:
+    """Return ``state`` with fields of its capture replaced."""
+    return changed(state, capture=msgspec.structs.replace(state.capture, **fields))
+
+
+def with_packets(state: State, packets: tuple[Packet, ...], received: int, dropped: int) -> State:
+    """Return ``state`` with packets added, as many as are kept; a frozen state keeps what it shows."""
+    if state.frozen:
+        return capturing(state, received=received, dropped=dropped)
+    kept = (*state.capture.packets, *packets)[-PACKETS_KEPT:]
+    return capturing(state, packets=kept, received=received, dropped=dropped)
+
+
+def _chosen(state: State, **fields: object) -> State:
+    return changed(state, selection=msgspec.structs.replace(state.selection, **fields))

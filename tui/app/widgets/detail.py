@@ -1,0 +1,56 @@
+"""A pane of wrapped paragraphs that scrolls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+
+from dnet_tui.tui.app.present.lines import Line, Para, plain, wrap
+from dnet_tui.tui.app.widgets.painted import Painted
+
+
+class Detail(Painted, can_focus=True):
+    """Shows paragraphs, wrapped to its width; :attr:`text` is what ``y`` copies."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "scroll_down", "down", show=False),
+        Binding("k,up", "scroll_up", "up", show=False),
+        Binding("g,home", "scroll_home", "top", show=False),
+        Binding("G,end", "scroll_end", "bottom", show=False),
+        Binding("pagedown,ctrl+d", "page_down", "page down", show=False),
+        Binding("pageup,ctrl+u", "page_up", "page up", show=False),
+    ]
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002  Textual's name for it
+        super().__init__(id=id)
+        self._paras: tuple[Para, ...] = ()
+        self._lines: list[Line] = []
+        self._about = ""
+
+    @property
+    def text(self) -> str:
+        """The whole content as plain text."""
+        return "\n".join(plain(para.line) for para in self._paras)
+
+    def show(self, paras: Sequence[Para], about: str = "") -> None:
+        """Replace the content; it is scrolled to the top only when it is ``about`` something else."""
+        if tuple(paras) == self._paras and about == self._about:
+            return
+        self._paras = tuple(paras)
+        self.reflow(self.room)
+        if about != self._about:
+            self.scroll_to(y=0, animate=False, immediate=True)
+        self._about = about
+
+    def reflow(self, width: int) -> None:
+        """Wrap the paragraphs; one column stays free beside the frame."""
+        self._lines = [part for para in self._paras for part in wrap(para, max(width, 1))]
+        self.virtual_size = Size(width, max(len(self._lines), 1))
+        self.refresh()
+
+    def line_at(self, index: int) -> tuple[Line, bool]:
+        """Return a wrapped line."""
+        return (self._lines[index] if index < len(self._lines) else (), False)

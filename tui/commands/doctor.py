@@ -1,0 +1,89 @@
+"""``dnet-tui doctor``: examines a snapshot, prints the report, ends with its exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+from dnet_tui.diagnostics.report import Report
+from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.view import View
+from dnet_tui.tui.commands.names import require
+from dnet_tui.tui.commands.source import SnapshotFile, snapshot_from
+from dnet_tui.tui.exit_codes import Exit
+from dnet_tui.tui.reports.terminal import stdout_paper
+
+Format = Literal["text", "json", "markdown"]
+Threshold = Literal["error", "warning"]
+
+
+def doctor(
+    *,
+    output: Annotated[Format, typer.Option("--format", help="How to print the report.")] = "text",
+    check: Annotated[
+        list[str] | None, typer.Option("--check", metavar="ID", help="Run only this check. May be repeated.")
+    ] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option("--skip", metavar="ID", help="Leave this check out. May be repeated.")
+    ] = None,
+    focus: Annotated[
+        str, typer.Option("--focus", metavar="NAME", help="Only what concerns this container, network or bridge.")
+    ] = "",
+    fail_on: Annotated[
+        Threshold, typer.Option("--fail-on", help="The mildest finding that makes the exit code 1.")
+    ] = "warning",
+    snapshot: SnapshotFile = None,
+) -> None:
+    """Say what is wrong with this host's container networks, why, and how to put it right.
+
+    Nothing is changed. Exit code: 0 healthy, 1 findings, 3 when something could not be
+    decided and nothing worse was found.
+    """
+    from dnet_tui.diagnostics.checks.catalogue import CATALOGUE  # noqa: PLC0415  the checks, only to run them
+    from dnet_tui.diagnostics.examine import examine  # noqa: PLC0415  as above
+
+    only, without = tuple(check or ()), tuple(skip or ())
+    require("check", (*only, *without), [item.id for item in CATALOGUE], "dnet-tui checks")
+    taken = snapshot_from(snapshot)
+    if focus:
+        require("container, network or bridge", (focus,), focusable(taken), "dnet-tui ls")
+    report = examine(taken, only=only, skip=without, focus=focus)
+    sys.stdout.write(render(report, output))
+    raise typer.Exit(exit_for(report, fail_on))
+
+
+def render(report: Report, output: Format) -> str:
+    """The report in one of its formats."""
+    match output:
+        case "json":
+            from dnet_tui.tui.reports.doctor_json import doctor_data  # noqa: PLC0415  one of three formats
+            from dnet_tui.tui.reports.json_text import to_json  # noqa: PLC0415  as above
+
+            return to_json(doctor_data(report))
+        case "markdown":
+            from dnet_tui.tui.reports.doctor_markdown import doctor_markdown  # noqa: PLC0415  as above
+
+            return doctor_markdown(report)
+        case "text":
+            from dnet_tui.tui.reports.doctor_text import doctor_text  # noqa: PLC0415  as above
+
+            return doctor_text(report, stdout_paper())
+
+
+def exit_for(report: Report, fail_on: Threshold) -> Exit:
+    """1 with a finding at or above the threshold, 3 when a check could not decide, otherwise 0."""
+    severities = {"error"} if fail_on == "error" else {"error", "warning"}
+    if any(finding.severity in severities for finding in report.findings):
+        return Exit.FINDINGS
+    if any(check.outcome in {"unknown", "crashed"} for check in report.checks):
+        return Exit.CANNOT_INSPECT
+    return Exit.OK
+
+
+def focusable(snapshot: Snapshot) -> set[str]:
+    """The names that ``--focus`` takes."""
+    view = View(snapshot)
+    names = {container.name for container in snapshot.containers}
+    return names | {network.name for network in snapshot.networks} | {bridge.name for bridge in view.bridges()}

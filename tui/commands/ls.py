@@ -1,0 +1,69 @@
+"""``dnet-tui ls``: the map as text, as tables and as JSON."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+from dnet_tui.inspect.view import View
+from dnet_tui.tui.commands.source import SnapshotFile, say_gaps, snapshot_from
+from dnet_tui.tui.reports import listing
+from dnet_tui.tui.reports.json_text import to_json
+from dnet_tui.tui.reports.map_text import host_map
+from dnet_tui.tui.reports.rows.bridges import bridge_rows, network_rows
+from dnet_tui.tui.reports.rows.containers import container_rows, veth_rows
+from dnet_tui.tui.reports.rows.ports import port_rows
+from dnet_tui.tui.reports.terminal import Paper, stdout_paper
+
+What = Literal["bridges", "networks", "containers", "veths", "ports"]
+
+
+def ls(
+    what: Annotated[What | None, typer.Argument(help="What to list; the whole map if left out.")] = None,
+    *,
+    output: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",
+    snapshot: SnapshotFile = None,
+) -> None:
+    """List bridges, networks, containers, veths or published ports.
+
+    Without an argument it prints the map: every bridge with the containers on it.
+    """
+    taken = snapshot_from(snapshot)
+    view = View(taken)
+    sys.stdout.write(as_json(what, view) if output == "json" else as_table(what, view, stdout_paper()))
+    sys.stdout.flush()
+    say_gaps(taken.gaps)
+
+
+def as_json(what: What | None, view: View) -> str:
+    """The rows as JSON: a list, or for the whole map an object with one list per kind."""
+    rows = {
+        "bridges": bridge_rows,
+        "networks": network_rows,
+        "containers": container_rows,
+        "veths": veth_rows,
+        "ports": port_rows,
+    }
+    if what is not None:
+        return to_json(rows[what](view))
+    return to_json({name: make(view) for name, make in rows.items()})
+
+
+def as_table(what: What | None, view: View, paper: Paper) -> str:
+    """The rows as a table; for the whole map a tree.  Says so where there is nothing to list."""
+    match what:
+        case None:
+            return host_map(view, paper)
+        case "bridges":
+            text = listing.bridges_table(bridge_rows(view), paper)
+        case "networks":
+            text = listing.networks_table(network_rows(view), paper)
+        case "containers":
+            text = listing.containers_table(container_rows(view), paper)
+        case "veths":
+            text = listing.veths_table(veth_rows(view), paper)
+        case "ports":
+            text = listing.ports_table(port_rows(view), paper)
+    return text

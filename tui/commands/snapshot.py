@@ -1,0 +1,66 @@
+"""``dnet-tui snapshot``: saves what was seen, and compares two such files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from dnet_tui.inspect.errors import UsageError
+from dnet_tui.tui.commands.source import say_gaps, snapshot_from
+from dnet_tui.tui.exit_codes import Exit
+from dnet_tui.tui.reports.json_text import to_json, to_json_line
+
+snapshot_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+@snapshot_app.callback()
+def snapshot() -> None:
+    """Save what was seen to a file, or compare two such files.
+
+    A snapshot holds addresses, names, rules and processes of the host: share it as you would a configuration.
+    """
+
+
+@snapshot_app.command()
+def save(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it (- for stdout).")],
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
+) -> None:
+    """Take a snapshot of this host and write it as JSON."""
+    from dnet_tui.inspect import store  # noqa: PLC0415  only when saved
+
+    to_stdout = str(file) == "-"
+    if not to_stdout and file.exists() and not force:
+        raise UsageError(f"{file} exists", "--force overwrites it")
+    taken = snapshot_from(None)
+    if to_stdout:
+        sys.stdout.write(to_json_line(taken))
+    else:
+        store.save(taken, file)
+    say_gaps(taken.gaps)
+
+
+@snapshot_app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="BEFORE", help="The earlier snapshot.")],
+    after: Annotated[
+        Path | None, typer.Argument(metavar="AFTER", help="The later one; this host, if left out.")
+    ] = None,
+    *,
+    output: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print it.")] = "text",
+) -> None:
+    """Say what was added, removed or changed between two snapshots. Exit code 1 if anything was.
+
+    Counters, neighbours and times are not compared.
+    """
+    from dnet_tui.diagnostics.difference import differences  # noqa: PLC0415  only when compared
+    from dnet_tui.tui.reports.difference_text import difference_text  # noqa: PLC0415  as above
+    from dnet_tui.tui.reports.terminal import stdout_paper  # noqa: PLC0415  as above
+
+    changes = differences(snapshot_from(before), snapshot_from(after))
+    sys.stdout.write(to_json(changes) if output == "json" else difference_text(changes, stdout_paper()))
+    raise typer.Exit(Exit.FINDINGS if changes else Exit.OK)

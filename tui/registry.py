@@ -1,0 +1,139 @@
+"""The commands by name: where each lives, its one line of help and its examples.
+
+A plain table, so that ``--help`` and completion list every command without
+importing any.  :mod:`dnet_tui.tui.lazy_group` imports the one that is called.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """One command.
+
+    ``target`` is ``module:attribute``, a function or a ``typer.Typer``.
+    ``writes`` says that it can change a host.  ``examples`` end its
+    ``--help``: (command, what it does) pairs.
+    """
+
+    name: str
+    target: str
+    help: str
+    examples: tuple[tuple[str, str], ...] = ()
+    writes: bool = False
+
+
+COMMANDS: tuple[Entry, ...] = (
+    Entry(
+        "doctor",
+        "dnet_tui.tui.commands.doctor:doctor",
+        "Say what is wrong, why, and how to put it right.",
+        (
+            ("dnet-tui doctor", "examine this host"),
+            ("dnet-tui doctor --focus web", "only what concerns one container or network"),
+            ("dnet-tui doctor --check masq-missing --format json", "one check, for a script"),
+            ("dnet-tui doctor --snapshot host.json --format markdown", "examine another host's snapshot"),
+        ),
+    ),
+    Entry(
+        "ls",
+        "dnet_tui.tui.commands.ls:ls",
+        "List bridges, networks, containers, veths, ports.",
+        (
+            ("dnet-tui ls", "the map: bridges and the containers on them"),
+            ("dnet-tui ls veths", "which container each veth belongs to"),
+            ("dnet-tui ls ports", "what is published, by which rule, and who listens"),
+            ("dnet-tui ls containers --format json | jq '.[].name'", "for a script"),
+        ),
+    ),
+    Entry(
+        "rules",
+        "dnet_tui.tui.commands.rules:rules",
+        "Show the firewall's chains, as packets meet them.",
+        (
+            ("dnet-tui rules --table nat", "one table"),
+            ("dnet-tui rules --chain FORWARD", "one chain"),
+            ("dnet-tui rules --for web", "only what concerns one container, network or port"),
+        ),
+    ),
+    Entry(
+        "capture",
+        "dnet_tui.tui.commands.capture:capture",
+        "Watch packets at interfaces and containers.",
+        (
+            ("dnet-tui capture web", "a container's interfaces"),
+            ("dnet-tui capture web docker0 eth0 --filter icmp", "three points on one clock"),
+            ("dnet-tui capture web --count 100 --write web.pcapng", "write a file for Wireshark"),
+        ),
+    ),
+    Entry(
+        "fix",
+        "dnet_tui.tui.commands.fix:fix",
+        "Repair what doctor found; shows the commands first.",
+        (
+            ("dnet-tui fix --dry-run", "show what would be done"),
+            ("dnet-tui fix ip-forward-off", "repair one finding"),
+            ("dnet-tui fix --all --yes", "repair everything that can be repaired, unasked"),
+        ),
+        writes=True,
+    ),
+    Entry(
+        "undo",
+        "dnet_tui.tui.commands.undo:undo",
+        "Take back a change that dnet-tui made.",
+        (("dnet-tui undo", "take back the last change"),),
+        writes=True,
+    ),
+    Entry(
+        "journal",
+        "dnet_tui.tui.commands.journal:journal",
+        "List the changes that dnet-tui made on this host.",
+    ),
+    Entry(
+        "net",
+        "dnet_tui.tui.commands.net:net_app",
+        "Create and remove networks.",
+        (
+            ("dnet-tui net create front --subnet 10.30.0.0/24", "a new bridge network"),
+            ("dnet-tui net rm front", "remove it again"),
+        ),
+        writes=True,
+    ),
+    Entry(
+        "snapshot",
+        "dnet_tui.tui.commands.snapshot:snapshot_app",
+        "Save what was seen to a file; compare two files.",
+        (
+            ("dnet-tui snapshot save before.json", "keep this host's state"),
+            ("dnet-tui snapshot diff before.json after.json", "what changed between two"),
+        ),
+    ),
+    Entry(
+        "checks",
+        "dnet_tui.tui.commands.checks:checks",
+        "List the checks that doctor runs.",
+        (("dnet-tui checks --format json", "for a script"),),
+    ),
+    Entry(
+        "explain",
+        "dnet_tui.tui.commands.explain:explain",
+        "Explain one check: what it finds, why, the remedy.",
+        (("dnet-tui explain masq-missing", "read about one check"),),
+    ),
+    Entry(
+        "demo",
+        "dnet_tui.tui.commands.demo:demo",
+        "Try it all on a disposable host; touches nothing real.",
+        (
+            ("dnet-tui demo", "a healthy host"),
+            ("dnet-tui demo --fault masq-missing", "a host with a fault to find"),
+            ("dnet-tui demo --fault masq-missing -- doctor", "run one command there"),
+        ),
+    ),
+)
+
+
+def entry(name: str) -> Entry | None:
+    """The command of that name."""
+    return next((item for item in COMMANDS if item.name == name), None)

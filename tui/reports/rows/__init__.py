@@ -1,0 +1,1 @@
+"""The rows of ``dnet-tui ls``: plain data, the same for tables and JSON."""
