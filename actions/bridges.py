@@ -77,18 +77,23 @@ def revert(action: CreateBridge | DeleteBridge, prior: BridgeState, after: Bridg
             return f"deleted bridge {name}"
         if link is not None:
             return f"bridge {name} is there already"
-        again = CreateBridge(
-            name=action.name,
-            addresses=prior.addresses,
-            alias=prior.alias,
-            mtu=prior.mtu,
-            mac=prior.mac,
-        )
-        _make(ipr, again, prior)
+        _make(ipr, again(action, prior), prior)
     for key, value in prior.sysctls.items():
         if hand.sysctl(key) not in (None, value):
             hand.set_sysctl(key, value)
     return f"put back bridge {name}"
+
+
+def again(action: DeleteBridge, prior: BridgeState) -> CreateBridge:
+    """Return the creation that puts a deleted bridge back."""
+    return CreateBridge(
+        name=action.name,
+        addresses=prior.addresses,
+        alias=prior.alias,
+        mtu=prior.mtu,
+        mac=prior.mac,
+        nf_call_iptables=bool(prior.nf_call[0]),
+    )
 
 
 def _wanted(action: CreateBridge, like: BridgeState | None) -> dict[str, Any]:

@@ -27,7 +27,8 @@ Xtables = Literal["iptables-nft", "iptables-legacy"]
 _ENGINES_CHAINS = ("DOCKER", "NETAVARK", "CNI-")
 _FORWARD = "net.ipv4.ip_forward"
 _DEFAULT = "net.ipv4.conf.default.forwarding"
-_NEEDED = ("links", "addresses", "routes", "firewall", "sysctls")
+_NEEDED = ("links", "addresses", "routes")
+_USEFUL = ("firewall", "sysctls", "networks")
 
 
 def linux_create(
@@ -37,7 +38,7 @@ def linux_create(
 
     Raises:
         UsageError: The subnet, gateway or bridge name doesn't fit.
-        CannotInspectError: The host's firewall, addresses or routes were not seen.
+        CannotInspectError: The host's links, addresses or routes were not seen.
     """
     host = _seen(snapshot)
     wanted = subnet or suggest_subnet(snapshot)
@@ -64,7 +65,7 @@ def linux_create(
     return Plan(
         title=f"create network {intention.name}: bridge {name} with {net}",
         steps=(*switch, Step(action=creation), *rest),
-        notes=tuple(notes),
+        notes=(*_unseen(snapshot, host), *notes),
     )
 
 
@@ -72,7 +73,7 @@ def linux_remove(snapshot: Snapshot, network: Network) -> Plan:
     """Return the plan that removes a bridge network and the rules that creating it wrote.
 
     Raises:
-        CannotInspectError: The host's firewall was not seen.
+        CannotInspectError: The host's links were not seen.
     """
     host = _seen(snapshot)
     name = network.bridge
@@ -222,3 +223,9 @@ def _seen(snapshot: Snapshot) -> Namespace:
             msg = f"the host's {gap.section} could not be read: {gap.reason}"
             raise CannotInspectError(msg, gap.hint or "a plan made without them could break something")
     return host
+
+
+def _unseen(snapshot: Snapshot, host: Namespace) -> tuple[str, ...]:
+    """Say what the plan was made without; every step looks again itself before it changes anything."""
+    blind = [gap for gap in snapshot.gaps if gap.section in _USEFUL and gap.scope in ("", host.id)]
+    return tuple(f"planned without seeing all of the {gap.section}: {gap.reason}" for gap in blind)

@@ -122,7 +122,7 @@ def _check_names(snapshot: Snapshot, request: Request) -> None:
         msg = f"{clean(request.name)!r} is not a name for a network"
         raise UsageError(msg, "letters, digits, '_', '.' and '-', up to 63, starting with a letter or a digit")
     same = next((item for item in snapshot.networks if item.name == request.name), None)
-    if same is not None and (same.engine == request.engine or request.engine == "linux"):
+    if same is not None and request.engine in (same.engine, "linux"):
         msg = f"there is a {same.engine} network named {request.name} already"
         raise UsageError(msg, "choose another name, or remove it: dnet-tui net rm NAME")
     bridge = request.bridge_name

@@ -7,10 +7,41 @@ from pathlib import Path
 
 import msgspec
 
-from dnet_tui.actions.entries import Entry, Place, Undoing, Undone, Unmade, elsewhere, now
+from dnet_tui.actions.bridges import again
+from dnet_tui.actions.entries import Change, Entry, Place, Undoing, Undone, Unmade, elsewhere, now
 from dnet_tui.actions.execute import Executor
 from dnet_tui.actions.journal import here, opened, read
+from dnet_tui.actions.operations import Argv, DeleteBridge, commands, undo_commands
+from dnet_tui.actions.plan import line
+from dnet_tui.actions.prior import BridgeState, CommandState, RuleState, SysctlState
+from dnet_tui.diagnostics.remedy import DeleteRule, InsertRule, SetSysctl
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
+
+
+def preview(entry: Entry) -> tuple[str, ...]:
+    """Return the commands that take back what still stands of an entry, last change first, one a line.
+
+    They come from the captured state; the undo itself looks where things stand
+    by then, and puts back more than commands can say (a sysctl's followers).
+    """
+    changes = [entry.changes[index] for index in reversed(entry.standing)]
+    return tuple(line(words) for change in changes for words in _words(change))
+
+
+def _words(change: Change) -> tuple[Argv, ...]:
+    action, prior, after = change.action, change.prior, change.after
+    if isinstance(action, SetSysctl) and isinstance(prior, SysctlState):
+        return commands(SetSysctl(key=action.key, value=prior.values.get(action.key, "")))
+    if isinstance(action, DeleteRule) and isinstance(prior, RuleState):
+        stood = {"position": prior.position, "packets": prior.packets, "bytes": prior.bytes}
+        return undo_commands(msgspec.structs.replace(action, spec=prior.text, **stood))
+    if isinstance(action, InsertRule) and isinstance(after, RuleState):
+        return undo_commands(msgspec.structs.replace(action, spec=after.text))
+    if isinstance(action, DeleteBridge) and isinstance(prior, BridgeState):
+        return commands(again(action, prior))
+    if isinstance(prior, CommandState):
+        return tuple(item.argv for item in prior.undo)
+    return undo_commands(action)
 
 
 class UndoResult(msgspec.Struct, frozen=True, kw_only=True):

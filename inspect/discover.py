@@ -26,7 +26,7 @@ from dnet_tui.inspect.engines.docker_daemon import read_userland_proxy
 from dnet_tui.inspect.errors import CannotInspectError
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.legible import storable
-from dnet_tui.inspect.model import Container, Host, Namespace, Network, Snapshot, Socket
+from dnet_tui.inspect.model import Container, Host, Namespace, Snapshot, Socket
 from dnet_tui.inspect.netns import NamespaceGoneError, NsHandle, own_handle, run_in
 from dnet_tui.inspect.places import Place, find_places
 from dnet_tui.inspect.plain_networks import plain_networks

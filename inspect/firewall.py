@@ -43,12 +43,15 @@ class Match(Expr, frozen=True, kw_only=True, tag="match"):
     sport, dport  ``80`` or ``8000:8010``
     port          either of the two (multiport --ports)
     icmp-type     ``8``, ``8/0`` (type/code)
-    tcp-flags     one value ``MASK/SET``, flag names joined by commas
+    tcp-flags     one value ``MASK/SET``, flag names joined by commas; ``NONE`` for no flag
     ctstate       NEW, ESTABLISHED, RELATED, INVALID, UNTRACKED, SNAT, DNAT
     ctstatus, ctdir, ctorigsrc, ctorigdst, ctorigdstport, ctproto …
     mark, ctmark  ``VALUE/MASK``, numbers in any base
     dst-type, src-type   LOCAL, UNICAST, BROADCAST, MULTICAST … (addrtype)
-    pkttype, mac, length, ttl, fragment
+    physdev       ``in``, ``out``, ``bridged``: whether the packet came, goes or stays by bridge ports
+    pkttype, mac  ``unicast`` … and ``00:11:22:33:44:55``, in lower case
+    length, ttl   ``64`` or ``0:63``; ttl is IPv6's hop limit too
+    fragment      ``later``: any fragment but the first
     ============  ==========================================================
 
     All values of one match are alternatives.  Evaluators must answer

@@ -111,6 +111,10 @@ class _RuleParser:
         while self.at < len(self.words) and self._bare(self.at) not in _SECTION:
             self.at += 1
 
+    def _is_condition(self, word: str) -> bool:
+        """Whether a word after a target begins something else: written by hand, conditions may stand there too."""
+        return word in _SECTION or word in _BASE or word == "!" or any(word in MATCHES[name] for name in self.loaded)
+
     def _condition(self) -> None:
         """A base option, or the option of a match that was named before or that ``-p`` implies."""
         start = self.at
@@ -209,7 +213,7 @@ class _RuleParser:
             )
             return
         options_start = self.at
-        while self.at < len(self.words) and self._bare(self.at) not in _SECTION:
+        while self.at < len(self.words) and not self._is_condition(self._bare(self.at)):
             self.at += 1
         options = self.words[options_start : self.at]
         self.statements.append(compile_target(name, options, self._raw(start), self.chains))

@@ -1,7 +1,7 @@
-"""Bytes and strings from outside, made storable as JSON text.  Pure.
+r"""Bytes and strings from outside, made storable as JSON text.  Pure.
 
 The kernel, engines and processes may name things with bytes that aren't
-UTF-8.  JSON can't hold those, so they are written as ``\\xNN``; everything
+UTF-8.  JSON can't hold those, so they are written as ``\xNN``; everything
 else stays as it is.  This is about storing, not about printing: what is
 printed goes through :func:`dnet_tui.inspect.untrusted.clean` besides.
 """
@@ -15,10 +15,10 @@ def text(raw: bytes) -> str:
 
 
 def storable(value: str) -> str:
-    """Return ``value`` without lone surrogates, which come from odd file names and from hostile JSON.
+    r"""Return ``value`` without lone surrogates, which come from odd file names and from hostile JSON.
 
     A surrogate that stands for a byte of a file name becomes that byte's
-    ``\\xNN``, so that the same name is spelt the same however it was read.
+    ``\xNN``, so that the same name is spelt the same however it was read.
     """
     if value.isascii():
         return value

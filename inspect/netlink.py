@@ -16,6 +16,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from types import TracebackType
+from typing import Self
 
 import msgspec
 
@@ -51,7 +52,7 @@ class NetlinkSocket:
         self._socket.settimeout(_TIMEOUT)
         self._sequence = 0
 
-    def __enter__(self) -> NetlinkSocket:
+    def __enter__(self) -> Self:
         self._socket.bind((0, 0))
         return self
 

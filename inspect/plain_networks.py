@@ -29,7 +29,7 @@ def plain_networks(host: Namespace) -> tuple[tuple[Network, ...], tuple[Gap, ...
                 Gap(
                     section="networks",
                     scope=link.name,
-                    reason="the note that dnet-tui keeps in its alias can't be understood, so what it is for is unknown",
+                    reason="the note that dnet-tui keeps in its alias can't be understood: its purpose is unknown",
                     hint=f"look at it: ip -d link show dev {link.name}",
                 )
             )

@@ -37,13 +37,6 @@ class ProcessTable(msgspec.Struct, frozen=True, kw_only=True):
     processes: tuple[ProcessSeen, ...] = ()
     denied: int = 0
 
-    def by_namespace(self) -> dict[int, list[ProcessSeen]]:
-        """The processes of each namespace by its inode, the oldest first."""
-        found: dict[int, list[ProcessSeen]] = {}
-        for process in self.processes:
-            found.setdefault(process.inode, []).append(process)
-        return found
-
 
 def read_processes() -> ProcessTable:
     """List the processes of the PID namespace that /proc shows.

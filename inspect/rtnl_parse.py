@@ -184,7 +184,7 @@ def _addresses(bodies: Iterable[bytes]) -> Iterator[Address]:
 
 
 def parse_neighbours(bodies: Iterable[bytes]) -> tuple[Neighbour, ...]:
-    """ARP and NDP entries; multicast and loopback entries (NOARP) and unused ones are left out, as ``ip neigh`` does."""
+    """ARP and NDP entries; like ``ip neigh`` without the multicast and loopback ones (NOARP) and the unused."""
     return tuple(_neighbours(bodies))
 
 

@@ -7,8 +7,7 @@ for the name and everything else stays as the kernel tells it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -18,14 +17,11 @@ from dnet_tui.inspect.model import Container, ContainerMode, Endpoint, Link, Nam
 from dnet_tui.inspect.netns import namespace_id
 from dnet_tui.inspect.procfs import ProcessSeen
 
+ArgvReader = Callable[[int], tuple[str, ...]]
+"""Returns the arguments of a process by its PID, none when it can't tell."""
+
 NETNS_ENGINE = "netns"
 """The engine of a named namespace that is used like a container."""
-
-
-class ArgvReader(Protocol):
-    """Returns the arguments of a process, none when it can't tell."""
-
-    def __call__(self, pid: int, /) -> tuple[str, ...]: ...
 
 
 def engine_by_ancestor(process: ProcessSeen, table: Mapping[int, ProcessSeen], argv: ArgvReader) -> str:

@@ -16,18 +16,25 @@ from dnet_tui.actions.demo.sandbox import Sandbox
 
 
 def run_here(place: Sandbox, argv: Sequence[str]) -> int:
-    """Run ``argv`` inside with this process's terminal and folder; return its exit code, as a shell counts it."""
+    """Run ``argv`` inside with this process's terminal and folder; return its exit code, as a shell counts it.
+
+    An exception meanwhile, such as from :func:`ending_on_signals`, ends the host.
+    """
     # The folder with the `dnet-tui` program first, for a shell's user.
     path = search_path(os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
-    process = place.popen(argv, cwd=_same_folder(Path.cwd()), environment={"PATH": path})
-    # The terminal sends Ctrl-C to both; what it means is the inner program's business.
+    # The terminal sends Ctrl-C to all in front, but what it means is the inner program's business alone: this process
+    # and nsenter, which inherits it, ignore the signal; the program gets it back.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    process = None
     try:
+        inner = ["env", "--default-signal=INT", *argv]
+        process = place.popen(inner, cwd=_same_folder(Path.cwd()), environment={"PATH": path})
         code = process.wait()
     finally:
         signal.signal(signal.SIGINT, before)
-        if process.poll() is None:
-            process.terminate()
+        if process is not None and process.poll() is None:
+            # Interrupted: end the host, and the program with it.  Ending nsenter alone would leave its child behind.
+            place.stop()
             process.wait()
     return code if code >= 0 else 128 - code
 

@@ -29,8 +29,11 @@ from dnet_tui.inspect.errors import ActionFailedError, DnetError
 START_LIMIT = 10.0
 """Seconds until the holder must have answered; it takes some 50 ms."""
 
-FOREIGN_ENVIRONMENT = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "CONTAINER_HOST", "XDG_RUNTIME_DIR")
-"""Variables that would lead a program inside to an engine outside."""
+FOREIGN_ENVIRONMENT = (
+    *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "CONTAINER_HOST", "XDG_RUNTIME_DIR"),
+    "DNET_TUI_STATE",
+)
+"""Variables that would lead a program inside to an engine, or to a journal, outside."""
 
 
 def module_argv(module: str, *arguments: str, site: bool = False) -> list[str]:

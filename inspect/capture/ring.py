@@ -29,6 +29,7 @@ from dnet_tui.inspect.capture.bpf import Program, accept_all, pack
 from dnet_tui.inspect.capture.entering import PERMISSION_HINT
 from dnet_tui.inspect.capture.packet import ETHERNET, OUTGOING, RAW_IP, SNAPLEN, Packet
 from dnet_tui.inspect.errors import CannotInspectError, DnetError
+from dnet_tui.inspect.untrusted import clean
 
 RETIRE_MS: Final = 25
 """A block is handed over this long after its first packet, at most twice this long."""
@@ -219,7 +220,7 @@ def _name_of(sock: socket.socket, ifindex: int) -> str:
 def _linktype(name: str, hardware: int) -> int:
     if hardware not in _LINKTYPES:
         raise DnetError(
-            f"{name} is of a kind (ARPHRD {hardware}) whose frames dnet-tui can't read.",
+            f"{clean(name)} is of a kind (ARPHRD {hardware}) whose frames dnet-tui can't read.",
             "Capture at the device below it, or use tcpdump.",
         )
     return _LINKTYPES[hardware]

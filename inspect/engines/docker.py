@@ -11,6 +11,7 @@ tenth of a second.
 
 from __future__ import annotations
 
+import math
 import socket as sockets
 import threading
 import time
@@ -86,7 +87,9 @@ class Reading:
     def _read(self) -> None:
         from docker.api.client import APIClient  # noqa: PLC0415 - takes a tenth of a second to import
 
-        client = APIClient(base_url=f"unix://{self._socket}", version="auto", timeout=self._remaining())
+        # The first request, for the API's version, is made by this very call.
+        limit = math.ceil(self._remaining())
+        client = APIClient(base_url=f"unix://{self._socket}", version="auto", timeout=limit)
         try:
             self._read_all(client)
         finally:
@@ -153,9 +156,7 @@ def _exists(path: str) -> bool:
         return True
 
 
-def _answer(  # noqa: PLR0913 - one line of a report each
-    progress: _Progress, socket: str, timeout: float, *, late: bool, userland_proxy: bool | None
-) -> Answer:
+def _answer(progress: _Progress, socket: str, timeout: float, *, late: bool, userland_proxy: bool | None) -> Answer:
     """Turn what was had into the model.  ``late``: the time was up before all was read."""
     listed = parse.items(progress.listed)
     had_list = isinstance(progress.listed, list)

@@ -161,8 +161,9 @@ class DockerHost(LabHost):
         for item in described:
             name = item["Name"].removeprefix("/")
             self.pids[name] = item["State"]["Pid"]
-            addresses = [net["IPAddress"] for net in item["NetworkSettings"]["Networks"].values() if net["IPAddress"]]
-            self.addresses.update({name: address for address in addresses[:1]})
+            for network in item["NetworkSettings"]["Networks"].values():
+                if network["IPAddress"]:
+                    self.addresses.setdefault(name, network["IPAddress"])
         self.version = self.docker("version", "--format={{.Server.Version}}")
         saved = self.run("iptables-nft-save").stdout.decode()
         self.target = Target.on(saved, bridge=self.target.bridge, subnet=self.target.subnet)

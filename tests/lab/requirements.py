@@ -34,14 +34,15 @@ def require_lab(*programs: str, root: bool = False) -> None:
     """Skip the test, or with DNET_LAB=1 fail it, unless private hosts and ``programs`` can be had (as ``root``)."""
     absent = missing(*PROGRAMS, *programs)
     if absent:
-        _decline(f"not installed: {', '.join(absent)}")
+        decline(f"not installed: {', '.join(absent)}")
     if root and os.geteuid() != 0:
-        _decline("needs root")
+        decline("needs root")
     if obstacle := _obstacle():
-        _decline(obstacle)
+        decline(obstacle)
 
 
-def _decline(reason: str) -> NoReturn:
+def decline(reason: str) -> NoReturn:
+    """Skip the test with a reason; with DNET_LAB=1 fail it."""
     if os.environ.get("DNET_LAB") == "1":
         pytest.fail(f"DNET_LAB=1, but the lab can't run: {reason}", pytrace=False)
     pytest.skip(f"the lab can't run: {reason}")

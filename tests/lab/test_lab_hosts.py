@@ -25,7 +25,7 @@ FROM_HOST = Probe("host", "web", 80)
 HEALTHY = {EGRESS: OK, PUBLISHED: OK, CROSS: TIMEOUT, OTHER_EGRESS: OK, FROM_HOST: OK}
 """The traffic that faults change, on either host: ``web`` is in the network they hit, ``db`` in another one."""
 
-BROKEN: Mapping[str, Mapping[Probe, Went]] = {
+BROKEN: Mapping[str, dict[Probe, Went]] = {
     "ip-forward-off": {EGRESS: TIMEOUT, PUBLISHED: TIMEOUT, OTHER_EGRESS: TIMEOUT},
     "fwd-off-bridge": {EGRESS: TIMEOUT, PUBLISHED: TIMEOUT},
     "fwd-off-uplink": {EGRESS: TIMEOUT, PUBLISHED: TIMEOUT, OTHER_EGRESS: TIMEOUT},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from dnet_tui.actions.demo.sandbox import inner_environment
 from lab.docker_host import cgroup_folders, remove_cgroups
 from lab.hosts import LAB_VARIABLE, DemoHost, python_argv
 from lab.leaks import Census, census, left_behind
-from lab.requirements import require_lab
+from lab.requirements import decline, require_lab
 
 TESTS = str(Path(__file__).parent.parent)
 
@@ -75,9 +76,9 @@ def test_a_file_left_behind_is_noticed(other_id: str) -> None:
 def test_a_cgroup_left_behind_is_noticed_and_can_be_removed(other_id: str) -> None:
     require_lab(root=True)
     name = f"dnet-lab-{other_id}"
-    home = next((path for path in (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup")) if path.is_dir()))
+    home = next(path for path in (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup")) if path.is_dir())
     if not os.access(home, os.W_OK):
-        pytest.skip("no cgroup hierarchy can be written here")
+        decline("no cgroup hierarchy can be written here")
     before = census(other_id)
     (home / name / "inner").mkdir(parents=True)
     try:
@@ -105,6 +106,33 @@ def test_a_host_vanishes_with_its_owner(other_id: str, signum: signal.Signals) -
         owner.send_signal(signum)
     assert left_behind(before, other_id, limit=10) == []
     assert not Path(f"/proc/{holder}").exists()
+
+
+LEAKY = """
+import os, subprocess
+from lab.hosts import LAB_ID, LAB_VARIABLE
+
+def test_forgets_a_process():
+    nowhere = subprocess.DEVNULL
+    environment = {**os.environ, LAB_VARIABLE: LAB_ID}
+    sleeper = subprocess.Popen(["sleep", "31"], stdout=nowhere, stderr=nowhere, env=environment)
+    print("SLEEPER", sleeper.pid)
+    sleeper.returncode = 0  # Python itself must not complain
+"""
+"""A test module that leaves something behind."""
+
+
+def test_a_session_that_leaves_something_behind_fails(tmp_path: Path) -> None:
+    (tmp_path / "test_leaky.py").write_text(LEAKY)
+    argv = [sys.executable, "-m", "pytest", "-p", "lab.conftest", "-c", os.devnull, "-s", "--rootdir", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": _paths(), "PYTEST_ADDOPTS": "-p no:cacheprovider"}
+    result = subprocess.run([*argv, str(tmp_path)], capture_output=True, text=True, env=environment, check=False)
+    sleeper = re.search(r"SLEEPER (\d+)", result.stdout)
+    assert sleeper is not None, result.stdout
+    os.kill(int(sleeper[1]), signal.SIGKILL)
+    assert result.returncode == 1, result.stdout
+    assert "1 passed, 1 error" in re.sub(r", \d+ warnings?", "", result.stdout)
+    assert f"the lab left this behind:\nE         processes: {sleeper[1]} sleep 31" in result.stdout
 
 
 def test_a_stopped_host_leaves_nothing(other_id: str) -> None:

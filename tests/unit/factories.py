@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from unit.factories_firewall import docker_filter, docker_nat
 
 from dnet_tui.inspect.firewall import Chain, Firewall
 from dnet_tui.inspect.gaps import Gap
@@ -42,6 +41,7 @@ from dnet_tui.inspect.model import (
     Socket,
     Subnet,
 )
+from unit.factories_firewall import docker_filter, docker_nat
 
 ANY = "0.0.0.0"  # noqa: S104  the address of a socket that is described here, not bound
 

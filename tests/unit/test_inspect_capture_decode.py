@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from dnet_tui.inspect.capture.decode import PacketSummary, decode_frame, summarise, timestamp
+from dnet_tui.inspect.capture.packet import ETHERNET, RAW_IP
 from unit.packets import (
     A6,
     B6,
@@ -26,9 +29,6 @@ from unit.packets import (
     tcp,
     udp,
 )
-
-from dnet_tui.inspect.capture.decode import PacketSummary, decode_frame, summarise, timestamp
-from dnet_tui.inspect.capture.packet import ETHERNET, RAW_IP
 
 MSS = bytes.fromhex("020405b40101")  # mss 1460, two no-operations
 NAME = dns_name(b"api", b"example")

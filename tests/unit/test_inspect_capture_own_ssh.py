@@ -4,7 +4,6 @@ import os
 
 import pytest
 
-from dnet_tui.inspect.capture import own_ssh
 from dnet_tui.inspect.capture.bpf import check_filter
 from dnet_tui.inspect.capture.own_ssh import own_ssh_filter
 from dnet_tui.inspect.capture.session import CaptureOptions, full_expression
@@ -44,7 +43,7 @@ def test_an_ancestors_session_counts_because_sudo_drops_the_variable(monkeypatch
         file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0)],
     )
     try:
-        monkeypatch.setattr(own_ssh.os, "getppid", lambda: child)
+        monkeypatch.setattr("os.getppid", lambda: child)
         assert "port 50222" in own_ssh_filter()
     finally:
         os.write(writer, b"\n")

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from unit.packets import TIME, ethernet, icmp, ipv4, packet
 
 from dnet_tui.inspect.capture.packet import ETHERNET, Packet
 from dnet_tui.inspect.capture.pcapng import FileInterface, FileStatistics, PcapngWriter
 from dnet_tui.inspect.errors import DnetError
+from unit.packets import TIME, ethernet, icmp, ipv4, packet
 
 FRAME = ethernet(ipv4(1, icmp(8, 0, b"x" * 56, 5, 1)))
 WEB = FileInterface(name="web:eth0", description="web", linktype=ETHERNET, snaplen=262144, filter="icmp")
@@ -147,7 +147,8 @@ def test_a_file_goes_on_without_a_hole_when_there_is_room_again(path: Path, smal
     assert whole[-1] == 5
 
 
-def test_a_file_is_closed_even_if_its_end_cannot_be_written(path: Path, small_disk: int) -> None:
+@pytest.mark.usefixtures("small_disk")
+def test_a_file_is_closed_even_if_its_end_cannot_be_written(path: Path) -> None:
     writer = PcapngWriter(str(path), [WEB])
     fd = writer._fd
     writer.write(packet(b"x" * 1000) for _ in range(240))
@@ -157,7 +158,6 @@ def test_a_file_is_closed_even_if_its_end_cannot_be_written(path: Path, small_di
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(fd)
     assert written(path)
-    assert small_disk
 
 
 def test_a_file_that_cannot_be_opened_is_an_error_with_its_name(tmp_path: Path) -> None:

@@ -2,6 +2,12 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+
+from dnet_tui.inspect.capture.points import CapturePoint, names, resolve, resolve_all
+from dnet_tui.inspect.errors import CannotInspectError, UsageError
+from dnet_tui.inspect.gaps import Gap
+from dnet_tui.inspect.model import Container, Link, Namespace, Snapshot
+from dnet_tui.inspect.view import View
 from unit.factories import (
     APP1,
     BR_APP,
@@ -15,12 +21,6 @@ from unit.factories import (
     with_gaps,
     with_namespace,
 )
-
-from dnet_tui.inspect.capture.points import CapturePoint, names, resolve, resolve_all
-from dnet_tui.inspect.errors import CannotInspectError, UsageError
-from dnet_tui.inspect.gaps import Gap
-from dnet_tui.inspect.model import Container, Link, Namespace, Snapshot
-from dnet_tui.inspect.view import View
 
 
 def where(text: str, snapshot: Snapshot | None = None) -> tuple[str, int, str]:

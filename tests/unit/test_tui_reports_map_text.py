@@ -1,11 +1,11 @@
 import msgspec
-from unit.factories import APP2, HOST, docker_like_snapshot, with_link
 
 from dnet_tui.inspect.model import Host, Snapshot
 from dnet_tui.inspect.view import View
 from dnet_tui.tui.reports.map_text import host_map
 from dnet_tui.tui.reports.terminal import Paper
 from dnet_tui.tui.reports.wrapping import cells
+from unit.factories import APP2, HOST, docker_like_snapshot, with_link
 
 
 def map_of(snapshot: Snapshot, width: int | None = 80) -> str:

@@ -1,6 +1,14 @@
 import json
 
 import msgspec
+
+from dnet_tui.inspect.gaps import Gap
+from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.view import View
+from dnet_tui.tui.reports.json_text import to_json
+from dnet_tui.tui.reports.rows.bridges import bridge_rows, network_rows
+from dnet_tui.tui.reports.rows.containers import ContainerRow, Peer, container_rows, veth_rows
+from dnet_tui.tui.reports.rows.ports import PublishedRow, port_rows
 from unit.factories import (
     ANY,
     APP1,
@@ -15,14 +23,6 @@ from unit.factories import (
     with_namespace,
 )
 from unit.factories_firewall import chain
-
-from dnet_tui.inspect.gaps import Gap
-from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.view import View
-from dnet_tui.tui.reports.json_text import to_json
-from dnet_tui.tui.reports.rows.bridges import bridge_rows, network_rows
-from dnet_tui.tui.reports.rows.containers import ContainerRow, Peer, container_rows, veth_rows
-from dnet_tui.tui.reports.rows.ports import PublishedRow, port_rows
 
 
 def containers(snapshot: Snapshot) -> dict[str, ContainerRow]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from textual.message import Message
 
+from dnet_tui.diagnostics.finding import Finding
 from dnet_tui.diagnostics.report import Report
+from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.tui.app.state import Mode, Packet, Trouble
+from dnet_tui.tui.app.services import LastChange
+from dnet_tui.tui.app.state import Mode, Trouble
 
 
 class SnapshotTaken(Message):
@@ -45,11 +48,20 @@ class HostChanged(Message):
         self.trouble = trouble
 
 
-class PacketsCaptured(Message):
-    """Packets came in, or only the counters moved."""
+class ChangeFound(Message):
+    """The last change was looked up in the journal."""
 
-    def __init__(self, packets: tuple[Packet, ...], received: int, dropped: int) -> None:
+    def __init__(self, change: LastChange) -> None:
         super().__init__()
+        self.change = change
+
+
+class PacketsCaptured(Message):
+    """Packets came in, or only the counters moved.  ``serial`` tells one capture from the one before."""
+
+    def __init__(self, serial: int, packets: tuple[PacketSummary, ...], received: int, dropped: int) -> None:
+        super().__init__()
+        self.serial = serial
         self.packets = packets
         self.received = received
         self.dropped = dropped
@@ -58,8 +70,9 @@ class PacketsCaptured(Message):
 class CaptureEnded(Message):
     """A capture is over: stopped, or by a failure."""
 
-    def __init__(self, trouble: Trouble | None = None) -> None:
+    def __init__(self, serial: int, trouble: Trouble | None = None) -> None:
         super().__init__()
+        self.serial = serial
         self.trouble = trouble
 
 
@@ -93,9 +106,9 @@ class ListFiltered(Message):
 class NamespaceChosen(Message):
     """Another namespace's rules are wanted."""
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, chosen: str) -> None:
         super().__init__()
-        self.namespace = namespace
+        self.chosen = chosen
 
 
 class CaptureAsked(Message):
@@ -121,8 +134,8 @@ class CaptureStopAsked(Message):
 
 
 class FixConfirmed(Message):
-    """The user saw a finding's commands and said yes."""
+    """The user saw the commands of ``shown`` and said yes."""
 
-    def __init__(self, finding: str) -> None:
+    def __init__(self, shown: Finding) -> None:
         super().__init__()
-        self.finding = finding
+        self.shown = shown

@@ -10,8 +10,8 @@ from typing import NamedTuple, Protocol
 
 from dnet_tui.diagnostics.finding import Finding
 from dnet_tui.diagnostics.report import Report
+from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.tui.app.state import Packet
 
 
 class Batch(NamedTuple):
@@ -21,7 +21,7 @@ class Batch(NamedTuple):
     it is empty while it goes on.
     """
 
-    packets: tuple[Packet, ...]
+    packets: tuple[PacketSummary, ...]
     received: int
     dropped: int
     ended: str = ""
@@ -37,11 +37,20 @@ class CaptureSource(Protocol):
         """End the capture; always called, once."""
 
 
+class LastChange(NamedTuple):
+    """The change that undo would take back: its journal entry, what it was, and the commands that undo it."""
+
+    entry: str
+    title: str
+    commands: tuple[str, ...]
+
+
 class Services(NamedTuple):
     """The app's only ways to the host.  All of them may block and raise; they run in worker threads.
 
-    ``apply_fix`` and ``undo`` return lines that say what was done; they are
-    None where nothing may be changed.  ``open_capture`` takes a point, a
+    ``apply_fix`` and ``undo`` (of a journal entry) return lines that say what
+    was done; like ``last_change`` they are None where nothing may be changed.
+    ``open_capture`` takes a point, a
     pcap-filter(7) expression and the snapshot the point is to be found in;
     it is None where there is no live host.
     """
@@ -49,5 +58,6 @@ class Services(NamedTuple):
     take: Callable[[], Snapshot]
     examine: Callable[[Snapshot], Report]
     apply_fix: Callable[[Finding], list[str]] | None = None
-    undo: Callable[[], list[str]] | None = None
+    last_change: Callable[[], LastChange] | None = None
+    undo: Callable[[str], list[str]] | None = None
     open_capture: Callable[[str, str, Snapshot], CaptureSource] | None = None

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from dnet_tui.diagnostics.report import Report
+from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Snapshot
 
 Mode = Literal["map", "rules", "doctor", "capture"]
@@ -26,26 +27,20 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     hint: str = ""
 
 
-class Packet(msgspec.Struct, frozen=True, kw_only=True):
-    """One packet as one line.  ``time`` is the wall clock's ``HH:MM:SS.ffffff``; ``direction`` seen from its point."""
-
-    time: str
-    point: str
-    direction: str
-    src: str
-    dst: str
-    info: str
-
-
 class Capture(msgspec.Struct, frozen=True, kw_only=True):
-    """A capture: where, what for, and what came of it.  ``dropped`` is the kernel's count of lost packets."""
+    """A capture: where, what for, and what came of it.
+
+    ``packets`` are the newest of the ``total`` that were shown; ``received``
+    counts all, and ``dropped`` those that the kernel had no room for.
+    """
 
     point: str = ""
     """Chosen by the user; empty means "whatever is selected"."""
     filter: str = ""
     running: str = ""
     """The point that is captured at now; empty when nothing is."""
-    packets: tuple[Packet, ...] = ()
+    packets: tuple[PacketSummary, ...] = ()
+    total: int = 0
     received: int = 0
     dropped: int = 0
     trouble: Trouble | None = None
@@ -114,12 +109,13 @@ def capturing(state: State, **fields: object) -> State:
     return changed(state, capture=msgspec.structs.replace(state.capture, **fields))
 
 
-def with_packets(state: State, packets: tuple[Packet, ...], received: int, dropped: int) -> State:
+def with_packets(state: State, packets: tuple[PacketSummary, ...], received: int, dropped: int) -> State:
     """Return ``state`` with packets added, as many as are kept; a frozen state keeps what it shows."""
     if state.frozen:
         return capturing(state, received=received, dropped=dropped)
     kept = (*state.capture.packets, *packets)[-PACKETS_KEPT:]
-    return capturing(state, packets=kept, received=received, dropped=dropped)
+    total = state.capture.total + len(packets)
+    return capturing(state, packets=kept, total=total, received=received, dropped=dropped)
 
 
 def _chosen(state: State, **fields: object) -> State:

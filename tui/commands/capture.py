@@ -37,7 +37,7 @@ Format = Literal["text", "json"]
 def capture(
     points: Annotated[
         list[str],
-        typer.Argument(metavar="POINT…", help="An interface, a container, container:interface, or a network."),
+        typer.Argument(metavar="POINT", help="An interface, a container, container:interface, or a network."),
     ],
     *,
     expression: Annotated[
@@ -148,13 +148,18 @@ def _open_file(running: Capture, options: CaptureOptions, path: str) -> PcapngWr
 
 
 def _listening(points: Sequence[CapturePoint], options: CaptureOptions) -> str:
-    names = (f"{point.label} ({point.description})" if point.description else point.label for point in points)
-    text = f"listening on {', '.join(names)}"
+    text = f"listening on {', '.join(map(_introduced, points))}"
     if options.filter.strip():
         text += f", filter “{clean(options.filter.strip())}”"
     if not options.own_ssh and own_ssh_filter():
         text += ", without your own SSH session (--all-ssh shows it)"
     return text
+
+
+def _introduced(point: CapturePoint) -> str:
+    """The point's label, with what is behind it unless the label says so itself."""
+    told = not point.description or point.label == f"{point.description}:{point.interface}"
+    return point.label if told else f"{point.label} ({point.description})"
 
 
 def _say(text: str) -> None:

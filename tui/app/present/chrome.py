@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from dnet_tui.tui.app.present.lines import BLANK, Line, Para, fit, heading, line, say, width_of
+from dnet_tui.tui.app.present.lines import BLANK, CROSS, TICK, Line, Para, Role, fit, heading, line, say, width_of
 from dnet_tui.tui.app.state import Mode, State
 
 MODES: tuple[tuple[str, Mode, str], ...] = (
@@ -45,7 +45,9 @@ def _statuses(state: State) -> Iterable[Line]:
     """The right part, from the longest to the shortest form."""
     taken = state.snapshot.taken_at[11:19] if state.snapshot else ""
     time = line(say(taken, "dim"), " ") if taken else ()
-    kind = line(say("offline ", "info")) if state.offline else () if state.may_write else line(say("read-only ", "info"))
+    kind = (
+        line(say("offline ", "info")) if state.offline else () if state.may_write else line(say("read-only ", "info"))
+    )
     if state.busy:
         yield line(say(f"{state.busy} ", "warn"))
         yield line(say("... ", "warn"))
@@ -59,15 +61,18 @@ def _statuses(state: State) -> Iterable[Line]:
 def _score(state: State, *, words: bool) -> Line:
     if state.report is None:
         return ()
-    errors, warnings = state.report.summary.errors, state.report.summary.warnings
-    if errors:
-        return line(say(f"× {errors} {'error' if words else ''}{'s' if words and errors > 1 else ''} ".replace("  ", " "), "bad"))
-    if warnings:
-        text = f"! {warnings} {'warning' if words else ''}{'s' if words and warnings > 1 else ''} "
-        return line(say(text.replace("  ", " "), "warn"))
-    if state.report.summary.verdict == "incomplete":
+    summary = state.report.summary
+    if summary.errors:
+        return line(say(f"{CROSS} {_many(summary.errors, 'error') if words else summary.errors} ", "bad"))
+    if summary.warnings:
+        return line(say(f"! {_many(summary.warnings, 'warning') if words else summary.warnings} ", "warn"))
+    if summary.verdict == "incomplete":
         return line(say("? incomplete " if words else "? ", "warn"))
-    return line(say("√ healthy " if words else "√ ", "good"))
+    return line(say(f"{TICK} healthy " if words else f"{TICK} ", "good"))
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def hints(wanted: Sequence[Hint], width: int) -> Line:
@@ -88,12 +93,12 @@ def _hint(hint: Hint) -> Line:
     return line(" ", say(hint.key, "key"), " ", say(hint.does, "dim"), " ")
 
 
-_SIGNS = (
-    ("× error", "bad", "traffic is broken"),
+_SIGNS: tuple[tuple[str, Role, str], ...] = (
+    (f"{CROSS} error", "bad", "traffic is broken"),
     ("! warning", "warn", "will break, or is exposed"),
     ("i info", "info", "worth knowing"),
     ("? unknown", "warn", "could not be seen or decided"),
-    ("√ ok", "good", "examined, and well"),
+    (f"{TICK} ok", "good", "examined, and well"),
 )
 
 
@@ -106,5 +111,5 @@ def help_paras(sections: Sequence[tuple[str, Sequence[Hint]]]) -> tuple[Para, ..
         out += [*([BLANK] if out else []), heading(name)]
         out += [Para(line(say(f"{hint.key:<14} ", "key"), hint.does), hang=15) for hint in keys]
     out += [BLANK, heading("Signs")]
-    out += [Para(line(say(f"{sign:<14} ", role), text), hang=15) for sign, role, text in _SIGNS]  # type: ignore[arg-type]
+    out += [Para(line(say(f"{sign:<14} ", role), text), hang=15) for sign, role, text in _SIGNS]
     return tuple(out)

@@ -11,13 +11,15 @@ from collections.abc import Iterable
 from dnet_tui.diagnostics.finding import Finding, Severity
 from dnet_tui.diagnostics.report import Report
 from dnet_tui.inspect.model import Container, Link, Network
-from dnet_tui.tui.app.present.lines import Piece, Role, say
+from dnet_tui.tui.app.present.lines import CROSS, Piece, Role, say
 
 Subject = tuple[str, str]
 """A kind and a name, as in a finding's subject."""
 
-GLYPHS: dict[Severity, str] = {"error": "×", "warning": "!", "info": "i"}
+GLYPHS: dict[Severity, str] = {"error": CROSS, "warning": "!", "info": "i"}
 _ROLES: dict[Severity, Role] = {"error": "bad", "warning": "warn", "info": "info"}
+_OWN = frozenset({"network", "bridge", "container", "port", "link"})
+"""Kinds of subjects that have a place of their own on the map; all others are the host's."""
 _WORST: tuple[Severity, ...] = ("error", "warning", "info")
 
 
@@ -78,14 +80,14 @@ def concerning_host(report: Report | None) -> tuple[Finding, ...]:
     return tuple(
         finding
         for finding in report.findings
-        if finding.subject.kind in {"host", "rule"} or (finding.subject.kind == "sysctl" and len(_names(finding)) == 1)
+        if finding.subject.kind not in _OWN and not (finding.subject.kind == "sysctl" and len(_names(finding)) > 1)
     )
 
 
 def _names(finding: Finding) -> frozenset[Subject]:
     """The names by which a subject may be known; an interface's sysctl is also that interface's."""
     kind, name = finding.subject.kind, finding.subject.name
-    names = {(kind, name)}
+    names = {(kind, part) for part in name.split(", ")}
     if kind == "sysctl":
         parts = name.split(".")
         if len(parts) > 4 and parts[2] in {"conf", "neigh"} and parts[3] not in {"all", "default"}:

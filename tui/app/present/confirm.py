@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dnet_tui.actions.plan import command_lines, plan_for, undo_lines
 from dnet_tui.diagnostics.finding import Finding
 from dnet_tui.tui.app.present import findings
-from dnet_tui.tui.app.present.lines import BLANK, Para, fact, heading, line, say
+from dnet_tui.tui.app.present.lines import BLANK, CROSS, Para, fact, heading, line, say
+from dnet_tui.tui.app.services import LastChange
+from dnet_tui.tui.app.state import Trouble
 
 
 def applicable(finding: Finding) -> bool:
@@ -13,32 +16,37 @@ def applicable(finding: Finding) -> bool:
 
 
 def fix(finding: Finding) -> tuple[Para, ...]:
-    """Return the exact commands of a remedy, its undo and its risk."""
-    remedy = finding.remedy
-    if remedy is None:
+    """Return the exact commands of a finding's plan, its undo and its risk."""
+    plan = plan_for(finding)
+    if plan is None or finding.remedy is None:
         return (Para(line("dnet-tui knows no remedy for this finding.")),)
-    told: list[Para] = [Para(line(say(finding.summary, "name"))), Para(line(remedy.summary)), BLANK]
-    if remedy.steps:
-        told += [heading("Will run" if applicable(finding) else "Commands"), *findings.commands(remedy.steps)]
-        told += [BLANK, heading("Undo")]
-        told += findings.commands(remedy.undo) if remedy.undo else [Para(line("the state before, from the journal"))]
-        told.append(BLANK)
-    told.append(fact("risk", findings.RISKS[remedy.risk]))
-    told.append(fact("persists", "yes" if remedy.persists else "no: lost at a reboot or a restart of the engine"))
-    if remedy.note:
-        told.append(fact("note", remedy.note))
+    told: list[Para] = [Para(line(say(finding.summary, "name"))), Para(line(finding.remedy.summary)), BLANK]
+    told += [heading("Will run"), *_commands(command_lines(plan)), BLANK, heading("Undo")]
+    told += _commands(undo_lines(plan)) or [Para(line(say("none: it can't be taken back", "warn")))]
+    told += [BLANK, fact("risk", findings.RISKS[plan.risk])]
+    told.append(fact("persists", "yes" if plan.persists else "no: lost at a reboot or a restart of the engine"))
+    told += [fact("note", note) for note in plan.notes]
     return tuple(told)
 
 
-def undo() -> tuple[Para, ...]:
-    """Return what undo means."""
-    return (
-        Para(line("Take back the last change that dnet-tui made on this host, as its journal recorded it.")),
-        BLANK,
-        Para(line(say("dnet-tui journal", "info"), " lists the changes.")),
-    )
+def _commands(lines: tuple[str, ...]) -> list[Para]:
+    return [Para(line(say("$ ", "dim"), say(text, "info")), hang=4) for text in lines]
+
+
+def undo(change: LastChange) -> tuple[Para, ...]:
+    """Return what an undo takes back, and by which commands."""
+    told = [Para(line(say(change.title, "name"))), fact("journal", f"entry {change.entry}"), BLANK]
+    return (*told, heading("Will run"), *_commands(change.commands))
 
 
 def done(lines: tuple[str, ...]) -> tuple[Para, ...]:
     """Return what was done, one paragraph per line."""
     return tuple(Para(line(text), hang=2) for text in lines) or (Para(line("Done.")),)
+
+
+def failed(trouble: Trouble) -> tuple[Para, ...]:
+    """Return why a change failed and what to do."""
+    told = [Para(line(say(f"{CROSS} ", "bad"), say(trouble.message, "bad")), hang=2)]
+    if trouble.hint:
+        told += [BLANK, Para(line(trouble.hint))]
+    return tuple(told)

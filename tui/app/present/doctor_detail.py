@@ -8,7 +8,7 @@ from dnet_tui.diagnostics.finding import CheckResult, Finding, Outcome
 from dnet_tui.diagnostics.report import Report
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.view import View
-from dnet_tui.tui.app.present import findings
+from dnet_tui.tui.app.present import explanation, findings
 from dnet_tui.tui.app.present.concern import mark
 from dnet_tui.tui.app.present.doctor_rows import check_of, find, outcome_mark
 from dnet_tui.tui.app.present.lines import BLANK, Para, bullet, fact, heading, line, say
@@ -50,6 +50,7 @@ def _check(report: Report, check: CheckResult) -> Iterator[Para]:
     if check.reason:
         yield fact("reason", check.reason)
     yield from findings.briefly(item for item in report.findings if item.check == check.id)
+    yield from explanation.of(check.id)
 
 
 def _gap(snapshot: Snapshot | None, report: Report, row: str) -> Iterator[Para]:

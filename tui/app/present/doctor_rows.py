@@ -9,13 +9,14 @@ from dnet_tui.diagnostics.finding import CheckResult, Finding, Outcome
 from dnet_tui.diagnostics.report import Report
 from dnet_tui.tui.app.present.concern import mark
 from dnet_tui.tui.app.present.findings import finding_id
-from dnet_tui.tui.app.present.lines import Line, Piece, Role, Row, line, say
+from dnet_tui.tui.app.present.lines import CROSS, TICK, Line, Piece, Role, Row, line, say
+from dnet_tui.tui.reports.doctor_order import stories
 
 _OUTCOMES: dict[Outcome, tuple[str, Role]] = {
     "crashed": ("#", "bad"),
-    "found": ("×", "bad"),
+    "found": (CROSS, "bad"),
     "unknown": ("?", "warn"),
-    "ok": ("√", "good"),
+    "ok": (TICK, "good"),
     "not-applicable": ("-", "dim"),
 }
 """Sign and role of each outcome, in the order in which the checks are listed."""
@@ -32,26 +33,13 @@ def rows(report: Report) -> tuple[Row, ...]:
 
 
 def ordered(report: Report) -> tuple[tuple[Finding, int], ...]:
-    """Return the findings with their depth: each root cause, then what it brought about."""
-    causes = {finding.check for finding in report.findings}
-    roots = [item for item in report.findings if item.caused_by not in causes or item.caused_by == item.check]
-    out: list[tuple[Finding, int]] = []
-    placed: set[int] = set()
-
-    def place(finding: Finding, depth: int) -> None:
-        if id(finding) in placed:
-            return
-        placed.add(id(finding))
-        out.append((finding, depth))
-        for effect in report.findings:
-            if effect.caused_by == finding.check:
-                place(effect, depth + 1)
-
-    for finding in roots:
-        place(finding, 0)
-    for finding in report.findings:
-        place(finding, 0)
-    return tuple(out)
+    """Return the findings with their depth: each root cause (0), then what it brought about (1)."""
+    return tuple(
+        (finding, depth)
+        for story in stories(report)
+        for depth, group in enumerate(((story.cause,), story.effects))
+        for finding in group
+    )
 
 
 def _findings(report: Report) -> Iterator[Row]:
@@ -64,7 +52,7 @@ def _findings(report: Report) -> Iterator[Row]:
         ident = finding_id(finding)
         seen[ident] += 1
         suffix = f"#{seen[ident]}" if seen[ident] > 1 else ""
-        guide = say("  " * (depth - 1) + "└ ", "frame") if depth else say("")
+        guide = say("└ " if depth else "", "frame")
         yield Row(
             id=ident + suffix,
             cells=(
@@ -106,7 +94,7 @@ def _gaps(report: Report) -> Iterator[Row]:
     if not report.gaps:
         return
     yield Row(id="head:gaps", cells=(line(say(f"Not seen {len(report.gaps)}", "head")),), selectable=False)
-    for gap in report.gaps:
+    for gap in {(gap.section, gap.scope): gap for gap in report.gaps}.values():
         yield Row(
             id=f"gap:{gap.section}:{gap.scope}",
             cells=(line(say("? ", "warn"), gap.section), line(say(gap.scope, "dim"))),
@@ -115,8 +103,8 @@ def _gaps(report: Report) -> Iterator[Row]:
 
 
 _VERDICTS: dict[str, tuple[str, Role, str]] = {
-    "healthy": ("√", "good", "Healthy"),
-    "problems": ("×", "bad", "Problems"),
+    "healthy": (TICK, "good", "Healthy"),
+    "problems": (CROSS, "bad", "Problems"),
     "incomplete": ("?", "warn", "Incomplete"),
 }
 

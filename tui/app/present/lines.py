@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Literal, NamedTuple
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -21,6 +22,9 @@ from dnet_tui.inspect.untrusted import clean
 Role = Literal["plain", "dim", "head", "name", "key", "good", "warn", "bad", "info", "frame"]
 ROLES: tuple[Role, ...] = ("plain", "dim", "head", "name", "key", "good", "warn", "bad", "info", "frame")
 """All the roles; the widgets have one style for each."""
+
+CROSS, TICK = "\N{MULTIPLICATION SIGN}", "\N{SQUARE ROOT}"
+"""Signs that every usual font has, also the Linux console's."""
 
 LONGEST = 4096
 """No single piece is longer than this: a rule's text fits, a megabyte of label does not."""
@@ -123,7 +127,15 @@ def wrap(para: Para, width: int) -> list[Line]:
                     used = hang
                 lines[-1].append(Piece(part, piece.role))
                 used += cell_len(part)
-    return [tuple(pieces) for pieces in lines]
+    return [_merged(pieces) for pieces in lines]
+
+
+def _merged(pieces: Sequence[Piece]) -> Line:
+    """Join neighbours of one role: fewer changes of style, fewer bytes to the terminal."""
+    return tuple(
+        Piece("".join(piece.text for piece in group), role)
+        for role, group in groupby(pieces, key=lambda piece: piece.role)
+    )
 
 
 def _chop(word: str, first: int, rest: int) -> list[str]:

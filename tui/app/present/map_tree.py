@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from dnet_tui.diagnostics.finding import Finding
 from dnet_tui.diagnostics.report import Report
 from dnet_tui.inspect.model import Address, Container, Link, LinkRef, Namespace, Network, Snapshot
 from dnet_tui.inspect.view import View
 from dnet_tui.tui.app.present import concern
-from dnet_tui.tui.app.present.lines import Line, Row, line, plain, say
+from dnet_tui.tui.app.present.lines import Line, Role, Row, line, plain, say
 
 
 class Node(NamedTuple):
@@ -55,7 +56,8 @@ def _flatten(nodes: Iterable[Node], folded: frozenset[str], guide: str, parent: 
         branch = ("└ " if last else "├ ") if parent else ""
         shut = bool(node.children) and node.id in folded
         more = (say(f" +{_count(node)}", "info"),) if shut else ()
-        cells = (line(say(guide + branch, "frame"), *node.name, *more), node.address)
+        name = line(say(guide + branch, "frame"), *node.name, *more)
+        cells = (name, node.address) if node.address else (name,)
         yield Row(id=node.id, cells=cells, parent=parent, search=node.search)
         if not shut:
             below = guide + (("  " if last else "│ ") if parent else "")
@@ -66,7 +68,7 @@ def _count(node: Node) -> int:
     return sum(1 + _count(child) for child in node.children)
 
 
-def _marks(found: Iterable[concern.Finding]) -> Line:
+def _marks(found: Iterable[Finding]) -> Line:
     severity = concern.worst(found)
     return line(" ", concern.mark(severity)) if severity else ()
 
@@ -122,7 +124,9 @@ def uplinks(host: Namespace) -> tuple[Link, ...]:
     return tuple(
         link
         for link in host.links
-        if link.master is None and link.kind not in {"bridge", "loopback"} and (link.ifindex in default or not link.kind)
+        if link.master is None
+        and link.kind not in {"bridge", "loopback"}
+        and (link.ifindex in default or not link.kind)
     )
 
 
@@ -198,10 +202,8 @@ def _groups(view: View, report: Report | None) -> Iterator[Node]:
     )
     for key, title, members in made:
         if members:
-            role = "warn" if key == "group:gaps" else "head"
-            yield Node(
-                id=key, name=line(say(title, role), say(f" {len(members)}", "dim")), children=members
-            )
+            role: Role = "warn" if key == "group:gaps" else "head"
+            yield Node(id=key, name=line(say(title, role), say(f" {len(members)}", "dim")), children=members)
 
 
 def _unbridged(view: View, report: Report | None) -> Iterator[Node]:
@@ -292,7 +294,8 @@ def _other_links(view: View, report: Report | None) -> Iterator[Node]:
 
 
 def _gaps(view: View) -> Iterator[Node]:
-    for gap in view.snapshot.gaps:
+    """One node for each section and scope; its detail lists all the reasons."""
+    for gap in {(gap.section, gap.scope): gap for gap in view.snapshot.gaps}.values():
         where = view.label(gap.scope) if gap.scope else ""
         yield Node(
             id=f"gap:{gap.section}:{gap.scope}",

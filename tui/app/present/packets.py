@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dnet_tui.inspect.capture.decode import PacketSummary, clock
 from dnet_tui.inspect.capture.points import point_of
 from dnet_tui.inspect.model import LinkRef, Snapshot
 from dnet_tui.inspect.view import View
-from dnet_tui.tui.app.present.lines import Line, Para, Row, fact, line, say
-from dnet_tui.tui.app.state import Capture, Packet
-
-_ARROWS = {"in": "in ", "out": "out"}
+from dnet_tui.tui.app.present.lines import CROSS, Line, Para, Row, fact, line, say
+from dnet_tui.tui.app.state import Capture
 
 
-def rows(packets: Sequence[Packet], *, brief: bool, total: int) -> tuple[Row, ...]:
+def rows(packets: Sequence[PacketSummary], *, brief: bool, total: int) -> tuple[Row, ...]:
     """Return packets like tcpdump's lines; ``brief`` leaves out the hours and the point, for a small pane.
 
     Ids count from the capture's first packet (``total`` is how many came),
@@ -27,35 +26,42 @@ def rows(packets: Sequence[Packet], *, brief: bool, total: int) -> tuple[Row, ..
     )
 
 
-def _row(packet: Packet, *, brief: bool, wide: int) -> Line:
-    time = packet.time[3:12] if brief else packet.time[:15]
+def _row(packet: PacketSummary, *, brief: bool, wide: int) -> Line:
+    time = clock(packet.time)
     point = () if brief else (say(f"{packet.point:<{wide}} ", "info"),)
     return line(
-        say(f"{time} ", "dim"),
+        say(f"{time[3:12] if brief else time[:15]} ", "dim"),
         *point,
-        say(f"{_ARROWS.get(packet.direction, '   ')} ", "key"),
+        say(f"{packet.direction:<3} ", "key"),
         *_ends(packet),
         " ",
-        packet.info,
+        say(packet.proto, "head"),
+        f" {packet.info}",
     )
 
 
-def _ends(packet: Packet) -> Line:
-    if not packet.dst:
-        return line(say(packet.src, "name"))
-    return line(say(packet.src, "name"), " → ", say(packet.dst, "name"))
+def _ends(packet: PacketSummary) -> Line:
+    src, dst = end(packet.src, packet.sport), end(packet.dst, packet.dport)
+    return line(say(src, "name"), " → " if dst else "", say(dst, "name"))
 
 
-def detail(packet: Packet) -> tuple[Para, ...]:
+def end(address: str, port: int | None) -> str:
+    """Return one end of a packet, as ``10.0.0.2:80`` or ``[2001:db8::2]:80``."""
+    if port is None:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def detail(packet: PacketSummary) -> tuple[Para, ...]:
     """Return one packet in full."""
-    direction = {"in": "into the interface's namespace", "out": "out of the interface's namespace"}
+    direction = {"in": "received by the interface", "out": "sent by the interface"}
     return (
-        fact("time", packet.time),
-        fact("point", say(packet.point, "info")),
-        fact("direction", direction.get(packet.direction, packet.direction)),
-        fact("from", say(packet.src, "name")),
-        fact("to", say(packet.dst, "name")),
-        fact("packet", packet.info),
+        fact("time", clock(packet.time)),
+        fact("point", say(packet.point, "info"), f", {direction[packet.direction]}"),
+        fact("from", say(end(packet.src, packet.sport), "name")),
+        fact("to", say(end(packet.dst, packet.dport), "name")),
+        fact("packet", say(packet.proto, "head"), f" {packet.info}"),
+        fact("length", f"{packet.length} bytes on the wire"),
     )
 
 
@@ -65,7 +71,7 @@ def status(capture: Capture, point: str, *, frozen: bool, can_capture: bool) -> 
         return line(say("no live host: packets can't be captured from a saved snapshot", "dim"))
     if capture.trouble is not None:
         hint = f"  {capture.trouble.hint}" if capture.trouble.hint else ""
-        return line(say("× ", "bad"), say(capture.trouble.message, "bad"), say(hint, "plain"))
+        return line(say(f"{CROSS} ", "bad"), say(capture.trouble.message, "bad"), say(hint, "plain"))
     lost = say(f", {capture.dropped} dropped", "bad" if capture.dropped else "dim")
     count = (say(f"{capture.received} received", "name"), lost)
     if capture.running:
@@ -74,7 +80,13 @@ def status(capture: Capture, point: str, *, frozen: bool, can_capture: bool) -> 
         return line(say("stopped  ", "dim"), *count)
     if not point:
         return line(say("choose a point with ", "dim"), say("p", "key"))
-    return line(say("press ", "dim"), say("c", "key"), say(" to capture here, ", "dim"), say("p", "key"), say(" for another point", "dim"))
+    return line(
+        say("press ", "dim"),
+        say("c", "key"),
+        say(" to capture here, ", "dim"),
+        say("p", "key"),
+        say(" for another point", "dim"),
+    )
 
 
 def choices(snapshot: Snapshot) -> tuple[Row, ...]:
@@ -93,7 +105,7 @@ def choices(snapshot: Snapshot) -> tuple[Row, ...]:
 
 
 def spec(namespace: str, interface: str) -> str:
-    """Return the text that names exactly this interface, as :func:`~dnet_tui.inspect.capture.points.resolve` reads it."""
+    """Return the text that names exactly this interface to :mod:`dnet_tui.inspect.capture.points`."""
     return f"{namespace}:{interface}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dnet_tui.diagnostics.rule_text import policy_sentence, sentence
 from dnet_tui.inspect.firewall import AnyExpr, Opaque, Rule, SetLookup, Verdict
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.tui.app.present.lines import BLANK, Para, bullet, fact, heading, line, say
@@ -31,6 +32,7 @@ def _chain(place: Place) -> Iterator[Para]:
         yield fact("priority", str(chain.priority))
     if chain.policy:
         yield fact("policy", say(chain.policy, "bad" if chain.policy == "drop" else "good"))
+        yield Para(line(policy_sentence(chain)))
     if chain.packets is not None:
         yield fact("by policy", f"{chain.packets} packets, {chain.bytes or 0} bytes")
     yield fact("rules", str(len(chain.rules)))
@@ -59,9 +61,7 @@ def _rule(found: Found, rule: Rule) -> Iterator[Para]:
     table, chain = found.place
     verb, role = action(rule)
     yield Para(line(say(verb, role), say(f"  {chain.name} rule {rule.number}", "dim")))
-    sentence = in_words(found)
-    if sentence:
-        yield Para(line(say(sentence, "name")))
+    yield Para(line(say(sentence(rule, chain, table), "name")))
     yield BLANK
     yield heading("Rule")
     yield Para(line(rule.text), hang=2)
@@ -107,11 +107,6 @@ def _target(found: Found) -> Iterator[Para]:
         yield bullet(say(f"{rule.number} ", "dim"), rule.text)
     if len(chain.rules) > 5:
         yield Para(line(say(f"  and {len(chain.rules) - 5} more", "dim")))
-
-
-def in_words(found: Found) -> str:
-    """Return the rule as a plain sentence."""
-    return ""
 
 
 def _unread(snapshot: Snapshot, namespace: str) -> Iterator[Para]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby
 from typing import NamedTuple
 
+from dnet_tui.diagnostics.hook_order import in_packet_order
 from dnet_tui.inspect.firewall import Chain, Firewall, Hook, Nat, NoTrack, Rule, SetMark, Table, Verdict
 from dnet_tui.inspect.model import Namespace, Snapshot
 from dnet_tui.inspect.view import View
@@ -84,25 +86,12 @@ def _unread(firewall: Firewall) -> Iterator[Row]:
         yield Row(id=f"unread:{name}", cells=(line(say(f"? {name} not seen: ", "warn"), table.reason),))
 
 
-def in_packet_order(firewall: Firewall) -> Iterator[tuple[Hook, list[Place]]]:
-    """Yield each hook in use with its base chains by priority, lowest (first run) first."""
-    for hook in HOOKS:
-        found = [place for place in places(firewall) if place.chain.hook == hook]
-        if found:
-            yield hook, sorted(found, key=lambda place: (_family(place.table), place.chain.priority))
-
-
-def _family(table: Table) -> int:
-    """IPv4 (and what serves both) before IPv6: a packet meets one or the other."""
-    return ("bridge", "netdev", "arp", "ip", "inet", "ip6").index(table.family)
-
-
 def _based(firewall: Firewall) -> Iterator[Row]:
-    for hook, found in in_packet_order(firewall):
+    for hook, found in groupby(in_packet_order(firewall), key=lambda placed: placed.hook):
         head = line(say(hook.upper(), "head"), say(f"  {HOOKS[hook]}", "dim"))
         yield Row(id=f"head:{hook}", cells=(head,), selectable=False)
-        for place in found:
-            yield from _chain(place)
+        for placed in found:
+            yield from _chain(Place(placed.table, placed.chain))
 
 
 def _called(firewall: Firewall) -> Iterator[Row]:

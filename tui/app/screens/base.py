@@ -14,8 +14,8 @@ from textual.widget import Widget
 
 from dnet_tui.tui.app.messages import ListFiltered, RowSelected
 from dnet_tui.tui.app.present import chrome
-from dnet_tui.tui.app.present.chrome import Hint
 from dnet_tui.tui.app.present.lines import Row, filtered, plain
+from dnet_tui.tui.app.screens.keys import hints
 from dnet_tui.tui.app.state import Mode, State
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.detail import Detail
@@ -27,8 +27,8 @@ from dnet_tui.tui.app.widgets.notice import Notice
 class ModeScreen(Screen[None]):
     """A list, a detail, and what surrounds them.  It shows a state and posts facts; it reads nothing itself."""
 
-    mode: ClassVar[Mode]
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (60, "-medium"), (120, "-wide")]
+    shows: ClassVar[Mode]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-medium"), (120, "-wide")]  # noqa: RUF012  Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", key_display="/"),
         Binding("escape", "back", "back", show=False),
@@ -53,14 +53,14 @@ class ModeScreen(Screen[None]):
 
     def show_rows(self, rows: tuple[Row, ...], key: tuple[object, ...], empty: str) -> str:
         """Show rows, filtered, when what they are made of (``key``) changed; return the selected row's id."""
-        listing = self.query_one("#" + f"{self.mode}-list", Listing)
-        words = self.state.filter(self.mode)
-        selected = self.state.selected(self.mode)
+        listing = self.query_one(f"#{self.shows}-list", Listing)
+        words = self.state.filter(self.shows)
+        selected = self.state.selected(self.shows)
         if self._listed != (*key, words):
             self._listed = (*key, words)
             chosen = listing.show(filtered(rows, words), selected, empty if not words else f"nothing has “{words}”")
             if chosen != selected:
-                self.post_message(RowSelected(self.mode, chosen))
+                self.post_message(RowSelected(self.shows, chosen))
         elif selected and selected != listing.selected:
             listing.put_cursor(selected)
         return listing.selected
@@ -96,7 +96,7 @@ class ModeScreen(Screen[None]):
         if not self.is_mounted:
             return
         self.query_one("#trouble", Notice).show(state.trouble)
-        self.query_one(FilterBar).show(state.filter(self.mode))
+        self.query_one(FilterBar).show(state.filter(self.shows))
         self.paint(state)
         self._frame()
 
@@ -106,18 +106,8 @@ class ModeScreen(Screen[None]):
         if not self.is_mounted:
             return
         width = self.size.width
-        self.query_one("#title", Bar).show(*chrome.title(self.state, self.mode, width))
-        self.query_one("#hints", Bar).show(chrome.hints(self.hints(), width))
-
-    def hints(self) -> list[Hint]:
-        """Return the keys worth a hint here and now; a key that does nothing is not among them."""
-        found: dict[str, Hint] = {}
-        for active in self.active_bindings.values():
-            binding = active.binding
-            if binding.show and active.enabled and binding.description:
-                found.setdefault(binding.action, Hint(self.app.get_key_display(binding), binding.description))
-        last = [found.pop(name) for name in ("help", "app.help", "quit", "app.quit") if name in found]
-        return [*found.values(), *last]
+        self.query_one("#title", Bar).show(*chrome.title(self.state, self.shows, width))
+        self.query_one("#hints", Bar).show(chrome.hints(hints(self), width))
 
     # -- what the user does -------------------------------------------------
 
@@ -125,20 +115,20 @@ class ModeScreen(Screen[None]):
     def cursor_moved(self, event: Listing.Moved) -> None:
         """Say which row is selected now."""
         event.stop()
-        if event.listing.id == f"{self.mode}-list":
-            self.post_message(RowSelected(self.mode, event.row))
+        if event.listing.id == f"{self.shows}-list":
+            self.post_message(RowSelected(self.shows, event.row))
 
     @on(FilterBar.Changed)
     def words_changed(self, event: FilterBar.Changed) -> None:
         """Say what the list is filtered by now."""
         event.stop()
-        self.post_message(ListFiltered(self.mode, event.words))
+        self.post_message(ListFiltered(self.shows, event.words))
 
     @on(FilterBar.Left)
     def filter_left(self, event: FilterBar.Left) -> None:
         """Give the keys back to the list."""
         event.stop()
-        self.query_one(f"#{self.mode}-list").focus()
+        self.query_one(f"#{self.shows}-list").focus()
 
     def action_filter(self) -> None:
         """Open the filter."""
@@ -146,13 +136,13 @@ class ModeScreen(Screen[None]):
 
     def action_back(self) -> None:
         """One step back: from one pane alone, from the detail to the list, from a filter to all."""
-        listing = self.query_one(f"#{self.mode}-list", Listing)
+        listing = self.query_one(f"#{self.shows}-list", Listing)
         if self.has_class("-max"):
             self.action_enlarge()
         elif not listing.has_focus:
             listing.focus()
-        elif self.state.filter(self.mode):
-            self.post_message(ListFiltered(self.mode, ""))
+        elif self.state.filter(self.shows):
+            self.post_message(ListFiltered(self.shows, ""))
 
     def action_enlarge(self) -> None:
         """Show the focused pane alone, or all again."""
@@ -174,7 +164,7 @@ class ModeScreen(Screen[None]):
         if isinstance(focused, Listing) and focused.id == "packets" and focused.selected:
             text = plain(focused.rows[focused.cursor].cells[0])
         else:
-            text = self.query_one(f"#{self.mode}-detail", Detail).text
+            text = self.query_one(f"#{self.shows}-detail", Detail).text
         if text:
             self.app.copy_to_clipboard(text)
             self.notify("Copied to the terminal's clipboard.", timeout=2, markup=False)

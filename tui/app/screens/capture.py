@@ -19,7 +19,7 @@ from dnet_tui.tui.app.widgets.listing import Listing
 class CaptureScreen(CapturingScreen):
     """Packets at one point."""
 
-    mode = "capture"
+    shows = "capture"
 
     def panes(self) -> Iterable[Widget]:
         """Return the capture pane above the packet's detail."""

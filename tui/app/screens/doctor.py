@@ -26,7 +26,7 @@ from dnet_tui.tui.app.widgets.listing import Listing
 class DoctorScreen(CapturingScreen):
     """The verdict, the findings, the checks; the selected one with its proof and remedy; a capture pane."""
 
-    mode = "doctor"
+    shows = "doctor"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "fix", "fix"),
         Binding("enter", "drill", "details"),
@@ -83,10 +83,9 @@ class DoctorScreen(CapturingScreen):
         finding = self._finding(self.state)
         if finding is None:
             return
-        row = self.state.selected("doctor")
 
         def answered(yes: bool | None) -> None:  # noqa: FBT001  Textual calls it with the dialog's result
             if yes:
-                self.post_message(FixConfirmed(row))
+                self.post_message(FixConfirmed(finding))
 
         self.app.push_screen(Dialog(f"Fix {finding.check}", confirm.fix(finding), question="apply"), answered)

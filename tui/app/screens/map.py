@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from dnet_tui.tui.app.messages import RowFolded
 from dnet_tui.tui.app.present import map_detail, map_tree
+from dnet_tui.tui.app.present.lines import Row
 from dnet_tui.tui.app.screens.base import ModeScreen
 from dnet_tui.tui.app.state import State
 from dnet_tui.tui.app.widgets.detail import Detail
@@ -20,7 +21,7 @@ from dnet_tui.tui.app.widgets.listing import Listing
 class MapScreen(ModeScreen):
     """Host → bridge → port → container, and everything known of the selected one."""
 
-    mode = "map"
+    shows = "map"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "drill", "details"),
         Binding("left", "fold", "fold", show=False),
@@ -39,7 +40,7 @@ class MapScreen(ModeScreen):
 
     def paint(self, state: State) -> None:
         """Show the tree and the selected item."""
-        rows = ()
+        rows: tuple[Row, ...] = ()
         if state.snapshot is not None:
             rows = map_tree.rows(state.snapshot, state.report, state.selection.folded)
         key = (state.snapshot, state.report, state.selection.folded)

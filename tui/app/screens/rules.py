@@ -21,7 +21,7 @@ from dnet_tui.tui.app.widgets.listing import Listing
 class RulesScreen(ModeScreen):
     """Chains and rules, and the selected one in plain words."""
 
-    mode = "rules"
+    shows = "rules"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "follow", "go to chain"),
         Binding("n", "next_namespace", "next namespace"),

@@ -46,11 +46,11 @@ class CapturePane(Vertical):
         if not box.has_focus and box.value != capture.filter:
             box.value = capture.filter
         self.set_class(bool(capture.running or capture.packets), "-live")
-        key = (capture.packets, capture.received)
+        key = (capture.packets,)
         if key != self._shown:
             self._shown = key
             listing = self.query_one("#packets", Listing)
-            rows = packets.rows(capture.packets, brief=self._brief, total=capture.kept_until)
+            rows = packets.rows(capture.packets, brief=self._brief, total=capture.total)
             listing.show(rows, listing.selected)
 
     @property

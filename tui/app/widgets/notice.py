@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.geometry import Size
 
-from dnet_tui.tui.app.present.lines import Line, Para, line, say, wrap
+from dnet_tui.tui.app.present.lines import CROSS, Line, Para, line, say, wrap
 from dnet_tui.tui.app.state import Trouble
 from dnet_tui.tui.app.widgets.painted import Painted
 
@@ -31,7 +31,7 @@ class Notice(Painted, can_focus=False):
         self._lines = []
         if self._trouble is not None:
             hint = f"  {self._trouble.hint}" if self._trouble.hint else ""
-            para = Para(line(say("× ", "bad"), say(self._trouble.message, "bad"), hint), hang=2)
+            para = Para(line(say(f"{CROSS} ", "bad"), say(self._trouble.message, "bad"), hint), hang=2)
             self._lines = wrap(para, width)[:_MOST]
             self.styles.height = len(self._lines)
         self.virtual_size = Size(width, max(len(self._lines), 1))

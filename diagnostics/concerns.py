@@ -1,0 +1,255 @@
+"""Which rules concern a container, a network, a published port or an address.  Pure.
+
+A rule concerns a thing when it can meet its traffic *and* names it: an
+address, a bridge or bridge port, a published port, a NAT destination.  Also
+shown are rules that can stop its traffic without naming anyone else's
+network, and the jumps that lead to any of these.  Rules about other
+containers on the same bridge are left out, however much they name the bridge.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from dnet_tui.diagnostics.concern_target import IpNetwork, Target, find_target
+from dnet_tui.inspect.errors import UsageError
+from dnet_tui.inspect.firewall import Chain, Firewall, Match, Nat, Opaque, Rule, SetLookup, Table, Verdict
+from dnet_tui.inspect.view import View
+
+Role = Literal["source", "destination", "published"]
+_ROLES: tuple[Role, ...] = ("source", "destination", "published")
+_ADDRESS = {"source": "saddr", "destination": "daddr"}
+_INTERFACE = {"source": "iif", "destination": "oif"}
+_PORT = {"source": "physin", "destination": "physout"}
+_STOPS = frozenset({"drop", "reject", "queue"})
+
+
+class _Others(NamedTuple):
+    """The other networks' bridges and subnets, and the loopback: rules that name these aren't about the target."""
+
+    bridges: frozenset[str]
+    networks: tuple[IpNetwork, ...]
+
+
+def rules_for(view: View, name: str) -> tuple[tuple[str, Firewall], ...]:
+    """Return, per namespace's id, its firewall with only the rules that concern ``name``.
+
+    Rules keep their numbers; chains that are left without a rule stay out,
+    except base chains that drop by policy.  The firewall in a container's own
+    namespace concerns it whole.
+
+    Raises:
+        UsageError: nothing of that name is in the snapshot.
+    """
+    target = find_target(view, name)
+    if target is None:
+        msg = f"there is no container, network or bridge {name!r}, and it is no port or address"
+        raise UsageError(msg, "`dnet-tui ls` lists what there is")
+    found: list[tuple[str, Firewall]] = []
+    if view.host is not None and view.host.firewall is not None:
+        found.append((view.host.id, _only(view.host.firewall, target, _others(view, target))))
+    for ident in target.namespaces:
+        own = view.namespaces[ident]
+        if own.firewall is not None and (own.firewall.tables or own.firewall.unread):
+            found.append((ident, own.firewall))
+    return tuple(found)
+
+
+def _others(view: View, target: Target) -> _Others:
+    bridges = {link.name for link in view.bridges()} | {item.bridge for item in view.snapshot.networks}
+    networks: list[IpNetwork] = []
+    for network in view.snapshot.networks:
+        for subnet in network.subnets:
+            parsed = _parsed(subnet.cidr)
+            if parsed is not None and not any(_overlap(parsed, own) for own in target.networks):
+                networks.append(parsed)
+    return _Others(frozenset((bridges | {"lo"}) - {*target.bridges, ""}), tuple(networks))
+
+
+def _only(firewall: Firewall, target: Target, others: _Others) -> Firewall:
+    tables = []
+    for table in firewall.tables:
+        chains = _chains(table, target, others)
+        if chains:
+            tables.append(msgspec.structs.replace(table, chains=chains))
+    return Firewall(tables=tuple(tables), unread=firewall.unread)
+
+
+def _chains(table: Table, target: Target, others: _Others) -> tuple[Chain, ...]:
+    kept = {
+        chain.name: {rule.number for rule in chain.rules if _concerns(rule, target, others)} for chain in table.chains
+    }
+    # A jump concerns the target as soon as the chain it leads to does; repeat until nothing is added.
+    jumps = [
+        (chain.name, rule.number, expr.chain)
+        for chain in table.chains
+        for rule in chain.rules
+        if any(_possible(rule, target, role) for role in _ROLES)
+        for expr in rule.exprs
+        if isinstance(expr, Verdict) and expr.chain
+    ]
+    grown = True
+    while grown:
+        grown = False
+        for chain_name, number, leads_to in jumps:
+            if kept.get(leads_to) and number not in kept[chain_name]:
+                kept[chain_name].add(number)
+                grown = True
+    return tuple(
+        msgspec.structs.replace(chain, rules=tuple(rule for rule in chain.rules if rule.number in kept[chain.name]))
+        for chain in table.chains
+        if kept[chain.name] or (chain.hook is not None and chain.policy == "drop")
+    )
+
+
+def _concerns(rule: Rule, target: Target, others: _Others) -> bool:
+    roles = [role for role in _ROLES if _possible(rule, target, role)]
+    if any(_names(rule, target, role) for role in roles):
+        return True
+    return bool(roles) and _stops(rule) and not _names_others(rule, others)
+
+
+def _possible(rule: Rule, target: Target, role: Role) -> bool:
+    """Whether traffic with the target in this role can meet the rule, as far as its places tell."""
+    if role == "published":
+        ports = [expr for expr in rule.exprs if isinstance(expr, Match) and expr.field == "dport"]
+        return bool(target.published or _nat_to(rule, target)) and all(
+            _port_fits(expr, target) for expr in ports if not _nat_to(rule, target)
+        )
+    for expr in rule.exprs:
+        if isinstance(expr, Match):
+            if expr.field == _ADDRESS[role] and not _address_fits(expr, target.networks):
+                return False
+            if expr.field == _INTERFACE[role] and not _name_fits(expr, target.bridges):
+                return False
+            if expr.field == _PORT[role] and not _name_fits(expr, target.ports):
+                return False
+    return True
+
+
+def _names(rule: Rule, target: Target, role: Role) -> bool:
+    if role == "published":
+        ports = [expr for expr in rule.exprs if isinstance(expr, Match) and expr.field == "dport"]
+        return _nat_to(rule, target) or any(not expr.negate and _port_fits(expr, target) for expr in ports)
+    for expr in rule.exprs:
+        if not isinstance(expr, Match):
+            continue
+        if expr.field == _ADDRESS[role] and _addresses_meet(expr.values, target.networks):
+            return True
+        if expr.field == _INTERFACE[role] and _any_name(expr.values, target.bridges):
+            return True
+        if expr.field == _PORT[role] and _any_name(expr.values, target.ports):
+            return True
+    return False
+
+
+def _names_others(rule: Rule, others: _Others) -> bool:
+    for expr in rule.exprs:
+        if isinstance(expr, SetLookup):
+            continue
+        if isinstance(expr, Match) and expr.field in {"iif", "oif"} and _any_name(expr.values, others.bridges):
+            return True
+        if (
+            isinstance(expr, Match)
+            and expr.field in {"saddr", "daddr"}
+            and _addresses_meet(expr.values, others.networks)
+        ):
+            return True
+    return False
+
+
+def _stops(rule: Rule) -> bool:
+    return any(
+        (isinstance(expr, Verdict) and expr.kind in _STOPS) or (isinstance(expr, Opaque) and expr.role == "target")
+        for expr in rule.exprs
+    )
+
+
+def _nat_to(rule: Rule, target: Target) -> bool:
+    return any(
+        isinstance(expr, Nat)
+        and expr.kind in {"dnat", "netmap"}
+        and bool(expr.addresses)
+        and _addresses_meet((expr.addresses,), target.networks)
+        for expr in rule.exprs
+    )
+
+
+def _port_fits(match: Match, target: Target) -> bool:
+    met = any(_in_range(value, port) for value in match.values for _, port in target.published)
+    return met != match.negate
+
+
+def _in_range(value: str, port: int) -> bool:
+    low, colon, high = value.partition(":")
+    try:
+        return int(low or 0) <= port <= int((high or 0xFFFF) if colon else low)
+    except ValueError:
+        return True
+
+
+def _name_fits(match: Match, names: Iterable[str]) -> bool:
+    """Whether one of the target's interfaces passes the match; a target without any passes."""
+    own = tuple(names)
+    return not own or any(_any_name(match.values, (name,)) != match.negate for name in own)
+
+
+def _any_name(patterns: Iterable[str], names: Iterable[str]) -> bool:
+    return any(
+        name.startswith(pattern[:-1]) if pattern.endswith("+") else name == pattern
+        for pattern in patterns
+        for name in names
+    )
+
+
+def _address_fits(match: Match, own: tuple[IpNetwork, ...]) -> bool:
+    if not own:
+        return True
+    if not match.negate:
+        return _addresses_meet(match.values, own)
+    return any(not any(_covers(value, network) for value in match.values) for network in own)
+
+
+def _addresses_meet(values: Iterable[str], own: tuple[IpNetwork, ...]) -> bool:
+    return any(_overlap(part, network) for value in values for part in _parts(value) for network in own)
+
+
+def _covers(value: str, network: IpNetwork) -> bool:
+    return any(
+        part.version == network.version
+        and int(part.network_address) <= int(network.network_address)
+        and int(network.broadcast_address) <= int(part.broadcast_address)
+        for part in _parts(value)
+    )
+
+
+@lru_cache(maxsize=8192)
+def _parts(value: str) -> tuple[IpNetwork, ...]:
+    """The networks that a CIDR, an address or an ``a-b`` range consists of."""
+    low, dash, high = value.partition("-")
+    if not dash:
+        parsed = _parsed(value)
+        return () if parsed is None else (parsed,)
+    try:
+        return tuple(ipaddress.summarize_address_range(ipaddress.ip_address(low), ipaddress.ip_address(high)))
+    except (ValueError, TypeError):
+        return ()
+
+
+def _parsed(text: str) -> IpNetwork | None:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def _overlap(one: IpNetwork, other: IpNetwork) -> bool:
+    return one.version == other.version and (
+        int(one.network_address) <= int(other.broadcast_address)
+        and int(other.network_address) <= int(one.broadcast_address)
+    )

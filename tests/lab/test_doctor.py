@@ -1,0 +1,89 @@
+"""The whole job on real hosts: health is called health; a fault is named first, repaired, and the repair undone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lab.docker_host import DockerHost
+from lab.hosts import DemoHost, LabHost
+from lab.test_lab_hosts import BROKEN, HEALTHY, PUBLISHED, TIMEOUT
+from lab.traffic import expect
+
+STAYS_BLOCKED = {"user-chain-drop": {PUBLISHED: TIMEOUT}}
+"""What the repair rightly leaves as it is: DOCKER-USER may keep strangers from published ports."""
+
+
+def doctor(host: LabHost, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Run ``dnet-tui doctor --format json`` and return its exit code and report."""
+    result = host.dnet("doctor", "--format", "json", *arguments)
+    assert result.stdout, result.stderr.decode()
+    return result.returncode, json.loads(result.stdout)
+
+
+def test_a_healthy_demo_host_is_called_healthy(demo_host: DemoHost) -> None:
+    _is_healthy(demo_host)
+
+
+def test_a_healthy_docker_host_is_called_healthy(docker_host: DockerHost) -> None:
+    _is_healthy(docker_host)
+
+
+def _is_healthy(host: LabHost) -> None:
+    code, report = doctor(host)
+    assert report["findings"] == []
+    assert report["summary"]["verdict"] == "healthy"
+    assert {check["outcome"] for check in report["checks"]} == {"ok"}
+    assert code == 0
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_fault_on_the_demo_host_is_named_repaired_and_the_repair_undone(demo_host: DemoHost, fault: str) -> None:
+    _found_repaired_undone(demo_host, fault)
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_fault_on_the_docker_host_is_named_repaired_and_the_repair_undone(
+    docker_host: DockerHost, fault: str
+) -> None:
+    _found_repaired_undone(docker_host, fault)
+
+
+def _found_repaired_undone(host: LabHost, fault: str) -> None:
+    rules, sysctls = host.rules(), host.sysctls()
+    with host.fault(fault):
+        expect(host, HEALTHY | BROKEN[fault])
+        broken_rules, broken_sysctls = host.rules(), host.sysctls()
+        code, report = doctor(host)
+        assert code == 1
+        assert report["findings"][0]["check"] == fault
+        assert report["findings"][0]["evidence"]
+        serious = {finding["check"] for finding in report["findings"] if finding["severity"] != "info"}
+        assert serious == {fault}, "one fault has one cause"
+
+        fixed = host.dnet("fix", fault, "--yes")
+        assert fixed.returncode == 0, fixed.stderr.decode() + fixed.stdout.decode()
+        expect(host, HEALTHY | STAYS_BLOCKED.get(fault, {}))
+        code, report = doctor(host)
+        assert code == 0, report["findings"]
+
+        undone = host.dnet("undo", "--yes")
+        assert undone.returncode == 0, undone.stderr.decode() + undone.stdout.decode()
+        assert host.rules() == broken_rules
+        assert host.sysctls() == broken_sysctls
+        expect(host, HEALTHY | BROKEN[fault])
+    assert host.rules() == rules
+    assert host.sysctls() == sysctls
+
+
+def test_the_text_report_names_the_rule_and_the_commands(docker_host: DockerHost) -> None:
+    with docker_host.fault("drop-before-docker"):
+        result = docker_host.dnet("doctor")
+    text = result.stdout.decode()
+    assert result.returncode == 1
+    assert "drop-before-docker" in text
+    assert "-j REJECT --reject-with icmp-port-unreachable" in text
+    assert "iptables-nft -w -t filter -D FORWARD" in text
+    assert max(map(len, text.splitlines())) <= 80 or "iptables" in max(text.splitlines(), key=len)

@@ -1,0 +1,99 @@
+"""A host that isn't there: services for the app that remember what was asked of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from dnet_tui.diagnostics.finding import Finding
+from dnet_tui.diagnostics.report import Report
+from dnet_tui.inspect.capture.decode import PacketSummary
+from dnet_tui.inspect.errors import DnetError
+from dnet_tui.inspect.model import Snapshot
+from dnet_tui.tui.app.app import DnetApp
+from dnet_tui.tui.app.services import Batch, LastChange, Services
+from ui import hosts
+
+
+class FakeCapture:
+    """A capture source that gives one batch for each :meth:`feed`."""
+
+    def __init__(self, packets: Sequence[PacketSummary] = (), dropped: int = 0) -> None:
+        self._waiting = list(packets)
+        self._dropped = dropped
+        self._received = 0
+        self._fed = threading.Condition()
+        self.ended = ""
+        self.closed = threading.Event()
+
+    def feed(self, *packets: PacketSummary) -> None:
+        """Let packets arrive."""
+        with self._fed:
+            self._waiting += packets
+            self._fed.notify()
+
+    def poll(self, timeout: float) -> Batch:
+        """Return what arrived."""
+        with self._fed:
+            if not self._waiting and not self.ended:
+                self._fed.wait(min(timeout, 0.02))
+            packets, self._waiting = tuple(self._waiting), []
+        self._received += len(packets)
+        return Batch(packets=packets, received=self._received, dropped=self._dropped, ended=self.ended)
+
+    def close(self) -> None:
+        """Note that it was closed."""
+        self.closed.set()
+
+
+class FakeHost:
+    """The services, and a record of the calls."""
+
+    def __init__(self, snapshot: Snapshot | None = None, report: Report | None = None) -> None:
+        self.snapshot = snapshot or hosts.host()
+        self.report = report or hosts.sick()
+        self.capture = FakeCapture()
+        self.failure: DnetError | None = None
+        self.taken = 0
+        self.fixed: list[Finding] = []
+        self.undone: list[str] = []
+        self.captured: list[tuple[str, str]] = []
+
+    def services(self) -> Services:
+        """Everything a live host offers."""
+        return Services(
+            take=self._take,
+            examine=lambda _: self.report,
+            apply_fix=self._fix,
+            last_change=lambda: LastChange(entry="0007", title="ip-forward-off", commands=("sysctl -w net.ipv4.ip_forward=0",)),
+            undo=self._undo,
+            open_capture=self._open,
+        )
+
+    def app(self) -> DnetApp:
+        """The app over this host."""
+        return DnetApp(self.services())
+
+    def _take(self) -> Snapshot:
+        self.taken += 1
+        if self.failure is not None:
+            raise self.failure
+        return self.snapshot
+
+    def _fix(self, finding: Finding) -> list[str]:
+        self.fixed.append(finding)
+        return [f"{finding.check} is gone", "`dnet-tui undo 0001` takes it back"]
+
+    def _undo(self, entry: str) -> list[str]:
+        self.undone.append(entry)
+        return [f"entry {entry} is undone"]
+
+    def _open(self, point: str, expression: str, snapshot: Snapshot) -> FakeCapture:
+        assert snapshot == self.snapshot
+        self.captured.append((point, expression))
+        if self.failure is not None:
+            raise self.failure
+        return self.capture
+
+
+Probe = Callable[[DnetApp], bool]

@@ -1,0 +1,209 @@
+"""Reading from daemons that answer, hang, refuse, lie or lose a container meanwhile.  All of them are made up here."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import socketserver
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dnet_tui.inspect.engines.docker import Answer, Reading, find_socket
+
+RAW = json.loads((Path(__file__).parent / "data" / "inspect_docker_20_10.json").read_text())
+WEB = next(key for key, item in RAW["details"].items() if item["Name"] == "/web")
+
+Reply = tuple[int, bytes] | None
+"""Status and body; None: never answer."""
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder whose name is short enough for a socket's path."""
+    folder = Path(tempfile.mkdtemp(prefix="dnet-"))
+    yield folder / "docker.sock"
+    shutil.rmtree(folder)
+
+
+def truthful(path: str) -> Reply:
+    """What a sound daemon replies."""
+    answers: dict[str, Any] = {
+        "version": RAW["version"],
+        "info": RAW["info"],
+        "networks": RAW["networks"],
+        "json": RAW["listed"],
+    }
+    parts = path.partition("?")[0].strip("/").split("/")
+    if parts[-1] == "json" and parts[-2] in RAW["details"]:
+        return 200, json.dumps(RAW["details"][parts[-2]]).encode()
+    return 200, json.dumps(answers[parts[-1]]).encode()
+
+
+@contextmanager
+def daemon(place: Path, reply: Callable[[str], Reply]) -> Iterator[None]:
+    """Serve HTTP on a Unix socket; a handler that shall not answer waits until the end."""
+    over = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:  # noqa: N802 - the base class's name
+            said = reply(self.path)
+            if said is None:
+                over.wait(20)
+                self.close_connection = True
+                return
+            status, body = said
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+        def address_string(self) -> str:
+            return "local"
+
+    class Server(socketserver.ThreadingUnixStreamServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            """A client that hangs up is what is tested."""
+
+    server = Server(str(place), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def read(place: Path, timeout: float = 5.0) -> Answer:
+    return Reading(str(place), timeout).start().finish()
+
+
+def test_a_sound_daemon_tells_all(place: Path) -> None:
+    with daemon(place, truthful):
+        answer = read(place)
+    assert answer.gaps == ()
+    assert [item.reachable for item in answer.engines] == [True]
+    assert sorted(item.name for item in answer.containers) == ["hostmode", "idle", "joined", "none", "quiet1", "web"]
+    assert len(answer.networks) == len(RAW["networks"])
+    joined = next(item for item in answer.containers if item.name == "joined")
+    assert joined.joined == WEB
+
+
+@pytest.mark.parametrize("silent_at", ["/version", "/info", "/networks", "/containers/json"])
+def test_a_daemon_that_hangs_costs_the_time_limit_and_its_names(place: Path, silent_at: str) -> None:
+    with daemon(place, lambda path: None if path.partition("?")[0].endswith(silent_at) else truthful(path)):
+        began = time.monotonic()
+        answer = read(place, timeout=0.6)
+        took = time.monotonic() - began
+    assert took < 1.5
+    assert [(item.name, item.reachable) for item in answer.engines] == [("docker", False)]
+    assert answer.containers == ()
+    assert not answer.complete
+    gap = next(gap for gap in answer.gaps if gap.section == "engine")
+    assert (gap.scope, gap.reason) == ("docker", "the Docker daemon did not answer within 0.6 s")
+    assert {"engine", "containers"} <= {gap.section for gap in answer.gaps}
+    assert gap.hint
+
+
+def test_a_daemon_that_hangs_half_way_loses_only_the_rest(place: Path) -> None:
+    with daemon(place, lambda path: None if WEB in path else truthful(path)):
+        answer = read(place, timeout=1.0)
+    web = next(item for item in answer.containers if item.name == "web")
+    assert (web.pid, web.mode, len(web.published)) == (None, "bridge", 3)
+    assert "did not answer within 1 s; details of" in " ".join(gap.reason for gap in answer.gaps)
+
+
+def test_a_socket_nobody_listens_on_says_so(place: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(place))
+    answer = read(place)
+    assert [item.reachable for item in answer.engines] == [False]
+    gap = answer.gaps[0]
+    assert "no daemon listens" in gap.reason
+    assert "start" in gap.hint
+
+
+def test_a_socket_that_is_not_there_says_so(place: Path) -> None:
+    assert "there is no Docker socket" in read(place).gaps[0].reason
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may use any socket; the lab tests this with a real one")
+def test_no_permission_says_what_to_do(place: Path) -> None:
+    with daemon(place, truthful):
+        place.chmod(0)
+        gap = read(place).gaps[0]
+    assert "no permission" in gap.reason
+    assert "root" in gap.hint
+
+
+@pytest.mark.parametrize("body", [b"<html>hello</html>", b"", b"{", b'{"message":', b"[" * 100_000])
+def test_an_answer_that_is_not_json_says_so(place: Path, body: bytes) -> None:
+    with daemon(place, lambda _: (200, body)):
+        answer = read(place)
+    assert "did not answer as the Docker API does" in answer.gaps[0].reason
+    assert not answer.complete
+
+
+def test_an_answer_of_the_wrong_shape_says_so(place: Path) -> None:
+    with daemon(place, lambda path: (200, b'{"a":1}') if "containers" in path else truthful(path)):
+        answer = read(place)
+    assert "did not answer as the Docker API does" in answer.gaps[0].reason
+
+
+def test_an_error_of_the_daemons_is_told_in_its_words(place: Path) -> None:
+    with daemon(place, lambda path: (500, b'{"message":"disk on fire"}') if "info" in path else truthful(path)):
+        answer = read(place)
+    assert "disk on fire" in answer.gaps[0].reason
+
+
+def test_a_container_that_dies_meanwhile_is_named_and_the_others_go_on(place: Path) -> None:
+    with daemon(place, lambda path: (404, b'{"message":"No such container"}') if WEB in path else truthful(path)):
+        answer = read(place)
+    assert [(gap.section, gap.scope) for gap in answer.gaps] == [("containers", "web")]
+    assert sorted(item.name for item in answer.containers) == ["hostmode", "idle", "joined", "none", "quiet1"]
+    assert answer.complete
+
+
+@pytest.mark.parametrize("reply", [(500, b'{"message":"broken"}'), (200, b"{")])
+def test_a_container_whose_details_fail_keeps_what_the_list_says(place: Path, reply: Reply) -> None:
+    with daemon(place, lambda path: reply if WEB in path else truthful(path)):
+        answer = read(place)
+    assert [(gap.section, gap.scope) for gap in answer.gaps] == [("containers", "web")]
+    assert next(item for item in answer.containers if item.name == "web").mode == "bridge"
+
+
+def test_an_engine_whose_bridges_are_elsewhere_says_so(place: Path) -> None:
+    info = json.dumps({"SecurityOptions": ["name=rootless"]}).encode()
+    with daemon(place, lambda path: (200, info) if "info" in path else truthful(path)):
+        answer = read(place)
+    assert answer.engines[0].rootless
+    assert "rootless" in answer.gaps[0].reason
+
+
+def test_the_socket_is_looked_for_in_order(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    monkeypatch.setattr("dnet_tui.inspect.engines.docker.USUAL_SOCKETS", (str(place),))
+    assert find_socket("", {}) == ("", "")
+    place.touch()
+    assert find_socket("", {}) == (str(place), "")
+    assert find_socket("/given", {"DOCKER_HOST": "unix:///env"}) == ("/given", "")
+    assert find_socket("", {"DOCKER_HOST": "unix:///env"}) == ("/env", "")
+    assert find_socket("", {"DOCKER_HOST": "tcp://203.0.113.1:2375"}) == (str(place), "tcp://203.0.113.1:2375")

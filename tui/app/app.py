@@ -1,0 +1,364 @@
+"""The Textual app: it holds the state, starts the workers and shows the screens.
+
+Workers are named ``_verb_noun``, run in threads, touch no widget and only
+post messages (:mod:`dnet_tui.tui.app.messages`); the ``@on`` handlers here
+turn those into a new state, and the screens are a function of it.  Nothing
+runs by itself: an idle app uses no CPU and sends no byte to the terminal.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, NoReturn
+
+from textual import on, work
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.worker import get_current_worker
+
+from dnet_tui.diagnostics.finding import Finding
+from dnet_tui.inspect.errors import DnetError
+from dnet_tui.inspect.model import Snapshot
+from dnet_tui.tui.app import messages as fact
+from dnet_tui.tui.app import state as states
+from dnet_tui.tui.app.present import chrome, confirm
+from dnet_tui.tui.app.screens.base import ModeScreen
+from dnet_tui.tui.app.screens.capture import CaptureScreen
+from dnet_tui.tui.app.screens.dialog import Dialog
+from dnet_tui.tui.app.screens.doctor import DoctorScreen
+from dnet_tui.tui.app.screens.keys import help_sections
+from dnet_tui.tui.app.screens.map import MapScreen
+from dnet_tui.tui.app.screens.rules import RulesScreen
+from dnet_tui.tui.app.services import Services
+from dnet_tui.tui.app.state import State, Trouble
+from dnet_tui.tui.app.themes import THEMES
+from dnet_tui.tui.commands.consent import READONLY_VARIABLE
+from dnet_tui.tui.exit_codes import Exit
+
+READING = "reading the host..."
+EXAMINING = "examining..."
+POLL = 0.25
+"""Seconds between two looks at a running capture; nothing is drawn when nothing came."""
+
+
+class DnetApp(App[None]):
+    """The app over some :class:`~dnet_tui.tui.app.services.Services`."""
+
+    CSS_PATH = "dnet.tcss"
+    TITLE = "dnet-tui"
+    DEFAULT_MODE = "map"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "go('map')", "map", show=False),
+        Binding("2", "go('rules')", "rules", show=False),
+        Binding("3", "go('doctor')", "doctor", show=False),
+        Binding("5", "go('capture')", "capture", show=False),
+        Binding("u", "undo", "undo"),
+        Binding("r", "refresh_host", "refresh"),
+        Binding("space", "freeze", "freeze", key_display="Space"),
+        Binding("T", "next_theme", "theme", show=False),
+        Binding("question_mark,h", "help", "help", key_display="?"),
+        Binding("q", "quit", "quit"),
+        Binding("ctrl+c", "quit", "quit", show=False),
+    ]
+
+    def __init__(self, services: Services, *, offline: bool = False) -> None:
+        self._services = services
+        may_write = services.apply_fix is not None and not offline
+        self.state = State(busy=READING, may_write=may_write, offline=offline)
+        self._held: dict[str, object] = {}
+        self._serial = 0
+        can_capture = services.open_capture is not None and not offline
+        super().__init__()
+        self.animation_level = "none"
+        self.add_mode("map", MapScreen)
+        self.add_mode("rules", RulesScreen)
+        self.add_mode("doctor", partial(DoctorScreen, can_capture=can_capture))
+        self.add_mode("capture", partial(CaptureScreen, can_capture=can_capture))
+
+    # -- state --------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Show at once what there is (nothing), and begin to read."""
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = THEMES[0].name
+        self._become(self.state)
+        self._take_snapshot()
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Give every theme the roles' colours."""
+        return THEMES[0].variables
+
+    def _become(self, state: State) -> None:
+        self.state = state
+        for screen in self.screen_stack:
+            if isinstance(screen, ModeScreen):
+                screen.show(state)
+
+    # -- workers: they read and post, nothing else --------------------------
+
+    @work(thread=True, exclusive=True, group="snapshot")
+    def _take_snapshot(self) -> None:
+        try:
+            taken = self._services.take()
+        except Exception as error:  # noqa: BLE001  a reader's fault must not end the app
+            self.post_message(fact.SnapshotFailed(_trouble(error)))
+        else:
+            self.post_message(fact.SnapshotTaken(taken))
+
+    @work(thread=True, exclusive=True, group="report")
+    def _examine_snapshot(self, snapshot: Snapshot) -> None:
+        try:
+            report = self._services.examine(snapshot)
+        except Exception as error:  # noqa: BLE001  a check's fault must not end the app
+            self.post_message(fact.ReportReady(snapshot, None, _trouble(error)))
+        else:
+            self.post_message(fact.ReportReady(snapshot, report))
+
+    @work(thread=True, group="change")
+    def _apply_fix(self, finding: Finding) -> None:
+        self._change_host(f"Fix {finding.check}", lambda: (self._services.apply_fix or _refuse)(finding))
+
+    @work(thread=True, group="change")
+    def _undo_change(self, entry: str) -> None:
+        self._change_host("Undo", lambda: (self._services.undo or _refuse)(entry))
+
+    @work(thread=True, group="change")
+    def _look_up_change(self) -> None:
+        try:
+            change = (self._services.last_change or _refuse)()
+        except Exception as error:  # noqa: BLE001  an unreadable journal must not end the app
+            self.post_message(fact.HostChanged("Undo", (), _trouble(error)))
+        else:
+            self.post_message(fact.ChangeFound(change))
+
+    def _change_host(self, title: str, change: Callable[[], list[str]]) -> None:
+        try:
+            lines = tuple(change())
+        except Exception as error:  # noqa: BLE001  what failed is told in the dialog
+            self.post_message(fact.HostChanged(title, (), _trouble(error)))
+        else:
+            self.post_message(fact.HostChanged(title, lines))
+
+    @work(thread=True, exclusive=True, group="capture")
+    def _capture_packets(self, serial: int, point: str, expression: str, snapshot: Snapshot) -> None:
+        worker = get_current_worker()
+        trouble: Trouble | None = None
+        try:
+            source = (self._services.open_capture or _refuse)(point, expression, snapshot)
+            try:
+                counts = (-1, -1)
+                while not worker.is_cancelled and trouble is None:
+                    batch = source.poll(POLL)
+                    if batch.packets or (batch.received, batch.dropped) != counts:
+                        counts = (batch.received, batch.dropped)
+                        self.post_message(fact.PacketsCaptured(serial, batch.packets, *counts))
+                    trouble = Trouble(message=batch.ended) if batch.ended else None
+            finally:
+                source.close()
+        except Exception as error:  # noqa: BLE001  no permission, a wrong filter, a vanished interface: all are told
+            trouble = _trouble(error)
+        self.post_message(fact.CaptureEnded(serial, trouble))
+
+    # -- what came of it ----------------------------------------------------
+
+    @on(fact.SnapshotTaken)
+    def snapshot_taken(self, event: fact.SnapshotTaken) -> None:
+        """Show the first snapshot at once; a later one together with its report, so that both always fit."""
+        if self.state.snapshot is None:
+            self._become(states.changed(self.state, snapshot=event.snapshot, trouble=None))
+        self._become(states.changed(self.state, busy=EXAMINING))
+        self._examine_snapshot(event.snapshot)
+
+    @on(fact.SnapshotFailed)
+    def snapshot_failed(self, event: fact.SnapshotFailed) -> None:
+        """Keep what is shown, and say why nothing newer is."""
+        self._become(states.changed(self.state, busy="", trouble=event.trouble))
+
+    @on(fact.ReportReady)
+    def report_ready(self, event: fact.ReportReady) -> None:
+        """Show snapshot and report, or hold them back while the screen is frozen."""
+        fresh: dict[str, object] = {"snapshot": event.snapshot, "report": event.report, "trouble": event.trouble}
+        state = states.changed(self.state, busy="")
+        if state.frozen:
+            self._held = fresh
+            self._become(state)
+        else:
+            self._become(states.changed(state, **fresh))
+
+    @on(fact.HostChanged)
+    def host_changed(self, event: fact.HostChanged) -> None:
+        """Tell what was done, and look at the host again."""
+        told = confirm.failed(event.trouble) if event.trouble else confirm.done(event.lines)
+        self.push_screen(Dialog(f"{event.title}: {'failed' if event.trouble else 'done'}", told))
+        self._begin(READING)
+        self._take_snapshot()
+
+    @on(fact.ChangeFound)
+    def change_found(self, event: fact.ChangeFound) -> None:
+        """Show how the change is taken back, and ask."""
+
+        def answered(yes: bool | None) -> None:  # noqa: FBT001  Textual calls it with the dialog's result
+            if yes and not self.state.busy:
+                self._begin("undoing...")
+                self._undo_change(event.change.entry)
+
+        self.push_screen(Dialog("Undo", confirm.undo(event.change), question="take it back"), answered)
+
+    @on(fact.PacketsCaptured)
+    def packets_captured(self, event: fact.PacketsCaptured) -> None:
+        """Add the packets."""
+        if event.serial == self._serial:
+            self._become(states.with_packets(self.state, event.packets, event.received, event.dropped))
+
+    @on(fact.CaptureEnded)
+    def capture_ended(self, event: fact.CaptureEnded) -> None:
+        """Keep the packets, say why it ended."""
+        if event.serial == self._serial:
+            self._become(states.capturing(self.state, running="", trouble=event.trouble))
+
+    # -- what the user chose ------------------------------------------------
+
+    @on(fact.RowSelected)
+    def row_selected(self, event: fact.RowSelected) -> None:
+        """Remember the selection."""
+        self._become(states.select(self.state, event.mode, event.row))
+
+    @on(fact.RowFolded)
+    def row_folded(self, event: fact.RowFolded) -> None:
+        """Fold or unfold."""
+        self._become(states.fold(self.state, event.row, shut=event.shut))
+
+    @on(fact.ListFiltered)
+    def list_filtered(self, event: fact.ListFiltered) -> None:
+        """Filter."""
+        self._become(states.filter_by(self.state, event.mode, event.words))
+
+    @on(fact.NamespaceChosen)
+    def namespace_chosen(self, event: fact.NamespaceChosen) -> None:
+        """Look into another namespace."""
+        self._become(states.look_into(self.state, event.chosen))
+
+    @on(fact.CapturePrepared)
+    def capture_prepared(self, event: fact.CapturePrepared) -> None:
+        """Remember point and filter."""
+        capture = self.state.capture
+        point = capture.point if event.point is None else event.point
+        expression = capture.filter if event.expression is None else event.expression
+        self._become(states.capturing(self.state, point=point, filter=expression, trouble=None))
+
+    @on(fact.CaptureAsked)
+    def capture_asked(self, event: fact.CaptureAsked) -> None:
+        """Start a capture in place of the one that runs."""
+        if self.state.snapshot is None or self._services.open_capture is None:
+            return
+        self._serial += 1
+        fresh = states.Capture(point=self.state.capture.point, filter=event.expression, running=event.point)
+        self._become(states.changed(self.state, capture=fresh))
+        self._capture_packets(self._serial, event.point, event.expression, self.state.snapshot)
+
+    @on(fact.CaptureStopAsked)
+    def capture_stop_asked(self) -> None:
+        """Stop; the packets stay."""
+        self.workers.cancel_group(self, "capture")
+
+    @on(fact.FixConfirmed)
+    def fix_confirmed(self, event: fact.FixConfirmed) -> None:
+        """Apply the fix that was shown and confirmed, unless the finding went away or changed meanwhile."""
+        report = self.state.report
+        if self.state.busy:
+            return
+        if report is None or event.shown not in report.findings:
+            self.notify("The finding has changed: look at it again.", markup=False)
+            return
+        self._begin(f"fixing {event.shown.check}...")
+        self._apply_fix(event.shown)
+
+    def _begin(self, what: str) -> None:
+        self._become(states.changed(self.state, busy=what))
+
+    # -- keys ---------------------------------------------------------------
+
+    async def action_go(self, mode: states.Mode) -> None:
+        """Go to a mode."""
+        await self.switch_mode(mode)
+        self._become(self.state)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to undo only where changes are allowed."""
+        del parameters
+        return self.state.may_write and self._services.undo is not None if action == "undo" else True
+
+    def action_refresh_host(self) -> None:
+        """Read the host anew; while frozen nothing would be seen of it."""
+        if self.state.frozen:
+            self.notify("Frozen: Space goes on.", timeout=2, markup=False)
+        elif not self.state.busy:
+            self._begin(READING)
+            self._take_snapshot()
+
+    def action_freeze(self) -> None:
+        """Hold on to what is shown, or go on."""
+        fresh, self._held = self._held, {}
+        self._become(states.changed(self.state, frozen=not self.state.frozen, **fresh))
+
+    def action_undo(self) -> None:
+        """Look up the last change, show how it is taken back, and ask."""
+        if not self.state.busy:
+            self._look_up_change()
+
+    def action_next_theme(self) -> None:
+        """Take the next theme: dark, light, high contrast."""
+        names = [theme.name for theme in THEMES]
+        index = names.index(self.theme) if self.theme in names else -1
+        self.theme = names[(index + 1) % len(names)]
+
+    def action_help(self) -> None:
+        """Show the keys that work here."""
+        self.push_screen(Dialog("Help", chrome.help_paras(help_sections(self.screen))))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Offer in the palette what the keys do."""
+        del screen
+        for key, mode, word in chrome.MODES:
+            yield SystemCommand(word, f"Go to {word} (key {key})", partial(self.call_later, self.action_go, mode))
+        yield SystemCommand("Refresh", "Read the host anew (key r)", self.action_refresh_host)
+        yield SystemCommand("Freeze", "Hold on to what is shown, or go on (key Space)", self.action_freeze)
+        for theme in THEMES:
+            word = theme.name.removeprefix("dnet-")
+            yield SystemCommand(f"Theme {word}", f"Colours: {word}", partial(setattr, self, "theme", theme.name))
+        if self.check_action("undo", ()):
+            yield SystemCommand("Undo", "Take back the last change (key u)", self.action_undo)
+        yield SystemCommand("Help", "Show the keys (key ?)", self.action_help)
+        yield SystemCommand("Quit", "Leave (key q)", self.exit)
+
+
+def _refuse(*_: object) -> NoReturn:
+    raise DnetError("This isn't possible here.")
+
+
+def _trouble(error: Exception) -> Trouble:
+    """Return an error in words; one that isn't ours is named by its type."""
+    if isinstance(error, DnetError):
+        return Trouble(message=error.message, hint=error.hint)
+    return Trouble(message=f"{type(error).__name__}: {error}", hint="This is a fault of dnet-tui; please report it.")
+
+
+def run_app(snapshot_path: Path | None, *, readonly: bool = False) -> int:
+    """Open the app on this host, or offline on a saved snapshot; return the exit code.
+
+    Args:
+        snapshot_path: A file that ``dnet-tui snapshot save`` wrote; None reads this host.
+        readonly: Offer nothing that would change the host.
+    """
+    from dnet_tui.tui.app.live import live, saved  # noqa: PLC0415  the readers come in after the first screen's modules
+
+    readonly = readonly or os.environ.get(READONLY_VARIABLE, "") not in {"", "0"}
+    services = live(readonly=readonly) if snapshot_path is None else saved(snapshot_path)
+    DnetApp(services, offline=snapshot_path is not None).run()
+    return Exit.OK

@@ -1,0 +1,33 @@
+"""A check's own words, from its docstring.  Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from inspect import cleandoc
+
+from dnet_tui.tui.app.present.lines import BLANK, Para, heading, line, say
+
+
+def of(check: str) -> Iterator[Para]:
+    """Yield the explanation of a check; nothing when the catalogue doesn't have it."""
+    from dnet_tui.diagnostics.checks.catalogue import CATALOGUE  # noqa: PLC0415  all checks: not before one is read
+
+    for item in CATALOGUE:
+        if item.id == check:
+            yield BLANK
+            yield from paragraphs(item.doc)
+
+
+def paragraphs(doc: str) -> Iterator[Para]:
+    """Yield a docstring re-wrapped: its headings, its paragraphs, its examples (indented further) as they are."""
+    for index, block in enumerate(cleandoc(doc).split("\n\n")):
+        lines = block.splitlines()
+        if index:
+            yield BLANK
+        if len(lines) > 1 and not lines[0].startswith(" ") and lines[1].startswith(" "):
+            yield heading(lines.pop(0))
+        if all(text.startswith("        ") for text in lines):
+            yield from (Para(line(say(text[4:], "info")), hang=6) for text in lines)
+        else:
+            yield Para(line(re.sub("``", "`", " ".join(text.strip() for text in lines))))

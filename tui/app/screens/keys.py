@@ -1,0 +1,78 @@
+"""The keys that work on a screen, read off its bindings: hints and help can't promise a dead key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.app import App
+from textual.binding import Binding
+from textual.screen import Screen
+
+from dnet_tui.tui.app.present.chrome import Hint
+
+_TEXTUAL = {
+    "app.focus_next": "next panel",
+    "app.focus_previous": "previous panel",
+    "command_palette": "every command by name",
+}
+"""Textual's own bindings worth showing, in our words; its others are left out."""
+
+_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "plus": "+",
+    "space": "Space",
+    "escape": "Esc",
+    "enter": "Enter",
+    "tab": "Tab",
+    "left": "←",
+    "right": "→",
+    "up": "↑",
+    "down": "↓",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "home": "Home",
+    "end": "End",
+}
+
+
+def key_name(key: str) -> str:
+    """Return how a key is called on the screen."""
+    *modifiers, last = key.split("+") if key != "+" else [key]
+    name = _NAMES.get(last, last)
+    if modifiers:
+        return "-".join([*(word.capitalize() for word in modifiers), name.upper() if len(name) == 1 else name])
+    return name
+
+
+def hints(screen: Screen[Any]) -> list[Hint]:
+    """Return the keys worth a hint here and now; help and quit come last."""
+    found: dict[str, Hint] = {}
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        if binding.show and active.enabled and binding.description and not binding.system:
+            found.setdefault(binding.action, Hint(key_name(binding.key), binding.description))
+    last = [found.pop(name) for name in ("help", "quit") if name in found]
+    found.pop("command_palette", None)
+    return [*found.values(), *last]
+
+
+def help_sections(screen: Screen[Any]) -> list[tuple[str, list[Hint]]]:
+    """Return all the keys that work now: of the focused panel, of the mode, of the app."""
+    sections: dict[str, dict[str, tuple[str, list[str]]]] = {"Panel": {}, "Mode": {}, "Everywhere": {}}
+    for key, active in screen.active_bindings.items():
+        words = _words(active.binding)
+        if not words or not active.enabled:
+            continue
+        name = "Everywhere" if isinstance(active.node, App) or active.binding.action in _TEXTUAL else "Panel"
+        name = "Mode" if active.node is screen and active.binding.action not in _TEXTUAL else name
+        _, keys = sections[name].setdefault(active.binding.action, (words, []))
+        keys.append(key_name(key))
+    return [(name, [Hint(" ".join(keys), words) for words, keys in group.values()]) for name, group in sections.items()]
+
+
+def _words(binding: Binding) -> str:
+    if binding.action in _TEXTUAL:
+        return _TEXTUAL[binding.action]
+    foreign = binding.system or "." in binding.action or binding.key in {"ctrl+q", "ctrl+c"}
+    return "" if foreign else binding.description

@@ -1,0 +1,141 @@
+"""``dnet-tui fix``: repairs what doctor found, one finding at a time, after showing the exact commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dnet_tui.inspect.errors import UsageError
+from dnet_tui.inspect.untrusted import clean
+from dnet_tui.tui.commands.consent import ask, require_consent, show
+from dnet_tui.tui.commands.source import SnapshotFile, snapshot_from
+from dnet_tui.tui.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from dnet_tui.actions.fix import Repair, Result, Seen, Session
+    from dnet_tui.diagnostics.finding import Finding
+    from dnet_tui.diagnostics.report import Report
+    from dnet_tui.inspect.model import Snapshot
+
+_LIMIT = 4096  # characters of one line: commands are shown whole
+
+
+def fix(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID...", help="The checks whose findings to repair.")
+    ] = None,
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what follows from other findings, and mere information.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask. What only a person should do is still left.")] = False,
+    snapshot: SnapshotFile = None,
+) -> None:
+    """Repair what doctor found, after showing the exact commands and asking.
+
+    Without ID: every error and warning that no other finding causes. Each
+    repair is written to the journal before it is made, and the host is looked
+    at again after it: `dnet-tui undo` takes it back.
+    """
+    from dnet_tui.actions.fix import GOOD, apply_fixes, plan_fixes  # noqa: PLC0415  only this command needs them
+
+    if snapshot is not None and not dry_run:
+        msg = "a saved snapshot can't be repaired"
+        raise UsageError(msg, "add --dry-run to see what would be done on its host")
+    require_consent(yes=yes, dry_run=dry_run)
+    outside = _Outside(yes=yes)
+    report = outside.examine(snapshot_from(snapshot))
+    repairs = plan_fixes(report.findings, ids or (), everything=everything)
+    if not repairs:
+        raise typer.Exit(_nothing(report))
+    if dry_run:
+        _show_plans(repairs)
+        return
+    results = apply_fixes(repairs, outside.session())
+    _show_rest(outside)
+    raise typer.Exit(Exit.OK if all(result.status in GOOD for result in results) else Exit.FINDINGS)
+
+
+class _Outside:
+    """The real host behind a :class:`Session`: takes snapshots, asks, applies, probes.  Keeps the last snapshot."""
+
+    def __init__(self, *, yes: bool) -> None:
+        self._yes = yes
+        self._snapshot: Snapshot | None = None
+        self.remaining: tuple[Finding, ...] = ()
+
+    def session(self) -> Session:
+        from dnet_tui.actions.apply import apply_plan  # noqa: PLC0415  only a change needs them
+        from dnet_tui.actions.execute import HostExecutor  # noqa: PLC0415
+        from dnet_tui.actions.fix import Session  # noqa: PLC0415
+        from dnet_tui.actions.journal import state_folder  # noqa: PLC0415
+
+        executor = HostExecutor()
+        folder = state_folder()
+        return Session(
+            look=self._look,
+            confirm=self._confirm,
+            apply=lambda plan: apply_plan(plan, executor, folder),
+            probe=self._probe,
+            report=_show_result,
+        )
+
+    def examine(self, snapshot: Snapshot) -> Report:
+        from dnet_tui.diagnostics.examine import examine  # noqa: PLC0415  brings in every check
+
+        self._snapshot = snapshot
+        report = examine(snapshot)
+        self.remaining = report.findings
+        return report
+
+    def _look(self) -> Seen:
+        from dnet_tui.actions.fix import Seen  # noqa: PLC0415  as above
+
+        report = self.examine(snapshot_from(None))
+        undecided = frozenset(item.id for item in report.checks if item.outcome in ("unknown", "crashed"))
+        return Seen(findings=report.findings, undecided=undecided)
+
+    def _confirm(self, repair: Repair) -> bool:
+        _show_plans((repair,))
+        return ask("Apply this?", yes=self._yes)
+
+    def _probe(self, finding: Finding) -> str:
+        from dnet_tui.actions.verify import egress_text  # noqa: PLC0415  as above
+
+        return egress_text(self._snapshot, finding) if self._snapshot is not None else ""
+
+
+def _show_plans(repairs: tuple[Repair, ...]) -> None:
+    from dnet_tui.actions.plan import render  # noqa: PLC0415  as above
+
+    for repair in repairs:
+        finding = repair.finding
+        show([clean(f"{finding.severity}: {finding.summary}", _LIMIT)])
+        if repair.plan is None:
+            show(["  no remedy is known that a program could apply", ""])
+            continue
+        by_person = ("  to be done by a person",) if repair.plan.risk == "manual" else ()
+        show([*(f"  {line}" for line in (*render(repair.plan), *by_person)), ""])
+
+
+def _show_result(result: Result) -> None:
+    lines = [clean(line, _LIMIT) for line in result.text.splitlines()]
+    show([f"{result.status}: {lines[0]}", *(f"  {line}" for line in lines[1:])])
+    if result.hint:
+        show([f"  → {clean(result.hint, _LIMIT)}"])
+
+
+def _show_rest(outside: _Outside) -> None:
+    left = list(dict.fromkeys(finding.check for finding in outside.remaining if finding.severity != "info"))
+    if left:
+        show([f"left: {', '.join(left)} (see `dnet-tui doctor`)"])
+
+
+def _nothing(report: Report) -> Exit:
+    if report.summary.verdict == "incomplete":
+        show(["nothing to repair was found, but not all of this host could be seen: see `dnet-tui doctor`"])
+        return Exit.CANNOT_INSPECT
+    show(["there is nothing to repair"])
+    return Exit.OK

@@ -1,0 +1,85 @@
+"""``dnet-tui journal``: the changes that dnet-tui has made, and what became of them."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from dnet_tui.inspect.untrusted import clean
+from dnet_tui.tui.commands.consent import show
+
+if TYPE_CHECKING:
+    from dnet_tui.actions.entries import Entry, Place
+
+_LIMIT = 4096  # characters of one line
+
+
+def journal(
+    *,
+    output: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print it.")] = "text",
+) -> None:
+    """List the changes that dnet-tui made on this host, oldest first.
+
+    An entry is begun (cut short: `undo` puts back what was done of it), done,
+    failed or undone. JSON has the operations, the state captured before each,
+    and the commands that take it back.
+    """
+    from dnet_tui.actions.journal import here, read, state_folder  # noqa: PLC0415  only this command needs them
+
+    folder = state_folder()
+    entries, torn = read(folder)
+    place = here()
+    if output == "json":
+        import msgspec  # noqa: PLC0415  as above
+
+        show([msgspec.json.format(msgspec.json.encode([_as_json(entry, place) for entry in entries])).decode()])
+    else:
+        show(_as_text(entries, place) or ["dnet-tui has changed nothing so far"])
+    if torn:
+        print(
+            f"not seen: {torn} line(s) of {folder}/journal.jsonl were cut short or are of another version",
+            file=sys.stderr,
+        )
+
+
+def _as_text(entries: tuple[Entry, ...], place: Place) -> list[str]:
+    from dnet_tui.actions.entries import elsewhere  # noqa: PLC0415  as above
+
+    lines: list[str] = []
+    for entry in entries:
+        away = "" if not elsewhere(entry, place) else "  (not of this host as it is now)"
+        lines.append(clean(f"{entry.id}  {entry.time}  {entry.status:<6}  {entry.title}{away}", _LIMIT))
+        if entry.reason:
+            lines.append(clean(f"      {entry.reason}", _LIMIT))
+    return lines
+
+
+def _as_json(entry: Entry, place: Place) -> dict[str, Any]:
+    import msgspec  # noqa: PLC0415  as above
+
+    from dnet_tui.actions.entries import elsewhere  # noqa: PLC0415
+    from dnet_tui.actions.operations import commands  # noqa: PLC0415
+    from dnet_tui.actions.undo import preview  # noqa: PLC0415
+
+    return {
+        "id": entry.id,
+        "time": entry.time,
+        "title": entry.title,
+        "status": entry.status,
+        "reason": entry.reason,
+        "netns": entry.place.netns,
+        "elsewhere": elsewhere(entry, place),
+        "changes": [
+            {
+                "operation": msgspec.to_builtins(change.action),
+                "commands": commands(change.action),
+                "before": msgspec.to_builtins(change.prior),
+                "after": msgspec.to_builtins(change.after),
+                "taken_back": change.unmade,
+            }
+            for change in entry.changes
+        ],
+        "undo": preview(entry),
+    }

@@ -1,0 +1,97 @@
+"""``dnet-tui net``: creates and removes networks of Docker, Podman or plain Linux."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from dnet_tui.inspect.untrusted import clean
+from dnet_tui.tui.commands.consent import ask, require_consent, show
+from dnet_tui.tui.commands.source import snapshot_from
+from dnet_tui.tui.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from dnet_tui.actions.plan import Plan
+
+EngineOption = Annotated[
+    Literal["docker", "podman", "linux"] | None,
+    typer.Option("--engine", help="Whose network. Left out: Docker's where it answers, else plain Linux."),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, change nothing.")]
+
+_LIMIT = 4096  # characters of one line: commands are shown whole
+
+net_app = typer.Typer(no_args_is_help=True, add_completion=False, help="Create and remove networks.")
+
+
+@net_app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="The network's name.")],
+    *,
+    engine: EngineOption = None,
+    subnet: Annotated[str, typer.Option("--subnet", metavar="CIDR", help="Its range; left out: a free one.")] = "",
+    gateway: Annotated[str, typer.Option("--gateway", metavar="ADDRESS", help="The bridge's address in it.")] = "",
+    internal: Annotated[bool, typer.Option("--internal", help="No way out, and none in.")] = False,
+    icc: Annotated[bool, typer.Option("--icc/--no-icc", help="Its containers reach each other.")] = True,
+    masquerade: Annotated[
+        bool, typer.Option("--masquerade/--no-masquerade", help="What leaves takes the host's address.")
+    ] = True,
+    isolated: Annotated[
+        bool, typer.Option("--isolated/--no-isolated", help="Other bridges of this host can't reach it.")
+    ] = True,
+    mtu: Annotated[int | None, typer.Option("--mtu", metavar="BYTES", help="Largest packet.")] = None,
+    bridge_name: Annotated[str, typer.Option("--bridge-name", metavar="NAME", help="The kernel's name of it.")] = "",
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Create a bridge network, after showing the exact commands and asking."""
+    from dnet_tui.actions.network import Request, create_plan, default_engine  # noqa: PLC0415  only this needs them
+
+    require_consent(yes=yes, dry_run=dry_run)
+    snapshot = snapshot_from(None)
+    request = Request(
+        name=name,
+        engine=engine or default_engine(snapshot),
+        subnet=subnet,
+        gateway=gateway,
+        internal=internal,
+        icc=icc,
+        masquerade=masquerade,
+        isolated=isolated,
+        mtu=mtu,
+        bridge_name=bridge_name,
+    )
+    _carry_out(create_plan(snapshot, request), yes=yes, dry_run=dry_run)
+
+
+@net_app.command("rm")
+def rm(
+    name: Annotated[str, typer.Argument(help="The network's name.")],
+    *,
+    engine: EngineOption = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Remove a network that nothing uses, after showing the exact commands and asking."""
+    from dnet_tui.actions.network import remove_plan  # noqa: PLC0415  only this needs it
+
+    require_consent(yes=yes, dry_run=dry_run)
+    _carry_out(remove_plan(snapshot_from(None), name, engine or ""), yes=yes, dry_run=dry_run)
+
+
+def _carry_out(plan: Plan, *, yes: bool, dry_run: bool) -> None:
+    from dnet_tui.actions.apply import apply_plan  # noqa: PLC0415  only a change needs them
+    from dnet_tui.actions.execute import HostExecutor  # noqa: PLC0415
+    from dnet_tui.actions.journal import state_folder  # noqa: PLC0415
+    from dnet_tui.actions.plan import render  # noqa: PLC0415
+
+    show(render(plan))
+    if dry_run:
+        return
+    if not ask("Do this?", yes=yes):
+        show(["left as it is"])
+        raise typer.Exit(Exit.FINDINGS)
+    entry = apply_plan(plan, HostExecutor(), state_folder())
+    show([clean(f"done: {plan.title}", _LIMIT), f"  → `dnet-tui undo {entry.id}` takes it back"])
