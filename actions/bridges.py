@@ -68,10 +68,8 @@ def revert(action: CreateBridge | DeleteBridge, prior: BridgeState, after: Bridg
         if isinstance(action, CreateBridge):
             if link is None:
                 return f"bridge {name} is gone already"
-            if after is not None and after.ifindex != link["index"]:
+            if not _is_ours(link, action, after):
                 return f"{name} is another interface by now: left alone"
-            if after is None and link.get_attr("IFLA_IFALIAS", "") not in ("", action.alias):
-                return f"{name} is not the bridge that was created: left alone"
             _refuse_ports(ipr, link["index"], action.name)
             ipr.link("del", index=link["index"])
             return f"deleted bridge {name}"
@@ -82,6 +80,17 @@ def revert(action: CreateBridge | DeleteBridge, prior: BridgeState, after: Bridg
         if hand.sysctl(key) not in (None, value):
             hand.set_sysctl(key, value)
     return f"put back bridge {name}"
+
+
+def _is_ours(link: Any, action: CreateBridge, after: BridgeState | None) -> bool:
+    """True for the bridge that ``action`` made: by its index, or by its alias when it was removed and put back.
+
+    Without ``after`` (killed meanwhile) it may not have got its alias yet.
+    """
+    alias = link.get_attr("IFLA_IFALIAS") or ""
+    if after is not None and after.ifindex == link["index"]:
+        return True
+    return alias == action.alias if alias else after is None
 
 
 def again(action: DeleteBridge, prior: BridgeState) -> CreateBridge:

@@ -103,11 +103,14 @@ def _create(client: DockerClient, wanted: DockerNetworkState) -> str:
         )
         for pool in wanted.pools
     ]
+    ipam = IPAMConfig(driver=wanted.ipam_driver, pool_configs=pools) if pools else None
+    if ipam is not None and wanted.ipam_options is not None:
+        ipam["Options"] = wanted.ipam_options  # the constructor drops an empty one, and inspect tells them apart
     made = client.networks.create(
         wanted.name,
         driver=wanted.driver,
         options=dict(wanted.options),
-        ipam=IPAMConfig(driver=wanted.ipam_driver, pool_configs=pools) if pools else None,
+        ipam=ipam,
         internal=wanted.internal,
         attachable=wanted.attachable,
         enable_ipv6=wanted.ipv6,
@@ -129,6 +132,7 @@ def _state(attrs: dict[str, Any]) -> DockerNetworkState:
         options={str(key): str(value) for key, value in (attrs.get("Options") or {}).items()},
         labels={str(key): str(value) for key, value in (attrs.get("Labels") or {}).items()},
         ipam_driver=str(ipam.get("Driver") or "default"),
+        ipam_options=ipam.get("Options"),
         pools=pools,
     )
 

@@ -84,6 +84,7 @@ class DockerNetworkState(State, frozen=True, kw_only=True, tag="docker-network")
     options: dict[str, str] = {}
     labels: dict[str, str] = {}
     ipam_driver: str = "default"
+    ipam_options: dict[str, str] | None = None
     pools: tuple[dict[str, str], ...] = ()
 
 

@@ -117,7 +117,56 @@ class Note(Expr, frozen=True, kw_only=True, tag="note"):
     text: str
 
 
-AnyExpr = Match | SetLookup | Opaque | Verdict | Nat | SetMark | NoTrack | Note
+class Lookup(Expr, frozen=True, kw_only=True, tag="lookup"):
+    """True when the packet's ``fields``, taken together, are an element of a set (nftables).
+
+    ``set`` names a set of the same table; an anonymous set's ``elements``
+    stand here.  Fields are those of :class:`Match`; element keys have one part
+    per field, in the form of that field's values.
+    """
+
+    fields: tuple[str, ...]
+    set: str = ""
+    elements: tuple[Element, ...] = ()
+    negate: bool = False
+
+
+class VerdictMap(Expr, frozen=True, kw_only=True, tag="vmap"):
+    """Looks ``fields`` up in a verdict map (nftables): the element's verdict ends the rule, no element goes on."""
+
+    fields: tuple[str, ...]
+    set: str = ""
+    elements: tuple[Element, ...] = ()
+
+
+class Element(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An element of a set: its key, one part per field; for maps its verdict or its data.
+
+    A part may be a single value, a CIDR or a range ``a-b`` (ports: ``a:b``).
+    The key ``("*",)`` is a map's catch-all.
+    """
+
+    key: tuple[str, ...]
+    verdict: Verdict | None = None
+    data: str = ""
+
+
+AnyExpr = Match | SetLookup | Lookup | VerdictMap | Opaque | Verdict | Nat | SetMark | NoTrack | Note
+
+
+class NamedSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A named set or map of an nftables table, or an ipset.
+
+    ``type`` is its declared type: nftables' ``ipv4_addr . inet_service``, ipset's ``hash:ip,port``.
+    ``elements`` is None when they weren't read: a lookup in it can't be decided.
+    ``dynamic``: packets themselves add to it, so what was read may be out of date.
+    """
+
+    name: str
+    type: str
+    is_map: bool = False
+    dynamic: bool = False
+    elements: tuple[Element, ...] | None = None
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -135,6 +184,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bytes: int | None = None
     handle: int | None = None
     comment: str = ""
+    owner: str = ""
+    """Whose rule it is, where that can be derived: ``docker``, ``docker network app``, ``docker port web:80`` …"""
 
 
 class Chain(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -161,6 +212,9 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     backend: Backend
     chains: tuple[Chain, ...] = ()
+    sets: tuple[NamedSet, ...] = ()
+    dormant: bool = False
+    """A dormant table is kept by the kernel but not consulted."""
 
 
 class UnreadTable(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -181,3 +235,5 @@ class Firewall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     tables: tuple[Table, ...] = ()
     unread: tuple[UnreadTable, ...] = ()
+    ipsets: tuple[NamedSet, ...] = ()
+    """The ipsets that rules of this namespace use."""

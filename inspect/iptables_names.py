@@ -164,3 +164,9 @@ def protocol(text: str) -> str | None:
         return PROTOCOLS.get(value, str(value)) if 0 < value <= 255 else None
     known = _BY_NAME.get(text.lower())
     return None if known is None else PROTOCOLS[known]
+
+
+def protocol_number(name: str) -> str:
+    """The number of a protocol that the model names, as text; a name that isn't known comes back as it is."""
+    number = _BY_NAME.get(name)
+    return name if number is None else str(number)

@@ -25,6 +25,7 @@ from dnet_tui.inspect.firewall import (
     Verdict,
 )
 from dnet_tui.inspect.iptables_matches import MATCHES
+from dnet_tui.inspect.iptables_names import protocol_number
 from dnet_tui.inspect.iptables_words import quote
 
 _BASE = {"saddr": "-s", "daddr": "-d", "iif": "-i", "oif": "-o"}
@@ -41,9 +42,11 @@ _OPTIONS = {
     "pkttype": ("pkttype", "--pkt-type"),
     "length": ("length", "--length"),
 } | {option: ("conntrack", f"--{option}") for option in _CONNTRACK}
+_CONNTRACK_ADDRESSES = frozenset({"ctorigsrc", "ctorigdst", "ctreplsrc", "ctrepldst"})
 _LISTS = frozenset({"ctstate", "ctstatus", "src-type", "dst-type"})
 _SINGLE_PORT = frozenset({"tcp", "udp", "sctp", "dccp"})
-_PORT_LISTS = {"sport": "--sports", "dport": "--dports", "port": "--ports"}
+_PORT_CONNTRACK_ADDRESSES = frozenset({"ctorigsrc", "ctorigdst", "ctreplsrc", "ctrepldst"})
+_LISTS = {"sport": "--sports", "dport": "--dports", "port": "--ports"}
 _FULL = 0xFFFFFFFF
 
 
@@ -164,7 +167,9 @@ class _Writer:
         elif field in {"mark", "ctmark"}:
             self._option(*_OPTIONS[field], value.removesuffix("/0xffffffff"), negate=negate)
         elif field == "ctproto":
-            self._option(*_OPTIONS[field], _PROTOCOLS.get(value, value), negate=negate)
+            self._option(*_OPTIONS[field], protocol_number(value), negate=negate)
+        elif field in _CONNTRACK_ADDRESSES:
+            self._option(*_OPTIONS[field], value.removesuffix("/128" if ":" in value else "/32"), negate=negate)
         elif field in _OPTIONS:
             self._option(*_OPTIONS[field], value, negate=negate)
         else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from dnet_tui.inspect.firewall import AnyExpr, Match, Opaque, Verdict
+from dnet_tui.inspect.firewall import AnyExpr, Match, Note, Opaque, Verdict
 from dnet_tui.inspect.iptables_matches import (
     BARE_MATCHES,
     IMPLIED,
@@ -184,7 +184,8 @@ class _RuleParser:
         if not exact or (self.at == first and module not in BARE_MATCHES):
             self.matches.append(Opaque(text=self._raw(start)))
         else:
-            self.matches.extend(found)
+            # A match that sets no condition, such as "-m tcp" alone, is kept for whoever writes the rule again.
+            self.matches.extend(found or [Note(text=self._raw(start))])
 
     def _option(self, known: Option, option: str, found: list[AnyExpr], *, negate: bool) -> bool:
         """Read one option's values and compile it; False when it can't be modelled."""

@@ -93,18 +93,19 @@ class _Peers:
 
     def _by_the_other_end(self, ref: LinkRef, link: Link) -> tuple[LinkRef | None, str]:
         """The veth can't say in which namespace its peer is; another's word for it will do, if there is just one."""
+        if link.lower == 0:
+            return None, "it has no peer: the other end is being removed"
         index = lower_ifindex(link, self._spaces[ref.namespace].peers)
         fitting = [claimant for claimant in self._claimants.get(ref, []) if index in (None, claimant.ifindex)]
         if len(fitting) == 1:
             return fitting[0], "by the word of its peer: this end could not tell the namespace"
-        if link.lower == 0:
-            return None, "it has no peer: the other end is being removed"
         where = f"interface {index}" if index is not None else "an unknown interface"
         number = f" (number {link.lower_nsid} here)" if link.lower_nsid is not None and link.lower_nsid >= 0 else ""
         return None, self._unseen(where + number)
 
     def _fits(self, other: Link, ref: LinkRef) -> bool:
-        return lower_ifindex(other, {}) in (None, ref.ifindex)
+        """Whether an end that can't tell its peer's namespace could mean ``ref``."""
+        return other.lower != 0 and lower_ifindex(other, {}) in (None, ref.ifindex)
 
     def _witness_note(self, ref: LinkRef, link: Link) -> str:
         """Say so where the index came from the driver's statistic."""
@@ -120,9 +121,9 @@ def lower_ifindex(link: Link, witness: Mapping[int, int]) -> int | None:
 
     ``witness`` is ethtool's word by ifindex, used where netlink is silent.
     """
-    if link.lower:
-        return link.lower
+    if link.lower is not None:
+        return link.lower or None
     said = witness.get(link.ifindex) if link.kind == "veth" else None
-    if said is None and link.lower is None and link.lower_nsid is not None:
+    if said is None and link.lower_nsid is not None:
         return link.ifindex  # older kernels leave the index out when it equals the link's own
     return said

@@ -82,13 +82,17 @@ COMMANDS: tuple[Entry, ...] = (
         "undo",
         "dnet_tui.tui.commands.undo:undo",
         "Take back a change that dnet-tui made.",
-        (("dnet-tui undo", "take back the last change"),),
+        (
+            ("dnet-tui undo", "take back the last change"),
+            ("dnet-tui undo --dry-run", "show what would be taken back"),
+        ),
         writes=True,
     ),
     Entry(
         "journal",
         "dnet_tui.tui.commands.journal:journal",
         "List the changes that dnet-tui made on this host.",
+        (("dnet-tui journal", "what was done, when, and what was undone"),),
     ),
     Entry(
         "net",

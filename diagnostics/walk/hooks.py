@@ -14,11 +14,13 @@ import msgspec
 
 from dnet_tui.diagnostics.walk.match import AddressType, matches
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef, Truth
+from dnet_tui.diagnostics.walk.sets import candidates, in_ipset, looked_up
 from dnet_tui.inspect.firewall import (
     AnyExpr,
     Chain,
     Firewall,
     Hook,
+    Lookup,
     Match,
     Nat,
     NoTrack,
@@ -28,6 +30,7 @@ from dnet_tui.inspect.firewall import (
     SetMark,
     Table,
     Verdict,
+    VerdictMap,
 )
 
 Outcome = Literal["accept", "drop", "reject", "unknown"]
@@ -60,6 +63,8 @@ class _End(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     ref: RuleRef | None = None
     nat: Nat | None = None
+    unsure: bool = False
+    """Only possible, though its rule is certainly met: an element of a map that can't be decided."""
 
 
 class _At(NamedTuple):
@@ -73,26 +78,36 @@ class _At(NamedTuple):
 
 
 def run_hook(
-    firewall: Firewall, hook: Hook, packet: Packet, *, namespace: str, address_type: AddressType, nat: bool = True
+    firewall: Firewall,
+    hook: Hook,
+    packet: Packet,
+    *,
+    namespace: str,
+    address_type: AddressType,
+    nat: bool = True,
+    families: tuple[str, ...] = (),
 ) -> HookResult:
     """Send ``packet`` through all base chains of ``hook``, by priority.
 
     ``nat`` is False for packets whose connection already has its binding:
-    the kernel consults nat chains only for the first packet.
+    the kernel consults nat chains only for the first packet.  ``families``
+    are the tables' families asked (by default the packet's own and ``inet``;
+    ``("bridge",)`` for a frame that crosses a bridge).
     """
+    families = families or (packet.family, "inet")
     chains = sorted(
         (
             (chain.priority, index, table, chain)
-            for index, (table, chain) in enumerate(_base_chains(firewall, hook, packet.family))
+            for index, (table, chain) in enumerate(_base_chains(firewall, hook, families))
             if nat or chain.type != "nat"
         ),
         key=lambda item: item[:2],
     )
-    undecided: Decider | None = _unread(firewall, packet.family)
+    undecided: Decider | None = _unread(firewall, families)
     done: HookResult | None = None
     passed: list[RuleRef] = []
     for _, _, table, chain in chains:
-        run = _Run(table, chain, namespace, packet, address_type)
+        run = _Run(firewall, table, chain, namespace, packet, address_type)
         result = run.result()
         packet = result.packet
         if result.verdict in {"drop", "reject"}:
@@ -117,19 +132,19 @@ def run_hook(
     )
 
 
-def _base_chains(firewall: Firewall, hook: Hook, family: str) -> list[tuple[Table, Chain]]:
+def _base_chains(firewall: Firewall, hook: Hook, families: tuple[str, ...]) -> list[tuple[Table, Chain]]:
     return [
         (table, chain)
         for table in firewall.tables
-        if table.family in {family, "inet"}
+        if table.family in families and not table.dormant
         for chain in table.chains
         if chain.hook == hook
     ]
 
 
-def _unread(firewall: Firewall, family: str) -> Decider | None:
+def _unread(firewall: Firewall, families: tuple[str, ...]) -> Decider | None:
     for table in firewall.unread:
-        if table.family in {family, "inet"}:
+        if table.family in families:
             text = f"table {table.family} {table.name} ({table.backend}) was not read: {table.reason}"
             return Decider(kind="gap", text=text)
     return None
@@ -138,7 +153,17 @@ def _unread(firewall: Firewall, family: str) -> Decider | None:
 class _Run:
     """One traversal of one base chain.  ``maybes`` holds what undecided rules could have done."""
 
-    def __init__(self, table: Table, base: Chain, namespace: str, packet: Packet, address_type: AddressType) -> None:
+    def __init__(
+        self,
+        firewall: Firewall,
+        table: Table,
+        base: Chain,
+        namespace: str,
+        packet: Packet,
+        address_type: AddressType,
+    ) -> None:
+        self.ipsets = {item.name: item for item in firewall.ipsets}
+        self.sets = {item.name: item for item in table.sets}
         self.table = table
         self.base = base
         self.namespace = namespace
@@ -171,24 +196,60 @@ class _Run:
     def _traverse(self, chain: Chain, *, sure: bool, path: tuple[str, ...], base_number: int) -> _End | None:
         """Walk one chain.  Returns its definite end, or None when it falls through (or isn't certain)."""
         for rule in chain.rules:
-            truth, actions = self._meets(rule)
-            if truth is False:
+            at = _At(chain=chain, rule=rule, path=path, first=base_number or rule.number, certain=sure)
+            end, certain = self._apply(at)
+            if end is None:
                 continue
-            certain = sure and truth is True
-            at = _At(chain=chain, rule=rule, path=path, first=base_number or rule.number, certain=certain)
-            for action in actions:
-                end = self._act(action, at)
-                if end is None:
-                    continue
-                if end.kind != "return" and certain:
-                    return end
-                if end.kind != "return":
-                    self.maybes.append(end)
-                if truth is True:
-                    return None
-                # Perhaps the rule ended the chain, perhaps not: what follows is only possible.
-                sure = sure and end.kind != "return"
-                break
+            if end.kind != "return" and certain and sure:
+                return end
+            if end.kind != "return":
+                self.maybes.append(end)
+            if certain:
+                return None
+            # Perhaps the rule ended the chain, perhaps not: what follows is only possible.
+            sure = sure and end.kind != "return"
+        return None
+
+    def _apply(self, at: _At) -> tuple[_End | None, bool]:
+        """One rule, expression by expression: how it ends the chain, and whether it certainly is met."""
+        truth: Truth = True
+        for expr in at.rule.exprs:
+            if isinstance(expr, Match | SetLookup | Lookup) or (isinstance(expr, Opaque) and expr.role == "match"):
+                found = self._test(expr)
+                if found is False:
+                    return None, False
+                truth = truth if found else None
+                continue
+            here = at._replace(certain=at.certain and truth is True)
+            end = self._map(expr, here) if isinstance(expr, VerdictMap) else self._act(expr, here)
+            if end is not None:
+                return end, truth is True and not (isinstance(expr, VerdictMap) and end.unsure)
+        return None, False
+
+    def _test(self, expr: Match | SetLookup | Lookup | Opaque) -> Truth:
+        if isinstance(expr, Match):
+            return matches(expr, self.packet, self.address_type)
+        if isinstance(expr, Lookup):
+            return looked_up(expr, self.sets, self.packet, self.address_type)
+        if isinstance(expr, SetLookup):
+            return in_ipset(expr, self.ipsets, self.packet, self.address_type)
+        return None
+
+    def _map(self, expr: VerdictMap, at: _At) -> _End | None:
+        """A verdict map: do what the packet's element says; of several possible ones, all may be."""
+        unsure = False
+        for element, certain in candidates(expr, self.sets, self.packet, self.address_type):
+            if element is None or element.verdict is None:
+                self.maybes.append(_End(kind="unknown", ref=self._ref(at)))
+                continue
+            end = self._decide(element.verdict, at._replace(certain=at.certain and certain and not unsure))
+            if certain and not unsure:
+                return end
+            if end is not None and end.kind != "return":
+                self.maybes.append(end)
+            elif end is not None:
+                return msgspec.structs.replace(end, unsure=True)
+            unsure = True
         return None
 
     def _act(self, action: AnyExpr, at: _At) -> _End | None:
@@ -220,27 +281,6 @@ class _Run:
         if target is None or len(at.path) > _MAX_DEPTH or verdict.chain in at.path:
             return _End(kind="unknown", ref=self._ref(at))
         return self._traverse(target, sure=at.certain, path=(*at.path, target.name), base_number=at.first)
-
-    def _meets(self, rule: Rule) -> tuple[Truth, tuple[AnyExpr, ...]]:
-        """Whether the matches before the first action hold, and the actions.
-
-        A match that stands after an action (nftables) makes the rest undecided only when it is.
-        """
-        truth: Truth = True
-        actions: list[AnyExpr] = []
-        for expr in rule.exprs:
-            found: Truth = True
-            if isinstance(expr, Match):
-                found = matches(expr, self.packet, self.address_type)
-            elif isinstance(expr, SetLookup) or (isinstance(expr, Opaque) and expr.role == "match"):
-                found = None
-            else:
-                actions.append(expr)
-            if found is False:
-                return False, ()
-            if found is None:
-                truth = None
-        return truth, tuple(actions)
 
     def _set_mark(self, action: SetMark, *, certain: bool) -> None:
         packet = self.packet

@@ -27,16 +27,18 @@ def matches(match: Match, packet: Packet, address_type: AddressType) -> Truth:
     test = _FIELDS.get(match.field)
     if test is None:
         return None
-    applicable = _applies(match.field, packet)
-    if applicable is False:
-        # The kernel's port and type matches fail outright on another protocol, negated or not.
+    if not _applies(match, packet):
+        # Such a match fails outright on another protocol or family, negated or not.
         return False
     results = [test(value, packet, address_type) for value in match.values]
     truth: Truth = True if True in results else None if None in results else False
     return truth if truth is None or not match.negate else not truth
 
 
-def _applies(field: str, packet: Packet) -> bool:
+def _applies(match: Match, packet: Packet) -> bool:
+    field = match.field
+    if field in {"saddr", "daddr"}:
+        return any((":" in value) == (packet.family == "ip6") for value in match.values)
     if field in {"sport", "dport", "port"}:
         return packet.proto in _PORT_PROTOS
     if field == "tcp-flags":
@@ -157,6 +159,33 @@ def _address_type(which: str) -> Callable[[str, Packet, AddressType], Truth]:
     return test
 
 
+def _ctstatus(value: str, packet: Packet, _: AddressType) -> Truth:
+    """Status bits of the connection; what only traffic over time shows (ASSURED) isn't known."""
+    known = {
+        "DNAT": packet.dnatted,
+        "SNAT": packet.snatted,
+        "SEEN_REPLY": packet.reply,
+        "CONFIRMED": packet.ctstate != "NEW",
+    }
+    return known.get(value)
+
+
+def _physdev(value: str, packet: Packet, _: AddressType) -> Truth:
+    if value == "in":
+        return bool(packet.physin)
+    if value == "out":
+        return bool(packet.physout)
+    return bool(packet.physin and packet.physout) if value == "bridged" else None
+
+
+def _pkttype(value: str, packet: Packet, address_type: AddressType) -> Truth:
+    kind = address_type(packet.dst)
+    if value not in {"unicast", "broadcast", "multicast", "host"} or not kind:
+        return None
+    wanted = "unicast" if value == "host" else value
+    return wanted == (kind.lower() if kind in {"BROADCAST", "MULTICAST"} else "unicast")
+
+
 _FIELDS: dict[str, Callable[[str, Packet, AddressType], Truth]] = {
     "iif": lambda value, packet, _: interface_matches(value, packet.iif),
     "oif": lambda value, packet, _: interface_matches(value, packet.oif),
@@ -173,6 +202,12 @@ _FIELDS: dict[str, Callable[[str, Packet, AddressType], Truth]] = {
     "mark": lambda value, packet, _: _masked(value, packet.mark),
     "ctmark": lambda value, packet, _: _masked(value, packet.ctmark),
     "ctstate": _ctstate,
+    "ctstatus": _ctstatus,
+    "ctdir": lambda value, packet, _: value.upper() == ("REPLY" if packet.reply else "ORIGINAL"),
+    "nfproto": lambda value, packet, _: value == ("ipv6" if packet.family == "ip6" else "ipv4"),
+    "physdev": _physdev,
+    "pkttype": _pkttype,
+    "fragment": lambda value, *_: False if value == "later" else None,
     "tcp-flags": _tcp_flags,
     "icmp-type": _icmp_type,
     "ctorigsrc": _original(0),

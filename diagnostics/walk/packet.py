@@ -56,6 +56,8 @@ class Packet(Value, frozen=True, kw_only=True):
     mark: int | None = 0
     ctmark: int | None = 0
     ctstate: CtState = "NEW"
+    reply: bool = False
+    """Whether it travels in the connection's reply direction."""
     dnatted: bool = False
     snatted: bool = False
     original: tuple[str, str, int] | None = None

@@ -63,6 +63,7 @@ def reply(view: View, forward: Walk, *, beyond: bool = False) -> Walk:
         icmp_type=0 if last.icmp_type == 8 else last.icmp_type,
         tcp_flags=("SYN", "ACK") if last.proto == "tcp" else (),
         ctstate="ESTABLISHED",
+        reply=True,
         ctmark=last.ctmark,
     )
     arriving = None

@@ -175,7 +175,7 @@ def _answer(progress: _Progress, socket: str, timeout: float, *, late: bool, use
     gaps.extend(_elsewhere(progress, engine))
     return Answer(
         engines=(msgspec.structs.replace(engine, reachable=had_list),),
-        networks=networks,
+        networks=parse.with_gateways(networks, containers),
         containers=containers,
         gaps=tuple(gaps),
         complete=had_list,

@@ -14,6 +14,8 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
+import msgspec
+
 from dnet_tui.inspect.legible import storable
 from dnet_tui.inspect.model import (
     Container,
@@ -145,6 +147,37 @@ def _subnets(data: Mapping[str, Json]) -> Iterator[Subnet]:
         cidr = string(config.get("Subnet"))
         if cidr:
             yield Subnet(cidr=cidr, gateway=string(config.get("Gateway")).partition("/")[0])
+
+
+def with_gateways(networks: tuple[Network, ...], containers: Iterable[Container]) -> tuple[Network, ...]:
+    """Fill in the gateways that a network's own settings leave out, from what its containers were given.
+
+    Docker 20.10 leaves out a gateway that it chose itself.
+    """
+    given: dict[str, set[str]] = {}
+    for container in containers:
+        for endpoint in container.endpoints:
+            given.setdefault(endpoint.network, set()).update(filter(None, (endpoint.gateway, endpoint.gateway6)))
+    return tuple(
+        msgspec.structs.replace(
+            network, subnets=tuple(_with_gateway(subnet, given.get(network.id, set())) for subnet in network.subnets)
+        )
+        for network in networks
+    )
+
+
+def _with_gateway(subnet: Subnet, given: Iterable[str]) -> Subnet:
+    if subnet.gateway:
+        return subnet
+    fitting = [address for address in given if _is_within(address, subnet.cidr)]
+    return Subnet(cidr=subnet.cidr, gateway=fitting[0]) if len(fitting) == 1 else subnet
+
+
+def _is_within(address: str, cidr: str) -> bool:
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(cidr, strict=False)
+    except ValueError:
+        return False
 
 
 def parse_container(detail: Json, engine: str, networks: Iterable[Network]) -> Container | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from dnet_tui.diagnostics.finding import Finding
 from dnet_tui.diagnostics.report import Report
@@ -54,6 +54,9 @@ class FakeHost:
         self.report = report or hosts.sick()
         self.capture = FakeCapture()
         self.failure: DnetError | None = None
+        self.release = threading.Event()
+        self.release.set()
+        """While it is clear, reading the host takes its time."""
         self.taken = 0
         self.fixed: list[Finding] = []
         self.undone: list[str] = []
@@ -65,7 +68,9 @@ class FakeHost:
             take=self._take,
             examine=lambda _: self.report,
             apply_fix=self._fix,
-            last_change=lambda: LastChange(entry="0007", title="ip-forward-off", commands=("sysctl -w net.ipv4.ip_forward=0",)),
+            last_change=lambda: LastChange(
+                entry="0007", title="ip-forward-off", commands=("sysctl -w net.ipv4.ip_forward=0",)
+            ),
             undo=self._undo,
             open_capture=self._open,
         )
@@ -76,6 +81,7 @@ class FakeHost:
 
     def _take(self) -> Snapshot:
         self.taken += 1
+        assert self.release.wait(5)
         if self.failure is not None:
             raise self.failure
         return self.snapshot
@@ -94,6 +100,3 @@ class FakeHost:
         if self.failure is not None:
             raise self.failure
         return self.capture
-
-
-Probe = Callable[[DnetApp], bool]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import msgspec
-from unit.factories import DOCKER0, HOST, UPLINK, VETH_WEB, docker_like_snapshot, with_gaps, with_link, with_namespace
 
 from dnet_tui.diagnostics.finding import CheckResult, Evidence, Finding, Subject
 from dnet_tui.diagnostics.remedy import Command, InsertRule, Remedy, SetSysctl
@@ -11,6 +10,7 @@ from dnet_tui.diagnostics.report import REPORT_FORMAT, Report, summarise
 from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace, Network, Snapshot
+from unit.factories import DOCKER0, HOST, UPLINK, VETH_WEB, docker_like_snapshot, with_gaps, with_link, with_namespace
 
 FORWARD = "net.ipv4.ip_forward"
 HOSTILE = "[red]x[/red]\x1b[31m"
@@ -75,7 +75,9 @@ BY_HAND = Finding(
     severity="warning",
     subject=Subject(kind="network", name="app"),
     summary="10.10.0.0/24 of app overlaps a route to the VPN",
-    remedy=Remedy(summary="Recreate the network.", steps=(Command(argv=("docker", "network", "rm", "app")),), risk="manual"),
+    remedy=Remedy(
+        summary="Recreate the network.", steps=(Command(argv=("docker", "network", "rm", "app")),), risk="manual"
+    ),
 )
 
 
@@ -99,7 +101,11 @@ def host() -> Snapshot:
         kind="named",
         names=("internet",),
         path="/run/netns/internet",
-        links=(Link(ifindex=7, name="up0", kind="veth", up=True, carrier=True, peer=LinkRef(namespace=HOST, ifindex=UPLINK)),),
+        links=(
+            Link(
+                ifindex=7, name="up0", kind="veth", up=True, carrier=True, peer=LinkRef(namespace=HOST, ifindex=UPLINK)
+            ),
+        ),
         addresses=(Address(ifindex=7, family="ip", address="203.0.113.1", prefixlen=24),),
     )
     containers = tuple(
@@ -168,4 +174,4 @@ def ping(number: int, *, point: str = "docker0") -> PacketSummary:
     )
 
 
-__all__ = ["DOCKER0", "HOST", "UPLINK", "VETH_WEB"]
+__all__ = ["DOCKER0", "HOST", "UPLINK", "VETH_WEB", "with_namespace"]

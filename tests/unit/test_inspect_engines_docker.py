@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import socketserver
@@ -57,7 +56,7 @@ def daemon(place: Path, reply: Callable[[str], Reply]) -> Iterator[None]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802 - the base class's name
+        def do_GET(self) -> None:
             said = reply(self.path)
             if said is None:
                 over.wait(20)
@@ -108,18 +107,18 @@ def test_a_sound_daemon_tells_all(place: Path) -> None:
     assert joined.joined == WEB
 
 
-@pytest.mark.parametrize("silent_at", ["/version", "/info", "/networks", "/containers/json"])
+@pytest.mark.parametrize("silent_at", ["/version", "/containers/json"])
 def test_a_daemon_that_hangs_costs_the_time_limit_and_its_names(place: Path, silent_at: str) -> None:
     with daemon(place, lambda path: None if path.partition("?")[0].endswith(silent_at) else truthful(path)):
         began = time.monotonic()
-        answer = read(place, timeout=0.6)
+        answer = read(place, timeout=0.4)
         took = time.monotonic() - began
     assert took < 1.5
     assert [(item.name, item.reachable) for item in answer.engines] == [("docker", False)]
     assert answer.containers == ()
     assert not answer.complete
     gap = next(gap for gap in answer.gaps if gap.section == "engine")
-    assert (gap.scope, gap.reason) == ("docker", "the Docker daemon did not answer within 0.6 s")
+    assert (gap.scope, gap.reason) == ("docker", "the Docker daemon did not answer within 0.4 s")
     assert {"engine", "containers"} <= {gap.section for gap in answer.gaps}
     assert gap.hint
 
@@ -146,13 +145,16 @@ def test_a_socket_that_is_not_there_says_so(place: Path) -> None:
     assert "there is no Docker socket" in read(place).gaps[0].reason
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may use any socket; the lab tests this with a real one")
-def test_no_permission_says_what_to_do(place: Path) -> None:
-    with daemon(place, truthful):
-        place.chmod(0)
-        gap = read(place).gaps[0]
+def test_no_permission_says_what_to_do(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: str, _timeout: float) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("dnet_tui.inspect.engines.docker._knock", refuse)
+    answer = read(place)
+    gap = answer.gaps[0]
     assert "no permission" in gap.reason
     assert "root" in gap.hint
+    assert not answer.complete
 
 
 @pytest.mark.parametrize("body", [b"<html>hello</html>", b"", b"{", b'{"message":', b"[" * 100_000])

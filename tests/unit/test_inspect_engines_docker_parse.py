@@ -33,7 +33,23 @@ def test_the_default_bridge_is_docker0_with_its_intentions() -> None:
     bridge = NETWORKS["bridge"]
     assert (bridge.bridge, bridge.driver, bridge.mtu, bridge.host_binding) == ("docker0", "bridge", 1500, ANY4)
     assert (bridge.internal, bridge.icc, bridge.masquerade, bridge.isolated) == (False, True, True, True)
-    assert bridge.subnets == (Subnet(cidr="172.17.0.0/16", gateway="172.17.0.1"),)
+    assert [subnet.cidr for subnet in bridge.subnets] == ["172.17.0.0/16"]
+
+
+def test_a_gateway_that_docker_left_out_is_taken_from_the_networks_containers() -> None:
+    assert NETWORKS["bridge"].subnets == (Subnet(cidr="172.17.0.0/16"),)
+    found = {net.name: net for net in parse.with_gateways(tuple(NETWORKS.values()), containers().values())}
+    assert found["bridge"].subnets == (Subnet(cidr="172.17.0.0/16", gateway="172.17.0.1"),)
+    assert found["vault"].subnets[0].gateway == "", "nobody told it"
+
+
+@pytest.mark.parametrize("told", [("10.1.0.1",), ("not an address",), ("192.0.2.1", "192.0.2.2")])
+def test_a_gateway_that_does_not_fit_or_is_not_the_only_one_is_not_taken(told: tuple[str, ...]) -> None:
+    one = network(IPAM={"Config": [{"Subnet": "192.0.2.0/24"}]})
+    users = [
+        Container(id=at, name=at, engine="docker", endpoints=(Endpoint(network=one.id, gateway=at),)) for at in told
+    ]
+    assert parse.with_gateways((one,), users) == (one,)
 
 
 def test_a_networks_options_are_its_intentions() -> None:

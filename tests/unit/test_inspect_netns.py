@@ -35,7 +35,7 @@ def test_a_malformed_stat_is_refused(raw: bytes) -> None:
 
 
 def test_the_id_is_what_readlink_says() -> None:
-    assert namespace_id(own_handle().inode) == os.readlink("/proc/self/ns/net")
+    assert namespace_id(own_handle().inode) == str(Path("/proc/self/ns/net").readlink())
 
 
 def test_a_handle_opens_the_namespace_it_names() -> None:

@@ -121,7 +121,7 @@ def test_a_veth_whose_other_end_is_being_removed_says_so() -> None:
 
 
 def test_every_veth_without_a_peer_has_a_note() -> None:
-    odd = [veth(1, None), veth(2, 0), veth(3, 99), veth(4, 4, -1), veth(5, None, 6), veth(6, 1)]
+    odd = [veth(1, None), veth(2, 0), veth(3, 99), veth(4, 4, -1), veth(5, None, 6), veth(6, 2)]
     for link in resolve(space(HOST, *odd)).values():
         assert link.peer is None
         assert link.peer_note, link.name

@@ -15,7 +15,7 @@ from unit.report_factories import CAUSE, EFFECT, GAP, UNDECIDED, WARNING, report
 OK = CheckResult(id="ip-forward-off", outcome="ok")
 
 TEXT = """\
-lab · docker 20.10.24 · 2026-11-21 10:00:00Z
+lab · docker 20.10.24 · 2026-11-21 10:00:00 UTC
 
 2 errors, 1 warning.
 4 checks: 1 ok, 2 found something, 1 undecided.

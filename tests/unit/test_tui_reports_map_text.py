@@ -1,11 +1,12 @@
 import msgspec
 
-from dnet_tui.inspect.model import Host, Snapshot
+from dnet_tui.inspect.model import Address, Host, Snapshot
 from dnet_tui.inspect.view import View
 from dnet_tui.tui.reports.map_text import host_map
+from dnet_tui.tui.reports.rows.containers import container_rows
 from dnet_tui.tui.reports.terminal import Paper
 from dnet_tui.tui.reports.wrapping import cells
-from unit.factories import APP2, HOST, docker_like_snapshot, with_link
+from unit.factories import APP2, HOST, WEB, docker_like_snapshot, with_link, with_namespace
 
 
 def map_of(snapshot: Snapshot, width: int | None = 80) -> str:
@@ -49,6 +50,15 @@ def test_a_container_whose_veth_was_unplugged_is_listed_as_being_on_no_bridge() 
 
 def test_a_bridge_that_is_down_is_marked_in_words() -> None:
     assert "docker0  172.17.0.1/16  DOWN" in map_of(with_link(docker_like_snapshot(), HOST, "docker0", up=False))
+
+
+def test_link_local_addresses_are_left_to_json() -> None:
+    eth0 = Address(ifindex=5, family="ip6", address="fe80::42", prefixlen=64, scope="link")
+    before = docker_like_snapshot()
+    snapshot = with_namespace(before, WEB, addresses=(*View(before).namespaces[WEB].addresses, eth0))
+
+    assert "fe80::42" not in map_of(snapshot)
+    assert "fe80::42/64" in container_rows(View(snapshot))[0].interfaces[1].addresses
 
 
 def test_a_host_with_nothing_says_so() -> None:

@@ -1,28 +1,24 @@
 """The Textual app: it holds the state, starts the workers and shows the screens.
 
-Workers are named ``_verb_noun``, run in threads, touch no widget and only
-post messages (:mod:`dnet_tui.tui.app.messages`); the ``@on`` handlers here
-turn those into a new state, and the screens are a function of it.  Nothing
+The workers (:mod:`dnet_tui.tui.app.workers`) post messages in the past tense;
+the ``@on`` handlers here turn those into a new state, and the screens are a
+function of it.  Nothing
 runs by itself: an idle app uses no CPU and sends no byte to the terminal.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, NoReturn
+from typing import ClassVar
 
-from textual import on, work
-from textual.app import App, SystemCommand
+from textual import on
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.worker import get_current_worker
 
-from dnet_tui.diagnostics.finding import Finding
-from dnet_tui.inspect.errors import DnetError
-from dnet_tui.inspect.model import Snapshot
 from dnet_tui.tui.app import messages as fact
 from dnet_tui.tui.app import state as states
 from dnet_tui.tui.app.present import chrome, confirm
@@ -34,18 +30,17 @@ from dnet_tui.tui.app.screens.keys import help_sections
 from dnet_tui.tui.app.screens.map import MapScreen
 from dnet_tui.tui.app.screens.rules import RulesScreen
 from dnet_tui.tui.app.services import Services
-from dnet_tui.tui.app.state import State, Trouble
+from dnet_tui.tui.app.state import State
 from dnet_tui.tui.app.themes import THEMES
+from dnet_tui.tui.app.workers import HostApp
 from dnet_tui.tui.commands.consent import READONLY_VARIABLE
 from dnet_tui.tui.exit_codes import Exit
 
 READING = "reading the host..."
 EXAMINING = "examining..."
-POLL = 0.25
-"""Seconds between two looks at a running capture; nothing is drawn when nothing came."""
 
 
-class DnetApp(App[None]):
+class DnetApp(HostApp):
     """The app over some :class:`~dnet_tui.tui.app.services.Services`."""
 
     CSS_PATH = "dnet.tcss"
@@ -57,9 +52,9 @@ class DnetApp(App[None]):
         Binding("2", "go('rules')", "rules", show=False),
         Binding("3", "go('doctor')", "doctor", show=False),
         Binding("5", "go('capture')", "capture", show=False),
-        Binding("u", "undo", "undo"),
         Binding("r", "refresh_host", "refresh"),
         Binding("space", "freeze", "freeze", key_display="Space"),
+        Binding("u", "undo", "undo"),
         Binding("T", "next_theme", "theme", show=False),
         Binding("question_mark,h", "help", "help", key_display="?"),
         Binding("q", "quit", "quit"),
@@ -67,13 +62,12 @@ class DnetApp(App[None]):
     ]
 
     def __init__(self, services: Services, *, offline: bool = False) -> None:
-        self._services = services
         may_write = services.apply_fix is not None and not offline
         self.state = State(busy=READING, may_write=may_write, offline=offline)
         self._held: dict[str, object] = {}
         self._serial = 0
         can_capture = services.open_capture is not None and not offline
-        super().__init__()
+        super().__init__(services)
         self.animation_level = "none"
         self.add_mode("map", MapScreen)
         self.add_mode("rules", RulesScreen)
@@ -100,79 +94,13 @@ class DnetApp(App[None]):
             if isinstance(screen, ModeScreen):
                 screen.show(state)
 
-    # -- workers: they read and post, nothing else --------------------------
-
-    @work(thread=True, exclusive=True, group="snapshot")
-    def _take_snapshot(self) -> None:
-        try:
-            taken = self._services.take()
-        except Exception as error:  # noqa: BLE001  a reader's fault must not end the app
-            self.post_message(fact.SnapshotFailed(_trouble(error)))
-        else:
-            self.post_message(fact.SnapshotTaken(taken))
-
-    @work(thread=True, exclusive=True, group="report")
-    def _examine_snapshot(self, snapshot: Snapshot) -> None:
-        try:
-            report = self._services.examine(snapshot)
-        except Exception as error:  # noqa: BLE001  a check's fault must not end the app
-            self.post_message(fact.ReportReady(snapshot, None, _trouble(error)))
-        else:
-            self.post_message(fact.ReportReady(snapshot, report))
-
-    @work(thread=True, group="change")
-    def _apply_fix(self, finding: Finding) -> None:
-        self._change_host(f"Fix {finding.check}", lambda: (self._services.apply_fix or _refuse)(finding))
-
-    @work(thread=True, group="change")
-    def _undo_change(self, entry: str) -> None:
-        self._change_host("Undo", lambda: (self._services.undo or _refuse)(entry))
-
-    @work(thread=True, group="change")
-    def _look_up_change(self) -> None:
-        try:
-            change = (self._services.last_change or _refuse)()
-        except Exception as error:  # noqa: BLE001  an unreadable journal must not end the app
-            self.post_message(fact.HostChanged("Undo", (), _trouble(error)))
-        else:
-            self.post_message(fact.ChangeFound(change))
-
-    def _change_host(self, title: str, change: Callable[[], list[str]]) -> None:
-        try:
-            lines = tuple(change())
-        except Exception as error:  # noqa: BLE001  what failed is told in the dialog
-            self.post_message(fact.HostChanged(title, (), _trouble(error)))
-        else:
-            self.post_message(fact.HostChanged(title, lines))
-
-    @work(thread=True, exclusive=True, group="capture")
-    def _capture_packets(self, serial: int, point: str, expression: str, snapshot: Snapshot) -> None:
-        worker = get_current_worker()
-        trouble: Trouble | None = None
-        try:
-            source = (self._services.open_capture or _refuse)(point, expression, snapshot)
-            try:
-                counts = (-1, -1)
-                while not worker.is_cancelled and trouble is None:
-                    batch = source.poll(POLL)
-                    if batch.packets or (batch.received, batch.dropped) != counts:
-                        counts = (batch.received, batch.dropped)
-                        self.post_message(fact.PacketsCaptured(serial, batch.packets, *counts))
-                    trouble = Trouble(message=batch.ended) if batch.ended else None
-            finally:
-                source.close()
-        except Exception as error:  # noqa: BLE001  no permission, a wrong filter, a vanished interface: all are told
-            trouble = _trouble(error)
-        self.post_message(fact.CaptureEnded(serial, trouble))
-
     # -- what came of it ----------------------------------------------------
 
     @on(fact.SnapshotTaken)
     def snapshot_taken(self, event: fact.SnapshotTaken) -> None:
         """Show the first snapshot at once; a later one together with its report, so that both always fit."""
-        if self.state.snapshot is None:
-            self._become(states.changed(self.state, snapshot=event.snapshot, trouble=None))
-        self._become(states.changed(self.state, busy=EXAMINING))
+        first = {"snapshot": event.snapshot, "trouble": None} if self.state.snapshot is None else {}
+        self._become(states.changed(self.state, busy=EXAMINING, **first))
         self._examine_snapshot(event.snapshot)
 
     @on(fact.SnapshotFailed)
@@ -336,17 +264,6 @@ class DnetApp(App[None]):
             yield SystemCommand("Undo", "Take back the last change (key u)", self.action_undo)
         yield SystemCommand("Help", "Show the keys (key ?)", self.action_help)
         yield SystemCommand("Quit", "Leave (key q)", self.exit)
-
-
-def _refuse(*_: object) -> NoReturn:
-    raise DnetError("This isn't possible here.")
-
-
-def _trouble(error: Exception) -> Trouble:
-    """Return an error in words; one that isn't ours is named by its type."""
-    if isinstance(error, DnetError):
-        return Trouble(message=error.message, hint=error.hint)
-    return Trouble(message=f"{type(error).__name__}: {error}", hint="This is a fault of dnet-tui; please report it.")
 
 
 def run_app(snapshot_path: Path | None, *, readonly: bool = False) -> int:

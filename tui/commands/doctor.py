@@ -50,12 +50,12 @@ def doctor(
     if focus:
         require("container, network or bridge", (focus,), focusable(taken), "dnet-tui ls")
     report = examine(taken, only=only, skip=without, focus=focus)
-    sys.stdout.write(render(report, output))
+    sys.stdout.write(render(report, output, View(taken)))
     raise typer.Exit(exit_for(report, fail_on))
 
 
-def render(report: Report, output: Format) -> str:
-    """The report in one of its formats."""
+def render(report: Report, output: Format, view: View) -> str:
+    """The report in one of its formats; ``view`` names the namespaces for people."""
     match output:
         case "json":
             from dnet_tui.tui.reports.doctor_json import doctor_data  # noqa: PLC0415  one of three formats
@@ -65,11 +65,11 @@ def render(report: Report, output: Format) -> str:
         case "markdown":
             from dnet_tui.tui.reports.doctor_markdown import doctor_markdown  # noqa: PLC0415  as above
 
-            return doctor_markdown(report)
+            return doctor_markdown(report, view.label)
         case "text":
             from dnet_tui.tui.reports.doctor_text import doctor_text  # noqa: PLC0415  as above
 
-            return doctor_text(report, stdout_paper())
+            return doctor_text(report, stdout_paper(), view.label)
 
 
 def exit_for(report: Report, fail_on: Threshold) -> Exit:

@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.untrusted import clean
+from dnet_tui.inspect.view import View
 
 SnapshotFile = Annotated[
     Path | None,
@@ -40,11 +40,12 @@ def snapshot_from(path: Path | None) -> Snapshot:
         return take_snapshot()
 
 
-def say_gaps(gaps: tuple[Gap, ...]) -> None:
+def say_gaps(snapshot: Snapshot) -> None:
     """Tell on stderr what could not be seen, so that a short list isn't taken for the whole."""
-    for gap in gaps:
-        scope = f" of {gap.scope}" if gap.scope else ""
-        hint = f" ({gap.hint})" if gap.hint else ""
+    view = View(snapshot)
+    for gap in snapshot.gaps:
+        scope = f" of {view.label(gap.scope)}" if gap.scope else ""
+        hint = f" → {gap.hint}" if gap.hint else ""
         print(clean(f"not seen: {gap.section}{scope}: {gap.reason}{hint}", 1024), file=sys.stderr)
 
 

@@ -14,9 +14,11 @@ from dnet_tui.diagnostics.report import Report
 from dnet_tui.inspect.untrusted import clean
 from dnet_tui.tui.reports.doctor_order import Story, stories
 from dnet_tui.tui.reports.doctor_text import (
+    Label,
     checks_line,
     commands,
     evidence_line,
+    gap_line,
     persistence,
     symptoms_line,
     title_line,
@@ -27,8 +29,8 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#!|~@&]|^[-+=]|(?<=^\d)[.)])")
 _LIMIT = 4096
 
 
-def doctor_markdown(report: Report) -> str:
-    """The report as Markdown (CommonMark) with a final line break."""
+def doctor_markdown(report: Report, label: Label = str) -> str:
+    """The report as Markdown (CommonMark) with a final line break; ``label`` as in the text."""
     lines = ["# dnet-tui doctor", "", plain(title_line(report)), ""]
     lines += [f"**{plain(verdict_line(report))}** {plain(checks_line(report))}", ""]
     for story in stories(report):
@@ -39,12 +41,7 @@ def doctor_markdown(report: Report) -> str:
         lines += [f"- {code(check.id)} ({plain(check.outcome)}): {plain(check.reason)}" for check in undecided]
         lines.append("")
     if report.gaps:
-        lines += ["## Not seen", ""]
-        for gap in report.gaps:
-            scope = f" of {code(gap.scope)}" if gap.scope else ""
-            hint = f" → {plain(gap.hint)}" if gap.hint else ""
-            lines.append(f"- {plain(gap.section)}{scope}: {plain(gap.reason)}{hint}")
-        lines.append("")
+        lines += ["## Not seen", "", *(f"- {plain(gap_line(gap, label))}" for gap in report.gaps), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

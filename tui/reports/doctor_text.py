@@ -7,28 +7,32 @@ commands and their undo, and beneath it what it causes; last what wasn't seen.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from dnet_tui.diagnostics.finding import SYMPTOMS, Evidence, Finding
 from dnet_tui.diagnostics.remedy import AnyOperation, Remedy, argv
 from dnet_tui.diagnostics.report import Report
+from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.untrusted import clean
 from dnet_tui.tui.reports.doctor_order import Story, stories
 from dnet_tui.tui.reports.terminal import Paper
 from dnet_tui.tui.reports.wrapping import paragraph
 
+Label = Callable[[str], str]
+
 _LIMIT = 4096  # characters of one line of a report
+_HANGING = " " * 10  # beneath the text that follows "  Breaks: "
 _RISKS = {"safe": "safe to apply", "ask": "asks before it is applied", "manual": "to be done by hand"}
 
 
-def doctor_text(report: Report, paper: Paper) -> str:
-    """The report as text with a final line break."""
+def doctor_text(report: Report, paper: Paper, label: Label = str) -> str:
+    """The report as text with a final line break.  ``label`` turns a gap's scope into what a person calls it."""
     prose = paper.for_prose()
     lines = [*_title(report, prose), "", *_verdict(report, prose)]
     for story in stories(report):
         lines += ["", *_story(story, prose)]
     lines += _section("Not decided", _undecided(report), prose)
-    lines += _section("Not seen", _unseen(report), prose)
+    lines += _section("Not seen", [gap_line(gap, label) for gap in report.gaps], prose)
     return "\n".join(lines) + "\n"
 
 
@@ -78,7 +82,7 @@ def symptoms_line(finding: Finding) -> str:
 def title_line(report: Report) -> str:
     """The host, its engines and the time."""
     engines = [f"{engine.name} {engine.version}".strip() for engine in report.engines]
-    when = report.taken_at.replace("T", " ")
+    when = report.taken_at.replace("T", " ").replace("+00:00", " UTC").replace("Z", " UTC")
     return clean(" · ".join(part for part in (report.host.hostname, *engines, when) if part), 1024)
 
 
@@ -100,9 +104,9 @@ def _story(story: Story, paper: Paper) -> list[str]:
     lines = _head(finding, paper)
     lines += paragraph(clean(finding.summary, _LIMIT), paper.width, "  ")
     if finding.symptoms:
-        lines += paragraph(f"Breaks: {symptoms_line(finding)}", paper.width, "  ", " " * 10)
+        lines += paragraph(symptoms_line(finding), paper.width, "  Breaks: ", _HANGING)
     for item in finding.evidence:
-        lines += paragraph(evidence_line(item), paper.width, "  Seen:   ", " " * 10)
+        lines += paragraph(evidence_line(item), paper.width, "  Seen:   ", _HANGING)
     lines += _remedy(finding, paper)
     if story.effects:
         lines.append("  This causes:")
@@ -124,16 +128,23 @@ def _remedy(finding: Finding, paper: Paper) -> list[str]:
     if remedy is None:
         return paragraph(f"No repair is known. `dnet-tui explain {finding.check}` says more.", paper.width, "  ")
     terms = f"{_RISKS[remedy.risk]}; {persistence(remedy)}"
-    lines = paragraph(clean(f"Fix:    {remedy.summary} ({terms})", _LIMIT), paper.width, "  ", " " * 10)
+    lines = paragraph(clean(f"{remedy.summary} ({terms})", _LIMIT), paper.width, "  Fix:    ", _HANGING)
     # Commands are never wrapped: a broken line can't be pasted.
     lines += [f"            {line}" for line in commands(remedy.steps)]
     if remedy.undo:
         lines += ["  Undo:", *(f"            {line}" for line in commands(remedy.undo))]
     if remedy.note:
-        lines += paragraph(clean(f"Note:   {remedy.note}", _LIMIT), paper.width, "  ", " " * 10)
+        lines += paragraph(clean(remedy.note, _LIMIT), paper.width, "  Note:   ", _HANGING)
     if remedy.risk != "manual":
-        lines += paragraph(f"Or:     dnet-tui fix {finding.check}", paper.width, "  ")
+        lines += paragraph(f"dnet-tui fix {finding.check}", paper.width, "  Or:     ", _HANGING)
     return lines
+
+
+def gap_line(gap: Gap, label: Label) -> str:
+    """``firewall of host: no permission to read it → run dnet-tui as root``."""
+    scope = f" of {label(gap.scope)}" if gap.scope else ""
+    hint = f" → {gap.hint}" if gap.hint else ""
+    return clean(f"{gap.section}{scope}: {gap.reason}{hint}", _LIMIT)
 
 
 def persistence(remedy: Remedy) -> str:
@@ -146,13 +157,6 @@ def _undecided(report: Report) -> list[str]:
         f"{check.id} ({check.outcome}): {check.reason or 'no reason given'}"
         for check in report.checks
         if check.outcome in {"unknown", "crashed"}
-    ]
-
-
-def _unseen(report: Report) -> list[str]:
-    return [
-        f"{gap.section}{f' of {gap.scope}' if gap.scope else ''}: {gap.reason}{f' → {gap.hint}' if gap.hint else ''}"
-        for gap in report.gaps
     ]
 
 

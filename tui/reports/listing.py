@@ -22,7 +22,7 @@ def bridges_table(rows: Sequence[BridgeRow], paper: Paper) -> str:
             row.name,
             str(row.ifindex),
             _state(row),
-            ", ".join(row.addresses),
+            ", ".join(worth_showing(row.addresses)),
             _of(row.network, row.engine),
             ", ".join(_port(port) for port in row.ports),
         )
@@ -63,7 +63,7 @@ def containers_table(rows: Sequence[ContainerRow], paper: Paper) -> str:
 
 def veths_table(rows: Sequence[VethRow], paper: Paper) -> str:
     """The host's veths with the container each leads to, or why that isn't known."""
-    headers = ("VETH", "IFINDEX", "BRIDGE", "NETWORK", "CONTAINER", "INTERFACE", "ITS IFINDEX")
+    headers = ("VETH", "IFINDEX", "BRIDGE", "NETWORK", "LEADS TO", "INTERFACE", "ITS IFINDEX")
     cells = [(row.name, str(row.ifindex), row.bridge or "", row.network or "", *_other_end(row)) for row in rows]
     return render(headers, cells, paper)
 
@@ -103,6 +103,11 @@ def shown_interfaces(row: ContainerRow) -> list[InterfaceRow]:
     return [item for item in row.interfaces if item.name != "lo"] or list(row.interfaces)
 
 
+def worth_showing(addresses: Sequence[str]) -> list[str]:
+    """Addresses without IPv6 link-local ones (RFC 4291 §2.5.6), which every interface has; JSON has them all."""
+    return [address for address in addresses if not address.startswith("fe80:")]
+
+
 def host_port(address: str, port: int) -> str:
     """``address:port``, with brackets around IPv6."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
@@ -132,7 +137,7 @@ def _nothing(row: ContainerRow) -> str:
 
 def _interface(item: InterfaceRow) -> tuple[str, ...]:
     peer = item.peer.name if item.peer is not None else item.note
-    return (item.name, ", ".join(item.addresses), item.network or "", item.bridge or "", peer)
+    return (item.name, ", ".join(worth_showing(item.addresses)), item.network or "", item.bridge or "", peer)
 
 
 def _other_end(row: VethRow) -> tuple[str, str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dnet_tui.inspect.untrusted import clean
 from dnet_tui.inspect.view import View
-from dnet_tui.tui.reports.listing import host_port, shown_interfaces
+from dnet_tui.tui.reports.listing import host_port, shown_interfaces, worth_showing
 from dnet_tui.tui.reports.rows.bridges import BridgeRow, PortRow, bridge_rows
 from dnet_tui.tui.reports.rows.containers import ContainerRow, InterfaceRow, container_rows
 from dnet_tui.tui.reports.terminal import Paper
@@ -40,7 +40,7 @@ def _title(view: View) -> str:
 
 
 def _bridge(bridge: BridgeRow, paper: Paper) -> list[str]:
-    facts = [*bridge.addresses, *([] if bridge.up else ["DOWN"])]
+    facts = [*worth_showing(bridge.addresses), *([] if bridge.up else ["DOWN"])]
     facts.append(f"network {bridge.network} ({bridge.engine})" if bridge.network else "no known network")
     first, *later = paragraph(clean(f"{bridge.name}  {'  '.join(facts)}", 1024), paper.width, "", "    ")
     return [paper.bold(first), *later]
@@ -77,7 +77,7 @@ def _rest(view: View, plugged: list[str], containers: list[ContainerRow]) -> Ite
 
 
 def _interface(item: InterfaceRow) -> str:
-    return " ".join([item.name, *item.addresses])
+    return " ".join([item.name, *worth_showing(item.addresses)])
 
 
 def _published(row: ContainerRow) -> list[str]:

@@ -31,7 +31,8 @@ def title(state: State, mode: Mode, width: int) -> tuple[Line, Line]:
         if name == mode:
             tabs.append(line(say(f"[{key} {word}]", "name")))
         else:
-            tabs.append(line(" ", say(key, "key"), f" {word} "))
+            # On a narrow terminal the verdict is worth more than the other modes' names.
+            tabs.append(line(" ", say(key, "key"), f" {word} " if width >= 60 else " "))
     left = line(*tabs)
     rest = width - width_of(left)
     for right in _statuses(state):
@@ -83,7 +84,7 @@ def hints(wanted: Sequence[Hint], width: int) -> Line:
     kept: list[Line] = []
     for item in others:
         if width_of(item) > room:
-            break
+            continue
         kept.append(item)
         room -= width_of(item)
     return fit(line(*kept, *always), width)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from dnet_tui.diagnostics.finding import CheckResult, Finding, Outcome
 from dnet_tui.diagnostics.report import Report
+from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.view import View
 from dnet_tui.tui.app.present.concern import mark
 from dnet_tui.tui.app.present.findings import finding_id
 from dnet_tui.tui.app.present.lines import CROSS, TICK, Line, Piece, Role, Row, line, say
@@ -27,9 +29,9 @@ def outcome_mark(outcome: Outcome) -> Piece:
     return say(*_OUTCOMES[outcome])
 
 
-def rows(report: Report) -> tuple[Row, ...]:
-    """Return the whole list."""
-    return (*_findings(report), *_checks(report), *_gaps(report))
+def rows(report: Report, snapshot: Snapshot | None = None) -> tuple[Row, ...]:
+    """Return the whole list; ``snapshot`` gives the namespaces in it their names."""
+    return (*_findings(report), *_checks(report), *_gaps(report, View(snapshot) if snapshot else None))
 
 
 def ordered(report: Report) -> tuple[tuple[Finding, int], ...]:
@@ -90,14 +92,15 @@ def check_of(report: Report, row: str) -> CheckResult | None:
     return next((check for check in report.checks if row == f"check:{check.id}"), None)
 
 
-def _gaps(report: Report) -> Iterator[Row]:
+def _gaps(report: Report, view: View | None) -> Iterator[Row]:
     if not report.gaps:
         return
     yield Row(id="head:gaps", cells=(line(say(f"Not seen {len(report.gaps)}", "head")),), selectable=False)
     for gap in {(gap.section, gap.scope): gap for gap in report.gaps}.values():
+        scope = view.label(gap.scope) if view and gap.scope else gap.scope
         yield Row(
             id=f"gap:{gap.section}:{gap.scope}",
-            cells=(line(say("? ", "warn"), gap.section), line(say(gap.scope, "dim"))),
+            cells=(line(say("? ", "warn"), gap.section), line(say(scope, "dim"))),
             search=gap.reason,
         )
 
@@ -112,17 +115,17 @@ _VERDICTS: dict[str, tuple[str, Role, str]] = {
 def verdict(report: Report) -> Line:
     """Return the verdict in one line."""
     sign, role, word = _VERDICTS[report.summary.verdict]
+    undecided = report.summary.checks.get("unknown", 0)
     parts = [
         _many(report.summary.errors, "error"),
         _many(report.summary.warnings, "warning"),
-        f"{len(report.checks)} checks",
-        f"{report.summary.checks.get('unknown', 0)} undecided" if report.summary.checks.get("unknown") else "",
+        f"{undecided} of {len(report.checks)} checks undecided" if undecided else _many(len(report.checks), "check"),
         f"{report.summary.checks.get('crashed', 0)} crashed" if report.summary.checks.get("crashed") else "",
         f"{len(report.gaps)} not seen" if report.gaps else "",
     ]
     told = ", ".join(part for part in parts if part)
     if report.summary.verdict == "incomplete":
-        told = f"no fault found, but not all could be examined: {told}"
+        told = f"no fault found, but {told}"
     return line(say(f"{sign} {word}", role), f"  {told}")
 
 

@@ -53,7 +53,8 @@ def in_full(finding: Finding) -> Iterator[Para]:
     if finding.remedy is None:
         yield BLANK
         yield heading("Remedy")
-        yield Para(line(say("None known to dnet-tui.", "dim")))
+        known = f"Put its cause right: {finding.caused_by}." if finding.caused_by else "None known to dnet-tui."
+        yield Para(line(say(known, "dim")))
         return
     yield from remedy(finding.remedy)
 

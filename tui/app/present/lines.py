@@ -116,7 +116,7 @@ def wrap(para: Para, width: int) -> list[Line]:
     for piece in para.line:
         for word in _WORDS.findall(piece.text):
             chunk = word
-            if used + cell_len(chunk) > width and used > (hang if len(lines) > 1 else 0):
+            if used + cell_len(chunk) > width and used > hang:
                 lines.append([Piece(" " * hang)] if hang else [])
                 used = hang
                 chunk = chunk.lstrip()
@@ -164,14 +164,17 @@ class Row(NamedTuple):
 
 GAP = 2
 """Cells between two columns."""
+SHORTEST = 8
+"""A column is not cut below this: it is left out."""
 
 
-def lay_out(rows: Sequence[Row], width: int, least: int = 16) -> list[Line]:
+def lay_out(rows: Sequence[Row], width: int, *, cut_last: bool = False, least: int = 16) -> list[Line]:
     """Place the rows' cells into columns of a list that is ``width`` cells wide.
 
-    Columns keep their natural width; where there is no room the last ones go
-    first, until the first column has at least ``least`` cells or all it needs.
-    A row with one cell spans all columns.
+    Columns keep their natural width.  Where there is no room, the first one is
+    cut, down to ``least`` cells, and then the last ones are left out; with
+    ``cut_last`` the last one is cut before the first.  A row with one cell
+    spans all columns.
     """
     count = max((len(row.cells) for row in rows), default=1)
     natural = [
@@ -179,12 +182,21 @@ def lay_out(rows: Sequence[Row], width: int, least: int = 16) -> list[Line]:
         for col in range(count)
     ]
     first = natural[0]
-    keep = count
-    while keep > 1 and sum(size + GAP for size in natural[1:keep] if size) + min(first, least) > width:
-        keep -= 1
-    rest = sum(size + GAP for size in natural[1:keep] if size)
-    first = min(first, width - rest)
-    return [_place(row, width, first, natural[1:keep]) for row in rows]
+    others = natural[1:]
+    while others:
+        over = _taken(others) + first - width
+        if over <= 0 or (cut_last and others[-1] - over >= SHORTEST):
+            others[-1] -= max(over, 0)
+            break
+        if _taken(others) + min(first, least) <= width:
+            break
+        others.pop()
+    first = min(first, width - _taken(others))
+    return [_place(row, width, first, others) for row in rows]
+
+
+def _taken(columns: Sequence[int]) -> int:
+    return sum(size + GAP for size in columns if size)
 
 
 def _place(row: Row, width: int, first: int, others: Sequence[int]) -> Line:

@@ -13,13 +13,15 @@ from dnet_tui.tui.app.state import Capture
 
 
 def rows(packets: Sequence[PacketSummary], *, brief: bool, total: int) -> tuple[Row, ...]:
-    """Return packets like tcpdump's lines; ``brief`` leaves out the hours and the point, for a small pane.
+    """Return packets like tcpdump's lines; ``brief`` shows only the seconds, for a small pane.
 
+    The point is named where there are several.
     Ids count from the capture's first packet (``total`` is how many came),
     so a row keeps its id while newer ones arrive.
     """
     first = total - len(packets)
-    wide = max((len(packet.point) for packet in packets), default=0)
+    points = {packet.point for packet in packets}
+    wide = max(map(len, points)) if len(points) > 1 else 0
     return tuple(
         Row(id=f"packet:{first + index}", cells=(_row(packet, brief=brief, wide=wide),))
         for index, packet in enumerate(packets)
@@ -28,14 +30,13 @@ def rows(packets: Sequence[PacketSummary], *, brief: bool, total: int) -> tuple[
 
 def _row(packet: PacketSummary, *, brief: bool, wide: int) -> Line:
     time = clock(packet.time)
-    point = () if brief else (say(f"{packet.point:<{wide}} ", "info"),)
+    point = (say(f"{packet.point:<{wide}} ", "info"),) if wide else ()
     return line(
-        say(f"{time[3:12] if brief else time[:15]} ", "dim"),
+        say(f"{time[6:12] if brief else time[:12]} ", "dim"),
         *point,
         say(f"{packet.direction:<3} ", "key"),
+        say(f"{packet.proto} ", "head"),
         *_ends(packet),
-        " ",
-        say(packet.proto, "head"),
         f" {packet.info}",
     )
 

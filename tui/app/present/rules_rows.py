@@ -88,7 +88,7 @@ def _unread(firewall: Firewall) -> Iterator[Row]:
 
 def _based(firewall: Firewall) -> Iterator[Row]:
     for hook, found in groupby(in_packet_order(firewall), key=lambda placed: placed.hook):
-        head = line(say(hook.upper(), "head"), say(f"  {HOOKS[hook]}", "dim"))
+        head = line(say(f"hook {hook}", "head"), say(f"  {HOOKS[hook]}", "dim"))
         yield Row(id=f"head:{hook}", cells=(head,), selectable=False)
         for placed in found:
             yield from _chain(Place(placed.table, placed.chain))
@@ -98,7 +98,7 @@ def _called(firewall: Firewall) -> Iterator[Row]:
     found = [place for place in places(firewall) if place.chain.hook is None]
     if not found:
         return
-    head = line(say("CALLED", "head"), say("  chains that others jump to", "dim"))
+    head = line(say("called chains", "head"), say("  others jump to them", "dim"))
     yield Row(id="head:called", cells=(head,), selectable=False)
     for place in found:
         yield from _chain(place)
@@ -110,9 +110,9 @@ def _chain(place: Place) -> Iterator[Row]:
     empty = "" if chain.rules else " empty"
     name = line(
         say(chain.name, "name"),
+        say(*policy) if chain.policy else say(""),
         say(f"  {table.family} {table.name} {BACKENDS[table.backend]}", "dim"),
         say(f" prio {chain.priority}" if chain.hook else "", "dim"),
-        say(*policy) if chain.policy else say(""),
         say(empty, "dim"),
     )
     parent = chain_id(place)

@@ -20,13 +20,14 @@ class CaptureScreen(CapturingScreen):
     """Packets at one point."""
 
     shows = "capture"
+    AUTO_FOCUS = "#packets"
 
     def panes(self) -> Iterable[Widget]:
         """Return the capture pane above the packet's detail."""
         detail = Detail(id="capture-detail")
         detail.add_class("pane")
         detail.border_title = "Packet"
-        return (Vertical(CapturePane(id="capture", classes="pane", brief=False), detail, id="capture-body"),)
+        return (Vertical(CapturePane(id="capture", classes="pane"), detail, id="capture-body"),)
 
     def paint(self, state: State) -> None:
         """Show the packets and the selected one."""

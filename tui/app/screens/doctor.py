@@ -27,6 +27,7 @@ class DoctorScreen(CapturingScreen):
     """The verdict, the findings, the checks; the selected one with its proof and remedy; a capture pane."""
 
     shows = "doctor"
+    AUTO_FOCUS = "#doctor-list"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "fix", "fix"),
         Binding("enter", "drill", "details"),
@@ -38,13 +39,13 @@ class DoctorScreen(CapturingScreen):
 
     def panes(self) -> Iterable[Widget]:
         """Return the list, and to its right the detail over the capture pane."""
-        checks = Listing(id="doctor-list")
+        checks = Listing(id="doctor-list", cut_last=True)
         checks.add_class("pane")
         checks.border_title = "Findings and checks"
         detail = Detail(id="doctor-detail")
         detail.add_class("pane", "right")
         detail.border_title = "Detail"
-        capture = CapturePane(id="capture", classes="pane right", brief=True)
+        capture = CapturePane(id="capture", classes="pane right")
         return checks, Vertical(detail, capture, id="doctor-right")
 
     def paint(self, state: State) -> None:
@@ -52,10 +53,11 @@ class DoctorScreen(CapturingScreen):
         report = state.report
         waiting = line(say(state.busy or "no report", "dim"))
         self.query_one("#verdict", Bar).show(doctor_rows.verdict(report) if report else waiting)
-        rows = doctor_rows.rows(report) if report else ()
+        rows = doctor_rows.rows(report, state.snapshot) if report else ()
         selected = self.show_rows(rows, (report,), state.busy or "no report")
         detail = doctor_detail.detail(state.snapshot, report, selected) if report else ()
         self.query_one("#doctor-detail", Detail).show(detail, selected)
+        self.query_one(CapturePane).display = self.can_capture
         self.query_one(CapturePane).show(state, self.point(state), can_capture=self.can_capture)
 
     def suggested(self, state: State) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from textual.app import App
 from textual.binding import Binding
 from textual.screen import Screen
+from textual.widgets import Input
 
 from dnet_tui.tui.app.present.chrome import Hint
 
@@ -47,6 +48,10 @@ def key_name(key: str) -> str:
 
 def hints(screen: Screen[Any]) -> list[Hint]:
     """Return the keys worth a hint here and now; help and quit come last."""
+    if isinstance(screen.focused, Input):
+        capture = screen.focused.id == "pcap"
+        words = ("capture", "back") if capture else ("keep the filter", "clear it")
+        return [Hint("Enter", words[0]), Hint("Esc", words[1])]
     found: dict[str, Hint] = {}
     for active in screen.active_bindings.values():
         binding = active.binding

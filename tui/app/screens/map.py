@@ -22,6 +22,7 @@ class MapScreen(ModeScreen):
     """Host → bridge → port → container, and everything known of the selected one."""
 
     shows = "map"
+    AUTO_FOCUS = "#map-list"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "drill", "details"),
         Binding("left", "fold", "fold", show=False),

@@ -22,6 +22,7 @@ class RulesScreen(ModeScreen):
     """Chains and rules, and the selected one in plain words."""
 
     shows = "rules"
+    AUTO_FOCUS = "#rules-list"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "follow", "go to chain"),
         Binding("n", "next_namespace", "next namespace"),

@@ -14,21 +14,23 @@ from dnet_tui.tui.app.state import State
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.listing import Listing
 
+BRIEF = 70
+"""Below so many cells a packet is told in fewer words."""
+
 
 class CapturePane(Vertical):
-    """Shows the app's one capture.  ``brief`` is for the small pane beside the checks."""
+    """Shows the app's one capture, more briefly where there is little room."""
 
-    def __init__(self, *, id: str, classes: str, brief: bool) -> None:  # noqa: A002  Textual's name for it
+    def __init__(self, *, id: str, classes: str) -> None:  # noqa: A002  Textual's name for it
         super().__init__(id=id, classes=classes)
         self.border_title = "Capture"
-        self._brief = brief
         self._shown: tuple[object, ...] = ()
 
     def compose(self) -> Iterator[Widget]:
         """Lay out the point, the filter, the status and the rows."""
         with Horizontal(id="capture-where"):
             yield Bar(id="capture-point")
-            box = Input(placeholder="pcap filter: icmp, tcp port 80 …", id="pcap")
+            box = Input(placeholder="filter: tcp port 80", id="pcap")
             box.cursor_blink = False
             yield box
         yield Bar(id="capture-status")
@@ -46,11 +48,12 @@ class CapturePane(Vertical):
         if not box.has_focus and box.value != capture.filter:
             box.value = capture.filter
         self.set_class(bool(capture.running or capture.packets), "-live")
-        key = (capture.packets,)
+        brief = self.size.width < BRIEF
+        key = (capture.packets, brief)
         if key != self._shown:
             self._shown = key
             listing = self.query_one("#packets", Listing)
-            rows = packets.rows(capture.packets, brief=self._brief, total=capture.total)
+            rows = packets.rows(capture.packets, brief=brief, total=capture.total)
             listing.show(rows, listing.selected)
 
     @property

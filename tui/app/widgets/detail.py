@@ -12,7 +12,7 @@ from dnet_tui.tui.app.present.lines import Line, Para, plain, wrap
 from dnet_tui.tui.app.widgets.painted import Painted
 
 
-class Detail(Painted, can_focus=True):
+class Detail(Painted, can_focus=True, inherit_bindings=False):
     """Shows paragraphs, wrapped to its width; :attr:`text` is what ``y`` copies."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -46,10 +46,20 @@ class Detail(Painted, can_focus=True):
         self._about = about
 
     def reflow(self, width: int) -> None:
-        """Wrap the paragraphs; one column stays free beside the frame."""
-        self._lines = [part for para in self._paras for part in wrap(para, max(width, 1))]
+        """Wrap the paragraphs."""
+        if width <= 0:
+            return
+        self._lines = self._wrapped(width)
         self.virtual_size = Size(width, max(len(self._lines), 1))
         self.refresh()
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return how high the text is at ``width``, so that a dialog has its size from the first paint."""
+        del container, viewport
+        return len(self._wrapped(width))
+
+    def _wrapped(self, width: int) -> list[Line]:
+        return [part for para in self._paras for part in wrap(para, width)]
 
     def line_at(self, index: int) -> tuple[Line, bool]:
         """Return a wrapped line."""

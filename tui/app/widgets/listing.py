@@ -17,7 +17,7 @@ _CURSOR = Piece("> ")
 _NO_CURSOR = Piece("  ")
 
 
-class Listing(Painted, can_focus=True):
+class Listing(Painted, can_focus=True, inherit_bindings=False):
     """Rows in aligned columns, one line each, with a cursor.
 
     The cursor follows its row's id when the rows are replaced; when that row
@@ -49,13 +49,14 @@ class Listing(Painted, can_focus=True):
     class Opened(Moved):
         """Enter, or a click on the row that was selected already."""
 
-    def __init__(self, *, id: str, follow: bool = False) -> None:  # noqa: A002  Textual's name for it
+    def __init__(self, *, id: str, follow: bool = False, cut_last: bool = False) -> None:  # noqa: A002  Textual's name for it
         super().__init__(id=id)
         self.rows: tuple[Row, ...] = ()
         self.cursor = -1
         self._lines: list[Line] = []
         self._empty: Line = ()
         self._follow = follow
+        self._cut_last = cut_last
 
     @property
     def selected(self) -> str:
@@ -84,7 +85,7 @@ class Listing(Painted, can_focus=True):
 
     def reflow(self, width: int) -> None:
         """Lay the columns out."""
-        self._lines = lay_out(self.rows, max(width - 2, 1))
+        self._lines = lay_out(self.rows, max(width - 2, 1), cut_last=self._cut_last)
         self.virtual_size = Size(width, max(len(self._lines), 1))
         self.refresh()
 

@@ -1,0 +1,352 @@
+"""A snapshot of a host with a real Docker, compared with what the kernel, iproute2 and Docker themselves say."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import pytest
+
+from dnet_tui.inspect.model import Container, LinkRef, Namespace, Snapshot
+from dnet_tui.inspect.view import View
+from lab.docker_host import SOCKET, DockerHost
+from lab.hosts import python_argv
+
+BRIDGED = {"web": "docker0", "app1": "br-app", "app2": "br-app", "db": "br-db", "quiet1": "br-quiet"}
+"""Some containers and the bridges they must hang on."""
+
+
+@pytest.fixture(scope="module")
+def snapshot(docker_host: DockerHost) -> Snapshot:
+    return docker_host.snapshot()
+
+
+@pytest.fixture(scope="module")
+def view(snapshot: Snapshot) -> View:
+    return View(snapshot)
+
+
+def container(snapshot: Snapshot, name: str) -> Container:
+    return next(item for item in snapshot.containers if item.name == name)
+
+
+def host_of(view: View) -> Namespace:
+    assert view.host is not None
+    return view.host
+
+
+def said_by_containers(docker_host: DockerHost, names: list[str]) -> dict[int, tuple[str, int]]:
+    """For each host ifindex: the container whose own ``ip link`` names it as the peer, and that end's ifindex."""
+    found: dict[int, tuple[str, int]] = {}
+    for name in names:
+        told = docker_host.docker("exec", name, "ip", "link")
+        for own, peer in re.findall(r"^(\d+): \S+@if(\d+):", told, re.MULTILINE):
+            found[int(peer)] = (name, int(own))
+    return found
+
+
+def test_nothing_is_missing_on_a_healthy_host(snapshot: Snapshot) -> None:
+    assert snapshot.gaps == ()
+
+
+def test_every_host_veth_leads_where_the_containers_say(
+    docker_host: DockerHost, snapshot: Snapshot, view: View
+) -> None:
+    owners = [item.name for item in snapshot.containers if item.mode == "bridge"]
+    said = said_by_containers(docker_host, owners)
+    ours: dict[int, tuple[str, int]] = {}
+    for link in host_of(view).links:
+        if link.kind == "veth" and link.master is not None:
+            assert link.peer is not None, (link.name, link.peer_note)
+            assert link.peer_note == ""
+            ours[link.ifindex] = (view.label(link.peer.namespace), link.peer.ifindex)
+    assert ours == said
+    assert len(ours) == len(owners)
+
+
+def test_peers_agree_from_both_ends(view: View) -> None:
+    veths = {ref: link for ref, link in view.links.items() if link.kind == "veth"}
+    for ref, link in veths.items():
+        assert link.peer is not None
+        assert veths[link.peer].peer == ref
+
+
+def test_containers_hang_on_the_bridges_of_their_networks(snapshot: Snapshot, view: View) -> None:
+    for name, bridge in BRIDGED.items():
+        found = container(snapshot, name)
+        space = view.namespaces[found.netns or ""]
+        (eth0,) = (link for link in space.links if link.kind == "veth")
+        assert eth0.peer is not None
+        port = view.links[eth0.peer]
+        master = view.links[LinkRef(namespace=eth0.peer.namespace, ifindex=port.master or 0)]
+        assert master.name == bridge
+        assert port.port is not None
+        assert port.port.state == "forwarding"
+        network = view.network_of_bridge(bridge)
+        assert network is not None
+        (endpoint,) = found.endpoints
+        assert endpoint.network == network.id
+        assert endpoint.mac == eth0.mac
+        mine = [item.cidr for item in space.addresses if item.ifindex == eth0.ifindex and item.family == "ip"]
+        assert mine == list(endpoint.addresses)
+        assert endpoint.gateway in [item.gateway for item in network.subnets]
+
+
+def test_containers_are_as_docker_says(docker_host: DockerHost, snapshot: Snapshot) -> None:
+    names = docker_host.docker("ps", "-a", "--format", "{{.Names}}").split()
+    told = {item["Name"].lstrip("/"): item for item in json.loads(docker_host.docker("inspect", *names))}
+    assert {item.name for item in snapshot.containers if item.engine == "docker"} == set(told)
+    for name, item in told.items():
+        found = container(snapshot, name)
+        assert (found.id, found.pid, found.image) == (item["Id"], item["State"]["Pid"], item["Config"]["Image"])
+        inode = docker_host.run("stat", "-L", "-c", "%i", f"/proc/{found.pid}/ns/net").stdout.decode().strip()
+        assert found.netns == f"net:[{inode}]"
+
+
+def test_every_mode_is_seen(snapshot: Snapshot, view: View) -> None:
+    modes = {name: container(snapshot, name).mode for name in ("web", "hostmode", "none", "joined", "vault")}
+    assert modes == {"web": "bridge", "hostmode": "host", "none": "none", "joined": "container", "vault": "bridge"}
+    web, joined = container(snapshot, "web"), container(snapshot, "joined")
+    assert (joined.joined, joined.netns) == (web.id, web.netns)
+    assert container(snapshot, "hostmode").netns == host_of(view).id
+    assert [link.name for link in view.namespaces[container(snapshot, "none").netns or ""].links] == ["lo"]
+
+
+def test_networks_have_the_intentions_they_were_made_with(snapshot: Snapshot) -> None:
+    found = {item.name: item for item in snapshot.networks}
+    assert (found["quiet"].icc, found["app"].icc) == (False, True)
+    assert (found["vault"].internal, found["vault"].masquerade) == (True, False)
+    assert (found["app"].masquerade, found["app"].isolated) == (True, True)
+
+
+def test_ports_are_published_as_asked(snapshot: Snapshot) -> None:
+    ports = {(item.host_ip, item.host_port, item.container_port) for item in container(snapshot, "web").published}
+    assert {("0.0.0.0", 8080, 80), ("127.0.0.1", 8081, 80)} <= ports  # noqa: S104
+
+
+def test_the_docker_proxy_is_seen_by_its_processes(snapshot: Snapshot, view: View) -> None:
+    (engine,) = snapshot.engines
+    assert (engine.reachable, engine.userland_proxy, engine.version[:3]) == (True, True, "20.")
+    listening = {(item.address, item.port): item.process for item in host_of(view).sockets if item.proto == "tcp"}
+    assert listening["0.0.0.0", 8080] == "docker-proxy"  # noqa: S104
+    assert listening["127.0.0.1", 8081] == "docker-proxy"
+
+
+def test_a_containers_listener_is_seen_in_its_own_namespace(snapshot: Snapshot, view: View) -> None:
+    web = container(snapshot, "web")
+    (socket,) = (item for item in view.namespaces[web.netns or ""].sockets if item.port == 80)
+    assert (socket.proto, socket.pid, socket.process) == ("tcp", web.pid, "httpd")
+
+
+def json_of(docker_host: DockerHost, place: str, *argv: str) -> list[dict[str, Any]]:
+    answer = docker_host.run(*docker_host.enter(place), *argv).stdout.decode()
+    found: list[dict[str, Any]] = json.loads(answer or "[]")
+    return found
+
+
+@pytest.mark.parametrize("place", ["host", "web", "vault", "outside"])
+def test_links_addresses_and_routes_are_as_iproute2_says(
+    docker_host: DockerHost, snapshot: Snapshot, view: View, place: str
+) -> None:
+    if place == "host":
+        space = host_of(view)
+    elif place == "outside":
+        space = next(item for item in snapshot.namespaces if item.kind == "named")
+    else:
+        space = view.namespaces[container(snapshot, place).netns or ""]
+    links = json_of(docker_host, place, "ip", "-d", "-j", "link")
+    names = {link.ifindex: link.name for link in space.links}
+    assert [
+        (
+            link.ifindex,
+            link.name,
+            "" if link.kind == "loopback" else link.kind,
+            link.mac,
+            link.mtu,
+            link.operstate,
+            names.get(link.master or 0),
+            link.lower_nsid,
+            set(link.flags),
+        )
+        for link in space.links
+    ] == [
+        (
+            item["ifindex"],
+            item["ifname"],
+            item.get("linkinfo", {}).get("info_kind", ""),
+            item["address"],
+            item["mtu"],
+            item["operstate"],
+            item.get("master"),
+            item.get("link_netnsid"),
+            set(item["flags"]) - {"NO-CARRIER"} | ({"RUNNING"} if "LOWER_UP" in item["flags"] else set()),
+        )
+        for item in links
+    ]
+    assert sorted((item.ifindex, item.address, item.prefixlen, item.scope) for item in space.addresses) == sorted(
+        (item["ifindex"], info["local"], info["prefixlen"], info["scope"])
+        for item in json_of(docker_host, place, "ip", "-j", "addr")
+        for info in item["addr_info"]
+    )
+    theirs = [
+        (name, item.get("dst"), item.get("dev"), item.get("gateway"))
+        for name, flag in (("ip", "-4"), ("ip6", "-6"))
+        for item in json_of(docker_host, place, "ip", flag, "-j", "route", "show", "table", "all")
+    ]
+    assert len(theirs) == len(space.routes)
+    defaults = [(item[0], item[2], item[3]) for item in theirs if item[1] == "default"]
+    assert defaults == [
+        (route.family, names[hop.ifindex or 0], hop.gateway)
+        for route in space.routes
+        for hop in route.hops
+        if route.dst in ("0.0.0.0/0", "::/0")
+    ]
+
+
+def test_bridge_ports_are_as_the_bridge_tool_says(docker_host: DockerHost, view: View) -> None:
+    theirs = {item["ifname"]: item for item in json_of(docker_host, "host", "bridge", "-d", "-j", "link")}
+    ours = {link.name: link.port for link in host_of(view).links if link.port is not None}
+    assert ours.keys() == theirs.keys()
+    for name, port in ours.items():
+        told = theirs[name]
+        assert (port.state, port.hairpin, port.isolated, port.guard, port.learning, port.flood) == (
+            told["state"],
+            told["hairpin"],
+            told["isolated"],
+            told["guard"],
+            told["learning"],
+            told["flood"],
+        )
+
+
+def test_sysctls_are_each_namespaces_own(docker_host: DockerHost, snapshot: Snapshot, view: View) -> None:
+    for place, space in (
+        ("host", host_of(view)),
+        ("none", view.namespaces[container(snapshot, "none").netns or ""]),
+        ("web", view.namespaces[container(snapshot, "web").netns or ""]),
+    ):
+        for key, value in space.sysctls.items():
+            if key == "net.netfilter.nf_conntrack_count":
+                continue
+            path = "/proc/sys/" + key.replace(".", "/")
+            told = docker_host.run(*docker_host.enter(place), "cat", path).stdout.decode()
+            assert told.strip() == value, (place, key)
+    assert host_of(view).sysctls["net.ipv4.ip_forward"] == "1"
+    assert host_of(view).sysctls["net.ipv4.conf.br-app.forwarding"] == "1"
+
+
+def test_the_rules_of_the_host_are_read(view: View) -> None:
+    firewall = host_of(view).firewall
+    assert firewall is not None
+    chains = {(table.name, chain.name): chain for table in firewall.tables for chain in table.chains}
+    assert any("MASQUERADE" in rule.text for rule in chains["nat", "POSTROUTING"].rules)
+
+
+@contextmanager
+def stopped_daemon(docker_host: DockerHost) -> Iterator[None]:
+    assert docker_host.daemon is not None
+    docker_host.run("pkill", "-STOP", "-x", "dockerd")
+    try:
+        yield
+    finally:
+        docker_host.run("pkill", "-CONT", "-x", "dockerd")
+
+
+def test_a_hung_daemon_costs_the_names_and_nothing_else(docker_host: DockerHost, snapshot: Snapshot) -> None:
+    with stopped_daemon(docker_host):
+        began = time.monotonic()
+        blind = docker_host.snapshot()
+        took = time.monotonic() - began
+    assert took < 6
+    assert [(item.name, item.reachable) for item in blind.engines] == [("docker", False)]
+    assert ("engine", "docker", "the Docker daemon did not answer within 3 s") in [
+        (gap.section, gap.scope, gap.reason) for gap in blind.gaps
+    ]
+    known = {item.id: item for item in snapshot.containers}
+    assert {item.id for item in blind.containers} == set(known)
+    for item in blind.containers:
+        before = known[item.id]
+        assert item.name == item.id[:12]
+        assert (item.engine, item.pid, item.netns) == ("docker", before.pid, before.netns)
+        assert (item.mode, item.joined) == (before.mode, before.joined), before.name
+    seeing, unseeing = View(snapshot), View(blind)
+    assert {ref: link.peer for ref, link in unseeing.links.items()} == {
+        ref: link.peer for ref, link in seeing.links.items()
+    }
+
+
+def test_a_host_without_a_socket_still_shows_its_containers(docker_host: DockerHost, snapshot: Snapshot) -> None:
+    docker_host.run("mv", SOCKET, f"{SOCKET}.away")
+    try:
+        blind = docker_host.snapshot()
+    finally:
+        docker_host.run("mv", f"{SOCKET}.away", SOCKET)
+    assert blind.engines == ()
+    assert {item.id for item in blind.containers} == {item.id for item in snapshot.containers}
+    assert [(gap.section, gap.scope) for gap in blind.gaps] == [("engine", "docker")]
+
+
+def test_a_stopped_container_has_no_namespace(docker_host: DockerHost) -> None:
+    docker_host.docker("run", "-d", "--name", "brief", "--network", "app", "lab/busybox:1", "/bin/sleep", "1000")
+    try:
+        docker_host.docker("kill", "brief")
+        after = docker_host.snapshot()
+    finally:
+        docker_host.docker("rm", "-f", "brief")
+    brief = container(after, "brief")
+    assert (brief.running, brief.status, brief.netns, brief.pid) == (False, "exited", None, None)
+    assert after.gaps == ()
+
+
+def test_containers_that_come_and_go_never_break_a_snapshot(docker_host: DockerHost) -> None:
+    churn = "for i in 1 2 3 4; do docker run --rm --network app lab/busybox:1 /bin/sleep 0.1 & done; wait"
+    busy = docker_host.sandbox.popen(["sh", "-c", churn])
+    try:
+        taken = [docker_host.snapshot() for _ in range(4)]
+    finally:
+        busy.wait(60)
+    for one in taken:
+        assert {"web", "app1", "db"} <= {item.name for item in one.containers}
+        for ref, link in View(one).links.items():
+            assert link.kind != "veth" or link.peer is not None or link.peer_note, ref
+        settled = {item.scope for item in one.gaps if item.section == "containers"}
+        for item in one.containers:
+            assert item.netns is not None or not item.running or item.name in settled
+
+
+_UNPRIVILEGED = """
+import os, sys
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+import msgspec
+from dnet_tui.inspect.discover import take_snapshot
+sys.stdout.buffer.write(msgspec.json.encode(take_snapshot()))
+"""
+
+
+def test_without_privilege_the_own_namespace_is_read_and_the_rest_is_said(docker_host: DockerHost) -> None:
+    raw = docker_host.run(*python_argv(_UNPRIVILEGED)).stdout
+    one = msgspec.json.decode(raw, type=Snapshot)
+    (space,) = one.namespaces
+    assert space.kind == "host"
+    assert {"docker0", "br-app"} <= {link.name for link in space.links}
+    assert any(item.cidr == "10.10.0.1/24" for item in space.addresses)
+    assert space.routes
+    veths = [link for link in space.links if link.kind == "veth"]
+    assert veths
+    assert all(link.peer is None and "run as root" in link.peer_note for link in veths)
+    reasons = {(gap.section, gap.scope): gap for gap in one.gaps}
+    assert "no permission to use the Docker socket" in reasons["engine", "docker"].reason
+    assert "sudo" in reasons["namespaces", ""].hint
+    assert ("containers", "") in reasons
+    assert ("containers", "docker") in reasons
+
+
+def test_taking_a_snapshot_changes_nothing(docker_host: DockerHost) -> None:
+    before = (docker_host.rules(), docker_host.sysctls(), docker_host.run("nft", "list", "tables").stdout)
+    docker_host.snapshot()
+    assert (docker_host.rules(), docker_host.sysctls(), docker_host.run("nft", "list", "tables").stdout) == before
