@@ -82,21 +82,24 @@ def key(finding: Finding) -> Key:
     return finding.check, finding.subject.kind, name
 
 
-def plan_fixes(findings: Sequence[Finding], ids: Sequence[str] = (), *, everything: bool = False) -> tuple[Repair, ...]:
+def plan_fixes(
+    findings: Sequence[Finding], ids: Sequence[str] = (), *, everything: bool = False, known: Sequence[str] = ()
+) -> tuple[Repair, ...]:
     """Return the repairs to make, root causes first.
 
     Without ``ids`` the errors and warnings that nothing else causes;
     ``everything`` adds what follows from others (mostly gone by then) and
-    mere information.
+    mere information.  ``known`` are the checks there are: one of those that
+    found nothing has nothing to repair, which is no error.
 
     Raises:
-        UsageError: An id names no finding of this host.
+        UsageError: An id names no finding and no check.
     """
-    unknown = [item for item in ids if not any(finding.check == item for finding in findings)]
+    unknown = [item for item in ids if item not in known and not any(finding.check == item for finding in findings)]
     if unknown:
         found = ", ".join(dict.fromkeys(finding.check for finding in findings)) or "nothing"
-        msg = f"{unknown[0]} was not found on this host"
-        raise UsageError(msg, f"found: {found}; `dnet-tui doctor` shows it all")
+        msg = f"there is no check named {unknown[0]}"
+        raise UsageError(msg, f"found on this host: {found}; `dnet-tui checks` lists all checks")
     if ids:
         chosen = [finding for finding in findings if finding.check in ids]
     elif everything:

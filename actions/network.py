@@ -184,8 +184,9 @@ def _docker(snapshot: Snapshot, request: Request, gateway: str) -> Plan:
 
 
 def _podman(request: Request, gateway: str) -> Plan:
-    if not (request.icc and request.masquerade and request.isolated):
-        msg = "Podman has no option for --no-icc, --no-masquerade or --no-isolated"
+    if not (request.icc and request.masquerade and request.isolated) or request.bridge_name:
+        # --interface-name came with Podman 4.6 or so; older ones, such as Debian 12's, have nothing like it.
+        msg = "Podman has no option for --no-icc, --no-masquerade, --no-isolated or --bridge-name"
         raise UsageError(msg, "leave them out, or use --engine docker or linux")
     words: list[str] = ["podman", "network", "create"]
     if request.subnet:
@@ -194,8 +195,6 @@ def _podman(request: Request, gateway: str) -> Plan:
         words.append("--internal")
     if request.mtu is not None:
         words += ["--opt", f"mtu={request.mtu}"]
-    if request.bridge_name:
-        words += ["--interface-name", request.bridge_name]
     words += [item for key, value in LABEL.items() for item in ("--label", f"{key}={value}")]
     undo = Command(argv=("podman", "network", "rm", request.name))
     return Plan(

@@ -25,10 +25,13 @@ def preview(entry: Entry) -> tuple[str, ...]:
     by then, and puts back more than commands can say (a sysctl's followers).
     """
     changes = [entry.changes[index] for index in reversed(entry.standing)]
-    return tuple(line(words) for change in changes for words in _words(change))
+    return tuple(line(words) for change in changes for words in undo_words(change))
 
 
-def _words(change: Change) -> tuple[Argv, ...]:
+def undo_words(change: Change) -> tuple[Argv, ...]:
+    """Return the commands that take one change back, by what was captured of it; empty when it was never begun."""
+    if change.prior is None:
+        return ()
     action, prior, after = change.action, change.prior, change.after
     if isinstance(action, SetSysctl) and isinstance(prior, SysctlState):
         return commands(SetSysctl(key=action.key, value=prior.values.get(action.key, "")))

@@ -35,6 +35,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 def find_target(view: View, name: str) -> Target | None:
     """Look a name up: a container, a network (or its bridge), ``PORT[/PROTO]``, or an address; in this order."""
+    if not name:
+        return None
     container = _container(view, name)
     if container is not None:
         return _of_container(view, container)

@@ -18,7 +18,7 @@ import msgspec
 
 from dnet_tui.diagnostics.concern_target import IpNetwork, Target, find_target
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.firewall import Chain, Firewall, Match, Nat, Opaque, Rule, SetLookup, Table, Verdict
+from dnet_tui.inspect.firewall import Chain, Firewall, Match, Nat, Opaque, Rule, Table, Verdict
 from dnet_tui.inspect.view import View
 
 Role = Literal["source", "destination", "published"]
@@ -30,10 +30,16 @@ _STOPS = frozenset({"drop", "reject", "queue"})
 
 
 class _Others(NamedTuple):
-    """The other networks' bridges and subnets, and the loopback: rules that name these aren't about the target."""
+    """Whoever isn't the target: a rule that names these is about them.
+
+    Other networks' bridges (and the loopback) and subnets, and single
+    addresses in ``near``, the target's own subnets, that aren't the target's.
+    """
 
     bridges: frozenset[str]
     networks: tuple[IpNetwork, ...]
+    near: tuple[IpNetwork, ...]
+    own: tuple[IpNetwork, ...]
 
 
 def rules_for(view: View, name: str) -> tuple[tuple[str, Firewall], ...]:
@@ -62,13 +68,15 @@ def rules_for(view: View, name: str) -> tuple[tuple[str, Firewall], ...]:
 
 def _others(view: View, target: Target) -> _Others:
     bridges = {link.name for link in view.bridges()} | {item.bridge for item in view.snapshot.networks}
-    networks: list[IpNetwork] = []
-    for network in view.snapshot.networks:
-        for subnet in network.subnets:
-            parsed = _parsed(subnet.cidr)
-            if parsed is not None and not any(_overlap(parsed, own) for own in target.networks):
-                networks.append(parsed)
-    return _Others(frozenset((bridges | {"lo"}) - {*target.bridges, ""}), tuple(networks))
+    subnets = [
+        parsed
+        for network in view.snapshot.networks
+        for subnet in network.subnets
+        if (parsed := _parsed(subnet.cidr)) is not None
+    ]
+    near = tuple(net for net in subnets if any(_overlap(net, own) for own in target.networks))
+    far = tuple(net for net in subnets if net not in near)
+    return _Others(frozenset((bridges | {"lo"}) - {*target.bridges, ""}), far, near, target.networks)
 
 
 def _only(firewall: Firewall, target: Target, others: _Others) -> Firewall:
@@ -111,7 +119,8 @@ def _concerns(rule: Rule, target: Target, others: _Others) -> bool:
     roles = [role for role in _ROLES if _possible(rule, target, role)]
     if any(_names(rule, target, role) for role in roles):
         return True
-    return bool(roles) and _stops(rule) and not _names_others(rule, others)
+    # Without a name in it, a rule must be one that traffic from or to the target itself can meet.
+    return roles not in ([], ["published"]) and _stops(rule) and not _names_others(rule, others)
 
 
 def _possible(rule: Rule, target: Target, role: Role) -> bool:
@@ -150,8 +159,6 @@ def _names(rule: Rule, target: Target, role: Role) -> bool:
 
 def _names_others(rule: Rule, others: _Others) -> bool:
     for expr in rule.exprs:
-        if isinstance(expr, SetLookup):
-            continue
         if isinstance(expr, Match) and expr.field in {"iif", "oif"} and _any_name(expr.values, others.bridges):
             return True
         if (

@@ -45,8 +45,7 @@ _OPTIONS = {
 _CONNTRACK_ADDRESSES = frozenset({"ctorigsrc", "ctorigdst", "ctreplsrc", "ctrepldst"})
 _LISTS = frozenset({"ctstate", "ctstatus", "src-type", "dst-type"})
 _SINGLE_PORT = frozenset({"tcp", "udp", "sctp", "dccp"})
-_PORT_CONNTRACK_ADDRESSES = frozenset({"ctorigsrc", "ctorigdst", "ctreplsrc", "ctrepldst"})
-_LISTS = {"sport": "--sports", "dport": "--dports", "port": "--ports"}
+_PORT_LISTS = {"sport": "--sports", "dport": "--dports", "port": "--ports"}
 _FULL = 0xFFFFFFFF
 
 

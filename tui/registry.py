@@ -58,6 +58,17 @@ COMMANDS: tuple[Entry, ...] = (
         ),
     ),
     Entry(
+        "trace",
+        "dnet_tui.tui.commands.trace:trace",
+        "Follow a packet: every hop, and what decides.",
+        (
+            ("dnet-tui trace web outside", "from a container to the internet"),
+            ("dnet-tui trace outside host --port 8080", "from outside to a published port"),
+            ("dnet-tui trace app db:5432", "between containers"),
+            ("dnet-tui trace --matrix", "who can reach whom"),
+        ),
+    ),
+    Entry(
         "capture",
         "dnet_tui.tui.commands.capture:capture",
         "Watch packets at interfaces and containers.",

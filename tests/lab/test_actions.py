@@ -10,6 +10,7 @@ import pytest
 
 from lab.docker_host import DockerHost
 from lab.hosts import OUTSIDE_SERVER, DemoHost, LabHost, python_argv
+from lab.requirements import require_lab
 from lab.traffic import SILENCE, Probe, Went, went
 
 _APPLY = """
@@ -159,6 +160,42 @@ def test_killed_in_the_middle_undo_restores(demo_host: DemoHost, die_at: int, wh
     assert listed[-1]["status"] == "begun"
     assert "(cut short)" in undo(demo_host)
     assert picture(demo_host) == before
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_while_a_bridge_is_made_undo_removes_what_there_is_of_it(demo_host: DemoHost, when: str) -> None:
+    before = picture(demo_host)
+    bridge = {"op": "create-bridge", "name": "br-side", "addresses": ["10.77.0.1/24"], "alias": "dnet-tui:{}"}
+    apply(demo_host, sysctl("net.ipv4.ip_forward", "0"), bridge, die_at=2, when=when)
+    assert ("br-side" in picture(demo_host)["links"]) is (when == "after")
+    undo(demo_host)
+    assert picture(demo_host) == before
+
+
+def test_without_root_changes_and_undo_work_in_a_user_namespace() -> None:
+    require_lab()
+    with DemoHost.start(user=True) as host:
+        before = picture(host)
+        apply(host, *steps_on(host))
+        made = host.dnet("net", "create", "side", "--engine", "linux", "--yes")
+        assert made.returncode == 0, made.stderr.decode()
+        undo(host)
+        undo(host)
+        assert picture(host) == before
+
+
+def test_an_entry_of_another_host_is_not_undone_here(demo_host: DemoHost) -> None:
+    apply(demo_host, sysctl("net.ipv4.ip_forward", "0"))
+    journal = demo_host.run("cat", "/run/state/dnet-tui/journal.jsonl").stdout
+    with DemoHost.start() as other:
+        before = picture(other)
+        other.run("mkdir", "-m", "700", "-p", "/run/state/dnet-tui")
+        other.run("dd", "of=/run/state/dnet-tui/journal.jsonl", stdin=journal)
+        for arguments in ((), ("1",)):
+            refused = other.dnet("undo", "--yes", *arguments)
+            assert refused.returncode == 2
+            assert b"another network namespace" in refused.stderr
+        assert picture(other) == before
 
 
 def test_tables_that_an_insertion_brought_are_gone_after_undo(demo_host: DemoHost) -> None:

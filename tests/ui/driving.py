@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from textual.pilot import Pilot
 
 from dnet_tui.tui.app.app import DnetApp
+from dnet_tui.tui.app.present.lines import Row, plain
 from dnet_tui.tui.app.widgets.detail import Detail
 from dnet_tui.tui.app.widgets.listing import Listing
 
@@ -50,3 +51,8 @@ def listing(app: DnetApp, mode: str) -> Listing:
 def detail(app: DnetApp, mode: str) -> str:
     """Return a mode's detail as text."""
     return app.screen.query_one(f"#{mode}-detail", Detail).text
+
+
+def row_text(row: Row) -> str:
+    """Return a row as plain text."""
+    return "  ".join(plain(cell) for cell in row.cells)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 
 from dnet_tui.diagnostics.finding import Finding
 from dnet_tui.diagnostics.report import Report
@@ -14,13 +13,15 @@ from dnet_tui.tui.app.app import DnetApp
 from dnet_tui.tui.app.services import Batch, LastChange, Services
 from ui import hosts
 
+LAST_CHANGE = LastChange(entry="0007", title="ip-forward-off", commands=("sysctl -w net.ipv4.ip_forward=0",))
+
 
 class FakeCapture:
     """A capture source that gives one batch for each :meth:`feed`."""
 
-    def __init__(self, packets: Sequence[PacketSummary] = (), dropped: int = 0) -> None:
-        self._waiting = list(packets)
-        self._dropped = dropped
+    def __init__(self) -> None:
+        self._waiting: list[PacketSummary] = []
+        self.dropped = 0
         self._received = 0
         self._fed = threading.Condition()
         self.ended = ""
@@ -39,7 +40,7 @@ class FakeCapture:
                 self._fed.wait(min(timeout, 0.02))
             packets, self._waiting = tuple(self._waiting), []
         self._received += len(packets)
-        return Batch(packets=packets, received=self._received, dropped=self._dropped, ended=self.ended)
+        return Batch(packets=packets, received=self._received, dropped=self.dropped, ended=self.ended)
 
     def close(self) -> None:
         """Note that it was closed."""
@@ -54,6 +55,7 @@ class FakeHost:
         self.report = report or hosts.sick()
         self.capture = FakeCapture()
         self.failure: DnetError | None = None
+        self.fix_failure: DnetError | None = None
         self.release = threading.Event()
         self.release.set()
         """While it is clear, reading the host takes its time."""
@@ -61,6 +63,10 @@ class FakeHost:
         self.fixed: list[Finding] = []
         self.undone: list[str] = []
         self.captured: list[tuple[str, str]] = []
+
+    def renew_capture(self) -> None:
+        """The next capture that is opened is another one."""
+        self.capture = FakeCapture()
 
     def services(self) -> Services:
         """Everything a live host offers."""
@@ -88,6 +94,8 @@ class FakeHost:
 
     def _fix(self, finding: Finding) -> list[str]:
         self.fixed.append(finding)
+        if self.fix_failure is not None:
+            raise self.fix_failure
         return [f"{finding.check} is gone", "`dnet-tui undo 0001` takes it back"]
 
     def _undo(self, entry: str) -> list[str]:

@@ -10,7 +10,18 @@ from dnet_tui.diagnostics.report import REPORT_FORMAT, Report, summarise
 from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace, Network, Snapshot
-from unit.factories import DOCKER0, HOST, UPLINK, VETH_WEB, docker_like_snapshot, with_gaps, with_link, with_namespace
+from unit.factories import (
+    APP1,
+    APP2,
+    HOST,
+    UPLINK,
+    WEB,
+    docker_like_snapshot,
+    with_chain,
+    with_gaps,
+    with_link,
+    with_namespace,
+)
 
 FORWARD = "net.ipv4.ip_forward"
 HOSTILE = "[red]x[/red]\x1b[31m"
@@ -151,6 +162,13 @@ def report(*findings: Finding, snapshot: Snapshot | None = None) -> Report:
     )
 
 
+def healthy() -> Report:
+    """All examined, nothing found."""
+    whole = report()
+    checks = tuple(check for check in whole.checks if check.outcome != "unknown")
+    return msgspec.structs.replace(whole, checks=checks, summary=summarise(checks, ()), gaps=())
+
+
 def sick() -> Report:
     """One root cause with its effect, another error, and a warning that only a person can put right."""
     return report(FORWARD_OFF, MASQ_MISSING, BY_HAND, BLOCKED)
@@ -174,4 +192,4 @@ def ping(number: int, *, point: str = "docker0") -> PacketSummary:
     )
 
 
-__all__ = ["DOCKER0", "HOST", "UPLINK", "VETH_WEB", "with_namespace"]
+__all__ = ["APP1", "APP2", "HOST", "UPLINK", "WEB", "with_chain", "with_namespace"]

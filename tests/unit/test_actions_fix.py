@@ -96,10 +96,14 @@ def test_an_id_chooses_every_finding_of_that_check_even_a_consequence() -> None:
     assert checks(plan_fixes([A, C, other], ["c"])) == ["c", "c"]
 
 
-def test_an_id_that_was_not_found_is_refused_with_those_that_were() -> None:
-    with pytest.raises(UsageError, match="zzz was not found") as error:
-        plan_fixes([A, B], ["a", "zzz"])
+def test_an_id_of_no_check_is_refused_with_those_that_were_found() -> None:
+    with pytest.raises(UsageError, match="no check named zzz") as error:
+        plan_fixes([A, B], ["a", "zzz"], known=["a", "b", "c"])
     assert "a, b" in error.value.hint
+
+
+def test_a_check_that_found_nothing_has_nothing_to_repair() -> None:
+    assert plan_fixes([A, B], ["c"], known=["a", "b", "c"]) == ()
 
 
 def test_a_repair_that_works_is_said_to_with_its_probe_and_its_undo() -> None:

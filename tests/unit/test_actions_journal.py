@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from dnet_tui.actions import journal as module
 from dnet_tui.actions.apply import apply_plan
 from dnet_tui.actions.entries import Place, elsewhere
 from dnet_tui.actions.execute import HostExecutor
@@ -98,7 +97,7 @@ def test_a_full_disk_stops_the_change(tmp_path: Path, monkeypatch: pytest.Monkey
             raise OSError(28, "No space left on device")
         return real(descriptor, data)
 
-    monkeypatch.setattr(module.os, "write", full)
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(ActionFailedError, match="No space left"):
         apply_plan(PLAN, HostExecutor(hand), tmp_path, place=lambda: PLACE)
     assert hand.values["net.ipv4.ip_forward"] == "0"
@@ -132,7 +131,7 @@ def test_two_writers_never_interleave(tmp_path: Path) -> None:
 def test_a_strangers_journal_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     apply_plan(PLAN, HostExecutor(FakeHand()), tmp_path, place=lambda: PLACE)
     owner = tmp_path.stat().st_uid
-    monkeypatch.setattr(module.os, "geteuid", lambda: owner + 1)
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
     with pytest.raises(ActionFailedError, match="belongs to another user"):
         read(tmp_path)
     with pytest.raises(ActionFailedError, match="belongs to another user"), opened(tmp_path):

@@ -9,7 +9,6 @@ import threading
 
 import pytest
 
-from dnet_tui.actions import probe as module
 from dnet_tui.actions.probe import Outcome, Probe, echo_request, internet_checksum, tcp_connect, udp_echo
 from dnet_tui.actions.verify import default_gateway, egress_text
 from dnet_tui.diagnostics.finding import Finding, Subject
@@ -49,7 +48,7 @@ def test_no_way_there_is_unreachable(code: int, monkeypatch: pytest.MonkeyPatch)
     def fail(*_: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(module.socket.socket, "connect", fail)
+    monkeypatch.setattr(socket.socket, "connect", fail)
     result = tcp_connect(LOCAL, 1)
     assert (result.outcome, result.note) == (Outcome.UNREACHABLE, os.strerror(code))
 

@@ -46,4 +46,4 @@ def test_nothing_is_announced_into_a_pipe(monkeypatch: pytest.MonkeyPatch, capsy
 def test_gaps_are_said_in_one_harmless_line_each(capsys: pytest.CaptureFixture[str]) -> None:
     say_gaps((Gap(section="sockets", scope="web", reason="no\x1b[2J\npermission", hint="run as root"),))
 
-    assert capsys.readouterr().err == "not seen: sockets of web: no\\x1b[2J\\x0apermission (run as root)\n"
+    assert capsys.readouterr().err == "not seen: sockets of web: no\\x1b[2J\\x0apermission → run as root\n"

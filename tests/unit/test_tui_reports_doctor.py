@@ -159,6 +159,13 @@ def test_markdown_holds_the_commands_as_code() -> None:
     assert "    sysctl -w net.ipv4.ip_forward=1\n" in doctor_markdown(sample())
 
 
+def test_a_namespace_that_was_not_seen_is_called_by_its_name() -> None:
+    names = {GAP.scope: "host"}.__getitem__
+
+    assert "firewall of host: nft: not found" in doctor_text(report(gaps=(GAP,)), Paper(), names)
+    assert "firewall of host: nft: not found" in doctor_markdown(report(gaps=(GAP,)), names)
+
+
 def test_escapes_from_the_host_are_made_harmless_in_every_format() -> None:
     evil = msgspec.structs.replace(CAUSE, summary="\x1b[2J\u202esummary")
     broken = report(evil, gaps=(msgspec.structs.replace(GAP, reason="\x1b[31m"),))

@@ -47,7 +47,8 @@ def fix(
     require_consent(yes=yes, dry_run=dry_run)
     outside = _Outside(yes=yes)
     report = outside.examine(snapshot_from(snapshot))
-    repairs = plan_fixes(report.findings, ids or (), everything=everything)
+    known = [result.id for result in report.checks]
+    repairs = plan_fixes(report.findings, ids or (), everything=everything, known=known)
     if not repairs:
         raise typer.Exit(_nothing(report))
     if dry_run:

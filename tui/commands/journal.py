@@ -61,7 +61,7 @@ def _as_json(entry: Entry, place: Place) -> dict[str, Any]:
 
     from dnet_tui.actions.entries import elsewhere  # noqa: PLC0415
     from dnet_tui.actions.operations import commands  # noqa: PLC0415
-    from dnet_tui.actions.undo import preview  # noqa: PLC0415
+    from dnet_tui.actions.undo import undo_words  # noqa: PLC0415
 
     return {
         "id": entry.id,
@@ -77,9 +77,9 @@ def _as_json(entry: Entry, place: Place) -> dict[str, Any]:
                 "commands": commands(change.action),
                 "before": msgspec.to_builtins(change.prior),
                 "after": msgspec.to_builtins(change.after),
+                "undo": undo_words(change),
                 "taken_back": change.unmade,
             }
             for change in entry.changes
         ],
-        "undo": preview(entry),
     }

@@ -34,7 +34,7 @@ def ls(
     view = View(taken)
     sys.stdout.write(as_json(what, view) if output == "json" else as_table(what, view, stdout_paper()))
     sys.stdout.flush()
-    say_gaps(taken.gaps)
+    say_gaps(taken.gaps, view.label)
 
 
 def as_json(what: What | None, view: View) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from dnet_tui.inspect.errors import UsageError
+from dnet_tui.inspect.view import View
 from dnet_tui.tui.commands.source import say_gaps, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.reports.json_text import to_json, to_json_line
@@ -41,7 +42,7 @@ def save(
         sys.stdout.write(to_json_line(taken))
     else:
         store.save(taken, file)
-    say_gaps(taken.gaps)
+    say_gaps(taken.gaps, View(taken).label)
 
 
 @snapshot_app.command()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.untrusted import clean
-from dnet_tui.inspect.view import View
 
 SnapshotFile = Annotated[
     Path | None,
@@ -40,11 +40,13 @@ def snapshot_from(path: Path | None) -> Snapshot:
         return take_snapshot()
 
 
-def say_gaps(snapshot: Snapshot) -> None:
-    """Tell on stderr what could not be seen, so that a short list isn't taken for the whole."""
-    view = View(snapshot)
-    for gap in snapshot.gaps:
-        scope = f" of {view.label(gap.scope)}" if gap.scope else ""
+def say_gaps(gaps: Iterable[Gap], label: Callable[[str], str] = str) -> None:
+    """Tell on stderr what could not be seen, so that a short list isn't taken for the whole.
+
+    ``label`` turns a gap's scope into what a person calls it, as ``View.label`` does.
+    """
+    for gap in gaps:
+        scope = f" of {label(gap.scope)}" if gap.scope else ""
         hint = f" → {gap.hint}" if gap.hint else ""
         print(clean(f"not seen: {gap.section}{scope}: {gap.reason}{hint}", 1024), file=sys.stderr)
 

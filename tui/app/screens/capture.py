@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from textual import on
 from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Input
@@ -40,9 +41,9 @@ class CaptureScreen(CapturingScreen):
         shown = packets.detail(known[listing.cursor]) if 0 <= listing.cursor < len(known) else ()
         self.query_one("#capture-detail", Detail).show(shown, listing.selected)
 
-    def cursor_moved(self, event: Listing.Moved) -> None:
+    @on(Listing.Moved, "#packets")
+    def packet_selected(self) -> None:
         """Show the packet under the cursor."""
-        event.stop()
         self._packet()
 
     def action_filter(self) -> None:

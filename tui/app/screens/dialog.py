@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
@@ -34,8 +35,7 @@ class Dialog(ModalScreen[bool]):
     def compose(self) -> Iterator[Widget]:
         """Lay out the text over the keys."""
         with Vertical(id="dialog") as box:
-            # Titles are the program's own words: Textual reads markup in them.
-            box.border_title = self._title
+            box.border_title = Content(self._title)  # a str would be read as markup
             yield Detail(id="dialog-text")
             yield Bar(id="dialog-keys")
 

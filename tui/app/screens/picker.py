@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input
@@ -37,8 +38,7 @@ class Picker(ModalScreen[str]):
     def compose(self) -> Iterator[Widget]:
         """Lay out the filter over the list."""
         with Vertical(id="dialog") as box:
-            # Titles are the program's own words: Textual reads markup in them.
-            box.border_title = self._title
+            box.border_title = Content(self._title)  # a str would be read as markup
             words = Input(placeholder="type to filter", id="pick-words")
             words.cursor_blink = False
             yield words

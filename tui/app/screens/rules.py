@@ -7,8 +7,10 @@ from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.widget import Widget
 
+from dnet_tui.inspect.untrusted import clean
 from dnet_tui.inspect.view import View
 from dnet_tui.tui.app.messages import NamespaceChosen
 from dnet_tui.tui.app.present import rules_detail, rules_rows
@@ -51,8 +53,8 @@ class RulesScreen(ModeScreen):
         detail = rules_detail.detail(snapshot, wanted, selected) if snapshot else ()
         self.query_one("#rules-detail", Detail).show(detail, selected)
         name = View(snapshot).label(ns.id) if snapshot and ns else ""
-        # A border's title is markup to Textual: a container's name must not come into it as it is.
-        self.query_one("#rules-list").border_title = f"Rules of {_literal(name)}" if name else "Rules"
+        # Content, not str: Textual reads markup in a border's title.
+        self.query_one("#rules-list").border_title = Content(f"Rules of {clean(name, 40)}" if name else "Rules")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer a key only where it leads somewhere."""
@@ -96,7 +98,3 @@ class RulesScreen(ModeScreen):
         index = known.index(now.id) if now else -1
         self._trail.clear()
         self.post_message(NamespaceChosen(known[(index + 1) % len(known)]))
-
-
-def _literal(name: str) -> str:
-    return "".join(char for char in name if char.isalnum() or char in " ._-:@")

@@ -1,0 +1,82 @@
+"""Pictures of the screens, at the sizes that must look right.  ``pytest tests/ui --snapshot-update`` renews them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from dnet_tui.tui.app.app import DnetApp
+from ui import hosts
+from ui.driving import settled, until
+from ui.fakes import FakeHost
+
+SMALL, LARGE, NARROW = (80, 24), (140, 40), (40, 24)
+
+Compare = Callable[..., bool]
+
+
+def picture(keys: str, theme: str = "dnet-dark") -> Callable[[Pilot[None]], Awaitable[None]]:
+    """Return what leads up to a picture: a theme, then keys, separated by blanks."""
+
+    async def lead_up(pilot: Pilot[Any]) -> None:
+        pilot.app.theme = theme
+        await settled(pilot)
+        for key in keys.split():
+            await pilot.press(key)
+            await pilot.pause()
+
+    return lead_up
+
+
+@pytest.mark.parametrize("theme", ["dnet-dark", "dnet-light", "dnet-contrast"])
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
+def test_map(snap_compare: Compare, size: tuple[int, int], theme: str) -> None:
+    assert snap_compare(FakeHost().app(), terminal_size=size, run_before=picture("j j j", theme))
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
+def test_rules(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert snap_compare(FakeHost().app(), terminal_size=size, run_before=picture("2 j j j j j"))
+
+
+@pytest.mark.parametrize("theme", ["dnet-dark", "dnet-light"])
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
+def test_doctor(snap_compare: Compare, size: tuple[int, int], theme: str) -> None:
+    assert snap_compare(FakeHost().app(), terminal_size=size, run_before=picture("3", theme))
+
+
+@pytest.mark.parametrize("keys", ["1", "2", "3"], ids=["map", "rules", "doctor"])
+def test_narrow(snap_compare: Compare, keys: str) -> None:
+    assert snap_compare(FakeHost().app(), terminal_size=NARROW, run_before=picture(keys))
+
+
+def test_fix_dialog(snap_compare: Compare) -> None:
+    assert snap_compare(FakeHost().app(), terminal_size=SMALL, run_before=picture("3 f"))
+
+
+def test_help(snap_compare: Compare) -> None:
+    assert snap_compare(FakeHost().app(), terminal_size=SMALL, run_before=picture("3 question_mark"))
+
+
+def test_offline(snap_compare: Compare) -> None:
+    host = FakeHost()
+    services = host.services()._replace(apply_fix=None, last_change=None, undo=None, open_capture=None)
+    assert snap_compare(DnetApp(services, offline=True), terminal_size=SMALL, run_before=picture("3"))
+
+
+@pytest.mark.parametrize(("mode", "size"), [("3", SMALL), ("3", LARGE), ("5", SMALL)], ids=["small", "large", "full"])
+def test_capture(snap_compare: Compare, mode: str, size: tuple[int, int]) -> None:
+    host = FakeHost()
+    app = host.app()
+
+    async def lead_up(pilot: Pilot[Any]) -> None:
+        await picture(f"{mode} c")(pilot)
+        host.capture.feed(*(hosts.ping(number) for number in range(12)))
+        await until(pilot, lambda: app.state.capture.total == 12)
+        await pilot.press("c")
+        await settled(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=lead_up)
