@@ -161,13 +161,16 @@ def _names_others(rule: Rule, others: _Others) -> bool:
     for expr in rule.exprs:
         if isinstance(expr, Match) and expr.field in {"iif", "oif"} and _any_name(expr.values, others.bridges):
             return True
-        if (
-            isinstance(expr, Match)
-            and expr.field in {"saddr", "daddr"}
-            and _addresses_meet(expr.values, others.networks)
-        ):
+        if isinstance(expr, Match) and expr.field in {"saddr", "daddr"} and _addresses_of_others(expr, others):
             return True
     return False
+
+
+def _addresses_of_others(match: Match, others: _Others) -> bool:
+    if _addresses_meet(match.values, others.networks):
+        return True
+    single = tuple(value for value in match.values if any(part.num_addresses == 1 for part in _parts(value)))
+    return _addresses_meet(single, others.near) and not _addresses_meet(single, others.own)
 
 
 def _stops(rule: Rule) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dnet_tui.inspect.firewall import Match, SetLookup
+from dnet_tui.inspect.firewall import Lookup, Match, SetLookup, VerdictMap
 from dnet_tui.inspect.untrusted import clean
 
 _STATES = {
@@ -45,6 +45,17 @@ _ADDRESS_TYPES = {
     "UNICAST": "a unicast address",
 }
 _PROTOCOLS = {"tcp": "TCP", "udp": "UDP", "sctp": "SCTP", "dccp": "DCCP", "icmp": "ICMP", "icmpv6": "ICMPv6"}
+_FIELDS = {
+    "saddr": "source",
+    "daddr": "destination",
+    "sport": "source port",
+    "dport": "destination port",
+    "iif": "arriving interface",
+    "oif": "leaving interface",
+    "proto": "protocol",
+    "ctstate": "connection state",
+}
+_ELEMENTS_SHOWN = 8
 _SYN = "FIN,SYN,RST,ACK/SYN"
 
 
@@ -77,6 +88,12 @@ class Conditions:
         """Add a look-up in a set."""
         what = " and ".join({"src": "source", "dst": "destination"}.get(way, clean(way)) for way in lookup.dirs)
         self.parts.append((8, f"whose {what} is {'not ' if lookup.negate else ''}in set {clean(lookup.name)}"))
+
+    def add_lookup(self, lookup: Lookup) -> None:
+        """Add nftables' look-up of one or more fields."""
+        is_in = "are" if len(lookup.fields) > 1 else "is"
+        no = "not " if lookup.negate else ""
+        self.parts.append((8, f"whose {field_names(lookup.fields)} {is_in} {no}in {set_name(lookup)}"))
 
     def add_opaque(self, text: str) -> None:
         """Add a condition that isn't modelled, by its text."""
@@ -171,6 +188,20 @@ _WITH = {
     "ctreplsrcport": "whose connection is answered from port",
     "ctrepldstport": "whose connection is answered to port",
 }
+
+
+def field_names(fields: Iterable[str]) -> str:
+    """The model's fields in words, joined by "and"."""
+    return " and ".join(_FIELDS.get(field, clean(field)) for field in fields)
+
+
+def set_name(lookup: Lookup | VerdictMap) -> str:
+    """A set by its name, or its first elements."""
+    if lookup.set:
+        return f"{'map' if isinstance(lookup, VerdictMap) else 'set'} {clean(lookup.set)}"
+    shown = [clean(" . ".join(element.key)) for element in lookup.elements[:_ELEMENTS_SHOWN]]
+    more = ", …" if len(lookup.elements) > _ELEMENTS_SHOWN else ""
+    return f"{{{', '.join(shown)}{more}}}"
 
 
 def _either(values: Iterable[str]) -> str:

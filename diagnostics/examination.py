@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from functools import cached_property
 
-from dnet_tui.diagnostics.attribution import owner
 from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.flows import Flow, derive
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
@@ -31,11 +31,24 @@ class Blocked:
         return tuple(dict.fromkeys(flow.kind for flow in self.flows))
 
 
-class Examination:
-    """The case, its flows, and every obstacle with the check that owns it."""
+Owns = Callable[[Case, Obstacle], bool]
+"""Whether a check is the one that explains an obstacle."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+FALLBACK = "flow-blocked"
+"""The check that owns what no other does."""
+
+
+class Examination:
+    """The case, its flows, and every obstacle with the check that owns it.
+
+    Each obstacle in the way of a flow that should pass has exactly one owner:
+    the first of ``owners`` that claims it, or the fallback, so that nothing
+    is lost.
+    """
+
+    def __init__(self, snapshot: Snapshot, owners: tuple[tuple[str, Owns], ...] = ()) -> None:
         self.case = Case(snapshot)
+        self._owners = owners
 
     @cached_property
     def flows(self) -> tuple[Flow, ...]:
@@ -49,10 +62,13 @@ class Examination:
             if not flow.expected:
                 continue
             for way, obstacle in flow.obstacles:
-                check = owner(self.case, obstacle)
+                check = self._owner(obstacle)
                 blocked = found[check].setdefault(obstacle.by, Blocked(obstacle))
                 (blocked.there if way == "there" else blocked.back).append(flow)
         return {check: list(items.values()) for check, items in found.items()}
+
+    def _owner(self, obstacle: Obstacle) -> str:
+        return next((check for check, owns in self._owners if owns(self.case, obstacle)), FALLBACK)
 
     def blocked_by(self, check: str) -> list[Blocked]:
         """The obstacles that a check owns, in the order they were met."""

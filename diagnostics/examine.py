@@ -8,10 +8,9 @@ from dnet_tui.diagnostics.checks.base import Check, Undecided
 from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
 from dnet_tui.diagnostics.examination import Examination
 from dnet_tui.diagnostics.finding import CheckResult, Finding
+from dnet_tui.diagnostics.ranking import with_causes
 from dnet_tui.diagnostics.report import REPORT_FORMAT, Report, summarise
 from dnet_tui.inspect.model import Snapshot
-
-_SEVERITIES = {"error": 0, "warning": 1, "info": 2}
 
 
 def examine(
@@ -27,18 +26,17 @@ def examine(
     ``focus`` keeps the findings whose subject, evidence or summary speaks of
     that container or network; the checks' outcomes stay those of the host.
     """
-    exam = Examination(snapshot)
-    results: list[CheckResult] = []
-    findings: list[Finding] = []
-    for check in catalogue:
-        if (only and check.id not in only) or check.id in skip:
-            continue
-        result, found = _run(check, exam)
-        results.append(result)
-        findings += found
+    chosen = tuple(check for check in catalogue if (not only or check.id in only) and check.id not in skip)
+    results, findings = _findings(snapshot, catalogue, chosen)
+    explains = {check.id: check.explains for check in catalogue}
+    findings = with_causes(
+        findings,
+        lambda check: explains.get(check, ()),
+        snapshot,
+        lambda other: _findings(other, catalogue, chosen)[1],
+    )
     if focus:
         findings = [finding for finding in findings if _speaks_of(finding, focus)]
-    findings.sort(key=lambda finding: (finding.caused_by is not None, _SEVERITIES[finding.severity]))
     return Report(
         format=REPORT_FORMAT,
         tool_version=snapshot.tool_version,
@@ -50,6 +48,20 @@ def examine(
         findings=tuple(findings),
         gaps=snapshot.gaps,
     )
+
+
+def _findings(
+    snapshot: Snapshot, catalogue: tuple[Check, ...], chosen: tuple[Check, ...]
+) -> tuple[list[CheckResult], list[Finding]]:
+    """The chosen checks' results; obstacles are shared out among the whole catalogue, whoever is asked."""
+    exam = Examination(snapshot, tuple((check.id, check.owns) for check in catalogue if check.owns is not None))
+    results: list[CheckResult] = []
+    findings: list[Finding] = []
+    for check in chosen:
+        result, found = _run(check, exam)
+        results.append(result)
+        findings += found
+    return results, findings
 
 
 def _run(check: Check, exam: Examination) -> tuple[CheckResult, list[Finding]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from dnet_tui.inspect.firewall import Chain, Firewall, Hook, Table, Verdict
+from dnet_tui.inspect.firewall import Chain, Element, Firewall, Hook, Table, Verdict, VerdictMap
 
 HOOKS: tuple[Hook, ...] = ("ingress", "prerouting", "input", "forward", "output", "postrouting", "egress")
 """In the order a packet can meet them: it passes input, or forward, or comes from output."""
@@ -34,7 +34,7 @@ class Reached(NamedTuple):
 
 
 def in_packet_order(firewall: Firewall) -> tuple[Placed, ...]:
-    """All base chains by hook, then priority, then family.
+    """All base chains by hook, then priority, then family; those of dormant tables aren't met.
 
     Two chains at the same place keep the order they were read in; the kernel's
     order among them is that of their creation, which nothing tells.
@@ -42,6 +42,7 @@ def in_packet_order(firewall: Firewall) -> tuple[Placed, ...]:
     placed = [
         Placed(table, chain, chain.hook)
         for table in firewall.tables
+        if not table.dormant
         for chain in table.chains
         if chain.hook is not None
     ]
@@ -53,12 +54,20 @@ def in_packet_order(firewall: Firewall) -> tuple[Placed, ...]:
     )
 
 
-def targets(chain: Chain) -> Iterator[str]:
-    """The names of the chains that a chain's rules jump or go to, in order."""
+def targets(table: Table, chain: Chain) -> Iterator[str]:
+    """The names of the chains that a chain's rules jump or go to, in order; also by verdict maps."""
     for rule in chain.rules:
         for expr in rule.exprs:
             if isinstance(expr, Verdict) and expr.chain:
                 yield expr.chain
+            elif isinstance(expr, VerdictMap):
+                for element in expr.elements or _named(table, expr.set):
+                    if element.verdict is not None and element.verdict.chain:
+                        yield element.verdict.chain
+
+
+def _named(table: Table, name: str) -> tuple[Element, ...]:
+    return next((item.elements or () for item in table.sets if item.name == name), ())
 
 
 def reached_from(table: Table, base: Chain) -> tuple[Reached, ...]:
@@ -66,7 +75,7 @@ def reached_from(table: Table, base: Chain) -> tuple[Reached, ...]:
     chains = {chain.name: chain for chain in table.chains}
     callers: dict[str, list[str]] = {}
     order: list[str] = []
-    waiting = [(base, iter(targets(base)))]
+    waiting = [(base, targets(table, base))]
     seen = {base.name}
     while waiting:
         chain, rest = waiting[-1]
@@ -81,7 +90,7 @@ def reached_from(table: Table, base: Chain) -> tuple[Reached, ...]:
         if name not in seen:
             seen.add(name)
             order.append(name)
-            waiting.append((chains[name], iter(targets(chains[name]))))
+            waiting.append((chains[name], targets(table, chains[name])))
     return tuple(Reached(chains[name], tuple(callers[name])) for name in order)
 
 

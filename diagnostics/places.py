@@ -89,8 +89,8 @@ def _container(case: Case, container: Container) -> Place:
         raise CannotInspectError(f"container {name} is not running", "start it, then try again")
     ns = case.view.namespaces.get(container.netns or "")
     if ns is None:
-        gap = next(iter(case.view.gaps("namespaces", container.netns or container.name)), None)
-        reason = f": {gap.reason}" if gap else ""
+        gaps = (*case.view.gaps("containers", container.name), *case.view.gaps("namespaces", container.netns or ""))
+        reason = f": {gaps[0].reason}" if gaps else ""
         raise CannotInspectError(f"the network of container {name} was not seen{reason}", "run dnet-tui as root")
     if ns.kind == "host":
         return msgspec.structs.replace(_host(case), label=container.name, container=container)

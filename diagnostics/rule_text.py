@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dnet_tui.diagnostics.condition_text import Conditions
+from dnet_tui.diagnostics.condition_text import Conditions, field_names, set_name
 from dnet_tui.inspect.firewall import (
     AnyExpr,
     Chain,
+    Lookup,
     Match,
     Nat,
     Note,
@@ -22,6 +23,7 @@ from dnet_tui.inspect.firewall import (
     SetMark,
     Table,
     Verdict,
+    VerdictMap,
 )
 from dnet_tui.inspect.untrusted import clean
 
@@ -63,6 +65,8 @@ def sentence(rule: Rule, chain: Chain, table: Table) -> str:
             conditions.add(expr)
         elif isinstance(expr, SetLookup):
             conditions.add_set(expr)
+        elif isinstance(expr, Lookup):
+            conditions.add_lookup(expr)
         elif not isinstance(expr, Opaque):
             actions += _action(expr, chain)
         elif expr.role == "match":
@@ -90,6 +94,8 @@ def _action(expr: AnyExpr, chain: Chain) -> list[str]:
         return [_nat(expr)]
     if isinstance(expr, SetMark):
         return [_mark(expr)]
+    if isinstance(expr, VerdictMap):
+        return [f"gets the verdict that {set_name(expr)} has for its {field_names(expr.fields)}, if it has one"]
     if isinstance(expr, NoTrack):
         return ["isn't tracked by conntrack, so it gets no NAT and is in no connection"]
     if isinstance(expr, Note):

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dnet_tui.diagnostics.attribution import ENGINE_CHAINS
 from dnet_tui.diagnostics.case import Case
-from dnet_tui.inspect.firewall import Backend, Chain, Table
+from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
+from dnet_tui.inspect.firewall import Backend, Chain, Match, Rule, Table, Verdict
+
+USER_CHAINS = ("DOCKER-USER", "CNI-ADMIN")
+"""Chains that engines leave to the administrator and never touch."""
+
+ENGINE_CHAINS = ("DOCKER", "NETAVARK", "CNI-")
+"""How the names of engines' own chains begin."""
 
 
 def tables(case: Case, family: str = "ip") -> tuple[Table, ...]:
@@ -36,3 +42,49 @@ def chain(case: Case, table: str, name: str) -> Chain | None:
         ),
         None,
     )
+
+
+def forward_rule(obstacle: Obstacle) -> RuleRef | None:
+    """The rule of iptables' filter FORWARD (or reached from it) that is the obstacle; None for anything else."""
+    rule = obstacle.by.rule
+    if rule is None or obstacle.by.kind != "rule" or obstacle.stage != "forward":
+        return None
+    return rule if (rule.table, rule.base) == ("filter", "FORWARD") else None
+
+
+def in_user_chain(rule: RuleRef) -> bool:
+    """Whether a rule stands in the administrator's chain, or was reached from it."""
+    return any(chain in USER_CHAINS for chain in rule.path)
+
+
+def in_engine_chain(rule: RuleRef) -> bool:
+    """Whether a rule stands in an engine's own chain, or was reached from one."""
+    return any(chain.startswith(ENGINE_CHAINS) for chain in rule.path) and not in_user_chain(rule)
+
+
+def base_chain(case: Case, ref: RuleRef) -> Chain | None:
+    """The base chain from which a rule was reached."""
+    ns = case.view.namespaces.get(ref.namespace)
+    if ns is None or ns.firewall is None:
+        return None
+    return next(
+        (
+            chain
+            for table in ns.firewall.tables
+            if (table.backend, table.family, table.name) == (ref.backend, ref.family, ref.table)
+            for chain in table.chains
+            if chain.name == ref.base
+        ),
+        None,
+    )
+
+
+def serves_containers(rule: Rule, bridges: set[str]) -> bool:
+    """Whether a rule of FORWARD is an engine's: it leads into its chains, or accepts for one of the bridges."""
+    verdict = next((expr for expr in rule.exprs if isinstance(expr, Verdict)), None)
+    if verdict is None:
+        return False
+    if verdict.kind in {"jump", "goto"}:
+        return verdict.chain.startswith((*ENGINE_CHAINS, *USER_CHAINS))
+    named = {value for expr in rule.exprs if isinstance(expr, Match) and not expr.negate for value in expr.values}
+    return verdict.kind == "accept" and bool(named & bridges)

@@ -6,9 +6,9 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.diagnostics.attribution import USER_CHAINS
 from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.places import Place, uplink_ref
+from dnet_tui.diagnostics.rulesets import in_user_chain
 from dnet_tui.diagnostics.walk.match import contains
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, Truth, Walk
 from dnet_tui.diagnostics.walk.routing import lookup
@@ -155,7 +155,7 @@ def _why(case: Case, source: Place, target: Place, forward: Walk, answer: Walk |
     if failed is None or failed.arrives is not False:
         return ""
     rule = failed.decided_by.rule if failed.decided_by is not None else None
-    if rule is not None and any(chain in USER_CHAINS for chain in rule.path):
+    if rule is not None and in_user_chain(rule):
         return f"by the administrator's own rule in {rule.chain}"
     here, there = _network_at(case, source), _network_at(case, target)
     if here is None or failed is not forward:

@@ -14,7 +14,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from importlib import metadata
 
 import msgspec
 
@@ -253,7 +252,7 @@ def _residents(table: ProcessTable, told: Iterable[Container], host: int) -> dic
     by_pid = {process.pid: process for process in table.processes}
     own = by_pid.get(os.getpid())
     seen = tenants.residents(table.processes, own.container if own else None, host)
-    seen |= tenants.matched_by_pid(told, by_pid, seen)
+    seen |= tenants.matched_by_pid(told, by_pid)
     for key, resident in seen.items():
         if resident.container.engine == "unknown":
             engine = tenants.engine_by_ancestor(resident.process, by_pid, read_argv)
@@ -297,6 +296,8 @@ def _socket_namer(
 
 
 def _version() -> str:
+    from importlib import metadata  # noqa: PLC0415 - takes 20 ms to import: the engine is being waited for by then
+
     try:
         return metadata.version("dnet-tui")
     except metadata.PackageNotFoundError:

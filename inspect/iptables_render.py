@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dnet_tui.inspect.firewall import (
     AnyExpr,
     Chain,
+    Lookup,
     Match,
     Nat,
     Note,
@@ -23,6 +24,7 @@ from dnet_tui.inspect.firewall import (
     SetMark,
     Table,
     Verdict,
+    VerdictMap,
 )
 from dnet_tui.inspect.iptables_matches import MATCHES
 from dnet_tui.inspect.iptables_names import protocol_number
@@ -113,6 +115,9 @@ class _Writer:
             self.module = ""
         elif isinstance(expr, Opaque | Note):
             self.words.append(expr.text)
+        elif isinstance(expr, Lookup | VerdictMap):
+            msg = "iptables has no such look-up"
+            raise CannotRenderError(msg)
         else:
             self.words += _target(expr)
 

@@ -25,6 +25,8 @@ _META = {_MARK: "mark", _IIFNAME: "iif", _OIFNAME: "oif", _L4PROTO: "proto"}
 _NETWORK, _TRANSPORT = 1, 2  # enum nft_payload_bases
 _EQ, _NEQ = 0, 1
 _PORTS = frozenset({"sport", "dport"})
+_BOTH_PORTS = "both ports"
+"""Source and destination port are loaded at once when each must be one number."""
 _MASKED = frozenset({"mark", "saddr", "daddr", "tcp-flags", "fragment"})
 _ADDRESSES: dict[str, tuple[int, int, int]] = {"ip": (12, 16, 4), "ip6": (8, 24, 16)}
 """Per family: the offsets of source and destination in the header, and an address's length."""
@@ -40,17 +42,27 @@ def shown_truly(expressions: bytes, family: TableFamily) -> bool:
             return False
         if word.startswith("load "):
             loaded = word[5:]
-            if loaded in seen:
+            places = _PORTS if loaded == _BOTH_PORTS else {loaded}
+            if seen & places:
                 # iptables has one place for each: of two conditions it would print the last.
                 return False
-            seen.add(loaded)
-        elif (word == "mask" and loaded not in _MASKED) or (word == "range" and loaded not in _PORTS):
+            seen |= places
+        elif not _fits(word, loaded):
             return False
     return True
 
 
+def _fits(word: str, loaded: str) -> bool:
+    """Whether iptables writes this kind of test on what was loaded before it."""
+    if word == "mask":
+        return loaded in _MASKED
+    if word == "range":
+        return loaded in _PORTS
+    return word != "differs" or loaded != _BOTH_PORTS
+
+
 def _word(element: bytes, family: TableFamily) -> str:
-    """What one expression is: ``plain``, ``load WHAT``, ``compare``, ``range``, ``mask`` or ``unknown``."""
+    """What one expression is: ``plain``, ``load WHAT``, ``equals``, ``differs``, ``range``, ``mask`` or ``unknown``."""
     found = attributes(element)
     name = text(found.get(1, b""))
     if name in {"match", "target", "counter"}:
@@ -69,7 +81,7 @@ def _native(name: str, data: bytes, family: TableFamily) -> str:
         what = _payload(found, family) if 5 not in found else ""
         return f"load {what}" if what else "unknown"
     if name == "cmp":
-        return "compare" if found.get(2) in {_EQ, _NEQ} else "unknown"
+        return {_EQ: "equals", _NEQ: "differs"}.get(found.get(2, -1), "unknown")
     if name == "range":
         return "range" if found.get(2) in {_EQ, _NEQ} else "unknown"
     if name == "bitwise":
@@ -89,6 +101,7 @@ def _payload(found: dict[int, int], family: TableFamily) -> str:
     """What a payload expression loads, if iptables writes such loads; otherwise an empty string."""
     base, offset, length = (found.get(number, -1) for number in (2, 3, 4))
     known = {(_TRANSPORT, 0, 2): "sport", (_TRANSPORT, 2, 2): "dport", (_TRANSPORT, 13, 1): "tcp-flags"}
+    known[_TRANSPORT, 0, 4] = _BOTH_PORTS
     if family == "ip":
         known |= {(_NETWORK, 9, 1): "proto", (_NETWORK, 6, 2): "fragment"}
     source, destination, longest = _ADDRESSES.get(family, (0, 0, 0))

@@ -68,10 +68,8 @@ def residents(processes: Iterable[ProcessSeen], own: CgroupContainer | None, hos
     return found
 
 
-def matched_by_pid(
-    told: Iterable[Container], processes: Mapping[int, ProcessSeen], seen: Mapping[str, Resident]
-) -> dict[str, Resident]:
-    """The containers whose cgroup doesn't name them, found by the PID that their engine told.
+def matched_by_pid(told: Iterable[Container], processes: Mapping[int, ProcessSeen]) -> dict[str, Resident]:
+    """The containers by the PID that their engine told: its own word for which process is the first.
 
     A process whose cgroup names *another* container got a PID that was used
     before: it isn't taken.
@@ -79,10 +77,11 @@ def matched_by_pid(
     found: dict[str, Resident] = {}
     for container in told:
         process = processes.get(container.pid or 0)
-        if container.id in seen or not container.running or process is None or process.container is not None:
+        if process is None or not container.running:
             continue
-        cgroup = CgroupContainer(id=container.id, engine=container.engine)
-        found[container.id] = Resident(container=cgroup, process=process)
+        if process.container is None or process.container.id == container.id:
+            cgroup = CgroupContainer(id=container.id, engine=container.engine)
+            found[container.id] = Resident(container=cgroup, process=process)
     return found
 
 

@@ -8,7 +8,8 @@ had and every sysctl to the value of a healthy host.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from dnet_tui.inspect.errors import DnetError, UsageError
@@ -17,58 +18,89 @@ Commands = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
-    """The network a fault hits, and where its rules stand.
+class Place:
+    """A rule of ``iptables-save`` text; ``number`` is its position in its chain, from 1, as iptables counts."""
 
-    Positions count from 1, as iptables does; 0 says that the rule isn't there.
-    """
+    table: str
+    chain: str
+    number: int
+    words: tuple[str, ...]
+
+    @property
+    def removal(self) -> Commands:
+        """The command that deletes the rule."""
+        return (("iptables-nft", "-w", "-t", self.table, "-D", self.chain, *self.words),)
+
+    @property
+    def comeback(self) -> Commands:
+        """The command that puts the rule back where it stood."""
+        return (("iptables-nft", "-w", "-t", self.table, "-I", self.chain, str(self.number), *self.words),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The network a fault hits, and where its rules stand; None says that the rule isn't there."""
 
     bridge: str
     subnet: str
     uplink: str = "eth0"
-    masquerade_position: int = 0
-    isolation_position: int = 0
+    masquerade: Place | None = None
+    isolation: Place | None = None
 
     @classmethod
     def on(cls, saved: str, *, bridge: str, subnet: str, uplink: str = "eth0") -> Target:
-        """Return the target for a network, with its rules' positions found in ``iptables-save`` text."""
+        """Return the target for a network, with its rules found in ``iptables-save`` text.
+
+        Knows the rules of Docker (until 27 the jump to isolation stands in
+        FORWARD, since 28 in DOCKER-FORWARD) and of netavark, which
+        masquerades in a chain for each network.
+        """
+        rules = tuple(places(saved))
+        own = {
+            rule.words[3]
+            for rule in rules
+            if (rule.table, rule.chain) == ("nat", "POSTROUTING") and rule.words[:3] == ("-s", subnet, "-j")
+        }
+        docker = ("-s", subnet, "!", "-o", bridge, "-j", "MASQUERADE")
+        masquerades = (
+            rule
+            for rule in rules
+            if rule.table == "nat"
+            and (
+                (rule.chain == "POSTROUTING" and rule.words == docker)
+                or (rule.chain in own and rule.words == _NETAVARK)
+            )
+        )
+        isolations = (rule for rule in rules if rule.table == "filter" and rule.words in _ISOLATIONS)
         return cls(
             bridge=bridge,
             subnet=subnet,
             uplink=uplink,
-            masquerade_position=position(saved, "nat", "POSTROUTING", _masquerade(bridge, subnet)),
-            isolation_position=position(saved, "filter", "FORWARD", _ISOLATION),
+            masquerade=next(masquerades, None),
+            isolation=next(isolations, None),
         )
 
-    @property
-    def masquerade(self) -> tuple[str, ...]:
-        """The words of the network's MASQUERADE rule."""
-        return _masquerade(self.bridge, self.subnet)
+
+_NETAVARK = ("!", "-d", "224.0.0.0/4", "-j", "MASQUERADE")
+_ISOLATIONS = (("-j", "DOCKER-ISOLATION-STAGE-1"), ("-j", "NETAVARK_ISOLATION_1"))
 
 
-def _masquerade(bridge: str, subnet: str) -> tuple[str, ...]:
-    return ("-s", subnet, "!", "-o", bridge, "-j", "MASQUERADE")
-
-
-_ISOLATION = ("-j", "DOCKER-ISOLATION-STAGE-1")
-
-
-def position(saved: str, table: str, chain: str, spec: tuple[str, ...]) -> int:
-    """Return the number of the rule ``spec`` in a chain of ``iptables-save`` text; 0 when it isn't there."""
-    current = ""
-    number = 0
+def places(saved: str) -> Iterator[Place]:
+    """Yield every rule of ``iptables-save`` text; words in quotes are split like others."""
+    table = ""
+    numbers: Counter[str] = Counter()
     for line in saved.splitlines():
         if line.startswith("*"):
-            current, number = line[1:].strip(), 0
+            table = line[1:].strip()
+            numbers.clear()
             continue
         words = line.split()
         if words and words[0].startswith("["):  # counters
             words = words[1:]
-        if current == table and words[:2] == ["-A", chain]:
-            number += 1
-            if tuple(words[2:]) == spec:
-                return number
-    return 0
+        if words[:1] == ["-A"]:
+            chain = words[1]
+            numbers[chain] += 1
+            yield Place(table=table, chain=chain, number=numbers[chain], words=tuple(words[2:]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,33 +129,18 @@ def _sysctl(key: str) -> tuple[Callable[[Target], Commands], Callable[[Target], 
     return (lambda target: write(target, "0"), lambda target: write(target, "1"))
 
 
-def _present(number: int, what: str, target: Target) -> int:
-    if not number:
-        raise DnetError(f"{target.bridge} has no {what} that could be taken away")
-    return number
+def _masquerade(target: Target) -> Place:
+    if target.masquerade is None:
+        raise DnetError(f"{target.bridge} has no MASQUERADE rule that could be taken away")
+    return target.masquerade
 
 
-def _drop_masquerade(target: Target) -> Commands:
-    _present(target.masquerade_position, "MASQUERADE rule", target)
-    return ((*_NAT, "-D", "POSTROUTING", *target.masquerade),)
+def _isolation(target: Target) -> Place:
+    if target.isolation is None:
+        raise DnetError(f"{target.bridge} has no isolation jump that could be taken away")
+    return target.isolation
 
 
-def _add_masquerade(target: Target) -> Commands:
-    number = _present(target.masquerade_position, "MASQUERADE rule", target)
-    return ((*_NAT, "-I", "POSTROUTING", str(number), *target.masquerade),)
-
-
-def _drop_isolation(target: Target) -> Commands:
-    _present(target.isolation_position, "isolation jump", target)
-    return ((*_FILTER, "-D", "FORWARD", *_ISOLATION),)
-
-
-def _add_isolation(target: Target) -> Commands:
-    number = _present(target.isolation_position, "isolation jump", target)
-    return ((*_FILTER, "-I", "FORWARD", str(number), *_ISOLATION),)
-
-
-_NAT = ("iptables-nft", "-w", "-t", "nat")
 _FILTER = ("iptables-nft", "-w", "-t", "filter")
 _REJECT = ("-j", "REJECT", "--reject-with", "icmp-port-unreachable")
 
@@ -157,15 +174,15 @@ FAULTS: tuple[Fault, ...] = (
         id="masq-missing",
         description="one network's MASQUERADE rule is gone: its packets leave with private addresses",
         breaks=("egress",),
-        inject=_drop_masquerade,
-        restore=_add_masquerade,
+        inject=lambda target: _masquerade(target).removal,
+        restore=lambda target: _masquerade(target).comeback,
     ),
     Fault(
         id="isolation-missing",
         description="the jump to the isolation chain is gone: separate networks reach each other",
         breaks=("exposure",),
-        inject=_drop_isolation,
-        restore=_add_isolation,
+        inject=lambda target: _isolation(target).removal,
+        restore=lambda target: _isolation(target).comeback,
     ),
     Fault(
         id="drop-before-docker",

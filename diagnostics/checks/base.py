@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from dnet_tui.diagnostics.examination import Blocked, Examination
+from dnet_tui.diagnostics.examination import Blocked, Examination, Owns
 from dnet_tui.diagnostics.finding import Finding, Severity
 
 
@@ -22,6 +22,9 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     ``doc`` is the module's docstring: the explanation shown by ``explain``.
     ``needs`` are the sections of the host's namespace it can't do without;
     ``find`` yields findings, or Undecided where a walk could not decide.
+    ``owns`` claims the obstacles that this check explains: the catalogue's
+    first claimant gets them.  ``explains`` names the checks whose findings
+    this one's fault brings about, where a remedy can't show it.
     """
 
     id: str
@@ -30,6 +33,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     doc: str
     needs: tuple[str, ...]
     find: Callable[[Examination], Iterable[Finding | Undecided]]
+    owns: Owns | None = None
+    explains: tuple[str, ...] = ()
 
 
 def undecided(exam: Examination, check: str) -> Iterator[Undecided]:

@@ -28,17 +28,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.attribution import base_chain
+from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.examination import Examination
 from dnet_tui.diagnostics.finding import Finding, Subject
 from dnet_tui.diagnostics.remedy import Remedy
 from dnet_tui.diagnostics.rule_change import Change, place_of
-from dnet_tui.diagnostics.walk.packet import RuleRef
+from dnet_tui.diagnostics.rulesets import base_chain, forward_rule, in_engine_chain, in_user_chain, serves_containers
+from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 from dnet_tui.inspect.firewall import Rule
 
 ID = "drop-before-docker"
+
+
+def owns(case: Case, obstacle: Obstacle) -> bool:
+    """A rule that is nobody's but the host's, above rules that serve containers."""
+    rule = forward_rule(obstacle)
+    if rule is None or in_user_chain(rule) or in_engine_chain(rule):
+        return False
+    chain = base_chain(case, rule)
+    below = chain.rules[rule.base_number :] if chain is not None else ()
+    bridges = {network.bridge for network in case.networks}
+    return any(serves_containers(item, bridges) for item in below)
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
@@ -87,4 +99,5 @@ CHECK = Check(
     doc=__doc__,
     needs=("firewall",),
     find=find,
+    owns=owns,
 )

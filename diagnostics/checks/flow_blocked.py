@@ -24,10 +24,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.attribution import FALLBACK
 from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.evidence import of_decider, of_flows
-from dnet_tui.diagnostics.examination import Blocked, Examination
+from dnet_tui.diagnostics.examination import FALLBACK, Blocked, Examination
 from dnet_tui.diagnostics.finding import Finding, Subject
 
 _WORDS = {

@@ -9,6 +9,21 @@ from dnet_tui.diagnostics.evidence import of_flows, of_sysctl
 from dnet_tui.diagnostics.examination import Examination
 from dnet_tui.diagnostics.finding import Finding, Subject
 from dnet_tui.diagnostics.remedy import Remedy, Risk, SetSysctl
+from dnet_tui.diagnostics.walk.packet import Obstacle
+
+
+def is_forwarding(obstacle: Obstacle) -> bool:
+    """Whether an IPv4 forwarding switch is the obstacle."""
+    return (
+        obstacle.stage == "forwarding"
+        and obstacle.by.kind == "sysctl"
+        and obstacle.by.text.startswith("net.ipv4.conf.")
+    )
+
+
+def device_of(obstacle: Obstacle) -> str:
+    """The interface whose switch it is, under its own name."""
+    return obstacle.by.text.removeprefix("net.ipv4.conf.").removesuffix(".forwarding").replace("/", ".")
 
 
 def findings(exam: Examination, check: str, *, kind: str, risk: Risk, note: str) -> Iterator[Finding | Undecided]:
@@ -19,7 +34,7 @@ def findings(exam: Examination, check: str, *, kind: str, risk: Risk, note: str)
     yield from undecided(exam, check)
     for blocked in definite(exam, check):
         key = blocked.obstacle.by.text
-        device = key.removeprefix("net.ipv4.conf.").removesuffix(".forwarding").replace("/", ".")
+        device = device_of(blocked.obstacle)
         yield Finding(
             check=check,
             severity="error",

@@ -24,15 +24,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.checks.base import Check, Undecided
-from dnet_tui.diagnostics.checks.forwarding import findings
+from dnet_tui.diagnostics.checks.forwarding import device_of, findings, is_forwarding
 from dnet_tui.diagnostics.examination import Examination
 from dnet_tui.diagnostics.finding import Finding
+from dnet_tui.diagnostics.walk.packet import Obstacle
 
 ID = "fwd-off-bridge"
 _NOTE = (
     "The engine makes the bridge anew at its next start; a sysctl.d file that sets 'default' to 0 would bring it back"
 )
+
+
+def owns(case: Case, obstacle: Obstacle) -> bool:
+    """The refusal of a network's bridge to forward."""
+    return is_forwarding(obstacle) and device_of(obstacle) in {network.bridge for network in case.networks}
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
@@ -47,4 +54,5 @@ CHECK = Check(
     doc=__doc__,
     needs=("sysctls",),
     find=find,
+    owns=owns,
 )

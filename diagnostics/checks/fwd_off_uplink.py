@@ -26,13 +26,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.checks.base import Check, Undecided
-from dnet_tui.diagnostics.checks.forwarding import findings
+from dnet_tui.diagnostics.checks.forwarding import device_of, findings, is_forwarding
 from dnet_tui.diagnostics.examination import Examination
 from dnet_tui.diagnostics.finding import Finding
+from dnet_tui.diagnostics.walk.packet import Obstacle
 
 ID = "fwd-off-uplink"
 _NOTE = "Where systemd-networkd manages the interface, set IPv4Forwarding=yes in its .network file too"
+
+
+def owns(case: Case, obstacle: Obstacle) -> bool:
+    """The refusal of an uplink to forward."""
+    return is_forwarding(obstacle) and device_of(obstacle) in case.uplinks
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
@@ -47,4 +54,5 @@ CHECK = Check(
     doc=__doc__,
     needs=("sysctls",),
     find=find,
+    owns=owns,
 )

@@ -27,15 +27,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.checks.forwarding import is_forwarding
 from dnet_tui.diagnostics.evidence import of_flows, of_sysctl
 from dnet_tui.diagnostics.examination import Examination
 from dnet_tui.diagnostics.finding import Finding, Subject
 from dnet_tui.diagnostics.remedy import Remedy, Risk, SetSysctl
+from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.firewall import Firewall
 
 ID = "ip-forward-off"
 KEY = "net.ipv4.ip_forward"
+
+
+def owns(case: Case, obstacle: Obstacle) -> bool:
+    """Any interface's refusal to forward, while the host-wide switch is off."""
+    return is_forwarding(obstacle) and case.sysctl(KEY) == "0"
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
@@ -86,4 +94,5 @@ CHECK = Check(
     doc=__doc__,
     needs=("sysctls",),
     find=find,
+    owns=owns,
 )

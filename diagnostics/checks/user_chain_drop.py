@@ -27,17 +27,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.attribution import USER_CHAINS
+from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.examination import Blocked, Examination
 from dnet_tui.diagnostics.finding import Finding, Severity, Subject
 from dnet_tui.diagnostics.remedy import Remedy
 from dnet_tui.diagnostics.rule_change import Change, place_of
-from dnet_tui.diagnostics.walk.packet import RuleRef
+from dnet_tui.diagnostics.rulesets import USER_CHAINS, forward_rule, in_user_chain
+from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 
 ID = "user-chain-drop"
 _ACCEPT = "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
+
+
+def owns(case: Case, obstacle: Obstacle) -> bool:  # noqa: ARG001 - every check's ``owns`` has this form
+    """A rule in the administrator's own chain."""
+    rule = forward_rule(obstacle)
+    return rule is not None and in_user_chain(rule)
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
@@ -111,4 +118,5 @@ CHECK = Check(
     doc=__doc__,
     needs=("firewall",),
     find=find,
+    owns=owns,
 )

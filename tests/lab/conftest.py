@@ -3,9 +3,13 @@
 ``demo_host``
     A host without an engine (about 0.2 s), fresh for every test.
 ``docker_host``
-    A host with a real dockerd (about 2 s), one per module: leave it as you found it.
+    A host with the system's dockerd (about 2 s), one per module: leave it as you found it.
+``docker28_host``
+    The same with the newest Docker that Debian has, 28 or so, which is downloaded once.
+``podman_host``, ``podman_service_host``
+    A host with Podman and netavark (about 2 s), one per module; the latter's API answers at a socket too.
 
-Both are skipped with a reason where they can't run; with ``DNET_LAB=1`` that fails.
+All are skipped with a reason where they can't run; with ``DNET_LAB=1`` that fails.
 """
 
 from __future__ import annotations
@@ -15,21 +19,32 @@ from pathlib import Path
 
 import pytest
 
+from dnet_tui.inspect.errors import DnetError
+from lab.docker_engines import newest_docker
 from lab.docker_host import DockerHost
 from lab.hosts import LAB_ID, DemoHost
 from lab.leaks import census, left_behind
-from lab.requirements import DOCKER_PROGRAMS, require_lab
+from lab.podman_host import PodmanHost
+from lab.requirements import DOCKER_PROGRAMS, PODMAN_PROGRAMS, decline, require_lab
 
 HERE = Path(__file__).parent
+MARKS = {
+    "docker_host": "docker",
+    "docker28_host": "docker",
+    "any_docker": "docker",
+    "podman_host": "podman",
+    "podman_service_host": "podman",
+}
+"""The mark that a test gets for the hosts it uses."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies here ``lab``, and what uses a real Docker ``docker``."""
+    """Mark what lies here ``lab``, and what uses a real engine with that engine's name."""
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.lab)
-            if "docker_host" in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.docker)
+            for mark in {MARKS[name] for name in getattr(item, "fixturenames", ()) if name in MARKS}:
+                item.add_marker(mark)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -53,4 +68,38 @@ def docker_host() -> Iterator[DockerHost]:
     require_lab(*DOCKER_PROGRAMS, root=True)
     with DockerHost.start() as host:
         print(f"Docker {host.version}")
+        yield host
+
+
+@pytest.fixture(scope="module")
+def docker28_host() -> Iterator[DockerHost]:
+    require_lab(*DOCKER_PROGRAMS, root=True)
+    try:
+        engine = newest_docker()
+    except DnetError as error:
+        decline(f"{error.message} ({error.hint})")
+    with DockerHost.start(engine) as host:
+        print(f"Docker {host.version}")
+        yield host
+
+
+@pytest.fixture(scope="module", params=["docker_host", "docker28_host"])
+def any_docker(request: pytest.FixtureRequest) -> DockerHost:
+    host = request.getfixturevalue(request.param)
+    assert isinstance(host, DockerHost)
+    return host
+
+
+@pytest.fixture(scope="module")
+def podman_host() -> Iterator[PodmanHost]:
+    require_lab(*PODMAN_PROGRAMS, root=True)
+    with PodmanHost.start() as host:
+        print(f"Podman {host.version}")
+        yield host
+
+
+@pytest.fixture(scope="module")
+def podman_service_host() -> Iterator[PodmanHost]:
+    require_lab(*PODMAN_PROGRAMS, root=True)
+    with PodmanHost.start(service=True) as host:
         yield host

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, Any
 
 from lab.cgroups import new_cgroup, remove_cgroups
@@ -57,7 +56,7 @@ class EngineHost(LabHost):
         for item in described:
             name = item["Name"].removeprefix("/")
             self.pids[name] = item["State"]["Pid"]
-            for network in (item["NetworkSettings"]["Networks"] or {}).values():
+            for network in (item["NetworkSettings"].get("Networks") or {}).values():
                 if network["IPAddress"]:
                     self.addresses.setdefault(name, network["IPAddress"])
                 if network["GlobalIPv6Address"]:
@@ -83,11 +82,3 @@ def side_by_side(*jobs: Callable[[], object]) -> None:
         waits = [pool.submit(job) for job in jobs]
     for wait in waits:
         wait.result()
-
-
-def lab_folder(path: str) -> Path:
-    """Return a folder of the machine's that is there, or raise FileNotFoundError."""
-    folder = Path(path)
-    if not folder.is_dir():
-        raise FileNotFoundError(path)
-    return folder

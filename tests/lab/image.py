@@ -40,7 +40,7 @@ def run_arguments(name: str, options: tuple[str, ...], command: tuple[str, ...],
     """Return the arguments of ``docker`` or ``podman`` that start a container."""
     words = ["run", "--detach", f"--name={name}", "--stop-timeout=0"]
     if cgroup:
-        words.append(f"--cgroup-parent={cgroup}")
+        words.append(f"--cgroup-parent=/{cgroup}")  # absolute: podman would nest it in that of conmon
     if not any(option.startswith(("--network=container:", "--network=host")) for option in options):
         words.append(f"--hostname={name}")  # these two share another's host name
     return [*words, *options, IMAGE, *command]

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from lab.docker_host import cgroup_folders
+from lab.cgroups import cgroup_folders
 from lab.hosts import LAB_VARIABLE
 
 
@@ -37,7 +37,7 @@ def census(lab_id: str) -> Census:
         mounts=frozenset(_mounts(lab_id)),
         namespaces=frozenset(path.name for path in netns.iterdir()) if netns.is_dir() else frozenset(),
         links=frozenset(name for _, name in socket.if_nameindex()),
-        cgroups=frozenset(str(path) for path in cgroup_folders(f"dnet-lab-{lab_id}")),
+        cgroups=frozenset(str(path) for path in cgroup_folders(f"dnet-lab-{lab_id}*")),
         files=frozenset(str(path) for path in Path(tempfile.gettempdir()).glob(f"*{lab_id}*")),
     )
 

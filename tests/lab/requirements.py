@@ -18,6 +18,7 @@ from dnet_tui.actions.demo.sandbox import Sandbox
 from dnet_tui.inspect.errors import DnetError
 
 DOCKER_PROGRAMS = ("dockerd", "docker", "runc", "busybox")
+PODMAN_PROGRAMS = ("podman", "conmon", "runc", "busybox")
 
 
 @cache

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from dnet_tui.actions.demo.sandbox import inner_environment
-from lab.docker_host import cgroup_folders, remove_cgroups
+from lab.cgroups import cgroup_folders, remove_cgroups
 from lab.hosts import LAB_VARIABLE, DemoHost, python_argv
 from lab.leaks import Census, census, left_behind
 from lab.requirements import decline, require_lab

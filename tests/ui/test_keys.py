@@ -286,6 +286,7 @@ async def test_a_hostile_name_is_shown_literally_everywhere(mode: str, size: tup
 async def test_an_idle_app_draws_nothing() -> None:
     app = FakeHost().app()
     async with running(app) as pilot:
+        await pilot.pause(0.5)  # the last paint of what came before
         drawn: list[object] = []
         display = app._display
         app._display = lambda screen, renderable: (drawn.append(renderable), display(screen, renderable))[1]  # type: ignore[method-assign,func-returns-value]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from dnet_tui.diagnostics.hook_order import in_packet_order, reached_from, unreached
-from dnet_tui.inspect.firewall import Chain, Firewall, Table
+from dnet_tui.inspect.firewall import Chain, Element, Firewall, NamedSet, Rule, Table, Verdict, VerdictMap
 from dnet_tui.inspect.iptables import parse_save
 
 DATA = Path(__file__).parent / "data"
@@ -81,3 +83,20 @@ def test_loops_end() -> None:
     )
     assert [item.chain.name for item in reached_from(table, table.chains[0])] == ["a"]
     assert unreached(table) == ()
+
+
+def test_a_verdict_map_leads_to_chains_too() -> None:
+    jump = Element(key=("docker0",), verdict=Verdict(kind="jump", chain="a"))
+    other = Element(key=("x",), verdict=Verdict(kind="goto", chain="b"))
+    named = NamedSet(name="ways", type="ifname", is_map=True, elements=(other,))
+    rules = (
+        Rule(number=1, text="", exprs=(VerdictMap(fields=("iif",), elements=(jump,)),)),
+        Rule(number=2, text="", exprs=(VerdictMap(fields=("iif",), set="ways"),)),
+    )
+    base = Chain(name="base", hook="forward", rules=rules)
+    chains = (base, Chain(name="a"), Chain(name="b"), Chain(name="c"))
+    table = Table(family="inet", name="t", backend="nftables", chains=chains, sets=(named,))
+    assert [item.chain.name for item in reached_from(table, base)] == ["a", "b"]
+    assert [chain.name for chain in unreached(table)] == ["c"]
+    asleep = msgspec.structs.replace(table, dormant=True)
+    assert [item.table.dormant for item in in_packet_order(Firewall(tables=(asleep, table)))] == [False]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dnet_tui.diagnostics.rule_text import policy_sentence, sentence
-from dnet_tui.inspect.firewall import AnyExpr, Chain, Match, Rule, Table
+from dnet_tui.inspect.firewall import AnyExpr, Chain, Element, Lookup, Match, Rule, Table, Verdict, VerdictMap
 from dnet_tui.inspect.iptables import parse_save, undecidable
 from dnet_tui.inspect.iptables_rule import parse_rule
 
@@ -27,13 +27,17 @@ def say(text: str, chain: Chain = USER, table: Table = FILTER) -> str:
     [
         (
             "-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE",
-            "Traffic from 172.17.0.0/16 leaving by anything but docker0 "
-            + "gets the host's address as its source (MASQUERADE).",
+            (
+                "Traffic from 172.17.0.0/16 leaving by anything but docker0"
+                " gets the host's address as its source (MASQUERADE)."
+            ),
         ),
         (
             "! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80",
-            "TCP traffic arriving by anything but docker0 to port 8080 "
-            + "gets 172.17.0.2 port 80 as its destination (DNAT).",
+            (
+                "TCP traffic arriving by anything but docker0 to port 8080"
+                " gets 172.17.0.2 port 80 as its destination (DNAT)."
+            ),
         ),
         (
             "-d 172.17.0.2/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT",
@@ -114,6 +118,17 @@ def test_a_rule_of_which_nothing_is_known_is_not_explained() -> None:
     text = "(added by nft)"
     rule = Rule(number=1, text=text, exprs=undecidable(text))
     assert sentence(rule, BASE, FILTER) == f"This rule can't be explained, nor decided: {text}."
+
+
+def test_nftables_look_ups_are_said() -> None:
+    addresses = (Element(key=("10.0.0.1",)), Element(key=("10.0.0.2",)))
+    rule = Rule(number=1, text="", exprs=(Lookup(fields=("saddr",), elements=addresses), Verdict(kind="drop")))
+    assert sentence(rule, USER, FILTER) == "Traffic whose source is in {10.0.0.1, 10.0.0.2} is dropped."
+    mapped = Rule(number=1, text="", exprs=(VerdictMap(fields=("iif", "oif"), set="routes"),))
+    assert sentence(mapped, USER, FILTER) == (
+        "All traffic gets the verdict that map routes has for its arriving interface and leaving interface,"
+        " if it has one."
+    )
 
 
 def test_hostile_names_are_made_harmless() -> None:

@@ -99,15 +99,21 @@ def test_a_container_in_an_unread_namespace_is_named_in_a_gap() -> None:
 
 def test_an_engines_pid_finds_a_container_whose_cgroup_is_silent() -> None:
     told = Container(id=WEB_ID, name="web", engine="docker", pid=5)
-    assert matched_by_pid([told], {5: process(5, inode=2)}, {})[WEB_ID].process.inode == 2
+    assert matched_by_pid([told], {5: process(5, inode=2)})[WEB_ID].process.inode == 2
+
+
+def test_the_engines_word_goes_before_the_oldest_process() -> None:
+    told = Container(id=WEB_ID, name="web", engine="docker", pid=9)
+    setting_up, first = process(5, container=WEB_ID), process(9, inode=2, container=WEB_ID)
+    assert matched_by_pid([told], {5: setting_up, 9: first})[WEB_ID].process is first
 
 
 def test_a_pid_that_is_another_containers_by_now_is_not_taken() -> None:
     told = Container(id=WEB_ID, name="web", engine="docker", pid=5)
-    assert matched_by_pid([told], {5: process(5, inode=2, container=DB_ID)}, {}) == {}
-    assert matched_by_pid([told], {6: process(6, inode=2)}, {}) == {}
+    assert matched_by_pid([told], {5: process(5, inode=2, container=DB_ID)}) == {}
+    assert matched_by_pid([told], {6: process(6, inode=2)}) == {}
     stopped = msgspec.structs.replace(told, running=False)
-    assert matched_by_pid([stopped], {5: process(5, inode=2)}, {}) == {}
+    assert matched_by_pid([stopped], {5: process(5, inode=2)}) == {}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from dnet_tui.diagnostics.report import Report
 from dnet_tui.inspect.model import Address, Container, Link, LinkRef, Namespace, Network, Snapshot
 from dnet_tui.inspect.view import View
 from dnet_tui.tui.app.present import concern
-from dnet_tui.tui.app.present.lines import Line, Role, Row, line, plain, say
+from dnet_tui.tui.app.present.lines import Line, Role, Row, line, say
 
 
 class Node(NamedTuple):
@@ -302,8 +302,3 @@ def _gaps(view: View) -> Iterator[Node]:
             name=line(say("? ", "warn"), gap.section, say(f" {where}", "dim") if where else ""),
             search=gap.reason,
         )
-
-
-def text_of(row: Row) -> str:
-    """Return a row as plain text, for tests and for copying."""
-    return "  ".join(plain(cell) for cell in row.cells if cell)
