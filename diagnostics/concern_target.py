@@ -113,12 +113,15 @@ def _of_network(view: View, network: Network) -> Target:
 
 
 def _of_port(view: View, name: str, port: int, proto: str) -> Target:
-    addresses = [
-        endpoint.partition("/")[0]
+    behind = [
+        _of_container(view, container)
         for container in view.snapshot.containers
-        for published in container.published
-        if published.host_port == port and proto in {"", published.proto}
-        for item in container.endpoints
-        for endpoint in item.addresses
+        if any(item.host_port == port and proto in {"", item.proto} for item in container.published)
     ]
-    return Target(label=name, networks=_networks(addresses), published=((proto, port),))
+    return Target(
+        label=name,
+        networks=tuple(network for item in behind for network in item.networks),
+        bridges=tuple(bridge for item in behind for bridge in item.bridges),
+        ports=tuple(veth for item in behind for veth in item.ports),
+        published=((proto, port),),
+    )

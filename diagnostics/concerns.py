@@ -89,25 +89,20 @@ def _only(firewall: Firewall, target: Target, others: _Others) -> Firewall:
 
 
 def _chains(table: Table, target: Target, others: _Others) -> tuple[Chain, ...]:
-    kept = {
-        chain.name: {rule.number for rule in chain.rules if _concerns(rule, target, others)} for chain in table.chains
-    }
-    # A jump concerns the target as soon as the chain it leads to does; repeat until nothing is added.
-    jumps = [
-        (chain.name, rule.number, expr.chain)
-        for chain in table.chains
-        for rule in chain.rules
-        if any(_possible(rule, target, role) for role in _ROLES)
-        for expr in rule.exprs
-        if isinstance(expr, Verdict) and expr.chain
-    ]
-    grown = True
-    while grown:
-        grown = False
-        for chain_name, number, leads_to in jumps:
-            if kept.get(leads_to) and number not in kept[chain_name]:
-                kept[chain_name].add(number)
-                grown = True
+    kept: dict[str, dict[int, set[Role]]] = {chain.name: {} for chain in table.chains}
+    jumps: list[tuple[str, int, str, set[Role]]] = []
+    for chain in table.chains:
+        for rule in chain.rules:
+            roles = _concerned(rule, target, others)
+            if roles:
+                kept[chain.name][rule.number] = roles
+            possible = {role for role in _ROLES if _possible(rule, target, role)}
+            jumps += [
+                (chain.name, rule.number, expr.chain, possible)
+                for expr in rule.exprs
+                if isinstance(expr, Verdict) and expr.chain and possible
+            ]
+    _follow_back(kept, jumps)
     return tuple(
         msgspec.structs.replace(chain, rules=tuple(rule for rule in chain.rules if rule.number in kept[chain.name]))
         for chain in table.chains
@@ -115,21 +110,36 @@ def _chains(table: Table, target: Target, others: _Others) -> tuple[Chain, ...]:
     )
 
 
-def _concerns(rule: Rule, target: Target, others: _Others) -> bool:
-    roles = [role for role in _ROLES if _possible(rule, target, role)]
-    if any(_names(rule, target, role) for role in roles):
-        return True
+def _follow_back(kept: dict[str, dict[int, set[Role]]], jumps: list[tuple[str, int, str, set[Role]]]) -> None:
+    """Keep the jumps to what is kept, for the roles in which the target meets both, until nothing is added."""
+    grown = True
+    while grown:
+        grown = False
+        for chain, number, leads_to, possible in jumps:
+            beyond = {role for roles in kept.get(leads_to, {}).values() for role in roles}
+            behind = possible & beyond
+            here = kept[chain].setdefault(number, set()) if behind else set()
+            if behind - here:
+                here |= behind
+                grown = True
+
+
+def _concerned(rule: Rule, target: Target, others: _Others) -> set[Role]:
+    """The roles in which the target is concerned by a rule; none if it isn't."""
+    possible = [role for role in _ROLES if _possible(rule, target, role)]
+    naming = {role for role in possible if _names(rule, target, role)}
+    if naming or not _stops(rule) or _names_others(rule, others):
+        return naming
     # Without a name in it, a rule must be one that traffic from or to the target itself can meet.
-    return roles not in ([], ["published"]) and _stops(rule) and not _names_others(rule, others)
+    return {role for role in possible if role != "published"}
 
 
 def _possible(rule: Rule, target: Target, role: Role) -> bool:
     """Whether traffic with the target in this role can meet the rule, as far as its places tell."""
     if role == "published":
         ports = [expr for expr in rule.exprs if isinstance(expr, Match) and expr.field == "dport"]
-        return bool(target.published or _nat_to(rule, target)) and all(
-            _port_fits(expr, target) for expr in ports if not _nat_to(rule, target)
-        )
+        # On its way to a published port a packet still has the host's address; only the port tells.
+        return not target.published or _nat_to(rule, target) or all(_port_fits(expr, target) for expr in ports)
     for expr in rule.exprs:
         if isinstance(expr, Match):
             if expr.field == _ADDRESS[role] and not _address_fits(expr, target.networks):

@@ -88,7 +88,9 @@ def _missing(check: Check, exam: Examination) -> list[str]:
     scope = view.host.id if view.host is not None else ""
     if view.host is None:
         return ["the host's own namespace is not in the snapshot"]
-    reasons = [f"{section}: {gap.reason}" for section in check.needs for gap in view.gaps(section, scope)]
+    # What is undecidable within a firewall that was read is marked there, rule by rule and table by table.
+    needs = [section for section in check.needs if section != "firewall" or view.host.firewall is None]
+    reasons = [f"{section}: {gap.reason}" for section in needs for gap in view.gaps(section, scope)]
     intentions = [
         f"{gap.scope or gap.section}: {gap.reason}"
         for gap in exam.case.snapshot.gaps

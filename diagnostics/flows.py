@@ -24,7 +24,11 @@ Kind = Literal["egress", "same-network", "cross-network", "published"]
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
-    """A flow with what is expected of it.  ``source`` and ``target`` are names for people."""
+    """A flow with what is expected of it.
+
+    ``source`` and ``target`` are names for people.  ``container`` and ``port``
+    are those of a published port.
+    """
 
     kind: Kind
     network: Network
@@ -33,6 +37,8 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     expected: bool
     member: Member | None = None
     other: Network | None = None
+    container: Container | None = None
+    port: PublishedPort | None = None
     forward: Walk
     answer: Walk | None = None
 
@@ -203,6 +209,8 @@ def _arriving(
         source="outside",
         target=f"{address}:{port.host_port} ({container.name}:{port.container_port})",
         expected=True,
+        container=container,
+        port=port,
         forward=forward,
         answer=reply(view, forward, beyond=True) if inside else None,
     )

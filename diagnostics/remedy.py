@@ -87,7 +87,7 @@ def argv(operation: AnyOperation) -> tuple[str, ...]:
         return ("sysctl", "-w", f"{operation.key}={operation.value}")
     if isinstance(operation, Command):
         return operation.argv
-    program = _PROGRAMS[operation.backend, operation.family]
+    program = PROGRAMS[operation.backend, operation.family]
     head = (program, "-w", "-t", operation.table)
     spec = split_spec(operation.spec)
     if isinstance(operation, DeleteRule):
@@ -98,12 +98,13 @@ def argv(operation: AnyOperation) -> tuple[str, ...]:
     return (*head, "-I", operation.chain, str(operation.position), *spec, *counters)
 
 
-_PROGRAMS: dict[tuple[str, str], str] = {
+PROGRAMS: dict[tuple[str, str], str] = {
     ("iptables-nft", "ip"): "iptables-nft",
     ("iptables-nft", "ip6"): "ip6tables-nft",
     ("iptables-legacy", "ip"): "iptables-legacy",
     ("iptables-legacy", "ip6"): "ip6tables-legacy",
 }
+"""The program that changes the rules of a backend and family."""
 
 
 def split_spec(spec: str) -> tuple[str, ...]:

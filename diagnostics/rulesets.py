@@ -20,6 +20,14 @@ def tables(case: Case, family: str = "ip") -> tuple[Table, ...]:
     return tuple(table for table in (firewall.tables if firewall else ()) if table.family == family)
 
 
+def unread(case: Case) -> tuple[str, ...]:
+    """Tables that exist but were not read, in words; anything may be in them."""
+    host = case.view.host
+    if host is None or host.firewall is None:
+        return ("the firewall was not read",)
+    return tuple(f"table {table.family} {table.name} was not read: {table.reason}" for table in host.firewall.unread)
+
+
 def backend(case: Case) -> Backend:
     """The iptables backend that the engine writes to: where its chains are, else the one that has tables."""
     with_engine = [

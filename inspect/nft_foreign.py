@@ -25,6 +25,7 @@ _META = {_MARK: "mark", _IIFNAME: "iif", _OIFNAME: "oif", _L4PROTO: "proto"}
 _NETWORK, _TRANSPORT = 1, 2  # enum nft_payload_bases
 _EQ, _NEQ = 0, 1
 _PORTS = frozenset({"sport", "dport"})
+_TESTS = frozenset({"equals", "differs", "range"})
 _BOTH_PORTS = "both ports"
 """Source and destination port are loaded at once when each must be one number."""
 _MASKED = frozenset({"mark", "saddr", "daddr", "tcp-flags", "fragment"})
@@ -49,16 +50,21 @@ def shown_truly(expressions: bytes, family: TableFamily) -> bool:
             seen |= places
         elif not _fits(word, loaded):
             return False
+        elif word in _TESTS:
+            # What was loaded is tested once; a second test of it would be lost.
+            loaded = ""
     return True
 
 
 def _fits(word: str, loaded: str) -> bool:
     """Whether iptables writes this kind of test on what was loaded before it."""
+    if word == "plain":
+        return True
     if word == "mask":
         return loaded in _MASKED
     if word == "range":
         return loaded in _PORTS
-    return word != "differs" or loaded != _BOTH_PORTS
+    return bool(loaded) and not (word == "differs" and loaded == _BOTH_PORTS)
 
 
 def _word(element: bytes, family: TableFamily) -> str:

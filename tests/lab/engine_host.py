@@ -22,8 +22,6 @@ class EngineHost(LabHost):
     """A private host with an engine.  ``pids`` are those inside the host's PID namespace."""
 
     pids: dict[str, int] = field(default_factory=dict)
-    addresses6: dict[str, str] = field(default_factory=dict)
-    """The first global IPv6 address of each container that has one."""
     version: str = ""
     cgroup: str = field(default_factory=new_cgroup)
     """Parent of the containers' cgroups."""

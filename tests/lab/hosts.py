@@ -49,6 +49,8 @@ class LabHost:
     target: Target
     """The network that faults are put into."""
     environment: dict[str, str] = field(default_factory=dict)
+    addresses6: dict[str, str] = field(default_factory=dict)
+    """The first global IPv6 address of each container that has one."""
 
     def run(
         self, *argv: str, check: bool = True, stdin: bytes = b"", timeout: float = 60

@@ -11,6 +11,8 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryFile
@@ -58,6 +60,8 @@ NETWORKS: tuple[tuple[str, ...], ...] = (
 )
 """The arguments of ``podman network create``; their bridges are podman1, podman2 … in this order."""
 
+VAULT_BRIDGE = "podman3"
+
 CONTAINERS: Containers = {
     "web": (("-p", "8080:80", "-p", "127.0.0.1:8081:80"), HTTPD),
     "app1": (("--network=app", "--ip=10.110.0.2"), HTTPD),
@@ -101,6 +105,16 @@ class PodmanHost(EngineHost):
     def podman(self, *arguments: str, stdin: bytes = b"") -> str:
         """Run a podman command on the host and return what it printed."""
         return self.run("podman", *arguments, stdin=stdin).stdout.decode().strip()
+
+    @contextmanager
+    def fault(self, name: str) -> Iterator[None]:
+        """Put a fault in, and take it out again."""
+        try:
+            with super().fault(name):
+                yield
+        finally:
+            # netavark keeps it off for the internal network, while ip_forward=1 switches it on for every link.
+            self.run("sysctl", "-q", "-w", f"net.ipv4.conf.{VAULT_BRIDGE}.forwarding=0")
 
     def _configure(self) -> None:
         # Locks lie in /dev/shm.  /var/lib is made read-only, since the image library would keep a cache there.

@@ -18,6 +18,9 @@ UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EPERM)
 PORT_UNREACHABLE = (3, 3)
 """ICMP type and code, as iptables' REJECT sends it by default (RFC 792)."""
 
+PORT_UNREACHABLE6 = (1, 4)
+"""The same of ICMPv6 (RFC 4443)."""
+
 
 def tcp(address: str, port: int, limit: float, expect: str) -> str:
     """Ask over HTTP who is there."""
@@ -33,7 +36,7 @@ def tcp(address: str, port: int, limit: float, expect: str) -> str:
 def udp(address: str, port: int, limit: float, _: str) -> str:
     """Expect an echo."""
     token = os.urandom(8)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(limit)
         sock.connect((address, port))
         sock.send(token)
@@ -43,6 +46,8 @@ def udp(address: str, port: int, limit: float, _: str) -> str:
 
 def icmp(address: str, _: int, limit: float, __: str) -> str:
     """Ping, and understand the errors that come instead of the reply."""
+    if ":" in address:
+        return icmp6(address, limit)
     ident, token = int.from_bytes(os.urandom(2), "big"), os.urandom(16)
     body = struct.pack("!HH", ident, 1) + token
     request = struct.pack("!BBH", 8, 0, checksum(b"\x08\x00\x00\x00" + body)) + body
@@ -57,6 +62,22 @@ def icmp(address: str, _: int, limit: float, __: str) -> str:
                 return "ok"
             if reply[0] == 3 and reply[-len(body) :][:4] == body[:4]:
                 return "refused" if (reply[0], reply[1]) == PORT_UNREACHABLE else "unreachable"
+    raise TimeoutError
+
+
+def icmp6(address: str, limit: float) -> str:
+    """The same over IPv6, where the kernel reckons the checksum and keeps the IP header (RFC 3542)."""
+    body = os.urandom(2) + struct.pack("!H", 1) + os.urandom(16)
+    deadline = time.monotonic() + limit
+    with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as sock:
+        sock.sendto(struct.pack("!BBH", 128, 0, 0) + body, (address, 0))
+        while (left := deadline - time.monotonic()) > 0:
+            sock.settimeout(left)
+            reply = sock.recv(4096)
+            if reply[0] == 129 and reply[4:] == body:
+                return "ok"
+            if reply[0] == 1 and reply[-len(body) :] == body:
+                return "refused" if (reply[0], reply[1]) == PORT_UNREACHABLE6 else "unreachable"
     raise TimeoutError
 
 

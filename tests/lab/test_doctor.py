@@ -9,11 +9,8 @@ import pytest
 
 from lab.docker_host import DockerHost
 from lab.hosts import DemoHost, LabHost
-from lab.test_lab_hosts import BROKEN, HEALTHY, PUBLISHED, TIMEOUT
+from lab.plans import CLASSIC, plan_of
 from lab.traffic import expect
-
-STAYS_BLOCKED = {"user-chain-drop": {PUBLISHED: TIMEOUT}}
-"""What the repair rightly leaves as it is: DOCKER-USER may keep strangers from published ports."""
 
 
 def doctor(host: LabHost, *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -27,8 +24,8 @@ def test_a_healthy_demo_host_is_called_healthy(demo_host: DemoHost) -> None:
     _is_healthy(demo_host)
 
 
-def test_a_healthy_docker_host_is_called_healthy(docker_host: DockerHost) -> None:
-    _is_healthy(docker_host)
+def test_a_healthy_docker_host_is_called_healthy(any_docker: DockerHost) -> None:
+    _is_healthy(any_docker)
 
 
 def _is_healthy(host: LabHost) -> None:
@@ -39,22 +36,22 @@ def _is_healthy(host: LabHost) -> None:
     assert code == 0
 
 
-@pytest.mark.parametrize("fault", BROKEN)
+@pytest.mark.parametrize("fault", CLASSIC.broken)
 def test_a_fault_on_the_demo_host_is_named_repaired_and_the_repair_undone(demo_host: DemoHost, fault: str) -> None:
     _found_repaired_undone(demo_host, fault)
 
 
-@pytest.mark.parametrize("fault", BROKEN)
-def test_a_fault_on_the_docker_host_is_named_repaired_and_the_repair_undone(
-    docker_host: DockerHost, fault: str
-) -> None:
-    _found_repaired_undone(docker_host, fault)
+@pytest.mark.parametrize("fault", CLASSIC.broken)
+def test_a_fault_on_a_docker_host_is_named_repaired_and_the_repair_undone(any_docker: DockerHost, fault: str) -> None:
+    _found_repaired_undone(any_docker, fault)
 
 
 def _found_repaired_undone(host: LabHost, fault: str) -> None:
+    plan = plan_of(host)
+    broken = {**plan.healthy, **plan.broken[fault]}
     rules, sysctls = host.rules(), host.sysctls()
     with host.fault(fault):
-        expect(host, HEALTHY | BROKEN[fault])
+        expect(host, broken)
         broken_rules, broken_sysctls = host.rules(), host.sysctls()
         code, report = doctor(host)
         assert code == 1
@@ -65,7 +62,7 @@ def _found_repaired_undone(host: LabHost, fault: str) -> None:
 
         fixed = host.dnet("fix", fault, "--yes")
         assert fixed.returncode == 0, fixed.stderr.decode() + fixed.stdout.decode()
-        expect(host, HEALTHY | STAYS_BLOCKED.get(fault, {}))
+        expect(host, {**plan.healthy, **plan.rightly_blocked.get(fault, {})})
         code, report = doctor(host)
         assert code == 0, report["findings"]
 
@@ -73,7 +70,7 @@ def _found_repaired_undone(host: LabHost, fault: str) -> None:
         assert undone.returncode == 0, undone.stderr.decode() + undone.stdout.decode()
         assert host.rules() == broken_rules
         assert host.sysctls() == broken_sysctls
-        expect(host, HEALTHY | BROKEN[fault])
+        expect(host, broken)
     assert host.rules() == rules
     assert host.sysctls() == sysctls
 

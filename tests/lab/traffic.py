@@ -39,8 +39,9 @@ class Probe:
     """One probe.
 
     ``source`` is a container's name, ``host`` or ``outside``.  ``to`` is an
-    address or a container's name (its first address).  ``answers`` is who
-    must answer over TCP; by default the container that ``to`` names.
+    address or a container's name (its first address of ``family``).
+    ``answers`` is who must answer over TCP; by default the container that
+    ``to`` names.
     """
 
     source: str
@@ -48,11 +49,13 @@ class Probe:
     port: int = 0
     proto: Literal["tcp", "udp", "icmp"] = "tcp"
     answers: str = ""
+    family: Literal["ip", "ip6"] = "ip"
 
 
 def went(host: LabHost, probe: Probe, limit: float = LIMIT) -> Went:
     """Send a probe and return how it went; AssertionError when the wrong one answered or the prober failed."""
-    address = host.addresses.get(probe.to, probe.to)
+    known = host.addresses if probe.family == "ip" else host.addresses6
+    address = known.get(probe.to, probe.to)
     arguments = [probe.proto, address, str(probe.port), str(limit), probe.answers or probe.to]
     argv = [*host.enter(probe.source), sys.executable, "-I", "-S", PROBER, *arguments]
     # The time limit is the prober's; this one only guards against a hang.

@@ -13,7 +13,7 @@ from dnet_tui.tui.app.services import Services
 from dnet_tui.tui.app.themes import THEMES
 from dnet_tui.tui.app.widgets.filter_bar import FilterBar
 from ui import hosts
-from ui.driving import detail, listing, row_text, running, screen_text, settled
+from ui.driving import detail, listing, row_text, running, screen_text, settled, until
 from ui.fakes import FakeHost
 
 
@@ -295,3 +295,22 @@ async def test_an_idle_app_draws_nothing() -> None:
         await pilot.press("j")
         await pilot.pause()
         assert drawn != []
+
+
+async def test_the_palette_goes_to_a_mode_by_name() -> None:
+    app = FakeHost().app()
+    async with running(app) as pilot:
+        await pilot.press("ctrl+p", *"doctor")
+        await pilot.pause(0.5)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: app.current_mode == "doctor")
+
+
+async def test_on_a_narrow_terminal_the_verdict_is_still_in_sight() -> None:
+    app = FakeHost().app()
+    async with running(app, (40, 24)) as pilot:
+        assert "3 errors" in screen_text(app)
+        await pilot.press("3", "c")
+        await pilot.pause()
+        assert app.state.capture.running == ""  # the pane is hidden there: mode 5 has it
+        assert " c capture" not in screen_text(app)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 import pytest
-from unit.factories import APP1, APP2, HOST, docker_like_snapshot, with_gaps, with_namespace, with_sysctl
 
 from dnet_tui.diagnostics.checks.base import Check
 from dnet_tui.diagnostics.examination import Examination
@@ -15,8 +15,10 @@ from dnet_tui.diagnostics.finding import Finding
 from dnet_tui.diagnostics.remedy import DeleteRule, InsertRule
 from dnet_tui.diagnostics.report import Report
 from dnet_tui.diagnostics.simulate import after
+from dnet_tui.inspect.firewall import AnyExpr, Chain, Firewall, Rule, Table, Verdict
 from dnet_tui.inspect.gaps import Gap
-from dnet_tui.inspect.model import Network, Snapshot
+from dnet_tui.inspect.model import Network, PolicyRule, Snapshot, Socket
+from unit.factories import APP1, APP2, HOST, WEB, docker_like_snapshot, with_gaps, with_namespace, with_sysctl
 
 
 def insert(spec: str, chain: str = "FORWARD", table: str = "filter", position: int | None = 1) -> Snapshot:
@@ -56,11 +58,46 @@ def forwarding_off() -> Snapshot:
     return host
 
 
+def flushed() -> Snapshot:
+    """The host after ``nft flush ruleset``."""
+    base = docker_like_snapshot()
+    return with_namespace(base, HOST, firewall=Firewall())
+
+
+def with_table(table: Table) -> Snapshot:
+    base = docker_like_snapshot()
+    host = next(ns for ns in base.namespaces if ns.id == HOST)
+    assert host.firewall is not None
+    return with_namespace(base, HOST, firewall=Firewall(tables=(*host.firewall.tables, table)))
+
+
+def legacy(policy: Literal["accept", "drop"]) -> Table:
+    """iptables-legacy's filter table, empty, beside the other backend."""
+    forward = Chain(name="FORWARD", hook="forward", type="filter", policy=policy)
+    return Table(family="ip", name="filter", backend="iptables-legacy", chains=(forward,))
+
+
+def native(*exprs: AnyExpr) -> Table:
+    """Another program's nftables table with one rule."""
+    rules = (Rule(number=1, text="drop", exprs=exprs),)
+    chain = Chain(name="fwd", hook="forward", priority=10, type="filter", policy="accept", rules=rules)
+    return Table(family="inet", name="other", backend="nftables", chains=(chain,))
+
+
 FAULTS: dict[str, Callable[[], Snapshot]] = {
     "ip-forward-off": forwarding_off,
     "fwd-off-bridge": lambda: with_sysctl(docker_like_snapshot(), "net.ipv4.conf.br-app.forwarding", "0"),
     "fwd-off-uplink": lambda: with_sysctl(docker_like_snapshot(), "net.ipv4.conf.eth0.forwarding", "0"),
     "masq-missing": lambda: delete("-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE", "POSTROUTING", "nat"),
+    "rules-flushed": flushed,
+    "two-backends": lambda: with_table(legacy(policy="drop")),
+    "foreign-base-drop": lambda: with_table(native(Verdict(kind="drop"))),
+    "fwd-jump-missing": lambda: delete("-i docker0 ! -o docker0 -j ACCEPT", "FORWARD"),
+    "nat-jump-missing": lambda: delete("-m addrtype --dst-type LOCAL -j DOCKER", "PREROUTING", "nat"),
+    "stale-dnat": lambda: insert(
+        "! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.30.0.77:80", "DOCKER", "nat"
+    ),
+    "app-listen": lambda: with_namespace(docker_like_snapshot(), WEB, sockets=()),
     "isolation-missing": lambda: delete("-j DOCKER-ISOLATION-STAGE-1", "FORWARD"),
     "drop-before-docker": lambda: insert("-j REJECT --reject-with icmp-port-unreachable"),
     "user-chain-drop": lambda: insert("-i eth0 -j DROP", "DOCKER-USER"),
@@ -81,13 +118,17 @@ def test_a_healthy_host_has_no_finding_and_every_check_is_ok() -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_the_first_and_only_thing_reported(fault: str) -> None:
     report = examine(FAULTS[fault]())
-    assert [finding.check for finding in errors_and_warnings(report)] == [fault]
+    assert [finding.check for finding in errors_and_warnings(report) if finding.caused_by is None] == [fault]
     assert report.findings[0].check == fault
     assert report.findings[0].evidence
     assert report.summary.verdict == "problems"
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+BY_HAND = {"rules-flushed", "foreign-base-drop", "two-backends", "app-listen"}
+"""Faults whose remedy is a command of somebody else's, so that its effect can't be simulated."""
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in BY_HAND])
 def test_the_remedy_cures_it_and_the_undo_brings_the_same_host_back(fault: str) -> None:
     broken = FAULTS[fault]()
     remedy = examine(broken).findings[0].remedy
@@ -210,9 +251,12 @@ def test_keeping_strangers_from_a_published_port_is_only_information() -> None:
 
 
 def test_a_fault_that_no_check_knows_is_reported_with_what_decides() -> None:
-    report = examine(delete("-i docker0 ! -o docker0 -j ACCEPT", "FORWARD"))
+    base = docker_like_snapshot()
+    host = next(ns for ns in base.namespaces if ns.id == HOST)
+    rule = PolicyRule(family="ip", priority=100, action="blackhole", src="172.17.0.0/16")
+    report = examine(with_namespace(base, HOST, policy_rules=(*host.policy_rules, rule)))
     assert [finding.check for finding in report.findings] == ["flow-blocked"]
-    assert any("policy DROP" in item.value for item in report.findings[0].evidence)
+    assert any("policy rule 100: blackhole" in item.value for item in report.findings[0].evidence)
 
 
 def test_icc_off_that_is_not_enforced_is_found_and_repaired() -> None:
@@ -296,3 +340,36 @@ def test_networks_of_a_driver_without_bridge_are_left_alone() -> None:
     base = docker_like_snapshot()
     macvlan = Network(id="m", name="lan", engine="docker", driver="macvlan", isolated=True)
     assert examine(msgspec.structs.replace(base, networks=(*base.networks, macvlan))).findings == ()
+
+
+def test_a_flushed_firewall_is_one_cause_with_what_it_brings_about_folded_under_it() -> None:
+    report = examine(flushed())
+    causes = {finding.check: finding.caused_by for finding in report.findings}
+    assert causes["rules-flushed"] is None
+    assert {check for check, cause in causes.items() if cause == "rules-flushed"} >= {
+        "masq-missing",
+        "isolation-missing",
+    }
+    assert [finding for finding in report.findings if finding.caused_by is None] == [report.findings[0]]
+
+
+def test_a_listener_on_loopback_only_is_named_with_its_process() -> None:
+    sockets = (Socket(proto="tcp", address="127.0.0.1", port=80, process="myapp"),)
+    finding = examine(with_namespace(docker_like_snapshot(), WEB, sockets=sockets)).findings[0]
+    assert finding.check == "app-listen"
+    assert "only on 127.0.0.1" in finding.summary
+    assert "myapp" in finding.evidence[0].value
+
+
+def test_a_lost_jump_that_docker_proxy_makes_up_for_is_only_a_warning() -> None:
+    broken = FAULTS["nat-jump-missing"]()
+    assert examine(broken).findings[0].severity == "warning"
+    host = next(ns for ns in broken.namespaces if ns.id == HOST)
+    without = with_namespace(broken, HOST, sockets=tuple(s for s in host.sockets if s.port != 8080))
+    assert examine(without).findings[0].severity == "error"
+
+
+def test_a_remedy_that_cures_another_finding_too_makes_that_one_its_consequence() -> None:
+    # Both bridges' forwarding off by hand, and the host's: the host's switch turns all of them on.
+    report = examine(forwarding_off())
+    assert [finding.caused_by for finding in report.findings] == [None]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from unit.factories import APP1, APP2, HOST, UPLINK, WEB, docker_like_snapshot, with_link, with_namespace, with_sysctl
 
 from dnet_tui.diagnostics.remedy import InsertRule
 from dnet_tui.diagnostics.simulate import after
@@ -13,6 +12,7 @@ from dnet_tui.diagnostics.walk.trip import reply, walk
 from dnet_tui.inspect.firewall import Firewall, UnreadTable
 from dnet_tui.inspect.model import LinkRef, PolicyRule, Snapshot
 from dnet_tui.inspect.view import View
+from unit.factories import APP1, APP2, HOST, UPLINK, WEB, docker_like_snapshot, with_link, with_namespace, with_sysctl
 
 OUTSIDE = "198.51.100.77"
 

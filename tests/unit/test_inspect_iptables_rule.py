@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from dnet_tui.diagnostics.remedy import split_spec
@@ -189,20 +191,17 @@ def test_a_target_is_modelled(text: str, expected: AnyExpr) -> None:
 @pytest.mark.parametrize("bits", [0, 1, 0x0F, 0xF0, 0xFFFFFFFF])
 def test_marks_come_out_as_iptables_says(bits: int) -> None:
     """The options' own words in iptables-extensions(8), against the model's one form."""
-    for option, meaning in {
+    meanings: dict[str, Callable[[int], int]] = {
         "--set-mark 0x3/0xf0": lambda old: (old & ~0xF0) | 0x3,
         "--set-xmark 0x3/0xf0": lambda old: (old & ~0xF0) ^ 0x3,
         "--and-mark 0x3": lambda old: old & 0x3,
         "--or-mark 0x3": lambda old: old | 0x3,
         "--xor-mark 0x3": lambda old: old ^ 0x3,
-    }.items():
+    }
+    for option, meaning in meanings.items():
         (mark,) = exprs(f"-j MARK {option}")
         assert isinstance(mark, SetMark)
-        assert (bits & ~mask32(mark.mask)) ^ mark.value == meaning(bits) & 0xFFFFFFFF
-
-
-def mask32(mask: int) -> int:
-    return mask & 0xFFFFFFFF
+        assert (bits & ~mark.mask) ^ mark.value == meaning(bits), option
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,8 @@ FOREIGN = {
     "an address range": SADDR + cmp(5) + cmp(3) + DROP,
     "a range on an address": SADDR + expr("range", (1, 8), (2, 0)) + DROP,
     "the same field twice": SADDR + cmp() + SADDR + cmp(1) + DROP,
+    "two tests of one load": SADDR + cmp() + cmp(1) + DROP,
+    "a test of nothing": cmp() + DROP,
     "both ports and one again": load(2, 0, 4) + cmp() + DPORT + cmp() + DROP,
     "both ports, not together": load(2, 0, 4) + cmp(1) + DROP,
     "both ports, as one range": load(2, 0, 4) + expr("range", (1, 8), (2, 0)) + DROP,

@@ -32,7 +32,7 @@ def title(state: State, mode: Mode, width: int) -> tuple[Line, Line]:
             tabs.append(line(say(f"[{key} {word}]", "name")))
         else:
             # On a narrow terminal the verdict is worth more than the other modes' names.
-            tabs.append(line(" ", say(key, "key"), f" {word} " if width >= 60 else " "))
+            tabs.append(line(" ", say(key, "key"), f" {word} " if width >= 70 else " "))
     left = line(*tabs)
     rest = width - width_of(left)
     for right in _statuses(state):
@@ -44,7 +44,7 @@ def title(state: State, mode: Mode, width: int) -> tuple[Line, Line]:
 
 def _statuses(state: State) -> Iterable[Line]:
     """The right part, from the longest to the shortest form."""
-    taken = state.snapshot.taken_at[11:19] if state.snapshot else ""
+    taken = f"{state.snapshot.taken_at[11:19]}Z" if state.snapshot else ""
     time = line(say(taken, "dim"), " ") if taken else ()
     kind = (
         line(say("offline ", "info")) if state.offline else () if state.may_write else line(say("read-only ", "info"))

@@ -168,21 +168,18 @@ SHORTEST = 8
 """A column is not cut below this: it is left out."""
 
 
-def lay_out(rows: Sequence[Row], width: int, *, cut_last: bool = False, least: int = 16) -> list[Line]:
-    """Place the rows' cells into columns of a list that is ``width`` cells wide.
+def columns(rows: Sequence[Row], width: int, *, cut_last: bool = False, least: int = 16) -> tuple[int, ...]:
+    """Return the width of each column of a list that is ``width`` cells wide; :func:`place` puts a row into them.
 
-    Columns keep their natural width.  Where there is no room, the first one is
+    Columns have their natural width.  Where there is no room, the first one is
     cut, down to ``least`` cells, and then the last ones are left out; with
-    ``cut_last`` the last one is cut before the first.  A row with one cell
-    spans all columns.
+    ``cut_last`` the last one is cut before the first.  Rows with one cell span
+    all columns and have no say.
     """
-    count = max((len(row.cells) for row in rows), default=1)
-    natural = [
-        max((width_of(row.cells[col]) for row in rows if len(row.cells) > max(col, 1)), default=0)
-        for col in range(count)
-    ]
-    first = natural[0]
-    others = natural[1:]
+    several = [row.cells for row in rows if len(row.cells) > 1]
+    count = max(map(len, several), default=1)
+    natural = [max((width_of(cells[col]) for cells in several if len(cells) > col), default=0) for col in range(count)]
+    first, others = natural[0], natural[1:]
     while others:
         over = _taken(others) + first - width
         if over <= 0 or (cut_last and others[-1] - over >= SHORTEST):
@@ -191,19 +188,19 @@ def lay_out(rows: Sequence[Row], width: int, *, cut_last: bool = False, least: i
         if _taken(others) + min(first, least) <= width:
             break
         others.pop()
-    first = min(first, width - _taken(others))
-    return [_place(row, width, first, others) for row in rows]
+    return (min(first, width - _taken(others)), *others)
 
 
-def _taken(columns: Sequence[int]) -> int:
-    return sum(size + GAP for size in columns if size)
+def _taken(others: Sequence[int]) -> int:
+    return sum(size + GAP for size in others if size)
 
 
-def _place(row: Row, width: int, first: int, others: Sequence[int]) -> Line:
+def place(row: Row, width: int, sizes: Sequence[int]) -> Line:
+    """Return a row as one line of at most ``width`` cells."""
     if len(row.cells) == 1:
         return fit(row.cells[0], width)
-    out: list[Piece] = list(pad(row.cells[0], first))
-    for size, cell in zip(others, row.cells[1:], strict=False):
+    out: list[Piece] = list(pad(row.cells[0], sizes[0]))
+    for size, cell in zip(sizes[1:], row.cells[1:], strict=False):
         if size:
             out.append(Piece(" " * GAP))
             out.extend(pad(cell, size))

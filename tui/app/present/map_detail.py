@@ -49,7 +49,7 @@ def _host(view: View, report: Report | None) -> Iterator[Para]:
     snapshot = view.snapshot
     yield Para(line(say(snapshot.host.hostname or "host", "head"), say("  this host", "dim")))
     yield fact("kernel", snapshot.host.kernel)
-    yield fact("taken at", snapshot.taken_at.replace("T", " ").replace("Z", " UTC"))
+    yield fact("taken at", f"{snapshot.taken_at[:19].replace('T', ' ')} UTC")
     running = sum(container.running for container in snapshot.containers)
     yield fact("containers", f"{running} running, {len(snapshot.containers)} known")
     yield fact("networks", str(len(snapshot.networks)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import ClassVar
 
 from textual import on
@@ -28,7 +28,7 @@ class ModeScreen(Screen[None]):
     """A list, a detail, and what surrounds them.  It shows a state and posts facts; it reads nothing itself."""
 
     shows: ClassVar[Mode]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-medium"), (120, "-wide")]  # noqa: RUF012  Textual declares it
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-medium"), (120, "-wide")]  # noqa: RUF012  Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", key_display="/"),
         Binding("escape", "back", "back", show=False),
@@ -39,7 +39,9 @@ class ModeScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.state = State()
-        self._listed: tuple[object, ...] = ()
+        self._made_of: tuple[object, ...] = ()
+        self._rows: tuple[Row, ...] = ()
+        self._words: str | None = None
 
     # -- for the modes ------------------------------------------------------
 
@@ -51,14 +53,17 @@ class ModeScreen(Screen[None]):
         """Bring list and detail in line with ``state``."""
         raise NotImplementedError
 
-    def show_rows(self, rows: tuple[Row, ...], key: tuple[object, ...], empty: str) -> str:
-        """Show rows, filtered, when what they are made of (``key``) changed; return the selected row's id."""
+    def show_rows(self, make: Callable[[], tuple[Row, ...]], key: tuple[object, ...], empty: str) -> str:
+        """Make and show rows, filtered, when what they are made of (``key``) changed; return the selected row's id."""
         listing = self.query_one(f"#{self.shows}-list", Listing)
         words = self.state.filter(self.shows)
         selected = self.state.selected(self.shows)
-        if self._listed != (*key, words):
-            self._listed = (*key, words)
-            chosen = listing.show(filtered(rows, words), selected, empty if not words else f"nothing has “{words}”")
+        if not _same(self._made_of, key):
+            self._made_of, self._rows, self._words = key, make(), None
+        if self._words != words:
+            self._words = words
+            shown = filtered(self._rows, words)
+            chosen = listing.show(shown, selected, empty if not words else f"nothing has “{words}”")
             if chosen != selected:
                 self.post_message(RowSelected(self.shows, chosen))
         elif selected and selected != listing.selected:
@@ -168,3 +173,8 @@ class ModeScreen(Screen[None]):
         if text:
             self.app.copy_to_clipboard(text)
             self.notify("Copied to the terminal's clipboard.", timeout=2, markup=False)
+
+
+def _same(old: tuple[object, ...], new: tuple[object, ...]) -> bool:
+    """Whether both hold the very same objects: comparing two snapshots by content would take longer than painting."""
+    return len(old) == len(new) and all(a is b for a, b in zip(old, new, strict=True))

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from dnet_tui.diagnostics.finding import Finding
 from dnet_tui.tui.app.messages import FixConfirmed
 from dnet_tui.tui.app.present import confirm, doctor_detail, doctor_rows, subject
-from dnet_tui.tui.app.present.lines import line, say
+from dnet_tui.tui.app.present.lines import Row, line, say
 from dnet_tui.tui.app.screens.capturing import CapturingScreen
 from dnet_tui.tui.app.screens.dialog import Dialog
 from dnet_tui.tui.app.state import State
@@ -53,8 +53,12 @@ class DoctorScreen(CapturingScreen):
         report = state.report
         waiting = line(say(state.busy or "no report", "dim"))
         self.query_one("#verdict", Bar).show(doctor_rows.verdict(report) if report else waiting)
-        rows = doctor_rows.rows(report, state.snapshot) if report else ()
-        selected = self.show_rows(rows, (report,), state.busy or "no report")
+
+        def make() -> tuple[Row, ...]:
+            return doctor_rows.rows(report, state.snapshot) if report else ()
+
+        empty = state.busy or "no report"
+        selected = self.show_rows(make, (report, empty if report is None else ""), empty)
         detail = doctor_detail.detail(state.snapshot, report, selected) if report else ()
         self.query_one("#doctor-detail", Detail).show(detail, selected)
         self.query_one(CapturePane).display = self.can_capture
@@ -73,6 +77,8 @@ class DoctorScreen(CapturingScreen):
         if action == "fix":
             finding = self._finding(self.state)
             return self.state.may_write and finding is not None and confirm.applicable(finding)
+        if action in {"capture", "pick"} and self.has_class("-narrow"):
+            return False  # there the pane is hidden: mode 5 has it
         return super().check_action(action, parameters)
 
     @on(Listing.Opened, "#doctor-list")

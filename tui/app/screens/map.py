@@ -41,11 +41,13 @@ class MapScreen(ModeScreen):
 
     def paint(self, state: State) -> None:
         """Show the tree and the selected item."""
-        rows: tuple[Row, ...] = ()
-        if state.snapshot is not None:
-            rows = map_tree.rows(state.snapshot, state.report, state.selection.folded)
-        key = (state.snapshot, state.report, state.selection.folded)
-        selected = self.show_rows(rows, key, state.busy or "nothing was read")
+        snapshot, report, folded = state.snapshot, state.report, state.selection.folded
+
+        def make() -> tuple[Row, ...]:
+            return map_tree.rows(snapshot, report, folded) if snapshot else ()
+
+        empty = state.busy or "nothing was read"
+        selected = self.show_rows(make, (snapshot, report, folded, empty if snapshot is None else ""), empty)
         detail = map_detail.detail(state.snapshot, state.report, selected) if state.snapshot else ()
         self.query_one("#map-detail", Detail).show(detail, selected)
 

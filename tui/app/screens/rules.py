@@ -14,6 +14,7 @@ from dnet_tui.inspect.untrusted import clean
 from dnet_tui.inspect.view import View
 from dnet_tui.tui.app.messages import NamespaceChosen
 from dnet_tui.tui.app.present import rules_detail, rules_rows
+from dnet_tui.tui.app.present.lines import Row
 from dnet_tui.tui.app.screens.base import ModeScreen
 from dnet_tui.tui.app.state import State
 from dnet_tui.tui.app.widgets.detail import Detail
@@ -47,9 +48,13 @@ class RulesScreen(ModeScreen):
     def paint(self, state: State) -> None:
         """Show the rules and the selected one."""
         snapshot, wanted = state.snapshot, state.selection.namespace
-        rows = rules_rows.rows(snapshot, wanted) if snapshot else ()
+
+        def make() -> tuple[Row, ...]:
+            return rules_rows.rows(snapshot, wanted) if snapshot else ()
+
         ns = rules_rows.namespace_of(snapshot, wanted) if snapshot else None
-        selected = self.show_rows(rows, (snapshot, wanted), state.busy or "no rules at all")
+        empty = state.busy or "no rules at all"
+        selected = self.show_rows(make, (snapshot, wanted, empty if snapshot is None else ""), empty)
         detail = rules_detail.detail(snapshot, wanted, selected) if snapshot else ()
         self.query_one("#rules-detail", Detail).show(detail, selected)
         name = View(snapshot).label(ns.id) if snapshot and ns else ""

@@ -10,7 +10,7 @@ from textual.events import Click
 from textual.geometry import Region, Size
 from textual.message import Message
 
-from dnet_tui.tui.app.present.lines import Line, Piece, Row, fit, lay_out, line, say
+from dnet_tui.tui.app.present.lines import Line, Piece, Row, columns, fit, line, place, say
 from dnet_tui.tui.app.widgets.painted import Painted
 
 _CURSOR = Piece("> ")
@@ -53,7 +53,7 @@ class Listing(Painted, can_focus=True, inherit_bindings=False):
         super().__init__(id=id)
         self.rows: tuple[Row, ...] = ()
         self.cursor = -1
-        self._lines: list[Line] = []
+        self._columns: tuple[int, ...] = ()
         self._empty: Line = ()
         self._follow = follow
         self._cut_last = cut_last
@@ -84,17 +84,20 @@ class Listing(Painted, can_focus=True, inherit_bindings=False):
         return False
 
     def reflow(self, width: int) -> None:
-        """Lay the columns out."""
-        self._lines = lay_out(self.rows, max(width - 2, 1), cut_last=self._cut_last)
-        self.virtual_size = Size(width, max(len(self._lines), 1))
+        """Lay the columns out; the lines themselves are made when they are seen."""
+        self._columns = columns(self.rows, max(width - 2, 1), cut_last=self._cut_last)
+        self.virtual_size = Size(width, max(len(self.rows), 1))
         self.refresh()
 
     def line_at(self, index: int) -> tuple[Line, bool]:
         """Return a line with the cursor's mark, so that it shows without colour too."""
-        if index >= len(self._lines):
+        if index >= len(self.rows):
             return (fit(self._empty, self.room) if index == 0 and not self.rows else (), False)
         under_cursor = index == self.cursor
-        return ((_CURSOR if under_cursor else _NO_CURSOR, *self._lines[index]), under_cursor)
+        return (
+            (_CURSOR if under_cursor else _NO_CURSOR, *place(self.rows[index], max(self.room - 2, 1), self._columns)),
+            under_cursor,
+        )
 
     def action_move(self, step: int) -> None:
         """Move the cursor by rows, over headings."""

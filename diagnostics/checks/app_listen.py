@@ -1,0 +1,87 @@
+"""A port is published, but nothing in the container listens on it.
+
+What it finds
+    A packet for a published port reaches the container's namespace, and no
+    process there listens on the port; or one does, but on 127.0.0.1 only.
+
+Why it matters
+    Connections are refused although the network is in order.  A program that
+    binds 127.0.0.1 inside a container can only be reached from inside.
+
+How we know
+    The container's own listening sockets, read from its namespace.
+
+Remedy
+    Make the program listen on 0.0.0.0 (or ``::``), or publish the port that
+    it does listen on.
+
+When it is harmless
+    While the program is still starting; look again in a moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.checks.base import Check, Undecided
+from dnet_tui.diagnostics.examination import Examination
+from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.flows import Flow
+from dnet_tui.diagnostics.remedy import Remedy
+from dnet_tui.inspect.model import Socket
+
+ID = "app-listen"
+_SHOWN = 6
+
+
+def find(exam: Examination) -> Iterator[Finding | Undecided]:
+    """One finding per published port."""
+    for flow in exam.flows:
+        if flow.kind != "published" or flow.forward.end != "refused" or flow.container is None or flow.port is None:
+            continue
+        if flow.forward.last_namespace == flow.container.netns:
+            yield _finding(exam, flow)
+
+
+def _finding(exam: Examination, flow: Flow) -> Finding:
+    port, container = flow.forward.last.dport, flow.container
+    ns = exam.case.view.namespaces[flow.forward.last_namespace]
+    proto = flow.forward.last.proto
+    sockets = [item for item in ns.sockets if item.proto == proto]
+    narrow = [item for item in sockets if item.port == port]
+    name = container.name if container is not None else ""
+    what = f"only on {narrow[0].address}" if narrow else "nowhere"
+    shown = ", ".join(map(_words, narrow or sockets[:_SHOWN])) or "no listener at all"
+    return Finding(
+        check=ID,
+        severity="warning",
+        subject=Subject(kind="container", name=name),
+        summary=f"Port {port}/{proto} of {name} is published, but listened on {what}",
+        symptoms=("published",),
+        evidence=(
+            Evidence(
+                source="listening sockets", what=f"in {name}", value=shown, expected=f"0.0.0.0:{port} or [::]:{port}"
+            ),
+            Evidence(source="packet walk", what="published as", value=flow.target),
+        ),
+        remedy=Remedy(
+            summary=f"Make the program in {name} listen on 0.0.0.0:{port}, or publish the port it listens on",
+            risk="manual",
+            note="Its own configuration decides this (bind, host or listen address)",
+        ),
+    )
+
+
+def _words(socket: Socket) -> str:
+    process = f" ({socket.process})" if socket.process else ""
+    return f"{socket.address}:{socket.port}{process}"
+
+
+CHECK = Check(
+    id=ID,
+    title="Something listens behind every published port",
+    severity="warning",
+    doc=__doc__,
+    needs=("sockets",),
+    find=find,
+)

@@ -1,0 +1,137 @@
+"""FORWARD no longer leads to the engine's rules.
+
+What it finds
+    The engine's chains are there, but the FORWARD chain lacks the rules that
+    lead to them: the jump to DOCKER-FORWARD (Docker 28 and later), or the four
+    rules of a bridge that earlier versions keep in FORWARD itself.
+
+Why it matters
+    Packets of containers fall through to FORWARD's policy, which Docker sets
+    to DROP.
+
+How we know
+    The packet walk of a flow that should pass ends at FORWARD's policy, and
+    the rules that would have accepted it are compared with what the engine
+    writes.
+
+Remedy
+    Put the missing rules back.  Then find what removed them: a firewall
+    script that rebuilds FORWARD but keeps other chains.
+
+When it is harmless
+    Where FORWARD's policy accepts, nothing is blocked and nothing reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics import rulesets
+from dnet_tui.diagnostics.case import Case
+from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.evidence import of_flows, of_rule
+from dnet_tui.diagnostics.examination import Blocked, Examination
+from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.remedy import Remedy
+from dnet_tui.diagnostics.rule_change import Change, Place
+from dnet_tui.diagnostics.walk.packet import Obstacle
+
+ID = "fwd-jump-missing"
+_JUMP = "-j DOCKER-FORWARD"
+
+
+def owns(case: Case, obstacle: Obstacle) -> bool:
+    """FORWARD's policy, where the engine's rules for this packet's bridge are missing above it."""
+    return obstacle.stage == "forward" and obstacle.by.kind == "policy" and bool(_missing(case, obstacle))
+
+
+def find(exam: Examination) -> Iterator[Finding | Undecided]:
+    """One finding for all that is missing."""
+    yield from undecided(exam, ID)
+    stopped = definite(exam, ID)
+    if stopped:
+        yield _finding(exam.case, stopped)
+
+
+def _missing(case: Case, obstacle: Obstacle) -> tuple[str, ...]:
+    """The rules that FORWARD lacks for the bridges of this packet, as the engine writes them."""
+    forward = rulesets.chain(case, "filter", "FORWARD")
+    if forward is None or obstacle.by.rule is None or obstacle.by.rule.backend != rulesets.backend(case):
+        return ()
+    texts = {rule.text for rule in forward.rules}
+    if rulesets.chain(case, "filter", "DOCKER-FORWARD") is not None:
+        return () if _JUMP in texts else (_JUMP,)
+    if rulesets.chain(case, "filter", "DOCKER") is None:
+        return ()
+    bridges = [net.bridge for net in case.networks if net.engine == "docker" and not net.internal]
+    wanted = [
+        rule
+        for bridge in bridges
+        if bridge in {obstacle.packet.iif, obstacle.packet.oif}
+        for rule in (
+            f"-o {bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+            f"-o {bridge} -j DOCKER",
+            f"-i {bridge} ! -o {bridge} -j ACCEPT",
+        )
+    ]
+    return tuple(rule for rule in wanted if rule not in texts)
+
+
+def _finding(case: Case, stopped: list[Blocked]) -> Finding:
+    specs = tuple(dict.fromkeys(spec for blocked in stopped for spec in _all_missing(case, blocked)))
+    forward = rulesets.chain(case, "filter", "FORWARD")
+    texts = [rule.text for rule in forward.rules] if forward is not None else []
+    place = Place(backend=rulesets.backend(case), family="ip", table="filter")
+    first = texts.index("-j DOCKER-USER") + 2 if "-j DOCKER-USER" in texts else 1
+    if specs == (_JUMP,):
+        pairs = [(Change(place, "FORWARD", _JUMP).insert(first), Change(place, "FORWARD", _JUMP).delete(first))]
+    else:
+        last = len(texts)
+        changes = [Change(place, "FORWARD", spec) for spec in specs]
+        pairs = [(change.insert(None), change.delete(last + n)) for n, change in enumerate(changes, start=1)]
+    policy = stopped[0].obstacle.by.rule
+    return Finding(
+        check=ID,
+        severity="error",
+        subject=Subject(kind="rule", name="filter FORWARD"),
+        summary="FORWARD no longer leads to the engine's rules",
+        symptoms=tuple(dict.fromkeys(kind for blocked in stopped for kind in blocked.symptoms)),
+        evidence=(
+            *(
+                Evidence(source="iptables", what="filter FORWARD", value="the rule is absent", expected=s)
+                for s in specs
+            ),
+            *((of_rule(policy, "not reached"),) if policy is not None else ()),
+            *(of_flows(blocked) for blocked in stopped),
+        ),
+        remedy=Remedy(
+            summary="Put the engine's rules back into FORWARD",
+            steps=tuple(step for step, _ in pairs),
+            undo=tuple(undo for _, undo in reversed(pairs)),
+            risk="ask",
+            note="The engine restores its own rules when it restarts; find what removed these",
+        ),
+    )
+
+
+def _absent(spec: str) -> Evidence:
+    return Evidence(source="iptables", what="filter FORWARD", value="the rule is absent", expected=spec)
+
+
+def _all_missing(case: Case, blocked: Blocked) -> Iterator[str]:
+    """What is missing for every flow that this policy stops, on its way there or back."""
+    for flow in blocked.flows:
+        for _, obstacle in flow.obstacles:
+            if obstacle.by == blocked.obstacle.by:
+                yield from _missing(case, obstacle)
+
+
+CHECK = Check(
+    id=ID,
+    title="FORWARD leads to the engine's rules",
+    severity="error",
+    doc=__doc__,
+    needs=("firewall",),
+    find=find,
+    owns=owns,
+)

@@ -1,0 +1,112 @@
+"""Packets for published ports no longer reach the engine's DNAT rules.
+
+What it finds
+    The nat chain DOCKER holds the DNAT rule of a published port, but
+    PREROUTING lacks the jump that leads there, or an earlier rule ends
+    PREROUTING before it.
+
+Why it matters
+    Nobody outside reaches the port; or, where docker-proxy listens, it takes
+    over: slower, and every client appears with the bridge's address.
+
+How we know
+    The packet walk of an outside packet for the port passes PREROUTING
+    without being rewritten, while the DNAT rule for it exists.
+
+Remedy
+    Put back the jump: ``-m addrtype --dst-type LOCAL -j DOCKER`` in nat
+    PREROUTING.
+
+When it is harmless
+    For ports published on 127.0.0.1 only: those are not reached from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics import rulesets
+from dnet_tui.diagnostics.checks.base import Check, Undecided
+from dnet_tui.diagnostics.examination import Examination
+from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.flows import Flow
+from dnet_tui.diagnostics.published import dnat_rule, taken_by_proxy
+from dnet_tui.diagnostics.remedy import Remedy
+from dnet_tui.diagnostics.rule_change import Change, Place
+from dnet_tui.inspect.firewall import Match, Nat, Rule
+
+ID = "nat-jump-missing"
+_JUMP = "-m addrtype --dst-type LOCAL -j DOCKER"
+
+
+def find(exam: Examination) -> Iterator[Finding | Undecided]:
+    """One finding for all the ports that are cut off."""
+    docker = rulesets.chain(exam.case, "nat", "DOCKER")
+    rules = docker.rules if docker is not None else ()
+    cut = [
+        (flow, rule)
+        for flow in exam.flows
+        if flow.kind == "published" and dnat_rule(flow) is None and flow.forward.arrives is not None
+        for rule in [next((rule for rule in rules if _is_for(rule, flow)), None)]
+        if rule is not None
+    ]
+    if cut:
+        yield _finding(exam, cut)
+
+
+def _is_for(rule: Rule, flow: Flow) -> bool:
+    port = flow.port
+    if port is None or not any(isinstance(expr, Nat) and expr.kind == "dnat" for expr in rule.exprs):
+        return False
+    wanted = {"dport": {str(port.host_port)}, "proto": {port.proto}}
+    return all(_values(rule, field) == values for field, values in wanted.items())
+
+
+def _values(rule: Rule, field: str) -> set[str]:
+    return {value for expr in rule.exprs if isinstance(expr, Match) and expr.field == field for value in expr.values}
+
+
+def _finding(exam: Examination, cut: list[tuple[Flow, Rule]]) -> Finding:
+    proxied = all(taken_by_proxy(exam.case, flow) for flow, _ in cut)
+    chain = rulesets.chain(exam.case, "nat", "PREROUTING")
+    present = chain is not None and any(rule.text == _JUMP for rule in chain.rules)
+    change = Change(Place(rulesets.backend(exam.case), "ip", "nat"), "PREROUTING", _JUMP)
+    where = len(chain.rules) + 1 if chain is not None else 1
+    ports = ", ".join(f"{flow.port.host_port}/{flow.port.proto}" for flow, _ in cut if flow.port is not None)
+    outcome = "docker-proxy takes them instead" if proxied else "they end at the host"
+    return Finding(
+        check=ID,
+        severity="warning" if proxied else "error",
+        subject=Subject(kind="rule", name="nat PREROUTING"),
+        summary=f"Packets for published ports don't reach their DNAT rules; {outcome}",
+        symptoms=("published",),
+        evidence=(
+            Evidence(
+                source="iptables",
+                what="nat PREROUTING",
+                value="an earlier rule ends it" if present else "the rule is absent",
+                expected=_JUMP,
+            ),
+            Evidence(source="iptables", what="nat DOCKER", value=cut[0][1].text, expected="reached"),
+            Evidence(source="packet walk", what="ports concerned", value=ports),
+        ),
+        remedy=None
+        if present
+        else Remedy(
+            summary="Put the jump to DOCKER back into nat PREROUTING",
+            steps=(change.insert(None),),
+            undo=(change.delete(where),),
+            risk="ask",
+            note="The engine restores its own rules when it restarts; find what removed this one",
+        ),
+    )
+
+
+CHECK = Check(
+    id=ID,
+    title="Published ports reach their DNAT rules",
+    severity="error",
+    doc=__doc__,
+    needs=("firewall",),
+    find=find,
+)

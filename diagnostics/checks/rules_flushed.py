@@ -1,0 +1,127 @@
+"""The engine's firewall rules are gone, in every backend.
+
+What it finds
+    Containers run on an engine's bridge networks, the engine manages the
+    firewall, and none of its chains or tables is left: not in iptables-nft,
+    not in iptables-legacy, not in native nftables.
+
+Why it matters
+    Without them nothing is masqueraded, no port is published, networks are
+    not kept apart, and where FORWARD drops by default nothing passes at all.
+
+How we know
+    All tables of all backends were read, and no chain begins with the
+    engine's names; a table that could not be read makes this undecided.
+
+Remedy
+    Let the engine put its rules back: restart Docker (containers stop unless
+    live-restore is on), or ``podman network reload --all``.  Then find what
+    flushed them: ``nft flush ruleset`` in a script, csf, a restart of the
+    iptables or nftables service.
+
+When it is harmless
+    With ``"iptables": false`` in daemon.json the engine writes no rules by
+    choice; rootless engines have theirs in another namespace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics import rulesets
+from dnet_tui.diagnostics.case import Case
+from dnet_tui.diagnostics.checks.base import Check, Undecided
+from dnet_tui.diagnostics.evidence import of_rule
+from dnet_tui.diagnostics.examination import Examination
+from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.remedy import Command, Remedy
+from dnet_tui.diagnostics.walk.packet import Obstacle
+from dnet_tui.inspect.model import Network
+
+ID = "rules-flushed"
+
+_TABLES = ("docker-bridges", "netavark")
+_CHAINS = {"docker": ("DOCKER",), "podman": ("NETAVARK", "CNI-")}
+_RELOAD = {"docker": ("systemctl", "restart", "docker"), "podman": ("podman", "network", "reload", "--all")}
+
+
+def owns(case: Case, obstacle: Obstacle) -> bool:
+    """FORWARD's policy, where no rule of the engine is left to come before it."""
+    return obstacle.stage == "forward" and obstacle.by.kind == "policy" and bool(_bare(case))
+
+
+def find(exam: Examination) -> Iterator[Finding | Undecided]:
+    """One finding per engine."""
+    case = exam.case
+    for engine, networks in _bare(case).items():
+        unread = rulesets.unread(case)
+        if unread:
+            yield Undecided(reason=f"no rule of {engine} was seen, but {unread[0]}")
+        else:
+            yield _finding(exam, engine, networks)
+
+
+def _bare(case: Case) -> dict[str, list[Network]]:
+    """The networks that need rules, by engine, of engines that have none left."""
+    found: dict[str, list[Network]] = {}
+    for network in case.networks:
+        engines = [engine for engine in case.snapshot.engines if engine.name == network.engine]
+        manages = not any(engine.firewall == "none" or engine.rootless for engine in engines)
+        needs = network.masquerade or network.isolated
+        if network.engine in _CHAINS and manages and needs and case.members(network):
+            found.setdefault(network.engine, []).append(network)
+    return {engine: networks for engine, networks in found.items() if not _has_rules(case, engine)}
+
+
+def _has_rules(case: Case, engine: str) -> bool:
+    prefixes = _CHAINS[engine]
+    return any(
+        table.name in _TABLES or any(chain.name.startswith(prefixes) for chain in table.chains)
+        for family in ("ip", "ip6", "inet")
+        for table in rulesets.tables(case, family)
+    )
+
+
+def _finding(exam: Examination, engine: str, networks: list[Network]) -> Finding:
+    blocked = exam.blocked_by(ID)
+    policies = [item.obstacle.by.rule for item in blocked if item.obstacle.by.rule is not None]
+    names = ", ".join(network.name for network in networks)
+    symptoms = ["egress", "published", "exposure"]
+    symptoms += [kind for item in blocked for kind in item.symptoms]
+    return Finding(
+        check=ID,
+        severity="error",
+        subject=Subject(kind="host", name=engine),
+        summary=f"The firewall rules of {engine} are gone",
+        symptoms=tuple(dict.fromkeys(symptoms)),
+        evidence=(
+            Evidence(
+                source="iptables, nftables",
+                what=f"chains of {engine}",
+                value="none in any table of any backend",
+                expected=f"chains named {_CHAINS[engine][0]}…",
+            ),
+            Evidence(source=engine, what="networks with running containers", value=names),
+            *(of_rule(rule, "not reached") for rule in policies[:1]),
+        ),
+        remedy=Remedy(
+            summary=f"Let {engine} write its rules again",
+            steps=(Command(argv=_RELOAD[engine]),),
+            risk="manual",
+            note="Docker stops its containers when it restarts, unless live-restore is on"
+            if engine == "docker"
+            else "Running containers keep running",
+        ),
+    )
+
+
+CHECK = Check(
+    id=ID,
+    title="The engine's firewall rules are there",
+    severity="error",
+    doc=__doc__,
+    needs=("firewall",),
+    find=find,
+    owns=owns,
+    explains=("masq-missing", "isolation-missing", "fwd-jump-missing", "nat-jump-missing", "flow-blocked"),
+)

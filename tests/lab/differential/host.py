@@ -1,0 +1,211 @@
+"""Builds a host of the differential lab inside a private host, takes its snapshot and sends the probes.
+
+The outer half, :func:`observe`, starts a sandbox and gives it a spec; the
+inner half, :func:`main`, runs in it as one process that has sockets in all
+namespaces.  Nothing of the machine's own network is touched.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_interface
+from pathlib import Path
+
+import msgspec
+
+from dnet_tui.actions.demo.build import require_private_host
+from dnet_tui.actions.demo.sandbox import Sandbox
+from dnet_tui.inspect.errors import ActionFailedError
+from lab.differential.spec import (
+    HOST,
+    OUTSIDE,
+    OUTSIDE_ADDRESS,
+    OUTSIDE_SERVER,
+    UPLINK,
+    UPLINK_ADDRESS,
+    HostSpec,
+    Observation,
+)
+
+_TESTS = str(Path(__file__).resolve().parents[2])
+_INNER = f"import sys; sys.path[:0] = [{_TESTS!r}]; from lab.differential.host import main; main()"
+_NETNS = Path("/run/netns")
+_CLONE_NEWNET = 0x40000000
+_BUILTIN = {
+    "raw": ("PREROUTING", "OUTPUT"),
+    "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
+    "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
+    "filter": ("INPUT", "FORWARD", "OUTPUT"),
+}
+LIMIT = 60.0
+"""Seconds until one host must have been built and answered; it takes about one."""
+
+
+def observe(spec: HostSpec, environment: dict[str, str] | None = None) -> Observation:
+    """Build the host, send its probes, and return what the kernel did.
+
+    Raises:
+        DnetError: the sandbox can't be had, or a command of the build failed (its words are in the message).
+    """
+    with Sandbox.start("differential", environment=environment) as sandbox:
+        result = sandbox.run(
+            [sys.executable, "-P", "-c", _INNER], stdin=msgspec.json.encode(spec), timeout=LIMIT, check=True
+        )
+    return msgspec.json.decode(result.stdout, type=Observation)
+
+
+# -- inside ---------------------------------------------------------------------------------
+
+
+class Spaces:
+    """The host's namespaces, to be entered by name.  The process is in the host's own in between."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)  # os.setns is Python 3.12's
+        self._home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+    @contextmanager
+    def inside(self, place: str) -> Iterator[None]:
+        """Be in a place's network namespace; sockets that are opened there stay there."""
+        if place == HOST:
+            yield
+            return
+        fd = os.open(_NETNS / place, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._set(fd)
+            yield
+        finally:
+            self._set(self._home)
+            os.close(fd)
+
+    def _set(self, fd: int) -> None:
+        if self._libc.setns(fd, _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns failed")
+
+
+def main() -> None:
+    """Run inside: spec on stdin, observation on stdout."""
+    require_private_host()
+    from dnet_tui.inspect.discover import take_snapshot  # noqa: PLC0415 - only needed here, inside
+    from lab.differential.send import Agent  # noqa: PLC0415
+
+    spec = msgspec.json.decode(sys.stdin.buffer.read(), type=HostSpec)
+    spaces = Spaces()
+    build(spec, spaces)
+    agent = Agent(spec, spaces)
+    agent.meet_neighbours()
+    prepare(spec, spaces)
+    snapshot = take_snapshot()
+    agent.start_tracing()
+    observation = Observation(
+        namespaces={place: _inode(place) for place in spec.places},
+        snapshot=msgspec.Raw(msgspec.json.encode(snapshot)),
+        outcomes=agent.send(),
+    )
+    sys.stdout.buffer.write(msgspec.json.encode(observation))
+
+
+def _inode(place: str) -> str:
+    path = Path("/proc/self/ns/net") if place == HOST else _NETNS / place
+    return f"net:[{path.stat().st_ino}]"
+
+
+def run(argv: tuple[str, ...], text: str = "") -> None:
+    """Run a command here; raise ActionFailedError with its words when it fails."""
+    done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=30, check=False)
+    if done.returncode:
+        raise ActionFailedError(f"{' '.join(argv)} failed: {done.stderr.strip()}\n{text}")
+
+
+def build(spec: HostSpec, spaces: Spaces) -> None:
+    """Make links, addresses and routes."""
+    for key in ("ip_forward", "conf/default/forwarding"):
+        Path("/proc/sys/net/ipv4", key).write_text("1", encoding="ascii")
+    run(("ip", "-batch", "-"), "\n".join([*_links(spec), ""]))
+    for place in spec.places:
+        with spaces.inside(place):
+            if place != HOST:
+                run(("ip", "-batch", "-"), "\n".join([*_inner(spec, place), ""]))
+            # Nothing of the machine's defaults, and no rate limit that hides an ICMP error.
+            write = {"icmp_ratelimit": "0", "conf/all/rp_filter": "0"}
+            devices = [path.name for path in Path("/proc/sys/net/ipv4/conf").iterdir()]
+            write |= {f"conf/{name}/rp_filter": "0" for name in devices}
+            if place != HOST:
+                write |= {f"conf/{name}/forwarding": "0" for name in devices}
+            for key, value in write.items():
+                Path("/proc/sys/net/ipv4", key).write_text(value, encoding="ascii")
+            ratelimit = Path("/proc/sys/net/ipv6/icmp/ratelimit")
+            if ratelimit.exists():
+                ratelimit.write_text("0", encoding="ascii")
+
+
+def _links(spec: HostSpec) -> Iterator[str]:
+    yield f"netns add {OUTSIDE}"
+    yield f"link add {UPLINK} type veth peer name eth0 netns {OUTSIDE}"
+    yield f"address add {UPLINK_ADDRESS}/24 dev {UPLINK}"
+    yield f"link set {UPLINK} up"
+    yield f"route add default via {OUTSIDE_ADDRESS}"
+    for bridge in spec.bridges:
+        yield f"link add {bridge.name} type bridge"
+        yield f"address add {bridge.address} dev {bridge.name}"
+        yield f"link set {bridge.name} up"
+    for box in spec.boxes:
+        yield f"netns add {box.name}"
+        for number, leg in enumerate(box.legs):
+            yield f"link add v{box.name}{number} type veth peer name eth{number} netns {box.name}"
+            yield f"link set v{box.name}{number} master {leg.bridge} up"
+
+
+def _inner(spec: HostSpec, place: str) -> Iterator[str]:
+    yield "link set lo up"
+    if place == OUTSIDE:
+        yield f"address add {OUTSIDE_ADDRESS}/24 dev eth0"
+        yield f"address add {OUTSIDE_SERVER}/32 dev lo"
+        yield "link set eth0 up"
+        for bridge in spec.bridges:  # some hosts' containers are reachable directly
+            yield f"route add {ip_interface(bridge.address).network} via {UPLINK_ADDRESS}"
+        return
+    box = next(item for item in spec.boxes if item.name == place)
+    gateways = {bridge.name: str(ip_interface(bridge.address).ip) for bridge in spec.bridges}
+    for number, leg in enumerate(box.legs):
+        yield f"address add {leg.address} dev eth{number}"
+        yield f"link set eth{number} up"
+    yield f"route add default via {gateways[box.legs[0].bridge]}"
+
+
+def prepare(spec: HostSpec, spaces: Spaces) -> None:
+    """Make the host peculiar: steps, iptables of both backends, native nftables."""
+    for step in spec.steps:
+        with spaces.inside(step.place):
+            run(step.argv)
+    for (place, backend, family), text in restore_texts(spec).items():
+        with spaces.inside(place):
+            program = f"{'ip6tables' if family == 'ip6' else 'iptables'}-{backend}-restore"
+            run((program, "-w"), text)
+    for native in spec.natives:
+        with spaces.inside(native.place):
+            run(("nft", "-f", "-"), native.text)
+
+
+def restore_texts(spec: HostSpec) -> dict[tuple[str, str, str], str]:
+    """The iptables-restore input for each (place, backend, family)."""
+    texts: dict[tuple[str, str, str], str] = {}
+    keys = dict.fromkeys((item.place, item.backend, item.family) for item in (*spec.chains, *spec.rules))
+    for key in keys:
+        chains = [item for item in spec.chains if (item.place, item.backend, item.family) == key]
+        rules = [item for item in spec.rules if (item.place, item.backend, item.family) == key]
+        lines: list[str] = []
+        for table in dict.fromkeys(item.table for item in (*chains, *rules)):
+            named = {item.name: item.policy or "-" for item in chains if item.table == table}
+            builtin = {name: named.pop(name, "ACCEPT") for name in _BUILTIN[table]}
+            lines.append(f"*{table}")
+            lines += [f":{name} {policy} [0:0]" for name, policy in (builtin | named).items()]
+            lines += [f"-A {rule.chain} {rule.text}" for rule in rules if rule.table == table]
+            lines.append("COMMIT")
+        texts[key] = "\n".join([*lines, ""])
+    return texts

@@ -1,0 +1,149 @@
+"""Sends the probes on a built host and watches what becomes of them.  Runs inside.
+
+One process with sockets in every namespace: a raw one to send, listeners, and
+the kernel's trace.  All probes are sent at once, each with a tuple of its own.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+import time
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from lab.differential import trace, wire
+from lab.differential.spec import HOST, OUTSIDE, HostSpec, Outcome, Probe, Sight
+
+if TYPE_CHECKING:
+    from lab.differential.host import Spaces
+
+_QUIET = 0.12
+"""Seconds without a new event after which nothing more is expected; a packet takes well under a millisecond."""
+_LONGEST = 3.0
+_IP_PKTINFO = 8
+_IPPROTO_RAW = 255
+
+
+class Agent:
+    """Everything that sends and listens on one host."""
+
+    def __init__(self, spec: HostSpec, spaces: Spaces) -> None:
+        self.spec = spec
+        self.spaces = spaces
+        self.raw: dict[str, socket.socket] = {}
+        self.udp: list[socket.socket] = []
+        self.tcp: list[socket.socket] = []
+        self.readers: list[trace.Reader] = []
+        for place in spec.places:
+            with spaces.inside(place):
+                self.raw[place] = socket.socket(socket.AF_INET, socket.SOCK_RAW, _IPPROTO_RAW)
+                self._listen(*_ports(spec, place))
+
+    def _listen(self, tcp: tuple[int, ...], udp: tuple[int, ...]) -> None:
+        for port in tcp:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            sock.bind(("0.0.0.0", port))  # noqa: S104 - in a disposable namespace
+            sock.listen(128)
+            self.tcp.append(sock)
+        for port in udp:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+            sock.bind(("0.0.0.0", port))  # noqa: S104 - in a disposable namespace
+            sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
+            self.udp.append(sock)
+
+    def meet_neighbours(self) -> None:
+        """Let all neighbours learn each other's addresses, while nothing is in the way."""
+        pairs = [(HOST, "203.0.113.1"), (OUTSIDE, "203.0.113.2")]
+        for box in self.spec.boxes:
+            for leg in box.legs:
+                address = leg.address.partition("/")[0]
+                bridge = next(item for item in self.spec.bridges if item.name == leg.bridge)
+                pairs += [(HOST, address), (box.name, bridge.address.partition("/")[0])]
+                pairs += [
+                    (other.name, address)
+                    for other in self.spec.boxes
+                    if other is not box and any(item.bridge == leg.bridge for item in other.legs)
+                ]
+        for place, address in pairs:
+            # The discard port: nobody listens, and nobody needs to.
+            data = struct.pack("!BBHHHBBH", 0x45, 0, 28, 0, 0, 64, 17, 0) + b"\0\0\0\0" + socket.inet_aton(address)
+            self.raw[place].sendto(data + struct.pack("!HHHH", 9, 9, 8, 0), (address, 0))
+        time.sleep(0.1)
+
+    def start_tracing(self) -> None:
+        """Open the readers, then add the trace's own table to every namespace."""
+        from lab.differential.host import run  # noqa: PLC0415 - the two are halves of one program
+
+        for place in self.spec.places:
+            with self.spaces.inside(place):
+                self.readers.append(trace.Reader(place))
+                run(("nft", "-f", "-"), trace.ruleset())
+
+    def send(self) -> tuple[Outcome, ...]:
+        """Send all probes and return what became of each."""
+        errors = {probe.number: self._send(probe) for probe in self.spec.probes}
+        sights = self._watch()
+        return tuple(
+            Outcome(probe=number, errno=errno, sights=tuple(sights[number])) for number, errno in errors.items()
+        )
+
+    def _send(self, probe: Probe) -> int:
+        # The source goes along as IP_PKTINFO, so that routing knows it, as it would for an ordinary socket.
+        info = struct.pack("=i4s4s", 0, socket.inet_aton(probe.src), b"\0\0\0\0")
+        ancillary = [(socket.IPPROTO_IP, _IP_PKTINFO, info)]
+        try:
+            self.raw[probe.origin].sendmsg([wire.packet(probe)], ancillary, 0, (probe.dst, 0))
+        except OSError as error:
+            return error.errno or -1
+        return 0
+
+    def _watch(self) -> dict[int, list[Sight]]:
+        found: defaultdict[int, list[Sight]] = defaultdict(list)
+        by_fd = {sock.fileno(): reader for reader in self.readers for sock in reader.sockets}
+        poller = select.poll()
+        for fd in by_fd:
+            poller.register(fd, select.POLLIN)
+        listeners = {sock.fileno(): sock for sock in self.udp}
+        for fd in listeners:
+            poller.register(fd, select.POLLIN)
+        end = time.monotonic() + _LONGEST
+        while time.monotonic() < end:
+            ready = poller.poll(_QUIET * 1000)
+            if not ready:
+                break
+            for fd, _ in ready:
+                if fd in listeners:
+                    _answer(listeners[fd])
+                else:
+                    for number, sight in by_fd[fd].read():
+                        found[number].append(sight)
+        return found
+
+
+def _ports(spec: HostSpec, place: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    if place == HOST:
+        return spec.tcp, spec.udp
+    if place == OUTSIDE:
+        return (80, 443), (53,)
+    box = next(item for item in spec.boxes if item.name == place)
+    return box.tcp, box.udp
+
+
+def _answer(sock: socket.socket) -> None:
+    """Answer every waiting datagram from the address it was sent to."""
+    while True:
+        try:
+            data, ancillary, _, sender = sock.recvmsg(2048, socket.CMSG_SPACE(12))
+        except OSError:
+            return  # no more, or an ICMP error for an earlier answer
+        words = wire.answer(data)
+        for level, kind, info in ancillary:
+            if words is not None and (level, kind) == (socket.IPPROTO_IP, _IP_PKTINFO):
+                local = struct.pack("=i4s4s", 0, info[8:12], b"\0\0\0\0")
+                try:
+                    sock.sendmsg([words], [(socket.IPPROTO_IP, _IP_PKTINFO, local)], 0, sender)
+                except OSError:
+                    continue  # the way back is blocked right here; the trace shows it

@@ -1,0 +1,188 @@
+"""What the differential lab talks about: a host to build, packets to send, and what the kernel did.  Pure data.
+
+A :class:`HostSpec` is everything needed to build one host; it is made of
+small parts (steps, rules, probes) that can each be left out, which is what
+shrinking a disagreement does.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+HOST = "host"
+OUTSIDE = "outside"
+UPLINK = "eth0"
+UPLINK_ADDRESS = "203.0.113.2"
+OUTSIDE_ADDRESS = "203.0.113.1"
+OUTSIDE_SERVER = "198.51.100.10"
+
+Proto = Literal["tcp", "udp", "icmp"]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of the lab's values."""
+
+
+class Bridge(Part, frozen=True, kw_only=True):
+    """A bridge on the host; ``address`` is its own, with prefix length."""
+
+    name: str
+    address: str
+    address6: str = ""
+
+
+class Leg(Part, frozen=True, kw_only=True):
+    """A container's interface on a bridge."""
+
+    bridge: str
+    address: str
+    address6: str = ""
+
+
+class Box(Part, frozen=True, kw_only=True):
+    """A container: a named namespace.  The first leg carries the default route.  Ports are those that listen."""
+
+    name: str
+    legs: tuple[Leg, ...]
+    tcp: tuple[int, ...] = ()
+    udp: tuple[int, ...] = ()
+
+
+class Step(Part, frozen=True, kw_only=True):
+    """One command that makes a host peculiar, run in ``place`` once neighbours are known."""
+
+    place: str
+    argv: tuple[str, ...]
+
+
+class Chain(Part, frozen=True, kw_only=True):
+    """A chain of iptables; ``policy`` is empty for a user's chain."""
+
+    place: str = HOST
+    backend: Literal["nft", "legacy"] = "nft"
+    family: Literal["ip", "ip6"] = "ip"
+    table: str
+    name: str
+    policy: str = ""
+
+
+class RuleLine(Part, frozen=True, kw_only=True):
+    """One rule, in the words of iptables-save without ``-A CHAIN``.  ``random`` when nobody could foretell it."""
+
+    place: str = HOST
+    backend: Literal["nft", "legacy"] = "nft"
+    family: Literal["ip", "ip6"] = "ip"
+    table: str
+    chain: str
+    text: str
+    random: bool = False
+
+
+class NativeTable(Part, frozen=True, kw_only=True):
+    """A table of native nftables, as ``nft -f`` takes it."""
+
+    place: str = HOST
+    text: str
+    random: bool = False
+
+
+class Probe(Part, frozen=True, kw_only=True):
+    """One packet: a SYN, a datagram or an echo request.  ``number`` makes it unique on its host, and its source port.
+
+    ``random``: it may meet a rule that nobody could foretell.
+    """
+
+    number: int
+    origin: str
+    src: str
+    dst: str
+    proto: Proto
+    dport: int = 0
+
+    @property
+    def sport(self) -> int:
+        """Its source port; 0 for ICMP."""
+        return 0 if self.proto == "icmp" else 20000 + self.number
+
+    @property
+    def family(self) -> Literal["ip", "ip6"]:
+        """IPv4 or IPv6."""
+        return "ip6" if ":" in self.dst else "ip"
+
+
+class HostSpec(Part, frozen=True, kw_only=True):
+    """A host and the packets to send on it."""
+
+    seed: int = 0
+    bridges: tuple[Bridge, ...] = ()
+    boxes: tuple[Box, ...] = ()
+    tcp: tuple[int, ...] = ()
+    udp: tuple[int, ...] = ()
+    steps: tuple[Step, ...] = ()
+    chains: tuple[Chain, ...] = ()
+    rules: tuple[RuleLine, ...] = ()
+    natives: tuple[NativeTable, ...] = ()
+    probes: tuple[Probe, ...] = ()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The host, outside, and every container."""
+        return (HOST, OUTSIDE, *(box.name for box in self.boxes))
+
+    @property
+    def has_randomness(self) -> bool:
+        """Whether any rule depends on chance."""
+        return any(item.random for item in (*self.rules, *self.natives))
+
+
+Stage = Literal["prerouting", "input", "forward", "output", "postrouting"]
+Direction = Literal["there", "back"]
+
+
+class Sight(Part, frozen=True, kw_only=True):
+    """The kernel saw a packet of a probe at one point of a namespace.
+
+    ``point`` is ``head`` or ``tail`` of a hook, or ``rule`` / ``policy``: one
+    of a chain's own that was met, with its handle (nftables) or number
+    (legacy, where the verdict isn't told).
+    """
+
+    place: str
+    direction: Direction
+    point: Literal["head", "tail", "rule", "policy"]
+    stage: str = ""
+    backend: Literal["nft", "legacy", ""] = ""
+    family: str = ""
+    table: str = ""
+    chain: str = ""
+    handle: int = 0
+    number: int = 0
+    verdict: str = ""
+    kind: str = ""
+    """What the packet is: ``syn``, ``synack``, ``rst``, ``udp``, ``udp-reply``, ``echo``, ``echo-reply``, ``icmp-error``."""
+    src: str = ""
+    dst: str = ""
+    sport: int = 0
+    dport: int = 0
+    icmp: tuple[int, int] = (0, 0)
+    iif: int = 0
+    oif: int = 0
+    mark: int = 0
+
+
+class Outcome(Part, frozen=True, kw_only=True):
+    """What the kernel did with one probe, in the order seen per namespace.  ``errno`` when it couldn't be sent."""
+
+    probe: int
+    errno: int = 0
+    sights: tuple[Sight, ...] = ()
+
+
+class Observation(Part, frozen=True, kw_only=True):
+    """What came back from a host: its namespaces' ids by place, its snapshot as JSON, and an outcome for each probe."""
+
+    namespaces: dict[str, str]
+    snapshot: msgspec.Raw
+    outcomes: tuple[Outcome, ...]
