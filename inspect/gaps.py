@@ -18,6 +18,7 @@ SECTIONS = (
     "fdb",
     "sysctls",
     "sockets",
+    "conntrack",
     "firewall",
     "engine",
     "containers",

@@ -190,7 +190,12 @@ class FdbEntry(Value, frozen=True, kw_only=True):
 
 
 class Socket(Value, frozen=True, kw_only=True):
-    """A listening socket.  ``address`` is ``0.0.0.0`` or ``::`` for any."""
+    """A listening socket.  ``address`` is ``0.0.0.0`` or ``::`` for any.
+
+    ``v6only`` (``IPV6_V6ONLY``) decides whether one on ``::`` takes IPv4 too;
+    None for an IPv4 socket and where it wasn't told.  ``ifindex`` is the link
+    it is bound to (``SO_BINDTODEVICE``), if any.
+    """
 
     proto: Literal["tcp", "udp", "sctp"]
     address: str
@@ -198,6 +203,49 @@ class Socket(Value, frozen=True, kw_only=True):
     inode: int = 0
     pid: int | None = None
     process: str = ""
+    v6only: bool | None = None
+    ifindex: int | None = None
+
+
+class ConntrackTuple(Value, frozen=True, kw_only=True):
+    """One direction of a tracked connection.
+
+    Ports are those of TCP, UDP, SCTP and DCCP (GRE's keys stand in their
+    place); None where the protocol has none.  ``icmp_id``, ``icmp_type`` and
+    ``icmp_code`` are ICMP's and ICMPv6's.  ``zone`` is set where the
+    direction has a zone of its own.
+    """
+
+    src: str
+    dst: str
+    sport: int | None = None
+    dport: int | None = None
+    icmp_type: int | None = None
+    icmp_code: int | None = None
+    icmp_id: int | None = None
+    zone: int | None = None
+
+
+class ConntrackEntry(Value, frozen=True, kw_only=True):
+    """A connection as the kernel tracks it, both ways.
+
+    ``proto`` is a name (``tcp``, ``udp``, ``icmp``, ``icmpv6`` …) or the
+    protocol's number.  ``state`` is the protocol's own (``ESTABLISHED`` …),
+    empty where it has none.  ``status`` holds the names of the ``IPS_*`` bits
+    (``seen-reply``, ``assured``, ``src-nat``, ``dst-nat`` …); ``timeout`` is
+    in seconds, None when the entry doesn't tell (one that is offloaded).
+    """
+
+    family: Family
+    proto: str
+    original: ConntrackTuple
+    reply: ConntrackTuple
+    state: str = ""
+    status: tuple[str, ...] = ()
+    mark: int = 0
+    timeout: int | None = None
+    zone: int = 0
+    id: int = 0
 
 
 class Process(Value, frozen=True, kw_only=True):
@@ -234,6 +282,8 @@ class Namespace(Value, frozen=True, kw_only=True):
     """Full dotted names, such as ``net.ipv4.conf.docker0.forwarding`` (``/`` for dots inside a device's name)."""
     sockets: tuple[Socket, ...] = ()
     firewall: Firewall | None = None
+    conntrack: tuple[ConntrackEntry, ...] = ()
+    """Only when it was asked for, and then perhaps only those that were; see ``discover.Options.conntrack``."""
 
 
 class PublishedPort(Value, frozen=True, kw_only=True):
@@ -242,6 +292,21 @@ class PublishedPort(Value, frozen=True, kw_only=True):
     host_ip: str
     host_port: int
     proto: Literal["tcp", "udp", "sctp"]
+    container_port: int
+
+
+class PortProxy(Value, frozen=True, kw_only=True):
+    """A process that passes on connections to a published port in user space (``docker-proxy``).
+
+    ``netns`` is the namespace it listens in: the host's, or a rootless engine's.
+    """
+
+    pid: int
+    netns: str
+    proto: Literal["tcp", "udp", "sctp"]
+    host_ip: str
+    host_port: int
+    container_ip: str
     container_port: int
 
 
@@ -350,3 +415,4 @@ class Snapshot(Value, frozen=True, kw_only=True, omit_defaults=False):
     networks: tuple[Network, ...] = ()
     containers: tuple[Container, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    proxies: tuple[PortProxy, ...] = ()

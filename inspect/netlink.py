@@ -1,4 +1,4 @@
-"""rtnetlink over a bare socket: dumps and single questions.
+"""Netlink over a bare socket: dumps and single questions.
 
 A dump of one namespace takes about 0.2 ms this way, against some 4 ms
 through pyroute2's ``IPRoute`` and 100 ms more to import that; a host has
@@ -45,10 +45,10 @@ class Dump(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NetlinkSocket:
-    """An rtnetlink socket in the calling thread's network namespace.  Use as a context manager."""
+    """A netlink socket in the calling thread's network namespace, by default rtnetlink's.  Use as a context manager."""
 
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+    def __init__(self, protocol: int = socket.NETLINK_ROUTE) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self._socket.settimeout(_TIMEOUT)
         self._sequence = 0
 
@@ -83,6 +83,21 @@ class NetlinkSocket:
                 if code == _NLMSG_DONE:
                     return bodies, torn
                 bodies.append(body)
+
+    def stream(self, kind: int, payload: bytes) -> Iterator[bytes]:
+        """Ask for a whole table and yield its messages' bodies as they come, for tables too large to hold.
+
+        Who stops early closes the socket: the rest of the answer is still under way.
+
+        Raises:
+            OSError: the kernel refused, or did not answer in time.
+        """
+        sequence = self._send(kind, _REQUEST | _DUMP, payload)
+        while True:
+            for code, _flags, body in self._receive(sequence):
+                if code == _NLMSG_DONE:
+                    return
+                yield body
 
     def ask(self, kind: int, payload: bytes) -> bytes:
         """Ask one question and return the body of its answer.

@@ -80,6 +80,13 @@ def test_a_saved_snapshot_can_be_looked_at_and_nothing_else(tmp_path: Path) -> N
     assert (services.apply_fix, services.undo, services.last_change, services.open_capture) == (None,) * 4
 
 
+def test_a_file_that_is_not_there_is_told_before_the_app_opens(tmp_path: Path) -> None:
+    from dnet_tui.tui.app.app import run_app  # noqa: PLC0415  brings in Textual, for this test only
+
+    with pytest.raises(UsageError, match="no file"):
+        run_app(tmp_path / "nothing.json")
+
+
 def test_a_file_that_is_no_snapshot_is_told_in_words(tmp_path: Path) -> None:
     path = tmp_path / "host.json"
     path.write_text("{")

@@ -61,6 +61,20 @@ def test_counts_take_five_characters_at_most(number: int, shown: str) -> None:
     assert len(shown) <= 5
 
 
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("-i docker0 -j DROP", ("-i docker0", "DROP")),
+        ("-j DNAT --to-destination 10.0.0.2:80", ("", "DNAT --to-destination 10.0.0.2:80")),
+        ('-m comment --comment "not -j ACCEPT" -j DROP', ('-m comment --comment "not -j ACCEPT"', "DROP")),
+        (r'-m comment --comment "a \" -j b" -g X', (r'-m comment --comment "a \" -j b"', "X")),
+        ("-i x-j y", ("-i x-j y", "")),
+    ],
+)
+def test_the_target_is_told_from_the_conditions(text: str, parts: tuple[str, str]) -> None:
+    assert rules_rows.split_target(text) == parts
+
+
 def test_ids_are_unique_even_for_two_rules_of_one_text() -> None:
     snapshot = docker_like_snapshot()
     twice = tuple(Rule(number=number, text="-j DROP", exprs=(Verdict(kind="drop"),)) for number in (1, 2))

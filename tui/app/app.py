@@ -19,6 +19,8 @@ from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from dnet_tui.inspect.errors import UsageError
+from dnet_tui.inspect.untrusted import clean
 from dnet_tui.tui.app import messages as fact
 from dnet_tui.tui.app import state as states
 from dnet_tui.tui.app.present import chrome, confirm
@@ -272,7 +274,13 @@ def run_app(snapshot_path: Path | None, *, readonly: bool = False) -> int:
     Args:
         snapshot_path: A file that ``dnet-tui snapshot save`` wrote; None reads this host.
         readonly: Offer nothing that would change the host.
+
+    Raises:
+        UsageError: There is no such file.
     """
+    if snapshot_path is not None and not snapshot_path.is_file():
+        msg = f"there is no file {clean(str(snapshot_path))}"
+        raise UsageError(msg, "make one with: dnet-tui snapshot save FILE")
     from dnet_tui.tui.app.live import live, saved  # noqa: PLC0415  the readers come in after the first screen's modules
 
     readonly = readonly or os.environ.get(READONLY_VARIABLE, "") not in {"", "0"}

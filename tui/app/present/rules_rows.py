@@ -134,13 +134,13 @@ def _rule_id(place: Place, rule: Rule, turn: int) -> str:
 
 def _rule(table: Table, rule: Rule) -> Line:
     verb, role = action(rule)
-    text = rule.text if table.backend == "nftables" else rule.text.partition("-j ")[0].partition("-g ")[0]
+    text = rule.text if table.backend == "nftables" else split_target(rule.text)[0]
     count = short(rule.packets) if rule.packets is not None else "-"
     return line(
         say(f"{rule.number:>4} {count:>5} ", "dim"),
         say(f"{verb:<8}", role),
         " ",
-        say(text.strip() or "any packet", "plain" if text.strip() else "dim"),
+        say(text or "any packet", "plain" if text else "dim"),
     )
 
 
@@ -159,8 +159,19 @@ def action(rule: Rule) -> tuple[str, Role]:
             return "MARK", "key"
         if isinstance(expr, NoTrack):
             return "NOTRACK", "key"
-    _, _, target = rule.text.partition("-j ")
+    target = split_target(rule.text)[1]
     return (target.split()[0] if target else "-"), "plain"
+
+
+def split_target(text: str) -> tuple[str, str]:
+    """Split an iptables rule's text into its conditions and its target; a ``-j`` inside quotes is a comment's."""
+    quoted = False
+    for index, char in enumerate(text):
+        if char == '"' and text[index - 1 : index] != "\\":
+            quoted = not quoted
+        elif not quoted and text.startswith(("-j ", "-g "), index) and text[index - 1 : index] in {"", " "}:
+            return text[:index].strip(), text[index + 3 :]
+    return text, ""
 
 
 def short(number: int) -> str:

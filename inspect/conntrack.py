@@ -1,0 +1,95 @@
+"""Reads tracked connections of the calling thread's namespace, by ctnetlink.
+
+A busy host has hundreds of thousands of them, so a reading is bounded: in
+number, in time, and by a filter that is applied before a message is parsed.
+Reads only (a dump), and only when connection tracking is loaded already:
+asking would otherwise have the kernel load modules.
+
+Needs CAP_NET_ADMIN.  Source: linux/netfilter/nfnetlink_conntrack.h,
+nf_conntrack-sysctl.rst.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from dnet_tui.inspect.conntrack_parse import ConntrackFilter, parse_entry
+from dnet_tui.inspect.model import ConntrackEntry
+from dnet_tui.inspect.netlink import NetlinkSocket
+
+_NETLINK_NETFILTER = 12
+_CT_GET = 1 << 8 | 1
+"""NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET."""
+
+_SYSCTLS = Path("/proc/sys/net/netfilter")
+_CLOCK_EVERY = 256
+"""How many messages are taken between two looks at the clock."""
+
+
+class ConntrackTable(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reading had.
+
+    ``stopped`` says why it ended before all was seen, empty when it didn't.
+    ``count`` and ``maximum`` are the kernel's own (``nf_conntrack_count``,
+    ``nf_conntrack_max``) before the reading; None where connection tracking
+    isn't loaded or they can't be read.  The table changes while it is read:
+    an entry that comes or goes meanwhile may be in it or not.
+    """
+
+    entries: tuple[ConntrackEntry, ...] = ()
+    stopped: str = ""
+    count: int | None = None
+    maximum: int | None = None
+
+
+def read_conntrack(
+    wanted: ConntrackFilter | None = None, *, limit: int = 10_000, seconds: float = 2.0, family: int = socket.AF_UNSPEC
+) -> ConntrackTable:
+    """The wanted entries, ``limit`` of them at most, of one address family or of both.
+
+    Raises:
+        OSError: the kernel refused (PermissionError without CAP_NET_ADMIN), or did not answer in time.
+        ValueError: the filter names an address that isn't one.
+    """
+    wanted = wanted or ConntrackFilter()
+    passes = wanted.sieve()
+    count, maximum = read_number("nf_conntrack_count"), read_number("nf_conntrack_max")
+    if count is None and not (_SYSCTLS / "nf_conntrack_count").exists():
+        return ConntrackTable(stopped="")
+    found: list[ConntrackEntry] = []
+    stopped = ""
+    with NetlinkSocket(_NETLINK_NETFILTER) as sock:
+        for body in _until(sock.stream(_CT_GET, bytes([family, 0, 0, 0])), time.monotonic() + seconds):
+            if body is None:
+                stopped = f"the time limit of {seconds:g} s was reached"
+                break
+            entry = parse_entry(body) if passes(body) else None
+            if entry is None or not wanted.admits(entry):
+                continue
+            if len(found) == limit:
+                stopped = f"there are more than the {limit} that were asked for"
+                break
+            found.append(entry)
+    return ConntrackTable(entries=tuple(found), stopped=stopped, count=count, maximum=maximum)
+
+
+def _until(bodies: Iterator[bytes], deadline: float) -> Iterator[bytes | None]:
+    """The bodies, and None in their place once the time is up."""
+    for index, body in enumerate(bodies):
+        if index % _CLOCK_EVERY == 0 and time.monotonic() > deadline:
+            yield None
+            return
+        yield body
+
+
+def read_number(name: str) -> int | None:
+    """A number below net.netfilter in the calling thread's namespace; None when it isn't there or can't be read."""
+    try:
+        return int((_SYSCTLS / name).read_bytes())
+    except (OSError, ValueError):
+        return None

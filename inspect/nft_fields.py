@@ -1,0 +1,177 @@
+"""What nftables' expressions look at, as fields of the rule model.  Pure.
+
+A field comes with what it needs: ``tcp dport`` is only there in a TCP packet,
+and nft leaves that condition out of its listing.  So the needs are written
+down as matches of their own, and hold for negated conditions too, as in the
+kernel, where a value that can't be loaded ends the rule.
+
+Sources: nft(8); nftables' payload.c and proto.c for the implied conditions;
+the kernel's nft_meta.c, nft_ct.c, nft_fib.c, nft_payload.c.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dnet_tui.inspect.firewall import Match, TableFamily
+from dnet_tui.inspect.nft_render import expression
+from dnet_tui.inspect.nft_shapes import Json, fail, flag_words, mapping, single, whole, word
+from dnet_tui.inspect.nft_values import TEXT
+
+
+class Field(NamedTuple):
+    """A field, what kind of values it has, what must hold for it to be there, and the bits that count."""
+
+    name: str
+    kind: str
+    needs: tuple[Match, ...] = ()
+    mask: int | None = None
+
+
+IPV4 = Match(field="family", values=("ip",))
+IPV6 = Match(field="family", values=("ip6",))
+
+
+def _proto(name: str) -> Match:
+    return Match(field="proto", values=(name,))
+
+
+_ICMP, _ICMPV6 = _proto("icmp"), _proto("icmpv6")
+
+_PAYLOAD: dict[tuple[str, str], Field] = {
+    ("ip", "saddr"): Field("saddr", "ip", (IPV4,)),
+    ("ip", "daddr"): Field("daddr", "ip", (IPV4,)),
+    ("ip", "protocol"): Field("proto", "proto", (IPV4,)),
+    ("ip", "ttl"): Field("ttl", "byte", (IPV4,)),
+    ("ip", "length"): Field("length", "length", (IPV4,)),
+    ("ip6", "saddr"): Field("saddr", "ip6", (IPV6,)),
+    ("ip6", "daddr"): Field("daddr", "ip6", (IPV6,)),
+    ("ip6", "nexthdr"): Field("proto", "proto", (IPV6,)),
+    ("ip6", "hoplimit"): Field("ttl", "byte", (IPV6,)),
+    ("tcp", "flags"): Field("tcp-flags", "tcp-flags", (_proto("tcp"),)),
+    ("icmp", "type"): Field("icmp-type", "icmp", (_ICMP,)),
+    ("icmp", "code"): Field("icmp-code", "icmp-code", (_ICMP,)),
+    ("icmpv6", "type"): Field("icmp-type", "icmp6", (_ICMPV6,)),
+    ("icmpv6", "code"): Field("icmp-code", "icmp6-code", (_ICMPV6,)),
+    ("ether", "saddr"): Field("mac", "mac"),
+    ("th", "sport"): Field("th-sport", "port"),
+    ("th", "dport"): Field("th-dport", "port"),
+} | {
+    (name, port): Field(port, "port", (_proto(name),))
+    for name in ("tcp", "udp", "sctp", "dccp", "udplite")
+    for port in ("sport", "dport")
+}
+
+_META: dict[str, Field] = {
+    "iifname": Field("iif", "ifname"),
+    "oifname": Field("oif", "ifname"),
+    "iif": Field("iif", "ifindex"),
+    "oif": Field("oif", "ifindex"),
+    "ibrname": Field("ibrname", "ifname"),
+    "obrname": Field("obrname", "ifname"),
+    "mark": Field("mark", "mark"),
+    "l4proto": Field("proto", "proto"),
+    "nfproto": Field("family", "nfproto"),
+    "protocol": Field("family", "ethertype"),
+    "pkttype": Field("pkttype", "pkttype"),
+    "length": Field("length", "length"),
+}
+
+_CT: dict[str, Field] = {
+    "state": Field("ctstate", "ctstate"),
+    "mark": Field("ctmark", "mark"),
+    "direction": Field("ctdir", "ctdir"),
+    "protocol": Field("ctproto", "proto"),
+}
+_CT_ADDRESSES = {"saddr": "src", "daddr": "dst", "proto-src": "srcport", "proto-dst": "dstport"}
+_WHOLE_PORTS = frozenset({"tcp", "udp", "sctp", "dccp", "udplite"})
+
+
+def field_of(left: Json, family: TableFamily) -> Field:
+    """The field that an expression looks at, in a table of this family.
+
+    Raises:
+        CannotModelError: it isn't modelled.
+    """
+    name, body = single(left)
+    if name == "&":
+        parts = body if isinstance(body, list) else []
+        if len(parts) != 2:
+            raise fail("not one value under one mask")
+        inner = field_of(parts[0], family)
+        if inner.kind != "mark" or inner.mask is not None:
+            raise fail("a mask on something else than a mark")
+        return inner._replace(mask=whole(parts[1]))
+    read = {"payload": _payload, "meta": _meta, "ct": _ct, "fib": _fib}.get(name)
+    if read is None:
+        raise fail(f"{name} isn't modelled")
+    found = read(body, family)
+    return found._replace(needs=tuple(need for need in found.needs if not _is_given(need, family)))
+
+
+def loose_field(left: Json, family: TableFamily) -> Field:
+    """As :func:`field_of`, but what isn't modelled becomes a field that is named by its text and never decided."""
+    try:
+        return field_of(left, family)
+    except ValueError:
+        return Field(expression(left), TEXT)
+
+
+def with_ports(field: Field, protocols: tuple[str, ...] | None) -> Field:
+    """The field, with ``th`` ports made ordinary ones where the rule has made sure that there are ports.
+
+    Args:
+        field: any field.
+        protocols: what the packet's protocol is known to be one of; None when anything.
+    """
+    if field.name in {"th-sport", "th-dport"} and protocols and set(protocols) <= _WHOLE_PORTS:
+        return field._replace(name=field.name.removeprefix("th-"))
+    return field
+
+
+def _is_given(need: Match, family: TableFamily) -> bool:
+    """Whether every packet that a table of this family sees meets the need."""
+    return family in {"ip", "ip6"} and need.field == "family" and need.values == (family,)
+
+
+def _payload(body: Json, family: TableFamily) -> Field:
+    found = mapping(body)
+    key = (word(found.get("protocol")), word(found.get("field")))
+    if key == ("ether", "type") and family in {"bridge", "netdev"}:
+        return Field("family", "ethertype")
+    if key not in _PAYLOAD:
+        raise fail("a header field that isn't modelled")
+    return _PAYLOAD[key]
+
+
+def _meta(body: Json, family: TableFamily) -> Field:
+    key = word(mapping(body).get("key"))
+    if key not in _META or (key == "nfproto" and family not in {"ip", "ip6", "inet"}):
+        raise fail("a meta key that isn't modelled")
+    return _META[key]
+
+
+def _ct(body: Json, _: TableFamily) -> Field:
+    found = mapping(body)
+    key, way = word(found.get("key")), found.get("dir")
+    if way is None:
+        if key not in _CT:
+            raise fail("a ct key that isn't modelled")
+        return _CT[key]
+    which, _space, end = key.rpartition(" ")
+    if way not in {"original", "reply"} or which not in {"", "ip", "ip6"} or end not in _CT_ADDRESSES:
+        raise fail("a part of a connection's tuple that isn't modelled")
+    name = f"ct{'orig' if way == 'original' else 'repl'}{_CT_ADDRESSES[end]}"
+    if end.startswith("proto"):
+        return Field(name, "port")
+    if not which:
+        raise fail("an address of an unknown family")
+    return Field(name, which, (IPV4 if which == "ip" else IPV6,))
+
+
+def _fib(body: Json, _: TableFamily) -> Field:
+    found = mapping(body)
+    flags = flag_words(found.get("flags"))
+    if found.get("result") != "type" or flags not in {("daddr",), ("saddr",)}:
+        raise fail("a routing look-up that isn't modelled")
+    return Field("dst-type" if flags == ("daddr",) else "src-type", "addrtype")

@@ -1,0 +1,72 @@
+"""Runs many hosts and sums up.  ``script/differential N SEED`` is its command line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+
+from dnet_tui.inspect.errors import DnetError
+from lab.differential.generate import generate
+from lab.differential.host import observe
+from lab.differential.judge import Court, Judgement
+from lab.differential.spec import HostSpec, Observation
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """One host: its judgements, or why it could not be built."""
+
+    spec: HostSpec
+    seen: Observation | None = None
+    judgements: tuple[Judgement, ...] = ()
+    failure: str = ""
+
+
+def try_host(spec: HostSpec, environment: dict[str, str] | None = None) -> Trial:
+    """Build, send, judge."""
+    try:
+        seen = observe(spec, environment)
+    except DnetError as error:
+        return Trial(spec=spec, failure=str(error))
+    court = Court(spec, seen)
+    return Trial(spec=spec, seen=seen, judgements=tuple(court.judge(probe) for probe in spec.probes))
+
+
+def try_seeds(
+    seeds: Iterable[int],
+    *,
+    workers: int = 2,
+    environment: dict[str, str] | None = None,
+    told: Callable[[Trial], None] = lambda _: None,
+) -> list[Trial]:
+    """Try the hosts of many seeds; ``told`` hears of each when it is done."""
+
+    def one(seed: int) -> Trial:
+        trial = try_host(generate(seed), environment)
+        told(trial)
+        return trial
+
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        return list(pool.map(one, seeds))
+
+
+def report(trials: list[Trial]) -> str:
+    """The sum in words: hosts, packets, agreements, unknowns, wrong answers, and where packets ended."""
+    foretold = [j for trial in trials if not trial.spec.has_randomness for j in trial.judgements]
+    every = [j for trial in trials for j in trial.judgements]
+    count = Counter(j.result for j in every)
+    unknown = sum(1 for j in foretold if j.result == "unknown")
+    lines = [
+        f"hosts                    {len(trials)} ({sum(1 for t in trials if t.failure)} could not be built)",
+        f"packets                  {len(every)}",
+        f"agreements               {count['agrees']}",
+        f"honest unknowns          {count['unknown']}",
+        f"  where nothing is random {unknown} of {len(foretold)} ({100 * unknown / max(1, len(foretold)):.2f} %)",
+        f"wrong definite answers   {count['wrong']}",
+    ]
+    for title, index in (("there", 0), ("back", 1)):
+        ends = Counter(j.end[index] for j in every if j.end[index])
+        lines.append(f"ends, {title}: " + ", ".join(f"{name} {number}" for name, number in ends.most_common()))
+    return "\n".join(lines)
