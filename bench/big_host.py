@@ -76,6 +76,9 @@ def add_container(index: int, bridges: int, ready: int) -> None:
         os.close(os.open(place, os.O_CREAT | os.O_RDONLY, 0o444))
         _call("mount", b"/proc/self/ns/net", place.encode(), b"none", MS_BIND, None)
         os.write(ready, b".")
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(nothing, descriptor)
         os.execv("/bin/sleep", ["sleep", "infinity"])  # noqa: S606 - no shell is wanted
 
 

@@ -23,7 +23,9 @@ FORMAT = 1
 
 Family = Literal["ip", "ip6"]
 NamespaceKind = Literal["host", "container", "named", "process"]
-ContainerMode = Literal["bridge", "host", "none", "container", "macvlan", "ipvlan", "overlay", "unknown"]
+ContainerMode = Literal[
+    "bridge", "host", "none", "container", "macvlan", "ipvlan", "overlay", "slirp4netns", "pasta", "unknown"
+]
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -383,8 +385,15 @@ class Engine(Value, frozen=True, kw_only=True):
     """A container engine found on the host.
 
     ``reachable`` is False when its socket is there but it did not answer in
-    time or refused; a gap then says which.  ``firewall`` is what it says of
-    its backend (``iptables``, ``nftables``, ``firewalld``, ``none``), empty when unknown.
+    time or refused, or when it wasn't asked because its networks are in
+    another namespace (a rootless one); a gap then says which.  ``firewall``
+    is what it says of its backend (``iptables``, ``nftables``, ``firewalld``,
+    ``none``), empty when unknown; ``network_backend`` is Podman's
+    (``netavark``, ``cni``).
+
+    The rest are the daemon's settings; None when nothing tells.  They ask
+    whether it runs a proxy process for each published port, writes rules for
+    IPv4 and for IPv6, turns forwarding on, and masquerades by default.
     """
 
     name: str
@@ -394,6 +403,13 @@ class Engine(Value, frozen=True, kw_only=True):
     firewall: str = ""
     rootless: bool = False
     userland_proxy: bool | None = None
+    network_backend: str = ""
+    iptables: bool | None = None
+    ip6tables: bool | None = None
+    ip_forward: bool | None = None
+    ip_masq: bool | None = None
+    netns: str | None = None
+    """The namespace its bridges are in, where that is known not to be the host's."""
 
 
 class Host(Value, frozen=True, kw_only=True):

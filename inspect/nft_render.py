@@ -289,7 +289,8 @@ def _reject(body: Json) -> str:
 def _update(body: Json) -> str:
     found = _fields(body)
     extra = "".join(f" {statement(item)}" for item in _list(found.get("stmt")))
-    return f"{_expression(found['op'])} {_expression(found.get('set', found.get('map')))} {{ {_expression(found['elem'])}{extra} }}"
+    name = _expression(found.get("set", found.get("map")))
+    return f"{_expression(found['op'])} {name} {{ {_expression(found['elem'])}{extra} }}"
 
 
 def _list(value: Json) -> list[Json]:

@@ -67,7 +67,8 @@ def root(
             msg = "--snapshot stands before the command"
             raise UsageError(msg, f"write: dnet-tui {ctx.invoked_subcommand} --snapshot {snapshot}")
         return
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # Textual draws on stderr.
+    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
         msg = "the app needs a terminal"
         raise UsageError(msg, "`dnet-tui doctor` and `dnet-tui ls` print to a pipe; `ssh -t` gives a terminal")
     from dnet_tui.tui.app.app import run_app  # noqa: PLC0415  brings in Textual

@@ -60,11 +60,12 @@ def string(value: Json) -> str:
     return storable(value) if isinstance(value, str) else ""
 
 
-def _integer(value: Json) -> int:
+def integer(value: Json) -> int:
+    """``value`` if it is a JSON integer, else 0."""
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
-def _flag(value: str, default: bool | None) -> bool | None:  # noqa: FBT001 - three-valued by nature
+def flag(value: str, default: bool | None) -> bool | None:  # noqa: FBT001 - three-valued by nature
     """An option's boolean, as Go's strconv.ParseBool reads it; ``default`` when not given, None when unreadable."""
     if not value:
         return default
@@ -103,7 +104,7 @@ def _network(data: Mapping[str, Json], engine: str) -> Network:
     is_bridge = driver == "bridge"
     internal = data.get("Internal") is True
     mode4 = options.get(_BRIDGE + "gateway_mode_ipv4", "")
-    masquerade = _flag(options.get(_BRIDGE + "enable_ip_masquerade", ""), default=True)
+    masquerade = flag(options.get(_BRIDGE + "enable_ip_masquerade", ""), default=True)
     if internal or mode4 in _UNTRANSLATED:
         masquerade = False
     mtu = options.get("com.docker.network.driver.mtu", "")
@@ -115,7 +116,7 @@ def _network(data: Mapping[str, Json], engine: str) -> Network:
         bridge=_bridge_name(data, options, engine) if is_bridge else "",
         subnets=tuple(_subnets(data)),
         internal=internal,
-        icc=_flag(options.get(_BRIDGE + "enable_icc", ""), default=True) if is_bridge else None,
+        icc=flag(options.get(_BRIDGE + "enable_icc", ""), default=True) if is_bridge else None,
         masquerade=masquerade if is_bridge else None,
         isolated=True if is_bridge else None,
         gateway_mode4=mode4,
@@ -199,7 +200,7 @@ def parse_container(detail: Json, engine: str, networks: Iterable[Network]) -> C
         name=string(data.get("Name")).lstrip("/") or container[:12],
         engine=engine,
         image=string(mapping(data.get("Config")).get("Image")),
-        pid=_integer(state.get("Pid")) or None,
+        pid=integer(state.get("Pid")) or None,
         mode=mode,
         joined=joined,
         running=state.get("Running") is True,
@@ -277,8 +278,8 @@ def _endpoints(data: Mapping[str, Json], networks: tuple[Network, ...]) -> Itera
         if not network:
             continue
         addresses = (
-            _cidr(endpoint.get("IPAddress"), endpoint.get("IPPrefixLen")),
-            _cidr(endpoint.get("GlobalIPv6Address"), endpoint.get("GlobalIPv6PrefixLen")),
+            cidr(endpoint.get("IPAddress"), endpoint.get("IPPrefixLen")),
+            cidr(endpoint.get("GlobalIPv6Address"), endpoint.get("GlobalIPv6PrefixLen")),
         )
         yield Endpoint(
             network=network,
@@ -289,9 +290,10 @@ def _endpoints(data: Mapping[str, Json], networks: tuple[Network, ...]) -> Itera
         )
 
 
-def _cidr(address: Json, length: Json) -> str:
+def cidr(address: Json, length: Json) -> str:
+    """An address with its prefix length; empty when they aren't one."""
     try:
-        return str(ipaddress.ip_interface(f"{ipaddress.ip_address(string(address))}/{_integer(length)}"))
+        return str(ipaddress.ip_interface(f"{ipaddress.ip_address(string(address))}/{integer(length)}"))
     except ValueError:
         return ""
 
@@ -302,7 +304,7 @@ def _ports(data: Mapping[str, Json]) -> Iterator[PublishedPort]:
         number, _, proto = key.partition("/")
         for binding in items(bindings):
             given = mapping(binding)
-            port = _published(string(given.get("HostIp")), string(given.get("HostPort")), proto or "tcp", number)
+            port = published(string(given.get("HostIp")), string(given.get("HostPort")), proto or "tcp", number)
             if port is not None:
                 yield port
 
@@ -311,13 +313,13 @@ def _listed_ports(data: list[Json]) -> Iterator[PublishedPort]:
     """``Ports`` of the list: ``[{"IP": …, "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}]``."""
     for item in data:
         given = mapping(item)
-        public, private = str(_integer(given.get("PublicPort"))), str(_integer(given.get("PrivatePort")))
-        port = _published(string(given.get("IP")), public, string(given.get("Type")), private)
+        public, private = str(integer(given.get("PublicPort"))), str(integer(given.get("PrivatePort")))
+        port = published(string(given.get("IP")), public, string(given.get("Type")), private)
         if port is not None:
             yield port
 
 
-def _published(host_ip: str, host_port: str, proto: str, number: str) -> PublishedPort | None:
+def published(host_ip: str, host_port: str, proto: str, number: str) -> PublishedPort | None:
     """One published port; None when it isn't one.  An engine that names no address means every IPv4 one."""
     kind = _proto(proto)
     if kind is None or not _is_port(host_port) or not _is_port(number):
