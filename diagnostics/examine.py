@@ -10,6 +10,7 @@ from dnet_tui.diagnostics.examination import Examination
 from dnet_tui.diagnostics.finding import CheckResult, Finding
 from dnet_tui.diagnostics.ranking import with_causes
 from dnet_tui.diagnostics.report import REPORT_FORMAT, Report, summarise
+from dnet_tui.inspect.firewall import Firewall, Opaque
 from dnet_tui.inspect.model import Snapshot
 
 
@@ -88,8 +89,8 @@ def _missing(check: Check, exam: Examination) -> list[str]:
     scope = view.host.id if view.host is not None else ""
     if view.host is None:
         return ["the host's own namespace is not in the snapshot"]
-    # What is undecidable within a firewall that was read is marked there, rule by rule and table by table.
-    needs = [section for section in check.needs if section != "firewall" or view.host.firewall is None]
+    # What is undecidable within a firewall is marked there, rule by rule and table by table: the walk respects it.
+    needs = [section for section in check.needs if section != "firewall" or not _says_what_it_lacks(view.host.firewall)]
     reasons = [f"{section}: {gap.reason}" for section in needs for gap in view.gaps(section, scope)]
     intentions = [
         f"{gap.scope or gap.section}: {gap.reason}"
@@ -97,6 +98,20 @@ def _missing(check: Check, exam: Examination) -> list[str]:
         if gap.section in {"engine", "networks"} or (gap.section in {"containers", "namespaces"} and not gap.scope)
     ]
     return reasons + intentions
+
+
+def _says_what_it_lacks(firewall: Firewall | None) -> bool:
+    """Whether a firewall with gaps carries them itself: as tables that weren't read, or rules that can't be decided."""
+    return firewall is not None and (
+        bool(firewall.unread)
+        or any(
+            isinstance(expr, Opaque)
+            for table in firewall.tables
+            for chain in table.chains
+            for rule in chain.rules
+            for expr in rule.exprs
+        )
+    )
 
 
 def _speaks_of(finding: Finding, name: str) -> bool:

@@ -14,7 +14,7 @@ from dnet_tui.inspect.firewall import AnyExpr, Element, Lookup, Match, TableFami
 from dnet_tui.inspect.nft_fields import IPV4, IPV6, Field, field_of, loose_field, with_ports
 from dnet_tui.inspect.nft_render import expression
 from dnet_tui.inspect.nft_sets import SetHead, bare, read_elements
-from dnet_tui.inspect.nft_shapes import MALFORMED, Json, array, fail, flag_words, mapping, several, single, whole, word
+from dnet_tui.inspect.nft_shapes import MALFORMED, Json, array, fail, flag_words, mapping, single, word
 from dnet_tui.inspect.nft_values import TEXT, bits, compared, flag_text, values
 
 _ALL = 0xFFFFFFFF
@@ -176,8 +176,12 @@ def _special(operator: str, left: Json, right: Json, context: Context) -> tuple[
         return _status(operator, mask, right)
     if name == "fib" and found.get("result") in {"oif", "check"}:
         return (_route_back(operator, found, right),)
-    if name != "payload":
-        return None
+    return _header(operator, mask, found, right, context) if name == "payload" else None
+
+
+def _header(
+    operator: str, mask: Json, found: Mapping[str, Json], right: Json, context: Context
+) -> tuple[AnyExpr, ...] | None:
     header = (found.get("protocol"), found.get("field"))
     if header == ("tcp", "flags"):
         return _tcp_flags(operator, mask, right)

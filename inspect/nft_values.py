@@ -18,7 +18,7 @@ from dnet_tui.inspect import nft_names as names
 from dnet_tui.inspect.firewall import Verdict
 from dnet_tui.inspect.iptables_names import protocol
 from dnet_tui.inspect.nft_render import expression
-from dnet_tui.inspect.nft_shapes import Json, array, fail, mapping, single, several, whole, word
+from dnet_tui.inspect.nft_shapes import Json, array, fail, mapping, several, single, whole, word
 
 Reader = Callable[[Json, "int | None"], tuple[str, ...]]
 

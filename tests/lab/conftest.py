@@ -25,7 +25,7 @@ from lab.docker_host import DockerHost
 from lab.hosts import LAB_ID, DemoHost
 from lab.leaks import census, left_behind
 from lab.podman_host import PodmanHost
-from lab.requirements import DOCKER_PROGRAMS, PODMAN_PROGRAMS, decline, require_lab
+from lab.requirements import DOCKER_PROGRAMS, decline, require_lab, require_podman
 
 HERE = Path(__file__).parent
 MARKS = {
@@ -92,7 +92,7 @@ def any_docker(request: pytest.FixtureRequest) -> DockerHost:
 
 @pytest.fixture(scope="module")
 def podman_host() -> Iterator[PodmanHost]:
-    require_lab(*PODMAN_PROGRAMS, root=True)
+    require_podman()
     with PodmanHost.start() as host:
         print(f"Podman {host.version}")
         yield host
@@ -100,6 +100,6 @@ def podman_host() -> Iterator[PodmanHost]:
 
 @pytest.fixture(scope="module")
 def podman_service_host() -> Iterator[PodmanHost]:
-    require_lab(*PODMAN_PROGRAMS, root=True)
+    require_podman()
     with PodmanHost.start(service=True) as host:
         yield host

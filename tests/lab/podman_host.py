@@ -92,6 +92,7 @@ class PodmanHost(EngineHost):
         sandbox = start_demo("podmanhost", bare=True, environment={LAB_VARIABLE: LAB_ID})
         target = Target(bridge="podman0", subnet="10.88.0.0/16")
         host = cls(sandbox=sandbox, addresses={}, target=target)
+        host.environment["NETAVARK_FW"] = "iptables"  # newer ones would prefer nftables, and then differ in everything
         try:
             host._configure()
             if service:

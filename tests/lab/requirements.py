@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -19,6 +20,8 @@ from dnet_tui.inspect.errors import DnetError
 
 DOCKER_PROGRAMS = ("dockerd", "docker", "runc", "busybox")
 PODMAN_PROGRAMS = ("podman", "conmon", "runc", "busybox")
+HELPERS = ("/usr/local/libexec/podman", "/usr/local/lib/podman", "/usr/libexec/podman", "/usr/lib/podman")
+"""Where Podman looks for netavark (containers.conf(5), helper_binaries_dir)."""
 
 
 @cache
@@ -29,6 +32,13 @@ def _obstacle() -> str:
     except DnetError as error:
         return f"{error.message} ({error.hint})"
     return ""
+
+
+def require_podman() -> None:
+    """Skip the test, or with DNET_LAB=1 fail it, unless hosts with Podman and netavark can be had."""
+    require_lab(*PODMAN_PROGRAMS, root=True)
+    if not any(Path(place, "netavark").exists() for place in HELPERS):
+        decline("not installed: netavark")
 
 
 def require_lab(*programs: str, root: bool = False) -> None:

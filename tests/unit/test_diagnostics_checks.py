@@ -373,3 +373,16 @@ def test_a_remedy_that_cures_another_finding_too_makes_that_one_its_consequence(
     # Both bridges' forwarding off by hand, and the host's: the host's switch turns all of them on.
     report = examine(forwarding_off())
     assert [finding.caused_by for finding in report.findings] == [None]
+
+
+def test_a_gap_that_the_rules_themselves_do_not_show_leaves_everything_undecided() -> None:
+    gap = Gap(section="firewall", scope=HOST, reason="iptables-legacy-save: command not found")
+    assert examine(with_gaps(docker_like_snapshot(), gap)).summary.verdict == "incomplete"
+
+
+def test_a_rule_that_could_not_be_read_matters_only_where_it_is_met() -> None:
+    gap = Gap(section="firewall", scope=HOST, reason="line 7: unknown option")
+    beside = with_gaps(insert("-i eth9 -m nonsense --what -j DROP"), gap)
+    assert examine(beside).summary.verdict == "healthy"
+    met = with_gaps(insert("-i docker0 -m nonsense --what -j DROP"), gap)
+    assert examine(met).summary.verdict == "incomplete"

@@ -314,10 +314,11 @@ table bridge filter {
         ),
     ),
     Animal(
-        id="output policy drop that lets answers out",
+        id="output policy drop that lets answers and what is for containers out",
         restore=_filter(
             ":OUTPUT DROP [0:0]",
             "-A OUTPUT -o lo -j ACCEPT",
+            "-A OUTPUT -d 172.30.0.0/16 -j ACCEPT",
             "-A OUTPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT",
         ),
     ),
@@ -414,7 +415,8 @@ table bridge filter {
         id="a flood limit that depends on past traffic",
         decided=False,
         restore=_filter(
-            "-I FORWARD 1 -p tcp -m tcp --tcp-flags SYN SYN -m hashlimit --hashlimit-above 500/sec --hashlimit-burst 500 "
+            "-I FORWARD 1 -p tcp -m tcp --tcp-flags SYN SYN "
+            "-m hashlimit --hashlimit-above 500/sec --hashlimit-burst 500 "
             "--hashlimit-mode srcip --hashlimit-name syn -j DROP",
         ),
     ),

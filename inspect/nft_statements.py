@@ -1,0 +1,190 @@
+"""nftables' statements, compiled into the rule model.  Pure.
+
+Sources: nft(8); the kernel's nft_nat.c, nft_masq.c, nft_redir.c, nft_meta.c,
+nft_ct.c, nft_dynset.c, nft_reject.c.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from typing import Literal
+
+from dnet_tui.inspect.firewall import AnyExpr, Nat, Note, NoTrack, Opaque, Verdict
+from dnet_tui.inspect.nft_conditions import TRACKED, Context, element_needs
+from dnet_tui.inspect.nft_fields import IPV4, IPV6
+from dnet_tui.inspect.nft_marks import has_mark_key, set_mark, uses_connection
+from dnet_tui.inspect.nft_names import REJECTS
+from dnet_tui.inspect.nft_render import statement as shown
+from dnet_tui.inspect.nft_shapes import Json, array, fail, flag_words, mapping, several, single, whole, word
+from dnet_tui.inspect.nft_values import verdict
+
+Compiled = tuple[AnyExpr, ...]
+Compile = Callable[[str, Json, Context, bool], Compiled]
+
+_NAT_FLAGS = {"random": "random", "fully-random": "random-fully", "persistent": "persistent"}
+
+NOTES = frozenset({"log", "counter", "last", "ct helper", "ct timeout", "ct expectation", "secmark", "dup", "reset"})
+"""Statements after which the rule goes on, with nothing changed that a rule of the model can see."""
+
+_QUIET_META = frozenset({"nftrace", "priority", "secmark"})
+_QUIET_CT = frozenset({"event", "label", "secmark"})
+_QUIET_PAYLOAD = frozenset({("ip", "dscp"), ("ip", "ecn"), ("ip6", "dscp"), ("ip6", "ecn"), ("ip6", "flowlabel")})
+_HOP_LIMIT = frozenset({("ip", "ttl"), ("ip6", "hoplimit")})
+
+
+def compile_statement(name: str, body: Json, context: Context, *, last: bool) -> Compiled:
+    """Compile one statement.
+
+    Args:
+        name: the statement's name, as in ``{"snat": …}``.
+        body: its value.
+        context: its table's family and sets.
+        last: whether nothing after it in the rule has an effect.
+
+    Raises:
+        CannotModelError: it isn't modelled.
+    """
+    if name in NOTES:
+        return (Note(text=shown({name: body})),)
+    build = _STATEMENTS.get(name)
+    if build is None:
+        raise fail(f"{name} isn't modelled")
+    return build(name, body, context, last)
+
+
+def _verdict(name: str, body: Json, _context: Context, _last: bool) -> Compiled:  # noqa: FBT001  one signature for all
+    return (verdict({name: body}),)
+
+
+def _reject(_name: str, body: Json, _context: Context, _last: bool) -> Compiled:  # noqa: FBT001  one signature for all
+    if body is None:
+        return (Verdict(kind="reject"),)
+    found = mapping(body)
+    kind, what = found.get("type"), found.get("expr")
+    if kind is None:
+        return (Verdict(kind="reject"),)
+    if kind == "tcp reset":
+        return (Verdict(kind="reject", reject_with="tcp-reset"),)
+    if kind == "icmpx":
+        return (Verdict(kind="reject", reject_with=f"icmpx-{word(what)}"),)
+    return (Verdict(kind="reject", reject_with=REJECTS[word(kind), word(what)]),)
+
+
+def _nat(name: str, body: Json, context: Context, last: bool) -> Compiled:  # noqa: FBT001  one signature for all
+    found = mapping(body) if body is not None else {}
+    kind: Literal["snat", "dnat", "masquerade", "redirect", "netmap"]
+    kind = (
+        "snat" if name == "snat" else "dnat" if name == "dnat" else "redirect" if name == "redirect" else "masquerade"
+    )
+    flags = flag_words(found.get("flags"))
+    addresses, ports = "", _ports(found["port"]) if "port" in found else ""
+    if "addr" in found:
+        addresses = _addresses(found["addr"])
+        if "/" in addresses:
+            kind, flags = "netmap", tuple(item for item in flags if item != "netmap")
+    nat = Nat(kind=kind, addresses=addresses, ports=ports, flags=tuple(_NAT_FLAGS[item] for item in flags))
+    if found.get("type_flags") not in ({"prefix"} if kind == "netmap" else {None}):
+        raise fail("a way of choosing addresses that isn't modelled")
+    family = found.get("family")
+    if family is None or context.family in {"ip", "ip6"}:
+        return (nat,)
+    # Packets of the other family go on with the rule: the same as a match that fails only if nothing follows.
+    if family not in {"ip", "ip6"} or not last:
+        raise fail("an address translation with statements after it")
+    return (IPV4 if family == "ip" else IPV6, nat)
+
+
+def _addresses(raw: Json) -> str:
+    """One address, ``a-b``, or for a prefix a CIDR."""
+    if not isinstance(raw, dict):
+        return str(ipaddress.ip_address(word(raw)))
+    name, body = single(raw)
+    if name == "prefix":
+        prefix = mapping(body)
+        return str(ipaddress.ip_network(f"{word(prefix.get('addr'))}/{whole(prefix.get('len'), 128)}"))
+    if name != "range":
+        raise fail("addresses that are chosen by the packet")
+    low, high = (ipaddress.ip_address(word(item)) for item in array(body))
+    if low.version != high.version or int(low) > int(high):
+        raise fail("not a range")
+    return f"{low}-{high}"
+
+
+def _ports(raw: Json) -> str:
+    if not isinstance(raw, dict):
+        return str(whole(raw, 0xFFFF))
+    name, body = single(raw)
+    low, high = (whole(item, 0xFFFF) for item in array(body))
+    if name != "range" or low > high:
+        raise fail("ports that are chosen by the packet")
+    return f"{low}-{high}"
+
+
+def _mangle(name: str, body: Json, _context: Context, last: bool) -> Compiled:  # noqa: FBT001  one signature for all
+    found = mapping(body)
+    value = found.get("value")
+    place = has_mark_key(body)
+    if place is not None:
+        needs: Compiled = (TRACKED,) if uses_connection(value) and not (last and place == "ct") else ()
+        return (*needs, *set_mark(place, value))
+    what, key = single(found.get("key"))
+    if _is_quiet(what, key, value):
+        return (Note(text=shown({name: body})),)
+    raise fail("it changes something that rules can see")
+
+
+def _is_quiet(what: str, key: Json, value: Json) -> bool:
+    """Whether changing this changes nothing that a rule of the model can see."""
+    found = mapping(key)
+    if what == "meta":
+        return found.get("key") in _QUIET_META
+    if what == "ct":
+        return found.get("key") in _QUIET_CT
+    if what == "tcp option":
+        return found.get("name") == "maxseg"
+    if what != "payload":
+        return False
+    header = (word(found.get("protocol")), word(found.get("field")))
+    # A packet whose hop limit becomes 1 or 0 dies when it is forwarded.
+    return header in _QUIET_PAYLOAD or (header in _HOP_LIMIT and whole(value, 0xFF) > 1)
+
+
+def _notrack(_name: str, _body: Json, _context: Context, _last: bool) -> Compiled:  # noqa: FBT001  one signature for all
+    return (NoTrack(),)
+
+
+def _update(name: str, body: Json, context: Context, _last: bool) -> Compiled:  # noqa: FBT001  one signature for all
+    """``add @set { … }``: goes on, unless a limit in it says otherwise (or the set is full)."""
+    found = mapping(body)
+    if "op" not in found or {single(item)[0] for item in several(found.get("stmt"))} - {"counter", "last"}:
+        raise fail("adding under a condition")
+    return (*element_needs(found.get("elem"), context), Note(text=shown({name: body})))
+
+
+def _flow(name: str, body: Json, _context: Context, _last: bool) -> Compiled:  # noqa: FBT001  one signature for all
+    """From now on the flow's packets take a short cut past the hooks."""
+    return (Note(text=f"{shown({name: body})} (flow offload)"),)
+
+
+def _xt(name: str, body: Json, _context: Context, _last: bool) -> Compiled:  # noqa: FBT001  one signature for all
+    kind = mapping(body).get("type") if body is not None else None
+    text = shown({name: body})
+    if kind == "watcher":
+        return (Note(text=text),)
+    if kind in {"match", "target"}:
+        return (Opaque(text=text, role="match" if kind == "match" else "target"),)
+    return (Opaque(text=text, role="match"), Opaque(text=text, role="target"))
+
+
+_STATEMENTS: dict[str, Compile] = {
+    "reject": _reject,
+    "mangle": _mangle,
+    "notrack": _notrack,
+    "set": _update,
+    "map": _update,
+    "flow": _flow,
+    "xt": _xt,
+    **dict.fromkeys(("accept", "drop", "continue", "return", "jump", "goto", "queue"), _verdict),
+    **dict.fromkeys(("snat", "dnat", "masquerade", "redirect"), _nat),
+}
