@@ -77,10 +77,15 @@ def _expression(value: Json) -> str:
     if build is not None:
         return build(body)
     if name in {"&", "|", "^", "<<", ">>"} and isinstance(body, list):
-        return f" {name} ".join(_expression(item) for item in body)
+        hexadecimal = any(_key(item) == "mark" for item in body)
+        return f" {name} ".join(_hex(item) if hexadecimal else _expression(item) for item in body)
     if name in _STATEMENTS or body is None:
         return _statement(value)
     return f"{name} {_words(body)}"
+
+
+def _hex(value: Json) -> str:
+    return f"0x{value:08x}" if isinstance(value, int) else _expression(value)
 
 
 def _words(body: Json) -> str:
@@ -209,7 +214,7 @@ def _valued(left: Json, right: Json) -> str:
     if key in _QUOTED:
         return _each(right, lambda item: f'"{storable(item)}"' if isinstance(item, str) and item[:1] != "@" else "")
     if key == "mark":
-        return _each(right, lambda item: f"0x{item:08x}" if isinstance(item, int) else "")
+        return _each(right, lambda item: _hex(item) if isinstance(item, int) else "")
     return _expression(right)
 
 
@@ -280,6 +285,19 @@ def _limit(body: Json) -> str:
     return f"limit rate {over}{body['rate']}{unit}/{body['per']}"
 
 
+def _above(name: str) -> Callable[[Json], str]:
+    """A threshold: its values, and ``over`` before them where it is meant the other way round."""
+
+    def build(body: Json) -> str:
+        if not isinstance(body, dict):
+            return f'{name} name "{_expression(body)}"'
+        over = "over " if body.get("inv") else ""
+        unit = f" {body['val_unit']}" if "val_unit" in body else ""
+        return f"{name} {over}{body['val']}{unit}"
+
+    return build
+
+
 def _reject(body: Json) -> str:
     found = _fields(body) if body is not None else {}
     words = [_expression(found.get("type")), _expression(found.get("expr"))]
@@ -320,6 +338,8 @@ _STATEMENTS: dict[str, Callable[[Json], str]] = {
     "redirect": _nat("redirect"),
     "log": _log,
     "limit": _limit,
+    "quota": _above("quota"),
+    "ct count": _above("ct count"),
     "reject": _reject,
     "xt": _xt,
     "flow": _flow,

@@ -34,6 +34,11 @@ from dnet_tui.inspect.firewall import (
 )
 
 Outcome = Literal["accept", "drop", "reject", "unknown"]
+Part = Literal["all", "early", "middle", "nat", "late"]
+"""A span of a hook: before conntrack (-200), from there to NAT's place, NAT's chains, and what follows."""
+
+_CONNTRACK = -200
+_NAT: dict[Hook, int] = {"prerouting": -100, "output": -100, "input": 100, "postrouting": 100}
 _MAX_DEPTH = 64
 
 
@@ -51,6 +56,8 @@ class HookResult(msgspec.Struct, frozen=True, kw_only=True):
     nat_rule: RuleRef | None = None
     nat_unknown: RuleRef | None = None
     passed: tuple[RuleRef, ...] = ()
+    reroutes: bool = False
+    """Whether a chain was asked after which the kernel looks up the route anew when the mark has changed."""
 
 
 _PASSING = {"accept": True, "nat": True, "drop": False, "reject": False}
@@ -84,13 +91,12 @@ def run_hook(
     *,
     namespace: str,
     address_type: AddressType,
-    nat: bool = True,
+    part: Part = "all",
     families: tuple[str, ...] = (),
 ) -> HookResult:
-    """Send ``packet`` through all base chains of ``hook``, by priority.
+    """Send ``packet`` through the base chains of a part of ``hook``, by priority.
 
-    ``nat`` is False for packets whose connection already has its binding:
-    the kernel consults nat chains only for the first packet.  ``families``
+    Of the nat chains, the first that binds is the last one asked.  ``families``
     are the tables' families asked (by default the packet's own and ``inet``;
     ``("bridge",)`` for a frame that crosses a bridge).
     """
@@ -99,7 +105,7 @@ def run_hook(
         (
             (chain.priority, index, table, chain)
             for index, (table, chain) in enumerate(_base_chains(firewall, hook, families))
-            if nat or chain.type != "nat"
+            if part == "all" or _part_of(chain, hook) == part
         ),
         key=lambda item: item[:2],
     )
@@ -116,8 +122,9 @@ def run_hook(
             undecided = undecided or result.by
         elif result.nat is None and result.by is not None and result.by.kind == "rule" and result.by.rule is not None:
             passed.append(result.by.rule)
-        if chain.type == "nat" and done is None and (result.nat is not None or result.nat_unknown is not None):
+        if chain.type == "nat" and (result.nat is not None or result.nat_unknown is not None):
             done = result
+            break
     chosen = done.nat if done else None
     rule, unsure = (done.nat_rule, done.nat_unknown) if done else (None, None)
     verdict: Outcome = "unknown" if undecided else "accept"
@@ -129,7 +136,19 @@ def run_hook(
         nat_rule=rule,
         nat_unknown=unsure,
         passed=tuple(passed),
+        reroutes=any(chain.type == "route" or table.name == "mangle" for _, _, table, chain in chains),
     )
+
+
+def _part_of(chain: Chain, hook: Hook) -> Part:
+    """The span of a hook that a chain belongs to; FORWARD has only one."""
+    if hook not in _NAT:
+        return "all"
+    if chain.type == "nat":
+        return "nat"
+    if chain.priority < _CONNTRACK and hook in {"prerouting", "output"}:
+        return "early"
+    return "middle" if chain.priority < _NAT[hook] else "late"
 
 
 def _base_chains(firewall: Firewall, hook: Hook, families: tuple[str, ...]) -> list[tuple[Table, Chain]]:
@@ -257,7 +276,7 @@ class _Run:
         if isinstance(action, SetMark):
             self._set_mark(action, certain=at.certain)
         elif isinstance(action, NoTrack):
-            self._untrack(certain=at.certain)
+            self._untrack(at)
         elif isinstance(action, Opaque):
             self.maybes.append(_End(kind="unknown", ref=self._ref(at)))
         elif isinstance(action, Nat):
@@ -284,6 +303,8 @@ class _Run:
 
     def _set_mark(self, action: SetMark, *, certain: bool) -> None:
         packet = self.packet
+        if (action.where == "ct" or action.op != "set") and packet.ctstate in {"INVALID", "UNTRACKED"}:
+            return  # there is no connection (connmark_tg)
         source = packet.ctmark if action.op == "restore" else packet.mark
         if action.op == "set":
             old = packet.mark if action.where == "meta" else packet.ctmark
@@ -297,9 +318,11 @@ class _Run:
             msgspec.structs.replace(packet, ctmark=value) if to_ct else msgspec.structs.replace(packet, mark=value)
         )
 
-    def _untrack(self, *, certain: bool) -> None:
-        if certain:
+    def _untrack(self, at: _At) -> None:
+        if at.certain:
             self.packet = msgspec.structs.replace(self.packet, ctstate="UNTRACKED")
+        else:
+            self.maybes.append(_End(kind="unknown", ref=self._ref(at)))
 
     def _ref(self, at: _At) -> RuleRef:
         return RuleRef(

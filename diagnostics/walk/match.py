@@ -19,6 +19,7 @@ AddressType = Callable[[str], str]
 
 _PROTO_NUMBERS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6", "132": "sctp", "2": "igmp", "47": "gre"}
 _PROTO_ALIASES = {"ipv6-icmp": "icmpv6", "icmp6": "icmpv6"}
+_CONNECTION = frozenset({"ctmark", "ctstatus", "ctdir", "ctorigsrc", "ctorigdst", "ctorigdstport", "ctproto"})
 _PORT_PROTOS = frozenset({"tcp", "udp", "sctp", "dccp", "udplite"})
 
 
@@ -37,6 +38,8 @@ def matches(match: Match, packet: Packet, address_type: AddressType) -> Truth:
 
 def _applies(match: Match, packet: Packet) -> bool:
     field = match.field
+    if field in _CONNECTION and packet.ctstate in {"INVALID", "UNTRACKED"}:
+        return False  # there is no connection to look at (xt_conntrack.c, xt_connmark.c)
     if field in {"saddr", "daddr"}:
         return any((":" in value) == (packet.family == "ip6") for value in match.values)
     if field in {"sport", "dport", "port"}:

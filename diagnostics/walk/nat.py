@@ -1,56 +1,159 @@
 """NAT: rewriting a packet, and undoing it for the answer.  Pure.
 
-Sources: iptables-extensions(8) for the statements; nf_nat_core.c for the
-order in which a reply is translated back (destination before routing, source
-after it).
+Sources: iptables-extensions(8) for the statements; nf_nat_core.c
+(``get_unique_tuple``), nf_nat_masquerade.c, nf_nat_redirect.c and xt_NETMAP.c
+for what is chosen; nf_nat_core.c for the order in which a reply is
+translated back (destination before routing, source after it).
 """
 
 from __future__ import annotations
+
+import ipaddress
 
 import msgspec
 
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.firewall import Hook, Nat
-from dnet_tui.inspect.model import Namespace
+from dnet_tui.inspect.model import Address, Namespace
 
 
-def apply_nat(ns: Namespace, nat: Nat, packet: Packet, interface: str) -> Packet:
-    """Rewrite a packet as a NAT statement says; MASQUERADE takes the outgoing interface's first address."""
-    address = nat.addresses.split("-")[0].strip("[]")
-    ports = nat.ports.replace("-", ":").split(":")[0]
-    port = int(ports) if ports.isdigit() else 0
+class Rewritten(msgspec.Struct, frozen=True, kw_only=True):
+    """The packet after a NAT statement; or why it is lost (``dropped``), or why nobody can tell (``unknown``)."""
+
+    packet: Packet
+    dropped: str = ""
+    unknown: str = ""
+
+
+def apply_nat(ns: Namespace, nat: Nat, packet: Packet, hook: Hook, *, device: str, next_hop: str = "") -> Rewritten:
+    """Rewrite a packet as a NAT statement says.
+
+    ``device`` is the interface of the hook, ``next_hop`` where the route
+    leads: MASQUERADE chooses its address by them.
+    """
     if nat.kind in {"dnat", "redirect"}:
-        if nat.kind == "redirect":
-            address = primary_address(ns, interface, packet.family) or packet.dst
-        return altered(packet, dst=address or packet.dst, dport=port or packet.dport, dnatted=True)
+        return _destination(ns, nat, packet, hook, device)
+    if nat.kind == "netmap":
+        return _netmap(nat, packet, hook)
     if nat.kind == "masquerade":
-        address = primary_address(ns, packet.oif or interface, packet.family)
-    return altered(packet, src=address or packet.src, sport=port or packet.sport, snatted=True)
+        address = masquerade_address(ns, device, next_hop or packet.dst, packet.family)
+        if not address:
+            return Rewritten(packet=packet, dropped=f"{device} has no address to masquerade with")
+        return _source(packet, address, nat)
+    first, _, last = nat.addresses.strip("[]").partition("-")
+    if last and last != first:
+        return Rewritten(packet=packet, unknown=f"the kernel chooses one of the addresses {nat.addresses}")
+    return _source(packet, first or packet.src, nat)
 
 
-def primary_address(ns: Namespace, interface: str, family: str) -> str:
-    """The first global address of an interface, empty when it has none."""
-    index = next((link.ifindex for link in ns.links if link.name == interface), None)
-    return next(
-        (
-            item.address
-            for item in ns.addresses
-            if item.ifindex == index
-            and item.family == family
-            and item.scope == "global"
-            and "secondary" not in item.flags
-        ),
-        "",
-    )
+def _destination(ns: Namespace, nat: Nat, packet: Packet, hook: Hook, device: str) -> Rewritten:
+    first, _, last = nat.addresses.strip("[]").partition("-")
+    if nat.kind == "redirect":
+        first = redirect_address(ns, device, hook, packet.family)
+        if not first:
+            return Rewritten(packet=packet, dropped=f"{device} has no address to redirect to")
+    elif last and last != first:
+        return Rewritten(packet=packet, unknown=f"the kernel chooses one of the addresses {nat.addresses}")
+    port = chosen_port(nat.ports, packet.dport)
+    if port is None:
+        return Rewritten(packet=packet, unknown=f"the kernel chooses one of the ports {nat.ports}")
+    return Rewritten(packet=_with_destination(packet, first or packet.dst, port))
+
+
+def _with_destination(packet: Packet, address: str, port: int) -> Packet:
+    port = port if packet.proto not in {"icmp", "icmpv6"} else packet.dport
+    if (address, port) == (packet.dst, packet.dport):
+        return packet  # IPS_DST_NAT is only set when the tuple changes (nf_nat_setup_info)
+    return altered(packet, dst=address, dport=port, dnatted=True)
+
+
+def _source(packet: Packet, address: str, nat: Nat) -> Rewritten:
+    port = packet.sport
+    if packet.proto not in {"icmp", "icmpv6"}:
+        chosen = chosen_port(nat.ports, packet.sport or 0)
+        port = None if chosen is None or {"random", "random-fully"} & set(nat.flags) else chosen
+    if (address, port) == (packet.src, packet.sport):
+        return Rewritten(packet=packet)
+    return Rewritten(packet=altered(packet, src=address, sport=port, snatted=True))
+
+
+def chosen_port(ports: str, current: int) -> int | None:
+    """The port after NAT to ``ports`` (``""``, ``80`` or ``80-90``): a port in the range stays; None when open."""
+    if not ports:
+        return current
+    low, _, high = ports.replace(":", "-").partition("-")
+    if not low.isdigit() or (high and not high.isdigit()):
+        return None
+    if int(low) <= current <= int(high or low):
+        return current
+    return int(low) if not high or high == low else None
+
+
+def _netmap(nat: Nat, packet: Packet, hook: Hook) -> Rewritten:
+    """Replace the network part, keep the host part (xt_NETMAP.c)."""
+    try:
+        net = ipaddress.ip_network(nat.addresses.partition("-")[0], strict=False)
+    except ValueError:
+        return Rewritten(packet=packet, unknown=f"{nat.addresses} can't be understood")
+    if "-" in nat.addresses:
+        return Rewritten(packet=packet, unknown="a prefix translation written as a range is not modelled")
+    incoming = hook in {"prerouting", "output"}
+    old = int(ipaddress.ip_address(packet.dst if incoming else packet.src))
+    new = str(type(net.network_address)(int(net.network_address) | (old & int(net.hostmask))))
+    if incoming:
+        return Rewritten(packet=_with_destination(packet, new, packet.dport))
+    return _source(packet, new, Nat(kind="snat"))
+
+
+def masquerade_address(ns: Namespace, device: str, next_hop: str, family: str) -> str:
+    """The source that MASQUERADE takes: ``inet_select_addr`` of the device, or ``ipv6_dev_get_saddr``'s first."""
+    index = _index(ns, device)
+    fitting = [item for item in ns.addresses if item.family == family and item.scope == "global"]
+    own = [item for item in fitting if item.ifindex == index and "secondary" not in item.flags]
+    near = [item for item in own if _covers(item, next_hop)]
+    if family == "ip6":
+        return (near or own)[0].address if own else ""
+    others = [item for item in fitting if "secondary" not in item.flags]
+    return next((item.address for item in (*near, *own, *others)), "")
+
+
+def redirect_address(ns: Namespace, device: str, hook: Hook, family: str) -> str:
+    """Where REDIRECT leads: the loopback for what is made here, else the receiving device's first address."""
+    if hook == "output":
+        return "127.0.0.1" if family == "ip" else "::1"
+    index = _index(ns, device)
+    return next((a.address for a in ns.addresses if a.ifindex == index and a.family == family), "")
+
+
+def _index(ns: Namespace, device: str) -> int | None:
+    return next((link.ifindex for link in ns.links if link.name == device), None)
+
+
+def _covers(item: Address, address: str) -> bool:
+    return ipaddress.ip_address(address) in ipaddress.ip_interface(item.cidr).network
 
 
 def undo_nat(hook: Hook, packet: Packet, before: Packet, after: Packet) -> Packet:
-    """Translate an answer back: ``before`` and ``after`` are the connection's first packet around its NAT."""
-    if hook in {"prerouting", "output"} and packet.dst == after.src:
+    """Translate an answer back: ``before`` and ``after`` are the connection's first packet around its NAT.
+
+    An ICMP error has no ports of its own, and gets the source that the
+    answer would have had, whoever made it (nf_nat_icmp_reply_translation).
+    """
+    if packet.proto != after.proto or (packet.icmp_type and not _is_echo(packet)):
+        if hook in {"prerouting", "output"} and packet.dst == after.src:
+            return altered(packet, dst=before.src)
+        if hook in {"postrouting", "input"} and before.dst != after.dst:
+            return altered(packet, src=before.dst)
+        return packet
+    if hook in {"prerouting", "output"} and (packet.dst, packet.dport) == (after.src, after.sport):
         return altered(packet, dst=before.src, dport=before.sport)
-    if hook in {"postrouting", "input"} and packet.src == after.dst:
+    if hook in {"postrouting", "input"} and (packet.src, packet.sport) == (after.dst, after.dport):
         return altered(packet, src=before.dst, sport=before.dport)
     return packet
+
+
+def _is_echo(packet: Packet) -> bool:
+    return packet.icmp_type in {"icmp": {0, 8}, "icmpv6": {128, 129}}.get(packet.proto, ())
 
 
 def altered(packet: Packet, **changes: object) -> Packet:

@@ -8,10 +8,11 @@ by different devices, give an unknown answer that names them.
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 import msgspec
 
-from dnet_tui.diagnostics.walk.match import contains, interface_matches
+from dnet_tui.diagnostics.walk.match import contains
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, Truth
 from dnet_tui.inspect.model import Namespace, NextHop, PolicyRule, Route
 
@@ -31,6 +32,8 @@ class RouteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     gateway: str = ""
     source: str = ""
     by: Decider
+    devices: tuple[int, ...] = ()
+    """The devices of all its next hops."""
 
 
 def lookup(ns: Namespace, packet: Packet) -> RouteAnswer:
@@ -46,11 +49,13 @@ def lookup(ns: Namespace, packet: Packet) -> RouteAnswer:
             text = f"policy rule {rule.priority} can't be decided"
             return RouteAnswer(type="unknown", by=Decider(kind="route", text=text, namespace=ns.id))
         if rule.action not in {"lookup", "table", "to_tbl"}:
-            if rule.action in {"blackhole", "unreachable", "prohibit"}:
-                text = f"policy rule {rule.priority}: {rule.action}"
-                return RouteAnswer(type=rule.action, by=Decider(kind="route", text=text, namespace=ns.id))
-            continue
-        route = _best(ns, rule, packet)
+            if rule.action == "nop":
+                continue
+            known = rule.action in {"blackhole", "unreachable", "prohibit"}
+            text = f"policy rule {rule.priority}: {rule.action}"
+            by = Decider(kind="route", text=text, namespace=ns.id)
+            return RouteAnswer(type=rule.action if known else "unknown", by=by)
+        route = _best(ns, rule, packet.dst)
         if route is not None and route.type != "throw":
             return _answer(ns, route)
     text = f"no route to {packet.dst}"
@@ -66,7 +71,7 @@ def _selects(rule: PolicyRule, packet: Packet) -> Truth:
     if rule.dst:
         tests.append(contains(rule.dst, packet.dst))
     if rule.iif:
-        tests.append(interface_matches(rule.iif, packet.iif or "lo"))
+        tests.append(rule.iif == (packet.iif or "lo"))  # what is made here comes from the loopback
     if rule.oif:
         tests.append(False)  # only sockets bound to a device carry one
     if rule.mark is not None:
@@ -76,15 +81,15 @@ def _selects(rule: PolicyRule, packet: Packet) -> Truth:
     return truth if truth is None or not rule.invert else not truth
 
 
-def _best(ns: Namespace, rule: PolicyRule, packet: Packet) -> Route | None:
+def _best(ns: Namespace, rule: PolicyRule, address: str) -> Route | None:
     best: Route | None = None
     rank = (-1, 0)
     for route in ns.routes:
-        if route.family != packet.family or route.table != (rule.table or _MAIN):
+        if route.family != rule.family or route.table != (rule.table or _MAIN):
             continue
-        if not contains(route.dst, packet.dst):
+        if not contains(route.dst, address):
             continue
-        length = ipaddress.ip_network(route.dst, strict=False).prefixlen
+        length = _prefix_length(route.dst)
         if rule.suppress_prefixlength is not None and length <= rule.suppress_prefixlength:
             continue
         if route.hops and all("dead" in hop.flags for hop in route.hops):
@@ -94,14 +99,25 @@ def _best(ns: Namespace, rule: PolicyRule, packet: Packet) -> Route | None:
     return best
 
 
+@lru_cache(maxsize=4096)
+def _prefix_length(cidr: str) -> int:
+    return ipaddress.ip_network(cidr, strict=False).prefixlen
+
+
 def _answer(ns: Namespace, route: Route) -> RouteAnswer:
     by = Decider(kind="route", text=route_text(ns, route), namespace=ns.id)
     hops = [hop for hop in route.hops if "dead" not in hop.flags] or [NextHop()]
-    if len({hop.ifindex for hop in hops}) > 1:
-        return RouteAnswer(type="unknown", by=by)
+    devices = tuple(hop.ifindex for hop in hops if hop.ifindex is not None)
+    if len({(hop.ifindex, hop.gateway) for hop in hops}) > 1 or route.other:
+        return RouteAnswer(type="unknown", by=by, devices=devices)
     hop = hops[0]
     return RouteAnswer(
-        type=route.type, ifindex=hop.ifindex, gateway=hop.gateway or "", source=route.source or "", by=by
+        type=route.type,
+        ifindex=hop.ifindex,
+        gateway=hop.gateway or "",
+        source=route.source or "",
+        by=by,
+        devices=devices,
     )
 
 
@@ -119,26 +135,32 @@ def route_text(ns: Namespace, route: Route) -> str:
 
 
 def is_local(ns: Namespace, address: str) -> bool:
-    """Whether the namespace owns an address (its local table, or an address of a link)."""
-    if any(item.address == address for item in ns.addresses):
-        return True
-    return any(
-        route.type == "local" and route.table == _LOCAL and contains(route.dst, address) is True for route in ns.routes
-    )
+    """Whether the namespace takes an address for its own: its local table says so."""
+    return address_type(ns, address) == "LOCAL"
 
 
 def address_type(ns: Namespace, address: str) -> str:
-    """LOCAL, BROADCAST, MULTICAST or UNICAST, as ``-m addrtype`` sees it (``inet_addr_type``)."""
-    if is_local(ns, address):
-        return "LOCAL"
+    """LOCAL, BROADCAST, MULTICAST or UNICAST, as ``-m addrtype`` sees it: by the local table alone (``inet_addr_type``)."""
     parsed = ipaddress.ip_address(address)
+    if address == "255.255.255.255" or address.startswith("0."):
+        return "BROADCAST"
     if parsed.is_multicast:
         return "MULTICAST"
-    if address == "255.255.255.255" or any(
-        route.type == "broadcast" and contains(route.dst, address) is True for route in ns.routes
-    ):
-        return "BROADCAST"
-    return "UNICAST"
+    best = _best(ns, PolicyRule(family="ip6" if parsed.version == 6 else "ip", priority=0, table=_LOCAL), address)
+    return best.type.upper() if best is not None and best.type != "throw" else "UNICAST"
+
+
+def is_customised(ns: Namespace) -> bool:
+    """Whether somebody added policy rules or local routes: the kernel then checks every source in full.
+
+    fib4_has_custom_rules and fib_has_custom_local_routes.
+    """
+    rules = {(rule.priority, rule.table) for rule in ns.policy_rules if rule.family == "ip"}
+    if not rules <= set(_BUILTIN_RULES):
+        return True
+    return any(
+        route.family == "ip" and route.type == "local" and route.protocol not in {"kernel", ""} for route in ns.routes
+    )
 
 
 def sysctl_name(device: str) -> str:
@@ -150,3 +172,8 @@ def rp_filter(ns: Namespace, device: str) -> int:
     """The effective rp_filter of a device: the greater of its own and ``all``'s."""
     values = [ns.sysctls.get(f"net.ipv4.conf.{name}.rp_filter", "0") for name in ("all", sysctl_name(device))]
     return max(int(value) if value.isdigit() else 0 for value in values)
+
+
+def switched_on(ns: Namespace, device: str, name: str) -> bool:
+    """Whether an IPv4 switch of a device is on, by itself or by ``all`` (IN_DEV_ORCONF)."""
+    return any(ns.sysctls.get(f"net.ipv4.conf.{scope}.{name}") == "1" for scope in ("all", sysctl_name(device)))

@@ -130,6 +130,7 @@ def _run(work: Path, *argv: str) -> str:
     except subprocess.TimeoutExpired:
         raise ActionFailedError(f"{said} took longer than {PATIENCE:g} s") from None
     if done.returncode:
-        last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or [str(done.returncode)]
-        raise ActionFailedError(f"{said} failed: {last[0]}")
+        lines = (done.stderr.strip() or done.stdout.strip() or str(done.returncode)).splitlines()
+        why = next((line for line in lines if line.startswith("E: ")), lines[0])
+        raise ActionFailedError(f"{said} failed: {why}", "the network is needed once: what was downloaded is kept")
     return done.stdout.strip()

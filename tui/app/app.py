@@ -47,7 +47,6 @@ class DnetApp(HostApp):
 
     CSS_PATH = "dnet.tcss"
     TITLE = "dnet-tui"
-    DEFAULT_MODE = "map"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "go('map')", "map", show=False),
@@ -78,11 +77,13 @@ class DnetApp(HostApp):
 
     # -- state --------------------------------------------------------------
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         """Show at once what there is (nothing), and begin to read."""
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = THEMES[0].name
+        # Not DEFAULT_MODE: with eager tasks (Python 3.12) widgets of that mode mount before its screen is there.
+        await self.switch_mode("map")
         self._become(self.state)
         self._take_snapshot()
 
@@ -285,5 +286,6 @@ def run_app(snapshot_path: Path | None, *, readonly: bool = False) -> int:
 
     readonly = readonly or os.environ.get(READONLY_VARIABLE, "") not in {"", "0"}
     services = live(readonly=readonly) if snapshot_path is None else saved(snapshot_path)
-    DnetApp(services, offline=snapshot_path is not None).run()
-    return Exit.OK
+    app = DnetApp(services, offline=snapshot_path is not None)
+    app.run()
+    return app.return_code or Exit.OK

@@ -1,0 +1,99 @@
+"""A packet has passed PREROUTING: does this namespace accept its addresses, and where does it go?  Pure.
+
+Source: ``ip_route_input_slow``, ``fib_validate_source`` and ``ip_error`` of
+the kernel (net/ipv4/route.c, fib_frontend.c); ip6_input.c and ip6_output.c
+for IPv6, which knows no reverse-path check and forwards for the whole
+namespace or not at all.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import NamedTuple
+
+from dnet_tui.diagnostics.walk import routing
+from dnet_tui.diagnostics.walk.nat import altered
+from dnet_tui.diagnostics.walk.packet import Decider, End, Packet
+from dnet_tui.inspect.model import Link, Namespace
+
+
+class Stop(NamedTuple):
+    """Why a packet isn't let in: how it ends, at which stage, and by what."""
+
+    end: End
+    stage: str
+    by: Decider
+
+
+class Admission(NamedTuple):
+    """Where a received packet goes, and what stands in its way there, in the order met."""
+
+    answer: routing.RouteAnswer
+    stops: tuple[Stop, ...]
+
+
+def admit(ns: Namespace, packet: Packet, link: Link) -> Admission:
+    """Route a packet that was received on ``link`` (of a bridge's port: on the bridge)."""
+    answer = routing.lookup(ns, packet)
+    stops = [_strange_address(ns, packet, link)]
+    if answer.type == "local":
+        stops.append(_wrong_source(ns, packet, link))
+    else:
+        stops.append(_may_forward(ns, packet, link))
+        if answer.type == "unicast":
+            stops.append(_wrong_source(ns, packet, link))
+    return Admission(answer, tuple(stop for stop in stops if stop is not None))
+
+
+def _sysctl(ns: Namespace, stage: str, key: str, value: str) -> Stop:
+    return Stop("dropped", stage, Decider(kind="sysctl", text=key, value=value, namespace=ns.id))
+
+
+def _strange_address(ns: Namespace, packet: Packet, link: Link) -> Stop | None:
+    """Loopback addresses never come by wire, unless route_localnet says that they may."""
+    loopback = [addr for addr in (packet.src, packet.dst) if ipaddress.ip_address(addr).is_loopback]
+    if not loopback:
+        return None
+    if packet.family == "ip6":
+        by = Decider(kind="route", text=f"{loopback[0]} is a loopback address", namespace=ns.id)
+        return Stop("dropped", "routing", by)
+    if routing.switched_on(ns, link.name, "route_localnet"):
+        return None
+    return _sysctl(ns, "routing", f"net.ipv4.conf.{routing.sysctl_name(link.name)}.route_localnet", "0")
+
+
+def _may_forward(ns: Namespace, packet: Packet, link: Link) -> Stop | None:
+    version = "ipv4" if packet.family == "ip" else "ipv6"
+    # IPv4 asks the receiving device (IN_DEV_FORWARD), IPv6 the namespace (devconf_all).
+    device = routing.sysctl_name(link.name) if version == "ipv4" else "all"
+    key = f"net.{version}.conf.{device}.forwarding"
+    value = ns.sysctls.get(key)
+    if value is None:
+        return Stop("unknown", "forwarding", Decider(kind="gap", text=f"{key} was not read", namespace=ns.id))
+    return _sysctl(ns, "forwarding", key, "0") if value == "0" else None
+
+
+def _wrong_source(ns: Namespace, packet: Packet, link: Link) -> Stop | None:
+    """fib_validate_source: nobody else may use this namespace's addresses, and rp_filter may ask for more."""
+    if packet.family == "ip6":
+        return None
+    mode = routing.rp_filter(ns, link.name)
+    accept_local = routing.switched_on(ns, link.name, "accept_local")
+    own = f"net.ipv4.conf.{routing.sysctl_name(link.name)}.accept_local"
+    if mode == 0 and not routing.is_customised(ns):
+        taken = not accept_local and any(item.address == packet.src for item in ns.addresses)
+        return _sysctl(ns, "reverse-path", own, "0") if taken else None
+    # src_valid_mark is not read; it is off unless somebody set it, and then the mark decides as well.
+    back = routing.lookup(ns, altered(packet, dst=packet.src, src=packet.dst, iif="", mark=0))
+    key = f"net.ipv4.conf.{routing.sysctl_name(link.name)}.rp_filter"
+    refused = _sysctl(ns, "reverse-path", key, str(mode)) if mode else None
+    if back.type == "unknown" and link.ifindex not in back.devices:
+        return Stop("unknown", "reverse-path", back.by)
+    if back.type not in {"unicast", "unknown", "local", "broadcast", "multicast", "anycast"}:
+        return refused
+    if back.type != "unicast" and not (back.type == "local" and accept_local) and back.type != "unknown":
+        return _sysctl(ns, "reverse-path", own, "0")
+    if link.ifindex in back.devices:
+        return None
+    has_address = any(item.ifindex == link.ifindex and item.family == "ip" for item in ns.addresses)
+    return refused if mode == 1 or not has_address else None

@@ -1,0 +1,161 @@
+"""A packet passes one netfilter hook of a namespace: chains, conntrack and NAT at the kernel's places.  Pure.
+
+Conntrack sits at priority -200 and NAT at -100 (prerouting, output) or 100
+(input, postrouting), whatever priority a nat chain asks for: nat chains hang
+on NAT's own hook (nf_nat_register_fn).  What stands before conntrack sees no
+connection; what stands after NAT sees the packet rewritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dnet_tui.diagnostics.walk import routing
+from dnet_tui.diagnostics.walk.hooks import HookResult, Part, run_hook
+from dnet_tui.diagnostics.walk.nat import altered, apply_nat, undo_nat
+from dnet_tui.diagnostics.walk.packet import Decider, End
+from dnet_tui.diagnostics.walk.trail import Trail
+from dnet_tui.inspect.firewall import Firewall, Hook
+from dnet_tui.inspect.model import Namespace
+
+_ENDS: dict[str, End] = {"drop": "dropped", "reject": "rejected", "unknown": "unknown"}
+_PARTS: dict[Hook, tuple[Part, ...]] = {
+    "prerouting": ("early", "middle", "nat", "late"),
+    "output": ("early", "middle", "nat", "late"),
+    "input": ("middle", "nat", "late"),
+    "postrouting": ("middle", "nat", "late"),
+}
+
+
+class Passage:
+    """One packet's way through one hook.
+
+    ``rerouted`` is called where the kernel looks up the route anew
+    (ip_route_me_harder).  ``looped``: the packet comes back by the loopback
+    with the connection it got in OUTPUT, so nothing is bound again.
+    """
+
+    def __init__(
+        self,
+        trail: Trail,
+        ns: Namespace,
+        hook: Hook,
+        interface: str,
+        *,
+        next_hop: str = "",
+        looped: bool = False,
+        rerouted: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.trail = trail
+        self.ns = ns
+        self.hook: Hook = hook
+        self.interface = interface
+        self.next_hop = next_hop
+        self.looped = looped
+        self.rerouted = rerouted
+        self.unsure: Decider | None = None
+        self.passed = False
+
+    def go(self) -> None:
+        """Pass the hook; an obstacle is noted on the trail."""
+        if self.ns.firewall is None:
+            by = Decider(kind="gap", text="the firewall was not read", namespace=self.ns.id)
+            self.trail.obstacle("unknown", self.hook, by)
+        firewall = self.ns.firewall or Firewall()
+        for part in _PARTS.get(self.hook, ("all",)):
+            if part == "nat":
+                self._nat(firewall)
+            elif part == "early":
+                self._early(firewall)
+            else:
+                mark = self.trail.packet.mark
+                result = self._run(firewall, part)
+                if self.hook == "output" and result.reroutes and self.trail.packet.mark != mark:
+                    self.rerouted()
+        if self.unsure is not None:
+            self.trail.hop(self.ns, self.interface, self.hook, "unknown", rule=self.unsure.rule)
+            self.trail.obstacle("unknown", self.hook, self.unsure)
+        elif not self.passed and _has_chain(firewall, self.hook):
+            self.trail.hop(self.ns, self.interface, self.hook, "accept")
+
+    def _early(self, firewall: Firewall) -> None:
+        """Before conntrack: no connection can be seen, and NOTRACK says that none shall be."""
+        trail = self.trail
+        if self.looped:
+            state = trail.packet.ctstate
+            self._run(firewall, "early")
+            # NOTRACK has no effect on a packet that has a connection already (xt_CT.c, notrack_tg).
+            trail.packet = altered(trail.packet, ctstate=state)
+            return
+        tracked = trail.packet
+        trail.packet = altered(tracked, ctstate="INVALID", ctmark=None, reply=False, original=None)
+        self._run(firewall, "early")
+        if trail.packet.ctstate == "UNTRACKED":
+            trail.connection = None
+            return
+        trail.packet = altered(
+            trail.packet,
+            ctstate=tracked.ctstate,
+            ctmark=tracked.ctmark,
+            reply=tracked.reply,
+            original=tracked.original,
+        )
+
+    def _run(self, firewall: Firewall, part: Part) -> HookResult:
+        """Run the chains of one part, and note what they did."""
+        result = run_hook(
+            firewall,
+            self.hook,
+            self.trail.packet,
+            namespace=self.ns.id,
+            address_type=lambda address: routing.address_type(self.ns, address),
+            part=part,
+        )
+        self.trail.packet = result.packet
+        if result.verdict in {"drop", "reject"}:
+            by = result.by or Decider(kind="rule", text="", namespace=self.ns.id)
+            self.trail.hop(self.ns, self.interface, self.hook, result.verdict, rule=by.rule)
+            self.passed = True
+            self.trail.obstacle(_ENDS[result.verdict], self.hook, by)
+        elif result.verdict == "unknown":
+            self.unsure = self.unsure or result.by or Decider(kind="rule", text="", namespace=self.ns.id)
+        for rule in result.passed:
+            self.passed = True
+            self.trail.hop(self.ns, self.interface, self.hook, "accept", rule=rule)
+        return result
+
+    def _nat(self, firewall: Firewall) -> None:
+        trail = self.trail
+        before = trail.packet
+        if trail.connection is not None:
+            trail.packet = undo_nat(self.hook, trail.packet, *trail.connection)
+        elif before.ctstate == "NEW" and not self.looped:
+            self._bind(self._run(firewall, "nat"))
+        if self.hook == "output" and trail.packet.dst != before.dst:
+            self.rerouted()
+
+    def _bind(self, result: HookResult) -> None:
+        """Give a new connection its translation."""
+        trail, ns = self.trail, self.ns
+        if result.nat_unknown is not None:
+            text = f"whether NAT applies can't be decided: {result.nat_unknown.table} {result.nat_unknown.text}"
+            by = Decider(kind="rule", text=text, namespace=ns.id, rule=result.nat_unknown)
+            trail.obstacle("unknown", self.hook, self.unsure or by)
+        if result.nat is None:
+            return
+        before = trail.packet
+        done = apply_nat(ns, result.nat, before, self.hook, device=self.interface, next_hop=self.next_hop)
+        ref = result.nat_rule
+        if done.unknown or done.dropped:
+            by = Decider(kind="rule", text=done.unknown or done.dropped, namespace=ns.id, rule=ref)
+            trail.hop(ns, self.interface, self.hook, "unknown" if done.unknown else "drop", rule=ref, note=by.text)
+            trail.obstacle("unknown" if done.unknown else "dropped", self.hook, by)
+        trail.packet = done.packet
+        self.passed = True
+        changed = done.packet != before
+        note = f"was {before.tuple_text()}" if changed else "changes nothing"
+        trail.hop(ns, self.interface, self.hook, result.nat.kind if changed else "accept", rule=ref, note=note)
+
+
+def _has_chain(firewall: Firewall, hook: Hook) -> bool:
+    return any(chain.hook == hook for table in firewall.tables for chain in table.chains)

@@ -1,0 +1,94 @@
+"""What a walk has gathered so far: the packet, its hops, what stands in its way.  Pure.
+
+Also what conntrack knows in the namespace the packet is in: which connection
+it belongs to and in which state it is there.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from dnet_tui.diagnostics.walk.conntrack import Connection, as_seen_by, belongs
+from dnet_tui.diagnostics.walk.nat import altered
+from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef
+from dnet_tui.inspect.model import Namespace
+
+_MAX_STAGES = 64
+
+Tracked = tuple[tuple[str, Packet, Packet], ...]
+"""(namespace, packet before NAT, packet after NAT) of each conntrack that saw a flow."""
+
+
+class WalkStopped(Exception):  # noqa: N818 - control flow, not an error
+    """Ends the walk: nothing can be said of the packet past this point."""
+
+
+class Trail:
+    """The state of one walk."""
+
+    def __init__(self, packet: Packet, *, beyond: bool, answers: Tracked) -> None:
+        self.packet = packet
+        self.beyond = beyond
+        self.answers = {namespace: Connection(before, after) for namespace, before, after in answers}
+        self.hops: list[Hop] = []
+        self.obstacles: list[Obstacle] = []
+        self.tracked: list[tuple[str, Packet, Packet]] = []
+        self.namespace = ""
+        self.entered = packet
+        self.connection: Connection | None = None
+
+    def enter(self, ns: Namespace, *, iif: str, physin: str = "") -> None:
+        """Come into a namespace: marks and connections of another one don't exist here (skb_scrub_packet)."""
+        if len(self.hops) > _MAX_STAGES:
+            self.stop("looped", "routing", Decider(kind="route", text="the packet goes round in a loop"))
+        self.namespace = ns.id
+        self.packet = altered(self.packet, iif=iif, oif="", physin=physin, physout="", mark=0)
+        known = self.answers.get(ns.id)
+        self.connection = known if known is not None and belongs(self.packet, known) else None
+        self.packet = as_seen_by(self.connection, self.packet)
+        self.entered = self.packet
+
+    def track(self, ns: Namespace) -> None:
+        """Remember the connection, as conntrack does when a first packet leaves the last hook (nf_conntrack_confirm)."""
+        if self.packet.ctstate == "NEW" and not self.answers:
+            self.tracked.append((ns.id, self.entered, self.packet))
+
+    def hop(
+        self,
+        ns: Namespace,
+        interface: str,
+        stage: str,
+        verdict: str,
+        *,
+        rule: RuleRef | None = None,
+        note: str = "",
+    ) -> None:
+        """Note a stage that the packet passed, or where it ended."""
+        self.hops.append(
+            Hop(
+                namespace=ns.id,
+                interface=interface,
+                stage=stage,
+                packet=self.packet,
+                verdict=verdict,
+                rule=rule,
+                note=note,
+            )
+        )
+
+    def obstacle(self, end: End, stage: str, by: Decider) -> None:
+        """Note what stands in the way, and end the walk unless it shall go on beyond."""
+        self.obstacles.append(Obstacle(end=end, stage=stage, by=by, packet=self.packet))
+        if not self.beyond:
+            raise WalkStopped
+
+    def stop(self, end: End, stage: str, by: Decider) -> NoReturn:
+        """Note what nothing can be said beyond of."""
+        self.obstacles.append(Obstacle(end=end, stage=stage, by=by, packet=self.packet))
+        raise WalkStopped
+
+    def check(self, ns: Namespace, stage: str, by: Decider | None, end: End = "unreachable") -> None:
+        """Note a stop of a link or bridge, if there is one."""
+        if by is not None:
+            self.hop(ns, "", stage, "stopped", note=by.text)
+            self.obstacle(end, stage, by)

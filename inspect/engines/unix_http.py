@@ -1,0 +1,89 @@
+"""HTTP GET over a Unix socket, within a deadline.  Only ``GET`` is spoken.
+
+The standard library's client does the talking; an SDK isn't needed for it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+from types import TracebackType
+from typing import Self
+
+MOST = 64 << 20
+"""Bytes of an answer that are read; 10,000 containers take some 60 MB."""
+
+_PIECE = 1 << 16
+
+
+class TooLargeError(Exception):
+    """An answer is larger than :data:`MOST`."""
+
+
+class UnixHttp:
+    """A connection to an HTTP server on a Unix socket.  Use as a context manager.
+
+    ``deadline`` is on the clock of :func:`time.monotonic`.  Whatever is asked
+    raises OSError (TimeoutError, ConnectionRefusedError, PermissionError …)
+    or ``http.client.HTTPException`` when the server isn't one.
+    """
+
+    def __init__(self, path: str, deadline: float) -> None:
+        self._path = path
+        self._deadline = deadline
+        self._http = http.client.HTTPConnection("engine")
+
+    def __enter__(self) -> Self:
+        self._http.sock = self._connected()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def _connected(self) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(self._remaining())
+            sock.connect(self._path)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def get(self, target: str) -> tuple[int, bytes]:
+        """Ask for ``target`` (path and query) and return the status and the body.
+
+        Raises:
+            OSError: the connection failed, or the time is up.
+            http.client.HTTPException: the answer isn't HTTP.
+            TooLargeError: the answer is larger than :data:`MOST`.
+        """
+        if self._http.sock is None:  # the server closed after its last answer
+            self._http.sock = self._connected()
+        self._limit()
+        self._http.request("GET", target)
+        response = self._http.getresponse()
+        pieces: list[bytes] = []
+        size = 0
+        while piece := response.read1(_PIECE):
+            size += len(piece)
+            if size > MOST:
+                raise TooLargeError(f"an answer of more than {MOST >> 20} MB")
+            pieces.append(piece)
+            self._limit()
+        return response.status, b"".join(pieces)
+
+    def _limit(self) -> None:
+        if self._http.sock is not None:  # the response keeps the socket when the server is to close it
+            self._http.sock.settimeout(self._remaining())
+        else:
+            self._remaining()
+
+    def _remaining(self) -> float:
+        remaining = self._deadline - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError
+        return remaining
