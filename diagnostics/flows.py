@@ -139,7 +139,9 @@ def _cross_network(case: Case) -> Iterator[Flow]:
         if pair is None or _share(case, *pair):
             continue
         one, two = pair
-        ports = [item.container_port for item in two.container.published if item.proto == "tcp"]
+        # A routed network's published ports are there for everybody (Docker 28), other networks included.
+        open_ports = () if there.gateway_mode4 == "routed" else two.container.published
+        ports = [item.container_port for item in open_ports if item.proto == "tcp"]
         for port in dict.fromkeys((_UNPUBLISHED, *ports)):
             forward = walk(case.view, _tcp(one.address, two.address, port), origin=one.namespace)
             yield Flow(

@@ -39,19 +39,24 @@ def missing(case: Case, flow: Flow) -> tuple[Repair, ...]:
 
 def _between(case: Case, here: Network, there: Network) -> tuple[Repair, ...]:
     texts = {name: _texts(case, name) for name in ("FORWARD", STAGE_1, STAGE_2)}
-    forward = texts["FORWARD"]
-    if None in texts.values() or forward is None:
+    if None in texts.values():
         return ()
     wanted = _wanted(here, there)
-    if f"-j {STAGE_1}" in (_texts(case, "DOCKER-FORWARD") or ()):
-        del wanted["FORWARD"]
-    repairs = []
-    for name, spec in wanted.items():
-        if spec not in (texts[name] or ()):
-            after_user = name == "FORWARD" and "-j DOCKER-USER" in forward
-            position = forward.index("-j DOCKER-USER") + 2 if after_user else 1
-            repairs.append(_rule(case, name, spec, position))
-    return tuple(repairs)
+    nested = _texts(case, "DOCKER-FORWARD")
+    if nested is not None:
+        # Docker 28 and later keep FORWARD to two jumps, and their own order in DOCKER-FORWARD.
+        texts["DOCKER-FORWARD"] = nested
+        wanted["DOCKER-FORWARD"] = wanted.pop("FORWARD")
+    return tuple(
+        _rule(case, name, spec, _position(texts[name] or ()))
+        for name, spec in wanted.items()
+        if spec not in (texts[name] or ())
+    )
+
+
+def _position(texts: tuple[str, ...]) -> int:
+    """Where the engine has it: after the administrator's chain, or after the rules for answers; else first."""
+    return next((texts.index(rule) + 2 for rule in ("-j DOCKER-USER", "-j DOCKER-CT") if rule in texts), 1)
 
 
 def _wanted(here: Network, there: Network) -> dict[str, str]:

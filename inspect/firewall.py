@@ -52,10 +52,28 @@ class Match(Expr, frozen=True, kw_only=True, tag="match"):
     pkttype, mac  ``unicast`` … and ``00:11:22:33:44:55``, in lower case
     length, ttl   ``64`` or ``0:63``; ttl is IPv6's hop limit too
     fragment      ``later``: any fragment but the first
+    nfproto       ``ipv4`` or ``ipv6``: the packet's family (in bridge tables also ``arp`` …)
+    icmp-code     ``3``
+    th-sport,     ``80`` or ``8000:8010``: nft's ``th dport``.  As sport and dport for protocols with
+    th-dport      ports; for others it reads whatever stands there, so nobody can tell
+    ibrname,      the bridge that the port belongs to (bridge tables, where iif and oif are the ports)
+    obrname
+    ctreplsrc, ctrepldst, ctorigsrcport, ctreplsrcport, ctrepldstport   as their siblings
+    fib           ``saddr.iif`` and the like: a route leads to that address (by that interface); negated:
+                  ``fib saddr . iif oif missing``, a reverse path filter
     ============  ==========================================================
 
-    All values of one match are alternatives.  Evaluators must answer
-    "unknown" for a field they don't know.
+    All values of one match are alternatives; without values nothing matches
+    (and with ``negate`` everything).  Evaluators must answer "unknown" for a
+    field they don't know.  nftables' unmodelled keys of verdict maps and
+    concatenations are fields named by their text (``numgen random mod 2``).
+
+    A match on something that the packet doesn't have is False, negated or
+    not: an address of the other family, a port of a protocol without ports, a
+    MAC address at output, whatever belongs to the connection (``ct…`` but
+    ``ctstate``) of an untracked or invalid packet.  The reader of nftables
+    writes what nft takes for granted (``nfproto``, ``proto``) before such
+    matches all the same.  tcp-flags of nftables may name ``ECE`` and ``CWR``.
     """
 
     field: str
@@ -122,7 +140,8 @@ class Lookup(Expr, frozen=True, kw_only=True, tag="lookup"):
 
     ``set`` names a set of the same table; an anonymous set's ``elements``
     stand here.  Fields are those of :class:`Match`; element keys have one part
-    per field, in the form of that field's values.
+    per field, in the form of that field's values.  As with matches, a field
+    that the packet doesn't have makes it False, negated or not.
     """
 
     fields: tuple[str, ...]
@@ -132,7 +151,12 @@ class Lookup(Expr, frozen=True, kw_only=True, tag="lookup"):
 
 
 class VerdictMap(Expr, frozen=True, kw_only=True, tag="vmap"):
-    """Looks ``fields`` up in a verdict map (nftables): the element's verdict ends the rule, no element goes on."""
+    """Looks ``fields`` up in a verdict map (nftables): the element's verdict ends the rule.
+
+    Without an element the rule ends as at a match that fails; after the
+    verdict ``continue`` the rest of the rule is evaluated (nft_lookup.c).  A
+    field that nobody can decide leaves every element's verdict possible.
+    """
 
     fields: tuple[str, ...]
     set: str = ""

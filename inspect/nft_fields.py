@@ -28,8 +28,8 @@ class Field(NamedTuple):
     mask: int | None = None
 
 
-IPV4 = Match(field="family", values=("ip",))
-IPV6 = Match(field="family", values=("ip6",))
+IPV4 = Match(field="nfproto", values=("ipv4",))
+IPV6 = Match(field="nfproto", values=("ipv6",))
 
 
 def _proto(name: str) -> Match:
@@ -71,8 +71,8 @@ _META: dict[str, Field] = {
     "obrname": Field("obrname", "ifname"),
     "mark": Field("mark", "mark"),
     "l4proto": Field("proto", "proto"),
-    "nfproto": Field("family", "nfproto"),
-    "protocol": Field("family", "ethertype"),
+    "nfproto": Field("nfproto", "nfproto"),
+    "protocol": Field("nfproto", "ethertype"),
     "pkttype": Field("pkttype", "pkttype"),
     "length": Field("length", "length"),
 }
@@ -131,14 +131,14 @@ def with_ports(field: Field, protocols: tuple[str, ...] | None) -> Field:
 
 def _is_given(need: Match, family: TableFamily) -> bool:
     """Whether every packet that a table of this family sees meets the need."""
-    return family in {"ip", "ip6"} and need.field == "family" and need.values == (family,)
+    return need == {"ip": IPV4, "ip6": IPV6}.get(family)
 
 
 def _payload(body: Json, family: TableFamily) -> Field:
     found = mapping(body)
     key = (word(found.get("protocol")), word(found.get("field")))
     if key == ("ether", "type") and family in {"bridge", "netdev"}:
-        return Field("family", "ethertype")
+        return Field("nfproto", "ethertype")
     if key not in _PAYLOAD:
         raise fail("a header field that isn't modelled")
     return _PAYLOAD[key]

@@ -94,7 +94,7 @@ ICMPV6_CODES: dict[str, int] = {
     "reject-route": 6,
 }
 
-FAMILIES: dict[str, str] = {"ip": "ip", "ip6": "ip6", "ipv4": "ip", "ipv6": "ip6"}
+FAMILIES: dict[str, str] = {"ip": "ipv4", "ip6": "ipv6", "ipv4": "ipv4", "ipv6": "ipv6"}
 """The model's name of a family, by nft's for an ``nfproto`` or an Ethernet type."""
 
 ADDRESS_TYPES = frozenset(

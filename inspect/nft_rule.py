@@ -40,7 +40,7 @@ _ACTIONS = frozenset(
     }
 )
 """What does something to the packet, when it isn't modelled."""
-_CONSTANT = frozenset({"family", "proto"})
+_CONSTANT = frozenset({"nfproto", "proto"})
 """Fields that no statement changes: to ask for the same value twice is once too often."""
 
 

@@ -313,7 +313,7 @@ def _mac(raw: Json) -> tuple[str, ...]:
 
 
 def _nfproto(raw: Json) -> tuple[str, ...]:
-    found = names.FAMILIES.get(raw) if isinstance(raw, str) else {2: "ip", 10: "ip6"}.get(whole(raw, 0xFF))
+    found = names.FAMILIES.get(raw) if isinstance(raw, str) else {2: "ipv4", 10: "ipv6"}.get(whole(raw, 0xFF))
     if found is None:
         raise fail("a family that isn't modelled")
     return (found,)
@@ -325,7 +325,7 @@ def _ethertype(raw: Json) -> tuple[str, ...]:
     number = whole(raw, 0xFFFF)
     if number <= _LAST_NOT_ETHERTYPE:
         raise fail("not an Ethernet type")
-    return ({0x0800: "ip", 0x86DD: "ip6"}.get(number, f"{number:#06x}"),)
+    return ({0x0800: "ipv4", 0x86DD: "ipv6"}.get(number, f"{number:#06x}"),)
 
 
 _LIMITS: dict[str, int] = {"port": 0xFFFF, "byte": 0xFF, "length": _ALL, "mark": _ALL}

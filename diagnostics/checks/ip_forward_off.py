@@ -35,6 +35,7 @@ from dnet_tui.diagnostics.examination import Examination
 from dnet_tui.diagnostics.finding import Finding, Subject
 from dnet_tui.diagnostics.remedy import Remedy, Risk, SetSysctl
 from dnet_tui.diagnostics.walk.packet import Obstacle
+from dnet_tui.diagnostics.walk.routing import sysctl_name
 from dnet_tui.inspect.firewall import Firewall
 
 ID = "ip-forward-off"
@@ -67,11 +68,20 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
         ),
         remedy=Remedy(
             summary="Turn IPv4 forwarding on",
-            steps=(SetSysctl(key=KEY, value="1"),),
+            steps=(SetSysctl(key=KEY, value="1"), *_kept_off(exam)),
             undo=(SetSysctl(key=KEY, value="0"),),
             risk=_risk(firewall),
             note="To keep it over a reboot, write 'net.ipv4.ip_forward = 1' to /etc/sysctl.d/99-containers.conf",
         ),
+    )
+
+
+def _kept_off(exam: Examination) -> tuple[SetSysctl, ...]:
+    """Podman keeps forwarding off on its internal bridges; the host-wide switch would turn it on there too."""
+    return tuple(
+        SetSysctl(key=f"net.ipv4.conf.{sysctl_name(network.bridge)}.forwarding", value="0")
+        for network in exam.case.networks
+        if network.engine == "podman" and network.internal
     )
 
 

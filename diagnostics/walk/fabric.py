@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from dnet_tui.diagnostics.walk.packet import Decider
+from dnet_tui.diagnostics.walk.routing import is_local, sysctl_name
 from dnet_tui.inspect.model import Link, LinkRef, Namespace
 from dnet_tui.inspect.view import View
 
@@ -51,12 +52,27 @@ def _seen(ns: Namespace, link: Link) -> Decider:
     return Decider(kind="link", text=f"{link.name} ({link.kind or 'device'})", namespace=ns.id)
 
 
-def owner_port(view: View, ns: Namespace, bridge: Link, address: str) -> Link | None:
-    """The bridge port behind which an interface owns ``address``."""
+def answers(ns: Namespace, link: Link, address: str) -> bool:
+    """Whether a namespace answers on a link when asked who has ``address`` (ARP, neighbour discovery).
+
+    IPv4 answers for any of its addresses on any link, unless arp_ignore says
+    otherwise (arp.c); IPv6 only for those of the link.
+    """
+    on_link = any(item.ifindex == link.ifindex and item.address == address for item in ns.addresses)
+    if on_link or ":" in address:
+        return on_link
+    ignore = [ns.sysctls.get(f"net.ipv4.conf.{name}.arp_ignore", "0") for name in ("all", sysctl_name(link.name))]
+    return all(value == "0" for value in ignore) and not address.startswith("127.") and is_local(ns, address)
+
+
+def owner_ports(view: View, ns: Namespace, bridge: Link, address: str) -> tuple[Link, ...]:
+    """The bridge ports behind which somebody answers for ``address``; several when it is taken twice."""
+    found = []
     for port in view.ports_of(ns.id, bridge.ifindex):
-        if port.peer is not None and any(item.address == address for item in view.addresses_of(port.peer)):
-            return port
-    return None
+        far = view.links.get(port.peer) if port.peer is not None else None
+        if port.peer is not None and far is not None and answers(view.namespaces[port.peer.namespace], far, address):
+            found.append(port)
+    return tuple(found)
 
 
 def has_foreign_port(view: View, ns: Namespace, bridge: Link) -> bool:
@@ -75,10 +91,18 @@ def port_stop(ns: Namespace, port: Link) -> Decider | None:
     return Decider(kind="link", text=f"bridge port {port.name} is {state}", namespace=ns.id, value=state)
 
 
-def isolation_stop(ns: Namespace, one: Link, other: Link) -> Decider | None:
-    """The decider when two ports of one bridge are both isolated (``bridge link set … isolated on``)."""
-    if one.port and other.port and one.port.isolated and other.port.isolated:
-        text = f"bridge ports {one.name} and {other.name} are both isolated"
+def delivery_stop(ns: Namespace, came_by: Link, port: Link) -> Decider | None:
+    """The decider when a bridge doesn't pass a frame from one port to another (``should_deliver``).
+
+    Both isolated, or the same port without hairpin mode.
+    """
+    if came_by.ifindex == port.ifindex:
+        if port.port is not None and port.port.hairpin:
+            return None
+        text = f"bridge port {port.name} has hairpin mode off: nothing goes back where it came from"
+        return Decider(kind="link", text=text, namespace=ns.id, value="hairpin off")
+    if came_by.port and port.port and came_by.port.isolated and port.port.isolated:
+        text = f"bridge ports {came_by.name} and {port.name} are both isolated"
         return Decider(kind="link", text=text, namespace=ns.id, value="isolated on")
     return None
 

@@ -95,8 +95,10 @@ def _proto(value: str, packet: Packet, _: AddressType) -> Truth:
     return protocol_name(value) == protocol_name(packet.proto)
 
 
-def in_ports(value: str, port: int) -> Truth:
-    """Whether ``port`` is in ``80`` or ``8000:8010`` (either end may be missing)."""
+def in_ports(value: str, port: int | None) -> Truth:
+    """Whether ``port`` is in ``80`` or ``8000:8010`` (either end may be missing); None for a port that isn't known."""
+    if port is None:
+        return None
     low, sep, high = value.partition(":")
     high = high if sep else low
     try:
@@ -200,7 +202,11 @@ _FIELDS: dict[str, Callable[[str, Packet, AddressType], Truth]] = {
     "sport": lambda value, packet, _: in_ports(value, packet.sport),
     "dport": lambda value, packet, _: in_ports(value, packet.dport),
     "port": lambda value, packet, _: (
-        True if True in (found := (in_ports(value, packet.sport), in_ports(value, packet.dport))) else found[0]
+        True
+        if True in (found := (in_ports(value, packet.sport), in_ports(value, packet.dport)))
+        else None
+        if None in found
+        else False
     ),
     "mark": lambda value, packet, _: _masked(value, packet.mark),
     "ctmark": lambda value, packet, _: _masked(value, packet.ctmark),

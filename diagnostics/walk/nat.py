@@ -68,7 +68,7 @@ def _with_destination(packet: Packet, address: str, port: int) -> Packet:
 
 
 def _source(packet: Packet, address: str, nat: Nat) -> Rewritten:
-    port = packet.sport
+    port: int | None = packet.sport
     if packet.proto not in {"icmp", "icmpv6"}:
         chosen = chosen_port(nat.ports, packet.sport or 0)
         port = None if chosen is None or {"random", "random-fully"} & set(nat.flags) else chosen

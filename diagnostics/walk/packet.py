@@ -44,7 +44,8 @@ class Packet(Value, frozen=True, kw_only=True):
     src: str
     dst: str
     proto: str
-    sport: int = 0
+    sport: int | None = 0
+    """None when NAT chose one that nobody can foretell."""
     dport: int = 0
     icmp_type: int = 0
     icmp_code: int = 0
@@ -65,7 +66,8 @@ class Packet(Value, frozen=True, kw_only=True):
     def tuple_text(self) -> str:
         """The packet's tuple in words: ``tcp 172.17.0.2:40000 → 198.51.100.1:443``."""
         if self.proto in {"tcp", "udp", "sctp"}:
-            return f"{self.proto} {self.src}:{self.sport} → {self.dst}:{self.dport}"
+            sport = "?" if self.sport is None else self.sport
+            return f"{self.proto} {self.src}:{sport} → {self.dst}:{self.dport}"
         return f"{self.proto} {self.src} → {self.dst}"
 
 
@@ -129,6 +131,8 @@ class Walk(Value, frozen=True, kw_only=True):
     """
 
     start: Packet
+    origin: str = ""
+    """The namespace in which the packet was made; empty when it came in by a link."""
     end: End
     decided_by: Decider | None = None
     hops: tuple[Hop, ...] = ()

@@ -18,7 +18,9 @@ from dnet_tui.diagnostics.walk.trail import Trail
 from dnet_tui.inspect.firewall import Firewall, Hook
 from dnet_tui.inspect.model import Namespace
 
-_ENDS: dict[str, End] = {"drop": "dropped", "reject": "rejected", "unknown": "unknown"}
+ENDS: dict[str, End] = {"drop": "dropped", "reject": "rejected", "unknown": "unknown"}
+"""A walk's end by the verdict of a hook."""
+
 _PARTS: dict[Hook, tuple[Part, ...]] = {
     "prerouting": ("early", "middle", "nat", "late"),
     "output": ("early", "middle", "nat", "late"),
@@ -116,7 +118,7 @@ class Passage:
             by = result.by or Decider(kind="rule", text="", namespace=self.ns.id)
             self.trail.hop(self.ns, self.interface, self.hook, result.verdict, rule=by.rule)
             self.passed = True
-            self.trail.obstacle(_ENDS[result.verdict], self.hook, by)
+            self.trail.obstacle(ENDS[result.verdict], self.hook, by)
         elif result.verdict == "unknown":
             self.unsure = self.unsure or result.by or Decider(kind="rule", text="", namespace=self.ns.id)
         for rule in result.passed:

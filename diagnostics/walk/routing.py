@@ -140,12 +140,17 @@ def is_local(ns: Namespace, address: str) -> bool:
 
 
 def address_type(ns: Namespace, address: str) -> str:
-    """LOCAL, BROADCAST, MULTICAST or UNICAST, as ``-m addrtype`` sees it: by the local table alone (``inet_addr_type``)."""
+    """LOCAL, BROADCAST, MULTICAST or UNICAST, as ``-m addrtype`` sees it.
+
+    The local table alone decides (``inet_addr_type``).
+    """
     parsed = ipaddress.ip_address(address)
     if address == "255.255.255.255" or address.startswith("0."):
         return "BROADCAST"
     if parsed.is_multicast:
         return "MULTICAST"
+    if any(item.address == address for item in ns.addresses):
+        return "LOCAL"
     best = _best(ns, PolicyRule(family="ip6" if parsed.version == 6 else "ip", priority=0, table=_LOCAL), address)
     return best.type.upper() if best is not None and best.type != "throw" else "UNICAST"
 

@@ -49,7 +49,7 @@ class Trail:
         self.entered = self.packet
 
     def track(self, ns: Namespace) -> None:
-        """Remember the connection, as conntrack does when a first packet leaves the last hook (nf_conntrack_confirm)."""
+        """Remember the connection, as conntrack does after a first packet's last hook (nf_conntrack_confirm)."""
         if self.packet.ctstate == "NEW" and not self.answers:
             self.tracked.append((ns.id, self.entered, self.packet))
 

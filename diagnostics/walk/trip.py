@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dnet_tui.diagnostics.walk.nat import altered
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, Walk
-from dnet_tui.diagnostics.walk.walker import Tracked, Walker, WalkStopped
+from dnet_tui.diagnostics.walk.trail import Tracked, WalkStopped
+from dnet_tui.diagnostics.walk.walker import Walker
 from dnet_tui.inspect.model import LinkRef
 from dnet_tui.inspect.view import View
 
@@ -39,6 +41,7 @@ def walk(
         end, by = walker.obstacles[0].end, walker.obstacles[0].by
     return Walk(
         start=packet,
+        origin=origin if arriving is None else "",
         end=end,
         decided_by=by,
         hops=tuple(walker.hops),
@@ -51,21 +54,10 @@ def walk(
 
 
 def reply(view: View, forward: Walk, *, beyond: bool = False) -> Walk:
-    """Walk the answer to ``forward`` back to where it started."""
-    last = forward.last
-    answer = Packet(
-        family=last.family,
-        src=last.dst,
-        dst=last.src,
-        proto=last.proto,
-        sport=last.dport,
-        dport=last.sport,
-        icmp_type=0 if last.icmp_type == 8 else last.icmp_type,
-        tcp_flags=("SYN", "ACK") if last.proto == "tcp" else (),
-        ctstate="ESTABLISHED",
-        reply=True,
-        ctmark=last.ctmark,
-    )
+    """Walk the answer to ``forward`` back to where it started.
+
+    Where nothing listens that is the refusal: a reset, or an ICMP error.
+    """
     arriving = None
     host = view.host
     if forward.end == "left" or forward.exits:
@@ -74,10 +66,25 @@ def reply(view: View, forward: Walk, *, beyond: bool = False) -> Walk:
             arriving = LinkRef(namespace=host.id, ifindex=link.ifindex)
     return walk(
         view,
-        answer,
+        _answer(forward),
         origin=forward.last_namespace,
         arriving=arriving,
-        outside=True,
+        outside=not forward.origin,
         beyond=beyond,
         answers=forward.tracked,
     )
+
+
+def _answer(forward: Walk) -> Packet:
+    """The packet that the one who got the last one sends back."""
+    last = forward.last
+    answer = Packet(family=last.family, src=last.dst, dst=last.src, proto=last.proto)
+    if last.proto in {"icmp", "icmpv6"}:
+        return altered(answer, icmp_type={8: 0, 128: 129}.get(last.icmp_type, last.icmp_type))
+    if forward.end == "refused" and last.proto != "tcp":
+        # Port unreachable: ICMP's type 3 code 3, ICMPv6's type 1 code 4.
+        kind, code = (3, 3) if last.family == "ip" else (1, 4)
+        return altered(answer, proto="icmp" if last.family == "ip" else "icmpv6", icmp_type=kind, icmp_code=code)
+    flags = ("RST", "ACK") if forward.end == "refused" else ("SYN", "ACK")
+    answer = altered(answer, sport=last.dport, dport=last.sport)
+    return altered(answer, tcp_flags=flags) if last.proto == "tcp" else answer

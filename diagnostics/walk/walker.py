@@ -1,268 +1,293 @@
 """The walk itself: one packet through namespaces, bridges, hooks and routes.  Pure.
 
 The order of the stages is the kernel's: OUTPUT or PREROUTING, routing (with
-reverse-path check and forwarding), INPUT or FORWARD, POSTROUTING, then the
-link and whatever is at its other end.
+source check and forwarding), INPUT or FORWARD, POSTROUTING, then the link and
+whatever is at its other end.
+
+Sources: net/ipv4/{route,ip_input,ip_output,ip_forward}.c; net/bridge/
+br_input.c, br_forward.c and br_netfilter_hooks.c for the bridge.
 """
 
 from __future__ import annotations
 
-from typing import Literal, NoReturn
+import ipaddress
+from collections.abc import Callable
+from typing import NoReturn
 
 from dnet_tui.diagnostics.walk import fabric, routing
-from dnet_tui.diagnostics.walk.hooks import HookResult, run_hook
-from dnet_tui.diagnostics.walk.nat import altered, apply_nat, undo_nat
-from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef
+from dnet_tui.diagnostics.walk.arrival import admit
+from dnet_tui.diagnostics.walk.hooks import run_hook
+from dnet_tui.diagnostics.walk.nat import altered
+from dnet_tui.diagnostics.walk.packet import Decider, End, Packet
+from dnet_tui.diagnostics.walk.passage import ENDS, Passage
+from dnet_tui.diagnostics.walk.trail import Tracked, Trail
 from dnet_tui.inspect.firewall import Firewall, Hook
 from dnet_tui.inspect.model import Link, LinkRef, Namespace
 from dnet_tui.inspect.view import View
 
-_MAX_STAGES = 48
-_ENDS: dict[str, End] = {"drop": "dropped", "reject": "rejected", "unknown": "unknown"}
 _ROUTE_ENDS: dict[str, End] = {"unknown": "unknown", "blackhole": "dropped"}
 
-Tracked = tuple[tuple[str, Packet, Packet], ...]
+Ending = tuple[End, Decider | None]
 
 
-class WalkStopped(Exception):  # noqa: N818 - control flow, not an error
-    """Ends the walk: nothing can be said of the packet past this point."""
-
-
-class Walker:
-    """The state of one walk."""
+class Walker(Trail):
+    """Leads one packet.  ``outside``: the walk ends where the packet leaves the host."""
 
     def __init__(self, view: View, packet: Packet, *, outside: bool, beyond: bool, answers: Tracked) -> None:
+        super().__init__(packet, beyond=beyond, answers=answers)
         self.view = view
-        self.packet = packet
         self.outside = outside
-        self.beyond = beyond
-        self.answers = {namespace: (before, after) for namespace, before, after in answers}
-        self.hops: list[Hop] = []
-        self.obstacles: list[Obstacle] = []
-        self.tracked: list[tuple[str, Packet, Packet]] = []
-        self.namespace = ""
         self.exits = ""
-        self.entered: Packet = packet
+        self.rerouted: routing.RouteAnswer | None = None
 
     # -- stages -----------------------------------------------------------------------------
 
-    def send(self, ns: Namespace) -> tuple[End, Decider | None]:
+    def send(self, ns: Namespace) -> Ending:
         """A packet made in ``ns``: routing, OUTPUT, POSTROUTING, then the link."""
-        self._enter(ns, iif="")
+        self.enter(ns, iif="")
         answer = self._route(ns)
-        if answer.type == "local":
-            return self._local(ns, "lo")
-        out = self._link(ns, answer)
+        self.rerouted = None
+        self.packet = altered(self.packet, oif=self._device(ns, answer).name)
+        self._hook(ns, "output", rerouted=lambda: self._reroute(ns))
+        if self.rerouted is not None:
+            answer = self.rerouted
+        out = self._device(ns, answer)
         self.packet = altered(self.packet, oif=out.name)
-        before = self.packet.dst
-        self._hook(ns, "output", out.name)
-        if self.packet.dst != before:
-            answer = self._route(ns)
-            if answer.type == "local":
-                return self._local(ns, "lo")
-            out = self._link(ns, answer)
-            self.packet = altered(self.packet, oif=out.name)
-        return self._leave(ns, out, answer)
+        if answer.type != "local":
+            return self._leave(ns, out, answer)
+        self._hook(ns, "postrouting", next_hop=self.packet.dst)
+        self.packet = altered(self.packet, iif=out.name, oif="")
+        self._hook(ns, "prerouting", looped=True)
+        return self._local(ns, looped=True)
 
-    def input(self, ns: Namespace, link: Link, *, iif: str, physin: str = "") -> tuple[End, Decider | None]:
+    def input(self, ns: Namespace, link: Link, *, iif: str, physin: str = "") -> Ending:
         """A packet that ``ns`` receives at layer 3: PREROUTING, routing, then INPUT or FORWARD."""
-        self._enter(ns, iif=iif, physin=physin)
-        self._hook(ns, "prerouting", iif)
-        self._reverse_path(ns, iif)
-        answer = self._route(ns)
+        self.enter(ns, iif=iif, physin=physin)
+        self._hook(ns, "prerouting")
+        return self._admitted(ns, link)
+
+    def _admitted(self, ns: Namespace, link: Link) -> Ending:
+        """What follows PREROUTING for a packet received on ``link``."""
+        answer, stops = admit(ns, self.packet, link)
+        for stop in stops:
+            self.obstacle(stop.end, stop.stage, stop.by)
+        self._usable(answer)
+        self.hop(ns, link.name, "routing", answer.by.text)
         if answer.type == "local":
-            return self._local(ns, iif)
-        self._may_forward(ns, link, iif)
-        out = self._link(ns, answer)
+            return self._local(ns)
+        out = self._device(ns, answer)
         self.packet = altered(self.packet, oif=out.name)
-        self._hook(ns, "forward", out.name)
+        self._hook(ns, "forward")
         return self._leave(ns, out, answer)
 
-    def _enter(self, ns: Namespace, *, iif: str, physin: str = "") -> None:
-        if len(self.hops) > _MAX_STAGES:
-            self._stop("looped", "routing", Decider(kind="route", text="the packet goes round in a loop"))
-        self.namespace = ns.id
-        self.packet = altered(self.packet, iif=iif, oif="", physin=physin, physout="", mark=0)
-        if ns.id in self.answers:
-            self.packet = altered(self.packet, ctstate="ESTABLISHED")
-        self.entered = self.packet
-
-    def _local(self, ns: Namespace, iif: str) -> tuple[End, Decider | None]:
-        self._hook(ns, "input", iif)
-        self._track(ns)
+    def _local(self, ns: Namespace, *, looped: bool = False) -> Ending:
+        self._hook(ns, "input", looped=looped)
+        self.track(ns)
         return self._listener(ns)
 
-    def _leave(self, ns: Namespace, out: Link, answer: routing.RouteAnswer) -> tuple[End, Decider | None]:
-        self._hook(ns, "postrouting", out.name)
-        self._track(ns)
-        return self._transmit(ns, out, answer.gateway or self.packet.dst)
+    def _leave(self, ns: Namespace, out: Link, answer: routing.RouteAnswer) -> Ending:
+        next_hop = answer.gateway or self.packet.dst
+        self._hook(ns, "postrouting", next_hop=next_hop)
+        self.track(ns)
+        return self._transmit(ns, out, next_hop)
 
-    def _transmit(self, ns: Namespace, out: Link, next_hop: str) -> tuple[End, Decider | None]:
+    # -- links and bridges ------------------------------------------------------------------
+
+    def _transmit(self, ns: Namespace, out: Link, next_hop: str) -> Ending:
         if out.kind == "bridge":
             return self._bridge_out(ns, out, next_hop)
         if self.outside and ns.kind == "host" and not self._leads_to_container(out):
             stopped = fabric.down(ns, out)
             if stopped is not None:
-                self._stop("unreachable", "link", stopped)
+                self.stop("unreachable", "link", stopped)
             return self._left(ns, out)
         arrival = fabric.cross(self.view, ns, out)
         if arrival.kind == "left":
             return self._left(ns, out)
+        return self._receive(self._crossed(arrival, ns, out), next_hop)
+
+    def _crossed(self, arrival: fabric.Arrival, ns: Namespace, out: Link) -> LinkRef:
         if arrival.ref is None:
             end: End = "unknown" if arrival.kind == "unknown" else "unreachable"
-            self._stop(end, "link", arrival.by or Decider(kind="link", text=out.name, namespace=ns.id))
-        return self._receive(arrival.ref, next_hop)
+            self.stop(end, "link", arrival.by or Decider(kind="link", text=out.name, namespace=ns.id))
+        return arrival.ref
 
-    def _left(self, ns: Namespace, out: Link) -> tuple[End, Decider | None]:
+    def _left(self, ns: Namespace, out: Link) -> Ending:
         self.exits = out.name
-        self._hop(ns, out.name, "link", "leaves the host")
+        self.hop(ns, out.name, "link", "leaves the host")
         return "left", None
 
     def _leads_to_container(self, link: Link) -> bool:
         return link.peer is not None and bool(self.view.containers_in(link.peer.namespace))
 
-    def _receive(self, ref: LinkRef, next_hop: str) -> tuple[End, Decider | None]:
+    def _receive(self, ref: LinkRef, next_hop: str) -> Ending:
+        """A frame for the owner of ``next_hop`` arrives at a link."""
         ns, link = self.view.namespaces[ref.namespace], self.view.links[ref]
         bridge = self.view.links.get(LinkRef(namespace=ns.id, ifindex=link.master)) if link.master else None
         if bridge is None or bridge.kind != "bridge":
+            if not fabric.answers(ns, link, next_hop):
+                self._nobody(ns, "link", next_hop, link)
             return self.input(ns, link, iif=link.name)
-        self._check(ns, "bridge", fabric.port_stop(ns, link))
-        self._check(ns, "bridge", fabric.down(ns, bridge))
-        bridge_ref = LinkRef(namespace=ns.id, ifindex=bridge.ifindex)
-        if any(item.address == next_hop for item in self.view.addresses_of(bridge_ref)):
-            self._hop(ns, bridge.name, "bridge", "up to the host", note=f"received on port {link.name}")
-            return self.input(ns, bridge, iif=bridge.name, physin=link.name)
-        return self._bridge_out(ns, bridge, next_hop, came_by=link)
+        self.check(ns, "bridge", fabric.port_stop(ns, link))
+        self.check(ns, "bridge", fabric.down(ns, bridge))
+        self._layer2(ns, "prerouting", link.name, "")
+        up = fabric.answers(ns, bridge, next_hop)
+        if not fabric.calls_iptables(ns, bridge, self.packet.family):
+            if not up:
+                return self._bridge_on(ns, bridge, link, next_hop, called=False)
+            self.hop(ns, bridge.name, "bridge", "up to the host", note=f"received on port {link.name}")
+            return self.input(ns, bridge, iif=bridge.name)
+        return self._called(ns, bridge, link, next_hop, up=up)
 
-    def _bridge_out(
-        self, ns: Namespace, bridge: Link, next_hop: str, came_by: Link | None = None
-    ) -> tuple[End, Decider | None]:
-        self._check(ns, "bridge", fabric.down(ns, bridge))
-        port = fabric.owner_port(self.view, ns, bridge, next_hop)
-        if port is None or port.peer is None:
-            if fabric.has_foreign_port(self.view, ns, bridge):
-                text = f"{next_hop} may be behind a port of {bridge.name} that leads out of sight"
-                if self.outside and self.packet.oif == bridge.name:
-                    return self._left(ns, bridge)
-                self._stop("unknown", "bridge", Decider(kind="neighbour", text=text, namespace=ns.id))
-            text = f"nobody on {bridge.name} has the address {next_hop}"
-            self._stop("unreachable", "bridge", Decider(kind="neighbour", text=text, namespace=ns.id, value=next_hop))
-        if came_by is not None:
-            self._check(ns, "bridge", fabric.isolation_stop(ns, came_by, port))
-            if fabric.calls_iptables(ns, bridge, self.packet.family):
-                self._bridged_hooks(ns, bridge, came_by, port)
-        self._check(ns, "bridge", fabric.port_stop(ns, port))
-        self._hop(ns, bridge.name, "bridge", f"out of port {port.name}")
-        arrival = fabric.cross(self.view, ns, port)
-        if arrival.ref is None:
-            end: End = "unknown" if arrival.kind == "unknown" else "unreachable"
-            self._stop(end, "link", arrival.by or Decider(kind="link", text=port.name, namespace=ns.id))
-        return self._receive(arrival.ref, next_hop)
+    def _called(self, ns: Namespace, bridge: Link, came_by: Link, next_hop: str, *, up: bool) -> Ending:
+        """br_netfilter: the frame passes PREROUTING at its port, with the bridge as interface."""
+        self.enter(ns, iif=bridge.name, physin=came_by.name)
+        dst = self.packet.dst
+        self._hook(ns, "prerouting")
+        if self.packet.dst != dst and self._stays(ns, bridge):
+            # Redirected to somebody on the same bridge: the frame is bridged there, not routed.
+            return self._bridge_on(ns, bridge, came_by, self._next_on(ns, bridge), called=True)
+        if self.packet.dst == dst and not up:
+            return self._bridge_on(ns, bridge, came_by, next_hop, called=True)
+        self.hop(ns, bridge.name, "bridge", "up to the host", note=f"received on port {came_by.name}")
+        return self._admitted(ns, bridge)
 
-    def _bridged_hooks(self, ns: Namespace, bridge: Link, came_by: Link, port: Link) -> None:
-        """br_netfilter: a bridged packet passes the IP hooks with the bridge as both interfaces."""
-        self._enter(ns, iif=bridge.name, physin=came_by.name)
-        before = self.packet.dst
-        self._hook(ns, "prerouting", bridge.name)
-        if self.packet.dst != before:
-            by = Decider(kind="rule", text="a bridged packet is redirected by DNAT", namespace=ns.id)
-            self._stop("unknown", "bridge", by)
-        self.packet = altered(self.packet, oif=bridge.name, physout=port.name)
-        self._hook(ns, "forward", bridge.name)
-        self._hook(ns, "postrouting", bridge.name)
-        self._track(ns)
+    def _stays(self, ns: Namespace, bridge: Link) -> bool:
+        """Whether a frame that DNAT rewrote leaves by its own bridge again (br_nf_pre_routing_finish)."""
+        answer, stops = admit(ns, self.packet, bridge)
+        if stops and (stops[0].stage, stops[0].end) == ("forwarding", "dropped"):
+            # Bridged and rewritten traffic doesn't need forwarding: the route is looked up as for a packet made here.
+            answer = routing.lookup(ns, Packet(family=self.packet.family, src="0.0.0.0", dst=self.packet.dst, proto=""))  # noqa: S104
+            stops = ()
+        return not stops and answer.type == "unicast" and answer.ifindex == bridge.ifindex
 
-    # -- decisions --------------------------------------------------------------------------
-
-    def _route(self, ns: Namespace) -> routing.RouteAnswer:
+    def _next_on(self, ns: Namespace, bridge: Link) -> str:
         answer = routing.lookup(ns, self.packet)
-        if answer.type not in {"unicast", "local"}:
-            self._stop(_ROUTE_ENDS.get(answer.type, "no-route"), "routing", answer.by)
-        self._hop(ns, self.packet.iif, "routing", answer.by.text)
-        return answer
+        return answer.gateway if answer.ifindex == bridge.ifindex and answer.gateway else self.packet.dst
 
-    def _link(self, ns: Namespace, answer: routing.RouteAnswer) -> Link:
-        link = self.view.links.get(LinkRef(namespace=ns.id, ifindex=answer.ifindex or 0))
-        if link is None:
-            self._stop("unknown", "routing", answer.by)
-        return link
+    def _bridge_on(self, ns: Namespace, bridge: Link, came_by: Link, next_hop: str, *, called: bool) -> Ending:
+        """Pass a frame on from one port to another; ``called``: through FORWARD and POSTROUTING."""
+        port = self._port(ns, bridge, next_hop)
+        if port is None:
+            return self._left(ns, bridge)
+        self.check(ns, "bridge", fabric.delivery_stop(ns, came_by, port))
+        self.check(ns, "bridge", fabric.port_stop(ns, port))
+        self._layer2(ns, "forward", came_by.name, port.name)
+        if called:
+            self.packet = altered(self.packet, oif=bridge.name, physout=port.name)
+            self._hook(ns, "forward")
+            self._hook(ns, "postrouting", next_hop=next_hop)
+            self.track(ns)
+        return self._out_of(ns, bridge, port, next_hop)
 
-    def _reverse_path(self, ns: Namespace, iif: str) -> None:
-        mode = routing.rp_filter(ns, iif) if self.packet.family == "ip" else 0
-        if mode == 0:
-            return
-        back = routing.lookup(ns, altered(self.packet, dst=self.packet.src, src=self.packet.dst, iif=""))
-        link = self.view.link_named(ns.id, iif)
-        fits = back.type == "unicast" and (mode == 2 or (link is not None and back.ifindex == link.ifindex))
-        if not fits:
-            key = f"net.ipv4.conf.{routing.sysctl_name(iif)}.rp_filter"
-            end: End = "unknown" if back.type == "unknown" else "dropped"
-            by = Decider(kind="sysctl", text=key, value=str(mode), namespace=ns.id)
-            self._obstacle(end, "reverse-path", by)
+    def _bridge_out(self, ns: Namespace, bridge: Link, next_hop: str) -> Ending:
+        """Send a packet of this host's IP layer out of a bridge."""
+        self.check(ns, "bridge", fabric.down(ns, bridge))
+        port = self._port(ns, bridge, next_hop)
+        if port is None:
+            return self._left(ns, bridge)
+        self.check(ns, "bridge", fabric.port_stop(ns, port))
+        self._layer2(ns, "output", "", port.name)
+        return self._out_of(ns, bridge, port, next_hop)
 
-    def _may_forward(self, ns: Namespace, link: Link, iif: str) -> None:
-        version = "ipv4" if self.packet.family == "ip" else "ipv6"
-        # IPv4 asks the receiving device (IN_DEV_FORWARD), IPv6 the namespace (devconf_all).
-        device = routing.sysctl_name(iif or link.name) if version == "ipv4" else "all"
-        key = f"net.{version}.conf.{device}.forwarding"
-        value = ns.sysctls.get(key)
-        if value is None:
-            self._obstacle("unknown", "forwarding", Decider(kind="gap", text=f"{key} was not read", namespace=ns.id))
-        elif value == "0":
-            self._obstacle("dropped", "forwarding", Decider(kind="sysctl", text=key, value="0", namespace=ns.id))
+    def _out_of(self, ns: Namespace, bridge: Link, port: Link, next_hop: str) -> Ending:
+        self._layer2(ns, "postrouting", "", port.name)
+        self.hop(ns, bridge.name, "bridge", f"out of port {port.name}")
+        return self._receive(self._crossed(fabric.cross(self.view, ns, port), ns, port), next_hop)
 
-    def _hook(self, ns: Namespace, hook: Hook, interface: str) -> None:
-        if ns.firewall is None:
-            by = Decider(kind="gap", text="the firewall was not read", namespace=ns.id)
-            self._obstacle("unknown", hook, by)
+    def _port(self, ns: Namespace, bridge: Link, next_hop: str) -> Link | None:
+        """The port behind which the next hop is; None where the walk may end out of sight."""
+        ports = fabric.owner_ports(self.view, ns, bridge, next_hop)
+        if len(ports) == 1:
+            return ports[0]
+        if len(ports) > 1:
+            names = " and ".join(port.name for port in ports)
+            text = f"{next_hop} is taken twice on {bridge.name}: behind {names}"
+            self.stop("unknown", "bridge", Decider(kind="neighbour", text=text, namespace=ns.id, value=next_hop))
+        if not fabric.has_foreign_port(self.view, ns, bridge):
+            self._nobody(ns, "bridge", next_hop, bridge)
+        if not self.outside:
+            text = f"{next_hop} may be behind a port of {bridge.name} that leads out of sight"
+            self.stop("unknown", "bridge", Decider(kind="neighbour", text=text, namespace=ns.id))
+        return None
+
+    def _nobody(self, ns: Namespace, stage: str, next_hop: str, link: Link) -> NoReturn:
+        text = f"nobody on {link.name} has the address {next_hop}"
+        self.stop("unreachable", stage, Decider(kind="neighbour", text=text, namespace=ns.id, value=next_hop))
+
+    def _layer2(self, ns: Namespace, hook: Hook, iif: str, oif: str) -> None:
+        """The bridge family's own chains: the interfaces are the ports."""
         firewall = ns.firewall or Firewall()
-        answering = self.answers.get(ns.id)
+        families = {table.family for table in firewall.tables} | {table.family for table in firewall.unread}
+        if "bridge" not in families:
+            return
+        frame = altered(self.packet, iif=iif, oif=oif)
         result = run_hook(
             firewall,
             hook,
-            self.packet,
+            frame,
             namespace=ns.id,
             address_type=lambda address: routing.address_type(ns, address),
-            nat=answering is None and self.packet.ctstate == "NEW",
+            families=("bridge",),
         )
-        self.packet = result.packet
+        self.packet = altered(self.packet, mark=result.packet.mark)
         if result.verdict != "accept":
             by = result.by or Decider(kind="rule", text="", namespace=ns.id)
-            self._hop(ns, interface, hook, result.verdict, rule=by.rule)
-            self._obstacle(_ENDS[result.verdict], hook, by)
-        for rule in result.passed:
-            self._hop(ns, interface, hook, "accept", rule=rule)
-        if not result.passed and result.verdict == "accept" and _has_chain(firewall, hook):
-            self._hop(ns, interface, hook, "accept")
-        if answering is not None:
-            self.packet = undo_nat(hook, self.packet, *answering)
+            self.hop(ns, iif or oif, "bridge", result.verdict, rule=by.rule)
+            self.obstacle(ENDS[result.verdict], "bridge", by)
+
+    # -- decisions --------------------------------------------------------------------------
+
+    def _hook(
+        self,
+        ns: Namespace,
+        hook: Hook,
+        *,
+        next_hop: str = "",
+        looped: bool = False,
+        rerouted: Callable[[], None] = lambda: None,
+    ) -> None:
+        interface = self.packet.iif if hook in {"prerouting", "input"} else self.packet.oif
+        Passage(self, ns, hook, interface, next_hop=next_hop, looped=looped, rerouted=rerouted).go()
+
+    def _route(self, ns: Namespace) -> routing.RouteAnswer:
+        """The route of a packet made here."""
+        answer = routing.lookup(ns, altered(self.packet, iif=""))
+        self._usable(answer)
+        if answer.type == "unicast" and ipaddress.ip_address(self.packet.src).is_loopback:
+            out = self._device(ns, answer)
+            # __mkroute_output: a loopback address stays on the loopback, unless route_localnet lets it out.
+            if not routing.switched_on(ns, out.name, "route_localnet"):
+                key = f"net.ipv4.conf.{routing.sysctl_name(out.name)}.route_localnet"
+                self.stop("dropped", "routing", Decider(kind="sysctl", text=key, value="0", namespace=ns.id))
+        self.hop(ns, self.packet.iif, "routing", answer.by.text)
+        return answer
+
+    def _reroute(self, ns: Namespace) -> None:
+        """The route anew, after OUTPUT changed the destination or the mark."""
+        self.rerouted = self._route(ns)
+
+    def _usable(self, answer: routing.RouteAnswer) -> None:
+        if answer.type in {"broadcast", "multicast", "anycast"}:
+            self.stop("unknown", "routing", answer.by)
+        if answer.type not in {"unicast", "local"}:
+            self.stop(_ROUTE_ENDS.get(answer.type, "no-route"), "routing", answer.by)
+
+    def _device(self, ns: Namespace, answer: routing.RouteAnswer) -> Link:
+        if answer.type == "local":
+            # What is for oneself goes by the loopback, whatever device the local route names.
+            link = next((link for link in ns.links if link.kind == "loopback" or link.name == "lo"), None)
         else:
-            self._translate(ns, hook, interface, result)
+            link = self.view.links.get(LinkRef(namespace=ns.id, ifindex=answer.ifindex or 0))
+        if link is None:
+            self.stop("unknown", "routing", answer.by)
+        return link
 
-    def _translate(self, ns: Namespace, hook: Hook, interface: str, result: HookResult) -> None:
-        if result.nat_unknown is not None:
-            text = f"whether NAT applies can't be decided: {result.nat_unknown.table} {result.nat_unknown.text}"
-            self._obstacle("unknown", hook, Decider(kind="rule", text=text, namespace=ns.id, rule=result.nat_unknown))
-        if result.nat is None:
-            return
-        before = self.packet
-        self.packet = apply_nat(ns, result.nat, self.packet, interface)
-        if self.packet.src == before.src and self.packet.dst == before.dst and self.packet.dport == before.dport:
-            return
-        self._hop(
-            ns,
-            interface,
-            hook,
-            result.nat.kind,
-            rule=result.nat_rule,
-            note=f"was {before.tuple_text()}",
-        )
-
-    def _listener(self, ns: Namespace) -> tuple[End, Decider | None]:
+    def _listener(self, ns: Namespace) -> Ending:
         packet = self.packet
-        self._hop(ns, packet.iif, "local", "delivered")
+        self.hop(ns, packet.iif, "local", "delivered")
         known = not self.view.gaps("sockets", ns.id)
-        if packet.proto not in {"tcp", "udp"} or packet.ctstate != "NEW" or not known:
+        if packet.proto not in {"tcp", "udp"} or self.answers or not known:
             return "delivered", None
         wild = {"0.0.0.0", "::", packet.dst}  # noqa: S104 - compared with, not bound to
         for socket in ns.sockets:
@@ -271,49 +296,3 @@ class Walker:
                 return "delivered", Decider(kind="socket", text=text, namespace=ns.id)
         text = f"nothing listens on {packet.proto} port {packet.dport}"
         return "refused", Decider(kind="socket", text=text, namespace=ns.id)
-
-    # -- bookkeeping ------------------------------------------------------------------------
-
-    def _track(self, ns: Namespace) -> None:
-        if self.packet.ctstate == "NEW" and not self.answers:
-            self.tracked.append((ns.id, self.entered, self.packet))
-
-    def _check(self, ns: Namespace, stage: str, by: Decider | None) -> None:
-        if by is not None:
-            self._hop(ns, "", stage, "stopped", note=by.text)
-            self._obstacle("unreachable", stage, by)
-
-    def _hop(
-        self,
-        ns: Namespace,
-        interface: str,
-        stage: str,
-        verdict: str,
-        *,
-        rule: RuleRef | None = None,
-        note: str = "",
-    ) -> None:
-        self.hops.append(
-            Hop(
-                namespace=ns.id,
-                interface=interface,
-                stage=stage,
-                packet=self.packet,
-                verdict=verdict,
-                rule=rule,
-                note=note,
-            )
-        )
-
-    def _obstacle(self, end: End, stage: str, by: Decider) -> None:
-        self.obstacles.append(Obstacle(end=end, stage=stage, by=by, packet=self.packet))
-        if not self.beyond:
-            raise WalkStopped
-
-    def _stop(self, end: End, stage: Literal["routing", "link", "bridge"], by: Decider) -> NoReturn:
-        self.obstacles.append(Obstacle(end=end, stage=stage, by=by, packet=self.packet))
-        raise WalkStopped
-
-
-def _has_chain(firewall: Firewall, hook: Hook) -> bool:
-    return any(chain.hook == hook for table in firewall.tables for chain in table.chains)

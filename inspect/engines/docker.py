@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 
 from dnet_tui.inspect.engines import docker_parse as parse
+from dnet_tui.inspect.engines.answer import Answer
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.legible import storable
 from dnet_tui.inspect.model import Container, Engine, Network
@@ -30,16 +31,6 @@ USUAL_SOCKETS = ("/run/docker.sock", "/var/run/docker.sock")
 
 _AS_ROOT = "run as root (sudo dnet-tui …) or join the group that owns the socket"
 _RESTART = "names and networks are missing until it answers; look at: journalctl -u docker"
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What an engine told.  ``complete`` is False when its list of containers was not had."""
-
-    engines: tuple[Engine, ...] = ()
-    networks: tuple[Network, ...] = ()
-    containers: tuple[Container, ...] = ()
-    gaps: tuple[Gap, ...] = ()
-    complete: bool = True
 
 
 class _Progress:
@@ -71,11 +62,11 @@ class Reading:
         self._thread.start()
         return self
 
-    def finish(self, *, userland_proxy: bool | None = None) -> Answer:
+    def finish(self) -> Answer:
         """Wait until all is read or the time is up, and return what was had."""
         self._thread.join(max(0.0, self._deadline - time.monotonic()))
         late = self._thread.is_alive()
-        return _answer(self._progress, self._socket, self._timeout, late=late, userland_proxy=userland_proxy)
+        return _answer(self._progress, self._socket, self._timeout, late=late)
 
     def _run(self) -> None:
         try:
@@ -156,11 +147,11 @@ def _exists(path: str) -> bool:
         return True
 
 
-def _answer(progress: _Progress, socket: str, timeout: float, *, late: bool, userland_proxy: bool | None) -> Answer:
+def _answer(progress: _Progress, socket: str, timeout: float, *, late: bool) -> Answer:
     """Turn what was had into the model.  ``late``: the time was up before all was read."""
     listed = parse.items(progress.listed)
     had_list = isinstance(progress.listed, list)
-    engine = parse.parse_engine(progress.version, progress.info, socket, userland_proxy=userland_proxy)
+    engine = parse.parse_engine(progress.version, progress.info, socket)
     networks = parse.parse_networks(progress.networks, engine.name)
     containers, gaps = _containers(progress, listed, engine.name, networks)
     trouble = _trouble(progress, socket, timeout, late=late)

@@ -1,70 +1,167 @@
 """What the Docker daemon's own process and settings tell, where the API is silent.
 
-Only whether it runs a userland proxy: that decides how a published port is
-reached from the host itself, and no API tells it.  Nothing is changed.
+They decide how a published port is reached from the host itself, and whose
+rules and sysctls to expect.  Nothing is changed.
 
-Source: dockerd(8), ``userland-proxy`` in daemon.json.
+Source: dockerd(8), its options and daemon.json, 20.10 to 29.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import os
+import stat
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+import msgspec
+
+from dnet_tui.inspect.legible import storable
+from dnet_tui.inspect.model import Engine
 from dnet_tui.inspect.procfs import ProcessSeen, read_argv
 
 _DEFAULT_CONFIG = "/etc/docker/daemon.json"
-_OPTION = "--userland-proxy"
 _CONFIG = "--config-file"
+_LARGEST = 1 << 20
+
+_WORDS = {"1": True, "t": True, "true": True, "0": False, "f": False, "false": False}
+"""As Go's strconv.ParseBool reads them, in lower case."""
 
 
-def read_userland_proxy(processes: Iterable[ProcessSeen]) -> bool | None:
-    """Whether the daemon on this host runs a proxy process for each published port; None when nothing tells.
+class DaemonSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The daemon's settings; None (an empty ``firewall_backend``) for what isn't stated.
 
-    Best effort, in this order: a running ``docker-proxy``, the daemon's
-    command line, its settings file.
+    ``complete`` says that both its arguments and its settings file were seen,
+    so that the daemon's defaults hold for the rest.
     """
-    seen = tuple(processes)
-    if any(process.name == "docker-proxy" for process in seen):
-        return True
-    daemons = [process for process in seen if process.name == "dockerd"]
-    if len(daemons) != 1:
-        return None
-    argv = read_argv(daemons[0].pid)
-    told = parse_argv(argv)
-    if told is not None:
-        return told
+
+    userland_proxy: bool | None = None
+    iptables: bool | None = None
+    ip6tables: bool | None = None
+    ip_forward: bool | None = None
+    ip_masq: bool | None = None
+    firewall_backend: str = ""
+    complete: bool = False
+
+
+_OPTIONS = {
+    "userland_proxy": "userland-proxy",
+    "iptables": "iptables",
+    "ip6tables": "ip6tables",
+    "ip_forward": "ip-forward",
+    "ip_masq": "ip-masq",
+}
+"""The option's name, in arguments (after two dashes) and in daemon.json, by our own."""
+
+
+def read_settings(processes: Iterable[ProcessSeen]) -> DaemonSettings:
+    """The settings of the daemon among ``processes``, which are those in the host's namespace.
+
+    Of several daemons nothing is told: it isn't known which one answered.
+    """
+    seen = [process for process in processes if process.container is None]
+    has_proxy = any(process.name == "docker-proxy" for process in seen)
+    daemons = [process.pid for process in seen if process.name == "dockerd"]
+    told = _settings_of(daemons[0]) if len(daemons) == 1 else DaemonSettings()
+    return msgspec.structs.replace(told, userland_proxy=True) if has_proxy else told
+
+
+def _settings_of(pid: int) -> DaemonSettings:
+    argv = read_argv(pid)
+    stated = parse_argv(argv)
     try:
-        settings = Path(option(argv, _CONFIG) or _DEFAULT_CONFIG).read_bytes()
+        file = parse_settings(_read_config(pid, option(argv, _CONFIG) or _DEFAULT_CONFIG))
+    except FileNotFoundError:
+        file = DaemonSettings(complete=True)
     except OSError:
-        return None
-    return parse_settings(settings)
+        file = DaemonSettings()
+    return _joined(stated, file, complete=bool(argv) and file.complete)
 
 
-def parse_argv(argv: tuple[str, ...]) -> bool | None:
-    """What a dockerd's arguments say: ``--userland-proxy`` and ``--userland-proxy=false``."""
-    if _OPTION in argv:
-        return True
-    return {"true": True, "false": False}.get(_joined(argv, _OPTION).lower())
+def _read_config(pid: int, path: str) -> bytes:
+    """The daemon's settings file, as the daemon itself sees it; through our own mounts when that isn't permitted.
+
+    Raises:
+        OSError: it isn't there, or isn't a file to be read.
+    """
+    try:
+        os.stat(f"/proc/{pid}/root/")
+    except PermissionError:
+        root = ""
+    else:
+        root = f"/proc/{pid}/root"
+    if not path.startswith("/"):
+        raise OSError("the daemon's working folder isn't known")
+    fd = os.open(root + path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(f"{path} is not an ordinary file")
+        return file.read(_LARGEST)
+
+
+def parse_argv(argv: tuple[str, ...]) -> DaemonSettings:
+    """What a dockerd's arguments say: ``--iptables`` and ``--iptables=false``."""
+    found: dict[str, bool | None] = {}
+    for name, spelt in _OPTIONS.items():
+        word = f"--{spelt}"
+        found[name] = True if word in argv else _WORDS.get(_value(argv, word).lower())
+    return DaemonSettings(**found, firewall_backend=option(argv, "--firewall-backend"))
 
 
 def option(argv: tuple[str, ...], name: str) -> str:
     """An option's value, written ``--name=value`` or ``--name value``; empty when not given."""
     if name in argv[:-1]:
         return argv[argv.index(name) + 1]
-    return _joined(argv, name)
+    return _value(argv, name)
 
 
-def _joined(argv: tuple[str, ...], name: str) -> str:
+def _value(argv: tuple[str, ...], name: str) -> str:
     return next((arg.partition("=")[2] for arg in argv if arg.startswith(name + "=")), "")
 
 
-def parse_settings(raw: bytes) -> bool | None:
-    """What daemon.json says; None when it says nothing or isn't readable as JSON."""
+def parse_settings(raw: bytes) -> DaemonSettings:
+    """What daemon.json says; nothing, and not complete, when it isn't readable as JSON."""
     try:
-        settings = json.loads(raw)
+        settings = json.loads(raw) if raw.strip() else {}  # the daemon takes an empty file too
     except (ValueError, RecursionError):
-        return None
-    value = settings.get("userland-proxy") if isinstance(settings, dict) else None
+        return DaemonSettings()
+    if not isinstance(settings, dict):
+        return DaemonSettings()
+    found: dict[str, bool | None] = {name: _boolean(settings, spelt) for name, spelt in _OPTIONS.items()}
+    backend = settings.get("firewall-backend")
+    odd = any(value is None and _OPTIONS[name] in settings for name, value in found.items())
+    return DaemonSettings(
+        **found, firewall_backend=storable(backend) if isinstance(backend, str) else "", complete=not odd
+    )
+
+
+def _boolean(settings: Mapping[str, Any], name: str) -> bool | None:
+    value = settings.get(name)
     return value if isinstance(value, bool) else None
+
+
+def _joined(one: DaemonSettings, two: DaemonSettings, *, complete: bool) -> DaemonSettings:
+    """Arguments and file together: the daemon refuses to start when both state the same."""
+    values = {name: first if (first := getattr(one, name)) is not None else getattr(two, name) for name in _OPTIONS}
+    return DaemonSettings(**values, firewall_backend=one.firewall_backend or two.firewall_backend, complete=complete)
+
+
+def with_settings(engine: Engine, settings: DaemonSettings) -> Engine:
+    """The engine with its daemon's settings, and the defaults of its version where nothing else was stated."""
+    certain: bool | None = True if settings.complete else None
+
+    def of(stated: bool | None, default: bool | None) -> bool | None:  # noqa: FBT001 - three-valued by nature
+        return stated if stated is not None else default
+
+    major = engine.version.partition(".")[0]
+    new_default = int(major) >= 27 if major.isascii() and major.isdecimal() else None  # on by default since 27.0
+    return msgspec.structs.replace(
+        engine,
+        userland_proxy=of(settings.userland_proxy, certain),
+        iptables=of(settings.iptables, certain),
+        ip6tables=of(settings.ip6tables, new_default if settings.complete else None),
+        ip_forward=of(settings.ip_forward, certain),
+        ip_masq=of(settings.ip_masq, certain),
+        firewall=engine.firewall or settings.firewall_backend,
+    )

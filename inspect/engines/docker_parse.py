@@ -72,7 +72,7 @@ def flag(value: str, default: bool | None) -> bool | None:  # noqa: FBT001 - thr
     return True if value in _TRUE else False if value in _FALSE else None
 
 
-def parse_engine(version: Json, info: Json, socket: str, *, userland_proxy: bool | None) -> Engine:
+def parse_engine(version: Json, info: Json, socket: str) -> Engine:
     """The engine itself, from /version and /info.  Podman's compatible socket calls itself so."""
     components = [mapping(item) for item in items(mapping(version).get("Components"))]
     podman = any("podman" in string(item.get("Name")).lower() for item in components)
@@ -83,7 +83,6 @@ def parse_engine(version: Json, info: Json, socket: str, *, userland_proxy: bool
         socket=socket,
         firewall=string(mapping(mapping(info).get("FirewallBackend")).get("Driver")),
         rootless=any("name=rootless" in item for item in security),
-        userland_proxy=userland_proxy,
     )
 
 

@@ -44,7 +44,11 @@ def tuple_of(sight: Sight) -> str:
 def sent_answer(outcome: Outcome, place: str) -> str:
     """The kind of answer that ``place`` made, empty when none."""
     return next(
-        (s.kind for s in outcome.sights if (s.place, s.direction, s.point, s.stage) == (place, "back", "head", "output")),
+        (
+            s.kind
+            for s in outcome.sights
+            if (s.place, s.direction, s.point, s.stage) == (place, "back", "head", "output")
+        ),
         "",
     )
 

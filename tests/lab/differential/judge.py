@@ -82,7 +82,11 @@ class Court:
         ends = (there.end, back.end if back else "")
         result: Result = "wrong" if wrong else "unknown" if "unknown" in ends else "agrees"
         if result == "unknown":
-            wrong = [f"unknown: {w.decided_by.text if w.decided_by else ''}" for w in (there, back) if w and w.end == "unknown"]
+            wrong = [
+                f"unknown: {w.decided_by.text if w.decided_by else ''}"
+                for w in (there, back)
+                if w and w.end == "unknown"
+            ]
         return Judgement(
             probe=probe,
             result=result,

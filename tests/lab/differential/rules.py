@@ -101,7 +101,9 @@ class Rulebook:
             if self._chance(0.3):
                 self._rule("nat", "DOCKER", f"-i {name} -j RETURN")
         self._rule("nat", "PREROUTING", "-m addrtype --dst-type LOCAL -j DOCKER")
-        self._rule("nat", "OUTPUT", self.random.choice(("", "! -d 127.0.0.0/8 ")) + "-m addrtype --dst-type LOCAL -j DOCKER")
+        self._rule(
+            "nat", "OUTPUT", self.random.choice(("", "! -d 127.0.0.0/8 ")) + "-m addrtype --dst-type LOCAL -j DOCKER"
+        )
         if self._chance(0.25):
             self._rule("nat", "POSTROUTING", f"-m addrtype --src-type LOCAL -o {self.bridges[0].name} -j MASQUERADE")
         for number, box in enumerate(self.boxes):
@@ -169,7 +171,9 @@ class Rulebook:
             self._chain(table, name)
         if table == "filter" and self._chance(0.25):
             name = self.random.choice(("INPUT", "FORWARD", "OUTPUT") if few else ("INPUT", "FORWARD", "FORWARD"))
-            if not any((c.place, c.backend, c.table, c.name) == (self.place, self.backend, table, name) for c in self.chains):
+            if not any(
+                (c.place, c.backend, c.table, c.name) == (self.place, self.backend, table, name) for c in self.chains
+            ):
                 self._chain(table, name, "DROP")
         for hook in hooks:
             for _ in range(self.random.choice((0, 1, 1, 2, 3))):
@@ -227,7 +231,10 @@ class Rulebook:
         if hook in {"FORWARD", "OUTPUT", "POSTROUTING"}:
             options += [f"{neg}-o {pick(devices)}"] * 3
         if hook in {"PREROUTING", "FORWARD", "POSTROUTING", "INPUT"} and self.place == HOST and self._chance(0.3):
-            options += [f"-m physdev {neg}--physdev-in v{pick(self.boxes).name}0", f"-m physdev {neg}--physdev-is-bridged"]
+            options += [
+                f"-m physdev {neg}--physdev-in v{pick(self.boxes).name}0",
+                f"-m physdev {neg}--physdev-is-bridged",
+            ]
         if not hook:
             options += ["", ""]
         return pick(options)
@@ -238,7 +245,9 @@ class Rulebook:
             return f"{pick(('-j', '-j', '-g'))} {pick(later)}"
         if table == "filter":
             reject = f"-j REJECT --reject-with {'tcp-reset' if has_tcp and self._chance(0.4) else pick(_REJECTS)}"
-            return pick(("-j ACCEPT", "-j ACCEPT", "-j ACCEPT", "-j DROP", reject, "-j RETURN", "-j MARK --set-xmark 0x1/0x1"))
+            return pick(
+                ("-j ACCEPT", "-j ACCEPT", "-j ACCEPT", "-j DROP", reject, "-j RETURN", "-j MARK --set-xmark 0x1/0x1")
+            )
         if table == "mangle":
             marks = ("0x1/0xffffffff", "0x10/0xf0", "0x0/0x1", "0x3/0x3")
             return pick(
@@ -254,7 +263,15 @@ class Rulebook:
                 )
             )
         if table == "raw":
-            return pick(("-j CT --notrack", "-j CT --notrack", "-j ACCEPT", "-j RETURN", "-j DROP" if self._chance(0.3) else "-j RETURN"))
+            return pick(
+                (
+                    "-j CT --notrack",
+                    "-j CT --notrack",
+                    "-j ACCEPT",
+                    "-j RETURN",
+                    "-j DROP" if self._chance(0.3) else "-j RETURN",
+                )
+            )
         return self._nat_action(hook)
 
     def _nat_action(self, hook: str) -> str:

@@ -98,7 +98,10 @@ def _dnat(host: Namespace, container: Container, port: PublishedPort, inside: Na
     addresses = {cidr.partition("/")[0] for endpoint in container.endpoints for cidr in endpoint.addresses}
     if inside is not None and inside.kind != "host":
         addresses |= {address.address for address in inside.addresses}
+    families = {"ip6", "inet"} if ":" in port.host_ip else {"ip", "inet"}
     for table in host.firewall.tables if host.firewall is not None else ():
+        if table.family not in families:
+            continue
         for row, exprs in _rules(table):
             if _leads_to(exprs, port, addresses):
                 return row

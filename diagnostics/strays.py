@@ -1,0 +1,155 @@
+"""Container addresses that the host routes elsewhere than over their bridge, and why.  Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+from dnet_tui.diagnostics.attachments import bridge_of, missing_gateway, on_host
+from dnet_tui.diagnostics.case import OUTSIDE, Case, Member
+from dnet_tui.diagnostics.walk import routing
+from dnet_tui.diagnostics.walk.match import contains
+from dnet_tui.diagnostics.walk.packet import Obstacle, Packet
+from dnet_tui.inspect.model import Link, Namespace, Network, Route
+
+Cause = Literal["bridge-down", "bridge-no-ip", "policy-route", "more-specific-route", "subnet-overlap", ""]
+
+_MAIN, _DEFAULT, _LOCAL = 254, 253, 255
+_ORDINARY = {_MAIN, _DEFAULT, _LOCAL}
+_UNSET = "0.0.0.0"  # noqa: S104 - a socket without a source address, not one that is bound
+
+
+class Stray(msgspec.Struct, frozen=True, kw_only=True):
+    """A container whose packets the host sends elsewhere.
+
+    ``route`` is the one the host uses (None when a policy rule alone decides,
+    or there is none), ``text`` the decision in words, ``iif`` the interface
+    the packet came by (empty: made on the host).
+    """
+
+    network: Network
+    member: Member
+    cause: Cause
+    text: str
+    route: Route | None
+    iif: str
+
+
+def strays(case: Case) -> Iterator[Stray]:
+    """The containers whose own address the host routes elsewhere, each once."""
+    host = case.view.host
+    if host is None:
+        return
+    for network in case.networks:
+        bridge = bridge_of(case, network)
+        if bridge is None:
+            continue
+        for member in _suspects(case, host, network, bridge):
+            found = (_stray(case, network, member, bridge, iif) for iif in ("", *case.uplinks))
+            first = next((item for item in found if item is not None), None)
+            if first is not None:
+                yield first
+
+
+def cause_of(case: Case, obstacle: Obstacle) -> Cause:
+    """Why a packet for a container was on another way than over its bridge when it was stopped; empty when it wasn't.
+
+    Only what decides over the way, or stands in the way because it is the
+    wrong one, counts: a switch such as ``ip_forward`` stops right ones too.
+    """
+    host, packet = case.view.host, obstacle.packet
+    if host is None or not on_host(case, obstacle) or obstacle.by.kind in {"sysctl", "gap"}:
+        return ""
+    network = case.network_of(packet.dst)
+    bridge = bridge_of(case, network) if network is not None else None
+    if network is None or bridge is None or not any(m.address == packet.dst for m in case.members(network)):
+        return ""
+    answer = routing.lookup(host, packet)
+    if answer.type == "unknown" or (answer.type == "unicast" and answer.ifindex == bridge.ifindex):
+        return ""
+    return _cause(case, network, bridge, answer, packet.dst)
+
+
+def _suspects(case: Case, host: Namespace, network: Network, bridge: Link) -> list[Member]:
+    """One container of the network, and all those for which there is a route of their own by another device."""
+    members = case.members(network)
+    spans = [ipaddress.ip_network(sub.cidr, strict=False) for sub in network.subnets if ":" not in sub.cidr]
+    foreign = [
+        route.dst
+        for route in host.routes
+        if route.family == "ip"
+        and not all(hop.ifindex == bridge.ifindex for hop in route.hops or ())
+        and route.type != "broadcast"
+        and any(_within(route.dst, span) for span in spans)
+    ]
+    return [
+        member
+        for number, member in enumerate(members)
+        if number == 0 or any(contains(dst, member.address) is True for dst in foreign)
+    ]
+
+
+def _within(dst: str, span: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    network = ipaddress.ip_network(dst, strict=False)
+    return (
+        isinstance(network, ipaddress.IPv4Network)
+        and isinstance(span, ipaddress.IPv4Network)
+        and (network.subnet_of(span))
+    )
+
+
+def _stray(case: Case, network: Network, member: Member, bridge: Link, iif: str) -> Stray | None:
+    host = case.view.host
+    if host is None:
+        return None
+    packet = Packet(src=OUTSIDE if iif else _UNSET, dst=member.address, proto="tcp", iif=iif)
+    answer = routing.lookup(host, packet)
+    if answer.type == "unknown" or (answer.type == "unicast" and answer.ifindex == bridge.ifindex):
+        return None
+    return Stray(
+        network=network,
+        member=member,
+        cause=_cause(case, network, bridge, answer, member.address),
+        text=answer.by.text,
+        route=_route(host, answer.by.text, member.address),
+        iif=iif,
+    )
+
+
+def _route(host: Namespace, text: str, address: str) -> Route | None:
+    """The route that an answer's words are of."""
+    return next(
+        (
+            route
+            for route in host.routes
+            if route.family == "ip" and contains(route.dst, address) is True and routing.route_text(host, route) == text
+        ),
+        None,
+    )
+
+
+def _cause(case: Case, network: Network, bridge: Link, answer: routing.RouteAnswer, address: str) -> Cause:
+    host = case.view.host
+    if host is None:
+        return ""
+    if not bridge.up:
+        return "bridge-down"
+    if missing_gateway(case, network):
+        return "bridge-no-ip"
+    own = [
+        route
+        for route in host.routes
+        if route.table == _MAIN
+        and route.family == "ip"
+        and contains(route.dst, address) is True
+        and any(hop.ifindex == bridge.ifindex for hop in route.hops)
+    ]
+    if not own:
+        return ""
+    route = _route(host, answer.by.text, address)
+    if route is None or route.table not in _ORDINARY:
+        return "policy-route"
+    return "subnet-overlap" if route.protocol == "kernel" or route.dst == own[0].dst else "more-specific-route"

@@ -1,0 +1,68 @@
+"""Asks every engine of the host at the same time, each within its own time limit.
+
+In two steps, so that what needs no knowledge of the processes is under way
+while these are listed: :meth:`Asking.begin`, then :meth:`Asking.look`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from dnet_tui.inspect.engines import docker, podman
+from dnet_tui.inspect.engines.answer import Answer, merge
+from dnet_tui.inspect.engines.docker_daemon import DaemonSettings, read_settings, with_settings
+from dnet_tui.inspect.engines.rootless import Glance, Rootless, find_rootless, place
+from dnet_tui.inspect.gaps import Gap
+from dnet_tui.inspect.procfs import ProcessSeen, read_argv
+
+
+class Asking:
+    """The questions to all engines of one host."""
+
+    def __init__(self, docker_socket: str, timeout: float, environment: Mapping[str, str]) -> None:
+        self._docker_socket = docker_socket
+        self._timeout = timeout
+        self._environment = environment
+        self._gaps: list[Gap] = []
+        self._docker: docker.Reading | None = None
+        self._podmans: tuple[podman.Reading, ...] = ()
+        self._settings = DaemonSettings()
+        self._rootless: tuple[Rootless, ...] = ()
+        self._host = 0
+
+    def begin(self) -> Asking:
+        """Start to ask Docker, where there is a socket."""
+        socket, ignored = docker.find_socket(self._docker_socket, self._environment)
+        if socket:
+            self._docker = docker.Reading(socket, self._timeout).start()
+        elif ignored:
+            reason = f"DOCKER_HOST names an engine that isn't on this host: {ignored}"
+            hint = "run dnet-tui on the engine's own host, or unset DOCKER_HOST"
+            self._gaps.append(Gap(section="engine", scope="docker", reason=reason, hint=hint))
+        return self
+
+    def look(self, processes: tuple[ProcessSeen, ...], host: int) -> None:
+        """Start to ask the engines whose work shows in the processes; ``host`` is the inode of our namespace."""
+        readings, gaps = podman.find_readings(processes, self._environment, self._timeout)
+        self._podmans = tuple(reading.start() for reading in readings)
+        self._gaps.extend(gaps)
+        self._host = host
+        self._settings = read_settings(process for process in processes if process.inode == host)
+        self._rootless = find_rootless(processes, Glance(read_argv))
+
+    def finish(self) -> Answer:
+        """Wait until all have answered or their time is up."""
+        answers = [self._finish_docker(self._docker)] if self._docker is not None else []
+        answers += [reading.finish() for reading in self._podmans]
+        whole = place(merge(answers), self._rootless, self._host)
+        return msgspec.structs.replace(whole, gaps=(*self._gaps, *whole.gaps))
+
+    def _finish_docker(self, reading: docker.Reading) -> Answer:
+        answer = reading.finish()
+        engines = tuple(
+            with_settings(engine, self._settings) if engine.name == "docker" and not engine.rootless else engine
+            for engine in answer.engines
+        )
+        return msgspec.structs.replace(answer, engines=engines)
