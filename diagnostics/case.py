@@ -124,6 +124,10 @@ class Case:
         ref = LinkRef(namespace=host.id, ifindex=link.ifindex)
         return next((item.address for item in self.view.addresses_of(ref) if item.family == "ip"), "")
 
+    def bridge_address(self, network: Network) -> str:
+        """The first IPv4 address of a network's bridge, empty when it has none."""
+        return self.uplink_address(network.bridge)
+
     def network_of(self, address: str) -> Network | None:
         """The network whose subnet holds an address."""
         return next(

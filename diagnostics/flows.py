@@ -12,15 +12,17 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.diagnostics.case import OUTSIDE, Case, Member
-from dnet_tui.diagnostics.walk.packet import Obstacle, Packet, Truth, Walk
+from dnet_tui.diagnostics.case import INFERRED, OUTSIDE, Case, Member
+from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Packet, Truth, Walk
 from dnet_tui.diagnostics.walk.trip import reply, walk
 from dnet_tui.inspect.model import Container, LinkRef, Network, PublishedPort
 
 _EPHEMERAL = 40000
 _UNPUBLISHED = 65001
 
-Kind = Literal["egress", "same-network", "cross-network", "published"]
+_DNS = 53
+
+Kind = Literal["egress", "same-network", "cross-network", "published", "host-to-container", "names"]
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +54,25 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     def obstacles(self) -> tuple[tuple[Literal["there", "back"], Obstacle], ...]:
         """Everything in the way, in the order met, on the way there and on the way back."""
         back = self.answer.obstacles if self.answer is not None else ()
-        return (*(("there", item) for item in self.forward.obstacles), *(("back", item) for item in back))
+        both: tuple[tuple[Literal["there", "back"], Obstacle], ...] = (
+            *(("there", item) for item in self.forward.obstacles),
+            *(("back", item) for item in back),
+            *self._lost,
+        )
+        if self.kind != "host-to-container":
+            return both
+        # What the host's own rules let its own programs do is nobody's promise.
+        return tuple(item for item in both if item[1].by.kind not in {"rule", "policy"})
+
+    @property
+    def _lost(self) -> tuple[tuple[Literal["there", "back"], Obstacle], ...]:
+        """What takes a packet off the host, though its place is a container on it."""
+        inward = self.kind == "host-to-container" or (self.kind == "published" and self.forward.last.dnatted)
+        if inward and self.forward.end == "left":
+            return (("there", _led_away(self.forward)),)
+        if self.kind == "egress" and self.answer is not None and self.answer.end == "left":
+            return (("back", _led_away(self.answer)),)
+        return ()
 
     @property
     def label(self) -> str:
@@ -62,7 +82,22 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
 
 def derive(case: Case) -> tuple[Flow, ...]:
     """Every flow that the host's networks ask for, walked."""
-    return (*_egress(case), *_same_network(case), *_cross_network(case), *_published(case))
+    return (
+        *_egress(case),
+        *_same_network(case),
+        *_cross_network(case),
+        *_published(case),
+        *_from_host(case),
+        *_names(case),
+    )
+
+
+def _led_away(gone: Walk) -> Obstacle:
+    """The routing decision that sent a packet out of the host."""
+    hops = [hop for hop in gone.hops if hop.stage == "routing" and hop.namespace == gone.last_namespace]
+    text = hops[-1].verdict if hops else f"leaves by {gone.exits}"
+    by = Decider(kind="route", text=text, namespace=gone.last_namespace, value=gone.exits)
+    return Obstacle(end="unreachable", stage="routing", by=by, packet=gone.last)
 
 
 def _tcp(src: str, dst: str, port: int) -> Packet:
@@ -78,7 +113,7 @@ def _egress(case: Case) -> Iterator[Flow]:
         if network.internal or network.gateway_mode4 == "isolated":
             continue
         for member in case.members(network):
-            if member.namespace in seen or not _leaves_by(case, member):
+            if member.namespace in seen or not _leaves_by(case, network, member):
                 continue
             seen.add(member.namespace)
             packet = _tcp(member.address, OUTSIDE, 443)
@@ -97,13 +132,15 @@ def _egress(case: Case) -> Iterator[Flow]:
             )
 
 
-def _leaves_by(case: Case, member: Member) -> bool:
+def _leaves_by(case: Case, network: Network, member: Member) -> bool:
     """Whether the container's way out leads over this network (or it has none at all, though it should)."""
     ns = case.view.namespaces[member.namespace]
     defaults = {
         hop.ifindex for route in ns.routes if route.family == "ip" and route.dst == "0.0.0.0/0" for hop in route.hops
     }
-    return not defaults or member.link.ifindex in defaults
+    if not defaults:
+        return network.engine != INFERRED
+    return member.link.ifindex in defaults
 
 
 def _same_network(case: Case) -> Iterator[Flow]:
@@ -179,6 +216,58 @@ def _published(case: Case) -> Iterator[Flow]:
             for uplink in case.uplinks:
                 if (address := case.uplink_address(uplink)) and port.host_ip in {"", "0.0.0.0", address}:  # noqa: S104
                     yield _arriving(case, container, network, port, uplink, address)
+
+
+def _from_host(case: Case) -> Iterator[Flow]:
+    """Host → one container of each network, on a port that it listens on."""
+    host = case.view.host
+    for network in case.networks if host is not None else ():
+        source = case.bridge_address(network)
+        found = next(((m, p) for m in case.members(network) if (p := _listens(case, m)) is not None), None)
+        if found is None or not source or host is None:
+            continue
+        member, port = found
+        forward = walk(case.view, _tcp(source, member.address, port), origin=host.id, outside=True, beyond=True)
+        yield Flow(
+            kind="host-to-container",
+            network=network,
+            source="host",
+            target=member.container.name,
+            expected=True,
+            member=member,
+            forward=forward,
+        )
+
+
+def _listens(case: Case, member: Member) -> int | None:
+    """A TCP port that something in the container listens on, on its address."""
+    wild = {"0.0.0.0", "::", member.address}  # noqa: S104 - compared with, not bound to
+    sockets = case.view.namespaces[member.namespace].sockets
+    return min((item.port for item in sockets if item.proto == "tcp" and item.address in wild), default=None)
+
+
+def _names(case: Case) -> Iterator[Flow]:
+    """One container of each network → the name server that listens on the bridge's own address."""
+    host = case.view.host
+    for network in case.networks if host is not None else ():
+        address = case.bridge_address(network)
+        members = case.members(network)
+        serves = host is not None and any(
+            (item.proto, item.port, item.address) == ("udp", _DNS, address) for item in host.sockets
+        )
+        if not serves or not members:
+            continue
+        packet = Packet(src=members[0].address, dst=address, proto="udp", sport=_EPHEMERAL, dport=_DNS)
+        forward = walk(case.view, packet, origin=members[0].namespace, beyond=True)
+        yield Flow(
+            kind="names",
+            network=network,
+            source=members[0].container.name,
+            target=f"name server {address}",
+            expected=True,
+            member=members[0],
+            forward=forward,
+        )
 
 
 def _home(case: Case, container: Container) -> Network | None:

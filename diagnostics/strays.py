@@ -13,9 +13,11 @@ from dnet_tui.diagnostics.case import OUTSIDE, Case, Member
 from dnet_tui.diagnostics.walk import routing
 from dnet_tui.diagnostics.walk.match import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle, Packet
-from dnet_tui.inspect.model import Link, Namespace, Network, Route
+from dnet_tui.inspect.model import Link, Namespace, Network, NextHop, Route
 
 Cause = Literal["bridge-down", "bridge-no-ip", "policy-route", "more-specific-route", "subnet-overlap", ""]
+
+_Spans = list[tuple[Route, ipaddress.IPv4Network]]
 
 _MAIN, _DEFAULT, _LOCAL = 254, 253, 255
 _ORDINARY = {_MAIN, _DEFAULT, _LOCAL}
@@ -43,11 +45,12 @@ def strays(case: Case) -> Iterator[Stray]:
     host = case.view.host
     if host is None:
         return
+    foreign = _spans(host)
     for network in case.networks:
         bridge = bridge_of(case, network)
         if bridge is None:
             continue
-        for member in _suspects(case, host, network, bridge):
+        for member in _suspects(case, network, foreign):
             found = (_stray(case, network, member, bridge, iif) for iif in ("", *case.uplinks))
             first = next((item for item in found if item is not None), None)
             if first is not None:
@@ -65,40 +68,38 @@ def cause_of(case: Case, obstacle: Obstacle) -> Cause:
         return ""
     network = case.network_of(packet.dst)
     bridge = bridge_of(case, network) if network is not None else None
-    if network is None or bridge is None or not any(m.address == packet.dst for m in case.members(network)):
+    if network is None or bridge is None or packet.oif == bridge.name:
         return ""
-    answer = routing.lookup(host, packet)
-    if answer.type == "unknown" or (answer.type == "unicast" and answer.ifindex == bridge.ifindex):
-        return ""
-    return _cause(case, network, bridge, answer, packet.dst)
+    member = next((item for item in case.members(network) if item.address == packet.dst), None)
+    iif = packet.iif if packet.iif in case.uplinks else ""
+    stray = _stray(case, network, member, bridge, iif) if member is not None else None
+    return stray.cause if stray is not None else ""
 
 
-def _suspects(case: Case, host: Namespace, network: Network, bridge: Link) -> list[Member]:
+def _suspects(case: Case, network: Network, foreign: _Spans) -> list[Member]:
     """One container of the network, and all those for which there is a route of their own by another device."""
     members = case.members(network)
-    spans = [ipaddress.ip_network(sub.cidr, strict=False) for sub in network.subnets if ":" not in sub.cidr]
-    foreign = [
+    spans = [ipaddress.IPv4Network(sub.cidr, strict=False) for sub in network.subnets if ":" not in sub.cidr]
+    bridge = bridge_of(case, network)
+    narrow = [
         route.dst
-        for route in host.routes
-        if route.family == "ip"
-        and not all(hop.ifindex == bridge.ifindex for hop in route.hops or ())
-        and route.type != "broadcast"
-        and any(_within(route.dst, span) for span in spans)
+        for route, dst in foreign
+        if any(hop.ifindex != (bridge.ifindex if bridge is not None else None) for hop in route.hops or (NextHop(),))
+        and any(dst.subnet_of(span) for span in spans)
     ]
     return [
         member
         for number, member in enumerate(members)
-        if number == 0 or any(contains(dst, member.address) is True for dst in foreign)
+        if number == 0 or any(contains(dst, member.address) is True for dst in narrow)
     ]
 
 
-def _within(dst: str, span: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
-    network = ipaddress.ip_network(dst, strict=False)
-    return (
-        isinstance(network, ipaddress.IPv4Network)
-        and isinstance(span, ipaddress.IPv4Network)
-        and (network.subnet_of(span))
-    )
+def _spans(host: Namespace) -> _Spans:
+    return [
+        (route, ipaddress.IPv4Network(route.dst, strict=False))
+        for route in host.routes
+        if route.family == "ip" and route.type not in {"broadcast", "multicast"}
+    ]
 
 
 def _stray(case: Case, network: Network, member: Member, bridge: Link, iif: str) -> Stray | None:

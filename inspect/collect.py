@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from dnet_tui.inspect import rtnl
+from dnet_tui.inspect.conntrack import read_conntrack
+from dnet_tui.inspect.conntrack_parse import ConntrackFilter
 from dnet_tui.inspect.contents import AS_ROOT, Contents
 from dnet_tui.inspect.ethtool import read_peer_ifindex
+from dnet_tui.inspect.listening import read_listening
 from dnet_tui.inspect.netlink import Dump, NetlinkSocket
 from dnet_tui.inspect.netns import NamespaceGoneError, NsHandle, opened
 from dnet_tui.inspect.route_parse import parse_routes, parse_rules
-from dnet_tui.inspect.rtnl_parse import parse_addresses, parse_fdb, parse_links, parse_neighbours
-from dnet_tui.inspect.sockets import read_sockets
+from dnet_tui.inspect.link_parse import parse_links
+from dnet_tui.inspect.rtnl_parse import parse_addresses, parse_fdb, parse_neighbours
 from dnet_tui.inspect.sysctl import read_sysctls
 
 _FALLBACK_KINDS = frozenset(
@@ -30,12 +33,18 @@ def is_connected(contents: Contents) -> bool:
 
 
 def collect(
-    scope: str, others: Iterable[NsHandle], *, firewall: bool = True, only_if_connected: bool = False
+    scope: str,
+    others: Iterable[NsHandle],
+    *,
+    firewall: bool = True,
+    conntrack: tuple[int, ConntrackFilter] | None = None,
+    only_if_connected: bool = False,
 ) -> Contents:
     """Read the calling thread's namespace.  Never raises for a section; see ``gaps``.
 
     ``others`` are the namespaces that its links may lead to, the likeliest
-    first.  With ``only_if_connected`` the rest isn't read where there is no
+    first.  ``conntrack`` is how many tracked connections are wanted at most,
+    and which; None for none.  With ``only_if_connected`` the rest isn't read where there is no
     link that leads anywhere (a service's sandbox, a browser's).
     """
     contents = Contents(id=scope)
@@ -50,9 +59,11 @@ def collect(
     _collect_peers(contents)
     _collect_sysctls(contents)
     try:
-        contents.sockets = read_sockets()
+        contents.sockets = read_listening()
     except OSError as error:
         contents.miss("sockets", error)
+    if conntrack is not None:
+        _collect_conntrack(contents, *conntrack)
     if firewall:
         _collect_firewall(contents)
     return contents
@@ -119,6 +130,17 @@ def _collect_sysctls(contents: Contents) -> None:
         name, reason = next(iter(sysctls.unreadable.items()))
         more = f" and {len(sysctls.unreadable) - 1} more" if len(sysctls.unreadable) > 1 else ""
         contents.miss("sysctls", f"{name}{more}: {reason}", AS_ROOT)
+
+
+def _collect_conntrack(contents: Contents, limit: int, wanted: ConntrackFilter) -> None:
+    try:
+        table = read_conntrack(wanted, limit=limit)
+    except (OSError, ValueError) as error:
+        contents.miss("conntrack", error)
+        return
+    contents.conntrack = table.entries
+    if table.stopped:
+        contents.miss("conntrack", f"{len(table.entries)} entries were read: {table.stopped}")
 
 
 def _collect_firewall(contents: Contents) -> None:

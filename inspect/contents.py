@@ -6,7 +6,7 @@ import msgspec
 
 from dnet_tui.inspect.firewall import Firewall
 from dnet_tui.inspect.gaps import Gap
-from dnet_tui.inspect.model import Address, FdbEntry, Link, Neighbour, PolicyRule, Route, Socket
+from dnet_tui.inspect.model import Address, ConntrackEntry, FdbEntry, Link, Neighbour, PolicyRule, Route, Socket
 
 AS_ROOT = "run as root (sudo dnet-tui …)"
 """The next step when something may not be looked into."""
@@ -29,6 +29,7 @@ class Contents(msgspec.Struct, kw_only=True):
     sysctls: dict[str, str] = {}
     sockets: tuple[Socket, ...] = ()
     firewall: Firewall | None = None
+    conntrack: tuple[ConntrackEntry, ...] = ()
     nsids: dict[int, str] = {}
     peers: dict[int, int] = {}
     gaps: list[Gap] = []

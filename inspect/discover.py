@@ -19,9 +19,10 @@ import msgspec
 
 from dnet_tui.inspect import tenants
 from dnet_tui.inspect.collect import collect, is_connected
+from dnet_tui.inspect.conntrack_parse import ConntrackFilter
 from dnet_tui.inspect.contents import AS_ROOT, Contents
-from dnet_tui.inspect.engines import docker
-from dnet_tui.inspect.engines.docker_daemon import read_userland_proxy
+from dnet_tui.inspect.engines.answer import Answer
+from dnet_tui.inspect.engines.asking import Asking
 from dnet_tui.inspect.errors import CannotInspectError
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.legible import storable
@@ -39,6 +40,7 @@ from dnet_tui.inspect.procfs import (
     read_processes,
     read_socket_owners,
 )
+from dnet_tui.inspect.proxies import find_proxies
 from dnet_tui.inspect.resolve import resolve_links
 
 
@@ -46,15 +48,19 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How to take a snapshot.
 
     ``docker_socket`` is a path (empty: DOCKER_HOST, then the usual places);
-    ``engine_timeout`` the seconds an engine gets for all its answers;
+    ``engine_timeout`` the seconds each engine gets for all its answers;
     ``workers`` how many namespaces are read at once; without ``firewall`` no
-    rules are read, and a gap says so.
+    rules are read, and a gap says so.  ``conntrack`` is how many tracked
+    connections of each namespace are read at most, and ``conntrack_filter``
+    which ones.
     """
 
     docker_socket: str = ""
     engine_timeout: float = 3.0
     workers: int = 4
     firewall: bool = True
+    conntrack: int = 0
+    conntrack_filter: ConntrackFilter = ConntrackFilter()
 
 
 def take_snapshot(options: Options | None = None) -> Snapshot:
@@ -78,11 +84,12 @@ class _Taking:
 
     def snapshot(self) -> Snapshot:
         taken_at = datetime.now(UTC).isoformat(timespec="seconds")
-        reading = self._ask_engine()
+        asking = Asking(self._options.docker_socket, self._options.engine_timeout, os.environ).begin()
         host, table, files = self._look_around()
+        asking.look(table.processes, host.inode)
         places = find_places(host, table.processes, files)
         self._read_all(places)
-        answer = reading.finish(userland_proxy=_userland_proxy(table, host)) if reading else docker.Answer()
+        answer = asking.finish()
         self._gaps.extend(answer.gaps)
         table, late = _with_latecomers(table, answer.containers)
         if late:  # containers that started meanwhile: their veths are missing in what was read of the host
@@ -90,16 +97,6 @@ class _Taking:
             places = find_places(host, table.processes, files)
             self._read_all(tuple(place for place in places if place.is_host or place.id not in before))
         return self._assemble(taken_at, host, table, places, answer)
-
-    def _ask_engine(self) -> docker.Reading | None:
-        socket, ignored = docker.find_socket(self._options.docker_socket, os.environ)
-        if socket:
-            return docker.Reading(socket, self._options.engine_timeout).start()
-        if ignored:
-            reason = f"DOCKER_HOST names an engine that isn't on this host: {ignored}"
-            hint = "run dnet-tui on the engine's own host, or unset DOCKER_HOST"
-            self._gaps.append(Gap(section="engine", scope="docker", reason=reason, hint=hint))
-        return None
 
     def _look_around(self) -> tuple[NsHandle, ProcessTable, tuple[NamespaceFile, ...]]:
         try:
@@ -132,7 +129,14 @@ class _Taking:
 
     def _read(self, place: Place, handles: tuple[NsHandle, ...]) -> Contents | Exception:
         def inside() -> Contents:
-            return collect(place.id, handles, firewall=self._options.firewall, only_if_connected=place.is_sandbox)
+            wanted = (self._options.conntrack, self._options.conntrack_filter)
+            return collect(
+                place.id,
+                handles,
+                firewall=self._options.firewall,
+                conntrack=wanted if wanted[0] > 0 else None,
+                only_if_connected=place.is_sandbox,
+            )
 
         try:
             return run_in(place.handle, inside)
@@ -161,7 +165,7 @@ class _Taking:
         )
 
     def _assemble(
-        self, taken_at: str, host: NsHandle, table: ProcessTable, places: tuple[Place, ...], answer: docker.Answer
+        self, taken_at: str, host: NsHandle, table: ProcessTable, places: tuple[Place, ...], answer: Answer
     ) -> Snapshot:
         seen = _residents(table, answer.containers, host.inode)
         containers, gaps = tenants.settle(answer.containers, seen, self._unread)
@@ -186,6 +190,7 @@ class _Taking:
             networks=networks,
             containers=containers,
             gaps=tuple(self._gaps),
+            proxies=find_proxies(table.processes, read_argv),
         )
 
     def _namespaces(
@@ -221,12 +226,9 @@ class _Taking:
                 sysctls=contents.sysctls,
                 sockets=name_sockets(contents.sockets),
                 firewall=contents.firewall,
+                conntrack=contents.conntrack,
             )
         return spaces
-
-
-def _userland_proxy(table: ProcessTable, host: NsHandle) -> bool | None:
-    return read_userland_proxy(process for process in table.processes if process.inode == host.inode)
 
 
 def _with_latecomers(table: ProcessTable, told: Iterable[Container]) -> tuple[ProcessTable, bool]:
@@ -254,27 +256,35 @@ def _residents(table: ProcessTable, told: Iterable[Container], host: int) -> dic
     seen = tenants.residents(table.processes, own.container if own else None, host)
     seen |= tenants.matched_by_pid(told, by_pid)
     for key, resident in seen.items():
-        if resident.container.engine == "unknown":
+        if resident.container.engine in ("unknown", "lxc") or not resident.container.sure:
             engine = tenants.engine_by_ancestor(resident.process, by_pid, read_argv)
-            container = msgspec.structs.replace(resident.container, engine=engine)
-            seen[key] = msgspec.structs.replace(resident, container=container)
+            if engine != "unknown":
+                container = msgspec.structs.replace(resident.container, engine=engine)
+                seen[key] = msgspec.structs.replace(resident, container=container)
     return seen
 
 
-def _unasked(containers: Iterable[Container], answer: docker.Answer) -> Iterator[Gap]:
+def _unasked(containers: Iterable[Container], answer: Answer) -> Iterator[Gap]:
     """A gap for each engine whose containers run here but which nobody could be asked for their names."""
-    asked = {engine.name for engine in answer.engines}
+    asked = {engine.name for engine in answer.engines if engine.reachable or not engine.rootless}
     counts: dict[str, int] = {}
     for container in containers:
         if container.engine not in asked:
             counts[container.engine] = counts.get(container.engine, 0) + 1
     for engine, count in sorted(counts.items()):
+        if engine in _NAMED_BY_CGROUP:  # no engine's word is missed: their networks are plain bridges, or a tool's
+            reason = f"{count} of its containers run here and are known by their cgroups only"
+            yield Gap(section="containers", scope=engine, reason=reason, hint="their networks' options aren't known")
+            continue
         yield Gap(
             section="engine",
             scope=engine,
             reason=f"{count} of its containers run here and are known by their ids only: its API was not found",
             hint="names, networks and published ports are missing",
         )
+
+
+_NAMED_BY_CGROUP = frozenset({"lxc", "lxd", "incus", "systemd-nspawn"})
 
 
 def _socket_namer(

@@ -212,7 +212,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whose rule it is, where that can be derived: ``docker``, ``docker network app``, ``docker port web:80`` …"""
 
 
-class Chain(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Chain(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """A chain.  Base chains have ``hook`` and ``priority``; ``policy`` is ``accept`` or ``drop``.
 
     ``type`` is ``filter``, ``nat`` or ``route`` for base chains.

@@ -20,6 +20,7 @@ SECTIONS = (
     "sockets",
     "conntrack",
     "firewall",
+    "xfrm",
     "engine",
     "containers",
     "networks",

@@ -2,7 +2,9 @@
 
 What exists is asked first, without spawning anything: nftables' tables over
 netlink, the legacy tables from ``/proc``.  A program is run only for tables
-that are there: merely starting ``iptables-legacy`` would create some.
+that are there: merely starting ``iptables-legacy`` would create some.  Tables
+of iptables are read by iptables, all others by nft, and where nft has put
+rules into a table of iptables, those by nft too.
 
 Facts: ip_tables_names lists the legacy tables of the reader's namespace
 (kernel, x_tables.c); iptables-nft keeps its tables in the families ip and ip6
@@ -13,15 +15,20 @@ from __future__ import annotations
 
 import errno
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from dnet_tui.inspect.firewall import Backend, Firewall, Rule, Table, TableFamily, UnreadTable
 from dnet_tui.inspect.gaps import Gap
+from dnet_tui.inspect.ipset_read import ipsets_filled, ipsets_used, read_ipsets
 from dnet_tui.inspect.iptables import BUILT_IN, Family, ParseProblem, parse_save_report, undecidable
 from dnet_tui.inspect.iptables_run import Saved, save
 from dnet_tui.inspect.nft_foreign import shown_truly
+from dnet_tui.inspect.nft_json import Said, read_tables
+from dnet_tui.inspect.nft_mixed import opaque_rules, with_native_rules
 from dnet_tui.inspect.nft_tables import InterruptedDumpError, NftRule, NftSocket, NftTable
 from dnet_tui.inspect.untrusted import clean
 
@@ -29,9 +36,7 @@ _ATTEMPTS = 3
 _FAMILIES: tuple[Family, ...] = ("ip", "ip6")
 _PROC = Path("/proc/thread-self/net")
 _ROOT_HINT = "run dnet-tui as root"
-_NATIVE = "native nftables is not read yet"
 _PROBLEMS_SHOWN = 5
-_FOREIGN = "(added by nft, handle "
 _NO_NETLINK = frozenset({errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT})
 """What a kernel without nfnetlink answers: then there are no tables."""
 _NO_NFTABLES = frozenset({errno.EINVAL, errno.EOPNOTSUPP})
@@ -59,7 +64,10 @@ def read_firewall(scope: str) -> tuple[Firewall, tuple[Gap, ...]]:
         found.refuse("nftables", "*", error)
     for family in _FAMILIES:
         _read_legacy(found, family)
-    return Firewall(tables=tuple(found.tables), unread=tuple(found.unread)), tuple(found.gaps)
+    ipsets = read_ipsets(ipsets_used(found.tables), ipsets_filled(found.tables))
+    found.say(ipsets.said)
+    firewall = Firewall(tables=tuple(found.tables), unread=tuple(found.unread), ipsets=ipsets.sets)
+    return firewall, tuple(found.gaps)
 
 
 class _Found:
@@ -77,6 +85,11 @@ class _Found:
         if gap not in self.gaps:
             self.gaps.append(gap)
 
+    def say(self, said: Iterable[Said]) -> None:
+        """Record what another reader could not read."""
+        for reason, hint in said:
+            self.gap(reason, hint)
+
     def skip(self, backend: Backend, family: TableFamily, name: str, reason: str) -> None:
         """Record a table that exists, or may, and whose contents aren't known."""
         self.unread.append(UnreadTable(family=family, name=name, backend=backend, reason=reason))
@@ -91,9 +104,13 @@ class _Found:
 
 
 def _read_nftables(found: _Found, nft: NftSocket) -> None:
-    tables = [table for table in _existing(nft) if not table.dormant and not table.empty]
-    classic = [table for table in tables if table.family in _FAMILIES and table.name in BUILT_IN]
-    _native(found, [table for table in tables if table not in classic])
+    tables = _existing(nft)
+    classic = [
+        table
+        for table in tables
+        if table.family in _FAMILIES and table.name in BUILT_IN and not table.dormant and not table.empty
+    ]
+    _native(found, nft, [table for table in tables if table not in classic])
     for family in _FAMILIES:
         names = [table.name for table in classic if table.family == family]
         if names:
@@ -109,13 +126,13 @@ def _existing(nft: NftSocket) -> tuple[NftTable, ...]:
         raise
 
 
-def _native(found: _Found, tables: list[NftTable]) -> None:
-    for table in tables:
-        found.skip("nftables", table.family, table.name, _NATIVE)
-    if tables:
-        names = ", ".join(f"{table.family} {clean(table.name, 60)}" for table in tables[:_PROBLEMS_SHOWN])
-        more = f" and {len(tables) - _PROBLEMS_SHOWN} more" if len(tables) > _PROBLEMS_SHOWN else ""
-        found.gap(f"{_NATIVE}: {names}{more}", "see them with: nft list ruleset")
+def _native(found: _Found, nft: NftSocket, tables: list[NftTable]) -> tuple[Table, ...]:
+    """Read tables of nft; returns them."""
+    read = read_tables(tables, nft.generation)
+    found.tables += read.tables
+    found.unread += read.unread
+    found.say(read.said)
+    return read.tables
 
 
 def _read_classic(found: _Found, nft: NftSocket, family: Family, names: list[str]) -> None:
@@ -127,7 +144,20 @@ def _read_classic(found: _Found, nft: NftSocket, family: Family, names: list[str
         if before == nft.generation() or attempt == _ATTEMPTS:
             break
     for one in saved:
-        _take(found, "iptables-nft", family, one, rules)
+        _take(found, "iptables-nft", family, one, _Kernel(nft, rules))
+        _refused(found, nft, family, [name for name in one.tables if name in one.incompatible])
+
+
+def _refused(found: _Found, nft: NftSocket, family: Family, names: list[str]) -> None:
+    """Read by nft what iptables refuses to show; of iptables' own rules in there only the names of their parts."""
+    for table in _native(found, nft, [NftTable(family, name) for name in names]):
+        opaque = opaque_rules(table)
+        if opaque:
+            found.gap(
+                f"nft has put rules into table {family} {table.name}, so iptables doesn't show it, and nft alone"
+                f" can't tell what {opaque} of its rules do",
+                f"see it with: nft list table {family} {table.name}",
+            )
 
 
 def _read_legacy(found: _Found, family: Family) -> None:
@@ -143,23 +173,22 @@ def _read_legacy(found: _Found, family: Family) -> None:
             _take(found, "iptables-legacy", family, one, None)
 
 
-def _take(
-    found: _Found, backend: Backend, family: Family, saved: Saved, rules: dict[str, tuple[NftRule, ...]] | None
-) -> None:
-    """Take over the tables of one output; ``rules`` are the kernel's own, where there are such."""
+class _Kernel(NamedTuple):
+    """What the kernel itself says of iptables-nft's tables: each rule, in order, by its table."""
+
+    nft: NftSocket
+    rules: dict[str, tuple[NftRule, ...]]
+
+
+def _take(found: _Found, backend: Backend, family: Family, saved: Saved, kernel: _Kernel | None) -> None:
+    """Take over the tables of one output; ``kernel`` is None where there is no nftables behind them."""
     tables, problems = parse_save_report(saved.text, backend=backend, family=family)
     read = {table.name: table for table in tables}
     unwell = bool(saved.error) and not saved.incompatible
     if unwell:
         found.gap(saved.error, saved.hint)
     for name in saved.tables:
-        if name in saved.incompatible:
-            found.skip("nftables", family, name, "not iptables' own: it holds rules or chains of nft")
-            found.gap(
-                f"table {family} {name} was changed by nft so that iptables can't show it: {_NATIVE}",
-                f"see it with: nft list table {family} {name}",
-            )
-        elif unwell or name not in read:
+        if name not in saved.incompatible and (unwell or name not in read):
             found.skip(backend, family, name, saved.error or "it was not printed")
             if not unwell:
                 found.gap(f"{backend} did not print table {family} {name}")
@@ -167,7 +196,7 @@ def _take(
         return
     _report(found, backend, family, problems)
     for table in tables:
-        found.tables.append(table if rules is None else _verified(found, table, rules.get(table.name, ())))
+        found.tables.append(table if kernel is None else _verified(found, table, kernel))
 
 
 def _report(found: _Found, backend: Backend, family: Family, problems: tuple[ParseProblem, ...]) -> None:
@@ -179,34 +208,47 @@ def _report(found: _Found, backend: Backend, family: Family, problems: tuple[Par
         found.skip(backend, family, name or "*", "not all of its lines could be read")
 
 
-def _verified(found: _Found, table: Table, rules: tuple[NftRule, ...]) -> Table:
-    """The table with its rules' handles; rules that iptables doesn't show truly are made undecidable."""
-    kernel: defaultdict[str, list[NftRule]] = defaultdict(list)
-    for rule in rules:
-        kernel[rule.chain].append(rule)
+def _verified(found: _Found, table: Table, kernel: _Kernel) -> Table:
+    """The table with its rules' handles; rules that iptables doesn't show truly are read by nft."""
+    listed: defaultdict[str, list[NftRule]] = defaultdict(list)
+    for raw in kernel.rules.get(table.name, ()):
+        listed[raw.chain].append(raw)
     if {chain.name: len(chain.rules) for chain in table.chains if chain.rules} != {
-        name: len(listed) for name, listed in kernel.items()
+        name: len(rules) for name, rules in listed.items()
     }:
         reason = "it changed while it was read"
         found.skip(table.backend, table.family, table.name, reason)
         found.gap(f"table {table.family} {table.name}: {reason}", "try again")
         return table
-    foreign = 0
+    foreign: set[int] = set()
     chains = []
     for chain in table.chains:
-        own = tuple(_with_handle(rule, own, table) for rule, own in zip(chain.rules, kernel[chain.name], strict=True))
-        foreign += sum(rule.text.startswith(_FOREIGN) for rule in own)
-        chains.append(msgspec.structs.replace(chain, rules=own))
-    if foreign:
+        own = []
+        for rule, raw in zip(chain.rules, listed[chain.name], strict=True):
+            truly = shown_truly(raw.expressions, table.family)
+            own.append(_with_handle(rule, raw.handle, truly=truly))
+            if not truly:
+                foreign.add(raw.handle)
+        chains.append(msgspec.structs.replace(chain, rules=tuple(own)))
+    table = msgspec.structs.replace(table, chains=tuple(chains))
+    return _with_foreign(found, table, foreign, kernel.nft) if foreign else table
+
+
+def _with_foreign(found: _Found, table: Table, foreign: set[int], nft: NftSocket) -> Table:
+    """Read the rules that nft has added by nft; those that it doesn't show stay undecidable."""
+    read = read_tables([NftTable(table.family, table.name)], nft.generation)
+    found.say(read.said)
+    mixed, lost = with_native_rules(table, foreign, read.tables[0] if read.tables else None)
+    if lost:
         found.gap(
-            f"{foreign} rule(s) of table {table.family} {table.name} were added by nft and can't be decided",
+            f"{lost} rule(s) of table {table.family} {table.name} were added by nft and can't be decided",
             f"see them with: nft -a list table {table.family} {table.name}",
         )
-    return msgspec.structs.replace(table, chains=tuple(chains))
+    return mixed
 
 
-def _with_handle(rule: Rule, kernel: NftRule, table: Table) -> Rule:
-    if shown_truly(kernel.expressions, table.family):
-        return msgspec.structs.replace(rule, handle=kernel.handle)
-    text = f"{_FOREIGN}{kernel.handle}: iptables can't show it)"
-    return msgspec.structs.replace(rule, handle=kernel.handle, text=text, exprs=undecidable(text), comment="")
+def _with_handle(rule: Rule, handle: int, *, truly: bool) -> Rule:
+    if truly:
+        return msgspec.structs.replace(rule, handle=handle)
+    text = f"(added by nft, handle {handle}: iptables can't show it)"
+    return msgspec.structs.replace(rule, handle=handle, text=text, exprs=undecidable(text), comment="")

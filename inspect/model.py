@@ -28,8 +28,12 @@ ContainerMode = Literal[
 ]
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of every value in the model: immutable and compared by content."""
+class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Base of every value in the model: immutable and compared by content.
+
+    Values only hold values, so no cycle can form and the garbage collector
+    needn't look at them: a big host's snapshot has half a million.
+    """
 
 
 class LinkRef(Value, frozen=True, kw_only=True):
@@ -40,7 +44,7 @@ class LinkRef(Value, frozen=True, kw_only=True):
 
 
 class BridgeInfo(Value, frozen=True, kw_only=True):
-    """Attributes of a bridge master (``IFLA_BR_*``)."""
+    """Attributes of a bridge master (``IFLA_BR_*``).  Times are in hundredths of a second, as the kernel tells them."""
 
     stp: bool = False
     vlan_filtering: bool = False
@@ -49,10 +53,36 @@ class BridgeInfo(Value, frozen=True, kw_only=True):
     nf_call_arptables: bool = False
     group_fwd_mask: int = 0
     ageing_time: int = 30000
+    forward_delay: int = 1500
+    """How long a port listens and then learns before it forwards; counts only with STP on."""
+    vlan_protocol: str = "802.1Q"
+    vlan_default_pvid: int = 1
+    """The VLAN that a new port gets; 0 for none.  Counts only with VLAN filtering on."""
+    mcast_snooping: bool = True
+    mcast_querier: bool = False
+
+
+class PortVlan(Value, frozen=True, kw_only=True):
+    """A VLAN, or a range of them, that a bridge port (or the bridge itself) carries.
+
+    ``pvid``: frames without a tag belong to it; ``untagged``: its frames leave without a tag.
+    ``last`` is the range's end, equal to ``vid`` for a single one.
+    """
+
+    vid: int
+    last: int
+    pvid: bool = False
+    untagged: bool = False
 
 
 class BridgePort(Value, frozen=True, kw_only=True):
-    """Attributes of a bridge port (``IFLA_BRPORT_*``)."""
+    """Attributes of a bridge port (``IFLA_BRPORT_*``).
+
+    ``guard`` drops BPDUs, ``root_block`` keeps the port from becoming the
+    root's; ``locked`` passes only frames from sources in the FDB;
+    ``neigh_suppress`` and ``proxy_arp`` make the bridge answer ARP and NDP
+    itself.
+    """
 
     state: Literal["disabled", "listening", "learning", "forwarding", "blocking", "unknown"] = "unknown"
     isolated: bool = False
@@ -62,6 +92,16 @@ class BridgePort(Value, frozen=True, kw_only=True):
     multicast_flood: bool = True
     learning: bool = True
     guard: bool = False
+    root_block: bool = False
+    fast_leave: bool = False
+    multicast_to_unicast: bool = False
+    neigh_suppress: bool = False
+    proxy_arp: bool = False
+    proxy_arp_wifi: bool = False
+    vlan_tunnel: bool = False
+    locked: bool = False
+    backup_port: int | None = None
+    """The ifindex of the port that takes over when this one loses its carrier."""
 
 
 class LinkStats(Value, frozen=True, kw_only=True):
@@ -75,6 +115,124 @@ class LinkStats(Value, frozen=True, kw_only=True):
     tx_bytes: int = 0
     tx_errors: int = 0
     tx_dropped: int = 0
+
+
+class Detail(Value, frozen=True, kw_only=True, tag_field="of"):
+    """Base of what only links of one kind have (``IFLA_INFO_DATA``).  Empty text and None mean "not set"."""
+
+
+class Vxlan(Detail, frozen=True, kw_only=True, tag="vxlan"):
+    """A VXLAN tunnel.  The device it is bound to, if any, is its link's ``peer``.
+
+    ``remote`` is the one remote or the multicast group; further remotes are
+    FDB entries with ``remote``.  ``external``: a program or routes choose
+    VNI and remote per packet, ``vni`` then means nothing.
+    """
+
+    vni: int = 0
+    remote: str = ""
+    local: str = ""
+    port: int = 0
+    """UDP destination port."""
+    learning: bool = True
+    external: bool = False
+    proxy: bool = False
+    """Answers ARP and NDP out of its neighbour table."""
+    l2miss: bool = False
+    l3miss: bool = False
+    vnifilter: bool = False
+    gbp: bool = False
+
+
+class Geneve(Detail, frozen=True, kw_only=True, tag="geneve"):
+    """A GENEVE tunnel; the fields mean what they mean for :class:`Vxlan`."""
+
+    vni: int = 0
+    remote: str = ""
+    port: int = 0
+    external: bool = False
+
+
+class Macvlan(Detail, frozen=True, kw_only=True, tag="macvlan"):
+    """A macvlan or macvtap; its parent is the link's ``peer``.
+
+    Modes: ``private``, ``vepa``, ``bridge``, ``passthru``, ``source``.  None
+    of them lets it talk to the parent's own host.
+    """
+
+    mode: str = ""
+
+
+class Ipvlan(Detail, frozen=True, kw_only=True, tag="ipvlan"):
+    """An ipvlan or ipvtap; its parent is the link's ``peer``.  ``mode``: ``l2``, ``l3``, ``l3s``."""
+
+    mode: str = ""
+    flag: str = "bridge"
+    """``bridge``, ``private`` or ``vepa``: whether its siblings can be reached."""
+
+
+class Vlan(Detail, frozen=True, kw_only=True, tag="vlan"):
+    """A VLAN device; the link it lies on is the link's ``peer``."""
+
+    vid: int = 0
+    protocol: str = "802.1Q"
+
+
+class Tun(Detail, frozen=True, kw_only=True, tag="tun"):
+    """A TUN (IP packets) or TAP (frames) device, whose other end is a program."""
+
+    type: str = ""
+    """``tun`` or ``tap``."""
+    owner: int | None = None
+    """The user id that may open it; None: root alone."""
+    group: int | None = None
+    persist: bool = False
+    multi_queue: bool = False
+    queues: int | None = None
+    """How many descriptors of programs hold it open; 0: nobody is at the other end.
+
+    None where it isn't told: the kernel counts them for multi-queue devices only."""
+
+
+class Bond(Detail, frozen=True, kw_only=True, tag="bond"):
+    """A bond; its slaves are the links whose ``master`` it is."""
+
+    mode: str = ""
+    active: int | None = None
+    """The ifindex of the slave in use (active-backup, tlb, alb)."""
+    primary: int | None = None
+    miimon: int = 0
+    """Milliseconds between looks at the slaves' carrier; 0: never looked."""
+
+
+class Tunnel(Detail, frozen=True, kw_only=True, tag="tunnel"):
+    """An IP tunnel: ipip, sit, gre, gretap, vti, erspan and their IPv6 kin (ip6tnl, ip6gre, …)."""
+
+    local: str = ""
+    remote: str = ""
+    ttl: int = 0
+    """0: inherited from the packet inside."""
+    ikey: int | None = None
+    okey: int | None = None
+    external: bool = False
+
+
+class Vrf(Detail, frozen=True, kw_only=True, tag="vrf"):
+    """A VRF: the links whose ``master`` it is route by ``table``."""
+
+    table: int = 0
+
+
+class Netkit(Detail, frozen=True, kw_only=True, tag="netkit"):
+    """A netkit pair's end.  ``policy`` is what happens without a BPF program: ``forward`` or ``blackhole``."""
+
+    mode: str = ""
+    """``l2`` or ``l3``."""
+    policy: str = ""
+    primary: bool = False
+
+
+AnyDetail = Vxlan | Geneve | Macvlan | Ipvlan | Vlan | Tun | Bond | Tunnel | Vrf | Netkit
 
 
 class Link(Value, frozen=True, kw_only=True):
@@ -107,6 +265,12 @@ class Link(Value, frozen=True, kw_only=True):
     bridge: BridgeInfo | None = None
     port: BridgePort | None = None
     stats: LinkStats = LinkStats()
+    permanent_mac: str = ""
+    """The address burnt into the device; empty for a virtual one."""
+    detail: AnyDetail | None = None
+    """What only links of its kind have; None for kinds without (veth, dummy, wireguard, ifb …)."""
+    vlans: tuple[PortVlan, ...] = ()
+    """The VLANs it carries as a bridge port, or as a bridge; read only where a bridge filters by VLAN."""
 
 
 class Address(Value, frozen=True, kw_only=True):
@@ -118,6 +282,8 @@ class Address(Value, frozen=True, kw_only=True):
     prefixlen: int
     scope: str = "global"
     flags: tuple[str, ...] = ()
+    peer: str = ""
+    """The other end's address on a point-to-point link; ``prefixlen`` then belongs to it."""
 
     @property
     def cidr(self) -> str:
@@ -150,6 +316,15 @@ class Route(Value, frozen=True, kw_only=True):
     protocol: str = ""
     other: tuple[str, ...] = ()
     """Selectors and actions that are present but not modelled (``from``, ``tos``, ``encap``): undecidable by it."""
+    mtu: int | None = None
+    """``RTAX_MTU``: the path's MTU as configured for this route; None: that of the device."""
+    mtu_locked: bool = False
+    """No path MTU discovery: packets may be fragmented, and a smaller MTU isn't learnt."""
+    advmss: int | None = None
+    preference: str = ""
+    """IPv6 router preference, ``low`` or ``high``; empty for medium and for IPv4."""
+    nexthop_id: int | None = None
+    """The nexthop object (``ip nexthop``) it uses; ``hops`` has what that stands for."""
 
 
 class PolicyRule(Value, frozen=True, kw_only=True):
@@ -179,16 +354,37 @@ class Neighbour(Value, frozen=True, kw_only=True):
     address: str
     mac: str = ""
     state: str = ""
+    flags: tuple[str, ...] = ()
+    """``router``, ``extern_learn``, ``managed``."""
+
+
+class ProxiedAddress(Value, frozen=True, kw_only=True):
+    """An address that is answered for on a link (``ip neigh show proxy``) as if it were there."""
+
+    ifindex: int
+    family: Family
+    address: str
 
 
 class FdbEntry(Value, frozen=True, kw_only=True):
-    """A bridge forwarding entry: frames for ``mac`` leave by port ``ifindex``."""
+    """A forwarding entry: frames for ``mac`` leave by ``ifindex``.
+
+    With ``master`` it is that bridge's and ``ifindex`` its port.  Without, it
+    is a VXLAN device's own: they go to the tunnel endpoint ``remote``.
+    """
 
     ifindex: int
     mac: str
     master: int | None = None
     vlan: int | None = None
     state: str = ""
+    flags: tuple[str, ...] = ()
+    """``extern_learn``, ``offload``, ``sticky``."""
+    remote: str = ""
+    vni: int | None = None
+    """The VNI to use for ``remote`` where it isn't the device's own."""
+    port: int | None = None
+    """The UDP port of ``remote`` where it isn't the device's own."""
 
 
 class Socket(Value, frozen=True, kw_only=True):
@@ -286,6 +482,14 @@ class Namespace(Value, frozen=True, kw_only=True):
     firewall: Firewall | None = None
     conntrack: tuple[ConntrackEntry, ...] = ()
     """Only when it was asked for, and then perhaps only those that were; see ``discover.Options.conntrack``."""
+    proxied: tuple[ProxiedAddress, ...] = ()
+    """A part of the section ``neighbours``."""
+    xfrm_policies: int | None = None
+    """How many IPsec policies there are (``ip xfrm policy``); None when that could not be read."""
+    read_at: str = ""
+    """When this was read, where it was taken over from an earlier snapshot; empty: at the snapshot's own time."""
+    firewall_at: str = ""
+    """The same for ``firewall``: since then its rules are proved to be unchanged, its counters are not."""
 
 
 class PublishedPort(Value, frozen=True, kw_only=True):

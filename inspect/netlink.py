@@ -155,6 +155,16 @@ def attributes(body: bytes, offset: int = 0) -> dict[int, bytes]:
     return found
 
 
+def elements(body: bytes, offset: int = 0) -> Iterator[tuple[int, bytes]]:
+    """The attributes of a message one by one, for those that repeat.  Stops at a malformed one."""
+    while offset + 4 <= len(body):
+        length, kind = _ATTRIBUTE.unpack_from(body, offset)
+        if length < 4 or offset + length > len(body):
+            return
+        yield kind & _TYPE_MASK, body[offset + 4 : offset + length]
+        offset += (length + 3) & ~3
+
+
 def attribute(kind: int, value: bytes) -> bytes:
     """One attribute, padded as the kernel wants it."""
     length = _ATTRIBUTE.size + len(value)

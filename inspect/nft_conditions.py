@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 from dnet_tui.inspect import nft_names as names
 from dnet_tui.inspect.firewall import AnyExpr, Element, Lookup, Match, TableFamily, VerdictMap
+from dnet_tui.inspect.nft_comparisons import compared
 from dnet_tui.inspect.nft_fields import IPV4, IPV6, Field, field_of, loose_field, with_ports
 from dnet_tui.inspect.nft_render import expression
 from dnet_tui.inspect.nft_sets import SetHead, bare, read_elements
 from dnet_tui.inspect.nft_shapes import MALFORMED, Json, array, fail, flag_words, mapping, single, word
-from dnet_tui.inspect.nft_values import TEXT, bits, compared, flag_text, values
+from dnet_tui.inspect.nft_values import TEXT, bits, flag_text, values
 
 _ALL = 0xFFFFFFFF
 _FRAGMENT_OFFSET = 0x1FFF

@@ -19,7 +19,7 @@ import msgspec
 
 from dnet_tui.inspect.bounded import Ran, find_program, run
 from dnet_tui.inspect.firewall import Table, UnreadTable
-from dnet_tui.inspect.nft_ruleset import ParsedTable, parse_elements, parse_table, with_elements
+from dnet_tui.inspect.nft_ruleset import ParsedTable, dormant_table, parse_elements, parse_table, with_elements
 from dnet_tui.inspect.nft_tables import NftTable
 from dnet_tui.inspect.nft_text import NO_TEXTS, Texts, read_texts
 from dnet_tui.inspect.untrusted import clean
@@ -55,33 +55,46 @@ class NativeTables(NamedTuple):
 
 
 def read_tables(tables: Sequence[NftTable], generation: Callable[[], int]) -> NativeTables:
-    """Read these tables.  Never raises for anything the host does.
+    """Read these tables.
 
     Args:
         tables: what the kernel says there is.
         generation: tells the ruleset's generation, so that what was read is one state of it.
+
+    Raises:
+        OSError: the kernel doesn't tell the generation any more.
     """
-    if not tables:
-        return NativeTables()
+    hollow = tuple(Table(family=item.family, name=item.name, backend="nftables") for item in tables if item.empty)
+    filled = [table for table in tables if not table.empty]
+    if not filled:
+        return NativeTables(hollow)
     program = find_program("nft")
     if program is None:
-        reason = "nft is not installed"
-        names = _listed(tables)
-        said = Said(f"native nftables rules: {reason}, so these tables can't be read: {names}", "install nftables")
-        return NativeTables(unread=tuple(_unread(table, reason) for table in tables), said=(said,))
-    reading = _Reading(program, tables)
-    for _ in range(_ATTEMPTS):
-        before = generation()
-        found = reading.once()
-        if generation() == before or reading.is_late():
-            return found
-    return _changed(found, tables)
+        found = _without_nft(filled)
+    else:
+        reading = _Reading(program, filled)
+        for _ in range(_ATTEMPTS):
+            before = generation()
+            found = reading.once()
+            if generation() == before or reading.is_late():
+                break
+        else:
+            found = _changed(found, filled)
+    return found._replace(tables=hollow + found.tables)
+
+
+def _without_nft(tables: Sequence[NftTable]) -> NativeTables:
+    reason = "nft is not installed"
+    said = Said(f"{reason}, so these tables can't be read: {_listed(tables)}", "install nftables")
+    return NativeTables(unread=tuple(_unread(table, reason) for table in tables if not table.dormant), said=(said,))
 
 
 def _changed(found: NativeTables, tables: Sequence[NftTable]) -> NativeTables:
     said = Said(f"nftables: the rules changed each time while they were read: {_listed(tables)}", "try again")
     known = {(item.family, item.name) for item in found.unread}
-    more = tuple(_unread(table, _CHANGED) for table in tables if (table.family, table.name) not in known)
+    more = tuple(
+        _unread(table, _CHANGED) for table in tables if (table.family, table.name) not in known and not table.dormant
+    )
     return NativeTables(found.tables, found.unread + more, (*found.said, said))
 
 
@@ -120,7 +133,8 @@ class _Reading:
                 said += more
             if parsed.problems:
                 reason = parsed.problems[0]
-                unread.append(_unread(wanted, reason))
+                if not wanted.dormant:  # such a table has no effect, whatever it holds
+                    unread.append(_unread(wanted, reason))
                 look = f"see it with: nft list table {wanted.family} {clean(wanted.name, 60)}"
                 said += [
                     Said(f"{name}: {clean(problem, 200)}", failure.hint or look) for problem in parsed.problems[:5]
@@ -131,9 +145,10 @@ class _Reading:
         ran = self._ask({"table": {"family": wanted.family, "name": wanted.name}}, _MOST_RULES, "-t")
         if ran.error:
             return ParsedTable(None, (ran.error,)), ran
-        parsed = parse_table(
-            ran.output, family=wanted.family, name=wanted.name, dormant=wanted.dormant, texts=self._texts(wanted)
-        )
+        texts = self._texts(wanted)
+        parsed = parse_table(ran.output, family=wanted.family, name=wanted.name, dormant=wanted.dormant, texts=texts)
+        if wanted.dormant and parsed.table is None:
+            parsed = ParsedTable(dormant_table(wanted.family, wanted.name, texts))
         return parsed, ran
 
     def _texts(self, wanted: NftTable) -> Texts:

@@ -15,7 +15,7 @@ from typing import NamedTuple, cast, get_args
 
 import msgspec
 
-from dnet_tui.inspect.firewall import PRIORITIES, Chain, Hook, NamedSet, Rule, Table, TableFamily
+from dnet_tui.inspect.firewall import PRIORITIES, Chain, Hook, NamedSet, Opaque, Rule, Table, TableFamily
 from dnet_tui.inspect.nft_conditions import Context
 from dnet_tui.inspect.nft_render import rule as rendered
 from dnet_tui.inspect.nft_rule import compile_rule, sets_filled, sets_used
@@ -58,6 +58,35 @@ def parse_table(
     except (msgspec.DecodeError, *MALFORMED):
         return ParsedTable(None, ("nft's answer isn't sound JSON",))
     return _TableParser(family, name, texts).parse(items, dormant=dormant)
+
+
+def dormant_table(family: TableFamily, name: str, texts: Texts) -> Table:
+    """A table that the kernel doesn't consult, from its plain listing: rules as text, none of them evaluated.
+
+    nft 1.0.6 doesn't print sound JSON for such tables.
+    """
+    chains = []
+    for chain, handles in texts.chains.items():
+        rules = tuple(
+            Rule(number=number, text=text, exprs=(Opaque(text=text), Opaque(text=text, role="target")), handle=handle)
+            for number, (handle, text) in enumerate(((item, texts.rules.get(item, "")) for item in handles), 1)
+        )
+        base = texts.bases.get(chain)
+        if base is None or base.hook not in _HOOKS or base.policy not in {"accept", "drop"}:
+            chains.append(Chain(name=chain, rules=rules))
+            continue
+        chains.append(
+            Chain(
+                name=chain,
+                rules=rules,
+                hook=cast("Hook", base.hook),
+                priority=_priority(base.priority, family),
+                type=base.type,
+                policy="drop" if base.policy == "drop" else "accept",
+                devices=base.devices,
+            )
+        )
+    return Table(family=family, name=name, backend="nftables", chains=tuple(chains), dormant=True)
 
 
 def parse_elements(listing: bytes, *, family: TableFamily, name: str) -> tuple[NamedSet | None, str]:
@@ -168,9 +197,10 @@ class _TableParser:
         """The devices that a chain at ingress or egress is bound to.  nft 1.0.6 leaves them out of its JSON."""
         if raw is not None:
             return tuple(word(item) for item in several(raw))
-        if hook in {"ingress", "egress"} and chain not in self.texts.devices:
+        base = self.texts.bases.get(chain)
+        if hook in {"ingress", "egress"} and base is None:
             self._problem(f"nft doesn't say which devices chain {chain} is bound to")
-        return self.texts.devices.get(chain, ())
+        return base.devices if base is not None else ()
 
     def _rule(self, body: Json) -> None:
         try:

@@ -1,4 +1,4 @@
-"""nft's own text of rules, found in a plain listing by their handles.  Pure.
+"""nft's plain listing of a table: its own text of each rule, and what its JSON leaves out.  Pure.
 
 ``nft -s -t -a list table`` prints a rule as its author would write it, and
 ``# handle N`` at the end of its line.  A rule that isn't on one line, or
@@ -14,28 +14,44 @@ from dnet_tui.inspect.legible import text as legible
 
 _CHAIN = re.compile(r"\tchain (\S+) \{.*")
 _RULE = re.compile(r"\t\t(?!\t)(.*) # handle (\d{1,19})", re.ASCII)
-_HOOK = re.compile(r"\t\ttype \S+ hook \S+ (?:devices? = \{ (?P<many>[^}]*) \}|device (?P<one>\S+) )?.*")
+_HOOK = re.compile(
+    r"\t\ttype (?P<type>\S+) hook (?P<hook>\S+) (?:devices? (?:= )?(?P<devices>\{[^}]*\}|\S+) )?"
+    r"priority (?P<priority>[^;]+); policy (?P<policy>\S+);"
+)
+
+
+class Base(NamedTuple):
+    """What a base chain's first line says; the priority as it is written, the devices it is bound to."""
+
+    type: str
+    hook: str
+    priority: str
+    policy: str
+    devices: tuple[str, ...]
 
 
 class Texts(NamedTuple):
-    """The rules' texts by their handles, and each base chain's devices (none: it isn't bound to any)."""
+    """The rules' texts by their handles; per chain its handles in order; the base chains' first lines."""
 
     rules: dict[int, str]
-    devices: dict[str, tuple[str, ...]]
+    chains: dict[str, list[int]]
+    bases: dict[str, Base]
 
 
-NO_TEXTS = Texts({}, {})
+NO_TEXTS = Texts({}, {}, {})
 
 
 def read_texts(listing: bytes) -> Texts:
     """Read a listing of one table."""
     rules: dict[int, str] = {}
     twice: set[int] = set()
-    devices: dict[str, tuple[str, ...]] = {}
+    chains: dict[str, list[int]] = {}
+    bases: dict[str, Base] = {}
     chain = ""
     for line in legible(listing).split("\n"):
         if found := _CHAIN.fullmatch(line):
             chain = found[1]
+            chains.setdefault(chain, [])
         elif line == "\t}":
             chain = ""
         elif chain and (found := _RULE.fullmatch(line)):
@@ -43,8 +59,10 @@ def read_texts(listing: bytes) -> Texts:
             if handle in rules:
                 twice.add(handle)
             rules[handle] = found[1].strip()
-        elif chain and chain not in devices and (found := _HOOK.fullmatch(line)):
-            names = (found["many"] or found["one"] or "").split(",")
-            devices[chain] = tuple(name.strip(' "') for name in names if name.strip(' "'))
+            chains[chain].append(handle)
+        elif chain and chain not in bases and (found := _HOOK.fullmatch(line)):
+            names = (name.strip(' "{}') for name in (found["devices"] or "").split(","))
+            devices = tuple(name for name in names if name)
+            bases[chain] = Base(found["type"], found["hook"], found["priority"], found["policy"], devices)
     whole = {handle: text for handle, text in rules.items() if handle not in twice and not text.startswith("}")}
-    return Texts(whole, devices)
+    return Texts(whole, chains, bases)

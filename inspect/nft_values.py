@@ -64,34 +64,6 @@ def keys(kinds: tuple[str, ...], raw: Json, masks: tuple[int | None, ...]) -> li
     return found
 
 
-def compared(kind: str, operator: str, raw: Json) -> dict[str, Json]:
-    """The range that a comparison (``<``, ``<=``, ``>``, ``>=``) stands for, as JSON.
-
-    Raises:
-        CannotModelError: this kind has no order, or nothing lies there.
-    """
-    if kind == "ip":
-        low, high = _span(operator, int(ipaddress.IPv4Address(word(raw))), _ALL)
-        return {"range": [str(ipaddress.IPv4Address(low)), str(ipaddress.IPv4Address(high))]}
-    limit = _LIMITS.get(kind)
-    if limit is None:
-        raise fail(f"{kind} has no order")
-    low, high = _span(operator, whole(raw, limit), limit)
-    return {"range": [low, high]}
-
-
-def _span(operator: str, value: int, limit: int) -> tuple[int, int]:
-    low, high = {
-        "<": (0, value - 1),
-        "<=": (0, value),
-        ">": (value + 1, limit),
-        ">=": (value, limit),
-    }[operator]
-    if low > high:
-        raise fail("nothing lies there")
-    return low, high
-
-
 def bits(raw: Json, known: Mapping[str, int]) -> int:
     """The bits that a flag, a number, or several of them joined by ``|`` stand for.
 
@@ -327,8 +299,6 @@ def _ethertype(raw: Json) -> tuple[str, ...]:
         raise fail("not an Ethernet type")
     return ({0x0800: "ipv4", 0x86DD: "ipv6"}.get(number, f"{number:#06x}"),)
 
-
-_LIMITS: dict[str, int] = {"port": 0xFFFF, "byte": 0xFF, "length": _ALL, "mark": _ALL}
 
 _KINDS: dict[str, Reader] = {
     "ip": _addresses(4),

@@ -36,6 +36,16 @@ def s32(raw: bytes | None, default: int = 0) -> int:
     return int(_S32.unpack(raw)[0]) if raw is not None and len(raw) == 4 else default
 
 
+def be16(raw: bytes | None, default: int = 0) -> int:
+    """An unsigned 16-bit number in network byte order."""
+    return int.from_bytes(raw, "big") if raw is not None and len(raw) == 2 else default
+
+
+def be32(raw: bytes | None, default: int = 0) -> int:
+    """An unsigned 32-bit number in network byte order."""
+    return int.from_bytes(raw, "big") if raw is not None and len(raw) == 4 else default
+
+
 def flag_names(value: int, names: tuple[tuple[int, str], ...]) -> tuple[str, ...]:
     """The names of the bits that are set, in the table's order."""
     return tuple(name for bit, name in names if value & bit)
@@ -46,6 +56,11 @@ def family_of(number: int) -> Family | None:
     if number == socket.AF_INET:
         return "ip"
     return "ip6" if number == socket.AF_INET6 else None
+
+
+def mac(raw: bytes | None) -> str:
+    """An Ethernet address; empty for the other lengths that tunnels use."""
+    return raw.hex(":") if raw is not None and len(raw) == 6 else ""
 
 
 def ip(raw: bytes | None) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from dnet_tui.inspect.legible import text
 from dnet_tui.inspect.model import Family, NextHop, PolicyRule, Route
@@ -49,6 +50,10 @@ _PROTOCOLS = {
 _HOP_FLAGS = ((1, "dead"), (2, "pervasive"), (4, "onlink"), (8, "offload"), (16, "linkdown"), (32, "unresolved"))
 _ACTIONS = {1: "lookup", 2: "goto", 3: "nop", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
 _NO_LIMIT = 0xFFFFFFFF
+_MTU_LOCK = 1 << 2
+"""The bit of RTAX_MTU in RTAX_LOCK."""
+_PREFERENCES = {1: "high", 3: "low"}
+"""ICMPV6_ROUTER_PREF_*; 0 is medium."""
 _RULE_MODELLED = frozenset({1, 2, 3, 4, 6, 10, 13, 14, 15, 16, 17})
 """FRA_DST, SRC, IIFNAME, GOTO, PRIORITY, FWMARK, SUPPRESS_IFGROUP, SUPPRESS_PREFIXLEN, TABLE, FWMASK, OIFNAME."""
 _RULE_HARMLESS = frozenset({11, 18, 21})
@@ -72,30 +77,37 @@ def _cidr(raw: bytes | None, length: int, family: Family) -> str:
 
 def parse_routes(bodies: Iterable[bytes]) -> tuple[Route, ...]:
     """IPv4 and IPv6 routes of every table, in the kernel's order; cached exceptions are left out."""
-    return tuple(_routes(bodies))
+    return tuple(route for body in bodies if (route := _route(body)) is not None)
 
 
-def _routes(bodies: Iterable[bytes]) -> Iterator[Route]:
-    for body in bodies:
-        if len(body) < _RTMSG.size:
-            continue
-        number, dst_len, src_len, tos, table, protocol, scope, kind, flags = _RTMSG.unpack_from(body)
-        family = family_of(number)
-        if family is None or flags & _CLONED:
-            continue
-        attrs = attributes(body, _RTMSG.size)
-        yield Route(
-            family=family,
-            table=u32(attrs.get(15), table),  # RTA_TABLE has the tables above 255
-            type=_TYPES.get(kind, str(kind)),
-            dst=_cidr(attrs.get(1), dst_len, family),
-            hops=tuple(_hops(attrs, flags)),
-            source=ip(attrs.get(7)) or None,
-            metric=u32(attrs.get(6)),
-            scope=SCOPES.get(scope, str(scope)),
-            protocol=_PROTOCOLS.get(protocol, str(protocol)),
-            other=tuple(_route_other(attrs, family, src_len, tos)),
-        )
+@lru_cache(maxsize=16384)
+def _route(body: bytes) -> Route | None:
+    """One message.  Kept: containers have many routes in common, and so has the next look at the same host."""
+    if len(body) < _RTMSG.size:
+        return None
+    number, dst_len, src_len, tos, table, protocol, scope, kind, flags = _RTMSG.unpack_from(body)
+    family = family_of(number)
+    if family is None or flags & _CLONED:
+        return None
+    attrs = attributes(body, _RTMSG.size)
+    metrics = attributes(attrs[8]) if 8 in attrs else {}  # RTA_METRICS
+    return Route(
+        family=family,
+        table=u32(attrs.get(15), table),  # RTA_TABLE has the tables above 255
+        type=_TYPES.get(kind, str(kind)),
+        dst=_cidr(attrs.get(1), dst_len, family),
+        hops=tuple(_hops(attrs, flags)),
+        source=ip(attrs.get(7)) or None,
+        metric=u32(attrs.get(6)),
+        scope=SCOPES.get(scope, str(scope)),
+        protocol=_PROTOCOLS.get(protocol, str(protocol)),
+        other=tuple(_route_other(attrs, family, src_len, tos)),
+        mtu=u32(metrics.get(2)) or None,  # RTAX_MTU
+        mtu_locked=bool(u32(metrics.get(1)) & _MTU_LOCK),  # RTAX_LOCK
+        advmss=u32(metrics.get(8)) or None,  # RTAX_ADVMSS
+        preference=_PREFERENCES.get(u8(attrs.get(20)), ""),  # RTA_PREF
+        nexthop_id=u32(attrs.get(30)) or None,  # RTA_NH_ID
+    )
 
 
 def _hops(attrs: dict[int, bytes], flags: int) -> Iterator[NextHop]:
@@ -144,35 +156,36 @@ def _route_other(attrs: dict[int, bytes], family: Family, src_len: int, tos: int
 
 def parse_rules(bodies: Iterable[bytes]) -> tuple[PolicyRule, ...]:
     """IPv4 and IPv6 policy rules, in the kernel's order: by priority."""
-    return tuple(_rules(bodies))
+    return tuple(rule for body in bodies if (rule := _rule(body)) is not None)
 
 
-def _rules(bodies: Iterable[bytes]) -> Iterator[PolicyRule]:
-    for body in bodies:
-        if len(body) < _RTMSG.size:
-            continue
-        number, dst_len, src_len, tos, table, _, _, action, flags = _RTMSG.unpack_from(body)
-        family = family_of(number)
-        if family is None:
-            continue
-        attrs = attributes(body, _RTMSG.size)
-        mark, mask = attrs.get(10), attrs.get(16)
-        limit = u32(attrs.get(14), _NO_LIMIT)
-        yield PolicyRule(
-            family=family,
-            priority=u32(attrs.get(6)),
-            action=_ACTIONS.get(action, str(action)),
-            table=u32(attrs.get(15), table) or None,
-            src=_cidr(attrs.get(2), src_len, family) if src_len else None,
-            dst=_cidr(attrs.get(1), dst_len, family) if dst_len else None,
-            iif=text(attrs[3]) if 3 in attrs else None,
-            oif=text(attrs[17]) if 17 in attrs else None,
-            mark=u32(mark) if mark else None,
-            mask=u32(mask) if mask else None,
-            invert=bool(flags & 0x2),
-            suppress_prefixlength=None if limit == _NO_LIMIT else limit,
-            other=tuple(_rule_other(attrs, tos)),
-        )
+@lru_cache(maxsize=2048)
+def _rule(body: bytes) -> PolicyRule | None:
+    """One message.  Kept: most namespaces have nothing but the rules that every new one is born with."""
+    if len(body) < _RTMSG.size:
+        return None
+    number, dst_len, src_len, tos, table, _, _, action, flags = _RTMSG.unpack_from(body)
+    family = family_of(number)
+    if family is None:
+        return None
+    attrs = attributes(body, _RTMSG.size)
+    mark, mask = attrs.get(10), attrs.get(16)
+    limit = u32(attrs.get(14), _NO_LIMIT)
+    return PolicyRule(
+        family=family,
+        priority=u32(attrs.get(6)),
+        action=_ACTIONS.get(action, str(action)),
+        table=u32(attrs.get(15), table) or None,
+        src=_cidr(attrs.get(2), src_len, family) if src_len else None,
+        dst=_cidr(attrs.get(1), dst_len, family) if dst_len else None,
+        iif=text(attrs[3]) if 3 in attrs else None,
+        oif=text(attrs[17]) if 17 in attrs else None,
+        mark=u32(mark) if mark else None,
+        mask=u32(mask) if mask else None,
+        invert=bool(flags & 0x2),
+        suppress_prefixlength=None if limit == _NO_LIMIT else limit,
+        other=tuple(_rule_other(attrs, tos)),
+    )
 
 
 def _rule_other(attrs: dict[int, bytes], tos: int) -> Iterator[str]:

@@ -21,6 +21,11 @@ _GETNEIGH = 30
 _GETRULE = 34
 _GETNSID = 90
 _AF_BRIDGE = 7
+_IFLA_EXT_MASK = 29
+_BRVLAN_COMPRESSED = 1 << 2
+"""RTEXT_FILTER_BRVLAN_COMPRESSED: tell the VLANs, ranges as two entries."""
+_PROXY = 0x08
+"""NTF_PROXY."""
 _NETNSA_NSID = 1
 _NETNSA_FD = 3
 
@@ -56,6 +61,17 @@ def read_rules(sock: NetlinkSocket) -> Dump:
 def read_neighbours(sock: NetlinkSocket) -> Dump:
     """The ARP and NDP entries (RTM_GETNEIGH)."""
     return _dump(sock, _GETNEIGH)
+
+
+def read_proxied(sock: NetlinkSocket) -> Dump:
+    """The addresses answered for on a link (RTM_GETNEIGH with NTF_PROXY), which the dump above leaves out."""
+    return sock.dump(_GETNEIGH, struct.pack("=BxxxiHBB", 0, 0, 0, _PROXY, 0))
+
+
+def read_vlans(sock: NetlinkSocket) -> Dump:
+    """The VLANs of bridges and their ports (RTM_GETLINK of AF_BRIDGE)."""
+    header = bytes([_AF_BRIDGE]) + b"\0" * (_HEADER_SIZES[_GETLINK] - 1)
+    return sock.dump(_GETLINK, header + attribute(_IFLA_EXT_MASK, struct.pack("=I", _BRVLAN_COMPRESSED)))
 
 
 def read_fdb(sock: NetlinkSocket) -> Dump:

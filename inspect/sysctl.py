@@ -4,42 +4,77 @@
 up, so this needs no mount.  A file that isn't there is absent from the
 answer (IPv6 or br_netfilter not loaded); one that can't be read is counted.
 
-Sources: Documentation/networking/ip-sysctl.rst, nf_conntrack-sysctl.rst.
+A device's own settings come with the dump of links (IFLA_AF_SPEC), the very
+numbers that the files show; only what isn't a link's is read from files.
+Each file is opened below an open folder: with a thousand namespaces a walk
+from the root passes a thousand entries of the same name.
+
+Sources: Documentation/networking/ip-sysctl.rst, nf_conntrack-sysctl.rst,
+linux/ip.h, linux/ipv6.h.
 """
 
 from __future__ import annotations
 
 import os
+import struct
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 import msgspec
 
 from dnet_tui.inspect.legible import storable, text
+from dnet_tui.inspect.link_parse import DeviceSettings
 
 _ROOT = "/proc/sys/net"
 
-_SINGLE = (
-    "ipv4/ip_forward",
-    "ipv4/ip_nonlocal_bind",
-    "ipv4/ip_unprivileged_port_start",
-    "bridge/bridge-nf-call-iptables",
-    "bridge/bridge-nf-call-ip6tables",
-    "bridge/bridge-nf-call-arptables",
-    "netfilter/nf_conntrack_count",
-    "netfilter/nf_conntrack_max",
-)
-_PER_DEVICE = {
-    "ipv4/conf": (
-        "forwarding",
-        "rp_filter",
-        "route_localnet",
-        "accept_local",
-        "arp_ignore",
-        "arp_announce",
-        "proxy_arp",
-        "accept_redirects",
-    ),
-    "ipv6/conf": ("forwarding", "disable_ipv6", "accept_ra", "proxy_ndp"),
+_IP_SETTINGS = {
+    "forwarding": 0,
+    "proxy_arp": 2,
+    "accept_redirects": 3,
+    "send_redirects": 5,
+    "rp_filter": 7,
+    "log_martians": 10,
+    "arp_filter": 12,
+    "arp_announce": 17,
+    "arp_ignore": 18,
+    "arp_accept": 20,
+    "accept_local": 22,
+    "src_valid_mark": 23,
+    "proxy_arp_pvlan": 24,
+    "route_localnet": 25,
 }
+"""Per-device settings of IPv4, with their place in the kernel's array (IPV4_DEVCONF_* less one)."""
+
+_IP6_SETTINGS = {"forwarding": 0, "accept_ra": 3, "proxy_ndp": 22, "disable_ipv6": 26}
+"""The same of IPv6 (DEVCONF_*)."""
+
+
+def _conf(settings: Mapping[str, int]) -> tuple[str, ...]:
+    return tuple(f"conf/{device}/{name}" for device in ("all", "default") for name in settings)
+
+
+_FILES: dict[str, tuple[str, ...]] = {
+    "ipv4": (
+        "ip_forward",
+        "ip_nonlocal_bind",
+        "ip_unprivileged_port_start",
+        "ip_local_port_range",
+        "ping_group_range",
+        "fwmark_reflect",
+        "fib_multipath_hash_policy",
+        "neigh/default/gc_thresh3",
+        *_conf(_IP_SETTINGS),
+    ),
+    "ipv6": ("neigh/default/gc_thresh3", *_conf(_IP6_SETTINGS)),
+    "bridge": (
+        "bridge-nf-call-iptables",
+        "bridge-nf-call-ip6tables",
+        "bridge-nf-call-arptables",
+        "bridge-nf-filter-vlan-tagged",
+    ),
+    "netfilter": ("nf_conntrack_count", "nf_conntrack_max", "nf_conntrack_tcp_be_liberal"),
+}
+"""What is read from files, by the folder below /proc/sys/net.  (nf_conntrack_max is the first namespace's, for all.)"""
 
 
 class Sysctls(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,40 +84,83 @@ class Sysctls(msgspec.Struct, frozen=True, kw_only=True):
     unreadable: dict[str, str]
 
 
-def read_sysctls() -> Sysctls:
-    """Read them all.  Never raises for a single file."""
+def read_sysctls(devices: Mapping[str, DeviceSettings]) -> Sysctls:
+    """Read them all.  Never raises for a single file.
+
+    Args:
+        devices: the settings that came with the namespace's links, by the link's name.
+    """
     values: dict[str, str] = {}
     unreadable: dict[str, str] = {}
-    for path in _paths():
+    for folder, names in _FILES.items():
         try:
-            values[dotted(path)] = _read(f"{_ROOT}/{path}")
+            fd = os.open(f"{_ROOT}/{folder}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
-            continue  # not in this kernel, or the device went away meanwhile
+            continue  # not in this kernel, or not loaded
         except OSError as error:
-            unreadable[dotted(path)] = error.strerror or str(error)
+            unreadable[f"net.{folder}"] = error.strerror or str(error)
+            continue
+        try:
+            _read_files(fd, folder, names, values, unreadable)
+        finally:
+            os.close(fd)
+    for name, settings in devices.items():
+        values.update(parse_settings(name, settings))
     return Sysctls(values=values, unreadable=unreadable)
 
 
-def _paths() -> list[str]:
-    paths = list(_SINGLE)
-    for folder, names in _PER_DEVICE.items():
+def _read_files(
+    fd: int, folder: str, names: tuple[str, ...], values: dict[str, str], unreadable: dict[str, str]
+) -> None:
+    for name in names:
         try:
-            devices = sorted(os.listdir(f"{_ROOT}/{folder}"))  # noqa: PTH208 - thousands of entries on a busy host
-        except OSError:
-            continue
-        paths.extend(f"{folder}/{device}/{name}" for device in devices for name in names)
-    return paths
+            values[dotted(f"{folder}/{name}")] = _read(fd, name)
+        except FileNotFoundError:
+            continue  # not in this kernel, or only in the first namespace
+        except OSError as error:
+            unreadable[dotted(f"{folder}/{name}")] = error.strerror or str(error)
 
 
-def _read(path: str) -> str:
-    """A sysctl's value without its line break.  Plain descriptors: this runs a dozen times per device."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+def _read(folder: int, name: str) -> str:
+    """A sysctl's value without its line break.  Plain descriptors: this runs some sixty times per namespace."""
+    fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
     try:
-        return text(os.read(fd, 4096)).strip()
+        return _value(os.read(fd, 4096))
     finally:
         os.close(fd)
 
 
+@lru_cache(maxsize=1024)
+def _value(raw: bytes) -> str:
+    r"""The text of a value; of several numbers those are parted by a tab, as sysctl(8) prints them."""
+    return text(raw).strip()
+
+
+def parse_settings(name: str, settings: DeviceSettings) -> Iterator[tuple[str, str]]:
+    """A device's settings as pairs of dotted name and value; those that its kernel hasn't got are left out."""
+    ip, ip6 = _setting_names(name)
+    yield from zip(ip, _numbers(settings.ip, tuple(_IP_SETTINGS.values())), strict=False)
+    yield from zip(ip6, _numbers(settings.ip6, tuple(_IP6_SETTINGS.values())), strict=False)
+
+
+@lru_cache(maxsize=4096)
+def _setting_names(device: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The dotted names of a device's settings, shared by all the namespaces that have a device of this name."""
+    return (
+        tuple(dotted(f"ipv4/conf/{device}/{name}") for name in _IP_SETTINGS),
+        tuple(dotted(f"ipv6/conf/{device}/{name}") for name in _IP6_SETTINGS),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _numbers(raw: bytes, places: tuple[int, ...]) -> tuple[str, ...]:
+    """The numbers at these places, in rising order; it ends with the array."""
+    count = len(raw) // 4
+    array = struct.unpack_from(f"={count}i", raw)
+    return tuple(str(array[place]) for place in places if place < count)
+
+
+@lru_cache(maxsize=4096)
 def dotted(path: str) -> str:
     """The dotted name of a file below /proc/sys/net; a dot in a device's name becomes ``/``, as sysctl(8) writes it."""
     return "net." + ".".join(part.replace(".", "/") for part in storable(path).split("/"))

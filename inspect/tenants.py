@@ -25,10 +25,11 @@ NETNS_ENGINE = "netns"
 
 
 def engine_by_ancestor(process: ProcessSeen, table: Mapping[int, ProcessSeen], argv: ArgvReader) -> str:
-    """The engine of a process whose cgroup names a container but no engine, by who started it.
+    """The engine of a container's process by who started it; ``unknown`` when that doesn't tell.
 
     containerd's shim says for whom it works (``-namespace moby`` is Docker);
-    conmon is Podman's or CRI-O's.
+    conmon is CRI-O's or Podman's, LXC's monitor LXD's, Incus' or nobody's, by
+    the folders in their arguments.
     """
     seen: set[int] = set()
     current: ProcessSeen | None = process
@@ -41,9 +42,20 @@ def engine_by_ancestor(process: ProcessSeen, table: Mapping[int, ProcessSeen], a
             owner = arguments[arguments.index("-namespace") + 1] if "-namespace" in arguments[:-1] else ""
             return "docker" if owner in ("moby", "") else "containerd"
         if current.name == "conmon":
-            return "podman"
+            return "cri-o" if any("/crio/" in word for word in argv(current.pid)) else "podman"
+        if current.name.startswith(_LXC_MONITOR):
+            return _lxc_flavour(" ".join(argv(current.pid)))
         current = table.get(current.parent)
     return "unknown"
+
+
+_LXC_MONITOR = "[lxc monitor]"
+
+
+def _lxc_flavour(title: str) -> str:
+    """Who uses LXC here, by its monitor's title: ``[lxc monitor] /var/snap/lxd/common/lxd/containers web``."""
+    folders = title.removeprefix(_LXC_MONITOR).split("/")
+    return next((flavour for flavour in ("lxd", "incus") if flavour in folders), "lxc")
 
 
 class Resident(msgspec.Struct, frozen=True, kw_only=True):

@@ -41,7 +41,8 @@ def admit(ns: Namespace, packet: Packet, link: Link) -> Admission:
     else:
         stops.append(_may_forward(ns, packet, link))
         if answer.type == "unicast":
-            stops.append(_wrong_source(ns, packet, link))
+            out = next((item.name for item in ns.links if item.ifindex == answer.ifindex), "")
+            stops.append(_wrong_source(ns, packet, link, out))
     return Admission(answer, tuple(stop for stop in stops if stop is not None))
 
 
@@ -73,8 +74,12 @@ def _may_forward(ns: Namespace, packet: Packet, link: Link) -> Stop | None:
     return _sysctl(ns, "forwarding", key, "0") if value == "0" else None
 
 
-def _wrong_source(ns: Namespace, packet: Packet, link: Link) -> Stop | None:
-    """fib_validate_source: nobody else may use this namespace's addresses, and rp_filter may ask for more."""
+def _wrong_source(ns: Namespace, packet: Packet, link: Link, out: str = "") -> Stop | None:
+    """fib_validate_source: nobody else may use this namespace's addresses, and rp_filter may ask for more.
+
+    The way back is looked up as for a packet that comes in by ``out``, the
+    device by which this one would leave.
+    """
     if packet.family == "ip6":
         return None
     mode = routing.rp_filter(ns, link.name)
@@ -84,7 +89,7 @@ def _wrong_source(ns: Namespace, packet: Packet, link: Link) -> Stop | None:
         taken = not accept_local and any(item.address == packet.src for item in ns.addresses)
         return _sysctl(ns, "reverse-path", own, "0") if taken else None
     # src_valid_mark is not read; it is off unless somebody set it, and then the mark decides as well.
-    back = routing.lookup(ns, altered(packet, dst=packet.src, src=packet.dst, iif="", mark=0))
+    back = routing.lookup(ns, altered(packet, dst=packet.src, src=packet.dst, iif=out, mark=0))
     key = f"net.ipv4.conf.{routing.sysctl_name(link.name)}.rp_filter"
     refused = _sysctl(ns, "reverse-path", key, str(mode)) if mode else None
     if back.type == "unknown" and link.ifindex not in back.devices:

@@ -1,87 +1,24 @@
-"""What a netfilter hook does to a packet: every base chain, in order.  Three-valued and pure.
-
-A rule that can't be decided doesn't stop the evaluation.  What it *could* do
-is remembered; if every possibility ends the same way the answer is definite
-after all, otherwise it is unknown and names the rule.  This is linear in the
-number of rules however many are undecided.
-"""
+"""What a netfilter hook does to a packet: every base chain, in order.  Three-valued and pure."""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
-from dnet_tui.diagnostics.walk.match import AddressType, matches
-from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef, Truth
-from dnet_tui.diagnostics.walk.sets import candidates, in_ipset, looked_up
-from dnet_tui.inspect.firewall import (
-    AnyExpr,
-    Chain,
-    Firewall,
-    Hook,
-    Lookup,
-    Match,
-    Nat,
-    NoTrack,
-    Opaque,
-    Rule,
-    SetLookup,
-    SetMark,
-    Table,
-    Verdict,
-    VerdictMap,
-)
+from dnet_tui.diagnostics.walk.chains import HookResult, Traversal
+from dnet_tui.diagnostics.walk.match import AddressType
+from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef
+from dnet_tui.inspect.firewall import Chain, Firewall, Hook, Table
 
-Outcome = Literal["accept", "drop", "reject", "unknown"]
 Part = Literal["all", "early", "middle", "nat", "late"]
 """A span of a hook: before conntrack (-200), from there to NAT's place, NAT's chains, and what follows."""
 
 _CONNTRACK = -200
 _NAT: dict[Hook, int] = {"prerouting": -100, "output": -100, "input": 100, "postrouting": 100}
-_MAX_DEPTH = 64
 
 
-class HookResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a hook did: its verdict, what decided it, the packet after it and the NAT it chose.
-
-    ``passed`` names the rule by which each base chain accepted, where one did
-    (rather than its policy).
-    """
-
-    verdict: Outcome
-    by: Decider | None = None
-    packet: Packet
-    nat: Nat | None = None
-    nat_rule: RuleRef | None = None
-    nat_unknown: RuleRef | None = None
-    passed: tuple[RuleRef, ...] = ()
-    reroutes: bool = False
-    """Whether a chain was asked after which the kernel looks up the route anew when the mark has changed."""
-
-
-_PASSING = {"accept": True, "nat": True, "drop": False, "reject": False}
-"""Whether an end lets the packet pass; an end that isn't here is undecided."""
-
-
-class _End(msgspec.Struct, frozen=True, kw_only=True):
-    """How a chain ended: ``kind`` of verdict, the rule, and its NAT statement."""
-
-    kind: str
-    ref: RuleRef | None = None
-    nat: Nat | None = None
-    unsure: bool = False
-    """Only possible, though its rule is certainly met: an element of a map that can't be decided."""
-
-
-class _At(NamedTuple):
-    """Where the traversal stands: the rule, the chains that led to it, and whether it is certainly reached."""
-
-    chain: Chain
-    rule: Rule
-    path: tuple[str, ...]
-    first: int
-    certain: bool
+_Placed = tuple[Table, Chain]
 
 
 def run_hook(
@@ -99,25 +36,46 @@ def run_hook(
     Of the nat chains, the first that binds is the last one asked.  ``families``
     are the tables' families asked (by default the packet's own and ``inet``;
     ``("bridge",)`` for a frame that crosses a bridge).
+
+    Chains of equal priority in different tables run in the order in which
+    they were registered (nf_hook_entries_grow), which can't be seen: the
+    answer is definite only where both orders give the same.
     """
     families = families or (packet.family, "inet")
-    chains = sorted(
-        (
-            (chain.priority, index, table, chain)
-            for index, (table, chain) in enumerate(_base_chains(firewall, hook, families))
-            if part == "all" or _part_of(chain, hook) == part
-        ),
-        key=lambda item: item[:2],
-    )
-    undecided: Decider | None = _unread(firewall, families)
+    asked = [
+        (table, chain)
+        for table, chain in _base_chains(firewall, hook, families)
+        if part == "all" or _part_of(chain, hook) == part
+    ]
+    unread = _unread(firewall, families)
+
+    def through(chains: list[_Placed]) -> HookResult:
+        return _through(firewall, chains, packet, namespace, address_type, unread)
+
+    first = through(sorted(asked, key=lambda item: item[1].priority))
+    if len({chain.priority for _, chain in asked}) == len(asked):
+        return first
+    asked.reverse()
+    return _settled(first, through(sorted(asked, key=lambda item: item[1].priority)))
+
+
+def _through(
+    firewall: Firewall,
+    chains: list[_Placed],
+    packet: Packet,
+    namespace: str,
+    address_type: AddressType,
+    unread: Decider | None,
+) -> HookResult:
+    """Send a packet through chains in this order."""
+    undecided = unread
     done: HookResult | None = None
     passed: list[RuleRef] = []
-    for _, _, table, chain in chains:
-        run = _Run(firewall, table, chain, namespace, packet, address_type)
-        result = run.result()
+    for table, chain in chains:
+        result = Traversal(firewall, table, chain, namespace, packet, address_type).result()
         packet = result.packet
         if result.verdict in {"drop", "reject"}:
-            return result
+            return msgspec.structs.replace(result, passed=tuple(passed))
         if result.verdict == "unknown":
             undecided = undecided or result.by
         elif result.nat is None and result.by is not None and result.by.kind == "rule" and result.by.rule is not None:
@@ -125,19 +83,39 @@ def run_hook(
         if chain.type == "nat" and (result.nat is not None or result.nat_unknown is not None):
             done = result
             break
-    chosen = done.nat if done else None
-    rule, unsure = (done.nat_rule, done.nat_unknown) if done else (None, None)
-    verdict: Outcome = "unknown" if undecided else "accept"
     return HookResult(
-        verdict=verdict,
+        verdict="unknown" if undecided else "accept",
         by=undecided,
         packet=packet,
-        nat=chosen,
-        nat_rule=rule,
-        nat_unknown=unsure,
+        nat=done.nat if done else None,
+        nat_rule=done.nat_rule if done else None,
+        nat_unknown=done.nat_unknown if done else None,
         passed=tuple(passed),
-        reroutes=any(chain.type == "route" or table.name == "mangle" for _, _, table, chain in chains),
+        reroutes=any(chain.type == "route" or table.name == "mangle" for table, chain in chains),
     )
+
+
+def _settled(one: HookResult, other: HookResult) -> HookResult:
+    """What is certain whichever of two orders is the kernel's."""
+    stopped = [item.verdict in {"drop", "reject"} for item in (one, other)]
+    if all(stopped):
+        rules = [item.by.rule if item.by is not None else None for item in (one, other)]
+        if one.by is None or rules[0] == rules[1]:
+            return one
+        return msgspec.structs.replace(one, passed=(), by=msgspec.structs.replace(one.by, instead=rules[1]))
+    same = (one.verdict, one.packet, one.nat, one.nat_rule) == (other.verdict, other.packet, other.nat, other.nat_rule)
+    if same or "unknown" in {one.verdict, other.verdict}:
+        return one if one.verdict == "unknown" or same else other
+    culprit = next((item.by or _bound(item) for item in (one, other) if item.by or item.nat_rule), None)
+    rule = culprit.rule if culprit is not None else None
+    text = "chains of equal priority stand in two tables, and which comes first can't be seen"
+    return msgspec.structs.replace(
+        one, verdict="unknown", by=Decider(kind="rule", text=f"{text}: {rule.text}" if rule else text, rule=rule)
+    )
+
+
+def _bound(result: HookResult) -> Decider | None:
+    return Decider(kind="rule", text="", rule=result.nat_rule) if result.nat_rule is not None else None
 
 
 def _part_of(chain: Chain, hook: Hook) -> Part:
@@ -151,7 +129,7 @@ def _part_of(chain: Chain, hook: Hook) -> Part:
     return "middle" if chain.priority < _NAT[hook] else "late"
 
 
-def _base_chains(firewall: Firewall, hook: Hook, families: tuple[str, ...]) -> list[tuple[Table, Chain]]:
+def _base_chains(firewall: Firewall, hook: Hook, families: tuple[str, ...]) -> list[_Placed]:
     return [
         (table, chain)
         for table in firewall.tables
@@ -167,199 +145,3 @@ def _unread(firewall: Firewall, families: tuple[str, ...]) -> Decider | None:
             text = f"table {table.family} {table.name} ({table.backend}) was not read: {table.reason}"
             return Decider(kind="gap", text=text)
     return None
-
-
-class _Run:
-    """One traversal of one base chain.  ``maybes`` holds what undecided rules could have done."""
-
-    def __init__(
-        self,
-        firewall: Firewall,
-        table: Table,
-        base: Chain,
-        namespace: str,
-        packet: Packet,
-        address_type: AddressType,
-    ) -> None:
-        self.ipsets = {item.name: item for item in firewall.ipsets}
-        self.sets = {item.name: item for item in table.sets}
-        self.table = table
-        self.base = base
-        self.namespace = namespace
-        self.packet = packet
-        self.address_type = address_type
-        self.chains = {chain.name: chain for chain in table.chains}
-        self.maybes: list[_End] = []
-
-    def result(self) -> HookResult:
-        """Traverse the base chain and settle definite against possible outcomes."""
-        end = self._traverse(self.base, sure=True, path=(self.base.name,), base_number=0)
-        if end is None:
-            policy = self.base.policy or "accept"
-            end = _End(kind=policy, ref=self._policy_ref(policy))
-        passes = _PASSING.get(end.kind)
-        differing = next((maybe for maybe in self.maybes if _PASSING.get(maybe.kind) != passes), None)
-        by = _decider(end.ref if differing is None else differing.ref, self.namespace)
-        verdict: Outcome = "unknown"
-        if differing is None and passes is not None:
-            verdict = "accept" if passes else "drop" if end.kind == "drop" else "reject"
-        return HookResult(
-            verdict=verdict,
-            by=by,
-            packet=self.packet,
-            nat=end.nat,
-            nat_rule=end.ref if end.nat else None,
-            nat_unknown=next((maybe.ref for maybe in self.maybes if maybe.nat != end.nat), None),
-        )
-
-    def _traverse(self, chain: Chain, *, sure: bool, path: tuple[str, ...], base_number: int) -> _End | None:
-        """Walk one chain.  Returns its definite end, or None when it falls through (or isn't certain)."""
-        for rule in chain.rules:
-            at = _At(chain=chain, rule=rule, path=path, first=base_number or rule.number, certain=sure)
-            end, certain = self._apply(at)
-            if end is None:
-                continue
-            if end.kind != "return" and certain and sure:
-                return end
-            if end.kind != "return":
-                self.maybes.append(end)
-            if certain:
-                return None
-            # Perhaps the rule ended the chain, perhaps not: what follows is only possible.
-            sure = sure and end.kind != "return"
-        return None
-
-    def _apply(self, at: _At) -> tuple[_End | None, bool]:
-        """One rule, expression by expression: how it ends the chain, and whether it certainly is met."""
-        truth: Truth = True
-        for expr in at.rule.exprs:
-            if isinstance(expr, Match | SetLookup | Lookup) or (isinstance(expr, Opaque) and expr.role == "match"):
-                found = self._test(expr)
-                if found is False:
-                    return None, False
-                truth = truth if found else None
-                continue
-            here = at._replace(certain=at.certain and truth is True)
-            end = self._map(expr, here) if isinstance(expr, VerdictMap) else self._act(expr, here)
-            if end is not None:
-                return end, truth is True and not (isinstance(expr, VerdictMap) and end.unsure)
-        return None, False
-
-    def _test(self, expr: Match | SetLookup | Lookup | Opaque) -> Truth:
-        if isinstance(expr, Match):
-            return matches(expr, self.packet, self.address_type)
-        if isinstance(expr, Lookup):
-            return looked_up(expr, self.sets, self.packet, self.address_type)
-        if isinstance(expr, SetLookup):
-            return in_ipset(expr, self.ipsets, self.packet, self.address_type)
-        return None
-
-    def _map(self, expr: VerdictMap, at: _At) -> _End | None:
-        """A verdict map: do what the packet's element says; of several possible ones, all may be."""
-        unsure = False
-        for element, certain in candidates(expr, self.sets, self.packet, self.address_type):
-            if element is None or element.verdict is None:
-                self.maybes.append(_End(kind="unknown", ref=self._ref(at)))
-                continue
-            end = self._decide(element.verdict, at._replace(certain=at.certain and certain and not unsure))
-            if certain and not unsure:
-                return end
-            if end is not None and end.kind != "return":
-                self.maybes.append(end)
-            elif end is not None:
-                return msgspec.structs.replace(end, unsure=True)
-            unsure = True
-        return None
-
-    def _act(self, action: AnyExpr, at: _At) -> _End | None:
-        """Do one action of a rule that is met, or may be; returns how it ends the chain, if it does."""
-        if isinstance(action, SetMark):
-            self._set_mark(action, certain=at.certain)
-        elif isinstance(action, NoTrack):
-            self._untrack(at)
-        elif isinstance(action, Opaque):
-            self.maybes.append(_End(kind="unknown", ref=self._ref(at)))
-        elif isinstance(action, Nat):
-            return _End(kind="nat", ref=self._ref(at), nat=action)
-        elif isinstance(action, Verdict):
-            return self._decide(action, at)
-        return None
-
-    def _decide(self, verdict: Verdict, at: _At) -> _End | None:
-        if verdict.kind == "continue":
-            return None
-        if verdict.kind in {"jump", "goto"}:
-            end = self._call(verdict, at)
-            return end if end is not None or verdict.kind == "jump" else _End(kind="return")
-        if verdict.kind == "return":
-            return _End(kind="return")
-        return _End(kind="unknown" if verdict.kind == "queue" else verdict.kind, ref=self._ref(at))
-
-    def _call(self, verdict: Verdict, at: _At) -> _End | None:
-        target = self.chains.get(verdict.chain)
-        if target is None or len(at.path) > _MAX_DEPTH or verdict.chain in at.path:
-            return _End(kind="unknown", ref=self._ref(at))
-        return self._traverse(target, sure=at.certain, path=(*at.path, target.name), base_number=at.first)
-
-    def _set_mark(self, action: SetMark, *, certain: bool) -> None:
-        packet = self.packet
-        if (action.where == "ct" or action.op != "set") and packet.ctstate in {"INVALID", "UNTRACKED"}:
-            return  # there is no connection (connmark_tg)
-        source = packet.ctmark if action.op == "restore" else packet.mark
-        if action.op == "set":
-            old = packet.mark if action.where == "meta" else packet.ctmark
-            new = None if old is None else (old & ~action.mask & 0xFFFFFFFF) ^ action.value
-        else:
-            old = packet.mark if action.op == "restore" else packet.ctmark
-            new = None if old is None or source is None else (old & ~action.mask) | (source & action.mask)
-        value = new if certain or new == old else None
-        to_ct = action.op == "save" or (action.op == "set" and action.where == "ct")
-        self.packet = (
-            msgspec.structs.replace(packet, ctmark=value) if to_ct else msgspec.structs.replace(packet, mark=value)
-        )
-
-    def _untrack(self, at: _At) -> None:
-        if at.certain:
-            self.packet = msgspec.structs.replace(self.packet, ctstate="UNTRACKED")
-        else:
-            self.maybes.append(_End(kind="unknown", ref=self._ref(at)))
-
-    def _ref(self, at: _At) -> RuleRef:
-        return RuleRef(
-            namespace=self.namespace,
-            backend=self.table.backend,
-            family=self.table.family,
-            table=self.table.name,
-            chain=at.chain.name,
-            number=at.rule.number,
-            text=at.rule.text,
-            packets=at.rule.packets,
-            bytes=at.rule.bytes,
-            base=self.base.name,
-            base_number=at.first,
-            path=at.path,
-        )
-
-    def _policy_ref(self, policy: str) -> RuleRef:
-        return RuleRef(
-            namespace=self.namespace,
-            backend=self.table.backend,
-            family=self.table.family,
-            table=self.table.name,
-            chain=self.base.name,
-            number=0,
-            text=f"policy {policy.upper()}",
-            packets=self.base.packets,
-            bytes=self.base.bytes,
-            base=self.base.name,
-            path=(self.base.name,),
-        )
-
-
-def _decider(ref: RuleRef | None, namespace: str) -> Decider:
-    if ref is None:
-        return Decider(kind="rule", text="", namespace=namespace)
-    if ref.number == 0:
-        return Decider(kind="policy", text=f"{ref.table} {ref.chain} {ref.text}", namespace=namespace, rule=ref)
-    text = f"{ref.table} {ref.chain} rule {ref.number}: {ref.text}"
-    return Decider(kind="rule", text=text, namespace=namespace, rule=ref)

@@ -65,7 +65,8 @@ def _network(value: str) -> tuple[int, int, int] | None:
 
 
 @lru_cache(maxsize=4096)
-def _address(value: str) -> tuple[int, int]:
+def numbered(value: str) -> tuple[int, int]:
+    """An address as its version and its number."""
     address = ipaddress.ip_address(value)
     return address.version, int(address)
 
@@ -75,7 +76,7 @@ def contains(network: str, address: str) -> Truth:
     span = _network(network)
     if span is None:
         return None
-    version, number = _address(address)
+    version, number = numbered(address)
     return version == span[0] and span[1] <= number <= span[2]
 
 

@@ -99,6 +99,8 @@ class Decider(Value, frozen=True, kw_only=True):
     namespace: str = ""
     value: str = ""
     rule: RuleRef | None = None
+    instead: RuleRef | None = None
+    """What decides if the kernel asks its chain first: the order of chains of equal priority can't be seen."""
 
 
 class Hop(Value, frozen=True, kw_only=True):

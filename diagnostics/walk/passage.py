@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dnet_tui.diagnostics.walk import routing
-from dnet_tui.diagnostics.walk.hooks import HookResult, Part, run_hook
+from dnet_tui.diagnostics.walk.chains import HookResult
+from dnet_tui.diagnostics.walk.hooks import Part, run_hook
 from dnet_tui.diagnostics.walk.nat import altered, apply_nat, undo_nat
 from dnet_tui.diagnostics.walk.packet import Decider, End
 from dnet_tui.diagnostics.walk.trail import Trail

@@ -38,19 +38,17 @@ class Walker(Trail):
         self.view = view
         self.outside = outside
         self.exits = ""
-        self.rerouted: routing.RouteAnswer | None = None
 
     # -- stages -----------------------------------------------------------------------------
 
     def send(self, ns: Namespace) -> Ending:
         """A packet made in ``ns``: routing, OUTPUT, POSTROUTING, then the link."""
         self.enter(ns, iif="")
-        answer = self._route(ns)
-        self.rerouted = None
-        self.packet = altered(self.packet, oif=self._device(ns, answer).name)
-        self._hook(ns, "output", rerouted=lambda: self._reroute(ns))
-        if self.rerouted is not None:
-            answer = self.rerouted
+        answers = [self._route(ns)]
+        self.packet = altered(self.packet, oif=self._device(ns, answers[0]).name)
+        # Where OUTPUT changes the destination or the mark, the route is looked up anew.
+        self._hook(ns, "output", rerouted=lambda: answers.append(self._route(ns)))
+        answer = answers[-1]
         out = self._device(ns, answer)
         self.packet = altered(self.packet, oif=out.name)
         if answer.type != "local":
@@ -132,6 +130,8 @@ class Walker(Trail):
         self.check(ns, "bridge", fabric.down(ns, bridge))
         self._layer2(ns, "prerouting", link.name, "")
         up = fabric.answers(ns, bridge, next_hop)
+        if not up:
+            self._port(ns, bridge, next_hop)  # nobody would have told the sender where to send it
         if not fabric.calls_iptables(ns, bridge, self.packet.family):
             if not up:
                 return self._bridge_on(ns, bridge, link, next_hop, called=False)
@@ -155,10 +155,6 @@ class Walker(Trail):
     def _stays(self, ns: Namespace, bridge: Link) -> bool:
         """Whether a frame that DNAT rewrote leaves by its own bridge again (br_nf_pre_routing_finish)."""
         answer, stops = admit(ns, self.packet, bridge)
-        if stops and (stops[0].stage, stops[0].end) == ("forwarding", "dropped"):
-            # Bridged and rewritten traffic doesn't need forwarding: the route is looked up as for a packet made here.
-            answer = routing.lookup(ns, Packet(family=self.packet.family, src="0.0.0.0", dst=self.packet.dst, proto=""))  # noqa: S104
-            stops = ()
         return not stops and answer.type == "unicast" and answer.ifindex == bridge.ifindex
 
     def _next_on(self, ns: Namespace, bridge: Link) -> str:
@@ -262,10 +258,6 @@ class Walker(Trail):
                 self.stop("dropped", "routing", Decider(kind="sysctl", text=key, value="0", namespace=ns.id))
         self.hop(ns, self.packet.iif, "routing", answer.by.text)
         return answer
-
-    def _reroute(self, ns: Namespace) -> None:
-        """The route anew, after OUTPUT changed the destination or the mark."""
-        self.rerouted = self._route(ns)
 
     def _usable(self, answer: routing.RouteAnswer) -> None:
         if answer.type in {"broadcast", "multicast", "anycast"}:

@@ -25,7 +25,7 @@ from dnet_tui.inspect.engines import docker_parse as parse
 from dnet_tui.inspect.engines.answer import Answer
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.legible import storable
-from dnet_tui.inspect.model import Container, Engine, Network
+from dnet_tui.inspect.model import Container, Network
 
 USUAL_SOCKETS = ("/run/docker.sock", "/var/run/docker.sock")
 
@@ -129,14 +129,16 @@ def find_socket(given: str, environment: Mapping[str, str]) -> tuple[str, str]:
     """Where to look for the daemon: the socket's path (empty: nowhere), and what of DOCKER_HOST was not followed.
 
     The order is: ``given``, DOCKER_HOST when it names a Unix socket, the
-    usual places.
+    usual places, the user's own rootless daemon.
     """
     if given:
         return given.removeprefix("unix://"), ""
     host = environment.get("DOCKER_HOST", "")
     if host.startswith("unix://"):
         return host.removeprefix("unix://"), ""
-    return next((path for path in USUAL_SOCKETS if _exists(path)), ""), storable(host)
+    runtime = environment.get("XDG_RUNTIME_DIR", "")
+    own = (f"{runtime}/docker.sock",) if runtime else ()
+    return next((path for path in (*USUAL_SOCKETS, *own) if _exists(path)), ""), storable(host)
 
 
 def _exists(path: str) -> bool:
@@ -163,14 +165,14 @@ def _answer(progress: _Progress, socket: str, timeout: float, *, late: bool) -> 
             gaps.append(Gap(section="networks", scope=engine.name, reason=trouble.reason, hint=trouble.hint))
         if not had_list or late:
             gaps.append(Gap(section="containers", scope=engine.name, reason=trouble.reason, hint=trouble.hint))
-    gaps.extend(_elsewhere(progress, engine))
-    return Answer(
+    answer = Answer(
         engines=(msgspec.structs.replace(engine, reachable=had_list),),
         networks=parse.with_gateways(networks, containers),
         containers=containers,
         gaps=tuple(gaps),
         complete=had_list,
     )
+    return _elsewhere(progress, answer)
 
 
 def _containers(
@@ -233,19 +235,18 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         current = current.__cause__ or current.__context__
 
 
-def _elsewhere(progress: _Progress, engine: Engine) -> Iterator[Gap]:
-    """Engines whose bridges aren't in this host's namespace: say so instead of finding faults in their absence."""
-    if parse.is_docker_desktop(progress.info):
-        yield Gap(
-            section="engine",
-            scope=engine.name,
-            reason="this is Docker Desktop: its networks are inside its own virtual machine",
-            hint="run dnet-tui inside that machine",
-        )
-    elif engine.rootless:
-        yield Gap(
-            section="engine",
-            scope=engine.name,
-            reason="this engine is rootless: its bridges are in the namespace of its RootlessKit process",
-            hint="run dnet-tui inside that namespace: nsenter -U --preserve-credentials -n -m -t PID",
-        )
+def _elsewhere(progress: _Progress, answer: Answer) -> Answer:
+    """Leave out what Docker Desktop tells: its bridges and its PIDs are those of a virtual machine, not of this host.
+
+    A rootless engine is dealt with in :mod:`dnet_tui.inspect.engines.rootless`.
+    """
+    if not parse.is_docker_desktop(progress.info):
+        return answer
+    gap = Gap(
+        section="engine",
+        scope=answer.engines[0].name,
+        reason=f"this is Docker Desktop: its {len(answer.networks)} networks and {len(answer.containers)} containers "
+        "are inside its own virtual machine",
+        hint="run dnet-tui inside that machine",
+    )
+    return Answer(engines=answer.engines, gaps=(*answer.gaps, gap), complete=answer.complete)

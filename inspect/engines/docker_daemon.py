@@ -11,9 +11,8 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -45,14 +44,8 @@ class DaemonSettings(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool = False
 
 
-_OPTIONS = {
-    "userland_proxy": "userland-proxy",
-    "iptables": "iptables",
-    "ip6tables": "ip6tables",
-    "ip_forward": "ip-forward",
-    "ip_masq": "ip-masq",
-}
-"""The option's name, in arguments (after two dashes) and in daemon.json, by our own."""
+_BOOLEANS = ("userland-proxy", "iptables", "ip6tables", "ip-forward", "ip-masq")
+"""The options' names, in arguments (after two dashes) and in daemon.json."""
 
 
 def read_settings(processes: Iterable[ProcessSeen]) -> DaemonSettings:
@@ -85,28 +78,43 @@ def _read_config(pid: int, path: str) -> bytes:
     Raises:
         OSError: it isn't there, or isn't a file to be read.
     """
-    try:
-        os.stat(f"/proc/{pid}/root/")
-    except PermissionError:
-        root = ""
-    else:
-        root = f"/proc/{pid}/root"
     if not path.startswith("/"):
         raise OSError("the daemon's working folder isn't known")
-    fd = os.open(root + path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    fd = os.open(_root_of(pid) + path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(fd, "rb") as file:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise OSError(f"{path} is not an ordinary file")
         return file.read(_LARGEST)
 
 
+def _root_of(pid: int) -> str:
+    """Where that process's file system is seen from here; our own where it may not be looked into."""
+    try:
+        Path(f"/proc/{pid}/root/").stat()
+    except PermissionError:
+        return ""
+    return f"/proc/{pid}/root"
+
+
 def parse_argv(argv: tuple[str, ...]) -> DaemonSettings:
     """What a dockerd's arguments say: ``--iptables`` and ``--iptables=false``."""
-    found: dict[str, bool | None] = {}
-    for name, spelt in _OPTIONS.items():
-        word = f"--{spelt}"
-        found[name] = True if word in argv else _WORDS.get(_value(argv, word).lower())
-    return DaemonSettings(**found, firewall_backend=option(argv, "--firewall-backend"))
+
+    def stated(name: str) -> bool | None:
+        return True if f"--{name}" in argv else _WORDS.get(_value(argv, f"--{name}").lower())
+
+    return _made(stated, option(argv, "--firewall-backend"), complete=False)
+
+
+def _made(stated: Callable[[str], bool | None], backend: str, *, complete: bool) -> DaemonSettings:
+    return DaemonSettings(
+        userland_proxy=stated("userland-proxy"),
+        iptables=stated("iptables"),
+        ip6tables=stated("ip6tables"),
+        ip_forward=stated("ip-forward"),
+        ip_masq=stated("ip-masq"),
+        firewall_backend=backend,
+        complete=complete,
+    )
 
 
 def option(argv: tuple[str, ...], name: str) -> str:
@@ -128,23 +136,26 @@ def parse_settings(raw: bytes) -> DaemonSettings:
         return DaemonSettings()
     if not isinstance(settings, dict):
         return DaemonSettings()
-    found: dict[str, bool | None] = {name: _boolean(settings, spelt) for name, spelt in _OPTIONS.items()}
+
+    def stated(name: str) -> bool | None:
+        value = settings.get(name)
+        return value if isinstance(value, bool) else None
+
     backend = settings.get("firewall-backend")
-    odd = any(value is None and _OPTIONS[name] in settings for name, value in found.items())
-    return DaemonSettings(
-        **found, firewall_backend=storable(backend) if isinstance(backend, str) else "", complete=not odd
-    )
-
-
-def _boolean(settings: Mapping[str, Any], name: str) -> bool | None:
-    value = settings.get(name)
-    return value if isinstance(value, bool) else None
+    is_odd = any(name in settings and stated(name) is None for name in _BOOLEANS)
+    return _made(stated, storable(backend) if isinstance(backend, str) else "", complete=not is_odd)
 
 
 def _joined(one: DaemonSettings, two: DaemonSettings, *, complete: bool) -> DaemonSettings:
     """Arguments and file together: the daemon refuses to start when both state the same."""
-    values = {name: first if (first := getattr(one, name)) is not None else getattr(two, name) for name in _OPTIONS}
-    return DaemonSettings(**values, firewall_backend=one.firewall_backend or two.firewall_backend, complete=complete)
+
+    def stated(name: str) -> bool | None:
+        field = name.replace("-", "_")
+        first: bool | None = getattr(one, field)
+        second: bool | None = getattr(two, field)
+        return first if first is not None else second
+
+    return _made(stated, one.firewall_backend or two.firewall_backend, complete=complete)
 
 
 def with_settings(engine: Engine, settings: DaemonSettings) -> Engine:

@@ -62,7 +62,8 @@ class Reading:
         """Wait until all is read or the time is up, and return what was had."""
         self._thread.join(max(0.0, self._deadline - time.monotonic()) + _GRACE)
         late = self._thread.is_alive() or isinstance(self._error, TimeoutError)
-        return _answer(self._told, self._used, _trouble(self._told, self._used, self._error, self._timeout, late=late))
+        trouble = _trouble(self._told, self._used, self._error, self._timeout, late=late)
+        return _answer(self._told, self._used, trouble, late=late)
 
     def _run(self) -> None:
         for source in self._sources:
@@ -118,8 +119,8 @@ def _exists(path: str) -> bool:
         return True
 
 
-def _answer(told: Told, source: Source, trouble: Gap | None) -> Answer:
-    """Turn what was had into the model."""
+def _answer(told: Told, source: Source, trouble: Gap | None, *, late: bool) -> Answer:
+    """Turn what was had into the model.  ``late``: the time was up before all was read."""
     listed = items(told.listed)
     had_list = isinstance(told.listed, list)
     engine = parse.parse_engine(told.info, source.socket)
@@ -129,7 +130,7 @@ def _answer(told: Told, source: Source, trouble: Gap | None) -> Answer:
         gaps.append(trouble)
         if not isinstance(told.networks, list):
             gaps.append(msgspec.structs.replace(trouble, section="networks"))
-        if not had_list:
+        if not had_list or late:
             gaps.append(msgspec.structs.replace(trouble, section="containers"))
     return Answer(
         engines=(msgspec.structs.replace(engine, reachable=had_list),),

@@ -130,7 +130,9 @@ def shared_path(argv: tuple[str, ...]) -> str:
 
     Empty for one that connects a single container.
     """
-    return next((word for word in argv if word.startswith("/") and "/rootless-netns" in word and ".pid" not in word), "")
+    return next(
+        (word for word in argv if word.startswith("/") and "/rootless-netns" in word and ".pid" not in word), ""
+    )
 
 
 def place(answer: Answer, found: Iterable[Rootless], host: int) -> Answer:
@@ -145,7 +147,7 @@ def place(answer: Answer, found: Iterable[Rootless], host: int) -> Answer:
     gaps = list(answer.gaps)
     away: set[str] = set()
     for engine in answer.engines:
-        mine = next((item for item in left if item.name == engine.name), None) if engine.rootless else None
+        mine = _own(engine, left) if engine.rootless else None
         if mine is not None:
             left.remove(mine)
         if not engine.rootless or (mine is not None and mine.netns == host):
@@ -161,6 +163,13 @@ def place(answer: Answer, found: Iterable[Rootless], host: int) -> Answer:
             gaps.append(_gap(item, section="namespaces", scope=_id(item) or f"{item.name} of user {item.uid}"))
     networks = tuple(msgspec.structs.replace(net, bridge="") if net.engine in away else net for net in answer.networks)
     return msgspec.structs.replace(answer, engines=tuple(engines), networks=networks, gaps=tuple(gaps))
+
+
+def _own(engine: Engine, found: Iterable[Rootless]) -> Rootless | None:
+    """Which of those found is the one that answered: by its socket, or because there is no other."""
+    alike = [item for item in found if item.name == engine.name]
+    by_socket = [item for item in alike if item.socket and item.socket == engine.socket]
+    return by_socket[0] if by_socket else alike[0] if len(alike) == 1 else None
 
 
 def _id(item: Rootless | None) -> str | None:

@@ -74,6 +74,7 @@ class UnixHttp:
                 raise TooLargeError(f"an answer of more than {MOST >> 20} MB")
             pieces.append(piece)
             self._limit()
+        response.close()  # else the client waits for more of a body whose length was told
         return response.status, b"".join(pieces)
 
     def _limit(self) -> None:

@@ -214,7 +214,7 @@ import json
 from dnet_tui.inspect import rtnl
 from dnet_tui.inspect.ethtool import read_peer_ifindex
 from dnet_tui.inspect.netlink import NetlinkSocket
-from dnet_tui.inspect.rtnl_parse import parse_links
+from dnet_tui.inspect.link_parse import parse_links
 with NetlinkSocket() as sock:
     links = parse_links(rtnl.read_links(sock).bodies)
 print(json.dumps([[link.name, link.kind, link.lower, read_peer_ifindex(link.name)] for link in links

@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
-import socketserver
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dnet_tui.inspect.engines.docker import Answer, Reading, find_socket
+from dnet_tui.inspect.engines.answer import Answer
+from dnet_tui.inspect.engines.docker import Reading, find_socket
+from unit.unix_daemon import Reply, daemon, short_folder
 
 RAW = json.loads((Path(__file__).parent / "data" / "inspect_docker_20_10.json").read_text())
 WEB = next(key for key, item in RAW["details"].items() if item["Name"] == "/web")
 
-Reply = tuple[int, bytes] | None
-"""Status and body; None: never answer."""
-
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A folder whose name is short enough for a socket's path."""
-    folder = Path(tempfile.mkdtemp(prefix="dnet-"))
-    yield folder / "docker.sock"
-    shutil.rmtree(folder)
+    with short_folder() as folder:
+        yield folder / "docker.sock"
 
 
 def truthful(path: str) -> Reply:
@@ -46,50 +37,6 @@ def truthful(path: str) -> Reply:
     if parts[-1] == "json" and parts[-2] in RAW["details"]:
         return 200, json.dumps(RAW["details"][parts[-2]]).encode()
     return 200, json.dumps(answers[parts[-1]]).encode()
-
-
-@contextmanager
-def daemon(place: Path, reply: Callable[[str], Reply]) -> Iterator[None]:
-    """Serve HTTP on a Unix socket; a handler that shall not answer waits until the end."""
-    over = threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            said = reply(self.path)
-            if said is None:
-                over.wait(20)
-                self.close_connection = True
-                return
-            status, body = said
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-        def address_string(self) -> str:
-            return "local"
-
-    class Server(socketserver.ThreadingUnixStreamServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            """A client that hangs up is what is tested."""
-
-    server = Server(str(place), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def read(place: Path, timeout: float = 5.0) -> Answer:
@@ -193,12 +140,19 @@ def test_a_container_whose_details_fail_keeps_what_the_list_says(place: Path, re
     assert next(item for item in answer.containers if item.name == "web").mode == "bridge"
 
 
-def test_an_engine_whose_bridges_are_elsewhere_says_so(place: Path) -> None:
+def test_a_rootless_engine_is_recognised(place: Path) -> None:
     info = json.dumps({"SecurityOptions": ["name=rootless"]}).encode()
     with daemon(place, lambda path: (200, info) if "info" in path else truthful(path)):
+        assert read(place).engines[0].rootless
+
+
+def test_what_docker_desktop_tells_is_not_taken_for_this_hosts(place: Path) -> None:
+    info = json.dumps({"OperatingSystem": "Docker Desktop"}).encode()
+    with daemon(place, lambda path: (200, info) if "info" in path else truthful(path)):
         answer = read(place)
-    assert answer.engines[0].rootless
-    assert "rootless" in answer.gaps[0].reason
+    assert (answer.engines[0].reachable, answer.networks, answer.containers) == (True, (), ())
+    (gap,) = answer.gaps
+    assert (gap.section, "virtual machine" in gap.reason) == ("engine", True)
 
 
 def test_the_socket_is_looked_for_in_order(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
@@ -208,4 +162,13 @@ def test_the_socket_is_looked_for_in_order(monkeypatch: pytest.MonkeyPatch, plac
     assert find_socket("", {}) == (str(place), "")
     assert find_socket("/given", {"DOCKER_HOST": "unix:///env"}) == ("/given", "")
     assert find_socket("", {"DOCKER_HOST": "unix:///env"}) == ("/env", "")
+    assert find_socket("", {"XDG_RUNTIME_DIR": str(place.parent)}) == (str(place), "")
     assert find_socket("", {"DOCKER_HOST": "tcp://203.0.113.1:2375"}) == (str(place), "tcp://203.0.113.1:2375")
+
+
+def test_a_users_own_daemon_is_found_where_there_is_no_other(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    monkeypatch.setattr("dnet_tui.inspect.engines.docker.USUAL_SOCKETS", ("/nowhere/docker.sock",))
+    here = {"XDG_RUNTIME_DIR": str(place.parent)}
+    assert find_socket("", here) == ("", "")
+    place.touch()
+    assert find_socket("", here) == (str(place), "")

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnet_tui.inspect.engines import docker_parse as parse
-from dnet_tui.inspect.engines.docker_daemon import option, parse_argv, parse_settings
 from dnet_tui.inspect.model import Container, Endpoint, Network, PublishedPort, Subnet
 
 RAW = json.loads((Path(__file__).parent / "data" / "inspect_docker_20_10.json").read_text())
@@ -164,16 +163,16 @@ def test_who_is_joined_is_found_by_id_name_or_unique_beginning() -> None:
 
 
 def test_the_engine_says_version_backend_and_rootlessness() -> None:
-    found = parse.parse_engine(RAW["version"], RAW["info"], "/run/docker.sock", userland_proxy=None)
+    found = parse.parse_engine(RAW["version"], RAW["info"], "/run/docker.sock")
     assert (found.name, found.version, found.firewall, found.rootless) == ("docker", "20.10.24+dfsg1", "", False)
     info = {"FirewallBackend": {"Driver": "nftables"}, "SecurityOptions": ["name=seccomp", "name=rootless"]}
-    newer = parse.parse_engine({"Version": "29.0"}, info, "", userland_proxy=True)
-    assert (newer.firewall, newer.rootless, newer.userland_proxy) == ("nftables", True, True)
+    newer = parse.parse_engine({"Version": "29.0"}, info, "")
+    assert (newer.firewall, newer.rootless) == ("nftables", True)
 
 
 def test_podmans_compatible_socket_is_podman() -> None:
     version = {"Version": "4.3.1", "Components": [{"Name": "Podman Engine"}]}
-    assert parse.parse_engine(version, None, "", userland_proxy=None).name == "podman"
+    assert parse.parse_engine(version, None, "").name == "podman"
     named = {"Id": "f" * 64, "Name": "podman", "Driver": "bridge"}
     assert [net.bridge for net in parse.parse_networks([named, {**named, "Name": "x"}], "podman")] == ["podman0", ""]
 
@@ -206,7 +205,7 @@ def test_an_answer_of_the_wrong_shape_never_crashes_a_parser(answer: Any) -> Non
         parse.parse_container(one, "docker", ())
         parse.parse_listed(one, "docker", ())
         parse.parse_networks(one, "docker")
-        parse.parse_engine(one, one, "", userland_proxy=None)
+        parse.parse_engine(one, one, "")
     parse.parse_networks([spoilt_network], "docker")
 
 
@@ -222,39 +221,3 @@ def test_one_spoilt_field_never_crashes_a_parser(data: st.DataObject) -> None:
         place = place[key]
     place[key] = data.draw(JSON)
     parse.parse_container(detail, "docker", NETWORKS.values())
-
-
-@pytest.mark.parametrize(
-    ("argv", "told"),
-    [
-        (("dockerd", "--userland-proxy=false"), False),
-        (("dockerd", "--userland-proxy=true"), True),
-        (("dockerd", "--userland-proxy"), True),
-        (("dockerd", "--userland-proxy-path=/usr/bin/docker-proxy"), None),
-        (("dockerd",), None),
-        ((), None),
-    ],
-)
-def test_the_daemons_arguments_tell_of_the_proxy(argv: tuple[str, ...], told: bool | None) -> None:
-    assert parse_argv(argv) is told
-
-
-def test_an_option_is_found_in_both_spellings() -> None:
-    assert option(("dockerd", "--config-file", "/x"), "--config-file") == "/x"
-    assert option(("dockerd", "--config-file=/x"), "--config-file") == "/x"
-    assert option(("dockerd", "--config-file"), "--config-file") == ""
-
-
-@pytest.mark.parametrize(
-    ("raw", "told"),
-    [
-        (b'{"userland-proxy": false}', False),
-        (b"{}", None),
-        (b"[1]", None),
-        (b"{", None),
-        (b"\xff", None),
-        (b'{"userland-proxy": "no"}', None),
-    ],
-)
-def test_the_daemons_settings_tell_of_the_proxy(raw: bytes, told: bool | None) -> None:
-    assert parse_settings(raw) is told

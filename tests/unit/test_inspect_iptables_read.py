@@ -11,9 +11,11 @@ from typing import Any, Self
 import pytest
 
 from dnet_tui.inspect import iptables_read
-from dnet_tui.inspect.firewall import Opaque, Table
+from dnet_tui.inspect.firewall import Chain, NamedSet, Opaque, Rule, Table, UnreadTable, Verdict
+from dnet_tui.inspect.ipset_read import Ipsets
 from dnet_tui.inspect.iptables_read import read_firewall
 from dnet_tui.inspect.iptables_run import Saved, save
+from dnet_tui.inspect.nft_json import NativeTables, Said
 from dnet_tui.inspect.nft_tables import InterruptedDumpError, NftRule, NftTable
 from unit.test_inspect_nft_foreign import DROP, FOREIGN
 
@@ -31,6 +33,7 @@ class FakeKernel:
         self.generations = [1]
         self.output: dict[tuple[str, str], Saved] = {}
         self.calls: list[tuple[str, str, tuple[str, ...]]] = []
+        self.native: dict[tuple[str, str], Table] = {}
         self.proc = proc
 
     def own(self, family: str = "ip", text: str = SAVED) -> None:
@@ -69,7 +72,17 @@ def kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeKernel:
         fake.calls.append((backend, family, tuple(tables)))
         return (fake.output[backend, family],)
 
+    def fake_read_tables(tables: Sequence[NftTable], _: Any) -> NativeTables:
+        shown = tuple(fake.native[item.family, item.name] for item in tables if (item.family, item.name) in fake.native)
+        absent = [item for item in tables if (item.family, item.name) not in fake.native]
+        unread = tuple(
+            UnreadTable(family=item.family, name=item.name, backend="nftables", reason="silent") for item in absent
+        )
+        said = (Said("nft is silent: " + ", ".join(f"{item.family} {item.name}" for item in absent)),) if absent else ()
+        return NativeTables(shown, unread, said)
+
     monkeypatch.setattr(iptables_read, "NftSocket", FakeSocket)
+    monkeypatch.setattr(iptables_read, "read_tables", fake_read_tables)
     monkeypatch.setattr(iptables_read, "save", fake_save)
     monkeypatch.setattr(iptables_read, "_PROC", tmp_path)
     return fake
@@ -109,8 +122,26 @@ def test_a_rule_that_iptables_shows_wrongly_cannot_be_decided(kernel: FakeKernel
     assert [expr.role for expr in first.exprs if isinstance(expr, Opaque)] == ["match", "target"]
     assert "DROP" not in first.text
     assert second.text == "-s 10.0.0.1/32 -j DROP"
-    assert [gap.scope for gap in gaps] == [SCOPE]
-    assert "nft -a list table ip filter" in gaps[0].hint
+    assert {gap.scope for gap in gaps} == {SCOPE}
+    assert "nft -a list table ip filter" in gaps[-1].hint
+
+
+def native(name: str, *rules: Rule) -> Table:
+    """A table of family ip as nft shows it."""
+    return Table(family="ip", name=name, backend="nftables", chains=(Chain(name="FORWARD", rules=rules),))
+
+
+def test_a_rule_that_iptables_shows_wrongly_is_read_by_nft(kernel: FakeKernel) -> None:
+    kernel.own(text=SAVED.replace("COMMIT", "[0:0] -A FORWARD -s 10.0.0.1/32 -j DROP\nCOMMIT"))
+    kernel.nft_rules["ip", "filter"] = [NftRule("FORWARD", 7, DROP), NftRule("FORWARD", 8, FOREIGN["a set"])]
+    wrongly = Rule(number=1, text="drop", exprs=(Verdict(kind="drop"),), handle=7)
+    rightly = Rule(number=2, text="ip saddr @s drop", exprs=(Verdict(kind="drop"),), handle=8)
+    kernel.native["ip", "filter"] = native("filter", wrongly, rightly)
+    firewall, gaps = read_firewall(SCOPE)
+    (table,) = firewall.tables
+    assert table.backend == "iptables-nft"
+    assert [rule.text for rule in table.chains[0].rules] == ["-j DROP", "ip saddr @s drop"], "each by who knows it"
+    assert gaps == ()
 
 
 def test_a_ruleset_that_changes_meanwhile_is_read_again(kernel: FakeKernel) -> None:
@@ -130,24 +161,45 @@ def test_a_table_whose_rules_do_not_agree_is_not_trusted(kernel: FakeKernel) -> 
     assert "changed" in gaps[0].reason
 
 
-def test_native_tables_are_said_not_to_be_read(kernel: FakeKernel) -> None:
-    kernel.tables = [
+def test_native_tables_are_read_by_nft_and_what_iptables_does_not_use_too(kernel: FakeKernel) -> None:
+    kernel.own()
+    kernel.tables += [
         NftTable("inet", "firewalld"),
-        NftTable("ip", "sleeping", dormant=True),
-        NftTable("ip", "hollow", empty=True),
+        NftTable("ip", "nat", dormant=True),
+        NftTable("ip", "mangle", empty=True),
         NftTable("bridge", "filter"),
     ]
+    kernel.native["ip", "nat"] = Table(family="ip", name="nat", backend="nftables", dormant=True)
+    kernel.native["ip", "mangle"] = native("mangle")
+    kernel.native["bridge", "filter"] = Table(family="bridge", name="filter", backend="nftables")
     firewall, gaps = read_firewall(SCOPE)
-    assert [(item.family, item.name, item.backend) for item in firewall.unread] == [
-        ("inet", "firewalld", "nftables"),
-        ("bridge", "filter", "nftables"),
-    ]
-    (gap,) = gaps
-    assert "inet firewalld, bridge filter" in gap.reason
-    assert kernel.calls == []
+    assert {(item.family, item.name, item.backend, item.dormant) for item in firewall.tables} == {
+        ("ip", "filter", "iptables-nft", False),
+        ("ip", "nat", "nftables", True),
+        ("ip", "mangle", "nftables", False),
+        ("bridge", "filter", "nftables", False),
+    }
+    assert [(item.family, item.name) for item in firewall.unread] == [("inet", "firewalld")]
+    assert [gap.reason for gap in gaps] == ["nft is silent: inet firewalld"]
+    assert kernel.calls == [("iptables-nft", "ip", ("filter",))]
 
 
-def test_a_table_that_iptables_refuses_to_show_is_unread_and_the_others_are_read(kernel: FakeKernel) -> None:
+def test_a_table_that_iptables_refuses_to_show_is_read_by_nft(kernel: FakeKernel) -> None:
+    kernel.own()
+    kernel.tables.append(NftTable("ip", "nat"))
+    kernel.output["iptables-nft", "ip"] = Saved(SAVED, ("filter", "nat"), incompatible=frozenset({"nat"}))
+    opaque = Rule(number=1, text="dnat to 10.0.0.1", exprs=(Opaque(text='xt target "DNAT"', role="target"),), handle=3)
+    kernel.native["ip", "nat"] = native("nat", opaque)
+    firewall, gaps = read_firewall(SCOPE)
+    assert {(table.name, table.backend) for table in firewall.tables} == {
+        ("filter", "iptables-nft"),
+        ("nat", "nftables"),
+    }
+    assert firewall.unread == ()
+    assert ["1 of its rules" in gap.reason for gap in gaps] == [True]
+
+
+def test_a_table_that_nobody_shows_is_unread_and_the_others_are_read(kernel: FakeKernel) -> None:
     kernel.own()
     kernel.tables.append(NftTable("ip", "nat"))
     kernel.output["iptables-nft", "ip"] = Saved(SAVED, ("filter", "nat"), incompatible=frozenset({"nat"}))
@@ -155,6 +207,23 @@ def test_a_table_that_iptables_refuses_to_show_is_unread_and_the_others_are_read
     assert [table.name for table in firewall.tables] == ["filter"]
     assert [(item.name, item.backend) for item in firewall.unread] == [("nat", "nftables")]
     assert len(gaps) == 1
+
+
+def test_the_ipsets_that_rules_use_are_read(kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = "-A FORWARD -m set --match-set bad src -j DROP\n-A FORWARD -j SET --add-set bad src\n"
+    kernel.own(text=SAVED.replace("COMMIT", f"{rules}COMMIT"))
+    kernel.nft_rules["ip", "filter"] += [NftRule("FORWARD", 8, DROP), NftRule("FORWARD", 9, DROP)]
+    asked: list[tuple[tuple[str, ...], frozenset[str]]] = []
+
+    def fake(names: tuple[str, ...], filled: frozenset[str]) -> Ipsets:
+        asked.append((names, filled))
+        return Ipsets((NamedSet(name="bad", type="hash:ip"),), (Said("not read"),))
+
+    monkeypatch.setattr(iptables_read, "read_ipsets", fake)
+    firewall, gaps = read_firewall(SCOPE)
+    assert asked == [(("bad",), frozenset({"bad"}))]
+    assert [item.name for item in firewall.ipsets] == ["bad"]
+    assert [gap.reason for gap in gaps] == ["not read"]
 
 
 def test_a_program_that_fails_leaves_its_tables_unread(kernel: FakeKernel) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from dnet_tui.inspect.model import Address, BridgeInfo, FdbEntry, Link, Neighbour
 from dnet_tui.inspect.route_parse import parse_routes, parse_rules
-from dnet_tui.inspect.rtnl_parse import parse_addresses, parse_fdb, parse_links, parse_neighbours
+from dnet_tui.inspect.link_parse import parse_links
+from dnet_tui.inspect.rtnl_parse import parse_addresses, parse_fdb, parse_neighbours
 
 RAW = json.loads((Path(__file__).parent / "data" / "inspect_rtnl_host.json").read_text())
 

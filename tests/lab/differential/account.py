@@ -68,7 +68,7 @@ def account(outcome: Outcome, direction: Direction, origin: str, kind: str = "")
             return Account(where="hook", place=place, stage=stage, by=_culprit(here), last=here[-1])
     place = _last_place(sights, origin)
     here = [s for s in sights if s.place == place and s.point == "tail"]
-    last = max(here, key=lambda s: _NUMBER[s.stage]) if place == origin else here[-1]
+    last = max(here, key=lambda s: _NUMBER[s.stage]) if place == origin else here[-1]  # a new way begins at its OUTPUT
     if last.stage == "postrouting":
         return Account(where="link", place=place, stage="postrouting", last=last)
     return Account(where="routing", place=place, stage=last.stage, last=last)
@@ -87,6 +87,8 @@ def _culprit(here: list[Sight]) -> Sight | None:
 def _last_place(sights: list[Sight], origin: str) -> str:
     """The namespace in which it was last: containers hang on the host, so it is the third one if there is one."""
     places = list(dict.fromkeys(s.place for s in sights))
+    if any(s.place == origin and s.stage == "prerouting" for s in sights):
+        return origin  # it came back
     others = [place for place in places if place not in {origin, "host"}]
     if others:
         return others[-1]

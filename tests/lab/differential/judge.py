@@ -63,6 +63,18 @@ class Court:
             if rule.handle
         }
 
+    @cached_property
+    def sizes(self) -> dict[tuple[str, str, str, str], int]:
+        """How many rules a legacy chain has, by (place, family, table, chain)."""
+        return {
+            (self.places[ns.id], table.family, table.name, chain.name): len(chain.rules)
+            for ns in self.view.snapshot.namespaces
+            if ns.id in self.places and ns.firewall is not None
+            for table in ns.firewall.tables
+            if table.backend == "iptables-legacy"
+            for chain in table.chains
+        }
+
     def judge(self, probe: Probe) -> Judgement:
         """Walk the probe and its answer, and compare both with what happened."""
         outcome = self.outcomes[probe.number]
@@ -120,14 +132,19 @@ class Court:
         if truth.where == "arrived":
             yield f"{claim}, but it {truth}"
         elif by is not None and by.rule is not None:
-            if (truth.where, truth.place) != ("hook", place) or not self._is(by.rule, truth.by, place):
+            rules = [rule for rule in (by.rule, by.instead) if rule is not None]
+            if (truth.where, truth.place) != ("hook", place) or not any(self._is(r, truth.by, place) for r in rules):
+                yield f"{claim}, but: {truth}"
+        elif stage in _ROUTING and truth.where == "hook" and truth.stage == "output":
+            # A new route after OUTPUT's NAT or marks is looked up inside the hook (ip_route_me_harder).
+            if truth.by is not None and truth.by.verdict == "drop":
                 yield f"{claim}, but: {truth}"
         elif truth.where == "hook" and truth.by is not None:
             yield f"{claim}, but: {truth}"
         elif stage in _ROUTING:
             if truth.where not in {"routing", "nowhere"} or truth.place != place:
                 yield f"{claim}, but: {truth}"
-        elif stage in _LINK and truth.where not in {"link", "nowhere"}:
+        elif stage in _LINK and truth.where not in {"link", "nowhere", "routing" if stage == "bridge" else ""}:
             yield f"{claim}, but: {truth}"
 
     def _is(self, rule: RuleRef, sight: Sight | None, place: str) -> bool:
@@ -135,10 +152,12 @@ class Court:
             return False
         if (rule.family, rule.table) != (sight.family, sight.table):
             return False
+        if sight.backend == "legacy":
+            # A rule without conditions is logged as if it were the policy; the policy's number follows the rules'.
+            last = self.sizes.get((place, sight.family, sight.table, sight.chain), 0)
+            return (rule.chain, rule.number) == (sight.chain, sight.number if sight.number <= last else 0)
         if sight.point == "policy":
             return (rule.chain, rule.number) == (sight.chain, 0)
-        if sight.backend == "legacy":
-            return (rule.chain, rule.number) == (sight.chain, sight.number)
         return (rule.chain, rule.number) == self.rules.get((place, sight.family, sight.table, sight.handle))
 
     def _path(self, said: Walk, outcome: Outcome, direction: str, kind: str) -> Iterator[str]:
@@ -150,7 +169,9 @@ class Court:
         ]
         for hop in said.hops:
             place = self.places.get(hop.namespace, "")
-            if hop.rule is not None and not any(s.place == place and self._is(hop.rule, s, place) for s in met):
+            if hop.rule is None or hop.verdict in {"drop", "reject", "unknown"}:
+                continue  # the end itself is judged elsewhere
+            if not any(s.place == place and self._is(hop.rule, s, place) for s in met):
                 yield f"{hop.verdict} at {place} is said to be by {hop.rule.table} {hop.rule.chain} {hop.rule.number}: {hop.rule.text}, which was not met"
 
     def _answer_kind(self, there: Walk, truth: Account, outcome: Outcome) -> Iterator[str]:

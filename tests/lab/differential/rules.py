@@ -194,7 +194,7 @@ class Rulebook:
         action = self._action(table, hook, later, has_tcp=port.startswith("-p tcp"))
         if not action:
             return
-        words = " ".join([*dict.fromkeys(conditions), action])
+        words = " ".join([*_compatible(conditions), action])
         self._rule(table, chain, words, random=random)
 
     def _condition(self, hook: str) -> str:
@@ -285,3 +285,13 @@ class Rulebook:
         if hook == "INPUT":
             return pick(("-j ACCEPT", "-j RETURN", f"-j SNAT --to-source {OUTSIDE_SERVER}"))
         return pick(("-j ACCEPT", "-j RETURN"))
+
+
+def _compatible(conditions: list[str]) -> list[str]:
+    """The conditions that can stand in one rule: each option and each match once."""
+    taken: dict[str, str] = {}
+    for condition in conditions:
+        words = condition.removeprefix("! ").split()
+        if words:
+            taken.setdefault(words[1] if words[0] == "-m" else words[0], condition)
+    return list(taken.values())

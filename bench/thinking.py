@@ -1,0 +1,81 @@
+"""How fast the thinking is: traces, the matrix and the doctor over made-up hosts of growing size.
+
+The peer of each figure is decoding the same snapshot from JSON in the same
+run: the least that anything which reads a saved snapshot must do.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import synthetic
+
+from dnet_tui.diagnostics.case import Case
+from dnet_tui.diagnostics.examine import examine
+from dnet_tui.diagnostics.matrix import matrix
+from dnet_tui.diagnostics.places import find
+from dnet_tui.diagnostics.trace import trace
+from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.store import decode, encode, save
+
+SMALL, LARGE = (50, 5), (1000, 20)
+
+
+def median_ms(job: Callable[[], object], runs: int) -> float:
+    """The median wall time of ``runs`` runs, in milliseconds."""
+    times = []
+    for _ in range(runs):
+        begin = time.perf_counter()
+        job()
+        times.append((time.perf_counter() - begin) * 1000)
+    return statistics.median(times)
+
+
+def line(name: str, took: float, peer: float, more: str = "") -> None:
+    """Print one figure beside its peer's."""
+    print(f"{name:<52} {took:9.2f} ms  {took / peer:7.2f} times decoding the snapshot  {more}")
+
+
+def traces(name: str, snapshot: Snapshot, peer: float) -> None:
+    """One trace with its answer, on a case that is made once."""
+    case = Case(snapshot)
+    source, target = find(case, "c0"), find(case, "outside")
+    took = median_ms(lambda: trace(case, source, target), 50)
+    line(name, took, peer, f"{1000 / took:.0f} traces a second")
+
+
+def doctor_process(snapshot: Snapshot, runs: int) -> float:
+    """``dnet-tui doctor --snapshot``, from process start to its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "host.json"
+        save(snapshot, path)
+        argv = [sys.executable, "-m", "dnet_tui.tui.main", "doctor", "--snapshot", str(path)]
+        return median_ms(lambda: subprocess.run(argv, stdout=subprocess.DEVNULL, check=True), runs)
+
+
+def main() -> None:
+    """Measure everything and print a table."""
+    for containers, bridges, filler, runs in ((*SMALL, 250, 5), (*LARGE, 19000, 1)):
+        snapshot = synthetic.host(containers, bridges, filler)
+        data = encode(snapshot)
+        peer = median_ms(lambda data=data: decode(data), 5)
+        host = snapshot.namespaces[0].firewall
+        rules = sum(len(chain.rules) for table in (host.tables if host else ()) for chain in table.chains)
+        print(f"{containers} containers on {bridges} bridges, {rules} rules; decoding the snapshot {peer:.1f} ms")
+        traces(f"  trace through {rules} rules", snapshot, peer)
+        line("  doctor", median_ms(lambda snapshot=snapshot: examine(snapshot), runs), peer)
+        line("  doctor, from process start", doctor_process(snapshot, runs), peer)
+    plain = synthetic.host(100, 5)
+    peer = median_ms(lambda: decode(encode(plain)), 5)
+    traces("trace on 100 containers, Docker's rules only", plain, peer)
+    line("matrix of 100 containers", median_ms(lambda: matrix(Case(plain)), 1), peer)
+
+
+if __name__ == "__main__":
+    main()

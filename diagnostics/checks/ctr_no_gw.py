@@ -1,0 +1,116 @@
+"""A container has no default route, though its network has a way out.
+
+What it finds
+    A running container on a network that is not internal, whose own routing
+    table has no way to the outside.
+
+Why it matters
+    It reaches its neighbours, but neither the internet nor anyone who calls
+    one of its published ports: the answer has nowhere to go.
+
+How we know
+    The packet walk begins in the container, with its own routes and policy
+    rules, and ends there.
+
+Remedy
+    Put the default route back, by the gateway of its network.
+
+When it is harmless
+    On internal and isolated networks, and where nobody stated what the
+    network is for; it is not reported there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.attachments import gateway_of, inside
+from dnet_tui.diagnostics.case import Case, Member
+from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.evidence import of_flows
+from dnet_tui.diagnostics.examination import Blocked, Examination
+from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.remedy import Remedy
+from dnet_tui.diagnostics.walk.packet import Obstacle
+from dnet_tui.inspect.model import Network
+
+ID = "ctr-no-gw"
+
+
+def owns(case: Case, obstacle: Obstacle) -> bool:
+    """A container's own table without a route to an address beyond its networks."""
+    if obstacle.stage != "routing" or obstacle.end != "no-route" or obstacle.by.kind != "route":
+        return False
+    return _member(case, obstacle.by.namespace) is not None and obstacle.by.text.startswith("no route")
+
+
+def find(exam: Examination) -> Iterator[Finding | Undecided]:
+    """One finding per container."""
+    yield from undecided(exam, ID)
+    found: dict[str, list[Blocked]] = {}
+    for blocked in definite(exam, ID):
+        found.setdefault(blocked.obstacle.by.namespace, []).append(blocked)
+    for namespace, stopped in found.items():
+        place = _member(exam.case, namespace)
+        if place is not None:
+            yield _finding(exam.case, *place, stopped)
+
+
+def _finding(case: Case, network: Network, member: Member, stopped: list[Blocked]) -> Finding:
+    name = member.container.name
+    gateway = gateway_of(network) or case.bridge_address(network)
+    words = ("default", "via", gateway)
+    step = inside(case, member.namespace, "route", "add", *words) if gateway else None
+    back = inside(case, member.namespace, "route", "del", *words) if gateway else None
+    ns = case.view.namespaces[member.namespace]
+    routes = [route.dst for route in ns.routes if route.family == "ip" and route.table == 254]
+    return Finding(
+        check=ID,
+        severity="error",
+        subject=Subject(kind="container", name=name),
+        summary=f"{name} has no default route, though network {network.name} leads out",
+        symptoms=tuple(dict.fromkeys(kind for item in stopped for kind in item.symptoms)),
+        evidence=(
+            Evidence(
+                source="ip route",
+                what=f"in {name}",
+                value=", ".join(routes) or "no route at all",
+                expected=f"default via {gateway or 'its gateway'}",
+            ),
+            *(of_flows(item) for item in stopped[:2]),
+        ),
+        remedy=Remedy(
+            summary=f"Give {name} its default route via {gateway}",
+            steps=(step,) if step is not None else (),
+            undo=(back,) if back is not None else (),
+            risk="ask",
+            note="Restarting the container makes its network anew",
+        )
+        if step is not None
+        else None,
+    )
+
+
+def _member(case: Case, namespace: str) -> tuple[Network, Member] | None:
+    """The container's place on a network with a way out."""
+    return next(
+        (
+            (network, member)
+            for network in case.networks
+            if not network.internal and network.gateway_mode4 != "isolated"
+            for member in case.members(network)
+            if member.namespace == namespace
+        ),
+        None,
+    )
+
+
+CHECK = Check(
+    id=ID,
+    title="Containers have a default route",
+    severity="error",
+    doc=__doc__,
+    needs=("links",),
+    find=find,
+    owns=owns,
+)

@@ -1,0 +1,114 @@
+"""A container's bridge port does not forward (yet).
+
+What it finds
+    The port of a running container is in state listening, learning, blocking
+    or disabled, although both ends of its veth and the bridge are up.
+
+Why it matters
+    The container is cut off.  With spanning tree (STP) on, a new port waits
+    twice the bridge's forward delay, 30 seconds by default and up to a minute,
+    while the container starts, asks for names and gives up.
+
+How we know
+    The port's state, read by netlink, with the state of the links around it.
+
+Remedy
+    A bridge that has only containers on it needs no spanning tree: turn it
+    off, and set the port forwarding (turning STP off alone leaves a port that
+    waits in its state until its timer ends; the kernel refuses to set a state
+    while STP is on).  A bridge with other ports may have a loop: look first.
+
+When it is harmless
+    In the first seconds after a container was started on a bridge that runs
+    spanning tree on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.attachments import (
+    Attachment,
+    all_attachments,
+    bridge_port,
+    concerning,
+    ip,
+    named,
+    of_link,
+    on_host,
+    symptoms,
+)
+from dnet_tui.diagnostics.case import Case
+from dnet_tui.diagnostics.checks.base import Check
+from dnet_tui.diagnostics.evidence import of_flows
+from dnet_tui.diagnostics.examination import Examination
+from dnet_tui.diagnostics.finding import Finding, Subject
+from dnet_tui.diagnostics.remedy import Remedy
+from dnet_tui.diagnostics.walk.packet import Obstacle
+
+ID = "port-not-fwd"
+_FORWARDING = "3"
+"""BR_STATE_FORWARDING of linux/if_bridge.h, as bridge(8) wants it."""
+
+
+def owns(case: Case, obstacle: Obstacle) -> bool:
+    """The state of a container's port."""
+    return on_host(case, obstacle) and any(named(obstacle.by, item.port.name) for item in _waiting(case))
+
+
+def find(exam: Examination) -> Iterator[Finding]:
+    """One finding per container's port."""
+    for item in _waiting(exam.case):
+        state = item.port.port.state if item.port.port is not None else ""
+        stp = item.bridge.bridge is not None and item.bridge.bridge.stp
+        blocked = concerning(exam.blocked_by(ID), item.member.namespace)
+        yield Finding(
+            check=ID,
+            severity="error",
+            subject=Subject(kind="container", name=item.name),
+            summary=f"{item.name} is cut off: its port {item.port.name} on {item.bridge.name} is {state}",
+            symptoms=symptoms(blocked, ("egress", "same-network", "published", "host-to-container")),
+            evidence=(
+                of_link(f"{item.port.name} state", state, "forwarding", source="bridge link"),
+                of_link(f"{item.bridge.name} stp_state", "1" if stp else "0", "0"),
+                *(of_flows(one) for one in blocked[:2]),
+            ),
+            remedy=_remedy(exam.case, item, stp=stp),
+        )
+
+
+def _waiting(case: Case) -> list[Attachment]:
+    return [
+        item
+        for item in all_attachments(case)
+        if item.port.up
+        and item.inner.up
+        and item.bridge.up
+        and item.port.carrier
+        and item.port.port is not None
+        and item.port.port.state not in {"forwarding", "unknown"}
+    ]
+
+
+def _remedy(case: Case, item: Attachment, *, stp: bool) -> Remedy:
+    host = case.view.host
+    ports = case.view.ports_of(host.id, item.bridge.ifindex) if host is not None else ()
+    off = (ip("link", "set", "dev", item.bridge.name, "type", "bridge", "stp_state", "0"),) if stp else ()
+    return Remedy(
+        summary=f"Let {item.port.name} forward" + (f", with spanning tree off on {item.bridge.name}" if stp else ""),
+        steps=(*off, bridge_port(item.port.name, "state", _FORWARDING)),
+        undo=(ip("link", "set", "dev", item.bridge.name, "type", "bridge", "stp_state", "1"),) if stp else (),
+        risk="ask" if all(port.kind == "veth" for port in ports) else "manual",
+        note="It may forward by itself in up to a minute: spanning tree lets a new port wait twice the forward delay",
+    )
+
+
+CHECK = Check(
+    id=ID,
+    title="Containers' bridge ports forward",
+    severity="error",
+    doc=__doc__,
+    needs=("links",),
+    find=find,
+    owns=owns,
+)

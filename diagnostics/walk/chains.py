@@ -1,0 +1,275 @@
+"""What one base chain does to a packet: its rules, jumps, gotos and returns.  Three-valued and pure.
+
+A rule that can't be decided doesn't stop the evaluation.  What it *could* do
+is remembered; if every possibility ends the same way the answer is definite
+after all, otherwise it is unknown and names the rule.  This is linear in the
+number of rules however many are undecided.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from dnet_tui.diagnostics.walk.index import relevant
+from dnet_tui.diagnostics.walk.match import AddressType, matches
+from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef, Truth
+from dnet_tui.diagnostics.walk.sets import candidates, in_ipset, looked_up
+from dnet_tui.inspect.firewall import (
+    AnyExpr,
+    Chain,
+    Firewall,
+    Lookup,
+    Match,
+    Nat,
+    NoTrack,
+    Opaque,
+    Rule,
+    SetLookup,
+    SetMark,
+    Table,
+    Verdict,
+    VerdictMap,
+)
+
+Outcome = Literal["accept", "drop", "reject", "unknown"]
+_MAX_DEPTH = 64
+
+
+class HookResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a hook did: its verdict, what decided it, the packet after it and the NAT it chose.
+
+    ``passed`` names the rule by which each base chain accepted, where one did
+    (rather than its policy).
+    """
+
+    verdict: Outcome
+    by: Decider | None = None
+    packet: Packet
+    nat: Nat | None = None
+    nat_rule: RuleRef | None = None
+    nat_unknown: RuleRef | None = None
+    passed: tuple[RuleRef, ...] = ()
+    reroutes: bool = False
+    """Whether a chain was asked after which the kernel looks up the route anew when the mark has changed."""
+
+
+_PASSING = {"accept": True, "nat": True, "drop": False, "reject": False}
+"""Whether an end lets the packet pass; an end that isn't here is undecided."""
+
+
+class _End(msgspec.Struct, frozen=True, kw_only=True):
+    """How a chain ended: ``kind`` of verdict, the rule, and its NAT statement."""
+
+    kind: str
+    ref: RuleRef | None = None
+    nat: Nat | None = None
+    unsure: bool = False
+    """Only possible, though its rule is certainly met: an element of a map that can't be decided."""
+
+
+class _At(NamedTuple):
+    """Where the traversal stands: the rule, the chains that led to it, and whether it is certainly reached."""
+
+    chain: Chain
+    rule: Rule
+    path: tuple[str, ...]
+    first: int
+    certain: bool
+
+
+class Traversal:
+    """One traversal of one base chain.  ``maybes`` holds what undecided rules could have done."""
+
+    def __init__(
+        self,
+        firewall: Firewall,
+        table: Table,
+        base: Chain,
+        namespace: str,
+        packet: Packet,
+        address_type: AddressType,
+    ) -> None:
+        self.ipsets = {item.name: item for item in firewall.ipsets}
+        self.sets = {item.name: item for item in table.sets}
+        self.table = table
+        self.base = base
+        self.namespace = namespace
+        self.packet = packet
+        self.address_type = address_type
+        self.chains = {chain.name: chain for chain in table.chains}
+        self.maybes: list[_End] = []
+
+    def result(self) -> HookResult:
+        """Traverse the base chain and settle definite against possible outcomes."""
+        end = self._traverse(self.base, sure=True, path=(self.base.name,), base_number=0)
+        if end is None:
+            policy = self.base.policy or "accept"
+            end = _End(kind=policy, ref=self._policy_ref(policy))
+        passes = _PASSING.get(end.kind)
+        differing = next((maybe for maybe in self.maybes if _PASSING.get(maybe.kind) != passes), None)
+        by = _decider(end.ref if differing is None else differing.ref, self.namespace)
+        verdict: Outcome = "unknown"
+        if differing is None and passes is not None:
+            verdict = "accept" if passes else "drop" if end.kind == "drop" else "reject"
+        return HookResult(
+            verdict=verdict,
+            by=by,
+            packet=self.packet,
+            nat=end.nat,
+            nat_rule=end.ref if end.nat else None,
+            nat_unknown=next((maybe.ref for maybe in self.maybes if maybe.nat != end.nat), None),
+        )
+
+    def _traverse(self, chain: Chain, *, sure: bool, path: tuple[str, ...], base_number: int) -> _End | None:
+        """Walk one chain.  Returns its definite end, or None when it falls through (or isn't certain)."""
+        for rule in relevant(chain, self.packet):
+            at = _At(chain=chain, rule=rule, path=path, first=base_number or rule.number, certain=sure)
+            end, certain = self._apply(at)
+            if end is None:
+                continue
+            if end.kind != "return" and certain and sure:
+                return end
+            if end.kind != "return":
+                self.maybes.append(end)
+            if certain:
+                return None
+            # Perhaps the rule ended the chain, perhaps not: what follows is only possible.
+            sure = sure and end.kind != "return"
+        return None
+
+    def _apply(self, at: _At) -> tuple[_End | None, bool]:
+        """One rule, expression by expression: how it ends the chain, and whether it certainly is met."""
+        truth: Truth = True
+        for expr in at.rule.exprs:
+            if isinstance(expr, Match | SetLookup | Lookup) or (isinstance(expr, Opaque) and expr.role == "match"):
+                found = self._test(expr)
+                if found is False:
+                    return None, False
+                truth = truth if found else None
+                continue
+            here = at._replace(certain=at.certain and truth is True)
+            end = self._map(expr, here) if isinstance(expr, VerdictMap) else self._act(expr, here)
+            if end is not None:
+                return end, truth is True and not (isinstance(expr, VerdictMap) and end.unsure)
+        return None, False
+
+    def _test(self, expr: Match | SetLookup | Lookup | Opaque) -> Truth:
+        if isinstance(expr, Match):
+            return matches(expr, self.packet, self.address_type)
+        if isinstance(expr, Lookup):
+            return looked_up(expr, self.sets, self.packet, self.address_type)
+        if isinstance(expr, SetLookup):
+            return in_ipset(expr, self.ipsets, self.packet, self.address_type)
+        return None
+
+    def _map(self, expr: VerdictMap, at: _At) -> _End | None:
+        """A verdict map: do what the packet's element says; of several possible ones, all may be."""
+        unsure = False
+        for element, certain in candidates(expr, self.sets, self.packet, self.address_type):
+            if element is None or element.verdict is None:
+                self.maybes.append(_End(kind="unknown", ref=self._ref(at)))
+                continue
+            end = self._decide(element.verdict, at._replace(certain=at.certain and certain and not unsure))
+            if certain and not unsure:
+                return end
+            if end is not None and end.kind != "return":
+                self.maybes.append(end)
+            elif end is not None:
+                return msgspec.structs.replace(end, unsure=True)
+            unsure = True
+        return None
+
+    def _act(self, action: AnyExpr, at: _At) -> _End | None:
+        """Do one action of a rule that is met, or may be; returns how it ends the chain, if it does."""
+        if isinstance(action, SetMark):
+            self._set_mark(action, certain=at.certain)
+        elif isinstance(action, NoTrack):
+            self._untrack(at)
+        elif isinstance(action, Opaque):
+            self.maybes.append(_End(kind="unknown", ref=self._ref(at)))
+        elif isinstance(action, Nat):
+            return _End(kind="nat", ref=self._ref(at), nat=action)
+        elif isinstance(action, Verdict):
+            return self._decide(action, at)
+        return None
+
+    def _decide(self, verdict: Verdict, at: _At) -> _End | None:
+        if verdict.kind == "continue":
+            return None
+        if verdict.kind in {"jump", "goto"}:
+            end = self._call(verdict, at)
+            return end if end is not None or verdict.kind == "jump" else _End(kind="return")
+        if verdict.kind == "return":
+            return _End(kind="return")
+        return _End(kind="unknown" if verdict.kind == "queue" else verdict.kind, ref=self._ref(at))
+
+    def _call(self, verdict: Verdict, at: _At) -> _End | None:
+        target = self.chains.get(verdict.chain)
+        if target is None or len(at.path) > _MAX_DEPTH or verdict.chain in at.path:
+            return _End(kind="unknown", ref=self._ref(at))
+        return self._traverse(target, sure=at.certain, path=(*at.path, target.name), base_number=at.first)
+
+    def _set_mark(self, action: SetMark, *, certain: bool) -> None:
+        packet = self.packet
+        if (action.where == "ct" or action.op != "set") and packet.ctstate in {"INVALID", "UNTRACKED"}:
+            return  # there is no connection (connmark_tg)
+        source = packet.ctmark if action.op == "restore" else packet.mark
+        if action.op == "set":
+            old = packet.mark if action.where == "meta" else packet.ctmark
+            new = None if old is None else (old & ~action.mask & 0xFFFFFFFF) ^ action.value
+        else:
+            old = packet.mark if action.op == "restore" else packet.ctmark
+            new = None if old is None or source is None else (old & ~action.mask) | (source & action.mask)
+        value = new if certain or new == old else None
+        to_ct = action.op == "save" or (action.op == "set" and action.where == "ct")
+        self.packet = (
+            msgspec.structs.replace(packet, ctmark=value) if to_ct else msgspec.structs.replace(packet, mark=value)
+        )
+
+    def _untrack(self, at: _At) -> None:
+        if at.certain:
+            self.packet = msgspec.structs.replace(self.packet, ctstate="UNTRACKED")
+        else:
+            self.maybes.append(_End(kind="unknown", ref=self._ref(at)))
+
+    def _ref(self, at: _At) -> RuleRef:
+        return RuleRef(
+            namespace=self.namespace,
+            backend=self.table.backend,
+            family=self.table.family,
+            table=self.table.name,
+            chain=at.chain.name,
+            number=at.rule.number,
+            text=at.rule.text,
+            packets=at.rule.packets,
+            bytes=at.rule.bytes,
+            base=self.base.name,
+            base_number=at.first,
+            path=at.path,
+        )
+
+    def _policy_ref(self, policy: str) -> RuleRef:
+        return RuleRef(
+            namespace=self.namespace,
+            backend=self.table.backend,
+            family=self.table.family,
+            table=self.table.name,
+            chain=self.base.name,
+            number=0,
+            text=f"policy {policy.upper()}",
+            packets=self.base.packets,
+            bytes=self.base.bytes,
+            base=self.base.name,
+            path=(self.base.name,),
+        )
+
+
+def _decider(ref: RuleRef | None, namespace: str) -> Decider:
+    if ref is None:
+        return Decider(kind="rule", text="", namespace=namespace)
+    if ref.number == 0:
+        return Decider(kind="policy", text=f"{ref.table} {ref.chain} {ref.text}", namespace=namespace, rule=ref)
+    text = f"{ref.table} {ref.chain} rule {ref.number}: {ref.text}"
+    return Decider(kind="rule", text=text, namespace=namespace, rule=ref)
