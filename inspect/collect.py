@@ -6,20 +6,23 @@ own: one that fails leaves a gap, and the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+
+import msgspec
 
 from dnet_tui.inspect import rtnl
 from dnet_tui.inspect.conntrack import read_conntrack
 from dnet_tui.inspect.conntrack_parse import ConntrackFilter
 from dnet_tui.inspect.contents import AS_ROOT, Contents
 from dnet_tui.inspect.ethtool import read_peer_ifindex
+from dnet_tui.inspect.link_parse import DeviceSettings, parse_link_table, parse_vlans
 from dnet_tui.inspect.listening import read_listening
 from dnet_tui.inspect.netlink import Dump, NetlinkSocket
-from dnet_tui.inspect.netns import NamespaceGoneError, NsHandle, opened
 from dnet_tui.inspect.route_parse import parse_routes, parse_rules
-from dnet_tui.inspect.link_parse import parse_links
-from dnet_tui.inspect.rtnl_parse import parse_addresses, parse_fdb, parse_neighbours
+from dnet_tui.inspect.rtnl_parse import parse_addresses, parse_fdb, parse_neighbours, parse_proxied
+from dnet_tui.inspect.ruleset import read_rules
 from dnet_tui.inspect.sysctl import read_sysctls
+from dnet_tui.inspect.xfrm import read_policy_count
 
 _FALLBACK_KINDS = frozenset(
     {"loopback", "ipip", "sit", "gre", "gretap", "erspan", "vti", "vti6", "ip6tnl", "ip6gre", "ip6gretap", "ip6erspan"}
@@ -27,92 +30,113 @@ _FALLBACK_KINDS = frozenset(
 """Kinds that a kernel with tunnel modules puts, down, into every new namespace."""
 
 
+class Errand(msgspec.Struct, frozen=True, kw_only=True):
+    """What to read of a namespace.
+
+    ``conntrack`` is how many tracked connections are wanted at most (0: none),
+    and ``conntrack_filter`` which.  With ``only_if_connected`` nothing but
+    the tables of links is read where there is no link that leads anywhere (a
+    service's sandbox, a browser's).  ``before`` is what was read of it
+    earlier: rules that are proved to be unchanged are taken from there.
+    """
+
+    firewall: bool = True
+    conntrack: int = 0
+    conntrack_filter: ConntrackFilter = ConntrackFilter()
+    only_if_connected: bool = False
+    before: Contents | None = None
+
+
 def is_connected(contents: Contents) -> bool:
     """Whether a namespace has any link but those that every new one is born with."""
     return any(link.kind not in _FALLBACK_KINDS or link.up for link in contents.links if link.kind != "loopback")
 
 
-def collect(
-    scope: str,
-    others: Iterable[NsHandle],
-    *,
-    firewall: bool = True,
-    conntrack: tuple[int, ConntrackFilter] | None = None,
-    only_if_connected: bool = False,
-) -> Contents:
+def collect(scope: str, errand: Errand, *, at: str, host: tuple[str, int] | None) -> Contents:
     """Read the calling thread's namespace.  Never raises for a section; see ``gaps``.
 
-    ``others`` are the namespaces that its links may lead to, the likeliest
-    first.  ``conntrack`` is how many tracked connections are wanted at most,
-    and which; None for none.  With ``only_if_connected`` the rest isn't read where there is no
-    link that leads anywhere (a service's sandbox, a browser's).
+    Args:
+        scope: the namespace's id.
+        errand: what is wanted.
+        at: the time, as the snapshot will have it.
+        host: the id and an open descriptor of the host's namespace, which most links lead to.
     """
-    contents = Contents(id=scope)
+    contents = Contents(id=scope, read_at=at)
+    settings: dict[str, DeviceSettings] | None = None
     try:
         with NetlinkSocket() as sock:
-            _collect_tables(contents, sock)
-            _collect_nsids(contents, sock, others)
+            contents.cookie = sock.cookie()
+            settings = _collect_tables(contents, sock)
+            _collect_nsid(contents, sock, host)
     except OSError as error:
         contents.miss("links", error)
-    if only_if_connected and not contents.gaps and not is_connected(contents):
+    if errand.only_if_connected and not contents.gaps and not is_connected(contents):
         return contents
     _collect_peers(contents)
-    _collect_sysctls(contents)
+    _collect_sysctls(contents, settings)
     try:
         contents.sockets = read_listening()
     except OSError as error:
         contents.miss("sockets", error)
-    if conntrack is not None:
-        _collect_conntrack(contents, *conntrack)
-    if firewall:
-        _collect_firewall(contents)
+    try:
+        contents.xfrm_policies = read_policy_count()
+    except OSError as error:
+        contents.miss("xfrm", error)
+    if errand.conntrack > 0:
+        _collect_conntrack(contents, errand.conntrack, errand.conntrack_filter)
+    if errand.firewall:
+        read_rules(contents, errand.before)
     return contents
 
 
-def _collect_tables(contents: Contents, sock: NetlinkSocket) -> None:
-    def take(section: str, read: Callable[[NetlinkSocket], Dump]) -> tuple[bytes, ...]:
+def _collect_tables(contents: Contents, sock: NetlinkSocket) -> dict[str, DeviceSettings] | None:
+    """Read rtnetlink's tables; returns the devices' settings, None when the links could not be read."""
+
+    def take(section: str, read: Callable[[NetlinkSocket], Dump]) -> tuple[bytes, ...] | None:
         try:
             dump = read(sock)
         except OSError as error:
             contents.miss(section, error)
-            return ()
+            return None
         if dump.torn:
             contents.miss(section, "it changed while it was being read, three times over", "take the snapshot again")
         return dump.bodies
 
-    contents.links = parse_links(take("links", rtnl.read_links))
-    contents.addresses = parse_addresses(take("addresses", rtnl.read_addresses))
-    contents.routes = parse_routes(take("routes", rtnl.read_routes))
-    contents.policy_rules = parse_rules(take("policy-rules", rtnl.read_rules))
-    contents.neighbours = parse_neighbours(take("neighbours", rtnl.read_neighbours))
-    contents.fdb = parse_fdb(take("fdb", rtnl.read_fdb))
+    links = take("links", rtnl.read_links)
+    table = parse_link_table(links or ())
+    contents.links = table.links
+    if any(link.bridge is not None and link.bridge.vlan_filtering for link in table.links):
+        vlans = parse_vlans(take("links", rtnl.read_vlans) or ())
+        contents.links = tuple(
+            msgspec.structs.replace(link, vlans=vlans[link.ifindex]) if link.ifindex in vlans else link
+            for link in table.links
+        )
+    contents.addresses = parse_addresses(take("addresses", rtnl.read_addresses) or ())
+    contents.routes = parse_routes(take("routes", rtnl.read_routes) or ())
+    contents.policy_rules = parse_rules(take("policy-rules", rtnl.read_rules) or ())
+    contents.neighbours = parse_neighbours(take("neighbours", rtnl.read_neighbours) or ())
+    contents.proxied = parse_proxied(take("neighbours", rtnl.read_proxied) or ())
+    contents.fdb = parse_fdb(take("fdb", rtnl.read_fdb) or ())
+    return None if links is None else table.settings
 
 
-def _collect_nsids(contents: Contents, sock: NetlinkSocket, others: Iterable[NsHandle]) -> None:
-    """Ask which namespaces the numbers in this one's links stand for, until all are known."""
-    wanted = {link.lower_nsid for link in contents.links if link.lower_nsid is not None}
-    found: dict[int, str] = {}
-    for other in others:
-        if not wanted - found.keys():
-            break
-        if other.id == contents.id:
-            continue
-        try:
-            with opened(other) as fd:
-                nsid = rtnl.read_nsid(sock, fd)
-        except (OSError, NamespaceGoneError):
-            continue  # then the link that leads there says that its peer wasn't found
-        if nsid is not None:
-            found[nsid] = other.id
-    contents.nsids = found
+def _collect_nsid(contents: Contents, sock: NetlinkSocket, host: tuple[str, int] | None) -> None:
+    """Ask by which number this namespace knows the host's, if it knows any: most often that settles all its links."""
+    if host is None or host[0] == contents.id or all(link.lower_nsid is None for link in contents.links):
+        return
+    try:
+        nsid = rtnl.read_nsid(sock, host[1])
+    except OSError:
+        return  # then the links that lead there say that their peer wasn't found
+    if nsid is not None:
+        contents.nsids = {nsid: host[0]}
 
 
 def _collect_peers(contents: Contents) -> None:
     """Call ethtool's statistic as the second witness, only for the veths whose peer netlink leaves open."""
     peers: dict[int, int] = {}
     for link in contents.links:
-        is_told = bool(link.lower) and (link.lower_nsid is None or link.lower_nsid in contents.nsids)
-        if link.kind != "veth" or is_told:
+        if link.kind != "veth" or link.lower:
             continue
         try:
             peer = read_peer_ifindex(link.name)
@@ -123,9 +147,11 @@ def _collect_peers(contents: Contents) -> None:
     contents.peers = peers
 
 
-def _collect_sysctls(contents: Contents) -> None:
-    sysctls = read_sysctls()
+def _collect_sysctls(contents: Contents, settings: dict[str, DeviceSettings] | None) -> None:
+    sysctls = read_sysctls(settings or {})
     contents.sysctls = sysctls.values
+    if settings is None:
+        contents.miss("sysctls", "the devices' own come with the links, which could not be read")
     if sysctls.unreadable:
         name, reason = next(iter(sysctls.unreadable.items()))
         more = f" and {len(sysctls.unreadable) - 1} more" if len(sysctls.unreadable) > 1 else ""
@@ -141,14 +167,3 @@ def _collect_conntrack(contents: Contents, limit: int, wanted: ConntrackFilter) 
     contents.conntrack = table.entries
     if table.stopped:
         contents.miss("conntrack", f"{len(table.entries)} entries were read: {table.stopped}")
-
-
-def _collect_firewall(contents: Contents) -> None:
-    from dnet_tui.inspect.iptables_read import read_firewall  # noqa: PLC0415 - only when the rules are wanted
-
-    try:
-        contents.firewall, gaps = read_firewall(contents.id)
-    except Exception as error:  # noqa: BLE001 - text from host programs: whatever it provokes is a gap, not the end
-        contents.miss("firewall", f"the rules could not be read: {error}")
-    else:
-        contents.gaps.extend(gaps)

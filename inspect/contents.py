@@ -6,7 +6,17 @@ import msgspec
 
 from dnet_tui.inspect.firewall import Firewall
 from dnet_tui.inspect.gaps import Gap
-from dnet_tui.inspect.model import Address, ConntrackEntry, FdbEntry, Link, Neighbour, PolicyRule, Route, Socket
+from dnet_tui.inspect.model import (
+    Address,
+    ConntrackEntry,
+    FdbEntry,
+    Link,
+    Neighbour,
+    PolicyRule,
+    ProxiedAddress,
+    Route,
+    Socket,
+)
 
 AS_ROOT = "run as root (sudo dnet-tui …)"
 """The next step when something may not be looked into."""
@@ -16,7 +26,11 @@ class Contents(msgspec.Struct, kw_only=True):
     """What one namespace holds, as it was read.  Filled section by section, then left alone.
 
     ``nsids`` tells which namespace (by id) this one knows by a number;
-    ``peers`` is ethtool's word on a veth's peer, by the veth's ifindex.
+    ``host_nsid`` is the number by which the host's knows this one; ``peers``
+    is ethtool's word on a veth's peer, by the veth's ifindex.  ``cookie`` is
+    the kernel's own name for the namespace, never used twice (None before
+    Linux 5.14).  ``read_at`` and ``firewall_at`` are times as in a snapshot;
+    ``generation`` is nftables' count of changes before its rules were read.
     """
 
     id: str
@@ -30,9 +44,16 @@ class Contents(msgspec.Struct, kw_only=True):
     sockets: tuple[Socket, ...] = ()
     firewall: Firewall | None = None
     conntrack: tuple[ConntrackEntry, ...] = ()
+    proxied: tuple[ProxiedAddress, ...] = ()
+    xfrm_policies: int | None = None
     nsids: dict[int, str] = {}
+    host_nsid: int | None = None
     peers: dict[int, int] = {}
     gaps: list[Gap] = []
+    cookie: int | None = None
+    read_at: str = ""
+    firewall_at: str = ""
+    generation: int | None = None
 
     def miss(self, section: str, error: BaseException | str, hint: str = "") -> None:
         """Record that a section could not be read, or not in full."""

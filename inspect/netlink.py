@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import sys
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
@@ -33,6 +34,7 @@ _DUMP = 0x300
 _DUMP_INTERRUPTED = 0x010
 _TYPE_MASK = 0x3FFF
 """Without NLA_F_NESTED and NLA_F_NET_BYTEORDER."""
+_SO_NETNS_COOKIE = 71
 _BUFFER = 1 << 17
 _TIMEOUT = 5.0
 
@@ -60,6 +62,14 @@ class NetlinkSocket:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._socket.close()
+
+    def cookie(self) -> int | None:
+        """The kernel's name for the socket's network namespace, never used twice; None before Linux 5.14."""
+        try:
+            raw = self._socket.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8)
+        except OSError:
+            return None
+        return int.from_bytes(raw, sys.byteorder)
 
     def dump(self, kind: int, payload: bytes, *, tries: int = 3) -> Dump:
         """Ask for a whole table; a dump torn by a change is asked for again, ``tries`` times in all.

@@ -90,7 +90,7 @@ def test_what_was_had_before_the_time_ran_out_is_used(place: Path) -> None:
     assert f"of {len(NAMES)} containers were read" in answer.gaps[0].reason
 
 
-def test_a_service_that_trickles_is_late_too(place: Path) -> None:
+def test_a_service_that_is_only_listened_for_by_the_kernel_is_late_too(place: Path) -> None:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(place))
     listener.listen()

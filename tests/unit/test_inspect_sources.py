@@ -60,7 +60,16 @@ def test_a_connected_udp_socket_does_not_listen() -> None:
         (f"/machine.slice/libpod-{ID}.scope/container", "podman", ID),
         (f"/libpod_parent/libpod-{ID}", "podman", ID),
         (f"/kubepods.slice/kubepods-pod1.slice/cri-containerd-{ID}.scope", "containerd", ID),
-        (f"/kubepods/besteffort/pod1-2/{ID}", "containerd", ID),
+        (f"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice/docker-{ID}.scope", "docker", ID),
+        (f"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{ID}.scope/container", "podman", ID),
+        (f"/user.slice/user-1000.slice/user@1000.service/user.slice/docker-{ID}.scope", "docker", ID),
+        (f"/machine.slice/machine-libpod_pod_{OTHER}.slice/libpod-{ID}.scope", "podman", ID),
+        (f"/system.slice/nerdctl-{ID}.scope", "containerd", ID),
+        ("/lxc.payload.web", "lxc", "web"),
+        ("/machine.slice/systemd-nspawn@web.service/payload/system.slice/sshd.service", "systemd-nspawn", "web"),
+        (r"/machine.slice/systemd-nspawn@my\x2dweb.service/payload", "systemd-nspawn", "my-web"),
+        (r"/machine.slice/machine-my\x2dweb.scope/payload/init.scope", "systemd-nspawn", "my-web"),
+        ("/machine.slice/machine-web.scope/init.scope", "systemd-nspawn", "web"),
         (f"/system.slice/containerd.service/kubepods-pod1.slice:cri-containerd:{ID}", "containerd", ID),
         (f"/kubepods.slice/crio-{ID}.scope", "cri-o", ID),
         ("/lxc/web", "lxc", "web"),
@@ -84,6 +93,12 @@ def test_a_cgroups_path_names_its_container(path: str, engine: str, container: s
         f"/machine.slice/libpod-conmon-{ID}.scope",
         f"/machine.slice/crio-conmon-{ID}.scope",
         "/lxc.monitor.web",
+        "/machine.slice/systemd-nspawn@web.service/supervisor",
+        "/machine.slice/systemd-nspawn@web.service",
+        r"/machine.slice/machine-qemu\x2d1\x2dvm.scope/libvirt/emulator",
+        r"/machine.slice/machine-qemu\x2d1\x2dvm.scope",
+        f"/machine.slice/machine-libpod_pod_{ID}.slice",
+        "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice",
         f"/docker/{ID[:-1]}",
         f"/docker/{ID.upper()}",
         f"/docker/{ID}0",
@@ -91,6 +106,23 @@ def test_a_cgroups_path_names_its_container(path: str, engine: str, container: s
 )
 def test_what_is_no_containers_cgroup_names_none(path: str) -> None:
     assert container_of(f"0::{path}\n") is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [f"/kubepods/besteffort/pod1-2/{ID}", f"/kubepods/pod1-2/{ID}", f"/kubepods.slice/kubepods-pod1.slice/{ID}"],
+)
+def test_a_bare_id_in_kubelets_folders_is_likely_containerds(path: str) -> None:
+    assert container_of(f"0::{path}\n") == CgroupContainer(id=ID, engine="containerd", sure=False)
+    both = f"4:pids:{path}\n1:name=systemd:/system.slice/crio-{ID}.scope\n"
+    assert container_of(both) == CgroupContainer(id=ID, engine="cri-o")
+
+
+def test_cgroup_v1_names_the_container_on_every_line() -> None:
+    lines = [f"{number}:{name}:/docker/{ID}" for number, name in ((9, "name=systemd"), (8, "cpu,cpuacct"), (3, "pids"))]
+    assert container_of("\n".join([*lines, "0::/", ""])) == CgroupContainer(id=ID, engine="docker")
+    podman = f"12:pids:/libpod_parent/{OTHER}/libpod-{ID}\n1:name=systemd:/user.slice/user-0.slice\n"
+    assert container_of(podman) == CgroupContainer(id=ID, engine="podman")
 
 
 def test_of_several_controllers_the_one_that_names_the_engine_counts() -> None:

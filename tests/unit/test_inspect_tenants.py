@@ -123,6 +123,13 @@ def test_a_pid_that_is_another_containers_by_now_is_not_taken() -> None:
         ("containerd-shim", ("containerd-shim-runc-v2", "-namespace", "k8s.io"), "containerd"),
         ("dockerd", (), "docker"),
         ("conmon", (), "podman"),
+        ("conmon", ("/usr/bin/conmon", "--exit-dir", "/run/libpod/exits"), "podman"),
+        ("conmon", ("/usr/libexec/crio/conmon", "-b", "/run/containers/x"), "cri-o"),
+        ("conmon", ("conmon", "--exit-dir", "/var/run/crio/exits"), "cri-o"),
+        ("[lxc monitor] /", ("[lxc monitor] /var/lib/lxc web",), "lxc"),
+        ("[lxc monitor] /", ("[lxc monitor] /var/snap/lxd/common/lxd/containers web",), "lxd"),
+        ("[lxc monitor] /", ("[lxc monitor] /run/incus/containers web",), "incus"),
+        ("[lxc monitor] /", ("[lxc monitor] /var/lib/lxc lxd",), "lxc"),
         ("bash", (), "unknown"),
     ],
 )
