@@ -6,14 +6,13 @@ from collections.abc import Callable
 
 from dnet_tui.actions.probe import Outcome, Probe, ping
 from dnet_tui.diagnostics.finding import Finding
-from dnet_tui.inspect.model import Container, Namespace, Snapshot
+from dnet_tui.diagnostics.probe_wishes import default_gateway
+from dnet_tui.inspect.model import Container, Snapshot
 from dnet_tui.inspect.netns import NsHandle, handle_of
 from dnet_tui.inspect.untrusted import clean
 from dnet_tui.inspect.view import View
 
 Pinger = Callable[[str, NsHandle], Probe]
-
-_MAIN = 254  # RT_TABLE_MAIN
 
 
 def egress_text(snapshot: Snapshot, finding: Finding, pinger: Pinger | None = None) -> str:
@@ -37,20 +36,6 @@ def egress_text(snapshot: Snapshot, finding: Finding, pinger: Pinger | None = No
         return f"probe: {name} → gateway {gateway}: answered in {result.seconds * 1000:.1f} ms"
     hint = " (it may ignore pings)" if result.outcome is Outcome.TIMEOUT else ""
     return f"probe: {name} → gateway {gateway}: {result.outcome.value}{hint}"
-
-
-def default_gateway(host: Namespace | None) -> str | None:
-    """Return the address of the host's IPv4 default gateway in the main table, that of the lowest metric."""
-    routes = [
-        route
-        for route in (host.routes if host else ())
-        if route.family == "ip" and route.table == _MAIN and route.dst == "0.0.0.0/0" and route.type == "unicast"
-    ]
-    for route in sorted(routes, key=lambda item: item.metric):
-        for hop in route.hops:
-            if hop.gateway and ":" not in hop.gateway:
-                return hop.gateway
-    return None
 
 
 def probe_place(view: View, finding: Finding) -> tuple[Container, NsHandle] | None:

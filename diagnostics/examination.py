@@ -8,6 +8,7 @@ from functools import cached_property
 
 from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.flows import Flow, derive
+from dnet_tui.diagnostics.probes import Probed
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
 from dnet_tui.inspect.model import Snapshot
 

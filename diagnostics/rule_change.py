@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from dnet_tui.diagnostics.remedy import DeleteRule, InsertRule
+from dnet_tui.diagnostics.remedy import DeleteRule, InsertRule, Remedy
 from dnet_tui.diagnostics.walk.packet import RuleRef
 from dnet_tui.inspect.firewall import Backend
 
@@ -59,3 +59,18 @@ class Change(NamedTuple):
             packets=self.packets,
             bytes=self.bytes,
         )
+
+
+def removal(rule: RuleRef, summary: str, note: str) -> Remedy | None:
+    """The remedy that deletes one rule, and puts it back where it stood, counters and all; None for native nftables."""
+    place = place_of(rule)
+    if place is None:
+        return None
+    change = Change(place, rule.chain, rule.text, rule.packets or 0, rule.bytes or 0)
+    return Remedy(
+        summary=summary,
+        steps=(change.delete(rule.number),),
+        undo=(change.insert(rule.number),),
+        risk="ask",
+        note=note,
+    )

@@ -92,12 +92,8 @@ def _from_router(host: Namespace, link: Link) -> list[str]:
         and item.family == "ip6"
         and item.scope == "global"
         and item.prefixlen < 128
-        and ("mngtmpaddr" in item.flags or "managetempaddr" in item.flags or _dynamic(item.flags))
+        and "permanent" not in item.flags
     ]
-
-
-def _dynamic(flags: tuple[str, ...]) -> bool:
-    return "dynamic" in flags or "permanent" not in flags
 
 
 def _by_router(route: Route, link: Link) -> bool:

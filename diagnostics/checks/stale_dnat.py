@@ -31,11 +31,11 @@ from dnet_tui.diagnostics.examination import Examination
 from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.flows import Flow
 from dnet_tui.diagnostics.published import dnat_rule, owned_addresses
-from dnet_tui.diagnostics.remedy import Remedy
-from dnet_tui.diagnostics.rule_change import Change, place_of
+from dnet_tui.diagnostics.rule_change import removal
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 
 ID = "stale-dnat"
+_NOTE = "If it comes back, a saved ruleset is restored at boot: remove it there"
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
@@ -60,17 +60,6 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
 def _finding(case: Case, rule: RuleRef, flows: list[Flow]) -> Finding:
     flow = flows[0]
     wanted = ", ".join(sorted(owned_addresses(case, flow) - {"127.0.0.1", "::1"}))
-    place = place_of(rule)
-    remedy = None
-    if place is not None:
-        change = Change(place, rule.chain, rule.text, rule.packets or 0, rule.bytes or 0)
-        remedy = Remedy(
-            summary=f"Delete rule {rule.number} of nat {rule.chain}",
-            steps=(change.delete(rule.number),),
-            undo=(change.insert(rule.number),),
-            risk="ask",
-            note="If it comes back, a saved ruleset is restored at boot: remove it there",
-        )
     return Finding(
         check=ID,
         severity="error",
@@ -81,7 +70,7 @@ def _finding(case: Case, rule: RuleRef, flows: list[Flow]) -> Finding:
             of_rule(rule, f"rewrites to {wanted}"),
             Evidence(source="packet walk", what="new destination", value=flow.forward.last.dst, expected=wanted),
         ),
-        remedy=remedy,
+        remedy=removal(rule, f"Delete rule {rule.number} of nat {rule.chain}", _NOTE),
     )
 
 

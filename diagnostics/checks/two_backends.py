@@ -32,10 +32,11 @@ from dnet_tui.diagnostics.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.examination import Examination
 from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.remedy import PROGRAMS, Command, Remedy
-from dnet_tui.diagnostics.rule_change import Change, place_of
+from dnet_tui.diagnostics.rule_change import place_of, removal
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 
 ID = "two-backends"
+_NOTE = "Find what loads that backend at boot, and keep to one backend"
 _IPTABLES = {"iptables-nft", "iptables-legacy"}
 
 
@@ -78,16 +79,9 @@ def _remedy(rule: RuleRef) -> Remedy | None:
             steps=(Command(argv=(*head, "ACCEPT")),),
             undo=(Command(argv=(*head, "DROP")),),
             risk="ask",
-            note="Find what loads that backend at boot, and keep to one backend",
+            note=_NOTE,
         )
-    change = Change(place, rule.chain, rule.text, rule.packets or 0, rule.bytes or 0)
-    return Remedy(
-        summary=f"Delete rule {rule.number} of {rule.chain} in {rule.backend}",
-        steps=(change.delete(rule.number),),
-        undo=(change.insert(rule.number),),
-        risk="ask",
-        note="Find what loads that backend at boot, and keep to one backend",
-    )
+    return removal(rule, f"Delete rule {rule.number} of {rule.chain} in {rule.backend}", _NOTE)
 
 
 CHECK = Check(

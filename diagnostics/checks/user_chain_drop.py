@@ -33,11 +33,12 @@ from dnet_tui.diagnostics.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.examination import Blocked, Examination
 from dnet_tui.diagnostics.finding import Finding, Severity, Subject
 from dnet_tui.diagnostics.remedy import Remedy
-from dnet_tui.diagnostics.rule_change import Change, place_of
+from dnet_tui.diagnostics.rule_change import Change, place_of, removal
 from dnet_tui.diagnostics.rulesets import USER_CHAINS, forward_rule, in_user_chain
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 
 ID = "user-chain-drop"
+_ALSO = "Remove it from the script that sets up this chain too"
 _ACCEPT = "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
 
 
@@ -67,7 +68,9 @@ def _finding(blocked: Blocked, rule: RuleRef) -> Finding:
         summary=f"Rule {rule.number} of {rule.chain} {verb} {what}",
         symptoms=blocked.symptoms,
         evidence=(of_rule(rule, "does not hit this traffic"), of_flows(blocked)),
-        remedy=_accept_answers(rule) if answers else _remove(rule),
+        remedy=_accept_answers(rule)
+        if answers
+        else removal(rule, f"Remove rule {rule.number} of {rule.chain}, if it isn't wanted", _ALSO),
     )
 
 
@@ -94,20 +97,6 @@ def _accept_answers(rule: RuleRef) -> Remedy | None:
         undo=(change.delete(1),),
         risk="ask",
         note="Add the same rule to the script that sets up this chain",
-    )
-
-
-def _remove(rule: RuleRef) -> Remedy | None:
-    place = place_of(rule)
-    if place is None:
-        return None
-    change = Change(place=place, chain=rule.chain, spec=rule.text, packets=rule.packets or 0, bytes=rule.bytes or 0)
-    return Remedy(
-        summary=f"Remove rule {rule.number} of {rule.chain}, if it isn't wanted",
-        steps=(change.delete(rule.number),),
-        undo=(change.insert(rule.number),),
-        risk="ask",
-        note="Remove it from the script that sets up this chain too",
     )
 
 

@@ -10,8 +10,9 @@ import threading
 import pytest
 
 from dnet_tui.actions.probe import Outcome, Probe, echo_request, internet_checksum, tcp_connect, udp_echo
-from dnet_tui.actions.verify import default_gateway, egress_text
+from dnet_tui.actions.verify import egress_text
 from dnet_tui.diagnostics.finding import Finding, Subject
+from dnet_tui.diagnostics.probe_wishes import default_gateway
 from dnet_tui.inspect.netns import NsHandle
 from unit.factories import HOST, docker_like_snapshot, route, with_namespace
 

@@ -9,11 +9,9 @@ from dnet_tui.inspect.model import PortProxy
 from dnet_tui.inspect.procfs import ProcessSeen
 from dnet_tui.inspect.proxies import find_proxies, parse_proxy
 
-ARGV = tuple(
-    [
-        *("/usr/bin/docker-proxy", "-proto", "tcp", "-host-ip", "0.0.0.0", "-host-port", "8080"),  # noqa: S104
-        *("-container-ip", "172.17.0.2", "-container-port", "80"),
-    ]
+ARGV = (
+    *("/usr/bin/docker-proxy", "-proto", "tcp", "-host-ip", "0.0.0.0", "-host-port", "8080"),  # noqa: S104
+    *("-container-ip", "172.17.0.2", "-container-port", "80"),
 )
 WEB = PortProxy(
     pid=7,
