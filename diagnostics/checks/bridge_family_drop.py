@@ -63,7 +63,9 @@ def _remedy(rule: RuleRef, bridges: list[str]) -> Remedy:
     return Remedy(
         summary=f"Accept frames of {', '.join(bridges)} before it",
         steps=tuple(
-            Command(argv=("nft", "insert", "rule", "bridge", rule.table, rule.base or rule.chain, *where, name, "accept"))
+            Command(
+                argv=("nft", "insert", "rule", "bridge", rule.table, rule.base or rule.chain, *where, name, "accept")
+            )
             for name in bridges
         ),
         risk="manual",

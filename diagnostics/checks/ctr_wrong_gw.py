@@ -69,9 +69,7 @@ def _is_of(source: Member | None, container: object, member: Member) -> bool:
     return (source is not None and source.namespace == member.namespace) or container == member.container
 
 
-def _finding(
-    case: Case, network: Network, member: Member, gateway: str, right: str, stopped: list[Blocked]
-) -> Finding:
+def _finding(case: Case, network: Network, member: Member, gateway: str, right: str, stopped: list[Blocked]) -> Finding:
     name = member.container.name
     inner = case.view.links[member.link]
     steps, undo = (

@@ -46,7 +46,9 @@ def find(exam: Examination) -> Iterator[Finding]:
             summary=f"The bridge {item.bridge.name} keeps its neighbours' broadcasts from {item.name}",
             symptoms=("same-network",),
             evidence=(
-                of_link(f"{item.port.name} ({item.name})", "bcast_flood off", "bcast_flood on", source="bridge -d link"),
+                of_link(
+                    f"{item.port.name} ({item.name})", "bcast_flood off", "bcast_flood on", source="bridge -d link"
+                ),
             ),
             remedy=Remedy(
                 summary=f"Flood broadcasts to {item.port.name}",

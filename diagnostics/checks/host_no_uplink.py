@@ -56,9 +56,7 @@ def find(exam: Examination) -> Iterator[Finding]:
         subject=Subject(kind="host", name="route to the outside"),
         summary=f"The host has no route to the outside, so the containers of {names} have none either",
         symptoms=("egress",),
-        evidence=(
-            Evidence(source="ip route get", what=OUTSIDE, value=ways[0].by.text, expected="a default route"),
-        ),
+        evidence=(Evidence(source="ip route get", what=OUTSIDE, value=ways[0].by.text, expected="a default route"),),
     )
 
 

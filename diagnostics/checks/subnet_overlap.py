@@ -94,7 +94,10 @@ def _finding(exam: Examination, network: Network, device: str, overlaps: list[_O
         summary=f"Network {network.name} ({subnet}) overlaps {overlaps[0].span} on {device}",
         symptoms=symptoms(exam.blocked_by(ID), ("egress", "published", "host-to-container")) if broken else ("egress",),
         evidence=(
-            *(Evidence(source=item.source, what=device, value=item.text, expected="another range") for item in overlaps),
+            *(
+                Evidence(source=item.source, what=device, value=item.text, expected="another range")
+                for item in overlaps
+            ),
             Evidence(source=network.engine, what=f"subnet of {network.name}", value=str(subnet)),
         ),
         remedy=Remedy(
@@ -122,9 +125,7 @@ def _others(host: Namespace) -> Iterator[_Overlap]:
     for address in host.addresses:
         if address.family == "ip" and address.ifindex not in loopback and address.ifindex in names:
             span = ipaddress.IPv4Network(address.cidr, strict=False)
-            yield _Overlap(
-                device=names[address.ifindex], span=span, source="ip address", text=address.cidr, own=True
-            )
+            yield _Overlap(device=names[address.ifindex], span=span, source="ip address", text=address.cidr, own=True)
     for route in host.routes:
         span = ipaddress.IPv4Network(route.dst, strict=False) if route.family == "ip" else None
         if span is None or route.table != _MAIN or route.type != "unicast" or span.prefixlen < _WIDEST:

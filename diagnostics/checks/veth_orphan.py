@@ -82,9 +82,7 @@ def find(exam: Examination) -> Iterator[Finding]:
             symptoms=("egress", "same-network", "published", "host-to-container"),
             evidence=(
                 of_link(f"{item.veth.name} master", master.name if master else "none", item.bridge.name),
-                Evidence(
-                    source=item.said_by, what=f"{item.name} has", value=item.address, expected=item.network.name
-                ),
+                Evidence(source=item.said_by, what=f"{item.name} has", value=item.address, expected=item.network.name),
             ),
             remedy=Remedy(
                 summary=f"Attach {item.veth.name} to {item.bridge.name}",
