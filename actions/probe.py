@@ -40,18 +40,29 @@ class Outcome(StrEnum):
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """A probe's result: ``seconds`` it took, ``note`` says more where there is more to say."""
+    """A probe's result: ``seconds`` it took, ``note`` says more where there is more to say.
+
+    ``sent`` is False when no packet left: the namespace could not be entered,
+    or there was no permission for the socket.
+    """
 
     outcome: Outcome
     seconds: float
     note: str = ""
+    sent: bool = True
 
 
-def tcp_connect(address: str, port: int, *, limit: float = DEFAULT_LIMIT, inside: NsHandle | None = None) -> Probe:
-    """Open a TCP connection and close it at once."""
+class _NoSocketError(OSError):
+    """The socket could not be had, so nothing was sent."""
+
+
+def tcp_connect(
+    address: str, port: int, *, limit: float = DEFAULT_LIMIT, inside: NsHandle | None = None, hops: int | None = None
+) -> Probe:
+    """Open a TCP connection and close it at once.  ``hops``: how many routers it may pass at the most."""
 
     def attempt() -> None:
-        with socket.socket(_family(address), socket.SOCK_STREAM) as sock:
+        with _opened(_family(address), socket.SOCK_STREAM, hops=hops) as sock:
             sock.settimeout(limit)
             sock.connect((address, port))
 
@@ -69,7 +80,7 @@ def udp_echo(
     """Send one datagram and wait for any answer from there."""
 
     def attempt() -> None:
-        with socket.socket(_family(address), socket.SOCK_DGRAM) as sock:
+        with _opened(_family(address), socket.SOCK_DGRAM) as sock:
             sock.settimeout(limit)
             sock.connect((address, port))
             sock.send(payload)
@@ -78,9 +89,49 @@ def udp_echo(
     return _timed(attempt, inside)
 
 
-def ping(address: str, *, limit: float = DEFAULT_LIMIT, inside: NsHandle | None = None) -> Probe:
-    """Send one ICMP echo request and wait for its reply."""
-    return _timed(lambda: _echo(address, limit), inside)
+def ping(
+    address: str, *, limit: float = DEFAULT_LIMIT, inside: NsHandle | None = None, hops: int | None = None
+) -> Probe:
+    """Send one ICMP echo request and wait for its reply.  ``hops`` as in :func:`tcp_connect`."""
+    return _timed(lambda: _echo(address, limit, hops), inside)
+
+
+def dns_query(
+    address: str,
+    port: int,
+    name: str,
+    *,
+    limit: float = DEFAULT_LIMIT,
+    inside: NsHandle | None = None,
+    hops: int | None = None,
+) -> Probe:
+    """Ask a name server for an address, and wait for any datagram from there that has the query's number.
+
+    The query does not ask for recursion, so that nobody further off is asked.
+    ``hops`` as in :func:`tcp_connect`.
+    """
+    number = int.from_bytes(os.urandom(2))
+
+    def attempt() -> None:
+        with _opened(_family(address), socket.SOCK_DGRAM, hops=hops) as sock:
+            sock.connect((address, port))
+            sock.settimeout(limit)
+            sock.send(dns_question(number, name))
+            end = time.monotonic() + limit
+            while (left := end - time.monotonic()) > 0:
+                sock.settimeout(left)
+                if sock.recv(65535)[:2] == number.to_bytes(2):
+                    return
+        raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+    return _timed(attempt, inside)
+
+
+def dns_question(number: int, name: str) -> bytes:
+    """Return a DNS query for a name's IPv4 address (RFC 1035, 4.1), recursion not desired."""
+    labels = [label.encode("ascii", "replace")[:63] for label in name.split(".") if label]
+    question = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+    return struct.pack("!HHHHHH", number, 0, 1, 0, 0, 0) + question + struct.pack("!HH", 1, 1)
 
 
 def _timed(attempt: Callable[[], None], inside: NsHandle | None) -> Probe:
@@ -88,6 +139,9 @@ def _timed(attempt: Callable[[], None], inside: NsHandle | None) -> Probe:
         start = time.monotonic()
         try:
             attempt()
+        except _NoSocketError as error:
+            note = f"no socket for it: {error.strerror or error}"
+            return Probe(outcome=Outcome.UNREACHABLE, seconds=0.0, note=note, sent=False)
         except OSError as error:
             return Probe(outcome=_outcome(error), seconds=time.monotonic() - start, note=error.strerror or str(error))
         return Probe(outcome=Outcome.OK, seconds=time.monotonic() - start)
@@ -97,7 +151,8 @@ def _timed(attempt: Callable[[], None], inside: NsHandle | None) -> Probe:
     try:
         return run_in(inside, clocked)
     except (NamespaceGoneError, OSError) as error:
-        return Probe(outcome=Outcome.UNREACHABLE, seconds=0.0, note=f"the namespace could not be entered: {error}")
+        note = f"the namespace could not be entered: {error}"
+        return Probe(outcome=Outcome.UNREACHABLE, seconds=0.0, note=note, sent=False)
 
 
 def _outcome(error: OSError) -> Outcome:
@@ -106,12 +161,12 @@ def _outcome(error: OSError) -> Outcome:
     return Outcome.REFUSED if isinstance(error, ConnectionRefusedError) else Outcome.UNREACHABLE
 
 
-def _echo(address: str, limit: float) -> None:
+def _echo(address: str, limit: float, hops: int | None) -> None:
     family = _family(address)
     request, reply = _ECHO[family]
     number = os.getpid() & 0xFFFF
     token = os.urandom(16)  # tells our echo from any other's, whatever number the kernel gives a ping socket
-    with _icmp_socket(family) as sock:
+    with _icmp_socket(family, hops) as sock:
         sock.settimeout(limit)
         sock.connect((address, 0))
         sock.send(echo_request(request, number, token, checksummed=family == socket.AF_INET))
@@ -144,13 +199,29 @@ def internet_checksum(data: bytes) -> int:
     return ~total & 0xFFFF
 
 
-def _icmp_socket(family: socket.AddressFamily) -> socket.socket:
+def _icmp_socket(family: socket.AddressFamily, hops: int | None) -> socket.socket:
     """Open a raw socket, or without the privilege a ping socket (``net.ipv4.ping_group_range``)."""
     proto = socket.IPPROTO_ICMP if family == socket.AF_INET else socket.IPPROTO_ICMPV6
     try:
-        return socket.socket(family, socket.SOCK_RAW, proto)
-    except PermissionError:
-        return socket.socket(family, socket.SOCK_DGRAM, proto)
+        return _opened(family, socket.SOCK_RAW, proto, hops=hops)
+    except _NoSocketError:
+        return _opened(family, socket.SOCK_DGRAM, proto, hops=hops)
+
+
+def _opened(
+    family: socket.AddressFamily, kind: socket.SocketKind, proto: int = 0, *, hops: int | None = None
+) -> socket.socket:
+    """Open a socket whose packets pass at most ``hops`` routers; each of them takes one from the TTL."""
+    try:
+        sock = socket.socket(family, kind, proto)
+    except OSError as error:
+        raise _NoSocketError(error.errno, error.strerror) from None
+    if hops is not None:
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hops + 1)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hops + 1)
+    return sock
 
 
 def _family(address: str) -> socket.AddressFamily:

@@ -44,11 +44,14 @@ class Examination:
 
     Each obstacle in the way of a flow that should pass has exactly one owner:
     the first of ``owners`` that claims it, or the fallback, so that nothing
-    is lost.
+    is lost.  ``probes`` is what real packets said, where any were sent.
     """
 
-    def __init__(self, snapshot: Snapshot, owners: tuple[tuple[str, Owns], ...] = ()) -> None:
+    def __init__(
+        self, snapshot: Snapshot, owners: tuple[tuple[str, Owns], ...] = (), probes: tuple[Probed, ...] = ()
+    ) -> None:
         self.case = Case(snapshot)
+        self.probes = probes
         self._owners = owners
 
     @cached_property
@@ -63,12 +66,13 @@ class Examination:
             if not flow.expected:
                 continue
             for way, obstacle in flow.obstacles:
-                check = self._owner(obstacle)
+                check = self.owner(obstacle)
                 blocked = found[check].setdefault(obstacle.by, Blocked(obstacle))
                 (blocked.there if way == "there" else blocked.back).append(flow)
         return {check: list(items.values()) for check, items in found.items()}
 
-    def _owner(self, obstacle: Obstacle) -> str:
+    def owner(self, obstacle: Obstacle) -> str:
+        """The check that explains an obstacle."""
         return next((check for check, owns in self._owners if owns(self.case, obstacle)), FALLBACK)
 
     def blocked_by(self, check: str) -> list[Blocked]:

@@ -8,6 +8,7 @@ from dnet_tui.diagnostics.checks.base import Check, Undecided
 from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
 from dnet_tui.diagnostics.examination import Examination
 from dnet_tui.diagnostics.finding import CheckResult, Finding
+from dnet_tui.diagnostics.probes import Probed
 from dnet_tui.diagnostics.ranking import with_causes
 from dnet_tui.diagnostics.report import REPORT_FORMAT, Report, summarise
 from dnet_tui.inspect.firewall import Firewall, Opaque
@@ -21,20 +22,28 @@ def examine(
     skip: Collection[str] = (),
     focus: str = "",
     catalogue: tuple[Check, ...] = CATALOGUE,
+    probes: tuple[Probed, ...] | None = None,
 ) -> Report:
     """Run the checks (``only`` those, without ``skip``) and report.
 
     ``focus`` keeps the findings whose subject, evidence or summary speaks of
     that container or network; the checks' outcomes stay those of the host.
+    ``probes`` is what real packets said; None when none were sent, and then
+    the checks that judge them are left out.
     """
-    chosen = tuple(check for check in catalogue if (not only or check.id in only) and check.id not in skip)
-    results, findings = _findings(snapshot, catalogue, chosen)
+    chosen = tuple(
+        check
+        for check in catalogue
+        if (not only or check.id in only) and check.id not in skip and (probes is not None or not check.probing)
+    )
+    sent = probes or ()
+    results, findings = _findings(snapshot, catalogue, chosen, sent)
     explains = {check.id: check.explains for check in catalogue}
     findings = with_causes(
         findings,
         lambda check: explains.get(check, ()),
         snapshot,
-        lambda other: _findings(other, catalogue, chosen)[1],
+        lambda other: _findings(other, catalogue, chosen, sent)[1],
     )
     if focus:
         findings = [finding for finding in findings if _speaks_of(finding, focus)]
@@ -48,14 +57,23 @@ def examine(
         checks=tuple(results),
         findings=tuple(findings),
         gaps=snapshot.gaps,
+        probes=probes,
     )
 
 
+def examination(
+    snapshot: Snapshot, catalogue: tuple[Check, ...] = CATALOGUE, probes: tuple[Probed, ...] = ()
+) -> Examination:
+    """A snapshot's examination; obstacles are shared out among the whole catalogue."""
+    owners = tuple((check.id, check.owns) for check in catalogue if check.owns is not None)
+    return Examination(snapshot, owners, probes)
+
+
 def _findings(
-    snapshot: Snapshot, catalogue: tuple[Check, ...], chosen: tuple[Check, ...]
+    snapshot: Snapshot, catalogue: tuple[Check, ...], chosen: tuple[Check, ...], probes: tuple[Probed, ...]
 ) -> tuple[list[CheckResult], list[Finding]]:
-    """The chosen checks' results; obstacles are shared out among the whole catalogue, whoever is asked."""
-    exam = Examination(snapshot, tuple((check.id, check.owns) for check in catalogue if check.owns is not None))
+    """The chosen checks' results, whoever else of the catalogue would have had something to say."""
+    exam = examination(snapshot, catalogue, probes)
     results: list[CheckResult] = []
     findings: list[Finding] = []
     for check in chosen:

@@ -15,7 +15,7 @@ from typing import Literal
 from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.examination import Examination
 from dnet_tui.diagnostics.probe_wishes import EMBEDDED_DNS, Wish, default_gateway, from_host, wishes
-from dnet_tui.diagnostics.probes import Prediction, Probe
+from dnet_tui.diagnostics.probes import PlannedProbe, Prediction
 from dnet_tui.diagnostics.walk.packet import Obstacle, Packet, Walk
 from dnet_tui.diagnostics.walk.routing import lookup
 from dnet_tui.diagnostics.walk.trip import reply, walk
@@ -29,7 +29,7 @@ _GUARDED = {"forward", "input"}
 """Where a packet is when its destination is settled: an unknown there does not change where it goes."""
 
 
-def plan(exam: Examination, limit: int = MOST, focus: str = "") -> tuple[Probe, ...]:
+def plan(exam: Examination, limit: int = MOST, focus: str = "") -> tuple[PlannedProbe, ...]:
     """Choose up to ``limit`` probes, of broken and healthy flows of every kind, and predict each.
 
     ``focus`` keeps those that start or end at what has that name.
@@ -41,7 +41,7 @@ def plan(exam: Examination, limit: int = MOST, focus: str = "") -> tuple[Probe, 
             groups[not wish.doubt, wish.kind].append(wish)
     may = allowed(exam.case)
     ordered = [groups[key] for key in sorted(groups)]
-    chosen: dict[tuple[str, str, str, int], Probe] = {}
+    chosen: dict[tuple[str, str, str, int], PlannedProbe] = {}
     for wish in (item for row in zip_longest(*ordered) for item in row if item is not None):
         for probe in _with_control(exam, wish, may):
             if probe.key not in chosen and len(chosen) < limit:
@@ -49,7 +49,7 @@ def plan(exam: Examination, limit: int = MOST, focus: str = "") -> tuple[Probe, 
     return tuple(chosen.values())
 
 
-def predict(exam: Examination, probe: Probe) -> Probe | None:
+def predict(exam: Examination, probe: PlannedProbe) -> PlannedProbe | None:
     """Predict a probe anew, over another snapshot; None when it starts or ends at what is gone."""
     wish = next((item for item in wishes(exam) if item.key == probe.key), None)
     host = exam.case.view.host
@@ -67,7 +67,7 @@ def allowed(case: Case) -> frozenset[str]:
     return frozenset(own | ({gateway} if gateway else set()))
 
 
-def _with_control(exam: Examination, wish: Wish, may: frozenset[str]) -> Iterator[Probe]:
+def _with_control(exam: Examination, wish: Wish, may: frozenset[str]) -> Iterator[PlannedProbe]:
     """The probe, preceded by the host's own to the same place where only that shows what silence means."""
     host = exam.case.view.host
     if host is not None and wish.method != "tcp" and wish.namespace != host.id and wish.address in may:
@@ -75,7 +75,7 @@ def _with_control(exam: Examination, wish: Wish, may: frozenset[str]) -> Iterato
     yield _predicted(exam, wish, may)
 
 
-def _predicted(exam: Examination, wish: Wish, may: frozenset[str]) -> Probe:
+def _predicted(exam: Examination, wish: Wish, may: frozenset[str]) -> PlannedProbe:
     case = exam.case
     ns = case.view.namespaces[wish.namespace]
     packet = _packet(ns, wish)
@@ -92,7 +92,7 @@ def _predicted(exam: Examination, wish: Wish, may: frozenset[str]) -> Probe:
         confirms = "masq-missing" if known else ""
     if not wish.expected and prediction in {"answered", "refused"}:
         confirms = "isolation-missing"
-    return Probe(
+    return PlannedProbe(
         kind=wish.kind,
         source=wish.source,
         target=wish.target,
@@ -151,7 +151,7 @@ def _source(ns: Namespace, address: str) -> str:
     family: Literal["ip", "ip6"] = "ip6" if ":" in address else "ip"
     blank = "::" if family == "ip6" else "0.0.0.0"  # noqa: S104 - no address yet, as the kernel's first look-up has none
     found = lookup(ns, Packet(family=family, src=blank, dst=address, proto="tcp"))
-    fitting: Iterable[str] = (
+    fitting = (
         item.address
         for item in ns.addresses
         if item.family == family and item.ifindex == found.ifindex and item.scope in {"global", "host"}

@@ -42,7 +42,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> tuple[str, str, str, int]:
-        """What makes two wishes the same probe; as in :attr:`Probe.key`."""
+        """What makes two wishes the same probe; as in :attr:`PlannedProbe.key`."""
         return self.namespace, self.method, self.address, self.port
 
 

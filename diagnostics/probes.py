@@ -19,6 +19,14 @@ Method = Literal["ping", "tcp", "dns"]
 Prediction = Literal["answered", "refused", "blocked", "unknown"]
 """What the walk says: ``blocked`` does not get there or its answer does not get back, whoever says so."""
 
+PREDICTIONS: dict[Prediction, str] = {
+    "answered": "an answer",
+    "refused": "a refusal: nobody listens there",
+    "blocked": "no answer",
+    "unknown": "can't be told",
+}
+"""The predictions in words."""
+
 Answer = Literal["answered", "refused", "timeout", "unreachable", "not-sent"]
 """What the packets said."""
 
@@ -29,7 +37,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     """Base of what is known of a probe."""
 
 
-class Probe(Value, frozen=True, kw_only=True):
+class PlannedProbe(Value, frozen=True, kw_only=True):
     """One probe, as it is planned.
 
     ``kind`` is the flow's, in the words of the findings' symptoms.
@@ -78,13 +86,13 @@ class Sent(Value, frozen=True, kw_only=True):
 class Probed(Value, frozen=True, kw_only=True):
     """A probe, what came of it, and how that fits the model.  ``reason`` says why it proves nothing."""
 
-    probe: Probe
+    probe: PlannedProbe
     sent: Sent
     judgement: Judgement
     reason: str = ""
 
 
-def judge(results: Iterable[tuple[Probe, Sent]], host: str) -> tuple[Probed, ...]:
+def judge(results: Iterable[tuple[PlannedProbe, Sent]], host: str) -> tuple[Probed, ...]:
     """Compare every probe with its prediction.  ``host`` is the host's namespace, whose probes vouch for others."""
     every = tuple(results)
     vouched = {
@@ -95,12 +103,12 @@ def judge(results: Iterable[tuple[Probe, Sent]], host: str) -> tuple[Probed, ...
     return tuple(_judged(probe, sent, vouched) for probe, sent in every)
 
 
-def _judged(probe: Probe, sent: Sent, vouched: set[tuple[str, str, int]]) -> Probed:
+def _judged(probe: PlannedProbe, sent: Sent, vouched: set[tuple[Method, str, int]]) -> Probed:
     judgement, reason = _compare(probe, sent, talks=(probe.method, probe.address, probe.port) in vouched)
     return Probed(probe=probe, sent=sent, judgement=judgement, reason=reason)
 
 
-def _compare(probe: Probe, sent: Sent, *, talks: bool) -> tuple[Judgement, str]:
+def _compare(probe: PlannedProbe, sent: Sent, *, talks: bool) -> tuple[Judgement, str]:
     """The judgement; ``talks``: the host itself got an answer from there, so silence means something."""
     if sent.answer == "not-sent":
         return "not-sent", sent.note
@@ -111,7 +119,7 @@ def _compare(probe: Probe, sent: Sent, *, talks: bool) -> tuple[Judgement, str]:
     return ("agrees" if _fits(probe, sent.answer) else "contradicts"), ""
 
 
-def _fits(probe: Probe, answer: Answer) -> bool:
+def _fits(probe: PlannedProbe, answer: Answer) -> bool:
     if probe.prediction == "blocked":
         # An error on its way back may be lost in turn, but nobody refuses what is dropped without a word.
         return answer in {"timeout", "unreachable"} or (answer == "refused" and probe.rejected)

@@ -16,6 +16,9 @@ from dnet_tui.diagnostics.simulate import after
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import Snapshot
 
+LOUDEST = "model-contradicted"
+"""The check whose findings come before all others."""
+
 SEVERITIES = {"error": 0, "warning": 1, "info": 2}
 
 _MOST = 6
@@ -48,8 +51,9 @@ def with_causes(
     return sorted(marked, key=_rank)
 
 
-def _rank(finding: Finding) -> tuple[bool, int, int]:
-    return finding.caused_by is not None, SEVERITIES[finding.severity], -len(finding.symptoms)
+def _rank(finding: Finding) -> tuple[bool, bool, int, int]:
+    # Where packets contradict the model, nothing else that it says is certain.
+    return finding.check != LOUDEST, finding.caused_by is not None, SEVERITIES[finding.severity], -len(finding.symptoms)
 
 
 def _cured_by(finding: Finding, findings: Sequence[Finding], snapshot: Snapshot, examine: Examine) -> set[int]:

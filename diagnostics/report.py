@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from dnet_tui.diagnostics.finding import CheckResult, Finding
+from dnet_tui.diagnostics.probes import Probed
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.model import Engine, Host
 
@@ -40,6 +41,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[CheckResult, ...]
     findings: tuple[Finding, ...]
     gaps: tuple[Gap, ...]
+    probes: tuple[Probed, ...] | None = None
+    """What real packets said; None when none were sent."""
 
 
 def summarise(checks: Iterable[CheckResult], findings: Iterable[Finding]) -> Summary:

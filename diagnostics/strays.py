@@ -64,16 +64,21 @@ def cause_of(case: Case, obstacle: Obstacle) -> Cause:
     wrong one, counts: a switch such as ``ip_forward`` stops right ones too.
     """
     host, packet = case.view.host, obstacle.packet
-    if host is None or not on_host(case, obstacle) or obstacle.by.kind in {"sysctl", "gap"}:
-        return ""
     network = case.network_of(packet.dst)
     bridge = bridge_of(case, network) if network is not None else None
-    if network is None or bridge is None or packet.oif == bridge.name:
+    if host is None or network is None or bridge is None or obstacle.by.kind == "gap":
         return ""
     member = next((item for item in case.members(network) if item.address == packet.dst), None)
-    iif = packet.iif if packet.iif in case.uplinks else ""
-    stray = _stray(case, network, member, bridge, iif) if member is not None else None
-    return stray.cause if stray is not None else ""
+    if member is None or obstacle.by.namespace == member.namespace:
+        return ""
+    if not on_host(case, obstacle):  # it has left by an uplink, to where nobody knows the container
+        ways: tuple[str, ...] = ("", *case.uplinks)
+    elif obstacle.by.kind == "sysctl" or packet.oif == bridge.name:
+        return ""
+    else:
+        ways = (packet.iif if packet.iif in case.uplinks else "",)
+    found = (_stray(case, network, member, bridge, iif) for iif in ways)
+    return next((stray.cause for stray in found if stray is not None), "")
 
 
 def _suspects(case: Case, network: Network, foreign: _Spans) -> list[Member]:

@@ -75,6 +75,8 @@ def _in_part(part: str, above: list[str], below: list[str]) -> CgroupContainer |
     """The container that one component of a path names; ``above`` is what comes before it, ``below`` after it."""
     match = _SCOPE.match(part)
     if match is not None:
+        if below == ["conmon"]:
+            return None  # beside the containers of a pod, whose id it is
         return _hashed(match["id"], match["engine"], above)
     lxc = _LXC.match(part) or _LXC.match("/".join([*above[-1:], part]))
     if lxc is not None:

@@ -148,7 +148,7 @@ def _collect_peers(contents: Contents) -> None:
 
 
 def _collect_sysctls(contents: Contents, settings: dict[str, DeviceSettings] | None) -> None:
-    sysctls = read_sysctls(settings or {})
+    sysctls = read_sysctls(settings or {}, bridges=any(link.bridge is not None for link in contents.links))
     contents.sysctls = sysctls.values
     if settings is None:
         contents.miss("sysctls", "the devices' own come with the links, which could not be read")

@@ -11,14 +11,13 @@ Reads only.  What can't be read is a gap in the snapshot, never an error.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
 from dnet_tui.inspect import tenants
-from dnet_tui.inspect.collect import collect, is_connected
+from dnet_tui.inspect.collect import Errand, is_connected
 from dnet_tui.inspect.conntrack_parse import ConntrackFilter
 from dnet_tui.inspect.contents import AS_ROOT, Contents
 from dnet_tui.inspect.engines.answer import Answer
@@ -27,7 +26,8 @@ from dnet_tui.inspect.errors import CannotInspectError
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.legible import storable
 from dnet_tui.inspect.model import Container, Host, Namespace, Snapshot, Socket
-from dnet_tui.inspect.netns import NamespaceGoneError, NsHandle, own_handle, run_in
+from dnet_tui.inspect.netns import NamespaceGoneError, NsHandle, own_handle
+from dnet_tui.inspect.owners import with_owners
 from dnet_tui.inspect.places import Place, find_places
 from dnet_tui.inspect.plain_networks import plain_networks
 from dnet_tui.inspect.procfs import (
@@ -41,7 +41,9 @@ from dnet_tui.inspect.procfs import (
     read_socket_owners,
 )
 from dnet_tui.inspect.proxies import find_proxies
+from dnet_tui.inspect.reading import read_places, settle_links
 from dnet_tui.inspect.resolve import resolve_links
+from dnet_tui.inspect.retained import Memory, disturbed, keep
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,39 +71,85 @@ def take_snapshot(options: Options | None = None) -> Snapshot:
     Raises:
         CannotInspectError: /proc isn't there, so nothing can be found.
     """
-    return _Taking(options or Options()).snapshot()
+    return _Taking(options or Options(), Memory()).snapshot()
+
+
+class Observer:
+    """Takes one snapshot after the other, each faster than the first: what nothing says has changed isn't read again.
+
+    A namespace that is taken over carries the time when it was read
+    (``Namespace.read_at``); the host's own is read each time, and so is every
+    new one.  Its rules are taken over when they are proved to be unchanged
+    (``Namespace.firewall_at``).  See :mod:`dnet_tui.inspect.retained` for the
+    signs of change.  Not for several threads at once.
+    """
+
+    def __init__(self, options: Options | None = None) -> None:
+        self._options = options or Options()
+        self._memory = Memory()
+
+    def take(self) -> Snapshot:
+        """Read everything.
+
+        Raises:
+            CannotInspectError: /proc isn't there, so nothing can be found.
+        """
+        self._memory = Memory()
+        return self.refresh()
+
+    def refresh(self, touched: Collection[str] = ()) -> Snapshot:
+        """Read the host, what is new, and what shows signs of change.
+
+        Args:
+            touched: the ids of namespaces that are known to have changed.
+
+        Raises:
+            CannotInspectError: /proc isn't there, so nothing can be found.
+        """
+        taking = _Taking(self._options, self._memory, frozenset(touched))
+        snapshot = taking.snapshot()
+        self._memory = taking.memory
+        return snapshot
 
 
 class _Taking:
-    """One snapshot in the making."""
+    """One snapshot in the making.  ``before`` is what an earlier one left; ``memory`` what this one leaves."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, before: Memory, touched: frozenset[str] = frozenset()) -> None:
         self._options = options
+        self._before = before
+        self._touched = touched
+        self._taken_at = datetime.now(UTC).isoformat(timespec="seconds")
         self._gaps: list[Gap] = []
         self._contents: dict[str, Contents] = {}
         self._unread: dict[str, str] = {}
         self._denied = False
+        self.memory = Memory()
 
     def snapshot(self) -> Snapshot:
-        taken_at = datetime.now(UTC).isoformat(timespec="seconds")
         asking = Asking(self._options.docker_socket, self._options.engine_timeout, os.environ).begin()
         host, table, files = self._look_around()
         asking.look(table.processes, host.inode)
         places = find_places(host, table.processes, files)
-        self._read_all(places)
+        self._read_all(host, places)
         answer = asking.finish()
         self._gaps.extend(answer.gaps)
         table, late = _with_latecomers(table, answer.containers)
         if late:  # containers that started meanwhile: their veths are missing in what was read of the host
-            before = {place.id for place in places}
+            known = {place.id for place in places}
             places = find_places(host, table.processes, files)
-            self._read_all(tuple(place for place in places if place.is_host or place.id not in before))
-        return self._assemble(taken_at, host, table, places, answer)
+            self._read(host, places, [place for place in places if place.is_host or place.id not in known])
+        self.memory = Memory(
+            places={place.id: place for place in places},
+            contents=self._contents,
+            processes={process.pid: process for process in table.processes},
+        )
+        return self._assemble(host, table, places, answer)
 
     def _look_around(self) -> tuple[NsHandle, ProcessTable, tuple[NamespaceFile, ...]]:
         try:
             host = own_handle()
-            table = read_processes()
+            table = read_processes(self._before.processes)
         except (OSError, ValueError) as error:
             raise CannotInspectError(f"/proc can't be read: {error}", "mount it: mount -t proc proc /proc") from error
         try:
@@ -117,31 +165,46 @@ class _Taking:
             )
         return host, table, files
 
-    def _read_all(self, places: tuple[Place, ...]) -> None:
-        """Read namespaces, several at once.  The host's comes first in everybody's list of likely peers."""
-        handles = tuple(place.handle for place in places)
-        with ThreadPoolExecutor(max_workers=max(1, self._options.workers)) as pool:
-            for place, found in zip(places, pool.map(lambda place: self._read(place, handles), places), strict=True):
-                if isinstance(found, Contents):
-                    self._contents[place.id] = found
-                elif found is not None:
-                    self._miss(place, found)
+    def _read_all(self, host: NsHandle, places: tuple[Place, ...]) -> None:
+        """Take over what may be taken over, read the rest, and what that shows to be disturbed."""
+        kept = keep(self._before, places, self._touched)
+        self._contents.update(kept.sure)
+        self._read(host, places, [place for place in places if place.id not in kept.sure], kept.doubtful)
+        old, new = self._before.contents.get(host.id), self._contents.get(host.id)
+        if old is not None and new is not None:
+            again = disturbed(old, new) & (kept.sure.keys() | kept.doubtful.keys())
+            self._read(host, places, [place for place in places if place.id in again])
 
-    def _read(self, place: Place, handles: tuple[NsHandle, ...]) -> Contents | Exception:
-        def inside() -> Contents:
-            wanted = (self._options.conntrack, self._options.conntrack_filter)
-            return collect(
-                place.id,
-                handles,
-                firewall=self._options.firewall,
-                conntrack=wanted if wanted[0] > 0 else None,
-                only_if_connected=place.is_sandbox,
-            )
-
-        try:
-            return run_in(place.handle, inside)
-        except Exception as error:  # noqa: BLE001 - one namespace that can't be read must not end the snapshot
-            return error
+    def _read(
+        self,
+        host: NsHandle,
+        places: Sequence[Place],
+        wanted: Sequence[Place],
+        doubtful: dict[str, Contents] | None = None,
+    ) -> None:
+        """Read the wanted ones among all namespaces; of the ``doubtful``, only those that are others by now."""
+        errand = Errand(
+            firewall=self._options.firewall,
+            conntrack=self._options.conntrack,
+            conntrack_filter=self._options.conntrack_filter,
+        )
+        found = read_places(
+            wanted,
+            host,
+            errand,
+            at=self._taken_at,
+            workers=self._options.workers,
+            before=self._before.contents,
+            doubtful=doubtful or {},
+        )
+        for place in wanted:
+            result = found[place.id]
+            if isinstance(result, Contents):
+                self._contents[place.id] = result
+            else:
+                self._contents.pop(place.id, None)
+                self._miss(place, result)
+        settle_links(self._contents, places, host, list(found), workers=self._options.workers)
 
     def _miss(self, place: Place, error: Exception) -> None:
         if isinstance(error, NamespaceGoneError):
@@ -164,9 +227,7 @@ class _Taking:
             )
         )
 
-    def _assemble(
-        self, taken_at: str, host: NsHandle, table: ProcessTable, places: tuple[Place, ...], answer: Answer
-    ) -> Snapshot:
+    def _assemble(self, host: NsHandle, table: ProcessTable, places: tuple[Place, ...], answer: Answer) -> Snapshot:
         seen = _residents(table, answer.containers, host.inode)
         containers, gaps = tenants.settle(answer.containers, seen, self._unread)
         self._gaps.extend(gaps)
@@ -181,9 +242,9 @@ class _Taking:
         containers = tenants.guess_modes(containers, spaces, seen, host.id)
         containers += tenants.named_containers(spaces, host.id, occupied, networks)
         name = os.uname()
-        return Snapshot(
+        snapshot = Snapshot(
             tool_version=_version(),
-            taken_at=taken_at,
+            taken_at=self._taken_at,
             host=Host(hostname=storable(name.nodename), kernel=storable(name.release)),
             namespaces=tuple(spaces.values()),
             engines=answer.engines,
@@ -192,6 +253,7 @@ class _Taking:
             gaps=tuple(self._gaps),
             proxies=find_proxies(table.processes, read_argv),
         )
+        return with_owners(snapshot) if self._options.firewall else snapshot
 
     def _namespaces(
         self, places: Iterable[Place], occupied: frozenset[str], table: ProcessTable
@@ -227,8 +289,15 @@ class _Taking:
                 sockets=name_sockets(contents.sockets),
                 firewall=contents.firewall,
                 conntrack=contents.conntrack,
+                proxied=contents.proxied,
+                xfrm_policies=contents.xfrm_policies,
+                read_at=self._unless_now(contents.read_at),
+                firewall_at=self._unless_now(contents.firewall_at),
             )
         return spaces
+
+    def _unless_now(self, time: str) -> str:
+        return "" if time == self._taken_at else time
 
 
 def _with_latecomers(table: ProcessTable, told: Iterable[Container]) -> tuple[ProcessTable, bool]:

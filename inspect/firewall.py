@@ -26,8 +26,8 @@ PRIORITIES: dict[str, int] = {"raw": -300, "mangle": -150, "dstnat": -100, "filt
 """Priorities of the standard base chains (``enum nf_ip_hook_priorities``); conntrack itself sits at -200."""
 
 
-class Expr(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="expr"):
-    """Base of the expressions a rule is made of."""
+class Expr(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="expr", gc=False):
+    """Base of the expressions a rule is made of.  They hold only values, so the garbage collector needn't look."""
 
 
 class Match(Expr, frozen=True, kw_only=True, tag="match"):
@@ -163,7 +163,7 @@ class VerdictMap(Expr, frozen=True, kw_only=True, tag="vmap"):
     elements: tuple[Element, ...] = ()
 
 
-class Element(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Element(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An element of a set: its key, one part per field; for maps its verdict or its data.
 
     A part may be a single value, a CIDR or a range ``a-b`` (ports: ``a:b``).
@@ -193,7 +193,7 @@ class NamedSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     elements: tuple[Element, ...] | None = None
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One rule.  ``number`` is its position in the chain, counted from 1.
 
     ``text`` is the original, without the chain's name and the counters:

@@ -17,7 +17,7 @@ import msgspec
 
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.firewall import PRIORITIES, Backend, Chain, Hook, Opaque, Rule, Table
-from dnet_tui.inspect.iptables_rule import parse_rule
+from dnet_tui.inspect.iptables_fragments import FragmentCompiler
 from dnet_tui.inspect.iptables_words import RuleSyntaxError
 from dnet_tui.inspect.untrusted import clean
 
@@ -115,9 +115,13 @@ class _SaveParser:
         self.opened_at = 0
         self.chains: dict[str, Chain] = {}
         self.rules: dict[str, list[Rule]] = {}
+        self.compiler = FragmentCompiler(self.chains)
 
     def line(self, number: int, line: str) -> None:
         """Read one line."""
+        if line[:1] in {"-", "["} and self.name:  # by far the most frequent
+            self._rule(number, line)
+            return
         if not line.strip() or line.startswith("#"):
             return
         if line.startswith("*"):
@@ -154,6 +158,7 @@ class _SaveParser:
         self.name = ""
         self.chains = {}
         self.rules = {}
+        self.compiler = FragmentCompiler(self.chains)
 
     def _chain(self, number: int, line: str) -> None:
         found = _CHAIN.fullmatch(line)
@@ -164,6 +169,7 @@ class _SaveParser:
         if name in self.chains:
             self._problem(number, line, "the chain is declared twice")
             return
+        self.compiler = FragmentCompiler(self.chains)  # a jump to it was no jump before
         built_in = BUILT_IN.get(self.name, {}).get(name)
         if policy == "-":
             self.chains[name] = Chain(name=name)
@@ -188,14 +194,16 @@ class _SaveParser:
             self._problem(number, line, "neither a chain nor a rule")
             return
         packets, size, chain, text = found.groups()
-        text = (text or "").strip()
+        text = text.strip() if text else ""
         if chain not in self.chains:
             self._problem(number, line, f"a rule of a chain that isn't declared: {chain}")
             return
-        rules = self.rules.setdefault(chain, [])
+        rules = self.rules.get(chain)
+        if rules is None:
+            rules = self.rules[chain] = []
         comment = ""
         try:
-            exprs, comment = parse_rule(text, self.chains)
+            exprs, comment = self.compiler.parse(text)
         except RuleSyntaxError as error:
             self._problem(number, line, str(error), contained=True)
             exprs = undecidable(text)

@@ -43,6 +43,7 @@ def network(text: str) -> str:
         raise CannotModelError(msg) from error
 
 
+@lru_cache(maxsize=4096)
 def address_range(text: str) -> str:
     """Return ``a-b`` (or one address) in canonical form.
 

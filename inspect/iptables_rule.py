@@ -23,7 +23,7 @@ from dnet_tui.inspect.iptables_matches import (
 from dnet_tui.inspect.iptables_targets import compile_target
 from dnet_tui.inspect.iptables_words import CannotModelError, RuleSyntaxError, split_words
 
-_BASE: dict[str, str] = {
+BASE: dict[str, str] = {
     "-s": "saddr",
     "--source": "saddr",
     "--src": "saddr",
@@ -40,11 +40,14 @@ _BASE: dict[str, str] = {
     "-f": "fragment",
     "--fragment": "fragment",
 }
+"""The base options and the fields they are conditions on."""
 _MATCH = frozenset({"-m", "--match"})
 _JUMP = frozenset({"-j", "--jump"})
 _GOTO = frozenset({"-g", "--goto"})
-_SECTION = _MATCH | _JUMP | _GOTO
-_ANY_PROTOCOL = frozenset({"0", "all", "ip"})
+SECTION = _MATCH | _JUMP | _GOTO
+"""The options that begin a match or a target."""
+ANY_PROTOCOL = frozenset({"0", "all", "ip"})
+"""What ``-p`` takes for "any"."""
 
 
 class ParsedRule(NamedTuple):
@@ -108,12 +111,12 @@ class _RuleParser:
         return " ".join(self.raws[start : self.at])
 
     def _skip_to_section(self) -> None:
-        while self.at < len(self.words) and self._bare(self.at) not in _SECTION:
+        while self.at < len(self.words) and self._bare(self.at) not in SECTION:
             self.at += 1
 
     def _is_condition(self, word: str) -> bool:
         """Whether a word after a target begins something else: written by hand, conditions may stand there too."""
-        return word in _SECTION or word in _BASE or word == "!" or any(word in MATCHES[name] for name in self.loaded)
+        return word in SECTION or word in BASE or word == "!" or any(word in MATCHES[name] for name in self.loaded)
 
     def _condition(self) -> None:
         """A base option, or the option of a match that was named before or that ``-p`` implies."""
@@ -121,7 +124,7 @@ class _RuleParser:
         negate = self._bare(self.at) == "!"
         self.at += negate
         option = self._bare(self.at)
-        field = _BASE.get(option)
+        field = BASE.get(option)
         if field is not None:
             self.at += 1
             self._base(field, option, start, negate=negate)
@@ -141,7 +144,7 @@ class _RuleParser:
         try:
             if field != "proto":
                 value = interface(value) if field in {"iif", "oif"} else network(value)
-            elif value in _ANY_PROTOCOL and not negate:
+            elif value in ANY_PROTOCOL and not negate:
                 return
             else:
                 value = proto_name(value)
@@ -174,7 +177,7 @@ class _RuleParser:
             option = self._bare(self.at + negate)
             known = table.get(option)
             if known is None:
-                if option in _BASE or option in _SECTION or any(option in MATCHES[name] for name in self.loaded):
+                if option in BASE or option in SECTION or any(option in MATCHES[name] for name in self.loaded):
                     break
                 self._skip_to_section()
                 exact = False

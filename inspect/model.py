@@ -548,6 +548,8 @@ class Container(Value, frozen=True, kw_only=True):
     status: str = ""
     endpoints: tuple[Endpoint, ...] = ()
     published: tuple[PublishedPort, ...] = ()
+    wanted: tuple[PublishedPort, ...] = ()
+    """The ports that a container which isn't running will ask for when it is started."""
 
 
 class Subnet(Value, frozen=True, kw_only=True):

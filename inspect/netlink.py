@@ -33,6 +33,7 @@ _NLMSG_DONE = 3
 _REQUEST = 0x001
 _DUMP = 0x300
 _DUMP_INTERRUPTED = 0x010
+_CUT_SHORT = int(socket.MSG_TRUNC)
 _TYPE_MASK = 0x3FFF
 """Without NLA_F_NESTED and NLA_F_NET_BYTEORDER."""
 _SO_NETNS_COOKIE = 71
@@ -103,7 +104,7 @@ class NetlinkSocket:
                     break
                 if number == sequence:
                     all_flags |= flags
-                    if code == _NLMSG_DONE or code == _NLMSG_ERROR:
+                    if code in (_NLMSG_DONE, _NLMSG_ERROR):
                         _raise_refusal(data[offset + size : offset + length])
                         if code == _NLMSG_DONE:
                             return bodies, bool(all_flags & _DUMP_INTERRUPTED)
@@ -156,7 +157,7 @@ class NetlinkSocket:
             data, _, flags, _ = self._socket.recvmsg(_BUFFER)
         except BlockingIOError:
             raise TimeoutError(errno.ETIMEDOUT, "the kernel did not answer in time") from None
-        if flags & socket.MSG_TRUNC:
+        if flags & _CUT_SHORT:
             raise OSError("a netlink answer was cut short")
         return data
 

@@ -13,17 +13,25 @@ matches and targets, and a few native loads and comparisons, each at most once
 
 from __future__ import annotations
 
+import struct
 from functools import lru_cache
 
 from dnet_tui.inspect.firewall import TableFamily
 from dnet_tui.inspect.legible import text
-from dnet_tui.inspect.netlink import attributes
+from dnet_tui.inspect.netlink import attribute, attributes
 from dnet_tui.inspect.nft_tables import elements
 
 _MARK, _IIFNAME, _OIFNAME, _L4PROTO = 3, 6, 7, 16  # enum nft_meta_keys
 _META = {_MARK: "mark", _IIFNAME: "iif", _OIFNAME: "oif", _L4PROTO: "proto"}
 _NETWORK, _TRANSPORT = 1, 2  # enum nft_payload_bases
 _EQ, _NEQ = 0, 1
+_OPERATIONS = {_EQ: "equals", _NEQ: "differs"}
+_PLAIN = tuple(attribute(1, name) for name in (b"match\0", b"target\0", b"counter\0"))
+"""How the expressions begin that are plain whatever follows: with their name (NFTA_EXPR_NAME)."""
+_CMP = attribute(1, b"cmp\0")
+_CMP_START = struct.Struct("=HHHHIHH4s")
+"""What follows: the head of NFTA_EXPR_DATA, NFTA_CMP_SREG, NFTA_CMP_OP."""
+_CMP_HEAD = slice(len(_CMP), len(_CMP) + _CMP_START.size)
 _PORTS = frozenset({"sport", "dport"})
 _TESTS = frozenset({"equals", "differs", "range"})
 _BOTH_PORTS = "both ports"
@@ -35,10 +43,15 @@ _ADDRESSES: dict[str, tuple[int, int, int]] = {"ip": (12, 16, 4), "ip6": (8, 24,
 
 def shown_truly(expressions: bytes, family: TableFamily) -> bool:
     """Whether ``iptables-nft-save`` prints a rule with these expressions completely."""
+    return _is_ours(tuple([_word(element, family) for element in elements(expressions)]))
+
+
+@lru_cache(maxsize=4096)
+def _is_ours(words: tuple[str, ...]) -> bool:
+    """Whether iptables writes a rule of this make.  Kept: thousands of rules are of a few makes."""
     seen: set[str] = set()
     loaded = ""
-    for element in elements(expressions):
-        word = _word(element, family)
+    for word in words:
         if word == "unknown":
             return False
         if word.startswith("load "):
@@ -69,6 +82,28 @@ def _fits(word: str, loaded: str) -> bool:
 
 def _word(element: bytes, family: TableFamily) -> str:
     """What one expression is: ``plain``, ``load WHAT``, ``equals``, ``differs``, ``range``, ``mask`` or ``unknown``."""
+    if element.startswith(_PLAIN):
+        return "plain"
+    if element.startswith(_CMP):
+        word = _cmp(element[_CMP_HEAD])
+        if word:
+            return word
+    return _any_word(element, family)
+
+
+@lru_cache(maxsize=64)
+def _cmp(head: bytes) -> str:
+    """A comparison by its beginning, in front of the value, which doesn't matter; empty if it isn't as usual."""
+    if len(head) != _CMP_START.size:
+        return ""
+    _, _, length1, kind1, _, length2, kind2, operation = _CMP_START.unpack(head)
+    if (length1, kind1, length2, kind2) != (8, 1, 8, 2):
+        return ""
+    return _OPERATIONS.get(int.from_bytes(operation, "big"), "unknown")
+
+
+@lru_cache(maxsize=4096)
+def _any_word(element: bytes, family: TableFamily) -> str:
     found = attributes(element)
     name = text(found.get(1, b""))
     if name in {"match", "target", "counter"}:
@@ -76,7 +111,6 @@ def _word(element: bytes, family: TableFamily) -> str:
     return _native(name, found.get(2, b""), family)
 
 
-@lru_cache(maxsize=4096)
 def _native(name: str, data: bytes, family: TableFamily) -> str:
     raw = attributes(data)
     found = {kind: int.from_bytes(value, "big") for kind, value in raw.items()}
@@ -87,7 +121,7 @@ def _native(name: str, data: bytes, family: TableFamily) -> str:
         what = _payload(found, family) if 5 not in found else ""
         return f"load {what}" if what else "unknown"
     if name == "cmp":
-        return {_EQ: "equals", _NEQ: "differs"}.get(found.get(2, -1), "unknown")
+        return _OPERATIONS.get(found.get(2, -1), "unknown")
     if name == "range":
         return "range" if found.get(2) in {_EQ, _NEQ} else "unknown"
     if name == "bitwise":

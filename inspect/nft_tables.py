@@ -12,6 +12,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 from dnet_tui.inspect.firewall import TableFamily
@@ -105,11 +106,17 @@ def parse_table(body: bytes) -> NftTable:
     return NftTable(FAMILIES[body[0]], text(found.get(_TABLE_NAME, b"")), bool(flags & _DORMANT), empty)
 
 
+@lru_cache(maxsize=1024)
+def _chain(raw: bytes) -> str:
+    """A chain's name; one string for all of its rules."""
+    return text(raw)
+
+
 def parse_rule_message(body: bytes) -> NftRule:
     """Read one NFT_MSG_NEWRULE."""
     found = attributes(body, _GENERIC.size)
     handle = int.from_bytes(found.get(_RULE_HANDLE, b""), "big")
-    return NftRule(text(found.get(_RULE_CHAIN, b"")), handle, found.get(_RULE_EXPRESSIONS, b""))
+    return NftRule(_chain(found.get(_RULE_CHAIN, b"")), handle, found.get(_RULE_EXPRESSIONS, b""))
 
 
 def elements(data: bytes) -> Iterator[bytes]:

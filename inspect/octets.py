@@ -48,7 +48,7 @@ def be32(raw: bytes | None, default: int = 0) -> int:
 
 def flag_names(value: int, names: tuple[tuple[int, str], ...]) -> tuple[str, ...]:
     """The names of the bits that are set, in the table's order."""
-    return tuple(name for bit, name in names if value & bit)
+    return tuple([name for bit, name in names if value & bit]) if value else ()
 
 
 def family_of(number: int) -> Family | None:

@@ -6,15 +6,24 @@ from dnet_tui.inspect.firewall import Match, Nat, Rule, Verdict
 
 
 class Clues:
-    """A rule, looked at for its owner."""
+    """A rule, looked at for its owner.  Made for each of tens of thousands of rules, so it does little in advance."""
+
+    __slots__ = ("ends", "leads_to", "matches", "nat", "rule")
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
-        self.matches = tuple(expr for expr in rule.exprs if isinstance(expr, Match) and expr.field != "nfproto")
-        self.nat = next((expr for expr in rule.exprs if isinstance(expr, Nat)), None)
-        verdicts = [expr for expr in rule.exprs if isinstance(expr, Verdict)]
-        self.ends = verdicts[-1].kind if verdicts else ""
-        self.leads_to = tuple(verdict.chain for verdict in verdicts if verdict.chain)
+        self.matches: list[Match] = []
+        self.nat: Nat | None = None
+        self.ends = ""
+        self.leads_to = ""
+        for expr in rule.exprs:
+            if type(expr) is Match:
+                if expr.field != "nfproto":
+                    self.matches.append(expr)
+            elif type(expr) is Verdict:
+                self.ends, self.leads_to = expr.kind, expr.chain
+            elif type(expr) is Nat:
+                self.nat = expr
 
     def values(self, *fields: str) -> list[str]:
         """All values asked for in these fields, negated or not, in their order."""

@@ -118,6 +118,8 @@ def _distinct(networks: Iterable[Network]) -> list[Network]:
 
 
 def _canonical(address: str) -> str:
+    if ":" not in address:
+        return address  # IPv4 has one spelling
     try:
         return str(ipaddress.ip_address(address))
     except ValueError:

@@ -52,10 +52,10 @@ def _table(table: Table, things: Things) -> Table:
 def _owner(clues: Clues, table: Table, chain: Chain, owners: dict[str, str], things: Things) -> str:
     if chain.name in USERS_CHAINS:
         return owners.get(chain.name, "") if _is_closing(clues.rule, chain) else ""
-    commented = commented_owner(clues.rule.comment)
+    commented = commented_owner(clues.rule.comment) if clues.rule.comment else ""
     if commented:
         return commented
-    program = owners.get(chain.name) or next((owners[name] for name in clues.leads_to if name in owners), "")
+    program = owners.get(chain.name) or owners.get(clues.leads_to, "")
     if program:
         return things.named(clues, program) or things.of_chain(chain.name) or program
     return _inline(clues, table, chain, things)
@@ -70,9 +70,10 @@ def _inline(clues: Clues, table: Table, chain: Chain, things: Things) -> str:
     """The owner of a rule that an engine wrote into a built-in chain: it has just the engine's shape."""
     if table.backend == "nftables" or chain.hook is None:
         return ""
-    named = [things.by_bridge.get(name) for name in clues.values("iif", "oif")]
-    networks = {network.id: network for network in named if network is not None and network.engine in _INLINE_ENGINES}
-    for network in networks.values():
+    for name in clues.values("iif", "oif"):
+        network = things.by_bridge.get(name)
+        if network is None or network.engine not in _INLINE_ENGINES:
+            continue
         if chain.hook == "forward" and _forwards(clues, network, things):
             return network_name(network)
         if chain.hook == "postrouting" and _masquerades(clues, network):
@@ -95,6 +96,8 @@ def _oif(name: str, *, negate: bool = False) -> Match:
 def _forwards(clues: Clues, network: Network, things: Things) -> bool:
     """Whether it is one of the rules that a bridge gets in FORWARD."""
     bridge = network.bridge
+    if len(clues.matches) > 2:
+        return False
     if clues.ends == "accept":
         return (
             clues.asks(_oif(bridge), _ESTABLISHED)

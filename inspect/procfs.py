@@ -7,14 +7,15 @@ be looked into is counted.  Sources: proc(5), namespaces(7).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
 from dnet_tui.inspect.cgroups import CgroupContainer, container_of
 from dnet_tui.inspect.legible import text
-from dnet_tui.inspect.netns import inode_of
+from dnet_tui.inspect.netns import inode_of, read_small
 
 _KERNEL_THREAD = 0x00200000
 """PF_KTHREAD: such a process runs the kernel's own code, in the first namespace."""
@@ -38,8 +39,12 @@ class ProcessTable(msgspec.Struct, frozen=True, kw_only=True):
     denied: int = 0
 
 
-def read_processes() -> ProcessTable:
+def read_processes(known: Mapping[int, ProcessSeen] | None = None) -> ProcessTable:
     """List the processes of the PID namespace that /proc shows.
+
+    Args:
+        known: processes by their PID as they were seen before: the container of one that is still there isn't
+            looked up again once it has one.
 
     Raises:
         OSError: /proc can't be listed.
@@ -50,7 +55,7 @@ def read_processes() -> ProcessTable:
         if not name.isdecimal():
             continue
         try:
-            process = read_process(int(name))
+            process = read_process(int(name), known)
         except PermissionError:
             denied += 1
         except (OSError, ValueError):
@@ -62,26 +67,35 @@ def read_processes() -> ProcessTable:
     return ProcessTable(processes=tuple(seen), denied=denied)
 
 
-def read_process(pid: int) -> ProcessSeen | None:
+def read_process(pid: int, known: Mapping[int, ProcessSeen] | None = None) -> ProcessSeen | None:
     """One process; None for a kernel thread and for one that has ended but is still listed.
 
     Raises:
         OSError: there is no such process, or it may not be looked into.
         ValueError: /proc says something that proc(5) doesn't describe.
     """
-    stat = parse_stat(Path(f"/proc/{pid}/stat").read_bytes())
+    stat = parse_stat(read_small(f"/proc/{pid}/stat"))
     if stat.flags & _KERNEL_THREAD or stat.state in "ZXx":
         return None
     inode = inode_of(pid)
-    cgroup = text(Path(f"/proc/{pid}/cgroup").read_bytes())
+    before = known.get(pid) if known else None
+    same = before is not None and (before.start, before.name, before.inode) == (stat.start, stat.name, inode)
+    if before is not None and same and before.container is not None:  # one that has none yet may be put into one
+        return before if before.parent == stat.parent else msgspec.structs.replace(before, parent=stat.parent)
     return ProcessSeen(
         pid=pid,
         parent=stat.parent,
         start=stat.start,
         name=stat.name,
         inode=inode,
-        container=container_of(cgroup),
+        container=_container(read_small(f"/proc/{pid}/cgroup")),
     )
+
+
+@lru_cache(maxsize=4096)
+def _container(cgroup: bytes) -> CgroupContainer | None:
+    """The container of a /proc/PID/cgroup; many processes have the same."""
+    return container_of(text(cgroup))
 
 
 class Stat(msgspec.Struct, frozen=True, kw_only=True):

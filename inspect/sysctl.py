@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 import msgspec
@@ -47,6 +47,11 @@ _IP_SETTINGS = {
 
 _IP6_SETTINGS = {"forwarding": 0, "accept_ra": 3, "proxy_ndp": 22, "disable_ipv6": 26}
 """The same of IPv6 (DEVCONF_*)."""
+
+
+_IP_PLACES, _IP6_PLACES = tuple(_IP_SETTINGS.values()), tuple(_IP6_SETTINGS.values())
+_NOT_DEVICES = frozenset({"all", "default"})
+"""A link of such a name has no sysctls of its own (kernel, sysctl_dev_name_is_allowed)."""
 
 
 def _conf(settings: Mapping[str, int]) -> tuple[str, ...]:
@@ -84,15 +89,18 @@ class Sysctls(msgspec.Struct, frozen=True, kw_only=True):
     unreadable: dict[str, str]
 
 
-def read_sysctls(devices: Mapping[str, DeviceSettings]) -> Sysctls:
+def read_sysctls(devices: Mapping[str, DeviceSettings], *, bridges: bool = True) -> Sysctls:
     """Read them all.  Never raises for a single file.
 
     Args:
         devices: the settings that came with the namespace's links, by the link's name.
+        bridges: whether there is any bridge; without, the settings of br_netfilter mean nothing and aren't read.
     """
     values: dict[str, str] = {}
     unreadable: dict[str, str] = {}
     for folder, names in _FILES.items():
+        if folder == "bridge" and not bridges:
+            continue
         try:
             fd = os.open(f"{_ROOT}/{folder}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -105,7 +113,8 @@ def read_sysctls(devices: Mapping[str, DeviceSettings]) -> Sysctls:
         finally:
             os.close(fd)
     for name, settings in devices.items():
-        values.update(parse_settings(name, settings))
+        if name not in _NOT_DEVICES:
+            parse_settings(name, settings, values)
     return Sysctls(values=values, unreadable=unreadable)
 
 
@@ -136,19 +145,20 @@ def _value(raw: bytes) -> str:
     return text(raw).strip()
 
 
-def parse_settings(name: str, settings: DeviceSettings) -> Iterator[tuple[str, str]]:
-    """A device's settings as pairs of dotted name and value; those that its kernel hasn't got are left out."""
+def parse_settings(name: str, settings: DeviceSettings, values: dict[str, str]) -> None:
+    """Add a device's settings to ``values`` by dotted name; those that its kernel hasn't got are left out."""
     ip, ip6 = _setting_names(name)
-    yield from zip(ip, _numbers(settings.ip, tuple(_IP_SETTINGS.values())), strict=False)
-    yield from zip(ip6, _numbers(settings.ip6, tuple(_IP6_SETTINGS.values())), strict=False)
+    values.update(zip(ip, _numbers(settings.ip, _IP_PLACES), strict=False))
+    values.update(zip(ip6, _numbers(settings.ip6, _IP6_PLACES), strict=False))
 
 
 @lru_cache(maxsize=4096)
 def _setting_names(device: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The dotted names of a device's settings, shared by all the namespaces that have a device of this name."""
+    part = device.replace(".", "/")
     return (
-        tuple(dotted(f"ipv4/conf/{device}/{name}") for name in _IP_SETTINGS),
-        tuple(dotted(f"ipv6/conf/{device}/{name}") for name in _IP6_SETTINGS),
+        tuple([f"net.ipv4.conf.{part}.{name}" for name in _IP_SETTINGS]),
+        tuple([f"net.ipv6.conf.{part}.{name}" for name in _IP6_SETTINGS]),
     )
 
 

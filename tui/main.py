@@ -51,6 +51,9 @@ def root(
         Path | None, typer.Option("--snapshot", metavar="FILE", help="Open a saved snapshot instead of this host.")
     ] = None,
     readonly: Annotated[bool, typer.Option("--readonly", help="Refuse everything that would change the host.")] = False,
+    no_live: Annotated[
+        bool, typer.Option("--no-live", help="Read the host only when asked (key r), not whenever it changes.")
+    ] = False,
     traceback: Annotated[  # noqa: ARG001  read by LazyGroup from the context
         bool, typer.Option("--traceback", help="Show where an unexpected error came from.")
     ] = False,
@@ -73,7 +76,7 @@ def root(
         raise UsageError(msg, "`dnet-tui doctor` and `dnet-tui ls` print to a pipe; `ssh -t` gives a terminal")
     from dnet_tui.tui.app.app import run_app  # noqa: PLC0415  brings in Textual
 
-    raise typer.Exit(run_app(snapshot, readonly=readonly))
+    raise typer.Exit(run_app(snapshot, readonly=readonly, follow=not no_live))
 
 
 def main() -> None:

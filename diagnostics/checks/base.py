@@ -24,7 +24,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     ``find`` yields findings, or Undecided where a walk could not decide.
     ``owns`` claims the obstacles that this check explains: the catalogue's
     first claimant gets them.  ``explains`` names the checks whose findings
-    this one's fault brings about, where a remedy can't show it.
+    this one's fault brings about, where a remedy can't show it.  ``probing``
+    checks judge what real packets said, and are run only where some were sent.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     find: Callable[[Examination], Iterable[Finding | Undecided]]
     owns: Owns | None = None
     explains: tuple[str, ...] = ()
+    probing: bool = False
 
 
 def undecided(exam: Examination, check: str) -> Iterator[Undecided]:

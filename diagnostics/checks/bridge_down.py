@@ -41,9 +41,7 @@ ID = "bridge-down"
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """The bridge itself, its ports, and wherever its packets get instead."""
-    if not on_host(case, obstacle):
-        return False
-    for network in _down(case):
+    for network in _down(case) if on_host(case, obstacle) else ():
         ports = [item.port.name for item in attachments.attachments(case, network) if item.port.up]
         if named(obstacle.by, network.bridge, *ports):
             return True

@@ -43,10 +43,9 @@ ID = "bridge-no-ip"
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """The unanswered question for the gateway, and packets that are routed elsewhere for want of the route."""
-    if not on_host(case, obstacle):
-        return False
-    if obstacle.by.kind == "neighbour":
-        return any(obstacle.by.value == cidr.partition("/")[0] for _, cidr in _bare(case))
+    asked = obstacle.by.value if obstacle.by.kind == "neighbour" and on_host(case, obstacle) else ""
+    if asked and any(asked == cidr.partition("/")[0] for _, cidr in _bare(case)):
+        return True
     return cause_of(case, obstacle) == ID
 
 

@@ -28,6 +28,7 @@ from dnet_tui.diagnostics.checks import (
     isolation_missing,
     localnet_off,
     masq_missing,
+    model_contradicted,
     more_specific_route,
     mtu_blackhole,
     nat_jump_missing,
@@ -51,6 +52,7 @@ from dnet_tui.diagnostics.checks import (
 from dnet_tui.diagnostics.checks.base import Check
 
 CATALOGUE: tuple[Check, ...] = (
+    model_contradicted.CHECK,
     bridge_down.CHECK,
     veth_orphan.CHECK,
     veth_down.CHECK,

@@ -59,9 +59,6 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
 def _finding(case: Case, network: Network, member: Member, stopped: list[Blocked]) -> Finding:
     name = member.container.name
     gateway = gateway_of(network) or case.bridge_address(network)
-    words = ("default", "via", gateway)
-    step = inside(case, member.namespace, "route", "add", *words) if gateway else None
-    back = inside(case, member.namespace, "route", "del", *words) if gateway else None
     ns = case.view.namespaces[member.namespace]
     routes = [route.dst for route in ns.routes if route.family == "ip" and route.table == 254]
     return Finding(
@@ -79,15 +76,22 @@ def _finding(case: Case, network: Network, member: Member, stopped: list[Blocked
             ),
             *(of_flows(item) for item in stopped[:2]),
         ),
-        remedy=Remedy(
-            summary=f"Give {name} its default route via {gateway}",
-            steps=(step,) if step is not None else (),
-            undo=(back,) if back is not None else (),
-            risk="ask",
-            note="Restarting the container makes its network anew",
-        )
-        if step is not None
-        else None,
+        remedy=_remedy(case, member, gateway),
+    )
+
+
+def _remedy(case: Case, member: Member, gateway: str) -> Remedy | None:
+    words = ("default", "via", gateway)
+    step = inside(case, member.namespace, "route", "add", *words)
+    back = inside(case, member.namespace, "route", "del", *words)
+    if not gateway or step is None or back is None:
+        return None
+    return Remedy(
+        summary=f"Give {member.container.name} its default route via {gateway}",
+        steps=(step,),
+        undo=(back,),
+        risk="ask",
+        note="Restarting the container makes its network anew",
     )
 
 

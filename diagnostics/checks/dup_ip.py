@@ -27,7 +27,7 @@ When it is harmless
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from dnet_tui.diagnostics.attachments import Attachment, attachments, bridge_of
 from dnet_tui.diagnostics.case import Case
@@ -35,10 +35,37 @@ from dnet_tui.diagnostics.checks.base import Check
 from dnet_tui.diagnostics.examination import Examination
 from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.remedy import Remedy
+from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import LinkRef, Network
 
 ID = "dup-ip"
 _UNUSED = {"dadfailed", "tentative"}
+
+
+def owns(case: Case, obstacle: Obstacle) -> bool:
+    """A packet to or from an address with two owners, where it isn't known whom it reaches, or one of them drops it."""
+    packet = obstacle.packet
+    if obstacle.by.kind != "neighbour" and obstacle.stage != "reverse-path":
+        return False
+    for network in case.networks:
+        twice = {address: owners for address, owners in _by_ip(case, network).items() if len(owners) > 1}
+        if obstacle.by.kind == "neighbour" and obstacle.by.value in twice:
+            return True
+        if any(obstacle.by.namespace in twice.get(address, ()) for address in (packet.src, packet.dst)):
+            return True
+        macs = [owners for owners in _by_mac(case, network).values() if len(owners) > 1]
+        if obstacle.by.kind == "neighbour" and any(_has(case, owners, obstacle.by.value) for owners in macs):
+            return True
+    return False
+
+
+def _has(case: Case, namespaces: Iterable[str], address: str) -> bool:
+    return any(
+        item.address == address
+        for ns in namespaces
+        if ns in case.view.namespaces
+        for item in case.view.namespaces[ns].addresses
+    )
 
 
 def find(exam: Examination) -> Iterator[Finding]:
@@ -104,4 +131,5 @@ CHECK = Check(
     doc=__doc__,
     needs=("links", "addresses"),
     find=find,
+    owns=owns,
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dnet_tui.diagnostics.attachments import on_host
+from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.checks.base import Undecided, definite, undecided
 from dnet_tui.diagnostics.evidence import of_flows, of_sysctl
 from dnet_tui.diagnostics.examination import Examination
@@ -12,10 +14,11 @@ from dnet_tui.diagnostics.remedy import Remedy, Risk, SetSysctl
 from dnet_tui.diagnostics.walk.packet import Obstacle
 
 
-def is_forwarding(obstacle: Obstacle) -> bool:
-    """Whether an IPv4 forwarding switch is the obstacle."""
+def is_forwarding(case: Case, obstacle: Obstacle) -> bool:
+    """Whether an IPv4 forwarding switch of the host is the obstacle; containers have interfaces named eth0 too."""
     return (
-        obstacle.stage == "forwarding"
+        on_host(case, obstacle)
+        and obstacle.stage == "forwarding"
         and obstacle.by.kind == "sysctl"
         and obstacle.by.text.startswith("net.ipv4.conf.")
     )

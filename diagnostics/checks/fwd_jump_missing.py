@@ -3,7 +3,8 @@
 What it finds
     The engine's chains are there, but the FORWARD chain lacks the rules that
     lead to them: the jump to DOCKER-FORWARD (Docker 28 and later), or the four
-    rules of a bridge that earlier versions keep in FORWARD itself.
+    rules of a bridge that earlier versions, and plain-Linux networks made by
+    dnet-tui, keep in FORWARD itself.
 
 Why it matters
     Packets of containers fall through to FORWARD's policy, which Docker sets
@@ -26,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics import rulesets
+from dnet_tui.diagnostics import plain_rules, rulesets
 from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.evidence import of_flows, of_rule
@@ -35,6 +36,7 @@ from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.remedy import Remedy
 from dnet_tui.diagnostics.rule_change import Change, Place
 from dnet_tui.diagnostics.walk.packet import Obstacle
+from dnet_tui.inspect.model import Network
 
 ID = "fwd-jump-missing"
 _JUMP = "-j DOCKER-FORWARD"
@@ -61,20 +63,26 @@ def _missing(case: Case, obstacle: Obstacle) -> tuple[str, ...]:
     texts = {rule.text for rule in forward.rules}
     if rulesets.chain(case, "filter", "DOCKER-FORWARD") is not None:
         return () if _JUMP in texts else (_JUMP,)
-    if rulesets.chain(case, "filter", "DOCKER") is None:
-        return ()
-    bridges = [net.bridge for net in case.networks if net.engine == "docker" and not net.internal]
     wanted = [
         rule
-        for bridge in bridges
-        if bridge in {obstacle.packet.iif, obstacle.packet.oif}
-        for rule in (
-            f"-o {bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
-            f"-o {bridge} -j DOCKER",
-            f"-i {bridge} ! -o {bridge} -j ACCEPT",
-        )
+        for network in case.networks
+        if not network.internal and network.bridge in {obstacle.packet.iif, obstacle.packet.oif}
+        for rule in _rules_of(case, network)
     ]
     return tuple(rule for rule in wanted if rule not in texts)
+
+
+def _rules_of(case: Case, network: Network) -> tuple[str, ...]:
+    """The rules of FORWARD that let a network's traffic pass, as Docker before 28 and dnet-tui itself write them."""
+    docker, bridge = rulesets.chain(case, "filter", "DOCKER"), network.bridge
+    if network.engine not in {"docker", plain_rules.ENGINE} or (network.engine == "docker" and docker is None):
+        return ()
+    publishes = docker is not None and any(f"-o {bridge} " in rule.text for rule in docker.rules)
+    return (
+        f"-o {bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+        *((f"-o {bridge} -j DOCKER",) if network.engine == "docker" or publishes else ()),
+        f"-i {bridge} ! -o {bridge} -j ACCEPT",
+    )
 
 
 def _finding(case: Case, stopped: list[Blocked]) -> Finding:
@@ -112,10 +120,6 @@ def _finding(case: Case, stopped: list[Blocked]) -> Finding:
             note="The engine restores its own rules when it restarts; find what removed these",
         ),
     )
-
-
-def _absent(spec: str) -> Evidence:
-    return Evidence(source="iptables", what="filter FORWARD", value="the rule is absent", expected=spec)
 
 
 def _all_missing(case: Case, blocked: Blocked) -> Iterator[str]:

@@ -39,7 +39,7 @@ _NOTE = (
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """The refusal of a network's bridge to forward."""
-    return is_forwarding(obstacle) and device_of(obstacle) in {network.bridge for network in case.networks}
+    return is_forwarding(case, obstacle) and device_of(obstacle) in {network.bridge for network in case.networks}
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:

@@ -39,7 +39,7 @@ _NOTE = "Where systemd-networkd manages the interface, set IPv4Forwarding=yes in
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """The refusal of an uplink to forward."""
-    return is_forwarding(obstacle) and device_of(obstacle) in case.uplinks
+    return is_forwarding(case, obstacle) and device_of(obstacle) in case.uplinks
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:

@@ -44,7 +44,7 @@ KEY = "net.ipv4.ip_forward"
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """Any interface's refusal to forward, while the host-wide switch is off."""
-    return is_forwarding(obstacle) and case.sysctl(KEY) == "0"
+    return is_forwarding(case, obstacle) and case.sysctl(KEY) == "0"
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:

@@ -74,7 +74,7 @@ def _finding(wide: _Wide, told: Walk) -> Finding:
         check=ID,
         severity="error" if lost else "info",
         subject=Subject(kind="network", name=wide.network.name),
-        summary=f"Containers of {wide.network.name} send up to {mtu} bytes, {wide.out.name} takes {wide.out.mtu}{hangs}",
+        summary=f"Containers of {wide.network.name} send {mtu} bytes, {wide.out.name} takes {wide.out.mtu}{hangs}",
         symptoms=("egress",) if lost else (),
         evidence=(
             of_link(f"mtu of eth0 in {names}", str(mtu), f"at most {wide.out.mtu}"),

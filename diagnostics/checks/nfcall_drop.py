@@ -34,7 +34,7 @@ from dnet_tui.diagnostics.evidence import of_flows, of_rule, of_sysctl
 from dnet_tui.diagnostics.examination import Blocked, Examination
 from dnet_tui.diagnostics.finding import Finding, Subject
 from dnet_tui.diagnostics.remedy import Remedy
-from dnet_tui.diagnostics.rule_change import Change, Place
+from dnet_tui.diagnostics.rule_change import Change, place_of
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 from dnet_tui.inspect.firewall import Chain
 
@@ -86,8 +86,10 @@ def _remedy(case: Case, bridge: str, rule: RuleRef) -> Remedy | None:
     chain = rulesets.chain(case, rule.table, rule.base)
     if chain is None or rule.table != "filter":
         return None
-    family = "ip6" if rule.family == "ip6" else "ip"
-    change = Change(Place(rulesets.backend(case), family, "filter"), rule.base, f"-i {bridge} -o {bridge} -j ACCEPT")
+    place = place_of(rule)
+    if place is None:
+        return None
+    change = Change(place, rule.base, f"-i {bridge} -o {bridge} -j ACCEPT")
     position = _position(chain, rule)
     return Remedy(
         summary=f"Accept what stays within {bridge}",

@@ -40,7 +40,6 @@ from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import PolicyRule
 
 ID = "policy-route"
-_MAIN = 254
 
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
@@ -49,35 +48,33 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
 
 
 def find(exam: Examination) -> Iterator[Finding]:
-    """One finding per network."""
-    seen: set[str] = set()
+    """One finding per policy rule."""
+    found: dict[int, tuple[PolicyRule, list[Stray]]] = {}
     for stray in strays(exam.case):
-        if stray.cause != ID or stray.network.id in seen:
-            continue
-        seen.add(stray.network.id)
+        rule = _rule(exam.case, stray) if stray.cause == ID else None
+        if rule is not None:
+            found.setdefault(rule.priority, (rule, []))[1].append(stray)
+    for rule, hit in found.values():
+        first = hit[0]
+        names = ", ".join(dict.fromkeys(item.network.name for item in hit))
         blocked = exam.blocked_by(ID)
-        rule = _rule(exam.case, stray)
         yield Finding(
             check=ID,
             severity="error",
-            subject=Subject(kind="network", name=stray.network.name),
-            summary=f"A policy rule leads packets for network {stray.network.name} away from {stray.network.bridge}",
+            subject=Subject(kind="host", name=f"ip rule {rule.priority}"),
+            summary=f"The policy rule {rule.priority} leads packets for containers of {names} away from their bridge",
             symptoms=symptoms(blocked, ("egress", "published", "host-to-container")),
             evidence=(
+                Evidence(source="ip rule", what=f"rule {rule.priority}", value=_words(rule)),
                 Evidence(
                     source="ip route get",
-                    what=stray.member.address + (f" iif {stray.iif}" if stray.iif else ""),
-                    value=stray.text,
-                    expected=f"dev {stray.network.bridge}",
-                ),
-                *(
-                    (Evidence(source="ip rule", what=f"rule {rule.priority}", value=_words(rule)),)
-                    if rule is not None
-                    else ()
+                    what=first.member.address + (f" iif {first.iif}" if first.iif else ""),
+                    value=first.text,
+                    expected=f"dev {first.network.bridge}",
                 ),
                 *(of_flows(item) for item in blocked[:2]),
             ),
-            remedy=_remedy(exam.case, stray, rule),
+            remedy=_remedy(exam.case, hit, rule),
         )
 
 
@@ -103,25 +100,27 @@ def _words(rule: PolicyRule) -> str:
     return " ".join(["not", *parts, table] if rule.invert else [*parts, table])
 
 
-def _remedy(case: Case, stray: Stray, rule: PolicyRule | None) -> Remedy | None:
+def _remedy(case: Case, hit: list[Stray], rule: PolicyRule) -> Remedy | None:
     host = case.view.host
-    subnet = next(
-        (sub.cidr for sub in stray.network.subnets if contains(sub.cidr, stray.member.address) is True),
-        f"{stray.member.address}/32",
-    )
-    if rule is None or host is None:
-        return None
-    used = {item.priority for item in host.policy_rules}
+    used = {item.priority for item in host.policy_rules} if host is not None else set()
     free = next((number for number in range(rule.priority - 1, 0, -1) if number not in used), None)
     if free is None:
         return None
-    words = ("to", subnet, "lookup", "main", "pref", str(free))
+    subnets = list(dict.fromkeys(_subnet(stray) for stray in hit))
+    words = [("to", subnet, "lookup", "main", "pref", str(free)) for subnet in subnets]
     return Remedy(
-        summary=f"Look {subnet} up in the main table before that rule",
-        steps=(ip("rule", "add", *words),),
-        undo=(ip("rule", "del", *words),),
+        summary=f"Look {', '.join(subnets)} up in the main table before that rule",
+        steps=tuple(ip("rule", "add", *item) for item in words),
+        undo=tuple(ip("rule", "del", *item) for item in words),
         risk="ask",
-        note="It is gone after a reboot; the program that added the rule may have an option to leave local networks out",
+        note="It is gone after a reboot; the program that added the rule may have an option to spare local networks",
+    )
+
+
+def _subnet(stray: Stray) -> str:
+    return next(
+        (sub.cidr for sub in stray.network.subnets if contains(sub.cidr, stray.member.address) is True),
+        f"{stray.member.address}/32",
     )
 
 

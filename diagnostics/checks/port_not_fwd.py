@@ -52,29 +52,39 @@ _FORWARDING = "3"
 
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
-    """The state of a container's port."""
+    """The state of containers' ports."""
     return on_host(case, obstacle) and any(named(obstacle.by, item.port.name) for item in _waiting(case))
 
 
 def find(exam: Examination) -> Iterator[Finding]:
-    """One finding per container's port."""
+    """One finding per bridge."""
+    bridges: dict[str, list[Attachment]] = {}
     for item in _waiting(exam.case):
-        state = item.port.port.state if item.port.port is not None else ""
-        stp = item.bridge.bridge is not None and item.bridge.bridge.stp
-        blocked = concerning(exam.blocked_by(ID), item.member.namespace)
+        bridges.setdefault(item.bridge.name, []).append(item)
+    for bridge, items in bridges.items():
+        stp = items[0].bridge.bridge is not None and items[0].bridge.bridge.stp
+        blocked = concerning(exam.blocked_by(ID), *(item.member.namespace for item in items))
+        names = ", ".join(item.name for item in items[:6])
         yield Finding(
             check=ID,
             severity="error",
-            subject=Subject(kind="container", name=item.name),
-            summary=f"{item.name} is cut off: its port {item.port.name} on {item.bridge.name} is {state}",
+            subject=Subject(kind="bridge", name=bridge),
+            summary=f"The bridge {bridge} does not forward to and from {names}: {_state(items[0])}",
             symptoms=symptoms(blocked, ("egress", "same-network", "published", "host-to-container")),
             evidence=(
-                of_link(f"{item.port.name} state", state, "forwarding", source="bridge link"),
-                of_link(f"{item.bridge.name} stp_state", "1" if stp else "0", "0"),
+                *(
+                    of_link(f"{item.port.name} ({item.name})", _state(item), "forwarding", source="bridge link")
+                    for item in items[:6]
+                ),
+                of_link(f"{bridge} stp_state", "1" if stp else "0", "0"),
                 *(of_flows(one) for one in blocked[:2]),
             ),
-            remedy=_remedy(exam.case, item, stp=stp),
+            remedy=_remedy(exam.case, items, stp=stp),
         )
+
+
+def _state(item: Attachment) -> str:
+    return item.port.port.state if item.port.port is not None else "unknown"
 
 
 def _waiting(case: Case) -> list[Attachment]:
@@ -90,16 +100,16 @@ def _waiting(case: Case) -> list[Attachment]:
     ]
 
 
-def _remedy(case: Case, item: Attachment, *, stp: bool) -> Remedy:
-    host = case.view.host
-    ports = case.view.ports_of(host.id, item.bridge.ifindex) if host is not None else ()
-    off = (ip("link", "set", "dev", item.bridge.name, "type", "bridge", "stp_state", "0"),) if stp else ()
+def _remedy(case: Case, items: list[Attachment], *, stp: bool) -> Remedy:
+    host, bridge = case.view.host, items[0].bridge
+    ports = case.view.ports_of(host.id, bridge.ifindex) if host is not None else ()
+    off = (ip("link", "set", "dev", bridge.name, "type", "bridge", "stp_state", "0"),) if stp else ()
     return Remedy(
-        summary=f"Let {item.port.name} forward" + (f", with spanning tree off on {item.bridge.name}" if stp else ""),
-        steps=(*off, bridge_port(item.port.name, "state", _FORWARDING)),
-        undo=(ip("link", "set", "dev", item.bridge.name, "type", "bridge", "stp_state", "1"),) if stp else (),
+        summary=f"Let the ports of {bridge.name} forward" + (", without spanning tree" if stp else ""),
+        steps=(*off, *(bridge_port(item.port.name, "state", _FORWARDING) for item in items)),
+        undo=(ip("link", "set", "dev", bridge.name, "type", "bridge", "stp_state", "1"),) if stp else (),
         risk="ask" if all(port.kind == "veth" for port in ports) else "manual",
-        note="It may forward by itself in up to a minute: spanning tree lets a new port wait twice the forward delay",
+        note="They may forward by themselves in up to a minute: spanning tree lets a new port wait",
     )
 
 

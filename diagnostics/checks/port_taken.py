@@ -40,7 +40,7 @@ def find(exam: Examination) -> Iterator[Finding]:
     for container in exam.case.snapshot.containers:
         if container.running:
             continue
-        for port in dict.fromkeys(container.wanted):
+        for port in dict.fromkeys(container.wanted or container.published):
             owner = _owner(exam.case, port)
             if owner is not None:
                 yield _finding(container.name, port, owner)

@@ -3,7 +3,8 @@
 What it finds
     Containers run on an engine's bridge networks, the engine manages the
     firewall, and none of its chains or tables is left: not in iptables-nft,
-    not in iptables-legacy, not in native nftables.
+    not in iptables-legacy, not in native nftables.  For plain-Linux networks:
+    no rule speaks of any of their bridges or subnets, and traffic shows it.
 
 Why it matters
     Without them nothing is masqueraded, no port is published, networks are
@@ -17,7 +18,9 @@ Remedy
     Let the engine put its rules back: restart Docker (containers stop unless
     live-restore is on), or ``podman network reload --all``.  Then find what
     flushed them: ``nft flush ruleset`` in a script, csf, a restart of the
-    iptables or nftables service.
+    iptables or nftables service.  Plain-Linux networks have no engine: load
+    the rules from where you keep them, or make them anew as shown; published
+    ports are not among those.
 
 When it is harmless
     With ``"iptables": false`` in daemon.json the engine writes no rules by
@@ -28,7 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics import rulesets
+from dnet_tui.diagnostics import plain_rules, rulesets
 from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.checks.base import Check, Undecided
 from dnet_tui.diagnostics.evidence import of_rule
@@ -57,7 +60,7 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
         unread = rulesets.unread(case)
         if unread:
             yield Undecided(reason=f"no rule of {engine} was seen, but {unread[0]}")
-        else:
+        elif engine != plain_rules.ENGINE or any(plain_rules.suffers(flow, networks) for flow in exam.flows):
             yield _finding(exam, engine, networks)
 
 
@@ -68,12 +71,14 @@ def _bare(case: Case) -> dict[str, list[Network]]:
         engines = [engine for engine in case.snapshot.engines if engine.name == network.engine]
         manages = not any(engine.firewall == "none" or engine.rootless for engine in engines)
         needs = network.masquerade or network.isolated
-        if network.engine in _CHAINS and manages and needs and case.members(network):
+        if network.engine in {*_CHAINS, plain_rules.ENGINE} and manages and needs and case.members(network):
             found.setdefault(network.engine, []).append(network)
-    return {engine: networks for engine, networks in found.items() if not _has_rules(case, engine)}
+    return {engine: networks for engine, networks in found.items() if not _has_rules(case, engine, networks)}
 
 
-def _has_rules(case: Case, engine: str) -> bool:
+def _has_rules(case: Case, engine: str, networks: list[Network]) -> bool:
+    if engine == plain_rules.ENGINE:
+        return plain_rules.any_left(case, networks)
     prefixes = _CHAINS[engine]
     return any(
         table.name in _TABLES or any(chain.name.startswith(prefixes) for chain in table.chains)
@@ -88,30 +93,46 @@ def _finding(exam: Examination, engine: str, networks: list[Network]) -> Finding
     names = ", ".join(network.name for network in networks)
     symptoms = ["egress", "published", "exposure"]
     symptoms += [kind for item in blocked for kind in item.symptoms]
+    plain = engine == plain_rules.ENGINE
     return Finding(
         check=ID,
         severity="error",
         subject=Subject(kind="host", name=engine),
-        summary=f"The firewall rules of {engine} are gone",
+        summary="The firewall rules of plain-Linux networks are gone"
+        if plain
+        else f"The firewall rules of {engine} are gone",
         symptoms=tuple(dict.fromkeys(symptoms)),
         evidence=(
             Evidence(
                 source="iptables, nftables",
-                what=f"chains of {engine}",
+                what="rules that speak of them" if plain else f"chains of {engine}",
                 value="none in any table of any backend",
-                expected=f"chains named {_CHAINS[engine][0]}…",
+                expected="MASQUERADE, isolation" if plain else f"chains named {_CHAINS[engine][0]}…",
             ),
             Evidence(source=engine, what="networks with running containers", value=names),
             *(of_rule(rule, "not reached") for rule in policies[:1]),
         ),
-        remedy=Remedy(
-            summary=f"Let {engine} write its rules again",
-            steps=(Command(argv=_RELOAD[engine]),),
-            risk="manual",
-            note="Docker stops its containers when it restarts, unless live-restore is on"
-            if engine == "docker"
-            else "Running containers keep running",
-        ),
+        remedy=_make_anew(exam.case, networks) if plain else _reload(engine),
+    )
+
+
+def _reload(engine: str) -> Remedy:
+    return Remedy(
+        summary=f"Let {engine} write its rules again",
+        steps=(Command(argv=_RELOAD[engine]),),
+        risk="manual",
+        note="Docker stops its containers when it restarts, unless live-restore is on"
+        if engine == "docker"
+        else "Running containers keep running",
+    )
+
+
+def _make_anew(case: Case, networks: list[Network]) -> Remedy:
+    return Remedy(
+        summary="Write the rules anew that the networks live by",
+        steps=tuple(change.insert(None) for change in plain_rules.replacements(case, networks)),
+        risk="manual",
+        note="Better load them from where you keep them: published ports are not among these",
     )
 
 

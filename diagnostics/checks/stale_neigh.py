@@ -29,12 +29,21 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dnet_tui.diagnostics.attachments import Attachment, all_attachments, default_hops, inside, ip
+from dnet_tui.diagnostics.attachments import (
+    Attachment,
+    all_attachments,
+    concerning,
+    default_hops,
+    inside,
+    ip,
+    symptoms,
+)
 from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.checks.base import Check
 from dnet_tui.diagnostics.examination import Examination
-from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.finding import Evidence, Finding, Severity, Subject
 from dnet_tui.diagnostics.remedy import Command, Remedy
+from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Neighbour
 
 ID = "stale-neigh"
@@ -51,13 +60,17 @@ class _Wrong(msgspec.Struct, frozen=True, kw_only=True):
     put: Command | None
 
 
+def owns(case: Case, obstacle: Obstacle) -> bool:
+    """A packet for an address whose entry is wrong."""
+    if obstacle.by.kind != "neighbour":
+        return False
+    return any(wrong.entry.address == obstacle.by.value for wrong in _wrong(case))
+
+
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per entry."""
-    taken = _others(exam.case)
-    for wrong in (*_on_host(exam.case), *_in_containers(exam.case)):
-        if wrong.entry.mac in taken.get((wrong.item.network.id, wrong.entry.address), ()):
-            continue  # somebody else has the address as well: that is the fault
-        severity = "error" if wrong.entry.state == "PERMANENT" else "warning"
+    for wrong in _wrong(exam.case):
+        severity: Severity = "error" if wrong.entry.state == "PERMANENT" else "warning"
         host_side = wrong.where == "the host"
         to = wrong.item.name if host_side else f"its gateway {wrong.entry.address}"
         yield Finding(
@@ -65,7 +78,10 @@ def find(exam: Examination) -> Iterator[Finding]:
             severity=severity,
             subject=Subject(kind="container", name=wrong.item.name),
             summary=f"{wrong.where[0].upper()}{wrong.where[1:]} sends packets for {to} to a wrong MAC address",
-            symptoms=("host-to-container", "published", "egress") if host_side else ("egress", "published"),
+            symptoms=symptoms(
+                concerning(exam.blocked_by(ID), wrong.item.member.namespace),
+                ("host-to-container", "published", "egress") if host_side else ("egress", "published"),
+            ),
             evidence=(
                 Evidence(
                     source="ip neigh",
@@ -82,6 +98,16 @@ def find(exam: Examination) -> Iterator[Finding]:
                 note="If it comes back, a script adds it: look for `ip neigh` and `arp -s`",
             ),
         )
+
+
+def _wrong(case: Case) -> list[_Wrong]:
+    taken = _others(case)
+    return [
+        wrong
+        for wrong in (*_on_host(case), *_in_containers(case))
+        # Somebody else has the address as well: then that is the fault.
+        if wrong.entry.mac not in taken.get((wrong.item.network.id, wrong.entry.address), ())
+    ]
 
 
 def _on_host(case: Case) -> Iterator[_Wrong]:
@@ -152,4 +178,5 @@ CHECK = Check(
     doc=__doc__,
     needs=("links", "addresses", "neighbours"),
     find=find,
+    owns=owns,
 )

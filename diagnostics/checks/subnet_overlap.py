@@ -127,8 +127,10 @@ def _others(host: Namespace) -> Iterator[_Overlap]:
             span = ipaddress.IPv4Network(address.cidr, strict=False)
             yield _Overlap(device=names[address.ifindex], span=span, source="ip address", text=address.cidr, own=True)
     for route in host.routes:
-        span = ipaddress.IPv4Network(route.dst, strict=False) if route.family == "ip" else None
-        if span is None or route.table != _MAIN or route.type != "unicast" or span.prefixlen < _WIDEST:
+        if route.family != "ip" or route.table != _MAIN or route.type != "unicast":
+            continue
+        span = ipaddress.IPv4Network(route.dst, strict=False)
+        if span.prefixlen < _WIDEST:
             continue
         for hop in route.hops:
             if hop.ifindex in names and hop.ifindex not in loopback:

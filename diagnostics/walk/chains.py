@@ -110,6 +110,8 @@ class Traversal:
         passes = _PASSING.get(end.kind)
         differing = next((maybe for maybe in self.maybes if _PASSING.get(maybe.kind) != passes), None)
         by = _decider(end.ref if differing is None else differing.ref, self.namespace)
+        others = dict.fromkeys(maybe.ref for maybe in self.maybes if maybe.ref is not None and maybe.ref != by.rule)
+        by = msgspec.structs.replace(by, instead=tuple(others))
         verdict: Outcome = "unknown"
         if differing is None and passes is not None:
             verdict = "accept" if passes else "drop" if end.kind == "drop" else "reject"
@@ -118,7 +120,7 @@ class Traversal:
             by=by,
             packet=self.packet,
             nat=end.nat,
-            nat_rule=end.ref if end.nat else None,
+            nat_rule=end.ref if end.nat and not by.instead else None,
             nat_unknown=next((maybe.ref for maybe in self.maybes if maybe.nat != end.nat), None),
         )
 

@@ -70,3 +70,8 @@ def as_seen_by(connection: Connection | None, packet: Packet) -> Packet:
         reply=True,
         original=(before.src, before.dst, before.dport),
     )
+
+
+def without_connection(packet: Packet) -> Packet:
+    """The packet before it has passed conntrack: there is no connection to look at, which counts as invalid."""
+    return altered(packet, ctstate="INVALID", ctmark=None, dnatted=False, snatted=False, reply=False, original=None)

@@ -1,7 +1,7 @@
 """Layer 2 over the snapshot: which link a frame arrives at.  Pure.
 
-A frame is addressed by its next hop's IP address; the walk does not need MAC
-addresses as long as an address has one owner on a bridge.
+A frame goes to the MAC that its sender remembers for the next hop, and
+otherwise to whoever answers for the next hop's address.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from dnet_tui.diagnostics.walk.packet import Decider
 from dnet_tui.diagnostics.walk.routing import is_local, sysctl_name
 from dnet_tui.inspect.model import Link, LinkRef, Namespace
 from dnet_tui.inspect.view import View
+
+_UNANSWERED = frozenset({"FAILED", "INCOMPLETE", "NONE", ""})
+_MAC_LENGTH = 17
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,14 +68,43 @@ def answers(ns: Namespace, link: Link, address: str) -> bool:
     return all(value == "0" for value in ignore) and not address.startswith("127.") and is_local(ns, address)
 
 
-def owner_ports(view: View, ns: Namespace, bridge: Link, address: str) -> tuple[Link, ...]:
-    """The bridge ports behind which somebody answers for ``address``; several when it is taken twice."""
+def remembered(ns: Namespace, link: Link, address: str) -> str:
+    """The MAC that a namespace has in mind for a neighbour; empty when it would have to ask.
+
+    An entry is used in every state but those without an answer (NUD_VALID).
+    """
+    for item in ns.neighbours:
+        if item.ifindex == link.ifindex and item.address == address and item.state not in _UNANSWERED:
+            return item.mac.lower() if len(item.mac) == _MAC_LENGTH else ""
+    return ""
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """A frame for the owner of ``next_hop``, sent to ``mac`` where the sender has it in mind already."""
+
+    next_hop: str
+    mac: str = ""
+
+    def is_for(self, ns: Namespace, link: Link) -> bool:
+        """Whether a link takes the frame: it has the MAC, or would have answered."""
+        return self.mac == link.mac.lower() if self.mac and link.mac else answers(ns, link, self.next_hop)
+
+
+def owner_ports(view: View, ns: Namespace, bridge: Link, frame: Frame) -> tuple[Link, ...]:
+    """The bridge ports behind which somebody takes a frame; several when an address or a MAC is taken twice."""
     found = []
     for port in view.ports_of(ns.id, bridge.ifindex):
         far = view.links.get(port.peer) if port.peer is not None else None
-        if port.peer is not None and far is not None and answers(view.namespaces[port.peer.namespace], far, address):
+        if port.peer is not None and far is not None and frame.is_for(view.namespaces[port.peer.namespace], far):
             found.append(port)
     return tuple(found)
+
+
+def is_for_bridge(view: View, ns: Namespace, bridge: Link, frame: Frame) -> bool:
+    """Whether a bridge hands a frame up to its own host: it has the bridge's MAC, or that of one of its ports."""
+    if frame.is_for(ns, bridge):
+        return True
+    return bool(frame.mac) and any(port.mac.lower() == frame.mac for port in view.ports_of(ns.id, bridge.ifindex))
 
 
 def has_foreign_port(view: View, ns: Namespace, bridge: Link) -> bool:

@@ -78,8 +78,8 @@ def _through(
             return msgspec.structs.replace(result, passed=tuple(passed))
         if result.verdict == "unknown":
             undecided = undecided or result.by
-        elif result.nat is None and result.by is not None and result.by.kind == "rule" and result.by.rule is not None:
-            passed.append(result.by.rule)
+        elif result.nat is None and (rule := _certain(result.by)) is not None:
+            passed.append(rule)
         if chain.type == "nat" and (result.nat is not None or result.nat_unknown is not None):
             done = result
             break
@@ -99,10 +99,12 @@ def _settled(one: HookResult, other: HookResult) -> HookResult:
     """What is certain whichever of two orders is the kernel's."""
     stopped = [item.verdict in {"drop", "reject"} for item in (one, other)]
     if all(stopped):
-        rules = [item.by.rule if item.by is not None else None for item in (one, other)]
-        if one.by is None or rules[0] == rules[1]:
+        if one.by is None or other.by is None or one.by == other.by:
             return one
-        return msgspec.structs.replace(one, passed=(), by=msgspec.structs.replace(one.by, instead=rules[1]))
+        rules = dict.fromkeys((*one.by.instead, *other.by.instead, *((other.by.rule,) if other.by.rule else ())))
+        return msgspec.structs.replace(one, passed=(), by=msgspec.structs.replace(one.by, instead=tuple(rules)))
+    passed = tuple(rule for rule in one.passed if rule in other.passed)
+    one, other = (msgspec.structs.replace(item, passed=passed) for item in (one, other))
     same = (one.verdict, one.packet, one.nat, one.nat_rule) == (other.verdict, other.packet, other.nat, other.nat_rule)
     if same or "unknown" in {one.verdict, other.verdict}:
         return one if one.verdict == "unknown" or same else other
@@ -112,6 +114,11 @@ def _settled(one: HookResult, other: HookResult) -> HookResult:
     return msgspec.structs.replace(
         one, verdict="unknown", by=Decider(kind="rule", text=f"{text}: {rule.text}" if rule else text, rule=rule)
     )
+
+
+def _certain(by: Decider | None) -> RuleRef | None:
+    """The rule that certainly let the packet pass, if one did."""
+    return by.rule if by is not None and by.kind == "rule" and not by.instead else None
 
 
 def _bound(result: HookResult) -> Decider | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import chain as chained
 
 from dnet_tui.diagnostics.walk.match import numbered
 from dnet_tui.diagnostics.walk.packet import Packet
@@ -56,7 +57,9 @@ class ChainIndex:
             if own == version:
                 found.update(by_network.get(number >> (_BITS[version] - length), ()))
         for field, by_port in self._ports.items():
-            found.update(by_port.get(packet.sport if field == "sport" else packet.dport, ()))
+            port = packet.sport if field == "sport" else packet.dport
+            # Every rule may match a port that nobody knows.
+            found.update(chained.from_iterable(by_port.values()) if port is None else by_port.get(port, ()))
         for field, by_name in self._names.items():
             found.update(by_name.get(packet.iif if field == "iif" else packet.oif, ()))
         return sorted(found)

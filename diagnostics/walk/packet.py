@@ -99,8 +99,8 @@ class Decider(Value, frozen=True, kw_only=True):
     namespace: str = ""
     value: str = ""
     rule: RuleRef | None = None
-    instead: RuleRef | None = None
-    """What decides if the kernel asks its chain first: the order of chains of equal priority can't be seen."""
+    instead: tuple[RuleRef, ...] = ()
+    """Rules that may decide in its place: undecided ones, or those of a chain that may come first."""
 
 
 class Hop(Value, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from dnet_tui.diagnostics.walk import routing
 from dnet_tui.diagnostics.walk.chains import HookResult
+from dnet_tui.diagnostics.walk.conntrack import without_connection
 from dnet_tui.diagnostics.walk.hooks import Part, run_hook
 from dnet_tui.diagnostics.walk.nat import altered, apply_nat, undo_nat
 from dnet_tui.diagnostics.walk.packet import Decider, End
@@ -91,18 +92,12 @@ class Passage:
             trail.packet = altered(trail.packet, ctstate=state)
             return
         tracked = trail.packet
-        trail.packet = altered(tracked, ctstate="INVALID", ctmark=None, reply=False, original=None)
+        trail.packet = without_connection(tracked)
         self._run(firewall, "early")
         if trail.packet.ctstate == "UNTRACKED":
             trail.connection = None
             return
-        trail.packet = altered(
-            trail.packet,
-            ctstate=tracked.ctstate,
-            ctmark=tracked.ctmark,
-            reply=tracked.reply,
-            original=tracked.original,
-        )
+        trail.packet = altered(tracked, mark=trail.packet.mark)
 
     def _run(self, firewall: Firewall, part: Part) -> HookResult:
         """Run the chains of one part, and note what they did."""

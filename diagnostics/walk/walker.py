@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from dnet_tui.diagnostics.walk import fabric, routing
 from dnet_tui.diagnostics.walk.arrival import admit
+from dnet_tui.diagnostics.walk.fabric import Frame
 from dnet_tui.diagnostics.walk.hooks import run_hook
 from dnet_tui.diagnostics.walk.nat import altered
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet
@@ -102,7 +103,10 @@ class Walker(Trail):
         arrival = fabric.cross(self.view, ns, out)
         if arrival.kind == "left":
             return self._left(ns, out)
-        return self._receive(self._crossed(arrival, ns, out), next_hop)
+        return self._receive(self._crossed(arrival, ns, out), self._frame(ns, out, next_hop))
+
+    def _frame(self, ns: Namespace, out: Link, next_hop: str) -> Frame:
+        return Frame(next_hop=next_hop, mac=fabric.remembered(ns, out, next_hop))
 
     def _crossed(self, arrival: fabric.Arrival, ns: Namespace, out: Link) -> LinkRef:
         if arrival.ref is None:
@@ -118,37 +122,39 @@ class Walker(Trail):
     def _leads_to_container(self, link: Link) -> bool:
         return link.peer is not None and bool(self.view.containers_in(link.peer.namespace))
 
-    def _receive(self, ref: LinkRef, next_hop: str) -> Ending:
-        """A frame for the owner of ``next_hop`` arrives at a link."""
+    def _receive(self, ref: LinkRef, frame: Frame) -> Ending:
+        """A frame arrives at a link."""
         ns, link = self.view.namespaces[ref.namespace], self.view.links[ref]
         bridge = self.view.links.get(LinkRef(namespace=ns.id, ifindex=link.master)) if link.master else None
         if bridge is None or bridge.kind != "bridge":
-            if not fabric.answers(ns, link, next_hop):
-                self._nobody(ns, "link", next_hop, link)
+            if not frame.is_for(ns, link):
+                self._nobody(ns, "link", frame, link)
             return self.input(ns, link, iif=link.name)
         self.check(ns, "bridge", fabric.port_stop(ns, link))
         self.check(ns, "bridge", fabric.down(ns, bridge))
         self._layer2(ns, "prerouting", link.name, "")
-        up = fabric.answers(ns, bridge, next_hop)
-        if not up:
-            self._port(ns, bridge, next_hop)  # nobody would have told the sender where to send it
+        up = fabric.is_for_bridge(self.view, ns, bridge, frame)
+        if not up and not frame.mac:
+            self._port(ns, bridge, frame)  # where nobody answers there is no frame
         if not fabric.calls_iptables(ns, bridge, self.packet.family):
             if not up:
-                return self._bridge_on(ns, bridge, link, next_hop, called=False)
+                return self._bridge_on(ns, bridge, link, frame, called=False)
             self.hop(ns, bridge.name, "bridge", "up to the host", note=f"received on port {link.name}")
             return self.input(ns, bridge, iif=bridge.name)
-        return self._called(ns, bridge, link, next_hop, up=up)
+        return self._called(ns, bridge, link, frame, up=up)
 
-    def _called(self, ns: Namespace, bridge: Link, came_by: Link, next_hop: str, *, up: bool) -> Ending:
+    def _called(self, ns: Namespace, bridge: Link, came_by: Link, frame: Frame, *, up: bool) -> Ending:
         """br_netfilter: the frame passes PREROUTING at its port, with the bridge as interface."""
         self.enter(ns, iif=bridge.name, physin=came_by.name)
         dst = self.packet.dst
         self._hook(ns, "prerouting")
         if self.packet.dst != dst and self._stays(ns, bridge):
             # Redirected to somebody on the same bridge: the frame is bridged there, not routed.
-            return self._bridge_on(ns, bridge, came_by, self._next_on(ns, bridge), called=True)
+            answer = routing.lookup(ns, self.packet)
+            frame = self._frame(ns, bridge, answer.gateway or self.packet.dst)
+            return self._bridge_on(ns, bridge, came_by, frame, called=True)
         if self.packet.dst == dst and not up:
-            return self._bridge_on(ns, bridge, came_by, next_hop, called=True)
+            return self._bridge_on(ns, bridge, came_by, frame, called=True)
         self.hop(ns, bridge.name, "bridge", "up to the host", note=f"received on port {came_by.name}")
         return self._admitted(ns, bridge)
 
@@ -157,13 +163,9 @@ class Walker(Trail):
         answer, stops = admit(ns, self.packet, bridge)
         return not stops and answer.type == "unicast" and answer.ifindex == bridge.ifindex
 
-    def _next_on(self, ns: Namespace, bridge: Link) -> str:
-        answer = routing.lookup(ns, self.packet)
-        return answer.gateway if answer.ifindex == bridge.ifindex and answer.gateway else self.packet.dst
-
-    def _bridge_on(self, ns: Namespace, bridge: Link, came_by: Link, next_hop: str, *, called: bool) -> Ending:
+    def _bridge_on(self, ns: Namespace, bridge: Link, came_by: Link, frame: Frame, *, called: bool) -> Ending:
         """Pass a frame on from one port to another; ``called``: through FORWARD and POSTROUTING."""
-        port = self._port(ns, bridge, next_hop)
+        port = self._port(ns, bridge, frame)
         if port is None:
             return self._left(ns, bridge)
         self.check(ns, "bridge", fabric.delivery_stop(ns, came_by, port))
@@ -172,44 +174,48 @@ class Walker(Trail):
         if called:
             self.packet = altered(self.packet, oif=bridge.name, physout=port.name)
             self._hook(ns, "forward")
-            self._hook(ns, "postrouting", next_hop=next_hop)
+            self._hook(ns, "postrouting", next_hop=frame.next_hop)
             self.track(ns)
-        return self._out_of(ns, bridge, port, next_hop)
+        return self._out_of(ns, bridge, port, frame)
 
     def _bridge_out(self, ns: Namespace, bridge: Link, next_hop: str) -> Ending:
         """Send a packet of this host's IP layer out of a bridge."""
         self.check(ns, "bridge", fabric.down(ns, bridge))
-        port = self._port(ns, bridge, next_hop)
+        frame = self._frame(ns, bridge, next_hop)
+        port = self._port(ns, bridge, frame)
         if port is None:
             return self._left(ns, bridge)
         self.check(ns, "bridge", fabric.port_stop(ns, port))
         self._layer2(ns, "output", "", port.name)
-        return self._out_of(ns, bridge, port, next_hop)
+        return self._out_of(ns, bridge, port, frame)
 
-    def _out_of(self, ns: Namespace, bridge: Link, port: Link, next_hop: str) -> Ending:
+    def _out_of(self, ns: Namespace, bridge: Link, port: Link, frame: Frame) -> Ending:
         self._layer2(ns, "postrouting", "", port.name)
         self.hop(ns, bridge.name, "bridge", f"out of port {port.name}")
-        return self._receive(self._crossed(fabric.cross(self.view, ns, port), ns, port), next_hop)
+        return self._receive(self._crossed(fabric.cross(self.view, ns, port), ns, port), frame)
 
-    def _port(self, ns: Namespace, bridge: Link, next_hop: str) -> Link | None:
-        """The port behind which the next hop is; None where the walk may end out of sight."""
-        ports = fabric.owner_ports(self.view, ns, bridge, next_hop)
+    def _port(self, ns: Namespace, bridge: Link, frame: Frame) -> Link | None:
+        """The port behind which somebody takes the frame; None where the walk may end out of sight."""
+        ports = fabric.owner_ports(self.view, ns, bridge, frame)
         if len(ports) == 1:
             return ports[0]
+        next_hop = frame.next_hop
         if len(ports) > 1:
             names = " and ".join(port.name for port in ports)
             text = f"{next_hop} is taken twice on {bridge.name}: behind {names}"
             self.stop("unknown", "bridge", Decider(kind="neighbour", text=text, namespace=ns.id, value=next_hop))
         if not fabric.has_foreign_port(self.view, ns, bridge):
-            self._nobody(ns, "bridge", next_hop, bridge)
+            self._nobody(ns, "bridge", frame, bridge)
         if not self.outside:
             text = f"{next_hop} may be behind a port of {bridge.name} that leads out of sight"
             self.stop("unknown", "bridge", Decider(kind="neighbour", text=text, namespace=ns.id))
         return None
 
-    def _nobody(self, ns: Namespace, stage: str, next_hop: str, link: Link) -> NoReturn:
-        text = f"nobody on {link.name} has the address {next_hop}"
-        self.stop("unreachable", stage, Decider(kind="neighbour", text=text, namespace=ns.id, value=next_hop))
+    def _nobody(self, ns: Namespace, stage: str, frame: Frame, link: Link) -> NoReturn:
+        text = f"nobody on {link.name} has the address {frame.next_hop}"
+        if frame.mac:
+            text = f"{frame.next_hop} is remembered at {frame.mac}, which nobody on {link.name} has"
+        self.stop("unreachable", stage, Decider(kind="neighbour", text=text, namespace=ns.id, value=frame.next_hop))
 
     def _layer2(self, ns: Namespace, hook: Hook, iif: str, oif: str) -> None:
         """The bridge family's own chains: the interfaces are the ports."""

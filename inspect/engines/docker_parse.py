@@ -206,7 +206,13 @@ def parse_container(detail: Json, engine: str, networks: Iterable[Network]) -> C
         status=string(state.get("Status")),
         endpoints=tuple(_endpoints(mapping(settings.get("Networks")), known)),
         published=tuple(_ports(mapping(settings.get("Ports")))),
+        wanted=() if state.get("Running") is True else tuple(_ports(_bindings(data))),
     )
+
+
+def _bindings(data: Mapping[str, Json]) -> Mapping[str, Json]:
+    """HostConfig.PortBindings: the ports a container is to be published on, in the form of NetworkSettings.Ports."""
+    return mapping(mapping(data.get("HostConfig")).get("PortBindings"))
 
 
 def parse_listed(summary: Json, engine: str, networks: Iterable[Network]) -> Container | None:

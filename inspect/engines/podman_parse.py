@@ -180,6 +180,8 @@ def parse_container(detail: Json, networks: Iterable[Network]) -> Container | No
     mode, joined = _mode(string(mapping(data.get("HostConfig")).get("NetworkMode")), places, known)
     status = string(state.get("Status"))
     pid = integer(state.get("Pid"))
+    running = pid > 0 and (state.get("Running") is True or status in _ALIVE)
+    ports = tuple(_ports(mapping(settings.get("Ports")))) if joined is None else ()
     return Container(
         id=container,
         name=string(data.get("Name")) or container[:12],
@@ -188,10 +190,11 @@ def parse_container(detail: Json, networks: Iterable[Network]) -> Container | No
         pid=pid if pid > 0 else None,
         mode=mode,
         joined=joined,
-        running=pid > 0 and (state.get("Running") is True or status in _ALIVE),
+        running=running,
         status=status,
         endpoints=tuple(_endpoints(places, known)) if joined is None else (),
-        published=tuple(_ports(mapping(settings.get("Ports")))) if joined is None else (),
+        published=ports if running else (),
+        wanted=() if running else ports,
     )
 
 
@@ -206,6 +209,8 @@ def parse_listed(summary: Json, networks: Iterable[Network]) -> Container | None
     status = string(data.get("State"))
     pid = integer(data.get("Pid"))
     places = [known[name] for name in map(string, items(data.get("Networks"))) if name in known]
+    running = pid > 0 and status in _ALIVE
+    ports = tuple(_listed_ports(items(data.get("Ports")))) if places else ()
     return Container(
         id=container,
         name=next(filter(None, names), "") or container[:12],
@@ -213,10 +218,11 @@ def parse_listed(summary: Json, networks: Iterable[Network]) -> Container | None
         image=string(data.get("Image")),
         pid=pid if pid > 0 else None,
         mode=_DRIVER_MODES.get(places[0].driver, "unknown") if places else "unknown",
-        running=pid > 0 and status in _ALIVE,
+        running=running,
         status=status,
         endpoints=tuple(Endpoint(network=net.id) for net in places),
-        published=tuple(_listed_ports(items(data.get("Ports")))) if places else (),
+        published=ports if running else (),
+        wanted=() if running else ports,
     )
 
 

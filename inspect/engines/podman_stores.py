@@ -20,6 +20,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -50,7 +51,8 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
 
 def find_stores(processes: Iterable[ProcessSeen], environment: Mapping[str, str]) -> tuple[Store, ...]:
     """The stores that this user's Podman works with; none where it hasn't run since the machine started."""
-    found = {Store(options=parse_options(read_argv(item.pid))) for item in processes if is_believed(item)}
+    near = read_spaces("self")
+    found = {Store(options=parse_options(read_argv(item.pid))) for item in processes if is_believed(item, near)}
     if found:
         return tuple(sorted(found, key=lambda store: store.options))
     if os.geteuid() == 0 and Path(_MARK).exists() and _usual_store_exists(environment):
@@ -58,19 +60,33 @@ def find_stores(processes: Iterable[ProcessSeen], environment: Mapping[str, str]
     return ()
 
 
-def is_believed(process: ProcessSeen) -> bool:
-    """Whether a process is a conmon of this user, among the processes and mounts that this program sees itself."""
+class Spaces(NamedTuple):
+    """A process's PID and mount namespace, as the kernel writes them; empty when they may not be looked at."""
+
+    pid: str
+    mount: str
+
+
+def read_spaces(pid: int | str) -> Spaces:
+    """The namespaces of a process by its PID, or of this one by ``self``."""
+    try:
+        return Spaces(*(str(Path(f"/proc/{pid}/ns/{kind}").readlink()) for kind in ("pid", "mnt")))
+    except OSError:
+        return Spaces("", "")
+
+
+def is_believed(process: ProcessSeen, near: Spaces) -> bool:
+    """Whether a process is a conmon of this user, among the processes and mounts ``near`` this program."""
     if process.name != "conmon" or process.container is not None:
         return False
     try:
         status = Path(f"/proc/{process.pid}/status").read_bytes()
-        pid, own_pid, mounts, own_mounts = (
-            Path(f"/proc/{who}/ns/{kind}").readlink() for kind in ("pid", "mnt") for who in (process.pid, "self")
-        )
     except OSError:
         return False
-    is_near = mounts == own_mounts or os.geteuid() != 0  # a rootless podman has mounts of its own
-    return parse_uids(status) == {os.geteuid()} and pid == own_pid and is_near
+    spaces, user = read_spaces(process.pid), os.geteuid()
+    # A rootless podman has mounts of its own; root's would be a container's.
+    is_near = bool(spaces.pid) and spaces.pid == near.pid and (spaces.mount == near.mount or user != 0)
+    return is_near and parse_uids(status) == {user}
 
 
 def parse_uids(status: bytes) -> set[int]:

@@ -245,7 +245,7 @@ def test_nothing_is_asked_where_podman_has_not_been_at_work(monkeypatch: pytest.
     place.touch()
     monkeypatch.setattr(podman, "SYSTEM_SOCKET", str(place))
     monkeypatch.setattr(podman, "find_stores", lambda *_: ())
-    monkeypatch.setattr(podman.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert podman.find_readings([], {}, 3.0) == ((), ())
     service = ProcessSeen(pid=5, parent=1, start=5, name="podman", inode=1)
     readings, gaps = podman.find_readings([service], {}, 3.0)

@@ -251,11 +251,11 @@ def test_published_ports_are_told_one_by_one_and_on_every_address_by_default() -
 
 def test_the_list_alone_tells_the_same_ports() -> None:
     listed = {item["Names"][0]: item for item in RAW["listed"]}
-    for name in ("web", "range", "d84caceafc77-infra", "app1", "hostmode"):
+    for name in ("web", "range", "d84caceafc77-infra", "app1", "hostmode", "created"):
         found = parse.parse_listed(listed[name], NETWORKS.values())
         assert found is not None
         whole = container(name)
-        assert set(found.published) == set(whole.published)
+        assert (set(found.published), set(found.wanted)) == (set(whole.published), set(whole.wanted))
         assert (found.id, found.name, found.pid, found.running, found.image) == (
             whole.id,
             whole.name,
@@ -267,8 +267,9 @@ def test_the_list_alone_tells_the_same_ports() -> None:
 
 
 def test_a_listed_range_covers_several_protocols() -> None:
+    alive = {"Id": "1", "Networks": ["app"], "Pid": 7, "State": "running"}
     port = {"host_ip": "", "container_port": 53, "host_port": 5353, "range": 2, "protocol": "tcp,udp"}
-    found = parse.parse_listed({"Id": "1", "Networks": ["app"], "Ports": [port]}, NETWORKS.values())
+    found = parse.parse_listed(alive | {"Ports": [port]}, NETWORKS.values())
     assert found is not None
     assert [(item.proto, item.host_port) for item in found.published] == [
         ("tcp", 5353),
@@ -282,6 +283,12 @@ def test_a_paused_container_has_processes_and_a_created_one_has_none() -> None:
     assert (container("app2").status, container("app2").running) == ("paused", True)
     made = container("created")
     assert (made.status, made.running, made.pid) == ("created", False, None)
+
+
+def test_the_ports_of_one_that_does_not_run_are_wanted_not_published() -> None:
+    made, web = container("created"), container("web")
+    assert (made.published, [item.host_port for item in made.wanted]) == ((), [81])
+    assert (len(web.published), web.wanted) == (2, ())
 
 
 JSON = st.recursive(

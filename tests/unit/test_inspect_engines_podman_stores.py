@@ -25,6 +25,8 @@ CONMON = (
     *(word for argument in PODMAN for word in ("--exit-command-arg", argument)),
 )
 
+NEAR = stores.read_spaces("self")
+
 
 def conmon(pid: int, *, name: str = "conmon", container: str = "") -> ProcessSeen:
     inside = CgroupContainer(id=container, engine="docker") if container else None
@@ -52,15 +54,27 @@ def test_a_conmon_of_another_program_tells_none() -> None:
 
 
 def test_a_conmon_of_this_user_in_sight_is_believed() -> None:
-    assert stores.is_believed(conmon(os.getpid()))
+    assert stores.is_believed(conmon(os.getpid()), NEAR)
 
 
 def test_what_only_bears_the_name_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not stores.is_believed(conmon(os.getpid(), name="conmonx"))
-    assert not stores.is_believed(conmon(os.getpid(), container="a" * 64))
-    assert not stores.is_believed(conmon(1 << 30))
-    monkeypatch.setattr(stores.os, "geteuid", lambda: os.getuid() + 1)
-    assert not stores.is_believed(conmon(os.getpid()))
+    assert not stores.is_believed(conmon(os.getpid(), name="conmonx"), NEAR)
+    assert not stores.is_believed(conmon(os.getpid(), container="a" * 64), NEAR)
+    assert not stores.is_believed(conmon(1 << 30), NEAR)
+    for far in (stores.Spaces("", ""), stores.Spaces("pid:[1]", NEAR.mount)):
+        assert not stores.is_believed(conmon(os.getpid()), far)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert not stores.is_believed(conmon(os.getpid()), NEAR)
+
+
+def test_root_does_not_believe_a_process_with_mounts_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = stores.Spaces(NEAR.pid, "mnt:[1]")
+    monkeypatch.setattr(stores, "parse_uids", lambda _status: {os.geteuid()})
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert not stores.is_believed(conmon(os.getpid()), elsewhere)
+    assert stores.is_believed(conmon(os.getpid()), NEAR)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert stores.is_believed(conmon(os.getpid()), elsewhere)
 
 
 def test_a_process_that_runs_as_several_users_is_nobodys() -> None:
@@ -69,7 +83,7 @@ def test_a_process_that_runs_as_several_users_is_nobodys() -> None:
 
 
 def test_each_store_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "is_believed", lambda _process: True)
+    monkeypatch.setattr(stores, "is_believed", lambda *_: True)
     monkeypatch.setattr(stores, "read_argv", lambda pid: CONMON if pid < 3 else ())
     found = stores.find_stores([conmon(1), conmon(2), conmon(3)], {})
     assert [store.options[:1] for store in found] == [(), ("--root=/srv/containers",)]
@@ -78,7 +92,7 @@ def test_each_store_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_conmon_the_usual_store_counts_only_once_podman_ran(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(stores.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     mark, settings, root = tmp_path / "alive", tmp_path / "storage.conf", tmp_path / "storage"
     monkeypatch.setattr(stores, "_MARK", str(mark))
     settings.write_text(f'[storage]\ndriver = "vfs"\ngraphroot = "{root}"\n')

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnet_tui.inspect import listening
+from dnet_tui.inspect import listening, sock_diag, sockets
 from dnet_tui.inspect.model import Socket
 from dnet_tui.inspect.sock_diag import parse_listening
 
@@ -62,6 +62,6 @@ def test_proc_is_read_where_there_is_no_sock_diag(monkeypatch: pytest.MonkeyPatc
         raise OSError(2, "No such file or directory")
 
     told = (Socket(proto="tcp", address="::", port=80),)
-    monkeypatch.setattr(listening.sock_diag, "read_listening", refuse)
-    monkeypatch.setattr(listening.sockets, "read_sockets", lambda: told)
+    monkeypatch.setattr(sock_diag, "read_listening", refuse)
+    monkeypatch.setattr(sockets, "read_sockets", lambda: told)
     assert listening.read_listening() == told

@@ -9,6 +9,7 @@ runs by itself: an idle app uses no CPU and sends no byte to the terminal.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -18,11 +19,13 @@ from textual import on
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.timer import Timer
 
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.untrusted import clean
 from dnet_tui.tui.app import messages as fact
 from dnet_tui.tui.app import state as states
+from dnet_tui.tui.app.following import Following
 from dnet_tui.tui.app.present import chrome, confirm
 from dnet_tui.tui.app.screens.base import ModeScreen
 from dnet_tui.tui.app.screens.capture import CaptureScreen
@@ -65,8 +68,10 @@ class DnetApp(HostApp):
     def __init__(self, services: Services, *, offline: bool = False) -> None:
         may_write = services.apply_fix is not None and not offline
         self.state = State(busy=READING, may_write=may_write, offline=offline)
-        self._held: dict[str, object] = {}
+        self._held: fact.ReportReady | None = None
+        self._following = Following()
         self._serial = 0
+        self._again: Timer | None = None
         can_capture = services.open_capture is not None and not offline
         super().__init__(services)
         self.animation_level = "none"
@@ -87,6 +92,10 @@ class DnetApp(HostApp):
         self._become(self.state)
         self._take_snapshot()
 
+    def on_unmount(self) -> None:
+        """Stop listening for changes."""
+        self._end_watch()
+
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Give every theme the roles' colours."""
         return THEMES[0].variables
@@ -102,33 +111,59 @@ class DnetApp(HostApp):
     @on(fact.SnapshotTaken)
     def snapshot_taken(self, event: fact.SnapshotTaken) -> None:
         """Show the first snapshot at once; a later one together with its report, so that both always fit."""
-        first = {"snapshot": event.snapshot, "trouble": None} if self.state.snapshot is None else {}
-        self._become(states.changed(self.state, busy=EXAMINING, **first))
-        self._examine_snapshot(event.snapshot)
+        state = self.state
+        if state.snapshot is None:
+            state = states.looked(state, event.snapshot, None, event.at, None)
+        self._become(state if event.unasked else states.changed(state, busy=EXAMINING))
+        self._examine_snapshot(event)
 
     @on(fact.SnapshotFailed)
     def snapshot_failed(self, event: fact.SnapshotFailed) -> None:
         """Keep what is shown, and say why nothing newer is."""
-        self._become(states.changed(self.state, busy="", trouble=event.trouble))
+        state = self.state if event.unasked else states.changed(self.state, busy="")
+        self._become(states.changed(state, trouble=event.trouble))
+        self._following.ended(time.monotonic())
+        self._look_again()
 
     @on(fact.ReportReady)
     def report_ready(self, event: fact.ReportReady) -> None:
         """Show snapshot and report, or hold them back while the screen is frozen."""
-        fresh: dict[str, object] = {"snapshot": event.snapshot, "report": event.report, "trouble": event.trouble}
-        state = states.changed(self.state, busy="")
+        state = self.state if event.taken.unasked else states.changed(self.state, busy="")
         if state.frozen:
-            self._held = fresh
+            self._held = event
             self._become(state)
         else:
-            self._become(states.changed(state, **fresh))
+            self._become(_looked(state, event))
+        self._following.ended(time.monotonic())
+        self._look_again()
+
+    @on(fact.HostMoved)
+    def host_moved(self, event: fact.HostMoved) -> None:
+        """Look again, as soon as it may be."""
+        self._following.note(event.moved)
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Read the host again if it moved, unless that is being done, has just been done, or wouldn't be seen."""
+        if self.state.frozen or self.state.busy or self.state.snapshot is None:
+            return
+        now = time.monotonic()
+        wait = self._following.wait(now)
+        if wait is None:
+            return
+        if wait > 0:
+            if self._again is not None:
+                self._again.stop()
+            self._again = self.set_timer(wait, self._look_again)
+            return
+        self._refresh_snapshot(self.state.snapshot, self._following.begin(now))
 
     @on(fact.HostChanged)
     def host_changed(self, event: fact.HostChanged) -> None:
         """Tell what was done, and look at the host again."""
         told = confirm.failed(event.trouble) if event.trouble else confirm.done(event.lines)
         self.push_screen(Dialog(f"{event.title}: {'failed' if event.trouble else 'done'}", told))
-        self._begin(READING)
-        self._take_snapshot()
+        self._read_host()
 
     @on(fact.ChangeFound)
     def change_found(self, event: fact.ChangeFound) -> None:
@@ -230,13 +265,19 @@ class DnetApp(HostApp):
         if self.state.frozen:
             self.notify("Frozen: Space goes on.", timeout=2, markup=False)
         elif not self.state.busy:
-            self._begin(READING)
-            self._take_snapshot()
+            self._read_host()
+
+    def _read_host(self) -> None:
+        self._begin(READING)
+        self._following.begin(time.monotonic())
+        self._take_snapshot()
 
     def action_freeze(self) -> None:
-        """Hold on to what is shown, or go on."""
-        fresh, self._held = self._held, {}
-        self._become(states.changed(self.state, frozen=not self.state.frozen, **fresh))
+        """Hold on to what is shown, or go on with what came meanwhile."""
+        held, self._held = self._held, None
+        state = states.changed(self.state, frozen=not self.state.frozen)
+        self._become(state if held is None else _looked(state, held))
+        self._look_again()
 
     def action_undo(self) -> None:
         """Look up the last change, show how it is taken back, and ask."""
@@ -269,12 +310,17 @@ class DnetApp(HostApp):
         yield SystemCommand("Quit", "Leave (key q)", self.exit)
 
 
-def run_app(snapshot_path: Path | None, *, readonly: bool = False) -> int:
+def _looked(state: State, event: fact.ReportReady) -> State:
+    return states.looked(state, event.taken.snapshot, event.report, event.taken.at, event.trouble)
+
+
+def run_app(snapshot_path: Path | None, *, readonly: bool = False, follow: bool = True) -> int:
     """Open the app on this host, or offline on a saved snapshot; return the exit code.
 
     Args:
         snapshot_path: A file that ``dnet-tui snapshot save`` wrote; None reads this host.
         readonly: Offer nothing that would change the host.
+        follow: Look at the host again whenever it tells that it changed.
 
     Raises:
         UsageError: There is no such file.
@@ -285,7 +331,7 @@ def run_app(snapshot_path: Path | None, *, readonly: bool = False) -> int:
     from dnet_tui.tui.app.live import live, saved  # noqa: PLC0415  the readers come in after the first screen's modules
 
     readonly = readonly or os.environ.get(READONLY_VARIABLE, "") not in {"", "0"}
-    services = live(readonly=readonly) if snapshot_path is None else saved(snapshot_path)
+    services = live(readonly=readonly, follow=follow) if snapshot_path is None else saved(snapshot_path)
     app = DnetApp(services, offline=snapshot_path is not None)
     app.run()
     return app.return_code or Exit.OK

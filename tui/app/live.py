@@ -6,7 +6,9 @@ first screen is there before the readers are.
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,20 +17,25 @@ from dnet_tui.diagnostics.report import Report
 from dnet_tui.inspect.capture.decode import summarise
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.moved import Moved, touched
 from dnet_tui.inspect.view import View
-from dnet_tui.tui.app.services import Batch, CaptureSource, LastChange, Services
+from dnet_tui.tui.app.services import Batch, CaptureSource, LastChange, Services, Watch
 from dnet_tui.tui.app.state import PACKETS_KEPT
 
 if TYPE_CHECKING:
     from dnet_tui.actions.fix import Result
     from dnet_tui.inspect.capture.packet import Packet
     from dnet_tui.inspect.capture.session import Capture
+    from dnet_tui.inspect.discover import Observer
 
 
-def live(*, readonly: bool) -> Services:
-    """Return the services of this host."""
+def live(*, readonly: bool, follow: bool = True) -> Services:
+    """Return the services of this host; with ``follow`` the app notices by itself when it changes."""
+    host = LiveHost()
     return Services(
-        take=_take,
+        take=host.take,
+        refresh=host.refresh,
+        watch=_watch if follow else None,
         examine=_examine,
         apply_fix=None if readonly else _apply_fix,
         last_change=None if readonly else _last_change,
@@ -52,6 +59,37 @@ def _take() -> Snapshot:
     from dnet_tui.inspect.discover import take_snapshot  # noqa: PLC0415  brings in pyroute2, psutil, docker
 
     return take_snapshot()
+
+
+class LiveHost:
+    """Reads this host again and again: what nothing says has changed isn't read anew when it only moved."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._observer: Observer | None = None
+
+    def take(self) -> Snapshot:
+        """Read everything."""
+        with self._lock:
+            return self._observing().take()
+
+    def refresh(self, shown: Snapshot, moved: frozenset[Moved]) -> Snapshot:
+        """Read what moved since ``shown``."""
+        with self._lock:
+            return self._observing().refresh(touched(shown, moved))
+
+    def _observing(self) -> Observer:
+        from dnet_tui.inspect.discover import Observer  # noqa: PLC0415  in the worker, not before the first screen
+
+        if self._observer is None:
+            self._observer = Observer()
+        return self._observer
+
+
+def _watch(notify: Callable[[frozenset[Moved]], None]) -> Watch:
+    from dnet_tui.inspect.events import HostEvents  # noqa: PLC0415  in the worker, not before the first screen
+
+    return HostEvents(notify).start()
 
 
 def _examine(snapshot: Snapshot) -> Report:

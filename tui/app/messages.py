@@ -8,32 +8,44 @@ from dnet_tui.diagnostics.finding import Finding
 from dnet_tui.diagnostics.report import Report
 from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.moved import Moved
 from dnet_tui.tui.app.services import LastChange
 from dnet_tui.tui.app.state import Mode, Trouble
 
 
-class SnapshotTaken(Message):
-    """The host was read."""
+class HostMoved(Message):
+    """Something on the host changed."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, moved: frozenset[Moved]) -> None:
+        super().__init__()
+        self.moved = moved
+
+
+class SnapshotTaken(Message):
+    """The host was read, from ``at`` on (:func:`time.monotonic`).  ``unasked``: because it moved, not for the user."""
+
+    def __init__(self, snapshot: Snapshot, *, at: float = 0.0, unasked: bool = False) -> None:
         super().__init__()
         self.snapshot = snapshot
+        self.at = at
+        self.unasked = unasked
 
 
 class SnapshotFailed(Message):
     """The host could not be read."""
 
-    def __init__(self, trouble: Trouble) -> None:
+    def __init__(self, trouble: Trouble, *, unasked: bool = False) -> None:
         super().__init__()
         self.trouble = trouble
+        self.unasked = unasked
 
 
 class ReportReady(Message):
-    """A snapshot was examined; ``report`` is None when the examination failed."""
+    """A snapshot that was ``taken`` was examined; ``report`` is None when the examination failed."""
 
-    def __init__(self, snapshot: Snapshot, report: Report | None, trouble: Trouble | None = None) -> None:
+    def __init__(self, taken: SnapshotTaken, report: Report | None, trouble: Trouble | None = None) -> None:
         super().__init__()
-        self.snapshot = snapshot
+        self.taken = taken
         self.report = report
         self.trouble = trouble
 

@@ -12,6 +12,7 @@ from dnet_tui.diagnostics.finding import Finding
 from dnet_tui.diagnostics.report import Report
 from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.moved import Moved
 
 
 class Batch(NamedTuple):
@@ -37,6 +38,13 @@ class CaptureSource(Protocol):
         """End the capture; always called, once."""
 
 
+class Watch(Protocol):
+    """Listens for changes of the host."""
+
+    def close(self) -> None:
+        """Stop; once it returned, nothing is told any more."""
+
+
 class LastChange(NamedTuple):
     """The change that undo would take back: its journal entry, what it was, and the commands that undo it."""
 
@@ -53,6 +61,10 @@ class Services(NamedTuple):
     ``open_capture`` takes a point, a
     pcap-filter(7) expression and the snapshot the point is to be found in;
     it is None where there is no live host.
+    ``refresh`` takes the snapshot that is shown and what moved,
+    and returns a new snapshot.  ``watch`` starts to listen; what it is given
+    is called, in any thread, with what moved.  Without one of
+    them the app looks at the host only when it is asked to.
     """
 
     take: Callable[[], Snapshot]
@@ -61,3 +73,5 @@ class Services(NamedTuple):
     last_change: Callable[[], LastChange] | None = None
     undo: Callable[[str], list[str]] | None = None
     open_capture: Callable[[str, str, Snapshot], CaptureSource] | None = None
+    refresh: Callable[[Snapshot, frozenset[Moved]], Snapshot] | None = None
+    watch: Callable[[Callable[[frozenset[Moved]], None]], Watch] | None = None

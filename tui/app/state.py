@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from dnet_tui.diagnostics.rates import Rates
 from dnet_tui.diagnostics.report import Report
 from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Snapshot
@@ -57,9 +58,15 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the screens are made of.  ``busy`` says what is being done just now."""
+    """Everything the screens are made of.  ``busy`` says what is being done just now.
+
+    ``read_at`` is when the snapshot was read (:func:`time.monotonic`);
+    ``rates`` compare it with the one that was shown before.
+    """
 
     snapshot: Snapshot | None = None
+    read_at: float = 0.0
+    rates: Rates | None = None
     report: Report | None = None
     selection: Selection = Selection()
     capture: Capture = Capture()
@@ -81,6 +88,16 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 def changed(state: State, **fields: object) -> State:
     """Return ``state`` with some fields replaced."""
     return msgspec.structs.replace(state, **fields)
+
+
+def looked(state: State, snapshot: Snapshot, report: Report | None, read_at: float, trouble: Trouble | None) -> State:
+    """Return ``state`` with a newer snapshot and its report."""
+    earlier = state.snapshot
+    if earlier is snapshot:  # the first one, which is shown before its report is there
+        rates = state.rates
+    else:
+        rates = Rates(earlier, snapshot, read_at - state.read_at) if earlier is not None else None
+    return changed(state, snapshot=snapshot, report=report, read_at=read_at, rates=rates, trouble=trouble)
 
 
 def select(state: State, mode: Mode, row: str) -> State:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 from textual import work
 from textual.app import App
+from textual.message import Message
 from textual.worker import get_current_worker
 
 from dnet_tui.diagnostics.finding import Finding
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.moved import Moved
 from dnet_tui.tui.app import messages as fact
-from dnet_tui.tui.app.services import Services
+from dnet_tui.tui.app.services import Services, Watch
 from dnet_tui.tui.app.state import Trouble
 
 POLL = 0.25
@@ -26,24 +31,56 @@ class HostApp(App[None]):
     def __init__(self, services: Services) -> None:
         super().__init__()
         self._services = services
+        self._watch: Watch | None = None
+        self._watch_lock = threading.Lock()
+        self._has_ended = False
 
     @work(thread=True, exclusive=True, group="snapshot")
     def _take_snapshot(self) -> None:
+        self._watch_host()
+        self._post_snapshot(self._services.take, unasked=False)
+
+    @work(thread=True, exclusive=True, group="snapshot")
+    def _refresh_snapshot(self, shown: Snapshot, moved: frozenset[Moved]) -> None:
+        refresh = self._services.refresh
+        self._post_snapshot(self._services.take if refresh is None else lambda: refresh(shown, moved), unasked=True)
+
+    def _post_snapshot(self, take: Callable[[], Snapshot], *, unasked: bool) -> None:
+        """Take a snapshot and post it, unless another one was begun meanwhile."""
+        at = time.monotonic()
+        told: Message
         try:
-            taken = self._services.take()
+            told = fact.SnapshotTaken(take(), at=at, unasked=unasked)
         except Exception as error:  # noqa: BLE001  a reader's fault must not end the app
-            self.post_message(fact.SnapshotFailed(_trouble(error)))
-        else:
-            self.post_message(fact.SnapshotTaken(taken))
+            told = fact.SnapshotFailed(_trouble(error), unasked=unasked)
+        if not get_current_worker().is_cancelled:
+            self.post_message(told)
+
+    def _watch_host(self) -> None:
+        """Begin to listen for changes, once, before the first look: what happens from then on isn't missed."""
+        with self._watch_lock:
+            if self._services.watch is None or self._watch is not None or self._has_ended:
+                return
+            with suppress(OSError):  # without it the app shows what it is asked for
+                self._watch = self._services.watch(self._tell_moved)
+
+    def _tell_moved(self, moved: frozenset[Moved]) -> None:
+        self.post_message(fact.HostMoved(moved))
+
+    def _end_watch(self) -> None:
+        with self._watch_lock:
+            self._has_ended = True
+            if self._watch is not None:
+                self._watch.close()
 
     @work(thread=True, exclusive=True, group="report")
-    def _examine_snapshot(self, snapshot: Snapshot) -> None:
+    def _examine_snapshot(self, taken: fact.SnapshotTaken) -> None:
         try:
-            report = self._services.examine(snapshot)
+            ready = fact.ReportReady(taken, self._services.examine(taken.snapshot))
         except Exception as error:  # noqa: BLE001  a check's fault must not end the app
-            self.post_message(fact.ReportReady(snapshot, None, _trouble(error)))
-        else:
-            self.post_message(fact.ReportReady(snapshot, report))
+            ready = fact.ReportReady(taken, None, _trouble(error))
+        if not get_current_worker().is_cancelled:
+            self.post_message(ready)
 
     @work(thread=True, group="change")
     def _apply_fix(self, finding: Finding) -> None:

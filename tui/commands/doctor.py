@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from dnet_tui.diagnostics.report import Report
+from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.view import View
 from dnet_tui.tui.commands.names import require
-from dnet_tui.tui.commands.source import SnapshotFile, snapshot_from
+from dnet_tui.tui.commands.source import SnapshotFile, progress, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.reports.terminal import stdout_paper
 
@@ -34,11 +36,16 @@ def doctor(
     fail_on: Annotated[
         Threshold, typer.Option("--fail-on", help="The mildest finding that makes the exit code 1.")
     ] = "warning",
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Also send a few packets between containers, host and its gateway.")
+    ] = False,
     snapshot: SnapshotFile = None,
 ) -> None:
     """Say what is wrong with this host's container networks, why, and how to put it right.
 
-    Nothing is changed. Exit code: 0 healthy, 1 findings, 3 when something could not be
+    Nothing is changed. With --probe, real packets confirm what is found, and what is found
+    healthy: at most 40, from inside the containers' networks, to containers of this host, the
+    host and its default gateway, nowhere else. Exit code: 0 healthy, 1 findings, 3 when something could not be
     decided and nothing worse was found.
     """
     from dnet_tui.diagnostics.checks.catalogue import CATALOGUE  # noqa: PLC0415  the checks, only to run them
@@ -46,12 +53,28 @@ def doctor(
 
     only, without = tuple(check or ()), tuple(skip or ())
     require("check", (*only, *without), [item.id for item in CATALOGUE], "dnet-tui checks")
+    _require_probe(snapshot, [item.id for item in CATALOGUE if item.probing and item.id in only], probe=probe)
     taken = snapshot_from(snapshot)
     if focus:
         require("container, network or bridge", (focus,), focusable(taken), "dnet-tui ls")
-    report = examine(taken, only=only, skip=without, focus=focus)
+    probes = None
+    if probe:
+        from dnet_tui.actions.probing import probe_host  # noqa: PLC0415  the only part that sends anything
+
+        with progress("sending probes"):
+            probing = probe_host(taken, lambda: snapshot_from(None), focus=focus)
+        taken, probes = probing.snapshot, probing.probes
+    report = examine(taken, only=only, skip=without, focus=focus, probes=probes)
     sys.stdout.write(render(report, output, View(taken)))
     raise typer.Exit(exit_for(report, fail_on))
+
+
+def _require_probe(snapshot: Path | None, probing: list[str], *, probe: bool) -> None:
+    """Refuse to probe by a file, and to run a check that judges probes without any."""
+    if probe and snapshot is not None:
+        raise UsageError("--probe sends packets on this host, so it can't be used with --snapshot", "leave one out")
+    if probing and not probe:
+        raise UsageError(f"{probing[0]} judges real packets", "add --probe")
 
 
 def render(report: Report, output: Format, view: View) -> str:

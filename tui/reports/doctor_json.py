@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from dnet_tui.diagnostics.finding import Finding, Outcome, Severity
+from dnet_tui.diagnostics.probes import Answer, Judgement, Method, Prediction, Probed
 from dnet_tui.diagnostics.remedy import AnyOperation, Remedy, Risk, argv
 from dnet_tui.diagnostics.report import Report, VerdictWord
 
@@ -97,8 +98,30 @@ class GapData(msgspec.Struct, frozen=True, kw_only=True):
     hint: str
 
 
+class ProbeData(msgspec.Struct, frozen=True, kw_only=True):
+    """One real packet that was sent, or could not be: what the model predicted, and what came of it.
+
+    ``port`` is 0 for a ping.  ``seconds`` is None when it wasn't sent.
+    ``confirms`` is the id of the check that says the same, empty where the
+    packet passes as it should.
+    """
+
+    kind: str
+    source: str
+    target: str
+    method: Method
+    address: str
+    port: int
+    predicted: Prediction
+    answer: Answer
+    seconds: float | None
+    judgement: Judgement
+    confirms: str
+    reason: str
+
+
 class DoctorData(msgspec.Struct, frozen=True, kw_only=True):
-    """The report of ``dnet-tui doctor --format json``, format 1."""
+    """The report of ``dnet-tui doctor --format json``, format 1.  ``probes`` is there only with ``--probe``."""
 
     format: int
     tool_version: str
@@ -109,6 +132,7 @@ class DoctorData(msgspec.Struct, frozen=True, kw_only=True):
     checks: list[CheckData]
     findings: list[FindingData]
     gaps: list[GapData]
+    probes: list[ProbeData] | msgspec.UnsetType = msgspec.UNSET
 
 
 def doctor_data(report: Report) -> Json:
@@ -126,6 +150,7 @@ def doctor_data(report: Report) -> Json:
         checks=[CheckData(id=item.id, outcome=item.outcome, reason=item.reason) for item in report.checks],
         findings=[_finding(finding) for finding in report.findings],
         gaps=[GapData(section=gap.section, scope=gap.scope, reason=gap.reason, hint=gap.hint) for gap in report.gaps],
+        probes=msgspec.UNSET if report.probes is None else [_probe(item) for item in report.probes],
     )
     built: Json = msgspec.to_builtins(data)
     return built
@@ -144,6 +169,24 @@ def _finding(finding: Finding) -> FindingData:
         ],
         remedy=_remedy(finding.remedy) if finding.remedy is not None else None,
         caused_by=finding.caused_by,
+    )
+
+
+def _probe(item: Probed) -> ProbeData:
+    probe, sent = item.probe, item.sent
+    return ProbeData(
+        kind=probe.kind,
+        source=probe.source,
+        target=probe.target,
+        method=probe.method,
+        address=probe.address,
+        port=probe.port,
+        predicted=probe.prediction,
+        answer=sent.answer,
+        seconds=None if sent.answer == "not-sent" else round(sent.seconds, 6),
+        judgement=item.judgement,
+        confirms=probe.confirms,
+        reason=item.reason or sent.note,
     )
 
 

@@ -24,6 +24,7 @@ from dnet_tui.tui.reports.doctor_text import (
     title_line,
     verdict_line,
 )
+from dnet_tui.tui.reports.probe_lines import probe_line, probes_line
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#!|~@&]|^[-+=]|(?<=^\d)[.)])")
 _LIMIT = 4096
@@ -35,6 +36,9 @@ def doctor_markdown(report: Report, label: Label = str) -> str:
     lines += [f"**{plain(verdict_line(report))}** {plain(checks_line(report))}", ""]
     for story in stories(report):
         lines += _story(story)
+    if report.probes is not None:
+        lines += ["## Probes", "", plain(probes_line(report.probes)), ""]
+        lines += [*(f"- {plain(probe_line(item))}" for item in report.probes), *([""] if report.probes else [])]
     undecided = [check for check in report.checks if check.outcome in {"unknown", "crashed"}]
     if undecided:
         lines += ["## Not decided", ""]

@@ -15,6 +15,7 @@ from dnet_tui.diagnostics.report import Report
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.untrusted import clean
 from dnet_tui.tui.reports.doctor_order import Story, stories
+from dnet_tui.tui.reports.probe_lines import probe_line, probes_line
 from dnet_tui.tui.reports.terminal import Paper
 from dnet_tui.tui.reports.wrapping import paragraph
 
@@ -31,6 +32,9 @@ def doctor_text(report: Report, paper: Paper, label: Label = str) -> str:
     lines = [*_title(report, prose), "", *_verdict(report, prose)]
     for story in stories(report):
         lines += ["", *_story(story, prose)]
+    if report.probes is not None:
+        items = [probes_line(report.probes), *map(probe_line, report.probes)]
+        lines += _section("Probes", items, prose)
     lines += _section("Not decided", _undecided(report), prose)
     lines += _section("Not seen", [gap_line(gap, label) for gap in report.gaps], prose)
     return "\n".join(lines) + "\n"

@@ -202,8 +202,19 @@ class _Maker:
                 Step(place=HOST, argv=("ip", "link", "set", self.random.choice(self.bridges).name, "down")),
                 Step(place=HOST, argv=("bridge", "link", "set", "dev", f"v{box.name}0", "state", "0")),
                 Step(place=box.name, argv=("ip", "link", "set", "eth0", "down")),
+                Step(place=self.random.choice((HOST, box.name)), argv=("ip", "neigh", "flush", "all")),
+                self._stale_neighbour(box),
             )
         )
+
+    def _stale_neighbour(self, box: Box) -> Step:
+        """A neighbour that is remembered at a MAC that nobody has."""
+        bridge = next(item for item in self.bridges if item.name == box.legs[0].bridge)
+        mac = ("lladdr", "02:00:5e:ff:ff:ff", "nud", "permanent")
+        addresses = [item.partition("/")[0] for item in (box.legs[0].address, bridge.address)]
+        if self._chance(0.5):
+            return Step(place=HOST, argv=("ip", "neigh", "replace", addresses[0], "dev", bridge.name, *mac))
+        return Step(place=box.name, argv=("ip", "neigh", "replace", addresses[1], "dev", "eth0", *mac))
 
     # -- packets ----------------------------------------------------------------------------
 

@@ -150,8 +150,9 @@ def _links(spec: HostSpec) -> Iterator[str]:
     yield f"address add {UPLINK_ADDRESS}/24 dev {UPLINK}"
     yield f"link set {UPLINK} up"
     yield f"route add default via {OUTSIDE_ADDRESS}"
-    for bridge in spec.bridges:
-        yield f"link add {bridge.name} type bridge"
+    for number, bridge in enumerate(spec.bridges):
+        # A MAC of its own, as engines give it: otherwise it changes with the ports, and neighbours go stale.
+        yield f"link add {bridge.name} address 02:00:5e:00:00:{number:02x} type bridge"
         yield f"address add {bridge.address} dev {bridge.name}"
         yield f"link set {bridge.name} up"
     for box in spec.boxes:

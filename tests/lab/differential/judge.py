@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.diagnostics.walk.packet import Packet, RuleRef, Walk
+from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef, Walk
 from dnet_tui.diagnostics.walk.trip import reply, walk
 from dnet_tui.inspect.model import LinkRef, Snapshot
 from dnet_tui.inspect.view import View
@@ -132,13 +132,15 @@ class Court:
         if truth.where == "arrived":
             yield f"{claim}, but it {truth}"
         elif by is not None and by.rule is not None:
-            rules = [rule for rule in (by.rule, by.instead) if rule is not None]
+            rules = (by.rule, *by.instead)
             if (truth.where, truth.place) != ("hook", place) or not any(self._is(r, truth.by, place) for r in rules):
                 yield f"{claim}, but: {truth}"
         elif stage in _ROUTING and truth.where == "hook" and truth.stage == "output":
             # A new route after OUTPUT's NAT or marks is looked up inside the hook (ip_route_me_harder).
             if truth.by is not None and truth.by.verdict == "drop":
                 yield f"{claim}, but: {truth}"
+        elif truth.where == "hook" and truth.stage == "forward" and _floods(by):
+            return  # copies of a flooded frame were stopped, each on its way out of another port
         elif truth.where == "hook" and truth.by is not None:
             yield f"{claim}, but: {truth}"
         elif stage in _ROUTING:
@@ -205,6 +207,11 @@ class Court:
         ]
         if not any(_same(other.last, s) for s in gone):
             yield f"it is said to leave by {other.exits} as {other.last.tuple_text()}, which it didn't"
+
+
+def _floods(by: Decider | None) -> bool:
+    """Whether a frame is said to end where the bridge doesn't know its MAC, and floods it."""
+    return by is not None and (by.kind == "neighbour" or by.value in {"DOWN", "disabled"})
 
 
 def _same(said: Packet, seen: Sight) -> bool:

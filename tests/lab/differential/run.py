@@ -70,3 +70,16 @@ def report(trials: list[Trial]) -> str:
         ends = Counter(j.end[index] for j in every if j.end[index])
         lines.append(f"ends, {title}: " + ", ".join(f"{name} {number}" for name, number in ends.most_common()))
     return "\n".join(lines)
+
+
+def describe(trial: Trial) -> str:
+    """One host in a line, and what is wrong on it below."""
+    count = Counter(j.result for j in trial.judgements)
+    words = ", ".join(f"{name} {number}" for name, number in sorted(count.items()))
+    lines = [f"seed {trial.spec.seed}: {trial.failure.splitlines()[-1] if trial.failure else words}"]
+    for item in trial.judgements:
+        if item.result == "wrong":
+            probe = item.probe
+            lines.append(f"  {probe.number}: {probe.proto} {probe.origin} {probe.src} > {probe.dst}:{probe.dport}")
+            lines += [f"     {reason}" for reason in item.reasons]
+    return "\n".join(lines)

@@ -11,6 +11,7 @@ import socket
 import struct
 import time
 from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.differential import trace, wire
@@ -71,7 +72,15 @@ class Agent:
             # The discard port: nobody listens, and nobody needs to.
             data = struct.pack("!BBHHHBBH", 0x45, 0, 28, 0, 0, 64, 17, 0) + b"\0\0\0\0" + socket.inet_aton(address)
             self.raw[place].sendto(data + struct.pack("!HHHH", 9, 9, 8, 0), (address, 0))
-        time.sleep(0.1)
+        wanted: defaultdict[str, set[str]] = defaultdict(set)
+        for place, address in pairs:
+            wanted[place].add(address)
+        end = time.monotonic() + _LONGEST
+        while any(wanted.values()) and time.monotonic() < end:
+            for place, addresses in wanted.items():
+                with self.spaces.inside(place):
+                    addresses -= _resolved()
+            time.sleep(0.02)
 
     def start_tracing(self) -> None:
         """Open the readers, then add the trace's own table to every namespace."""
@@ -121,6 +130,13 @@ class Agent:
                     for number, sight in by_fd[fd].read():
                         found[number].append(sight)
         return found
+
+
+def _resolved() -> set[str]:
+    """The neighbours of this namespace whose MAC is known (flag ATF_COM)."""
+    lines = Path("/proc/thread-self/net/arp").read_text("ascii").splitlines()[1:]
+    words = [line.split() for line in lines]
+    return {item[0] for item in words if int(item[2], 16) & 0x2}
 
 
 def _ports(spec: HostSpec, place: str) -> tuple[tuple[int, ...], tuple[int, ...]]:

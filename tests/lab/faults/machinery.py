@@ -152,8 +152,8 @@ def _judge(row: Row, case: Case, report: Mapping[str, Any]) -> None:
 
 
 def _repair(host: LabHost, case: Case, row: Row, broken: Traffic, cured: Traffic) -> None:
-    """Apply the first finding's remedy, see traffic and doctor content, and take it back."""
-    finding = serious(doctor(host))[0]
+    """Apply the finding's remedy, see traffic and doctor content, and take it back."""
+    finding = next(item for item in serious(doctor(host)) if item["check"] == case.check)
     remedy = finding["remedy"]
     row.repaired = "-"
     if remedy is None:
@@ -166,6 +166,7 @@ def _repair(host: LabHost, case: Case, row: Row, broken: Traffic, cured: Traffic
             for step in steps:
                 host.run(*step)
             expect(host, cured)
+            assert roots(doctor(host)) == [], "still ill after the repair by hand"
             row.repaired = "by hand"
         return
     row.repaired = "no"
@@ -238,7 +239,8 @@ import json, re, subprocess, sys
 
 def moves(key, value):  # timers, and the link-local addresses and routes that come and go with duplicate detection
     text = json.dumps(value)
-    return key.endswith("_timer") or key == "tentative" or (key in {"dst", "local"} and text.startswith(('"fe80', '"ff00')))
+    local = key in {"dst", "local"} and text.startswith(('"fe80', '"ff00'))
+    return local or key.endswith("_timer") or key == "tentative"
 
 def calm(value):
     if isinstance(value, dict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dnet_tui.diagnostics.rates import LinkRate, Rates, spoken
 from dnet_tui.diagnostics.report import Report
 from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network
 from dnet_tui.inspect.view import View
@@ -11,9 +12,12 @@ from dnet_tui.tui.app.present import concern, findings
 from dnet_tui.tui.app.present.lines import BLANK, Para, Piece, Role, bullet, fact, heading, line, say
 
 
-def detail(view: View, report: Report | None, namespace: str, ifindex: int) -> Iterator[Para]:
+def detail(
+    view: View, report: Report | None, namespace: str, ifindex: int, rates: Rates | None = None
+) -> Iterator[Para]:
     """Yield the detail pane of a link; nothing when it is gone."""
-    link = view.links.get(LinkRef(namespace=namespace, ifindex=ifindex))
+    ref = LinkRef(namespace=namespace, ifindex=ifindex)
+    link = view.links.get(ref)
     ns = view.namespaces.get(namespace)
     if link is None or ns is None:
         return
@@ -35,7 +39,7 @@ def detail(view: View, report: Report | None, namespace: str, ifindex: int) -> I
     if link.port is not None:
         yield from _port(link)
     yield from _sysctls(ns, link)
-    yield from _counters(link)
+    yield from _counters(link, rates.link(ref) if rates else None)
 
 
 def facts(view: View, ns: Namespace, link: Link) -> Iterator[Para]:
@@ -145,7 +149,7 @@ def _sysctls(ns: Namespace, link: Link) -> Iterator[Para]:
         yield bullet(f"{head.split('.')[1]} {tail} = ", say(value, "name"))
 
 
-def _counters(link: Link) -> Iterator[Para]:
+def _counters(link: Link, rate: LinkRate | None) -> Iterator[Para]:
     stats = link.stats
     yield BLANK
     yield heading("Counters")
@@ -155,6 +159,9 @@ def _counters(link: Link) -> Iterator[Para]:
     ):
         lost = (say(f", {errors} errors, {dropped} dropped", "warn"),) if errors or dropped else ()
         yield fact(word, f"{packets} packets, {size} bytes", *lost)
+        if rate is not None:
+            now = (rate.rx_packets, rate.rx_bytes) if word == "received" else (rate.tx_packets, rate.tx_bytes)
+            yield fact("", f"{spoken(now[0])}, {spoken(now[1], 'B')}", say(f"  over {rate.seconds:.0f} s", "dim"))
 
 
 def network_facts(network: Network) -> Iterator[Para]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dnet_tui.diagnostics.rates import Rates
 from dnet_tui.diagnostics.report import Report
 from dnet_tui.inspect.model import Container, Namespace, Network, Snapshot
 from dnet_tui.inspect.view import View
@@ -21,7 +22,7 @@ _GROUPS = {
 }
 
 
-def detail(snapshot: Snapshot, report: Report | None, selected: str) -> tuple[Para, ...]:
+def detail(snapshot: Snapshot, report: Report | None, selected: str, rates: Rates | None = None) -> tuple[Para, ...]:
     """Return the paragraphs for the row with the id ``selected``; none when it no longer exists."""
     view = View(snapshot)
     kind, _, rest = selected.partition(":")
@@ -31,7 +32,7 @@ def detail(snapshot: Snapshot, report: Report | None, selected: str) -> tuple[Pa
         return (Para(line(_GROUPS.get(rest, ""))),)
     if kind in {"link", "lost"}:
         ident, _, ifindex = rest.rpartition(":")
-        return tuple(link_detail.detail(view, report, ident, int(ifindex)))
+        return tuple(link_detail.detail(view, report, ident, int(ifindex), rates))
     if kind == "ctr":
         container = view.containers.get(rest.rpartition(":")[0])
         return tuple(_container(view, report, container)) if container else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dnet_tui.diagnostics.rates import Rates, RuleRate, spoken
 from dnet_tui.diagnostics.rule_text import policy_sentence, sentence
 from dnet_tui.inspect.firewall import AnyExpr, Opaque, Rule, SetLookup, Verdict
 from dnet_tui.inspect.model import Snapshot
@@ -11,17 +12,31 @@ from dnet_tui.tui.app.present.lines import BLANK, Para, bullet, fact, heading, l
 from dnet_tui.tui.app.present.rules_rows import BACKENDS, HOOKS, Found, Place, action, find, jump_target, namespace_of
 
 
-def detail(snapshot: Snapshot, namespace: str, row: str) -> tuple[Para, ...]:
-    """Return the paragraphs for a row of the rules' list."""
+def detail(snapshot: Snapshot, namespace: str, row: str, rates: Rates | None = None) -> tuple[Para, ...]:
+    """Return the paragraphs for a row of the rules' list, with its rate where two snapshots tell it."""
     if row.startswith("unread"):
         return tuple(_unread(snapshot, namespace))
     found = find(snapshot, namespace, row)
     if found is None:
         return ()
-    return tuple(_rule(found, found.rule) if found.rule else _chain(found.place))
+    ns = namespace_of(snapshot, namespace)
+    rate = _rate(rates, ns.id if ns else "", found) if rates else None
+    return tuple(_rule(found, found.rule, rate) if found.rule else _chain(found.place, rate))
 
 
-def _chain(place: Place) -> Iterator[Para]:
+def _rate(rates: Rates, namespace: str, found: Found) -> RuleRate | None:
+    table, chain = found.place
+    if found.rule is None:
+        return rates.policy(namespace, table, chain)
+    return rates.rule(namespace, table, chain, found.rule)
+
+
+def _per_second(rate: RuleRate | None) -> Iterator[Para]:
+    if rate is not None:
+        yield fact("", f"{spoken(rate.packets)}, {spoken(rate.bytes, 'B')}", say(f"  over {rate.seconds:.0f} s", "dim"))
+
+
+def _chain(place: Place, rate: RuleRate | None) -> Iterator[Para]:
     table, chain = place
     kind = "base chain" if chain.hook else "called chain"
     yield Para(line(say(chain.name, "head"), say(f"  {kind}", "dim")))
@@ -35,6 +50,7 @@ def _chain(place: Place) -> Iterator[Para]:
         yield Para(line(policy_sentence(chain)))
     if chain.packets is not None:
         yield fact("by policy", f"{chain.packets} packets, {chain.bytes or 0} bytes")
+        yield from _per_second(rate)
     yield fact("rules", str(len(chain.rules)))
     if chain.devices:
         yield fact("devices", ", ".join(chain.devices))
@@ -57,7 +73,7 @@ def _leads(expr: AnyExpr, chain: str) -> bool:
     return isinstance(expr, Verdict) and expr.kind in {"jump", "goto"} and expr.chain == chain
 
 
-def _rule(found: Found, rule: Rule) -> Iterator[Para]:
+def _rule(found: Found, rule: Rule, rate: RuleRate | None) -> Iterator[Para]:
     table, chain = found.place
     verb, role = action(rule)
     yield Para(line(say(verb, role), say(f"  {chain.name} rule {rule.number}", "dim")))
@@ -68,6 +84,7 @@ def _rule(found: Found, rule: Rule) -> Iterator[Para]:
     yield BLANK
     counted = f"{rule.packets} packets, {rule.bytes or 0} bytes" if rule.packets is not None else "not counted"
     yield fact("matched", counted)
+    yield from _per_second(rate)
     yield fact("chain", say(chain.name, "name"))
     if chain.hook:
         yield fact("hook", chain.hook)

@@ -48,7 +48,7 @@ class MapScreen(ModeScreen):
 
         empty = state.busy or "nothing was read"
         selected = self.show_rows(make, (snapshot, report, folded, empty if snapshot is None else ""), empty)
-        detail = map_detail.detail(state.snapshot, state.report, selected) if state.snapshot else ()
+        detail = map_detail.detail(state.snapshot, state.report, selected, state.rates) if state.snapshot else ()
         self.query_one("#map-detail", Detail).show(detail, selected)
 
     @on(Listing.Opened, "#map-list")

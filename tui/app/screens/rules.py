@@ -55,7 +55,7 @@ class RulesScreen(ModeScreen):
         ns = rules_rows.namespace_of(snapshot, wanted) if snapshot else None
         empty = state.busy or "no rules at all"
         selected = self.show_rows(make, (snapshot, wanted, empty if snapshot is None else ""), empty)
-        detail = rules_detail.detail(snapshot, wanted, selected) if snapshot else ()
+        detail = rules_detail.detail(snapshot, wanted, selected, state.rates) if snapshot else ()
         self.query_one("#rules-detail", Detail).show(detail, selected)
         name = View(snapshot).label(ns.id) if snapshot and ns else ""
         # Content, not str: Textual reads markup in a border's title.
