@@ -19,6 +19,7 @@ from dnet_tui.inspect.model import Container, LinkRef, Network, PublishedPort
 
 _EPHEMERAL = 40000
 _UNPUBLISHED = 65001
+_YES = {"1", "true"}
 
 _DNS = 53
 
@@ -110,7 +111,7 @@ def _egress(case: Case) -> Iterator[Flow]:
         return
     seen: set[str] = set()
     for network in case.networks:
-        if network.internal or network.gateway_mode4 == "isolated":
+        if network.internal or network.gateway_mode4 == "isolated" or network.options.get("no_default_route") in _YES:
             continue
         for member in case.members(network):
             if member.namespace in seen or not _leaves_by(case, network, member):

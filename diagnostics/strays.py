@@ -64,12 +64,11 @@ def cause_of(case: Case, obstacle: Obstacle) -> Cause:
     wrong one, counts: a switch such as ``ip_forward`` stops right ones too.
     """
     host, packet = case.view.host, obstacle.packet
-    network = case.network_of(packet.dst)
+    network, member = _home(case, packet.dst)
     bridge = bridge_of(case, network) if network is not None else None
-    if host is None or network is None or bridge is None or obstacle.by.kind == "gap":
+    if host is None or network is None or member is None or bridge is None or obstacle.by.kind == "gap":
         return ""
-    member = next((item for item in case.members(network) if item.address == packet.dst), None)
-    if member is None or obstacle.by.namespace == member.namespace:
+    if obstacle.by.namespace == member.namespace:
         return ""
     if not on_host(case, obstacle):  # it has left by an uplink, to where nobody knows the container
         ways: tuple[str, ...] = ("", *case.uplinks)
@@ -79,6 +78,15 @@ def cause_of(case: Case, obstacle: Obstacle) -> Cause:
         ways = (packet.iif if packet.iif in case.uplinks else "",)
     found = (_stray(case, network, member, bridge, iif) for iif in ways)
     return next((stray.cause for stray in found if stray is not None), "")
+
+
+def _home(case: Case, address: str) -> tuple[Network, Member] | tuple[None, None]:
+    """The container that has an address; a network whose bridge lost its own may no longer know its subnet."""
+    for network in case.networks:
+        for member in case.members(network):
+            if member.address == address:
+                return network, member
+    return None, None
 
 
 def _suspects(case: Case, network: Network, foreign: _Spans) -> list[Member]:

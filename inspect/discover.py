@@ -11,7 +11,7 @@ Reads only.  What can't be read is a gap in the snapshot, never an error.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -20,14 +20,13 @@ from dnet_tui.inspect import tenants
 from dnet_tui.inspect.collect import Errand, is_connected
 from dnet_tui.inspect.conntrack_parse import ConntrackFilter
 from dnet_tui.inspect.contents import AS_ROOT, Contents
-from dnet_tui.inspect.engines.answer import Answer
+from dnet_tui.inspect.engines.answer import Answer, unasked
 from dnet_tui.inspect.engines.asking import Asking
 from dnet_tui.inspect.errors import CannotInspectError
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.legible import storable
-from dnet_tui.inspect.model import Container, Host, Namespace, Snapshot, Socket
+from dnet_tui.inspect.model import Container, Host, Namespace, Snapshot
 from dnet_tui.inspect.netns import NamespaceGoneError, NsHandle, own_handle
-from dnet_tui.inspect.owners import with_owners
 from dnet_tui.inspect.places import Place, find_places
 from dnet_tui.inspect.plain_networks import plain_networks
 from dnet_tui.inspect.procfs import (
@@ -38,12 +37,12 @@ from dnet_tui.inspect.procfs import (
     read_namespace_files,
     read_process,
     read_processes,
-    read_socket_owners,
 )
 from dnet_tui.inspect.proxies import find_proxies
 from dnet_tui.inspect.reading import read_places, settle_links
 from dnet_tui.inspect.resolve import resolve_links
 from dnet_tui.inspect.retained import Memory, disturbed, keep
+from dnet_tui.inspect.socket_owners import socket_namer
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +142,7 @@ class _Taking:
             places={place.id: place for place in places},
             contents=self._contents,
             processes={process.pid: process for process in table.processes},
+            owners=self._before.owners,
         )
         return self._assemble(host, table, places, answer)
 
@@ -197,14 +197,16 @@ class _Taking:
             before=self._before.contents,
             doubtful=doubtful or {},
         )
+        read: list[str] = []
         for place in wanted:
             result = found[place.id]
             if isinstance(result, Contents):
                 self._contents[place.id] = result
+                read.append(place.id)
             else:
                 self._contents.pop(place.id, None)
                 self._miss(place, result)
-        settle_links(self._contents, places, host, list(found), workers=self._options.workers)
+        settle_links(self._contents, places, host, read, workers=self._options.workers)
 
     def _miss(self, place: Place, error: Exception) -> None:
         if isinstance(error, NamespaceGoneError):
@@ -231,7 +233,7 @@ class _Taking:
         seen = _residents(table, answer.containers, host.inode)
         containers, gaps = tenants.settle(answer.containers, seen, self._unread)
         self._gaps.extend(gaps)
-        self._gaps.extend(_unasked(containers, answer))
+        self._gaps.extend(unasked(containers, answer))
         occupied = frozenset(item.netns for item in containers if item.netns is not None)
         spaces = self._namespaces(places, occupied, table)
         networks = answer.networks
@@ -253,7 +255,7 @@ class _Taking:
             gaps=tuple(self._gaps),
             proxies=find_proxies(table.processes, read_argv),
         )
-        return with_owners(snapshot) if self._options.firewall else snapshot
+        return self.memory.owners.fill_in(snapshot) if self._options.firewall else snapshot
 
     def _namespaces(
         self, places: Iterable[Place], occupied: frozenset[str], table: ProcessTable
@@ -266,7 +268,7 @@ class _Taking:
             and (place.id in occupied or not place.is_sandbox or is_connected(self._contents[place.id]))
         ]
         links = resolve_links((contents for _, contents in kept), privileged=not self._denied)
-        name_sockets = _socket_namer([contents for _, contents in kept], table)
+        name_sockets = socket_namer([contents for _, contents in kept], table)
         spaces: dict[str, Namespace] = {}
         for place, contents in kept:
             self._gaps.extend(contents.gaps)
@@ -331,47 +333,6 @@ def _residents(table: ProcessTable, told: Iterable[Container], host: int) -> dic
                 container = msgspec.structs.replace(resident.container, engine=engine)
                 seen[key] = msgspec.structs.replace(resident, container=container)
     return seen
-
-
-def _unasked(containers: Iterable[Container], answer: Answer) -> Iterator[Gap]:
-    """A gap for each engine whose containers run here but which nobody could be asked for their names."""
-    asked = {engine.name for engine in answer.engines if engine.reachable or not engine.rootless}
-    counts: dict[str, int] = {}
-    for container in containers:
-        if container.engine not in asked:
-            counts[container.engine] = counts.get(container.engine, 0) + 1
-    for engine, count in sorted(counts.items()):
-        if engine in _NAMED_BY_CGROUP:  # no engine's word is missed: their networks are plain bridges, or a tool's
-            reason = f"{count} of its containers run here and are known by their cgroups only"
-            yield Gap(section="containers", scope=engine, reason=reason, hint="their networks' options aren't known")
-            continue
-        yield Gap(
-            section="engine",
-            scope=engine,
-            reason=f"{count} of its containers run here and are known by their ids only: its API was not found",
-            hint="names, networks and published ports are missing",
-        )
-
-
-_NAMED_BY_CGROUP = frozenset({"lxc", "lxd", "incus", "systemd-nspawn"})
-
-
-def _socket_namer(
-    contents: Iterable[Contents], table: ProcessTable
-) -> Callable[[tuple[Socket, ...]], tuple[Socket, ...]]:
-    """A function that adds to sockets the process that has them open, found in one pass over /proc."""
-    owners = read_socket_owners(socket.inode for item in contents for socket in item.sockets)
-    names = {process.pid: process.name for process in table.processes}
-
-    def named(sockets: tuple[Socket, ...]) -> tuple[Socket, ...]:
-        return tuple(
-            msgspec.structs.replace(socket, pid=owner, process=names.get(owner, ""))
-            if (owner := owners.get(socket.inode)) is not None
-            else socket
-            for socket in sockets
-        )
-
-    return named
 
 
 def _version() -> str:

@@ -51,7 +51,10 @@ class FragmentCompiler:
         exprs: list[AnyExpr] = []
         comments: list[str] = []
         done = greedy = False
-        for fragment in _fragments(text):
+        fragments = _fragments(text)
+        if fragments is None:
+            return parse_rule(text, self._chains)
+        for fragment in fragments:
             try:
                 part = known[fragment]
             except KeyError:
@@ -92,12 +95,14 @@ class FragmentCompiler:
         return _Part((compile_target(name, words[2:], fragment, self._chains),), is_target=True)
 
 
-def _fragments(text: str) -> list[str]:
-    """Cut a rule's text; in one piece, which is then taken the long way, where a quote would be cut through."""
+def _fragments(text: str) -> list[str] | None:
+    """Cut a rule's text; None where a quote might be cut through, or the blanks aren't those of iptables-save."""
+    if "  " in text or "\t" in text:
+        return None
     fragments = _CUT.split(text)
     if '"' in text and ("\\" in text or any(part.count('"') % 2 for part in fragments)):
-        return [text]
-    return [text] if "  " in text or "\t" in text else fragments
+        return None
+    return fragments
 
 
 def _base(field: str, values: list[str], *, negate: bool) -> _Part | None:

@@ -11,6 +11,7 @@ the kernel's nft_meta.c, nft_ct.c, nft_fib.c, nft_payload.c.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from dnet_tui.inspect.firewall import Match, TableFamily
@@ -105,8 +106,7 @@ def field_of(left: Json, family: TableFamily) -> Field:
     read = {"payload": _payload, "meta": _meta, "ct": _ct, "fib": _fib}.get(name)
     if read is None:
         raise fail(f"{name} isn't modelled")
-    found = read(body, family)
-    return found._replace(needs=tuple(need for need in found.needs if not _is_given(need, family)))
+    return _without_given(read(body, family), family)
 
 
 def loose_field(left: Json, family: TableFamily) -> Field:
@@ -127,6 +127,11 @@ def with_ports(field: Field, protocols: tuple[str, ...] | None) -> Field:
     if field.name in {"th-sport", "th-dport"} and protocols and set(protocols) <= _WHOLE_PORTS:
         return field._replace(name=field.name.removeprefix("th-"))
     return field
+
+
+@lru_cache(maxsize=1024)
+def _without_given(field: Field, family: TableFamily) -> Field:
+    return field._replace(needs=tuple(need for need in field.needs if not _is_given(need, family)))
 
 
 def _is_given(need: Match, family: TableFamily) -> bool:

@@ -59,13 +59,14 @@ def compile_rule(expressions: Json, context: Context) -> CompiledRule:
     exprs: list[AnyExpr] = []
     packets: int | None = None
     size: int | None = None
+    final = max((index for index, item in enumerate(expressions) if _has_effect(item)), default=-1)
     for index, item in enumerate(expressions):
         if isinstance(item, dict) and isinstance(item.get("counter"), dict):
             if packets is None:
                 packets, size = counted(item["counter"].get("packets")), counted(item["counter"].get("bytes"))
             continue
         known = context._replace(protocols=_protocols(exprs))
-        for expr in _compiled(item, known, last=not any(_has_effect(later) for later in expressions[index + 1 :])):
+        for expr in _compiled(item, known, last=index >= final):
             if not (isinstance(expr, Match) and expr.field in _CONSTANT and expr in exprs):
                 exprs.append(expr)
     return CompiledRule(tuple(exprs), packets, size)

@@ -145,7 +145,7 @@ def _addresses(version: int) -> Reader:
 
     def read(raw: Json) -> tuple[str, ...]:
         if not isinstance(raw, dict):
-            return (str(ipaddress.ip_network(str(address(raw)))),)
+            return (f"{address(raw)}/{32 if version == 4 else 128}",)
         name, body = single(raw)
         if name == "prefix":
             prefix = mapping(body)

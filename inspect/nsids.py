@@ -18,6 +18,7 @@ from dnet_tui.inspect.contents import Contents
 from dnet_tui.inspect.model import Link
 from dnet_tui.inspect.netlink import NetlinkSocket
 from dnet_tui.inspect.netns import NamespaceGoneError, NsHandle, opened
+from dnet_tui.inspect.resolve import PAIRS
 from dnet_tui.inspect.visits import visit_all
 
 
@@ -87,7 +88,7 @@ def _likely(contents: Contents, index: Mapping[int, list[tuple[str, Link]]]) -> 
             continue
         lower = link.ifindex if link.lower is None else link.lower
         for key, other in index.get(lower, ()):
-            if link.kind != "veth" or (other.kind == "veth" and other.lower in (None, link.ifindex)):
+            if link.kind not in PAIRS or (other.kind == link.kind and other.lower in (None, link.ifindex)):
                 yield key
 
 

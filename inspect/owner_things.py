@@ -20,6 +20,7 @@ class Things:
     def __init__(self, snapshot: Snapshot) -> None:
         self.by_bridge = {network.bridge: network for network in snapshot.networks if network.bridge}
         self.by_subnet = {subnet.cidr: network for network in snapshot.networks for subnet in network.subnets}
+        self._ranges = [(found, network) for cidr, network in self.by_subnet.items() if (found := _range(cidr))]
         self._published = [(container, port) for container in snapshot.containers for port in container.published]
         self._by_address: dict[str, Container] = {}
         for container in snapshot.containers:
@@ -70,11 +71,13 @@ class Things:
         return []
 
     def _around(self, address: str) -> Network | None:
+        if not address or not self._ranges:
+            return None
         try:
             wanted = ipaddress.ip_address(address)
         except ValueError:
             return None
-        return next((found for cidr, found in self.by_subnet.items() if _contains(cidr, wanted)), None)
+        return next((network for found, network in self._ranges if wanted in found), None)
 
 
 def network_name(network: Network) -> str:
@@ -126,8 +129,8 @@ def _canonical(address: str) -> str:
         return address
 
 
-def _contains(cidr: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def _range(cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     try:
-        return address in ipaddress.ip_network(cidr, strict=False)
+        return ipaddress.ip_network(cidr, strict=False)
     except ValueError:
-        return False
+        return None

@@ -9,9 +9,11 @@ bridge driver (setup_ip_tables_linux.go and its iptabler) and dnet-tui itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
-from dnet_tui.inspect.firewall import Chain, Match, Rule, Table, Verdict
+from dnet_tui.inspect.firewall import Chain, Firewall, Match, Rule, Table, Verdict
 from dnet_tui.inspect.model import Namespace, Network, Snapshot
 from dnet_tui.inspect.owner_clues import Clues
 from dnet_tui.inspect.owner_names import USERS_CHAINS, chain_owners, commented_owner
@@ -33,18 +35,25 @@ def with_owners(snapshot: Snapshot) -> Snapshot:
 def _namespace(space: Namespace, things: Things) -> Namespace:
     if space.firewall is None or not space.firewall.tables:
         return space
-    tables = tuple(_table(table, things) for table in space.firewall.tables)
-    return msgspec.structs.replace(space, firewall=msgspec.structs.replace(space.firewall, tables=tables))
+    return msgspec.structs.replace(space, firewall=firewall_with_owners(space.firewall, things))
 
 
-def _table(table: Table, things: Things) -> Table:
+def firewall_with_owners(firewall: Firewall, things: Things, only: Callable[[Rule], bool] | None = None) -> Firewall:
+    """The firewall of a host with each rule's ``owner`` filled in; with ``only``, the other rules keep theirs."""
+    return msgspec.structs.replace(firewall, tables=tuple(_table(table, things, only) for table in firewall.tables))
+
+
+def _table(table: Table, things: Things, only: Callable[[Rule], bool] | None) -> Table:
     owners = chain_owners(table)
     chains = []
     for chain in table.chains:
-        rules = []
-        for rule in chain.rules:
+        rules = list(chain.rules)
+        for place, rule in enumerate(chain.rules):
+            if only is not None and not only(rule):
+                continue
             owner = _owner(Clues(rule), table, chain, owners, things)
-            rules.append(rule if owner == rule.owner else msgspec.structs.replace(rule, owner=owner))
+            if owner != rule.owner:
+                rules[place] = msgspec.structs.replace(rule, owner=owner)
         chains.append(msgspec.structs.replace(chain, rules=tuple(rules)))
     return msgspec.structs.replace(table, chains=tuple(chains))
 

@@ -184,18 +184,29 @@ def read_argv(pid: int) -> tuple[str, ...]:
     return tuple(text(part) for part in raw.rstrip(b"\0").split(b"\0"))
 
 
-def read_socket_owners(inodes: Iterable[int]) -> dict[int, int]:
-    """Which process has each of these sockets open: the PID by the socket's inode.  Best effort."""
+def read_socket_owners(inodes: Iterable[int], likely: Iterable[int] = ()) -> dict[int, int]:
+    """Which process has each of these sockets open: the PID by the socket's inode.  Best effort.
+
+    The ``likely`` processes are looked through first, the others only for what is left then.
+    """
     wanted = {f"socket:[{inode}]": inode for inode in inodes if inode}
     owners: dict[int, int] = {}
     if not wanted:
         return owners
-    for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdecimal()):  # noqa: PTH208 - as above
-        for target in _descriptors(pid):
-            inode = wanted.get(target)
-            if inode is not None:
-                owners.setdefault(inode, pid)
+    first = sorted(set(likely))
+    for pids in (first, sorted(_pids() - set(first))):
+        for pid in pids:
+            for target in _descriptors(pid):
+                inode = wanted.get(target)
+                if inode is not None:
+                    owners.setdefault(inode, pid)
+        if len(owners) == len(wanted):
+            break
     return owners
+
+
+def _pids() -> set[int]:
+    return {int(name) for name in os.listdir("/proc") if name.isdecimal()}  # noqa: PTH208 - as above
 
 
 def _descriptors(pid: int) -> Iterator[str]:

@@ -9,16 +9,17 @@ from collections.abc import Iterable
 from dnet_tui.inspect.renumber import Renumbering, of_ip4, of_ip6
 
 IP4 = r"\d{1,3}(?:\.\d{1,3}){3}"
-IP6 = r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f:]*(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?"
+IP6 = r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f:]*)"
 MAC = r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}"
 
 PATTERN = (
     rf"(?P<mac>(?<![0-9A-Za-z:]){MAC}(?![0-9A-Za-z:]))"
     rf"|(?P<ip6>(?<![0-9A-Za-z:.]){IP6})(?:/(?P<len6>\d{{1,3}}))?(?![0-9A-Za-z])"
     rf"|(?P<ip4>(?<![0-9A-Za-z.]){IP4}(?![0-9A-Za-z]|\.\d))(?:/(?P<len4>{IP4}|\d{{1,2}}))?"
-    r"|(?P<joined>(?<!\d)\d{1,3}(?P<glue>[_-])\d{1,3}(?P=glue)\d{1,3}(?P=glue)\d{1,3}(?!\d))(?:_nm(?P<nm>\d{1,2}))?"
 )
-"""``joined`` is how netavark writes a network into a chain's name: ``10_88_0_0_nm16``; and cloud hosts their own."""
+
+_JOINED = re.compile(r"(?<!\d)(\d{1,3}([_-])\d{1,3}\2\d{1,3}\2\d{1,3})(?!\d)(?:_nm(\d{1,2}))?")
+"""How netavark writes a network into a chain's name, ``10_88_0_0_nm16``, and clouds an address into a host's."""
 
 _RANGE = re.compile(rf"(?<![0-9A-Za-z.:])(?:({IP4})-({IP4})|({IP6})-({IP6}))(?![0-9A-Za-z])")
 _MAC = re.compile(rf"(?<![0-9A-Za-z:]){MAC}(?![0-9A-Za-z:])")
@@ -53,9 +54,11 @@ class Addresses:
             return self._ip6_text(found["ip6"], found["len6"])
         if found["ip4"]:
             return self._ip4_text(found["ip4"], found["len4"])
-        if found["joined"]:
-            return self._joined(found["joined"], found["glue"], found["nm"])
         return None
+
+    def in_word(self, word: str) -> str:
+        """A word that has an IPv4 address in it with dashes or underscores for dots."""
+        return _JOINED.sub(self._joined, word) if word[-1:].isalnum() else word
 
     def mac(self, text: str) -> str:
         """Another MAC in place of one; broadcast, multicast and zero stay."""
@@ -96,10 +99,11 @@ class Addresses:
         bits, said = _mask(length)
         return _dotted(_moved(self._ip4, value, 32, bits)) + said
 
-    def _joined(self, text: str, glue: str, length: str | None) -> str | None:
+    def _joined(self, found: re.Match[str]) -> str:
+        text, glue, length = found.groups()
         value = _value4(text.replace(glue, "."))
         if value is None:
-            return None
+            return found[0]
         bits = int(length) if length and int(length) <= 32 else 32
         return _dotted(_moved(self._ip4, value, 32, bits)).replace(".", glue) + (f"_nm{length}" if length else "")
 
@@ -139,7 +143,7 @@ def _mask(text: str | None) -> tuple[int, str]:
     if "." not in text:
         return min(int(text), 32), f"/{text}"
     value = _value4(text)
-    ones = 32 if value is None else bin(value).count("1")
+    ones = 32 if value is None else value.bit_count()
     return (ones if value == (1 << 32) - (1 << (32 - ones)) else 32), f"/{text}"
 
 

@@ -46,31 +46,29 @@ class Renumbering:
                 if is_kept:
                     self._kept.add((length, low >> (bits - length)))
                 else:
-                    self._ends |= {low, high}
                     self._blocks.append((low, high))
 
     def pin_range(self, low: int, high: int) -> None:
         """Keep a range in one piece: what lies between its ends lies between the ends' new addresses, and only that."""
-        if low <= high:
-            # Below these depths all of a half is in the range, whichever way it is turned.
-            self._pin(low, high, self._bits - _trailing(low), self._bits - _trailing(~high & (2**self._bits - 1)))
+        common = self._bits - (low ^ high).bit_length()
+        for value in (low, high):
+            self._pinned.update((depth, value >> (self._bits - depth)) for depth in range(common, self._bits))
 
     def pin_subnet(self, low: int, high: int) -> None:
-        """Keep a subnet's first and last address first and last, unless it is as large as its block."""
-        if not any(low <= first and last <= high for first, last in self._blocks):
-            self._pin(low, high, self._bits, self._bits)
-
-    def _pin(self, low: int, high: int, low_depth: int, high_depth: int) -> None:
-        common = self._bits - (low ^ high).bit_length()
-        for value, depth_limit in ((low, low_depth), (high, high_depth)):
-            self._pinned.update((depth, value >> (self._bits - depth)) for depth in range(common, depth_limit))
+        """Keep a subnet's first and last address first and last; where it is as large as its block they stay."""
+        if any(low <= first and last <= high for first, last in self._blocks):
+            self._ends |= {low, high}
+        else:
+            self.pin_range(low, high)
 
     def address(self, value: int) -> int:
         """The new address."""
         found = self._known.get(value)
         if found is None:
             found = value if value in self._ends else self.prefix(value, self._bits)
-            if value not in self._ends and found in self._ends:  # a block's ends stay; who would get theirs gets theirs
+            if (
+                value not in self._ends and found in self._ends
+            ):  # they stay; who would become one of them gets its place
                 found = self.prefix(found, self._bits)
             self._known[value] = found
         return found
@@ -82,7 +80,7 @@ class Renumbering:
             node = value >> (self._bits - depth)
             if (depth, node) in self._kept:
                 keep = self._bits - depth
-                return ((out << keep) | (value & (2**keep - 1))) & -(1 << (self._bits - length))
+                return ((out << keep) | (value & ((1 << keep) - 1))) & -(1 << (self._bits - length))
             bit = value >> (self._bits - 1 - depth) & 1
             if (depth, node) not in self._pinned:
                 bit ^= 1 if not has_turned else self._turned(depth, node)
@@ -93,12 +91,7 @@ class Renumbering:
     def _turned(self, depth: int, node: int) -> int:
         state = self._hash.copy()
         state.update(b"%d/%d" % (depth, node))
-        return state.digest()[0] & 1
-
-
-def _trailing(value: int) -> int:
-    """How many zeros a number ends with; for 0 more than any address has bits."""
-    return (value & -value).bit_length() - 1 if value else 128
+        return int(state.digest()[0]) & 1
 
 
 def of_ip4(key: bytes) -> Renumbering:

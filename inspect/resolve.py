@@ -22,6 +22,8 @@ import msgspec
 from dnet_tui.inspect.contents import AS_ROOT, Contents
 from dnet_tui.inspect.model import Link, LinkRef
 
+PAIRS = frozenset({"veth", "netkit"})
+"""Kinds of which two make a pair."""
 _UNSEEN = "its peer is in a namespace that could not be seen"
 
 
@@ -46,7 +48,7 @@ class _Peers:
         self._claims = dict(self._claimed())
         self._claimants: dict[LinkRef, list[LinkRef]] = {}
         for ref, claim in self._claims.items():
-            if self._links[ref].kind == "veth":
+            if self._links[ref].kind in PAIRS:
                 self._claimants.setdefault(claim, []).append(ref)
 
     def _claimed(self) -> Iterator[tuple[LinkRef, LinkRef]]:
@@ -64,7 +66,7 @@ class _Peers:
 
     def resolved(self, space: str, link: Link) -> Link:
         ref = LinkRef(namespace=space, ifindex=link.ifindex)
-        if link.kind != "veth":
+        if link.kind not in PAIRS:
             claim = self._claims.get(ref)
             return msgspec.structs.replace(link, peer=claim) if claim in self._links else link
         peer, note = self._veth_peer(ref, link)
@@ -84,7 +86,7 @@ class _Peers:
             )
         if self._claims.get(claim) == ref:
             return claim, self._witness_note(ref, link)
-        if claim not in self._claims and other.kind == "veth" and self._fits(other, ref):
+        if claim not in self._claims and other.kind == link.kind and self._fits(other, ref):
             return claim, f"by its own word only: {other.name} could not tell its peer's namespace"
         return None, (
             f"peer not found reliably: it names {other.name} (interface {claim.ifindex} of {claim.namespace}),"

@@ -19,6 +19,7 @@ import msgspec
 
 from dnet_tui.inspect.contents import Contents
 from dnet_tui.inspect.model import Link
+from dnet_tui.inspect.owners_kept import KeptOwners
 from dnet_tui.inspect.places import Place
 from dnet_tui.inspect.procfs import ProcessSeen
 
@@ -29,6 +30,7 @@ class Memory(msgspec.Struct, kw_only=True):
     places: dict[str, Place] = {}
     contents: dict[str, Contents] = {}
     processes: dict[int, ProcessSeen] = {}
+    owners: KeptOwners = msgspec.field(default_factory=KeptOwners)
 
 
 class Kept(msgspec.Struct, kw_only=True):
@@ -45,7 +47,8 @@ def keep(memory: Memory, places: Iterable[Place], touched: Collection[str]) -> K
         before, contents = memory.places.get(place.id), memory.contents.get(place.id)
         if before is None or contents is None or place.is_host or place.id in touched or contents.gaps:
             continue
-        if before.processes != place.processes or before.is_sandbox != place.is_sandbox:
+        # Of a sandbox mostly nothing was read but that it leads nowhere; a look at it is cheap.
+        if place.is_sandbox or before.is_sandbox or before.processes != place.processes:
             continue
         if place.processes:
             kept.sure[place.id] = contents

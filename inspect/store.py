@@ -1,7 +1,10 @@
 """Saves a snapshot to a file, and loads it again.
 
 A file is replaced whole or not at all: written beside the old one, synced,
-then renamed over it.  Loading refuses, in words, what isn't a snapshot.
+then renamed over it.  Only its owner may read it: it tells a lot about a
+host.  Loading brings older formats up to date (see
+:mod:`dnet_tui.inspect.migrations`) and refuses, in words, newer ones and what
+isn't a snapshot.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from dnet_tui.inspect.errors import DnetError
+from dnet_tui.inspect.migrations import STEPS, UnsoundError, migrate
 from dnet_tui.inspect.model import FORMAT, Snapshot
 
 _TAKE_ANOTHER = "take another one with: dnet-tui snapshot save FILE"
@@ -45,7 +49,11 @@ def decode(data: bytes, name: str = "the snapshot") -> Snapshot:
             )
         if head.format < 1:
             raise DnetError(f"{name} isn't a dnet-tui snapshot: there is no format {head.format}", _TAKE_ANOTHER)
-        return msgspec.json.decode(data, type=Snapshot)
+        if head.format == FORMAT:
+            return msgspec.json.decode(data, type=Snapshot)
+        return msgspec.convert(migrate(msgspec.json.decode(data), STEPS), type=Snapshot)
+    except UnsoundError as error:
+        raise DnetError(f"{name} can't be read: {error}", _TAKE_ANOTHER) from error
     except msgspec.ValidationError as error:
         raise DnetError(f"{name} isn't a dnet-tui snapshot: {error}", _TAKE_ANOTHER) from error
     except msgspec.DecodeError as error:
@@ -97,8 +105,8 @@ def save(snapshot: Snapshot, path: str | os.PathLike[str]) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write a new file and wait until it is on the disk.  Its mode follows the umask."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    """Write a new file, for its owner alone, and wait until it is on the disk."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(data)
         file.flush()

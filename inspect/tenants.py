@@ -157,7 +157,8 @@ def guess_modes(
     for item in sorted(known, key=lambda item: _age(seen.get(item.id))):
         if item.netns is not None and item.joined is None:
             owners.setdefault(item.netns, item)
-    return tuple(_with_mode(item, owners, spaces, host) for item in known)
+    bridges = _Bridges(spaces)
+    return tuple(_with_mode(item, owners, bridges, host) for item in known)
 
 
 def _age(resident: Resident | None) -> tuple[int, int]:
@@ -165,7 +166,7 @@ def _age(resident: Resident | None) -> tuple[int, int]:
 
 
 def _with_mode(
-    container: Container, owners: Mapping[str, Container], spaces: Mapping[str, Namespace], host: str
+    container: Container, owners: Mapping[str, Container], bridges: _Bridges, host: str
 ) -> Container:
     if container.mode != "unknown" or container.netns is None:
         return container
@@ -174,15 +175,15 @@ def _with_mode(
     owner = owners.get(container.netns)
     if owner is not None and owner.id != container.id:
         return msgspec.structs.replace(container, mode="container", joined=owner.id)
-    space = spaces.get(container.netns)
-    return msgspec.structs.replace(container, mode=_mode_of(space, spaces) if space else "unknown")
+    space = bridges.spaces.get(container.netns)
+    return msgspec.structs.replace(container, mode=_mode_of(space, bridges) if space else "unknown")
 
 
-def _mode_of(space: Namespace, spaces: Mapping[str, Namespace]) -> ContainerMode:
+def _mode_of(space: Namespace, bridges: _Bridges) -> ContainerMode:
     others = [link for link in space.links if link.kind != "loopback"]
     if not others:
         return "none"
-    if any(_bridge_of(link, spaces) is not None for link in others):
+    if any(bridges.of(link) is not None for link in others):
         return "bridge"
     kinds = {link.kind for link in others}
     if "macvlan" in kinds:
@@ -190,18 +191,26 @@ def _mode_of(space: Namespace, spaces: Mapping[str, Namespace]) -> ContainerMode
     return "ipvlan" if "ipvlan" in kinds else "unknown"
 
 
-def _bridge_of(link: Link, spaces: Mapping[str, Namespace]) -> tuple[Namespace, Link] | None:
-    """The bridge that a veth's other end is a port of, and the namespace that bridge is in."""
-    if link.kind != "veth" or link.peer is None:
-        return None
-    space = spaces.get(link.peer.namespace)
-    if space is None:
-        return None
-    other = next((item for item in space.links if item.ifindex == link.peer.ifindex), None)
-    if other is None or other.master is None:
-        return None
-    master = next((item for item in space.links if item.ifindex == other.master), None)
-    return (space, master) if master is not None and master.kind == "bridge" else None
+class _Bridges:
+    """Finds the bridges that links hang on.  Each namespace's links are looked through once, not for every link."""
+
+    def __init__(self, spaces: Mapping[str, Namespace]) -> None:
+        self.spaces = spaces
+        self._links: dict[str, dict[int, Link]] = {}
+
+    def of(self, link: Link) -> tuple[Namespace, Link] | None:
+        """The bridge that a veth's other end is a port of, and the namespace that bridge is in."""
+        if link.kind != "veth" or link.peer is None:
+            return None
+        space = self.spaces.get(link.peer.namespace)
+        if space is None:
+            return None
+        if space.id not in self._links:
+            self._links[space.id] = {item.ifindex: item for item in space.links}
+        links = self._links[space.id]
+        other = links.get(link.peer.ifindex)
+        master = links.get(other.master) if other is not None and other.master is not None else None
+        return (space, master) if master is not None and master.kind == "bridge" else None
 
 
 def named_containers(
@@ -209,13 +218,12 @@ def named_containers(
 ) -> tuple[Container, ...]:
     """Named namespaces that hang on a bridge of the host, as containers; those on none are left namespaces."""
     by_bridge = {network.bridge: network for network in networks if network.bridge}
+    bridges = _Bridges(spaces)
     found: list[Container] = []
     for space in spaces.values():
         if not space.names or space.id == host or space.id in occupied:
             continue
-        places = [
-            (link, place[1]) for link in space.links if (place := _bridge_of(link, spaces)) and place[0].id == host
-        ]
+        places = [(link, place[1]) for link in space.links if (place := bridges.of(link)) and place[0].id == host]
         if not places:
             continue
         name = space.names[0]

@@ -11,7 +11,11 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from dnet_tui.inspect.gaps import Gap
-from dnet_tui.inspect.model import Address, Container, Link, LinkRef, Namespace, Network, Snapshot
+from dnet_tui.inspect.model import Address, Container, Family, Link, LinkRef, Namespace, Network, Snapshot
+
+_DEFAULTS: dict[Family, str] = {"ip": "0.0.0.0/0", "ip6": "::/0"}
+_MAIN = 254
+"""RT_TABLE_MAIN."""
 
 
 class View:
@@ -88,6 +92,26 @@ class View:
         """The links whose master is ``bridge``."""
         ns = self.namespaces.get(namespace)
         return tuple(link for link in ns.links if link.master == bridge) if ns else ()
+
+    def uplinks(self, namespace: str, family: Family | None = None) -> tuple[Link, ...]:
+        """The links that a default route of a namespace leaves by, the preferred first.
+
+        Routes of every table count, those of the main one before others, then
+        by metric; a default that only some packets ask for (by a policy rule)
+        is still a way out.  ``family`` asks for one address family's.
+        """
+        ns = self.namespaces.get(namespace)
+        if ns is None:
+            return ()
+        defaults = [
+            route
+            for route in ns.routes
+            if route.dst == _DEFAULTS[route.family] and route.type == "unicast" and family in (None, route.family)
+        ]
+        defaults.sort(key=lambda route: (route.table != _MAIN, route.metric))
+        by_index = {link.ifindex: link for link in ns.links}
+        found = dict.fromkeys(hop.ifindex for route in defaults for hop in route.hops)
+        return tuple(by_index[index] for index in found if index is not None and index in by_index)
 
     @cached_property
     def _by_bridge(self) -> dict[str, Network]:

@@ -23,10 +23,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dnet_tui.diagnostics.attachments import attachments
 from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.evidence import of_flows, of_rule
-from dnet_tui.diagnostics.examination import Examination
+from dnet_tui.diagnostics.examination import Blocked, Examination
 from dnet_tui.diagnostics.finding import Finding, Subject
 from dnet_tui.diagnostics.remedy import Command, Remedy
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
@@ -54,23 +55,24 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
             summary=f"The table bridge {rule.table} drops container traffic by {what}",
             symptoms=blocked.symptoms,
             evidence=(of_rule(rule, "lets it pass"), of_flows(blocked)),
-            remedy=_remedy(rule, sorted({flow.network.bridge for flow in blocked.flows})),
+            remedy=_remedy(exam.case, rule, blocked),
         )
 
 
-def _remedy(rule: RuleRef, bridges: list[str]) -> Remedy:
-    where = ("meta", "obrname") if rule.base == "output" else ("meta", "ibrname")
+def _remedy(case: Case, rule: RuleRef, blocked: Blocked) -> Remedy:
+    bridges = sorted({flow.network.bridge for flow in blocked.flows})
+    ports = sorted(
+        {item.port.name for net in case.networks if net.bridge in bridges for item in attachments(case, net)}
+    )
+    listed = [word for port in ports for word in (port, ",")][:-1]
+    where = ("oifname" if rule.base == "output" else "iifname", "{", *listed, "}")
+    head = ("nft", "insert", "rule", "bridge", rule.table, rule.base or rule.chain)
     return Remedy(
         summary=f"Accept frames of {', '.join(bridges)} before it",
-        steps=tuple(
-            Command(
-                argv=("nft", "insert", "rule", "bridge", rule.table, rule.base or rule.chain, *where, name, "accept")
-            )
-            for name in bridges
-        ),
+        steps=(Command(argv=(*head, *where, "accept")),) if ports else (),
         risk="manual",
-        note="Put it into the configuration of the program that owns the table; `nft -a list table bridge "
-        f"{rule.table}` shows its rules",
+        note="Put it into the configuration of the program that owns the table; "
+        f"`nft -a list table bridge {rule.table}` shows its rules",
     )
 
 

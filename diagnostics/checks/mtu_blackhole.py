@@ -54,57 +54,68 @@ class _Wide(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
-    """One finding per network."""
+    """One finding for each way out, and for each rule that keeps its message from containers."""
+    groups: dict[tuple[str, Decider | None], list[tuple[_Wide, Walk]]] = {}
     for wide in _wide(exam.case):
         told = _tell(exam.case, wide)
         if told is None or _clamps(exam.case):
             continue
         if told.arrives is None:
-            yield Undecided(reason=f"whether {wide.items[0].name} hears of the MTU: {_words(told.decided_by)}")
+            reason = told.decided_by.text if told.decided_by is not None else "unknown"
+            yield Undecided(reason=f"whether {wide.items[0].name} hears of the MTU: {reason}")
             continue
-        yield _finding(wide, told)
+        lost = told.decided_by if told.arrives is False else None
+        groups.setdefault((wide.out.name, lost), []).append((wide, told))
+    for (_, by), hit in groups.items():
+        yield _finding(hit, by)
 
 
-def _finding(wide: _Wide, told: Walk) -> Finding:
-    names = ", ".join(item.name for item in wide.items[:4])
-    mtu = max(item.inner.mtu for item in wide.items)
-    lost = told.arrives is False and told.decided_by is not None
-    hangs = "; the message that says so is dropped" if lost else ""
+def _finding(hit: list[tuple[_Wide, Walk]], by: Decider | None) -> Finding:
+    out, networks = hit[0][0].out, ", ".join(wide.network.name for wide, _ in hit)
+    items = [item for wide, _ in hit for item in wide.items]
+    mtu = max(item.inner.mtu for item in items)
+    hangs = "; the message that says so is dropped" if by is not None else ""
     return Finding(
         check=ID,
-        severity="error" if lost else "info",
-        subject=Subject(kind="network", name=wide.network.name),
-        summary=f"Containers of {wide.network.name} send {mtu} bytes, {wide.out.name} takes {wide.out.mtu}{hangs}",
-        symptoms=("egress",) if lost else (),
+        severity="error" if by is not None else "info",
+        subject=_subject(out, by),
+        summary=f"Containers of {networks} send {mtu} bytes, {out.name} takes {out.mtu}{hangs}",
+        symptoms=("egress",) if by is not None else (),
         evidence=(
-            of_link(f"mtu of eth0 in {names}", str(mtu), f"at most {wide.out.mtu}"),
-            of_link(f"mtu of {wide.out.name}", str(wide.out.mtu), ""),
-            *((of_decider(told.decided_by, "lets it pass"),) if lost and told.decided_by is not None else ()),
+            of_link(f"mtu in {', '.join(item.name for item in items[:4])}", str(mtu), f"at most {out.mtu}"),
+            of_link(f"mtu of {out.name}", str(out.mtu), ""),
+            *((of_decider(by, "lets it pass"),) if by is not None else ()),
             Evidence(
                 source="packet walk",
-                what=f"ICMP fragmentation needed → {wide.items[0].name}",
-                value=told.end,
+                what=f"ICMP fragmentation needed → {items[0].name}",
+                value=hit[0][1].end,
                 expected="delivered",
             ),
         ),
-        remedy=_remedy(wide, told.decided_by.rule if lost and told.decided_by is not None else None),
+        remedy=_remedy(networks, out, by.rule if by is not None else None),
     )
 
 
-def _remedy(wide: _Wide, rule: RuleRef | None) -> Remedy:
+def _subject(out: Link, by: Decider | None) -> Subject:
+    """The rule that loses the message; where none does, the uplink: that is no fault to be repaired."""
+    if by is None or by.rule is None:
+        return Subject(kind="link", name=out.name)
+    return Subject(kind="rule", name=f"{by.rule.table} {by.rule.chain} {by.rule.number or 'policy'}")
+
+
+def _remedy(networks: str, out: Link, rule: RuleRef | None) -> Remedy:
     place = place_of(rule) if rule is not None else None
-    spec = "-p icmp -m icmp --icmp-type 3/4 -j ACCEPT"
     steps: tuple[InsertRule, ...] = ()
     undo: tuple[DeleteRule, ...] = ()
     if rule is not None and place is not None and place.table == "filter":
-        change = Change(place, rule.base, spec)
+        change = Change(place, rule.base, "-p icmp -m icmp --icmp-type 3/4 -j ACCEPT")
         steps, undo = (change.insert(1),), (change.delete(1),)
     return Remedy(
-        summary="Let the message pass" if steps else f"Give network {wide.network.name} an MTU of {wide.out.mtu}",
+        summary="Let the message pass" if steps else f"Give {networks} an MTU of {out.mtu}",
         steps=steps,
         undo=undo,
         risk="ask" if steps else "manual",
-        note=f"Better: create the network with --opt com.docker.network.driver.mtu={wide.out.mtu}",
+        note=f"Better: create networks with --opt com.docker.network.driver.mtu={out.mtu}",
     )
 
 
@@ -156,10 +167,6 @@ def _clamps(case: Case) -> bool:
         for chain in table.chains
         for rule in chain.rules
     )
-
-
-def _words(by: Decider | None) -> str:
-    return by.text if by is not None else "unknown"
 
 
 CHECK = Check(

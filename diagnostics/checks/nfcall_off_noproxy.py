@@ -7,8 +7,8 @@ What it finds
 
 Why it matters
     A container that calls its neighbour by the host's address and published
-    port gets its answer straight over the bridge, from an address it never
-    called, and resets the connection.  From outside everything works.
+    port gets the answer straight over the bridge, from an address it never
+    called, and refuses it: the call times out.  From outside all works.
 
 How we know
     The daemon's setting, the kernel's switch and the bridge's own.

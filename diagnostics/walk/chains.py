@@ -231,6 +231,8 @@ class Traversal:
         )
 
     def _untrack(self, at: _At) -> None:
+        if self.packet.ctstate != "INVALID":
+            return  # it has a connection already, or is untracked (nft_notrack_eval, notrack_tg)
         if at.certain:
             self.packet = msgspec.structs.replace(self.packet, ctstate="UNTRACKED")
         else:

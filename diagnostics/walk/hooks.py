@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import reduce
+from itertools import permutations, product
+from math import factorial, prod
 from typing import Literal
 
 import msgspec
@@ -15,6 +20,7 @@ Part = Literal["all", "early", "middle", "nat", "late"]
 """A span of a hook: before conntrack (-200), from there to NAT's place, NAT's chains, and what follows."""
 
 _CONNTRACK = -200
+_MOST_ORDERS = 24
 _NAT: dict[Hook, int] = {"prerouting": -100, "output": -100, "input": 100, "postrouting": 100}
 
 
@@ -52,11 +58,21 @@ def run_hook(
     def through(chains: list[_Placed]) -> HookResult:
         return _through(firewall, chains, packet, namespace, address_type, unread)
 
-    first = through(sorted(asked, key=lambda item: item[1].priority))
-    if len({chain.priority for _, chain in asked}) == len(asked):
-        return first
-    asked.reverse()
-    return _settled(first, through(sorted(asked, key=lambda item: item[1].priority)))
+    return reduce(_settled, (through(order) for order in _orders(asked)))
+
+
+def _orders(chains: list[_Placed]) -> Iterator[list[_Placed]]:
+    """The orders in which chains may be asked: by priority, and among equals any (of very many, two)."""
+    by_priority: defaultdict[int, list[_Placed]] = defaultdict(list)
+    for placed in chains:
+        by_priority[placed[1].priority].append(placed)
+    groups = [by_priority[priority] for priority in sorted(by_priority)]
+    if prod(factorial(len(group)) for group in groups) > _MOST_ORDERS:
+        yield [placed for group in groups for placed in group]
+        yield [placed for group in groups for placed in reversed(group)]
+        return
+    for order in product(*(permutations(group) for group in groups)):
+        yield [placed for group in order for placed in group]
 
 
 def _through(
@@ -105,15 +121,26 @@ def _settled(one: HookResult, other: HookResult) -> HookResult:
         return msgspec.structs.replace(one, passed=(), by=msgspec.structs.replace(one.by, instead=tuple(rules)))
     passed = tuple(rule for rule in one.passed if rule in other.passed)
     one, other = (msgspec.structs.replace(item, passed=passed) for item in (one, other))
-    same = (one.verdict, one.packet, one.nat, one.nat_rule) == (other.verdict, other.packet, other.nat, other.nat_rule)
-    if same or "unknown" in {one.verdict, other.verdict}:
-        return one if one.verdict == "unknown" or same else other
+    if "unknown" in {one.verdict, other.verdict}:
+        return one if one.verdict == "unknown" else other
+    packet = _common(one.packet, other.packet)
+    if packet is not None and (one.verdict, one.nat) == (other.verdict, other.nat):
+        rule = one.nat_rule if one.nat_rule == other.nat_rule else None
+        return msgspec.structs.replace(one, packet=packet, nat_rule=rule)
     culprit = next((item.by or _bound(item) for item in (one, other) if item.by or item.nat_rule), None)
     rule = culprit.rule if culprit is not None else None
     text = "chains of equal priority stand in two tables, and which comes first can't be seen"
     return msgspec.structs.replace(
         one, verdict="unknown", by=Decider(kind="rule", text=f"{text}: {rule.text}" if rule else text, rule=rule)
     )
+
+
+def _common(one: Packet, other: Packet) -> Packet | None:
+    """What is certain of a packet that may be either; None when they differ in more than marks."""
+    mark = one.mark if one.mark == other.mark else None
+    ctmark = one.ctmark if one.ctmark == other.ctmark else None
+    merged = msgspec.structs.replace(one, mark=mark, ctmark=ctmark)
+    return merged if merged == msgspec.structs.replace(other, mark=mark, ctmark=ctmark) else None
 
 
 def _certain(by: Decider | None) -> RuleRef | None:

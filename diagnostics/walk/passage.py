@@ -86,10 +86,7 @@ class Passage:
         """Before conntrack: no connection can be seen, and NOTRACK says that none shall be."""
         trail = self.trail
         if self.looped:
-            state = trail.packet.ctstate
             self._run(firewall, "early")
-            # NOTRACK has no effect on a packet that has a connection already (xt_CT.c, notrack_tg).
-            trail.packet = altered(trail.packet, ctstate=state)
             return
         tracked = trail.packet
         trail.packet = without_connection(tracked)

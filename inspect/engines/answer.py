@@ -52,3 +52,27 @@ def _is_podman(answer: Answer) -> bool:
 def _is_native(answer: Answer) -> bool:
     """Whether Podman answered by its own API, which tells of its network backend."""
     return any(engine.network_backend for engine in answer.engines)
+
+
+_NAMED_BY_CGROUP = frozenset({"lxc", "lxd", "incus", "systemd-nspawn"})
+"""Engines whose word isn't missed: their networks are plain bridges, or another tool's."""
+
+
+def unasked(containers: Iterable[Container], answer: Answer) -> Iterator[Gap]:
+    """A gap for each engine whose containers run here but which nobody could be asked for their names."""
+    asked = {engine.name for engine in answer.engines if engine.reachable or not engine.rootless}
+    counts: dict[str, int] = {}
+    for container in containers:
+        if container.engine not in asked:
+            counts[container.engine] = counts.get(container.engine, 0) + 1
+    for engine, count in sorted(counts.items()):
+        if engine in _NAMED_BY_CGROUP:
+            reason = f"{count} of its containers run here and are known by their cgroups only"
+            yield Gap(section="containers", scope=engine, reason=reason, hint="their networks' options aren't known")
+            continue
+        yield Gap(
+            section="engine",
+            scope=engine,
+            reason=f"{count} of its containers run here and are known by their ids only: its API was not found",
+            hint="names, networks and published ports are missing",
+        )

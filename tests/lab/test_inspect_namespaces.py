@@ -191,7 +191,7 @@ _BLIND = """
 import sys, msgspec
 from dnet_tui.inspect import discover
 discover.read_namespace_files = lambda: ()
-discover.read_processes = lambda: discover.ProcessTable()
+discover.read_processes = lambda known: discover.ProcessTable()
 sys.stdout.buffer.write(msgspec.json.encode(discover.take_snapshot()))
 """
 

@@ -25,8 +25,11 @@ MAY_IMPORT = {
 
 PURE = {
     "model", "firewall", "gaps", "view", "errors", "untrusted", "intention", "legible",
-    "iptables", "iptables_matches", "iptables_names", "iptables_render", "iptables_rule", "iptables_targets",
-    "iptables_words",
+    "iptables", "iptables_fragments", "iptables_matches", "iptables_names", "iptables_render", "iptables_rule",
+    "iptables_targets", "iptables_words",
+    "ipset", "nft_comparisons", "nft_conditions", "nft_fields", "nft_marks", "nft_mixed", "nft_names", "nft_render",
+    "nft_rule", "nft_ruleset", "nft_sets", "nft_shapes", "nft_statements", "nft_text", "nft_values",
+    "owner_clues", "owner_names", "owner_things", "owners",
 }  # fmt: skip
 """The modules of inspect that hold data and parse text: the only ones diagnostics may import."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dnet_tui.inspect.engines.answer import Answer, merge
+from dnet_tui.inspect.engines.answer import Answer, merge, unasked
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.model import Container, Engine, Network
 
@@ -59,3 +59,28 @@ def test_two_stores_of_one_engine_are_both_told() -> None:
 def test_a_container_told_twice_counts_once_as_first_told() -> None:
     again = Answer(engines=(Engine(name="docker"),), containers=(Container(id="1", name="x", engine="docker"),))
     assert merge([NATIVE, again]).containers == (WEB,)
+
+
+def gaps(answer: Answer, *engines: str) -> list[tuple[str, str]]:
+    containers = [Container(id=str(index), name="x", engine=name) for index, name in enumerate(engines)]
+    return [(gap.section, gap.scope) for gap in unasked(containers, answer)]
+
+
+def test_an_engine_that_nobody_asked_is_said_to_be_unknown_by_name() -> None:
+    assert gaps(DOCKER, "docker", "containerd", "containerd") == [("engine", "containerd")]
+    assert gaps(Answer(), "docker") == [("engine", "docker")]
+    (gap,) = unasked([WEB, WEB], DOCKER)
+    assert gap.reason.startswith("2 of its containers")
+
+
+def test_an_engine_that_failed_has_its_gap_already() -> None:
+    assert gaps(Answer(engines=(Engine(name="docker", reachable=False),)), "docker") == []
+
+
+def test_a_rootless_engine_that_was_not_asked_answers_for_nobody() -> None:
+    rootless = Answer(engines=(Engine(name="docker", reachable=False, rootless=True),))
+    assert gaps(rootless, "docker") == [("engine", "docker")]
+
+
+def test_engines_that_cannot_be_asked_leave_no_doubt_over_the_others() -> None:
+    assert gaps(DOCKER, "lxd", "systemd-nspawn") == [("containers", "lxd"), ("containers", "systemd-nspawn")]

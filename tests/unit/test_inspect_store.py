@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
+from dnet_tui.inspect import store
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.firewall import Chain, Firewall, Match, Rule, Table, Verdict
 from dnet_tui.inspect.gaps import Gap
@@ -116,3 +118,32 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_folder_is_no_snapshot(tmp_path: Path) -> None:
     with pytest.raises(DnetError, match="can't be read"):
         load(tmp_path)
+
+
+def test_only_the_owner_may_read_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "host.json"
+    path.write_text("old")
+    path.chmod(0o644)
+    save(SNAPSHOT, path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_snapshot_of_an_older_format_is_brought_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "FORMAT", 2)
+    monkeypatch.setattr(store, "STEPS", (lambda raw: {**raw, "host": {"hostname": raw["name"], "kernel": ""}},))
+
+    loaded = decode(b'{"format":1,"name":"lab","namespaces":[{"id":"net:[1]","inode":1,"kind":"host"}]}')
+
+    assert (loaded.format, loaded.host.hostname) == (2, "lab")
+    assert loaded.namespaces[0].id == "net:[1]"
+
+
+def test_an_older_snapshot_that_is_unsound_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "FORMAT", 2)
+    monkeypatch.setattr(store, "STEPS", (lambda raw: {**raw, "host": raw["name"]},))
+
+    with pytest.raises(DnetError, match=r"old\.json can't be read: it isn't sound as one of format 1") as caught:
+        decode(b'{"format":1}', "old.json")
+    assert caught.value.hint
+    with pytest.raises(DnetError, match="isn't a dnet-tui snapshot"):
+        decode(b'{"format":1,"name":7}', "old.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from dnet_tui.inspect.errors import UsageError
+from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.view import View
 from dnet_tui.tui.commands.source import say_gaps, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
@@ -30,19 +32,33 @@ def save(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it (- for stdout).")],
     *,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
+    redacted: Annotated[
+        bool, typer.Option("--redact", help="Replace addresses, names, comments and labels, each by the same thing.")
+    ] = False,
 ) -> None:
-    """Take a snapshot of this host and write it as JSON."""
+    """Take a snapshot of this host and write it as JSON. Only you may read the file.
+
+    With --redact it can be given away: subnets keep their addresses and private ones stay private, so that
+    `doctor` finds the same in it. Interfaces and chains keep their names unless a container's is in them.
+    """
     from dnet_tui.inspect import store  # noqa: PLC0415  only when saved
 
     to_stdout = str(file) == "-"
     if not to_stdout and file.exists() and not force:
         raise UsageError(f"{file} exists", "--force overwrites it")
     taken = snapshot_from(None)
+    kept = _redacted(taken) if redacted else taken
     if to_stdout:
-        sys.stdout.write(to_json_line(taken))
+        sys.stdout.write(to_json_line(kept))
     else:
-        store.save(taken, file)
+        store.save(kept, file)
     say_gaps(taken.gaps, View(taken).label)
+
+
+def _redacted(taken: Snapshot) -> Snapshot:
+    from dnet_tui.inspect.redact import redact  # noqa: PLC0415  only when asked for
+
+    return redact(taken, secrets.token_bytes(32))
 
 
 @snapshot_app.command()

@@ -58,7 +58,7 @@ class _Maker:
             boxes=self.boxes,
             tcp=self._some((22, 80, 8080, 9000), 0.5),
             udp=self._some((53, 5353), 0.5),
-            steps=tuple(self._steps()),
+            steps=(*self._steps(), *rules.steps),
             chains=tuple(rules.chains),
             rules=tuple(rules.rules),
             natives=tuple(rules.natives),

@@ -53,9 +53,17 @@ def observe(spec: HostSpec, environment: dict[str, str] | None = None) -> Observ
         DnetError: the sandbox can't be had, or a command of the build failed (its words are in the message).
     """
     with Sandbox.start("differential", environment=environment) as sandbox:
-        result = sandbox.run(
-            [sys.executable, "-P", "-c", _INNER], stdin=msgspec.json.encode(spec), timeout=LIMIT, check=True
-        )
+        return observe_in(sandbox, spec, environment)
+
+
+def observe_in(sandbox: Sandbox, spec: HostSpec, environment: dict[str, str] | None = None) -> Observation:
+    """Do it in a sandbox that is there; it may have a host in it already (``spec.existing``).
+
+    Raises:
+        DnetError: a command failed (its words are in the message).
+    """
+    argv = [sys.executable, "-P", "-c", _INNER]
+    result = sandbox.run(argv, stdin=msgspec.json.encode(spec), timeout=LIMIT, check=True, environment=environment)
     return msgspec.json.decode(result.stdout, type=Observation)
 
 
@@ -65,7 +73,8 @@ def observe(spec: HostSpec, environment: dict[str, str] | None = None) -> Observ
 class Spaces:
     """The host's namespaces, to be entered by name.  The process is in the host's own in between."""
 
-    def __init__(self) -> None:
+    def __init__(self, existing: dict[str, str]) -> None:
+        self.existing = existing
         self._libc = ctypes.CDLL(None, use_errno=True)  # os.setns is Python 3.12's
         self._home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
@@ -75,13 +84,19 @@ class Spaces:
         if place == HOST:
             yield
             return
-        fd = os.open(_NETNS / place, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(self.path(place), os.O_RDONLY | os.O_CLOEXEC)
         try:
             self._set(fd)
             yield
         finally:
             self._set(self._home)
             os.close(fd)
+
+    def path(self, place: str) -> Path:
+        """The file of a place's namespace."""
+        if place == HOST:
+            return Path("/proc/self/ns/net")
+        return Path(self.existing.get(place) or _NETNS / place)
 
     def _set(self, fd: int) -> None:
         if self._libc.setns(fd, _CLONE_NEWNET):
@@ -95,24 +110,22 @@ def main() -> None:
     from lab.differential.send import Agent  # noqa: PLC0415
 
     spec = msgspec.json.decode(sys.stdin.buffer.read(), type=HostSpec)
-    spaces = Spaces()
-    build(spec, spaces)
+    spaces = Spaces(spec.existing)
+    if not spec.existing:
+        build(spec, spaces)
     agent = Agent(spec, spaces)
-    agent.meet_neighbours()
-    prepare(spec, spaces)
+    if not spec.existing:
+        agent.meet_neighbours()
+        prepare(spec, spaces)
     snapshot = take_snapshot()
     agent.start_tracing()
     observation = Observation(
-        namespaces={place: _inode(place) for place in spec.places},
+        namespaces={place: f"net:[{spaces.path(place).stat().st_ino}]" for place in spec.places},
         snapshot=msgspec.Raw(msgspec.json.encode(snapshot)),
         outcomes=agent.send(),
     )
+    agent.stop_tracing()
     sys.stdout.buffer.write(msgspec.json.encode(observation))
-
-
-def _inode(place: str) -> str:
-    path = Path("/proc/self/ns/net") if place == HOST else _NETNS / place
-    return f"net:[{path.stat().st_ino}]"
 
 
 def run(argv: tuple[str, ...], text: str = "") -> None:
@@ -196,12 +209,13 @@ def prepare(spec: HostSpec, spaces: Spaces) -> None:
 def restore_texts(spec: HostSpec) -> dict[tuple[str, str, str], str]:
     """The iptables-restore input for each (place, backend, family)."""
     texts: dict[tuple[str, str, str], str] = {}
-    keys = dict.fromkeys((item.place, item.backend, item.family) for item in (*spec.chains, *spec.rules))
-    for key in keys:
+    keys = [(chain.place, chain.backend, chain.family) for chain in spec.chains]
+    keys += [(rule.place, rule.backend, rule.family) for rule in spec.rules]
+    for key in dict.fromkeys(keys):
         chains = [item for item in spec.chains if (item.place, item.backend, item.family) == key]
         rules = [item for item in spec.rules if (item.place, item.backend, item.family) == key]
         lines: list[str] = []
-        for table in dict.fromkeys(item.table for item in (*chains, *rules)):
+        for table in dict.fromkeys([*(chain.table for chain in chains), *(rule.table for rule in rules)]):
             named = {item.name: item.policy or "-" for item in chains if item.table == table}
             builtin = {name: named.pop(name, "ACCEPT") for name in _BUILTIN[table]}
             lines.append(f"*{table}")

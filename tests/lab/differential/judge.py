@@ -22,7 +22,6 @@ from lab.differential.spec import HOST, OUTSIDE, UPLINK, HostSpec, Observation, 
 
 Result = Literal["agrees", "unknown", "wrong"]
 _ROUTING = {"reverse-path", "forwarding", "routing", "martian"}
-_LINK = {"link", "bridge", "neighbour"}
 _BACKENDS = {"iptables-nft": "nft", "nftables": "nft", "iptables-legacy": "legacy"}
 
 
@@ -81,7 +80,7 @@ class Court:
         packet = first_packet(probe)
         there = walk(self.view, packet, origin=self.ids[probe.origin])
         truth = account(outcome, "there", probe.origin)
-        wrong = list(self._compare(there, truth, outcome, probe.origin, ""))
+        wrong = list(self._compare(there, truth, outcome, ""))
         wrong += self._answer_kind(there, truth, outcome)
         wrong += self._variants(probe, packet, there, outcome)
         back: Walk | None = None
@@ -90,7 +89,7 @@ class Court:
         if answered and there.end in {"delivered", "refused"} and not wrong:
             back = reply(self.view, there)
             fate = account(outcome, "back", truth.place, answered)
-            wrong += self._compare(back, fate, outcome, truth.place, answered)
+            wrong += self._compare(back, fate, outcome, answered)
         ends = (there.end, back.end if back else "")
         result: Result = "wrong" if wrong else "unknown" if "unknown" in ends else "agrees"
         if result == "unknown":
@@ -107,7 +106,7 @@ class Court:
             kernel=(str(truth), str(fate) if fate else ""),
         )
 
-    def _compare(self, said: Walk, truth: Account, outcome: Outcome, origin: str, kind: str) -> Iterator[str]:
+    def _compare(self, said: Walk, truth: Account, outcome: Outcome, kind: str) -> Iterator[str]:
         way = "the answer" if kind else "the packet"
         if said.end == "unknown":
             return
@@ -131,23 +130,13 @@ class Court:
         claim = f"{way} is said to be {said.end} at {place} in {stage} by {by.text if by else 'nothing'}"
         if truth.where == "arrived":
             yield f"{claim}, but it {truth}"
-        elif by is not None and by.rule is not None:
-            rules = (by.rule, *by.instead)
-            if (truth.where, truth.place) != ("hook", place) or not any(self._is(r, truth.by, place) for r in rules):
-                yield f"{claim}, but: {truth}"
-        elif stage in _ROUTING and truth.where == "hook" and truth.stage == "output":
-            # A new route after OUTPUT's NAT or marks is looked up inside the hook (ip_route_me_harder).
-            if truth.by is not None and truth.by.verdict == "drop":
-                yield f"{claim}, but: {truth}"
-        elif truth.where == "hook" and truth.stage == "forward" and _floods(by):
-            return  # copies of a flooded frame were stopped, each on its way out of another port
-        elif truth.where == "hook" and truth.by is not None:
+        elif not (self._by_rule(by, truth, place) if by and by.rule else _by_way(stage, by, truth, place)):
             yield f"{claim}, but: {truth}"
-        elif stage in _ROUTING:
-            if truth.where not in {"routing", "nowhere"} or truth.place != place:
-                yield f"{claim}, but: {truth}"
-        elif stage in _LINK and truth.where not in {"link", "nowhere", "routing" if stage == "bridge" else ""}:
-            yield f"{claim}, but: {truth}"
+
+    def _by_rule(self, by: Decider, truth: Account, place: str) -> bool:
+        """Whether the kernel dropped it by the rule that the walk names (or by one that it says may be instead)."""
+        rules = [rule for rule in (by.rule, *by.instead) if rule is not None]
+        return (truth.where, truth.place) == ("hook", place) and any(self._is(r, truth.by, place) for r in rules)
 
     def _is(self, rule: RuleRef, sight: Sight | None, place: str) -> bool:
         if sight is None or sight.place != place or _BACKENDS[rule.backend] != sight.backend:
@@ -174,7 +163,9 @@ class Court:
             if hop.rule is None or hop.verdict in {"drop", "reject", "unknown"}:
                 continue  # the end itself is judged elsewhere
             if not any(s.place == place and self._is(hop.rule, s, place) for s in met):
-                yield f"{hop.verdict} at {place} is said to be by {hop.rule.table} {hop.rule.chain} {hop.rule.number}: {hop.rule.text}, which was not met"
+                rule = hop.rule
+                where = f"{rule.table} {rule.chain} {rule.number}: {rule.text}"
+                yield f"{hop.verdict} at {place} is said to be by {where}, which was not met"
 
     def _answer_kind(self, there: Walk, truth: Account, outcome: Outcome) -> Iterator[str]:
         """Whether somebody listens is told by the kind of the answer."""
@@ -207,6 +198,19 @@ class Court:
         ]
         if not any(_same(other.last, s) for s in gone):
             yield f"it is said to leave by {other.exits} as {other.last.tuple_text()}, which it didn't"
+
+
+def _by_way(stage: str, by: Decider | None, truth: Account, place: str) -> bool:
+    """Whether the packet got lost where the walk says, between hooks: in routing, or on a link or bridge."""
+    if truth.where == "hook":
+        if stage in _ROUTING and truth.stage == "output":
+            # A new route after OUTPUT's NAT or marks is looked up inside the hook (ip_route_me_harder).
+            return truth.by is None or truth.by.verdict != "drop"
+        # Copies of a flooded frame are stopped each on its way out of another port.
+        return truth.by is None or (truth.stage == "forward" and _floods(by))
+    if stage in _ROUTING:
+        return truth.where in {"routing", "nowhere"} and truth.place == place
+    return truth.where in {"link", "nowhere", "routing" if stage == "bridge" else ""}
 
 
 def _floods(by: Decider | None) -> bool:

@@ -63,7 +63,7 @@ def _rule(table: str, chain: str, text: str, *, legacy: bool = False) -> RuleLin
 
 
 def _probe(number: int, origin: str, src: str, dst: str, dport: int = 0, proto: Proto = "tcp") -> Probe:
-    return Probe(number=number, origin=origin, src=src, dst=dst, dport=dport, proto="tcp" if dport and proto == "tcp" else proto)
+    return Probe(number=number, origin=origin, src=src, dst=dst, dport=dport, proto=proto)
 
 
 _PUBLISH_B = _rule("nat", "PREROUTING", "-p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.1.0.3:80")

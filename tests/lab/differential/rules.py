@@ -9,6 +9,7 @@ from __future__ import annotations
 from random import Random
 from typing import Literal
 
+from lab.differential.natives import NativeMaker
 from lab.differential.spec import (
     HOST,
     OUTSIDE_ADDRESS,
@@ -20,6 +21,7 @@ from lab.differential.spec import (
     Chain,
     NativeTable,
     RuleLine,
+    Step,
 )
 
 Backend = Literal["nft", "legacy"]
@@ -43,6 +45,7 @@ class Rulebook:
         self.chains: list[Chain] = []
         self.rules: list[RuleLine] = []
         self.natives: list[NativeTable] = []
+        self.steps: list[Step] = []
         self.published: list[int] = []
         self.backend: Backend = "nft"
         self.place = HOST
@@ -65,6 +68,29 @@ class Rulebook:
                 self.place = box.name
                 self._administrator("filter", few=True)
         self.place = HOST
+        if self._chance(0.3):
+            maker = NativeMaker(self.random, self.bridges, self.boxes)
+            self.natives = [maker.table(number) for number in range(self.random.choice((1, 1, 2)))]
+            self.published += maker.published
+
+    def _ipset(self) -> str:
+        """A match on an ipset, which is made on first use."""
+        pick = self.random.choice
+        names = {"hosts": "hash:ip", "nets": "hash:net", "pairs": "hash:ip,port", "numbers": "bitmap:port range 0-9999"}
+        name = pick(tuple(names))
+        if not any(step.argv[:3] == ("ipset", "create", name) for step in self.steps):
+            self.steps.append(Step(place=HOST, argv=("ipset", "create", name, *names[name].split())))
+            address = pick(pick(self.boxes).legs).address.partition("/")[0]
+            elements = {
+                "hosts": (address, OUTSIDE_SERVER),
+                "nets": (pick(self.bridges).address.replace(".1/", ".0/"), "198.51.100.0/24"),
+                "pairs": (f"{address},tcp:80", f"{address},udp:53"),
+                "numbers": ("80", "53"),
+            }
+            self.steps += [Step(place=HOST, argv=("ipset", "add", name, item)) for item in elements[name]]
+        dirs = {"pairs": ("dst,dst", "src,src"), "numbers": ("dst", "src")}.get(name, ("src", "dst"))
+        proto = "-p tcp -m set" if name in {"pairs", "numbers"} else "-m set"
+        return f"{proto} {pick(('', '', '! '))}--match-set {name} {pick(dirs)}"
 
     def _chance(self, share: float) -> bool:
         return self.random.random() < share
@@ -118,7 +144,7 @@ class Rulebook:
         self.published.append(outer)
         where = self.random.choice(("", "", f"-d {UPLINK_ADDRESS}/32 "))
         proxy = self.random.choice((f"! -i {bridge} ", ""))
-        head = f"{where}{proxy}-p {proxy and proto or proto} -m {proto}"
+        head = f"{where}{proxy}-p {proto} -m {proto}"
         self._rule("nat", "DOCKER", f"{head} --dport {outer} -j DNAT --to-destination {address}:{inner}")
         self._rule(
             "filter",
@@ -208,12 +234,13 @@ class Rulebook:
             devices = ["eth0", "eth+", "lo"]
         options = [
             f"{neg}-s {pick((subnet, address + '/32', OUTSIDE_SERVER + '/32', '203.0.113.0/24', '10.0.0.0/8'))}",
-            f"{neg}-d {pick((subnet, address + '/32', OUTSIDE_SERVER + '/32', OUTSIDE_ADDRESS + '/32', UPLINK_ADDRESS + '/32', '10.0.0.0/8'))}",
+            f"{neg}-d {pick((subnet, address, OUTSIDE_SERVER, OUTSIDE_ADDRESS, UPLINK_ADDRESS, '10.0.0.0/8'))}",
             f"-p tcp -m tcp {neg}--dport {pick(('80', '443', '80:443', '5432', '1024:65535'))}",
             "-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN",
             f"-p tcp -m tcp {neg}--tcp-flags {pick(('SYN,ACK SYN,ACK', 'RST RST', 'SYN SYN', 'SYN,RST NONE'))}",
             f"-p udp -m udp --dport {pick(('53', '123', '1:1000'))}",
-            f"-p {pick(('tcp', 'udp'))} -m multiport {neg}--{pick(('dports', 'sports', 'ports'))} {pick(('80,443', '53,80,8000:8010', '20001:20012,22', '80'))}",
+            f"-p {pick(('tcp', 'udp'))} -m multiport {neg}--{pick(('dports', 'sports', 'ports'))} "
+            + pick(("80,443", "53,80,8000:8010", "20001:20012,22", "80")),
             f"-p icmp -m icmp {neg}--icmp-type {pick(('8', '0', '3', '3/3', '8/0'))}",
             f"{neg}-p {pick(('tcp', 'udp', 'icmp'))}",
             f"-m conntrack {neg}--ctstate {pick(_STATES)}",
@@ -237,6 +264,8 @@ class Rulebook:
             ]
         if not hook:
             options += ["", ""]
+        if self.place == HOST and self._chance(0.06):
+            return self._ipset()
         return pick(options)
 
     def _action(self, table: str, hook: str, later: list[str], *, has_tcp: bool) -> str:
@@ -279,9 +308,11 @@ class Rulebook:
         box = pick(self.boxes)
         address = box.legs[0].address.partition("/")[0]
         if hook in {"PREROUTING", "OUTPUT"}:
-            return pick(("-j ACCEPT", "-j RETURN", f"-j DNAT --to-destination {address}", "-j REDIRECT"))
+            options = ["-j ACCEPT", "-j RETURN", f"-j DNAT --to-destination {address}", "-j REDIRECT"]
+            return pick((*options, "-j NETMAP --to 10.1.0.0/24"))
         if hook == "POSTROUTING":
-            return pick(("-j ACCEPT", "-j RETURN", "-j MASQUERADE", f"-j SNAT --to-source {UPLINK_ADDRESS}"))
+            options = ["-j ACCEPT", "-j RETURN", "-j MASQUERADE", f"-j SNAT --to-source {UPLINK_ADDRESS}"]
+            return pick((*options, "-j MASQUERADE --random", "-j MASQUERADE --random-fully"))
         if hook == "INPUT":
             return pick(("-j ACCEPT", "-j RETURN", f"-j SNAT --to-source {OUTSIDE_SERVER}"))
         return pick(("-j ACCEPT", "-j RETURN"))

@@ -24,6 +24,8 @@ _QUIET = 0.12
 """Seconds without a new event after which nothing more is expected; a packet takes well under a millisecond."""
 _LONGEST = 3.0
 _IP_PKTINFO = 8
+EXTRA_UDP = 5300
+"""On an existing host, this port is made to listen in every container."""
 _IPPROTO_RAW = 255
 
 
@@ -52,7 +54,7 @@ class Agent:
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
             sock.bind(("0.0.0.0", port))  # noqa: S104 - in a disposable namespace
-            sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
+            sock.setblocking(False)
             self.udp.append(sock)
 
     def meet_neighbours(self) -> None:
@@ -77,9 +79,9 @@ class Agent:
             wanted[place].add(address)
         end = time.monotonic() + _LONGEST
         while any(wanted.values()) and time.monotonic() < end:
-            for place, addresses in wanted.items():
+            for place in wanted:
                 with self.spaces.inside(place):
-                    addresses -= _resolved()
+                    wanted[place] -= _resolved()
             time.sleep(0.02)
 
     def start_tracing(self) -> None:
@@ -90,6 +92,14 @@ class Agent:
             with self.spaces.inside(place):
                 self.readers.append(trace.Reader(place))
                 run(("nft", "-f", "-"), trace.ruleset())
+
+    def stop_tracing(self) -> None:
+        """Take the trace's own tables out again, for a host that is to be used on."""
+        from lab.differential.host import run  # noqa: PLC0415 - as above
+
+        for place in self.spec.places:
+            with self.spaces.inside(place):
+                run(("nft", "delete", "table", "inet", trace.TABLE))
 
     def send(self) -> tuple[Outcome, ...]:
         """Send all probes and return what became of each."""
@@ -140,6 +150,8 @@ def _resolved() -> set[str]:
 
 
 def _ports(spec: HostSpec, place: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    if spec.existing:
+        return (), (() if place in {HOST, OUTSIDE} else (EXTRA_UDP,))
     if place == HOST:
         return spec.tcp, spec.udp
     if place == OUTSIDE:

@@ -34,13 +34,15 @@ def shrink(spec: HostSpec, fails: Callable[[Trial], bool] = is_wrong, *, most: i
     if not still(spec):
         return spec
     for part in _PARTS:
-
-        def holds(kept: Sequence[object], part: str = part) -> bool:
-            return still(msgspec.structs.replace(spec, **{part: tuple(kept)}))
-
-        kept = smallest(getattr(spec, part), holds)
-        spec = msgspec.structs.replace(spec, **{part: tuple(kept)})
+        spec = _with_less(spec, part, still)
     return _without_boxes(spec, still)
+
+
+def _with_less(spec: HostSpec, part: str, still: Callable[[HostSpec], bool]) -> HostSpec:
+    def with_part(kept: Sequence[object]) -> HostSpec:
+        return msgspec.structs.replace(spec, **{part: tuple(kept)})
+
+    return with_part(smallest(getattr(spec, part), lambda kept: still(with_part(kept))))
 
 
 def smallest(items: Sequence[T], holds: Callable[[Sequence[T]], bool]) -> Sequence[T]:

@@ -125,16 +125,20 @@ class HostSpec(Part, frozen=True, kw_only=True):
     rules: tuple[RuleLine, ...] = ()
     natives: tuple[NativeTable, ...] = ()
     probes: tuple[Probe, ...] = ()
+    existing: dict[str, str] = {}
+    """For a host that somebody else made: the file of each place's namespace.  Nothing is built then."""
 
     @property
     def places(self) -> tuple[str, ...]:
         """The host, outside, and every container."""
+        if self.existing:
+            return tuple(self.existing)
         return (HOST, OUTSIDE, *(box.name for box in self.boxes))
 
     @property
     def has_randomness(self) -> bool:
         """Whether any rule depends on chance."""
-        return any(item.random for item in (*self.rules, *self.natives))
+        return any(rule.random for rule in self.rules) or any(table.random for table in self.natives)
 
 
 Stage = Literal["prerouting", "input", "forward", "output", "postrouting"]
@@ -161,7 +165,7 @@ class Sight(Part, frozen=True, kw_only=True):
     number: int = 0
     verdict: str = ""
     kind: str = ""
-    """What the packet is: ``syn``, ``synack``, ``rst``, ``udp``, ``udp-reply``, ``echo``, ``echo-reply``, ``icmp-error``."""
+    """What the packet is: ``syn``, ``synack``, ``rst``, ``udp``, ``udp-reply``, ``echo`` …, ``icmp-error``."""
     src: str = ""
     dst: str = ""
     sport: int = 0

@@ -114,8 +114,8 @@ class Reader:
         )
 
     def _sight(self, packet: wire.Read, family: str, found: dict[int, bytes], **more: object) -> Sight:
-        return _sight(self.place, packet, family, **more, iif=_number(found.get(10)), oif=_number(found.get(12)),
-                      mark=_number(found.get(14)))  # fmt: skip
+        seen = {"iif": _number(found.get(10)), "oif": _number(found.get(12)), "mark": _number(found.get(14))}
+        return _sight(self.place, packet, family, **more, **seen)
 
     def _logged(self, found: dict[int, bytes]) -> Iterator[tuple[int, Sight]]:
         words = _text(found.get(10)).split()
@@ -143,7 +143,7 @@ class Reader:
                 chain=chain,
                 number=int(number),
                 verdict=kind,
-            ),  # fmt: skip
+            ),
         )
 
 

@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from lab.differential.spec import Direction, Probe
 
+LAST_NUMBER = 0x4FFF
+"""The highest number of a probe that all its marks can carry."""
+
 _SEQUENCE = 0x5A000000
 _IDENT = 0xB000
 _THERE, _BACK = b"DNp>", b"DNr<"
@@ -141,4 +144,4 @@ def _icmp(data: bytes, proto: int) -> tuple[int, Direction, str] | None:
     if data[0] not in errors or len(data) < 16:
         return None
     ident = int.from_bytes(data[12:14], "big") - _IDENT if proto == 1 else int.from_bytes(data[8:12], "big") & 0xFFFFF
-    return (ident, "back", "icmp-error") if 0 < ident < 0x1000 else None
+    return (ident, "back", "icmp-error") if 0 < ident <= LAST_NUMBER else None

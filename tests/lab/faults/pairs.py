@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import permutations
 
 from dnet_tui.diagnostics.examine import examine
-from lab.faults.machinery import Case, differing, state
+from lab.faults.machinery import Case, settled, state
 from lab.hosts import LabHost
 
 _RULES = frozenset(
@@ -72,7 +72,7 @@ def name_pairs(host: LabHost, pairs: Sequence[tuple[Case, Case]]) -> Iterator[Na
     for one, two in pairs:
         with one.put(host), two.put(host):
             why = _unnamed(host, one, two)
-        changed = differing(before, state(host))
+        changed = settled(host, before)
         yield Named(one.id, two.id, "; ".join(filter(None, (why, *changed))))
 
 
