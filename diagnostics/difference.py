@@ -1,252 +1,213 @@
-"""What changed between two snapshots.  Pure.
+"""What changed between two snapshots, as an operator would say it.  Pure.
 
-Namespaces are compared by what they are called, not by their inode, which is
-new after every start.  Counters, neighbours, forwarding entries, processes
-and times change by themselves and are left out.
+Things are recognised by what they are called: namespaces by their container's
+name (their inodes are new after every start), containers and networks by
+engine and name, interfaces by name or by their other end, rules by their text
+and place.  Counters, ages, process ids, neighbours that were learnt and
+everything else that changes by itself are left out.
+
+What one of the two could not see is no difference: it is told apart, in
+:attr:`Difference.not_compared`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Literal
 
 import msgspec
 
-from dnet_tui.inspect.firewall import Chain
-from dnet_tui.inspect.model import Address, Container, Link, Namespace, Network, PolicyRule, Route, Snapshot
+from dnet_tui.diagnostics import difference_engines, difference_links, difference_routing, difference_rules
+from dnet_tui.diagnostics.difference_base import Change, Pair, arrow
+from dnet_tui.inspect.gaps import Gap
+from dnet_tui.inspect.model import Namespace, Snapshot
 from dnet_tui.inspect.view import View
 
-Kind = Literal["added", "removed", "changed"]
+DIFFERENCE_FORMAT = 1
+"""Version of the difference's JSON form."""
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One difference.
+class Unseen(msgspec.Struct, frozen=True, kw_only=True):
+    """A section that could not be read whole, in the snapshot ``before``, in that ``after``, or in ``both``."""
 
-    ``section`` as in a gap (``links``, ``routes``, ``firewall`` …), ``scope``
-    the namespace's label or empty, ``what`` the thing; ``before`` and
-    ``after`` its description, empty where it didn't exist.
-    """
-
-    kind: Kind
     section: str
     scope: str
-    what: str
-    before: str = ""
-    after: str = ""
+    side: Literal["before", "after", "both"]
+    reason: str
 
 
-Facts = Mapping[str, str]
-"""Things of one section by name, each with its description."""
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the two snapshots."""
+
+    hostname: str
+    taken_at: str
+    tool_version: str
 
 
-def differences(before: Snapshot, after: Snapshot) -> list[Change]:
-    """Everything that was added, removed or changed, section by section.
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome: ``changes`` in the snapshots' order, and what could not be compared."""
 
-    What one of the two could not see is not reported as a difference: where a
-    section has a gap in either snapshot, it is skipped for that namespace,
-    and the gap itself is reported where only one has it.
-    """
+    format: int = DIFFERENCE_FORMAT
+    before: Side
+    after: Side
+    changes: tuple[Change, ...]
+    not_compared: tuple[Unseen, ...]
+
+    @property
+    def is_one_sided(self) -> bool:
+        """Whether something was seen in only one of the two: then "no change" isn't known for certain."""
+        return any(item.side != "both" for item in self.not_compared)
+
+
+def compare(before: Snapshot, after: Snapshot) -> Difference:
+    """Compare two snapshots of one host (of two hosts it works as well, and says so first)."""
     old, new = View(before), View(after)
-    changes = list(_compare("containers", "", _containers(old), _containers(new)))
-    changes += _compare("networks", "", _networks(old), _networks(new))
-    left, right = _namespaces(old), _namespaces(new)
-    names = dict.fromkeys(left, "namespace"), dict.fromkeys(right, "namespace")
-    changes += _compare("namespaces", "", *names)
-    for label in [label for label in left if label in right]:
-        for section, facts in _SECTIONS.items():
-            if not (old.gaps(section, left[label].id) or new.gaps(section, right[label].id)):
-                changes += _compare(section, label, facts(left[label]), facts(right[label]))
-                if section == "firewall":
-                    changes += _reordered(label, left[label], right[label])
-    changes += _compare("gaps", "", _gaps(old), _gaps(new))
-    return changes
+    mute = _half_silent(old, new)
+    changes = chain(
+        _host(before, after),
+        difference_engines.engines(before, after),
+        _without_blind(difference_engines.networks(before, after, mute), old, new, "networks"),
+        _without_blind(difference_engines.containers(old, new, mute), old, new, "containers"),
+        difference_engines.proxies(before, after),
+        _namespaces(old, new),
+    )
+    return Difference(
+        before=_side(before), after=_side(after), changes=tuple(changes), not_compared=tuple(_unseen(old, new))
+    )
 
 
-def _compare(section: str, scope: str, before: Facts, after: Facts) -> Iterator[Change]:
-    for what, was in before.items():
-        now = after.get(what)
-        if now is None:
-            yield Change(kind="removed", section=section, scope=scope, what=what, before=was)
-        elif now != was:
-            yield Change(kind="changed", section=section, scope=scope, what=what, before=was, after=now)
-    for what, now in after.items():
-        if what not in before:
-            yield Change(kind="added", section=section, scope=scope, what=what, after=now)
+def _side(snapshot: Snapshot) -> Side:
+    return Side(hostname=snapshot.host.hostname, taken_at=snapshot.taken_at, tool_version=snapshot.tool_version)
 
 
-def _namespaces(view: View) -> dict[str, Namespace]:
-    """Namespaces by label; where two have the same, the later ones get their id added."""
+def _host(before: Snapshot, after: Snapshot) -> Iterator[Change]:
+    for what, was, now in (
+        ("host name", before.host.hostname, after.host.hostname),
+        ("kernel", before.host.kernel, after.host.kernel),
+    ):
+        if was != now:
+            yield Change(
+                kind="changed", section="host", scope="host", what=what, text=f"{what} {arrow(was, now)}",
+                before=was, after=now,
+            )  # fmt: skip
+
+
+# -- what couldn't be seen ----------------------------------------------------
+
+_ENGINES = frozenset({"engine", "containers", "networks"})
+_NUMBERS = re.compile(r"\d+")
+
+
+def _blind(view: View, section: str, scope: str = "") -> bool:
+    """Whether things may be missing in a section of a namespace, or of the whole host."""
+    return bool(view.gaps(section, scope))
+
+
+def _without_blind(
+    changes: Iterable[Change], old: View, new: View, section: str, scopes: tuple[str, str] = ("", "")
+) -> Iterator[Change]:
+    """Leave out what is missing on a side only because it could not be seen there."""
+    hidden = {
+        kind
+        for kind, view, scope in (("added", old, scopes[0]), ("removed", new, scopes[1]))
+        if _blind(view, section, scope)
+    }
+    yield from (change for change in changes if change.kind not in hidden)
+
+
+def _half_silent(old: View, new: View) -> frozenset[str]:
+    """The engines that told less in one of the two snapshots: what they tell can't be compared."""
+    told = [
+        {
+            (gap.scope, gap.section, _NUMBERS.sub("", gap.reason))
+            for gap in view.snapshot.gaps
+            if gap.section in _ENGINES
+        }
+        for view in (old, new)
+    ]
+    mute = {engine.name for view in (old, new) for engine in view.snapshot.engines if not engine.reachable}
+    return frozenset(mute | {scope for scope, _, _ in told[0] ^ told[1] if scope})
+
+
+def _unseen(old: View, new: View) -> Iterator[Unseen]:
+    """The gaps of both, those that are the same on both sides once."""
+    sides = [{(gap.section, _scope(view, gap)): gap.reason for gap in view.snapshot.gaps} for view in (old, new)]
+    for (section, scope), reason in (sides[0] | sides[1]).items():
+        is_in = [(section, scope) in side for side in sides]
+        side: Literal["before", "after", "both"] = "both" if all(is_in) else "before" if is_in[0] else "after"
+        yield Unseen(section=section, scope=scope, side=side, reason=reason)
+
+
+def _scope(view: View, gap: Gap) -> str:
+    return view.label(gap.scope) if gap.scope else ""
+
+
+# -- namespaces ---------------------------------------------------------------
+
+
+def _namespaces(old: View, new: View) -> Iterator[Change]:
+    pairs, gone, come = _pairs(old, new)
+    for pair in pairs:
+        yield from _inside(difference_links.with_renamed(pair, old, new), old, new)
+    told = {item.name for view in (old, new) for item in view.snapshot.containers}
+    for view, names, other in ((old, gone, new), (new, come, old)):
+        kind: Literal["added", "removed"] = "removed" if view is old else "added"
+        for label, ns in names.items():
+            if label in told or _blind(other, "namespaces", ns.id):
+                continue  # the container itself says it, or it may be there all the same
+            text = f"the network namespace {'is gone' if kind == 'removed' else 'appeared'}"
+            yield Change(kind=kind, section="namespaces", scope=label, what=label, text=text)
+
+
+def _pairs(old: View, new: View) -> tuple[list[Pair], dict[str, Namespace], dict[str, Namespace]]:
+    """The namespaces that are in both, by label, else by a process in them; and those that are only in one."""
+    was, now = _labelled(old), _labelled(new)
+    pairs = [Pair(label=label, old=ns, new=now[label]) for label, ns in was.items() if label in now]
+    gone = {label: ns for label, ns in was.items() if label not in now}
+    come = {label: ns for label, ns in now.items() if label not in was}
+    for label, ns in list(gone.items()):  # its name may only be missing because nobody could be asked for it
+        same = next((other for other, candidate in come.items() if _share_process(ns, candidate)), None)
+        if same is not None:
+            pairs.append(Pair(label=label, old=gone.pop(label), new=come.pop(same)))
+    return pairs, gone, come
+
+
+def _share_process(one: Namespace, other: Namespace) -> bool:
+    if one.id != other.id:
+        return False
+    known = {(process.pid, process.start) for process in one.processes}
+    return any((process.pid, process.start) in known for process in other.processes)
+
+
+def _labelled(view: View) -> dict[str, Namespace]:
+    """Namespaces by what they are called; one without any name by the first process in it."""
     found: dict[str, Namespace] = {}
     for ns in view.snapshot.namespaces:
         label = view.label(ns.id)
+        if label == ns.id and ns.processes:
+            label = f"namespace of {ns.processes[0].name}"
         found[label if label not in found else f"{label} {ns.id}"] = ns
     return found
 
 
-def _containers(view: View) -> Facts:
-    return {f"{item.name} ({item.engine})": _container(view, item) for item in view.snapshot.containers}
+_Compare = Callable[[Pair, View, View], Iterable[Change]]
+_SECTIONS: tuple[tuple[str, _Compare], ...] = (
+    ("links", difference_links.links),
+    ("addresses", lambda pair, _old, _new: difference_links.addresses(pair)),
+    ("routes", lambda pair, _old, _new: difference_routing.routes(pair)),
+    ("policy-rules", lambda pair, _old, _new: difference_routing.policy_rules(pair)),
+    ("neighbours", lambda pair, _old, _new: difference_routing.neighbours(pair)),
+    ("sysctls", lambda pair, _old, _new: difference_routing.sysctls(pair)),
+    ("sockets", lambda pair, _old, _new: difference_routing.sockets(pair)),
+)
 
 
-def _container(view: View, item: Container) -> str:
-    joined = view.containers.get(item.joined or "")
-    networks = sorted(
-        f"{network.name} {','.join(endpoint.addresses)}".strip()
-        for endpoint in item.endpoints
-        if (network := view.networks.get(endpoint.network)) is not None
-    )
-    published = sorted(f"{p.host_ip}:{p.host_port}->{p.container_port}/{p.proto}" for p in item.published)
-    parts = [
-        "running" if item.running else "not running",
-        f"mode {item.mode}" + (f" of {joined.name}" if joined is not None else ""),
-        *(f"on {network}" for network in networks),
-        *(f"publishes {port}" for port in published),
-    ]
-    return ", ".join(parts)
-
-
-def _networks(view: View) -> Facts:
-    return {f"{item.name} ({item.engine})": _network(item) for item in view.snapshot.networks}
-
-
-def _network(item: Network) -> str:
-    settings = {
-        "driver": item.driver,
-        "bridge": item.bridge,
-        "subnets": ",".join(f"{subnet.cidr} via {subnet.gateway}" for subnet in item.subnets),
-        "internal": item.internal,
-        "icc": item.icc,
-        "masquerade": item.masquerade,
-        "isolated": item.isolated,
-        "mtu": item.mtu,
-    }
-    return ", ".join(f"{key} {value}" for key, value in settings.items() if value not in (None, ""))
-
-
-def _gaps(view: View) -> Facts:
-    return {f"{gap.section} of {view.label(gap.scope) or 'the host'}": gap.reason for gap in view.snapshot.gaps}
-
-
-def _names(ns: Namespace) -> dict[int, str]:
-    return {link.ifindex: link.name for link in ns.links}
-
-
-def _links(ns: Namespace) -> Facts:
-    names = _names(ns)
-    return {link.name: _link(link, names) for link in ns.links}
-
-
-def _link(link: Link, names: Mapping[int, str]) -> str:
-    parts = [link.kind or "device", "up" if link.up else "down", f"mtu {link.mtu}"]
-    if link.master is not None:
-        parts.append(f"port of {names.get(link.master, link.master)}")
-    if link.port is not None:
-        parts.append(link.port.state)
-        parts += [word for word, on in (("isolated", link.port.isolated), ("hairpin", link.port.hairpin)) if on]
-    if link.alias:
-        parts.append(f"alias {link.alias}")
-    return ", ".join(parts)
-
-
-def _addresses(ns: Namespace) -> Facts:
-    names = _names(ns)
-    return {f"{_device(item, names)} {item.cidr}": f"scope {item.scope}" for item in ns.addresses}
-
-
-def _device(item: Address, names: Mapping[int, str]) -> str:
-    return names.get(item.ifindex, f"ifindex {item.ifindex}")
-
-
-def _routes(ns: Namespace) -> Facts:
-    names = _names(ns)
-    return {
-        f"{item.dst} table {item.table} metric {item.metric}": _route(item, names)
-        for item in ns.routes
-        if item.table != _LOCAL_TABLE  # the kernel keeps it in step with the addresses
-    }
-
-
-_LOCAL_TABLE = 255
-
-
-def _route(item: Route, names: Mapping[int, str]) -> str:
-    hops = [
-        " ".join(
-            [
-                *([f"via {hop.gateway}"] if hop.gateway else []),
-                *([f"dev {names.get(hop.ifindex, hop.ifindex)}"] if hop.ifindex is not None else []),
-            ]
-        )
-        for hop in item.hops
-    ]
-    source = [f"src {item.source}"] if item.source else []
-    return " ".join([item.type, *hops, *source])
-
-
-def _policy_rules(ns: Namespace) -> Facts:
-    return {f"{item.family} {item.priority}": _policy_rule(item) for item in ns.policy_rules}
-
-
-def _policy_rule(item: PolicyRule) -> str:
-    said = {"from": item.src, "to": item.dst, "iif": item.iif, "oif": item.oif, "table": item.table}
-    mark = [] if item.mark is None else [f"mark {item.mark}/{item.mask}"]
-    return " ".join([item.action, *(f"{k} {v}" for k, v in said.items() if v is not None), *mark, *item.other])
-
-
-def _sysctls(ns: Namespace) -> Facts:
-    return ns.sysctls
-
-
-def _sockets(ns: Namespace) -> Facts:
-    return {f"{s.proto} {s.address} port {s.port}": s.process or "unknown process" for s in ns.sockets}
-
-
-def _firewall(ns: Namespace) -> Facts:
-    """Chains with their policy, and their rules (a repeated rule with its count)."""
-    facts: dict[str, str] = {}
-    for place, chain in _chains(ns).items():
-        facts[place] = f"policy {chain.policy}" if chain.policy else "chain"
-        for text, count in Counter(rule.text for rule in chain.rules).items():
-            facts[f"{place}: {text}"] = "rule" if count == 1 else f"rule, {count} times"
-    return facts
-
-
-def _chains(ns: Namespace) -> dict[str, Chain]:
-    return {
-        f"{table.backend} {table.family} {table.name} {chain.name}": chain
-        for table in (ns.firewall.tables if ns.firewall is not None else ())
-        for chain in table.chains
-    }
-
-
-def _reordered(label: str, before: Namespace, after: Namespace) -> Iterator[Change]:
-    """Chains whose rules are there in both, but in another order."""
-    new = _chains(after)
-    for place, old_chain in _chains(before).items():
-        if place not in new:
-            continue
-        was, now = [rule.text for rule in old_chain.rules], [rule.text for rule in new[place].rules]
-        counts = Counter(was), Counter(now)
-        kept = {text for text in counts[0] if counts[0][text] == counts[1][text]}
-        was, now = [text for text in was if text in kept], [text for text in now if text in kept]
-        if was != now:
-            first = next(i for i, (left, right) in enumerate(zip(was, now, strict=True)) if left != right)
-            yield Change(
-                kind="changed",
-                section="firewall",
-                scope=label,
-                what=f"{place}: order of its rules",
-                before=was[first],
-                after=now[first],
-            )
-
-
-_SECTIONS: dict[str, Callable[[Namespace], Facts]] = {
-    "links": _links,
-    "addresses": _addresses,
-    "routes": _routes,
-    "policy-rules": _policy_rules,
-    "sysctls": _sysctls,
-    "sockets": _sockets,
-    "firewall": _firewall,
-}
+def _inside(pair: Pair, old: View, new: View) -> Iterator[Change]:
+    scopes = pair.old.id, pair.new.id
+    for section, changes in _SECTIONS:
+        yield from _without_blind(changes(pair, old, new), old, new, section, scopes)
+    if pair.old.firewall is not None and pair.new.firewall is not None:
+        blind = difference_rules.Blind(_blind(old, "firewall", scopes[0]), _blind(new, "firewall", scopes[1]))
+        yield from difference_rules.firewall(pair, blind)

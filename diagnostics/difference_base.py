@@ -36,7 +36,7 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """A namespace as it was and as it is.
 
     ``renamed``: interfaces that have another name now, by the old one;
-    ``gone`` and ``new``: those that are only in one of the two.
+    ``gone`` and ``new_links``: those that are only in one of the two.
     """
 
     label: str

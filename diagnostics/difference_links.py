@@ -106,12 +106,13 @@ def _changed(pair: Pair, item: Both, old: View, new: View) -> Iterator[Change]:
         text = f"{name} {'has a carrier again' if now.carrier else 'lost its carrier'}"
         yield _change(pair, "changed", name, text, _state(was), _state(now))
     yield from _master(pair, was, now)
+    ends = ("", "") if was.peer == now.peer else (_far(old, was), _far(new, now))
     for word, before, after in (
         ("kind", was.kind or "device", now.kind or "device"),
         ("mac", was.mac, now.mac),
         ("mtu", was.mtu, now.mtu),
         ("alias", was.alias, now.alias),
-        ("other end", _far(old, was), _far(new, now)),
+        ("other end", *ends),
         ("VLANs", _vlans(was), _vlans(now)),
     ):
         if before != after:

@@ -117,7 +117,7 @@ def _match(fragment: str, words: list[str], bare: list[str]) -> _Part | None:
     """A match with its options."""
     options = MATCHES.get(words[1])
     if options is None:
-        return _Part((Opaque(text=fragment),), greedy=True)
+        return _Part((Opaque(text=fragment),), greedy=True) if SECTION.isdisjoint(bare[2:]) else None
     found: list[AnyExpr] = []
     comments: list[str] = []
     at = 2

@@ -34,7 +34,7 @@ def settle_numbers(
         if key == host:
             contents.nsids = {item.host_nsid: item.id for item in spaces.values() if item.host_nsid is not None}
     places = {handle.id: handle for handle in handles}
-    asking = [(spaces[key], others) for key, others in _open_questions(spaces, places, host, fresh)]
+    asking = [(spaces[key], others) for key, others in open_questions(spaces, places, host, fresh)]
     if not asking:
         return
 
@@ -51,7 +51,7 @@ def wanted_numbers(contents: Contents) -> set[int]:
     return told - contents.nsids.keys()
 
 
-def _open_questions(
+def open_questions(
     spaces: Mapping[str, Contents], places: Mapping[str, NsHandle], host: str, fresh: Iterable[str]
 ) -> Iterator[tuple[str, list[str]]]:
     """Which namespaces to ask, and about which others."""
@@ -88,7 +88,8 @@ def _likely(contents: Contents, index: Mapping[int, list[tuple[str, Link]]]) -> 
             continue
         lower = link.ifindex if link.lower is None else link.lower
         for key, other in index.get(lower, ()):
-            if link.kind not in PAIRS or (other.kind == link.kind and other.lower in (None, link.ifindex)):
+            is_end = other.kind == link.kind and other.lower_nsid is not None and other.lower in (None, link.ifindex)
+            if is_end or link.kind not in PAIRS:
                 yield key
 
 

@@ -20,7 +20,7 @@ _LEGACY = ("ip_tables_names", "ip6_tables_names")
 def read_rules(contents: Contents, before: Contents | None) -> None:
     """Fill in the firewall of the calling thread's namespace; ``before`` is what an earlier reading of it had."""
     generation = _read_generation()
-    if before is not None and _still_stands(before, generation):
+    if before is not None and still_stands(before, generation) and not _legacy_loaded():
         contents.firewall = before.firewall
         contents.firewall_at = before.firewall_at
         contents.gaps.extend(_firewall_gaps(before))
@@ -50,13 +50,13 @@ def _read_generation() -> int | None:
         return None
 
 
-def _still_stands(before: Contents, generation: int | None) -> bool:
-    """Whether the rules read before are proved to be those of now."""
+def still_stands(before: Contents, generation: int | None) -> bool:
+    """Whether the rules read before are proved to be those of now, as far as nftables is concerned.  Pure."""
     if generation is None or before.generation != generation or before.firewall is None:
         return False
     if _firewall_gaps(before) or before.firewall.unread or before.firewall.ipsets:
         return False  # what went wrong then may go well now, and an ipset's contents have no generation
-    return not any(table.backend == "iptables-legacy" for table in before.firewall.tables) and not _legacy_loaded()
+    return not any(table.backend == "iptables-legacy" for table in before.firewall.tables)
 
 
 def _legacy_loaded() -> bool:

@@ -63,6 +63,8 @@ def _missing(case: Case, obstacle: Obstacle) -> tuple[str, ...]:
     texts = {rule.text for rule in forward.rules}
     if rulesets.chain(case, "filter", "DOCKER-FORWARD") is not None:
         return () if _JUMP in texts else (_JUMP,)
+    if obstacle.packet.iif == obstacle.packet.oif:
+        return ()  # bridged from port to port: it isn't these rules that let it pass
     wanted = [
         rule
         for network in case.networks

@@ -50,7 +50,7 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
         if flow.forward.arrives is None:
             by = flow.forward.decided_by
             yield Undecided(reason=f"{flow.label}: {by.text if by else 'the walk could not decide'}")
-        elif flow.forward.arrives:
+        elif flow.forward.arrives and flow.forward.end != "left":  # what left the host did not get there
             repair = missing(exam.case, flow)
             leaks[repair or f"{flow.kind} {_accepted_by(flow)}"].append(flow)
     for key, flows in leaks.items():

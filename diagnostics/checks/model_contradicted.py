@@ -45,8 +45,8 @@ _SHOWN = 6
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding for what should pass and doesn't, one for the reverse."""
     wrong = [item for item in exam.probes if item.judgement == "contradicts"]
-    lost = [item for item in wrong if item.probe.prediction != "blocked"]
-    leaked = [item for item in wrong if item.probe.prediction == "blocked"]
+    leaked = [item for item in wrong if item.probe.prediction == "blocked" and item.sent.answer == "answered"]
+    lost = [item for item in wrong if item not in leaked]
     if lost:
         yield _finding(lost, "did not go as the rules, routes and links say they must")
     if leaked:

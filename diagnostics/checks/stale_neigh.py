@@ -2,9 +2,9 @@
 
 What it finds
     The host's neighbour table has an entry for a container's address, on its
-    bridge, with another MAC address than the container has, and the entry is
-    in use: permanent, or confirmed as reachable.  The same in a container's
-    table, for its gateway, where the entry is permanent.
+    bridge, with another MAC address than the container has: a permanent one
+    (an error), or one confirmed as reachable (a warning).  The same in a
+    container's table, for its gateway, where the entry is permanent.
 
 Why it matters
     The host sends everything for that container to nobody: published ports,
@@ -12,15 +12,15 @@ Why it matters
 
 How we know
     The neighbour table and the container's own interface, read in both
-    namespaces.  A stale entry is asked for again by the kernel itself before
-    it is trusted, and not reported.
+    namespaces.
 
 Remedy
     ``ip neigh del``; the kernel learns the right one at once.
 
 When it is harmless
-    A reachable entry may be seen for some seconds after a container was
-    replaced by another with its address; it heals by itself.
+    For some seconds after a container was replaced by another with its
+    address: an entry that is not permanent heals by itself.  One that the
+    kernel is about to ask for again (stale) is only information.
 """
 
 from __future__ import annotations
@@ -47,7 +47,14 @@ from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Neighbour
 
 ID = "stale-neigh"
-_TRUSTED = {"PERMANENT", "REACHABLE"}
+_SEVERITIES: dict[str, Severity] = {
+    "PERMANENT": "error",
+    "REACHABLE": "warning",
+    "STALE": "info",
+    "DELAY": "info",
+    "PROBE": "info",
+}
+"""By how long the kernel goes on using it: for ever, for half a minute, or until its own probes fail (8 seconds)."""
 
 
 class _Wrong(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +77,7 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per entry."""
     for wrong in _wrong(exam.case):
-        severity: Severity = "error" if wrong.entry.state == "PERMANENT" else "warning"
+        severity = _SEVERITIES[wrong.entry.state]
         host_side = wrong.where == "the host"
         to = wrong.item.name if host_side else f"its gateway {wrong.entry.address}"
         yield Finding(
@@ -115,7 +122,7 @@ def _on_host(case: Case) -> Iterator[_Wrong]:
     entries = {
         (entry.ifindex, entry.address): entry
         for entry in (host.neighbours if host is not None else ())
-        if entry.state in _TRUSTED and entry.mac
+        if entry.state in _SEVERITIES and entry.mac
     }
     for item in all_attachments(case):
         for address in _addresses(case, item):

@@ -60,7 +60,7 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     loose = list(_orphans(case))
     return any(
         obstacle.by.namespace == item.namespace
-        or (obstacle.by.kind in {"neighbour", "link"} and obstacle.packet.dst == item.address)
+        or (obstacle.by.kind != "sysctl" and item.address in {obstacle.packet.src, obstacle.packet.dst})
         for item in loose
     )
 

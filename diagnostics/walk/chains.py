@@ -53,6 +53,8 @@ class HookResult(msgspec.Struct, frozen=True, kw_only=True):
     passed: tuple[RuleRef, ...] = ()
     reroutes: bool = False
     """Whether a chain was asked after which the kernel looks up the route anew when the mark has changed."""
+    more: tuple[tuple[Outcome, Decider], ...] = ()
+    """What later base chains of the hook would do to a packet that this result stops: drop or reject it too."""
 
 
 _PASSING = {"accept": True, "nat": True, "drop": False, "reject": False}

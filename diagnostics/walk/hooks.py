@@ -87,11 +87,15 @@ def _through(
     undecided = unread
     done: HookResult | None = None
     passed: list[RuleRef] = []
-    for table, chain in chains:
+    for number, (table, chain) in enumerate(chains, start=1):
         result = Traversal(firewall, table, chain, namespace, packet, address_type).result()
         packet = result.packet
         if result.verdict in {"drop", "reject"}:
-            return msgspec.structs.replace(result, passed=tuple(passed))
+            later = (
+                Traversal(firewall, *placed, namespace, packet, address_type).result() for placed in chains[number:]
+            )
+            more = tuple((item.verdict, item.by) for item in later if item.verdict in {"drop", "reject"} and item.by)
+            return msgspec.structs.replace(result, passed=tuple(passed), more=more)
         if result.verdict == "unknown":
             undecided = undecided or result.by
         elif result.nat is None and (rule := _certain(result.by)) is not None:

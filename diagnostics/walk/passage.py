@@ -111,7 +111,8 @@ class Passage:
             by = result.by or Decider(kind="rule", text="", namespace=self.ns.id)
             self.trail.hop(self.ns, self.interface, self.hook, result.verdict, rule=by.rule)
             self.passed = True
-            self.trail.obstacle(ENDS[result.verdict], self.hook, by)
+            for verdict, decider in ((result.verdict, by), *result.more):
+                self.trail.obstacle(ENDS[verdict], self.hook, decider)
         elif result.verdict == "unknown":
             self.unsure = self.unsure or result.by or Decider(kind="rule", text="", namespace=self.ns.id)
         for rule in result.passed:

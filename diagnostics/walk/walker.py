@@ -18,6 +18,7 @@ from dnet_tui.diagnostics.walk import fabric, routing
 from dnet_tui.diagnostics.walk.arrival import admit
 from dnet_tui.diagnostics.walk.fabric import Frame
 from dnet_tui.diagnostics.walk.hooks import run_hook
+from dnet_tui.diagnostics.walk.listener import received
 from dnet_tui.diagnostics.walk.nat import altered
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet
 from dnet_tui.diagnostics.walk.passage import ENDS, Passage
@@ -282,15 +283,7 @@ class Walker(Trail):
         return link
 
     def _listener(self, ns: Namespace) -> Ending:
-        packet = self.packet
-        self.hop(ns, packet.iif, "local", "delivered")
-        known = not self.view.gaps("sockets", ns.id)
-        if packet.proto not in {"tcp", "udp"} or self.answers or not known:
-            return "delivered", None
-        wild = {"0.0.0.0", "::", packet.dst}  # noqa: S104 - compared with, not bound to
-        for socket in ns.sockets:
-            if socket.proto == packet.proto and socket.port == packet.dport and socket.address in wild:
-                text = f"{socket.process or 'a process'} listens on {socket.address}:{socket.port}"
-                return "delivered", Decider(kind="socket", text=text, namespace=ns.id)
-        text = f"nothing listens on {packet.proto} port {packet.dport}"
-        return "refused", Decider(kind="socket", text=text, namespace=ns.id)
+        self.hop(ns, self.packet.iif, "local", "delivered")
+        if self.answers:
+            return "delivered", None  # an answer is awaited
+        return received(ns, self.packet, seen=not self.view.gaps("sockets", ns.id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dnet_tui.inspect.firewall import Match, Verdict
@@ -47,6 +47,7 @@ def outcome(parse: object, text: str) -> ParsedRule | str:
 
 
 @settings(max_examples=1500, deadline=None)
+@example([["-m", "!", "!", "-m tcp"]], " ")
 @given(
     st.lists(st.lists(st.sampled_from(PARTS), max_size=6), min_size=1, max_size=4), st.sampled_from([" ", "  ", "\t"])
 )

@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 
 from dnet_tui.inspect.model import NextHop, PolicyRule, Route
+from dnet_tui.inspect.netlink import attribute
 from dnet_tui.inspect.route_parse import parse_routes, parse_rules
 
 RAW = json.loads((Path(__file__).parent / "data" / "inspect_rtnl_host.json").read_text())
@@ -109,3 +110,33 @@ def test_a_selector_from_a_newer_kernel_makes_the_rule_undecidable() -> None:
     attribute = struct.pack("=HHI", 8, 77, 5)
     (rule,) = parse_rules([header + attribute])
     assert rule.other == ("attribute 77 0x05000000",)
+
+
+def test_a_routes_mtu_preference_and_nexthop_object_are_told() -> None:
+    metrics = attribute(2, struct.pack("=I", 1400)) + attribute(1, struct.pack("=I", 1 << 2))
+    metrics += attribute(8, struct.pack("=I", 1360))
+    header = struct.pack("=BBBBBBBBI", 10, 0, 0, 0, 254, 3, 0, 1, 0)
+    extra = attribute(8, metrics) + attribute(20, b"\1") + attribute(30, struct.pack("=I", 12))
+    (route,) = parse_routes([header + attribute(4, struct.pack("=I", 4)) + extra])
+    assert (route.mtu, route.mtu_locked, route.advmss) == (1400, True, 1360)
+    assert (route.preference, route.nexthop_id, route.dst) == ("high", 12, "::/0")
+    assert route.other == ()
+
+
+def test_a_plain_route_has_none_of_these() -> None:
+    (route,) = routes_to("203.0.113.0/24")
+    assert (route.mtu, route.mtu_locked, route.advmss, route.preference, route.nexthop_id) == (
+        None,
+        False,
+        None,
+        "",
+        None,
+    )
+
+
+def test_the_same_message_is_the_same_route_and_another_is_not() -> None:
+    changed = bytearray(ROUTE_BODIES[0])
+    changed[7] = 7  # the type: unreachable
+    first, again, other = parse_routes([ROUTE_BODIES[0], bytes(ROUTE_BODIES[0]), bytes(changed)])
+    assert first == again
+    assert first != other

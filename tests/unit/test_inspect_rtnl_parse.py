@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnet_tui.inspect.model import Address, BridgeInfo, FdbEntry, Link, Neighbour
-from dnet_tui.inspect.route_parse import parse_routes, parse_rules
 from dnet_tui.inspect.link_parse import parse_links
-from dnet_tui.inspect.rtnl_parse import parse_addresses, parse_fdb, parse_neighbours
+from dnet_tui.inspect.model import Address, BridgeInfo, FdbEntry, Link, Neighbour, ProxiedAddress
+from dnet_tui.inspect.netlink import attribute
+from dnet_tui.inspect.route_parse import parse_routes, parse_rules
+from dnet_tui.inspect.rtnl_parse import parse_addresses, parse_fdb, parse_neighbours, parse_proxied
 
 RAW = json.loads((Path(__file__).parent / "data" / "inspect_rtnl_host.json").read_text())
 
@@ -124,3 +126,57 @@ def test_a_damaged_message_never_crashes_a_parser(data: st.DataObject) -> None:
     for place in data.draw(st.lists(st.integers(0, len(body) - 1), max_size=8)):
         body[place] = data.draw(st.integers(0, 255))
     parsers[section]([bytes(body[: data.draw(st.integers(0, len(body)))])])
+
+
+def neighbour(family: int, state: int, flags: int, *attributes: bytes, index: int = 3) -> bytes:
+    """An RTM_NEWNEIGH."""
+    return struct.pack("=BxxxiHBB", family, index, state, flags, 1) + b"".join(attributes)
+
+
+MAC = attribute(2, bytes.fromhex("020000000005"))
+DST, DST6 = attribute(1, bytes([192, 0, 2, 9])), attribute(1, bytes.fromhex("20010db8000000000000000000000009"))
+AF_INET, AF_INET6, AF_BRIDGE = 2, 10, 7
+
+
+def test_a_neighbours_flags_are_named() -> None:
+    managed = attribute(15, struct.pack("=I", 1))
+    (router, kept) = parse_neighbours(
+        [neighbour(AF_INET6, 0x02, 0x80, DST6, MAC), neighbour(AF_INET, 0x02, 0x10, DST, MAC, managed)]
+    )
+    assert router.flags == ("router",)
+    assert kept.flags == ("extern_learn", "managed")
+
+
+def test_an_address_that_is_answered_for_is_no_neighbour() -> None:
+    proxied = [neighbour(AF_INET, 0x80, 0x08, DST), neighbour(AF_INET6, 0, 0x08, DST6)]
+    assert parse_neighbours(proxied) == ()
+    assert parse_proxied([*proxied, neighbour(AF_INET, 0x02, 0, DST, MAC), b"short"]) == (
+        ProxiedAddress(ifindex=3, family="ip", address="192.0.2.9"),
+        ProxiedAddress(ifindex=3, family="ip6", address="2001:db8::9"),
+    )
+
+
+def test_a_vxlan_devices_remotes_are_told_and_its_own_filters_not() -> None:
+    master = attribute(9, struct.pack("=I", 2))
+    remote = neighbour(
+        AF_BRIDGE, 0x80, 0x02, MAC, DST, attribute(6, (4790).to_bytes(2, "big")), attribute(7, struct.pack("=I", 7))
+    )
+    learnt = neighbour(AF_BRIDGE, 0x02, 0x10 | 0x20 | 0x40, MAC, master, attribute(5, struct.pack("=H", 20)))
+    filtered = neighbour(AF_BRIDGE, 0x80, 0x02, MAC)
+    assert parse_fdb([remote, learnt, filtered]) == (
+        FdbEntry(ifindex=3, mac="02:00:00:00:00:05", state="permanent", remote="192.0.2.9", port=4790, vni=7),
+        FdbEntry(
+            ifindex=3,
+            mac="02:00:00:00:00:05",
+            master=2,
+            vlan=20,
+            state="dynamic",
+            flags=("extern_learn", "offload", "sticky"),
+        ),
+    )
+
+
+def test_the_other_end_of_a_point_to_point_address_is_told() -> None:
+    peers = {item.address: item.peer for item in parse_addresses(bodies("addresses"))}
+    assert peers["192.0.2.1"] == "192.0.2.2"
+    assert {peer for address, peer in peers.items() if address != "192.0.2.1"} == {""}

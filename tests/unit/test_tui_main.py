@@ -192,7 +192,22 @@ def test_equal_snapshots_do_not_differ_and_others_do(healthy: str, tmp_path: Pat
 
     assert (same.returncode, same.stdout) == (0, "No difference.\n")
     assert changed.returncode == 1
-    assert "- iptables-nft ip nat POSTROUTING: -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE" in changed.stdout
+    assert "- nat POSTROUTING: rule 2 “-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE” removed" in changed.stdout
+
+
+def test_a_difference_as_json_says_of_what_and_an_unseen_section_is_no_equality(healthy: str, tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    gap = Gap(section="firewall", scope=HOST, reason="no permission")
+    other.write_bytes(msgspec.json.encode(with_gaps(with_namespace(docker_like_snapshot(), HOST, firewall=None), gap)))
+
+    ran = dnet_tui("snapshot", "diff", healthy, str(other), "--format", "json")
+    found = json.loads(ran.stdout)
+
+    assert ran.returncode == 3
+    assert (found["format"], found["changes"], found["before"]["hostname"]) == (1, [], "lab")
+    assert found["not_compared"] == [
+        {"section": "firewall", "scope": "host", "side": "after", "reason": "no permission"}
+    ]
 
 
 def test_save_does_not_overwrite_unasked(healthy: str) -> None:

@@ -70,14 +70,18 @@ def diff(
     *,
     output: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print it.")] = "text",
 ) -> None:
-    """Say what was added, removed or changed between two snapshots. Exit code 1 if anything was.
+    """Say what was added, removed or changed between two snapshots, thing by thing.
 
-    Counters, neighbours and times are not compared.
+    Counters, learnt neighbours, process ids and times are not compared. What one of the two could not see is said.
+
+    Exit code 1 if something changed, 0 if nothing did, 3 if nothing did but one of the two saw less than the other.
     """
-    from dnet_tui.diagnostics.difference import differences  # noqa: PLC0415  only when compared
+    from dnet_tui.diagnostics.difference import compare  # noqa: PLC0415  only when compared
     from dnet_tui.tui.reports.difference_text import difference_text  # noqa: PLC0415  as above
     from dnet_tui.tui.reports.terminal import stdout_paper  # noqa: PLC0415  as above
 
-    changes = differences(snapshot_from(before), snapshot_from(after))
-    sys.stdout.write(to_json(changes) if output == "json" else difference_text(changes, stdout_paper()))
-    raise typer.Exit(Exit.FINDINGS if changes else Exit.OK)
+    difference = compare(snapshot_from(before), snapshot_from(after))
+    sys.stdout.write(to_json(difference) if output == "json" else difference_text(difference, stdout_paper()))
+    if difference.changes:
+        raise typer.Exit(Exit.FINDINGS)
+    raise typer.Exit(Exit.CANNOT_INSPECT if difference.is_one_sided else Exit.OK)

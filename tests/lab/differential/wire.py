@@ -18,6 +18,9 @@ LAST_NUMBER = 0x4FFF
 
 _SEQUENCE = 0x5A000000
 _IDENT = 0xB000
+_TOS = 4
+"""Tells a probe that an ICMP error quotes from an answer whose IP id happens to be the same."""
+
 _THERE, _BACK = b"DNp>", b"DNr<"
 _PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1}
 _SYN, _RST, _ACK = 0x02, 0x04, 0x10
@@ -79,7 +82,7 @@ def packet(probe: Probe) -> bytes:
         return struct.pack("!IHBB", 0x60000000 | probe.number, len(body), proto, 64) + _addresses(probe) + body
     proto = _PROTOCOLS[probe.proto]
     body = _transport(probe, proto)
-    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), _IDENT + probe.number, 0, 64, proto, 0)
+    head = struct.pack("!BBHHHBBH", 0x45, _TOS, 20 + len(body), _IDENT + probe.number, 0, 64, proto, 0)
     head += _addresses(probe)
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + body
 
@@ -141,7 +144,7 @@ def _icmp(data: bytes, proto: int) -> tuple[int, Direction, str] | None:
             return None
         return (found[0], "there", "echo") if data[0] == echo else (found[0], "back", "echo-reply")
     errors = {3, 11, 12} if proto == 1 else {1, 2, 3, 4}
-    if data[0] not in errors or len(data) < 16:
+    if data[0] not in errors or len(data) < 16 or (proto == 1 and data[9] != _TOS):
         return None
     ident = int.from_bytes(data[12:14], "big") - _IDENT if proto == 1 else int.from_bytes(data[8:12], "big") & 0xFFFFF
     return (ident, "back", "icmp-error") if 0 < ident <= LAST_NUMBER else None

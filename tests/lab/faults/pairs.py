@@ -8,11 +8,13 @@ on such a host, and nobody needs to repair before the other.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import permutations
 
 from dnet_tui.diagnostics.examine import examine
+from dnet_tui.inspect.errors import DnetError
 from lab.faults.machinery import Case, settled, state
 from lab.hosts import LabHost
 
@@ -26,9 +28,30 @@ _RULES = frozenset(
         "nat-jump-missing",
         "stale-dnat",
         "foreign-base-drop",
+        "bridge-family-drop",
+        "nfcall-drop",
+        "input-drop",
     }
 )
 _STOPS_ALL = frozenset({"ip-forward-off", "drop-before-docker", "two-backends", "foreign-base-drop"})
+_CUTS_OFF = frozenset(
+    {
+        "bridge-down",
+        "bridge-no-ip",
+        "veth-orphan",
+        "veth-down",
+        "veth-down-inside",
+        "port-not-fwd",
+        "port-isolated",
+        "stale-neigh",
+        "dup-ip",
+        "more-specific-route",
+        "ctr-no-gw",
+        "ctr-wrong-gw",
+        "ctr-wrong-gw-idle",
+    }
+)
+_BETWEEN_NEIGHBOURS = frozenset({"nfcall-drop", "bridge-family-drop", "flood-off", "port-isolated"})
 
 LEFT_OUT: tuple[tuple[frozenset[str], frozenset[str], str], ...] = (
     (frozenset({"rules-flushed"}), _RULES, "a flushed ruleset has no rule that could be wrong"),
@@ -38,6 +61,24 @@ LEFT_OUT: tuple[tuple[frozenset[str], frozenset[str], str], ...] = (
         "switching forwarding off for the host switches it off for every interface",
     ),
     (_STOPS_ALL, frozenset({"isolation-missing"}), "while nothing is forwarded, nothing is exposed"),
+    (_CUTS_OFF, _CUTS_OFF, "both cut off one container: its packets get no farther than the first"),
+    (_CUTS_OFF, _BETWEEN_NEIGHBOURS, "the network has two containers, and one of them is cut off"),
+    (_CUTS_OFF, frozenset({"input-drop"}), "a container that is cut off asks no name server"),
+    (
+        frozenset({"rules-flushed"}),
+        frozenset({"fwd-off-uplink"}),
+        "without masquerading no answer comes to the uplink that could be lost there",
+    ),
+    (
+        frozenset({"rules-flushed"}),
+        frozenset({"two-backends"}),
+        "without the engine's rules nobody can tell which backend was the engine's",
+    ),
+    (
+        frozenset({"policy-route"}),
+        frozenset({"user-chain-drop", "isolation-missing", "more-specific-route", "veth-orphan"}),
+        "what is led elsewhere by policy does not come to where the other would matter",
+    ),
 )
 """Faults that don't make a pair, and why."""
 
@@ -59,21 +100,43 @@ def left_out(one: str, other: str) -> str:
     return ""
 
 
-def draw(cases: Iterable[Case], host: LabHost, count: int, seed: int) -> list[tuple[Case, Case]]:
-    """Draw ``count`` ordered pairs of what can be put into a host; all there are when those are fewer."""
+def shuffled(cases: Iterable[Case], host: LabHost, seed: int) -> list[tuple[Case, Case]]:
+    """Return every ordered pair of what can be put into a host, in an order that the seed decides."""
     possible = [case for case in cases if not case.cannot(host)]
-    every = [(one, two) for one, two in permutations(possible, 2) if not left_out(one.id, two.id)]
-    return random.Random(seed).sample(every, min(count, len(every)))  # noqa: S311 - a choice of tests, no secret
+    every = [
+        (one, two) for one, two in permutations(possible, 2) if one.check != two.check and not left_out(one.id, two.id)
+    ]
+    random.Random(seed).shuffle(every)  # noqa: S311 - a choice of tests, no secret
+    return every
 
 
-def name_pairs(host: LabHost, pairs: Sequence[tuple[Case, Case]]) -> Iterator[Named]:
-    """Put each pair into a host, ask the doctor, take it out, and see that nothing stays."""
-    before = state(host)
+def name_pairs(host: LabHost, pairs: Iterable[tuple[Case, Case]], count: int) -> Iterator[Named]:
+    """Put ``count`` pairs into a host one after the other, ask the doctor, take each out, and see that nothing stays.
+
+    A pair whose second fault can't be put in beside the first is passed over.
+    """
+    before = settled_state(host)
+    done = 0
     for one, two in pairs:
-        with one.put(host), two.put(host):
+        if done == count:
+            return
+        with ExitStack() as stack:
+            stack.enter_context(one.put(host))
+            try:
+                stack.enter_context(two.put(host))
+            except (DnetError, LookupError, StopIteration, AssertionError):
+                continue
             why = _unnamed(host, one, two)
-        changed = settled(host, before)
-        yield Named(one.id, two.id, "; ".join(filter(None, (why, *changed))))
+        done += 1
+        yield Named(one.id, two.id, "; ".join(filter(None, (why, *settled(host, before)))))
+
+
+def settled_state(host: LabHost) -> dict[str, str]:
+    """Return the state of a host that may just have been started, once it no longer changes."""
+    seen = state(host)
+    while settled(host, seen):
+        seen = state(host)
+    return seen
 
 
 def _unnamed(host: LabHost, one: Case, two: Case) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from lab.faults.matrix import CASES
-from lab.faults.pairs import draw, left_out, name_pairs
+from lab.faults.pairs import left_out, name_pairs, shuffled
 from lab.hosts import DemoHost
 
 COUNT, SEED = 12, 2026
 
 
 def test_both_root_causes_of_a_pair_are_named(demo_host: DemoHost) -> None:
-    pairs = draw(CASES, demo_host, COUNT, SEED)
-    assert len(pairs) == COUNT
-    assert [named for named in name_pairs(demo_host, pairs) if named.why] == []
+    named = list(name_pairs(demo_host, shuffled(CASES, demo_host, SEED), COUNT))
+    assert len(named) == COUNT
+    assert [pair for pair in named if pair.why] == []
 
 
 def test_what_is_left_out_has_a_reason_whatever_the_order() -> None:

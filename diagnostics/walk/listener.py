@@ -1,0 +1,48 @@
+"""Who takes a packet that has been delivered: the listening socket, if there is one.  Pure.
+
+Sources: ip(7), ipv6(7) (IPV6_V6ONLY), socket(7) (SO_BINDTODEVICE).
+"""
+
+from __future__ import annotations
+
+from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, Truth
+from dnet_tui.inspect.model import Namespace, Socket
+
+
+def received(ns: Namespace, packet: Packet, *, seen: bool) -> tuple[End, Decider | None]:
+    """How the end is for a first packet that passed INPUT.
+
+    ``seen`` is False where the sockets weren't read.  Without a decider,
+    nobody can tell whether somebody listens.
+    """
+    if packet.proto not in {"tcp", "udp"} or not seen:
+        return "delivered", None
+    maybe = False
+    for socket in ns.sockets:
+        taken = takes(ns, socket, packet)
+        if taken:
+            text = f"{socket.process or 'a process'} listens on {socket.address}:{socket.port}"
+            return "delivered", Decider(kind="socket", text=text, namespace=ns.id)
+        maybe = maybe or taken is None
+    if maybe:
+        return "delivered", None
+    text = f"nothing listens on {packet.proto} port {packet.dport}"
+    return "refused", Decider(kind="socket", text=text, namespace=ns.id)
+
+
+def takes(ns: Namespace, socket: Socket, packet: Packet) -> Truth:
+    """Whether a socket takes a packet; None for one on ``::`` of which nobody knows whether it takes IPv4."""
+    if (socket.proto, socket.port) != (packet.proto, packet.dport):
+        return False
+    if socket.ifindex is not None and not _arrived_by(ns, packet, socket.ifindex):
+        return False
+    address = socket.address.removeprefix("::ffff:") if packet.family == "ip" else socket.address
+    if address == packet.dst:
+        return True
+    if packet.family == "ip6" or address != "::":
+        return address == ("0.0.0.0" if packet.family == "ip" else "::")  # noqa: S104 - compared with, not bound to
+    return None if socket.v6only is None else not socket.v6only
+
+
+def _arrived_by(ns: Namespace, packet: Packet, ifindex: int) -> bool:
+    return any(link.ifindex == ifindex and link.name == packet.iif for link in ns.links)
