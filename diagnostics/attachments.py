@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
 
 import msgspec
 
@@ -13,7 +12,7 @@ from dnet_tui.diagnostics.finding import Evidence
 from dnet_tui.diagnostics.remedy import Command
 from dnet_tui.diagnostics.walk.match import contains
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
-from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network
+from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network, Route
 
 DEFAULT = "0.0.0.0/0"
 _INHIBIT = "com.docker.network.bridge.inhibit_ipv4"
@@ -51,10 +50,13 @@ def attachments(case: Case, network: Network) -> tuple[Attachment, ...]:
     return tuple(found)
 
 
-def all_attachments(case: Case) -> Iterator[Attachment]:
+def all_attachments(case: Case) -> tuple[Attachment, ...]:
     """The attachments of every network."""
-    for network in case.networks:
-        yield from attachments(case, network)
+    return case.once(_all)
+
+
+def _all(case: Case) -> tuple[Attachment, ...]:
+    return tuple(item for network in case.networks for item in attachments(case, network))
 
 
 def on_host(case: Case, obstacle: Obstacle) -> bool:
@@ -99,6 +101,30 @@ def default_hops(ns: Namespace) -> tuple[tuple[str, int], ...]:
         for hop in route.hops
         if hop.gateway is not None and hop.ifindex is not None
     )
+
+
+def route_words(ns: Namespace, route: Route, gateway: str = "") -> tuple[str, ...]:
+    """A route as arguments of ``ip route``, by another ``gateway`` if given; empty where not all of it is known."""
+    if route.other or len(route.hops) > 1:
+        return ()
+    names = {link.ifindex: link.name for link in ns.links}
+    dst = "default" if route.dst == DEFAULT else route.dst
+    words = [dst] if route.type == "unicast" else [route.type, dst]
+    for hop in route.hops:
+        words += ["via", gateway or hop.gateway] if hop.gateway else []
+        words += ["dev", names[hop.ifindex]] if hop.ifindex in names else []
+        words += ["onlink"] if "onlink" in hop.flags else []
+    words += ["proto", route.protocol] if route.protocol and route.protocol != "boot" else []
+    words += ["scope", route.scope] if route.scope != "global" else []
+    words += ["src", route.source] if route.source else []
+    words += ["metric", str(route.metric)] if route.metric else []
+    return tuple(words)
+
+
+def default_route(ns: Namespace) -> Route | None:
+    """The IPv4 default route of a namespace's main table that is used first."""
+    fitting = [route for route in ns.routes if route.family == "ip" and route.dst == DEFAULT and route.table == 254]
+    return min(fitting, key=lambda item: item.metric, default=None)
 
 
 def gateway_of(network: Network) -> str:

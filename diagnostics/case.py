@@ -7,7 +7,9 @@ of every flow that the networks' own options ask for.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from functools import cached_property
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -31,12 +33,22 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     address: str
 
 
+T = TypeVar("T")
+
+
 class Case:
     """What the checks look at.  Everything is computed on first use and kept."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.view = View(snapshot)
+        self._facts: dict[object, object] = {}
+
+    def once(self, fact: Callable[[Case], T]) -> T:
+        """What a function (of a module, not a lambda) tells of this case, computed on first use and kept."""
+        if fact not in self._facts:
+            self._facts[fact] = fact(self)
+        return cast("T", self._facts[fact])
 
     @cached_property
     def networks(self) -> tuple[Network, ...]:

@@ -52,6 +52,14 @@ def chain(case: Case, table: str, name: str) -> Chain | None:
     )
 
 
+def chains(case: Case, table: str) -> tuple[Chain, ...]:
+    """All chains of an IPv4 table of the engine's backend."""
+    wanted = backend(case)
+    return tuple(
+        found for item in tables(case) if item.name == table and item.backend == wanted for found in item.chains
+    )
+
+
 def forward_rule(obstacle: Obstacle) -> RuleRef | None:
     """The rule of iptables' filter FORWARD (or reached from it) that is the obstacle; None for anything else."""
     rule = obstacle.by.rule

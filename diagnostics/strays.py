@@ -64,7 +64,7 @@ def cause_of(case: Case, obstacle: Obstacle) -> Cause:
     wrong one, counts: a switch such as ``ip_forward`` stops right ones too.
     """
     host, packet = case.view.host, obstacle.packet
-    network, member = _home(case, packet.dst)
+    network, member = case.once(_homes).get(packet.dst, (None, None))
     bridge = bridge_of(case, network) if network is not None else None
     if host is None or network is None or member is None or bridge is None or obstacle.by.kind == "gap":
         return ""
@@ -80,13 +80,13 @@ def cause_of(case: Case, obstacle: Obstacle) -> Cause:
     return next((stray.cause for stray in found if stray is not None), "")
 
 
-def _home(case: Case, address: str) -> tuple[Network, Member] | tuple[None, None]:
-    """The container that has an address; a network whose bridge lost its own may no longer know its subnet."""
-    for network in case.networks:
-        for member in case.members(network):
-            if member.address == address:
-                return network, member
-    return None, None
+def _homes(case: Case) -> dict[str, tuple[Network, Member]]:
+    """The containers by their addresses; a network whose bridge lost its own may no longer know its subnet."""
+    return {
+        member.address: (network, member)
+        for network in reversed(case.networks)
+        for member in reversed(case.members(network))
+    }
 
 
 def _suspects(case: Case, network: Network, foreign: _Spans) -> list[Member]:

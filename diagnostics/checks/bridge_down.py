@@ -41,7 +41,7 @@ ID = "bridge-down"
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """The bridge itself, its ports, and wherever its packets get instead."""
-    for network in _down(case) if on_host(case, obstacle) else ():
+    for network in case.once(_down) if on_host(case, obstacle) else ():
         ports = [item.port.name for item in attachments.attachments(case, network) if item.port.up]
         if named(obstacle.by, network.bridge, *ports):
             return True
@@ -50,7 +50,7 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
 
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per bridge."""
-    for network in _down(exam.case):
+    for network in exam.case.once(_down):
         names = ", ".join(member.container.name for member in exam.case.members(network)[:6])
         blocked = exam.blocked_by(ID)
         yield Finding(

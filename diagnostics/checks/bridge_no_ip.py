@@ -44,14 +44,14 @@ ID = "bridge-no-ip"
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """The unanswered question for the gateway, and packets that are routed elsewhere for want of the route."""
     asked = obstacle.by.value if obstacle.by.kind == "neighbour" and on_host(case, obstacle) else ""
-    if asked and any(asked == cidr.partition("/")[0] for _, cidr in _bare(case)):
+    if asked and any(asked == cidr.partition("/")[0] for _, cidr in case.once(_bare)):
         return True
     return cause_of(case, obstacle) == ID
 
 
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per bridge."""
-    for network, cidr in _bare(exam.case):
+    for network, cidr in exam.case.once(_bare):
         has = [item.cidr for item in _addresses(exam.case, network)]
         blocked = exam.blocked_by(ID)
         yield Finding(

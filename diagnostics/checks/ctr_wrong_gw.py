@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.attachments import bridge_of, default_hops, gateway_of, inside
+from dnet_tui.diagnostics.attachments import bridge_of, default_hops, default_route, gateway_of, inside, route_words
 from dnet_tui.diagnostics.case import Case, Member
 from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.evidence import of_flows
@@ -44,9 +44,11 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     if host is None:
         return False
     if obstacle.by.kind == "neighbour":
-        return any(gateway == obstacle.by.value for _, _, gateway, _ in _astray(case))
+        return any(gateway == obstacle.by.value for _, _, gateway, _ in case.once(_astray))
     if obstacle.stage == "forwarding" and obstacle.by.namespace != host.id:
-        return any(_owner(case, network, gateway) == obstacle.by.namespace for network, _, gateway, _ in _astray(case))
+        return any(
+            _owner(case, network, gateway) == obstacle.by.namespace for network, _, gateway, _ in case.once(_astray)
+        )
     return False
 
 
@@ -54,7 +56,7 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
     """One finding per container whose packets are stopped there."""
     yield from undecided(exam, ID)
     stopped = definite(exam, ID)
-    for network, member, gateway, right in _astray(exam.case):
+    for network, member, gateway, right in exam.case.once(_astray):
         hit = [
             item
             for item in stopped
@@ -71,11 +73,10 @@ def _is_of(source: Member | None, container: object, member: Member) -> bool:
 
 def _finding(case: Case, network: Network, member: Member, gateway: str, right: str, stopped: list[Blocked]) -> Finding:
     name = member.container.name
-    inner = case.view.links[member.link]
-    steps, undo = (
-        inside(case, member.namespace, "route", "replace", "default", "via", via, "dev", inner.name)
-        for via in (right, gateway)
-    )
+    ns = case.view.namespaces[member.namespace]
+    route = default_route(ns)
+    forms = [route_words(ns, route, via) if route is not None else () for via in (right, gateway)]
+    steps, undo = (inside(case, ns.id, "route", "replace", *words) if words else None for words in forms)
     owner = _owner(case, network, gateway)
     has = f"{case.view.label(owner)} has it, and does not forward" if owner else "nobody has it"
     return Finding(
@@ -101,8 +102,9 @@ def _finding(case: Case, network: Network, member: Member, gateway: str, right: 
     )
 
 
-def _astray(case: Case) -> Iterator[tuple[Network, Member, str, str]]:
-    """Containers whose gateway on a network is another than the one that the network's bridge has."""
+def _astray(case: Case) -> tuple[tuple[Network, Member, str, str], ...]:
+    """Containers whose gateway on a network is another than the one that the network's bridge has: both, in order."""
+    found = []
     for network in case.networks:
         bridge = bridge_of(case, network)
         right = gateway_of(network)
@@ -111,7 +113,8 @@ def _astray(case: Case) -> Iterator[tuple[Network, Member, str, str]]:
         for member in case.members(network):
             for gateway, ifindex in default_hops(case.view.namespaces[member.namespace])[:1]:
                 if ifindex == member.link.ifindex and gateway != right:
-                    yield network, member, gateway, right
+                    found.append((network, member, gateway, right))
+    return tuple(found)
 
 
 def _owner(case: Case, network: Network, address: str) -> str:

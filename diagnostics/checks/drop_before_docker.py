@@ -33,10 +33,13 @@ from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecid
 from dnet_tui.diagnostics.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.examination import Examination
 from dnet_tui.diagnostics.finding import Finding, Subject
-from dnet_tui.diagnostics.remedy import Remedy
+from dnet_tui.diagnostics.flows import derive
+from dnet_tui.diagnostics.remedy import AnyOperation, Remedy
 from dnet_tui.diagnostics.rule_change import Change, place_of
 from dnet_tui.diagnostics.rulesets import base_chain, forward_rule, in_engine_chain, in_user_chain, serves_containers
+from dnet_tui.diagnostics.simulate import after
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
+from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.firewall import Rule
 
 ID = "drop-before-docker"
@@ -70,12 +73,12 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
             summary=f"Rule {rule.number} of {rule.chain} {verb} container traffic before the engine's rules",
             symptoms=blocked.symptoms,
             evidence=(of_rule(rule, "stands below the engine's rules"), of_flows(blocked)),
-            remedy=_remedy(rule, top, len(chain.rules)) if chain is not None and top is not None else None,
+            remedy=_remedy(exam.case, rule, top, len(chain.rules)) if chain is not None and top is not None else None,
         )
 
 
-def _remedy(rule: RuleRef, top: Rule, last: int) -> Remedy | None:
-    """Move the rule of FORWARD that decides (or leads to the chain that does) to FORWARD's end."""
+def _remedy(case: Case, rule: RuleRef, top: Rule, last: int) -> Remedy | None:
+    """Move the rule of FORWARD that decides (or leads to the chain that does) to FORWARD's end, where that helps."""
     place = place_of(rule)
     if place is None:
         return None
@@ -83,13 +86,32 @@ def _remedy(rule: RuleRef, top: Rule, last: int) -> Remedy | None:
     moved = f"rule {top.number} of {rule.base}"
     if rule.chain != rule.base:
         moved += f", which leads to {rule.chain},"
+    steps = (change.delete(top.number), change.insert(None))
+    if _stops_still(case, steps, rule):
+        return Remedy(
+            summary=f"Delete {moved}: it would stop containers' traffic below the engine's rules too",
+            steps=(change.delete(top.number),),
+            undo=(change.insert(top.number),),
+            risk="ask",
+            note="The engine lets new connections to published ports pass by FORWARD's policy; see that this stays so",
+        )
     return Remedy(
         summary=f"Move {moved} below the engine's rules",
-        steps=(change.delete(top.number), change.insert(None)),
+        steps=steps,
         undo=(change.delete(last), change.insert(top.number)),
         risk="ask",
         note="Change the order in the script that loads it too, or let the engine start after it",
     )
+
+
+def _stops_still(case: Case, steps: tuple[AnyOperation, ...], rule: RuleRef) -> bool:
+    """Whether the rule, once moved, still is what stops a flow that should pass."""
+    try:
+        flows = derive(Case(after(case.snapshot, steps)))
+    except DnetError:
+        return False
+    stops = (flow.obstacles[0][1].by.rule for flow in flows if flow.expected and flow.obstacles)
+    return any(stop is not None and (stop.chain, stop.text) == (rule.chain, rule.text) for stop in stops)
 
 
 CHECK = Check(

@@ -27,7 +27,7 @@ When it is harmless
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from dnet_tui.diagnostics.attachments import Attachment, attachments, bridge_of
 from dnet_tui.diagnostics.case import Case
@@ -47,25 +47,24 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     packet = obstacle.packet
     if obstacle.by.kind != "neighbour" and obstacle.stage != "reverse-path":
         return False
+    ips, macs = case.once(_twice)
+    if obstacle.by.kind == "neighbour" and (obstacle.by.value in ips or obstacle.by.value in macs):
+        return True
+    return any(obstacle.by.namespace in ips.get(address, ()) for address in (packet.src, packet.dst))
+
+
+def _twice(case: Case) -> tuple[dict[str, set[str]], set[str]]:
+    """The IP addresses with several owners, by whom; and the addresses of those that share a MAC address."""
+    ips: defaultdict[str, set[str]] = defaultdict(set)
+    macs: set[str] = set()
     for network in case.networks:
-        twice = {address: owners for address, owners in _by_ip(case, network).items() if len(owners) > 1}
-        if obstacle.by.kind == "neighbour" and obstacle.by.value in twice:
-            return True
-        if any(obstacle.by.namespace in twice.get(address, ()) for address in (packet.src, packet.dst)):
-            return True
-        macs = [owners for owners in _by_mac(case, network).values() if len(owners) > 1]
-        if obstacle.by.kind == "neighbour" and any(_has(case, owners, obstacle.by.value) for owners in macs):
-            return True
-    return False
-
-
-def _has(case: Case, namespaces: Iterable[str], address: str) -> bool:
-    return any(
-        item.address == address
-        for ns in namespaces
-        if ns in case.view.namespaces
-        for item in case.view.namespaces[ns].addresses
-    )
+        for address, owners in _by_ip(case, network).items():
+            if len(owners) > 1:
+                ips[address] |= set(owners)
+        for owners in _by_mac(case, network).values():
+            spaces = [case.view.namespaces[name] for name in owners] if len(owners) > 1 else []
+            macs |= {item.address for ns in spaces for item in ns.addresses}
+    return dict(ips), macs
 
 
 def find(exam: Examination) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.attachments import ip, symptoms
+from dnet_tui.diagnostics.attachments import ip, route_words, symptoms
 from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.checks.base import Check
 from dnet_tui.diagnostics.evidence import of_flows
@@ -75,7 +75,8 @@ def find(exam: Examination) -> Iterator[Finding]:
 
 
 def _remedy(case: Case, route: Route | None) -> Remedy | None:
-    words = _words(case, route) if route is not None else ()
+    host = case.view.host
+    words = route_words(host, route) if host is not None and route is not None else ()
     return Remedy(
         summary="Delete that route",
         steps=(ip("route", "del", *words),) if words else (),
@@ -83,24 +84,6 @@ def _remedy(case: Case, route: Route | None) -> Remedy | None:
         risk="ask",
         note="If a VPN or a routing daemon brings it back, give the network another subnet",
     )
-
-
-def _words(case: Case, route: Route) -> tuple[str, ...]:
-    """The route as arguments of ``ip route``; empty where not all of it is known."""
-    host = case.view.host
-    if host is None or route.other or len(route.hops) > 1:
-        return ()
-    names = {link.ifindex: link.name for link in host.links}
-    words = [route.dst] if route.type == "unicast" else [route.type, route.dst]
-    for hop in route.hops:
-        words += ["via", hop.gateway] if hop.gateway else []
-        words += ["dev", names[hop.ifindex]] if hop.ifindex in names else []
-        words += ["onlink"] if "onlink" in hop.flags else []
-    words += ["proto", route.protocol] if route.protocol else []
-    words += ["scope", route.scope] if route.scope != "global" else []
-    words += ["src", route.source] if route.source else []
-    words += ["metric", str(route.metric)] if route.metric else []
-    return tuple(words)
 
 
 CHECK = Check(

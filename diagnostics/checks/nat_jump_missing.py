@@ -36,22 +36,26 @@ from dnet_tui.diagnostics.rule_change import Change, Place
 from dnet_tui.inspect.firewall import Match, Nat, Rule
 
 ID = "nat-jump-missing"
-_JUMP = "-m addrtype --dst-type LOCAL -j DOCKER"
+_JUMP = "-m addrtype --dst-type LOCAL -j "
+_ENTRIES = {"DOCKER": "DOCKER", "NETAVARK-HOSTPORT-DNAT": "NETAVARK-DN-"}
+"""The chain that an engine jumps to from nat PREROUTING, and how the names of those with the DNAT rules begin."""
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
-    """One finding for all the ports that are cut off."""
-    docker = rulesets.chain(exam.case, "nat", "DOCKER")
-    rules = docker.rules if docker is not None else ()
-    cut = [
-        (flow, rule)
-        for flow in exam.flows
-        if flow.kind == "published" and dnat_rule(flow) is None and flow.forward.arrives is not None
-        for rule in [next((rule for rule in rules if _is_for(rule, flow)), None)]
-        if rule is not None
-    ]
-    if cut:
-        yield _finding(exam, cut)
+    """One finding per engine, for all the ports that are cut off."""
+    for entry, prefix in _ENTRIES.items():
+        rules = [
+            rule for chain in rulesets.chains(exam.case, "nat") if chain.name.startswith(prefix) for rule in chain.rules
+        ]
+        cut = [
+            (flow, rule)
+            for flow in exam.flows
+            if flow.kind == "published" and dnat_rule(flow) is None and flow.forward.arrives is not None
+            for rule in [next((rule for rule in rules if _is_for(rule, flow)), None)]
+            if rule is not None
+        ]
+        if cut:
+            yield _finding(exam, entry, cut)
 
 
 def _is_for(rule: Rule, flow: Flow) -> bool:
@@ -66,11 +70,12 @@ def _values(rule: Rule, field: str) -> set[str]:
     return {value for expr in rule.exprs if isinstance(expr, Match) and expr.field == field for value in expr.values}
 
 
-def _finding(exam: Examination, cut: list[tuple[Flow, Rule]]) -> Finding:
-    proxied = all(taken_by_proxy(exam.case, flow) for flow, _ in cut)
+def _finding(exam: Examination, entry: str, cut: list[tuple[Flow, Rule]]) -> Finding:
+    # Podman holds the port as well, but nothing there answers.
+    proxied = entry == "DOCKER" and all(taken_by_proxy(exam.case, flow) for flow, _ in cut)
     chain = rulesets.chain(exam.case, "nat", "PREROUTING")
-    present = chain is not None and any(rule.text == _JUMP for rule in chain.rules)
-    change = Change(Place(rulesets.backend(exam.case), "ip", "nat"), "PREROUTING", _JUMP)
+    present = chain is not None and any(rule.text == _JUMP + entry for rule in chain.rules)
+    change = Change(Place(rulesets.backend(exam.case), "ip", "nat"), "PREROUTING", _JUMP + entry)
     where = len(chain.rules) + 1 if chain is not None else 1
     ports = ", ".join(f"{flow.port.host_port}/{flow.port.proto}" for flow, _ in cut if flow.port is not None)
     outcome = "docker-proxy takes them instead" if proxied else "they end at the host"
@@ -85,15 +90,15 @@ def _finding(exam: Examination, cut: list[tuple[Flow, Rule]]) -> Finding:
                 source="iptables",
                 what="nat PREROUTING",
                 value="an earlier rule ends it" if present else "the rule is absent",
-                expected=_JUMP,
+                expected=_JUMP + entry,
             ),
-            Evidence(source="iptables", what="nat DOCKER", value=cut[0][1].text, expected="reached"),
+            Evidence(source="iptables", what="a DNAT rule of nat", value=cut[0][1].text, expected="reached"),
             Evidence(source="packet walk", what="ports concerned", value=ports),
         ),
         remedy=None
         if present
         else Remedy(
-            summary="Put the jump to DOCKER back into nat PREROUTING",
+            summary=f"Put the jump to {entry} back into nat PREROUTING",
             steps=(change.insert(None),),
             undo=(change.delete(where),),
             risk="ask",

@@ -42,13 +42,13 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     return (
         on_host(case, obstacle)
         and obstacle.by.value == "isolated on"
-        and any(named(obstacle.by, *(item.port.name for item in ports)) for _, ports in _isolated(case))
+        and any(named(obstacle.by, *(item.port.name for item in ports)) for _, ports in case.once(_isolated))
     )
 
 
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per network."""
-    for network, ports in _isolated(exam.case):
+    for network, ports in exam.case.once(_isolated):
         names = ", ".join(item.name for item in ports[:6])
         yield Finding(
             check=ID,

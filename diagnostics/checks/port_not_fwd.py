@@ -53,13 +53,13 @@ _FORWARDING = "3"
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """The state of containers' ports."""
-    return on_host(case, obstacle) and any(named(obstacle.by, item.port.name) for item in _waiting(case))
+    return on_host(case, obstacle) and any(named(obstacle.by, item.port.name) for item in case.once(_waiting))
 
 
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per bridge."""
     bridges: dict[str, list[Attachment]] = {}
-    for item in _waiting(exam.case):
+    for item in exam.case.once(_waiting):
         bridges.setdefault(item.bridge.name, []).append(item)
     for bridge, items in bridges.items():
         stp = items[0].bridge.bridge is not None and items[0].bridge.bridge.stp

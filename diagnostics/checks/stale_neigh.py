@@ -71,12 +71,12 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     """A packet for an address whose entry is wrong."""
     if obstacle.by.kind != "neighbour":
         return False
-    return any(wrong.entry.address == obstacle.by.value for wrong in _wrong(case))
+    return any(wrong.entry.address == obstacle.by.value for wrong in case.once(_wrong))
 
 
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per entry."""
-    for wrong in _wrong(exam.case):
+    for wrong in exam.case.once(_wrong):
         severity = _SEVERITIES[wrong.entry.state]
         host_side = wrong.where == "the host"
         to = wrong.item.name if host_side else f"its gateway {wrong.entry.address}"

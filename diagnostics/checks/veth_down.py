@@ -50,7 +50,7 @@ ID = "veth-down"
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """Either end, and the routes that a container lost with its own."""
-    for item in all_attachments(case):
+    for item in case.once(_down):
         if not item.port.up and on_host(case, obstacle) and named(obstacle.by, item.port.name):
             return True
         if item.inner.up:
@@ -64,9 +64,7 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
 
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per container and network."""
-    for item in all_attachments(exam.case):
-        if item.port.up and item.inner.up:
-            continue
+    for item in exam.case.once(_down):
         blocked = concerning(exam.blocked_by(ID), item.member.namespace)
         where = "on the host" if not item.port.up else f"in {item.name}"
         link = item.port if not item.port.up else item.inner
@@ -82,6 +80,10 @@ def find(exam: Examination) -> Iterator[Finding]:
             ),
             remedy=_remedy(exam.case, item),
         )
+
+
+def _down(case: Case) -> tuple[Attachment, ...]:
+    return tuple(item for item in all_attachments(case) if not (item.port.up and item.inner.up))
 
 
 def _ends(item: Attachment) -> tuple[tuple[Link, str], ...]:

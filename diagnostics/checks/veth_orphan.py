@@ -57,7 +57,7 @@ class Orphan(msgspec.Struct, frozen=True, kw_only=True):
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """Whatever meets the packets of a container whose cable hangs loose, and those sent to its address."""
-    loose = list(_orphans(case))
+    loose = case.once(_loose)
     return any(
         obstacle.by.namespace == item.namespace
         or (obstacle.by.kind != "sysctl" and item.address in {obstacle.packet.src, obstacle.packet.dst})
@@ -68,7 +68,7 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per veth."""
     noproxy = {engine.name for engine in exam.case.snapshot.engines if engine.userland_proxy is False}
-    for item in _orphans(exam.case):
+    for item in exam.case.once(_loose):
         host = exam.case.view.host
         master = next((link for link in host.links if link.ifindex == item.veth.master), None) if host else None
         attach = ip("link", "set", "dev", item.veth.name, "master", item.bridge.name)
@@ -92,6 +92,10 @@ def find(exam: Examination) -> Iterator[Finding]:
                 note="Find what detached it: a network manager, or systemd-networkd with a matching .network file",
             ),
         )
+
+
+def _loose(case: Case) -> tuple[Orphan, ...]:
+    return tuple(_orphans(case))
 
 
 def _orphans(case: Case) -> Iterator[Orphan]:

@@ -54,7 +54,7 @@ class HookResult(msgspec.Struct, frozen=True, kw_only=True):
     reroutes: bool = False
     """Whether a chain was asked after which the kernel looks up the route anew when the mark has changed."""
     more: tuple[tuple[Outcome, Decider], ...] = ()
-    """What later base chains of the hook would do to a packet that this result stops: drop or reject it too."""
+    """What else of the hook would drop or reject a packet that this result stops."""
 
 
 _PASSING = {"accept": True, "nat": True, "drop": False, "reject": False}
@@ -82,7 +82,10 @@ class _At(NamedTuple):
 
 
 class Traversal:
-    """One traversal of one base chain.  ``maybes`` holds what undecided rules could have done."""
+    """One traversal of one base chain.  ``maybes`` holds what undecided rules could have done.
+
+    ``skipping`` holds rules, as (chain, number), to leave out: what if they weren't there?
+    """
 
     def __init__(
         self,
@@ -92,7 +95,9 @@ class Traversal:
         namespace: str,
         packet: Packet,
         address_type: AddressType,
+        skipping: frozenset[tuple[str, int]] = frozenset(),
     ) -> None:
+        self.skipping = skipping
         self.ipsets = {item.name: item for item in firewall.ipsets}
         self.sets = {item.name: item for item in table.sets}
         self.table = table
@@ -129,6 +134,8 @@ class Traversal:
     def _traverse(self, chain: Chain, *, sure: bool, path: tuple[str, ...], base_number: int) -> _End | None:
         """Walk one chain.  Returns its definite end, or None when it falls through (or isn't certain)."""
         for rule in relevant(chain, self.packet):
+            if (chain.name, rule.number) in self.skipping:
+                continue
             at = _At(chain=chain, rule=rule, path=path, first=base_number or rule.number, certain=sure)
             end, certain = self._apply(at)
             if end is None:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.diagnostics.walk.chains import HookResult, Traversal
+from dnet_tui.diagnostics.walk.chains import HookResult, Outcome, Traversal
 from dnet_tui.diagnostics.walk.match import AddressType
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef
 from dnet_tui.inspect.firewall import Chain, Firewall, Hook, Table
@@ -21,6 +21,7 @@ Part = Literal["all", "early", "middle", "nat", "late"]
 
 _CONNTRACK = -200
 _MOST_ORDERS = 24
+_MOST_STOPS = 6
 _NAT: dict[Hook, int] = {"prerouting": -100, "output": -100, "input": 100, "postrouting": 100}
 
 
@@ -91,10 +92,7 @@ def _through(
         result = Traversal(firewall, table, chain, namespace, packet, address_type).result()
         packet = result.packet
         if result.verdict in {"drop", "reject"}:
-            later = (
-                Traversal(firewall, *placed, namespace, packet, address_type).result() for placed in chains[number:]
-            )
-            more = tuple((item.verdict, item.by) for item in later if item.verdict in {"drop", "reject"} and item.by)
+            more = tuple(_more(firewall, chains[number - 1 :], packet, namespace, address_type))
             return msgspec.structs.replace(result, passed=tuple(passed), more=more)
         if result.verdict == "unknown":
             undecided = undecided or result.by
@@ -113,6 +111,24 @@ def _through(
         passed=tuple(passed),
         reroutes=any(chain.type == "route" or table.name == "mangle" for table, chain in chains),
     )
+
+
+def _more(
+    firewall: Firewall, chains: list[_Placed], packet: Packet, namespace: str, address_type: AddressType
+) -> Iterator[tuple[Outcome, Decider]]:
+    """What else would stop a packet if what does so in the first of ``chains`` weren't there: in it, and further on."""
+    for at, (table, chain) in enumerate(chains):
+        skipping: frozenset[tuple[str, int]] = frozenset()
+        while len(skipping) < _MOST_STOPS:
+            result = Traversal(firewall, table, chain, namespace, packet, address_type, skipping).result()
+            if result.verdict not in {"drop", "reject"} or result.by is None:
+                break
+            if at or skipping:
+                yield result.verdict, result.by
+            rule = result.by.rule
+            if rule is None or rule.number == 0:
+                break
+            skipping |= {(rule.chain, rule.number)}
 
 
 def _settled(one: HookResult, other: HookResult) -> HookResult:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from dnet_tui.diagnostics.finding import Finding
 from dnet_tui.diagnostics.report import Report
 from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.moved import Moved
 from dnet_tui.tui.app.app import DnetApp
 from dnet_tui.tui.app.services import Batch, LastChange, Services
 from ui import hosts
@@ -47,6 +49,18 @@ class FakeCapture:
         self.closed.set()
 
 
+class FakeWatch:
+    """Listens for nothing; :meth:`FakeHost.move` tells what moved."""
+
+    def __init__(self, notify: Callable[[frozenset[Moved]], None]) -> None:
+        self.notify = notify
+        self.closed = False
+
+    def close(self) -> None:
+        """Note that it was closed."""
+        self.closed = True
+
+
 class FakeHost:
     """The services, and a record of the calls."""
 
@@ -63,6 +77,8 @@ class FakeHost:
         self.fixed: list[Finding] = []
         self.undone: list[str] = []
         self.captured: list[tuple[str, str]] = []
+        self.refreshed: list[frozenset[Moved]] = []
+        self.watches: list[FakeWatch] = []
 
     def renew_capture(self) -> None:
         """The next capture that is opened is another one."""
@@ -79,11 +95,30 @@ class FakeHost:
             ),
             undo=self._undo,
             open_capture=self._open,
+            refresh=self._refresh,
+            watch=self._watch,
         )
 
     def app(self) -> DnetApp:
         """The app over this host."""
         return DnetApp(self.services())
+
+    def move(self, *sections: str) -> None:
+        """Tell the app that something moved, as a thread of its own would."""
+        told = threading.Thread(
+            target=self.watches[-1].notify, args=(frozenset(Moved(section) for section in sections),)
+        )
+        told.start()
+        told.join()
+
+    def _watch(self, notify: Callable[[frozenset[Moved]], None]) -> FakeWatch:
+        self.watches.append(FakeWatch(notify))
+        return self.watches[-1]
+
+    def _refresh(self, shown: Snapshot, moved: frozenset[Moved]) -> Snapshot:
+        assert shown is not None
+        self.refreshed.append(moved)
+        return self._take()
 
     def _take(self) -> Snapshot:
         self.taken += 1

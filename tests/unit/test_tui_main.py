@@ -15,7 +15,7 @@ from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.tui.main import app
 from dnet_tui.tui.registry import COMMANDS
-from unit.factories import docker_like_snapshot, with_chain, with_gaps
+from unit.factories import HOST, docker_like_snapshot, with_chain, with_gaps, with_namespace
 from unit.factories_firewall import chain
 
 Ran = subprocess.CompletedProcess[str]

@@ -7,14 +7,20 @@ from __future__ import annotations
 
 from random import Random
 
+import msgspec
+
 from lab.differential.rules import Rulebook
+from lab.differential.rules6 import Rulebook6, address6
 from lab.differential.spec import (
     HOST,
     OUTSIDE,
     OUTSIDE_ADDRESS,
+    OUTSIDE_ADDRESS6,
     OUTSIDE_SERVER,
+    OUTSIDE_SERVER6,
     UPLINK,
     UPLINK_ADDRESS,
+    UPLINK_ADDRESS6,
     Box,
     Bridge,
     HostSpec,
@@ -28,7 +34,13 @@ _BRIDGES = ("docker0", "br-app", "br-db", "podman1")
 _TCP = (80, 443, 5432)
 _UDP = (53, 123)
 PROBES = 24
-"""Packets per host."""
+"""IPv4 packets per host."""
+
+PROBES6 = 12
+"""IPv6 packets per host that has it."""
+
+_IPV6 = 0.35
+"""The share of hosts that have IPv6."""
 
 
 def generate(seed: int) -> HostSpec:
@@ -47,22 +59,45 @@ class _Maker:
             for number, name in enumerate(_BRIDGES[: self.random.choice((1, 2, 2, 3, 3, 4))], start=1)
         )
         self.boxes = self._boxes()
+        self.random6 = Random(-1 - seed)  # noqa: S311 - a chance of its own, so that IPv4 stays as it is
+        self.ipv6 = self.random6.random() < _IPV6
+        if self.ipv6:
+            self._add_ipv6()
+
+    def _add_ipv6(self) -> None:
+        """Give everybody an IPv6 address that resembles the IPv4 one."""
+
+        def like(address: str) -> str:
+            _, number, _, last = address.partition("/")[0].split(".")
+            return f"fd00:{number}::{last}/64"
+
+        replace = msgspec.structs.replace
+        self.bridges = tuple(replace(item, address6=like(item.address)) for item in self.bridges)
+        self.boxes = tuple(
+            replace(box, legs=tuple(replace(leg, address6=like(leg.address)) for leg in box.legs)) for box in self.boxes
+        )
 
     def host(self) -> HostSpec:
         """Put everything together."""
         rules = Rulebook(self.random, self.bridges, self.boxes)
         rules.write()
+        rules6 = Rulebook6(self.random6, self.bridges, self.boxes)
+        if self.ipv6:
+            rules6.write()
         return HostSpec(
             seed=self.seed,
             bridges=self.bridges,
             boxes=self.boxes,
             tcp=self._some((22, 80, 8080, 9000), 0.5),
             udp=self._some((53, 5353), 0.5),
-            steps=(*self._steps(), *rules.steps),
-            chains=tuple(rules.chains),
-            rules=tuple(rules.rules),
+            steps=(*self._steps(), *rules.steps, *(self._steps6() if self.ipv6 else ())),
+            chains=(*rules.chains, *rules6.chains),
+            rules=(*rules.rules, *rules6.rules),
             natives=tuple(rules.natives),
-            probes=tuple(self._probe(number, rules) for number in range(1, PROBES + 1)),
+            probes=(
+                *(self._probe(number, rules) for number in range(1, PROBES + 1)),
+                *(self._probe6(PROBES + number, rules6) for number in range(1, PROBES6 + 1) if self.ipv6),
+            ),
         )
 
     def _chance(self, share: float) -> bool:
@@ -251,6 +286,49 @@ class _Maker:
         own_address = next((box.legs[0].address for box in self.boxes if box.name == origin), "127.0.0.1/8")
         strange = ("203.0.113.99", "10.1.0.200", own_address.partition("/")[0], "127.0.0.1")
         return self.random.choice(strange), port
+
+    def _steps6(self) -> list[Step]:
+        values = {"net.bridge.bridge-nf-call-ip6tables": self.random6.choice(("0", "1"))}
+        if self.random6.random() < 0.08:
+            values["net.ipv6.conf.all.forwarding"] = "0"
+        steps = [Step(place=HOST, argv=("sysctl", "-q", "-w", f"{key}={value}")) for key, value in values.items()]
+        if self.random6.random() < 0.15:
+            address = address6(self.random6.choice(self.boxes))
+            kind = self.random6.choice(("blackhole", "unreachable", "prohibit"))
+            steps.append(Step(place=HOST, argv=("ip", "route", "add", kind, f"{address}/128")))
+        return steps
+
+    def _probe6(self, number: int, rules: Rulebook6) -> Probe:
+        pick = self.random6.choice
+        origin = pick([box.name for box in self.boxes] * 2 + [HOST, OUTSIDE, OUTSIDE])
+        proto: Proto = pick(("tcp", "tcp", "udp", "icmp"))
+        port = pick((80, 443, 81) if proto == "tcp" else (53, 54))
+        gateways = [bridge.address6.partition("/")[0] for bridge in self.bridges]
+        targets = [address6(box) for box in self.boxes if box.name != origin] * 2 + [UPLINK_ADDRESS6, pick(gateways)]
+        if origin != OUTSIDE:
+            targets += [OUTSIDE_SERVER6, OUTSIDE_SERVER6, OUTSIDE_ADDRESS6]
+        dst = pick(targets)
+        if rules.published and proto == "tcp" and self.random6.random() < 0.3:
+            dst, port = UPLINK_ADDRESS6, pick(rules.published)
+        return Probe(
+            number=number,
+            origin=origin,
+            src=self._source6(origin, dst),
+            dst=dst,
+            proto=proto,
+            dport=0 if proto == "icmp" else port,
+        )
+
+    def _source6(self, origin: str, dst: str) -> str:
+        if origin == OUTSIDE:
+            return self.random6.choice((OUTSIDE_ADDRESS6, OUTSIDE_SERVER6))
+        near = dst.rpartition("::")[0] + "::"
+        if origin == HOST:
+            own = [item.address6.partition("/")[0] for item in self.bridges if item.address6.startswith(near)]
+            return own[0] if own else UPLINK_ADDRESS6
+        box = next(item for item in self.boxes if item.name == origin)
+        leg = next((leg for leg in box.legs if leg.address6.startswith(near)), box.legs[0])
+        return leg.address6.partition("/")[0]
 
     def _source(self, origin: str, dst: str) -> str:
         if origin == OUTSIDE:

@@ -25,9 +25,12 @@ from lab.differential.spec import (
     HOST,
     OUTSIDE,
     OUTSIDE_ADDRESS,
+    OUTSIDE_ADDRESS6,
     OUTSIDE_SERVER,
+    OUTSIDE_SERVER6,
     UPLINK,
     UPLINK_ADDRESS,
+    UPLINK_ADDRESS6,
     HostSpec,
     Observation,
 )
@@ -152,9 +155,9 @@ def build(spec: HostSpec, spaces: Spaces) -> None:
                 write |= {f"conf/{name}/forwarding": "0" for name in devices}
             for key, value in write.items():
                 Path("/proc/sys/net/ipv4", key).write_text(value, encoding="ascii")
-            ratelimit = Path("/proc/sys/net/ipv6/icmp/ratelimit")
-            if ratelimit.exists():
-                ratelimit.write_text("0", encoding="ascii")
+            if spec.has_ipv6:
+                run(("sysctl", "-q", "-w", "net.ipv6.icmp.ratelimit=0"))
+                run(("sysctl", "-q", "-w", f"net.ipv6.conf.all.forwarding={int(place == HOST)}"))
 
 
 def _links(spec: HostSpec) -> Iterator[str]:
@@ -163,10 +166,15 @@ def _links(spec: HostSpec) -> Iterator[str]:
     yield f"address add {UPLINK_ADDRESS}/24 dev {UPLINK}"
     yield f"link set {UPLINK} up"
     yield f"route add default via {OUTSIDE_ADDRESS}"
+    if spec.has_ipv6:
+        yield f"address add {UPLINK_ADDRESS6}/64 dev {UPLINK} nodad"
+        yield f"route add default via {OUTSIDE_ADDRESS6}"
     for number, bridge in enumerate(spec.bridges):
         # A MAC of its own, as engines give it: otherwise it changes with the ports, and neighbours go stale.
         yield f"link add {bridge.name} address 02:00:5e:00:00:{number:02x} type bridge"
         yield f"address add {bridge.address} dev {bridge.name}"
+        if bridge.address6:
+            yield f"address add {bridge.address6} dev {bridge.name} nodad"
         yield f"link set {bridge.name} up"
     for box in spec.boxes:
         yield f"netns add {box.name}"
@@ -181,15 +189,25 @@ def _inner(spec: HostSpec, place: str) -> Iterator[str]:
         yield f"address add {OUTSIDE_ADDRESS}/24 dev eth0"
         yield f"address add {OUTSIDE_SERVER}/32 dev lo"
         yield "link set eth0 up"
+        if spec.has_ipv6:
+            yield f"address add {OUTSIDE_ADDRESS6}/64 dev eth0 nodad"
+            yield f"address add {OUTSIDE_SERVER6}/128 dev lo nodad"
         for bridge in spec.bridges:  # some hosts' containers are reachable directly
             yield f"route add {ip_interface(bridge.address).network} via {UPLINK_ADDRESS}"
+            if bridge.address6:
+                yield f"route add {ip_interface(bridge.address6).network} via {UPLINK_ADDRESS6}"
         return
     box = next(item for item in spec.boxes if item.name == place)
     gateways = {bridge.name: str(ip_interface(bridge.address).ip) for bridge in spec.bridges}
     for number, leg in enumerate(box.legs):
         yield f"address add {leg.address} dev eth{number}"
         yield f"link set eth{number} up"
+        if leg.address6:
+            yield f"address add {leg.address6} dev eth{number} nodad"
     yield f"route add default via {gateways[box.legs[0].bridge]}"
+    if spec.has_ipv6:
+        gateways = {bridge.name: str(ip_interface(bridge.address6).ip) for bridge in spec.bridges}
+        yield f"route add default via {gateways[box.legs[0].bridge]}"
 
 
 def prepare(spec: HostSpec, spaces: Spaces) -> None:

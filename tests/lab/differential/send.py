@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.differential import trace, wire
-from lab.differential.spec import HOST, OUTSIDE, HostSpec, Outcome, Probe, Sight
+from lab.differential.spec import (
+    HOST,
+    OUTSIDE,
+    OUTSIDE_ADDRESS6,
+    UPLINK_ADDRESS6,
+    HostSpec,
+    Outcome,
+    Probe,
+    Sight,
+)
 
 if TYPE_CHECKING:
     from lab.differential.host import Spaces
@@ -36,24 +45,29 @@ class Agent:
         self.spec = spec
         self.spaces = spaces
         self.raw: dict[str, socket.socket] = {}
+        self.raw6: dict[str, socket.socket] = {}
         self.udp: list[socket.socket] = []
         self.tcp: list[socket.socket] = []
         self.readers: list[trace.Reader] = []
         for place in spec.places:
             with spaces.inside(place):
                 self.raw[place] = socket.socket(socket.AF_INET, socket.SOCK_RAW, _IPPROTO_RAW)
+                self.raw6[place] = socket.socket(socket.AF_INET6, socket.SOCK_RAW, _IPPROTO_RAW)
                 self._listen(*_ports(spec, place))
+                if spec.has_ipv6:
+                    self._listen(*_ports(spec, place), family=socket.AF_INET6)
 
-    def _listen(self, tcp: tuple[int, ...], udp: tuple[int, ...]) -> None:
+    def _listen(self, tcp: tuple[int, ...], udp: tuple[int, ...], family: int = socket.AF_INET) -> None:
         for port in tcp:
-            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            sock.bind(("0.0.0.0", port))  # noqa: S104 - in a disposable namespace
+            sock = _bound(family, socket.SOCK_STREAM, port)
             sock.listen(128)
             self.tcp.append(sock)
         for port in udp:
-            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-            sock.bind(("0.0.0.0", port))  # noqa: S104 - in a disposable namespace
+            sock = _bound(family, socket.SOCK_DGRAM, port)
+            if family == socket.AF_INET:
+                sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+            else:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
             sock.setblocking(False)
             self.udp.append(sock)
 
@@ -77,12 +91,32 @@ class Agent:
         wanted: defaultdict[str, set[str]] = defaultdict(set)
         for place, address in pairs:
             wanted[place].add(address)
+        if self.spec.has_ipv6:
+            self._meet_neighbours6()
         end = time.monotonic() + _LONGEST
         while any(wanted.values()) and time.monotonic() < end:
             for place in wanted:
                 with self.spaces.inside(place):
                     wanted[place] -= _resolved()
             time.sleep(0.02)
+
+    def _meet_neighbours6(self) -> None:
+        """The same for IPv6, where the kernel has no file that tells who is known: so wait a little."""
+        pairs = [(HOST, OUTSIDE_ADDRESS6), (OUTSIDE, UPLINK_ADDRESS6)]
+        for box in self.spec.boxes:
+            for leg in box.legs:
+                address = leg.address6.partition("/")[0]
+                bridge = next(item for item in self.spec.bridges if item.name == leg.bridge)
+                pairs += [(HOST, address), (box.name, bridge.address6.partition("/")[0])]
+                pairs += [
+                    (other.name, address)
+                    for other in self.spec.boxes
+                    if other is not box and any(item.bridge == leg.bridge for item in other.legs)
+                ]
+        for place, address in pairs:
+            with self.spaces.inside(place), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+                sock.sendto(b"", (address, 9))
+        time.sleep(0.15)
 
     def start_tracing(self) -> None:
         """Open the readers, then add the trace's own table to every namespace."""
@@ -110,11 +144,17 @@ class Agent:
         )
 
     def _send(self, probe: Probe) -> int:
-        # The source goes along as IP_PKTINFO, so that routing knows it, as it would for an ordinary socket.
-        info = struct.pack("=i4s4s", 0, socket.inet_aton(probe.src), b"\0\0\0\0")
-        ancillary = [(socket.IPPROTO_IP, _IP_PKTINFO, info)]
+        # The source goes along as PKTINFO, so that routing knows it, as it would for an ordinary socket.
+        if probe.family == "ip6":
+            info = struct.pack("=16si", socket.inet_pton(socket.AF_INET6, probe.src), 0)
+            ancillary = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, info)]
+            sock = self.raw6[probe.origin]
+        else:
+            info = struct.pack("=i4s4s", 0, socket.inet_aton(probe.src), b"\0\0\0\0")
+            ancillary = [(socket.IPPROTO_IP, _IP_PKTINFO, info)]
+            sock = self.raw[probe.origin]
         try:
-            self.raw[probe.origin].sendmsg([wire.packet(probe)], ancillary, 0, (probe.dst, 0))
+            sock.sendmsg([wire.packet(probe)], ancillary, 0, (probe.dst, 0))
         except OSError as error:
             return error.errno or -1
         return 0
@@ -160,18 +200,37 @@ def _ports(spec: HostSpec, place: str) -> tuple[tuple[int, ...], tuple[int, ...]
     return box.tcp, box.udp
 
 
+def _bound(family: int, kind: int, port: int) -> socket.socket:
+    """A socket that is bound to a port of every address of one family."""
+    sock = socket.socket(family, kind)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    sock.bind(("", port))
+    return sock
+
+
 def _answer(sock: socket.socket) -> None:
     """Answer every waiting datagram from the address it was sent to."""
     while True:
         try:
-            data, ancillary, _, sender = sock.recvmsg(2048, socket.CMSG_SPACE(12))
+            data, ancillary, _, sender = sock.recvmsg(2048, socket.CMSG_SPACE(20))
         except OSError:
             return  # no more, or an ICMP error for an earlier answer
         words = wire.answer(data)
         for level, kind, info in ancillary:
-            if words is not None and (level, kind) == (socket.IPPROTO_IP, _IP_PKTINFO):
-                local = struct.pack("=i4s4s", 0, info[8:12], b"\0\0\0\0")
-                try:
-                    sock.sendmsg([words], [(socket.IPPROTO_IP, _IP_PKTINFO, local)], 0, sender)
-                except OSError:
-                    continue  # the way back is blocked right here; the trace shows it
+            local = _source_of(level, kind, info)
+            if words is None or local is None:
+                continue
+            try:
+                sock.sendmsg([words], [local], 0, sender)
+            except OSError:
+                continue  # the way back is blocked right here; the trace shows it
+
+
+def _source_of(level: int, kind: int, info: bytes) -> tuple[int, int, bytes] | None:
+    """The ancillary data that sends from the address a datagram was sent to."""
+    if (level, kind) == (socket.IPPROTO_IP, _IP_PKTINFO):
+        return level, kind, struct.pack("=i4s4s", 0, info[8:12], b"\0\0\0\0")
+    if (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO):
+        return level, kind, info[:16] + struct.pack("=i", 0)
+    return None

@@ -17,6 +17,9 @@ UPLINK = "eth0"
 UPLINK_ADDRESS = "203.0.113.2"
 OUTSIDE_ADDRESS = "203.0.113.1"
 OUTSIDE_SERVER = "198.51.100.10"
+UPLINK_ADDRESS6 = "2001:db8:113::2"
+OUTSIDE_ADDRESS6 = "2001:db8:113::1"
+OUTSIDE_SERVER6 = "2001:db8:198::10"
 
 Proto = Literal["tcp", "udp", "icmp"]
 
@@ -134,6 +137,11 @@ class HostSpec(Part, frozen=True, kw_only=True):
         if self.existing:
             return tuple(self.existing)
         return (HOST, OUTSIDE, *(box.name for box in self.boxes))
+
+    @property
+    def has_ipv6(self) -> bool:
+        """Whether the host has IPv6 besides IPv4."""
+        return any(bridge.address6 for bridge in self.bridges)
 
     @property
     def has_randomness(self) -> bool:
