@@ -49,9 +49,7 @@ def rules(containers: int, bridges: int, count: int) -> str:
         bridge, address = f"br{bridge_of(container, bridges):02d}", address_of(container, bridges)
         inner, outer = 80 + index // containers, 10_000 + index
         nat.append(f"-A DOCKER ! -i {bridge} -p tcp -m tcp --dport {outer} -j DNAT --to-destination {address}:{inner}")
-        masquerade.append(
-            f"-A POSTROUTING -s {address}/32 -d {address}/32 -p tcp -m tcp --dport {inner} -j MASQUERADE"
-        )
+        masquerade.append(f"-A POSTROUTING -s {address}/32 -d {address}/32 -p tcp -m tcp --dport {inner} -j MASQUERADE")
         forward.append(f"-A DOCKER -d {address}/32 ! -i {bridge} -o {bridge} -p tcp -m tcp --dport {inner} -j ACCEPT")
     return "\n".join(
         (
@@ -66,7 +64,7 @@ def rules(containers: int, bridges: int, count: int) -> str:
     )
 
 
-def add_container(index: int, bridges: int, ready: int) -> None:
+def add_container(index: int, ready: int) -> None:
     """Fork a process into a new namespace, give that a name and a veth, and let the process sleep."""
     name = f"c{index:04d}"
     pid = os.fork()
@@ -130,7 +128,7 @@ def build(containers: int, bridges: int, count: int) -> None:
     """Build it all."""
     reader, writer = os.pipe()
     for index in range(containers):
-        add_container(index, bridges, writer)
+        add_container(index, writer)
         os.read(reader, 1)
     run(["ip", "-batch", "-"], "\n".join(host_commands(containers, bridges)))
     half = containers // 2

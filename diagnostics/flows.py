@@ -169,7 +169,7 @@ def _same_network(case: Case) -> Iterator[Flow]:
 def _cross_network(case: Case) -> Iterator[Flow]:
     """Containers of separate networks: kept apart where the target's network asks for it."""
     for here, there in permutations(case.networks, 2):
-        if not there.isolated or here.engine != there.engine:
+        if here.engine != there.engine or not _kept_apart(here, there):
             continue
         pair = next(
             ((a, b) for a in case.members(here) for b in case.members(there) if a.namespace != b.namespace), None
@@ -192,6 +192,12 @@ def _cross_network(case: Case) -> Iterator[Flow]:
                 member=one,
                 forward=forward,
             )
+
+
+def _kept_apart(here: Network, there: Network) -> bool:
+    """Whether one network asks that the other can't reach it; with Podman's ``isolate``, both have to ask."""
+    both = (here.options.get("isolate"), there.options.get("isolate"))
+    return bool(there.isolated) or (here.engine == "podman" and both[0] in _YES and both[1] in _YES)
 
 
 def _share(case: Case, one: Member, two: Member) -> bool:

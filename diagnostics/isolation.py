@@ -38,6 +38,8 @@ def missing(case: Case, flow: Flow) -> tuple[Repair, ...]:
 
 
 def _between(case: Case, here: Network, there: Network) -> tuple[Repair, ...]:
+    if here.engine == "podman":
+        return _netavark(case, here, there)
     texts = {name: _texts(case, name) for name in ("FORWARD", STAGE_1, STAGE_2)}
     if None in texts.values():
         return ()
@@ -52,6 +54,19 @@ def _between(case: Case, here: Network, there: Network) -> tuple[Repair, ...]:
         for name, spec in wanted.items()
         if spec not in (texts[name] or ())
     )
+
+
+def _netavark(case: Case, here: Network, there: Network) -> tuple[Repair, ...]:
+    """The three rules that netavark with iptables writes for two networks that both ask for isolation."""
+    wanted = {
+        "FORWARD": "-j NETAVARK_ISOLATION_1",
+        "NETAVARK_ISOLATION_1": f"-i {here.bridge} ! -o {here.bridge} -j NETAVARK_ISOLATION_2",
+        "NETAVARK_ISOLATION_2": f"-o {there.bridge} -j DROP",
+    }
+    texts = {name: _texts(case, name) for name in wanted}
+    if None in texts.values() or here.internal or there.internal:
+        return ()
+    return tuple(_rule(case, name, spec, 1) for name, spec in wanted.items() if spec not in (texts[name] or ()))
 
 
 def _position(texts: tuple[str, ...]) -> int:

@@ -38,8 +38,10 @@ class Errand(msgspec.Struct, frozen=True, kw_only=True):
     the tables of links is read where there is no link that leads anywhere (a
     service's sandbox, a browser's).  ``before`` is what was read of it
     earlier: rules that are proved to be unchanged are taken from there.
+    ``map_only`` asks for links and addresses and nothing else.
     """
 
+    map_only: bool = False
     firewall: bool = True
     conntrack: int = 0
     conntrack_filter: ConntrackFilter = ConntrackFilter()
@@ -66,13 +68,15 @@ def collect(scope: str, errand: Errand, *, at: str, host: tuple[str, int] | None
     try:
         with NetlinkSocket() as sock:
             contents.cookie = sock.cookie()
-            settings = _collect_tables(contents, sock)
+            settings = _collect_tables(contents, sock, map_only=errand.map_only)
             _collect_nsid(contents, sock, host)
     except OSError as error:
         contents.miss("links", error)
     if errand.only_if_connected and not contents.gaps and not is_connected(contents):
         return contents
     _collect_peers(contents)
+    if errand.map_only:
+        return contents
     _collect_sysctls(contents, settings)
     try:
         contents.sockets = read_listening()
@@ -89,7 +93,7 @@ def collect(scope: str, errand: Errand, *, at: str, host: tuple[str, int] | None
     return contents
 
 
-def _collect_tables(contents: Contents, sock: NetlinkSocket) -> dict[str, DeviceSettings] | None:
+def _collect_tables(contents: Contents, sock: NetlinkSocket, *, map_only: bool) -> dict[str, DeviceSettings] | None:
     """Read rtnetlink's tables; returns the devices' settings, None when the links could not be read."""
 
     def take(section: str, read: Callable[[NetlinkSocket], Dump]) -> tuple[bytes, ...] | None:
@@ -112,6 +116,8 @@ def _collect_tables(contents: Contents, sock: NetlinkSocket) -> dict[str, Device
             for link in table.links
         )
     contents.addresses = parse_addresses(take("addresses", rtnl.read_addresses) or ())
+    if map_only:
+        return None
     contents.routes = parse_routes(take("routes", rtnl.read_routes) or ())
     contents.policy_rules = parse_rules(take("policy-rules", rtnl.read_rules) or ())
     contents.neighbours = parse_neighbours(take("neighbours", rtnl.read_neighbours) or ())

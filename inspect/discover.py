@@ -39,7 +39,7 @@ from dnet_tui.inspect.procfs import (
     read_processes,
 )
 from dnet_tui.inspect.proxies import find_proxies
-from dnet_tui.inspect.reading import read_places, settle_links
+from dnet_tui.inspect.reading import left_out, read_places, settle_links
 from dnet_tui.inspect.resolve import resolve_links
 from dnet_tui.inspect.retained import Memory, disturbed, keep
 from dnet_tui.inspect.socket_owners import socket_namer
@@ -53,7 +53,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     ``workers`` how many namespaces are read at once; without ``firewall`` no
     rules are read, and a gap says so.  ``conntrack`` is how many tracked
     connections of each namespace are read at most, and ``conntrack_filter``
-    which ones.
+    which ones.  ``map_only`` reads links and addresses alone, which shows what
+    is connected to what in a fraction of the time; gaps say what is missing.
     """
 
     docker_socket: str = ""
@@ -62,6 +63,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     firewall: bool = True
     conntrack: int = 0
     conntrack_filter: ConntrackFilter = ConntrackFilter()
+    map_only: bool = False
 
 
 def take_snapshot(options: Options | None = None) -> Snapshot:
@@ -184,6 +186,7 @@ class _Taking:
     ) -> None:
         """Read the wanted ones among all namespaces; of the ``doubtful``, only those that are others by now."""
         errand = Errand(
+            map_only=self._options.map_only,
             firewall=self._options.firewall,
             conntrack=self._options.conntrack,
             conntrack_filter=self._options.conntrack_filter,
@@ -234,6 +237,7 @@ class _Taking:
         containers, gaps = tenants.settle(answer.containers, seen, self._unread)
         self._gaps.extend(gaps)
         self._gaps.extend(unasked(containers, answer))
+        self._gaps.extend(left_out(map_only=self._options.map_only, firewall=self._options.firewall))
         occupied = frozenset(item.netns for item in containers if item.netns is not None)
         spaces = self._namespaces(places, occupied, table)
         networks = answer.networks
@@ -272,8 +276,6 @@ class _Taking:
         spaces: dict[str, Namespace] = {}
         for place, contents in kept:
             self._gaps.extend(contents.gaps)
-            if not self._options.firewall:
-                self._gaps.append(Gap(section="firewall", scope=place.id, reason="the rules were not asked for"))
             spaces[place.id] = Namespace(
                 id=place.id,
                 inode=place.handle.inode,

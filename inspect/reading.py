@@ -16,11 +16,20 @@ import msgspec
 from dnet_tui.inspect import rtnl
 from dnet_tui.inspect.collect import Errand, collect
 from dnet_tui.inspect.contents import Contents
+from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.netlink import NetlinkSocket
 from dnet_tui.inspect.netns import NamespaceGoneError, NsHandle, current_inode, opened
 from dnet_tui.inspect.nsids import settle_numbers
 from dnet_tui.inspect.places import Place
 from dnet_tui.inspect.visits import visit_all
+
+_BESIDES_THE_MAP = ("routes", "policy-rules", "neighbours", "fdb", "sysctls", "sockets", "firewall", "xfrm")
+
+
+def left_out(*, map_only: bool, firewall: bool) -> tuple[Gap, ...]:
+    """A gap for each section that isn't asked for."""
+    sections = _BESIDES_THE_MAP if map_only else () if firewall else ("firewall",)
+    return tuple(Gap(section=section, reason="it was not asked for") for section in sections)
 
 
 def read_places(

@@ -102,7 +102,7 @@ class _Redaction:
         self._special: dict[tuple[type, str], Callable[[Any], Any]] = {
             (Container, "id"): self._id, (Container, "joined"): self._id, (Network, "id"): self._id,
             (Endpoint, "network"): self._id, (Gap, "scope"): self._id,
-            (Container, "name"): self._known, (Container, "image"): self._known, (Network, "name"): self._known,
+            (Container, "name"): self._known, (Container, "image"): self._known, (Network, "name"): self._network,
             (Namespace, "names"): lambda names: tuple(self._known(name) for name in names),
             (Namespace, "path"): self._path, (Engine, "socket"): self._path,
             (Namespace, "firewall"): self._firewall,
@@ -155,9 +155,12 @@ class _Redaction:
         candidates = self._names.in_links()
         links = dict.fromkeys(link.name for ns in self._original.namespaces for link in ns.links)
         for link in links:
+            if self._names.known(link) is not None:
+                continue
             derived = next((name for name in candidates if name in link), None)
-            if derived is not None and self._names.known(link) is None:
-                self._names.keep(link, link.replace(derived, self._names.known(derived) or ""))
+            new = self._names.in_run(link) if derived is None else link.replace(derived, self._known(derived))
+            if new != link:
+                self._names.keep(link, new)
 
     def _new_id(self, ident: str, name: str) -> str:
         """An id with the name in it, as ``netns:web``, follows the name; a number stays."""
@@ -167,6 +170,9 @@ class _Redaction:
     def _known(self, name: str) -> str:
         found = self._names.known(name)
         return name if found is None else found
+
+    def _network(self, name: str) -> str:
+        return name if name in _USUAL_NETWORKS else self._known(name)
 
     def _id(self, ident: str | None) -> str | None:
         if ident is None:

@@ -200,6 +200,7 @@ class Traversal:
             self._untrack(at)
         elif isinstance(action, Opaque):
             self.maybes.append(_End(kind="unknown", ref=self._ref(at)))
+            self.packet = msgspec.structs.replace(self.packet, mark=None, ctmark=None)
         elif isinstance(action, Nat):
             return _End(kind="nat", ref=self._ref(at), nat=action)
         elif isinstance(action, Verdict):

@@ -158,6 +158,8 @@ def _original(index: int) -> Callable[[str, Packet, AddressType], Truth]:
 def _address_type(which: str) -> Callable[[str, Packet, AddressType], Truth]:
     def test(value: str, packet: Packet, address_type: AddressType) -> Truth:
         actual = address_type(packet.dst if which == "dst" else packet.src)
+        if packet.family == "ip6" and (value, actual) == ("UNICAST", "LOCAL"):
+            return None  # addrtype takes any unicast address for one (match_type6), nftables' fib only those elsewhere
         if not actual or value not in {"LOCAL", "UNICAST", "BROADCAST", "MULTICAST", "ANYCAST"}:
             return None
         return value == actual

@@ -126,7 +126,12 @@ class Passage:
         if trail.connection is not None:
             trail.packet = undo_nat(self.hook, trail.packet, *trail.connection)
         elif before.ctstate == "NEW" and not self.looped:
-            self._bind(self._run(firewall, "nat"))
+            result = self._run(firewall, "nat")
+            if result.verdict == "unknown" and self.unsure is not None:
+                # Whether it is rewritten decides over everything that follows.
+                trail.obstacle("unknown", self.hook, self.unsure)
+                self.unsure = None
+            self._bind(result)
         if self.hook == "output" and trail.packet.dst != before.dst:
             self.rerouted()
 

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from dnet_tui.diagnostics.walk import fabric, routing
 from dnet_tui.diagnostics.walk.arrival import admit
+from dnet_tui.diagnostics.walk.discovery import Point, answer, bridged_by, lost, question, received_by, sent_by
 from dnet_tui.diagnostics.walk.fabric import Frame
 from dnet_tui.diagnostics.walk.hooks import run_hook
 from dnet_tui.diagnostics.walk.listener import received
@@ -40,6 +41,7 @@ class Walker(Trail):
         self.view = view
         self.outside = outside
         self.exits = ""
+        self.sender: tuple[Namespace, Link] | None = None
 
     # -- stages -----------------------------------------------------------------------------
 
@@ -107,7 +109,32 @@ class Walker(Trail):
         return self._receive(self._crossed(arrival, ns, out), self._frame(ns, out, next_hop))
 
     def _frame(self, ns: Namespace, out: Link, next_hop: str) -> Frame:
+        self.sender = ns, out
         return Frame(next_hop=next_hop, mac=fabric.remembered(ns, out, next_hop))
+
+    def _discover(self, ns: Namespace, link: Link, frame: Frame, between: tuple[Point, ...] = ()) -> None:
+        """Stop where the rules stop the neighbour discovery that a frame to a link of ``ns`` can't do without."""
+        if self.packet.family == "ip" or frame.mac or self.sender is None:
+            return
+        home, out = self.sender
+        there = (*sent_by(home, out.name), *between, *received_by(ns, link.name))
+        back = (*sent_by(ns, link.name), *between, *received_by(home, out.name))
+        asker = self.packet.src
+        for packet, points in ((question(asker, frame.next_hop), there), (answer(asker, frame.next_hop), back)):
+            why = lost(packet, points)
+            if why is not None:
+                self.stop(why[0], "neighbour", why[1])
+
+    def _discover_across(self, ns: Namespace, bridge: Link, frame: Frame) -> Frame:
+        """Find who takes a frame on the other side of a bridge; where nobody answers there is no frame."""
+        port = self._port(ns, bridge, frame)
+        far = self.view.links.get(port.peer) if port is not None and port.peer is not None else None
+        if port is None or port.peer is None or far is None:
+            return frame
+        called = fabric.calls_iptables(ns, bridge, self.packet.family)
+        between = bridged_by(ns, bridge.name) if called else ()
+        self._discover(self.view.namespaces[port.peer.namespace], far, frame, between)
+        return Frame(next_hop=frame.next_hop, mac=far.mac.lower())
 
     def _crossed(self, arrival: fabric.Arrival, ns: Namespace, out: Link) -> LinkRef:
         if arrival.ref is None:
@@ -130,13 +157,16 @@ class Walker(Trail):
         if bridge is None or bridge.kind != "bridge":
             if not frame.is_for(ns, link):
                 self._nobody(ns, "link", frame, link)
+            self._discover(ns, link, frame)
             return self.input(ns, link, iif=link.name)
         self.check(ns, "bridge", fabric.port_stop(ns, link))
         self.check(ns, "bridge", fabric.down(ns, bridge))
         self._layer2(ns, "prerouting", link.name, "")
         up = fabric.is_for_bridge(self.view, ns, bridge, frame)
-        if not up and not frame.mac:
-            self._port(ns, bridge, frame)  # where nobody answers there is no frame
+        if up:
+            self._discover(ns, bridge, frame)
+        elif not frame.mac:
+            frame = self._discover_across(ns, bridge, frame)
         if not fabric.calls_iptables(ns, bridge, self.packet.family):
             if not up:
                 return self._bridge_on(ns, bridge, link, frame, called=False)

@@ -50,7 +50,7 @@ class Listener:
         line = self._line(seconds)
         return {nsid for _, nsid in json.loads(line)} if line else set()
 
-    def settle(self, quiet: float = 1.5) -> None:
+    def settle(self, quiet: float = 1.0) -> None:
         """Wait until nothing was told for a while."""
         while self._line(quiet):
             pass

@@ -92,7 +92,7 @@ def test_looking_traffic_and_captures_are_no_news(docker_host: DockerHost, heard
     docker_host.snapshot()
     docker_host.run("iptables-nft-save")
     docker_host.docker("exec", "web", "/bin/echo")
-    docker_host.run(*docker_host.enter("web"), "ping", "-c", "2", "-i", "0.2", "172.17.0.1")
+    docker_host.run(*docker_host.enter("web"), "busybox", "ping", "-c", "2", "172.17.0.1")
     docker_host.run("timeout", "0.5", "tcpdump", "-i", "docker0", "-w", "/dev/null", check=False)
 
     assert heard.sections(2.0) == set()

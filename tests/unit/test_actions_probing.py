@@ -11,7 +11,7 @@ from dnet_tui.actions import probing
 from dnet_tui.actions.probe import Outcome, Probe, dns_question
 from dnet_tui.actions.probing import Probing, probe_host
 from dnet_tui.diagnostics.examine import examination
-from dnet_tui.diagnostics.probe_plan import allowed
+from dnet_tui.diagnostics.probe_plan import allowed, plan
 from dnet_tui.diagnostics.probes import PlannedProbe
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.netns import NsHandle
@@ -26,7 +26,7 @@ class Wire:
 
     def __init__(self, truth: Snapshot) -> None:
         self.sent: list[PlannedProbe] = []
-        self.truth = {probe.key: probe for probe in probing.plan(examination(truth))}
+        self.truth = {probe.key: probe for probe in plan(examination(truth))}
         self.lock = threading.Lock()
 
     def __call__(self, probe: PlannedProbe, _: NsHandle) -> Probe:

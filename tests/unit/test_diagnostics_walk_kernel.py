@@ -13,7 +13,7 @@ from dnet_tui.diagnostics.walk.nat import apply_nat, chosen_port, masquerade_add
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.diagnostics.walk.routing import address_type, lookup
 from dnet_tui.diagnostics.walk.trip import reply, walk
-from dnet_tui.inspect.firewall import Chain, Firewall, Match, Nat, NoTrack, Rule, SetMark, Table, Verdict
+from dnet_tui.inspect.firewall import Chain, Firewall, Match, Nat, NoTrack, Opaque, Rule, SetMark, Table, Verdict
 from dnet_tui.inspect.model import (
     Address,
     BridgePort,
@@ -104,6 +104,16 @@ def test_nat_chains_run_at_nats_place_whatever_their_priority() -> None:
     there = arriving(with_tables(docker_like_snapshot(), nat, drop), syn(OUTSIDE, "203.0.113.9", 99))
     assert there.end == "dropped"
     assert there.last.dst == "10.10.0.2"
+
+
+def test_a_translation_that_is_not_understood_decides_over_what_follows() -> None:
+    nat = table("prerouting", Opaque(text="dnat to a map", role="target"), name="own", priority=-101, kind="nat")
+    drop = table("prerouting", Match(field="dport", values=("22",)), Verdict(kind="drop"), priority=0)
+    there = arriving(with_tables(docker_like_snapshot(), nat, drop), syn(OUTSIDE, "203.0.113.2", 22))
+    assert there.end == "unknown"
+    assert there.decided_by is not None
+    assert there.decided_by.rule is not None
+    assert there.decided_by.rule.table == "own"
 
 
 def test_marks_and_connections_end_at_the_namespace() -> None:

@@ -192,6 +192,25 @@ def test_interfaces_that_are_called_after_nothing_keep_their_names() -> None:
     assert {"lo", "eth0", "docker0", "veth5f0a1b2"} <= names
 
 
+def test_an_interface_called_after_a_short_name_is_the_same_in_rules() -> None:
+    host = host_with(
+        rule("-i br-db -j ACCEPT", exprs=(Match(field="iif", values=("br-db",)),)),
+        links=(Link(ifindex=1, name="br-db"), Link(ifindex=2, name="vethdb1")),
+    )
+    new = redact(msgspec.structs.replace(host, containers=containers("db").containers), KEY)
+
+    assert [link.name for link in new.namespaces[0].links] == ["br-container-1", "vethdb1"]
+    assert rules_of(new)[0].text == "-i br-container-1 -j ACCEPT"
+    assert rules_of(new)[0].exprs == (Match(field="iif", values=("br-container-1",)),)
+
+
+def test_an_engines_own_network_keeps_its_name_even_if_a_container_has_it() -> None:
+    network = Network(id="a", name="none", engine="docker", driver="null")
+    new = redact(msgspec.structs.replace(containers("none"), networks=(network,)), KEY)
+
+    assert (new.networks[0].name, new.containers[0].name) == ("none", "container-1")
+
+
 def test_a_named_namespace_and_the_container_in_it_keep_together() -> None:
     container = Container(id="netns:shop", name="shop", engine="netns", netns="net:[2]")
     ns = Namespace(id="net:[2]", inode=2, kind="named", names=("shop",), path="/run/netns/shop")
@@ -353,7 +372,7 @@ ODD = st.text(st.sampled_from("zq [/]é:x"), min_size=4, max_size=12).map(lambda
 _ADDRESS = re.compile(r"(?<![\w.:])(?:\d+\.\d+\.\d+\.\d+|[0-9a-f]{0,4}:[0-9a-f:]*:[0-9a-f]*)(?![\w:])")
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     NAMES,
     st.lists(NAMES | ODD, min_size=3, max_size=8, unique=True),

@@ -105,3 +105,9 @@ def test_a_point_that_does_not_exist_is_told_before_anything_is_opened() -> None
     assert open_capture is not None
     with pytest.raises(UsageError, match="nowhere"):
         open_capture("nowhere", "", docker_like_snapshot())
+
+
+def test_without_follow_nothing_is_listened_to() -> None:
+    assert live.live(readonly=True, follow=False).watch is None
+    assert live.live(readonly=True).watch is not None
+    assert live.saved(Path("host.json")).watch is None

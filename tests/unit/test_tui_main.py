@@ -98,6 +98,20 @@ def test_a_fault_is_exit_code_1_and_named(broken: str) -> None:
     assert [finding["check"] for finding in json.loads(ran.stdout)["findings"]] == ["masq-missing", "masq-missing"]
 
 
+def test_packets_are_never_sent_for_a_snapshot_from_a_file(healthy: str) -> None:
+    ran = dnet_tui("doctor", "--probe", "--snapshot", healthy)
+
+    assert ran.returncode == 2
+    assert "--snapshot" in ran.stderr
+
+
+def test_the_check_that_judges_probes_asks_for_some(healthy: str) -> None:
+    ran = dnet_tui("doctor", "--check", "model-contradicted", "--snapshot", healthy)
+
+    assert ran.returncode == 2
+    assert "add --probe" in ran.stderr
+
+
 def test_a_check_that_could_not_see_is_exit_code_3_not_healthy(tmp_path: Path) -> None:
     blind = with_gaps(docker_like_snapshot(), Gap(section="firewall", reason="nft: permission denied"))
 

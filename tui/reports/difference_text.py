@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.difference import Difference, Unseen
@@ -12,6 +13,8 @@ from dnet_tui.tui.reports.wrapping import paragraph
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~", "moved": "~"}
 _LONGEST = 4096
+_MANY = 3
+"""A parameter that changed alike at so many interfaces is told once."""
 _SIDES = {"before": "the earlier snapshot", "after": "the later snapshot", "both": "both snapshots"}
 
 
@@ -24,10 +27,10 @@ def difference_text(difference: Difference, paper: Paper) -> str:
     scopes: dict[str, list[Change]] = {}
     for change in difference.changes:
         scopes.setdefault(change.scope, []).append(change)
-    for scope, changes in scopes.items():
+    for scope in sorted(scopes, key=lambda scope: scope != "host"):
         lines += ["", paper.bold(clean(scope))]
-        for change in changes:
-            lines += _line(_SIGNS[change.kind], change.text, paper)
+        for sign, text in _folded(scopes[scope]):
+            lines += _line(sign, text, paper)
     if not difference.changes:
         seen = " in what both snapshots saw" if difference.not_compared else ""
         lines += ["", f"No difference{seen}."]
@@ -36,6 +39,31 @@ def difference_text(difference: Difference, paper: Paper) -> str:
         for item in difference.not_compared:
             lines += _line("?", _unseen(item), paper)
     return "\n".join(lines[1:]) + "\n"
+
+
+def _folded(changes: list[Change]) -> Iterator[tuple[str, str]]:
+    """The changes with their signs; a parameter that changed alike at many interfaces is one of them.
+
+    The kernel turns forwarding over at every interface when ``ip_forward`` is written (sysctl(8), ip-sysctl.rst).
+    """
+    alike = Counter(_alike(change) for change in changes)
+    told = set()
+    for change in changes:
+        key = _alike(change)
+        if key is None or alike[key] < _MANY:
+            yield _SIGNS[change.kind], change.text
+        elif key not in told:
+            told.add(key)
+            name = f"{key[0]}.*.{key[1]}"
+            yield _SIGNS[change.kind], f"{name} {change.before} → {change.after} (at {alike[key]} interfaces)"
+
+
+def _alike(change: Change) -> tuple[str, str, str, str] | None:
+    """What a parameter's changes at several interfaces have in common."""
+    parts = change.what.split(".")
+    if change.section != "sysctls" or change.kind != "changed" or len(parts) != 5 or parts[3] in {"all", "default"}:
+        return None
+    return ".".join(parts[:3]), parts[4], change.before, change.after
 
 
 def _line(sign: str, text: str, paper: Paper) -> Iterator[str]:

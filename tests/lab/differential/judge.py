@@ -130,6 +130,10 @@ class Court:
         claim = f"{way} is said to be {said.end} at {place} in {stage} by {by.text if by else 'nothing'}"
         if truth.where == "arrived":
             yield f"{claim}, but it {truth}"
+        elif stage == "neighbour":
+            # Stopped was what asks for the neighbour's MAC; the packet itself waited in vain.
+            if truth.where != "link":
+                yield f"{claim}, but: {truth}"
         elif not (self._by_rule(by, truth, place) if by and by.rule else _by_way(stage, by, truth, place)):
             yield f"{claim}, but: {truth}"
 

@@ -24,12 +24,13 @@ from lab.differential.spec import (
     Step,
 )
 
-_BR0 = Bridge(name="br0", address="10.1.0.1/24")
-_BR1 = Bridge(name="br1", address="10.2.0.1/24")
+_BR0 = Bridge(name="br0", address="10.1.0.1/24", address6="fd00:1::1/64")
+_BR1 = Bridge(name="br1", address="10.2.0.1/24", address6="fd00:2::1/64")
 
 
 def _box(name: str, bridge: Bridge, number: int) -> Box:
-    leg = Leg(bridge=bridge.name, address=bridge.address.replace(".1/", f".{number}/"))
+    address6 = bridge.address6.replace("::1/", f"::{number}/")
+    leg = Leg(bridge=bridge.name, address=bridge.address.replace(".1/", f".{number}/"), address6=address6)
     return Box(name=name, legs=(leg,), tcp=(80,), udp=(53,))
 
 
@@ -206,6 +207,18 @@ KNOWN: dict[str, tuple[str, HostSpec]] = {
             _run(HOST, f"ip route replace default via {OUTSIDE_ADDRESS}"),
             _rule("nat", "POSTROUTING", f"-o {UPLINK} -j MASQUERADE"),
             _probe(1, "a", "10.1.0.2", OUTSIDE_SERVER, 80),
+        ),
+    ),
+    "neighbour-discovery-is-filtered": (
+        "IPv6 asks for a neighbour by ICMPv6, which rules can stop; one that is remembered needs no question",
+        _host(
+            _sysctl("bridge.bridge-nf-call-ip6tables", 1),
+            RuleLine(family="ip6", table="filter", chain="FORWARD", text="-i br0 -o br0 -p tcp -j ACCEPT"),
+            RuleLine(family="ip6", table="filter", chain="FORWARD", text="-i br0 -o br0 -j DROP"),
+            _run("a", "ip -6 neigh flush all"),
+            _probe(1, "a", "fd00:1::2", "fd00:1::3", 80),
+            _probe(2, "b", "fd00:1::3", "fd00:1::2", 80),
+            _probe(3, "c", "fd00:2::2", "fd00:1::3", 80),
         ),
     ),
     "bridged-without-iptables": (

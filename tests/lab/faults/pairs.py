@@ -63,6 +63,11 @@ LEFT_OUT: tuple[tuple[frozenset[str], frozenset[str], str], ...] = (
     (_STOPS_ALL, frozenset({"isolation-missing"}), "while nothing is forwarded, nothing is exposed"),
     (_CUTS_OFF, _CUTS_OFF, "both cut off one container: its packets get no farther than the first"),
     (_CUTS_OFF, _BETWEEN_NEIGHBOURS, "the network has two containers, and one of them is cut off"),
+    (
+        frozenset({"bridge-no-ip"}),
+        frozenset({"fwd-off-bridge", "masq-missing", "fwd-jump-missing", "subnet-overlap"}),
+        "without the gateway's address no packet leaves the network",
+    ),
     (_CUTS_OFF, frozenset({"input-drop"}), "a container that is cut off asks no name server"),
     (
         frozenset({"rules-flushed"}),

@@ -162,6 +162,8 @@ RULES: tuple[Case, ...] = (
         traffic=_flushed_traffic,
         # Nobody knows which ports a host without an engine published.
         cured=lambda host: {PUBLISHED: REFUSED} if isinstance(host, DemoHost) else {},
+        # Podman unplugs its containers and plugs them in again.
+        anew=frozenset({"links of", "addresses of", "neighbours of"}),
     ),
     Case(
         id="fwd-jump-missing",
