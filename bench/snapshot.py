@@ -47,10 +47,13 @@ EXEC_SAMPLE = 20
 
 
 class Figure(TypedDict):
-    """A measurement: medians in seconds; ``cpu`` counts the processes that were started as well."""
+    """A measurement: medians in seconds; ``cpu`` is processor time, also that of the processes that were started.
+
+    None where another process, such as an engine, did the work.
+    """
 
     seconds: float
-    cpu: float
+    cpu: float | None
 
 
 class Target(TypedDict):
@@ -81,7 +84,7 @@ def measure(runs: int, work: Callable[[], object]) -> Figure:
 
 def scaled(figure: Figure, factor: float) -> Figure:
     """The figure for ``factor`` times as much work."""
-    return Figure(seconds=figure["seconds"] * factor, cpu=figure["cpu"] * factor)
+    return Figure(seconds=figure["seconds"] * factor, cpu=None if figure["cpu"] is None else figure["cpu"] * factor)
 
 
 def quietly(*argv: str) -> None:
@@ -144,7 +147,7 @@ def refreshes(runs: int, *, with_rule: bool = False) -> Figure:
             snapshot = observer.refresh()
             if f"extra{index}" not in {item.name for item in snapshot.containers}:
                 raise RuntimeError("the new container was not seen")
-    walls, cpus = [item["seconds"] for item in figures], [item["cpu"] for item in figures]
+    walls, cpus = [item["seconds"] for item in figures], [item["cpu"] or 0.0 for item in figures]
     return Figure(seconds=statistics.median(walls), cpu=statistics.median(cpus))
 
 
@@ -222,8 +225,7 @@ def docker_exec(containers: int) -> tuple[Figure | None, str]:
         )
         host.run("sh", "-c", loop, timeout=120)
         took = time.perf_counter() - began
-    # The client and the daemon share the work; how much processor time that takes isn't told.
-    return scaled(Figure(seconds=took, cpu=float("nan")), containers / EXEC_SAMPLE), ""
+    return scaled(Figure(seconds=took, cpu=None), containers / EXEC_SAMPLE), ""
 
 
 def python_iptables() -> tuple[str, str]:
@@ -338,7 +340,8 @@ def report(found: dict[str, object], left_out: dict[str, str], *, as_json: bool)
     print(f"{found['machine']}; load {found['load']}; seen (namespaces, gaps, rules): {found['seen']}\n")
     for name, figure in found.items():
         if isinstance(figure, dict):
-            print(f"{name:<40} {figure['seconds'] * 1000:9.1f} ms  {figure['cpu'] * 1000:9.1f} ms of processor time")
+            spent = "" if figure["cpu"] is None else f"{figure['cpu'] * 1000:9.1f} ms of processor time"
+            print(f"{name:<40} {figure['seconds'] * 1000:9.1f} ms  {spent}".rstrip())
     print()
     for aim in aims:
         met = aim["value"] <= aim["limit"] if aim["unit"].startswith("≤") else aim["value"] >= aim["limit"]

@@ -477,7 +477,10 @@ class Namespace(Value, frozen=True, kw_only=True):
     neighbours: tuple[Neighbour, ...] = ()
     fdb: tuple[FdbEntry, ...] = ()
     sysctls: dict[str, str] = {}
-    """Full dotted names, such as ``net.ipv4.conf.docker0.forwarding`` (``/`` for dots inside a device's name)."""
+    """Full dotted names, such as ``net.ipv4.conf.docker0.forwarding`` (``/`` for dots inside a device's name).
+
+    Those of ``net.bridge`` only where there is a bridge: elsewhere they mean nothing and aren't read.
+    """
     sockets: tuple[Socket, ...] = ()
     firewall: Firewall | None = None
     conntrack: tuple[ConntrackEntry, ...] = ()

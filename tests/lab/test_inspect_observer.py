@@ -282,3 +282,24 @@ print(json.dumps([len(big.rules), [gap.reason for gap in snapshot.gaps], big.rul
     assert (found, gaps, handles) == (count, [], True)
     assert text == "-s 10.1.17.112/32 -p tcp -m tcp --dport 10001 -j DROP"
     assert megabytes < 400
+
+
+def test_the_map_alone_relates_everything_and_says_what_is_missing(demo_host: DemoHost) -> None:
+    answer = run(
+        demo_host,
+        """
+whole, alone = take_snapshot(), take_snapshot(Options(map_only=True))
+peers = lambda one: sorted([item.id, link.ifindex, link.name, str(link.peer), link.master]
+                           for item in one.namespaces for link in item.links)
+print(json.dumps([peers(whole) == peers(alone),
+    [cidrs(a) == cidrs(b) for a, b in zip(whole.namespaces, alone.namespaces)],
+    [item.name for item in whole.containers] == [item.name for item in alone.containers],
+    sorted(gap.section for gap in alone.gaps), [gap.scope for gap in alone.gaps],
+    [len(item.routes) + len(item.sysctls) for item in alone.namespaces]]))
+""",
+    )
+    peers, addresses, containers, sections, scopes, rest = answer
+    assert (peers, all(addresses), containers) == (True, True, True)
+    assert sections == ["fdb", "firewall", "neighbours", "policy-rules", "routes", "sockets", "sysctls", "xfrm"]
+    assert set(scopes) == {""}
+    assert set(rest) == {0}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dnet_tui.diagnostics.walk.hooks import HookResult, run_hook
+from dnet_tui.diagnostics.walk.chains import HookResult
+from dnet_tui.diagnostics.walk.hooks import run_hook
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.firewall import (
     AnyExpr,

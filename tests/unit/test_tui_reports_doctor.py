@@ -133,7 +133,7 @@ def test_json_follows_the_contract() -> None:
 
 
 def test_a_rule_in_json_is_an_argument_vector_with_its_comment_in_one_piece() -> None:
-    (step,) = doctor_data(report(WARNING))["findings"][0]["remedy"]["steps"]  # type: ignore[index]
+    (step,) = doctor_data(report(WARNING))["findings"][0]["remedy"]["steps"]
 
     assert "made by hand" in step
 
