@@ -119,17 +119,14 @@ def _missing(check: Check, exam: Examination) -> list[str]:
 
 
 def _says_what_it_lacks(firewall: Firewall | None) -> bool:
-    """Whether a firewall with gaps carries them itself: as tables that weren't read, or rules that can't be decided."""
-    return firewall is not None and (
-        bool(firewall.unread)
-        or any(
-            isinstance(expr, Opaque)
-            for table in firewall.tables
-            for chain in table.chains
-            for rule in chain.rules
-            for expr in rule.exprs
-        )
-    )
+    """Whether a firewall with gaps carries them itself: as tables, sets or rules that can't be decided."""
+    if firewall is None:
+        return False
+    every = (*firewall.ipsets, *(item for table in firewall.tables for item in table.sets))
+    if firewall.unread or any(item.elements is None for item in every):
+        return True
+    chains = (chain for table in firewall.tables for chain in table.chains)
+    return any(isinstance(expr, Opaque) for chain in chains for rule in chain.rules for expr in rule.exprs)
 
 
 def _speaks_of(finding: Finding, name: str) -> bool:

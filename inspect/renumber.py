@@ -28,7 +28,7 @@ _BLOCKS6 = ("fc00::/8", "fd00::/8", "fec0::/10", "2000::/3", "2001::/32", "2002:
 
 
 class Renumbering:
-    """The permutation of one family's addresses, as integers.  Pin first, then map."""
+    """The permutation of one family's addresses, as integers.  Pin everything first, then ask."""
 
     def __init__(self, key: bytes, bits: int, kept: tuple[str, ...], blocks: tuple[str, ...]) -> None:
         self._bits = bits
@@ -37,7 +37,7 @@ class Renumbering:
         self._kept: set[tuple[int, int]] = set()
         self._ends: set[int] = set()
         self._blocks: list[tuple[int, int]] = []
-        self._known: dict[int, int] = {}
+        self._known: dict[tuple[int, int], int] = {}
         for texts, is_kept in ((kept, True), (blocks, False)):
             for text in texts:
                 net = ipaddress.ip_network(text)
@@ -63,18 +63,19 @@ class Renumbering:
 
     def address(self, value: int) -> int:
         """The new address."""
-        found = self._known.get(value)
-        if found is None:
-            found = value if value in self._ends else self.prefix(value, self._bits)
-            if (
-                value not in self._ends and found in self._ends
-            ):  # they stay; who would become one of them gets its place
-                found = self.prefix(found, self._bits)
-            self._known[value] = found
-        return found
+        if value in self._ends:
+            return value
+        new = self.prefix(value, self._bits)
+        return self.prefix(new, self._bits) if new in self._ends else new  # they stay; who would be one gets its place
 
     def prefix(self, value: int, length: int) -> int:
         """The new address of the network of ``length`` bits that ``value`` is in."""
+        found = self._known.get((value, length))
+        if found is None:
+            found = self._known[value, length] = self._walk(value, length)
+        return found
+
+    def _walk(self, value: int, length: int) -> int:
         out, has_turned = 0, False
         for depth in range(length):
             node = value >> (self._bits - depth)

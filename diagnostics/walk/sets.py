@@ -89,9 +89,11 @@ def in_ipset(lookup: SetLookup, ipsets: Mapping[str, NamedSet], packet: Packet, 
         return None
     _, _, dimensions = found.type.partition(":")
     dims = dimensions.split(",")
-    if len(lookup.dirs) > len(dims) or "set" in dims:
+    if "set" in dims:
         return None
-    results = [_ipset_fits(element, dims, lookup.dirs, packet, address_type) for element in found.elements]
+    results: list[Truth] = []
+    if len(lookup.dirs) >= len(dims):  # with fewer directions than dimensions the kernel finds nothing (ip_set_test)
+        results = [_ipset_fits(element, dims, lookup.dirs, packet, address_type) for element in found.elements]
     truth: Truth = True if True in results else None if None in results else False
     return truth if truth is None or not lookup.negate else not truth
 
@@ -104,19 +106,19 @@ def _ipset_fits(
     parts: list[Truth] = []
     for dim, way, part in zip(dims, dirs, element.key, strict=False):
         if dim == "port":
-            parts.append(_ipset_port(part, way, packet))
+            parts.append(_ipset_port(part, way, packet, any_proto=len(dims) == 1))
             continue
         field = _IPSET_FIELDS.get((dim, way))
         parts.append(matches(Match(field=field, values=(part,)), packet, address_type) if field else None)
     return False if False in parts else None if None in parts else True
 
 
-def _ipset_port(part: str, way: str, packet: Packet) -> Truth:
-    """A port element: ``80``, ``udp:53``, ``8000-8010``; without a protocol it means TCP."""
+def _ipset_port(part: str, way: str, packet: Packet, *, any_proto: bool) -> Truth:
+    """A port element: ``80``, ``udp:53``, ``8000-8010``; without a protocol it means TCP, in bitmap:port any."""
     proto, _, port = part.rpartition(":")
     if protocol_name(packet.proto) not in {"tcp", "udp", "sctp"}:
         return None if proto in {"icmp", "icmpv6"} else False
-    if (proto or "tcp") != packet.proto:
+    if not any_proto and (proto or "tcp") != packet.proto:
         return False
     field = "sport" if way == "src" else "dport"
     return matches(Match(field=field, values=(port.replace("-", ":"),)), packet, lambda _: "")

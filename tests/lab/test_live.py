@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from lab.docker_host import DockerHost
+from lab.hosts import DemoHost
 from lab.image import IMAGE, SLEEP
 from lab.listening import Listener, app_on, listening
+from lab.podman_host import PodmanHost
 
 AT_ONCE = 1.0
 """Seconds after which a change must have been noticed."""
@@ -136,3 +138,20 @@ def test_a_frozen_app_and_one_that_is_not_live_write_nothing(docker_host: Docker
             assert b"unseen0" in terminal.written(5.0, until=b"unseen0")
         finally:
             docker_host.run("ip", "link", "del", "unseen0")
+
+
+def test_podmans_service_tells_of_its_containers(podman_service_host: PodmanHost) -> None:
+    with listening(podman_service_host) as listener:
+        assert listener.notes == {}
+        podman_service_host.podman("rename", "web", "renamed")
+        try:
+            assert "containers" in listener.sections(AT_ONCE)
+        finally:
+            podman_service_host.podman("rename", "renamed", "web")
+
+
+def test_on_a_host_without_an_engine_the_kernel_tells_enough(demo_host: DemoHost) -> None:
+    with listening(demo_host) as listener:
+        assert listener.notes == {}
+        demo_host.run("ip", "link", "set", "veth-web", "down")
+        assert "links" in listener.sections(AT_ONCE)

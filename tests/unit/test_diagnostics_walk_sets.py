@@ -147,6 +147,8 @@ def test_an_address_of_the_other_family_never_matches_negated_or_not() -> None:
         ("hash:ip,port", ("src", "dst"), ("10.0.0.2", "udp:443"), "accept"),
         ("hash:net,iface", ("src", "src"), ("10.0.0.0/24", "br0"), "drop"),
         ("bitmap:port", ("dst",), ("443",), "drop"),
+        ("hash:ip,port", ("src",), ("10.0.0.2", "tcp:443"), "accept"),
+        ("hash:ip", ("src", "dst"), ("10.0.0.2",), "drop"),
         ("list:set", ("src",), ("other",), "unknown"),
         ("hash:mac", ("src",), ("02:00:00:00:00:01",), "unknown"),
     ],
@@ -187,3 +189,11 @@ def test_a_match_after_an_action_guards_only_what_follows_it() -> None:
     assert result.by is not None
     assert result.by.rule is not None
     assert result.by.rule.number == 2
+
+
+def test_a_bare_port_means_tcp_in_a_pair_and_any_protocol_alone() -> None:
+    dns = Packet(src="10.0.0.2", dst="192.0.2.1", proto="udp", sport=40000, dport=53)
+    alone = NamedSet(name="s", type="bitmap:port", elements=(Element(key=("53",)),))
+    paired = NamedSet(name="s", type="hash:ip,port", elements=(Element(key=("192.0.2.1", "53")),))
+    assert forward((SetLookup(name="s", dirs=("dst",)), DROP), packet=dns, ipsets=(alone,)).verdict == "drop"
+    assert forward((SetLookup(name="s", dirs=("dst", "dst")), DROP), packet=dns, ipsets=(paired,)).verdict == "accept"
