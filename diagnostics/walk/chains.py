@@ -215,6 +215,8 @@ class Traversal:
             return end if end is not None or verdict.kind == "jump" else _End(kind="return")
         if verdict.kind == "return":
             return _End(kind="return")
+        if verdict.kind == "reject" and not _can_reject(verdict, self.packet):
+            return None
         return _End(kind="unknown" if verdict.kind == "queue" else verdict.kind, ref=self._ref(at))
 
     def _call(self, verdict: Verdict, at: _At) -> _End | None:
@@ -287,3 +289,15 @@ def _decider(ref: RuleRef | None, namespace: str) -> Decider:
         return Decider(kind="policy", text=f"{ref.table} {ref.chain} {ref.text}", namespace=namespace, rule=ref)
     text = f"{ref.table} {ref.chain} rule {ref.number}: {ref.text}"
     return Decider(kind="rule", text=text, namespace=namespace, rule=ref)
+
+
+def _can_reject(verdict: Verdict, packet: Packet) -> bool:
+    """Whether a reject is for a packet at all.
+
+    nft puts "IPv4" before ``reject with icmp``, "IPv6" before ``icmpv6`` and
+    "TCP" before ``tcp reset``, and doesn't show it (reject dependencies, evaluate.c).
+    """
+    if verdict.reject_with == "tcp-reset":
+        return packet.proto == "tcp"
+    other = {"ip": "icmp6-", "ip6": "icmp-"}[packet.family]
+    return not verdict.reject_with.startswith(other)

@@ -16,6 +16,8 @@ from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.firewall import Hook, Nat
 from dnet_tui.inspect.model import Address, Namespace
 
+_UNIQUE_LOCAL = ipaddress.IPv6Network("fc00::/7")
+
 
 class Rewritten(msgspec.Struct, frozen=True, kw_only=True):
     """The packet after a NAT statement; or why it is lost (``dropped``), or why nobody can tell (``unknown``)."""
@@ -36,7 +38,7 @@ def apply_nat(ns: Namespace, nat: Nat, packet: Packet, hook: Hook, *, device: st
     if nat.kind == "netmap":
         return _netmap(nat, packet, hook)
     if nat.kind == "masquerade":
-        address = masquerade_address(ns, device, next_hop or packet.dst, packet.family)
+        address = masquerade_address(ns, device, next_hop or packet.dst, packet.dst)
         if not address:
             return Rewritten(packet=packet, dropped=f"{device} has no address to masquerade with")
         return _source(packet, address, nat)
@@ -105,16 +107,41 @@ def _netmap(nat: Nat, packet: Packet, hook: Hook) -> Rewritten:
     return _source(packet, new, Nat(kind="snat"))
 
 
-def masquerade_address(ns: Namespace, device: str, next_hop: str, family: str) -> str:
-    """The source that MASQUERADE takes: ``inet_select_addr`` of the device, or ``ipv6_dev_get_saddr``'s first."""
+def masquerade_address(ns: Namespace, device: str, next_hop: str, destination: str) -> str:
+    """The source that MASQUERADE takes: the device's nearest to the next hop, else another device's.
+
+    ``inet_select_addr`` for IPv4; IPv6 chooses by the destination (RFC 6724).
+    """
     index = _index(ns, device)
-    fitting = [item for item in ns.addresses if item.family == family and item.scope == "global"]
-    own = [item for item in fitting if item.ifindex == index and "secondary" not in item.flags]
+    if ":" in destination:
+        return _select_ipv6(ns, index, destination)
+    fitting = [a for a in ns.addresses if a.family == "ip" and a.scope == "global" and "secondary" not in a.flags]
+    own = [item for item in fitting if item.ifindex == index]
     near = [item for item in own if _covers(item, next_hop)]
-    if family == "ip6":
-        return (near or own)[0].address if own else ""
-    others = [item for item in fitting if "secondary" not in item.flags]
-    return next((item.address for item in (*near, *own, *others)), "")
+    return next((item.address for item in (*near, *own, *fitting)), "")
+
+
+def _select_ipv6(ns: Namespace, index: int | None, destination: str) -> str:
+    """``ipv6_dev_get_saddr``, as far as addresses of one scope differ: the same, the device's, a like one, the nearest."""
+    target = ipaddress.IPv6Address(destination)
+    candidates = [
+        item
+        for item in ns.addresses
+        if item.family == "ip6" and item.scope == "global" and not {"tentative", "dadfailed"} & set(item.flags)
+    ]
+
+    def rank(item: Address) -> tuple[bool, bool, bool, bool, int]:
+        own = ipaddress.IPv6Address(item.address)
+        common = 128 - (int(own) ^ int(target)).bit_length()
+        return (
+            own == target,
+            "deprecated" not in item.flags,
+            item.ifindex == index,
+            (own in _UNIQUE_LOCAL) == (target in _UNIQUE_LOCAL),
+            common,
+        )
+
+    return max(candidates, key=rank).address if candidates else ""
 
 
 def redirect_address(ns: Namespace, device: str, hook: Hook, family: str) -> str:

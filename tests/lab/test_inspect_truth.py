@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 
 from dnet_tui.actions.demo.topology import DEMO
-from dnet_tui.inspect.model import Namespace, ProxiedAddress, Snapshot, Tun
+from dnet_tui.inspect.model import Address, Namespace, ProxiedAddress, Snapshot, Tun
 from lab import truth
 from lab.hosts import DemoHost, python_argv
 from lab.requirements import require_lab
@@ -109,6 +110,10 @@ SETTINGS = {
 }
 
 
+def _addresses(snapshot: Snapshot) -> Iterator[Address]:
+    return (item for space in snapshot.namespaces for item in space.addresses)
+
+
 class Furnished:
     """The demo's host with links of every kind the kernel offers, and the snapshot of it."""
 
@@ -120,7 +125,19 @@ class Furnished:
         host.run("bridge", "-batch", "-", stdin="\n".join(f"fdb {line}" for line in FDB).encode())
         for name, value in SETTINGS.items():
             host.run("sysctl", "-q", "-w", f"{name}={value}")
-        self.snapshot: Snapshot = host.snapshot()
+        self.snapshot = self._settled()
+
+    def _settled(self) -> Snapshot:
+        """A snapshot of the host once the kernel is done with it: link-local addresses and their routes come late."""
+        before: list[object] = []
+        for _ in range(40):
+            snapshot = self.host.snapshot()
+            now: list[object] = [(space.id, space.addresses, space.routes) for space in snapshot.namespaces]
+            if now == before and not any("tentative" in item.flags for item in _addresses(snapshot)):
+                return snapshot
+            before = now
+            time.sleep(0.5)
+        raise AssertionError("the host doesn't settle")
 
     def _make(self, kind: str) -> bool:
         """Make links of a kind; False when the kernel has none such, and for any other reason the test fails."""

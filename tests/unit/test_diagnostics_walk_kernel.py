@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 import pytest
 
@@ -292,9 +294,43 @@ def _with_addresses(*cidrs: str) -> Namespace:
 
 def test_masquerade_takes_the_address_near_the_next_hop() -> None:
     ns = _with_addresses("192.0.2.2/24", "203.0.113.2/24")
-    assert masquerade_address(ns, "eth0", "203.0.113.1", "ip") == "203.0.113.2"
-    assert masquerade_address(ns, "eth0", "198.51.100.1", "ip") == "192.0.2.2"
-    assert masquerade_address(ns, "br0", "198.51.100.1", "ip") == "192.0.2.2"  # of another device, rather than none
+    assert masquerade_address(ns, "eth0", "203.0.113.1", OUTSIDE) == "203.0.113.2"
+    assert masquerade_address(ns, "eth0", "198.51.100.1", OUTSIDE) == "192.0.2.2"
+    assert masquerade_address(ns, "br0", "198.51.100.1", OUTSIDE) == "192.0.2.2"  # of another device, rather than none
+
+
+def test_masquerade_of_ipv6_takes_the_destination_itself_before_the_devices_own() -> None:
+    addresses = tuple(
+        Address(ifindex=index, family="ip6", address=address, prefixlen=64)
+        for index, address in ((2, "2001:db8::2"), (3, "fd00:1::1"), (4, "fd00:2::1"))
+    )
+    links = (Link(ifindex=1, name="lo"), Link(ifindex=2, name="eth0"))
+    ns = Namespace(id=HOST, inode=1, kind="host", links=links, addresses=addresses)
+    assert masquerade_address(ns, "lo", "fd00:2::1", "fd00:2::1") == "fd00:2::1"
+    assert masquerade_address(ns, "eth0", "fd00:2::9", "fd00:2::9") == "2001:db8::2"
+    assert masquerade_address(ns, "lo", "2001:db8:9::9", "2001:db8:9::9") == "2001:db8::2"
+
+
+@pytest.mark.parametrize(
+    ("kind", "family", "proto", "verdict"),
+    [
+        ("icmp-admin-prohibited", "ip", "udp", "reject"),
+        ("icmp-admin-prohibited", "ip6", "udp", "accept"),
+        ("icmp6-no-route", "ip", "udp", "accept"),
+        ("icmpx-port-unreachable", "ip6", "udp", "reject"),
+        ("tcp-reset", "ip", "tcp", "reject"),
+        ("tcp-reset", "ip", "udp", "accept"),
+        ("", "ip6", "udp", "reject"),
+    ],
+)
+def test_a_reject_is_only_for_packets_it_can_answer(
+    kind: str, family: Literal["ip", "ip6"], proto: str, verdict: str
+) -> None:
+    own = msgspec.structs.replace(table("forward", Verdict(kind="reject", reject_with=kind)), family="inet")
+    source, target = ("10.0.0.1", "10.0.0.2") if family == "ip" else ("fd00::1", "fd00::2")
+    packet = Packet(family=family, src=source, dst=target, proto=proto, dport=80)
+    found = run_hook(Firewall(tables=(own,)), "forward", packet, namespace=HOST, address_type=lambda _: "UNICAST")
+    assert found.verdict == verdict
 
 
 def test_redirect_of_what_is_made_here_leads_to_the_loopback() -> None:

@@ -6,6 +6,7 @@ the kernel's trace.  All probes are sent at once, each with a tuple of its own.
 
 from __future__ import annotations
 
+import errno
 import select
 import socket
 import struct
@@ -156,7 +157,13 @@ class Agent:
         try:
             sock.sendmsg([wire.packet(probe)], ancillary, 0, (probe.dst, 0))
         except OSError as error:
-            return error.errno or -1
+            if error.errno != errno.EINVAL or probe.family == "ip":
+                return error.errno or -1
+            # IPv6 doesn't take a foreign address as PKTINFO; in the packet it does.
+            try:
+                sock.sendto(wire.packet(probe), (probe.dst, 0))
+            except OSError as other:
+                return other.errno or -1
         return 0
 
     def _watch(self) -> dict[int, list[Sight]]:
