@@ -122,7 +122,7 @@ def masquerade_address(ns: Namespace, device: str, next_hop: str, destination: s
 
 
 def _select_ipv6(ns: Namespace, index: int | None, destination: str) -> str:
-    """``ipv6_dev_get_saddr``, as far as addresses of one scope differ: the same, the device's, a like one, the nearest."""
+    """``ipv6_dev_get_saddr``, as far as global addresses differ: the same, the device's, a like one, the nearest."""
     target = ipaddress.IPv6Address(destination)
     candidates = [
         item
