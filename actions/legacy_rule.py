@@ -17,10 +17,10 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from dnet_tui.inspect.firewall import AnyExpr, Match, Nat, SetMark, Verdict
+from dnet_tui.inspect.firewall import AnyExpr, Match, Nat, Opaque, SetMark, Verdict
 from dnet_tui.inspect.iptables_matches import IMPLIED, MATCHES, network, proto_name
 from dnet_tui.inspect.iptables_names import protocol_number
-from dnet_tui.inspect.iptables_rule import ANY_PROTOCOL, BASE, SECTION, parse_rule
+from dnet_tui.inspect.iptables_rule import ANY_PROTOCOL, BASE, SECTION
 from dnet_tui.inspect.iptables_targets import compile_target
 from dnet_tui.inspect.iptables_words import CannotModelError, RuleSyntaxError, split_words
 
@@ -180,11 +180,11 @@ class _Mapper:
             return ""
         name = proto_name(text)
         number = protocol_number(name)
-        if number is None or (negated and self.family != "ip"):
+        if not number.isdecimal() or (negated and self.family != "ip"):
             raise _NotExactError
         if not negated and IMPLIED.get(name) in _MAPPED:
             self.implied.append(IMPLIED[name])
-        return str(number)
+        return number
 
     def _match(self, module: str) -> None:
         if module not in _MAPPED or module in self.matches:
@@ -229,9 +229,9 @@ class _Mapper:
             if options:
                 raise _NotExactError
             return {"goto": name}
-        if not options and parse_rule(f"-j {name}", (name,)).exprs == (Verdict(kind="jump", chain=name),):
-            return name
-        return self._action(compile_target(name, options, f"-j {name}", ()))
+        expr = compile_target(name, options, f"-j {name}", ())
+        # A bare name that is no target of the model: a chain's, which whoever writes the rule has to check.
+        return name if isinstance(expr, Opaque) and not options else self._action(expr)
 
     def _action(self, expr: AnyExpr) -> str | dict[str, str | Options]:
         match expr:

@@ -50,7 +50,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     ``docker_socket`` is a path (empty: DOCKER_HOST, then the usual places);
     ``engine_timeout`` the seconds each engine gets for all its answers;
-    ``workers`` how many namespaces are read at once; without ``firewall`` no
+    ``workers`` how many namespaces are read at once (0: one per processor, up
+    to four; more only get into each other's way); without ``firewall`` no
     rules are read, and a gap says so.  ``conntrack`` is how many tracked
     connections of each namespace are read at most, and ``conntrack_filter``
     which ones.  ``map_only`` reads links and addresses alone, which shows what
@@ -59,7 +60,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     docker_socket: str = ""
     engine_timeout: float = 3.0
-    workers: int = 4
+    workers: int = 0
     firewall: bool = True
     conntrack: int = 0
     conntrack_filter: ConntrackFilter = ConntrackFilter()

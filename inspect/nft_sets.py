@@ -94,7 +94,7 @@ def read_set(what: str, body: Json, family: TableFamily, *, listed: bool) -> Rea
             name=word(found.get("name")),
             type=f"{type_text} : {expression(data)}" if is_map else type_text,
             is_map=is_map,
-            dynamic=bool({"dynamic", "timeout"} & set(flags)),
+            dynamic="dynamic" in flags,
             elements=elements,
         ),
         head,

@@ -9,6 +9,7 @@ Source: setns(2).
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -26,18 +27,24 @@ def visit_all(handles: Sequence[NsHandle], work: Work[T], *, workers: int) -> li
     """Run ``work`` inside each namespace; its results in the same order, or what kept it from having one.
 
     A thread that has not moved yet is in the caller's own namespace: put that
-    one first and it is read without any privilege.
+    one first and it is read without any privilege.  ``workers`` 0 means one
+    per processor, up to four.
     """
     tour = _Tour(handles, work)
     threads = [
         threading.Thread(target=tour.run, name=f"visitor {number}", daemon=True)
-        for number in range(max(1, min(workers, len(handles))))
+        for number in range(max(1, min(workers or _usual_workers(), len(handles))))
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     return tour.results
+
+
+def _usual_workers() -> int:
+    """One per processor; most of the time goes into the interpreter, of which only one thread runs at a time."""
+    return min(4, os.cpu_count() or 1)
 
 
 class _Tour(Generic[T]):

@@ -25,7 +25,8 @@ Argv = tuple[str, ...]
 _SETTLES = 2.5
 """Seconds after which a link's state has settled: the kernel looks at most once a second (``linkwatch``)."""
 
-Repaired = Literal["yes", "by hand", "no", "-"]
+Repaired = Literal["yes", "by hand", "not tried", "no", "-"]
+"""``by hand``: the commands shown were run as a person would, and helped.  ``not tried``: only a person could."""
 
 
 def everywhere(_: LabHost) -> str:
@@ -169,7 +170,7 @@ def _repair(host: LabHost, case: Case, row: Row, broken: Traffic, cured: Traffic
     if remedy is None:
         return
     if remedy["risk"] == "manual":
-        row.repaired = "by hand"
+        row.repaired = "not tried"
         steps: list[list[str]] = remedy["steps"]
         if steps and all(which(step[0], path=search_path()) for step in steps) and not _needs_systemd(steps):
             row.repaired = "no"

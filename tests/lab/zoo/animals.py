@@ -139,8 +139,8 @@ COMMIT
 
 FIREWALLD = """table inet firewalld {
  chain mangle_PREROUTING { type filter hook prerouting priority mangle + 10; policy accept; }
- chain nat_POSTROUTING { type nat hook postrouting priority srcnat + 10; policy accept; jump nat_POST_docker }
- chain nat_POST_docker { return }
+ chain nat_POSTROUTING { type nat hook postrouting priority srcnat + 10; policy accept; jump nat_POST_docker; }
+ chain nat_POST_docker { return; }
  chain filter_INPUT {
   type filter hook input priority filter + 10; policy accept;
   ct state { established, related } accept
@@ -166,8 +166,8 @@ FIREWALLD = """table inet firewalld {
   iifname "br-vault" goto filter_FWD_docker
   goto filter_FWD_public
  }
- chain filter_FWD_docker { accept }
- chain filter_FWD_public { reject with icmpx admin-prohibited }
+ chain filter_FWD_docker { accept; }
+ chain filter_FWD_public { reject with icmpx admin-prohibited; }
 }
 """
 
@@ -181,7 +181,7 @@ LXD = """table inet lxd {
   ip version 4 oifname "lxdbr0" accept
   ip version 4 iifname "lxdbr0" accept
  }
- chain in.lxdbr0 { type filter hook input priority filter; policy accept; iifname "lxdbr0" udp dport 53 accept }
+ chain in.lxdbr0 { type filter hook input priority filter; policy accept; iifname "lxdbr0" udp dport 53 accept; }
 }
 """
 
@@ -249,7 +249,11 @@ ANIMALS: tuple[Animal, ...] = (
     Animal(
         id="own nftables with an input policy only",
         nft="""table inet filter {
- chain input { type filter hook input priority filter; policy drop; ct state established,related accept; iif lo accept }
+ chain input {
+  type filter hook input priority filter; policy drop;
+  ct state established,related accept
+  iif lo accept
+ }
  chain forward { type filter hook forward priority filter; policy accept; }
  chain output { type filter hook output priority filter; policy accept; }
 }
@@ -259,7 +263,7 @@ ANIMALS: tuple[Animal, ...] = (
         id="crowdsec: a set of banned addresses with timeouts",
         nft="""table ip crowdsec {
  set blacklist { type ipv4_addr; flags timeout; elements = { 198.51.100.201 timeout 4h } }
- chain fwd { type filter hook forward priority -10; policy accept; ip saddr @blacklist drop }
+ chain fwd1 { type filter hook forward priority -10; policy accept; ip saddr @blacklist drop; }
 }
 """,
     ),
@@ -269,7 +273,7 @@ ANIMALS: tuple[Animal, ...] = (
  chain in { type filter hook input priority 0; policy accept; }
 }
 table bridge filter {
- chain fwd { type filter hook forward priority 0; policy accept; ether type 0x88a2 drop }
+ chain fwd1 { type filter hook forward priority 0; policy accept; ether type 0x88a2 drop; }
 }
 """,
     ),
@@ -277,14 +281,14 @@ table bridge filter {
         id="a dormant table that would drop everything",
         nft="""table inet sleeping {
  flags dormant
- chain fwd { type filter hook forward priority 0; policy drop; }
+ chain fwd1 { type filter hook forward priority 0; policy drop; }
 }
 """,
     ),
     Animal(
         id="a chain for another hook that drops",
         nft="""table inet guard {
- chain out { type filter hook output priority 0; policy accept; skuid 4294967 drop }
+ chain out { type filter hook output priority 0; policy accept; skuid 4294967 drop; }
 }
 """,
     ),
