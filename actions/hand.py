@@ -8,6 +8,7 @@ see proc(5)), and programs inherit it.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -47,8 +48,8 @@ class Hand(Protocol):
     def interfaces(self, family: str) -> tuple[str, ...]:
         """The names below ``net.FAMILY.conf`` (``ipv4`` or ``ipv6``), as in the kernel's folder."""
 
-    def run(self, argv: Sequence[str], *, limit: float = TIME_LIMIT) -> Ran:
-        """Run a program without a shell.
+    def run(self, argv: Sequence[str], *, limit: float = TIME_LIMIT, given: bytes = b"") -> Ran:
+        """Run a program without a shell; ``given`` is its standard input.
 
         Raises:
             ActionFailedError: It isn't there, or it did not end within ``limit`` seconds.
@@ -56,6 +57,9 @@ class Hand(Protocol):
 
     def has(self, program: str) -> bool:
         """True when ``program`` is in PATH."""
+
+    def has_package(self, name: str) -> bool:
+        """True when Python can import the package ``name``; it is not imported."""
 
     def read(self, path: str) -> str | None:
         """The text of a small kernel file, None when it can't be read."""
@@ -93,12 +97,12 @@ class HostHand:
         except OSError:
             return ()  # no IPv6 in this kernel
 
-    def run(self, argv: Sequence[str], *, limit: float = TIME_LIMIT) -> Ran:
+    def run(self, argv: Sequence[str], *, limit: float = TIME_LIMIT, given: bytes = b"") -> Ran:
         """See :class:`Hand`."""
         try:
             done = subprocess.run(
                 list(argv),
-                stdin=subprocess.DEVNULL,
+                input=given,
                 capture_output=True,
                 timeout=limit,
                 check=False,
@@ -124,6 +128,10 @@ class HostHand:
     def has(self, program: str) -> bool:
         """See :class:`Hand`."""
         return shutil.which(program) is not None
+
+    def has_package(self, name: str) -> bool:
+        """See :class:`Hand`."""
+        return importlib.util.find_spec(name) is not None
 
     def read(self, path: str) -> str | None:
         """See :class:`Hand`."""

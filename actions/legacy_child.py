@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from dnet_tui.actions.chains import digest, parse_chain
-from dnet_tui.actions.legacy_rule import BASE_NAMES, EasyRule, Options, same_meaning
+from dnet_tui.actions.legacy_rule import BASE_NAMES, Options, same_meaning
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -49,7 +49,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``digest`` is that of the chain as it must be then; ``rule`` None deletes.
     ``text`` is the rule's text; ``verbatim``: it must be printed just so.
     ``patience`` is how long to wait for the lock, in seconds, and ``starter``
-    the PID of the process that waits for the answer.
+    the PID of the process that waits for the answer.  ``rule`` is a
+    :data:`dnet_tui.actions.legacy_rule.EasyRule`.
     """
 
     family: Literal["ip", "ip6"]
@@ -59,7 +60,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     digest: str
     starter: int
     patience: float
-    rule: EasyRule | None = None
+    rule: dict[str, Any] | None = None
     text: str = ""
     verbatim: bool = False
     packets: int = 0
@@ -175,7 +176,7 @@ def _change(order: Order) -> None:
         raise RefusedError(_said(error)) from error
 
 
-def _open(iptc: ModuleType, order: Order) -> Any:  # noqa: ANN401  the library has no types
+def _open(iptc: ModuleType, order: Order) -> Any:
     """Open the table, and keep the library from opening (which creates) all others to look for chains there."""
     kind = iptc.Table if order.family == "ip" else iptc.Table6
     kind.existing_table_names.update({name: name == order.table for name in kind.ALL})
@@ -188,14 +189,14 @@ def _open(iptc: ModuleType, order: Order) -> Any:  # noqa: ANN401  the library h
     return table
 
 
-def _delete(table: Any, order: Order) -> None:  # noqa: ANN401  the library has no types
+def _delete(table: Any, order: Order) -> None:
     """Delete by number: by its contents the library would take the first of several twins."""
     calls, handle = table._iptc, table._handle  # noqa: SLF001  its table lacks a method for this call of libiptc
     if calls.iptc_delete_num_entry(order.chain.encode(), order.number - 1, handle) != 1:
         raise RefusedError(_text(table.strerror()))
 
 
-def _build(iptc: ModuleType, table: Any, order: Order, rule: EasyRule) -> Any:  # noqa: ANN401  the library has no types
+def _build(iptc: ModuleType, table: Any, order: Order, rule: dict[str, Any]) -> Any:
     """Make the library's rule.  Its own ``encode_iptc_rule`` silently leaves out what it can't express."""
     made = iptc.Rule() if order.family == "ip" else iptc.Rule6()
     target: object = ""
@@ -225,18 +226,18 @@ _NAMES_OF_TARGETS = frozenset({"ACCEPT", "DROP", "RETURN", "MASQUERADE", "REDIRE
 """What ``target`` may be as a bare word, chains apart."""
 
 
-def _set(extension: Any, options: Options) -> None:  # noqa: ANN401  the library has no types
+def _set(extension: Any, options: Options) -> None:
     for name, values in options.items():
         extension.set_parameter(name, values)
 
 
-def _require_chain(table: Any, name: Any) -> None:  # noqa: ANN401  the library has no types
+def _require_chain(table: Any, name: Any) -> None:
     if not table.is_chain(name):
         msg = f"{name} is no chain of the table"
         raise RefusedError(msg)
 
 
-def _commit(table: Any) -> None:  # noqa: ANN401  the library has no types
+def _commit(table: Any) -> None:
     table.commit()
 
 

@@ -29,7 +29,8 @@ class RuleState(State, frozen=True, kw_only=True, tag="rule"):
     rule (as asked for an insertion, as ``iptables-save`` printed it otherwise),
     ``position`` its number, ``same`` how many rules with that text there are
     and ``ordinal`` which of them it is, both from 1.  ``above`` and ``below``
-    are its neighbours' texts, empty at the ends.
+    are its neighbours' texts, empty at the ends.  ``writer`` tells of a legacy
+    rule what it was written by, and why not by python-iptables.
     """
 
     table_existed: bool
@@ -42,6 +43,7 @@ class RuleState(State, frozen=True, kw_only=True, tag="rule"):
     below: str = ""
     packets: int = 0
     bytes: int = 0
+    writer: str = ""
 
 
 class CommandState(State, frozen=True, kw_only=True, tag="command"):

@@ -1,9 +1,10 @@
 """Inserting and deleting iptables rules so that both can be taken back exactly.
 
 Writes go through ``iptables-nft``/``iptables-legacy`` by argument vector, one
-rule each (the kernel takes each as one transaction).  Every write is preceded
-by a reading of the chain, which finds the very rule meant, and followed by one
-that proves that this and nothing else has changed.
+rule each (the kernel takes each as one transaction); legacy rules through
+python-iptables where that can do it (:mod:`dnet_tui.actions.legacy_write`).
+Every write is preceded by a reading of the chain, which finds the very rule
+meant, and followed by one that proves that this and nothing else has changed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 
 import msgspec
 
+from dnet_tui.actions import legacy_write
 from dnet_tui.actions.chains import Chain, digest, find_inserted, find_place, neighbours, parse_chain, same_rule
 from dnet_tui.actions.hand import Hand
 from dnet_tui.actions.prior import RuleState
@@ -71,11 +73,14 @@ def perform(action: RuleOperation, prior: RuleState, hand: Hand) -> RuleState:
         msg = f"{_where(action)} changed while the change was being prepared"
         raise ActionFailedError(msg, _AGAIN)
     if isinstance(action, DeleteRule):
-        _delete(action, chain, prior.position, hand)
-        return msgspec.structs.replace(prior, digest=digest([*_without(chain.texts, prior.position)]))
-    number = _insert(msgspec.structs.replace(action, position=prior.position), chain, hand)
+        writer = _delete(action, chain, prior.position, hand)
+        left = _without(chain.texts, prior.position)
+        return msgspec.structs.replace(prior, digest=digest(left), writer=writer)
+    number = prior.position
+    writer = _insert(action, number, chain, hand)
     texts = _read(action, hand)[1].texts
-    return _state(texts, number, Chain(()), table_existed=prior.table_existed)
+    state = _state(texts, number, Chain(()), table_existed=prior.table_existed)
+    return msgspec.structs.replace(state, writer=writer)
 
 
 def revert(action: RuleOperation, prior: RuleState, after: RuleState | None, hand: Hand) -> str:
@@ -97,8 +102,8 @@ def revert(action: RuleOperation, prior: RuleState, after: RuleState | None, han
     if isinstance(found, str):
         note = found
     else:
-        _delete(action, chain, found, hand)
-        note = f"deleted rule {found} of {_where(action)}"
+        writer = _delete(action, chain, found, hand)
+        note = f"deleted rule {found} of {_where(action)}{_by(writer)}"
     if not prior.table_existed:
         note += _drop_empty_table(action, hand)
     return note
@@ -121,9 +126,9 @@ def _put_back(action: DeleteRule, prior: RuleState, chain: Chain, hand: Hand) ->
         packets=prior.packets,
         bytes=prior.bytes,
     )
-    _insert(rule, chain, hand)
+    writer = _insert(rule, place, chain, hand, verbatim=True)
     moved = "" if place == prior.position else f" (it was {prior.position}: the chain has changed since)"
-    return f"put back rule {place} of {_where(action)}{moved}"
+    return f"put back rule {place} of {_where(action)}{moved}{_by(writer)}"
 
 
 def _locate(action: DeleteRule, texts: list[str]) -> int:
@@ -139,27 +144,59 @@ def _locate(action: DeleteRule, texts: list[str]) -> int:
     raise ActionFailedError(msg, _AGAIN)
 
 
-def _delete(action: RuleOperation, chain: Chain, number: int, hand: Hand) -> None:
-    """Delete one rule and prove it: by its text where it has no twin (nobody can slip in between), else by number."""
-    head = (_program(action), "-w", "-t", action.table, "-D", action.chain)
-    text = chain.texts[number - 1]
-    if chain.texts.count(text) > 1 or hand.run((*head, *split_spec(text))).code != 0:
-        _run((*head, str(number)), action, hand)
-    if _read(action, hand)[1].texts != _without(chain.texts, number):
+def _delete(action: RuleOperation, chain: Chain, number: int, hand: Hand) -> str:
+    """Delete one rule and prove it: by its text where it has no twin (nobody can slip in between), else by number.
+
+    Returns:
+        What wrote it, for the legacy backend; see :class:`RuleState`.
+    """
+    program = _program(action)
+    texts, writer = chain.texts, ""
+    if action.backend == "iptables-legacy":
+        why_not = legacy_write.delete(action, number, texts, hand, lambda: _texts(action, hand))
+        writer = _writer(program, why_not)
+    if writer != legacy_write.NAME:
+        head = (program, "-w", "-t", action.table, "-D", action.chain)
+        text = texts[number - 1]
+        if texts.count(text) > 1 or hand.run((*head, *split_spec(text))).code != 0:
+            _run((*head, str(number)), action, hand)
+    if _texts(action, hand) != _without(texts, number):
         msg = f"{_where(action)} changed while a rule was being deleted"
         raise ActionFailedError(msg, "another program rewrites the firewall: compare with `dnet-tui rules`")
+    return writer
 
 
-def _insert(action: InsertRule, chain: Chain, hand: Hand) -> int:
-    """Insert, prove it, and return the rule's number."""
-    number = action.position or len(chain.lines) + 1
-    _program(action)
-    _run(argv(msgspec.structs.replace(action, position=number)), action, hand)
-    texts = _read(action, hand)[1].texts
-    if _without(texts, number) != chain.texts or len(texts) != len(chain.lines) + 1:
+def _insert(action: InsertRule, number: int, chain: Chain, hand: Hand, *, verbatim: bool = False) -> str:
+    """Insert a rule as ``number`` and prove it.
+
+    ``verbatim``: the rule's text is one that iptables-save has printed, and will print again.
+
+    Returns:
+        What wrote it, for the legacy backend; see :class:`RuleState`.
+    """
+    program, before, writer = _program(action), chain.texts, ""
+    if action.backend == "iptables-legacy":
+        why_not = legacy_write.insert(action, number, before, hand, lambda: _texts(action, hand), verbatim=verbatim)
+        writer = _writer(program, why_not)
+    if writer != legacy_write.NAME:
+        _run(argv(msgspec.structs.replace(action, position=number)), action, hand)
+    texts = _texts(action, hand)
+    if _without(texts, number) != before or len(texts) != len(before) + 1:
         msg = f"{_where(action)} changed while a rule was being inserted"
         raise ActionFailedError(msg, "another program rewrites the firewall; `dnet-tui undo` takes the rule back")
-    return number
+    return writer
+
+
+def _writer(program: str, why_not: str) -> str:
+    return f"{program} ({why_not})" if why_not else legacy_write.NAME
+
+
+def _by(writer: str) -> str:
+    return f", written by {writer}" if writer else ""
+
+
+def _texts(action: RuleOperation, hand: Hand) -> list[str]:
+    return _read(action, hand)[1].texts
 
 
 def _read(action: RuleOperation, hand: Hand) -> tuple[bool, Chain]:

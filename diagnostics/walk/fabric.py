@@ -112,6 +112,24 @@ def has_foreign_port(view: View, ns: Namespace, bridge: Link) -> bool:
     return any(port.kind != "veth" or port.peer is None for port in view.ports_of(ns.id, bridge.ifindex))
 
 
+def vlan_doubt(view: View, ns: Namespace, bridge: Link) -> Decider | None:
+    """The decider when a bridge filters VLANs and its ports don't all carry the same untagged one.
+
+    VLANs are not followed; where every port has one and the same VLAN they make no difference.
+    """
+    if bridge.bridge is None or not bridge.bridge.vlan_filtering:
+        return None
+    links = (bridge, *view.ports_of(ns.id, bridge.ifindex))
+    if links[0].vlans and len({link.vlans for link in links}) == 1 and all(_only_untagged(link) for link in links):
+        return None
+    text = f"{bridge.name} filters VLANs, which the walk does not follow"
+    return Decider(kind="link", text=text, namespace=ns.id, value="vlan_filtering 1")
+
+
+def _only_untagged(link: Link) -> bool:
+    return all(vlan.vid == vlan.last and vlan.pvid and vlan.untagged for vlan in link.vlans)
+
+
 def port_stop(ns: Namespace, port: Link) -> Decider | None:
     """The decider when a bridge port doesn't pass frames: down, or not in state forwarding."""
     stopped = down(ns, port)

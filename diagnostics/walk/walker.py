@@ -161,6 +161,7 @@ class Walker(Trail):
             return self.input(ns, link, iif=link.name)
         self.check(ns, "bridge", fabric.port_stop(ns, link))
         self.check(ns, "bridge", fabric.down(ns, bridge))
+        self._vlans(ns, bridge)
         self._layer2(ns, "prerouting", link.name, "")
         up = fabric.is_for_bridge(self.view, ns, bridge, frame)
         if up:
@@ -212,6 +213,7 @@ class Walker(Trail):
     def _bridge_out(self, ns: Namespace, bridge: Link, next_hop: str) -> Ending:
         """Send a packet of this host's IP layer out of a bridge."""
         self.check(ns, "bridge", fabric.down(ns, bridge))
+        self._vlans(ns, bridge)
         frame = self._frame(ns, bridge, next_hop)
         port = self._port(ns, bridge, frame)
         if port is None:
@@ -219,6 +221,11 @@ class Walker(Trail):
         self.check(ns, "bridge", fabric.port_stop(ns, port))
         self._layer2(ns, "output", "", port.name)
         return self._out_of(ns, bridge, port, frame)
+
+    def _vlans(self, ns: Namespace, bridge: Link) -> None:
+        doubt = fabric.vlan_doubt(self.view, ns, bridge)
+        if doubt is not None:
+            self.obstacle("unknown", "bridge", doubt)
 
     def _out_of(self, ns: Namespace, bridge: Link, port: Link, frame: Frame) -> Ending:
         self._layer2(ns, "postrouting", "", port.name)

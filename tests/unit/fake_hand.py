@@ -26,6 +26,7 @@ class FakeHand:
         self.log: list[tuple[str, ...]] = []
         self.before_run: Callable[[tuple[str, ...]], None] = lambda _: None
         self.refuse: set[str] = set()
+        self.packages: set[str] = set()
 
     # --- sysctls -------------------------------------------------------------------------------------------
 
@@ -53,7 +54,7 @@ class FakeHand:
 
     # --- iptables ------------------------------------------------------------------------------------------
 
-    def run(self, argv: Sequence[str], *, limit: float = 1.0) -> Ran:  # noqa: ARG002
+    def run(self, argv: Sequence[str], *, limit: float = 1.0, given: bytes = b"") -> Ran:  # noqa: ARG002
         words = tuple(argv)
         self.before_run(words)
         if words[0].endswith("-save"):
@@ -67,6 +68,9 @@ class FakeHand:
 
     def has(self, program: str) -> bool:
         return program != "nft"
+
+    def has_package(self, name: str) -> bool:
+        return name in self.packages
 
     def read(self, path: str) -> str | None:  # noqa: ARG002
         return None

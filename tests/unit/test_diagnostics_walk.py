@@ -10,7 +10,7 @@ from dnet_tui.diagnostics.simulate import after
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.diagnostics.walk.trip import reply, walk
 from dnet_tui.inspect.firewall import Firewall, UnreadTable
-from dnet_tui.inspect.model import LinkRef, PolicyRule, Snapshot
+from dnet_tui.inspect.model import BridgeInfo, LinkRef, PolicyRule, PortVlan, Snapshot
 from dnet_tui.inspect.view import View
 from unit.factories import APP1, APP2, HOST, UPLINK, WEB, docker_like_snapshot, with_link, with_namespace, with_sysctl
 
@@ -231,3 +231,22 @@ def test_going_beyond_obstacles_finds_the_others_too() -> None:
     trip = walk(View(broken), syn("172.17.0.2", OUTSIDE, 443), origin=WEB, outside=True, beyond=True)
     assert [obstacle.stage for obstacle in trip.obstacles] == ["forwarding", "forward"]
     assert trip.end == "dropped"
+
+
+def with_vlans(*, same: bool) -> Snapshot:
+    """The healthy host with VLAN filtering on docker0: one VLAN for all, or another one for web's port."""
+    default = PortVlan(vid=1, last=1, pvid=True, untagged=True)
+    other = default if same else PortVlan(vid=7, last=7, pvid=True, untagged=True)
+    base = with_link(docker_like_snapshot(), HOST, "docker0", bridge=BridgeInfo(vlan_filtering=True), vlans=(default,))
+    return with_link(base, HOST, "veth5f0a1b2", vlans=(other,))
+
+
+def test_a_bridge_that_filters_vlans_leaves_the_walk_undecided() -> None:
+    trip = egress(with_vlans(same=False))
+    assert trip.end == "unknown"
+    assert trip.decided_by is not None
+    assert "docker0 filters VLANs" in trip.decided_by.text
+
+
+def test_one_vlan_for_every_port_makes_no_difference() -> None:
+    assert egress(with_vlans(same=True)).end == "left"
