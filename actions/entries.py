@@ -16,7 +16,7 @@ import msgspec
 
 from dnet_tui.actions.operations import AnyAction
 from dnet_tui.actions.plan import Step
-from dnet_tui.actions.prior import AnyState
+from dnet_tui.actions.prior import AnyState, RuleState
 
 FORMAT = 1
 """Version of the journal's lines."""
@@ -120,6 +120,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def standing(self) -> tuple[int, ...]:
         """The indexes of the changes that were, or may have been, made and not taken back; in their order."""
         return tuple(index for index, item in enumerate(self.changes) if item.prior is not None and not item.unmade)
+
+    @property
+    def writers(self) -> tuple[str, ...]:
+        """What its legacy rules were written by, each once."""
+        states = (item.after for item in self.changes)
+        return tuple(dict.fromkeys(item.writer for item in states if isinstance(item, RuleState) and item.writer))
 
 
 def fold(records: Iterable[AnyRecord]) -> tuple[Entry, ...]:

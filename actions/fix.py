@@ -158,4 +158,5 @@ def _apply_one(repair: Repair, session: Session) -> tuple[Result, dict[Key, Find
     else:
         probed = session.probe(finding)
         status, text = "fixed", f"{finding.check} is gone" + (f"\n{probed}" if probed else "")
+    text = "\n".join((text, *(f"written by {writer}" for writer in entry.writers)))
     return Result(finding=finding, status=status, text=text, entry=entry.id, hint=undo), seen

@@ -9,6 +9,7 @@ need not be the same.  Left out on purpose, since 1.2 gets them wrong:
 
 * interfaces and negated protocols of IPv6: it gives the kernel a mask that
   compares one bit of each letter, and drops the condition;
+* patterns of interfaces, whose ``+`` it drops (harmless, but not the same);
 * comments that its own reading of ``iptables-save``'s quoting would alter.
 """
 
@@ -67,7 +68,8 @@ _NAT = {
     "redirect": ("REDIRECT", "to-ports"),
 }
 _PLAIN = {"accept": "ACCEPT", "drop": "DROP", "return": "RETURN"}
-_INTERFACE = re.compile(r"[!-~]{1,15}", re.ASCII)
+_INTERFACE = re.compile(r"(?!!)[!-~]{0,14}[!-*,-~]", re.ASCII)
+"""A name without a pattern's ``+`` at its end, nor the ``!`` at its start that would negate it."""
 _COMMENT = re.compile(r"(?!--|!$)[ -&(-~]{1,255}", re.ASCII)
 """Printable ASCII without apostrophes: iptables escapes those, and python-iptables takes the backslash for text."""
 
@@ -160,7 +162,7 @@ class _Mapper:
             value = self._network(value)
         elif field == "proto":
             value = self._protocol(value, negated=negated)
-        elif self.family != "ip" or not _INTERFACE.fullmatch(value) or value[0] in '!"' or value == "+":
+        elif self.family != "ip" or not _INTERFACE.fullmatch(value):
             raise _NotExactError
         if value:
             self.base[name] = f"!{value}" if negated else value

@@ -19,6 +19,7 @@ from dnet_tui.actions.hand import Hand
 from dnet_tui.actions.prior import RuleState
 from dnet_tui.diagnostics.remedy import DeleteRule, InsertRule, argv, split_spec
 from dnet_tui.inspect.errors import ActionFailedError
+from dnet_tui.inspect.iptables_words import RuleSyntaxError, split_words
 from dnet_tui.inspect.untrusted import clean
 
 RuleOperation = InsertRule | DeleteRule
@@ -45,7 +46,9 @@ def prepare(action: RuleOperation, hand: Hand) -> RuleState:
         raise ActionFailedError(msg, _AGAIN)
     texts = chain.texts
     if isinstance(action, DeleteRule):
-        return _state(texts, _locate(action, texts), chain, table_existed=existed)
+        number = _locate(action, texts)
+        _require_whole(texts[number - 1], action)
+        return _state(texts, number, chain, table_existed=existed)
     position = action.position if action.position is not None else len(texts) + 1
     if not 1 <= position <= len(texts) + 1:
         msg = f"{_where(action)}: there is no place {position} for a rule, the chain has {len(texts)}"
@@ -142,6 +145,17 @@ def _locate(action: DeleteRule, texts: list[str]) -> int:
     reason = f"stands there {len(twins)} times, and none at {position}" if twins else "isn't there any more"
     msg = f"{_where(action)}: the rule {reason}: {_shown(action.spec)}"
     raise ActionFailedError(msg, _AGAIN)
+
+
+def _require_whole(text: str, action: RuleOperation) -> None:
+    """Refuse a rule that could not be put back: a newline in its comment ends the line that iptables-save prints."""
+    try:
+        split_words(text)
+    except RuleSyntaxError as error:
+        msg = f"{_where(action)}: the rule's comment isn't one line of text, so undo could not put it back"
+        raise ActionFailedError(
+            msg, "delete it by hand: list the chain with --line-numbers, then -D CHAIN NUMBER"
+        ) from error
 
 
 def _delete(action: RuleOperation, chain: Chain, number: int, hand: Hand) -> str:

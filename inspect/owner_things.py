@@ -30,6 +30,8 @@ class Things:
 
     def named(self, clues: Clues, program: str) -> str:
         """The port, container or network of a program's engine that a rule is about; empty if it's about none."""
+        if not (self._by_address or self.by_bridge or self.by_subnet):
+            return ""
         engines = _ENGINES_OF.get(program, frozenset({program}))
         containers = {
             item.id: item

@@ -165,9 +165,7 @@ def _age(resident: Resident | None) -> tuple[int, int]:
     return (resident.process.start, resident.process.pid) if resident is not None else (1 << 62, 0)
 
 
-def _with_mode(
-    container: Container, owners: Mapping[str, Container], bridges: _Bridges, host: str
-) -> Container:
+def _with_mode(container: Container, owners: Mapping[str, Container], bridges: _Bridges, host: str) -> Container:
     if container.mode != "unknown" or container.netns is None:
         return container
     if container.netns == host:

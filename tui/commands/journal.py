@@ -53,6 +53,7 @@ def _as_text(entries: tuple[Entry, ...], place: Place) -> list[str]:
         lines.append(clean(f"{entry.id}  {entry.time}  {entry.status:<6}  {entry.title}{away}", _LIMIT))
         if entry.reason:
             lines.append(clean(f"      {entry.reason}", _LIMIT))
+        lines += [clean(f"      written by {writer}", _LIMIT) for writer in entry.writers]
     return lines
 
 

@@ -94,4 +94,5 @@ def _carry_out(plan: Plan, *, yes: bool, dry_run: bool) -> None:
         show(["left as it is"])
         raise typer.Exit(Exit.FINDINGS)
     entry = apply_plan(plan, HostExecutor(), state_folder())
-    show([clean(f"done: {plan.title}", _LIMIT), f"  → `dnet-tui undo {entry.id}` takes it back"])
+    show([clean(f"done: {plan.title}", _LIMIT), *(clean(f"  written by {writer}") for writer in entry.writers)])
+    show([f"  → `dnet-tui undo {entry.id}` takes it back"])
