@@ -110,6 +110,8 @@ def _ask(order: Order, hand: Hand) -> tuple[Answer | None, str]:
     try:
         answer = msgspec.json.decode(ran.out, type=Answer)
     except msgspec.MsgspecError:
+        if ran.code < 0:
+            return None, f"it was killed by signal {-ran.code}"
         last = ran.err.strip().rpartition("\n")[2]
         return None, clean(last) or f"it ended with exit code {ran.code}"
     return answer, clean(answer.reason)

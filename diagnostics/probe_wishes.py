@@ -126,7 +126,7 @@ def _to_published(case: Case, flow: Flow, *, doubt: bool) -> Iterator[Wish]:
             namespace=namespace,
             method="tcp",
             address=start.dst,
-            port=start.dport,
+            port=start.dport or 0,
             network=flow.network,
             doubt=doubt,
         )

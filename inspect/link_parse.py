@@ -82,12 +82,19 @@ def parse_link_table(bodies: Iterable[bytes]) -> LinkTable:
     for body in bodies:
         if len(body) < _IFINFO.size:
             continue
-        attrs = attributes(body, _IFINFO.size)
-        link = _link(body, attrs)
+        link, own = _parsed(body)
         links.append(link)
-        if 26 in attrs:  # IFLA_AF_SPEC
-            settings[link.name] = _settings(attrs[26])
+        if own is not None:
+            settings[link.name] = own
     return LinkTable(links=tuple(links), settings=settings)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(body: bytes) -> tuple[Link, DeviceSettings | None]:
+    """One message.  Kept: an idle link looks the same next time, and one container's lo like another's."""
+    attrs = attributes(body, _IFINFO.size)
+    spec = attrs.get(26)  # IFLA_AF_SPEC
+    return _link(body, attrs), None if spec is None else _settings(spec)
 
 
 def _link(body: bytes, attrs: dict[int, bytes]) -> Link:

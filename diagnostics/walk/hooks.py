@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import reduce
 from itertools import permutations, product
 from math import factorial, prod
@@ -88,14 +88,17 @@ def _through(
     undecided = unread
     done: HookResult | None = None
     passed: list[RuleRef] = []
+    perhaps: list[Decider | None] = []
     for number, (table, chain) in enumerate(chains, start=1):
         result = Traversal(firewall, table, chain, namespace, packet, address_type).result()
         packet = result.packet
         if result.verdict in {"drop", "reject"}:
             more = tuple(_more(firewall, chains[number - 1 :], packet, namespace, address_type))
-            return msgspec.structs.replace(result, passed=tuple(passed), more=more)
+            by = or_instead(result.by, perhaps)
+            return msgspec.structs.replace(result, by=by, passed=tuple(passed), more=more)
         if result.verdict == "unknown":
             undecided = undecided or result.by
+            perhaps.append(result.by)
         elif result.nat is None and (rule := _certain(result.by)) is not None:
             passed.append(rule)
         if chain.type == "nat" and (result.nat is not None or result.nat_unknown is not None):
@@ -129,6 +132,14 @@ def _more(
             if rule is None or rule.number == 0:
                 break
             skipping |= {(rule.chain, rule.number)}
+
+
+def or_instead(by: Decider | None, perhaps: Iterable[Decider | None]) -> Decider | None:
+    """What stops a packet, with the undecided rules before it that may have done so first."""
+    if by is None:
+        return None
+    rules = [rule for item in perhaps if item is not None for rule in (item.rule, *item.instead) if rule is not None]
+    return msgspec.structs.replace(by, instead=tuple(dict.fromkeys((*by.instead, *rules)))) if rules else by
 
 
 def _settled(one: HookResult, other: HookResult) -> HookResult:

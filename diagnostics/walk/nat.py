@@ -56,13 +56,13 @@ def _destination(ns: Namespace, nat: Nat, packet: Packet, hook: Hook, device: st
             return Rewritten(packet=packet, dropped=f"{device} has no address to redirect to")
     elif last and last != first:
         return Rewritten(packet=packet, unknown=f"the kernel chooses one of the addresses {nat.addresses}")
-    port = chosen_port(nat.ports, packet.dport)
+    port = chosen_port(nat.ports, packet.dport or 0)
     if port is None:
         return Rewritten(packet=packet, unknown=f"the kernel chooses one of the ports {nat.ports}")
     return Rewritten(packet=_with_destination(packet, first or packet.dst, port))
 
 
-def _with_destination(packet: Packet, address: str, port: int) -> Packet:
+def _with_destination(packet: Packet, address: str, port: int | None) -> Packet:
     port = port if packet.proto not in {"icmp", "icmpv6"} else packet.dport
     if (address, port) == (packet.dst, packet.dport):
         return packet  # IPS_DST_NAT is only set when the tuple changes (nf_nat_setup_info)

@@ -46,7 +46,8 @@ class Packet(Value, frozen=True, kw_only=True):
     proto: str
     sport: int | None = 0
     """None when NAT chose one that nobody can foretell."""
-    dport: int = 0
+    dport: int | None = 0
+    """None in the answer to such a packet."""
     icmp_type: int = 0
     icmp_code: int = 0
     tcp_flags: tuple[str, ...] = ()

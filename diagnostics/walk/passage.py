@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dnet_tui.diagnostics.walk import routing
 from dnet_tui.diagnostics.walk.chains import HookResult
 from dnet_tui.diagnostics.walk.conntrack import without_connection
-from dnet_tui.diagnostics.walk.hooks import Part, run_hook
+from dnet_tui.diagnostics.walk.hooks import Part, or_instead, run_hook
 from dnet_tui.diagnostics.walk.nat import altered, apply_nat, undo_nat
 from dnet_tui.diagnostics.walk.packet import Decider, End
 from dnet_tui.diagnostics.walk.trail import Trail
@@ -108,7 +108,7 @@ class Passage:
         )
         self.trail.packet = result.packet
         if result.verdict in {"drop", "reject"}:
-            by = result.by or Decider(kind="rule", text="", namespace=self.ns.id)
+            by = or_instead(result.by, [self.unsure]) or Decider(kind="rule", text="", namespace=self.ns.id)
             self.trail.hop(self.ns, self.interface, self.hook, result.verdict, rule=by.rule)
             self.passed = True
             for verdict, decider in ((result.verdict, by), *result.more):

@@ -152,13 +152,19 @@ def test_a_refresh_of_everything_is_a_snapshot(demo_host: DemoHost) -> None:
     answer = run(
         demo_host,
         """
+def calm(item):  # rules that are taken over keep the counters they had
+    if isinstance(item, dict):
+        return {key: calm(value) for key, value in item.items() if key not in ("packets", "bytes")}
+    return [calm(value) for value in item] if isinstance(item, (list, tuple)) else item
+
 def bare(snapshot):
-    data = msgspec.to_builtins(snapshot)
+    data = calm(msgspec.to_builtins(snapshot))
     data["taken_at"] = ""
     for space in data["namespaces"]:
         space["sysctls"].pop("net.netfilter.nf_conntrack_count", None)
         space.pop("neighbours", None)
         space.pop("firewall_at", None)
+        space.pop("read_at", None)
         space["processes"] = [item for item in space.get("processes", []) if item["name"] not in ("python", "nsenter")]
         for link in space["links"]:
             link.pop("stats", None)

@@ -5,6 +5,7 @@ It knows nothing of the code under test but the protocol :class:`dnet_tui.action
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 
 from dnet_tui.actions.hand import Ran
@@ -14,7 +15,11 @@ DEVICES = ("all", "default", "lo", "eth0", "docker0", "eth0.100")
 
 
 class FakeHand:
-    """``values`` holds the sysctls, ``chains`` each chain's texts and counters, ``log`` every writing command."""
+    """A host whose state is open to the tests.
+
+    ``values`` holds the sysctls, ``chains`` each chain's texts and counters,
+    ``log`` every writing command; ``child`` answers where Python is run.
+    """
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
@@ -27,6 +32,7 @@ class FakeHand:
         self.before_run: Callable[[tuple[str, ...]], None] = lambda _: None
         self.refuse: set[str] = set()
         self.packages: set[str] = set()
+        self.child: Callable[[bytes], Ran] = lambda _: Ran(1, "", "no such module")
 
     # --- sysctls -------------------------------------------------------------------------------------------
 
@@ -57,6 +63,8 @@ class FakeHand:
     def run(self, argv: Sequence[str], *, limit: float = 1.0, given: bytes = b"") -> Ran:  # noqa: ARG002
         words = tuple(argv)
         self.before_run(words)
+        if words[0] == sys.executable:
+            return self.child(given)
         if words[0].endswith("-save"):
             return self._save(words)
         self.log.append(words)
@@ -72,7 +80,9 @@ class FakeHand:
     def has_package(self, name: str) -> bool:
         return name in self.packages
 
-    def read(self, path: str) -> str | None:  # noqa: ARG002
+    def read(self, path: str) -> str | None:
+        if path.endswith("_tables_names"):
+            return "\n".join(sorted({table for table, _ in self.chains}))
         return None
 
     def texts(self, table: str, chain: str) -> list[str]:

@@ -424,3 +424,10 @@ def test_who_listens(socket: Socket, end: str, decided: bool) -> None:
     packet = msgspec.structs.replace(syn(OUTSIDE, NAT, 80), iif="eth0")
     found, by = received(ns, packet, seen=True)
     assert (found, by is not None) == (end, decided)
+
+
+def test_an_undecided_stop_before_a_certain_one_may_be_what_decides() -> None:
+    perhaps = table("forward", Opaque(text="-m statistic"), Verdict(kind="drop"), name="one", priority=-1)
+    certain = table("forward", Verdict(kind="drop"), name="two", priority=0)
+    assert _run(perhaps, certain)[::2] == ("drop", ("one",))
+    assert _run(table("forward", name="one", priority=-1), certain)[::2] == ("drop", ())

@@ -223,8 +223,9 @@ def _floods(by: Decider | None) -> bool:
 
 
 def _same(said: Packet, seen: Sight) -> bool:
-    """Whether the tuples agree; a source port that the walk leaves open fits any."""
-    return (said.src, said.dst, said.dport) == (seen.src, seen.dst, seen.dport) and said.sport in {seen.sport, None}
+    """Whether the tuples agree; a port that the walk leaves open, as NAT chose it at random, fits any."""
+    ports = ((said.sport, seen.sport), (said.dport, seen.dport))
+    return (said.src, said.dst) == (seen.src, seen.dst) and all(told in {real, None} for told, real in ports)
 
 
 def first_packet(probe: Probe) -> Packet:
