@@ -18,6 +18,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -40,6 +41,7 @@ LOCK_VARIABLE, LOCK_FILE = "XTABLES_LOCKFILE", "/run/xtables.lock"
 READ_LIMIT = 10.0
 """Seconds for one run of ``iptables-legacy-save``."""
 
+_BYTES = re.compile(r"\bb'([^']*)'")
 _PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
 
 
@@ -246,7 +248,8 @@ def _text(said: object) -> str:
 
 
 def _said(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    """The error's message; the library puts libiptc's words into it as the source text of bytes."""
+    return _BYTES.sub(r"\1", " ".join(str(error).split())) or type(error).__name__
 
 
 def main() -> None:

@@ -123,20 +123,23 @@ from dnet_tui.actions.legacy_write import child_argv
 from dnet_tui.actions.plan import Plan
 from dnet_tui.actions.undo import undo_entry
 
-verb, library, killed = sys.argv[1:4]
+verb, library, tamper = sys.argv[1:4]
 
-DYING = '''
-import os, sys
+TAMPERED = '''
+import os, sys, time
 from dnet_tui.actions import legacy_child
-who, when = sys.argv[1].split("-")
+how, _, when = sys.argv[1].partition("-")
 commit = legacy_child._commit
-def die(table):
+def tampered(table):
+    if how == "slow":
+        time.sleep(0.2)
+        return commit(table)
     if when == "after":
         commit(table)
-    if who == "both":
+    if how == "both":
         os.kill(os.getppid(), 9)
     os.kill(os.getpid(), 9)
-legacy_child._commit = die
+legacy_child._commit = tampered
 legacy_child.main()
 '''
 
@@ -145,8 +148,8 @@ class Hand(HostHand):
         return library == "with" and super().has_package(name)
 
     def run(self, argv, **more):
-        if killed and tuple(argv) == child_argv():
-            argv = (sys.executable, "-P", "-c", DYING, killed)
+        if tamper and tuple(argv) == child_argv():
+            argv = (sys.executable, "-P", "-c", TAMPERED, tamper)
         return super().run(argv, **more)
 
 executor = HostExecutor(Hand())
@@ -190,10 +193,10 @@ def rule(op: str, spec: str, position: int | None, **more: Any) -> dict[str, Any
 
 
 def act(
-    host: LabHost, verb: str, *steps: dict[str, Any], library: str = "with", killed: str = "", check: bool = True
+    host: LabHost, verb: str, *steps: dict[str, Any], library: str = "with", tamper: str = "", check: bool = True
 ) -> str:
     plan = {"title": "a test's", "steps": [{"action": step} for step in steps]}
-    ran = host.run(*python_argv(_ACT), verb, library, killed, stdin=json.dumps(plan).encode(), check=check)
+    ran = host.run(*python_argv(_ACT), verb, library, tamper, stdin=json.dumps(plan).encode(), check=check)
     return ran.stdout.decode().strip()
 
 
@@ -336,13 +339,13 @@ def test_a_comment_of_two_lines_is_left_alone(demo_host: DemoHost) -> None:
 def test_the_child_killed_in_the_middle_is_made_good(host: DemoHost, when: str) -> None:
     require_library()
     before = picture(host)
-    writer = act(host, "apply", rule("delete", "-i lo -j DROP", 4), killed=f"child-{when}")
+    writer = act(host, "apply", rule("delete", "-i lo -j DROP", 4), tamper=f"child-{when}")
 
     by_program = "iptables-legacy (python-iptables failed: it was killed by signal 9)"
     assert writer == (BY_LIBRARY if when == "after" else by_program)
     assert len(texts(host)) == 4
     assert "[5:600] -A FORWARD -i lo -j DROP" in saved(host)
-    act(host, "undo", killed=f"child-{when}")
+    act(host, "undo", tamper=f"child-{when}")
     assert picture(host) == before
 
 
@@ -351,7 +354,7 @@ def test_the_child_killed_in_the_middle_is_made_good(host: DemoHost, when: str) 
 def test_killed_together_with_its_starter_undo_restores(host: DemoHost, step: dict[str, Any], when: str) -> None:
     require_library()
     before = picture(host)
-    act(host, "apply", step, killed=f"both-{when}", check=False)
+    act(host, "apply", step, tamper=f"both-{when}", check=False)
 
     assert (picture(host) == before) is (when == "before")
     assert "(cut short)" in host.dnet("undo", "--yes").stdout.decode()
@@ -419,11 +422,11 @@ print(made)
 
 def test_nothing_is_lost_between_it_and_the_program(host: DemoHost) -> None:
     require_library()
-    before, many = texts(host), 8
+    before, many = texts(host), 4
     steps = [rule("insert", f"-s 192.0.2.{number}/32 -j DROP", 1) for number in range(many)]
     with host.sandbox.popen([sys.executable, "-P", "-c", _OTHERS], stdout=subprocess.PIPE) as other:
         try:
-            assert act(host, "apply", *steps) == BY_LIBRARY
+            assert act(host, "apply", *steps, tamper="slow") == BY_LIBRARY
         finally:
             host.run("touch", "/run/enough")
             made, _ = other.communicate(timeout=30)

@@ -125,6 +125,18 @@ def test_a_lock_that_cannot_be_opened_is_a_reason_to_refuse(
     assert kernel.texts == BEFORE
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("can't commit: b'Invalid argument'"), "can't commit: Invalid argument"),
+        (ValueError("two\nlines"), "two lines"),
+        (KeyError(), "KeyError"),
+    ],
+)
+def test_the_library_s_errors_are_said_in_one_line(error: Exception, said: str) -> None:
+    assert legacy_child._said(error) == said
+
+
 def test_neither_it_nor_its_starter_brings_the_library_into_a_process_that_only_imports_them() -> None:
     code = "import sys, dnet_tui.actions.execute, dnet_tui.actions.legacy_child; sys.exit('iptc' in sys.modules)"
 

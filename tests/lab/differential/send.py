@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 _QUIET = 0.12
 """Seconds without a new event after which nothing more is expected; a packet takes well under a millisecond."""
-_LONGEST = 3.0
+_UNTIL_ASKED_AGAIN = 1.5
+"""The same where IPv6 neighbours are forgotten: a question that is lost is repeated after a second (RFC 4861)."""
+_LONGEST = 4.0
 _IP_PKTINFO = 8
 EXTRA_UDP = 5300
 """On an existing host, this port is made to listen in every container."""
@@ -175,9 +177,11 @@ class Agent:
         listeners = {sock.fileno(): sock for sock in self.udp}
         for fd in listeners:
             poller.register(fd, select.POLLIN)
+        forgotten = any("flush" in step.argv for step in self.spec.steps)
+        quiet = _UNTIL_ASKED_AGAIN if forgotten and self.spec.has_ipv6 else _QUIET
         end = time.monotonic() + _LONGEST
         while time.monotonic() < end:
-            ready = poller.poll(_QUIET * 1000)
+            ready = poller.poll(quiet * 1000)
             if not ready:
                 break
             for fd, _ in ready:

@@ -29,6 +29,28 @@ Repaired = Literal["yes", "by hand", "not tried", "no", "-"]
 """``by hand``: the commands shown were run as a person would, and helped.  ``not tried``: only a person could."""
 
 
+NOT_INJECTABLE = frozenset(
+    {
+        ("DemoHost", "app-listen"),
+        ("DemoHost", "ip6-fwd-off"),
+        ("DemoHost", "nat-jump-missing"),
+        ("DemoHost", "rpf-multinet"),
+        ("DemoHost", "stale-dnat"),
+        ("DockerHost", "ctr-wrong-gw-idle"),
+        ("DockerHost", "ip6-fwd-off"),
+        ("DockerHost", "nfcall-drop"),
+        ("PodmanHost", "ctr-wrong-gw-idle"),
+        ("PodmanHost", "fwd-jump-missing"),
+        ("PodmanHost", "input-drop"),
+        ("PodmanHost", "ip6-fwd-off"),
+        ("PodmanHost", "nfcall-drop"),
+        ("PodmanHost", "rpf-multinet"),
+        ("PodmanHost", "user-chain-drop"),
+    }
+)
+"""Kinds of host and the faults that can't be put into them, for reasons that ``Case.cannot`` gives; no others."""
+
+
 def everywhere(_: LabHost) -> str:
     """Say that a case can be put into any host."""
     return ""
