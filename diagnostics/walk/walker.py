@@ -191,8 +191,13 @@ class Walker(Trail):
         return self._admitted(ns, bridge)
 
     def _stays(self, ns: Namespace, bridge: Link) -> bool:
-        """Whether a frame that DNAT rewrote leaves by its own bridge again (br_nf_pre_routing_finish)."""
+        """Whether a frame that DNAT rewrote leaves by its own bridge again (br_nf_pre_routing_finish).
+
+        IPv6 asks only later whether it may forward (ip6_forward), so there that doesn't matter here.
+        """
         answer, stops = admit(ns, self.packet, bridge)
+        if self.packet.family == "ip6":
+            stops = tuple(stop for stop in stops if stop.stage != "forwarding")
         return not stops and answer.type == "unicast" and answer.ifindex == bridge.ifindex
 
     def _bridge_on(self, ns: Namespace, bridge: Link, came_by: Link, frame: Frame, *, called: bool) -> Ending:

@@ -108,11 +108,11 @@ def test_waiting_costs_nothing(docker_host: DockerHost) -> None:
 
 def test_the_app_shows_a_new_container_by_itself_and_rests_afterwards(docker_host: DockerHost) -> None:
     with app_on(docker_host, "--readonly") as terminal:
-        assert b"docker0" in terminal.written(10.0, until=b"docker0")
+        assert b"docker0" in terminal.written(30.0, until=b"docker0")
         terminal.settle()
         docker_host.docker("run", "--detach", "--name=newcomer", "--stop-timeout=0", IMAGE, *SLEEP)
         try:
-            assert b"newcomer" in terminal.written(5.0, until=b"newcomer")
+            assert b"newcomer" in terminal.written(20.0, until=b"newcomer")
             terminal.settle()
             before = terminal.cpu_ticks()
             assert terminal.written(3.0) == b""
@@ -126,7 +126,7 @@ def test_the_app_shows_a_new_container_by_itself_and_rests_afterwards(docker_hos
 @pytest.mark.parametrize("options", [("--no-live",), ()])
 def test_a_frozen_app_and_one_that_is_not_live_write_nothing(docker_host: DockerHost, options: tuple[str, ...]) -> None:
     with app_on(docker_host, "--readonly", *options) as terminal:
-        terminal.written(10.0, until=b"docker0")
+        terminal.written(30.0, until=b"docker0")
         terminal.settle()
         if not options:
             terminal.type(b" ")
@@ -135,7 +135,7 @@ def test_a_frozen_app_and_one_that_is_not_live_write_nothing(docker_host: Docker
         try:
             assert terminal.written(3.0) == b""
             terminal.type(b"r" if options else b" ")
-            assert b"unseen0" in terminal.written(5.0, until=b"unseen0")
+            assert b"unseen0" in terminal.written(20.0, until=b"unseen0")
         finally:
             docker_host.run("ip", "link", "del", "unseen0")
 

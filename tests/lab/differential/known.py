@@ -13,6 +13,7 @@ from lab.differential.spec import (
     OUTSIDE_SERVER,
     UPLINK,
     UPLINK_ADDRESS,
+    UPLINK_ADDRESS6,
     Box,
     Bridge,
     Chain,
@@ -112,6 +113,21 @@ KNOWN: dict[str, tuple[str, HostSpec]] = {
             _sysctl("ipv4.conf.br0.forwarding", 0),
             _probe(1, "a", "10.1.0.2", UPLINK_ADDRESS, 8080),
             _probe(2, "a", "10.1.0.2", "10.1.0.3", 80),
+        ),
+    ),
+    "bridged-dnat-of-ipv6-needs-no-forwarding": (
+        "IPv6 asks whether it may forward only when it routes, so the rewritten frame is bridged",
+        _host(
+            _sysctl("bridge.bridge-nf-call-ip6tables", 1),
+            _sysctl("ipv6.conf.all.forwarding", 0),
+            RuleLine(
+                family="ip6",
+                table="nat",
+                chain="PREROUTING",
+                text="-p tcp -m tcp --dport 8080 -j DNAT --to-destination [fd00:1::3]:80",
+            ),
+            _probe(1, "a", "fd00:1::2", UPLINK_ADDRESS6, 8080),
+            _probe(2, "a", "fd00:1::2", "fd00:2::2", 80),
         ),
     ),
     "wrong-mac-rescued-by-dnat": (
