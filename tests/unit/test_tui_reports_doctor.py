@@ -172,3 +172,10 @@ def test_escapes_from_the_host_are_made_harmless_in_every_format() -> None:
 
     for text in (doctor_text(broken, Paper()), doctor_markdown(broken), to_json(doctor_data(broken))):
         assert text.replace("\n", "").isprintable()
+
+
+def test_checks_that_one_gap_leaves_undecided_share_a_line() -> None:
+    checks = tuple(CheckResult(id=f"c{n}", outcome="unknown", reason="no permission") for n in range(5))
+    text = doctor_text(msgspec.structs.replace(report(), checks=checks), Paper())
+    assert "c0, c1, c2 and 2 more (unknown): no permission" in text
+    assert text.count("no permission") == 1

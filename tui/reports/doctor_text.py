@@ -157,11 +157,17 @@ def persistence(remedy: Remedy) -> str:
 
 
 def _undecided(report: Report) -> list[str]:
-    return [
-        f"{check.id} ({check.outcome}): {check.reason or 'no reason given'}"
-        for check in report.checks
-        if check.outcome in {"unknown", "crashed"}
-    ]
+    """The checks without an answer; those with the same reason in one line."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for check in report.checks:
+        if check.outcome in {"unknown", "crashed"}:
+            alike.setdefault((check.outcome, check.reason or "no reason given"), []).append(check.id)
+    return [f"{_some(ids)} ({outcome}): {reason}" for (outcome, reason), ids in alike.items()]
+
+
+def _some(names: list[str], most: int = 3) -> str:
+    more = len(names) - most
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:most])} and {more} more"
 
 
 def _section(title: str, items: list[str], paper: Paper) -> list[str]:
