@@ -123,23 +123,6 @@ def test_the_app_shows_a_new_container_by_itself_and_rests_afterwards(docker_hos
         assert terminal.quit() == 0
 
 
-@pytest.mark.parametrize("options", [("--no-live",), ()])
-def test_a_frozen_app_and_one_that_is_not_live_write_nothing(docker_host: DockerHost, options: tuple[str, ...]) -> None:
-    with app_on(docker_host, "--readonly", *options) as terminal:
-        terminal.written(30.0, until=b"docker0")
-        terminal.settle()
-        if not options:
-            terminal.type(b" ")
-            terminal.settle()
-        docker_host.run("ip", "link", "add", "unseen0", "type", "bridge")
-        try:
-            assert terminal.written(3.0) == b""
-            terminal.type(b"r" if options else b" ")
-            assert b"unseen0" in terminal.written(20.0, until=b"unseen0")
-        finally:
-            docker_host.run("ip", "link", "del", "unseen0")
-
-
 def test_podmans_service_tells_of_its_containers(podman_service_host: PodmanHost) -> None:
     with listening(podman_service_host) as listener:
         assert listener.notes == {}
