@@ -307,3 +307,13 @@ def collect(name, argv):
 wanted = json.load(sys.stdin)
 json.dump({name: collect(name, argv) for name, argv in wanted.items()}, sys.stdout)
 """
+
+
+def prove_or_say_why(host: LabHost, case: Case) -> None:
+    """Assert that a case goes as it must; one that can't be put into this kind of host must be known as such."""
+    row = prove(host, case)
+    if not row.injectable:
+        assert row.why, "what can't be put into a host says why"
+        assert (type(host).__name__, case.id) in NOT_INJECTABLE, f"{case.id} is new here: {row.why}"
+        return
+    assert row.good, row

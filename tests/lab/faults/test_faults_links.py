@@ -11,7 +11,7 @@ import pytest
 
 from lab.docker_host import DockerHost
 from lab.faults.links_family import LINKS, PROXYLESS, healthy_traffic, ip
-from lab.faults.machinery import NOT_INJECTABLE, Case, commanded, doctor, prove, serious
+from lab.faults.machinery import Case, commanded, doctor, prove_or_say_why, serious
 from lab.hosts import DemoHost, LabHost, python_argv
 from lab.image import HTTPD, IMAGE, run_arguments
 from lab.plans import EGRESS, OK, PUBLISHED, UNREACHABLE
@@ -24,17 +24,17 @@ EVERY = pytest.mark.parametrize("case", LINKS, ids=lambda case: case.id)
 
 @EVERY
 def test_on_a_host_without_an_engine(demo_host: DemoHost, case: Case) -> None:
-    _prove(demo_host, case)
+    prove_or_say_why(demo_host, case)
 
 
 @EVERY
 def test_on_a_docker_host(any_docker: DockerHost, case: Case) -> None:
-    _prove(any_docker, case)
+    prove_or_say_why(any_docker, case)
 
 
 @EVERY
 def test_on_a_podman_host(podman_host: PodmanHost, case: Case) -> None:
-    _prove(podman_host, case)
+    prove_or_say_why(podman_host, case)
 
 
 class ProxylessHost(DockerHost):
@@ -57,17 +57,8 @@ def proxyless_host() -> Iterator[ProxylessHost]:
 @pytest.mark.docker
 @pytest.mark.parametrize("case", PROXYLESS, ids=lambda case: case.id)
 def test_on_a_docker_host_without_a_proxy(proxyless_host: ProxylessHost, case: Case) -> None:
-    _prove(proxyless_host, case)
+    prove_or_say_why(proxyless_host, case)
     expect(proxyless_host, healthy_traffic(proxyless_host))
-
-
-def _prove(host: LabHost, case: Case) -> None:
-    row = prove(host, case)
-    if not row.injectable:
-        assert row.why, "what can't be put into a host says why"
-        assert (type(host).__name__, case.id) in NOT_INJECTABLE, f"{case.id} is new here: {row.why}"
-        return
-    assert row.good, row
 
 
 def test_a_host_without_a_way_out_is_told_but_not_called_ill(demo_host: DemoHost) -> None:
