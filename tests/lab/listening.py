@@ -45,6 +45,13 @@ class Listener:
         line = self._line(seconds)
         return {section for section, _ in json.loads(line)} if line else set()
 
+    def hears(self, wanted: set[str], seconds: float) -> set[str]:
+        """The sections of all requests until those wanted are among them, or so many seconds have passed."""
+        deadline, found = time.monotonic() + seconds, set[str]()
+        while not wanted <= found and (line := self._line(deadline - time.monotonic())):
+            found |= {section for section, _ in json.loads(line)}
+        return found
+
     def numbers(self, seconds: float) -> set[int]:
         """The namespaces that the next request is about."""
         line = self._line(seconds)
@@ -115,7 +122,7 @@ class Terminal:
                     break
         return data
 
-    def settle(self, quiet: float = 2.0) -> None:
+    def settle(self, quiet: float = 4.0) -> None:
         """Wait until it writes nothing for a while."""
         while self.written(quiet):
             pass

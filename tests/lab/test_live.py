@@ -12,8 +12,8 @@ from lab.image import IMAGE, SLEEP
 from lab.listening import Listener, app_on, listening
 from lab.podman_host import PodmanHost
 
-AT_ONCE = 1.0
-"""Seconds after which a change must have been noticed."""
+PATIENCE = 20.0
+"""Seconds a change may take to be noticed before the test gives up; a quiet machine takes a quarter of one."""
 
 BY_HAND = (
     ("links", "ip link add extra type bridge"),
@@ -55,30 +55,30 @@ def test_a_container_that_starts_and_ends_is_noticed(docker_host: DockerHost, he
     docker_host.docker("run", "--detach", "--name=fresh", "--stop-timeout=0", IMAGE, *SLEEP)
     name = "fresh"
     try:
-        assert {"containers", "links"} <= heard.sections(AT_ONCE)
+        assert {"containers", "links"} <= heard.hears({"containers", "links"}, PATIENCE)
         heard.settle()
         docker_host.docker("rename", "fresh", "fresher")
         name = "fresher"
-        assert heard.sections(AT_ONCE) == {"containers"}
+        assert heard.sections(PATIENCE) == {"containers"}
     finally:
         docker_host.docker("rm", "--force", name)
-    assert {"containers", "links"} <= heard.sections(AT_ONCE)
+    assert {"containers", "links"} <= heard.hears({"containers", "links"}, PATIENCE)
 
 
 def test_a_network_that_is_made_and_removed_is_noticed(docker_host: DockerHost, heard: Listener) -> None:
     docker_host.docker("network", "create", "fresh")
     try:
-        assert {"networks", "links", "firewall"} <= heard.sections(AT_ONCE)
+        assert {"networks", "links", "firewall"} <= heard.hears({"networks", "links", "firewall"}, PATIENCE)
         heard.settle()
     finally:
         docker_host.docker("network", "rm", "fresh")
-    assert {"networks", "links", "firewall"} <= heard.sections(AT_ONCE)
+    assert {"networks", "links", "firewall"} <= heard.hears({"networks", "links", "firewall"}, PATIENCE)
 
 
 def test_what_is_changed_by_hand_is_noticed(docker_host: DockerHost, heard: Listener) -> None:
     for section, command in BY_HAND:
         docker_host.run(*command.split())
-        assert section in heard.sections(AT_ONCE), command
+        assert section in heard.hears({section}, PATIENCE), command
         heard.settle(0.6)
 
 
@@ -86,7 +86,7 @@ def test_what_is_changed_inside_a_container_is_noticed_as_its_own(docker_host: D
     inside = docker_host.enter("web")
     for command in ("ip link set eth0 mtu 1400", "ip link set eth0 mtu 1500"):
         docker_host.run(*inside, *command.split())
-        assert max(heard.numbers(AT_ONCE)) >= 0, command
+        assert max(heard.numbers(PATIENCE)) >= 0, command
         heard.settle(0.6)
 
 
@@ -123,12 +123,29 @@ def test_the_app_shows_a_new_container_by_itself_and_rests_afterwards(docker_hos
         assert terminal.quit() == 0
 
 
+@pytest.mark.parametrize("options", [("--no-live",), ()])
+def test_a_frozen_app_and_one_that_is_not_live_write_nothing(docker_host: DockerHost, options: tuple[str, ...]) -> None:
+    with app_on(docker_host, "--readonly", *options) as terminal:
+        terminal.written(30.0, until=b"docker0")
+        terminal.settle()
+        if not options:
+            terminal.type(b" ")
+            terminal.settle()
+        docker_host.run("ip", "link", "add", "unseen0", "type", "bridge")
+        try:
+            assert terminal.written(3.0) == b""
+            terminal.type(b"r" if options else b" ")
+            assert b"unseen0" in terminal.written(20.0, until=b"unseen0")
+        finally:
+            docker_host.run("ip", "link", "del", "unseen0")
+
+
 def test_podmans_service_tells_of_its_containers(podman_service_host: PodmanHost) -> None:
     with listening(podman_service_host) as listener:
         assert listener.notes == {}
         podman_service_host.podman("rename", "web", "renamed")
         try:
-            assert "containers" in listener.sections(AT_ONCE)
+            assert "containers" in listener.hears({"containers"}, PATIENCE)
         finally:
             podman_service_host.podman("rename", "renamed", "web")
 
@@ -137,4 +154,4 @@ def test_on_a_host_without_an_engine_the_kernel_tells_enough(demo_host: DemoHost
     with listening(demo_host) as listener:
         assert listener.notes == {}
         demo_host.run("ip", "link", "set", "veth-web", "down")
-        assert "links" in listener.sections(AT_ONCE)
+        assert "links" in listener.hears({"links"}, PATIENCE)

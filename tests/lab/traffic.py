@@ -70,10 +70,11 @@ def expect(host: LabHost, wanted: Mapping[Probe, Went]) -> None:
     """Send all probes at once and assert that each went as wanted; the error shows those that did not."""
 
     def send(probe: Probe) -> Went:
-        seen = went(host, probe, SILENCE if wanted[probe] is Went.TIMEOUT else LIMIT)
-        if wanted[probe] is Went.OK and seen is Went.UNREACHABLE:
-            # The kernel may just be giving up a neighbour that was asked for while a fault kept it away.
-            return went(host, probe)
+        limit = SILENCE if wanted[probe] is Went.TIMEOUT else LIMIT
+        seen = went(host, probe, limit)
+        if seen is Went.UNREACHABLE and wanted[probe] in {Went.OK, Went.TIMEOUT}:
+            # The kernel may just be giving up a neighbour that an earlier probe made it ask for: now it asks anew.
+            return went(host, probe, limit)
         return seen
 
     with ThreadPoolExecutor(max_workers=12) as pool:
