@@ -13,9 +13,12 @@ def dnat_rule(flow: Flow) -> RuleRef | None:
 
 
 def owned_addresses(case: Case, flow: Flow) -> set[str]:
-    """The addresses of the container that the port belongs to."""
-    ns = case.view.namespaces.get(flow.container.netns or "") if flow.container is not None else None
-    return {item.address for item in ns.addresses} if ns is not None else set()
+    """The addresses of the container that the port belongs to: those it has, and those its engine gave it."""
+    if flow.container is None:
+        return set()
+    ns = case.view.namespaces.get(flow.container.netns or "")
+    has = {item.address for item in ns.addresses} if ns is not None else set()
+    return has | {cidr.partition("/")[0] for endpoint in flow.container.endpoints for cidr in endpoint.addresses}
 
 
 def taken_by_proxy(case: Case, flow: Flow) -> bool:

@@ -244,6 +244,14 @@ def _no_route(host: LabHost) -> Traffic:
     return {**there, CROSS_OPEN: UNREACHABLE} if _modern(host) else there
 
 
+def _no_address(host: LabHost) -> tuple[Sequence[Argv], Sequence[Argv]]:
+    """Take ``web`` its address, and with it, as the kernel does, its routes."""
+    web = cable(host, "web")
+    words = (str(web.address), "brd", str(web.address.network.broadcast_address), "dev", web.inner)
+    back = [inside(host, "web", "address", "add", *words), inside(host, "web", "route", "add", *_default_words(host))]
+    return [inside(host, "web", "address", "del", str(web.address), "dev", web.inner)], back
+
+
 def _absent_gateway(host: LabHost) -> tuple[Sequence[Argv], Sequence[Argv]]:
     web = cable(host, "web")
     last = str(web.address.network.broadcast_address - 1)
@@ -402,6 +410,12 @@ LINKS: tuple[Case, ...] = (
         "ctr-no-gw",
         _no_gateway,
         lambda host: {**_no_route(host), PUBLISHED: TIMEOUT},
+    ),
+    _case(
+        "ctr-no-ip",
+        _no_address,
+        lambda host: {**_alone(host), **_no_route(host)},
+        cannot=lambda host: "no engine says which address it gave" if isinstance(host, DemoHost) else "",
     ),
     _case(
         "ctr-wrong-gw",

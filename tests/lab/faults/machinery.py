@@ -32,6 +32,7 @@ Repaired = Literal["yes", "by hand", "not tried", "no", "-"]
 NOT_INJECTABLE = frozenset(
     {
         ("DemoHost", "app-listen"),
+        ("DemoHost", "ctr-no-ip"),
         ("DemoHost", "ip6-fwd-off"),
         ("DemoHost", "nat-jump-missing"),
         ("DemoHost", "rpf-multinet"),
