@@ -16,6 +16,7 @@ from dnet_tui.inspect.model import Address, Container, Family, Link, LinkRef, Na
 _DEFAULTS: dict[Family, str] = {"ip": "0.0.0.0/0", "ip6": "::/0"}
 _MAIN = 254
 """RT_TABLE_MAIN."""
+_SINGLE = ("/32", "/128")
 
 
 class View:
@@ -88,10 +89,37 @@ class View:
         if self.host is not None:
             yield from (link for link in self.host.links if link.kind == "bridge")
 
+    @cached_property
+    def _own(self) -> dict[str, tuple[frozenset[str], bool]]:
+        """The single addresses that each namespace takes for its own, and whether it takes whole ranges too."""
+        found = {}
+        for ns in self.snapshot.namespaces:
+            local = [route.dst for route in ns.routes if route.type == "local" and route.dst != "127.0.0.0/8"]
+            single = {dst.partition("/")[0] for dst in local if dst.endswith(_SINGLE) or "/" not in dst}
+            wide = any("/" in dst and not dst.endswith(_SINGLE) for dst in local)
+            found[ns.id] = (frozenset({item.address for item in ns.addresses} | single), wide)
+        return found
+
+    def is_stranger(self, namespace: str, address: str) -> bool:
+        """Whether a namespace certainly has nothing to do with an address; False where it takes a closer look.
+
+        The loopback range is left out: nobody asks for it on a link.
+        """
+        own, wide = self._own[namespace]
+        return not wide and address not in own
+
     def ports_of(self, namespace: str, bridge: int) -> tuple[Link, ...]:
         """The links whose master is ``bridge``."""
-        ns = self.namespaces.get(namespace)
-        return tuple(link for link in ns.links if link.master == bridge) if ns else ()
+        return self._ports.get((namespace, bridge), ())
+
+    @cached_property
+    def _ports(self) -> dict[tuple[str, int], tuple[Link, ...]]:
+        found: defaultdict[tuple[str, int], list[Link]] = defaultdict(list)
+        for ns in self.snapshot.namespaces:
+            for link in ns.links:
+                if link.master is not None:
+                    found[ns.id, link.master].append(link)
+        return {key: tuple(links) for key, links in found.items()}
 
     def uplinks(self, namespace: str, family: Family | None = None) -> tuple[Link, ...]:
         """The links that a default route of a namespace leaves by, the preferred first.

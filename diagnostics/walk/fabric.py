@@ -94,6 +94,8 @@ def owner_ports(view: View, ns: Namespace, bridge: Link, frame: Frame) -> tuple[
     """The bridge ports behind which somebody takes a frame; several when an address or a MAC is taken twice."""
     found = []
     for port in view.ports_of(ns.id, bridge.ifindex):
+        if port.peer is not None and not frame.mac and view.is_stranger(port.peer.namespace, frame.next_hop):
+            continue  # most ports of a big bridge are told apart by this alone
         far = view.links.get(port.peer) if port.peer is not None else None
         if port.peer is not None and far is not None and frame.is_for(view.namespaces[port.peer.namespace], far):
             found.append(port)
