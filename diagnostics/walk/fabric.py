@@ -14,6 +14,8 @@ from dnet_tui.inspect.model import Link, LinkRef, Namespace
 from dnet_tui.inspect.view import View
 
 _UNANSWERED = frozenset({"FAILED", "INCOMPLETE", "NONE", ""})
+_SPEAKING = {"bridge", "veth", "macvlan", "ipvlan", "vlan", "bond", ""}
+"""Kinds of link that use ARP unless it is turned off on them; tunnels do without."""
 _MAC_LENGTH = 17
 
 
@@ -59,13 +61,38 @@ def answers(ns: Namespace, link: Link, address: str) -> bool:
     """Whether a namespace answers on a link when asked who has ``address`` (ARP, neighbour discovery).
 
     IPv4 answers for any of its addresses on any link, unless arp_ignore says
-    otherwise (arp.c); IPv6 only for those of the link.
+    otherwise, and on none that ARP is turned off on (arp.c); IPv6 only for
+    those of the link.
     """
     on_link = any(item.ifindex == link.ifindex and item.address == address for item in ns.addresses)
-    if on_link or ":" in address:
+    if ":" in address:
         return on_link
+    if is_mute(link):
+        return False
+    if on_link:
+        return True
     ignore = [ns.sysctls.get(f"net.ipv4.conf.{name}.arp_ignore", "0") for name in ("all", sysctl_name(link.name))]
     return all(value == "0" for value in ignore) and not address.startswith("127.") and is_local(ns, address)
+
+
+def is_mute(link: Link) -> bool:
+    """Whether ARP is turned off on a device that could use it (``ip link set dev NAME arp off``)."""
+    return "NOARP" in link.flags and link.kind in _SPEAKING
+
+
+def muted(view: View, ns: Namespace, bridge: Link, address: str) -> Decider | None:
+    """The decider when the owner of an address behind a bridge, or the bridge itself, doesn't answer to ARP."""
+    far = [(port.peer, view.links.get(port.peer)) for port in view.ports_of(ns.id, bridge.ifindex) if port.peer]
+    ends = [(ns, bridge), *((view.namespaces[ref.namespace], link) for ref, link in far if link is not None)]
+    for space, link in ends:
+        if is_mute(link) and any(item.ifindex == link.ifindex and item.address == address for item in space.addresses):
+            return mute(space, link)
+    return None
+
+
+def mute(ns: Namespace, link: Link) -> Decider:
+    """The decider for a device that ARP is turned off on."""
+    return Decider(kind="link", text=f"{link.name} has ARP turned off", namespace=ns.id, value="NOARP")
 
 
 def remembered(ns: Namespace, link: Link, address: str) -> str:

@@ -110,7 +110,11 @@ class Walker(Trail):
 
     def _frame(self, ns: Namespace, out: Link, next_hop: str) -> Frame:
         self.sender = ns, out
-        return Frame(next_hop=next_hop, mac=fabric.remembered(ns, out, next_hop))
+        mac = fabric.remembered(ns, out, next_hop)
+        if not mac and fabric.is_mute(out):
+            # It takes its own MAC address for everybody's (arp_constructor, ndisc_constructor).
+            self.stop("unreachable", "link", fabric.mute(ns, out))
+        return Frame(next_hop=next_hop, mac=mac)
 
     def _discover(self, ns: Namespace, link: Link, frame: Frame, between: tuple[Point, ...] = ()) -> None:
         """Stop where the rules stop the neighbour discovery that a frame to a link of ``ns`` can't do without."""
@@ -255,6 +259,9 @@ class Walker(Trail):
         return None
 
     def _nobody(self, ns: Namespace, stage: str, frame: Frame, link: Link) -> NoReturn:
+        muted = fabric.muted(self.view, ns, link, frame.next_hop) if not frame.mac else None
+        if muted is not None:
+            self.stop("unreachable", stage, muted)
         text = f"nobody on {link.name} has the address {frame.next_hop}"
         if frame.mac:
             text = f"{frame.next_hop} is remembered at {frame.mac}, which nobody on {link.name} has"
