@@ -117,14 +117,14 @@ def test_two_writers_never_interleave(tmp_path: Path) -> None:
     other = context.Process(target=_hold, args=(tmp_path, ready))
     other.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(60)
         with pytest.raises(ActionFailedError, match="another dnet-tui"), opened(tmp_path, patience=0.1):
             pass
         read(tmp_path)  # a reader needs no lock
     finally:
         other.kill()
         other.join()
-    with opened(tmp_path, patience=0.1):
+    with opened(tmp_path, patience=20):
         pass  # a killed writer's lock is gone with it
 
 
