@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from dnet_tui.inspect.errors import UsageError
+from dnet_tui.tui.commands.consent import require_consent
 from dnet_tui.tui.commands.source import SnapshotFile, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.reports.json_text import to_json
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 
 def trace(
+    ctx: typer.Context,
     source: Annotated[str, typer.Argument(metavar="FROM", help="A container, host, outside or an address.")] = "",
     target: Annotated[str, typer.Argument(metavar="TO", help="The same, or container:port.")] = "",
     *,
@@ -26,17 +28,32 @@ def trace(
     sport: Annotated[int, typer.Option("--sport", min=0, max=65535, help="The source port.")] = 0,
     matrix: Annotated[bool, typer.Option("--matrix", help="Who can reach whom: all pairs of places.")] = False,
     output: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print it.")] = "text",
+    live: Annotated[bool, typer.Option("--live", help="Also send the real packet, and watch the kernel.")] = False,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=0.5, max=60, help="With --live: seconds to watch (default 5).")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --live: show what would be done.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --live: don't ask.")] = False,
     snapshot: SnapshotFile = None,
 ) -> None:
     """Walk a packet through namespaces, bridges, rules and routes, and its answer back.
 
     Nothing is sent: the walk is computed from what the host looks like now.
-    Exit code: 0 it gets there and its answer back, 1 it does not, 3 that can't be decided.
+    With --live the packet is sent as well, from inside FROM: tables that are
+    there for that moment let the kernel tell every rule it meets.
+    Exit code: 0 it gets there and its answer back, 1 it does not (or the
+    kernel contradicts the walk), 3 that can't be decided.
     """
     from dnet_tui.diagnostics.case import Case  # noqa: PLC0415  the walk, only to run it
     from dnet_tui.diagnostics.places import find  # noqa: PLC0415  as above
     from dnet_tui.diagnostics.trace import trace as run  # noqa: PLC0415  as above
 
+    if live:
+        readonly = bool(ctx.find_root().params.get("readonly")) and not dry_run
+        _refuse_beside_live(matrix=matrix, offline=snapshot is not None, readonly=readonly)
+        require_consent(yes=yes, dry_run=dry_run)
+    elif dry_run or yes or timeout is not None:
+        raise UsageError("--dry-run, --yes and --timeout belong to --live", "without it nothing is sent")
     if matrix:
         if source or target:
             raise UsageError("--matrix traces all places", "leave FROM and TO out")
@@ -45,6 +62,11 @@ def trace(
     if not source or not target:
         raise UsageError("FROM and TO are needed", "for example: dnet-tui trace web outside")
     case = Case(snapshot_from(snapshot))
+    if live:
+        from dnet_tui.tui.commands.live import Wish, trace_live  # noqa: PLC0415  the only part that sends
+
+        wish = Wish(proto=proto, port=port, sport=sport, output=output, timeout=timeout, dry_run=dry_run, yes=yes)
+        trace_live(case, find(case, source), find(case, target), wish)
     found = run(case, find(case, source), find(case, target), proto=proto, port=port, sport=sport)
     if output == "json":
         from dnet_tui.tui.reports.trace_json import trace_data  # noqa: PLC0415  one of two formats
@@ -58,6 +80,16 @@ def trace(
         raise typer.Exit(Exit.CANNOT_INSPECT)
     if not found.arrives or found.forward.end == "refused":
         raise typer.Exit(Exit.FINDINGS)
+
+
+def _refuse_beside_live(*, matrix: bool, offline: bool, readonly: bool) -> None:
+    """Say what can't go with --live."""
+    if readonly:
+        msg = "`trace --live` changes the ruleset for a moment, and --readonly was given"
+        raise UsageError(msg, "leave out --live, or add --dry-run to see what would be done")
+    if matrix or offline:
+        other, why = ("--matrix", "one packet at a time") if matrix else ("--snapshot", "only this host can be watched")
+        raise UsageError(f"--live and {other} don't go together", why)
 
 
 def _matrix(case: Case, proto: Literal["tcp", "udp", "icmp"], port: int, output: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_interface
+from typing import Literal
 
 from dnet_tui.actions.demo.sandbox import Sandbox
 from dnet_tui.actions.demo.topology import DEMO
@@ -14,8 +15,13 @@ from lab.differential.host import observe_in
 from lab.differential.judge import Court, Judgement
 from lab.differential.send import EXTRA_UDP
 from lab.differential.spec import HOST, OUTSIDE, HostSpec, Probe, Proto
+from lab.docker_layout import UPLINK_ADDRESS6
 
-UPLINK = DEMO.uplink_address.partition("/")[0]
+Family = Literal["ip", "ip6"]
+
+FAMILIES: tuple[Family, ...] = ("ip", "ip6")
+UPLINKS = (DEMO.uplink_address.partition("/")[0], UPLINK_ADDRESS6)
+LOOPBACKS = {"ip": "127.0.0.1", "ip6": "::1"}
 
 ENDPOINTS: tuple[tuple[Proto, int], ...] = (("tcp", 80), ("tcp", 81), ("udp", EXTRA_UDP), ("udp", 54), ("icmp", 0))
 """What is sent to every address: to a port that may be open, and to one that isn't."""
@@ -35,25 +41,40 @@ def places_of(snapshot: Snapshot, pids: dict[str, int]) -> dict[str, str]:
 
 
 def probes_of(snapshot: Snapshot, places: dict[str, str], first: int = 1) -> tuple[Probe, ...]:
-    """A packet of each kind from every place to every address, and to every published port; numbered from ``first``."""
+    """A packet of each kind from every place to every address, and to every published port; numbered from ``first``.
+
+    IPv6 goes between all that have it.  To a published port go the outside,
+    the host itself (by its loopback as well) and every container, its own
+    among them, by the host's addresses near and far.
+    """
     spaces = _spaces(snapshot, places)
-    published = sorted({(p.proto, p.host_port) for c in snapshot.containers for p in c.published if p.proto != "sctp"})
     wanted: list[tuple[str, str, Proto, int]] = []
-    for origin in spaces:
-        for target, ns in spaces.items():
-            addresses = _near(spaces[origin], ns) if target == HOST else _addresses(ns)
-            for address in addresses if target != origin else ():
-                wanted += [(origin, address, proto, port) for proto, port in ENDPOINTS]
-        for address in _near(spaces[origin], spaces[HOST]):
-            wanted += [(origin, address, "tcp" if proto == "tcp" else "udp", port) for proto, port in published]
-    wanted += [(HOST, "127.0.0.1", "tcp" if proto == "tcp" else "udp", port) for proto, port in published]
+    for family in FAMILIES:
+        having = {name: ns for name, ns in spaces.items() if _addresses(ns, family)}
+        published = sorted(set(_published(snapshot, family)))
+        for origin, here in having.items():
+            for target, ns in having.items():
+                addresses = _near(here, ns, family) if target == HOST else _addresses(ns, family)
+                for address in addresses if target != origin else ():
+                    wanted += [(origin, address, proto, port) for proto, port in ENDPOINTS]
+            if HOST in having:
+                near = _near(here, having[HOST], family)
+                wanted += [(origin, address, proto, port) for address in near for proto, port in published]
+        wanted += [(HOST, LOOPBACKS[family], proto, port) for proto, port in published]
     probes: list[Probe] = []
     for origin, dst, proto, port in wanted:
-        src = "127.0.0.1" if dst == "127.0.0.1" else _source(spaces[origin], dst)
+        src = dst if dst in LOOPBACKS.values() else _source(spaces[origin], dst)
         if src:
             number = len(probes) + first
             probes.append(Probe(number=number, origin=origin, src=src, dst=dst, proto=proto, dport=port))
     return tuple(probes)
+
+
+def _published(snapshot: Snapshot, family: Family) -> Iterator[tuple[Proto, int]]:
+    """The published ports; by IPv6 only where they are not bound to an IPv4 address."""
+    for item in (item for container in snapshot.containers for item in container.published):
+        if item.proto != "sctp" and (family == "ip" or ":" in item.host_ip or not item.host_ip):
+            yield ("tcp" if item.proto == "tcp" else "udp"), item.host_port
 
 
 def judged(
@@ -79,21 +100,26 @@ def _spaces(snapshot: Snapshot, places: dict[str, str]) -> dict[str, Namespace]:
     return found
 
 
-def _addresses(ns: Namespace) -> list[str]:
-    return [item.address for item in ns.addresses if item.family == "ip" and item.scope == "global"]
+def _addresses(ns: Namespace, family: Family) -> list[str]:
+    return [item.address for item in ns.addresses if item.family == family and item.scope == "global"]
 
 
-def _near(origin: Namespace, host: Namespace) -> list[str]:
+def _near(origin: Namespace, host: Namespace, family: Family) -> list[str]:
     """The host's addresses that matter from here: the uplink's, its own networks', and one of another's."""
-    addresses = _addresses(host)
-    links = [a for a in origin.addresses if a.family == "ip" and a.scope == "global"]
+    addresses = _addresses(host, family)
+    links = [a for a in origin.addresses if a.family == family and a.scope == "global"]
     near = [item for item in addresses if any(ip_address(item) in ip_interface(a.cidr).network for a in links)]
-    others = [item for item in addresses if item not in {*near, UPLINK}]
-    return list(dict.fromkeys([UPLINK, *near, *others[:1]]))
+    uplink = [item for item in addresses if item in UPLINKS]
+    others = [item for item in addresses if item not in {*uplink, *near}]
+    return list(dict.fromkeys([*uplink, *near, *others[:1]]))
 
 
 def _source(ns: Namespace, dst: str) -> str:
     """The address that the kernel would choose; empty where there is none to choose."""
-    answer = lookup(ns, Packet(src="0.0.0.0", dst=dst, proto="udp"))  # noqa: S104 - "not chosen yet"
-    on_link = [a.address for a in ns.addresses if a.ifindex == answer.ifindex and a.family == "ip"]
-    return answer.source or next(iter([*on_link, *_addresses(ns)]), "")
+    family: Family = "ip6" if ":" in dst else "ip"
+    anywhere = "::" if family == "ip6" else "0.0.0.0"  # noqa: S104 - "not chosen yet"
+    answer = lookup(ns, Packet(family=family, src=anywhere, dst=dst, proto="udp"))
+    on_link = [a.address for a in ns.addresses if a.ifindex == answer.ifindex and a.family == family]
+    # IPv6 prefers an address of the destination's scope to the outgoing link's (RFC 6724, rule 2).
+    chosen = [item for item in on_link if not item.startswith("fe80:")]
+    return answer.source or next(iter([*chosen, *_addresses(ns, family)]), "")

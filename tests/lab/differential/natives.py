@@ -90,6 +90,9 @@ class NativeMaker:
                 f'iifname "{UPLINK}" tcp dport {port} dnat ip to {self._address()}',
                 f"fib daddr type local tcp dport {port} dnat ip to tcp dport map {{ {port} : {self._address()} }}",
                 f"tcp dport {port} redirect to :80",
+                f"dnat ip addr . port to tcp dport map {{ {port} : {self._address()} . 80, 1 : 10.1.0.2 . 80 }}",
+                f"tcp dport {port} dnat ip to ip saddr map {{ {OUTSIDE_SERVER} : {self._address()} }}:80",
+                f"tcp dport {port} dnat ip addr . port to numgen random mod 1 map {{ 0 : {self._address()} . 80 }}",
             )
         )
         snat = pick(
@@ -135,7 +138,21 @@ class NativeMaker:
             f"tcp flags & (syn | ack) == {pick(('syn', 'syn | ack'))}",
             f"ct original ip daddr {pick((UPLINK_ADDRESS, self._subnet()))}",
             "counter",
+            f"ct reply ip {pick(('saddr', 'daddr'))} {pick((self._address(), OUTSIDE_SERVER))}",
+            f"meta l4proto tcp ct {pick(('original proto-dst', 'reply proto-src'))} {pick(('80', '443'))}",
+            f"th dport {no}{pick(('80', '{ 53, 443 }', '1-1000'))}",
+            f"icmp code {no}{pick(('port-unreachable', '0'))}",
+            f"meta length {pick(('< 28', '20-65535'))}",
+            f"numgen random mod 1 {pick(('0', '!= 0'))}",
+            f"meta skuid {no}4242" if hook == "forward" else "counter",
+            f"iifgroup {no}{pick(('default', '7'))}" if hook in {"prerouting", "input", "forward"} else "counter",
+            f'fib daddr oifname {no}"{pick(devices)}"' if hook in {"prerouting", "input", "forward"} else "counter",
         ]
+        if hook in {"prerouting", "input"}:
+            options.append(f"fib saddr . iif oif {pick(('missing', 'exists'))}")
+            options.append(f"fib daddr . iif type {pick(('local', '!= local'))}")
+        if hook in {"prerouting", "input", "forward"}:
+            options.append(f'meta iifkind {no}"{pick(("bridge", "veth"))}"')
         if hook in {"prerouting", "input", "forward"}:
             several = "{ " + ", ".join(devices[-2:]) + " }"
             options += [f"iifname {no}{pick((chr(34) + pick(devices) + chr(34), several))}"] * 3

@@ -252,7 +252,11 @@ class Rulebook:
             f"-m conntrack --ctorigdst {pick((UPLINK_ADDRESS, subnet))}",
             f"-m conntrack --ctdir {pick(('ORIGINAL', 'REPLY'))}",
             '-m comment --comment "a comment, -j DROP"',
+            f"-m conntrack {neg}--ctreplsrc {pick((address, OUTSIDE_SERVER))}",
+            f"-p tcp -m conntrack --ctorigdstport {pick(('80', '8000:8010'))}",
+            f"-m length {neg}--length {pick(('0:27', '20:65535'))}",
         ]
+        options += self._at_hook(hook, neg)
         if hook in {"PREROUTING", "INPUT", "FORWARD"}:
             options += [f"{neg}-i {pick(devices)}"] * 3
         if hook in {"FORWARD", "OUTPUT", "POSTROUTING"}:
@@ -267,6 +271,18 @@ class Rulebook:
         if self.place == HOST and self._chance(0.06):
             return self._ipset()
         return pick(options)
+
+    def _at_hook(self, hook: str, neg: str) -> list[str]:
+        """Conditions that only some hooks know."""
+        options = []
+        if hook in {"PREROUTING", "INPUT"}:
+            options.append(f"-m addrtype {neg}--dst-type LOCAL --limit-iface-in")
+        if hook == "POSTROUTING":
+            options.append(f"-m addrtype {neg}--src-type LOCAL --limit-iface-out")
+        if hook in {"PREROUTING", "INPUT", "FORWARD"}:
+            options.append(f"-m devgroup {neg}--src-group {self.random.choice(('0x0', '0x7'))}")
+            options.append(f"-m mac {neg}--mac-source 02:00:5e:00:00:00")
+        return options
 
     def _action(self, table: str, hook: str, later: list[str], *, has_tcp: bool) -> str:
         pick = self.random.choice

@@ -6,7 +6,6 @@ the kernel's trace.  All probes are sent at once, each with a tuple of its own.
 
 from __future__ import annotations
 
-import errno
 import select
 import socket
 import struct
@@ -15,6 +14,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dnet_tui.actions.raw_send import raw_socket, send_raw
+from dnet_tui.diagnostics.sights import Sight
 from lab.differential import trace, wire
 from lab.differential.spec import (
     HOST,
@@ -24,7 +25,6 @@ from lab.differential.spec import (
     HostSpec,
     Outcome,
     Probe,
-    Sight,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ _LONGEST = 4.0
 _IP_PKTINFO = 8
 EXTRA_UDP = 5300
 """On an existing host, this port is made to listen in every container."""
-_IPPROTO_RAW = 255
 
 
 class Agent:
@@ -54,8 +53,8 @@ class Agent:
         self.readers: list[trace.Reader] = []
         for place in spec.places:
             with spaces.inside(place):
-                self.raw[place] = socket.socket(socket.AF_INET, socket.SOCK_RAW, _IPPROTO_RAW)
-                self.raw6[place] = socket.socket(socket.AF_INET6, socket.SOCK_RAW, _IPPROTO_RAW)
+                self.raw[place] = raw_socket(socket.AF_INET)
+                self.raw6[place] = raw_socket(socket.AF_INET6)
                 self._listen(*_ports(spec, place))
                 if spec.has_ipv6:
                     self._listen(*_ports(spec, place), family=socket.AF_INET6)
@@ -147,26 +146,8 @@ class Agent:
         )
 
     def _send(self, probe: Probe) -> int:
-        # The source goes along as PKTINFO, so that routing knows it, as it would for an ordinary socket.
-        if probe.family == "ip6":
-            info = struct.pack("=16si", socket.inet_pton(socket.AF_INET6, probe.src), 0)
-            ancillary = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, info)]
-            sock = self.raw6[probe.origin]
-        else:
-            info = struct.pack("=i4s4s", 0, socket.inet_aton(probe.src), b"\0\0\0\0")
-            ancillary = [(socket.IPPROTO_IP, _IP_PKTINFO, info)]
-            sock = self.raw[probe.origin]
-        try:
-            sock.sendmsg([wire.packet(probe)], ancillary, 0, (probe.dst, 0))
-        except OSError as error:
-            if error.errno != errno.EINVAL or probe.family == "ip":
-                return error.errno or -1
-            # IPv6 doesn't take a foreign address as PKTINFO; in the packet it does.
-            try:
-                sock.sendto(wire.packet(probe), (probe.dst, 0))
-            except OSError as other:
-                return other.errno or -1
-        return 0
+        sock = self.raw6[probe.origin] if probe.family == "ip6" else self.raw[probe.origin]
+        return send_raw(sock, wire.packet(probe), probe.src, probe.dst)
 
     def _watch(self) -> dict[int, list[Sight]]:
         found: defaultdict[int, list[Sight]] = defaultdict(list)

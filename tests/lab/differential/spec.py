@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from dnet_tui.diagnostics.sights import Sight
+
 HOST = "host"
 OUTSIDE = "outside"
 UPLINK = "eth0"
@@ -141,47 +143,12 @@ class HostSpec(Part, frozen=True, kw_only=True):
     @property
     def has_ipv6(self) -> bool:
         """Whether the host has IPv6 besides IPv4."""
-        return any(bridge.address6 for bridge in self.bridges)
+        return any(bridge.address6 for bridge in self.bridges) or any(probe.family == "ip6" for probe in self.probes)
 
     @property
     def has_randomness(self) -> bool:
         """Whether any rule depends on chance."""
         return any(rule.random for rule in self.rules) or any(table.random for table in self.natives)
-
-
-Stage = Literal["prerouting", "input", "forward", "output", "postrouting"]
-Direction = Literal["there", "back"]
-
-
-class Sight(Part, frozen=True, kw_only=True):
-    """The kernel saw a packet of a probe at one point of a namespace.
-
-    ``point`` is ``head`` or ``tail`` of a hook, or ``rule`` / ``policy``: one
-    of a chain's own that was met, with its handle (nftables) or number
-    (legacy, where the verdict isn't told).
-    """
-
-    place: str
-    direction: Direction
-    point: Literal["head", "tail", "rule", "policy"]
-    stage: str = ""
-    backend: Literal["nft", "legacy", ""] = ""
-    family: str = ""
-    table: str = ""
-    chain: str = ""
-    handle: int = 0
-    number: int = 0
-    verdict: str = ""
-    kind: str = ""
-    """What the packet is: ``syn``, ``synack``, ``rst``, ``udp``, ``udp-reply``, ``echo`` …, ``icmp-error``."""
-    src: str = ""
-    dst: str = ""
-    sport: int = 0
-    dport: int = 0
-    icmp: tuple[int, int] = (0, 0)
-    iif: int = 0
-    oif: int = 0
-    mark: int = 0
 
 
 class Outcome(Part, frozen=True, kw_only=True):

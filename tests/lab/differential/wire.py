@@ -7,11 +7,12 @@ data, the IP id (flow label) in the header that an ICMP error quotes.
 
 from __future__ import annotations
 
-import socket
 import struct
-from typing import NamedTuple
 
-from lab.differential.spec import Direction, Probe
+from dnet_tui.actions.raw_packet import raw_packet
+from dnet_tui.diagnostics.sights import Direction, Recognised
+from dnet_tui.inspect.nft_trace import headers
+from lab.differential.spec import Probe
 
 LAST_NUMBER = 0x4FFF
 """The highest number of a probe that all its marks can carry."""
@@ -22,69 +23,23 @@ _TOS = 4
 """Tells a probe that an ICMP error quotes from an answer whose IP id happens to be the same."""
 
 _THERE, _BACK = b"DNp>", b"DNr<"
-_PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1}
 _SYN, _RST, _ACK = 0x02, 0x04, 0x10
-
-
-class Read(NamedTuple):
-    """What a packet turned out to be."""
-
-    probe: int
-    direction: Direction
-    kind: str
-    src: str
-    dst: str
-    sport: int
-    dport: int
-    icmp: tuple[int, int]
-
-
-def checksum(data: bytes) -> int:
-    """Return the Internet checksum (RFC 1071)."""
-    if len(data) % 2:
-        data += b"\0"
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return 0xFFFF - total
-
-
-def _addresses(probe: Probe) -> bytes:
-    family = socket.AF_INET6 if probe.family == "ip6" else socket.AF_INET
-    return socket.inet_pton(family, probe.src) + socket.inet_pton(family, probe.dst)
-
-
-def _transport(probe: Probe, proto: int) -> bytes:
-    token = _THERE + struct.pack("!I", probe.number)
-    if probe.proto == "tcp":
-        sequence = _SEQUENCE + probe.number
-        body = struct.pack("!HHIIBBHHH", probe.sport, probe.dport, sequence, 0, 5 << 4, _SYN, 8192, 0, 0)
-        place = 16
-    elif probe.proto == "udp":
-        body = struct.pack("!HHHH", probe.sport, probe.dport, 8 + len(token), 0) + token
-        place = 6
-    else:
-        body = struct.pack("!BBHHH", 128 if probe.family == "ip6" else 8, 0, 0, _IDENT + probe.number, 1) + token
-        place = 2
-    pseudo = b""
-    if probe.family == "ip6":
-        pseudo = _addresses(probe) + struct.pack("!II", len(body), proto)
-    elif probe.proto != "icmp":
-        pseudo = _addresses(probe) + struct.pack("!BBH", 0, proto, len(body))
-    return body[:place] + struct.pack("!H", checksum(pseudo + body)) + body[place + 2 :]
 
 
 def packet(probe: Probe) -> bytes:
     """The probe with its IP header, for a raw socket with IP_HDRINCL."""
-    if probe.family == "ip6":
-        proto = 58 if probe.proto == "icmp" else _PROTOCOLS[probe.proto]
-        body = _transport(probe, proto)
-        return struct.pack("!IHBB", 0x60000000 | probe.number, len(body), proto, 64) + _addresses(probe) + body
-    proto = _PROTOCOLS[probe.proto]
-    body = _transport(probe, proto)
-    head = struct.pack("!BBHHHBBH", 0x45, _TOS, 20 + len(body), _IDENT + probe.number, 0, 64, proto, 0)
-    head += _addresses(probe)
-    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + body
+    payload = b"" if probe.proto == "tcp" else _THERE + struct.pack("!I", probe.number)
+    return raw_packet(
+        src=probe.src,
+        dst=probe.dst,
+        proto=probe.proto,
+        sport=probe.sport,
+        dport=probe.dport,
+        sequence=_SEQUENCE + probe.number,
+        ident=probe.number if probe.family == "ip6" else _IDENT + probe.number,
+        payload=payload,
+        tos=_TOS,
+    )
 
 
 def answer(data: bytes) -> bytes | None:
@@ -92,23 +47,16 @@ def answer(data: bytes) -> bytes | None:
     return _BACK + data[4:8] if data[:4] == _THERE else None
 
 
-def read(network: bytes, transport: bytes) -> Read | None:
+def read(network: bytes, transport: bytes) -> Recognised | None:
     """Recognise a packet from its headers (20 bytes of transport are enough); None when it is nobody's probe."""
-    if len(network) >= 40 and network[0] >> 4 == 6:
-        src, dst = (socket.inet_ntop(socket.AF_INET6, network[at : at + 16]) for at in (8, 24))
-        proto = 58 if len(transport) >= 8 and network[6] == 58 else network[6]
-    elif len(network) >= 20 and network[0] >> 4 == 4:
-        src, dst = (socket.inet_ntop(socket.AF_INET, network[at : at + 4]) for at in (12, 16))
-        proto = network[9]
-    else:
+    seen = headers(network, transport)
+    if seen is None:
         return None
+    proto = seen.proto
     found = _tcp(transport) if proto == 6 else _udp(transport) if proto == 17 else _icmp(transport, proto)
     if found is None:
         return None
-    probe, direction, kind = found
-    sport, dport = struct.unpack("!HH", transport[:4]) if proto in {6, 17} else (0, 0)
-    icmp = (transport[0], transport[1]) if proto in {1, 58} else (0, 0)
-    return Read(probe, direction, kind, src, dst, sport, dport, icmp)
+    return Recognised(*found, seen.src, seen.dst, seen.sport, seen.dport, seen.icmp)
 
 
 def _tcp(data: bytes) -> tuple[int, Direction, str] | None:
