@@ -2,8 +2,9 @@
 
 ``script/bench snapshot`` builds a private host with 1,000 containers'
 namespaces on 20 bridges and 20,000 iptables rules, and measures in turn, in
-the same minute: a whole snapshot, a refresh after one more container started,
-the map of veths alone, and the reading of the rules.  The peers: a loop of
+the same minute: a whole snapshot, a refresh after one more container started
+(without, and with a rule or a published port's three rules added for it), the
+map of veths alone, and the reading of the rules.  The peers: a loop of
 ``ip -n NAME -j addr``; the articles' ``docker exec NAME ethtool -S eth0``;
 ``iptables-nft-save -c``; and python-iptables' ``easy.dump_table`` on the
 legacy backend, if that can be installed (it needs a C compiler).
@@ -132,8 +133,17 @@ def another_container(index: int) -> Iterator[None]:
     quietly("ip", "netns", "del", name)
 
 
-def refreshes(runs: int, *, with_rule: bool = False) -> Figure:
-    """Refresh after a container started; ``with_rule``: after a rule was added for it, too."""
+A_RULE = ("-t nat -A DOCKER -p tcp --dport {} -j RETURN",)
+A_PORT = (
+    "-t nat -A POSTROUTING -s 10.0.250.{0}/32 -d 10.0.250.{0}/32 -p tcp --dport 80 -j MASQUERADE",
+    "-t nat -A DOCKER ! -i br00 -p tcp --dport {0} -j DNAT --to-destination 10.0.250.{0}:80",
+    "-A DOCKER -d 10.0.250.{0}/32 ! -i br00 -o br00 -p tcp --dport 80 -j ACCEPT",
+)
+"""What Docker adds for a published port."""
+
+
+def refreshes(runs: int, rules: tuple[str, ...] = ()) -> Figure:
+    """Refresh after a container started, and after these rules were added for it."""
     from dnet_tui.inspect.discover import Observer  # noqa: PLC0415 - only inside the private host
 
     observer = Observer()
@@ -141,8 +151,8 @@ def refreshes(runs: int, *, with_rule: bool = False) -> Figure:
     figures = []
     for index in range(runs):
         with another_container(index):
-            if with_rule:
-                quietly(*f"iptables-nft -t nat -A DOCKER -p tcp --dport {index + 1} -j RETURN".split())
+            for rule in rules:
+                quietly("iptables-nft", *rule.format(index + 1).split())
             figures.append(measure(1, observer.refresh))
             snapshot = observer.refresh()
             if f"extra{index}" not in {item.name for item in snapshot.containers}:
@@ -178,7 +188,8 @@ def inside(runs: int) -> dict[str, object]:
         "memory": memory,
         "whole snapshot": whole,
         "refresh, one more container": refreshes(runs),
-        "refresh, one more container and rule": refreshes(min(runs, 3), with_rule=True),
+        "refresh, one more container and rule": refreshes(runs, A_RULE),
+        "refresh, one more container and port": refreshes(runs, A_PORT),
         "map of veths": measure(runs, lambda: take_snapshot(Options(map_only=True))),
         "ip -n NAME -j addr, each": measure(1, lambda: ip_loop(names)),
         "nsenter … ethtool -S, each": scaled(measure(1, lambda: ethtool_loop(sample)), len(names) / len(sample)),
@@ -288,6 +299,12 @@ def targets(found: dict[str, object]) -> list[Target]:
         Target(what="its memory", value=float(str(memory)), limit=150, unit="≤ MB"),
         Target(
             what="refresh after a start", value=seconds(found, "refresh, one more container"), limit=0.15, unit="≤ s"
+        ),
+        Target(
+            what="refresh after a start with a rule",
+            value=seconds(found, "refresh, one more container and rule"),
+            limit=0.15,
+            unit="≤ s",
         ),
         ratio("map beside ip -n … -j addr", "map of veths", "ip -n NAME -j addr, each", 10),
         ratio("map beside docker exec", "map of veths", "docker exec NAME ip link, each", 100),

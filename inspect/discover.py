@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from dnet_tui.inspect import tenants
+from dnet_tui.inspect.afterwards import read_told
 from dnet_tui.inspect.collect import Errand, is_connected
 from dnet_tui.inspect.conntrack_parse import ConntrackFilter
 from dnet_tui.inspect.contents import AS_ROOT, Contents
@@ -25,23 +26,26 @@ from dnet_tui.inspect.engines.asking import Asking
 from dnet_tui.inspect.errors import CannotInspectError
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.legible import storable
-from dnet_tui.inspect.model import Container, Host, Namespace, Snapshot
+from dnet_tui.inspect.machine import read_host
+from dnet_tui.inspect.model import Namespace, Snapshot
 from dnet_tui.inspect.netns import NamespaceGoneError, NsHandle, own_handle
 from dnet_tui.inspect.places import Place, find_places
 from dnet_tui.inspect.plain_networks import plain_networks
 from dnet_tui.inspect.procfs import (
     NamespaceFile,
-    ProcessSeen,
     ProcessTable,
     read_argv,
     read_namespace_files,
-    read_process,
     read_processes,
 )
 from dnet_tui.inspect.proxies import find_proxies
 from dnet_tui.inspect.reading import left_out, read_places, settle_links
+from dnet_tui.inspect.release import version
+from dnet_tui.inspect.residents import find_residents, with_latecomers
 from dnet_tui.inspect.resolve import resolve_links
 from dnet_tui.inspect.retained import Memory, disturbed, keep
+from dnet_tui.inspect.rule_events import RuleEvents
+from dnet_tui.inspect.ruleset import RulesAhead
 from dnet_tui.inspect.socket_owners import socket_namer
 
 
@@ -82,13 +86,15 @@ class Observer:
     A namespace that is taken over carries the time when it was read
     (``Namespace.read_at``); the host's own is read each time, and so is every
     new one.  Its rules are taken over when they are proved to be unchanged
-    (``Namespace.firewall_at``).  See :mod:`dnet_tui.inspect.retained` for the
-    signs of change.  Not for several threads at once.
+    (``Namespace.firewall_at``); of the host's, the chains that changed are read
+    again.  See :mod:`dnet_tui.inspect.retained` for the signs of change.  Not
+    for several threads at once.
     """
 
     def __init__(self, options: Options | None = None) -> None:
         self._options = options or Options()
         self._memory = Memory()
+        self._events = RuleEvents()
 
     def take(self) -> Snapshot:
         """Read everything.
@@ -108,19 +114,38 @@ class Observer:
         Raises:
             CannotInspectError: /proc isn't there, so nothing can be found.
         """
-        taking = _Taking(self._options, self._memory, frozenset(touched))
+        taking = _Taking(self._options, self._memory, frozenset(touched), self._rules())
         snapshot = taking.snapshot()
         self._memory = taking.memory
         return snapshot
+
+    def _rules(self) -> RulesAhead | None:
+        """The host's rules, being brought up to date, when they were read before."""
+        if not self._options.firewall or self._options.map_only:
+            return None
+        self._events.listen()
+        before = next((self._memory.contents.get(key) for key, one in self._memory.places.items() if one.is_host), None)
+        return None if before is None else RulesAhead(before, self._events)
+
+    def close(self) -> None:
+        """Stop to keep account of changed rules.  Safe to repeat; a later refresh begins again."""
+        self._events.close()
 
 
 class _Taking:
     """One snapshot in the making.  ``before`` is what an earlier one left; ``memory`` what this one leaves."""
 
-    def __init__(self, options: Options, before: Memory, touched: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        options: Options,
+        before: Memory,
+        touched: frozenset[str] = frozenset(),
+        rules: RulesAhead | None = None,
+    ) -> None:
         self._options = options
         self._before = before
         self._touched = touched
+        self._rules = rules
         self._taken_at = datetime.now(UTC).isoformat(timespec="seconds")
         self._gaps: list[Gap] = []
         self._contents: dict[str, Contents] = {}
@@ -129,14 +154,15 @@ class _Taking:
         self.memory = Memory()
 
     def snapshot(self) -> Snapshot:
-        asking = Asking(self._options.docker_socket, self._options.engine_timeout, os.environ).begin()
+        logs = None if self._options.map_only else self._before.logs
+        asking = Asking(self._options.docker_socket, self._options.engine_timeout, os.environ, logs).begin()
         host, table, files = self._look_around()
         asking.look(table.processes, host.inode)
         places = find_places(host, table.processes, files)
         self._read_all(host, places)
         answer = asking.finish()
         self._gaps.extend(answer.gaps)
-        table, late = _with_latecomers(table, answer.containers)
+        table, late = with_latecomers(table, answer.containers)
         if late:  # containers that started meanwhile: their veths are missing in what was read of the host
             known = {place.id for place in places}
             places = find_places(host, table.processes, files)
@@ -146,6 +172,7 @@ class _Taking:
             contents=self._contents,
             processes={process.pid: process for process in table.processes},
             owners=self._before.owners,
+            logs=self._before.logs,
         )
         return self._assemble(host, table, places, answer)
 
@@ -186,16 +213,10 @@ class _Taking:
         doubtful: dict[str, Contents] | None = None,
     ) -> None:
         """Read the wanted ones among all namespaces; of the ``doubtful``, only those that are others by now."""
-        errand = Errand(
-            map_only=self._options.map_only,
-            firewall=self._options.firewall,
-            conntrack=self._options.conntrack,
-            conntrack_filter=self._options.conntrack_filter,
-        )
         found = read_places(
             wanted,
             host,
-            errand,
+            self._errand(),
             at=self._taken_at,
             workers=self._options.workers,
             before=self._before.contents,
@@ -211,6 +232,15 @@ class _Taking:
                 self._contents.pop(place.id, None)
                 self._miss(place, result)
         settle_links(self._contents, places, host, read, workers=self._options.workers)
+
+    def _errand(self) -> Errand:
+        return Errand(
+            map_only=self._options.map_only,
+            firewall=self._options.firewall,
+            conntrack=self._options.conntrack,
+            conntrack_filter=self._options.conntrack_filter,
+            rules=self._rules,
+        )
 
     def _miss(self, place: Place, error: Exception) -> None:
         if isinstance(error, NamespaceGoneError):
@@ -234,11 +264,14 @@ class _Taking:
         )
 
     def _assemble(self, host: NsHandle, table: ProcessTable, places: tuple[Place, ...], answer: Answer) -> Snapshot:
-        seen = _residents(table, answer.containers, host.inode)
+        seen = find_residents(table, answer.containers, host.inode)
         containers, gaps = tenants.settle(answer.containers, seen, self._unread)
         self._gaps.extend(gaps)
         self._gaps.extend(unasked(containers, answer))
         self._gaps.extend(left_out(map_only=self._options.map_only, firewall=self._options.firewall))
+        told = read_told(containers, self._contents.get(host.id), self._errand())
+        containers = told.containers
+        self._gaps.extend(told.gaps)
         occupied = frozenset(item.netns for item in containers if item.netns is not None)
         spaces = self._namespaces(places, occupied, table)
         networks = answer.networks
@@ -248,17 +281,17 @@ class _Taking:
             self._gaps.extend(gaps)
         containers = tenants.guess_modes(containers, spaces, seen, host.id)
         containers += tenants.named_containers(spaces, host.id, occupied, networks)
-        name = os.uname()
         snapshot = Snapshot(
-            tool_version=_version(),
+            tool_version=version(),
             taken_at=self._taken_at,
-            host=Host(hostname=storable(name.nodename), kernel=storable(name.release)),
+            host=read_host(told.resolver),
             namespaces=tuple(spaces.values()),
             engines=answer.engines,
             networks=networks,
             containers=containers,
             gaps=tuple(self._gaps),
             proxies=find_proxies(table.processes, read_argv),
+            firewalld=answer.firewalld,
         )
         return self.memory.owners.fill_in(snapshot) if self._options.firewall else snapshot
 
@@ -294,6 +327,9 @@ class _Taking:
                 sockets=name_sockets(contents.sockets),
                 firewall=contents.firewall,
                 conntrack=contents.conntrack,
+                conntrack_udp=contents.conntrack_udp,
+                conntrack_counts=contents.conntrack_counts,
+                checksums=contents.checksums,
                 proxied=contents.proxied,
                 xfrm_policies=contents.xfrm_policies,
                 read_at=self._unless_now(contents.read_at),
@@ -303,45 +339,3 @@ class _Taking:
 
     def _unless_now(self, time: str) -> str:
         return "" if time == self._taken_at else time
-
-
-def _with_latecomers(table: ProcessTable, told: Iterable[Container]) -> tuple[ProcessTable, bool]:
-    """The table with the processes of containers that started after it was read; whether there are any."""
-    known = {process.pid for process in table.processes}
-    late: list[ProcessSeen] = []
-    for container in told:
-        if container.running and container.pid is not None and container.pid not in known:
-            try:
-                process = read_process(container.pid)
-            except (OSError, ValueError):
-                continue  # the container is then reported as one whose process wasn't found
-            if process is not None:
-                late.append(process)
-    if not late:
-        return table, False
-    processes = tuple(sorted((*table.processes, *late), key=lambda item: (item.start, item.pid)))
-    return ProcessTable(processes=processes, denied=table.denied), True
-
-
-def _residents(table: ProcessTable, told: Iterable[Container], host: int) -> dict[str, tenants.Resident]:
-    """The containers' processes, with the engine named where the cgroup alone doesn't tell it."""
-    by_pid = {process.pid: process for process in table.processes}
-    own = by_pid.get(os.getpid())
-    seen = tenants.residents(table.processes, own.container if own else None, host)
-    seen |= tenants.matched_by_pid(told, by_pid)
-    for key, resident in seen.items():
-        if resident.container.engine in ("unknown", "lxc") or not resident.container.sure:
-            engine = tenants.engine_by_ancestor(resident.process, by_pid, read_argv)
-            if engine != "unknown":
-                container = msgspec.structs.replace(resident.container, engine=engine)
-                seen[key] = msgspec.structs.replace(resident, container=container)
-    return seen
-
-
-def _version() -> str:
-    from importlib import metadata  # noqa: PLC0415 - takes 20 ms to import: the engine is being waited for by then
-
-    try:
-        return metadata.version("dnet-tui")
-    except metadata.PackageNotFoundError:
-        return ""

@@ -48,13 +48,16 @@ def _table(table: Table, things: Things, only: Callable[[Rule], bool] | None) ->
     chains = []
     for chain in table.chains:
         rules = list(chain.rules)
+        changed = False
         for place, rule in enumerate(chain.rules):
             if only is not None and not only(rule):
                 continue
             owner = _owner(Clues(rule), table, chain, owners, things)
             if owner != rule.owner:
                 rules[place] = msgspec.structs.replace(rule, owner=owner)
-        chains.append(msgspec.structs.replace(chain, rules=tuple(rules)))
+                changed = True
+        # What is known of a chain besides (an index of its rules) lasts as long as the chain does.
+        chains.append(msgspec.structs.replace(chain, rules=tuple(rules)) if changed else chain)
     return msgspec.structs.replace(table, chains=tuple(chains))
 
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from dnet_tui.inspect.firewall import Firewall, Rule
+from dnet_tui.inspect.firewall import Chain, Firewall, Rule, Table
 from dnet_tui.inspect.model import Container, Endpoint, Network, PublishedPort, Snapshot
+from dnet_tui.inspect.owner_names import USERS_CHAINS, chain_owners
 from dnet_tui.inspect.owner_things import Things
 from dnet_tui.inspect.owners import firewall_with_owners
 
@@ -55,14 +56,74 @@ class KeptOwners:
                 continue
             is_host = space.kind == "host"
             known = self._done.get(space.id)
-            if known is None or known[0] is not raw or (is_host and not same):
+            if known is None or (is_host and not same):
                 owned = firewall_with_owners(raw, things if is_host else nothing)
+            elif known[0] is not raw:
+                owned = _carried(raw, known, things if is_host else nothing, concerned if is_host else None)
             else:
                 owned = firewall_with_owners(known[1], things, concerned) if is_host and concerned else known[1]
             done[space.id] = (raw, owned)
             spaces.append(msgspec.structs.replace(space, firewall=owned))
         self._networks, self._containers, self._done = snapshot.networks, containers, done
         return msgspec.structs.replace(snapshot, namespaces=tuple(spaces))
+
+
+def _carried(
+    raw: Firewall, known: tuple[Firewall, Firewall], things: Things, concerned: Callable[[Rule], bool] | None
+) -> Firewall:
+    """Other rules with their owners: those that were there before take theirs along, if nothing decides otherwise.
+
+    ``known`` are the rules of before, without and with owners.
+    """
+    told = {_key(table): table for table in known[1].tables}
+    before = {_key(table): (table, told[_key(table)]) for table in known[0].tables}
+    tables = []
+    new: set[int] = set()
+    for table in raw.tables:
+        old, owned = before.get(_key(table), (None, None))
+        if old is None or owned is None or chain_owners(old) != chain_owners(table):
+            new |= {id(rule) for chain in table.chains for rule in chain.rules}
+            tables.append(table)
+            continue
+        places = {chain.name: (chain, other) for chain, other in zip(old.chains, owned.chains, strict=True)}
+        chains = []
+        for chain in table.chains:
+            was, other = places.get(chain.name, (None, None))
+            if was is chain and other is not None:
+                chains.append(other)
+            elif was is None or other is None or was.hook != chain.hook or chain.name in USERS_CHAINS:
+                new |= {id(rule) for rule in chain.rules}
+                chains.append(chain)
+            else:
+                chains.append(_chain_carried(chain, was, other, new))
+        tables.append(msgspec.structs.replace(table, chains=tuple(chains)))
+    kept = msgspec.structs.replace(raw, tables=tuple(tables))
+    return firewall_with_owners(
+        kept, things, lambda rule: id(rule) in new or (concerned is not None and concerned(rule))
+    )
+
+
+def _chain_carried(chain: Chain, was: Chain, owned: Chain, new: set[int]) -> Chain:
+    """A chain with the owners that its rules had; those that are ``new`` to it are noted, by their id()."""
+    before = {rule.handle: (rule, other.owner) for rule, other in zip(was.rules, owned.rules, strict=True)}
+    rules = []
+    for rule in chain.rules:
+        old, owner = before.get(rule.handle, (None, ""))
+        if rule.handle is None or old is None or not _is_alike(old, rule):
+            new.add(id(rule))
+            rules.append(rule)
+        else:
+            rules.append(rule if owner == rule.owner else msgspec.structs.replace(rule, owner=owner))
+    return msgspec.structs.replace(chain, rules=tuple(rules))
+
+
+def _is_alike(old: Rule, rule: Rule) -> bool:
+    """Whether two rules of a chain have the same owner, wherever in the chain they are."""
+    return old is rule or (old.text == rule.text and old.exprs == rule.exprs and old.comment == rule.comment)
+
+
+def _key(table: Table) -> tuple[str, str, str]:
+    return table.backend, table.family, table.name
 
 
 def _known(container: Container) -> _Known:
