@@ -61,12 +61,26 @@ class Match(Expr, frozen=True, kw_only=True, tag="match"):
     ctreplsrc, ctrepldst, ctorigsrcport, ctreplsrcport, ctrepldstport   as their siblings
     fib           ``saddr.iif`` and the like: a route leads to that address (by that interface); negated:
                   ``fib saddr . iif oif missing``, a reverse path filter
+    fib.daddr …   the name of the interface by which the route to that address leaves
+    rpfilter      ``strict`` or ``loose``, and ``+mark``, ``+local``: iptables' own reverse path filter
+    dst-type-in,  as dst-type and src-type, but of an address on the interface of arrival (``-in``) or
+    src-type-out … leaving (``-out``) alone
+    iifgroup …    the interfaces' groups, ``VALUE/MASK``; iifkind … ``veth``; iiftype … ``ether``
+    mac-dst       the frame's destination, as mac; ether-type: its type, as nfproto, in tables for IP
+    exthdr        ``frag``, ``rt``, ``hbh``, ``dst`` …: IPv6's extension headers
+    ipsec         ``in``, ``out``: IPsec protected it, or will
+    made-here     ``yes``: by a program of this namespace
+    owner-uid, owner-gid, owner-socket, skuid, skgid   of the socket that sent it
+    tcp-option    the number of an option that is there
+    arp-op        ``request`` …; arp-saddr, arp-daddr, arp-mac, arp-target-mac, arp-htype, arp-ptype, arp-hlen,
+                  arp-plen: the fields of an ARP packet
+    numgen … mod  what nft draws by lot or hashes, named by its text (``numgen random mod 2``); numbers
     ============  ==========================================================
 
     All values of one match are alternatives; without values nothing matches
     (and with ``negate`` everything).  Evaluators must answer "unknown" for a
     field they don't know.  nftables' unmodelled keys of verdict maps and
-    concatenations are fields named by their text (``numgen random mod 2``).
+    concatenations are fields named by their text (``meta cpu``).
 
     A match on something that the packet doesn't have is False, negated or
     not: an address of the other family, a port of a protocol without ports, a
@@ -90,10 +104,14 @@ class SetLookup(Expr, frozen=True, kw_only=True, tag="set"):
 
 
 class Opaque(Expr, frozen=True, kw_only=True, tag="opaque"):
-    """A construct that is not modelled.  ``role`` tells whether it decides (match) or acts (target)."""
+    """A construct that is not modelled.  ``role`` tells whether it decides (match) or acts (target).
+
+    ``needs``: what a packet must have for such a match to hold at all.
+    """
 
     text: str
     role: Literal["match", "target"] = "match"
+    needs: tuple[Match, ...] = ()
 
 
 class Verdict(Expr, frozen=True, kw_only=True, tag="verdict"):
@@ -105,22 +123,27 @@ class Verdict(Expr, frozen=True, kw_only=True, tag="verdict"):
 
 
 class Nat(Expr, frozen=True, kw_only=True, tag="nat"):
-    """A NAT statement.  ``addresses`` is ``a`` or ``a-b`` (empty for masquerade and redirect), ``ports`` the same."""
+    """A NAT statement.  ``addresses`` is ``a`` or ``a-b`` (empty for masquerade and redirect), ``ports`` the same.
+
+    ``choice``: a map in which the packet finds its addresses, or its ports (nftables).
+    """
 
     kind: Literal["snat", "dnat", "masquerade", "redirect", "netmap"]
     addresses: str = ""
     ports: str = ""
     flags: tuple[str, ...] = ()
+    choice: Choice | None = None
 
 
 class SetMark(Expr, frozen=True, kw_only=True, tag="setmark"):
     """Sets the packet's (``meta``) or the connection's (``ct``) mark: ``(old & ~mask) ^ value``.
 
-    ``op`` ``save`` copies meta to ct and ``restore`` ct to meta, under ``mask``.
+    ``op`` ``save`` copies meta to ct and ``restore`` ct to meta, under
+    ``mask``; ``unknown`` sets what nobody can tell from the rule.
     """
 
     where: Literal["meta", "ct"] = "meta"
-    op: Literal["set", "save", "restore"] = "set"
+    op: Literal["set", "save", "restore", "unknown"] = "set"
     value: int = 0
     mask: int = 0xFFFFFFFF
 
@@ -130,9 +153,13 @@ class NoTrack(Expr, frozen=True, kw_only=True, tag="notrack"):
 
 
 class Note(Expr, frozen=True, kw_only=True, tag="note"):
-    """Something without effect on the verdict: log, counter, comment, checksum fill."""
+    """Something without effect on the verdict: log, counter, comment, checksum fill.
+
+    ``offload``: it hands the flow to a flow table, past the hooks from then on.
+    """
 
     text: str
+    offload: bool = False
 
 
 class Lookup(Expr, frozen=True, kw_only=True, tag="lookup"):
@@ -161,6 +188,21 @@ class VerdictMap(Expr, frozen=True, kw_only=True, tag="vmap"):
     fields: tuple[str, ...]
     set: str = ""
     elements: tuple[Element, ...] = ()
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A map that gives a NAT statement its target: ``dnat to tcp dport map { 80 : 10.0.0.2 }``.
+
+    ``fields``, ``set`` and ``elements`` are those of :class:`Lookup`; an
+    element's data is an address, a range, ``ADDRESS . PORT``, or for
+    ``part`` ``ports`` a port.  Without an element the rule ends as at a match
+    that fails.
+    """
+
+    fields: tuple[str, ...]
+    set: str = ""
+    elements: tuple[Element, ...] = ()
+    part: Literal["addresses", "ports"] = "addresses"
 
 
 class Element(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

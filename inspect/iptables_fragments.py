@@ -15,7 +15,8 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from dnet_tui.inspect.firewall import AnyExpr, Match, Note, Opaque, Verdict
-from dnet_tui.inspect.iptables_matches import BARE_MATCHES, MATCHES, interface, network, proto_name
+from dnet_tui.inspect.iptables_matches import BARE_MATCHES, LIMIT, MATCHES, interface, network, proto_name
+from dnet_tui.inspect.iptables_modules import NEEDS, whole_match
 from dnet_tui.inspect.iptables_rule import ANY_PROTOCOL, BASE, SECTION, ParsedRule, parse_rule
 from dnet_tui.inspect.iptables_targets import compile_target
 from dnet_tui.inspect.iptables_words import CannotModelError, RuleSyntaxError, split_words
@@ -113,11 +114,20 @@ def _base(field: str, values: list[str], *, negate: bool) -> _Part | None:
     return _Part((Match(field=field, values=(read(value),), negate=negate),))
 
 
+def _is_limit(expr: AnyExpr) -> bool:
+    return isinstance(expr, Match) and expr.field == LIMIT
+
+
 def _match(fragment: str, words: list[str], bare: list[str]) -> _Part | None:
     """A match with its options."""
     options = MATCHES.get(words[1])
     if options is None:
-        return _Part((Opaque(text=fragment),), greedy=True) if SECTION.isdisjoint(bare[2:]) else None
+        if not SECTION.isdisjoint(bare[2:]):
+            return None
+        if words[1] in NEEDS:
+            return None  # what it needs depends on the protocol before it
+        whole = whole_match(words[1], words[2:], fragment) if bare is words else None
+        return _Part((whole or Opaque(text=fragment),), greedy=True)
     found: list[AnyExpr] = []
     comments: list[str] = []
     at = 2
@@ -136,6 +146,6 @@ def _match(fragment: str, words: list[str], bare: list[str]) -> _Part | None:
                 return None
             comments.append(values[0])
         at += 1 + option.arity
-    if len(words) == 2 and words[1] not in BARE_MATCHES:
+    if (len(words) == 2 and words[1] not in BARE_MATCHES) or any(_is_limit(expr) for expr in found):
         return None
     return _Part(tuple(found) or (Note(text=fragment),), comment="; ".join(comments))

@@ -105,6 +105,10 @@ def _word(allowed: frozenset[str]) -> Callable[[str], str]:
     return read
 
 
+_EVERY_BIT = 0xFFFFFFFF
+LIMIT = "limit-iface"
+"""Stands for ``--limit-iface-…`` until the match is complete."""
+_OWNER = re.compile(r"\d{1,10}(?:-\d{1,10})?", re.ASCII)
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 _PACKET_TYPES = frozenset({"unicast", "broadcast", "multicast"})
 _STATES = frozenset({"NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED", "SNAT", "DNAT"})
@@ -205,6 +209,13 @@ def _flag(field: str, value: str) -> Option:
     return Option(0, lambda _, negate: Match(field=field, values=(value,), negate=negate))
 
 
+def _limit(end: str, *, negate: bool) -> Match:
+    if negate:
+        msg = "a limit can't be negated"
+        raise CannotModelError(msg)
+    return Match(field=LIMIT, values=(end,))
+
+
 def _below(text: str) -> str:
     top = number(text, 255)
     if top == 0:
@@ -221,6 +232,31 @@ def _above(text: str) -> str:
     return f"{bottom + 1}:255"
 
 
+def _group(text: str) -> str:
+    """A group's number; iproute2 calls 0 ``default`` (/etc/iproute2/group)."""
+    value, mask = (0, _EVERY_BIT) if text == "default" else masked(text)
+    return f"{value:#x}/{mask:#x}"
+
+
+def _owner(text: str) -> str:
+    if not _OWNER.fullmatch(text):
+        msg = f"{text!r} is not a user's or group's number"
+        raise CannotModelError(msg)
+    return text
+
+
+def limited(exprs: list[AnyExpr]) -> list[AnyExpr]:
+    """``addrtype``'s types, asked of one interface where it says so (``--limit-iface-in``, ``-out``)."""
+    ends = [expr.values[0] for expr in exprs if isinstance(expr, Match) and expr.field == LIMIT]
+    if len(ends) != 1:
+        return exprs
+    return [
+        Match(field=f"{expr.field}-{ends[0]}", values=expr.values, negate=expr.negate)
+        for expr in exprs
+        if isinstance(expr, Match) and expr.field != LIMIT
+    ]
+
+
 def _byte(text: str) -> str:
     return str(number(text, 255))
 
@@ -230,7 +266,8 @@ _DPORT = _one("dport", number_range)
 _PORTS = {"--sport": _SPORT, "--source-port": _SPORT, "--dport": _DPORT, "--destination-port": _DPORT}
 
 MATCHES: dict[str, dict[str, Option]] = {
-    "tcp": _PORTS | {"--tcp-flags": Option(2, _tcp_flags), "--syn": Option(0, _syn)},
+    "tcp": _PORTS
+    | {"--tcp-flags": Option(2, _tcp_flags), "--syn": Option(0, _syn), "--tcp-option": _one("tcp-option", _byte)},
     "udp": _PORTS,
     "sctp": _PORTS,
     "dccp": _PORTS,
@@ -263,6 +300,14 @@ MATCHES: dict[str, dict[str, Option]] = {
     "addrtype": {
         "--src-type": _many("src-type", _word(_ADDRESS_TYPES)),
         "--dst-type": _many("dst-type", _word(_ADDRESS_TYPES)),
+        "--limit-iface-in": Option(0, lambda _, negate: _limit("in", negate=negate)),
+        "--limit-iface-out": Option(0, lambda _, negate: _limit("out", negate=negate)),
+    },
+    "devgroup": {"--src-group": _one("iifgroup", _group), "--dst-group": _one("oifgroup", _group)},
+    "owner": {
+        "--uid-owner": _one("owner-uid", _owner),
+        "--gid-owner": _one("owner-gid", _owner),
+        "--socket-exists": _flag("owner-socket", "yes"),
     },
     "comment": {"--comment": Option(1, _comment)},
     "set": {"--match-set": Option(2, _set_lookup)},

@@ -43,9 +43,15 @@ _OPTIONS = {
     "mac": ("mac", "--mac-source"),
     "pkttype": ("pkttype", "--pkt-type"),
     "length": ("length", "--length"),
+    "tcp-option": ("tcp", "--tcp-option"),
+    "iifgroup": ("devgroup", "--src-group"),
+    "oifgroup": ("devgroup", "--dst-group"),
+    "owner-uid": ("owner", "--uid-owner"),
+    "owner-gid": ("owner", "--gid-owner"),
 } | {option: ("conntrack", f"--{option}") for option in _CONNTRACK}
 _CONNTRACK_ADDRESSES = frozenset({"ctorigsrc", "ctorigdst", "ctreplsrc", "ctrepldst"})
 _LISTS = frozenset({"ctstate", "ctstatus", "src-type", "dst-type"})
+_MARKS = frozenset({"mark", "ctmark", "iifgroup", "oifgroup"})
 _SINGLE_PORT = frozenset({"tcp", "udp", "sctp", "dccp"})
 _PORT_LISTS = {"sport": "--sports", "dport": "--dports", "port": "--ports"}
 _FULL = 0xFFFFFFFF
@@ -134,7 +140,10 @@ class _Writer:
         bang = ["!"] if negate else []
         if field in _PORT_LISTS:
             self._ports(match)
-        elif field in _LISTS:
+        elif field in _LISTS or field.endswith(("-type-in", "-type-out")):
+            if field not in _LISTS:
+                self._extension(field, ",".join(values), negate=negate)
+                return
             self._option(*_OPTIONS[field], ",".join(values), negate=negate)
         elif len(values) != 1:
             msg = f"iptables has no list of alternatives for {field}"
@@ -159,7 +168,9 @@ class _Writer:
             self.words += [_BASE[field], quote(value) if " " in value else value]
 
     def _extension(self, field: str, value: str, *, negate: bool) -> None:
-        if field == "tcp-flags":
+        if self._together(field, value, negate=negate):
+            self.module = ""
+        elif field == "tcp-flags":
             self._option("tcp", "--tcp-flags", value.replace("/", " ", 1), negate=negate)
         elif field == "icmp-type":
             six = self.proto == "icmpv6"
@@ -168,7 +179,7 @@ class _Writer:
             self._hop_limit(value, negate=negate)
         elif field == "physdev":
             self._option("physdev", f"--physdev-is-{value}", "", negate=negate)
-        elif field in {"mark", "ctmark"}:
+        elif field in _MARKS:
             self._option(*_OPTIONS[field], value.removesuffix("/0xffffffff"), negate=negate)
         elif field == "ctproto":
             self._option(*_OPTIONS[field], protocol_number(value), negate=negate)
@@ -179,6 +190,25 @@ class _Writer:
         else:
             msg = f"iptables has no match for {field}"
             raise CannotRenderError(msg)
+
+    def _together(self, field: str, value: str, *, negate: bool) -> bool:
+        """Write a match whose options say one thing together; False for any other."""
+        if field.endswith(("-type-in", "-type-out")):
+            kind, _, end = field.rpartition("-")
+            self.module = ""  # the limit is for all types of one match
+            self._option("addrtype", f"--{kind}", value, negate=negate)
+            self.words.append(f"--limit-iface-{end}")
+        elif field == "rpfilter":
+            flags = {"loose": "--loose", "mark": "--validmark", "local": "--accept-local"}
+            options = [flags[word] for word in value.split("+") if word in flags] + (["--invert"] if negate else [])
+            self.words += ["-m", "rpfilter", *options]
+        elif field == "ipsec":
+            self.words += ["-m", "policy", "--dir", value, "--pol", "none" if negate else "ipsec"]
+        elif field == "owner-socket":
+            self._option("owner", "--socket-exists", "", negate=negate)
+        else:
+            return False
+        return True
 
     def _ports(self, match: Match) -> None:
         if len(match.values) == 1 and match.field != "port" and self.proto in _SINGLE_PORT:

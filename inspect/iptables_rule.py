@@ -14,12 +14,15 @@ from dnet_tui.inspect.firewall import AnyExpr, Match, Note, Opaque, Verdict
 from dnet_tui.inspect.iptables_matches import (
     BARE_MATCHES,
     IMPLIED,
+    LIMIT,
     MATCHES,
     Option,
     interface,
+    limited,
     network,
     proto_name,
 )
+from dnet_tui.inspect.iptables_modules import opaque_match, whole_match
 from dnet_tui.inspect.iptables_targets import compile_target
 from dnet_tui.inspect.iptables_words import CannotModelError, RuleSyntaxError, split_words
 
@@ -160,8 +163,11 @@ class _RuleParser:
         self.at += 1
         module = self._take("-m")
         if module not in MATCHES:
+            first = self.at
             self._skip_to_section()
-            self.matches.append(Opaque(text=self._raw(start)))
+            raw = self._raw(start)
+            whole = whole_match(module, self.words[first : self.at], raw)
+            self.matches.append(whole if whole is not None else opaque_match(module, raw, self._proto()))
             return
         self.loaded.append(module)
         self._options(module, start)
@@ -184,11 +190,18 @@ class _RuleParser:
                 break
             self.at += 1 + negate
             exact = self._option(known, option, found, negate=negate) and exact
-        if not exact or (self.at == first and module not in BARE_MATCHES):
-            self.matches.append(Opaque(text=self._raw(start)))
+        found = limited(found)
+        unfit = any(isinstance(expr, Match) and expr.field == LIMIT for expr in found)
+        if not exact or unfit or (self.at == first and module not in BARE_MATCHES):
+            self.matches.append(opaque_match(module, self._raw(start), self._proto()))
         else:
             # A match that sets no condition, such as "-m tcp" alone, is kept for whoever writes the rule again.
             self.matches.extend(found or [Note(text=self._raw(start))])
+
+    def _proto(self) -> str:
+        """The protocol that the rule has asked for so far, as its match is called."""
+        protos = [expr for expr in self.matches if isinstance(expr, Match) and expr.field == "proto"]
+        return IMPLIED.get(protos[-1].values[0], protos[-1].values[0]) if protos else ""
 
     def _option(self, known: Option, option: str, found: list[AnyExpr], *, negate: bool) -> bool:
         """Read one option's values and compile it; False when it can't be modelled."""

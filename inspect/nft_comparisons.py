@@ -7,7 +7,7 @@ import ipaddress
 from dnet_tui.inspect.nft_shapes import Json, fail, whole, word
 
 _ALL = 0xFFFFFFFF
-_LIMITS: dict[str, int] = {"port": 0xFFFF, "byte": 0xFF, "length": _ALL, "mark": _ALL}
+_LIMITS: dict[str, int] = {"port": 0xFFFF, "byte": 0xFF, "length": _ALL, "mark": _ALL, "number": _ALL}
 """The largest value of each kind that has an order."""
 
 

@@ -7,12 +7,12 @@ out; the kernel's nft_cmp.c, nft_bitwise.c, nft_lookup.c.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from dnet_tui.inspect import nft_names as names
-from dnet_tui.inspect.firewall import AnyExpr, Element, Lookup, Match, TableFamily, VerdictMap
+from dnet_tui.inspect.firewall import AnyExpr, Choice, Element, Lookup, Match, TableFamily, VerdictMap
 from dnet_tui.inspect.nft_comparisons import compared
-from dnet_tui.inspect.nft_fields import IPV4, IPV6, Field, field_of, loose_field, with_ports
+from dnet_tui.inspect.nft_fields import IPV4, IPV6, TRACKED, Field, field_of, loose_field, with_ports
 from dnet_tui.inspect.nft_render import expression
 from dnet_tui.inspect.nft_sets import SetHead, bare, read_elements
 from dnet_tui.inspect.nft_shapes import MALFORMED, Json, array, fail, flag_words, mapping, single, word
@@ -20,9 +20,6 @@ from dnet_tui.inspect.nft_values import TEXT, bits, flag_text, values
 
 _ALL = 0xFFFFFFFF
 _FRAGMENT_OFFSET = 0x1FFF
-
-TRACKED = Match(field="ctstate", values=("INVALID", "UNTRACKED"), negate=True)
-"""The packet belongs to a connection: without one, nothing of it can be loaded."""
 
 
 class Context(NamedTuple):
@@ -86,6 +83,27 @@ def verdict_map(body: Json, context: Context) -> tuple[AnyExpr, ...]:
         fields = tuple(Field(expression(part), TEXT) for part in parts)
         elements = _anonymous(raws, fields, "verdict")
     return (*_needs(fields), VerdictMap(fields=tuple(field.name for field in fields), elements=elements))
+
+
+def choice(body: Json, context: Context, part: Literal["addresses", "ports"]) -> tuple[tuple[Match, ...], Choice]:
+    """Compile a ``map`` that a NAT statement takes its target from, with what must hold for its key to be there.
+
+    Raises:
+        CannotModelError: the data can't be read.
+    """
+    found = mapping(body)
+    key, data = found.get("key"), found.get("data")
+    parts = array(key["concat"]) if isinstance(key, dict) and "concat" in key else [key]
+    fields = _loose(parts, context)
+    if isinstance(data, str):
+        name = _set_name(data, "", context)
+        if not name:
+            raise fail("a map that isn't known")
+        fields = _fitting(fields, parts, context.heads[name])
+        return _needs(fields), Choice(fields=tuple(field.name for field in fields), set=name, part=part)
+    raws = array(mapping(data).get("set"))
+    elements = _anonymous(raws, fields, "data")
+    return _needs(fields), Choice(fields=tuple(field.name for field in fields), elements=elements, part=part)
 
 
 def element_needs(raw: Json, context: Context) -> tuple[Match, ...]:
@@ -175,9 +193,22 @@ def _special(operator: str, left: Json, right: Json, context: Context) -> tuple[
         return (_state(operator, mask, right),)
     if name == "ct" and found.get("key") == "status" and "dir" not in found:
         return _status(operator, mask, right)
-    if name == "fib" and found.get("result") in {"oif", "check"}:
-        return (_route_back(operator, found, right),)
+    if name == "fib" and found.get("result") in {"oif", "oifname", "check"}:
+        there = False if found["result"] == "oif" and right in {"0", 0} else right
+        if isinstance(there, bool):
+            return (_route_back(operator, found, there),)
+    if name in {"exthdr", "rt", "meta"} and isinstance(right, bool) and mask is None:
+        return _presence(name, found, there=right != _is_negated(operator))
     return _header(operator, mask, found, right, context) if name == "payload" else None
+
+
+def _presence(name: str, found: Mapping[str, Json], *, there: bool) -> tuple[Match, ...] | None:
+    """What is only there or not: an extension header, IPsec."""
+    if name == "exthdr" and "field" not in found:
+        return (Match(field="exthdr", values=(word(found.get("name")),), negate=not there),)
+    if found.get("key") == "ipsec":
+        return (Match(field="ipsec", values=("in" if name == "meta" else "out",), negate=not there),)
+    return None
 
 
 def _header(
@@ -249,9 +280,9 @@ def _tcp_flags(operator: str, mask: Json, right: Json) -> tuple[Match, ...]:
     return (tcp, Match(field="tcp-flags", values=options, negate=_is_negated(operator)))
 
 
-def _route_back(operator: str, body: Mapping[str, Json], right: Json) -> Match:
+def _route_back(operator: str, body: Mapping[str, Json], right: bool) -> Match:  # noqa: FBT001  nft's exists, missing
     """``fib saddr . iif oif missing``: whether a route leads (back) there at all."""
     flags = flag_words(body.get("flags"))
-    if not isinstance(right, bool) or not flags:
+    if not flags:
         raise fail("a routing look-up that isn't modelled")
     return Match(field="fib", values=(".".join(flags),), negate=_is_negated(operator) == right)

@@ -6,7 +6,8 @@ down as matches of their own, and hold for negated conditions too, as in the
 kernel, where a value that can't be loaded ends the rule.
 
 Sources: nft(8); nftables' payload.c and proto.c for the implied conditions;
-the kernel's nft_meta.c, nft_ct.c, nft_fib.c, nft_payload.c.
+the kernel's nft_meta.c, nft_ct.c, nft_fib.c, nft_payload.c, nft_numgen.c,
+nft_hash.c.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import NamedTuple
 
 from dnet_tui.inspect.firewall import Match, TableFamily
 from dnet_tui.inspect.nft_render import expression
-from dnet_tui.inspect.nft_shapes import Json, fail, flag_words, mapping, single, whole, word
+from dnet_tui.inspect.nft_shapes import MALFORMED, Json, fail, flag_words, mapping, single, whole, word
 from dnet_tui.inspect.nft_values import TEXT
 
 
@@ -31,6 +32,9 @@ class Field(NamedTuple):
 
 IPV4 = Match(field="nfproto", values=("ipv4",))
 IPV6 = Match(field="nfproto", values=("ipv6",))
+ARP = Match(field="nfproto", values=("arp",))
+TRACKED = Match(field="ctstate", values=("INVALID", "UNTRACKED"), negate=True)
+"""The packet belongs to a connection: without one, nothing of it can be loaded."""
 
 
 def _proto(name: str) -> Match:
@@ -55,6 +59,16 @@ _PAYLOAD: dict[tuple[str, str], Field] = {
     ("icmpv6", "type"): Field("icmp-type", "icmp6", (_ICMPV6,)),
     ("icmpv6", "code"): Field("icmp-code", "icmp6-code", (_ICMPV6,)),
     ("ether", "saddr"): Field("mac", "mac"),
+    ("ether", "daddr"): Field("mac-dst", "mac"),
+    ("arp", "operation"): Field("arp-op", "arp-op", (ARP,)),
+    ("arp", "saddr ip"): Field("arp-saddr", "ip", (ARP,)),
+    ("arp", "daddr ip"): Field("arp-daddr", "ip", (ARP,)),
+    ("arp", "saddr ether"): Field("arp-mac", "mac", (ARP,)),
+    ("arp", "daddr ether"): Field("arp-target-mac", "mac", (ARP,)),
+    ("arp", "htype"): Field("arp-htype", "length", (ARP,)),
+    ("arp", "ptype"): Field("arp-ptype", "ethertype", (ARP,)),
+    ("arp", "hlen"): Field("arp-hlen", "byte", (ARP,)),
+    ("arp", "plen"): Field("arp-plen", "byte", (ARP,)),
     ("th", "sport"): Field("th-sport", "port"),
     ("th", "dport"): Field("th-dport", "port"),
 } | {
@@ -76,7 +90,26 @@ _META: dict[str, Field] = {
     "protocol": Field("nfproto", "ethertype"),
     "pkttype": Field("pkttype", "pkttype"),
     "length": Field("length", "length"),
+    "iifgroup": Field("iifgroup", "group"),
+    "oifgroup": Field("oifgroup", "group"),
+    "iifkind": Field("iifkind", "word"),
+    "oifkind": Field("oifkind", "word"),
+    "iiftype": Field("iiftype", "word"),
+    "oiftype": Field("oiftype", "word"),
+    "skuid": Field("skuid", "word"),
+    "skgid": Field("skgid", "word"),
 }
+_HEADERS: dict[str, tuple[Match, ...]] = {
+    "ip": (IPV4,),
+    "ip6": (IPV6,),
+    "arp": (ARP,),
+    "icmp": (_ICMP,),
+    "icmpv6": (_ICMPV6,),
+    "comp": (_proto("ipcomp"),),
+    **{name: (_proto(name),) for name in ("tcp", "udp", "sctp", "dccp", "udplite", "igmp", "ah", "esp")},
+}
+"""What must hold for a header to be there, of which a field isn't modelled."""
+_HASHES = frozenset({"numgen", "jhash", "symhash"})
 
 _CT: dict[str, Field] = {
     "state": Field("ctstate", "ctstate"),
@@ -103,6 +136,8 @@ def field_of(left: Json, family: TableFamily) -> Field:
         if inner.kind != "mark" or inner.mask is not None:
             raise fail("a mask on something else than a mark")
         return inner._replace(mask=whole(parts[1]))
+    if name in _HASHES and whole(mapping(body).get("mod")):
+        return Field(expression(left), "number")
     read = {"payload": _payload, "meta": _meta, "ct": _ct, "fib": _fib}.get(name)
     if read is None:
         raise fail(f"{name} isn't modelled")
@@ -114,7 +149,29 @@ def loose_field(left: Json, family: TableFamily) -> Field:
     try:
         return field_of(left, family)
     except ValueError:
-        return Field(expression(left), TEXT)
+        return _without_given(Field(expression(left), TEXT, needs_of(left)), family)
+
+
+def needs_of(left: Json) -> tuple[Match, ...]:
+    """What must hold for an expression that isn't modelled to have a value at all.  Never raises."""
+    try:
+        return _needs_of(left)
+    except MALFORMED:
+        return ()
+
+
+def _needs_of(left: Json) -> tuple[Match, ...]:
+    name, body = next(iter(left.items())) if isinstance(left, dict) and len(left) == 1 else ("", None)
+    if name == "&" and isinstance(body, list) and body:
+        return needs_of(body[0])
+    found = body if isinstance(body, dict) else {}
+    if name == "payload":
+        return _HEADERS.get(str(found.get("protocol")), ())
+    if name in {"tcp option", "sctp chunk"}:
+        return (_proto(name.partition(" ")[0]),)
+    if name == "exthdr":
+        return (Match(field="exthdr", values=(word(found["name"]),)),)
+    return (TRACKED,) if name == "ct" and found.get("key") not in {"state", "zone"} else ()
 
 
 def with_ports(field: Field, protocols: tuple[str, ...] | None) -> Field:
@@ -136,14 +193,14 @@ def _without_given(field: Field, family: TableFamily) -> Field:
 
 def _is_given(need: Match, family: TableFamily) -> bool:
     """Whether every packet that a table of this family sees meets the need."""
-    return need == {"ip": IPV4, "ip6": IPV6}.get(family)
+    return need == {"ip": IPV4, "ip6": IPV6, "arp": ARP}.get(family)
 
 
 def _payload(body: Json, family: TableFamily) -> Field:
     found = mapping(body)
     key = (word(found.get("protocol")), word(found.get("field")))
-    if key == ("ether", "type") and family in {"bridge", "netdev"}:
-        return Field("nfproto", "ethertype")
+    if key == ("ether", "type"):
+        return Field("nfproto" if family in {"bridge", "netdev"} else "ether-type", "ethertype")
     if key not in _PAYLOAD:
         raise fail("a header field that isn't modelled")
     return _PAYLOAD[key]
@@ -156,7 +213,7 @@ def _meta(body: Json, family: TableFamily) -> Field:
     return _META[key]
 
 
-def _ct(body: Json, _: TableFamily) -> Field:
+def _ct(body: Json, family: TableFamily) -> Field:
     found = mapping(body)
     key, way = word(found.get("key")), found.get("dir")
     if way is None:
@@ -169,6 +226,7 @@ def _ct(body: Json, _: TableFamily) -> Field:
     name = f"ct{'orig' if way == 'original' else 'repl'}{_CT_ADDRESSES[end]}"
     if end.startswith("proto"):
         return Field(name, "port")
+    which = which or ("" if family not in {"ip", "ip6"} else family)
     if not which:
         raise fail("an address of an unknown family")
     return Field(name, which, (IPV4 if which == "ip" else IPV6,))
@@ -177,6 +235,13 @@ def _ct(body: Json, _: TableFamily) -> Field:
 def _fib(body: Json, _: TableFamily) -> Field:
     found = mapping(body)
     flags = flag_words(found.get("flags"))
-    if found.get("result") != "type" or flags not in {("daddr",), ("saddr",)}:
+    sides = [flag for flag in flags if flag in {"daddr", "saddr"}]
+    devices = [flag for flag in flags if flag in {"iif", "oif"}]
+    if len(sides) != 1 or len(devices) > 1 or len(sides) + len(devices) + ("mark" in flags) != len(flags):
         raise fail("a routing look-up that isn't modelled")
-    return Field("dst-type" if flags == ("daddr",) else "src-type", "addrtype")
+    if found.get("result") in {"oif", "oifname"}:
+        return Field(".".join(("fib", *flags)), "ifindex" if found["result"] == "oif" else "ifname")
+    if found.get("result") != "type" or "mark" in flags:
+        raise fail("a routing look-up that isn't modelled")
+    end = {"iif": "-in", "oif": "-out"}[devices[0]] if devices else ""
+    return Field(f"{'dst' if sides == ['daddr'] else 'src'}-type{end}", "addrtype")

@@ -158,7 +158,9 @@ def _numgen(body: Json) -> str:
 
 def _hash(body: Json) -> str:
     found = _fields(body)
-    return f"jhash {_expression(found.get('expr'))} mod {found['mod']}"
+    name = f"jhash {_expression(found['expr'])}" if "expr" in found else "symhash"
+    offset = found.get("offset")
+    return f"{name} mod {found['mod']}" + (f" offset {offset}" if offset else "")
 
 
 def _map(body: Json) -> str:
@@ -178,7 +180,7 @@ _EXPRESSIONS: dict[str, Callable[[Json], str]] = {
     "fib": _fib,
     "numgen": _numgen,
     "jhash": _hash,
-    "symhash": lambda body: f"symhash mod {_fields(body)['mod']}",
+    "symhash": _hash,
     "map": _map,
 }
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from dnet_tui.inspect.firewall import AnyExpr, Lookup, Match, Opaque, VerdictMap
+from dnet_tui.inspect.firewall import AnyExpr, Lookup, Match, Nat, Opaque, VerdictMap
 from dnet_tui.inspect.nft_conditions import Context, condition, verdict_map
+from dnet_tui.inspect.nft_fields import needs_of
 from dnet_tui.inspect.nft_render import statement as shown
 from dnet_tui.inspect.nft_shapes import MALFORMED, Json, counted, single
 from dnet_tui.inspect.nft_statements import NOTES, compile_statement
@@ -77,6 +78,8 @@ def sets_used(exprs: tuple[AnyExpr, ...]) -> Iterator[str]:
     for expr in exprs:
         if isinstance(expr, (Lookup, VerdictMap)) and expr.set:
             yield expr.set
+        elif isinstance(expr, Nat) and expr.choice is not None and expr.choice.set:
+            yield expr.choice.set
 
 
 def sets_filled(expressions: Json) -> Iterator[str]:
@@ -104,7 +107,9 @@ def _compiled(item: Json, context: Context, *, last: bool) -> tuple[AnyExpr, ...
 def _opaque(item: Json) -> tuple[AnyExpr, ...]:
     name = next(iter(item)) if isinstance(item, dict) and len(item) == 1 else ""
     if name in _CONDITIONS:
-        return (Opaque(text=shown(item), role="match"),)
+        body = item[name] if isinstance(item, dict) else None
+        needs = needs_of(body.get("left")) if name == "match" and isinstance(body, dict) else ()
+        return (Opaque(text=shown(item), role="match", needs=needs),)
     if name in _ACTIONS:
         return (Opaque(text=shown(item), role="target"),)
     return _undecidable(item)

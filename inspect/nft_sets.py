@@ -41,6 +41,11 @@ _KINDS: dict[str, str] = {
     "fib_addrtype": "addrtype",
     "pkt_type": "pkttype",
     "tcp_flag": "tcp-flags",
+    "devgroup": "group",
+    "arp_op": "arp-op",
+    "ifkind": "word",
+    "iface_type": "word",
+    "integer": "number",
 }
 """The kind of values of each of nft's data types; others are only text."""
 

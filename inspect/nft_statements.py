@@ -7,16 +7,16 @@ nft_ct.c, nft_dynset.c, nft_reject.c.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
-from dnet_tui.inspect.firewall import AnyExpr, Nat, Note, NoTrack, Opaque, Verdict
-from dnet_tui.inspect.nft_conditions import TRACKED, Context, element_needs
-from dnet_tui.inspect.nft_fields import IPV4, IPV6
-from dnet_tui.inspect.nft_marks import has_mark_key, set_mark, uses_connection
+from dnet_tui.inspect.firewall import AnyExpr, Match, Nat, Note, NoTrack, Opaque, SetMark, Verdict
+from dnet_tui.inspect.nft_conditions import Context, choice, element_needs
+from dnet_tui.inspect.nft_fields import IPV4, IPV6, TRACKED
+from dnet_tui.inspect.nft_marks import Place, has_mark_key, set_mark, uses_connection
 from dnet_tui.inspect.nft_names import REJECTS
 from dnet_tui.inspect.nft_render import statement as shown
-from dnet_tui.inspect.nft_shapes import Json, array, fail, flag_words, mapping, several, single, whole, word
+from dnet_tui.inspect.nft_shapes import MALFORMED, Json, array, fail, flag_words, mapping, several, single, whole, word
 from dnet_tui.inspect.nft_values import verdict
 
 Compiled = tuple[AnyExpr, ...]
@@ -78,6 +78,9 @@ def _nat(name: str, body: Json, context: Context, last: bool) -> Compiled:  # no
         "snat" if name == "snat" else "dnat" if name == "dnat" else "redirect" if name == "redirect" else "masquerade"
     )
     flags = flag_words(found.get("flags"))
+    chosen = [part for part in ("addr", "port") if isinstance(raw := found.get(part), dict) and "map" in raw]
+    if chosen:
+        return _nat_by_map(kind, found, chosen[0], context, last=last)
     addresses, ports = "", _ports(found["port"]) if "port" in found else ""
     if "addr" in found:
         addresses = _addresses(found["addr"])
@@ -86,7 +89,33 @@ def _nat(name: str, body: Json, context: Context, last: bool) -> Compiled:  # no
     nat = Nat(kind=kind, addresses=addresses, ports=ports, flags=tuple(_NAT_FLAGS[item] for item in flags))
     if found.get("type_flags") not in ({"prefix"} if kind == "netmap" else {None}):
         raise fail("a way of choosing addresses that isn't modelled")
-    family = found.get("family")
+    return _for_family(nat, found.get("family"), context, last=last)
+
+
+def _nat_by_map(
+    kind: Literal["snat", "dnat", "masquerade", "redirect", "netmap"],
+    found: Mapping[str, Json],
+    part: str,
+    context: Context,
+    *,
+    last: bool,
+) -> Compiled:
+    """A statement whose addresses or ports stand in a map; the other of the two is fixed."""
+    needs, by = choice(mapping(found[part])["map"], context, "addresses" if part == "addr" else "ports")
+    nat = Nat(
+        kind=kind,
+        addresses=_addresses(found["addr"]) if part == "port" and "addr" in found else "",
+        ports=_ports(found["port"]) if part == "addr" and "port" in found else "",
+        flags=tuple(_NAT_FLAGS[item] for item in flag_words(found.get("flags"))),
+        choice=by,
+    )
+    if found.get("type_flags") not in {None, "interval"}:
+        raise fail("a way of choosing addresses that isn't modelled")
+    family = _for_family(nat, found.get("family"), context, last=last)
+    return (*(need for need in needs if need not in family), *family)
+
+
+def _for_family(nat: Nat, family: Json, context: Context, *, last: bool) -> Compiled:
     if family is None or context.family in {"ip", "ip6"}:
         return (nat,)
     # Packets of the other family go on with the rule: the same as a match that fails only if nothing follows.
@@ -126,12 +155,21 @@ def _mangle(name: str, body: Json, _context: Context, last: bool) -> Compiled:  
     value = found.get("value")
     place = has_mark_key(body)
     if place is not None:
-        needs: Compiled = (TRACKED,) if uses_connection(value) and not (last and place == "ct") else ()
-        return (*needs, *set_mark(place, value))
+        return _mark(place, {name: body}, value, last=last)
     what, key = single(found.get("key"))
     if _is_quiet(what, key, value):
         return (Note(text=shown({name: body})),)
     raise fail("it changes something that rules can see")
+
+
+def _mark(place: Place, statement: Json, value: Json, *, last: bool) -> Compiled:
+    try:
+        needs: Compiled = (TRACKED,) if uses_connection(value) and not (last and place == "ct") else ()
+        return (*needs, *set_mark(place, value))
+    except MALFORMED:
+        # Of what it is made of something may be missing, and the rule ends there (NFT_BREAK).
+        unsure: Compiled = () if last else (Opaque(text=shown(statement)),)
+        return (*unsure, SetMark(where=place, op="unknown"))
 
 
 def _is_quiet(what: str, key: Json, value: Json) -> bool:
@@ -157,14 +195,25 @@ def _notrack(_name: str, _body: Json, _context: Context, _last: bool) -> Compile
 def _update(name: str, body: Json, context: Context, _last: bool) -> Compiled:  # noqa: FBT001  one signature for all
     """``add @set { … }``: goes on, unless a limit in it says otherwise (or the set is full)."""
     found = mapping(body)
-    if "op" not in found or {single(item)[0] for item in several(found.get("stmt"))} - {"counter", "last"}:
-        raise fail("adding under a condition")
-    return (*element_needs(found.get("elem"), context), Note(text=shown({name: body})))
+    if "op" not in found:
+        raise fail("not a statement")
+    needs, text = element_needs(found.get("elem"), context), shown({name: body})
+    if {single(item)[0] for item in several(found.get("stmt"))} - {"counter", "last"}:
+        return (*needs, Opaque(text=text))
+    return (*needs, Note(text=text))
 
 
-def _flow(name: str, body: Json, _context: Context, _last: bool) -> Compiled:  # noqa: FBT001  one signature for all
-    """From now on the flow's packets take a short cut past the hooks."""
-    return (Note(text=f"{shown({name: body})} (flow offload)"),)
+def _flow(name: str, body: Json, _context: Context, last: bool) -> Compiled:  # noqa: FBT001  one signature for all
+    """From then on the flow's packets take a short cut past the hooks.
+
+    The rule ends here for whatever isn't handed over, a connection's first
+    packet among them (``nft_flow_offload_eval``).
+    """
+    text = f"{shown({name: body})} (flow offload)"
+    note = Note(text=text, offload=True)
+    if last:
+        return (note,)
+    return (note, Match(field="ctstate", values=("ESTABLISHED", "RELATED")), Opaque(text=text))
 
 
 def _xt(name: str, body: Json, _context: Context, _last: bool) -> Compiled:  # noqa: FBT001  one signature for all

@@ -277,6 +277,21 @@ def _packet_type(raw: Json) -> tuple[str, ...]:
     return (found[raw],)
 
 
+def _group(raw: Json) -> tuple[str, ...]:
+    """An interface group: a number, or the name that iproute2 gives number 0."""
+    return (f"{0 if raw == 'default' else whole(raw):#x}/{_ALL:#x}",)
+
+
+def _word_or_number(raw: Json) -> tuple[str, ...]:
+    return (str(whole(raw)) if isinstance(raw, int) else word(raw),)
+
+
+def _arp_operation(raw: Json) -> tuple[str, ...]:
+    if isinstance(raw, str):
+        return (word(raw),)
+    return ({1: "request", 2: "reply"}.get(whole(raw, 0xFFFF), str(raw)),)
+
+
 def _mac(raw: Json) -> tuple[str, ...]:
     address = word(raw).lower()
     if not _MAC.fullmatch(address):
@@ -320,6 +335,10 @@ _KINDS: dict[str, Reader] = {
     "addrtype": _unmasked(_address_type),
     "pkttype": _unmasked(_packet_type),
     "mac": _unmasked(_mac),
+    "number": _numbers(_ALL),
+    "group": _unmasked(_group),
+    "word": _unmasked(_word_or_number),
+    "arp-op": _unmasked(_arp_operation),
     "nfproto": _unmasked(_nfproto),
     "ethertype": _unmasked(_ethertype),
     TEXT: lambda raw, _: (expression(raw),),

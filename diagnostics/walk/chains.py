@@ -13,16 +13,20 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from dnet_tui.diagnostics.walk.index import relevant
+from dnet_tui.diagnostics.walk.marks import blended, marked
 from dnet_tui.diagnostics.walk.match import AddressType, matches
+from dnet_tui.diagnostics.walk.nat import chosen_nat
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef, Truth
-from dnet_tui.diagnostics.walk.sets import candidates, in_ipset, looked_up
+from dnet_tui.diagnostics.walk.sets import candidates, has_each, in_ipset, looked_up
 from dnet_tui.inspect.firewall import (
     AnyExpr,
     Chain,
+    Element,
     Firewall,
     Lookup,
     Match,
     Nat,
+    Note,
     NoTrack,
     Opaque,
     Rule,
@@ -55,6 +59,10 @@ class HookResult(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a chain was asked after which the kernel looks up the route anew when the mark has changed."""
     more: tuple[tuple[Outcome, Decider], ...] = ()
     """What else of the hook would drop or reject a packet that this result stops."""
+    choices: tuple[tuple[Nat | None, RuleRef | None], ...] = ()
+    """Where NAT can't be decided: all that it may be (None: nothing), if that is known."""
+    offloaded: tuple[RuleRef, ...] = ()
+    """The rules met that hand the flow to a flow table."""
 
 
 _PASSING = {"accept": True, "nat": True, "drop": False, "reject": False}
@@ -107,6 +115,7 @@ class Traversal:
         self.address_type = address_type
         self.chains = {chain.name: chain for chain in table.chains}
         self.maybes: list[_End] = []
+        self.offloaded: list[RuleRef] = []
 
     def result(self) -> HookResult:
         """Traverse the base chain and settle definite against possible outcomes."""
@@ -129,7 +138,16 @@ class Traversal:
             nat=end.nat,
             nat_rule=end.ref if end.nat and not by.instead else None,
             nat_unknown=next((maybe.ref for maybe in self.maybes if maybe.nat != end.nat), None),
+            choices=self._choices(end) if verdict == "accept" else (),
+            offloaded=tuple(self.offloaded),
         )
+
+    def _choices(self, end: _End) -> tuple[tuple[Nat | None, RuleRef | None], ...]:
+        """All that NAT may be, when it is undecided: by what may be met, and by what is met otherwise."""
+        found: dict[Nat | None, RuleRef | None] = {}
+        for possible in (*self.maybes, end):
+            found.setdefault(possible.nat, possible.ref if possible.nat is not None else None)
+        return tuple(found.items()) if len(found) > 1 else ()
 
     def _traverse(self, chain: Chain, *, sure: bool, path: tuple[str, ...], base_number: int) -> _End | None:
         """Walk one chain.  Returns its definite end, or None when it falls through (or isn't certain)."""
@@ -169,40 +187,78 @@ class Traversal:
     def _test(self, expr: Match | SetLookup | Lookup | Opaque) -> Truth:
         if isinstance(expr, Match):
             return matches(expr, self.packet, self.address_type)
+        if isinstance(expr, Opaque):
+            needs = (matches(need, self.packet, self.address_type) for need in expr.needs)
+            return False if False in needs else None
         if isinstance(expr, Lookup):
             return looked_up(expr, self.sets, self.packet, self.address_type)
-        if isinstance(expr, SetLookup):
-            return in_ipset(expr, self.ipsets, self.packet, self.address_type)
-        return None
+        return in_ipset(expr, self.ipsets, self.packet, self.address_type)
 
     def _map(self, expr: VerdictMap, at: _At) -> _End | None:
         """A verdict map: do what the packet's element says; of several possible ones, all may be."""
-        unsure = False
-        for element, certain in candidates(expr, self.sets, self.packet, self.address_type):
+        found = list(candidates(expr, self.sets, self.packet, self.address_type))
+        # Where none has to be the one, the rule may also end here as at a match that fails.
+        falls = not self._has_one(expr.fields, found)
+        returns, ends, before, after = False, list[_End](), self.packet, list[Packet]()
+        for element, _ in found:
+            self.packet = before
             if element is None or element.verdict is None:
-                self.maybes.append(_End(kind="unknown", ref=self._ref(at)))
-                continue
-            end = self._decide(element.verdict, at._replace(certain=at.certain and certain and not unsure))
-            if certain and not unsure:
-                return end
-            if end is not None and end.kind != "return":
-                self.maybes.append(end)
-            elif end is not None:
-                return msgspec.structs.replace(end, unsure=True)
-            unsure = True
+                end: _End | None = _End(kind="unknown", ref=self._ref(at))
+            else:
+                end = self._decide(element.verdict, at)
+            after.append(self.packet)
+            if end is None:
+                falls = True
+            elif end.kind == "return":
+                returns = True
+            else:
+                ends.append(end)
+        self.packet, alike = blended([*after, before] if falls else after)
+        if not alike:
+            self.maybes.append(_End(kind="unknown", ref=self._ref(at)))
+        if not falls and not returns:
+            self.maybes += ends[:-1]
+            return ends[-1]
+        self.maybes += ends
+        return _End(kind="return", unsure=falls or bool(ends)) if returns else None
+
+    def _has_one(self, fields: tuple[str, ...], found: list[tuple[Element | None, bool]]) -> bool:
+        """Whether one of the elements that a map may have for the packet certainly is."""
+        if found and found[-1][1]:
+            return True
+        return has_each(fields, (item for item, _ in found if item is not None), self.packet, self.address_type)
+
+    def _nat(self, action: Nat, at: _At) -> _End | None:
+        """A NAT statement that takes its target from a map: what the packet's element says, or may say."""
+        if action.choice is None:
+            return _End(kind="nat", ref=self._ref(at), nat=action)
+        found = list(candidates(action.choice, self.sets, self.packet, self.address_type))
+        ends: list[_End] = []
+        for element, _ in found:
+            nat = chosen_nat(action, element.data) if element is not None else None
+            kind = "nat" if nat is not None else "unknown"
+            ends.append(_End(kind=kind, ref=self._ref(at), nat=nat))
+        if self._has_one(action.choice.fields, found):
+            self.maybes += ends[:-1]
+            return ends[-1]
+        self.maybes += ends
         return None
 
     def _act(self, action: AnyExpr, at: _At) -> _End | None:
         """Do one action of a rule that is met, or may be; returns how it ends the chain, if it does."""
         if isinstance(action, SetMark):
-            self._set_mark(action, certain=at.certain)
+            # What a rule before it may have let pass already goes on without it.
+            ended = any(maybe.kind not in {"drop", "reject"} for maybe in self.maybes)
+            self.packet = marked(self.packet, action, certain=at.certain and not ended)
         elif isinstance(action, NoTrack):
             self._untrack(at)
         elif isinstance(action, Opaque):
             self.maybes.append(_End(kind="unknown", ref=self._ref(at)))
             self.packet = msgspec.structs.replace(self.packet, mark=None, ctmark=None)
         elif isinstance(action, Nat):
-            return _End(kind="nat", ref=self._ref(at), nat=action)
+            return self._nat(action, at)
+        elif isinstance(action, Note) and action.offload:
+            self.offloaded.append(self._ref(at))
         elif isinstance(action, Verdict):
             return self._decide(action, at)
         return None
@@ -224,23 +280,6 @@ class Traversal:
         if target is None or len(at.path) > _MAX_DEPTH or verdict.chain in at.path:
             return _End(kind="unknown", ref=self._ref(at))
         return self._traverse(target, sure=at.certain, path=(*at.path, target.name), base_number=at.first)
-
-    def _set_mark(self, action: SetMark, *, certain: bool) -> None:
-        packet = self.packet
-        if (action.where == "ct" or action.op != "set") and packet.ctstate in {"INVALID", "UNTRACKED"}:
-            return  # there is no connection (connmark_tg)
-        source = packet.ctmark if action.op == "restore" else packet.mark
-        if action.op == "set":
-            old = packet.mark if action.where == "meta" else packet.ctmark
-            new = None if old is None else (old & ~action.mask & 0xFFFFFFFF) ^ action.value
-        else:
-            old = packet.mark if action.op == "restore" else packet.ctmark
-            new = None if old is None or source is None else (old & ~action.mask) | (source & action.mask)
-        value = new if certain or new == old else None
-        to_ct = action.op == "save" or (action.op == "set" and action.where == "ct")
-        self.packet = (
-            msgspec.structs.replace(packet, ctmark=value) if to_ct else msgspec.structs.replace(packet, mark=value)
-        )
 
     def _untrack(self, at: _At) -> None:
         if self.packet.ctstate != "INVALID":

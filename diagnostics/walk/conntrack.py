@@ -59,6 +59,9 @@ def as_seen_by(connection: Connection | None, packet: Packet) -> Packet:
             snatted=False,
             reply=False,
             original=(packet.src, packet.dst, packet.dport),
+            orig_sport=packet.sport,
+            answered=None,
+            ctproto=packet.proto,
         )
     before, after = connection
     return altered(
@@ -69,9 +72,23 @@ def as_seen_by(connection: Connection | None, packet: Packet) -> Packet:
         snatted=after.snatted,
         reply=True,
         original=(before.src, before.dst, before.dport),
+        orig_sport=before.sport,
+        answered=(after.dst, after.src, after.dport, after.sport),
+        ctproto=before.proto,
     )
 
 
 def without_connection(packet: Packet) -> Packet:
     """The packet before it has passed conntrack: there is no connection to look at, which counts as invalid."""
-    return altered(packet, ctstate="INVALID", ctmark=None, dnatted=False, snatted=False, reply=False, original=None)
+    return altered(
+        packet,
+        ctstate="INVALID",
+        ctmark=None,
+        dnatted=False,
+        snatted=False,
+        reply=False,
+        original=None,
+        orig_sport=None,
+        answered=None,
+        ctproto="",
+    )

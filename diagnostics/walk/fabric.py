@@ -41,7 +41,9 @@ def cross(view: View, ns: Namespace, link: Link) -> Arrival:
     far = view.links.get(link.peer) if link.peer is not None else None
     if link.peer is None or far is None:
         reason = link.peer_note or "its peer was not found"
-        return Arrival(kind="unknown", by=Decider(kind="link", text=f"{link.name}: {reason}", namespace=ns.id))
+        return Arrival(
+            kind="unknown", by=Decider(kind="link", text=f"{link.name}: {reason}", namespace=ns.id, interface=link.name)
+        )
     stopped = down(view.namespaces[link.peer.namespace], far)
     return Arrival(kind="blocked", by=stopped) if stopped else Arrival(kind="link", ref=link.peer)
 
@@ -50,11 +52,11 @@ def down(ns: Namespace, link: Link) -> Decider | None:
     """The decider when a link is administratively down."""
     if link.up:
         return None
-    return Decider(kind="link", text=f"{link.name} is down", namespace=ns.id, value="DOWN")
+    return Decider(kind="link", text=f"{link.name} is down", namespace=ns.id, value="DOWN", interface=link.name)
 
 
 def _seen(ns: Namespace, link: Link) -> Decider:
-    return Decider(kind="link", text=f"{link.name} ({link.kind or 'device'})", namespace=ns.id)
+    return Decider(kind="link", text=f"{link.name} ({link.kind or 'device'})", namespace=ns.id, interface=link.name)
 
 
 def answers(ns: Namespace, link: Link, address: str) -> bool:
@@ -92,7 +94,9 @@ def muted(view: View, ns: Namespace, bridge: Link, address: str) -> Decider | No
 
 def mute(ns: Namespace, link: Link) -> Decider:
     """The decider for a device that ARP is turned off on."""
-    return Decider(kind="link", text=f"{link.name} has ARP turned off", namespace=ns.id, value="NOARP")
+    return Decider(
+        kind="link", text=f"{link.name} has ARP turned off", namespace=ns.id, value="NOARP", interface=link.name
+    )
 
 
 def remembered(ns: Namespace, link: Link, address: str) -> str:
@@ -152,7 +156,7 @@ def vlan_doubt(view: View, ns: Namespace, bridge: Link) -> Decider | None:
     if links[0].vlans and len({link.vlans for link in links}) == 1 and all(_only_untagged(link) for link in links):
         return None
     text = f"{bridge.name} filters VLANs, which the walk does not follow"
-    return Decider(kind="link", text=text, namespace=ns.id, value="vlan_filtering 1")
+    return Decider(kind="link", text=text, namespace=ns.id, value="vlan_filtering 1", interface=bridge.name)
 
 
 def _only_untagged(link: Link) -> bool:
@@ -167,7 +171,9 @@ def port_stop(ns: Namespace, port: Link) -> Decider | None:
     state = port.port.state if port.port is not None else "unknown"
     if state in {"forwarding", "unknown"}:
         return None
-    return Decider(kind="link", text=f"bridge port {port.name} is {state}", namespace=ns.id, value=state)
+    return Decider(
+        kind="link", text=f"bridge port {port.name} is {state}", namespace=ns.id, value=state, interface=port.name
+    )
 
 
 def delivery_stop(ns: Namespace, came_by: Link, port: Link) -> Decider | None:
@@ -179,10 +185,10 @@ def delivery_stop(ns: Namespace, came_by: Link, port: Link) -> Decider | None:
         if port.port is not None and port.port.hairpin:
             return None
         text = f"bridge port {port.name} has hairpin mode off: nothing goes back where it came from"
-        return Decider(kind="link", text=text, namespace=ns.id, value="hairpin off")
+        return Decider(kind="link", text=text, namespace=ns.id, value="hairpin off", interface=port.name)
     if came_by.port and port.port and came_by.port.isolated and port.port.isolated:
         text = f"bridge ports {came_by.name} and {port.name} are both isolated"
-        return Decider(kind="link", text=text, namespace=ns.id, value="isolated on")
+        return Decider(kind="link", text=text, namespace=ns.id, value="isolated on", interface=port.name)
     return None
 
 

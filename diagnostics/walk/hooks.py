@@ -14,7 +14,7 @@ import msgspec
 from dnet_tui.diagnostics.walk.chains import HookResult, Outcome, Traversal
 from dnet_tui.diagnostics.walk.match import AddressType
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef
-from dnet_tui.inspect.firewall import Chain, Firewall, Hook, Table
+from dnet_tui.inspect.firewall import Chain, Firewall, Hook, Nat, Table
 
 Part = Literal["all", "early", "middle", "nat", "late"]
 """A span of a hook: before conntrack (-200), from there to NAT's place, NAT's chains, and what follows."""
@@ -87,11 +87,17 @@ def _through(
     """Send a packet through chains in this order."""
     undecided = unread
     done: HookResult | None = None
+    choices: list[tuple[Nat | None, RuleRef | None]] = []
+    offloaded: list[RuleRef] = []
     passed: list[RuleRef] = []
     perhaps: list[Decider | None] = []
     for number, (table, chain) in enumerate(chains, start=1):
         result = Traversal(firewall, table, chain, namespace, packet, address_type).result()
         packet = result.packet
+        offloaded += result.offloaded
+        if choices and chain.type == "nat" and result.verdict in {"drop", "reject"}:
+            undecided = undecided or result.by  # asked only where the chain before it binds nothing
+            break
         if result.verdict in {"drop", "reject"}:
             more = tuple(_more(firewall, chains[number - 1 :], packet, namespace, address_type))
             by = or_instead(result.by, perhaps)
@@ -102,8 +108,15 @@ def _through(
         elif result.nat is None and (rule := _certain(result.by)) is not None:
             passed.append(rule)
         if chain.type == "nat" and (result.nat is not None or result.nat_unknown is not None):
-            done = result
-            break
+            done = done or result
+            choices += [
+                choice for choice in result.choices or ((result.nat, result.nat_rule),) if choice[0] is not None
+            ]
+            if not any(nat is None for nat, _ in result.choices):
+                break
+            # Perhaps it binds nothing: then the next chain is asked (nf_nat_inet_fn).
+    else:
+        choices += [(None, None)] if choices else []
     return HookResult(
         verdict="unknown" if undecided else "accept",
         by=undecided,
@@ -112,6 +125,8 @@ def _through(
         nat_rule=done.nat_rule if done else None,
         nat_unknown=done.nat_unknown if done else None,
         passed=tuple(passed),
+        choices=tuple(choices) if done is not None and done.choices else (),
+        offloaded=tuple(dict.fromkeys(offloaded)),
         reroutes=any(chain.type == "route" or table.name == "mangle" for table, chain in chains),
     )
 
@@ -155,7 +170,8 @@ def _settled(one: HookResult, other: HookResult) -> HookResult:
     if "unknown" in {one.verdict, other.verdict}:
         return one if one.verdict == "unknown" else other
     packet = _common(one.packet, other.packet)
-    if packet is not None and (one.verdict, one.nat) == (other.verdict, other.nat):
+    same = (one.verdict, one.nat, set(one.choices)) == (other.verdict, other.nat, set(other.choices))
+    if packet is not None and same and (one.nat_unknown is None) == (other.nat_unknown is None):
         rule = one.nat_rule if one.nat_rule == other.nat_rule else None
         return msgspec.structs.replace(one, packet=packet, nat_rule=rule)
     culprit = next((item.by or _bound(item) for item in (one, other) if item.by or item.nat_rule), None)

@@ -7,28 +7,40 @@ A field that isn't known here, or a value that can't be parsed, is undecided
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Callable
-from functools import lru_cache
-
+from dnet_tui.diagnostics.walk.draws import drawn
+from dnet_tui.diagnostics.walk.match_connection import CONNECTION_FIELDS
+from dnet_tui.diagnostics.walk.match_surroundings import SURROUNDINGS_FIELDS, is_absent, route_device_is
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
+from dnet_tui.diagnostics.walk.values import (
+    PORT_PROTOS,
+    AddressType,
+    Test,
+    contains,
+    in_ports,
+    in_span,
+    interface_matches,
+    masked,
+    numbered,
+    protocol_name,
+)
 from dnet_tui.inspect.firewall import Match
 
-AddressType = Callable[[str], str]
-"""Tells the type of an address (LOCAL, UNICAST, BROADCAST, MULTICAST) as the evaluating namespace sees it."""
+__all__ = ["AddressType", "contains", "in_ports", "interface_matches", "matches", "numbered", "protocol_name"]
 
-_PROTO_NUMBERS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6", "132": "sctp", "2": "igmp", "47": "gre"}
-_PROTO_ALIASES = {"ipv6-icmp": "icmpv6", "icmp6": "icmpv6"}
-_CONNECTION = frozenset({"ctmark", "ctstatus", "ctdir", "ctorigsrc", "ctorigdst", "ctorigdstport", "ctproto"})
-_PORT_PROTOS = frozenset({"tcp", "udp", "sctp", "dccp", "udplite"})
+_CONNECTION = frozenset(CONNECTION_FIELDS) - {"ctstate"}
+_FLAGS = frozenset({"FIN", "SYN", "RST", "PSH", "ACK", "URG"})
+_ECN = frozenset({"ECE", "CWR"})
+_HEADER = {"ip": 20, "ip6": 40}
+_SHORTEST = {"tcp": 20, "udp": 8, "icmp": 8, "icmpv6": 4}
+_LONGEST = {"ip": 65535, "ip6": 65575}
 
 
 def matches(match: Match, packet: Packet, address_type: AddressType) -> Truth:
     """Evaluate one match: any of its values, then the negation."""
-    test = _FIELDS.get(match.field)
+    test = _FIELDS.get(match.field) or _named(match.field)
     if test is None:
         return None
-    if not _applies(match, packet):
+    if match.field not in _ALWAYS and not _applies(match, packet, address_type):
         # Such a match fails outright on another protocol or family, negated or not.
         return False
     results = [test(value, packet, address_type) for value in match.values]
@@ -36,58 +48,37 @@ def matches(match: Match, packet: Packet, address_type: AddressType) -> Truth:
     return truth if truth is None or not match.negate else not truth
 
 
-def _applies(match: Match, packet: Packet) -> bool:
+def _named(field: str) -> Test | None:
+    """The test of a field that names what it looks at."""
+    if field.startswith("fib."):
+        return route_device_is(tuple(field.split(".")[1:]))
+    draw = drawn(field)
+    if draw is None:
+        return None
+    return lambda value, *_: in_span(value, draw.low, draw.high)
+
+
+def _applies(match: Match, packet: Packet, address_type: AddressType) -> bool:
     field = match.field
     if field in _CONNECTION and packet.ctstate in {"INVALID", "UNTRACKED"}:
         return False  # there is no connection to look at (xt_conntrack.c, xt_connmark.c)
+    if packet.arp_op and field in _OF_IP:
+        return False
     if field in {"saddr", "daddr"}:
         return any((":" in value) == (packet.family == "ip6") for value in match.values)
     if field in {"sport", "dport", "port"}:
-        return packet.proto in _PORT_PROTOS
-    if field == "tcp-flags":
+        return packet.proto in PORT_PROTOS
+    if field in {"tcp-flags", "tcp-option"}:
         return packet.proto == "tcp"
-    if field == "icmp-type":
+    if field in {"icmp-type", "icmp-code"}:
         return packet.proto in {"icmp", "icmpv6"}
-    return True
-
-
-@lru_cache(maxsize=4096)
-def _network(value: str) -> tuple[int, int, int] | None:
-    """(version, first, last) of a CIDR, an address or an ``a-b`` range; None when it is neither."""
-    try:
-        if "-" in value:
-            low, high = (ipaddress.ip_address(part) for part in value.split("-", 1))
-            return (low.version, int(low), int(high)) if low.version == high.version else None
-        net = ipaddress.ip_network(value, strict=False)
-    except ValueError:
-        return None
-    return net.version, int(net.network_address), int(net.broadcast_address)
-
-
-@lru_cache(maxsize=4096)
-def numbered(value: str) -> tuple[int, int]:
-    """An address as its version and its number."""
-    address = ipaddress.ip_address(value)
-    return address.version, int(address)
-
-
-def contains(network: str, address: str) -> Truth:
-    """Whether ``address`` lies in a CIDR or range; None when the range can't be read."""
-    span = _network(network)
-    if span is None:
-        return None
-    version, number = numbered(address)
-    return version == span[0] and span[1] <= number <= span[2]
-
-
-def interface_matches(pattern: str, name: str) -> bool:
-    """Apply an interface pattern of iptables: a trailing ``+`` stands for any continuation."""
-    return name.startswith(pattern[:-1]) if pattern.endswith("+") else name == pattern
-
-
-def protocol_name(value: str) -> str:
-    """One name per protocol: numbers and aliases become the usual name."""
-    return _PROTO_NUMBERS.get(value, _PROTO_ALIASES.get(value, value))
+    if field in {"mac", "mac-dst", "ether-type"}:
+        return packet.mac != ""
+    if field == "exthdr":
+        return packet.family == "ip6"  # nft_exthdr_ipv6_eval
+    if field.startswith("arp-"):
+        return bool(packet.arp_op)
+    return not is_absent(field, packet, address_type)
 
 
 def _proto(value: str, packet: Packet, _: AddressType) -> Truth:
@@ -96,44 +87,16 @@ def _proto(value: str, packet: Packet, _: AddressType) -> Truth:
     return protocol_name(value) == protocol_name(packet.proto)
 
 
-def in_ports(value: str, port: int | None) -> Truth:
-    """Whether ``port`` is in ``80`` or ``8000:8010`` (either end may be missing); None for a port that isn't known."""
-    if port is None:
-        return None
-    low, sep, high = value.partition(":")
-    high = high if sep else low
-    try:
-        return int(low or 0) <= port <= int(high or 65535)
-    except ValueError:
-        return None
-
-
-def _masked(value: str, number: int | None) -> Truth:
-    if number is None:
-        return None
-    want, _, mask = value.partition("/")
-    try:
-        return number & int(mask or "0xffffffff", 0) == int(want, 0)
-    except ValueError:
-        return None
-
-
-def _ctstate(value: str, packet: Packet, _: AddressType) -> Truth:
-    if value == "DNAT":
-        return packet.dnatted
-    if value == "SNAT":
-        return packet.snatted
-    return value == packet.ctstate
-
-
 def _tcp_flags(value: str, packet: Packet, _: AddressType) -> Truth:
+    """Whether a peer asks for ECN (ECE, CWR) isn't known, unless the other flags are wrong anyway."""
     mask, _sep, wanted = value.partition("/")
-    every = {"FIN", "SYN", "RST", "PSH", "ACK", "URG"}
-    examined = every if mask == "ALL" else set(mask.split(",")) - {"NONE", ""}
-    expected = every if wanted == "ALL" else set(wanted.split(",")) - {"NONE", ""}
-    if not examined <= every or not expected <= every:
+    examined = _FLAGS if mask == "ALL" else set(mask.split(",")) - {"NONE", ""}
+    expected = _FLAGS if wanted == "ALL" else set(wanted.split(",")) - {"NONE", ""}
+    if not examined | expected <= _FLAGS | _ECN:
         return None
-    return set(packet.tcp_flags) & examined == expected
+    if set(packet.tcp_flags) & (examined - _ECN) != expected - _ECN:
+        return False
+    return None if examined & _ECN else not expected & _ECN
 
 
 def _icmp_type(value: str, packet: Packet, _: AddressType) -> Truth:
@@ -145,37 +108,28 @@ def _icmp_type(value: str, packet: Packet, _: AddressType) -> Truth:
     return packet.icmp_type == int(kind) and (not code or packet.icmp_code == int(code))
 
 
-def _original(index: int) -> Callable[[str, Packet, AddressType], Truth]:
+def _either_port(value: str, packet: Packet, _: AddressType) -> Truth:
+    found = (in_ports(value, packet.sport), in_ports(value, packet.dport))
+    return True if True in found else None if None in found else False
+
+
+def _transport_port(which: str) -> Test:
+    """What nft's ``th`` reads: ports, or whatever else the transport header has at their place."""
+
     def test(value: str, packet: Packet, _: AddressType) -> Truth:
-        if packet.original is None:
-            return None
-        actual = packet.original[index]
-        return in_ports(value, actual) if isinstance(actual, int) else contains(value, actual)
+        if packet.proto in PORT_PROTOS:
+            return in_ports(value, packet.sport if which == "sport" else packet.dport)
+        if which == "sport" and packet.proto in {"icmp", "icmpv6"}:
+            return in_ports(value, packet.icmp_type << 8 | packet.icmp_code)
+        return None
 
     return test
 
 
-def _address_type(which: str) -> Callable[[str, Packet, AddressType], Truth]:
-    def test(value: str, packet: Packet, address_type: AddressType) -> Truth:
-        actual = address_type(packet.dst if which == "dst" else packet.src)
-        if packet.family == "ip6" and (value, actual) == ("UNICAST", "LOCAL"):
-            return None  # addrtype takes any unicast address for one (match_type6), nftables' fib only those elsewhere
-        if not actual or value not in {"LOCAL", "UNICAST", "BROADCAST", "MULTICAST", "ANYCAST"}:
-            return None
-        return value == actual
-
-    return test
-
-
-def _ctstatus(value: str, packet: Packet, _: AddressType) -> Truth:
-    """Status bits of the connection; what only traffic over time shows (ASSURED) isn't known."""
-    known = {
-        "DNAT": packet.dnatted,
-        "SNAT": packet.snatted,
-        "SEEN_REPLY": packet.reply,
-        "CONFIRMED": packet.ctstate != "NEW",
-    }
-    return known.get(value)
+def _length(value: str, packet: Packet, _: AddressType) -> Truth:
+    """How long a packet is isn't known, only how short and how long it can be."""
+    shortest = _HEADER[packet.family] + _SHORTEST.get(packet.proto, 0)
+    return in_span(value, shortest, _LONGEST[packet.family])
 
 
 def _physdev(value: str, packet: Packet, _: AddressType) -> Truth:
@@ -186,46 +140,64 @@ def _physdev(value: str, packet: Packet, _: AddressType) -> Truth:
     return bool(packet.physin and packet.physout) if value == "bridged" else None
 
 
-def _pkttype(value: str, packet: Packet, address_type: AddressType) -> Truth:
-    kind = address_type(packet.dst)
-    if value not in {"unicast", "broadcast", "multicast", "host"} or not kind:
-        return None
-    wanted = "unicast" if value == "host" else value
-    return wanted == (kind.lower() if kind in {"BROADCAST", "MULTICAST"} else "unicast")
+def _mac(value: str, packet: Packet, _: AddressType) -> Truth:
+    return None if packet.mac is None else value == packet.mac
 
 
-_FIELDS: dict[str, Callable[[str, Packet, AddressType], Truth]] = {
+def _family(packet: Packet) -> str:
+    return "arp" if packet.arp_op else "ipv6" if packet.family == "ip6" else "ipv4"
+
+
+def _ether_type(value: str, packet: Packet, _: AddressType) -> Truth:
+    """A frame's type, for packets that came as a frame."""
+    if value != _family(packet):
+        return False
+    return None if packet.mac is None else True
+
+
+_ALWAYS = frozenset({"iif", "oif", "ctstate", "mark", "nfproto", "physin", "physout", "physdev", "fragment"})
+"""Fields that every packet has, if only empty."""
+_OF_IP = frozenset({"saddr", "daddr", "proto", "length", "ttl", "th-sport", "th-dport", "sport", "dport"})
+
+_FIELDS: dict[str, Test] = {
     "iif": lambda value, packet, _: interface_matches(value, packet.iif),
     "oif": lambda value, packet, _: interface_matches(value, packet.oif),
-    "physin": lambda value, packet, _: interface_matches(value, packet.physin),
+    "ibrname": lambda value, packet, _: interface_matches(value, packet.ibrname) if packet.ibrname else None,
+    "obrname": lambda value, packet, _: interface_matches(value, packet.obrname) if packet.obrname else None,
+    # Without a port "+" stands for none (physdev_mt).
+    "physin": lambda value, packet, _: bool(packet.physin) and interface_matches(value, packet.physin),
     "physout": lambda value, packet, _: interface_matches(value, packet.physout),
     "saddr": lambda value, packet, _: contains(value, packet.src),
     "daddr": lambda value, packet, _: contains(value, packet.dst),
     "proto": _proto,
     "sport": lambda value, packet, _: in_ports(value, packet.sport),
     "dport": lambda value, packet, _: in_ports(value, packet.dport),
-    "port": lambda value, packet, _: (
-        True
-        if True in (found := (in_ports(value, packet.sport), in_ports(value, packet.dport)))
-        else None
-        if None in found
-        else False
-    ),
-    "mark": lambda value, packet, _: _masked(value, packet.mark),
-    "ctmark": lambda value, packet, _: _masked(value, packet.ctmark),
-    "ctstate": _ctstate,
-    "ctstatus": _ctstatus,
-    "ctdir": lambda value, packet, _: value.upper() == ("REPLY" if packet.reply else "ORIGINAL"),
-    "nfproto": lambda value, packet, _: value == ("ipv6" if packet.family == "ip6" else "ipv4"),
+    "port": _either_port,
+    "th-sport": _transport_port("sport"),
+    "th-dport": _transport_port("dport"),
+    "mark": lambda value, packet, _: masked(value, packet.mark),
+    "nfproto": lambda value, packet, _: value == _family(packet),
     "physdev": _physdev,
-    "pkttype": _pkttype,
     "fragment": lambda value, *_: False if value == "later" else None,
+    "exthdr": lambda *_: False,  # a first packet has none
     "tcp-flags": _tcp_flags,
+    "tcp-option": lambda *_: None,
     "icmp-type": _icmp_type,
-    "ctorigsrc": _original(0),
-    "ctorigdst": _original(1),
-    "ctorigdstport": _original(2),
-    "ctproto": _proto,
-    "dst-type": _address_type("dst"),
-    "src-type": _address_type("src"),
+    "icmp-code": lambda value, packet, _: in_span(value, packet.icmp_code, packet.icmp_code),
+    "length": _length,
+    "ttl": lambda value, *_: in_span(value, 0, 255),
+    "mac": _mac,
+    "mac-dst": lambda *_: None,
+    "ether-type": _ether_type,
+    "arp-op": lambda value, packet, _: value == packet.arp_op,
+    "arp-saddr": lambda value, packet, _: contains(value, packet.src),
+    "arp-daddr": lambda value, packet, _: contains(value, packet.dst),
+    "arp-mac": _mac,
+    "arp-target-mac": lambda *_: None,
+    "arp-htype": lambda value, *_: in_span(value, 1, 1),
+    "arp-ptype": lambda value, *_: value == "ipv4",
+    "arp-hlen": lambda value, *_: in_span(value, 6, 6),
+    "arp-plen": lambda value, *_: in_span(value, 4, 4),
+    **CONNECTION_FIELDS,
+    **SURROUNDINGS_FIELDS,
 }

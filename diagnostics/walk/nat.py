@@ -9,6 +9,7 @@ translated back (destination before routing, source after it).
 from __future__ import annotations
 
 import ipaddress
+import re
 
 import msgspec
 
@@ -17,6 +18,10 @@ from dnet_tui.inspect.firewall import Hook, Nat
 from dnet_tui.inspect.model import Address, Namespace
 
 _UNIQUE_LOCAL = ipaddress.IPv6Network("fc00::/7")
+_PORTS = re.compile(r"\d{1,5}(?:-\d{1,5})?", re.ASCII)
+_ADDRESSES = re.compile(r"[0-9a-fA-F.:]+(?:-[0-9a-fA-F.:]+)?", re.ASCII)
+_FEW = 16
+"""Up to so many addresses that the kernel may choose from are looked at one by one."""
 
 
 class Rewritten(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +82,41 @@ def _source(packet: Packet, address: str, nat: Nat) -> Rewritten:
     if (address, port) == (packet.src, packet.sport):
         return Rewritten(packet=packet)
     return Rewritten(packet=altered(packet, src=address, sport=port, snatted=True))
+
+
+def chosen_nat(nat: Nat, data: str) -> Nat | None:
+    """A NAT statement with what its map has for a packet: ``10.0.0.2``, ``10.0.0.2 . 80``, or a port; else None."""
+    if nat.choice is None:
+        return nat
+    first, _, rest = data.partition(" . ")
+    if nat.choice.part == "ports":
+        found = {"ports": first} if _PORTS.fullmatch(first) and not rest else None
+    elif _ADDRESSES.fullmatch(first) and (not rest or (_PORTS.fullmatch(rest) and not nat.ports)):
+        found = {"addresses": first} | ({"ports": rest} if rest else {})
+    else:
+        found = None
+    return msgspec.structs.replace(nat, choice=None, **found) if found is not None else None
+
+
+def target_text(nat: Nat | None) -> str:
+    """Where a statement leads, in words."""
+    if nat is None:
+        return "none"
+    address = f"[{nat.addresses}]" if ":" in nat.addresses and nat.ports else nat.addresses
+    return ":".join(part for part in (address, nat.ports) if part) or nat.kind
+
+
+def each_address(nat: Nat) -> tuple[Nat, ...]:
+    """A statement that chooses one of a few addresses, as one statement for each; otherwise itself."""
+    first, _, last = nat.addresses.strip("[]").partition("-")
+    if not last or nat.kind not in {"snat", "dnat"}:
+        return (nat,)
+    low, high = ipaddress.ip_address(first), ipaddress.ip_address(last)
+    if low.version != high.version or not 0 <= int(high) - int(low) < _FEW:
+        return (nat,)
+    return tuple(
+        msgspec.structs.replace(nat, addresses=str(type(low)(number))) for number in range(int(low), int(high) + 1)
+    )
 
 
 def chosen_port(ports: str, current: int) -> int | None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
@@ -23,6 +24,8 @@ End = Literal[
     "unknown",
 ]
 """How a walk ended.  ``left``: out of the host by an uplink, which is as far as can be seen."""
+
+_INTERFACE_KEY = re.compile(r"net\.ipv[46]\.(?:conf|neigh)\.([^.]+)\.\w+")
 
 Truth = bool | None
 """Three-valued: None is "can't be decided from the snapshot"."""
@@ -63,6 +66,18 @@ class Packet(Value, frozen=True, kw_only=True):
     dnatted: bool = False
     snatted: bool = False
     original: tuple[str, str, int] | None = None
+    orig_sport: int | None = None
+    answered: tuple[str, str, int | None, int | None] | None = None
+    """The tuple of the connection's answers (src, dst, sport, dport); None where it follows from the packet."""
+    ctproto: str = ""
+    """The connection's protocol, where it may differ from the packet's."""
+    mac: str | None = None
+    """The source address of the frame it came in; empty for a packet that didn't come in one."""
+    ibrname: str = ""
+    """The bridge of the port it came by, in the bridge family's hooks; ``obrname`` of that it leaves by."""
+    obrname: str = ""
+    arp_op: Literal["", "request", "reply"] = ""
+    """For a packet of ARP rather than IPv4, from ``src`` to ``dst``: which one."""
 
     def tuple_text(self) -> str:
         """The packet's tuple in words: ``tcp 172.17.0.2:40000 → 198.51.100.1:443``."""
@@ -102,6 +117,16 @@ class Decider(Value, frozen=True, kw_only=True):
     rule: RuleRef | None = None
     instead: tuple[RuleRef, ...] = ()
     """Rules that may decide in its place: undecided ones, or those of a chain that may come first."""
+    interface: str = ""
+    """The interface that a link as the decider is."""
+
+    @property
+    def link(self) -> str:
+        """The interface that decides, by itself or by a sysctl of its own; empty where it isn't one interface's."""
+        if self.interface or self.kind != "sysctl":
+            return self.interface
+        found = _INTERFACE_KEY.fullmatch(self.text)
+        return found[1].replace("/", ".") if found is not None and found[1] not in {"all", "default"} else ""
 
 
 class Hop(Value, frozen=True, kw_only=True):
@@ -146,6 +171,8 @@ class Walk(Value, frozen=True, kw_only=True):
     """The host's interface by which the packet left, for ``left``."""
     tracked: tuple[tuple[str, Packet, Packet], ...] = ()
     """(namespace, packet before NAT, packet after NAT) of each conntrack that saw the flow."""
+    others: tuple[Walk, ...] = ()
+    """The other ways it may take, where NAT chooses by lot or can't be decided: all of them end like this one."""
 
     @property
     def arrives(self) -> Truth:

@@ -10,18 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dnet_tui.diagnostics.walk import routing
 from dnet_tui.diagnostics.walk.chains import HookResult
 from dnet_tui.diagnostics.walk.conntrack import without_connection
 from dnet_tui.diagnostics.walk.hooks import Part, or_instead, run_hook
-from dnet_tui.diagnostics.walk.nat import altered, apply_nat, undo_nat
-from dnet_tui.diagnostics.walk.packet import Decider, End
+from dnet_tui.diagnostics.walk.nat import altered, apply_nat, each_address, target_text, undo_nat
+from dnet_tui.diagnostics.walk.packet import Decider, End, RuleRef
+from dnet_tui.diagnostics.walk.site import Site
 from dnet_tui.diagnostics.walk.trail import Trail
-from dnet_tui.inspect.firewall import Firewall, Hook
+from dnet_tui.inspect.firewall import Firewall, Hook, Nat
 from dnet_tui.inspect.model import Namespace
 
 ENDS: dict[str, End] = {"drop": "dropped", "reject": "rejected", "unknown": "unknown"}
 """A walk's end by the verdict of a hook."""
+
+_OFFLOAD = "established packets of this flow bypass the hooks from here on"
+_MOST_CHOICES = 64
+_SHOWN = 4
 
 _PARTS: dict[Hook, tuple[Part, ...]] = {
     "prerouting": ("early", "middle", "nat", "late"),
@@ -103,7 +107,7 @@ class Passage:
             self.hook,
             self.trail.packet,
             namespace=self.ns.id,
-            address_type=lambda address: routing.address_type(self.ns, address),
+            address_type=Site(self.ns),
             part=part,
         )
         self.trail.packet = result.packet
@@ -115,6 +119,9 @@ class Passage:
                 self.trail.obstacle(ENDS[verdict], self.hook, decider)
         elif result.verdict == "unknown":
             self.unsure = self.unsure or result.by or Decider(kind="rule", text="", namespace=self.ns.id)
+        for rule in result.offloaded:
+            self.passed = True
+            self.trail.hop(self.ns, self.interface, self.hook, "offload", rule=rule, note=_OFFLOAD)
         for rule in result.passed:
             self.passed = True
             self.trail.hop(self.ns, self.interface, self.hook, "accept", rule=rule)
@@ -138,15 +145,38 @@ class Passage:
     def _bind(self, result: HookResult) -> None:
         """Give a new connection its translation."""
         trail, ns = self.trail, self.ns
+        chosen = self._one_of(result)
+        if chosen is not None:
+            self._translate(*chosen)
+            return
         if result.nat_unknown is not None:
             text = f"whether NAT applies can't be decided: {result.nat_unknown.table} {result.nat_unknown.text}"
             by = Decider(kind="rule", text=text, namespace=ns.id, rule=result.nat_unknown)
             trail.obstacle("unknown", self.hook, self.unsure or by)
-        if result.nat is None:
-            return
+        if result.nat is not None:
+            self._translate(result.nat, result.nat_rule, "")
+
+    def _one_of(self, result: HookResult) -> tuple[Nat | None, RuleRef | None, str] | None:
+        """Which of the possible translations this walk takes, where there are several; None where it is decided."""
+        known = result.choices or (((result.nat, result.nat_rule),) if result.nat is not None else ())
+        ways = [(one, ref) for nat, ref in known for one in (each_address(nat) if nat is not None else (None,))]
+        if len(ways) < 2 or len(known) > _MOST_CHOICES:
+            return None
+        pick = self.trail.pick(len(ways))
+        if pick is None:
+            return None
+        nat, ref = ways[pick]
+        targets = list(dict.fromkeys(target_text(one) for one, _ in ways))
+        more = ", …" if len(targets) > _SHOWN else ""
+        return nat, ref, f"one of {len(ways)} possible translations: {', '.join(targets[:_SHOWN])}{more}"
+
+    def _translate(self, nat: Nat | None, ref: RuleRef | None, note: str) -> None:
+        trail, ns = self.trail, self.ns
         before = trail.packet
-        done = apply_nat(ns, result.nat, before, self.hook, device=self.interface, next_hop=self.next_hop)
-        ref = result.nat_rule
+        if nat is None:
+            trail.hop(ns, self.interface, self.hook, "accept", note=f"{note}; here none")
+            return
+        done = apply_nat(ns, nat, before, self.hook, device=self.interface, next_hop=self.next_hop)
         if done.unknown or done.dropped:
             by = Decider(kind="rule", text=done.unknown or done.dropped, namespace=ns.id, rule=ref)
             trail.hop(ns, self.interface, self.hook, "unknown" if done.unknown else "drop", rule=ref, note=by.text)
@@ -154,8 +184,9 @@ class Passage:
         trail.packet = done.packet
         self.passed = True
         changed = done.packet != before
-        note = f"was {before.tuple_text()}" if changed else "changes nothing"
-        trail.hop(ns, self.interface, self.hook, result.nat.kind if changed else "accept", rule=ref, note=note)
+        what = f"was {before.tuple_text()}" if changed else "changes nothing"
+        verdict = nat.kind if changed else "accept"
+        trail.hop(ns, self.interface, self.hook, verdict, rule=ref, note=f"{note}; {what}" if note else what)
 
 
 def _has_chain(firewall: Firewall, hook: Hook) -> bool:

@@ -6,11 +6,12 @@ dimensions of a set type compare with each direction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+from dnet_tui.diagnostics.walk.draws import drawn, leaves_none_out
 from dnet_tui.diagnostics.walk.match import AddressType, matches, protocol_name
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
-from dnet_tui.inspect.firewall import Element, Lookup, Match, NamedSet, SetLookup, VerdictMap
+from dnet_tui.inspect.firewall import Choice, Element, Lookup, Match, NamedSet, SetLookup, VerdictMap
 
 CATCH_ALL = ("*",)
 
@@ -21,10 +22,11 @@ _IPSET_FIELDS = {
     ("net", "dst"): "daddr",
     ("iface", "src"): "iif",
     ("iface", "dst"): "oif",
+    ("mac", "src"): "mac",
 }
 
 
-def elements_of(expr: Lookup | VerdictMap, sets: Mapping[str, NamedSet]) -> tuple[Element, ...] | None:
+def elements_of(expr: Lookup | VerdictMap | Choice, sets: Mapping[str, NamedSet]) -> tuple[Element, ...] | None:
     """The elements that a lookup consults; None when they aren't known."""
     if not expr.set:
         return expr.elements
@@ -62,10 +64,31 @@ def _has(field: str, packet: Packet) -> bool:
     return field not in {"sport", "dport"} or protocol_name(packet.proto) in {"tcp", "udp", "sctp"}
 
 
+def has_each(fields: tuple[str, ...], found: Iterable[Element], packet: Packet, address_type: AddressType) -> bool:
+    """Whether one of these elements is certainly the packet's, though not known which: a part of it is drawn by lot."""
+    lots = [at for at, field in enumerate(fields) if drawn(field) is not None]
+    if len(lots) != 1:
+        return False
+    (at,) = lots
+    keys = [element.key for element in found if len(element.key) == len(fields)]
+    return leaves_none_out(
+        fields[at],
+        [
+            key[at]
+            for key in keys
+            if all(
+                matches(Match(field=field, values=(part,)), packet, address_type) is True
+                for other, (field, part) in enumerate(zip(fields, key, strict=True))
+                if other != at
+            )
+        ],
+    )
+
+
 def candidates(
-    expr: VerdictMap, sets: Mapping[str, NamedSet], packet: Packet, address_type: AddressType
+    expr: VerdictMap | Choice, sets: Mapping[str, NamedSet], packet: Packet, address_type: AddressType
 ) -> Iterator[tuple[Element | None, bool]]:
-    """The elements a verdict map may choose, each with whether it is certain; ends after a certain one.
+    """The elements a map may choose, each with whether it is certain; ends after a certain one.
 
     A map whose elements aren't known yields (None, False).
     """
@@ -90,10 +113,25 @@ def in_ipset(lookup: SetLookup, ipsets: Mapping[str, NamedSet], packet: Packet, 
     _, _, dimensions = found.type.partition(":")
     dims = dimensions.split(",")
     if "set" in dims:
-        return None
+        return _in_list(lookup, found.elements, ipsets, packet, address_type)
     results: list[Truth] = []
     if len(lookup.dirs) >= len(dims):  # with fewer directions than dimensions the kernel finds nothing (ip_set_test)
         results = [_ipset_fits(element, dims, lookup.dirs, packet, address_type) for element in found.elements]
+    truth: Truth = True if True in results else None if None in results else False
+    return truth if truth is None or not lookup.negate else not truth
+
+
+def _in_list(
+    lookup: SetLookup,
+    members: tuple[Element, ...],
+    ipsets: Mapping[str, NamedSet],
+    packet: Packet,
+    address_type: AddressType,
+) -> Truth:
+    """A ``list:set``: one of its sets has it (list_set_ktest)."""
+    named = [SetLookup(name=element.key[0], dirs=lookup.dirs) for element in members]
+    lists = any(item.name not in ipsets or ipsets[item.name].type == "list:set" for item in named)
+    results = [None if lists else in_ipset(item, ipsets, packet, address_type) for item in named]
     truth: Truth = True if True in results else None if None in results else False
     return truth if truth is None or not lookup.negate else not truth
 
@@ -107,6 +145,10 @@ def _ipset_fits(
     for dim, way, part in zip(dims, dirs, element.key, strict=False):
         if dim == "port":
             parts.append(_ipset_port(part, way, packet, any_proto=len(dims) == 1))
+            continue
+        if dim == "mark":
+            value = f"{part}/0xffffffff"
+            parts.append(matches(Match(field="mark", values=(value,)), packet, address_type))
             continue
         field = _IPSET_FIELDS.get((dim, way))
         parts.append(matches(Match(field=field, values=(part,)), packet, address_type) if field else None)

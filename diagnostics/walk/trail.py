@@ -26,8 +26,12 @@ class WalkStopped(Exception):  # noqa: N818 - control flow, not an error
 class Trail:
     """The state of one walk."""
 
-    def __init__(self, packet: Packet, *, beyond: bool, answers: Tracked) -> None:
+    def __init__(self, packet: Packet, *, beyond: bool, answers: Tracked, picks: tuple[int, ...] | None = None) -> None:
         self.packet = packet
+        self.picks = picks
+        """Which of several possibilities to take at each parting of the ways; None: stop there as unknown."""
+        self.partings: list[int] = []
+        """How many ways there were at each."""
         self.beyond = beyond
         self.answers = {namespace: Connection(before, after) for namespace, before, after in answers}
         self.hops: list[Hop] = []
@@ -86,6 +90,14 @@ class Trail:
         """Note what nothing can be said beyond of."""
         self.obstacles.append(Obstacle(end=end, stage=stage, by=by, packet=self.packet))
         raise WalkStopped
+
+    def pick(self, ways: int) -> int | None:
+        """Which of so many ways is this walk's, where the packet may take any; None: it shall not go on."""
+        if self.picks is None:
+            return None
+        at = len(self.partings)
+        self.partings.append(ways)
+        return self.picks[at] if at < len(self.picks) else 0
 
     def check(self, ns: Namespace, stage: str, by: Decider | None, end: End = "unreachable") -> None:
         """Note a stop of a link or bridge, if there is one."""

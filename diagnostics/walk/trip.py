@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import msgspec
+
+from dnet_tui.diagnostics.walk.layer2 import pass_device
 from dnet_tui.diagnostics.walk.nat import altered
-from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, Walk
+from dnet_tui.diagnostics.walk.packet import Decider, End, Obstacle, Packet, Walk
 from dnet_tui.diagnostics.walk.trail import Tracked, WalkStopped
 from dnet_tui.diagnostics.walk.walker import Walker
 from dnet_tui.inspect.model import LinkRef
 from dnet_tui.inspect.view import View
+
+_MOST_WAYS = 32
 
 
 def walk(
@@ -25,8 +32,25 @@ def walk(
     ``outside`` ends the walk as ``left`` when the packet leaves the host by a
     link that isn't a container's.  ``beyond`` goes on past obstacles to find
     the others.  ``answers`` holds the connections of which this is a reply.
+
+    Where NAT chooses by lot, or can't be decided, every way is walked: if all
+    end alike that is the answer, otherwise it is unknown from there on.
     """
-    walker = Walker(view, packet, outside=outside, beyond=beyond, answers=answers)
+
+    def led(picks: tuple[int, ...] | None) -> tuple[Walk, list[int]]:
+        walker = Walker(view, packet, outside=outside, beyond=beyond, answers=answers, picks=picks)
+        return _led(view, walker, origin, arriving), walker.partings
+
+    first, partings = led(())
+    if not partings:
+        return first
+    ways = _ways(led, first, partings)
+    return _together(ways) or led(None)[0]
+
+
+def _led(view: View, walker: Walker, origin: str, arriving: LinkRef | None) -> Walk:
+    """One way."""
+    packet = walker.packet
     end: End
     by: Decider | None = None
     try:
@@ -34,6 +58,7 @@ def walk(
             end, by = walker.send(view.namespaces[origin])
         else:
             link = view.links[arriving]
+            pass_device(walker, view.namespaces[arriving.namespace], link.name, "ingress")
             end, by = walker.input(view.namespaces[arriving.namespace], link, iif=link.name)
     except WalkStopped:
         end = "unknown"
@@ -53,11 +78,64 @@ def walk(
     )
 
 
+def _ways(
+    led: Callable[[tuple[int, ...] | None], tuple[Walk, list[int]]], first: Walk, partings: list[int]
+) -> list[Walk]:
+    """Every way, the first one included; none where there are too many."""
+    found = [first]
+    open_ends = _turns((), partings)
+    while open_ends:
+        if len(found) + len(open_ends) > _MOST_WAYS:
+            return []
+        picks = open_ends.pop()
+        way, partings = led(picks)
+        found.append(way)
+        open_ends += _turns(picks, partings)
+    return found
+
+
+def _turns(picks: tuple[int, ...], partings: list[int]) -> list[tuple[int, ...]]:
+    """What else could have been picked at the partings that a walk took the first way of, without being told to."""
+    free = range(len(picks), len(partings))
+    return [(*picks, *(0,) * (at - len(picks)), turn) for at in free for turn in range(1, partings[at])]
+
+
+def _together(ways: list[Walk]) -> Walk | None:
+    """Several possible ways as one, if all end alike: stopped ones each by a rule, or all by the same thing."""
+    if not ways or len({way.end for way in ways}) > 1 or ways[0].end == "unknown":
+        return None
+    first, *others = ways
+    by = first.decided_by
+    if first.arrives is not True and by is not None and any(way.decided_by != by for way in others):
+        rules = [way.decided_by.rule for way in ways if way.decided_by is not None]
+        if len(rules) < len(ways) or None in rules:
+            return None
+        instead = dict.fromkeys((*by.instead, *(rule for rule in rules if rule is not None and rule != by.rule)))
+        by = msgspec.structs.replace(by, instead=tuple(instead))
+    return msgspec.structs.replace(first, decided_by=by, others=tuple(others))
+
+
 def reply(view: View, forward: Walk, *, beyond: bool = False) -> Walk:
     """Walk the answer to ``forward`` back to where it started.
 
     Where nothing listens that is the refusal: a reset, or an ICMP error.
     """
+    first = _reply(view, forward, beyond=beyond)
+    if not forward.others:
+        return first
+    ways = [first, *(_reply(view, way, beyond=beyond) for way in forward.others)]
+    ways = [msgspec.structs.replace(one, others=()) for way in ways for one in (way, *way.others)]
+    together = _together(ways)
+    if together is not None:
+        return together
+    text = "where the packet goes can't be foretold, and not every answer comes back"
+    by = Decider(kind="rule", text=text, namespace=first.last_namespace)
+    stop = Obstacle(end="unknown", stage="answer", by=by, packet=first.start)
+    return msgspec.structs.replace(first, end="unknown", decided_by=by, obstacles=(stop,))
+
+
+def _reply(view: View, forward: Walk, *, beyond: bool) -> Walk:
+    """The answer to one way."""
     arriving = None
     host = view.host
     if forward.end == "left" or forward.exits:

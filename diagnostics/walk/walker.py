@@ -16,15 +16,15 @@ from typing import NoReturn
 
 from dnet_tui.diagnostics.walk import fabric, routing
 from dnet_tui.diagnostics.walk.arrival import admit
-from dnet_tui.diagnostics.walk.discovery import Point, answer, bridged_by, lost, question, received_by, sent_by
+from dnet_tui.diagnostics.walk.discovery import Party, stopped
 from dnet_tui.diagnostics.walk.fabric import Frame
-from dnet_tui.diagnostics.walk.hooks import run_hook
+from dnet_tui.diagnostics.walk.layer2 import pass_bridge, pass_device
 from dnet_tui.diagnostics.walk.listener import received
 from dnet_tui.diagnostics.walk.nat import altered
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet
-from dnet_tui.diagnostics.walk.passage import ENDS, Passage
+from dnet_tui.diagnostics.walk.passage import Passage
 from dnet_tui.diagnostics.walk.trail import Tracked, Trail
-from dnet_tui.inspect.firewall import Firewall, Hook
+from dnet_tui.inspect.firewall import Hook
 from dnet_tui.inspect.model import Link, LinkRef, Namespace
 from dnet_tui.inspect.view import View
 
@@ -36,8 +36,17 @@ Ending = tuple[End, Decider | None]
 class Walker(Trail):
     """Leads one packet.  ``outside``: the walk ends where the packet leaves the host."""
 
-    def __init__(self, view: View, packet: Packet, *, outside: bool, beyond: bool, answers: Tracked) -> None:
-        super().__init__(packet, beyond=beyond, answers=answers)
+    def __init__(
+        self,
+        view: View,
+        packet: Packet,
+        *,
+        outside: bool,
+        beyond: bool,
+        answers: Tracked,
+        picks: tuple[int, ...] | None = None,
+    ) -> None:
+        super().__init__(packet, beyond=beyond, answers=answers, picks=picks)
         self.view = view
         self.outside = outside
         self.exits = ""
@@ -47,6 +56,7 @@ class Walker(Trail):
 
     def send(self, ns: Namespace) -> Ending:
         """A packet made in ``ns``: routing, OUTPUT, POSTROUTING, then the link."""
+        self.packet = altered(self.packet, mac="")
         self.enter(ns, iif="")
         answers = [self._route(ns)]
         self.packet = altered(self.packet, oif=self._device(ns, answers[0]).name)
@@ -96,6 +106,7 @@ class Walker(Trail):
     # -- links and bridges ------------------------------------------------------------------
 
     def _transmit(self, ns: Namespace, out: Link, next_hop: str) -> Ending:
+        pass_device(self, ns, out.name, "egress")
         if out.kind == "bridge":
             return self._bridge_out(ns, out, next_hop)
         if self.outside and ns.kind == "host" and not self._leads_to_container(out):
@@ -110,24 +121,20 @@ class Walker(Trail):
 
     def _frame(self, ns: Namespace, out: Link, next_hop: str) -> Frame:
         self.sender = ns, out
+        self.packet = altered(self.packet, mac=out.mac.lower())
         mac = fabric.remembered(ns, out, next_hop)
         if not mac and fabric.is_mute(out):
             # It takes its own MAC address for everybody's (arp_constructor, ndisc_constructor).
             self.stop("unreachable", "link", fabric.mute(ns, out))
         return Frame(next_hop=next_hop, mac=mac)
 
-    def _discover(self, ns: Namespace, link: Link, frame: Frame, between: tuple[Point, ...] = ()) -> None:
+    def _discover(self, ns: Namespace, link: Link, frame: Frame, *, called: bool = False) -> None:
         """Stop where the rules stop the neighbour discovery that a frame to a link of ``ns`` can't do without."""
-        if self.packet.family == "ip" or frame.mac or self.sender is None:
+        if frame.mac or self.sender is None:
             return
-        home, out = self.sender
-        there = (*sent_by(home, out.name), *between, *received_by(ns, link.name))
-        back = (*sent_by(ns, link.name), *between, *received_by(home, out.name))
-        asker = self.packet.src
-        for packet, points in ((question(asker, frame.next_hop), there), (answer(asker, frame.next_hop), back)):
-            why = lost(packet, points)
-            if why is not None:
-                self.stop(why[0], "neighbour", why[1])
+        why = stopped(self.view, Party(*self.sender), Party(ns, link), self.packet, frame.next_hop, called=called)
+        if why is not None:
+            self.stop(why[0], "neighbour", why[1])
 
     def _discover_across(self, ns: Namespace, bridge: Link, frame: Frame) -> Frame:
         """Find who takes a frame on the other side of a bridge; where nobody answers there is no frame."""
@@ -136,14 +143,15 @@ class Walker(Trail):
         if port is None or port.peer is None or far is None:
             return frame
         called = fabric.calls_iptables(ns, bridge, self.packet.family)
-        between = bridged_by(ns, bridge.name) if called else ()
-        self._discover(self.view.namespaces[port.peer.namespace], far, frame, between)
+        self._discover(self.view.namespaces[port.peer.namespace], far, frame, called=called)
         return Frame(next_hop=frame.next_hop, mac=far.mac.lower())
 
     def _crossed(self, arrival: fabric.Arrival, ns: Namespace, out: Link) -> LinkRef:
         if arrival.ref is None:
             end: End = "unknown" if arrival.kind == "unknown" else "unreachable"
-            self.stop(end, "link", arrival.by or Decider(kind="link", text=out.name, namespace=ns.id))
+            self.stop(
+                end, "link", arrival.by or Decider(kind="link", text=out.name, namespace=ns.id, interface=out.name)
+            )
         return arrival.ref
 
     def _left(self, ns: Namespace, out: Link) -> Ending:
@@ -157,6 +165,7 @@ class Walker(Trail):
     def _receive(self, ref: LinkRef, frame: Frame) -> Ending:
         """A frame arrives at a link."""
         ns, link = self.view.namespaces[ref.namespace], self.view.links[ref]
+        pass_device(self, ns, link.name, "ingress")
         bridge = self.view.links.get(LinkRef(namespace=ns.id, ifindex=link.master)) if link.master else None
         if bridge is None or bridge.kind != "bridge":
             if not frame.is_for(ns, link):
@@ -166,7 +175,7 @@ class Walker(Trail):
         self.check(ns, "bridge", fabric.port_stop(ns, link))
         self.check(ns, "bridge", fabric.down(ns, bridge))
         self._vlans(ns, bridge)
-        self._layer2(ns, "prerouting", link.name, "")
+        pass_bridge(self, ns, "prerouting", link.name, "")
         up = fabric.is_for_bridge(self.view, ns, bridge, frame)
         if up:
             self._discover(ns, bridge, frame)
@@ -175,6 +184,8 @@ class Walker(Trail):
         if not fabric.calls_iptables(ns, bridge, self.packet.family):
             if not up:
                 return self._bridge_on(ns, bridge, link, frame, called=False)
+            pass_bridge(self, ns, "input", link.name, "")
+            pass_device(self, ns, bridge.name, "ingress")
             self.hop(ns, bridge.name, "bridge", "up to the host", note=f"received on port {link.name}")
             return self.input(ns, bridge, iif=bridge.name)
         return self._called(ns, bridge, link, frame, up=up)
@@ -188,9 +199,12 @@ class Walker(Trail):
             # Redirected to somebody on the same bridge: the frame is bridged there, not routed.
             answer = routing.lookup(ns, self.packet)
             frame = self._frame(ns, bridge, answer.gateway or self.packet.dst)
+            self.packet = altered(self.packet, mac=None)  # the frame gets a header made anew, or keeps its sender
             return self._bridge_on(ns, bridge, came_by, frame, called=True)
         if self.packet.dst == dst and not up:
             return self._bridge_on(ns, bridge, came_by, frame, called=True)
+        pass_bridge(self, ns, "input", came_by.name, "")
+        pass_device(self, ns, bridge.name, "ingress")
         self.hop(ns, bridge.name, "bridge", "up to the host", note=f"received on port {came_by.name}")
         return self._admitted(ns, bridge)
 
@@ -211,7 +225,7 @@ class Walker(Trail):
             return self._left(ns, bridge)
         self.check(ns, "bridge", fabric.delivery_stop(ns, came_by, port))
         self.check(ns, "bridge", fabric.port_stop(ns, port))
-        self._layer2(ns, "forward", came_by.name, port.name)
+        pass_bridge(self, ns, "forward", came_by.name, port.name)
         if called:
             self.packet = altered(self.packet, oif=bridge.name, physout=port.name)
             self._hook(ns, "forward")
@@ -228,7 +242,7 @@ class Walker(Trail):
         if port is None:
             return self._left(ns, bridge)
         self.check(ns, "bridge", fabric.port_stop(ns, port))
-        self._layer2(ns, "output", "", port.name)
+        pass_bridge(self, ns, "output", "", port.name)
         return self._out_of(ns, bridge, port, frame)
 
     def _vlans(self, ns: Namespace, bridge: Link) -> None:
@@ -237,7 +251,8 @@ class Walker(Trail):
             self.obstacle("unknown", "bridge", doubt)
 
     def _out_of(self, ns: Namespace, bridge: Link, port: Link, frame: Frame) -> Ending:
-        self._layer2(ns, "postrouting", "", port.name)
+        pass_bridge(self, ns, "postrouting", "", port.name)
+        pass_device(self, ns, port.name, "egress")
         self.hop(ns, bridge.name, "bridge", f"out of port {port.name}")
         return self._receive(self._crossed(fabric.cross(self.view, ns, port), ns, port), frame)
 
@@ -266,27 +281,6 @@ class Walker(Trail):
         if frame.mac:
             text = f"{frame.next_hop} is remembered at {frame.mac}, which nobody on {link.name} has"
         self.stop("unreachable", stage, Decider(kind="neighbour", text=text, namespace=ns.id, value=frame.next_hop))
-
-    def _layer2(self, ns: Namespace, hook: Hook, iif: str, oif: str) -> None:
-        """The bridge family's own chains: the interfaces are the ports."""
-        firewall = ns.firewall or Firewall()
-        families = {table.family for table in firewall.tables} | {table.family for table in firewall.unread}
-        if "bridge" not in families:
-            return
-        frame = altered(self.packet, iif=iif, oif=oif)
-        result = run_hook(
-            firewall,
-            hook,
-            frame,
-            namespace=ns.id,
-            address_type=lambda address: routing.address_type(ns, address),
-            families=("bridge",),
-        )
-        self.packet = altered(self.packet, mark=result.packet.mark)
-        if result.verdict != "accept":
-            by = result.by or Decider(kind="rule", text="", namespace=ns.id)
-            self.hop(ns, iif or oif, "bridge", result.verdict, rule=by.rule)
-            self.obstacle(ENDS[result.verdict], "bridge", by)
 
     # -- decisions --------------------------------------------------------------------------
 
