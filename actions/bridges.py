@@ -102,6 +102,7 @@ def again(action: DeleteBridge, prior: BridgeState) -> CreateBridge:
         mtu=prior.mtu,
         mac=prior.mac,
         nf_call_iptables=bool(prior.nf_call[0]),
+        nf_call_ip6tables=bool(prior.nf_call[1]),
     )
 
 
@@ -114,6 +115,8 @@ def _wanted(action: CreateBridge, like: BridgeState | None) -> dict[str, Any]:
         wanted["address"] = action.mac
     if action.nf_call_iptables:
         wanted["br_nf_call_iptables"] = 1
+    if action.nf_call_ip6tables:
+        wanted["br_nf_call_ip6tables"] = 1
     if like is None:
         return wanted
     wanted["br_stp_state"] = like.stp

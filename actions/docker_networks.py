@@ -49,7 +49,8 @@ def perform(action: CreateDockerNetwork | RemoveDockerNetwork) -> DockerNetworkS
         if isinstance(action, RemoveDockerNetwork):
             client.networks.get(action.id).remove()
             return DockerNetworkState()
-        pools = ({"Subnet": action.subnet, "Gateway": action.gateway},) if action.subnet else ()
+        given = ((action.subnet, action.gateway), (action.subnet6, action.gateway6))
+        pools = tuple({"Subnet": subnet, "Gateway": gateway} for subnet, gateway in given if subnet)
         wanted = DockerNetworkState(
             name=action.name,
             driver="bridge",
@@ -57,6 +58,7 @@ def perform(action: CreateDockerNetwork | RemoveDockerNetwork) -> DockerNetworkS
             options=action.options,
             labels=action.labels,
             pools=pools,
+            ipv6=bool(action.subnet6),
         )
         return DockerNetworkState(id=_create(client, wanted), name=action.name)
 

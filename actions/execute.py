@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
-from dnet_tui.actions import bridges, docker_networks, rules, sysctls
+from dnet_tui.actions import bridges, docker_networks, rules, sysctls, trace_tables
 from dnet_tui.actions.entries import Change
 from dnet_tui.actions.hand import Hand, HostHand
 from dnet_tui.actions.operations import (
+    AddTraceTable,
     AnyAction,
     CreateBridge,
     CreateDockerNetwork,
@@ -30,6 +31,7 @@ from dnet_tui.actions.prior import (
     DockerNetworkState,
     RuleState,
     SysctlState,
+    TraceTableState,
 )
 from dnet_tui.diagnostics.remedy import Command, DeleteRule, InsertRule, SetSysctl
 from dnet_tui.inspect.errors import ActionFailedError
@@ -69,6 +71,8 @@ class HostExecutor:
                 return bridges.prepare(action, self._hand)
             case CreateDockerNetwork() | RemoveDockerNetwork() as action:
                 return docker_networks.prepare(action)
+            case AddTraceTable() as action:
+                return trace_tables.prepare(action, self._hand)
             case Command():
                 return CommandState(undo=tuple(item for item in step.undo if isinstance(item, Command)))
 
@@ -83,6 +87,8 @@ class HostExecutor:
                 return bridges.perform(action, _as(prior, BridgeState))
             case CreateDockerNetwork() | RemoveDockerNetwork():
                 return docker_networks.perform(action)
+            case AddTraceTable():
+                return trace_tables.perform(action, self._hand)
             case Command():
                 self._command(action)
                 return prior
@@ -101,8 +107,12 @@ class HostExecutor:
                 return bridges.revert(action, _as(prior, BridgeState), _maybe(after, BridgeState), self._hand)
             case CreateDockerNetwork() | RemoveDockerNetwork() as action:
                 return docker_networks.revert(action, _as(prior, DockerNetworkState), _maybe(after, DockerNetworkState))
+            case AddTraceTable() as action:
+                _as(prior, TraceTableState)
+                return trace_tables.revert(action, self._hand)
             case Command() as action:
-                return self._take_back(action, _as(prior, CommandState))
+                state = _as(prior, CommandState)
+                return self._take_back(action, state, covered=change.step.covered, resumed=resumed)
 
     def _command(self, action: Command) -> None:
         ran = self._hand.run(action.argv, limit=COMMAND_LIMIT)
@@ -111,12 +121,26 @@ class HostExecutor:
             msg = f"`{line(action.argv)}` failed (exit code {ran.code}): {said}"
             raise ActionFailedError(msg)
 
-    def _take_back(self, action: Command, prior: CommandState) -> str:
+    def _take_back(self, action: Command, prior: CommandState, *, covered: bool, resumed: bool) -> str:
+        """Run the commands that take one back; after an undo that was cut short, past those that fail by now."""
         if not prior.undo:
-            return f"no undo is known for `{line(action.argv)}`: look at it by hand"
-        for command in prior.undo:
-            self._command(command)
-        return "; ".join(line(command.argv) for command in prior.undo)
+            ran = line(action.argv)
+            together = f"`{ran}` is taken back together with a command before it"
+            return together if covered else f"no undo is known for `{ran}`: look at it by hand"
+        notes: list[str] = []
+        for number, command in enumerate(prior.undo, start=1):
+            try:
+                self._command(command)
+            except ActionFailedError as error:
+                rest = [f"`{line(item.argv)}`" for item in prior.undo[number:]]
+                if rest and resumed:  # the first time it may have succeeded
+                    notes.append(f"{error.message}; an earlier undo may have run it")
+                    continue
+                account = f"; done before: {'; '.join(notes)}" if notes else ""
+                account += f"; not run after it: {', '.join(rest)}" if rest else ""
+                raise ActionFailedError(f"{error.message}{account}", error.hint) from error
+            notes.append(line(command.argv))
+        return "; ".join(notes)
 
 
 S = TypeVar("S", bound=AnyState)

@@ -13,7 +13,7 @@ from typing import Literal
 
 from dnet_tui.actions.operations import CreateBridge, DeleteBridge
 from dnet_tui.actions.plan import Plan, Step
-from dnet_tui.actions.subnets import Net, checked_gateway, checked_subnet, suggest_subnet
+from dnet_tui.actions.subnets import Net, Net6, checked_gateway, checked_subnet, checked_subnet6, suggest_subnet
 from dnet_tui.diagnostics.remedy import DeleteRule, InsertRule, SetSysctl
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.firewall import Chain, Firewall, Table
@@ -23,18 +23,30 @@ from dnet_tui.inspect.untrusted import clean
 from dnet_tui.inspect.view import View
 
 Xtables = Literal["iptables-nft", "iptables-legacy"]
+XFamily = Literal["ip", "ip6"]
 
 _ENGINES_CHAINS = ("DOCKER", "NETAVARK", "CNI-")
 _FORWARD = "net.ipv4.ip_forward"
+_FORWARD6 = "net.ipv6.conf.all.forwarding"
 _DEFAULT = "net.ipv4.conf.default.forwarding"
 _NEEDED = ("links", "addresses", "routes")
 _USEFUL = ("firewall", "sysctls", "networks")
 
 
 def linux_create(
-    snapshot: Snapshot, intention: Intention, *, subnet: str, gateway: str, bridge: str, mtu: int | None
+    snapshot: Snapshot,
+    intention: Intention,
+    *,
+    subnet: str,
+    gateway: str,
+    subnet6: str,
+    gateway6: str,
+    bridge: str,
+    mtu: int | None,
 ) -> Plan:
     """Return the plan that makes a bridge network as ``intention`` says; empty arguments are chosen.
+
+    Without ``subnet6`` it has no IPv6.
 
     Raises:
         UsageError: The subnet, gateway or bridge name doesn't fit.
@@ -47,23 +59,36 @@ def linux_create(
         raise UsageError(msg, "say which to use with --subnet")
     net = checked_subnet(snapshot, wanted)
     address = checked_gateway(net, gateway)
+    nets: dict[XFamily, Net | Net6] = {"ip": net}
+    addresses = [f"{address}/{net.prefixlen}"]
+    if subnet6:
+        nets["ip6"] = net6 = checked_subnet6(snapshot, subnet6)
+        addresses.append(f"{checked_gateway(net6, gateway6)}/{net6.prefixlen}")
     name = bridge or _bridge_name(intention.name, host)
     creation = CreateBridge(
         name=name,
-        addresses=(f"{address}/{net.prefixlen}",),
+        addresses=tuple(addresses),
         alias=encode(intention),
         mtu=mtu,
         nf_call_iptables=not intention.icc,
+        nf_call_ip6tables=bool(subnet6) and not intention.icc,
     )
     others = [link.name for link in View(snapshot).bridges()]
-    steps = [*_forwarding(host, name, intention), *_rules(host, name, net, intention, others)]
-    switch = [item for item in steps if isinstance(item.action, SetSysctl) and item.action.key == _FORWARD]
+    steps = [*_forwarding(host, name, intention)]
+    if subnet6:
+        steps += _forwarding6(host, intention)
+    for family, one in nets.items():
+        steps += _rules(host, name, family, one, intention, others)
+    bridges_own = f"net.ipv4.conf.{name.replace('.', '/')}."
+    switch = [
+        item for item in steps if isinstance(item.action, SetSysctl) and not item.action.key.startswith(bridges_own)
+    ]
     rest = [item for item in steps if item not in switch]
     notes = []
     if switch:
-        notes.append("turning ip_forward on makes this host forward between all its interfaces")
+        notes.append("turning forwarding on makes this host forward between all its interfaces")
     return Plan(
-        title=f"create network {intention.name}: bridge {name} with {net}",
+        title=f"create network {intention.name}: bridge {name} with {' and '.join(str(one) for one in nets.values())}",
         steps=(*switch, Step(action=creation), *rest),
         notes=(*_unseen(snapshot, host), *notes),
     )
@@ -86,7 +111,7 @@ def linux_remove(snapshot: Snapshot, network: Network) -> Plan:
             if _is_ours(table.name, chain.name, rule.text, name, network):
                 deletion = DeleteRule(
                     backend=table.backend,
-                    family="ip",
+                    family="ip6" if table.family == "ip6" else "ip",
                     table=table.name,
                     chain=chain.name,
                     spec=rule.text,
@@ -98,7 +123,7 @@ def linux_remove(snapshot: Snapshot, network: Network) -> Plan:
             elif name in words:
                 left += 1
     steps.append(Step(action=DeleteBridge(name=name)))
-    notes = ["ip_forward stays as it is: other networks may need it"]
+    notes = ["forwarding stays as it is: other networks may need it"]
     if left:
         notes.append(f"{left} rule(s) that somebody else wrote for {clean(name)} stay")
     return Plan(
@@ -125,21 +150,23 @@ def rule_texts(bridge: str, intention: Intention, others: list[str]) -> tuple[st
     )
 
 
-def _rules(host: Namespace, bridge: str, net: Net, intention: Intention, others: list[str]) -> Iterator[Step]:
+def _rules(
+    host: Namespace, bridge: str, family: XFamily, net: Net | Net6, intention: Intention, others: list[str]
+) -> Iterator[Step]:
     backend = pick_backend(host.firewall)
     if intention.masquerade:
         masquerade = InsertRule(
             backend=backend,
-            family="ip",
+            family=family,
             table="nat",
             chain="POSTROUTING",
             spec=f"-s {net} ! -o {bridge} -j MASQUERADE",
             position=1,
         )
         yield Step(action=masquerade)
-    first = _first_place(host.firewall, backend)
+    first = _first_place(host.firewall, backend, family)
     for position, text in enumerate(rule_texts(bridge, intention, others), first):
-        rule = InsertRule(backend=backend, family="ip", table="filter", chain="FORWARD", spec=text, position=position)
+        rule = InsertRule(backend=backend, family=family, table="filter", chain="FORWARD", spec=text, position=position)
         yield Step(action=rule)
 
 
@@ -156,6 +183,24 @@ def _forwarding(host: Namespace, bridge: str, intention: Intention) -> Iterator[
         yield Step(action=SetSysctl(key=key, value="1"), undo=(SetSysctl(key=key, value="0"),))
 
 
+def _forwarding6(host: Namespace, intention: Intention) -> Iterator[Step]:
+    """The same for IPv6, where a host that forwards believes no router any more, unless it is told to.
+
+    accept_ra 2: also while forwarding (Documentation/networking/ip-sysctl.rst).
+    """
+    before = host.sysctls.get(_FORWARD6, "0")
+    if intention.internal or before == "1":
+        return
+    learned = {
+        hop.ifindex for route in host.routes if route.family == "ip6" and route.protocol == "ra" for hop in route.hops
+    }
+    for link in host.links:
+        key = f"net.ipv6.conf.{link.name.replace('.', '/')}.accept_ra"
+        if link.ifindex in learned and host.sysctls.get(key) == "1":
+            yield Step(action=SetSysctl(key=key, value="2"), undo=(SetSysctl(key=key, value="1"),))
+    yield Step(action=SetSysctl(key=_FORWARD6, value="1"), undo=(SetSysctl(key=_FORWARD6, value=before),))
+
+
 def pick_backend(firewall: Firewall | None) -> Xtables:
     """Return the iptables backend to write to: an engine's, else one that holds rules, else nft."""
     tables = [table for table in (firewall.tables if firewall else ()) if table.family in ("ip", "ip6")]
@@ -167,9 +212,9 @@ def pick_backend(firewall: Firewall | None) -> Xtables:
     return "iptables-nft"
 
 
-def _first_place(firewall: Firewall | None, backend: Xtables) -> int:
+def _first_place(firewall: Firewall | None, backend: Xtables, family: XFamily) -> int:
     for table, chain in _chains(firewall):
-        if table.backend == backend and table.name == "filter" and chain.name == "FORWARD":
+        if (table.backend, table.family) == (backend, family) and table.name == "filter" and chain.name == "FORWARD":
             jump = next((rule.number for rule in chain.rules if rule.text == "-j DOCKER-USER"), 0)
             return jump + 1
     return 1
@@ -177,7 +222,7 @@ def _first_place(firewall: Firewall | None, backend: Xtables) -> int:
 
 def _chains(firewall: Firewall | None) -> Iterator[tuple[Table, Chain]]:
     for table in firewall.tables if firewall else ():
-        if table.family == "ip" and table.backend != "nftables":
+        if table.family in ("ip", "ip6") and table.backend != "nftables":
             for chain in table.chains:
                 yield table, chain
 

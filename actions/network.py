@@ -16,11 +16,11 @@ import msgspec
 from dnet_tui.actions.linux_network import linux_create, linux_remove
 from dnet_tui.actions.operations import CreateDockerNetwork, RemoveDockerNetwork
 from dnet_tui.actions.plan import Plan, Step
-from dnet_tui.actions.subnets import checked_gateway, checked_subnet
+from dnet_tui.actions.subnets import checked_gateway, checked_subnet, checked_subnet6
 from dnet_tui.diagnostics.remedy import Command
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
 from dnet_tui.inspect.intention import Intention
-from dnet_tui.inspect.model import Network, Snapshot
+from dnet_tui.inspect.model import Network, Snapshot, Subnet
 from dnet_tui.inspect.untrusted import clean
 from dnet_tui.inspect.view import View
 
@@ -44,6 +44,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     engine: EngineName
     subnet: str = ""
     gateway: str = ""
+    subnet6: str = ""
+    gateway6: str = ""
     internal: bool = False
     icc: bool = True
     masquerade: bool = True
@@ -68,15 +70,18 @@ def create_plan(snapshot: Snapshot, request: Request) -> Plan:
     if request.mtu is not None and not _MIN_MTU <= request.mtu <= _MAX_MTU:
         msg = f"an MTU of {request.mtu} is not possible"
         raise UsageError(msg, f"take {_MIN_MTU} to {_MAX_MTU}; 1500 is usual")
-    if request.gateway and not request.subnet:
-        msg = "--gateway needs --subnet"
+    if (request.gateway and not request.subnet) or (request.gateway6 and not request.subnet6):
+        msg = "--gateway needs --subnet of the same family"
         raise UsageError(msg, "say which subnet it is in")
     if request.engine == "linux":
         return _linux(snapshot, request)
-    gateway = ""
     if request.subnet:
         gateway = checked_gateway(checked_subnet(snapshot, request.subnet), request.gateway)
-    plan = _docker(snapshot, request, gateway) if request.engine == "docker" else _podman(request, gateway)
+        request = msgspec.structs.replace(request, gateway=gateway)
+    if request.subnet6:
+        gateway = checked_gateway(checked_subnet6(snapshot, request.subnet6), request.gateway6)
+        request = msgspec.structs.replace(request, gateway6=gateway)
+    plan = _docker(snapshot, request) if request.engine == "docker" else _podman(request)
     return msgspec.structs.replace(plan, notes=(*_unchecked(snapshot), *plan.notes))
 
 
@@ -102,6 +107,8 @@ def remove_plan(snapshot: Snapshot, name: str, engine: str = "") -> Plan:
         raise ActionFailedError(msg, "disconnect or stop them first")
     if network.engine == "linux":
         return linux_remove(snapshot, network)
+    if network.engine == "podman":
+        return _podman_remove(network)
     if network.engine != "docker":
         msg = f"networks of {network.engine} are not removed by this version"
         raise UsageError(msg, f"use {network.engine}'s own command")
@@ -148,12 +155,14 @@ def _linux(snapshot: Snapshot, request: Request) -> Plan:
         intention,
         subnet=request.subnet,
         gateway=request.gateway,
+        subnet6=request.subnet6,
+        gateway6=request.gateway6,
         bridge=request.bridge_name,
         mtu=request.mtu,
     )
 
 
-def _docker(snapshot: Snapshot, request: Request, gateway: str) -> Plan:
+def _docker(snapshot: Snapshot, request: Request) -> Plan:
     if not request.isolated:
         msg = "Docker isolates all its bridge networks from each other"
         raise UsageError(msg, "connect a container to both networks instead, or use --engine linux")
@@ -169,7 +178,9 @@ def _docker(snapshot: Snapshot, request: Request, gateway: str) -> Plan:
     action = CreateDockerNetwork(
         name=request.name,
         subnet=request.subnet,
-        gateway=gateway,
+        gateway=request.gateway,
+        subnet6=request.subnet6,
+        gateway6=request.gateway6,
         internal=request.internal,
         options=options,
         labels=LABEL,
@@ -183,19 +194,17 @@ def _docker(snapshot: Snapshot, request: Request, gateway: str) -> Plan:
     )
 
 
-def _podman(request: Request, gateway: str) -> Plan:
+def _podman(request: Request) -> Plan:
     if not (request.icc and request.masquerade and request.isolated) or request.bridge_name:
         # --interface-name came with Podman 4.6 or so; older ones, such as Debian 12's, have nothing like it.
         msg = "Podman has no option for --no-icc, --no-masquerade, --no-isolated or --bridge-name"
         raise UsageError(msg, "leave them out, or use --engine docker or linux")
-    words: list[str] = ["podman", "network", "create"]
-    if request.subnet:
-        words += ["--subnet", request.subnet, "--gateway", gateway]
-    if request.internal:
-        words.append("--internal")
-    if request.mtu is not None:
-        words += ["--opt", f"mtu={request.mtu}"]
-    words += [item for key, value in LABEL.items() for item in ("--label", f"{key}={value}")]
+    words = _podman_words(
+        (Subnet(cidr=request.subnet, gateway=request.gateway), Subnet(cidr=request.subnet6, gateway=request.gateway6)),
+        internal=request.internal,
+        options={"mtu": str(request.mtu)} if request.mtu is not None else {},
+    )
+    words += tuple(item for key, value in LABEL.items() for item in ("--label", f"{key}={value}"))
     undo = Command(argv=("podman", "network", "rm", request.name))
     return Plan(
         title=f"create Podman network {request.name}",
@@ -205,12 +214,51 @@ def _podman(request: Request, gateway: str) -> Plan:
     )
 
 
+def _podman_words(subnets: tuple[Subnet, ...], *, internal: bool, options: dict[str, str]) -> tuple[str, ...]:
+    """``podman network create`` with what it takes for these, but the name."""
+    words = ["podman", "network", "create"]
+    if any(":" in subnet.cidr for subnet in subnets):
+        words.append("--ipv6")
+    for subnet in subnets:
+        if subnet.cidr:
+            words += ["--subnet", subnet.cidr]
+            words += ["--gateway", subnet.gateway] if subnet.gateway else []
+    if internal:
+        words.append("--internal")
+    for key, value in options.items():
+        words += ["--opt", f"{key}={value}"]
+    return tuple(words)
+
+
+def _podman_remove(network: Network) -> Plan:
+    name = network.name
+    if name == "podman":
+        msg = "Podman's own network podman can't be removed"
+        raise UsageError(msg, "only networks that somebody created can")
+    if not _NAME.fullmatch(name) or network.driver != "bridge":
+        msg = f"network {clean(name)} is none that this version could create again"
+        raise UsageError(msg, "remove it with Podman's own command: podman network rm")
+    words = _podman_words(network.subnets, internal=bool(network.internal), options=network.options)
+    if network.dns is False and not network.internal:  # Podman itself has no names in internal networks of 4.3
+        words += ("--disable-dns",)
+    undo = Command(argv=(*words, name))
+    return Plan(
+        title=f"remove Podman network {name}",
+        steps=(Step(action=Command(argv=("podman", "network", "rm", name)), undo=(undo,)),),
+        persists=True,
+        notes=("put back by undo, it gets a new id; labels, static routes and ranges of leases aren't put back",),
+    )
+
+
 def _again(network: Network) -> CreateDockerNetwork:
     subnet = next((item for item in network.subnets if ":" not in item.cidr), None)
+    subnet6 = next((item for item in network.subnets if ":" in item.cidr), None)
     return CreateDockerNetwork(
         name=network.name,
         subnet=subnet.cidr if subnet else "",
         gateway=subnet.gateway if subnet else "",
+        subnet6=subnet6.cidr if subnet6 else "",
+        gateway6=subnet6.gateway if subnet6 else "",
         internal=bool(network.internal),
         options=network.options,
     )

@@ -19,6 +19,7 @@ from dnet_tui.diagnostics.remedy import (
     SetSysctl,
     argv,
 )
+from dnet_tui.inspect.netns import NsHandle
 
 Argv = tuple[str, ...]
 
@@ -27,8 +28,9 @@ class CreateBridge(Operation, frozen=True, kw_only=True, tag="create-bridge"):
     """Creates a bridge with its addresses (CIDRs) and brings it up.
 
     ``alias`` carries the network's intention (``ifalias``).  ``mac`` is set
-    only when a removed bridge is put back.  ``nf_call_iptables`` makes frames
-    that stay inside this bridge pass iptables, whatever the host's default.
+    only when a removed bridge is put back.  ``nf_call_iptables`` (and its like
+    for IPv6) makes frames that stay inside this bridge pass iptables, whatever
+    the host's default.
     """
 
     name: str
@@ -37,6 +39,7 @@ class CreateBridge(Operation, frozen=True, kw_only=True, tag="create-bridge"):
     mtu: int | None = None
     mac: str = ""
     nf_call_iptables: bool = False
+    nf_call_ip6tables: bool = False
 
 
 class DeleteBridge(Operation, frozen=True, kw_only=True, tag="delete-bridge"):
@@ -51,6 +54,8 @@ class CreateDockerNetwork(Operation, frozen=True, kw_only=True, tag="create-dock
     name: str
     subnet: str = ""
     gateway: str = ""
+    subnet6: str = ""
+    gateway6: str = ""
     internal: bool = False
     options: dict[str, str] = msgspec.field(default_factory=dict)
     labels: dict[str, str] = msgspec.field(default_factory=dict)
@@ -65,6 +70,21 @@ class RemoveDockerNetwork(Operation, frozen=True, kw_only=True, tag="remove-dock
     socket: str = ""
 
 
+class AddTraceTable(Operation, frozen=True, kw_only=True, tag="add-trace-table"):
+    """Adds an nftables table of one's own to a network namespace, for as long as one packet is traced.
+
+    ``text`` is the command in nft's words; ``name`` (``inet NAME``) is used
+    by nobody else.  ``inside`` is the namespace, ``label`` what people call it;
+    ``own``: it is the host's own, where commands are typed.
+    """
+
+    name: str
+    text: str
+    inside: NsHandle
+    label: str
+    own: bool = False
+
+
 AnyAction = (
     SetSysctl
     | InsertRule
@@ -74,6 +94,7 @@ AnyAction = (
     | DeleteBridge
     | CreateDockerNetwork
     | RemoveDockerNetwork
+    | AddTraceTable
 )
 
 
@@ -87,6 +108,8 @@ def commands(action: AnyAction) -> tuple[Argv, ...]:
         return (_create_docker_network(action),)
     if isinstance(action, RemoveDockerNetwork):
         return (("docker", "network", "rm", action.name),)
+    if isinstance(action, AddTraceTable):
+        return ((*_entering(action), "nft", action.text),)
     return (argv(action),)
 
 
@@ -110,6 +133,8 @@ def undo_commands(action: AnyAction, before: str = "") -> tuple[Argv, ...]:
         return (("docker", "network", "rm", action.name),)
     if isinstance(action, RemoveDockerNetwork):
         return (("docker", "network", "create", action.name),)
+    if isinstance(action, AddTraceTable):
+        return ((*_entering(action), "nft", "delete", "table", "inet", action.name),)
     return ()
 
 
@@ -136,6 +161,13 @@ def opposite(action: InsertRule | DeleteRule) -> AnyOperation:
     )
 
 
+def _entering(action: AddTraceTable) -> Argv:
+    """The command's beginning that leads into the namespace; none is needed for the host's own."""
+    if action.own:
+        return ()
+    return ("nsenter", f"--net={action.inside.path or f'/proc/{action.inside.pid}/ns/net'}")
+
+
 def _create_bridge(action: CreateBridge) -> tuple[Argv, ...]:
     name = action.name
     add: list[str] = ["ip", "link", "add", "name", name]
@@ -146,6 +178,8 @@ def _create_bridge(action: CreateBridge) -> tuple[Argv, ...]:
     add += ["type", "bridge"]
     if action.nf_call_iptables:
         add += ["nf_call_iptables", "1"]
+    if action.nf_call_ip6tables:
+        add += ["nf_call_ip6tables", "1"]
     lines: list[Argv] = [tuple(add)]
     if action.alias:
         lines.append(("ip", "link", "set", "dev", name, "alias", action.alias))
@@ -160,6 +194,10 @@ def _create_docker_network(action: CreateDockerNetwork) -> Argv:
         words += ["--subnet", action.subnet]
     if action.gateway:
         words += ["--gateway", action.gateway]
+    if action.subnet6:
+        words += ["--ipv6", "--subnet", action.subnet6]
+    if action.gateway6:
+        words += ["--gateway", action.gateway6]
     if action.internal:
         words.append("--internal")
     for key, value in action.options.items():

@@ -13,7 +13,7 @@ import msgspec
 
 from dnet_tui.actions.operations import AnyAction, Argv, commands, undo_commands
 from dnet_tui.diagnostics.finding import Finding
-from dnet_tui.diagnostics.remedy import Command, Risk, SetSysctl
+from dnet_tui.diagnostics.remedy import Command, Remedy, Risk, SetSysctl
 from dnet_tui.inspect.untrusted import clean
 
 _WIDE = 4096
@@ -25,11 +25,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     For typed operations the undo that runs is derived from the state captured
     just before the change, so it is exact even when the host moved on since
-    the plan was made.
+    the plan was made.  ``covered``: a command that is taken back together with
+    an earlier one, by that one's undo.
     """
 
     action: AnyAction
     undo: tuple[AnyAction, ...] = ()
+    covered: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -58,23 +60,37 @@ def plan_for(finding: Finding) -> Plan | None:
     if remedy is None or not remedy.steps:
         return None
     restored = {item.key: item for item in remedy.undo if isinstance(item, SetSysctl)}
-    by_person = tuple(item for item in remedy.undo if isinstance(item, Command))
     steps: list[Step] = []
+    by_command = iter(_by_command(remedy))
     for operation in remedy.steps:
-        undo: tuple[AnyAction, ...] = ()
-        if isinstance(operation, SetSysctl) and operation.key in restored:
-            undo = (restored[operation.key],)
-        elif isinstance(operation, Command):
-            # All undo commands hang on the first command, in the remedy's own order: they run once,
-            # when everything that came after it has been taken back.
-            undo, by_person = by_person, ()
-        steps.append(Step(action=operation, undo=undo))
+        if isinstance(operation, Command):
+            steps.append(next(by_command))
+        elif isinstance(operation, SetSysctl) and operation.key in restored:
+            steps.append(Step(action=operation, undo=(restored[operation.key],)))
+        else:
+            steps.append(Step(action=operation))
     return Plan(
         title=f"{finding.check}: {remedy.summary}",
         steps=tuple(steps),
         risk=remedy.risk,
         persists=remedy.persists,
         notes=(remedy.note,) if remedy.note else (),
+    )
+
+
+def _by_command(remedy: Remedy) -> tuple[Step, ...]:
+    """The remedy's commands, each with what takes it back; undo is stated in the order it runs, last change first.
+
+    As many undo commands as commands are pairs.  Otherwise all hang on the
+    first command: they run once, when everything that came after it has been
+    taken back.
+    """
+    made = [item for item in remedy.steps if isinstance(item, Command)]
+    undo = tuple(item for item in remedy.undo if isinstance(item, Command))
+    if len(made) == len(undo):
+        return tuple(Step(action=one, undo=(back,)) for one, back in zip(made, reversed(undo), strict=True))
+    return tuple(
+        Step(action=one, undo=() if number else undo, covered=bool(number and undo)) for number, one in enumerate(made)
     )
 
 

@@ -90,4 +90,10 @@ class DockerNetworkState(State, frozen=True, kw_only=True, tag="docker-network")
     pools: tuple[dict[str, str], ...] = ()
 
 
-AnyState = SysctlState | RuleState | CommandState | BridgeState | DockerNetworkState
+class TraceTableState(State, frozen=True, kw_only=True, tag="trace-table"):
+    """That there is no table of that name yet (``existed`` False), or that there is one now."""
+
+    existed: bool
+
+
+AnyState = SysctlState | RuleState | CommandState | BridgeState | DockerNetworkState | TraceTableState

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import msgspec
@@ -102,23 +102,73 @@ def undo_entry(
 ) -> UndoResult:
     """Take back one entry, in reverse order; without ``wanted`` the latest of this host that still stands.
 
+    A change that can't be taken back doesn't keep others from it that have
+    nothing to do with it; see :func:`stands_alone`.
+
     Raises:
         UsageError: See :func:`choose`.
-        ActionFailedError: A change could not be taken back; those after it were, and the rest still stands.
+        ActionFailedError: Not everything could be taken back.  The message says what was and what still stands.
     """
     with opened(folder) as journal:
         entry = choose(journal.entries, wanted, place(), force=force)
         journal.write(Undoing(id=entry.id, time=now()))
         notes: list[str] = []
+        standing: list[Change] = []
+        errors: list[ActionFailedError] = []
         for index in reversed(entry.standing):
+            change = entry.changes[index]
+            if not stands_alone(change, standing):
+                standing.append(change)
+                continue
             try:
-                note = executor.revert(entry.changes[index], resumed=entry.undo_begun)
+                note = executor.revert(change, resumed=entry.undo_begun)
             except ActionFailedError as error:
-                left = index + 1
-                msg = f"entry {entry.id} is undone only in part, {left} change(s) still stand: {error.message}"
-                raise ActionFailedError(msg, error.hint) from error
+                standing.append(change)
+                errors.append(error)
+                continue
             journal.write(Unmade(id=entry.id, time=now(), index=index, note=note))
             notes.append(note)
+        if errors:
+            raise _in_part(entry, standing, errors, notes) from errors[0]
         journal.write(Undone(id=entry.id, time=now()))
     entries, _ = read(folder)
     return UndoResult(entry=next(item for item in entries if item.id == entry.id), notes=tuple(notes))
+
+
+def stands_alone(change: Change, standing: Collection[Change]) -> bool:
+    """Whether a change can be taken back while later ones, which could not be, still stand.
+
+    A rule can, if they are of other chains, and a kernel parameter if they
+    are none of those that it moves.  Of a command, a network or a bridge
+    nobody knows what else stands on it.
+    """
+    if not standing:
+        return True
+    action, prior = change.action, change.prior
+    if isinstance(action, InsertRule | DeleteRule):
+        others = [item.action for item in standing if isinstance(item.action, InsertRule | DeleteRule)]
+        return all(_chain(action) != _chain(other) for other in others)
+    if isinstance(action, SetSysctl) and isinstance(prior, SysctlState):
+        keys = prior.values.keys() | {action.key}
+        moved = [item.prior.values.keys() for item in standing if isinstance(item.prior, SysctlState)]
+        return not any(keys & other for other in moved)
+    return False
+
+
+def _chain(action: InsertRule | DeleteRule) -> tuple[str, str, str, str]:
+    return action.backend, action.family, action.table, action.chain
+
+
+def _in_part(
+    entry: Entry, standing: Collection[Change], errors: Collection[ActionFailedError], notes: Collection[str]
+) -> ActionFailedError:
+    """The account of an undo that did not get through."""
+    msg = f"entry {entry.id} is undone only in part, {len(standing)} change(s) still stand: "
+    msg += "; ".join(error.message for error in errors)
+    if len(standing) > len(errors):
+        msg += f"; {len(standing) - len(errors)} made before that were left alone, for that may stand on them"
+    if notes:
+        msg += f"; taken back: {'; '.join(notes)}"
+    hints = dict.fromkeys(error.hint for error in errors if error.hint)
+    again = f"put that right and run `dnet-tui undo {entry.id}` again: what is taken back already stays so"
+    return ActionFailedError(msg, "; ".join((*hints, again)))

@@ -85,8 +85,10 @@ class Sandbox:
         """
         require("unshare", "nsenter", "mount")
         in_user = os.geteuid() != 0 if user is None else user
-        argv = ["unshare", *(["--user", "--map-root-user"] if in_user else [])]
-        argv += ["--net", "--mount", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc", "--"]
+        # In two steps: of a network namespace that is made before its root is mapped, some files below /proc/net
+        # belong to the machine's root for good, and nobody inside can read them (xt_proto_init in x_tables.c).
+        argv = ["unshare", "--user", "--map-root-user", "--"] if in_user else []
+        argv += ["unshare", "--net", "--mount", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc", "--"]
         extra = dict(environment or {})
         ours, theirs = socket.socketpair()
         with theirs:

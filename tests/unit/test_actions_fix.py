@@ -203,7 +203,7 @@ def test_a_plan_quotes_what_a_shell_would_take_apart_and_hides_escapes() -> None
 
 def test_undo_commands_of_a_remedy_hang_on_its_first_command_in_their_order() -> None:
     back = (Command(argv=("one",)), Command(argv=("two",)))
-    remedy = Remedy(summary="x", steps=(Command(argv=("a",)), Command(argv=("b",))), undo=back)
+    remedy = Remedy(summary="x", steps=tuple(Command(argv=(name,)) for name in "abc"), undo=back)
     plan = plan_for(msgspec.structs.replace(A, remedy=remedy))
     assert plan is not None
     assert plan.undo == back

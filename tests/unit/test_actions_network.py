@@ -9,8 +9,15 @@ import pytest
 
 from dnet_tui.actions.network import Request, create_plan, default_engine, remove_plan
 from dnet_tui.actions.operations import CreateBridge, CreateDockerNetwork, RemoveDockerNetwork
-from dnet_tui.actions.plan import command_lines, undo_lines
-from dnet_tui.actions.subnets import checked_gateway, checked_subnet, suggest_subnet
+from dnet_tui.actions.plan import Plan, command_lines, undo_lines
+from dnet_tui.actions.subnets import (
+    by_family,
+    checked_gateway,
+    checked_subnet,
+    checked_subnet6,
+    suggest_subnet,
+    suggest_subnet6,
+)
 from dnet_tui.diagnostics.remedy import DeleteRule, InsertRule, SetSysctl
 from dnet_tui.diagnostics.simulate import after
 from dnet_tui.inspect.errors import ActionFailedError, CannotInspectError, UsageError
@@ -280,3 +287,130 @@ def test_two_networks_of_one_name_are_not_guessed_between() -> None:
         remove_plan(both, "app")
     assert "docker, linux" in error.value.hint
     assert remove_plan(both, "app", "linux").title.startswith("remove network app: bridge br-app2")
+
+
+SIX = "fd00:77::/64"
+
+
+def with_six(snapshot: Snapshot, **more: Any) -> Plan:
+    return create_plan(snapshot, request(subnet6=SIX, **more))
+
+
+def test_a_linux_network_of_both_families_gets_both_addresses_and_rules() -> None:
+    plan = with_six(SNAPSHOT)
+    (bridge,) = (step.action for step in plan.steps if isinstance(step.action, CreateBridge))
+    assert bridge.addresses == ("10.77.0.1/24", "fd00:77::1/64")
+    rules = [step.action for step in plan.steps if isinstance(step.action, InsertRule)]
+    texts = {
+        family: [
+            item.spec.replace(SIX, "NET").replace("10.77.0.0/24", "NET") for item in rules if item.family == family
+        ]
+        for family in ("ip", "ip6")
+    }
+    assert texts["ip"] == texts["ip6"] != []
+
+
+def test_without_a_subnet_of_ipv6_nothing_of_ipv6_is_touched() -> None:
+    assert not any("ip6" in line or "ipv6" in line for line in command_lines(create_plan(SNAPSHOT, request())))
+
+
+def test_ipv6_forwarding_is_turned_on_and_what_routers_told_is_kept() -> None:
+    off = with_sysctl(with_sysctl(SNAPSHOT, "net.ipv6.conf.all.forwarding", "0"), "net.ipv6.conf.eth0.accept_ra", "1")
+    host = next(ns for ns in off.namespaces if ns.id == HOST)
+    eth0 = next(link.ifindex for link in host.links if link.name == "eth0")
+    learned = route("::/0", ifindex=eth0, family="ip6", protocol="ra")
+    taught = with_namespace(off, HOST, routes=(*host.routes, learned))
+    keys = [step.action.key for step in with_six(taught).steps if isinstance(step.action, SetSysctl)]
+    assert keys[:2] == ["net.ipv6.conf.eth0.accept_ra", "net.ipv6.conf.all.forwarding"]
+    untaught = [step.action.key for step in with_six(off).steps if isinstance(step.action, SetSysctl)]
+    assert "net.ipv6.conf.eth0.accept_ra" not in untaught
+    inside = [step.action for step in with_six(off, internal=True).steps if isinstance(step.action, SetSysctl)]
+    assert inside == []
+
+
+def test_engines_are_asked_for_both_families() -> None:
+    (docker,) = command_lines(with_six(SNAPSHOT, engine="docker"))
+    assert "--subnet 10.77.0.0/24 --gateway 10.77.0.1 --ipv6 --subnet fd00:77::/64 --gateway fd00:77::1" in docker
+    (podman,) = command_lines(with_six(SNAPSHOT, engine="podman", gateway6="fd00:77::9"))
+    assert "--ipv6 --subnet 10.77.0.0/24 --gateway 10.77.0.1 --subnet fd00:77::/64 --gateway fd00:77::9" in podman
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("fd00:77::5/64", "did you mean fd00:77::/64"),
+        ("fd00::/16", "take /40 to /120"),
+        ("fd00:77::/127", "take /40 to /120"),
+        ("fe80::/64", "is free"),
+        ("ff05::/64", "is free"),
+        ("10.0.0.0/24", "is free"),
+    ],
+)
+def test_what_is_no_ipv6_subnet_for_containers_is_refused_with_a_hint(text: str, said: str) -> None:
+    with pytest.raises(UsageError) as error:
+        checked_subnet6(SNAPSHOT, text)
+    assert said in error.value.hint
+
+
+def test_an_overlap_in_ipv6_is_refused_and_the_suggestion_goes_round_it() -> None:
+    host = next(ns for ns in SNAPSHOT.namespaces if ns.id == HOST)
+    free = suggest_subnet6(SNAPSHOT)
+    assert free is not None
+    assert free.startswith("fd")
+    taken = with_namespace(SNAPSHOT, HOST, routes=(*host.routes, route(free, ifindex=2, family="ip6")))
+    with pytest.raises(UsageError) as error:
+        checked_subnet6(taken, free)
+    assert "overlaps with the route" in error.value.message
+    assert suggest_subnet6(taken) not in (None, free)
+    defaults = with_namespace(SNAPSHOT, HOST, routes=(*host.routes, route("::/0", ifindex=2, family="ip6")))
+    assert str(checked_subnet6(defaults, SIX)) == SIX
+
+
+@pytest.mark.parametrize("gateway", ["fd00:78::1", "fd00:77::", "10.77.0.1", "here"])
+def test_a_gateway_that_is_no_host_of_the_ipv6_subnet_is_refused(gateway: str) -> None:
+    with pytest.raises(UsageError):
+        checked_gateway(checked_subnet6(SNAPSHOT, SIX), gateway)
+
+
+def test_the_last_address_of_an_ipv6_subnet_is_one_like_any_other() -> None:
+    assert checked_gateway(checked_subnet6(SNAPSHOT, "fd00:77::/120"), "fd00:77::ff") == "fd00:77::ff"
+
+
+def test_one_of_each_family_is_taken_whatever_the_order() -> None:
+    assert by_family([SIX, "10.0.0.0/24"], "--subnet") == ("10.0.0.0/24", SIX)
+    assert by_family([], "--subnet") == ("", "")
+    with pytest.raises(UsageError, match="--subnet is given twice for IPv6"):
+        by_family([SIX, "fd00::/64"], "--subnet")
+
+
+def test_a_gateway_without_its_familys_subnet_is_refused() -> None:
+    with pytest.raises(UsageError, match="of the same family"):
+        create_plan(SNAPSHOT, request(gateway6="fd00:77::1"))
+
+
+def podman_host(**more: Any) -> Snapshot:
+    settings: dict[str, Any] = {
+        "id": "p1",
+        "name": "side",
+        "engine": "podman",
+        "subnets": (Subnet(cidr="10.77.0.0/24", gateway="10.77.0.1"), Subnet(cidr=SIX, gateway="fd00:77::1")),
+    }
+    return msgspec.structs.replace(SNAPSHOT, networks=(*SNAPSHOT.networks, Network(**settings | more)))
+
+
+def test_a_podman_network_is_removed_by_podman_and_can_be_put_back() -> None:
+    plan = remove_plan(podman_host(internal=True, options={"mtu": "1400"}), "side")
+    assert command_lines(plan) == ("podman network rm side",)
+    (back,) = undo_lines(plan)
+    assert back == (
+        f"podman network create --ipv6 --subnet 10.77.0.0/24 --gateway 10.77.0.1 --subnet {SIX} --gateway fd00:77::1"
+        " --internal --opt mtu=1400 side"
+    )
+    (back,) = undo_lines(remove_plan(podman_host(dns=False), "side"))
+    assert "--disable-dns" in back
+
+
+@pytest.mark.parametrize("more", [{"name": "podman"}, {"driver": "macvlan"}, {"name": "--all"}])
+def test_a_podman_network_that_could_not_be_put_back_is_not_removed(more: dict[str, str]) -> None:
+    with pytest.raises(UsageError):
+        remove_plan(podman_host(**more), more.get("name", "side"), "podman")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dnet_tui.actions.apply import apply_plan
 from dnet_tui.actions.entries import Change, Place
 from dnet_tui.actions.execute import HostExecutor
+from dnet_tui.actions.hand import Ran
 from dnet_tui.actions.journal import read
 from dnet_tui.actions.operations import AnyAction
-from dnet_tui.actions.plan import Plan, Step
-from dnet_tui.actions.prior import AnyState
-from dnet_tui.actions.undo import preview, undo_entry
-from dnet_tui.diagnostics.remedy import Command, DeleteRule, InsertRule, SetSysctl
+from dnet_tui.actions.plan import Plan, Step, plan_for
+from dnet_tui.actions.prior import AnyState, SysctlState
+from dnet_tui.actions.undo import preview, stands_alone, undo_entry
+from dnet_tui.diagnostics.finding import Finding, Subject
+from dnet_tui.diagnostics.remedy import AnyOperation, Command, DeleteRule, InsertRule, Remedy, SetSysctl
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
 from unit.fake_hand import FakeHand
 
@@ -196,3 +199,102 @@ def test_the_preview_shows_captured_values_in_undo_order(hand: FakeHand, tmp_pat
         "iptables-nft -w -t filter -D FORWARD -j DROP",
         "iptables-nft -w -t filter -I FORWARD 1 -j DROP -c 4 400",
     )
+
+
+def finding(*steps: AnyOperation, undo: tuple[AnyOperation, ...]) -> Finding:
+    remedy = Remedy(summary="do it", steps=steps, undo=undo)
+    return Finding(
+        check="c", severity="error", subject=Subject(kind="host", name="h"), summary="s", symptoms=(), remedy=remedy
+    )
+
+
+def command(*words: str) -> Command:
+    return Command(argv=words)
+
+
+def test_as_many_undo_commands_as_commands_are_pairs() -> None:
+    plan = plan_for(finding(command("a"), command("b"), undo=(command("b", "back"), command("a", "back"))))
+    assert plan is not None
+    assert [(step.action, step.undo) for step in plan.steps] == [
+        (command("a"), (command("a", "back"),)),
+        (command("b"), (command("b", "back"),)),
+    ]
+
+
+def test_a_command_that_is_taken_back_with_another_says_so(hand: FakeHand, tmp_path: Path) -> None:
+    plan = plan_for(finding(command("true", "a"), command("true", "b"), undo=(command("true", "all"),)))
+    assert plan is not None
+    do(hand, tmp_path, plan)
+    notes = undo_entry(HostExecutor(hand), tmp_path, place=lambda: HERE).notes
+    assert notes == ("`true b` is taken back together with a command before it", "true all")
+    assert hand.log[-1] == ("true", "all")
+
+
+def test_a_command_without_undo_is_named(hand: FakeHand, tmp_path: Path) -> None:
+    plan = plan_for(finding(command("true", "a"), command("true", "b"), undo=()))
+    assert plan is not None
+    do(hand, tmp_path, plan)
+    notes = undo_entry(HostExecutor(hand), tmp_path, place=lambda: HERE).notes
+    assert [note.partition(":")[0] for note in notes] == [
+        "no undo is known for `true b`",
+        "no undo is known for `true a`",
+    ]
+
+
+THREE = Plan(
+    title="three",
+    steps=(
+        Step(action=SetSysctl(key="net.ipv4.ip_forward", value="1")),
+        Step(action=Command(argv=("true", "a")), undo=(Command(argv=("true", "back")),)),
+        Step(action=Command(argv=("true", "b")), undo=(Command(argv=("false",)),)),
+    ),
+)
+
+
+def test_what_has_nothing_to_do_with_a_failure_is_taken_back_and_the_rest_left_alone(
+    hand: FakeHand, tmp_path: Path
+) -> None:
+    do(hand, tmp_path, THREE)
+    with pytest.raises(ActionFailedError) as caught:
+        undo_entry(HostExecutor(hand), tmp_path, place=lambda: HERE)
+    assert "undone only in part, 2 change(s) still stand: `false` failed" in caught.value.message
+    assert "1 made before that were left alone" in caught.value.message
+    assert "taken back: " in caught.value.message
+    assert hand.values["net.ipv4.ip_forward"] == "0"
+    assert ("true", "back") not in hand.log
+    assert read(tmp_path)[0][0].standing == (1, 2)
+
+
+def test_a_second_undo_takes_up_where_the_first_failed(hand: FakeHand, tmp_path: Path) -> None:
+    do(hand, tmp_path, THREE)
+    with pytest.raises(ActionFailedError):
+        undo_entry(HostExecutor(hand), tmp_path, place=lambda: HERE)
+    hand.values["net.ipv4.ip_forward"] = "1"  # somebody else's by now
+    hand.run = lambda *_, **__: Ran(0, "", "")  # type: ignore[method-assign]
+    result = undo_entry(HostExecutor(hand), tmp_path, place=lambda: HERE)
+    assert result.notes == ("false", "true back")
+    assert hand.values["net.ipv4.ip_forward"] == "1", "what is taken back is not taken back twice"
+    assert result.entry.status == "undone"
+
+
+def test_of_several_commands_the_account_says_which_ran(hand: FakeHand, tmp_path: Path) -> None:
+    undo = tuple(Command(argv=words) for words in (("true", "1"), ("false",), ("true", "3")))
+    do(hand, tmp_path, Plan(title="t", steps=(Step(action=Command(argv=("true", "there")), undo=undo),)))
+    with pytest.raises(ActionFailedError, match=r"done before: true 1; not run after it: `true 3`"):
+        undo_entry(HostExecutor(hand), tmp_path, place=lambda: HERE)
+    notes = undo_entry(HostExecutor(hand), tmp_path, place=lambda: HERE).notes
+    assert "an earlier undo may have run it" in notes[0]
+    assert hand.log[-1] == ("true", "3"), "the second time it gets to the end"
+
+
+def test_rules_of_one_chain_are_not_taken_back_past_one_that_could_not_be() -> None:
+    delete, insert, forward = (Change(step=step, prior=None) for step in MOVE.steps)
+    other = msgspec.structs.replace(delete.step.action, chain="INPUT")
+    assert not stands_alone(delete, [insert])
+    assert stands_alone(Change(step=Step(action=other)), [insert])
+    assert stands_alone(Change(step=MOVE.steps[2], prior=SysctlState(values={"a": "0"})), [insert])
+    assert not stands_alone(
+        Change(step=MOVE.steps[2], prior=SysctlState(values={"a": "0"})),
+        [Change(step=Step(action=SetSysctl(key="b", value="1")), prior=SysctlState(values={"a": "1", "b": "0"}))],
+    )
+    assert not stands_alone(forward, [forward]), "nothing was captured"
