@@ -9,12 +9,14 @@ import msgspec
 from dnet_tui.diagnostics.case import Case, Member
 from dnet_tui.diagnostics.examination import Blocked
 from dnet_tui.diagnostics.finding import Evidence
+from dnet_tui.diagnostics.intentions import gateway_mode, has_family
 from dnet_tui.diagnostics.remedy import Command
 from dnet_tui.diagnostics.walk.match import contains
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
-from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network, Route
+from dnet_tui.inspect.model import Family, Link, LinkRef, Namespace, Network, Route
 
 DEFAULT = "0.0.0.0/0"
+_DEFAULTS: dict[Family, str] = {"ip": DEFAULT, "ip6": "::/0"}
 _INHIBIT = "com.docker.network.bridge.inhibit_ipv4"
 
 
@@ -42,7 +44,7 @@ def attachments(case: Case, network: Network) -> tuple[Attachment, ...]:
     """The containers of a network with both ends of their veths."""
     bridge = bridge_of(case, network)
     found = []
-    for member in case.members(network):
+    for member in case.everyone(network):
         inner = case.view.links.get(member.link)
         port = case.view.links.get(inner.peer) if inner is not None and inner.peer is not None else None
         if bridge is not None and inner is not None and port is not None and port.master == bridge.ifindex:
@@ -92,12 +94,12 @@ def of_link(what: str, value: str, expected: str, *, source: str = "ip -d link")
     return Evidence(source=source, what=what, value=value, expected=expected)
 
 
-def default_hops(ns: Namespace) -> tuple[tuple[str, int], ...]:
-    """The gateways of a namespace's IPv4 default routes, with the interface each is reached by."""
+def default_hops(ns: Namespace, family: Family = "ip") -> tuple[tuple[str, int], ...]:
+    """The gateways of a namespace's default routes, with the interface each is reached by."""
     return tuple(
         (hop.gateway, hop.ifindex)
         for route in sorted(ns.routes, key=lambda item: item.metric)
-        if route.family == "ip" and route.dst == DEFAULT and route.table == 254 and route.type == "unicast"
+        if (route.family, route.dst) == (family, _DEFAULTS[family]) and route.table == 254 and route.type == "unicast"
         for hop in route.hops
         if hop.gateway is not None and hop.ifindex is not None
     )
@@ -108,7 +110,7 @@ def route_words(ns: Namespace, route: Route, gateway: str = "") -> tuple[str, ..
     if route.other or len(route.hops) > 1:
         return ()
     names = {link.ifindex: link.name for link in ns.links}
-    dst = "default" if route.dst == DEFAULT else route.dst
+    dst = "default" if route.dst in _DEFAULTS.values() else route.dst
     words = [dst] if route.type == "unicast" else [route.type, dst]
     for hop in route.hops:
         words += ["via", gateway or hop.gateway] if hop.gateway else []
@@ -121,51 +123,56 @@ def route_words(ns: Namespace, route: Route, gateway: str = "") -> tuple[str, ..
     return tuple(words)
 
 
-def default_route(ns: Namespace) -> Route | None:
-    """The IPv4 default route of a namespace's main table that is used first."""
-    fitting = [route for route in ns.routes if route.family == "ip" and route.dst == DEFAULT and route.table == 254]
+def default_route(ns: Namespace, family: Family = "ip") -> Route | None:
+    """The default route of a namespace's main table that is used first."""
+    wanted = (family, _DEFAULTS[family], 254)
+    fitting = [route for route in ns.routes if (route.family, route.dst, route.table) == wanted]
     return min(fitting, key=lambda item: item.metric, default=None)
 
 
-def gateway_of(network: Network) -> str:
-    """The IPv4 gateway that the network's definition names; empty when it names none."""
-    return next((subnet.gateway for subnet in network.subnets if ":" not in subnet.cidr and subnet.gateway), "")
+def gateway_of(network: Network, family: Family = "ip") -> str:
+    """The gateway that the network's definition names; empty when it names none."""
+    fitting = (item for item in network.subnets if (":" in item.cidr) == (family == "ip6"))
+    return next((item.gateway for item in fitting if item.gateway), "")
 
 
-def prefix_length(network: Network, case: Case) -> int:
-    """The length of the network's IPv4 subnet, from its definition or else from a container's address."""
+def prefix_length(network: Network, case: Case, family: Family = "ip") -> int:
+    """The length of the network's subnet, from its definition or else from a container's address."""
     for subnet in network.subnets:
-        if ":" not in subnet.cidr:
+        if (":" in subnet.cidr) == (family == "ip6"):
             return ipaddress.ip_network(subnet.cidr, strict=False).prefixlen
-    for member in case.members(network):
+    for member in case.members(network, family):
         for address in case.view.addresses_of(member.link):
             if address.address == member.address:
                 return address.prefixlen
     return 0
 
 
-def missing_gateway(case: Case, network: Network) -> str:
-    """The IPv4 gateway address, with its length, that a network's bridge should have and hasn't; empty otherwise.
+def missing_gateway(case: Case, network: Network, family: Family = "ip") -> str:
+    """The gateway address, with its length, that a network's bridge should have and hasn't; empty otherwise.
 
     The definition says which, or else (where the bridge itself was the only
     place that said it) what all containers agree to use as their gateway.
     """
     bridge = bridge_of(case, network)
-    if bridge is None or case.view.host is None or not _routes_for(network) or _leads_elsewhere(case, bridge):
+    if bridge is None or case.view.host is None or not _routes_for(network, family) or _leads_elsewhere(case, bridge):
         return ""
-    owned = _bridge_addresses(case, bridge)
-    gateway = gateway_of(network) or ("" if owned else _agreed(case, network))
+    owned = _bridge_addresses(case, bridge, family)
+    gateway = gateway_of(network, family) or ("" if owned else _agreed(case, network, family))
     if not gateway or gateway in owned or any(gateway == item.address for item in case.view.host.addresses):
         return ""
     if any(gateway == item.address for ns in case.snapshot.namespaces for item in ns.addresses):
         return ""
-    return f"{gateway}/{prefix_length(network, case)}"
+    return f"{gateway}/{prefix_length(network, case, family)}"
 
 
-def _routes_for(network: Network) -> bool:
+def _routes_for(network: Network, family: Family) -> bool:
     """Whether the host is meant to be this network's router."""
-    inhibited = network.options.get(_INHIBIT, "").lower() == "true" or network.options.get("mode") == "unmanaged"
-    return not (inhibited or network.internal or network.gateway_mode4 == "isolated")
+    inhibited = family == "ip" and network.options.get(_INHIBIT, "").lower() == "true"
+    unmanaged = network.options.get("mode") == "unmanaged"
+    return has_family(network, family) and not (
+        inhibited or unmanaged or network.internal or gateway_mode(network, family) == "isolated"
+    )
 
 
 def _leads_elsewhere(case: Case, bridge: Link) -> bool:
@@ -175,26 +182,24 @@ def _leads_elsewhere(case: Case, bridge: Link) -> bool:
     return any(port.kind != "veth" or port.peer is None for port in ports)
 
 
-def _bridge_addresses(case: Case, bridge: Link) -> set[str]:
+def _bridge_addresses(case: Case, bridge: Link, family: Family) -> set[str]:
     host = case.view.host
     ref = LinkRef(namespace=host.id if host is not None else "", ifindex=bridge.ifindex)
-    return {item.address for item in case.view.addresses_of(ref) if item.family == "ip"}
+    return {item.address for item in case.view.addresses_of(ref) if item.family == family}
 
 
-def _agreed(case: Case, network: Network) -> str:
+def _agreed(case: Case, network: Network, family: Family) -> str:
     """The one gateway that every container on the network with a default route over it uses."""
     used = set()
-    for member in case.members(network):
+    for member in case.members(network, family):
         ns = case.view.namespaces[member.namespace]
-        used |= {gateway for gateway, ifindex in default_hops(ns) if ifindex == member.link.ifindex}
+        used |= {gateway for gateway, ifindex in default_hops(ns, family) if ifindex == member.link.ifindex}
     return used.pop() if len(used) == 1 else ""
 
 
 def on_link(case: Case, member: Member, address: str) -> bool:
     """Whether an address lies in the subnet that a container has on this network."""
-    return any(
-        contains(item.cidr, address) is True for item in case.view.addresses_of(member.link) if item.family == "ip"
-    )
+    return any(contains(item.cidr, address) is True for item in case.view.addresses_of(member.link))
 
 
 def inside(case: Case, namespace: str, *arguments: str) -> Command | None:

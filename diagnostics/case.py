@@ -14,18 +14,25 @@ from typing import TypeVar, cast
 import msgspec
 
 from dnet_tui.diagnostics.walk.match import contains
-from dnet_tui.inspect.model import Address, Container, Link, LinkRef, Network, Snapshot, Subnet
+from dnet_tui.diagnostics.walk.packet import Packet
+from dnet_tui.inspect.model import Address, Container, Family, Link, LinkRef, Network, Snapshot, Subnet
 from dnet_tui.inspect.view import View
 
 OUTSIDE = "198.51.100.77"
 """Stands for "somewhere on the internet" (TEST-NET-2, RFC 5737): no rule is written for it in particular."""
+
+OUTSIDE6 = "3fff:198:51:100::77"
+"""The same in IPv6 (documentation, RFC 9637): newer than most lists of addresses that firewalls drop."""
+
+_DEFAULTS: dict[Family, str] = {"ip": "0.0.0.0/0", "ip6": "::/0"}
+_UNUSED = frozenset({"tentative", "dadfailed"})
 
 INFERRED = "inferred"
 """The engine of a network that nobody declared but containers visibly use as their way out."""
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """A running container's place on a bridge network: its interface there and its IPv4 address."""
+    """A running container's place on a bridge network: its interface there and its address of one family."""
 
     container: Container
     namespace: str
@@ -88,14 +95,28 @@ class Case:
         return None
 
     @cached_property
-    def _members(self) -> dict[str, tuple[Member, ...]]:
-        return {network.id: tuple(self._find_members(network)) for network in self.networks}
+    def _members(self) -> dict[tuple[str, Family], tuple[Member, ...]]:
+        families: tuple[Family, ...] = ("ip", "ip6")
+        return {
+            (network.id, family): tuple(self._find_members(network, family))
+            for network in self.networks
+            for family in families
+        }
 
-    def members(self, network: Network) -> tuple[Member, ...]:
-        """The running containers with an interface on the network's bridge.  Joined ones are not repeated."""
-        return self._members.get(network.id, ())
+    def members(self, network: Network, family: Family = "ip") -> tuple[Member, ...]:
+        """The running containers with an address of ``family`` on the network's bridge.  Joined ones are not repeated.
 
-    def _find_members(self, network: Network) -> list[Member]:
+        Of IPv6 only addresses of global scope count: every interface has a link-local one.
+        """
+        return self._members.get((network.id, family), ())
+
+    def everyone(self, network: Network) -> tuple[Member, ...]:
+        """The running containers on a network's bridge, each once: by its IPv4 address, or else its IPv6 one."""
+        four = self.members(network)
+        known = {member.link for member in four}
+        return (*four, *(member for member in self.members(network, "ip6") if member.link not in known))
+
+    def _find_members(self, network: Network, family: Family) -> list[Member]:
         host = self.view.host
         bridge = self.view.link_named(host.id, network.bridge) if host else None
         if host is None or bridge is None:
@@ -106,14 +127,49 @@ class Case:
             owner = next((item for item in tenants if item.joined is None), tenants[0] if tenants else None)
             if port.peer is None or owner is None:
                 continue
-            address = next((a.address for a in self.view.addresses_of(port.peer) if a.family == "ip"), "")
+            address = self._address(port.peer, family)
             if address:
                 found.append(Member(container=owner, namespace=port.peer.namespace, link=port.peer, address=address))
         return found
 
+    def _address(self, ref: LinkRef, family: Family) -> str:
+        """The first address of a link that is used beyond it."""
+        fitting = (item for item in self.view.addresses_of(ref) if item.family == family)
+        if family == "ip6":
+            fitting = (item for item in fitting if item.scope == "global" and not _UNUSED & set(item.flags))
+        return next((item.address for item in fitting), "")
+
     @cached_property
     def uplinks(self) -> tuple[str, ...]:
         """The host's interfaces that its IPv4 default routes use."""
+        return self._ways_out("ip")
+
+    @cached_property
+    def uplinks6(self) -> tuple[str, ...]:
+        """The host's interfaces that its IPv6 default routes use, where it has a global IPv6 address of its own.
+
+        A host without one has no IPv6 to give, whatever its routes say.
+        """
+        host = self.view.host
+        if host is None or not self._has_ipv6_of_its_own:
+            return ()
+        return self._ways_out("ip6")
+
+    @cached_property
+    def _has_ipv6_of_its_own(self) -> bool:
+        host = self.view.host
+        bridges = {
+            link.ifindex for network in self.networks for link in self.view.bridges() if link.name == network.bridge
+        }
+        return host is not None and any(
+            item.family == "ip6" and item.scope == "global" and item.ifindex not in bridges for item in host.addresses
+        )
+
+    def ways_out(self, family: Family) -> tuple[str, ...]:
+        """The uplinks of a family."""
+        return self.uplinks if family == "ip" else self.uplinks6
+
+    def _ways_out(self, family: Family) -> tuple[str, ...]:
         host = self.view.host
         if host is None:
             return ()
@@ -121,24 +177,23 @@ class Case:
         indexes = [
             hop.ifindex
             for route in host.routes
-            if route.family == "ip" and route.dst == "0.0.0.0/0" and route.type == "unicast"
+            if route.family == family and route.dst == _DEFAULTS[family] and route.type == "unicast"
             for hop in route.hops
             if hop.ifindex is not None
         ]
         return tuple(dict.fromkeys(names[index] for index in indexes if index in names))
 
-    def uplink_address(self, uplink: str) -> str:
-        """The first IPv4 address of an uplink, empty when it has none."""
+    def uplink_address(self, uplink: str, family: Family = "ip") -> str:
+        """The first address of an uplink, empty when it has none; of IPv6 a global one."""
         host = self.view.host
         link = self.view.link_named(host.id, uplink) if host else None
         if host is None or link is None:
             return ""
-        ref = LinkRef(namespace=host.id, ifindex=link.ifindex)
-        return next((item.address for item in self.view.addresses_of(ref) if item.family == "ip"), "")
+        return self._address(LinkRef(namespace=host.id, ifindex=link.ifindex), family)
 
-    def bridge_address(self, network: Network) -> str:
-        """The first IPv4 address of a network's bridge, empty when it has none."""
-        return self.uplink_address(network.bridge)
+    def bridge_address(self, network: Network, family: Family = "ip") -> str:
+        """The first address of a network's bridge, empty when it has none; of IPv6 a global one."""
+        return self.uplink_address(network.bridge, family)
 
     def network_of(self, address: str) -> Network | None:
         """The network whose subnet holds an address."""
@@ -149,6 +204,11 @@ class Case:
     def sysctl(self, key: str) -> str | None:
         """A sysctl of the host's namespace; None when it wasn't read."""
         return self.view.host.sysctls.get(key) if self.view.host else None
+
+
+def family_of(packet: Packet) -> Family:
+    """The address family that a packet serves; ARP asks for IPv4."""
+    return "ip6" if packet.family == "ip6" else "ip"
 
 
 def _subnet(address: Address) -> str:

@@ -160,6 +160,8 @@ class Conditions:
             return f"{whose} {'a mark other than' if negate else 'mark'} {_either([_mark(value) for value in values])}"
         if field == "physdev":
             return _either([_BRIDGED.get(value, ("that " + value, "that not " + value))[negate] for value in values])
+        if field in _SAID:
+            return _SAID[field][negate]
         if field == "fragment":
             return "that is not a later fragment" if negate else "that is a later fragment"
         if field in _RANGES:
@@ -171,11 +173,37 @@ class Conditions:
         return f"{value} ({name})" if name else value
 
 
+_SAID = {
+    "rpfilter": ("that passes the reverse path filter", "that fails the reverse path filter"),
+    "ipsec": ("that IPsec protects", "that IPsec doesn't protect"),
+    "owner-socket": ("that a socket of this host sent", "that no socket of this host sent"),
+}
+"""Fields that are there or not, whatever their values."""
+
 _WITH = {
     "pkttype": "whose frames are",
     "mac": "whose source MAC is",
     "length": "whose length in bytes is",
     "ttl": "whose hop limit is",
+    "icmp-code": "whose ICMP code is",
+    "th-sport": "whose source port is",
+    "th-dport": "whose destination port is",
+    "mac-dst": "whose destination MAC is",
+    "iifgroup": "whose arriving interface's group is",
+    "oifgroup": "whose leaving interface's group is",
+    "iifkind": "whose arriving interface's kind is",
+    "oifkind": "whose leaving interface's kind is",
+    "iiftype": "whose arriving interface's type is",
+    "oiftype": "whose leaving interface's type is",
+    "ibrname": "whose arriving bridge is",
+    "obrname": "whose leaving bridge is",
+    "owner-uid": "whose sender's user is",
+    "owner-gid": "whose sender's group is",
+    "skuid": "whose sender's user is",
+    "skgid": "whose sender's group is",
+    "arp-op": "whose ARP operation is",
+    "arp-saddr": "whose ARP sender is",
+    "arp-daddr": "whose ARP target is",
     "ctstatus": "whose connection's status is",
     "ctdir": "whose direction in its connection is",
     "ctproto": "whose connection's protocol is",

@@ -19,7 +19,13 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.diagnostics import difference_engines, difference_links, difference_routing, difference_rules
+from dnet_tui.diagnostics import (
+    difference_engines,
+    difference_links,
+    difference_routing,
+    difference_rules,
+    difference_surroundings,
+)
 from dnet_tui.diagnostics.difference_base import Change, Pair, arrow
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.model import Namespace, Snapshot
@@ -67,6 +73,7 @@ def compare(before: Snapshot, after: Snapshot) -> Difference:
     mute = _half_silent(old, new)
     changes = chain(
         _host(before, after),
+        difference_surroundings.surroundings(before, after),
         difference_engines.engines(before, after),
         _without_blind(difference_engines.networks(before, after, mute), old, new, "networks"),
         _without_blind(difference_engines.containers(old, new, mute), old, new, "containers"),
@@ -199,6 +206,8 @@ _SECTIONS: tuple[tuple[str, _Compare], ...] = (
     ("routes", lambda pair, _old, _new: difference_routing.routes(pair)),
     ("policy-rules", lambda pair, _old, _new: difference_routing.policy_rules(pair)),
     ("neighbours", lambda pair, _old, _new: difference_routing.neighbours(pair)),
+    ("fdb", lambda pair, _old, _new: difference_surroundings.static_ways(pair)),
+    ("xfrm", lambda pair, _old, _new: difference_surroundings.ipsec(pair)),
     ("sysctls", lambda pair, _old, _new: difference_routing.sysctls(pair)),
     ("sockets", lambda pair, _old, _new: difference_routing.sockets(pair)),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.difference_base import Change, Entry, Kind, arrow, entries, fields, said
-from dnet_tui.inspect.model import Container, Network, PortProxy, Snapshot
+from dnet_tui.inspect.model import Container, Engine, Network, PortProxy, Snapshot
 from dnet_tui.inspect.view import View
 
 
@@ -24,8 +24,16 @@ def engines(old: Snapshot, new: Snapshot) -> Iterator[Change]:
             text = "answers again" if after.reachable else "does not answer any more"
             yield _changed("engine", scope, "reachable", text, said(before.reachable), said(after.reachable))
         if after.reachable and before.reachable:
-            for field, one, other in fields(before, after, ("name", "reachable", "netns")):
+            # A log's lines are events: what they led to is told where it is.
+            for field, one, other in fields(before, after, ("name", "reachable", "netns", "log", "address_pools")):
                 yield _changed("engine", scope, field, f"{field} {one} → {other}", one, other)
+            if None not in (before.address_pools, after.address_pools) and before.address_pools != after.address_pools:
+                one, other = _pools(before), _pools(after)
+                yield _changed("engine", scope, "address pools", f"address pools {one} → {other}", one, other)
+
+
+def _pools(engine: Engine) -> str:
+    return ", ".join(f"{pool.base} in /{pool.size}" for pool in engine.address_pools or ()) or "none"
 
 
 def _changed(section: str, scope: str, what: str, text: str, before: str, after: str) -> Change:
@@ -91,12 +99,23 @@ def _container(old: View, new: View, was: Container, now: Container) -> Iterator
         ("image", was.image, now.image),
         ("mode", was.mode, now.mode),
         ("shares the network of", _joined(old, was), _joined(new, now)),
+        # One that is stopped, or whose file wasn't read, has none.
+        ("asks for names", *((_servers(was), _servers(now)) if was.resolver and now.resolver else ("", ""))),
+        ("last error", was.error, now.error),
     ):
         if before != after:
             yield _at(now, what, f"{what} {arrow(before, after)}", before, after)
     if now.running and was.running:  # a stopped one has neither addresses nor published ports
         yield from _moved(now, _places(old, was), _places(new, now))
         yield from _exposed(now, _published(was), _published(now))
+
+
+def _servers(item: Container) -> str:
+    """Whom a running container asks for names; empty when it isn't known."""
+    if item.resolver is None:
+        return ""
+    behind = [f"host({one.address})" if one.from_host else one.address for one in item.resolver.upstreams or ()]
+    return ", ".join(item.resolver.servers) + (f" (then {', '.join(behind)})" if behind else "")
 
 
 def _at(item: Container, what: str, text: str, before: str = "", after: str = "") -> Change:

@@ -44,7 +44,9 @@ def _way(item: Route, names: Mapping[int, str]) -> str:
         parts += [f"dev {device(names, hop.ifindex)}"] if hop.ifindex is not None else []
         parts += [f"weight {hop.weight}"] if len(item.hops) > 1 else []
     parts += [f"src {item.source}"] if item.source else []
-    parts += [f"mtu {item.mtu}"] if item.mtu is not None else []
+    parts += [f"mtu {'lock ' if item.mtu_locked else ''}{item.mtu}"] if item.mtu is not None else []
+    parts += [f"advmss {item.advmss}"] if item.advmss is not None else []
+    parts += [f"pref {item.preference}"] if item.preference not in ("", "medium") else []
     return " ".join([*parts, *item.other])
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from functools import cached_property
 
 from dnet_tui.diagnostics.case import Case
+from dnet_tui.diagnostics.counting import Growth, growth
 from dnet_tui.diagnostics.flows import Flow, derive
 from dnet_tui.diagnostics.probes import Probed
-from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
+from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, RuleRef
 from dnet_tui.inspect.model import Snapshot
 
 
@@ -28,8 +29,14 @@ class Blocked:
 
     @property
     def symptoms(self) -> tuple[str, ...]:
-        """The kinds of flow it stops, in the order of the flows."""
-        return tuple(dict.fromkeys(flow.kind for flow in self.flows))
+        """The kinds of flow it stops, in the order of the flows; and whether it stops IPv6 alone."""
+        kinds = tuple(dict.fromkeys(flow.kind for flow in self.flows))
+        return (*kinds, "ipv6") if all(flow.family == "ip6" for flow in self.flows) else kinds
+
+
+def element(obstacle: Obstacle) -> Decider | RuleRef:
+    """What decides: a rule that stops a packet and its neighbour discovery is one element all the same."""
+    return obstacle.by.rule or obstacle.by
 
 
 Owns = Callable[[Case, Obstacle], bool]
@@ -44,15 +51,26 @@ class Examination:
 
     Each obstacle in the way of a flow that should pass has exactly one owner:
     the first of ``owners`` that claims it, or the fallback, so that nothing
-    is lost.  ``probes`` is what real packets said, where any were sent.
+    is lost.  ``probes`` is what real packets said, where any were sent;
+    ``before`` an earlier snapshot of the same host, where there is one.
     """
 
     def __init__(
-        self, snapshot: Snapshot, owners: tuple[tuple[str, Owns], ...] = (), probes: tuple[Probed, ...] = ()
+        self,
+        snapshot: Snapshot,
+        owners: tuple[tuple[str, Owns], ...] = (),
+        probes: tuple[Probed, ...] = (),
+        before: Snapshot | None = None,
     ) -> None:
         self.case = Case(snapshot)
         self.probes = probes
+        self.before = before
         self._owners = owners
+
+    @cached_property
+    def growth(self) -> tuple[Growth, ...]:
+        """What connection tracking counted since the earlier snapshot."""
+        return growth(self.before, self.case.snapshot) if self.before is not None else ()
 
     @cached_property
     def flows(self) -> tuple[Flow, ...]:
@@ -60,16 +78,16 @@ class Examination:
         return derive(self.case)
 
     @cached_property
-    def _owned(self) -> dict[str, list[Blocked]]:
-        found: defaultdict[str, dict[Decider, Blocked]] = defaultdict(dict)
+    def _by_element(self) -> dict[str, dict[tuple[Decider | RuleRef, bool], Blocked]]:
+        found: defaultdict[str, dict[tuple[Decider | RuleRef, bool], Blocked]] = defaultdict(dict)
         for flow in self.flows:
             if not flow.expected:
                 continue
             for way, obstacle in flow.obstacles:
                 check = self.owner(obstacle)
-                blocked = found[check].setdefault(obstacle.by, Blocked(obstacle))
+                blocked = found[check].setdefault((element(obstacle), obstacle.end == "unknown"), Blocked(obstacle))
                 (blocked.there if way == "there" else blocked.back).append(flow)
-        return {check: list(items.values()) for check, items in found.items()}
+        return dict(found)
 
     def owner(self, obstacle: Obstacle) -> str:
         """The check that explains an obstacle."""
@@ -77,4 +95,16 @@ class Examination:
 
     def blocked_by(self, check: str) -> list[Blocked]:
         """The obstacles that a check owns, in the order they were met."""
-        return self._owned.get(check, [])
+        return list(self._by_element.get(check, {}).values())
+
+    @property
+    def meant(self) -> tuple[Blocked, ...]:
+        """What the host's own rules keep its programs from, and stops nothing that was promised to anybody."""
+        known = {key[0] for items in self._by_element.values() for key in items}
+        found: dict[Decider | RuleRef, Blocked] = {}
+        for flow in self.flows:
+            for way, obstacle in flow.meant if flow.expected and flow.kind == "host-to-container" else ():
+                if obstacle.end != "unknown" and element(obstacle) not in known:
+                    blocked = found.setdefault(element(obstacle), Blocked(obstacle))
+                    (blocked.there if way == "there" else blocked.back).append(flow)
+        return tuple(found.values())

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 
+from dnet_tui.diagnostics.checks import flow_blocked
 from dnet_tui.diagnostics.checks.base import Check, Undecided
 from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
-from dnet_tui.diagnostics.examination import Examination
+from dnet_tui.diagnostics.examination import FALLBACK, Blocked, Examination, element
 from dnet_tui.diagnostics.finding import CheckResult, Finding
+from dnet_tui.diagnostics.hidden import hidden
 from dnet_tui.diagnostics.probes import Probed
-from dnet_tui.diagnostics.ranking import with_causes
+from dnet_tui.diagnostics.ranking import ordered, with_causes
 from dnet_tui.diagnostics.report import REPORT_FORMAT, Report, summarise
+from dnet_tui.diagnostics.walk.packet import Decider, RuleRef
 from dnet_tui.inspect.firewall import Firewall, Opaque
 from dnet_tui.inspect.model import Snapshot
 
@@ -23,28 +26,37 @@ def examine(
     focus: str = "",
     catalogue: tuple[Check, ...] = CATALOGUE,
     probes: tuple[Probed, ...] | None = None,
+    before: Snapshot | None = None,
 ) -> Report:
     """Run the checks (``only`` those, without ``skip``) and report.
 
     ``focus`` keeps the findings whose subject, evidence or summary speaks of
     that container or network; the checks' outcomes stay those of the host.
     ``probes`` is what real packets said; None when none were sent, and then
-    the checks that judge them are left out.
+    the checks that judge them are left out.  ``before`` is an earlier snapshot
+    of the same host; without one those that judge its counters are.
     """
     chosen = tuple(
         check
         for check in catalogue
-        if (not only or check.id in only) and check.id not in skip and (probes is not None or not check.probing)
+        if (not only or check.id in only)
+        and check.id not in skip
+        and (probes is not None or not check.probing)
+        and (before is not None or not check.comparing)
     )
     sent = probes or ()
-    results, findings = _findings(snapshot, catalogue, chosen, sent)
+    results, findings = _findings(snapshot, catalogue, chosen, sent, before)
     explains = {check.id: check.explains for check in catalogue}
-    findings = with_causes(
-        findings,
-        lambda check: explains.get(check, ()),
-        snapshot,
-        lambda other: _findings(other, catalogue, chosen, sent)[1],
-    )
+
+    def anew(other: Snapshot) -> list[Finding]:
+        return _findings(other, catalogue, chosen, sent, before)[1]
+
+    def ranked(found: Sequence[Finding], of: Snapshot) -> list[Finding]:
+        return with_causes(found, lambda check: explains.get(check, ()), of, anew)
+
+    findings = ranked(findings, snapshot)
+    findings = ordered([*findings, *hidden(findings, snapshot, anew, ranked)])
+    results = _with_hidden(results, findings)
     if focus:
         findings = [finding for finding in findings if _speaks_of(finding, focus)]
     return Report(
@@ -61,26 +73,69 @@ def examine(
     )
 
 
+def _with_hidden(results: list[CheckResult], findings: list[Finding]) -> list[CheckResult]:
+    """The outcomes, where what is hidden behind another fault counts as found."""
+    found = {finding.check for finding in findings}
+    return [
+        CheckResult(id=result.id, outcome="found") if result.id in found and result.outcome == "ok" else result
+        for result in results
+    ]
+
+
 def examination(
-    snapshot: Snapshot, catalogue: tuple[Check, ...] = CATALOGUE, probes: tuple[Probed, ...] = ()
+    snapshot: Snapshot,
+    catalogue: tuple[Check, ...] = CATALOGUE,
+    probes: tuple[Probed, ...] = (),
+    before: Snapshot | None = None,
 ) -> Examination:
     """A snapshot's examination; obstacles are shared out among the whole catalogue."""
     owners = tuple((check.id, check.owns) for check in catalogue if check.owns is not None)
-    return Examination(snapshot, owners, probes)
+    return Examination(snapshot, owners, probes, before)
 
 
 def _findings(
-    snapshot: Snapshot, catalogue: tuple[Check, ...], chosen: tuple[Check, ...], probes: tuple[Probed, ...]
+    snapshot: Snapshot,
+    catalogue: tuple[Check, ...],
+    chosen: tuple[Check, ...],
+    probes: tuple[Probed, ...],
+    before: Snapshot | None,
 ) -> tuple[list[CheckResult], list[Finding]]:
     """The chosen checks' results, whoever else of the catalogue would have had something to say."""
-    exam = examination(snapshot, catalogue, probes)
+    exam = examination(snapshot, catalogue, probes, before)
     results: list[CheckResult] = []
     findings: list[Finding] = []
     for check in chosen:
         result, found = _run(check, exam)
         results.append(result)
         findings += found
+    unowned = [item for item in chosen if item.id == FALLBACK]
+    if unowned and exam.case.networks:
+        silent = {result.id for result in results if result.outcome == "ok"} - {FALLBACK}
+        orphaned = [flow_blocked.finding(blocked) for blocked in _left_unsaid(exam, silent, findings)]
+        findings += orphaned
+        results = [
+            CheckResult(id=FALLBACK, outcome="found") if orphaned and result.id == FALLBACK else result
+            for result in results
+        ]
     return results, findings
+
+
+def _left_unsaid(exam: Examination, silent: set[str], findings: Sequence[Finding]) -> Iterator[Blocked]:
+    """Obstacles that a check claimed and then found nothing to say of, though they stop a flow that nothing explains.
+
+    A claim without a finding would hide the obstacle: then the fallback tells it.
+    """
+    telling = {finding.check for finding in findings}
+    seen: set[Decider | RuleRef] = set()
+    for flow in exam.flows:
+        owners = [(exam.owner(obstacle), obstacle) for _, obstacle in flow.obstacles] if flow.expected else []
+        if any(owner in telling for owner, _ in owners):
+            continue
+        for owner, obstacle in owners:
+            if owner not in silent or obstacle.end == "unknown" or element(obstacle) in seen:
+                continue
+            seen.add(element(obstacle))
+            yield from (item for item in exam.blocked_by(owner) if element(item.obstacle) == element(obstacle))
 
 
 def _run(check: Check, exam: Examination) -> tuple[CheckResult, list[Finding]]:

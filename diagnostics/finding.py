@@ -25,6 +25,7 @@ SYMPTOMS: dict[str, str] = {
     "published": "outside → published port",
     "names": "names don't resolve",
     "ipv6": "IPv6 only",
+    "start-up": "a container, a network or the engine does not start",
     "exposure": "reachable where it should not be",
 }
 """The symptoms a finding can name, with the words a person uses for them."""

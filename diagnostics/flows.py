@@ -1,125 +1,77 @@
 """The flows that ought to pass, or ought not to, by the networks' own options.  Pure.
 
-Each is walked there and back.  A network that asks for nothing (an intention
-of None) yields no expectation, so nothing is ever reported against it.
+Each is walked there and back, for IPv4 and for IPv6.  A network that asks for
+nothing (an intention of None) yields no expectation, so nothing is ever
+reported against it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise, permutations
-from typing import Literal
 
-import msgspec
-
-from dnet_tui.diagnostics.case import INFERRED, OUTSIDE, Case, Member
-from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Packet, Truth, Walk
+from dnet_tui.diagnostics.case import INFERRED, OUTSIDE, OUTSIDE6, Case, Member
+from dnet_tui.diagnostics.flow import Flow, Kind
+from dnet_tui.diagnostics.flows_names import server_flows
+from dnet_tui.diagnostics.intentions import (
+    gateway_mode,
+    has_family,
+    icc,
+    is_isolated,
+    is_ruled,
+    leads_out,
+    masquerades,
+    publishes,
+)
+from dnet_tui.diagnostics.walk import routing
+from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.diagnostics.walk.trip import reply, walk
-from dnet_tui.inspect.model import Container, LinkRef, Network, PublishedPort
+from dnet_tui.inspect.model import Container, Family, LinkRef, Network, PublishedPort
+
+__all__ = ["Flow", "Kind", "derive"]
 
 _EPHEMERAL = 40000
 _UNPUBLISHED = 65001
 _YES = {"1", "true"}
-
 _DNS = 53
 
-Kind = Literal["egress", "same-network", "cross-network", "published", "host-to-container", "names"]
-
-
-class Flow(msgspec.Struct, frozen=True, kw_only=True):
-    """A flow with what is expected of it.
-
-    ``source`` and ``target`` are names for people.  ``container`` and ``port``
-    are those of a published port.
-    """
-
-    kind: Kind
-    network: Network
-    source: str
-    target: str
-    expected: bool
-    member: Member | None = None
-    other: Network | None = None
-    container: Container | None = None
-    port: PublishedPort | None = None
-    forward: Walk
-    answer: Walk | None = None
-
-    @property
-    def arrives(self) -> Truth:
-        """Whether it gets there and its answer gets back."""
-        ways = [self.forward.arrives] + ([self.answer.arrives] if self.answer is not None else [])
-        return False if False in ways else None if None in ways else True
-
-    @property
-    def obstacles(self) -> tuple[tuple[Literal["there", "back"], Obstacle], ...]:
-        """Everything in the way, in the order met, on the way there and on the way back."""
-        back = self.answer.obstacles if self.answer is not None else ()
-        both: tuple[tuple[Literal["there", "back"], Obstacle], ...] = (
-            *(("there", item) for item in self.forward.obstacles),
-            *(("back", item) for item in back),
-            *self._lost,
-        )
-        if self.kind != "host-to-container":
-            return both
-        # What the host's own rules let its own programs do is nobody's promise.
-        return tuple(item for item in both if item[1].by.kind not in {"rule", "policy"})
-
-    @property
-    def _lost(self) -> tuple[tuple[Literal["there", "back"], Obstacle], ...]:
-        """What takes a packet off the host, though its place is a container on it."""
-        inward = self.kind == "host-to-container" or (self.kind == "published" and self.forward.last.dnatted)
-        if inward and self.forward.end == "left":
-            return (("there", _led_away(self.forward)),)
-        if self.kind == "egress" and self.answer is not None and self.answer.end == "left":
-            return (("back", _led_away(self.answer)),)
-        return ()
-
-    @property
-    def label(self) -> str:
-        """The flow in words, such as ``web → outside``."""
-        return f"{self.source} → {self.target}"
+_FAMILIES: tuple[Family, ...] = ("ip", "ip6")
+_BEYOND: dict[Family, str] = {"ip": OUTSIDE, "ip6": OUTSIDE6}
+_DEFAULTS: dict[Family, str] = {"ip": "0.0.0.0/0", "ip6": "::/0"}
+_WILD: dict[Family, set[str]] = {"ip": {"0.0.0.0", "::"}, "ip6": {"::"}}  # noqa: S104 - compared with, not bound to
 
 
 def derive(case: Case) -> tuple[Flow, ...]:
     """Every flow that the host's networks ask for, walked."""
-    return (
-        *_egress(case),
-        *_same_network(case),
-        *_cross_network(case),
-        *_published(case),
-        *_from_host(case),
-        *_names(case),
-    )
+    makers = (_egress, _same_network, _cross_network, _published, _from_host, _names)
+    return (*(flow for maker in makers for family in _FAMILIES for flow in maker(case, family)), *server_flows(case))
 
 
-def _led_away(gone: Walk) -> Obstacle:
-    """The routing decision that sent a packet out of the host."""
-    hops = [hop for hop in gone.hops if hop.stage == "routing" and hop.namespace == gone.last_namespace]
-    text = hops[-1].verdict if hops else f"leaves by {gone.exits}"
-    by = Decider(kind="route", text=text, namespace=gone.last_namespace, value=gone.exits)
-    return Obstacle(end="unreachable", stage="routing", by=by, packet=gone.last)
+def _tcp(family: Family, src: str, dst: str, port: int) -> Packet:
+    return Packet(family=family, src=src, dst=dst, proto="tcp", sport=_EPHEMERAL, dport=port, tcp_flags=("SYN",))
 
 
-def _tcp(src: str, dst: str, port: int) -> Packet:
-    return Packet(src=src, dst=dst, proto="tcp", sport=_EPHEMERAL, dport=port, tcp_flags=("SYN",))
+def _members(case: Case, network: Network, family: Family) -> tuple[Member, ...]:
+    """The containers of a network that was asked to have the family."""
+    return case.members(network, family) if has_family(network, family) else ()
 
 
-def _egress(case: Case) -> Iterator[Flow]:
-    """Container → internet, for containers with a network that isn't internal."""
-    if not case.uplinks:
+def _egress(case: Case, family: Family) -> Iterator[Flow]:
+    """Container → internet, for containers with a network that isn't internal, where the host itself has a way out."""
+    if not case.ways_out(family):
         return
     seen: set[str] = set()
     for network in case.networks:
-        if network.internal or network.gateway_mode4 == "isolated" or network.options.get("no_default_route") in _YES:
+        if not leads_out(network, family):
             continue
-        for member in case.members(network):
-            if member.namespace in seen or not _leaves_by(case, network, member):
+        masquerade = masquerades(case, network, family)
+        for member in _members(case, network, family):
+            if member.namespace in seen or not _leaves_by(case, network, member, family):
                 continue
             seen.add(member.namespace)
-            packet = _tcp(member.address, OUTSIDE, 443)
+            packet = _tcp(family, _chosen_source(case, member, family), _BEYOND[family], 443)
             forward = walk(case.view, packet, origin=member.namespace, outside=True, beyond=True)
-            translated = forward.last.snatted or network.masquerade is not True
+            translated = forward.last.snatted or masquerade is not True
             answer = reply(case.view, forward, beyond=True) if forward.exits and translated else None
             yield Flow(
                 kind="egress",
@@ -128,60 +80,78 @@ def _egress(case: Case) -> Iterator[Flow]:
                 target="outside",
                 expected=True,
                 member=member,
+                masquerade=masquerade,
+                ruled=is_ruled(case, network, family),
                 forward=forward,
                 answer=answer,
             )
 
 
-def _leaves_by(case: Case, network: Network, member: Member) -> bool:
-    """Whether the container's way out leads over this network (or it has none at all, though it should)."""
+def _chosen_source(case: Case, member: Member, family: Family) -> str:
+    """The address that the container's packets to the internet have: its route may name another one than its first."""
+    ns = case.view.namespaces[member.namespace]
+    answer = routing.lookup(ns, _tcp(family, member.address, _BEYOND[family], 443))
+    held = any(item.address == answer.source for item in ns.addresses)
+    return answer.source if answer.source and held else member.address
+
+
+def _leaves_by(case: Case, network: Network, member: Member, family: Family) -> bool:
+    """Whether the container's way out leads over this network (or it has none at all, though it should).
+
+    A container on several networks has its gateway from one of them, which
+    need not have IPv6 (libnetwork's choice of the gateway endpoint).
+    """
     ns = case.view.namespaces[member.namespace]
     defaults = {
-        hop.ifindex for route in ns.routes if route.family == "ip" and route.dst == "0.0.0.0/0" for hop in route.hops
-    }
-    if not defaults:
-        return network.engine != INFERRED
-    return member.link.ifindex in defaults
+        hop.ifindex for route in ns.routes if (route.family, route.dst) == (family, _DEFAULTS[family])
+        for hop in route.hops
+    }  # fmt: skip
+    if defaults:
+        return member.link.ifindex in defaults
+    alone = family == "ip" or sum(_is_on(case, other, member) for other in case.networks) == 1
+    return network.engine != INFERRED and alone
 
 
-def _same_network(case: Case) -> Iterator[Flow]:
+def _is_on(case: Case, network: Network, member: Member) -> bool:
+    return any(other.namespace == member.namespace for other in case.everyone(network))
+
+
+def _same_network(case: Case, family: Family) -> Iterator[Flow]:
     """Neighbours on one network: they reach each other unless icc is off."""
     for network in case.networks:
-        members = case.members(network)
-        for one, two in pairwise(members):
-            if network.icc is None:
-                continue
-            packet = _tcp(one.address, two.address, _UNPUBLISHED)
-            forward = walk(case.view, packet, origin=one.namespace, beyond=network.icc)
-            answer = reply(case.view, forward, beyond=True) if network.icc and forward.last.dst == two.address else None
+        wanted = icc(case, network, family)
+        for one, two in pairwise(_members(case, network, family)) if wanted is not None else ():
+            packet = _tcp(family, one.address, two.address, _UNPUBLISHED)
+            forward = walk(case.view, packet, origin=one.namespace, beyond=bool(wanted))
+            answer = reply(case.view, forward, beyond=True) if wanted and forward.last.dst == two.address else None
             yield Flow(
                 kind="same-network",
                 network=network,
                 source=one.container.name,
                 target=two.container.name,
-                expected=network.icc,
+                expected=bool(wanted),
                 member=one,
+                ruled=is_ruled(case, network, family),
                 forward=forward,
                 answer=answer if answer is not None and forward.last_namespace == two.namespace else None,
             )
 
 
-def _cross_network(case: Case) -> Iterator[Flow]:
+def _cross_network(case: Case, family: Family) -> Iterator[Flow]:
     """Containers of separate networks: kept apart where the target's network asks for it."""
     for here, there in permutations(case.networks, 2):
-        if here.engine != there.engine or not _kept_apart(here, there):
+        if here.engine != there.engine or not _kept_apart(case, here, there, family):
             continue
-        pair = next(
-            ((a, b) for a in case.members(here) for b in case.members(there) if a.namespace != b.namespace), None
-        )
+        homes, targets = _members(case, here, family), _members(case, there, family)
+        pair = next(((a, b) for a in homes for b in targets if a.namespace != b.namespace), None)
         if pair is None or _share(case, *pair):
             continue
         one, two = pair
         # A routed network's published ports are there for everybody (Docker 28), other networks included.
-        open_ports = () if there.gateway_mode4 == "routed" else two.container.published
+        open_ports = () if gateway_mode(there, family) == "routed" else two.container.published
         ports = [item.container_port for item in open_ports if item.proto == "tcp"]
         for port in dict.fromkeys((_UNPUBLISHED, *ports)):
-            forward = walk(case.view, _tcp(one.address, two.address, port), origin=one.namespace)
+            forward = walk(case.view, _tcp(family, one.address, two.address, port), origin=one.namespace)
             yield Flow(
                 kind="cross-network",
                 network=here,
@@ -194,47 +164,50 @@ def _cross_network(case: Case) -> Iterator[Flow]:
             )
 
 
-def _kept_apart(here: Network, there: Network) -> bool:
+def _kept_apart(case: Case, here: Network, there: Network, family: Family) -> bool:
     """Whether one network asks that the other can't reach it; with Podman's ``isolate``, both have to ask."""
     both = (here.options.get("isolate"), there.options.get("isolate"))
-    return bool(there.isolated) or (here.engine == "podman" and both[0] in _YES and both[1] in _YES)
+    mutual = here.engine == "podman" and both[0] in _YES and both[1] in _YES and is_ruled(case, there, family)
+    return bool(is_isolated(case, there, family)) or mutual
 
 
 def _share(case: Case, one: Member, two: Member) -> bool:
     """Whether two containers have a network in common: then they may talk, by that one."""
     return any(
-        {one.namespace, two.namespace} <= {member.namespace for member in case.members(network)}
+        {one.namespace, two.namespace} <= {member.namespace for member in case.everyone(network)}
         for network in case.networks
     )
 
 
-def _published(case: Case) -> Iterator[Flow]:
+def _published(case: Case, family: Family) -> Iterator[Flow]:
     """Outside → published port, on every uplink whose address it is bound to."""
-    host = case.view.host
-    if host is None:
+    if case.view.host is None:
         return
     for container in case.snapshot.containers:
-        if container.netns is None or not container.running:
+        if container.netns is None or not container.running or not container.published:
             continue
-        network = _home(case, container)
+        network = _home(case, container, family)
         for port in container.published:
-            if network is None or port.proto not in {"tcp", "udp"} or ":" in port.host_ip:
+            if network is None or port.proto not in {"tcp", "udp"}:
                 continue
-            for uplink in case.uplinks:
-                if (address := case.uplink_address(uplink)) and port.host_ip in {"", "0.0.0.0", address}:  # noqa: S104
+            for uplink in case.ways_out(family):
+                address = case.uplink_address(uplink, family)
+                if address and publishes(case, network, family, port, address):
                     yield _arriving(case, container, network, port, uplink, address)
 
 
-def _from_host(case: Case) -> Iterator[Flow]:
+def _from_host(case: Case, family: Family) -> Iterator[Flow]:
     """Host → one container of each network, on a port that it listens on."""
     host = case.view.host
     for network in case.networks if host is not None else ():
-        source = case.bridge_address(network)
-        found = next(((m, p) for m in case.members(network) if (p := _listens(case, m)) is not None), None)
-        if found is None or not source or host is None:
+        source = case.bridge_address(network, family)
+        members = _members(case, network, family) if source else ()
+        found = next(((m, p) for m in members if (p := _listens(case, m, family)) is not None), None)
+        if found is None or host is None:
             continue
         member, port = found
-        forward = walk(case.view, _tcp(source, member.address, port), origin=host.id, outside=True, beyond=True)
+        packet = _tcp(family, source, member.address, port)
+        forward = walk(case.view, packet, origin=host.id, outside=True, beyond=True)
         yield Flow(
             kind="host-to-container",
             network=network,
@@ -246,25 +219,27 @@ def _from_host(case: Case) -> Iterator[Flow]:
         )
 
 
-def _listens(case: Case, member: Member) -> int | None:
+def _listens(case: Case, member: Member, family: Family) -> int | None:
     """A TCP port that something in the container listens on, on its address."""
-    wild = {"0.0.0.0", "::", member.address}  # noqa: S104 - compared with, not bound to
+    fitting = _WILD[family] | {member.address}
     sockets = case.view.namespaces[member.namespace].sockets
-    return min((item.port for item in sockets if item.proto == "tcp" and item.address in wild), default=None)
+    return min((item.port for item in sockets if item.proto == "tcp" and item.address in fitting), default=None)
 
 
-def _names(case: Case) -> Iterator[Flow]:
+def _names(case: Case, family: Family) -> Iterator[Flow]:
     """One container of each network → the name server that listens on the bridge's own address."""
     host = case.view.host
     for network in case.networks if host is not None else ():
-        address = case.bridge_address(network)
-        members = case.members(network)
+        address = case.bridge_address(network, family)
+        members = _members(case, network, family)
         serves = host is not None and any(
             (item.proto, item.port, item.address) == ("udp", _DNS, address) for item in host.sockets
         )
         if not serves or not members:
             continue
-        packet = Packet(src=members[0].address, dst=address, proto="udp", sport=_EPHEMERAL, dport=_DNS)
+        packet = Packet(
+            family=family, src=members[0].address, dst=address, proto="udp", sport=_EPHEMERAL, dport=_DNS
+        )  # fmt: skip
         forward = walk(case.view, packet, origin=members[0].namespace, beyond=True)
         yield Flow(
             kind="names",
@@ -277,8 +252,13 @@ def _names(case: Case) -> Iterator[Flow]:
         )
 
 
-def _home(case: Case, container: Container) -> Network | None:
-    return next((net for net in case.networks if any(m.namespace == container.netns for m in case.members(net))), None)
+def _home(case: Case, container: Container, family: Family) -> Network | None:
+    """The network that a container's ports are published by: the first; for IPv6 the one that is its way out."""
+    for network in case.networks:
+        for member in _members(case, network, family):
+            if member.namespace == container.netns and (family == "ip" or _leaves_by(case, network, member, family)):
+                return network
+    return None
 
 
 def _arriving(
@@ -290,8 +270,10 @@ def _arriving(
     if host is None or link is None:
         msg = f"uplink {uplink} is not a link of the host"
         raise ValueError(msg)
+    family: Family = "ip6" if ":" in address else "ip"
     packet = Packet(
-        src=OUTSIDE,
+        family=family,
+        src=_BEYOND[family],
         dst=address,
         proto=port.proto,
         sport=_EPHEMERAL,
@@ -301,11 +283,12 @@ def _arriving(
     arriving = LinkRef(namespace=host.id, ifindex=link.ifindex)
     forward = walk(view, packet, origin=host.id, arriving=arriving, beyond=True)
     inside = forward.last_namespace == container.netns
+    place = f"[{address}]" if family == "ip6" else address
     return Flow(
         kind="published",
         network=network,
         source="outside",
-        target=f"{address}:{port.host_port} ({container.name}:{port.container_port})",
+        target=f"{place}:{port.host_port} ({container.name}:{port.container_port})",
         expected=True,
         container=container,
         port=port,

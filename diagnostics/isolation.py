@@ -17,10 +17,13 @@ from dnet_tui.diagnostics.flows import Flow
 from dnet_tui.diagnostics.remedy import DeleteRule, InsertRule, SetSysctl
 from dnet_tui.diagnostics.rule_change import Change, Place
 from dnet_tui.diagnostics.walk.fabric import calls_iptables
-from dnet_tui.inspect.model import Network
+from dnet_tui.inspect.model import Family, Network
 
 STAGE_1, STAGE_2 = "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2"
-_NF_CALL = "net.bridge.bridge-nf-call-iptables"
+_NF_CALL: dict[Family, str] = {
+    "ip": "net.bridge.bridge-nf-call-iptables",
+    "ip6": "net.bridge.bridge-nf-call-ip6tables",
+}
 
 
 class Repair(NamedTuple):
@@ -33,40 +36,40 @@ class Repair(NamedTuple):
 def missing(case: Case, flow: Flow) -> tuple[Repair, ...]:
     """What is missing for ``flow``, which should be stopped, to be stopped; empty when that isn't known."""
     if flow.kind == "same-network":
-        return _icc(case, flow.network)
-    return _between(case, flow.network, flow.other) if flow.other is not None else ()
+        return _icc(case, flow.network, flow.family)
+    return _between(case, flow.network, flow.other, flow.family) if flow.other is not None else ()
 
 
-def _between(case: Case, here: Network, there: Network) -> tuple[Repair, ...]:
+def _between(case: Case, here: Network, there: Network, family: Family) -> tuple[Repair, ...]:
     if here.engine == "podman":
-        return _netavark(case, here, there)
-    texts = {name: _texts(case, name) for name in ("FORWARD", STAGE_1, STAGE_2)}
+        return _netavark(case, here, there, family)
+    texts = {name: _texts(case, name, family) for name in ("FORWARD", STAGE_1, STAGE_2)}
     if None in texts.values():
         return ()
-    wanted = _wanted(here, there)
-    nested = _texts(case, "DOCKER-FORWARD")
+    wanted = _wanted(here, there, family)
+    nested = _texts(case, "DOCKER-FORWARD", family)
     if nested is not None:
         # Docker 28 and later keep FORWARD to two jumps, and their own order in DOCKER-FORWARD.
         texts["DOCKER-FORWARD"] = nested
         wanted["DOCKER-FORWARD"] = wanted.pop("FORWARD")
     return tuple(
-        _rule(case, name, spec, _position(texts[name] or ()))
+        _rule(case, family, name, spec, _position(texts[name] or ()))
         for name, spec in wanted.items()
         if spec not in (texts[name] or ())
     )
 
 
-def _netavark(case: Case, here: Network, there: Network) -> tuple[Repair, ...]:
+def _netavark(case: Case, here: Network, there: Network, family: Family) -> tuple[Repair, ...]:
     """The three rules that netavark with iptables writes for two networks that both ask for isolation."""
     wanted = {
         "FORWARD": "-j NETAVARK_ISOLATION_1",
         "NETAVARK_ISOLATION_1": f"-i {here.bridge} ! -o {here.bridge} -j NETAVARK_ISOLATION_2",
         "NETAVARK_ISOLATION_2": f"-o {there.bridge} -j DROP",
     }
-    texts = {name: _texts(case, name) for name in wanted}
+    texts = {name: _texts(case, name, family) for name in wanted}
     if None in texts.values() or here.internal or there.internal:
         return ()
-    return tuple(_rule(case, name, spec, 1) for name, spec in wanted.items() if spec not in (texts[name] or ()))
+    return tuple(_rule(case, family, name, spec, 1) for name, spec in wanted.items() if spec not in (texts[name] or ()))
 
 
 def _position(texts: tuple[str, ...]) -> int:
@@ -74,47 +77,48 @@ def _position(texts: tuple[str, ...]) -> int:
     return next((texts.index(rule) + 2 for rule in ("-j DOCKER-USER", "-j DOCKER-CT") if rule in texts), 1)
 
 
-def _wanted(here: Network, there: Network) -> dict[str, str]:
+def _wanted(here: Network, there: Network, family: Family) -> dict[str, str]:
     """The rule that each chain needs to stop packets from ``here`` to ``there``."""
     wanted = {"FORWARD": f"-j {STAGE_1}"}
     if there.internal:
-        return wanted | {STAGE_1: f"! -s {_subnet(there)} -o {there.bridge} -j DROP"}
+        return wanted | {STAGE_1: f"! -s {_subnet(there, family)} -o {there.bridge} -j DROP"}
     if here.internal:
-        return wanted | {STAGE_1: f"! -d {_subnet(here)} -i {here.bridge} -j DROP"}
+        return wanted | {STAGE_1: f"! -d {_subnet(here, family)} -i {here.bridge} -j DROP"}
     return wanted | {
         STAGE_1: f"-i {here.bridge} ! -o {here.bridge} -j {STAGE_2}",
         STAGE_2: f"-o {there.bridge} -j DROP",
     }
 
 
-def _icc(case: Case, network: Network) -> tuple[Repair, ...]:
+def _icc(case: Case, network: Network, family: Family) -> tuple[Repair, ...]:
     host = case.view.host
     bridge = case.view.link_named(host.id, network.bridge) if host is not None else None
     if host is None or bridge is None:
         return ()
-    if not calls_iptables(host, bridge, "ip"):
-        value = case.sysctl(_NF_CALL)
+    if not calls_iptables(host, bridge, family):
+        key = _NF_CALL[family]
+        value = case.sysctl(key)
         if value is None:
             return ()
-        return (Repair(SetSysctl(key=_NF_CALL, value="1"), SetSysctl(key=_NF_CALL, value=value)),)
+        return (Repair(SetSysctl(key=key, value="1"), SetSysctl(key=key, value=value)),)
     spec = f"-i {bridge.name} -o {bridge.name} -j DROP"
-    texts = _texts(case, "FORWARD")
+    texts = _texts(case, "FORWARD", family)
     if texts is None or spec in texts:
         return ()
-    return (_rule(case, "FORWARD", spec, 1),)
+    return (_rule(case, family, "FORWARD", spec, 1),)
 
 
-def _texts(case: Case, chain: str) -> tuple[str, ...] | None:
+def _texts(case: Case, chain: str, family: Family) -> tuple[str, ...] | None:
     """The rules of a filter chain as text; None when there is no such chain."""
-    found = rulesets.chain(case, "filter", chain)
+    found = rulesets.chain(case, "filter", chain, family)
     return tuple(rule.text for rule in found.rules) if found is not None else None
 
 
-def _rule(case: Case, chain: str, spec: str, position: int) -> Repair:
-    place = Place(backend=rulesets.backend(case), family="ip", table="filter")
+def _rule(case: Case, family: Family, chain: str, spec: str, position: int) -> Repair:
+    place = Place(backend=rulesets.backend(case), family=family, table="filter")
     change = Change(place=place, chain=chain, spec=spec)
     return Repair(change.insert(position), change.delete(position))
 
 
-def _subnet(network: Network) -> str:
-    return next((subnet.cidr for subnet in network.subnets if ":" not in subnet.cidr), "0.0.0.0/0")
+def _subnet(network: Network, family: Family) -> str:
+    return rulesets.subnet(network, family) or ("0.0.0.0/0" if family == "ip" else "::/0")

@@ -29,7 +29,7 @@ def any_left(case: Case, networks: list[Network]) -> bool:
 
 def suffers(flow: Flow, networks: list[Network]) -> bool:
     """Whether a flow of the networks isn't as they ask: stopped, let through, or leaving with a private address."""
-    if flow.network not in networks:
+    if flow.network not in networks or flow.family != "ip":
         return False
     bare = flow.kind == "egress" and flow.network.masquerade is True and flow.forward.last.src == flow.forward.start.src
     return bare or (flow.arrives is not None and flow.arrives != flow.expected)

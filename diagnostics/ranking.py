@@ -21,6 +21,9 @@ LOUDEST = "model-contradicted"
 
 SEVERITIES = {"error": 0, "warning": 1, "info": 2}
 
+HIDDEN = ("packet walk", "hidden by")
+"""The evidence that marks what another fault hides: its source, and what it is."""
+
 _MOST = 6
 """How many remedies are simulated at the most: each costs an examination."""
 
@@ -48,12 +51,28 @@ def with_causes(
         msgspec.structs.replace(finding, caused_by=causes[index]) if index in causes else finding
         for index, finding in enumerate(findings)
     ]
-    return sorted(marked, key=_rank)
+    return ordered(marked)
 
 
-def _rank(finding: Finding) -> tuple[bool, bool, int, int]:
+def ordered(findings: Iterable[Finding]) -> list[Finding]:
+    """Sort findings: root causes first, the worst and the broadest of them first; what they hide comes after them."""
+    return sorted(findings, key=_rank)
+
+
+def _rank(finding: Finding) -> tuple[bool, bool, bool, int, int]:
     # Where packets contradict the model, nothing else that it says is certain.
-    return finding.check != LOUDEST, finding.caused_by is not None, SEVERITIES[finding.severity], -len(finding.symptoms)
+    return (
+        finding.check != LOUDEST,
+        finding.caused_by is not None,
+        is_hidden(finding),
+        SEVERITIES[finding.severity],
+        -len(finding.symptoms),
+    )
+
+
+def is_hidden(finding: Finding) -> bool:
+    """Whether a finding is only seen with another's remedy simulated."""
+    return any((item.source, item.what) == HIDDEN for item in finding.evidence)
 
 
 def _cured_by(finding: Finding, findings: Sequence[Finding], snapshot: Snapshot, examine: Examine) -> set[int]:

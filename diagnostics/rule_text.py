@@ -12,6 +12,7 @@ from dnet_tui.diagnostics.condition_text import Conditions, field_names, set_nam
 from dnet_tui.inspect.firewall import (
     AnyExpr,
     Chain,
+    Choice,
     Lookup,
     Match,
     Nat,
@@ -126,6 +127,8 @@ def _verdict(expr: Verdict, chain: Chain) -> str:
 
 
 def _nat(expr: Nat) -> str:
+    if expr.choice is not None:
+        return _chosen(expr, expr.choice)
     addresses, ports = clean(expr.addresses), clean(expr.ports)
     port = f"port{'s' if '-' in ports else ''} {ports}" if ports else ""
     place = " ".join(part for part in (addresses, port) if part)
@@ -138,13 +141,25 @@ def _nat(expr: Nat) -> str:
     return f"gets {place} as its {'source' if expr.kind == 'snat' else 'destination'} ({expr.kind.upper()})"
 
 
+def _chosen(expr: Nat, choice: Choice) -> str:
+    """A target that stands in a map."""
+    where = f"map {clean(choice.set)}" if choice.set else "a map of this rule"
+    fixed = clean(expr.ports or expr.addresses)
+    return (
+        f"gets what {where} has for its {field_names(choice.fields)}{f' with {fixed}' if fixed else ''}"
+        f" as its {'source' if expr.kind == 'snat' else 'destination'}, if it has anything ({expr.kind.upper()})"
+    )
+
+
 def _mark(expr: SetMark) -> str:
+    if expr.op == "unknown":
+        return f"has {_whose(expr)} set to what can't be told here"
     bits = "" if expr.mask == _FULL else f" (bits {expr.mask:#x})"
     if expr.op == "save":
         return f"has its mark saved in its connection{bits}"
     if expr.op == "restore":
         return f"gets its connection's mark{bits}"
-    whose = "its connection's mark" if expr.where == "ct" else "its mark"
+    whose = _whose(expr)
     if expr.mask in {_FULL, expr.value}:
         return f"has {whose} set to {expr.value:#x}{bits}"
     if expr.value & ~expr.mask:
@@ -152,7 +167,13 @@ def _mark(expr: SetMark) -> str:
     return f"has {whose} set to {expr.value:#x}{bits}" if expr.value else f"has {whose} cleared{bits}"
 
 
+def _whose(expr: SetMark) -> str:
+    return "its connection's mark" if expr.where == "ct" else "its mark"
+
+
 def _note(expr: Note) -> list[str]:
+    if expr.offload:
+        return ["is handed to a flow table once its connection is established, past all rules from then on"]
     words = expr.text.split()
     if words[:1] != ["-j"] or len(words) < 2:
         # A comment says nothing about what happens.

@@ -6,12 +6,14 @@ own: one that fails leaves a gap, and the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 
 from dnet_tui.inspect import rtnl
-from dnet_tui.inspect.conntrack import read_conntrack
+from dnet_tui.inspect.checksums import read_checksums
+from dnet_tui.inspect.conntrack import read_conntrack, read_udp
+from dnet_tui.inspect.conntrack_counts import read_counts
 from dnet_tui.inspect.conntrack_parse import ConntrackFilter
 from dnet_tui.inspect.contents import AS_ROOT, Contents
 from dnet_tui.inspect.ethtool import read_peer_ifindex
@@ -20,7 +22,7 @@ from dnet_tui.inspect.listening import read_listening
 from dnet_tui.inspect.netlink import Dump, NetlinkSocket
 from dnet_tui.inspect.route_parse import parse_routes, parse_rules
 from dnet_tui.inspect.rtnl_parse import parse_addresses, parse_fdb, parse_neighbours, parse_proxied
-from dnet_tui.inspect.ruleset import read_rules
+from dnet_tui.inspect.ruleset import RulesAhead, read_rules
 from dnet_tui.inspect.sysctl import read_sysctls
 from dnet_tui.inspect.xfrm import read_policy_count
 
@@ -37,7 +39,8 @@ class Errand(msgspec.Struct, frozen=True, kw_only=True):
     and ``conntrack_filter`` which.  With ``only_if_connected`` nothing but
     the tables of links is read where there is no link that leads anywhere (a
     service's sandbox, a browser's).  ``before`` is what was read of it
-    earlier: rules that are proved to be unchanged are taken from there.
+    earlier: rules that are proved to be unchanged are taken from there;
+    ``rules`` are those of the host, where they are being brought up to date.
     ``map_only`` asks for links and addresses and nothing else.
     """
 
@@ -47,6 +50,7 @@ class Errand(msgspec.Struct, frozen=True, kw_only=True):
     conntrack_filter: ConntrackFilter = ConntrackFilter()
     only_if_connected: bool = False
     before: Contents | None = None
+    rules: RulesAhead | None = None
 
 
 def is_connected(contents: Contents) -> bool:
@@ -82,14 +86,22 @@ def collect(scope: str, errand: Errand, *, at: str, host: tuple[str, int] | None
         contents.sockets = read_listening()
     except OSError as error:
         contents.miss("sockets", error)
+    contents.checksums = read_checksums()
     try:
         contents.xfrm_policies = read_policy_count()
     except OSError as error:
         contents.miss("xfrm", error)
+    try:
+        contents.conntrack_counts = read_counts()
+    except OSError as error:
+        contents.miss("conntrack", error)
     if errand.conntrack > 0:
         _collect_conntrack(contents, errand.conntrack, errand.conntrack_filter)
     if errand.firewall:
-        read_rules(contents, errand.before)
+        if errand.rules is not None:
+            errand.rules.fill(contents)
+        else:
+            read_rules(contents, errand.before)
     return contents
 
 
@@ -173,3 +185,17 @@ def _collect_conntrack(contents: Contents, limit: int, wanted: ConntrackFilter) 
     contents.conntrack = table.entries
     if table.stopped:
         contents.miss("conntrack", f"{len(table.entries)} entries were read: {table.stopped}")
+
+
+def collect_udp(contents: Contents, ports: Collection[int]) -> None:
+    """Add the tracked UDP connections to some ports to what was read of the calling thread's namespace."""
+    try:
+        tables = [read_udp(port) for port in ports]
+    except OSError as error:
+        contents.miss("conntrack", error)
+        return
+    contents.conntrack = tuple(entry for table in tables for entry in table.entries)
+    contents.conntrack_udp = tuple(ports)
+    stopped = next((table.stopped for table in tables if table.stopped), "")
+    if stopped:
+        contents.miss("conntrack", f"not all UDP connections to published ports were read: {stopped}")

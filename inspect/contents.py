@@ -8,6 +8,8 @@ from dnet_tui.inspect.firewall import Firewall
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.model import (
     Address,
+    ChecksumCounts,
+    ConntrackCounts,
     ConntrackEntry,
     FdbEntry,
     Link,
@@ -44,6 +46,9 @@ class Contents(msgspec.Struct, kw_only=True):
     sockets: tuple[Socket, ...] = ()
     firewall: Firewall | None = None
     conntrack: tuple[ConntrackEntry, ...] = ()
+    conntrack_udp: tuple[int, ...] | None = None
+    conntrack_counts: ConntrackCounts | None = None
+    checksums: ChecksumCounts | None = None
     proxied: tuple[ProxiedAddress, ...] = ()
     xfrm_policies: int | None = None
     nsids: dict[int, str] = {}

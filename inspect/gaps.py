@@ -21,9 +21,12 @@ SECTIONS = (
     "conntrack",
     "firewall",
     "xfrm",
+    "firewalld",
     "engine",
+    "log",
     "containers",
     "networks",
+    "names",
 )
 """The sections a gap can name."""
 

@@ -125,6 +125,7 @@ def _link(body: bytes, attrs: dict[int, bytes]) -> Link:
         stats=_stats(attrs.get(23, b"")),
         permanent_mac=mac(attrs.get(54)),  # IFLA_PERM_ADDRESS
         detail=parse_detail(kind, data),
+        group=u32(attrs[27]) if 27 in attrs else None,  # IFLA_GROUP
     )
 
 

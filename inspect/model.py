@@ -18,15 +18,18 @@ import msgspec
 from dnet_tui.inspect.firewall import Firewall
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.model_engines import (
+    AddressPool,
     Container,
     ContainerMode,
     Endpoint,
     Engine,
+    LogLine,
     Network,
     PortProxy,
     PublishedPort,
     Subnet,
 )
+from dnet_tui.inspect.model_firewalld import Firewalld, FirewalldZone
 from dnet_tui.inspect.model_links import (
     Address,
     AnyDetail,
@@ -50,6 +53,7 @@ from dnet_tui.inspect.model_links import (
     Vrf,
     Vxlan,
 )
+from dnet_tui.inspect.model_names import NameServer, Resolver
 from dnet_tui.inspect.model_routing import (
     FdbEntry,
     Neighbour,
@@ -59,6 +63,8 @@ from dnet_tui.inspect.model_routing import (
     Route,
 )
 from dnet_tui.inspect.model_sockets import (
+    ChecksumCounts,
+    ConntrackCounts,
     ConntrackEntry,
     ConntrackTuple,
     Socket,
@@ -67,10 +73,13 @@ from dnet_tui.inspect.model_sockets import (
 __all__ = [
     "FORMAT",
     "Address",
+    "AddressPool",
     "AnyDetail",
     "Bond",
     "BridgeInfo",
     "BridgePort",
+    "ChecksumCounts",
+    "ConntrackCounts",
     "ConntrackEntry",
     "ConntrackTuple",
     "Container",
@@ -80,13 +89,17 @@ __all__ = [
     "Engine",
     "Family",
     "FdbEntry",
+    "Firewalld",
+    "FirewalldZone",
     "Geneve",
     "Host",
     "Ipvlan",
     "Link",
     "LinkRef",
     "LinkStats",
+    "LogLine",
     "Macvlan",
+    "NameServer",
     "Namespace",
     "NamespaceKind",
     "Neighbour",
@@ -99,6 +112,7 @@ __all__ = [
     "Process",
     "ProxiedAddress",
     "PublishedPort",
+    "Resolver",
     "Route",
     "Snapshot",
     "Socket",
@@ -156,6 +170,12 @@ class Namespace(Value, frozen=True, kw_only=True):
     firewall: Firewall | None = None
     conntrack: tuple[ConntrackEntry, ...] = ()
     """Only when it was asked for, and then perhaps only those that were; see ``discover.Options.conntrack``."""
+    conntrack_udp: tuple[int, ...] | None = None
+    """UDP ports of which all tracked connections are in ``conntrack`` even if nobody asked for that; None: of none."""
+    checksums: ChecksumCounts | None = None
+    """None where it wasn't read."""
+    conntrack_counts: ConntrackCounts | None = None
+    """None where connection tracking isn't loaded, or doesn't tell."""
     proxied: tuple[ProxiedAddress, ...] = ()
     """A part of the section ``neighbours``."""
     xfrm_policies: int | None = None
@@ -163,7 +183,10 @@ class Namespace(Value, frozen=True, kw_only=True):
     read_at: str = ""
     """When this was read, where it was taken over from an earlier snapshot; empty: at the snapshot's own time."""
     firewall_at: str = ""
-    """The same for ``firewall``: since then its rules are proved to be unchanged, its counters are not."""
+    """The same for the counters of ``firewall``.  Its rules are proved to be those of the snapshot's time.
+
+    A rule that came since then has no counters.
+    """
 
 
 class Host(Value, frozen=True, kw_only=True):
@@ -171,6 +194,13 @@ class Host(Value, frozen=True, kw_only=True):
 
     hostname: str
     kernel: str
+    resolver: Resolver | None = None
+    """Its own resolv.conf; None when there is none, or it could not be read."""
+    modules_present: bool | None = None
+    """Whether the running kernel's modules can still be loaded: its folder of /lib/modules is there.
+
+    False only where another kernel's is there instead (after an update without a restart); None where there
+    is none at all, as with kernels that have all built in, or where that can't be told."""
 
 
 class Snapshot(Value, frozen=True, kw_only=True, omit_defaults=False):
@@ -186,3 +216,5 @@ class Snapshot(Value, frozen=True, kw_only=True, omit_defaults=False):
     containers: tuple[Container, ...] = ()
     gaps: tuple[Gap, ...] = ()
     proxies: tuple[PortProxy, ...] = ()
+    firewalld: Firewalld | None = None
+    """None where none runs in the host's namespace."""

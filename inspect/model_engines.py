@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from dnet_tui.inspect.model_links import Value
+from dnet_tui.inspect.model_names import Resolver
 
 ContainerMode = Literal[
     "bridge", "host", "none", "container", "macvlan", "ipvlan", "overlay", "slirp4netns", "pasta", "unknown"
@@ -71,6 +72,12 @@ class Container(Value, frozen=True, kw_only=True):
     published: tuple[PublishedPort, ...] = ()
     wanted: tuple[PublishedPort, ...] = ()
     """The ports that a container which isn't running will ask for when it is started."""
+    error: str = ""
+    """Why its engine could not start (or stop) it the last time, in the engine's words; a good start clears it.
+
+    Source: ``State.Error`` of Docker's inspect; Podman leaves it empty for most failures."""
+    resolver: Resolver | None = None
+    """Its resolv.conf; None when it isn't running, its engine tells of none, or it could not be read."""
 
 
 class Subnet(Value, frozen=True, kw_only=True):
@@ -106,6 +113,29 @@ class Network(Value, frozen=True, kw_only=True):
     mtu: int | None = None
     host_binding: str = ""
     options: dict[str, str] = msgspec.field(default_factory=dict)
+    dns: bool | None = None
+    """Whether a name server of the engine's own answers at the gateway's address (Podman's ``dns_enabled``)."""
+
+
+class LogLine(Value, frozen=True, kw_only=True):
+    """A failure that an engine's log tells of.
+
+    ``time`` is ISO 8601 as the log has it, ``unit`` the systemd unit (empty
+    where the log is a file), ``text`` the telling part alone; see
+    :mod:`dnet_tui.inspect.failures`, whose word for it is ``kind``.
+    """
+
+    kind: str
+    text: str
+    time: str = ""
+    unit: str = ""
+
+
+class AddressPool(Value, frozen=True, kw_only=True):
+    """A range that an engine takes the subnets of new networks from, each with a prefix of ``size`` bits."""
+
+    base: str
+    size: int
 
 
 class Engine(Value, frozen=True, kw_only=True):
@@ -137,3 +167,13 @@ class Engine(Value, frozen=True, kw_only=True):
     ip_masq: bool | None = None
     netns: str | None = None
     """The namespace its bridges are in, where that is known not to be the host's."""
+    iptables_program: str = ""
+    """The file that ``iptables`` is to the daemon: the first in its PATH, in its own file system; empty: not known."""
+    iptables_backend: Literal["iptables-nft", "iptables-legacy", ""] = ""
+    """The backend that this program writes to, by what its links lead to; empty when their names don't tell."""
+    address_pools: tuple[AddressPool, ...] | None = None
+    """Its default address pools; None when nothing tells."""
+    log: tuple[LogLine, ...] | None = None
+    """The known network failures in its log of the last day, the oldest first, each text once with its latest time.
+
+    None when no log of it was found, or it could not be read (then a gap says why)."""

@@ -251,6 +251,8 @@ class Link(Value, frozen=True, kw_only=True):
     """The address burnt into the device; empty for a virtual one."""
     detail: AnyDetail | None = None
     """What only links of its kind have; None for kinds without (veth, dummy, wireguard, ifb …)."""
+    group: int | None = None
+    """The number of its group (``IFLA_GROUP``); None where it wasn't told."""
     vlans: tuple[PortVlan, ...] = ()
     """The VLANs it carries as a bridge port, or as a bridge; read only where a bridge filters by VLAN."""
 

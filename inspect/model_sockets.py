@@ -44,6 +44,23 @@ class ConntrackTuple(Value, frozen=True, kw_only=True):
     zone: int | None = None
 
 
+class ConntrackCounts(Value, frozen=True, kw_only=True):
+    """What connection tracking of one namespace has counted since it began, over all processors.
+
+    ``invalid`` packets belong to no connection and open none.
+    ``insert_failed``: two packets at once wanted the same connection, and one
+    of them was dropped.  ``drop``: packets dropped because the table was full
+    or for such a failure.  ``early_drop``: entries that had to make room.
+
+    Source: linux/netfilter/nf_conntrack_common.h, ``struct ip_conntrack_stat``.
+    """
+
+    invalid: int = 0
+    insert_failed: int = 0
+    drop: int = 0
+    early_drop: int = 0
+
+
 class ConntrackEntry(Value, frozen=True, kw_only=True):
     """A connection as the kernel tracks it, both ways.
 
@@ -64,3 +81,16 @@ class ConntrackEntry(Value, frozen=True, kw_only=True):
     timeout: int | None = None
     zone: int = 0
     id: int = 0
+
+
+class ChecksumCounts(Value, frozen=True, kw_only=True):
+    """What one namespace's TCP and UDP have received since it began, and how much of it had a wrong checksum.
+
+    TCP's are those of IPv4 and IPv6 together, UDP's of IPv4.  Source: proc(5),
+    /proc/net/snmp (``InSegs``, ``InDatagrams``, ``InCsumErrors``).
+    """
+
+    tcp: int = 0
+    tcp_bad: int = 0
+    udp: int = 0
+    udp_bad: int = 0

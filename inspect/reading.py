@@ -23,7 +23,7 @@ from dnet_tui.inspect.nsids import settle_numbers
 from dnet_tui.inspect.places import Place
 from dnet_tui.inspect.visits import visit_all
 
-_BESIDES_THE_MAP = ("routes", "policy-rules", "neighbours", "fdb", "sysctls", "sockets", "firewall", "xfrm")
+_BESIDES_THE_MAP = ("routes", "policy-rules", "neighbours", "fdb", "sysctls", "sockets", "firewall", "xfrm", "names")
 
 
 def left_out(*, map_only: bool, firewall: bool) -> tuple[Gap, ...]:
@@ -61,7 +61,12 @@ def read_places(
             kept = doubtful.get(place.id)
             if kept is not None and _is_same(kept):
                 return kept
-            own = msgspec.structs.replace(errand, only_if_connected=place.is_sandbox, before=before.get(place.id))
+            own = msgspec.structs.replace(
+                errand,
+                only_if_connected=place.is_sandbox,
+                before=before.get(place.id),
+                rules=errand.rules if place.is_host else None,
+            )
             contents = collect(place.id, own, at=at, host=numbers.host)
             if fd is not None:
                 contents.host_nsid = numbers.of(fd)

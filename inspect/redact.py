@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from dnet_tui.inspect import intention
+from dnet_tui.inspect.failures import recognise
 from dnet_tui.inspect.firewall import Firewall, Rule
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.model import (
@@ -63,7 +64,7 @@ _OWNER = re.compile(r"(?P<whose>\S+ (?:network|container|port)) (?P<name>.+?)(?P
 
 _ASIS = frozenset({
     "tool_version", "taken_at", "read_at", "firewall_at", "kernel", "version", "family", "backend", "kind", "hook",
-    "proto", "protocol", "state", "operstate", "mode", "engine", "driver", "network_backend", "section",
+    "proto", "protocol", "state", "operstate", "mode", "engine", "driver", "network_backend", "section", "time",
 })  # fmt: skip
 """Fields with a vocabulary of their own, and versions, which may look like addresses."""
 
@@ -77,6 +78,9 @@ _USUAL_PROCESSES = frozenset({
 })  # fmt: skip
 _USUAL_OPTIONS = ("com.docker.", "io.podman.", "mtu", "vlan", "mode", "parent", "isolate", "metric", "no_default_route",
                   "vrf", "ipvlan_", "macvlan_", "bclim", "host_interface_name", "interface_name")  # fmt: skip
+_OPTION_WORDS = frozenset(
+    {"nat", "nat-unprotected", "routed", "isolated", "true", "false", "strict", "managed", "unmanaged"}
+)
 
 
 def redact(snapshot: Snapshot, key: bytes) -> Snapshot:
@@ -102,11 +106,14 @@ class _Redaction:
         self._special: dict[tuple[type, str], Callable[[Any], Any]] = {
             (Container, "id"): self._id, (Container, "joined"): self._id, (Network, "id"): self._id,
             (Endpoint, "network"): self._id, (Gap, "scope"): self._id,
+            (Network, "gateway_mode4"): str, (Network, "gateway_mode6"): str,
             (Container, "name"): self._known, (Container, "image"): self._known, (Network, "name"): self._network,
             (Namespace, "names"): lambda names: tuple(self._known(name) for name in names),
             (Namespace, "path"): self._path, (Engine, "socket"): self._path,
+            (Engine, "iptables_program"): self._path, (Engine, "iptables_backend"): str,
             (Namespace, "firewall"): self._firewall,
             (Namespace, "sysctls"): self._sysctls,
+            (Container, "error"): self._error,
             (Process, "name"): self._known, (Socket, "process"): self._known,
             (Host, "hostname"): self._known,
             (Link, "name"): self._known, (Link, "alias"): self._alias,
@@ -205,6 +212,11 @@ class _Redaction:
         head, slash, tail = path.rpartition("/")
         return self._text(head) + slash + (self._names.known(tail) or self._text(tail))
 
+    def _error(self, said: str) -> str:
+        """An engine's words about a failure: only what is known of them can be told from names and paths."""
+        failure = recognise(said)
+        return self._text(failure.text) if failure is not None else "redacted"
+
     def _alias(self, alias: str) -> str:
         said = intention.decode(alias)
         if said is None:
@@ -212,7 +224,12 @@ class _Redaction:
         return intention.encode(msgspec.structs.replace(said, name=self._known(said.name)))
 
     def _options(self, options: dict[str, str]) -> dict[str, str]:
-        usual = {key: self._text(value) for key, value in options.items() if key.startswith(_USUAL_OPTIONS)}
+        # An option's own words stay what they are, whatever bears such a name as well.
+        usual = {
+            key: value if value in _OPTION_WORDS else self._text(value)
+            for key, value in options.items()
+            if key.startswith(_USUAL_OPTIONS)
+        }
         others = [key for key in options if key not in usual]
         return usual | {self._names.give(key, "label"): "redacted" for key in others}
 

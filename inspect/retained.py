@@ -18,6 +18,7 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 
 from dnet_tui.inspect.contents import Contents
+from dnet_tui.inspect.engine_log import KeptLogs
 from dnet_tui.inspect.model import Link
 from dnet_tui.inspect.owners_kept import KeptOwners
 from dnet_tui.inspect.places import Place
@@ -31,6 +32,7 @@ class Memory(msgspec.Struct, kw_only=True):
     contents: dict[str, Contents] = {}
     processes: dict[int, ProcessSeen] = {}
     owners: KeptOwners = msgspec.field(default_factory=KeptOwners)
+    logs: KeptLogs = msgspec.field(default_factory=KeptLogs)
 
 
 class Kept(msgspec.Struct, kw_only=True):

@@ -65,6 +65,7 @@ COMMANDS: tuple[Entry, ...] = (
             ("dnet-tui trace web outside", "from a container to the internet"),
             ("dnet-tui trace outside host --port 8080", "from outside to a published port"),
             ("dnet-tui trace app db:5432", "between containers"),
+            ("dnet-tui trace web app --live", "also send it, and let the kernel tell"),
             ("dnet-tui trace --matrix", "who can reach whom"),
         ),
     ),
@@ -111,6 +112,7 @@ COMMANDS: tuple[Entry, ...] = (
         "Create and remove networks.",
         (
             ("dnet-tui net create front --subnet 10.30.0.0/24", "a new bridge network"),
+            ("dnet-tui net create six --subnet 10.31.0.0/24 --subnet fd00:31::/64", "one with IPv6 too"),
             ("dnet-tui net rm front", "remove it again"),
         ),
         writes=True,

@@ -26,6 +26,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     first claimant gets them.  ``explains`` names the checks whose findings
     this one's fault brings about, where a remedy can't show it.  ``probing``
     checks judge what real packets said, and are run only where some were sent.
+    ``comparing`` ones judge what was counted since an earlier snapshot, and
+    are run only where there is one.
     """
 
     id: str
@@ -37,6 +39,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     owns: Owns | None = None
     explains: tuple[str, ...] = ()
     probing: bool = False
+    comparing: bool = False
 
 
 def undecided(exam: Examination, check: str) -> Iterator[Undecided]:

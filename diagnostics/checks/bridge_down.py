@@ -51,7 +51,7 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per bridge."""
     for network in exam.case.once(_down):
-        names = ", ".join(member.container.name for member in exam.case.members(network)[:6])
+        names = ", ".join(member.container.name for member in exam.case.everyone(network)[:6])
         blocked = exam.blocked_by(ID)
         yield Finding(
             check=ID,
@@ -78,7 +78,7 @@ def _down(case: Case) -> list[Network]:
     return [
         network
         for network in case.networks
-        if (bridge := bridge_of(case, network)) is not None and not bridge.up and case.members(network)
+        if (bridge := bridge_of(case, network)) is not None and not bridge.up and case.everyone(network)
     ]
 
 

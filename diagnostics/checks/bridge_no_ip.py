@@ -27,8 +27,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dnet_tui.diagnostics import rulesets
 from dnet_tui.diagnostics.attachments import bridge_of, ip, missing_gateway, of_link, on_host, symptoms
-from dnet_tui.diagnostics.case import Case
+from dnet_tui.diagnostics.case import Case, family_of
 from dnet_tui.diagnostics.checks.base import Check
 from dnet_tui.diagnostics.evidence import of_flows
 from dnet_tui.diagnostics.examination import Examination
@@ -36,37 +37,39 @@ from dnet_tui.diagnostics.finding import Finding, Subject
 from dnet_tui.diagnostics.remedy import Remedy
 from dnet_tui.diagnostics.strays import cause_of
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Address, LinkRef, Network
+from dnet_tui.inspect.model import Address, Family, LinkRef, Network
 
 ID = "bridge-no-ip"
+_WORDS: dict[Family, str] = {"ip": "IPv4", "ip6": "IPv6"}
 
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """The unanswered question for the gateway, and packets that are routed elsewhere for want of the route."""
     asked = obstacle.by.value if obstacle.by.kind == "neighbour" and on_host(case, obstacle) else ""
-    if asked and any(asked == cidr.partition("/")[0] for _, cidr in case.once(_bare)):
+    if asked and any(asked == cidr.partition("/")[0] for _, _, cidr in case.once(_bare)):
         return True
     return cause_of(case, obstacle) == ID
 
 
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per bridge."""
-    for network, cidr in exam.case.once(_bare):
-        has = [item.cidr for item in _addresses(exam.case, network)]
-        blocked = exam.blocked_by(ID)
+    for network, family, cidr in exam.case.once(_bare):
+        has = [item.cidr for item in _addresses(exam.case, network, family)]
+        more = ("brd", "+") if family == "ip" else ("nodad",)
+        blocked = [item for item in exam.blocked_by(ID) if family_of(item.obstacle.packet) == family]
         yield Finding(
             check=ID,
             severity="error",
-            subject=Subject(kind="bridge", name=network.bridge),
+            subject=Subject(kind="bridge", name=rulesets.named(network.bridge, family)),
             summary=f"The bridge {network.bridge} lacks its network's gateway address {cidr}",
             symptoms=symptoms(blocked, ("egress", "published", "host-to-container")),
             evidence=(
-                of_link(network.bridge, ", ".join(has) or "no IPv4 address", cidr, source="ip address"),
+                of_link(network.bridge, ", ".join(has) or f"no {_WORDS[family]} address", cidr, source="ip address"),
                 *(of_flows(item) for item in blocked[:2]),
             ),
             remedy=Remedy(
                 summary=f"Put {cidr} back on {network.bridge}",
-                steps=(ip("address", "add", cidr, "brd", "+", "dev", network.bridge),),
+                steps=(ip("address", "add", cidr, *more, "dev", network.bridge),),
                 undo=(ip("address", "del", cidr, "dev", network.bridge),),
                 risk="safe",
                 note="Find what removed it: a network manager or a DHCP client that believes the bridge is its own",
@@ -74,11 +77,12 @@ def find(exam: Examination) -> Iterator[Finding]:
         )
 
 
-def _bare(case: Case) -> list[tuple[Network, str]]:
+def _bare(case: Case) -> list[tuple[Network, Family, str]]:
     return [
-        (network, cidr)
+        (network, family, cidr)
         for network in case.networks
-        if case.members(network) and (cidr := missing_gateway(case, network)) and _is_up(case, network)
+        for family in _WORDS
+        if case.members(network, family) and (cidr := missing_gateway(case, network, family)) and _is_up(case, network)
     ]
 
 
@@ -87,13 +91,13 @@ def _is_up(case: Case, network: Network) -> bool:
     return bridge is not None and bridge.up
 
 
-def _addresses(case: Case, network: Network) -> list[Address]:
+def _addresses(case: Case, network: Network, family: Family) -> list[Address]:
     bridge = bridge_of(case, network)
     host = case.view.host
     if bridge is None or host is None:
         return []
     ref = LinkRef(namespace=host.id, ifindex=bridge.ifindex)
-    return [item for item in case.view.addresses_of(ref) if item.family == "ip"]
+    return [item for item in case.view.addresses_of(ref) if item.family == family and item.scope != "link"]
 
 
 CHECK = Check(

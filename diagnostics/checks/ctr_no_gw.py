@@ -25,14 +25,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.attachments import gateway_of, inside
-from dnet_tui.diagnostics.case import Case, Member
+from dnet_tui.diagnostics.case import Case, Member, family_of
 from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.evidence import of_flows
 from dnet_tui.diagnostics.examination import Blocked, Examination
 from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.intentions import leads_out
 from dnet_tui.diagnostics.remedy import Remedy
+from dnet_tui.diagnostics.rulesets import named
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Network
+from dnet_tui.inspect.model import Family, Network
 
 ID = "ctr-no-gw"
 
@@ -41,49 +43,52 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     """A container's own table without a route to an address beyond its networks."""
     if obstacle.stage != "routing" or obstacle.end != "no-route" or obstacle.by.kind != "route":
         return False
-    return _member(case, obstacle.by.namespace) is not None and obstacle.by.text.startswith("no route")
+    place = _member(case, obstacle.by.namespace, family_of(obstacle.packet))
+    return place is not None and obstacle.by.text.startswith("no route")
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
     """One finding per container."""
     yield from undecided(exam, ID)
-    found: dict[str, list[Blocked]] = {}
+    found: dict[tuple[str, Family], list[Blocked]] = {}
     for blocked in definite(exam, ID):
-        found.setdefault(blocked.obstacle.by.namespace, []).append(blocked)
-    for namespace, stopped in found.items():
-        place = _member(exam.case, namespace)
+        found.setdefault((blocked.obstacle.by.namespace, family_of(blocked.obstacle.packet)), []).append(blocked)
+    for (namespace, family), stopped in found.items():
+        place = _member(exam.case, namespace, family)
         if place is not None:
-            yield _finding(exam.case, *place, stopped)
+            yield _finding(exam.case, *place, family, stopped)
 
 
-def _finding(case: Case, network: Network, member: Member, stopped: list[Blocked]) -> Finding:
+def _finding(case: Case, network: Network, member: Member, family: Family, stopped: list[Blocked]) -> Finding:
     name = member.container.name
-    gateway = gateway_of(network) or case.bridge_address(network)
+    gateway = gateway_of(network, family) or case.bridge_address(network, family)
+    kind = "default route" if family == "ip" else "IPv6 default route"
     ns = case.view.namespaces[member.namespace]
-    routes = [route.dst for route in ns.routes if route.family == "ip" and route.table == 254]
+    routes = [route.dst for route in ns.routes if route.family == family and route.table == 254]
     return Finding(
         check=ID,
         severity="error",
-        subject=Subject(kind="container", name=name),
-        summary=f"{name} has no default route, though network {network.name} leads out",
+        subject=Subject(kind="container", name=named(name, family)),
+        summary=f"{name} has no {kind}, though network {network.name} leads out",
         symptoms=tuple(dict.fromkeys(kind for item in stopped for kind in item.symptoms)),
         evidence=(
             Evidence(
-                source="ip route",
+                source="ip route" if family == "ip" else "ip -6 route",
                 what=f"in {name}",
                 value=", ".join(routes) or "no route at all",
                 expected=f"default via {gateway or 'its gateway'}",
             ),
             *(of_flows(item) for item in stopped[:2]),
         ),
-        remedy=_remedy(case, member, gateway),
+        remedy=_remedy(case, member, family, gateway),
     )
 
 
-def _remedy(case: Case, member: Member, gateway: str) -> Remedy | None:
+def _remedy(case: Case, member: Member, family: Family, gateway: str) -> Remedy | None:
     words = ("default", "via", gateway)
-    step = inside(case, member.namespace, "route", "add", *words)
-    back = inside(case, member.namespace, "route", "del", *words)
+    six = ("-6",) if family == "ip6" else ()
+    step = inside(case, member.namespace, *six, "route", "add", *words)
+    back = inside(case, member.namespace, *six, "route", "del", *words)
     if not gateway or step is None or back is None:
         return None
     return Remedy(
@@ -95,14 +100,14 @@ def _remedy(case: Case, member: Member, gateway: str) -> Remedy | None:
     )
 
 
-def _member(case: Case, namespace: str) -> tuple[Network, Member] | None:
+def _member(case: Case, namespace: str, family: Family) -> tuple[Network, Member] | None:
     """The container's place on a network with a way out."""
     return next(
         (
             (network, member)
             for network in case.networks
-            if not network.internal and network.gateway_mode4 != "isolated"
-            for member in case.members(network)
+            if leads_out(network, family)
+            for member in case.members(network, family)
             if member.namespace == namespace
         ),
         None,

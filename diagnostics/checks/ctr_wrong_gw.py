@@ -24,18 +24,32 @@ When it is harmless
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
+
+import msgspec
 
 from dnet_tui.diagnostics.attachments import bridge_of, default_hops, default_route, gateway_of, inside, route_words
-from dnet_tui.diagnostics.case import Case, Member
+from dnet_tui.diagnostics.case import Case, Member, family_of
 from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.evidence import of_flows
 from dnet_tui.diagnostics.examination import Blocked, Examination
 from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.remedy import Remedy
+from dnet_tui.diagnostics.rulesets import named
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Network
+from dnet_tui.inspect.model import Family, Network
 
 ID = "ctr-wrong-gw"
+
+
+class _Astray(msgspec.Struct, frozen=True, kw_only=True):
+    """A container whose gateway isn't ``right``, the one that its network's bridge has."""
+
+    network: Network
+    member: Member
+    family: Family
+    gateway: str
+    right: str
 
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
@@ -44,11 +58,9 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     if host is None:
         return False
     if obstacle.by.kind == "neighbour":
-        return any(gateway == obstacle.by.value for _, _, gateway, _ in case.once(_astray))
+        return any(item.gateway == obstacle.by.value for item in case.once(_astray))
     if obstacle.stage == "forwarding" and obstacle.by.namespace != host.id:
-        return any(
-            _owner(case, network, gateway) == obstacle.by.namespace for network, _, gateway, _ in case.once(_astray)
-        )
+        return any(_owner(case, item) == obstacle.by.namespace for item in case.once(_astray))
     return False
 
 
@@ -56,37 +68,45 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
     """One finding per container whose packets are stopped there."""
     yield from undecided(exam, ID)
     stopped = definite(exam, ID)
-    for network, member, gateway, right in exam.case.once(_astray):
+    for astray in exam.case.once(_astray):
         hit = [
             item
             for item in stopped
-            if (item.obstacle.by.value == gateway or item.obstacle.by.namespace == _owner(exam.case, network, gateway))
-            and any(_is_of(flow.member, flow.container, member) for flow in item.flows)
+            if family_of(item.obstacle.packet) == astray.family
+            and (item.obstacle.by.value == astray.gateway or item.obstacle.by.namespace == _owner(exam.case, astray))
+            and any(_is_of(flow.member, flow.container, astray.member) for flow in item.flows)
         ]
         if hit:
-            yield _finding(exam.case, network, member, gateway, right, hit)
+            yield _finding(exam.case, astray, hit)
 
 
 def _is_of(source: Member | None, container: object, member: Member) -> bool:
     return (source is not None and source.namespace == member.namespace) or container == member.container
 
 
-def _finding(case: Case, network: Network, member: Member, gateway: str, right: str, stopped: list[Blocked]) -> Finding:
-    name = member.container.name
-    ns = case.view.namespaces[member.namespace]
-    route = default_route(ns)
+def _finding(case: Case, astray: _Astray, stopped: list[Blocked]) -> Finding:
+    network, gateway, right, family = astray.network, astray.gateway, astray.right, astray.family
+    name = astray.member.container.name
+    ns = case.view.namespaces[astray.member.namespace]
+    route = default_route(ns, family)
+    six = ("-6",) if family == "ip6" else ()
     forms = [route_words(ns, route, via) if route is not None else () for via in (right, gateway)]
-    steps, undo = (inside(case, ns.id, "route", "replace", *words) if words else None for words in forms)
-    owner = _owner(case, network, gateway)
+    steps, undo = (inside(case, ns.id, *six, "route", "replace", *words) if words else None for words in forms)
+    owner = _owner(case, astray)
     has = f"{case.view.label(owner)} has it, and does not forward" if owner else "nobody has it"
     return Finding(
         check=ID,
         severity="error",
-        subject=Subject(kind="container", name=name),
+        subject=Subject(kind="container", name=named(name, family)),
         summary=f"{name} uses the gateway {gateway}, but network {network.name} has {right}",
         symptoms=tuple(dict.fromkeys(kind for item in stopped for kind in item.symptoms)),
         evidence=(
-            Evidence(source="ip route", what=f"in {name}", value=f"default via {gateway}", expected=f"via {right}"),
+            Evidence(
+                source=" ".join(("ip", *six, "route")),
+                what=f"in {name}",
+                value=f"default via {gateway}",
+                expected=f"via {right}",
+            ),
             Evidence(source="packet walk", what=f"{gateway} on {network.bridge}", value=has),
             *(of_flows(item) for item in stopped[:2]),
         ),
@@ -102,24 +122,39 @@ def _finding(case: Case, network: Network, member: Member, gateway: str, right: 
     )
 
 
-def _astray(case: Case) -> tuple[tuple[Network, Member, str, str], ...]:
-    """Containers whose gateway on a network is another than the one that the network's bridge has: both, in order."""
-    found = []
-    for network in case.networks:
-        bridge = bridge_of(case, network)
-        right = gateway_of(network)
-        if bridge is None or not right or right != case.bridge_address(network):
-            continue
-        for member in case.members(network):
-            for gateway, ifindex in default_hops(case.view.namespaces[member.namespace])[:1]:
-                if ifindex == member.link.ifindex and gateway != right:
-                    found.append((network, member, gateway, right))
-    return tuple(found)
+def _astray(case: Case) -> tuple[_Astray, ...]:
+    """Containers whose gateway on a network is another than the one that the network's bridge has."""
+    families: tuple[Family, ...] = ("ip", "ip6")
+    return tuple(
+        _Astray(network=network, member=member, family=family, gateway=gateway, right=right)
+        for network, family in product(case.networks, families)
+        if (right := _rightful(case, network, family))
+        for member in case.members(network, family)
+        for gateway, ifindex in default_hops(case.view.namespaces[member.namespace], family)[:1]
+        if ifindex == member.link.ifindex and gateway != right and not _is_the_bridge(case, network, gateway)
+    )
 
 
-def _owner(case: Case, network: Network, address: str) -> str:
-    """The namespace of the container that has an address on a network; empty when none has."""
-    return next((member.namespace for member in case.members(network) if member.address == address), "")
+def _rightful(case: Case, network: Network, family: Family) -> str:
+    """The gateway that the network names and its bridge has; empty where they don't agree."""
+    right = gateway_of(network, family)
+    return right if right and right == case.bridge_address(network, family) else ""
+
+
+def _is_the_bridge(case: Case, network: Network, gateway: str) -> bool:
+    """Whether the gateway is the bridge under another address, such as its link-local one."""
+    bridge, host = bridge_of(case, network), case.view.host
+    return (
+        bridge is not None
+        and host is not None
+        and any((item.ifindex, item.address) == (bridge.ifindex, gateway) for item in host.addresses)
+    )
+
+
+def _owner(case: Case, astray: _Astray) -> str:
+    """The namespace of the container that has the wrong gateway's address; empty when none has."""
+    members = case.members(astray.network, astray.family)
+    return next((member.namespace for member in members if member.address == astray.gateway), "")
 
 
 CHECK = Check(

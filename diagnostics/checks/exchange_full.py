@@ -1,7 +1,8 @@
 """A bridge has nearly as many ports as the kernel allows.
 
 What it finds
-    A network's bridge with 1000 ports or more.
+    A network's bridge with 1000 ports or more (a warning), and one that is
+    full and to which the engine could not add another (an error).
 
 Why it matters
     A bridge takes 1023 ports.  The next container on the network fails to
@@ -9,7 +10,8 @@ Why it matters
 
 How we know
     The links whose master is the bridge; the limit is ``BR_MAX_PORTS`` of the
-    kernel's net/bridge/br_private.h (1 << 10, number 0 is not used).
+    kernel's net/bridge/br_private.h (1 << 10, number 0 is not used).  The
+    engine's own words: a container's last error, or its log.
 
 Remedy
     Spread the containers over several networks.
@@ -25,6 +27,7 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.attachments import bridge_of
 from dnet_tui.diagnostics.checks.base import Check
 from dnet_tui.diagnostics.examination import Examination
+from dnet_tui.diagnostics.failed_starts import START_UP, failed_starts, names_of, of_failures
 from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.remedy import Remedy
 
@@ -40,12 +43,16 @@ def find(exam: Examination) -> Iterator[Finding]:
         ports = len(exam.case.view.ports_of(host.id, bridge.ifindex)) if host is not None and bridge is not None else 0
         if ports < _NEARLY:
             continue
+        failed = failed_starts(exam.case, ID) if ports >= _LIMIT else ()
         yield Finding(
             check=ID,
-            severity="warning",
+            severity="error" if failed else "warning",
             subject=Subject(kind="bridge", name=network.bridge),
-            summary=f"The bridge {network.bridge} of network {network.name} has {ports} of {_LIMIT} possible ports",
+            summary=f"The bridge {network.bridge} of network {network.name} has {ports} of {_LIMIT} possible ports"
+            + (f": {names_of(failed)} could not be started" if failed else ""),
+            symptoms=START_UP if failed else (),
             evidence=(
+                *of_failures(failed),
                 Evidence(
                     source="ip link", what=f"ports of {network.bridge}", value=str(ports), expected=f"below {_NEARLY}"
                 ),
@@ -61,7 +68,7 @@ def find(exam: Examination) -> Iterator[Finding]:
 CHECK = Check(
     id=ID,
     title="Bridges have ports left",
-    severity="warning",
+    severity="error",
     doc=__doc__,
     needs=("links",),
     find=find,

@@ -17,12 +17,15 @@ Remedy
 
 When it is harmless
     Where the block is meant: then the network's own options should say so
-    (``internal``), or skip this check.
+    (``internal``), or skip this check.  What the host's rules keep its own
+    programs from is only told: nobody promised it to them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+
+import msgspec
 
 from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.evidence import of_decider, of_flows
@@ -43,10 +46,13 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
     """One finding per deciding element."""
     yield from undecided(exam, FALLBACK)
     for blocked in definite(exam, FALLBACK):
-        yield _finding(blocked)
+        yield finding(blocked)
+    for blocked in exam.meant:
+        yield msgspec.structs.replace(finding(blocked), severity="info")
 
 
-def _finding(blocked: Blocked) -> Finding:
+def finding(blocked: Blocked) -> Finding:
+    """What one deciding element stops."""
     by = blocked.obstacle.by
     flow = blocked.flows[0]
     word = _WORDS.get(blocked.obstacle.end, blocked.obstacle.end)

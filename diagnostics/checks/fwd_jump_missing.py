@@ -28,15 +28,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics import plain_rules, rulesets
-from dnet_tui.diagnostics.case import Case
+from dnet_tui.diagnostics.case import Case, family_of
 from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.evidence import of_flows, of_rule
-from dnet_tui.diagnostics.examination import Blocked, Examination
+from dnet_tui.diagnostics.examination import Blocked, Examination, element
 from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.remedy import Remedy
 from dnet_tui.diagnostics.rule_change import Change, Place
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Network
+from dnet_tui.inspect.model import Family, Network
 
 ID = "fwd-jump-missing"
 _JUMP = "-j DOCKER-FORWARD"
@@ -44,39 +44,42 @@ _JUMP = "-j DOCKER-FORWARD"
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """FORWARD's policy, where the engine's rules for this packet's bridge are missing above it."""
-    return obstacle.stage == "forward" and obstacle.by.kind == "policy" and bool(_missing(case, obstacle))
+    return rulesets.by_policy(obstacle) and bool(_missing(case, obstacle))
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
-    """One finding for all that is missing."""
+    """One finding for all that is missing of a family."""
     yield from undecided(exam, ID)
-    stopped = definite(exam, ID)
-    if stopped:
-        yield _finding(exam.case, stopped)
+    families: tuple[Family, ...] = ("ip", "ip6")
+    for family in families:
+        stopped = [item for item in definite(exam, ID) if family_of(item.obstacle.packet) == family]
+        if stopped:
+            yield _finding(exam.case, family, stopped)
 
 
 def _missing(case: Case, obstacle: Obstacle) -> tuple[str, ...]:
     """The rules that FORWARD lacks for the bridges of this packet, as the engine writes them."""
-    forward = rulesets.chain(case, "filter", "FORWARD")
+    family = family_of(obstacle.packet)
+    forward = rulesets.chain(case, "filter", "FORWARD", family)
     if forward is None or obstacle.by.rule is None or obstacle.by.rule.backend != rulesets.backend(case):
         return ()
     texts = {rule.text for rule in forward.rules}
-    if rulesets.chain(case, "filter", "DOCKER-FORWARD") is not None:
+    if rulesets.chain(case, "filter", "DOCKER-FORWARD", family) is not None:
         return () if _JUMP in texts else (_JUMP,)
-    if obstacle.packet.iif == obstacle.packet.oif:
+    if rulesets.between_ports(obstacle) or obstacle.packet.iif == obstacle.packet.oif:
         return ()  # bridged from port to port: it isn't these rules that let it pass
     wanted = [
         rule
         for network in case.networks
         if not network.internal and network.bridge in {obstacle.packet.iif, obstacle.packet.oif}
-        for rule in _rules_of(case, network)
+        for rule in _rules_of(case, network, family)
     ]
     return tuple(rule for rule in wanted if rule not in texts)
 
 
-def _rules_of(case: Case, network: Network) -> tuple[str, ...]:
+def _rules_of(case: Case, network: Network, family: Family) -> tuple[str, ...]:
     """The rules of FORWARD that let a network's traffic pass, as Docker before 28 and dnet-tui itself write them."""
-    docker, bridge = rulesets.chain(case, "filter", "DOCKER"), network.bridge
+    docker, bridge = rulesets.chain(case, "filter", "DOCKER", family), network.bridge
     if network.engine not in {"docker", plain_rules.ENGINE} or (network.engine == "docker" and docker is None):
         return ()
     publishes = docker is not None and any(f"-o {bridge} " in rule.text for rule in docker.rules)
@@ -87,11 +90,11 @@ def _rules_of(case: Case, network: Network) -> tuple[str, ...]:
     )
 
 
-def _finding(case: Case, stopped: list[Blocked]) -> Finding:
+def _finding(case: Case, family: Family, stopped: list[Blocked]) -> Finding:
     specs = tuple(dict.fromkeys(spec for blocked in stopped for spec in _all_missing(case, blocked)))
-    forward = rulesets.chain(case, "filter", "FORWARD")
+    forward = rulesets.chain(case, "filter", "FORWARD", family)
     texts = [rule.text for rule in forward.rules] if forward is not None else []
-    place = Place(backend=rulesets.backend(case), family="ip", table="filter")
+    place = Place(backend=rulesets.backend(case), family=family, table="filter")
     first = texts.index("-j DOCKER-USER") + 2 if "-j DOCKER-USER" in texts else 1
     if specs == (_JUMP,):
         pairs = [(Change(place, "FORWARD", _JUMP).insert(first), Change(place, "FORWARD", _JUMP).delete(first))]
@@ -103,12 +106,14 @@ def _finding(case: Case, stopped: list[Blocked]) -> Finding:
     return Finding(
         check=ID,
         severity="error",
-        subject=Subject(kind="rule", name="filter FORWARD"),
+        subject=Subject(kind="rule", name=rulesets.named("filter FORWARD", family)),
         summary="FORWARD no longer leads to the engine's rules",
         symptoms=tuple(dict.fromkeys(kind for blocked in stopped for kind in blocked.symptoms)),
         evidence=(
             *(
-                Evidence(source="iptables", what="filter FORWARD", value="the rule is absent", expected=s)
+                Evidence(
+                    source=rulesets.save_program(family), what="filter FORWARD", value="the rule is absent", expected=s
+                )
                 for s in specs
             ),
             *((of_rule(policy, "not reached"),) if policy is not None else ()),
@@ -128,7 +133,7 @@ def _all_missing(case: Case, blocked: Blocked) -> Iterator[str]:
     """What is missing for every flow that this policy stops, on its way there or back."""
     for flow in blocked.flows:
         for _, obstacle in flow.obstacles:
-            if obstacle.by == blocked.obstacle.by:
+            if element(obstacle) == element(blocked.obstacle):
                 yield from _missing(case, obstacle)
 
 

@@ -59,12 +59,13 @@ def find(exam: Examination) -> Iterator[Finding]:
     if any(way.type not in _REFUSALS for way in ways):
         yield from _silent_router(host, ways, names)
         return
+    by4 = "IPv4 " if case.uplinks6 else ""
     downed = [link for link in host.links if _lost(case, host, link)]
     yield Finding(
         check=ID,
         severity="warning" if downed else "info",
         subject=Subject(kind="host", name="route to the outside"),
-        summary=f"The host has no route to the outside, so the containers of {names} have none either",
+        summary=f"The host has no {by4}route to the outside, so the containers of {names} have none either",
         symptoms=("egress",),
         evidence=(
             Evidence(source="ip route get", what=OUTSIDE, value=ways[0].by.text, expected="a default route"),

@@ -55,20 +55,21 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
-    """A rule or policy of the host's INPUT."""
-    return obstacle.stage == "input" and obstacle.by.rule is not None and on_host(case, obstacle)
+    """A rule or policy of the host's INPUT, before a question and not before the answer to the host's own."""
+    is_input = obstacle.stage == "input" and obstacle.by.rule is not None and not obstacle.packet.reply
+    return is_input and on_host(case, obstacle)
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
     """One finding per rule or policy: for name servers, and for other services."""
     yield from undecided(exam, ID)
     for blocked in definite(exam, ID):
-        yield _names(exam.case, blocked)
+        yield _names(blocked)
     for kept in _others(exam.case):
         yield _service(kept)
 
 
-def _names(case: Case, blocked: Blocked) -> Finding:
+def _names(blocked: Blocked) -> Finding:
     networks = list({flow.network.bridge: flow.network for flow in blocked.flows}.values())
     names = ", ".join(network.name for network in networks)
     by = blocked.obstacle.by
@@ -84,9 +85,9 @@ def _names(case: Case, blocked: Blocked) -> Finding:
                 Evidence(
                     source="listening sockets",
                     what="on the host",
-                    value=f"{case.bridge_address(network)}:{_DNS}/udp",
+                    value=f"{address}:{_DNS}/udp" if ":" not in address else f"[{address}]:{_DNS}/udp",
                 )
-                for network in networks[:3]
+                for address in dict.fromkeys(flow.forward.start.dst for flow in blocked.flows[:3])
             ),
             of_flows(blocked),
         ),

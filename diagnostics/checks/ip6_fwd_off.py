@@ -25,13 +25,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.attachments import attachments
+from dnet_tui.diagnostics.attachments import attachments, on_host, symptoms
 from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.checks.base import Check
-from dnet_tui.diagnostics.evidence import of_sysctl
+from dnet_tui.diagnostics.evidence import of_flows, of_sysctl
 from dnet_tui.diagnostics.examination import Examination
 from dnet_tui.diagnostics.finding import Evidence, Finding, Severity, Subject
 from dnet_tui.diagnostics.remedy import Remedy, SetSysctl
+from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.diagnostics.walk.routing import sysctl_name
 from dnet_tui.inspect.model import Network
 
@@ -41,9 +42,15 @@ _FORCED = ".force_forwarding"
 """Since Linux 6.17 a single interface can be made to forward."""
 
 
+def owns(case: Case, obstacle: Obstacle) -> bool:
+    """The host's refusal to forward IPv6."""
+    return on_host(case, obstacle) and obstacle.by.kind == "sysctl" and obstacle.by.text == KEY
+
+
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding for the host."""
     case = exam.case
+    blocked = exam.blocked_by(ID)
     if case.sysctl(KEY) != "0":
         return
     hit = [
@@ -55,7 +62,7 @@ def find(exam: Examination) -> Iterator[Finding]:
         and case.sysctl(f"net.ipv6.conf.{sysctl_name(network.bridge)}{_FORCED}") != "1"
         and (names := _with_address(case, network))
     ]
-    if not hit:
+    if not hit and not blocked:
         return
     uplinks = _uplinks(case)
     severity: Severity = "error" if uplinks else "warning"
@@ -69,11 +76,12 @@ def find(exam: Examination) -> Iterator[Finding]:
         severity=severity,
         subject=Subject(kind="sysctl", name=KEY),
         summary=f"The host does not forward IPv6 packets ({KEY} is 0)",
-        symptoms=("ipv6",),
+        symptoms=symptoms(blocked, ("ipv6",)),
         evidence=(
             of_sysctl(KEY, "0", "1"),
             *(Evidence(source=net.engine, what=f"IPv6 on network {net.name}", value=", ".join(n)) for net, n in hit),
             *((Evidence(source="ip -6 route", what="default", value=", ".join(uplinks)),) if uplinks else ()),
+            *(of_flows(item) for item in blocked[:2]),
         ),
         remedy=Remedy(
             summary="Turn IPv6 forwarding on",
@@ -115,4 +123,5 @@ CHECK = Check(
     doc=__doc__,
     needs=("sysctls",),
     find=find,
+    owns=owns,
 )

@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from dnet_tui.diagnostics import rulesets
 from dnet_tui.diagnostics.checks.base import Check, Undecided
 from dnet_tui.diagnostics.evidence import of_rule, of_sysctl
 from dnet_tui.diagnostics.examination import Examination
@@ -52,7 +53,7 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
             yield Undecided(reason=f"{flow.label}: {by.text if by else 'the walk could not decide'}")
         elif flow.forward.arrives and flow.forward.end != "left":  # what left the host did not get there
             repair = missing(exam.case, flow)
-            leaks[repair or f"{flow.kind} {_accepted_by(flow)}"].append(flow)
+            leaks[repair or f"{flow.family} {flow.kind} {_accepted_by(flow)}"].append(flow)
     for key, flows in leaks.items():
         yield _finding(exam, flows, () if isinstance(key, str) else key)
 
@@ -67,7 +68,7 @@ def _finding(exam: Examination, flows: list[Flow], repairs: tuple[Repair, ...]) 
     return Finding(
         check=ID,
         severity="warning",
-        subject=Subject(kind="network", name=", ".join(_networks(flows))),
+        subject=Subject(kind="network", name=rulesets.named(", ".join(_networks(flows)), flows[0].family)),
         summary=_summary(flows),
         symptoms=("exposure",),
         evidence=tuple(_evidence(exam, flows, repairs)),
@@ -82,9 +83,10 @@ def _networks(flows: list[Flow]) -> list[str]:
 
 def _summary(flows: list[Flow]) -> str:
     names = ", ".join(_networks(flows))
+    by6 = " by IPv6" if flows[0].family == "ip6" else ""
     if flows[0].kind == "same-network":
-        return f"Containers of network {names} reach each other although icc is off"
-    return f"Separate networks can reach each other: {names}"
+        return f"Containers of network {names} reach each other{by6} although icc is off"
+    return f"Separate networks can reach each other{by6}: {names}"
 
 
 def _evidence(exam: Examination, flows: list[Flow], repairs: tuple[Repair, ...]) -> Iterator[Evidence]:
@@ -99,7 +101,12 @@ def _evidence(exam: Examination, flows: list[Flow], repairs: tuple[Repair, ...])
             yield of_sysctl(repair.step.key, exam.case.sysctl(repair.step.key) or "absent", repair.step.value)
         else:
             where = f"{repair.step.table} {repair.step.chain}"
-            yield Evidence(source="iptables", what=where, value="the rule is absent", expected=repair.step.spec)
+            yield Evidence(
+                source=rulesets.save_program(repair.step.family),
+                what=where,
+                value="the rule is absent",
+                expected=repair.step.spec,
+            )
 
 
 def _remedy(repairs: tuple[Repair, ...]) -> Remedy | None:

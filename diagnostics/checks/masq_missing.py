@@ -15,12 +15,14 @@ How we know
 
 Remedy
     Put the rule back: ``-s SUBNET ! -o BRIDGE -j MASQUERADE`` in nat
-    POSTROUTING.  Find what removed it (a firewall script that flushes the nat
-    table, a reload of firewalld): restarting the engine restores all its rules.
+    POSTROUTING, of ip6tables where IPv6 is concerned.  Find what removed it
+    (a firewall script that flushes the nat table, a reload of firewalld):
+    restarting the engine restores all its rules.
 
 When it is harmless
     Where ``enable_ip_masquerade`` is false or the gateway mode is routed: then
-    it is a choice, and not reported.
+    it is a choice, and not reported; nor is IPv6 where the engine writes no
+    IPv6 rules (Docker with ip6tables off, the default before 27).
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics import rulesets
+from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.checks.base import Check, Undecided
 from dnet_tui.diagnostics.evidence import of_rule
 from dnet_tui.diagnostics.examination import Examination
@@ -36,17 +39,22 @@ from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.flows import Flow
 from dnet_tui.diagnostics.remedy import Remedy
 from dnet_tui.diagnostics.rule_change import Change, Place
+from dnet_tui.diagnostics.walk.match import contains
 from dnet_tui.diagnostics.walk.packet import RuleRef
-from dnet_tui.inspect.model import Network
+from dnet_tui.inspect.model import Family, Network
 
 ID = "masq-missing"
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
     """One finding per network."""
-    bare: defaultdict[str, list[Flow]] = defaultdict(list)
+    bare: defaultdict[tuple[str, Family], list[Flow]] = defaultdict(list)
     for flow in exam.flows:
-        if flow.kind != "egress" or flow.network.masquerade is not True or not flow.forward.exits:
+        if flow.kind != "egress" or flow.masquerade is not True or not flow.forward.exits:
+            continue
+        strange = _strange_source(exam.case, flow)
+        if strange:
+            yield Undecided(reason=strange)
             continue
         if flow.forward.last.src != flow.forward.start.src:
             continue
@@ -54,26 +62,41 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
         if unsure:
             yield Undecided(reason=f"{flow.label}: {unsure[0].by.text}")
         else:
-            bare[flow.network.id].append(flow)
+            bare[flow.network.id, flow.family].append(flow)
     for flows in bare.values():
         yield _finding(exam, flows[0].network, flows)
 
 
+def _strange_source(case: Case, flow: Flow) -> str:
+    """Why it isn't seen here whether answers come back: the packet leaves with an address that is another's.
+
+    Somebody outside may route that address to this host, or nobody does.
+    """
+    address, host = flow.forward.last.src, case.view.host
+    held = {item.address for item in host.addresses} | {item.address for item in host.proxied} if host else set()
+    subnets = [subnet.cidr for subnet in flow.network.subnets]
+    inner = flow.member is not None and address == flow.member.address
+    if address in held or inner or any(contains(cidr, address) is True for cidr in subnets):
+        return ""
+    return f"{flow.label}: leaves with the source {address}, which neither the host nor {flow.network.name} has"
+
+
 def _finding(exam: Examination, network: Network, flows: list[Flow]) -> Finding:
     source = flows[0].forward.start.src
-    subnet = next((subnet.cidr for subnet in network.subnets if ":" not in subnet.cidr), f"{source}/32")
+    family = flows[0].family
+    subnet = rulesets.subnet(network, family) or f"{source}/{32 if family == 'ip' else 128}"
     packet = flows[0].forward.last.tuple_text()
-    chain = rulesets.chain(exam.case, "nat", "POSTROUTING")
+    chain = rulesets.chain(exam.case, "nat", "POSTROUTING", family)
     present = f"{len(chain.rules)} rules, none gives {subnet} a new source" if chain else "the chain is absent"
     spec = f"-s {subnet} ! -o {network.bridge} -j MASQUERADE"
-    place = Place(backend=rulesets.backend(exam.case), family="ip", table="nat")
+    place = Place(backend=rulesets.backend(exam.case), family=family, table="nat")
     change = Change(place=place, chain="POSTROUTING", spec=spec)
     shadow = _shadow(flows[0])
     names = ", ".join(flow.source for flow in flows[:4]) + ("" if len(flows) <= 4 else f" and {len(flows) - 4} more")
     return Finding(
         check=ID,
         severity="error",
-        subject=Subject(kind="network", name=network.name),
+        subject=Subject(kind="network", name=rulesets.named(network.name, family)),
         summary=f"Packets from network {network.name} ({subnet}) leave without masquerading",
         symptoms=("egress",),
         evidence=(
@@ -83,7 +106,7 @@ def _finding(exam: Examination, network: Network, flows: list[Flow]) -> Finding:
                 value=packet,
                 expected="the host's own address as the source",
             ),
-            Evidence(source="iptables", what="nat POSTROUTING", value=present, expected=spec),
+            Evidence(source=rulesets.save_program(family), what="nat POSTROUTING", value=present, expected=spec),
             *((of_rule(shadow, "does not come before the network's MASQUERADE"),) if shadow else ()),
             Evidence(source="packet walk", what="concerns", value=names),
         ),

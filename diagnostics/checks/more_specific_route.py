@@ -77,10 +77,11 @@ def find(exam: Examination) -> Iterator[Finding]:
 def _remedy(case: Case, route: Route | None) -> Remedy | None:
     host = case.view.host
     words = route_words(host, route) if host is not None and route is not None else ()
+    family = ("-6",) if route is not None and route.family == "ip6" else ()
     return Remedy(
         summary="Delete that route",
-        steps=(ip("route", "del", *words),) if words else (),
-        undo=(ip("route", "add", *words),) if words else (),
+        steps=(ip(*family, "route", "del", *words),) if words else (),
+        undo=(ip(*family, "route", "add", *words),) if words else (),
         risk="ask",
         note="If a VPN or a routing daemon brings it back, give the network another subnet",
     )

@@ -24,8 +24,10 @@ When it is harmless
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 from dnet_tui.diagnostics import rulesets
+from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.checks.base import Check, Undecided
 from dnet_tui.diagnostics.examination import Examination
 from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
@@ -33,7 +35,8 @@ from dnet_tui.diagnostics.flows import Flow
 from dnet_tui.diagnostics.published import dnat_rule, taken_by_proxy
 from dnet_tui.diagnostics.remedy import Remedy
 from dnet_tui.diagnostics.rule_change import Change, Place
-from dnet_tui.inspect.firewall import Match, Nat, Rule
+from dnet_tui.inspect.firewall import Rule
+from dnet_tui.inspect.model import Family, PublishedPort
 
 ID = "nat-jump-missing"
 _JUMP = "-m addrtype --dst-type LOCAL -j "
@@ -43,56 +46,59 @@ _ENTRIES = {"DOCKER": "DOCKER", "NETAVARK-HOSTPORT-DNAT": "NETAVARK-DN-"}
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
     """One finding per engine, for all the ports that are cut off."""
-    for entry, prefix in _ENTRIES.items():
-        rules = [
-            rule for chain in rulesets.chains(exam.case, "nat") if chain.name.startswith(prefix) for rule in chain.rules
-        ]
+    families: tuple[Family, ...] = ("ip", "ip6")
+    for entry, family in product(_ENTRIES, families):
+        rules = _rules(exam.case, entry, family)
         cut = [
             (flow, rule)
             for flow in exam.flows
-            if flow.kind == "published" and dnat_rule(flow) is None and flow.forward.arrives is not None
-            for rule in [next((rule for rule in rules if _is_for(rule, flow)), None)]
+            if flow.kind == "published" and flow.family == family
+            if dnat_rule(flow) is None and flow.forward.arrives is not None
+            for rule in [_rule_for(rules, flow.port)]
             if rule is not None
         ]
         if cut:
-            yield _finding(exam, entry, cut)
+            yield _finding(exam, entry, family, cut)
 
 
-def _is_for(rule: Rule, flow: Flow) -> bool:
-    port = flow.port
-    if port is None or not any(isinstance(expr, Nat) and expr.kind == "dnat" for expr in rule.exprs):
-        return False
-    wanted = {"dport": {str(port.host_port)}, "proto": {port.proto}}
-    return all(_values(rule, field) == values for field, values in wanted.items())
+def _rules(case: Case, entry: str, family: Family) -> list[Rule]:
+    """The rules of the chains with an engine's DNAT."""
+    prefix = _ENTRIES[entry]
+    return [
+        rule for chain in rulesets.chains(case, "nat", family) if chain.name.startswith(prefix) for rule in chain.rules
+    ]
 
 
-def _values(rule: Rule, field: str) -> set[str]:
-    return {value for expr in rule.exprs if isinstance(expr, Match) and expr.field == field for value in expr.values}
+def _rule_for(rules: list[Rule], port: PublishedPort | None) -> Rule | None:
+    return next(
+        (rule for rule in rules if port is not None and rulesets.rewrites(rule, port.host_port, port.proto)), None
+    )
 
 
-def _finding(exam: Examination, entry: str, cut: list[tuple[Flow, Rule]]) -> Finding:
+def _finding(exam: Examination, entry: str, family: Family, cut: list[tuple[Flow, Rule]]) -> Finding:
     # Podman holds the port as well, but nothing there answers.
     proxied = entry == "DOCKER" and all(taken_by_proxy(exam.case, flow) for flow, _ in cut)
-    chain = rulesets.chain(exam.case, "nat", "PREROUTING")
+    chain = rulesets.chain(exam.case, "nat", "PREROUTING", family)
     present = chain is not None and any(rule.text == _JUMP + entry for rule in chain.rules)
-    change = Change(Place(rulesets.backend(exam.case), "ip", "nat"), "PREROUTING", _JUMP + entry)
+    change = Change(Place(rulesets.backend(exam.case), family, "nat"), "PREROUTING", _JUMP + entry)
     where = len(chain.rules) + 1 if chain is not None else 1
     ports = ", ".join(f"{flow.port.host_port}/{flow.port.proto}" for flow, _ in cut if flow.port is not None)
+    program = rulesets.save_program(family)
     outcome = "docker-proxy takes them instead" if proxied else "they end at the host"
     return Finding(
         check=ID,
         severity="warning" if proxied else "error",
-        subject=Subject(kind="rule", name="nat PREROUTING"),
+        subject=Subject(kind="rule", name=rulesets.named("nat PREROUTING", family)),
         summary=f"Packets for published ports don't reach their DNAT rules; {outcome}",
         symptoms=("published",),
         evidence=(
             Evidence(
-                source="iptables",
+                source=program,
                 what="nat PREROUTING",
                 value="an earlier rule ends it" if present else "the rule is absent",
                 expected=_JUMP + entry,
             ),
-            Evidence(source="iptables", what="a DNAT rule of nat", value=cut[0][1].text, expected="reached"),
+            Evidence(source=program, what="a DNAT rule of nat", value=cut[0][1].text, expected="reached"),
             Evidence(source="packet walk", what="ports concerned", value=ports),
         ),
         remedy=None

@@ -37,16 +37,16 @@ from dnet_tui.diagnostics.remedy import Remedy
 from dnet_tui.diagnostics.rule_change import Change, place_of
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 from dnet_tui.inspect.firewall import Chain
+from dnet_tui.inspect.model import Family
 
 ID = "nfcall-drop"
-_KEY = "net.bridge.bridge-nf-call-iptables"
+_KEYS: dict[Family, str] = {"ip": "net.bridge.bridge-nf-call-iptables", "ip6": "net.bridge.bridge-nf-call-ip6tables"}
 
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """A drop of what stays within one bridge, by iptables' policy or a rule below the engine's."""
     rule = obstacle.by.rule
-    within = obstacle.packet.physin != "" and obstacle.packet.iif == obstacle.packet.oif
-    if not within or rule is None or obstacle.stage != "forward" or not on_host(case, obstacle):
+    if rule is None or not rulesets.between_ports(obstacle) or not on_host(case, obstacle):
         return False
     return rule.family in {"ip", "ip6"} and rule.backend == rulesets.backend(case)
 
@@ -54,36 +54,37 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
     """One finding per bridge."""
     yield from undecided(exam, ID)
-    bridges: dict[str, list[Blocked]] = {}
+    bridges: dict[tuple[str, Family], list[Blocked]] = {}
     for blocked in definite(exam, ID):
         for flow in blocked.flows:
-            stopped = bridges.setdefault(flow.network.bridge, [])
+            stopped = bridges.setdefault((flow.network.bridge, flow.family), [])
             stopped += [blocked] if blocked not in stopped else []
-    for bridge, stopped in bridges.items():
+    for (bridge, family), stopped in bridges.items():
         rule = stopped[0].obstacle.by.rule
         if rule is not None:
-            yield _finding(exam.case, bridge, rule, stopped)
+            yield _finding(exam.case, bridge, family, rule, stopped)
 
 
-def _finding(case: Case, bridge: str, rule: RuleRef, stopped: list[Blocked]) -> Finding:
+def _finding(case: Case, bridge: str, family: Family, rule: RuleRef, stopped: list[Blocked]) -> Finding:
+    key = _KEYS[family]
     return Finding(
         check=ID,
         severity="error",
-        subject=Subject(kind="bridge", name=bridge),
+        subject=Subject(kind="bridge", name=rulesets.named(bridge, family)),
         summary=f"FORWARD drops what containers on {bridge} send each other",
         symptoms=tuple(dict.fromkeys(kind for item in stopped for kind in item.symptoms)),
         evidence=(
             of_rule(rule, "lets it pass"),
-            of_sysctl(_KEY, case.sysctl(_KEY) or "unknown", "0, or a rule that accepts"),
+            of_sysctl(key, case.sysctl(key) or "unknown", "0, or a rule that accepts"),
             *(of_flows(item) for item in stopped[:2]),
         ),
-        remedy=_remedy(case, bridge, rule),
+        remedy=_remedy(case, bridge, family, rule),
     )
 
 
-def _remedy(case: Case, bridge: str, rule: RuleRef) -> Remedy | None:
+def _remedy(case: Case, bridge: str, family: Family, rule: RuleRef) -> Remedy | None:
     """The rule that Docker writes for icc; before the one that drops, or last where the policy does."""
-    chain = rulesets.chain(case, rule.table, rule.base)
+    chain = rulesets.chain(case, rule.table, rule.base, family)
     if chain is None or rule.table != "filter":
         return None
     place = place_of(rule)
@@ -96,7 +97,7 @@ def _remedy(case: Case, bridge: str, rule: RuleRef) -> Remedy | None:
         steps=(change.insert(position),),
         undo=(change.delete(position if position is not None else len(chain.rules) + 1),),
         risk="ask",
-        note=f"Or, where nothing on this host filters bridged packets, set {_KEY} to 0",
+        note=f"Or, where nothing on this host filters bridged packets, set {_KEYS[family]} to 0",
     )
 
 

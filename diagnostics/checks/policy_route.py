@@ -34,10 +34,11 @@ from dnet_tui.diagnostics.evidence import of_flows
 from dnet_tui.diagnostics.examination import Examination
 from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.remedy import Remedy
+from dnet_tui.diagnostics.rulesets import named
 from dnet_tui.diagnostics.strays import Stray, cause_of, strays
 from dnet_tui.diagnostics.walk.match import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import PolicyRule
+from dnet_tui.inspect.model import Family, PolicyRule
 
 ID = "policy-route"
 
@@ -49,11 +50,11 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
 
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per policy rule."""
-    found: dict[int, tuple[PolicyRule, list[Stray]]] = {}
+    found: dict[tuple[Family, int], tuple[PolicyRule, list[Stray]]] = {}
     for stray in strays(exam.case):
         rule = _rule(exam.case, stray) if stray.cause == ID else None
         if rule is not None:
-            found.setdefault(rule.priority, (rule, []))[1].append(stray)
+            found.setdefault((stray.family, rule.priority), (rule, []))[1].append(stray)
     for rule, hit in found.values():
         first = hit[0]
         names = ", ".join(dict.fromkeys(item.network.name for item in hit))
@@ -61,7 +62,7 @@ def find(exam: Examination) -> Iterator[Finding]:
         yield Finding(
             check=ID,
             severity="error",
-            subject=Subject(kind="host", name=f"ip rule {rule.priority}"),
+            subject=Subject(kind="host", name=named(f"ip rule {rule.priority}", first.family)),
             summary=f"The policy rule {rule.priority} leads packets for containers of {names} away from their bridge",
             symptoms=symptoms(blocked, ("egress", "published", "host-to-container")),
             evidence=(
@@ -83,7 +84,7 @@ def _rule(case: Case, stray: Stray) -> PolicyRule | None:
     host = case.view.host
     rules = sorted(host.policy_rules, key=lambda item: item.priority) if host is not None else []
     for rule in rules:
-        if rule.family != "ip" or rule.iif not in {None, "", stray.iif or "lo"}:
+        if rule.family != stray.family or rule.iif not in {None, "", stray.iif or "lo"}:
             continue
         if stray.route is not None and rule.table == stray.route.table:
             return rule
@@ -102,16 +103,17 @@ def _words(rule: PolicyRule) -> str:
 
 def _remedy(case: Case, hit: list[Stray], rule: PolicyRule) -> Remedy | None:
     host = case.view.host
-    used = {item.priority for item in host.policy_rules} if host is not None else set()
+    used = {item.priority for item in host.policy_rules if item.family == rule.family} if host is not None else set()
     free = next((number for number in range(rule.priority - 1, 0, -1) if number not in used), None)
     if free is None:
         return None
     subnets = list(dict.fromkeys(_subnet(stray) for stray in hit))
     words = [("to", subnet, "lookup", "main", "pref", str(free)) for subnet in subnets]
+    family = ("-6",) if rule.family == "ip6" else ()
     return Remedy(
         summary=f"Look {', '.join(subnets)} up in the main table before that rule",
-        steps=tuple(ip("rule", "add", *item) for item in words),
-        undo=tuple(ip("rule", "del", *item) for item in words),
+        steps=tuple(ip(*family, "rule", "add", *item) for item in words),
+        undo=tuple(ip(*family, "rule", "del", *item) for item in words),
         risk="ask",
         note="It is gone after a reboot; the program that added the rule may have an option to spare local networks",
     )
@@ -120,7 +122,7 @@ def _remedy(case: Case, hit: list[Stray], rule: PolicyRule) -> Remedy | None:
 def _subnet(stray: Stray) -> str:
     return next(
         (sub.cidr for sub in stray.network.subnets if contains(sub.cidr, stray.member.address) is True),
-        f"{stray.member.address}/32",
+        f"{stray.member.address}/{32 if stray.family == 'ip' else 128}",
     )
 
 

@@ -11,6 +11,8 @@ Why it matters
 
 How we know
     The port's state, read by netlink, with the state of the links around it.
+    Docker 28 and later wait for it when a container starts, and log "Bridge
+    port not forwarding" when it comes too late.
 
 Remedy
     A bridge that has only containers on it needs no spanning tree: turn it
@@ -42,6 +44,7 @@ from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.checks.base import Check
 from dnet_tui.diagnostics.evidence import of_flows
 from dnet_tui.diagnostics.examination import Examination
+from dnet_tui.diagnostics.failed_starts import failed_starts, of_failures
 from dnet_tui.diagnostics.finding import Finding, Subject
 from dnet_tui.diagnostics.remedy import Remedy
 from dnet_tui.diagnostics.walk.packet import Obstacle
@@ -78,6 +81,7 @@ def find(exam: Examination) -> Iterator[Finding]:
                 ),
                 of_link(f"{bridge} stp_state", "1" if stp else "0", "0"),
                 *(of_flows(one) for one in blocked[:2]),
+                *of_failures(failed_starts(exam.case, ID)),
             ),
             remedy=_remedy(exam.case, items, stp=stp),
         )

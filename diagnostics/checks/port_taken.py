@@ -2,22 +2,25 @@
 
 What it finds
     A container that isn't running asks for a port of the host, and a process
-    that isn't its engine's listens on it.
+    that isn't its engine's listens on it.  It is a warning where the engine
+    itself says that this made the last start fail, and information otherwise.
 
 Why it matters
     Starting the container fails: "address already in use", or "port is
     already allocated".
 
 How we know
-    The container's own settings, and the host's listening sockets with their
-    processes.
+    The container's own settings, its last error (``State.Error`` of Docker's
+    inspect, which a good start clears), and the host's listening sockets with
+    their processes.
 
 Remedy
     Stop the program that holds the port, or publish another one.
 
 When it is harmless
     While the container is not meant to be started, or takes turns with the
-    other; therefore it is only information.
+    other: one that was never tried, or whose port another container has, is
+    only information.
 """
 
 from __future__ import annotations
@@ -27,9 +30,10 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.checks.base import Check
 from dnet_tui.diagnostics.examination import Examination
-from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.failed_starts import START_UP, FailedStart, failed_starts, of_failures
+from dnet_tui.diagnostics.finding import Evidence, Finding, Severity, Subject
 from dnet_tui.diagnostics.remedy import Remedy
-from dnet_tui.inspect.model import PublishedPort, Socket
+from dnet_tui.inspect.model import Container, PublishedPort, Socket
 
 ID = "port-taken"
 _WILD = {"", "0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
@@ -37,48 +41,63 @@ _WILD = {"", "0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
 
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per container and port."""
+    failed = {item.container.id: item for item in failed_starts(exam.case, ID) if item.container is not None}
     for container in exam.case.snapshot.containers:
         if container.running:
             continue
+        failure = failed.get(container.id)
         for port in dict.fromkeys(container.wanted or container.published):
+            here = failure if failure is not None and failure.failure.port == port.host_port else None
+            other = _publisher(exam.case, port)
+            if other is not None:
+                if here is not None:
+                    yield _finding(container.name, port, f"the container {other.name}", other.status, here, "info")
+                continue
             owner = _owner(exam.case, port)
             if owner is not None:
-                yield _finding(container.name, port, owner)
+                process = f"{owner.process or 'a process'}" + (f" (PID {owner.pid})" if owner.pid else "")
+                socket = f"{owner.address}:{owner.port}/{owner.proto}"
+                yield _finding(container.name, port, process, socket, here, "info" if here is None else "warning")
 
 
-def _finding(name: str, port: PublishedPort, owner: Socket) -> Finding:
-    process = f"{owner.process or 'a process'}" + (f" (PID {owner.pid})" if owner.pid else "")
+def _finding(
+    name: str, port: PublishedPort, holder: str, what: str, failed: FailedStart | None, severity: Severity
+) -> Finding:
+    could = "could not be started" if failed is not None else "can't be started"
     return Finding(
         check=ID,
-        severity="info",
+        severity=severity,
         subject=Subject(kind="container", name=f"{name} {port.host_port}/{port.proto}"),
-        summary=f"{name} can't be started: it wants port {port.host_port}/{port.proto}, which {process} holds",
+        summary=f"{name} {could}: it wants port {port.host_port}/{port.proto}, which {holder} holds",
+        symptoms=START_UP if failed is not None else (),
         evidence=(
-            Evidence(
-                source="listening sockets",
-                what=f"{owner.address}:{owner.port}/{owner.proto}",
-                value=process,
-                expected="nobody",
-            ),
+            *of_failures((failed,) if failed is not None else ()),
+            Evidence(source="listening sockets", what=what, value=holder, expected="nobody"),
         ),
         remedy=Remedy(
-            summary=f"Stop {process}, or publish another port for {name}",
+            summary=f"Stop {holder}, or publish another port for {name}",
             risk="manual",
             note="A docker-proxy that was left behind by a crash ends when Docker is restarted",
         ),
     )
 
 
+def _publisher(case: Case, port: PublishedPort) -> Container | None:
+    """A running container that publishes the port."""
+    return next(
+        (
+            item
+            for item in case.snapshot.containers
+            if item.running
+            and any((other.host_port, other.proto) == (port.host_port, port.proto) for other in item.published)
+        ),
+        None,
+    )
+
+
 def _owner(case: Case, port: PublishedPort) -> Socket | None:
-    """The process that holds a host port, unless a running container publishes it by the same engine."""
+    """The process that holds a host port."""
     host = case.view.host
-    if any(
-        (other.host_port, other.proto) == (port.host_port, port.proto)
-        for item in case.snapshot.containers
-        if item.running
-        for other in item.published
-    ):
-        return None
     return next(
         (
             item
@@ -94,7 +113,7 @@ def _owner(case: Case, port: PublishedPort) -> Socket | None:
 CHECK = Check(
     id=ID,
     title="Ports that stopped containers want are free",
-    severity="info",
+    severity="warning",
     doc=__doc__,
     needs=("sockets",),
     find=find,

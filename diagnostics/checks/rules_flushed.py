@@ -30,16 +30,18 @@ When it is harmless
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
-from dnet_tui.diagnostics import plain_rules, rulesets
-from dnet_tui.diagnostics.case import Case
+from dnet_tui.diagnostics import plain_rules, rulesets, zones
+from dnet_tui.diagnostics.case import Case, family_of
 from dnet_tui.diagnostics.checks.base import Check, Undecided
 from dnet_tui.diagnostics.evidence import of_rule
 from dnet_tui.diagnostics.examination import Examination
 from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.intentions import is_isolated, masquerades
 from dnet_tui.diagnostics.remedy import Command, Remedy
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Network
+from dnet_tui.inspect.model import Family, Network
 
 ID = "rules-flushed"
 
@@ -50,57 +52,76 @@ _RELOAD = {"docker": ("systemctl", "restart", "docker"), "podman": ("podman", "n
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """FORWARD's policy, where no rule of the engine is left to come before it."""
-    return obstacle.stage == "forward" and obstacle.by.kind == "policy" and bool(_bare(case))
+    return rulesets.by_policy(obstacle) and any(family == family_of(obstacle.packet) for _, family in case.once(_bare))
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
-    """One finding per engine."""
+    """One finding per engine; what firewalld may have done is told by another check."""
+    for item in gone(exam):
+        if not (isinstance(item, Finding) and is_reload(exam.case, item)):
+            yield item
+
+
+def is_reload(case: Case, flushed: Finding) -> bool:
+    """Whether a firewalld is there to have flushed an engine's rules; a plain network's it wouldn't be asked for."""
+    return zones.stands(case) and flushed.subject.name.split()[0] != plain_rules.ENGINE
+
+
+def gone(exam: Examination) -> Iterator[Finding | Undecided]:
+    """One finding per engine; where only one family's rules are gone, of that family."""
     case = exam.case
-    for engine, networks in _bare(case).items():
+    bare = case.once(_bare)
+    for (engine, family), networks in bare.items():
+        if family == "ip6" and (engine, "ip") in bare:
+            continue
         unread = rulesets.unread(case)
         if unread:
             yield Undecided(reason=f"no rule of {engine} was seen, but {unread[0]}")
         elif engine != plain_rules.ENGINE or any(plain_rules.suffers(flow, networks) for flow in exam.flows):
-            yield _finding(exam, engine, networks)
+            yield _finding(exam, engine, family, networks)
 
 
-def _bare(case: Case) -> dict[str, list[Network]]:
-    """The networks that need rules, by engine, of engines that have none left."""
-    found: dict[str, list[Network]] = {}
-    for network in case.networks:
+def _bare(case: Case) -> dict[tuple[str, Family], list[Network]]:
+    """The networks that need rules, by engine and family, of engines that have none left in it."""
+    found: dict[tuple[str, Family], list[Network]] = {}
+    families: tuple[Family, ...] = ("ip", "ip6")
+    for family, network in product(families, case.networks):
         engines = [engine for engine in case.snapshot.engines if engine.name == network.engine]
-        manages = not any(engine.firewall == "none" or engine.rootless for engine in engines)
-        needs = network.masquerade or network.isolated
-        if network.engine in {*_CHAINS, plain_rules.ENGINE} and manages and needs and case.members(network):
-            found.setdefault(network.engine, []).append(network)
-    return {engine: networks for engine, networks in found.items() if not _has_rules(case, engine, networks)}
+        manages = not any(
+            engine.firewall == "none" or engine.rootless or engine.iptables is False for engine in engines
+        )
+        needs = masquerades(case, network, family) or is_isolated(case, network, family)
+        if network.engine in {*_CHAINS, plain_rules.ENGINE} and manages and needs and case.members(network, family):
+            found.setdefault((network.engine, family), []).append(network)
+    return {key: networks for key, networks in found.items() if not _has_rules(case, *key, networks)}
 
 
-def _has_rules(case: Case, engine: str, networks: list[Network]) -> bool:
+def _has_rules(case: Case, engine: str, family: Family, networks: list[Network]) -> bool:
     if engine == plain_rules.ENGINE:
         return plain_rules.any_left(case, networks)
     prefixes = _CHAINS[engine]
     return any(
         table.name in _TABLES or any(chain.name.startswith(prefixes) for chain in table.chains)
-        for family in ("ip", "ip6", "inet")
-        for table in rulesets.tables(case, family)
+        for name in (family, "inet")
+        for table in rulesets.tables(case, name)
     )
 
 
-def _finding(exam: Examination, engine: str, networks: list[Network]) -> Finding:
+def _finding(exam: Examination, engine: str, family: Family, networks: list[Network]) -> Finding:
     blocked = exam.blocked_by(ID)
     policies = [item.obstacle.by.rule for item in blocked if item.obstacle.by.rule is not None]
     names = ", ".join(network.name for network in networks)
     symptoms = ["egress", "published", "exposure"]
     symptoms += [kind for item in blocked for kind in item.symptoms]
     plain = engine == plain_rules.ENGINE
+    kind = "firewall" if family == "ip" else "IPv6 firewall"
     return Finding(
         check=ID,
         severity="error",
-        subject=Subject(kind="host", name=engine),
+        subject=Subject(kind="host", name=rulesets.named(engine, family)),
         summary="The firewall rules of plain-Linux networks are gone"
         if plain
-        else f"The firewall rules of {engine} are gone",
+        else f"The {kind} rules of {engine} are gone",
         symptoms=tuple(dict.fromkeys(symptoms)),
         evidence=(
             Evidence(

@@ -82,7 +82,7 @@ def _hits_answers(blocked: Blocked) -> bool:
 def _severity(blocked: Blocked) -> Severity:
     if _hits_answers(blocked):
         return "error"
-    return "info" if blocked.symptoms == ("published",) else "warning"
+    return "info" if {flow.kind for flow in blocked.flows} == {"published"} else "warning"
 
 
 def _accept_answers(rule: RuleRef) -> Remedy | None:

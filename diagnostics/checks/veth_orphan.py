@@ -29,7 +29,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dnet_tui.diagnostics.attachments import bridge_of, bridge_port, default_hops, gateway_of, ip, of_link
+from dnet_tui.diagnostics.attachments import bridge_of, bridge_port, default_hops, ip, of_link
 from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.checks.base import Check
 from dnet_tui.diagnostics.examination import Examination
@@ -38,7 +38,7 @@ from dnet_tui.diagnostics.remedy import Remedy
 from dnet_tui.diagnostics.walk.match import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.diagnostics.walk.routing import sysctl_name
-from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network
+from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network, Route
 
 ID = "veth-orphan"
 
@@ -52,6 +52,8 @@ class Orphan(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     namespace: str
     address: str
+    addresses: frozenset[str]
+    """All those of its interface, IPv6 too."""
     said_by: str
 
 
@@ -60,7 +62,7 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     loose = case.once(_loose)
     return any(
         obstacle.by.namespace == item.namespace
-        or (obstacle.by.kind != "sysctl" and item.address in {obstacle.packet.src, obstacle.packet.dst})
+        or (obstacle.by.kind != "sysctl" and bool(item.addresses & {obstacle.packet.src, obstacle.packet.dst}))
         for item in loose
     )
 
@@ -116,9 +118,8 @@ def _orphans(case: Case) -> Iterator[Orphan]:
 
 def _belongs(case: Case, ns: Namespace, inner: Link, veth: Link) -> Orphan | None:
     """The network that a container's interface belongs to, by its address."""
-    addresses = [
-        item for item in case.view.addresses_of(LinkRef(namespace=ns.id, ifindex=inner.ifindex)) if item.family == "ip"
-    ]
+    every = case.view.addresses_of(LinkRef(namespace=ns.id, ifindex=inner.ifindex))
+    addresses = [item for item in every if item.scope == "global"]
     if not addresses:
         return None
     stated = {
@@ -142,24 +143,33 @@ def _belongs(case: Case, ns: Namespace, inner: Link, veth: Link) -> Orphan | Non
                     name=case.view.label(ns.id),
                     namespace=ns.id,
                     address=item.address,
+                    addresses=frozenset(other.address for other in addresses),
                     said_by=network.engine if by_engine else "ip address",
                 )
     return None
 
 
 def _alike(case: Case, ns: Namespace, network: Network, address: str, veth: Link) -> bool:
-    """Whether a namespace without an engine is of this network by address and gateway, and not routed by its veth."""
+    """Whether a namespace without an engine is of this network by address and gateway, and not routed by its veth.
+
+    Its gateway may be a wrong one, as long as it would be on the network.
+    """
     host = case.view.host
-    if host is None or any(item.ifindex == veth.ifindex and item.family == "ip" for item in host.addresses):
+    if host is None or any(item.ifindex == veth.ifindex and item.scope != "link" for item in host.addresses):
         return False
     if any(
-        hop.ifindex == veth.ifindex for route in host.routes if route.family == "ip" for hop in route.hops
+        hop.ifindex == veth.ifindex for route in host.routes if not _is_link_local(route) for hop in route.hops
     ) or case.sysctl(f"net.ipv4.conf.{sysctl_name(veth.name)}.proxy_arp") not in {"0", None}:
         return False
-    if not any(":" not in sub.cidr and contains(sub.cidr, address) is True for sub in network.subnets):
-        return False
-    gateways = {gateway for gateway, _ in default_hops(ns)}
-    return gateways == {gateway_of(network)} or (bool(network.internal) and not gateways)
+    subnets = [sub for sub in network.subnets if contains(sub.cidr, address) is True]
+    gateways = {gateway for gateway, _ in default_hops(ns, "ip6" if ":" in address else "ip")}
+    near = all(contains(sub.cidr, gateway) is True for sub in subnets for gateway in gateways)
+    return bool(subnets) and near and (bool(gateways) or bool(network.internal))
+
+
+def _is_link_local(route: Route) -> bool:
+    """The kernel's own routes of an IPv6 interface: fe80::/64, its address, and ff00::/8."""
+    return route.family == "ip6" and route.dst.startswith(("fe80:", "ff00:"))
 
 
 CHECK = Check(

@@ -8,16 +8,21 @@ import msgspec
 
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.model import Container, Engine, Network
+from dnet_tui.inspect.model_firewalld import Firewalld
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What an engine told.  ``complete`` is False when its list of containers was not had."""
+    """What an engine told.  ``complete`` is False when its list of containers was not had.
+
+    ``firewalld`` is the host's, which all engines have to get on with.
+    """
 
     engines: tuple[Engine, ...] = ()
     networks: tuple[Network, ...] = ()
     containers: tuple[Container, ...] = ()
     gaps: tuple[Gap, ...] = ()
     complete: bool = True
+    firewalld: Firewalld | None = None
 
 
 def merge(answers: Iterable[Answer]) -> Answer:

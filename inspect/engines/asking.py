@@ -10,18 +10,25 @@ from collections.abc import Mapping
 
 import msgspec
 
+from dnet_tui.inspect.engine_log import KeptLogs, LogReading, with_logs
 from dnet_tui.inspect.engines import docker, podman
 from dnet_tui.inspect.engines.answer import Answer, merge
 from dnet_tui.inspect.engines.docker_daemon import DaemonSettings, read_settings, with_settings
 from dnet_tui.inspect.engines.rootless import Glance, Rootless, find_rootless, place
+from dnet_tui.inspect.firewalld import Seen, read_firewalld
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.procfs import ProcessSeen, read_argv
 
 
 class Asking:
-    """The questions to all engines of one host."""
+    """The questions to all engines of one host.
 
-    def __init__(self, docker_socket: str, timeout: float, environment: Mapping[str, str]) -> None:
+    ``logs`` is what was read of their logs before; None when they aren't wanted.
+    """
+
+    def __init__(
+        self, docker_socket: str, timeout: float, environment: Mapping[str, str], logs: KeptLogs | None = None
+    ) -> None:
         self._docker_socket = docker_socket
         self._timeout = timeout
         self._environment = environment
@@ -30,6 +37,9 @@ class Asking:
         self._podmans: tuple[podman.Reading, ...] = ()
         self._settings = DaemonSettings()
         self._rootless: tuple[Rootless, ...] = ()
+        self._firewalld = Seen()
+        self._logs = logs
+        self._log: LogReading | None = None
         self._host = 0
 
     def begin(self) -> Asking:
@@ -51,13 +61,23 @@ class Asking:
         self._host = host
         self._settings = read_settings(process for process in processes if process.inode == host)
         self._rootless = find_rootless(processes, Glance(read_argv))
+        self._firewalld = read_firewalld(processes, host)
+        if self._logs is not None:
+            self._log = LogReading(processes, host, self._logs).start()
 
     def finish(self) -> Answer:
         """Wait until all have answered or their time is up."""
         answers = [self._finish_docker(self._docker)] if self._docker is not None else []
         answers += [reading.finish() for reading in self._podmans]
-        whole = place(merge(answers), self._rootless, self._host)
-        return msgspec.structs.replace(whole, gaps=(*self._gaps, *whole.gaps))
+        told = merge(answers)
+        if self._log is not None:
+            told = with_logs(told, self._log.finish())
+        whole = place(told, self._rootless, self._host)
+        return msgspec.structs.replace(
+            whole,
+            gaps=(*self._gaps, *whole.gaps, *self._firewalld.gaps),
+            firewalld=self._firewalld.firewalld,
+        )
 
     def _finish_docker(self, reading: docker.Reading) -> Answer:
         answer = reading.finish()

@@ -23,6 +23,7 @@ import msgspec
 
 from dnet_tui.inspect.engines import docker_parse as parse
 from dnet_tui.inspect.engines.answer import Answer
+from dnet_tui.inspect.engines.docker_pools import parse_pools
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.legible import storable
 from dnet_tui.inspect.model import Container, Network
@@ -154,6 +155,7 @@ def _answer(progress: _Progress, socket: str, timeout: float, *, late: bool) -> 
     listed = parse.items(progress.listed)
     had_list = isinstance(progress.listed, list)
     engine = parse.parse_engine(progress.version, progress.info, socket)
+    pools = parse_pools(progress.info) if engine.name == "docker" else None
     networks = parse.parse_networks(progress.networks, engine.name)
     containers, gaps = _containers(progress, listed, engine.name, networks)
     trouble = _trouble(progress, socket, timeout, late=late)
@@ -166,7 +168,7 @@ def _answer(progress: _Progress, socket: str, timeout: float, *, late: bool) -> 
         if not had_list or late:
             gaps.append(Gap(section="containers", scope=engine.name, reason=trouble.reason, hint=trouble.hint))
     answer = Answer(
-        engines=(msgspec.structs.replace(engine, reachable=had_list),),
+        engines=(msgspec.structs.replace(engine, reachable=had_list, address_pools=pools),),
         networks=parse.with_gateways(networks, containers),
         containers=containers,
         gaps=tuple(gaps),

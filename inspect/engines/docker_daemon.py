@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from dnet_tui.inspect.engines.daemon_programs import Program, find_iptables
 from dnet_tui.inspect.legible import storable
 from dnet_tui.inspect.model import Engine
 from dnet_tui.inspect.procfs import ProcessSeen, read_argv
@@ -42,6 +43,7 @@ class DaemonSettings(msgspec.Struct, frozen=True, kw_only=True):
     ip_masq: bool | None = None
     firewall_backend: str = ""
     complete: bool = False
+    iptables_program: Program = Program()
 
 
 _BOOLEANS = ("userland-proxy", "iptables", "ip6tables", "ip-forward", "ip-masq")
@@ -56,7 +58,10 @@ def read_settings(processes: Iterable[ProcessSeen]) -> DaemonSettings:
     seen = [process for process in processes if process.container is None]
     has_proxy = any(process.name == "docker-proxy" for process in seen)
     daemons = [process.pid for process in seen if process.name == "dockerd"]
-    told = _settings_of(daemons[0]) if len(daemons) == 1 else DaemonSettings()
+    told = DaemonSettings()
+    if len(daemons) == 1:
+        program = find_iptables(daemons[0], _root_of(daemons[0]))
+        told = msgspec.structs.replace(_settings_of(daemons[0]), iptables_program=program)
     return msgspec.structs.replace(told, userland_proxy=True) if has_proxy else told
 
 
@@ -175,4 +180,6 @@ def with_settings(engine: Engine, settings: DaemonSettings) -> Engine:
         ip_forward=of(settings.ip_forward, certain),
         ip_masq=of(settings.ip_masq, certain),
         firewall=engine.firewall or settings.firewall_backend,
+        iptables_program=settings.iptables_program.path,
+        iptables_backend=settings.iptables_program.backend,
     )

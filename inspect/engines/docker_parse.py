@@ -17,15 +17,7 @@ from typing import Any, Literal
 import msgspec
 
 from dnet_tui.inspect.legible import storable
-from dnet_tui.inspect.model import (
-    Container,
-    ContainerMode,
-    Endpoint,
-    Engine,
-    Network,
-    PublishedPort,
-    Subnet,
-)
+from dnet_tui.inspect.model import Container, ContainerMode, Endpoint, Engine, Network, PublishedPort, Resolver, Subnet
 
 Json = Any
 """What a JSON answer may hold: its type is only known once it has been looked at."""
@@ -204,10 +196,18 @@ def parse_container(detail: Json, engine: str, networks: Iterable[Network]) -> C
         joined=joined,
         running=state.get("Running") is True,
         status=string(state.get("Status")),
+        error=string(state.get("Error"))[:1000],
         endpoints=tuple(_endpoints(mapping(settings.get("Networks")), known)),
         published=tuple(_ports(mapping(settings.get("Ports")))),
         wanted=() if state.get("Running") is True else tuple(_ports(_bindings(data))),
+        resolver=resolver(data),
     )
+
+
+def resolver(data: Mapping[str, Json]) -> Resolver | None:
+    """Where a container's resolv.conf is, as ``ResolvConfPath`` says; it has yet to be read."""
+    path = string(data.get("ResolvConfPath"))
+    return Resolver(source=path) if path else None
 
 
 def _bindings(data: Mapping[str, Json]) -> Mapping[str, Json]:

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from dnet_tui.inspect.engines.docker_parse import Json, cidr, flag, integer, items, mapping, published, string
+from dnet_tui.inspect.engines.docker_parse import Json, cidr, flag, integer, items, mapping, published, resolver, string
 from dnet_tui.inspect.legible import storable
 from dnet_tui.inspect.model import Container, ContainerMode, Endpoint, Engine, Network, PublishedPort, Subnet
 
@@ -92,6 +92,7 @@ def _own(data: Mapping[str, Json]) -> Network | None:
         ipv6=data.get("ipv6_enabled") is True,
         mtu=_mtu(options.get("mtu", "")),
         options=options,
+        dns=data.get("dns_enabled") is True,
     )
 
 
@@ -192,9 +193,11 @@ def parse_container(detail: Json, networks: Iterable[Network]) -> Container | No
         joined=joined,
         running=running,
         status=status,
+        error=string(state.get("Error"))[:1000],
         endpoints=tuple(_endpoints(places, known)) if joined is None else (),
         published=ports if running else (),
         wanted=() if running else ports,
+        resolver=resolver(data),
     )
 
 

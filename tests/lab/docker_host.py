@@ -23,6 +23,7 @@ from lab.docker_layout import JOINED, OUTSIDE_ADDRESS6, OUTSIDE_SERVER6, UPLINK_
 from lab.engine_host import READY_LIMIT, EngineHost, side_by_side
 from lab.hosts import LAB_ID, LAB_VARIABLE, UPLINK_ADDRESS
 from lab.image import IMAGE, image_tar, run_arguments
+from lab.names import NAME_SERVER, name_servers, start_name_server
 
 SOCKET = "/run/docker.sock"
 
@@ -41,6 +42,8 @@ class DockerHost(EngineHost):
         host = cls(sandbox=sandbox, addresses={}, target=target, engine=engine)
         host.environment["PATH"] = engine.search_path
         try:
+            start_name_server(host)
+            name_servers(host, NAME_SERVER)
             host._start_daemon()
             host.version = host.docker("version", "--format={{.Server.Version}}")
             host._populate(layout(host.release))
@@ -52,6 +55,10 @@ class DockerHost(EngineHost):
     def docker(self, *arguments: str, stdin: bytes = b"") -> str:
         """Run a docker command on the host and return what it printed."""
         return self.run("docker", *arguments, stdin=stdin).stdout.decode().strip()
+
+    def pid_of(self, container: str) -> int:
+        """See :class:`EngineHost`."""
+        return int(self.docker("inspect", "--format={{.State.Pid}}", container))
 
     def _start_daemon(self) -> None:
         self.run("mkdir", "/run/lab")

@@ -25,8 +25,12 @@ class EngineHost(LabHost):
     version: str = ""
     cgroup: str = field(default_factory=new_cgroup)
     """Parent of the containers' cgroups."""
+    restless: set[str] = field(default_factory=set)
+    """Containers that may be started anew at any time, so that their PID is asked for each time."""
     daemon: subprocess.Popen[bytes] | None = None
     log: IO[bytes] | None = None
+    helpers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    """What else runs on the host until it ends."""
 
     @property
     def release(self) -> tuple[int, ...]:
@@ -36,13 +40,21 @@ class EngineHost(LabHost):
 
     def enter(self, place: str) -> list[str]:
         """Return the command prefix that runs a program in a container's network, never in its file system."""
+        if place in self.restless:
+            self.pids[place] = self.pid_of(place)
         if place in self.pids:
             return ["nsenter", "-t", str(self.pids[place]), "--net", "--"]
         return super().enter(place)
 
+    def pid_of(self, container: str) -> int:
+        """Ask the engine for a running container's PID."""
+        raise NotImplementedError
+
     def stop(self) -> None:
         """End the host; remove its cgroups."""
         super().stop()
+        for process in self.helpers:
+            process.wait()
         if self.daemon is not None:
             self.daemon.wait()
         if self.log is not None:

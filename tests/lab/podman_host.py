@@ -24,6 +24,7 @@ from dnet_tui.inspect.errors import ActionFailedError
 from lab.engine_host import READY_LIMIT, EngineHost, side_by_side
 from lab.hosts import LAB_ID, LAB_VARIABLE
 from lab.image import HTTPD, IMAGE, SLEEP, Containers, image_tar, run_arguments
+from lab.names import NAME_SERVER, name_servers, start_name_server
 
 SOCKET = "/run/podman/podman.sock"
 
@@ -94,6 +95,8 @@ class PodmanHost(EngineHost):
         host = cls(sandbox=sandbox, addresses={}, target=target)
         host.environment["NETAVARK_FW"] = "iptables"  # newer ones would prefer nftables, and then differ in everything
         try:
+            start_name_server(host)
+            name_servers(host, NAME_SERVER)
             host._configure()
             if service:
                 host._start_service()
@@ -106,6 +109,10 @@ class PodmanHost(EngineHost):
     def podman(self, *arguments: str, stdin: bytes = b"") -> str:
         """Run a podman command on the host and return what it printed."""
         return self.run("podman", *arguments, stdin=stdin).stdout.decode().strip()
+
+    def pid_of(self, container: str) -> int:
+        """See :class:`EngineHost`."""
+        return int(self.podman("inspect", "--format={{.State.Pid}}", container))
 
     @contextmanager
     def fault(self, name: str) -> Iterator[None]:

@@ -1,6 +1,6 @@
 """Sends one probe from the namespace it runs in and prints how it went.  Standard library only.
 
-Usage: ``prober.py PROTO ADDRESS PORT LIMIT EXPECT``.  It prints ``ok``,
+Usage: ``prober.py PROTO ADDRESS PORT LIMIT EXPECT SPORT``.  It prints ``ok``,
 ``refused``, ``timeout`` or ``unreachable``, or ``wrong`` and what came instead
 of the expected content.  LIMIT is in seconds.
 """
@@ -33,15 +33,33 @@ def tcp(address: str, port: int, limit: float, expect: str) -> str:
     return "ok" if body == expect else f"wrong {answer!r}"
 
 
-def udp(address: str, port: int, limit: float, _: str) -> str:
+def udp(address: str, port: int, limit: float, sport: str) -> str:
     """Expect an echo."""
     token = os.urandom(8)
     with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(limit)
+        if sport != "0":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(("", int(sport)))
         sock.connect((address, port))
         sock.send(token)
         answer = sock.recv(4096)
     return "ok" if answer == token else f"wrong {answer!r}"
+
+
+def dns(address: str, port: int, limit: float, name: str) -> str:
+    """Ask a name server for an IPv4 address (RFC 1035); ``refused`` when it answers without one."""
+    number = os.urandom(2)
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    question = labels + b"\0" + struct.pack("!HH", 1, 1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(limit)
+        sock.connect((address, port))
+        sock.send(number + struct.pack("!HHHHH", 0x0100, 1, 0, 0, 0) + question)
+        answer = sock.recv(4096)
+    if answer[:2] != number or not answer[2] & 0x80:
+        return f"wrong {answer!r}"
+    return "ok" if not answer[3] & 15 and answer[6:8] != bytes(2) else "refused"
 
 
 def icmp(address: str, _: int, limit: float, __: str) -> str:
@@ -90,9 +108,10 @@ def checksum(data: bytes) -> int:
 
 def main() -> int:
     """Probe once and say the result in one line."""
-    proto, address, port, limit, expect = sys.argv[1:6]
+    proto, address, port, limit, expect, sport = sys.argv[1:7]
+    expect = sport if proto == "udp" else expect
     try:
-        print({"tcp": tcp, "udp": udp, "icmp": icmp}[proto](address, int(port), float(limit), expect))
+        print({"tcp": tcp, "udp": udp, "icmp": icmp, "dns": dns}[proto](address, int(port), float(limit), expect))
     except TimeoutError:
         print("timeout")
     except ConnectionError:

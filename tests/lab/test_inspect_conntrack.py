@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 from typing import Any
 
@@ -167,6 +168,38 @@ def test_a_reading_is_bounded_and_filtered(demo_host: DemoHost) -> None:
     assert {entry.original.sport for entry in ports.entries} == {1002, 1003, 1004}
     late = read(demo_host, "seconds=-1.0")
     assert (late.entries, "time limit" in late.stopped) == ((), True)
+
+
+_UDP = """
+import sys
+import msgspec
+from dnet_tui.inspect.conntrack import read_conntrack, read_udp, udp_to
+told = read_conntrack(ask=udp_to(53), family=2)
+sys.stdout.buffer.write(msgspec.json.encode([read_udp(53), told]))
+"""
+
+
+def test_the_kernel_itself_finds_udp_connections_by_port(demo_host: DemoHost) -> None:
+    require_conntrack()
+    make(demo_host)
+    raw = demo_host.run(*python_argv(_UDP)).stdout
+    wanted, told = msgspec.json.decode(raw, type=tuple[ConntrackTable, ConntrackTable])
+    assert {entry.original.sport for entry in wanted.entries} == {1002, 1003, 1004}
+    if tuple(int(part) for part in platform.release().split(".")[:2]) >= (5, 8):
+        assert {entry.original.sport for entry in told.entries} == {1002, 1003, 1004}
+
+
+def test_counters_are_those_of_conntrack(demo_host: DemoHost) -> None:
+    require_conntrack()
+    expect(demo_host, {Probe("host", "web", 80): Went.OK})
+    said_there = demo_host.run("conntrack", "-S").stdout.decode()
+    sums = {
+        name: sum(map(int, re.findall(rf"\b{name}=(\d+)", said_there)))
+        for name in ("invalid", "insert_failed", "drop", "early_drop")
+    }
+    host = next(item for item in demo_host.snapshot().namespaces if item.kind == "host")
+    assert host.conntrack_counts is not None
+    assert msgspec.structs.asdict(host.conntrack_counts) == sums
 
 
 _SNAPSHOT = """

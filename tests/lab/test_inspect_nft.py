@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from dnet_tui.inspect.firewall import Chain, Firewall, Lookup, Match, Opaque, Rule, SetLookup, Table, VerdictMap
+from dnet_tui.inspect.firewall import Chain, Firewall, Lookup, Match, Opaque, Rule, SetLookup, Table
 from dnet_tui.inspect.gaps import Gap
+from dnet_tui.inspect.nft_rule import sets_used
 from lab.hosts import DemoHost, python_argv
 from lab.requirements import require_lab
 
@@ -106,13 +107,7 @@ def _compare_chains(table: Table, objects: list[dict[str, Any]]) -> None:
 
 
 def _compare_sets(host: DemoHost, table: Table, objects: list[dict[str, Any]]) -> None:
-    used = {
-        expr.set
-        for chain in table.chains
-        for rule in chain.rules
-        for expr in rule.exprs
-        if isinstance(expr, Lookup | VerdictMap) and expr.set
-    }
+    used = {name for chain in table.chains for rule in chain.rules for name in sets_used(rule.exprs)}
     named = {body["name"]: kind for item in objects for kind, body in item.items() if kind in {"set", "map"}}
     assert {item.name: "map" if item.is_map else "set" for item in table.sets} == named
     for item in table.sets:

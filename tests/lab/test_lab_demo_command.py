@@ -145,11 +145,12 @@ def test_it_works_for_an_unprivileged_user() -> None:
     if python is None:
         pytest.skip("no Python of this version that an unprivileged user may run, or the program can't be read by one")
     argv = [*NOBODY, *python, "-m", "dnet_tui.tui.main", "demo", "--fault", "masq-missing", "--shell"]
-    script = "id -u; cat /proc/self/uid_map; ls /run/netns | wc -l; iptables-nft-save | grep -c MASQUERADE"
+    script = "id -u; cat /proc/self/uid_map; ls /run/netns | wc -l; iptables-nft-save | grep -c MASQUERADE;"
+    script += " cat /proc/net/ip_tables_names /proc/net/ip6_tables_names && echo readable"
     result = subprocess.run(
         argv, input=script, capture_output=True, text=True, cwd="/", env=_environment_for_nobody(), check=False
     )
-    assert result.stdout.split() == ["0", "0", "65534", "1", "5", "2"], result.stderr
+    assert result.stdout.split() == ["0", "0", "65534", "1", "5", "2", "readable"], result.stderr
 
 
 def _python_for_nobody() -> list[str] | None:

@@ -47,8 +47,10 @@ class Probe:
     source: str
     to: str
     port: int = 0
-    proto: Literal["tcp", "udp", "icmp"] = "tcp"
+    proto: Literal["tcp", "udp", "icmp", "dns"] = "tcp"
     answers: str = ""
+    sport: int = 0
+    """The port that a UDP probe is sent from; 0 for any."""
     family: Literal["ip", "ip6"] = "ip"
 
 
@@ -56,7 +58,7 @@ def went(host: LabHost, probe: Probe, limit: float = LIMIT) -> Went:
     """Send a probe and return how it went; AssertionError when the wrong one answered or the prober failed."""
     known = host.addresses if probe.family == "ip" else host.addresses6
     address = known.get(probe.to, probe.to)
-    arguments = [probe.proto, address, str(probe.port), str(limit), probe.answers or probe.to]
+    arguments = [probe.proto, address, str(probe.port), str(limit), probe.answers or probe.to, str(probe.sport)]
     argv = [*host.enter(probe.source), sys.executable, "-I", "-S", PROBER, *arguments]
     # The time limit is the prober's; this one only guards against a hang.
     result = host.sandbox.run(argv, timeout=limit * 5 + 10)

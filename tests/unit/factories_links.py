@@ -225,6 +225,13 @@ def six(**sysctls: str) -> Snapshot:
     )
     mine = Address(ifindex=7, family="ip6", address="fd00:10::2", prefixlen=64, flags=("permanent",))
     base = adding(base, APP1, "addresses", mine)
+    near = Route(family="ip6", table=254, type="unicast", dst="fd00:10::/64", hops=(NextHop(ifindex=7),))
+    away = Route(family="ip6", table=254, type="unicast", dst="::/0", hops=(NextHop(ifindex=7, gateway="fd00:10::1"),))
+    base = adding(base, APP1, "routes", near, away, local6("fd00:10::2", 7))
+    router = Address(ifindex=BR_APP, family="ip6", address="fd00:10::1", prefixlen=64)
+    base = adding(base, HOST, "addresses", router)
+    onlink = msgspec.structs.replace(near, hops=(NextHop(ifindex=BR_APP),))
+    base = adding(base, HOST, "routes", onlink, local6("fd00:10::1", BR_APP), local6("2001:db8::2", UPLINK))
     out = Address(ifindex=UPLINK, family="ip6", address="2001:db8::2", prefixlen=64, flags=("mngtmpaddr",))
     base = adding(base, HOST, "addresses", out)
     base = adding(base, HOST, "routes", default6("ra"))
@@ -232,6 +239,11 @@ def six(**sysctls: str) -> Snapshot:
     for key, value in keys.items():
         base = with_sysctl(base, f"net.ipv6.conf.{key}", value)
     return base
+
+
+def local6(address: str, ifindex: int) -> Route:
+    """The route that makes an address a namespace's own."""
+    return Route(family="ip6", table=255, type="local", dst=f"{address}/128", hops=(NextHop(ifindex=ifindex),))
 
 
 def default6(protocol: str) -> Route:

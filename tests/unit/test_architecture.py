@@ -24,12 +24,12 @@ MAY_IMPORT = {
 """tui → actions → diagnostics → inspect.  Nothing imports tui."""
 
 PURE = {
-    "model", "model_engines", "model_links", "model_routing", "model_sockets",
-    "firewall", "gaps", "view", "errors", "untrusted", "intention", "legible",
-    "iptables", "iptables_fragments", "iptables_matches", "iptables_names", "iptables_render", "iptables_rule",
-    "iptables_targets", "iptables_words",
+    "model", "model_engines", "model_firewalld", "model_links", "model_names", "model_routing", "model_sockets",
+    "failures", "firewall", "gaps", "view", "errors", "untrusted", "intention", "legible",
+    "iptables", "iptables_fragments", "iptables_matches", "iptables_modules", "iptables_names", "iptables_render",
+    "iptables_rule", "iptables_targets", "iptables_words",
     "ipset", "nft_comparisons", "nft_conditions", "nft_fields", "nft_marks", "nft_mixed", "nft_names", "nft_render",
-    "nft_rule", "nft_ruleset", "nft_sets", "nft_shapes", "nft_statements", "nft_text", "nft_values",
+    "nft_rule", "nft_ruleset", "nft_sets", "nft_shapes", "nft_statements", "nft_text", "nft_trace", "nft_values",
     "owner_clues", "owner_names", "owner_things", "owners",
 }  # fmt: skip
 """The modules of inspect that hold data and parse text: the only ones diagnostics may import."""
@@ -58,26 +58,34 @@ def sources() -> dict[Path, ast.Module]:
     return {file.relative_to(ROOT): ast.parse(file.read_text(encoding="utf-8")) for file in files}
 
 
-def imports_of(path: Path, tree: ast.Module) -> Iterator[Import]:
+@cache
+def imports_of(path: Path) -> tuple[Import, ...]:
     """All imports of a module, at its top and inside its functions."""
-    for node in ast.walk(tree):
+    found: list[Import] = []
+    for node in nodes(path):
         if isinstance(node, ast.Import):
-            yield from (Import(path, node.lineno, alias.name) for alias in node.names)
+            found += [Import(path, node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: imports are absolute"
-            for alias in node.names:
-                yield Import(path, node.lineno, f"{node.module}.{alias.name}")
+            found += [Import(path, node.lineno, f"{node.module}.{alias.name}") for alias in node.names]
+    return tuple(found)
+
+
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """The imports and calls of a module."""
+    return tuple(node for node in ast.walk(sources()[path]) if isinstance(node, (ast.Import, ast.ImportFrom, ast.Call)))
 
 
 def imports(room: str) -> Iterator[Import]:
-    for path, tree in sources().items():
+    for path in sources():
         if path.parts[0] == room:
-            yield from imports_of(path, tree)
+            yield from imports_of(path)
 
 
 def calls() -> Iterator[tuple[Path, ast.Call]]:
-    for path, tree in sources().items():
-        yield from ((path, node) for node in ast.walk(tree) if isinstance(node, ast.Call))
+    for path in sources():
+        yield from ((path, node) for node in nodes(path) if isinstance(node, ast.Call))
 
 
 def test_there_is_something_to_test() -> None:
@@ -124,9 +132,9 @@ def test_diagnostics_imports_only_inspects_pure_modules() -> None:
 def test_inspects_pure_modules_are_pure() -> None:
     wrong = [
         str(item)
-        for path, tree in sources().items()
+        for path in sources()
         if path.parent == Path("inspect") and path.stem in PURE
-        for item in imports_of(path, tree)
+        for item in imports_of(path)
         if item.name.split(".")[0] in OUTSIDE
         or (item.name.startswith("dnet_tui.inspect.") and item.name.split(".")[2] not in PURE)
     ]
@@ -141,9 +149,9 @@ def test_the_pure_modules_that_are_named_exist() -> None:
 def test_only_the_app_imports_textual() -> None:
     wrong = [
         str(item)
-        for path, tree in sources().items()
+        for path in sources()
         if path.parts[:2] != ("tui", "app")
-        for item in imports_of(path, tree)
+        for item in imports_of(path)
         if item.name.split(".")[0] == "textual"
     ]
 

@@ -15,17 +15,24 @@ from dnet_tui.inspect.firewall import Chain, Element, Firewall, NamedSet, Rule, 
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.model import (
     Address,
+    AddressPool,
     BridgePort,
     Endpoint,
     Engine,
+    FdbEntry,
+    Firewalld,
+    FirewalldZone,
     Host,
     LinkRef,
     LinkStats,
+    LogLine,
+    NameServer,
     Namespace,
     Neighbour,
     PolicyRule,
     PortProxy,
     Process,
+    Resolver,
     Snapshot,
     Socket,
     Subnet,
@@ -378,6 +385,17 @@ def test_a_containers_settings_are_told_in_words(changes: dict[str, Any], text: 
     assert said(container("web", **changes)) == [f"web: {text}"]
 
 
+def test_other_name_servers_are_told_and_unknown_ones_are_not() -> None:
+    asks = Resolver(source="/x/resolv.conf", servers=("127.0.0.11",), upstreams=(NameServer(address="10.0.0.53"),))
+    other = Resolver(source="/x/resolv.conf", servers=("10.0.0.54",))
+    before = container("web", resolver=asks)
+
+    assert said(container("web", resolver=other), before) == [
+        "web: asks for names 127.0.0.11 (then 10.0.0.53) → 10.0.0.54"
+    ]
+    assert said(BEFORE, before) == []
+
+
 def test_a_container_on_another_network_says_which_and_its_address() -> None:
     endpoint = Endpoint(network="net-app", addresses=("10.10.0.9/24",))
 
@@ -498,3 +516,62 @@ def test_a_gap_of_both_is_said_and_leaves_the_rest_decided() -> None:
 
     assert one_sided(outcome) == [("sockets", "host", "both")]
     assert not outcome.is_one_sided
+
+
+def test_the_log_of_an_engine_is_no_state_and_its_pools_are() -> None:
+    line = LogLine(kind="port-taken", text="bind: address already in use")
+    (docker,) = BEFORE.engines
+    pools = (AddressPool(base="172.16.0.0/12", size=16),)
+
+    def engine(**changes: Any) -> Snapshot:
+        return msgspec.structs.replace(BEFORE, engines=(msgspec.structs.replace(docker, **changes),))
+
+    assert said(engine(log=(line,))) == []
+    assert said(engine(address_pools=pools), engine(address_pools=())) == [
+        "engine docker: address pools none → 172.16.0.0/12 in /16"
+    ]
+    assert said(engine(address_pools=pools)) == [], "nobody knew them before"
+
+
+def test_what_surrounds_the_networks_is_compared_where_both_sides_saw_it() -> None:
+    def firewalld(*zones: FirewalldZone, **more: Any) -> Snapshot:
+        return msgspec.structs.replace(BEFORE, firewalld=Firewalld(pid=1, zones=zones, **more))
+
+    public, docker = (
+        FirewalldZone(name="public"),
+        FirewalldZone(name="docker", target="ACCEPT", interfaces=("docker0",)),
+    )
+    assert said(firewalld(public, docker), firewalld(public)) == [
+        "firewalld: zone docker appeared (target ACCEPT, docker0)"
+    ]
+    assert said(firewalld(default_zone="drop"), firewalld(default_zone="public")) == [
+        "firewalld: default zone public → drop"
+    ]
+    assert said(firewalld(public)) == [], "whether it ran before isn't known"
+
+    def servers(*addresses: str) -> Snapshot:
+        resolver = Resolver(source="/etc/resolv.conf", servers=addresses)
+        return msgspec.structs.replace(BEFORE, host=msgspec.structs.replace(BEFORE.host, resolver=resolver))
+
+    assert said(servers("192.0.2.1"), servers("192.0.2.2")) == ["host: name servers 192.0.2.2 → 192.0.2.1"]
+    assert said(servers("192.0.2.1")) == []
+
+
+def test_ipsec_and_static_ways_are_told_and_what_a_bridge_learns_is_not() -> None:
+    assert said(with_namespace(BEFORE, HOST, xfrm_policies=2), with_namespace(BEFORE, HOST, xfrm_policies=0)) == [
+        "host: IPsec policies 0 → 2"
+    ]
+    assert said(with_namespace(BEFORE, HOST, xfrm_policies=2)) == []
+    way = FdbEntry(ifindex=2, mac="00:00:00:00:00:00", state="PERMANENT", remote="192.0.2.9")
+    learnt = FdbEntry(ifindex=2, mac="02:00:00:00:00:07", state="REACHABLE", remote="192.0.2.9")
+    assert said(with_namespace(BEFORE, HOST, fdb=(*space(HOST).fdb, way, learnt))) == [
+        "host: 00:00:00:00:00:00 by eth0 to 192.0.2.9 added"
+    ]
+
+
+def test_a_routes_locked_mtu_is_told() -> None:
+    one = with_namespace(BEFORE, HOST, routes=(*space(HOST).routes, route("10.50.0.0/16", ifindex=2, mtu=1400)))
+    other = with_namespace(
+        BEFORE, HOST, routes=(*space(HOST).routes, route("10.50.0.0/16", ifindex=2, mtu=1400, mtu_locked=True))
+    )
+    assert only(other, one).after.endswith("mtu lock 1400")

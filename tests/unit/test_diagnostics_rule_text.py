@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dnet_tui.diagnostics.rule_text import policy_sentence, sentence
-from dnet_tui.inspect.firewall import AnyExpr, Chain, Element, Lookup, Match, Rule, Table, Verdict, VerdictMap
+from dnet_tui.inspect.firewall import (
+    AnyExpr,
+    Chain,
+    Choice,
+    Element,
+    Lookup,
+    Match,
+    Nat,
+    Note,
+    Rule,
+    SetMark,
+    Table,
+    Verdict,
+    VerdictMap,
+)
 from dnet_tui.inspect.iptables import parse_save, undecidable
 from dnet_tui.inspect.iptables_rule import parse_rule
 
@@ -129,6 +144,39 @@ def test_nftables_look_ups_are_said() -> None:
         "All traffic gets the verdict that map routes has for its arriving interface and leaving interface,"
         " if it has one."
     )
+
+
+def by_map(**more: Any) -> str:
+    nat = Nat(kind="dnat", **more)
+    return sentence(Rule(number=1, text="", exprs=(nat,)), USER, FILTER)
+
+
+def test_a_target_from_a_map_is_said() -> None:
+    assert by_map(choice=Choice(fields=("dport",), set="services")) == (
+        "All traffic gets what map services has for its destination port as its destination, if it has anything (DNAT)."
+    )
+    assert by_map(ports="80", choice=Choice(fields=("numgen random mod 2",))) == (
+        "All traffic gets what a map of this rule has for its numgen random mod 2 with 80 as its destination,"
+        " if it has anything (DNAT)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("expr", "expected"),
+    [
+        (SetMark(op="unknown"), "All traffic has its mark set to what can't be told here."),
+        (SetMark(where="ct", op="unknown"), "All traffic has its connection's mark set to what can't be told here."),
+        (
+            Note(text="flow add @f (flow offload)", offload=True),
+            "All traffic is handed to a flow table once its connection is established, past all rules from then on.",
+        ),
+        (Match(field="iifkind", values=("veth",)), "Traffic whose arriving interface's kind is veth is only counted."),
+        (Match(field="rpfilter", values=("strict",), negate=True),
+         "Traffic that fails the reverse path filter is only counted."),
+    ],
+)  # fmt: skip
+def test_what_nftables_can_say_besides_is_said(expr: AnyExpr, expected: str) -> None:
+    assert sentence(Rule(number=1, text="", exprs=(expr,)), USER, FILTER) == expected
 
 
 def test_hostile_names_are_made_harmless() -> None:

@@ -9,6 +9,7 @@ from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.matrix import matrix
 from dnet_tui.diagnostics.places import find
 from dnet_tui.diagnostics.trace import Trace, trace
+from dnet_tui.diagnostics.walk.packet import Decider
 from dnet_tui.inspect.errors import CannotInspectError, DnetError, UsageError
 from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.model import Snapshot
@@ -16,7 +17,7 @@ from dnet_tui.tui.reports.matrix_text import matrix_text
 from dnet_tui.tui.reports.terminal import Paper
 from dnet_tui.tui.reports.trace_json import trace_data
 from dnet_tui.tui.reports.trace_text import trace_text
-from unit.factories import docker_like_snapshot, with_gaps, with_link
+from unit.factories import HOST, docker_like_snapshot, with_gaps, with_link, with_sysctl
 from unit.test_diagnostics_checks import insert, with_network, without_default_route
 
 
@@ -172,6 +173,33 @@ def test_the_json_follows_the_contract() -> None:
     hop = data["hops"][-1]
     assert set(hop) == {"namespace", "interface", "stage", "packet", "verdict", "rule", "note"}
     assert hop["namespace"] == "host"
+
+
+def test_the_json_names_the_interface_of_a_link_and_of_a_sysctl() -> None:
+    base = docker_like_snapshot()
+    for snapshot, kind in (
+        (with_link(base, HOST, "docker0", up=False), "link"),
+        (with_sysctl(base, "net.ipv4.conf.docker0.forwarding", "0"), "sysctl"),
+    ):
+        found, case = between("web", "outside", snapshot)
+        decider = trace_data(found, case.view)["decided_by"]
+        assert (decider["kind"], decider["interface"]) == (kind, "docker0")
+    found, case = between("web", "app1")
+    assert "interface" not in trace_data(found, case.view)["decided_by"]
+
+
+@pytest.mark.parametrize(
+    ("text", "interface"),
+    [
+        ("net.ipv4.conf.docker0.rp_filter", "docker0"),
+        ("net.ipv4.conf.eth0/100.rp_filter", "eth0.100"),
+        ("net.ipv4.conf.all.route_localnet", ""),
+        ("net.ipv6.conf.all.forwarding", ""),
+        ("net.ipv4.ip_forward", ""),
+    ],
+)
+def test_a_sysctl_may_be_one_interfaces(text: str, interface: str) -> None:
+    assert Decider(kind="sysctl", text=text).link == interface
 
 
 def test_the_json_names_what_could_not_be_decided() -> None:

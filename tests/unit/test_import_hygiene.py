@@ -19,10 +19,14 @@ HEAVY = {"docker", "iptc", "psutil", "pyroute2", "requests", "rich", "scapy", "t
 REPORT = """
 import sys
 from dnet_tui.tui.main import main
-try:
-    main()
-except SystemExit:
-    pass
+rest = sys.argv[1:]
+while rest:  # several commands, one after the other: "--" between them
+    end = rest.index("--") if "--" in rest else len(rest)
+    sys.argv[1:], rest = rest[:end], rest[end + 1:]
+    try:
+        main()
+    except SystemExit:
+        pass
 print("\\nMODULES", *sorted({name.partition(".")[0] for name in sys.modules}))
 """
 
@@ -42,14 +46,24 @@ def host(tmp_path: Path) -> str:
     return str(file)
 
 
-@pytest.mark.parametrize("args", [["--help"], ["--version"], ["checks"], ["explain", "masq-missing"], ["nonsense"]])
-def test_words_about_the_tool_load_nothing_heavy(args: list[str]) -> None:
-    assert modules_after(*args) & HEAVY == set()
+def assert_nothing_heavy(*commands: list[str]) -> None:
+    """None of these commands may load anything heavy; all in one process, one by one only to say which did."""
+    together = [word for command in commands for word in (*command, "--")]
+    if modules_after(*together) & HEAVY:
+        assert {" ".join(command): modules_after(*command) & HEAVY for command in commands} == {}
 
 
-@pytest.mark.parametrize("args", [["ls"], ["ls", "containers", "--format", "json"], ["doctor"]])
-def test_reports_of_a_snapshot_load_nothing_heavy(args: list[str], host: str) -> None:
-    assert modules_after(*args, "--snapshot", host) & HEAVY == set()
+def test_words_about_the_tool_load_nothing_heavy() -> None:
+    assert_nothing_heavy(["--help"], ["--version"], ["checks"], ["explain", "masq-missing"], ["nonsense"])
+
+
+def test_reports_of_a_snapshot_load_nothing_heavy(host: str) -> None:
+    lists = ["ls"], ["ls", "containers", "--format", "json"], ["doctor"]
+    assert_nothing_heavy(*([*command, "--snapshot", host] for command in lists))
+
+
+def test_what_is_heavy_would_be_noticed() -> None:
+    assert modules_after("--version", "--", "nonsense", code=REPORT.replace("import sys", "import sys, rich")) & HEAVY
 
 
 def test_help_does_not_even_load_the_model() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import struct
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dnet_tui.inspect.conntrack import udp_to
+from dnet_tui.inspect.conntrack_counts import parse_counts
 from dnet_tui.inspect.conntrack_parse import ConntrackFilter, parse_entry
-from dnet_tui.inspect.model import ConntrackEntry, ConntrackTuple
-from dnet_tui.inspect.netlink import attribute
+from dnet_tui.inspect.model import ConntrackCounts, ConntrackEntry, ConntrackTuple
+from dnet_tui.inspect.netlink import attribute, attributes
 
 TCP = bytes.fromhex(
     "020000003400018014000180080001000a580001080002000a5800021c000280050001000600000006000200a6ca00000600030000500000"
@@ -150,3 +153,28 @@ def test_the_sieve_keeps_out_most_of_what_is_not_wanted() -> None:
 def test_a_filter_for_something_that_is_no_address_is_refused() -> None:
     with pytest.raises(ValueError, match="web"):
         ConntrackFilter(addresses=("web",)).sieve()
+
+
+def _counters(invalid: int, insert_failed: int, drop: int, early_drop: int) -> bytes:
+    """A message of IPCTNL_MSG_CT_GET_STATS_CPU, as a kernel 6 sends one for each processor."""
+    told = {2: 40, 4: invalid, 8: 0, 9: insert_failed, 10: drop, 11: early_drop, 12: 0, 13: 0, 14: 3, 15: 0}
+    return bytes(4) + b"".join(attribute(kind, struct.pack("!I", value)) for kind, value in told.items())
+
+
+def test_the_counters_of_all_processors_are_added_up() -> None:
+    found = parse_counts([_counters(1, 20, 300, 4000), _counters(5, 0, 0, 2**31)])
+
+    assert found == ConntrackCounts(invalid=6, insert_failed=20, drop=300, early_drop=4000 + 2**31)
+
+
+@given(st.binary(max_size=64))
+def test_no_bytes_crash_the_parser_of_counters(noise: bytes) -> None:
+    assert parse_counts([noise]).invalid >= 0
+
+
+def test_udp_connections_are_asked_for_by_protocol_and_port() -> None:
+    found = attributes(udp_to(5353))
+    proto = attributes(attributes(found[1])[2])
+
+    assert (proto[1], proto[3]) == (bytes([17]), (5353).to_bytes(2, "big"))
+    assert attributes(found[25])[1] == ((1 << 3) | (1 << 5)).to_bytes(4, sys.byteorder)

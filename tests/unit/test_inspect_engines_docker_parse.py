@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dnet_tui.inspect.engines import docker_parse as parse
 from dnet_tui.inspect.model import Container, Endpoint, Network, PublishedPort, Subnet
+from unit.examples import examples
 
 RAW = json.loads((Path(__file__).parent / "data" / "inspect_docker_20_10.json").read_text())
 NETWORKS = {network.name: network for network in parse.parse_networks(RAW["networks"], "docker")}
@@ -137,6 +138,13 @@ def test_a_container_that_was_never_started_is_not_running() -> None:
     assert idle.endpoints == (Endpoint(network=NETWORKS["app"].id),)
 
 
+def test_the_engines_words_about_a_failed_start_are_kept_to_a_bound() -> None:
+    for error, kept in (("no port\ud800", "no port\\ud800"), ("x" * 5000, "x" * 1000), (7, "")):
+        found = parse.parse_container({"Id": "a", "State": {"Error": error}}, "docker", ())
+        assert found is not None
+        assert found.error == kept
+
+
 def test_the_list_alone_tells_the_same_but_for_the_pid() -> None:
     details = containers()
     for summary in RAW["listed"]:
@@ -196,7 +204,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(JSON)
 def test_an_answer_of_the_wrong_shape_never_crashes_a_parser(answer: Any) -> None:
     spoilt_network = {**RAW["networks"][0], "Options": answer, "IPAM": {"Config": answer}}
@@ -209,7 +217,7 @@ def test_an_answer_of_the_wrong_shape_never_crashes_a_parser(answer: Any) -> Non
     parse.parse_networks([spoilt_network], "docker")
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(st.data())
 def test_one_spoilt_field_never_crashes_a_parser(data: st.DataObject) -> None:
     detail = json.loads(json.dumps(data.draw(st.sampled_from(sorted(RAW["details"].values(), key=str)))))

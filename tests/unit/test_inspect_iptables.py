@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.firewall import Chain, Match, Nat, Opaque, SetMark, Table, Verdict
 from dnet_tui.inspect.iptables import Family, parse_save, parse_save_report
+from unit.examples import examples
 
 DATA = Path(__file__).parent / "data"
 SAMPLES = sorted(DATA.glob("ip*tables_*.save"))
@@ -215,14 +216,14 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.one_of(st.text(max_size=200), st.lists(WORDS, max_size=30).map(" ".join)))
 def test_no_text_whatever_crashes_the_parser(text: str) -> None:
     tables, _ = parse_save_report(filter_with("-A FORWARD " + text), backend="iptables-nft", family="ip")
     assert tables
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.binary(max_size=300))
 def test_no_bytes_whatever_crash_the_parser(data: bytes) -> None:
     parse_save_report(data.decode("utf-8", "backslashreplace"), backend="iptables-nft", family="ip")

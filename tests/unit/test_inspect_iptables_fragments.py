@@ -13,6 +13,7 @@ from dnet_tui.inspect.iptables import parse_save_report
 from dnet_tui.inspect.iptables_fragments import FragmentCompiler
 from dnet_tui.inspect.iptables_rule import ParsedRule, parse_rule
 from dnet_tui.inspect.iptables_words import RuleSyntaxError
+from unit.examples import examples
 
 CHAINS = ("DOCKER", "KUBE-SVC-1")
 
@@ -46,7 +47,7 @@ def outcome(parse: object, text: str) -> ParsedRule | str:
     return result
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 @example([["-m", "!", "!", "-m tcp"]], " ")
 @given(
     st.lists(st.lists(st.sampled_from(PARTS), max_size=6), min_size=1, max_size=4), st.sampled_from([" ", "  ", "\t"])
@@ -58,7 +59,7 @@ def test_both_ways_agree_on_any_sequence_of_parts(rules: list[list[str]], blank:
         assert outcome(compiler.parse, text) == outcome(lambda text: parse_rule(text, CHAINS), text), text
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.text(alphabet=' "\\!-jmsgpdio+abc.019/:,', max_size=50))
 def test_both_ways_agree_on_noise(text: str) -> None:
     compiler = FragmentCompiler(CHAINS)

@@ -26,6 +26,7 @@ from dnet_tui.inspect.iptables import parse_save
 from dnet_tui.inspect.iptables_render import CannotRenderError, render_rule, render_tables
 from dnet_tui.inspect.iptables_rule import parse_rule
 from dnet_tui.inspect.iptables_words import quote
+from unit.examples import examples
 
 DATA = Path(__file__).parent / "data"
 
@@ -42,6 +43,7 @@ NUMBERS = st.integers(0, 0xFFFFFFFF)
 PORTS = st.integers(0, 65535).map(str) | st.tuples(st.integers(0, 999), st.integers(1000, 65535)).map(
     lambda pair: f"{pair[0]}:{pair[1]}"
 )
+
 NAT_PORTS = st.sampled_from(["", "80", "1024-2000"])
 ADDRESSES = st.sampled_from(["10.0.0.1", "10.0.0.1-10.0.0.9", "fd00::2", "fd00::2-fd00::9"])
 NETWORKS = st.sampled_from(["10.0.0.0/8", "172.17.0.2/32", "fd00::/64", "10.0.0.1-10.0.0.9"])
@@ -78,20 +80,30 @@ MATCHES: st.SearchStrategy[AnyExpr] = st.one_of(
     field("mac", st.just("00:11:22:33:44:55")),
     field("length", PORTS),
     field("ttl", st.sampled_from(["64", "0:4", "6:255"])),
+    field("dst-type-in", st.sampled_from(["LOCAL", "UNICAST"]), many=True),
+    field("src-type-out", st.just("LOCAL")),
+    field("iifgroup", MASKED),
+    field("oifgroup", MASKED),
+    field("owner-uid", st.sampled_from(["0", "1000-1010"])),
+    field("owner-gid", st.just("33")),
+    field("owner-socket", st.just("yes")),
     st.builds(SetLookup, name=NAMES, dirs=st.sampled_from([("src",), ("src", "dst")]), negate=st.booleans()),
     st.builds(
         lambda text: Note(text=f"-m comment --comment {quote(text)}"),
         st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=20),
     ),
 )
-OPAQUE: st.SearchStrategy[AnyExpr] = st.builds(
-    Opaque, text=st.sampled_from(["-m statistic --mode random --probability 0.5", "-m socket"])
+OPAQUE: st.SearchStrategy[AnyExpr] = st.one_of(
+    st.builds(Opaque, text=st.sampled_from(["-m statistic --mode random --probability 0.5", "-m socket"])),
+    field("rpfilter", st.sampled_from(["strict", "loose", "strict+mark", "loose+mark+local"])),
+    field("ipsec", st.sampled_from(["in", "out"])),
 )
 OF_TCP: st.SearchStrategy[AnyExpr] = st.one_of(
     field("sport", PORTS, many=True),
     field("dport", PORTS, many=True),
     field("port", PORTS, many=True),
     field("tcp-flags", FLAGS),
+    field("tcp-option", st.just("4")),
 )
 ACTIONS: st.SearchStrategy[AnyExpr] = st.one_of(
     st.sampled_from(
@@ -139,14 +151,14 @@ RULES = st.tuples(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(RULES, st.sampled_from(["ip", "ip6"]))
 def test_reading_what_was_written_gives_the_same_expressions(exprs: tuple[AnyExpr, ...], family: str) -> None:
     text = render_rule(Rule(number=1, text="", exprs=exprs), family=family)
     assert parse_rule(text, {"web"}).exprs == exprs
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.lists(RULES, max_size=3))
 def test_reading_written_tables_gives_the_same_tables(rules: list[tuple[AnyExpr, ...]]) -> None:
     written = tuple(

@@ -59,6 +59,20 @@ TCP = match("proto", "tcp")
         ("-m ttl --ttl-gt 5", match("ttl", "6:255")),
         ("-m hl ! --hl-eq 255", match("ttl", "255", negate=True)),
         ("-m length --length 100:", match("length", "100:65535")),
+        ("-m addrtype --dst-type LOCAL --limit-iface-in", match("dst-type-in", "LOCAL")),
+        ("-m addrtype ! --src-type LOCAL --limit-iface-out", match("src-type-out", "LOCAL", negate=True)),
+        ("-m owner ! --uid-owner 33", match("owner-uid", "33", negate=True)),
+        ("-m owner --gid-owner 1000-1010", match("owner-gid", "1000-1010")),
+        ("-m owner --socket-exists", match("owner-socket", "yes")),
+        ("-m devgroup --src-group 0x5", match("iifgroup", "0x5/0xffffffff")),
+        ("-m devgroup --src-group default", match("iifgroup", "0x0/0xffffffff")),
+        ("-m devgroup ! --dst-group 0x1/0xf", match("oifgroup", "0x1/0xf", negate=True)),
+        ("-m rpfilter", match("rpfilter", "strict")),
+        ("-m rpfilter --validmark --invert", match("rpfilter", "strict+mark", negate=True)),
+        ("-m rpfilter --loose --accept-local", match("rpfilter", "loose+local")),
+        ("-m policy --dir in --pol none", match("ipsec", "in", negate=True)),
+        ("-m policy --dir out --pol ipsec", match("ipsec", "out")),
+        ("-m tcp --tcp-option 4", match("tcp-option", "4")),
     ],
 )
 def test_a_match_is_modelled(text: str, expected: AnyExpr) -> None:
@@ -109,20 +123,26 @@ def test_icmp_types_are_numbers(text: str, expected: str) -> None:
         "-m statistic --mode random --probability 0.5",
         "-m recent --rcheck --seconds 60 --name DEFAULT --mask 255.255.255.255 --rsource",
         "-m limit --limit 3/min --limit-burst 10",
-        "-m owner ! --uid-owner 33",
+        "-m owner --uid-owner www-data",
+        "-m owner --suppl-groups --gid-owner 33",
+        "-m recent ! --set --name DEFAULT --mask 255.255.255.255 --rsource",
+        "-m policy --dir in --pol ipsec --proto esp",
+        "-m rpfilter --sideways",
+        "-m time --timestart 10:00:00 --timestop 12:00:00",
+        "-m dscp --dscp 0x08",
+        "-m connbytes --connbytes 1000 --connbytes-mode bytes --connbytes-dir both",
+        "-m connlimit --connlimit-above 5 --connlimit-mask 32 --connlimit-saddr",
         "-m socket --transparent",
         '-m bpf --bytecode "4,48 0 0 9,21 0 1 6,6 0 0 1,6 0 0 0"',
         '-m string --string "-j" --algo bm --to 65535',
-        "-m addrtype --dst-type LOCAL --limit-iface-in",
+        "-m addrtype --dst-type LOCAL --limit-iface-in --limit-iface-out",
+        "-m addrtype --dst-type LOCAL ! --limit-iface-in",
         "-m addrtype --dst-type NEWFANGLED",
         "-m set --match-set blocked src --return-nomatch",
         "-m conntrack --ctstate NEW --ctexpire 1:2",
         "-m conntrack",
         "-m mark --mark 0x1ffffffff",
         "-m mark --mark blue",
-        "-m tcp --dport https",
-        "-m tcp --sport 1 --tcp-option 4",
-        "-m icmp ! --icmp-type any",
         "-m ttl --ttl-lt 0",
         "-m mac --mac-source nonsense",
     ],
@@ -136,6 +156,36 @@ def test_what_cannot_be_said_exactly_stays_opaque_as_a_whole(text: str) -> None:
         match("mark", "0x1/0xffffffff"),
         Verdict(kind="accept"),
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "needs"),
+    [
+        ("-m tcp --dport https", TCP),
+        ("-m tcpmss --mss 1:500", TCP),
+        ("-m icmp ! --icmp-type any", match("proto", "icmp")),
+        ("-m frag --fragmore", match("exthdr", "frag")),
+        ("-m rt ! --rt-type 0", match("exthdr", "rt")),
+        ("-m esp --espspi 5", match("exthdr", "esp")),
+        ("-m cgroup --path system.slice", match("made-here", "yes")),
+    ],
+)
+def test_what_stays_opaque_says_what_a_packet_must_have_for_it(text: str, needs: Match) -> None:
+    opaque = Opaque(text=text, needs=(needs,))
+    assert exprs(text) == (opaque,)
+    assert exprs(f"-i br0 {text} -j DROP")[1] == opaque
+    assert exprs("-p esp -m esp --espspi 5")[1] == Opaque(text="-m esp --espspi 5"), "-p says it already"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-m recent --set --name DEFAULT --mask 255.255.255.255 --rsource",
+        '-m recent --set --name "odd one" --mask 255.255.255.255 --rsource',
+    ],
+)
+def test_remembering_an_address_always_matches(text: str) -> None:
+    assert exprs(f"{text} -j DROP") == (Note(text=text), Verdict(kind="drop"))
 
 
 @pytest.mark.parametrize("text", ["-m tcp", "-m icmp --icmp-type any"])

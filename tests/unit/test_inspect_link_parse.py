@@ -30,6 +30,7 @@ from dnet_tui.inspect.model import (
 )
 from dnet_tui.inspect.netlink import attribute
 from dnet_tui.inspect.sysctl import parse_settings
+from unit.examples import examples
 
 
 def u8(kind: int, value: int) -> bytes:
@@ -120,7 +121,7 @@ def test_what_only_links_of_a_kind_have(case: str) -> None:
     assert parse_detail(kind, data) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.sampled_from(sorted({kind for kind, _, _ in DETAILS.values()})), st.binary(max_size=90))
 def test_random_attributes_never_crash_a_kind(kind: str, noise: bytes) -> None:
     parse_detail(kind, noise)

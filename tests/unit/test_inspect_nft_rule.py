@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dnet_tui.inspect.firewall import (
     AnyExpr,
+    Choice,
     Element,
     Lookup,
     Match,
@@ -22,7 +23,8 @@ from dnet_tui.inspect.firewall import (
     Verdict,
     VerdictMap,
 )
-from dnet_tui.inspect.nft_conditions import TRACKED, Context
+from dnet_tui.inspect.nft_conditions import Context
+from dnet_tui.inspect.nft_fields import TRACKED
 from dnet_tui.inspect.nft_rule import compile_rule, sets_filled
 from dnet_tui.inspect.nft_sets import SetHead
 
@@ -69,6 +71,28 @@ PREFIX = {"prefix": {"addr": "10.0.0.0", "len": 8}}
 STATE, STATUS, FLAGS = ct("state"), ct("status"), payload("tcp", "flags")
 
 CONDITIONS: list[tuple[object, object, str, tuple[AnyExpr, ...]]] = [
+    (meta("iifgroup"), "default", "==", (m("iifgroup", "0x0/0xffffffff"),)),
+    (meta("oifgroup"), {"set": [1, 2]}, "!=", (m("oifgroup", "0x1/0xffffffff", "0x2/0xffffffff", negate=True),)),
+    (meta("iifkind"), "veth", "==", (m("iifkind", "veth"),)),
+    (meta("iiftype"), "ether", "==", (m("iiftype", "ether"),)),
+    (meta("skuid"), 1000, "!=", (m("skuid", "1000", negate=True),)),
+    (meta("ipsec"), False, "==", (m("ipsec", "in", negate=True),)),
+    ({"rt": {"key": "ipsec"}}, True, "==", (m("ipsec", "out"),)),
+    ({"exthdr": {"name": "frag"}}, True, "==", (m("exthdr", "frag"),)),
+    ({"exthdr": {"name": "frag"}}, True, "!=", (m("exthdr", "frag", negate=True),)),
+    (payload("ether", "type"), "ip", "==", (m("ether-type", "ipv4"),)),
+    (payload("ether", "daddr"), "02:00:00:00:00:0A", "==", (m("mac-dst", "02:00:00:00:00:0a"),)),
+    (payload("arp", "operation"), "request", "==", (m("nfproto", "arp"), m("arp-op", "request"))),
+    (payload("arp", "saddr ip"), "10.0.0.1", "==", (m("nfproto", "arp"), m("arp-saddr", "10.0.0.1/32"))),
+    ({"fib": {"result": "type", "flags": ["daddr", "iif"]}}, "local", "==", (m("dst-type-in", "LOCAL"),)),
+    ({"fib": {"result": "type", "flags": ["saddr", "oif"]}}, "local", "==", (m("src-type-out", "LOCAL"),)),
+    ({"fib": {"result": "oif", "flags": ["saddr", "iif"]}}, "0", "==", (m("fib", "saddr.iif", negate=True),)),
+    ({"fib": {"result": "oifname", "flags": ["daddr"]}}, "eth0", "==", (m("fib.daddr", "eth0"),)),
+    ({"fib": {"result": "oif", "flags": ["saddr", "mark"]}}, "eth0", "!=", (m("fib.saddr.mark", "eth0", negate=True),)),
+    ({"numgen": {"mode": "random", "mod": 10, "offset": 0}}, 3, "<", (m("numgen random mod 10", "0:2"),)),
+    ({"jhash": {"mod": 2, "expr": payload("ip", "saddr")}}, 0, "==", (m("jhash ip saddr mod 2", "0"),)),
+    ({"symhash": {"mod": 4, "offset": 1}}, 2, "==", (m("symhash mod 4 offset 1", "2"),)),
+    (ct("saddr", "original"), "10.0.0.1", "==", (m("ctorigsrc", "10.0.0.1/32"),)),
     (payload("ip", "saddr"), "10.0.0.1", "==", (m("saddr", "10.0.0.1/32"),)),
     (payload("ip", "saddr"), PREFIX, "!=", (m("saddr", "10.0.0.0/8", negate=True),)),
     (payload("ip", "daddr"), {"range": ["10.0.0.1", "10.0.0.9"]}, "==", (m("daddr", "10.0.0.1-10.0.0.9"),)),
@@ -203,7 +227,6 @@ OPAQUE: list[tuple[object, object, str]] = [
     (meta("iifname"), "odd+", "=="),
     (meta("iif"), "7", "=="),
     (meta("iif"), 7, "=="),
-    (meta("skuid"), 1000, "=="),
     (meta("pkttype"), "other", "=="),
     (meta("l4proto"), 0, "=="),
     (meta("l4proto"), "nosuch", "=="),
@@ -214,7 +237,13 @@ OPAQUE: list[tuple[object, object, str]] = [
     (payload("tcp", "dport"), 0, "<"),
     (payload("tcp", "dport"), True, "=="),
     (payload("ip6", "saddr"), "fe80::1", "<"),
-    (payload("ether", "type"), "ip", "=="),
+    (payload("ip", "dscp"), "cs1", "=="),
+    (meta("cpu"), 1, "=="),
+    (meta("random"), 50, "<"),
+    (meta("hour"), {"range": ["10:00", "12:00"]}, "=="),
+    (meta("time"), "2020-01-01 00:00:00", ">"),
+    (payload("vlan", "id"), 5, "=="),
+    ({"tcp option": {"name": "maxseg", "field": "size"}}, {"range": [1, 500]}, "=="),
     (STATUS, "dnat", "!="),
     (STATUS, "nosuch", "in"),
     ({"&": [STATUS, ["snat", "dnat"]]}, "dnat", "=="),
@@ -225,12 +254,12 @@ OPAQUE: list[tuple[object, object, str]] = [
     (STATE, "new", "<"),
     (ct("state", "original"), "new", "in"),
     (ct("mark", "original"), 1, "=="),
-    (ct("saddr", "original"), "10.0.0.1", "=="),
     (ct("expiration"), 30, "=="),
-    ({"fib": {"result": "type", "flags": ["daddr", "iif"]}}, "local", "=="),
-    ({"fib": {"result": "oif", "flags": ["saddr"]}}, "0", "=="),
+    ({"fib": {"result": "type", "flags": ["daddr", "mark"]}}, "local", "=="),
+    ({"fib": {"result": "oif", "flags": ["saddr", "daddr"]}}, "eth0", "=="),
+    ({"fib": {"result": "oif", "flags": ["daddr"]}}, "7", "=="),
     ({"fib": {"result": "type", "flags": ["daddr"]}}, "nosuch", "=="),
-    ({"numgen": {"mode": "random", "mod": 10, "offset": 0}}, 3, "<"),
+    ({"numgen": {"mode": "random", "mod": 0, "offset": 0}}, 3, "<"),
     ({"concat": [payload("ip", "saddr"), payload("tcp", "dport")]}, "@addresses", "=="),
     ({"concat": [payload("ip", "saddr"), payload("tcp", "dport")]}, {"set": [{"concat": ["10.0.0.1"]}]}, "=="),
     (payload("ip", "saddr"), {"set": [{"elem": {"val": "10.0.0.1", "limit": {"rate": 1}}}]}, "=="),
@@ -313,7 +342,13 @@ def test_a_verdict_map_whose_verdicts_are_not_known_is_opaque_both_ways(data: ob
     assert [item.role for item in found if isinstance(item, Opaque)] == ["match", "target"]
 
 
-MARK = meta("mark")
+def datum(key: str, data: str) -> Element:
+    return Element(key=(key,), data=data)
+
+
+MARK, PAYLOAD = meta("mark"), payload("ip", "saddr")
+LOT = {"numgen": {"mode": "random", "mod": 2, "offset": 0}}
+PLACE = {"concat": ["10.0.0.1", 80]}
 TO_RANGE = {"range": ["10.0.0.2", "10.0.0.5"]}
 
 STATEMENTS: list[tuple[object, tuple[AnyExpr, ...]]] = [
@@ -367,7 +402,35 @@ STATEMENTS: list[tuple[object, tuple[AnyExpr, ...]]] = [
     ({"mangle": {"key": payload("ip", "dscp"), "value": "cs1"}}, (Note(text="ip dscp set cs1"),)),
     ({"mangle": {"key": payload("ip", "ttl"), "value": 64}}, (Note(text="ip ttl set 64"),)),
     ({"mangle": {"key": meta("nftrace"), "value": 1}}, (Note(text="meta nftrace set 1"),)),
-    ({"flow": {"op": "add", "flowtable": "@f"}}, (Note(text="flow add @f (flow offload)"),)),
+    ({"flow": {"op": "add", "flowtable": "@f"}}, (Note(text="flow add @f (flow offload)", offload=True),)),
+    (
+        {"dnat": {"addr": {"map": {"key": payload("tcp", "dport"), "data": {"set": [[80, "10.0.0.2"]]}}}}},
+        (TCP, Nat(kind="dnat", choice=Choice(fields=("dport",), elements=(datum("80", "10.0.0.2"),)))),
+    ),
+    (
+        {"dnat": {"addr": {"map": {"key": LOT, "data": {"set": [[0, PLACE], [1, "10.0.0.2"]]}}}, "port": 8080}},
+        (
+            Nat(
+                kind="dnat",
+                ports="8080",
+                choice=Choice(
+                    fields=("numgen random mod 2",),
+                    elements=(datum("0", "10.0.0.1 . 80"), datum("1", "10.0.0.2")),
+                ),
+            ),
+        ),
+    ),
+    (
+        {"redirect": {"port": {"map": {"key": payload("tcp", "dport"), "data": "@data"}}}},
+        (TCP, Nat(kind="redirect", choice=Choice(fields=("dport",), set="data", part="ports"))),
+    ),
+    ({"mangle": {"key": MARK, "value": {"jhash": {"mod": 2, "expr": PAYLOAD}}}}, (SetMark(op="unknown"),)),
+    ({"mangle": {"key": MARK, "value": {"|": [MARK, ct("mark")]}}}, (SetMark(op="unknown"),)),
+    ({"mangle": {"key": MARK, "value": {"<<": [MARK, 8]}}}, (SetMark(op="unknown"),)),
+    (
+        {"set": {"op": "add", "elem": PAYLOAD, "set": "@s", "stmt": [{"limit": {"rate": 1, "per": "second"}}]}},
+        (Opaque(text="add @s { ip saddr limit rate 1/second }"),),
+    ),
     ({"xt": {"type": "match", "name": "conntrack"}}, (Opaque(text='xt match "conntrack"'),)),
     ({"xt": {"type": "target", "name": "DNAT"}}, (Opaque(text='xt target "DNAT"', role="target"),)),
     ({"xt": {"type": "watcher", "name": "LOG"}}, (Note(text='xt watcher "LOG"'),)),
@@ -386,7 +449,8 @@ def test_a_statement_is_compiled(statement: object, wanted: tuple[AnyExpr, ...])
 @pytest.mark.parametrize(
     "statement",
     [
-        {"dnat": {"addr": {"map": {"key": payload("tcp", "dport"), "data": {"set": [[80, "10.0.0.2"]]}}}}},
+        {"dnat": {"addr": {"map": {"key": payload("tcp", "dport"), "data": "@nosuch"}}}},
+        {"dnat": {"addr": {"map": {"key": LOT, "data": {"set": [[0, "10.0.0.2"]]}}}, "type_flags": "prefix"}},
         {"dnat": {"addr": "10.0.0.2", "flags": "sideways"}},
         {"dnat": {"addr": "10.0.0.2", "type_flags": "prefix"}},
         {"dnat": {"addr": TO_RANGE, "port": {"map": {}}}},
@@ -395,9 +459,6 @@ def test_a_statement_is_compiled(statement: object, wanted: tuple[AnyExpr, ...])
         {"jump": {}},
         {"fwd": {"dev": "lo"}},
         {"synproxy": None},
-        {"mangle": {"key": MARK, "value": {"jhash": {"mod": 2, "expr": payload("ip", "saddr")}}}},
-        {"mangle": {"key": MARK, "value": {"|": [MARK, ct("mark")]}}},
-        {"mangle": {"key": MARK, "value": {"<<": [MARK, 8]}}},
         {"mangle": {"key": payload("ip", "daddr"), "value": "10.0.0.1"}},
         {"mangle": {"key": payload("ip", "ttl"), "value": 1}},
         {"mangle": {"key": ct("zone"), "value": 1}},
@@ -421,13 +482,45 @@ def test_an_action_that_is_not_modelled_stays_a_target(statement: object) -> Non
         {"a": 1, "b": 2},
         {"xt": None},
         {"accept": 1, "drop": 2},
-        {"set": {"op": "add", "elem": payload("ip", "saddr"), "set": "@s", "stmt": [{"limit": {"rate": 1}}]}},
+        {"set": {"elem": payload("ip", "saddr"), "set": "@s"}},
     ],
 )
 def test_what_nobody_knows_may_decide_and_may_act(item: object) -> None:
     found = exprs(item, {"accept": None})
     assert [one.role for one in found if isinstance(one, Opaque)] == ["match", "target"]
     assert found[-1] == Verdict(kind="accept")
+
+
+def test_a_flow_that_is_not_handed_over_ends_its_rule() -> None:
+    found = exprs({"flow": {"op": "add", "flowtable": "@f"}}, {"accept": None})
+    assert [type(item) for item in found] == [Note, Match, Opaque, Verdict]
+    assert found[1] == m("ctstate", "ESTABLISHED", "RELATED")
+
+
+def test_a_mark_that_cannot_be_told_may_end_the_rule_before_what_follows() -> None:
+    lot = {"mangle": {"key": MARK, "value": LOT}}
+    assert [type(item) for item in exprs(lot, {"accept": None})] == [Opaque, SetMark, Verdict]
+
+
+@pytest.mark.parametrize(
+    ("left", "needs"),
+    [
+        (payload("tcp", "sequence"), (TCP,)),
+        (payload("ip6", "dscp"), (IPV6,)),
+        (payload("ip", "dscp"), (IPV4,)),
+        (payload("esp", "spi"), (m("proto", "esp"),)),
+        ({"tcp option": {"name": "maxseg", "field": "size"}}, (TCP,)),
+        ({"exthdr": {"name": "frag", "field": "more-fragments"}}, (m("exthdr", "frag"),)),
+        (ct("bytes"), (TRACKED,)),
+        ({"&": [payload("ip", "frag-off"), 0x2000]}, (IPV4,)),
+        (meta("cpu"), ()),
+        ({"socket": {"key": "transparent"}}, ()),
+    ],
+)
+def test_what_is_not_modelled_still_says_what_a_packet_must_have_for_it(left: object, needs: tuple[Match, ...]) -> None:
+    (found, _) = exprs(match(left, 1, "!="), {"drop": None}, family="inet")
+    assert isinstance(found, Opaque)
+    assert found.needs == needs
 
 
 def test_an_address_translation_for_one_family_leaves_the_other_alone() -> None:

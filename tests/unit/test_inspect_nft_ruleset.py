@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnet_tui.inspect.firewall import (
+    Choice,
     Element,
     Lookup,
     Match,
@@ -25,6 +26,7 @@ from dnet_tui.inspect.firewall import (
 )
 from dnet_tui.inspect.nft_ruleset import ParsedTable, dormant_table, parse_elements, parse_table
 from dnet_tui.inspect.nft_text import read_texts
+from unit.examples import examples
 from unit.nft_listings import NAMES, captured, chain, objects, parse, rule, table
 
 ALL = [(name, title) for name in NAMES for title in captured(name)]
@@ -216,7 +218,7 @@ def test_what_an_administrator_writes_is_read_or_kept_verbatim() -> None:
         ACCEPT,
     )
     assert by_text["th dport 5353"] == (Match(field="th-dport", values=("5353",)), ACCEPT)
-    assert by_text["meta skuid 1000"] == (Opaque(text="meta skuid 1000"), ACCEPT)
+    assert by_text["meta skuid 1000"] == (Match(field="skuid", values=("1000",)), ACCEPT)
     assert by_text["add @seen { ip saddr }"] == (IPV4, Note(text="add @seen { ip saddr }"), ACCEPT)
     anonymous = next(exprs for text, exprs in by_text.items() if text.startswith("jump {"))
     assert [one.role for one in anonymous if isinstance(one, Opaque)] == ["match", "target"]
@@ -227,7 +229,11 @@ def test_what_an_administrator_writes_is_read_or_kept_verbatim() -> None:
         Opaque(text="limit rate over 10/second"),
         DROP,
     )
-    assert rule(found, "translate").exprs == (Opaque(text="dnat ip to tcp dport map @ports", role="target"),)
+    assert rule(found, "translate").exprs == (
+        Match(field="proto", values=("tcp",)),
+        IPV4,
+        Nat(kind="dnat", choice=Choice(fields=("dport",), set="ports")),
+    )
     assert rule(found, "translate", 3).exprs[-1] == Nat(kind="redirect", ports="5300")
 
 
@@ -256,7 +262,8 @@ def test_the_other_families_are_read_too() -> None:
         DROP,
     )
     assert chain(table("by_hand", "netdev guard"), "in").devices == ("lo",)
-    assert rule(table("by_hand", "arp guard"), "in").exprs == (Opaque(text="arp saddr ip 192.0.2.66"), DROP)
+    arp = rule(table("by_hand", "arp guard"), "in")
+    assert arp.exprs == (Match(field="arp-saddr", values=("192.0.2.66/32",)), DROP)
     assert table("by_hand", "ip6 hollow") == Table(family="ip6", name="hollow", backend="nftables")
 
 
@@ -419,7 +426,7 @@ PATHS = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.sampled_from(PATHS), JSON)
 def test_whatever_stands_anywhere_in_a_listing_nothing_breaks(
     place: tuple[str, str, tuple[Any, ...]], odd: Any
@@ -444,7 +451,7 @@ def test_whatever_stands_anywhere_in_a_listing_nothing_breaks(
         assert msgspec.json.decode(encoded, type=Table) == found.table
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.sampled_from(ALL), st.integers(min_value=0))
 def test_a_listing_cut_short_leaves_no_table(place: tuple[str, str], cut: int) -> None:
     name, title = place

@@ -49,6 +49,36 @@ def snapshot(*containers: Container, rules: Firewall = RULES, networks: tuple[Ne
     return Snapshot(namespaces=(host, inside), networks=networks, containers=containers)
 
 
+def with_handles(rules: Firewall) -> Firewall:
+    """The rules with handles, which are numbered through each table."""
+    tables = []
+    for table in rules.tables:
+        chains, handle = [], 0
+        for chain in table.chains:
+            numbered = []
+            for rule in chain.rules:
+                handle += 1
+                numbered.append(msgspec.structs.replace(rule, handle=handle))
+            chains.append(msgspec.structs.replace(chain, rules=tuple(numbered)))
+        tables.append(msgspec.structs.replace(table, chains=tuple(chains)))
+    return Firewall(tables=tuple(tables))
+
+
+def changed(rules: Firewall, old: str, new: str) -> Firewall:
+    """The rules after a change: chains that it doesn't concern are the very same."""
+    other = with_handles(Firewall(tables=parse_save(SAVED.replace(old, new), backend="iptables-nft", family="ip")))
+    tables = []
+    for table, before in zip(other.tables, rules.tables, strict=True):
+        known = {chain.name: chain for chain in before.chains}
+        chains = tuple(known[one.name] if known.get(one.name) == one else one for one in table.chains)
+        tables.append(msgspec.structs.replace(table, chains=chains))
+    return Firewall(tables=tuple(tables))
+
+
+NUMBERED = with_handles(RULES)
+PORT = "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8081 -j DNAT --to-destination 172.17.0.3:80\n"
+GUARD = "-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER\n"
+
 SEQUENCES: dict[str, tuple[Snapshot, ...]] = {
     "nothing changes": (snapshot(WEB), snapshot(WEB)),
     "one starts": (snapshot(WEB), snapshot(WEB, API)),
@@ -63,6 +93,27 @@ SEQUENCES: dict[str, tuple[Snapshot, ...]] = {
     "the rules change": (
         snapshot(WEB, API),
         snapshot(WEB, API, rules=Firewall(tables=parse_save(SAVED, backend="iptables-nft", family="ip")[:1])),
+    ),
+    "a port is published": (
+        snapshot(WEB, rules=changed(NUMBERED, PORT, "")),
+        snapshot(WEB, API, rules=NUMBERED),
+    ),
+    "a rule comes first and moves the others": (
+        snapshot(WEB, API, rules=NUMBERED),
+        snapshot(WEB, API, rules=changed(NUMBERED, GUARD, "-A PREROUTING -s 10.0.0.1/32 -j RETURN\n" + GUARD)),
+    ),
+    "another rule under the same handle": (
+        snapshot(WEB, API, rules=NUMBERED),
+        snapshot(WEB, API, rules=changed(NUMBERED, PORT, PORT.replace("8081", "8080").replace("0.3:", "0.2:"))),
+    ),
+    "rules and containers change at once": (
+        snapshot(WEB, rules=changed(NUMBERED, PORT, "")),
+        snapshot(API, LOCAL, rules=NUMBERED),
+        snapshot(WEB, rules=changed(NUMBERED, GUARD, "")),
+    ),
+    "a chain gets an owner by its name": (
+        snapshot(WEB, rules=changed(NUMBERED, "DOCKER", "OTHER")),
+        snapshot(WEB, rules=NUMBERED),
     ),
     "there and back": (snapshot(WEB), snapshot(), snapshot(WEB, API), snapshot(WEB)),
 }
@@ -92,3 +143,13 @@ def test_rules_that_name_nobody_who_changed_are_the_very_same() -> None:
     (host, _) = kept.fill_in(snapshot(WEB, rules=rules)).namespaces
     assert host.firewall is not None
     assert all(a is b for a, b in zip(host.firewall.tables[0].chains[0].rules, many, strict=True))
+
+
+def test_a_chain_that_did_not_change_is_the_very_same_beside_one_that_did() -> None:
+    kept = KeptOwners()
+    (first, _) = kept.fill_in(snapshot(WEB, rules=NUMBERED)).namespaces
+    (second, _) = kept.fill_in(snapshot(WEB, rules=changed(NUMBERED, PORT, ""))).namespaces
+    assert first.firewall is not None
+    assert second.firewall is not None
+    pairs = zip(first.firewall.tables[0].chains, second.firewall.tables[0].chains, strict=True)
+    assert [one is other for one, other in pairs] == [True, True, False]

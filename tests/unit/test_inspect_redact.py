@@ -29,13 +29,16 @@ from dnet_tui.inspect.model import (
     Neighbour,
     Network,
     PublishedPort,
+    Resolver,
     Snapshot,
     Socket,
     Subnet,
 )
 from dnet_tui.inspect.redact import redact
 from dnet_tui.inspect.store import encode as stored
+from unit.examples import examples
 from unit.factories import HOST, WEB, docker_like_snapshot, with_link, with_namespace, with_sysctl
+from unit.factories_names import SERVER, container, embedded, legacy, resolving
 
 KEY = b"nobody knows"
 
@@ -372,7 +375,7 @@ ODD = st.text(st.sampled_from("zq [/]é:x"), min_size=4, max_size=12).map(lambda
 _ADDRESS = re.compile(r"(?<![\w.:])(?:\d+\.\d+\.\d+\.\d+|[0-9a-f]{0,4}:[0-9a-f:]*:[0-9a-f]*)(?![\w:])")
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(
     NAMES,
     st.lists(NAMES | ODD, min_size=3, max_size=8, unique=True),
@@ -450,3 +453,40 @@ def _texts(value: object) -> list[str]:
     if isinstance(value, dict):
         return [text for key, item in value.items() for text in (*_texts(key), *_texts(item))]
     return [text for item in value for text in _texts(item)] if isinstance(value, list) else []
+
+
+def test_name_servers_are_replaced_alike_everywhere_and_docker_s_own_stays() -> None:
+    server = "10.66.0.53"
+    before = container(container(resolving(), "web", resolver=legacy(server)), "app1", resolver=embedded(server))
+    own = Resolver(source="/etc/resolv.conf", servers=(server,))
+    before = msgspec.structs.replace(before, host=msgspec.structs.replace(before.host, resolver=own))
+    after_it = redact(before, KEY)
+    found = {item.name: item.resolver for item in after_it.containers if item.resolver is not None}
+    asked = {one for item in found.values() for one in item.servers if one not in {"127.0.0.11", SERVER}}
+    behind = {one.address for item in found.values() for one in item.upstreams or () if one.address != SERVER}
+
+    assert server not in stored(after_it).decode()
+    assert len(asked) == 1
+    assert asked == behind
+    assert any("127.0.0.11" in item.servers for item in found.values())
+    assert after_it.host.resolver is not None
+    assert set(after_it.host.resolver.servers) == asked
+    assert [finding.check for finding in examine(after_it).findings] == []
+
+
+def test_an_option_keeps_its_own_words_though_a_container_bears_the_same_name() -> None:
+    key = "com.docker.network.bridge.gateway_mode_ipv4"
+    host = docker_like_snapshot()
+    host = msgspec.structs.replace(
+        host,
+        networks=tuple(
+            msgspec.structs.replace(net, name="routed", gateway_mode4="routed", options={key: "routed"})
+            if net.name == "app"
+            else net
+            for net in host.networks
+        ),
+        containers=tuple(msgspec.structs.replace(c, name="routed") if c.name == "web" else c for c in host.containers),
+    )
+    network = next(net for net in redact(host, b"key").networks if net.bridge.startswith("br-"))
+    assert (network.gateway_mode4, network.options) == ("routed", {key: "routed"})
+    assert network.name != "routed"

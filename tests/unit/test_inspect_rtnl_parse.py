@@ -15,6 +15,7 @@ from dnet_tui.inspect.model import Address, BridgeInfo, FdbEntry, Link, Neighbou
 from dnet_tui.inspect.netlink import attribute
 from dnet_tui.inspect.route_parse import parse_routes, parse_rules
 from dnet_tui.inspect.rtnl_parse import parse_addresses, parse_fdb, parse_neighbours, parse_proxied
+from unit.examples import examples
 
 RAW = json.loads((Path(__file__).parent / "data" / "inspect_rtnl_host.json").read_text())
 
@@ -103,14 +104,14 @@ def test_the_fdb_is_the_bridges_alone() -> None:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(st.binary(max_size=120), max_size=3))
 def test_random_bytes_never_crash_a_parser(noise: list[bytes]) -> None:
     for parser in (parse_links, parse_addresses, parse_neighbours, parse_fdb, parse_routes, parse_rules):
         parser(noise)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.data())
 def test_a_damaged_message_never_crashes_a_parser(data: st.DataObject) -> None:
     parsers = {

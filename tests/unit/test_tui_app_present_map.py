@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from dnet_tui.diagnostics.finding import Finding, Subject
 from dnet_tui.inspect.gaps import Gap
-from dnet_tui.inspect.model import Container, Network, Snapshot
+from dnet_tui.inspect.model import Container, Engine, Network, Snapshot
 from dnet_tui.tui.app.present import map_detail, map_tree
 from dnet_tui.tui.app.present.lines import CROSS, plain
 from unit.factories import (
@@ -171,3 +172,11 @@ def test_what_is_gone_has_no_detail_and_no_crash() -> None:
     snapshot = docker_like_snapshot()
     for row in ("", f"link:{HOST}:999", "ctr:nobody:", "net:none such", f"ns:{LONELY}x", "gap:links:"):
         assert detail(snapshot, row) == ""
+
+
+@pytest.mark.parametrize(("rootless", "said"), [(True, "not asked"), (False, "does not answer")])
+def test_an_engine_that_nobody_asks_is_not_said_to_be_silent(*, rootless: bool, said: str) -> None:
+    engine = Engine(name="podman", reachable=False, rootless=rootless)
+    text = detail(msgspec.structs.replace(docker_like_snapshot(), engines=(engine,)), "host")
+    assert said in text
+    assert ("not asked" in text) is rootless

@@ -17,6 +17,7 @@ from dnet_tui.tui.main import app
 from dnet_tui.tui.registry import COMMANDS
 from unit.factories import HOST, docker_like_snapshot, with_chain, with_gaps, with_namespace
 from unit.factories_firewall import chain
+from unit.factories_names import counted
 
 Ran = subprocess.CompletedProcess[str]
 
@@ -110,6 +111,21 @@ def test_the_check_that_judges_probes_asks_for_some(healthy: str) -> None:
 
     assert ran.returncode == 2
     assert "add --probe" in ran.stderr
+
+
+def test_what_grew_is_judged_only_with_an_earlier_snapshot(healthy: str, tmp_path: Path) -> None:
+    ran = dnet_tui("doctor", "--check", "ct-race", "--snapshot", healthy)
+
+    assert ran.returncode == 2
+    assert "add --since" in ran.stderr
+
+    before, late = (counted(docker_like_snapshot(), at, insert_failed=at) for at in (0, 60))
+    (tmp_path / "earlier").mkdir()
+    earlier = saved(tmp_path / "earlier", before)
+    ran = dnet_tui("doctor", "--since", earlier, "--snapshot", saved(tmp_path, late), "--format", "json")
+
+    assert ran.returncode == 1
+    assert [finding["check"] for finding in json.loads(ran.stdout)["findings"]] == ["ct-race"]
 
 
 def test_a_check_that_could_not_see_is_exit_code_3_not_healthy(tmp_path: Path) -> None:

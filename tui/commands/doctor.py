@@ -39,6 +39,10 @@ def doctor(
     probe: Annotated[
         bool, typer.Option("--probe", help="Also send a few packets between containers, host and its gateway.")
     ] = False,
+    since: Annotated[
+        Path | None,
+        typer.Option("--since", metavar="FILE", help="An earlier snapshot of this host: also judge what grew since."),
+    ] = None,
     snapshot: SnapshotFile = None,
 ) -> None:
     """Say what is wrong with this host's container networks, why, and how to put it right.
@@ -54,6 +58,8 @@ def doctor(
     only, without = tuple(check or ()), tuple(skip or ())
     require("check", (*only, *without), [item.id for item in CATALOGUE], "dnet-tui checks")
     _require_probe(snapshot, [item.id for item in CATALOGUE if item.probing and item.id in only], probe=probe)
+    _require_since(since, [item.id for item in CATALOGUE if item.comparing and item.id in only])
+    before = snapshot_from(since) if since is not None else None
     taken = snapshot_from(snapshot)
     if focus:
         require("container, network or bridge", (focus,), focusable(taken), "dnet-tui ls")
@@ -64,7 +70,7 @@ def doctor(
         with progress("sending probes"):
             probing = probe_host(taken, lambda: snapshot_from(None), focus=focus)
         taken, probes = probing.snapshot, probing.probes
-    report = examine(taken, only=only, skip=without, focus=focus, probes=probes)
+    report = examine(taken, only=only, skip=without, focus=focus, probes=probes, before=before)
     sys.stdout.write(render(report, output, View(taken)))
     raise typer.Exit(exit_for(report, fail_on))
 
@@ -75,6 +81,13 @@ def _require_probe(snapshot: Path | None, probing: list[str], *, probe: bool) ->
         raise UsageError("--probe sends packets on this host, so it can't be used with --snapshot", "leave one out")
     if probing and not probe:
         raise UsageError(f"{probing[0]} judges real packets", "add --probe")
+
+
+def _require_since(since: Path | None, comparing: list[str]) -> None:
+    """Refuse to run a check that compares two snapshots with only one."""
+    if comparing and since is None:
+        hint = "add --since FILE, a snapshot taken some time ago (dnet-tui snapshot save FILE)"
+        raise UsageError(f"{comparing[0]} judges how counters grew since an earlier snapshot", hint)
 
 
 def render(report: Report, output: Format, view: View) -> str:

@@ -31,8 +31,14 @@ def create(
     name: Annotated[str, typer.Argument(help="The network's name.")],
     *,
     engine: EngineOption = None,
-    subnet: Annotated[str, typer.Option("--subnet", metavar="CIDR", help="Its range; left out: a free one.")] = "",
-    gateway: Annotated[str, typer.Option("--gateway", metavar="ADDRESS", help="The bridge's address in it.")] = "",
+    subnet: Annotated[
+        list[str] | None,
+        typer.Option("--subnet", metavar="CIDR", help="Its range, twice for IPv4 and IPv6; left out: a free IPv4 one."),
+    ] = None,
+    gateway: Annotated[
+        list[str] | None,
+        typer.Option("--gateway", metavar="ADDRESS", help="The bridge's address in it, once for each range."),
+    ] = None,
     internal: Annotated[bool, typer.Option("--internal", help="No way out, and none in.")] = False,
     icc: Annotated[bool, typer.Option("--icc/--no-icc", help="Its containers reach each other.")] = True,
     masquerade: Annotated[
@@ -48,14 +54,19 @@ def create(
 ) -> None:
     """Create a bridge network, after showing the exact commands and asking."""
     from dnet_tui.actions.network import Request, create_plan, default_engine  # noqa: PLC0415  only this needs them
+    from dnet_tui.actions.subnets import by_family  # noqa: PLC0415
 
     require_consent(yes=yes, dry_run=dry_run)
+    subnet4, subnet6 = by_family(subnet or (), "--subnet")
+    gateway4, gateway6 = by_family(gateway or (), "--gateway")
     snapshot = snapshot_from(None)
     request = Request(
         name=name,
         engine=engine or default_engine(snapshot),
-        subnet=subnet,
-        gateway=gateway,
+        subnet=subnet4,
+        gateway=gateway4,
+        subnet6=subnet6,
+        gateway6=gateway6,
         internal=internal,
         icc=icc,
         masquerade=masquerade,

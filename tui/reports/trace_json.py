@@ -47,6 +47,8 @@ def _decider(by: Decider | None, view: View) -> dict[str, Any] | None:
     data: dict[str, Any] = {"kind": by.kind, "text": by.text, "namespace": view.label(by.namespace)}
     if by.value:
         data["value"] = by.value
+    if by.link:
+        data["interface"] = by.link
     if by.rule is not None:
         data["rule"] = _rule(by.rule)
     return data

@@ -51,19 +51,21 @@ def _verdict(trace: Trace, paper: Paper) -> Iterator[str]:
     for line in paragraph(words, paper.width):
         yield colour(line)
     if trace.decided_by is not None and trace.verdict not in {"delivered", "left"}:
-        yield from paragraph(_deciding(trace.decided_by), paper.width, "  Decided by: ", " " * 14)
+        yield from paragraph(deciding(trace.decided_by), paper.width, "  Decided by: ", " " * 14)
     if trace.why:
         yield from paragraph(clean(trace.why, _LIMIT), paper.width, "  Why: ", " " * 7)
 
 
-def _deciding(by: Decider) -> str:
+def deciding(by: Decider) -> str:
+    """What decides, in one line: a rule with where it stands, a sysctl with its value."""
     value = f" = {by.value}" if by.kind == "sysctl" else ""
     if by.rule is None:
         return clean(f"{by.kind} {by.text}{value}", _LIMIT)
-    return clean(_rule_words(by.rule), _LIMIT)
+    return clean(rule_words(by.rule), _LIMIT)
 
 
-def _rule_words(ref: RuleRef) -> str:
+def rule_words(ref: RuleRef) -> str:
+    """A rule with where it stands; a policy when it has no number."""
     place = f"{ref.backend} {ref.table} {ref.chain}"
     return f"{place} {ref.text}" if ref.number == 0 else f"{place} rule {ref.number}: {ref.text}"
 
@@ -82,7 +84,7 @@ def _way(walk: Walk, view: View, paper: Paper) -> Iterator[str]:
         tuple_shown = shown
     if walk.arrives is not True and walk.decided_by is not None:
         mark = _MARKS[walk.arrives]
-        line = f"{mark}  {VERDICTS.get(walk.end, walk.end)}: {_deciding(walk.decided_by)}"
+        line = f"{mark}  {VERDICTS.get(walk.end, walk.end)}: {deciding(walk.decided_by)}"
         colour = paper.bad if walk.arrives is False else paper.warn
         for text in paragraph(line, paper.width, "    ", " " * 8):
             yield colour(text)
@@ -93,7 +95,7 @@ def _hop(hop: Hop, paper: Paper) -> list[str]:
     if hop.interface and hop.stage != "routing":
         words.insert(0, f"[{clean(hop.interface)}]")
     if hop.rule is not None:
-        words.append(f"by {clean(_rule_words(hop.rule), _LIMIT)}")
+        words.append(f"by {clean(rule_words(hop.rule), _LIMIT)}")
     if hop.note:
         words.append(f"({clean(hop.note, _LIMIT)})")
     return paragraph(" ".join(words), paper.width, f"    {pad(hop.stage, _STAGE)} ", " " * (5 + _STAGE))

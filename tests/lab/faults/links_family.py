@@ -350,6 +350,30 @@ def _both(host: LabHost) -> Traffic:
     return {**lost, CROSS: TIMEOUT} if isinstance(host, PodmanHost) else lost
 
 
+def _hijacked(host: LabHost) -> tuple[Sequence[Argv], Sequence[Argv]]:
+    """Do as a DHCP client that takes a veth for a network card, and prefers it to the uplink."""
+    veth = cable(host, "web").veth
+    way = ip(host, "-4", "route", "show", "default")[0]
+    own = ("default", "via", way["gateway"], "dev", way["dev"])
+    address = ("169.254.7.9/16", "dev", veth, "scope", "link")
+    learnt = ("default", "dev", veth, "proto", "dhcp", "scope", "link", "src", "169.254.7.9", "metric", "200")
+    return [
+        ("ip", "route", "add", *own, "metric", "300"),
+        ("ip", "route", "del", *own, "metric", "0"),
+        ("ip", "address", "add", *address),
+        ("ip", "route", "add", *learnt),
+    ], [
+        ("ip", "address", "del", "169.254.7.9/16", "dev", veth),
+        ("ip", "route", "add", *own),
+        ("ip", "route", "del", *own, "metric", "300"),
+    ]
+
+
+def _outwards(_: LabHost) -> Traffic:
+    """What goes wrong when the host has lost its way out; the probes from outside come from beside it."""
+    return {EGRESS: TIMEOUT, OTHER_EGRESS: TIMEOUT}
+
+
 def _alone(host: LabHost) -> Traffic:
     """What goes wrong when the host does not find ``web``."""
     return {**CUT_OFF, CROSS: TIMEOUT} if isinstance(host, PodmanHost) else CUT_OFF
@@ -429,6 +453,7 @@ LINKS: tuple[Case, ...] = (
         cannot=_no_api,
         named="ctr-wrong-gw",
     ),
+    _case("link-hijack", _hijacked, _outwards),
     Case(
         id="rpf-multinet",
         put=_rpf_multinet,

@@ -31,22 +31,40 @@ Repaired = Literal["yes", "by hand", "not tried", "no", "-"]
 
 NOT_INJECTABLE = frozenset(
     {
+        ("DemoHost", "aardvark-conflict"),
         ("DemoHost", "app-listen"),
         ("DemoHost", "ctr-no-ip"),
+        ("DemoHost", "dns-nat-gone"),
+        ("DemoHost", "dns-none"),
+        ("DemoHost", "dns-upstream"),
         ("DemoHost", "ip6-fwd-off"),
         ("DemoHost", "nat-jump-missing"),
+        ("DemoHost", "proxy-mismatch"),
         ("DemoHost", "rpf-multinet"),
         ("DemoHost", "stale-dnat"),
+        ("DemoHost", "udp-stale-ct"),
+        ("DockerHost", "aardvark-conflict"),
         ("DockerHost", "ctr-wrong-gw-idle"),
+        ("DockerHost", "dns-none"),
+        ("DockerHost", "dns-upstream"),
         ("DockerHost", "ip6-fwd-off"),
         ("DockerHost", "nfcall-drop"),
+        ("DockerHost", "udp-stale-ct"),
         ("PodmanHost", "ctr-wrong-gw-idle"),
+        ("PodmanHost", "dns-nat-gone"),
+        ("PodmanHost", "dns-none"),
+        ("PodmanHost", "dns-upstream"),
         ("PodmanHost", "fwd-jump-missing"),
         ("PodmanHost", "input-drop"),
         ("PodmanHost", "ip6-fwd-off"),
         ("PodmanHost", "nfcall-drop"),
+        ("PodmanHost", "proxy-mismatch"),
         ("PodmanHost", "rpf-multinet"),
         ("PodmanHost", "user-chain-drop"),
+        ("SixDocker", "user-chain-drop-6"),
+        ("SixPodman", "fwd-jump-missing-6"),
+        ("SixPodman", "isolation-missing-6"),
+        ("SixPodman", "user-chain-drop-6"),
     }
 )
 """Kinds of host and the faults that can't be put into them, for reasons that ``Case.cannot`` gives; no others."""
@@ -242,7 +260,7 @@ def state(host: LabHost) -> dict[str, str]:
         "rules": ["iptables-nft-save"],
         "rules6": ["ip6tables-nft-save"],
         "tables": ["nft", "list", "tables"],
-        "sysctls": ["sysctl", "-a", "-e", "-r", r"^net\.(ipv4\.(conf|ip_forward)|bridge)"],
+        "sysctls": ["sysctl", "-a", "-e", "-r", r"^net\.(ipv4\.(conf|ip_forward)|ipv6\.conf\..*forwarding|bridge)"],
     }
     for place in ("host", *sorted(host.addresses)):
         into = host.enter(place)
@@ -251,6 +269,7 @@ def state(host: LabHost) -> dict[str, str]:
             f"addresses of {place}": [*into, "ip", "-j", "address"],
             f"routes of {place}": [*into, "ip", "-j", "route", "show", "table", "all"],
             f"policy of {place}": [*into, "ip", "-j", "rule"],
+            f"IPv6 policy of {place}": [*into, "ip", "-j", "-6", "rule"],
             f"neighbours of {place}": [*into, "ip", "-j", "neigh", "show", "nud", "permanent"],
         }
     result = host.run(*python_argv(_COLLECT), stdin=json.dumps(wanted).encode())
@@ -264,6 +283,14 @@ def settled(host: LabHost, before: Mapping[str, str]) -> list[str]:
     while (differences := differing(before, state(host))) and time.monotonic() < deadline:
         time.sleep(0.2)
     return differences
+
+
+def settled_state(host: LabHost) -> dict[str, str]:
+    """Return the state of a host that may just have been started, once it no longer changes."""
+    seen = state(host)
+    while settled(host, seen):
+        seen = state(host)
+    return seen
 
 
 def differing(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
@@ -300,6 +327,9 @@ def collect(name, argv):
     if "-j" in argv:
         items = calm(json.loads(text or "[]"))
         if name.startswith("addresses"):
+            # IPv4's order says which address is the primary one; IPv6's is that of their making.
+            for item in items:
+                item.get("addr_info", []).sort(key=lambda at: (at["family"] == "inet6") * at["local"])
             items = [{key: item.get(key) for key in ("ifname", "addr_info")} for item in items]
         return "\n".join(sorted(json.dumps(item, sort_keys=True) for item in items if item))
     lines = [re.sub(r"\[\d+:\d+\]", "", line) for line in text.splitlines() if not line.startswith("#")]

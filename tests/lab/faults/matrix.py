@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from lab.faults.links_family import LINKS
 from lab.faults.machinery import Case, Row
+from lab.faults.names_family import NAMES
 from lab.faults.rules_family import RULES
 
-CASES: tuple[Case, ...] = (*RULES, *LINKS)
+CASES: tuple[Case, ...] = (*RULES, *LINKS, *NAMES)
 """All faults that can be put into some host of the lab."""
 
 HEAD = ("fault", "host", "breaks", "detected", "first", "folded", "repaired", "as before")

@@ -15,7 +15,7 @@ from itertools import permutations
 
 from dnet_tui.diagnostics.examine import examine
 from dnet_tui.inspect.errors import DnetError
-from lab.faults.machinery import Case, settled, state
+from lab.faults.machinery import Case, settled, settled_state
 from lab.hosts import LabHost
 
 _RULES = frozenset(
@@ -81,8 +81,23 @@ LEFT_OUT: tuple[tuple[frozenset[str], frozenset[str], str], ...] = (
     ),
     (
         frozenset({"policy-route"}),
-        frozenset({"user-chain-drop", "isolation-missing", "more-specific-route", "veth-orphan"}),
-        "what is led elsewhere by policy does not come to where the other would matter",
+        frozenset({"more-specific-route"}),
+        "the table that the policy rule leads to comes before the one with the route",
+    ),
+    (
+        frozenset({"drop-before-docker-6", "foreign-base-drop-6", "ip6-fwd-off-6"}),
+        frozenset({"isolation-missing-6"}),
+        "while nothing is forwarded, nothing is exposed",
+    ),
+    (
+        frozenset({"rules-flushed-6"}),
+        frozenset({f"{check}-6" for check in _RULES}),
+        "a flushed ruleset has no rule that could be wrong",
+    ),
+    (
+        frozenset({"bridge-no-ip-6"}),
+        frozenset({"masq-missing-6", "fwd-jump-missing-6", "more-specific-route-6", "policy-route-6"}),
+        "without the gateway's address there is no route to the network that another could be better than",
     ),
 )
 """Faults that don't make a pair, and why."""
@@ -134,14 +149,6 @@ def name_pairs(host: LabHost, pairs: Iterable[tuple[Case, Case]], count: int) ->
             why = _unnamed(host, one, two)
         done += 1
         yield Named(one.id, two.id, "; ".join(filter(None, (why, *settled(host, before)))))
-
-
-def settled_state(host: LabHost) -> dict[str, str]:
-    """Return the state of a host that may just have been started, once it no longer changes."""
-    seen = state(host)
-    while settled(host, seen):
-        seen = state(host)
-    return seen
 
 
 def _unnamed(host: LabHost, one: Case, two: Case) -> str:

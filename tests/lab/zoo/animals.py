@@ -544,4 +544,70 @@ table bridge filter {
             "sysctl -qw net.ipv4.conf.all.send_redirects=0",
         ),
     ),
+    Animal(
+        id="a link-local address on the uplink",
+        commands=("ip addr add 169.254.7.9/16 dev eth0 scope link",),
+    ),
+    Animal(
+        id="a node-local name server on a link of its own",
+        commands=(
+            "ip link add nodelocaldns type veth peer name nodelocalfar",
+            "ip addr add 169.254.20.10/32 dev nodelocaldns",
+            "ip link set nodelocaldns up",
+        ),
+    ),
+    Animal(
+        id="a cloud's metadata server by the uplink",
+        commands=("ip route add 169.254.169.254/32 via 203.0.113.1 dev eth0 proto dhcp metric 100",),
+    ),
+    Animal(
+        id="an uplink that was set by dhcp",
+        commands=(
+            "ip route add default via 203.0.113.1 dev eth0 proto dhcp src 203.0.113.2 metric 100",
+            "ip route del default via 203.0.113.1 dev eth0 metric 0",
+        ),
+    ),
+    Animal(
+        id="more addresses on a network's bridge",
+        commands=(
+            "ip addr add 172.30.1.9/24 dev br-front",
+            "ip addr add 10.77.0.1/24 dev br-front",
+        ),
+    ),
+    Animal(
+        id="an overlay's permanent neighbours",
+        commands=tuple(
+            f"ip neigh add 203.0.113.{number} lladdr 02:00:00:00:00:{number:02x} dev eth0 nud permanent"
+            for number in range(100, 160)
+        ),
+    ),
+    Animal(
+        id="containers that may ask nobody outside for names",
+        restore=_filter(
+            "-I FORWARD 1 -i br-front -p udp -m udp --dport 53 -j DROP",
+            "-I FORWARD 2 -i br-front -p tcp -m tcp --dport 53 -j REJECT --reject-with tcp-reset",
+        ),
+    ),
+    Animal(
+        id="questions for names redirected to the host's own server",
+        restore="""*nat
+-I PREROUTING 1 -i br-front -p udp -m udp --dport 53 -j REDIRECT --to-ports 5353
+-I PREROUTING 2 -i br-front -p tcp -m tcp --dport 53 -j REDIRECT --to-ports 5353
+COMMIT
+""",
+    ),
+    Animal(
+        id="tracked connections that nobody answered",
+        commands=tuple(
+            f"conntrack -I -p udp -t 60 -s 198.51.100.{number} -d 203.0.113.2 --sport {40000 + number} --dport 8080"
+            for number in range(1, 9)
+        ),
+    ),
+    Animal(
+        id="low ports for everybody and liberal tracking",
+        commands=(
+            "sysctl -qw net.ipv4.ip_unprivileged_port_start=0",
+            "sysctl -qw net.netfilter.nf_conntrack_tcp_be_liberal=1",
+        ),
+    ),
 )

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from dnet_tui.diagnostics.rates import Rates
 from dnet_tui.diagnostics.report import Report
-from dnet_tui.inspect.model import Container, Namespace, Network, Snapshot
+from dnet_tui.inspect.model import Container, Engine, Namespace, Network, Snapshot
 from dnet_tui.inspect.view import View
 from dnet_tui.tui.app.present import concern, findings, link_detail
-from dnet_tui.tui.app.present.lines import BLANK, Para, bullet, fact, heading, line, say
+from dnet_tui.tui.app.present.lines import BLANK, Para, Piece, bullet, fact, heading, line, say
 
 _GROUPS = {
     "containers": "Containers that have no port on a bridge of this host: they use the host's own network, none at "
@@ -46,6 +46,11 @@ def detail(snapshot: Snapshot, report: Report | None, selected: str, rates: Rate
     return tuple(_gap(view, section, scope))
 
 
+def _silent(engine: Engine) -> tuple[Piece, ...]:
+    """Why nothing is known of an engine: one of a user's own is never asked, as its networks aren't this host's."""
+    return (say(" not asked", "dim"),) if engine.rootless else (say(" does not answer", "bad"),)
+
+
 def _host(view: View, report: Report | None) -> Iterator[Para]:
     snapshot = view.snapshot
     yield Para(line(say(snapshot.host.hostname or "host", "head"), say("  this host", "dim")))
@@ -59,7 +64,7 @@ def _host(view: View, report: Report | None) -> Iterator[Para]:
     if not snapshot.engines:
         yield Para(line(say("none found", "dim")))
     for engine in snapshot.engines:
-        answer = () if engine.reachable else (say(" does not answer", "bad"),)
+        answer = () if engine.reachable else _silent(engine)
         rootless = " rootless" if engine.rootless else ""
         yield bullet(f"{engine.name} {engine.version}{rootless}", *answer)
         if engine.firewall:

@@ -1,0 +1,109 @@
+"""firewalld's settings and zones, from its files as its own process sees them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from dnet_tui.inspect import firewalld
+from dnet_tui.inspect.cgroups import CgroupContainer
+from dnet_tui.inspect.errors import DnetError
+from dnet_tui.inspect.firewalld import parse_settings, parse_zone, read_firewalld
+from dnet_tui.inspect.model import FirewalldZone
+from dnet_tui.inspect.procfs import ProcessSeen
+
+RUNNING = ProcessSeen(pid=os.getpid(), parent=1, start=5, name="firewalld", inode=7)
+
+ZONE = """<?xml version="1.0" encoding="utf-8"?>
+<!-- <interface name="commented"/> -->
+<zone version="1.0" target="ACCEPT">
+  <short>trusted</short>
+  <interface name="docker0"/>
+  <interface name='br-app'/>
+  <source address="10.88.0.0/16"/>
+  <source ipset="mates"/>
+  <rule family="ipv4"><source address="192.0.2.7"/><accept/></rule>
+</zone>
+"""
+
+
+def test_the_settings_file_is_read_and_defaults_hold_for_the_rest() -> None:
+    said = "# DefaultZone=x\nDefaultZone=work\n; y=z\nStrictForwardPorts = yes\nFirewallBackend=iptables\nnonsense\n"
+    found = parse_settings(said, 3)
+    assert (found.default_zone, found.strict_forward_ports, found.backend) == ("work", True, "iptables")
+    plain = parse_settings("", 3)
+    assert (plain.default_zone, plain.strict_forward_ports, plain.backend) == ("public", False, "nftables")
+    assert plain.settled
+
+
+def test_a_switch_that_says_something_else_is_not_known() -> None:
+    assert parse_settings("StrictForwardPorts=perhaps\n", 3).strict_forward_ports is None
+
+
+def test_a_zones_file_tells_its_interfaces_and_sources_and_not_those_of_its_rules() -> None:
+    assert parse_zone("trusted", ZONE) == FirewalldZone(
+        name="trusted", target="ACCEPT", interfaces=("docker0", "br-app"), sources=("10.88.0.0/16", "mates")
+    )
+
+
+@pytest.mark.parametrize(
+    "said", ["", "<zone", "<service/>", '<!DOCTYPE zone [<!ENTITY a "b">]><zone><interface name="&a;"/></zone>']
+)
+def test_what_is_no_zones_file_is_refused(said: str) -> None:
+    with pytest.raises(DnetError):
+        parse_zone("odd", said)
+
+
+def test_a_running_firewalld_is_read_from_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(firewalld, "_folder", lambda _: tmp_path)
+    (tmp_path / "zones").mkdir()
+    (tmp_path / "zones" / "trusted.xml").write_text(ZONE)
+    (tmp_path / "zones" / "trusted.xml.old").write_text(ZONE)
+    (tmp_path / "firewalld.conf").write_text("DefaultZone=home\n")
+    seen = read_firewalld([RUNNING], 7)
+    assert seen.gaps == ()
+    assert seen.firewalld is not None
+    assert seen.firewalld.default_zone == "home"
+    assert seen.firewalld.zones_of("docker0") == ("trusted",)
+
+
+def test_a_firewalld_without_files_of_its_own_runs_by_its_defaults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(firewalld, "_folder", lambda _: tmp_path)
+    seen = read_firewalld([RUNNING], 7)
+    assert (seen.firewalld is not None and seen.firewalld.zones, seen.gaps) == ((), ())
+
+
+def test_zones_that_cannot_be_read_are_a_gap_and_not_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(firewalld, "_folder", lambda _: tmp_path)
+    (tmp_path / "zones").mkdir()
+    (tmp_path / "zones" / "odd.xml").write_text("<zone")
+    seen = read_firewalld([RUNNING], 7)
+    assert seen.firewalld is not None
+    assert (seen.firewalld.zones, [gap.section for gap in seen.gaps]) == (None, ["firewalld"])
+
+
+def test_a_settings_file_that_is_no_file_is_a_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(firewalld, "_folder", lambda _: tmp_path)
+    os.mkfifo(tmp_path / "firewalld.conf")
+    seen = read_firewalld([RUNNING], 7)
+    assert seen.firewalld is not None
+    assert not seen.firewalld.settled
+    assert len(seen.gaps) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ProcessSeen(pid=1, parent=0, start=1, name="firewall-cmd", inode=7),
+        ProcessSeen(pid=1, parent=0, start=1, name="firewalld", inode=8),
+        ProcessSeen(
+            pid=1, parent=0, start=1, name="firewalld", inode=7, container=CgroupContainer(id="c", engine="docker")
+        ),
+    ],
+)
+def test_another_process_or_one_elsewhere_is_not_the_hosts_firewalld(other: ProcessSeen) -> None:
+    assert read_firewalld([other], 7).firewalld is None
