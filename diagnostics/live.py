@@ -73,7 +73,8 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
     """The judgement.  ``agrees`` is None where the walk can't say, and the kernel doesn't contradict the rest.
 
     ``delivered`` says whether the packet got there (or out of the host), and
-    its answer back if there was one; ``answered`` is the kind of the answer.
+    its answer back if there was one, or could have come back by the walk if
+    there was none; ``answered`` is the kind of the answer.
     """
 
     verdict: str
@@ -138,14 +139,14 @@ def judge(view: View, trace: Trace, seen: Observed) -> Live:
         decided = agreement.tell(truth)
     return Live(
         verdict=f"answer {back_end}" if lost_answer else end,
-        delivered=end in {"delivered", "left"} and not lost_answer,
+        delivered=end in {"delivered", "left"} and not lost_answer and not _would_be_lost(trace, fate),
         agrees=False if wrong else None if undecided else True,
         contradictions=tuple(wrong),
         decided=decided,
         answered=made,
         hops=tuple(_hops(agreement, view, seen, "there", "", trace.forward)),
         back=tuple(_hops(agreement, view, seen, "back", made, trace.answer)) if fate is not None else (),
-        notes=tuple(_notes(seen, end, answer_due=fate is not None)),
+        notes=(*_notes(seen, end, answer_due=fate is not None), *_would_be_lost(trace, fate)),
     )
 
 
@@ -204,6 +205,15 @@ def _notes(seen: Observed, end: str, *, answer_due: bool) -> Iterator[str]:
         yield "whoever got it sent no answer"
     if seen.counts:
         yield "rules of iptables-legacy are judged by their counters: nftables' trace doesn't show them"
+
+
+def _would_be_lost(trace: Trace, fate: Account | None) -> tuple[str, ...]:
+    """That an answer which never came in would not have got through either, by the walk."""
+    answer = trace.answer
+    if fate is not None or trace.forward.end != "left" or answer is None or answer.arrives is not False:
+        return ()
+    by = answer.obstacles[0].by if answer.obstacles else answer.decided_by
+    return (f"the walk says that an answer would be stopped: {by.text if by is not None else answer.end}",)
 
 
 def _hops(

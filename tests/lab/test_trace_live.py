@@ -157,6 +157,9 @@ def test_real_dockers_flows_and_faults(any_docker: DockerHost) -> None:
     for fault in FAULTS:
         with any_docker.fault(fault), unchanged(any_docker, "web"):
             code, said = live(any_docker, "web", OUTSIDE_SERVER)
+            if fault == "user-chain-drop":  # nobody answers there, but the walk knows what an answer would meet
+                silent, unanswered = live(any_docker, "web", "outside")
+                assert (silent, unanswered["verdict"], unanswered["agrees"]) == (1, "left", True)
         _assert_shows(fault, code, said)
 
 

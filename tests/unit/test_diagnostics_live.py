@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.live import Observed, judge, place_names, watched
+from dnet_tui.diagnostics.live import Observed, _would_be_lost, judge, place_names, watched
 from dnet_tui.diagnostics.places import Place
 from dnet_tui.diagnostics.sights import Sight
 from dnet_tui.diagnostics.trace import Trace
-from dnet_tui.diagnostics.walk.packet import Decider
+from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
 from dnet_tui.diagnostics.walk.trip import reply, walk
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.view import View
@@ -235,3 +235,16 @@ def test_the_data_is_json_with_the_promised_keys() -> None:
     assert data["contradictions"] == []
     assert {"namespace", "stage", "rules", "passed", "packet", "walk"} <= set(data["hops"][0])
     assert to_json(data)
+
+
+def test_an_answer_that_could_not_have_come_back_is_said_where_none_came() -> None:
+    _, trace, _ = delivered()
+    by = Decider(kind="rule", text="filter DOCKER-USER rule 1: -j DROP", namespace=trace.forward.origin)
+    stop = Obstacle(end="dropped", stage="forward", by=by, packet=trace.forward.last)
+    stopped = msgspec.structs.replace(trace.forward, end="dropped", obstacles=(stop,))
+    away = msgspec.structs.replace(trace, forward=msgspec.structs.replace(trace.forward, end="left"))
+
+    (said,) = _would_be_lost(msgspec.structs.replace(away, answer=stopped), None)
+    assert "DOCKER-USER rule 1" in said
+    assert not _would_be_lost(msgspec.structs.replace(away, answer=None), None)
+    assert not _would_be_lost(away, None)
