@@ -155,7 +155,8 @@ def app_on(host: LabHost, *options: str) -> Iterator[Terminal]:
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            environment=host.environment | {"TERM": "xterm-256color"},
+            # Sizes in the environment of the tests (GNU readline puts them there) would count for more than the terminal's.
+            environment=host.environment | {"TERM": "xterm-256color", "COLUMNS": str(COLUMNS), "LINES": str(ROWS)},
             new_session=True,
         ) as process:
             os.close(slave)

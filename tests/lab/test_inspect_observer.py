@@ -307,6 +307,16 @@ print(json.dumps([peers(whole) == peers(alone),
     )
     peers, addresses, containers, sections, scopes, rest = answer
     assert (peers, all(addresses), containers) == (True, True, True)
-    assert sections == ["fdb", "firewall", "neighbours", "policy-rules", "routes", "sockets", "sysctls", "xfrm"]
+    assert sections == [
+        "fdb",
+        "firewall",
+        "names",
+        "neighbours",
+        "policy-rules",
+        "routes",
+        "sockets",
+        "sysctls",
+        "xfrm",
+    ]
     assert set(scopes) == {""}
     assert set(rest) == {0}
