@@ -155,7 +155,7 @@ def app_on(host: LabHost, *options: str) -> Iterator[Terminal]:
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            # Sizes in the environment of the tests (GNU readline puts them there) would count for more than the terminal's.
+            # Sizes in the environment (GNU readline puts them there) would count for more than the terminal's.
             environment=host.environment | {"TERM": "xterm-256color", "COLUMNS": str(COLUMNS), "LINES": str(ROWS)},
             new_session=True,
         ) as process:
