@@ -221,7 +221,7 @@ def test_the_engines_files_stay_on_the_private_host(docker_host: DockerHost, pod
 def test_the_newest_docker_is_newer_than_the_systems(docker_host: DockerHost, docker28_host: DockerHost) -> None:
     assert docker28_host.release >= docker_host.release
     assert str(docker28_host.engine.root) in docker28_host.run("which", "dockerd").stdout.decode()
-    running = docker28_host.run("ps", "-eo", "args").stdout.decode()
+    running = docker28_host.run("ps", "-ww", "-eo", "args").stdout.decode()
     assert f"{docker28_host.engine.root}/usr/sbin/docker-proxy -proto tcp" in running
 
 
