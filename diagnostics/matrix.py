@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -11,11 +11,23 @@ from dnet_tui.diagnostics.places import Place, find
 from dnet_tui.diagnostics.trace import Proto, Trace, trace
 from dnet_tui.inspect.errors import DnetError
 
-Reach = Literal["yes", "refused", "no", "unknown", "-"]
+Reach = Literal["yes", "refused", "no", "too-big", "unknown", "-"]
+
+
+class Wish(NamedTuple):
+    """What every pair is asked with."""
+
+    proto: Proto
+    port: int
+    size: int
+    df: bool | None
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
-    """One pair.  ``refused``: it gets there, but nobody listens.  ``-``: there is nothing to trace."""
+    """One pair.  ``refused``: it gets there, but nobody listens.  ``-``: there is nothing to trace.
+
+    ``too-big``: it, or its answer, is longer than a link on its way takes.
+    """
 
     source: str
     target: str
@@ -32,15 +44,19 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     cells: tuple[Cell, ...]
 
 
-def matrix(case: Case, *, proto: Proto = "tcp", port: int = 0) -> Matrix:
-    """Trace every pair of places; without ``port`` each container is asked on a port it listens on."""
+def matrix(case: Case, *, proto: Proto = "tcp", port: int = 0, size: int = 0, df: bool | None = None) -> Matrix:
+    """Trace every pair of places; without ``port`` each container is asked on a port it listens on.
+
+    ``size`` and ``df`` are the packet's, as for a trace.
+    """
     containers = [place for item in case.snapshot.containers if (place := _place(case, item.name)) is not None]
     own = [place for place in containers if place.kind == "container"]
     ends = [place for name in ("host", "outside") if (place := _place(case, name)) is not None]
     published = _published(case, ends) if proto != "icmp" else []
     sources = [*own, *ends]
     targets = [*sources, *published]
-    cells = [_cell(case, source, target, proto, port) for source in sources for target in targets]
+    wish = Wish(proto, port, size, df)
+    cells = [_cell(case, source, target, wish) for source in sources for target in targets]
     return Matrix(
         sources=tuple(place.label for place in sources),
         targets=tuple(place.label for place in targets),
@@ -66,11 +82,12 @@ def _published(case: Case, ends: list[Place]) -> list[Place]:
     return [msgspec.structs.replace(host, port=port, label=f"host:{port}") for port in ports]
 
 
-def _cell(case: Case, source: Place, target: Place, proto: Proto, port: int) -> Cell:
+def _cell(case: Case, source: Place, target: Place, wish: Wish) -> Cell:
     if source.label == target.label:
         return Cell(source=source.label, target=target.label, reach="-")
     try:
-        found = trace(case, source, target, proto=proto, port=port or _listening(case, target, proto))
+        port = wish.port or _listening(case, target, wish.proto)
+        found = trace(case, source, target, proto=wish.proto, port=port, size=wish.size, df=wish.df)
     except DnetError as error:
         return Cell(source=source.label, target=target.label, reach="-", why=error.message)
     return Cell(source=source.label, target=target.label, reach=_reach(found), verdict=found.verdict, why=found.why)
@@ -89,5 +106,6 @@ def _reach(found: Trace) -> Reach:
     if found.arrives is None:
         return "unknown"
     if not found.arrives:
-        return "no"
+        stopped = found.answer or found.forward
+        return "too-big" if stopped.end == "too-big" else "no"
     return "refused" if found.forward.end == "refused" else "yes"

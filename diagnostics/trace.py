@@ -8,10 +8,13 @@ import msgspec
 
 from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.places import Place, uplink_ref
+from dnet_tui.diagnostics.protection import why as protects
 from dnet_tui.diagnostics.rulesets import in_user_chain
 from dnet_tui.diagnostics.walk.match import contains
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, Truth, Walk
 from dnet_tui.diagnostics.walk.routing import lookup
+from dnet_tui.diagnostics.walk.size import HEADER, LONGEST, SHORTEST, STAGE
+from dnet_tui.diagnostics.walk.told import message
 from dnet_tui.diagnostics.walk.trip import reply, walk
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model import LinkRef, Network
@@ -35,6 +38,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     forward: Walk
     answer: Walk | None
     why: str
+    told: Walk | None = None
+    """The ICMP message to the sender of a packet that is too big, where one is sent."""
 
     @property
     def arrives(self) -> Truth:
@@ -57,20 +62,61 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
         return self.forward.decided_by
 
 
-def trace(case: Case, source: Place, target: Place, *, proto: Proto = "tcp", port: int = 0, sport: int = 0) -> Trace:
+def trace(
+    case: Case,
+    source: Place,
+    target: Place,
+    *,
+    proto: Proto = "tcp",
+    port: int = 0,
+    sport: int = 0,
+    size: int = 0,
+    df: bool | None = None,
+) -> Trace:
     """Walk the first packet of a connection, and its answer.
 
+    ``size`` is the whole packet's in bytes (0: it fits everywhere), ``df``
+    its Don't Fragment bit (None: as Linux sends).  An echo's answer is as
+    long; others are short.
+
     Raises:
-        UsageError: the two places have no address of the same family, or there is nothing to trace.
+        UsageError: the two places have no address of the same family, or there is nothing to trace; or no
+            packet has that size.
         CannotInspectError: there is no outside.
     """
     packet, arriving = _first_packet(case, source, target, proto, target.port or port or DEFAULT_PORT, sport)
+    packet = _sized(packet, size, df=df)
     origin = source.namespace or (arriving.namespace if arriving else "")
     forward = walk(case.view, packet, origin=origin, arriving=arriving, outside=target.kind == "outside")
     answer = reply(case.view, forward) if forward.arrives else None
-    return Trace(
-        source=source, target=target, forward=forward, answer=answer, why=_why(case, source, target, forward, answer)
-    )
+    told = message(case.view, forward)
+    why = _why(case, source, target, forward, answer) or _who_hears(forward, told)
+    return Trace(source=source, target=target, forward=forward, answer=answer, why=why, told=told)
+
+
+def _sized(packet: Packet, size: int, *, df: bool | None) -> Packet:
+    least = HEADER[packet.family] + SHORTEST.get(packet.proto, 0)
+    if size and not least <= size <= LONGEST:
+        version = "IPv6" if packet.family == "ip6" else "IPv4"
+        raise UsageError(f"no {packet.proto} packet of {version} has {size} bytes", f"it has from {least} to {LONGEST}")
+    return msgspec.structs.replace(packet, length=size, df=df) if size else packet
+
+
+def _who_hears(forward: Walk, told: Walk | None) -> str:
+    """Whether the sender of a packet that was too big gets to know; empty for other ends."""
+    by = forward.decided_by
+    if forward.end != "too-big" or by is None:
+        return ""
+    if told is None:
+        own = forward.obstacles[0].stage == STAGE and by.namespace == forward.origin
+        return (
+            "its sender is told at once (EMSGSIZE)" if own else "nobody tells the sender: a frame is dropped in silence"
+        )
+    name = "packet too big" if forward.start.family == "ip6" else "fragmentation needed"
+    if told.arrives is None:
+        return f"whether the sender hears of it (ICMP “{name}”) can't be decided"
+    gets = "gets back to the sender, who may send less" if told.arrives else f"does not get back ({told.end})"
+    return f"the ICMP message “{name}, mtu {by.value}” {gets}"
 
 
 def _first_packet(
@@ -157,10 +203,11 @@ def _why(case: Case, source: Place, target: Place, forward: Walk, answer: Walk |
     rule = failed.decided_by.rule if failed.decided_by is not None else None
     if rule is not None and in_user_chain(rule):
         return f"by the administrator's own rule in {rule.chain}"
+    guard = protects(case, rule, failed.last.dst) if rule is not None and failed is forward else ""
     here, there = _network_at(case, source), _network_at(case, target)
     if here is None or failed is not forward:
-        return ""
-    return _by_design(here, there, source, target, ruled=rule is not None)
+        return guard
+    return _by_design(here, there, source, target, ruled=rule is not None) or guard
 
 
 def _by_design(here: Network, there: Network | None, source: Place, target: Place, *, ruled: bool) -> str:

@@ -45,7 +45,7 @@ _IP_SETTINGS = {
 }
 """Per-device settings of IPv4, with their place in the kernel's array (IPV4_DEVCONF_* less one)."""
 
-_IP6_SETTINGS = {"forwarding": 0, "accept_ra": 3, "proxy_ndp": 22, "disable_ipv6": 26}
+_IP6_SETTINGS = {"forwarding": 0, "mtu": 2, "accept_ra": 3, "proxy_ndp": 22, "disable_ipv6": 26, "force_forwarding": 59}
 """The same of IPv6 (DEVCONF_*)."""
 
 
@@ -61,6 +61,7 @@ def _conf(settings: Mapping[str, int]) -> tuple[str, ...]:
 _FILES: dict[str, tuple[str, ...]] = {
     "ipv4": (
         "ip_forward",
+        "ip_no_pmtu_disc",
         "ip_nonlocal_bind",
         "ip_unprivileged_port_start",
         "ip_local_port_range",

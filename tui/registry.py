@@ -65,6 +65,7 @@ COMMANDS: tuple[Entry, ...] = (
             ("dnet-tui trace web outside", "from a container to the internet"),
             ("dnet-tui trace outside host --port 8080", "from outside to a published port"),
             ("dnet-tui trace app db:5432", "between containers"),
+            ("dnet-tui trace web outside --size 1500", "does a packet of that length fit through"),
             ("dnet-tui trace web app --live", "also send it, and let the kernel tell"),
             ("dnet-tui trace --matrix", "who can reach whom"),
         ),

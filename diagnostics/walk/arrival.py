@@ -9,10 +9,13 @@ namespace or not at all.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from typing import NamedTuple
 
 from dnet_tui.diagnostics.walk import routing
+from dnet_tui.diagnostics.walk.known import known
 from dnet_tui.diagnostics.walk.nat import altered
+from dnet_tui.diagnostics.walk.neighbours import tentative
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet
 from dnet_tui.inspect.model import Link, Namespace
 
@@ -32,16 +35,27 @@ class Admission(NamedTuple):
     stops: tuple[Stop, ...]
 
 
-def admit(ns: Namespace, packet: Packet, link: Link) -> Admission:
-    """Route a packet that was received on ``link`` (of a bridge's port: on the bridge)."""
-    answer = routing.lookup(ns, packet)
+def admit(
+    ns: Namespace,
+    packet: Packet,
+    link: Link,
+    choose: Callable[[routing.RouteAnswer], routing.RouteAnswer] = lambda answer: answer,
+) -> Admission:
+    """Route a packet that was received on ``link`` (of a bridge's port: on the bridge).
+
+    ``choose`` takes one of the ways of a multipath route.
+    """
+    answer = choose(routing.lookup(ns, packet))
     stops = [_strange_address(ns, packet, link)]
+    late = tentative(ns, packet.dst)
+    if late is not None and answer.type != "local":
+        stops.append(Stop("unknown", "routing", late))
     if answer.type == "local":
         stops.append(_wrong_source(ns, packet, link))
     else:
         stops.append(_may_forward(ns, packet, link))
         if answer.type == "unicast":
-            out = next((item.name for item in ns.links if item.ifindex == answer.ifindex), "")
+            out = known(ns).names.get(answer.ifindex or 0, "")
             stops.append(_wrong_source(ns, packet, link, out))
     return Admission(answer, tuple(stop for stop in stops if stop is not None))
 
@@ -71,6 +85,11 @@ def _may_forward(ns: Namespace, packet: Packet, link: Link) -> Stop | None:
     value = ns.sysctls.get(key)
     if value is None:
         return Stop("unknown", "forwarding", Decider(kind="gap", text=f"{key} was not read", namespace=ns.id))
+    if version == "ipv6" and value == "0":
+        # ip6_forward, Linux 6.17: a device may forward although the namespace does not.
+        own = f"net.ipv6.conf.{routing.sysctl_name(link.name)}.force_forwarding"
+        if ns.sysctls.get(own, "0") != "0":
+            return None
     return _sysctl(ns, "forwarding", key, "0") if value == "0" else None
 
 
@@ -85,11 +104,12 @@ def _wrong_source(ns: Namespace, packet: Packet, link: Link, out: str = "") -> S
     mode = routing.rp_filter(ns, link.name)
     accept_local = routing.switched_on(ns, link.name, "accept_local")
     own = f"net.ipv4.conf.{routing.sysctl_name(link.name)}.accept_local"
-    if mode == 0 and not routing.is_customised(ns):
-        taken = not accept_local and any(item.address == packet.src for item in ns.addresses)
+    if mode == 0 and not known(ns).is_customised:
+        taken = not accept_local and packet.src in known(ns).addresses
         return _sysctl(ns, "reverse-path", own, "0") if taken else None
-    # src_valid_mark is not read; it is off unless somebody set it, and then the mark decides as well.
-    back = routing.lookup(ns, altered(packet, dst=packet.src, src=packet.dst, iif=out, mark=0))
+    # __fib_validate_source: the mark counts only where src_valid_mark says so.
+    mark = packet.mark if routing.switched_on(ns, link.name, "src_valid_mark") else 0
+    back = routing.lookup(ns, altered(packet, dst=packet.src, src=packet.dst, iif=out, mark=mark))
     key = f"net.ipv4.conf.{routing.sysctl_name(link.name)}.rp_filter"
     refused = _sysctl(ns, "reverse-path", key, str(mode)) if mode else None
     if back.type == "unknown" and link.ifindex not in back.devices:

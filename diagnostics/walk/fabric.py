@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import msgspec
 
+from dnet_tui.diagnostics.walk.known import known
 from dnet_tui.diagnostics.walk.packet import Decider
 from dnet_tui.diagnostics.walk.routing import is_local, sysctl_name
-from dnet_tui.inspect.model import Link, LinkRef, Namespace
+from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace, Neighbour
 from dnet_tui.inspect.view import View
 
 _UNANSWERED = frozenset({"FAILED", "INCOMPLETE", "NONE", ""})
 _SPEAKING = {"bridge", "veth", "macvlan", "ipvlan", "vlan", "bond", ""}
 """Kinds of link that use ARP unless it is turned off on them; tunnels do without."""
+_STACKED = frozenset({"macvlan", "macvtap", "ipvlan", "ipvtap"})
+"""Kinds that share another link, below it with their siblings: who gets a frame there is not followed."""
 _MAC_LENGTH = 17
+_FADING = frozenset({"STALE", "DELAY", "PROBE"})
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +40,8 @@ def cross(view: View, ns: Namespace, link: Link) -> Arrival:
     stopped = down(ns, link)
     if stopped is not None:
         return Arrival(kind="blocked", by=stopped)
+    if link.kind in _STACKED:
+        return Arrival(kind="unknown", by=_seen(ns, link))
     if link.kind != "veth":
         return Arrival(kind="left" if ns.kind == "host" or not link.kind else "unknown", by=_seen(ns, link))
     far = view.links.get(link.peer) if link.peer is not None else None
@@ -66,7 +72,9 @@ def answers(ns: Namespace, link: Link, address: str) -> bool:
     otherwise, and on none that ARP is turned off on (arp.c); IPv6 only for
     those of the link.
     """
-    on_link = any(item.ifindex == link.ifindex and item.address == address for item in ns.addresses)
+    on_link = address in known(ns).addresses and any(
+        item.ifindex == link.ifindex and item.address == address and is_usable(item) for item in ns.addresses
+    )
     if ":" in address:
         return on_link
     if is_mute(link):
@@ -75,6 +83,15 @@ def answers(ns: Namespace, link: Link, address: str) -> bool:
         return True
     ignore = [ns.sysctls.get(f"net.ipv4.conf.{name}.arp_ignore", "0") for name in ("all", sysctl_name(link.name))]
     return all(value == "0" for value in ignore) and not address.startswith("127.") and is_local(ns, address)
+
+
+def is_usable(address: Address) -> bool:
+    """Whether an address is its host's: not while it is looked for elsewhere, nor when it was found there.
+
+    ndisc_recv_ns answers for optimistic ones, and not for other tentative
+    ones; addrconf_dad_stop leaves ``tentative`` on an address that failed.
+    """
+    return "dadfailed" not in address.flags and ("tentative" not in address.flags or "optimistic" in address.flags)
 
 
 def is_mute(link: Link) -> bool:
@@ -99,15 +116,13 @@ def mute(ns: Namespace, link: Link) -> Decider:
     )
 
 
-def remembered(ns: Namespace, link: Link, address: str) -> str:
-    """The MAC that a namespace has in mind for a neighbour; empty when it would have to ask.
+def remembered(ns: Namespace, link: Link, address: str) -> Neighbour | None:
+    """The entry by which a namespace knows a neighbour's MAC; None when it would have to ask.
 
     An entry is used in every state but those without an answer (NUD_VALID).
     """
-    for item in ns.neighbours:
-        if item.ifindex == link.ifindex and item.address == address and item.state not in _UNANSWERED:
-            return item.mac.lower() if len(item.mac) == _MAC_LENGTH else ""
-    return ""
+    item = known(ns).neighbours.get((link.ifindex, address))
+    return item if item is not None and item.state not in _UNANSWERED and len(item.mac) == _MAC_LENGTH else None
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,10 +130,35 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
     next_hop: str
     mac: str = ""
+    state: str = ""
+    """The state of the sender's neighbour entry with that MAC."""
+
+    @property
+    def is_fading(self) -> bool:
+        """Whether the sender makes sure of its entry soon: a wrong one fails its probes, and is asked for anew.
+
+        neigh_event_send and neigh_timer_handler of net/core/neighbour.c:
+        STALE becomes DELAY with the first packet, then PROBE, then FAILED.
+        """
+        return bool(self.mac) and self.state in _FADING
+
+    def asked(self) -> Frame:
+        """The frame as it would be had the sender to ask."""
+        return Frame(next_hop=self.next_hop)
 
     def is_for(self, ns: Namespace, link: Link) -> bool:
         """Whether a link takes the frame: it has the MAC, or would have answered."""
         return self.mac == link.mac.lower() if self.mac and link.mac else answers(ns, link, self.next_hop)
+
+
+def stacked_owner(view: View, ns: Namespace, link: Link, address: str) -> Decider | None:
+    """The decider when a macvlan or ipvlan above a link has the address that a frame leaves by the link for."""
+    for ref in view.stacked_on(LinkRef(namespace=ns.id, ifindex=link.ifindex)):
+        upper = view.links[ref]
+        if upper.kind in _STACKED and any(item.address == address for item in view.addresses_of(ref)):
+            text = f"{address} is at {upper.name}, a {upper.kind} above {link.name}, which the walk does not follow"
+            return Decider(kind="link", text=text, namespace=ns.id, interface=link.name)
+    return None
 
 
 def owner_ports(view: View, ns: Namespace, bridge: Link, frame: Frame) -> tuple[Link, ...]:

@@ -19,9 +19,10 @@ from dnet_tui.diagnostics.walk.nat import altered
 from dnet_tui.diagnostics.walk.packet import Decider
 from dnet_tui.diagnostics.walk.passage import ENDS
 from dnet_tui.diagnostics.walk.site import Site, bridge_of
+from dnet_tui.diagnostics.walk.traffic import pass_filters
 from dnet_tui.diagnostics.walk.trail import Trail
 from dnet_tui.inspect.firewall import Chain, Firewall, Hook
-from dnet_tui.inspect.model import Namespace
+from dnet_tui.inspect.model import Link, Namespace
 
 _DEVICE_FAMILIES = ("netdev", "inet")
 
@@ -38,7 +39,16 @@ def pass_bridge(trail: Trail, ns: Namespace, hook: Hook, iif: str, oif: str) -> 
     _note(trail, ns, iif or oif, "bridge", result)
 
 
-def pass_device(trail: Trail, ns: Namespace, device: str, hook: Literal["ingress", "egress"]) -> None:
+def pass_device(trail: Trail, ns: Namespace, link: Link, hook: Literal["ingress", "egress"]) -> None:
+    """What a device's own programs, filters and chains do; traffic control is the outermost."""
+    if hook == "ingress":
+        pass_filters(trail, ns, link, hook)
+    _pass_chains(trail, ns, link.name, hook)
+    if hook == "egress":
+        pass_filters(trail, ns, link, hook)
+
+
+def _pass_chains(trail: Trail, ns: Namespace, device: str, hook: Literal["ingress", "egress"]) -> None:
     """The chains that are bound to a device; no connection is known there yet, or looked at."""
     firewall = ns.firewall or Firewall()
     bound = [
@@ -52,7 +62,10 @@ def pass_device(trail: Trail, ns: Namespace, device: str, hook: Literal["ingress
     if not bound and not unread:
         return
     sides = {"iif": device, "oif": ""} if hook == "ingress" else {"oif": device}
-    seen = altered(without_connection(trail.packet), mark=0 if hook == "ingress" else trail.packet.mark, **sides)
+    # What is sent has its frame's header already, which counts in its length (nft_meta.c, NFT_META_LEN).
+    length = trail.packet.length if hook == "ingress" else 0
+    mark = 0 if hook == "ingress" else trail.packet.mark
+    seen = altered(without_connection(trail.packet), mark=mark, length=length, **sides)
     result = run_hook(
         msgspec.structs.replace(firewall, tables=tuple(bound), unread=unread),
         hook,

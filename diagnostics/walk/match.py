@@ -127,7 +127,9 @@ def _transport_port(which: str) -> Test:
 
 
 def _length(value: str, packet: Packet, _: AddressType) -> Truth:
-    """How long a packet is isn't known, only how short and how long it can be."""
+    """How long a packet is isn't known unless it was told, only how short and how long it can be."""
+    if packet.length and not packet.fragment:
+        return in_span(value, packet.length, packet.length)
     shortest = _HEADER[packet.family] + _SHORTEST.get(packet.proto, 0)
     return in_span(value, shortest, _LONGEST[packet.family])
 

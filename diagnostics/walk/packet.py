@@ -21,9 +21,13 @@ End = Literal[
     "no-route",
     "unreachable",
     "looped",
+    "too-big",
     "unknown",
 ]
-"""How a walk ended.  ``left``: out of the host by an uplink, which is as far as can be seen."""
+"""How a walk ended.  ``left``: out of the host by an uplink, which is as far as can be seen.
+
+``too-big``: longer than a link or route on its way takes, and not to be fragmented.
+"""
 
 _INTERFACE_KEY = re.compile(r"net\.ipv[46]\.(?:conf|neigh)\.([^.]+)\.\w+")
 
@@ -76,6 +80,12 @@ class Packet(Value, frozen=True, kw_only=True):
     ibrname: str = ""
     """The bridge of the port it came by, in the bridge family's hooks; ``obrname`` of that it leaves by."""
     obrname: str = ""
+    length: int = 0
+    """Bytes of the whole packet, IP header included; 0: short enough for every link."""
+    df: bool | None = None
+    """Don't Fragment (IPv6: not by its sender either); None: as Linux sends by itself."""
+    fragment: int = 0
+    """Bytes of its longest fragment, where it travels in fragments."""
     arp_op: Literal["", "request", "reply"] = ""
     """For a packet of ARP rather than IPv4, from ``src`` to ``dst``: which one."""
 

@@ -8,10 +8,10 @@ by different devices, give an unknown answer that names them.
 from __future__ import annotations
 
 import ipaddress
-from functools import lru_cache
 
 import msgspec
 
+from dnet_tui.diagnostics.walk.known import known
 from dnet_tui.diagnostics.walk.match import contains
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, Truth
 from dnet_tui.inspect.model import Namespace, NextHop, PolicyRule, Route
@@ -34,6 +34,11 @@ class RouteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     by: Decider
     devices: tuple[int, ...] = ()
     """The devices of all its next hops."""
+    ways: tuple[RouteAnswer, ...] = ()
+    """For an unknown answer: those of a multipath route's next hops, each of which a flow may take."""
+    mtu: int | None = None
+    """The route's own MTU; None: that of the device.  ``mtu_locked``: fragments may be sent, none smaller is learnt."""
+    mtu_locked: bool = False
 
 
 def lookup(ns: Namespace, packet: Packet) -> RouteAnswer:
@@ -82,35 +87,25 @@ def _selects(rule: PolicyRule, packet: Packet) -> Truth:
 
 
 def _best(ns: Namespace, rule: PolicyRule, address: str) -> Route | None:
-    best: Route | None = None
-    rank = (-1, 0)
-    for route in ns.routes:
-        if route.family != rule.family or route.table != (rule.table or _MAIN):
-            continue
-        if not contains(route.dst, address):
-            continue
-        length = _prefix_length(route.dst)
+    for length, route in known(ns).fitting(rule.family, rule.table or _MAIN, address):
         if rule.suppress_prefixlength is not None and length <= rule.suppress_prefixlength:
-            continue
-        if route.hops and all("dead" in hop.flags for hop in route.hops):
-            continue
-        if (length, -route.metric) > rank or best is None:
-            best, rank = route, (length, -route.metric)
-    return best
-
-
-@lru_cache(maxsize=4096)
-def _prefix_length(cidr: str) -> int:
-    return ipaddress.ip_network(cidr, strict=False).prefixlen
+            return None
+        if not route.hops or not all("dead" in hop.flags for hop in route.hops):
+            return route
+    return None
 
 
 def _answer(ns: Namespace, route: Route) -> RouteAnswer:
     by = Decider(kind="route", text=route_text(ns, route), namespace=ns.id)
     hops = [hop for hop in route.hops if "dead" not in hop.flags] or [NextHop()]
     devices = tuple(hop.ifindex for hop in hops if hop.ifindex is not None)
-    if len({(hop.ifindex, hop.gateway) for hop in hops}) > 1 or route.other:
+    if route.other:
         return RouteAnswer(type="unknown", by=by, devices=devices)
-    hop = hops[0]
+    ways = tuple(_way(route, hop, devices, by) for hop in {(hop.ifindex, hop.gateway): hop for hop in hops}.values())
+    return ways[0] if len(ways) == 1 else RouteAnswer(type="unknown", by=by, devices=devices, ways=ways)
+
+
+def _way(route: Route, hop: NextHop, devices: tuple[int, ...], by: Decider) -> RouteAnswer:
     return RouteAnswer(
         type=route.type,
         ifindex=hop.ifindex,
@@ -118,12 +113,14 @@ def _answer(ns: Namespace, route: Route) -> RouteAnswer:
         source=route.source or "",
         by=by,
         devices=devices,
+        mtu=route.mtu,
+        mtu_locked=route.mtu_locked,
     )
 
 
 def route_text(ns: Namespace, route: Route) -> str:
     """The route as ``ip route`` would write it, with its table where it isn't main."""
-    names = {link.ifindex: link.name for link in ns.links}
+    names = known(ns).names
     dst = "default" if route.dst in {"0.0.0.0/0", "::/0"} else route.dst
     words = [dst] if route.type == "unicast" else [route.type, dst]
     for hop in route.hops:
@@ -149,23 +146,10 @@ def address_type(ns: Namespace, address: str) -> str:
         return "BROADCAST"
     if parsed.is_multicast:
         return "MULTICAST"
-    if any(item.address == address for item in ns.addresses):
+    if address in known(ns).addresses:
         return "LOCAL"
     best = _best(ns, PolicyRule(family="ip6" if parsed.version == 6 else "ip", priority=0, table=_LOCAL), address)
     return best.type.upper() if best is not None and best.type != "throw" else "UNICAST"
-
-
-def is_customised(ns: Namespace) -> bool:
-    """Whether somebody added policy rules or local routes: the kernel then checks every source in full.
-
-    fib4_has_custom_rules and fib_has_custom_local_routes.
-    """
-    rules = {(rule.priority, rule.table) for rule in ns.policy_rules if rule.family == "ip"}
-    if not rules <= set(_BUILTIN_RULES):
-        return True
-    return any(
-        route.family == "ip" and route.type == "local" and route.protocol not in {"kernel", ""} for route in ns.routes
-    )
 
 
 def sysctl_name(device: str) -> str:

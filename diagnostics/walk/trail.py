@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from dnet_tui.diagnostics.walk.conntrack import Connection, as_seen_by, belongs
 from dnet_tui.diagnostics.walk.nat import altered
-from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef
+from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef, Truth
 from dnet_tui.inspect.model import Namespace
 
 _MAX_STAGES = 64
@@ -34,10 +34,14 @@ class Trail:
         """How many ways there were at each."""
         self.beyond = beyond
         self.answers = {namespace: Connection(before, after) for namespace, before, after in answers}
+        self.joined: Truth = False
+        """Whether br_netfilter gave its fragments to IP as one packet, of which IP may make other fragments."""
         self.hops: list[Hop] = []
         self.obstacles: list[Obstacle] = []
         self.tracked: list[tuple[str, Packet, Packet]] = []
         self.namespace = ""
+        self.made_in = ""
+        """The namespace that made the packet; empty for one that came in by a link."""
         self.entered = packet
         self.connection: Connection | None = None
 
@@ -46,6 +50,7 @@ class Trail:
         if len(self.hops) > _MAX_STAGES:
             self.stop("looped", "routing", Decider(kind="route", text="the packet goes round in a loop"))
         self.namespace = ns.id
+        self.joined = False
         self.packet = altered(self.packet, iif=iif, oif="", physin=physin, physout="", mark=0)
         known = self.answers.get(ns.id)
         self.connection = known if known is not None and belongs(self.packet, known) else None

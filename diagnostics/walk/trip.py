@@ -9,6 +9,7 @@ import msgspec
 from dnet_tui.diagnostics.walk.layer2 import pass_device
 from dnet_tui.diagnostics.walk.nat import altered
 from dnet_tui.diagnostics.walk.packet import Decider, End, Obstacle, Packet, Walk
+from dnet_tui.diagnostics.walk.size import came_in
 from dnet_tui.diagnostics.walk.trail import Tracked, WalkStopped
 from dnet_tui.diagnostics.walk.walker import Walker
 from dnet_tui.inspect.model import LinkRef
@@ -58,7 +59,8 @@ def _led(view: View, walker: Walker, origin: str, arriving: LinkRef | None) -> W
             end, by = walker.send(view.namespaces[origin])
         else:
             link = view.links[arriving]
-            pass_device(walker, view.namespaces[arriving.namespace], link.name, "ingress")
+            came_in(walker, view.namespaces[arriving.namespace], link)
+            pass_device(walker, view.namespaces[arriving.namespace], link, "ingress")
             end, by = walker.input(view.namespaces[arriving.namespace], link, iif=link.name)
     except WalkStopped:
         end = "unknown"
@@ -158,7 +160,9 @@ def _answer(forward: Walk) -> Packet:
     last = forward.last
     answer = Packet(family=last.family, src=last.dst, dst=last.src, proto=last.proto)
     if last.proto in {"icmp", "icmpv6"}:
-        return altered(answer, icmp_type={8: 0, 128: 129}.get(last.icmp_type, last.icmp_type))
+        # An echo is as long as what it answers; the kernel lets it be fragmented (icmp_sk_init).
+        kind = {8: 0, 128: 129}.get(last.icmp_type, last.icmp_type)
+        return altered(answer, icmp_type=kind, length=last.length, df=False if last.length else None)
     if forward.end == "refused" and last.proto != "tcp":
         # Port unreachable: ICMP's type 3 code 3, ICMPv6's type 1 code 4.
         kind, code = (3, 3) if last.family == "ip" else (1, 4)

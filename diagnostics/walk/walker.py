@@ -10,11 +10,10 @@ br_input.c, br_forward.c and br_netfilter_hooks.c for the bridge.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from typing import NoReturn
 
-from dnet_tui.diagnostics.walk import fabric, routing
+from dnet_tui.diagnostics.walk import fabric, neighbours, routing, size
 from dnet_tui.diagnostics.walk.arrival import admit
 from dnet_tui.diagnostics.walk.discovery import Party, stopped
 from dnet_tui.diagnostics.walk.fabric import Frame
@@ -23,17 +22,16 @@ from dnet_tui.diagnostics.walk.listener import received
 from dnet_tui.diagnostics.walk.nat import altered
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet
 from dnet_tui.diagnostics.walk.passage import Passage
-from dnet_tui.diagnostics.walk.trail import Tracked, Trail
+from dnet_tui.diagnostics.walk.routed import Routed
+from dnet_tui.diagnostics.walk.trail import Tracked
 from dnet_tui.inspect.firewall import Hook
 from dnet_tui.inspect.model import Link, LinkRef, Namespace
 from dnet_tui.inspect.view import View
 
-_ROUTE_ENDS: dict[str, End] = {"unknown": "unknown", "blackhole": "dropped"}
-
 Ending = tuple[End, Decider | None]
 
 
-class Walker(Trail):
+class Walker(Routed):
     """Leads one packet.  ``outside``: the walk ends where the packet leaves the host."""
 
     def __init__(
@@ -46,8 +44,7 @@ class Walker(Trail):
         answers: Tracked,
         picks: tuple[int, ...] | None = None,
     ) -> None:
-        super().__init__(packet, beyond=beyond, answers=answers, picks=picks)
-        self.view = view
+        super().__init__(packet, view=view, beyond=beyond, answers=answers, picks=picks)
         self.outside = outside
         self.exits = ""
         self.sender: tuple[Namespace, Link] | None = None
@@ -56,18 +53,23 @@ class Walker(Trail):
 
     def send(self, ns: Namespace) -> Ending:
         """A packet made in ``ns``: routing, OUTPUT, POSTROUTING, then the link."""
+        self.made_in = ns.id
         self.packet = altered(self.packet, mac="")
         self.enter(ns, iif="")
+        for end, by in neighbours.unusable_source(ns, self.packet.src):
+            self.obstacle(end, "routing", by)
         answers = [self._route(ns)]
         self.packet = altered(self.packet, oif=self._device(ns, answers[0]).name)
+        size.made(self, ns, self._device(ns, answers[0]), answers[0])
         # Where OUTPUT changes the destination or the mark, the route is looked up anew.
         self._hook(ns, "output", rerouted=lambda: answers.append(self._route(ns)))
         answer = answers[-1]
         out = self._device(ns, answer)
         self.packet = altered(self.packet, oif=out.name)
         if answer.type != "local":
-            return self._leave(ns, out, answer)
+            return self._leave(ns, out, answer, made_here=True)
         self._hook(ns, "postrouting", next_hop=self.packet.dst)
+        size.sent(self, ns, out, answer, made_here=True)
         self.packet = altered(self.packet, iif=out.name, oif="")
         self._hook(ns, "prerouting", looped=True)
         return self._local(ns, looped=True)
@@ -80,7 +82,7 @@ class Walker(Trail):
 
     def _admitted(self, ns: Namespace, link: Link) -> Ending:
         """What follows PREROUTING for a packet received on ``link``."""
-        answer, stops = admit(ns, self.packet, link)
+        answer, stops = admit(ns, self.packet, link, self._one_of)
         for stop in stops:
             self.obstacle(stop.end, stop.stage, stop.by)
         self._usable(answer)
@@ -89,6 +91,7 @@ class Walker(Trail):
             return self._local(ns)
         out = self._device(ns, answer)
         self.packet = altered(self.packet, oif=out.name)
+        size.forwarded(self, ns, out, answer)
         self._hook(ns, "forward")
         return self._leave(ns, out, answer)
 
@@ -97,16 +100,17 @@ class Walker(Trail):
         self.track(ns)
         return self._listener(ns)
 
-    def _leave(self, ns: Namespace, out: Link, answer: routing.RouteAnswer) -> Ending:
+    def _leave(self, ns: Namespace, out: Link, answer: routing.RouteAnswer, *, made_here: bool = False) -> Ending:
         next_hop = answer.gateway or self.packet.dst
         self._hook(ns, "postrouting", next_hop=next_hop)
         self.track(ns)
+        size.sent(self, ns, out, answer, made_here=made_here)
         return self._transmit(ns, out, next_hop)
 
     # -- links and bridges ------------------------------------------------------------------
 
     def _transmit(self, ns: Namespace, out: Link, next_hop: str) -> Ending:
-        pass_device(self, ns, out.name, "egress")
+        pass_device(self, ns, out, "egress")
         if out.kind == "bridge":
             return self._bridge_out(ns, out, next_hop)
         if self.outside and ns.kind == "host" and not self._leads_to_container(out):
@@ -116,17 +120,18 @@ class Walker(Trail):
             return self._left(ns, out)
         arrival = fabric.cross(self.view, ns, out)
         if arrival.kind == "left":
+            self._doubt(fabric.stacked_owner(self.view, ns, out, next_hop), "link")
             return self._left(ns, out)
         return self._receive(self._crossed(arrival, ns, out), self._frame(ns, out, next_hop))
 
     def _frame(self, ns: Namespace, out: Link, next_hop: str) -> Frame:
         self.sender = ns, out
         self.packet = altered(self.packet, mac=out.mac.lower())
-        mac = fabric.remembered(ns, out, next_hop)
-        if not mac and fabric.is_mute(out):
+        entry = fabric.remembered(ns, out, next_hop)
+        if entry is None and fabric.is_mute(out):
             # It takes its own MAC address for everybody's (arp_constructor, ndisc_constructor).
             self.stop("unreachable", "link", fabric.mute(ns, out))
-        return Frame(next_hop=next_hop, mac=mac)
+        return Frame(next_hop=next_hop, mac=entry.mac.lower() if entry else "", state=entry.state if entry else "")
 
     def _discover(self, ns: Namespace, link: Link, frame: Frame, *, called: bool = False) -> None:
         """Stop where the rules stop the neighbour discovery that a frame to a link of ``ns`` can't do without."""
@@ -165,7 +170,8 @@ class Walker(Trail):
     def _receive(self, ref: LinkRef, frame: Frame) -> Ending:
         """A frame arrives at a link."""
         ns, link = self.view.namespaces[ref.namespace], self.view.links[ref]
-        pass_device(self, ns, link.name, "ingress")
+        size.received(self, ns, link)
+        pass_device(self, ns, link, "ingress")
         bridge = self.view.links.get(LinkRef(namespace=ns.id, ifindex=link.master)) if link.master else None
         if bridge is None or bridge.kind != "bridge":
             if not frame.is_for(ns, link):
@@ -178,6 +184,7 @@ class Walker(Trail):
         pass_bridge(self, ns, "prerouting", link.name, "")
         up = fabric.is_for_bridge(self.view, ns, bridge, frame)
         if up:
+            self._doubt(neighbours.contradicted(self.view, ns, bridge, frame, bridge))
             self._discover(ns, bridge, frame)
         elif not frame.mac:
             frame = self._discover_across(ns, bridge, frame)
@@ -185,7 +192,7 @@ class Walker(Trail):
             if not up:
                 return self._bridge_on(ns, bridge, link, frame, called=False)
             pass_bridge(self, ns, "input", link.name, "")
-            pass_device(self, ns, bridge.name, "ingress")
+            pass_device(self, ns, bridge, "ingress")
             self.hop(ns, bridge.name, "bridge", "up to the host", note=f"received on port {link.name}")
             return self.input(ns, bridge, iif=bridge.name)
         return self._called(ns, bridge, link, frame, up=up)
@@ -204,8 +211,9 @@ class Walker(Trail):
         if self.packet.dst == dst and not up:
             return self._bridge_on(ns, bridge, came_by, frame, called=True)
         pass_bridge(self, ns, "input", came_by.name, "")
-        pass_device(self, ns, bridge.name, "ingress")
+        pass_device(self, ns, bridge, "ingress")
         self.hop(ns, bridge.name, "bridge", "up to the host", note=f"received on port {came_by.name}")
+        size.join(self, ns)
         return self._admitted(ns, bridge)
 
     def _stays(self, ns: Namespace, bridge: Link) -> bool:
@@ -213,7 +221,7 @@ class Walker(Trail):
 
         IPv6 asks only later whether it may forward (ip6_forward), so there that doesn't matter here.
         """
-        answer, stops = admit(ns, self.packet, bridge)
+        answer, stops = admit(ns, self.packet, bridge, self._one_of)
         if self.packet.family == "ip6":
             stops = tuple(stop for stop in stops if stop.stage != "forwarding")
         return not stops and answer.type == "unicast" and answer.ifindex == bridge.ifindex
@@ -231,7 +239,7 @@ class Walker(Trail):
             self._hook(ns, "forward")
             self._hook(ns, "postrouting", next_hop=frame.next_hop)
             self.track(ns)
-        return self._out_of(ns, bridge, port, frame)
+        return self._out_of(ns, bridge, port, frame, called=called)
 
     def _bridge_out(self, ns: Namespace, bridge: Link, next_hop: str) -> Ending:
         """Send a packet of this host's IP layer out of a bridge."""
@@ -246,13 +254,16 @@ class Walker(Trail):
         return self._out_of(ns, bridge, port, frame)
 
     def _vlans(self, ns: Namespace, bridge: Link) -> None:
-        doubt = fabric.vlan_doubt(self.view, ns, bridge)
-        if doubt is not None:
-            self.obstacle("unknown", "bridge", doubt)
+        self._doubt(fabric.vlan_doubt(self.view, ns, bridge), "bridge")
 
-    def _out_of(self, ns: Namespace, bridge: Link, port: Link, frame: Frame) -> Ending:
+    def _doubt(self, by: Decider | None, stage: str = "neighbour") -> None:
+        if by is not None:
+            self.obstacle("unknown", stage, by)
+
+    def _out_of(self, ns: Namespace, bridge: Link, port: Link, frame: Frame, *, called: bool = False) -> Ending:
         pass_bridge(self, ns, "postrouting", "", port.name)
-        pass_device(self, ns, port.name, "egress")
+        size.out_of_port(self, ns, bridge, port, called=called, kernel=self.view.snapshot.host.kernel)
+        pass_device(self, ns, port, "egress")
         self.hop(ns, bridge.name, "bridge", f"out of port {port.name}")
         return self._receive(self._crossed(fabric.cross(self.view, ns, port), ns, port), frame)
 
@@ -260,6 +271,7 @@ class Walker(Trail):
         """The port behind which somebody takes the frame; None where the walk may end out of sight."""
         ports = fabric.owner_ports(self.view, ns, bridge, frame)
         if len(ports) == 1:
+            self._doubt(neighbours.contradicted(self.view, ns, bridge, frame, ports[0]))
             return ports[0]
         next_hop = frame.next_hop
         if len(ports) > 1:
@@ -274,13 +286,8 @@ class Walker(Trail):
         return None
 
     def _nobody(self, ns: Namespace, stage: str, frame: Frame, link: Link) -> NoReturn:
-        muted = fabric.muted(self.view, ns, link, frame.next_hop) if not frame.mac else None
-        if muted is not None:
-            self.stop("unreachable", stage, muted)
-        text = f"nobody on {link.name} has the address {frame.next_hop}"
-        if frame.mac:
-            text = f"{frame.next_hop} is remembered at {frame.mac}, which nobody on {link.name} has"
-        self.stop("unreachable", stage, Decider(kind="neighbour", text=text, namespace=ns.id, value=frame.next_hop))
+        end, by = neighbours.nobody(self.view, ns, link, frame)
+        self.stop(end, stage, by)
 
     # -- decisions --------------------------------------------------------------------------
 
@@ -295,35 +302,6 @@ class Walker(Trail):
     ) -> None:
         interface = self.packet.iif if hook in {"prerouting", "input"} else self.packet.oif
         Passage(self, ns, hook, interface, next_hop=next_hop, looped=looped, rerouted=rerouted).go()
-
-    def _route(self, ns: Namespace) -> routing.RouteAnswer:
-        """The route of a packet made here."""
-        answer = routing.lookup(ns, altered(self.packet, iif=""))
-        self._usable(answer)
-        if answer.type == "unicast" and ipaddress.ip_address(self.packet.src).is_loopback:
-            out = self._device(ns, answer)
-            # __mkroute_output: a loopback address stays on the loopback, unless route_localnet lets it out.
-            if not routing.switched_on(ns, out.name, "route_localnet"):
-                key = f"net.ipv4.conf.{routing.sysctl_name(out.name)}.route_localnet"
-                self.stop("dropped", "routing", Decider(kind="sysctl", text=key, value="0", namespace=ns.id))
-        self.hop(ns, self.packet.iif, "routing", answer.by.text)
-        return answer
-
-    def _usable(self, answer: routing.RouteAnswer) -> None:
-        if answer.type in {"broadcast", "multicast", "anycast"}:
-            self.stop("unknown", "routing", answer.by)
-        if answer.type not in {"unicast", "local"}:
-            self.stop(_ROUTE_ENDS.get(answer.type, "no-route"), "routing", answer.by)
-
-    def _device(self, ns: Namespace, answer: routing.RouteAnswer) -> Link:
-        if answer.type == "local":
-            # What is for oneself goes by the loopback, whatever device the local route names.
-            link = next((link for link in ns.links if link.kind == "loopback" or link.name == "lo"), None)
-        else:
-            link = self.view.links.get(LinkRef(namespace=ns.id, ifindex=answer.ifindex or 0))
-        if link is None:
-            self.stop("unknown", "routing", answer.by)
-        return link
 
     def _listener(self, ns: Namespace) -> Ending:
         self.hop(ns, self.packet.iif, "local", "delivered")

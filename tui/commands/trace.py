@@ -26,6 +26,10 @@ def trace(
     proto: Annotated[Literal["tcp", "udp", "icmp"], typer.Option("--proto", help="The protocol.")] = "tcp",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The destination port (default 80).")] = 0,
     sport: Annotated[int, typer.Option("--sport", min=0, max=65535, help="The source port.")] = 0,
+    size: Annotated[int, typer.Option("--size", metavar="BYTES", min=0, help="The IP packet's length.")] = 0,
+    df: Annotated[
+        bool | None, typer.Option("--df/--no-df", help="With --size: Don't Fragment (default: as Linux sends).")
+    ] = None,
     matrix: Annotated[bool, typer.Option("--matrix", help="Who can reach whom: all pairs of places.")] = False,
     output: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print it.")] = "text",
     live: Annotated[bool, typer.Option("--live", help="Also send the real packet, and watch the kernel.")] = False,
@@ -41,6 +45,9 @@ def trace(
     Nothing is sent: the walk is computed from what the host looks like now.
     With --live the packet is sent as well, from inside FROM: tables that are
     there for that moment let the kernel tell every rule it meets.
+    With --size the MTU of every link and route on the way counts. Linux sets
+    Don't Fragment on all that fits its own way out, and fragments only what
+    does not (never TCP); --df forbids that too, --no-df allows it everywhere.
     Exit code: 0 it gets there and its answer back, 1 it does not (or the
     kernel contradicts the walk), 3 that can't be decided.
     """
@@ -50,14 +57,18 @@ def trace(
 
     if live:
         readonly = bool(ctx.find_root().params.get("readonly")) and not dry_run
-        _refuse_beside_live(matrix=matrix, offline=snapshot is not None, readonly=readonly)
+        _refuse_beside_live(matrix=matrix, offline=snapshot is not None, readonly=readonly, sized=size > 0)
         require_consent(yes=yes, dry_run=dry_run)
-    elif dry_run or yes or timeout is not None:
-        raise UsageError("--dry-run, --yes and --timeout belong to --live", "without it nothing is sent")
+    _refuse_without(
+        live=live,
+        of_live=dry_run or yes or timeout is not None,
+        size=size,
+        of_size=df is not None,
+    )
     if matrix:
         if source or target:
             raise UsageError("--matrix traces all places", "leave FROM and TO out")
-        _matrix(Case(snapshot_from(snapshot)), proto, port, output)
+        _matrix(Case(snapshot_from(snapshot)), output, proto=proto, port=port, size=size, df=df)
         return
     if not source or not target:
         raise UsageError("FROM and TO are needed", "for example: dnet-tui trace web outside")
@@ -67,7 +78,8 @@ def trace(
 
         wish = Wish(proto=proto, port=port, sport=sport, output=output, timeout=timeout, dry_run=dry_run, yes=yes)
         trace_live(case, find(case, source), find(case, target), wish)
-    found = run(case, find(case, source), find(case, target), proto=proto, port=port, sport=sport)
+    ends = find(case, source), find(case, target)
+    found = run(case, *ends, proto=proto, port=port, sport=sport, size=size, df=df)
     if output == "json":
         from dnet_tui.tui.reports.trace_json import trace_data  # noqa: PLC0415  one of two formats
 
@@ -82,8 +94,18 @@ def trace(
         raise typer.Exit(Exit.FINDINGS)
 
 
-def _refuse_beside_live(*, matrix: bool, offline: bool, readonly: bool) -> None:
+def _refuse_without(*, live: bool, of_live: bool, size: int, of_size: bool) -> None:
+    """Say what an option needs beside it."""
+    if of_live and not live:
+        raise UsageError("--dry-run, --yes and --timeout belong to --live", "without it nothing is sent")
+    if of_size and not size:
+        raise UsageError("--df and --no-df belong to --size", "without it the packet fits everywhere")
+
+
+def _refuse_beside_live(*, matrix: bool, offline: bool, readonly: bool, sized: bool) -> None:
     """Say what can't go with --live."""
+    if sized:
+        raise UsageError("--live sends a short packet, whatever its --size", "leave one of the two out")
     if readonly:
         msg = "`trace --live` changes the ruleset for a moment, and --readonly was given"
         raise UsageError(msg, "leave out --live, or add --dry-run to see what would be done")
@@ -92,9 +114,11 @@ def _refuse_beside_live(*, matrix: bool, offline: bool, readonly: bool) -> None:
         raise UsageError(f"--live and {other} don't go together", why)
 
 
-def _matrix(case: Case, proto: Literal["tcp", "udp", "icmp"], port: int, output: str) -> None:
+def _matrix(
+    case: Case, output: str, *, proto: Literal["tcp", "udp", "icmp"], port: int, size: int, df: bool | None
+) -> None:
     from dnet_tui.diagnostics.matrix import matrix  # noqa: PLC0415  the walk, only to run it
     from dnet_tui.tui.reports.matrix_text import matrix_text  # noqa: PLC0415  as above
 
-    found = matrix(case, proto=proto, port=port)
+    found = matrix(case, proto=proto, port=port, size=size, df=df)
     sys.stdout.write(to_json(found) if output == "json" else matrix_text(found, stdout_paper()))

@@ -7,8 +7,9 @@ from dnet_tui.inspect.untrusted import clean
 from dnet_tui.tui.reports.terminal import Paper
 from dnet_tui.tui.reports.wrapping import cells, pad, paragraph
 
-_LETTERS = {"yes": "y", "refused": "r", "no": ".", "unknown": "?", "-": "-"}
+_LETTERS = {"yes": "y", "refused": "r", "no": ".", "too-big": "b", "unknown": "?", "-": "-"}
 _LEGEND = "y reaches it   r gets there, nobody listens   . does not   ? can't be decided   - nothing to trace"
+_BIG = "   b too big for a link on its way"
 
 
 def matrix_text(matrix: Matrix, paper: Paper) -> str:
@@ -25,4 +26,5 @@ def matrix_text(matrix: Matrix, paper: Paper) -> str:
         if raw in matrix.sources:
             row = " ".join(_LETTERS[reach[raw, target]].rjust(digits) for target in matrix.targets)
         lines.append(f"{str(number).rjust(digits)} {pad(name, width)}  {row}".rstrip())
-    return "\n".join([*lines, "", *paragraph(_LEGEND, paper.width)]) + "\n"
+    legend = _LEGEND + (_BIG if "too-big" in reach.values() else "")
+    return "\n".join([*lines, "", *paragraph(legend, paper.width)]) + "\n"

@@ -24,6 +24,7 @@ def trace_data(trace: Trace, view: View) -> dict[str, Any]:
         "decided_by": _decider(trace.decided_by, view),
         "hops": [_hop(hop, view) for hop in trace.forward.hops],
         "reply": _reply(trace.answer, view) if trace.answer is not None else None,
+        **_size(trace, view),
         "unknowns": [
             {"stage": item.stage, "text": item.by.text}
             for walk in walks
@@ -31,6 +32,15 @@ def trace_data(trace: Trace, view: View) -> dict[str, Any]:
             if item.end == "unknown"
         ],
     }
+
+
+def _size(trace: Trace, view: View) -> dict[str, Any]:
+    """What is said of a packet with a size; nothing of one that has none."""
+    start = trace.forward.start
+    if not start.length:
+        return {}
+    told = _reply(trace.told, view) if trace.told is not None else None
+    return {"size": start.length, "df": start.df, "told": told}
 
 
 def _reply(walk: Walk, view: View) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.trace import Trace
-from dnet_tui.diagnostics.walk.packet import Decider, Hop, RuleRef, Walk
+from dnet_tui.diagnostics.walk.packet import Decider, Hop, Packet, RuleRef, Walk
 from dnet_tui.inspect.untrusted import clean
 from dnet_tui.inspect.view import View
 from dnet_tui.tui.reports.terminal import Paper
@@ -24,6 +24,7 @@ VERDICTS = {
     "no-route": "finds no route",
     "unreachable": "can't get to the next hop",
     "looped": "goes round in a loop",
+    "too-big": "is too big for a link on its way",
     "unknown": "can't be decided",
 }
 
@@ -32,11 +33,22 @@ def trace_text(trace: Trace, view: View, paper: Paper) -> str:
     """The trace with a final line break: the verdict, the hops there, the hops back."""
     prose = paper.for_prose()
     title = f"{clean(trace.source.label)} → {clean(trace.target.label)}  {clean(trace.forward.start.tuple_text())}"
+    title += _size(trace.forward.start)
     lines = [prose.bold(title), *_verdict(trace, prose), "", *_way(trace.forward, view, prose)]
     if trace.answer is not None:
         lines += ["", prose.bold(f"The answer  {clean(trace.answer.start.tuple_text())}")]
         lines += _way(trace.answer, view, prose)
+    if trace.told is not None:
+        lines += ["", prose.bold(f"The message to the sender  {clean(trace.told.start.tuple_text())}")]
+        lines += _way(trace.told, view, prose)
     return "\n".join(lines) + "\n"
+
+
+def _size(packet: Packet) -> str:
+    if not packet.length:
+        return ""
+    rule = {True: ", not to be fragmented", False: ", may be fragmented", None: ""}[packet.df]
+    return f"  {packet.length} bytes{rule}"
 
 
 def _verdict(trace: Trace, paper: Paper) -> Iterator[str]:
