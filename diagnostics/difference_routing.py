@@ -107,7 +107,7 @@ def sysctls(pair: Pair) -> Iterator[Change]:
     old, new = _sysctls(pair.old, pair.gone, pair.renamed), _sysctls(pair.new, pair.new_links, {})
     for key in (*old, *(key for key in new if key not in old)):
         before, after = old.get(key), new.get(key)
-        if before == after or key in _PASSING:
+        if before == after or key in _PASSING or (_is_mtu(pair.old, key, before) and _is_mtu(pair.new, key, after)):
             continue
         kind: Kind = "added" if before is None else "removed" if after is None else "changed"
         if after is None:
@@ -123,6 +123,14 @@ def sysctls(pair: Pair) -> Iterator[Change]:
             before=before or "",
             after=after or "",
         )
+
+
+def _is_mtu(ns: Namespace, key: str, value: str | None) -> bool:
+    """Whether a parameter is IPv6's MTU of a device and just that device's own, which is told as such."""
+    parts = key.split(".")
+    if len(parts) != 5 or (parts[1], parts[4]) != ("ipv6", "mtu"):
+        return False
+    return value is None or any(link.name == parts[3].replace("/", ".") and value == str(link.mtu) for link in ns.links)
 
 
 def _sysctls(ns: Namespace, left_out: frozenset[str], renamed: Mapping[str, str]) -> dict[str, str]:

@@ -20,8 +20,9 @@ from dnet_tui.diagnostics.walk.fabric import calls_iptables
 from dnet_tui.inspect.model import Family, Network
 
 STAGE_1, STAGE_2 = "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2"
+NF_CALL = "net.bridge.bridge-nf-call-iptables"
 _NF_CALL: dict[Family, str] = {
-    "ip": "net.bridge.bridge-nf-call-iptables",
+    "ip": NF_CALL,
     "ip6": "net.bridge.bridge-nf-call-ip6tables",
 }
 
@@ -38,6 +39,28 @@ def missing(case: Case, flow: Flow) -> tuple[Repair, ...]:
     if flow.kind == "same-network":
         return _icc(case, flow.network, flow.family)
     return _between(case, flow.network, flow.other, flow.family) if flow.other is not None else ()
+
+
+def lacks_br_netfilter(case: Case, network: Network) -> bool:
+    """Whether Docker shall keep a network's containers apart (icc=false), and the kernel has no switch to do it by.
+
+    Absent is more than off: the switches are there as soon as the module is
+    (br_netfilter_hooks.c), and only there.
+    """
+    host = case.view.host
+    engines = [engine for engine in case.snapshot.engines if engine.name == network.engine]
+    writes = any(engine.iptables is not False and engine.firewall != "none" for engine in engines)
+    if host is None or network.engine != "docker" or network.icc is not False or not writes:
+        return False
+    return has_no_switches(case)
+
+
+def has_no_switches(case: Case) -> bool:
+    """Whether the host's sysctls were read, and none of br_netfilter's is among them though there is a bridge."""
+    host = case.view.host
+    if host is None or not any(case.view.bridges()) or case.view.gaps("sysctls", host.id):
+        return False
+    return "net.ipv4.ip_forward" in host.sysctls and not any(key.startswith("net.bridge.") for key in host.sysctls)
 
 
 def _between(case: Case, here: Network, there: Network, family: Family) -> tuple[Repair, ...]:

@@ -22,13 +22,13 @@ import msgspec
 
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.gaps import Gap
-from dnet_tui.inspect.legible import text
+from dnet_tui.inspect.legible import storable, text
 from dnet_tui.inspect.model_firewalld import Firewalld, FirewalldZone
 from dnet_tui.inspect.procfs import ProcessSeen
 
 _NAME = "firewalld"
 _FOLDER = "/etc/firewalld"
-_LARGEST = 1 << 20
+_LARGEST = 1 << 18
 _MOST_ZONES = 200
 _BACKENDS = frozenset({"nftables", "iptables"})
 _YES, _NO = frozenset({"yes", "true"}), frozenset({"no", "false"})
@@ -58,17 +58,23 @@ def read_firewalld(processes: Iterable[ProcessSeen], host: int) -> Seen:
         except FileNotFoundError:
             settings = parse_settings("", pid)  # it runs by its defaults then, and says so in its log
     except OSError as error:
-        gaps.append(_gap(f"its settings could not be read: {error.strerror or error}"))
+        gaps.append(_gap(f"its settings could not be read: {error.strerror or error}", _as_root(error)))
         return Seen(firewalld=settings, gaps=tuple(gaps))
     try:
         settings = msgspec.structs.replace(settings, zones=tuple(_zones(folder / "zones")))
-    except (OSError, DnetError) as error:
-        gaps.append(_gap(f"its zones could not be read: {error}"))
+    except OSError as error:
+        gaps.append(_gap(f"its zones could not be read: {error.strerror or error}", _as_root(error)))
+    except DnetError as error:
+        gaps.append(_gap(f"its zones could not be read: {error.message}", error.hint))
     return Seen(firewalld=settings, gaps=tuple(gaps))
 
 
-def _gap(reason: str) -> Gap:
-    return Gap(section="firewalld", scope=_NAME, reason=reason, hint="run as root: sudo dnet-tui …")
+def _gap(reason: str, hint: str) -> Gap:
+    return Gap(section="firewalld", scope=_NAME, reason=reason, hint=hint)
+
+
+def _as_root(error: OSError) -> str:
+    return "run as root: sudo dnet-tui …" if isinstance(error, PermissionError) else ""
 
 
 def _folder(pid: int) -> Path:
@@ -81,7 +87,7 @@ def _folder(pid: int) -> Path:
 
 
 def _read(path: Path) -> str:
-    """An ordinary file's beginning.
+    """An ordinary file of an ordinary size.
 
     Raises:
         OSError: it isn't there, or is something else.
@@ -89,17 +95,30 @@ def _read(path: Path) -> str:
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(fd, "rb") as file:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(f"{path.name} is not an ordinary file")
-        return text(file.read(_LARGEST))
+            raise OSError("one of its files is not an ordinary file")
+        raw = file.read(_LARGEST + 1)
+    if len(raw) > _LARGEST:
+        raise OSError("one of its files is larger than any of firewalld's")
+    return text(raw)
 
 
 def _zones(folder: Path) -> Iterator[FirewalldZone]:
+    """The zones that have a file in a folder; a part of them would look like all of them.
+
+    Raises:
+        OSError: the folder or a file can't be read.
+        DnetError: a file isn't a zone's, or there are too many.
+    """
     try:
-        names = sorted(entry.name for entry in islice(os.scandir(folder), 4 * _MOST_ZONES))
+        with os.scandir(folder) as entries:
+            found = list(islice((entry.name for entry in entries), 4 * _MOST_ZONES + 1))
     except FileNotFoundError:
         return
-    for name in [name for name in names if name.endswith(".xml")][:_MOST_ZONES]:
-        yield parse_zone(text(name.removesuffix(".xml").encode(errors="surrogateescape")), _read(folder / name))
+    names = sorted(name for name in found if name.endswith(".xml"))
+    if len(found) > 4 * _MOST_ZONES or len(names) > _MOST_ZONES:
+        raise DnetError(f"there are more than {_MOST_ZONES} of them")
+    for name in names:
+        yield parse_zone(storable(name.removesuffix(".xml")), _read(folder / name))
 
 
 def parse_settings(said: str, pid: int) -> Firewalld:
@@ -127,17 +146,17 @@ def parse_zone(name: str, said: str) -> FirewalldZone:
     """A zone's file.  One that declares entities is refused: no zone needs any.
 
     Raises:
-        DnetError: it isn't a zone's file.
+        DnetError: it isn't a zone's file.  Which one it was is not said, as it may be called after anything.
     """
     # Imported here: only a host with firewalld needs it.
     from xml.etree import ElementTree as ET  # noqa: PLC0415
 
     root = None
     if "<!" not in _COMMENT.sub("", said):
-        with suppress(ET.ParseError):
+        with suppress(ET.ParseError, LookupError, ValueError):  # the last two for encodings that Python can't read
             root = ET.fromstring(said.encode())  # noqa: S314 - without declarations there is nothing to expand
     if root is None or root.tag != "zone":
-        raise DnetError(f"{name}.xml is not a zone's file")
+        raise DnetError("one of its files is not a zone's", "firewall-cmd --check-config says which, and why")
     sources = [item.get("address") or item.get("mac") or item.get("ipset") for item in root.findall("source")]
     return FirewalldZone(
         name=name,

@@ -10,6 +10,12 @@ from __future__ import annotations
 
 from dnet_tui.inspect.model_links import Value
 
+SHIPPED_ZONES = frozenset({
+    "block", "dmz", "docker", "drop", "external", "home", "internal", "libvirt", "libvirt-routed", "nm-shared",
+    "public", "trusted", "work", "FedoraServer", "FedoraWorkstation",
+})  # fmt: skip
+"""The zones that come with firewalld, engines and distributions; others are called as somebody liked."""
+
 
 class FirewalldZone(Value, frozen=True, kw_only=True):
     """A zone's permanent settings, as a file of its own has them.
@@ -39,6 +45,12 @@ class Firewalld(Value, frozen=True, kw_only=True):
     default_zone: str = ""
     strict_forward_ports: bool | None = None
     zones: tuple[FirewalldZone, ...] | None = None
+
+    @property
+    def own_zones(self) -> tuple[str, ...]:
+        """The names of zones that somebody made up."""
+        names = (self.default_zone, *(zone.name for zone in self.zones or ()))
+        return tuple(name for name in dict.fromkeys(names) if name and name not in SHIPPED_ZONES)
 
     def zones_of(self, interface: str) -> tuple[str, ...]:
         """The zones whose permanent settings name an interface."""

@@ -38,6 +38,7 @@ _WORDS = {
     "no-route": "stopped for want of a route",
     "unreachable": "stopped: the next hop can't be reached",
     "looped": "going round in a loop",
+    "too-big": "dropped as too big",
     "refused": "refused",
 }
 

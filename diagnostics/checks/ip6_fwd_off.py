@@ -66,11 +66,7 @@ def find(exam: Examination) -> Iterator[Finding]:
         return
     uplinks = _uplinks(case)
     severity: Severity = "error" if uplinks else "warning"
-    ra = [
-        key
-        for name in uplinks
-        if case.sysctl(key := f"net.ipv6.conf.{sysctl_name(name)}.accept_ra") == "1" and _by_ra(case)
-    ]
+    ra = kept_by_ra(case)
     yield Finding(
         check=ID,
         severity=severity,
@@ -109,6 +105,12 @@ def _uplinks(case: Case) -> tuple[str, ...]:
     routes = [route for route in (host.routes if host is not None else ()) if route.dst == "::/0"]
     hops = [hop for route in routes if route.type == "unicast" for hop in route.hops]
     return tuple(dict.fromkeys(names[hop.ifindex] for hop in hops if hop.ifindex in names))
+
+
+def kept_by_ra(case: Case) -> tuple[str, ...]:
+    """The switches to set to 2 first: uplinks that would lose their router's advertisements by forwarding."""
+    keys = (f"net.ipv6.conf.{sysctl_name(name)}.accept_ra" for name in _uplinks(case))
+    return tuple(key for key in keys if case.sysctl(key) == "1") if _by_ra(case) else ()
 
 
 def _by_ra(case: Case) -> bool:

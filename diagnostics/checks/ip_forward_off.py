@@ -68,7 +68,7 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
         ),
         remedy=Remedy(
             summary="Turn IPv4 forwarding on",
-            steps=(SetSysctl(key=KEY, value="1"), *_kept_off(exam)),
+            steps=(SetSysctl(key=KEY, value="1"), *kept_off(exam.case)),
             undo=(SetSysctl(key=KEY, value="0"),),
             risk=_risk(firewall),
             note="To keep it over a reboot, write 'net.ipv4.ip_forward = 1' to /etc/sysctl.d/99-containers.conf",
@@ -76,11 +76,11 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
     )
 
 
-def _kept_off(exam: Examination) -> tuple[SetSysctl, ...]:
+def kept_off(case: Case) -> tuple[SetSysctl, ...]:
     """Podman keeps forwarding off on its internal bridges; the host-wide switch would turn it on there too."""
     return tuple(
         SetSysctl(key=f"net.ipv4.conf.{sysctl_name(network.bridge)}.forwarding", value="0")
-        for network in exam.case.networks
+        for network in case.networks
         if network.engine == "podman" and network.internal
     )
 

@@ -35,7 +35,7 @@ from dnet_tui.diagnostics.evidence import of_rule, of_sysctl
 from dnet_tui.diagnostics.examination import Examination
 from dnet_tui.diagnostics.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.flows import Flow
-from dnet_tui.diagnostics.isolation import Repair, missing
+from dnet_tui.diagnostics.isolation import Repair, lacks_br_netfilter, missing
 from dnet_tui.diagnostics.remedy import Remedy, SetSysctl
 
 ID = "isolation-missing"
@@ -46,8 +46,8 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
     """One finding for each thing that is missing, with all the flows it lets through."""
     leaks: defaultdict[tuple[Repair, ...] | str, list[Flow]] = defaultdict(list)
     for flow in exam.flows:
-        if flow.expected:
-            continue
+        if flow.expected or (flow.kind == "same-network" and lacks_br_netfilter(exam.case, flow.network)):
+            continue  # the latter is told by icc-no-brnf
         if flow.forward.arrives is None:
             by = flow.forward.decided_by
             yield Undecided(reason=f"{flow.label}: {by.text if by else 'the walk could not decide'}")

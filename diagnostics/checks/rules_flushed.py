@@ -52,7 +52,14 @@ _RELOAD = {"docker": ("systemctl", "restart", "docker"), "podman": ("podman", "n
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """FORWARD's policy, where no rule of the engine is left to come before it."""
-    return rulesets.by_policy(obstacle) and any(family == family_of(obstacle.packet) for _, family in case.once(_bare))
+    return bool(lacking(case, obstacle))
+
+
+def lacking(case: Case, obstacle: Obstacle) -> tuple[str, ...]:
+    """The engines without a rule left, where FORWARD's policy is the obstacle and decides in place of theirs."""
+    if not rulesets.by_policy(obstacle):
+        return ()
+    return tuple(engine for engine, family in case.once(_bare) if family == family_of(obstacle.packet))
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
@@ -67,8 +74,11 @@ def is_reload(case: Case, flushed: Finding) -> bool:
     return zones.stands(case) and flushed.subject.name.split()[0] != plain_rules.ENGINE
 
 
-def gone(exam: Examination) -> Iterator[Finding | Undecided]:
-    """One finding per engine; where only one family's rules are gone, of that family."""
+def gone(exam: Examination, check: str = ID) -> Iterator[Finding | Undecided]:
+    """One finding per engine; where only one family's rules are gone, of that family.
+
+    ``check`` is the one that asks: the obstacles it owns are told with them.
+    """
     case = exam.case
     bare = case.once(_bare)
     for (engine, family), networks in bare.items():
@@ -78,7 +88,7 @@ def gone(exam: Examination) -> Iterator[Finding | Undecided]:
         if unread:
             yield Undecided(reason=f"no rule of {engine} was seen, but {unread[0]}")
         elif engine != plain_rules.ENGINE or any(plain_rules.suffers(flow, networks) for flow in exam.flows):
-            yield _finding(exam, engine, family, networks)
+            yield _finding(exam, check, engine, family, networks)
 
 
 def _bare(case: Case) -> dict[tuple[str, Family], list[Network]]:
@@ -107,8 +117,8 @@ def _has_rules(case: Case, engine: str, family: Family, networks: list[Network])
     )
 
 
-def _finding(exam: Examination, engine: str, family: Family, networks: list[Network]) -> Finding:
-    blocked = exam.blocked_by(ID)
+def _finding(exam: Examination, check: str, engine: str, family: Family, networks: list[Network]) -> Finding:
+    blocked = exam.blocked_by(check)
     policies = [item.obstacle.by.rule for item in blocked if item.obstacle.by.rule is not None]
     names = ", ".join(network.name for network in networks)
     symptoms = ["egress", "published", "exposure"]
@@ -116,7 +126,7 @@ def _finding(exam: Examination, engine: str, family: Family, networks: list[Netw
     plain = engine == plain_rules.ENGINE
     kind = "firewall" if family == "ip" else "IPv6 firewall"
     return Finding(
-        check=ID,
+        check=check,
         severity="error",
         subject=Subject(kind="host", name=rulesets.named(engine, family)),
         summary="The firewall rules of plain-Linux networks are gone"

@@ -25,6 +25,7 @@ MAY_IMPORT = {
 
 PURE = {
     "model", "model_engines", "model_firewalld", "model_links", "model_names", "model_routing", "model_sockets",
+    "model_traffic",
     "failures", "firewall", "gaps", "view", "errors", "untrusted", "intention", "legible",
     "iptables", "iptables_fragments", "iptables_matches", "iptables_modules", "iptables_names", "iptables_render",
     "iptables_rule", "iptables_targets", "iptables_words",

@@ -255,6 +255,16 @@ def test_a_changed_sysctl_shows_both_values() -> None:
     assert (change.kind, change.what, change.before, change.after) == ("changed", "net.ipv4.ip_forward", "1", "0")
 
 
+def test_ipv6s_own_mtu_is_told_only_where_it_is_another_than_the_devices() -> None:
+    key = "net.ipv6.conf.docker0.mtu"
+    before = with_sysctl(BEFORE, key, "1500")
+    narrow = with_link(before, HOST, "docker0", mtu=1400)
+
+    assert len(said(with_sysctl(narrow, key, "1400"), before)) == 1
+    assert said(with_sysctl(before, key, "1300"), before) == [f"host: {key} 1500 → 1300"]
+    assert said(before) == []  # an older file doesn't have it
+
+
 def test_who_stops_listening_and_who_begins() -> None:
     after = with_namespace(
         BEFORE, WEB, sockets=(Socket(proto="tcp", address="::", port=443, process="nginx", pid=1, inode=5),)

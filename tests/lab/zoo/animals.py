@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lab.zoo import constructed
+
 
 @dataclass(frozen=True, kw_only=True)
 class Animal:
@@ -210,6 +212,8 @@ def _table(name: str, *rules: str) -> str:
     return "\n".join([f"*{name}", *rules, "COMMIT", ""])
 
 
+_BRIDGES = (constructed.FRONT, constructed.BACK, constructed.VAULT)
+
 ANIMALS: tuple[Animal, ...] = (
     Animal(id="as it is"),
     Animal(id="ufw", restore=UFW),
@@ -244,6 +248,25 @@ ANIMALS: tuple[Animal, ...] = (
         ),
     ),
     Animal(id="firewalld with the bridges in its docker zone", nft=FIREWALLD),
+    Animal(id="firewalld 2.5 with StrictForwardPorts=no", nft=constructed.firewalld(*_BRIDGES)),
+    Animal(
+        id="docker 29's nftables, and nothing in iptables",
+        commands=constructed.WITHOUT_DOCKER,
+        nft=constructed.native_docker(),
+    ),
+    Animal(
+        id="docker 29's nftables, and an iptables policy drop with accepts for the bridges",
+        commands=constructed.WITHOUT_DOCKER,
+        restore=_filter(
+            ":FORWARD DROP [0:0]", *(f"-A FORWARD {way} {name} -j ACCEPT" for name in _BRIDGES for way in ("-i", "-o"))
+        ),
+        nft=constructed.native_docker(),
+    ),
+    Animal(
+        id="docker 29's nftables beside firewalld",
+        commands=constructed.WITHOUT_DOCKER,
+        nft=constructed.native_docker() + constructed.firewalld(*_BRIDGES),
+    ),
     Animal(id="lxd", nft=LXD, commands=("ip link add lxdbr0 type bridge", "ip addr add 10.158.0.1/24 dev lxdbr0")),
     Animal(id="own nftables that accept the bridges", nft=OWN_DROP),
     Animal(
@@ -609,5 +632,38 @@ COMMIT
             "sysctl -qw net.ipv4.ip_unprivileged_port_start=0",
             "sysctl -qw net.netfilter.nf_conntrack_tcp_be_liberal=1",
         ),
+    ),
+    Animal(
+        id="libvirt's rules in nftables, and guests that a policy of the administrator's stops",
+        commands=(
+            "ip link add virbr0 type bridge",
+            "ip addr add 192.168.122.1/24 dev virbr0",
+            "ip link add vnet0 type veth peer name vm0",
+            "ip link set vnet0 master virbr0 up",
+            "ip link set vm0 up",
+            "ip link set virbr0 up",
+            "iptables-nft -P FORWARD DROP",
+        ),
+        nft="""table ip libvirt_network {
+ chain forward { type filter hook forward priority filter; policy accept; jump guest_output; }
+ chain guest_output { ip saddr 192.168.122.0/24 iifname "virbr0" accept; iifname "virbr0" reject; }
+}
+""",
+    ),
+    Animal(
+        id="two uplinks with a policy rule for the address of each",
+        commands=(
+            "ip link add eth1 type veth peer name far1",
+            "ip addr add 192.0.2.2/24 dev eth1",
+            "ip link set eth1 up",
+            "ip link set far1 up",
+            "ip route add default via 192.0.2.1 dev eth1 table 100",
+            "ip rule add from 192.0.2.2 lookup 100 pref 1000",
+        ),
+    ),
+    Animal(
+        id="a table of iptables' own that nft has put a rule into",
+        decided=False,
+        commands=("nft insert rule ip filter FORWARD ct state invalid log drop",),
     ),
 )

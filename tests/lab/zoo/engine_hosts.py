@@ -96,3 +96,17 @@ class Both(Configured):
         podman("network", "create", "--subnet=10.110.0.0/24", "pods")
         for name, options in {"pod1": ("--network=pods", "-p", "8099:80"), "pod2": ("--network=pods",)}.items():
             podman(*run_arguments(name, options, HTTPD, cgroup=self.cgroup))
+
+
+class Beside(Both):
+    """Docker and Podman where Docker has turned forwarding on, and made FORWARD drop: Podman's port is out of reach."""
+
+    def _start_daemon(self) -> None:
+        self.run("sysctl", "-q", "-w", "net.ipv4.ip_forward=0")
+        Configured._start_daemon(self)
+
+
+class NoRules(Configured):
+    """Docker may write no rules, and nobody wrote any."""
+
+    settings: ClassVar[dict[str, object]] = {"iptables": False, "ip6tables": False}
