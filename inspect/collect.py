@@ -24,6 +24,7 @@ from dnet_tui.inspect.route_parse import parse_routes, parse_rules
 from dnet_tui.inspect.rtnl_parse import parse_addresses, parse_fdb, parse_neighbours, parse_proxied
 from dnet_tui.inspect.ruleset import RulesAhead, read_rules
 from dnet_tui.inspect.sysctl import read_sysctls
+from dnet_tui.inspect.traffic_control import read_traffic_control
 from dnet_tui.inspect.xfrm import read_policy_count
 
 _FALLBACK_KINDS = frozenset(
@@ -135,6 +136,10 @@ def _collect_tables(contents: Contents, sock: NetlinkSocket, *, map_only: bool) 
     contents.neighbours = parse_neighbours(take("neighbours", rtnl.read_neighbours) or ())
     contents.proxied = parse_proxied(take("neighbours", rtnl.read_proxied) or ())
     contents.fdb = parse_fdb(take("fdb", rtnl.read_fdb) or ())
+    try:
+        contents.traffic_control = read_traffic_control(sock, contents.links)
+    except OSError as error:
+        contents.miss("traffic-control", error)
     return None if links is None else table.settings
 
 

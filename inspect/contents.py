@@ -18,6 +18,7 @@ from dnet_tui.inspect.model import (
     ProxiedAddress,
     Route,
     Socket,
+    TrafficFilter,
 )
 
 AS_ROOT = "run as root (sudo dnet-tui …)"
@@ -50,6 +51,7 @@ class Contents(msgspec.Struct, kw_only=True):
     conntrack_counts: ConntrackCounts | None = None
     checksums: ChecksumCounts | None = None
     proxied: tuple[ProxiedAddress, ...] = ()
+    traffic_control: tuple[TrafficFilter, ...] = ()
     xfrm_policies: int | None = None
     nsids: dict[int, str] = {}
     host_nsid: int | None = None

@@ -331,6 +331,7 @@ class _Taking:
                 conntrack_counts=contents.conntrack_counts,
                 checksums=contents.checksums,
                 proxied=contents.proxied,
+                traffic_control=contents.traffic_control,
                 xfrm_policies=contents.xfrm_policies,
                 read_at=self._unless_now(contents.read_at),
                 firewall_at=self._unless_now(contents.firewall_at),

@@ -16,6 +16,7 @@ SECTIONS = (
     "policy-rules",
     "neighbours",
     "fdb",
+    "traffic-control",
     "sysctls",
     "sockets",
     "conntrack",

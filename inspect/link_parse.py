@@ -49,6 +49,8 @@ _PORT_STATES: tuple[Literal["disabled", "listening", "learning", "forwarding", "
     "forwarding",
     "blocking",
 )
+_XDP_MODES = {1: "driver", 2: "generic", 3: "hardware", 4: "several"}
+"""XDP_ATTACHED_*."""
 _PVID, _UNTAGGED, _RANGE_BEGIN, _RANGE_END = 0x2, 0x4, 0x8, 0x10
 
 
@@ -126,7 +128,18 @@ def _link(body: bytes, attrs: dict[int, bytes]) -> Link:
         permanent_mac=mac(attrs.get(54)),  # IFLA_PERM_ADDRESS
         detail=parse_detail(kind, data),
         group=u32(attrs[27]) if 27 in attrs else None,  # IFLA_GROUP
+        xdp=_xdp(attributes(attrs[43])) if 43 in attrs else "",  # IFLA_XDP
     )
+
+
+def _xdp(attached: dict[int, bytes]) -> str:
+    """IFLA_XDP_*: how a program is attached, and its id."""
+    mode = u8(attached.get(2))  # IFLA_XDP_ATTACHED
+    if not mode:
+        return ""
+    # One program's id, or those of the driver, of the generic hook and of the hardware.
+    ids = [str(u32(attached[kind])) for kind in ((4,) if 4 in attached else (5, 6, 7)) if kind in attached]
+    return " ".join((_XDP_MODES.get(mode, str(mode)), *(f"id {one}" for one in ids)))
 
 
 @lru_cache(maxsize=256)

@@ -69,6 +69,7 @@ from dnet_tui.inspect.model_sockets import (
     ConntrackTuple,
     Socket,
 )
+from dnet_tui.inspect.model_traffic import TrafficFilter
 
 __all__ = [
     "FORMAT",
@@ -117,6 +118,7 @@ __all__ = [
     "Snapshot",
     "Socket",
     "Subnet",
+    "TrafficFilter",
     "Tun",
     "Tunnel",
     "Value",
@@ -139,13 +141,15 @@ class Process(Value, frozen=True, kw_only=True):
     name: str = ""
 
 
-class Namespace(Value, frozen=True, kw_only=True):
+class Namespace(Value, frozen=True, kw_only=True, dict=True, gc=True):
     """One network namespace.
 
     ``id`` is ``net:[INODE]``, as in ``readlink /proc/PID/ns/net``.  A section
     that could not be read is empty here *and* has a gap in the snapshot whose
     scope is this id: "none" and "not seen" are different things.
-    ``firewall`` is None when nothing of it was read.
+    ``firewall`` is None when nothing of it was read.  It has a ``__dict__``
+    (and so is the garbage collector's business) for what is derived from it
+    once, which shares its life.
     """
 
     id: str
@@ -178,6 +182,8 @@ class Namespace(Value, frozen=True, kw_only=True):
     """None where connection tracking isn't loaded, or doesn't tell."""
     proxied: tuple[ProxiedAddress, ...] = ()
     """A part of the section ``neighbours``."""
+    traffic_control: tuple[TrafficFilter, ...] = ()
+    """What decides over packets at its devices, by tc; the section ``traffic-control``."""
     xfrm_policies: int | None = None
     """How many IPsec policies there are (``ip xfrm policy``); None when that could not be read."""
     read_at: str = ""

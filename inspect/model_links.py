@@ -255,6 +255,8 @@ class Link(Value, frozen=True, kw_only=True):
     """The number of its group (``IFLA_GROUP``); None where it wasn't told."""
     vlans: tuple[PortVlan, ...] = ()
     """The VLANs it carries as a bridge port, or as a bridge; read only where a bridge filters by VLAN."""
+    xdp: str = ""
+    """The XDP program that sees first what it receives, as ``driver id 12``; empty for none."""
 
 
 class Address(Value, frozen=True, kw_only=True):

@@ -23,7 +23,18 @@ from dnet_tui.inspect.nsids import settle_numbers
 from dnet_tui.inspect.places import Place
 from dnet_tui.inspect.visits import visit_all
 
-_BESIDES_THE_MAP = ("routes", "policy-rules", "neighbours", "fdb", "sysctls", "sockets", "firewall", "xfrm", "names")
+_BESIDES_THE_MAP = (
+    "routes",
+    "policy-rules",
+    "neighbours",
+    "fdb",
+    "traffic-control",
+    "sysctls",
+    "sockets",
+    "firewall",
+    "xfrm",
+    "names",
+)
 
 
 def left_out(*, map_only: bool, firewall: bool) -> tuple[Gap, ...]:

@@ -2,7 +2,7 @@
 
 Replaced, each by the same thing everywhere: IPv4, IPv6 and MAC addresses (so
 that all still fits, see :mod:`dnet_tui.inspect.renumber`); the names of the
-host, of containers, networks, images, named namespaces and processes;
+host, of containers, networks, images, zones, named namespaces and processes;
 interfaces called after one of those; comments, log prefixes and other free
 text in rules; aliases; an engine's options that aren't known; users' names in
 paths.
@@ -65,6 +65,7 @@ _OWNER = re.compile(r"(?P<whose>\S+ (?:network|container|port)) (?P<name>.+?)(?P
 _ASIS = frozenset({
     "tool_version", "taken_at", "read_at", "firewall_at", "kernel", "version", "family", "backend", "kind", "hook",
     "proto", "protocol", "state", "operstate", "mode", "engine", "driver", "network_backend", "section", "time",
+    "place", "actions",
 })  # fmt: skip
 """Fields with a vocabulary of their own, and versions, which may look like addresses."""
 
@@ -144,6 +145,8 @@ class _Redaction:
             names.give(container.image, "image")
         for name in (name for ns in host.namespaces for name in ns.names):
             names.give(name, "namespace")
+        for zone in host.firewalld.own_zones if host.firewalld is not None else ():
+            names.give(zone, "zone")
         for process in (name for name in _processes(host) if name not in _USUAL_PROCESSES):
             names.give(process, "process")
         self._introduce_links()

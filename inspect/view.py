@@ -121,6 +121,18 @@ class View:
                     found[ns.id, link.master].append(link)
         return {key: tuple(links) for key, links in found.items()}
 
+    @cached_property
+    def _stacked(self) -> dict[LinkRef, tuple[LinkRef, ...]]:
+        found: defaultdict[LinkRef, list[LinkRef]] = defaultdict(list)
+        for ref, link in self.links.items():
+            if link.peer is not None and link.kind not in {"veth", "netkit"}:
+                found[link.peer].append(ref)
+        return {key: tuple(refs) for key, refs in found.items()}
+
+    def stacked_on(self, ref: LinkRef) -> tuple[LinkRef, ...]:
+        """The links that lie on top of a link, in any namespace: macvlan, ipvlan, vlan, tunnels."""
+        return self._stacked.get(ref, ())
+
     def uplinks(self, namespace: str, family: Family | None = None) -> tuple[Link, ...]:
         """The links that a default route of a namespace leaves by, the preferred first.
 
