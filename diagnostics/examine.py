@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from dnet_tui.diagnostics.case import Case
 from dnet_tui.diagnostics.checks import flow_blocked
 from dnet_tui.diagnostics.checks.base import Check, Undecided
 from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
@@ -14,7 +15,7 @@ from dnet_tui.diagnostics.probes import Probed
 from dnet_tui.diagnostics.ranking import ordered, with_causes
 from dnet_tui.diagnostics.report import REPORT_FORMAT, Report, summarise
 from dnet_tui.diagnostics.walk.packet import Decider, RuleRef
-from dnet_tui.inspect.firewall import Firewall, Opaque
+from dnet_tui.inspect.firewall import Opaque
 from dnet_tui.inspect.model import Snapshot
 
 
@@ -163,7 +164,7 @@ def _missing(check: Check, exam: Examination) -> list[str]:
     if view.host is None:
         return ["the host's own namespace is not in the snapshot"]
     # What is undecidable within a firewall is marked there, rule by rule and table by table: the walk respects it.
-    needs = [section for section in check.needs if section != "firewall" or not _says_what_it_lacks(view.host.firewall)]
+    needs = [section for section in check.needs if section != "firewall" or not exam.case.once(_says_what_it_lacks)]
     reasons = [f"{section}: {gap.reason}" for section in needs for gap in view.gaps(section, scope)]
     intentions = [
         f"{gap.scope or gap.section}: {gap.reason}"
@@ -173,8 +174,9 @@ def _missing(check: Check, exam: Examination) -> list[str]:
     return reasons + intentions
 
 
-def _says_what_it_lacks(firewall: Firewall | None) -> bool:
-    """Whether a firewall with gaps carries them itself: as tables, sets or rules that can't be decided."""
+def _says_what_it_lacks(case: Case) -> bool:
+    """Whether the host's firewall with gaps carries them itself: as tables, sets or rules that can't be decided."""
+    firewall = case.view.host.firewall if case.view.host is not None else None
     if firewall is None:
         return False
     every = (*firewall.ipsets, *(item for table in firewall.tables for item in table.sets))
