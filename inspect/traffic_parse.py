@@ -72,10 +72,16 @@ def parse_filters(place: Place, bodies: Iterable[bytes]) -> tuple[TrafficFilter,
     """The filters of one place, in the order the kernel asks them.
 
     A classifier's own entries without content (the head of its list, a hash
-    table) are left out.
+    table) are left out.  Of very many the last one that is kept stands for
+    the rest, as one that isn't modelled.
     """
     found = [item for body in bodies if len(body) >= _TCMSG.size for item in _filter(place, body)]
-    return tuple(found[:_MOST])
+    if len(found) <= _MOST:
+        return tuple(found)
+    rest = TrafficFilter(
+        ifindex=place.ifindex, place=place.place, kind=f"{len(found) - _MOST + 1} more filters", unmodelled=True
+    )
+    return (*found[: _MOST - 1], rest)
 
 
 def _filter(place: Place, body: bytes) -> Iterator[TrafficFilter]:

@@ -79,3 +79,12 @@ def test_an_xdp_program_comes_with_its_link() -> None:
     assert link.xdp == "generic id 9"
     (plain,) = parse_links([header + attribute(3, b"eth0\0") + attribute(43, attribute(2, b"\0"))])
     assert plain.xdp == ""
+
+
+def test_of_very_many_filters_the_rest_is_one_that_nobody_can_decide() -> None:
+    bodies = [filtered(b"u32", attribute(1, struct.pack("=I", 1)), handle=0x80000800 + number) for number in range(100)]
+    found = parse_filters(INGRESS, bodies)
+    assert len(found) == 64
+    assert (found[-1].kind, found[-1].unmodelled) == ("37 more filters", True)
+    assert len(parse_filters(INGRESS, bodies[:64])) == 64
+    assert not any(item.unmodelled for item in parse_filters(INGRESS, bodies[:64]))
