@@ -15,7 +15,7 @@ from lab.faults.links_family import WRONG_MAC, cable, inside, neighbours
 from lab.faults.machinery import Argv, doctor, serious
 from lab.hosts import OUTSIDE_SERVER, LabHost
 from lab.plans import OK, plan_of
-from lab.traffic import SILENCE, Probe, Went, went
+from lab.traffic import LIMIT, SILENCE, Probe, Went, went
 
 _ELSEWHERE = "198.51.100.0/24"
 """Where the internet's server of the lab is."""
@@ -181,7 +181,7 @@ def try_on(host: LabHost, inject: Inject) -> Outcome:
 
     def send(probe: Probe) -> str:
         try:
-            return went(host, probe, SILENCE).value
+            return went(host, probe, LIMIT if healthy[probe] is OK else SILENCE).value
         except AssertionError as error:  # such as an answer by the wrong one
             return str(error)
 
