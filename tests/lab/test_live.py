@@ -56,7 +56,7 @@ def test_a_container_that_starts_and_ends_is_noticed(docker_host: DockerHost, he
     name = "fresh"
     try:
         assert {"containers", "links"} <= heard.hears({"containers", "links"}, PATIENCE)
-        heard.settle()
+        heard.settle(4.0)  # until its IPv6 addresses are no longer tentative either
         docker_host.docker("rename", "fresh", "fresher")
         name = "fresher"
         assert heard.sections(PATIENCE) == {"containers"}
