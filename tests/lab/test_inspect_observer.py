@@ -316,6 +316,7 @@ print(json.dumps([peers(whole) == peers(alone),
         "routes",
         "sockets",
         "sysctls",
+        "traffic-control",
         "xfrm",
     ]
     assert set(scopes) == {""}
