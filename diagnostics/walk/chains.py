@@ -126,7 +126,9 @@ class Traversal:
         passes = _PASSING.get(end.kind)
         differing = next((maybe for maybe in self.maybes if _PASSING.get(maybe.kind) != passes), None)
         by = _decider(end.ref if differing is None else differing.ref, self.namespace)
-        others = dict.fromkeys(maybe.ref for maybe in self.maybes if maybe.ref is not None and maybe.ref != by.rule)
+        # Where it is undecided what ends it, the certain stop after the possible ends is one more possibility.
+        refs = (*(maybe.ref for maybe in self.maybes), None if passes else end.ref)
+        others = dict.fromkeys(ref for ref in refs if ref is not None and ref != by.rule)
         by = msgspec.structs.replace(by, instead=tuple(others))
         verdict: Outcome = "unknown"
         if differing is None and passes is not None:

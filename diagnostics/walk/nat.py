@@ -76,11 +76,13 @@ def _with_destination(packet: Packet, address: str, port: int | None) -> Packet:
 
 def _source(packet: Packet, address: str, nat: Nat) -> Rewritten:
     port: int | None = packet.sport
-    if packet.proto not in {"icmp", "icmpv6"}:
+    at_random = bool({"random", "random-fully"} & set(nat.flags))
+    echo = packet.proto in {"icmp", "icmpv6"}
+    if not echo:
         chosen = chosen_port(nat.ports, packet.sport or 0)
-        port = None if chosen is None or {"random", "random-fully"} & set(nat.flags) else chosen
-    if (address, port) == (packet.src, packet.sport):
-        return Rewritten(packet=packet)
+        port = None if chosen is None or at_random else chosen
+    if (address, port) == (packet.src, packet.sport) and not (echo and at_random):
+        return Rewritten(packet=packet)  # of an echo the identifier is chosen anew (nf_nat_l4proto_unique_tuple)
     return Rewritten(packet=altered(packet, src=address, sport=port, snatted=True))
 
 
