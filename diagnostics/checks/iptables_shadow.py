@@ -23,7 +23,8 @@ Remedy
 
 When it is harmless
     Where the links don't tell which backend a program serves, or Docker's
-    chains stand in both, or in none, nothing is said here.
+    chains stand in both, or in none, nothing is said here; nor where
+    firewalld runs, for then Docker has it write the rules.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ _SINGLE = frozenset({"", "iptables", "firewalld"})
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per engine."""
     case = exam.case
-    if rulesets.unread(case):
-        return
+    if rulesets.unread(case) or case.snapshot.firewalld is not None:
+        return  # while firewalld runs Docker has it write the rules (passthrough over D-Bus), whatever its PATH holds
     homes = _homes(case)
     for engine in case.snapshot.engines:
         if engine.name == "docker" and _writes(engine) and homes and engine.iptables_backend not in homes:

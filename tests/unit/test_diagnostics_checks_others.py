@@ -18,6 +18,7 @@ from dnet_tui.diagnostics.simulate import after
 from dnet_tui.diagnostics.trace import trace
 from dnet_tui.inspect.firewall import Chain, Firewall, Table
 from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.model_firewalld import Firewalld
 from unit.factories import HOST, docker_like_snapshot, with_namespace
 from unit.factories_links import network
 from unit.factories_others import (
@@ -267,3 +268,10 @@ def test_a_port_that_is_not_published_is_kept_by_its_own_rule() -> None:
     case = Case(with_namespace(base, HOST, firewall=Firewall(tables=tuple(t for t in tables if t.name != "raw"))))
     traced = trace(case, find(case, "outside"), find(case, "web"), port=81)
     assert "that port isn't published" in traced.why
+
+
+def test_where_firewalld_writes_dockers_rules_its_path_means_nothing() -> None:
+    turned = FAULTS["Docker's iptables turned to the other backend"][2]()
+    with_firewalld = msgspec.structs.replace(turned, firewalld=Firewalld(pid=1, settled=True, zones=()))
+    assert "iptables-shadow" in {item.check for item in examine(turned).findings}
+    assert "iptables-shadow" not in {item.check for item in examine(with_firewalld).findings}
