@@ -16,6 +16,7 @@ from dnet_tui.inspect.firewall import Backend, Rule
 from dnet_tui.inspect.view import View
 
 _ROUTING = {"reverse-path", "forwarding", "routing", "martian"}
+_DEVICE = {"ingress", "egress"}
 _BACKENDS = {"iptables-nft": "nft", "nftables": "nft", "iptables-legacy": "legacy"}
 _ENDED = {"drop", "reject", "unknown"}
 """Verdicts of a hop at which the walk ends; the end itself is compared elsewhere."""
@@ -146,14 +147,15 @@ class Agreement:
             # Stopped was what asks for the neighbour's MAC; the packet itself waited in vain.
             if truth.where != "link":
                 yield f"{claim}, but {self.tell(truth)}"
-        elif not (self._by_rule(by, truth, place) if by and by.rule else _by_way(stage, by, truth, place)):
+        elif not (self._by_rule(stage, by, truth, place) if by and by.rule else _by_way(stage, by, truth, place)):
             yield f"{claim}, but {self.tell(truth)}"
 
-    def _by_rule(self, by: Decider, truth: Account, place: str) -> bool:
+    def _by_rule(self, stage: str, by: Decider, truth: Account, place: str) -> bool:
         """Whether the kernel dropped it by the rule that the walk names (or by one that it says may be instead)."""
         rules = [rule for rule in (by.rule, *by.instead) if rule is not None]
-        if any(rule.family == "bridge" for rule in rules) and truth.where in {"link", "routing"}:
-            return True  # a bridge's own hooks lie between those that are watched
+        below_ip = stage in _DEVICE or any(rule.family == "bridge" for rule in rules)
+        if below_ip and truth.where in {"link", "routing"}:
+            return True  # a bridge's and a device's own hooks lie between those that are watched
         if (truth.where, truth.place) != ("hook", place):
             return False
         return any(self.is_rule(r, truth.by, place) or self._may_be_legacy(r, truth, place) for r in rules)

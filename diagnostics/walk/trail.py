@@ -40,18 +40,20 @@ class Trail:
         self.obstacles: list[Obstacle] = []
         self.tracked: list[tuple[str, Packet, Packet]] = []
         self.namespace = ""
+        self.bridge_waits = False
+        """Whether bridge chains of br_netfilter's own priority come after it here, at the hook that is passed."""
         self.made_in = ""
         """The namespace that made the packet; empty for one that came in by a link."""
         self.entered = packet
         self.connection: Connection | None = None
 
     def enter(self, ns: Namespace, *, iif: str, physin: str = "") -> None:
-        """Come into a namespace: marks and connections of another one don't exist here (skb_scrub_packet)."""
+        """Come into a namespace's IP layer: connections of another one don't exist here."""
         if len(self.hops) > _MAX_STAGES:
             self.stop("looped", "routing", Decider(kind="route", text="the packet goes round in a loop"))
         self.namespace = ns.id
         self.joined = False
-        self.packet = altered(self.packet, iif=iif, oif="", physin=physin, physout="", mark=0)
+        self.packet = altered(self.packet, iif=iif, oif="", physin=physin, physout="")
         known = self.answers.get(ns.id)
         self.connection = known if known is not None and belongs(self.packet, known) else None
         self.packet = as_seen_by(self.connection, self.packet)

@@ -157,6 +157,8 @@ class Walker(Routed):
             self.stop(
                 end, "link", arrival.by or Decider(kind="link", text=out.name, namespace=ns.id, interface=out.name)
             )
+        if arrival.ref.namespace != ns.id:
+            self.packet = altered(self.packet, mark=0)  # skb_scrub_packet
         return arrival.ref
 
     def _left(self, ns: Namespace, out: Link) -> Ending:
@@ -181,14 +183,15 @@ class Walker(Routed):
         self.check(ns, "bridge", fabric.port_stop(ns, link))
         self.check(ns, "bridge", fabric.down(ns, bridge))
         self._vlans(ns, bridge)
-        pass_bridge(self, ns, "prerouting", link.name, "")
+        called = fabric.calls_iptables(ns, bridge, self.packet.family)
+        pass_bridge(self, ns, "prerouting", link.name, "", part="first" if called else "all")
         up = fabric.is_for_bridge(self.view, ns, bridge, frame)
         if up:
             self._doubt(neighbours.contradicted(self.view, ns, bridge, frame, bridge))
             self._discover(ns, bridge, frame)
         elif not frame.mac:
             frame = self._discover_across(ns, bridge, frame)
-        if not fabric.calls_iptables(ns, bridge, self.packet.family):
+        if not called:
             if not up:
                 return self._bridge_on(ns, bridge, link, frame, called=False)
             pass_bridge(self, ns, "input", link.name, "")
@@ -202,6 +205,7 @@ class Walker(Routed):
         self.enter(ns, iif=bridge.name, physin=came_by.name)
         dst = self.packet.dst
         self._hook(ns, "prerouting")
+        pass_bridge(self, ns, "prerouting", came_by.name, "", part="rest")
         if self.packet.dst != dst and self._stays(ns, bridge):
             # Redirected to somebody on the same bridge: the frame is bridged there, not routed.
             answer = routing.lookup(ns, self.packet)
@@ -233,10 +237,13 @@ class Walker(Routed):
             return self._left(ns, bridge)
         self.check(ns, "bridge", fabric.delivery_stop(ns, came_by, port))
         self.check(ns, "bridge", fabric.port_stop(ns, port))
-        pass_bridge(self, ns, "forward", came_by.name, port.name)
+        pass_bridge(self, ns, "forward", came_by.name, port.name, part="first" if called else "all")
         if called:
             self.packet = altered(self.packet, oif=bridge.name, physout=port.name)
             self._hook(ns, "forward")
+            pass_bridge(self, ns, "forward", came_by.name, port.name, part="rest")
+        pass_bridge(self, ns, "postrouting", "", port.name)
+        if called:
             self._hook(ns, "postrouting", next_hop=frame.next_hop)
             self.track(ns)
         return self._out_of(ns, bridge, port, frame, called=called)
@@ -251,6 +258,7 @@ class Walker(Routed):
             return self._left(ns, bridge)
         self.check(ns, "bridge", fabric.port_stop(ns, port))
         pass_bridge(self, ns, "output", "", port.name)
+        pass_bridge(self, ns, "postrouting", "", port.name)
         return self._out_of(ns, bridge, port, frame)
 
     def _vlans(self, ns: Namespace, bridge: Link) -> None:
@@ -261,7 +269,6 @@ class Walker(Routed):
             self.obstacle("unknown", stage, by)
 
     def _out_of(self, ns: Namespace, bridge: Link, port: Link, frame: Frame, *, called: bool = False) -> Ending:
-        pass_bridge(self, ns, "postrouting", "", port.name)
         size.out_of_port(self, ns, bridge, port, called=called, kernel=self.view.snapshot.host.kernel)
         pass_device(self, ns, port, "egress")
         self.hop(ns, bridge.name, "bridge", f"out of port {port.name}")

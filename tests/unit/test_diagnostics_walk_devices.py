@@ -107,7 +107,16 @@ def test_a_bridge_receives_once_more_what_goes_up_to_its_host() -> None:
 def test_what_cannot_be_decided_or_followed_is_unknown() -> None:
     assert inward(bound(Opaque(text="limit rate 10/second"), DROP)).end == "unknown"
     assert inward(bound(Opaque(text="fwd to lo", role="target"))).end == "unknown"
-    assert inward(bound(SetMark(value=1))).end == "unknown"
+
+
+def test_a_mark_set_at_the_device_is_the_packets_own_from_there_on() -> None:
+    # skb->mark: set at ingress, it is still there when IP's hooks see the packet.
+    marked = inward(bound(SetMark(value=1)))
+    assert marked.end == "delivered"
+    at_the_host = [hop.packet for hop in marked.hops if hop.namespace == HOST and hop.stage != "ingress"]
+    assert at_the_host
+    assert {packet.mark for packet in at_the_host} == {1}
+    assert marked.last.mark == 0, "what crosses into the container's namespace is scrubbed"
 
 
 def test_a_table_that_was_not_read_is_unknown() -> None:
