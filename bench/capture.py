@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import TypedDict
 
 from dnet_tui.actions.demo.host import start_demo
-from dnet_tui.actions.demo.needs import require
+from dnet_tui.actions.demo.requirements import require
 from dnet_tui.actions.demo.sandbox import module_argv
 from dnet_tui.inspect.capture.ring import RING_BYTES
-from dnet_tui.inspect.netns import NsHandle, run_in
+from dnet_tui.inspect.kernel.netns import NsHandle, run_in
 
 POINT, FILTER = "veth-web", "udp port 9"
 NOBODY = "172.30.1.77"

@@ -22,9 +22,9 @@ from pathlib import Path
 
 from snapshot import Figure, ip_loop, measure, quietly
 
-from dnet_tui.actions.demo.needs import require
+from dnet_tui.actions.demo.requirements import require
 from dnet_tui.actions.demo.sandbox import Sandbox
-from dnet_tui.inspect.intention import Intention, encode
+from dnet_tui.inspect.model.network_label import Intention, encode
 
 HERE = Path(__file__).resolve().parent
 SIZES = ((50, 5, 500, 1.0), (1000, 20, 20_000, 6.0))

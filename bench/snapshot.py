@@ -36,7 +36,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypedDict
 
-from dnet_tui.actions.demo.needs import require
+from dnet_tui.actions.demo.requirements import require
 from dnet_tui.actions.demo.sandbox import Sandbox
 
 HERE = Path(__file__).resolve().parent
@@ -95,7 +95,7 @@ def quietly(*argv: str) -> None:
 
 SNAPSHOT = """
 import json, resource, time
-from dnet_tui.inspect.discover import take_snapshot
+from dnet_tui.inspect.snapshot.take_snapshot import take_snapshot
 began, before = time.perf_counter(), time.process_time()
 snapshot = take_snapshot()
 took, cpu = time.perf_counter() - began, time.process_time() - before
@@ -144,7 +144,7 @@ A_PORT = (
 
 def refreshes(runs: int, rules: tuple[str, ...] = ()) -> Figure:
     """Refresh after a container started, and after these rules were added for it."""
-    from dnet_tui.inspect.discover import Observer  # noqa: PLC0415 - only inside the private host
+    from dnet_tui.inspect.snapshot.take_snapshot import Observer  # noqa: PLC0415 - only inside the private host
 
     observer = Observer()
     observer.take()
@@ -175,9 +175,9 @@ def ethtool_loop(names: list[str]) -> None:
 
 def inside(runs: int) -> dict[str, object]:
     """Measure everything on the big host, from inside it."""
-    from dnet_tui.inspect.discover import Options, take_snapshot  # noqa: PLC0415 - only inside the private host
-    from dnet_tui.inspect.iptables import parse_save_report  # noqa: PLC0415
-    from dnet_tui.inspect.iptables_read import read_firewall  # noqa: PLC0415
+    from dnet_tui.inspect.iptables.save_text import parse_save_report  # noqa: PLC0415
+    from dnet_tui.inspect.ruleset.read_iptables import read_firewall  # noqa: PLC0415
+    from dnet_tui.inspect.snapshot.take_snapshot import Options, take_snapshot  # noqa: PLC0415 - only inside the private host
 
     names = sorted(path.name for path in Path("/run/netns").iterdir())
     sample = names[:: max(1, len(names) // EXEC_SAMPLE)][:EXEC_SAMPLE]
@@ -210,7 +210,7 @@ print(json.dumps([time.perf_counter() - began, time.process_time() - before, rul
 
 def inside_legacy(runs: int, python: str) -> dict[str, object]:
     """Measure the legacy backend, from inside a host that has the same rules there."""
-    from dnet_tui.inspect.iptables_read import read_firewall  # noqa: PLC0415 - only inside the private host
+    from dnet_tui.inspect.ruleset.read_iptables import read_firewall  # noqa: PLC0415 - only inside the private host
 
     found: dict[str, object] = {"read the rules (legacy)": measure(runs, lambda: read_firewall("host"))}
     if python:
@@ -223,8 +223,8 @@ def inside_legacy(runs: int, python: str) -> dict[str, object]:
 def docker_exec(containers: int) -> tuple[Figure | None, str]:
     """What an exec by Docker costs for every container, measured on a lab's Docker host; or why it wasn't."""
     sys.path.insert(0, str(HERE.parent / "tests"))
-    from lab.docker_host import DockerHost  # noqa: PLC0415 - importable only now
-    from lab.requirements import DOCKER_PROGRAMS  # noqa: PLC0415
+    from lab.machines.docker_host import DockerHost  # noqa: PLC0415 - importable only now
+    from lab.machines.requirements import DOCKER_PROGRAMS  # noqa: PLC0415
 
     if os.geteuid() != 0 or any(shutil.which(program) is None for program in DOCKER_PROGRAMS):
         return None, f"it needs root and {', '.join(DOCKER_PROGRAMS)}"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from dnet_tui.inspect.firewall import Firewall
-from dnet_tui.inspect.iptables import parse_save
+from dnet_tui.inspect.iptables.save_text import parse_save
 from dnet_tui.inspect.model import (
     Address,
     BridgeInfo,
@@ -26,6 +25,7 @@ from dnet_tui.inspect.model import (
     Socket,
     Subnet,
 )
+from dnet_tui.inspect.model.firewall import Firewall
 
 HOST = "net:[1]"
 _MAIN, _LOCAL = 254, 255

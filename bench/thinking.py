@@ -16,13 +16,13 @@ from pathlib import Path
 
 import synthetic
 
-from dnet_tui.diagnostics.case import Case
-from dnet_tui.diagnostics.examine import examine
-from dnet_tui.diagnostics.matrix import matrix
-from dnet_tui.diagnostics.places import find
-from dnet_tui.diagnostics.trace import trace
+from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.trace.endpoints import find
+from dnet_tui.diagnostics.trace.matrix import matrix
+from dnet_tui.diagnostics.trace.trace import trace
+from dnet_tui.inspect.archive.snapshot_file import decode, encode, save
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.store import decode, encode, save
 
 SMALL, LARGE = (50, 5), (1000, 20)
 

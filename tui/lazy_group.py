@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.tui.failures import translated
+from dnet_tui.tui.error_exit import translated
 from dnet_tui.tui.registry import COMMANDS, Entry, entry
 
 

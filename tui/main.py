@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 
 from dnet_tui.inspect.errors import UsageError
+from dnet_tui.tui.error_exit import drop_stdout
 from dnet_tui.tui.exit_codes import Exit
-from dnet_tui.tui.failures import drop_stdout
 from dnet_tui.tui.lazy_group import LazyGroup, examples_text
 
 ROOT_EXAMPLES = (

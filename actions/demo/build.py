@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from dnet_tui.actions.demo.holder import MARKER
+from dnet_tui.actions.demo.init_process import MARKER
 from dnet_tui.actions.demo.sandbox import module_argv
 from dnet_tui.actions.demo.topology import BARE, DEMO, Service, Topology, host_batch, inner_batches, rules
 from dnet_tui.inspect.errors import ActionFailedError, DnetError

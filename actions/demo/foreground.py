@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from dnet_tui.actions.demo.holder import HIDDEN
-from dnet_tui.actions.demo.needs import search_path
+from dnet_tui.actions.demo.init_process import HIDDEN
+from dnet_tui.actions.demo.requirements import search_path
 from dnet_tui.actions.demo.sandbox import Sandbox
 
 

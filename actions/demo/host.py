@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dnet_tui.actions.demo.faults import Fault, Target
-from dnet_tui.actions.demo.needs import require
+from dnet_tui.actions.demo.requirements import require
 from dnet_tui.actions.demo.sandbox import Sandbox, module_argv
 from dnet_tui.actions.demo.topology import Net, Topology
 

@@ -2,7 +2,7 @@
 
 Touches nothing of the machine's own namespaces.  Without root a user
 namespace comes first, in which the caller is root.  Everything inside hangs
-on one process (see :mod:`dnet_tui.actions.demo.holder`); the kernel removes
+on one process (see :mod:`dnet_tui.actions.demo.init_process`); the kernel removes
 the rest when that one ends, also when this program is killed.
 
 Needs ``unshare`` and ``nsenter`` (util-linux) and ``mount``.
@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
-from dnet_tui.actions.demo.needs import require, search_path
-from dnet_tui.actions.demo.refusal import explain_refusal, read_settings
+from dnet_tui.actions.demo.explain_failure import explain_refusal, read_settings
+from dnet_tui.actions.demo.requirements import require, search_path
 from dnet_tui.inspect.errors import ActionFailedError, DnetError
 
 START_LIMIT = 10.0
@@ -95,7 +95,7 @@ class Sandbox:
             # SCM_CREDENTIALS carries the sender's PID translated into the receiver's namespace (unix(7)).
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             holder = subprocess.Popen(
-                [*argv, *module_argv("dnet_tui.actions.demo.holder", hostname)],
+                [*argv, *module_argv("dnet_tui.actions.demo.init_process", hostname)],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

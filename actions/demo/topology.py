@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 
-from dnet_tui.inspect.intention import Intention, encode
+from dnet_tui.inspect.model.network_label import Intention, encode
 
 
 @dataclass(frozen=True, kw_only=True)

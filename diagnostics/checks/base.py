@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from dnet_tui.diagnostics.examination import Blocked, Examination, Owns
-from dnet_tui.diagnostics.finding import Finding, Severity
+from dnet_tui.diagnostics.checks.check_context import Blocked, Examination, Owns
+from dnet_tui.diagnostics.report.finding import Finding, Severity
 
 
 class Undecided(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,20 +13,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NoReturn
 
-from dnet_tui.diagnostics.walk import fabric, neighbours, routing, size
-from dnet_tui.diagnostics.walk.arrival import admit
-from dnet_tui.diagnostics.walk.discovery import Party, stopped
-from dnet_tui.diagnostics.walk.fabric import Frame
-from dnet_tui.diagnostics.walk.layer2 import pass_bridge, pass_device
-from dnet_tui.diagnostics.walk.listener import received
-from dnet_tui.diagnostics.walk.nat import altered
+from dnet_tui.diagnostics.walk.l2 import neighbours, topology
+from dnet_tui.diagnostics.walk.l2.arp_ndp import Party, stopped
+from dnet_tui.diagnostics.walk.l2.bridge_and_netdev_hooks import pass_bridge, pass_device
+from dnet_tui.diagnostics.walk.l2.topology import Frame
+from dnet_tui.diagnostics.walk.l3 import mtu, routing
+from dnet_tui.diagnostics.walk.l3.input_route import admit
+from dnet_tui.diagnostics.walk.l3.listener import received
+from dnet_tui.diagnostics.walk.l3.routing_state import Routed
+from dnet_tui.diagnostics.walk.netfilter.hook_traversal import Passage
+from dnet_tui.diagnostics.walk.netfilter.nat import altered
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet
-from dnet_tui.diagnostics.walk.passage import Passage
-from dnet_tui.diagnostics.walk.routed import Routed
-from dnet_tui.diagnostics.walk.trail import Tracked
-from dnet_tui.inspect.firewall import Hook
+from dnet_tui.diagnostics.walk.state import Tracked
 from dnet_tui.inspect.model import Link, LinkRef, Namespace
-from dnet_tui.inspect.view import View
+from dnet_tui.inspect.model.firewall import Hook
+from dnet_tui.inspect.model.view import View
 
 Ending = tuple[End, Decider | None]
 
@@ -60,7 +61,7 @@ class Walker(Routed):
             self.obstacle(end, "routing", by)
         answers = [self._route(ns)]
         self.packet = altered(self.packet, oif=self._device(ns, answers[0]).name)
-        size.made(self, ns, self._device(ns, answers[0]), answers[0])
+        mtu.made(self, ns, self._device(ns, answers[0]), answers[0])
         # Where OUTPUT changes the destination or the mark, the route is looked up anew.
         self._hook(ns, "output", rerouted=lambda: answers.append(self._route(ns)))
         answer = answers[-1]
@@ -69,7 +70,7 @@ class Walker(Routed):
         if answer.type != "local":
             return self._leave(ns, out, answer, made_here=True)
         self._hook(ns, "postrouting", next_hop=self.packet.dst)
-        size.sent(self, ns, out, answer, made_here=True)
+        mtu.sent(self, ns, out, answer, made_here=True)
         self.packet = altered(self.packet, iif=out.name, oif="")
         self._hook(ns, "prerouting", looped=True)
         return self._local(ns, looped=True)
@@ -91,7 +92,7 @@ class Walker(Routed):
             return self._local(ns)
         out = self._device(ns, answer)
         self.packet = altered(self.packet, oif=out.name)
-        size.forwarded(self, ns, out, answer)
+        mtu.forwarded(self, ns, out, answer)
         self._hook(ns, "forward")
         return self._leave(ns, out, answer)
 
@@ -104,7 +105,7 @@ class Walker(Routed):
         next_hop = answer.gateway or self.packet.dst
         self._hook(ns, "postrouting", next_hop=next_hop)
         self.track(ns)
-        size.sent(self, ns, out, answer, made_here=made_here)
+        mtu.sent(self, ns, out, answer, made_here=made_here)
         return self._transmit(ns, out, next_hop)
 
     # -- links and bridges ------------------------------------------------------------------
@@ -114,23 +115,23 @@ class Walker(Routed):
         if out.kind == "bridge":
             return self._bridge_out(ns, out, next_hop)
         if self.outside and ns.kind == "host" and not self._leads_to_container(out):
-            stopped = fabric.down(ns, out)
+            stopped = topology.down(ns, out)
             if stopped is not None:
                 self.stop("unreachable", "link", stopped)
             return self._left(ns, out)
-        arrival = fabric.cross(self.view, ns, out)
+        arrival = topology.cross(self.view, ns, out)
         if arrival.kind == "left":
-            self._doubt(fabric.stacked_owner(self.view, ns, out, next_hop), "link")
+            self._doubt(topology.stacked_owner(self.view, ns, out, next_hop), "link")
             return self._left(ns, out)
         return self._receive(self._crossed(arrival, ns, out), self._frame(ns, out, next_hop))
 
     def _frame(self, ns: Namespace, out: Link, next_hop: str) -> Frame:
         self.sender = ns, out
         self.packet = altered(self.packet, mac=out.mac.lower())
-        entry = fabric.remembered(ns, out, next_hop)
-        if entry is None and fabric.is_mute(out):
+        entry = topology.remembered(ns, out, next_hop)
+        if entry is None and topology.is_mute(out):
             # It takes its own MAC address for everybody's (arp_constructor, ndisc_constructor).
-            self.stop("unreachable", "link", fabric.mute(ns, out))
+            self.stop("unreachable", "link", topology.mute(ns, out))
         return Frame(next_hop=next_hop, mac=entry.mac.lower() if entry else "", state=entry.state if entry else "")
 
     def _discover(self, ns: Namespace, link: Link, frame: Frame, *, called: bool = False) -> None:
@@ -147,11 +148,11 @@ class Walker(Routed):
         far = self.view.links.get(port.peer) if port is not None and port.peer is not None else None
         if port is None or port.peer is None or far is None:
             return frame
-        called = fabric.calls_iptables(ns, bridge, self.packet.family)
+        called = topology.calls_iptables(ns, bridge, self.packet.family)
         self._discover(self.view.namespaces[port.peer.namespace], far, frame, called=called)
         return Frame(next_hop=frame.next_hop, mac=far.mac.lower())
 
-    def _crossed(self, arrival: fabric.Arrival, ns: Namespace, out: Link) -> LinkRef:
+    def _crossed(self, arrival: topology.Arrival, ns: Namespace, out: Link) -> LinkRef:
         if arrival.ref is None:
             end: End = "unknown" if arrival.kind == "unknown" else "unreachable"
             self.stop(
@@ -172,7 +173,7 @@ class Walker(Routed):
     def _receive(self, ref: LinkRef, frame: Frame) -> Ending:
         """A frame arrives at a link."""
         ns, link = self.view.namespaces[ref.namespace], self.view.links[ref]
-        size.received(self, ns, link)
+        mtu.received(self, ns, link)
         pass_device(self, ns, link, "ingress")
         bridge = self.view.links.get(LinkRef(namespace=ns.id, ifindex=link.master)) if link.master else None
         if bridge is None or bridge.kind != "bridge":
@@ -180,12 +181,12 @@ class Walker(Routed):
                 self._nobody(ns, "link", frame, link)
             self._discover(ns, link, frame)
             return self.input(ns, link, iif=link.name)
-        self.check(ns, "bridge", fabric.port_stop(ns, link))
-        self.check(ns, "bridge", fabric.down(ns, bridge))
+        self.check(ns, "bridge", topology.port_stop(ns, link))
+        self.check(ns, "bridge", topology.down(ns, bridge))
         self._vlans(ns, bridge)
-        called = fabric.calls_iptables(ns, bridge, self.packet.family)
+        called = topology.calls_iptables(ns, bridge, self.packet.family)
         pass_bridge(self, ns, "prerouting", link.name, "", part="first" if called else "all")
-        up = fabric.is_for_bridge(self.view, ns, bridge, frame)
+        up = topology.is_for_bridge(self.view, ns, bridge, frame)
         if up:
             self._doubt(neighbours.contradicted(self.view, ns, bridge, frame, bridge))
             self._discover(ns, bridge, frame)
@@ -217,7 +218,7 @@ class Walker(Routed):
         pass_bridge(self, ns, "input", came_by.name, "")
         pass_device(self, ns, bridge, "ingress")
         self.hop(ns, bridge.name, "bridge", "up to the host", note=f"received on port {came_by.name}")
-        size.join(self, ns)
+        mtu.join(self, ns)
         return self._admitted(ns, bridge)
 
     def _stays(self, ns: Namespace, bridge: Link) -> bool:
@@ -235,8 +236,8 @@ class Walker(Routed):
         port = self._port(ns, bridge, frame)
         if port is None:
             return self._left(ns, bridge)
-        self.check(ns, "bridge", fabric.delivery_stop(ns, came_by, port))
-        self.check(ns, "bridge", fabric.port_stop(ns, port))
+        self.check(ns, "bridge", topology.delivery_stop(ns, came_by, port))
+        self.check(ns, "bridge", topology.port_stop(ns, port))
         pass_bridge(self, ns, "forward", came_by.name, port.name, part="first" if called else "all")
         if called:
             self.packet = altered(self.packet, oif=bridge.name, physout=port.name)
@@ -250,33 +251,33 @@ class Walker(Routed):
 
     def _bridge_out(self, ns: Namespace, bridge: Link, next_hop: str) -> Ending:
         """Send a packet of this host's IP layer out of a bridge."""
-        self.check(ns, "bridge", fabric.down(ns, bridge))
+        self.check(ns, "bridge", topology.down(ns, bridge))
         self._vlans(ns, bridge)
         frame = self._frame(ns, bridge, next_hop)
         port = self._port(ns, bridge, frame)
         if port is None:
             return self._left(ns, bridge)
-        self.check(ns, "bridge", fabric.port_stop(ns, port))
+        self.check(ns, "bridge", topology.port_stop(ns, port))
         pass_bridge(self, ns, "output", "", port.name)
         pass_bridge(self, ns, "postrouting", "", port.name)
         return self._out_of(ns, bridge, port, frame)
 
     def _vlans(self, ns: Namespace, bridge: Link) -> None:
-        self._doubt(fabric.vlan_doubt(self.view, ns, bridge), "bridge")
+        self._doubt(topology.vlan_doubt(self.view, ns, bridge), "bridge")
 
     def _doubt(self, by: Decider | None, stage: str = "neighbour") -> None:
         if by is not None:
             self.obstacle("unknown", stage, by)
 
     def _out_of(self, ns: Namespace, bridge: Link, port: Link, frame: Frame, *, called: bool = False) -> Ending:
-        size.out_of_port(self, ns, bridge, port, called=called, kernel=self.view.snapshot.host.kernel)
+        mtu.out_of_port(self, ns, bridge, port, called=called, kernel=self.view.snapshot.host.kernel)
         pass_device(self, ns, port, "egress")
         self.hop(ns, bridge.name, "bridge", f"out of port {port.name}")
-        return self._receive(self._crossed(fabric.cross(self.view, ns, port), ns, port), frame)
+        return self._receive(self._crossed(topology.cross(self.view, ns, port), ns, port), frame)
 
     def _port(self, ns: Namespace, bridge: Link, frame: Frame) -> Link | None:
         """The port behind which somebody takes the frame; None where the walk may end out of sight."""
-        ports = fabric.owner_ports(self.view, ns, bridge, frame)
+        ports = topology.owner_ports(self.view, ns, bridge, frame)
         if len(ports) == 1:
             self._doubt(neighbours.contradicted(self.view, ns, bridge, frame, ports[0]))
             return ports[0]
@@ -285,7 +286,7 @@ class Walker(Routed):
             names = " and ".join(port.name for port in ports)
             text = f"{next_hop} is taken twice on {bridge.name}: behind {names}"
             self.stop("unknown", "bridge", Decider(kind="neighbour", text=text, namespace=ns.id, value=next_hop))
-        if not fabric.has_foreign_port(self.view, ns, bridge):
+        if not topology.has_foreign_port(self.view, ns, bridge):
             self._nobody(ns, "bridge", frame, bridge)
         if not self.outside:
             text = f"{next_hop} may be behind a port of {bridge.name} that leads out of sight"

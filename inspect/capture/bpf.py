@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from dnet_tui.inspect.capture.packet import ETHERNET, RAW_IP, SNAPLEN
 from dnet_tui.inspect.errors import DnetError, UsageError
-from dnet_tui.inspect.untrusted import clean
+from dnet_tui.inspect.text.sanitize import clean
 
 EXAMPLE = "icmp or (tcp port 80 and host 172.17.0.2)"
 """An expression that hints show."""

@@ -18,7 +18,7 @@ import msgspec
 
 from dnet_tui.inspect.capture.packet import RAW_IP, Direction, Packet
 from dnet_tui.inspect.capture.transport import PROTOCOLS, Layer, decode_transport
-from dnet_tui.inspect.untrusted import clean
+from dnet_tui.inspect.text.sanitize import clean
 
 _VLAN = frozenset({0x8100, 0x88A8, 0x9100})
 _ETHERTYPES = {0x88CC: "LLDP", 0x8863: "PPPoE-D", 0x8864: "PPPoE", 0x8847: "MPLS", 0x888E: "EAPOL", 0x88E5: "MACsec"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 
-from dnet_tui.inspect.untrusted import clean
+from dnet_tui.inspect.text.sanitize import clean
 
 _TYPES = {
     1: "A",

@@ -20,7 +20,7 @@ import msgspec
 
 from dnet_tui.inspect.capture.packet import OUTGOING, Packet
 from dnet_tui.inspect.errors import DnetError
-from dnet_tui.inspect.untrusted import clean
+from dnet_tui.inspect.text.sanitize import clean
 
 _SECTION, _INTERFACE, _STATISTICS, _PACKET = 0x0A0D0D0A, 1, 5, 6
 _BYTE_ORDER = 0x1A2B3C4D

@@ -15,8 +15,8 @@ import msgspec
 
 from dnet_tui.inspect.errors import CannotInspectError, DnetError, UsageError
 from dnet_tui.inspect.model import Container, Link, LinkRef, Namespace, Network
-from dnet_tui.inspect.untrusted import clean
-from dnet_tui.inspect.view import View
+from dnet_tui.inspect.model.view import View
+from dnet_tui.inspect.text.sanitize import clean
 
 
 class CapturePoint(msgspec.Struct, frozen=True, kw_only=True):

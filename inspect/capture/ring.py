@@ -26,10 +26,10 @@ import struct
 from typing import Final
 
 from dnet_tui.inspect.capture.bpf import Program, accept_all, pack
-from dnet_tui.inspect.capture.entering import PERMISSION_HINT
+from dnet_tui.inspect.capture.enter_namespace import PERMISSION_HINT
 from dnet_tui.inspect.capture.packet import ETHERNET, OUTGOING, RAW_IP, SNAPLEN, Packet
 from dnet_tui.inspect.errors import CannotInspectError, DnetError
-from dnet_tui.inspect.untrusted import clean
+from dnet_tui.inspect.text.sanitize import clean
 
 RETIRE_MS: Final = 25
 """A block is handed over this long after its first packet, at most twice this long."""

@@ -24,7 +24,7 @@ from typing import Literal, Self
 import msgspec
 
 from dnet_tui.inspect.capture import bpf
-from dnet_tui.inspect.capture.entering import is_in_use, run_inside
+from dnet_tui.inspect.capture.enter_namespace import is_in_use, run_inside
 from dnet_tui.inspect.capture.merge import Merger
 from dnet_tui.inspect.capture.own_ssh import own_ssh_filter
 from dnet_tui.inspect.capture.packet import SNAPLEN, Packet
@@ -32,7 +32,7 @@ from dnet_tui.inspect.capture.points import CapturePoint
 from dnet_tui.inspect.capture.ring import RETIRE_MS, RING_BYTES, Interface, Ring
 from dnet_tui.inspect.errors import CannotInspectError, DnetError, UsageError
 from dnet_tui.inspect.model import Namespace
-from dnet_tui.inspect.view import View
+from dnet_tui.inspect.model.view import View
 
 HOLD = (2 * RETIRE_MS + 10) / 1000
 """Seconds from a packet's arrival until every ring has surely handed over what arrived before it."""

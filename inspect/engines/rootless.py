@@ -19,12 +19,12 @@ from pathlib import Path
 
 import msgspec
 
-from dnet_tui.inspect.engines.answer import Answer
-from dnet_tui.inspect.engines.podman_stores import parse_uids
-from dnet_tui.inspect.gaps import Gap
+from dnet_tui.inspect.engines.engine_data import Answer
+from dnet_tui.inspect.engines.podman.stores import parse_uids
+from dnet_tui.inspect.kernel.netns import namespace_id
+from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.model import Engine
-from dnet_tui.inspect.netns import namespace_id
-from dnet_tui.inspect.procfs import ProcessSeen
+from dnet_tui.inspect.model.gaps import Gap
 
 _DAEMONS = {"dockerd": "docker", "containerd": "containerd"}
 _NAME_SERVER = "aardvark-dns"

@@ -20,12 +20,12 @@ from pathlib import Path
 import pytest
 
 from dnet_tui.inspect.errors import DnetError
-from lab.docker_engines import newest_docker
-from lab.docker_host import DockerHost
-from lab.hosts import LAB_ID, DemoHost
-from lab.leaks import census, left_behind
-from lab.podman_host import PodmanHost
-from lab.requirements import DOCKER_PROGRAMS, decline, require_lab, require_podman
+from lab.machines.docker_engines import newest_docker
+from lab.machines.docker_host import DockerHost
+from lab.machines.hosts import LAB_ID, DemoHost
+from lab.machines.leaks import census, left_behind
+from lab.machines.podman_host import PodmanHost
+from lab.machines.requirements import DOCKER_PROGRAMS, decline, require_lab, require_podman
 
 HERE = Path(__file__).parent
 MARKS = {

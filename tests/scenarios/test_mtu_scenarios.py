@@ -1,6 +1,6 @@
 """Recorded packets of sizes around an MTU: the walk must say which of them the kernel let through.
 
-Recorded by ``tests/lab/test_walk_mtu.py`` with ``DNET_RECORD_MTU=FOLDER``.
+Recorded by ``tests/lab/diagnostics/test_walk_mtu.py`` with ``DNET_RECORD_MTU=FOLDER``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lab.sized_walks import judged, load
+from lab.packets.sized_walks import judged, load
 
 FILES = sorted((Path(__file__).parent / "mtu").glob("*.json.xz"))
 

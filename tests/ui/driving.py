@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from textual.pilot import Pilot
 
 from dnet_tui.tui.app.app import DnetApp
-from dnet_tui.tui.app.present.lines import Row, plain
+from dnet_tui.tui.app.present.styled_text import Row, plain
 from dnet_tui.tui.app.widgets.detail import Detail
 from dnet_tui.tui.app.widgets.listing import Listing
 

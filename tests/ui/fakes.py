@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from dnet_tui.diagnostics.finding import Finding
-from dnet_tui.diagnostics.report import Report
+from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.moved import Moved
+from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.app import DnetApp
 from dnet_tui.tui.app.services import Batch, LastChange, Services
 from ui import hosts

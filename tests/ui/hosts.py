@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from dnet_tui.diagnostics.finding import CheckResult, Evidence, Finding, Subject
-from dnet_tui.diagnostics.remedy import Command, InsertRule, Remedy, SetSysctl
-from dnet_tui.diagnostics.report import REPORT_FORMAT, Report, summarise
+from dnet_tui.diagnostics.operations.remedy import Command, InsertRule, Remedy, SetSysctl
+from dnet_tui.diagnostics.report.finding import CheckResult, Evidence, Finding, Subject
+from dnet_tui.diagnostics.report.report import REPORT_FORMAT, Report, summarise
 from dnet_tui.inspect.capture.decode import PacketSummary
-from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace, Network, Snapshot
+from dnet_tui.inspect.model.gaps import Gap
 from unit.factories import (
     APP1,
     APP2,

@@ -6,7 +6,7 @@ import pytest
 
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.tui.app.app import DnetApp
-from dnet_tui.tui.app.present.lines import CROSS, TICK
+from dnet_tui.tui.app.present.styled_text import CROSS, TICK
 from dnet_tui.tui.app.screens.dialog import Dialog
 from ui import hosts
 from ui.driving import detail, listing, running, screen_text, settled

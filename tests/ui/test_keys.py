@@ -7,7 +7,7 @@ import pytest
 
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.tui.app.app import DnetApp
-from dnet_tui.tui.app.present.lines import CROSS
+from dnet_tui.tui.app.present.styled_text import CROSS
 from dnet_tui.tui.app.screens.dialog import Dialog
 from dnet_tui.tui.app.services import Services
 from dnet_tui.tui.app.themes import THEMES

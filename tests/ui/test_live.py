@@ -9,7 +9,7 @@ import pytest
 
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import LinkStats, Snapshot
-from dnet_tui.inspect.moved import Moved
+from dnet_tui.inspect.model.change_events import Moved
 from ui import hosts
 from ui.driving import detail, listing, running, screen_text, settled, until
 from ui.fakes import FakeHost
@@ -20,7 +20,7 @@ BRIDGE = f"link:{HOST}:{DOCKER0}"
 
 @pytest.fixture(autouse=True)
 def _without_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dnet_tui.tui.app.following.REST", 0.0)
+    monkeypatch.setattr("dnet_tui.tui.app.refresh_scheduler.REST", 0.0)
 
 
 def grown() -> Snapshot:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from dnet_tui.inspect.firewall import Chain, Firewall, Rule, Table
+from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table
 from ui import hosts
 from ui.driving import detail, listing, running, screen_text
 from ui.fakes import FakeHost

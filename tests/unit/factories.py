@@ -15,8 +15,6 @@ from typing import Any
 
 import msgspec
 
-from dnet_tui.inspect.firewall import Chain, Firewall
-from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.model import (
     Address,
     BridgeInfo,
@@ -41,6 +39,8 @@ from dnet_tui.inspect.model import (
     Socket,
     Subnet,
 )
+from dnet_tui.inspect.model.firewall import Chain, Firewall
+from dnet_tui.inspect.model.gaps import Gap
 from unit.factories_firewall import docker_filter, docker_nat
 
 ANY = "0.0.0.0"  # noqa: S104  the address of a socket that is described here, not bound

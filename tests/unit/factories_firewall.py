@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from dnet_tui.inspect.firewall import AnyExpr, Chain, Hook, Match, Nat, Rule, Table, Verdict
+from dnet_tui.inspect.model.firewall import AnyExpr, Chain, Hook, Match, Nat, Rule, Table, Verdict
 
 
 def match(field: str, *values: str, negate: bool = False) -> Match:

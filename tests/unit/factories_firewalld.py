@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from dnet_tui.inspect.firewall import AnyExpr, Chain, Firewall, Table
 from dnet_tui.inspect.model import Firewalld, FirewalldZone, PublishedPort, Snapshot
+from dnet_tui.inspect.model.firewall import AnyExpr, Chain, Firewall, Table
 from unit.factories import ANY, HOST, docker_like_snapshot, with_namespace, with_sysctl
 from unit.factories_firewall import chain, docker_filter, docker_nat, match, verdict
 from unit.factories_links import NF_CALL, namespace

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from dnet_tui.inspect.firewall import Chain, Firewall, Hook, Rule, Table
-from dnet_tui.inspect.iptables_rule import parse_rule
+from dnet_tui.inspect.iptables.rule import parse_rule
+from dnet_tui.inspect.kernel.resolv_conf import parse_resolv_conf
 from dnet_tui.inspect.model import (
     ConntrackCounts,
     ConntrackEntry,
@@ -24,7 +24,7 @@ from dnet_tui.inspect.model import (
     Snapshot,
     Socket,
 )
-from dnet_tui.inspect.resolv_conf import parse_resolv_conf
+from dnet_tui.inspect.model.firewall import Chain, Firewall, Hook, Rule, Table
 from unit.factories import ANY, APP1, APP2, HOST, WEB, docker_like_snapshot, route, with_namespace, with_sysctl
 
 SERVER = "203.0.113.53"

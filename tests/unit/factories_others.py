@@ -7,7 +7,6 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.inspect.firewall import AnyExpr, Chain, Firewall, Nat, Rule, Table
 from dnet_tui.inspect.model import (
     Address,
     BridgeInfo,
@@ -18,6 +17,7 @@ from dnet_tui.inspect.model import (
     PublishedPort,
     Snapshot,
 )
+from dnet_tui.inspect.model.firewall import AnyExpr, Chain, Firewall, Nat, Rule, Table
 from unit.factories import ANY, HOST, docker_like_snapshot, route, with_namespace, with_sysctl
 from unit.factories_firewall import chain, match, verdict
 from unit.factories_links import adding, namespace, network

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from dnet_tui.inspect.firewall import AnyExpr, Chain, Firewall, Match, Nat, Rule, Table
 from dnet_tui.inspect.model import (
     Address,
     Namespace,
@@ -18,6 +17,7 @@ from dnet_tui.inspect.model import (
     Snapshot,
     Subnet,
 )
+from dnet_tui.inspect.model.firewall import AnyExpr, Chain, Firewall, Match, Nat, Rule, Table
 from unit.factories import APP1, APP2, BR_APP, DOCKER0, HOST, UPLINK, WEB, docker_like_snapshot, with_namespace
 from unit.factories_firewall import docker_filter, docker_nat
 

@@ -6,8 +6,6 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.inspect.failures import recognise
-from dnet_tui.inspect.gaps import Gap
 from dnet_tui.inspect.model import (
     Address,
     AddressPool,
@@ -23,6 +21,8 @@ from dnet_tui.inspect.model import (
     Socket,
     Subnet,
 )
+from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.startup_errors import recognise
 from unit.factories import (
     ANY,
     APP1,

@@ -1,6 +1,6 @@
 """A host in memory for the tests of actions: sysctls that spread as the kernel's do, and a small iptables.
 
-It knows nothing of the code under test but the protocol :class:`dnet_tui.actions.hand.Hand`.
+It knows nothing of the code under test but the protocol :class:`dnet_tui.actions.host_access.Hand`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from dnet_tui.actions.hand import Ran
+from dnet_tui.actions.host_access import Ran
 from dnet_tui.inspect.errors import ActionFailedError
 
 DEVICES = ("all", "default", "lo", "eth0", "docker0", "eth0.100")

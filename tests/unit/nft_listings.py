@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
-from dnet_tui.inspect.firewall import Chain, Rule, Table, TableFamily
-from dnet_tui.inspect.nft_ruleset import ParsedTable, parse_elements, parse_table, with_elements
-from dnet_tui.inspect.nft_text import NO_TEXTS, Texts, read_texts
+from dnet_tui.inspect.model.firewall import Chain, Rule, Table, TableFamily
+from dnet_tui.inspect.nftables.listing import NO_TEXTS, Texts, read_texts
+from dnet_tui.inspect.nftables.table import ParsedTable, parse_elements, parse_table, with_elements
 
 DATA = Path(__file__).parent / "data"
 NAMES = ("docker_29", "netavark", "firewalld", "kube_proxy", "libvirt_lxd", "by_hand")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dnet_tui.diagnostics.finding import CheckResult, Evidence, Finding, Subject
-from dnet_tui.diagnostics.remedy import Command, InsertRule, Remedy, SetSysctl
-from dnet_tui.diagnostics.report import REPORT_FORMAT, Report, summarise
-from dnet_tui.inspect.gaps import Gap
+from dnet_tui.diagnostics.operations.remedy import Command, InsertRule, Remedy, SetSysctl
+from dnet_tui.diagnostics.report.finding import CheckResult, Evidence, Finding, Subject
+from dnet_tui.diagnostics.report.report import REPORT_FORMAT, Report, summarise
 from dnet_tui.inspect.model import Engine, Host
+from dnet_tui.inspect.model.gaps import Gap
 
 FORWARD = "net.ipv4.ip_forward"
 

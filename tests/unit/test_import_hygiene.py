@@ -71,11 +71,14 @@ def test_help_does_not_even_load_the_model() -> None:
 
 
 def test_looking_at_this_host_does_not_load_the_app() -> None:
-    assert modules_after(code=f"import dnet_tui.inspect.discover{PRINT}") & {"textual", "rich", "typer"} == set()
+    assert (
+        modules_after(code=f"import dnet_tui.inspect.snapshot.take_snapshot{PRINT}") & {"textual", "rich", "typer"}
+        == set()
+    )
 
 
 def test_diagnostics_load_no_way_to_touch_a_host() -> None:
-    loaded = modules_after(code=f"import dnet_tui.diagnostics.examine{PRINT}")
+    loaded = modules_after(code=f"import dnet_tui.diagnostics.checks.run_checks{PRINT}")
 
     assert loaded & (HEAVY | {"typer", "subprocess", "socket"}) == set()
 

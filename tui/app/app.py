@@ -22,11 +22,11 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.untrusted import clean
+from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.app import messages as fact
 from dnet_tui.tui.app import state as states
-from dnet_tui.tui.app.following import Following
-from dnet_tui.tui.app.present import chrome, confirm
+from dnet_tui.tui.app.present import confirm, frame
+from dnet_tui.tui.app.refresh_scheduler import Following
 from dnet_tui.tui.app.screens.base import ModeScreen
 from dnet_tui.tui.app.screens.capture import CaptureScreen
 from dnet_tui.tui.app.screens.dialog import Dialog
@@ -38,7 +38,7 @@ from dnet_tui.tui.app.services import Services
 from dnet_tui.tui.app.state import State
 from dnet_tui.tui.app.themes import THEMES
 from dnet_tui.tui.app.workers import HostApp
-from dnet_tui.tui.commands.consent import READONLY_VARIABLE
+from dnet_tui.tui.commands.confirmation import READONLY_VARIABLE
 from dnet_tui.tui.exit_codes import Exit
 
 READING = "reading the host..."
@@ -292,12 +292,12 @@ class DnetApp(HostApp):
 
     def action_help(self) -> None:
         """Show the keys that work here."""
-        self.push_screen(Dialog("Help", chrome.help_paras(help_sections(self.screen))))
+        self.push_screen(Dialog("Help", frame.help_paras(help_sections(self.screen))))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer in the palette what the keys do."""
         del screen
-        for key, mode, word in chrome.MODES:
+        for key, mode, word in frame.MODES:
             yield SystemCommand(word, f"Go to {word} (key {key})", partial(self.call_later, self.action_go, mode))
         yield SystemCommand("Refresh", "Read the host anew (key r)", self.action_refresh_host)
         yield SystemCommand("Freeze", "Hold on to what is shown, or go on (key Space)", self.action_freeze)
@@ -328,7 +328,7 @@ def run_app(snapshot_path: Path | None, *, readonly: bool = False, follow: bool 
     if snapshot_path is not None and not snapshot_path.is_file():
         msg = f"there is no file {clean(str(snapshot_path))}"
         raise UsageError(msg, "make one with: dnet-tui snapshot save FILE")
-    from dnet_tui.tui.app.live import live, saved  # noqa: PLC0415  the readers come in after the first screen's modules
+    from dnet_tui.tui.app.services_host import live, saved  # noqa: PLC0415  the readers come in after the first screen's modules
 
     readonly = readonly or os.environ.get(READONLY_VARIABLE, "") not in {"", "0"}
     services = live(readonly=readonly, follow=follow) if snapshot_path is None else saved(snapshot_path)

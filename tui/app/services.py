@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from dnet_tui.diagnostics.finding import Finding
-from dnet_tui.diagnostics.report import Report
+from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.moved import Moved
+from dnet_tui.inspect.model.change_events import Moved
 
 
 class Batch(NamedTuple):

@@ -10,8 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.diagnostics.rates import Rates
-from dnet_tui.diagnostics.report import Report
+from dnet_tui.diagnostics.difference.rates import Rates
+from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Snapshot
 

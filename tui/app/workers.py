@@ -13,10 +13,10 @@ from textual.app import App
 from textual.message import Message
 from textual.worker import get_current_worker
 
-from dnet_tui.diagnostics.finding import Finding
+from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.moved import Moved
+from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app import messages as fact
 from dnet_tui.tui.app.services import Services, Watch
 from dnet_tui.tui.app.state import Trouble

@@ -23,9 +23,9 @@ from dnet_tui.inspect.capture.pcapng import FileInterface, FileStatistics, Pcapn
 from dnet_tui.inspect.capture.points import CapturePoint, resolve_all
 from dnet_tui.inspect.capture.session import Capture, CaptureOptions
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.untrusted import clean
-from dnet_tui.inspect.view import View
-from dnet_tui.tui.commands.source import snapshot_from
+from dnet_tui.inspect.model.view import View
+from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui.commands.snapshot_source import snapshot_from
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.reports.json_text import to_json_line
 

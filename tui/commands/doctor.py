@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from dnet_tui.diagnostics.report import Report
+from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.view import View
-from dnet_tui.tui.commands.names import require
-from dnet_tui.tui.commands.source import SnapshotFile, progress, snapshot_from
+from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.commands.check_name import require
+from dnet_tui.tui.commands.snapshot_source import SnapshotFile, progress, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.reports.terminal import stdout_paper
 
@@ -53,7 +53,7 @@ def doctor(
     decided and nothing worse was found.
     """
     from dnet_tui.diagnostics.checks.catalogue import CATALOGUE  # noqa: PLC0415  the checks, only to run them
-    from dnet_tui.diagnostics.examine import examine  # noqa: PLC0415  as above
+    from dnet_tui.diagnostics.checks.run_checks import examine  # noqa: PLC0415  as above
 
     only, without = tuple(check or ()), tuple(skip or ())
     require("check", (*only, *without), [item.id for item in CATALOGUE], "dnet-tui checks")
@@ -65,7 +65,7 @@ def doctor(
         require("container, network or bridge", (focus,), focusable(taken), "dnet-tui ls")
     probes = None
     if probe:
-        from dnet_tui.actions.probing import probe_host  # noqa: PLC0415  the only part that sends anything
+        from dnet_tui.actions.probes.send_probes import probe_host  # noqa: PLC0415  the only part that sends anything
 
         with progress("sending probes"):
             probing = probe_host(taken, lambda: snapshot_from(None), focus=focus)
@@ -94,16 +94,16 @@ def render(report: Report, output: Format, view: View) -> str:
     """The report in one of its formats; ``view`` names the namespaces for people."""
     match output:
         case "json":
-            from dnet_tui.tui.reports.doctor_json import doctor_data  # noqa: PLC0415  one of three formats
+            from dnet_tui.tui.reports.doctor.report_json import doctor_data  # noqa: PLC0415  one of three formats
             from dnet_tui.tui.reports.json_text import to_json  # noqa: PLC0415  as above
 
             return to_json(doctor_data(report))
         case "markdown":
-            from dnet_tui.tui.reports.doctor_markdown import doctor_markdown  # noqa: PLC0415  as above
+            from dnet_tui.tui.reports.doctor.report_markdown import doctor_markdown  # noqa: PLC0415  as above
 
             return doctor_markdown(report, view.label)
         case "text":
-            from dnet_tui.tui.reports.doctor_text import doctor_text  # noqa: PLC0415  as above
+            from dnet_tui.tui.reports.doctor.report_text import doctor_text  # noqa: PLC0415  as above
 
             return doctor_text(report, stdout_paper(), view.label)
 

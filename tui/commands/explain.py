@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from dnet_tui.tui.commands.names import require
-from dnet_tui.tui.reports.explanation import explanation
+from dnet_tui.tui.commands.check_name import require
+from dnet_tui.tui.reports.doctor.explanation import explanation
 from dnet_tui.tui.reports.terminal import stdout_paper
 
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.untrusted import clean
-from dnet_tui.tui.commands.consent import ask, require_consent, show
-from dnet_tui.tui.commands.source import SnapshotFile, snapshot_from
+from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui.commands.confirmation import ask, require_consent, show
+from dnet_tui.tui.commands.snapshot_source import SnapshotFile, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
 
 if TYPE_CHECKING:
-    from dnet_tui.actions.fix import Repair, Result, Seen, Session
-    from dnet_tui.diagnostics.finding import Finding
-    from dnet_tui.diagnostics.report import Report
+    from dnet_tui.actions.execution.repair import Repair, Result, Seen, Session
+    from dnet_tui.diagnostics.report.finding import Finding
+    from dnet_tui.diagnostics.report.report import Report
     from dnet_tui.inspect.model import Snapshot
 
 _LIMIT = 4096  # characters of one line: commands are shown whole
@@ -39,7 +39,7 @@ def fix(
     repair is written to the journal before it is made, and the host is looked
     at again after it: `dnet-tui undo` takes it back.
     """
-    from dnet_tui.actions.fix import GOOD, apply_fixes, plan_fixes  # noqa: PLC0415  only this command needs them
+    from dnet_tui.actions.execution.repair import GOOD, apply_fixes, plan_fixes  # noqa: PLC0415  only this command needs them
 
     if snapshot is not None and not dry_run:
         msg = "a saved snapshot can't be repaired"
@@ -68,10 +68,10 @@ class _Outside:
         self.remaining: tuple[Finding, ...] = ()
 
     def session(self) -> Session:
-        from dnet_tui.actions.apply import apply_plan  # noqa: PLC0415  only a change needs them
-        from dnet_tui.actions.execute import HostExecutor  # noqa: PLC0415
-        from dnet_tui.actions.fix import Session  # noqa: PLC0415
-        from dnet_tui.actions.journal import state_folder  # noqa: PLC0415
+        from dnet_tui.actions.execution.apply import apply_plan  # noqa: PLC0415  only a change needs them
+        from dnet_tui.actions.execution.execute import HostExecutor  # noqa: PLC0415
+        from dnet_tui.actions.execution.repair import Session  # noqa: PLC0415
+        from dnet_tui.actions.journal.journal import state_folder  # noqa: PLC0415
 
         executor = HostExecutor()
         folder = state_folder()
@@ -84,7 +84,7 @@ class _Outside:
         )
 
     def examine(self, snapshot: Snapshot) -> Report:
-        from dnet_tui.diagnostics.examine import examine  # noqa: PLC0415  brings in every check
+        from dnet_tui.diagnostics.checks.run_checks import examine  # noqa: PLC0415  brings in every check
 
         self._snapshot = snapshot
         report = examine(snapshot)
@@ -92,7 +92,7 @@ class _Outside:
         return report
 
     def _look(self) -> Seen:
-        from dnet_tui.actions.fix import Seen  # noqa: PLC0415  as above
+        from dnet_tui.actions.execution.repair import Seen  # noqa: PLC0415  as above
 
         report = self.examine(snapshot_from(None))
         undecided = frozenset(item.id for item in report.checks if item.outcome in ("unknown", "crashed"))
@@ -103,13 +103,13 @@ class _Outside:
         return ask("Apply this?", yes=self._yes)
 
     def _probe(self, finding: Finding) -> str:
-        from dnet_tui.actions.verify import egress_text  # noqa: PLC0415  as above
+        from dnet_tui.actions.probes.repair_probe import egress_text  # noqa: PLC0415  as above
 
         return egress_text(self._snapshot, finding) if self._snapshot is not None else ""
 
 
 def _show_plans(repairs: tuple[Repair, ...]) -> None:
-    from dnet_tui.actions.plan import render  # noqa: PLC0415  as above
+    from dnet_tui.actions.plans.plan import render  # noqa: PLC0415  as above
 
     for repair in repairs:
         finding = repair.finding

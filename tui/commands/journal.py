@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from dnet_tui.inspect.untrusted import clean
-from dnet_tui.tui.commands.consent import show
+from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui.commands.confirmation import show
 
 if TYPE_CHECKING:
-    from dnet_tui.actions.entries import Entry, Place
+    from dnet_tui.actions.journal.entries import Entry, Place
 
 _LIMIT = 4096  # characters of one line
 
@@ -26,7 +26,7 @@ def journal(
     failed or undone. JSON has the operations, the state captured before each,
     and the commands that take it back.
     """
-    from dnet_tui.actions.journal import here, read, state_folder  # noqa: PLC0415  only this command needs them
+    from dnet_tui.actions.journal.journal import here, read, state_folder  # noqa: PLC0415  only this command needs them
 
     folder = state_folder()
     entries, torn = read(folder)
@@ -45,7 +45,7 @@ def journal(
 
 
 def _as_text(entries: tuple[Entry, ...], place: Place) -> list[str]:
-    from dnet_tui.actions.entries import elsewhere  # noqa: PLC0415  as above
+    from dnet_tui.actions.journal.entries import elsewhere  # noqa: PLC0415  as above
 
     lines: list[str] = []
     for entry in entries:
@@ -60,9 +60,9 @@ def _as_text(entries: tuple[Entry, ...], place: Place) -> list[str]:
 def _as_json(entry: Entry, place: Place) -> dict[str, Any]:
     import msgspec  # noqa: PLC0415  as above
 
-    from dnet_tui.actions.entries import elsewhere  # noqa: PLC0415
-    from dnet_tui.actions.operations import commands  # noqa: PLC0415
-    from dnet_tui.actions.undo import undo_words  # noqa: PLC0415
+    from dnet_tui.actions.execution.undo import undo_words  # noqa: PLC0415
+    from dnet_tui.actions.journal.entries import elsewhere  # noqa: PLC0415
+    from dnet_tui.actions.plans.operations import commands  # noqa: PLC0415
 
     return {
         "id": entry.id,

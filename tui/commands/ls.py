@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from dnet_tui.inspect.view import View
-from dnet_tui.tui.commands.source import SnapshotFile, say_gaps, snapshot_from
-from dnet_tui.tui.reports import listing
+from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.commands.snapshot_source import SnapshotFile, say_gaps, snapshot_from
 from dnet_tui.tui.reports.json_text import to_json
-from dnet_tui.tui.reports.map_text import host_map
-from dnet_tui.tui.reports.rows.bridges import bridge_rows, network_rows
-from dnet_tui.tui.reports.rows.containers import container_rows, veth_rows
-from dnet_tui.tui.reports.rows.ports import port_rows
+from dnet_tui.tui.reports.lists import tables_of_rows
+from dnet_tui.tui.reports.lists.map_text import host_map
+from dnet_tui.tui.reports.lists.rows.bridges import bridge_rows, network_rows
+from dnet_tui.tui.reports.lists.rows.containers import container_rows, veth_rows
+from dnet_tui.tui.reports.lists.rows.ports import port_rows
 from dnet_tui.tui.reports.terminal import Paper, stdout_paper
 
 What = Literal["bridges", "networks", "containers", "veths", "ports"]
@@ -57,13 +57,13 @@ def as_table(what: What | None, view: View, paper: Paper) -> str:
         case None:
             return host_map(view, paper)
         case "bridges":
-            text = listing.bridges_table(bridge_rows(view), paper)
+            text = tables_of_rows.bridges_table(bridge_rows(view), paper)
         case "networks":
-            text = listing.networks_table(network_rows(view), paper)
+            text = tables_of_rows.networks_table(network_rows(view), paper)
         case "containers":
-            text = listing.containers_table(container_rows(view), paper)
+            text = tables_of_rows.containers_table(container_rows(view), paper)
         case "veths":
-            text = listing.veths_table(veth_rows(view), paper)
+            text = tables_of_rows.veths_table(veth_rows(view), paper)
         case "ports":
-            text = listing.ports_table(port_rows(view), paper)
+            text = tables_of_rows.ports_table(port_rows(view), paper)
     return text

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from dnet_tui.inspect.untrusted import clean
-from dnet_tui.tui.commands.consent import ask, require_consent, show
-from dnet_tui.tui.commands.source import snapshot_from
+from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui.commands.confirmation import ask, require_consent, show
+from dnet_tui.tui.commands.snapshot_source import snapshot_from
 from dnet_tui.tui.exit_codes import Exit
 
 if TYPE_CHECKING:
-    from dnet_tui.actions.plan import Plan
+    from dnet_tui.actions.plans.plan import Plan
 
 EngineOption = Annotated[
     Literal["docker", "podman", "linux"] | None,
@@ -53,8 +53,8 @@ def create(
     dry_run: DryRun = False,
 ) -> None:
     """Create a bridge network, after showing the exact commands and asking."""
-    from dnet_tui.actions.network import Request, create_plan, default_engine  # noqa: PLC0415  only this needs them
-    from dnet_tui.actions.subnets import by_family  # noqa: PLC0415
+    from dnet_tui.actions.networks.engine_networks import Request, create_plan, default_engine  # noqa: PLC0415  only this needs them
+    from dnet_tui.actions.networks.subnets import by_family  # noqa: PLC0415
 
     require_consent(yes=yes, dry_run=dry_run)
     subnet4, subnet6 = by_family(subnet or (), "--subnet")
@@ -86,17 +86,17 @@ def rm(
     dry_run: DryRun = False,
 ) -> None:
     """Remove a network that nothing uses, after showing the exact commands and asking."""
-    from dnet_tui.actions.network import remove_plan  # noqa: PLC0415  only this needs it
+    from dnet_tui.actions.networks.engine_networks import remove_plan  # noqa: PLC0415  only this needs it
 
     require_consent(yes=yes, dry_run=dry_run)
     _carry_out(remove_plan(snapshot_from(None), name, engine or ""), yes=yes, dry_run=dry_run)
 
 
 def _carry_out(plan: Plan, *, yes: bool, dry_run: bool) -> None:
-    from dnet_tui.actions.apply import apply_plan  # noqa: PLC0415  only a change needs them
-    from dnet_tui.actions.execute import HostExecutor  # noqa: PLC0415
-    from dnet_tui.actions.journal import state_folder  # noqa: PLC0415
-    from dnet_tui.actions.plan import render  # noqa: PLC0415
+    from dnet_tui.actions.execution.apply import apply_plan  # noqa: PLC0415  only a change needs them
+    from dnet_tui.actions.execution.execute import HostExecutor  # noqa: PLC0415
+    from dnet_tui.actions.journal.journal import state_folder  # noqa: PLC0415
+    from dnet_tui.actions.plans.plan import render  # noqa: PLC0415
 
     show(render(plan))
     if dry_run:

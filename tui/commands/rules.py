@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 import typer
 
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.view import View
-from dnet_tui.tui.commands.names import require
-from dnet_tui.tui.commands.source import SnapshotFile, say_gaps, snapshot_from
+from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.commands.check_name import require
+from dnet_tui.tui.commands.snapshot_source import SnapshotFile, say_gaps, snapshot_from
 from dnet_tui.tui.reports.json_text import to_json
-from dnet_tui.tui.reports.rules_data import (
+from dnet_tui.tui.reports.rules.rules_data import (
     Selection,
     firewall_gaps,
     known_chains,
@@ -20,7 +20,7 @@ from dnet_tui.tui.reports.rules_data import (
     rules_data,
     selected,
 )
-from dnet_tui.tui.reports.rules_text import rules_text
+from dnet_tui.tui.reports.rules.rules_text import rules_text
 from dnet_tui.tui.reports.terminal import Paper, stdout_paper
 
 

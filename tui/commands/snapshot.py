@@ -11,8 +11,8 @@ import typer
 
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.view import View
-from dnet_tui.tui.commands.source import say_gaps, snapshot_from
+from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.commands.snapshot_source import say_gaps, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.reports.json_text import to_json, to_json_line
 
@@ -41,7 +41,7 @@ def save(
     With --redact it can be given away: subnets keep their addresses and private ones stay private, so that
     `doctor` finds the same in it. Interfaces and chains keep their names unless a container's is in them.
     """
-    from dnet_tui.inspect import store  # noqa: PLC0415  only when saved
+    from dnet_tui.inspect.archive import snapshot_file  # noqa: PLC0415  only when saved
 
     to_stdout = str(file) == "-"
     if not to_stdout and file.exists() and not force:
@@ -51,12 +51,12 @@ def save(
     if to_stdout:
         sys.stdout.write(to_json_line(kept))
     else:
-        store.save(kept, file)
+        snapshot_file.save(kept, file)
     say_gaps(taken.gaps, View(taken).label)
 
 
 def _redacted(taken: Snapshot) -> Snapshot:
-    from dnet_tui.inspect.redact import redact  # noqa: PLC0415  only when asked for
+    from dnet_tui.inspect.archive.redact import redact  # noqa: PLC0415  only when asked for
 
     return redact(taken, secrets.token_bytes(32))
 
@@ -76,7 +76,7 @@ def diff(
 
     Exit code 1 if something changed, 0 if nothing did, 3 if nothing did but one of the two saw less than the other.
     """
-    from dnet_tui.diagnostics.difference import compare  # noqa: PLC0415  only when compared
+    from dnet_tui.diagnostics.difference.snapshots import compare  # noqa: PLC0415  only when compared
     from dnet_tui.tui.reports.difference_text import difference_text  # noqa: PLC0415  as above
     from dnet_tui.tui.reports.terminal import stdout_paper  # noqa: PLC0415  as above
 

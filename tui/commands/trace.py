@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.tui.commands.consent import require_consent
-from dnet_tui.tui.commands.source import SnapshotFile, snapshot_from
+from dnet_tui.tui.commands.confirmation import require_consent
+from dnet_tui.tui.commands.snapshot_source import SnapshotFile, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.reports.json_text import to_json
 from dnet_tui.tui.reports.terminal import stdout_paper
 
 if TYPE_CHECKING:
-    from dnet_tui.diagnostics.case import Case
+    from dnet_tui.diagnostics.context.host_context import Case
 
 
 def trace(
@@ -51,9 +51,9 @@ def trace(
     Exit code: 0 it gets there and its answer back, 1 it does not (or the
     kernel contradicts the walk), 3 that can't be decided.
     """
-    from dnet_tui.diagnostics.case import Case  # noqa: PLC0415  the walk, only to run it
-    from dnet_tui.diagnostics.places import find  # noqa: PLC0415  as above
-    from dnet_tui.diagnostics.trace import trace as run  # noqa: PLC0415  as above
+    from dnet_tui.diagnostics.context.host_context import Case  # noqa: PLC0415  the walk, only to run it
+    from dnet_tui.diagnostics.trace.endpoints import find  # noqa: PLC0415  as above
+    from dnet_tui.diagnostics.trace.trace import trace as run  # noqa: PLC0415  as above
 
     if live:
         readonly = bool(ctx.find_root().params.get("readonly")) and not dry_run
@@ -74,18 +74,18 @@ def trace(
         raise UsageError("FROM and TO are needed", "for example: dnet-tui trace web outside")
     case = Case(snapshot_from(snapshot))
     if live:
-        from dnet_tui.tui.commands.live import Wish, trace_live  # noqa: PLC0415  the only part that sends
+        from dnet_tui.tui.commands.trace_live import Wish, trace_live  # noqa: PLC0415  the only part that sends
 
         wish = Wish(proto=proto, port=port, sport=sport, output=output, timeout=timeout, dry_run=dry_run, yes=yes)
         trace_live(case, find(case, source), find(case, target), wish)
     ends = find(case, source), find(case, target)
     found = run(case, *ends, proto=proto, port=port, sport=sport, size=size, df=df)
     if output == "json":
-        from dnet_tui.tui.reports.trace_json import trace_data  # noqa: PLC0415  one of two formats
+        from dnet_tui.tui.reports.trace.trace_json import trace_data  # noqa: PLC0415  one of two formats
 
         sys.stdout.write(to_json(trace_data(found, case.view)))
     else:
-        from dnet_tui.tui.reports.trace_text import trace_text  # noqa: PLC0415  one of two formats
+        from dnet_tui.tui.reports.trace.trace_text import trace_text  # noqa: PLC0415  one of two formats
 
         sys.stdout.write(trace_text(found, case.view, stdout_paper()))
     if found.arrives is None:
@@ -117,8 +117,8 @@ def _refuse_beside_live(*, matrix: bool, offline: bool, readonly: bool, sized: b
 def _matrix(
     case: Case, output: str, *, proto: Literal["tcp", "udp", "icmp"], port: int, size: int, df: bool | None
 ) -> None:
-    from dnet_tui.diagnostics.matrix import matrix  # noqa: PLC0415  the walk, only to run it
-    from dnet_tui.tui.reports.matrix_text import matrix_text  # noqa: PLC0415  as above
+    from dnet_tui.diagnostics.trace.matrix import matrix  # noqa: PLC0415  the walk, only to run it
+    from dnet_tui.tui.reports.trace.matrix_text import matrix_text  # noqa: PLC0415  as above
 
     found = matrix(case, proto=proto, port=port, size=size, df=df)
     sys.stdout.write(to_json(found) if output == "json" else matrix_text(found, stdout_paper()))

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from dnet_tui.inspect.untrusted import clean
-from dnet_tui.tui.commands.consent import ask, require_consent, show
+from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui.commands.confirmation import ask, require_consent, show
 from dnet_tui.tui.exit_codes import Exit
 
 _LIMIT = 4096  # characters of one line: commands are shown whole
@@ -30,9 +30,9 @@ def undo(
     It works from the state that the journal kept, also when dnet-tui was
     killed in the middle of the change.
     """
-    from dnet_tui.actions.execute import HostExecutor  # noqa: PLC0415  only this command needs them
-    from dnet_tui.actions.journal import here, read, state_folder  # noqa: PLC0415
-    from dnet_tui.actions.undo import choose, preview, undo_entry  # noqa: PLC0415
+    from dnet_tui.actions.execution.execute import HostExecutor  # noqa: PLC0415  only this command needs them
+    from dnet_tui.actions.execution.undo import choose, preview, undo_entry  # noqa: PLC0415
+    from dnet_tui.actions.journal.journal import here, read, state_folder  # noqa: PLC0415
 
     require_consent(yes=yes, dry_run=dry_run)
     folder = state_folder()

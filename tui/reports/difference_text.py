@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.difference import Difference, Unseen
-from dnet_tui.diagnostics.difference_base import Change
-from dnet_tui.inspect.untrusted import clean
+from dnet_tui.diagnostics.difference.base import Change
+from dnet_tui.diagnostics.difference.snapshots import Difference, Unseen
+from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.terminal import Paper
 from dnet_tui.tui.reports.wrapping import paragraph
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from dnet_tui.inspect.untrusted import clean
+from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.terminal import Paper
 from dnet_tui.tui.reports.wrapping import cells, pad, paragraph, wrap
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dnet_tui.diagnostics import sights
-from dnet_tui.diagnostics.sights import Account, Direction
+from dnet_tui.diagnostics.trace import trace_events
+from dnet_tui.diagnostics.trace.trace_events import Account, Direction
 from lab.differential.spec import Outcome
 
 
 def sent_answer(outcome: Outcome, place: str) -> str:
     """The kind of answer that ``place`` made, empty when none."""
-    return sights.sent_answer(outcome.sights, place)
+    return trace_events.sent_answer(outcome.sights, place)
 
 
 def account(outcome: Outcome, direction: Direction, origin: str, kind: str = "") -> Account:
     """Sum up the sights of the probe (``there``) or of its answer of one ``kind`` (``back``)."""
-    return sights.account(outcome.sights, direction, origin, kind, errno=outcome.errno)
+    return trace_events.account(outcome.sights, direction, origin, kind, errno=outcome.errno)

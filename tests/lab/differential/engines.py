@@ -8,14 +8,14 @@ from typing import Literal
 
 from dnet_tui.actions.demo.sandbox import Sandbox
 from dnet_tui.actions.demo.topology import DEMO
+from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.packet import Packet
-from dnet_tui.diagnostics.walk.routing import lookup
 from dnet_tui.inspect.model import Namespace, Snapshot
 from lab.differential.host import observe_in
 from lab.differential.judge import Court, Judgement
 from lab.differential.send import EXTRA_UDP
 from lab.differential.spec import HOST, OUTSIDE, HostSpec, Probe, Proto
-from lab.docker_layout import UPLINK_ADDRESS6
+from lab.machines.docker_layout import UPLINK_ADDRESS6
 
 Family = Literal["ip", "ip6"]
 

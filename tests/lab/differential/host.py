@@ -109,7 +109,7 @@ class Spaces:
 def main() -> None:
     """Run inside: spec on stdin, observation on stdout."""
     require_private_host()
-    from dnet_tui.inspect.discover import take_snapshot  # noqa: PLC0415 - only needed here, inside
+    from dnet_tui.inspect.snapshot.take_snapshot import take_snapshot  # noqa: PLC0415 - only needed here, inside
     from lab.differential.send import Agent  # noqa: PLC0415
 
     spec = msgspec.json.decode(sys.stdin.buffer.read(), type=HostSpec)

@@ -1,7 +1,7 @@
 """Compares what the walk says with what the kernel did.  Pure.
 
 A definite answer must be right in everything it says
-(:mod:`dnet_tui.diagnostics.agreement`), and so must the other ways to ask.
+(:mod:`dnet_tui.diagnostics.trace.walk_vs_kernel`), and so must the other ways to ask.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.diagnostics.agreement import Agreement, answer_kind, same_tuple
-from dnet_tui.diagnostics.sights import Account
+from dnet_tui.diagnostics.trace.trace_events import Account
+from dnet_tui.diagnostics.trace.walk_vs_kernel import Agreement, answer_kind, same_tuple
+from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
-from dnet_tui.diagnostics.walk.trip import reply, walk
 from dnet_tui.inspect.model import LinkRef, Snapshot
-from dnet_tui.inspect.view import View
+from dnet_tui.inspect.model.view import View
 from lab.differential.account import account, sent_answer
 from lab.differential.spec import HOST, OUTSIDE, UPLINK, HostSpec, Observation, Outcome, Part, Probe
 

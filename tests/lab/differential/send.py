@@ -14,8 +14,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dnet_tui.actions.raw_send import raw_socket, send_raw
-from dnet_tui.diagnostics.sights import Sight
+from dnet_tui.actions.probes.raw_send import raw_socket, send_raw
+from dnet_tui.diagnostics.trace.trace_events import Sight
 from lab.differential import trace, wire
 from lab.differential.spec import (
     HOST,

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.diagnostics.sights import Sight
+from dnet_tui.diagnostics.trace.trace_events import Sight
 
 HOST = "host"
 OUTSIDE = "outside"

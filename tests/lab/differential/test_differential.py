@@ -10,8 +10,8 @@ from lab.differential.judge import Court
 from lab.differential.known import KNOWN
 from lab.differential.run import Trial, describe, report, try_host, try_seeds
 from lab.differential.spec import HostSpec
-from lab.hosts import LAB_ID, LAB_VARIABLE
-from lab.requirements import require_lab
+from lab.machines.hosts import LAB_ID, LAB_VARIABLE
+from lab.machines.requirements import require_lab
 
 SEEDS = range(1, 21)
 """Hosts of a run in CI; ``script/differential`` takes any number."""

@@ -5,7 +5,7 @@ hook and watches it at the hook's end; it is added *after* the snapshot, so
 that the walk doesn't see it.
 
 Sources: linux/netfilter/nfnetlink_log.h; the trace events are read as
-``dnet-tui trace --live`` reads them (:mod:`dnet_tui.inspect.nft_trace`).
+``dnet-tui trace --live`` reads them (:mod:`dnet_tui.inspect.nftables.trace_events`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from dnet_tui.diagnostics.sights import Recognised, Sight, Sightings, own_table
-from dnet_tui.inspect.nft_trace import attributes, messages, text
-from dnet_tui.inspect.nft_watch import NETLINK_NETFILTER, events, watching
+from dnet_tui.diagnostics.trace.trace_events import Recognised, Sight, Sightings, own_table
+from dnet_tui.inspect.nftables.trace_events import attributes, messages, text
+from dnet_tui.inspect.watch.nft_trace_watch import NETLINK_NETFILTER, events, watching
 from lab.differential import wire
 
 TABLE = "dnetlab"

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import struct
 
-from dnet_tui.actions.raw_packet import raw_packet
-from dnet_tui.diagnostics.sights import Direction, Recognised
-from dnet_tui.inspect.nft_trace import headers
+from dnet_tui.actions.probes.raw_packet import raw_packet
+from dnet_tui.diagnostics.trace.trace_events import Direction, Recognised
+from dnet_tui.inspect.nftables.trace_events import headers
 from lab.differential.spec import Probe
 
 LAST_NUMBER = 0x4FFF

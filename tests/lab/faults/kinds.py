@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.docker_engines import newest_docker
-from lab.docker_host import DockerHost
 from lab.faults.machinery import Case
 from lab.faults.matrix import CASES
 from lab.faults.six_family import SIX
 from lab.faults.six_hosts import SixDocker, SixPodman, healthy6
-from lab.hosts import DemoHost, LabHost
-from lab.podman_host import PodmanHost
-from lab.traffic import expect
+from lab.machines.docker_engines import newest_docker
+from lab.machines.docker_host import DockerHost
+from lab.machines.hosts import DemoHost, LabHost
+from lab.machines.podman_host import PodmanHost
+from lab.packets.traffic import expect
 
 _SETTLES = 20.0
 """Seconds until the kernel must have found every IPv6 address to be free (duplicate address detection)."""

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from typing import Any
 
-from lab.docker_host import DockerHost
-from lab.docker_layout import MODES_SINCE, OUTSIDE_SERVER6
 from lab.faults.machinery import Argv, Case, commanded, everywhere, nothing
-from lab.hosts import UPLINK_ADDRESS, DemoHost, LabHost, python_argv
-from lab.image import HTTPD, IMAGE
-from lab.plans import (
+from lab.machines.docker_host import DockerHost
+from lab.machines.docker_layout import MODES_SINCE, OUTSIDE_SERVER6
+from lab.machines.hosts import UPLINK_ADDRESS, DemoHost, LabHost, python_argv
+from lab.machines.image import HTTPD, IMAGE
+from lab.machines.podman_host import PodmanHost
+from lab.packets.plans import (
     CROSS,
     CROSS_OPEN,
     EGRESS,
@@ -30,8 +31,7 @@ from lab.plans import (
     Traffic,
     plan_of,
 )
-from lab.podman_host import PodmanHost
-from lab.traffic import Probe
+from lab.packets.traffic import Probe
 
 WRONG_MAC = "02:00:00:00:00:99"
 _VPN, _VPN_FAR = "vpn0", "vpn1"

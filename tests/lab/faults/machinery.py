@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from shutil import which
 from typing import Any, Literal
 
-from dnet_tui.actions.demo.needs import search_path
-from lab.hosts import LabHost, python_argv
-from lab.plans import Traffic, plan_of
-from lab.traffic import expect
+from dnet_tui.actions.demo.requirements import search_path
+from lab.machines.hosts import LabHost, python_argv
+from lab.packets.plans import Traffic, plan_of
+from lab.packets.traffic import expect
 
 Argv = tuple[str, ...]
 

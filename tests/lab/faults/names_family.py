@@ -9,16 +9,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from lab.docker_host import DockerHost
-from lab.docker_layout import MODES_SINCE
-from lab.engine_host import EngineHost
 from lab.faults.machinery import Case, commanded
-from lab.hosts import UPLINK_ADDRESS, LabHost, python_argv
-from lab.image import HTTPD, run_arguments
-from lab.names import NAME_SERVER, name_servers
-from lab.plans import OK, REFUSED, TIMEOUT, Traffic
-from lab.podman_host import PodmanHost
-from lab.traffic import Probe, Went, expect, went
+from lab.machines.docker_host import DockerHost
+from lab.machines.docker_layout import MODES_SINCE
+from lab.machines.engine_host import EngineHost
+from lab.machines.hosts import UPLINK_ADDRESS, LabHost, python_argv
+from lab.machines.image import HTTPD, run_arguments
+from lab.machines.names import NAME_SERVER, name_servers
+from lab.machines.podman_host import PodmanHost
+from lab.packets.plans import OK, REFUSED, TIMEOUT, Traffic
+from lab.packets.traffic import Probe, Went, expect, went
 
 _ECHO = """
 import socket

@@ -13,10 +13,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import permutations
 
-from dnet_tui.diagnostics.examine import examine
+from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.inspect.errors import DnetError
 from lab.faults.machinery import Case, settled, settled_state
-from lab.hosts import LabHost
+from lab.machines.hosts import LabHost
 
 _RULES = frozenset(
     {

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import msgspec
 
-from dnet_tui.diagnostics.examine import examine
-from dnet_tui.inspect import store
+from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.inspect.archive import snapshot_file
+from dnet_tui.inspect.archive.redact import redact
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.redact import redact
 
 FOLDER = Path(__file__).resolve().parents[2] / "scenarios" / "faults"
 HEALTHY = "healthy"
@@ -74,7 +74,7 @@ def _raw(name: str) -> dict[str, msgspec.Raw]:
 
 def snapshot(name: str, fault: str) -> Snapshot:
     """Read the snapshot of a host with a fault."""
-    return store.decode(bytes(_raw(name)[fault]), f"{name} {fault}")
+    return snapshot_file.decode(bytes(_raw(name)[fault]), f"{name} {fault}")
 
 
 def save(name: str, host: str, snapshots: Mapping[str, Snapshot]) -> int:
@@ -83,7 +83,7 @@ def save(name: str, host: str, snapshots: Mapping[str, Snapshot]) -> int:
     record = Record(host=host, faults={fault: told(seen) for fault, seen in snapshots.items()})
     words = msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
     (FOLDER / f"{name}.json").write_bytes(words)
-    raw = {fault: msgspec.Raw(store.encode(seen)) for fault, seen in snapshots.items()}
+    raw = {fault: msgspec.Raw(snapshot_file.encode(seen)) for fault, seen in snapshots.items()}
     packed = lzma.compress(msgspec.json.encode(raw), preset=9)
     (FOLDER / f"{name}.json.xz").write_bytes(packed)
     return len(words) + len(packed)

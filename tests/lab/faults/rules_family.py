@@ -7,13 +7,14 @@ from contextlib import AbstractContextManager, contextmanager
 from shutil import which
 
 from dnet_tui.actions.demo.faults import FAULTS, Place, places
-from dnet_tui.actions.demo.needs import search_path
-from lab.docker_host import DockerHost
-from lab.docker_layout import MODES_SINCE
+from dnet_tui.actions.demo.requirements import search_path
 from lab.faults.machinery import Case, commanded
-from lab.hosts import UPLINK_ADDRESS, DemoHost, LabHost
-from lab.image import IMAGE, SLEEP
-from lab.plans import (
+from lab.machines.docker_host import DockerHost
+from lab.machines.docker_layout import MODES_SINCE
+from lab.machines.hosts import UPLINK_ADDRESS, DemoHost, LabHost
+from lab.machines.image import IMAGE, SLEEP
+from lab.machines.podman_host import PodmanHost
+from lab.packets.plans import (
     CROSS,
     CROSS_ISOLATED,
     CROSS_OPEN,
@@ -26,8 +27,7 @@ from lab.plans import (
     Traffic,
     plan_of,
 )
-from lab.podman_host import PodmanHost
-from lab.traffic import Probe
+from lab.packets.traffic import Probe
 
 _UNHEARD = Probe("outside", UPLINK_ADDRESS, 8090)
 """A port that is published while nobody listens behind it."""

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from dnet_tui.actions.demo.faults import Place, places
-from lab.docker_host import DockerHost
-from lab.docker_layout import MODES_SINCE, OUTSIDE_ADDRESS6
 from lab.faults.links_family import Inject, ip, put
 from lab.faults.machinery import Argv, Case, commanded, everywhere
 from lab.faults.six_hosts import (
@@ -23,9 +21,11 @@ from lab.faults.six_hosts import (
     SixPodman,
     healthy6,
 )
-from lab.hosts import LabHost
-from lab.plans import OK, REFUSED, TIMEOUT, UNREACHABLE, Traffic
-from lab.traffic import Probe, Went
+from lab.machines.docker_host import DockerHost
+from lab.machines.docker_layout import MODES_SINCE, OUTSIDE_ADDRESS6
+from lab.machines.hosts import LabHost
+from lab.packets.plans import OK, REFUSED, TIMEOUT, UNREACHABLE, Traffic
+from lab.packets.traffic import Probe, Went
 
 _PROGRAM = "ip6tables-nft"
 _FOREIGN = ("ip6", "stranger")

@@ -13,15 +13,15 @@ from functools import partial
 from typing import Self
 
 from dnet_tui.actions.demo.topology import DEMO
-from lab.docker_engines import SYSTEM, DockerEngine
-from lab.docker_host import DockerHost
-from lab.docker_layout import MODES_SINCE, OUTSIDE_ADDRESS6, OUTSIDE_SERVER6, UPLINK_ADDRESS6, Layout
-from lab.engine_host import side_by_side
-from lab.hosts import LabHost
-from lab.image import HTTPD, Containers, run_arguments
-from lab.plans import OK, TIMEOUT, Traffic
-from lab.podman_host import PodmanHost
-from lab.traffic import Probe
+from lab.machines.docker_engines import SYSTEM, DockerEngine
+from lab.machines.docker_host import DockerHost
+from lab.machines.docker_layout import MODES_SINCE, OUTSIDE_ADDRESS6, OUTSIDE_SERVER6, UPLINK_ADDRESS6, Layout
+from lab.machines.engine_host import side_by_side
+from lab.machines.hosts import LabHost
+from lab.machines.image import HTTPD, Containers, run_arguments
+from lab.machines.podman_host import PodmanHost
+from lab.packets.plans import OK, TIMEOUT, Traffic
+from lab.packets.traffic import Probe
 
 PORT = 8077
 SUBNET, GATEWAY = "fd00:70::/64", "fd00:70::1"

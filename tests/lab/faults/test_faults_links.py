@@ -9,15 +9,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.docker_host import DockerHost
 from lab.faults.links_family import LINKS, PROXYLESS, healthy_traffic, ip
 from lab.faults.machinery import Case, commanded, doctor, prove_or_say_why, serious
-from lab.hosts import DemoHost, LabHost, python_argv
-from lab.image import HTTPD, IMAGE, run_arguments
-from lab.plans import EGRESS, OK, PUBLISHED, UNREACHABLE
-from lab.podman_host import PodmanHost
-from lab.requirements import DOCKER_PROGRAMS, require_lab
-from lab.traffic import expect
+from lab.machines.docker_host import DockerHost
+from lab.machines.hosts import DemoHost, LabHost, python_argv
+from lab.machines.image import HTTPD, IMAGE, run_arguments
+from lab.machines.podman_host import PodmanHost
+from lab.machines.requirements import DOCKER_PROGRAMS, require_lab
+from lab.packets.plans import EGRESS, OK, PUBLISHED, UNREACHABLE
+from lab.packets.traffic import expect
 
 EVERY = pytest.mark.parametrize("case", LINKS, ids=lambda case: case.id)
 

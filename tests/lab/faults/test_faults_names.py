@@ -7,15 +7,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from lab.docker_host import DockerHost
 from lab.faults.machinery import Case, doctor, prove_or_say_why, serious
 from lab.faults.names_family import EXTRA, EXTRA_NAMES, NAMES, SOME_NAME, extra_container
-from lab.hosts import DemoHost
-from lab.names import NAME_SERVER, name_servers, serve, serving
-from lab.plans import OK, REFUSED
-from lab.podman_host import PodmanHost
-from lab.requirements import require_podman
-from lab.traffic import Probe, expect
+from lab.machines.docker_host import DockerHost
+from lab.machines.hosts import DemoHost
+from lab.machines.names import NAME_SERVER, name_servers, serve, serving
+from lab.machines.podman_host import PodmanHost
+from lab.machines.requirements import require_podman
+from lab.packets.plans import OK, REFUSED
+from lab.packets.traffic import Probe, expect
 
 EVERY = pytest.mark.parametrize("case", NAMES, ids=lambda case: case.id)
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from lab.docker_host import DockerHost
 from lab.faults.machinery import Argv, commanded, doctor, roots, serious, settled, state
-from lab.hosts import OUTSIDE_SERVER, LabHost
-from lab.image import HTTPD, IMAGE
-from lab.plans import EGRESS, FROM_HOST, PUBLISHED
-from lab.requirements import DOCKER_PROGRAMS, require_lab, require_podman
-from lab.traffic import Probe, Went, expect
+from lab.machines.docker_host import DockerHost
+from lab.machines.hosts import OUTSIDE_SERVER, LabHost
+from lab.machines.image import HTTPD, IMAGE
+from lab.machines.requirements import DOCKER_PROGRAMS, require_lab, require_podman
+from lab.packets.plans import EGRESS, FROM_HOST, PUBLISHED
+from lab.packets.traffic import Probe, Went, expect
 from lab.zoo.engine_hosts import Beside, Legacy, NoRules
 
 OK, TIMEOUT = Went.OK, Went.TIMEOUT

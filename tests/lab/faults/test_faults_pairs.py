@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.faults.matrix import CASES
 from lab.faults.pairs import left_out, name_pairs, shuffled
-from lab.hosts import DemoHost
+from lab.machines.hosts import DemoHost
 
 COUNT, SEED = 12, 2026
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lab.docker_host import DockerHost
 from lab.faults.machinery import Case, prove_or_say_why
 from lab.faults.rules_family import RULES
-from lab.hosts import DemoHost
-from lab.podman_host import PodmanHost
+from lab.machines.docker_host import DockerHost
+from lab.machines.hosts import DemoHost
+from lab.machines.podman_host import PodmanHost
 
 EVERY = pytest.mark.parametrize("case", RULES, ids=lambda case: case.id)
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from dnet_tui.inspect.errors import DnetError
-from lab.docker_engines import SYSTEM, newest_docker
 from lab.faults.kinds import once_settled
 from lab.faults.machinery import Case, prove_or_say_why
 from lab.faults.six_family import SIX
 from lab.faults.six_hosts import SixDocker, SixPodman
-from lab.requirements import DOCKER_PROGRAMS, decline, require_lab, require_podman
+from lab.machines.docker_engines import SYSTEM, newest_docker
+from lab.machines.requirements import DOCKER_PROGRAMS, decline, require_lab, require_podman
 
 EVERY = pytest.mark.parametrize("case", SIX, ids=lambda case: case.id)
 

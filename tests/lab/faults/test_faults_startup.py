@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from lab.docker_engines import newest_docker
-from lab.docker_host import DockerHost
 from lab.faults.machinery import commanded, doctor, serious
-from lab.hosts import DemoHost, LabHost, python_argv
-from lab.image import HTTPD, IMAGE
-from lab.podman_host import PodmanHost
-from lab.requirements import DOCKER_PROGRAMS, require_lab
-from lab.traffic import Probe, Went, expect
+from lab.machines.docker_engines import newest_docker
+from lab.machines.docker_host import DockerHost
+from lab.machines.hosts import DemoHost, LabHost, python_argv
+from lab.machines.image import HTTPD, IMAGE
+from lab.machines.podman_host import PodmanHost
+from lab.machines.requirements import DOCKER_PROGRAMS, require_lab
+from lab.packets.traffic import Probe, Went, expect
 
 PORT = 9099
 _HOLD = """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lab.docker_host import DockerHost
 from lab.faults.unlisted import UNLISTED, Outcome, try_on
-from lab.hosts import DemoHost
+from lab.machines.docker_host import DockerHost
+from lab.machines.hosts import DemoHost
 
 EVERY = pytest.mark.parametrize("what", UNLISTED)
 

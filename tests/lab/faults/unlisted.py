@@ -13,9 +13,9 @@ from typing import Any
 
 from lab.faults.links_family import WRONG_MAC, cable, inside, neighbours
 from lab.faults.machinery import Argv, doctor, serious
-from lab.hosts import OUTSIDE_SERVER, LabHost
-from lab.plans import OK, plan_of
-from lab.traffic import LIMIT, SILENCE, Probe, Went, went
+from lab.machines.hosts import OUTSIDE_SERVER, LabHost
+from lab.packets.plans import OK, plan_of
+from lab.packets.traffic import LIMIT, SILENCE, Probe, Went, went
 
 _ELSEWHERE = "198.51.100.0/24"
 """Where the internet's server of the lab is."""

@@ -8,10 +8,10 @@ from functools import partial
 from shutil import which
 from typing import ClassVar
 
-from lab.docker_host import DockerHost
-from lab.docker_layout import Layout
-from lab.image import HTTPD, IMAGE, image_tar, run_arguments
-from lab.podman_host import PodmanHost
+from lab.machines.docker_host import DockerHost
+from lab.machines.docker_layout import Layout
+from lab.machines.image import HTTPD, IMAGE, image_tar, run_arguments
+from lab.machines.podman_host import PodmanHost
 
 _SMALL = ("web", "app1", "app2", "db")
 

@@ -7,9 +7,9 @@ import shlex
 
 import pytest
 
-from lab.hosts import DemoHost
-from lab.plans import EGRESS, FROM_HOST, PUBLISHED
-from lab.traffic import Went, expect
+from lab.machines.hosts import DemoHost
+from lab.packets.plans import EGRESS, FROM_HOST, PUBLISHED
+from lab.packets.traffic import Went, expect
 from lab.zoo.animals import ANIMALS, Animal
 
 

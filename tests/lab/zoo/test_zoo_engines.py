@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 
 from dnet_tui.inspect.errors import DnetError
-from lab.docker_engines import SYSTEM, DockerEngine, newest_docker
-from lab.docker_host import DockerHost
-from lab.docker_layout import OUTSIDE_SERVER6
 from lab.faults.kinds import once_settled
 from lab.faults.machinery import commanded
 from lab.faults.six_hosts import SixDocker
-from lab.hosts import LabHost
-from lab.image import HTTPD, IMAGE, SLEEP, run_arguments
-from lab.plans import EGRESS, FROM_HOST, PUBLISHED
-from lab.podman_host import PodmanHost
-from lab.requirements import DOCKER_PROGRAMS, decline, require_lab, require_podman
-from lab.traffic import Probe, Went, expect
+from lab.machines.docker_engines import SYSTEM, DockerEngine, newest_docker
+from lab.machines.docker_host import DockerHost
+from lab.machines.docker_layout import OUTSIDE_SERVER6
+from lab.machines.hosts import LabHost
+from lab.machines.image import HTTPD, IMAGE, SLEEP, run_arguments
+from lab.machines.podman_host import PodmanHost
+from lab.machines.requirements import DOCKER_PROGRAMS, decline, require_lab, require_podman
+from lab.packets.plans import EGRESS, FROM_HOST, PUBLISHED
+from lab.packets.traffic import Probe, Went, expect
 from lab.zoo.engine_hosts import Both, Configured, Empty, Legacy, LiveRestore, OwnRules, Proxyless
 
 OK = Went.OK

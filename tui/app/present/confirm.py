@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dnet_tui.actions.plan import command_lines, plan_for, undo_lines
-from dnet_tui.diagnostics.finding import Finding
+from dnet_tui.actions.plans.plan import command_lines, plan_for, undo_lines
+from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.tui.app.present import findings
-from dnet_tui.tui.app.present.lines import BLANK, CROSS, Para, fact, heading, line, say
+from dnet_tui.tui.app.present.styled_text import BLANK, CROSS, Para, fact, heading, line, say
 from dnet_tui.tui.app.services import LastChange
 from dnet_tui.tui.app.state import Trouble
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.finding import CheckResult, Finding, Outcome
-from dnet_tui.diagnostics.report import Report
+from dnet_tui.diagnostics.report.finding import CheckResult, Finding, Outcome
+from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.view import View
+from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import explanation, findings
-from dnet_tui.tui.app.present.concern import mark
 from dnet_tui.tui.app.present.doctor_rows import check_of, find, outcome_mark
-from dnet_tui.tui.app.present.lines import BLANK, Para, bullet, fact, heading, line, say
+from dnet_tui.tui.app.present.findings_of import mark
+from dnet_tui.tui.app.present.styled_text import BLANK, Para, bullet, fact, heading, line, say
 
 _MEANINGS: dict[Outcome, str] = {
     "ok": "It looked, and all is well.",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.finding import CheckResult, Finding, Outcome
-from dnet_tui.diagnostics.report import Report
+from dnet_tui.diagnostics.report.finding import CheckResult, Finding, Outcome
+from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.view import View
-from dnet_tui.tui.app.present.concern import mark
+from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present.findings import finding_id
-from dnet_tui.tui.app.present.lines import CROSS, TICK, Line, Piece, Role, Row, line, say
-from dnet_tui.tui.reports.doctor_order import stories
+from dnet_tui.tui.app.present.findings_of import mark
+from dnet_tui.tui.app.present.styled_text import CROSS, TICK, Line, Piece, Role, Row, line, say
+from dnet_tui.tui.reports.doctor.report_order import stories
 
 _OUTCOMES: dict[Outcome, tuple[str, Role]] = {
     "crashed": ("#", "bad"),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from inspect import cleandoc
 
-from dnet_tui.tui.app.present.lines import BLANK, Para, heading, line, say
+from dnet_tui.tui.app.present.styled_text import BLANK, Para, heading, line, say
 
 
 def of(check: str) -> Iterator[Para]:

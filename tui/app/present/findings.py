@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator
 
-from dnet_tui.diagnostics.finding import SYMPTOMS, Finding
-from dnet_tui.diagnostics.remedy import AnyOperation, Remedy, argv
-from dnet_tui.tui.app.present.concern import mark
-from dnet_tui.tui.app.present.lines import BLANK, Para, bullet, fact, heading, line, say
+from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy, argv
+from dnet_tui.diagnostics.report.finding import SYMPTOMS, Finding
+from dnet_tui.tui.app.present.findings_of import mark
+from dnet_tui.tui.app.present.styled_text import BLANK, Para, bullet, fact, heading, line, say
 
 RISKS = {
     "safe": "safe: may be applied at once",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.rates import LinkRate, Rates, spoken
-from dnet_tui.diagnostics.report import Report
+from dnet_tui.diagnostics.difference.rates import LinkRate, Rates, spoken
+from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network
-from dnet_tui.inspect.view import View
-from dnet_tui.tui.app.present import concern, findings
-from dnet_tui.tui.app.present.lines import BLANK, Para, Piece, Role, bullet, fact, heading, line, say
+from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.app.present import findings, findings_of
+from dnet_tui.tui.app.present.styled_text import BLANK, Para, Piece, Role, bullet, fact, heading, line, say
 
 
 def detail(
@@ -29,7 +29,7 @@ def detail(
         yield fact("network", say(network.name, "info"), f" ({network.engine})")
     yield from facts(view, ns, link)
     if ns.kind == "host":
-        yield from findings.briefly(concern.concerning(report, concern.of_link(link, network)))
+        yield from findings.briefly(findings_of.concerning(report, findings_of.of_link(link, network)))
     if link.kind == "bridge":
         yield from _bridge(view, ns, link)
     if network is not None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.rates import Rates
-from dnet_tui.diagnostics.report import Report
+from dnet_tui.diagnostics.difference.rates import Rates
+from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Container, Engine, Namespace, Network, Snapshot
-from dnet_tui.inspect.view import View
-from dnet_tui.tui.app.present import concern, findings, link_detail
-from dnet_tui.tui.app.present.lines import BLANK, Para, Piece, bullet, fact, heading, line, say
+from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.app.present import findings, findings_of, link_detail
+from dnet_tui.tui.app.present.styled_text import BLANK, Para, Piece, bullet, fact, heading, line, say
 
 _GROUPS = {
     "containers": "Containers that have no port on a bridge of this host: they use the host's own network, none at "
@@ -75,7 +75,7 @@ def _host(view: View, report: Report | None) -> Iterator[Para]:
         yield from _sysctls(view.host)
         yield from _routes(view.host)
         yield from _listeners(view.host)
-    yield from findings.briefly(concern.concerning_host(report))
+    yield from findings.briefly(findings_of.concerning_host(report))
 
 
 def _sysctls(ns: Namespace) -> Iterator[Para]:
@@ -109,7 +109,7 @@ def _container(view: View, report: Report | None, container: Container) -> Itera
     for port in container.published:
         where = f"[{port.host_ip}]" if ":" in port.host_ip else port.host_ip
         yield fact("publishes", f"{where}:{port.host_port} → {port.container_port}/{port.proto}")
-    about = concern.concerning(report, concern.of_container(container))
+    about = findings_of.concerning(report, findings_of.of_container(container))
     yield from findings.briefly(about)
     if ns is not None and ns.kind == "host":
         yield BLANK
@@ -183,7 +183,7 @@ def _listeners(ns: Namespace) -> Iterator[Para]:
 def _network(report: Report | None, network: Network) -> Iterator[Para]:
     yield Para(line(say(network.name, "head"), say(f"  {network.engine} network", "dim")))
     yield from link_detail.network_facts(network)
-    yield from findings.briefly(concern.concerning(report, concern.of_network(network)))
+    yield from findings.briefly(findings_of.concerning(report, findings_of.of_network(network)))
 
 
 def _namespace(view: View, ns: Namespace) -> Iterator[Para]:

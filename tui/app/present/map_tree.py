@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from dnet_tui.diagnostics.finding import Finding
-from dnet_tui.diagnostics.report import Report
+from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Address, Container, Link, LinkRef, Namespace, Network, Snapshot
-from dnet_tui.inspect.view import View
-from dnet_tui.tui.app.present import concern
-from dnet_tui.tui.app.present.lines import Line, Role, Row, line, say
+from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.app.present import findings_of
+from dnet_tui.tui.app.present.styled_text import Line, Role, Row, line, say
 
 
 class Node(NamedTuple):
@@ -43,7 +43,7 @@ def rows(snapshot: Snapshot, report: Report | None, folded: frozenset[str] = fro
 def tree(snapshot: Snapshot, report: Report | None) -> Node:
     """Return the tree; its root is the host."""
     view = View(snapshot)
-    found = concern.concerning_host(report)
+    found = findings_of.concerning_host(report)
     name = line(say(snapshot.host.hostname or "host", "name"), say(" host", "dim"), *_marks(found))
     children = (*_host_links(view, report), *_groups(view, report))
     return Node(id="host", name=name, address=line(say(snapshot.host.kernel, "dim")), children=children)
@@ -69,8 +69,8 @@ def _count(node: Node) -> int:
 
 
 def _marks(found: Iterable[Finding]) -> Line:
-    severity = concern.worst(found)
-    return line(" ", concern.mark(severity)) if severity else ()
+    severity = findings_of.worst(found)
+    return line(" ", findings_of.mark(severity)) if severity else ()
 
 
 def shown(addresses: Iterable[Address]) -> Line:
@@ -97,7 +97,7 @@ def _host_links(view: View, report: Report | None) -> Iterator[Node]:
         return
     for bridge in view.bridges():
         network = view.network_of_bridge(bridge.name)
-        about = concern.concerning(report, concern.of_link(bridge, network))
+        about = findings_of.concerning(report, findings_of.of_link(bridge, network))
         called = (say(f" {network.name}", "info"),) if network and network.name != bridge.name else ()
         ports = tuple(_port(view, report, host, port) for port in view.ports_of(host.id, bridge.ifindex))
         empty = () if ports else (say(" no ports", "dim"),)
@@ -131,7 +131,7 @@ def uplinks(host: Namespace) -> tuple[Link, ...]:
 
 
 def _link(view: View, report: Report | None, ns: Namespace, link: Link, what: str) -> Node:
-    about = concern.concerning(report, concern.of_link(link)) if ns.kind == "host" else ()
+    about = findings_of.concerning(report, findings_of.of_link(link)) if ns.kind == "host" else ()
     return Node(
         id=link_id(ns.id, link),
         name=line(say(link.name, "name"), say(f" {what}", "dim"), *_state(link), *_marks(about)),
@@ -141,7 +141,7 @@ def _link(view: View, report: Report | None, ns: Namespace, link: Link, what: st
 
 
 def _port(view: View, report: Report | None, host: Namespace, port: Link) -> Node:
-    about = concern.concerning(report, concern.of_link(port))
+    about = findings_of.concerning(report, findings_of.of_link(port))
     lost = (say(" peer unknown", "warn"),) if port.kind == "veth" and port.peer is None else ()
     kind = () if port.kind == "veth" else (say(f" {port.kind or 'device'}", "dim"),)
     return Node(
@@ -178,7 +178,7 @@ def _far_end(view: View, report: Report | None, link: Link) -> Iterator[Node]:
 
 
 def _called(container: Container, report: Report | None) -> Line:
-    about = concern.concerning(report, concern.of_container(container))
+    about = findings_of.concerning(report, findings_of.of_container(container))
     stopped = () if container.running else (say(f" {container.status or 'stopped'}", "dim"),)
     return line(say(container.name or container.id[:12], "name"), *_marks(about), *stopped)
 
@@ -241,7 +241,7 @@ def _bridgeless(view: View, report: Report | None) -> Iterator[Node]:
     for network in view.snapshot.networks:
         if network.bridge in present:
             continue
-        about = concern.concerning(report, concern.of_network(network))
+        about = findings_of.concerning(report, findings_of.of_network(network))
         gone = (say(f" {network.bridge} is missing", "bad"),) if network.bridge else ()
         subnet = network.subnets[0].cidr if network.subnets else ""
         yield Node(

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dnet_tui.inspect.capture.decode import PacketSummary, clock
 from dnet_tui.inspect.capture.points import point_of
 from dnet_tui.inspect.model import LinkRef, Snapshot
-from dnet_tui.inspect.view import View
-from dnet_tui.tui.app.present.lines import CROSS, Line, Para, Row, fact, line, say
+from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.app.present.styled_text import CROSS, Line, Para, Row, fact, line, say
 from dnet_tui.tui.app.state import Capture
 
 

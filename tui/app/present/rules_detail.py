@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.rates import Rates, RuleRate, spoken
-from dnet_tui.diagnostics.rule_text import policy_sentence, sentence
-from dnet_tui.inspect.firewall import AnyExpr, Opaque, Rule, SetLookup, Verdict
+from dnet_tui.diagnostics.difference.rates import Rates, RuleRate, spoken
+from dnet_tui.diagnostics.explain.rule_text import policy_sentence, sentence
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.tui.app.present.lines import BLANK, Para, bullet, fact, heading, line, say
+from dnet_tui.inspect.model.firewall import AnyExpr, Opaque, Rule, SetLookup, Verdict
 from dnet_tui.tui.app.present.rules_rows import BACKENDS, HOOKS, Found, Place, action, find, jump_target, namespace_of
+from dnet_tui.tui.app.present.styled_text import BLANK, Para, bullet, fact, heading, line, say
 
 
 def detail(snapshot: Snapshot, namespace: str, row: str, rates: Rates | None = None) -> tuple[Para, ...]:

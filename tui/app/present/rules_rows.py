@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
-from dnet_tui.diagnostics.hook_order import in_packet_order
-from dnet_tui.inspect.firewall import Chain, Firewall, Hook, Nat, NoTrack, Rule, SetMark, Table, Verdict
+from dnet_tui.diagnostics.explain.hook_order import in_packet_order
 from dnet_tui.inspect.model import Namespace, Snapshot
-from dnet_tui.inspect.view import View
-from dnet_tui.tui.app.present.lines import Line, Role, Row, line, say
+from dnet_tui.inspect.model.firewall import Chain, Firewall, Hook, Nat, NoTrack, Rule, SetMark, Table, Verdict
+from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.app.present.styled_text import Line, Role, Row, line, say
 
 HOOKS: dict[Hook, str] = {
     "ingress": "frames as an interface receives them",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dnet_tui.diagnostics.finding import Subject
+from dnet_tui.diagnostics.report.finding import Subject
 from dnet_tui.inspect.model import Container, LinkRef, Snapshot
-from dnet_tui.inspect.view import View
+from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present.map_tree import uplinks
 from dnet_tui.tui.app.present.packets import spec
 

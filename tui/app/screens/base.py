@@ -13,8 +13,8 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from dnet_tui.tui.app.messages import ListFiltered, RowSelected
-from dnet_tui.tui.app.present import chrome
-from dnet_tui.tui.app.present.lines import Row, filtered, plain
+from dnet_tui.tui.app.present import frame
+from dnet_tui.tui.app.present.styled_text import Row, filtered, plain
 from dnet_tui.tui.app.screens.keys import hints
 from dnet_tui.tui.app.state import Mode, State
 from dnet_tui.tui.app.widgets.bar import Bar
@@ -111,8 +111,8 @@ class ModeScreen(Screen[None]):
         if not self.is_mounted:
             return
         width = self.size.width
-        self.query_one("#title", Bar).show(*chrome.title(self.state, self.shows, width))
-        self.query_one("#hints", Bar).show(chrome.hints(hints(self), width))
+        self.query_one("#title", Bar).show(*frame.title(self.state, self.shows, width))
+        self.query_one("#hints", Bar).show(frame.hints(hints(self), width))
 
     # -- what the user does -------------------------------------------------
 

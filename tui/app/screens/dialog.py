@@ -11,8 +11,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
-from dnet_tui.tui.app.present.chrome import Hint, hints
-from dnet_tui.tui.app.present.lines import Para
+from dnet_tui.tui.app.present.frame import Hint, hints
+from dnet_tui.tui.app.present.styled_text import Para
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.detail import Detail
 

@@ -9,7 +9,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import Input
 
-from dnet_tui.tui.app.present.chrome import Hint
+from dnet_tui.tui.app.present.frame import Hint
 
 _TEXTUAL = {
     "app.focus_next": "next panel",

@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from dnet_tui.tui.app.messages import RowFolded
 from dnet_tui.tui.app.present import map_detail, map_tree
-from dnet_tui.tui.app.present.lines import Row
+from dnet_tui.tui.app.present.styled_text import Row
 from dnet_tui.tui.app.screens.base import ModeScreen
 from dnet_tui.tui.app.state import State
 from dnet_tui.tui.app.widgets.detail import Detail

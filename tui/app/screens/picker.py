@@ -13,8 +13,8 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from dnet_tui.tui.app.present.chrome import Hint, hints
-from dnet_tui.tui.app.present.lines import Row, filtered
+from dnet_tui.tui.app.present.frame import Hint, hints
+from dnet_tui.tui.app.present.styled_text import Row, filtered
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.listing import Listing
 

@@ -10,11 +10,11 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widget import Widget
 
-from dnet_tui.inspect.untrusted import clean
-from dnet_tui.inspect.view import View
+from dnet_tui.inspect.model.view import View
+from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.app.messages import NamespaceChosen
 from dnet_tui.tui.app.present import rules_detail, rules_rows
-from dnet_tui.tui.app.present.lines import Row
+from dnet_tui.tui.app.present.styled_text import Row
 from dnet_tui.tui.app.screens.base import ModeScreen
 from dnet_tui.tui.app.state import State
 from dnet_tui.tui.app.widgets.detail import Detail

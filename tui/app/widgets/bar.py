@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.geometry import Size
 
-from dnet_tui.tui.app.present.lines import Line, fit, pad, width_of
+from dnet_tui.tui.app.present.styled_text import Line, fit, pad, width_of
 from dnet_tui.tui.app.widgets.painted import Painted
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 
-from dnet_tui.tui.app.present.lines import Line, Para, plain, wrap
+from dnet_tui.tui.app.present.styled_text import Line, Para, plain, wrap
 from dnet_tui.tui.app.widgets.painted import Painted
 
 

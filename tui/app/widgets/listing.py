@@ -10,7 +10,7 @@ from textual.events import Click
 from textual.geometry import Region, Size
 from textual.message import Message
 
-from dnet_tui.tui.app.present.lines import Line, Piece, Row, columns, fit, line, place, say
+from dnet_tui.tui.app.present.styled_text import Line, Piece, Row, columns, fit, line, place, say
 from dnet_tui.tui.app.widgets.painted import Painted
 
 _CURSOR = Piece("> ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.geometry import Size
 
-from dnet_tui.tui.app.present.lines import CROSS, Line, Para, line, say, wrap
+from dnet_tui.tui.app.present.styled_text import CROSS, Line, Para, line, say, wrap
 from dnet_tui.tui.app.state import Trouble
 from dnet_tui.tui.app.widgets.painted import Painted
 

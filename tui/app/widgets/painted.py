@@ -10,7 +10,7 @@ from textual.events import Resize
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from dnet_tui.tui.app.present.lines import ROLES, Line
+from dnet_tui.tui.app.present.styled_text import ROLES, Line
 
 
 class Painted(ScrollView):

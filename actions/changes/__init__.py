@@ -1,0 +1,1 @@
+"""One kind of change per module: how it is made and unmade."""

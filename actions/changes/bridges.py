@@ -1,0 +1,237 @@
+"""Creating and deleting bridges, over netlink (rtnetlink(7), ``IFLA_BR_*``).
+
+A deleted bridge is put back with the MAC address, MTU, alias, addresses,
+bridge settings and per-interface sysctls it had; its ifindex is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dnet_tui.actions.host_access import Hand
+from dnet_tui.actions.journal.captured_state import BridgeState
+from dnet_tui.actions.plans.operations import CreateBridge, DeleteBridge
+from dnet_tui.inspect.errors import ActionFailedError
+from dnet_tui.inspect.text.sanitize import clean
+
+_IPV6_LINK_LOCAL = "fe80:"
+_KERNEL = 2  # RTPROT_KERNEL: routes that come and go with an address
+
+
+def prepare(action: CreateBridge | DeleteBridge, hand: Hand) -> BridgeState:
+    """Capture what is there under the bridge's name.
+
+    Raises:
+        ActionFailedError: A bridge to create exists; one to delete is missing, isn't a bridge, or is in use.
+    """
+    with _netlink() as ipr:
+        link = _find(ipr, action.name)
+        if isinstance(action, CreateBridge):
+            if link is not None:
+                msg = f"there is already an interface named {clean(action.name)}"
+                raise ActionFailedError(msg, "choose another with --bridge-name")
+            return BridgeState(existed=False)
+        if link is None:
+            msg = f"there is no interface named {clean(action.name)} any more"
+            raise ActionFailedError(msg, "look again with `dnet-tui ls bridges`")
+        return _capture(ipr, link, action.name, hand)
+
+
+def perform(action: CreateBridge | DeleteBridge, prior: BridgeState) -> BridgeState:
+    """Create or delete the bridge and return what there is then.
+
+    Raises:
+        ActionFailedError: The kernel refused; a bridge that was made only in part is deleted again.
+    """
+    with _netlink() as ipr:
+        if isinstance(action, DeleteBridge):
+            ipr.link("del", index=prior.ifindex)
+            return BridgeState(existed=False)
+        index = _make(ipr, action)
+        return BridgeState(existed=True, ifindex=index)
+
+
+def revert(action: CreateBridge | DeleteBridge, prior: BridgeState, after: BridgeState | None, hand: Hand) -> str:
+    """Delete the bridge that was created, or put back the one that was deleted.
+
+    Returns:
+        What was done, in a few words.
+
+    Raises:
+        ActionFailedError: The bridge has ports now, or the kernel refused.
+    """
+    name = clean(action.name)
+    with _netlink() as ipr:
+        link = _find(ipr, action.name)
+        if isinstance(action, CreateBridge):
+            if link is None:
+                return f"bridge {name} is gone already"
+            if not _is_ours(link, action, after):
+                return f"{name} is another interface by now: left alone"
+            _refuse_ports(ipr, link["index"], action.name)
+            ipr.link("del", index=link["index"])
+            return f"deleted bridge {name}"
+        if link is not None:
+            return f"bridge {name} is there already"
+        _make(ipr, again(action, prior), prior)
+    for key, value in prior.sysctls.items():
+        if hand.sysctl(key) not in (None, value):
+            hand.set_sysctl(key, value)
+    return f"put back bridge {name}"
+
+
+def _is_ours(link: Any, action: CreateBridge, after: BridgeState | None) -> bool:
+    """True for the bridge that ``action`` made: by its index, or by its alias when it was removed and put back.
+
+    Without ``after`` (killed meanwhile) it may not have got its alias yet.
+    """
+    alias = link.get_attr("IFLA_IFALIAS") or ""
+    if after is not None and after.ifindex == link["index"]:
+        return True
+    return alias == action.alias if alias else after is None
+
+
+def again(action: DeleteBridge, prior: BridgeState) -> CreateBridge:
+    """Return the creation that puts a deleted bridge back."""
+    return CreateBridge(
+        name=action.name,
+        addresses=prior.addresses,
+        alias=prior.alias,
+        mtu=prior.mtu,
+        mac=prior.mac,
+        nf_call_iptables=bool(prior.nf_call[0]),
+        nf_call_ip6tables=bool(prior.nf_call[1]),
+    )
+
+
+def _wanted(action: CreateBridge, like: BridgeState | None) -> dict[str, Any]:
+    """Return the attributes of a bridge to add, by pyroute2's names."""
+    wanted: dict[str, Any] = {"ifname": action.name, "kind": "bridge"}
+    if action.mtu is not None:
+        wanted["mtu"] = action.mtu
+    if action.mac:
+        wanted["address"] = action.mac
+    if action.nf_call_iptables:
+        wanted["br_nf_call_iptables"] = 1
+    if action.nf_call_ip6tables:
+        wanted["br_nf_call_ip6tables"] = 1
+    if like is None:
+        return wanted
+    wanted["br_stp_state"] = like.stp
+    wanted["br_ageing_time"] = like.ageing_time
+    for name, value in zip(("iptables", "ip6tables", "arptables"), like.nf_call, strict=True):
+        wanted[f"br_nf_call_{name}"] = value
+    if like.vlan_filtering:
+        wanted["br_vlan_filtering"] = like.vlan_filtering
+    return wanted
+
+
+def _make(ipr: Any, action: CreateBridge, like: BridgeState | None = None) -> int:
+    ipr.link("add", **_wanted(action, like))
+    link = _find(ipr, action.name)
+    if link is None:
+        msg = f"bridge {clean(action.name)} vanished while it was being made"
+        raise ActionFailedError(msg, "something on this host manages interfaces: NetworkManager, systemd-networkd?")
+    index = int(link["index"])
+    try:
+        if action.alias:
+            ipr.link("set", index=index, ifalias=action.alias)
+        for cidr in action.addresses:
+            address, _, length = cidr.partition("/")
+            # `noprefixroute` and the like are not kept: dnet-tui and the engines don't set them.
+            ipr.addr("add", index=index, address=address, prefixlen=int(length))
+        if like is None or like.up:
+            ipr.link("set", index=index, state="up")
+    except BaseException:
+        ipr.link("del", index=index)
+        raise
+    return index
+
+
+def _capture(ipr: Any, link: Any, name: str, hand: Hand) -> BridgeState:
+    index = int(link["index"])
+    info = link.get_attr("IFLA_LINKINFO")
+    if info is None or info.get_attr("IFLA_INFO_KIND") != "bridge":
+        msg = f"{clean(name)} is not a bridge"
+        raise ActionFailedError(msg, "only bridges are removed by this command")
+    _refuse_ports(ipr, index, name)
+    extra = [route for route in ipr.get_routes(oif=index) if route["proto"] != _KERNEL and route["table"] != 255]
+    if extra:
+        msg = f"{len(extra)} route(s) lead through {clean(name)} that someone added"
+        raise ActionFailedError(msg, f"delete them first: ip route show dev {clean(name)}")
+    data = info.get_attr("IFLA_INFO_DATA")
+
+    def number(attribute: str) -> int:
+        return int(data.get_attr(attribute) or 0) if data is not None else 0
+
+    return BridgeState(
+        existed=True,
+        ifindex=index,
+        mac=link.get_attr("IFLA_ADDRESS") or "",
+        mtu=int(link.get_attr("IFLA_MTU") or 0),
+        alias=link.get_attr("IFLA_IFALIAS") or "",
+        up=bool(link["flags"] & 1),
+        addresses=tuple(
+            f"{item.get_attr('IFA_ADDRESS')}/{item['prefixlen']}"
+            for item in ipr.get_addr(index=index)
+            if not str(item.get_attr("IFA_ADDRESS")).startswith(_IPV6_LINK_LOCAL)
+        ),
+        sysctls=_own_sysctls(name, hand),
+        stp=number("IFLA_BR_STP_STATE"),
+        vlan_filtering=number("IFLA_BR_VLAN_FILTERING"),
+        ageing_time=number("IFLA_BR_AGEING_TIME"),
+        nf_call=(
+            number("IFLA_BR_NF_CALL_IPTABLES"),
+            number("IFLA_BR_NF_CALL_IP6TABLES"),
+            number("IFLA_BR_NF_CALL_ARPTABLES"),
+        ),
+    )
+
+
+_OWN_KEYS = {
+    "ipv4": ("forwarding", "rp_filter", "route_localnet", "accept_redirects", "send_redirects", "proxy_arp"),
+    "ipv6": ("forwarding", "disable_ipv6", "accept_ra", "accept_redirects", "autoconf", "addr_gen_mode"),
+}
+
+
+def _own_sysctls(name: str, hand: Hand) -> dict[str, str]:
+    part = name.replace(".", "/")
+    keys = [f"net.{family}.conf.{part}.{leaf}" for family, leaves in _OWN_KEYS.items() for leaf in leaves]
+    return {key: value for key in keys if (value := hand.sysctl(key)) is not None}
+
+
+def _refuse_ports(ipr: Any, index: int, name: str) -> None:
+    ports = [
+        clean(item.get_attr("IFLA_IFNAME") or "?") for item in ipr.get_links() if item.get_attr("IFLA_MASTER") == index
+    ]
+    if ports:
+        msg = f"bridge {clean(name)} is in use by {', '.join(ports[:5])}{' …' if len(ports) > 5 else ''}"
+        raise ActionFailedError(msg, "disconnect what is attached to it first")
+
+
+def _find(ipr: Any, name: str) -> Any:
+    found = ipr.link_lookup(ifname=name)
+    if not found:
+        return None
+    links = ipr.get_links(found[0])
+    return links[0] if links else None
+
+
+@contextmanager
+def _netlink() -> Iterator[Any]:
+    """Open a netlink socket in the calling thread's namespace; its errors become the user's."""
+    from pyroute2 import IPRoute  # noqa: PLC0415  233 ms, and only creating and removing needs it
+    from pyroute2.netlink.exceptions import NetlinkError  # noqa: PLC0415  as above
+
+    try:
+        with IPRoute() as ipr:
+            yield ipr
+    except NetlinkError as error:
+        denied = error.code in (1, 13)
+        msg = f"the kernel refused: {clean(str(error.args[-1]))}"
+        raise ActionFailedError(msg, "changing links needs root (CAP_NET_ADMIN): try sudo" if denied else "") from error
+    except OSError as error:
+        msg = f"no netlink here: {error.strerror}"
+        raise ActionFailedError(msg) from error

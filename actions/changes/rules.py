@@ -1,0 +1,304 @@
+"""Inserting and deleting iptables rules so that both can be taken back exactly.
+
+Writes go through ``iptables-nft``/``iptables-legacy`` by argument vector, one
+rule each (the kernel takes each as one transaction); legacy rules through
+python-iptables where that can do it (:mod:`dnet_tui.actions.changes.legacy_write`).
+Every write is preceded by a reading of the chain, which finds the very rule
+meant, and followed by one that proves that this and nothing else has changed.
+"""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+from dnet_tui.actions.changes import legacy_write
+from dnet_tui.actions.changes.chains import Chain, digest, find_inserted, find_place, neighbours, parse_chain, same_rule
+from dnet_tui.actions.host_access import Hand
+from dnet_tui.actions.journal.captured_state import RuleState
+from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule, argv, split_spec
+from dnet_tui.inspect.errors import ActionFailedError
+from dnet_tui.inspect.iptables.save_grammar import RuleSyntaxError, split_words
+from dnet_tui.inspect.text.sanitize import clean
+
+RuleOperation = InsertRule | DeleteRule
+
+_PROGRAMS = {
+    ("iptables-nft", "ip"): "iptables-nft",
+    ("iptables-nft", "ip6"): "ip6tables-nft",
+    ("iptables-legacy", "ip"): "iptables-legacy",
+    ("iptables-legacy", "ip6"): "ip6tables-legacy",
+}
+_LEGACY_NAMES = {"ip": "/proc/net/ip_tables_names", "ip6": "/proc/net/ip6_tables_names"}
+_AGAIN = "the host changed since the plan was made: look again with `dnet-tui doctor`"
+
+
+def prepare(action: RuleOperation, hand: Hand) -> RuleState:
+    """Find the place in the chain and capture it.
+
+    Raises:
+        ActionFailedError: The rule to delete is gone, the place to insert isn't there, or the table can't be read.
+    """
+    existed, chain = _read(action, hand)
+    if not chain.declared:
+        msg = f"{_where(action)}: there is no such chain"
+        raise ActionFailedError(msg, _AGAIN)
+    texts = chain.texts
+    if isinstance(action, DeleteRule):
+        number = _locate(action, texts)
+        _require_whole(texts[number - 1], action)
+        return _state(texts, number, chain, table_existed=existed)
+    position = action.position if action.position is not None else len(texts) + 1
+    if not 1 <= position <= len(texts) + 1:
+        msg = f"{_where(action)}: there is no place {position} for a rule, the chain has {len(texts)}"
+        raise ActionFailedError(msg, _AGAIN)
+    above, below = neighbours(texts, position, inserting=True)
+    return RuleState(
+        table_existed=existed,
+        digest=digest(texts),
+        position=position,
+        text=action.spec,
+        same=sum(same_rule(text, action.spec) for text in texts),
+        above=above,
+        below=below,
+    )
+
+
+def perform(action: RuleOperation, prior: RuleState, hand: Hand) -> RuleState:
+    """Make the change at the place that ``prior`` captured, and return how it turned out.
+
+    Raises:
+        ActionFailedError: The program refused, or the chain isn't what it must be then.
+    """
+    _, chain = _read(action, hand)
+    if digest(chain.texts) != prior.digest:
+        msg = f"{_where(action)} changed while the change was being prepared"
+        raise ActionFailedError(msg, _AGAIN)
+    if isinstance(action, DeleteRule):
+        writer = _delete(action, chain, prior.position, hand)
+        left = _without(chain.texts, prior.position)
+        return msgspec.structs.replace(prior, digest=digest(left), writer=writer)
+    number = prior.position
+    writer = _insert(action, number, chain, hand)
+    texts = _read(action, hand)[1].texts
+    state = _state(texts, number, Chain(()), table_existed=prior.table_existed)
+    return msgspec.structs.replace(state, writer=writer)
+
+
+def revert(action: RuleOperation, prior: RuleState, after: RuleState | None, hand: Hand) -> str:
+    """Take the change back, whatever part of it was made; nothing is done where nothing is left to do.
+
+    Returns:
+        What was done, in a few words.
+
+    Raises:
+        ActionFailedError: The rule can't be told from its twins, its chain is gone, or the program refused.
+    """
+    _, chain = _read(action, hand)
+    if isinstance(action, DeleteRule):
+        return _put_back(action, prior, chain, hand)
+    found = find_inserted(chain.texts, prior, after)
+    if found == "":
+        msg = f"{_where(action)}: cannot tell which of the identical rules was inserted: {_shown(prior.text)}"
+        raise ActionFailedError(msg, "delete it by hand: list the chain with --line-numbers, then -D CHAIN NUMBER")
+    if isinstance(found, str):
+        note = found
+    else:
+        writer = _delete(action, chain, found, hand)
+        note = f"deleted rule {found} of {_where(action)}{_by(writer)}"
+    if not prior.table_existed:
+        note += _drop_empty_table(action, hand)
+    return note
+
+
+def _put_back(action: DeleteRule, prior: RuleState, chain: Chain, hand: Hand) -> str:
+    if not chain.declared:
+        msg = f"{_where(action)} is gone, so the rule can't be put back: {_shown(prior.text)}"
+        raise ActionFailedError(msg, "its owner has rebuilt the firewall; `dnet-tui doctor` says what is missing now")
+    place = find_place(chain.texts, prior)
+    if isinstance(place, str):
+        return place
+    rule = InsertRule(
+        backend=action.backend,
+        family=action.family,
+        table=action.table,
+        chain=action.chain,
+        spec=prior.text,
+        position=place,
+        packets=prior.packets,
+        bytes=prior.bytes,
+    )
+    writer = _insert(rule, place, chain, hand, verbatim=True)
+    moved = "" if place == prior.position else f" (it was {prior.position}: the chain has changed since)"
+    return f"put back rule {place} of {_where(action)}{moved}{_by(writer)}"
+
+
+def _locate(action: DeleteRule, texts: list[str]) -> int:
+    """Return the number of the rule meant: at its position, else the only one with its text."""
+    position = action.position
+    if 1 <= position <= len(texts) and same_rule(texts[position - 1], action.spec):
+        return position
+    twins = [number for number, text in enumerate(texts, 1) if same_rule(text, action.spec)]
+    if len(twins) == 1:
+        return twins[0]
+    reason = f"stands there {len(twins)} times, and none at {position}" if twins else "isn't there any more"
+    msg = f"{_where(action)}: the rule {reason}: {_shown(action.spec)}"
+    raise ActionFailedError(msg, _AGAIN)
+
+
+def _require_whole(text: str, action: RuleOperation) -> None:
+    """Refuse a rule that could not be put back: a newline in its comment ends the line that iptables-save prints."""
+    try:
+        split_words(text)
+    except RuleSyntaxError as error:
+        msg = f"{_where(action)}: the rule's comment isn't one line of text, so undo could not put it back"
+        raise ActionFailedError(
+            msg, "delete it by hand: list the chain with --line-numbers, then -D CHAIN NUMBER"
+        ) from error
+
+
+def _delete(action: RuleOperation, chain: Chain, number: int, hand: Hand) -> str:
+    """Delete one rule and prove it: by its text where it has no twin (nobody can slip in between), else by number.
+
+    Returns:
+        What wrote it, for the legacy backend; see :class:`RuleState`.
+    """
+    program = _program(action)
+    texts, writer = chain.texts, ""
+    if action.backend == "iptables-legacy":
+        why_not = legacy_write.delete(action, number, texts, hand, lambda: _texts(action, hand))
+        writer = _writer(program, why_not)
+    if writer != legacy_write.NAME:
+        head = (program, "-w", "-t", action.table, "-D", action.chain)
+        text = texts[number - 1]
+        if texts.count(text) > 1 or hand.run((*head, *split_spec(text))).code != 0:
+            _run((*head, str(number)), action, hand)
+    if _texts(action, hand) != _without(texts, number):
+        msg = f"{_where(action)} changed while a rule was being deleted"
+        raise ActionFailedError(msg, "another program rewrites the firewall: compare with `dnet-tui rules`")
+    return writer
+
+
+def _insert(action: InsertRule, number: int, chain: Chain, hand: Hand, *, verbatim: bool = False) -> str:
+    """Insert a rule as ``number`` and prove it.
+
+    ``verbatim``: the rule's text is one that iptables-save has printed, and will print again.
+
+    Returns:
+        What wrote it, for the legacy backend; see :class:`RuleState`.
+    """
+    program, before, writer = _program(action), chain.texts, ""
+    if action.backend == "iptables-legacy":
+        why_not = legacy_write.insert(action, number, before, hand, lambda: _texts(action, hand), verbatim=verbatim)
+        writer = _writer(program, why_not)
+    if writer != legacy_write.NAME:
+        _run(argv(msgspec.structs.replace(action, position=number)), action, hand)
+    texts = _texts(action, hand)
+    if _without(texts, number) != before or len(texts) != len(before) + 1:
+        msg = f"{_where(action)} changed while a rule was being inserted"
+        raise ActionFailedError(msg, "another program rewrites the firewall; `dnet-tui undo` takes the rule back")
+    return writer
+
+
+def _writer(program: str, why_not: str) -> str:
+    return f"{program} ({why_not})" if why_not else legacy_write.NAME
+
+
+def _by(writer: str) -> str:
+    return f", written by {writer}" if writer else ""
+
+
+def _texts(action: RuleOperation, hand: Hand) -> list[str]:
+    return _read(action, hand)[1].texts
+
+
+def _read(action: RuleOperation, hand: Hand) -> tuple[bool, Chain]:
+    """Return whether the table exists, and the chain as it is now.
+
+    Reading a legacy table creates it, and ``iptables-nft-save -t`` prints the
+    base chains of a table that isn't there: both are asked about beforehand.
+    """
+    save = f"{_program(action)}-save"
+    existed = True
+    if action.backend == "iptables-legacy":
+        names = (hand.read(_LEGACY_NAMES[action.family]) or "").split()
+        existed = action.table in names
+        if not existed and isinstance(action, DeleteRule):
+            return False, Chain((), declared=False)
+    out = _run((save, "-c", "-t", action.table), action, hand)
+    if action.backend == "iptables-nft":
+        existed = "\n-A " in out or "] -A " in out or f"*{action.table}\n" in _run((save,), action, hand)
+    return existed, parse_chain(out, action.chain)
+
+
+def _run(words: tuple[str, ...], action: RuleOperation, hand: Hand) -> str:
+    ran = hand.run(words)
+    if f"Table `{action.table}' is incompatible" in ran.out + ran.err:
+        msg = f"the {action.table} table holds rules that {words[0]} can't show, so it must not write there"
+        raise ActionFailedError(msg, "change it with nft; see `nft list ruleset`")
+    if ran.code != 0:
+        said = clean(" ".join((ran.err or ran.out).split()))
+        denied = "Permission denied" in said or "you must be root" in said
+        msg = f"{words[0]} refused: {said}"
+        raise ActionFailedError(msg, "changing rules needs root (CAP_NET_ADMIN): try sudo" if denied else "")
+    return ran.out
+
+
+def _drop_empty_table(action: RuleOperation, hand: Hand) -> str:
+    """Delete the nft table that an insertion had created, when nothing else has moved in.
+
+    A legacy table can't be deleted: it stays, empty and accepting.
+    """
+    if action.backend != "iptables-nft":
+        return f"; the legacy {action.table} table stays loaded, empty"
+    if not hand.has("nft"):
+        return f"; the {action.table} table stays, empty (nft isn't installed)"
+    listed = hand.run(("nft", "-j", "list", "table", action.family, action.table))
+    if listed.code != 0:
+        return ""
+    items = json.loads(listed.out).get("nftables", [])
+    chains = [item["chain"] for item in items if "chain" in item]
+    others = [item for item in items if not item.keys() & {"metainfo", "table", "chain"}]
+    if others or any(chain.get("policy") != "accept" for chain in chains):
+        return ""
+    _run(("nft", "delete", "table", action.family, action.table), action, hand)
+    return f", and the {action.table} table that came with it"
+
+
+def _state(texts: list[str], number: int, chain: Chain, *, table_existed: bool) -> RuleState:
+    text = texts[number - 1]
+    above, below = neighbours(texts, number, inserting=False)
+    counted = chain.lines[number - 1] if chain.lines else None
+    return RuleState(
+        table_existed=table_existed,
+        digest=digest(texts),
+        position=number,
+        text=text,
+        same=texts.count(text),
+        ordinal=texts[:number].count(text),
+        above=above,
+        below=below,
+        packets=counted.packets if counted else 0,
+        bytes=counted.bytes if counted else 0,
+    )
+
+
+def _without(texts: list[str], number: int) -> list[str]:
+    return [*texts[: number - 1], *texts[number:]]
+
+
+def _program(action: RuleOperation) -> str:
+    program = _PROGRAMS.get((action.backend, action.family))
+    if program is None:
+        msg = f"rules of the {action.backend} backend are not written by this version"
+        raise ActionFailedError(msg, "the plan shows the command to run by hand")
+    return program
+
+
+def _where(action: RuleOperation) -> str:
+    return clean(f"{action.backend} {action.table} {action.chain}")
+
+
+def _shown(text: str) -> str:
+    return clean(text, limit=1024)

@@ -1,0 +1,1 @@
+"""Makes changes and takes them back."""

@@ -1,0 +1,65 @@
+"""Applying a plan: journal, capture, change, journal; one step after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from dnet_tui.actions.execution.execute import Executor
+from dnet_tui.actions.journal.captured_state import CommandState
+from dnet_tui.actions.journal.entries import Before, Change, Done, Entry, Failed, Made, Place, Unmade, now
+from dnet_tui.actions.journal.journal import Journal, here, opened, read
+from dnet_tui.actions.plans.plan import Plan, Step
+from dnet_tui.inspect.errors import ActionFailedError
+
+
+def apply_plan(plan: Plan, executor: Executor, folder: Path, *, place: Callable[[], Place] = here) -> Entry:
+    """Make all changes of ``plan``, in order, and return its journal entry.
+
+    Raises:
+        ActionFailedError: A step failed.  It is taken back at once; the steps before
+            it stand: the message says how many, and the hint how to take them back.
+    """
+    with opened(folder) as journal:
+        identity = journal.begin(plan, place())
+        try:
+            for index, step in enumerate(plan.steps):
+                _make(journal, executor, identity, index, step)
+            journal.write(Done(id=identity, time=now()))
+        except ActionFailedError as error:
+            with suppress(ActionFailedError):  # a full disk: the entry stays "begun", which undo handles as well
+                journal.write(Failed(id=identity, time=now(), reason=error.message))
+            raise _told(error, plan, _entry(folder, identity)) from error
+    return _entry(folder, identity)
+
+
+def _make(journal: Journal, executor: Executor, identity: str, index: int, step: Step) -> None:
+    prior = executor.prepare(step)
+    journal.write(Before(id=identity, time=now(), index=index, prior=prior))
+    try:
+        after = executor.perform(step.action, prior)
+    except ActionFailedError:
+        # A command may have done anything or nothing: whether to run its undo is for a person to say.
+        if not isinstance(prior, CommandState):
+            with suppress(ActionFailedError):  # what can't be taken back now still can by `dnet-tui undo`
+                note = executor.revert(Change(step=step, prior=prior), resumed=False)
+                journal.write(Unmade(id=identity, time=now(), index=index, note=note))
+        raise
+    journal.write(Made(id=identity, time=now(), index=index, after=after))
+
+
+def _entry(folder: Path, identity: str) -> Entry:
+    entries, _ = read(folder)
+    return next(entry for entry in entries if entry.id == identity)
+
+
+def _told(error: ActionFailedError, plan: Plan, entry: Entry) -> ActionFailedError:
+    standing = len(entry.standing)
+    if not standing:
+        return ActionFailedError(f"{error.message} (nothing was changed)", error.hint)
+    how = f"`dnet-tui undo {entry.id}` takes back what was done"
+    return ActionFailedError(
+        f"{error.message} ({standing} of {len(plan.steps)} changes were made)",
+        f"{error.hint}; {how}" if error.hint else how,
+    )

@@ -1,0 +1,174 @@
+"""Taking a journalled change back: last step first, exactly, also after a ``kill -9``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import msgspec
+
+from dnet_tui.actions.changes.bridges import again
+from dnet_tui.actions.execution.execute import Executor
+from dnet_tui.actions.journal.captured_state import BridgeState, CommandState, RuleState, SysctlState
+from dnet_tui.actions.journal.entries import Change, Entry, Place, Undoing, Undone, Unmade, elsewhere, now
+from dnet_tui.actions.journal.journal import here, opened, read
+from dnet_tui.actions.plans.operations import Argv, DeleteBridge, commands, undo_commands
+from dnet_tui.actions.plans.plan import line
+from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule, SetSysctl
+from dnet_tui.inspect.errors import ActionFailedError, UsageError
+
+
+def preview(entry: Entry) -> tuple[str, ...]:
+    """Return the commands that take back what still stands of an entry, last change first, one a line.
+
+    They come from the captured state; the undo itself looks where things stand
+    by then, and puts back more than commands can say (a sysctl's followers).
+    """
+    changes = [entry.changes[index] for index in reversed(entry.standing)]
+    return tuple(line(words) for change in changes for words in undo_words(change))
+
+
+def undo_words(change: Change) -> tuple[Argv, ...]:
+    """Return the commands that take one change back, by what was captured of it; empty when it was never begun."""
+    if change.prior is None:
+        return ()
+    action, prior, after = change.action, change.prior, change.after
+    if isinstance(action, SetSysctl) and isinstance(prior, SysctlState):
+        return commands(SetSysctl(key=action.key, value=prior.values.get(action.key, "")))
+    if isinstance(action, DeleteRule) and isinstance(prior, RuleState):
+        stood = {"position": prior.position, "packets": prior.packets, "bytes": prior.bytes}
+        return undo_commands(msgspec.structs.replace(action, spec=prior.text, **stood))
+    if isinstance(action, InsertRule) and isinstance(after, RuleState):
+        return undo_commands(msgspec.structs.replace(action, spec=after.text))
+    if isinstance(action, DeleteBridge) and isinstance(prior, BridgeState):
+        return commands(again(action, prior))
+    if isinstance(prior, CommandState):
+        return tuple(item.argv for item in prior.undo)
+    return undo_commands(action)
+
+
+class UndoResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What an undo did: the entry, and a note per change, last change first."""
+
+    entry: Entry
+    notes: tuple[str, ...]
+
+
+def choose(entries: tuple[Entry, ...], wanted: str | None, place: Place, *, force: bool = False) -> Entry:
+    """Return the entry to undo: the one asked for, else the latest of this host that is still standing.
+
+    Raises:
+        UsageError: There is no such entry, it is undone already, or it belongs to another host or time.
+    """
+    if wanted is not None:
+        return _named(entries, wanted, place, force=force)
+    standing = [entry for entry in entries if entry.status != "undone" and entry.standing]
+    ours = standing if force else [entry for entry in standing if not elsewhere(entry, place)]
+    if ours:
+        return ours[-1]
+    if not standing:
+        msg = "there is nothing to undo"
+        raise UsageError(msg, "`dnet-tui journal` lists what dnet-tui has changed")
+    latest = standing[-1]
+    msg = f"there is nothing to undo here: entry {latest.id} isn't of this host: {elsewhere(latest, place)}"
+    raise UsageError(msg, f"`dnet-tui undo {latest.id} --force` undoes it here all the same")
+
+
+def _named(entries: tuple[Entry, ...], wanted: str, place: Place, *, force: bool) -> Entry:
+    number = f"{int(wanted):04d}" if wanted.isascii() and wanted.isdecimal() else wanted
+    entry = next((item for item in entries if item.id == number), None)
+    if entry is None:
+        msg = f"the journal has no entry {wanted}"
+        raise UsageError(msg, "`dnet-tui journal` lists them")
+    if entry.status == "undone":
+        msg = f"entry {entry.id} is undone already"
+        raise UsageError(msg, "`dnet-tui journal` lists what still stands")
+    if not entry.standing:
+        msg = f"entry {entry.id} changed nothing, so there is nothing to undo"
+        raise UsageError(msg, f"it failed: {entry.reason}" if entry.reason else "")
+    if not force and (why := elsewhere(entry, place)):
+        msg = f"entry {entry.id} is not undone here: {why}"
+        raise UsageError(msg, "run it where the change was made, or add --force if you are sure")
+    return entry
+
+
+def undo_entry(
+    executor: Executor,
+    folder: Path,
+    wanted: str | None = None,
+    *,
+    force: bool = False,
+    place: Callable[[], Place] = here,
+) -> UndoResult:
+    """Take back one entry, in reverse order; without ``wanted`` the latest of this host that still stands.
+
+    A change that can't be taken back doesn't keep others from it that have
+    nothing to do with it; see :func:`stands_alone`.
+
+    Raises:
+        UsageError: See :func:`choose`.
+        ActionFailedError: Not everything could be taken back.  The message says what was and what still stands.
+    """
+    with opened(folder) as journal:
+        entry = choose(journal.entries, wanted, place(), force=force)
+        journal.write(Undoing(id=entry.id, time=now()))
+        notes: list[str] = []
+        standing: list[Change] = []
+        errors: list[ActionFailedError] = []
+        for index in reversed(entry.standing):
+            change = entry.changes[index]
+            if not stands_alone(change, standing):
+                standing.append(change)
+                continue
+            try:
+                note = executor.revert(change, resumed=entry.undo_begun)
+            except ActionFailedError as error:
+                standing.append(change)
+                errors.append(error)
+                continue
+            journal.write(Unmade(id=entry.id, time=now(), index=index, note=note))
+            notes.append(note)
+        if errors:
+            raise _in_part(entry, standing, errors, notes) from errors[0]
+        journal.write(Undone(id=entry.id, time=now()))
+    entries, _ = read(folder)
+    return UndoResult(entry=next(item for item in entries if item.id == entry.id), notes=tuple(notes))
+
+
+def stands_alone(change: Change, standing: Collection[Change]) -> bool:
+    """Whether a change can be taken back while later ones, which could not be, still stand.
+
+    A rule can, if they are of other chains, and a kernel parameter if they
+    are none of those that it moves.  Of a command, a network or a bridge
+    nobody knows what else stands on it.
+    """
+    if not standing:
+        return True
+    action, prior = change.action, change.prior
+    if isinstance(action, InsertRule | DeleteRule):
+        others = [item.action for item in standing if isinstance(item.action, InsertRule | DeleteRule)]
+        return all(_chain(action) != _chain(other) for other in others)
+    if isinstance(action, SetSysctl) and isinstance(prior, SysctlState):
+        keys = prior.values.keys() | {action.key}
+        moved = [item.prior.values.keys() for item in standing if isinstance(item.prior, SysctlState)]
+        return not any(keys & other for other in moved)
+    return False
+
+
+def _chain(action: InsertRule | DeleteRule) -> tuple[str, str, str, str]:
+    return action.backend, action.family, action.table, action.chain
+
+
+def _in_part(
+    entry: Entry, standing: Collection[Change], errors: Collection[ActionFailedError], notes: Collection[str]
+) -> ActionFailedError:
+    """The account of an undo that did not get through."""
+    msg = f"entry {entry.id} is undone only in part, {len(standing)} change(s) still stand: "
+    msg += "; ".join(error.message for error in errors)
+    if len(standing) > len(errors):
+        msg += f"; {len(standing) - len(errors)} made before that were left alone, for that may stand on them"
+    if notes:
+        msg += f"; taken back: {'; '.join(notes)}"
+    hints = dict.fromkeys(error.hint for error in errors if error.hint)
+    again = f"put that right and run `dnet-tui undo {entry.id}` again: what is taken back already stays so"
+    return ActionFailedError(msg, "; ".join((*hints, again)))

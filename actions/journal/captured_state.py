@@ -1,0 +1,99 @@
+"""What was there before a change, and what the change turned into: the journal's memory.  Pure data.
+
+A *prior* is captured and stored before its change is made; an *after* once it
+was.  After a ``kill -9`` between the two only the prior is there, so every
+prior must be enough to tell whether the change happened.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from dnet_tui.diagnostics.operations.remedy import Command
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="state"):
+    """Base of the captured states."""
+
+
+class SysctlState(State, frozen=True, kw_only=True, tag="sysctl"):
+    """Values by dotted key: the key itself and every other key that the kernel may change with it."""
+
+    values: dict[str, str]
+
+
+class RuleState(State, frozen=True, kw_only=True, tag="rule"):
+    """A chain around the place of one rule.
+
+    ``digest`` identifies the texts of all its rules, in order.  ``text`` is the
+    rule (as asked for an insertion, as ``iptables-save`` printed it otherwise),
+    ``position`` its number, ``same`` how many rules with that text there are
+    and ``ordinal`` which of them it is, both from 1.  ``above`` and ``below``
+    are its neighbours' texts, empty at the ends.  ``writer`` tells of a legacy
+    rule what it was written by, and why not by python-iptables.
+    """
+
+    table_existed: bool
+    digest: str
+    position: int
+    text: str
+    same: int
+    ordinal: int = 0
+    above: str = ""
+    below: str = ""
+    packets: int = 0
+    bytes: int = 0
+    writer: str = ""
+
+
+class CommandState(State, frozen=True, kw_only=True, tag="command"):
+    """How a command is taken back; nothing was captured."""
+
+    undo: tuple[Command, ...] = ()
+
+
+class BridgeState(State, frozen=True, kw_only=True, tag="bridge"):
+    """A bridge as it was; ``existed`` False means there was none of that name.
+
+    ``sysctls`` holds the bridge's own values below ``net.ipv4.conf`` and
+    ``net.ipv6.conf``; ``nf_call`` is (iptables, ip6tables, arptables).
+    ``ifindex`` tells our own bridge from one of the same name made later.
+    """
+
+    existed: bool
+    ifindex: int = 0
+    mac: str = ""
+    mtu: int = 0
+    alias: str = ""
+    up: bool = False
+    addresses: tuple[str, ...] = ()
+    sysctls: dict[str, str] = {}
+    stp: int = 0
+    vlan_filtering: int = 0
+    ageing_time: int = 0
+    nf_call: tuple[int, int, int] = (0, 0, 0)
+
+
+class DockerNetworkState(State, frozen=True, kw_only=True, tag="docker-network"):
+    """A Docker network as the engine describes it (``id`` empty: there was none of that name)."""
+
+    id: str = ""
+    name: str = ""
+    driver: str = ""
+    internal: bool = False
+    attachable: bool = False
+    ipv6: bool = False
+    options: dict[str, str] = {}
+    labels: dict[str, str] = {}
+    ipam_driver: str = "default"
+    ipam_options: dict[str, str] | None = None
+    pools: tuple[dict[str, str], ...] = ()
+
+
+class TraceTableState(State, frozen=True, kw_only=True, tag="trace-table"):
+    """That there is no table of that name yet (``existed`` False), or that there is one now."""
+
+    existed: bool
+
+
+AnyState = SysctlState | RuleState | CommandState | BridgeState | DockerNetworkState | TraceTableState

@@ -1,0 +1,1 @@
+"""One real packet, and the kernel's own account of it."""

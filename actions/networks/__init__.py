@@ -1,0 +1,1 @@
+"""Plans that create and remove networks."""

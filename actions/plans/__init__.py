@@ -1,0 +1,1 @@
+"""What would be done, with its undo, before anything is touched."""

@@ -1,0 +1,1 @@
+"""Real packets that confirm or contradict a report."""

@@ -1,0 +1,110 @@
+"""A case with its flows walked: what a check is given.  Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from functools import cached_property
+
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.difference.conntrack_growth import Growth, growth
+from dnet_tui.diagnostics.flows.expected_flows import Flow, derive
+from dnet_tui.diagnostics.flows.probes import Probed
+from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, RuleRef
+from dnet_tui.inspect.model import Snapshot
+
+
+class Blocked:
+    """All that one deciding element stands in the way of."""
+
+    def __init__(self, obstacle: Obstacle) -> None:
+        self.obstacle = obstacle
+        self.there: list[Flow] = []
+        self.back: list[Flow] = []
+
+    @property
+    def flows(self) -> tuple[Flow, ...]:
+        """The flows it stops, each once."""
+        return tuple({id(flow): flow for flow in (*self.there, *self.back)}.values())
+
+    @property
+    def symptoms(self) -> tuple[str, ...]:
+        """The kinds of flow it stops, in the order of the flows; and whether it stops IPv6 alone."""
+        kinds = tuple(dict.fromkeys(flow.kind for flow in self.flows))
+        return (*kinds, "ipv6") if all(flow.family == "ip6" for flow in self.flows) else kinds
+
+
+def element(obstacle: Obstacle) -> Decider | RuleRef:
+    """What decides: a rule that stops a packet and its neighbour discovery is one element all the same."""
+    return obstacle.by.rule or obstacle.by
+
+
+Owns = Callable[[Case, Obstacle], bool]
+"""Whether a check is the one that explains an obstacle."""
+
+FALLBACK = "flow-blocked"
+"""The check that owns what no other does."""
+
+
+class Examination:
+    """The case, its flows, and every obstacle with the check that owns it.
+
+    Each obstacle in the way of a flow that should pass has exactly one owner:
+    the first of ``owners`` that claims it, or the fallback, so that nothing
+    is lost.  ``probes`` is what real packets said, where any were sent;
+    ``before`` an earlier snapshot of the same host, where there is one.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        owners: tuple[tuple[str, Owns], ...] = (),
+        probes: tuple[Probed, ...] = (),
+        before: Snapshot | None = None,
+    ) -> None:
+        self.case = Case(snapshot)
+        self.probes = probes
+        self.before = before
+        self._owners = owners
+
+    @cached_property
+    def growth(self) -> tuple[Growth, ...]:
+        """What connection tracking counted since the earlier snapshot."""
+        return growth(self.before, self.case.snapshot) if self.before is not None else ()
+
+    @cached_property
+    def flows(self) -> tuple[Flow, ...]:
+        """Every flow that the networks' options speak of, walked."""
+        return derive(self.case)
+
+    @cached_property
+    def _by_element(self) -> dict[str, dict[tuple[Decider | RuleRef, bool], Blocked]]:
+        found: defaultdict[str, dict[tuple[Decider | RuleRef, bool], Blocked]] = defaultdict(dict)
+        for flow in self.flows:
+            if not flow.expected:
+                continue
+            for way, obstacle in flow.obstacles:
+                check = self.owner(obstacle)
+                blocked = found[check].setdefault((element(obstacle), obstacle.end == "unknown"), Blocked(obstacle))
+                (blocked.there if way == "there" else blocked.back).append(flow)
+        return dict(found)
+
+    def owner(self, obstacle: Obstacle) -> str:
+        """The check that explains an obstacle."""
+        return next((check for check, owns in self._owners if owns(self.case, obstacle)), FALLBACK)
+
+    def blocked_by(self, check: str) -> list[Blocked]:
+        """The obstacles that a check owns, in the order they were met."""
+        return list(self._by_element.get(check, {}).values())
+
+    @property
+    def meant(self) -> tuple[Blocked, ...]:
+        """What the host's own rules keep its programs from, and stops nothing that was promised to anybody."""
+        known = {key[0] for items in self._by_element.values() for key in items}
+        found: dict[Decider | RuleRef, Blocked] = {}
+        for flow in self.flows:
+            for way, obstacle in flow.meant if flow.expected and flow.kind == "host-to-container" else ():
+                if obstacle.end != "unknown" and element(obstacle) not in known:
+                    blocked = found.setdefault(element(obstacle), Blocked(obstacle))
+                    (blocked.there if way == "there" else blocked.back).append(flow)
+        return tuple(found.values())

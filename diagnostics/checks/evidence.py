@@ -1,0 +1,45 @@
+"""Evidence in words: what was observed, and where.  Pure."""
+
+from __future__ import annotations
+
+from dnet_tui.diagnostics.checks.check_context import Blocked
+from dnet_tui.diagnostics.report.finding import Evidence
+from dnet_tui.diagnostics.walk.packet import Decider, RuleRef
+
+_COMMANDS = {
+    ("iptables-nft", "ip"): "iptables-nft-save -c",
+    ("iptables-nft", "ip6"): "ip6tables-nft-save -c",
+    ("iptables-legacy", "ip"): "iptables-legacy-save -c",
+    ("iptables-legacy", "ip6"): "ip6tables-legacy-save -c",
+}
+_SHOWN = 4
+
+
+def of_sysctl(key: str, value: str, expected: str) -> Evidence:
+    """A kernel parameter with its value."""
+    return Evidence(source="sysctl", what=key, value=value, expected=expected)
+
+
+def of_rule(ref: RuleRef, expected: str = "") -> Evidence:
+    """A rule, or a chain's policy, with its text and counters."""
+    where = f"{ref.table} {ref.chain}" + (f" rule {ref.number}" if ref.number else "")
+    hits = f"  [{ref.packets} packets, {ref.bytes} bytes]" if ref.packets is not None else ""
+    source = _COMMANDS.get((ref.backend, ref.family), "nft list ruleset")
+    return Evidence(source=source, what=where, value=f"{ref.text}{hits}", expected=expected)
+
+
+def of_decider(by: Decider, expected: str = "") -> Evidence:
+    """Whatever stopped a packet."""
+    if by.rule is not None:
+        return of_rule(by.rule, expected)
+    if by.kind == "sysctl":
+        return of_sysctl(by.text, by.value, expected)
+    return Evidence(source="packet walk", what=by.kind, value=by.text, expected=expected)
+
+
+def of_flows(blocked: Blocked) -> Evidence:
+    """The flows that an element stops, by name."""
+    flows = blocked.flows
+    names = [flow.label + ("" if flow in blocked.there else " (the answer)") for flow in flows[:_SHOWN]]
+    more = f" and {len(flows) - _SHOWN} more" if len(flows) > _SHOWN else ""
+    return Evidence(source="packet walk", what="stopped here", value=", ".join(names) + more, expected="passes")

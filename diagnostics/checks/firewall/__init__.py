@@ -1,0 +1,1 @@
+"""Checks of rules that drop, and of rules that are missing."""

@@ -1,0 +1,88 @@
+"""Another program's nftables chain drops container traffic.
+
+What it finds
+    A base chain in a native nftables table that is not the engine's drops a
+    flow that the networks ask for: by one of its rules, or by its policy.
+
+Why it matters
+    In nftables an accept is final only within its own chain.  The engine's
+    accept does not help: every base chain of the hook must let the packet
+    pass.  firewalld, a hand-written /etc/nftables.conf or another tool's table
+    does this.
+
+How we know
+    The packet walk passes all base chains of the hook by priority, and names
+    the chain, with its priority and the rule that decides.
+
+Remedy
+    Let that chain accept what comes from and goes to the bridge.  It belongs
+    into that program's own configuration, so this is for a person to do.
+
+When it is harmless
+    Where it drops nothing that a network asks for; it is not reported there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.checks.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.evidence import of_flows, of_rule
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.report.finding import Finding, Subject
+from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
+
+ID = "foreign-base-drop"
+_ENGINES = ("docker-bridges", "netavark")
+
+
+def owns(case: Case, obstacle: Obstacle) -> bool:  # noqa: ARG001 - every check's ``owns`` has this form
+    """A rule or policy in a native table of nobody's engine."""
+    rule = obstacle.by.rule
+    return rule is not None and rule.backend == "nftables" and rule.family != "bridge" and rule.table not in _ENGINES
+
+
+def find(exam: Examination) -> Iterator[Finding | Undecided]:
+    """One finding per rule or policy."""
+    yield from undecided(exam, ID)
+    for blocked in definite(exam, ID):
+        rule = blocked.obstacle.by.rule
+        if rule is None:
+            continue
+        what = "its policy" if rule.number == 0 else f"rule {rule.number} of {rule.chain}"
+        yield Finding(
+            check=ID,
+            severity="error",
+            subject=Subject(kind="rule", name=f"{rule.family} {rule.table} {rule.base}"),
+            summary=f"The nftables table {rule.family} {rule.table} drops container traffic by {what}",
+            symptoms=blocked.symptoms,
+            evidence=(of_rule(rule, "lets it pass"), of_flows(blocked)),
+            remedy=_remedy(rule, blocked),
+        )
+
+
+def _remedy(rule: RuleRef, blocked: Blocked) -> Remedy:
+    bridges = sorted({flow.network.bridge for flow in blocked.flows})
+    head = ("nft", "insert", "rule", rule.family, rule.table, rule.base)
+    steps = [
+        Command(argv=(*head, direction, bridge, "accept")) for bridge in bridges for direction in ("iifname", "oifname")
+    ]
+    return Remedy(
+        summary=f"Let {rule.base} accept what comes from and goes to {', '.join(bridges)}",
+        steps=tuple(steps),
+        risk="manual",
+        note="Put it into the configuration of the program that owns the table, or its next reload undoes it",
+    )
+
+
+CHECK = Check(
+    id=ID,
+    title="No other nftables chain drops container traffic",
+    severity="error",
+    doc=__doc__,
+    needs=("firewall",),
+    find=find,
+    owns=owns,
+)

@@ -1,0 +1,200 @@
+"""The host's INPUT rules drop what containers send to the host itself.
+
+What it finds
+    A container's packet to a service of the host, at the bridge's address, is
+    dropped or rejected in INPUT.  If that service is the network's own name
+    server (aardvark-dns, dnsmasq), it is an error; any other is information.
+
+Why it matters
+    Without the name server no name resolves in any container of the network,
+    which looks as if the internet were gone.  Other services, reached as
+    ``host.docker.internal`` or by the host's address, time out.
+
+How we know
+    The packet walk from a container to the port that the host listens on, and
+    the rule or policy of INPUT that decides.
+
+Remedy
+    Accept packets from that bridge to that port, before the rule that drops.
+
+When it is harmless
+    A host firewall that keeps containers from the host's services is a good
+    thing where none of them is needed; therefore it is only information.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.checks.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.evidence import of_decider, of_flows
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.operations.remedy import Command, DeleteRule, InsertRule, Remedy
+from dnet_tui.diagnostics.operations.rule_edit import Change, place_of
+from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.walk.api import walk
+from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Packet, RuleRef
+from dnet_tui.inspect.model import Network, Socket
+
+ID = "input-drop"
+_MOST = 8
+"""How many of the host's ports are tried on each network."""
+
+_DNS = 53
+_PROXIES = ("docker-proxy", "rootlessport", "conmon")
+
+
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+    by: Decider
+    networks: tuple[Network, ...]
+    sockets: tuple[Socket, ...]
+
+
+def owns(case: Case, obstacle: Obstacle) -> bool:
+    """A rule or policy of the host's INPUT, before a question and not before the answer to the host's own."""
+    is_input = obstacle.stage == "input" and obstacle.by.rule is not None and not obstacle.packet.reply
+    return is_input and on_host(case, obstacle)
+
+
+def find(exam: Examination) -> Iterator[Finding | Undecided]:
+    """One finding per rule or policy: for name servers, and for other services."""
+    yield from undecided(exam, ID)
+    for blocked in definite(exam, ID):
+        yield _names(blocked)
+    for kept in _others(exam.case):
+        yield _service(kept)
+
+
+def _names(blocked: Blocked) -> Finding:
+    networks = list({flow.network.bridge: flow.network for flow in blocked.flows}.values())
+    names = ", ".join(network.name for network in networks)
+    by = blocked.obstacle.by
+    return Finding(
+        check=ID,
+        severity="error",
+        subject=Subject(kind="rule", name=_place_words(by)),
+        summary=f"The host's INPUT rules keep the containers of {names} from their name server",
+        symptoms=blocked.symptoms,
+        evidence=(
+            of_decider(by, "accepts port 53 from the bridge"),
+            *(
+                Evidence(
+                    source="listening sockets",
+                    what="on the host",
+                    value=f"{address}:{_DNS}/udp" if ":" not in address else f"[{address}]:{_DNS}/udp",
+                )
+                for address in dict.fromkeys(flow.forward.start.dst for flow in blocked.flows[:3])
+            ),
+            of_flows(blocked),
+        ),
+        remedy=_remedy([network.bridge for network in networks], by.rule),
+    )
+
+
+def _remedy(bridges: list[str], rule: RuleRef | None) -> Remedy | None:
+    place = place_of(rule) if rule is not None else None
+    if rule is None or place is None:
+        head = ("nft", "insert", "rule", rule.family, rule.table, rule.base) if rule is not None else ()
+        steps: tuple[Command, ...] = tuple(
+            Command(argv=(*head, "iifname", bridge, proto, "dport", str(_DNS), "accept"))
+            for bridge in (bridges if head else [])
+            for proto in ("udp", "tcp")
+        )
+        note = "Put it into the configuration of the program that owns the table"
+        return Remedy(summary="Accept DNS from the bridge", steps=steps, risk="manual", note=note)
+    changes = [
+        Change(place, rule.base, f"-i {bridge} -p {proto} -m {proto} --dport {_DNS} -j ACCEPT")
+        for bridge in bridges
+        for proto in ("udp", "tcp")
+    ]
+    inserts: tuple[InsertRule, ...] = tuple(change.insert(1) for change in changes)
+    deletes: tuple[DeleteRule, ...] = tuple(change.delete(1) for change in reversed(changes))
+    return Remedy(
+        summary=f"Accept DNS from {', '.join(bridges)}",
+        steps=inserts,
+        undo=deletes,
+        risk="ask",
+        note="To keep it, tell the program that writes these rules: "
+        f"`ufw allow in on {bridges[0]} to any port 53`, or firewalld's zone of the bridge",
+    )
+
+
+def _service(kept: _Kept) -> Finding:
+    ports = ", ".join(dict.fromkeys(f"{item.port}/{item.proto}" for item in kept.sockets))
+    names = ", ".join(network.name for network in kept.networks[:4])
+    return Finding(
+        check=ID,
+        severity="info",
+        subject=Subject(kind="rule", name=f"{_place_words(kept.by)}: services"),
+        summary=f"Containers of {names} can't reach services of the host: ports {ports}",
+        symptoms=("container-to-host",),
+        evidence=(of_decider(kept.by, "only if containers should reach them"),),
+        remedy=Remedy(
+            summary="Accept the ports that containers need, from their bridge",
+            risk="manual",
+            note=f"With ufw: `ufw allow in on {kept.networks[0].bridge} to any port {kept.sockets[0].port}`",
+        ),
+    )
+
+
+def _others(case: Case) -> Iterator[_Kept]:
+    """The host's services that INPUT keeps from containers, by what decides."""
+    found: dict[Decider, tuple[dict[str, Network], dict[tuple[str, int], Socket]]] = {}
+    for network in case.networks:
+        members = case.members(network)
+        address = case.bridge_address(network)
+        if not members or not address:
+            continue
+        for socket in _services(case, address):
+            packet = Packet(
+                src=members[0].address,
+                dst=address,
+                proto=socket.proto,
+                sport=40000,
+                dport=socket.port,
+                tcp_flags=("SYN",) if socket.proto == "tcp" else (),
+            )
+            way = walk(case.view, packet, origin=members[0].namespace)
+            by = way.decided_by
+            stopped = way.end in {"dropped", "rejected"} and bool(way.obstacles) and way.obstacles[0].stage == "input"
+            if stopped and by is not None and by.rule is not None and owns(case, way.obstacles[0]):
+                networks, sockets = found.setdefault(by, ({}, {}))
+                networks[network.id] = network
+                sockets[socket.proto, socket.port] = socket
+    for by, (networks, sockets) in found.items():
+        yield _Kept(by=by, networks=tuple(networks.values()), sockets=tuple(sockets.values()))
+
+
+def _services(case: Case, address: str) -> list[Socket]:
+    """The host's own services that are open to the bridge: proxies of published ports and name servers aside."""
+    host = case.view.host
+    wild = {"0.0.0.0", "::", address}  # noqa: S104 - compared with, not bound to
+    services = {
+        (item.proto, item.port): item
+        for item in (host.sockets if host is not None else ())
+        if item.address in wild
+        and item.proto in {"tcp", "udp"}
+        and item.process not in _PROXIES
+        and not (item.port == _DNS and item.address == address)
+    }
+    return [services[key] for key in sorted(services)][:_MOST]
+
+
+def _place_words(by: Decider) -> str:
+    rule = by.rule
+    return f"{rule.table} {rule.chain} {rule.number or 'policy'}" if rule is not None else by.text
+
+
+CHECK = Check(
+    id=ID,
+    title="Containers reach their name server on the host",
+    severity="error",
+    doc=__doc__,
+    needs=("firewall", "sockets"),
+    find=find,
+    owns=owns,
+)

@@ -1,0 +1,131 @@
+"""Containers that should be kept apart can reach each other.
+
+What it finds
+    A packet from a container of one network reaches a container of another
+    although the networks are separate; or, on a network with icc=false,
+    reaches its neighbour.
+
+Why it matters
+    Separate networks are how people keep a database away from everything but
+    its application.  Nothing fails when this protection is gone, so nobody
+    notices.
+
+How we know
+    The packet walk sends such a packet (for an unpublished port, and for each
+    published one) and it arrives: no rule of any table, no route and no
+    switch stops it.
+
+Remedy
+    Put back what is missing of the engine's isolation rules.  Where they are
+    complete but an earlier rule accepts the packet, that rule is named.
+
+When it is harmless
+    Where both containers share a network, or the engine does not isolate
+    networks (Podman without ``isolate``); it is not reported there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.checks.base import Check, Undecided
+from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.checks.evidence import of_rule, of_sysctl
+from dnet_tui.diagnostics.checks.subjects.isolation_rules import Repair, lacks_br_netfilter, missing
+from dnet_tui.diagnostics.context import iptables_layout
+from dnet_tui.diagnostics.flows.expected_flows import Flow
+from dnet_tui.diagnostics.operations.remedy import Remedy, SetSysctl
+from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+
+ID = "isolation-missing"
+_SHOWN = 4
+
+
+def find(exam: Examination) -> Iterator[Finding | Undecided]:
+    """One finding for each thing that is missing, with all the flows it lets through."""
+    leaks: defaultdict[tuple[Repair, ...] | str, list[Flow]] = defaultdict(list)
+    for flow in exam.flows:
+        if flow.expected or (flow.kind == "same-network" and lacks_br_netfilter(exam.case, flow.network)):
+            continue  # the latter is told by icc-no-brnf
+        if flow.forward.arrives is None:
+            by = flow.forward.decided_by
+            yield Undecided(reason=f"{flow.label}: {by.text if by else 'the walk could not decide'}")
+        elif flow.forward.arrives and flow.forward.end != "left":  # what left the host did not get there
+            repair = missing(exam.case, flow)
+            leaks[repair or f"{flow.family} {flow.kind} {_accepted_by(flow)}"].append(flow)
+    for key, flows in leaks.items():
+        yield _finding(exam, flows, () if isinstance(key, str) else key)
+
+
+def _accepted_by(flow: Flow) -> str:
+    hops = [hop for hop in flow.forward.hops if hop.stage == "forward" and hop.rule is not None]
+    rule = hops[-1].rule if hops else None
+    return f"{rule.chain} {rule.number} {rule.text}" if rule is not None else "nothing stops it"
+
+
+def _finding(exam: Examination, flows: list[Flow], repairs: tuple[Repair, ...]) -> Finding:
+    return Finding(
+        check=ID,
+        severity="warning",
+        subject=Subject(kind="network", name=iptables_layout.named(", ".join(_networks(flows)), flows[0].family)),
+        summary=_summary(flows),
+        symptoms=("exposure",),
+        evidence=tuple(_evidence(exam, flows, repairs)),
+        remedy=_remedy(repairs),
+    )
+
+
+def _networks(flows: list[Flow]) -> list[str]:
+    both = ((flow.network, flow.other) for flow in flows)
+    return list(dict.fromkeys(net.name for pair in both for net in pair if net is not None))
+
+
+def _summary(flows: list[Flow]) -> str:
+    names = ", ".join(_networks(flows))
+    by6 = " by IPv6" if flows[0].family == "ip6" else ""
+    if flows[0].kind == "same-network":
+        return f"Containers of network {names} reach each other{by6} although icc is off"
+    return f"Separate networks can reach each other{by6}: {names}"
+
+
+def _evidence(exam: Examination, flows: list[Flow], repairs: tuple[Repair, ...]) -> Iterator[Evidence]:
+    names = list(dict.fromkeys(flow.label for flow in flows))
+    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    yield Evidence(source="packet walk", what="gets through", value=shown, expected="dropped")
+    accepting = [hop.rule for hop in flows[0].forward.hops if hop.stage == "forward" and hop.rule is not None]
+    for rule in accepting[-1:]:
+        yield of_rule(rule, "comes after the isolation")
+    for repair in repairs:
+        if isinstance(repair.step, SetSysctl):
+            yield of_sysctl(repair.step.key, exam.case.sysctl(repair.step.key) or "absent", repair.step.value)
+        else:
+            where = f"{repair.step.table} {repair.step.chain}"
+            yield Evidence(
+                source=iptables_layout.save_program(repair.step.family),
+                what=where,
+                value="the rule is absent",
+                expected=repair.step.spec,
+            )
+
+
+def _remedy(repairs: tuple[Repair, ...]) -> Remedy | None:
+    if not repairs:
+        return None
+    return Remedy(
+        summary="Put the engine's isolation rules back",
+        steps=tuple(repair.step for repair in repairs),
+        undo=tuple(repair.undo for repair in reversed(repairs)),
+        risk="ask",
+        note="The engine restores its own rules when it restarts; find what removed them",
+    )
+
+
+CHECK = Check(
+    id=ID,
+    title="Separate networks are kept apart",
+    severity="warning",
+    doc=__doc__,
+    needs=("firewall", "routes"),
+    find=find,
+)

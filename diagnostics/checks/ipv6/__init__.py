@@ -1,0 +1,1 @@
+"""Checks of what only IPv6 has."""

@@ -1,0 +1,1 @@
+"""Checks of bridges, ports, veths and neighbours."""

@@ -1,0 +1,94 @@
+"""A network's bridge is down, with containers on it.
+
+What it finds
+    The bridge of a network is administratively down (not ``UP``) although
+    running containers are attached to it.
+
+Why it matters
+    Nothing passes it: not to the internet, not between its containers, not
+    from the host.  The kernel also takes the subnet's route away and disables
+    every port, so that the symptoms point everywhere else.
+
+How we know
+    The bridge's own flag ``UP``, read by netlink.  ``NO-CARRIER`` is another
+    thing: that is a bridge without a working port.
+
+Remedy
+    ``ip link set BRIDGE up``.  The kernel puts the subnet's route back.
+
+When it is harmless
+    On a bridge without containers, where it is not reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.checks.base import Check
+from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.checks.evidence import of_flows
+from dnet_tui.diagnostics.checks.subjects import bridge_attachments
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, ip, named, on_host, symptoms
+from dnet_tui.diagnostics.checks.subjects.misrouted_containers import cause_of
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.report.finding import Finding, Subject
+from dnet_tui.diagnostics.walk.packet import Obstacle
+from dnet_tui.inspect.model import Network
+
+ID = "bridge-down"
+
+
+def owns(case: Case, obstacle: Obstacle) -> bool:
+    """The bridge itself, its ports, and wherever its packets get instead."""
+    for network in case.once(_down) if on_host(case, obstacle) else ():
+        ports = [item.port.name for item in bridge_attachments.attachments(case, network) if item.port.up]
+        if named(obstacle.by, network.bridge, *ports):
+            return True
+    return cause_of(case, obstacle) == ID
+
+
+def find(exam: Examination) -> Iterator[Finding]:
+    """One finding per bridge."""
+    for network in exam.case.once(_down):
+        names = ", ".join(member.container.name for member in exam.case.everyone(network)[:6])
+        blocked = exam.blocked_by(ID)
+        yield Finding(
+            check=ID,
+            severity="error",
+            subject=Subject(kind="bridge", name=network.bridge),
+            summary=f"The bridge {network.bridge} of network {network.name} is down",
+            symptoms=symptoms(blocked, ("egress", "same-network", "published", "host-to-container")),
+            evidence=(
+                bridge_attachments.of_link(network.bridge, "not UP", "UP"),
+                bridge_attachments.of_link("attached containers", names, "", source="ip link"),
+                *(of_flows(item) for item in blocked[:2]),
+            ),
+            remedy=Remedy(
+                summary=f"Bring {network.bridge} up",
+                steps=(ip("link", "set", "dev", network.bridge, "up"),),
+                undo=(ip("link", "set", "dev", network.bridge, "down"),),
+                risk="safe",
+                note="Find what took it down: a network manager that believes the bridge is its own",
+            ),
+        )
+
+
+def _down(case: Case) -> list[Network]:
+    return [
+        network
+        for network in case.networks
+        if (bridge := bridge_of(case, network)) is not None and not bridge.up and case.everyone(network)
+    ]
+
+
+CHECK = Check(
+    id=ID,
+    title="Bridges with containers are up",
+    severity="error",
+    doc=__doc__,
+    needs=("links",),
+    find=find,
+    owns=owns,
+    explains=("flow-blocked",),
+)

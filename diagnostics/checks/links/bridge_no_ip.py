@@ -1,0 +1,118 @@
+"""A network's bridge has lost the gateway's address.
+
+What it finds
+    The bridge of a network that is not internal lacks the IPv4 address that
+    its containers use as their gateway, and nobody else has it.
+
+Why it matters
+    Containers of this network still reach each other, but nothing beyond: no
+    one answers for their gateway.  The host has no route to them either, since
+    that route comes with the address.
+
+How we know
+    The network's definition (its gateway), or where only the bridge itself
+    said it, the one gateway that all its containers use; against the addresses
+    on the bridge, on the host and on its containers.
+
+Remedy
+    Put the address back on the bridge; the kernel adds the route.
+
+When it is harmless
+    On internal and isolated networks, where ``inhibit_ipv4`` is set, on
+    unmanaged networks, and where the gateway is a machine behind another port
+    of the bridge; it is not reported there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.checks.base import Check
+from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.checks.evidence import of_flows
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
+    bridge_of,
+    ip,
+    missing_gateway,
+    of_link,
+    on_host,
+    symptoms,
+)
+from dnet_tui.diagnostics.checks.subjects.misrouted_containers import cause_of
+from dnet_tui.diagnostics.context import iptables_layout
+from dnet_tui.diagnostics.context.host_context import Case, family_of
+from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.report.finding import Finding, Subject
+from dnet_tui.diagnostics.walk.packet import Obstacle
+from dnet_tui.inspect.model import Address, Family, LinkRef, Network
+
+ID = "bridge-no-ip"
+_WORDS: dict[Family, str] = {"ip": "IPv4", "ip6": "IPv6"}
+
+
+def owns(case: Case, obstacle: Obstacle) -> bool:
+    """The unanswered question for the gateway, and packets that are routed elsewhere for want of the route."""
+    asked = obstacle.by.value if obstacle.by.kind == "neighbour" and on_host(case, obstacle) else ""
+    if asked and any(asked == cidr.partition("/")[0] for _, _, cidr in case.once(_bare)):
+        return True
+    return cause_of(case, obstacle) == ID
+
+
+def find(exam: Examination) -> Iterator[Finding]:
+    """One finding per bridge."""
+    for network, family, cidr in exam.case.once(_bare):
+        has = [item.cidr for item in _addresses(exam.case, network, family)]
+        more = ("brd", "+") if family == "ip" else ("nodad",)
+        blocked = [item for item in exam.blocked_by(ID) if family_of(item.obstacle.packet) == family]
+        yield Finding(
+            check=ID,
+            severity="error",
+            subject=Subject(kind="bridge", name=iptables_layout.named(network.bridge, family)),
+            summary=f"The bridge {network.bridge} lacks its network's gateway address {cidr}",
+            symptoms=symptoms(blocked, ("egress", "published", "host-to-container")),
+            evidence=(
+                of_link(network.bridge, ", ".join(has) or f"no {_WORDS[family]} address", cidr, source="ip address"),
+                *(of_flows(item) for item in blocked[:2]),
+            ),
+            remedy=Remedy(
+                summary=f"Put {cidr} back on {network.bridge}",
+                steps=(ip("address", "add", cidr, *more, "dev", network.bridge),),
+                undo=(ip("address", "del", cidr, "dev", network.bridge),),
+                risk="safe",
+                note="Find what removed it: a network manager or a DHCP client that believes the bridge is its own",
+            ),
+        )
+
+
+def _bare(case: Case) -> list[tuple[Network, Family, str]]:
+    return [
+        (network, family, cidr)
+        for network in case.networks
+        for family in _WORDS
+        if case.members(network, family) and (cidr := missing_gateway(case, network, family)) and _is_up(case, network)
+    ]
+
+
+def _is_up(case: Case, network: Network) -> bool:
+    bridge = bridge_of(case, network)
+    return bridge is not None and bridge.up
+
+
+def _addresses(case: Case, network: Network, family: Family) -> list[Address]:
+    bridge = bridge_of(case, network)
+    host = case.view.host
+    if bridge is None or host is None:
+        return []
+    ref = LinkRef(namespace=host.id, ifindex=bridge.ifindex)
+    return [item for item in case.view.addresses_of(ref) if item.family == family and item.scope != "link"]
+
+
+CHECK = Check(
+    id=ID,
+    title="Bridges hold their networks' gateway addresses",
+    severity="error",
+    doc=__doc__,
+    needs=("links", "addresses"),
+    find=find,
+    owns=owns,
+)

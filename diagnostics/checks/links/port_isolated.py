@@ -1,0 +1,99 @@
+"""Containers of one network are isolated from each other at the bridge.
+
+What it finds
+    Two or more ports of a network's bridge have ``isolated on``, though the
+    network's own options let its containers talk (icc is on).
+
+Why it matters
+    The bridge passes no frame between two isolated ports.  Containers reach
+    the internet and the host, but not each other, and no firewall rule shows
+    it.
+
+How we know
+    The port's flag (``bridge -d link``), and the packet walk of a flow between
+    two such containers.
+
+Remedy
+    ``bridge link set dev VETH isolated off`` on each of them.
+
+When it is harmless
+    Where the network does not ask for containers to reach each other; it is
+    not reported there.  A single isolated port does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.checks.base import Check
+from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
+    Attachment,
+    attachments,
+    bridge_port,
+    named,
+    of_link,
+    on_host,
+)
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.report.finding import Finding, Subject
+from dnet_tui.diagnostics.walk.packet import Obstacle
+from dnet_tui.inspect.model import Network
+
+ID = "port-isolated"
+
+
+def owns(case: Case, obstacle: Obstacle) -> bool:
+    """Two isolated ports."""
+    return (
+        on_host(case, obstacle)
+        and obstacle.by.value == "isolated on"
+        and any(named(obstacle.by, *(item.port.name for item in ports)) for _, ports in case.once(_isolated))
+    )
+
+
+def find(exam: Examination) -> Iterator[Finding]:
+    """One finding per network."""
+    for network, ports in exam.case.once(_isolated):
+        names = ", ".join(item.name for item in ports[:6])
+        yield Finding(
+            check=ID,
+            severity="error",
+            subject=Subject(kind="network", name=network.name),
+            summary=f"The bridge {network.bridge} isolates {len(ports)} of its containers from each other: {names}",
+            symptoms=("same-network",),
+            evidence=tuple(
+                of_link(f"{item.port.name} ({item.name})", "isolated on", "isolated off", source="bridge -d link")
+                for item in ports[:6]
+            ),
+            remedy=Remedy(
+                summary=f"Let the ports of {network.bridge} reach each other",
+                steps=tuple(bridge_port(item.port.name, "isolated", "off") for item in ports),
+                undo=tuple(bridge_port(item.port.name, "isolated", "on") for item in ports),
+                risk="ask",
+                note="If containers should be kept apart, say so in the network: icc=false",
+            ),
+        )
+
+
+def _isolated(case: Case) -> list[tuple[Network, list[Attachment]]]:
+    found = []
+    for network in case.networks:
+        if network.icc is not True:
+            continue
+        ports = [item for item in attachments(case, network) if item.port.port is not None and item.port.port.isolated]
+        if len(ports) > 1:
+            found.append((network, ports))
+    return found
+
+
+CHECK = Check(
+    id=ID,
+    title="Bridge ports are not isolated against the network's options",
+    severity="error",
+    doc=__doc__,
+    needs=("links",),
+    find=find,
+    owns=owns,
+)

@@ -1,0 +1,122 @@
+"""A container's questions no longer get to Docker's own resolver.
+
+What it finds
+    A running container that asks 127.0.0.11 for names, and in whose own
+    network namespace nothing rewrites port 53 there to the port on which
+    dockerd listens for it.
+
+Why it matters
+    No name resolves in that container, neither another container's nor one
+    of the outside, until it is restarted.
+
+How we know
+    The packet walk from the container to 127.0.0.11:53, in its own network
+    namespace: it meets no DNAT (chain DOCKER_OUTPUT, or table ``ip
+    docker-dns`` with Docker's nftables backend; moby,
+    libnetwork/resolver_unix.go) and ends where nobody listens.
+
+Remedy
+    Restart the container: Docker writes these rules when it starts it.
+
+When it is harmless
+    Where the container resolves no names, or has a resolver of its own
+    besides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from dnet_tui.diagnostics.checks.base import Check, Undecided
+from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.checks.evidence import of_decider
+from dnet_tui.diagnostics.checks.names.dns_upstream import of_resolver
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.flows.dns_flows import DNS, EMBEDDED
+from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.walk.api import walk
+from dnet_tui.diagnostics.walk.packet import Packet, Walk
+from dnet_tui.inspect.model import Container, Namespace, Resolver
+
+ID = "dns-nat-gone"
+_STOPPED = {"refused", "dropped", "rejected"}
+
+
+class _Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """A container that asks Docker's resolver, and its namespace."""
+
+    container: Container
+    resolver: Resolver
+    ns: Namespace
+
+
+def find(exam: Examination) -> Iterator[Finding | Undecided]:
+    """One finding per container."""
+    for asking in _asking(exam.case):
+        gaps = exam.case.view.gaps("sockets", asking.ns.id)
+        if gaps:
+            yield Undecided(reason=f"{asking.container.name}: sockets: {gaps[0].reason}")
+            continue
+        packet = Packet(src="127.0.0.1", dst=EMBEDDED, proto="udp", sport=40000, dport=DNS)
+        way = walk(exam.case.view, packet, origin=asking.ns.id)
+        if way.end == "unknown":
+            text = way.decided_by.text if way.decided_by is not None else "the way to its resolver"
+            yield Undecided(reason=f"{asking.container.name}: {text}")
+        elif way.end in _STOPPED:
+            yield _finding(asking, way)
+
+
+def _asking(case: Case) -> Iterator[_Asking]:
+    seen: set[str] = set()
+    for container in case.snapshot.containers:
+        ns = case.view.namespaces.get(container.netns or "")
+        resolver = container.resolver
+        if ns is None or ns.kind == "host" or resolver is None or not container.running or ns.id in seen:
+            continue
+        if EMBEDDED in resolver.servers and container.engine == "docker" and container.joined is None:
+            seen.add(ns.id)
+            yield _Asking(container=container, resolver=resolver, ns=ns)
+
+
+def _finding(asking: _Asking, way: Walk) -> Finding:
+    by = way.decided_by
+    served = sorted({item.port for item in asking.ns.sockets if item.address == EMBEDDED and item.proto == "udp"})
+    name = asking.container.name
+    stopped = way.end != "refused"
+    return Finding(
+        check=ID,
+        severity="error",
+        subject=Subject(kind="container", name=name),
+        summary=f"{name} can't resolve names: its questions are {way.end} on the way to Docker's resolver"
+        if stopped
+        else f"{name} can't resolve names: the rules that lead to Docker's resolver are gone from its namespace",
+        symptoms=("names",),
+        evidence=(
+            of_resolver(name, asking.resolver),
+            *((of_decider(by, "a rule that rewrites it before"),) if by is not None else ()),
+            Evidence(
+                source="listening sockets",
+                what=f"of dockerd in {name}",
+                value=", ".join(f"{EMBEDDED}:{port}/udp" for port in served) or "none",
+            ),
+        ),
+        remedy=Remedy(
+            summary=f"Restart {name}: Docker then writes the rules anew",
+            steps=(Command(argv=("docker", "restart", name)),),
+            risk="manual",
+            note="Its program is stopped and started again",
+        ),
+    )
+
+
+CHECK = Check(
+    id=ID,
+    title="Containers reach Docker's own resolver",
+    severity="error",
+    doc=__doc__,
+    needs=("names",),
+    find=find,
+)

@@ -1,0 +1,105 @@
+"""Docker's own resolver has no name server to ask.
+
+What it finds
+    Containers whose resolv.conf names nobody behind Docker's own resolver
+    (newer ones say "NO EXTERNAL NAMESERVERS DEFINED"): when they were started
+    the host's file named no server, so that only the names of other
+    containers resolve.  An error where the host has a server now (or
+    one of its own listens on its loopback, which programs use when nothing is
+    named), otherwise information.
+
+Why it matters
+    Every name of the outside fails in these containers, whatever the host
+    itself resolves by now: Docker's resolver keeps what it was given.
+
+How we know
+    The comments that Docker writes into the container's file (moby,
+    libnetwork/internal/resolvconf), and the host's own resolv.conf.
+
+Remedy
+    Restart the containers once the host's file names a server, or give them
+    one: ``dns`` in daemon.json, ``--dns``.
+
+When it is harmless
+    Where the containers need no names of the outside.  Containers that have
+    internal networks only aren't reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.checks.base import Check
+from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.checks.names.dns_upstream import of_resolver
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.flows.dns_flows import DNS, Asker, askers
+from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+
+ID = "dns-none"
+_LOCAL = {"127.0.0.1", "0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
+
+
+def find(exam: Examination) -> Iterator[Finding]:
+    """One finding per network."""
+    for asker in askers(exam.case):
+        if asker.embedded and asker.resolver.upstreams == ():
+            yield _finding(exam.case, asker)
+
+
+def _finding(case: Case, asker: Asker) -> Finding:
+    now = _hosts_own(case)
+    names = (asker.member.container.name, *asker.others)
+    return Finding(
+        check=ID,
+        severity="error" if now else "info",
+        subject=Subject(kind="network", name=asker.network.name),
+        summary=f"{asker.names} resolve no names of the outside: Docker's resolver has nobody to ask",
+        symptoms=("names",),
+        evidence=(
+            *(
+                (
+                    Evidence(
+                        source="/etc/resolv.conf",
+                        what=f"comment, {asker.member.container.name}",
+                        value="NO EXTERNAL NAMESERVERS DEFINED",
+                    ),
+                )
+                if asker.resolver.none_left
+                else ()
+            ),
+            of_resolver(asker.member.container.name, asker.resolver),
+            Evidence(
+                source="/etc/resolv.conf", what="the host's servers now", value=now or "none", expected="a server"
+            ),
+        ),
+        remedy=Remedy(
+            summary="Restart them, so that Docker reads the host's servers again"
+            if now
+            else "Name a server in the host's /etc/resolv.conf, then restart them",
+            steps=(Command(argv=("docker", "restart", *names)),) if now else (),
+            risk="manual",
+            note='Or name servers for all containers: `"dns": ["ADDRESS"]` in /etc/docker/daemon.json',
+        ),
+    )
+
+
+def _hosts_own(case: Case) -> str:
+    """Whom the host itself asks now; empty when nobody is seen."""
+    resolver, host = case.snapshot.host.resolver, case.view.host
+    if resolver is not None and resolver.servers:
+        return ", ".join(resolver.servers)
+    sockets = host.sockets if host is not None else ()
+    listens = any((item.proto, item.port) == ("udp", DNS) and item.address in _LOCAL for item in sockets)
+    return f"a server on its own 127.0.0.1:{DNS}" if listens else ""
+
+
+CHECK = Check(
+    id=ID,
+    title="Docker's resolver has a server to ask",
+    severity="error",
+    doc=__doc__,
+    needs=("names",),
+    find=find,
+)

@@ -1,0 +1,202 @@
+"""None of the name servers that containers ask can be reached.
+
+What it finds
+    Running containers that are meant to reach the outside, and of whose name
+    servers not one gets the question, or gets its answer back.  For Docker's
+    own resolver at 127.0.0.11 these are the servers behind it
+    (``ExtServers``), each asked from the network namespace that the engine
+    says: ``host(…)`` from the host's.  Also, as information, a server that
+    can be asked over UDP but not over TCP.
+
+Why it matters
+    No name of the outside resolves, which looks as if the internet were
+    gone; by address everything works.  Over TCP, answers are asked for again
+    that are too large for UDP.
+
+How we know
+    The container's resolv.conf, as the engine wrote it, and the packet walk to
+    each server and back.  Docker before 26 doesn't write down whom its own
+    resolver asks; then nothing is said.
+
+Remedy
+    Let the questions through, or give the containers another server: ``dns``
+    in Docker's daemon.json, ``--dns`` for one container.
+
+When it is harmless
+    Where containers shall not resolve any names.  A container on internal
+    networks only gets no answers from outside by design and isn't reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.checks.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.evidence import of_decider, of_flows
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.flows.dns_flows import DNS, EMBEDDED, Asker, Question, ask, questions, unheard
+from dnet_tui.diagnostics.flows.flow import Flow
+from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.operations.rule_edit import Change, place_of
+from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
+from dnet_tui.inspect.model import Resolver
+
+ID = "dns-upstream"
+_OTHER_SERVER = (
+    'Or name a server that can be reached: `"dns": ["…"]` in /etc/docker/daemon.json, or `--dns` for one container'
+)
+
+
+def owns(_: Case, obstacle: Obstacle) -> bool:
+    """What stops a question to a name server, or its answer, and is no other check's."""
+    return obstacle.packet.dport == DNS or (obstacle.packet.reply and obstacle.packet.sport == DNS)
+
+
+def find(exam: Examination) -> Iterator[Finding | Undecided]:
+    """One finding per deciding element, per server that isn't there, and per server that TCP doesn't reach."""
+    yield from undecided(exam, ID)
+    for blocked in definite(exam, ID):
+        yield _stopped(exam.case, blocked)
+    for those in _absent(exam.case):
+        yield _nobody(exam.case, those)
+    yield from _only_udp(exam.case)
+
+
+def _stopped(case: Case, blocked: Blocked) -> Finding:
+    by = blocked.obstacle.by
+    asking = _askers_of(case, blocked.flows)
+    names = "; ".join(asker.names for asker in asking[:3]) or blocked.flows[0].source
+    servers = ", ".join(dict.fromkeys(flow.forward.start.dst for flow in blocked.flows))
+    return Finding(
+        check=ID,
+        severity="error",
+        subject=Subject(kind="rule" if by.rule is not None else by.kind, name=_place(by)),
+        summary=f"{names} can't resolve names: questions to {servers} are {blocked.obstacle.end}",
+        symptoms=blocked.symptoms,
+        evidence=(
+            of_decider(by, f"lets port {DNS} through"),
+            *(of_resolver(asker.member.container.name, asker.resolver) for asker in asking[:2]),
+            of_flows(blocked),
+        ),
+        remedy=_let_through(case, blocked, servers),
+    )
+
+
+def _askers_of(case: Case, flows: tuple[Flow, ...]) -> list[Asker]:
+    found = [item.asker for item in questions(case) if any(item.flow is flow for flow in flows)]
+    return list({id(asker): asker for asker in found}.values())
+
+
+def _place(by: Decider) -> str:
+    return f"{by.rule.table} {by.rule.chain} {by.rule.number or 'policy'}" if by.rule is not None else by.text
+
+
+def of_resolver(name: str, resolver: Resolver) -> Evidence:
+    """Whom a container asks, as its resolv.conf has it (its place on the host is in the snapshot: it is long)."""
+    servers = ", ".join(resolver.servers) or "no name server"
+    if EMBEDDED in resolver.servers and resolver.upstreams is not None:
+        behind = [f"host({item.address})" if item.from_host else item.address for item in resolver.upstreams]
+        servers += f", which asks {', '.join(behind) or 'nobody'}"
+    return Evidence(source="/etc/resolv.conf", what=f"of {name}", value=servers)
+
+
+def _let_through(case: Case, blocked: Blocked, servers: str) -> Remedy:
+    """Accept the questions where the host's own programs ask; elsewhere only a person knows what is meant."""
+    rule = blocked.obstacle.by.rule
+    place = place_of(rule) if rule is not None else None
+    family = blocked.obstacle.packet.family
+    out = blocked.obstacle.stage == "output" and rule is not None and rule.table == "filter"
+    if place is None or rule is None or not out or not on_host(case, blocked.obstacle):
+        return Remedy(summary=f"Let questions to {servers} through", risk="manual", note=_OTHER_SERVER)
+    length = 32 if family == "ip" else 128
+    changes = [
+        Change(place, rule.base, f"-d {server}/{length} -p {proto} -m {proto} --dport {DNS} -j ACCEPT")
+        for server in servers.split(", ")
+        for proto in ("udp", "tcp")
+    ]
+    return Remedy(
+        summary=f"Accept the host's questions to {servers}",
+        steps=tuple(change.insert(1) for change in changes),
+        undo=tuple(change.delete(1) for change in reversed(changes)),
+        risk="ask",
+        note=f"To keep it, tell the program that writes these rules. {_OTHER_SERVER}",
+    )
+
+
+def _absent(case: Case) -> list[tuple[Question, ...]]:
+    """Those none of whose servers answers, because nobody listens at one of them."""
+    return [
+        those
+        for those in unheard(case)
+        if all(item.answered is False for item in those)
+        and any(item.flow is not None and item.flow.forward.end == "refused" for item in those)
+    ]
+
+
+def _nobody(case: Case, those: tuple[Question, ...]) -> Finding:
+    refusing = [item for item in those if item.flow is not None and item.flow.forward.end == "refused"]
+    question = refusing[0]
+    by = question.flow.forward.decided_by if question.flow is not None else None
+    where = "the host" if question.server.from_host or _is_hosts(case, question.server.address) else "there"
+    return Finding(
+        check=ID,
+        severity="error",
+        subject=Subject(kind="host" if where == "the host" else "network", name=question.server.address),
+        summary=f"{question.asker.names} can't resolve names: on {where} nobody listens at {question.server.address}:53"
+        if where == "the host"
+        else f"{question.asker.names} can't resolve names: nobody listens at {question.server.address}:53",
+        symptoms=("names",),
+        evidence=(
+            of_resolver(question.asker.member.container.name, question.asker.resolver),
+            *((of_decider(by, "a name server"),) if by is not None else ()),
+        ),
+        remedy=Remedy(
+            summary=f"Start the name server at {question.server.address}, or name another one",
+            risk="manual",
+            note=_OTHER_SERVER,
+        ),
+    )
+
+
+def _is_hosts(case: Case, address: str) -> bool:
+    host = case.view.host
+    return host is not None and any(item.address == address for item in host.addresses)
+
+
+def _only_udp(case: Case) -> Iterator[Finding]:
+    """Servers that get questions over UDP while a rule stops those over TCP."""
+    seen: set[tuple[str, str]] = set()
+    for question in questions(case):
+        key = question.server.address, "" if question.server.from_host else question.asker.network.id
+        if question.answered is not True or key in seen:
+            continue
+        seen.add(key)
+        flow = ask(case, question.asker, question.server, "tcp")
+        stops = [item for _, item in flow.obstacles] if flow is not None else []
+        if flow is None or flow.arrives is not False or not stops or stops[0].by.rule is None:
+            continue
+        yield Finding(
+            check=ID,
+            severity="info",
+            subject=Subject(kind="rule", name=f"{_place(stops[0].by)}: TCP"),
+            summary=f"Large answers of {question.server.address} don't reach {question.asker.names}: TCP is stopped",
+            symptoms=("names",),
+            evidence=(
+                of_decider(stops[0].by, f"lets TCP port {DNS} through"),
+                of_resolver(question.asker.member.container.name, question.asker.resolver),
+            ),
+        )
+
+
+CHECK = Check(
+    id=ID,
+    title="Containers reach their name servers",
+    severity="error",
+    doc=__doc__,
+    needs=("firewall", "routes", "sockets", "names"),
+    find=find,
+    owns=owns,
+)

@@ -1,0 +1,138 @@
+"""Packets leave the host with a container's private address.
+
+What it finds
+    A network of mode nat, with masquerading not switched off by its options,
+    whose containers' packets go out by an uplink without source NAT.
+
+Why it matters
+    The packets do leave.  Nobody outside has a route back to a private
+    subnet, so no answer ever arrives: connections time out.
+
+How we know
+    The packet walk follows a container's packet through every nat chain of
+    POSTROUTING, as the kernel would: a MASQUERADE or SNAT rule that exists but
+    is shadowed by an earlier verdict does not count.
+
+Remedy
+    Put the rule back: ``-s SUBNET ! -o BRIDGE -j MASQUERADE`` in nat
+    POSTROUTING, of ip6tables where IPv6 is concerned.  Find what removed it
+    (a firewall script that flushes the nat table, a reload of firewalld):
+    restarting the engine restores all its rules.
+
+When it is harmless
+    Where ``enable_ip_masquerade`` is false or the gateway mode is routed: then
+    it is a choice, and not reported; nor is IPv6 where the engine writes no
+    IPv6 rules (Docker with ip6tables off, the default before 27).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.checks.base import Check, Undecided
+from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.checks.evidence import of_rule
+from dnet_tui.diagnostics.context import iptables_layout
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.flows.expected_flows import Flow
+from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.operations.rule_edit import Change, Place
+from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.packet import RuleRef
+from dnet_tui.inspect.model import Family, Network
+
+ID = "masq-missing"
+
+
+def find(exam: Examination) -> Iterator[Finding | Undecided]:
+    """One finding per network."""
+    bare: defaultdict[tuple[str, Family], list[Flow]] = defaultdict(list)
+    for flow in exam.flows:
+        if flow.kind != "egress" or flow.masquerade is not True or not flow.forward.exits:
+            continue
+        strange = _strange_source(exam.case, flow)
+        if strange:
+            yield Undecided(reason=strange)
+            continue
+        if flow.forward.last.src != flow.forward.start.src:
+            continue
+        unsure = [item for item in flow.forward.obstacles if item.stage == "postrouting" and item.end == "unknown"]
+        if unsure:
+            yield Undecided(reason=f"{flow.label}: {unsure[0].by.text}")
+        else:
+            bare[flow.network.id, flow.family].append(flow)
+    for flows in bare.values():
+        yield _finding(exam, flows[0].network, flows)
+
+
+def _strange_source(case: Case, flow: Flow) -> str:
+    """Why it isn't seen here whether answers come back: the packet leaves with an address that is another's.
+
+    Somebody outside may route that address to this host, or nobody does.
+    """
+    address, host = flow.forward.last.src, case.view.host
+    held = {item.address for item in host.addresses} | {item.address for item in host.proxied} if host else set()
+    subnets = [subnet.cidr for subnet in flow.network.subnets]
+    inner = flow.member is not None and address == flow.member.address
+    if address in held or inner or any(contains(cidr, address) is True for cidr in subnets):
+        return ""
+    return f"{flow.label}: leaves with the source {address}, which neither the host nor {flow.network.name} has"
+
+
+def _finding(exam: Examination, network: Network, flows: list[Flow]) -> Finding:
+    source = flows[0].forward.start.src
+    family = flows[0].family
+    subnet = iptables_layout.subnet(network, family) or f"{source}/{32 if family == 'ip' else 128}"
+    packet = flows[0].forward.last.tuple_text()
+    chain = iptables_layout.chain(exam.case, "nat", "POSTROUTING", family)
+    present = f"{len(chain.rules)} rules, none gives {subnet} a new source" if chain else "the chain is absent"
+    spec = f"-s {subnet} ! -o {network.bridge} -j MASQUERADE"
+    place = Place(backend=iptables_layout.backend(exam.case), family=family, table="nat")
+    change = Change(place=place, chain="POSTROUTING", spec=spec)
+    shadow = _shadow(flows[0])
+    names = ", ".join(flow.source for flow in flows[:4]) + ("" if len(flows) <= 4 else f" and {len(flows) - 4} more")
+    return Finding(
+        check=ID,
+        severity="error",
+        subject=Subject(kind="network", name=iptables_layout.named(network.name, family)),
+        summary=f"Packets from network {network.name} ({subnet}) leave without masquerading",
+        symptoms=("egress",),
+        evidence=(
+            Evidence(
+                source="packet walk",
+                what=f"leaves by {flows[0].forward.exits}",
+                value=packet,
+                expected="the host's own address as the source",
+            ),
+            Evidence(source=iptables_layout.save_program(family), what="nat POSTROUTING", value=present, expected=spec),
+            *((of_rule(shadow, "does not come before the network's MASQUERADE"),) if shadow else ()),
+            Evidence(source="packet walk", what="concerns", value=names),
+        ),
+        remedy=Remedy(
+            summary=f"Masquerade {subnet} when it leaves by anything but {network.bridge}",
+            steps=(change.insert(1),),
+            undo=(change.delete(1),),
+            risk="ask",
+            note="The engine restores its own rules when it restarts; find what removed this one",
+        ),
+    )
+
+
+def _shadow(flow: Flow) -> RuleRef | None:
+    """A rule that ended POSTROUTING before any masquerading could."""
+    for hop in flow.forward.hops:
+        if hop.stage == "postrouting" and hop.rule is not None and hop.rule.table == "nat" and hop.rule.number:
+            return hop.rule
+    return None
+
+
+CHECK = Check(
+    id=ID,
+    title="Networks that masquerade do",
+    severity="error",
+    doc=__doc__,
+    needs=("firewall", "routes"),
+    find=find,
+)

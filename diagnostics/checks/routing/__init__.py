@@ -1,0 +1,1 @@
+"""Checks of forwarding, routes and source filtering."""

@@ -1,0 +1,125 @@
+"""A container has no default route, though its network has a way out.
+
+What it finds
+    A running container on a network that is not internal, whose own routing
+    table has no way to the outside.
+
+Why it matters
+    It reaches its neighbours, but neither the internet nor anyone who calls
+    one of its published ports: the answer has nowhere to go.
+
+How we know
+    The packet walk begins in the container, with its own routes and policy
+    rules, and ends there.
+
+Remedy
+    Put the default route back, by the gateway of its network.
+
+When it is harmless
+    On internal and isolated networks, and where nobody stated what the
+    network is for; it is not reported there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.checks.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.evidence import of_flows
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import gateway_of, inside
+from dnet_tui.diagnostics.context.host_context import Case, Member, family_of
+from dnet_tui.diagnostics.context.iptables_layout import named
+from dnet_tui.diagnostics.flows.intentions import leads_out
+from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.walk.packet import Obstacle
+from dnet_tui.inspect.model import Family, Network
+
+ID = "ctr-no-gw"
+
+
+def owns(case: Case, obstacle: Obstacle) -> bool:
+    """A container's own table without a route to an address beyond its networks."""
+    if obstacle.stage != "routing" or obstacle.end != "no-route" or obstacle.by.kind != "route":
+        return False
+    place = _member(case, obstacle.by.namespace, family_of(obstacle.packet))
+    return place is not None and obstacle.by.text.startswith("no route")
+
+
+def find(exam: Examination) -> Iterator[Finding | Undecided]:
+    """One finding per container."""
+    yield from undecided(exam, ID)
+    found: dict[tuple[str, Family], list[Blocked]] = {}
+    for blocked in definite(exam, ID):
+        found.setdefault((blocked.obstacle.by.namespace, family_of(blocked.obstacle.packet)), []).append(blocked)
+    for (namespace, family), stopped in found.items():
+        place = _member(exam.case, namespace, family)
+        if place is not None:
+            yield _finding(exam.case, *place, family, stopped)
+
+
+def _finding(case: Case, network: Network, member: Member, family: Family, stopped: list[Blocked]) -> Finding:
+    name = member.container.name
+    gateway = gateway_of(network, family) or case.bridge_address(network, family)
+    kind = "default route" if family == "ip" else "IPv6 default route"
+    ns = case.view.namespaces[member.namespace]
+    routes = [route.dst for route in ns.routes if route.family == family and route.table == 254]
+    return Finding(
+        check=ID,
+        severity="error",
+        subject=Subject(kind="container", name=named(name, family)),
+        summary=f"{name} has no {kind}, though network {network.name} leads out",
+        symptoms=tuple(dict.fromkeys(kind for item in stopped for kind in item.symptoms)),
+        evidence=(
+            Evidence(
+                source="ip route" if family == "ip" else "ip -6 route",
+                what=f"in {name}",
+                value=", ".join(routes) or "no route at all",
+                expected=f"default via {gateway or 'its gateway'}",
+            ),
+            *(of_flows(item) for item in stopped[:2]),
+        ),
+        remedy=_remedy(case, member, family, gateway),
+    )
+
+
+def _remedy(case: Case, member: Member, family: Family, gateway: str) -> Remedy | None:
+    words = ("default", "via", gateway)
+    six = ("-6",) if family == "ip6" else ()
+    step = inside(case, member.namespace, *six, "route", "add", *words)
+    back = inside(case, member.namespace, *six, "route", "del", *words)
+    if not gateway or step is None or back is None:
+        return None
+    return Remedy(
+        summary=f"Give {member.container.name} its default route via {gateway}",
+        steps=(step,),
+        undo=(back,),
+        risk="ask",
+        note="Restarting the container makes its network anew",
+    )
+
+
+def _member(case: Case, namespace: str, family: Family) -> tuple[Network, Member] | None:
+    """The container's place on a network with a way out."""
+    return next(
+        (
+            (network, member)
+            for network in case.networks
+            if leads_out(network, family)
+            for member in case.members(network, family)
+            if member.namespace == namespace
+        ),
+        None,
+    )
+
+
+CHECK = Check(
+    id=ID,
+    title="Containers have a default route",
+    severity="error",
+    doc=__doc__,
+    needs=("links",),
+    find=find,
+    owns=owns,
+)

@@ -1,0 +1,108 @@
+"""The host does not forward IPv4 at all.
+
+What it finds
+    ``net.ipv4.ip_forward`` is 0 while a container network needs routing: to
+    the internet, from outside to a published port, or between networks.
+
+Why it matters
+    A container's packet reaches the bridge and the host drops it without a
+    trace: no rule counts it, no ICMP error is sent.
+
+How we know
+    The packet walk of a flow that should pass ends at the forwarding decision
+    of the interface it came in by, and the host-wide switch is 0.  The kernel
+    decides by ``conf.IFACE.forwarding`` of the receiving interface; writing
+    ``ip_forward`` sets all of those at once (``inet_forward_change``).
+
+Remedy
+    ``sysctl -w net.ipv4.ip_forward=1``.  It lasts until the next boot or
+    ``sysctl --system``; look in /etc/sysctl.d for the file that turned it off
+    (hardening guides do), or add one that turns it on.
+
+When it is harmless
+    On a host whose only networks are internal ones; it is not reported there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.checks.evidence import of_flows, of_sysctl
+from dnet_tui.diagnostics.checks.subjects.forwarding import is_forwarding
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.operations.remedy import Remedy, Risk, SetSysctl
+from dnet_tui.diagnostics.report.finding import Finding, Subject
+from dnet_tui.diagnostics.walk.l3.routing import sysctl_name
+from dnet_tui.diagnostics.walk.packet import Obstacle
+from dnet_tui.inspect.model.firewall import Firewall
+
+ID = "ip-forward-off"
+KEY = "net.ipv4.ip_forward"
+
+
+def owns(case: Case, obstacle: Obstacle) -> bool:
+    """Any interface's refusal to forward, while the host-wide switch is off."""
+    return is_forwarding(case, obstacle) and case.sysctl(KEY) == "0"
+
+
+def find(exam: Examination) -> Iterator[Finding | Undecided]:
+    """One finding for the host, however many flows it stops."""
+    yield from undecided(exam, ID)
+    stopped = definite(exam, ID)
+    if not stopped:
+        return
+    host = exam.case.view.host
+    firewall = host.firewall if host is not None else None
+    yield Finding(
+        check=ID,
+        severity="error",
+        subject=Subject(kind="sysctl", name=KEY),
+        summary="The host does not forward IPv4 packets (net.ipv4.ip_forward is 0)",
+        symptoms=tuple(dict.fromkeys(kind for blocked in stopped for kind in blocked.symptoms)),
+        evidence=(
+            of_sysctl(KEY, "0", "1"),
+            *(of_sysctl(blocked.obstacle.by.text, "0", "1") for blocked in stopped),
+            *(of_flows(blocked) for blocked in stopped),
+        ),
+        remedy=Remedy(
+            summary="Turn IPv4 forwarding on",
+            steps=(SetSysctl(key=KEY, value="1"), *kept_off(exam.case)),
+            undo=(SetSysctl(key=KEY, value="0"),),
+            risk=_risk(firewall),
+            note="To keep it over a reboot, write 'net.ipv4.ip_forward = 1' to /etc/sysctl.d/99-containers.conf",
+        ),
+    )
+
+
+def kept_off(case: Case) -> tuple[SetSysctl, ...]:
+    """Podman keeps forwarding off on its internal bridges; the host-wide switch would turn it on there too."""
+    return tuple(
+        SetSysctl(key=f"net.ipv4.conf.{sysctl_name(network.bridge)}.forwarding", value="0")
+        for network in case.networks
+        if network.engine == "podman" and network.internal
+    )
+
+
+def _risk(firewall: Firewall | None) -> Risk:
+    """Safe when FORWARD drops by default: turning forwarding on then opens nothing that no rule allows."""
+    chains = [
+        chain
+        for table in (firewall.tables if firewall else ())
+        if table.family == "ip"
+        for chain in table.chains
+        if chain.hook == "forward"
+    ]
+    return "safe" if any(chain.policy == "drop" for chain in chains) else "ask"
+
+
+CHECK = Check(
+    id=ID,
+    title="IPv4 forwarding is on",
+    severity="error",
+    doc=__doc__,
+    needs=("sysctls",),
+    find=find,
+    owns=owns,
+)

@@ -1,0 +1,137 @@
+"""A policy rule leads packets for containers away from their bridge.
+
+What it finds
+    The host routes a container's address by a table that a policy rule
+    selects before the main one, and that table knows nothing of the bridge:
+    it has a default route by a VPN, say.  Or the rule itself refuses.
+
+Why it matters
+    Packets leave the container, but answers, connections from the host and
+    published ports go into the VPN.  ``ip route`` shows nothing wrong.
+
+How we know
+    The packet walk's own routing decision for the container's address, for
+    packets made on the host and for those that come in by each uplink, rule
+    by rule (``ip rule``, ``ip route get``).
+
+Remedy
+    A rule before it that looks the network's subnet up in the main table:
+    ``ip rule add to SUBNET lookup main``.
+
+When it is harmless
+    Where the table has a route for the subnet over the bridge; then it is not
+    reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.checks.base import Check
+from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.checks.evidence import of_flows
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import ip, symptoms
+from dnet_tui.diagnostics.checks.subjects.misrouted_containers import Stray, cause_of, strays
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.iptables_layout import named
+from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.packet import Obstacle
+from dnet_tui.inspect.model import Family, PolicyRule
+
+ID = "policy-route"
+
+
+def owns(case: Case, obstacle: Obstacle) -> bool:
+    """What stops a container's packet on the way that a policy rule sent it."""
+    return cause_of(case, obstacle) == ID
+
+
+def find(exam: Examination) -> Iterator[Finding]:
+    """One finding per policy rule."""
+    found: dict[tuple[Family, int], tuple[PolicyRule, list[Stray]]] = {}
+    for stray in strays(exam.case):
+        rule = _rule(exam.case, stray) if stray.cause == ID else None
+        if rule is not None:
+            found.setdefault((stray.family, rule.priority), (rule, []))[1].append(stray)
+    for rule, hit in found.values():
+        first = hit[0]
+        names = ", ".join(dict.fromkeys(item.network.name for item in hit))
+        blocked = exam.blocked_by(ID)
+        yield Finding(
+            check=ID,
+            severity="error",
+            subject=Subject(kind="host", name=named(f"ip rule {rule.priority}", first.family)),
+            summary=f"The policy rule {rule.priority} leads packets for containers of {names} away from their bridge",
+            symptoms=symptoms(blocked, ("egress", "published", "host-to-container")),
+            evidence=(
+                Evidence(source="ip rule", what=f"rule {rule.priority}", value=_words(rule)),
+                Evidence(
+                    source="ip route get",
+                    what=first.member.address + (f" iif {first.iif}" if first.iif else ""),
+                    value=first.text,
+                    expected=f"dev {first.network.bridge}",
+                ),
+                *(of_flows(item) for item in blocked[:2]),
+            ),
+            remedy=_remedy(exam.case, hit, rule),
+        )
+
+
+def _rule(case: Case, stray: Stray) -> PolicyRule | None:
+    """The rule that selected the table, or that refuses."""
+    host = case.view.host
+    rules = sorted(host.policy_rules, key=lambda item: item.priority) if host is not None else []
+    for rule in rules:
+        if rule.family != stray.family or rule.iif not in {None, "", stray.iif or "lo"}:
+            continue
+        if stray.route is not None and rule.table == stray.route.table:
+            return rule
+        if stray.route is None and stray.text.startswith(f"policy rule {rule.priority}:"):
+            return rule
+    return None
+
+
+def _words(rule: PolicyRule) -> str:
+    parts = [f"from {rule.src or 'all'}"]
+    parts += [f"{word} {value}" for word, value in (("to", rule.dst), ("iif", rule.iif), ("oif", rule.oif)) if value]
+    parts += [f"fwmark {rule.mark:#x}"] if rule.mark is not None else []
+    table = f"lookup {rule.table}" if rule.table is not None else rule.action
+    return " ".join(["not", *parts, table] if rule.invert else [*parts, table])
+
+
+def _remedy(case: Case, hit: list[Stray], rule: PolicyRule) -> Remedy | None:
+    host = case.view.host
+    used = {item.priority for item in host.policy_rules if item.family == rule.family} if host is not None else set()
+    free = next((number for number in range(rule.priority - 1, 0, -1) if number not in used), None)
+    if free is None:
+        return None
+    subnets = list(dict.fromkeys(_subnet(stray) for stray in hit))
+    words = [("to", subnet, "lookup", "main", "pref", str(free)) for subnet in subnets]
+    family = ("-6",) if rule.family == "ip6" else ()
+    return Remedy(
+        summary=f"Look {', '.join(subnets)} up in the main table before that rule",
+        steps=tuple(ip(*family, "rule", "add", *item) for item in words),
+        undo=tuple(ip(*family, "rule", "del", *item) for item in words),
+        risk="ask",
+        note="It is gone after a reboot; the program that added the rule may have an option to spare local networks",
+    )
+
+
+def _subnet(stray: Stray) -> str:
+    return next(
+        (sub.cidr for sub in stray.network.subnets if contains(sub.cidr, stray.member.address) is True),
+        f"{stray.member.address}/{32 if stray.family == 'ip' else 128}",
+    )
+
+
+CHECK = Check(
+    id=ID,
+    title="No policy rule leads away from containers",
+    severity="error",
+    doc=__doc__,
+    needs=("routes", "policy-rules"),
+    find=find,
+    owns=owns,
+)

@@ -1,0 +1,191 @@
+"""The doctor: all checks over one snapshot, into one report.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from dnet_tui.diagnostics.checks.base import Check, Undecided
+from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
+from dnet_tui.diagnostics.checks.check_context import FALLBACK, Blocked, Examination, element
+from dnet_tui.diagnostics.checks.host import flow_blocked
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.flows.probes import Probed
+from dnet_tui.diagnostics.report.causality import ordered, with_causes
+from dnet_tui.diagnostics.report.finding import CheckResult, Finding
+from dnet_tui.diagnostics.report.masked_faults import hidden
+from dnet_tui.diagnostics.report.report import REPORT_FORMAT, Report, summarise
+from dnet_tui.diagnostics.walk.packet import Decider, RuleRef
+from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.model.firewall import Opaque
+
+
+def examine(
+    snapshot: Snapshot,
+    *,
+    only: Collection[str] = (),
+    skip: Collection[str] = (),
+    focus: str = "",
+    catalogue: tuple[Check, ...] = CATALOGUE,
+    probes: tuple[Probed, ...] | None = None,
+    before: Snapshot | None = None,
+) -> Report:
+    """Run the checks (``only`` those, without ``skip``) and report.
+
+    ``focus`` keeps the findings whose subject, evidence or summary speaks of
+    that container or network; the checks' outcomes stay those of the host.
+    ``probes`` is what real packets said; None when none were sent, and then
+    the checks that judge them are left out.  ``before`` is an earlier snapshot
+    of the same host; without one those that judge its counters are.
+    """
+    chosen = tuple(
+        check
+        for check in catalogue
+        if (not only or check.id in only)
+        and check.id not in skip
+        and (probes is not None or not check.probing)
+        and (before is not None or not check.comparing)
+    )
+    sent = probes or ()
+    results, findings = _findings(snapshot, catalogue, chosen, sent, before)
+    explains = {check.id: check.explains for check in catalogue}
+
+    def anew(other: Snapshot) -> list[Finding]:
+        return _findings(other, catalogue, chosen, sent, before)[1]
+
+    def ranked(found: Sequence[Finding], of: Snapshot) -> list[Finding]:
+        return with_causes(found, lambda check: explains.get(check, ()), of, anew)
+
+    findings = ranked(findings, snapshot)
+    findings = ordered([*findings, *hidden(findings, snapshot, anew, ranked)])
+    results = _with_hidden(results, findings)
+    if focus:
+        findings = [finding for finding in findings if _speaks_of(finding, focus)]
+    return Report(
+        format=REPORT_FORMAT,
+        tool_version=snapshot.tool_version,
+        taken_at=snapshot.taken_at,
+        host=snapshot.host,
+        engines=snapshot.engines,
+        summary=summarise(results, findings),
+        checks=tuple(results),
+        findings=tuple(findings),
+        gaps=snapshot.gaps,
+        probes=probes,
+    )
+
+
+def _with_hidden(results: list[CheckResult], findings: list[Finding]) -> list[CheckResult]:
+    """The outcomes, where what is hidden behind another fault counts as found."""
+    found = {finding.check for finding in findings}
+    return [
+        CheckResult(id=result.id, outcome="found") if result.id in found and result.outcome == "ok" else result
+        for result in results
+    ]
+
+
+def examination(
+    snapshot: Snapshot,
+    catalogue: tuple[Check, ...] = CATALOGUE,
+    probes: tuple[Probed, ...] = (),
+    before: Snapshot | None = None,
+) -> Examination:
+    """A snapshot's examination; obstacles are shared out among the whole catalogue."""
+    owners = tuple((check.id, check.owns) for check in catalogue if check.owns is not None)
+    return Examination(snapshot, owners, probes, before)
+
+
+def _findings(
+    snapshot: Snapshot,
+    catalogue: tuple[Check, ...],
+    chosen: tuple[Check, ...],
+    probes: tuple[Probed, ...],
+    before: Snapshot | None,
+) -> tuple[list[CheckResult], list[Finding]]:
+    """The chosen checks' results, whoever else of the catalogue would have had something to say."""
+    exam = examination(snapshot, catalogue, probes, before)
+    results: list[CheckResult] = []
+    findings: list[Finding] = []
+    for check in chosen:
+        result, found = _run(check, exam)
+        results.append(result)
+        findings += found
+    unowned = [item for item in chosen if item.id == FALLBACK]
+    if unowned and exam.case.networks:
+        silent = {result.id for result in results if result.outcome == "ok"} - {FALLBACK}
+        orphaned = [flow_blocked.finding(blocked) for blocked in _left_unsaid(exam, silent, findings)]
+        findings += orphaned
+        results = [
+            CheckResult(id=FALLBACK, outcome="found") if orphaned and result.id == FALLBACK else result
+            for result in results
+        ]
+    return results, findings
+
+
+def _left_unsaid(exam: Examination, silent: set[str], findings: Sequence[Finding]) -> Iterator[Blocked]:
+    """Obstacles that a check claimed and then found nothing to say of, though they stop a flow that nothing explains.
+
+    A claim without a finding would hide the obstacle: then the fallback tells it.
+    """
+    telling = {finding.check for finding in findings}
+    seen: set[Decider | RuleRef] = set()
+    for flow in exam.flows:
+        owners = [(exam.owner(obstacle), obstacle) for _, obstacle in flow.obstacles] if flow.expected else []
+        if any(owner in telling for owner, _ in owners):
+            continue
+        for owner, obstacle in owners:
+            if owner not in silent or obstacle.end == "unknown" or element(obstacle) in seen:
+                continue
+            seen.add(element(obstacle))
+            yield from (item for item in exam.blocked_by(owner) if element(item.obstacle) == element(obstacle))
+
+
+def _run(check: Check, exam: Examination) -> tuple[CheckResult, list[Finding]]:
+    """One check, contained: whatever goes wrong in it concerns it alone."""
+    missing = _missing(check, exam)
+    if not exam.case.networks and not missing:
+        return CheckResult(id=check.id, outcome="not-applicable", reason="no container bridge network here"), []
+    try:
+        said = list(check.find(exam))
+    except Exception as error:  # noqa: BLE001 - a check that crashes is a result, the others go on
+        return CheckResult(id=check.id, outcome="crashed", reason=f"{type(error).__name__}: {error}"), []
+    found = [item for item in said if isinstance(item, Finding)]
+    unsure = [item.reason for item in said if isinstance(item, Undecided)]
+    if found:
+        return CheckResult(id=check.id, outcome="found", reason=""), found
+    if missing or unsure:
+        return CheckResult(id=check.id, outcome="unknown", reason=(unsure or missing)[0]), []
+    return CheckResult(id=check.id, outcome="ok"), []
+
+
+def _missing(check: Check, exam: Examination) -> list[str]:
+    """The gaps that cover what a check needs: sections of the host's namespace, and the engines' intentions."""
+    view = exam.case.view
+    scope = view.host.id if view.host is not None else ""
+    if view.host is None:
+        return ["the host's own namespace is not in the snapshot"]
+    # What is undecidable within a firewall is marked there, rule by rule and table by table: the walk respects it.
+    needs = [section for section in check.needs if section != "firewall" or not exam.case.once(_says_what_it_lacks)]
+    reasons = [f"{section}: {gap.reason}" for section in needs for gap in view.gaps(section, scope)]
+    intentions = [
+        f"{gap.scope or gap.section}: {gap.reason}"
+        for gap in exam.case.snapshot.gaps
+        if gap.section in {"engine", "networks"} or (gap.section in {"containers", "namespaces"} and not gap.scope)
+    ]
+    return reasons + intentions
+
+
+def _says_what_it_lacks(case: Case) -> bool:
+    """Whether the host's firewall with gaps carries them itself: as tables, sets or rules that can't be decided."""
+    firewall = case.view.host.firewall if case.view.host is not None else None
+    if firewall is None:
+        return False
+    every = (*firewall.ipsets, *(item for table in firewall.tables for item in table.sets))
+    if firewall.unread or any(item.elements is None for item in every):
+        return True
+    chains = (chain for table in firewall.tables for chain in table.chains)
+    return any(isinstance(expr, Opaque) for chain in chains for rule in chain.rules for expr in rule.exprs)
+
+
+def _speaks_of(finding: Finding, name: str) -> bool:
+    texts = [finding.subject.name, finding.summary, *(f"{item.what} {item.value}" for item in finding.evidence)]
+    return any(name in text.replace(",", " ").replace("(", " ").split() for text in texts)

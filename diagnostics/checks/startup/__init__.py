@@ -1,0 +1,1 @@
+"""Checks of what keeps containers, networks or the engine from starting."""

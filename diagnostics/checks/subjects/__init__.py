@@ -1,0 +1,1 @@
+"""What several checks ask about one subject."""

@@ -1,0 +1,223 @@
+"""How containers hang on their bridges: ports, gateways, and what goes into a container's namespace.  Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import msgspec
+
+from dnet_tui.diagnostics.checks.check_context import Blocked
+from dnet_tui.diagnostics.context.host_context import Case, Member
+from dnet_tui.diagnostics.flows.intentions import gateway_mode, has_family
+from dnet_tui.diagnostics.operations.remedy import Command
+from dnet_tui.diagnostics.report.finding import Evidence
+from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
+from dnet_tui.inspect.model import Family, Link, LinkRef, Namespace, Network, Route
+
+DEFAULT = "0.0.0.0/0"
+_DEFAULTS: dict[Family, str] = {"ip": DEFAULT, "ip6": "::/0"}
+_INHIBIT = "com.docker.network.bridge.inhibit_ipv4"
+
+
+class Attachment(msgspec.Struct, frozen=True, kw_only=True):
+    """A running container on a network's bridge: ``port`` is the host's end of its veth, ``inner`` the container's."""
+
+    network: Network
+    bridge: Link
+    port: Link
+    inner: Link
+    member: Member
+
+    @property
+    def name(self) -> str:
+        """The container's name."""
+        return self.member.container.name
+
+
+def bridge_of(case: Case, network: Network) -> Link | None:
+    """A network's bridge on the host."""
+    return case.view.link_named(case.view.host.id, network.bridge) if case.view.host is not None else None
+
+
+def attachments(case: Case, network: Network) -> tuple[Attachment, ...]:
+    """The containers of a network with both ends of their veths."""
+    bridge = bridge_of(case, network)
+    found = []
+    for member in case.everyone(network):
+        inner = case.view.links.get(member.link)
+        port = case.view.links.get(inner.peer) if inner is not None and inner.peer is not None else None
+        if bridge is not None and inner is not None and port is not None and port.master == bridge.ifindex:
+            found.append(Attachment(network=network, bridge=bridge, port=port, inner=inner, member=member))
+    return tuple(found)
+
+
+def all_attachments(case: Case) -> tuple[Attachment, ...]:
+    """The attachments of every network."""
+    return case.once(_all)
+
+
+def _all(case: Case) -> tuple[Attachment, ...]:
+    return tuple(item for network in case.networks for item in attachments(case, network))
+
+
+def on_host(case: Case, obstacle: Obstacle) -> bool:
+    """Whether an obstacle stands in the host's own namespace."""
+    return case.view.host is not None and obstacle.by.namespace == case.view.host.id
+
+
+def named(by: Decider, *links: str) -> bool:
+    """Whether a link decider speaks of one of these links."""
+    return by.kind == "link" and bool(set(links) & set(by.text.replace(":", " ").replace(",", " ").split()))
+
+
+def symptoms(blocked: list[Blocked], otherwise: tuple[str, ...]) -> tuple[str, ...]:
+    """The kinds of flow that are seen to be stopped; ``otherwise`` where no flow shows it."""
+    return tuple(dict.fromkeys(kind for item in blocked for kind in item.symptoms)) or otherwise
+
+
+def concerning(blocked: list[Blocked], *namespaces: str) -> list[Blocked]:
+    """Those that stop a flow from or to one of these namespaces."""
+    return [
+        item
+        for item in blocked
+        if any(
+            (flow.member is not None and flow.member.namespace in namespaces)
+            or (flow.container is not None and flow.container.netns in namespaces)
+            for flow in item.flows
+        )
+    ]
+
+
+def of_link(what: str, value: str, expected: str, *, source: str = "ip -d link") -> Evidence:
+    """A link's attribute."""
+    return Evidence(source=source, what=what, value=value, expected=expected)
+
+
+def default_hops(ns: Namespace, family: Family = "ip") -> tuple[tuple[str, int], ...]:
+    """The gateways of a namespace's default routes, with the interface each is reached by."""
+    return tuple(
+        (hop.gateway, hop.ifindex)
+        for route in sorted(ns.routes, key=lambda item: item.metric)
+        if (route.family, route.dst) == (family, _DEFAULTS[family]) and route.table == 254 and route.type == "unicast"
+        for hop in route.hops
+        if hop.gateway is not None and hop.ifindex is not None
+    )
+
+
+def route_words(ns: Namespace, route: Route, gateway: str = "") -> tuple[str, ...]:
+    """A route as arguments of ``ip route``, by another ``gateway`` if given; empty where not all of it is known."""
+    if route.other or len(route.hops) > 1:
+        return ()
+    names = {link.ifindex: link.name for link in ns.links}
+    dst = "default" if route.dst in _DEFAULTS.values() else route.dst
+    words = [dst] if route.type == "unicast" else [route.type, dst]
+    for hop in route.hops:
+        words += ["via", gateway or hop.gateway] if hop.gateway else []
+        words += ["dev", names[hop.ifindex]] if hop.ifindex in names else []
+        words += ["onlink"] if "onlink" in hop.flags else []
+    words += ["proto", route.protocol] if route.protocol and route.protocol != "boot" else []
+    words += ["scope", route.scope] if route.scope != "global" else []
+    words += ["src", route.source] if route.source else []
+    words += ["metric", str(route.metric)] if route.metric else []
+    return tuple(words)
+
+
+def default_route(ns: Namespace, family: Family = "ip") -> Route | None:
+    """The default route of a namespace's main table that is used first."""
+    wanted = (family, _DEFAULTS[family], 254)
+    fitting = [route for route in ns.routes if (route.family, route.dst, route.table) == wanted]
+    return min(fitting, key=lambda item: item.metric, default=None)
+
+
+def gateway_of(network: Network, family: Family = "ip") -> str:
+    """The gateway that the network's definition names; empty when it names none."""
+    fitting = (item for item in network.subnets if (":" in item.cidr) == (family == "ip6"))
+    return next((item.gateway for item in fitting if item.gateway), "")
+
+
+def prefix_length(network: Network, case: Case, family: Family = "ip") -> int:
+    """The length of the network's subnet, from its definition or else from a container's address."""
+    for subnet in network.subnets:
+        if (":" in subnet.cidr) == (family == "ip6"):
+            return ipaddress.ip_network(subnet.cidr, strict=False).prefixlen
+    for member in case.members(network, family):
+        for address in case.view.addresses_of(member.link):
+            if address.address == member.address:
+                return address.prefixlen
+    return 0
+
+
+def missing_gateway(case: Case, network: Network, family: Family = "ip") -> str:
+    """The gateway address, with its length, that a network's bridge should have and hasn't; empty otherwise.
+
+    The definition says which, or else (where the bridge itself was the only
+    place that said it) what all containers agree to use as their gateway.
+    """
+    bridge = bridge_of(case, network)
+    if bridge is None or case.view.host is None or not _routes_for(network, family) or _leads_elsewhere(case, bridge):
+        return ""
+    owned = _bridge_addresses(case, bridge, family)
+    gateway = gateway_of(network, family) or ("" if owned else _agreed(case, network, family))
+    if not gateway or gateway in owned or any(gateway == item.address for item in case.view.host.addresses):
+        return ""
+    if any(gateway == item.address for ns in case.snapshot.namespaces for item in ns.addresses):
+        return ""
+    return f"{gateway}/{prefix_length(network, case, family)}"
+
+
+def _routes_for(network: Network, family: Family) -> bool:
+    """Whether the host is meant to be this network's router."""
+    inhibited = family == "ip" and network.options.get(_INHIBIT, "").lower() == "true"
+    unmanaged = network.options.get("mode") == "unmanaged"
+    return has_family(network, family) and not (
+        inhibited or unmanaged or network.internal or gateway_mode(network, family) == "isolated"
+    )
+
+
+def _leads_elsewhere(case: Case, bridge: Link) -> bool:
+    """Whether the bridge has a port out of sight: the gateway may be behind it."""
+    host = case.view.host
+    ports = case.view.ports_of(host.id, bridge.ifindex) if host is not None else ()
+    return any(port.kind != "veth" or port.peer is None for port in ports)
+
+
+def _bridge_addresses(case: Case, bridge: Link, family: Family) -> set[str]:
+    host = case.view.host
+    ref = LinkRef(namespace=host.id if host is not None else "", ifindex=bridge.ifindex)
+    return {item.address for item in case.view.addresses_of(ref) if item.family == family}
+
+
+def _agreed(case: Case, network: Network, family: Family) -> str:
+    """The one gateway that every container on the network with a default route over it uses."""
+    used = set()
+    for member in case.members(network, family):
+        ns = case.view.namespaces[member.namespace]
+        used |= {gateway for gateway, ifindex in default_hops(ns, family) if ifindex == member.link.ifindex}
+    return used.pop() if len(used) == 1 else ""
+
+
+def on_link(case: Case, member: Member, address: str) -> bool:
+    """Whether an address lies in the subnet that a container has on this network."""
+    return any(contains(item.cidr, address) is True for item in case.view.addresses_of(member.link))
+
+
+def inside(case: Case, namespace: str, *arguments: str) -> Command | None:
+    """``ip`` run in the network namespace of a container, never in its file system; None when it can't be entered."""
+    ns = case.view.namespaces.get(namespace)
+    if ns is None:
+        return None
+    if ns.names:
+        return Command(argv=("ip", "-n", ns.names[0], *arguments))
+    pids = [item.pid for item in case.view.containers_in(namespace) if item.pid] + [item.pid for item in ns.processes]
+    return Command(argv=("nsenter", "-t", str(pids[0]), "-n", "ip", *arguments)) if pids else None
+
+
+def ip(*arguments: str) -> Command:
+    """``ip`` on the host."""
+    return Command(argv=("ip", *arguments))
+
+
+def bridge_port(port: str, *settings: str) -> Command:
+    """``bridge link set`` for one port."""
+    return Command(argv=("bridge", "link", "set", "dev", port, *settings))

@@ -1,0 +1,254 @@
+"""Traffic of networks that aren't Docker's, at the end of a FORWARD chain that Docker made drop by default.  Pure.
+
+Docker sets the policy of iptables' FORWARD to DROP when it turns forwarding
+on (``setupIPv4Forwarding``, ``setupIPv6Forwarding`` of its bridge driver), and
+up to 27 always that of ip6tables.  The policy hits every forwarded packet that no rule accepts:
+Podman's published ports, guests of libvirt, LXD and Incus.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+import msgspec
+
+from dnet_tui.diagnostics.checks.base import definite
+from dnet_tui.diagnostics.checks.check_context import Blocked, Examination, element
+from dnet_tui.diagnostics.checks.evidence import of_flows, of_rule
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
+from dnet_tui.diagnostics.context import iptables_layout
+from dnet_tui.diagnostics.context.host_context import INFERRED, OUTSIDE, OUTSIDE6, Case, family_of
+from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.operations.rule_edit import Change, place_of
+from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.walk.api import walk
+from dnet_tui.diagnostics.walk.packet import Obstacle, Packet, RuleRef
+from dnet_tui.inspect.model import Address, Family, Link, LinkRef
+from dnet_tui.inspect.model.firewall import Chain, Match, Rule, Table, Verdict
+
+USER_CHAIN = "DOCKER-USER"
+
+_MANAGERS = {"libvirt_network": "libvirt", "lxd": "LXD", "incus": "Incus"}
+"""Native tables by which managers of guests let their traffic pass, and whose they are (names from their sources)."""
+
+_ANSWERS = "-m conntrack --ctstate RELATED,ESTABLISHED"
+_TRANSLATED = "-m conntrack --ctstate DNAT"
+
+
+class Guests(msgspec.Struct, frozen=True, kw_only=True):
+    """A bridge of another manager, whose rules let its guests out, and what stops them all the same."""
+
+    manager: str
+    bridge: str
+    obstacle: Obstacle
+
+
+def is_others(case: Case, obstacle: Obstacle, family: Family) -> bool:
+    """Whether FORWARD's policy in Docker's own table stops a packet of networks that aren't Docker's."""
+    devices = {obstacle.packet.iif, obstacle.packet.oif} - {""}
+    engines = {network.engine for network in case.networks if network.bridge in devices}
+    return bool(engines) and "docker" not in engines and _by_dockers_policy(case, obstacle, family)
+
+
+def _by_dockers_policy(case: Case, obstacle: Obstacle, family: Family) -> bool:
+    rule = obstacle.by.rule
+    if rule is None or rule.number != 0 or not iptables_layout.by_policy(obstacle) or not on_host(case, obstacle):
+        return False
+    if {family_of(obstacle.packet), rule.family} != {family} or (rule.table, rule.base) != ("filter", "FORWARD"):
+        return False
+    return place_of(rule) is not None and _may_be_dockers(case, rule)
+
+
+def _may_be_dockers(case: Case, rule: RuleRef) -> bool:
+    """Whether Docker keeps its chains in that table, and wasn't told to leave the rules or forwarding alone."""
+    docker = [engine for engine in case.snapshot.engines if engine.name == "docker"]
+    told = any(engine.iptables is False or engine.ip_forward is False for engine in docker)
+    there = any(
+        (table.backend, table.family, table.name) == (rule.backend, rule.family, "filter")
+        and any(chain.name.startswith("DOCKER") for chain in table.chains)
+        for table in iptables_layout.tables(case, rule.family)
+    )
+    return bool(docker) and there and not told
+
+
+def findings(exam: Examination, check: str, family: Family) -> Iterator[Finding]:
+    """One finding per bridge that Docker's policy hits: of what its containers are meant to do, and of guests."""
+    for blocked in definite(exam, check):
+        bridges = {flow.network.bridge: flow.network for flow in blocked.flows}
+        for bridge, network in bridges.items():
+            own = Blocked(blocked.obstacle)
+            own.there = [flow for flow in blocked.there if flow.network.bridge == bridge]
+            own.back = [flow for flow in blocked.back if flow.network.bridge == bridge]
+            obstacles = [
+                item for flow in own.flows for _, item in flow.obstacles if element(item) == element(own.obstacle)
+            ]
+            meant = network.engine != INFERRED or _is_accepted(case_tables(exam.case), bridge, family)
+            whose = "containers" if network.engine == INFERRED else f"{network.engine}'s network {network.name}"
+            words = f"{whose} on {bridge}" if network.engine == INFERRED else whose
+            yield _finding(exam.case, check, bridge, words, obstacles, own, meant=meant)
+    for item in _guests(exam.case, family):
+        if _by_dockers_policy(exam.case, item.obstacle, family):
+            words = f"{item.manager}'s guests on {item.bridge}"
+            yield _finding(exam.case, check, item.bridge, words, [item.obstacle], None, meant=True)
+
+
+def case_tables(case: Case) -> tuple[Table, ...]:
+    """The host's tables of every family and backend."""
+    host = case.view.host
+    return host.firewall.tables if host is not None and host.firewall is not None else ()
+
+
+def _finding(
+    case: Case, check: str, bridge: str, words: str, obstacles: list[Obstacle], blocked: Blocked | None, *, meant: bool
+) -> Finding:
+    rule = obstacles[0].by.rule
+    assert rule is not None  # noqa: S101 - only obstacles that have one get here
+    six = rule.family == "ip6"
+    symptoms = blocked.symptoms if blocked is not None else (("egress", "ipv6") if six else ("egress",))
+    program = "ip6tables" if six else "iptables"
+    first = obstacles[0].packet.tuple_text()
+    stopped = Evidence(source="packet walk", what="stopped here", value=first, expected="passes")
+    return Finding(
+        check=check,
+        severity="error" if meant else "info",
+        subject=Subject(kind="bridge", name=bridge),
+        summary=f"FORWARD of {program} drops by default, as Docker sets it, and so stops traffic of {words}",
+        symptoms=symptoms,
+        evidence=(
+            of_rule(rule, "not reached by this traffic"),
+            of_flows(blocked) if blocked is not None else stopped,
+            Evidence(source=program, what=f"rules of Docker's that accept for {bridge}", value="none"),
+        ),
+        remedy=_accept(case, rule, bridge, obstacles),
+    )
+
+
+def _accept(case: Case, rule: RuleRef, bridge: str, obstacles: list[Obstacle]) -> Remedy | None:
+    """Accept just what was stopped, where the administrator's own rules have had their say."""
+    place = place_of(rule)
+    if place is None:
+        return None
+    chain = _user_chain(case, rule)
+    specs = tuple(dict.fromkeys(_spec(item.packet, bridge) for item in obstacles))
+    texts = [item.text for item in chain.rules] if chain is not None else []
+    last = texts.index("-j RETURN") + 1 if "-j RETURN" in texts else None
+    name = chain.name if chain is not None else "FORWARD"
+    forward = iptables_layout.base_chain(case, rule)
+    end = len(texts) if chain is not None else len(forward.rules) if forward is not None else 0
+    changes = [Change(place=place, chain=name, spec=spec) for spec in specs]
+    first = last if last is not None else end + 1
+    return Remedy(
+        summary=f"Let {name} accept this traffic of {bridge}",
+        steps=tuple(change.insert(None if last is None else last + number) for number, change in enumerate(changes)),
+        undo=tuple(change.delete(first) for change in changes),
+        risk="ask",
+        note=f"Docker leaves what is in {name} alone, but it is gone after a reboot: add it to what runs at boot. "
+        'Or have forwarding on before Docker starts ("ip-forward-no-drop" since Docker 28)',
+    )
+
+
+def _user_chain(case: Case, rule: RuleRef) -> Chain | None:
+    """The administrator's chain in Docker's table, where FORWARD still leads to it."""
+    forward = iptables_layout.base_chain(case, rule)
+    led = forward is not None and any(item.text == f"-j {USER_CHAIN}" for item in forward.rules)
+    return next(
+        (
+            chain
+            for table in iptables_layout.tables(case, rule.family)
+            if led and (table.backend, table.name) == (rule.backend, "filter")
+            for chain in table.chains
+            if chain.name == USER_CHAIN
+        ),
+        None,
+    )
+
+
+def _spec(packet: Packet, bridge: str) -> str:
+    """The narrowest rule that lets such packets pass."""
+    if packet.iif == packet.oif == bridge:
+        return f"-i {bridge} -o {bridge} -j ACCEPT"
+    if packet.iif == bridge:
+        return f"-i {bridge} -o {packet.oif} -j ACCEPT" if packet.oif else f"-i {bridge} -j ACCEPT"
+    if packet.reply or packet.ctstate == "ESTABLISHED":
+        return f"-o {bridge} {_ANSWERS} -j ACCEPT"
+    if packet.dnatted:
+        return f"-o {bridge} {_TRANSLATED} -j ACCEPT"
+    return f"-i {packet.iif} -o {bridge} -j ACCEPT" if packet.iif else f"-o {bridge} -j ACCEPT"
+
+
+def _guests(case: Case, family: Family) -> Iterator[Guests]:
+    """Guests of managers whose own nftables rules let them out, one packet of each bridge walked."""
+    host = case.view.host
+    if host is None or not case.ways_out(family):
+        return
+    known = {network.bridge for network in case.networks if case.everyone(network)}
+    for link in case.view.bridges():
+        if link.name in known or not any(item.up for item in case.view.ports_of(host.id, link.ifindex)):
+            continue
+        source = _guest_address(host.addresses, link, family)
+        manager = _manager(case, link.name, family)
+        if not source or not manager:
+            continue
+        packet = Packet(
+            family=family,
+            src=source,
+            dst=OUTSIDE if family == "ip" else OUTSIDE6,
+            proto="tcp",
+            sport=40000,
+            dport=443,
+            tcp_flags=("SYN",),
+        )
+        arriving = LinkRef(namespace=host.id, ifindex=link.ifindex)
+        gone = walk(case.view, packet, origin=host.id, arriving=arriving, outside=True)
+        for obstacle in gone.obstacles[:1]:
+            yield Guests(manager=manager, bridge=link.name, obstacle=obstacle)
+
+
+def _guest_address(addresses: tuple[Address, ...], link: Link, family: Family) -> str:
+    """An address that a guest on this bridge may have; empty where the bridge has none of its own."""
+    for item in addresses:
+        if (item.ifindex, item.family, item.scope) == (link.ifindex, family, "global"):
+            network = ipaddress.ip_network(item.cidr, strict=False)
+            if network.num_addresses >= _ROOM:
+                second = network.network_address + 2
+                return str(second if str(second) != item.address else network.network_address + 3)
+    return ""
+
+
+_ROOM = 8
+"""Addresses that a subnet for guests has at least."""
+
+
+def _manager(case: Case, bridge: str, family: Family) -> str:
+    """Who lets guests of a bridge out by rules of nftables; empty when nobody's rules say so."""
+    return next(
+        (
+            _MANAGERS[table.name]
+            for table in case_tables(case)
+            if table.backend == "nftables" and table.name in _MANAGERS and _is_accepted((table,), bridge, family)
+        ),
+        "",
+    )
+
+
+def _is_accepted(tables: tuple[Table, ...], bridge: str, family: Family) -> bool:
+    """Whether a rule lets pass what comes in by a bridge, in packets of a family."""
+    return any(
+        _accepts(rule, bridge, _PROTOCOLS[family])
+        for table in tables
+        if table.family in {family, "inet"}
+        for chain in table.chains
+        for rule in chain.rules
+    )
+
+
+_PROTOCOLS: dict[Family, str] = {"ip": "ipv4", "ip6": "ipv6"}
+
+
+def _accepts(rule: Rule, bridge: str, protocol: str) -> bool:
+    matches = [expr for expr in rule.exprs if isinstance(expr, Match)]
+    if any(item.field == "nfproto" and (protocol in item.values) == item.negate for item in matches):
+        return False
+    named = any(item.field == "iif" and not item.negate and bridge in item.values for item in matches)
+    return named and any(isinstance(expr, Verdict) and expr.kind == "accept" for expr in rule.exprs)

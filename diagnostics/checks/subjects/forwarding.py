@@ -1,0 +1,55 @@
+"""What the checks of one interface's forwarding switch share.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.checks.base import Undecided, definite, undecided
+from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.checks.evidence import of_flows, of_sysctl
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.operations.remedy import Remedy, Risk, SetSysctl
+from dnet_tui.diagnostics.report.finding import Finding, Subject
+from dnet_tui.diagnostics.walk.packet import Obstacle
+
+
+def is_forwarding(case: Case, obstacle: Obstacle) -> bool:
+    """Whether an IPv4 forwarding switch of the host is the obstacle; containers have interfaces named eth0 too."""
+    return (
+        on_host(case, obstacle)
+        and obstacle.stage == "forwarding"
+        and obstacle.by.kind == "sysctl"
+        and obstacle.by.text.startswith("net.ipv4.conf.")
+    )
+
+
+def device_of(obstacle: Obstacle) -> str:
+    """The interface whose switch it is, under its own name."""
+    return obstacle.by.text.removeprefix("net.ipv4.conf.").removesuffix(".forwarding").replace("/", ".")
+
+
+def findings(exam: Examination, check: str, *, kind: str, risk: Risk, note: str) -> Iterator[Finding | Undecided]:
+    """A finding for each interface whose own forwarding switch stops a flow.
+
+    ``kind`` is what the interface is called (bridge, uplink).
+    """
+    yield from undecided(exam, check)
+    for blocked in definite(exam, check):
+        key = blocked.obstacle.by.text
+        device = device_of(blocked.obstacle)
+        yield Finding(
+            check=check,
+            severity="error",
+            subject=Subject(kind="bridge" if kind == "bridge" else "link", name=device),
+            summary=f"The host does not forward what it receives on the {kind} {device}",
+            symptoms=blocked.symptoms,
+            evidence=(of_sysctl(key, "0", "1"), of_sysctl("net.ipv4.ip_forward", "1", "1"), of_flows(blocked)),
+            remedy=Remedy(
+                summary=f"Turn forwarding on for {device}",
+                steps=(SetSysctl(key=key, value="1"),),
+                undo=(SetSysctl(key=key, value="0"),),
+                risk=risk,
+                note=note,
+            ),
+        )

@@ -1,0 +1,147 @@
+"""What an engine's isolation lacks for a packet to be stopped, and how to put it back.  Pure.
+
+Docker's rules (20.10 to 28): FORWARD, or DOCKER-FORWARD, jumps to
+DOCKER-ISOLATION-STAGE-1, which sends what leaves a bridge for another to
+STAGE-2, which drops it by the bridge it would enter.  Internal networks have
+a pair of drops by subnet in STAGE-1 instead.  icc=false is a drop of bridge
+to itself in FORWARD, and works only where br_netfilter calls iptables.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dnet_tui.diagnostics.context import iptables_layout
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.flows.expected_flows import Flow
+from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule, SetSysctl
+from dnet_tui.diagnostics.operations.rule_edit import Change, Place
+from dnet_tui.diagnostics.walk.l2.topology import calls_iptables
+from dnet_tui.inspect.model import Family, Network
+
+STAGE_1, STAGE_2 = "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2"
+NF_CALL = "net.bridge.bridge-nf-call-iptables"
+_NF_CALL: dict[Family, str] = {
+    "ip": NF_CALL,
+    "ip6": "net.bridge.bridge-nf-call-ip6tables",
+}
+
+
+class Repair(NamedTuple):
+    """One thing to put back, and its undo."""
+
+    step: InsertRule | SetSysctl
+    undo: DeleteRule | SetSysctl
+
+
+def missing(case: Case, flow: Flow) -> tuple[Repair, ...]:
+    """What is missing for ``flow``, which should be stopped, to be stopped; empty when that isn't known."""
+    if flow.kind == "same-network":
+        return _icc(case, flow.network, flow.family)
+    return _between(case, flow.network, flow.other, flow.family) if flow.other is not None else ()
+
+
+def lacks_br_netfilter(case: Case, network: Network) -> bool:
+    """Whether Docker shall keep a network's containers apart (icc=false), and the kernel has no switch to do it by.
+
+    Absent is more than off: the switches are there as soon as the module is
+    (br_netfilter_hooks.c), and only there.
+    """
+    host = case.view.host
+    engines = [engine for engine in case.snapshot.engines if engine.name == network.engine]
+    writes = any(engine.iptables is not False and engine.firewall != "none" for engine in engines)
+    if host is None or network.engine != "docker" or network.icc is not False or not writes:
+        return False
+    return has_no_switches(case)
+
+
+def has_no_switches(case: Case) -> bool:
+    """Whether the host's sysctls were read, and none of br_netfilter's is among them though there is a bridge."""
+    host = case.view.host
+    if host is None or not any(case.view.bridges()) or case.view.gaps("sysctls", host.id):
+        return False
+    return "net.ipv4.ip_forward" in host.sysctls and not any(key.startswith("net.bridge.") for key in host.sysctls)
+
+
+def _between(case: Case, here: Network, there: Network, family: Family) -> tuple[Repair, ...]:
+    if here.engine == "podman":
+        return _netavark(case, here, there, family)
+    texts = {name: _texts(case, name, family) for name in ("FORWARD", STAGE_1, STAGE_2)}
+    if None in texts.values():
+        return ()
+    wanted = _wanted(here, there, family)
+    nested = _texts(case, "DOCKER-FORWARD", family)
+    if nested is not None:
+        # Docker 28 and later keep FORWARD to two jumps, and their own order in DOCKER-FORWARD.
+        texts["DOCKER-FORWARD"] = nested
+        wanted["DOCKER-FORWARD"] = wanted.pop("FORWARD")
+    return tuple(
+        _rule(case, family, name, spec, _position(texts[name] or ()))
+        for name, spec in wanted.items()
+        if spec not in (texts[name] or ())
+    )
+
+
+def _netavark(case: Case, here: Network, there: Network, family: Family) -> tuple[Repair, ...]:
+    """The three rules that netavark with iptables writes for two networks that both ask for isolation."""
+    wanted = {
+        "FORWARD": "-j NETAVARK_ISOLATION_1",
+        "NETAVARK_ISOLATION_1": f"-i {here.bridge} ! -o {here.bridge} -j NETAVARK_ISOLATION_2",
+        "NETAVARK_ISOLATION_2": f"-o {there.bridge} -j DROP",
+    }
+    texts = {name: _texts(case, name, family) for name in wanted}
+    if None in texts.values() or here.internal or there.internal:
+        return ()
+    return tuple(_rule(case, family, name, spec, 1) for name, spec in wanted.items() if spec not in (texts[name] or ()))
+
+
+def _position(texts: tuple[str, ...]) -> int:
+    """Where the engine has it: after the administrator's chain, or after the rules for answers; else first."""
+    return next((texts.index(rule) + 2 for rule in ("-j DOCKER-USER", "-j DOCKER-CT") if rule in texts), 1)
+
+
+def _wanted(here: Network, there: Network, family: Family) -> dict[str, str]:
+    """The rule that each chain needs to stop packets from ``here`` to ``there``."""
+    wanted = {"FORWARD": f"-j {STAGE_1}"}
+    if there.internal:
+        return wanted | {STAGE_1: f"! -s {_subnet(there, family)} -o {there.bridge} -j DROP"}
+    if here.internal:
+        return wanted | {STAGE_1: f"! -d {_subnet(here, family)} -i {here.bridge} -j DROP"}
+    return wanted | {
+        STAGE_1: f"-i {here.bridge} ! -o {here.bridge} -j {STAGE_2}",
+        STAGE_2: f"-o {there.bridge} -j DROP",
+    }
+
+
+def _icc(case: Case, network: Network, family: Family) -> tuple[Repair, ...]:
+    host = case.view.host
+    bridge = case.view.link_named(host.id, network.bridge) if host is not None else None
+    if host is None or bridge is None:
+        return ()
+    if not calls_iptables(host, bridge, family):
+        key = _NF_CALL[family]
+        value = case.sysctl(key)
+        if value is None:
+            return ()
+        return (Repair(SetSysctl(key=key, value="1"), SetSysctl(key=key, value=value)),)
+    spec = f"-i {bridge.name} -o {bridge.name} -j DROP"
+    texts = _texts(case, "FORWARD", family)
+    if texts is None or spec in texts:
+        return ()
+    return (_rule(case, family, "FORWARD", spec, 1),)
+
+
+def _texts(case: Case, chain: str, family: Family) -> tuple[str, ...] | None:
+    """The rules of a filter chain as text; None when there is no such chain."""
+    found = iptables_layout.chain(case, "filter", chain, family)
+    return tuple(rule.text for rule in found.rules) if found is not None else None
+
+
+def _rule(case: Case, family: Family, chain: str, spec: str, position: int) -> Repair:
+    place = Place(backend=iptables_layout.backend(case), family=family, table="filter")
+    change = Change(place=place, chain=chain, spec=spec)
+    return Repair(change.insert(position), change.delete(position))
+
+
+def _subnet(network: Network, family: Family) -> str:
+    return iptables_layout.subnet(network, family) or ("0.0.0.0/0" if family == "ip" else "::/0")

@@ -1,0 +1,215 @@
+"""One examination: a snapshot with what is derived from it once and shared by all checks.  Pure.
+
+It answers "who is on which network", "where is outside", and holds the walks
+of every flow that the networks' own options ask for.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from functools import cached_property
+from typing import TypeVar, cast
+
+import msgspec
+
+from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.packet import Packet
+from dnet_tui.inspect.model import Address, Container, Family, Link, LinkRef, Network, Snapshot, Subnet
+from dnet_tui.inspect.model.view import View
+
+OUTSIDE = "198.51.100.77"
+"""Stands for "somewhere on the internet" (TEST-NET-2, RFC 5737): no rule is written for it in particular."""
+
+OUTSIDE6 = "3fff:198:51:100::77"
+"""The same in IPv6 (documentation, RFC 9637): newer than most lists of addresses that firewalls drop."""
+
+_DEFAULTS: dict[Family, str] = {"ip": "0.0.0.0/0", "ip6": "::/0"}
+_UNUSED = frozenset({"tentative", "dadfailed"})
+
+INFERRED = "inferred"
+"""The engine of a network that nobody declared but containers visibly use as their way out."""
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A running container's place on a bridge network: its interface there and its address of one family."""
+
+    container: Container
+    namespace: str
+    link: LinkRef
+    address: str
+
+
+T = TypeVar("T")
+
+
+class Case:
+    """What the checks look at.  Everything is computed on first use and kept."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.view = View(snapshot)
+        self._facts: dict[object, object] = {}
+
+    def once(self, fact: Callable[[Case], T]) -> T:
+        """What a function (of a module, not a lambda) tells of this case, computed on first use and kept."""
+        if fact not in self._facts:
+            self._facts[fact] = fact(self)
+        return cast("T", self._facts[fact])
+
+    @cached_property
+    def networks(self) -> tuple[Network, ...]:
+        """The bridge networks of this host, declared and inferred, whose bridge exists."""
+        host = self.view.host
+        if host is None:
+            return ()
+        declared = [
+            network
+            for network in self.snapshot.networks
+            if network.driver == "bridge" and network.bridge and self.view.link_named(host.id, network.bridge)
+        ]
+        known = {network.bridge for network in declared}
+        inferred = [found for link in self.view.bridges() if link.name not in known and (found := self._infer(link))]
+        return (*declared, *inferred)
+
+    def _infer(self, bridge: Link) -> Network | None:
+        """A network that no engine explained: containers take the bridge's address as their default gateway."""
+        host = self.view.host
+        if host is None:
+            return None
+        ref = LinkRef(namespace=host.id, ifindex=bridge.ifindex)
+        addresses = [address for address in self.view.addresses_of(ref) if address.family == "ip"]
+        gateways = {address.address for address in addresses}
+        for port in self.view.ports_of(host.id, bridge.ifindex):
+            ns = self.view.namespaces.get(port.peer.namespace) if port.peer else None
+            if ns is not None and any(
+                route.dst == "0.0.0.0/0" and any(hop.gateway in gateways for hop in route.hops) for route in ns.routes
+            ):
+                return Network(
+                    id=f"{INFERRED}:{bridge.name}",
+                    name=bridge.name,
+                    engine=INFERRED,
+                    bridge=bridge.name,
+                    subnets=tuple(Subnet(cidr=_subnet(address), gateway=address.address) for address in addresses),
+                )
+        return None
+
+    @cached_property
+    def _members(self) -> dict[tuple[str, Family], tuple[Member, ...]]:
+        families: tuple[Family, ...] = ("ip", "ip6")
+        return {
+            (network.id, family): tuple(self._find_members(network, family))
+            for network in self.networks
+            for family in families
+        }
+
+    def members(self, network: Network, family: Family = "ip") -> tuple[Member, ...]:
+        """The running containers with an address of ``family`` on the network's bridge.  Joined ones are not repeated.
+
+        Of IPv6 only addresses of global scope count: every interface has a link-local one.
+        """
+        return self._members.get((network.id, family), ())
+
+    def everyone(self, network: Network) -> tuple[Member, ...]:
+        """The running containers on a network's bridge, each once: by its IPv4 address, or else its IPv6 one."""
+        four = self.members(network)
+        known = {member.link for member in four}
+        return (*four, *(member for member in self.members(network, "ip6") if member.link not in known))
+
+    def _find_members(self, network: Network, family: Family) -> list[Member]:
+        host = self.view.host
+        bridge = self.view.link_named(host.id, network.bridge) if host else None
+        if host is None or bridge is None:
+            return []
+        found = []
+        for port in self.view.ports_of(host.id, bridge.ifindex):
+            tenants = self.view.containers_in(port.peer.namespace) if port.peer else ()
+            owner = next((item for item in tenants if item.joined is None), tenants[0] if tenants else None)
+            if port.peer is None or owner is None:
+                continue
+            address = self._address(port.peer, family)
+            if address:
+                found.append(Member(container=owner, namespace=port.peer.namespace, link=port.peer, address=address))
+        return found
+
+    def _address(self, ref: LinkRef, family: Family) -> str:
+        """The first address of a link that is used beyond it."""
+        fitting = (item for item in self.view.addresses_of(ref) if item.family == family)
+        if family == "ip6":
+            fitting = (item for item in fitting if item.scope == "global" and not _UNUSED & set(item.flags))
+        return next((item.address for item in fitting), "")
+
+    @cached_property
+    def uplinks(self) -> tuple[str, ...]:
+        """The host's interfaces that its IPv4 default routes use."""
+        return self._ways_out("ip")
+
+    @cached_property
+    def uplinks6(self) -> tuple[str, ...]:
+        """The host's interfaces that its IPv6 default routes use, where it has a global IPv6 address of its own.
+
+        A host without one has no IPv6 to give, whatever its routes say.
+        """
+        host = self.view.host
+        if host is None or not self._has_ipv6_of_its_own:
+            return ()
+        return self._ways_out("ip6")
+
+    @cached_property
+    def _has_ipv6_of_its_own(self) -> bool:
+        host = self.view.host
+        bridges = {
+            link.ifindex for network in self.networks for link in self.view.bridges() if link.name == network.bridge
+        }
+        return host is not None and any(
+            item.family == "ip6" and item.scope == "global" and item.ifindex not in bridges for item in host.addresses
+        )
+
+    def ways_out(self, family: Family) -> tuple[str, ...]:
+        """The uplinks of a family."""
+        return self.uplinks if family == "ip" else self.uplinks6
+
+    def _ways_out(self, family: Family) -> tuple[str, ...]:
+        host = self.view.host
+        if host is None:
+            return ()
+        names = {link.ifindex: link.name for link in host.links}
+        indexes = [
+            hop.ifindex
+            for route in host.routes
+            if route.family == family and route.dst == _DEFAULTS[family] and route.type == "unicast"
+            for hop in route.hops
+            if hop.ifindex is not None
+        ]
+        return tuple(dict.fromkeys(names[index] for index in indexes if index in names))
+
+    def uplink_address(self, uplink: str, family: Family = "ip") -> str:
+        """The first address of an uplink, empty when it has none; of IPv6 a global one."""
+        host = self.view.host
+        link = self.view.link_named(host.id, uplink) if host else None
+        if host is None or link is None:
+            return ""
+        return self._address(LinkRef(namespace=host.id, ifindex=link.ifindex), family)
+
+    def bridge_address(self, network: Network, family: Family = "ip") -> str:
+        """The first address of a network's bridge, empty when it has none; of IPv6 a global one."""
+        return self.uplink_address(network.bridge, family)
+
+    def network_of(self, address: str) -> Network | None:
+        """The network whose subnet holds an address."""
+        return next(
+            (net for net in self.networks if any(contains(sub.cidr, address) is True for sub in net.subnets)), None
+        )
+
+    def sysctl(self, key: str) -> str | None:
+        """A sysctl of the host's namespace; None when it wasn't read."""
+        return self.view.host.sysctls.get(key) if self.view.host else None
+
+
+def family_of(packet: Packet) -> Family:
+    """The address family that a packet serves; ARP asks for IPv4."""
+    return "ip6" if packet.family == "ip6" else "ip"
+
+
+def _subnet(address: Address) -> str:
+    return str(ipaddress.ip_network(address.cidr, strict=False))

@@ -1,0 +1,65 @@
+"""What changed around the networks: name servers of the host, firewalld, IPsec, VXLAN's static ways.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.difference.base import Change, Entry, Kind, Pair, arrow, device, devices, entries, fields
+from dnet_tui.inspect.model import Firewalld, Namespace, Snapshot
+
+
+def surroundings(before: Snapshot, after: Snapshot) -> Iterator[Change]:
+    """Whom the host asks for names, and how firewalld is set up; only where both were seen."""
+    was, now = before.host.resolver, after.host.resolver
+    if was is not None and now is not None and was.servers != now.servers:
+        one, other = ", ".join(was.servers), ", ".join(now.servers)
+        yield _changed("names", "host", "name servers", one, other)
+    if before.firewalld is not None and after.firewalld is not None:
+        yield from _firewalld(before.firewalld, after.firewalld)
+
+
+def _changed(section: str, scope: str, what: str, before: str, after: str) -> Change:
+    text = f"{what} {arrow(before, after)}"
+    return Change(kind="changed", section=section, scope=scope, what=what, text=text, before=before, after=after)
+
+
+def _firewalld(was: Firewalld, now: Firewalld) -> Iterator[Change]:
+    for what, one, other in fields(was, now, ("pid", "settled", "zones")):
+        yield _changed("firewalld", "firewalld", what, one, other)
+    if was.zones is None or now.zones is None:
+        return
+
+    def word(kind: Kind, entry: Entry) -> str:
+        return f"{entry.what} {'appeared' if kind == 'added' else 'is gone'} ({entry.text})"
+
+    yield from entries("firewalld", "firewalld", _zones(was), _zones(now), word)
+
+
+def _zones(item: Firewalld) -> Iterator[Entry]:
+    for zone in item.zones or ():
+        parts = [f"target {zone.target}", *zone.interfaces, *zone.sources]
+        yield Entry(key=zone.name, what=f"zone {zone.name}", text=", ".join(parts))
+
+
+def ipsec(pair: Pair) -> Iterator[Change]:
+    """How many IPsec policies there are: none and some are different networks."""
+    was, now = pair.old.xfrm_policies, pair.new.xfrm_policies
+    if was is not None and now is not None and was != now:
+        yield _changed("xfrm", pair.label, "IPsec policies", str(was), str(now))
+
+
+def static_ways(pair: Pair) -> Iterator[Change]:
+    """Where VXLAN sends what it has no other way for, and MACs whose remote end is known."""
+
+    def word(kind: Kind, entry: Entry) -> str:
+        return f"{entry.what} {entry.text} {'added' if kind == 'added' else 'is gone'}"
+
+    yield from entries("fdb", pair.label, _ways(pair.old, pair), _ways(pair.new, None), word)
+
+
+def _ways(ns: Namespace, pair: Pair | None) -> Iterator[Entry]:
+    names = devices(ns, pair.renamed if pair is not None else None)
+    for item in ns.fdb:
+        if item.remote and item.state == "PERMANENT":
+            name = device(names, item.ifindex)
+            yield Entry(key=(name, item.mac, item.remote), what=f"{item.mac} by {name}", text=f"to {item.remote}")

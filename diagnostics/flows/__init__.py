@@ -1,0 +1,1 @@
+"""What ought to pass, and who says so; what to probe."""

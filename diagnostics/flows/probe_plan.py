@@ -1,0 +1,159 @@
+"""Which packets to send to confirm what the doctor says, and what the model expects of each.  Pure.
+
+No probe is planned to an address beyond the host's containers, the host
+itself and its default gateway, nor one that the walk sees leaving the host
+for anywhere else.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import Literal
+
+from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.flows.probe_targets import EMBEDDED_DNS, Wish, default_gateway, from_host, wishes
+from dnet_tui.diagnostics.flows.probes import PlannedProbe, Prediction
+from dnet_tui.diagnostics.walk.api import reply, walk
+from dnet_tui.diagnostics.walk.l3.routing import lookup
+from dnet_tui.diagnostics.walk.packet import Obstacle, Packet, Walk
+from dnet_tui.inspect.model import Namespace
+
+MOST = 40
+"""How many probes are sent at the most."""
+
+_SPORT = 40000
+_GUARDED = {"forward", "input"}
+"""Where a packet is when its destination is settled: an unknown there does not change where it goes."""
+
+
+def plan(exam: Examination, limit: int = MOST, focus: str = "") -> tuple[PlannedProbe, ...]:
+    """Choose up to ``limit`` probes, of broken and healthy flows of every kind, and predict each.
+
+    ``focus`` keeps those that start or end at what has that name.
+    """
+    groups: defaultdict[tuple[bool, str], list[Wish]] = defaultdict(list)
+    for wish in wishes(exam):
+        network = wish.network
+        if not focus or focus in {wish.source, wish.target, *((network.name, network.bridge) if network else ())}:
+            groups[not wish.doubt, wish.kind].append(wish)
+    may = allowed(exam.case)
+    ordered = [groups[key] for key in sorted(groups)]
+    chosen: dict[tuple[str, str, str, int], PlannedProbe] = {}
+    for wish in (item for row in zip_longest(*ordered) for item in row if item is not None):
+        for probe in _with_control(exam, wish, may):
+            if probe.key not in chosen and len(chosen) < limit:
+                chosen[probe.key] = probe
+    return tuple(chosen.values())
+
+
+def predict(exam: Examination, probe: PlannedProbe) -> PlannedProbe | None:
+    """Predict a probe anew, over another snapshot; None when it starts or ends at what is gone."""
+    wish = next((item for item in wishes(exam) if item.key == probe.key), None)
+    host = exam.case.view.host
+    if wish is None and host is not None and probe.namespace == host.id:
+        asked = (item for item in wishes(exam) if item.key[1:] == probe.key[1:])
+        wish = next((from_host(exam.case, item) for item in asked), None)
+    return _predicted(exam, wish, allowed(exam.case)) if wish is not None else None
+
+
+def allowed(case: Case) -> frozenset[str]:
+    """The addresses that may be probed: of containers, of the host, and its default gateway."""
+    places = [ns for ns in case.snapshot.namespaces if ns.kind == "host" or case.view.containers_in(ns.id)]
+    own = {item.address for ns in places for item in ns.addresses}
+    gateway = default_gateway(case.view.host)
+    return frozenset(own | ({gateway} if gateway else set()))
+
+
+def _with_control(exam: Examination, wish: Wish, may: frozenset[str]) -> Iterator[PlannedProbe]:
+    """The probe, preceded by the host's own to the same place where only that shows what silence means."""
+    host = exam.case.view.host
+    if host is not None and wish.method != "tcp" and wish.namespace != host.id and wish.address in may:
+        yield _predicted(exam, from_host(exam.case, wish), may)
+    yield _predicted(exam, wish, may)
+
+
+def _predicted(exam: Examination, wish: Wish, may: frozenset[str]) -> PlannedProbe:
+    case = exam.case
+    ns = case.view.namespaces[wish.namespace]
+    packet = _packet(ns, wish)
+    forward = walk(case.view, packet, origin=ns.id, outside=True)
+    answer = reply(case.view, forward) if forward.arrives is True else None
+    prediction, stop = _outcome(forward, answer)
+    by = stop.by.text if stop is not None else ""
+    confirms = exam.owner(stop) if stop is not None and prediction == "blocked" else ""
+    unmasked = bool(forward.exits) and ns.kind != "host" and forward.last.src == packet.src
+    if unmasked and prediction == "answered":
+        known = wish.network is not None and wish.network.masquerade is True
+        prediction = "blocked" if known else "unknown"
+        by = f"it leaves as {packet.src}, to which nobody outside knows the way"
+        confirms = "masq-missing" if known else ""
+    if not wish.expected and prediction in {"answered", "refused"}:
+        confirms = "isolation-missing"
+    return PlannedProbe(
+        kind=wish.kind,
+        source=wish.source,
+        target=wish.target,
+        namespace=wish.namespace,
+        method=wish.method,
+        address=wish.address,
+        port=wish.port,
+        query=wish.query,
+        hops=max(1, sum(hop.stage == "forward" for hop in forward.hops)),
+        prediction=prediction,
+        rejected=stop is not None and stop.end == "rejected",
+        by=by,
+        confirms=confirms if wish.expected or prediction != "blocked" else "",
+        risk=_risk(case, wish, forward, may),
+    )
+
+
+def _outcome(forward: Walk, answer: Walk | None) -> tuple[Prediction, Obstacle | None]:
+    """What the walks there and back amount to, and what decides it."""
+    for way in (forward, *((answer,) if answer is not None else ())):
+        if way.arrives is not True:
+            stop = way.obstacles[0] if way.obstacles else None
+            return ("unknown" if way.arrives is None else "blocked"), stop
+    return ("refused" if forward.end == "refused" else "answered"), None
+
+
+def _risk(case: Case, wish: Wish, forward: Walk, may: frozenset[str]) -> str:
+    """Why a probe might end up beyond what may be probed; empty when it can't."""
+    own = forward.last.dst.startswith("127.") and wish.address == EMBEDDED_DNS
+    if not own and not {wish.address, forward.last.dst} <= may:
+        return f"it would go to {forward.last.dst}, which is neither a container, the host nor its gateway"
+    if forward.exits and forward.last.dst != default_gateway(case.view.host):
+        return f"it would leave the host by {forward.exits}"
+    unsure = forward.end == "unknown" and (not forward.obstacles or forward.obstacles[0].stage not in _GUARDED)
+    return "the model can't tell where it would go" if unsure else ""
+
+
+def _packet(ns: Namespace, wish: Wish) -> Packet:
+    family: Literal["ip", "ip6"] = "ip6" if ":" in wish.address else "ip"
+    if wish.method == "ping":
+        proto, kind = ("icmpv6", 128) if family == "ip6" else ("icmp", 8)
+        return Packet(family=family, src=_source(ns, wish.address), dst=wish.address, proto=proto, icmp_type=kind)
+    return Packet(
+        family=family,
+        src=_source(ns, wish.address),
+        dst=wish.address,
+        proto="tcp" if wish.method == "tcp" else "udp",
+        sport=_SPORT,
+        dport=wish.port,
+        tcp_flags=("SYN",) if wish.method == "tcp" else (),
+    )
+
+
+def _source(ns: Namespace, address: str) -> str:
+    """The address that the kernel would give the packet: the route's, else one of the outgoing interface."""
+    family: Literal["ip", "ip6"] = "ip6" if ":" in address else "ip"
+    blank = "::" if family == "ip6" else "0.0.0.0"  # noqa: S104 - no address yet, as the kernel's first look-up has none
+    found = lookup(ns, Packet(family=family, src=blank, dst=address, proto="tcp"))
+    fitting = (
+        item.address
+        for item in ns.addresses
+        if item.family == family and item.ifindex == found.ifindex and item.scope in {"global", "host"}
+    )
+    return found.source or (address if found.type == "local" else next(iter(fitting), blank))

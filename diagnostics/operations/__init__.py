@@ -1,0 +1,1 @@
+"""Changes as typed data: their commands, their effect on a snapshot, their inverse."""

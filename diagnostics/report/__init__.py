@@ -1,0 +1,1 @@
+"""Findings, their order by cause, and the report."""

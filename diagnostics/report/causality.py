@@ -1,0 +1,89 @@
+"""Causes before consequences.  Pure.
+
+A finding is a consequence of another when a check says so (``explains``), or
+when the walk proves it: with the other's remedy simulated, it is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from dnet_tui.diagnostics.operations.remedy import Command
+from dnet_tui.diagnostics.operations.simulate import after
+from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.inspect.errors import DnetError
+from dnet_tui.inspect.model import Snapshot
+
+LOUDEST = "model-contradicted"
+"""The check whose findings come before all others."""
+
+SEVERITIES = {"error": 0, "warning": 1, "info": 2}
+
+HIDDEN = ("packet walk", "hidden by")
+"""The evidence that marks what another fault hides: its source, and what it is."""
+
+_MOST = 6
+"""How many remedies are simulated at the most: each costs an examination."""
+
+Examine = Callable[[Snapshot], Sequence[Finding]]
+
+
+def with_causes(
+    findings: Sequence[Finding], explains: Callable[[str], Iterable[str]], snapshot: Snapshot, examine: Examine
+) -> list[Finding]:
+    """Fill in ``caused_by`` and order: root causes first, the worst and the broadest of them first.
+
+    ``findings`` come in the catalogue's order, which breaks ties.  ``examine``
+    returns the findings of another snapshot, without their causes.
+    """
+    causes: dict[int, str] = {}
+    for index, finding in enumerate(findings):
+        told = set(explains(finding.check))
+        proved = _cured_by(finding, findings, snapshot, examine) if 1 < len(findings) <= _MOST else set()
+        for other, candidate in enumerate(findings):
+            if other == index or other in causes or candidate.check == finding.check:
+                continue
+            if (candidate.check in told or other in proved) and causes.get(index) != candidate.check:
+                causes[other] = finding.check
+    marked = [
+        msgspec.structs.replace(finding, caused_by=causes[index]) if index in causes else finding
+        for index, finding in enumerate(findings)
+    ]
+    return ordered(marked)
+
+
+def ordered(findings: Iterable[Finding]) -> list[Finding]:
+    """Sort findings: root causes first, the worst and the broadest of them first; what they hide comes after them."""
+    return sorted(findings, key=_rank)
+
+
+def _rank(finding: Finding) -> tuple[bool, bool, bool, int, int]:
+    # Where packets contradict the model, nothing else that it says is certain.
+    return (
+        finding.check != LOUDEST,
+        finding.caused_by is not None,
+        is_hidden(finding),
+        SEVERITIES[finding.severity],
+        -len(finding.symptoms),
+    )
+
+
+def is_hidden(finding: Finding) -> bool:
+    """Whether a finding is only seen with another's remedy simulated."""
+    return any((item.source, item.what) == HIDDEN for item in finding.evidence)
+
+
+def _cured_by(finding: Finding, findings: Sequence[Finding], snapshot: Snapshot, examine: Examine) -> set[int]:
+    """The other findings that vanish with this one's remedy."""
+    remedy = finding.remedy
+    if remedy is None or not remedy.steps or any(isinstance(step, Command) for step in remedy.steps):
+        return set()
+    try:
+        left = {(item.check, item.subject) for item in examine(after(snapshot, remedy.steps))}
+    except DnetError:
+        return set()
+    if (finding.check, finding.subject) in left:
+        return set()
+    return {index for index, item in enumerate(findings) if (item.check, item.subject) not in left}

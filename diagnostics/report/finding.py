@@ -1,0 +1,72 @@
+"""What a check says: findings, evidence and outcomes.  Pure data.
+
+The shapes follow the published ``doctor --format json`` contract.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from dnet_tui.diagnostics.operations.remedy import Remedy
+
+Severity = Literal["error", "warning", "info"]
+"""``error``: traffic is broken; ``warning``: will break, or is exposed; ``info``: worth knowing."""
+
+Outcome = Literal["ok", "found", "unknown", "not-applicable", "crashed"]
+
+SYMPTOMS: dict[str, str] = {
+    "egress": "container → internet",
+    "same-network": "container ↔ container, same network",
+    "cross-network": "container ↔ container, other network",
+    "host-to-container": "host → container",
+    "container-to-host": "container → host",
+    "published": "outside → published port",
+    "names": "names don't resolve",
+    "ipv6": "IPv6 only",
+    "start-up": "a container, a network or the engine does not start",
+    "exposure": "reachable where it should not be",
+}
+"""The symptoms a finding can name, with the words a person uses for them."""
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of the values in a report."""
+
+
+class Subject(Value, frozen=True, kw_only=True):
+    """What a finding is about: ``kind`` is host, network, bridge, container, port, rule, sysctl or link."""
+
+    kind: str
+    name: str
+
+
+class Evidence(Value, frozen=True, kw_only=True):
+    """One observation: where it was read, what it is, its value and what was expected."""
+
+    source: str
+    what: str
+    value: str
+    expected: str = ""
+
+
+class Finding(Value, frozen=True, kw_only=True):
+    """A fault, with its proof and its remedy.  ``caused_by`` is the check whose fault brought this one about."""
+
+    check: str
+    severity: Severity
+    subject: Subject
+    summary: str
+    symptoms: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    remedy: Remedy | None = None
+    caused_by: str | None = None
+
+
+class CheckResult(Value, frozen=True, kw_only=True):
+    """How one check ended; ``reason`` says why for every outcome but ``ok`` and ``found``."""
+
+    id: str
+    outcome: Outcome
+    reason: str = ""

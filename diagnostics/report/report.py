@@ -1,0 +1,63 @@
+"""The doctor's report as data, in the shape of the published JSON contract.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from dnet_tui.diagnostics.flows.probes import Probed
+from dnet_tui.diagnostics.report.finding import CheckResult, Finding
+from dnet_tui.inspect.model import Engine, Host
+from dnet_tui.inspect.model.gaps import Gap
+
+REPORT_FORMAT = 1
+"""Version of ``doctor --format json``."""
+
+VerdictWord = Literal["healthy", "problems", "incomplete"]
+
+OUTCOMES = ("ok", "found", "unknown", "not-applicable", "crashed")
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """The report in numbers.  ``checks`` counts the checks by outcome."""
+
+    verdict: VerdictWord
+    errors: int
+    warnings: int
+    checks: dict[str, int]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """One examination of one snapshot.  Findings are ordered: root causes first, worst first."""
+
+    format: int
+    tool_version: str
+    taken_at: str
+    host: Host
+    engines: tuple[Engine, ...]
+    summary: Summary
+    checks: tuple[CheckResult, ...]
+    findings: tuple[Finding, ...]
+    gaps: tuple[Gap, ...]
+    probes: tuple[Probed, ...] | None = None
+    """What real packets said; None when none were sent."""
+
+
+def summarise(checks: Iterable[CheckResult], findings: Iterable[Finding]) -> Summary:
+    """Count findings and outcomes, and say the verdict.
+
+    ``problems`` when a warning or an error was found; otherwise ``incomplete``
+    when a check could not decide; otherwise ``healthy``.
+    """
+    results = tuple(checks)
+    found = tuple(findings)
+    errors = sum(finding.severity == "error" for finding in found)
+    warnings = sum(finding.severity == "warning" for finding in found)
+    undecided = any(result.outcome in {"unknown", "crashed"} for result in results)
+    verdict: VerdictWord = "problems" if errors or warnings else "incomplete" if undecided else "healthy"
+    counts = {outcome: sum(result.outcome == outcome for result in results) for outcome in OUTCOMES}
+    return Summary(
+        verdict=verdict, errors=errors, warnings=warnings, checks={k.replace("-", "_"): v for k, v in counts.items()}
+    )

@@ -1,0 +1,138 @@
+"""The places between which packets are traced: container, host, outside, address.  Pure.
+
+A place is what a person types: a container's name (or the start of its id, or
+``name:port``), ``host``, ``outside`` (any neighbour beyond the uplink), or an
+address.  Names are never guessed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from typing import Literal
+
+import msgspec
+
+from dnet_tui.diagnostics.context.host_context import OUTSIDE, Case
+from dnet_tui.inspect.errors import CannotInspectError, UsageError
+from dnet_tui.inspect.model import Container, LinkRef
+from dnet_tui.inspect.text.sanitize import clean
+
+Kind = Literal["container", "host", "outside", "address"]
+
+HOST, BEYOND = "host", "outside"
+_SHORT_ID = 12
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """One end of a trace.
+
+    ``namespace`` is where it is (empty for outside and for foreign
+    addresses); ``addresses`` are its own, the likeliest first; ``port`` was
+    given with the name (0: none).
+    """
+
+    kind: Kind
+    label: str
+    namespace: str = ""
+    addresses: tuple[str, ...] = ()
+    port: int = 0
+    container: Container | None = None
+
+
+def find(case: Case, text: str) -> Place:
+    """Return the place that ``text`` names.
+
+    Raises:
+        UsageError: nothing or more than one thing has that name (the hint says what is near).
+        CannotInspectError: it is there, but has no network or was not seen.
+    """
+    name = text.strip()
+    if name == BEYOND:
+        return Place(kind="outside", label=BEYOND, addresses=(OUTSIDE,))
+    if name == HOST:
+        return _host(case)
+    address = _address(name)
+    if address:
+        return _at_address(case, address)
+    found = _called(case, name)
+    head, colon, tail = name.rpartition(":")
+    if not found and colon and tail.isdigit() and 0 < int(tail) <= 65535:
+        place = find(case, head)
+        return msgspec.structs.replace(place, port=int(tail), label=f"{place.label}:{tail}")
+    if not found:
+        raise _unknown(case, name)
+    if len(found) > 1:
+        shown = ", ".join(f"{item.id[:_SHORT_ID]} ({item.engine})" for item in found)
+        raise UsageError(f"several containers are called {clean(name)!r}", f"use the id instead: {shown}")
+    return _container(case, found[0])
+
+
+def _called(case: Case, name: str) -> list[Container]:
+    every = case.snapshot.containers
+    exact = [item for item in every if name in (item.name, item.id)]
+    return exact or [item for item in every if len(name) >= _SHORT_ID and item.id.startswith(name)]
+
+
+def _host(case: Case) -> Place:
+    host = case.view.host
+    if host is None:
+        raise CannotInspectError("the host's own namespace is not in the snapshot", "take it again as root")
+    uplinks = [address for name in case.uplinks if (address := case.uplink_address(name))]
+    others = [item.address for item in host.addresses if item.family == "ip" and item.scope == "global"]
+    return Place(kind="host", label=HOST, namespace=host.id, addresses=tuple(dict.fromkeys((*uplinks, *others))))
+
+
+def _container(case: Case, container: Container) -> Place:
+    name = clean(container.name)
+    if not container.running:
+        raise CannotInspectError(f"container {name} is not running", "start it, then try again")
+    ns = case.view.namespaces.get(container.netns or "")
+    if ns is None:
+        gaps = (*case.view.gaps("containers", container.name), *case.view.gaps("namespaces", container.netns or ""))
+        reason = f": {gaps[0].reason}" if gaps else ""
+        raise CannotInspectError(f"the network of container {name} was not seen{reason}", "run dnet-tui as root")
+    if ns.kind == "host":
+        return msgspec.structs.replace(_host(case), label=container.name, container=container)
+    own = tuple(item.address for item in ns.addresses if item.scope == "global" and item.family == "ip")
+    own += tuple(item.address for item in ns.addresses if item.scope == "global" and item.family == "ip6")
+    if not own:
+        raise CannotInspectError(
+            f"container {name} has no address: its network mode is {container.mode}",
+            "connect it to a network, or choose another place",
+        )
+    return Place(kind="container", label=container.name, namespace=ns.id, addresses=own, container=container)
+
+
+def _at_address(case: Case, address: str) -> Place:
+    """An address: that of a container or of the host when it is theirs alone, otherwise just an address."""
+    owners = [ns for ns in case.snapshot.namespaces if any(item.address == address for item in ns.addresses)]
+    namespace = owners[0].id if len(owners) == 1 else ""
+    return Place(kind="address", label=address, namespace=namespace, addresses=(address,))
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text.strip("[]")))
+    except ValueError:
+        return ""
+
+
+def _unknown(case: Case, name: str) -> UsageError:
+    known = [HOST, BEYOND, *(item.name for item in case.snapshot.containers)]
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(map(clean, near))}?" if near else "`dnet-tui ls containers` lists them"
+    return UsageError(f"there is no container or place called {clean(name)!r}", hint)
+
+
+def uplink_ref(case: Case) -> LinkRef:
+    """The link by which packets from outside arrive.
+
+    Raises:
+        CannotInspectError: the host has no IPv4 default route, so there is no outside.
+    """
+    host = case.view.host
+    link = case.view.link_named(host.id, case.uplinks[0]) if host is not None and case.uplinks else None
+    if host is None or link is None:
+        raise CannotInspectError("this host has no default route, so nothing is outside", "name an address instead")
+    return LinkRef(namespace=host.id, ifindex=link.ifindex)

@@ -1,0 +1,168 @@
+"""Policy routing over the snapshot: rules, tables, longest prefix.  Three-valued and pure.
+
+Sources: ip-rule(8), ip-route(8), ``fib_lookup`` and ``fib_validate_source`` of
+the kernel.  Rules that can't be decided, and multipath routes whose legs leave
+by different devices, give an unknown answer that names them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+import msgspec
+
+from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.namespace_index import known
+from dnet_tui.diagnostics.walk.packet import Decider, Packet, Truth
+from dnet_tui.inspect.model import Namespace, NextHop, PolicyRule, Route
+
+_MAIN, _DEFAULT, _LOCAL = 254, 253, 255
+_BUILTIN_RULES = ((0, _LOCAL), (32766, _MAIN), (32767, _DEFAULT))
+
+
+class RouteAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A routing decision.
+
+    ``type`` is the route's type, ``none`` when no route fits, or ``unknown``.
+    ``gateway`` is empty for a destination on the link.
+    """
+
+    type: str
+    ifindex: int | None = None
+    gateway: str = ""
+    source: str = ""
+    by: Decider
+    devices: tuple[int, ...] = ()
+    """The devices of all its next hops."""
+    ways: tuple[RouteAnswer, ...] = ()
+    """For an unknown answer: those of a multipath route's next hops, each of which a flow may take."""
+    mtu: int | None = None
+    """The route's own MTU; None: that of the device.  ``mtu_locked``: fragments may be sent, none smaller is learnt."""
+    mtu_locked: bool = False
+
+
+def lookup(ns: Namespace, packet: Packet) -> RouteAnswer:
+    """Route ``packet`` (its dst, src, iif, mark) in a namespace."""
+    rules = [rule for rule in ns.policy_rules if rule.family == packet.family]
+    if not rules:
+        rules = [PolicyRule(family=packet.family, priority=prio, table=table) for prio, table in _BUILTIN_RULES]
+    for rule in sorted(rules, key=lambda item: item.priority):
+        selected = _selects(rule, packet)
+        if selected is False:
+            continue
+        if selected is None:
+            text = f"policy rule {rule.priority} can't be decided"
+            return RouteAnswer(type="unknown", by=Decider(kind="route", text=text, namespace=ns.id))
+        if rule.action not in {"lookup", "table", "to_tbl"}:
+            if rule.action == "nop":
+                continue
+            known = rule.action in {"blackhole", "unreachable", "prohibit"}
+            text = f"policy rule {rule.priority}: {rule.action}"
+            by = Decider(kind="route", text=text, namespace=ns.id)
+            return RouteAnswer(type=rule.action if known else "unknown", by=by)
+        route = _best(ns, rule, packet.dst)
+        if route is not None and route.type != "throw":
+            return _answer(ns, route)
+    text = f"no route to {packet.dst}"
+    return RouteAnswer(type="none", by=Decider(kind="route", text=text, namespace=ns.id))
+
+
+def _selects(rule: PolicyRule, packet: Packet) -> Truth:
+    if rule.other:
+        return None
+    tests: list[Truth] = []
+    if rule.src:
+        tests.append(contains(rule.src, packet.src))
+    if rule.dst:
+        tests.append(contains(rule.dst, packet.dst))
+    if rule.iif:
+        tests.append(rule.iif == (packet.iif or "lo"))  # what is made here comes from the loopback
+    if rule.oif:
+        tests.append(False)  # only sockets bound to a device carry one
+    if rule.mark is not None:
+        mask = 0xFFFFFFFF if rule.mask is None else rule.mask
+        tests.append(None if packet.mark is None else (packet.mark & mask) == rule.mark)
+    truth: Truth = False if False in tests else None if None in tests else True
+    return truth if truth is None or not rule.invert else not truth
+
+
+def _best(ns: Namespace, rule: PolicyRule, address: str) -> Route | None:
+    for length, route in known(ns).fitting(rule.family, rule.table or _MAIN, address):
+        if rule.suppress_prefixlength is not None and length <= rule.suppress_prefixlength:
+            return None
+        if not route.hops or not all("dead" in hop.flags for hop in route.hops):
+            return route
+    return None
+
+
+def _answer(ns: Namespace, route: Route) -> RouteAnswer:
+    by = Decider(kind="route", text=route_text(ns, route), namespace=ns.id)
+    hops = [hop for hop in route.hops if "dead" not in hop.flags] or [NextHop()]
+    devices = tuple(hop.ifindex for hop in hops if hop.ifindex is not None)
+    if route.other:
+        return RouteAnswer(type="unknown", by=by, devices=devices)
+    ways = tuple(_way(route, hop, devices, by) for hop in {(hop.ifindex, hop.gateway): hop for hop in hops}.values())
+    return ways[0] if len(ways) == 1 else RouteAnswer(type="unknown", by=by, devices=devices, ways=ways)
+
+
+def _way(route: Route, hop: NextHop, devices: tuple[int, ...], by: Decider) -> RouteAnswer:
+    return RouteAnswer(
+        type=route.type,
+        ifindex=hop.ifindex,
+        gateway=hop.gateway or "",
+        source=route.source or "",
+        by=by,
+        devices=devices,
+        mtu=route.mtu,
+        mtu_locked=route.mtu_locked,
+    )
+
+
+def route_text(ns: Namespace, route: Route) -> str:
+    """The route as ``ip route`` would write it, with its table where it isn't main."""
+    names = known(ns).names
+    dst = "default" if route.dst in {"0.0.0.0/0", "::/0"} else route.dst
+    words = [dst] if route.type == "unicast" else [route.type, dst]
+    for hop in route.hops:
+        words += ["via", hop.gateway] if hop.gateway else []
+        words += ["dev", names.get(hop.ifindex, str(hop.ifindex))] if hop.ifindex is not None else []
+    if route.table != _MAIN:
+        words += ["table", {_LOCAL: "local", _DEFAULT: "default"}.get(route.table, str(route.table))]
+    return " ".join(words)
+
+
+def is_local(ns: Namespace, address: str) -> bool:
+    """Whether the namespace takes an address for its own: its local table says so."""
+    return address_type(ns, address) == "LOCAL"
+
+
+def address_type(ns: Namespace, address: str) -> str:
+    """LOCAL, BROADCAST, MULTICAST or UNICAST, as ``-m addrtype`` sees it.
+
+    The local table alone decides (``inet_addr_type``).
+    """
+    parsed = ipaddress.ip_address(address)
+    if address == "255.255.255.255" or address.startswith("0."):
+        return "BROADCAST"
+    if parsed.is_multicast:
+        return "MULTICAST"
+    if address in known(ns).addresses:
+        return "LOCAL"
+    best = _best(ns, PolicyRule(family="ip6" if parsed.version == 6 else "ip", priority=0, table=_LOCAL), address)
+    return best.type.upper() if best is not None and best.type != "throw" else "UNICAST"
+
+
+def sysctl_name(device: str) -> str:
+    """A device's name inside a sysctl key: dots become slashes, as sysctl(8) writes them."""
+    return device.replace(".", "/")
+
+
+def rp_filter(ns: Namespace, device: str) -> int:
+    """The effective rp_filter of a device: the greater of its own and ``all``'s."""
+    values = [ns.sysctls.get(f"net.ipv4.conf.{name}.rp_filter", "0") for name in ("all", sysctl_name(device))]
+    return max(int(value) if value.isdigit() else 0 for value in values)
+
+
+def switched_on(ns: Namespace, device: str, name: str) -> bool:
+    """Whether an IPv4 switch of a device is on, by itself or by ``all`` (IN_DEV_ORCONF)."""
+    return any(ns.sysctls.get(f"net.ipv4.conf.{scope}.{name}") == "1" for scope in ("all", sysctl_name(device)))

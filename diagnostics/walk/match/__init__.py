@@ -1,0 +1,1 @@
+"""Whether a rule's expression matches a packet.  Three-valued."""

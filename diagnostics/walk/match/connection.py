@@ -1,0 +1,95 @@
+"""Conditions on a packet's connection.  Three-valued and pure.
+
+Sources: the kernel's xt_conntrack.c and nft_ct.c; nf_nat_core.c for the reply
+tuple, which changes in the moment that the packet is rewritten.
+"""
+
+from __future__ import annotations
+
+from dnet_tui.diagnostics.walk.match.values import (
+    PORT_PROTOS,
+    AddressType,
+    Test,
+    contains,
+    in_ports,
+    masked,
+    protocol_name,
+)
+from dnet_tui.diagnostics.walk.packet import Packet, Truth
+
+
+def _ctstate(value: str, packet: Packet, _: AddressType) -> Truth:
+    if value == "DNAT":
+        return packet.dnatted
+    if value == "SNAT":
+        return packet.snatted
+    return value == packet.ctstate
+
+
+def _ctstatus(value: str, packet: Packet, _: AddressType) -> Truth:
+    """Status bits of the connection; what only traffic over time shows (ASSURED) isn't known."""
+    known = {
+        "NONE": False,  # no bit is asked for, and none found
+        "DNAT": packet.dnatted,
+        "SNAT": packet.snatted,
+        "SEEN_REPLY": packet.reply,
+        "CONFIRMED": packet.ctstate != "NEW",
+    }
+    if packet.ctstate == "NEW":
+        known["ASSURED"] = False
+    return known.get(value)
+
+
+def _ctproto(value: str, packet: Packet, _: AddressType) -> Truth:
+    """The connection's protocol; an ICMP error belongs to that of the packet it is about."""
+    return protocol_name(value) == protocol_name(packet.ctproto or packet.proto)
+
+
+Tuple = tuple[str, str, int | None, int | None]
+"""Source, destination and their ports."""
+
+
+def _original(packet: Packet) -> Tuple | None:
+    if packet.original is None:
+        return None
+    src, dst, dport = packet.original
+    return src, dst, packet.orig_sport, dport
+
+
+def _replied(packet: Packet) -> Tuple | None:
+    """The tuple that answers carry: of a first packet, the inverse of what it has become by now."""
+    if packet.answered is not None or packet.original is None or packet.reply:
+        return packet.answered
+    return packet.dst, packet.src, packet.dport, packet.sport
+
+
+def _part(*, reply: bool, index: int) -> Test:
+    def test(value: str, packet: Packet, _: AddressType) -> Truth:
+        found = _replied(packet) if reply else _original(packet)
+        if found is None:
+            return None
+        if index < 2:
+            return contains(value, str(found[index]))
+        if (packet.ctproto or packet.proto) not in PORT_PROTOS:
+            return None  # ICMP's type, code and id stand there
+        port = found[index]
+        return in_ports(value, port if isinstance(port, int) else None)
+
+    return test
+
+
+CONNECTION_FIELDS: dict[str, Test] = {
+    "ctstate": _ctstate,
+    "ctstatus": _ctstatus,
+    "ctmark": lambda value, packet, _: masked(value, packet.ctmark),
+    "ctdir": lambda value, packet, _: value.upper() == ("REPLY" if packet.reply else "ORIGINAL"),
+    "ctproto": _ctproto,
+    "ctorigsrc": _part(reply=False, index=0),
+    "ctorigdst": _part(reply=False, index=1),
+    "ctorigsrcport": _part(reply=False, index=2),
+    "ctorigdstport": _part(reply=False, index=3),
+    "ctreplsrc": _part(reply=True, index=0),
+    "ctrepldst": _part(reply=True, index=1),
+    "ctreplsrcport": _part(reply=True, index=2),
+    "ctrepldstport": _part(reply=True, index=3),
+}

@@ -1,0 +1,166 @@
+"""Is the packet an element of a set?  Three-valued and pure.
+
+Sources: nft(8) for sets, maps and concatenations; ipset(8) for what the
+dimensions of a set type compare with each direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from dnet_tui.diagnostics.walk.match.expressions import AddressType, matches, protocol_name
+from dnet_tui.diagnostics.walk.match.numgen import drawn, leaves_none_out
+from dnet_tui.diagnostics.walk.packet import Packet, Truth
+from dnet_tui.inspect.model.firewall import Choice, Element, Lookup, Match, NamedSet, SetLookup, VerdictMap
+
+CATCH_ALL = ("*",)
+
+_IPSET_FIELDS = {
+    ("ip", "src"): "saddr",
+    ("ip", "dst"): "daddr",
+    ("net", "src"): "saddr",
+    ("net", "dst"): "daddr",
+    ("iface", "src"): "iif",
+    ("iface", "dst"): "oif",
+    ("mac", "src"): "mac",
+}
+
+
+def elements_of(expr: Lookup | VerdictMap | Choice, sets: Mapping[str, NamedSet]) -> tuple[Element, ...] | None:
+    """The elements that a lookup consults; None when they aren't known."""
+    if not expr.set:
+        return expr.elements
+    found = sets.get(expr.set)
+    return None if found is None or found.dynamic else found.elements
+
+
+def fits(element: Element, fields: tuple[str, ...], packet: Packet, address_type: AddressType) -> Truth:
+    """Whether the packet's fields, taken together, are this element's key."""
+    if element.key == CATCH_ALL:
+        return True
+    if len(element.key) != len(fields):
+        return None
+    parts = [
+        matches(Match(field=field, values=(part,)), packet, address_type)
+        for field, part in zip(fields, element.key, strict=True)
+    ]
+    return False if False in parts else None if None in parts else True
+
+
+def looked_up(expr: Lookup, sets: Mapping[str, NamedSet], packet: Packet, address_type: AddressType) -> Truth:
+    """Evaluate a set lookup, with its negation."""
+    elements = elements_of(expr, sets)
+    if elements is None:
+        return None
+    if any(not _has(field, packet) for field in expr.fields):
+        return False
+    results = [fits(element, expr.fields, packet, address_type) for element in elements]
+    truth: Truth = True if True in results else None if None in results else False
+    return truth if truth is None or not expr.negate else not truth
+
+
+def _has(field: str, packet: Packet) -> bool:
+    """Whether the packet has the field at all: a rule about ports doesn't concern ICMP, negated or not."""
+    return field not in {"sport", "dport"} or protocol_name(packet.proto) in {"tcp", "udp", "sctp"}
+
+
+def has_each(fields: tuple[str, ...], found: Iterable[Element], packet: Packet, address_type: AddressType) -> bool:
+    """Whether one of these elements is certainly the packet's, though not known which: a part of it is drawn by lot."""
+    lots = [at for at, field in enumerate(fields) if drawn(field) is not None]
+    if len(lots) != 1:
+        return False
+    (at,) = lots
+    keys = [element.key for element in found if len(element.key) == len(fields)]
+    return leaves_none_out(
+        fields[at],
+        [
+            key[at]
+            for key in keys
+            if all(
+                matches(Match(field=field, values=(part,)), packet, address_type) is True
+                for other, (field, part) in enumerate(zip(fields, key, strict=True))
+                if other != at
+            )
+        ],
+    )
+
+
+def candidates(
+    expr: VerdictMap | Choice, sets: Mapping[str, NamedSet], packet: Packet, address_type: AddressType
+) -> Iterator[tuple[Element | None, bool]]:
+    """The elements a map may choose, each with whether it is certain; ends after a certain one.
+
+    A map whose elements aren't known yields (None, False).
+    """
+    elements = elements_of(expr, sets)
+    if elements is None:
+        yield None, False
+        return
+    ordered = sorted(elements, key=lambda element: element.key == CATCH_ALL)
+    for element in ordered:
+        truth = fits(element, expr.fields, packet, address_type)
+        if truth is not False:
+            yield element, truth is True
+        if truth is True:
+            return
+
+
+def in_ipset(lookup: SetLookup, ipsets: Mapping[str, NamedSet], packet: Packet, address_type: AddressType) -> Truth:
+    """Evaluate ``-m set --match-set``, with its negation."""
+    found = ipsets.get(lookup.name)
+    if found is None or found.elements is None or found.dynamic:
+        return None
+    _, _, dimensions = found.type.partition(":")
+    dims = dimensions.split(",")
+    if "set" in dims:
+        return _in_list(lookup, found.elements, ipsets, packet, address_type)
+    results: list[Truth] = []
+    if len(lookup.dirs) >= len(dims):  # with fewer directions than dimensions the kernel finds nothing (ip_set_test)
+        results = [_ipset_fits(element, dims, lookup.dirs, packet, address_type) for element in found.elements]
+    truth: Truth = True if True in results else None if None in results else False
+    return truth if truth is None or not lookup.negate else not truth
+
+
+def _in_list(
+    lookup: SetLookup,
+    members: tuple[Element, ...],
+    ipsets: Mapping[str, NamedSet],
+    packet: Packet,
+    address_type: AddressType,
+) -> Truth:
+    """A ``list:set``: one of its sets has it (list_set_ktest)."""
+    named = [SetLookup(name=element.key[0], dirs=lookup.dirs) for element in members]
+    lists = any(item.name not in ipsets or ipsets[item.name].type == "list:set" for item in named)
+    results = [None if lists else in_ipset(item, ipsets, packet, address_type) for item in named]
+    truth: Truth = True if True in results else None if None in results else False
+    return truth if truth is None or not lookup.negate else not truth
+
+
+def _ipset_fits(
+    element: Element, dims: list[str], dirs: tuple[str, ...], packet: Packet, address_type: AddressType
+) -> Truth:
+    if len(element.key) != len(dims) or element.data:
+        return None
+    parts: list[Truth] = []
+    for dim, way, part in zip(dims, dirs, element.key, strict=False):
+        if dim == "port":
+            parts.append(_ipset_port(part, way, packet, any_proto=len(dims) == 1))
+            continue
+        if dim == "mark":
+            value = f"{part}/0xffffffff"
+            parts.append(matches(Match(field="mark", values=(value,)), packet, address_type))
+            continue
+        field = _IPSET_FIELDS.get((dim, way))
+        parts.append(matches(Match(field=field, values=(part,)), packet, address_type) if field else None)
+    return False if False in parts else None if None in parts else True
+
+
+def _ipset_port(part: str, way: str, packet: Packet, *, any_proto: bool) -> Truth:
+    """A port element: ``80``, ``udp:53``, ``8000-8010``; without a protocol it means TCP, in bitmap:port any."""
+    proto, _, port = part.rpartition(":")
+    if protocol_name(packet.proto) not in {"tcp", "udp", "sctp"}:
+        return None if proto in {"icmp", "icmpv6"} else False
+    if not any_proto and (proto or "tcp") != packet.proto:
+        return False
+    field = "sport" if way == "src" else "dport"
+    return matches(Match(field=field, values=(port.replace("-", ":"),)), packet, lambda _: "")

@@ -1,0 +1,1 @@
+"""Hooks, chains, NAT and connection tracking."""

@@ -1,0 +1,114 @@
+"""Which rules of a long chain can concern a packet: the others are skipped unread.  Pure.
+
+A rule whose first conditions ask for an address, a port or an interface that
+the packet doesn't have certainly doesn't match, so it need not be looked at.
+The index only ever leaves out such rules; evaluating those that remain, in
+their order, gives what evaluating all of them would.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import chain as chained
+
+from dnet_tui.diagnostics.walk.match.expressions import numbered
+from dnet_tui.diagnostics.walk.packet import Packet
+from dnet_tui.inspect.model.firewall import Chain, Lookup, Match, Note, Opaque, Rule, SetLookup
+
+_SHORT = 12
+"""Chains up to this many rules are read through: an index would cost more."""
+
+_KEPT_AS = "_index"
+_BITS = {4: 32, 6: 128}
+
+Span = tuple[str, int, int]
+"""An address field, the address's version and a prefix length."""
+
+
+def relevant(chain: Chain, packet: Packet) -> Sequence[Rule]:
+    """The rules of ``chain`` that can match ``packet``, in their order."""
+    if len(chain.rules) <= _SHORT:
+        return chain.rules
+    # Kept with the chain, which never changes and whose life it shares.
+    index = chain.__dict__.get(_KEPT_AS)
+    if index is None:
+        index = chain.__dict__[_KEPT_AS] = ChainIndex(chain.rules)
+    return [chain.rules[at] for at in index.positions(packet)]
+
+
+class ChainIndex:
+    """The positions of a chain's rules by the most telling condition each begins with."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._spans: defaultdict[Span, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+        self._ports: defaultdict[str, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+        self._names: defaultdict[str, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        self._rest: list[int] = []
+        for at, rule in enumerate(rules):
+            self._enter(at, rule)
+
+    def positions(self, packet: Packet) -> list[int]:
+        """Where the rules stand that can match, in order."""
+        found = set(self._rest)
+        for (field, version, length), by_network in self._spans.items():
+            own, number = numbered(packet.src if field == "saddr" else packet.dst)
+            if own == version:
+                found.update(by_network.get(number >> (_BITS[version] - length), ()))
+        for field, by_port in self._ports.items():
+            port = packet.sport if field == "sport" else packet.dport
+            # Every rule may match a port that nobody knows.
+            found.update(chained.from_iterable(by_port.values()) if port is None else by_port.get(port, ()))
+        for field, by_name in self._names.items():
+            found.update(by_name.get(packet.iif if field == "iif" else packet.oif, ()))
+        return sorted(found)
+
+    def _enter(self, at: int, rule: Rule) -> None:
+        conditions = [match for match in _leading(rule) if not match.negate]
+        for fields, enter in (
+            (("saddr", "daddr"), self._by_address),
+            (("dport", "sport"), self._by_port),
+            (("iif", "oif"), self._by_name),
+        ):
+            for match in conditions:
+                if match.field in fields and enter(at, match):
+                    return
+        self._rest.append(at)
+
+    def _by_address(self, at: int, match: Match) -> bool:
+        try:
+            networks = [ipaddress.ip_network(value, strict=False) for value in match.values]
+        except ValueError:
+            return False
+        for network in networks:
+            span = (match.field, network.version, network.prefixlen)
+            shift = network.max_prefixlen - network.prefixlen
+            self._spans[span][int(network.network_address) >> shift].append(at)
+        return True
+
+    def _by_port(self, at: int, match: Match) -> bool:
+        if not all(value.isdigit() for value in match.values):
+            return False
+        for value in match.values:
+            self._ports[match.field][int(value)].append(at)
+        return True
+
+    def _by_name(self, at: int, match: Match) -> bool:
+        if any(value.endswith(("+", "*")) for value in match.values):
+            return False
+        for value in match.values:
+            self._names[match.field][value].append(at)
+        return True
+
+
+def _leading(rule: Rule) -> Iterator[Match]:
+    """The conditions before a rule does anything: as soon as it acts, it has an effect even if a later one fails."""
+    for expr in rule.exprs:
+        if isinstance(expr, Match):
+            yield expr
+        elif isinstance(expr, Opaque):
+            if expr.role != "match":
+                return
+        elif not isinstance(expr, SetLookup | Lookup | Note):
+            return

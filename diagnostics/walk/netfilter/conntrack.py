@@ -1,0 +1,94 @@
+"""What conntrack makes of a packet in one namespace.  Pure.
+
+Sources: nf_conntrack_core.c, nf_conntrack_proto_{tcp,icmp,icmpv6}.c: which
+first packets open a connection; ``resolve_normal_ct`` for the states.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dnet_tui.diagnostics.walk.netfilter.nat import altered
+from dnet_tui.diagnostics.walk.packet import CtState, Packet
+
+_OPENING_ICMP = {"icmp": frozenset({8, 13, 15, 17}), "icmpv6": frozenset({128})}
+_ICMP_ERRORS = {"icmp": frozenset({3, 4, 5, 11, 12}), "icmpv6": frozenset({1, 2, 3, 4})}
+
+
+class Connection(NamedTuple):
+    """A connection as its first packet made it: before and after the NAT of one namespace."""
+
+    before: Packet
+    after: Packet
+
+
+def is_icmp_error(packet: Packet) -> bool:
+    """Whether it reports on another packet."""
+    return packet.icmp_type in _ICMP_ERRORS.get(packet.proto, ())
+
+
+def first_state(packet: Packet) -> CtState:
+    """The state of a packet that belongs to no known connection."""
+    if packet.proto in _OPENING_ICMP:
+        return "NEW" if packet.icmp_type in _OPENING_ICMP[packet.proto] else "INVALID"
+    flags = set(packet.tcp_flags)
+    if packet.proto == "tcp" and flags:
+        # tcp_conntracks[ORIGINAL][*][NONE]: a bare ACK is picked up (nf_conntrack_tcp_loose), these are not.
+        return "INVALID" if "RST" in flags or flags >= {"SYN", "ACK"} else "NEW"
+    return "NEW"
+
+
+def belongs(packet: Packet, connection: Connection) -> bool:
+    """Whether a packet is the answer to a connection: its tuple is the inverse of what the first packet became."""
+    after = connection.after
+    if is_icmp_error(packet):
+        return packet.dst == after.src
+    if (packet.src, packet.dst, packet.proto) != (after.dst, after.src, after.proto):
+        return False
+    return packet.sport == after.dport and packet.dport == after.sport
+
+
+def as_seen_by(connection: Connection | None, packet: Packet) -> Packet:
+    """The packet with what conntrack of this namespace knows of it, once it has passed conntrack."""
+    if connection is None:
+        return altered(
+            packet,
+            ctstate=first_state(packet),
+            ctmark=0,
+            dnatted=False,
+            snatted=False,
+            reply=False,
+            original=(packet.src, packet.dst, packet.dport),
+            orig_sport=packet.sport,
+            answered=None,
+            ctproto=packet.proto,
+        )
+    before, after = connection
+    return altered(
+        packet,
+        ctstate="RELATED" if is_icmp_error(packet) else "ESTABLISHED",
+        ctmark=after.ctmark,
+        dnatted=after.dnatted,
+        snatted=after.snatted,
+        reply=True,
+        original=(before.src, before.dst, before.dport),
+        orig_sport=before.sport,
+        answered=(after.dst, after.src, after.dport, after.sport),
+        ctproto=before.proto,
+    )
+
+
+def without_connection(packet: Packet) -> Packet:
+    """The packet before it has passed conntrack: there is no connection to look at, which counts as invalid."""
+    return altered(
+        packet,
+        ctstate="INVALID",
+        ctmark=None,
+        dnatted=False,
+        snatted=False,
+        reply=False,
+        original=None,
+        orig_sport=None,
+        answered=None,
+        ctproto="",
+    )

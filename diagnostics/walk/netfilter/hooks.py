@@ -1,0 +1,228 @@
+"""What a netfilter hook does to a packet: every base chain, in order.  Three-valued and pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import reduce
+from itertools import permutations, product
+from math import factorial, prod
+from typing import Literal
+
+import msgspec
+
+from dnet_tui.diagnostics.walk.match.expressions import AddressType
+from dnet_tui.diagnostics.walk.netfilter.chains import HookResult, Outcome, Traversal
+from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef
+from dnet_tui.inspect.model.firewall import Chain, Firewall, Hook, Nat, Table
+
+Part = Literal["all", "early", "middle", "nat", "late"]
+"""A span of a hook: before conntrack (-200), from there to NAT's place, NAT's chains, and what follows."""
+
+_CONNTRACK = -200
+_MOST_ORDERS = 24
+_MOST_STOPS = 6
+_NAT: dict[Hook, int] = {"prerouting": -100, "output": -100, "input": 100, "postrouting": 100}
+
+
+_Placed = tuple[Table, Chain]
+
+
+def run_hook(
+    firewall: Firewall,
+    hook: Hook,
+    packet: Packet,
+    *,
+    namespace: str,
+    address_type: AddressType,
+    part: Part = "all",
+    families: tuple[str, ...] = (),
+) -> HookResult:
+    """Send ``packet`` through the base chains of a part of ``hook``, by priority.
+
+    Of the nat chains, the first that binds is the last one asked.  ``families``
+    are the tables' families asked (by default the packet's own and ``inet``;
+    ``("bridge",)`` for a frame that crosses a bridge).
+
+    Chains of equal priority in different tables run in the order in which
+    they were registered (nf_hook_entries_grow), which can't be seen: the
+    answer is definite only where both orders give the same.
+    """
+    families = families or (packet.family, "inet")
+    asked = [
+        (table, chain)
+        for table, chain in _base_chains(firewall, hook, families)
+        if part == "all" or _part_of(chain, hook) == part
+    ]
+    unread = _unread(firewall, families)
+
+    def through(chains: list[_Placed]) -> HookResult:
+        return _through(firewall, chains, packet, namespace, address_type, unread)
+
+    return reduce(_settled, (through(order) for order in _orders(asked)))
+
+
+def _orders(chains: list[_Placed]) -> Iterator[list[_Placed]]:
+    """The orders in which chains may be asked: by priority, and among equals any (of very many, two)."""
+    by_priority: defaultdict[int, list[_Placed]] = defaultdict(list)
+    for placed in chains:
+        by_priority[placed[1].priority].append(placed)
+    groups = [by_priority[priority] for priority in sorted(by_priority)]
+    if prod(factorial(len(group)) for group in groups) > _MOST_ORDERS:
+        yield [placed for group in groups for placed in group]
+        yield [placed for group in groups for placed in reversed(group)]
+        return
+    for order in product(*(permutations(group) for group in groups)):
+        yield [placed for group in order for placed in group]
+
+
+def _through(
+    firewall: Firewall,
+    chains: list[_Placed],
+    packet: Packet,
+    namespace: str,
+    address_type: AddressType,
+    unread: Decider | None,
+) -> HookResult:
+    """Send a packet through chains in this order."""
+    undecided = unread
+    done: HookResult | None = None
+    choices: list[tuple[Nat | None, RuleRef | None]] = []
+    offloaded: list[RuleRef] = []
+    passed: list[RuleRef] = []
+    perhaps: list[Decider | None] = []
+    for number, (table, chain) in enumerate(chains, start=1):
+        result = Traversal(firewall, table, chain, namespace, packet, address_type).result()
+        packet = result.packet
+        offloaded += result.offloaded
+        if choices and chain.type == "nat" and result.verdict in {"drop", "reject"}:
+            undecided = undecided or result.by  # asked only where the chain before it binds nothing
+            break
+        if result.verdict in {"drop", "reject"}:
+            more = tuple(_more(firewall, chains[number - 1 :], packet, namespace, address_type))
+            by = or_instead(result.by, perhaps)
+            return msgspec.structs.replace(result, by=by, passed=tuple(passed), more=more)
+        if result.verdict == "unknown":
+            undecided = undecided or result.by
+            perhaps.append(result.by)
+        elif result.nat is None and (rule := _certain(result.by)) is not None:
+            passed.append(rule)
+        if chain.type == "nat" and (result.nat is not None or result.nat_unknown is not None):
+            done = done or result
+            choices += [
+                choice for choice in result.choices or ((result.nat, result.nat_rule),) if choice[0] is not None
+            ]
+            if not any(nat is None for nat, _ in result.choices):
+                break
+            # Perhaps it binds nothing: then the next chain is asked (nf_nat_inet_fn).
+    else:
+        choices += [(None, None)] if choices else []
+    return HookResult(
+        verdict="unknown" if undecided else "accept",
+        by=undecided,
+        packet=packet,
+        nat=done.nat if done else None,
+        nat_rule=done.nat_rule if done else None,
+        nat_unknown=done.nat_unknown if done else None,
+        passed=tuple(passed),
+        choices=tuple(choices) if done is not None and done.choices else (),
+        offloaded=tuple(dict.fromkeys(offloaded)),
+        reroutes=any(chain.type == "route" or table.name == "mangle" for table, chain in chains),
+    )
+
+
+def _more(
+    firewall: Firewall, chains: list[_Placed], packet: Packet, namespace: str, address_type: AddressType
+) -> Iterator[tuple[Outcome, Decider]]:
+    """What else would stop a packet if what does so in the first of ``chains`` weren't there: in it, and further on."""
+    for at, (table, chain) in enumerate(chains):
+        skipping: frozenset[tuple[str, int]] = frozenset()
+        while len(skipping) < _MOST_STOPS:
+            result = Traversal(firewall, table, chain, namespace, packet, address_type, skipping).result()
+            if result.verdict not in {"drop", "reject"} or result.by is None:
+                break
+            if at or skipping:
+                yield result.verdict, result.by
+            rule = result.by.rule
+            if rule is None or rule.number == 0:
+                break
+            skipping |= {(rule.chain, rule.number)}
+
+
+def or_instead(by: Decider | None, perhaps: Iterable[Decider | None]) -> Decider | None:
+    """What stops a packet, with the undecided rules before it that may have done so first."""
+    if by is None:
+        return None
+    rules = [rule for item in perhaps if item is not None for rule in (item.rule, *item.instead) if rule is not None]
+    return msgspec.structs.replace(by, instead=tuple(dict.fromkeys((*by.instead, *rules)))) if rules else by
+
+
+def _settled(one: HookResult, other: HookResult) -> HookResult:
+    """What is certain whichever of two orders is the kernel's."""
+    stopped = [item.verdict in {"drop", "reject"} for item in (one, other)]
+    if all(stopped):
+        if one.by is None or other.by is None or one.by == other.by:
+            return one
+        rules = dict.fromkeys((*one.by.instead, *other.by.instead, *((other.by.rule,) if other.by.rule else ())))
+        return msgspec.structs.replace(one, passed=(), by=msgspec.structs.replace(one.by, instead=tuple(rules)))
+    passed = tuple(rule for rule in one.passed if rule in other.passed)
+    one, other = (msgspec.structs.replace(item, passed=passed) for item in (one, other))
+    if "unknown" in {one.verdict, other.verdict}:
+        return one if one.verdict == "unknown" else other
+    packet = _common(one.packet, other.packet)
+    same = (one.verdict, one.nat, set(one.choices)) == (other.verdict, other.nat, set(other.choices))
+    if packet is not None and same and (one.nat_unknown is None) == (other.nat_unknown is None):
+        rule = one.nat_rule if one.nat_rule == other.nat_rule else None
+        return msgspec.structs.replace(one, packet=packet, nat_rule=rule)
+    culprit = next((item.by or _bound(item) for item in (one, other) if item.by or item.nat_rule), None)
+    rule = culprit.rule if culprit is not None else None
+    text = "chains of equal priority stand in two tables, and which comes first can't be seen"
+    return msgspec.structs.replace(
+        one, verdict="unknown", by=Decider(kind="rule", text=f"{text}: {rule.text}" if rule else text, rule=rule)
+    )
+
+
+def _common(one: Packet, other: Packet) -> Packet | None:
+    """What is certain of a packet that may be either; None when they differ in more than marks."""
+    mark = one.mark if one.mark == other.mark else None
+    ctmark = one.ctmark if one.ctmark == other.ctmark else None
+    merged = msgspec.structs.replace(one, mark=mark, ctmark=ctmark)
+    return merged if merged == msgspec.structs.replace(other, mark=mark, ctmark=ctmark) else None
+
+
+def _certain(by: Decider | None) -> RuleRef | None:
+    """The rule that certainly let the packet pass, if one did."""
+    return by.rule if by is not None and by.kind == "rule" and not by.instead else None
+
+
+def _bound(result: HookResult) -> Decider | None:
+    return Decider(kind="rule", text="", rule=result.nat_rule) if result.nat_rule is not None else None
+
+
+def _part_of(chain: Chain, hook: Hook) -> Part:
+    """The span of a hook that a chain belongs to; FORWARD has only one."""
+    if hook not in _NAT:
+        return "all"
+    if chain.type == "nat":
+        return "nat"
+    if chain.priority < _CONNTRACK and hook in {"prerouting", "output"}:
+        return "early"
+    return "middle" if chain.priority < _NAT[hook] else "late"
+
+
+def _base_chains(firewall: Firewall, hook: Hook, families: tuple[str, ...]) -> list[_Placed]:
+    return [
+        (table, chain)
+        for table in firewall.tables
+        if table.family in families and not table.dormant
+        for chain in table.chains
+        if chain.hook == hook
+    ]
+
+
+def _unread(firewall: Firewall, families: tuple[str, ...]) -> Decider | None:
+    for table in firewall.unread:
+        if table.family in families:
+            text = f"table {table.family} {table.name} ({table.backend}) was not read: {table.reason}"
+            return Decider(kind="gap", text=text)
+    return None

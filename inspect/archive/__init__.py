@@ -1,0 +1,1 @@
+"""Snapshots as files: saving, loading, migrating, redacting."""

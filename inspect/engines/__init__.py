@@ -1,0 +1,1 @@
+"""Asks the container engines: one file or folder per engine."""

@@ -1,0 +1,1 @@
+"""What iptables-save and ipset print → the rule model.  Pure."""

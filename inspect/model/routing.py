@@ -1,0 +1,101 @@
+"""The model of routing: routes of every table, policy rules, neighbours, bridge forwarding entries.  Pure data."""
+
+from __future__ import annotations
+
+from dnet_tui.inspect.model.links import Family, Value
+
+
+class NextHop(Value, frozen=True, kw_only=True):
+    """One leg of a route: a gateway, a device or both."""
+
+    ifindex: int | None = None
+    gateway: str | None = None
+    weight: int = 1
+    flags: tuple[str, ...] = ()
+
+
+class Route(Value, frozen=True, kw_only=True):
+    """A route of any table.  ``dst`` is a CIDR; the default is ``0.0.0.0/0`` or ``::/0``."""
+
+    family: Family
+    table: int
+    type: str
+    """``unicast``, ``local``, ``broadcast``, ``blackhole``, ``unreachable``, ``prohibit``, ``throw`` …"""
+    dst: str
+    hops: tuple[NextHop, ...] = ()
+    source: str | None = None
+    """``RTA_PREFSRC``."""
+    metric: int = 0
+    scope: str = "global"
+    protocol: str = ""
+    other: tuple[str, ...] = ()
+    """Selectors and actions that are present but not modelled (``from``, ``tos``, ``encap``): undecidable by it."""
+    mtu: int | None = None
+    """``RTAX_MTU``: the path's MTU as configured for this route; None: that of the device."""
+    mtu_locked: bool = False
+    """No path MTU discovery: packets may be fragmented, and a smaller MTU isn't learnt."""
+    advmss: int | None = None
+    preference: str = ""
+    """IPv6 router preference, ``low`` or ``high``; empty for medium and for IPv4."""
+    nexthop_id: int | None = None
+    """The nexthop object (``ip nexthop``) it uses; ``hops`` has what that stands for."""
+
+
+class PolicyRule(Value, frozen=True, kw_only=True):
+    """A routing policy rule (``ip rule``)."""
+
+    family: Family
+    priority: int
+    action: str = "lookup"
+    table: int | None = None
+    src: str | None = None
+    dst: str | None = None
+    iif: str | None = None
+    oif: str | None = None
+    mark: int | None = None
+    mask: int | None = None
+    invert: bool = False
+    suppress_prefixlength: int | None = None
+    other: tuple[str, ...] = ()
+    """Selectors that are present but not modelled; such a rule can't be decided."""
+
+
+class Neighbour(Value, frozen=True, kw_only=True):
+    """An ARP or NDP entry.  ``state`` as in ``ip neigh``: REACHABLE, STALE, PERMANENT, FAILED and so on."""
+
+    ifindex: int
+    family: Family
+    address: str
+    mac: str = ""
+    state: str = ""
+    flags: tuple[str, ...] = ()
+    """``router``, ``extern_learn``, ``managed``."""
+
+
+class ProxiedAddress(Value, frozen=True, kw_only=True):
+    """An address that is answered for on a link (``ip neigh show proxy``) as if it were there."""
+
+    ifindex: int
+    family: Family
+    address: str
+
+
+class FdbEntry(Value, frozen=True, kw_only=True):
+    """A forwarding entry: frames for ``mac`` leave by ``ifindex``.
+
+    With ``master`` it is that bridge's and ``ifindex`` its port.  Without, it
+    is a VXLAN device's own: they go to the tunnel endpoint ``remote``.
+    """
+
+    ifindex: int
+    mac: str
+    master: int | None = None
+    vlan: int | None = None
+    state: str = ""
+    flags: tuple[str, ...] = ()
+    """``extern_learn``, ``offload``, ``sticky``."""
+    remote: str = ""
+    vni: int | None = None
+    """The VNI to use for ``remote`` where it isn't the device's own."""
+    port: int | None = None
+    """The UDP port of ``remote`` where it isn't the device's own."""

@@ -1,0 +1,96 @@
+"""The model of who listens and of what conntrack knows.  Pure data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from dnet_tui.inspect.model.links import Family, Value
+
+
+class Socket(Value, frozen=True, kw_only=True):
+    """A listening socket.  ``address`` is ``0.0.0.0`` or ``::`` for any.
+
+    ``v6only`` (``IPV6_V6ONLY``) decides whether one on ``::`` takes IPv4 too;
+    None for an IPv4 socket and where it wasn't told.  ``ifindex`` is the link
+    it is bound to (``SO_BINDTODEVICE``), if any.
+    """
+
+    proto: Literal["tcp", "udp", "sctp"]
+    address: str
+    port: int
+    inode: int = 0
+    pid: int | None = None
+    process: str = ""
+    v6only: bool | None = None
+    ifindex: int | None = None
+
+
+class ConntrackTuple(Value, frozen=True, kw_only=True):
+    """One direction of a tracked connection.
+
+    Ports are those of TCP, UDP, SCTP and DCCP (GRE's keys stand in their
+    place); None where the protocol has none.  ``icmp_id``, ``icmp_type`` and
+    ``icmp_code`` are ICMP's and ICMPv6's.  ``zone`` is set where the
+    direction has a zone of its own.
+    """
+
+    src: str
+    dst: str
+    sport: int | None = None
+    dport: int | None = None
+    icmp_type: int | None = None
+    icmp_code: int | None = None
+    icmp_id: int | None = None
+    zone: int | None = None
+
+
+class ConntrackCounts(Value, frozen=True, kw_only=True):
+    """What connection tracking of one namespace has counted since it began, over all processors.
+
+    ``invalid`` packets belong to no connection and open none.
+    ``insert_failed``: two packets at once wanted the same connection, and one
+    of them was dropped.  ``drop``: packets dropped because the table was full
+    or for such a failure.  ``early_drop``: entries that had to make room.
+
+    Source: linux/netfilter/nf_conntrack_common.h, ``struct ip_conntrack_stat``.
+    """
+
+    invalid: int = 0
+    insert_failed: int = 0
+    drop: int = 0
+    early_drop: int = 0
+
+
+class ConntrackEntry(Value, frozen=True, kw_only=True):
+    """A connection as the kernel tracks it, both ways.
+
+    ``proto`` is a name (``tcp``, ``udp``, ``icmp``, ``icmpv6`` …) or the
+    protocol's number.  ``state`` is the protocol's own (``ESTABLISHED`` …),
+    empty where it has none.  ``status`` holds the names of the ``IPS_*`` bits
+    (``seen-reply``, ``assured``, ``src-nat``, ``dst-nat`` …); ``timeout`` is
+    in seconds, None when the entry doesn't tell (one that is offloaded).
+    """
+
+    family: Family
+    proto: str
+    original: ConntrackTuple
+    reply: ConntrackTuple
+    state: str = ""
+    status: tuple[str, ...] = ()
+    mark: int = 0
+    timeout: int | None = None
+    zone: int = 0
+    id: int = 0
+
+
+class ChecksumCounts(Value, frozen=True, kw_only=True):
+    """What one namespace's TCP and UDP have received since it began, and how much of it had a wrong checksum.
+
+    TCP's are those of IPv4 and IPv6 together, UDP's of IPv4.  Source: proc(5),
+    /proc/net/snmp (``InSegs``, ``InDatagrams``, ``InCsumErrors``).
+    """
+
+    tcp: int = 0
+    tcp_bad: int = 0
+    udp: int = 0
+    udp_bad: int = 0

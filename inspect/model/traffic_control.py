@@ -1,0 +1,30 @@
+"""The model of traffic control: the filters that decide over packets at a device.  Pure data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from dnet_tui.inspect.model.links import Value
+
+
+class TrafficFilter(Value, frozen=True, kw_only=True):
+    """A filter of ``tc`` at a link, or a BPF program attached there by tcx; in the order the kernel asks them.
+
+    ``place``: ``ingress`` and ``egress`` of a clsact (or ingress) qdisc,
+    ``root`` of a classful qdisc, which what is sent passes after egress.
+    """
+
+    ifindex: int
+    place: Literal["ingress", "egress", "root"]
+    kind: str
+    """``bpf``, ``u32``, ``matchall``, ``flower`` … as in ``TCA_KIND``; ``tcx`` for a program without a filter."""
+    protocol: int = 3
+    """The EtherType that it looks at; 3 (ETH_P_ALL): every one."""
+    priority: int = 0
+    chain: int = 0
+    program: str = ""
+    """A BPF program's name and id."""
+    actions: tuple[str, ...] = ()
+    """What it does with a packet it matches, in order: ``gact drop``, ``mirred`` …; none: it only classifies."""
+    unmodelled: bool = False
+    """It has something that isn't modelled: an action of the old kind, one by chance, one for hardware alone."""

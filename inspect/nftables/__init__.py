@@ -1,0 +1,1 @@
+"""nft's JSON and listings → the rule model.  Pure."""

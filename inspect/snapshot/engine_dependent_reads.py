@@ -1,0 +1,40 @@
+"""Phase one's last part: what can only be read once the engines have told of their containers.
+
+These are the containers' resolv.conf files, and the tracked UDP connections
+to the ports that they publish.  Runs in the host's namespace.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from dnet_tui.inspect.model import Container, Resolver
+from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.snapshot.namespace_reading import Contents
+from dnet_tui.inspect.snapshot.read_namespace import Errand, collect_udp
+from dnet_tui.inspect.snapshot.resolvers import read_host_resolver, read_resolvers
+
+_UDP_PORTS = 64
+"""Published UDP ports whose connections are looked at; each is a question to the kernel."""
+
+
+class Told(NamedTuple):
+    """The containers with what was read of them, the host's own resolv.conf, and what could not be read."""
+
+    containers: tuple[Container, ...]
+    resolver: Resolver | None
+    gaps: tuple[Gap, ...]
+
+
+def read_told(containers: tuple[Container, ...], host: Contents | None, errand: Errand) -> Told:
+    """Read on, as the ``errand`` wants it; connections are added to what was read of the host's namespace."""
+    if errand.map_only:
+        return Told(tuple(msgspec.structs.replace(item, resolver=None) for item in containers), None, ())
+    containers, gaps = read_resolvers(containers)
+    resolver, more = read_host_resolver()
+    ports = {port.host_port for item in containers if item.running for port in item.published if port.proto == "udp"}
+    if host is not None and ports and errand.firewall and not errand.conntrack:
+        collect_udp(host, sorted(ports)[:_UDP_PORTS])
+    return Told(containers, resolver, (*gaps, *more))

@@ -1,0 +1,1 @@
+"""Text from outside: made harmless, made storable, taken apart with care.  Pure."""

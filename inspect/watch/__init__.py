@@ -1,0 +1,1 @@
+"""Notices changes of the host: netlink, nftables and engine events."""

@@ -1,0 +1,211 @@
+"""Captures of real packets: none lost, none twice, each at the right point, and losses told."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dnet_tui.tui.exit_codes import Exit
+from lab.machines.hosts import OUTSIDE_SERVER, UPLINK_ADDRESS, DemoHost, dnet_argv
+from lab.machines.requirements import require_lab
+from lab.packets.capturing import BURST
+from lab.packets.traffic import Probe, Went, went
+
+SCRIPT = str(Path(__file__).with_name("capturing.py"))
+PATH = ("web:eth0", "veth-web", "br-front", "eth0")
+"""The points a packet from ``web`` to the outside passes, in its order."""
+
+
+def scenario(host: DemoHost, name: str) -> dict[str, Any]:
+    done = host.run(sys.executable, "-P", SCRIPT, name, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+@contextmanager
+def capturing(host: DemoHost, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """``dnet-tui capture`` on the host, once it listens; ended by force if the test leaves it running."""
+    pipe = subprocess.PIPE
+    argv = dnet_argv("capture", *arguments)
+    process = host.sandbox.popen(
+        argv, stdout=pipe, stderr=pipe, environment=host.environment | {"SSH_CONNECTION": ""}, new_session=True
+    )
+    with process:
+        try:
+            assert process.stderr
+            first = process.stderr.readline().decode()
+            assert first.startswith("listening on "), first + process.stderr.read().decode()
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def finish(process: subprocess.Popen[bytes], *, interrupt: bool = False) -> tuple[bytes, str, int]:
+    if interrupt:
+        time.sleep(0.3)  # the last packet's way through the kernel's block
+        # nsenter forks for the PID namespace, and passes the exit code of its child on.
+        (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    return out, err.decode(), process.returncode
+
+
+def ping(host: DemoHost) -> None:
+    assert went(host, Probe("web", OUTSIDE_SERVER, proto="icmp")) is Went.OK
+
+
+def test_a_ping_is_seen_once_at_every_point_on_its_way_and_back(demo_host: DemoHost) -> None:
+    with capturing(demo_host, *PATH, "--filter", "icmp", "--format", "json", "--duration", "2") as process:
+        for _ in range(3):
+            ping(demo_host)
+        out, err, code = finish(process)
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == Exit.OK, err
+    assert Counter(row["point"] for row in rows) == dict.fromkeys(PATH, 6), err
+    assert [row["point"] for row in rows] == [*PATH, *reversed(PATH)] * 3
+    assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
+
+    request, reply = rows[:4], rows[4:8]
+    assert {row["info"].split(",")[0] for row in request} == {"echo request"}
+    assert {row["info"].split(",")[0] for row in reply} == {"echo reply"}
+    web = demo_host.addresses["web"]
+    assert [row["src"] for row in request] == [web, web, web, UPLINK_ADDRESS]  # masqueraded on the uplink
+    assert [row["dst"] for row in reply] == [UPLINK_ADDRESS, web, web, web]
+    assert [row["direction"] for row in request] == ["out", "in", "in", "out"]
+    for point in PATH:
+        assert f"{point}: 6 packets, 0 dropped by the kernel" in err
+
+
+def test_a_lone_ping_is_shown_promptly(demo_host: DemoHost) -> None:
+    with capturing(demo_host, "br-front", "web", "--filter", "icmp") as process:
+        ping(demo_host)
+        began = time.monotonic()
+        assert process.stdout
+        assert b"echo request" in process.stdout.readline()
+        assert time.monotonic() - began < 1.0
+        _, err, code = finish(process, interrupt=True)
+    assert code == Exit.INTERRUPTED, err
+    assert "br-front: 2 packets" in err
+
+
+def test_a_file_has_every_point_and_packet_and_survives_an_interrupt(demo_host: DemoHost, tmp_path: Path) -> None:
+    require_lab("tcpdump")
+    path = tmp_path / "ping.pcapng"
+    with capturing(demo_host, *PATH, "--filter", "icmp", "--write", str(path)) as process:
+        ping(demo_host)
+        out, err, code = finish(process, interrupt=True)
+    assert (out, code) == (b"", Exit.INTERRUPTED), err
+    assert f"8 packets are in {path}" in err
+    read = subprocess.run(["tcpdump", "-n", "-r", str(path)], capture_output=True, text=True, check=True, timeout=30)
+    assert read.stdout.count("ICMP echo request") == 4
+    assert read.stdout.count("ICMP echo reply") == 4
+    for name in PATH:
+        assert name.encode() in path.read_bytes()
+
+
+def test_a_file_can_be_piped(demo_host: DemoHost) -> None:
+    with capturing(demo_host, "web", "--filter", "icmp", "--write", "-", "--count", "2") as process:
+        ping(demo_host)
+        out, err, code = finish(process)
+    assert code == Exit.OK, err
+    assert out[:4] == b"\x0a\x0d\x0d\x0a"
+
+
+def test_a_reader_that_goes_away_ends_the_capture(demo_host: DemoHost) -> None:
+    with capturing(demo_host, "web", "--filter", "icmp") as process:
+        assert process.stdout
+        process.stdout.close()
+        process.stdout = None
+        ping(demo_host)
+        _, err, code = finish(process)
+    assert code == Exit.READER_GONE, err
+    assert "Traceback" not in err
+
+
+def test_no_packet_of_a_burst_is_lost(demo_host: DemoHost) -> None:
+    seen = scenario(demo_host, "burst")
+    assert [(point["received"], point["dropped"]) for point in seen["points"]] == [(BURST, 0), (BURST, 0)]
+    assert seen["complete"] == [True, True]
+    assert seen["ordered"]
+
+
+def test_what_does_not_fit_is_counted_to_the_last_packet(demo_host: DemoHost) -> None:
+    seen = scenario(demo_host, "overrun")
+    (point,) = seen["points"]
+    assert point["dropped"] > 0
+    assert point["received"] == seen["read"]
+    assert point["received"] + point["dropped"] == BURST
+
+
+def test_a_count_is_exact_over_all_points(demo_host: DemoHost) -> None:
+    seen = scenario(demo_host, "count")
+    assert len(seen["packets"]) == sum(point["received"] for point in seen["points"]) == 7
+
+
+def test_a_duration_ends_the_capture(demo_host: DemoHost) -> None:
+    assert 0.3 <= scenario(demo_host, "duration")["took"] < 1.5
+
+
+def test_a_vanished_interface_is_told_and_the_others_go_on(demo_host: DemoHost) -> None:
+    seen = scenario(demo_host, "vanish")
+    assert seen["notes"] == ["veth-web: the interface is gone."]
+    assert [(point["state"], point["received"]) for point in seen["points"]] == [("gone", 1), ("open", 2)]
+
+
+def test_a_capture_does_not_keep_a_namespace_alive(demo_host: DemoHost) -> None:
+    seen = scenario(demo_host, "namespace_ends")
+    assert seen["notes"] == ["brief:eth0: its namespace has ended."]
+    assert seen["points"][0]["state"] == "gone"
+
+
+def test_an_interface_that_was_down_is_captured_again(demo_host: DemoHost) -> None:
+    seen = scenario(demo_host, "down")
+    assert len(seen["notes"]) == 1
+    assert "down" in seen["notes"][0]
+    assert seen["packets"]
+
+
+def test_a_vlan_tag_is_found_and_kept(demo_host: DemoHost) -> None:
+    seen = scenario(demo_host, "tagged")
+    assert seen["whole"] == [seen["sent"]]
+    assert seen["packets"][0]["info"].startswith("vlan 5, ")
+
+
+def test_the_own_ssh_session_is_left_out_and_nothing_else(demo_host: DemoHost) -> None:
+    seen = scenario(demo_host, "own_ssh")
+    assert seen == {"without": [80, 45002], "with": [80, 45001, 45002]}
+
+
+def test_loopback_shows_each_packet_once(demo_host: DemoHost) -> None:
+    seen = scenario(demo_host, "loopback")
+    assert len([item for item in seen["packets"] if item["proto"] == "UDP"]) == 3
+
+
+def test_nothing_stays_open(demo_host: DemoHost) -> None:
+    seen = scenario(demo_host, "leaks")
+    assert seen["before"] == seen["after"]
+    assert seen["threads"] == 1
+    assert len(seen["errors"]) == 2
+    assert all("Can't capture at br-front: the interface is gone." in error for error in seen["errors"])
+
+
+def test_without_permission_it_says_what_is_needed(demo_host: DemoHost) -> None:
+    if shutil.which("setpriv") is None:
+        require_lab("setpriv")
+    command = [*dnet_argv("capture", "br-front", "--duration", "1")]
+    done = demo_host.run("setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw", *command, check=False)
+    assert done.returncode == Exit.CANNOT_INSPECT, done.stderr.decode()
+    assert "Can't capture at br-front: packet sockets are not permitted." in done.stderr.decode()
+    assert "CAP_NET_RAW" in done.stderr.decode()

@@ -1,0 +1,190 @@
+"""The journal: what is on the disk, and when; two writers; damage; strangers."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from dnet_tui.actions.execution.apply import apply_plan
+from dnet_tui.actions.execution.execute import HostExecutor
+from dnet_tui.actions.journal.entries import Place, elsewhere
+from dnet_tui.actions.journal.journal import here, opened, read, state_folder
+from dnet_tui.actions.plans.plan import Plan, Step
+from dnet_tui.diagnostics.operations.remedy import Command, SetSysctl
+from dnet_tui.inspect.errors import ActionFailedError
+from unit.fake_hand import FakeHand
+
+PLACE = Place(netns=1, cookie=7, boot="b")
+PLAN = Plan(
+    title="forward",
+    steps=(
+        Step(action=SetSysctl(key="net.ipv4.ip_forward", value="1")),
+        Step(action=SetSysctl(key="net.ipv4.conf.lo.send_redirects", value="0")),
+    ),
+)
+
+
+def lines(folder: Path) -> list[bytes]:
+    return (folder / "journal.jsonl").read_bytes().splitlines()
+
+
+def test_each_change_is_on_the_disk_before_it_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda _: synced.append(len(lines(tmp_path))))
+
+    class Watching(FakeHand):
+        def set_sysctl(self, key: str, value: str) -> None:
+            last = lines(tmp_path)[-1]
+            assert b'"event":"step"' in last
+            assert key.encode() in last, "the state before is in the line before"
+            assert synced[-1] == len(lines(tmp_path)), "and synced"
+            super().set_sysctl(key, value)
+
+    entry = apply_plan(PLAN, HostExecutor(Watching()), tmp_path, place=lambda: PLACE)
+    assert entry.status == "done"
+    assert [change.after is not None for change in entry.changes] == [True, True]
+
+
+def test_file_and_folder_are_private(tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "dnet-tui"
+    apply_plan(PLAN, HostExecutor(FakeHand()), folder, place=lambda: PLACE)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "journal.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_ids_are_short_sortable_and_never_reused(tmp_path: Path) -> None:
+    hand = FakeHand()
+    ids = [apply_plan(PLAN, HostExecutor(hand), tmp_path, place=lambda: PLACE).id for _ in range(3)]
+    assert ids == ["0001", "0002", "0003"]
+
+
+@pytest.mark.parametrize("cut", [1, 10, 40])
+def test_a_torn_last_line_is_skipped_and_not_grown(tmp_path: Path, cut: int) -> None:
+    apply_plan(PLAN, HostExecutor(FakeHand()), tmp_path, place=lambda: PLACE)
+    file = tmp_path / "journal.jsonl"
+    file.write_bytes(file.read_bytes()[:-cut])
+    entries, torn = read(tmp_path)
+    assert [entry.id for entry in entries] == ["0001"]
+    assert torn == (0 if cut == 1 else 1)  # without only its line end the line is whole
+    again = apply_plan(PLAN, HostExecutor(FakeHand()), tmp_path, place=lambda: PLACE)
+    assert [entry.id for entry in read(tmp_path)[0]] == ["0001", "0002"]
+    assert again.status == "done"
+
+
+def test_damage_in_the_middle_costs_only_its_lines(tmp_path: Path) -> None:
+    for _ in range(2):
+        apply_plan(PLAN, HostExecutor(FakeHand()), tmp_path, place=lambda: PLACE)
+    rows = lines(tmp_path)
+    rows[1] = b'{"event":"from-a-later-version","id":"0001"}'
+    rows[2] = b"\0\0\0\xff"
+    (tmp_path / "journal.jsonl").write_bytes(b"\n".join(rows) + b"\n")
+    entries, torn = read(tmp_path)
+    assert [entry.status for entry in entries] == ["done", "done"]
+    assert torn == 2
+
+
+def test_a_full_disk_stops_the_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hand = FakeHand()
+    real = os.write
+
+    def full(descriptor: int, data: bytes) -> int:
+        if b'"event":"step"' in bytes(data):
+            real(descriptor, bytes(data)[:20])
+            raise OSError(28, "No space left on device")
+        return real(descriptor, data)
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(ActionFailedError, match="No space left"):
+        apply_plan(PLAN, HostExecutor(hand), tmp_path, place=lambda: PLACE)
+    assert hand.values["net.ipv4.ip_forward"] == "0"
+    entries, torn = read(tmp_path)
+    assert (entries[0].status, entries[0].standing, torn) == ("failed", (), 0)
+
+
+def _hold(folder: Path, ready: multiprocessing.synchronize.Event) -> None:
+    with opened(folder):
+        ready.set()
+        signal.pause()
+
+
+def test_two_writers_never_interleave(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    other = context.Process(target=_hold, args=(tmp_path, ready))
+    other.start()
+    try:
+        assert ready.wait(60)
+        with pytest.raises(ActionFailedError, match="another dnet-tui"), opened(tmp_path, patience=0.1):
+            pass
+        read(tmp_path)  # a reader needs no lock
+    finally:
+        other.kill()
+        other.join()
+    with opened(tmp_path, patience=20):
+        pass  # a killed writer's lock is gone with it
+
+
+def test_a_strangers_journal_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply_plan(PLAN, HostExecutor(FakeHand()), tmp_path, place=lambda: PLACE)
+    owner = tmp_path.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(ActionFailedError, match="belongs to another user"):
+        read(tmp_path)
+    with pytest.raises(ActionFailedError, match="belongs to another user"), opened(tmp_path):
+        pass
+
+
+def test_a_journal_that_others_may_write_is_refused(tmp_path: Path) -> None:
+    apply_plan(PLAN, HostExecutor(FakeHand()), tmp_path, place=lambda: PLACE)
+    (tmp_path / "journal.jsonl").chmod(0o666)
+    with pytest.raises(ActionFailedError, match="others may write"):
+        read(tmp_path)
+
+
+def test_a_link_in_the_journals_place_is_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("")
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    (folder / "journal.jsonl").symlink_to(victim)
+    with pytest.raises(ActionFailedError), opened(folder):
+        pass
+    assert victim.read_text() == ""
+
+
+def test_a_command_s_undo_is_kept_with_it(tmp_path: Path) -> None:
+    back = Command(argv=("true", "back"))
+    plan = Plan(title="t", steps=(Step(action=Command(argv=("true",)), undo=(back,)),))
+    apply_plan(plan, HostExecutor(FakeHand()), tmp_path, place=lambda: PLACE)
+    assert read(tmp_path)[0][0].changes[0].prior.undo == (back,)  # type: ignore[union-attr]
+
+
+def test_the_state_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/x")
+    monkeypatch.delenv("DNET_TUI_STATE", raising=False)
+    assert state_folder() == Path("/x/dnet-tui")
+    monkeypatch.setenv("DNET_TUI_STATE", "/y")
+    assert state_folder() == Path("/y")
+
+
+@pytest.mark.parametrize(
+    ("place", "same"),
+    [
+        (Place(netns=1, cookie=7, boot="b"), True),
+        (Place(netns=1, cookie=8, boot="b"), False),  # an inode that was reused
+        (Place(netns=1, cookie=7, boot="c"), False),
+        (Place(netns=1, boot="b"), True),  # a kernel without cookies
+        (Place(netns=2, boot="b"), False),
+    ],
+)
+def test_an_entry_belongs_to_one_namespace_and_one_boot(tmp_path: Path, place: Place, *, same: bool) -> None:
+    entry = apply_plan(PLAN, HostExecutor(FakeHand()), tmp_path, place=lambda: PLACE)
+    assert (elsewhere(entry, place) == "") is same
+
+
+def test_this_place_has_an_inode() -> None:
+    assert here().netns == Path("/proc/self/ns/net").stat().st_ino

@@ -1,0 +1,388 @@
+"""The checks over a small Docker host: each fault is found first, its remedy proved by the walk; near misses aren't."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+import pytest
+
+from dnet_tui.diagnostics.checks.base import Check
+from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule
+from dnet_tui.diagnostics.operations.simulate import after
+from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.diagnostics.report.report import Report
+from dnet_tui.inspect.model import Network, PolicyRule, Snapshot, Socket
+from dnet_tui.inspect.model.firewall import AnyExpr, Chain, Firewall, Rule, Table, Verdict
+from dnet_tui.inspect.model.gaps import Gap
+from unit.factories import APP1, APP2, HOST, WEB, docker_like_snapshot, with_gaps, with_namespace, with_sysctl
+
+
+def insert(spec: str, chain: str = "FORWARD", table: str = "filter", position: int | None = 1) -> Snapshot:
+    rule = InsertRule(backend="iptables-nft", family="ip", table=table, chain=chain, spec=spec, position=position)
+    return after(docker_like_snapshot(), [rule])
+
+
+def delete(spec: str, chain: str, table: str = "filter", snapshot: Snapshot | None = None) -> Snapshot:
+    base = snapshot or docker_like_snapshot()
+    host = next(ns for ns in base.namespaces if ns.id == HOST)
+    assert host.firewall is not None
+    rules = next(c for t in host.firewall.tables if t.name == table for c in t.chains if c.name == chain).rules
+    number = next(rule.number for rule in rules if rule.text == spec)
+    operation = DeleteRule(backend="iptables-nft", family="ip", table=table, chain=chain, spec=spec, position=number)
+    return after(base, [operation])
+
+
+def with_network(snapshot: Snapshot, name: str, **changes: object) -> Snapshot:
+    networks = tuple(msgspec.structs.replace(net, **changes) if net.name == name else net for net in snapshot.networks)
+    return msgspec.structs.replace(snapshot, networks=networks)
+
+
+def without_default_route(snapshot: Snapshot, *namespaces: str) -> Snapshot:
+    for ident in namespaces:
+        ns = next(ns for ns in snapshot.namespaces if ns.id == ident)
+        routes = tuple(route for route in ns.routes if route.dst != "0.0.0.0/0")
+        snapshot = with_namespace(snapshot, ident, routes=routes)
+    return snapshot
+
+
+def forwarding_off() -> Snapshot:
+    host = docker_like_snapshot()
+    keys = next(ns for ns in host.namespaces if ns.id == HOST).sysctls
+    for key in keys:
+        if key.endswith((".forwarding", "ip_forward")):
+            host = with_sysctl(host, key, "0")
+    return host
+
+
+def flushed() -> Snapshot:
+    """The host after ``nft flush ruleset``."""
+    base = docker_like_snapshot()
+    return with_namespace(base, HOST, firewall=Firewall())
+
+
+def with_table(table: Table) -> Snapshot:
+    base = docker_like_snapshot()
+    host = next(ns for ns in base.namespaces if ns.id == HOST)
+    assert host.firewall is not None
+    return with_namespace(base, HOST, firewall=Firewall(tables=(*host.firewall.tables, table)))
+
+
+def legacy(policy: Literal["accept", "drop"]) -> Table:
+    """iptables-legacy's filter table, empty, beside the other backend."""
+    forward = Chain(name="FORWARD", hook="forward", type="filter", policy=policy)
+    return Table(family="ip", name="filter", backend="iptables-legacy", chains=(forward,))
+
+
+def native(*exprs: AnyExpr) -> Table:
+    """Another program's nftables table with one rule."""
+    rules = (Rule(number=1, text="drop", exprs=exprs),)
+    chain = Chain(name="fwd", hook="forward", priority=10, type="filter", policy="accept", rules=rules)
+    return Table(family="inet", name="other", backend="nftables", chains=(chain,))
+
+
+FAULTS: dict[str, Callable[[], Snapshot]] = {
+    "ip-forward-off": forwarding_off,
+    "fwd-off-bridge": lambda: with_sysctl(docker_like_snapshot(), "net.ipv4.conf.br-app.forwarding", "0"),
+    "fwd-off-uplink": lambda: with_sysctl(docker_like_snapshot(), "net.ipv4.conf.eth0.forwarding", "0"),
+    "masq-missing": lambda: delete("-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE", "POSTROUTING", "nat"),
+    "rules-flushed": flushed,
+    "two-backends": lambda: with_table(legacy(policy="drop")),
+    "foreign-base-drop": lambda: with_table(native(Verdict(kind="drop"))),
+    "fwd-jump-missing": lambda: delete("-i docker0 ! -o docker0 -j ACCEPT", "FORWARD"),
+    "nat-jump-missing": lambda: delete("-m addrtype --dst-type LOCAL -j DOCKER", "PREROUTING", "nat"),
+    "stale-dnat": lambda: insert(
+        "! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.30.0.77:80", "DOCKER", "nat"
+    ),
+    "app-listen": lambda: with_namespace(docker_like_snapshot(), WEB, sockets=()),
+    "isolation-missing": lambda: delete("-j DOCKER-ISOLATION-STAGE-1", "FORWARD"),
+    "drop-before-docker": lambda: insert("-j REJECT --reject-with icmp-port-unreachable"),
+    "user-chain-drop": lambda: insert("-i eth0 -j DROP", "DOCKER-USER"),
+}
+
+
+def errors_and_warnings(report: Report) -> list[Finding]:
+    return [finding for finding in report.findings if finding.severity != "info"]
+
+
+def test_a_healthy_host_has_no_finding_and_every_check_is_ok() -> None:
+    report = examine(docker_like_snapshot())
+    assert report.findings == ()
+    assert {result.outcome for result in report.checks} == {"ok"}
+    assert report.summary.verdict == "healthy"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_the_first_and_only_thing_reported(fault: str) -> None:
+    report = examine(FAULTS[fault]())
+    assert [finding.check for finding in errors_and_warnings(report) if finding.caused_by is None] == [fault]
+    assert report.findings[0].check == fault
+    assert report.findings[0].evidence
+    assert report.summary.verdict == "problems"
+
+
+BY_HAND = {"rules-flushed", "foreign-base-drop", "two-backends", "app-listen"}
+"""Faults whose remedy is a command of somebody else's, so that its effect can't be simulated."""
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in BY_HAND])
+def test_the_remedy_cures_it_and_the_undo_brings_the_same_host_back(fault: str) -> None:
+    broken = FAULTS[fault]()
+    remedy = examine(broken).findings[0].remedy
+    assert remedy is not None
+    cured = after(broken, remedy.steps)
+    assert errors_and_warnings(examine(cured)) == []
+    restored = after(cured, remedy.undo)
+    assert restored == broken
+
+
+def test_two_independent_faults_are_two_findings() -> None:
+    broken = delete(
+        "-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE", "POSTROUTING", "nat", snapshot=FAULTS["fwd-off-bridge"]()
+    )
+    assert {finding.check for finding in examine(broken).findings} == {"fwd-off-bridge", "masq-missing"}
+
+
+def test_forwarding_off_is_one_finding_for_the_host_not_one_per_interface() -> None:
+    findings = examine(forwarding_off()).findings
+    assert len(findings) == 1
+    assert {"egress", "published"} <= set(findings[0].symptoms)
+    assert findings[0].remedy is not None
+    assert findings[0].remedy.risk == "safe"
+
+
+def test_turning_forwarding_on_asks_first_where_the_policy_accepts() -> None:
+    broken = forwarding_off()
+    host = next(ns for ns in broken.namespaces if ns.id == HOST)
+    assert host.firewall is not None
+    tables = tuple(
+        msgspec.structs.replace(
+            table,
+            chains=tuple(
+                msgspec.structs.replace(c, policy="accept") if c.policy == "drop" else c for c in table.chains
+            ),
+        )
+        for table in host.firewall.tables
+    )
+    firewall = msgspec.structs.replace(host.firewall, tables=tables)
+    remedy = examine(with_namespace(broken, HOST, firewall=firewall)).findings[0].remedy
+    assert remedy is not None
+    assert remedy.risk == "ask"
+
+
+NEAR_MISSES: dict[str, Callable[[], Snapshot]] = {
+    "a drop that hits no container": lambda: insert("-i eth9 -j DROP"),
+    "a reject after the engine's rules": lambda: insert("-j REJECT --reject-with icmp-port-unreachable", position=None),
+    "answers accepted before a drop in DOCKER-USER": lambda: after(
+        FAULTS["user-chain-drop"](),
+        [
+            InsertRule(
+                backend="iptables-nft",
+                family="ip",
+                table="filter",
+                chain="DOCKER-USER",
+                spec="-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+                position=1,
+            )
+        ],
+    ),
+    "masquerading switched off by option": lambda: with_network(FAULTS["masq-missing"](), "bridge", masquerade=False),
+    "SNAT instead of MASQUERADE": lambda: after(
+        FAULTS["masq-missing"](),
+        [
+            InsertRule(
+                backend="iptables-nft",
+                family="ip",
+                table="nat",
+                chain="POSTROUTING",
+                spec="-s 172.17.0.0/16 -o eth0 -j SNAT --to-source 203.0.113.2",
+                position=1,
+            )
+        ],
+    ),
+    "networks that nobody asked to isolate": lambda: with_network(
+        with_network(FAULTS["isolation-missing"](), "bridge", isolated=None), "app", isolated=None
+    ),
+    "an internal network whose bridge does not forward": lambda: with_network(
+        without_default_route(FAULTS["fwd-off-bridge"](), APP1, APP2), "app", internal=True, masquerade=False
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NEAR_MISSES)
+def test_a_near_miss_is_not_reported(case: str) -> None:
+    assert [f.summary for f in errors_and_warnings(examine(NEAR_MISSES[case]()))] == []
+
+
+def test_a_masquerade_that_is_shadowed_counts_as_missing() -> None:
+    report = examine(insert("-s 172.17.0.0/16 -j ACCEPT", "POSTROUTING", "nat"))
+    assert [finding.check for finding in report.findings] == ["masq-missing"]
+    assert any("-s 172.17.0.0/16 -j ACCEPT" in item.value for item in report.findings[0].evidence)
+
+
+def test_a_user_rule_that_stops_new_connections_is_a_warning_with_its_removal() -> None:
+    report = examine(insert("-s 10.10.0.0/24 -j DROP", "DOCKER-USER"))
+    finding = report.findings[0]
+    assert (finding.check, finding.severity) == ("user-chain-drop", "warning")
+    assert finding.remedy is not None
+    assert isinstance(finding.remedy.steps[0], DeleteRule)
+
+
+def test_keeping_strangers_from_a_published_port_is_only_information() -> None:
+    broken = after(
+        FAULTS["user-chain-drop"](),
+        [
+            InsertRule(
+                backend="iptables-nft",
+                family="ip",
+                table="filter",
+                chain="DOCKER-USER",
+                spec="-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+                position=1,
+            )
+        ],
+    )
+    report = examine(broken)
+    assert [(finding.check, finding.severity) for finding in report.findings] == [("user-chain-drop", "info")]
+    assert report.summary.verdict == "healthy"
+
+
+def test_a_fault_that_no_check_knows_is_reported_with_what_decides() -> None:
+    base = docker_like_snapshot()
+    host = next(ns for ns in base.namespaces if ns.id == HOST)
+    rule = PolicyRule(family="ip", priority=100, action="blackhole", src="172.17.0.0/16")
+    report = examine(with_namespace(base, HOST, policy_rules=(*host.policy_rules, rule)))
+    assert [finding.check for finding in report.findings] == ["flow-blocked"]
+    assert any("policy rule 100: blackhole" in item.value for item in report.findings[0].evidence)
+
+
+def test_icc_off_that_is_not_enforced_is_found_and_repaired() -> None:
+    broken = with_network(docker_like_snapshot(), "app", icc=False)
+    finding = next(item for item in examine(broken).findings if item.check == "isolation-missing")
+    assert finding.remedy is not None
+    assert examine(after(broken, finding.remedy.steps)).findings == ()
+
+
+def test_icc_off_without_br_netfilter_needs_the_switch() -> None:
+    base = with_network(insert("-i br-app -o br-app -j DROP"), "app", icc=False)
+    assert examine(base).findings == ()
+    finding = examine(with_sysctl(base, "net.bridge.bridge-nf-call-iptables", "0")).findings[0]
+    assert finding.remedy is not None
+    assert [step.__class__.__name__ for step in finding.remedy.steps] == ["SetSysctl"]
+
+
+def test_rules_that_were_not_read_are_unknown_never_healthy() -> None:
+    gap = Gap(section="firewall", scope=HOST, reason="permission denied")
+    blind = with_gaps(with_namespace(docker_like_snapshot(), HOST, firewall=None), gap)
+    report = examine(blind)
+    assert report.findings == ()
+    assert report.summary.verdict == "incomplete"
+    outcomes = {result.id: result.outcome for result in report.checks}
+    assert outcomes["masq-missing"] == "unknown"
+    assert outcomes["flow-blocked"] == "unknown"
+
+
+def test_an_engine_that_does_not_answer_leaves_the_intentions_unknown_but_finds_broken_forwarding() -> None:
+    gap = Gap(section="engine", scope="docker", reason="the daemon did not answer within 3 s")
+    hung = with_gaps(msgspec.structs.replace(forwarding_off(), networks=()), gap)
+    report = examine(hung)
+    assert [finding.check for finding in report.findings] == ["ip-forward-off"]
+    healthy = examine(with_gaps(msgspec.structs.replace(docker_like_snapshot(), networks=()), gap))
+    assert healthy.summary.verdict == "incomplete"
+
+
+def test_a_host_without_container_networks_is_healthy_and_the_checks_do_not_apply() -> None:
+    report = examine(
+        msgspec.structs.replace(
+            docker_like_snapshot(),
+            networks=(),
+            containers=(),
+            namespaces=(next(ns for ns in docker_like_snapshot().namespaces if ns.id == HOST),),
+        )
+    )
+    assert {result.outcome for result in report.checks} == {"not-applicable"}
+    assert report.summary.verdict == "healthy"
+
+
+def test_a_check_that_crashes_is_a_result_and_the_others_go_on() -> None:
+    def crash(exam: Examination) -> list[Finding]:
+        raise ZeroDivisionError(exam.case.snapshot.format)
+
+    bad = Check(id="bad", title="", severity="error", doc="", needs=(), find=crash)
+    from dnet_tui.diagnostics.checks.catalogue import CATALOGUE  # noqa: PLC0415 - beside its only use
+
+    report = examine(forwarding_off(), catalogue=(bad, *CATALOGUE))
+    assert report.checks[0].outcome == "crashed"
+    assert report.findings[0].check == "ip-forward-off"
+
+
+def test_only_skip_and_focus_choose_what_is_reported() -> None:
+    broken = delete(
+        "-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE", "POSTROUTING", "nat", snapshot=FAULTS["fwd-off-bridge"]()
+    )
+    assert [f.check for f in examine(broken, only=("masq-missing",)).findings] == ["masq-missing"]
+    assert [f.check for f in examine(broken, skip=("masq-missing",)).findings] == ["fwd-off-bridge"]
+    assert [f.check for f in examine(broken, focus="web").findings] == ["masq-missing"]
+
+
+def test_a_network_that_nobody_declared_but_containers_leave_by_is_checked_for_reachability() -> None:
+    undeclared = msgspec.structs.replace(FAULTS["fwd-off-bridge"](), networks=())
+    report = examine(undeclared)
+    assert [finding.check for finding in report.findings] == ["fwd-off-bridge"]
+    no_masquerade = msgspec.structs.replace(FAULTS["masq-missing"](), networks=())
+    assert examine(no_masquerade).findings == ()
+
+
+def test_networks_of_a_driver_without_bridge_are_left_alone() -> None:
+    base = docker_like_snapshot()
+    macvlan = Network(id="m", name="lan", engine="docker", driver="macvlan", isolated=True)
+    assert examine(msgspec.structs.replace(base, networks=(*base.networks, macvlan))).findings == ()
+
+
+def test_a_flushed_firewall_is_one_cause_with_what_it_brings_about_folded_under_it() -> None:
+    report = examine(flushed())
+    causes = {finding.check: finding.caused_by for finding in report.findings}
+    assert causes["rules-flushed"] is None
+    assert {check for check, cause in causes.items() if cause == "rules-flushed"} >= {
+        "masq-missing",
+        "isolation-missing",
+    }
+    assert [finding for finding in report.findings if finding.caused_by is None] == [report.findings[0]]
+
+
+def test_a_listener_on_loopback_only_is_named_with_its_process() -> None:
+    sockets = (Socket(proto="tcp", address="127.0.0.1", port=80, process="myapp"),)
+    finding = examine(with_namespace(docker_like_snapshot(), WEB, sockets=sockets)).findings[0]
+    assert finding.check == "app-listen"
+    assert "only on 127.0.0.1" in finding.summary
+    assert "myapp" in finding.evidence[0].value
+
+
+def test_a_lost_jump_that_docker_proxy_makes_up_for_is_only_a_warning() -> None:
+    broken = FAULTS["nat-jump-missing"]()
+    assert examine(broken).findings[0].severity == "warning"
+    host = next(ns for ns in broken.namespaces if ns.id == HOST)
+    without = with_namespace(broken, HOST, sockets=tuple(s for s in host.sockets if s.port != 8080))
+    assert examine(without).findings[0].severity == "error"
+
+
+def test_a_remedy_that_cures_another_finding_too_makes_that_one_its_consequence() -> None:
+    # Both bridges' forwarding off by hand, and the host's: the host's switch turns all of them on.
+    report = examine(forwarding_off())
+    assert [finding.caused_by for finding in report.findings] == [None]
+
+
+def test_a_gap_that_the_rules_themselves_do_not_show_leaves_everything_undecided() -> None:
+    gap = Gap(section="firewall", scope=HOST, reason="iptables-legacy-save: command not found")
+    assert examine(with_gaps(docker_like_snapshot(), gap)).summary.verdict == "incomplete"
+
+
+def test_a_rule_that_could_not_be_read_matters_only_where_it_is_met() -> None:
+    gap = Gap(section="firewall", scope=HOST, reason="line 7: unknown option")
+    beside = with_gaps(insert("-i eth9 -m nonsense --what -j DROP"), gap)
+    assert examine(beside).summary.verdict == "healthy"
+    met = with_gaps(insert("-i docker0 -m nonsense --what -j DROP"), gap)
+    assert examine(met).summary.verdict == "incomplete"

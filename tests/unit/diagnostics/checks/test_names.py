@@ -1,0 +1,386 @@
+"""The checks of names, conntrack and proxies, over constructed hosts: each fault named first, near misses not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from dnet_tui.diagnostics.checks.nat import udp_stale_ct
+from dnet_tui.diagnostics.checks.run_checks import examination, examine
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.flows.dns_flows import askers, questions
+from dnet_tui.diagnostics.operations.remedy import Command, InsertRule
+from dnet_tui.diagnostics.operations.simulate import after
+from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.diagnostics.report.report import Report
+from dnet_tui.inspect.model import PublishedPort, Resolver, Snapshot, Socket
+from dnet_tui.inspect.model.firewall import Firewall
+from dnet_tui.inspect.model.gaps import Gap
+from unit.factories import ANY, APP1, HOST, with_gaps, with_namespace, with_sysctl
+from unit.factories_names import (
+    SERVER,
+    container,
+    counted,
+    embedded,
+    hosts_socket,
+    legacy,
+    own_resolver,
+    podman_names,
+    proxied,
+    published_udp,
+    resolving,
+    rootless,
+    stub,
+    translated,
+    udp,
+)
+
+_DROP_OUT = f"-d {SERVER}/32 -p udp -m udp --dport 53 -j DROP"
+
+
+def rule(snapshot: Snapshot, chain: str, spec: str, table: str = "filter") -> Snapshot:
+    insert = InsertRule(backend="iptables-nft", family="ip", table=table, chain=chain, spec=spec, position=1)
+    return after(snapshot, [insert])
+
+
+def unled() -> Snapshot:
+    """App1's rules that lead to Docker's resolver were flushed."""
+    return with_namespace(resolving(), APP1, firewall=Firewall())
+
+
+def nobody_to_ask(*, hosts: tuple[str, ...] = (SERVER,)) -> Snapshot:
+    snapshot = resolving()
+    for name in ("app1", "app2"):
+        snapshot = container(snapshot, name, resolver=embedded(""))
+    own = Resolver(source="/etc/resolv.conf", servers=hosts)
+    return msgspec.structs.replace(snapshot, host=msgspec.structs.replace(snapshot.host, resolver=own))
+
+
+def fell_back(*, barred: bool) -> Snapshot:
+    snapshot = container(resolving(), "web", resolver=legacy("8.8.8.8", fell_back=True))
+    return rule(snapshot, "FORWARD", "-d 8.8.8.8/32 -j DROP") if barred else snapshot
+
+
+DNSMASQ = Socket(proto="udp", address=ANY, port=53, process="dnsmasq", pid=99)
+AARDVARK = Socket(proto="udp", address="10.10.0.1", port=53, process="aardvark-dns")
+
+FAULTS: dict[str, tuple[str, Callable[[], Snapshot]]] = {
+    "the host's own rules drop its questions": ("dns-upstream", lambda: rule(resolving(), "OUTPUT", _DROP_OUT)),
+    "the answers are dropped": (
+        "dns-upstream",
+        lambda: rule(resolving(), "INPUT", f"-s {SERVER}/32 -p udp -m udp --sport 53 -j DROP"),
+    ),
+    "nobody listens at the host's stub": ("dns-upstream", lambda: stub(listening=False)),
+    "the container's rules are gone": ("dns-nat-gone", unled),
+    "no server was there at the start": ("dns-none", nobody_to_ask),
+    "dnsmasq holds port 53": ("aardvark-conflict", lambda: podman_names(DNSMASQ)),
+    "a published port 53 takes the questions": (
+        "aardvark-conflict",
+        lambda: rule(
+            podman_names(AARDVARK),
+            "PREROUTING",
+            "-p udp -m udp --dport 53 -m addrtype --dst-type LOCAL -j DNAT --to-destination 172.17.0.2:53",
+            "nat",
+        ),
+    ),
+    "a client's packets lead to the old address": ("udp-stale-ct", lambda: published_udp(udp("172.17.0.77"))),
+    "a client's packets end at the host": ("udp-stale-ct", lambda: published_udp(udp("203.0.113.2", 5353))),
+    "the proxy died": ("proxy-mismatch", lambda: proxied(8081)),
+    "ports to one server run out": ("snat-ports", lambda: translated(60_000)),
+}
+
+
+def serious(report: Report) -> list[Finding]:
+    return [finding for finding in report.findings if finding.severity != "info"]
+
+
+def summaries(report: Report) -> list[str]:
+    return [f"{finding.check}: {finding.summary}" for finding in serious(report)]
+
+
+def test_the_resolving_host_is_healthy_and_everything_about_names_is_decided() -> None:
+    report = examine(resolving())
+    assert report.findings == ()
+    assert {item.outcome for item in report.checks} == {"ok"}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_named_first_with_evidence(fault: str) -> None:
+    check, build = FAULTS[fault]
+    report = examine(build())
+    roots = [finding for finding in serious(report) if finding.caused_by is None]
+    assert [finding.check for finding in roots] == [check], summaries(report)
+    assert report.findings[0].check == check
+    assert report.findings[0].evidence
+
+
+NEAR_MISSES: dict[str, Callable[[], Snapshot]] = {
+    "systemd-resolved's stub, asked from the host": stub,
+    "an internal network whose resolver has nobody to ask": lambda: _internal(nobody_to_ask()),
+    "an internal network and rules that drop": lambda: rule(
+        _internal(resolving()), "OUTPUT", "-p tcp --dport 53 -j DROP"
+    ),
+    "a server given by option that is on the container's own loopback": lambda: container(
+        resolving(), "app1", resolver=embedded("127.0.0.1", overrides="nameservers")
+    ),
+    "a second server that can be reached": lambda: container(
+        container(
+            rule(resolving(), "OUTPUT", _DROP_OUT), "app1", resolver=embedded(f"host({SERVER}) host(203.0.113.54)")
+        ),
+        "app2",
+        resolver=embedded(f"host({SERVER}) host(203.0.113.54)"),
+    ),
+    "a resolver of the container's own": lambda: with_namespace(
+        container(resolving(), "app1", resolver=Resolver(source="/lab/resolv.conf", servers=("127.0.0.1",))),
+        APP1,
+        firewall=Firewall(),
+    ),
+    "an engine that doesn't write down whom it asks": lambda: container(
+        rule(resolving(), "OUTPUT", "-p tcp --dport 53 -j DROP"),
+        "app1",
+        resolver=Resolver(source="/lab/resolv.conf", servers=("127.0.0.11",)),
+    ),
+    "public servers that can be reached": lambda: fell_back(barred=False),
+    "a host that itself has no server": lambda: nobody_to_ask(hosts=()),
+    "aardvark-dns beside a dnsmasq": lambda: podman_names(DNSMASQ, AARDVARK),
+    "aardvark-dns on another port": lambda: podman_names(DNSMASQ, msgspec.structs.replace(AARDVARK, port=5353)),
+    "a Podman network without names beside a dnsmasq": lambda: podman_names(DNSMASQ, dns=False),
+    "a program that can't be named on port 53": lambda: podman_names(msgspec.structs.replace(DNSMASQ, process="")),
+    "an unreplied connection that leads to the container": lambda: published_udp(udp("172.17.0.2")),
+    "a connection that a docker-proxy serves": lambda: published_udp(udp("203.0.113.2", 5353), served=True),
+    "a connection that is answered": lambda: published_udp(udp("203.0.113.2", 5353, "seen-reply")),
+    "a container's own connection by the host's address": lambda: published_udp(
+        udp("203.0.113.2", 5353, src="10.10.0.2")
+    ),
+    "a port that no rule leads on": lambda: published_udp(udp("203.0.113.2", 5353), led=False, served=True),
+    "every proxy there": lambda: proxied(8080),
+    "a proxy of another name that listens": lambda: proxied(listening=True),
+    "other users' processes unseen": lambda: with_gaps(
+        proxied(), Gap(section="namespaces", reason="not permitted to look into 3 processes")
+    ),
+    "many connections to many servers": lambda: translated(60_000, targets=8),
+    "many connections to one server": lambda: translated(30_000),
+}
+
+
+def _internal(snapshot: Snapshot) -> Snapshot:
+    networks = tuple(
+        msgspec.structs.replace(item, internal=True, masquerade=False) if item.name == "app" else item
+        for item in snapshot.networks
+    )
+    snapshot = msgspec.structs.replace(snapshot, networks=networks)
+    for ident in (APP1, "net:[4026532401]"):
+        ns = next(item for item in snapshot.namespaces if item.id == ident)
+        routes = tuple(item for item in ns.routes if item.dst != "0.0.0.0/0")
+        snapshot = with_namespace(snapshot, ident, routes=routes)
+    return snapshot
+
+
+@pytest.mark.parametrize("miss", NEAR_MISSES)
+def test_a_near_miss_is_not_reported(miss: str) -> None:
+    assert summaries(examine(NEAR_MISSES[miss]())) == []
+
+
+def found(snapshot: Snapshot, check: str, before: Snapshot | None = None) -> list[Finding]:
+    return [finding for finding in examine(snapshot, before=before).findings if finding.check == check]
+
+
+def test_containers_that_ask_the_same_servers_are_walked_once() -> None:
+    case = Case(resolving())
+    assert [(item.member.container.name, item.others) for item in askers(case)] == [("web", ()), ("app1", ("app2",))]
+    flows = [item.flow for item in questions(case)]
+    assert [flow.label for flow in flows if flow is not None] == [
+        f"web → name server {SERVER}",
+        f"host → name server {SERVER}",
+    ]
+
+
+def test_letting_the_hosts_questions_through_cures_it_and_can_be_undone() -> None:
+    broken = rule(resolving(), "OUTPUT", _DROP_OUT)
+    remedy = examine(broken).findings[0].remedy
+    assert remedy is not None
+    cured = after(broken, remedy.steps)
+    assert examine(cured).findings == ()
+    assert after(cured, remedy.undo) == broken
+
+
+def test_a_rule_that_another_check_knows_keeps_its_name_and_gets_the_symptom() -> None:
+    report = examine(rule(resolving(), "FORWARD", f"-d {SERVER}/32 -p udp -m udp --dport 53 -j DROP"))
+    assert [finding.check for finding in serious(report)] == ["drop-before-docker"]
+    assert "names" in report.findings[0].symptoms
+
+
+def test_tcp_that_is_stopped_where_udp_passes_is_information() -> None:
+    report = examine(rule(resolving(), "OUTPUT", f"-d {SERVER}/32 -p tcp -m tcp --dport 53 -j DROP"))
+    assert [(finding.check, finding.severity) for finding in report.findings] == [("dns-upstream", "info")]
+
+
+def test_tcp_that_may_be_stopped_is_not_told() -> None:
+    spec = f"-d {SERVER}/32 -p tcp -m tcp --dport 53 -m statistic --mode random --probability 0.5 -j DROP"
+    assert examine(rule(resolving(), "OUTPUT", spec)).findings == ()
+
+
+def test_public_servers_put_in_are_told_and_an_error_where_they_are_barred() -> None:
+    told = found(fell_back(barred=False), "dns-fallback")
+    assert [finding.severity for finding in told] == ["info"]
+    barred = examine(fell_back(barred=True))
+    assert {(finding.check, finding.severity) for finding in barred.findings} >= {("dns-fallback", "error")}
+
+
+def test_a_host_without_any_server_is_only_told() -> None:
+    assert [finding.severity for finding in found(nobody_to_ask(hosts=()), "dns-none")] == ["info"]
+    local = hosts_socket(nobody_to_ask(hosts=()), Socket(proto="udp", address="127.0.0.1", port=53))
+    assert [finding.severity for finding in found(local, "dns-none")] == ["error"]
+
+
+def test_rules_in_a_container_that_were_not_read_leave_its_resolver_undecided() -> None:
+    blind = with_namespace(resolving(), APP1, firewall=None)
+    report = examine(with_gaps(blind, Gap(section="firewall", scope=APP1, reason="permission denied")))
+    outcome = next(item for item in report.checks if item.id == "dns-nat-gone")
+    assert (outcome.outcome, "app1" in outcome.reason) == ("unknown", True)
+    assert report.findings == ()
+
+
+def test_sockets_in_a_container_that_were_not_read_leave_its_resolver_undecided() -> None:
+    report = examine(with_gaps(unled(), Gap(section="sockets", scope=APP1, reason="permission denied")))
+    assert next(item for item in report.checks if item.id == "dns-nat-gone").outcome == "unknown"
+
+
+def test_resolv_confs_that_could_not_be_read_make_names_unknown() -> None:
+    blind = with_gaps(resolving(), Gap(section="names", reason="permission denied"))
+    outcomes = {item.id: item.outcome for item in examine(blind).checks}
+    assert outcomes["dns-upstream"] == outcomes["dns-none"] == outcomes["dns-nat-gone"] == "unknown"
+    assert outcomes["masq-missing"] == "ok"
+
+
+def test_deleting_stale_connections_is_safe_and_names_the_port() -> None:
+    remedy = found(published_udp(udp("172.17.0.77")), "udp-stale-ct")[0].remedy
+    assert remedy is not None
+    assert remedy.steps == (Command(argv=("conntrack", "-D", "-p", "udp", "--orig-port-dst", "5353")),)
+    assert (remedy.risk, remedy.undo) == ("safe", ())
+    assert "taken back" in remedy.note
+
+
+def test_nothing_is_deleted_where_a_new_client_would_be_dropped_as_well() -> None:
+    dropped = rule(published_udp(udp("172.17.0.77")), "FORWARD", "-p udp -m udp --dport 53 -j DROP")
+    assert list(udp_stale_ct.find(examination(dropped))) == []
+
+
+def test_a_stale_connection_to_an_address_that_somebody_else_has_now_is_left_alone() -> None:
+    assert found(published_udp(udp("10.10.0.3")), "udp-stale-ct") == []
+
+
+def test_a_port_that_a_rootless_user_may_not_open_is_told_with_its_number() -> None:
+    told = found(rootless(80), "rootless-port")
+    assert [finding.severity for finding in told] == ["info"]
+    assert told[0].remedy is not None
+    cured = after(rootless(80), told[0].remedy.steps)
+    assert found(cured, "rootless-port") == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        rootless(8080),
+        rootless(80, start="80"),
+        rootless(80, rooted=True),
+        rootless(80, running=True),
+        rootless(80, start=""),
+    ],
+    ids=["a high port", "everybody may", "an engine with root", "it runs", "not read"],
+)
+def test_a_port_that_is_no_trouble_is_not_told(host: Snapshot) -> None:
+    assert found(host, "rootless-port") == []
+
+
+def test_ports_that_have_run_out_are_an_error() -> None:
+    assert [finding.severity for finding in found(translated(64_000), "snat-ports")] == ["error"]
+
+
+def comparing(check: str) -> dict[str, str]:
+    return {item.id: item.outcome for item in examine(resolving()).checks if item.id == check}
+
+
+def test_counters_say_nothing_in_a_single_snapshot() -> None:
+    late = counted(resolving(), 60, insert_failed=900, invalid=90_000)
+    assert examine(late).findings == ()
+    assert comparing("ct-race") == comparing("invalid-rst") == {}
+
+
+RACES = {5: [], 30: ["info"], 120: ["warning"]}
+
+
+@pytest.mark.parametrize("more", RACES)
+def test_a_race_is_judged_by_how_fast_it_grows(more: int) -> None:
+    before, late = counted(resolving(), 0, insert_failed=7), counted(resolving(), 60, insert_failed=7 + more)
+    assert [finding.severity for finding in found(late, "ct-race", before)] == RACES[more]
+
+
+def test_a_race_in_a_container_is_named_after_it() -> None:
+    before = counted(resolving(), 0, APP1, insert_failed=0)
+    late = counted(resolving(), 10, APP1, insert_failed=50)
+    assert [finding.subject.name for finding in found(late, "ct-race", before)] == ["app1"]
+
+
+COUNTERS_THAT_SAY_NOTHING: dict[str, tuple[Callable[[], Snapshot], Callable[[], Snapshot]]] = {
+    "begun anew": (
+        lambda: counted(resolving(), 0, insert_failed=0, invalid=900),
+        lambda: counted(resolving(), 60, insert_failed=900, invalid=3),
+    ),
+    "too soon": (lambda: counted(resolving(), 0), lambda: counted(resolving(), 1, insert_failed=90)),
+    "another host": (
+        lambda: msgspec.structs.replace(
+            counted(resolving(), 0), host=msgspec.structs.replace(resolving().host, hostname="other")
+        ),
+        lambda: counted(resolving(), 60, insert_failed=900),
+    ),
+    "not counted before": (resolving, lambda: counted(resolving(), 60, insert_failed=900)),
+}
+
+
+@pytest.mark.parametrize("case", COUNTERS_THAT_SAY_NOTHING)
+def test_counters_that_cannot_be_compared_say_nothing(case: str) -> None:
+    before, late = COUNTERS_THAT_SAY_NOTHING[case]
+    report = examine(late(), before=before())
+    assert report.findings == ()
+    assert {item.id for item in report.checks if item.outcome == "unknown"} == {"ct-race", "invalid-rst"}
+
+
+def liberal(value: str) -> tuple[Snapshot, Snapshot]:
+    base = with_sysctl(resolving(), "net.netfilter.nf_conntrack_tcp_be_liberal", value)
+    return counted(base, 0), counted(base, 60, invalid=600)
+
+
+def test_stray_packets_that_reach_the_host_are_told() -> None:
+    before, late = liberal("0")
+    told = found(late, "invalid-rst", before)
+    assert [finding.severity for finding in told] == ["info"]
+    assert told[0].remedy is not None
+    assert found(after(late, told[0].remedy.steps), "invalid-rst", before) == []
+
+
+def test_stray_packets_that_are_dropped_or_few_or_excused_are_not() -> None:
+    before, late = liberal("0")
+    dropped = rule(late, "INPUT", "-m conntrack --ctstate INVALID -j DROP")
+    assert found(dropped, "invalid-rst", before) == []
+    assert found(counted(before, 60, invalid=30), "invalid-rst", before) == []
+    assert found(liberal("1")[1], "invalid-rst", liberal("1")[0]) == []
+
+
+def test_only_ports_that_a_proxy_shall_serve_count() -> None:
+    port = PublishedPort(host_ip="203.0.113.2", host_port=8080, proto="tcp", container_port=80)
+    assert [finding.subject.name for finding in found(proxied(), "proxy-mismatch")] == ["web"]
+    assert found(container(proxied(), "web", published=(port,)), "proxy-mismatch") == []
+    assert found(proxied(on=False), "proxy-mismatch") == []
+
+
+def test_docker_s_own_nat_is_walked_not_looked_for() -> None:
+    shadowed = own_resolver(resolving(), APP1, led=True, port=50_000)
+    ns = next(item for item in shadowed.namespaces if item.id == APP1)
+    # The rules lead to a port that dockerd has left: they are there, and yet nothing resolves.
+    quiet = tuple(item for item in ns.sockets if item.port not in {50_000, 50_001})
+    broken = with_namespace(shadowed, APP1, sockets=quiet)
+    assert [finding.check for finding in examine(broken).findings] == ["dns-nat-gone"]
+    assert HOST not in {item.id for item in broken.namespaces if item.id == APP1}

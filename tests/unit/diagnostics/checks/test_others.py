@@ -1,0 +1,277 @@
+"""Checks about others' networks, Docker's own settings and its protection: each on its fault alone, on no near miss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from dnet_tui.diagnostics.checks.run_checks import examination, examine
+from dnet_tui.diagnostics.checks.subjects.foreign_network_policy import is_others
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.iptables_layout import by_policy
+from dnet_tui.diagnostics.operations.remedy import InsertRule, argv
+from dnet_tui.diagnostics.operations.simulate import after
+from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.diagnostics.trace.endpoints import find
+from dnet_tui.diagnostics.trace.trace import trace
+from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.model.firewall import Chain, Firewall, Table
+from dnet_tui.inspect.model.firewalld import Firewalld
+from unit.factories import HOST, docker_like_snapshot, with_namespace
+from unit.factories_links import network
+from unit.factories_others import (
+    beside,
+    engine,
+    firewall,
+    guarded,
+    guests,
+    in_backend,
+    refused,
+    renumbered,
+    unruled,
+    uplinks,
+    with_more_tables,
+    with_policy,
+    with_tables,
+)
+from unit.factories_startup import ended, logged
+
+INCOMPATIBLE = "iptables v1.8.7 (nf_tables): table `filter' is incompatible, use 'nft' tool."
+
+FAULTS: dict[str, tuple[str, str, Callable[[], Snapshot]]] = {
+    "Docker's policy stops a port of Podman's": ("drop-hits-others", "error", beside),
+    "Docker's policy of ip6tables stops it": ("v6-drop-others", "error", lambda: beside(family="ip6")),
+    "Docker's policy stops a virtual machine": ("drop-hits-others", "error", guests),
+    "Docker's policy stops an instance of LXD's": ("drop-hits-others", "error", lambda: guests("lxd")),
+    "no rules, and Docker may write none": ("iptables-false", "error", unruled),
+    "no rules but a policy, and Docker may write none": ("iptables-false", "error", lambda: unruled(policy="drop")),
+    "a daemon that ended over a refused table": (
+        "iptables-incompatible",
+        "error",
+        lambda: ended(INCOMPATIBLE, refused()),
+    ),
+    "a refused table that a start met": ("iptables-incompatible", "warning", lambda: logged(INCOMPATIBLE, refused())),
+    "Docker's iptables turned to the other backend": (
+        "iptables-shadow",
+        "warning",
+        lambda: in_backend("iptables-legacy", iptables_backend="iptables-nft", iptables_program="/usr/sbin/iptables"),
+    ),
+    "answers that leave by the other uplink": ("rpf-source-routing", "warning", uplinks),
+    "a request that the uplink's filter drops": ("rpf-source-routing", "error", lambda: uplinks(strict="1")),
+}
+
+
+def _serious(snapshot: Snapshot) -> list[Finding]:
+    return [finding for finding in examine(snapshot).findings if finding.severity != "info"]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_the_first_and_only_thing_reported(fault: str) -> None:
+    check, severity, build = FAULTS[fault]
+    report = examine(build())
+    roots = [(item.check, item.severity) for item in report.findings if item.severity != "info" and not item.caused_by]
+    assert roots == [(check, severity)]
+    first = report.findings[0]
+    assert (first.check, bool(first.evidence), first.remedy is not None) == (check, True, True)
+    assert "crashed" not in {result.outcome for result in report.checks}
+
+
+TYPED = [name for name, (check, _, _) in FAULTS.items() if check.endswith("-others")]
+
+
+@pytest.mark.parametrize("fault", TYPED)
+def test_the_remedy_lets_just_that_traffic_pass_and_the_undo_brings_the_same_host_back(fault: str) -> None:
+    broken = FAULTS[fault][2]()
+    remedy = examine(broken).findings[0].remedy
+    assert remedy is not None
+    assert {step.chain for step in remedy.steps if isinstance(step, InsertRule)} == {"DOCKER-USER"}
+    assert remedy.risk == "ask"
+    cured = after(broken, remedy.steps)
+    assert _serious(cured) == []
+    assert after(cured, remedy.undo) == broken
+
+
+def test_a_published_port_is_let_in_by_its_translation_and_nothing_else_is() -> None:
+    remedy = examine(beside()).findings[0].remedy
+    assert remedy is not None
+    assert [argv(step)[6:] for step in remedy.steps] == [
+        ("1", "-o", "br-app", "-m", "conntrack", "--ctstate", "DNAT", "-j", "ACCEPT")
+    ]
+
+
+def _accepted_behind() -> Snapshot:
+    """The administrator dropped a stranger in DOCKER-USER."""
+    rule = InsertRule(
+        backend="iptables-nft",
+        family="ip",
+        table="filter",
+        chain="DOCKER-USER",
+        spec="-s 192.0.2.66/32 -j DROP",
+        position=1,
+    )
+    return after(beside(), [rule])
+
+
+def test_what_the_administrator_drops_in_docker_user_stays_before_what_is_accepted() -> None:
+    remedy = examine(_accepted_behind()).findings[0].remedy
+    assert remedy is not None
+    assert [step.position for step in remedy.steps if isinstance(step, InsertRule)] == [2]
+
+
+def test_what_follows_from_a_docker_that_may_write_no_rules_is_folded_under_it() -> None:
+    found = _serious(unruled())
+    assert {item.check for item in found[1:]} == {"masq-missing"}
+    assert {item.caused_by for item in found[1:]} == {"iptables-false"}
+
+
+def _undeclared() -> Snapshot:
+    """Nobody declares Podman's network, so that nobody says what should reach it."""
+    base = beside()
+    return msgspec.structs.replace(base, networks=tuple(item for item in base.networks if item.name != "app"))
+
+
+TOLD: dict[str, tuple[str, Callable[[], Snapshot]]] = {
+    "a refused table": ("iptables-incompatible", refused),
+    "Docker's policy stops what nobody says should pass": ("drop-hits-others", _undeclared),
+}
+
+
+@pytest.mark.parametrize("fact", TOLD)
+def test_what_is_no_fault_yet_is_information(fact: str) -> None:
+    check, build = TOLD[fact]
+    report = examine(build())
+    assert {(item.check, item.severity) for item in report.findings} == {(check, "info")}
+    assert report.summary.verdict == "healthy"
+
+
+def _own_rules() -> Snapshot:
+    """Docker may write no rules; what it would have written is there all the same."""
+    return engine(docker_like_snapshot(), iptables=False, firewall="")
+
+
+def _unmasked() -> Snapshot:
+    """Docker may write no rules, and its networks are told not to ask for masquerading."""
+    base = unruled()
+    for name in ("bridge", "app"):
+        base = network(base, name, masquerade=False)
+    return base
+
+
+def _both_backends() -> Snapshot:
+    """A second set of Docker's chains, in the backend that its daemon runs now."""
+    base = in_backend("iptables-legacy", iptables_backend="iptables-nft")
+    docker = Chain(name="DOCKER")
+    return with_more_tables(base, Table(family="ip", name="mangle", backend="iptables-nft", chains=(docker,)))
+
+
+NEAR_MISSES: dict[str, Callable[[], Snapshot]] = {
+    "Podman beside a Docker that leaves the policy alone": lambda: beside("accept"),
+    "Podman's IPv6 beside such a Docker": lambda: beside("accept", "ip6"),
+    "a virtual machine beside such a Docker": lambda: guests(policy="accept"),
+    "libvirt without a virtual machine": lambda: guests(port=False),
+    "a virtual machine that is let out in IPv6 alone": lambda: guests("lxd", family="ip6"),
+    "a bridge that no manager's rules speak of": lambda: guests("mine"),
+    "Docker may write no rules, and somebody else did": _own_rules,
+    "Docker may write no rules, and nobody asks for any": _unmasked,
+    "an incompatible table that is compatible again": lambda: logged(INCOMPATIBLE),
+    "the same backend": lambda: in_backend("iptables-legacy", iptables_backend="iptables-legacy"),
+    "a program that doesn't tell its backend": lambda: in_backend("iptables-legacy", iptables_backend=""),
+    "chains in both backends": _both_backends,
+    "a refused table is iptables-nft's": lambda: engine(refused("filter", "nat"), iptables_backend="iptables-nft"),
+    "a daemon whose firewall is nftables": lambda: in_backend(
+        "iptables-legacy", iptables_backend="iptables-nft", firewall="nftables"
+    ),
+    "two uplinks, and nobody says which one answers": lambda: uplinks(rule=""),
+    "a policy rule for another address": lambda: uplinks(rule="192.0.2.77/32"),
+    "a policy rule for the uplink that answers anyway": lambda: uplinks(rule="203.0.113.2/32", table=254),
+    "a policy rule that leads to the main table": lambda: uplinks(table=254),
+    "Docker 28's guards that have dropped": lambda: guarded(900, 900),
+}
+
+
+@pytest.mark.parametrize("case", NEAR_MISSES)
+def test_a_near_miss_is_no_finding(case: str) -> None:
+    report = examine(NEAR_MISSES[case]())
+    assert [item for item in report.findings if item.severity != "info"] == []
+    assert "crashed" not in {result.outcome for result in report.checks}
+
+
+def test_a_policy_that_docker_was_told_to_leave_alone_is_not_called_dockers() -> None:
+    found = _serious(engine(beside(), beside().engines[1], ip_forward=False))
+    assert [item.check for item in found] == ["flow-blocked"]
+
+
+def _stopped(snapshot: Snapshot) -> dict[str, bool]:
+    """Whether FORWARD's policy is called Docker's, by the engine of the network that it stops."""
+    exam = examination(snapshot)
+    return {
+        flow.network.engine: is_others(exam.case, obstacle, "ip")
+        for flow in exam.flows
+        for _, obstacle in flow.obstacles
+        if flow.expected and by_policy(obstacle)
+    }
+
+
+def _all_stopped() -> Snapshot:
+    """Nothing in FORWARD lets containers pass any more, Podman's or Docker's."""
+    return with_tables(
+        beside(),
+        lambda table: msgspec.structs.replace(
+            table, chains=tuple(renumbered(item) if item.name == "FORWARD" else item for item in table.chains)
+        ),
+    )
+
+
+def test_only_what_is_not_dockers_own_and_meets_dockers_table_is_others() -> None:
+    assert _stopped(_all_stopped()) == {"docker": False, "podman": True}
+    without_docker = with_tables(
+        _all_stopped(),
+        lambda table: msgspec.structs.replace(
+            table, chains=tuple(item for item in table.chains if not item.name.startswith("DOCKER"))
+        ),
+    )
+    assert _stopped(without_docker)["podman"] is False
+
+
+def test_what_docker_keeps_out_is_told_only_where_it_grew_since() -> None:
+    report = examine(guarded(905, 900), before=guarded(900, 900))
+    assert [(item.check, item.severity, item.subject.name) for item in report.findings] == [
+        ("direct-blocked", "info", "docker0")
+    ]
+    assert "5 packets" in report.findings[0].summary
+    report = examine(guarded(900, 907), before=guarded(900, 900))
+    assert [(item.check, item.severity) for item in report.findings] == [("unpublished-drop", "info")]
+
+
+def test_counters_that_began_anew_tell_nothing() -> None:
+    assert examine(guarded(3, 0), before=guarded(900, 900)).findings == ()
+    assert examine(guarded(3, 3), before=docker_like_snapshot()).findings == ()
+
+
+def test_a_trace_says_that_docker_keeps_strangers_out_by_design() -> None:
+    case = Case(guarded(0, 0))
+    traced = trace(case, find(case, "outside"), find(case, "web"), port=80)
+    assert "by design: Docker 28 and later lets nobody in straight" in traced.why
+
+
+def test_a_trace_that_another_rule_stops_is_not_called_docker_s_design() -> None:
+    case = Case(with_policy(docker_like_snapshot(), "drop"))
+    traced = trace(case, find(case, "outside"), find(case, "web"), port=81)
+    assert (traced.forward.end, traced.why) == ("dropped", "")
+
+
+def test_a_port_that_is_not_published_is_kept_by_its_own_rule() -> None:
+    base = guarded(0, 0)
+    tables = firewall(base).tables
+    case = Case(with_namespace(base, HOST, firewall=Firewall(tables=tuple(t for t in tables if t.name != "raw"))))
+    traced = trace(case, find(case, "outside"), find(case, "web"), port=81)
+    assert "that port isn't published" in traced.why
+
+
+def test_where_firewalld_writes_dockers_rules_its_path_means_nothing() -> None:
+    turned = FAULTS["Docker's iptables turned to the other backend"][2]()
+    with_firewalld = msgspec.structs.replace(turned, firewalld=Firewalld(pid=1, settled=True, zones=()))
+    assert "iptables-shadow" in {item.check for item in examine(turned).findings}
+    assert "iptables-shadow" not in {item.check for item in examine(with_firewalld).findings}

@@ -1,0 +1,383 @@
+"""The checks about failed starts, links that others took and the kernel: each on its fault alone, on no near miss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.subjects.address_pools import Room, room
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.operations.remedy import argv
+from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.inspect.engines.docker.address_pools import DEFAULT_POOLS, parse_pools
+from dnet_tui.inspect.model import Address, AddressPool, Link, Snapshot, Socket, Subnet, Vlan
+from unit.factories import (
+    ANY,
+    APP1,
+    BR_APP,
+    HOST,
+    UPLINK,
+    VETH_WEB,
+    WEB,
+    docker_like_snapshot,
+    route,
+    with_link,
+    with_sysctl,
+)
+from unit.factories_links import HELD, adding, crowded, network, port
+from unit.factories_startup import (
+    MASQ,
+    MISMATCH,
+    NO_POOL,
+    OTHER,
+    PORT,
+    RAW,
+    VETH,
+    WAITS,
+    checksums,
+    default_over,
+    ended,
+    failed,
+    foreign_address,
+    full_bridge,
+    kernel,
+    logged,
+    neighbours,
+    on_veth,
+    pools,
+    vlans,
+    with_table,
+    without_table,
+)
+
+
+def _mismatched() -> Snapshot:
+    """A network was to be made on docker0, whose own network is gone: another's address comes first there."""
+    base = logged(MISMATCH, foreign_address())
+    return network(base, "bridge", subnets=(Subnet(cidr="172.17.0.0/16", gateway="172.17.0.1"),))
+
+
+FAULTS: dict[str, tuple[str, str, Callable[[], Snapshot]]] = {
+    "a port that made a start fail": ("port-taken", "warning", lambda: failed(PORT, HELD)),
+    "a full bridge that made a start fail": ("exchange-full", "error", full_bridge),
+    "a bridge that was full and nearly is": ("exchange-full", "warning", lambda: full_bridge(1001)),
+    "pools used up, and a network that failed": (
+        "pool-exhausted",
+        "error",
+        lambda: logged(NO_POOL, pools("10.200.0.0/22", networks=4)),
+    ),
+    "a bridge with a foreign address first": ("bridge-ip-mismatch", "warning", _mismatched),
+    "a daemon that ended over a foreign address": (
+        "bridge-ip-mismatch",
+        "error",
+        lambda: ended(MISMATCH, foreign_address()),
+    ),
+    "no veth in a kernel that was replaced": ("kernel-not-rebooted", "error", lambda: kernel(False, failed(VETH))),
+    "no table raw": ("no-raw-table", "error", lambda: failed(RAW)),
+    "no table raw but IPv6's": ("no-raw-table", "error", lambda: with_table("raw", failed(RAW), "ip6")),
+    "no table raw in a kernel that was replaced": (
+        "kernel-not-rebooted",
+        "error",
+        lambda: kernel(False, failed(RAW)),
+    ),
+    "no target MASQUERADE": ("no-xt-masq", "error", lambda: ended(MASQ, without_table("nat", docker_like_snapshot()))),
+    "an address on a container's veth": ("link-hijack", "warning", on_veth),
+    "a default route into a container": ("link-hijack", "error", lambda: default_over(VETH_WEB, metric=50)),
+    "a default route into a container that waits": (
+        "link-hijack",
+        "warning",
+        lambda: default_over(VETH_WEB, metric=500),
+    ),
+    "two ports in two VLANs": ("vlan-filter", "error", lambda: vlans(bridge=(1, 2), app2=2)),
+    "a port in no VLAN": ("vlan-filter", "error", lambda: vlans(app2=0)),
+    "both ports in a VLAN that the gateway isn't in": ("vlan-filter", "error", lambda: vlans(app1=7, app2=7)),
+    "a table of neighbours that is nearly full": ("neigh-full", "warning", lambda: neighbours(950)),
+}
+
+
+def _serious(snapshot: Snapshot) -> list[Finding]:
+    return [finding for finding in examine(snapshot).findings if finding.severity != "info"]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_the_first_and_only_thing_reported(fault: str) -> None:
+    check, severity, build = FAULTS[fault]
+    report = examine(build())
+    roots = [(item.check, item.severity) for item in report.findings if item.severity != "info" and not item.caused_by]
+    assert roots == [(check, severity)]
+    first = report.findings[0]
+    assert (first.check, bool(first.evidence), first.remedy is not None) == (check, True, True)
+    assert "crashed" not in {result.outcome for result in report.checks}
+
+
+TOLD: dict[str, tuple[str, Callable[[], Snapshot]]] = {
+    "a port of another container that made a start fail": (
+        "port-taken",
+        lambda: failed(PORT.replace("9099", "8080"), base=_wanting_8080()),
+    ),
+    "pools that have no room, and nothing failed yet": ("pool-exhausted", lambda: pools("10.200.0.0/22", networks=4)),
+    "a held port that is not the one that failed": ("port-taken", lambda: failed(PORT.replace("9099", "9100"), HELD)),
+    "pools that have little room, and a failure that is over": (
+        "pool-exhausted",
+        lambda: logged(NO_POOL, pools("10.200.0.0/20", networks=15)),
+    ),
+    "pools that have little room": ("pool-exhausted", lambda: pools("10.200.0.0/20", networks=15)),
+    "a replaced kernel, and nothing failed yet": ("kernel-not-rebooted", lambda: kernel(False)),
+    "wrong checksums": ("csum-offload", lambda: checksums(WEB, bad=400)),
+}
+
+
+def _wanting_8080() -> Snapshot:
+    """``late`` is to have web's port."""
+    base = failed(PORT.replace("9099", "8080"))
+    late = base.containers[-1]
+    wish = msgspec.structs.replace(late.wanted[0], host_port=8080)
+    late = msgspec.structs.replace(late, id="late8080", name="late8080", wanted=(wish,))
+    return msgspec.structs.replace(base, containers=(*base.containers[:-1], late))
+
+
+@pytest.mark.parametrize("fact", TOLD)
+def test_what_is_no_fault_yet_is_information(fact: str) -> None:
+    check, build = TOLD[fact]
+    report = examine(build())
+    assert {(item.check, item.severity) for item in report.findings} == {(check, "info")}
+    assert report.summary.verdict == "healthy"
+
+
+def _container_vlans() -> Snapshot:
+    """app2 makes VLAN tags of its own over its interface."""
+    base = vlans(app2=0)
+    return adding(
+        base, "net:[4026532401]", "links", Link(ifindex=77, name="eth0.7", kind="vlan", up=True, detail=Vlan(vid=7))
+    )
+
+
+def _router_on_the_bridge() -> Snapshot:
+    """app1 is the host's router on purpose: it forwards, and the host learnt its default route from it."""
+    base = default_over(BR_APP, metric=50, gateway="10.10.0.2")
+    return with_sysctl(base, "net.ipv4.ip_forward", "1", APP1)
+
+
+def _bridge_with_an_uplink() -> Snapshot:
+    """br-app has a network card too: that the host has its address by DHCP over it is ordinary."""
+    base = default_over(BR_APP, metric=50, gateway="10.10.0.254")
+    card = Link(ifindex=30, name="eth1", up=True, carrier=True, master=BR_APP)
+    return adding(base, HOST, "links", card)
+
+
+NEAR_MISSES: dict[str, Callable[[], Snapshot]] = {
+    "a port that is free again": lambda: failed(PORT),
+    "an error of a container that runs by now": lambda: failed(PORT, HELD, running=True),
+    "another error of a container that runs by now": lambda: failed(RAW, running=True),
+    "an error that is no network's": lambda: failed(OTHER),
+    "a port of another protocol": lambda: failed(PORT, Socket(proto="udp", address=ANY, port=9099)),
+    "a bridge that was full and has room again": lambda: failed(
+        "adding interface veth1 to bridge docker0 failed: exchange full", base=crowded(900)
+    ),
+    "pools that have room again": lambda: logged(NO_POOL, pools("10.200.0.0/22", networks=2)),
+    "pools that aren't known": lambda: logged(NO_POOL),
+    "small pools with one subnet left": lambda: pools("10.200.0.0/22", networks=3),
+    "a mismatch whose foreign address is gone": lambda: logged(MISMATCH),
+    "a mismatch whose foreign address comes second by now": lambda: logged(MISMATCH, foreign_address(first=False)),
+    "a mismatch whose network has that gateway by now": lambda: network(
+        logged(MISMATCH, foreign_address()), "bridge", subnets=(Subnet(cidr="172.17.0.0/16", gateway="172.17.0.9"),)
+    ),
+    "a foreign address, and no failure": foreign_address,
+    "a kernel with its modules and an old failure": lambda: kernel(True, failed(VETH)),
+    "a kernel with all built in": lambda: kernel(None, failed(VETH)),
+    "a table raw that is there by now": lambda: with_table("raw", failed(RAW)),
+    "a table raw of IPv6 that is there by now": lambda: with_table(
+        "raw", failed(RAW.replace("iptables table", "ip6tables table")), "ip6"
+    ),
+    "no table raw in the log of a daemon that runs": lambda: logged(RAW),
+    "no MASQUERADE in the log of a daemon that runs": lambda: logged(
+        MASQ, without_table("raw", docker_like_snapshot())
+    ),
+    "an old failure and rules that masquerade": lambda: failed(MASQ),
+    "a log that tells of nothing": lambda: msgspec.structs.replace(
+        docker_like_snapshot(), engines=(msgspec.structs.replace(docker_like_snapshot().engines[0], log=()),)
+    ),
+    "a port that waited in the log and forwards": lambda: logged(WAITS),
+    "an ordinary address on a veth": lambda: on_veth("10.77.0.1"),
+    "a network of 169.254 on purpose": lambda: network(
+        on_veth(), "bridge", subnets=(Subnet(cidr="172.17.0.0/16", gateway="172.17.0.1"), Subnet(cidr="169.254.0.0/16"))
+    ),
+    "a link-local address on the uplink": lambda: adding(
+        docker_like_snapshot(),
+        HOST,
+        "addresses",
+        Address(ifindex=UPLINK, family="ip", address="169.254.7.9", prefixlen=16, scope="link"),
+    ),
+    "a default route over a VPN": lambda: adding(
+        docker_like_snapshot(),
+        HOST,
+        "routes",
+        route("0.0.0.0/0", ifindex=UPLINK, gateway="203.0.113.9", metric=900, protocol="dhcp"),
+    ),
+    "one VLAN for all": lambda: vlans(bridge=(5,), app1=5, app2=5),
+    "a table of neighbours that is half full": lambda: neighbours(500),
+    "permanent neighbours": lambda: neighbours(990, state="PERMANENT"),
+    "no limit of neighbours": lambda: neighbours(990, limit=0),
+    "few wrong checksums": lambda: checksums(WEB, bad=19, good=100),
+    "few wrong checksums among many": lambda: checksums(WEB, bad=90),
+    "wrong checksums of the host's own": lambda: checksums(HOST, bad=400),
+}
+
+
+@pytest.mark.parametrize("near", NEAR_MISSES)
+def test_a_near_miss_is_no_fault(near: str) -> None:
+    report = examine(NEAR_MISSES[near]())
+    assert report.findings == ()
+    assert "crashed" not in {result.outcome for result in report.checks}
+
+
+def test_a_default_route_over_a_networks_bridge_is_named_first() -> None:
+    report = examine(default_over(BR_APP, metric=50, gateway="10.10.0.254"))
+    assert (report.findings[0].check, report.findings[0].subject.name) == ("link-hijack", "br-app")
+
+
+@pytest.mark.parametrize("build", [_router_on_the_bridge, _bridge_with_an_uplink])
+def test_a_router_on_a_bridge_has_not_taken_it_over(build: Callable[[], Snapshot]) -> None:
+    assert "link-hijack" not in {item.check for item in examine(build()).findings}
+
+
+def _unread_vlans() -> Snapshot:
+    """The bridge filters, and nothing is known of its VLANs."""
+    base = vlans(bridge=(), app1=0, app2=0)
+    return with_link(base, HOST, "br-app", vlans=())
+
+
+GROWTH = {
+    "more of them": (checksums(WEB, bad=400), checksums(WEB, bad=430, good=10_100), ["warning"]),
+    "no more of them": (checksums(WEB, bad=400), checksums(WEB, bad=400, good=10_100), []),
+    "a few more": (checksums(WEB, bad=400), checksums(WEB, bad=419, good=10_100), []),
+    "a container that began anew": (checksums(WEB, bad=400, good=20_000), checksums(WEB, bad=430), []),
+    "a container that is new": (checksums(APP1, bad=0), checksums(WEB, bad=400), []),
+}
+
+
+@pytest.mark.parametrize("case", GROWTH)
+def test_with_an_earlier_snapshot_wrong_checksums_count_since_then(case: str) -> None:
+    before, after, expected = GROWTH[case]
+    found = [item for item in examine(after, before=before).findings if item.check == "csum-offload"]
+    assert [item.severity for item in found] == expected
+
+
+UNDECIDED: dict[str, Callable[[], Snapshot]] = {
+    "VLANs that were not read": _unread_vlans,
+    "VLANs on purpose": lambda: network(vlans(bridge=(1, 2), app2=2), "app", icc=None),
+    "a container that makes its own tags": _container_vlans,
+}
+
+
+@pytest.mark.parametrize("case", UNDECIDED)
+def test_vlans_that_may_be_meant_are_no_fault_and_what_they_hide_is_said(case: str) -> None:
+    report = examine(UNDECIDED[case]())
+    assert [finding for finding in report.findings if finding.severity != "info"] == []
+    assert report.summary.verdict == "incomplete"
+
+
+@pytest.mark.parametrize("kept", [VETH, RAW])
+def test_a_failure_of_another_container_is_named_with_it(kept: str) -> None:
+    finding, *others = _serious(kernel(False, failed(kept)))
+    assert {item.caused_by for item in others} <= {"kernel-not-rebooted"}
+    assert "late" in finding.summary
+    assert finding.symptoms == ("start-up",)
+
+
+def test_a_daemon_that_ended_tells_even_where_nothing_else_is_known() -> None:
+    report = examine(ended(MASQ, without_table("nat", docker_like_snapshot())))
+    (finding,) = [item for item in report.findings if item.check == "no-xt-masq"]
+    assert "docker's daemon" in finding.summary
+
+
+def test_a_port_that_waits_is_told_with_what_the_log_says_of_it() -> None:
+    (finding,) = _serious(logged(WAITS, port(docker_like_snapshot(), "veth77c3d4e", state="listening")))
+    assert finding.check == "port-not-fwd"
+    assert ("docker's log", WAITS) in [(item.source, item.value) for item in finding.evidence]
+
+
+def test_what_a_client_put_on_a_link_is_taken_from_it_and_can_be_put_back() -> None:
+    base = default_over(VETH_WEB, metric=50, base=on_veth())
+    remedy = _serious(base)[0].remedy
+    assert remedy is not None
+    assert [" ".join(argv(step)) for step in (*remedy.steps, *remedy.undo)] == [
+        "ip route del default dev veth5f0a1b2 proto dhcp metric 50",
+        "ip address del 169.254.7.9/16 dev veth5f0a1b2",
+        "ip address add 169.254.7.9/16 dev veth5f0a1b2 scope link",
+        "ip route add default dev veth5f0a1b2 proto dhcp metric 50",
+    ]
+
+
+def test_the_port_apart_is_named_with_the_vlan_that_the_others_have() -> None:
+    (finding,) = _serious(vlans(bridge=(1, 2), app2=0))
+    assert "app2" in finding.summary
+    assert "app1" not in finding.summary
+    assert finding.remedy is not None
+    assert [" ".join(argv(step)) for step in finding.remedy.steps] == [
+        "bridge vlan add dev veth99e5f60 vid 1 pvid untagged"
+    ]
+
+
+ROOMS = {
+    "the built-in pools": (DEFAULT_POOLS, "28.5.2", (), Room(total=31, free=30)),
+    "a route on the link": (DEFAULT_POOLS, "28.5.2", (("172.20.0.0/14", "link"),), Room(total=31, free=26)),
+    "a route by a gateway, since 23": (
+        DEFAULT_POOLS,
+        "23.0.1",
+        (("172.20.0.0/14", "global"),),
+        Room(total=31, free=30),
+    ),
+    "a route by a gateway, before": (
+        DEFAULT_POOLS,
+        "20.10.24",
+        (("172.20.0.0/14", "global"),),
+        Room(total=31, free=26),
+    ),
+    "half of everything by a VPN, before": (
+        DEFAULT_POOLS,
+        "20.10.24",
+        (("128.0.0.0/1", "global"),),
+        Room(total=31, free=0),
+    ),
+    "many small ones": ((AddressPool(base="10.0.0.0/8", size=24),), "28.5.2", (), Room(total=65536, free=65535)),
+    "overlapping routes are counted once": (
+        (AddressPool(base="10.200.0.0/16", size=24),),
+        "28.5.2",
+        (("10.200.0.0/23", "link"), ("10.200.1.0/24", "link"), ("10.200.1.7/32", "link")),
+        Room(total=256, free=254),
+    ),
+    "a narrow route within a wide one": (
+        (AddressPool(base="10.200.0.0/16", size=24),),
+        "28.5.2",
+        (("10.200.0.0/22", "link"), ("10.200.1.0/24", "link")),
+        Room(total=256, free=252),
+    ),
+    "what isn't one": (
+        (AddressPool(base="fd00::/48", size=64), AddressPool(base="x", size=8)),
+        "28",
+        (),
+        Room(total=0, free=0),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ROOMS)
+def test_the_room_is_counted_as_the_engine_does(case: str) -> None:
+    given, version, routes, expected = ROOMS[case]
+    base = adding(
+        docker_like_snapshot(), HOST, "routes", *(route(dst, ifindex=UPLINK, scope=scope) for dst, scope in routes)
+    )
+    engine = msgspec.structs.replace(base.engines[0], address_pools=given, version=version)
+    assert room(Case(base), engine) == expected
+
+
+def test_pools_are_taken_from_what_the_engine_says() -> None:
+    assert parse_pools(None) is None
+    assert parse_pools({"Name": "lab"}) == DEFAULT_POOLS
+    assert parse_pools({"DefaultAddressPools": [{"Base": "10.1.0.0/16", "Size": 24}, {"Base": 7}, 7]}) == (
+        AddressPool(base="10.1.0.0/16", size=24),
+    )

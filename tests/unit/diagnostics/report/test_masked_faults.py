@@ -1,0 +1,220 @@
+"""What one fault hides is told beside it; what nobody explains is told by the fallback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from dnet_tui.diagnostics.checks.base import Check
+from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
+from dnet_tui.diagnostics.checks.check_context import FALLBACK, Examination
+from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.operations.remedy import Command
+from dnet_tui.diagnostics.operations.simulate import after
+from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.diagnostics.walk.packet import Obstacle
+from dnet_tui.inspect.errors import DnetError
+from dnet_tui.inspect.model import LinkRef, PolicyRule, Snapshot
+from unit.diagnostics.checks.test_checks import delete, insert
+from unit.factories import (
+    APP1,
+    DOCKER0,
+    HOST,
+    UPLINK,
+    VETH_WEB,
+    WEB,
+    docker_like_snapshot,
+    route,
+    with_link,
+    with_sysctl,
+)
+from unit.factories_links import adding, namespace, without
+
+
+def command(*argv: str) -> Command:
+    return Command(argv=argv)
+
+
+def roots(snapshot: Snapshot) -> list[str]:
+    found = examine(snapshot).findings
+    return [item.check for item in found if item.severity != "info" and item.caused_by is None]
+
+
+def led_away(snapshot: Snapshot) -> Snapshot:
+    """A policy rule and its table, as Tailscale's with an exit node."""
+    away = route("0.0.0.0/0", ifindex=UPLINK, gateway="203.0.113.1", table=52)
+    rule = PolicyRule(family="ip", priority=5270, table=52)
+    return adding(adding(snapshot, HOST, "routes", away), HOST, "policy_rules", rule)
+
+
+def gateway(address: str, snapshot: Snapshot) -> Snapshot:
+    bare = without(snapshot, WEB, "routes", lambda item: item.dst == "0.0.0.0/0")
+    return adding(bare, WEB, "routes", route("0.0.0.0/0", ifindex=VETH_WEB - 1, gateway=address))
+
+
+def loose(snapshot: Snapshot) -> Snapshot:
+    """Web's veth on no bridge."""
+    return with_link(snapshot, HOST, "veth5f0a1b2", master=None, port=None)
+
+
+PAIRS: dict[str, tuple[set[str], Callable[[], Snapshot]]] = {
+    "answers led away and dropped": (
+        {"policy-route", "user-chain-drop"},
+        lambda: led_away(insert("-i eth0 -j DROP", "DOCKER-USER")),
+    ),
+    "a loose cable and a wrong gateway": (
+        {"veth-orphan", "ctr-wrong-gw"},
+        lambda: loose(gateway("172.17.0.254", docker_like_snapshot())),
+    ),
+    "a veth that is down and no gateway": (
+        {"veth-down", "ctr-no-gw"},
+        lambda: with_link(
+            without(docker_like_snapshot(), WEB, "routes", lambda item: item.dst == "0.0.0.0/0"),
+            HOST,
+            "veth5f0a1b2",
+            up=False,
+        ),
+    ),
+    "no gateway and no masquerading": (
+        {"ctr-no-gw", "masq-missing"},
+        lambda: without(
+            delete("-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE", "POSTROUTING", "nat"),
+            WEB,
+            "routes",
+            lambda item: item.dst == "0.0.0.0/0",
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_both_of_two_faults_are_told_though_one_hides_the_other(name: str) -> None:
+    wanted, make = PAIRS[name]
+    assert set(roots(make())) == wanted
+
+
+def test_what_is_hidden_comes_after_what_hides_it_and_says_so() -> None:
+    first, second = examine(PAIRS["answers led away and dropped"][1]()).findings[:2]
+    assert (first.check, second.check) == ("policy-route", "user-chain-drop")
+    assert ("hidden by", "policy-route") in [(item.what, item.value) for item in second.evidence]
+    assert not any(item.what == "hidden by" for item in first.evidence)
+
+
+def test_one_fault_hides_nothing() -> None:
+    assert roots(led_away(docker_like_snapshot())) == ["policy-route"]
+    assert roots(loose(docker_like_snapshot())) == ["veth-orphan"]
+    assert roots(with_link(docker_like_snapshot(), HOST, "docker0", up=False)) == ["bridge-down"]
+
+
+def test_a_remedy_of_an_unknown_effect_hides_what_is_behind_it() -> None:
+    with pytest.raises(DnetError):
+        after(docker_like_snapshot(), [command("systemctl", "restart", "docker")])
+    with pytest.raises(DnetError):
+        after(docker_like_snapshot(), [command("ip", "link", "set", "dev", "docker0", "mtu", "1400")])
+    with pytest.raises(DnetError):
+        after(docker_like_snapshot(), [command("ip", "-n", "nowhere", "route", "add", "default", "via", "10.0.0.1")])
+
+
+def inside(*words: str) -> Command:
+    return command("nsenter", "-t", "1201", "-n", "ip", *words)
+
+
+def test_commands_change_what_they_name_and_nothing_else() -> None:
+    host = docker_like_snapshot()
+    down = with_link(host, HOST, "veth5f0a1b2", up=False)
+    assert after(down, [command("ip", "link", "set", "dev", "veth5f0a1b2", "up")]) == host
+    moved = after(loose(host), [command("ip", "link", "set", "dev", "veth5f0a1b2", "master", "docker0")])
+    assert namespace(moved, HOST) == namespace(host, HOST)
+    changed = after(host, [inside("route", "replace", "default", "via", "172.17.0.9")])
+    assert [ns.id for ns, was in zip(changed.namespaces, host.namespaces, strict=True) if ns != was] == [WEB]
+    assert [hop.gateway for item in namespace(changed, WEB).routes if item.dst == "0.0.0.0/0" for hop in item.hops] == [
+        "172.17.0.9"
+    ]
+    gone = after(host, [inside("route", "del", "default", "via", "172.17.0.1")])
+    assert not any(item.dst == "0.0.0.0/0" for item in namespace(gone, WEB).routes)
+    ruled = after(host, [command("ip", "rule", "add", "to", "10.0.0.0/8", "lookup", "main", "pref", "5")])
+    assert namespace(ruled, HOST).policy_rules[-1] == PolicyRule(family="ip", priority=5, table=254, dst="10.0.0.0/8")
+    flagged = after(host, [command("bridge", "link", "set", "dev", "veth5f0a1b2", "hairpin", "on")])
+    port = next(link.port for link in namespace(flagged, HOST).links if link.name == "veth5f0a1b2")
+    assert port is not None
+    assert port.hairpin
+
+
+def test_an_address_brings_its_routes_with_it() -> None:
+    host = docker_like_snapshot()
+    bare = without(host, HOST, "addresses", lambda item: item.address == "172.17.0.1")
+    bare = without(bare, HOST, "routes", lambda item: item.dst in {"172.17.0.0/16", "172.17.0.1/32"})
+    words = ("ip", "address", "add", "172.17.0.1/16", "brd", "+", "dev", "docker0")
+    again = namespace(after(bare, [command(*words)]), HOST)
+    assert {item.dst for item in again.routes} == {item.dst for item in namespace(host, HOST).routes}
+    assert any(item.address == "172.17.0.1" and item.ifindex == DOCKER0 for item in again.addresses)
+
+
+# -- what nobody owns ---------------------------------------------------------------------------
+
+
+def fallback_alone() -> tuple[Check, ...]:
+    return tuple(check for check in CATALOGUE if check.id == FALLBACK)
+
+
+KINDS: dict[str, Callable[[], Snapshot]] = {
+    "rule": lambda: insert("-j DROP"),
+    "policy": lambda: delete("-i docker0 ! -o docker0 -j ACCEPT", "FORWARD"),
+    "sysctl": lambda: with_sysctl(docker_like_snapshot(), "net.ipv4.conf.docker0.forwarding", "0"),
+    "link": lambda: with_link(docker_like_snapshot(), HOST, "docker0", up=False),
+    "neighbour": lambda: gateway("172.17.0.254", docker_like_snapshot()),
+    "route": lambda: without(docker_like_snapshot(), WEB, "routes", lambda item: item.dst == "0.0.0.0/0"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_fallback_tells_every_kind_of_obstacle(kind: str) -> None:
+    found = examine(KINDS[kind](), catalogue=fallback_alone()).findings
+    assert kind in {item.subject.kind for item in found}
+    assert {item.check for item in found} == {FALLBACK}
+
+
+def claims_all(_: Case, obstacle: Obstacle) -> bool:
+    return obstacle.end != "unknown"
+
+
+def says_nothing(_: Examination) -> tuple[Finding, ...]:
+    return ()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_check_that_claims_an_obstacle_and_says_nothing_of_it_hides_nothing(kind: str) -> None:
+    greedy = Check(id="greedy", title="", severity="error", doc="", needs=(), find=says_nothing, owns=claims_all)
+    report = examine(KINDS[kind](), catalogue=(greedy, *fallback_alone()))
+    assert kind in {item.subject.kind for item in report.findings}
+    assert {result.id: result.outcome for result in report.checks} == {"greedy": "ok", FALLBACK: "found"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_some_check_of_the_catalogue_tells_every_kind(kind: str) -> None:
+    assert roots(KINDS[kind]())
+
+
+def test_a_namespace_that_is_routed_by_its_own_veth_is_no_loose_container() -> None:
+    # Its gateway is the host's end of its own veth: a link of its own, not one that fell off the bridge.
+    host = loose(docker_like_snapshot())
+    host = msgspec.structs.replace(
+        host, containers=tuple(item for item in host.containers if item.netns not in {WEB, APP1})
+    )
+    own = route("172.17.0.2/32", ifindex=VETH_WEB)
+    assert "veth-orphan" in roots(host)
+    assert "veth-orphan" not in roots(adding(host, HOST, "routes", own))
+
+
+def test_the_far_end_of_a_veth_gets_its_carrier_back() -> None:
+    host = docker_like_snapshot()
+    veth = next(link for link in namespace(host, HOST).links if link.name == "veth5f0a1b2")
+    assert veth.port is not None
+    dead = msgspec.structs.replace(veth.port, state="disabled")
+    broken = with_link(with_link(host, WEB, "eth0", up=False), HOST, veth.name, port=dead)
+    assert veth.peer == LinkRef(namespace=WEB, ifindex=VETH_WEB - 1)
+    healed = after(broken, [inside("link", "set", "dev", "eth0", "up")])
+    assert namespace(healed, HOST) == namespace(host, HOST)

@@ -1,0 +1,157 @@
+"""Who asks for a neighbour's MAC address: rules of the families arp, bridge and IPv6 that stop it."""
+
+from __future__ import annotations
+
+import pytest
+
+from dnet_tui.diagnostics.walk.api import walk
+from dnet_tui.diagnostics.walk.packet import Packet, Walk
+from dnet_tui.inspect.model import Neighbour, Snapshot
+from dnet_tui.inspect.model.firewall import (
+    AnyExpr,
+    Chain,
+    Firewall,
+    Hook,
+    Match,
+    Opaque,
+    Rule,
+    Table,
+    TableFamily,
+    UnreadTable,
+    Verdict,
+)
+from dnet_tui.inspect.model.view import View
+from unit.factories import APP1, APP2, HOST, docker_like_snapshot, with_namespace
+
+DROP = Verdict(kind="drop")
+ARP = Match(field="nfproto", values=("arp",))
+
+
+def firewall_of(snapshot: Snapshot, namespace: str) -> Firewall:
+    return next(ns for ns in snapshot.namespaces if ns.id == namespace).firewall or Firewall()
+
+
+def with_rule(
+    family: TableFamily, hook: Hook, *exprs: AnyExpr, namespace: str = HOST, snapshot: Snapshot | None = None
+) -> Snapshot:
+    """The healthy host with a table of that family, whose one rule drops."""
+    snapshot = snapshot or docker_like_snapshot()
+    rule = Rule(number=1, text=f"{family} {hook} drop", exprs=(*exprs, DROP))
+    chain = Chain(name=hook, hook=hook, type="filter", policy="accept", rules=(rule,))
+    table = Table(family=family, name="own", backend="nftables", chains=(chain,))
+    tables = (*firewall_of(snapshot, namespace).tables, table)
+    return with_namespace(snapshot, namespace, firewall=Firewall(tables=tables))
+
+
+def between(snapshot: Snapshot) -> Walk:
+    packet = Packet(src="10.10.0.2", dst="10.10.0.3", proto="tcp", sport=40000, dport=80, tcp_flags=("SYN",))
+    return walk(View(snapshot), packet, origin=APP1)
+
+
+def is_to(address: str) -> Match:
+    return Match(field="arp-daddr", values=(f"{address}/32",))
+
+
+OPERATION = Match(field="arp-op", values=("reply",))
+
+
+@pytest.mark.parametrize(
+    ("family", "hook", "exprs", "namespace"),
+    [
+        ("bridge", "forward", (ARP,), HOST),
+        ("bridge", "forward", (ARP, is_to("10.10.0.3")), HOST),
+        ("bridge", "prerouting", (ARP, Match(field="iif", values=("veth+",))), HOST),
+        ("bridge", "postrouting", (ARP, OPERATION), HOST),
+        ("arp", "input", (is_to("10.10.0.3"),), APP2),
+        ("arp", "output", (OPERATION,), APP2),
+        ("arp", "output", (Match(field="oif", values=("eth0",)),), APP1),
+        ("arp", "input", (OPERATION, Match(field="arp-saddr", values=("10.10.0.3/32",))), APP1),
+    ],
+)
+def test_a_rule_that_stops_the_question_or_the_answer_stops_the_packet(
+    family: TableFamily, hook: Hook, exprs: tuple[AnyExpr, ...], namespace: str
+) -> None:
+    trip = between(with_rule(family, hook, *exprs, namespace=namespace))
+    assert trip.end == "unreachable"
+    assert trip.decided_by is not None
+    assert trip.decided_by.rule is not None
+    assert trip.decided_by.text.startswith("ARP: the ")
+    assert trip.decided_by.rule.family == family
+
+
+@pytest.mark.parametrize(
+    ("family", "hook", "exprs", "namespace"),
+    [
+        ("bridge", "forward", (ARP, is_to("10.10.0.99")), HOST),
+        ("bridge", "input", (ARP,), HOST),  # it crosses the bridge, and doesn't go up
+        ("bridge", "forward", (Match(field="nfproto", values=("ipv6",)),), HOST),
+        ("arp", "input", (), HOST),  # br_netfilter aside, only what is sent or received passes
+        ("arp", "input", (OPERATION,), APP2),
+        ("arp", "output", (Match(field="oif", values=("eth1",)),), APP1),
+    ],
+)
+def test_a_rule_about_something_else_does_not(
+    family: TableFamily, hook: Hook, exprs: tuple[AnyExpr, ...], namespace: str
+) -> None:
+    assert between(with_rule(family, hook, *exprs, namespace=namespace)).end == "delivered"
+
+
+def test_a_neighbour_that_is_remembered_needs_no_question() -> None:
+    snapshot = with_rule("bridge", "forward", ARP)
+    mac = next(link.mac for ns in snapshot.namespaces if ns.id == APP2 for link in ns.links if link.name == "eth0")
+    index = next(
+        link.ifindex for ns in snapshot.namespaces if ns.id == APP1 for link in ns.links if link.name == "eth0"
+    )
+    known = (Neighbour(ifindex=index, family="ip", address="10.10.0.3", mac=mac, state="REACHABLE"),)
+    assert between(with_namespace(snapshot, APP1, neighbours=known)).end == "delivered"
+
+
+def test_a_rule_about_arp_that_cannot_be_decided_leaves_the_packet_undecided() -> None:
+    trip = between(with_rule("bridge", "forward", ARP, Opaque(text="limit rate 10/second")))
+    assert trip.end == "unknown"
+    assert trip.decided_by is not None
+    assert "bridge forward drop" in trip.decided_by.text
+
+
+def test_a_table_of_arp_that_was_not_read_leaves_the_packet_undecided() -> None:
+    snapshot = docker_like_snapshot()
+    unread = UnreadTable(family="arp", name="own", backend="nftables", reason="it changed while it was read")
+    firewall = Firewall(tables=firewall_of(snapshot, APP2).tables, unread=(unread,))
+    assert between(with_namespace(snapshot, APP2, firewall=firewall)).end == "unknown"
+
+
+def test_what_goes_up_from_a_bridge_to_its_host_passes_the_bridges_input() -> None:
+    packet = Packet(src="10.10.0.2", dst="10.10.0.1", proto="icmp", icmp_type=8)
+    stopped = with_rule("bridge", "input", Match(field="proto", values=("icmp",)))
+    trip = walk(View(stopped), packet, origin=APP1)
+    assert trip.end == "dropped"
+    assert trip.obstacles[0].stage == "bridge"
+    other = with_rule("bridge", "input", Match(field="ibrname", values=("docker0",)))
+    assert walk(View(other), packet, origin=APP1).end == "delivered"
+    icmp = Match(field="proto", values=("icmp",))
+    same = with_rule("bridge", "input", icmp, Match(field="ibrname", values=("br-app",)))
+    assert walk(View(same), packet, origin=APP1).end == "dropped"
+    every = with_rule("bridge", "input", Match(field="ibrname", values=("br-app",)))
+    assert walk(View(every), packet, origin=APP1).end == "unreachable", "ARP is the first that is stopped"
+
+
+@pytest.mark.parametrize(
+    ("hook", "exprs", "origin", "src", "dst"),
+    [
+        ("output", (), HOST, "10.10.0.1", "10.10.0.2"),
+        ("postrouting", (is_to("10.10.0.2"),), HOST, "10.10.0.1", "10.10.0.2"),
+        ("prerouting", (OPERATION,), HOST, "10.10.0.1", "10.10.0.2"),
+        ("input", (OPERATION,), HOST, "10.10.0.1", "10.10.0.2"),
+        ("input", (is_to("10.10.0.1"),), APP1, "10.10.0.2", "10.10.0.1"),
+        ("output", (OPERATION,), APP1, "10.10.0.2", "10.10.0.1"),
+    ],
+)
+def test_between_a_host_and_its_containers_the_bridge_hands_frames_up_and_down(
+    hook: Hook, exprs: tuple[AnyExpr, ...], origin: str, src: str, dst: str
+) -> None:
+    packet = Packet(src=src, dst=dst, proto="icmp", icmp_type=8)
+    assert walk(View(docker_like_snapshot()), packet, origin=origin).end == "delivered"
+    trip = walk(View(with_rule("bridge", hook, ARP, *exprs)), packet, origin=origin)
+    assert (trip.end, trip.obstacles[0].stage) == ("unreachable", "neighbour")
+    forward = walk(View(with_rule("bridge", "forward", ARP)), packet, origin=origin)
+    assert forward.end == "delivered", "nothing crosses the bridge"

@@ -1,0 +1,216 @@
+"""Neighbour entries, IPv6 addresses in limbo, marks, multipath, policy rules: definite only where it is certain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dnet_tui.diagnostics.walk.api import walk
+from dnet_tui.diagnostics.walk.l2.neighbours import unready, unusable_source
+from dnet_tui.diagnostics.walk.l3 import routing
+from dnet_tui.diagnostics.walk.l3.input_route import admit
+from dnet_tui.diagnostics.walk.packet import Packet, Walk
+from dnet_tui.inspect.model import (
+    Address,
+    Link,
+    LinkRef,
+    Macvlan,
+    Namespace,
+    Neighbour,
+    NextHop,
+    PolicyRule,
+    Route,
+    Snapshot,
+)
+from dnet_tui.inspect.model.view import View
+from unit.factories import (
+    APP1,
+    APP2,
+    BR_APP,
+    HOST,
+    UPLINK,
+    docker_like_snapshot,
+    route,
+    with_link,
+    with_namespace,
+)
+
+NOBODYS = "02:00:00:00:00:99"
+
+
+def space(snapshot: Snapshot, ident: str) -> Namespace:
+    return next(ns for ns in snapshot.namespaces if ns.id == ident)
+
+
+def remembering(state: str, mac: str = NOBODYS, address: str = "10.10.0.2") -> Snapshot:
+    entry = Neighbour(ifindex=BR_APP, family="ip", address=address, mac=mac, state=state)
+    return with_namespace(docker_like_snapshot(), HOST, neighbours=(entry,))
+
+
+def from_host(snapshot: Snapshot, dst: str = "10.10.0.2") -> Walk:
+    packet = Packet(src="10.10.0.1", dst=dst, proto="tcp", sport=40000, dport=80)
+    return walk(View(snapshot), packet, origin=HOST)
+
+
+@pytest.mark.parametrize(
+    ("state", "end"),
+    [
+        ("PERMANENT", "unreachable"),
+        ("NOARP", "unreachable"),
+        ("REACHABLE", "unreachable"),
+        ("STALE", "unknown"),
+        ("DELAY", "unknown"),
+        ("PROBE", "unknown"),
+        ("FAILED", "delivered"),
+        ("INCOMPLETE", "delivered"),
+    ],
+)
+def test_a_wrong_entry_is_definite_for_as_long_as_the_kernel_keeps_it(state: str, end: str) -> None:
+    trip = from_host(remembering(state))
+    assert trip.end == end
+    if end == "unknown":
+        assert trip.decided_by is not None
+        assert NOBODYS in trip.decided_by.text
+
+
+def test_asking_anew_does_not_help_where_nobody_has_the_address() -> None:
+    assert from_host(remembering("STALE", address="10.10.0.9"), "10.10.0.9").end == "unreachable"
+
+
+def test_an_entry_may_be_stale_and_right_or_anothers() -> None:
+    eth0 = next(link for link in space(docker_like_snapshot(), APP1).links if link.name == "eth0")
+    other = next(link for link in space(docker_like_snapshot(), APP2).links if link.name == "eth0")
+    assert from_host(remembering("STALE", eth0.mac)).end == "delivered"
+    assert from_host(remembering("STALE", other.mac)).end == "unknown"
+
+
+def limbo(*flags: str) -> Namespace:
+    address = Address(ifindex=UPLINK, family="ip6", address="fd00::2", prefixlen=64, flags=flags)
+    host = space(docker_like_snapshot(), HOST)
+    return space(with_namespace(docker_like_snapshot(), HOST, addresses=(*host.addresses, address)), HOST)
+
+
+@pytest.mark.parametrize(
+    ("flags", "ends"),
+    [
+        ((), []),
+        (("permanent",), []),
+        (("tentative",), ["unknown"]),
+        (("tentative", "optimistic"), []),
+        (("tentative", "dadfailed"), ["dropped"]),
+    ],
+)
+def test_an_ipv6_address_is_used_only_once_it_is_certain(flags: tuple[str, ...], ends: list[str]) -> None:
+    assert [end for end, _ in unusable_source(limbo(*flags), "fd00::2")] == ends
+
+
+def test_nobody_answers_yet_for_a_tentative_address() -> None:
+    for flags, found in ((("tentative",), True), (("tentative", "dadfailed"), False), ((), False)):
+        ns = limbo(*flags)
+        snapshot = with_namespace(docker_like_snapshot(), HOST, addresses=ns.addresses)
+        uplink = next(link for link in ns.links if link.ifindex == UPLINK)
+        assert (unready(View(snapshot), ns, uplink, "fd00::2") is not None) is found
+
+
+def marked(valid: str) -> Namespace:
+    """Back to 198.51.100.0/24 by another device, but for packets with mark 7."""
+    host = space(docker_like_snapshot(), HOST)
+    rule = PolicyRule(family="ip", priority=100, table=100, mark=7)
+    return space(
+        with_namespace(
+            docker_like_snapshot(),
+            HOST,
+            policy_rules=(*host.policy_rules, rule),
+            routes=(
+                *host.routes,
+                route("198.51.100.0/24", ifindex=BR_APP),
+                route("198.51.100.0/24", ifindex=UPLINK, table=100),
+            ),
+            sysctls=host.sysctls | {"net.ipv4.conf.eth0.rp_filter": "1", "net.ipv4.conf.eth0.src_valid_mark": valid},
+        ),
+        HOST,
+    )
+
+
+@pytest.mark.parametrize(("valid", "mark", "refused"), [("0", 7, True), ("1", 7, False), ("1", 0, True)])
+def test_the_mark_counts_in_the_reverse_path_only_where_it_is_to(valid: str, mark: int, refused: bool) -> None:
+    packet = Packet(src="198.51.100.9", dst="203.0.113.2", proto="udp", iif="eth0", mark=mark)
+    ns = marked(valid)
+    uplink = next(link for link in ns.links if link.ifindex == UPLINK)
+    assert any(stop.stage == "reverse-path" for stop in admit(ns, packet, uplink).stops) is refused
+
+
+@pytest.mark.parametrize(("every", "own", "stops"), [("0", "0", 1), ("0", "1", 0), ("1", "0", 0)])
+def test_a_device_may_forward_ipv6_though_its_host_does_not(every: str, own: str, stops: int) -> None:
+    host = space(docker_like_snapshot(), HOST)
+    sysctls = {"net.ipv6.conf.all.forwarding": every, "net.ipv6.conf.eth0.force_forwarding": own}
+    ns = space(with_namespace(docker_like_snapshot(), HOST, sysctls=host.sysctls | sysctls), HOST)
+    uplink = next(link for link in ns.links if link.ifindex == UPLINK)
+    packet = Packet(family="ip6", src="2001:db8::9", dst="fd00::2", proto="udp", iif="eth0")
+    assert len([stop for stop in admit(ns, packet, uplink).stops if stop.stage == "forwarding"]) == stops
+
+
+def test_ipv6s_policy_rules_are_evaluated_as_ipv4s() -> None:
+    rules = (
+        PolicyRule(family="ip", priority=5, table=66),  # IPv4's concerns IPv4 alone
+        PolicyRule(family="ip6", priority=10, table=66, src="fd00:1::/64"),
+        PolicyRule(family="ip6", priority=20, table=77, mark=3),
+        PolicyRule(family="ip6", priority=32766, table=254),
+    )
+
+    def default(table: int, ifindex: int) -> Route:
+        return route("::/0", ifindex=ifindex, family="ip6", table=table)
+
+    routes = (default(66, 66), default(77, 77), default(254, 54), route("fd09::/16", ifindex=9, family="ip6"))
+    ns = space(with_namespace(docker_like_snapshot(), HOST, policy_rules=rules, routes=routes), HOST)
+
+    def out(src: str, mark: int | None = 0, dst: str = "2001:db8::1") -> int | None:
+        return routing.lookup(ns, Packet(family="ip6", src=src, dst=dst, proto="udp", mark=mark)).ifindex
+
+    assert (out("fd00:1::5"), out("fd00:2::5"), out("fd00:2::5", 3)) == (66, 54, 77)
+    assert out("fd00:2::5", dst="fd09::1") == 9
+    assert out("fd00:2::5", None) is None, "an unknown mark makes it unknown"
+
+
+def forked(*hops: NextHop, **more: Any) -> Snapshot:
+    """The default route with several next hops."""
+    host = space(docker_like_snapshot(), HOST)
+    default = Route(family="ip", table=254, type="unicast", dst="0.0.0.0/0", hops=hops)
+    rest = tuple(item for item in host.routes if item.dst != "0.0.0.0/0")
+    return with_namespace(docker_like_snapshot(), HOST, routes=(default, *rest), **more)
+
+
+def outward(snapshot: Snapshot) -> Walk:
+    packet = Packet(src="203.0.113.2", dst="198.51.100.77", proto="tcp", sport=40000, dport=443)
+    return walk(View(snapshot), packet, origin=HOST, outside=True)
+
+
+def test_a_multipath_route_is_definite_where_all_its_ways_end_alike() -> None:
+    first = NextHop(ifindex=UPLINK, gateway="203.0.113.1")
+    second = NextHop(ifindex=UPLINK, gateway="203.0.113.7")
+    inwards = NextHop(ifindex=BR_APP, gateway="10.10.0.99")
+    assert outward(forked(first, second)).end == "left"
+    assert outward(forked(first, inwards)).end == "unknown"
+    dead = NextHop(ifindex=BR_APP, gateway="10.10.0.99", flags=("dead",))
+    assert outward(forked(first, dead)).end == "left"
+
+
+def test_who_is_behind_a_macvlan_is_not_told() -> None:
+    healthy = docker_like_snapshot()
+    app = space(healthy, APP1)
+    upper = Link(
+        ifindex=90,
+        name="mv0",
+        kind="macvlan",
+        up=True,
+        peer=LinkRef(namespace=HOST, ifindex=UPLINK),
+        detail=Macvlan(mode="bridge"),
+    )
+    address = Address(ifindex=90, family="ip", address="203.0.113.50", prefixlen=24)
+    stacked = with_namespace(healthy, APP1, links=(*app.links, upper), addresses=(*app.addresses, address))
+    packet = Packet(src="203.0.113.2", dst="203.0.113.50", proto="udp", dport=9)
+    assert walk(View(stacked), packet, origin=HOST).end == "unknown"
+    assert walk(View(healthy), packet, origin=HOST).end == "left"
+    through = with_link(healthy, HOST, "eth0", kind="macvlan")
+    assert walk(View(through), packet, origin=HOST).end == "unknown"

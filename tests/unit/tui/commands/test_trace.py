@@ -1,0 +1,53 @@
+"""``dnet-tui trace --size`` on a saved snapshot: what it prints, its exit code, what does not go together."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dnet_tui.inspect.archive.snapshot_file import save
+from dnet_tui.tui.main import app
+from unit.factories import HOST, docker_like_snapshot, with_link
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> str:
+    """The small Docker host with a narrow uplink, in a file."""
+    path = tmp_path / "host.json"
+    save(with_link(docker_like_snapshot(), HOST, "eth0", mtu=1400), path)
+    return str(path)
+
+
+def cli(*args: str) -> subprocess.CompletedProcess[str]:
+    ran = CliRunner().invoke(app, ["trace", *args], prog_name="dnet-tui", env={"COLUMNS": "80"})
+    return subprocess.CompletedProcess(args, ran.exit_code, ran.stdout, ran.stderr)
+
+
+@pytest.mark.parametrize(("size", "code", "verdict"), [("1400", 0, "left"), ("1401", 1, "too-big")])
+def test_a_packet_of_a_size(saved: str, size: str, code: int, verdict: str) -> None:
+    ran = cli("web", "outside", "--size", size, "--format", "json", "--snapshot", saved)
+    assert ran.returncode == code
+    assert json.loads(ran.stdout)["verdict"] == verdict
+
+
+def test_it_may_be_fragmented(saved: str) -> None:
+    ran = cli("web", "outside", "--proto", "udp", "--size", "1401", "--no-df", "--snapshot", saved)
+    assert ran.returncode == 0
+    assert "fragmented to 1396" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("web", "outside", "--df"),
+        ("web", "outside", "--size", "1400", "--live"),
+        ("web", "outside", "--size", "20"),
+        ("web", "outside", "--size", "70000"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(saved: str, args: tuple[str, ...]) -> None:
+    assert cli(*args, "--snapshot", saved).returncode == 2

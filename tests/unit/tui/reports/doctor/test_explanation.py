@@ -1,0 +1,32 @@
+from dnet_tui.diagnostics.checks.base import Check
+from dnet_tui.tui.reports.doctor.explanation import explanation
+from dnet_tui.tui.reports.terminal import Paper
+
+DOC = """Packets leave with a private address.
+
+    What it finds
+        A network whose ``MASQUERADE`` rule is missing, so that its containers can't be answered.
+
+        Both families.
+
+            iptables -t nat -S
+    """
+
+CHECK = Check(id="masq-missing", title="t", severity="error", doc=DOC, needs=(), find=lambda _: ())
+
+
+def test_headings_stay_paragraphs_wrap_and_examples_are_kept() -> None:
+    assert explanation(CHECK, Paper(40)).splitlines() == [
+        "masq-missing  (error)",
+        "",
+        "Packets leave with a private address.",
+        "",
+        "What it finds",
+        "  A network whose `MASQUERADE` rule is",
+        "  missing, so that its containers can't",
+        "  be answered.",
+        "",
+        "  Both families.",
+        "",
+        "        iptables -t nat -S",
+    ]

@@ -1,0 +1,97 @@
+"""Which findings concern what is selected.  Pure.
+
+A finding names its subject by kind and name.  The map shows links, networks
+and containers; this module says which of them a finding is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dnet_tui.diagnostics.report.finding import Finding, Severity
+from dnet_tui.diagnostics.report.report import Report
+from dnet_tui.inspect.model import Container, Link, Network
+from dnet_tui.tui.app.present.styled_text import CROSS, Piece, Role, say
+
+Subject = tuple[str, str]
+"""A kind and a name, as in a finding's subject."""
+
+GLYPHS: dict[Severity, str] = {"error": CROSS, "warning": "!", "info": "i"}
+_ROLES: dict[Severity, Role] = {"error": "bad", "warning": "warn", "info": "info"}
+_OWN = frozenset({"network", "bridge", "container", "port", "link"})
+"""Kinds of subjects that have a place of their own on the map; all others are the host's."""
+_WORST: tuple[Severity, ...] = ("error", "warning", "info")
+
+
+def mark(severity: Severity, *, word: bool = False) -> Piece:
+    """Return the sign of a severity, with its word where there is room."""
+    return say(f"{GLYPHS[severity]} {severity}" if word else GLYPHS[severity], _ROLES[severity])
+
+
+def worst(findings: Iterable[Finding]) -> Severity | None:
+    """Return the gravest severity among ``findings``."""
+    seen = {finding.severity for finding in findings}
+    return next((severity for severity in _WORST if severity in seen), None)
+
+
+def of_link(link: Link, network: Network | None = None) -> frozenset[Subject]:
+    """Return what a finding about this link (or the network on it) calls it."""
+    names = {("link", link.name), ("bridge", link.name), ("sysctl", link.name)}
+    if network is not None:
+        names |= of_network(network)
+    return frozenset(names)
+
+
+def of_network(network: Network) -> frozenset[Subject]:
+    """Return what a finding about this network calls it."""
+    names = {("network", network.name), ("network", network.id)}
+    if network.bridge:
+        names |= {("bridge", network.bridge), ("link", network.bridge), ("network", network.bridge)}
+    return frozenset(names)
+
+
+def of_container(container: Container) -> frozenset[Subject]:
+    """Return what a finding about this container, or a port it publishes, calls it."""
+    ports = {
+        ("port", form)
+        for port in container.published
+        for form in (
+            f"{port.host_port}",
+            f"{port.host_port}/{port.proto}",
+            f"{port.host_ip}:{port.host_port}",
+            f"{port.host_ip}:{port.host_port}/{port.proto}",
+            f"{container.name}:{port.container_port}",
+        )
+    }
+    return frozenset({("container", container.name), ("container", container.id), *ports})
+
+
+def concerning(report: Report | None, subjects: frozenset[Subject]) -> tuple[Finding, ...]:
+    """Return the findings whose subject is one of ``subjects``, in the report's order."""
+    if report is None:
+        return ()
+    return tuple(finding for finding in report.findings if subjects & _names(finding))
+
+
+def concerning_host(report: Report | None) -> tuple[Finding, ...]:
+    """Return the findings about the host as a whole: its own state, rules and sysctls of no one interface."""
+    if report is None:
+        return ()
+    return tuple(
+        finding
+        for finding in report.findings
+        if finding.subject.kind not in _OWN and not (finding.subject.kind == "sysctl" and len(_names(finding)) > 1)
+    )
+
+
+def _names(finding: Finding) -> frozenset[Subject]:
+    """The names by which a subject may be known; an interface's sysctl is also that interface's."""
+    kind, name = finding.subject.kind, finding.subject.name
+    names = {(kind, part) for part in name.split(", ")}
+    if kind == "sysctl":
+        parts = name.split(".")
+        if len(parts) > 4 and parts[2] in {"conf", "neigh"} and parts[3] not in {"all", "default"}:
+            names.add(("sysctl", parts[3].replace("/", ".")))
+    if ":" in name and kind in {"link", "container"}:
+        names.add(("container", name.partition(":")[0]))
+    return frozenset(names)

@@ -1,0 +1,116 @@
+"""What surrounds every screen: the title line, the key hints, the help.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from dnet_tui.tui.app.present.styled_text import BLANK, CROSS, TICK, Line, Para, Role, fit, heading, line, say, width_of
+from dnet_tui.tui.app.state import Mode, State
+
+MODES: tuple[tuple[str, Mode, str], ...] = (
+    ("1", "map", "Map"),
+    ("2", "rules", "Rules"),
+    ("3", "doctor", "Doctor"),
+    ("5", "capture", "Capture"),
+)
+"""The modes with their keys."""
+
+
+class Hint(NamedTuple):
+    """A key and what it does."""
+
+    key: str
+    does: str
+
+
+def title(state: State, mode: Mode, width: int) -> tuple[Line, Line]:
+    """Return the title line's left part (modes, host) and right part (verdict, time), both fitting ``width``."""
+    tabs: list[Line] = []
+    for key, name, word in MODES:
+        if name == mode:
+            tabs.append(line(say(f"[{key} {word}]", "name")))
+        else:
+            # On a narrow terminal the verdict is worth more than the other modes' names.
+            tabs.append(line(" ", say(key, "key"), f" {word} " if width >= 70 else " "))
+    left = line(*tabs)
+    rest = width - width_of(left)
+    for right in _statuses(state):
+        if width_of(right) + 1 <= rest:
+            host = state.snapshot.host.hostname if state.snapshot else ""
+            return line(left, "  ", say(host, "dim")), right
+    return fit(left, width), ()
+
+
+def _statuses(state: State) -> Iterable[Line]:
+    """The right part, from the longest to the shortest form."""
+    taken = f"{state.snapshot.taken_at[11:19]}Z" if state.snapshot else ""
+    time = line(say(taken, "dim"), " ") if taken else ()
+    kind = (
+        line(say("offline ", "info")) if state.offline else () if state.may_write else line(say("read-only ", "info"))
+    )
+    if state.busy:
+        yield line(say(f"{state.busy} ", "warn"))
+        yield line(say("... ", "warn"))
+    ice = line(say("FROZEN ", "warn")) if state.frozen else ()
+    yield line(ice, _score(state, words=True), kind, time)
+    yield line(ice, _score(state, words=True), time)
+    yield line(ice, _score(state, words=False))
+    yield line(say("F ", "warn")) if state.frozen else ()
+
+
+def _score(state: State, *, words: bool) -> Line:
+    if state.report is None:
+        return ()
+    summary = state.report.summary
+    if summary.errors:
+        return line(say(f"{CROSS} {_many(summary.errors, 'error') if words else summary.errors} ", "bad"))
+    if summary.warnings:
+        return line(say(f"! {_many(summary.warnings, 'warning') if words else summary.warnings} ", "warn"))
+    if summary.verdict == "incomplete":
+        return line(say("? incomplete " if words else "? ", "warn"))
+    return line(say(f"{TICK} healthy " if words else f"{TICK} ", "good"))
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def hints(wanted: Sequence[Hint], width: int) -> Line:
+    """Return as many hints as fit; the last two (help and quit) always come along."""
+    shown = [_hint(hint) for hint in wanted]
+    always, others = shown[-2:], shown[:-2]
+    room = width - sum(width_of(item) for item in always)
+    kept: list[Line] = []
+    for item in others:
+        if width_of(item) > room:
+            continue
+        kept.append(item)
+        room -= width_of(item)
+    return fit(line(*kept, *always), width)
+
+
+def _hint(hint: Hint) -> Line:
+    return line(" ", say(hint.key, "key"), " ", say(hint.does, "dim"), " ")
+
+
+_SIGNS: tuple[tuple[str, Role, str], ...] = (
+    (f"{CROSS} error", "bad", "traffic is broken"),
+    ("! warning", "warn", "will break, or is exposed"),
+    ("i info", "info", "worth knowing"),
+    ("? unknown", "warn", "could not be seen or decided"),
+    (f"{TICK} ok", "good", "examined, and well"),
+)
+
+
+def help_paras(sections: Sequence[tuple[str, Sequence[Hint]]]) -> tuple[Para, ...]:
+    """Return the help: every key that works here, then the signs."""
+    out: list[Para] = []
+    for name, keys in sections:
+        if not keys:
+            continue
+        out += [*([BLANK] if out else []), heading(name)]
+        out += [Para(line(say(f"{hint.key:<14} ", "key"), hint.does), hang=15) for hint in keys]
+    out += [BLANK, heading("Signs")]
+    out += [Para(line(say(f"{sign:<14} ", role), text), hang=15) for sign, role, text in _SIGNS]
+    return tuple(out)

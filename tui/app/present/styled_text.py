@@ -1,0 +1,245 @@
+"""Styled text as data: pieces with a role, lines, wrapping and column layout.  Pure.
+
+A role says what a piece *is* (a name, a fault); the theme decides its colour,
+and a glyph or word always says the same without colour.  Every piece passes
+through :func:`~dnet_tui.inspect.text.sanitize.clean` when it is made, so nothing
+here can carry a terminal escape; nothing is ever parsed as markup.
+
+Widths are terminal cells, not characters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Literal, NamedTuple
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+
+from dnet_tui.inspect.text.sanitize import clean
+
+Role = Literal["plain", "dim", "head", "name", "key", "good", "warn", "bad", "info", "frame"]
+ROLES: tuple[Role, ...] = ("plain", "dim", "head", "name", "key", "good", "warn", "bad", "info", "frame")
+"""All the roles; the widgets have one style for each."""
+
+CROSS, TICK = "\N{MULTIPLICATION SIGN}", "\N{SQUARE ROOT}"
+"""Signs that every usual font has, also the Linux console's."""
+
+LONGEST = 4096
+"""No single piece is longer than this: a rule's text fits, a megabyte of label does not."""
+
+
+class Piece(NamedTuple):
+    """A run of text with one role.  Make it with :func:`say`, which neutralises the text."""
+
+    text: str
+    role: Role = "plain"
+
+
+Line = tuple[Piece, ...]
+
+
+class Para(NamedTuple):
+    """A line that may wrap; continuation lines are indented by ``hang`` cells."""
+
+    line: Line
+    hang: int = 0
+
+
+def say(text: str, role: Role = "plain") -> Piece:
+    """Return ``text``, made harmless, as a piece."""
+    return Piece(clean(text, LONGEST), role)
+
+
+def line(*parts: str | Piece | Iterable[Piece]) -> Line:
+    """Join texts, pieces and lines into one line."""
+    out: list[Piece] = []
+    for part in parts:
+        if isinstance(part, str):
+            out.append(say(part))
+        elif isinstance(part, Piece):
+            out.append(part)
+        else:
+            out.extend(part)
+    return tuple(piece for piece in out if piece.text)
+
+
+def plain(pieces: Iterable[Piece]) -> str:
+    """Return the text without its roles."""
+    return "".join(piece.text for piece in pieces)
+
+
+def width_of(pieces: Iterable[Piece]) -> int:
+    """Return how many cells the pieces take."""
+    return sum(cell_len(piece.text) for piece in pieces)
+
+
+def fit(pieces: Line, width: int) -> Line:
+    """Cut a line to ``width`` cells, ending in ``…`` where something was cut."""
+    if width <= 0:
+        return ()
+    if width_of(pieces) <= width:
+        return pieces
+    out: list[Piece] = []
+    room = width - 1
+    for piece in pieces:
+        size = cell_len(piece.text)
+        if size > room:
+            out.append(Piece(set_cell_size(piece.text, room).rstrip() + "…", piece.role))
+            break
+        out.append(piece)
+        room -= size
+    return tuple(out)
+
+
+def pad(pieces: Line, width: int, align: Literal["left", "right"] = "left") -> Line:
+    """Cut or fill a line to exactly ``width`` cells."""
+    cut = fit(pieces, width)
+    gap = width - width_of(cut)
+    if gap <= 0:
+        return cut
+    blank = Piece(" " * gap)
+    return (blank, *cut) if align == "right" else (*cut, blank)
+
+
+_WORDS = re.compile(r"\s*\S+\s*?(?=\s|$)|\s+")
+
+
+def wrap(para: Para, width: int) -> list[Line]:
+    """Break a paragraph into lines of at most ``width`` cells, between words where it can."""
+    if width <= 0:
+        return []
+    hang = para.hang if para.hang < width - 8 else min(2, width - 1)
+    lines: list[list[Piece]] = [[]]
+    used = 0
+    for piece in para.line:
+        for word in _WORDS.findall(piece.text):
+            chunk = word
+            if used + cell_len(chunk) > width and used > hang:
+                lines.append([Piece(" " * hang)] if hang else [])
+                used = hang
+                chunk = chunk.lstrip()
+            room = width - used
+            for index, part in enumerate(_chop(chunk, room, width - hang)):
+                if index:
+                    lines.append([Piece(" " * hang)] if hang else [])
+                    used = hang
+                lines[-1].append(Piece(part, piece.role))
+                used += cell_len(part)
+    return [_merged(pieces) for pieces in lines]
+
+
+def _merged(pieces: Sequence[Piece]) -> Line:
+    """Join neighbours of one role: fewer changes of style, fewer bytes to the terminal."""
+    return tuple(
+        Piece("".join(piece.text for piece in group), role)
+        for role, group in groupby(pieces, key=lambda piece: piece.role)
+    )
+
+
+def _chop(word: str, first: int, rest: int) -> list[str]:
+    """Cut a word that is wider than a whole line."""
+    if cell_len(word) <= first:
+        return [word]
+    head = chop_cells(word, first)[0]
+    return [head, *chop_cells(word[len(head) :], rest)]
+
+
+class Row(NamedTuple):
+    """One line of a list.
+
+    ``id`` names what it stands for and survives a refresh; ``cells`` are its
+    columns, the first of which takes the room that is left.  ``parent`` is the
+    id of the row it hangs under (for filters and folding); ``search`` is what
+    a filter looks at besides the visible text.  Headings can't be selected.
+    """
+
+    id: str
+    cells: tuple[Line, ...]
+    parent: str = ""
+    search: str = ""
+    selectable: bool = True
+
+
+GAP = 2
+"""Cells between two columns."""
+SHORTEST = 8
+"""A column is not cut below this: it is left out."""
+
+
+def columns(rows: Sequence[Row], width: int, *, cut_last: bool = False, least: int = 16) -> tuple[int, ...]:
+    """Return the width of each column of a list that is ``width`` cells wide; :func:`place` puts a row into them.
+
+    Columns have their natural width.  Where there is no room, the first one is
+    cut, down to ``least`` cells, and then the last ones are left out; with
+    ``cut_last`` the last one is cut before the first.  Rows with one cell span
+    all columns and have no say.
+    """
+    several = [row.cells for row in rows if len(row.cells) > 1]
+    count = max(map(len, several), default=1)
+    natural = [max((width_of(cells[col]) for cells in several if len(cells) > col), default=0) for col in range(count)]
+    first, others = natural[0], natural[1:]
+    while others:
+        over = _taken(others) + first - width
+        if over <= 0 or (cut_last and others[-1] - over >= SHORTEST):
+            others[-1] -= max(over, 0)
+            break
+        if _taken(others) + min(first, least) <= width:
+            break
+        others.pop()
+    return (min(first, width - _taken(others)), *others)
+
+
+def _taken(others: Sequence[int]) -> int:
+    return sum(size + GAP for size in others if size)
+
+
+def place(row: Row, width: int, sizes: Sequence[int]) -> Line:
+    """Return a row as one line of at most ``width`` cells."""
+    if len(row.cells) == 1:
+        return fit(row.cells[0], width)
+    out: list[Piece] = list(pad(row.cells[0], sizes[0]))
+    for size, cell in zip(sizes[1:], row.cells[1:], strict=False):
+        if size:
+            out.append(Piece(" " * GAP))
+            out.extend(pad(cell, size))
+    return fit(tuple(out), width)
+
+
+def filtered(rows: Sequence[Row], words: str) -> tuple[Row, ...]:
+    """Keep the rows that contain every word, whatever its case, with the rows they hang under."""
+    wanted = words.casefold().split()
+    if not wanted:
+        return tuple(rows)
+    by_id = {row.id: row for row in rows}
+    keep: set[str] = set()
+    for row in rows:
+        text = (" ".join(plain(cell) for cell in row.cells) + " " + row.search).casefold()
+        if not row.selectable or not all(word in text for word in wanted):
+            continue
+        current: Row | None = row
+        while current is not None and current.id not in keep:
+            keep.add(current.id)
+            current = by_id.get(current.parent)
+    return tuple(row for row in rows if row.id in keep)
+
+
+def heading(text: str) -> Para:
+    """Return a section's heading for a detail pane."""
+    return Para(line(say(text, "head")))
+
+
+BLANK = Para(())
+KEY = 11
+"""Width of the key column in a detail pane."""
+
+
+def fact(key: str, *value: str | Piece | Iterable[Piece]) -> Para:
+    """Return ``key  value`` with the values of all facts aligned."""
+    return Para(line(say(f"{key:<{KEY}} ", "key"), *value), hang=KEY + 1)
+
+
+def bullet(*value: str | Piece | Iterable[Piece], mark: Piece | None = None) -> Para:
+    """Return one item of a list, wrapped under its own text."""
+    return Para(line(mark or say("•", "dim"), " ", *value), hang=2)

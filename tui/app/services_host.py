@@ -1,0 +1,185 @@
+"""The app's real services: this host, or a saved snapshot.
+
+Everything heavy is imported when it is first used, in a worker thread: the
+first screen is there before the readers are.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.diagnostics.report.report import Report
+from dnet_tui.inspect.capture.decode import summarise
+from dnet_tui.inspect.errors import ActionFailedError
+from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.model.change_events import Moved, touched
+from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.app.services import Batch, CaptureSource, LastChange, Services, Watch
+from dnet_tui.tui.app.state import PACKETS_KEPT
+
+if TYPE_CHECKING:
+    from dnet_tui.actions.execution.repair import Result
+    from dnet_tui.inspect.capture.packet import Packet
+    from dnet_tui.inspect.capture.session import Capture
+    from dnet_tui.inspect.snapshot.take_snapshot import Observer
+
+
+def live(*, readonly: bool, follow: bool = True) -> Services:
+    """Return the services of this host; with ``follow`` the app notices by itself when it changes."""
+    host = LiveHost()
+    return Services(
+        take=host.take,
+        refresh=host.refresh,
+        watch=_watch if follow else None,
+        examine=_examine,
+        apply_fix=None if readonly else _apply_fix,
+        last_change=None if readonly else _last_change,
+        undo=None if readonly else _undo,
+        open_capture=_open_capture,
+    )
+
+
+def saved(path: Path) -> Services:
+    """Return the services of a snapshot file: to look at, nothing else."""
+
+    def take() -> Snapshot:
+        from dnet_tui.inspect.archive.snapshot_file import load  # noqa: PLC0415  in the worker, not before the first screen
+
+        return load(path)
+
+    return Services(take=take, examine=_examine)
+
+
+def _take() -> Snapshot:
+    from dnet_tui.inspect.snapshot.take_snapshot import take_snapshot  # noqa: PLC0415  brings in pyroute2, psutil, docker
+
+    return take_snapshot()
+
+
+class LiveHost:
+    """Reads this host again and again: what nothing says has changed isn't read anew when it only moved."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._observer: Observer | None = None
+
+    def take(self) -> Snapshot:
+        """Read everything."""
+        with self._lock:
+            return self._observing().take()
+
+    def refresh(self, shown: Snapshot, moved: frozenset[Moved]) -> Snapshot:
+        """Read what moved since ``shown``."""
+        with self._lock:
+            return self._observing().refresh(touched(shown, moved))
+
+    def _observing(self) -> Observer:
+        from dnet_tui.inspect.snapshot.take_snapshot import Observer  # noqa: PLC0415  in the worker, not before the first screen
+
+        if self._observer is None:
+            self._observer = Observer()
+        return self._observer
+
+
+def _watch(notify: Callable[[frozenset[Moved]], None]) -> Watch:
+    from dnet_tui.inspect.watch.host_events import HostEvents  # noqa: PLC0415  in the worker, not before the first screen
+
+    return HostEvents(notify).start()
+
+
+def _examine(snapshot: Snapshot) -> Report:
+    from dnet_tui.diagnostics.checks.run_checks import examine  # noqa: PLC0415  in the worker, not before the first screen
+
+    return examine(snapshot)
+
+
+def _apply_fix(finding: Finding) -> list[str]:
+    """Apply one finding's remedy, look again and probe; the user has confirmed this very plan."""
+    from dnet_tui.actions.execution.apply import apply_plan  # noqa: PLC0415  only when something is fixed
+    from dnet_tui.actions.execution.execute import HostExecutor  # noqa: PLC0415  as above
+    from dnet_tui.actions.execution.repair import GOOD, Repair, Seen, Session, apply_fixes  # noqa: PLC0415  as above
+    from dnet_tui.actions.journal.journal import state_folder  # noqa: PLC0415  as above
+    from dnet_tui.actions.plans.plan import plan_for  # noqa: PLC0415  as above
+    from dnet_tui.actions.probes.repair_probe import egress_text  # noqa: PLC0415  as above
+
+    seen: list[Snapshot] = []
+
+    def look() -> Seen:
+        seen.append(_take())
+        report = _examine(seen[-1])
+        undecided = frozenset(item.id for item in report.checks if item.outcome in {"unknown", "crashed"})
+        return Seen(findings=report.findings, undecided=undecided)
+
+    said: list[Result] = []
+    session = Session(
+        look=look,
+        confirm=lambda _: True,
+        apply=lambda plan: apply_plan(plan, HostExecutor(), state_folder()),
+        probe=lambda item: egress_text(seen[-1], item),
+        report=said.append,
+    )
+    apply_fixes((Repair(finding=finding, plan=plan_for(finding)),), session)
+    result = said[-1]
+    if result.status not in GOOD:
+        raise ActionFailedError(result.text, result.hint)
+    return [*result.text.splitlines(), result.hint] if result.hint else result.text.splitlines()
+
+
+def _last_change() -> LastChange:
+    from dnet_tui.actions.execution.undo import choose, preview  # noqa: PLC0415  as above
+    from dnet_tui.actions.journal.journal import here, read, state_folder  # noqa: PLC0415  only when something is undone
+
+    entries, _ = read(state_folder())
+    entry = choose(entries, None, here())
+    return LastChange(entry=entry.id, title=entry.title, commands=preview(entry))
+
+
+def _undo(entry: str) -> list[str]:
+    from dnet_tui.actions.execution.execute import HostExecutor  # noqa: PLC0415  only when something is undone
+    from dnet_tui.actions.execution.undo import undo_entry  # noqa: PLC0415  as above
+    from dnet_tui.actions.journal.journal import state_folder  # noqa: PLC0415  as above
+
+    result = undo_entry(HostExecutor(), state_folder(), entry)
+    return [f"entry {result.entry.id} is undone", *result.notes]
+
+
+def _open_capture(point: str, expression: str, snapshot: Snapshot) -> CaptureSource:
+    from dnet_tui.inspect.capture.points import resolve  # noqa: PLC0415  only when something is captured
+    from dnet_tui.inspect.capture.session import Capture, CaptureOptions  # noqa: PLC0415  as above
+
+    view = View(snapshot)
+    capture = Capture(view, (resolve(view, point),), CaptureOptions(filter=expression))
+    capture.open()
+    return LiveCapture(capture)
+
+
+class LiveCapture:
+    """A capture as batches: packets are gathered for a poll's whole time and only the newest are decoded."""
+
+    def __init__(self, capture: Capture) -> None:
+        self._capture = capture
+
+    def poll(self, timeout: float) -> Batch:
+        """See :class:`~dnet_tui.tui.app.services.CaptureSource`."""
+        deadline = time.monotonic() + timeout
+        newest: list[Packet] = []
+        while not self._capture.finished and (left := deadline - time.monotonic()) > 0:
+            newest = [*newest, *self._capture.poll(left)][-PACKETS_KEPT:]
+        labels = [point.label for point in self._capture.points]
+        counters = self._capture.statistics()
+        ended = (self._capture.notes or ["the capture ended"])[-1] if self._capture.finished else ""
+        return Batch(
+            packets=tuple(summarise(packet, labels[packet.point]) for packet in newest),
+            received=sum(item.received for item in counters),
+            dropped=sum(item.dropped for item in counters),
+            ended=ended,
+        )
+
+    def close(self) -> None:
+        """See :class:`~dnet_tui.tui.app.services.CaptureSource`."""
+        self._capture.close()

@@ -1,0 +1,204 @@
+"""``doctor --format json``: the published contract, every key always present.  Pure.
+
+The contract is these types; ``docs/doctor.schema.json`` is generated from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from dnet_tui.diagnostics.flows.probes import Answer, Judgement, Method, Prediction, Probed
+from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy, Risk, argv
+from dnet_tui.diagnostics.report.finding import Finding, Outcome, Severity
+from dnet_tui.diagnostics.report.report import Report, VerdictWord
+
+Json = dict[str, Any]
+
+
+class HostData(msgspec.Struct, frozen=True, kw_only=True):
+    """The host that was examined."""
+
+    hostname: str
+    kernel: str
+
+
+class EngineData(msgspec.Struct, frozen=True, kw_only=True):
+    """A container engine; ``firewall`` is its backend, empty when unknown."""
+
+    name: str
+    version: str
+    firewall: str
+
+
+class SummaryData(msgspec.Struct, frozen=True, kw_only=True):
+    """The report in numbers; ``checks`` counts by outcome."""
+
+    verdict: VerdictWord
+    errors: int
+    warnings: int
+    checks: dict[str, int]
+
+
+class CheckData(msgspec.Struct, frozen=True, kw_only=True):
+    """How one check ended."""
+
+    id: str
+    outcome: Outcome
+    reason: str
+
+
+class SubjectData(msgspec.Struct, frozen=True, kw_only=True):
+    """What a finding is about."""
+
+    kind: str
+    name: str
+
+
+class EvidenceData(msgspec.Struct, frozen=True, kw_only=True):
+    """One observation."""
+
+    source: str
+    what: str
+    value: str
+    expected: str
+
+
+class RemedyData(msgspec.Struct, frozen=True, kw_only=True):
+    """How to put it right; steps and undo are argument vectors."""
+
+    summary: str
+    risk: Risk
+    persists: bool
+    steps: list[list[str]]
+    undo: list[list[str]]
+
+
+class FindingData(msgspec.Struct, frozen=True, kw_only=True):
+    """One finding; ``caused_by`` is the id of the check whose fault brings it about."""
+
+    check: str
+    severity: Severity
+    subject: SubjectData
+    summary: str
+    symptoms: list[str]
+    evidence: list[EvidenceData]
+    remedy: RemedyData | None
+    caused_by: str | None
+
+
+class GapData(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that could not be read."""
+
+    section: str
+    scope: str
+    reason: str
+    hint: str
+
+
+class ProbeData(msgspec.Struct, frozen=True, kw_only=True):
+    """One real packet that was sent, or could not be: what the model predicted, and what came of it.
+
+    ``port`` is 0 for a ping.  ``seconds`` is None when it wasn't sent.
+    ``confirms`` is the id of the check that says the same, empty where the
+    packet passes as it should.
+    """
+
+    kind: str
+    source: str
+    target: str
+    method: Method
+    address: str
+    port: int
+    predicted: Prediction
+    answer: Answer
+    seconds: float | None
+    judgement: Judgement
+    confirms: str
+    reason: str
+
+
+class DoctorData(msgspec.Struct, frozen=True, kw_only=True):
+    """The report of ``dnet-tui doctor --format json``, format 1.  ``probes`` is there only with ``--probe``."""
+
+    format: int
+    tool_version: str
+    taken_at: str
+    host: HostData
+    engines: list[EngineData]
+    summary: SummaryData
+    checks: list[CheckData]
+    findings: list[FindingData]
+    gaps: list[GapData]
+    probes: list[ProbeData] | msgspec.UnsetType = msgspec.UNSET
+
+
+def doctor_data(report: Report) -> Json:
+    """The report as JSON-ready data in the contract's shape (``format`` 1)."""
+    summary = report.summary
+    data = DoctorData(
+        format=report.format,
+        tool_version=report.tool_version,
+        taken_at=report.taken_at,
+        host=HostData(hostname=report.host.hostname, kernel=report.host.kernel),
+        engines=[EngineData(name=item.name, version=item.version, firewall=item.firewall) for item in report.engines],
+        summary=SummaryData(
+            verdict=summary.verdict, errors=summary.errors, warnings=summary.warnings, checks=summary.checks
+        ),
+        checks=[CheckData(id=item.id, outcome=item.outcome, reason=item.reason) for item in report.checks],
+        findings=[_finding(finding) for finding in report.findings],
+        gaps=[GapData(section=gap.section, scope=gap.scope, reason=gap.reason, hint=gap.hint) for gap in report.gaps],
+        probes=msgspec.UNSET if report.probes is None else [_probe(item) for item in report.probes],
+    )
+    built: Json = msgspec.to_builtins(data)
+    return built
+
+
+def _finding(finding: Finding) -> FindingData:
+    return FindingData(
+        check=finding.check,
+        severity=finding.severity,
+        subject=SubjectData(kind=finding.subject.kind, name=finding.subject.name),
+        summary=finding.summary,
+        symptoms=list(finding.symptoms),
+        evidence=[
+            EvidenceData(source=item.source, what=item.what, value=item.value, expected=item.expected)
+            for item in finding.evidence
+        ],
+        remedy=_remedy(finding.remedy) if finding.remedy is not None else None,
+        caused_by=finding.caused_by,
+    )
+
+
+def _probe(item: Probed) -> ProbeData:
+    probe, sent = item.probe, item.sent
+    return ProbeData(
+        kind=probe.kind,
+        source=probe.source,
+        target=probe.target,
+        method=probe.method,
+        address=probe.address,
+        port=probe.port,
+        predicted=probe.prediction,
+        answer=sent.answer,
+        seconds=None if sent.answer == "not-sent" else round(sent.seconds, 6),
+        judgement=item.judgement,
+        confirms=probe.confirms,
+        reason=item.reason or sent.note,
+    )
+
+
+def _remedy(remedy: Remedy) -> RemedyData:
+    return RemedyData(
+        summary=remedy.summary,
+        risk=remedy.risk,
+        persists=remedy.persists,
+        steps=_argvs(remedy.steps),
+        undo=_argvs(remedy.undo),
+    )
+
+
+def _argvs(operations: Iterable[AnyOperation]) -> list[list[str]]:
+    return [list(argv(operation)) for operation in operations]

@@ -1,0 +1,179 @@
+"""``doctor`` for a person at a terminal.  Pure.
+
+The verdict first; then each cause with what it breaks, the proof, the exact
+commands and their undo, and beneath it what it causes; last what wasn't seen.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable
+
+from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy, argv
+from dnet_tui.diagnostics.report.finding import SYMPTOMS, Evidence, Finding
+from dnet_tui.diagnostics.report.report import Report
+from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui.reports.doctor.probe_lines import probe_line, probes_line
+from dnet_tui.tui.reports.doctor.report_order import Story, stories
+from dnet_tui.tui.reports.terminal import Paper
+from dnet_tui.tui.reports.wrapping import paragraph
+
+Label = Callable[[str], str]
+
+_LIMIT = 4096  # characters of one line of a report
+_HANGING = " " * 10  # beneath the text that follows "  Breaks: "
+_RISKS = {"safe": "safe to apply", "ask": "asks before it is applied", "manual": "to be done by hand"}
+
+
+def doctor_text(report: Report, paper: Paper, label: Label = str) -> str:
+    """The report as text with a final line break.  ``label`` turns a gap's scope into what a person calls it."""
+    prose = paper.for_prose()
+    lines = [*_title(report, prose), "", *_verdict(report, prose)]
+    for story in stories(report):
+        lines += ["", *_story(story, prose)]
+    if report.probes is not None:
+        items = [probes_line(report.probes), *map(probe_line, report.probes)]
+        lines += _section("Probes", items, prose)
+    lines += _section("Not decided", _undecided(report), prose)
+    lines += _section("Not seen", [gap_line(gap, label) for gap in report.gaps], prose)
+    return "\n".join(lines) + "\n"
+
+
+def counted(number: int, word: str) -> str:
+    """``1 error``, ``2 errors``."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def verdict_line(report: Report) -> str:
+    """The verdict in one sentence."""
+    summary = report.summary
+    infos = len(report.findings) - summary.errors - summary.warnings
+    notes = f" {counted(infos, 'note')}." if infos else ""
+    if summary.verdict == "problems":
+        return f"{counted(summary.errors, 'error')}, {counted(summary.warnings, 'warning')}.{notes}"
+    if summary.verdict == "incomplete":
+        return f"Nothing wrong was found, but not everything could be decided.{notes}"
+    return f"Healthy: no problem was found.{notes}"
+
+
+def checks_line(report: Report) -> str:
+    """How the checks ended, in one sentence."""
+    counts = report.summary.checks
+    words = {"ok": "ok", "found": "found something", "unknown": "undecided", "not_applicable": "not applicable"}
+    words["crashed"] = "crashed"
+    parts = [f"{counts[key]} {word}" for key, word in words.items() if counts.get(key)]
+    return f"{counted(len(report.checks), 'check')}: {', '.join(parts)}." if parts else "No check was run."
+
+
+def commands(operations: Iterable[AnyOperation]) -> list[str]:
+    """Operations as lines that can be pasted into a shell."""
+    return [clean(shlex.join(argv(operation)), _LIMIT) for operation in operations]
+
+
+def evidence_line(item: Evidence) -> str:
+    """``sysctl  net.ipv4.ip_forward = 0  (expected 1)``."""
+    value = f" = {item.value}" if item.value else ""
+    expected = f"  (expected {item.expected})" if item.expected else ""
+    return clean(f"{item.source}: {item.what}{value}{expected}", _LIMIT)
+
+
+def symptoms_line(finding: Finding) -> str:
+    """The symptoms in a person's words."""
+    return "; ".join(clean(SYMPTOMS.get(symptom, symptom)) for symptom in finding.symptoms)
+
+
+def title_line(report: Report) -> str:
+    """The host, its engines and the time."""
+    engines = [f"{engine.name} {engine.version}".strip() for engine in report.engines]
+    when = report.taken_at.replace("T", " ").replace("+00:00", " UTC").replace("Z", " UTC")
+    return clean(" · ".join(part for part in (report.host.hostname, *engines, when) if part), 1024)
+
+
+def _title(report: Report, paper: Paper) -> list[str]:
+    return [paper.dim(line) for line in paragraph(title_line(report), paper.width)]
+
+
+def _verdict(report: Report, paper: Paper) -> list[str]:
+    summary = report.summary
+    style = paper.bad if summary.errors else paper.warn if summary.verdict != "healthy" else paper.good
+    return [
+        *(style(line) for line in paragraph(verdict_line(report), paper.width)),
+        *paragraph(checks_line(report), paper.width),
+    ]
+
+
+def _story(story: Story, paper: Paper) -> list[str]:
+    finding = story.cause
+    lines = _head(finding, paper)
+    lines += paragraph(clean(finding.summary, _LIMIT), paper.width, "  ")
+    if finding.symptoms:
+        lines += paragraph(symptoms_line(finding), paper.width, "  Breaks: ", _HANGING)
+    for item in finding.evidence:
+        lines += paragraph(evidence_line(item), paper.width, "  Seen:   ", _HANGING)
+    lines += _remedy(finding, paper)
+    if story.effects:
+        lines.append("  This causes:")
+        for effect in story.effects:
+            text = f"{effect.severity} {effect.check}: {effect.summary}"
+            lines += paragraph(clean(text, _LIMIT), paper.width, "    - ", "      ")
+    return lines
+
+
+def _head(finding: Finding, paper: Paper) -> list[str]:
+    style = {"error": paper.bad, "warning": paper.warn, "info": paper.bold}[finding.severity]
+    subject = f"{finding.subject.kind} {finding.subject.name}".strip()
+    text = clean(f"{finding.severity.upper()}  {finding.check}  {subject}", 1024)
+    return [style(line) for line in paragraph(text, paper.width, "", "  ")]
+
+
+def _remedy(finding: Finding, paper: Paper) -> list[str]:
+    remedy = finding.remedy
+    if remedy is None:
+        return paragraph(f"No repair is known. `dnet-tui explain {finding.check}` says more.", paper.width, "  ")
+    terms = f"{_RISKS[remedy.risk]}; {persistence(remedy)}"
+    lines = paragraph(clean(f"{remedy.summary} ({terms})", _LIMIT), paper.width, "  Fix:    ", _HANGING)
+    # Commands are never wrapped: a broken line can't be pasted.
+    lines += [f"            {line}" for line in commands(remedy.steps)]
+    if remedy.undo:
+        lines += ["  Undo:", *(f"            {line}" for line in commands(remedy.undo))]
+    if remedy.note:
+        lines += paragraph(clean(remedy.note, _LIMIT), paper.width, "  Note:   ", _HANGING)
+    if remedy.risk != "manual":
+        lines += paragraph(f"dnet-tui fix {finding.check}", paper.width, "  Or:     ", _HANGING)
+    return lines
+
+
+def gap_line(gap: Gap, label: Label) -> str:
+    """``firewall of host: no permission to read it → run dnet-tui as root``."""
+    scope = f" of {label(gap.scope)}" if gap.scope else ""
+    hint = f" → {gap.hint}" if gap.hint else ""
+    return clean(f"{gap.section}{scope}: {gap.reason}{hint}", _LIMIT)
+
+
+def persistence(remedy: Remedy) -> str:
+    """Whether a repair outlives a reboot, in words."""
+    return "outlives a reboot" if remedy.persists else "lost at a reboot"
+
+
+def _undecided(report: Report) -> list[str]:
+    """The checks without an answer; those with the same reason in one line."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for check in report.checks:
+        if check.outcome in {"unknown", "crashed"}:
+            alike.setdefault((check.outcome, check.reason or "no reason given"), []).append(check.id)
+    return [f"{_some(ids)} ({outcome}): {reason}" for (outcome, reason), ids in alike.items()]
+
+
+def _some(names: list[str], most: int = 3) -> str:
+    more = len(names) - most
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:most])} and {more} more"
+
+
+def _section(title: str, items: list[str], paper: Paper) -> list[str]:
+    if not items:
+        return []
+    lines = ["", paper.bold(title)]
+    for item in items:
+        lines += paragraph(clean(item, _LIMIT), paper.width, "  - ", "    ")
+    return lines

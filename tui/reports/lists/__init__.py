@@ -1,0 +1,1 @@
+"""What ``ls`` prints."""

@@ -1,0 +1,1 @@
+"""The rows of ``ls``: plain data, the same for tables and JSON."""

@@ -1,0 +1,94 @@
+"""A trace as data, in the shape of the published ``trace --format json`` contract.  Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dnet_tui.diagnostics.trace.trace import Trace
+from dnet_tui.diagnostics.walk.packet import Decider, Hop, RuleRef, Walk
+from dnet_tui.inspect.model.view import View
+
+FORMAT = 1
+"""Version of ``trace --format json``."""
+
+
+def trace_data(trace: Trace, view: View) -> dict[str, Any]:
+    """The trace: its verdict, what decides, every hop, the answer's way back and what could not be decided."""
+    walks = [trace.forward] + ([trace.answer] if trace.answer is not None else [])
+    return {
+        "format": FORMAT,
+        "from": trace.source.label,
+        "to": trace.target.label,
+        "verdict": trace.verdict,
+        "why": trace.why,
+        "decided_by": _decider(trace.decided_by, view),
+        "hops": [_hop(hop, view) for hop in trace.forward.hops],
+        "reply": _reply(trace.answer, view) if trace.answer is not None else None,
+        **_size(trace, view),
+        "unknowns": [
+            {"stage": item.stage, "text": item.by.text}
+            for walk in walks
+            for item in walk.obstacles
+            if item.end == "unknown"
+        ],
+    }
+
+
+def _size(trace: Trace, view: View) -> dict[str, Any]:
+    """What is said of a packet with a size; nothing of one that has none."""
+    start = trace.forward.start
+    if not start.length:
+        return {}
+    told = _reply(trace.told, view) if trace.told is not None else None
+    return {"size": start.length, "df": start.df, "told": told}
+
+
+def _reply(walk: Walk, view: View) -> dict[str, Any]:
+    return {
+        "verdict": walk.end,
+        "decided_by": _decider(walk.decided_by, view),
+        "hops": [_hop(hop, view) for hop in walk.hops],
+    }
+
+
+def _decider(by: Decider | None, view: View) -> dict[str, Any] | None:
+    if by is None:
+        return None
+    data: dict[str, Any] = {"kind": by.kind, "text": by.text, "namespace": view.label(by.namespace)}
+    if by.value:
+        data["value"] = by.value
+    if by.link:
+        data["interface"] = by.link
+    if by.rule is not None:
+        data["rule"] = _rule(by.rule)
+    return data
+
+
+def _hop(hop: Hop, view: View) -> dict[str, Any]:
+    packet = hop.packet
+    return {
+        "namespace": view.label(hop.namespace),
+        "interface": hop.interface,
+        "stage": hop.stage,
+        "packet": {
+            "src": packet.src,
+            "dst": packet.dst,
+            "proto": packet.proto,
+            "sport": packet.sport,
+            "dport": packet.dport,
+        },
+        "verdict": hop.verdict,
+        "rule": _rule(hop.rule) if hop.rule is not None else None,
+        "note": hop.note,
+    }
+
+
+def _rule(ref: RuleRef) -> dict[str, Any]:
+    return {
+        "backend": ref.backend,
+        "family": ref.family,
+        "table": ref.table,
+        "chain": ref.chain,
+        "number": ref.number,
+        "text": ref.text,
+    }
