@@ -25,3 +25,7 @@ class CannotInspectError(DnetError):
 
 class ActionFailedError(DnetError):
     """A change could not be made, or was made in part (the journal says what)."""
+
+
+class CannotModelError(ValueError):
+    """An option or value that is valid but has no exact form in the rule model."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dnet_tui.actions.probes.probe import Outcome, Probe, ping
-from dnet_tui.diagnostics.flows.probe_targets import default_gateway
+from dnet_tui.diagnostics.probing.probe_targets import default_gateway
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.kernel.netns import NsHandle, handle_of
 from dnet_tui.inspect.model import Container, Snapshot

@@ -14,11 +14,11 @@ import msgspec
 
 from dnet_tui.actions.probes.probe import Outcome, dns_query, ping, tcp_connect
 from dnet_tui.actions.probes.probe import Probe as Result
-from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.run_checks import examination
-from dnet_tui.diagnostics.flows.probe_plan import MOST, allowed, plan, predict
-from dnet_tui.diagnostics.flows.probe_targets import EMBEDDED_DNS
 from dnet_tui.diagnostics.flows.probes import Answer, PlannedProbe, Probed, Sent, judge
+from dnet_tui.diagnostics.probing.probe_plan import MOST, allowed, plan, predict
+from dnet_tui.diagnostics.probing.probe_targets import EMBEDDED_DNS
 from dnet_tui.inspect.kernel.netns import NsHandle, handle_of
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.view import View

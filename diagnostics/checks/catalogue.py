@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dnet_tui.diagnostics.checks.base import Check
 from dnet_tui.diagnostics.checks.firewall import (
     bridge_family_drop,
     direct_blocked,
@@ -24,6 +23,7 @@ from dnet_tui.diagnostics.checks.firewall import (
     user_chain_drop,
     zone_missing,
 )
+from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.host import app_listen, flow_blocked, model_contradicted
 from dnet_tui.diagnostics.checks.ipv6 import ip6_fwd_off, ra_route_lost, v6_drop_others
 from dnet_tui.diagnostics.checks.links import (

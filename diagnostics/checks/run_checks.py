@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from dnet_tui.diagnostics.checks.base import Check, Undecided
 from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
-from dnet_tui.diagnostics.checks.check_context import FALLBACK, Blocked, Examination, element
+from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
+from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, Blocked, Examination, element
 from dnet_tui.diagnostics.checks.host import flow_blocked
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.probes import Probed

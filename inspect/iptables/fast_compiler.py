@@ -14,10 +14,11 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
+from dnet_tui.inspect.errors import CannotModelError
 from dnet_tui.inspect.iptables.matches import BARE_MATCHES, LIMIT, MATCHES, interface, network, proto_name
 from dnet_tui.inspect.iptables.modules import NEEDS, whole_match
 from dnet_tui.inspect.iptables.rule import ANY_PROTOCOL, BASE, SECTION, ParsedRule, parse_rule
-from dnet_tui.inspect.iptables.save_grammar import CannotModelError, RuleSyntaxError, split_words
+from dnet_tui.inspect.iptables.save_grammar import RuleSyntaxError, split_words
 from dnet_tui.inspect.iptables.targets import compile_target
 from dnet_tui.inspect.model.firewall import AnyExpr, Match, Note, Opaque, Verdict
 

@@ -15,8 +15,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
+from dnet_tui.inspect.errors import CannotModelError
 from dnet_tui.inspect.iptables.names import ICMP_TYPES, ICMPV6_TYPES, TCP_FLAGS, protocol
-from dnet_tui.inspect.iptables.save_grammar import CannotModelError, masked, number, number_range, quote
+from dnet_tui.inspect.iptables.save_grammar import masked, number, number_range, quote
 from dnet_tui.inspect.model.firewall import AnyExpr, Match, Note, SetLookup
 
 Compile = Callable[[list[str], bool], "AnyExpr | None"]

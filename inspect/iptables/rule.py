@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
+from dnet_tui.inspect.errors import CannotModelError
 from dnet_tui.inspect.iptables.matches import (
     BARE_MATCHES,
     IMPLIED,
@@ -22,7 +23,7 @@ from dnet_tui.inspect.iptables.matches import (
     proto_name,
 )
 from dnet_tui.inspect.iptables.modules import opaque_match, whole_match
-from dnet_tui.inspect.iptables.save_grammar import CannotModelError, RuleSyntaxError, split_words
+from dnet_tui.inspect.iptables.save_grammar import RuleSyntaxError, split_words
 from dnet_tui.inspect.iptables.targets import compile_target
 from dnet_tui.inspect.model.firewall import AnyExpr, Match, Note, Opaque, Verdict
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from dnet_tui.inspect.errors import CannotModelError
+
 _PLAIN = re.compile(r"[\w\-]+", re.ASCII)
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|0[0-7]{0,22}|[1-9]\d{0,19}", re.ASCII)
 _ESCAPED = re.compile(r'(["\\\'])')
@@ -15,10 +17,6 @@ _ESCAPED = re.compile(r'(["\\\'])')
 
 class RuleSyntaxError(ValueError):
     """A rule's text that isn't what iptables-save prints; the message says why."""
-
-
-class CannotModelError(ValueError):
-    """An option or value that is valid but has no exact form in the rule model."""
 
 
 def split_words(text: str) -> tuple[list[str], list[str]]:

@@ -13,8 +13,9 @@ import re
 from collections.abc import Callable, Collection
 from typing import Literal
 
+from dnet_tui.inspect.errors import CannotModelError
 from dnet_tui.inspect.iptables.matches import address_range
-from dnet_tui.inspect.iptables.save_grammar import CannotModelError, RuleSyntaxError, masked, number
+from dnet_tui.inspect.iptables.save_grammar import RuleSyntaxError, masked, number
 from dnet_tui.inspect.model.firewall import AnyExpr, Nat, Note, NoTrack, Opaque, SetMark, Verdict
 
 _ALL = 0xFFFFFFFF

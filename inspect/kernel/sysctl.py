@@ -22,7 +22,7 @@ from functools import lru_cache
 
 import msgspec
 
-from dnet_tui.inspect.kernel.rtnetlink.parse_links import DeviceSettings
+from dnet_tui.inspect.kernel.device_settings import DeviceSettings
 from dnet_tui.inspect.text.encoding import storable, text
 
 _ROOT = "/proc/sys/net"

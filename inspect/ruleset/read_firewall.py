@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from dnet_tui.inspect.kernel.nfnetlink_tables import NftSocket
 from dnet_tui.inspect.model.firewall import Firewall
+from dnet_tui.inspect.model.namespace_reading import Contents
 from dnet_tui.inspect.ruleset.change_log import RuleEvents
-from dnet_tui.inspect.snapshot.namespace_reading import Contents
 
 _ATTEMPTS = 3
 _LEGACY = ("ip_tables_names", "ip6_tables_names")

@@ -12,7 +12,7 @@ import msgspec
 
 from dnet_tui.inspect.model import Container, Resolver
 from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.inspect.snapshot.namespace_reading import Contents
+from dnet_tui.inspect.model.namespace_reading import Contents
 from dnet_tui.inspect.snapshot.read_namespace import Errand, collect_udp
 from dnet_tui.inspect.snapshot.resolvers import read_host_resolver, read_resolvers
 

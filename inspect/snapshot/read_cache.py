@@ -20,9 +20,9 @@ import msgspec
 from dnet_tui.inspect.engines.read_log import KeptLogs
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.model import Link
+from dnet_tui.inspect.model.namespace_reading import Contents
 from dnet_tui.inspect.ruleset.owner_cache import KeptOwners
 from dnet_tui.inspect.snapshot.namespace_candidates import Place
-from dnet_tui.inspect.snapshot.namespace_reading import Contents
 
 
 class Memory(msgspec.Struct, kw_only=True):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 import msgspec
 
 from dnet_tui.inspect.kernel.checksums import read_checksums
+from dnet_tui.inspect.kernel.device_settings import DeviceSettings
 from dnet_tui.inspect.kernel.ethtool import read_peer_ifindex
 from dnet_tui.inspect.kernel.netlink import Dump, NetlinkSocket
 from dnet_tui.inspect.kernel.rtnetlink import read_dumps
@@ -20,7 +21,7 @@ from dnet_tui.inspect.kernel.rtnetlink.parse_addresses import (
     parse_neighbours,
     parse_proxied,
 )
-from dnet_tui.inspect.kernel.rtnetlink.parse_links import DeviceSettings, parse_link_table, parse_vlans
+from dnet_tui.inspect.kernel.rtnetlink.parse_links import parse_link_table, parse_vlans
 from dnet_tui.inspect.kernel.rtnetlink.parse_routes import parse_routes, parse_rules
 from dnet_tui.inspect.kernel.sockets.conntrack import read_conntrack, read_udp
 from dnet_tui.inspect.kernel.sockets.conntrack_counts import read_counts
@@ -29,8 +30,8 @@ from dnet_tui.inspect.kernel.sockets.listening import read_listening
 from dnet_tui.inspect.kernel.sysctl import read_sysctls
 from dnet_tui.inspect.kernel.traffic_control import read_traffic_control
 from dnet_tui.inspect.kernel.xfrm import read_policy_count
+from dnet_tui.inspect.model.namespace_reading import AS_ROOT, Contents
 from dnet_tui.inspect.ruleset.read_firewall import RulesAhead, read_rules
-from dnet_tui.inspect.snapshot.namespace_reading import AS_ROOT, Contents
 
 _FALLBACK_KINDS = frozenset(
     {"loopback", "ipip", "sit", "gre", "gretap", "erspan", "vti", "vti6", "ip6tnl", "ip6gre", "ip6gretap", "ip6erspan"}

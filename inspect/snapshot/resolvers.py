@@ -20,7 +20,7 @@ from dnet_tui.inspect.kernel.resolv_conf import LARGEST, parse_resolv_conf
 from dnet_tui.inspect.model import Container
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.name_servers import Resolver
-from dnet_tui.inspect.snapshot.namespace_reading import AS_ROOT
+from dnet_tui.inspect.model.namespace_reading import AS_ROOT
 from dnet_tui.inspect.text.encoding import storable
 
 HOST_FILE = "/etc/resolv.conf"

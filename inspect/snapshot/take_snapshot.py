@@ -27,13 +27,13 @@ from dnet_tui.inspect.kernel.procfs import NamespaceFile, ProcessTable, read_arg
 from dnet_tui.inspect.kernel.sockets.conntrack_parse import ConntrackFilter
 from dnet_tui.inspect.model import Namespace, Snapshot
 from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.namespace_reading import AS_ROOT, Contents
 from dnet_tui.inspect.ruleset.change_log import RuleEvents
 from dnet_tui.inspect.ruleset.read_firewall import RulesAhead
 from dnet_tui.inspect.snapshot import container_placement
 from dnet_tui.inspect.snapshot.container_processes import find_residents, with_latecomers
 from dnet_tui.inspect.snapshot.engine_dependent_reads import read_told
 from dnet_tui.inspect.snapshot.namespace_candidates import Place, find_places
-from dnet_tui.inspect.snapshot.namespace_reading import AS_ROOT, Contents
 from dnet_tui.inspect.snapshot.read_cache import Memory, disturbed, keep
 from dnet_tui.inspect.snapshot.read_namespace import Errand, is_connected
 from dnet_tui.inspect.snapshot.read_namespaces import left_out, read_places, settle_links

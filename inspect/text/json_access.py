@@ -1,7 +1,7 @@
 """The shapes of nftables' JSON, taken apart with care: it comes from outside.  Pure.
 
 Whatever doesn't look as libnftables-json(5) says raises
-:class:`~dnet_tui.inspect.iptables.save_grammar.CannotModelError`, so that one odd
+:class:`~dnet_tui.inspect.errors.CannotModelError`, so that one odd
 expression costs that expression and nothing else.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dnet_tui.inspect.iptables.save_grammar import CannotModelError
+from dnet_tui.inspect.errors import CannotModelError
 from dnet_tui.inspect.text.encoding import storable
 
 Json = object

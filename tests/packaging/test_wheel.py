@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from unit.factories import docker_like_snapshot
+from unit.builders.factories import docker_like_snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("inspect", "diagnostics", "actions", "tui")

@@ -12,7 +12,7 @@ from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.app import DnetApp
-from dnet_tui.tui.app.services import Batch, LastChange, Services
+from dnet_tui.tui.app.model.services import Batch, LastChange, Services
 from ui import hosts
 
 LAST_CHANGE = LastChange(entry="0007", title="ip-forward-off", commands=("sysctl -w net.ipv4.ip_forward=0",))

@@ -10,7 +10,7 @@ from dnet_tui.diagnostics.report.report import REPORT_FORMAT, Report, summarise
 from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace, Network, Snapshot
 from dnet_tui.inspect.model.gaps import Gap
-from unit.factories import (
+from unit.builders.factories import (
     APP1,
     APP2,
     HOST,

@@ -7,8 +7,8 @@ from textual.widgets import Input
 
 from dnet_tui.inspect.errors import CannotInspectError
 from dnet_tui.tui.app.app import DnetApp
+from dnet_tui.tui.app.model.state import PACKETS_KEPT
 from dnet_tui.tui.app.screens.picker import Picker
-from dnet_tui.tui.app.state import PACKETS_KEPT
 from dnet_tui.tui.app.widgets.listing import Listing
 from ui import hosts
 from ui.driving import detail, listing, running, screen_text, settled, until

@@ -7,9 +7,9 @@ import pytest
 
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.tui.app.app import DnetApp
+from dnet_tui.tui.app.model.services import Services
 from dnet_tui.tui.app.present.styled_text import CROSS
 from dnet_tui.tui.app.screens.dialog import Dialog
-from dnet_tui.tui.app.services import Services
 from dnet_tui.tui.app.themes import THEMES
 from dnet_tui.tui.app.widgets.filter_bar import FilterBar
 from ui import hosts

@@ -13,7 +13,7 @@ from dnet_tui.inspect.model.change_events import Moved
 from ui import hosts
 from ui.driving import detail, listing, running, screen_text, settled, until
 from ui.fakes import FakeHost
-from unit.factories import DOCKER0, HOST, with_link
+from unit.builders.factories import DOCKER0, HOST, with_link
 
 BRIDGE = f"link:{HOST}:{DOCKER0}"
 

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-from unit.examples import THOROUGH
+from unit.builders.examples import THOROUGH
 
 settings.load_profile("thorough" if THOROUGH else "quick")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -23,17 +24,119 @@ MAY_IMPORT = {
 }
 """tui → actions → diagnostics → inspect.  Nothing imports tui."""
 
-PURE = {
-    "model", "model_engines", "model_firewalld", "model_links", "model_names", "model_routing", "model_sockets",
-    "model_traffic",
-    "failures", "firewall", "gaps", "view", "errors", "untrusted", "intention", "legible",
-    "iptables", "iptables_fragments", "iptables_matches", "iptables_modules", "iptables_names", "iptables_render",
-    "iptables_rule", "iptables_targets", "iptables_words",
-    "ipset", "nft_comparisons", "nft_conditions", "nft_fields", "nft_marks", "nft_mixed", "nft_names", "nft_render",
-    "nft_rule", "nft_ruleset", "nft_sets", "nft_shapes", "nft_statements", "nft_text", "nft_trace", "nft_values",
-    "owner_clues", "owner_names", "owner_things", "owners",
-}  # fmt: skip
-"""The modules of inspect that hold data and parse text: the only ones diagnostics may import."""
+ORDER = (
+    "inspect.errors",
+    "inspect.version",
+    "inspect.text",
+    "inspect.model",
+    "inspect.kernel",
+    "inspect.kernel.rtnetlink",
+    "inspect.kernel.sockets",
+    "inspect.iptables",
+    "inspect.nftables",
+    "inspect.ruleset",
+    "inspect.engines.engine_data",
+    "inspect.engines.unix_http",
+    "inspect.engines.docker",
+    "inspect.engines.podman",
+    "inspect.engines",
+    "inspect.snapshot",
+    "inspect.archive",
+    "inspect.watch",
+    "inspect.capture",
+    "diagnostics.walk.packet",
+    "diagnostics.walk.match",
+    "diagnostics.walk.netfilter",
+    "diagnostics.walk.l3",
+    "diagnostics.walk.l2",
+    "diagnostics.walk",
+    "diagnostics.difference",
+    "diagnostics.explain",
+    "diagnostics.context",
+    "diagnostics.flows",
+    "diagnostics.operations",
+    "diagnostics.report",
+    "diagnostics.checks.framework",
+    "diagnostics.checks.subjects",
+    "diagnostics.checks.links",
+    "diagnostics.checks.routing",
+    "diagnostics.checks.firewall",
+    "diagnostics.checks.nat",
+    "diagnostics.checks.names",
+    "diagnostics.checks.ipv6",
+    "diagnostics.checks.startup",
+    "diagnostics.checks.host",
+    "diagnostics.checks",
+    "diagnostics.probing",
+    "diagnostics.trace",
+    "actions.host_access",
+    "actions.plans",
+    "actions.journal",
+    "actions.changes",
+    "actions.networks",
+    "actions.execution",
+    "actions.probes",
+    "actions.live_trace",
+    "actions.demo",
+    "tui.exit_codes",
+    "tui.error_exit",
+    "tui.reports",
+    "tui.reports.lists.rows",
+    "tui.reports.lists",
+    "tui.reports.rules",
+    "tui.reports.trace",
+    "tui.reports.doctor",
+    "tui.commands.confirmation",
+    "tui.app.model",
+    "tui.app.present",
+    "tui.app.widgets",
+    "tui.app.screens",
+    "tui.app",
+    "tui.commands",
+    "tui",
+)
+"""The rooms within the rooms, from the ground up: an arrow never points to a later one.
+
+An entry is a folder, or a module that lies lower than the rest of its folder; the longest that fits is the room.
+"""
+
+APART = tuple(room for room in ORDER if re.fullmatch(r"diagnostics\.checks\.(?!framework|subjects)\w+", room))
+"""The families of checks: none imports another's."""
+
+PURE = ("inspect.errors", "inspect.text", "inspect.model", "inspect.iptables", "inspect.nftables")
+"""The rooms of inspect that hold data and parse text: the only ones diagnostics may import."""
+
+MOST_MODULES = 20
+"""How many modules a folder may hold, its ``__init__`` not counted."""
+
+LONGEST_FUNCTION = 80
+
+KNOWN: set[str] = {
+    "diagnostics.walk.l2.bridge_and_netdev_hooks → diagnostics.walk.state",
+    "diagnostics.walk.l2.neighbours → diagnostics.walk.namespace_index",
+    "diagnostics.walk.l2.tc_xdp → diagnostics.walk.namespace_index",
+    "diagnostics.walk.l2.tc_xdp → diagnostics.walk.state",
+    "diagnostics.walk.l2.topology → diagnostics.walk.namespace_index",
+    "diagnostics.walk.l3.icmp_too_big → diagnostics.walk.api",
+    "diagnostics.walk.l3.input_route → diagnostics.walk.l2.neighbours",
+    "diagnostics.walk.l3.input_route → diagnostics.walk.namespace_index",
+    "diagnostics.walk.l3.mtu → diagnostics.walk.state",
+    "diagnostics.walk.l3.routing → diagnostics.walk.namespace_index",
+    "diagnostics.walk.l3.routing_state → diagnostics.walk.state",
+    "diagnostics.walk.match.namespace_context → diagnostics.walk.l3.routing",
+    "diagnostics.walk.netfilter.hook_traversal → diagnostics.walk.state",
+}
+"""Arrows that point the wrong way and are known: to be mended, never to be added to."""
+
+KNOWN_SIBLINGS: set[str] = {
+    "diagnostics.checks.firewall.firewalld_reload → diagnostics.checks.firewall.rules_flushed",
+    "diagnostics.checks.names.dns_fallback → diagnostics.checks.names.dns_upstream",
+    "diagnostics.checks.names.dns_nat_gone → diagnostics.checks.names.dns_upstream",
+    "diagnostics.checks.names.dns_none → diagnostics.checks.names.dns_upstream",
+    "diagnostics.checks.startup.nftmode_fwd_off → diagnostics.checks.ipv6.ip6_fwd_off",
+    "diagnostics.checks.startup.nftmode_fwd_off → diagnostics.checks.routing.ip_forward_off",
+}
+"""Checks that import another check: to be mended."""
 
 OUTSIDE = {
     "asyncio", "ctypes", "docker", "fcntl", "io", "iptc", "multiprocessing", "os", "pathlib", "psutil", "pyroute2",
@@ -120,31 +223,104 @@ def test_diagnostics_touches_nothing_outside() -> None:
     assert [str(item) for item in imports("diagnostics") if item.name.split(".")[0] in OUTSIDE] == []
 
 
-def test_diagnostics_imports_only_inspects_pure_modules() -> None:
+def room_of(module: str) -> str:
+    """The room within a room that a dotted module (without ``dnet_tui.``) lies in; empty for none."""
+    return max((room for room in ORDER if module == room or module.startswith(f"{room}.")), key=len, default="")
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+
+
+def arrows() -> Iterator[tuple[str, str, Import]]:
+    """Every import of a module of ours: the importing module, the imported one, and where."""
+    modules = {module_of(path) for path in sources()}
+    for path in sources():
+        for item in imports_of(path):
+            name = item.name.removeprefix("dnet_tui.")
+            if name != item.name:
+                target = name if name in modules else name.rpartition(".")[0]
+                if target != module_of(path):
+                    yield module_of(path), target, item
+
+
+def test_every_module_has_its_room() -> None:
+    assert [str(path) for path in sources() if not room_of(module_of(path)) and path.name != "__init__.py"] == []
+
+
+def test_every_room_has_modules() -> None:
+    rooms = {room_of(module_of(path)) for path in sources()}
+
+    assert set(ORDER) - rooms == set()
+
+
+def test_no_arrow_points_to_a_later_room() -> None:
+    level = {room: number for number, room in enumerate(ORDER)}
+    wrong = {
+        f"{source} → {target}"
+        for source, target, _ in arrows()
+        if room_of(source) and room_of(target) and level[room_of(target)] > level[room_of(source)]
+    }
+
+    assert wrong == KNOWN
+
+
+def test_families_of_checks_know_nothing_of_each_other() -> None:
+    wrong = [
+        f"{source} → {target}"
+        for source, target, _ in arrows()
+        if room_of(source) in APART and room_of(target) in APART and source != target
+    ]
+
+    assert set(wrong) == KNOWN_SIBLINGS
+
+
+def test_diagnostics_imports_only_inspects_pure_rooms() -> None:
     wrong = [
         str(item)
-        for item in imports("diagnostics")
-        if item.name.startswith("dnet_tui.inspect.") and item.name.split(".")[2] not in PURE
+        for source, target, item in arrows()
+        if source.startswith("diagnostics") and target.startswith("inspect") and not room_of(target).startswith(PURE)
     ]
 
     assert wrong == []
 
 
-def test_inspects_pure_modules_are_pure() -> None:
+def test_inspects_pure_rooms_are_pure() -> None:
     wrong = [
         str(item)
         for path in sources()
-        if path.parent == Path("inspect") and path.stem in PURE
+        if room_of(module_of(path)).startswith(PURE)
         for item in imports_of(path)
         if item.name.split(".")[0] in OUTSIDE
-        or (item.name.startswith("dnet_tui.inspect.") and item.name.split(".")[2] not in PURE)
+        or (item.name.startswith("dnet_tui.") and not room_of(item.name.removeprefix("dnet_tui.")).startswith(PURE))
     ]
 
     assert wrong == []
 
 
-def test_the_pure_modules_that_are_named_exist() -> None:
-    assert {name for name in PURE if not (ROOT / "inspect" / f"{name}.py").is_file()} == set()
+def test_no_folder_holds_too_many_modules() -> None:
+    tests = [path.relative_to(ROOT) for path in sorted((ROOT / "tests").rglob("*.py"))]
+    held = Counter(str(path.parent) for path in (*sources(), *tests) if path.name != "__init__.py")
+
+    assert {folder: count for folder, count in held.items() if count > MOST_MODULES} == {}
+
+
+def test_every_folder_says_what_it_is_for() -> None:
+    folders = {path.parent for path in sources() if path.parent != Path("inspect")}
+
+    assert [str(folder) for folder in sorted(folders) if folder / "__init__.py" not in sources()] == []
+
+
+def test_no_function_outgrows_the_house() -> None:
+    long = [
+        f"{path}:{node.lineno} {node.name}: {lines}"
+        for path, tree in sources().items()
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > LONGEST_FUNCTION
+    ]
+
+    assert long == []
 
 
 def test_only_the_app_imports_textual() -> None:

@@ -23,8 +23,10 @@ from textual.timer import Timer
 
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.text.sanitize import clean
-from dnet_tui.tui.app import messages as fact
-from dnet_tui.tui.app import state as states
+from dnet_tui.tui.app.model import messages as fact
+from dnet_tui.tui.app.model import state as states
+from dnet_tui.tui.app.model.services import Services
+from dnet_tui.tui.app.model.state import State
 from dnet_tui.tui.app.present import confirm, frame
 from dnet_tui.tui.app.refresh_scheduler import Following
 from dnet_tui.tui.app.screens.base import ModeScreen
@@ -34,8 +36,6 @@ from dnet_tui.tui.app.screens.doctor import DoctorScreen
 from dnet_tui.tui.app.screens.keys import help_sections
 from dnet_tui.tui.app.screens.map import MapScreen
 from dnet_tui.tui.app.screens.rules import RulesScreen
-from dnet_tui.tui.app.services import Services
-from dnet_tui.tui.app.state import State
 from dnet_tui.tui.app.themes import THEMES
 from dnet_tui.tui.app.workers import HostApp
 from dnet_tui.tui.commands.confirmation import READONLY_VARIABLE
@@ -46,7 +46,7 @@ EXAMINING = "examining..."
 
 
 class DnetApp(HostApp):
-    """The app over some :class:`~dnet_tui.tui.app.services.Services`."""
+    """The app over some :class:`~dnet_tui.tui.app.model.services.Services`."""
 
     CSS_PATH = "dnet.tcss"
     TITLE = "dnet-tui"

@@ -19,8 +19,8 @@ from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved, touched
 from dnet_tui.inspect.model.view import View
-from dnet_tui.tui.app.services import Batch, CaptureSource, LastChange, Services, Watch
-from dnet_tui.tui.app.state import PACKETS_KEPT
+from dnet_tui.tui.app.model.services import Batch, CaptureSource, LastChange, Services, Watch
+from dnet_tui.tui.app.model.state import PACKETS_KEPT
 
 if TYPE_CHECKING:
     from dnet_tui.actions.execution.repair import Result
@@ -165,7 +165,7 @@ class LiveCapture:
         self._capture = capture
 
     def poll(self, timeout: float) -> Batch:
-        """See :class:`~dnet_tui.tui.app.services.CaptureSource`."""
+        """See :class:`~dnet_tui.tui.app.model.services.CaptureSource`."""
         deadline = time.monotonic() + timeout
         newest: list[Packet] = []
         while not self._capture.finished and (left := deadline - time.monotonic()) > 0:
@@ -181,5 +181,5 @@ class LiveCapture:
         )
 
     def close(self) -> None:
-        """See :class:`~dnet_tui.tui.app.services.CaptureSource`."""
+        """See :class:`~dnet_tui.tui.app.model.services.CaptureSource`."""
         self._capture.close()

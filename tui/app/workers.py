@@ -17,9 +17,9 @@ from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
-from dnet_tui.tui.app import messages as fact
-from dnet_tui.tui.app.services import Services, Watch
-from dnet_tui.tui.app.state import Trouble
+from dnet_tui.tui.app.model import messages as fact
+from dnet_tui.tui.app.model.services import Services, Watch
+from dnet_tui.tui.app.model.state import Trouble
 
 POLL = 0.25
 """Seconds between two looks at a running capture; nothing is drawn when nothing came."""

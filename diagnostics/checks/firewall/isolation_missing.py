@@ -29,9 +29,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.checks.base import Check, Undecided
-from dnet_tui.diagnostics.checks.check_context import Examination
-from dnet_tui.diagnostics.checks.evidence import of_rule, of_sysctl
+from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
+from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.evidence import of_rule, of_sysctl
 from dnet_tui.diagnostics.checks.subjects.isolation_rules import Repair, lacks_br_netfilter, missing
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.flows.expected_flows import Flow

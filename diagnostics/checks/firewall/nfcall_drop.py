@@ -26,9 +26,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.check_context import Blocked, Examination
-from dnet_tui.diagnostics.checks.evidence import of_flows, of_rule, of_sysctl
+from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule, of_sysctl
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case

@@ -32,9 +32,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
-from dnet_tui.diagnostics.checks.base import Check, Undecided
-from dnet_tui.diagnostics.checks.check_context import Examination
-from dnet_tui.diagnostics.checks.evidence import of_rule
+from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
+from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.evidence import of_rule
 from dnet_tui.diagnostics.checks.subjects import firewalld_zones, linux_network_rules
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case, family_of

@@ -25,9 +25,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.check_context import Examination
-from dnet_tui.diagnostics.checks.evidence import of_flows, of_rule
+from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.operations.remedy import PROGRAMS, Command, Remedy
@@ -57,7 +57,9 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
             check=ID,
             severity="error",
             subject=Subject(kind="rule", name=f"{rule.backend} {rule.table} {rule.chain}"),
-            summary=f"{rule.backend} drops container traffic, though the engine uses {iptables_layout.backend(exam.case)}",
+            summary=(
+                f"{rule.backend} drops container traffic, though the engine uses {iptables_layout.backend(exam.case)}"
+            ),
             symptoms=blocked.symptoms,
             evidence=(
                 of_rule(rule, "lets it pass"),

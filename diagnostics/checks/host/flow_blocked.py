@@ -27,9 +27,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.check_context import FALLBACK, Blocked, Examination
-from dnet_tui.diagnostics.checks.evidence import of_decider, of_flows
+from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, Blocked, Examination
+from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 
 _WORDS = {

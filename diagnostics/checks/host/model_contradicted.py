@@ -33,8 +33,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.checks.base import Check
-from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check import Check
+from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.flows.probes import PREDICTIONS, Probed
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 

@@ -32,9 +32,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.base import Check
-from dnet_tui.diagnostics.checks.check_context import Examination
-from dnet_tui.diagnostics.checks.evidence import of_flows
+from dnet_tui.diagnostics.checks.framework.check import Check
+from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, ip, on_host, symptoms
 from dnet_tui.diagnostics.context.host_context import INFERRED, Case
 from dnet_tui.diagnostics.operations.remedy import Command, Remedy

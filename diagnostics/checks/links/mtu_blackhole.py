@@ -29,9 +29,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.base import Check, Undecided
-from dnet_tui.diagnostics.checks.check_context import Examination
-from dnet_tui.diagnostics.checks.evidence import of_decider
+from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
+from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.evidence import of_decider
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import Attachment, attachments, of_link
 from dnet_tui.diagnostics.context.host_context import OUTSIDE, Case
 from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule, Remedy

@@ -27,9 +27,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.checks.base import Check, Undecided, undecided
-from dnet_tui.diagnostics.checks.check_context import Examination
-from dnet_tui.diagnostics.checks.evidence import of_rule
+from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, undecided
+from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.evidence import of_rule
 from dnet_tui.diagnostics.context.host_context import Case, Member
 from dnet_tui.diagnostics.flows.dns_flows import DNS
 from dnet_tui.diagnostics.operations.remedy import Remedy

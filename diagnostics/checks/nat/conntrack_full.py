@@ -24,9 +24,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.checks.base import Check
-from dnet_tui.diagnostics.checks.check_context import Examination
-from dnet_tui.diagnostics.checks.evidence import of_sysctl
+from dnet_tui.diagnostics.checks.framework.check import Check
+from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.evidence import of_sysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy, SetSysctl
 from dnet_tui.diagnostics.report.finding import Finding, Severity, Subject
 

@@ -30,9 +30,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.checks.base import Check, Undecided
-from dnet_tui.diagnostics.checks.check_context import Examination
-from dnet_tui.diagnostics.checks.evidence import of_sysctl
+from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
+from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.evidence import of_sysctl
 from dnet_tui.diagnostics.context.host_context import OUTSIDE, Case
 from dnet_tui.diagnostics.difference.conntrack_growth import NOTHING_TO_COMPARE
 from dnet_tui.diagnostics.operations.remedy import Remedy, SetSysctl

@@ -27,8 +27,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.checks.base import Check
-from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check import Check
+from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
 

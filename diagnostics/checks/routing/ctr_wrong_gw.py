@@ -28,9 +28,9 @@ from itertools import product
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.check_context import Blocked, Examination
-from dnet_tui.diagnostics.checks.evidence import of_flows
+from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     bridge_of,
     default_hops,

@@ -24,8 +24,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.checks.base import Check
-from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check import Check
+from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import default_hops
 from dnet_tui.diagnostics.context.host_context import Case, Member
 from dnet_tui.diagnostics.operations.remedy import Remedy

@@ -32,8 +32,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.base import Check
-from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check import Check
+from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, symptoms
 from dnet_tui.diagnostics.checks.subjects.misrouted_containers import cause_of, strays
 from dnet_tui.diagnostics.context.host_context import Case

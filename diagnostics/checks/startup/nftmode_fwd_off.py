@@ -31,9 +31,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.checks.base import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.check_context import Blocked, Examination
-from dnet_tui.diagnostics.checks.evidence import of_flows, of_sysctl
+from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_sysctl
 from dnet_tui.diagnostics.checks.ipv6.ip6_fwd_off import kept_by_ra
 from dnet_tui.diagnostics.checks.routing.ip_forward_off import KEY, kept_off
 from dnet_tui.diagnostics.checks.subjects import docker_nftables

@@ -26,8 +26,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.checks.base import Check
-from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check import Check
+from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.subjects.missing_kernel_features import masquerades, standing
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, names_of, of_failures
 from dnet_tui.diagnostics.operations.remedy import Command, Remedy

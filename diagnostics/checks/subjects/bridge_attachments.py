@@ -6,7 +6,7 @@ import ipaddress
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.check_context import Blocked
+from dnet_tui.diagnostics.checks.framework.check_context import Blocked
 from dnet_tui.diagnostics.context.host_context import Case, Member
 from dnet_tui.diagnostics.flows.intentions import gateway_mode, has_family
 from dnet_tui.diagnostics.operations.remedy import Command

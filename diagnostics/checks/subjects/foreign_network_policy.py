@@ -13,9 +13,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.base import definite
-from dnet_tui.diagnostics.checks.check_context import Blocked, Examination, element
-from dnet_tui.diagnostics.checks.evidence import of_flows, of_rule
+from dnet_tui.diagnostics.checks.framework.check import definite
+from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination, element
+from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import INFERRED, OUTSIDE, OUTSIDE6, Case, family_of

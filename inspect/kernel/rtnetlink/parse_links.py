@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from dnet_tui.inspect.kernel.device_settings import DeviceSettings
 from dnet_tui.inspect.kernel.netlink import attributes, elements
 from dnet_tui.inspect.kernel.netlink_values import flag_names, mac, s32, u8, u16, u32
 from dnet_tui.inspect.kernel.rtnetlink.parse_link_details import parse_detail, vlan_protocol
@@ -52,17 +53,6 @@ _PORT_STATES: tuple[Literal["disabled", "listening", "learning", "forwarding", "
 _XDP_MODES = {1: "driver", 2: "generic", 3: "hardware", 4: "several"}
 """XDP_ATTACHED_*."""
 _PVID, _UNTAGGED, _RANGE_BEGIN, _RANGE_END = 0x2, 0x4, 0x8, 0x10
-
-
-class DeviceSettings(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A device's own sysctls as the kernel keeps them: arrays of 32-bit numbers, empty where it has none.
-
-    ``ip`` counts from IPV4_DEVCONF_FORWARDING (linux/ip.h), ``ip6`` from
-    DEVCONF_FORWARDING (linux/ipv6.h).
-    """
-
-    ip: bytes = b""
-    ip6: bytes = b""
 
 
 class LinkTable(msgspec.Struct, frozen=True, kw_only=True):

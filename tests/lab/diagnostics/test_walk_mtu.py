@@ -16,7 +16,7 @@ import pytest
 from lab.machines.hosts import OUTSIDE_SERVER, DemoHost
 from lab.packets.sized_walks import Probe, Seen, before_bridge_mtu, judged, save
 
-SENDER = str(Path(__file__).with_name("sized_packets.py"))
+SENDER = str(Path(__file__).parents[1] / "packets" / "sized_packets.py")
 WEB6, API6, OUT6, SERVER6 = "fd00:1::2", "fd00:1::3", "2001:db8::1", "2001:db8:9::1"
 NARROW = 1400
 SIZES = (NARROW, NARROW + 1, NARROW + 4, NARROW + 5, 1500, 1700, 3000)

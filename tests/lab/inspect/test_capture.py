@@ -21,7 +21,7 @@ from lab.machines.requirements import require_lab
 from lab.packets.capturing import BURST
 from lab.packets.traffic import Probe, Went, went
 
-SCRIPT = str(Path(__file__).with_name("capturing.py"))
+SCRIPT = str(Path(__file__).parents[1] / "packets" / "capturing.py")
 PATH = ("web:eth0", "veth-web", "br-front", "eth0")
 """The points a packet from ``web`` to the outside passes, in its order."""
 

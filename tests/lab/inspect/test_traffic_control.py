@@ -70,7 +70,9 @@ def test_a_filter_is_read_and_its_fate_left_open(host: DemoHost) -> None:
 @pytest.mark.parametrize("where", ["xdp", "tcx"])
 def test_a_program_is_seen_and_its_fate_left_open(host: DemoHost, where: str) -> None:
     assert arrives(host)
-    put = host.run(sys.executable, str(Path(__file__).with_name("programs.py")), where, "veth-web", check=False)
+    put = host.run(
+        sys.executable, str(Path(__file__).parents[1] / "machines" / "programs.py"), where, "veth-web", check=False
+    )
     if put.returncode == 3:
         pytest.skip(f"no {where} programs here: {put.stderr.decode()}")
     assert put.returncode == 0, put.stderr

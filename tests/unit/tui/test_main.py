@@ -15,9 +15,9 @@ from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.tui.main import app
 from dnet_tui.tui.registry import COMMANDS
-from unit.factories import HOST, docker_like_snapshot, with_chain, with_gaps, with_namespace
-from unit.factories_firewall import chain
-from unit.factories_names import counted
+from unit.builders.factories import HOST, docker_like_snapshot, with_chain, with_gaps, with_namespace
+from unit.builders.factories_firewall import chain
+from unit.builders.factories_names import counted
 
 Ran = subprocess.CompletedProcess[str]
 

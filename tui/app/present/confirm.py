@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dnet_tui.actions.plans.plan import command_lines, plan_for, undo_lines
 from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.tui.app.model.services import LastChange
+from dnet_tui.tui.app.model.state import Trouble
 from dnet_tui.tui.app.present import findings
 from dnet_tui.tui.app.present.styled_text import BLANK, CROSS, Para, fact, heading, line, say
-from dnet_tui.tui.app.services import LastChange
-from dnet_tui.tui.app.state import Trouble
 
 
 def applicable(finding: Finding) -> bool:

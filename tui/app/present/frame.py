@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from dnet_tui.tui.app.model.state import Mode, State
 from dnet_tui.tui.app.present.styled_text import BLANK, CROSS, TICK, Line, Para, Role, fit, heading, line, say, width_of
-from dnet_tui.tui.app.state import Mode, State
 
 MODES: tuple[tuple[str, Mode, str], ...] = (
     ("1", "map", "Map"),

@@ -8,8 +8,8 @@ from dnet_tui.inspect.capture.decode import PacketSummary, clock
 from dnet_tui.inspect.capture.points import point_of
 from dnet_tui.inspect.model import LinkRef, Snapshot
 from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.app.model.state import Capture
 from dnet_tui.tui.app.present.styled_text import CROSS, Line, Para, Row, fact, line, say
-from dnet_tui.tui.app.state import Capture
 
 
 def rows(packets: Sequence[PacketSummary], *, brief: bool, total: int) -> tuple[Row, ...]:

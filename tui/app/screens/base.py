@@ -12,11 +12,11 @@ from textual.events import DescendantBlur, DescendantFocus, Resize
 from textual.screen import Screen
 from textual.widget import Widget
 
-from dnet_tui.tui.app.messages import ListFiltered, RowSelected
+from dnet_tui.tui.app.model.messages import ListFiltered, RowSelected
+from dnet_tui.tui.app.model.state import Mode, State
 from dnet_tui.tui.app.present import frame
 from dnet_tui.tui.app.present.styled_text import Row, filtered, plain
 from dnet_tui.tui.app.screens.keys import hints
-from dnet_tui.tui.app.state import Mode, State
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.detail import Detail
 from dnet_tui.tui.app.widgets.filter_bar import FilterBar

@@ -9,9 +9,9 @@ from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Input
 
+from dnet_tui.tui.app.model.state import State
 from dnet_tui.tui.app.present import packets
 from dnet_tui.tui.app.screens.capturing import CapturingScreen
-from dnet_tui.tui.app.state import State
 from dnet_tui.tui.app.widgets.capture_pane import CapturePane
 from dnet_tui.tui.app.widgets.detail import Detail
 from dnet_tui.tui.app.widgets.listing import Listing

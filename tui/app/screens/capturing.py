@@ -9,11 +9,11 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from dnet_tui.tui.app.messages import CaptureAsked, CapturePrepared, CaptureStopAsked
+from dnet_tui.tui.app.model.messages import CaptureAsked, CapturePrepared, CaptureStopAsked
+from dnet_tui.tui.app.model.state import State
 from dnet_tui.tui.app.present import packets, subject
 from dnet_tui.tui.app.screens.base import ModeScreen
 from dnet_tui.tui.app.screens.picker import Picker
-from dnet_tui.tui.app.state import State
 from dnet_tui.tui.app.widgets.capture_pane import CapturePane
 
 

@@ -11,12 +11,12 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from dnet_tui.diagnostics.report.finding import Finding
-from dnet_tui.tui.app.messages import FixConfirmed
+from dnet_tui.tui.app.model.messages import FixConfirmed
+from dnet_tui.tui.app.model.state import State
 from dnet_tui.tui.app.present import confirm, doctor_detail, doctor_rows, subject
 from dnet_tui.tui.app.present.styled_text import Row, line, say
 from dnet_tui.tui.app.screens.capturing import CapturingScreen
 from dnet_tui.tui.app.screens.dialog import Dialog
-from dnet_tui.tui.app.state import State
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.capture_pane import CapturePane
 from dnet_tui.tui.app.widgets.detail import Detail

@@ -9,11 +9,11 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from dnet_tui.tui.app.messages import RowFolded
+from dnet_tui.tui.app.model.messages import RowFolded
+from dnet_tui.tui.app.model.state import State
 from dnet_tui.tui.app.present import map_detail, map_tree
 from dnet_tui.tui.app.present.styled_text import Row
 from dnet_tui.tui.app.screens.base import ModeScreen
-from dnet_tui.tui.app.state import State
 from dnet_tui.tui.app.widgets.detail import Detail
 from dnet_tui.tui.app.widgets.listing import Listing
 

@@ -12,11 +12,11 @@ from textual.widget import Widget
 
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
-from dnet_tui.tui.app.messages import NamespaceChosen
+from dnet_tui.tui.app.model.messages import NamespaceChosen
+from dnet_tui.tui.app.model.state import State
 from dnet_tui.tui.app.present import rules_detail, rules_rows
 from dnet_tui.tui.app.present.styled_text import Row
 from dnet_tui.tui.app.screens.base import ModeScreen
-from dnet_tui.tui.app.state import State
 from dnet_tui.tui.app.widgets.detail import Detail
 from dnet_tui.tui.app.widgets.listing import Listing
 

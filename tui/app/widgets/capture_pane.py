@@ -8,9 +8,9 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import Input
 
+from dnet_tui.tui.app.model.state import State
 from dnet_tui.tui.app.present import packets
 from dnet_tui.tui.app.present.styled_text import fit, line, say
-from dnet_tui.tui.app.state import State
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.listing import Listing
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textual.geometry import Size
 
+from dnet_tui.tui.app.model.state import Trouble
 from dnet_tui.tui.app.present.styled_text import CROSS, Line, Para, line, say, wrap
-from dnet_tui.tui.app.state import Trouble
 from dnet_tui.tui.app.widgets.painted import Painted
 
 _MOST = 4

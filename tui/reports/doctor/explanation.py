@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from inspect import cleandoc
 
-from dnet_tui.diagnostics.checks.base import Check
+from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.tui.reports.terminal import Paper
 from dnet_tui.tui.reports.wrapping import paragraph
 

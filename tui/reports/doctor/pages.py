@@ -11,7 +11,7 @@ from inspect import cleandoc
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.base import Check
+from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.tui.reports.doctor.report_json import DoctorData
 
 _MADE = "<!-- Generated from the check's own words by script/docs: change them there. -->"

@@ -138,6 +138,7 @@ def test_the_library_s_errors_are_said_in_one_line(error: Exception, said: str) 
 
 
 def test_neither_it_nor_its_starter_brings_the_library_into_a_process_that_only_imports_them() -> None:
-    code = "import sys, dnet_tui.actions.execution.execute, dnet_tui.actions.changes.legacy_child; sys.exit('iptc' in sys.modules)"
+    modules = "dnet_tui.actions.execution.execute, dnet_tui.actions.changes.legacy_child"
+    code = f"import sys, {modules}; sys.exit('iptc' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-P", "-c", code], check=False).returncode == 0

@@ -12,7 +12,7 @@ from dnet_tui.actions.changes.legacy_child import Answer, Order
 from dnet_tui.actions.host_access import HostHand, Ran
 from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule
 from dnet_tui.inspect.errors import ActionFailedError
-from unit.fake_hand import FakeHand
+from unit.builders.fake_hand import FakeHand
 
 DROP = "-i lo -j DROP"
 ACCEPT = "-s 10.0.0.1/32 -j ACCEPT"

@@ -9,7 +9,7 @@ from dnet_tui.actions.changes import rules
 from dnet_tui.actions.changes.chains import parse_chain
 from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule
 from dnet_tui.inspect.errors import ActionFailedError
-from unit.fake_hand import FakeHand
+from unit.builders.fake_hand import FakeHand
 
 DROP = "-i docker0 -j DROP"
 ACCEPT = "-i docker0 ! -o docker0 -j ACCEPT"

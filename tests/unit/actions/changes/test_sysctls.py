@@ -8,7 +8,7 @@ from dnet_tui.actions.changes import sysctls
 from dnet_tui.actions.host_access import sysctl_path
 from dnet_tui.diagnostics.operations.remedy import SetSysctl
 from dnet_tui.inspect.errors import ActionFailedError
-from unit.fake_hand import FakeHand
+from unit.builders.fake_hand import FakeHand
 
 ON = SetSysctl(key="net.ipv4.ip_forward", value="1")
 MIXED = {

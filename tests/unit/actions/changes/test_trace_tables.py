@@ -20,7 +20,7 @@ from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction, commands
 from dnet_tui.actions.plans.plan import Plan, Step
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.kernel.netns import own_handle
-from unit.fake_hand import FakeHand
+from unit.builders.fake_hand import FakeHand
 
 ACTION = AddTraceTable(name="dnet_tui_1", text="table inet dnet_tui_1 { }", inside=own_handle(), label="host", own=True)
 PLAN = Plan(title="live trace a → b (dnet_tui_1)", steps=(Step(action=ACTION),))

@@ -19,7 +19,7 @@ from dnet_tui.actions.plans.plan import Plan, Step, plan_for
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Command, DeleteRule, InsertRule, Remedy, SetSysctl
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
-from unit.fake_hand import FakeHand
+from unit.builders.fake_hand import FakeHand
 
 HERE = Place(netns=1, cookie=7, boot="b")
 RULE = {"backend": "iptables-nft", "family": "ip", "table": "filter", "chain": "FORWARD"}

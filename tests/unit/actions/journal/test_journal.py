@@ -16,7 +16,7 @@ from dnet_tui.actions.journal.journal import here, opened, read, state_folder
 from dnet_tui.actions.plans.plan import Plan, Step
 from dnet_tui.diagnostics.operations.remedy import Command, SetSysctl
 from dnet_tui.inspect.errors import ActionFailedError
-from unit.fake_hand import FakeHand
+from unit.builders.fake_hand import FakeHand
 
 PLACE = Place(netns=1, cookie=7, boot="b")
 PLAN = Plan(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dnet_tui.actions.live_trace.legacy_counts import Counts, has_legacy, moved, read_counts
-from unit.factories import docker_like_snapshot
+from unit.builders.factories import docker_like_snapshot
 
 RULE, OTHER, POLICY = ("ip", "filter", "FORWARD", 1), ("ip", "filter", "FORWARD", 2), ("ip", "filter", "FORWARD", 0)
 

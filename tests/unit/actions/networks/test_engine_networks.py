@@ -25,7 +25,7 @@ from dnet_tui.inspect.model import Engine, Network, Snapshot, Subnet
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.network_label import decode
-from unit.factories import HOST, docker_like_snapshot, route, with_gaps, with_namespace, with_sysctl
+from unit.builders.factories import HOST, docker_like_snapshot, route, with_gaps, with_namespace, with_sysctl
 
 SNAPSHOT = docker_like_snapshot()
 

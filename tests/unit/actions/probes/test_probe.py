@@ -11,10 +11,10 @@ import pytest
 
 from dnet_tui.actions.probes.probe import Outcome, Probe, echo_request, internet_checksum, tcp_connect, udp_echo
 from dnet_tui.actions.probes.repair_probe import egress_text
-from dnet_tui.diagnostics.flows.probe_targets import default_gateway
+from dnet_tui.diagnostics.probing.probe_targets import default_gateway
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.inspect.kernel.netns import NsHandle
-from unit.factories import HOST, docker_like_snapshot, route, with_namespace
+from unit.builders.factories import HOST, docker_like_snapshot, route, with_namespace
 
 LOCAL = "127.0.0.1"
 

@@ -11,12 +11,12 @@ from dnet_tui.actions.probes import send_probes
 from dnet_tui.actions.probes.probe import Outcome, Probe, dns_question
 from dnet_tui.actions.probes.send_probes import Probing, probe_host
 from dnet_tui.diagnostics.checks.run_checks import examination
-from dnet_tui.diagnostics.flows.probe_plan import allowed, plan
 from dnet_tui.diagnostics.flows.probes import PlannedProbe
+from dnet_tui.diagnostics.probing.probe_plan import allowed, plan
 from dnet_tui.inspect.kernel.netns import NsHandle
 from dnet_tui.inspect.model import Snapshot
+from unit.builders.factories import WEB, docker_like_snapshot
 from unit.diagnostics.checks.test_checks import FAULTS, insert
-from unit.factories import WEB, docker_like_snapshot
 
 ENDS = {"answered": Outcome.OK, "refused": Outcome.REFUSED, "blocked": Outcome.TIMEOUT, "unknown": Outcome.TIMEOUT}
 

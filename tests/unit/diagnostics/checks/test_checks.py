@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.checks.base import Check
-from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check import Check
+from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
@@ -18,7 +18,7 @@ from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Network, PolicyRule, Snapshot, Socket
 from dnet_tui.inspect.model.firewall import AnyExpr, Chain, Firewall, Rule, Table, Verdict
 from dnet_tui.inspect.model.gaps import Gap
-from unit.factories import APP1, APP2, HOST, WEB, docker_like_snapshot, with_gaps, with_namespace, with_sysctl
+from unit.builders.factories import APP1, APP2, HOST, WEB, docker_like_snapshot, with_gaps, with_namespace, with_sysctl
 
 
 def insert(spec: str, chain: str = "FORWARD", table: str = "filter", position: int | None = 1) -> Snapshot:

@@ -19,9 +19,9 @@ from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Engine, Snapshot
 from dnet_tui.inspect.model.firewall import AnyExpr, SetLookup, Table, UnreadTable
 from dnet_tui.inspect.model.gaps import Gap
-from unit.factories import HOST, docker_like_snapshot, with_gaps, with_sysctl
-from unit.factories_firewall import chain, docker_filter, docker_nat, match, verdict
-from unit.factories_firewalld import (
+from unit.builders.factories import HOST, docker_like_snapshot, with_gaps, with_sysctl
+from unit.builders.factories_firewall import chain, docker_filter, docker_nat, match, verdict
+from unit.builders.factories_firewalld import (
     DISPATCHERS,
     RUNNING,
     bound,
@@ -34,8 +34,8 @@ from unit.factories_firewalld import (
     unswitched,
     zone_rules,
 )
-from unit.factories_links import NF_CALL, namespace, network
-from unit.factories_startup import ended, logged
+from unit.builders.factories_links import NF_CALL, namespace, network
+from unit.builders.factories_startup import ended, logged
 
 MINE = {
     "firewalld-reload",

@@ -25,7 +25,7 @@ from dnet_tui.inspect.model import (
     Socket,
     Subnet,
 )
-from unit.factories import (
+from unit.builders.factories import (
     ANY,
     APP1,
     APP2,
@@ -40,7 +40,7 @@ from unit.factories import (
     with_namespace,
     with_sysctl,
 )
-from unit.factories_links import (
+from unit.builders.factories_links import (
     DROP_ICMP,
     HELD,
     NF_CALL,

@@ -18,8 +18,8 @@ from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import PublishedPort, Resolver, Snapshot, Socket
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.gaps import Gap
-from unit.factories import ANY, APP1, HOST, with_gaps, with_namespace, with_sysctl
-from unit.factories_names import (
+from unit.builders.factories import ANY, APP1, HOST, with_gaps, with_namespace, with_sysctl
+from unit.builders.factories_names import (
     SERVER,
     container,
     counted,

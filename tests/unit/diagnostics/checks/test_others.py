@@ -19,9 +19,9 @@ from dnet_tui.diagnostics.trace.trace import trace
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Table
 from dnet_tui.inspect.model.firewalld import Firewalld
-from unit.factories import HOST, docker_like_snapshot, with_namespace
-from unit.factories_links import network
-from unit.factories_others import (
+from unit.builders.factories import HOST, docker_like_snapshot, with_namespace
+from unit.builders.factories_links import network
+from unit.builders.factories_others import (
     beside,
     engine,
     firewall,
@@ -36,7 +36,7 @@ from unit.factories_others import (
     with_policy,
     with_tables,
 )
-from unit.factories_startup import ended, logged
+from unit.builders.factories_startup import ended, logged
 
 INCOMPATIBLE = "iptables v1.8.7 (nf_tables): table `filter' is incompatible, use 'nft' tool."
 

@@ -26,8 +26,8 @@ from dnet_tui.inspect.model import (
     Snapshot,
 )
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Table
-from unit.factories import APP1, DOCKER0, HOST, UPLINK, WEB, with_namespace, with_sysctl
-from unit.factories_six import route6, six_snapshot, without_ipv4
+from unit.builders.factories import APP1, DOCKER0, HOST, UPLINK, WEB, with_namespace, with_sysctl
+from unit.builders.factories_six import route6, six_snapshot, without_ipv4
 
 
 def insert(spec: str, chain: str = "FORWARD", table: str = "filter", snapshot: Snapshot | None = None) -> Snapshot:

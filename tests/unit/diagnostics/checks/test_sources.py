@@ -6,8 +6,8 @@ from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.diagnostics.operations.remedy import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.model import Address, NextHop, Route, Snapshot
-from unit.factories import ANY, HOST, WEB, docker_like_snapshot
-from unit.factories_links import adding, filter_rule, namespace, without
+from unit.builders.factories import ANY, HOST, WEB, docker_like_snapshot
+from unit.builders.factories_links import adding, filter_rule, namespace, without
 
 FOREIGN = "192.0.2.99"
 

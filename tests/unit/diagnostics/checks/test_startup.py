@@ -14,7 +14,7 @@ from dnet_tui.diagnostics.operations.remedy import argv
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.engines.docker.address_pools import DEFAULT_POOLS, parse_pools
 from dnet_tui.inspect.model import Address, AddressPool, Link, Snapshot, Socket, Subnet, Vlan
-from unit.factories import (
+from unit.builders.factories import (
     ANY,
     APP1,
     BR_APP,
@@ -27,8 +27,8 @@ from unit.factories import (
     with_link,
     with_sysctl,
 )
-from unit.factories_links import HELD, adding, crowded, network, port
-from unit.factories_startup import (
+from unit.builders.factories_links import HELD, adding, crowded, network, port
+from unit.builders.factories_startup import (
     MASQ,
     MISMATCH,
     NO_POOL,

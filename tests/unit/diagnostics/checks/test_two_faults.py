@@ -10,8 +10,8 @@ from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.firewall import Firewall
+from unit.builders.factories import HOST, with_namespace
 from unit.diagnostics.checks.test_checks import FAULTS, delete, legacy
-from unit.factories import HOST, with_namespace
 
 REJECT = "-j REJECT --reject-with icmp-port-unreachable"
 

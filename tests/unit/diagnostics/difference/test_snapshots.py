@@ -37,7 +37,7 @@ from dnet_tui.inspect.model import (
 )
 from dnet_tui.inspect.model.firewall import Chain, Element, Firewall, NamedSet, Rule, Table, UnreadTable
 from dnet_tui.inspect.model.gaps import Gap
-from unit.factories import (
+from unit.builders.factories import (
     ANY,
     APP1,
     HOST,
@@ -51,7 +51,7 @@ from unit.factories import (
     with_namespace,
     with_sysctl,
 )
-from unit.factories_firewall import docker_filter, docker_nat
+from unit.builders.factories_firewall import docker_filter, docker_nat
 
 BEFORE = docker_like_snapshot()
 

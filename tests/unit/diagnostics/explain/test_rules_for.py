@@ -9,7 +9,7 @@ from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.iptables.save_text import parse_save
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.view import View
-from unit.factories import HOST, WEB, docker_like_snapshot, with_namespace
+from unit.builders.factories import HOST, WEB, docker_like_snapshot, with_namespace
 
 RULES = """*raw
 :PREROUTING ACCEPT [0:0]

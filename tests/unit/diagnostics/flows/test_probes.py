@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from dnet_tui.diagnostics.checks.run_checks import examination, examine
-from dnet_tui.diagnostics.flows.probe_plan import MOST, allowed, plan, predict
 from dnet_tui.diagnostics.flows.probes import Answer, Judgement, Method, PlannedProbe, Prediction, Probed, Sent, judge
+from dnet_tui.diagnostics.probing.probe_plan import MOST, allowed, plan, predict
 from dnet_tui.inspect.model import Snapshot, Socket
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Opaque, Rule, Table, Verdict
+from unit.builders.factories import APP1, HOST, WEB, docker_like_snapshot, with_namespace
 from unit.diagnostics.checks.test_checks import FAULTS, insert, with_table
-from unit.factories import APP1, HOST, WEB, docker_like_snapshot, with_namespace
 
 GATEWAY = "203.0.113.1"
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.checks.base import Check
 from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
-from dnet_tui.diagnostics.checks.check_context import FALLBACK, Examination
+from dnet_tui.diagnostics.checks.framework.check import Check
+from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, Examination
 from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.operations.remedy import Command
@@ -18,8 +18,7 @@ from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import LinkRef, PolicyRule, Snapshot
-from unit.diagnostics.checks.test_checks import delete, insert
-from unit.factories import (
+from unit.builders.factories import (
     APP1,
     DOCKER0,
     HOST,
@@ -31,7 +30,8 @@ from unit.factories import (
     with_link,
     with_sysctl,
 )
-from unit.factories_links import adding, namespace, without
+from unit.builders.factories_links import adding, namespace, without
+from unit.diagnostics.checks.test_checks import delete, insert
 
 
 def command(*argv: str) -> Command:

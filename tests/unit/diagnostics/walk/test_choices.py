@@ -30,7 +30,7 @@ from dnet_tui.inspect.model.firewall import (
     VerdictMap,
 )
 from dnet_tui.inspect.model.view import View
-from unit.factories import APP1, HOST, UPLINK, docker_like_snapshot
+from unit.builders.factories import APP1, HOST, UPLINK, docker_like_snapshot
 
 DROP, ACCEPT = Verdict(kind="drop"), Verdict(kind="accept")
 SYN = Packet(src="10.0.0.2", dst="192.0.2.1", proto="tcp", sport=40000, dport=443, iif="br0")

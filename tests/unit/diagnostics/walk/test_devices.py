@@ -23,7 +23,7 @@ from dnet_tui.inspect.model.firewall import (
     Verdict,
 )
 from dnet_tui.inspect.model.view import View
-from unit.factories import APP1, HOST, UPLINK, WEB, docker_like_snapshot, with_namespace
+from unit.builders.factories import APP1, HOST, UPLINK, WEB, docker_like_snapshot, with_namespace
 
 DROP = Verdict(kind="drop")
 OUTSIDE = "198.51.100.77"

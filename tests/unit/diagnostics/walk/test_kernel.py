@@ -30,7 +30,7 @@ from dnet_tui.inspect.model import (
 )
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Match, Nat, NoTrack, Opaque, Rule, SetMark, Table, Verdict
 from dnet_tui.inspect.model.view import View
-from unit.factories import (
+from unit.builders.factories import (
     APP1,
     APP2,
     HOST,

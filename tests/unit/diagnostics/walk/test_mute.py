@@ -8,8 +8,8 @@ from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import Neighbour, Snapshot
 from dnet_tui.inspect.model.view import View
-from unit.factories import APP1, APP2, HOST, docker_like_snapshot, with_link, with_namespace
-from unit.factories_links import adding, namespace
+from unit.builders.factories import APP1, APP2, HOST, docker_like_snapshot, with_link, with_namespace
+from unit.builders.factories_links import adding, namespace
 
 ONE, TWO = "10.10.0.2", "10.10.0.3"
 OFF = ("UP", "NOARP")

@@ -12,7 +12,17 @@ from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import BridgeInfo, LinkRef, PolicyRule, PortVlan, Snapshot
 from dnet_tui.inspect.model.firewall import Firewall, UnreadTable
 from dnet_tui.inspect.model.view import View
-from unit.factories import APP1, APP2, HOST, UPLINK, WEB, docker_like_snapshot, with_link, with_namespace, with_sysctl
+from unit.builders.factories import (
+    APP1,
+    APP2,
+    HOST,
+    UPLINK,
+    WEB,
+    docker_like_snapshot,
+    with_link,
+    with_namespace,
+    with_sysctl,
+)
 
 OUTSIDE = "198.51.100.77"
 

@@ -24,7 +24,7 @@ from dnet_tui.inspect.model import (
     Snapshot,
 )
 from dnet_tui.inspect.model.view import View
-from unit.factories import (
+from unit.builders.factories import (
     APP1,
     APP2,
     BR_APP,

@@ -36,9 +36,9 @@ from dnet_tui.inspect.model import (
 from dnet_tui.inspect.model.firewall import Chain, Element, Firewall, Match, NamedSet, Nat, Note, Opaque, Rule, Table
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.network_label import Intention, decode, encode
-from unit.examples import examples
-from unit.factories import HOST, WEB, docker_like_snapshot, with_link, with_namespace, with_sysctl
-from unit.factories_names import SERVER, container, embedded, legacy, resolving
+from unit.builders.examples import examples
+from unit.builders.factories import HOST, WEB, docker_like_snapshot, with_link, with_namespace, with_sysctl
+from unit.builders.factories_names import SERVER, container, embedded, legacy, resolving
 
 KEY = b"nobody knows"
 

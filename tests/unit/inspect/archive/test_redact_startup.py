@@ -11,8 +11,8 @@ from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.inspect.archive.redact import redact
 from dnet_tui.inspect.archive.snapshot_file import encode
 from dnet_tui.inspect.model import Snapshot
-from unit.factories_links import HELD
-from unit.factories_startup import MISMATCH, NO_POOL, PORT, RAW, failed, foreign_address, logged, pools
+from unit.builders.factories_links import HELD
+from unit.builders.factories_startup import MISMATCH, NO_POOL, PORT, RAW, failed, foreign_address, logged, pools
 
 KEY = b"nobody knows"
 

@@ -8,7 +8,7 @@ import pytest
 from dnet_tui.inspect.capture import bpf
 from dnet_tui.inspect.capture.packet import ETHERNET, RAW_IP
 from dnet_tui.inspect.errors import DnetError, UsageError
-from unit.packets import ethernet, icmp, ipv4, udp
+from unit.builders.packets import ethernet, icmp, ipv4, udp
 
 needs_tcpdump = pytest.mark.skipif(shutil.which("tcpdump") is None, reason="tcpdump isn't installed")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dnet_tui.inspect.capture.decode import PacketSummary, decode_frame, summarise, timestamp
 from dnet_tui.inspect.capture.packet import ETHERNET, RAW_IP
-from unit.packets import (
+from unit.builders.packets import (
     A6,
     B6,
     MAC_A,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dnet_tui.inspect.capture.merge import Merger
 from dnet_tui.inspect.capture.packet import Packet
-from unit.packets import packet
+from unit.builders.packets import packet
 
 
 def at(*times: int, point: int = 0, size: int = 10) -> list[Packet]:

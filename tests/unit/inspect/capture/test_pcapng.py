@@ -13,7 +13,7 @@ import pytest
 from dnet_tui.inspect.capture.packet import ETHERNET, Packet
 from dnet_tui.inspect.capture.pcapng import FileInterface, FileStatistics, PcapngWriter
 from dnet_tui.inspect.errors import DnetError
-from unit.packets import TIME, ethernet, icmp, ipv4, packet
+from unit.builders.packets import TIME, ethernet, icmp, ipv4, packet
 
 FRAME = ethernet(ipv4(1, icmp(8, 0, b"x" * 56, 5, 1)))
 WEB = FileInterface(name="web:eth0", description="web", linktype=ETHERNET, snaplen=262144, filter="icmp")

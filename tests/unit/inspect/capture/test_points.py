@@ -8,7 +8,7 @@ from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model import Container, Link, Namespace, Snapshot
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.view import View
-from unit.factories import (
+from unit.builders.factories import (
     APP1,
     BR_APP,
     DOCKER0,

@@ -8,7 +8,7 @@ from typing import Any
 
 from dnet_tui.inspect.capture.packet import ETHERNET, SNAPLEN
 from dnet_tui.inspect.capture.ring import _BLOCK, Ring
-from unit.packets import MAC_A, MAC_B, ethernet, ipv4, udp
+from unit.builders.packets import MAC_A, MAC_B, ethernet, ipv4, udp
 
 FRAME = ethernet(ipv4(17, udp(b"abc")))
 BLOCKS = 4

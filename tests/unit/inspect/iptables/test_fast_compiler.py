@@ -13,7 +13,7 @@ from dnet_tui.inspect.iptables.rule import ParsedRule, parse_rule
 from dnet_tui.inspect.iptables.save_grammar import RuleSyntaxError
 from dnet_tui.inspect.iptables.save_text import parse_save_report
 from dnet_tui.inspect.model.firewall import Match, Verdict
-from unit.examples import examples
+from unit.builders.examples import examples
 
 CHAINS = ("DOCKER", "KUBE-SVC-1")
 

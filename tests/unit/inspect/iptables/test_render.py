@@ -26,7 +26,7 @@ from dnet_tui.inspect.model.firewall import (
     Table,
     Verdict,
 )
-from unit.examples import examples
+from unit.builders.examples import examples
 
 DATA = Path(__file__).parents[2] / "data"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.iptables.save_text import Family, parse_save, parse_save_report
 from dnet_tui.inspect.model.firewall import Chain, Match, Nat, Opaque, SetMark, Table, Verdict
-from unit.examples import examples
+from unit.builders.examples import examples
 
 DATA = Path(__file__).parents[2] / "data"
 SAMPLES = sorted(DATA.glob("ip*tables_*.save"))

@@ -1,7 +1,7 @@
 """Which namespaces notifications are about."""
 
 from dnet_tui.inspect.model.change_events import ANY, Moved, touched
-from unit.factories import APP1, APP2, LONELY, WEB, docker_like_snapshot
+from unit.builders.factories import APP1, APP2, LONELY, WEB, docker_like_snapshot
 
 HOST = docker_like_snapshot()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dnet_tui.inspect.model import Family, NextHop, Route
 from dnet_tui.inspect.model.view import View
-from unit.factories import BR_APP, DOCKER0, HOST, UPLINK, docker_like_snapshot, with_namespace
+from unit.builders.factories import BR_APP, DOCKER0, HOST, UPLINK, docker_like_snapshot, with_namespace
 
 
 def default(ifindex: int, *, family: Family = "ip", table: int = 254, metric: int = 0, kind: str = "unicast") -> Route:

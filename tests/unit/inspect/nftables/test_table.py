@@ -26,8 +26,8 @@ from dnet_tui.inspect.model.firewall import (
 )
 from dnet_tui.inspect.nftables.listing import read_texts
 from dnet_tui.inspect.nftables.table import ParsedTable, dormant_table, parse_elements, parse_table
-from unit.examples import examples
-from unit.nft_listings import NAMES, captured, chain, objects, parse, rule, table
+from unit.builders.examples import examples
+from unit.builders.nft_listings import NAMES, captured, chain, objects, parse, rule, table
 
 ALL = [(name, title) for name in NAMES for title in captured(name)]
 ESTABLISHED = Match(field="ctstate", values=("ESTABLISHED", "RELATED"))

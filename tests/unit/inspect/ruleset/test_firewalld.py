@@ -17,7 +17,7 @@ from dnet_tui.inspect.model import FirewalldZone
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.ruleset import firewalld
 from dnet_tui.inspect.ruleset.firewalld import parse_settings, parse_zone, read_firewalld
-from unit.factories import docker_like_snapshot
+from unit.builders.factories import docker_like_snapshot
 
 RUNNING = ProcessSeen(pid=os.getpid(), parent=1, start=5, name="firewalld", inode=7)
 

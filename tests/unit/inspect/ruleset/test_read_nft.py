@@ -13,7 +13,7 @@ from dnet_tui.inspect.kernel.run_program import Ran
 from dnet_tui.inspect.model.firewall import Table
 from dnet_tui.inspect.ruleset import read_nft
 from dnet_tui.inspect.ruleset.read_nft import NativeTables, read_tables
-from unit.nft_listings import captured
+from unit.builders.nft_listings import captured
 
 DOCKER = NftTable("ip", "docker-bridges")
 

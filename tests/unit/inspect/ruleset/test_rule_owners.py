@@ -10,7 +10,7 @@ from dnet_tui.inspect.iptables.save_text import parse_save
 from dnet_tui.inspect.model import Container, Endpoint, Namespace, Network, PublishedPort, Snapshot, Subnet
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table
 from dnet_tui.inspect.ruleset.rule_owners import with_owners
-from unit.nft_listings import table as captured
+from unit.builders.nft_listings import table as captured
 
 DATA = Path(__file__).parents[2] / "data"
 PUBLISHED = (

@@ -8,9 +8,9 @@ from dnet_tui.inspect.kernel.netns import NsHandle
 from dnet_tui.inspect.model import Link, Process
 from dnet_tui.inspect.model.firewall import Chain, Firewall, NamedSet, Table, UnreadTable
 from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.namespace_reading import Contents
 from dnet_tui.inspect.ruleset.read_firewall import still_stands
 from dnet_tui.inspect.snapshot.namespace_candidates import Place
-from dnet_tui.inspect.snapshot.namespace_reading import Contents
 from dnet_tui.inspect.snapshot.read_cache import Memory, disturbed, keep
 
 HOST, WEB, DB = "net:[1]", "net:[2]", "net:[3]"

@@ -11,8 +11,8 @@ from dnet_tui.inspect.capture.points import CapturePoint
 from dnet_tui.inspect.capture.session import PointStatistics
 from dnet_tui.inspect.errors import DnetError, UsageError
 from dnet_tui.tui.app import services_host
-from dnet_tui.tui.app.state import PACKETS_KEPT
-from unit.factories import HOST, docker_like_snapshot
+from dnet_tui.tui.app.model.state import PACKETS_KEPT
+from unit.builders.factories import HOST, docker_like_snapshot
 
 
 class FakeRing:

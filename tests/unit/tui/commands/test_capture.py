@@ -10,8 +10,8 @@ from dnet_tui.inspect.capture.session import CaptureOptions
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.tui.commands import capture as command
 from dnet_tui.tui.commands.capture import _lines, _listening, capture
-from unit.factories import docker_like_snapshot
-from unit.packets import A, B, ethernet, icmp, ipv4, packet
+from unit.builders.factories import docker_like_snapshot
+from unit.builders.packets import A, B, ethernet, icmp, ipv4, packet
 
 PING = packet(ethernet(ipv4(1, icmp(8, 0, b"x" * 56, 5, 1))), reception=4)
 

@@ -15,9 +15,9 @@ from dnet_tui.actions.journal.entries import Place
 from dnet_tui.actions.plans.plan import Plan, Step
 from dnet_tui.diagnostics.operations.remedy import SetSysctl
 from dnet_tui.tui.main import app
-from unit.factories import docker_like_snapshot, with_chain
-from unit.factories_firewall import chain
-from unit.fake_hand import FakeHand
+from unit.builders.factories import docker_like_snapshot, with_chain
+from unit.builders.factories_firewall import chain
+from unit.builders.fake_hand import FakeHand
 
 COMMAND = "iptables-nft -w -t nat -I POSTROUTING 1 -s 10.10.0.0/24 '!' -o br-app -j MASQUERADE"
 

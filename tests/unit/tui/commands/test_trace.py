@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from dnet_tui.inspect.archive.snapshot_file import save
 from dnet_tui.tui.main import app
-from unit.factories import HOST, docker_like_snapshot, with_link
+from unit.builders.factories import HOST, docker_like_snapshot, with_link
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dnet_tui.diagnostics.difference.base import Change
 from dnet_tui.diagnostics.difference.snapshots import Difference, Side, Unseen, compare
 from dnet_tui.tui.reports.difference_text import difference_text
 from dnet_tui.tui.reports.terminal import Paper
-from unit.factories import WEB, docker_like_snapshot, with_link, with_sysctl
+from unit.builders.factories import WEB, docker_like_snapshot, with_link, with_sysctl
 
 SIDE = Side(hostname="lab", taken_at="", tool_version="")
 BEFORE = docker_like_snapshot()

@@ -10,7 +10,7 @@ from dnet_tui.tui.reports.doctor.report_text import doctor_text
 from dnet_tui.tui.reports.json_text import to_json
 from dnet_tui.tui.reports.terminal import Paper
 from dnet_tui.tui.reports.wrapping import cells
-from unit.report_factories import CAUSE, EFFECT, GAP, UNDECIDED, WARNING, report, sample, shell_command
+from unit.builders.report_factories import CAUSE, EFFECT, GAP, UNDECIDED, WARNING, report, sample, shell_command
 
 OK = CheckResult(id="ip-forward-off", outcome="ok")
 

@@ -15,7 +15,7 @@ from dnet_tui.tui.reports.doctor.report_markdown import doctor_markdown
 from dnet_tui.tui.reports.doctor.report_text import doctor_text
 from dnet_tui.tui.reports.json_text import to_json
 from dnet_tui.tui.reports.terminal import Paper
-from unit.report_factories import sample
+from unit.builders.report_factories import sample
 
 PROBE = PlannedProbe(
     kind="same-network",

@@ -17,7 +17,7 @@ from dnet_tui.tui.commands.rules import rules_report
 from dnet_tui.tui.reports.rules.rules_data import Selection
 from dnet_tui.tui.reports.rules.rules_text import short
 from dnet_tui.tui.reports.terminal import Paper
-from unit.factories import HOST, WEB, docker_like_snapshot, with_gaps, with_namespace
+from unit.builders.factories import HOST, WEB, docker_like_snapshot, with_gaps, with_namespace
 
 DATA = Path(__file__).parents[2] / "data"
 EVERYTHING = Selection()

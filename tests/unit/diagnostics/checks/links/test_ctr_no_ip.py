@@ -12,8 +12,8 @@ from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.diagnostics.operations.remedy import argv
 from dnet_tui.inspect.model import Address, Container, Snapshot
 from dnet_tui.inspect.model.gaps import Gap
-from unit.factories import WEB, docker_like_snapshot
-from unit.factories_links import adding, namespace, without
+from unit.builders.factories import WEB, docker_like_snapshot
+from unit.builders.factories_links import adding, namespace, without
 
 OTHER = Address(
     ifindex=namespace(docker_like_snapshot(), WEB).addresses[-1].ifindex,

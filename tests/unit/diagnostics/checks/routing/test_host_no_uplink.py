@@ -10,8 +10,8 @@ import pytest
 
 from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.inspect.model import Link, Neighbour, Snapshot
-from unit.factories import DOCKER0, HOST, UPLINK, docker_like_snapshot, with_link
-from unit.factories_links import adding, without
+from unit.builders.factories import DOCKER0, HOST, UPLINK, docker_like_snapshot, with_link
+from unit.builders.factories_links import adding, without
 
 
 def cut(**uplink: Any) -> Snapshot:

@@ -8,8 +8,8 @@ from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Table
+from unit.builders.factories import HOST, docker_like_snapshot, with_namespace
 from unit.diagnostics.checks.test_checks import delete
-from unit.factories import HOST, docker_like_snapshot, with_namespace
 
 
 def plain(snapshot: Snapshot) -> Snapshot:

@@ -21,7 +21,7 @@ from dnet_tui.inspect.model.firewall import (
     Verdict,
 )
 from dnet_tui.inspect.model.view import View
-from unit.factories import APP1, APP2, HOST, docker_like_snapshot, with_namespace
+from unit.builders.factories import APP1, APP2, HOST, docker_like_snapshot, with_namespace
 
 DROP = Verdict(kind="drop")
 ARP = Match(field="nfproto", values=("arp",))

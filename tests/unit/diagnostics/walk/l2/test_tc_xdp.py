@@ -13,7 +13,7 @@ from dnet_tui.diagnostics.walk.l2.tc_xdp import decide
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import LinkRef, Snapshot, TrafficFilter
 from dnet_tui.inspect.model.view import View
-from unit.factories import HOST, UPLINK, WEB, docker_like_snapshot, with_link, with_namespace
+from unit.builders.factories import HOST, UPLINK, WEB, docker_like_snapshot, with_link, with_namespace
 
 SYN = Packet(src="198.51.100.77", dst="203.0.113.2", proto="tcp", sport=40000, dport=8080)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dnet_tui.inspect.engines.docker import parse
 from dnet_tui.inspect.model import Container, Endpoint, Network, PublishedPort, Subnet
-from unit.examples import examples
+from unit.builders.examples import examples
 
 RAW = json.loads((Path(__file__).parents[3] / "data" / "inspect_docker_20_10.json").read_text())
 NETWORKS = {network.name: network for network in parse.parse_networks(RAW["networks"], "docker")}

@@ -13,7 +13,7 @@ import pytest
 
 from dnet_tui.inspect.engines.docker.read_api import Reading, find_socket
 from dnet_tui.inspect.engines.engine_data import Answer
-from unit.unix_daemon import Reply, daemon, short_folder
+from unit.builders.unix_daemon import Reply, daemon, short_folder
 
 RAW = json.loads((Path(__file__).parents[3] / "data" / "inspect_docker_20_10.json").read_text())
 WEB = next(key for key, item in RAW["details"].items() if item["Name"] == "/web")

@@ -19,7 +19,7 @@ from dnet_tui.inspect.engines.podman.read_podman import Reading
 from dnet_tui.inspect.engines.podman.sources import CommandSource, SocketSource
 from dnet_tui.inspect.engines.podman.stores import Store
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
-from unit.unix_daemon import Reply, daemon, short_folder
+from unit.builders.unix_daemon import Reply, daemon, short_folder
 
 RAW = json.loads((Path(__file__).parents[3] / "data" / "inspect_podman_4_3.json").read_text())
 WEB = next(key for key, item in RAW["details"].items() if item["Name"] == "web")

@@ -20,7 +20,7 @@ from dnet_tui.inspect.kernel.rtnetlink.parse_addresses import (
 from dnet_tui.inspect.kernel.rtnetlink.parse_links import parse_links
 from dnet_tui.inspect.kernel.rtnetlink.parse_routes import parse_routes, parse_rules
 from dnet_tui.inspect.model import Address, BridgeInfo, FdbEntry, Link, Neighbour, ProxiedAddress
-from unit.examples import examples
+from unit.builders.examples import examples
 
 RAW = json.loads((Path(__file__).parents[3] / "data" / "inspect_rtnl_host.json").read_text())
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dnet_tui.inspect.kernel.device_settings import DeviceSettings
 from dnet_tui.inspect.kernel.netlink import attribute
 from dnet_tui.inspect.kernel.rtnetlink.parse_link_details import parse_detail
-from dnet_tui.inspect.kernel.rtnetlink.parse_links import DeviceSettings, parse_link_table, parse_vlans
+from dnet_tui.inspect.kernel.rtnetlink.parse_links import parse_link_table, parse_vlans
 from dnet_tui.inspect.kernel.sysctl import parse_settings
 from dnet_tui.inspect.model import (
     AnyDetail,
@@ -30,7 +31,7 @@ from dnet_tui.inspect.model import (
     Vrf,
     Vxlan,
 )
-from unit.examples import examples
+from unit.builders.examples import examples
 
 
 def u8(kind: int, value: int) -> bytes:

@@ -5,12 +5,12 @@ import pytest
 
 from dnet_tui.diagnostics.report.finding import CheckResult, Finding, Subject
 from dnet_tui.diagnostics.report.report import Report
+from dnet_tui.tui.app.model.state import State
 from dnet_tui.tui.app.present import confirm, doctor_detail, doctor_rows, frame, subject
 from dnet_tui.tui.app.present.frame import Hint
 from dnet_tui.tui.app.present.styled_text import CROSS, TICK, Para, plain, width_of
-from dnet_tui.tui.app.state import State
-from unit.factories import BR_APP, DOCKER0, HOST, WEB, docker_like_snapshot
-from unit.report_factories import CAUSE, EFFECT, GAP, WARNING, report, sample
+from unit.builders.factories import BR_APP, DOCKER0, HOST, WEB, docker_like_snapshot
+from unit.builders.report_factories import CAUSE, EFFECT, GAP, WARNING, report, sample
 
 
 def lines(seen: Report) -> list[str]:

@@ -8,7 +8,7 @@ from dnet_tui.inspect.model import Container, Engine, Network, Snapshot
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.tui.app.present import map_detail, map_tree
 from dnet_tui.tui.app.present.styled_text import CROSS, plain
-from unit.factories import (
+from unit.builders.factories import (
     APP1,
     BR_APP,
     HOST,
@@ -20,7 +20,7 @@ from unit.factories import (
     with_link,
     with_namespace,
 )
-from unit.report_factories import CAUSE, EFFECT, report
+from unit.builders.report_factories import CAUSE, EFFECT, report
 
 
 def lines(snapshot: Snapshot, *findings: Finding, folded: frozenset[str] = frozenset()) -> list[str]:

@@ -8,7 +8,7 @@ from dnet_tui.inspect.model.firewall import Chain, Firewall, Opaque, Rule, Table
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.tui.app.present import rules_detail, rules_rows
 from dnet_tui.tui.app.present.styled_text import plain
-from unit.factories import HOST, WEB, docker_like_snapshot, with_chain, with_gaps, with_namespace
+from unit.builders.factories import HOST, WEB, docker_like_snapshot, with_chain, with_gaps, with_namespace
 
 
 def lines(snapshot: Snapshot, namespace: str = "") -> list[str]:

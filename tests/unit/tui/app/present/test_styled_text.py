@@ -117,7 +117,7 @@ def test_a_heading_alone_does_not_match_a_filter() -> None:
 
 
 def test_what_is_presented_never_needs_textual() -> None:
-    modules = "map_tree map_detail rules_rows rules_detail doctor_rows doctor_detail packets subject chrome confirm"
+    modules = "map_tree map_detail rules_rows rules_detail doctor_rows doctor_detail packets subject frame confirm"
     code = f"""
 import importlib, sys
 for name in {modules.split()!r}:

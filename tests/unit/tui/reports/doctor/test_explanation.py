@@ -1,4 +1,4 @@
-from dnet_tui.diagnostics.checks.base import Check
+from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.tui.reports.doctor.explanation import explanation
 from dnet_tui.tui.reports.terminal import Paper
 

@@ -11,8 +11,8 @@ from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
 from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.tui.reports.doctor.pages import pages
 from dnet_tui.tui.reports.doctor.report_json import DoctorData, doctor_data
+from unit.builders.factories import docker_like_snapshot
 from unit.diagnostics.checks.test_checks import FAULTS
-from unit.factories import docker_like_snapshot
 
 DOCS = Path(__file__).parents[5] / "docs"
 

@@ -6,7 +6,7 @@ from dnet_tui.tui.reports.lists.map_text import host_map
 from dnet_tui.tui.reports.lists.rows.containers import container_rows
 from dnet_tui.tui.reports.terminal import Paper
 from dnet_tui.tui.reports.wrapping import cells
-from unit.factories import APP2, HOST, WEB, docker_like_snapshot, with_link, with_namespace
+from unit.builders.factories import APP2, HOST, WEB, docker_like_snapshot, with_link, with_namespace
 
 
 def map_of(snapshot: Snapshot, width: int | None = 80) -> str:

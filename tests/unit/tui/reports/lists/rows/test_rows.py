@@ -9,7 +9,7 @@ from dnet_tui.tui.reports.json_text import to_json
 from dnet_tui.tui.reports.lists.rows.bridges import bridge_rows, network_rows
 from dnet_tui.tui.reports.lists.rows.containers import ContainerRow, Peer, container_rows, veth_rows
 from dnet_tui.tui.reports.lists.rows.ports import PublishedRow, port_rows
-from unit.factories import (
+from unit.builders.factories import (
     ANY,
     APP1,
     BR_APP,
@@ -22,7 +22,7 @@ from unit.factories import (
     with_link,
     with_namespace,
 )
-from unit.factories_firewall import chain
+from unit.builders.factories_firewall import chain
 
 
 def containers(snapshot: Snapshot) -> dict[str, ContainerRow]:

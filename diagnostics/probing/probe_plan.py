@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Literal
 
-from dnet_tui.diagnostics.checks.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.flows.probe_targets import EMBEDDED_DNS, Wish, default_gateway, from_host, wishes
 from dnet_tui.diagnostics.flows.probes import PlannedProbe, Prediction
+from dnet_tui.diagnostics.probing.probe_targets import EMBEDDED_DNS, Wish, default_gateway, from_host, wishes
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.packet import Obstacle, Packet, Walk

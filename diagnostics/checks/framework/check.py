@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.check_context import Blocked, Examination, Owns
+from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination, Owns
 from dnet_tui.diagnostics.report.finding import Finding, Severity
 
 

@@ -23,7 +23,7 @@ from dnet_tui.inspect.model import (
 )
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.startup_errors import recognise
-from unit.factories import (
+from unit.builders.factories import (
     ANY,
     APP1,
     BR_APP,
@@ -35,7 +35,7 @@ from unit.factories import (
     with_link,
     with_namespace,
 )
-from unit.factories_links import adding, crowded, namespace, without
+from unit.builders.factories_links import adding, crowded, namespace, without
 
 PORT = "Error starting userland proxy: listen tcp4 0.0.0.0:9099: bind: address already in use"
 VETH = "failed to add the host (vethb2f1) <=> sandbox (vethc2f1) pair interfaces: operation not supported"

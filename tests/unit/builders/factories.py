@@ -41,7 +41,7 @@ from dnet_tui.inspect.model import (
 )
 from dnet_tui.inspect.model.firewall import Chain, Firewall
 from dnet_tui.inspect.model.gaps import Gap
-from unit.factories_firewall import docker_filter, docker_nat
+from unit.builders.factories_firewall import docker_filter, docker_nat
 
 ANY = "0.0.0.0"  # noqa: S104  the address of a socket that is described here, not bound
 

@@ -25,7 +25,7 @@ from dnet_tui.inspect.model import (
     Socket,
 )
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Hook, Rule, Table
-from unit.factories import ANY, APP1, APP2, HOST, WEB, docker_like_snapshot, route, with_namespace, with_sysctl
+from unit.builders.factories import ANY, APP1, APP2, HOST, WEB, docker_like_snapshot, route, with_namespace, with_sysctl
 
 SERVER = "203.0.113.53"
 CLIENT = "198.51.100.9"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dnet_tui.diagnostics.checks.check_context import Blocked
+from dnet_tui.diagnostics.checks.framework.check_context import Blocked
 from dnet_tui.diagnostics.report.finding import Evidence
 from dnet_tui.diagnostics.walk.packet import Decider, RuleRef
 

@@ -26,7 +26,7 @@ from dnet_tui.inspect.model import (
     Socket,
     Subnet,
 )
-from unit.factories import (
+from unit.builders.factories import (
     ANY,
     APP1,
     APP2,

@@ -10,7 +10,7 @@ from dnet_tui.inspect.model.firewall import Chain, Rule, Table, TableFamily
 from dnet_tui.inspect.nftables.listing import NO_TEXTS, Texts, read_texts
 from dnet_tui.inspect.nftables.table import ParsedTable, parse_elements, parse_table, with_elements
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 NAMES = ("docker_29", "netavark", "firewalld", "kube_proxy", "libvirt_lxd", "by_hand")
 
 

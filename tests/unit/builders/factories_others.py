@@ -18,10 +18,10 @@ from dnet_tui.inspect.model import (
     Snapshot,
 )
 from dnet_tui.inspect.model.firewall import AnyExpr, Chain, Firewall, Nat, Rule, Table
-from unit.factories import ANY, HOST, docker_like_snapshot, route, with_namespace, with_sysctl
-from unit.factories_firewall import chain, match, verdict
-from unit.factories_links import adding, namespace, network
-from unit.factories_six import six_snapshot
+from unit.builders.factories import ANY, HOST, docker_like_snapshot, route, with_namespace, with_sysctl
+from unit.builders.factories_firewall import chain, match, verdict
+from unit.builders.factories_links import adding, namespace, network
+from unit.builders.factories_six import six_snapshot
 
 ETH1, VIRBR0, VNET0 = 40, 41, 42
 

@@ -9,8 +9,8 @@ from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
-from dnet_tui.tui.app.services import LastChange
-from dnet_tui.tui.app.state import Mode, Trouble
+from dnet_tui.tui.app.model.services import LastChange
+from dnet_tui.tui.app.model.state import Mode, Trouble
 
 
 class HostMoved(Message):

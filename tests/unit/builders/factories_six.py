@@ -18,8 +18,8 @@ from dnet_tui.inspect.model import (
     Subnet,
 )
 from dnet_tui.inspect.model.firewall import AnyExpr, Chain, Firewall, Match, Nat, Rule, Table
-from unit.factories import APP1, APP2, BR_APP, DOCKER0, HOST, UPLINK, WEB, docker_like_snapshot, with_namespace
-from unit.factories_firewall import docker_filter, docker_nat
+from unit.builders.factories import APP1, APP2, BR_APP, DOCKER0, HOST, UPLINK, WEB, docker_like_snapshot, with_namespace
+from unit.builders.factories_firewall import docker_filter, docker_nat
 
 _WORDS = {
     "172.17.0.2:80": "[fd00:17::2]:80",

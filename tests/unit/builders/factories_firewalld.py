@@ -14,10 +14,10 @@ import msgspec
 
 from dnet_tui.inspect.model import Firewalld, FirewalldZone, PublishedPort, Snapshot
 from dnet_tui.inspect.model.firewall import AnyExpr, Chain, Firewall, Table
-from unit.factories import ANY, HOST, docker_like_snapshot, with_namespace, with_sysctl
-from unit.factories_firewall import chain, docker_filter, docker_nat, match, verdict
-from unit.factories_links import NF_CALL, namespace
-from unit.nft_listings import table
+from unit.builders.factories import ANY, HOST, docker_like_snapshot, with_namespace, with_sysctl
+from unit.builders.factories_firewall import chain, docker_filter, docker_nat, match, verdict
+from unit.builders.factories_links import NF_CALL, namespace
+from unit.builders.nft_listings import table
 
 RUNNING = Firewalld(
     pid=900, settled=True, backend="nftables", default_zone="public", strict_forward_ports=False, zones=()

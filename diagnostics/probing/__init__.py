@@ -1,0 +1,1 @@
+"""Which real packets would confirm or contradict a report."""

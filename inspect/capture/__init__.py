@@ -1,0 +1,1 @@
+"""Packets as they pass: rings, filters, decoding, files."""
