@@ -42,7 +42,7 @@ from dnet_tui.diagnostics.flows.intentions import is_isolated, masquerades
 from dnet_tui.diagnostics.operations.remedy import Command, Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Family, Network
+from dnet_tui.inspect.model import Family, Network, known_items
 
 ID = "rules-flushed"
 
@@ -99,7 +99,7 @@ def _bare(case: Case) -> dict[tuple[str, Family], list[Network]]:
     found: dict[tuple[str, Family], list[Network]] = {}
     families: tuple[Family, ...] = ("ip", "ip6")
     for family, network in product(families, case.networks):
-        engines = [engine for engine in case.snapshot.engines if engine.name == network.engine]
+        engines = [engine for engine in known_items(case.snapshot.engines) if engine.name == network.engine]
         manages = not any(
             engine.firewall == "none" or engine.rootless or engine.iptables is False for engine in engines
         )
@@ -180,7 +180,6 @@ CHECK = Check(
     title="The engine's firewall rules are there",
     severity="error",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
     owns=owns,
     explains=("masq-missing", "isolation-missing", "fwd-jump-missing", "nat-jump-missing", "flow-blocked"),

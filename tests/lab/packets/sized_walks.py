@@ -10,6 +10,7 @@ import msgspec
 
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
+from dnet_tui.inspect.archive.snapshot_file import decode
 from dnet_tui.inspect.model import Host, Snapshot
 from dnet_tui.inspect.model.view import View
 
@@ -38,7 +39,9 @@ def save(seen: Seen, path: Path) -> None:
 
 def load(path: Path) -> Seen:
     """What was kept."""
-    return msgspec.json.decode(lzma.decompress(path.read_bytes()), type=Seen)
+    raw = msgspec.json.decode(lzma.decompress(path.read_bytes()))
+    snapshot = decode(msgspec.json.encode(raw.pop("snapshot")))  # of whatever format it was kept in
+    return msgspec.convert(raw | {"snapshot": snapshot}, type=Seen)
 
 
 def judged(seen: Seen) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.diagnostics.trace.trace_events import Sight
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
-from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.archive.snapshot_file import decode
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.reports.json_text import to_json
 from dnet_tui.tui.reports.terminal import Paper
@@ -29,7 +29,7 @@ Recorded = tuple[View, Trace, Observed]
 
 def recorded(path: Path) -> Iterator[Recorded]:
     scenario = load(path)
-    view = View(msgspec.json.decode(scenario.seen.snapshot, type=Snapshot))
+    view = View(decode(bytes(scenario.seen.snapshot)))
     names = {ident: place for place, ident in scenario.seen.namespaces.items()}
     outcomes = {outcome.probe: outcome for outcome in scenario.seen.outcomes}
     for probe in scenario.probes:
