@@ -50,7 +50,8 @@ def after_command(snapshot: Snapshot, argv: Sequence[str]) -> Snapshot:
         snapshot,
         namespaces=with_items(snapshot.namespaces, changed),
         containers=with_items(
-            snapshot.containers, (*known_items(snapshot.containers), *_newcomers(snapshot, namespace, words))
+            known_items(snapshot.containers),
+            (*known_items(snapshot.containers), *_newcomers(snapshot, namespace, words)),
         ),
     )
 
