@@ -1,6 +1,6 @@
-"""The hand: the few ways in which this room touches the host.
+"""The host: the few ways in which this room touches the host.
 
-Everything that writes goes through here, so that tests put another hand in
+Everything that writes goes through here, so that tests put another host in
 its place.  It acts on the network namespace of the calling thread: ``/proc/sys/net``
 shows the namespace of whoever opens it (sysctl files are resolved per task,
 see proc(5)), and programs inherit it.
@@ -32,7 +32,7 @@ class Ran(NamedTuple):
     err: str
 
 
-class Hand(Protocol):
+class HostAccess(Protocol):
     """What the executors need of a host."""
 
     def sysctl(self, key: str) -> str | None:
@@ -65,15 +65,15 @@ class Hand(Protocol):
         """The text of a small kernel file, None when it can't be read."""
 
 
-class HostHand:
+class LocalHost:
     """The real one."""
 
     def sysctl(self, key: str) -> str | None:
-        """See :class:`Hand`."""
+        """See :class:`HostAccess`."""
         return self.read(str(sysctl_path(key)))
 
     def set_sysctl(self, key: str, value: str) -> None:
-        """See :class:`Hand`."""
+        """See :class:`HostAccess`."""
         path = sysctl_path(key)
         if "\n" in value or "\0" in value:
             msg = f"{key}: not a sysctl's value: {value!r}"
@@ -91,14 +91,14 @@ class HostHand:
             raise ActionFailedError(msg, hint) from error
 
     def interfaces(self, family: str) -> tuple[str, ...]:
-        """See :class:`Hand`."""
+        """See :class:`HostAccess`."""
         try:
             return tuple(sorted(item.name for item in Path("/proc/sys/net", family, "conf").iterdir()))
         except OSError:
             return ()  # no IPv6 in this kernel
 
     def run(self, argv: Sequence[str], *, limit: float = TIME_LIMIT, given: bytes = b"") -> Ran:
-        """See :class:`Hand`."""
+        """See :class:`HostAccess`."""
         try:
             done = subprocess.run(
                 list(argv),
@@ -126,15 +126,15 @@ class HostHand:
         )
 
     def has(self, program: str) -> bool:
-        """See :class:`Hand`."""
+        """See :class:`HostAccess`."""
         return shutil.which(program) is not None
 
     def has_package(self, name: str) -> bool:
-        """See :class:`Hand`."""
+        """See :class:`HostAccess`."""
         return importlib.util.find_spec(name) is not None
 
     def read(self, path: str) -> str | None:
-        """See :class:`Hand`."""
+        """See :class:`HostAccess`."""
         try:
             return Path(path).read_text(errors="backslashreplace").rstrip("\n")
         except OSError:

@@ -13,7 +13,7 @@ import msgspec
 
 from dnet_tui.actions.journal.entries import Entry
 from dnet_tui.actions.plans.plan import Plan, command_lines, plan_for
-from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
 

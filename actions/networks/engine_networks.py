@@ -15,9 +15,9 @@ import msgspec
 
 from dnet_tui.actions.networks.linux_network import linux_create, linux_remove
 from dnet_tui.actions.networks.subnets import checked_gateway, checked_subnet, checked_subnet6
-from dnet_tui.actions.plans.operations import CreateDockerNetwork, RemoveDockerNetwork
 from dnet_tui.actions.plans.plan import Plan, Step
-from dnet_tui.diagnostics.operations.remedy import Command
+from dnet_tui.diagnostics.operations.by_hand import Command
+from dnet_tui.diagnostics.operations.engine_network import CreateDockerNetwork, RemoveDockerNetwork
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
 from dnet_tui.inspect.model import Network, Snapshot, Subnet
 from dnet_tui.inspect.model.network_label import Intention

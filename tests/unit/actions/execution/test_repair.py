@@ -10,7 +10,10 @@ import pytest
 from dnet_tui.actions.execution.repair import Repair, Result, Seen, Session, apply_fixes, plan_fixes
 from dnet_tui.actions.journal.entries import Entry, Place
 from dnet_tui.actions.plans.plan import Plan, plan_for, render
-from dnet_tui.diagnostics.operations.remedy import Command, DeleteRule, Remedy, Risk, SetSysctl
+from dnet_tui.diagnostics.operations.by_hand import Command
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy, Risk
+from dnet_tui.diagnostics.operations.rule import DeleteRule
 from dnet_tui.diagnostics.report.finding import Finding, Severity, Subject
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
 
