@@ -32,7 +32,8 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.kernel import ForgetConnections
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.l3 import routing
@@ -144,7 +145,7 @@ def _finding(container: Container, port: PublishedPort, stale: list[ConntrackEnt
         ),
         remedy=Remedy(
             summary=f"Delete the tracked UDP connections to port {number} ({clients})",
-            steps=(Command(argv=("conntrack", "-D", "-p", "udp", "--orig-port-dst", number)),),
+            steps=(ForgetConnections(proto="udp", port=port.host_port),),
             risk="safe",
             persists=True,
             note="Nothing has to be taken back: a client's next packet begins a new connection; conntrack comes with "

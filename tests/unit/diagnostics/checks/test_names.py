@@ -11,7 +11,9 @@ from dnet_tui.diagnostics.checks.nat import udp_stale_ct
 from dnet_tui.diagnostics.checks.run_checks import examination, examine
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.dns_flows import askers, questions
-from dnet_tui.diagnostics.operations.remedy import Command, InsertRule
+from dnet_tui.diagnostics.operations.kernel import ForgetConnections
+from dnet_tui.diagnostics.operations.remedy import commands
+from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
@@ -261,7 +263,8 @@ def test_resolv_confs_that_could_not_be_read_make_names_unknown() -> None:
 def test_deleting_stale_connections_is_safe_and_names_the_port() -> None:
     remedy = found(published_udp(udp("172.17.0.77")), "udp-stale-ct")[0].remedy
     assert remedy is not None
-    assert remedy.steps == (Command(argv=("conntrack", "-D", "-p", "udp", "--orig-port-dst", "5353")),)
+    assert remedy.steps == (ForgetConnections(proto="udp", port=5353),)
+    assert commands(remedy.steps) == (("conntrack", "-D", "-p", "udp", "--orig-port-dst", "5353"),)
     assert (remedy.risk, remedy.undo) == ("safe", ())
     assert "taken back" in remedy.note
 
