@@ -44,7 +44,14 @@ from dnet_tui.inspect.model.links import (
 from dnet_tui.inspect.model.name_servers import NameServer, Resolver
 from dnet_tui.inspect.model.routing import FdbEntry, Neighbour, NextHop, PolicyRule, ProxiedAddress, Route
 from dnet_tui.inspect.model.snapshot import FORMAT, Host, Namespace, NamespaceKind, Process, Snapshot
-from dnet_tui.inspect.model.sockets import ChecksumCounts, ConntrackCounts, ConntrackEntry, ConntrackTuple, Socket
+from dnet_tui.inspect.model.sockets import (
+    ChecksumCounts,
+    ConntrackCounts,
+    ConntrackEntry,
+    ConntrackTuple,
+    NatPortUse,
+    Socket,
+)
 from dnet_tui.inspect.model.traffic_control import TrafficFilter
 
 __all__ = [
@@ -79,6 +86,7 @@ __all__ = [
     "NameServer",
     "Namespace",
     "NamespaceKind",
+    "NatPortUse",
     "Neighbour",
     "Netkit",
     "Network",

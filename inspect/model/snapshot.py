@@ -22,7 +22,7 @@ from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.links import Address, Link, Value
 from dnet_tui.inspect.model.name_servers import Resolver
 from dnet_tui.inspect.model.routing import FdbEntry, Neighbour, PolicyRule, ProxiedAddress, Route
-from dnet_tui.inspect.model.sockets import ChecksumCounts, ConntrackCounts, ConntrackEntry, Socket
+from dnet_tui.inspect.model.sockets import ChecksumCounts, ConntrackCounts, ConntrackEntry, NatPortUse, Socket
 from dnet_tui.inspect.model.traffic_control import TrafficFilter
 
 FORMAT = 1
@@ -78,6 +78,10 @@ class Namespace(Value, frozen=True, kw_only=True, dict=True, gc=True):
     """None where it wasn't read."""
     conntrack_counts: ConntrackCounts | None = None
     """None where connection tracking isn't loaded, or doesn't tell."""
+    nat_ports: tuple[NatPortUse, ...] | None = None
+    """The destinations that may take more than half of the ports for translation: of the host's namespace alone.
+
+    None where it wasn't read."""
     proxied: tuple[ProxiedAddress, ...] = ()
     """A part of the section ``neighbours``."""
     traffic_control: tuple[TrafficFilter, ...] = ()

@@ -323,6 +323,7 @@ class _Taking:
                 conntrack=contents.conntrack,
                 conntrack_udp=contents.conntrack_udp,
                 conntrack_counts=contents.conntrack_counts,
+                nat_ports=contents.nat_ports,
                 checksums=contents.checksums,
                 proxied=contents.proxied,
                 traffic_control=contents.traffic_control,

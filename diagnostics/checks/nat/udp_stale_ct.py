@@ -41,7 +41,12 @@ from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import ConntrackEntry, Container, LinkRef, PublishedPort
 
 ID = "udp-stale-ct"
-_HOLDERS = {"conmon"}
+_HOLDERS = {"conmon", "dockerd"}
+"""Programs that only hold a published port, so that nobody else takes it, and never read from it.
+
+Podman's conmon does; and so does dockerd itself where it runs without its userland proxy (moby,
+``daemon/libnetwork/portmapper``).  docker-proxy and rootlesskit are not among them: they pass on what they get.
+"""
 _MOST = 200
 """How many connections of one port are judged."""
 
@@ -91,10 +96,7 @@ def _is_stale(case: Case, container: Container, entry: ConntrackEntry) -> bool:
 
 
 def _is_unserved(case: Case, entry: ConntrackEntry) -> bool:
-    """Whether nobody on the host itself answers what wasn't rewritten; a docker-proxy would, and pass it on.
-
-    Podman's conmon only holds the port, so that nobody else takes it.
-    """
+    """Whether nobody on the host itself answers what wasn't rewritten; a docker-proxy would, and pass it on."""
     host = case.view.host
     if host is None or case.view.gaps("sockets", host.id) or "seen-reply" in entry.status:
         return False

@@ -87,6 +87,10 @@ FAULTS: dict[str, tuple[str, Callable[[], Snapshot]]] = {
     ),
     "a client's packets lead to the old address": ("udp-stale-ct", lambda: published_udp(udp("172.17.0.77"))),
     "a client's packets end at the host": ("udp-stale-ct", lambda: published_udp(udp("203.0.113.2", 5353))),
+    "a client's packets end at a dockerd that only holds the port": (
+        "udp-stale-ct",
+        lambda: published_udp(udp("203.0.113.2", 5353), holder="dockerd"),
+    ),
     "the proxy died": ("proxy-mismatch", lambda: proxied(8081)),
     "ports to one server run out": ("snat-ports", lambda: translated(60_000)),
 }
@@ -160,8 +164,11 @@ NEAR_MISSES: dict[str, Callable[[], Snapshot]] = {
     "other users' processes unseen": lambda: with_gaps(
         proxied(), Gap(section="namespaces", reason="not permitted to look into 3 processes")
     ),
-    "many connections to many servers": lambda: translated(60_000, targets=8),
+    "many connections to many servers": lambda: translated(20_000, 20_000, 20_000),
     "many connections to one server": lambda: translated(30_000),
+    "a published port that dockerd holds and that no rule leads on": lambda: published_udp(
+        udp("203.0.113.2", 5353), led=False, holder="dockerd"
+    ),
 }
 
 
@@ -293,6 +300,28 @@ def test_a_port_that_a_rootless_user_may_not_open_is_told_with_its_number() -> N
 )
 def test_a_port_that_is_no_trouble_is_not_told(host: Snapshot) -> None:
     assert found(host, "rootless-port") == []
+
+
+UNCOUNTED: dict[str, Callable[[], Snapshot]] = {
+    "nobody counted them": lambda: with_namespace(translated(60_000), HOST, nat_ports=None),
+    "they could not all be counted in time": lambda: translated(30_000, tracked=900_000, complete=False),
+}
+
+
+@pytest.mark.parametrize("case", UNCOUNTED)
+def test_ports_that_were_not_counted_are_unknown(case: str) -> None:
+    outcomes = {item.id: item.outcome for item in examine(UNCOUNTED[case]()).checks}
+    assert outcomes["snat-ports"] == "unknown"
+
+
+def test_at_least_so_many_connections_are_found_though_more_could_not_be_counted() -> None:
+    told = found(translated(60_000, tracked=900_000, complete=False), "snat-ports")
+    assert [finding.summary.partition(" connections")[0] for finding in told] == ["at least 60000"]
+
+
+def test_nothing_has_to_be_counted_where_few_connections_are_tracked() -> None:
+    few = with_namespace(translated(0, tracked=40_000), HOST, nat_ports=None)
+    assert {item.outcome for item in examine(few).checks if item.id == "snat-ports"} == {"ok"}
 
 
 def test_ports_that_have_run_out_are_an_error() -> None:
