@@ -31,7 +31,7 @@ from unit.builders.factories import (
     with_sysctl,
 )
 from unit.builders.factories_links import adding, namespace, without
-from unit.diagnostics.checks.test_checks import delete, insert
+from unit.diagnostics.checks.cases.rules import delete, insert
 
 
 def command(*argv: str) -> Command:
