@@ -198,10 +198,10 @@ def _collect_nat_ports(contents: Contents) -> None:
     try:
         contents.nat_ports = read_nat_ports()
     except OSError as error:
-        contents.miss("conntrack", error)
+        contents.miss("nat-ports", error)
         return
     if any(not use.complete for use in contents.nat_ports):
-        contents.miss("conntrack", "there are too many connections to count those to one destination in time")
+        contents.miss("nat-ports", "there are too many connections to count those to one destination in time")
 
 
 def _collect_entries(contents: Contents, limit: int, wanted: ConntrackFilter) -> None:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import SystemCommand
@@ -287,7 +287,7 @@ class DnetApp(HostApp):
         """Show the keys that work here."""
         self.push_screen(Dialog("Help", frame.help_paras(help_sections(self.screen))))
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Offer in the palette what the keys do."""
         del screen
         for mode in MODES:

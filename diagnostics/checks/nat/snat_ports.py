@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
+from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -43,18 +43,14 @@ _WARNING, _ERROR = 90, 98
 _COUNT = "net.netfilter.nf_conntrack_count"
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(exam: Examination) -> Iterator[Finding]:
     """One finding per translated address and destination."""
     host = exam.case.view.host
     if host is None or _few(exam.case):
         return
-    if host.nat_ports is None:
-        yield Undecided(reason="the connections to one destination were not counted")
-    for use in host.nat_ports or ():
+    for use in host.nat_ports:
         if use.count * 100 >= _PORTS * _WARNING:
             yield _finding(use)
-        elif not use.complete:
-            yield Undecided(reason=f"of the connections to {_destination(use)} only {use.count} could be counted")
 
 
 def _few(case: Case) -> bool:
@@ -98,6 +94,5 @@ CHECK = Check(
     title="Masquerading has ports left",
     severity="error",
     doc=__doc__,
-    needs=("sysctls",),
     find=find,
 )

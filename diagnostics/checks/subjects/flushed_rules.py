@@ -12,17 +12,17 @@ from dnet_tui.diagnostics.checks.subjects import firewalld_zones, linux_network_
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case, family_of
 from dnet_tui.diagnostics.flows.intentions import is_isolated, masquerades
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.engine import ReloadEngineRules
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Family, Network
+from dnet_tui.inspect.model import Family, Network, known_items
 
 EXPLAINS = ("masq-missing", "isolation-missing", "fwd-jump-missing", "nat-jump-missing", "flow-blocked")
 """The checks whose findings follow when all rules are gone."""
 
 _TABLES = ("docker-bridges", "netavark")
 _CHAINS = {"docker": ("DOCKER",), "podman": ("NETAVARK", "CNI-")}
-_RELOAD = {"docker": ("systemctl", "restart", "docker"), "podman": ("podman", "network", "reload", "--all")}
 
 
 def lacking(case: Case, obstacle: Obstacle) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ def _bare(case: Case) -> dict[tuple[str, Family], list[Network]]:
     found: dict[tuple[str, Family], list[Network]] = {}
     families: tuple[Family, ...] = ("ip", "ip6")
     for family, network in product(families, case.networks):
-        engines = [engine for engine in case.snapshot.engines if engine.name == network.engine]
+        engines = [engine for engine in known_items(case.snapshot.engines) if engine.name == network.engine]
         manages = not any(
             engine.firewall == "none" or engine.rootless or engine.iptables is False for engine in engines
         )
@@ -120,7 +120,7 @@ def _finding(exam: Examination, check: str, engine: str, family: Family, network
 def _reload(engine: str) -> Remedy:
     return Remedy(
         summary=f"Let {engine} write its rules again",
-        steps=(Command(argv=_RELOAD[engine]),),
+        steps=(ReloadEngineRules(engine="docker" if engine == "docker" else "podman"),),
         risk="manual",
         note="Docker stops its containers when it restarts, unless live-restore is on"
         if engine == "docker"

@@ -26,6 +26,7 @@ from dnet_tui.inspect.model import (
     Socket,
 )
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Hook, Rule, Table
+from dnet_tui.inspect.model.sections import Lack, Partial
 from unit.builders.factories import ANY, APP1, APP2, HOST, WEB, docker_like_snapshot, route, with_namespace, with_sysctl
 
 SERVER = "203.0.113.53"
@@ -215,7 +216,8 @@ def translated(*counts: int, tracked: int = 0, complete: bool = True) -> Snapsho
         for number, count in enumerate(counts, 10)
     )
     snapshot = with_sysctl(resolving(), "net.netfilter.nf_conntrack_count", str(tracked or sum(counts)))
-    return with_namespace(with_sysctl(snapshot, "net.netfilter.nf_conntrack_max", "1000000"), HOST, nat_ports=uses)
+    section = uses if complete else Partial(items=uses, lacks=(Lack(reason="not all could be counted"),))
+    return with_namespace(with_sysctl(snapshot, "net.netfilter.nf_conntrack_max", "1000000"), HOST, nat_ports=section)
 
 
 def counted(snapshot: Snapshot, seconds: int, ident: str = HOST, **counts: int) -> Snapshot:

@@ -11,11 +11,12 @@ from dnet_tui.diagnostics.checks.nat import udp_stale_ct
 from dnet_tui.diagnostics.checks.run_checks import examination, examine
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.dns_flows import askers, questions
-from dnet_tui.diagnostics.operations.remedy import Command
+from dnet_tui.diagnostics.operations.kernel import ForgetConnections
+from dnet_tui.diagnostics.operations.remedy import commands
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.inspect.model import PublishedPort, Snapshot, Socket
+from dnet_tui.inspect.model import Host, PublishedPort, Snapshot, Socket, Unread
 from dnet_tui.inspect.model.gaps import Gap
 from unit.builders.factories import APP1, HOST, with_gaps, with_namespace, with_sysctl
 from unit.builders.factories_names import (
@@ -124,7 +125,7 @@ def test_a_host_without_any_server_is_only_told() -> None:
 
 
 def test_rules_in_a_container_that_were_not_read_leave_its_resolver_undecided() -> None:
-    blind = with_namespace(resolving(), APP1, firewall=None)
+    blind = with_namespace(resolving(), APP1, firewall=Unread(reason="permission denied"))
     report = examine(with_gaps(blind, Gap(section="firewall", scope=APP1, reason="permission denied")))
     outcome = next(item for item in report.checks if item.id == "dns-nat-gone")
     assert (outcome.outcome, "app1" in outcome.reason) == ("unknown", True)
@@ -137,16 +138,20 @@ def test_sockets_in_a_container_that_were_not_read_leave_its_resolver_undecided(
 
 
 def test_resolv_confs_that_could_not_be_read_make_names_unknown() -> None:
-    blind = with_gaps(resolving(), Gap(section="names", reason="permission denied"))
-    outcomes = {item.id: item.outcome for item in examine(blind).checks}
+    unread = Unread(reason="permission denied")
+    hosts = Host(hostname="lab", kernel="6.1.0", resolver=unread)
+    assert examine(msgspec.structs.replace(resolving(), host=hosts)).summary.verdict == "healthy"  # nobody asks it
+    assert found(msgspec.structs.replace(nobody_to_ask(), host=hosts), "dns-none") == []
+    outcomes = {item.id: item.outcome for item in examine(container(resolving(), "app1", resolver=unread)).checks}
     assert outcomes["dns-upstream"] == outcomes["dns-none"] == outcomes["dns-nat-gone"] == "unknown"
-    assert outcomes["masq-missing"] == "ok"
+    assert outcomes["conntrack-full"] == "ok"
 
 
 def test_deleting_stale_connections_is_safe_and_names_the_port() -> None:
     remedy = found(published_udp(udp("172.17.0.77")), "udp-stale-ct")[0].remedy
     assert remedy is not None
-    assert remedy.steps == (Command(argv=("conntrack", "-D", "-p", "udp", "--orig-port-dst", "5353")),)
+    assert remedy.steps == (ForgetConnections(proto="udp", port=5353),)
+    assert commands(remedy.steps) == (("conntrack", "-D", "-p", "udp", "--orig-port-dst", "5353"),)
     assert (remedy.risk, remedy.undo) == ("safe", ())
     assert "taken back" in remedy.note
 
@@ -184,7 +189,9 @@ def test_a_port_that_is_no_trouble_is_not_told(host: Snapshot) -> None:
 
 
 UNCOUNTED: dict[str, Callable[[], Snapshot]] = {
-    "nobody counted them": lambda: with_namespace(translated(60_000), HOST, nat_ports=None),
+    "nobody counted them": lambda: with_namespace(
+        translated(60_000), HOST, nat_ports=Unread(reason="permission denied")
+    ),
     "they could not all be counted in time": lambda: translated(30_000, tracked=900_000, complete=False),
 }
 
@@ -201,7 +208,7 @@ def test_at_least_so_many_connections_are_found_though_more_could_not_be_counted
 
 
 def test_nothing_has_to_be_counted_where_few_connections_are_tracked() -> None:
-    few = with_namespace(translated(0, tracked=40_000), HOST, nat_ports=None)
+    few = with_namespace(translated(0, tracked=40_000), HOST, nat_ports=Unread(reason="permission denied"))
     assert {item.outcome for item in examine(few).checks if item.id == "snat-ports"} == {"ok"}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from dnet_tui.diagnostics.flows.probes import Answer, PlannedProbe, Prediction, Sent, judge
-from dnet_tui.diagnostics.operations.remedy import InsertRule
+from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.model import Address, Engine, Link, Neighbour, PolicyRule, Snapshot, Socket, TrafficFilter
 from dnet_tui.inspect.model.firewall import Table, Verdict

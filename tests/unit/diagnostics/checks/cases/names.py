@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from dnet_tui.diagnostics.operations.remedy import InsertRule
+from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.model import Resolver, Snapshot, Socket
 from dnet_tui.inspect.model.firewall import Firewall

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.firewall import AnyExpr, Chain, Firewall, Rule, Table, Verdict
