@@ -43,7 +43,12 @@ from dnet_tui.inspect.model import ConntrackEntry, Container, LinkRef, Published
 from dnet_tui.inspect.model.sections import unless_unasked
 
 ID = "udp-stale-ct"
-_HOLDERS = {"conmon"}
+_HOLDERS = {"conmon", "dockerd"}
+"""Programs that only hold a published port, so that nobody else takes it, and never read from it.
+
+Podman's conmon does; and so does dockerd itself where it runs without its userland proxy (moby,
+``daemon/libnetwork/portmapper``).  docker-proxy and rootlesskit are not among them: they pass on what they get.
+"""
 _MOST = 200
 """How many connections of one port are judged."""
 
@@ -96,10 +101,7 @@ def _is_stale(case: Case, container: Container, entry: ConntrackEntry) -> bool:
 
 
 def _is_unserved(case: Case, entry: ConntrackEntry) -> bool:
-    """Whether nobody on the host itself answers what wasn't rewritten; a docker-proxy would, and pass it on.
-
-    Podman's conmon only holds the port, so that nobody else takes it.
-    """
+    """Whether nobody on the host itself answers what wasn't rewritten; a docker-proxy would, and pass it on."""
     host = case.view.host
     if host is None or "seen-reply" in entry.status:
         return False
