@@ -27,6 +27,7 @@ from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model import Container, Family, LinkRef, Network, PublishedPort
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 __all__ = ["Flow", "Kind", "derive"]
 
@@ -167,7 +168,12 @@ def _cross_network(case: Case, family: Family) -> Iterator[Flow]:
 def _kept_apart(case: Case, here: Network, there: Network, family: Family) -> bool:
     """Whether one network asks that the other can't reach it; with Podman's ``isolate``, both have to ask."""
     both = (here.options.get("isolate"), there.options.get("isolate"))
-    mutual = here.engine == "podman" and both[0] in _YES and both[1] in _YES and is_ruled(case, there, family)
+    mutual = (
+        traits_of(here.engine).isolation_is_mutual
+        and both[0] in _YES
+        and both[1] in _YES
+        and is_ruled(case, there, family)
+    )
     return bool(is_isolated(case, there, family)) or mutual
 
 

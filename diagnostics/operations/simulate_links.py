@@ -26,6 +26,7 @@ from dnet_tui.inspect.model import (
     Route,
     Snapshot,
 )
+from dnet_tui.inspect.model.engine_kinds.others import NETNS
 
 _MAIN, _LOCAL = 254, 255
 _TABLES = {"main": _MAIN, "local": _LOCAL, "default": 253}
@@ -59,7 +60,7 @@ def _newcomers(snapshot: Snapshot, namespace: str, words: Sequence[str]) -> Iter
     for ns in snapshot.namespaces:
         if ns.id in homes - taken and ns.names:
             name = ns.names[0]
-            yield Container(id=f"netns:{name}", name=name, engine="netns", netns=ns.id, mode="bridge")
+            yield Container(id=f"{NETNS.kind}:{name}", name=name, engine=NETNS.kind, netns=ns.id, mode="bridge")
 
 
 def _peer(ns: Namespace, words: Sequence[str]) -> LinkRef | None:

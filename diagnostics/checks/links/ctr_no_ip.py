@@ -37,10 +37,9 @@ from dnet_tui.diagnostics.operations.remedy import Command, Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Container, Endpoint, Link, LinkRef, Namespace, Network
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 ID = "ctr-no-ip"
-_ENGINES = {"docker": "docker", "podman": "podman"}
-"""The engines whose command line reconnects a container, by name."""
 
 
 class _Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,8 +151,8 @@ def _evidence(case: Case, place: _Place) -> Iterator[Evidence]:
 def _remedy(case: Case, place: _Place) -> Remedy | None:
     name, net = place.container.name, place.network.name
     if place.link is None:
-        program = _ENGINES.get(place.container.engine)
-        if program is None:
+        program = traits_of(place.container.engine).command
+        if not program:
             return None
         fixed = [word for cidr in place.missing for word in ("--ip6" if ":" in cidr else "--ip", _bare(cidr))]
         steps = ((program, "network", "disconnect", net, name), (program, "network", "connect", *fixed, net, name))

@@ -40,6 +40,7 @@ from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import Container, Namespace, Resolver
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 ID = "dns-nat-gone"
 _STOPPED = {"refused", "dropped", "rejected"}
@@ -76,7 +77,7 @@ def _asking(case: Case) -> Iterator[_Asking]:
         resolver = container.resolver
         if ns is None or ns.kind == "host" or resolver is None or not container.running or ns.id in seen:
             continue
-        if EMBEDDED in resolver.servers and container.engine == "docker" and container.joined is None:
+        if traits_of(container.engine).embedded_resolver in resolver.servers and container.joined is None:
             seen.add(ns.id)
             yield _Asking(container=container, resolver=resolver, ns=ns)
 
@@ -105,7 +106,7 @@ def _finding(asking: _Asking, way: Walk) -> Finding:
         ),
         remedy=Remedy(
             summary=f"Restart {name}: Docker then writes the rules anew",
-            steps=(Command(argv=("docker", "restart", name)),),
+            steps=(Command(argv=(traits_of(asking.container.engine).command, "restart", name)),),
             risk="manual",
             note="Its program is stopped and started again",
         ),

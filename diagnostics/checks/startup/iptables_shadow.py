@@ -38,6 +38,8 @@ from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.operations.remedy import Command, Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.inspect.model import Engine
+from dnet_tui.inspect.model.engine_kinds.docker import PORTS_CHAIN
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 ID = "iptables-shadow"
 
@@ -53,13 +55,18 @@ def find(exam: Examination) -> Iterator[Finding]:
         return  # while firewalld runs Docker has it write the rules (passthrough over D-Bus), whatever its PATH holds
     homes = _homes(case)
     for engine in case.snapshot.engines:
-        if engine.name == "docker" and _writes(engine) and homes and engine.iptables_backend not in homes:
+        if _writes(engine) and homes and engine.iptables_backend not in homes:
             yield _finding(engine, homes)
 
 
 def _writes(engine: Engine) -> bool:
     """Whether a daemon that runs here writes rules, by a program of which the backend is known."""
-    runs = engine.reachable and not engine.rootless and engine.netns is None
+    runs = (
+        traits_of(engine.name).ports_chain == PORTS_CHAIN
+        and engine.reachable
+        and not engine.rootless
+        and engine.netns is None
+    )
     return runs and engine.iptables_backend != "" and engine.iptables is not False and engine.firewall in _SINGLE
 
 
@@ -69,7 +76,7 @@ def _homes(case: Case) -> set[str]:
         table.backend if table.backend in _IPTABLES else "iptables-nft"
         for family in ("ip", "ip6")
         for table in iptables_layout.tables(case, family)
-        if any(chain.name == "DOCKER" or chain.name.startswith("DOCKER-") for chain in table.chains)
+        if any(chain.name == PORTS_CHAIN or chain.name.startswith(f"{PORTS_CHAIN}-") for chain in table.chains)
     }
 
 
@@ -92,7 +99,7 @@ def _finding(engine: Engine, homes: set[str]) -> Finding:
         ),
         remedy=Remedy(
             summary="Turn iptables back to the backend of Docker's rules, or restart Docker",
-            steps=(Command(argv=("systemctl", "restart", "docker")),),
+            steps=(Command(argv=traits_of(engine.name).restore_rules),),
             risk="manual",
             note="update-alternatives --config iptables turns the link.  After a restart the old backend's rules stay: "
             "clear them, or both are applied",

@@ -44,6 +44,7 @@ from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.operations.remedy import Remedy, SetSysctl
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
+from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
 
 ID = "nftmode-fwd-off"
 _KEYS6 = ("net.ipv6.conf.all.forwarding", "net.ipv6.conf.default.forwarding")
@@ -112,7 +113,7 @@ def _named(failed: FailedStart) -> tuple[str, ...]:
 
 def _off(case: Case, ended: tuple[FailedStart, ...]) -> tuple[str, ...]:
     """The switches that Docker waits for and that are off."""
-    six = any(network.engine == "docker" and network.ipv6 for network in case.snapshot.networks)
+    six = any(network.engine == DOCKER.kind and network.ipv6 for network in case.snapshot.networks)
     wanted = (KEY, *(_KEYS6 if six else ())) if docker_nftables.engine(case) is not None else ()
     wanted += tuple(key for item in ended for key in _named(item))
     return tuple(key for key in dict.fromkeys(wanted) if case.sysctl(key) == "0")
