@@ -59,7 +59,11 @@ class ApiSource:
                     continue
                 try:
                     received.details[container] = document(status, body)
-                except (EngineRefusedError, ValueError) as error:  # one that can't be told of: the others go on
+                except (
+                    EngineRefusedError,
+                    ValueError,
+                    RecursionError,
+                ) as error:  # one that can't be told of: the others go on
                     received.failed[container] = storable(str(error))
 
 
@@ -77,11 +81,16 @@ def document(status: int, body: bytes) -> Any:
 
 def refusal(status: int, body: bytes) -> str:
     """What an answer that is an error says."""
-    try:
-        said = string(fields(json.loads(body)).get("message"))
-    except (ValueError, RecursionError):
-        said = ""
+    said = refusal_words(body)
     return f"HTTP {status}" + (f": {said}" if said else "")
+
+
+def refusal_words(body: bytes) -> str:
+    """An engine's own words in an answer that is an error; empty when there are none."""
+    try:
+        return string(fields(json.loads(body)).get("message"))
+    except (ValueError, RecursionError):
+        return ""
 
 
 def ids(listed: Any) -> Iterator[str]:
