@@ -24,7 +24,7 @@ from dnet_tui.inspect.engines.engine_data import Answer
 from dnet_tui.inspect.engines.parse_log import parse_journal, parse_lines
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.kernel.read_file import NotAnOrdinaryFileError, read_end
-from dnet_tui.inspect.kernel.run_program import ROOT_HINT, find_program, run
+from dnet_tui.inspect.kernel.run_program import ROOT_HINT, find_program, run_program
 from dnet_tui.inspect.model import Engine, LogLine
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS, traits_of
 from dnet_tui.inspect.model.engine_kinds.traits import EngineLog
@@ -206,7 +206,7 @@ def _from_journal(sources: Sequence[LogSource]) -> EngineLogs:
     own = next((source.kind for source in sources if source.log.daemon and source.pids), "")
     argv = (program, "--quiet", "--no-pager", "--boot", "--since=-1d", f"--lines={_LINES}")
     fields = "--output-fields=MESSAGE,_SYSTEMD_UNIT"
-    ran = run((*argv, "--output=json", fields, *_matches(sources)), seconds=_SECONDS, most=_MOST)
+    ran = run_program((*argv, "--output=json", fields, *_matches(sources)), seconds=_SECONDS, most=_MOST)
     if ran.error:
         return EngineLogs(ended=ended, gaps=(_gap("", ran.error, ran.hint),))
     if not ran.output:

@@ -32,7 +32,7 @@ from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.checks.names.dns_upstream import of_resolver
+from dnet_tui.diagnostics.checks.framework.evidence import of_resolver
 from dnet_tui.diagnostics.flows.dns_flows import Asker, askers, unheard
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject

@@ -31,8 +31,7 @@ import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.checks.framework.evidence import of_decider
-from dnet_tui.diagnostics.checks.names.dns_upstream import of_resolver
+from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_resolver
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.dns_flows import DNS, EMBEDDED
 from dnet_tui.diagnostics.operations.remedy import Command, Remedy

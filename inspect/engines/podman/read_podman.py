@@ -14,10 +14,11 @@ from typing import Any
 from dnet_tui.inspect.engines.api_reading import Complaints, Manner, Reading, Received, Source
 from dnet_tui.inspect.engines.engine_data import Answer
 from dnet_tui.inspect.engines.podman import parse
-from dnet_tui.inspect.engines.podman.sources import CommandSource, find_podman, service_source
+from dnet_tui.inspect.engines.podman.sources import CommandSource, service_source
 from dnet_tui.inspect.engines.podman.stores import find_stores
 from dnet_tui.inspect.engines.unix_http import socket_exists
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
+from dnet_tui.inspect.kernel.run_program import find_program
 from dnet_tui.inspect.model import Container, Engine, Network
 from dnet_tui.inspect.model.engine_kinds.podman import PODMAN
 from dnet_tui.inspect.model.gaps import Gap
@@ -77,7 +78,7 @@ def find_readings(
     if given.startswith("unix://"):
         return (_reading(timeout, service_source(given.removeprefix("unix://"))),), tuple(gaps)
     stores = find_stores(seen, environment)
-    program = find_podman(os.environ) if stores else ""
+    program = find_program(PODMAN.command) if stores else None
     commands = [CommandSource(program, store) for store in stores] if program else []
     at_work = bool(stores) or any(process.name == PODMAN.command for process in seen)
     socket = _find_socket(environment) if at_work or os.geteuid() != 0 else ""

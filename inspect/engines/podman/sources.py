@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple
 from dnet_tui.inspect.engines.api_reading import EngineRefusedError, Received
 from dnet_tui.inspect.engines.api_source import ApiSource, Targets, ids
 from dnet_tui.inspect.engines.podman.stores import Store
+from dnet_tui.inspect.kernel.run_program import program_environment
 from dnet_tui.inspect.model.engine_kinds.podman import PODMAN
 from dnet_tui.inspect.text.encoding import storable
 from dnet_tui.inspect.text.json_access import fields, items, string
@@ -42,7 +42,6 @@ _GRACE = 0.2
 _AT_ONCE = 200
 """How many containers one ``podman inspect`` is asked of."""
 
-_SYSTEM_FOLDERS = "/usr/sbin:/sbin:/usr/bin:/bin"
 _REMOTE = ("CONTAINER_HOST", "CONTAINER_CONNECTION", "CONTAINER_SSHKEY")
 """Variables that would have the command ask another machine's Podman."""
 
@@ -92,7 +91,7 @@ class CommandSource:
                 received.failed[container] = ended.said or f"podman inspect ended with status {ended.status}"
 
     def _start(self, *words: str) -> subprocess.Popen[bytes]:
-        environment = {key: value for key, value in os.environ.items() if key not in _REMOTE}
+        environment = program_environment({key: value for key, value in os.environ.items() if key not in _REMOTE})
         return subprocess.Popen(
             [*self._command, *words],
             stdin=subprocess.DEVNULL,
@@ -147,8 +146,3 @@ def _json(ended: _Ended) -> Any:
     if ended.status != 0:
         raise EngineRefusedError(ended.said or f"podman ended with status {ended.status}")
     return json.loads(ended.out) if ended.out.strip() else []
-
-
-def find_podman(environment: dict[str, str] | os._Environ[str]) -> str:
-    """Where ``podman`` is installed; empty when it isn't."""
-    return shutil.which(PODMAN.command, path=f"{environment.get('PATH', '')}:{_SYSTEM_FOLDERS}") or ""

@@ -9,12 +9,12 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from unit.builders.unix_daemon import Reply, daemon, short_folder
 
 from dnet_tui.actions.changes import docker_networks
 from dnet_tui.actions.journal.captured_state import DockerNetworkState
 from dnet_tui.actions.plans.operations import CreateDockerNetwork, RemoveDockerNetwork
 from dnet_tui.inspect.errors import ActionFailedError
+from unit.builders.unix_daemon import Reply, daemon, short_folder
 
 LABELS = {"dnet-tui": "created"}
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,25 +105,27 @@ def test_a_full_disk_stops_the_change(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (entries[0].status, entries[0].standing, torn) == ("failed", (), 0)
 
 
-def _hold(folder: Path, ready: multiprocessing.synchronize.Event) -> None:
-    with opened(folder):
-        ready.set()
-        signal.pause()
+HOLD = """
+import signal, sys
+from pathlib import Path
+from dnet_tui.actions.journal.journal import opened
+with opened(Path(sys.argv[1])):
+    print("held", flush=True)
+    signal.pause()
+"""
+"""Another dnet-tui that has the journal and keeps it."""
 
 
 def test_two_writers_never_interleave(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    ready = context.Event()
-    other = context.Process(target=_hold, args=(tmp_path, ready))
-    other.start()
-    try:
-        assert ready.wait(60)
-        with pytest.raises(ActionFailedError, match="another dnet-tui"), opened(tmp_path, patience=0.1):
-            pass
-        read(tmp_path)  # a reader needs no lock
-    finally:
-        other.kill()
-        other.join()
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "held\n"
+            with pytest.raises(ActionFailedError, match="another dnet-tui"), opened(tmp_path, patience=0.1):
+                pass
+            read(tmp_path)  # a reader needs no lock
+        finally:
+            other.kill()
     with opened(tmp_path, patience=20):
         pass  # a killed writer's lock is gone with it
 

@@ -14,7 +14,7 @@ from dnet_tui.inspect.engines import read_log
 from dnet_tui.inspect.engines.engine_data import Answer
 from dnet_tui.inspect.engines.read_log import EngineLogs, KeptLogs, LogReading, LogSource, read_logs, with_logs
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
-from dnet_tui.inspect.kernel.run_program import Ran
+from dnet_tui.inspect.kernel.run_program import ProgramResult
 from dnet_tui.inspect.model import Engine, LogLine
 from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
 from dnet_tui.inspect.model.engine_kinds.podman import PODMAN
@@ -54,16 +54,16 @@ def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
     return Host(tmp_path, msgspec.structs.replace(known_log(DOCKER), data=str(tmp_path), files=files))
 
 
-def _with_journal(monkeypatch: pytest.MonkeyPatch, ran: Ran) -> list[tuple[str, ...]]:
+def _with_journal(monkeypatch: pytest.MonkeyPatch, ran: ProgramResult) -> list[tuple[str, ...]]:
     asked: list[tuple[str, ...]] = []
     monkeypatch.setattr(read_log, "_init", lambda: "systemd")
     monkeypatch.setattr(read_log, "find_program", lambda _: "/usr/bin/journalctl")
 
-    def run(argv: tuple[str, ...], **_: object) -> Ran:
+    def run(argv: tuple[str, ...], **_: object) -> ProgramResult:
         asked.append(tuple(argv))
         return ran
 
-    monkeypatch.setattr(read_log, "run", run)
+    monkeypatch.setattr(read_log, "run_program", run)
     return asked
 
 
@@ -92,7 +92,7 @@ def test_a_daemon_that_may_not_be_looked_into_leaves_a_gap_unless_there_is_a_jou
     monkeypatch.setattr(read_log, "_own_file", denied)
     logs = quiet.logs(7)
     assert (logs.lines.get("docker"), [(gap.section, gap.scope) for gap in logs.gaps]) == (None, [("log", "docker")])
-    _with_journal(monkeypatch, Ran(f'{{"MESSAGE": "{FULL}"}}'.encode()))
+    _with_journal(monkeypatch, ProgramResult(f'{{"MESSAGE": "{FULL}"}}'.encode()))
     assert quiet.logs(7).lines.get("docker") == (LINE,)
 
 
@@ -132,7 +132,9 @@ def test_of_two_daemons_nothing_is_told(quiet: Host) -> None:
 def test_the_journal_is_asked_for_the_daemons_own_entries_within_bounds(
     quiet: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = _with_journal(monkeypatch, Ran(f'{{"MESSAGE": "{FULL}", "_SYSTEMD_UNIT": "podman.service"}}'.encode()))
+    asked = _with_journal(
+        monkeypatch, ProgramResult(f'{{"MESSAGE": "{FULL}", "_SYSTEMD_UNIT": "podman.service"}}'.encode())
+    )
     logs = quiet.logs(99999999, podman=True)
     (argv,) = asked
     assert argv[0] == "/usr/bin/journalctl"
@@ -147,7 +149,7 @@ def test_the_journal_is_asked_for_the_daemons_own_entries_within_bounds(
 
 
 def test_a_daemon_that_ended_is_looked_for_by_its_unit(quiet: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = _with_journal(monkeypatch, Ran(f'{{"MESSAGE": "{FULL}"}}'.encode()))
+    asked = _with_journal(monkeypatch, ProgramResult(f'{{"MESSAGE": "{FULL}"}}'.encode()))
     logs = quiet.logs()
     assert asked[0][-1] == "_SYSTEMD_UNIT=docker.service"
     assert logs.ended
@@ -156,7 +158,7 @@ def test_a_daemon_that_ended_is_looked_for_by_its_unit(quiet: Host, monkeypatch:
 
 
 def test_a_journal_that_fails_leaves_a_gap(quiet: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    _with_journal(monkeypatch, Ran(b"", "journalctl did not answer within 2 s"))
+    _with_journal(monkeypatch, ProgramResult(b"", "journalctl did not answer within 2 s"))
     logs = quiet.logs()
     assert [(gap.section, "2 s" in gap.reason) for gap in logs.gaps] == [("log", True)]
     assert logs.lines.get("docker") is None
@@ -164,7 +166,7 @@ def test_a_journal_that_fails_leaves_a_gap(quiet: Host, monkeypatch: pytest.Monk
 
 
 def test_an_empty_journal_is_a_gap_to_others_than_root(quiet: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    _with_journal(monkeypatch, Ran(b""))
+    _with_journal(monkeypatch, ProgramResult(b""))
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     (gap,) = quiet.logs(99999999).gaps
     assert (gap.section, gap.scope, gap.hint) == ("log", "docker", "run dnet-tui as root")
