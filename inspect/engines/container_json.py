@@ -9,7 +9,7 @@ pretends to be an engine.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from dnet_tui.inspect.model import Endpoint, PublishedPort, Resolver
 from dnet_tui.inspect.model.protocols import published_protocol
@@ -116,8 +116,3 @@ def published(host_ip: str, host_port: str, proto: str, number: str) -> Publishe
 
 def _is_port(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) < 65536
-
-
-def known_ports(ports: Iterable[PublishedPort | None]) -> tuple[PublishedPort, ...]:
-    """Those that are ports."""
-    return tuple(port for port in ports if port is not None)

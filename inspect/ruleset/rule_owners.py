@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from dnet_tui.inspect.model import Namespace, Network, Snapshot
+from dnet_tui.inspect.model import Network
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Match, Rule, Table, Verdict
 from dnet_tui.inspect.ruleset.engine_objects import Things, network_name, port_name, port_or_container
@@ -22,19 +22,6 @@ from dnet_tui.inspect.ruleset.rule_features import Clues
 
 _ESTABLISHED = Match(field="ctstate", values=("RELATED", "ESTABLISHED"))
 _LOOPBACK = "127.0.0.1"
-
-
-def with_owners(snapshot: Snapshot) -> Snapshot:
-    """The snapshot with each rule's ``owner`` filled in, wherever it can be derived."""
-    things, nothing = Things(snapshot), Things(Snapshot())
-    spaces = tuple(_namespace(space, things if space.kind == "host" else nothing) for space in snapshot.namespaces)
-    return msgspec.structs.replace(snapshot, namespaces=spaces)
-
-
-def _namespace(space: Namespace, things: Things) -> Namespace:
-    if space.firewall is None or not space.firewall.tables:
-        return space
-    return msgspec.structs.replace(space, firewall=firewall_with_owners(space.firewall, things))
 
 
 def firewall_with_owners(firewall: Firewall, things: Things, only: Callable[[Rule], bool] | None = None) -> Firewall:

@@ -87,7 +87,7 @@ def _finding(case: Case, container: Container, lacking: list[tuple[PublishedPort
         evidence=(
             Evidence(
                 source="processes",
-                what="docker-proxy",
+                what=traits_of(container.engine).port_proxy,
                 value=f"none for {ports} ({others} for other ports)",
                 expected="one for each published port, as userland-proxy is on",
             ),

@@ -104,6 +104,7 @@ DOCKER = EngineTraits(
     default_bridges=(("bridge", DEFAULT_BRIDGE),),
     port_proxy="docker-proxy",
     proxy_processes=("docker-proxy", "rootlesskit-doc"),
+    port_holders=("docker-proxy",),
     embedded_resolver="127.0.0.11",
     icc_by_br_netfilter=True,
     tables=(NATIVE_TABLE, "docker-dns"),

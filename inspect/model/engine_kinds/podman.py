@@ -29,6 +29,7 @@ PODMAN = EngineTraits(
     startup_errors=(("veth-unsupported", (r"create veth pair: Netlink error: Operation not supported",)),),
     default_networks=(DEFAULT_NETWORK,),
     default_bridges=((DEFAULT_NETWORK, DEFAULT_BRIDGE),),
+    port_holders=("rootlessport", "conmon"),
     name_server="aardvark-dns",
     isolation_is_mutual=True,
     keeps_internal_unforwarded=True,

@@ -88,6 +88,8 @@ class EngineTraits(msgspec.Struct, frozen=True, kw_only=True):
     """The program that passes on a published port in user space."""
     proxy_processes: tuple[str, ...] = ()
     """What the kernel calls that program; of a name it keeps 15 bytes."""
+    port_holders: tuple[str, ...] = ()
+    """The processes that may hold the host's side of a published port."""
     name_server: str = ""
     """The program that answers for names at a network's gateway."""
     embedded_resolver: str = ""
