@@ -30,7 +30,6 @@ from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
 
 EngineName = Literal["docker", "podman", "linux"]
-ENGINES: tuple[EngineName, ...] = ("docker", "podman", "linux")
 
 LABEL = {"dnet-tui": "created"}
 """Marks an engine's network as made here."""

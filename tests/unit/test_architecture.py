@@ -76,6 +76,7 @@ ORDER = (
     "actions.networks",
     "actions.execution",
     "actions.probes",
+    "actions.repair",
     "actions.live_trace",
     "actions.demo",
     "tui.exit_codes",

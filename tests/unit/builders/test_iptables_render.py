@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnet_tui.inspect.iptables.render import CannotRenderError, render_rule, render_tables
 from dnet_tui.inspect.iptables.rule import parse_rule
 from dnet_tui.inspect.iptables.save_grammar import quote
 from dnet_tui.inspect.iptables.save_text import parse_save
@@ -27,8 +26,9 @@ from dnet_tui.inspect.model.firewall import (
     Verdict,
 )
 from unit.builders.examples import examples
+from unit.builders.iptables_render import CannotRenderError, render_rule, render_tables
 
-DATA = Path(__file__).parents[2] / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 
 @pytest.mark.parametrize("path", sorted(DATA.glob("ip*tables_*.save")), ids=lambda path: path.stem)
