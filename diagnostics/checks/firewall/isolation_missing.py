@@ -127,6 +127,5 @@ CHECK = Check(
     title="Separate networks are kept apart",
     severity="warning",
     doc=__doc__,
-    needs=("firewall", "routes"),
     find=find,
 )

@@ -96,7 +96,6 @@ CHECK = Check(
     title="Only one iptables backend decides",
     severity="error",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
     owns=owns,
 )

@@ -104,7 +104,6 @@ CHECK = Check(
     title="IPv6 forwarding is on where networks need it",
     severity="error",
     doc=__doc__,
-    needs=("sysctls",),
     find=find,
     owns=owns,
 )

@@ -101,6 +101,5 @@ CHECK = Check(
     title="Docker's resolver has a server to ask",
     severity="error",
     doc=__doc__,
-    needs=("names",),
     find=find,
 )

@@ -16,7 +16,7 @@ from dnet_tui.diagnostics.operations.engine import ReloadEngineRules
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Family, Network
+from dnet_tui.inspect.model import Family, Network, known_items
 
 EXPLAINS = ("masq-missing", "isolation-missing", "fwd-jump-missing", "nat-jump-missing", "flow-blocked")
 """The checks whose findings follow when all rules are gone."""
@@ -61,7 +61,7 @@ def _bare(case: Case) -> dict[tuple[str, Family], list[Network]]:
     found: dict[tuple[str, Family], list[Network]] = {}
     families: tuple[Family, ...] = ("ip", "ip6")
     for family, network in product(families, case.networks):
-        engines = [engine for engine in case.snapshot.engines if engine.name == network.engine]
+        engines = [engine for engine in known_items(case.snapshot.engines) if engine.name == network.engine]
         manages = not any(
             engine.firewall == "none" or engine.rootless or engine.iptables is False for engine in engines
         )
