@@ -80,6 +80,7 @@ ORDER = (
     "actions.networks",
     "actions.probes",
     "actions.execution",
+    "actions.repair",
     "actions.live_trace",
     "actions.demo",
     "tui.exit_codes",
