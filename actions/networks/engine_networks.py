@@ -19,7 +19,7 @@ from dnet_tui.actions.plans.operations import CreateDockerNetwork, RemoveDockerN
 from dnet_tui.actions.plans.plan import Plan, Step
 from dnet_tui.diagnostics.operations.remedy import Command
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
-from dnet_tui.inspect.model import Network, Snapshot, Subnet
+from dnet_tui.inspect.model import Network, Snapshot, Subnet, known_items
 from dnet_tui.inspect.model.network_label import Intention
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
@@ -56,7 +56,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 def default_engine(snapshot: Snapshot) -> EngineName:
     """Return Docker where it answers, otherwise plain Linux."""
-    return "docker" if any(item.name == "docker" and item.reachable for item in snapshot.engines) else "linux"
+    return (
+        "docker" if any(item.name == "docker" and item.reachable for item in known_items(snapshot.engines)) else "linux"
+    )
 
 
 def create_plan(snapshot: Snapshot, request: Request) -> Plan:
@@ -92,9 +94,12 @@ def remove_plan(snapshot: Snapshot, name: str, engine: str = "") -> Plan:
         UsageError: There is no such network, there are several, or it is one that no one can remove.
         ActionFailedError: Containers use it.
     """
-    found = [item for item in snapshot.networks if item.name == name and engine in ("", item.engine)]
+    found = [item for item in known_items(snapshot.networks) if item.name == name and engine in ("", item.engine)]
     if not found:
-        known = ", ".join(clean(item.name) for item in snapshot.networks if engine in ("", item.engine)) or "none"
+        known = (
+            ", ".join(clean(item.name) for item in known_items(snapshot.networks) if engine in ("", item.engine))
+            or "none"
+        )
         msg = f"there is no {engine + ' ' if engine else ''}network named {clean(name)}"
         raise UsageError(msg, f"networks here: {known}")
     if len(found) > 1:
@@ -128,7 +133,7 @@ def _check_names(snapshot: Snapshot, request: Request) -> None:
     if not _NAME.fullmatch(request.name):
         msg = f"{clean(request.name)!r} is not a name for a network"
         raise UsageError(msg, "letters, digits, '_', '.' and '-', up to 63, starting with a letter or a digit")
-    same = next((item for item in snapshot.networks if item.name == request.name), None)
+    same = next((item for item in known_items(snapshot.networks) if item.name == request.name), None)
     if same is not None and request.engine in (same.engine, "linux"):
         msg = f"there is a {same.engine} network named {request.name} already"
         raise UsageError(msg, "choose another name, or remove it: dnet-tui net rm NAME")
@@ -267,13 +272,13 @@ def _again(network: Network) -> CreateDockerNetwork:
 def _users(snapshot: Snapshot, network: Network) -> list[str]:
     return [
         clean(item.name)
-        for item in snapshot.containers
+        for item in known_items(snapshot.containers)
         if item.running and any(endpoint.network == network.id for endpoint in item.endpoints)
     ]
 
 
 def _socket(snapshot: Snapshot) -> str:
-    return next((item.socket for item in snapshot.engines if item.name == "docker"), "")
+    return next((item.socket for item in known_items(snapshot.engines) if item.name == "docker"), "")
 
 
 def _unchecked(snapshot: Snapshot) -> tuple[str, ...]:

@@ -15,8 +15,9 @@ from dnet_tui.diagnostics.operations.remedy import PROGRAMS, AnyOperation, Comma
 from dnet_tui.diagnostics.operations.simulate_links import after_command
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.iptables.rule import parse_rule
-from dnet_tui.inspect.model import Namespace, Snapshot
+from dnet_tui.inspect.model import Namespace, Snapshot, known_items, require
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Match, Rule, Table, Verdict
+from dnet_tui.inspect.model.sections import with_items
 
 _FANS_OUT = {
     "net.ipv4.ip_forward": ("net.ipv4.conf.", ".forwarding"),
@@ -45,14 +46,15 @@ def after(snapshot: Snapshot, operations: Iterable[AnyOperation]) -> Snapshot:
 
 
 def _on_host(snapshot: Snapshot, change: Callable[[Namespace], Namespace]) -> Snapshot:
-    namespaces = tuple(change(ns) if ns.kind == "host" else ns for ns in snapshot.namespaces)
-    return msgspec.structs.replace(snapshot, namespaces=namespaces)
+    namespaces = tuple(change(ns) if ns.kind == "host" else ns for ns in known_items(snapshot.namespaces))
+    return msgspec.structs.replace(snapshot, namespaces=with_items(snapshot.namespaces, namespaces))
 
 
 def _host_after(ns: Namespace, operation: SetSysctl | InsertRule | DeleteRule) -> Namespace:
     if isinstance(operation, SetSysctl):
-        return msgspec.structs.replace(ns, sysctls=_sysctls(ns.sysctls, operation))
-    return msgspec.structs.replace(ns, firewall=_firewall(ns.firewall or Firewall(), operation))
+        values = _sysctls(require(ns.sysctls).values, operation)
+        return msgspec.structs.replace(ns, sysctls=msgspec.structs.replace(require(ns.sysctls), values=values))
+    return msgspec.structs.replace(ns, firewall=_firewall(require(ns.firewall), operation))
 
 
 def _rules_command(argv: tuple[str, ...]) -> Callable[[Namespace], Namespace] | None:
@@ -85,11 +87,11 @@ def _with_chain(ns: Namespace, wanted: tuple[str, str, str, str], change: Callab
         )
         if (table.backend, table.family, table.name) == wanted[:3]
         else table
-        for table in (ns.firewall.tables if ns.firewall else ())
+        for table in ns.firewall.tables
     ]
-    if ns.firewall is None or tables == list(ns.firewall.tables):
+    if tables == list(ns.firewall.tables):
         raise DnetError(f"there is no chain {wanted[3]} in table {wanted[2]} of {wanted[0]}")
-    return msgspec.structs.replace(ns, firewall=msgspec.structs.replace(ns.firewall, tables=tuple(tables)))
+    return msgspec.structs.replace(ns, firewall=msgspec.structs.replace(require(ns.firewall), tables=tuple(tables)))
 
 
 def _numbered(rules: Iterable[Rule]) -> tuple[Rule, ...]:

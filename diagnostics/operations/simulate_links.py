@@ -25,7 +25,9 @@ from dnet_tui.inspect.model import (
     PolicyRule,
     Route,
     Snapshot,
+    known_items,
 )
+from dnet_tui.inspect.model.sections import with_items
 
 _MAIN, _LOCAL = 254, 255
 _TABLES = {"main": _MAIN, "local": _LOCAL, "default": 253}
@@ -40,12 +42,17 @@ def after_command(snapshot: Snapshot, argv: Sequence[str]) -> Snapshot:
     """
     namespace, words = _target(snapshot, tuple(argv))
     change = _change(words)
-    changed = tuple(change(ns) if ns.id == namespace else ns for ns in snapshot.namespaces)
+    changed = tuple(change(ns) if ns.id == namespace else ns for ns in known_items(snapshot.namespaces))
     peer = next((_peer(ns, words) for ns in changed if ns.id == namespace), None)
     if peer is not None:
         changed = tuple(_with_carrier(ns, peer.ifindex) if ns.id == peer.namespace else ns for ns in changed)
     return msgspec.structs.replace(
-        snapshot, namespaces=changed, containers=(*snapshot.containers, *_newcomers(snapshot, namespace, words))
+        snapshot,
+        namespaces=with_items(snapshot.namespaces, changed),
+        containers=with_items(
+            known_items(snapshot.containers),
+            (*known_items(snapshot.containers), *_newcomers(snapshot, namespace, words)),
+        ),
     )
 
 
@@ -53,10 +60,10 @@ def _newcomers(snapshot: Snapshot, namespace: str, words: Sequence[str]) -> Iter
     """The named namespace that becomes a container by being plugged into a bridge."""
     if words[:4] != ("ip", "link", "set", "dev") or words[5:6] != ("master",):
         return
-    links = (link for ns in snapshot.namespaces if ns.id == namespace for link in ns.links)
+    links = (link for ns in known_items(snapshot.namespaces) if ns.id == namespace for link in ns.links)
     homes = {link.peer.namespace for link in links if link.name == words[4] and link.peer is not None}
-    taken = {container.netns for container in snapshot.containers}
-    for ns in snapshot.namespaces:
+    taken = {container.netns for container in known_items(snapshot.containers)}
+    for ns in known_items(snapshot.namespaces):
         if ns.id in homes - taken and ns.names:
             name = ns.names[0]
             yield Container(id=f"netns:{name}", name=name, engine="netns", netns=ns.id, mode="bridge")
@@ -86,13 +93,13 @@ def _target(snapshot: Snapshot, argv: tuple[str, ...]) -> tuple[str, tuple[str, 
     words = argv
     if argv[:2] == ("nsenter", "-t") and argv[3:4] == ("-n",):
         pid = argv[2]
-        users = {item.netns for item in snapshot.containers if str(item.pid) == pid}
+        users = {item.netns for item in known_items(snapshot.containers) if str(item.pid) == pid}
         found = lambda ns: ns.id in users or any(str(item.pid) == pid for item in ns.processes)  # noqa: E731
         words = argv[4:]
     elif argv[:2] == ("ip", "-n"):
         found = lambda ns: argv[2] in ns.names  # noqa: E731
         words = ("ip", *argv[3:])
-    ident = next((ns.id for ns in snapshot.namespaces if found(ns)), "")
+    ident = next((ns.id for ns in known_items(snapshot.namespaces) if found(ns)), "")
     if not ident or not words:
         raise _unknown(argv)
     return ident, words

@@ -81,7 +81,6 @@ CHECK = Check(
     title="No rule for bridged frames drops container traffic",
     severity="error",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
     owns=owns,
 )

@@ -82,7 +82,6 @@ CHECK = Check(
     title="No other nftables chain drops container traffic",
     severity="error",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
     owns=owns,
 )

@@ -194,7 +194,6 @@ CHECK = Check(
     title="Containers reach their name server on the host",
     severity="error",
     doc=__doc__,
-    needs=("firewall", "sockets"),
     find=find,
     owns=owns,
 )

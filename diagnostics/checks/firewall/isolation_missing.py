@@ -126,6 +126,5 @@ CHECK = Check(
     title="Separate networks are kept apart",
     severity="warning",
     doc=__doc__,
-    needs=("firewall", "routes"),
     find=find,
 )

@@ -106,7 +106,6 @@ CHECK = Check(
     title="firewalld lets translated packets pass",
     severity="warning",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
     owns=owns,
 )

@@ -93,7 +93,6 @@ CHECK = Check(
     title="Only one iptables backend decides",
     severity="error",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
     owns=owns,
 )

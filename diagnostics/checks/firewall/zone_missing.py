@@ -108,7 +108,6 @@ CHECK = Check(
     title="Networks' bridges are in a firewalld zone that forwards",
     severity="error",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
     owns=owns,
 )

@@ -105,6 +105,5 @@ CHECK = Check(
     title="The host keeps its IPv6 default route",
     severity="warning",
     doc=__doc__,
-    needs=("sysctls", "routes", "addresses"),
     find=find,
 )

@@ -87,7 +87,6 @@ CHECK = Check(
     title="Bridges with containers are up",
     severity="error",
     doc=__doc__,
-    needs=("links",),
     find=find,
     owns=owns,
     explains=("flow-blocked",),

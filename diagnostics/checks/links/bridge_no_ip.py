@@ -112,7 +112,6 @@ CHECK = Check(
     title="Bridges hold their networks' gateway addresses",
     severity="error",
     doc=__doc__,
-    needs=("links", "addresses"),
     find=find,
     owns=owns,
 )

@@ -36,7 +36,7 @@ from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.operations.remedy import Command, Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Container, Endpoint, Link, LinkRef, Namespace, Network
+from dnet_tui.inspect.model import Container, Endpoint, Link, LinkRef, Namespace, Network, known_items
 
 ID = "ctr-no-ip"
 _ENGINES = {"docker": "docker", "podman": "podman"}
@@ -67,7 +67,7 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
     """One finding per container and network."""
     for gap in exam.case.snapshot.gaps:
-        container = next((item for item in exam.case.snapshot.containers if item.netns == gap.scope), None)
+        container = next((item for item in known_items(exam.case.snapshot.containers) if item.netns == gap.scope), None)
         if gap.section in {"links", "addresses"} and container is not None and container.endpoints:
             yield Undecided(reason=f"the addresses in {container.name} were not seen: {gap.reason}")
     for place in exam.case.once(_places):
@@ -87,7 +87,7 @@ def _places(case: Case) -> tuple[_Place, ...]:
     known = {network.id: network for network in case.networks}
     unseen = {gap.scope for gap in case.snapshot.gaps if gap.section in {"links", "addresses"}}
     found = []
-    for container in case.snapshot.containers:
+    for container in known_items(case.snapshot.containers):
         namespace = case.view.namespaces.get(container.netns or "")
         if namespace is None or not container.running or container.mode != "bridge" or namespace.id in unseen:
             continue
@@ -186,7 +186,6 @@ CHECK = Check(
     title="Containers have the addresses that their engine gave them",
     severity="error",
     doc=__doc__,
-    needs=("links", "addresses"),
     find=find,
     owns=owns,
 )

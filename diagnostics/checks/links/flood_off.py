@@ -76,6 +76,5 @@ CHECK = Check(
     title="Bridges flood broadcasts to containers",
     severity="error",
     doc=__doc__,
-    needs=("links",),
     find=find,
 )

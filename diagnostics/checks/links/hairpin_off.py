@@ -67,6 +67,5 @@ CHECK = Check(
     title="Ports without a proxy are in hairpin mode",
     severity="error",
     doc=__doc__,
-    needs=("links",),
     find=find,
 )

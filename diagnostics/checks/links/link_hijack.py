@@ -41,7 +41,7 @@ from dnet_tui.diagnostics.operations.remedy import Command, Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
 from dnet_tui.diagnostics.walk.match.expressions import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace, NextHop, Route
+from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace, NextHop, Route, known_items
 
 ID = "link-hijack"
 _LINK_LOCAL = "169.254.0.0/16"
@@ -144,7 +144,7 @@ def _is_meant(case: Case, link: Link, address: Address) -> bool:
     """Whether a network was given that range on purpose, or the address is the bridge's by its own definition."""
     return any(
         contains(subnet.cidr, address.address) is True
-        for network in case.snapshot.networks
+        for network in known_items(case.snapshot.networks)
         for subnet in network.subnets
         if network.bridge == link.name or link.master is not None
     )
@@ -156,7 +156,7 @@ def _routes(case: Case, gateway: str | None) -> bool:
         ns.kind != "host"
         and any(address.address == gateway for address in ns.addresses)
         and ns.sysctls.get("net.ipv6.conf.all.forwarding" if ":" in gateway else "net.ipv4.ip_forward") == "1"
-        for ns in case.snapshot.namespaces
+        for ns in known_items(case.snapshot.namespaces)
     )
 
 
@@ -206,7 +206,6 @@ CHECK = Check(
     title="No client of the host manages containers' interfaces",
     severity="error",
     doc=__doc__,
-    needs=("links", "addresses", "routes"),
     find=find,
     owns=owns,
 )

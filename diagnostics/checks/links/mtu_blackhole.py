@@ -174,6 +174,5 @@ CHECK = Check(
     title="Containers learn the uplink's MTU",
     severity="error",
     doc=__doc__,
-    needs=("links", "routes", "firewall"),
     find=find,
 )

@@ -93,7 +93,6 @@ CHECK = Check(
     title="Bridge ports are not isolated against the network's options",
     severity="error",
     doc=__doc__,
-    needs=("links",),
     find=find,
     owns=owns,
 )

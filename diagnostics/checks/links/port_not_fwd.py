@@ -122,7 +122,6 @@ CHECK = Check(
     title="Containers' bridge ports forward",
     severity="error",
     doc=__doc__,
-    needs=("links",),
     find=find,
     owns=owns,
 )

@@ -183,7 +183,6 @@ CHECK = Check(
     title="The host knows its containers' MAC addresses",
     severity="error",
     doc=__doc__,
-    needs=("links", "addresses", "neighbours"),
     find=find,
     owns=owns,
 )

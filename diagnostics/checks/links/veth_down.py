@@ -118,7 +118,6 @@ CHECK = Check(
     title="Both ends of containers' veths are up",
     severity="error",
     doc=__doc__,
-    needs=("links",),
     find=find,
     owns=owns,
 )

@@ -38,7 +38,7 @@ from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.l3.routing import sysctl_name
 from dnet_tui.diagnostics.walk.match.expressions import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network, Route
+from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network, Route, known_items
 
 ID = "veth-orphan"
 
@@ -69,7 +69,7 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
 
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per veth."""
-    noproxy = {engine.name for engine in exam.case.snapshot.engines if engine.userland_proxy is False}
+    noproxy = {engine.name for engine in known_items(exam.case.snapshot.engines) if engine.userland_proxy is False}
     for item in exam.case.once(_loose):
         host = exam.case.view.host
         master = next((link for link in host.links if link.ifindex == item.veth.master), None) if host else None
@@ -104,7 +104,7 @@ def _orphans(case: Case) -> Iterator[Orphan]:
     host = case.view.host
     if host is None:
         return
-    for ns in case.snapshot.namespaces:
+    for ns in known_items(case.snapshot.namespaces):
         if ns.kind == "host":
             continue
         for inner in ns.links:
@@ -177,7 +177,6 @@ CHECK = Check(
     title="Containers' veths are attached to their bridges",
     severity="error",
     doc=__doc__,
-    needs=("links", "addresses"),
     find=find,
     owns=owns,
 )

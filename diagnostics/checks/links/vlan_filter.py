@@ -172,7 +172,6 @@ CHECK = Check(
     title="Containers of one network are in one VLAN",
     severity="error",
     doc=__doc__,
-    needs=("links",),
     find=find,
     owns=owns,
 )

@@ -31,7 +31,7 @@ from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.checks.names.dns_upstream import of_resolver
+from dnet_tui.diagnostics.checks.framework.evidence import of_resolver
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.dns_flows import DNS, Asker, askers
 from dnet_tui.diagnostics.operations.remedy import Command, Remedy
@@ -100,6 +100,5 @@ CHECK = Check(
     title="Docker's resolver has a server to ask",
     severity="error",
     doc=__doc__,
-    needs=("names",),
     find=find,
 )

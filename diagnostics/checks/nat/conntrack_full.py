@@ -69,6 +69,5 @@ CHECK = Check(
     title="The connection tracking table has room",
     severity="error",
     doc=__doc__,
-    needs=("sysctls",),
     find=find,
 )

@@ -109,7 +109,6 @@ CHECK = Check(
     title="Stray packets don't reset containers' connections",
     severity="info",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
     comparing=True,
 )

@@ -76,6 +76,5 @@ CHECK = Check(
     title="Bridged packets pass iptables where no proxy runs",
     severity="error",
     doc=__doc__,
-    needs=("sysctls",),
     find=find,
 )

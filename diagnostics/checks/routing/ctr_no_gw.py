@@ -119,7 +119,6 @@ CHECK = Check(
     title="Containers have a default route",
     severity="error",
     doc=__doc__,
-    needs=("links",),
     find=find,
     owns=owns,
 )

@@ -169,7 +169,6 @@ CHECK = Check(
     title="Containers use their network's gateway",
     severity="error",
     doc=__doc__,
-    needs=("links",),
     find=find,
     owns=owns,
 )

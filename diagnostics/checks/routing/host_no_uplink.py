@@ -116,6 +116,5 @@ CHECK = Check(
     title="The host itself has a way out",
     severity="warning",
     doc=__doc__,
-    needs=("routes", "policy-rules", "links"),
     find=find,
 )

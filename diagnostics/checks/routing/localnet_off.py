@@ -77,6 +77,5 @@ CHECK = Check(
     title="Bridges route loopback addresses where no proxy runs",
     severity="error",
     doc=__doc__,
-    needs=("sysctls",),
     find=find,
 )

@@ -92,7 +92,6 @@ CHECK = Check(
     title="No other route takes containers' addresses",
     severity="error",
     doc=__doc__,
-    needs=("routes",),
     find=find,
     owns=owns,
 )

@@ -131,7 +131,6 @@ CHECK = Check(
     title="No policy rule leads away from containers",
     severity="error",
     doc=__doc__,
-    needs=("routes", "policy-rules"),
     find=find,
     owns=owns,
 )

@@ -82,7 +82,6 @@ CHECK = Check(
     title="Reverse-path filtering lets containers' answers pass",
     severity="error",
     doc=__doc__,
-    needs=("sysctls", "routes"),
     find=find,
     owns=owns,
 )

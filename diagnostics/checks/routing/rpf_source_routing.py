@@ -199,7 +199,6 @@ CHECK = Check(
     title="Answers of published ports leave by the uplink that they were asked by",
     severity="error",
     doc=__doc__,
-    needs=("routes", "policy-rules", "sysctls"),
     find=find,
     owns=owns,
 )

@@ -119,6 +119,5 @@ CHECK = Check(
     title="Bridges have the addresses that their networks want",
     severity="error",
     doc=__doc__,
-    needs=("addresses",),
     find=find,
 )

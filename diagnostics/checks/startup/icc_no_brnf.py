@@ -101,6 +101,5 @@ CHECK = Check(
     title="br_netfilter is loaded where icc=false needs it",
     severity="warning",
     doc=__doc__,
-    needs=("sysctls",),
     find=find,
 )

@@ -118,6 +118,5 @@ CHECK = Check(
     title="iptables' tables hold nothing that it refuses",
     severity="error",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
 )

@@ -37,7 +37,7 @@ from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.operations.remedy import Command, Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
-from dnet_tui.inspect.model import Engine
+from dnet_tui.inspect.model import Engine, known_items
 
 ID = "iptables-shadow"
 
@@ -52,7 +52,7 @@ def find(exam: Examination) -> Iterator[Finding]:
     if iptables_layout.unread(case) or case.snapshot.firewalld is not None:
         return  # while firewalld runs Docker has it write the rules (passthrough over D-Bus), whatever its PATH holds
     homes = _homes(case)
-    for engine in case.snapshot.engines:
+    for engine in known_items(case.snapshot.engines):
         if engine.name == "docker" and _writes(engine) and homes and engine.iptables_backend not in homes:
             yield _finding(engine, homes)
 
@@ -105,6 +105,5 @@ CHECK = Check(
     title="Docker's iptables serves the backend that holds its rules",
     severity="warning",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
 )

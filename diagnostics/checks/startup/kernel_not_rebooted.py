@@ -72,7 +72,6 @@ CHECK = Check(
     title="The running kernel has its modules",
     severity="error",
     doc=__doc__,
-    needs=(),
     find=find,
     explains=("no-raw-table", "no-xt-masq", "icc-no-brnf"),
 )

@@ -72,6 +72,5 @@ CHECK = Check(
     title="The kernel has the iptables table raw",
     severity="error",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
 )

@@ -66,6 +66,5 @@ CHECK = Check(
     title="The kernel has the iptables target MASQUERADE",
     severity="error",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
 )

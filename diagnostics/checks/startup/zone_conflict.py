@@ -39,7 +39,7 @@ from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, Fail
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.operations.remedy import Command, Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
-from dnet_tui.inspect.model import Engine, Firewalld
+from dnet_tui.inspect.model import Engine, Firewalld, known_items, require
 
 ID = "zone-conflict"
 _OWN = "docker"
@@ -54,14 +54,12 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
     firewalld = case.snapshot.firewalld
     if firewalld is None:
         return
+    firewalld = require(firewalld)
     told = _ended(case)
     for bridge, (zone, failed) in told.items():
         yield _finding(bridge, [zone] if zone else list(_others(firewalld, bridge)), firewalld, failed)
     bridges = [network.bridge for network in case.networks if network.engine == "docker"]
-    if not bridges or not any(_works_with(engine) for engine in case.snapshot.engines):
-        return
-    if firewalld.zones is None:
-        yield Undecided(reason="firewalld runs, and its settings of zones could not be read")
+    if not bridges or not any(_works_with(engine) for engine in known_items(case.snapshot.engines)):
         return
     for bridge in bridges:
         named = list(_others(firewalld, bridge))
@@ -142,6 +140,5 @@ CHECK = Check(
     title="Docker's bridges are bound to no other firewalld zone",
     severity="warning",
     doc=__doc__,
-    needs=(),
     find=find,
 )

@@ -13,7 +13,7 @@ from dnet_tui.diagnostics.operations.remedy import Command
 from dnet_tui.diagnostics.report.finding import Evidence
 from dnet_tui.diagnostics.walk.match.expressions import contains
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
-from dnet_tui.inspect.model import Family, Link, LinkRef, Namespace, Network, Route
+from dnet_tui.inspect.model import Family, Link, LinkRef, Namespace, Network, Route, known_items
 
 DEFAULT = "0.0.0.0/0"
 _DEFAULTS: dict[Family, str] = {"ip": DEFAULT, "ip6": "::/0"}
@@ -161,7 +161,7 @@ def missing_gateway(case: Case, network: Network, family: Family = "ip") -> str:
     gateway = gateway_of(network, family) or ("" if owned else _agreed(case, network, family))
     if not gateway or gateway in owned or any(gateway == item.address for item in case.view.host.addresses):
         return ""
-    if any(gateway == item.address for ns in case.snapshot.namespaces for item in ns.addresses):
+    if any(gateway == item.address for ns in known_items(case.snapshot.namespaces) for item in ns.addresses):
         return ""
     return f"{gateway}/{prefix_length(network, case, family)}"
 

@@ -16,7 +16,7 @@ from dnet_tui.diagnostics.operations.remedy import argv
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.inspect.model import Engine, Snapshot
+from dnet_tui.inspect.model import Engine, Snapshot, Unread
 from dnet_tui.inspect.model.firewall import AnyExpr, SetLookup, Table, UnreadTable
 from dnet_tui.inspect.model.gaps import Gap
 from unit.builders.factories import HOST, docker_like_snapshot, with_gaps, with_sysctl
@@ -344,14 +344,14 @@ def test_another_fault_is_none_of_these(other: str) -> None:
 
 
 def test_zones_that_were_not_read_leave_only_the_conflict_undecided() -> None:
-    unread = msgspec.structs.replace(RUNNING, zones=None)
+    unread = msgspec.structs.replace(RUNNING, zones=Unread(reason="permission denied"))
     report = examine(firewalld_host("docker0", "br-app", firewalld=unread))
     assert report.findings == ()
     assert [result.id for result in report.checks if result.outcome == "unknown"] == ["zone-conflict"]
 
 
 def test_zones_that_were_not_read_leave_nothing_undecided_where_docker_does_not_ask() -> None:
-    unread = msgspec.structs.replace(RUNNING, zones=None)
+    unread = msgspec.structs.replace(RUNNING, zones=Unread(reason="permission denied"))
     report = examine(engine(firewalld_host("docker0", "br-app", firewalld=unread), firewall="iptables"))
     assert {result.outcome for result in report.checks} == {"ok"}
 

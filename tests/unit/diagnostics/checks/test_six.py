@@ -24,6 +24,7 @@ from dnet_tui.inspect.model import (
     PublishedPort,
     Route,
     Snapshot,
+    require,
 )
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Table
 from unit.builders.factories import APP1, DOCKER0, HOST, UPLINK, WEB, with_namespace, with_sysctl
@@ -48,8 +49,7 @@ def delete(spec: str, chain: str, table: str = "filter", snapshot: Snapshot | No
 
 def firewall(snapshot: Snapshot) -> Firewall:
     found = next(ns for ns in snapshot.namespaces if ns.id == HOST).firewall
-    assert found is not None
-    return found
+    return require(found)
 
 
 def without(field: str, ident: str, unwanted: Callable[[object], bool], snapshot: Snapshot | None = None) -> Snapshot:

@@ -187,7 +187,7 @@ def says_nothing(_: Examination) -> tuple[Finding, ...]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_check_that_claims_an_obstacle_and_says_nothing_of_it_hides_nothing(kind: str) -> None:
-    greedy = Check(id="greedy", title="", severity="error", doc="", needs=(), find=says_nothing, owns=claims_all)
+    greedy = Check(id="greedy", title="", severity="error", doc="", find=says_nothing, owns=claims_all)
     report = examine(KINDS[kind](), catalogue=(greedy, *fallback_alone()))
     assert kind in {item.subject.kind for item in report.findings}
     assert {result.id: result.outcome for result in report.checks} == {"greedy": "ok", FALLBACK: "found"}
