@@ -15,11 +15,16 @@ import msgspec
 
 from dnet_tui.actions.networks.linux_network import linux_create, linux_remove
 from dnet_tui.actions.networks.subnets import checked_gateway, checked_subnet, checked_subnet6
-from dnet_tui.actions.plans.operations import CreateDockerNetwork, RemoveDockerNetwork
 from dnet_tui.actions.plans.plan import Plan, Step
-from dnet_tui.diagnostics.operations.remedy import Command
+from dnet_tui.diagnostics.operations.engine_network import (
+    CreateDockerNetwork,
+    CreatePodmanNetwork,
+    PodmanSubnet,
+    RemoveDockerNetwork,
+    RemovePodmanNetwork,
+)
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
-from dnet_tui.inspect.model import Network, Snapshot, Subnet, known_items
+from dnet_tui.inspect.model import Network, Snapshot, known_items
 from dnet_tui.inspect.model.network_label import Intention
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
@@ -204,35 +209,20 @@ def _podman(request: Request) -> Plan:
         # --interface-name came with Podman 4.6 or so; older ones, such as Debian 12's, have nothing like it.
         msg = "Podman has no option for --no-icc, --no-masquerade, --no-isolated or --bridge-name"
         raise UsageError(msg, "leave them out, or use --engine docker or linux")
-    words = _podman_words(
-        (Subnet(cidr=request.subnet, gateway=request.gateway), Subnet(cidr=request.subnet6, gateway=request.gateway6)),
+    asked = ((request.subnet, request.gateway), (request.subnet6, request.gateway6))
+    creation = CreatePodmanNetwork(
+        name=request.name,
+        subnets=tuple(PodmanSubnet(cidr=cidr, gateway=gateway) for cidr, gateway in asked if cidr),
         internal=request.internal,
         options={"mtu": str(request.mtu)} if request.mtu is not None else {},
+        labels=LABEL,
     )
-    words += tuple(item for key, value in LABEL.items() for item in ("--label", f"{key}={value}"))
-    undo = Command(argv=("podman", "network", "rm", request.name))
     return Plan(
         title=f"create Podman network {request.name}",
-        steps=(Step(action=Command(argv=(*words, request.name)), undo=(undo,)),),
+        steps=(Step(action=creation, undo=(creation.inverse(),)),),
         persists=True,
         notes=("Podman makes the bridge when the first container starts on it",),
     )
-
-
-def _podman_words(subnets: tuple[Subnet, ...], *, internal: bool, options: dict[str, str]) -> tuple[str, ...]:
-    """``podman network create`` with what it takes for these, but the name."""
-    words = ["podman", "network", "create"]
-    if any(":" in subnet.cidr for subnet in subnets):
-        words.append("--ipv6")
-    for subnet in subnets:
-        if subnet.cidr:
-            words += ["--subnet", subnet.cidr]
-            words += ["--gateway", subnet.gateway] if subnet.gateway else []
-    if internal:
-        words.append("--internal")
-    for key, value in options.items():
-        words += ["--opt", f"{key}={value}"]
-    return tuple(words)
 
 
 def _podman_remove(network: Network) -> Plan:
@@ -243,13 +233,17 @@ def _podman_remove(network: Network) -> Plan:
     if not _NAME.fullmatch(name) or network.driver != "bridge":
         msg = f"network {clean(name)} is none that this version could create again"
         raise UsageError(msg, "remove it with Podman's own command: podman network rm")
-    words = _podman_words(network.subnets, internal=bool(network.internal), options=network.options)
-    if network.dns is False and not network.internal:  # Podman itself has no names in internal networks of 4.3
-        words += ("--disable-dns",)
-    undo = Command(argv=(*words, name))
+    again = CreatePodmanNetwork(
+        name=name,
+        subnets=tuple(PodmanSubnet(cidr=item.cidr, gateway=item.gateway) for item in network.subnets if item.cidr),
+        internal=bool(network.internal),
+        # Podman itself has no names in internal networks of 4.3, and no option to say so.
+        dns=network.dns is not False or bool(network.internal),
+        options=network.options,
+    )
     return Plan(
         title=f"remove Podman network {name}",
-        steps=(Step(action=Command(argv=("podman", "network", "rm", name)), undo=(undo,)),),
+        steps=(Step(action=RemovePodmanNetwork(name=name), undo=(again,)),),
         persists=True,
         notes=("put back by undo, it gets a new id; labels, static routes and ranges of leases aren't put back",),
     )

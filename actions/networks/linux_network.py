@@ -19,9 +19,10 @@ from dnet_tui.actions.networks.subnets import (
     checked_subnet6,
     suggest_subnet,
 )
-from dnet_tui.actions.plans.operations import CreateBridge, DeleteBridge
 from dnet_tui.actions.plans.plan import Plan, Step
-from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule, SetSysctl
+from dnet_tui.diagnostics.operations.bridge import CreateBridge, DeleteBridge
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model import Namespace, Network, Snapshot, Unread
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Table

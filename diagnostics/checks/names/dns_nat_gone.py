@@ -34,7 +34,8 @@ from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_resolver
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.dns_flows import DNS, EMBEDDED
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.engine import RestartContainers
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
@@ -102,7 +103,7 @@ def _finding(asking: _Asking, way: Walk) -> Finding:
         ),
         remedy=Remedy(
             summary=f"Restart {name}: Docker then writes the rules anew",
-            steps=(Command(argv=("docker", "restart", name)),),
+            steps=(RestartContainers(engine="docker", names=(name,)),),
             risk="manual",
             note="Its program is stopped and started again",
         ),

@@ -32,7 +32,8 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.kernel import ForgetConnections
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.l3 import routing
@@ -42,7 +43,12 @@ from dnet_tui.inspect.model import ConntrackEntry, Container, LinkRef, Published
 from dnet_tui.inspect.model.sections import unless_unasked
 
 ID = "udp-stale-ct"
-_HOLDERS = {"conmon"}
+_HOLDERS = {"conmon", "dockerd"}
+"""Programs that only hold a published port, so that nobody else takes it, and never read from it.
+
+Podman's conmon does; and so does dockerd itself where it runs without its userland proxy (moby,
+``daemon/libnetwork/portmapper``).  docker-proxy and rootlesskit are not among them: they pass on what they get.
+"""
 _MOST = 200
 """How many connections of one port are judged."""
 
@@ -95,10 +101,7 @@ def _is_stale(case: Case, container: Container, entry: ConntrackEntry) -> bool:
 
 
 def _is_unserved(case: Case, entry: ConntrackEntry) -> bool:
-    """Whether nobody on the host itself answers what wasn't rewritten; a docker-proxy would, and pass it on.
-
-    Podman's conmon only holds the port, so that nobody else takes it.
-    """
+    """Whether nobody on the host itself answers what wasn't rewritten; a docker-proxy would, and pass it on."""
     host = case.view.host
     if host is None or "seen-reply" in entry.status:
         return False
@@ -144,7 +147,7 @@ def _finding(container: Container, port: PublishedPort, stale: list[ConntrackEnt
         ),
         remedy=Remedy(
             summary=f"Delete the tracked UDP connections to port {number} ({clients})",
-            steps=(Command(argv=("conntrack", "-D", "-p", "udp", "--orig-port-dst", number)),),
+            steps=(ForgetConnections(proto="udp", port=port.host_port),),
             risk="safe",
             persists=True,
             note="Nothing has to be taken back: a client's next packet begins a new connection; conntrack comes with "

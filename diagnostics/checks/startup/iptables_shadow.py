@@ -35,7 +35,8 @@ from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.engine import ReloadEngineRules
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.inspect.model import Engine, known_items
 
@@ -92,7 +93,7 @@ def _finding(engine: Engine, homes: set[str]) -> Finding:
         ),
         remedy=Remedy(
             summary="Turn iptables back to the backend of Docker's rules, or restart Docker",
-            steps=(Command(argv=("systemctl", "restart", "docker")),),
+            steps=(ReloadEngineRules(engine="docker"),),
             risk="manual",
             note="update-alternatives --config iptables turns the link.  After a restart the old backend's rules stay: "
             "clear them, or both are applied",

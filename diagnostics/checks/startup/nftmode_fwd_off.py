@@ -45,7 +45,8 @@ from dnet_tui.diagnostics.checks.subjects.forwarding import (
 from dnet_tui.diagnostics.checks.subjects.missing_kernel_features import standing
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, FailedStart, of_failures
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Remedy, SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import known_items

@@ -33,7 +33,8 @@ from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.engine import RestartContainers
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
@@ -94,7 +95,7 @@ def _finding(case: Case, container: Container, lacking: list[tuple[PublishedPort
         ),
         remedy=Remedy(
             summary=f"Restart {container.name}: Docker then starts its proxies",
-            steps=(Command(argv=("docker", "restart", container.name)),),
+            steps=(RestartContainers(engine="docker", names=(container.name,)),),
             risk="manual",
             note="If the proxy isn't there then either, install docker-proxy of the same version as dockerd",
         ),

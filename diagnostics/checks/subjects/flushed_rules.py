@@ -12,7 +12,8 @@ from dnet_tui.diagnostics.checks.subjects import firewalld_zones, linux_network_
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case, family_of
 from dnet_tui.diagnostics.flows.intentions import is_isolated, masquerades
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.engine import ReloadEngineRules
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Family, Network, known_items
@@ -22,7 +23,6 @@ EXPLAINS = ("masq-missing", "isolation-missing", "fwd-jump-missing", "nat-jump-m
 
 _TABLES = ("docker-bridges", "netavark")
 _CHAINS = {"docker": ("DOCKER",), "podman": ("NETAVARK", "CNI-")}
-_RELOAD = {"docker": ("systemctl", "restart", "docker"), "podman": ("podman", "network", "reload", "--all")}
 
 
 def lacking(case: Case, obstacle: Obstacle) -> tuple[str, ...]:
@@ -120,7 +120,7 @@ def _finding(exam: Examination, check: str, engine: str, family: Family, network
 def _reload(engine: str) -> Remedy:
     return Remedy(
         summary=f"Let {engine} write its rules again",
-        steps=(Command(argv=_RELOAD[engine]),),
+        steps=(ReloadEngineRules(engine="docker" if engine == "docker" else "podman"),),
         risk="manual",
         note="Docker stops its containers when it restarts, unless live-restore is on"
         if engine == "docker"

@@ -14,7 +14,8 @@ from typing import NamedTuple
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.expected_flows import Flow
-from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule, SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.rule_edit import Change, Place
 from dnet_tui.diagnostics.walk.l2.topology import calls_iptables
 from dnet_tui.inspect.model import Family, Network, known_items, require
