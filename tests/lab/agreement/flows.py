@@ -95,7 +95,9 @@ def _told(name: str, fault: str, probe: Probe, found: Judgement) -> Disagreement
     if found.result == "agrees":
         return None
     said = "/".join(filter(None, found.end))
-    return _disagreement(name, fault, probe, found.result, "walk", said, "; ".join(filter(None, found.kernel)), found.reasons)
+    return _disagreement(
+        name, fault, probe, found.result, "walk", said, "; ".join(filter(None, found.kernel)), found.reasons
+    )
 
 
 def _traced(name: str, fault: str, case: Case, court: Court, probe: Probe, answered: str) -> Disagreement | None:
@@ -103,7 +105,7 @@ def _traced(name: str, fault: str, case: Case, court: Court, probe: Probe, answe
     by_id = {ident: place for place, ident in court.ids.items()}
     try:
         source = find(case, probe.src if probe.origin == OUTSIDE else probe.origin)
-        if probe.origin in {HOST} and probe.src not in {*LOOPBACKS.values()}:
+        if probe.origin == HOST and probe.src not in LOOPBACKS.values():
             source = find(case, "host")
         found = trace(case, source, find(case, probe.dst), port=probe.dport, sport=probe.sport)
     except DnetError as error:

@@ -47,6 +47,9 @@ _BUILTIN = {
     "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
     "filter": ("INPUT", "FORWARD", "OUTPUT"),
 }
+MOST_CONNECTIONS = 20000
+"""Tracked connections that are read at most; a host has far fewer."""
+
 LIMIT = 60.0
 """Seconds until one host must have been built and answered; it takes about one."""
 
@@ -111,7 +114,7 @@ class Spaces:
 def main() -> None:
     """Run inside: spec on stdin, observation on stdout."""
     require_private_host()
-    from dnet_tui.inspect.snapshot.take_snapshot import take_snapshot  # noqa: PLC0415 - only needed here, inside
+    from dnet_tui.inspect.snapshot.take_snapshot import Options, take_snapshot  # noqa: PLC0415 - only needed here
     from lab.differential.send import Agent  # noqa: PLC0415
 
     spec = msgspec.json.decode(sys.stdin.buffer.read(), type=HostSpec)
@@ -125,7 +128,7 @@ def main() -> None:
         prepare(spec, spaces)
         agent.listen_on_addresses()
         proxies = [start_proxy(proxy) for proxy in spec.proxies]
-    snapshot = take_snapshot()
+    snapshot = take_snapshot(Options(conntrack=MOST_CONNECTIONS))
     agent.start_tracing()
     observation = Observation(
         namespaces={place: f"net:[{spaces.path(place).stat().st_ino}]" for place in spec.places},
@@ -140,9 +143,9 @@ def main() -> None:
 
 def start_proxy(proxy: Proxy) -> subprocess.Popen[bytes]:
     """Start a proxy; returns once it listens."""
-    options = ("-proto", "tcp", "-host-ip", proxy.address, "-host-port", str(proxy.port))
-    options += ("-container-ip", proxy.to, "-container-port", str(proxy.to_port))
-    argv = [sys.executable, "-P", "-S", str(Path(__file__).with_name("userland_proxy.py")), *options]
+    argv = [sys.executable, "-P", "-S", str(Path(__file__).with_name("userland_proxy.py")), "-proto", "tcp"]
+    argv += ["-host-ip", proxy.address, "-host-port", str(proxy.port)]
+    argv += ["-container-ip", proxy.to, "-container-port", str(proxy.to_port)]
     # Nothing of ours may stay open in it: whoever runs us waits for its end.
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     assert process.stdout is not None

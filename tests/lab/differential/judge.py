@@ -109,7 +109,7 @@ class Court:
         by = said.decided_by
         if said.end != "dropped" or by is None or by.rule is None or by.rule.family != BRIDGE:
             return
-        rules = [rule for rule in (by.rule, *by.instead) if rule is not None]
+        rules = (by.rule, *by.instead)
         place = self.places.get(said.last_namespace, "")
         drops = bridge_drops(outcome, "back" if kind else "there", kind)
         if not any(self.agreement.is_rule(rule, drop, place) for rule in rules for drop in drops):

@@ -13,7 +13,8 @@ import socket
 import struct
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,8 @@ _UNTIL_ASKED_AGAIN = 1.5
 _QUIET_PROXIED = 0.4
 """The same where connections are made, which a proxy's process may have to pass on."""
 _LONGEST = 4.0
+AT_ONCE = 400
+"""Probes that are sent together; of many more the kernel would lose trace events."""
 _IP_PKTINFO = 8
 EXTRA_UDP = 5300
 """On an existing host, this port is made to listen in every container."""
@@ -166,9 +169,16 @@ class Agent:
                     run(("nft", "delete", "table", family, trace.TABLE))
 
     def send(self) -> tuple[Outcome, ...]:
-        """Send all probes and return what became of each."""
+        """Send all probes, so many at a time as the kernel's account holds, and return what became of each."""
+        probes = self.spec.probes
+        return tuple(
+            outcome for at in range(0, len(probes), AT_ONCE) for outcome in self._send_some(probes[at : at + AT_ONCE])
+        )
+
+    def _send_some(self, probes: tuple[Probe, ...]) -> Iterator[Outcome]:
         errors: dict[int, int] = {}
-        for probe in self.spec.probes:
+        self.clients = {}
+        for probe in probes:
             if probe.connects:
                 with self.spaces.inside(probe.origin):
                     client = Client(probe)
@@ -177,16 +187,14 @@ class Agent:
                 errors[probe.number] = self._send(probe)
         sights = self._watch()
         answered = {client.probe.number: client.end() for client in self.clients.values()}
-        return tuple(
-            Outcome(
+        for probe in probes:
+            yield Outcome(
                 probe=probe.number,
                 errno=errors.get(probe.number, 0),
                 sights=tuple(sights[probe.number]),
                 taken=self.taken.get(probe.number, ""),
                 answered=answered.get(probe.number, ""),
             )
-            for probe in self.spec.probes
-        )
 
     def _send(self, probe: Probe) -> int:
         sock = self.raw6[probe.origin] if probe.family == "ip6" else self.raw[probe.origin]
@@ -194,41 +202,48 @@ class Agent:
 
     def _watch(self) -> dict[int, list[Sight]]:
         found: defaultdict[int, list[Sight]] = defaultdict(list)
-        by_fd = {sock.fileno(): reader for reader in self.readers for sock in reader.sockets}
         poller = select.poll()
-        for fd in by_fd:
+        turns: dict[int, Callable[[], object]] = {}
+        for reader in self.readers:
+            turns |= {sock.fileno(): partial(_note, reader, found) for sock in reader.sockets}
+        turns |= {sock.fileno(): partial(self._take, sock) for sock in self.udp}
+        turns |= {sock.fileno(): partial(_greet, sock, self.owner[sock.fileno()]) for sock in self.tcp}
+        for fd in turns:
             poller.register(fd, select.POLLIN)
-        listeners = {sock.fileno(): sock for sock in self.udp}
-        for fd in listeners:
-            poller.register(fd, select.POLLIN)
-        accepting = {sock.fileno(): sock for sock in self.tcp}
-        for fd in accepting:
-            poller.register(fd, select.POLLIN)
+        turns |= {fd: partial(self._go_on, fd, poller) for fd in self.clients}
         for fd in self.clients:
             poller.register(fd, select.POLLIN | select.POLLOUT)
-        forgotten = any("flush" in step.argv for step in self.spec.steps)
-        quiet = _UNTIL_ASKED_AGAIN if forgotten and self.spec.has_ipv6 else _QUIET_PROXIED if self.clients else _QUIET
+        quiet = self._quiet()
         end = time.monotonic() + _LONGEST
         while time.monotonic() < end:
             ready = poller.poll(quiet * 1000)
             if not ready:
                 break
             for fd, _ in ready:
-                if fd in listeners:
-                    self._take(listeners[fd])
-                elif fd in accepting:
-                    _greet(accepting[fd], self.owner[fd])
-                elif fd in self.clients:
-                    poller.modify(fd, select.POLLIN) if self.clients[fd].turn() else poller.unregister(fd)
-                else:
-                    for number, sight in by_fd[fd].read():
-                        found[number].append(sight)
+                turns[fd]()
         return found
+
+    def _quiet(self) -> float:
+        forgotten = any("flush" in step.argv for step in self.spec.steps)
+        if forgotten and self.spec.has_ipv6:
+            return _UNTIL_ASKED_AGAIN
+        return _QUIET_PROXIED if self.clients else _QUIET
+
+    def _go_on(self, fd: int, poller: select.poll) -> None:
+        if self.clients[fd].turn():
+            poller.modify(fd, select.POLLIN)
+        else:
+            poller.unregister(fd)
 
     def _take(self, sock: socket.socket) -> None:
         address, port = sock.getsockname()[:2]
         for number in _answer(sock):
             self.taken[number] = f"{self.owner[sock.fileno()]} {address} {port}"
+
+
+def _note(reader: trace.Reader, found: dict[int, list[Sight]]) -> None:
+    for number, sight in reader.read():
+        found[number].append(sight)
 
 
 class Client:
@@ -261,10 +276,11 @@ class Client:
             return False
         try:
             if not self._asked:
-                self._refused(self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
-                if self._end:
+                number = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if number:
+                    self._refused(number)
                     return False
-                self._sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                self._sock.sendall(b"GET /hostname HTTP/1.0\r\n\r\n")
                 self._asked = True
                 return True
             while data := self._sock.recv(4096):

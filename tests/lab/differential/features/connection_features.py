@@ -5,6 +5,8 @@ from __future__ import annotations
 from lab.differential.features.draft import Draft, address
 from lab.differential.spec import HOST, OUTSIDE, OUTSIDE_SERVER, UPLINK, UPLINK_ADDRESS, Probe
 
+_ANY = "0.0.0.0"  # noqa: S104 - of a host that is made up
+
 
 def connections(draft: Draft) -> None:
     """Entries of conntrack for the very tuples that packets have."""
@@ -55,9 +57,7 @@ def proxies(draft: Draft) -> None:
     """Proxies as docker-proxy is one: whoever connects to the host is answered by a container, if all is well."""
     box = draft.box()
     port = 7070
-    draft.proxy(
-        draft.pick(("0.0.0.0", "0.0.0.0", "127.0.0.1", UPLINK_ADDRESS)), port, address(box), draft.pick((80, 80, 81))
-    )
+    draft.proxy(draft.pick((_ANY, _ANY, "127.0.0.1", UPLINK_ADDRESS)), port, address(box), draft.pick((80, 80, 81)))
     trouble = draft.random.random()
     if trouble < 0.15:
         draft.step(HOST, f"ip link set {draft.port(box)} down")

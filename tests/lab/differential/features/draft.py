@@ -108,7 +108,7 @@ class Draft:
         """A table of nftables."""
         self._add("natives", NativeTable(place=place, text=text))
 
-    def extra(self, extra: Extra) -> None:
+    def place(self, extra: Extra) -> None:
         """One more place."""
         self._add("extras", extra)
 

@@ -33,7 +33,7 @@ def second_uplink(draft: Draft) -> None:
 
 
 def _second(draft: Draft) -> None:
-    draft.extra(
+    draft.place(
         Extra(
             name="far",
             links=(
@@ -93,7 +93,7 @@ def macvlan(draft: Draft) -> None:
     mode2 = draft.pick((mode, mode, "private"))
     for number, kind in ((1, mode), (2, mode2)):
         name = f"mac{number}"
-        draft.extra(
+        draft.place(
             Extra(
                 name=name,
                 links=(
@@ -111,7 +111,7 @@ def macvlan(draft: Draft) -> None:
             )
         )
     if draft.chance(0.3):
-        draft.extra(
+        draft.place(
             Extra(
                 name="macvhost",
                 links=(f"link add mvh link {UPLINK} type macvlan mode bridge", "link set mvh netns macvhost"),
@@ -150,7 +150,8 @@ def vxlan(draft: Draft) -> None:
         far = "10.99.0.2"
     draft.step(
         OUTSIDE,
-        f"ip link add vx0 address 02:00:5e:02:00:02 type vxlan id 5 local {OUTSIDE_ADDRESS} remote {UPLINK_ADDRESS} dstport 4789",
+        f"ip link add vx0 address 02:00:5e:02:00:02 type vxlan id 5 local {OUTSIDE_ADDRESS} "
+        f"remote {UPLINK_ADDRESS} dstport 4789",
     )
     draft.step(OUTSIDE, f"ip address add {far}/24 dev vx0" if bridged else "ip address add 10.99.0.2/24 dev vx0")
     draft.step(OUTSIDE, "ip link set vx0 up")
@@ -164,7 +165,7 @@ def vxlan(draft: Draft) -> None:
 
 
 def multicast(draft: Draft) -> None:
-    """Packets for a group.  (For everybody, a socket must ask to be allowed to send.)"""
+    """Packets for a group.  For everybody, a socket must ask to be allowed to send."""
     box = draft.box()
     for origin, src in ((box.name, address(box)), (HOST, address(draft.home(box)))):
         for dst in ("239.1.2.3", "224.0.0.251", "224.0.0.1"):

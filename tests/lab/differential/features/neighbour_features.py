@@ -14,7 +14,7 @@ def proxy_arp(draft: Draft) -> None:
     for number in (2, 3):
         pod, link, own = f"pod{number}", f"cali{number}", f"{_CALICO}{number}"
         route = draft.pick((f"{own}/32 dev {link} scope link", f"{own}/32 dev {link} scope link", ""))
-        draft.extra(
+        draft.place(
             Extra(
                 name=pod,
                 links=(
