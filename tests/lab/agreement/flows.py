@@ -79,16 +79,25 @@ def judged(name: str, fault: str, spec: HostSpec, seen: Observation) -> Iterator
     court = Court(spec, seen)
     narrow = Case(without_outside(court.view.snapshot, seen.namespaces[OUTSIDE]))
     whole = Case(court.view.snapshot)
+    aliases = _aliases(court.view.snapshot, {ident: place for place, ident in seen.namespaces.items()})
     for probe in spec.probes:
         if not probe.connects:
             yield _told(name, fault, probe, court.judge(probe))
             continue
         answered = court.outcomes[probe.number].answered
-        answered = OUTSIDE if answered == DEMO.outside else answered
+        answered = aliases.get(answered, answered)
+        if answered == "closed" and probe.dst in BEYOND:
+            answered = OUTSIDE  # its server closes before it has read what it was asked
         if probe.origin == OUTSIDE and answered == "unreachable":
             continue  # it has no way to send this at all
         for case in (narrow, whole):
             yield _traced(name, fault, case, court, probe, answered)
+
+
+def _aliases(snapshot: Snapshot, places: dict[str, str]) -> dict[str, str]:
+    """The places by the names that are answered with: several containers may be in one."""
+    named = {item.name: places[item.netns] for item in snapshot.containers if item.netns in places}
+    return {**named, DEMO.outside: OUTSIDE}
 
 
 def _told(name: str, fault: str, probe: Probe, found: Judgement) -> Disagreement | None:
