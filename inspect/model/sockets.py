@@ -44,7 +44,7 @@ class ConntrackTuple(Value, frozen=True, kw_only=True):
     zone: int | None = None
 
 
-class ConntrackCounts(Value, frozen=True, kw_only=True):
+class ConntrackCounts(Value, frozen=True, kw_only=True, tag_field="read", tag="yes"):
     """What connection tracking of one namespace has counted since it began, over all processors.
 
     ``invalid`` packets belong to no connection and open none.
@@ -83,7 +83,7 @@ class ConntrackEntry(Value, frozen=True, kw_only=True):
     id: int = 0
 
 
-class ChecksumCounts(Value, frozen=True, kw_only=True):
+class ChecksumCounts(Value, frozen=True, kw_only=True, tag_field="read", tag="yes"):
     """What one namespace's TCP and UDP have received since it began, and how much of it had a wrong checksum.
 
     TCP's are those of IPv4 and IPv6 together, UDP's of IPv4.  Source: proc(5),

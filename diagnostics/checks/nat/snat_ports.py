@@ -31,6 +31,7 @@ from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
+from dnet_tui.inspect.model.sections import unless_unasked
 
 ID = "snat-ports"
 _PORTS = 65536 - 1024
@@ -41,7 +42,7 @@ _WARNING, _ERROR = 90, 98
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per translated address and destination."""
     host = exam.case.view.host
-    entries = host.conntrack if host is not None else ()
+    entries = unless_unasked(host.conntrack) if host is not None else ()
     if len(entries) * 100 < _PORTS * _WARNING:
         return
     flows = Counter(
@@ -78,6 +79,5 @@ CHECK = Check(
     title="Masquerading has ports left",
     severity="error",
     doc=__doc__,
-    needs=(),
     find=find,
 )

@@ -11,11 +11,11 @@ import pytest
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.run_checks import examine
-from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.inspect.model import Network, PolicyRule, Snapshot, Socket
+from dnet_tui.inspect.model import Network, PolicyRule, Snapshot, Socket, Unread
 from dnet_tui.inspect.model.firewall import AnyExpr, Chain, Firewall, Rule, Table, Verdict
 from dnet_tui.inspect.model.gaps import Gap
 from unit.builders.factories import APP1, APP2, HOST, WEB, docker_like_snapshot, with_gaps, with_namespace, with_sysctl
@@ -276,7 +276,7 @@ def test_icc_off_without_br_netfilter_needs_the_switch() -> None:
 
 def test_rules_that_were_not_read_are_unknown_never_healthy() -> None:
     gap = Gap(section="firewall", scope=HOST, reason="permission denied")
-    blind = with_gaps(with_namespace(docker_like_snapshot(), HOST, firewall=None), gap)
+    blind = with_gaps(with_namespace(docker_like_snapshot(), HOST, firewall=Unread(reason="permission denied")), gap)
     report = examine(blind)
     assert report.findings == ()
     assert report.summary.verdict == "incomplete"
@@ -311,7 +311,7 @@ def test_a_check_that_crashes_is_a_result_and_the_others_go_on() -> None:
     def crash(exam: Examination) -> list[Finding]:
         raise ZeroDivisionError(exam.case.snapshot.format)
 
-    bad = Check(id="bad", title="", severity="error", doc="", needs=(), find=crash)
+    bad = Check(id="bad", title="", severity="error", doc="", find=crash)
     from dnet_tui.diagnostics.checks.catalogue import CATALOGUE  # noqa: PLC0415 - beside its only use
 
     report = examine(forwarding_off(), catalogue=(bad, *CATALOGUE))

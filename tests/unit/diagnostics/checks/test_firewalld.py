@@ -12,11 +12,10 @@ import msgspec
 import pytest
 
 from dnet_tui.diagnostics.checks.run_checks import examine
-from dnet_tui.diagnostics.operations.remedy import argv
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.inspect.model import Engine, Snapshot
+from dnet_tui.inspect.model import Engine, Snapshot, Unread
 from dnet_tui.inspect.model.firewall import AnyExpr, SetLookup, Table, UnreadTable
 from dnet_tui.inspect.model.gaps import Gap
 from unit.builders.factories import HOST, docker_like_snapshot, with_gaps, with_sysctl
@@ -344,14 +343,14 @@ def test_another_fault_is_none_of_these(other: str) -> None:
 
 
 def test_zones_that_were_not_read_leave_only_the_conflict_undecided() -> None:
-    unread = msgspec.structs.replace(RUNNING, zones=None)
+    unread = msgspec.structs.replace(RUNNING, zones=Unread(reason="permission denied"))
     report = examine(firewalld_host("docker0", "br-app", firewalld=unread))
     assert report.findings == ()
     assert [result.id for result in report.checks if result.outcome == "unknown"] == ["zone-conflict"]
 
 
 def test_zones_that_were_not_read_leave_nothing_undecided_where_docker_does_not_ask() -> None:
-    unread = msgspec.structs.replace(RUNNING, zones=None)
+    unread = msgspec.structs.replace(RUNNING, zones=Unread(reason="permission denied"))
     report = examine(engine(firewalld_host("docker0", "br-app", firewalld=unread), firewall="iptables"))
     assert {result.outcome for result in report.checks} == {"ok"}
 
@@ -387,7 +386,7 @@ def test_ipv6_forwarding_is_asked_of_networks_with_ipv6_only() -> None:
     six = network(base, "app", ipv6=True)
     (finding,) = [item for item in examine(six).findings if item.check == "nftmode-fwd-off"]
     assert finding.remedy is not None
-    assert [" ".join(argv(step)) for step in finding.remedy.steps] == [f"sysctl -w {key}=1" for key in keys]
+    assert [" ".join(step.commands()[0]) for step in finding.remedy.steps] == [f"sysctl -w {key}=1" for key in keys]
 
 
 def test_a_network_with_one_container_is_only_told_of_icc() -> None:
@@ -399,7 +398,7 @@ def test_a_network_with_one_container_is_only_told_of_icc() -> None:
 def test_what_iptables_accepts_comes_after_its_own_rules() -> None:
     (finding,) = serious(examine(FAULTS["FORWARD's policy under Docker's nftables"][2]()))
     assert finding.remedy is not None
-    assert [" ".join(argv(step)) for step in finding.remedy.steps] == [
+    assert [" ".join(step.commands()[0]) for step in finding.remedy.steps] == [
         f"iptables-nft -w -t filter -I FORWARD {number} {way} {bridge} -j ACCEPT"
         for number, (way, bridge) in enumerate(
             (("-i", "br-app"), ("-o", "br-app"), ("-i", "docker0"), ("-o", "docker0")), start=2
@@ -411,7 +410,7 @@ def test_what_iptables_accepts_comes_after_its_own_rules() -> None:
 def test_a_bound_bridge_is_taken_out_by_its_zones_name() -> None:
     (finding,) = examine(bound("br-app", "internal")).findings
     assert finding.remedy is not None
-    assert [" ".join(argv(step)) for step in (*finding.remedy.steps, *finding.remedy.undo)] == [
+    assert [" ".join(step.commands()[0]) for step in (*finding.remedy.steps, *finding.remedy.undo)] == [
         "firewall-cmd --permanent --zone=internal --remove-interface=br-app",
         "firewall-cmd --permanent --zone=internal --add-interface=br-app",
     ]
@@ -424,14 +423,14 @@ def test_a_bridge_goes_into_its_engines_zone(name: str, zone: str) -> None:
     (finding,) = [item for item in found if item.check == "zone-missing"]
     assert finding.remedy is not None
     told = "--add-source=10.10.0.0/24" if name == "podman" else "--add-interface=br-app"
-    assert argv(finding.remedy.steps[0]) == ("firewall-cmd", f"--zone={zone}", told)
+    assert finding.remedy.steps[0].commands()[0] == ("firewall-cmd", f"--zone={zone}", told)
 
 
 def test_a_port_that_firewalld_refuses_is_given_to_it_with_where_it_leads() -> None:
     (finding,) = serious(examine(firewalld_host("docker0", "br-app", strict=True)))
     assert finding.remedy is not None
     assert finding.remedy.risk == "manual"
-    assert [argv(step) for step in finding.remedy.steps] == [
+    assert [step.commands()[0] for step in finding.remedy.steps] == [
         ("firewall-cmd", "--zone=public", "--add-forward-port=port=8080:proto=tcp:toport=80:toaddr=172.17.0.2")
     ]
 

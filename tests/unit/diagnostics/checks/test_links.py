@@ -10,7 +10,7 @@ import pytest
 from dnet_tui.diagnostics.checks.firewall.bridge_family_drop import owns as owns_bridge_family
 from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, argv
+from dnet_tui.diagnostics.operations.base import ProgramOperation
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Packet, RuleRef
@@ -232,9 +232,9 @@ COMMANDS: dict[str, list[str]] = {
 def test_the_remedy_is_the_command_that_a_person_would_type(fault: str) -> None:
     remedy = examine(FAULTS[fault][1]()).findings[0].remedy
     assert remedy is not None
-    assert [" ".join(argv(step)) for step in remedy.steps] == COMMANDS[fault]
+    assert [" ".join(step.commands()[0]) for step in remedy.steps] == COMMANDS[fault]
     assert remedy.undo or fault == "a port that waits"
-    assert all(isinstance(step, Command) for step in remedy.undo)
+    assert all(isinstance(step, ProgramOperation) for step in (*remedy.steps, *remedy.undo))
 
 
 NEAR_MISSES: dict[str, Callable[[], Snapshot]] = {

@@ -11,11 +11,13 @@ from dnet_tui.diagnostics.checks.nat import udp_stale_ct
 from dnet_tui.diagnostics.checks.run_checks import examination, examine
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.dns_flows import askers, questions
-from dnet_tui.diagnostics.operations.remedy import Command, InsertRule
+from dnet_tui.diagnostics.operations.kernel import ForgetConnections
+from dnet_tui.diagnostics.operations.remedy import commands
+from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.inspect.model import PublishedPort, Resolver, Snapshot, Socket
+from dnet_tui.inspect.model import Host, PublishedPort, Resolver, Snapshot, Socket, Unread
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.gaps import Gap
 from unit.builders.factories import ANY, APP1, HOST, with_gaps, with_namespace, with_sysctl
@@ -236,7 +238,7 @@ def test_a_host_without_any_server_is_only_told() -> None:
 
 
 def test_rules_in_a_container_that_were_not_read_leave_its_resolver_undecided() -> None:
-    blind = with_namespace(resolving(), APP1, firewall=None)
+    blind = with_namespace(resolving(), APP1, firewall=Unread(reason="permission denied"))
     report = examine(with_gaps(blind, Gap(section="firewall", scope=APP1, reason="permission denied")))
     outcome = next(item for item in report.checks if item.id == "dns-nat-gone")
     assert (outcome.outcome, "app1" in outcome.reason) == ("unknown", True)
@@ -249,16 +251,20 @@ def test_sockets_in_a_container_that_were_not_read_leave_its_resolver_undecided(
 
 
 def test_resolv_confs_that_could_not_be_read_make_names_unknown() -> None:
-    blind = with_gaps(resolving(), Gap(section="names", reason="permission denied"))
-    outcomes = {item.id: item.outcome for item in examine(blind).checks}
+    unread = Unread(reason="permission denied")
+    hosts = Host(hostname="lab", kernel="6.1.0", resolver=unread)
+    assert examine(msgspec.structs.replace(resolving(), host=hosts)).summary.verdict == "healthy"  # nobody asks it
+    assert found(msgspec.structs.replace(nobody_to_ask(), host=hosts), "dns-none") == []
+    outcomes = {item.id: item.outcome for item in examine(container(resolving(), "app1", resolver=unread)).checks}
     assert outcomes["dns-upstream"] == outcomes["dns-none"] == outcomes["dns-nat-gone"] == "unknown"
-    assert outcomes["masq-missing"] == "ok"
+    assert outcomes["conntrack-full"] == "ok"
 
 
 def test_deleting_stale_connections_is_safe_and_names_the_port() -> None:
     remedy = found(published_udp(udp("172.17.0.77")), "udp-stale-ct")[0].remedy
     assert remedy is not None
-    assert remedy.steps == (Command(argv=("conntrack", "-D", "-p", "udp", "--orig-port-dst", "5353")),)
+    assert remedy.steps == (ForgetConnections(proto="udp", port=5353),)
+    assert commands(remedy.steps) == (("conntrack", "-D", "-p", "udp", "--orig-port-dst", "5353"),)
     assert (remedy.risk, remedy.undo) == ("safe", ())
     assert "taken back" in remedy.note
 

@@ -11,7 +11,7 @@ from dnet_tui.diagnostics.checks.run_checks import examination, examine
 from dnet_tui.diagnostics.checks.subjects.foreign_network_policy import is_others
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.context.iptables_layout import by_policy
-from dnet_tui.diagnostics.operations.remedy import InsertRule, argv
+from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.trace.endpoints import find
@@ -96,7 +96,7 @@ def test_the_remedy_lets_just_that_traffic_pass_and_the_undo_brings_the_same_hos
 def test_a_published_port_is_let_in_by_its_translation_and_nothing_else_is() -> None:
     remedy = examine(beside()).findings[0].remedy
     assert remedy is not None
-    assert [argv(step)[6:] for step in remedy.steps] == [
+    assert [step.commands()[0][6:] for step in remedy.steps] == [
         ("1", "-o", "br-app", "-m", "conntrack", "--ctstate", "DNAT", "-j", "ACCEPT")
     ]
 

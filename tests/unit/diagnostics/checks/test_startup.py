@@ -10,7 +10,6 @@ import pytest
 from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.diagnostics.checks.subjects.address_pools import Room, room
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import argv
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.engines.docker.address_pools import DEFAULT_POOLS, parse_pools
 from dnet_tui.inspect.model import Address, AddressPool, Link, Snapshot, Socket, Subnet, Vlan
@@ -304,7 +303,7 @@ def test_what_a_client_put_on_a_link_is_taken_from_it_and_can_be_put_back() -> N
     base = default_over(VETH_WEB, metric=50, base=on_veth())
     remedy = _serious(base)[0].remedy
     assert remedy is not None
-    assert [" ".join(argv(step)) for step in (*remedy.steps, *remedy.undo)] == [
+    assert [" ".join(step.commands()[0]) for step in (*remedy.steps, *remedy.undo)] == [
         "ip route del default dev veth5f0a1b2 proto dhcp metric 50",
         "ip address del 169.254.7.9/16 dev veth5f0a1b2",
         "ip address add 169.254.7.9/16 dev veth5f0a1b2 scope link",
@@ -317,7 +316,7 @@ def test_the_port_apart_is_named_with_the_vlan_that_the_others_have() -> None:
     assert "app2" in finding.summary
     assert "app1" not in finding.summary
     assert finding.remedy is not None
-    assert [" ".join(argv(step)) for step in finding.remedy.steps] == [
+    assert [" ".join(step.commands()[0]) for step in finding.remedy.steps] == [
         "bridge vlan add dev veth99e5f60 vid 1 pvid untagged"
     ]
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import InsertRule
+from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.matrix import matrix
