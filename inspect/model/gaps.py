@@ -37,6 +37,7 @@ NAMESPACE_FIELDS = {
     "conntrack_counts": "conntrack",
     "firewall": "firewall",
     "xfrm_policies": "xfrm",
+    "xfrm": "xfrm",
     "checksums": "checksums",
 }
 """The fields of a namespace that are sections, with the section's name."""
