@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 
 import msgspec
 
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model import Address, Container, Family, Link, LinkRef, Network, Snapshot, Subnet
 from dnet_tui.inspect.model.view import View

@@ -25,6 +25,7 @@ from dnet_tui.diagnostics.flows.intentions import (
 )
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l3 import routing
+from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model import Container, Family, LinkRef, Network, PublishedPort
 
@@ -90,7 +91,7 @@ def _egress(case: Case, family: Family) -> Iterator[Flow]:
 def _chosen_source(case: Case, member: Member, family: Family) -> str:
     """The address that the container's packets to the internet have: its route may name another one than its first."""
     ns = case.view.namespaces[member.namespace]
-    answer = routing.lookup(ns, _tcp(family, member.address, _BEYOND[family], 443))
+    answer = routing.lookup(index_of(case.view, ns), _tcp(family, member.address, _BEYOND[family], 443))
     held = any(item.address == answer.source for item in ns.addresses)
     return answer.source if answer.source and held else member.address
 

@@ -217,7 +217,14 @@ class Element(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     data: str = ""
 
 
-AnyExpr = Match | SetLookup | Lookup | VerdictMap | Opaque | Verdict | Nat | SetMark | NoTrack | Note
+Condition = Match | SetLookup | Lookup
+"""Expressions that decide whether a rule goes on; :class:`Opaque` may be one too."""
+
+Statement = VerdictMap | Opaque | Verdict | Nat | SetMark | NoTrack | Note
+"""Expressions that act."""
+
+AnyExpr = Condition | Statement
+"""Every expression.  Who handles them does so with ``match`` and ``assert_never``: there a new one is a type error."""
 
 
 class NamedSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -254,7 +261,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     """Whose rule it is, where that can be derived: ``docker``, ``docker network app``, ``docker port web:80`` …"""
 
 
-class Chain(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
+class Chain(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A chain.  Base chains have ``hook`` and ``priority``; ``policy`` is ``accept`` or ``drop``.
 
     ``type`` is ``filter``, ``nat`` or ``route`` for base chains.

@@ -39,15 +39,13 @@ class Process(Value, frozen=True, kw_only=True):
     name: str = ""
 
 
-class Namespace(Value, frozen=True, kw_only=True, dict=True, gc=True):
+class Namespace(Value, frozen=True, kw_only=True):
     """One network namespace.
 
     ``id`` is ``net:[INODE]``, as in ``readlink /proc/PID/ns/net``.  A section
     that could not be read is empty here *and* has a gap in the snapshot whose
     scope is this id: "none" and "not seen" are different things.
-    ``firewall`` is None when nothing of it was read.  It has a ``__dict__``
-    (and so is the garbage collector's business) for what is derived from it
-    once, which shares its life.
+    ``firewall`` is None when nothing of it was read.
     """
 
     id: str

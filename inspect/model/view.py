@@ -7,8 +7,9 @@ constant time.  It adds no fact of its own.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import Any, TypeVar
 
 from dnet_tui.inspect.model import Address, Container, Family, Link, LinkRef, Namespace, Network, Snapshot
 from dnet_tui.inspect.model.gaps import Gap
@@ -18,12 +19,29 @@ _MAIN = 254
 """RT_TABLE_MAIN."""
 _SINGLE = ("/32", "/128")
 
+K = TypeVar("K")
+T = TypeVar("T")
+
 
 class View:
     """An index over one snapshot."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+        self._kept: dict[tuple[object, int], tuple[object, Any]] = {}
+
+    def once(self, make: Callable[[K], T], thing: K) -> T:
+        """What ``make`` (a class, or a function of a module) makes of a part of the snapshot, made on first use.
+
+        This is where readers keep what they derive: the parts themselves are
+        plain values.  A part is told by its identity, and lives as long as this.
+        """
+        key = (make, id(thing))
+        kept = self._kept.get(key)
+        if kept is None:
+            kept = self._kept[key] = (thing, make(thing))
+        found: T = kept[1]
+        return found
 
     @cached_property
     def namespaces(self) -> dict[str, Namespace]:

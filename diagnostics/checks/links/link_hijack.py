@@ -39,7 +39,7 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, i
 from dnet_tui.diagnostics.context.host_context import INFERRED, Case
 from dnet_tui.diagnostics.operations.remedy import Command, Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace, NextHop, Route
 

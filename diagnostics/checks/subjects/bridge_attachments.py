@@ -11,7 +11,7 @@ from dnet_tui.diagnostics.context.host_context import Case, Member
 from dnet_tui.diagnostics.flows.intentions import gateway_mode, has_family
 from dnet_tui.diagnostics.operations.remedy import Command
 from dnet_tui.diagnostics.report.finding import Evidence
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
 from dnet_tui.inspect.model import Family, Link, LinkRef, Namespace, Network, Route
 

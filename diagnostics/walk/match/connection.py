@@ -6,19 +6,12 @@ tuple, which changes in the moment that the packet is rewritten.
 
 from __future__ import annotations
 
-from dnet_tui.diagnostics.walk.match.values import (
-    PORT_PROTOS,
-    AddressType,
-    Test,
-    contains,
-    in_ports,
-    masked,
-    protocol_name,
-)
+from dnet_tui.diagnostics.walk.match.context import MatchContext
+from dnet_tui.diagnostics.walk.match.values import PORT_PROTOS, Test, contains, in_ports, masked, protocol_name
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 
 
-def _ctstate(value: str, packet: Packet, _: AddressType) -> Truth:
+def _ctstate(value: str, packet: Packet, _: MatchContext) -> Truth:
     if value == "DNAT":
         return packet.dnatted
     if value == "SNAT":
@@ -26,7 +19,7 @@ def _ctstate(value: str, packet: Packet, _: AddressType) -> Truth:
     return value == packet.ctstate
 
 
-def _ctstatus(value: str, packet: Packet, _: AddressType) -> Truth:
+def _ctstatus(value: str, packet: Packet, _: MatchContext) -> Truth:
     """Status bits of the connection; what only traffic over time shows (ASSURED) isn't known."""
     known = {
         "NONE": False,  # no bit is asked for, and none found
@@ -40,7 +33,7 @@ def _ctstatus(value: str, packet: Packet, _: AddressType) -> Truth:
     return known.get(value)
 
 
-def _ctproto(value: str, packet: Packet, _: AddressType) -> Truth:
+def _ctproto(value: str, packet: Packet, _: MatchContext) -> Truth:
     """The connection's protocol; an ICMP error belongs to that of the packet it is about."""
     return protocol_name(value) == protocol_name(packet.ctproto or packet.proto)
 
@@ -64,7 +57,7 @@ def _replied(packet: Packet) -> Tuple | None:
 
 
 def _part(*, reply: bool, index: int) -> Test:
-    def test(value: str, packet: Packet, _: AddressType) -> Truth:
+    def test(value: str, packet: Packet, _: MatchContext) -> Truth:
         found = _replied(packet) if reply else _original(packet)
         if found is None:
             return None

@@ -8,24 +8,21 @@ A field that isn't known here, or a value that can't be parsed, is undecided
 from __future__ import annotations
 
 from dnet_tui.diagnostics.walk.match.connection import CONNECTION_FIELDS
+from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.match.context_fields import SURROUNDINGS_FIELDS, is_absent, route_device_is
 from dnet_tui.diagnostics.walk.match.numgen import drawn
 from dnet_tui.diagnostics.walk.match.values import (
     PORT_PROTOS,
-    AddressType,
     Test,
     contains,
     in_ports,
     in_span,
     interface_matches,
     masked,
-    numbered,
     protocol_name,
 )
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model.firewall import Match
-
-__all__ = ["AddressType", "contains", "in_ports", "interface_matches", "matches", "numbered", "protocol_name"]
 
 _CONNECTION = frozenset(CONNECTION_FIELDS) - {"ctstate"}
 _FLAGS = frozenset({"FIN", "SYN", "RST", "PSH", "ACK", "URG"})
@@ -35,15 +32,15 @@ _SHORTEST = {"tcp": 20, "udp": 8, "icmp": 8, "icmpv6": 4}
 _LONGEST = {"ip": 65535, "ip6": 65575}
 
 
-def matches(match: Match, packet: Packet, address_type: AddressType) -> Truth:
+def matches(match: Match, packet: Packet, context: MatchContext) -> Truth:
     """Evaluate one match: any of its values, then the negation."""
     test = _FIELDS.get(match.field) or _named(match.field)
     if test is None:
         return None
-    if match.field not in _ALWAYS and not _applies(match, packet, address_type):
+    if match.field not in _ALWAYS and not _applies(match, packet, context):
         # Such a match fails outright on another protocol or family, negated or not.
         return False
-    results = [test(value, packet, address_type) for value in match.values]
+    results = [test(value, packet, context) for value in match.values]
     truth: Truth = True if True in results else None if None in results else False
     return truth if truth is None or not match.negate else not truth
 
@@ -58,7 +55,7 @@ def _named(field: str) -> Test | None:
     return lambda value, *_: in_span(value, draw.low, draw.high)
 
 
-def _applies(match: Match, packet: Packet, address_type: AddressType) -> bool:
+def _applies(match: Match, packet: Packet, context: MatchContext) -> bool:
     field = match.field
     if field in _CONNECTION and packet.ctstate in {"INVALID", "UNTRACKED"}:
         return False  # there is no connection to look at (xt_conntrack.c, xt_connmark.c)
@@ -78,16 +75,16 @@ def _applies(match: Match, packet: Packet, address_type: AddressType) -> bool:
         return packet.family == "ip6"  # nft_exthdr_ipv6_eval
     if field.startswith("arp-"):
         return bool(packet.arp_op)
-    return not is_absent(field, packet, address_type)
+    return not is_absent(field, packet, context)
 
 
-def _proto(value: str, packet: Packet, _: AddressType) -> Truth:
+def _proto(value: str, packet: Packet, _: MatchContext) -> Truth:
     if value in {"all", "0"}:
         return True
     return protocol_name(value) == protocol_name(packet.proto)
 
 
-def _tcp_flags(value: str, packet: Packet, _: AddressType) -> Truth:
+def _tcp_flags(value: str, packet: Packet, _: MatchContext) -> Truth:
     """Whether a peer asks for ECN (ECE, CWR) isn't known, unless the other flags are wrong anyway."""
     mask, _sep, wanted = value.partition("/")
     examined = _FLAGS if mask == "ALL" else set(mask.split(",")) - {"NONE", ""}
@@ -99,7 +96,7 @@ def _tcp_flags(value: str, packet: Packet, _: AddressType) -> Truth:
     return None if examined & _ECN else not expected & _ECN
 
 
-def _icmp_type(value: str, packet: Packet, _: AddressType) -> Truth:
+def _icmp_type(value: str, packet: Packet, _: MatchContext) -> Truth:
     kind, _sep, code = value.partition("/")
     if kind in {"any", "255"}:
         return True
@@ -108,7 +105,7 @@ def _icmp_type(value: str, packet: Packet, _: AddressType) -> Truth:
     return packet.icmp_type == int(kind) and (not code or packet.icmp_code == int(code))
 
 
-def _either_port(value: str, packet: Packet, _: AddressType) -> Truth:
+def _either_port(value: str, packet: Packet, _: MatchContext) -> Truth:
     found = (in_ports(value, packet.sport), in_ports(value, packet.dport))
     return True if True in found else None if None in found else False
 
@@ -116,7 +113,7 @@ def _either_port(value: str, packet: Packet, _: AddressType) -> Truth:
 def _transport_port(which: str) -> Test:
     """What nft's ``th`` reads: ports, or whatever else the transport header has at their place."""
 
-    def test(value: str, packet: Packet, _: AddressType) -> Truth:
+    def test(value: str, packet: Packet, _: MatchContext) -> Truth:
         if packet.proto in PORT_PROTOS:
             return in_ports(value, packet.sport if which == "sport" else packet.dport)
         if which == "sport" and packet.proto in {"icmp", "icmpv6"}:
@@ -126,7 +123,7 @@ def _transport_port(which: str) -> Test:
     return test
 
 
-def _length(value: str, packet: Packet, _: AddressType) -> Truth:
+def _length(value: str, packet: Packet, _: MatchContext) -> Truth:
     """How long a packet is isn't known unless it was told, only how short and how long it can be."""
     if packet.length and not packet.fragment:
         return in_span(value, packet.length, packet.length)
@@ -134,7 +131,7 @@ def _length(value: str, packet: Packet, _: AddressType) -> Truth:
     return in_span(value, shortest, _LONGEST[packet.family])
 
 
-def _physdev(value: str, packet: Packet, _: AddressType) -> Truth:
+def _physdev(value: str, packet: Packet, _: MatchContext) -> Truth:
     if value == "in":
         return bool(packet.physin)
     if value == "out":
@@ -142,7 +139,7 @@ def _physdev(value: str, packet: Packet, _: AddressType) -> Truth:
     return bool(packet.physin and packet.physout) if value == "bridged" else None
 
 
-def _mac(value: str, packet: Packet, _: AddressType) -> Truth:
+def _mac(value: str, packet: Packet, _: MatchContext) -> Truth:
     return None if packet.mac is None else value == packet.mac
 
 
@@ -150,7 +147,7 @@ def _family(packet: Packet) -> str:
     return "arp" if packet.arp_op else "ipv6" if packet.family == "ip6" else "ipv4"
 
 
-def _ether_type(value: str, packet: Packet, _: AddressType) -> Truth:
+def _ether_type(value: str, packet: Packet, _: MatchContext) -> Truth:
     """A frame's type, for packets that came as a frame."""
     if value != _family(packet):
         return False
