@@ -68,8 +68,9 @@ class _Outcome(NamedTuple):
     packet: Packet
     possible_ends: tuple[ChainEnd, ...]
     offloaded: tuple[RuleRef, ...]
-    depth: int
-    """The length of the path by which it was evaluated: so much of a reference's path is the caller's."""
+    path: tuple[str, ...]
+    """The chains by which it was reached, itself included; ``first`` is the base chain's rule that led there."""
+    first: int
 
 
 class Ruleset(NamedTuple):
@@ -314,7 +315,7 @@ class ChainEvaluation:
         end = self._chain(target, sure=at.certain, path=path, base_number=at.first)
         if self._cuts == cuts:
             possible, handed_over = tuple(self.possible_ends[ends:]), tuple(self.offloaded[offloaded:])
-            self._outcomes[key] = _Outcome(end, self.packet, possible, handed_over, len(path))
+            self._outcomes[key] = _Outcome(end, self.packet, possible, handed_over, path, at.first)
         return end
 
     def _again(self, known: _Outcome, path: tuple[str, ...], first: int) -> ChainEnd | None:
@@ -325,12 +326,14 @@ class ChainEvaluation:
         """
 
         def here(ref: RuleRef) -> RuleRef:
-            return msgspec.structs.replace(ref, base_number=first, path=(*path, *ref.path[known.depth :]))
+            return msgspec.structs.replace(ref, base_number=first, path=(*path, *ref.path[len(known.path) :]))
 
         def moved(end: ChainEnd) -> ChainEnd:
             return end if end.ref is None else msgspec.structs.replace(end, ref=here(end.ref))
 
         self.packet = known.packet
+        if (path, first) == (known.path, known.first):
+            return known.end
         if len(self.possible_ends) + len(self.offloaded) < _MOST_PATHS:
             self.possible_ends += map(moved, known.possible_ends)
             self.offloaded += map(here, known.offloaded)
