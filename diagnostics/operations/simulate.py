@@ -17,6 +17,7 @@ from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.iptables.rule import parse_rule
 from dnet_tui.inspect.model import Namespace, Snapshot
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Match, Rule, Table, Verdict
+from dnet_tui.inspect.model.match_fields import MatchField
 
 _FANS_OUT = {
     "net.ipv4.ip_forward": ("net.ipv4.conf.", ".forwarding"),
@@ -25,7 +26,7 @@ _FANS_OUT = {
 }
 """Keys whose change sets the same switch of every interface (inet_forward_change, addrconf_fixup_forwarding)."""
 
-_DIRECTIONS = {"iifname": "iif", "oifname": "oif"}
+_DIRECTIONS: dict[str, MatchField] = {"iifname": "iif", "oifname": "oif"}
 """What nft calls a packet's interfaces, and what the rule model does."""
 
 

@@ -7,10 +7,12 @@ xt_policy.c, xt_owner.c.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import assert_never
 
 from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.match.values import Test, masked
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
+from dnet_tui.inspect.model.match_fields import ContextField
 
 _TYPES = frozenset({"LOCAL", "UNICAST", "BROADCAST", "MULTICAST", "ANYCAST"})
 
@@ -92,29 +94,6 @@ def is_absent(field: str, packet: Packet, context: MatchContext) -> bool:
     return field in {"skuid", "skgid"} and has_socket(packet) is False
 
 
-SURROUNDINGS_FIELDS: dict[str, Test] = {
-    "dst-type": _address_type("dst"),
-    "src-type": _address_type("src"),
-    "dst-type-in": _address_type("dst", "in"),
-    "src-type-in": _address_type("src", "in"),
-    "dst-type-out": _address_type("dst", "out"),
-    "src-type-out": _address_type("src", "out"),
-    "pkttype": _pkttype,
-    "fib": lambda value, packet, context: context.route(packet, tuple(value.split("."))),
-    "rpfilter": lambda value, packet, context: context.passes_rpfilter(packet, tuple(value.split("+"))),
-    "iifgroup": _group("iif"),
-    "oifgroup": _group("oif"),
-    "iifkind": _word("iif", lambda context, device: context.kind(device)),
-    "oifkind": _word("oif", lambda context, device: context.kind(device)),
-    "iiftype": _word("iif", lambda context, device: context.hardware(device)),
-    "oiftype": _word("oif", lambda context, device: context.hardware(device)),
-    "ipsec": _ipsec,
-    "made-here": lambda _, packet, __: has_socket(packet),
-    **dict.fromkeys(("owner-uid", "owner-gid", "owner-socket"), lambda _, packet, __: has_socket(packet)),
-    **dict.fromkeys(("skuid", "skgid"), lambda *_: None),
-}
-
-
 def route_device_is(flags: tuple[str, ...]) -> Test:
     """The test of a field ``fib.saddr.iif``: whether the route that is asked for leaves by an interface."""
 
@@ -123,3 +102,48 @@ def route_device_is(flags: tuple[str, ...]) -> Test:
         return None if found is None else found == value
 
     return test
+
+
+def context_test(field: ContextField) -> Test:  # noqa: C901, PLR0912 - the table of fields
+    """The test of a value of a field."""
+    match field:
+        case "dst-type":
+            return _address_type("dst")
+        case "src-type":
+            return _address_type("src")
+        case "dst-type-in":
+            return _address_type("dst", "in")
+        case "src-type-in":
+            return _address_type("src", "in")
+        case "dst-type-out":
+            return _address_type("dst", "out")
+        case "src-type-out":
+            return _address_type("src", "out")
+        case "pkttype":
+            return _pkttype
+        case "fib":
+            return lambda value, packet, context: context.route(packet, tuple(value.split(".")))
+        case "rpfilter":
+            return lambda value, packet, context: context.passes_rpfilter(packet, tuple(value.split("+")))
+        case "iifgroup":
+            return _group("iif")
+        case "oifgroup":
+            return _group("oif")
+        case "iifkind":
+            return _word("iif", lambda context, device: context.kind(device))
+        case "oifkind":
+            return _word("oif", lambda context, device: context.kind(device))
+        case "iiftype":
+            return _word("iif", lambda context, device: context.hardware(device))
+        case "oiftype":
+            return _word("oif", lambda context, device: context.hardware(device))
+        case "ipsec":
+            return _ipsec
+        case "made-here":
+            return lambda _, packet, __: has_socket(packet)
+        case "owner-uid" | "owner-gid" | "owner-socket":
+            return lambda _, packet, __: has_socket(packet)
+        case "skuid" | "skgid":
+            return lambda *_: None
+        case _:
+            assert_never(field)

@@ -14,10 +14,11 @@ from dnet_tui.diagnostics.walk.match.numgen import drawn, leaves_none_out
 from dnet_tui.diagnostics.walk.match.values import protocol_name
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model.firewall import Choice, Element, Lookup, Match, NamedSet, SetLookup, VerdictMap
+from dnet_tui.inspect.model.match_fields import FieldName, MatchField
 
 CATCH_ALL = ("*",)
 
-_IPSET_FIELDS = {
+_IPSET_FIELDS: dict[tuple[str, str], MatchField] = {
     ("ip", "src"): "saddr",
     ("ip", "dst"): "daddr",
     ("net", "src"): "saddr",
@@ -36,7 +37,7 @@ def elements_of(expr: Lookup | VerdictMap | Choice, sets: Mapping[str, NamedSet]
     return None if found is None or found.dynamic else found.elements
 
 
-def fits(element: Element, fields: tuple[str, ...], packet: Packet, context: MatchContext) -> Truth:
+def fits(element: Element, fields: tuple[FieldName, ...], packet: Packet, context: MatchContext) -> Truth:
     """Whether the packet's fields, taken together, are this element's key."""
     if element.key == CATCH_ALL:
         return True
@@ -66,7 +67,7 @@ def _has(field: str, packet: Packet) -> bool:
     return field not in {"sport", "dport"} or protocol_name(packet.proto) in {"tcp", "udp", "sctp"}
 
 
-def has_each(fields: tuple[str, ...], found: Iterable[Element], packet: Packet, context: MatchContext) -> bool:
+def has_each(fields: tuple[FieldName, ...], found: Iterable[Element], packet: Packet, context: MatchContext) -> bool:
     """Whether one of these elements is certainly the packet's, though not known which: a part of it is drawn by lot."""
     lots = [at for at, field in enumerate(fields) if drawn(field) is not None]
     if len(lots) != 1:
@@ -164,5 +165,5 @@ def _ipset_port(part: str, way: str, packet: Packet, *, any_proto: bool) -> Trut
         return None if proto in {"icmp", "icmpv6"} else False
     if not any_proto and (proto or "tcp") != packet.proto:
         return False
-    field = "sport" if way == "src" else "dport"
+    field: MatchField = "sport" if way == "src" else "dport"
     return matches(Match(field=field, values=(port.replace("-", ":"),)), packet, MatchContext())

@@ -50,6 +50,7 @@ from dnet_tui.inspect.model.firewall import (
     Verdict,
     VerdictMap,
 )
+from dnet_tui.inspect.model.match_fields import FieldName
 
 _MAX_DEPTH = 64
 _MOST_PATHS = 256
@@ -257,7 +258,7 @@ class ChainEvaluation:
         self._may(*ends)
         return ChainEnd(kind="return", unsure=falls or bool(ends)) if returns else None
 
-    def _has_one(self, fields: tuple[str, ...], found: list[tuple[Element | None, bool]]) -> bool:
+    def _has_one(self, fields: tuple[FieldName, ...], found: list[tuple[Element | None, bool]]) -> bool:
         """Whether one of the elements that a map may have for the packet certainly is."""
         if found and found[-1][1]:
             return True

@@ -28,13 +28,14 @@ from dnet_tui.inspect.model.firewall import (
     Verdict,
     VerdictMap,
 )
+from dnet_tui.inspect.model.match_fields import FieldText
 from dnet_tui.inspect.model.view import View
 from unit.builders.factories import APP1, HOST, UPLINK, docker_like_snapshot
 from unit.builders.rule_evaluation import hook_result
 
 DROP, ACCEPT = Verdict(kind="drop"), Verdict(kind="accept")
 SYN = Packet(src="10.0.0.2", dst="192.0.2.1", proto="tcp", sport=40000, dport=443, iif="br0")
-LOT = "numgen random mod 2"
+LOT = FieldText("numgen random mod 2")
 UNSURE = Opaque(text="-m statistic --mode random --probability 0.5")
 
 

@@ -14,6 +14,7 @@ from dnet_tui.diagnostics.walk.netfilter.conntrack import Connection, as_seen_by
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model import Address, Link, Namespace, NextHop, PolicyRule, Route, Tun
 from dnet_tui.inspect.model.firewall import Match
+from dnet_tui.inspect.model.match_fields import FieldText
 
 SYN = Packet(
     src="10.0.0.2", dst="192.0.2.1", proto="tcp", sport=40000, dport=443, tcp_flags=("SYN",), iif="br0", oif="eth0"
@@ -68,7 +69,7 @@ CONTEXT = context_of(NS)
 def truth(
     field: str, *values: str, packet: Packet = SYN, negate: bool = False, context: MatchContext = CONTEXT
 ) -> Truth:
-    return matches(Match(field=field, values=values, negate=negate), packet, context)
+    return matches(Match(field=FieldText(field), values=values, negate=negate), packet, context)
 
 
 def changed(packet: Packet = SYN, **fields: object) -> Packet:
