@@ -16,6 +16,7 @@ import msgspec
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model import Address, Container, Family, Link, LinkRef, Network, Snapshot, Subnet
+from dnet_tui.inspect.model.default_routes import default_routes
 from dnet_tui.inspect.model.view import View
 
 OUTSIDE = "198.51.100.77"
@@ -24,7 +25,6 @@ OUTSIDE = "198.51.100.77"
 OUTSIDE6 = "3fff:198:51:100::77"
 """The same in IPv6 (documentation, RFC 9637): newer than most lists of addresses that firewalls drop."""
 
-_DEFAULTS: dict[Family, str] = {"ip": "0.0.0.0/0", "ip6": "::/0"}
 _UNUSED = frozenset({"tentative", "dadfailed"})
 
 INFERRED = "inferred"
@@ -83,7 +83,7 @@ class Case:
         for port in self.view.ports_of(host.id, bridge.ifindex):
             ns = self.view.namespaces.get(port.peer.namespace) if port.peer else None
             if ns is not None and any(
-                route.dst == "0.0.0.0/0" and any(hop.gateway in gateways for hop in route.hops) for route in ns.routes
+                hop.gateway in gateways for route in default_routes(ns, "ip") for hop in route.hops
             ):
                 return Network(
                     id=f"{INFERRED}:{bridge.name}",
@@ -173,15 +173,7 @@ class Case:
         host = self.view.host
         if host is None:
             return ()
-        names = {link.ifindex: link.name for link in host.links}
-        indexes = [
-            hop.ifindex
-            for route in host.routes
-            if route.family == family and route.dst == _DEFAULTS[family] and route.type == "unicast"
-            for hop in route.hops
-            if hop.ifindex is not None
-        ]
-        return tuple(dict.fromkeys(names[index] for index in indexes if index in names))
+        return tuple(link.name for link in self.view.uplinks(host.id, family))
 
     def uplink_address(self, uplink: str, family: Family = "ip") -> str:
         """The first address of an uplink, empty when it has none; of IPv6 a global one."""

@@ -28,6 +28,7 @@ from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model import Container, Family, LinkRef, Network, PublishedPort
+from dnet_tui.inspect.model.default_routes import default_routes
 
 __all__ = ["Flow", "Kind", "derive"]
 
@@ -38,7 +39,6 @@ _DNS = 53
 
 _FAMILIES: tuple[Family, ...] = ("ip", "ip6")
 _BEYOND: dict[Family, str] = {"ip": OUTSIDE, "ip6": OUTSIDE6}
-_DEFAULTS: dict[Family, str] = {"ip": "0.0.0.0/0", "ip6": "::/0"}
 _WILD: dict[Family, set[str]] = {"ip": {"0.0.0.0", "::"}, "ip6": {"::"}}  # noqa: S104 - compared with, not bound to
 
 
@@ -103,10 +103,7 @@ def _leaves_by(case: Case, network: Network, member: Member, family: Family) -> 
     need not have IPv6 (libnetwork's choice of the gateway endpoint).
     """
     ns = case.view.namespaces[member.namespace]
-    defaults = {
-        hop.ifindex for route in ns.routes if (route.family, route.dst) == (family, _DEFAULTS[family])
-        for hop in route.hops
-    }  # fmt: skip
+    defaults = {hop.ifindex for route in default_routes(ns, family) for hop in route.hops}
     if defaults:
         return member.link.ifindex in defaults
     alone = family == "ip" or sum(_is_on(case, other, member) for other in case.networks) == 1

@@ -26,9 +26,9 @@ from dnet_tui.inspect.model import (
     Route,
     Snapshot,
 )
+from dnet_tui.inspect.model.default_routes import ANYWHERE, DEFAULT, LOCAL, MAIN
 
-_MAIN, _LOCAL = 254, 255
-_TABLES = {"main": _MAIN, "local": _LOCAL, "default": 253}
+_TABLES = {"main": MAIN, "local": LOCAL, "default": DEFAULT}
 _PORT_FLAGS = {"isolated": "isolated", "hairpin": "hairpin", "bcast_flood": "broadcast_flood", "flood": "flood"}
 _STATES = {"0": "disabled", "1": "listening", "2": "learning", "3": "forwarding", "4": "blocking"}
 
@@ -156,10 +156,10 @@ def _connected(ns: Namespace, address: Address) -> Namespace:
     own = f"{address.address}/{32 if address.family == 'ip' else 128}"
     source = address.address if address.family == "ip" else None
     wanted = (
-        Route(family=address.family, table=_LOCAL, type="local", dst=own, hops=hops, source=source, protocol="kernel"),
+        Route(family=address.family, table=LOCAL, type="local", dst=own, hops=hops, source=source, protocol="kernel"),
         Route(
             family=address.family,
-            table=_MAIN,
+            table=MAIN,
             type="unicast",
             dst=span,
             hops=hops,
@@ -210,11 +210,11 @@ def _route(ns: Namespace, words: Sequence[str], family: Family) -> Route:
     kind, rest = (words[0], words[1:]) if words[0] in kinds else ("unicast", words)
     named = _pairs([word for word in rest[1:] if word != "onlink"], {"via", "dev", "proto", "scope", "src", "metric"})
     gateway = named.get("via")
-    dst = {"ip": "0.0.0.0/0", "ip6": "::/0"}[family] if rest[0] == "default" else rest[0]
+    dst = ANYWHERE[family] if rest[0] == "default" else rest[0]
     device = _link(ns, named["dev"]).ifindex if "dev" in named else _device_towards(ns, gateway or "")
     return Route(
         family=family,
-        table=_MAIN,
+        table=MAIN,
         type=kind,
         dst=str(ipaddress.ip_network(dst, strict=False)),
         hops=(NextHop(ifindex=device, gateway=gateway),) if kind == "unicast" else (),
@@ -242,7 +242,7 @@ def _route_replace(ns: Namespace, words: Sequence[str], family: Family) -> Names
     kept = tuple(
         item
         for item in ns.routes
-        if (item.family, item.table, item.dst, item.metric) != (family, _MAIN, new.dst, new.metric)
+        if (item.family, item.table, item.dst, item.metric) != (family, MAIN, new.dst, new.metric)
     )
     return msgspec.structs.replace(ns, routes=(*kept, new))
 
@@ -252,7 +252,7 @@ def _route_del(ns: Namespace, words: Sequence[str], family: Family) -> Namespace
     fitting = [
         item
         for item in ns.routes
-        if (item.family, item.table, item.type, item.dst) == (family, _MAIN, gone.type, gone.dst)
+        if (item.family, item.table, item.type, item.dst) == (family, MAIN, gone.type, gone.dst)
         and [(hop.ifindex, hop.gateway) for hop in item.hops] == [(hop.ifindex, hop.gateway) for hop in gone.hops]
     ]
     if not fitting:

@@ -9,11 +9,9 @@ from functools import cached_property
 from dnet_tui.diagnostics.walk.match.values import numbered
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.inspect.model import Link, Namespace, Neighbour, PolicyRule, Route, TrafficFilter
+from dnet_tui.inspect.model.default_routes import DEFAULT, LOCAL, MAIN
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.view import View
-
-MAIN, DEFAULT, LOCAL = 254, 253, 255
-"""RT_TABLE_MAIN, RT_TABLE_DEFAULT, RT_TABLE_LOCAL."""
 
 _BITS = {"ip": 32, "ip6": 128}
 _BUILTIN_RULES = ((0, LOCAL), (32766, MAIN), (32767, DEFAULT))

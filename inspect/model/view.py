@@ -12,11 +12,9 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from dnet_tui.inspect.model import Address, Container, Family, Link, LinkRef, Namespace, Network, Snapshot
+from dnet_tui.inspect.model.default_routes import uplinks
 from dnet_tui.inspect.model.gaps import Gap
 
-_DEFAULTS: dict[Family, str] = {"ip": "0.0.0.0/0", "ip6": "::/0"}
-_MAIN = 254
-"""RT_TABLE_MAIN."""
 _SINGLE = ("/32", "/128")
 
 K = TypeVar("K")
@@ -152,24 +150,9 @@ class View:
         return self._stacked.get(ref, ())
 
     def uplinks(self, namespace: str, family: Family | None = None) -> tuple[Link, ...]:
-        """The links that a default route of a namespace leaves by, the preferred first.
-
-        Routes of every table count, those of the main one before others, then
-        by metric; a default that only some packets ask for (by a policy rule)
-        is still a way out.  ``family`` asks for one address family's.
-        """
+        """The links that a default route of a namespace leaves by, the preferred first; of one family, or of any."""
         ns = self.namespaces.get(namespace)
-        if ns is None:
-            return ()
-        defaults = [
-            route
-            for route in ns.routes
-            if route.dst == _DEFAULTS[route.family] and route.type == "unicast" and family in (None, route.family)
-        ]
-        defaults.sort(key=lambda route: (route.table != _MAIN, route.metric))
-        by_index = {link.ifindex: link for link in ns.links}
-        found = dict.fromkeys(hop.ifindex for route in defaults for hop in route.hops)
-        return tuple(by_index[index] for index in found if index is not None and index in by_index)
+        return uplinks(ns, family) if ns is not None else ()
 
     @cached_property
     def _by_bridge(self) -> dict[str, Network]:

@@ -43,9 +43,9 @@ from dnet_tui.diagnostics.walk.l3.routing import route_text
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Link, Namespace, Network
+from dnet_tui.inspect.model.default_routes import MAIN
 
 ID = "subnet-overlap"
-_MAIN = 254
 _WIDEST = 4
 """Wider routes than /4 are ways to everywhere, not somebody's network."""
 
@@ -129,7 +129,7 @@ def _others(index: NamespaceIndex) -> Iterator[_Overlap]:
             span = ipaddress.IPv4Network(address.cidr, strict=False)
             yield _Overlap(device=names[address.ifindex], span=span, source="ip address", text=address.cidr, own=True)
     for route in host.routes:
-        if route.family != "ip" or route.table != _MAIN or route.type != "unicast":
+        if route.family != "ip" or route.table != MAIN or route.type != "unicast":
             continue
         span = ipaddress.IPv4Network(route.dst, strict=False)
         if span.prefixlen < _WIDEST:

@@ -14,9 +14,8 @@ from dnet_tui.diagnostics.report.finding import Evidence
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
 from dnet_tui.inspect.model import Family, Link, LinkRef, Namespace, Network, Route
+from dnet_tui.inspect.model.default_routes import MAIN, default_routes, destination, ways_out
 
-DEFAULT = "0.0.0.0/0"
-_DEFAULTS: dict[Family, str] = {"ip": DEFAULT, "ip6": "::/0"}
 _INHIBIT = "com.docker.network.bridge.inhibit_ipv4"
 
 
@@ -98,8 +97,7 @@ def default_hops(ns: Namespace, family: Family = "ip") -> tuple[tuple[str, int],
     """The gateways of a namespace's default routes, with the interface each is reached by."""
     return tuple(
         (hop.gateway, hop.ifindex)
-        for route in sorted(ns.routes, key=lambda item: item.metric)
-        if (route.family, route.dst) == (family, _DEFAULTS[family]) and route.table == 254 and route.type == "unicast"
+        for route in ways_out(ns, family, table=MAIN)
         for hop in route.hops
         if hop.gateway is not None and hop.ifindex is not None
     )
@@ -110,7 +108,7 @@ def route_words(ns: Namespace, route: Route, gateway: str = "") -> tuple[str, ..
     if route.other or len(route.hops) > 1:
         return ()
     names = {link.ifindex: link.name for link in ns.links}
-    dst = "default" if route.dst in _DEFAULTS.values() else route.dst
+    dst = destination(route)
     words = [dst] if route.type == "unicast" else [route.type, dst]
     for hop in route.hops:
         words += ["via", gateway or hop.gateway] if hop.gateway else []
@@ -125,9 +123,7 @@ def route_words(ns: Namespace, route: Route, gateway: str = "") -> tuple[str, ..
 
 def default_route(ns: Namespace, family: Family = "ip") -> Route | None:
     """The default route of a namespace's main table that is used first."""
-    wanted = (family, _DEFAULTS[family], 254)
-    fitting = [route for route in ns.routes if (route.family, route.dst, route.table) == wanted]
-    return min(fitting, key=lambda item: item.metric, default=None)
+    return next(iter(default_routes(ns, family, table=MAIN)), None)
 
 
 def gateway_of(network: Network, family: Family = "ip") -> str:

@@ -16,14 +16,14 @@ from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Obstacle, Packet
 from dnet_tui.inspect.model import Family, Link, Namespace, Network, NextHop, Route
+from dnet_tui.inspect.model.default_routes import DEFAULT, LOCAL, MAIN
 
 Cause = Literal["bridge-down", "bridge-no-ip", "policy-route", "more-specific-route", "subnet-overlap", ""]
 
 _Span = IPv4Network | IPv6Network
 _Spans = list[tuple[Route, _Span]]
 
-_MAIN, _DEFAULT, _LOCAL = 254, 253, 255
-_ORDINARY = {_MAIN, _DEFAULT, _LOCAL}
+_ORDINARY = {MAIN, DEFAULT, LOCAL}
 _SOURCES: dict[Family, tuple[str, str]] = {
     "ip": (OUTSIDE, "0.0.0.0"),  # noqa: S104 - a socket without a source address, not one that is bound
     "ip6": (OUTSIDE6, "::"),
@@ -182,7 +182,7 @@ def _cause(case: Case, network: Network, bridge: Link, answer: routing.RouteAnsw
     own = [
         route
         for route in host.routes
-        if route.table == _MAIN
+        if route.table == MAIN
         and contains(route.dst, address) is True
         and any(hop.ifindex == bridge.ifindex for hop in route.hops)
     ]

@@ -12,9 +12,10 @@ import ipaddress
 import msgspec
 
 from dnet_tui.diagnostics.walk.match.values import contains
-from dnet_tui.diagnostics.walk.namespace_index import DEFAULT, LOCAL, MAIN, NamespaceIndex
+from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, Truth
 from dnet_tui.inspect.model import Namespace, NextHop, PolicyRule, Route
+from dnet_tui.inspect.model.default_routes import DEFAULT, LOCAL, MAIN, destination
 
 
 class RouteAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +117,7 @@ def _way(route: Route, hop: NextHop, devices: tuple[int, ...], by: Decider) -> R
 def route_text(index: NamespaceIndex, route: Route) -> str:
     """The route as ``ip route`` would write it, with its table where it isn't main."""
     names = index.names
-    dst = "default" if route.dst in {"0.0.0.0/0", "::/0"} else route.dst
+    dst = destination(route)
     words = [dst] if route.type == "unicast" else [route.type, dst]
     for hop in route.hops:
         words += ["via", hop.gateway] if hop.gateway else []
