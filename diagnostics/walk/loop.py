@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.diagnostics.walk.stages.bridge import (
     bridge_call_iptables,
     bridge_pass_on,
@@ -22,7 +23,7 @@ from dnet_tui.diagnostics.walk.stages.bridge import (
 from dnet_tui.diagnostics.walk.stages.links import arrive, transmit
 from dnet_tui.diagnostics.walk.stages.receive import come_in, deliver, receive, route_received
 from dnet_tui.diagnostics.walk.stages.send import forward, leave, send
-from dnet_tui.diagnostics.walk.state import WalkState, WalkStopped
+from dnet_tui.diagnostics.walk.state import WalkState, WalkStopped, not_seen
 from dnet_tui.diagnostics.walk.steps import (
     ArriveAt,
     BridgeCallIptables,
@@ -42,6 +43,7 @@ from dnet_tui.diagnostics.walk.steps import (
     Step,
     Transmit,
 )
+from dnet_tui.inspect.model import NotSeen
 
 
 def run_stages(state: WalkState, first: Step) -> Ending:
@@ -52,6 +54,10 @@ def run_stages(state: WalkState, first: Step) -> Ending:
             following = run_stage(state, following)
     except WalkStopped:
         following = Ending("unknown")
+    except NotSeen as missing:  # the one place: whatever a walk rests on and was not read makes it unknown
+        following = Ending("unknown")
+        stage = state.hops[-1].stage if state.hops else "routing"
+        state.obstacles.append(Obstacle(end="unknown", stage=stage, by=not_seen(missing), packet=state.packet))
     if state.obstacles:
         return Ending(state.obstacles[0].end, state.obstacles[0].by)
     return following

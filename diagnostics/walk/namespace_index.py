@@ -8,9 +8,18 @@ from functools import cached_property
 
 from dnet_tui.diagnostics.walk.match.values import numbered
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
-from dnet_tui.inspect.model import Link, Namespace, Neighbour, PolicyRule, Route, TrafficFilter
+from dnet_tui.inspect.model import (
+    Link,
+    Namespace,
+    Neighbour,
+    NotSeen,
+    PolicyRule,
+    Route,
+    TrafficFilter,
+    known_items,
+    require,
+)
 from dnet_tui.inspect.model.default_routes import DEFAULT, LOCAL, MAIN
-from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.view import View
 
 _BITS = {"ip": 32, "ip6": 128}
@@ -31,22 +40,40 @@ class NamespaceIndex:
 
     def __init__(self, ns: Namespace) -> None:
         self.ns = ns
-        self.addresses = frozenset(item.address for item in ns.addresses)
+
+    @cached_property
+    def addresses(self) -> frozenset[str]:
+        """The namespace's own addresses."""
+        return frozenset(item.address for item in self.ns.addresses)
 
     @cached_property
     def rules(self) -> FirewallIndex:
-        """Its firewall's chains; none where the firewall was not read."""
-        return FirewallIndex(self.ns.firewall or Firewall())
+        """Its firewall's chains.
+
+        Raises:
+            NotSeen: it was not read, or not all of it and nobody knows where what is missing belongs.
+        """
+        firewall = require(self.ns.firewall)
+        if not firewall.marks_its_lacks:
+            lack = firewall.lacks[0]
+            raise NotSeen("firewall", self.ns.id, lack.reason, lack.hint)
+        return FirewallIndex(firewall)
 
     @cached_property
     def names(self) -> dict[int, str]:
         """The links' names by ifindex."""
         return {link.ifindex: link.name for link in self.ns.links}
 
+    def link(self, name: str) -> Link | None:
+        """The link of a name; None where there certainly is none."""
+        found = self._by_name.get(name)
+        if found is None:
+            require(self.ns.links)
+        return found
+
     @cached_property
-    def links(self) -> dict[str, Link]:
-        """The links by name."""
-        return {link.name: link for link in reversed(self.ns.links)}
+    def _by_name(self) -> dict[str, Link]:
+        return {link.name: link for link in reversed(known_items(self.ns.links))}
 
     @cached_property
     def loopback(self) -> Link | None:
@@ -55,12 +82,12 @@ class NamespaceIndex:
 
     def bridge_of(self, port: str) -> str:
         """The bridge that a port belongs to; empty for none."""
-        return self._bridges.get(port, "")
+        link = self.link(port) if port else None
+        return self._bridges.get(link.master or 0, "") if link is not None else ""
 
     @cached_property
-    def _bridges(self) -> dict[str, str]:
-        bridges = {link.ifindex: link.name for link in reversed(self.ns.links) if link.kind == "bridge"}
-        return {name: bridges[link.master] for name, link in self.links.items() if link.master in bridges}
+    def _bridges(self) -> dict[int, str]:
+        return {link.ifindex: link.name for link in reversed(self.ns.links) if link.kind == "bridge"}
 
     @cached_property
     def neighbours(self) -> dict[tuple[int, str], Neighbour]:

@@ -6,6 +6,8 @@ it belongs to and in which state it is there.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from dnet_tui.diagnostics.walk.l3.namespace_context import match_context
@@ -13,14 +15,22 @@ from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget
 from dnet_tui.diagnostics.walk.netfilter.chains import Ruleset
 from dnet_tui.diagnostics.walk.netfilter.conntrack import Connection, as_seen_by, belongs
+from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef, Truth, replace
-from dnet_tui.inspect.model import Link, Namespace
+from dnet_tui.inspect.model import Link, Namespace, NotSeen
+from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.view import View
 
 _MAX_STAGES = 64
+_NO_RULES = FirewallIndex(Firewall())
 
 Tracked = tuple[tuple[str, Packet, Packet], ...]
 """(namespace, packet before NAT, packet after NAT) of each conntrack that saw a flow."""
+
+
+def not_seen(missing: NotSeen) -> Decider:
+    """What decides where something was not read: the section that is missing, and of which namespace."""
+    return Decider(kind="gap", text=missing.text(), value=missing.section, namespace=missing.scope)
 
 
 class WalkStopped(Exception):  # noqa: N818 - control flow, not an error
@@ -89,12 +99,24 @@ class WalkState:
         return found
 
     def ruleset(self, ns: Namespace) -> Ruleset:
-        """The rules of a namespace, to be evaluated for this walk."""
+        """The rules of a namespace, to be evaluated for this walk.
+
+        Raises:
+            NotSeen: they were not read.
+        """
         found = self._rulesets.get(ns.id)
         if found is None:
             found = Ruleset(self.index(ns).rules, match_context(self.view, ns), self.budget)
             self._rulesets[ns.id] = found
         return found
+
+    def ruleset_at(self, ns: Namespace, stage: str) -> Ruleset:
+        """The same for a stage: where they were not read that is an obstacle, and beyond it there are no rules."""
+        try:
+            return self.ruleset(ns)
+        except NotSeen as missing:
+            self.obstacle("unknown", stage, not_seen(missing))
+        return Ruleset(_NO_RULES, match_context(self.view, ns), self.budget)
 
     # -- conntrack -----------------------------------------------------------------------------
 
@@ -145,6 +167,14 @@ class WalkState:
         self.obstacles.append(Obstacle(end=end, stage=stage, by=by, packet=self.packet))
         if not self.beyond:
             raise WalkStopped
+
+    @contextmanager
+    def unseen(self, stage: str) -> Iterator[None]:
+        """What was not seen at a stage is an obstacle there: unknown, and the walk goes on beyond it if it shall."""
+        try:
+            yield
+        except NotSeen as missing:
+            self.obstacle("unknown", stage, not_seen(missing))
 
     def stop(self, end: End, stage: str, by: Decider) -> NoReturn:
         """Note what nothing can be said beyond of."""

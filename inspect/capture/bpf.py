@@ -17,12 +17,12 @@ import ctypes
 import os
 import re
 import struct
-import subprocess
 from functools import cache
 from typing import NamedTuple
 
 from dnet_tui.inspect.capture.packet import ETHERNET, RAW_IP, SNAPLEN
 from dnet_tui.inspect.errors import DnetError, UsageError
+from dnet_tui.inspect.kernel.run_program import run_program
 from dnet_tui.inspect.text.sanitize import clean
 
 EXAMPLE = "icmp or (tcp port 80 and host 172.17.0.2)"
@@ -34,6 +34,7 @@ _NEEDS_DEVICE = re.compile(r"(?<![\w.-])(vlan|inbound|outbound|ifindex)(?![\w.-]
 _NETMASK_UNKNOWN = 0xFFFFFFFF
 _RETURN = 0x06  # BPF_RET | BPF_K
 _LIMIT = 4096  # BPF_MAXINSNS, linux/bpf_common.h
+_SECONDS = 20.0  # that tcpdump may take
 _NO_COMPILER = "Install libpcap (Debian: libpcap0.8, Fedora: libpcap) or tcpdump, or capture without a filter."
 
 
@@ -196,15 +197,16 @@ def compile_by_tcpdump(expression: str, snaplen: int, linktype: int, device: str
     """Compile with ``tcpdump -ddd``; :class:`NoCompilerError` when it isn't there or can't compile at all."""
     where = ["-i", device] if device else []
     command = ["tcpdump", "-ddd", "-p", *where, "-y", _DLT[linktype][1], "-s", str(snaplen), "--", expression]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=20, check=False)
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        raise NoCompilerError from error
-    if done.returncode != 0:
-        lines = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.startswith("tcpdump: ")]
+    done = run_program(command, seconds=_SECONDS)
+    if done.code is None or done.code < 0:
+        raise NoCompilerError
+    if done.code != 0:
+        lines = [
+            line for line in done.complaint.decode("utf-8", "replace").splitlines() if line.startswith("tcpdump: ")
+        ]
         # The reason comes last, after notes on the link type.
         raise _wrong(expression, clean(lines[-1].removeprefix("tcpdump: ")) if lines else "tcpdump gave no reason")
-    return parse_ddd(done.stdout.decode("ascii", "replace"))
+    return parse_ddd(done.output.decode("ascii", "replace"))
 
 
 def parse_ddd(text: str) -> Program:

@@ -23,7 +23,7 @@ import msgspec
 from dnet_tui.inspect.engines.engine_data import Answer
 from dnet_tui.inspect.engines.parse_log import parse_journal, parse_lines
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
-from dnet_tui.inspect.kernel.run_program import ROOT_HINT, find_program, run
+from dnet_tui.inspect.kernel.run_program import ROOT_HINT, find_program, run_program
 from dnet_tui.inspect.model import Engine, LogLine
 from dnet_tui.inspect.model.gaps import Gap
 
@@ -205,7 +205,7 @@ def _from_journal(daemons: Sequence[int], *, podman: bool) -> EngineLogs:
         matches += ["+", f"_SYSTEMD_UNIT={PODMAN_UNIT}"]
     argv = (program, "--quiet", "--no-pager", "--boot", "--since=-1d", f"--lines={_LINES}")
     fields = "--output-fields=MESSAGE,_SYSTEMD_UNIT"
-    ran = run((*argv, "--output=json", fields, *matches), seconds=_SECONDS, most=_MOST)
+    ran = run_program((*argv, "--output=json", fields, *matches), seconds=_SECONDS, most=_MOST)
     if ran.error:
         return EngineLogs(ended=ended, gaps=(_gap("", ran.error, ran.hint),))
     if not ran.output:

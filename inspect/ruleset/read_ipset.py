@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from dnet_tui.inspect.iptables.ipset import MOST_ELEMENTS, SetHeader, members, parse_headers, parse_saved
-from dnet_tui.inspect.kernel.run_program import Ran, find_program, run
+from dnet_tui.inspect.kernel.run_program import ProgramResult, find_program, run_program
 from dnet_tui.inspect.model.firewall import NamedSet, Note, SetLookup, Table
 from dnet_tui.inspect.ruleset.read_nft import Said
 from dnet_tui.inspect.text.encoding import text as legible
@@ -129,9 +129,9 @@ class _Reading:
             return parsed.set
         return NamedSet(name=name, type=parsed.set.type, dynamic=True, elements=parsed.set.elements)
 
-    def _run(self, *arguments: str) -> Ran:
+    def _run(self, *arguments: str) -> ProgramResult:
         left = max(0.5, self._deadline - time.monotonic())
-        return run((self._program, *arguments), seconds=left, most=_MOST_BYTES)
+        return run_program((self._program, *arguments), seconds=left, most=_MOST_BYTES)
 
     def _fail(self, reason: str, name: str, hint: str = "") -> None:
         self._failed.setdefault(reason, []).append(name)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from dnet_tui.inspect.kernel.nfnetlink_tables import NftTable
-from dnet_tui.inspect.kernel.run_program import Ran, find_program, run
+from dnet_tui.inspect.kernel.run_program import ProgramResult, find_program, run_program
 from dnet_tui.inspect.model.firewall import Table, UnreadTable
 from dnet_tui.inspect.nftables.listing import NO_TEXTS, Texts, read_texts
 from dnet_tui.inspect.nftables.table import ParsedTable, dormant_table, parse_elements, parse_table, with_elements
@@ -141,7 +141,7 @@ class _Reading:
                 ]
         return NativeTables(tuple(tables), tuple(unread), tuple(said))
 
-    def _table(self, wanted: NftTable) -> tuple[ParsedTable, Ran]:
+    def _table(self, wanted: NftTable) -> tuple[ParsedTable, ProgramResult]:
         ran = self._ask({"table": {"family": wanted.family, "name": wanted.name}}, _MOST_RULES, "-t")
         if ran.error:
             return ParsedTable(None, (ran.error,)), ran
@@ -156,7 +156,7 @@ class _Reading:
         if not _PLAIN.fullmatch(wanted.name):
             return NO_TEXTS
         argv = (self._program, "-a", "-s", "-t", "list", "table", wanted.family, wanted.name)
-        ran = run(argv, seconds=self._left(), most=_MOST_RULES)
+        ran = run_program(argv, seconds=self._left(), most=_MOST_RULES)
         return NO_TEXTS if ran.error else read_texts(ran.output)
 
     def _with_elements(self, table: Table, wanted: Sequence[tuple[str, str]]) -> tuple[Table, list[Said]]:
@@ -188,9 +188,9 @@ class _Reading:
         ]
         return with_elements(table, read), said
 
-    def _ask(self, what: dict[str, dict[str, str]], most: int, *flags: str) -> Ran:
+    def _ask(self, what: dict[str, dict[str, str]], most: int, *flags: str) -> ProgramResult:
         command = msgspec.json.encode({"nftables": [{"list": what}]})
-        return run((self._program, *flags, *_LIST), stdin=command, seconds=self._left(), most=most)
+        return run_program((self._program, *flags, *_LIST), stdin=command, seconds=self._left(), most=most)
 
     def _left(self) -> float:
         return max(0.5, self._deadline - time.monotonic())

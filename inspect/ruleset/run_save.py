@@ -5,17 +5,14 @@ The program runs in the network namespace of the calling thread.
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from dnet_tui.inspect.iptables.save_text import Family
-from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.inspect.kernel.run_program import find_program, run_program
 
 TIME_LIMIT = 15.0
 """Seconds; 20,000 rules take less than half of one."""
@@ -33,7 +30,6 @@ _VERSION = re.compile(r"\S+ v(\d{1,4}\.\d{1,4}\.\d{1,4})\b.*\(nf_tables\)", re.A
 _LISTS_ONLY = (1, 8, 7)
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
 """A chain's name that can't be taken for anything else."""
-_SYSTEM_FOLDERS = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 
 class Saved(NamedTuple):
@@ -87,26 +83,15 @@ def _version(program: tuple[str, ...], _changed_at: int) -> tuple[int, ...]:
 
 
 def _program(backend: str, family: Family) -> tuple[str, ...] | None:
-    path = f"{os.environ.get('PATH', '')}:{_SYSTEM_FOLDERS}"
     for name, *arguments in _PROGRAMS[backend, family]:
-        found = shutil.which(name, path=path)
+        found = find_program(name)
         if found:
             return (found, *arguments)
     return None
 
 
-def _run(command: list[str], tables: tuple[str, ...]) -> Saved:
-    name = Path(command[0]).name
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIME_LIMIT, check=False)
-    except subprocess.TimeoutExpired:
-        return Saved("", tables, f"{name} did not answer within {TIME_LIMIT:.0f} s")
-    except OSError as error:
-        return Saved("", tables, f"{name} could not be run: {error.strerror}")
-    text = done.stdout.decode("utf-8", "backslashreplace")
-    said = " ".join(done.stderr.decode("utf-8", "replace").split())
-    failure = f"{name} failed: {clean(said) or f'status {done.returncode}'}" if done.returncode else ""
-    hint = "run dnet-tui as root" if "ermission denied" in said else ""
-    return Saved(
-        text, tables, failure, hint, frozenset(_INCOMPATIBLE.findall(text) if "is incompatible" in text else ())
-    )
+def _run(command: Sequence[str], tables: tuple[str, ...]) -> Saved:
+    ran = run_program(command, seconds=TIME_LIMIT)
+    text = ran.output.decode("utf-8", "backslashreplace")
+    incompatible = frozenset(_INCOMPATIBLE.findall(text) if "is incompatible" in text else ())
+    return Saved(text, tables, ran.error, ran.hint, incompatible)

@@ -15,7 +15,7 @@ from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
-from dnet_tui.inspect.model import Link, Namespace, Tun
+from dnet_tui.inspect.model import Link, Namespace, Tun, Unread
 from dnet_tui.inspect.model.view import View
 
 _MAC_LENGTH = 17
@@ -151,10 +151,11 @@ class NamespaceMatchContext(MatchContext):
     @property
     def uses_ipsec(self) -> bool | None:
         """Whether there are policies at all."""
-        return None if self.ns.xfrm_policies is None else self.ns.xfrm_policies > 0
+        policies = self.ns.xfrm_policies
+        return None if isinstance(policies, Unread) else policies > 0
 
     def _link(self, device: str) -> Link | None:
-        return self.index.links.get(device) if device else None
+        return self.index.link(device) if device else None
 
     def _devices(self, answer: routing.RouteAnswer, address: str, wanted: Link | None) -> tuple[int, ...] | None:
         """The devices of a route that was found, or of them just the wanted one; empty where there is no such route."""

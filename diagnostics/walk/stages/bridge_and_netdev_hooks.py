@@ -38,12 +38,12 @@ After br_netfilter's postrouting, which is the last (NF_BR_PRI_LAST), comes noth
 
 def pass_bridge(state: WalkState, ns: Namespace, hook: Hook, iif: str, oif: str, *, part: Part = "all") -> None:
     """The bridge family's own chains: the interfaces are the ports."""
-    index = state.index(ns)
-    if "bridge" not in index.rules.families:
+    index, ruleset = state.index(ns), state.ruleset_at(ns, "bridge")
+    if "bridge" not in ruleset.rules.families:
         return
     asked = _around(state, ns, hook, part) if part != "all" else None
     frame = replace(state.packet, iif=iif, oif=oif, ibrname=index.bridge_of(iif), obrname=index.bridge_of(oif))
-    result = run_hook(state.ruleset(ns), hook, frame, families=_BRIDGE, asked=asked)
+    result = run_hook(ruleset, hook, frame, families=_BRIDGE, asked=asked)
     state.packet = replace(state.packet, mark=result.packet.mark)
     _note(state, ns, iif or oif, "bridge", result)
 
@@ -82,7 +82,8 @@ def pass_device(state: WalkState, ns: Namespace, link: Link, hook: Literal["ingr
 
 def _pass_chains(state: WalkState, ns: Namespace, device: str, hook: Literal["ingress", "egress"]) -> None:
     """The chains that are bound to a device; no connection is known there yet, or looked at."""
-    rules = state.index(ns).rules
+    ruleset = state.ruleset_at(ns, hook)
+    rules = ruleset.rules
     bound = any(_is_at(base.chain, device) for base in rules.base_chains(hook, _DEVICE_FAMILIES))
     # Tables of inet that weren't read are reported where IP's own hooks are passed.
     if not bound and rules.unread(_NETDEV) is None:
@@ -92,7 +93,7 @@ def _pass_chains(state: WalkState, ns: Namespace, device: str, hook: Literal["in
     length = state.packet.length if hook == "ingress" else 0
     seen = replace(without_connection(state.packet), length=length, **sides)
     result = run_hook(
-        state.ruleset(ns),
+        ruleset,
         hook,
         seen,
         families=_DEVICE_FAMILIES,

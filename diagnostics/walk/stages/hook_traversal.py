@@ -78,14 +78,12 @@ class _HookTraversal:
         self.next_hop = next_hop
         self.looped = looped
         self.rerouted = rerouted
+        self.ruleset = state.ruleset_at(ns, hook)
         self.unsure: Decider | None = None
         self.passed = False
 
     def go(self) -> None:
         """Pass the hook; an obstacle is noted on the state."""
-        if self.ns.firewall is None:
-            by = Decider(kind="gap", text="the firewall was not read", namespace=self.ns.id)
-            self.state.obstacle("unknown", self.hook, by)
         for part in _PARTS.get(self.hook, ("all",)):
             if part == "nat":
                 self._nat()
@@ -99,7 +97,7 @@ class _HookTraversal:
         if self.unsure is not None:
             self.state.hop(self.ns, self.interface, self.hook, "unknown", rule=self.unsure.rule)
             self.state.obstacle("unknown", self.hook, self.unsure)
-        elif not self.passed and self.hook in self.state.index(self.ns).rules.hooks:
+        elif not self.passed and self.hook in self.ruleset.rules.hooks:
             self.state.hop(self.ns, self.interface, self.hook, "accept")
 
     def _early(self) -> None:
@@ -118,7 +116,7 @@ class _HookTraversal:
 
     def _run(self, part: Part) -> HookResult:
         """Run the chains of one part, and note what they did."""
-        result = run_hook(self.state.ruleset(self.ns), self.hook, self.state.packet, part=part)
+        result = run_hook(self.ruleset, self.hook, self.state.packet, part=part)
         self.state.packet = result.packet
         if result.verdict in {"drop", "reject"}:
             by = or_instead(result.by, [self.unsure]) or Decider(kind="rule", text="", namespace=self.ns.id)

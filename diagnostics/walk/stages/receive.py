@@ -52,4 +52,4 @@ def deliver(state: WalkState, step: Deliver) -> Next:
     state.hop(ns, state.packet.iif, "local", "delivered")
     if state.answers:
         return Ending("delivered")  # an answer is awaited
-    return Ending(*received(ns, state.packet, seen=not state.view.gaps("sockets", ns.id)))
+    return Ending(*received(ns, state.packet))

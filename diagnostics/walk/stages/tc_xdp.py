@@ -33,9 +33,11 @@ def pass_filters(state: WalkState, ns: Namespace, link: Link, place: Literal["in
     """What a link's own programs and filters do with a packet that it receives or sends."""
     if place == "ingress" and link.xdp:
         _stop(state, ns, link, "ingress", "unknown", f"XDP program ({link.xdp}) on {link.name}", XDP)
-    if not ns.traffic_control:
+    filters: dict[tuple[int, str], list[TrafficFilter]] = {}
+    with state.unseen(place):
+        filters = state.index(ns).filters
+    if not filters:
         return
-    filters = state.index(ns).filters
     for at in ("ingress",) if place == "ingress" else ("egress", "root"):
         found = decide(filters.get((link.ifindex, at), ()), state.packet)
         if found is not None:

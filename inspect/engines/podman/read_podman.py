@@ -21,10 +21,10 @@ from dnet_tui.inspect.engines.docker.parse import items, resolve_joined
 from dnet_tui.inspect.engines.engine_data import Answer
 from dnet_tui.inspect.engines.podman import parse
 from dnet_tui.inspect.engines.podman.sources import CommandSource, PodmanRefusedError, SocketSource, Source, Told
-from dnet_tui.inspect.engines.podman.sources import find_program as find_podman
 from dnet_tui.inspect.engines.podman.stores import find_stores
 from dnet_tui.inspect.engines.unix_http import TooLargeError
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
+from dnet_tui.inspect.kernel.run_program import find_program
 from dnet_tui.inspect.model import Container, Network
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.text.encoding import storable
@@ -91,7 +91,7 @@ def find_readings(
         hint = "run dnet-tui on the engine's own host, or unset CONTAINER_HOST"
         gaps.append(Gap(section="engine", scope="podman", reason=reason, hint=hint))
     stores = find_stores(seen, environment)
-    program = find_podman(os.environ) if stores else ""
+    program = find_program("podman") if stores else None
     commands = [CommandSource(program, store) for store in stores] if program else []
     if given.startswith("unix://"):
         return (Reading((SocketSource(given.removeprefix("unix://")),), timeout),), tuple(gaps)

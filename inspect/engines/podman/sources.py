@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -20,6 +19,7 @@ from urllib.parse import quote
 from dnet_tui.inspect.engines.docker.parse import items, mapping, string
 from dnet_tui.inspect.engines.podman.stores import Store
 from dnet_tui.inspect.engines.unix_http import UnixHttp
+from dnet_tui.inspect.kernel.run_program import program_environment
 from dnet_tui.inspect.text.encoding import storable
 
 API = "/v4.0.0/libpod"
@@ -36,7 +36,6 @@ _GRACE = 0.2
 _AT_ONCE = 200
 """How many containers one ``podman inspect`` is asked of."""
 
-_SYSTEM_FOLDERS = "/usr/sbin:/sbin:/usr/bin:/bin"
 _REMOTE = ("CONTAINER_HOST", "CONTAINER_CONNECTION", "CONTAINER_SSHKEY")
 """Variables that would have the command ask another machine's Podman."""
 
@@ -151,7 +150,7 @@ class CommandSource:
                 told.failed[container] = ended.said or f"podman inspect ended with status {ended.status}"
 
     def _start(self, *words: str) -> subprocess.Popen[bytes]:
-        environment = {key: value for key, value in os.environ.items() if key not in _REMOTE}
+        environment = program_environment({key: value for key, value in os.environ.items() if key not in _REMOTE})
         return subprocess.Popen(
             [*self._command, *words],
             stdin=subprocess.DEVNULL,
@@ -206,8 +205,3 @@ def _json(ended: _Ended) -> Any:
     if ended.status != 0:
         raise PodmanRefusedError(ended.said or f"podman ended with status {ended.status}")
     return json.loads(ended.out) if ended.out.strip() else []
-
-
-def find_program(environment: dict[str, str] | os._Environ[str]) -> str:
-    """Where ``podman`` is installed; empty when it isn't."""
-    return shutil.which("podman", path=f"{environment.get('PATH', '')}:{_SYSTEM_FOLDERS}") or ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -273,19 +272,16 @@ def test_a_socket_without_a_service_costs_nothing_where_there_is_the_command(
 
 @pytest.fixture
 def hung(host: PodmanHost) -> Iterator[None]:
-    """A podman command that never ends, in front of the real one."""
-    path = host.environment.get("PATH")
+    """A podman command that never ends, in place of the real one."""
+    real = host.run("sh", "-c", "command -v podman").stdout.decode().strip()
     host.run("mkdir", "-p", "/run/lab/bin")
     host.write("/run/lab/bin/podman", "#!/bin/sh\nsleep 60\n")
     host.run("chmod", "755", "/run/lab/bin/podman")
-    host.environment["PATH"] = f"/run/lab/bin:{path or os.environ['PATH']}"
+    host.run("mount", "--bind", "/run/lab/bin/podman", real)
     try:
         yield
     finally:
-        if path is None:
-            del host.environment["PATH"]
-        else:
-            host.environment["PATH"] = path
+        host.run("umount", real)
         host.run("rm", "-r", "/run/lab/bin")
 
 

@@ -8,6 +8,7 @@ import pytest
 from dnet_tui.inspect.capture import bpf
 from dnet_tui.inspect.capture.packet import ETHERNET, RAW_IP
 from dnet_tui.inspect.errors import DnetError, UsageError
+from dnet_tui.inspect.kernel import run_program
 from unit.builders.packets import ethernet, icmp, ipv4, udp
 
 needs_tcpdump = pytest.mark.skipif(shutil.which("tcpdump") is None, reason="tcpdump isn't installed")
@@ -83,6 +84,7 @@ def test_tcpdump_stands_in_for_a_missing_library(monkeypatch: pytest.MonkeyPatch
 
 def test_without_any_compiler_only_a_filter_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bpf, "_library", lambda: None)
+    monkeypatch.setattr(run_program, "SYSTEM_FOLDERS", ("/nowhere",))
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(DnetError) as caught:
         bpf.compile_filter("icmp")

@@ -12,7 +12,7 @@ from dnet_tui.inspect.engines import read_log
 from dnet_tui.inspect.engines.engine_data import Answer
 from dnet_tui.inspect.engines.read_log import EngineLogs, KeptLogs, LogReading, read_logs, with_logs
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
-from dnet_tui.inspect.kernel.run_program import Ran
+from dnet_tui.inspect.kernel.run_program import ProgramResult
 from dnet_tui.inspect.model import Engine, LogLine
 
 PORT = "Bind for 0.0.0.0:80 failed: port is already allocated"
@@ -30,16 +30,16 @@ def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _with_journal(monkeypatch: pytest.MonkeyPatch, ran: Ran) -> list[tuple[str, ...]]:
+def _with_journal(monkeypatch: pytest.MonkeyPatch, ran: ProgramResult) -> list[tuple[str, ...]]:
     asked: list[tuple[str, ...]] = []
     monkeypatch.setattr(read_log, "_init", lambda: "systemd")
     monkeypatch.setattr(read_log, "find_program", lambda _: "/usr/bin/journalctl")
 
-    def run(argv: tuple[str, ...], **_: object) -> Ran:
+    def run(argv: tuple[str, ...], **_: object) -> ProgramResult:
         asked.append(tuple(argv))
         return ran
 
-    monkeypatch.setattr(read_log, "run", run)
+    monkeypatch.setattr(read_log, "run_program", run)
     return asked
 
 
@@ -69,7 +69,7 @@ def test_a_daemon_that_may_not_be_looked_into_leaves_a_gap_unless_there_is_a_jou
     monkeypatch.setattr(read_log, "_own_file", denied)
     logs = read_logs((7,), podman=False)
     assert (logs.docker, [(gap.section, gap.scope) for gap in logs.gaps]) == (None, [("log", "docker")])
-    _with_journal(monkeypatch, Ran(f'{{"MESSAGE": "{FULL}"}}'.encode()))
+    _with_journal(monkeypatch, ProgramResult(f'{{"MESSAGE": "{FULL}"}}'.encode()))
     assert read_logs((7,), podman=False).docker == (LINE,)
 
 
@@ -111,7 +111,9 @@ def test_of_two_daemons_nothing_is_told(quiet: Path) -> None:
 def test_the_journal_is_asked_for_the_daemons_own_entries_within_bounds(
     quiet: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = _with_journal(monkeypatch, Ran(f'{{"MESSAGE": "{FULL}", "_SYSTEMD_UNIT": "podman.service"}}'.encode()))
+    asked = _with_journal(
+        monkeypatch, ProgramResult(f'{{"MESSAGE": "{FULL}", "_SYSTEMD_UNIT": "podman.service"}}'.encode())
+    )
     logs = read_logs((99999999,), podman=True)
     (argv,) = asked
     assert argv[0] == "/usr/bin/journalctl"
@@ -126,7 +128,7 @@ def test_the_journal_is_asked_for_the_daemons_own_entries_within_bounds(
 
 
 def test_a_daemon_that_ended_is_looked_for_by_its_unit(quiet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = _with_journal(monkeypatch, Ran(f'{{"MESSAGE": "{FULL}"}}'.encode()))
+    asked = _with_journal(monkeypatch, ProgramResult(f'{{"MESSAGE": "{FULL}"}}'.encode()))
     logs = read_logs((), podman=False)
     assert asked[0][-1] == "_SYSTEMD_UNIT=docker.service"
     assert logs.ended
@@ -135,7 +137,7 @@ def test_a_daemon_that_ended_is_looked_for_by_its_unit(quiet: Path, monkeypatch:
 
 
 def test_a_journal_that_fails_leaves_a_gap(quiet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _with_journal(monkeypatch, Ran(b"", "journalctl did not answer within 2 s"))
+    _with_journal(monkeypatch, ProgramResult(b"", "journalctl did not answer within 2 s"))
     logs = read_logs((), podman=False)
     assert [(gap.section, "2 s" in gap.reason) for gap in logs.gaps] == [("log", True)]
     assert logs.docker is None
@@ -143,7 +145,7 @@ def test_a_journal_that_fails_leaves_a_gap(quiet: Path, monkeypatch: pytest.Monk
 
 
 def test_an_empty_journal_is_a_gap_to_others_than_root(quiet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _with_journal(monkeypatch, Ran(b""))
+    _with_journal(monkeypatch, ProgramResult(b""))
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     (gap,) = read_logs((99999999,), podman=False).gaps
     assert (gap.section, gap.scope, gap.hint) == ("log", "docker", "run dnet-tui as root")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from dnet_tui.inspect.kernel.run_program import Ran
+from dnet_tui.inspect.kernel.run_program import ProgramResult
 from dnet_tui.inspect.model.firewall import Chain, NamedSet, Note, Rule, SetLookup, Table
 from dnet_tui.inspect.ruleset import read_ipset
 from dnet_tui.inspect.ruleset.read_ipset import Ipsets, ipsets_filled, ipsets_used, read_ipsets
@@ -22,26 +22,28 @@ class FakeIpset:
     def add(self, name: str, kind: str, *elements: str, entries: int | None = None) -> None:
         self.sets[name] = (kind, list(elements), len(elements) if entries is None else entries)
 
-    def run(self, argv: Sequence[str], *, stdin: bytes = b"", seconds: float, most: int) -> Ran:
+    def run(self, argv: Sequence[str], *, stdin: bytes = b"", seconds: float, most: int) -> ProgramResult:
         assert not stdin
         assert min(seconds, most) > 0
         if list(argv[1:]) == ["-t", "list"]:
             heads = (
                 f"Name: {n}\nType: {kind}\nNumber of entries: {size}\n" for n, (kind, _, size) in self.sets.items()
             )
-            return Ran("\n".join(heads).encode())
+            return ProgramResult("\n".join(heads).encode())
         name = argv[2]
         self.saved.append(name)
         if name not in self.sets:
-            return Ran(b"", "ipset failed: The set with the given name does not exist")
+            return ProgramResult(b"", "ipset failed: The set with the given name does not exist")
         kind, elements, _ = self.sets[name]
-        return Ran("\n".join([f"create {name} {kind}", *(f"add {name} {item}" for item in elements)]).encode())
+        return ProgramResult(
+            "\n".join([f"create {name} {kind}", *(f"add {name} {item}" for item in elements)]).encode()
+        )
 
 
 @pytest.fixture
 def ipset(monkeypatch: pytest.MonkeyPatch) -> FakeIpset:
     fake = FakeIpset()
-    monkeypatch.setattr(read_ipset, "run", fake.run)
+    monkeypatch.setattr(read_ipset, "run_program", fake.run)
     monkeypatch.setattr(read_ipset, "find_program", lambda _: "/usr/sbin/ipset")
     return fake
 

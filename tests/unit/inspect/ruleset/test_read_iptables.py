@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
+from dnet_tui.inspect.kernel import run_program
 from dnet_tui.inspect.kernel.nfnetlink_tables import InterruptedDumpError, NftRule, NftTable
 from dnet_tui.inspect.model.firewall import Chain, NamedSet, Opaque, Rule, Table, UnreadTable, Verdict
 from dnet_tui.inspect.ruleset import read_iptables
@@ -282,7 +282,7 @@ def script(folder: Path, name: str, text: str) -> None:
 
 @pytest.fixture
 def programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(run_program, "SYSTEM_FOLDERS", (str(tmp_path), *run_program.SYSTEM_FOLDERS))
     return tmp_path
 
 
@@ -312,7 +312,7 @@ def test_bytes_that_are_not_text_do_not_stop_the_reading(programs: Path) -> None
 
 def test_a_missing_program_comes_with_a_hint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("dnet_tui.inspect.ruleset.run_save._SYSTEM_FOLDERS", str(tmp_path))
+    monkeypatch.setattr(run_program, "SYSTEM_FOLDERS", ())
     (saved,) = save("iptables-nft", "ip6", ["filter"])
     assert saved.error == "ip6tables-nft-save is not installed"
     assert "install iptables" in saved.hint

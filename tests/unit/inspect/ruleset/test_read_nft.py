@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dnet_tui.inspect.kernel.nfnetlink_tables import NftTable
-from dnet_tui.inspect.kernel.run_program import Ran
+from dnet_tui.inspect.kernel.run_program import ProgramResult
 from dnet_tui.inspect.model.firewall import Table
 from dnet_tui.inspect.ruleset import read_nft
 from dnet_tui.inspect.ruleset.read_nft import NativeTables, read_tables
@@ -25,9 +25,9 @@ class FakeNft:
         self.known = captured(name)
         self.asked: list[Any] = []
         self.argv: list[tuple[str, ...]] = []
-        self.change: Callable[[str, Ran], Ran] = lambda _, ran: ran
+        self.change: Callable[[str, ProgramResult], ProgramResult] = lambda _, ran: ran
 
-    def run(self, argv: Sequence[str], *, stdin: bytes = b"", seconds: float, most: int) -> Ran:
+    def run(self, argv: Sequence[str], *, stdin: bytes = b"", seconds: float, most: int) -> ProgramResult:
         assert seconds > 0
         assert most > 0
         self.argv.append(tuple(argv))
@@ -37,18 +37,22 @@ class FakeNft:
         self.asked.append((kind, named["name"]))
         title = f"{named['family']} {named.get('table', named['name'])}"
         if title not in self.known:
-            return self.change(kind, Ran(b"", "nft failed: No such file or directory"))
-        return self.change(kind, Ran(json.dumps(self.known[title]["listing"]).encode()))
+            return self.change(kind, ProgramResult(b"", "nft failed: No such file or directory"))
+        return self.change(kind, ProgramResult(json.dumps(self.known[title]["listing"]).encode()))
 
-    def _text(self, argv: Sequence[str]) -> Ran:
+    def _text(self, argv: Sequence[str]) -> ProgramResult:
         title = " ".join(argv[-2:])
-        return Ran("\n".join(self.known[title]["text"]).encode()) if title in self.known else Ran(b"", "nft failed")
+        return (
+            ProgramResult("\n".join(self.known[title]["text"]).encode())
+            if title in self.known
+            else ProgramResult(b"", "nft failed")
+        )
 
 
 @pytest.fixture
 def nft(monkeypatch: pytest.MonkeyPatch) -> FakeNft:
     fake = FakeNft()
-    monkeypatch.setattr(read_nft, "run", fake.run)
+    monkeypatch.setattr(read_nft, "run_program", fake.run)
     monkeypatch.setattr(read_nft, "find_program", lambda _: "/usr/sbin/nft")
     return fake
 
@@ -98,7 +102,7 @@ def test_an_odd_name_is_passed_as_json_and_nowhere_else(nft: FakeNft, name: str)
 
 
 def test_a_rules_text_is_made_up_where_nfts_own_cannot_be_had(nft: FakeNft) -> None:
-    nft.change = lambda kind, ran: Ran(b"", "broken") if kind == "text" else ran
+    nft.change = lambda kind, ran: ProgramResult(b"", "broken") if kind == "text" else ran
     (table,) = read(DOCKER).tables
     chain = next(item for item in table.chains if item.name == "filter-FORWARD")
     assert chain.rules[0].text == "oifname vmap @filter-forward-in-jumps"
@@ -137,14 +141,16 @@ def test_a_table_that_is_read_in_part_is_shown_and_called_unread(nft: FakeNft) -
 
 
 def test_garbage_is_said_without_its_control_characters(nft: FakeNft) -> None:
-    nft.change = lambda kind, ran: Ran(b"", "nft failed: \x1b[31mred") if kind == "table" else ran
+    nft.change = lambda kind, ran: ProgramResult(b"", "nft failed: \x1b[31mred") if kind == "table" else ran
     found = read(DOCKER)
     assert found.tables == ()
     assert "\x1b" not in found.said[0].reason
 
 
 def test_elements_that_are_too_many_are_unread_and_said(nft: FakeNft) -> None:
-    nft.change = lambda kind, ran: Ran(b"", "nft printed more than 16 MB", too_large=True) if kind == "map" else ran
+    nft.change = lambda kind, ran: (
+        ProgramResult(b"", "nft printed more than 16 MB", trouble="too-large") if kind == "map" else ran
+    )
     found = read(DOCKER)
     assert found.unread == (), "only look-ups in them are undecided"
     assert set(sets(found.tables[0]).values()) == {None}
@@ -167,7 +173,7 @@ def test_a_ruleset_that_never_rests_is_not_trusted() -> None:
 
 def test_a_dormant_table_whose_listing_is_broken_is_shown_all_the_same(nft: FakeNft) -> None:
     nft.known = captured("by_hand")
-    nft.change = lambda kind, ran: ran if kind == "text" else Ran(b'{"nftables": [{"table": {"flags": ')
+    nft.change = lambda kind, ran: ran if kind == "text" else ProgramResult(b'{"nftables": [{"table": {"flags": ')
     found = read(NftTable("ip", "asleep", dormant=True))
     assert (found.unread, found.said) == ((), ())
     (table,) = found.tables
