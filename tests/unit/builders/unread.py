@@ -124,7 +124,9 @@ def _end(found: Trace) -> str:
 
 def _passed(found: Trace) -> frozenset[str]:
     hops = [hop.namespace for way in (found.forward, found.answer) if way is not None for hop in way.hops]
-    deciders = [way.decided_by for way in (found.forward, found.answer) if way is not None and way.decided_by is not None]
+    deciders = [
+        way.decided_by for way in (found.forward, found.answer) if way is not None and way.decided_by is not None
+    ]
     if any(by.kind == "neighbour" for by in deciders):
         return frozenset({EVERYONE})  # that nobody has an address rests on everybody
     return frozenset({*hops, *(by.namespace for by in deciders), found.source.namespace, found.target.namespace})
