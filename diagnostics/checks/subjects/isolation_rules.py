@@ -18,8 +18,7 @@ from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.rule_edit import Change, Place
 from dnet_tui.diagnostics.walk.l2.topology import calls_iptables
-from dnet_tui.inspect.model import Family, Network, known_items, require
-from dnet_tui.inspect.model.sections import lacks_of
+from dnet_tui.inspect.model import Family, Network, known_items
 
 STAGE_1, STAGE_2 = "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2"
 NF_CALL = "net.bridge.bridge-nf-call-iptables"
@@ -58,13 +57,16 @@ def lacks_br_netfilter(case: Case, network: Network) -> bool:
 
 
 def has_no_switches(case: Case) -> bool:
-    """Whether the host's sysctls were read, and none of br_netfilter's is among them though there is a bridge."""
+    """Whether none of br_netfilter's is among the host's sysctls, though there is a bridge.
+
+    Raises:
+        NotSeen: they were not read, or not all of them.
+    """
     host = case.view.host
-    if host is None or not any(case.view.bridges()) or lacks_of(host.sysctls):
+    if host is None or not any(case.view.bridges()):
         return False
-    return "net.ipv4.ip_forward" in host.sysctls and not any(
-        key.startswith("net.bridge.") for key in require(host.sysctls).values
-    )
+    names = host.sysctls.keys()
+    return "net.ipv4.ip_forward" in names and not any(name.startswith("net.bridge.") for name in names)
 
 
 def _between(case: Case, here: Network, there: Network, family: Family) -> tuple[Repair, ...]:
