@@ -161,7 +161,7 @@ def _run(check: Check, exam: Examination) -> tuple[CheckResult, list[Finding]]:
     unsure = [item.reason for item in said if isinstance(item, Undecided)]
     view = exam.case.view
     unseen = [item.text(view.label(item.scope) if item.scope else "") for item in exam.case.unseen]
-    reasons = [*unsure, *unseen, *_missing(exam)]
+    reasons = [*unsure, *unseen, *exam.gaps_met(check.hidden_by), *_missing(exam)]
     return CheckResult(id=check.id, outcome="unknown" if reasons else "ok", reason=next(iter(reasons), "")), []
 
 

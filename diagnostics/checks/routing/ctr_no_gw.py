@@ -121,4 +121,5 @@ CHECK = Check(
     doc=__doc__,
     find=find,
     owns=owns,
+    hidden_by=("routes", "policy-rules"),
 )

@@ -201,4 +201,5 @@ CHECK = Check(
     doc=__doc__,
     find=find,
     owns=owns,
+    hidden_by=("policy-rules", "routes", "sysctls"),
 )

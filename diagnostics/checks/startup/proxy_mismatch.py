@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.checks.framework.check import Check
+from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider
 from dnet_tui.diagnostics.context.host_context import Case
@@ -46,7 +46,7 @@ _LOCAL = "127.0.0.1"
 _HERE = {"", "0.0.0.0", _LOCAL}  # noqa: S104 - compared with, not bound to
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(exam: Examination) -> Iterator[Finding | Undecided]:
     """One finding per container."""
     case = exam.case
     host = case.view.host
@@ -56,9 +56,13 @@ def find(exam: Examination) -> Iterator[Finding]:
     if host is None or not alone or any(gap.section == "namespaces" and not gap.scope for gap in case.snapshot.gaps):
         return
     for container in known_items(case.snapshot.containers):
-        lacking = [(port, way) for port in _ports(container) if (way := _refused(case, host.id, port)) is not None]
+        ways = [(port, way) for port in _ports(container) if (way := _way(case, host.id, port)) is not None]
+        lacking = [(port, way) for port, way in ways if way.end == "refused" and way.last.dst == _LOCAL]
         if lacking:
             yield _finding(case, container, lacking)
+        for port, way in ways:
+            if way.end == "unknown" and way.decided_by is not None and way.decided_by.kind == "gap":
+                yield Undecided(reason=f"{container.name} {port.host_port}/{port.proto}: {way.decided_by.text}")
 
 
 def _ports(container: Container) -> Iterator[PublishedPort]:
@@ -66,13 +70,12 @@ def _ports(container: Container) -> Iterator[PublishedPort]:
         yield from (port for port in container.published if port.proto == "tcp" and port.host_ip in _HERE)
 
 
-def _refused(case: Case, host: str, port: PublishedPort) -> Walk | None:
-    """The way of the host's own connection to the port, where it is certainly refused and no proxy runs for it."""
+def _way(case: Case, host: str, port: PublishedPort) -> Walk | None:
+    """The way of the host's own connection to the port, where no proxy runs for it."""
     if any((item.proto, item.host_port) == (port.proto, port.host_port) for item in case.snapshot.proxies):
         return None
     packet = Packet(src=_LOCAL, dst=_LOCAL, proto=port.proto, sport=40000, dport=port.host_port, tcp_flags=("SYN",))
-    way = walk(case.view, packet, origin=host)
-    return way if way.end == "refused" and way.last.dst == _LOCAL else None
+    return walk(case.view, packet, origin=host)
 
 
 def _finding(case: Case, container: Container, lacking: list[tuple[PublishedPort, Walk]]) -> Finding:

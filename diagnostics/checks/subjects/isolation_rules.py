@@ -18,12 +18,11 @@ from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.rule_edit import Change, Place
 from dnet_tui.diagnostics.walk.l2.topology import calls_iptables
-from dnet_tui.inspect.model import Family, Network, known_items, require
+from dnet_tui.inspect.model import Family, Network, known_items
 from dnet_tui.inspect.model.default_routes import ANYWHERE
 from dnet_tui.inspect.model.engine_kinds.docker import ANSWERS_CHAIN, FORWARD_CHAIN, STAGE_1, STAGE_2, USER_CHAIN
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.engine_kinds.traits import EngineTraits
-from dnet_tui.inspect.model.sections import lacks_of
 
 NF_CALL = "net.bridge.bridge-nf-call-iptables"
 _NF_CALL: dict[Family, str] = {
@@ -61,13 +60,16 @@ def lacks_br_netfilter(case: Case, network: Network) -> bool:
 
 
 def has_no_switches(case: Case) -> bool:
-    """Whether the host's sysctls were read, and none of br_netfilter's is among them though there is a bridge."""
+    """Whether none of br_netfilter's is among the host's sysctls, though there is a bridge.
+
+    Raises:
+        NotSeen: they were not read, or not all of them.
+    """
     host = case.view.host
-    if host is None or not any(case.view.bridges()) or lacks_of(host.sysctls):
+    if host is None or not any(case.view.bridges()):
         return False
-    return "net.ipv4.ip_forward" in host.sysctls and not any(
-        key.startswith("net.bridge.") for key in require(host.sysctls).values
-    )
+    names = host.sysctls.keys()
+    return "net.ipv4.ip_forward" in names and not any(name.startswith("net.bridge.") for name in names)
 
 
 def _between(case: Case, here: Network, there: Network, family: Family) -> tuple[Repair, ...]:

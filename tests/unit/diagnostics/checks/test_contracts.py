@@ -129,7 +129,10 @@ def test_where_what_a_finding_rests_on_was_not_read_the_check_says_that_it_does_
     those = given(CASES[check].fires[name])
     for section in deciding(check, those):
         blind = with_section(those.snapshot, section, Unread(reason="not permitted"))
-        assert outcome(check, instead(those, blind)) == "unknown", f"{check} without {section}"
+        told = severities(check, instead(those, blind))
+        # Of what nobody says that it is meant, it may be worth a word that it is so.
+        assert set(told) <= {"info"}, f"{check} speaks of a fault without {section}"
+        assert told or outcome(check, instead(those, blind)) == "unknown", f"{check} is sure without {section}"
 
 
 @pytest.mark.parametrize("check", CASES)

@@ -12,9 +12,9 @@ def _named(text: str) -> Iterator[str]:
     """``Struct: field field``, line by line; a line that is indented goes on with the one before."""
     struct = ""
     for line in text.strip().splitlines():
-        if not line.startswith(" "):
-            struct, _, line = line.partition(":")
-        yield from (f"{struct}.{field}" for field in line.split())
+        head, colon, rest = line.partition(":")
+        struct = head if colon else struct
+        yield from (f"{struct}.{field}" for field in (rest if colon else line).split())
 
 
 DEMO = frozenset(
@@ -76,6 +76,8 @@ Rule: comment
 )
 """Those that Podman's host has besides; read there too."""
 
+_START_FILE = "lab/faults/test_faults_startup.py"
+_FIREWALLS = "lab/diagnostics/test_doctor_firewalls.py"
 _LINKS = "lab/faults/test_faults_links.py::test_on_a_docker_host"
 _PROXYLESS = "lab/faults/test_faults_links.py::test_on_a_docker_host_without_a_proxy"
 _RULES = "lab/faults/test_faults_rules.py::test_on_a_docker_host"
@@ -87,14 +89,14 @@ _START = (
 )
 _LOG = "lab/inspect/test_engine_log.py::test_a_running_daemons_log_is_found_by_itself"
 _AWAY = "lab/zoo/test_zoo_engines.py::test_docker_whose_daemon_is_away_while_its_containers_run_on"
-_NATIVE = "lab/inspect/test_nft.py::NATIVE"
+_NATIVE = f"{_FIREWALLS}::test_a_policy_that_docker_29_left_in_iptables_is_named_repaired_and_the_repair_undone"
 _FILTER = "lab/inspect/test_traffic_control.py::test_a_filter_is_read_and_its_fate_left_open"
 _PORTS = "lab/faults/test_faults_nat.py::test_as_many_connections_to_one_destination_as_leave_ports_are_no_fault"
 _COUNTS = "lab/inspect/test_conntrack.py::test_counters_are_those_of_conntrack"
 _UPLINKS = "lab/faults/test_faults_others.py::test_answers_of_a_second_uplinks_port_that_leave_by_the_first"
-_SUMS = "lab/faults/test_faults_startup.py::test_wrong_checksums_are_counted_by_the_receiver_and_a_warning_only_while_they_grow"
+_SUMS = f"{_START_FILE}::test_wrong_checksums_are_counted_by_the_receiver_and_a_warning_only_while_they_grow"
 _VLANS = "unit/inspect/kernel/rtnetlink/test_parse_links.py::test_vlans_come_with_pvid_and_ranges"
-_FIREWALLD = "unit/inspect/ruleset/test_firewalld.py::test_a_running_firewalld_is_read_from_its_own_folder"
+_FIREWALLD = f"{_FIREWALLS}::test_a_running_firewalld_is_read_as_it_sees_its_own_files"
 _ROOTLESS = "unit/inspect/engines/test_rootless.py::test_one_that_was_not_asked_is_listed_with_the_way_in"
 _MODULES = "unit/inspect/kernel/test_host_info.py::test_modules_that_went_with_an_update"
 
@@ -143,8 +145,7 @@ ELSEWHERE = {
 """Other fields, or all of a struct, with the test that shows them read.
 
 Most are of hosts that a lab test breaks or starts for itself.  What its kernel or its engines don't have is shown by
-the test of the reader, over what a real one wrote: VLAN filtering, firewalld's state, a rootless engine, a kernel that
-was replaced.
+the test of the reader, over what a real one wrote: VLAN filtering, a rootless engine, a kernel that was replaced.
 """
 
 
