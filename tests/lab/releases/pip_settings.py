@@ -30,7 +30,7 @@ class PipSettings:
 def of_this_machine() -> PipSettings:
     """Ask pip for its configuration, and the environment for the rest."""
     environment = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or name in VARIABLES}
-    named = {*ALWAYS, *_paths(environment.values()), *_paths(_pip("list")), *_files(_pip("debug"))}
+    named = {*ALWAYS, *paths_in(environment.values()), *paths_in(_pip("list")), *_files(_pip("debug"))}
     return PipSettings(environment, outermost(Path(name) for name in named))
 
 
@@ -47,7 +47,7 @@ def _files(lines: Iterable[str]) -> Iterator[str]:
             yield path
 
 
-def _paths(values: Iterable[str]) -> Iterator[str]:
+def paths_in(values: Iterable[str]) -> Iterator[str]:
     """The paths in the values of settings, as ``global.constraint='/etc/constraints.txt'`` or ``file:///srv/index``."""
     for value in values:
         for word in value.rpartition("='")[2].rstrip("'").replace("\\n", " ").split():
