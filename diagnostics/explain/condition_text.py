@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dnet_tui.inspect.model.firewall import Lookup, Match, SetLookup, VerdictMap
+from dnet_tui.inspect.model.protocols import SPOKEN, icmp_words
 from dnet_tui.inspect.text.sanitize import clean
 
 _STATES = {
@@ -16,35 +17,12 @@ _STATES = {
     "DNAT": "destination-translated",
     "SNAT": "source-translated",
 }
-_ICMP = {
-    "ip": {
-        "0": "echo reply",
-        "3": "unreachable",
-        "3/4": "fragmentation needed",
-        "5": "redirect",
-        "8": "echo request",
-        "11": "time exceeded",
-    },
-    "ip6": {
-        "1": "unreachable",
-        "2": "packet too big",
-        "3": "time exceeded",
-        "128": "echo request",
-        "129": "echo reply",
-        "133": "router solicitation",
-        "134": "router advertisement",
-        "135": "neighbour solicitation",
-        "136": "neighbour advertisement",
-        "137": "redirect",
-    },
-}
 _ADDRESS_TYPES = {
     "LOCAL": "an address of this host",
     "BROADCAST": "a broadcast address",
     "MULTICAST": "a multicast address",
     "UNICAST": "a unicast address",
 }
-_PROTOCOLS = {"tcp": "TCP", "udp": "UDP", "sctp": "SCTP", "dccp": "DCCP", "icmp": "ICMP", "icmpv6": "ICMPv6"}
 _FIELDS = {
     "saddr": "source",
     "daddr": "destination",
@@ -72,7 +50,7 @@ class Conditions:
     """
 
     def __init__(self, family: str) -> None:
-        self.names = _ICMP["ip6" if family == "ip6" else "ip"]
+        self.family = family
         self.noun = "traffic"
         self.parts: list[tuple[int, str]] = []
 
@@ -169,7 +147,7 @@ class Conditions:
         return f"{_WITH.get(field, field)} {no}{said}"
 
     def _icmp(self, value: str) -> str:
-        name = self.names.get(value)
+        name = icmp_words(self.family, value)
         return f"{value} ({name})" if name else value
 
 
@@ -247,7 +225,7 @@ _BRIDGED = {
 
 
 def _protocol(value: str) -> str:
-    return _PROTOCOLS.get(value) or (f"protocol {value}" if value.isdecimal() else clean(value))
+    return SPOKEN.get(value) or (f"protocol {value}" if value.isdecimal() else clean(value))
 
 
 def _port(value: str) -> str:

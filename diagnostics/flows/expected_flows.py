@@ -38,6 +38,7 @@ from dnet_tui.inspect.model import (
     Unread,
     known_items,
 )
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.sections import lacks_of
 
 __all__ = ["Flow", "Kind", "derive"]
@@ -190,7 +191,12 @@ def _cross_network(case: Case, family: Family) -> Iterator[Flow]:
 def _kept_apart(case: Case, here: Network, there: Network, family: Family) -> bool:
     """Whether one network asks that the other can't reach it; with Podman's ``isolate``, both have to ask."""
     both = (here.options.get("isolate"), there.options.get("isolate"))
-    mutual = here.engine == "podman" and both[0] in _YES and both[1] in _YES and is_ruled(case, there, family)
+    mutual = (
+        traits_of(here.engine).isolation_is_mutual
+        and both[0] in _YES
+        and both[1] in _YES
+        and is_ruled(case, there, family)
+    )
     return bool(is_isolated(case, there, family)) or mutual
 
 

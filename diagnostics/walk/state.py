@@ -21,9 +21,9 @@ Tracked = tuple[tuple[str, Packet, Packet], ...]
 """(namespace, packet before NAT, packet after NAT) of each conntrack that saw a flow."""
 
 
-def not_seen(missing: NotSeen) -> Decider:
+def not_seen(missing: NotSeen, whose: str) -> Decider:
     """What decides where something was not read: the section that is missing, and of which namespace."""
-    return Decider(kind="gap", text=missing.text(), value=missing.section, namespace=missing.scope)
+    return Decider(kind="gap", text=missing.text(whose), value=missing.section, namespace=missing.scope)
 
 
 class WalkStopped(Exception):  # noqa: N818 - control flow, not an error
@@ -106,7 +106,11 @@ class Trail:
         try:
             yield
         except NotSeen as missing:
-            self.obstacle("unknown", stage, not_seen(missing))
+            self.obstacle("unknown", stage, not_seen(missing, self.label(missing.scope)))
+
+    def label(self, namespace: str) -> str:
+        """What to call a namespace."""
+        return namespace
 
     def stop(self, end: End, stage: str, by: Decider) -> NoReturn:
         """Note what nothing can be said beyond of."""

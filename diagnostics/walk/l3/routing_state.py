@@ -26,6 +26,10 @@ class Routed(Trail):
         super().__init__(packet, beyond=beyond, answers=answers, picks=picks)
         self.view = view
 
+    def label(self, namespace: str) -> str:
+        """What to call a namespace."""
+        return self.view.label(namespace) if namespace else ""
+
     def _route(self, ns: Namespace) -> routing.RouteAnswer:
         """The route of a packet made here."""
         answer = self._one_of(routing.lookup(ns, altered(self.packet, iif="")))

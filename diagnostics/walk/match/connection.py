@@ -7,7 +7,6 @@ tuple, which changes in the moment that the packet is rewritten.
 from __future__ import annotations
 
 from dnet_tui.diagnostics.walk.match.values import (
-    PORT_PROTOS,
     AddressType,
     Test,
     contains,
@@ -16,6 +15,7 @@ from dnet_tui.diagnostics.walk.match.values import (
     protocol_name,
 )
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
+from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
 
 
 def _ctstate(value: str, packet: Packet, _: AddressType) -> Truth:
@@ -70,7 +70,7 @@ def _part(*, reply: bool, index: int) -> Test:
             return None
         if index < 2:
             return contains(value, str(found[index]))
-        if (packet.ctproto or packet.proto) not in PORT_PROTOS:
+        if (packet.ctproto or packet.proto) not in PORT_PROTOCOLS:
             return None  # ICMP's type, code and id stand there
         port = found[index]
         return in_ports(value, port if isinstance(port, int) else None)

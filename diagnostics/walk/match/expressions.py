@@ -11,7 +11,6 @@ from dnet_tui.diagnostics.walk.match.connection import CONNECTION_FIELDS
 from dnet_tui.diagnostics.walk.match.context_fields import SURROUNDINGS_FIELDS, is_absent, route_device_is
 from dnet_tui.diagnostics.walk.match.numgen import drawn
 from dnet_tui.diagnostics.walk.match.values import (
-    PORT_PROTOS,
     AddressType,
     Test,
     contains,
@@ -24,6 +23,7 @@ from dnet_tui.diagnostics.walk.match.values import (
 )
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model.firewall import Match
+from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
 
 __all__ = ["AddressType", "contains", "in_ports", "interface_matches", "matches", "numbered", "protocol_name"]
 
@@ -67,7 +67,7 @@ def _applies(match: Match, packet: Packet, address_type: AddressType) -> bool:
     if field in {"saddr", "daddr"}:
         return any((":" in value) == (packet.family == "ip6") for value in match.values)
     if field in {"sport", "dport", "port"}:
-        return packet.proto in PORT_PROTOS
+        return packet.proto in PORT_PROTOCOLS
     if field in {"tcp-flags", "tcp-option"}:
         return packet.proto == "tcp"
     if field in {"icmp-type", "icmp-code"}:
@@ -117,7 +117,7 @@ def _transport_port(which: str) -> Test:
     """What nft's ``th`` reads: ports, or whatever else the transport header has at their place."""
 
     def test(value: str, packet: Packet, _: AddressType) -> Truth:
-        if packet.proto in PORT_PROTOS:
+        if packet.proto in PORT_PROTOCOLS:
             return in_ports(value, packet.sport if which == "sport" else packet.dport)
         if which == "sport" and packet.proto in {"icmp", "icmpv6"}:
             return in_ports(value, packet.icmp_type << 8 | packet.icmp_code)

@@ -28,7 +28,7 @@ from dnet_tui.inspect.model.firewall import (
 from unit.builders.examples import examples
 from unit.builders.iptables_render import CannotRenderError, render_rule, render_tables
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 
 
 @pytest.mark.parametrize("path", sorted(DATA.glob("ip*tables_*.save")), ids=lambda path: path.stem)
