@@ -33,7 +33,7 @@ from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case, family_of
 from dnet_tui.diagnostics.operations.remedy import Remedy
-from dnet_tui.diagnostics.operations.rule_edit import Change, Place
+from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, TableRef
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Family, Network
@@ -98,13 +98,13 @@ def _finding(case: Case, family: Family, stopped: list[Blocked]) -> Finding:
     specs = tuple(dict.fromkeys(spec for blocked in stopped for spec in _all_missing(case, blocked)))
     forward = iptables_layout.chain(case, "filter", "FORWARD", family)
     texts = [rule.text for rule in forward.rules] if forward is not None else []
-    place = Place(backend=iptables_layout.backend(case), family=family, table="filter")
+    place = TableRef(backend=iptables_layout.backend(case), family=family, table="filter")
     first = texts.index(_USER) + 2 if _USER in texts else 1
     if specs == (_JUMP,):
-        pairs = [(Change(place, "FORWARD", _JUMP).insert(first), Change(place, "FORWARD", _JUMP).delete(first))]
+        pairs = [(RuleEdit(place, "FORWARD", _JUMP).insert(first), RuleEdit(place, "FORWARD", _JUMP).delete(first))]
     else:
         last = len(texts)
-        changes = [Change(place, "FORWARD", spec) for spec in specs]
+        changes = [RuleEdit(place, "FORWARD", spec) for spec in specs]
         pairs = [(change.insert(None), change.delete(last + n)) for n, change in enumerate(changes, start=1)]
     policy = stopped[0].obstacle.by.rule
     return Finding(

@@ -20,7 +20,7 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import INFERRED, OUTSIDE, OUTSIDE6, Case, family_of
 from dnet_tui.diagnostics.operations.remedy import Remedy
-from dnet_tui.diagnostics.operations.rule_edit import Change, place_of
+from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Obstacle, Packet, RuleRef
@@ -62,7 +62,7 @@ def _by_dockers_policy(case: Case, obstacle: Obstacle, family: Family) -> bool:
         return False
     if {family_of(obstacle.packet), rule.family} != {family} or (rule.table, rule.base) != ("filter", "FORWARD"):
         return False
-    return place_of(rule) is not None and _may_be_dockers(case, rule)
+    return table_of(rule) is not None and _may_be_dockers(case, rule)
 
 
 def _may_be_dockers(case: Case, rule: RuleRef) -> bool:
@@ -131,7 +131,7 @@ def _finding(
 
 def _accept(case: Case, rule: RuleRef, bridge: str, obstacles: list[Obstacle]) -> Remedy | None:
     """Accept just what was stopped, where the administrator's own rules have had their say."""
-    place = place_of(rule)
+    place = table_of(rule)
     if place is None:
         return None
     chain = _user_chain(case, rule)
@@ -141,7 +141,7 @@ def _accept(case: Case, rule: RuleRef, bridge: str, obstacles: list[Obstacle]) -
     name = chain.name if chain is not None else "FORWARD"
     forward = iptables_layout.base_chain(case, rule)
     end = len(texts) if chain is not None else len(forward.rules) if forward is not None else 0
-    changes = [Change(place=place, chain=name, spec=spec) for spec in specs]
+    changes = [RuleEdit(place=place, chain=name, spec=spec) for spec in specs]
     first = last if last is not None else end + 1
     return Remedy(
         summary=f"Let {name} accept this traffic of {bridge}",

@@ -16,7 +16,7 @@ from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
-from dnet_tui.diagnostics.operations.rule_edit import Change, Place
+from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, TableRef
 from dnet_tui.diagnostics.walk.l2.topology import calls_iptables
 from dnet_tui.inspect.model import Family, Network, known_items
 from dnet_tui.inspect.model.default_routes import ANYWHERE
@@ -140,8 +140,8 @@ def _texts(case: Case, chain: str, family: Family) -> tuple[str, ...] | None:
 
 
 def _rule(case: Case, family: Family, chain: str, spec: str, position: int) -> Repair:
-    place = Place(backend=iptables_layout.backend(case), family=family, table="filter")
-    change = Change(place=place, chain=chain, spec=spec)
+    place = TableRef(backend=iptables_layout.backend(case), family=family, table="filter")
+    change = RuleEdit(place=place, chain=chain, spec=spec)
     return Repair(change.insert(position), change.delete(position))
 
 
