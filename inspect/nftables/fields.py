@@ -16,9 +16,22 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from dnet_tui.inspect.model.firewall import Match, TableFamily
+from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
 from dnet_tui.inspect.nftables.render import expression
 from dnet_tui.inspect.nftables.values import TEXT
-from dnet_tui.inspect.text.json_access import MALFORMED, Json, fail, flag_words, mapping, single, whole, word
+from dnet_tui.inspect.text.json_access import (
+    MALFORMED,
+    Json,
+    fail,
+    fields,
+    flag_words,
+    items,
+    mapping,
+    only,
+    single,
+    whole,
+    word,
+)
 
 
 class Field(NamedTuple):
@@ -72,9 +85,7 @@ _PAYLOAD: dict[tuple[str, str], Field] = {
     ("th", "sport"): Field("th-sport", "port"),
     ("th", "dport"): Field("th-dport", "port"),
 } | {
-    (name, port): Field(port, "port", (_proto(name),))
-    for name in ("tcp", "udp", "sctp", "dccp", "udplite")
-    for port in ("sport", "dport")
+    (name, port): Field(port, "port", (_proto(name),)) for name in sorted(PORT_PROTOCOLS) for port in ("sport", "dport")
 }
 
 _META: dict[str, Field] = {
@@ -106,7 +117,7 @@ _HEADERS: dict[str, tuple[Match, ...]] = {
     "icmp": (_ICMP,),
     "icmpv6": (_ICMPV6,),
     "comp": (_proto("ipcomp"),),
-    **{name: (_proto(name),) for name in ("tcp", "udp", "sctp", "dccp", "udplite", "igmp", "ah", "esp")},
+    **{name: (_proto(name),) for name in (*PORT_PROTOCOLS, "igmp", "ah", "esp")},
 }
 """What must hold for a header to be there, of which a field isn't modelled."""
 _HASHES = frozenset({"numgen", "jhash", "symhash"})
@@ -118,7 +129,6 @@ _CT: dict[str, Field] = {
     "protocol": Field("ctproto", "proto"),
 }
 _CT_ADDRESSES = {"saddr": "src", "daddr": "dst", "proto-src": "srcport", "proto-dst": "dstport"}
-_WHOLE_PORTS = frozenset({"tcp", "udp", "sctp", "dccp", "udplite"})
 
 
 def field_of(left: Json, family: TableFamily) -> Field:
@@ -129,7 +139,7 @@ def field_of(left: Json, family: TableFamily) -> Field:
     """
     name, body = single(left)
     if name == "&":
-        parts = body if isinstance(body, list) else []
+        parts = items(body)
         if len(parts) != 2:
             raise fail("not one value under one mask")
         inner = field_of(parts[0], family)
@@ -161,10 +171,10 @@ def needs_of(left: Json) -> tuple[Match, ...]:
 
 
 def _needs_of(left: Json) -> tuple[Match, ...]:
-    name, body = next(iter(left.items())) if isinstance(left, dict) and len(left) == 1 else ("", None)
+    name, body = only(left)
     if name == "&" and isinstance(body, list) and body:
         return needs_of(body[0])
-    found = body if isinstance(body, dict) else {}
+    found = fields(body)
     if name == "payload":
         return _HEADERS.get(str(found.get("protocol")), ())
     if name in {"tcp option", "sctp chunk"}:
@@ -181,7 +191,7 @@ def with_ports(field: Field, protocols: tuple[str, ...] | None) -> Field:
         field: any field.
         protocols: what the packet's protocol is known to be one of; None when anything.
     """
-    if field.name in {"th-sport", "th-dport"} and protocols and set(protocols) <= _WHOLE_PORTS:
+    if field.name in {"th-sport", "th-dport"} and protocols and set(protocols) <= PORT_PROTOCOLS:
         return field._replace(name=field.name.removeprefix("th-"))
     return field
 

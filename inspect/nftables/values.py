@@ -53,8 +53,7 @@ def keys(kinds: tuple[str, ...], raw: Json, masks: tuple[int | None, ...]) -> li
     """
     if raw == "*":
         return [("*",)]
-    concatenated = isinstance(raw, dict) and "concat" in raw
-    parts = array(mapping(raw)["concat"]) if concatenated else [raw]
+    parts = concatenated(raw)
     if len(parts) != len(kinds):
         raise fail("an element that doesn't fit its set")
     alternatives = [values(kind, part, mask) for kind, part, mask in zip(kinds, parts, masks, strict=True)]
@@ -62,6 +61,15 @@ def keys(kinds: tuple[str, ...], raw: Json, masks: tuple[int | None, ...]) -> li
     if len(found) > _MOST_KEYS:
         raise fail("an element with too many values")
     return found
+
+
+def concatenated(raw: Json) -> list[Json]:
+    """The parts of ``{"concat": […]}``; anything else is the only part.
+
+    Raises:
+        CannotModelError: what is concatenated isn't an array.
+    """
+    return array(raw["concat"]) if isinstance(raw, dict) and "concat" in raw else [raw]
 
 
 def bits(raw: Json, known: Mapping[str, int]) -> int:
