@@ -29,6 +29,7 @@ from dnet_tui.inspect.text.json_access import (
     whole,
     word,
 )
+from dnet_tui.inspect.text.number_ranges import NumberRange
 
 Compiled = tuple[AnyExpr, ...]
 Compile = Callable[[str, Json, Context, bool], Compiled]
@@ -158,7 +159,7 @@ def _ports(raw: Json) -> str:
     low, high = (whole(item, 0xFFFF) for item in array(body))
     if name != "range" or low > high:
         raise fail("ports that are chosen by the packet")
-    return f"{low}-{high}"
+    return NumberRange(low, high).text("-")
 
 
 def _mangle(name: str, body: Json, _context: Context, last: bool) -> Compiled:  # noqa: FBT001  one signature for all

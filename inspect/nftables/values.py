@@ -19,6 +19,7 @@ from dnet_tui.inspect.model.protocols import ARP_OPERATIONS, ETHERTYPES, NFPROTO
 from dnet_tui.inspect.nftables import names
 from dnet_tui.inspect.nftables.render import expression
 from dnet_tui.inspect.text.json_access import Json, array, fail, mapping, several, single, whole, word
+from dnet_tui.inspect.text.number_ranges import NumberRange
 
 Reader = Callable[[Json, "int | None"], tuple[str, ...]]
 
@@ -170,7 +171,7 @@ def _addresses(version: int) -> Reader:
 def _numbers(limit: int) -> Reader:
     def read(raw: Json) -> tuple[str, ...]:
         low, high = _bounds(raw, lambda item: whole(item, limit))
-        return (str(low),) if low == high else (f"{low}:{high}",)
+        return (NumberRange(low, high).text(),)
 
     return _unmasked(read)
 
