@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dnet_tui.actions.networks.request import LABEL, Request
-from dnet_tui.actions.plans.operations import CreateDockerNetwork, RemoveDockerNetwork
 from dnet_tui.actions.plans.plan import Plan, Step
+from dnet_tui.diagnostics.operations.engine_network import CreateDockerNetwork, RemoveDockerNetwork
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.model import Network, Snapshot
+from dnet_tui.inspect.model import Network, Snapshot, known_items
 from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -84,4 +84,4 @@ def _again(network: Network) -> CreateDockerNetwork:
 
 
 def _socket(snapshot: Snapshot) -> str:
-    return next((item.socket for item in snapshot.engines if item.name == DOCKER.kind), "")
+    return next((item.socket for item in known_items(snapshot.engines) if item.name == DOCKER.kind), "")

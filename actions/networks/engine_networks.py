@@ -20,7 +20,7 @@ from dnet_tui.actions.networks.request import NAME, Request
 from dnet_tui.actions.networks.subnets import checked_gateway, checked_subnet, checked_subnet6
 from dnet_tui.actions.plans.plan import Plan
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
-from dnet_tui.inspect.model import Network, Snapshot
+from dnet_tui.inspect.model import Network, Snapshot, known_items
 from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
 from dnet_tui.inspect.model.engine_kinds.others import LINUX
 from dnet_tui.inspect.model.engine_kinds.podman import PODMAN
@@ -34,7 +34,7 @@ _MIN_MTU, _MAX_MTU = 68, 65535
 
 def default_engine(snapshot: Snapshot) -> str:
     """Return Docker where it answers, otherwise plain Linux."""
-    answers = any(item.name == DOCKER.kind and item.reachable for item in snapshot.engines)
+    answers = any(item.name == DOCKER.kind and item.reachable for item in known_items(snapshot.engines))
     return DOCKER.kind if answers else LINUX.kind
 
 
@@ -75,9 +75,12 @@ def remove_plan(snapshot: Snapshot, name: str, engine: str = "") -> Plan:
         UsageError: There is no such network, there are several, or it is one that no one can remove.
         ActionFailedError: Containers use it.
     """
-    found = [item for item in snapshot.networks if item.name == name and engine in ("", item.engine)]
+    found = [item for item in known_items(snapshot.networks) if item.name == name and engine in ("", item.engine)]
     if not found:
-        known = ", ".join(clean(item.name) for item in snapshot.networks if engine in ("", item.engine)) or "none"
+        known = (
+            ", ".join(clean(item.name) for item in known_items(snapshot.networks) if engine in ("", item.engine))
+            or "none"
+        )
         msg = f"there is no {engine + ' ' if engine else ''}network named {clean(name)}"
         raise UsageError(msg, f"networks here: {known}")
     if len(found) > 1:
@@ -108,7 +111,7 @@ def _check_names(snapshot: Snapshot, request: Request) -> None:
     if not NAME.fullmatch(request.name):
         msg = f"{clean(request.name)!r} is not a name for a network"
         raise UsageError(msg, "letters, digits, '_', '.' and '-', up to 63, starting with a letter or a digit")
-    same = next((item for item in snapshot.networks if item.name == request.name), None)
+    same = next((item for item in known_items(snapshot.networks) if item.name == request.name), None)
     if same is not None and request.engine in (same.engine, LINUX.kind):
         msg = f"there is a {same.engine} network named {request.name} already"
         raise UsageError(msg, "choose another name, or remove it: dnet-tui net rm NAME")
@@ -145,7 +148,7 @@ def _linux(snapshot: Snapshot, request: Request) -> Plan:
 def _users(snapshot: Snapshot, network: Network) -> list[str]:
     return [
         clean(item.name)
-        for item in snapshot.containers
+        for item in known_items(snapshot.containers)
         if item.running and any(endpoint.network == network.id for endpoint in item.endpoints)
     ]
 

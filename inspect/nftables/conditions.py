@@ -15,7 +15,8 @@ from dnet_tui.inspect.nftables.comparisons import compared
 from dnet_tui.inspect.nftables.fields import IPV4, IPV6, TRACKED, Field, field_of, loose_field, with_ports
 from dnet_tui.inspect.nftables.render import expression
 from dnet_tui.inspect.nftables.sets import SetHead, bare, read_elements
-from dnet_tui.inspect.nftables.values import TEXT, bits, concatenated, flag_text, values
+from dnet_tui.inspect.nftables.shapes import concatenated
+from dnet_tui.inspect.nftables.values import TEXT, bits, flag_text, values
 from dnet_tui.inspect.text.json_access import MALFORMED, Json, array, fail, fields, flag_words, mapping, single, word
 
 _ALL = 0xFFFFFFFF

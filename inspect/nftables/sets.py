@@ -15,7 +15,8 @@ from typing import NamedTuple
 from dnet_tui.inspect.model.firewall import Element, NamedSet, TableFamily
 from dnet_tui.inspect.nftables.fields import loose_field
 from dnet_tui.inspect.nftables.render import expression
-from dnet_tui.inspect.nftables.values import TEXT, concatenated, keys, verdict
+from dnet_tui.inspect.nftables.shapes import concatenated, verdict
+from dnet_tui.inspect.nftables.values import TEXT, keys
 from dnet_tui.inspect.text.json_access import MALFORMED, Json, array, fail, mapping, several, single, word
 
 MOST_ELEMENTS = 65_536

@@ -16,7 +16,7 @@ from dnet_tui.inspect.nftables.fields import IPV4, IPV6, TRACKED
 from dnet_tui.inspect.nftables.marks import Place, has_mark_key, set_mark, uses_connection
 from dnet_tui.inspect.nftables.names import REJECTS
 from dnet_tui.inspect.nftables.render import statement as shown
-from dnet_tui.inspect.nftables.values import verdict
+from dnet_tui.inspect.nftables.shapes import verdict
 from dnet_tui.inspect.text.json_access import (
     MALFORMED,
     Json,

@@ -14,10 +14,10 @@ import itertools
 import re
 from collections.abc import Callable, Mapping
 
-from dnet_tui.inspect.model.firewall import Verdict
 from dnet_tui.inspect.model.protocols import ARP_OPERATIONS, ETHERTYPES, NFPROTOS, protocol
 from dnet_tui.inspect.nftables import names
 from dnet_tui.inspect.nftables.render import expression
+from dnet_tui.inspect.nftables.shapes import concatenated
 from dnet_tui.inspect.text.json_access import Json, array, fail, mapping, several, single, whole, word
 from dnet_tui.inspect.text.number_ranges import NumberRange
 
@@ -64,15 +64,6 @@ def keys(kinds: tuple[str, ...], raw: Json, masks: tuple[int | None, ...]) -> li
     return found
 
 
-def concatenated(raw: Json) -> list[Json]:
-    """The parts of ``{"concat": […]}``; anything else is the only part.
-
-    Raises:
-        CannotModelError: what is concatenated isn't an array.
-    """
-    return array(raw["concat"]) if isinstance(raw, dict) and "concat" in raw else [raw]
-
-
 def bits(raw: Json, known: Mapping[str, int]) -> int:
     """The bits that a flag, a number, or several of them joined by ``|`` stand for.
 
@@ -103,22 +94,6 @@ def _joined(parts: list[int]) -> int:
 def flag_text(flags: int) -> str:
     """TCP flags as the model writes them: names joined by commas, ``NONE`` for none."""
     return ",".join(name for bit, name in names.TCP_FLAG_WORDS.items() if flags & bit) or "NONE"
-
-
-def verdict(raw: Json) -> Verdict:
-    """A verdict, as ``{"jump": {"target": "x"}}``.
-
-    Raises:
-        CannotModelError: not a verdict.
-    """
-    name, body = single(raw)
-    if name in {"accept", "drop", "continue", "return"}:
-        return Verdict(kind=name)  # type: ignore[arg-type]  # one of its words
-    if name in {"jump", "goto"}:
-        return Verdict(kind=name, chain=word(mapping(body).get("target")))  # type: ignore[arg-type]  # as above
-    if name == "queue":
-        return Verdict(kind="queue")
-    raise fail(f"{name} is no verdict")
 
 
 def _bounds(raw: Json, read: Callable[[Json], int]) -> tuple[int, int]:

@@ -26,8 +26,9 @@ from dnet_tui.inspect.kernel.netns import NamespaceGoneError, NsHandle, own_hand
 from dnet_tui.inspect.kernel.procfs import NamespaceFile, ProcessTable, read_argv, read_namespace_files, read_processes
 from dnet_tui.inspect.kernel.sockets.conntrack_parse import ConntrackFilter
 from dnet_tui.inspect.model import Namespace, Snapshot
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.gaps import Gap, with_gaps
 from dnet_tui.inspect.model.namespace_reading import AS_ROOT, Contents
+from dnet_tui.inspect.model.sections import NOT_ASKED, NOT_READ, Settings, Unread
 from dnet_tui.inspect.ruleset.change_log import RuleEvents
 from dnet_tui.inspect.ruleset.read_firewall import RulesAhead
 from dnet_tui.inspect.snapshot import container_placement
@@ -283,10 +284,10 @@ class _Taking:
             engines=answer.engines,
             networks=networks,
             containers=containers,
-            gaps=tuple(self._gaps),
             proxies=find_proxies(table.processes, read_argv),
             firewalld=answer.firewalld,
         )
+        snapshot = with_gaps(snapshot, self._gaps)
         return self.memory.owners.fill_in(snapshot) if self._options.firewall else snapshot
 
     def _namespaces(
@@ -317,16 +318,17 @@ class _Taking:
                 policy_rules=contents.policy_rules,
                 neighbours=contents.neighbours,
                 fdb=contents.fdb,
-                sysctls=contents.sysctls,
+                sysctls=Settings(values=contents.sysctls),
                 sockets=name_sockets(contents.sockets),
-                firewall=contents.firewall,
+                firewall=contents.firewall or Unread(reason=NOT_READ),
                 conntrack=contents.conntrack,
                 conntrack_udp=contents.conntrack_udp,
                 conntrack_counts=contents.conntrack_counts,
-                checksums=contents.checksums,
+                nat_ports=Unread(reason=NOT_ASKED) if contents.nat_ports is None else contents.nat_ports,
+                checksums=contents.checksums or Unread(reason="the kernel tells of none"),
                 proxied=contents.proxied,
                 traffic_control=contents.traffic_control,
-                xfrm_policies=contents.xfrm_policies,
+                xfrm_policies=Unread(reason=NOT_READ) if contents.xfrm_policies is None else contents.xfrm_policies,
                 read_at=self._unless_now(contents.read_at),
                 firewall_at=self._unless_now(contents.firewall_at),
             )

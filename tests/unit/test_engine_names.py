@@ -26,7 +26,6 @@ ALLOWED = {
     ("inspect/kernel/cgroups.py", "lxc"): "a cgroup of that name, of LXC before 4.0",
     ("inspect/model/firewalld.py", "docker"): "a zone that firewalld itself brings",
     ("actions/demo/requirements.py", "docker"): "a program, and the Debian package it is in",
-    ("actions/plans/operations.py", "docker"): "the words of Docker's command line",
     ("tui/commands/net.py", "docker"): "choices of an option, which typer reads from the annotation",
     ("tui/commands/net.py", "podman"): "as above; the model isn't loaded for --help",
     ("tui/commands/net.py", "linux"): "as above",

@@ -80,7 +80,6 @@ CHECK = Check(
     title="A reload of firewalld left the engine's rules in place",
     severity="error",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
     owns=owns,
     explains=(*flushed_rules.EXPLAINS, "zone-missing"),

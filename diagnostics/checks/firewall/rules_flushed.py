@@ -58,7 +58,6 @@ CHECK = Check(
     title="The engine's firewall rules are there",
     severity="error",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
     owns=owns,
     explains=flushed_rules.EXPLAINS,

@@ -186,7 +186,6 @@ CHECK = Check(
     title="Containers reach their name servers",
     severity="error",
     doc=__doc__,
-    needs=("firewall", "routes", "sockets", "names"),
     find=find,
     owns=owns,
 )

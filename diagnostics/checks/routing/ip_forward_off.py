@@ -32,9 +32,11 @@ from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_sysctl
 from dnet_tui.diagnostics.checks.subjects.forwarding import FORWARDING4, is_forwarding, kept_off
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Remedy, Risk, SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy, Risk
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
+from dnet_tui.inspect.model import Unread
 from dnet_tui.inspect.model.firewall import Firewall
 
 ID = "ip-forward-off"
@@ -52,7 +54,7 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
     if not stopped:
         return
     host = exam.case.view.host
-    firewall = host.firewall if host is not None else None
+    firewall = None if host is None or isinstance(host.firewall, Unread) else host.firewall
     yield Finding(
         check=ID,
         severity="error",
@@ -91,7 +93,6 @@ CHECK = Check(
     title="IPv4 forwarding is on",
     severity="error",
     doc=__doc__,
-    needs=("sysctls",),
     find=find,
     owns=owns,
 )

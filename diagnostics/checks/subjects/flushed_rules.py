@@ -12,10 +12,11 @@ from dnet_tui.diagnostics.checks.subjects import firewalld_zones, linux_network_
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case, family_of
 from dnet_tui.diagnostics.flows.intentions import is_isolated, masquerades
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.engine import ReloadEngineRules
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Family, Network
+from dnet_tui.inspect.model import Family, Network, known_items
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 EXPLAINS = ("masq-missing", "isolation-missing", "fwd-jump-missing", "nat-jump-missing", "flow-blocked")
@@ -58,7 +59,7 @@ def _bare(case: Case) -> dict[tuple[str, Family], list[Network]]:
     found: dict[tuple[str, Family], list[Network]] = {}
     families: tuple[Family, ...] = ("ip", "ip6")
     for family, network in product(families, case.networks):
-        engines = [engine for engine in case.snapshot.engines if engine.name == network.engine]
+        engines = [engine for engine in known_items(case.snapshot.engines) if engine.name == network.engine]
         manages = not any(
             engine.firewall == "none" or engine.rootless or engine.iptables is False for engine in engines
         )
@@ -118,7 +119,7 @@ def _reload(engine: str) -> Remedy:
     traits = traits_of(engine)
     return Remedy(
         summary=f"Let {engine} write its rules again",
-        steps=(Command(argv=traits.restore_rules),),
+        steps=(ReloadEngineRules(engine=engine),),
         risk="manual",
         note=traits.restore_note,
     )

@@ -12,7 +12,7 @@ import pytest
 
 from dnet_tui.actions.changes import docker_networks
 from dnet_tui.actions.journal.captured_state import DockerNetworkState
-from dnet_tui.actions.plans.operations import CreateDockerNetwork, RemoveDockerNetwork
+from dnet_tui.diagnostics.operations.engine_network import CreateDockerNetwork, RemoveDockerNetwork
 from dnet_tui.inspect.errors import ActionFailedError
 from unit.builders.unix_daemon import Reply, daemon, short_folder
 

@@ -1,6 +1,6 @@
 """A host in memory for the tests of actions: sysctls that spread as the kernel's do, and a small iptables.
 
-It knows nothing of the code under test but the protocol :class:`dnet_tui.actions.host_access.Hand`.
+It knows nothing of the code under test but the protocol :class:`dnet_tui.actions.host_access.HostAccess`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dnet_tui.inspect.errors import ActionFailedError
 DEVICES = ("all", "default", "lo", "eth0", "docker0", "eth0.100")
 
 
-class FakeHand:
+class FakeHost:
     """A host whose state is open to the tests.
 
     ``values`` holds the sysctls, ``chains`` each chain's texts and counters,
