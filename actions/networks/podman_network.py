@@ -45,7 +45,7 @@ def podman_remove(_: Snapshot, network: Network) -> Plan:
     """
     name = network.name
     if name == DEFAULT_NETWORK:
-        msg = "Podman's own network podman can't be removed"
+        msg = f"Podman's own network {DEFAULT_NETWORK} can't be removed"
         raise UsageError(msg, "only networks that somebody created can")
     if not NAME.fullmatch(name) or network.driver != "bridge":
         msg = f"network {clean(name)} is none that this version could create again"

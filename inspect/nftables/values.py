@@ -14,11 +14,12 @@ import itertools
 import re
 from collections.abc import Callable, Mapping
 
-from dnet_tui.inspect.model.firewall import Verdict
 from dnet_tui.inspect.model.protocols import ARP_OPERATIONS, ETHERTYPES, NFPROTOS, protocol
 from dnet_tui.inspect.nftables import names
 from dnet_tui.inspect.nftables.render import expression
+from dnet_tui.inspect.nftables.shapes import concatenated
 from dnet_tui.inspect.text.json_access import Json, array, fail, mapping, several, single, whole, word
+from dnet_tui.inspect.text.number_ranges import NumberRange
 
 Reader = Callable[[Json, "int | None"], tuple[str, ...]]
 
@@ -53,8 +54,7 @@ def keys(kinds: tuple[str, ...], raw: Json, masks: tuple[int | None, ...]) -> li
     """
     if raw == "*":
         return [("*",)]
-    concatenated = isinstance(raw, dict) and "concat" in raw
-    parts = array(mapping(raw)["concat"]) if concatenated else [raw]
+    parts = concatenated(raw)
     if len(parts) != len(kinds):
         raise fail("an element that doesn't fit its set")
     alternatives = [values(kind, part, mask) for kind, part, mask in zip(kinds, parts, masks, strict=True)]
@@ -94,22 +94,6 @@ def _joined(parts: list[int]) -> int:
 def flag_text(flags: int) -> str:
     """TCP flags as the model writes them: names joined by commas, ``NONE`` for none."""
     return ",".join(name for bit, name in names.TCP_FLAG_WORDS.items() if flags & bit) or "NONE"
-
-
-def verdict(raw: Json) -> Verdict:
-    """A verdict, as ``{"jump": {"target": "x"}}``.
-
-    Raises:
-        CannotModelError: not a verdict.
-    """
-    name, body = single(raw)
-    if name in {"accept", "drop", "continue", "return"}:
-        return Verdict(kind=name)  # type: ignore[arg-type]  # one of its words
-    if name in {"jump", "goto"}:
-        return Verdict(kind=name, chain=word(mapping(body).get("target")))  # type: ignore[arg-type]  # as above
-    if name == "queue":
-        return Verdict(kind="queue")
-    raise fail(f"{name} is no verdict")
 
 
 def _bounds(raw: Json, read: Callable[[Json], int]) -> tuple[int, int]:
@@ -162,7 +146,7 @@ def _addresses(version: int) -> Reader:
 def _numbers(limit: int) -> Reader:
     def read(raw: Json) -> tuple[str, ...]:
         low, high = _bounds(raw, lambda item: whole(item, limit))
-        return (str(low),) if low == high else (f"{low}:{high}",)
+        return (NumberRange(low, high).text(),)
 
     return _unmasked(read)
 

@@ -120,3 +120,8 @@ def string(value: Json) -> str:
 def integer(value: Json) -> int:
     """A whole number; 0 for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def only(value: Json) -> tuple[str, Any]:
+    """The only member of an object, as ``{"match": …}``; an empty name for anything else."""
+    return next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else ("", None)

@@ -58,8 +58,11 @@ Notify = Callable[[frozenset[Moved]], None]
 
 def find_engines() -> tuple[EventSocket, ...]:
     """The sockets of the engines that may be on this host, each once."""
-    found = [socket for engine in ENGINES for socket in engine.event_sockets(os.environ)]
-    return tuple({item.path: item for item in reversed(found)}.values())[::-1]
+    found: dict[str, EventSocket] = {}
+    for engine in ENGINES:
+        for item in engine.event_sockets(os.environ):
+            found.setdefault(item.path, item)
+    return tuple(found.values())
 
 
 class HostEvents:

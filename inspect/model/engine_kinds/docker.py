@@ -38,6 +38,7 @@ DOCKER = EngineTraits(
     title="Docker",
     command="docker",
     restore_rules=("systemctl", "restart", "docker"),
+    restore_text="restart Docker",
     restore_note="Docker stops its containers when it restarts, unless live-restore is on",
     supervisors=(
         Supervisor(name="dockerd"),

@@ -19,6 +19,7 @@ PODMAN = EngineTraits(
     title="Podman",
     command="podman",
     restore_rules=("podman", "network", "reload", "--all"),
+    restore_text="have Podman write its rules again",
     restore_note="Running containers keep running",
     supervisors=(Supervisor(name="conmon"),),
     programs=("conmon", "podman", "netavark", "aardvark-dns"),

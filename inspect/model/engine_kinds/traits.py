@@ -56,6 +56,8 @@ class EngineTraits(msgspec.Struct, frozen=True, kw_only=True):
     """Its command line; it knows ``restart``, ``network connect`` and ``network disconnect``."""
     restore_rules: tuple[str, ...] = ()
     """The command that has it write all its firewall rules again."""
+    restore_text: str = ""
+    """The same in words."""
     restore_note: str = ""
     """What that does to containers."""
 
