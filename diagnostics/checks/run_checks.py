@@ -167,9 +167,11 @@ def _missing(check: Check, exam: Examination) -> list[str]:
     needs = [section for section in check.needs if section != "firewall" or not exam.case.once(_says_what_it_lacks)]
     reasons = [f"{section}: {gap.reason}" for section in needs for gap in view.gaps(section, scope)]
     intentions = [
-        f"{gap.scope or gap.section}: {gap.reason}"
+        f"{view.label(gap.scope) if gap.scope else gap.section}: {gap.reason}"
         for gap in exam.case.snapshot.gaps
-        if gap.section in {"engine", "networks"} or (gap.section in {"containers", "namespaces"} and not gap.scope)
+        if gap.section in {"engine", "networks"}
+        or (gap.section in {"containers", "namespaces"} and not gap.scope)
+        or (gap.section == "namespaces" and gap.scope in view.namespaces)  # its links lead out of sight
     ]
     return reasons + intentions
 

@@ -7,6 +7,7 @@ while these are listed: :meth:`Asking.begin`, then :meth:`Asking.look`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,11 +15,13 @@ from dnet_tui.inspect.engines.docker import read_api
 from dnet_tui.inspect.engines.docker.daemon import DaemonSettings, read_settings, with_settings
 from dnet_tui.inspect.engines.engine_data import Answer, merge
 from dnet_tui.inspect.engines.podman import read_podman
-from dnet_tui.inspect.engines.read_log import KeptLogs, LogReading, with_logs
 from dnet_tui.inspect.engines.rootless import Glance, Rootless, find_rootless, place
 from dnet_tui.inspect.kernel.procfs import ProcessSeen, read_argv
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.ruleset.firewalld import Seen, read_firewalld
+
+if TYPE_CHECKING:
+    from dnet_tui.inspect.engines.read_log import KeptLogs, LogReading
 
 
 class Asking:
@@ -64,6 +67,8 @@ class Asking:
         self._rootless = find_rootless(processes, Glance(read_argv))
         self._firewalld = read_firewalld(processes, host)
         if self._logs is not None:
+            from dnet_tui.inspect.engines.read_log import LogReading  # noqa: PLC0415 - only where logs are wanted
+
             self._log = LogReading(processes, host, self._logs).start()
 
     def finish(self) -> Answer:
@@ -72,6 +77,8 @@ class Asking:
         answers += [reading.finish() for reading in self._podmans]
         told = merge(answers)
         if self._log is not None:
+            from dnet_tui.inspect.engines.read_log import with_logs  # noqa: PLC0415 - as above
+
             told = with_logs(told, self._log.finish())
         whole = place(told, self._rootless, self._host)
         return msgspec.structs.replace(

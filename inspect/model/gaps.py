@@ -10,6 +10,7 @@ import msgspec
 
 SECTIONS = (
     "namespaces",
+    "processes",
     "links",
     "addresses",
     "routes",

@@ -11,8 +11,9 @@ from lab.machines.hosts import DemoHost, python_argv
 
 PRELUDE = """
 import json, msgspec, subprocess, time
-from dnet_tui.inspect import discover
+from dnet_tui.inspect.snapshot import snapshot_run as discover
 from dnet_tui.inspect.snapshot.take_snapshot import Observer, Options, take_snapshot
+from dnet_tui.inspect.kernel.netns import own_handle
 from dnet_tui.inspect.kernel.procfs import read_process
 
 def sh(*lines):
@@ -196,7 +197,7 @@ def test_a_process_whose_number_is_anothers_now_is_not_entered(demo_host: DemoHo
         demo_host,
         """
 child = subprocess.Popen(["unshare", "--net", "sleep", "100"])
-while read_process(child.pid) is None or read_process(child.pid).inode == discover.own_handle().inode:
+while read_process(child.pid) is None or read_process(child.pid).inode == own_handle().inode:
     time.sleep(0.01)
 sh(f"ip link add vp type veth peer name eth0 netns {child.pid}")
 true = take_snapshot()
@@ -205,7 +206,7 @@ def reused(known):
     table = real(known)
     found = tuple(msgspec.structs.replace(item, start=item.start - 1) if item.pid == child.pid else item
                   for item in table.processes)
-    return discover.ProcessTable(processes=found, denied=table.denied)
+    return discover.ProcessTable(processes=found, hidden=table.hidden)
 discover.read_processes = reused
 stale = take_snapshot()
 child.kill(); child.wait()
@@ -295,7 +296,8 @@ def test_the_map_alone_relates_everything_and_says_what_is_missing(demo_host: De
     answer = run(
         demo_host,
         """
-whole, alone = take_snapshot(), take_snapshot(Options(map_only=True))
+from dnet_tui.inspect.model.needs import MAP
+whole, alone = take_snapshot(), take_snapshot(Options(needs=MAP))
 peers = lambda one: sorted([item.id, link.ifindex, link.name, str(link.peer), link.master]
                            for item in one.namespaces for link in item.links)
 print(json.dumps([peers(whole) == peers(alone),
@@ -308,8 +310,11 @@ print(json.dumps([peers(whole) == peers(alone),
     peers, addresses, containers, sections, scopes, rest = answer
     assert (peers, all(addresses), containers) == (True, True, True)
     assert sections == [
+        "conntrack",
         "fdb",
         "firewall",
+        "firewalld",
+        "log",
         "names",
         "neighbours",
         "policy-rules",
