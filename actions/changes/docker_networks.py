@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dnet_tui.actions.journal.captured_state import DockerNetworkState
-from dnet_tui.actions.plans.operations import CreateDockerNetwork, RemoveDockerNetwork
+from dnet_tui.diagnostics.operations.engine_network import CreateDockerNetwork, RemoveDockerNetwork
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -64,7 +64,7 @@ def perform(action: CreateDockerNetwork | RemoveDockerNetwork) -> DockerNetworkS
 
 
 def revert(
-    action: CreateDockerNetwork | RemoveDockerNetwork, prior: DockerNetworkState, after: DockerNetworkState | None
+    action: CreateDockerNetwork | RemoveDockerNetwork, captured: DockerNetworkState, after: DockerNetworkState | None
 ) -> str:
     """Remove the network that was created, or create the removed one again (with a new id).
 
@@ -90,7 +90,7 @@ def revert(
             return f"removed Docker network {name}" if ours else f"Docker network {name} is gone already"
         if here:
             return f"Docker network {name} is there already"
-        _create(client, prior)
+        _create(client, captured)
         return f"created Docker network {name} again"
 
 

@@ -1,21 +1,24 @@
-"""Repairing findings: choose, plan, confirm, apply, look again.
+"""Repairing findings: choose, plan, confirm, apply, look again, verify.  The one loop of ``fix`` and of the app.
 
-What it needs of the outside (to ask, to apply, to look again, to probe) comes
-in as callables, so that the order of things is tested without a host.
+What it needs of the outside comes in as a :class:`RepairIO`, so that the order
+of things is tested without a host; :mod:`dnet_tui.actions.execution.repair_host`
+is the real one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
 from dnet_tui.actions.journal.entries import Entry
 from dnet_tui.actions.plans.plan import Plan, command_lines, plan_for
-from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
+from dnet_tui.inspect.model import Snapshot
 
 Status = Literal["fixed", "still-there", "unsure", "declined", "manual", "gone", "no-remedy", "failed"]
 
@@ -44,26 +47,27 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     hint: str = ""
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What an examination found, and the checks that could not decide (or crashed): of those, silence says nothing."""
+class RepairIO(Protocol):
+    """The outside of a repair: the host, and whoever is asked."""
 
-    findings: tuple[Finding, ...]
-    undecided: frozenset[str] = frozenset()
+    def take(self) -> Snapshot:
+        """Take a new snapshot of the host."""
 
+    def confirm(self, repair: Repair) -> bool:
+        """Show a plan and ask whether to apply it."""
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """The outside of :func:`apply_fixes`.
+    def apply(self, plan: Plan) -> Entry:
+        """Make a plan's changes and return their journal entry.
 
-    ``look`` takes a new snapshot and examines it;
-    ``confirm`` shows a plan and asks; ``apply`` makes it; ``probe`` tries it
-    out with a real packet and returns a line of text, empty when it can't.
-    """
+        Raises:
+            ActionFailedError: A change could not be made.
+        """
 
-    look: Callable[[], Seen]
-    confirm: Callable[[Repair], bool]
-    apply: Callable[[Plan], Entry]
-    probe: Callable[[Finding], str]
-    report: Callable[[Result], None]
+    def probe(self, snapshot: Snapshot, finding: Finding) -> str:
+        """Try a repair out with a real packet; a line of text, empty where that can't be done."""
+
+    def report(self, result: Result) -> None:
+        """Say what became of one repair."""
 
 
 def key(finding: Finding) -> Key:
@@ -82,7 +86,7 @@ def key(finding: Finding) -> Key:
     return finding.check, finding.subject.kind, name
 
 
-def plan_fixes(
+def choose_repairs(
     findings: Sequence[Finding], ids: Sequence[str] = (), *, everything: bool = False, known: Sequence[str] = ()
 ) -> tuple[Repair, ...]:
     """Return the repairs to make, root causes first.
@@ -110,53 +114,74 @@ def plan_fixes(
     return tuple(Repair(finding=finding, plan=plan_for(finding)) for finding in chosen)
 
 
-def apply_fixes(repairs: Sequence[Repair], session: Session) -> tuple[Result, ...]:
-    """Make the repairs one by one, looking again after each; stops at the first that fails or does not help.
+class RepairSession:
+    """One run of repairs.  ``findings`` are those of the newest examination.
 
-    A finding that an earlier repair has put right too is not touched again.
-    Its plan is taken from the newest examination: an earlier repair may have
-    moved the rules it speaks of.
+    Args:
+        io: the outside.
+        examine: judges a snapshot, as :func:`dnet_tui.diagnostics.checks.run_checks.examine` does.
     """
-    results: list[Result] = []
-    current = {key(repair.finding): repair.finding for repair in repairs}
-    for repair in repairs:
-        finding = current.get(key(repair.finding))
-        if finding is None:
-            result = Result(finding=repair.finding, status="gone", text="an earlier repair has put it right too")
-        else:
-            result, seen = _apply_one(Repair(finding=finding, plan=plan_for(finding)), session)
-            current = seen if seen is not None else current
-        session.report(result)
-        results.append(result)
-        if result.status in _STOP:
-            break
-    return tuple(results)
 
+    def __init__(self, io: RepairIO, examine: Callable[[Snapshot], Report]) -> None:
+        self._io = io
+        self._examine = examine
+        self.findings: tuple[Finding, ...] = ()
 
-def _apply_one(repair: Repair, session: Session) -> tuple[Result, dict[Key, Finding] | None]:
-    """Make one repair; with it come the findings of the examination after it, None when there was none."""
-    finding, plan = repair.finding, repair.plan
-    if plan is None:
-        return Result(finding=finding, status="no-remedy", text="no remedy is known that a program could apply"), None
-    if plan.risk == "manual":
-        text = "\n".join(("to be done by a person:", *command_lines(plan), *plan.notes))
-        return Result(finding=finding, status="manual", text=text), None
-    if not session.confirm(repair):
-        return Result(finding=finding, status="declined", text="left as it is"), None
-    try:
-        entry = session.apply(plan)
-    except ActionFailedError as error:
-        return Result(finding=finding, status="failed", text=error.message, hint=error.hint), None
-    undo = f"`dnet-tui undo {entry.id}` takes it back"
-    after = session.look()
-    seen = {key(item): item for item in after.findings}
-    status: Status
-    if key(finding) in seen:
-        status, text = "still-there", f"applied, but {finding.check} is still there"
-    elif finding.check in after.undecided:
-        status, text = "unsure", f"applied, but whether {finding.check} is gone can't be told any more"
-    else:
-        probed = session.probe(finding)
-        status, text = "fixed", f"{finding.check} is gone" + (f"\n{probed}" if probed else "")
-    text = "\n".join((text, *(f"written by {writer}" for writer in entry.writers)))
-    return Result(finding=finding, status=status, text=text, entry=entry.id, hint=undo), seen
+    def look(self, snapshot: Snapshot) -> Report:
+        """Examine a snapshot, and remember what was found."""
+        report = self._examine(snapshot)
+        self.findings = report.findings
+        return report
+
+    def run(self, repairs: Sequence[Repair]) -> tuple[Result, ...]:
+        """Make the repairs one by one, looking again after each; stop at the first that fails or does not help.
+
+        A finding that an earlier repair has put right too is not touched again.
+        Its plan is taken from the newest examination: an earlier repair may have
+        moved the rules it speaks of.
+        """
+        results: list[Result] = []
+        current = {key(repair.finding): repair.finding for repair in repairs}
+        for repair in repairs:
+            finding = current.get(key(repair.finding))
+            if finding is None:
+                result = Result(finding=repair.finding, status="gone", text="an earlier repair has put it right too")
+            else:
+                result = self._repair(Repair(finding=finding, plan=plan_for(finding)))
+                current = {key(item): item for item in self.findings} if result.entry else current
+            self._io.report(result)
+            results.append(result)
+            if result.status in _STOP:
+                break
+        return tuple(results)
+
+    def _repair(self, repair: Repair) -> Result:
+        """Make one repair; it has a journal entry where the host was changed, and then examined again."""
+        finding, plan = repair.finding, repair.plan
+        if plan is None:
+            return Result(finding=finding, status="no-remedy", text="no remedy is known that a program could apply")
+        if plan.risk == "manual":
+            text = "\n".join(("to be done by a person:", *command_lines(plan), *plan.notes))
+            return Result(finding=finding, status="manual", text=text)
+        if not self._io.confirm(repair):
+            return Result(finding=finding, status="declined", text="left as it is")
+        try:
+            entry = self._io.apply(plan)
+        except ActionFailedError as error:
+            return Result(finding=finding, status="failed", text=error.message, hint=error.hint)
+        status, text = self._verified(finding)
+        text = "\n".join((text, *(f"written by {writer}" for writer in entry.writers)))
+        undo = f"`dnet-tui undo {entry.id}` takes it back"
+        return Result(finding=finding, status=status, text=text, entry=entry.id, hint=undo)
+
+    def _verified(self, finding: Finding) -> tuple[Status, str]:
+        """Look again: whether a finding is gone, by what a new snapshot shows and, if so, by a probe."""
+        snapshot = self._io.take()
+        report = self.look(snapshot)
+        if key(finding) in {key(item) for item in report.findings}:
+            return "still-there", f"applied, but {finding.check} is still there"
+        # Of a check that could not decide (or crashed) silence says nothing.
+        if any(item.id == finding.check and item.outcome in {"unknown", "crashed"} for item in report.checks):
+            return "unsure", f"applied, but whether {finding.check} is gone can't be told any more"
+        probed = self._io.probe(snapshot, finding)
+        return "fixed", f"{finding.check} is gone" + (f"\n{probed}" if probed else "")

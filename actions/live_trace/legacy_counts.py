@@ -15,7 +15,7 @@ from typing import Literal
 
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.iptables.save_text import parse_save
-from dnet_tui.inspect.model import Namespace
+from dnet_tui.inspect.model import Namespace, Unread
 from dnet_tui.inspect.ruleset.run_save import save
 
 Counts = Mapping[tuple[str, str, str, int], tuple[str, int]]
@@ -58,7 +58,7 @@ def moved(before: Counts, after: Counts) -> dict[tuple[str, str, str, int], bool
 def _families(namespace: Namespace) -> dict[Literal["ip", "ip6"], tuple[str, ...]]:
     tables: Iterable[tuple[str, str]] = (
         (table.family, table.name)
-        for table in (namespace.firewall.tables if namespace.firewall is not None else ())
+        for table in (() if isinstance(namespace.firewall, Unread) else namespace.firewall.tables)
         if table.backend == _LEGACY
     )
     found: dict[Literal["ip", "ip6"], tuple[str, ...]] = {}

@@ -15,11 +15,16 @@ import msgspec
 
 from dnet_tui.actions.networks.linux_network import linux_create, linux_remove
 from dnet_tui.actions.networks.subnets import checked_gateway, checked_subnet, checked_subnet6
-from dnet_tui.actions.plans.operations import CreateDockerNetwork, RemoveDockerNetwork
 from dnet_tui.actions.plans.plan import Plan, Step
-from dnet_tui.diagnostics.operations.remedy import Command
+from dnet_tui.diagnostics.operations.engine_network import (
+    CreateDockerNetwork,
+    CreatePodmanNetwork,
+    PodmanSubnet,
+    RemoveDockerNetwork,
+    RemovePodmanNetwork,
+)
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
-from dnet_tui.inspect.model import Network, Snapshot, Subnet
+from dnet_tui.inspect.model import Network, Snapshot, known_items
 from dnet_tui.inspect.model.network_label import Intention
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
@@ -56,7 +61,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 def default_engine(snapshot: Snapshot) -> EngineName:
     """Return Docker where it answers, otherwise plain Linux."""
-    return "docker" if any(item.name == "docker" and item.reachable for item in snapshot.engines) else "linux"
+    return (
+        "docker" if any(item.name == "docker" and item.reachable for item in known_items(snapshot.engines)) else "linux"
+    )
 
 
 def create_plan(snapshot: Snapshot, request: Request) -> Plan:
@@ -92,9 +99,12 @@ def remove_plan(snapshot: Snapshot, name: str, engine: str = "") -> Plan:
         UsageError: There is no such network, there are several, or it is one that no one can remove.
         ActionFailedError: Containers use it.
     """
-    found = [item for item in snapshot.networks if item.name == name and engine in ("", item.engine)]
+    found = [item for item in known_items(snapshot.networks) if item.name == name and engine in ("", item.engine)]
     if not found:
-        known = ", ".join(clean(item.name) for item in snapshot.networks if engine in ("", item.engine)) or "none"
+        known = (
+            ", ".join(clean(item.name) for item in known_items(snapshot.networks) if engine in ("", item.engine))
+            or "none"
+        )
         msg = f"there is no {engine + ' ' if engine else ''}network named {clean(name)}"
         raise UsageError(msg, f"networks here: {known}")
     if len(found) > 1:
@@ -128,7 +138,7 @@ def _check_names(snapshot: Snapshot, request: Request) -> None:
     if not _NAME.fullmatch(request.name):
         msg = f"{clean(request.name)!r} is not a name for a network"
         raise UsageError(msg, "letters, digits, '_', '.' and '-', up to 63, starting with a letter or a digit")
-    same = next((item for item in snapshot.networks if item.name == request.name), None)
+    same = next((item for item in known_items(snapshot.networks) if item.name == request.name), None)
     if same is not None and request.engine in (same.engine, "linux"):
         msg = f"there is a {same.engine} network named {request.name} already"
         raise UsageError(msg, "choose another name, or remove it: dnet-tui net rm NAME")
@@ -199,35 +209,20 @@ def _podman(request: Request) -> Plan:
         # --interface-name came with Podman 4.6 or so; older ones, such as Debian 12's, have nothing like it.
         msg = "Podman has no option for --no-icc, --no-masquerade, --no-isolated or --bridge-name"
         raise UsageError(msg, "leave them out, or use --engine docker or linux")
-    words = _podman_words(
-        (Subnet(cidr=request.subnet, gateway=request.gateway), Subnet(cidr=request.subnet6, gateway=request.gateway6)),
+    asked = ((request.subnet, request.gateway), (request.subnet6, request.gateway6))
+    creation = CreatePodmanNetwork(
+        name=request.name,
+        subnets=tuple(PodmanSubnet(cidr=cidr, gateway=gateway) for cidr, gateway in asked if cidr),
         internal=request.internal,
         options={"mtu": str(request.mtu)} if request.mtu is not None else {},
+        labels=LABEL,
     )
-    words += tuple(item for key, value in LABEL.items() for item in ("--label", f"{key}={value}"))
-    undo = Command(argv=("podman", "network", "rm", request.name))
     return Plan(
         title=f"create Podman network {request.name}",
-        steps=(Step(action=Command(argv=(*words, request.name)), undo=(undo,)),),
+        steps=(Step(action=creation, undo=(creation.inverse(),)),),
         persists=True,
         notes=("Podman makes the bridge when the first container starts on it",),
     )
-
-
-def _podman_words(subnets: tuple[Subnet, ...], *, internal: bool, options: dict[str, str]) -> tuple[str, ...]:
-    """``podman network create`` with what it takes for these, but the name."""
-    words = ["podman", "network", "create"]
-    if any(":" in subnet.cidr for subnet in subnets):
-        words.append("--ipv6")
-    for subnet in subnets:
-        if subnet.cidr:
-            words += ["--subnet", subnet.cidr]
-            words += ["--gateway", subnet.gateway] if subnet.gateway else []
-    if internal:
-        words.append("--internal")
-    for key, value in options.items():
-        words += ["--opt", f"{key}={value}"]
-    return tuple(words)
 
 
 def _podman_remove(network: Network) -> Plan:
@@ -238,13 +233,17 @@ def _podman_remove(network: Network) -> Plan:
     if not _NAME.fullmatch(name) or network.driver != "bridge":
         msg = f"network {clean(name)} is none that this version could create again"
         raise UsageError(msg, "remove it with Podman's own command: podman network rm")
-    words = _podman_words(network.subnets, internal=bool(network.internal), options=network.options)
-    if network.dns is False and not network.internal:  # Podman itself has no names in internal networks of 4.3
-        words += ("--disable-dns",)
-    undo = Command(argv=(*words, name))
+    again = CreatePodmanNetwork(
+        name=name,
+        subnets=tuple(PodmanSubnet(cidr=item.cidr, gateway=item.gateway) for item in network.subnets if item.cidr),
+        internal=bool(network.internal),
+        # Podman itself has no names in internal networks of 4.3, and no option to say so.
+        dns=network.dns is not False or bool(network.internal),
+        options=network.options,
+    )
     return Plan(
         title=f"remove Podman network {name}",
-        steps=(Step(action=Command(argv=("podman", "network", "rm", name)), undo=(undo,)),),
+        steps=(Step(action=RemovePodmanNetwork(name=name), undo=(again,)),),
         persists=True,
         notes=("put back by undo, it gets a new id; labels, static routes and ranges of leases aren't put back",),
     )
@@ -267,13 +266,13 @@ def _again(network: Network) -> CreateDockerNetwork:
 def _users(snapshot: Snapshot, network: Network) -> list[str]:
     return [
         clean(item.name)
-        for item in snapshot.containers
+        for item in known_items(snapshot.containers)
         if item.running and any(endpoint.network == network.id for endpoint in item.endpoints)
     ]
 
 
 def _socket(snapshot: Snapshot) -> str:
-    return next((item.socket for item in snapshot.engines if item.name == "docker"), "")
+    return next((item.socket for item in known_items(snapshot.engines) if item.name == "docker"), "")
 
 
 def _unchecked(snapshot: Snapshot) -> tuple[str, ...]:

@@ -19,11 +19,12 @@ from dnet_tui.actions.networks.subnets import (
     checked_subnet6,
     suggest_subnet,
 )
-from dnet_tui.actions.plans.operations import CreateBridge, DeleteBridge
 from dnet_tui.actions.plans.plan import Plan, Step
-from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule, SetSysctl
+from dnet_tui.diagnostics.operations.bridge import CreateBridge, DeleteBridge
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
-from dnet_tui.inspect.model import Namespace, Network, Snapshot
+from dnet_tui.inspect.model import Namespace, Network, Snapshot, Unread
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Table
 from dnet_tui.inspect.model.network_label import Intention, encode
 from dnet_tui.inspect.model.view import View
@@ -111,7 +112,7 @@ def linux_remove(snapshot: Snapshot, network: Network) -> Plan:
     name = network.bridge
     steps: list[Step] = []
     left = 0
-    for table, chain in _chains(host.firewall):
+    for table, chain in _chains(known_firewall(host)):
         # From the last to the first: each deletion leaves the numbers above it as they are.
         for rule in reversed(chain.rules):
             words = rule.text.split()
@@ -160,7 +161,7 @@ def rule_texts(bridge: str, intention: Intention, others: list[str]) -> tuple[st
 def _rules(
     host: Namespace, bridge: str, family: XFamily, net: Net | Net6, intention: Intention, others: list[str]
 ) -> Iterator[Step]:
-    backend = pick_backend(host.firewall)
+    backend = pick_backend(known_firewall(host))
     if intention.masquerade:
         masquerade = InsertRule(
             backend=backend,
@@ -171,7 +172,7 @@ def _rules(
             position=1,
         )
         yield Step(action=masquerade)
-    first = _first_place(host.firewall, backend, family)
+    first = _first_place(known_firewall(host), backend, family)
     for position, text in enumerate(rule_texts(bridge, intention, others), first):
         rule = InsertRule(backend=backend, family=family, table="filter", chain="FORWARD", spec=text, position=position)
         yield Step(action=rule)
@@ -182,7 +183,7 @@ def _forwarding(host: Namespace, bridge: str, intention: Intention) -> Iterator[
     if intention.internal:
         return
     if host.sysctls.get(_FORWARD) != "1":
-        before = host.sysctls.get(_FORWARD, "0")
+        before = host.sysctls.get(_FORWARD) or "0"
         yield Step(action=SetSysctl(key=_FORWARD, value="1"), undo=(SetSysctl(key=_FORWARD, value=before),))
     elif host.sysctls.get(_DEFAULT, "1") != "1":
         # A new interface starts with the default's value, which may differ from ip_forward.
@@ -195,7 +196,7 @@ def _forwarding6(host: Namespace, intention: Intention) -> Iterator[Step]:
 
     accept_ra 2: also while forwarding (Documentation/networking/ip-sysctl.rst).
     """
-    before = host.sysctls.get(_FORWARD6, "0")
+    before = host.sysctls.get(_FORWARD6) or "0"
     if intention.internal or before == "1":
         return
     learned = {
@@ -206,6 +207,11 @@ def _forwarding6(host: Namespace, intention: Intention) -> Iterator[Step]:
         if link.ifindex in learned and host.sysctls.get(key) == "1":
             yield Step(action=SetSysctl(key=key, value="2"), undo=(SetSysctl(key=key, value="1"),))
     yield Step(action=SetSysctl(key=_FORWARD6, value="1"), undo=(SetSysctl(key=_FORWARD6, value=before),))
+
+
+def known_firewall(host: Namespace) -> Firewall | None:
+    """The host's firewall as far as it was seen; every step looks again itself before it changes anything."""
+    return None if isinstance(host.firewall, Unread) else host.firewall
 
 
 def pick_backend(firewall: Firewall | None) -> Xtables:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.model import Snapshot, known_items
 from dnet_tui.inspect.model.view import View
 
 Net = ipaddress.IPv4Network
@@ -28,7 +28,7 @@ _BROAD6 = 16
 
 def in_use(snapshot: Snapshot) -> Iterator[tuple[Net, str]]:
     """Yield every IPv4 range that the host's networks, addresses and routes use, with who uses it."""
-    for network in snapshot.networks:
+    for network in known_items(snapshot.networks):
         for subnet in network.subnets:
             if ":" not in subnet.cidr:
                 yield ipaddress.IPv4Network(subnet.cidr, strict=False), f"{network.engine} network {network.name}"
@@ -51,7 +51,7 @@ def in_use(snapshot: Snapshot) -> Iterator[tuple[Net, str]]:
 
 def in_use6(snapshot: Snapshot) -> Iterator[tuple[Net6, str]]:
     """The same for IPv6; what is link-local is everywhere and nobody's."""
-    for network in snapshot.networks:
+    for network in known_items(snapshot.networks):
         for subnet in network.subnets:
             if ":" in subnet.cidr:
                 yield Net6(subnet.cidr, strict=False), f"{network.engine} network {network.name}"

@@ -8,7 +8,7 @@ from dnet_tui.actions.probes.probe import Outcome, Probe, ping
 from dnet_tui.diagnostics.probing.probe_targets import default_gateway
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.kernel.netns import NsHandle, handle_of
-from dnet_tui.inspect.model import Container, Snapshot
+from dnet_tui.inspect.model import Container, Snapshot, known_items
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -47,11 +47,11 @@ def probe_place(view: View, finding: Finding) -> tuple[Container, NsHandle] | No
     name = finding.subject.name
     wanted = {
         network.id
-        for network in view.snapshot.networks
+        for network in known_items(view.snapshot.networks)
         if network.internal is not True
         and (finding.subject.kind not in ("network", "bridge") or name in (network.name, network.bridge, network.id))
     }
-    for container in view.snapshot.containers:
+    for container in known_items(view.snapshot.containers):
         namespace = view.namespaces.get(container.netns or "")
         if not container.running or namespace is None or container.mode != "bridge":
             continue

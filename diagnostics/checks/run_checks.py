@@ -8,15 +8,14 @@ from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, Blocked, Examination, element
 from dnet_tui.diagnostics.checks.host import flow_blocked
-from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.probes import Probed
 from dnet_tui.diagnostics.report.causality import ordered, with_causes
 from dnet_tui.diagnostics.report.finding import CheckResult, Finding
 from dnet_tui.diagnostics.report.masked_faults import hidden
 from dnet_tui.diagnostics.report.report import REPORT_FORMAT, Report, summarise
 from dnet_tui.diagnostics.walk.packet import Decider, RuleRef
-from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.model.firewall import Opaque
+from dnet_tui.inspect.model import Snapshot, known_items
+from dnet_tui.inspect.model.sections import lacks_of
 
 
 def examine(
@@ -65,7 +64,7 @@ def examine(
         tool_version=snapshot.tool_version,
         taken_at=snapshot.taken_at,
         host=snapshot.host,
-        engines=snapshot.engines,
+        engines=known_items(snapshot.engines),
         summary=summarise(results, findings),
         checks=tuple(results),
         findings=tuple(findings),
@@ -110,9 +109,11 @@ def _findings(
         results.append(result)
         findings += found
     unowned = [item for item in chosen if item.id == FALLBACK]
-    if unowned and exam.case.networks:
+    if unowned and not all(result.outcome == "not-applicable" for result in results):
         silent = {result.id for result in results if result.outcome == "ok"} - {FALLBACK}
-        orphaned = [flow_blocked.finding(blocked) for blocked in _left_unsaid(exam, silent, findings)]
+        orphaned: list[Finding] = []
+        with exam.case.noting():
+            orphaned += [flow_blocked.finding(blocked) for blocked in _left_unsaid(exam, silent, findings)]
         findings += orphaned
         results = [
             CheckResult(id=FALLBACK, outcome="found") if orphaned and result.id == FALLBACK else result
@@ -140,52 +141,44 @@ def _left_unsaid(exam: Examination, silent: set[str], findings: Sequence[Finding
 
 
 def _run(check: Check, exam: Examination) -> tuple[CheckResult, list[Finding]]:
-    """One check, contained: whatever goes wrong in it concerns it alone."""
-    missing = _missing(check, exam)
-    if not exam.case.networks and not missing:
-        return CheckResult(id=check.id, outcome="not-applicable", reason="no container bridge network here"), []
+    """One check, contained: whatever goes wrong in it concerns it alone.
+
+    What it needs follows from what it touches: what it found before it came to something that was not read is
+    found all the same, but "nothing found" is not "all well" then.
+    """
+    said: list[Finding | Undecided] = []
+    exam.case.unseen = []
     try:
-        said = list(check.find(exam))
+        with exam.case.noting():
+            if not exam.case.networks and not _missing(exam):
+                return CheckResult(id=check.id, outcome="not-applicable", reason="no container bridge network here"), []
+            said.extend(check.find(exam))  # item by item: what was said before it stops is kept
     except Exception as error:  # noqa: BLE001 - a check that crashes is a result, the others go on
         return CheckResult(id=check.id, outcome="crashed", reason=f"{type(error).__name__}: {error}"), []
     found = [item for item in said if isinstance(item, Finding)]
-    unsure = [item.reason for item in said if isinstance(item, Undecided)]
     if found:
         return CheckResult(id=check.id, outcome="found", reason=""), found
-    if missing or unsure:
-        return CheckResult(id=check.id, outcome="unknown", reason=(unsure or missing)[0]), []
-    return CheckResult(id=check.id, outcome="ok"), []
-
-
-def _missing(check: Check, exam: Examination) -> list[str]:
-    """The gaps that cover what a check needs: sections of the host's namespace, and the engines' intentions."""
+    unsure = [item.reason for item in said if isinstance(item, Undecided)]
     view = exam.case.view
-    scope = view.host.id if view.host is not None else ""
-    if view.host is None:
+    unseen = [item.text(view.label(item.scope) if item.scope else "") for item in exam.case.unseen]
+    reasons = [*unsure, *unseen, *_missing(exam)]
+    return CheckResult(id=check.id, outcome="unknown" if reasons else "ok", reason=next(iter(reasons), "")), []
+
+
+def _missing(exam: Examination) -> list[str]:
+    """What may be missing altogether: containers and networks of which nobody told, with what they are meant for."""
+    snapshot = exam.case.snapshot
+    if exam.case.view.host is None:
         return ["the host's own namespace is not in the snapshot"]
-    # What is undecidable within a firewall is marked there, rule by rule and table by table: the walk respects it.
-    needs = [section for section in check.needs if section != "firewall" or not exam.case.once(_says_what_it_lacks)]
-    reasons = [f"{section}: {gap.reason}" for section in needs for gap in view.gaps(section, scope)]
-    intentions = [
-        f"{view.label(gap.scope) if gap.scope else gap.section}: {gap.reason}"
-        for gap in exam.case.snapshot.gaps
-        if gap.section in {"engine", "networks"}
-        or (gap.section in {"containers", "namespaces"} and not gap.scope)
-        or (gap.section == "namespaces" and gap.scope in view.namespaces)  # its links lead out of sight
+    whole = (("engine", snapshot.engines), ("networks", snapshot.networks))
+    parts = (("containers", snapshot.containers), ("namespaces", snapshot.namespaces))
+    lacks = [(section, lack) for section, items in whole for lack in lacks_of(items)]
+    lacks += [(section, lack) for section, items in parts for lack in lacks_of(items) if not lack.scope]
+    view = exam.case.view
+    lacks += [  # links of a namespace that was read lead out of sight
+        ("namespaces", lack) for lack in lacks_of(snapshot.namespaces) if lack.scope in view.namespaces
     ]
-    return reasons + intentions
-
-
-def _says_what_it_lacks(case: Case) -> bool:
-    """Whether the host's firewall with gaps carries them itself: as tables, sets or rules that can't be decided."""
-    firewall = case.view.host.firewall if case.view.host is not None else None
-    if firewall is None:
-        return False
-    every = (*firewall.ipsets, *(item for table in firewall.tables for item in table.sets))
-    if firewall.unread or any(item.elements is None for item in every):
-        return True
-    chains = (chain for table in firewall.tables for chain in table.chains)
-    return any(isinstance(expr, Opaque) for chain in chains for rule in chain.rules for expr in rule.exprs)
+    return [f"{view.label(lack.scope) if lack.scope else section}: {lack.reason}" for section, lack in lacks]
 
 
 def _speaks_of(finding: Finding, name: str) -> bool:

@@ -7,7 +7,8 @@ of every flow that the networks' own options ask for.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeVar, cast
 
@@ -15,7 +16,18 @@ import msgspec
 
 from dnet_tui.diagnostics.walk.match.expressions import contains
 from dnet_tui.diagnostics.walk.packet import Packet
-from dnet_tui.inspect.model import Address, Container, Family, Link, LinkRef, Network, Snapshot, Subnet
+from dnet_tui.inspect.model import (
+    Address,
+    Container,
+    Family,
+    Link,
+    LinkRef,
+    Network,
+    NotSeen,
+    Snapshot,
+    Subnet,
+    known_items,
+)
 from dnet_tui.inspect.model.view import View
 
 OUTSIDE = "198.51.100.77"
@@ -44,32 +56,71 @@ T = TypeVar("T")
 
 
 class Case:
-    """What the checks look at.  Everything is computed on first use and kept."""
+    """What the checks look at.  Everything is computed on first use and kept.
+
+    ``unseen`` gathers what was passed over because it was not read (see
+    :meth:`noting`).  What is kept brings its own again each time it is asked
+    for, so that everybody who rests on it learns of it.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.view = View(snapshot)
-        self._facts: dict[object, object] = {}
+        self.unseen: list[NotSeen] = []
+        self._facts: dict[object, tuple[object, list[NotSeen]]] = {}
 
     def once(self, fact: Callable[[Case], T]) -> T:
-        """What a function (of a module, not a lambda) tells of this case, computed on first use and kept."""
-        if fact not in self._facts:
-            self._facts[fact] = fact(self)
-        return cast("T", self._facts[fact])
+        """What a function (of a module, not a lambda) tells of this case, computed on first use and kept.
 
-    @cached_property
+        Raises:
+            NotSeen: it rests on something that was not read.
+        """
+        return self.kept(fact, lambda: fact(self))
+
+    def kept(self, key: object, make: Callable[[], T]) -> T:
+        """What ``make`` returned the first time, with what it could not see."""
+        if key not in self._facts:
+            before, self.unseen = self.unseen, []
+            try:
+                self._facts[key] = make(), self.unseen
+            except NotSeen as missing:
+                self._facts[key] = missing, self.unseen
+            finally:
+                self.unseen = before
+        found, unseen = self._facts[key]
+        self.unseen += unseen
+        if isinstance(found, NotSeen):
+            raise found.again()
+        return cast("T", found)
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """One of several things, looked at for itself: where it was not read the others go on, and it is noted."""
+        try:
+            yield
+        except NotSeen as missing:
+            self.unseen.append(missing)
+
+    @property
     def networks(self) -> tuple[Network, ...]:
         """The bridge networks of this host, declared and inferred, whose bridge exists."""
+        return self.once(Case._find_networks)
+
+    def _find_networks(self) -> tuple[Network, ...]:
         host = self.view.host
         if host is None:
             return ()
         declared = [
             network
-            for network in self.snapshot.networks
+            for network in known_items(self.snapshot.networks)
             if network.driver == "bridge" and network.bridge and self.view.link_named(host.id, network.bridge)
         ]
         known = {network.bridge for network in declared}
-        inferred = [found for link in self.view.bridges() if link.name not in known and (found := self._infer(link))]
+        inferred: list[Network] = []
+        for link in self.view.bridges():
+            with self.noting():
+                found = self._infer(link) if link.name not in known else None
+                inferred += [found] if found is not None else []
         return (*declared, *inferred)
 
     def _infer(self, bridge: Link) -> Network | None:
@@ -82,9 +133,13 @@ class Case:
         gateways = {address.address for address in addresses}
         for port in self.view.ports_of(host.id, bridge.ifindex):
             ns = self.view.namespaces.get(port.peer.namespace) if port.peer else None
-            if ns is not None and any(
-                route.dst == "0.0.0.0/0" and any(hop.gateway in gateways for hop in route.hops) for route in ns.routes
-            ):
+            leads_here = False
+            with self.noting():
+                leads_here = ns is not None and any(
+                    route.dst == "0.0.0.0/0" and any(hop.gateway in gateways for hop in route.hops)
+                    for route in ns.routes
+                )
+            if leads_here:
                 return Network(
                     id=f"{INFERRED}:{bridge.name}",
                     name=bridge.name,
@@ -94,21 +149,14 @@ class Case:
                 )
         return None
 
-    @cached_property
-    def _members(self) -> dict[tuple[str, Family], tuple[Member, ...]]:
-        families: tuple[Family, ...] = ("ip", "ip6")
-        return {
-            (network.id, family): tuple(self._find_members(network, family))
-            for network in self.networks
-            for family in families
-        }
-
     def members(self, network: Network, family: Family = "ip") -> tuple[Member, ...]:
         """The running containers with an address of ``family`` on the network's bridge.  Joined ones are not repeated.
 
         Of IPv6 only addresses of global scope count: every interface has a link-local one.
         """
-        return self._members.get((network.id, family), ())
+        if all(network.id != known.id for known in self.networks):
+            return ()
+        return self.kept((network.id, family), lambda: tuple(self._find_members(network, family)))
 
     def everyone(self, network: Network) -> tuple[Member, ...]:
         """The running containers on a network's bridge, each once: by its IPv4 address, or else its IPv6 one."""
@@ -127,9 +175,11 @@ class Case:
             owner = next((item for item in tenants if item.joined is None), tenants[0] if tenants else None)
             if port.peer is None or owner is None:
                 continue
-            address = self._address(port.peer, family)
-            if address:
-                found.append(Member(container=owner, namespace=port.peer.namespace, link=port.peer, address=address))
+            with self.noting():
+                address = self._address(port.peer, family)
+                if address:
+                    member = Member(container=owner, namespace=port.peer.namespace, link=port.peer, address=address)
+                    found.append(member)
         return found
 
     def _address(self, ref: LinkRef, family: Family) -> str:

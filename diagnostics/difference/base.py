@@ -8,7 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.inspect.model import Namespace
+from dnet_tui.inspect.model import Namespace, Partial, Settings
+from dnet_tui.inspect.model.gaps import NAMESPACE_FIELDS
 
 Kind = Literal["added", "removed", "changed", "moved"]
 
@@ -45,6 +46,19 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     renamed: Mapping[str, str] = {}
     gone: frozenset[str] = frozenset()
     new_links: frozenset[str] = frozenset()
+
+
+def opened(pair: Pair) -> Pair:
+    """The pair with what was read in part as what is there of it: whoever compares asks elsewhere what is missing."""
+    return msgspec.structs.replace(pair, old=_opened(pair.old), new=_opened(pair.new))
+
+
+def _opened(ns: Namespace) -> Namespace:
+    partial = {field: getattr(ns, field) for field in NAMESPACE_FIELDS if isinstance(getattr(ns, field), Partial)}
+    changed: dict[str, object] = {field: section.items for field, section in partial.items()}
+    if isinstance(ns.sysctls, Settings) and ns.sysctls.lacks:
+        changed["sysctls"] = Settings(values=ns.sysctls.values)
+    return msgspec.structs.replace(ns, **changed) if changed else ns
 
 
 def devices(ns: Namespace, renamed: Mapping[str, str] | None = None) -> dict[int, str]:

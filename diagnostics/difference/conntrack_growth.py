@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from dnet_tui.inspect.model import ConntrackCounts, Namespace, Snapshot
+from dnet_tui.inspect.model import ConntrackCounts, Namespace, Snapshot, known_items
 
 NOTHING_TO_COMPARE = "the earlier snapshot can't be compared: another host, too short ago, or counters that began anew"
 
@@ -34,17 +34,15 @@ def growth(before: Snapshot, after: Snapshot) -> tuple[Growth, ...]:
     """The growth in each namespace that both snapshots have; of one whose counters began anew nothing is told."""
     if before.host.hostname != after.host.hostname:
         return ()
-    known = {ns.id: ns for ns in before.namespaces}
+    known = {ns.id: ns for ns in known_items(before.namespaces)}
     found = []
-    for ns in after.namespaces:
+    for ns in known_items(after.namespaces):
         was = known.get(ns.id)
         seconds = _between(before, was, after, ns) if was is not None else None
-        if was is None or seconds is None or was.conntrack_counts is None or ns.conntrack_counts is None:
+        then, now = was.conntrack_counts if was is not None else None, ns.conntrack_counts
+        if seconds is None or not isinstance(then, ConntrackCounts) or not isinstance(now, ConntrackCounts):
             continue
-        grown = {
-            name: getattr(ns.conntrack_counts, name) - getattr(was.conntrack_counts, name)
-            for name in ConntrackCounts.__struct_fields__
-        }
+        grown = {name: getattr(now, name) - getattr(then, name) for name in ConntrackCounts.__struct_fields__}
         if min(grown.values()) >= 0:
             found.append(Growth(namespace=ns.id, counts=ConntrackCounts(**grown), seconds=seconds))
     return tuple(found)

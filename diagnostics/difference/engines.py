@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.difference.base import Change, Entry, Kind, arrow, entries, fields, said
-from dnet_tui.inspect.model import Container, Engine, Network, PortProxy, Snapshot
+from dnet_tui.inspect.model import Container, Engine, Network, PortProxy, Snapshot, known_items
 from dnet_tui.inspect.model.view import View
 
 
 def engines(old: Snapshot, new: Snapshot) -> Iterator[Change]:
     """Every change of the engines themselves."""
-    was, now = {engine.name: engine for engine in old.engines}, {engine.name: engine for engine in new.engines}
+    was, now = ({engine.name: engine for engine in known_items(side.engines)} for side in (old, new))
     for name in dict.fromkeys((*was, *now)):
         before, after = was.get(name), now.get(name)
         scope = f"engine {name}"
@@ -43,7 +43,7 @@ def _changed(section: str, scope: str, what: str, text: str, before: str, after:
 def containers(old: View, new: View, mute: frozenset[str]) -> Iterator[Change]:
     """Every change of the containers, recognised by engine and name; not of the engines that are ``mute``."""
     was, now = (
-        {(item.engine, item.name): item for item in view.snapshot.containers if item.engine not in mute}
+        {(item.engine, item.name): item for item in known_items(view.snapshot.containers) if item.engine not in mute}
         for view in (old, new)
     )
     for key, before in was.items():
@@ -146,7 +146,7 @@ def _joined(view: View, item: Container) -> str:
 def networks(old: Snapshot, new: Snapshot, mute: frozenset[str]) -> Iterator[Change]:
     """Every change of the networks' settings, recognised by engine and name; not of the engines that are ``mute``."""
     was, now = (
-        {(item.engine, item.name): item for item in snapshot.networks if item.engine not in mute}
+        {(item.engine, item.name): item for item in known_items(snapshot.networks) if item.engine not in mute}
         for snapshot in (old, new)
     )
     for key, before in was.items():

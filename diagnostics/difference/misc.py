@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.difference.base import Change, Entry, Kind, Pair, arrow, device, devices, entries, fields
-from dnet_tui.inspect.model import Firewalld, Namespace, Snapshot
+from dnet_tui.inspect.model import Firewalld, Namespace, Resolver, Snapshot, Unread, known_items
 
 
 def surroundings(before: Snapshot, after: Snapshot) -> Iterator[Change]:
     """Whom the host asks for names, and how firewalld is set up; only where both were seen."""
     was, now = before.host.resolver, after.host.resolver
-    if was is not None and now is not None and was.servers != now.servers:
+    if isinstance(was, Resolver) and isinstance(now, Resolver) and was.servers != now.servers:
         one, other = ", ".join(was.servers), ", ".join(now.servers)
         yield _changed("names", "host", "name servers", one, other)
-    if before.firewalld is not None and after.firewalld is not None:
+    if isinstance(before.firewalld, Firewalld) and isinstance(after.firewalld, Firewalld):
         yield from _firewalld(before.firewalld, after.firewalld)
 
 
@@ -24,9 +24,9 @@ def _changed(section: str, scope: str, what: str, before: str, after: str) -> Ch
 
 
 def _firewalld(was: Firewalld, now: Firewalld) -> Iterator[Change]:
-    for what, one, other in fields(was, now, ("pid", "settled", "zones")):
+    for what, one, other in fields(was, now, ("pid", "settled", "zones", "lacks")):
         yield _changed("firewalld", "firewalld", what, one, other)
-    if was.zones is None or now.zones is None:
+    if isinstance(was.zones, Unread) or isinstance(now.zones, Unread):
         return
 
     def word(kind: Kind, entry: Entry) -> str:
@@ -36,7 +36,7 @@ def _firewalld(was: Firewalld, now: Firewalld) -> Iterator[Change]:
 
 
 def _zones(item: Firewalld) -> Iterator[Entry]:
-    for zone in item.zones or ():
+    for zone in known_items(item.zones):
         parts = [f"target {zone.target}", *zone.interfaces, *zone.sources]
         yield Entry(key=zone.name, what=f"zone {zone.name}", text=", ".join(parts))
 
@@ -44,7 +44,7 @@ def _zones(item: Firewalld) -> Iterator[Entry]:
 def ipsec(pair: Pair) -> Iterator[Change]:
     """How many IPsec policies there are: none and some are different networks."""
     was, now = pair.old.xfrm_policies, pair.new.xfrm_policies
-    if was is not None and now is not None and was != now:
+    if isinstance(was, int) and isinstance(now, int) and was != now:
         yield _changed("xfrm", pair.label, "IPsec policies", str(was), str(now))
 
 

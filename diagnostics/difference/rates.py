@@ -12,7 +12,7 @@ from functools import cached_property
 
 import msgspec
 
-from dnet_tui.inspect.model import Link, LinkRef, Namespace, Snapshot
+from dnet_tui.inspect.model import Link, LinkRef, Namespace, Snapshot, Unread
 from dnet_tui.inspect.model.firewall import Chain, Rule, Table
 from dnet_tui.inspect.model.view import View
 
@@ -105,7 +105,7 @@ class Rates:
         was, now = spaces
         seconds = self._since(was.firewall_at or was.read_at, now.firewall_at or now.read_at)
         wanted = (table.backend, table.family, table.name)
-        tables = was.firewall.tables if was.firewall is not None else ()
+        tables = () if isinstance(was.firewall, Unread) else was.firewall.tables
         found = next((item for item in tables if (item.backend, item.family, item.name) == wanted), None)
         same = next((item for item in found.chains if item.name == chain.name), None) if found is not None else None
         return (same, seconds) if same is not None and seconds is not None else None

@@ -135,7 +135,7 @@ def _is_mtu(ns: Namespace, key: str, value: str | None) -> bool:
 
 def _sysctls(ns: Namespace, left_out: frozenset[str], renamed: Mapping[str, str]) -> dict[str, str]:
     found = {}
-    for key, value in ns.sysctls.items():
+    for key, value in ns.sysctls.values.items():
         parts = key.split(".")
         if len(parts) == 5 and parts[2] in {"conf", "neigh"}:
             name = parts[3].replace("/", ".")

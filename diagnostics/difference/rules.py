@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from dnet_tui.diagnostics.difference.base import Change, Kind, Pair, fields
+from dnet_tui.inspect.model import require
 from dnet_tui.inspect.model.firewall import Chain, Firewall, NamedSet, Rule, Table
 
 _MANY = 5
@@ -32,7 +33,7 @@ class Blind(NamedTuple):
 
 def firewall(pair: Pair, blind: Blind) -> Iterator[Change]:
     """Every change of the tables that could be read both times."""
-    old, new = pair.old.firewall or Firewall(), pair.new.firewall or Firewall()
+    old, new = require(pair.old.firewall), require(pair.new.firewall)
     unread = {(item.backend, item.family, item.name) for item in (*old.unread, *new.unread)}
     was, now = ({key: table for key, table in _by_key(side) if key not in unread} for side in (old, new))
     for key, table in was.items():

@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 from typing import Literal
 
 import msgspec
 
 from dnet_tui.diagnostics.difference import engines, links, misc, routing, rules
-from dnet_tui.diagnostics.difference.base import Change, Pair, arrow
-from dnet_tui.inspect.model import Namespace, Snapshot
+from dnet_tui.diagnostics.difference.base import Change, Pair, arrow, opened
+from dnet_tui.inspect.model import Namespace, NotSeen, Snapshot, Unread, known_items
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.view import View
 
@@ -128,7 +129,7 @@ def _half_silent(old: View, new: View) -> frozenset[str]:
         }
         for view in (old, new)
     ]
-    mute = {engine.name for view in (old, new) for engine in view.snapshot.engines if not engine.reachable}
+    mute = {engine.name for view in (old, new) for engine in known_items(view.snapshot.engines) if not engine.reachable}
     return frozenset(mute | {scope for scope, _, _ in told[0] ^ told[1] if scope})
 
 
@@ -151,8 +152,8 @@ def _scope(view: View, gap: Gap) -> str:
 def _namespaces(old: View, new: View) -> Iterator[Change]:
     pairs, gone, come = _pairs(old, new)
     for pair in pairs:
-        yield from _inside(links.with_renamed(pair, old, new), old, new)
-    told = {item.name for view in (old, new) for item in view.snapshot.containers}
+        yield from _inside(opened(pair), old, new)
+    told = {item.name for view in (old, new) for item in known_items(view.snapshot.containers)}
     for view, names, other in ((old, gone, new), (new, come, old)):
         kind: Literal["added", "removed"] = "removed" if view is old else "added"
         for label, ns in names.items():
@@ -185,7 +186,7 @@ def _share_process(one: Namespace, other: Namespace) -> bool:
 def _labelled(view: View) -> dict[str, Namespace]:
     """Namespaces by what they are called; one without any name by the first process in it."""
     found: dict[str, Namespace] = {}
-    for ns in view.snapshot.namespaces:
+    for ns in known_items(view.snapshot.namespaces):
         label = view.label(ns.id)
         if label == ns.id and ns.processes:
             label = f"namespace of {ns.processes[0].name}"
@@ -209,8 +210,11 @@ _SECTIONS: tuple[tuple[str, _Compare], ...] = (
 
 def _inside(pair: Pair, old: View, new: View) -> Iterator[Change]:
     scopes = pair.old.id, pair.new.id
+    with suppress(NotSeen):  # without the links of both nobody knows what was renamed
+        pair = links.with_renamed(pair, old, new)
     for section, changes in _SECTIONS:
-        yield from _without_blind(changes(pair, old, new), old, new, section, scopes)
-    if pair.old.firewall is not None and pair.new.firewall is not None:
+        with suppress(NotSeen):  # what isn't known of one of the two can't be compared, and is told as not seen
+            yield from _without_blind(changes(pair, old, new), old, new, section, scopes)
+    if not isinstance(pair.old.firewall, Unread) and not isinstance(pair.new.firewall, Unread):
         blind = rules.Blind(_blind(old, "firewall", scopes[0]), _blind(new, "firewall", scopes[1]))
         yield from rules.firewall(pair, blind)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from dnet_tui.inspect.model import Container, LinkRef, Network
+from dnet_tui.inspect.model import Container, LinkRef, Network, known_items
 from dnet_tui.inspect.model.view import View
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -51,19 +51,24 @@ def find_target(view: View, name: str) -> Target | None:
 
 
 def _container(view: View, name: str) -> Container | None:
-    named = [item for item in view.snapshot.containers if name in {item.name, item.id}]
+    named = [item for item in known_items(view.snapshot.containers) if name in {item.name, item.id}]
     if not named and len(name) >= _SHORTEST_ID:
-        named = [item for item in view.snapshot.containers if item.id.startswith(name)]
+        named = [item for item in known_items(view.snapshot.containers) if item.id.startswith(name)]
     running = [item for item in named if item.running]
     return next(iter(running or named), None)
 
 
 def _network(view: View, name: str) -> Network | None:
-    for network in view.snapshot.networks:
+    for network in known_items(view.snapshot.networks):
         if name in {network.name, network.id, network.bridge}:
             return network
     return next(
-        (item for item in view.snapshot.networks if len(name) >= _SHORTEST_ID and item.id.startswith(name)), None
+        (
+            item
+            for item in known_items(view.snapshot.networks)
+            if len(name) >= _SHORTEST_ID and item.id.startswith(name)
+        ),
+        None,
     )
 
 
@@ -115,7 +120,7 @@ def _of_network(view: View, network: Network) -> Target:
 def _of_port(view: View, name: str, port: int, proto: str) -> Target:
     behind = [
         _of_container(view, container)
-        for container in view.snapshot.containers
+        for container in known_items(view.snapshot.containers)
         if any(item.host_port == port and proto in {"", item.proto} for item in container.published)
     ]
     return Target(

@@ -18,6 +18,7 @@ import msgspec
 
 from dnet_tui.diagnostics.explain.rule_target import IpNetwork, Target, find_target
 from dnet_tui.inspect.errors import UsageError
+from dnet_tui.inspect.model import Unread, known_items
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Match, Nat, Opaque, Rule, Table, Verdict
 from dnet_tui.inspect.model.view import View
 
@@ -57,20 +58,20 @@ def rules_for(view: View, name: str) -> tuple[tuple[str, Firewall], ...]:
         msg = f"there is no container, network or bridge {name!r}, and it is no port or address"
         raise UsageError(msg, "`dnet-tui ls` lists what there is")
     found: list[tuple[str, Firewall]] = []
-    if view.host is not None and view.host.firewall is not None:
+    if view.host is not None and not isinstance(view.host.firewall, Unread):
         found.append((view.host.id, _only(view.host.firewall, target, _others(view, target))))
     for ident in target.namespaces:
         own = view.namespaces[ident]
-        if own.firewall is not None and (own.firewall.tables or own.firewall.unread):
+        if not isinstance(own.firewall, Unread) and (own.firewall.tables or own.firewall.unread):
             found.append((ident, own.firewall))
     return tuple(found)
 
 
 def _others(view: View, target: Target) -> _Others:
-    bridges = {link.name for link in view.bridges()} | {item.bridge for item in view.snapshot.networks}
+    bridges = {link.name for link in view.bridges()} | {item.bridge for item in known_items(view.snapshot.networks)}
     subnets = [
         parsed
-        for network in view.snapshot.networks
+        for network in known_items(view.snapshot.networks)
         for subnet in network.subnets
         if (parsed := _parsed(subnet.cidr)) is not None
     ]

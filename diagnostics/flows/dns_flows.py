@@ -27,7 +27,7 @@ from dnet_tui.diagnostics.flows.intentions import is_ruled, leads_out, masquerad
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
-from dnet_tui.inspect.model import Family, NameServer, Namespace, Network, Resolver
+from dnet_tui.inspect.model import Family, NameServer, Namespace, Network, Resolver, Unread, require
 
 EMBEDDED = "127.0.0.11"
 """Docker's own resolver: the same address in every container, answered by dockerd from within it."""
@@ -72,6 +72,10 @@ def _askers(case: Case) -> tuple[Asker, ...]:
         for member in case.everyone(network):
             resolver = member.container.resolver
             if resolver is None or member.namespace in seen or network.engine == INFERRED:
+                continue
+            with case.noting():
+                resolver = require(resolver)
+            if isinstance(resolver, Unread):
                 continue
             seen.add(member.namespace)
             if network.dns and case.bridge_address(network) in resolver.servers:
@@ -124,10 +128,18 @@ def _questions(case: Case) -> tuple[Question, ...]:
     for asker in askers(case):
         for server in asker.servers:
             if server.from_host and server not in from_host:  # whoever it is asked for, the way is the same
-                from_host[server] = ask(case, asker, server)
-            flow = from_host[server] if server.from_host else ask(case, asker, server)
+                from_host[server] = _asked(case, asker, server)
+            flow = from_host[server] if server.from_host else _asked(case, asker, server)
             found.append(Question(asker=asker, server=server, flow=flow))
     return tuple(found)
+
+
+def _asked(case: Case, asker: Asker, server: NameServer) -> Flow | None:
+    """The same as :func:`ask`; where something that decides was not read nothing can be told, which is noted."""
+    found: list[Flow | None] = [None]
+    with case.noting():
+        found.append(ask(case, asker, server))
+    return found[-1]
 
 
 def unheard(case: Case) -> tuple[tuple[Question, ...], ...]:

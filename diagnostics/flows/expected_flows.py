@@ -8,6 +8,7 @@ reported against it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise, permutations
 
 from dnet_tui.diagnostics.context.host_context import INFERRED, OUTSIDE, OUTSIDE6, Case, Member
@@ -26,7 +27,18 @@ from dnet_tui.diagnostics.flows.intentions import (
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.packet import Packet
-from dnet_tui.inspect.model import Container, Family, LinkRef, Network, PublishedPort
+from dnet_tui.inspect.model import (
+    Container,
+    Family,
+    LinkRef,
+    Network,
+    NotSeen,
+    Partial,
+    PublishedPort,
+    Unread,
+    known_items,
+)
+from dnet_tui.inspect.model.sections import lacks_of
 
 __all__ = ["Flow", "Kind", "derive"]
 
@@ -44,7 +56,14 @@ _WILD: dict[Family, set[str]] = {"ip": {"0.0.0.0", "::"}, "ip6": {"::"}}  # noqa
 def derive(case: Case) -> tuple[Flow, ...]:
     """Every flow that the host's networks ask for, walked."""
     makers = (_egress, _same_network, _cross_network, _published, _from_host, _names)
-    return (*(flow for maker in makers for family in _FAMILIES for flow in maker(case, family)), *server_flows(case))
+    found: list[Flow] = []
+    for maker in makers:
+        for family in _FAMILIES:
+            with case.noting():  # what the ones rest on and was not read is nothing to the others
+                found.extend(maker(case, family))
+    with case.noting():
+        found.extend(server_flows(case))
+    return tuple(found)
 
 
 def _tcp(family: Family, src: str, dst: str, port: int) -> Packet:
@@ -90,9 +109,11 @@ def _egress(case: Case, family: Family) -> Iterator[Flow]:
 def _chosen_source(case: Case, member: Member, family: Family) -> str:
     """The address that the container's packets to the internet have: its route may name another one than its first."""
     ns = case.view.namespaces[member.namespace]
-    answer = routing.lookup(ns, _tcp(family, member.address, _BEYOND[family], 443))
-    held = any(item.address == answer.source for item in ns.addresses)
-    return answer.source if answer.source and held else member.address
+    with suppress(NotSeen):  # the walk comes to it as well, and says so
+        answer = routing.lookup(ns, _tcp(family, member.address, _BEYOND[family], 443))
+        held = any(item.address == answer.source for item in ns.addresses)
+        return answer.source if answer.source and held else member.address
+    return member.address
 
 
 def _leaves_by(case: Case, network: Network, member: Member, family: Family) -> bool:
@@ -102,6 +123,8 @@ def _leaves_by(case: Case, network: Network, member: Member, family: Family) -> 
     need not have IPv6 (libnetwork's choice of the gateway endpoint).
     """
     ns = case.view.namespaces[member.namespace]
+    if lacks_of(ns.routes):
+        return True  # then the walk is to say that nobody knows
     defaults = {
         hop.ifindex for route in ns.routes if (route.family, route.dst) == (family, _DEFAULTS[family])
         for hop in route.hops
@@ -183,7 +206,7 @@ def _published(case: Case, family: Family) -> Iterator[Flow]:
     """Outside → published port, on every uplink whose address it is bound to."""
     if case.view.host is None:
         return
-    for container in case.snapshot.containers:
+    for container in known_items(case.snapshot.containers):
         if container.netns is None or not container.running or not container.published:
             continue
         network = _home(case, container, family)
@@ -203,6 +226,8 @@ def _from_host(case: Case, family: Family) -> Iterator[Flow]:
         source = case.bridge_address(network, family)
         members = _members(case, network, family) if source else ()
         found = next(((m, p) for m in members if (p := _listens(case, m, family)) is not None), None)
+        if found is None:
+            case.unseen += [m for member in members if (m := _unheard(case, member)) is not None]
         if found is None or host is None:
             continue
         member, port = found
@@ -222,8 +247,14 @@ def _from_host(case: Case, family: Family) -> Iterator[Flow]:
 def _listens(case: Case, member: Member, family: Family) -> int | None:
     """A TCP port that something in the container listens on, on its address."""
     fitting = _WILD[family] | {member.address}
-    sockets = case.view.namespaces[member.namespace].sockets
+    sockets = known_items(case.view.namespaces[member.namespace].sockets)
     return min((item.port for item in sockets if item.proto == "tcp" and item.address in fitting), default=None)
+
+
+def _unheard(case: Case, member: Member) -> NotSeen | None:
+    """Why nobody knows all that listens in a container."""
+    sockets = case.view.namespaces[member.namespace].sockets
+    return sockets.not_seen() if isinstance(sockets, Unread | Partial) else None
 
 
 def _names(case: Case, family: Family) -> Iterator[Flow]:

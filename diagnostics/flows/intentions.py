@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.inspect.model import Engine, Family, Network, PublishedPort
+from dnet_tui.inspect.model import Engine, Family, Network, PublishedPort, known_items
 
 _OPTION = "com.docker.network.bridge.enable_ip_masquerade"
 _TRANSLATED = {"", "nat", "nat-unprotected"}
@@ -45,7 +45,7 @@ def is_ruled(case: Case, network: Network, family: Family) -> bool:
     """
     if family == "ip":
         return True
-    engine = next((item for item in case.snapshot.engines if item.name == network.engine), None)
+    engine = next((item for item in known_items(case.snapshot.engines) if item.name == network.engine), None)
     if engine is None or engine.rootless or engine.firewall == "none":
         return False
     if engine.name == "podman":
@@ -82,7 +82,9 @@ def is_isolated(case: Case, network: Network, family: Family) -> bool | None:
 
 def _may_write(case: Case, network: Network) -> bool:
     """Whether an engine was not told to leave IPv4's rules alone (Docker's ``iptables``: false)."""
-    return not any(engine.name == network.engine and engine.iptables is False for engine in case.snapshot.engines)
+    return not any(
+        engine.name == network.engine and engine.iptables is False for engine in known_items(case.snapshot.engines)
+    )
 
 
 def icc(case: Case, network: Network, family: Family) -> bool | None:

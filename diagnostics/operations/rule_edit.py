@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule, Remedy
+from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.walk.packet import RuleRef
 from dnet_tui.inspect.model.firewall import Backend
 

@@ -19,7 +19,7 @@ from dnet_tui.diagnostics.probing.probe_targets import EMBEDDED_DNS, Wish, defau
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.packet import Obstacle, Packet, Walk
-from dnet_tui.inspect.model import Namespace
+from dnet_tui.inspect.model import Namespace, known_items
 
 MOST = 40
 """How many probes are sent at the most."""
@@ -61,7 +61,7 @@ def predict(exam: Examination, probe: PlannedProbe) -> PlannedProbe | None:
 
 def allowed(case: Case) -> frozenset[str]:
     """The addresses that may be probed: of containers, of the host, and its default gateway."""
-    places = [ns for ns in case.snapshot.namespaces if ns.kind == "host" or case.view.containers_in(ns.id)]
+    places = [ns for ns in known_items(case.snapshot.namespaces) if ns.kind == "host" or case.view.containers_in(ns.id)]
     own = {item.address for ns in places for item in ns.addresses}
     gateway = default_gateway(case.view.host)
     return frozenset(own | ({gateway} if gateway else set()))

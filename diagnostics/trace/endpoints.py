@@ -15,7 +15,7 @@ import msgspec
 
 from dnet_tui.diagnostics.context.host_context import OUTSIDE, Case
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
-from dnet_tui.inspect.model import Container, LinkRef
+from dnet_tui.inspect.model import Container, LinkRef, known_items
 from dnet_tui.inspect.text.sanitize import clean
 
 Kind = Literal["container", "host", "outside", "address"]
@@ -69,7 +69,7 @@ def find(case: Case, text: str) -> Place:
 
 
 def _called(case: Case, name: str) -> list[Container]:
-    every = case.snapshot.containers
+    every = known_items(case.snapshot.containers)
     exact = [item for item in every if name in (item.name, item.id)]
     return exact or [item for item in every if len(name) >= _SHORT_ID and item.id.startswith(name)]
 
@@ -106,7 +106,9 @@ def _container(case: Case, container: Container) -> Place:
 
 def _at_address(case: Case, address: str) -> Place:
     """An address: that of a container or of the host when it is theirs alone, otherwise just an address."""
-    owners = [ns for ns in case.snapshot.namespaces if any(item.address == address for item in ns.addresses)]
+    owners = [
+        ns for ns in known_items(case.snapshot.namespaces) if any(item.address == address for item in ns.addresses)
+    ]
     namespace = owners[0].id if len(owners) == 1 else ""
     return Place(kind="address", label=address, namespace=namespace, addresses=(address,))
 
@@ -119,7 +121,7 @@ def _address(text: str) -> str:
 
 
 def _unknown(case: Case, name: str) -> UsageError:
-    known = [HOST, BEYOND, *(item.name for item in case.snapshot.containers)]
+    known = [HOST, BEYOND, *(item.name for item in known_items(case.snapshot.containers))]
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(map(clean, near))}?" if near else "`dnet-tui ls containers` lists them"
     return UsageError(f"there is no container or place called {clean(name)!r}", hint)

@@ -10,6 +10,7 @@ from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.trace.endpoints import Place, find
 from dnet_tui.diagnostics.trace.trace import Proto, Trace, trace
 from dnet_tui.inspect.errors import DnetError
+from dnet_tui.inspect.model import known_items
 
 Reach = Literal["yes", "refused", "no", "too-big", "unknown", "-"]
 
@@ -49,7 +50,9 @@ def matrix(case: Case, *, proto: Proto = "tcp", port: int = 0, size: int = 0, df
 
     ``size`` and ``df`` are the packet's, as for a trace.
     """
-    containers = [place for item in case.snapshot.containers if (place := _place(case, item.name)) is not None]
+    containers = [
+        place for item in known_items(case.snapshot.containers) if (place := _place(case, item.name)) is not None
+    ]
     own = [place for place in containers if place.kind == "container"]
     ends = [place for name in ("host", "outside") if (place := _place(case, name)) is not None]
     published = _published(case, ends) if proto != "icmp" else []
@@ -75,7 +78,12 @@ def _place(case: Case, name: str) -> Place | None:
 def _published(case: Case, ends: list[Place]) -> list[Place]:
     host = next((place for place in ends if place.kind == "host"), None)
     ports = sorted(
-        {port.host_port for item in case.snapshot.containers for port in item.published if port.proto == "tcp"}
+        {
+            port.host_port
+            for item in known_items(case.snapshot.containers)
+            for port in item.published
+            if port.proto == "tcp"
+        }
     )
     if host is None:
         return []

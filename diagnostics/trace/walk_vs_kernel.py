@@ -12,6 +12,7 @@ from functools import cached_property
 
 from dnet_tui.diagnostics.trace.trace_events import Account, Sight, tuple_of
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef, Walk
+from dnet_tui.inspect.model import known_items
 from dnet_tui.inspect.model.firewall import Backend, Rule
 from dnet_tui.inspect.model.view import View
 
@@ -43,7 +44,7 @@ class Agreement:
         """(chain, rule) by (place, table's family, table, handle)."""
         return {
             (self.places[ns.id], table.family, table.name, rule.handle): (chain.name, rule)
-            for ns in self.view.snapshot.namespaces
+            for ns in known_items(self.view.snapshot.namespaces)
             if ns.id in self.places and ns.firewall is not None
             for table in ns.firewall.tables
             for chain in table.chains
@@ -56,7 +57,7 @@ class Agreement:
         """How many rules a legacy chain has, by (place, family, table, chain)."""
         return {
             (self.places[ns.id], table.family, table.name, chain.name): len(chain.rules)
-            for ns in self.view.snapshot.namespaces
+            for ns in known_items(self.view.snapshot.namespaces)
             if ns.id in self.places and ns.firewall is not None
             for table in ns.firewall.tables
             if table.backend == "iptables-legacy"
@@ -68,7 +69,7 @@ class Agreement:
         """The backend of each table that nftables traces, by (place, family, table)."""
         return {
             (self.places[ns.id], table.family, table.name): table.backend
-            for ns in self.view.snapshot.namespaces
+            for ns in known_items(self.view.snapshot.namespaces)
             if ns.id in self.places and ns.firewall is not None
             for table in ns.firewall.tables
             if table.backend != "iptables-legacy"

@@ -10,9 +10,9 @@ from dnet_tui.diagnostics.walk.l2.bridge_and_netdev_hooks import pass_device
 from dnet_tui.diagnostics.walk.l3.mtu import came_in
 from dnet_tui.diagnostics.walk.netfilter.nat import altered
 from dnet_tui.diagnostics.walk.packet import Decider, End, Obstacle, Packet, Walk
-from dnet_tui.diagnostics.walk.state import Tracked, WalkStopped
+from dnet_tui.diagnostics.walk.state import Tracked, WalkStopped, not_seen
 from dnet_tui.diagnostics.walk.walker import Walker
-from dnet_tui.inspect.model import LinkRef
+from dnet_tui.inspect.model import LinkRef, NotSeen
 from dnet_tui.inspect.model.view import View
 
 _MOST_WAYS = 32
@@ -64,6 +64,10 @@ def _led(view: View, walker: Walker, origin: str, arriving: LinkRef | None) -> W
             end, by = walker.input(view.namespaces[arriving.namespace], link, iif=link.name)
     except WalkStopped:
         end = "unknown"
+    except NotSeen as missing:  # the one place: whatever a walk rests on and was not read makes it unknown
+        end = "unknown"
+        stage = walker.hops[-1].stage if walker.hops else "routing"
+        walker.obstacles.append(Obstacle(end=end, stage=stage, by=not_seen(missing), packet=walker.packet))
     if walker.obstacles:
         end, by = walker.obstacles[0].end, walker.obstacles[0].by
     return Walk(

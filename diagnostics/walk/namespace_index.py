@@ -33,7 +33,12 @@ class Known:
         # Not the namespace itself, which holds this: the two would keep each other alive.
         self._routes, self._rules = ns.routes, ns.policy_rules
         self._links, self._neighbours, self._filters = ns.links, ns.neighbours, ns.traffic_control
-        self.addresses = frozenset(item.address for item in ns.addresses)
+        self._addresses = ns.addresses
+
+    @cached_property
+    def addresses(self) -> frozenset[str]:
+        """The namespace's own addresses."""
+        return frozenset(item.address for item in self._addresses)
 
     @cached_property
     def names(self) -> dict[int, str]:

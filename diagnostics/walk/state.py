@@ -6,17 +6,24 @@ it belongs to and in which state it is there.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from dnet_tui.diagnostics.walk.netfilter.conntrack import Connection, as_seen_by, belongs
 from dnet_tui.diagnostics.walk.netfilter.nat import altered
 from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef, Truth
-from dnet_tui.inspect.model import Namespace
+from dnet_tui.inspect.model import Namespace, NotSeen
 
 _MAX_STAGES = 64
 
 Tracked = tuple[tuple[str, Packet, Packet], ...]
 """(namespace, packet before NAT, packet after NAT) of each conntrack that saw a flow."""
+
+
+def not_seen(missing: NotSeen) -> Decider:
+    """What decides where something was not read: the section that is missing, and of which namespace."""
+    return Decider(kind="gap", text=missing.text(), value=missing.section, namespace=missing.scope)
 
 
 class WalkStopped(Exception):  # noqa: N818 - control flow, not an error
@@ -92,6 +99,14 @@ class Trail:
         self.obstacles.append(Obstacle(end=end, stage=stage, by=by, packet=self.packet))
         if not self.beyond:
             raise WalkStopped
+
+    @contextmanager
+    def unseen(self, stage: str) -> Iterator[None]:
+        """What was not seen at a stage is an obstacle there: unknown, and the walk goes on beyond it if it shall."""
+        try:
+            yield
+        except NotSeen as missing:
+            self.obstacle("unknown", stage, not_seen(missing))
 
     def stop(self, end: End, stage: str, by: Decider) -> NoReturn:
         """Note what nothing can be said beyond of."""

@@ -315,4 +315,4 @@ class Walker(Routed):
         self.hop(ns, self.packet.iif, "local", "delivered")
         if self.answers:
             return "delivered", None  # an answer is awaited
-        return received(ns, self.packet, seen=not self.view.gaps("sockets", ns.id))
+        return received(ns, self.packet)

@@ -12,13 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from dnet_tui.inspect.archive import format_2
+
 Raw = dict[str, Any]
 """A snapshot as JSON decodes it: dicts, lists, text, numbers, booleans and None."""
 
 Step = Callable[[Raw], Raw]
 """Turns a snapshot of one format into one of the next; it may change what it is given."""
 
-STEPS: tuple[Step, ...] = ()
+STEPS: tuple[Step, ...] = (format_2.step,)
 """The step from format 1 to 2 first, then that from 2 to 3, and so on: one fewer than there are formats."""
 
 

@@ -19,24 +19,30 @@ snapshots are redacted alike, as far as their addresses go.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 
 from dnet_tui.inspect.archive.redact_addresses import PATTERN, Addresses
 from dnet_tui.inspect.archive.redact_words import Names
+from dnet_tui.inspect.archive.snapshot_texts import all_names, processes, strings, subnets
 from dnet_tui.inspect.model import (
     Container,
     Endpoint,
     Engine,
+    Firewalld,
     Host,
+    Lack,
     Link,
     Namespace,
     Network,
     Process,
+    Settings,
     Snapshot,
     Socket,
+    Unread,
+    known_items,
     network_label,
 )
 from dnet_tui.inspect.model.firewall import Firewall, Rule
@@ -99,21 +105,21 @@ class _Redaction:
 
     def __init__(self, snapshot: Snapshot, key: bytes) -> None:
         self._original = snapshot
-        self._names = Names(_all_names(snapshot))
+        self._names = Names(all_names(snapshot))
         self._ids: dict[str, str] = {}
         self._texts: dict[str, str] = {}
         self._rule_texts: dict[str, str] = {}
-        self._addresses = Addresses(key, _strings(snapshot), _subnets(snapshot))
+        self._addresses = Addresses(key, strings(snapshot), subnets(snapshot))
         self._special: dict[tuple[type, str], Callable[[Any], Any]] = {
             (Container, "id"): self._id, (Container, "joined"): self._id, (Network, "id"): self._id,
-            (Endpoint, "network"): self._id, (Gap, "scope"): self._id,
+            (Endpoint, "network"): self._id, (Gap, "scope"): self._id, (Lack, "scope"): self._id,
             (Network, "gateway_mode4"): str, (Network, "gateway_mode6"): str,
             (Container, "name"): self._known, (Container, "image"): self._known, (Network, "name"): self._network,
             (Namespace, "names"): lambda names: tuple(self._known(name) for name in names),
             (Namespace, "path"): self._path, (Engine, "socket"): self._path,
             (Engine, "iptables_program"): self._path, (Engine, "iptables_backend"): str,
             (Namespace, "firewall"): self._firewall,
-            (Namespace, "sysctls"): self._sysctls,
+            (Settings, "values"): self._sysctls,
             (Container, "error"): self._error,
             (Process, "name"): self._known, (Socket, "process"): self._known,
             (Host, "hostname"): self._known,
@@ -134,25 +140,26 @@ class _Redaction:
     def _introduce(self) -> None:
         """Give every name its replacement, in the snapshot's order."""
         host, names = self._original, self._names
+        containers, networks = known_items(host.containers), known_items(host.networks)
         self._introduce_host(host.host.hostname)
-        for container in host.containers:
+        for container in containers:
             if len(container.name) < _SHORT_ID or not container.id.startswith(container.name):  # else it has none
                 names.give(container.name, "container")
-        for network in host.networks:
+        for network in networks:
             if network.name not in _USUAL_NETWORKS:
                 names.give(network.name, "network")
-        for container in host.containers:
+        for container in containers:
             names.give(container.image, "image")
-        for name in (name for ns in host.namespaces for name in ns.names):
+        for name in (name for ns in known_items(host.namespaces) for name in ns.names):
             names.give(name, "namespace")
-        for zone in host.firewalld.own_zones if host.firewalld is not None else ():
+        for zone in host.firewalld.own_zones if isinstance(host.firewalld, Firewalld) else ():
             names.give(zone, "zone")
-        for process in (name for name in _processes(host) if name not in _USUAL_PROCESSES):
+        for process in (name for name in processes(host) if name not in _USUAL_PROCESSES):
             names.give(process, "process")
         self._introduce_links()
-        self._ids |= {item.id: self._new_id(item.id, item.name) for item in host.containers}
-        self._ids |= {item.id: self._new_id(item.id, item.name) for item in host.networks}
-        self._ids |= {engine.name: engine.name for engine in host.engines}
+        self._ids |= {item.id: self._new_id(item.id, item.name) for item in containers}
+        self._ids |= {item.id: self._new_id(item.id, item.name) for item in networks}
+        self._ids |= {engine.name: engine.name for engine in known_items(host.engines)}
 
     def _introduce_host(self, hostname: str) -> None:
         short, _, domain = hostname.partition(".")
@@ -163,7 +170,9 @@ class _Redaction:
     def _introduce_links(self) -> None:
         """Interfaces that are called after something get that thing's new name."""
         candidates = self._names.in_links()
-        links = dict.fromkeys(link.name for ns in self._original.namespaces for link in ns.links)
+        links = dict.fromkeys(
+            link.name for ns in known_items(self._original.namespaces) for link in known_items(ns.links)
+        )
         for link in links:
             if self._names.known(link) is not None:
                 continue
@@ -247,7 +256,7 @@ class _Redaction:
 
     # -- rules --------------------------------------------------------------
 
-    def _firewall(self, firewall: Firewall | None) -> Firewall | None:
+    def _firewall(self, firewall: Firewall | Unread) -> Firewall | Unread:
         return self._all(firewall, self._inside, self._rule_text)
 
     def _rule_text(self, text: str) -> str:
@@ -301,7 +310,7 @@ class _Redaction:
                 if field not in _ASIS:
                     old = getattr(item, field)
                     make = special.get((kind, field), again)
-                    if old and (new := make(old)) != old:
+                    if (isinstance(old, msgspec.Struct) or old) and (new := make(old)) != old:
                         changed[field] = new
             return msgspec.structs.replace(item, **changed) if changed else item
 
@@ -310,41 +319,3 @@ class _Redaction:
 
 
 _WORD = re.compile(r"\w[\w.-]*")
-
-
-def _strings(value: object) -> Iterator[str]:
-    """Every text in a snapshot."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _strings(item)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _strings(key)
-            yield from _strings(item)
-    elif isinstance(value, msgspec.Struct):
-        for field in value.__struct_fields__:
-            yield from _strings(getattr(value, field))
-
-
-def _subnets(snapshot: Snapshot) -> Iterator[str]:
-    for ns in snapshot.namespaces:
-        yield from (address.cidr for address in ns.addresses)
-    for network in snapshot.networks:
-        yield from (subnet.cidr for subnet in network.subnets)
-
-
-def _processes(snapshot: Snapshot) -> Iterator[str]:
-    for ns in snapshot.namespaces:
-        yield from (process.name for process in ns.processes)
-        yield from (socket.process for socket in ns.sockets)
-
-
-def _all_names(snapshot: Snapshot) -> Iterator[str]:
-    """What no replacement may be called, so that it isn't taken for the original."""
-    yield from (container.name for container in snapshot.containers)
-    yield from (network.name for network in snapshot.networks)
-    for ns in snapshot.namespaces:
-        yield from ns.names
-    yield from _processes(snapshot)

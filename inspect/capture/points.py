@@ -14,7 +14,8 @@ from collections.abc import Iterator
 import msgspec
 
 from dnet_tui.inspect.errors import CannotInspectError, DnetError, UsageError
-from dnet_tui.inspect.model import Container, Link, LinkRef, Namespace, Network
+from dnet_tui.inspect.model import Container, Link, LinkRef, Namespace, Network, known_items
+from dnet_tui.inspect.model.sections import lacks_of
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -62,9 +63,9 @@ def resolve_all(view: View, texts: tuple[str, ...] | list[str]) -> tuple[Capture
 
 def names(view: View) -> tuple[str, ...]:
     """Everything :func:`resolve` would accept, for completion and pick lists: sorted, cleaned of nothing."""
-    found = {point.label for ns in view.snapshot.namespaces for point in _points(view, ns)}
-    found.update(item.name for item in view.snapshot.containers)
-    found.update(item.name for item in view.snapshot.networks if item.bridge)
+    found = {point.label for ns in known_items(view.snapshot.namespaces) for point in _points(view, ns)}
+    found.update(item.name for item in known_items(view.snapshot.containers))
+    found.update(item.name for item in known_items(view.snapshot.networks) if item.bridge)
     return tuple(sorted(found))
 
 
@@ -78,13 +79,13 @@ def _meanings(view: View, text: str, problems: list[DnetError]) -> Iterator[Capt
     """Every reading of ``text``; why a reading failed goes to ``problems``."""
     if view.host is not None and (link := view.link_named(view.host.id, text)):
         yield _point(view, view.host, link)
-    for container in view.snapshot.containers:
+    for container in known_items(view.snapshot.containers):
         if text and _is_called(container, text):
             yield from _of_container(view, container, problems)
-    for network in view.snapshot.networks:
+    for network in known_items(view.snapshot.networks):
         if text in (network.name, network.id):
             yield from _of_network(view, network, problems)
-    for ns in view.snapshot.namespaces:
+    for ns in known_items(view.snapshot.namespaces):
         if text in ns.names and not view.containers_in(ns.id):
             yield from _only_interface(view, ns, text, problems)
     owner, colon, interface = text.rpartition(":")  # an interface's name holds no colon; a namespace's id does
@@ -133,9 +134,10 @@ def _only_interface(view: View, ns: Namespace, name: str, problems: list[DnetErr
     points = [point for point in _points(view, ns) if point.interface != "lo"]
     yield from points
     if not points:
-        gap = next(iter(view.gaps("links", ns.id)), None)
-        if gap:
-            problems.append(CannotInspectError(f"The links of {clean(name)} could not be read: {gap.reason}", gap.hint))
+        lack = next(iter(lacks_of(ns.links)), None)
+        if lack is not None:
+            text = f"The links of {clean(name)} could not be read: {lack.reason}"
+            problems.append(CannotInspectError(text, lack.hint))
         else:
             problems.append(
                 UsageError(f"{clean(name)} has no interface but lo.", f"Name it to capture there: {clean(name)}:lo")
@@ -156,10 +158,10 @@ def _of_network(view: View, network: Network, problems: list[DnetError]) -> Iter
 
 def _of_pair(view: View, owner: str, interface: str, problems: list[DnetError]) -> Iterator[CapturePoint]:
     homes: dict[str, Namespace] = {}
-    for container in view.snapshot.containers:
+    for container in known_items(view.snapshot.containers):
         if owner and _is_called(container, owner) and (ns := _home(view, container, problems)):
             homes[ns.id] = ns
-    for ns in view.snapshot.namespaces:
+    for ns in known_items(view.snapshot.namespaces):
         if owner in (*ns.names, ns.id) or (owner == "host" and ns.kind == "host"):
             homes[ns.id] = ns
     for ns in homes.values():
@@ -175,7 +177,7 @@ def _of_pair(view: View, owner: str, interface: str, problems: list[DnetError]) 
 
 
 def _points(view: View, ns: Namespace) -> Iterator[CapturePoint]:
-    return (_point(view, ns, link) for link in ns.links)
+    return (_point(view, ns, link) for link in known_items(ns.links))
 
 
 def _point(view: View, ns: Namespace, link: Link) -> CapturePoint:
@@ -207,7 +209,7 @@ def _exact(view: View, point: CapturePoint) -> str:
     if ns.kind == "host":
         return f"host:{point.interface}"
     label = view.label(ns.id)
-    alike = [other for other in view.snapshot.namespaces if view.label(other.id) == label]
+    alike = [other for other in known_items(view.snapshot.namespaces) if view.label(other.id) == label]
     return clean(f"{label if len(alike) == 1 else ns.id}:{point.interface}")
 
 

@@ -43,12 +43,31 @@ from dnet_tui.inspect.model.links import (
 )
 from dnet_tui.inspect.model.name_servers import NameServer, Resolver
 from dnet_tui.inspect.model.routing import FdbEntry, Neighbour, NextHop, PolicyRule, ProxiedAddress, Route
+from dnet_tui.inspect.model.sections import (
+    NOT_ASKED,
+    Lack,
+    NotSeen,
+    Partial,
+    Section,
+    Settings,
+    Unread,
+    known_items,
+    require,
+)
 from dnet_tui.inspect.model.snapshot import FORMAT, Host, Namespace, NamespaceKind, Process, Snapshot
-from dnet_tui.inspect.model.sockets import ChecksumCounts, ConntrackCounts, ConntrackEntry, ConntrackTuple, Socket
+from dnet_tui.inspect.model.sockets import (
+    ChecksumCounts,
+    ConntrackCounts,
+    ConntrackEntry,
+    ConntrackTuple,
+    NatPortUse,
+    Socket,
+)
 from dnet_tui.inspect.model.traffic_control import TrafficFilter
 
 __all__ = [
     "FORMAT",
+    "NOT_ASKED",
     "Address",
     "AddressPool",
     "AnyDetail",
@@ -71,6 +90,7 @@ __all__ = [
     "Geneve",
     "Host",
     "Ipvlan",
+    "Lack",
     "Link",
     "LinkRef",
     "LinkStats",
@@ -79,10 +99,13 @@ __all__ = [
     "NameServer",
     "Namespace",
     "NamespaceKind",
+    "NatPortUse",
     "Neighbour",
     "Netkit",
     "Network",
     "NextHop",
+    "NotSeen",
+    "Partial",
     "PolicyRule",
     "PortProxy",
     "PortVlan",
@@ -91,14 +114,19 @@ __all__ = [
     "PublishedPort",
     "Resolver",
     "Route",
+    "Section",
+    "Settings",
     "Snapshot",
     "Socket",
     "Subnet",
     "TrafficFilter",
     "Tun",
     "Tunnel",
+    "Unread",
     "Value",
     "Vlan",
     "Vrf",
     "Vxlan",
+    "known_items",
+    "require",
 ]

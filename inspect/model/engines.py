@@ -8,6 +8,7 @@ import msgspec
 
 from dnet_tui.inspect.model.links import Value
 from dnet_tui.inspect.model.name_servers import Resolver
+from dnet_tui.inspect.model.sections import Section, Unread, owned_by
 
 ContainerMode = Literal[
     "bridge", "host", "none", "container", "macvlan", "ipvlan", "overlay", "slirp4netns", "pasta", "unknown"
@@ -76,8 +77,11 @@ class Container(Value, frozen=True, kw_only=True):
     """Why its engine could not start (or stop) it the last time, in the engine's words; a good start clears it.
 
     Source: ``State.Error`` of Docker's inspect; Podman leaves it empty for most failures."""
-    resolver: Resolver | None = None
-    """Its resolv.conf; None when it isn't running, its engine tells of none, or it could not be read."""
+    resolver: Resolver | Unread | None = None
+    """Its resolv.conf; None when it isn't running, or its engine tells of none."""
+
+    def __post_init__(self) -> None:
+        owned_by(self, {"resolver": "names"}, self.name)
 
 
 class Subnet(Value, frozen=True, kw_only=True):
@@ -173,7 +177,10 @@ class Engine(Value, frozen=True, kw_only=True):
     """The backend that this program writes to, by what its links lead to; empty when their names don't tell."""
     address_pools: tuple[AddressPool, ...] | None = None
     """Its default address pools; None when nothing tells."""
-    log: tuple[LogLine, ...] | None = None
+    log: Section[LogLine] | None = None
     """The known network failures in its log of the last day, the oldest first, each text once with its latest time.
 
-    None when no log of it was found, or it could not be read (then a gap says why)."""
+    None when no log of it was found."""
+
+    def __post_init__(self) -> None:
+        owned_by(self, {"log": "log"}, self.name)

@@ -18,6 +18,8 @@ from typing import Literal
 
 import msgspec
 
+from dnet_tui.inspect.model.sections import Lack
+
 Backend = Literal["iptables-nft", "iptables-legacy", "nftables"]
 TableFamily = Literal["ip", "ip6", "inet", "arp", "bridge", "netdev"]
 Hook = Literal["prerouting", "input", "forward", "output", "postrouting", "ingress", "egress"]
@@ -296,10 +298,24 @@ class UnreadTable(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     reason: str
 
 
-class Firewall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Firewall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="read", tag="yes"):
     """All the tables of one namespace, and those that could not be read."""
 
     tables: tuple[Table, ...] = ()
     unread: tuple[UnreadTable, ...] = ()
     ipsets: tuple[NamedSet, ...] = ()
     """The ipsets that rules of this namespace use."""
+    lacks: tuple[Lack, ...] = ()
+    """What of it could not be read, in words.  What that leaves undecided is marked where it is: as a table that
+    was not read, a set without elements, a rule that can't be decided."""
+
+    @property
+    def marks_its_lacks(self) -> bool:
+        """Whether what could not be read is marked where it is; otherwise it may be anywhere."""
+        if self.unread or not self.lacks:
+            return True
+        sets = (*self.ipsets, *(item for table in self.tables for item in table.sets))
+        if any(item.elements is None for item in sets):
+            return True
+        chains = (chain for table in self.tables for chain in table.chains)
+        return any(isinstance(expr, Opaque) for chain in chains for rule in chain.rules for expr in rule.exprs)

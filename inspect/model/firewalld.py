@@ -9,6 +9,7 @@ Source: firewalld.conf(5), firewalld.zone(5), firewalld.zones(5).
 from __future__ import annotations
 
 from dnet_tui.inspect.model.links import Value
+from dnet_tui.inspect.model.sections import NOT_READ, Lack, Section, Unread, known_items, owned_by
 
 SHIPPED_ZONES = frozenset({
     "block", "dmz", "docker", "drop", "external", "home", "internal", "libvirt", "libvirt-routed", "nm-shared",
@@ -30,13 +31,13 @@ class FirewalldZone(Value, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
 
 
-class Firewalld(Value, frozen=True, kw_only=True):
+class Firewalld(Value, frozen=True, kw_only=True, tag_field="read", tag="yes"):
     """A firewalld that runs in the host's network namespace.
 
     ``settled`` says that its settings file was read, so that defaults hold for
     what isn't in it; ``strict_forward_ports`` is None where that is not known.
-    ``zones`` are those with a file in its own folder, not those it ships with;
-    None when they could not be read.
+    ``zones`` are those with a file in its own folder, not those it ships with.
+    ``lacks`` says what of all this could not be read, and why.
     """
 
     pid: int
@@ -44,14 +45,18 @@ class Firewalld(Value, frozen=True, kw_only=True):
     backend: str = ""
     default_zone: str = ""
     strict_forward_ports: bool | None = None
-    zones: tuple[FirewalldZone, ...] | None = None
+    zones: Section[FirewalldZone] = Unread(reason=NOT_READ)
+    lacks: tuple[Lack, ...] = ()
+
+    def __post_init__(self) -> None:
+        owned_by(self, {"zones": "firewalld"}, "firewalld")
 
     @property
     def own_zones(self) -> tuple[str, ...]:
         """The names of zones that somebody made up."""
-        names = (self.default_zone, *(zone.name for zone in self.zones or ()))
+        names = (self.default_zone, *(zone.name for zone in known_items(self.zones)))
         return tuple(name for name in dict.fromkeys(names) if name and name not in SHIPPED_ZONES)
 
     def zones_of(self, interface: str) -> tuple[str, ...]:
         """The zones whose permanent settings name an interface."""
-        return tuple(zone.name for zone in self.zones or () if interface in zone.interfaces)
+        return tuple(zone.name for zone in self.zones if interface in zone.interfaces)

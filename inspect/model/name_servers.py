@@ -16,7 +16,7 @@ class NameServer(Value, frozen=True, kw_only=True):
     from_host: bool = False
 
 
-class Resolver(Value, frozen=True, kw_only=True):
+class Resolver(Value, frozen=True, kw_only=True, tag_field="read", tag="yes"):
     """A resolv.conf.
 
     ``source`` is its path on the host.  ``servers`` are its name servers, in

@@ -1,7 +1,8 @@
 """What a reader of a snapshot needs of it: which sections, and of which namespaces.  Pure.
 
 Each command says it, and nothing else is read of the host.  What was left out
-is never taken for empty: a gap says that it was not asked for.
+is never taken for empty: it is an ``Unread`` whose reason is that it was not
+asked for.
 """
 
 from __future__ import annotations
@@ -9,9 +10,6 @@ from __future__ import annotations
 from enum import StrEnum
 
 import msgspec
-
-NOT_ASKED = "it was not asked for"
-"""The reason of a gap where a section was left out on purpose."""
 
 
 class SectionName(StrEnum):
@@ -30,6 +28,7 @@ class SectionName(StrEnum):
     FIREWALL = "firewall"
     XFRM = "xfrm"
     CHECKSUMS = "checksums"
+    NAT_PORTS = "nat-ports"
     NAMES = "names"
     FIREWALLD = "firewalld"
     LOG = "log"
@@ -41,7 +40,7 @@ class Needs(msgspec.Struct, frozen=True):
     The links of every namespace and the engines' names, containers and
     networks are always read: without them nothing has a name or a place.
     ``names`` (resolv.conf), ``firewalld`` and ``log`` are the whole host's
-    and count wherever they stand.
+    and count wherever they stand; ``nat-ports`` is the host's namespace's alone.
     """
 
     everywhere: frozenset[SectionName] = frozenset()
@@ -54,7 +53,7 @@ class Needs(msgspec.Struct, frozen=True):
 
     def of(self, *, is_host: bool) -> frozenset[SectionName]:
         """The sections to read of the host's namespace, or of another one."""
-        return self.sections if is_host else self.everywhere | {SectionName.LINKS}
+        return self.sections if is_host else (self.everywhere | {SectionName.LINKS}) - {SectionName.NAT_PORTS}
 
     def includes(self, section: str) -> bool:
         """Whether a gap of this section is one of something that was asked for."""

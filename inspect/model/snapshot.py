@@ -18,14 +18,15 @@ import msgspec
 from dnet_tui.inspect.model.engines import Container, Engine, Network, PortProxy
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.firewalld import Firewalld
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.gaps import HOST_FIELDS, NAMESPACE_FIELDS, Gap, gaps_of
 from dnet_tui.inspect.model.links import Address, Link, Value
 from dnet_tui.inspect.model.name_servers import Resolver
 from dnet_tui.inspect.model.routing import FdbEntry, Neighbour, PolicyRule, ProxiedAddress, Route
-from dnet_tui.inspect.model.sockets import ChecksumCounts, ConntrackCounts, ConntrackEntry, Socket
+from dnet_tui.inspect.model.sections import NOT_ASKED, NOT_READ, Section, Settings, Unread, owned_by
+from dnet_tui.inspect.model.sockets import ChecksumCounts, ConntrackCounts, ConntrackEntry, NatPortUse, Socket
 from dnet_tui.inspect.model.traffic_control import TrafficFilter
 
-FORMAT = 1
+FORMAT = 2
 """Version of the snapshot file format."""
 
 NamespaceKind = Literal["host", "container", "named", "process"]
@@ -42,12 +43,11 @@ class Process(Value, frozen=True, kw_only=True):
 class Namespace(Value, frozen=True, kw_only=True, dict=True, gc=True):
     """One network namespace.
 
-    ``id`` is ``net:[INODE]``, as in ``readlink /proc/PID/ns/net``.  A section
-    that could not be read is empty here *and* has a gap in the snapshot whose
-    scope is this id: "none" and "not seen" are different things.
-    ``firewall`` is None when nothing of it was read.  It has a ``__dict__``
-    (and so is the garbage collector's business) for what is derived from it
-    once, which shares its life.
+    ``id`` is ``net:[INODE]``, as in ``readlink /proc/PID/ns/net``.  What was
+    read of it are sections (:mod:`dnet_tui.inspect.model.sections`): plain
+    data, or ``Unread``, which raises when it is touched.  It has a
+    ``__dict__`` (and so is the garbage collector's business) for what is
+    derived from it once, which shares its life.
     """
 
     id: str
@@ -57,33 +57,34 @@ class Namespace(Value, frozen=True, kw_only=True, dict=True, gc=True):
     processes: tuple[Process, ...] = ()
     path: str = ""
     """A file by which the namespace can be entered, such as ``/run/netns/web``."""
-    links: tuple[Link, ...] = ()
-    addresses: tuple[Address, ...] = ()
-    routes: tuple[Route, ...] = ()
-    policy_rules: tuple[PolicyRule, ...] = ()
-    neighbours: tuple[Neighbour, ...] = ()
-    fdb: tuple[FdbEntry, ...] = ()
-    sysctls: dict[str, str] = msgspec.field(default_factory=dict)
+    links: Section[Link] = ()
+    addresses: Section[Address] = ()
+    routes: Section[Route] = ()
+    policy_rules: Section[PolicyRule] = ()
+    neighbours: Section[Neighbour] = ()
+    fdb: Section[FdbEntry] = ()
+    sysctls: Settings | Unread = Settings()
     """Full dotted names, such as ``net.ipv4.conf.docker0.forwarding`` (``/`` for dots inside a device's name).
 
     Those of ``net.bridge`` only where there is a bridge: elsewhere they mean nothing and aren't read.
     """
-    sockets: tuple[Socket, ...] = ()
-    firewall: Firewall | None = None
-    conntrack: tuple[ConntrackEntry, ...] = ()
+    sockets: Section[Socket] = ()
+    firewall: Firewall | Unread = Unread(reason=NOT_READ)
+    conntrack: Section[ConntrackEntry] = Unread(reason=NOT_ASKED)
     """Only when it was asked for, and then perhaps only those that were; see ``discover.Options.conntrack``."""
     conntrack_udp: tuple[int, ...] | None = None
     """UDP ports of which all tracked connections are in ``conntrack`` even if nobody asked for that; None: of none."""
-    checksums: ChecksumCounts | None = None
-    """None where it wasn't read."""
-    conntrack_counts: ConntrackCounts | None = None
+    checksums: ChecksumCounts | Unread = Unread(reason=NOT_READ)
+    conntrack_counts: ConntrackCounts | Unread | None = None
     """None where connection tracking isn't loaded, or doesn't tell."""
-    proxied: tuple[ProxiedAddress, ...] = ()
+    nat_ports: Section[NatPortUse] = Unread(reason=NOT_ASKED)
+    """The destinations that may take more than half of the ports for translation: of the host's namespace alone."""
+    proxied: Section[ProxiedAddress] = ()
     """A part of the section ``neighbours``."""
-    traffic_control: tuple[TrafficFilter, ...] = ()
+    traffic_control: Section[TrafficFilter] = ()
     """What decides over packets at its devices, by tc; the section ``traffic-control``."""
-    xfrm_policies: int | None = None
-    """How many IPsec policies there are (``ip xfrm policy``); None when that could not be read."""
+    xfrm_policies: int | Unread = Unread(reason=NOT_READ)
+    """How many IPsec policies there are (``ip xfrm policy``)."""
     read_at: str = ""
     """When this was read, where it was taken over from an earlier snapshot; empty: at the snapshot's own time."""
     firewall_at: str = ""
@@ -92,33 +93,54 @@ class Namespace(Value, frozen=True, kw_only=True, dict=True, gc=True):
     A rule that came since then has no counters.
     """
 
+    def __post_init__(self) -> None:
+        if isinstance(self.sysctls, dict):  # a plain dict is taken for all there are
+            msgspec.structs.force_setattr(self, "sysctls", Settings(values=self.sysctls))
+        owned_by(self, NAMESPACE_FIELDS, self.id)
+
 
 class Host(Value, frozen=True, kw_only=True):
     """The machine the snapshot was taken on."""
 
     hostname: str
     kernel: str
-    resolver: Resolver | None = None
-    """Its own resolv.conf; None when there is none, or it could not be read."""
+    resolver: Resolver | Unread | None = None
+    """Its own resolv.conf; None when there is none."""
     modules_present: bool | None = None
     """Whether the running kernel's modules can still be loaded: its folder of /lib/modules is there.
 
     False only where another kernel's is there instead (after an update without a restart); None where there
     is none at all, as with kernels that have all built in, or where that can't be told."""
 
+    def __post_init__(self) -> None:
+        owned_by(self, {"resolver": "names"}, "")
+
 
 class Snapshot(Value, frozen=True, kw_only=True, omit_defaults=False):
-    """Everything dnet-tui knows of a host at one time.  ``gaps`` is what it could not see."""
+    """Everything dnet-tui knows of a host at one time.
+
+    The lists of the whole host are read in part where one engine, one container or one namespace could not be
+    looked into; :func:`~dnet_tui.inspect.model.sections.known_items` gives those that are there.
+    """
 
     format: int = FORMAT
     tool_version: str = ""
     taken_at: str = ""
     host: Host = Host(hostname="", kernel="")
-    namespaces: tuple[Namespace, ...] = ()
-    engines: tuple[Engine, ...] = ()
-    networks: tuple[Network, ...] = ()
-    containers: tuple[Container, ...] = ()
-    gaps: tuple[Gap, ...] = ()
+    namespaces: Section[Namespace] = ()
+    engines: Section[Engine] = ()
+    networks: Section[Network] = ()
+    containers: Section[Container] = ()
     proxies: tuple[PortProxy, ...] = ()
-    firewalld: Firewalld | None = None
+    firewalld: Firewalld | Unread | None = None
     """None where none runs in the host's namespace."""
+    unplaced: tuple[Gap, ...] = ()
+    """What could not be read of something that isn't in the snapshot."""
+
+    def __post_init__(self) -> None:
+        owned_by(self, HOST_FIELDS, "")
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """What could not be read, as its sections say."""
+        return gaps_of(self)

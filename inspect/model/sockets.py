@@ -44,7 +44,7 @@ class ConntrackTuple(Value, frozen=True, kw_only=True):
     zone: int | None = None
 
 
-class ConntrackCounts(Value, frozen=True, kw_only=True):
+class ConntrackCounts(Value, frozen=True, kw_only=True, tag_field="read", tag="yes"):
     """What connection tracking of one namespace has counted since it began, over all processors.
 
     ``invalid`` packets belong to no connection and open none.
@@ -83,7 +83,24 @@ class ConntrackEntry(Value, frozen=True, kw_only=True):
     id: int = 0
 
 
-class ChecksumCounts(Value, frozen=True, kw_only=True):
+class NatPortUse(Value, frozen=True, kw_only=True):
+    """The source ports that translated connections to one destination take.
+
+    ``source`` is the address that they are translated to, ``target`` and
+    ``port`` what they lead to.  Not ``complete``: there are at least
+    ``count``, more could not be counted in the time that this gets.
+    """
+
+    family: Family
+    proto: str
+    source: str
+    target: str
+    port: int
+    count: int
+    complete: bool = True
+
+
+class ChecksumCounts(Value, frozen=True, kw_only=True, tag_field="read", tag="yes"):
     """What one namespace's TCP and UDP have received since it began, and how much of it had a wrong checksum.
 
     TCP's are those of IPv4 and IPv6 together, UDP's of IPv4.  Source: proc(5),

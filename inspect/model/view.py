@@ -2,21 +2,66 @@
 
 A :class:`View` is made once per snapshot and answers by id or name in
 constant time.  It adds no fact of its own.
+
+What is asked of one namespace raises NotSeen where that section of that
+namespace was not read, and of no other: one unread namespace says nothing of
+the rest.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 from dnet_tui.inspect.model import Address, Container, Family, Link, LinkRef, Namespace, Network, Snapshot
 from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.sections import Partial, Section, Unread, known_items, lacks_of, require, with_items
 
 _DEFAULTS: dict[Family, str] = {"ip": "0.0.0.0/0", "ip6": "::/0"}
 _MAIN = 254
 """RT_TABLE_MAIN."""
 _SINGLE = ("/32", "/128")
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class ByNamespace(Generic[K, V]):
+    """An index over all namespaces.  A key of one that was not read (in full) raises NotSeen, unless it is there."""
+
+    def __init__(
+        self, found: Mapping[K, V], home: Callable[[K], str], unseen: Mapping[str, Unread | Partial[Any]]
+    ) -> None:
+        self._found, self._home, self._unseen = found, home, unseen
+
+    def get(self, key: K) -> V | None:
+        """The value; None where there certainly is none."""
+        found = self._found.get(key)
+        if found is None and self._unseen:
+            section = self._unseen.get(self._home(key))
+            if section is not None:
+                raise section.not_seen()
+        return found
+
+    def __getitem__(self, key: K) -> V:
+        found = self.get(key)
+        if found is None:
+            raise KeyError(key)
+        return found
+
+    def __contains__(self, key: K) -> bool:
+        return self.get(key) is not None
+
+    def items(self) -> Iterable[tuple[K, V]]:
+        """All that is there, whatever may be missing."""
+        return self._found.items()
+
+    def values(self) -> Iterable[V]:
+        """The same without the keys."""
+        return self._found.values()
 
 
 class View:
@@ -28,34 +73,41 @@ class View:
     @cached_property
     def namespaces(self) -> dict[str, Namespace]:
         """Every namespace by its id."""
-        return {ns.id: ns for ns in self.snapshot.namespaces}
+        return {ns.id: ns for ns in known_items(self.snapshot.namespaces)}
 
     @cached_property
     def host(self) -> Namespace | None:
         """The host's own namespace; None in a snapshot that lacks it."""
-        return next((ns for ns in self.snapshot.namespaces if ns.kind == "host"), None)
+        return next((ns for ns in known_items(self.snapshot.namespaces) if ns.kind == "host"), None)
+
+    def _index(self, field: str, found: Mapping[K, V], home: Callable[[K], str]) -> ByNamespace[K, V]:
+        sections = ((ns.id, getattr(ns, field)) for ns in self.namespaces.values())
+        return ByNamespace(found, home, {ident: item for ident, item in sections if isinstance(item, Unread | Partial)})
 
     @cached_property
-    def links(self) -> dict[LinkRef, Link]:
+    def links(self) -> ByNamespace[LinkRef, Link]:
         """Every link by its id."""
-        return {
-            LinkRef(namespace=ns.id, ifindex=link.ifindex): link for ns in self.snapshot.namespaces for link in ns.links
+        found = {
+            LinkRef(namespace=ns.id, ifindex=link.ifindex): link
+            for ns in self.namespaces.values()
+            for link in known_items(ns.links)
         }
+        return self._index("links", found, lambda ref: ref.namespace)
 
     @cached_property
     def networks(self) -> dict[str, Network]:
         """Every network by its id."""
-        return {network.id: network for network in self.snapshot.networks}
+        return {network.id: network for network in known_items(self.snapshot.networks)}
 
     @cached_property
     def containers(self) -> dict[str, Container]:
         """Every container by its id."""
-        return {container.id: container for container in self.snapshot.containers}
+        return {container.id: container for container in known_items(self.snapshot.containers)}
 
     @cached_property
     def _tenants(self) -> dict[str, tuple[Container, ...]]:
         found: defaultdict[str, list[Container]] = defaultdict(list)
-        for container in self.snapshot.containers:
+        for container in known_items(self.snapshot.containers):
             if container.netns is not None:
                 found[container.netns].append(container)
         return {key: tuple(value) for key, value in found.items()}
@@ -65,8 +117,9 @@ class View:
         return self._tenants.get(namespace, ())
 
     @cached_property
-    def _by_name(self) -> dict[tuple[str, str], Link]:
-        return {(ns.id, link.name): link for ns in self.snapshot.namespaces for link in ns.links}
+    def _by_name(self) -> ByNamespace[tuple[str, str], Link]:
+        found = {(ns.id, link.name): link for ns in self.namespaces.values() for link in known_items(ns.links)}
+        return self._index("links", found, lambda key: key[0])
 
     def link_named(self, namespace: str, name: str) -> Link | None:
         """The link of that name in a namespace."""
@@ -75,14 +128,15 @@ class View:
     @cached_property
     def _addresses(self) -> dict[LinkRef, tuple[Address, ...]]:
         found: defaultdict[LinkRef, list[Address]] = defaultdict(list)
-        for ns in self.snapshot.namespaces:
-            for address in ns.addresses:
+        for ns in self.namespaces.values():
+            for address in known_items(ns.addresses):
                 found[LinkRef(namespace=ns.id, ifindex=address.ifindex)].append(address)
         return {key: tuple(value) for key, value in found.items()}
 
-    def addresses_of(self, ref: LinkRef) -> tuple[Address, ...]:
+    def addresses_of(self, ref: LinkRef) -> Section[Address]:
         """The addresses on a link."""
-        return self._addresses.get(ref, ())
+        ns = self.namespaces.get(ref.namespace)
+        return with_items(ns.addresses if ns is not None else (), self._addresses.get(ref, ()))
 
     def bridges(self) -> Iterator[Link]:
         """The bridges of the host, in the kernel's order."""
@@ -93,7 +147,9 @@ class View:
     def _own(self) -> dict[str, tuple[frozenset[str], bool]]:
         """The single addresses that each namespace takes for its own, and whether it takes whole ranges too."""
         found = {}
-        for ns in self.snapshot.namespaces:
+        for ns in self.namespaces.values():
+            if lacks_of(ns.addresses) or lacks_of(ns.routes):
+                continue
             local = [route.dst for route in ns.routes if route.type == "local" and route.dst != "127.0.0.0/8"]
             single = {dst.partition("/")[0] for dst in local if dst.endswith(_SINGLE) or "/" not in dst}
             wide = any("/" in dst and not dst.endswith(_SINGLE) for dst in local)
@@ -105,18 +161,21 @@ class View:
 
         The loopback range is left out: nobody asks for it on a link.
         """
-        own, wide = self._own[namespace]
+        own, wide = self._own.get(namespace, (frozenset(), True))
         return not wide and address not in own
 
     def ports_of(self, namespace: str, bridge: int) -> tuple[Link, ...]:
         """The links whose master is ``bridge``."""
+        ns = self.namespaces.get(namespace)
+        if ns is not None:
+            require(ns.links)
         return self._ports.get((namespace, bridge), ())
 
     @cached_property
     def _ports(self) -> dict[tuple[str, int], tuple[Link, ...]]:
         found: defaultdict[tuple[str, int], list[Link]] = defaultdict(list)
-        for ns in self.snapshot.namespaces:
-            for link in ns.links:
+        for ns in self.namespaces.values():
+            for link in known_items(ns.links):
                 if link.master is not None:
                     found[ns.id, link.master].append(link)
         return {key: tuple(links) for key, links in found.items()}
@@ -130,8 +189,19 @@ class View:
         return {key: tuple(refs) for key, refs in found.items()}
 
     def stacked_on(self, ref: LinkRef) -> tuple[LinkRef, ...]:
-        """The links that lie on top of a link, in any namespace: macvlan, ipvlan, vlan, tunnels."""
+        """The links that lie on top of a link, in any namespace: macvlan, ipvlan, vlan, tunnels.
+
+        A namespace whose links weren't read may have one, unless a veth shows by its other end how it is connected.
+        """
+        for ns in self.namespaces.values():
+            if ns.id != ref.namespace and isinstance(ns.links, Unread) and ns.id not in self._reached_by_veth:
+                raise ns.links.not_seen()
         return self._stacked.get(ref, ())
+
+    @cached_property
+    def _reached_by_veth(self) -> frozenset[str]:
+        """The namespaces that a veth seen elsewhere leads into."""
+        return frozenset(link.peer.namespace for link in self.links.values() if link.peer is not None)
 
     def uplinks(self, namespace: str, family: Family | None = None) -> tuple[Link, ...]:
         """The links that a default route of a namespace leaves by, the preferred first.
@@ -155,7 +225,7 @@ class View:
 
     @cached_property
     def _by_bridge(self) -> dict[str, Network]:
-        return {network.bridge: network for network in self.snapshot.networks if network.bridge}
+        return {network.bridge: network for network in known_items(self.snapshot.networks) if network.bridge}
 
     def network_of_bridge(self, name: str) -> Network | None:
         """The network whose bridge has this name on the host."""
@@ -175,5 +245,9 @@ class View:
         return namespace
 
     def gaps(self, section: str, scope: str = "") -> tuple[Gap, ...]:
-        """The gaps of a section that concern ``scope``, or the whole host."""
-        return tuple(gap for gap in self.snapshot.gaps if gap.section == section and gap.scope in ("", scope))
+        """The gaps of a section that concern ``scope``, or the whole host: for telling, not for deciding."""
+        return tuple(gap for gap in self._gaps if gap.section == section and gap.scope in ("", scope))
+
+    @cached_property
+    def _gaps(self) -> tuple[Gap, ...]:
+        return self.snapshot.gaps

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 
-from dnet_tui.inspect.model import Container, Network, PublishedPort, Snapshot
+from dnet_tui.inspect.model import Container, Network, PublishedPort, Snapshot, known_items
 from dnet_tui.inspect.ruleset.rule_features import Clues
 
 _NETAVARK_CHAIN = re.compile(r"nv_[0-9a-f]{8}_(\d+)_(\d+)_(\d+)_(\d+)_nm(\d+)(?:_dnat)?", re.ASCII)
@@ -18,12 +18,16 @@ class Things:
     """An index of one snapshot."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self.by_bridge = {network.bridge: network for network in snapshot.networks if network.bridge}
-        self.by_subnet = {subnet.cidr: network for network in snapshot.networks for subnet in network.subnets}
+        self.by_bridge = {network.bridge: network for network in known_items(snapshot.networks) if network.bridge}
+        self.by_subnet = {
+            subnet.cidr: network for network in known_items(snapshot.networks) for subnet in network.subnets
+        }
         self._ranges = [(found, network) for cidr, network in self.by_subnet.items() if (found := _range(cidr))]
-        self._published = [(container, port) for container in snapshot.containers for port in container.published]
+        self._published = [
+            (container, port) for container in known_items(snapshot.containers) for port in container.published
+        ]
         self._by_address: dict[str, Container] = {}
-        for container in snapshot.containers:
+        for container in known_items(snapshot.containers):
             for endpoint in container.endpoints:
                 for address in endpoint.addresses:
                     self._by_address.setdefault(_canonical(address.partition("/")[0]), container)

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from dnet_tui.inspect.model import Container, Endpoint, Network, PublishedPort, Snapshot
+from dnet_tui.inspect.model import Container, Endpoint, Network, PublishedPort, Snapshot, Unread, known_items
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table
+from dnet_tui.inspect.model.sections import with_items
 from dnet_tui.inspect.ruleset.engine_objects import Things
 from dnet_tui.inspect.ruleset.owner_names import USERS_CHAINS, chain_owners
 from dnet_tui.inspect.ruleset.rule_owners import firewall_with_owners
@@ -38,20 +39,20 @@ class KeptOwners:
 
     def fill_in(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot with each rule's owner, the same as ``rule_owners.with_owners`` has it."""
-        containers = {item.id: _known(item) for item in snapshot.containers}
+        containers = {item.id: _known(item) for item in known_items(snapshot.containers)}
         changed = {
             key
             for key in containers.keys() | self._containers.keys()
             if containers.get(key) != self._containers.get(key)
         }
         concerned = _concerned(found.get(key) for key in changed for found in (containers, self._containers))
-        same = snapshot.networks == self._networks
+        same = known_items(snapshot.networks) == self._networks
         things, nothing = Things(snapshot), Things(Snapshot())
         spaces = []
         done: dict[str, tuple[Firewall, Firewall]] = {}
-        for space in snapshot.namespaces:
+        for space in known_items(snapshot.namespaces):
             raw = space.firewall
-            if raw is None or not raw.tables:
+            if isinstance(raw, Unread) or not raw.tables:
                 spaces.append(space)
                 continue
             is_host = space.kind == "host"
@@ -64,8 +65,8 @@ class KeptOwners:
                 owned = firewall_with_owners(known[1], things, concerned) if is_host and concerned else known[1]
             done[space.id] = (raw, owned)
             spaces.append(msgspec.structs.replace(space, firewall=owned))
-        self._networks, self._containers, self._done = snapshot.networks, containers, done
-        return msgspec.structs.replace(snapshot, namespaces=tuple(spaces))
+        self._networks, self._containers, self._done = known_items(snapshot.networks), containers, done
+        return msgspec.structs.replace(snapshot, namespaces=with_items(snapshot.namespaces, tuple(spaces)))
 
 
 def _carried(

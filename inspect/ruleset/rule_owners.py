@@ -13,8 +13,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from dnet_tui.inspect.model import Namespace, Network, Snapshot
+from dnet_tui.inspect.model import Namespace, Network, Snapshot, Unread, known_items
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Match, Rule, Table, Verdict
+from dnet_tui.inspect.model.sections import with_items
 from dnet_tui.inspect.ruleset.engine_objects import Things, network_name, port_name, port_or_container
 from dnet_tui.inspect.ruleset.owner_names import USERS_CHAINS, chain_owners, commented_owner
 from dnet_tui.inspect.ruleset.rule_features import Clues
@@ -28,12 +29,13 @@ _LOOPBACK = "127.0.0.1"
 def with_owners(snapshot: Snapshot) -> Snapshot:
     """The snapshot with each rule's ``owner`` filled in, wherever it can be derived."""
     things, nothing = Things(snapshot), Things(Snapshot())
-    spaces = tuple(_namespace(space, things if space.kind == "host" else nothing) for space in snapshot.namespaces)
-    return msgspec.structs.replace(snapshot, namespaces=spaces)
+    known = known_items(snapshot.namespaces)
+    spaces = tuple(_namespace(space, things if space.kind == "host" else nothing) for space in known)
+    return msgspec.structs.replace(snapshot, namespaces=with_items(snapshot.namespaces, spaces))
 
 
 def _namespace(space: Namespace, things: Things) -> Namespace:
-    if space.firewall is None or not space.firewall.tables:
+    if isinstance(space.firewall, Unread) or not space.firewall.tables:
         return space
     return msgspec.structs.replace(space, firewall=firewall_with_owners(space.firewall, things))
 

@@ -16,6 +16,7 @@ from dnet_tui.inspect.kernel.netns import namespace_id
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.model import Container, ContainerMode, Endpoint, Link, Namespace, Network
 from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.sections import known_items
 
 ArgvReader = Callable[[int], tuple[str, ...]]
 """Returns the arguments of a process by its PID, none when it can't tell."""
@@ -247,7 +248,7 @@ def _endpoint(space: Namespace, link: Link, network: Network) -> Endpoint:
     """A namespace's place in a network, as its own addresses and default routes have it."""
     gateways = {
         route.family: hop.gateway
-        for route in space.routes
+        for route in known_items(space.routes)
         if route.dst in ("0.0.0.0/0", "::/0") and route.type == "unicast"
         for hop in route.hops
         if hop.ifindex == link.ifindex and hop.gateway
@@ -256,7 +257,9 @@ def _endpoint(space: Namespace, link: Link, network: Network) -> Endpoint:
         network=network.id,
         mac=link.mac,
         addresses=tuple(
-            item.cidr for item in space.addresses if item.ifindex == link.ifindex and item.scope == "global"
+            item.cidr
+            for item in known_items(space.addresses)
+            if item.ifindex == link.ifindex and item.scope == "global"
         ),
         gateway=gateways.get("ip", ""),
         gateway6=gateways.get("ip6", ""),

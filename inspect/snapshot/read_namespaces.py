@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 import msgspec
@@ -16,29 +16,12 @@ import msgspec
 from dnet_tui.inspect.kernel.netlink import NetlinkSocket
 from dnet_tui.inspect.kernel.netns import NamespaceGoneError, NsHandle, current_inode, opened
 from dnet_tui.inspect.kernel.rtnetlink import read_dumps
-from dnet_tui.inspect.model.gaps import SECTIONS, Gap
 from dnet_tui.inspect.model.namespace_reading import Contents
-from dnet_tui.inspect.model.needs import NOT_ASKED, Needs, SectionName
+from dnet_tui.inspect.model.needs import Needs, SectionName
 from dnet_tui.inspect.snapshot.namespace_candidates import Place
 from dnet_tui.inspect.snapshot.namespace_pool import visit_all
 from dnet_tui.inspect.snapshot.netns_ids import settle_numbers
 from dnet_tui.inspect.snapshot.read_namespace import Errand, collect
-
-
-def left_out(needs: Needs, others: Iterable[str]) -> tuple[Gap, ...]:
-    """A gap for each section that isn't asked for; ``others`` are the ids of the namespaces beside the host's."""
-    sections = [section for section in SectionName if section in SECTIONS]
-    never = [section for section in sections if section not in needs.sections]
-    hosts = [section for section in sections if section in needs.sections - needs.everywhere]
-    return (
-        *(Gap(section=section, reason=NOT_ASKED) for section in never),
-        *(
-            Gap(section=section, scope=scope, reason=NOT_ASKED)
-            for section in hosts
-            if section != SectionName.LINKS
-            for scope in others
-        ),
-    )
 
 
 def read_places(

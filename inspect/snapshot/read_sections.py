@@ -74,6 +74,8 @@ def collect_sections(contents: Contents, errand: Errand, table: LinkTable | None
         _collect_xfrm(contents)
     if SectionName.CONNTRACK in wanted or errand.conntrack > 0:
         _collect_conntrack(contents, errand)
+    if SectionName.NAT_PORTS in wanted:
+        _collect_nat_ports(contents)
     if SectionName.FIREWALL in wanted:
         if errand.rules is not None:
             errand.rules.fill(contents)
@@ -134,6 +136,18 @@ def _collect_conntrack(contents: Contents, errand: Errand) -> None:
     contents.conntrack = table.entries
     if table.stopped:
         contents.miss("conntrack", f"{len(table.entries)} entries were read: {table.stopped}")
+
+
+def _collect_nat_ports(contents: Contents) -> None:
+    from dnet_tui.inspect.kernel.sockets.nat_ports import read_nat_ports  # noqa: PLC0415 - only when wanted
+
+    try:
+        contents.nat_ports = read_nat_ports()
+    except OSError as error:
+        contents.miss("nat-ports", error)
+        return
+    if any(not use.complete for use in contents.nat_ports):
+        contents.miss("nat-ports", "there are too many connections to count those to one destination in time")
 
 
 def collect_udp(contents: Contents, ports: Collection[int]) -> None:

@@ -25,26 +25,28 @@ from dnet_tui.inspect.kernel.procfs import (
     read_unbound_files,
 )
 from dnet_tui.inspect.model import Link, Namespace, Snapshot
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.gaps import Gap, with_gaps
 from dnet_tui.inspect.model.namespace_reading import Contents
 from dnet_tui.inspect.model.needs import EVERYTHING, Needs, SectionName
 from dnet_tui.inspect.snapshot import container_placement
+from dnet_tui.inspect.snapshot.as_namespace import as_namespace
 from dnet_tui.inspect.snapshot.container_processes import find_residents, with_latecomers
 from dnet_tui.inspect.snapshot.engine_dependent_reads import read_told
 from dnet_tui.inspect.snapshot.namespace_candidates import Place, find_places
 from dnet_tui.inspect.snapshot.out_of_sight import Evidence, NotRead, unseen_ends, unseen_processes, why_not_read
 from dnet_tui.inspect.snapshot.read_cache import Memory, disturbed, keep
 from dnet_tui.inspect.snapshot.read_namespace import Errand, is_connected
-from dnet_tui.inspect.snapshot.read_namespaces import left_out, read_places, settle_links
+from dnet_tui.inspect.snapshot.read_namespaces import read_places, settle_links
 from dnet_tui.inspect.snapshot.resolve_peers import resolve_links
 from dnet_tui.inspect.snapshot.socket_owners import socket_namer
-from dnet_tui.inspect.text.encoding import storable
 from dnet_tui.inspect.version import version
 
 if TYPE_CHECKING:
     from dnet_tui.inspect.engines.read_log import KeptLogs
     from dnet_tui.inspect.kernel.sockets.conntrack_parse import ConntrackFilter
     from dnet_tui.inspect.ruleset.read_firewall import RulesAhead
+
+_UNBOUND = "{} is an ordinary file: no namespace is bound to it"
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,7 +157,7 @@ class SnapshotRun:
             files = ()
             self._gaps.append(Gap(section="namespaces", reason=f"named namespaces can't be listed: {error.strerror}"))
         self._gaps.extend(
-            Gap(section="namespaces", scope=path, reason=f"{path} is an ordinary file: no namespace is bound to it")
+            Gap(section="namespace-files", scope=path, reason=_UNBOUND.format(path))
             for path in read_unbound_files(files)
         )
         return host, table, files
@@ -226,7 +228,6 @@ class SnapshotRun:
         )
         self._gaps.extend(gaps)
         self._gaps.extend(unasked(containers, answer))
-        self._gaps.extend(left_out(self._options.needs, (place.id for place in places if not place.is_host)))
         told = read_told(containers, self._contents.get(host.id), self._errand())
         containers = told.containers
         self._gaps.extend(told.gaps)
@@ -247,10 +248,10 @@ class SnapshotRun:
             engines=answer.engines,
             networks=networks,
             containers=containers,
-            gaps=tuple(self._gaps),
             proxies=find_proxies(table.processes, read_argv) if self._wants(SectionName.SOCKETS) else (),
             firewalld=answer.firewalld,
         )
+        snapshot = with_gaps(snapshot, self._gaps)
         return self._with_owners(snapshot) if self._wants(SectionName.FIREWALL) else snapshot
 
     def _wants(self, section: SectionName) -> bool:
@@ -287,31 +288,18 @@ class SnapshotRun:
         spaces: dict[str, Namespace] = {}
         for place, contents in kept:
             self._gaps.extend(contents.gaps)
-            spaces[place.id] = Namespace(
-                id=place.id,
-                inode=place.handle.inode,
-                kind=place.kind(occupied),
-                names=place.names,
-                processes=place.processes,
-                path=storable(place.handle.path),
-                links=links[place.id],
-                addresses=contents.addresses,
-                routes=contents.routes,
-                policy_rules=contents.policy_rules,
-                neighbours=contents.neighbours,
-                fdb=contents.fdb,
-                sysctls=contents.sysctls,
-                sockets=name_sockets(contents.sockets),
-                firewall=contents.firewall,
-                conntrack=contents.conntrack,
-                conntrack_udp=contents.conntrack_udp,
-                conntrack_counts=contents.conntrack_counts,
-                checksums=contents.checksums,
-                proxied=contents.proxied,
-                traffic_control=contents.traffic_control,
-                xfrm_policies=contents.xfrm_policies,
-                read_at=self._unless_now(contents.read_at),
-                firewall_at=self._unless_now(contents.firewall_at),
+            spaces[place.id] = as_namespace(
+                place.kind(occupied),
+                place,
+                msgspec.structs.replace(
+                    contents,
+                    links=links[place.id],
+                    sockets=name_sockets(contents.sockets),
+                    read_at=self._unless_now(contents.read_at),
+                    firewall_at=self._unless_now(contents.firewall_at),
+                ),
+                self._options.needs.of(is_host=place.is_host),
+                tracked=self._options.conntrack > 0,
             )
         return spaces
 

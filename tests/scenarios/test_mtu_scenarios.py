@@ -1,28 +1,26 @@
 """Recorded packets of sizes around an MTU: the walk must say which of them the kernel let through.
 
-Recorded by ``tests/lab/diagnostics/test_walk_mtu.py`` with ``DNET_RECORD_MTU=FOLDER``.
+Recorded by ``script/recordings record mtu``.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 import pytest
 
-from lab.packets.sized_walks import judged, load
+from lab.packets.sized_walks import judged, load, load_spec, names, spec
 
-FILES = sorted((Path(__file__).parent / "mtu").glob("*.json.xz"))
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name.partition(".")[0])
-def test_the_walk_says_which_packets_got_through(path: Path) -> None:
-    assert judged(load(path)) == {"wrong": [], "unsure": []}
+NAMES = names()
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name.partition(".")[0])
-def test_a_record_can_tell_a_wrong_walk(path: Path) -> None:
-    seen = load(path)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_walk_says_which_packets_got_through(name: str) -> None:
+    assert judged(load(name)) == {"wrong": [], "unsure": []}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_record_can_tell_a_wrong_walk(name: str) -> None:
+    seen = load(name)
     lost = tuple(probe[0] for probe in seen.probes if probe[0] not in seen.arrived)
     assert lost
     assert len(lost) < len(seen.probes)
@@ -30,5 +28,11 @@ def test_a_record_can_tell_a_wrong_walk(path: Path) -> None:
     assert len(judged(turned)["wrong"]) == len(seen.probes)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_person_reads_is_what_was_seen(name: str) -> None:
+    words = load_spec(name)
+    assert spec(load(name), words.shows) == words
+
+
 def test_both_families_are_recorded() -> None:
-    assert {path.name.partition(".")[0][-4:] for path in FILES} == {"ipv4", "ipv6"}
+    assert {name[-4:] for name in NAMES} == {"ipv4", "ipv6"}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from dnet_tui.diagnostics.operations.remedy import Command, InsertRule, Remedy, SetSysctl
+from dnet_tui.diagnostics.operations.by_hand import Command
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.report.finding import CheckResult, Evidence, Finding, Subject
 from dnet_tui.diagnostics.report.report import REPORT_FORMAT, Report, summarise
 from dnet_tui.inspect.capture.decode import PacketSummary
-from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace, Network, Snapshot
+from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace, Network, Snapshot, known_items
 from dnet_tui.inspect.model.gaps import Gap
 from unit.builders.factories import (
     APP1,
@@ -154,7 +157,7 @@ def report(*findings: Finding, snapshot: Snapshot | None = None) -> Report:
         tool_version="0.1.0",
         taken_at=seen.taken_at,
         host=seen.host,
-        engines=seen.engines,
+        engines=known_items(seen.engines),
         summary=summarise(checks, findings),
         checks=checks,
         findings=findings,

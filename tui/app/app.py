@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import SystemCommand
@@ -27,15 +27,12 @@ from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model import state as states
 from dnet_tui.tui.app.model.services import Services
 from dnet_tui.tui.app.model.state import State
+from dnet_tui.tui.app.modes import MODES, TABS
 from dnet_tui.tui.app.present import confirm, frame
 from dnet_tui.tui.app.refresh_scheduler import Following
-from dnet_tui.tui.app.screens.base import ModeScreen
-from dnet_tui.tui.app.screens.capture import CaptureScreen
+from dnet_tui.tui.app.screens.base import ModeScreen, Surroundings
 from dnet_tui.tui.app.screens.dialog import Dialog
-from dnet_tui.tui.app.screens.doctor import DoctorScreen
 from dnet_tui.tui.app.screens.keys import help_sections
-from dnet_tui.tui.app.screens.map import MapScreen
-from dnet_tui.tui.app.screens.rules import RulesScreen
 from dnet_tui.tui.app.themes import THEMES
 from dnet_tui.tui.app.workers import HostApp
 from dnet_tui.tui.commands.confirmation import READONLY_VARIABLE
@@ -52,10 +49,7 @@ class DnetApp(HostApp):
     TITLE = "dnet-tui"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "go('map')", "map", show=False),
-        Binding("2", "go('rules')", "rules", show=False),
-        Binding("3", "go('doctor')", "doctor", show=False),
-        Binding("5", "go('capture')", "capture", show=False),
+        *(mode.binding for mode in MODES),
         Binding("r", "refresh_host", "refresh"),
         Binding("space", "freeze", "freeze", key_display="Space"),
         Binding("u", "undo", "undo"),
@@ -75,10 +69,9 @@ class DnetApp(HostApp):
         can_capture = services.open_capture is not None and not offline
         super().__init__(services)
         self.animation_level = "none"
-        self.add_mode("map", MapScreen)
-        self.add_mode("rules", RulesScreen)
-        self.add_mode("doctor", partial(DoctorScreen, can_capture=can_capture))
-        self.add_mode("capture", partial(CaptureScreen, can_capture=can_capture))
+        surroundings = Surroundings(tabs=TABS, can_capture=can_capture)
+        for mode in MODES:
+            self.add_mode(mode.id, partial(mode.screen, surroundings))
 
     # -- state --------------------------------------------------------------
 
@@ -88,7 +81,7 @@ class DnetApp(HostApp):
             self.register_theme(theme)
         self.theme = THEMES[0].name
         # Not DEFAULT_MODE: with eager tasks (Python 3.12) widgets of that mode mount before its screen is there.
-        await self.switch_mode("map")
+        await self.switch_mode(MODES[0].id)
         self._become(self.state)
         self._take_snapshot()
 
@@ -250,7 +243,7 @@ class DnetApp(HostApp):
 
     # -- keys ---------------------------------------------------------------
 
-    async def action_go(self, mode: states.Mode) -> None:
+    async def action_go(self, mode: states.ModeId) -> None:
         """Go to a mode."""
         await self.switch_mode(mode)
         self._become(self.state)
@@ -294,11 +287,12 @@ class DnetApp(HostApp):
         """Show the keys that work here."""
         self.push_screen(Dialog("Help", frame.help_paras(help_sections(self.screen))))
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Offer in the palette what the keys do."""
         del screen
-        for key, mode, word in frame.MODES:
-            yield SystemCommand(word, f"Go to {word} (key {key})", partial(self.call_later, self.action_go, mode))
+        for mode in MODES:
+            go = partial(self.call_later, self.action_go, mode.id)
+            yield SystemCommand(mode.title, f"Go to {mode.title} (key {mode.key})", go)
         yield SystemCommand("Refresh", "Read the host anew (key r)", self.action_refresh_host)
         yield SystemCommand("Freeze", "Hold on to what is shown, or go on (key Space)", self.action_freeze)
         for theme in THEMES:

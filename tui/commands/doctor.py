@@ -10,7 +10,7 @@ import typer
 
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.model import Snapshot, known_items
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.commands.check_name import require
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, progress, snapshot_from
@@ -121,5 +121,9 @@ def exit_for(report: Report, fail_on: Threshold) -> Exit:
 def focusable(snapshot: Snapshot) -> set[str]:
     """The names that ``--focus`` takes."""
     view = View(snapshot)
-    names = {container.name for container in snapshot.containers}
-    return names | {network.name for network in snapshot.networks} | {bridge.name for bridge in view.bridges()}
+    names = {container.name for container in known_items(snapshot.containers)}
+    return (
+        names
+        | {network.name for network in known_items(snapshot.networks)}
+        | {bridge.name for bridge in view.bridges()}
+    )

@@ -13,7 +13,7 @@ import typer
 
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.inspect.model.needs import EVERYTHING, NOT_ASKED, Needs
+from dnet_tui.inspect.model.needs import EVERYTHING, Needs
 from dnet_tui.inspect.text.sanitize import clean
 
 SnapshotFile = Annotated[
@@ -55,7 +55,7 @@ def say_gaps(gaps: Iterable[Gap], label: Callable[[str], str] = str, needs: Need
     need nothing is told.
     """
     for gap in gaps:
-        if gap.reason == NOT_ASKED or not needs.includes(gap.section):
+        if not needs.includes(gap.section):
             continue
         scope = f" of {label(gap.scope)}" if gap.scope else ""
         hint = f" → {gap.hint}" if gap.hint else ""

@@ -56,7 +56,6 @@ CHECK = Check(
     title="Nobody was kept from containers' own addresses",
     severity="info",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
     comparing=True,
 )

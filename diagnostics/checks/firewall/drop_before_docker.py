@@ -125,7 +125,6 @@ CHECK = Check(
     title="Nothing drops container traffic before the engine's rules",
     severity="error",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
     owns=owns,
 )

@@ -60,7 +60,6 @@ CHECK = Check(
     title="Docker's policy DROP stops no other network's traffic",
     severity="error",
     doc=__doc__,
-    needs=("firewall", "routes"),
     find=find,
     owns=owns,
 )

@@ -34,10 +34,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.firewall import rules_flushed
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.checks.subjects import firewalld_zones, linux_network_rules
+from dnet_tui.diagnostics.checks.subjects import firewalld_zones, flushed_rules, linux_network_rules
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.report.finding import Evidence, Finding
 from dnet_tui.diagnostics.walk.packet import Obstacle
@@ -48,14 +47,14 @@ ID = "firewalld-reload"
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """FORWARD's policy, where firewalld's rules stand and no rule of an engine is left to come before it."""
     return firewalld_zones.stands(case) and any(
-        engine != linux_network_rules.ENGINE for engine in rules_flushed.lacking(case, obstacle)
+        engine != linux_network_rules.ENGINE for engine in flushed_rules.lacking(case, obstacle)
     )
 
 
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per engine; what could not be read is said by ``rules-flushed``."""
-    for item in rules_flushed.gone(exam, ID):
-        if isinstance(item, Finding) and rules_flushed.is_reload(exam.case, item):
+    for item in flushed_rules.gone(exam, ID):
+        if isinstance(item, Finding) and flushed_rules.is_reload(exam.case, item):
             yield _told(exam.case, item)
 
 
@@ -81,8 +80,7 @@ CHECK = Check(
     title="A reload of firewalld left the engine's rules in place",
     severity="error",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
     owns=owns,
-    explains=(*rules_flushed.CHECK.explains, "zone-missing"),
+    explains=(*flushed_rules.EXPLAINS, "zone-missing"),
 )

@@ -146,7 +146,6 @@ CHECK = Check(
     title="FORWARD leads to the engine's rules",
     severity="error",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
     owns=owns,
 )

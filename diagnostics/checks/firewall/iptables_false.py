@@ -39,7 +39,7 @@ from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Engine
+from dnet_tui.inspect.model import Engine, known_items
 
 ID = "iptables-false"
 
@@ -70,7 +70,7 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
 
 
 def _engines(case: Case) -> list[Engine]:
-    return [engine for engine in case.snapshot.engines if engine.iptables is False and not engine.rootless]
+    return [engine for engine in known_items(case.snapshot.engines) if engine.iptables is False and not engine.rootless]
 
 
 def _suffers(exam: Examination, flow: Flow) -> bool:
@@ -111,7 +111,6 @@ CHECK = Check(
     title="A Docker that may write no rules has them from somebody else",
     severity="error",
     doc=__doc__,
-    needs=("firewall", "routes"),
     find=find,
     owns=owns,
     explains=_CONSEQUENCES,

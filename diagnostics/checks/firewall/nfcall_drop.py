@@ -110,7 +110,6 @@ CHECK = Check(
     title="Neighbours on one bridge pass FORWARD",
     severity="error",
     doc=__doc__,
-    needs=("firewall", "sysctls"),
     find=find,
     owns=owns,
 )

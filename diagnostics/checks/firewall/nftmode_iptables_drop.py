@@ -119,7 +119,6 @@ CHECK = Check(
     title="iptables lets pass what Docker's nftables rules accept",
     severity="error",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
     owns=owns,
 )

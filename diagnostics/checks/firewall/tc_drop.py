@@ -81,7 +81,6 @@ CHECK = Check(
     title="Traffic control drops nothing of the containers",
     severity="error",
     doc=__doc__,
-    needs=("links",),
     find=find,
     owns=owns,
 )

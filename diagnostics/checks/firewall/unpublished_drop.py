@@ -53,7 +53,6 @@ CHECK = Check(
     title="Nobody was kept from ports that aren't published",
     severity="info",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
     comparing=True,
 )

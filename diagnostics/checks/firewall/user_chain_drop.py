@@ -105,7 +105,6 @@ CHECK = Check(
     title="The administrator's chain lets wanted traffic pass",
     severity="error",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
     owns=owns,
 )

@@ -20,8 +20,10 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One guided check.
 
     ``doc`` is the module's docstring: the explanation shown by ``explain``.
-    ``needs`` are the sections of the host's namespace it can't do without;
-    ``find`` yields findings, or Undecided where a walk could not decide.
+    ``find`` yields findings, or Undecided where a walk could not decide.  What
+    it touches of the snapshot and was not read raises NotSeen, which ends it;
+    where it looks at several things, each in ``with exam.case.noting()``, the
+    others go on.
     ``owns`` claims the obstacles that this check explains: the catalogue's
     first claimant gets them.  ``explains`` names the checks whose findings
     this one's fault brings about, where a remedy can't show it.  ``probing``
@@ -34,7 +36,6 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     severity: Severity
     doc: str
-    needs: tuple[str, ...]
     find: Callable[[Examination], Iterable[Finding | Undecided]]
     owns: Owns | None = None
     explains: tuple[str, ...] = ()

@@ -72,13 +72,16 @@ class Examination:
         """What connection tracking counted since the earlier snapshot."""
         return growth(self.before, self.case.snapshot) if self.before is not None else ()
 
-    @cached_property
+    @property
     def flows(self) -> tuple[Flow, ...]:
         """Every flow that the networks' options speak of, walked."""
-        return derive(self.case)
+        return self.case.once(derive)
 
-    @cached_property
+    @property
     def _by_element(self) -> dict[str, dict[tuple[Decider | RuleRef, bool], Blocked]]:
+        return self.case.kept("by element", self._share_out)
+
+    def _share_out(self) -> dict[str, dict[tuple[Decider | RuleRef, bool], Blocked]]:
         found: defaultdict[str, dict[tuple[Decider | RuleRef, bool], Blocked]] = defaultdict(dict)
         for flow in self.flows:
             if not flow.expected:
@@ -91,7 +94,11 @@ class Examination:
 
     def owner(self, obstacle: Obstacle) -> str:
         """The check that explains an obstacle."""
-        return next((check for check, owns in self._owners if owns(self.case, obstacle)), FALLBACK)
+        for check, owns in self._owners:
+            with self.case.noting():
+                if owns(self.case, obstacle):
+                    return check
+        return FALLBACK
 
     def blocked_by(self, check: str) -> list[Blocked]:
         """The obstacles that a check owns, in the order they were met."""

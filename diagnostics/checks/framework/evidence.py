@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dnet_tui.diagnostics.checks.framework.check_context import Blocked
+from dnet_tui.diagnostics.flows.dns_flows import EMBEDDED
 from dnet_tui.diagnostics.report.finding import Evidence
 from dnet_tui.diagnostics.walk.packet import Decider, RuleRef
+from dnet_tui.inspect.model import Resolver
 
 _COMMANDS = {
     ("iptables-nft", "ip"): "iptables-nft-save -c",
@@ -43,3 +45,12 @@ def of_flows(blocked: Blocked) -> Evidence:
     names = [flow.label + ("" if flow in blocked.there else " (the answer)") for flow in flows[:_SHOWN]]
     more = f" and {len(flows) - _SHOWN} more" if len(flows) > _SHOWN else ""
     return Evidence(source="packet walk", what="stopped here", value=", ".join(names) + more, expected="passes")
+
+
+def of_resolver(name: str, resolver: Resolver) -> Evidence:
+    """Whom a container asks, as its resolv.conf has it (its place on the host is in the snapshot: it is long)."""
+    servers = ", ".join(resolver.servers) or "no name server"
+    if EMBEDDED in resolver.servers and resolver.upstreams is not None:
+        behind = [f"host({item.address})" if item.from_host else item.address for item in resolver.upstreams]
+        servers += f", which asks {', '.join(behind) or 'nobody'}"
+    return Evidence(source="/etc/resolv.conf", what=f"of {name}", value=servers)

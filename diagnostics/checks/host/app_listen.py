@@ -103,6 +103,5 @@ CHECK = Check(
     title="Something listens behind every published port",
     severity="warning",
     doc=__doc__,
-    needs=("sockets",),
     find=find,
 )

@@ -74,6 +74,5 @@ CHECK = Check(
     title="Every flow that the networks ask for passes",
     severity="error",
     doc=__doc__,
-    needs=("firewall", "routes", "links"),
     find=find,
 )

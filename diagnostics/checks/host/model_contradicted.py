@@ -85,7 +85,6 @@ CHECK = Check(
     title="Real packets do what the model says",
     severity="error",
     doc=__doc__,
-    needs=(),
     find=find,
     probing=True,
 )

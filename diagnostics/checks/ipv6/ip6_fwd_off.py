@@ -29,29 +29,30 @@ from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_sysctl
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import attachments, on_host, symptoms
+from dnet_tui.diagnostics.checks.subjects.forwarding import FORWARDING6, default_links6, kept_by_ra
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Remedy, SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
 from dnet_tui.diagnostics.walk.l3.routing import sysctl_name
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Network
 
 ID = "ip6-fwd-off"
-KEY = "net.ipv6.conf.all.forwarding"
 _FORCED = ".force_forwarding"
 """Since Linux 6.17 a single interface can be made to forward."""
 
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """The host's refusal to forward IPv6."""
-    return on_host(case, obstacle) and obstacle.by.kind == "sysctl" and obstacle.by.text == KEY
+    return on_host(case, obstacle) and obstacle.by.kind == "sysctl" and obstacle.by.text == FORWARDING6
 
 
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding for the host."""
     case = exam.case
     blocked = exam.blocked_by(ID)
-    if case.sysctl(KEY) != "0":
+    if case.sysctl(FORWARDING6) != "0":
         return
     hit = [
         (network, names)
@@ -64,27 +65,27 @@ def find(exam: Examination) -> Iterator[Finding]:
     ]
     if not hit and not blocked:
         return
-    uplinks = _uplinks(case)
+    uplinks = default_links6(case)
     severity: Severity = "error" if uplinks else "warning"
     ra = kept_by_ra(case)
     yield Finding(
         check=ID,
         severity=severity,
-        subject=Subject(kind="sysctl", name=KEY),
-        summary=f"The host does not forward IPv6 packets ({KEY} is 0)",
+        subject=Subject(kind="sysctl", name=FORWARDING6),
+        summary=f"The host does not forward IPv6 packets ({FORWARDING6} is 0)",
         symptoms=symptoms(blocked, ("ipv6",)),
         evidence=(
-            of_sysctl(KEY, "0", "1"),
+            of_sysctl(FORWARDING6, "0", "1"),
             *(Evidence(source=net.engine, what=f"IPv6 on network {net.name}", value=", ".join(n)) for net, n in hit),
             *((Evidence(source="ip -6 route", what="default", value=", ".join(uplinks)),) if uplinks else ()),
             *(of_flows(item) for item in blocked[:2]),
         ),
         remedy=Remedy(
             summary="Turn IPv6 forwarding on",
-            steps=(*(SetSysctl(key=key, value="2") for key in ra), SetSysctl(key=KEY, value="1")),
-            undo=(SetSysctl(key=KEY, value="0"), *(SetSysctl(key=key, value="1") for key in ra)),
+            steps=(*(SetSysctl(key=key, value="2") for key in ra), SetSysctl(key=FORWARDING6, value="1")),
+            undo=(SetSysctl(key=FORWARDING6, value="0"), *(SetSysctl(key=key, value="1") for key in ra)),
             risk="ask",
-            note=f"To keep it over a reboot, write '{KEY} = 1' to /etc/sysctl.d/99-containers.conf",
+            note=f"To keep it over a reboot, write '{FORWARDING6} = 1' to /etc/sysctl.d/99-containers.conf",
         ),
     )
 
@@ -98,32 +99,11 @@ def _with_address(case: Case, network: Network) -> list[str]:
     ][:6]
 
 
-def _uplinks(case: Case) -> tuple[str, ...]:
-    """The host's interfaces that IPv6 default routes use."""
-    host = case.view.host
-    names = {link.ifindex: link.name for link in host.links} if host is not None else {}
-    routes = [route for route in (host.routes if host is not None else ()) if route.dst == "::/0"]
-    hops = [hop for route in routes if route.type == "unicast" for hop in route.hops]
-    return tuple(dict.fromkeys(names[hop.ifindex] for hop in hops if hop.ifindex in names))
-
-
-def kept_by_ra(case: Case) -> tuple[str, ...]:
-    """The switches to set to 2 first: uplinks that would lose their router's advertisements by forwarding."""
-    keys = (f"net.ipv6.conf.{sysctl_name(name)}.accept_ra" for name in _uplinks(case))
-    return tuple(key for key in keys if case.sysctl(key) == "1") if _by_ra(case) else ()
-
-
-def _by_ra(case: Case) -> bool:
-    host = case.view.host
-    return host is not None and any(route.dst == "::/0" and route.protocol == "ra" for route in host.routes)
-
-
 CHECK = Check(
     id=ID,
     title="IPv6 forwarding is on where networks need it",
     severity="error",
     doc=__doc__,
-    needs=("sysctls",),
     find=find,
     owns=owns,
 )

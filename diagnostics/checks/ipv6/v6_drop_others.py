@@ -56,7 +56,6 @@ CHECK = Check(
     title="Docker's policy DROP stops no other network's IPv6",
     severity="error",
     doc=__doc__,
-    needs=("firewall", "routes"),
     find=find,
     owns=owns,
 )

@@ -35,7 +35,7 @@ from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
-from dnet_tui.inspect.model import ChecksumCounts, Namespace
+from dnet_tui.inspect.model import ChecksumCounts, Namespace, Unread, known_items
 
 ID = "csum-offload"
 _FEW, _SHARE = 20, 100
@@ -59,11 +59,11 @@ def find(exam: Examination) -> Iterator[Finding]:
 def _counts(exam: Examination, ns: Namespace) -> ChecksumCounts | None:
     """A namespace's counters: those since the earlier snapshot, where there is one; None when they can't be told."""
     now = ns.checksums
-    if exam.before is None or now is None:
-        return now
-    same = (item for item in exam.before.namespaces if item.id == ns.id)
+    if exam.before is None or isinstance(now, Unread):
+        return None if isinstance(now, Unread) else now
+    same = (item for item in known_items(exam.before.namespaces) if item.id == ns.id)
     was = next((item.checksums for item in same), None)
-    if was is None or exam.before.host.hostname != exam.case.snapshot.host.hostname:
+    if was is None or isinstance(was, Unread) or exam.before.host.hostname != exam.case.snapshot.host.hostname:
         return None
     grown = ChecksumCounts(
         tcp=now.tcp - was.tcp,
@@ -99,6 +99,5 @@ CHECK = Check(
     title="Packets arrive with right checksums",
     severity="warning",
     doc=__doc__,
-    needs=(),
     find=find,
 )

@@ -128,7 +128,6 @@ CHECK = Check(
     title="Addresses on a bridge have one owner",
     severity="error",
     doc=__doc__,
-    needs=("links", "addresses"),
     find=find,
     owns=owns,
 )

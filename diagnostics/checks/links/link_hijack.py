@@ -35,13 +35,15 @@ import msgspec
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
-from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, ip, on_host, symptoms
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, on_host, symptoms
 from dnet_tui.diagnostics.context.host_context import INFERRED, Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.address import DeleteAddress
+from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
+from dnet_tui.diagnostics.operations.route import DeleteRoute, RouteSpec
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
 from dnet_tui.diagnostics.walk.match.expressions import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace, NextHop, Route
+from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace, NextHop, Route, known_items
 
 ID = "link-hijack"
 _LINK_LOCAL = "169.254.0.0/16"
@@ -144,7 +146,7 @@ def _is_meant(case: Case, link: Link, address: Address) -> bool:
     """Whether a network was given that range on purpose, or the address is the bridge's by its own definition."""
     return any(
         contains(subnet.cidr, address.address) is True
-        for network in case.snapshot.networks
+        for network in known_items(case.snapshot.networks)
         for subnet in network.subnets
         if network.bridge == link.name or link.master is not None
     )
@@ -156,7 +158,7 @@ def _routes(case: Case, gateway: str | None) -> bool:
         ns.kind != "host"
         and any(address.address == gateway for address in ns.addresses)
         and ns.sysctls.get("net.ipv6.conf.all.forwarding" if ":" in gateway else "net.ipv4.ip_forward") == "1"
-        for ns in case.snapshot.namespaces
+        for ns in known_items(case.snapshot.namespaces)
     )
 
 
@@ -176,26 +178,23 @@ def _words(route: Route, hop: NextHop) -> str:
 
 
 def _remedy(item: _Taken) -> Remedy:
-    steps: list[Command] = []
-    undo: list[Command] = []
+    steps: list[DeleteRoute | DeleteAddress] = []
     for route, hop in item.routes:
-        words = ["-6"] if route.family == "ip6" else []
-        tail = ["default", *(["via", hop.gateway] if hop.gateway else []), "dev", item.link.name]
-        tail += ["proto", route.protocol] if route.protocol else []
-        tail += ["scope", route.scope] if route.scope != "global" else []
-        tail += ["src", route.source] if route.source else []
-        tail += ["metric", str(route.metric)] if route.metric else []
-        steps.append(ip(*words, "route", "del", *tail))
-        undo.insert(0, ip(*words, "route", "add", *tail))
-    for address in item.addresses:
-        words = [address.cidr, "dev", item.link.name]
-        words += ["scope", address.scope] if address.scope != "global" else []
-        steps.append(ip("address", "del", address.cidr, "dev", item.link.name))
-        undo.insert(0, ip("address", "add", *words))
+        spec = RouteSpec(
+            family=route.family,
+            gateway=hop.gateway or "",
+            link=item.link.name,
+            protocol=route.protocol,
+            scope=route.scope if route.scope != "global" else "",
+            source=route.source or "",
+            metric=route.metric,
+        )
+        steps.append(DeleteRoute(route=spec))
+    steps += [DeleteAddress(link=item.link.name, cidr=address.cidr, scope=address.scope) for address in item.addresses]
     return Remedy(
         summary=f"Take from {item.link.name} what a client of the host has put on it",
         steps=tuple(steps),
-        undo=tuple(undo),
+        undo=inverses(steps),
         risk="ask",
         note="It comes back until the client leaves containers' interfaces alone: see explain link-hijack",
     )
@@ -206,7 +205,6 @@ CHECK = Check(
     title="No client of the host manages containers' interfaces",
     severity="error",
     doc=__doc__,
-    needs=("links", "addresses", "routes"),
     find=find,
     owns=owns,
 )

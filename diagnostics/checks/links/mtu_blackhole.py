@@ -34,7 +34,8 @@ from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import Attachment, attachments, of_link
 from dnet_tui.diagnostics.context.host_context import OUTSIDE, Case
-from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule, Remedy
+from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.rule_edit import Change, place_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
@@ -174,6 +175,5 @@ CHECK = Check(
     title="Containers learn the uplink's MTU",
     severity="error",
     doc=__doc__,
-    needs=("links", "routes", "firewall"),
     find=find,
 )

@@ -31,9 +31,10 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_sysctl
-from dnet_tui.diagnostics.operations.remedy import Remedy, SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
-from dnet_tui.inspect.model import Family, Neighbour
+from dnet_tui.inspect.model import Family, Neighbour, known_items
 
 ID = "neigh-full"
 _NEARLY = 90
@@ -48,7 +49,9 @@ def find(exam: Examination) -> Iterator[Finding]:
         limit = exam.case.sysctl(key)
         if limit is None or not limit.isdigit() or not int(limit):
             continue
-        count = sum(_counts(item, family) for ns in exam.case.snapshot.namespaces for item in ns.neighbours)
+        count = sum(
+            _counts(item, family) for ns in known_items(exam.case.snapshot.namespaces) for item in ns.neighbours
+        )
         if count * 100 < int(limit) * _NEARLY:
             continue
         yield Finding(
@@ -86,6 +89,5 @@ CHECK = Check(
     title="The table of neighbours has room",
     severity="warning",
     doc=__doc__,
-    needs=("neighbours", "sysctls"),
     find=find,
 )

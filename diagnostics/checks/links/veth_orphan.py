@@ -31,14 +31,16 @@ import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, bridge_port, default_hops, ip, of_link
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, default_hops, of_link
 from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.operations.bridge_port import SetPortFlag
+from dnet_tui.diagnostics.operations.link import SetLinkMaster
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.l3.routing import sysctl_name
 from dnet_tui.diagnostics.walk.match.expressions import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network, Route
+from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network, Route, known_items
 
 ID = "veth-orphan"
 
@@ -69,13 +71,14 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
 
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per veth."""
-    noproxy = {engine.name for engine in exam.case.snapshot.engines if engine.userland_proxy is False}
+    noproxy = {engine.name for engine in known_items(exam.case.snapshot.engines) if engine.userland_proxy is False}
     for item in exam.case.once(_loose):
         host = exam.case.view.host
         master = next((link for link in host.links if link.ifindex == item.veth.master), None) if host else None
-        attach = ip("link", "set", "dev", item.veth.name, "master", item.bridge.name)
-        hairpin = (bridge_port(item.veth.name, "hairpin", "on"),) if item.network.engine in noproxy else ()
-        back = ("master", master.name) if master is not None else ("nomaster",)
+        attach = SetLinkMaster(
+            link=item.veth.name, master=item.bridge.name, before=master.name if master is not None else ""
+        )
+        hairpin = SetPortFlag(port=item.veth.name, flag="hairpin", on=True)
         yield Finding(
             check=ID,
             severity="error",
@@ -88,8 +91,8 @@ def find(exam: Examination) -> Iterator[Finding]:
             ),
             remedy=Remedy(
                 summary=f"Attach {item.veth.name} to {item.bridge.name}",
-                steps=(attach, *hairpin),
-                undo=(ip("link", "set", "dev", item.veth.name, *back),),
+                steps=(attach, hairpin) if item.network.engine in noproxy else (attach,),
+                undo=(attach.inverse(),),
                 risk="safe",
                 note="Find what detached it: a network manager, or systemd-networkd with a matching .network file",
             ),
@@ -104,7 +107,7 @@ def _orphans(case: Case) -> Iterator[Orphan]:
     host = case.view.host
     if host is None:
         return
-    for ns in case.snapshot.namespaces:
+    for ns in known_items(case.snapshot.namespaces):
         if ns.kind == "host":
             continue
         for inner in ns.links:
@@ -177,7 +180,6 @@ CHECK = Check(
     title="Containers' veths are attached to their bridges",
     severity="error",
     doc=__doc__,
-    needs=("links", "addresses"),
     find=find,
     owns=owns,
 )

@@ -167,7 +167,6 @@ CHECK = Check(
     title="Podman's name server gets its questions",
     severity="error",
     doc=__doc__,
-    needs=("sockets", "firewall"),
     find=find,
     owns=owns,
     explains=("dns-upstream",),

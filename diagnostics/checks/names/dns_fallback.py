@@ -32,10 +32,11 @@ from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.checks.names.dns_upstream import of_resolver
+from dnet_tui.diagnostics.checks.framework.evidence import of_resolver
 from dnet_tui.diagnostics.flows.dns_flows import Asker, askers, unheard
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
+from dnet_tui.inspect.model import Resolver
 
 ID = "dns-fallback"
 
@@ -44,10 +45,11 @@ def find(exam: Examination) -> Iterator[Finding]:
     """One finding per network."""
     case = exam.case
     barred = {id(those[0].asker) for those in unheard(case) if those and all(item.answered is False for item in those)}
-    host = case.snapshot.host.resolver
+    own = case.snapshot.host.resolver
+    hosts = own.servers if isinstance(own, Resolver) else None
     for asker in askers(case):
         if asker.resolver.fell_back:
-            yield _finding(asker, host.servers if host is not None else None, barred=id(asker) in barred)
+            yield _finding(asker, hosts, barred=id(asker) in barred)
 
 
 def _finding(asker: Asker, hosts: tuple[str, ...] | None, *, barred: bool) -> Finding:
@@ -89,6 +91,5 @@ CHECK = Check(
     title="Containers ask name servers that were meant for them",
     severity="error",
     doc=__doc__,
-    needs=("names",),
     find=find,
 )

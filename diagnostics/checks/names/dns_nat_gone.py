@@ -31,15 +31,15 @@ import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.checks.framework.evidence import of_decider
-from dnet_tui.diagnostics.checks.names.dns_upstream import of_resolver
+from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_resolver
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.dns_flows import DNS, EMBEDDED
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.engine import RestartContainers
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
-from dnet_tui.inspect.model import Container, Namespace, Resolver
+from dnet_tui.inspect.model import Container, Namespace, Resolver, Unread, known_items
 
 ID = "dns-nat-gone"
 _STOPPED = {"refused", "dropped", "rejected"}
@@ -56,10 +56,6 @@ class _Asking(msgspec.Struct, frozen=True, kw_only=True):
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
     """One finding per container."""
     for asking in _asking(exam.case):
-        gaps = exam.case.view.gaps("sockets", asking.ns.id)
-        if gaps:
-            yield Undecided(reason=f"{asking.container.name}: sockets: {gaps[0].reason}")
-            continue
         packet = Packet(src="127.0.0.1", dst=EMBEDDED, proto="udp", sport=40000, dport=DNS)
         way = walk(exam.case.view, packet, origin=asking.ns.id)
         if way.end == "unknown":
@@ -71,12 +67,14 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
 
 def _asking(case: Case) -> Iterator[_Asking]:
     seen: set[str] = set()
-    for container in case.snapshot.containers:
+    for container in known_items(case.snapshot.containers):
         ns = case.view.namespaces.get(container.netns or "")
         resolver = container.resolver
         if ns is None or ns.kind == "host" or resolver is None or not container.running or ns.id in seen:
             continue
-        if EMBEDDED in resolver.servers and container.engine == "docker" and container.joined is None:
+        if isinstance(resolver, Unread):
+            case.unseen.append(resolver.not_seen())
+        elif EMBEDDED in resolver.servers and container.engine == "docker" and container.joined is None:
             seen.add(ns.id)
             yield _Asking(container=container, resolver=resolver, ns=ns)
 
@@ -105,7 +103,7 @@ def _finding(asking: _Asking, way: Walk) -> Finding:
         ),
         remedy=Remedy(
             summary=f"Restart {name}: Docker then writes the rules anew",
-            steps=(Command(argv=("docker", "restart", name)),),
+            steps=(RestartContainers(engine="docker", names=(name,)),),
             risk="manual",
             note="Its program is stopped and started again",
         ),
@@ -117,6 +115,5 @@ CHECK = Check(
     title="Containers reach Docker's own resolver",
     severity="error",
     doc=__doc__,
-    needs=("names",),
     find=find,
 )

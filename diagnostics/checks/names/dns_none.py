@@ -31,10 +31,11 @@ from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.checks.names.dns_upstream import of_resolver
+from dnet_tui.diagnostics.checks.framework.evidence import of_resolver
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.dns_flows import DNS, Asker, askers
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.engine import RestartContainers
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 
 ID = "dns-none"
@@ -78,7 +79,7 @@ def _finding(case: Case, asker: Asker) -> Finding:
             summary="Restart them, so that Docker reads the host's servers again"
             if now
             else "Name a server in the host's /etc/resolv.conf, then restart them",
-            steps=(Command(argv=("docker", "restart", *names)),) if now else (),
+            steps=(RestartContainers(engine="docker", names=tuple(names)),) if now else (),
             risk="manual",
             note='Or name servers for all containers: `"dns": ["ADDRESS"]` in /etc/docker/daemon.json',
         ),
@@ -100,6 +101,5 @@ CHECK = Check(
     title="Docker's resolver has a server to ask",
     severity="error",
     doc=__doc__,
-    needs=("names",),
     find=find,
 )

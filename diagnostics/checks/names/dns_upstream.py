@@ -33,16 +33,15 @@ from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
-from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows
+from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows, of_resolver
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.flows.dns_flows import DNS, EMBEDDED, Asker, Question, ask, questions, unheard
+from dnet_tui.diagnostics.flows.dns_flows import DNS, Asker, Question, ask, questions, unheard
 from dnet_tui.diagnostics.flows.flow import Flow
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule_edit import Change, place_of
-from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
-from dnet_tui.inspect.model import Resolver
 
 ID = "dns-upstream"
 _OTHER_SERVER = (
@@ -92,15 +91,6 @@ def _askers_of(case: Case, flows: tuple[Flow, ...]) -> list[Asker]:
 
 def _place(by: Decider) -> str:
     return f"{by.rule.table} {by.rule.chain} {by.rule.number or 'policy'}" if by.rule is not None else by.text
-
-
-def of_resolver(name: str, resolver: Resolver) -> Evidence:
-    """Whom a container asks, as its resolv.conf has it (its place on the host is in the snapshot: it is long)."""
-    servers = ", ".join(resolver.servers) or "no name server"
-    if EMBEDDED in resolver.servers and resolver.upstreams is not None:
-        behind = [f"host({item.address})" if item.from_host else item.address for item in resolver.upstreams]
-        servers += f", which asks {', '.join(behind) or 'nobody'}"
-    return Evidence(source="/etc/resolv.conf", what=f"of {name}", value=servers)
 
 
 def _let_through(case: Case, blocked: Blocked, servers: str) -> Remedy:
@@ -196,7 +186,6 @@ CHECK = Check(
     title="Containers reach their name servers",
     severity="error",
     doc=__doc__,
-    needs=("firewall", "routes", "sockets", "names"),
     find=find,
     owns=owns,
 )

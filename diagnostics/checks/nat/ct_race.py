@@ -82,7 +82,6 @@ CHECK = Check(
     title="Connections are opened without racing each other",
     severity="warning",
     doc=__doc__,
-    needs=(),
     find=find,
     comparing=True,
 )

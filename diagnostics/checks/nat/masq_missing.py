@@ -133,6 +133,5 @@ CHECK = Check(
     title="Networks that masquerade do",
     severity="error",
     doc=__doc__,
-    needs=("firewall", "routes"),
     find=find,
 )

@@ -122,6 +122,5 @@ CHECK = Check(
     title="Published ports reach their DNAT rules",
     severity="error",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
 )

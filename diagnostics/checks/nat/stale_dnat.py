@@ -33,6 +33,7 @@ from dnet_tui.diagnostics.flows.port_fate import dnat_rule, owned_addresses
 from dnet_tui.diagnostics.operations.rule_edit import removal
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
+from dnet_tui.inspect.model import known_items
 
 ID = "stale-dnat"
 _NOTE = "If it comes back, a saved ruleset is restored at boot: remove it there"
@@ -54,7 +55,7 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     packet = obstacle.packet
     if not packet.dnatted or obstacle.by.kind != "neighbour":
         return False
-    return not any(item.address == packet.dst for ns in case.snapshot.namespaces for item in ns.addresses)
+    return not any(item.address == packet.dst for ns in known_items(case.snapshot.namespaces) for item in ns.addresses)
 
 
 def _finding(case: Case, rule: RuleRef, flows: list[Flow]) -> Finding:
@@ -79,7 +80,6 @@ CHECK = Check(
     title="Published ports lead to their own containers",
     severity="error",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
     owns=owns,
     explains=("flow-blocked", "app-listen"),

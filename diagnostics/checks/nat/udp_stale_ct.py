@@ -32,16 +32,23 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.kernel import ForgetConnections
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.l3.listener import takes
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
-from dnet_tui.inspect.model import ConntrackEntry, Container, LinkRef, PublishedPort
+from dnet_tui.inspect.model import ConntrackEntry, Container, LinkRef, PublishedPort, known_items
+from dnet_tui.inspect.model.sections import unless_unasked
 
 ID = "udp-stale-ct"
-_HOLDERS = {"conmon"}
+_HOLDERS = {"conmon", "dockerd"}
+"""Programs that only hold a published port, so that nobody else takes it, and never read from it.
+
+Podman's conmon does; and so does dockerd itself where it runs without its userland proxy (moby,
+``daemon/libnetwork/portmapper``).  docker-proxy and rootlesskit are not among them: they pass on what they get.
+"""
 _MOST = 200
 """How many connections of one port are judged."""
 
@@ -50,17 +57,18 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
     """One finding per published port."""
     case = exam.case
     host = case.view.host
-    if host is None or not host.conntrack:
+    tracked = unless_unasked(host.conntrack) if host is not None else ()
+    if not tracked:
         return
     for container, port in _ports(case):
-        entries = [item for item in host.conntrack if _is_to(item, port)][:_MOST]
+        entries = [item for item in tracked if _is_to(item, port)][:_MOST]
         stale = [item for item in entries if _is_stale(case, container, item)]
         if stale:
             yield _finding(container, port, stale)
 
 
 def _ports(case: Case) -> Iterator[tuple[Container, PublishedPort]]:
-    for container in case.snapshot.containers:
+    for container in known_items(case.snapshot.containers):
         if container.running and container.netns is not None and container.netns in case.view.namespaces:
             yield from ((container, port) for port in container.published if port.proto == "udp")
 
@@ -87,16 +95,15 @@ def _is_stale(case: Case, container: Container, entry: ConntrackEntry) -> bool:
         return False
     if entry.reply.src == entry.original.dst:
         return _is_unserved(case, entry)
-    return not any(item.address == entry.reply.src for space in case.snapshot.namespaces for item in space.addresses)
+    return not any(
+        item.address == entry.reply.src for space in known_items(case.snapshot.namespaces) for item in space.addresses
+    )
 
 
 def _is_unserved(case: Case, entry: ConntrackEntry) -> bool:
-    """Whether nobody on the host itself answers what wasn't rewritten; a docker-proxy would, and pass it on.
-
-    Podman's conmon only holds the port, so that nobody else takes it.
-    """
+    """Whether nobody on the host itself answers what wasn't rewritten; a docker-proxy would, and pass it on."""
     host = case.view.host
-    if host is None or case.view.gaps("sockets", host.id) or "seen-reply" in entry.status:
+    if host is None or "seen-reply" in entry.status:
         return False
     packet = Packet(src=entry.original.src, dst=entry.original.dst, proto="udp", dport=entry.original.dport)
     return not any(takes(host, item, packet) is not False for item in host.sockets if item.process not in _HOLDERS)
@@ -140,7 +147,7 @@ def _finding(container: Container, port: PublishedPort, stale: list[ConntrackEnt
         ),
         remedy=Remedy(
             summary=f"Delete the tracked UDP connections to port {number} ({clients})",
-            steps=(Command(argv=("conntrack", "-D", "-p", "udp", "--orig-port-dst", number)),),
+            steps=(ForgetConnections(proto="udp", port=port.host_port),),
             risk="safe",
             persists=True,
             note="Nothing has to be taken back: a client's next packet begins a new connection; conntrack comes with "
@@ -154,6 +161,5 @@ CHECK = Check(
     title="UDP clients are led to their container",
     severity="warning",
     doc=__doc__,
-    needs=("firewall", "sockets"),
     find=find,
 )

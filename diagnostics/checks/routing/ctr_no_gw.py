@@ -27,11 +27,12 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
-from dnet_tui.diagnostics.checks.subjects.bridge_attachments import gateway_of, inside
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import gateway_of, scope_of
 from dnet_tui.diagnostics.context.host_context import Case, Member, family_of
 from dnet_tui.diagnostics.context.iptables_layout import named
 from dnet_tui.diagnostics.flows.intentions import leads_out
 from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.operations.route import AddRoute, RouteSpec
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Family, Network
@@ -85,16 +86,14 @@ def _finding(case: Case, network: Network, member: Member, family: Family, stopp
 
 
 def _remedy(case: Case, member: Member, family: Family, gateway: str) -> Remedy | None:
-    words = ("default", "via", gateway)
-    six = ("-6",) if family == "ip6" else ()
-    step = inside(case, member.namespace, *six, "route", "add", *words)
-    back = inside(case, member.namespace, *six, "route", "del", *words)
-    if not gateway or step is None or back is None:
+    scope = scope_of(case, member.namespace)
+    if not gateway or scope is None:
         return None
+    step = AddRoute(route=RouteSpec(family=family, gateway=gateway), inside=scope)
     return Remedy(
         summary=f"Give {member.container.name} its default route via {gateway}",
         steps=(step,),
-        undo=(back,),
+        undo=(step.inverse(),),
         risk="ask",
         note="Restarting the container makes its network anew",
     )
@@ -119,7 +118,6 @@ CHECK = Check(
     title="Containers have a default route",
     severity="error",
     doc=__doc__,
-    needs=("links",),
     find=find,
     owns=owns,
 )

@@ -52,7 +52,6 @@ CHECK = Check(
     title="Every routed network's bridge forwards",
     severity="error",
     doc=__doc__,
-    needs=("sysctls",),
     find=find,
     owns=owns,
 )

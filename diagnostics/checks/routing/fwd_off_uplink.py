@@ -52,7 +52,6 @@ CHECK = Check(
     title="The uplinks forward",
     severity="error",
     doc=__doc__,
-    needs=("sysctls",),
     find=find,
     owns=owns,
 )

@@ -86,6 +86,5 @@ CHECK = Check(
     title="Containers on several networks leave by the right one",
     severity="info",
     doc=__doc__,
-    needs=("links",),
     find=find,
 )

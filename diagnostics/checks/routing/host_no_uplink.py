@@ -31,7 +31,8 @@ from collections.abc import Iterable, Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.context.host_context import OUTSIDE, Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.link import SetLinkUp
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.l3.routing import RouteAnswer
@@ -76,7 +77,7 @@ def find(exam: Examination) -> Iterator[Finding]:
         ),
         remedy=Remedy(
             summary=f"Bring {' and '.join(link.name for link in downed)} up, and back the routes it had",
-            steps=tuple(Command(argv=("ip", "link", "set", "dev", link.name, "up")) for link in downed if not link.up),
+            steps=tuple(SetLinkUp(link=link.name) for link in downed if not link.up),
             risk="manual",
             note="The kernel took its routes away when it went down: the host's network service puts them back",
         )
@@ -116,6 +117,5 @@ CHECK = Check(
     title="The host itself has a way out",
     severity="warning",
     doc=__doc__,
-    needs=("routes", "policy-rules", "links"),
     find=find,
 )

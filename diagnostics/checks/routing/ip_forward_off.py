@@ -30,21 +30,21 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_sysctl
-from dnet_tui.diagnostics.checks.subjects.forwarding import is_forwarding
+from dnet_tui.diagnostics.checks.subjects.forwarding import FORWARDING4, is_forwarding, kept_off
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Remedy, Risk, SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy, Risk
 from dnet_tui.diagnostics.report.finding import Finding, Subject
-from dnet_tui.diagnostics.walk.l3.routing import sysctl_name
 from dnet_tui.diagnostics.walk.packet import Obstacle
+from dnet_tui.inspect.model import Unread
 from dnet_tui.inspect.model.firewall import Firewall
 
 ID = "ip-forward-off"
-KEY = "net.ipv4.ip_forward"
 
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """Any interface's refusal to forward, while the host-wide switch is off."""
-    return is_forwarding(case, obstacle) and case.sysctl(KEY) == "0"
+    return is_forwarding(case, obstacle) and case.sysctl(FORWARDING4) == "0"
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
@@ -54,34 +54,25 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
     if not stopped:
         return
     host = exam.case.view.host
-    firewall = host.firewall if host is not None else None
+    firewall = None if host is None or isinstance(host.firewall, Unread) else host.firewall
     yield Finding(
         check=ID,
         severity="error",
-        subject=Subject(kind="sysctl", name=KEY),
+        subject=Subject(kind="sysctl", name=FORWARDING4),
         summary="The host does not forward IPv4 packets (net.ipv4.ip_forward is 0)",
         symptoms=tuple(dict.fromkeys(kind for blocked in stopped for kind in blocked.symptoms)),
         evidence=(
-            of_sysctl(KEY, "0", "1"),
+            of_sysctl(FORWARDING4, "0", "1"),
             *(of_sysctl(blocked.obstacle.by.text, "0", "1") for blocked in stopped),
             *(of_flows(blocked) for blocked in stopped),
         ),
         remedy=Remedy(
             summary="Turn IPv4 forwarding on",
-            steps=(SetSysctl(key=KEY, value="1"), *kept_off(exam.case)),
-            undo=(SetSysctl(key=KEY, value="0"),),
+            steps=(SetSysctl(key=FORWARDING4, value="1"), *kept_off(exam.case)),
+            undo=(SetSysctl(key=FORWARDING4, value="0"),),
             risk=_risk(firewall),
             note="To keep it over a reboot, write 'net.ipv4.ip_forward = 1' to /etc/sysctl.d/99-containers.conf",
         ),
-    )
-
-
-def kept_off(case: Case) -> tuple[SetSysctl, ...]:
-    """Podman keeps forwarding off on its internal bridges; the host-wide switch would turn it on there too."""
-    return tuple(
-        SetSysctl(key=f"net.ipv4.conf.{sysctl_name(network.bridge)}.forwarding", value="0")
-        for network in case.networks
-        if network.engine == "podman" and network.internal
     )
 
 
@@ -102,7 +93,6 @@ CHECK = Check(
     title="IPv4 forwarding is on",
     severity="error",
     doc=__doc__,
-    needs=("sysctls",),
     find=find,
     owns=owns,
 )

@@ -40,11 +40,13 @@ import msgspec
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider
-from dnet_tui.diagnostics.checks.subjects.bridge_attachments import ip, on_host
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.expected_flows import Flow
-from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy, SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.policy_rule import AddPolicyRule, PolicyRuleSpec
+from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
 from dnet_tui.diagnostics.operations.rule_edit import Change, Place
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.l3.routing import sysctl_name
@@ -179,15 +181,15 @@ def _remedy(case: Case, uplink: str, rule: PolicyRule, flows: list[Flow]) -> Rem
     specs = [f"-i {uplink} -m conntrack --ctstate NEW -j CONNMARK --set-xmark {mark:#x}/0xff"]
     specs += [f"-i {bridge} -j CONNMARK --restore-mark --nfmask 0xff --ctmask 0xff" for bridge in bridges]
     changes = [Change(place=place, chain="PREROUTING", spec=spec) for spec in specs]
-    words = ("fwmark", f"{mark:#x}/0xff", "lookup", str(rule.table), "pref", str(rank))
+    by_mark = AddPolicyRule(rule=PolicyRuleSpec(priority=rank, table=str(rule.table), mark=f"{mark:#x}/0xff"))
     key = f"net.ipv4.conf.{sysctl_name(uplink)}.rp_filter"
     strict = (case.sysctl(key) or "0") == "1" or (case.sysctl("net.ipv4.conf.all.rp_filter") or "0") == "1"
     loosen: list[AnyOperation] = [SetSysctl(key=key, value="2")] if strict else []
     tighten: list[AnyOperation] = [SetSysctl(key=key, value=case.sysctl(key) or "0")] if strict else []
     return Remedy(
         summary=f"Mark connections that come in by {uplink}, and route their answers by the mark",
-        steps=(*(change.insert(1) for change in changes), ip("rule", "add", *words), *loosen),
-        undo=(*tighten, ip("rule", "del", *words), *(change.delete(1) for change in reversed(changes))),
+        steps=(*(change.insert(1) for change in changes), by_mark, *loosen),
+        undo=(*tighten, by_mark.inverse(), *(change.delete(1) for change in reversed(changes))),
         risk="manual",
         note="See that nothing else on this host uses these bits of the mark (VPNs and Kubernetes do use marks); "
         "keep the rules where your policy rules are kept",
@@ -199,7 +201,6 @@ CHECK = Check(
     title="Answers of published ports leave by the uplink that they were asked by",
     severity="error",
     doc=__doc__,
-    needs=("routes", "policy-rules", "sysctls"),
     find=find,
     owns=owns,
 )

@@ -164,7 +164,6 @@ CHECK = Check(
     title="Networks' subnets overlap nothing else",
     severity="warning",
     doc=__doc__,
-    needs=("routes", "addresses"),
     find=find,
     owns=owns,
 )

@@ -70,6 +70,5 @@ CHECK = Check(
     title="Bridges have ports left",
     severity="error",
     doc=__doc__,
-    needs=("links",),
     find=find,
 )

@@ -35,9 +35,10 @@ from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.engine import ReloadEngineRules
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
-from dnet_tui.inspect.model import Engine
+from dnet_tui.inspect.model import Engine, known_items
 
 ID = "iptables-shadow"
 
@@ -52,7 +53,7 @@ def find(exam: Examination) -> Iterator[Finding]:
     if iptables_layout.unread(case) or case.snapshot.firewalld is not None:
         return  # while firewalld runs Docker has it write the rules (passthrough over D-Bus), whatever its PATH holds
     homes = _homes(case)
-    for engine in case.snapshot.engines:
+    for engine in known_items(case.snapshot.engines):
         if engine.name == "docker" and _writes(engine) and homes and engine.iptables_backend not in homes:
             yield _finding(engine, homes)
 
@@ -92,7 +93,7 @@ def _finding(engine: Engine, homes: set[str]) -> Finding:
         ),
         remedy=Remedy(
             summary="Turn iptables back to the backend of Docker's rules, or restart Docker",
-            steps=(Command(argv=("systemctl", "restart", "docker")),),
+            steps=(ReloadEngineRules(engine="docker"),),
             risk="manual",
             note="update-alternatives --config iptables turns the link.  After a restart the old backend's rules stay: "
             "clear them, or both are applied",
@@ -105,6 +106,5 @@ CHECK = Check(
     title="Docker's iptables serves the backend that holds its rules",
     severity="warning",
     doc=__doc__,
-    needs=("firewall",),
     find=find,
 )

@@ -34,26 +34,34 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_sysctl
-from dnet_tui.diagnostics.checks.ipv6.ip6_fwd_off import kept_by_ra
-from dnet_tui.diagnostics.checks.routing.ip_forward_off import KEY, kept_off
 from dnet_tui.diagnostics.checks.subjects import docker_nftables
-from dnet_tui.diagnostics.checks.subjects.forwarding import is_forwarding
+from dnet_tui.diagnostics.checks.subjects.forwarding import (
+    FORWARDING4,
+    FORWARDING6,
+    is_forwarding,
+    kept_by_ra,
+    kept_off,
+)
 from dnet_tui.diagnostics.checks.subjects.missing_kernel_features import standing
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, FailedStart, of_failures
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Remedy, SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
+from dnet_tui.inspect.model import known_items
 
 ID = "nftmode-fwd-off"
-_KEYS6 = ("net.ipv6.conf.all.forwarding", "net.ipv6.conf.default.forwarding")
+_KEYS6 = (FORWARDING6, "net.ipv6.conf.default.forwarding")
 _REFUSED = "forwarding-off"
 """What inspect's reader of logs calls Docker's words about it."""
 
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """Any interface's refusal to forward, while the host-wide switch is off that Docker waits for."""
-    return is_forwarding(case, obstacle) and case.sysctl(KEY) == "0" and docker_nftables.engine(case) is not None
+    return (
+        is_forwarding(case, obstacle) and case.sysctl(FORWARDING4) == "0" and docker_nftables.engine(case) is not None
+    )
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
@@ -93,7 +101,7 @@ def _finding(case: Case, off: tuple[str, ...], stopped: list[Blocked], ended: tu
             steps=(
                 *(SetSysctl(key=key, value="2") for key in ra),
                 *(SetSysctl(key=key, value="1") for key in off),
-                *(kept_off(case) if KEY in off else ()),
+                *(kept_off(case) if FORWARDING4 in off else ()),
             ),
             undo=(
                 *(SetSysctl(key=key, value="0") for key in reversed(off)),
@@ -107,13 +115,13 @@ def _finding(case: Case, off: tuple[str, ...], stopped: list[Blocked], ended: tu
 
 def _named(failed: FailedStart) -> tuple[str, ...]:
     """The switches that a refusal speaks of."""
-    return _KEYS6 if "IPv6" in failed.failure.text else (KEY,)
+    return _KEYS6 if "IPv6" in failed.failure.text else (FORWARDING4,)
 
 
 def _off(case: Case, ended: tuple[FailedStart, ...]) -> tuple[str, ...]:
     """The switches that Docker waits for and that are off."""
-    six = any(network.engine == "docker" and network.ipv6 for network in case.snapshot.networks)
-    wanted = (KEY, *(_KEYS6 if six else ())) if docker_nftables.engine(case) is not None else ()
+    six = any(network.engine == "docker" and network.ipv6 for network in known_items(case.snapshot.networks))
+    wanted = (FORWARDING4, *(_KEYS6 if six else ())) if docker_nftables.engine(case) is not None else ()
     wanted += tuple(key for item in ended for key in _named(item))
     return tuple(key for key in dict.fromkeys(wanted) if case.sysctl(key) == "0")
 
@@ -123,7 +131,6 @@ CHECK = Check(
     title="Forwarding is on where Docker's nftables backend needs it",
     severity="error",
     doc=__doc__,
-    needs=("sysctls",),
     find=find,
     owns=owns,
 )

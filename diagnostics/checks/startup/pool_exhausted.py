@@ -37,7 +37,7 @@ from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, fail
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
-from dnet_tui.inspect.model import Engine
+from dnet_tui.inspect.model import Engine, known_items
 
 ID = "pool-exhausted"
 _SHOWN = 6
@@ -45,7 +45,7 @@ _SHOWN = 6
 
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per engine."""
-    for engine in exam.case.snapshot.engines:
+    for engine in known_items(exam.case.snapshot.engines):
         left = None if engine.rootless else room(exam.case, engine)
         if left is None or left.free * 10 > left.total or not left.total:
             continue
@@ -91,10 +91,10 @@ def _finding(case: Case, engine: Engine, left: Room) -> Finding:
 
 def _unused(case: Case, engine: Engine) -> str:
     """The names of the engine's networks that no container is on, whether it runs or not."""
-    used = {endpoint.network for item in case.snapshot.containers for endpoint in item.endpoints}
+    used = {endpoint.network for item in known_items(case.snapshot.containers) for endpoint in item.endpoints}
     names = [
         network.name
-        for network in case.snapshot.networks
+        for network in known_items(case.snapshot.networks)
         if network.engine == engine.name
         and network.driver in {"bridge", "macvlan", "ipvlan"}
         and network.id not in used
@@ -108,6 +108,5 @@ CHECK = Check(
     title="The default address pools have room",
     severity="error",
     doc=__doc__,
-    needs=("routes",),
     find=find,
 )

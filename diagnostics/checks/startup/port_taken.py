@@ -33,7 +33,7 @@ from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, Fail
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
-from dnet_tui.inspect.model import Container, PublishedPort, Socket
+from dnet_tui.inspect.model import Container, PublishedPort, Socket, known_items
 
 ID = "port-taken"
 _WILD = {"", "0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
@@ -42,7 +42,7 @@ _WILD = {"", "0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per container and port."""
     failed = {item.container.id: item for item in failed_starts(exam.case, ID) if item.container is not None}
-    for container in exam.case.snapshot.containers:
+    for container in known_items(exam.case.snapshot.containers):
         if container.running:
             continue
         failure = failed.get(container.id)
@@ -87,7 +87,7 @@ def _publisher(case: Case, port: PublishedPort) -> Container | None:
     return next(
         (
             item
-            for item in case.snapshot.containers
+            for item in known_items(case.snapshot.containers)
             if item.running
             and any((other.host_port, other.proto) == (port.host_port, port.proto) for other in item.published)
         ),
@@ -115,6 +115,5 @@ CHECK = Check(
     title="Ports that stopped containers want are free",
     severity="warning",
     doc=__doc__,
-    needs=("sockets",),
     find=find,
 )

@@ -33,11 +33,12 @@ from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.engine import RestartContainers
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
-from dnet_tui.inspect.model import Container, PublishedPort
+from dnet_tui.inspect.model import Container, PublishedPort, known_items
 
 ID = "proxy-mismatch"
 _LOCAL = "127.0.0.1"
@@ -48,12 +49,12 @@ def find(exam: Examination) -> Iterator[Finding]:
     """One finding per container."""
     case = exam.case
     host = case.view.host
-    engines = [item for item in case.snapshot.engines if item.name == "docker"]
+    engines = [item for item in known_items(case.snapshot.engines) if item.name == "docker"]
     alone = len(engines) == 1 and engines[0].userland_proxy is True and not engines[0].rootless
     # Without root other users' processes aren't seen, so that a proxy may be there all the same.
     if host is None or not alone or any(gap.section == "namespaces" and not gap.scope for gap in case.snapshot.gaps):
         return
-    for container in case.snapshot.containers:
+    for container in known_items(case.snapshot.containers):
         lacking = [(port, way) for port in _ports(container) if (way := _refused(case, host.id, port)) is not None]
         if lacking:
             yield _finding(case, container, lacking)
@@ -94,7 +95,7 @@ def _finding(case: Case, container: Container, lacking: list[tuple[PublishedPort
         ),
         remedy=Remedy(
             summary=f"Restart {container.name}: Docker then starts its proxies",
-            steps=(Command(argv=("docker", "restart", container.name)),),
+            steps=(RestartContainers(engine="docker", names=(container.name,)),),
             risk="manual",
             note="If the proxy isn't there then either, install docker-proxy of the same version as dockerd",
         ),
@@ -106,6 +107,5 @@ CHECK = Check(
     title="Published ports have their proxies",
     severity="warning",
     doc=__doc__,
-    needs=("sockets",),
     find=find,
 )

@@ -29,9 +29,10 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_sysctl
-from dnet_tui.diagnostics.operations.remedy import Remedy, SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
-from dnet_tui.inspect.model import Container
+from dnet_tui.inspect.model import Container, known_items
 
 ID = "rootless-port"
 _KEY = "net.ipv4.ip_unprivileged_port_start"
@@ -44,12 +45,13 @@ def find(exam: Examination) -> Iterator[Finding]:
     # Containers carry the engine's name only: of two Dockers it isn't known whose a container is.
     rootless = {
         engine.name
-        for engine in case.snapshot.engines
-        if engine.rootless and all(item.rootless for item in case.snapshot.engines if item.name == engine.name)
+        for engine in known_items(case.snapshot.engines)
+        if engine.rootless
+        and all(item.rootless for item in known_items(case.snapshot.engines) if item.name == engine.name)
     }
     if value is None or not value.isdecimal() or not rootless:
         return
-    for container in case.snapshot.containers:
+    for container in known_items(case.snapshot.containers):
         if container.running or container.engine not in rootless:
             continue
         low = sorted({port.host_port for port in container.wanted if port.host_port < int(value)})
@@ -85,6 +87,5 @@ CHECK = Check(
     title="Rootless containers want ports that they may have",
     severity="info",
     doc=__doc__,
-    needs=("sysctls",),
     find=find,
 )

@@ -37,9 +37,11 @@ from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.subjects.missing_kernel_features import standing
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, FailedStart, of_failures
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.by_hand import ByHand
+from dnet_tui.diagnostics.operations.firewalld import ChangeZone
+from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
-from dnet_tui.inspect.model import Engine, Firewalld
+from dnet_tui.inspect.model import Engine, Firewalld, known_items, require
 
 ID = "zone-conflict"
 _OWN = "docker"
@@ -54,14 +56,12 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
     firewalld = case.snapshot.firewalld
     if firewalld is None:
         return
+    firewalld = require(firewalld)
     told = _ended(case)
     for bridge, (zone, failed) in told.items():
         yield _finding(bridge, [zone] if zone else list(_others(firewalld, bridge)), firewalld, failed)
     bridges = [network.bridge for network in case.networks if network.engine == "docker"]
-    if not bridges or not any(_works_with(engine) for engine in case.snapshot.engines):
-        return
-    if firewalld.zones is None:
-        yield Undecided(reason="firewalld runs, and its settings of zones could not be read")
+    if not bridges or not any(_works_with(engine) for engine in known_items(case.snapshot.engines)):
         return
     for bridge in bridges:
         named = list(_others(firewalld, bridge))
@@ -121,15 +121,17 @@ def _remedy(bridge: str, zones: list[str], *, lasting: bool) -> Remedy:
     if not zones:
         return Remedy(
             summary=f"See in which zone {bridge} is, take it out of that, and restart Docker",
-            steps=(Command(argv=("firewall-cmd", f"--get-zone-of-interface={bridge}")),),
+            steps=(ByHand(argv=("firewall-cmd", f"--get-zone-of-interface={bridge}")),),
             risk="manual",
         )
-    head = ("firewall-cmd", "--permanent") if lasting else ("firewall-cmd",)
+    steps = tuple(
+        ChangeZone(zone=zone, kind="interface", item=bridge, present=False, permanent=lasting) for zone in zones
+    )
     then = "`firewall-cmd --reload`, then " if lasting else ""
     return Remedy(
         summary=f"Take {bridge} out of zone {', '.join(zones)}",
-        steps=tuple(Command(argv=(*head, f"--zone={zone}", f"--remove-interface={bridge}")) for zone in zones),
-        undo=tuple(Command(argv=(*head, f"--zone={zone}", f"--add-interface={bridge}")) for zone in zones),
+        steps=steps,
+        undo=inverses(steps),
         risk="manual",
         persists=lasting,
         note=f"After it {then}restart Docker, which adds the bridge to its own zone. "
@@ -142,6 +144,5 @@ CHECK = Check(
     title="Docker's bridges are bound to no other firewalld zone",
     severity="warning",
     doc=__doc__,
-    needs=(),
     find=find,
 )

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.inspect.model import AddressPool, Engine, Network
+from dnet_tui.inspect.model import AddressPool, Engine, Network, known_items
 
 _MAIN = 254
 _ON_LINK_SINCE = 23
@@ -35,7 +35,7 @@ def room(case: Case, engine: Engine) -> Room | None:
     host = case.view.host
     if engine.address_pools is None or host is None or case.view.gaps("routes", host.id):
         return None
-    taken = [*_taken_by_networks(case.snapshot.networks, engine), *_taken_by_routes(case, engine)]
+    taken = [*_taken_by_networks(known_items(case.snapshot.networks), engine), *_taken_by_routes(case, engine)]
     total = free = 0
     for pool in dict.fromkeys(engine.address_pools):
         count, left = _room_of(pool, taken)

@@ -20,7 +20,7 @@ from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import RuleRef
-from dnet_tui.inspect.model import Network, Snapshot
+from dnet_tui.inspect.model import Network, Snapshot, Unread, known_items, require
 from dnet_tui.inspect.model.firewall import Firewall, Match, Rule, Table, Verdict
 
 _NATIVE = "docker-bridges"
@@ -67,7 +67,13 @@ def why(case: Case, ref: RuleRef, address: str) -> str:
     """Why a packet for a container's address was dropped by this rule, in words; empty for other rules."""
     host = case.view.host
     network = case.network_of(address)
-    if host is None or host.firewall is None or ref.namespace != host.id or ref.number == 0 or network is None:
+    if (
+        host is None
+        or isinstance(host.firewall, Unread)
+        or ref.namespace != host.id
+        or ref.number == 0
+        or network is None
+    ):
         return ""
     for table in host.firewall.tables:
         if (table.backend, table.family, table.name) != (ref.backend, ref.family, ref.table):
@@ -131,8 +137,8 @@ _SHOWN = 4
 
 
 def _guards(snapshot: Snapshot, kind: Kind) -> Iterator[Guard]:
-    host = next((ns for ns in snapshot.namespaces if ns.kind == "host"), None)
-    firewall = host.firewall if host is not None and host.firewall is not None else Firewall()
+    host = next((ns for ns in known_items(snapshot.namespaces) if ns.kind == "host"), None)
+    firewall = require(host.firewall) if host is not None else Firewall()
     for table in firewall.tables:
         for chain in table.chains:
             for rule in chain.rules:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.inspect.model import Engine, Family
+from dnet_tui.inspect.model import Engine, Family, known_items
 from dnet_tui.inspect.model.firewall import Table
 
 TABLE = "docker-bridges"
@@ -20,7 +20,7 @@ def engine(case: Case) -> Engine | None:
     return next(
         (
             item
-            for item in case.snapshot.engines
+            for item in known_items(case.snapshot.engines)
             if item.name == "docker" and item.firewall.startswith("nftables") and not item.rootless
         ),
         None,

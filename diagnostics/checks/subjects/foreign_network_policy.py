@@ -9,7 +9,7 @@ Podman's published ports, guests of libvirt, LXD and Incus.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -24,7 +24,7 @@ from dnet_tui.diagnostics.operations.rule_edit import Change, place_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Obstacle, Packet, RuleRef
-from dnet_tui.inspect.model import Address, Family, Link, LinkRef
+from dnet_tui.inspect.model import Address, Family, Link, LinkRef, known_items
 from dnet_tui.inspect.model.firewall import Chain, Match, Rule, Table, Verdict
 
 USER_CHAIN = "DOCKER-USER"
@@ -62,7 +62,7 @@ def _by_dockers_policy(case: Case, obstacle: Obstacle, family: Family) -> bool:
 
 def _may_be_dockers(case: Case, rule: RuleRef) -> bool:
     """Whether Docker keeps its chains in that table, and wasn't told to leave the rules or forwarding alone."""
-    docker = [engine for engine in case.snapshot.engines if engine.name == "docker"]
+    docker = [engine for engine in known_items(case.snapshot.engines) if engine.name == "docker"]
     told = any(engine.iptables is False or engine.ip_forward is False for engine in docker)
     there = any(
         (table.backend, table.family, table.name) == (rule.backend, rule.family, "filter")
@@ -96,7 +96,7 @@ def findings(exam: Examination, check: str, family: Family) -> Iterator[Finding]
 def case_tables(case: Case) -> tuple[Table, ...]:
     """The host's tables of every family and backend."""
     host = case.view.host
-    return host.firewall.tables if host is not None and host.firewall is not None else ()
+    return host.firewall.tables if host is not None else ()
 
 
 def _finding(
@@ -205,7 +205,7 @@ def _guests(case: Case, family: Family) -> Iterator[Guests]:
             yield Guests(manager=manager, bridge=link.name, obstacle=obstacle)
 
 
-def _guest_address(addresses: tuple[Address, ...], link: Link, family: Family) -> str:
+def _guest_address(addresses: Iterable[Address], link: Link, family: Family) -> str:
     """An address that a guest on this bridge may have; empty where the bridge has none of its own."""
     for item in addresses:
         if (item.ifindex, item.family, item.scope) == (link.ifindex, family, "global"):

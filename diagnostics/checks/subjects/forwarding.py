@@ -1,4 +1,4 @@
-"""What the checks of one interface's forwarding switch share.  Pure."""
+"""What the checks of forwarding switches share: of the host, and of one interface.  Pure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_sysctl
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Remedy, Risk, SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy, Risk
 from dnet_tui.diagnostics.report.finding import Finding, Subject
+from dnet_tui.diagnostics.walk.l3.routing import sysctl_name
 from dnet_tui.diagnostics.walk.packet import Obstacle
+
+FORWARDING4 = "net.ipv4.ip_forward"
+FORWARDING6 = "net.ipv6.conf.all.forwarding"
+"""The host-wide switches."""
 
 
 def is_forwarding(case: Case, obstacle: Obstacle) -> bool:
@@ -53,3 +59,32 @@ def findings(exam: Examination, check: str, *, kind: str, risk: Risk, note: str)
                 note=note,
             ),
         )
+
+
+def kept_off(case: Case) -> tuple[SetSysctl, ...]:
+    """Podman keeps forwarding off on its internal bridges; the host-wide switch would turn it on there too."""
+    return tuple(
+        SetSysctl(key=f"net.ipv4.conf.{sysctl_name(network.bridge)}.forwarding", value="0")
+        for network in case.networks
+        if network.engine == "podman" and network.internal
+    )
+
+
+def default_links6(case: Case) -> tuple[str, ...]:
+    """The host's interfaces that IPv6 default routes use."""
+    host = case.view.host
+    names = {link.ifindex: link.name for link in host.links} if host is not None else {}
+    routes = [route for route in (host.routes if host is not None else ()) if route.dst == "::/0"]
+    hops = [hop for route in routes if route.type == "unicast" for hop in route.hops]
+    return tuple(dict.fromkeys(names[hop.ifindex] for hop in hops if hop.ifindex in names))
+
+
+def kept_by_ra(case: Case) -> tuple[str, ...]:
+    """The switches to set to 2 first: uplinks that would lose their router's advertisements by forwarding."""
+    keys = (f"net.ipv6.conf.{sysctl_name(name)}.accept_ra" for name in default_links6(case))
+    return tuple(key for key in keys if case.sysctl(key) == "1") if _by_ra(case) else ()
+
+
+def _by_ra(case: Case) -> bool:
+    host = case.view.host
+    return host is not None and any(route.dst == "::/0" and route.protocol == "ra" for route in host.routes)

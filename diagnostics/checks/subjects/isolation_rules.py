@@ -14,10 +14,12 @@ from typing import NamedTuple
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.expected_flows import Flow
-from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule, SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.rule_edit import Change, Place
 from dnet_tui.diagnostics.walk.l2.topology import calls_iptables
-from dnet_tui.inspect.model import Family, Network
+from dnet_tui.inspect.model import Family, Network, known_items, require
+from dnet_tui.inspect.model.sections import lacks_of
 
 STAGE_1, STAGE_2 = "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2"
 NF_CALL = "net.bridge.bridge-nf-call-iptables"
@@ -48,7 +50,7 @@ def lacks_br_netfilter(case: Case, network: Network) -> bool:
     (br_netfilter_hooks.c), and only there.
     """
     host = case.view.host
-    engines = [engine for engine in case.snapshot.engines if engine.name == network.engine]
+    engines = [engine for engine in known_items(case.snapshot.engines) if engine.name == network.engine]
     writes = any(engine.iptables is not False and engine.firewall != "none" for engine in engines)
     if host is None or network.engine != "docker" or network.icc is not False or not writes:
         return False
@@ -58,9 +60,11 @@ def lacks_br_netfilter(case: Case, network: Network) -> bool:
 def has_no_switches(case: Case) -> bool:
     """Whether the host's sysctls were read, and none of br_netfilter's is among them though there is a bridge."""
     host = case.view.host
-    if host is None or not any(case.view.bridges()) or case.view.gaps("sysctls", host.id):
+    if host is None or not any(case.view.bridges()) or lacks_of(host.sysctls):
         return False
-    return "net.ipv4.ip_forward" in host.sysctls and not any(key.startswith("net.bridge.") for key in host.sysctls)
+    return "net.ipv4.ip_forward" in host.sysctls and not any(
+        key.startswith("net.bridge.") for key in require(host.sysctls).values
+    )
 
 
 def _between(case: Case, here: Network, there: Network, family: Family) -> tuple[Repair, ...]:

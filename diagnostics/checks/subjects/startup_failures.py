@@ -14,7 +14,7 @@ import msgspec
 
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.report.finding import Evidence
-from dnet_tui.inspect.model import Container, Engine, LogLine
+from dnet_tui.inspect.model import Container, Engine, LogLine, known_items
 from dnet_tui.inspect.model.startup_errors import Failure, recognise
 
 START_UP = ("start-up",)
@@ -50,10 +50,14 @@ def _all(case: Case) -> tuple[FailedStart, ...]:
     return (
         *(
             FailedStart(engine=item.engine, failure=failure, stands=True, container=item)
-            for item in case.snapshot.containers
+            for item in known_items(case.snapshot.containers)
             if not item.running and item.error and (failure := recognise(item.error)) is not None
         ),
-        *(_logged(engine, line) for engine in case.snapshot.engines for line in reversed(engine.log or ())),
+        *(
+            _logged(engine, line)
+            for engine in known_items(case.snapshot.engines)
+            for line in reversed(engine.log or ())
+        ),
     )
 
 

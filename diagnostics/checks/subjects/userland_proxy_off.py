@@ -13,7 +13,7 @@ import msgspec
 
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import Attachment, attachments
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.inspect.model import Link, Network, PublishedPort
+from dnet_tui.inspect.model import Link, Network, PublishedPort, known_items
 
 _NF_CALL = "net.bridge.bridge-nf-call-iptables"
 
@@ -30,7 +30,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
 
 def published_without_proxy(case: Case) -> Iterator[Published]:
     """The containers that are published without a proxy process, by the network their packets come over."""
-    engines = {engine.name for engine in case.snapshot.engines if engine.userland_proxy is False}
+    engines = {engine.name for engine in known_items(case.snapshot.engines) if engine.userland_proxy is False}
     for network in case.networks:
         if network.engine not in engines or network.internal or network.gateway_mode4 in {"routed", "isolated"}:
             continue

@@ -20,10 +20,11 @@ from typing import NamedTuple
 import msgspec
 
 from dnet_tui.diagnostics.walk.match.namespace_context import Site, bridge_of
+from dnet_tui.diagnostics.walk.netfilter.hook_traversal import readable
 from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet
 from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace
-from dnet_tui.inspect.model.firewall import Firewall, Hook
+from dnet_tui.inspect.model.firewall import Hook
 from dnet_tui.inspect.model.view import View
 
 _SOLICITATION, _ADVERTISEMENT = 135, 136
@@ -150,7 +151,7 @@ def _losses(packet: Packet, points: Iterable[Point]) -> Iterator[tuple[End, Deci
     what = "ARP" if packet.arp_op else "neighbour discovery"
     word = "question" if packet.arp_op == "request" or packet.icmp_type == _SOLICITATION else "answer"
     for ns, hook, iif, oif, families in points:
-        firewall = ns.firewall or Firewall()
+        firewall = readable(ns)
         present = {table.family for table in firewall.tables} | {table.family for table in firewall.unread}
         if present.isdisjoint(families):
             continue

@@ -17,7 +17,7 @@ from dnet_tui.diagnostics.walk.match.expressions import interface_matches
 from dnet_tui.diagnostics.walk.match.namespace_context import Site, bridge_of
 from dnet_tui.diagnostics.walk.netfilter.chains import HookResult
 from dnet_tui.diagnostics.walk.netfilter.conntrack import without_connection
-from dnet_tui.diagnostics.walk.netfilter.hook_traversal import ENDS
+from dnet_tui.diagnostics.walk.netfilter.hook_traversal import ENDS, readable
 from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
 from dnet_tui.diagnostics.walk.netfilter.nat import altered
 from dnet_tui.diagnostics.walk.packet import Decider
@@ -39,7 +39,9 @@ After br_netfilter's postrouting, which is the last (NF_BR_PRI_LAST), comes noth
 
 def pass_bridge(trail: Trail, ns: Namespace, hook: Hook, iif: str, oif: str, *, part: Part = "all") -> None:
     """The bridge family's own chains: the interfaces are the ports."""
-    firewall = ns.firewall or Firewall()
+    firewall = Firewall()
+    with trail.unseen("bridge"):
+        firewall = readable(ns)
     families = {table.family for table in firewall.tables} | {table.family for table in firewall.unread}
     if "bridge" not in families:
         return
@@ -90,7 +92,9 @@ def pass_device(trail: Trail, ns: Namespace, link: Link, hook: Literal["ingress"
 
 def _pass_chains(trail: Trail, ns: Namespace, device: str, hook: Literal["ingress", "egress"]) -> None:
     """The chains that are bound to a device; no connection is known there yet, or looked at."""
-    firewall = ns.firewall or Firewall()
+    firewall = Firewall()
+    with trail.unseen(hook):
+        firewall = readable(ns)
     bound = [
         msgspec.structs.replace(table, chains=tuple(_bound(chain, hook, device) for chain in table.chains))
         for table in firewall.tables

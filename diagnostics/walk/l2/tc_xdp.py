@@ -34,9 +34,12 @@ def pass_filters(trail: Trail, ns: Namespace, link: Link, place: Literal["ingres
     """What a link's own programs and filters do with a packet that it receives or sends."""
     if place == "ingress" and link.xdp:
         _stop(trail, ns, link, "ingress", "unknown", f"XDP program ({link.xdp}) on {link.name}", XDP)
-    if not ns.traffic_control:
+    filters: dict[tuple[int, str], list[TrafficFilter]] = {}
+    with trail.unseen(place):
+        if ns.traffic_control:
+            filters = known(ns).filters
+    if not filters:
         return
-    filters = known(ns).filters
     for at in ("ingress",) if place == "ingress" else ("egress", "root"):
         found = decide(filters.get((link.ifindex, at), ()), trail.packet)
         if found is not None:

@@ -9,13 +9,15 @@ from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, Truth
 from dnet_tui.inspect.model import Namespace, Socket
 
 
-def received(ns: Namespace, packet: Packet, *, seen: bool) -> tuple[End, Decider | None]:
+def received(ns: Namespace, packet: Packet) -> tuple[End, Decider | None]:
     """How the end is for a first packet that passed INPUT.
 
-    ``seen`` is False where the sockets weren't read.  Without a decider,
-    nobody can tell whether somebody listens.
+    Without a decider, nobody can tell whether somebody listens.
+
+    Raises:
+        NotSeen: the sockets weren't read, and that decides.
     """
-    if packet.proto not in {"tcp", "udp"} or not seen:
+    if packet.proto not in {"tcp", "udp"}:
         return "delivered", None
     maybe = False
     for socket in ns.sockets:

@@ -22,7 +22,7 @@ from dnet_tui.diagnostics.walk.l3.routing import RouteAnswer, sysctl_name
 from dnet_tui.diagnostics.walk.netfilter.nat import altered
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet
 from dnet_tui.diagnostics.walk.state import Trail
-from dnet_tui.inspect.model import Link, Namespace
+from dnet_tui.inspect.model import Link, Namespace, Unread
 
 STAGE = "mtu"
 """The stage at which the IP layer stops a packet that is too long, and tells its sender."""
@@ -162,7 +162,7 @@ def _limit(ns: Namespace, out: Link, answer: RouteAnswer, packet: Packet, *, for
         return min(own, LONGEST), Decider(kind="route", text=text, namespace=ns.id, value=str(own))
     mtu, text = out.mtu or LONGEST, f"{out.name} has mtu {out.mtu}"
     if packet.family == "ip6":
-        told = ns.sysctls.get(f"net.ipv6.conf.{sysctl_name(out.name)}.mtu", "")
+        told = ns.sysctls.get(f"net.ipv6.conf.{sysctl_name(out.name)}.mtu") or ""
         if told.isdigit() and 0 < int(told) < mtu:
             mtu, text = int(told), f"{out.name} has mtu {told} for IPv6"
     mtu = min(mtu, LONGEST)
@@ -258,7 +258,7 @@ def _joined(ns: Namespace, packet: Packet) -> tuple[bool, ...]:
         return (False,)
     families = {packet.family, "inet"}
     firewall = ns.firewall
-    if firewall is None or any(table.family in families for table in firewall.unread):
+    if isinstance(firewall, Unread) or any(table.family in families for table in firewall.unread):
         return (True, False)
     tables = [table for table in firewall.tables if table.family in families]
     if any(chain.type == "nat" for table in tables for chain in table.chains):

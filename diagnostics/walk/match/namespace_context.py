@@ -13,7 +13,7 @@ import msgspec
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.match.values import Surroundings, contains
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
-from dnet_tui.inspect.model import Link, Namespace, Tun
+from dnet_tui.inspect.model import Link, Namespace, Tun, Unread
 
 _MAC_LENGTH = 17
 _ETHERNET = frozenset(
@@ -138,7 +138,8 @@ class Site(Surroundings):
     @property
     def uses_ipsec(self) -> bool | None:
         """Whether there are policies at all."""
-        return None if self.ns.xfrm_policies is None else self.ns.xfrm_policies > 0
+        policies = self.ns.xfrm_policies
+        return None if isinstance(policies, Unread) else policies > 0
 
     def _link(self, device: str) -> Link | None:
         return next((link for link in self.ns.links if link.name == device), None) if device else None

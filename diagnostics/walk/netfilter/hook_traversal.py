@@ -17,7 +17,7 @@ from dnet_tui.diagnostics.walk.netfilter.hooks import Part, or_instead, run_hook
 from dnet_tui.diagnostics.walk.netfilter.nat import altered, apply_nat, each_address, target_text, undo_nat
 from dnet_tui.diagnostics.walk.packet import Decider, End, RuleRef
 from dnet_tui.diagnostics.walk.state import Trail
-from dnet_tui.inspect.model import Namespace
+from dnet_tui.inspect.model import Namespace, NotSeen, require
 from dnet_tui.inspect.model.firewall import Firewall, Hook, Nat
 
 ENDS: dict[str, End] = {"drop": "dropped", "reject": "rejected", "unknown": "unknown"}
@@ -33,6 +33,19 @@ _PARTS: dict[Hook, tuple[Part, ...]] = {
     "input": ("middle", "nat", "late"),
     "postrouting": ("middle", "nat", "late"),
 }
+
+
+def readable(ns: Namespace) -> Firewall:
+    """A namespace's firewall.
+
+    Raises:
+        NotSeen: it was not read, or not all of it and nobody knows where what is missing belongs.
+    """
+    firewall = require(ns.firewall)
+    if not firewall.marks_its_lacks:
+        lack = firewall.lacks[0]
+        raise NotSeen("firewall", ns.id, lack.reason, lack.hint)
+    return firewall
 
 
 class Passage:
@@ -66,10 +79,9 @@ class Passage:
 
     def go(self) -> None:
         """Pass the hook; an obstacle is noted on the trail."""
-        if self.ns.firewall is None:
-            by = Decider(kind="gap", text="the firewall was not read", namespace=self.ns.id)
-            self.trail.obstacle("unknown", self.hook, by)
-        firewall = self.ns.firewall or Firewall()
+        firewall = Firewall()
+        with self.trail.unseen(self.hook):
+            firewall = readable(self.ns)
         for part in _PARTS.get(self.hook, ("all",)):
             if part == "nat":
                 self._nat(firewall)

@@ -26,11 +26,11 @@ die_at, after = int(sys.argv[1]), sys.argv[2] == "after"
 
 class Dying(HostExecutor):
     made = 0
-    def perform(self, action, prior):
+    def perform(self, action, captured):
         Dying.made += 1
         if Dying.made == die_at and not after:
             os.kill(os.getpid(), 9)
-        result = super().perform(action, prior)
+        result = super().perform(action, captured)
         if Dying.made == die_at:
             os.kill(os.getpid(), 9)
         return result

@@ -26,8 +26,8 @@ LAST = (0, "udp", 100, None)
 
 
 SERVERS = {"4": OUTSIDE_SERVER, "6": SERVER6}
-RECORD_TO = os.environ.get("DNET_RECORD_MTU", "")
-"""A folder to keep what is seen in, for tests/scenarios."""
+RECORD = os.environ.get("DNET_RECORD_MTU", "").split()
+"""The places of which to keep what is seen, by their recordings' names (``script/recordings record mtu``)."""
 ADDRESSES = {
     "4": {"web": "172.30.1.2", "api": "172.30.1.3", "host": "172.30.1.1", "outside": "203.0.113.1"},
     "6": {"web": WEB6, "api": API6, "host": "fd00:1::1", "outside": OUT6},
@@ -172,8 +172,9 @@ def test_packets_around_an_mtu(host: DemoHost, place: Place, family: Literal["4"
     seen = Seen(
         snapshot=snapshot, source=ends[place.source], target=target, probes=tuple(probes), arrived=tuple(sorted(heard))
     )
-    if RECORD_TO:
-        save(seen, Path(RECORD_TO) / f"{re.sub('[^a-z]+', '-', place.name)}-ipv{family}.json.xz")
+    name = f"{re.sub('[^a-z]+', '-', place.name)}-ipv{family}"
+    if name in RECORD:
+        save(seen, name, f"packets of sizes around the MTU of {place.name}, IPv{family}")
     said = judged(seen)
     assert said["wrong"] == []
     assert said["unsure"] == [] or (place.cut and before_bridge_mtu(snapshot.host.kernel))

@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Literal
 
-import msgspec
-
 from dnet_tui.diagnostics.trace.trace_events import Account
 from dnet_tui.diagnostics.trace.walk_vs_kernel import Agreement, answer_kind, same_tuple
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
-from dnet_tui.inspect.model import LinkRef, Snapshot
+from dnet_tui.inspect.model import LinkRef
 from dnet_tui.inspect.model.view import View
+from lab import recording
 from lab.differential.account import account, sent_answer
 from lab.differential.spec import HOST, OUTSIDE, UPLINK, HostSpec, Observation, Outcome, Part, Probe
 
@@ -39,7 +38,7 @@ class Court:
 
     def __init__(self, spec: HostSpec, seen: Observation) -> None:
         self.spec = spec
-        self.view = View(msgspec.json.decode(seen.snapshot, type=Snapshot))
+        self.view = View(recording.snapshot(seen.snapshot))
         self.ids = seen.namespaces
         self.outcomes = {outcome.probe: outcome for outcome in seen.outcomes}
 

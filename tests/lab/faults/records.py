@@ -1,13 +1,12 @@
 """Recorded faults: snapshots of lab hosts with a fault in them, and what the doctor must say of each.  Pure.
 
-``HOST.json`` says, readable and comparable, which findings each fault has;
+``HOST.toml`` says, readable and comparable, which findings each fault has;
 ``HOST.json.xz`` holds the snapshots, redacted, all of one host together: they
 differ in little, so that together they are hardly larger than one.
 """
 
 from __future__ import annotations
 
-import lzma
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +17,7 @@ from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.inspect.archive import snapshot_file
 from dnet_tui.inspect.archive.redact import redact
 from dnet_tui.inspect.model import Snapshot
+from lab import recording
 
 FOLDER = Path(__file__).resolve().parents[2] / "scenarios" / "faults"
 HEALTHY = "healthy"
@@ -27,12 +27,30 @@ _KEY = b"recorded for the scenario tests\0"
 """One for all, so that the records of a host have the same words; what they are of is the lab's alone."""
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Told(msgspec.Struct, frozen=True, kw_only=True):
     """A finding, as far as it must come again."""
 
     check: str
     severity: str
     caused_by: str | None = None
+
+    @property
+    def text(self) -> str:
+        """As a record has it: ``error masq-missing``, ``warning fwd-policy by docker-rules-lost``."""
+        return f"{self.severity} {self.check}" + (f" by {self.caused_by}" if self.caused_by else "")
+
+    @classmethod
+    def read(cls, text: str) -> Told:
+        """Read what :attr:`text` is."""
+        severity, check, *cause = text.split()
+        return cls(check=check, severity=severity, caused_by=cause[1] if cause else None)
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person reads of a host's records: what it was recorded from, and the findings of each fault."""
+
+    host: str
+    faults: dict[str, tuple[str, ...]]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,32 +76,35 @@ def redacted(snapshot: Snapshot) -> Snapshot:
 
 def names() -> tuple[str, ...]:
     """Return the hosts of which there are records."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
+    return recording.names(FOLDER)
 
 
 def load(name: str) -> Record:
     """Read what must be said of a host's faults."""
-    return msgspec.json.decode((FOLDER / f"{name}.json").read_bytes(), type=Record)
+    spec = recording.read_spec(FOLDER, name, Spec)
+    return Record(
+        host=spec.host,
+        faults={fault: tuple(Told.read(text) for text in texts) for fault, texts in spec.faults.items()},
+    )
 
 
 @lru_cache(maxsize=1)
 def _raw(name: str) -> dict[str, msgspec.Raw]:
-    data = lzma.decompress((FOLDER / f"{name}.json.xz").read_bytes())
-    return msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    return recording.read_data(FOLDER, name, dict[str, msgspec.Raw])
 
 
 def snapshot(name: str, fault: str) -> Snapshot:
     """Read the snapshot of a host with a fault."""
-    return snapshot_file.decode(bytes(_raw(name)[fault]), f"{name} {fault}")
+    return recording.snapshot(_raw(name)[fault], f"{name} {fault}")
 
 
 def save(name: str, host: str, snapshots: Mapping[str, Snapshot]) -> int:
     """Write a host's records, redacted already, and return how many bytes they take."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    record = Record(host=host, faults={fault: told(seen) for fault, seen in snapshots.items()})
-    words = msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
-    (FOLDER / f"{name}.json").write_bytes(words)
+    spec = Spec(host=host, faults={fault: tuple(item.text for item in told(seen)) for fault, seen in snapshots.items()})
     raw = {fault: msgspec.Raw(snapshot_file.encode(seen)) for fault, seen in snapshots.items()}
-    packed = lzma.compress(msgspec.json.encode(raw), preset=9)
-    (FOLDER / f"{name}.json.xz").write_bytes(packed)
-    return len(words) + len(packed)
+    return recording.write_spec(FOLDER, name, spec) + recording.write_data(FOLDER, name, raw)
+
+
+def renew(name: str) -> None:
+    """Write a host's snapshots anew, in today's format; what must be said of them stays."""
+    recording.write_data(FOLDER, name, {fault: recording.renewed(raw) for fault, raw in _raw(name).items()})

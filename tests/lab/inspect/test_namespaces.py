@@ -12,6 +12,7 @@ import pytest
 
 from dnet_tui.actions.demo.topology import DEMO
 from dnet_tui.inspect.model import LinkRef, Namespace, Snapshot
+from dnet_tui.inspect.model.sections import known_items
 from dnet_tui.inspect.model.view import View
 from lab.machines.hosts import DemoHost, python_argv
 
@@ -199,7 +200,7 @@ sys.stdout.buffer.write(msgspec.json.encode(take_snapshot()))
 
 def test_veths_whose_other_end_is_out_of_sight_say_so(demo_host: DemoHost) -> None:
     one = msgspec.json.decode(demo_host.run(*python_argv(_BLIND)).stdout, type=Snapshot)
-    (space,) = one.namespaces
+    (space,) = known_items(one.namespaces)
     veths = [link for link in space.links if link.kind == "veth"]
     assert len(veths) == len(DEMO.members) + 1
     for link in veths:

@@ -297,32 +297,23 @@ def test_the_map_alone_relates_everything_and_says_what_is_missing(demo_host: De
         demo_host,
         """
 from dnet_tui.inspect.model.needs import MAP
+from dnet_tui.inspect.model.sections import Unread
 whole, alone = take_snapshot(), take_snapshot(Options(needs=MAP))
 peers = lambda one: sorted([item.id, link.ifindex, link.name, str(link.peer), link.master]
                            for item in one.namespaces for link in item.links)
 print(json.dumps([peers(whole) == peers(alone),
     [cidrs(a) == cidrs(b) for a, b in zip(whole.namespaces, alone.namespaces)],
     [item.name for item in whole.containers] == [item.name for item in alone.containers],
-    sorted(gap.section for gap in alone.gaps), [gap.scope for gap in alone.gaps],
-    [len(item.routes) + len(item.sysctls) for item in alone.namespaces]]))
+    [gap.section for gap in alone.gaps],
+    sorted({(name, str(getattr(getattr(item, name), "reason", "")))
+            for item in alone.namespaces for name in item.__struct_fields__
+            if isinstance(getattr(item, name), Unread)})]))
 """,
     )
-    peers, addresses, containers, sections, scopes, rest = answer
-    assert (peers, all(addresses), containers) == (True, True, True)
-    assert sections == [
-        "conntrack",
-        "fdb",
-        "firewall",
-        "firewalld",
-        "log",
-        "names",
-        "neighbours",
-        "policy-rules",
-        "routes",
-        "sockets",
-        "sysctls",
-        "traffic-control",
-        "xfrm",
-    ]
-    assert set(scopes) == {""}
-    assert set(rest) == {0}
+    peers, addresses, containers, gaps, unread = answer
+    assert (peers, all(addresses), containers, gaps) == (True, True, True, [])
+    assert {reason for _, reason in unread} == {"it was not asked for"}
+    assert {name for name, _ in unread} == {
+        *("routes", "policy_rules", "neighbours", "proxied", "fdb", "traffic_control", "sysctls", "sockets"),
+        *("firewall", "conntrack", "conntrack_counts", "nat_ports", "checksums", "xfrm_policies"),
+    }

@@ -140,7 +140,7 @@ def test_root_is_not_bothered_by_a_proc_that_hides_processes(hiding: DemoHost) -
 def ghost(demo_host: DemoHost) -> Iterator[str]:
     """A namespace on the first bridge that nothing but its name holds."""
     demo_host.run("ip", "netns", "add", "ghost")
-    demo_host.run(*"ip link add vghost type veth peer name eth0 netns ghost".split())
+    demo_host.run(*["ip", "link", "add", "vghost", "type", "veth", "peer", "name", "eth0", "netns", "ghost"])
     demo_host.run(*f"ip link set vghost master {BRIDGE} up".split())
     yield "/run/netns/ghost"
     demo_host.run("ip", "netns", "del", "ghost")
@@ -178,20 +178,27 @@ def test_a_plain_file_among_the_names_is_no_namespace_and_hides_none(demo_host: 
     told = doctor(demo_host)
     demo_host.run("rm", "/run/netns/plain", "/run/netns/pipe")
     assert (told.code, told.verdict) == (0, "healthy")
-    assert "/run/netns/plain is an ordinary file: no namespace is bound to it" in told.reasons("namespaces")
+    assert "/run/netns/plain is an ordinary file: no namespace is bound to it" in told.reasons("namespace-files")
+
+
+def test_a_covered_name_that_nothing_leads_to_takes_nothing_away(demo_host: DemoHost) -> None:
+    demo_host.run("ip", "netns", "add", "lonely")
+    demo_host.run("mount", "--bind", "/dev/null", "/run/netns/lonely")
+    told = doctor(demo_host)
+    demo_host.run("umount", "/run/netns/lonely")
+    demo_host.run("ip", "netns", "del", "lonely")
+    assert (told.code, told.verdict) == (0, "healthy")
+    assert "/run/netns/lonely is covered by another mount" in told.reasons("namespaces")
 
 
 def test_a_name_that_is_no_text_is_entered_all_the_same(demo_host: DemoHost) -> None:
-    script = (
-        r"""
+    script = r"""
 name=$(printf 'odd\377')
 ip netns add "$name"
 ip link add vodd type veth peer name eth0 netns "$name"
-ip link set vodd master %s up
+ip link set vodd master "$1" up
 """
-        % BRIDGE
-    )  # noqa: UP031 - the shell's own brackets
-    demo_host.run("sh", "-ec", script)
+    demo_host.run("sh", "-ec", script, "sh", BRIDGE)
     told = doctor(demo_host)
     listed = json.loads(demo_host.run(*dnet_argv("ls", "veths", "--format", "json")).stdout)
     demo_host.run("sh", "-c", r"""ip netns del "$(printf 'odd\377')" """)

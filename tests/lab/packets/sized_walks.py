@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import lzma
 import re
 from pathlib import Path
 
@@ -10,12 +9,15 @@ import msgspec
 
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
+from dnet_tui.inspect.archive import snapshot_file
 from dnet_tui.inspect.model import Host, Snapshot
 from dnet_tui.inspect.model.view import View
+from lab import recording
 
 Probe = tuple[int, str, int, bool | None]
 """Number, protocol, bytes, and whether Don't Fragment is set (None: whatever Linux does)."""
 
+FOLDER = Path(__file__).resolve().parents[2] / "scenarios" / "mtu"
 ENDS = frozenset({"delivered", "refused", "too-big"})
 
 
@@ -29,16 +31,78 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     arrived: tuple[int, ...]
 
 
-def save(seen: Seen, path: Path) -> None:
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What a recording's data are: the packets, with the snapshot as it was written."""
+
+    snapshot: msgspec.Raw
+    source: str
+    target: str
+    probes: tuple[Probe, ...]
+    arrived: tuple[int, ...]
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person reads of a recording: where the narrow place is, and what became of each packet."""
+
+    shows: str
+    source: str
+    target: str
+    arrived: tuple[str, ...]
+    lost: tuple[str, ...]
+
+
+def spec(seen: Seen, shows: str) -> Spec:
+    """Say in words what was seen."""
+    return Spec(
+        shows=shows,
+        source=seen.source,
+        target=seen.target,
+        arrived=tuple(_text(probe) for probe in seen.probes if probe[0] in seen.arrived),
+        lost=tuple(_text(probe) for probe in seen.probes if probe[0] not in seen.arrived),
+    )
+
+
+def _text(probe: Probe) -> str:
+    _, proto, size, df = probe
+    return f"{proto} {size}" + {None: "", True: " DF", False: " may be fragmented"}[df]
+
+
+def names() -> tuple[str, ...]:
+    """Return the recordings there are."""
+    return recording.names(FOLDER)
+
+
+def save(seen: Seen, name: str, shows: str) -> None:
     """Keep it, without the names of the machine."""
     kernel = ".".join(seen.snapshot.host.kernel.split(".")[:2])
     plain = msgspec.structs.replace(seen.snapshot, host=Host(hostname="lab", kernel=kernel))
-    path.write_bytes(lzma.compress(msgspec.json.encode(msgspec.structs.replace(seen, snapshot=plain))))
+    raw = msgspec.Raw(snapshot_file.encode(plain))
+    kept = Kept(snapshot=raw, source=seen.source, target=seen.target, probes=seen.probes, arrived=seen.arrived)
+    recording.write_data(FOLDER, name, kept)
+    recording.write_spec(FOLDER, name, spec(seen, shows))
 
 
-def load(path: Path) -> Seen:
+def load(name: str) -> Seen:
     """What was kept."""
-    return msgspec.json.decode(lzma.decompress(path.read_bytes()), type=Seen)
+    kept = recording.read_data(FOLDER, name, Kept)
+    return Seen(
+        snapshot=recording.snapshot(kept.snapshot, name),
+        source=kept.source,
+        target=kept.target,
+        probes=kept.probes,
+        arrived=kept.arrived,
+    )
+
+
+def load_spec(name: str) -> Spec:
+    """What a person reads of it."""
+    return recording.read_spec(FOLDER, name, Spec)
+
+
+def renew(name: str) -> None:
+    """Write a recording's data anew, in today's format."""
+    kept = recording.read_data(FOLDER, name, Kept)
+    recording.write_data(FOLDER, name, msgspec.structs.replace(kept, snapshot=recording.renewed(kept.snapshot)))
 
 
 def judged(seen: Seen) -> dict[str, list[str]]:

@@ -35,12 +35,18 @@ from dnet_tui.inspect.model import (
     Process,
     PublishedPort,
     Route,
+    Settings,
     Snapshot,
     Socket,
     Subnet,
+    Unread,
+    known_items,
+    require,
 )
 from dnet_tui.inspect.model.firewall import Chain, Firewall
 from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.gaps import with_gaps as gaps_placed
+from dnet_tui.inspect.model.sections import with_items
 from unit.builders.factories_firewall import docker_filter, docker_nat
 
 ANY = "0.0.0.0"  # noqa: S104  the address of a socket that is described here, not bound
@@ -134,7 +140,7 @@ def container_namespace(ident: str, address: str, prefixlen: int, gateway: str, 
         ),
         policy_rules=_policy(),
         neighbours=(Neighbour(ifindex=veth - 1, family="ip", address=gateway, mac="02:42:aa", state="REACHABLE"),),
-        sysctls={"net.ipv4.ip_forward": "0", "net.ipv4.conf.all.forwarding": "0"},
+        sysctls=Settings(values={"net.ipv4.ip_forward": "0", "net.ipv4.conf.all.forwarding": "0"}),
         sockets=(Socket(proto="tcp", address=ANY, port=80, inode=pid, pid=pid, process="httpd"),),
         firewall=Firewall(),
     )
@@ -186,7 +192,7 @@ def host_namespace() -> Namespace:
             route("127.0.0.0/8", ifindex=1, table=255, type="local", source="127.0.0.1", scope="host"),
         ),
         policy_rules=_policy(),
-        sysctls=sysctls,
+        sysctls=Settings(values=sysctls),
         sockets=(Socket(proto="tcp", address=ANY, port=8080, inode=77, pid=177, process="docker-proxy"),),
         firewall=Firewall(tables=(docker_filter(), docker_nat())),
     )
@@ -258,37 +264,43 @@ def docker_like_snapshot() -> Snapshot:
 
 def with_namespace(snapshot: Snapshot, ident: str, **changes: Any) -> Snapshot:
     """The snapshot with fields of one namespace replaced."""
-    changed = tuple(msgspec.structs.replace(ns, **changes) if ns.id == ident else ns for ns in snapshot.namespaces)
-    return msgspec.structs.replace(snapshot, namespaces=changed)
+    known = known_items(snapshot.namespaces)
+    changed = tuple(msgspec.structs.replace(ns, **changes) if ns.id == ident else ns for ns in known)
+    return msgspec.structs.replace(snapshot, namespaces=with_items(snapshot.namespaces, changed))
 
 
 def with_link(snapshot: Snapshot, namespace: str, name: str, **changes: Any) -> Snapshot:
     """The snapshot with fields of one link replaced."""
-    ns = next(ns for ns in snapshot.namespaces if ns.id == namespace)
+    ns = next(ns for ns in known_items(snapshot.namespaces) if ns.id == namespace)
     links = tuple(msgspec.structs.replace(link, **changes) if link.name == name else link for link in ns.links)
     return with_namespace(snapshot, namespace, links=links)
 
 
 def with_sysctl(snapshot: Snapshot, key: str, value: str | None, namespace: str = HOST) -> Snapshot:
-    """The snapshot with one sysctl set; None removes it (not seen)."""
-    ns = next(ns for ns in snapshot.namespaces if ns.id == namespace)
-    rest = {k: v for k, v in ns.sysctls.items() if k != key}
+    """The snapshot with one sysctl set; None removes it (the host hasn't got it)."""
+    ns = next(ns for ns in known_items(snapshot.namespaces) if ns.id == namespace)
+    rest = {k: v for k, v in require(ns.sysctls).values.items() if k != key}
     return with_namespace(snapshot, namespace, sysctls=rest if value is None else rest | {key: value})
 
 
 def with_chain(snapshot: Snapshot, table: str, changed: Chain, namespace: str = HOST) -> Snapshot:
     """The snapshot with one chain of an ``ip`` table replaced by a chain of the same name."""
-    ns = next(ns for ns in snapshot.namespaces if ns.id == namespace)
-    assert ns.firewall is not None
+    ns = next(ns for ns in known_items(snapshot.namespaces) if ns.id == namespace)
+    firewall = require(ns.firewall)
     tables = tuple(
         msgspec.structs.replace(item, chains=tuple(changed if c.name == changed.name else c for c in item.chains))
         if item.name == table and item.family == "ip"
         else item
-        for item in ns.firewall.tables
+        for item in firewall.tables
     )
-    return with_namespace(snapshot, namespace, firewall=msgspec.structs.replace(ns.firewall, tables=tables))
+    return with_namespace(snapshot, namespace, firewall=msgspec.structs.replace(firewall, tables=tables))
 
 
 def with_gaps(snapshot: Snapshot, *gaps: Gap) -> Snapshot:
-    """The snapshot with gaps added."""
-    return msgspec.structs.replace(snapshot, gaps=(*snapshot.gaps, *gaps))
+    """The snapshot with gaps in the sections that they speak of: read in part, or not at all where nothing is there."""
+    return gaps_placed(snapshot, gaps)
+
+
+def with_unread(snapshot: Snapshot, ident: str, *fields: str, reason: str = "permission denied") -> Snapshot:
+    """The snapshot with sections of one namespace (by their fields) not read."""
+    return with_namespace(snapshot, ident, **{field: Unread(reason=reason) for field in fields})

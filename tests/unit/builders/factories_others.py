@@ -16,6 +16,7 @@ from dnet_tui.inspect.model import (
     PolicyRule,
     PublishedPort,
     Snapshot,
+    require,
 )
 from dnet_tui.inspect.model.firewall import AnyExpr, Chain, Firewall, Nat, Rule, Table
 from unit.builders.factories import ANY, HOST, docker_like_snapshot, route, with_namespace, with_sysctl
@@ -28,8 +29,7 @@ ETH1, VIRBR0, VNET0 = 40, 41, 42
 
 def firewall(snapshot: Snapshot) -> Firewall:
     found = namespace(snapshot, HOST).firewall
-    assert found is not None
-    return found
+    return require(found)
 
 
 def with_tables(snapshot: Snapshot, change: Callable[[Table], Table]) -> Snapshot:

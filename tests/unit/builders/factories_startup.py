@@ -32,6 +32,7 @@ from unit.builders.factories import (
     UPLINK,
     docker_like_snapshot,
     route,
+    with_gaps,
     with_link,
     with_namespace,
 )
@@ -72,7 +73,7 @@ def ended(text: str, base: Snapshot | None = None) -> Snapshot:
     """The daemon ended with these words: nothing of its networks is known any more."""
     snapshot = logged(text, base, reachable=False)
     gap = Gap(section="engine", scope="docker", reason="the Docker daemon isn't running")
-    return msgspec.structs.replace(snapshot, networks=(), gaps=(*snapshot.gaps, gap))
+    return with_gaps(msgspec.structs.replace(snapshot, networks=()), gap)
 
 
 def kernel(present: bool | None, base: Snapshot | None = None) -> Snapshot:

@@ -11,8 +11,9 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.model import Snapshot, Unread
 from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.sections import NOT_READ
 from dnet_tui.tui.main import app
 from dnet_tui.tui.registry import COMMANDS
 from unit.builders.factories import HOST, docker_like_snapshot, with_chain, with_gaps, with_namespace
@@ -228,7 +229,11 @@ def test_equal_snapshots_do_not_differ_and_others_do(healthy: str, tmp_path: Pat
 def test_a_difference_as_json_says_of_what_and_an_unseen_section_is_no_equality(healthy: str, tmp_path: Path) -> None:
     other = tmp_path / "other.json"
     gap = Gap(section="firewall", scope=HOST, reason="no permission")
-    other.write_bytes(msgspec.json.encode(with_gaps(with_namespace(docker_like_snapshot(), HOST, firewall=None), gap)))
+    other.write_bytes(
+        msgspec.json.encode(
+            with_gaps(with_namespace(docker_like_snapshot(), HOST, firewall=Unread(reason=NOT_READ)), gap)
+        )
+    )
 
     ran = dnet_tui("snapshot", "diff", healthy, str(other), "--format", "json")
     found = json.loads(ran.stdout)

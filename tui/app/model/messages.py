@@ -10,7 +10,7 @@ from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.model.services import LastChange
-from dnet_tui.tui.app.model.state import Mode, Trouble
+from dnet_tui.tui.app.model.state import ModeId, Trouble
 
 
 class HostMoved(Message):
@@ -91,9 +91,9 @@ class CaptureEnded(Message):
 class RowSelected(Message):
     """The cursor of a mode's list moved to another row."""
 
-    def __init__(self, mode: Mode, row: str) -> None:
+    def __init__(self, mode: ModeId, row: str) -> None:
         super().__init__()
-        self.mode: Mode = mode
+        self.mode: ModeId = mode
         self.row = row
 
 
@@ -109,9 +109,9 @@ class RowFolded(Message):
 class ListFiltered(Message):
     """The words a mode's list is filtered by changed."""
 
-    def __init__(self, mode: Mode, words: str) -> None:
+    def __init__(self, mode: ModeId, words: str) -> None:
         super().__init__()
-        self.mode: Mode = mode
+        self.mode: ModeId = mode
         self.words = words
 
 

@@ -6,8 +6,6 @@ and the packets are not replaced; nothing else stops.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
 from dnet_tui.diagnostics.difference.rates import Rates
@@ -15,7 +13,8 @@ from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Snapshot
 
-Mode = Literal["map", "rules", "doctor", "capture"]
+ModeId = str
+"""Names a mode; the modes there are stand in one place, :data:`dnet_tui.tui.app.modes.MODES`."""
 
 PACKETS_KEPT = 2000
 """So many packet rows are kept; older ones are gone."""
@@ -76,11 +75,11 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     may_write: bool = False
     offline: bool = False
 
-    def selected(self, mode: Mode) -> str:
+    def selected(self, mode: ModeId) -> str:
         """Return the id of the row that is selected in a mode."""
         return self.selection.rows.get(mode, "")
 
-    def filter(self, mode: Mode) -> str:
+    def filter(self, mode: ModeId) -> str:
         """Return the words a mode's list is filtered by."""
         return self.selection.filters.get(mode, "")
 
@@ -100,12 +99,12 @@ def looked(state: State, snapshot: Snapshot, report: Report | None, read_at: flo
     return changed(state, snapshot=snapshot, report=report, read_at=read_at, rates=rates, trouble=trouble)
 
 
-def select(state: State, mode: Mode, row: str) -> State:
+def select(state: State, mode: ModeId, row: str) -> State:
     """Return ``state`` with another row selected in a mode."""
     return _chosen(state, rows=state.selection.rows | {mode: row})
 
 
-def filter_by(state: State, mode: Mode, words: str) -> State:
+def filter_by(state: State, mode: ModeId, words: str) -> State:
     """Return ``state`` with a mode's list filtered."""
     return _chosen(state, filters=state.selection.filters | {mode: words})
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from dnet_tui.tui.app.model.state import Mode, State
+from dnet_tui.tui.app.model.state import ModeId, State
 from dnet_tui.tui.app.present.styled_text import BLANK, CROSS, TICK, Line, Para, Role, fit, heading, line, say, width_of
 
-MODES: tuple[tuple[str, Mode, str], ...] = (
-    ("1", "map", "Map"),
-    ("2", "rules", "Rules"),
-    ("3", "doctor", "Doctor"),
-    ("5", "capture", "Capture"),
-)
-"""The modes with their keys."""
+
+class Tab(NamedTuple):
+    """A mode as the title line shows it."""
+
+    key: str
+    mode: ModeId
+    title: str
 
 
 class Hint(NamedTuple):
@@ -24,10 +24,10 @@ class Hint(NamedTuple):
     does: str
 
 
-def title(state: State, mode: Mode, width: int) -> tuple[Line, Line]:
+def title(state: State, every: Sequence[Tab], mode: ModeId, width: int) -> tuple[Line, Line]:
     """Return the title line's left part (modes, host) and right part (verdict, time), both fitting ``width``."""
     tabs: list[Line] = []
-    for key, name, word in MODES:
+    for key, name, word in every:
         if name == mode:
             tabs.append(line(say(f"[{key} {word}]", "name")))
         else:

@@ -139,7 +139,7 @@ def _port(link: Link) -> Iterator[Para]:
 def _sysctls(ns: Namespace, link: Link) -> Iterator[Para]:
     """The kernel parameters of this one interface (a dot in its name is a slash in theirs)."""
     name = link.name.replace(".", "/")
-    wanted = [(key, value) for key, value in sorted(ns.sysctls.items()) if f".{name}." in key]
+    wanted = [(key, value) for key, value in sorted(ns.sysctls.values.items()) if f".{name}." in key]
     if not wanted:
         return
     yield BLANK

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dnet_tui.diagnostics.difference.rates import Rates
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.inspect.model import Container, Engine, Namespace, Network, Snapshot
+from dnet_tui.inspect.model import Container, Engine, Namespace, Network, Snapshot, known_items
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import findings, findings_of, link_detail
 from dnet_tui.tui.app.present.styled_text import BLANK, Para, Piece, bullet, fact, heading, line, say
@@ -56,14 +56,14 @@ def _host(view: View, report: Report | None) -> Iterator[Para]:
     yield Para(line(say(snapshot.host.hostname or "host", "head"), say("  this host", "dim")))
     yield fact("kernel", snapshot.host.kernel)
     yield fact("taken at", f"{snapshot.taken_at[:19].replace('T', ' ')} UTC")
-    running = sum(container.running for container in snapshot.containers)
-    yield fact("containers", f"{running} running, {len(snapshot.containers)} known")
-    yield fact("networks", str(len(snapshot.networks)))
+    running = sum(container.running for container in known_items(snapshot.containers))
+    yield fact("containers", f"{running} running, {len(known_items(snapshot.containers))} known")
+    yield fact("networks", str(len(known_items(snapshot.networks))))
     yield BLANK
     yield heading("Engines")
-    if not snapshot.engines:
+    if not known_items(snapshot.engines):
         yield Para(line(say("none found", "dim")))
-    for engine in snapshot.engines:
+    for engine in known_items(snapshot.engines):
         answer = () if engine.reachable else _silent(engine)
         rootless = " rootless" if engine.rootless else ""
         yield bullet(f"{engine.name} {engine.version}{rootless}", *answer)
@@ -82,7 +82,7 @@ def _sysctls(ns: Namespace) -> Iterator[Para]:
     """The kernel parameters that decide for the host as a whole."""
     wanted = [
         (key, value)
-        for key, value in sorted(ns.sysctls.items())
+        for key, value in sorted(ns.sysctls.values.items())
         if not any(f".{part}." in key for part in ("conf", "neigh")) or ".conf.all." in key
     ]
     if wanted:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.inspect.model import Address, Container, Link, LinkRef, Namespace, Network, Snapshot
+from dnet_tui.inspect.model import Address, Container, Link, LinkRef, Namespace, Network, Snapshot, known_items
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import findings_of
 from dnet_tui.tui.app.present.styled_text import Line, Role, Row, line, say
@@ -212,7 +212,7 @@ def _unbridged(view: View, report: Report | None) -> Iterator[Node]:
     bridged = {
         link.peer.namespace for link in (host.links if host else ()) if link.peer is not None and link.master in bridges
     }
-    for container in view.snapshot.containers:
+    for container in known_items(view.snapshot.containers):
         if container.netns in bridged:
             continue
         words = {"host": "uses the host's", "none": "lo only", "container": "shares"}
@@ -238,7 +238,7 @@ def _addresses(view: View, container: Container) -> tuple[Address, ...]:
 
 def _bridgeless(view: View, report: Report | None) -> Iterator[Node]:
     present = {bridge.name for bridge in view.bridges()}
-    for network in view.snapshot.networks:
+    for network in known_items(view.snapshot.networks):
         if network.bridge in present:
             continue
         about = findings_of.concerning(report, findings_of.of_network(network))
@@ -270,7 +270,7 @@ def _loose_veths(view: View, report: Report | None) -> Iterator[Node]:
 
 
 def _named(view: View) -> Iterator[Node]:
-    for ns in view.snapshot.namespaces:
+    for ns in known_items(view.snapshot.namespaces):
         if ns.kind not in {"named", "process"} or view.containers_in(ns.id):
             continue
         yield Node(

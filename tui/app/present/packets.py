@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dnet_tui.inspect.capture.decode import PacketSummary, clock
 from dnet_tui.inspect.capture.points import point_of
-from dnet_tui.inspect.model import LinkRef, Snapshot
+from dnet_tui.inspect.model import LinkRef, Snapshot, known_items
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.model.state import Capture
 from dnet_tui.tui.app.present.styled_text import CROSS, Line, Para, Row, fact, line, say
@@ -94,7 +94,7 @@ def choices(snapshot: Snapshot) -> tuple[Row, ...]:
     """Return every interface packets can be captured at: the host's first, then each container's."""
     view = View(snapshot)
     found: list[Row] = []
-    for ns in sorted(snapshot.namespaces, key=lambda item: item.kind != "host"):
+    for ns in sorted(known_items(snapshot.namespaces), key=lambda item: item.kind != "host"):
         for link in ns.links:
             point = point_of(view, LinkRef(namespace=ns.id, ifindex=link.ifindex))
             if point is None or (link.kind == "loopback" and ns.kind != "host"):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dnet_tui.diagnostics.difference.rates import Rates, RuleRate, spoken
 from dnet_tui.diagnostics.explain.rule_text import policy_sentence, sentence
-from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.model import Snapshot, Unread
 from dnet_tui.inspect.model.firewall import AnyExpr, Opaque, Rule, SetLookup, Verdict
 from dnet_tui.tui.app.present.rules_rows import BACKENDS, HOOKS, Found, Place, action, find, jump_target, namespace_of
 from dnet_tui.tui.app.present.styled_text import BLANK, Para, bullet, fact, heading, line, say
@@ -129,7 +129,7 @@ def _target(found: Found) -> Iterator[Para]:
 def _unread(snapshot: Snapshot, namespace: str) -> Iterator[Para]:
     ns = namespace_of(snapshot, namespace)
     yield Para(line(say("? not seen", "warn")))
-    for table in ns.firewall.unread if ns and ns.firewall else ():
+    for table in () if ns is None or isinstance(ns.firewall, Unread) else ns.firewall.unread:
         yield bullet(say(f"{table.family} {table.name} ({table.backend})", "name"), f": {table.reason}")
     for gap in snapshot.gaps:
         if gap.section == "firewall":

@@ -12,9 +12,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from dnet_tui.diagnostics.explain.hook_order import in_packet_order
-from dnet_tui.inspect.model import Namespace, Snapshot
+from dnet_tui.inspect.model import Namespace, Snapshot, Unread, known_items
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Hook, Nat, NoTrack, Rule, SetMark, Table, Verdict
-from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present.styled_text import Line, Role, Row, line, say
 
 HOOKS: dict[Hook, str] = {
@@ -52,9 +51,13 @@ def chain_id(place: Place) -> str:
 
 def namespaces(snapshot: Snapshot) -> tuple[Namespace, ...]:
     """Return the namespaces whose rules can be looked at: the host, then those that have any."""
-    host = tuple(ns for ns in snapshot.namespaces if ns.kind == "host")
-    others = tuple(ns for ns in snapshot.namespaces if ns.kind != "host" and ns.firewall and ns.firewall.tables)
+    host = tuple(ns for ns in known_items(snapshot.namespaces) if ns.kind == "host")
+    others = tuple(ns for ns in known_items(snapshot.namespaces) if ns.kind != "host" and _has_rules(ns))
     return (*host, *others)
+
+
+def _has_rules(ns: Namespace) -> bool:
+    return not isinstance(ns.firewall, Unread) and bool(ns.firewall.tables)
 
 
 def rows(snapshot: Snapshot, namespace: str = "") -> tuple[Row, ...]:
@@ -62,10 +65,8 @@ def rows(snapshot: Snapshot, namespace: str = "") -> tuple[Row, ...]:
     ns = namespace_of(snapshot, namespace)
     if ns is None:
         return ()
-    if ns.firewall is None:
-        reasons = [gap.reason for gap in View(snapshot).gaps("firewall", ns.id)]
-        text = reasons[0] if reasons else "the rules were not read"
-        return (Row(id="unread", cells=(line(say("? not seen: ", "warn"), text),)),)
+    if isinstance(ns.firewall, Unread):
+        return (Row(id="unread", cells=(line(say("? not seen: ", "warn"), ns.firewall.reason),)),)
     return (*_unread(ns.firewall), *_based(ns.firewall), *_called(ns.firewall))
 
 
@@ -188,7 +189,7 @@ def short(number: int) -> str:
 def find(snapshot: Snapshot, namespace: str, row: str) -> Found | None:
     """Return what a row stands for; None for a heading or when it is gone."""
     ns = namespace_of(snapshot, namespace)
-    if ns is None or ns.firewall is None:
+    if ns is None or isinstance(ns.firewall, Unread):
         return None
     for place in places(ns.firewall):
         ident = chain_id(place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dnet_tui.diagnostics.report.finding import Subject
-from dnet_tui.inspect.model import Container, LinkRef, Snapshot
+from dnet_tui.inspect.model import Container, LinkRef, Snapshot, known_items
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present.map_tree import uplinks
 from dnet_tui.tui.app.present.packets import spec
@@ -13,10 +13,10 @@ def point_of_finding(snapshot: Snapshot, subject: Subject) -> str:
     """Return the capture point that belongs to a finding's subject; empty when none does."""
     view = View(snapshot)
     name = subject.name.partition(":")[0]
-    for container in snapshot.containers:
+    for container in known_items(snapshot.containers):
         if subject.kind in {"container", "port"} and name in {container.name, container.id}:
             return _of_container(view, container)
-    for network in snapshot.networks:
+    for network in known_items(snapshot.networks):
         if subject.kind == "network" and subject.name in {network.name, network.id}:
             return _on_host(view, network.bridge)
     if subject.kind == "sysctl":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -13,8 +13,9 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from dnet_tui.tui.app.model.messages import ListFiltered, RowSelected
-from dnet_tui.tui.app.model.state import Mode, State
+from dnet_tui.tui.app.model.state import ModeId, State
 from dnet_tui.tui.app.present import frame
+from dnet_tui.tui.app.present.frame import Tab
 from dnet_tui.tui.app.present.styled_text import Row, filtered, plain
 from dnet_tui.tui.app.screens.keys import hints
 from dnet_tui.tui.app.widgets.bar import Bar
@@ -24,10 +25,17 @@ from dnet_tui.tui.app.widgets.listing import Listing
 from dnet_tui.tui.app.widgets.notice import Notice
 
 
+class Surroundings(NamedTuple):
+    """What the app tells its screens of itself: all modes' tabs, and whether packets can be captured here."""
+
+    tabs: tuple[Tab, ...]
+    can_capture: bool
+
+
 class ModeScreen(Screen[None]):
     """A list, a detail, and what surrounds them.  It shows a state and posts facts; it reads nothing itself."""
 
-    shows: ClassVar[Mode]
+    shows: ClassVar[ModeId]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-medium"), (120, "-wide")]  # noqa: RUF012  Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", key_display="/"),
@@ -36,8 +44,9 @@ class ModeScreen(Screen[None]):
         Binding("plus", "enlarge", "this pane alone, and back", show=False, key_display="+"),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, surroundings: Surroundings) -> None:
         super().__init__()
+        self.tabs, self.can_capture = surroundings
         self.state = State()
         self._made_of: tuple[object, ...] = ()
         self._rows: tuple[Row, ...] = ()
@@ -111,7 +120,7 @@ class ModeScreen(Screen[None]):
         if not self.is_mounted:
             return
         width = self.size.width
-        self.query_one("#title", Bar).show(*frame.title(self.state, self.shows, width))
+        self.query_one("#title", Bar).show(*frame.title(self.state, self.tabs, self.shows, width))
         self.query_one("#hints", Bar).show(frame.hints(hints(self), width))
 
     # -- what the user does -------------------------------------------------

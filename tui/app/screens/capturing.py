@@ -25,10 +25,6 @@ class CapturingScreen(ModeScreen):
         Binding("p", "pick", "point"),
     ]
 
-    def __init__(self, *, can_capture: bool) -> None:
-        super().__init__()
-        self.can_capture = can_capture
-
     def point(self, state: State) -> str:
         """Return where a capture would start: the chosen point, else what is selected, else a likely one."""
         if state.snapshot is None:

@@ -16,7 +16,7 @@ from dnet_tui.tui.app.model.messages import NamespaceChosen
 from dnet_tui.tui.app.model.state import State
 from dnet_tui.tui.app.present import rules_detail, rules_rows
 from dnet_tui.tui.app.present.styled_text import Row
-from dnet_tui.tui.app.screens.base import ModeScreen
+from dnet_tui.tui.app.screens.base import ModeScreen, Surroundings
 from dnet_tui.tui.app.widgets.detail import Detail
 from dnet_tui.tui.app.widgets.listing import Listing
 
@@ -31,8 +31,8 @@ class RulesScreen(ModeScreen):
         Binding("n", "next_namespace", "next namespace"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, surroundings: Surroundings) -> None:
+        super().__init__(surroundings)
         self._trail: list[str] = []
 
     def panes(self) -> Iterable[Widget]:

@@ -57,6 +57,18 @@ def index_page(checks: Iterable[Check]) -> str:
 
 
 def doctor_schema() -> str:
-    """The JSON Schema of ``doctor --format json``."""
+    """The JSON Schema of ``doctor --format json``: the same text whatever Python writes it."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(DoctorData)}
-    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
+    return msgspec.json.format(msgspec.json.encode(_described(schema)), indent=2).decode() + "\n"
+
+
+def _described(part: object) -> object:
+    """Docstrings in a schema without their indentation, which Python 3.13 and later take away and earlier ones keep."""
+    if isinstance(part, dict):
+        return {
+            key: cleandoc(value) if key == "description" and isinstance(value, str) else _described(value)
+            for key, value in part.items()
+        }
+    if isinstance(part, list):
+        return [_described(item) for item in part]
+    return part

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dnet_tui.inspect.model import known_items
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.lists.rows.bridges import BridgeRow, PortRow, bridge_rows
@@ -34,7 +35,7 @@ def host_map(view: View, paper: Paper) -> str:
 
 
 def _title(view: View) -> str:
-    engines = [f"{engine.name} {engine.version}".strip() for engine in view.snapshot.engines]
+    engines = [f"{engine.name} {engine.version}".strip() for engine in known_items(view.snapshot.engines)]
     host = view.snapshot.host
     return clean(" · ".join([host.hostname or "host", f"Linux {host.kernel}", *(engines or ["no engine answered"])]))
 

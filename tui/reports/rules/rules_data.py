@@ -10,6 +10,7 @@ from dnet_tui.diagnostics.explain.hook_order import HOOKS
 from dnet_tui.diagnostics.explain.rule_text import policy_sentence, sentence
 from dnet_tui.diagnostics.explain.rules_for import rules_for
 from dnet_tui.inspect.errors import CannotInspectError
+from dnet_tui.inspect.model import Unread, known_items, require
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.view import View
@@ -42,14 +43,15 @@ def selected(view: View, selection: Selection) -> tuple[Shown, ...]:
         UsageError: ``about`` is unknown.
         CannotInspectError: nothing is known of the host's firewall.
     """
-    if view.host is None or view.host.firewall is None:
-        gaps = view.gaps("firewall", view.host.id if view.host else "")
-        msg = f"the firewall was not read: {gaps[0].reason}" if gaps else "the firewall was not read"
-        raise CannotInspectError(msg, gaps[0].hint if gaps else "")
-    parts = rules_for(view, selection.about) if selection.about else ((view.host.id, view.host.firewall),)
+    if view.host is None:
+        raise CannotInspectError("the firewall was not read", "")
+    own = view.host.firewall
+    if isinstance(own, Unread):
+        raise CannotInspectError(f"the firewall was not read: {own.reason}", own.hint)
+    parts = rules_for(view, selection.about) if selection.about else ((view.host.id, own),)
     shown = []
     for ident, firewall in parts:
-        whole = view.namespaces[ident].firewall or firewall
+        whole = require(view.namespaces[ident].firewall)
         shown.append(Shown(ident, view.label(ident), _reduced(firewall, selection), whole))
     return tuple(shown)
 
@@ -87,7 +89,8 @@ def known_chains(view: View) -> tuple[str, ...]:
 
 
 def _firewalls(view: View) -> tuple[Firewall, ...]:
-    return tuple(ns.firewall for ns in view.snapshot.namespaces if ns.firewall is not None)
+    found = (ns.firewall for ns in known_items(view.snapshot.namespaces))
+    return tuple(firewall for firewall in found if not isinstance(firewall, Unread))
 
 
 def firewall_gaps(view: View, shown: tuple[Shown, ...]) -> tuple[Gap, ...]:

@@ -61,7 +61,7 @@ def test_engines_outside_are_not_named_to_programs_inside(monkeypatch: pytest.Mo
 
 def test_programs_inside_find_this_package() -> None:
     places = inner_environment()["PYTHONPATH"].split(":")
-    assert any(Path(place, "dnet_tui", "actions", "demo", "holder.py").is_file() for place in places)
+    assert any(Path(place, "dnet_tui", "actions", "demo", "init_process.py").is_file() for place in places)
 
 
 def test_modules_never_come_from_the_current_folder() -> None:

@@ -7,12 +7,17 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from dnet_tui.actions.execution.repair import Repair, Result, Seen, Session, apply_fixes, plan_fixes
+from dnet_tui.actions.execution.repair import Repair, RepairSession, Result, choose_repairs
 from dnet_tui.actions.journal.entries import Entry, Place
 from dnet_tui.actions.plans.plan import Plan, plan_for, render
-from dnet_tui.diagnostics.operations.remedy import Command, DeleteRule, Remedy, Risk, SetSysctl
-from dnet_tui.diagnostics.report.finding import Finding, Severity, Subject
+from dnet_tui.diagnostics.operations.by_hand import Command
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy, Risk
+from dnet_tui.diagnostics.operations.rule import DeleteRule
+from dnet_tui.diagnostics.report.finding import CheckResult, Finding, Severity, Subject
+from dnet_tui.diagnostics.report.report import Report, summarise
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
+from dnet_tui.inspect.model import Host, Snapshot
 
 
 def finding(check: str, *, caused_by: str | None = None, severity: Severity = "error", risk: Risk = "ask") -> Finding:
@@ -50,20 +55,34 @@ class Outside:
         self.answer: Callable[[Repair], bool] = lambda _: True
         self.fails: set[str] = set()
 
-    def session(self) -> Session:
-        return Session(
-            look=lambda: Seen(findings=tuple(self.findings), undecided=self.undecided),
-            confirm=self._confirm,
-            apply=self._apply,
-            probe=lambda item: f"probe: {item.check}",
-            report=self.reported.append,
+    def take(self) -> Snapshot:
+        return Snapshot()
+
+    def examine(self, _: Snapshot) -> Report:
+        results = [CheckResult(id=check, outcome="unknown", reason="not seen") for check in self.undecided]
+        return Report(
+            format=1,
+            tool_version="",
+            taken_at="",
+            host=Host(hostname="", kernel=""),
+            engines=(),
+            summary=summarise(results, self.findings),
+            checks=tuple(results),
+            findings=tuple(self.findings),
+            gaps=(),
         )
 
-    def _confirm(self, repair: Repair) -> bool:
+    def probe(self, _: Snapshot, item: Finding) -> str:
+        return f"probe: {item.check}"
+
+    def report(self, result: Result) -> None:
+        self.reported.append(result)
+
+    def confirm(self, repair: Repair) -> bool:
         self.asked.append(repair.finding.check)
         return self.answer(repair)
 
-    def _apply(self, plan: Plan) -> Entry:
+    def apply(self, plan: Plan) -> Entry:
         check = plan.title.partition(":")[0]
         if check in self.fails:
             raise ActionFailedError("the kernel refused", "try sudo")
@@ -73,8 +92,8 @@ class Outside:
 
 
 def run(outside: Outside, *chosen: Finding) -> list[str]:
-    repairs = plan_fixes(outside.findings, [item.check for item in chosen])
-    results = apply_fixes(repairs, outside.session())
+    repairs = choose_repairs(outside.findings, [item.check for item in chosen])
+    results = RepairSession(outside, outside.examine).run(repairs)
     assert list(results) == outside.reported
     return [result.status for result in results]
 
@@ -84,26 +103,26 @@ def checks(repairs: tuple[Repair, ...]) -> list[str]:
 
 
 def test_without_ids_root_causes_are_chosen_and_no_mere_information() -> None:
-    assert checks(plan_fixes([C, A, NOTE, B])) == ["a", "b"]
+    assert checks(choose_repairs([C, A, NOTE, B])) == ["a", "b"]
 
 
 def test_all_adds_consequences_last_and_information() -> None:
-    assert checks(plan_fixes([C, A, NOTE, B], everything=True)) == ["a", "note", "b", "c"]
+    assert checks(choose_repairs([C, A, NOTE, B], everything=True)) == ["a", "note", "b", "c"]
 
 
 def test_an_id_chooses_every_finding_of_that_check_even_a_consequence() -> None:
     other = msgspec.structs.replace(C, subject=Subject(kind="sysctl", name="other"))
-    assert checks(plan_fixes([A, C, other], ["c"])) == ["c", "c"]
+    assert checks(choose_repairs([A, C, other], ["c"])) == ["c", "c"]
 
 
 def test_an_id_of_no_check_is_refused_with_those_that_were_found() -> None:
     with pytest.raises(UsageError, match="no check named zzz") as error:
-        plan_fixes([A, B], ["a", "zzz"], known=["a", "b", "c"])
+        choose_repairs([A, B], ["a", "zzz"], known=["a", "b", "c"])
     assert "a, b" in error.value.hint
 
 
 def test_a_check_that_found_nothing_has_nothing_to_repair() -> None:
-    assert plan_fixes([A, B], ["c"], known=["a", "b", "c"]) == ()
+    assert choose_repairs([A, B], ["c"], known=["a", "b", "c"]) == ()
 
 
 def test_a_repair_that_works_is_said_to_with_its_probe_and_its_undo() -> None:
@@ -124,6 +143,15 @@ def test_a_repair_that_does_not_help_stops_the_rest() -> None:
     assert run(outside, A, B) == ["still-there"]
     assert outside.asked == ["a"]
     assert "undo 0001" in outside.reported[0].hint
+
+
+def test_what_is_found_in_the_end_is_remembered() -> None:
+    outside = Outside(A, B)
+    session = RepairSession(outside, outside.examine)
+    session.look(Snapshot())
+    assert list(session.findings) == [A, B]
+    session.run(choose_repairs(outside.findings, ["a"]))
+    assert list(session.findings) == [B]
 
 
 def test_a_check_that_cannot_tell_any_more_is_not_called_fixed() -> None:
@@ -168,7 +196,7 @@ def drop(number: int, spec: str) -> Finding:
 
 def test_a_rule_is_known_by_its_text_when_numbers_move() -> None:
     class Moving(Outside):
-        def _apply(self, plan: Plan) -> Entry:
+        def apply(self, plan: Plan) -> Entry:
             (step,) = plan.operations
             assert isinstance(step, DeleteRule)
             self.applied.append(f"{step.position} {step.spec}")

@@ -34,6 +34,7 @@ from dnet_tui.inspect.model import (
     Snapshot,
     Socket,
     Subnet,
+    Unread,
 )
 from dnet_tui.inspect.model.firewall import Chain, Element, Firewall, NamedSet, Rule, Table, UnreadTable
 from dnet_tui.inspect.model.gaps import Gap
@@ -475,7 +476,7 @@ def one_sided(outcome: Difference) -> list[tuple[str, str, str]]:
 
 def test_what_was_not_seen_is_not_told_as_removed() -> None:
     gap = Gap(section="firewall", scope=HOST, reason="no permission")
-    outcome = compare(BEFORE, with_gaps(with_namespace(BEFORE, HOST, firewall=None), gap))
+    outcome = compare(BEFORE, with_gaps(with_namespace(BEFORE, HOST, firewall=Unread(reason="permission denied")), gap))
 
     assert outcome.changes == ()
     assert one_sided(outcome) == [("firewall", "host", "after")]

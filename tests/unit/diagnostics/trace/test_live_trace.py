@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from functools import cache
 
 import msgspec
 import pytest
@@ -14,27 +14,33 @@ from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.diagnostics.trace.trace_events import Sight
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
-from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.reports.json_text import to_json
 from dnet_tui.tui.reports.terminal import Paper
 from dnet_tui.tui.reports.trace.live_json import live_data
 from dnet_tui.tui.reports.trace.live_text import live_text
+from lab import recording
+from lab.differential import scenario
 from lab.differential.judge import first_packet
-from lab.differential.scenario import FOLDER, load
 
-FILES = sorted(FOLDER.glob("*.json"))
+NAMES = scenario.names()
 Recorded = tuple[View, Trace, Observed]
 
 
-def recorded(path: Path) -> Iterator[Recorded]:
-    scenario = load(path)
-    view = View(msgspec.json.decode(scenario.seen.snapshot, type=Snapshot))
-    names = {ident: place for place, ident in scenario.seen.namespaces.items()}
-    outcomes = {outcome.probe: outcome for outcome in scenario.seen.outcomes}
-    for probe in scenario.probes:
+@cache
+def recorded(name: str) -> tuple[Recorded, ...]:
+    """The packets of a scenario, each with its trace and what was seen of it."""
+    return tuple(_recorded(name))
+
+
+def _recorded(name: str) -> Iterator[Recorded]:
+    kept = scenario.load(name)
+    view = View(recording.snapshot(kept.seen.snapshot))
+    names = {ident: place for place, ident in kept.seen.namespaces.items()}
+    outcomes = {outcome.probe: outcome for outcome in kept.seen.outcomes}
+    for probe in kept.probes:
         packet = first_packet(probe)
-        namespace = scenario.seen.namespaces[probe.origin]
+        namespace = kept.seen.namespaces[probe.origin]
         forward = walk(view, packet, origin=namespace)
         trace = Trace(
             source=Place(kind="container", label=probe.origin, namespace=namespace, addresses=(probe.src,)),
@@ -59,8 +65,8 @@ def staged(sights: Iterable[Sight]) -> Iterator[Sight]:
 
 def dropped() -> tuple[Recorded, Sight]:
     """A packet that a rule of iptables-nft drops on the host, and the sight of that."""
-    for path in FILES:
-        for view, trace, seen in recorded(path):
+    for name in NAMES:
+        for view, trace, seen in recorded(name):
             for sight in seen.sights if trace.forward.end == "dropped" else ():
                 if (sight.verdict, sight.point, sight.place, sight.direction) == ("drop", "rule", "host", "there"):
                     return (view, trace, seen), sight
@@ -68,17 +74,17 @@ def dropped() -> tuple[Recorded, Sight]:
 
 
 def delivered() -> Recorded:
-    for path in FILES:
-        for view, trace, seen in recorded(path):
+    for name in NAMES:
+        for view, trace, seen in recorded(name):
             live = judge(view, trace, seen)
             if live.delivered and live.answered == "synack" and len({hop.place for hop in live.hops}) > 1:
                 return view, trace, seen
     raise AssertionError("no scenario delivers a SYN")
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_it_agrees_with_what_really_happened(path: Path) -> None:
-    for view, trace, seen in recorded(path):
+@pytest.mark.parametrize("name", NAMES)
+def test_it_agrees_with_what_really_happened(name: str) -> None:
+    for view, trace, seen in recorded(name):
         live = judge(view, trace, seen)
         assert live.agrees is True, live.contradictions
         ended = {"delivered", "left"} >= {trace.forward.end}
@@ -158,8 +164,8 @@ def test_an_answer_that_was_never_made_contradicts_one_that_gets_back() -> None:
 def test_a_silent_receiver_of_a_datagram_is_no_contradiction() -> None:
     view, trace, seen = next(
         item
-        for path in FILES
-        for item in recorded(path)
+        for name in NAMES
+        for item in recorded(name)
         if item[1].forward.start.proto == "udp" and item[1].forward.end == "delivered" and item[1].arrives
     )
     there = tuple(s for s in seen.sights if s.direction == "there")

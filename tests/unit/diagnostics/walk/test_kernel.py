@@ -422,7 +422,7 @@ def test_the_answer_to_a_named_place_outside_goes_all_the_way() -> None:
 def test_who_listens(socket: Socket, end: str, decided: bool) -> None:
     ns = Namespace(id=HOST, inode=1, kind="host", links=(Link(ifindex=2, name="eth0"),), sockets=(socket,))
     packet = msgspec.structs.replace(syn(OUTSIDE, NAT, 80), iif="eth0")
-    found, by = received(ns, packet, seen=True)
+    found, by = received(ns, packet)
     assert (found, by is not None) == (end, decided)
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnet_tui.diagnostics.checks.run_checks import examine
-from dnet_tui.diagnostics.operations.remedy import InsertRule
+from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.archive.redact import redact
 from dnet_tui.inspect.archive.snapshot_file import encode as stored
@@ -29,12 +29,13 @@ from dnet_tui.inspect.model import (
     Network,
     PublishedPort,
     Resolver,
+    Settings,
     Snapshot,
     Socket,
     Subnet,
 )
 from dnet_tui.inspect.model.firewall import Chain, Element, Firewall, Match, NamedSet, Nat, Note, Opaque, Rule, Table
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.gaps import Gap, with_gaps
 from dnet_tui.inspect.model.network_label import Intention, decode, encode
 from unit.builders.examples import examples
 from unit.builders.factories import HOST, WEB, docker_like_snapshot, with_link, with_namespace, with_sysctl
@@ -283,7 +284,7 @@ def test_gaps_name_the_same_things() -> None:
         Gap(section="engine", scope="docker", reason="not on this host: tcp://build.acme.example:2375"),
         Gap(section="engine", scope="podman", reason="/home/alice/.local/share can't be read"),
     )
-    new = redact(msgspec.structs.replace(containers("shop"), gaps=gaps), KEY).gaps
+    new = redact(with_gaps(containers("shop"), gaps), KEY).gaps
 
     assert new[0].scope == "container-1"
     assert new[0].reason.startswith("the namespace of container-1 at 10.")
@@ -429,7 +430,7 @@ def _told_everywhere(names: list[str], addresses: list[str], mac: str) -> Snapsh
                 links=(Link(ifindex=1, name=f"br-{one}", mac=mac, alias=f"x{told}", peer_note=told),),
                 addresses=tuple(Address(ifindex=1, family="ip6" if ":" in item else "ip", address=item, prefixlen=24)
                                 for item in addresses),
-                sysctls={f"net.ipv4.conf.br-{one.replace('.', '/')}.forwarding": "1"},
+                sysctls=Settings(values={f"net.ipv4.conf.br-{one.replace('.', '/')}.forwarding": "1"}),
                 sockets=(Socket(proto="tcp", address=addresses[0], port=1, process=four),),
                 firewall=Firewall(tables=(
                     Table(family="ip", name="filter", backend="nftables", chains=(
@@ -443,7 +444,7 @@ def _told_everywhere(names: list[str], addresses: list[str], mac: str) -> Snapsh
                 )),
             ),
         ),
-        gaps=(Gap(section="links", scope=one, reason=told, hint=told),),
+        unplaced=(Gap(section="links", scope=one, reason=told, hint=told),),
     )  # fmt: skip
 
 

@@ -12,9 +12,8 @@ import pytest
 from dnet_tui.inspect.archive import snapshot_file
 from dnet_tui.inspect.archive.snapshot_file import decode, encode, load, save
 from dnet_tui.inspect.errors import DnetError
-from dnet_tui.inspect.model import FORMAT, Container, Link, LinkRef, Namespace, Snapshot
+from dnet_tui.inspect.model import FORMAT, Container, Lack, Link, LinkRef, Namespace, Partial, Settings, Snapshot
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Match, Rule, Table, Verdict
-from dnet_tui.inspect.model.gaps import Gap
 
 RULE = Rule(
     number=1, text="-A FORWARD -j DROP", exprs=(Match(field="iif", values=("br0",)), Verdict(kind="drop")), packets=7
@@ -29,12 +28,12 @@ SNAPSHOT = Snapshot(
             inode=1,
             kind="host",
             links=(Link(ifindex=2, name="grün\\xff", kind="veth", peer=LinkRef(namespace="net:[2]", ifindex=3)),),
-            sysctls={"net.ipv4.ip_forward": "1"},
+            sysctls=Settings(values={"net.ipv4.ip_forward": "1"}),
             firewall=Firewall(tables=(Table(family="ip", name="filter", backend="iptables-nft", chains=(CHAIN,)),)),
         ),
     ),
     containers=(Container(id="a", name="web", engine="docker", netns="net:[1]"),),
-    gaps=(Gap(section="engine", scope="docker", reason="silent"),),
+    engines=Partial(items=(), lacks=(Lack(scope="docker", reason="silent"),)),
 )
 
 
@@ -86,7 +85,7 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, place: str) -
         (b"", "cut short"),
         (encode(SNAPSHOT)[:-20], "cut short"),
         (b"*filter\n:INPUT ACCEPT", "isn't JSON"),
-        (b'{"format":1,"host":"\xff"}', "isn't a dnet-tui snapshot"),
+        (b'{"format":2,"host":"\xff"}', "isn't a dnet-tui snapshot"),
         (b"[" * 5000, "isn't"),
         (b"[]", "isn't a dnet-tui snapshot"),
         (b"{}", "isn't a dnet-tui snapshot"),

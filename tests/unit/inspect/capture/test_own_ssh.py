@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import os
+import subprocess
 
 import pytest
 
@@ -35,21 +35,18 @@ def test_what_is_no_session_excludes_nothing(value: str) -> None:
 def test_an_ancestors_session_counts_because_sudo_drops_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     """A grandchild without the variable still finds it."""
     monkeypatch.delenv("SSH_CONNECTION", raising=False)
-    reader, writer = os.pipe()
-    child = os.posix_spawn(
-        "/bin/sh",
-        ["sh", "-c", "read x"],
-        {"SSH_CONNECTION": "198.51.100.7 50222 203.0.113.2 22"},
-        file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0)],
-    )
-    try:
-        monkeypatch.setattr("os.getppid", lambda: child)
+    with subprocess.Popen(
+        ["/bin/sh", "-c", "echo started; read end"],
+        env={"SSH_CONNECTION": "198.51.100.7 50222 203.0.113.2 22"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "started\n"  # before its exec is done, its environment reads as empty
+        monkeypatch.setattr("os.getppid", lambda: child.pid)
         assert "port 50222" in own_ssh_filter()
-    finally:
-        os.write(writer, b"\n")
-        os.waitpid(child, 0)
-        os.close(reader)
-        os.close(writer)
+        child.communicate("\n")
 
 
 def test_the_persons_filter_is_kept_whole_beside_the_exclusion(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from dnet_tui.inspect.capture.points import CapturePoint, names, resolve, resolve_all
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
-from dnet_tui.inspect.model import Container, Link, Namespace, Snapshot
+from dnet_tui.inspect.model import Container, Link, Namespace, Snapshot, Unread
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.view import View
 from unit.builders.factories import (
@@ -144,9 +144,7 @@ def test_what_could_not_be_seen_is_not_called_absent() -> None:
         resolve(View(with_gaps(snapshot, gap)), "hidden")
     assert caught.value.hint == "run as root"
 
-    blind = with_namespace(
-        with_gaps(docker_like_snapshot(), Gap(section="links", scope=WEB, reason="timed out")), WEB, links=()
-    )
+    blind = with_namespace(docker_like_snapshot(), WEB, links=Unread(reason="timed out"))
     with pytest.raises(CannotInspectError, match="timed out"):
         resolve(View(blind), "web")
 

@@ -13,12 +13,14 @@ from dnet_tui.inspect.archive.snapshot_file import encode
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.kernel.cgroups import CgroupContainer
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
-from dnet_tui.inspect.model import FirewalldZone
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model import Firewalld, FirewalldZone, Unread
+from dnet_tui.inspect.model.gaps import Gap, with_gaps
+from dnet_tui.inspect.model.sections import NOT_READ
 from dnet_tui.inspect.ruleset import firewalld
 from dnet_tui.inspect.ruleset.firewalld import parse_settings, parse_zone, read_firewalld
 from unit.builders.factories import docker_like_snapshot
 
+UNREAD = Unread(reason=NOT_READ)
 RUNNING = ProcessSeen(pid=os.getpid(), parent=1, start=5, name="firewalld", inode=7)
 
 ZONE = """<?xml version="1.0" encoding="utf-8"?>
@@ -99,7 +101,7 @@ def test_zones_that_cannot_be_read_are_a_gap_and_not_none(tmp_path: Path, monkey
     (tmp_path / "zones" / "odd.xml").write_text("<zone")
     seen = read_firewalld([RUNNING], 7)
     assert seen.firewalld is not None
-    assert (seen.firewalld.zones, [gap.section for gap in seen.gaps]) == (None, ["firewalld"])
+    assert (seen.firewalld.zones, [gap.section for gap in seen.gaps]) == (UNREAD, ["firewalld"])
 
 
 def _zones_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -117,7 +119,7 @@ def test_a_file_of_any_size_is_read_to_a_limit_and_is_a_gap_beyond(
     (folder / "large.xml").write_text(padded)
     seen = read_firewalld([RUNNING], 7)
     assert seen.firewalld is not None
-    assert (seen.firewalld.settled, seen.firewalld.zones) == (True, None)
+    assert (seen.firewalld.settled, seen.firewalld.zones) == (True, UNREAD)
     (tmp_path / "firewalld.conf").write_text("#" * firewalld._LARGEST + "\nStrictForwardPorts=yes\n")
     seen = read_firewalld([RUNNING], 7)
     assert seen.firewalld is not None
@@ -134,11 +136,11 @@ def test_too_many_files_are_a_gap_and_not_a_part_of_them(
         (folder / f"z{number}{suffix}").write_text("<zone/>")
     seen = read_firewalld([RUNNING], 7)
     assert seen.firewalld is not None
-    assert seen.firewalld.zones is not None
+    assert seen.firewalld.zones != UNREAD
     (folder / f"more{suffix}").write_text("<zone/>")
     seen = read_firewalld([RUNNING], 7)
     assert seen.firewalld is not None
-    assert (seen.firewalld.zones, len(seen.gaps)) == (None, 1)
+    assert (seen.firewalld.zones, len(seen.gaps)) == (UNREAD, 1)
 
 
 @pytest.mark.parametrize("denied", ["firewalld.conf", "public.xml"])
@@ -158,7 +160,7 @@ def test_what_may_not_be_read_is_a_gap_that_says_how(
     monkeypatch.setattr(firewalld, "_read", refused)
     seen = read_firewalld([RUNNING], 7)
     assert seen.firewalld is not None
-    assert seen.firewalld.zones is None
+    assert seen.firewalld.zones == UNREAD
     (gap,) = seen.gaps
     assert (gap.section, "root" in gap.hint) == ("firewalld", True)
 
@@ -187,12 +189,11 @@ def test_zones_that_somebody_made_up_are_given_away_without_their_names() -> Non
     base = msgspec.structs.replace(
         docker_like_snapshot(),
         firewalld=msgspec.structs.replace(parse_settings("DefaultZone=acme-guests", 3), zones=zones),
-        gaps=(Gap(section="firewalld", scope="firewalld", reason="zone acme-guests"),),
     )
+    base = with_gaps(base, [Gap(section="firewalld", scope="firewalld", reason="zone acme-guests")])
     changed = redact(base, b"nobody knows")
     assert b"acme" not in encode(changed)
-    assert changed.firewalld is not None
-    assert changed.firewalld.zones is not None
+    assert isinstance(changed.firewalld, Firewalld)
     kept, other = changed.firewalld.zones
     assert kept == zones[0]
     assert (other.name, changed.firewalld.default_zone) == ("zone-1", "zone-1")

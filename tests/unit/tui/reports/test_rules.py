@@ -10,7 +10,7 @@ import pytest
 
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.iptables.save_text import parse_save
-from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.model import Snapshot, Unread
 from dnet_tui.inspect.model.firewall import Firewall, UnreadTable
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.tui.commands.rules import rules_report
@@ -194,7 +194,7 @@ def test_a_table_that_exists_but_was_not_read_is_no_usage_error(snapshot: Snapsh
 
 def test_a_firewall_that_was_not_read_is_not_an_empty_one(snapshot: Snapshot) -> None:
     gap = Gap(section="firewall", scope=HOST, reason="no permission", hint="run dnet-tui as root")
-    blind = with_gaps(with_namespace(snapshot, HOST, firewall=None), gap)
+    blind = with_gaps(with_namespace(snapshot, HOST, firewall=Unread(reason="permission denied")), gap)
     with pytest.raises(CannotInspectError, match="no permission") as raised:
         text(blind)
     assert raised.value.hint == "run dnet-tui as root"

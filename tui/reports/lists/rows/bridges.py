@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network
+from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network, known_items
 from dnet_tui.inspect.model.view import View
 
 
@@ -70,7 +70,7 @@ def bridge_rows(view: View) -> list[BridgeRow]:
 
 def network_rows(view: View) -> list[NetworkRow]:
     """Every network, with the containers the engine says are in it."""
-    return [_network(view, network) for network in view.snapshot.networks]
+    return [_network(view, network) for network in known_items(view.snapshot.networks)]
 
 
 def _bridge(view: View, host: Namespace, link: Link) -> BridgeRow:
@@ -118,7 +118,7 @@ def _network(view: View, network: Network) -> NetworkRow:
         mtu=network.mtu,
         containers=tuple(
             container.name
-            for container in view.snapshot.containers
+            for container in known_items(view.snapshot.containers)
             if any(endpoint.network == network.id for endpoint in container.endpoints)
         ),
     )

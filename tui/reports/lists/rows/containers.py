@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from dnet_tui.inspect.model import Container, Link, LinkRef, Namespace, PublishedPort
+from dnet_tui.inspect.model import Container, Link, LinkRef, Namespace, PublishedPort, known_items
 from dnet_tui.inspect.model.view import View
 
 
@@ -85,7 +85,7 @@ class VethRow(msgspec.Struct, frozen=True, kw_only=True):
 
 def container_rows(view: View) -> list[ContainerRow]:
     """Every container, in the order the engines gave."""
-    return [_container(view, container) for container in view.snapshot.containers]
+    return [_container(view, container) for container in known_items(view.snapshot.containers)]
 
 
 def veth_rows(view: View) -> list[VethRow]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dnet_tui.inspect.model import Container, Namespace, PublishedPort, Socket
+from dnet_tui.inspect.model import Container, Namespace, PublishedPort, Socket, Unread, known_items
 from dnet_tui.inspect.model.firewall import AnyExpr, Match, Nat, Table
+from dnet_tui.inspect.model.sections import lacks_of
 from dnet_tui.inspect.model.view import View
 
 
@@ -51,15 +52,19 @@ class PublishedRow(msgspec.Struct, frozen=True, kw_only=True):
 
 def port_rows(view: View) -> list[PublishedRow]:
     """Every published port of every container."""
-    return [_row(view, container, port) for container in view.snapshot.containers for port in container.published]
+    return [
+        _row(view, container, port)
+        for container in known_items(view.snapshot.containers)
+        for port in container.published
+    ]
 
 
 def _row(view: View, container: Container, port: PublishedPort) -> PublishedRow:
     host = view.host
     inside = view.namespaces.get(container.netns) if container.netns is not None else None
-    rules_seen = host is not None and _firewall_seen(view, host)
-    holders = _sockets(view, host, port.proto, port.host_port)
-    listeners = _sockets(view, inside, port.proto, port.container_port)
+    rules_seen = host is not None and _firewall_seen(host)
+    holders = _sockets(host, port.proto, port.host_port)
+    listeners = _sockets(inside, port.proto, port.container_port)
     unseen = [
         what
         for what, seen in (("rule", rules_seen), ("holders", holders is not None), ("listeners", listeners is not None))
@@ -78,15 +83,15 @@ def _row(view: View, container: Container, port: PublishedPort) -> PublishedRow:
     )
 
 
-def _firewall_seen(view: View, host: Namespace) -> bool:
-    return host.firewall is not None and not host.firewall.unread and not view.gaps("firewall", host.id)
+def _firewall_seen(host: Namespace) -> bool:
+    return not isinstance(host.firewall, Unread) and not host.firewall.unread and not host.firewall.lacks
 
 
-def _sockets(view: View, ns: Namespace | None, proto: str, port: int) -> tuple[Listener, ...] | None:
+def _sockets(ns: Namespace | None, proto: str, port: int) -> tuple[Listener, ...] | None:
     if ns is None:
         return None
-    found = tuple(_listener(item) for item in ns.sockets if item.proto == proto and item.port == port)
-    return None if not found and view.gaps("sockets", ns.id) else found
+    found = tuple(_listener(item) for item in known_items(ns.sockets) if item.proto == proto and item.port == port)
+    return None if not found and lacks_of(ns.sockets) else found
 
 
 def _listener(item: Socket) -> Listener:
@@ -97,9 +102,9 @@ def _dnat(host: Namespace, container: Container, port: PublishedPort, inside: Na
     """The first rule that sends the published port to one of the container's addresses."""
     addresses = {cidr.partition("/")[0] for endpoint in container.endpoints for cidr in endpoint.addresses}
     if inside is not None and inside.kind != "host":
-        addresses |= {address.address for address in inside.addresses}
+        addresses |= {address.address for address in known_items(inside.addresses)}
     families = {"ip6", "inet"} if ":" in port.host_ip else {"ip", "inet"}
-    for table in host.firewall.tables if host.firewall is not None else ():
+    for table in () if isinstance(host.firewall, Unread) else host.firewall.tables:
         if table.family not in families:
             continue
         for row, exprs in _rules(table):

@@ -6,7 +6,7 @@ import pytest
 
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
-from dnet_tui.inspect.model import Neighbour, Snapshot
+from dnet_tui.inspect.model import Neighbour, Snapshot, require
 from dnet_tui.inspect.model.firewall import (
     AnyExpr,
     Chain,
@@ -28,7 +28,7 @@ ARP = Match(field="nfproto", values=("arp",))
 
 
 def firewall_of(snapshot: Snapshot, namespace: str) -> Firewall:
-    return next(ns for ns in snapshot.namespaces if ns.id == namespace).firewall or Firewall()
+    return require(next(ns for ns in snapshot.namespaces if ns.id == namespace).firewall)
 
 
 def with_rule(

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import InsertRule
+from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.matrix import matrix
@@ -27,7 +27,7 @@ from dnet_tui.tui.reports.trace.trace_text import trace_text
 from unit.builders.factories import APP1, HOST, WEB, docker_like_snapshot, with_link, with_namespace, with_sysctl
 from unit.builders.factories_links import namespace
 from unit.builders.factories_six import six_snapshot
-from unit.diagnostics.checks.test_checks import insert
+from unit.diagnostics.checks.cases.rules import insert
 
 OUTSIDE, OUTSIDE6 = "198.51.100.77", "2001:db8:77::1"
 VETH_WEB, VETH_APP2 = "veth5f0a1b2", "veth99e5f60"

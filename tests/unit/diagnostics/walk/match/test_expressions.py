@@ -10,7 +10,7 @@ from dnet_tui.diagnostics.walk.match.namespace_context import Site
 from dnet_tui.diagnostics.walk.match.numgen import leaves_none_out
 from dnet_tui.diagnostics.walk.netfilter.conntrack import Connection, as_seen_by
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
-from dnet_tui.inspect.model import Address, Link, Namespace, NextHop, PolicyRule, Route, Tun
+from dnet_tui.inspect.model import Address, Link, Namespace, NextHop, PolicyRule, Route, Tun, Unread
 from dnet_tui.inspect.model.firewall import Match
 
 SYN = Packet(
@@ -179,8 +179,8 @@ def test_a_negated_owner_holds_for_a_packet_without_a_socket() -> None:
     assert truth("owner-uid", "0", negate=True) is True
 
 
-@pytest.mark.parametrize("policies", [None, 3])
-def test_ipsec_is_not_known_where_there_may_be_policies(policies: int | None) -> None:
+@pytest.mark.parametrize("policies", [Unread(reason="permission denied"), 3])
+def test_ipsec_is_not_known_where_there_may_be_policies(policies: int | Unread) -> None:
     site = Site(msgspec.structs.replace(NS, xfrm_policies=policies))
     assert truth("ipsec", "in", site=site) is None
 

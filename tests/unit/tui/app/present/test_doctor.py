@@ -7,7 +7,7 @@ from dnet_tui.diagnostics.report.finding import CheckResult, Finding, Subject
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.tui.app.model.state import State
 from dnet_tui.tui.app.present import confirm, doctor_detail, doctor_rows, frame, subject
-from dnet_tui.tui.app.present.frame import Hint
+from dnet_tui.tui.app.present.frame import Hint, Tab
 from dnet_tui.tui.app.present.styled_text import CROSS, TICK, Para, plain, width_of
 from unit.builders.factories import BR_APP, DOCKER0, HOST, WEB, docker_like_snapshot
 from unit.builders.report_factories import CAUSE, EFFECT, GAP, WARNING, report, sample
@@ -137,7 +137,13 @@ def test_where_to_capture_for_a_row_of_the_map() -> None:
 @pytest.mark.parametrize("findings", [(), (CAUSE,), (WARNING,)])
 def test_the_title_always_fits_and_keeps_the_mode(width: int, findings: tuple[Finding, ...]) -> None:
     state = State(snapshot=docker_like_snapshot(), report=report(*findings), frozen=True, offline=True)
-    left, right = frame.title(state, "doctor", width)
+    tabs = (
+        Tab("1", "map", "Map"),
+        Tab("2", "rules", "Rules"),
+        Tab("3", "doctor", "Doctor"),
+        Tab("5", "capture", "Capture"),
+    )
+    left, right = frame.title(state, tabs, "doctor", width)
     assert "[3 Doctor]" in plain(left)
     assert width_of(right) <= width
 

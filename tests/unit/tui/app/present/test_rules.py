@@ -3,9 +3,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.model import Snapshot, Unread
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Opaque, Rule, Table, UnreadTable, Verdict
 from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.sections import NOT_READ
 from dnet_tui.tui.app.present import rules_detail, rules_rows
 from dnet_tui.tui.app.present.styled_text import plain
 from unit.builders.factories import HOST, WEB, docker_like_snapshot, with_chain, with_gaps, with_namespace
@@ -42,7 +43,7 @@ def test_base_chains_come_by_hook_and_the_called_ones_after_them() -> None:
 
 def test_a_rule_shows_number_counter_action_and_condition() -> None:
     snapshot = docker_like_snapshot()
-    forward = next(c for c in snapshot.namespaces[0].firewall.tables[0].chains if c.name == "FORWARD")  # type: ignore[union-attr]
+    forward = next(c for c in snapshot.namespaces[0].firewall.tables[0].chains if c.name == "FORWARD")
     rules = (
         Rule(number=1, text="-i docker0 -j DROP", exprs=(Verdict(kind="drop"),), packets=1234567, bytes=9),
         Rule(number=2, text="-j DOCKER-USER", exprs=(Verdict(kind="jump", chain="DOCKER-USER"),)),
@@ -96,7 +97,7 @@ def test_a_jump_leads_to_the_chain_of_its_own_table() -> None:
 
 def test_an_accept_leads_nowhere_and_so_does_a_jump_to_a_chain_that_is_missing() -> None:
     snapshot = docker_like_snapshot()
-    table = snapshot.namespaces[0].firewall.tables[0]  # type: ignore[union-attr]
+    table = snapshot.namespaces[0].firewall.tables[0]
     place = rules_rows.Place(table, table.chains[0])
     for verdict in (Verdict(kind="accept"), Verdict(kind="jump", chain="GONE")):
         rule = Rule(number=1, text="", exprs=(verdict,))
@@ -137,7 +138,7 @@ def test_a_table_that_was_not_read_is_a_row_and_not_an_absence() -> None:
 
 
 def test_a_firewall_that_was_not_read_gives_the_gaps_reason() -> None:
-    snapshot = with_namespace(docker_like_snapshot(), HOST, firewall=None)
+    snapshot = with_namespace(docker_like_snapshot(), HOST, firewall=Unread(reason=NOT_READ))
     snapshot = with_gaps(
         snapshot, Gap(section="firewall", scope=HOST, reason="nft: not found", hint="install nftables")
     )

@@ -12,7 +12,7 @@ DOC = """Packets leave with a private address.
             iptables -t nat -S
     """
 
-CHECK = Check(id="masq-missing", title="t", severity="error", doc=DOC, needs=(), find=lambda _: ())
+CHECK = Check(id="masq-missing", title="t", severity="error", doc=DOC, find=lambda _: ())
 
 
 def test_headings_stay_paragraphs_wrap_and_examples_are_kept() -> None:

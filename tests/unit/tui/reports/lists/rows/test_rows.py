@@ -2,7 +2,7 @@ import json
 
 import msgspec
 
-from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.model import Snapshot, Unread
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.reports.json_text import to_json
@@ -148,7 +148,7 @@ def test_a_rule_to_another_address_is_not_the_ports_rule() -> None:
 def test_no_rule_and_rules_not_seen_are_different() -> None:
     missing = with_chain(docker_like_snapshot(), "nat", chain("DOCKER"))
     unseen = with_gaps(
-        with_namespace(missing, HOST, firewall=None),
+        with_namespace(missing, HOST, firewall=Unread(reason="permission denied")),
         Gap(section="firewall", scope=HOST, reason="iptables-save: permission denied"),
     )
 

@@ -1,0 +1,137 @@
+"""Engines of whose firewall rules none is left: what the checks of flushed rules share.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+from dnet_tui.diagnostics.checks.framework.check import Undecided
+from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.evidence import of_rule
+from dnet_tui.diagnostics.checks.subjects import firewalld_zones, linux_network_rules
+from dnet_tui.diagnostics.context import iptables_layout
+from dnet_tui.diagnostics.context.host_context import Case, family_of
+from dnet_tui.diagnostics.flows.intentions import is_isolated, masquerades
+from dnet_tui.diagnostics.operations.engine import ReloadEngineRules
+from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.walk.packet import Obstacle
+from dnet_tui.inspect.model import Family, Network, known_items
+
+EXPLAINS = ("masq-missing", "isolation-missing", "fwd-jump-missing", "nat-jump-missing", "flow-blocked")
+"""The checks whose findings follow when all rules are gone."""
+
+_TABLES = ("docker-bridges", "netavark")
+_CHAINS = {"docker": ("DOCKER",), "podman": ("NETAVARK", "CNI-")}
+
+
+def lacking(case: Case, obstacle: Obstacle) -> tuple[str, ...]:
+    """The engines without a rule left, where FORWARD's policy is the obstacle and decides in place of theirs."""
+    if not iptables_layout.by_policy(obstacle):
+        return ()
+    return tuple(engine for engine, family in case.once(_bare) if family == family_of(obstacle.packet))
+
+
+def is_reload(case: Case, flushed: Finding) -> bool:
+    """Whether a firewalld is there to have flushed an engine's rules; a plain network's it wouldn't be asked for."""
+    return firewalld_zones.stands(case) and flushed.subject.name.split()[0] != linux_network_rules.ENGINE
+
+
+def gone(exam: Examination, check: str) -> Iterator[Finding | Undecided]:
+    """One finding per engine; where only one family's rules are gone, of that family.
+
+    ``check`` is the one that asks: the obstacles it owns are told with them.
+    """
+    case = exam.case
+    bare = case.once(_bare)
+    for (engine, family), networks in bare.items():
+        if family == "ip6" and (engine, "ip") in bare:
+            continue
+        unread = iptables_layout.unread(case)
+        if unread:
+            yield Undecided(reason=f"no rule of {engine} was seen, but {unread[0]}")
+        elif engine != linux_network_rules.ENGINE or any(
+            linux_network_rules.suffers(flow, networks) for flow in exam.flows
+        ):
+            yield _finding(exam, check, engine, family, networks)
+
+
+def _bare(case: Case) -> dict[tuple[str, Family], list[Network]]:
+    """The networks that need rules, by engine and family, of engines that have none left in it."""
+    found: dict[tuple[str, Family], list[Network]] = {}
+    families: tuple[Family, ...] = ("ip", "ip6")
+    for family, network in product(families, case.networks):
+        engines = [engine for engine in known_items(case.snapshot.engines) if engine.name == network.engine]
+        manages = not any(
+            engine.firewall == "none" or engine.rootless or engine.iptables is False for engine in engines
+        )
+        needs = masquerades(case, network, family) or is_isolated(case, network, family)
+        if (
+            network.engine in {*_CHAINS, linux_network_rules.ENGINE}
+            and manages
+            and needs
+            and case.members(network, family)
+        ):
+            found.setdefault((network.engine, family), []).append(network)
+    return {key: networks for key, networks in found.items() if not _has_rules(case, *key, networks)}
+
+
+def _has_rules(case: Case, engine: str, family: Family, networks: list[Network]) -> bool:
+    if engine == linux_network_rules.ENGINE:
+        return linux_network_rules.any_left(case, networks)
+    prefixes = _CHAINS[engine]
+    return any(
+        table.name in _TABLES or any(chain.name.startswith(prefixes) for chain in table.chains)
+        for name in (family, "inet")
+        for table in iptables_layout.tables(case, name)
+    )
+
+
+def _finding(exam: Examination, check: str, engine: str, family: Family, networks: list[Network]) -> Finding:
+    blocked = exam.blocked_by(check)
+    policies = [item.obstacle.by.rule for item in blocked if item.obstacle.by.rule is not None]
+    names = ", ".join(network.name for network in networks)
+    symptoms = ["egress", "published", "exposure"]
+    symptoms += [kind for item in blocked for kind in item.symptoms]
+    plain = engine == linux_network_rules.ENGINE
+    kind = "firewall" if family == "ip" else "IPv6 firewall"
+    return Finding(
+        check=check,
+        severity="error",
+        subject=Subject(kind="host", name=iptables_layout.named(engine, family)),
+        summary="The firewall rules of plain-Linux networks are gone"
+        if plain
+        else f"The {kind} rules of {engine} are gone",
+        symptoms=tuple(dict.fromkeys(symptoms)),
+        evidence=(
+            Evidence(
+                source="iptables, nftables",
+                what="rules that speak of them" if plain else f"chains of {engine}",
+                value="none in any table of any backend",
+                expected="MASQUERADE, isolation" if plain else f"chains named {_CHAINS[engine][0]}…",
+            ),
+            Evidence(source=engine, what="networks with running containers", value=names),
+            *(of_rule(rule, "not reached") for rule in policies[:1]),
+        ),
+        remedy=_make_anew(exam.case, networks) if plain else _reload(engine),
+    )
+
+
+def _reload(engine: str) -> Remedy:
+    return Remedy(
+        summary=f"Let {engine} write its rules again",
+        steps=(ReloadEngineRules(engine="docker" if engine == "docker" else "podman"),),
+        risk="manual",
+        note="Docker stops its containers when it restarts, unless live-restore is on"
+        if engine == "docker"
+        else "Running containers keep running",
+    )
+
+
+def _make_anew(case: Case, networks: list[Network]) -> Remedy:
+    return Remedy(
+        summary="Write the rules anew that the networks live by",
+        steps=tuple(change.insert(None) for change in linux_network_rules.replacements(case, networks)),
+        risk="manual",
+        note="Better load them from where you keep them: published ports are not among these",
+    )

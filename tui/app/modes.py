@@ -1,0 +1,52 @@
+"""The app's modes, in one place: their keys, the title line, the palette and the help are made from this tuple.
+
+A new screen is a module in ``screens/`` (its ``shows`` is the mode's id) and a line here.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from textual.binding import Binding
+
+from dnet_tui.tui.app.model.state import ModeId
+from dnet_tui.tui.app.present.frame import Tab
+from dnet_tui.tui.app.screens.base import ModeScreen
+from dnet_tui.tui.app.screens.capture import CaptureScreen
+from dnet_tui.tui.app.screens.doctor import DoctorScreen
+from dnet_tui.tui.app.screens.map import MapScreen
+from dnet_tui.tui.app.screens.rules import RulesScreen
+
+
+class Mode(NamedTuple):
+    """A full-screen view with the key that leads to it."""
+
+    key: str
+    title: str
+    screen: type[ModeScreen]
+
+    @property
+    def id(self) -> ModeId:
+        """The mode's id: what its screen says that it shows."""
+        return self.screen.shows
+
+    @property
+    def tab(self) -> Tab:
+        """How the title line shows it."""
+        return Tab(self.key, self.id, self.title)
+
+    @property
+    def binding(self) -> Binding:
+        """Its key, wherever one is; the help calls it by its id."""
+        return Binding(self.key, f"go({self.id!r})", self.id, show=False)
+
+
+MODES = (
+    Mode("1", "Map", MapScreen),
+    Mode("2", "Rules", RulesScreen),
+    Mode("3", "Doctor", DoctorScreen),
+    Mode("5", "Capture", CaptureScreen),
+)
+"""Every mode, in the order of their keys; the app opens with the first."""
+
+TABS = tuple(mode.tab for mode in MODES)
