@@ -174,7 +174,11 @@ def _missing(exam: Examination) -> list[str]:
     parts = (("containers", snapshot.containers), ("namespaces", snapshot.namespaces))
     lacks = [(section, lack) for section, items in whole for lack in lacks_of(items)]
     lacks += [(section, lack) for section, items in parts for lack in lacks_of(items) if not lack.scope]
-    return [f"{lack.scope or section}: {lack.reason}" for section, lack in lacks]
+    view = exam.case.view
+    lacks += [  # links of a namespace that was read lead out of sight
+        ("namespaces", lack) for lack in lacks_of(snapshot.namespaces) if lack.scope in view.namespaces
+    ]
+    return [f"{view.label(lack.scope) if lack.scope else section}: {lack.reason}" for section, lack in lacks]
 
 
 def _speaks_of(finding: Finding, name: str) -> bool:

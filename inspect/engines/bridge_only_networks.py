@@ -9,6 +9,7 @@ from dnet_tui.inspect.model import Link, Namespace, Network, Subnet
 from dnet_tui.inspect.model.engine_kinds.others import LINUX
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.network_label import Intention, decode, is_ours
+from dnet_tui.inspect.model.sections import known_items
 
 
 def plain_networks(host: Namespace) -> tuple[tuple[Network, ...], tuple[Gap, ...]]:
@@ -18,7 +19,7 @@ def plain_networks(host: Namespace) -> tuple[tuple[Network, ...], tuple[Gap, ...
     """
     networks: list[Network] = []
     gaps: list[Gap] = []
-    for link in host.links:
+    for link in known_items(host.links):
         if link.kind != "bridge" or not is_ours(link.alias):
             continue
         intention = decode(link.alias)
@@ -56,6 +57,6 @@ def _network(link: Link, intention: Intention, host: Namespace) -> Network:
 
 def _subnets(link: Link, host: Namespace) -> Iterator[Subnet]:
     """The bridge's own addresses are the gateways; link-local ones are no network's range."""
-    for item in host.addresses:
+    for item in known_items(host.addresses):
         if item.ifindex == link.ifindex and item.scope == "global":
             yield Subnet(cidr=str(ipaddress.ip_interface(item.cidr).network), gateway=item.address)

@@ -7,17 +7,21 @@ while these are listed: :meth:`Asking.begin`, then :meth:`Asking.look`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from dnet_tui.inspect.engines.engine_data import Answer, merge
 from dnet_tui.inspect.engines.protocol import QuerySettings
-from dnet_tui.inspect.engines.read_log import KeptLogs, LogReading, with_logs
+from dnet_tui.inspect.engines.read_log import KeptLogs, LogReading
 from dnet_tui.inspect.engines.registry import ENGINES
 from dnet_tui.inspect.engines.rootless import Glance, Rootless, find_rootless, place
 from dnet_tui.inspect.kernel.procfs import ProcessSeen, read_argv
 from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
 from dnet_tui.inspect.ruleset.firewalld import Seen, read_firewalld
+
+if TYPE_CHECKING:
+    from dnet_tui.inspect.engines.read_log import KeptLogs, LogReading
 
 
 class Asking:
@@ -51,12 +55,16 @@ class Asking:
         self._rootless = find_rootless(processes, Glance(read_argv))
         self._firewalld = read_firewalld(processes, host)
         if self._logs is not None:
+            from dnet_tui.inspect.engines.read_log import LogReading  # noqa: PLC0415 - only where logs are wanted
+
             self._log = LogReading(processes, host, self._logs).start()
 
     def finish(self) -> Answer:
         """Wait until all have answered or their time is up."""
         told = merge(answer for query in self._queries for answer in query.finish())
         if self._log is not None:
+            from dnet_tui.inspect.engines.read_log import with_logs  # noqa: PLC0415 - as above
+
             told = with_logs(told, self._log.finish())
         whole = place(told, self._rootless, self._host)
         return msgspec.structs.replace(

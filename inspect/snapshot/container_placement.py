@@ -20,6 +20,7 @@ from dnet_tui.inspect.model.engine_kinds.others import NETNS, UNKNOWN
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 from dnet_tui.inspect.model.engine_kinds.traits import Supervisor
 from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.sections import known_items
 
 ArgvReader = Callable[[int], tuple[str, ...]]
 """Returns the arguments of a process by its PID, none when it can't tell."""
@@ -246,9 +247,10 @@ def named_containers(
 
 def _endpoint(space: Namespace, link: Link, network: Network) -> Endpoint:
     """A namespace's place in a network, as its own addresses and default routes have it."""
+    seen = msgspec.structs.replace(space, routes=known_items(space.routes))  # an endpoint is what can be said of it
     gateways = {
         route.family: hop.gateway
-        for route in reversed(ways_out(space))  # the preferred last, which stays
+        for route in reversed(ways_out(seen))  # the preferred last, which stays
         for hop in route.hops
         if hop.ifindex == link.ifindex and hop.gateway
     }
@@ -256,7 +258,9 @@ def _endpoint(space: Namespace, link: Link, network: Network) -> Endpoint:
         network=network.id,
         mac=link.mac,
         addresses=tuple(
-            item.cidr for item in space.addresses if item.ifindex == link.ifindex and item.scope == "global"
+            item.cidr
+            for item in known_items(space.addresses)
+            if item.ifindex == link.ifindex and item.scope == "global"
         ),
         gateway=gateways.get("ip", ""),
         gateway6=gateways.get("ip6", ""),

@@ -51,4 +51,4 @@ def with_latecomers(table: ProcessTable, told: Iterable[Container]) -> tuple[Pro
     if not late:
         return table, False
     processes = tuple(sorted((*table.processes, *late), key=lambda item: (item.start, item.pid)))
-    return ProcessTable(processes=processes, denied=table.denied), True
+    return msgspec.structs.replace(table, processes=processes), True

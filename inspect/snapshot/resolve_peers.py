@@ -34,6 +34,13 @@ def resolve_links(seen: Iterable[Contents], *, privileged: bool = True) -> dict[
     return {key: tuple(peers.resolved(key, link) for link in contents.links) for key, contents in spaces.items()}
 
 
+def is_out_of_sight(link: Link) -> bool:
+    """Whether a link, once resolved, has its other end in a namespace that wasn't read."""
+    if link.kind in PAIRS:
+        return link.peer is None and link.peer_note.startswith(_UNSEEN)
+    return link.peer is None and link.lower_nsid is not None and bool(link.lower)
+
+
 class _Peers:
     """What every link says of its peer, and which links say so of it."""
 

@@ -30,7 +30,7 @@ class Host:
         self.snapshot = BROKEN
         self.applied: list[Plan] = []
         self.runs: list[tuple[str, ...]] = []
-        monkeypatch.setattr(take_snapshot, "take_snapshot", lambda: self.snapshot)
+        monkeypatch.setattr(take_snapshot, "take_snapshot", lambda *_: self.snapshot)
         monkeypatch.setattr(host_io, "apply_plan", self._apply)
         monkeypatch.setattr(host_io, "egress_text", lambda *_: "probe: it answered")
         run = RepairSession.run
@@ -77,7 +77,7 @@ def test_the_app_repairs_by_the_session(host: Host) -> None:
 
 def test_the_app_tells_when_a_repair_did_not_help(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     (finding,) = [item for item in examine(BROKEN).findings if item.severity == "error"]
-    monkeypatch.setattr(take_snapshot, "take_snapshot", lambda: BROKEN)
+    monkeypatch.setattr(take_snapshot, "take_snapshot", lambda *_: BROKEN)
     apply_fix = services_host.live(readonly=False).apply_fix
     assert apply_fix is not None
     with pytest.raises(ActionFailedError, match="still there"):
