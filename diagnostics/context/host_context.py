@@ -7,14 +7,13 @@ of every flow that the networks' own options ask for.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeVar, cast
 
 import msgspec
 
-from dnet_tui.inspect.model.sections import lacks_of
 from dnet_tui.diagnostics.walk.match.expressions import contains
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model import (
@@ -29,6 +28,7 @@ from dnet_tui.inspect.model import (
     Subnet,
     known_items,
 )
+from dnet_tui.inspect.model.sections import lacks_of
 from dnet_tui.inspect.model.view import View
 
 OUTSIDE = "198.51.100.77"
@@ -54,6 +54,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 class Case:
@@ -101,6 +102,12 @@ class Case:
             yield
         except NotSeen as missing:
             self.unseen.append(missing)
+
+    def severally(self, items: Iterable[Item], of: Callable[[Item], Iterable[T]]) -> Iterator[T]:
+        """What ``of`` tells of each item; of one that rests on something unread nothing, which is noted."""
+        for item in items:
+            with self.noting():
+                yield from of(item)
 
     @property
     def networks(self) -> tuple[Network, ...]:

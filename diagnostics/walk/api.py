@@ -67,7 +67,9 @@ def _led(view: View, walker: Walker, origin: str, arriving: LinkRef | None) -> W
     except NotSeen as missing:  # the one place: whatever a walk rests on and was not read makes it unknown
         end = "unknown"
         stage = walker.hops[-1].stage if walker.hops else "routing"
-        walker.obstacles.append(Obstacle(end=end, stage=stage, by=not_seen(missing, view.label(missing.scope)), packet=walker.packet))
+        walker.obstacles.append(
+            Obstacle(end=end, stage=stage, by=not_seen(missing, view.label(missing.scope)), packet=walker.packet)
+        )
     if walker.obstacles:
         end, by = walker.obstacles[0].end, walker.obstacles[0].by
     return Walk(

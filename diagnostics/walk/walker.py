@@ -25,8 +25,9 @@ from dnet_tui.diagnostics.walk.netfilter.hook_traversal import Passage
 from dnet_tui.diagnostics.walk.netfilter.nat import altered
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet
 from dnet_tui.diagnostics.walk.state import Tracked
-from dnet_tui.inspect.model import Link, LinkRef, Namespace
+from dnet_tui.inspect.model import Link, LinkRef, Namespace, require
 from dnet_tui.inspect.model.firewall import Hook
+from dnet_tui.inspect.model.sections import lacks_of
 from dnet_tui.inspect.model.view import View
 
 Ending = tuple[End, Decider | None]
@@ -168,7 +169,12 @@ class Walker(Routed):
         return "left", None
 
     def _leads_to_container(self, link: Link) -> bool:
-        return link.peer is not None and bool(self.view.containers_in(link.peer.namespace))
+        if link.peer is None or self.view.containers_in(link.peer.namespace):
+            return link.peer is not None
+        containers = self.view.snapshot.containers
+        if any(not lack.scope for lack in lacks_of(containers)):
+            require(containers)  # it may be one of those that nobody told of
+        return False
 
     def _receive(self, ref: LinkRef, frame: Frame) -> Ending:
         """A frame arrives at a link."""

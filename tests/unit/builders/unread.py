@@ -96,9 +96,12 @@ def said(snapshot: Snapshot) -> Said:
 
 
 def statement(finding: Finding) -> str:
-    """What a finding states, without what it saw and what it takes for its cause."""
-    steps = finding.remedy.steps if finding.remedy is not None else ()
-    return f"{finding.severity} {finding.check} {finding.subject.name}: {finding.summary} {steps}"
+    """What a finding states, without whom it affects, what it saw and what it takes for its cause."""
+    return f"{finding.severity} {finding.check} {finding.subject.kind} {finding.subject.name}"
+
+
+def _steps(report: Report) -> set[str]:
+    return {str(step) for item in report.findings if item.remedy is not None for step in item.remedy.steps}
 
 
 def _traces(snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], tuple[str, frozenset[str]]]]:
@@ -123,11 +126,12 @@ def _end(found: Trace) -> str:
 
 
 def _passed(found: Trace) -> frozenset[str]:
-    hops = [hop.namespace for way in (found.forward, found.answer) if way is not None for hop in way.hops]
-    deciders = [way.decided_by for way in (found.forward, found.answer) if way is not None and way.decided_by is not None]
+    ways = [way for way in (found.forward, found.answer) if way is not None]
+    deciders = [way.decided_by for way in ways if way.decided_by is not None]
     if any(by.kind == "neighbour" for by in deciders):
         return frozenset({EVERYONE})  # that nobody has an address rests on everybody
-    return frozenset({*hops, *(by.namespace for by in deciders), found.source.namespace, found.target.namespace})
+    passed = [*(hop.namespace for way in ways for hop in way.hops), *(by.namespace for by in deciders)]
+    return frozenset({*passed, found.source.namespace, found.target.namespace})
 
 
 def wrong(full: Said, blind: Blinded) -> Iterator[str]:
@@ -138,6 +142,8 @@ def wrong(full: Said, blind: Blinded) -> Iterator[str]:
             yield f"{result.id} crashed: {result.reason}"
     for one in now.findings - full.findings:
         yield f"new: {one}"
+    for step in _steps(now.report) - _steps(full.report):
+        yield f"a new step of a remedy: {step}"
     for pair, (end, _) in now.traces.items():
         before = full.traces.get(pair, ("nothing to trace",))[0]
         if end not in {before, "unknown"}:
