@@ -151,9 +151,8 @@ class View:
             if lacks_of(ns.addresses):
                 continue
             # Without its routes it is taken to answer for its addresses alone.
-            local = [
-                route.dst for route in known_items(ns.routes) if route.type == "local" and route.dst != "127.0.0.0/8"
-            ]
+            own = (route.dst for route in known_items(ns.routes) if route.type == "local")
+            local = [dst for dst in own if dst != "127.0.0.0/8"]
             single = {dst.partition("/")[0] for dst in local if dst.endswith(_SINGLE) or "/" not in dst}
             wide = any("/" in dst and not dst.endswith(_SINGLE) for dst in local)
             found[ns.id] = (frozenset({item.address for item in ns.addresses} | single), wide)

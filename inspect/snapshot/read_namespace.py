@@ -28,7 +28,7 @@ from dnet_tui.inspect.kernel.sockets.conntrack_counts import read_counts
 from dnet_tui.inspect.kernel.sockets.conntrack_parse import ConntrackFilter
 from dnet_tui.inspect.kernel.sockets.listening import read_listening
 from dnet_tui.inspect.kernel.sysctl import read_sysctls
-from dnet_tui.inspect.kernel.traffic_control import read_traffic_control
+from dnet_tui.inspect.kernel.traffic_control import read_programs, read_traffic_control
 from dnet_tui.inspect.kernel.xfrm import read_policy_count
 from dnet_tui.inspect.model.namespace_reading import AS_ROOT, Contents
 from dnet_tui.inspect.ruleset.read_firewall import RulesAhead, read_rules
@@ -143,7 +143,8 @@ def _collect_tables(contents: Contents, sock: NetlinkSocket, *, map_only: bool) 
     contents.proxied = parse_proxied(take("neighbours", read_dumps.read_proxied) or ())
     contents.fdb = parse_fdb(take("fdb", read_dumps.read_fdb) or ())
     try:
-        contents.traffic_control = read_traffic_control(sock, contents.links)
+        contents.traffic_control = read_traffic_control(sock)
+        contents.traffic_control = (*read_programs(contents.links), *contents.traffic_control)
     except OSError as error:
         contents.miss("traffic-control", error)
     return None if links is None else table.settings

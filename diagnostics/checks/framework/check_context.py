@@ -95,7 +95,7 @@ class Examination:
         return dict(found)
 
     def owner(self, obstacle: Obstacle) -> str:
-        """The check that explains an obstacle: the first that claims it; else the first that may, where nobody knows."""
+        """The check that explains an obstacle: the first that claims it, else the first of which that isn't known."""
         unsure = ""
         for check, owns in self._owners:
             before = len(self.case.unseen)

@@ -41,7 +41,8 @@ from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
 from dnet_tui.diagnostics.walk.l3.routing import route_text
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Link, Namespace, Network
+from dnet_tui.inspect.model import Link, Namespace, Network, require
+from dnet_tui.inspect.model.sections import lacks_of
 
 ID = "subnet-overlap"
 _MAIN = 254
@@ -78,6 +79,9 @@ def find(exam: Examination) -> Iterator[Finding]:
         for other in _overlapping(network, bridge, others):
             by_device.setdefault(other.device, []).append(other)
         stray = broken.get(network.id)
+        containers = exam.case.snapshot.containers
+        if stray is None and any(not lack.scope for lack in lacks_of(containers)):
+            require(containers)  # one of which nobody told may be cut off by it
         for device, overlaps in by_device.items():
             hit = stray is not None and any(item.text == stray.text or device in stray.text for item in overlaps)
             yield _finding(exam, network, device, overlaps, broken=hit)

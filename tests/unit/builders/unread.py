@@ -22,6 +22,7 @@ from dnet_tui.diagnostics.trace.trace import Trace, trace
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import NotSeen, Snapshot, Unread, known_items
 from dnet_tui.inspect.model.gaps import HOST_FIELDS, NAMESPACE_FIELDS
+from dnet_tui.inspect.model.view import View
 
 EVERYONE = "every namespace"
 UNREAD = Unread(reason="made unread")
@@ -134,6 +135,17 @@ def _passed(found: Trace) -> frozenset[str]:
     return frozenset({*passed, found.source.namespace, found.target.namespace})
 
 
+def _who_may_be_meant(blind: Blinded) -> set[str]:
+    """The namespace itself; without its addresses also those on a bridge with it: it may answer in their place."""
+    view = View(blind.snapshot)
+    found = {blind.scope}
+    for bridge in view.bridges() if blind.field == "addresses" else ():
+        host = view.host.id if view.host is not None else ""
+        peers = {port.peer.namespace for port in view.ports_of(host, bridge.ifindex) if port.peer is not None}
+        found |= peers if blind.scope in peers else set()
+    return found
+
+
 def wrong(full: Said, blind: Blinded) -> Iterator[str]:
     """What may not be said where a section was not read."""
     now = said(blind.snapshot)
@@ -149,7 +161,7 @@ def wrong(full: Said, blind: Blinded) -> Iterator[str]:
         if end not in {before, "unknown"}:
             yield f"{pair}: {before} has become {end}"
     for pair, (end, passed) in full.traces.items():
-        rests = blind.kind != "namespace" or bool({blind.scope, EVERYONE} & passed)
+        rests = blind.kind != "namespace" or bool({*_who_may_be_meant(blind), EVERYONE} & passed)
         if not rests and now.traces.get(pair, ("nothing",))[0] != end:
             yield f"{pair}: {end} does not rest on it, and is {now.traces.get(pair, ('nothing',))[0]}"
     lost = full.findings - now.findings
