@@ -134,7 +134,7 @@ def _left_unsaid(exam: Examination, silent: set[str], findings: Sequence[Finding
         if any(owner in telling for owner, _ in owners):
             continue
         for owner, obstacle in owners:
-            if owner not in silent or obstacle.end == "unknown" or element(obstacle) in seen:
+            if owner not in silent or obstacle.end == "unknown" or element(obstacle) in seen | exam.unexplained:
                 continue
             seen.add(element(obstacle))
             yield from (item for item in exam.blocked_by(owner) if element(item.obstacle) == element(obstacle))

@@ -7,7 +7,7 @@ of every flow that the networks' own options ask for.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeVar, cast
@@ -54,6 +54,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 class Case:
@@ -101,6 +102,12 @@ class Case:
             yield
         except NotSeen as missing:
             self.unseen.append(missing)
+
+    def severally(self, items: Iterable[Item], of: Callable[[Item], Iterable[T]]) -> Iterator[T]:
+        """What ``of`` tells of each item; of one that rests on something unread nothing, which is noted."""
+        for item in items:
+            with self.noting():
+                yield from of(item)
 
     @property
     def networks(self) -> tuple[Network, ...]:

@@ -19,7 +19,7 @@ from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, Truth, Walk
 from dnet_tui.diagnostics.walk.stages.mtu import HEADER, LONGEST, SHORTEST, STAGE
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.model import LinkRef, Network, NotSeen, require
+from dnet_tui.inspect.model import LinkRef, Network, NotSeen, known_items, require
 
 Proto = Literal["tcp", "udp", "icmp"]
 
@@ -159,8 +159,9 @@ def _destination(case: Case, source: Place, target: Place) -> str:
         return shared or target.addresses[0]
     if source.namespace and len(target.addresses) > 1:
         ns = case.view.namespaces[source.namespace]
+        routes = known_items(ns.routes)  # without them the walk says that nobody knows
         links = {
-            route.dst for route in ns.routes if route.type == "unicast" and all(not hop.gateway for hop in route.hops)
+            route.dst for route in routes if route.type == "unicast" and all(not hop.gateway for hop in route.hops)
         }
         for address in target.addresses:
             if any(contains(cidr, address) is True for cidr in links):
@@ -187,14 +188,15 @@ def _source_address(case: Case, source: Place, dst: str) -> str:
     ns = case.view.namespaces[source.namespace]
     family: Literal["ip", "ip6"] = "ip6" if ":" in dst else "ip"
     blank = "0.0.0.0" if family == "ip" else "::"  # noqa: S104 - no address yet, as the kernel's first look-up has none
-    answer = lookup(index_of(case.view, ns), Packet(family=family, src=blank, dst=dst, proto="tcp"))
-    if answer.source:
-        return answer.source
-    if answer.type == "local":
-        return dst
-    for item in ns.addresses:
-        if item.ifindex == answer.ifindex and item.family == family and item.scope == "global":
-            return item.address
+    with suppress(NotSeen):  # the walk comes to it as well, and says so
+        answer = lookup(index_of(case.view, ns), Packet(family=family, src=blank, dst=dst, proto="tcp"))
+        if answer.source:
+            return answer.source
+        if answer.type == "local":
+            return dst
+        for item in ns.addresses:
+            if item.ifindex == answer.ifindex and item.family == family and item.scope == "global":
+                return item.address
     fitting = [address for address in source.addresses if (":" in address) == (family == "ip6")]
     if not fitting:
         raise UsageError(

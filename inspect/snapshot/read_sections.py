@@ -53,10 +53,11 @@ def collect_tables(contents: Contents, sock: NetlinkSocket, sections: Collection
 
 
 def _collect_traffic_control(contents: Contents, sock: NetlinkSocket) -> None:
-    from dnet_tui.inspect.kernel.traffic_control import read_traffic_control  # noqa: PLC0415 - only when wanted
+    from dnet_tui.inspect.kernel.traffic_control import read_programs, read_traffic_control  # noqa: PLC0415 - only when wanted
 
     try:
-        contents.traffic_control = read_traffic_control(sock, contents.links)
+        contents.traffic_control = read_traffic_control(sock)
+        contents.traffic_control = (*read_programs(contents.links), *contents.traffic_control)
     except OSError as error:
         contents.miss(SectionName.TRAFFIC_CONTROL, error)
 

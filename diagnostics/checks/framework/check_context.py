@@ -65,6 +65,8 @@ class Examination:
         self.case = Case(snapshot)
         self.probes = probes
         self.before = before
+        self.unexplained: set[Decider | RuleRef] = set()
+        """What decides where nobody knows which check is to explain it: something that tells was not read."""
         self._owners = owners
 
     @cached_property
@@ -93,14 +95,21 @@ class Examination:
         return dict(found)
 
     def owner(self, obstacle: Obstacle) -> str:
-        """The check that explains an obstacle; the first that may, where nobody knows."""
+        """The check that explains an obstacle: the first that claims it, else the first of which that isn't known."""
+        unsure = ""
         for check, owns in self._owners:
-            claims = True  # unless it is seen that it does not
+            before = len(self.case.unseen)
+            claims = False
             with self.case.noting():
                 claims = owns(self.case, obstacle)
+                before = len(self.case.unseen)
             if claims:
                 return check
-        return FALLBACK
+            if len(self.case.unseen) > before:
+                unsure = unsure or check
+        if unsure:
+            self.unexplained.add(element(obstacle))
+        return unsure or FALLBACK
 
     def blocked_by(self, check: str) -> list[Blocked]:
         """The obstacles that a check owns, in the order they were met."""

@@ -157,10 +157,9 @@ def stacked_owner(view: View, ns: Namespace, link: Link, address: str) -> Decide
 def owner_ports(view: View, ns: Namespace, bridge: Link, frame: Frame) -> tuple[Link, ...]:
     """The bridge ports behind which somebody takes a frame; several when an address or a MAC is taken twice.
 
-    Whoever certainly takes it is believed, be there others of whom nobody knows.
-
     Raises:
-        NotSeen: nobody certainly does, and behind a port there is somebody of whom it isn't known.
+        NotSeen: somebody behind a port may take it as well, or alone, and it isn't known.  That somebody has the
+            very MAC address that another one certainly has is not reckoned with.
     """
     found = []
     unseen: NotSeen | None = None
@@ -177,7 +176,7 @@ def owner_ports(view: View, ns: Namespace, bridge: Link, frame: Frame) -> tuple[
                 found.append(port)
         except NotSeen as missing:
             unseen = unseen or missing
-    if not found and unseen is not None:
+    if unseen is not None and not (found and frame.mac):
         raise unseen
     return tuple(found)
 

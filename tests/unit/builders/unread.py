@@ -22,6 +22,7 @@ from dnet_tui.diagnostics.trace.trace import Trace, trace
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import NotSeen, Snapshot, Unread, known_items
 from dnet_tui.inspect.model.gaps import HOST_FIELDS, NAMESPACE_FIELDS
+from dnet_tui.inspect.model.view import View
 
 EVERYONE = "every namespace"
 UNREAD = Unread(reason="made unread")
@@ -96,9 +97,12 @@ def said(snapshot: Snapshot) -> Said:
 
 
 def statement(finding: Finding) -> str:
-    """What a finding states, without what it saw and what it takes for its cause."""
-    steps = finding.remedy.steps if finding.remedy is not None else ()
-    return f"{finding.severity} {finding.check} {finding.subject.name}: {finding.summary} {steps}"
+    """What a finding states, without whom it affects, what it saw and what it takes for its cause."""
+    return f"{finding.severity} {finding.check} {finding.subject.kind} {finding.subject.name}"
+
+
+def _steps(report: Report) -> set[str]:
+    return {str(step) for item in report.findings if item.remedy is not None for step in item.remedy.steps}
 
 
 def _traces(snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], tuple[str, frozenset[str]]]]:
@@ -123,13 +127,23 @@ def _end(found: Trace) -> str:
 
 
 def _passed(found: Trace) -> frozenset[str]:
-    hops = [hop.namespace for way in (found.forward, found.answer) if way is not None for hop in way.hops]
-    deciders = [
-        way.decided_by for way in (found.forward, found.answer) if way is not None and way.decided_by is not None
-    ]
+    ways = [way for way in (found.forward, found.answer) if way is not None]
+    deciders = [way.decided_by for way in ways if way.decided_by is not None]
     if any(by.kind == "neighbour" for by in deciders):
         return frozenset({EVERYONE})  # that nobody has an address rests on everybody
-    return frozenset({*hops, *(by.namespace for by in deciders), found.source.namespace, found.target.namespace})
+    passed = [*(hop.namespace for way in ways for hop in way.hops), *(by.namespace for by in deciders)]
+    return frozenset({*passed, found.source.namespace, found.target.namespace})
+
+
+def _who_may_be_meant(blind: Blinded) -> set[str]:
+    """The namespace itself; without its addresses also those on a bridge with it: it may answer in their place."""
+    view = View(blind.snapshot)
+    found = {blind.scope}
+    for bridge in view.bridges() if blind.field == "addresses" else ():
+        host = view.host.id if view.host is not None else ""
+        peers = {port.peer.namespace for port in view.ports_of(host, bridge.ifindex) if port.peer is not None}
+        found |= peers if blind.scope in peers else set()
+    return found
 
 
 def wrong(full: Said, blind: Blinded) -> Iterator[str]:
@@ -140,12 +154,14 @@ def wrong(full: Said, blind: Blinded) -> Iterator[str]:
             yield f"{result.id} crashed: {result.reason}"
     for one in now.findings - full.findings:
         yield f"new: {one}"
+    for step in _steps(now.report) - _steps(full.report):
+        yield f"a new step of a remedy: {step}"
     for pair, (end, _) in now.traces.items():
         before = full.traces.get(pair, ("nothing to trace",))[0]
         if end not in {before, "unknown"}:
             yield f"{pair}: {before} has become {end}"
     for pair, (end, passed) in full.traces.items():
-        rests = blind.kind != "namespace" or bool({blind.scope, EVERYONE} & passed)
+        rests = blind.kind != "namespace" or bool({*_who_may_be_meant(blind), EVERYONE} & passed)
         if not rests and now.traces.get(pair, ("nothing",))[0] != end:
             yield f"{pair}: {end} does not rest on it, and is {now.traces.get(pair, ('nothing',))[0]}"
     lost = full.findings - now.findings

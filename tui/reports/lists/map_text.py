@@ -54,7 +54,8 @@ def _port(bridge: BridgeRow, port: PortRow, containers: list[ContainerRow]) -> t
         for item in row.interfaces:
             here = item.peer is not None and item.peer.name == port.name and item.bridge == bridge.name
             if here and row.mode != "container":
-                return row.name, "  ".join([f"{_interface(item)} ↔ {port.name}", *_published(row)])
+                unseen = [_unseen(row)] if row.not_seen else []
+                return row.name, "  ".join([f"{_interface(item)} ↔ {port.name}", *unseen, *_published(row)])
     if port.owner is not None:
         return port.owner, f"{port.interface} ↔ {port.name}"
     return port.name, port.note or f"{port.kind or 'physical'} port"
@@ -75,7 +76,11 @@ def _rest(view: View, plugged: list[str], containers: list[ContainerRow]) -> Ite
             yield row.name, "has no network"
         elif row.name not in plugged:
             found = ", ".join(_interface(item) for item in shown_interfaces(row))
-            yield row.name, f"{row.mode}: {found or 'its interfaces were not seen'}"
+            yield row.name, f"{row.mode}: {found or _unseen(row) or 'its interfaces were not seen'}"
+
+
+def _unseen(row: ContainerRow) -> str:
+    return f"not seen: {'; '.join(row.not_seen)}" if row.not_seen else ""
 
 
 def _interface(item: InterfaceRow) -> str:
