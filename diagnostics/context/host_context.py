@@ -180,6 +180,8 @@ class Case:
             return []
         found = []
         for port in self.view.ports_of(host.id, bridge.ifindex):
+            if port.leads_out_of_sight:
+                self.unseen.append(self._who_is_there(host.id, port))
             tenants = self.view.containers_in(port.peer.namespace) if port.peer else ()
             owner = next((item for item in tenants if item.joined is None), tenants[0] if tenants else None)
             if port.peer is None or owner is None:
@@ -190,6 +192,13 @@ class Case:
                     member = Member(container=owner, namespace=port.peer.namespace, link=port.peer, address=address)
                     found.append(member)
         return found
+
+    def _who_is_there(self, host: str, port: Link) -> NotSeen:
+        """A bridge's port leads to somebody who could not be seen: whether they are well can't be told."""
+        for lack in lacks_of(self.snapshot.namespaces):
+            if lack.scope == host:
+                return NotSeen("namespaces", host, lack.reason, lack.hint)
+        return NotSeen("namespaces", host, f"{port.name}: {port.peer_note}")
 
     def _address(self, ref: LinkRef, family: Family) -> str:
         """The first address of a link that is used beyond it."""
