@@ -13,6 +13,7 @@ import msgspec
 
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import Namespace, Snapshot
+from dnet_tui.inspect.model.sections import known_items, with_items
 
 Argv = tuple[str, ...]
 """A command as an argument vector."""
@@ -66,5 +67,10 @@ class ProgramOperation(Operation, frozen=True, kw_only=True):
 
 def on_host(snapshot: Snapshot, change: Callable[[Namespace], Namespace]) -> Snapshot:
     """The snapshot with the host's own namespace changed."""
-    namespaces = tuple(change(ns) if ns.kind == "host" else ns for ns in snapshot.namespaces)
-    return msgspec.structs.replace(snapshot, namespaces=namespaces)
+    return with_namespaces(snapshot, lambda ns: change(ns) if ns.kind == "host" else ns)
+
+
+def with_namespaces(snapshot: Snapshot, change: Callable[[Namespace], Namespace]) -> Snapshot:
+    """The snapshot with each namespace that was seen changed; what was not seen stays so."""
+    changed = tuple(change(ns) for ns in known_items(snapshot.namespaces))
+    return msgspec.structs.replace(snapshot, namespaces=with_items(snapshot.namespaces, changed))

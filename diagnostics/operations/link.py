@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 
-from dnet_tui.diagnostics.operations.base import Argv, ProgramOperation, UnknownEffectError, on_host
+from dnet_tui.diagnostics.operations.base import Argv, ProgramOperation, UnknownEffectError, on_host, with_namespaces
 from dnet_tui.diagnostics.operations.namespace_edit import link_named, raised, with_carrier, with_link
 from dnet_tui.diagnostics.operations.netns_scope import ScopedOperation, changed, ip_command, place
 from dnet_tui.inspect.model import BridgePort, Container, LinkRef, Namespace, Snapshot
+from dnet_tui.inspect.model.sections import known_items, with_items
 
 
 class SetLinkUp(ScopedOperation, frozen=True, kw_only=True, tag="set-link-up"):
@@ -41,10 +43,7 @@ class SetLinkUp(ScopedOperation, frozen=True, kw_only=True, tag="set-link-up"):
 
         snapshot = changed(snapshot, self.inside, change)
         for peer in peers:
-            namespaces = tuple(
-                with_carrier(ns, peer.ifindex) if ns.id == peer.namespace else ns for ns in snapshot.namespaces
-            )
-            snapshot = msgspec.structs.replace(snapshot, namespaces=namespaces)
+            snapshot = with_namespaces(snapshot, partial(_with_carrier_of, peer))
         return snapshot
 
     def inverse(self) -> SetLinkUp:
@@ -76,7 +75,9 @@ class SetLinkMaster(ProgramOperation, frozen=True, kw_only=True, tag="set-link-m
         """See :class:`Operation`.  A named namespace whose veth is plugged in becomes a container by it."""
         snapshot = on_host(snapshot, self._attached)
         newcomers = tuple(self._newcomers(snapshot)) if self.master else ()
-        return msgspec.structs.replace(snapshot, containers=(*snapshot.containers, *newcomers))
+        return msgspec.structs.replace(
+            snapshot, containers=with_items(snapshot.containers, (*known_items(snapshot.containers), *newcomers))
+        )
 
     def _attached(self, ns: Namespace) -> Namespace:
         link = link_named(ns, self.link)
@@ -87,10 +88,10 @@ class SetLinkMaster(ProgramOperation, frozen=True, kw_only=True, tag="set-link-m
         return with_link(ns, msgspec.structs.replace(link, master=master.ifindex, port=port))
 
     def _newcomers(self, snapshot: Snapshot) -> Iterator[Container]:
-        links = (link for ns in snapshot.namespaces if ns.kind == "host" for link in ns.links)
+        links = (link for ns in known_items(snapshot.namespaces) if ns.kind == "host" for link in ns.links)
         homes = {link.peer.namespace for link in links if link.name == self.link and link.peer is not None}
-        taken = {container.netns for container in snapshot.containers}
-        for ns in snapshot.namespaces:
+        taken = {container.netns for container in known_items(snapshot.containers)}
+        for ns in known_items(snapshot.namespaces):
             if ns.id in homes - taken and ns.names:
                 name = ns.names[0]
                 yield Container(id=f"netns:{name}", name=name, engine="netns", netns=ns.id, mode="bridge")
@@ -130,3 +131,7 @@ class SetSpanningTree(ProgramOperation, frozen=True, kw_only=True, tag="set-span
     def inverse(self) -> SetSpanningTree:
         """See :class:`Operation`."""
         return msgspec.structs.replace(self, on=not self.on)
+
+
+def _with_carrier_of(peer: LinkRef, ns: Namespace) -> Namespace:
+    return with_carrier(ns, peer.ifindex) if ns.id == peer.namespace else ns

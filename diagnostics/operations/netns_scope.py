@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from dnet_tui.diagnostics.operations.base import Argv, ProgramOperation, UnknownEffectError, on_host
+from dnet_tui.diagnostics.operations.base import Argv, ProgramOperation, UnknownEffectError, on_host, with_namespaces
 from dnet_tui.inspect.model import Namespace, Snapshot
+from dnet_tui.inspect.model.sections import known_items
 
 
 class NetnsScope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,11 +50,10 @@ def changed(snapshot: Snapshot, inside: NetnsScope, change: Callable[[Namespace]
     """
     if inside == HOST:
         return on_host(snapshot, change)
-    if not any(ns.id == inside.id for ns in snapshot.namespaces):
+    if not any(ns.id == inside.id for ns in known_items(snapshot.namespaces)):
         msg = f"there is no network namespace {inside.id}"
         raise UnknownEffectError(msg)
-    namespaces = tuple(change(ns) if ns.id == inside.id else ns for ns in snapshot.namespaces)
-    return msgspec.structs.replace(snapshot, namespaces=namespaces)
+    return with_namespaces(snapshot, lambda ns: change(ns) if ns.id == inside.id else ns)
 
 
 class ScopedOperation(ProgramOperation, frozen=True, kw_only=True):

@@ -35,6 +35,7 @@ NAMESPACE_FIELDS = {
     "sockets": "sockets",
     "conntrack": "conntrack",
     "conntrack_counts": "conntrack",
+    "nat_ports": "nat-ports",
     "firewall": "firewall",
     "xfrm_policies": "xfrm",
     "xfrm": "xfrm",

@@ -11,6 +11,7 @@ from dnet_tui.inspect.model import (
     ConntrackEntry,
     FdbEntry,
     Link,
+    NatPortUse,
     Neighbour,
     PolicyRule,
     ProxiedAddress,
@@ -50,6 +51,7 @@ class Contents(msgspec.Struct, kw_only=True):
     conntrack: tuple[ConntrackEntry, ...] = ()
     conntrack_udp: tuple[int, ...] | None = None
     conntrack_counts: ConntrackCounts | None = None
+    nat_ports: tuple[NatPortUse, ...] | None = None
     checksums: ChecksumCounts | None = None
     proxied: tuple[ProxiedAddress, ...] = ()
     traffic_control: tuple[TrafficFilter, ...] = ()

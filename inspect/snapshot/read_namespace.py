@@ -27,6 +27,7 @@ from dnet_tui.inspect.kernel.sockets.conntrack import read_conntrack, read_udp
 from dnet_tui.inspect.kernel.sockets.conntrack_counts import read_counts
 from dnet_tui.inspect.kernel.sockets.conntrack_parse import ConntrackFilter
 from dnet_tui.inspect.kernel.sockets.listening import read_listening
+from dnet_tui.inspect.kernel.sockets.nat_ports import read_nat_ports
 from dnet_tui.inspect.kernel.sysctl import read_sysctls
 from dnet_tui.inspect.kernel.traffic_control import read_traffic_control
 from dnet_tui.inspect.kernel.xfrm import read_policies
@@ -99,12 +100,7 @@ def collect(scope: str, errand: Errand, *, at: str, host: tuple[str, int] | None
         contents.xfrm_policies = len(contents.xfrm)
     except OSError as error:
         contents.miss("xfrm", error)
-    try:
-        contents.conntrack_counts = read_counts()
-    except OSError as error:
-        contents.miss("conntrack", error)
-    if errand.conntrack > 0:
-        _collect_conntrack(contents, errand.conntrack, errand.conntrack_filter)
+    _collect_conntrack(contents, errand, is_host=host is not None and host[0] == scope)
     if errand.firewall:
         if errand.rules is not None:
             errand.rules.fill(contents)
@@ -188,7 +184,28 @@ def _collect_sysctls(contents: Contents, settings: dict[str, DeviceSettings] | N
         contents.miss("sysctls", f"{name}{more}: {reason}", AS_ROOT)
 
 
-def _collect_conntrack(contents: Contents, limit: int, wanted: ConntrackFilter) -> None:
+def _collect_conntrack(contents: Contents, errand: Errand, *, is_host: bool) -> None:
+    try:
+        contents.conntrack_counts = read_counts()
+    except OSError as error:
+        contents.miss("conntrack", error)
+    if is_host:
+        _collect_nat_ports(contents)
+    if errand.conntrack > 0:
+        _collect_entries(contents, errand.conntrack, errand.conntrack_filter)
+
+
+def _collect_nat_ports(contents: Contents) -> None:
+    try:
+        contents.nat_ports = read_nat_ports()
+    except OSError as error:
+        contents.miss("nat-ports", error)
+        return
+    if any(not use.complete for use in contents.nat_ports):
+        contents.miss("nat-ports", "there are too many connections to count those to one destination in time")
+
+
+def _collect_entries(contents: Contents, limit: int, wanted: ConntrackFilter) -> None:
     try:
         table = read_conntrack(wanted, limit=limit)
     except (OSError, ValueError) as error:

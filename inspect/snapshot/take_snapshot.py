@@ -28,7 +28,7 @@ from dnet_tui.inspect.kernel.sockets.conntrack_parse import ConntrackFilter
 from dnet_tui.inspect.model import Namespace, Snapshot
 from dnet_tui.inspect.model.gaps import Gap, with_gaps
 from dnet_tui.inspect.model.namespace_reading import AS_ROOT, Contents
-from dnet_tui.inspect.model.sections import NOT_READ, Settings, Unread
+from dnet_tui.inspect.model.sections import NOT_ASKED, NOT_READ, Settings, Unread
 from dnet_tui.inspect.ruleset.change_log import RuleEvents
 from dnet_tui.inspect.ruleset.read_firewall import RulesAhead
 from dnet_tui.inspect.snapshot import container_placement
@@ -324,6 +324,7 @@ class _Taking:
                 conntrack=contents.conntrack,
                 conntrack_udp=contents.conntrack_udp,
                 conntrack_counts=contents.conntrack_counts,
+                nat_ports=Unread(reason=NOT_ASKED) if contents.nat_ports is None else contents.nat_ports,
                 checksums=contents.checksums or Unread(reason="the kernel tells of none"),
                 proxied=contents.proxied,
                 traffic_control=contents.traffic_control,

@@ -38,12 +38,18 @@ from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.l3.listener import takes
+from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import ConntrackEntry, Container, LinkRef, PublishedPort, known_items
 from dnet_tui.inspect.model.sections import unless_unasked
 
 ID = "udp-stale-ct"
-_HOLDERS = {"conmon"}
+_HOLDERS = {"conmon", "dockerd"}
+"""Programs that only hold a published port, so that nobody else takes it, and never read from it.
+
+Podman's conmon does; and so does dockerd itself where it runs without its userland proxy (moby,
+``daemon/libnetwork/portmapper``).  docker-proxy and rootlesskit are not among them: they pass on what they get.
+"""
 _MOST = 200
 """How many connections of one port are judged."""
 
@@ -96,10 +102,7 @@ def _is_stale(case: Case, container: Container, entry: ConntrackEntry) -> bool:
 
 
 def _is_unserved(case: Case, entry: ConntrackEntry) -> bool:
-    """Whether nobody on the host itself answers what wasn't rewritten; a docker-proxy would, and pass it on.
-
-    Podman's conmon only holds the port, so that nobody else takes it.
-    """
+    """Whether nobody on the host itself answers what wasn't rewritten; a docker-proxy would, and pass it on."""
     host = case.view.host
     if host is None or "seen-reply" in entry.status:
         return False
@@ -113,7 +116,7 @@ def _fresh(case: Case, entry: ConntrackEntry) -> Walk | None:
     if host is None:
         return None
     client = entry.original.src
-    way = routing.lookup(host, Packet(src=entry.original.dst, dst=client, proto="udp"))
+    way = routing.lookup(index_of(case.view, host), Packet(src=entry.original.dst, dst=client, proto="udp"))
     link = case.view.links.get(LinkRef(namespace=host.id, ifindex=way.ifindex or 0))
     if way.type != "unicast" or link is None or link.kind == "bridge":
         return None

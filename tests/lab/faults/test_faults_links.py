@@ -11,6 +11,7 @@ import pytest
 
 from lab.faults.links_family import LINKS, PROXYLESS, healthy_traffic, ip
 from lab.faults.machinery import Case, commanded, doctor, prove_or_say_why, serious
+from lab.faults.names_family import HELD_CLIENT
 from lab.machines.docker_host import DockerHost
 from lab.machines.hosts import DemoHost, LabHost, python_argv
 from lab.machines.image import HTTPD, IMAGE, run_arguments
@@ -55,7 +56,7 @@ def proxyless_host() -> Iterator[ProxylessHost]:
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("case", PROXYLESS, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", [*PROXYLESS, HELD_CLIENT], ids=lambda case: case.id)
 def test_on_a_docker_host_without_a_proxy(proxyless_host: ProxylessHost, case: Case) -> None:
     prove_or_say_why(proxyless_host, case)
     expect(proxyless_host, healthy_traffic(proxyless_host))

@@ -11,7 +11,7 @@ from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.firewall import Firewall
 from unit.builders.factories import HOST, with_namespace
-from unit.diagnostics.checks.test_checks import FAULTS, delete, legacy
+from unit.diagnostics.checks.cases.rules import FAULTS, delete, legacy
 
 REJECT = "-j REJECT --reject-with icmp-port-unreachable"
 

@@ -33,7 +33,7 @@ from unit.builders.factories import (
     with_sysctl,
 )
 from unit.builders.factories_links import adding, without
-from unit.diagnostics.checks.test_checks import delete, insert
+from unit.diagnostics.checks.cases.rules import delete, insert
 
 
 def roots(snapshot: Snapshot) -> list[str]:
