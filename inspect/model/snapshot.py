@@ -41,14 +41,12 @@ class Process(Value, frozen=True, kw_only=True):
     name: str = ""
 
 
-class Namespace(Value, frozen=True, kw_only=True, dict=True, gc=True):
+class Namespace(Value, frozen=True, kw_only=True):
     """One network namespace.
 
     ``id`` is ``net:[INODE]``, as in ``readlink /proc/PID/ns/net``.  What was
     read of it are sections (:mod:`dnet_tui.inspect.model.sections`): plain
-    data, or ``Unread``, which raises when it is touched.  It has a
-    ``__dict__`` (and so is the garbage collector's business) for what is
-    derived from it once, which shares its life.
+    data, or ``Unread``, which raises when it is touched.
     """
 
     id: str

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from dnet_tui.inspect.model.firewall import AnyExpr, Choice, Element, Lookup, Match, TableFamily, VerdictMap
+from dnet_tui.inspect.model.match_fields import FieldText, MatchField
 from dnet_tui.inspect.nftables import names
 from dnet_tui.inspect.nftables.comparisons import compared
 from dnet_tui.inspect.nftables.fields import IPV4, IPV6, TRACKED, Field, field_of, loose_field, with_ports
@@ -80,7 +81,7 @@ def verdict_map(body: Json, context: Context) -> tuple[AnyExpr, ...]:
     try:
         elements = _anonymous(raws, fields, "verdict")
     except MALFORMED:
-        fields = tuple(Field(expression(part), TEXT) for part in parts)
+        fields = tuple(Field(FieldText(expression(part)), TEXT) for part in parts)
         elements = _anonymous(raws, fields, "verdict")
     return (*_needs(fields), VerdictMap(fields=tuple(field.name for field in fields), elements=elements))
 
@@ -143,7 +144,7 @@ def _fitting(fields: tuple[Field, ...], parts: list[Json], head: SetHead) -> tup
     if len(head.kinds) != len(fields):
         raise fail("a set with other keys")
     return tuple(
-        field if field.kind == kind and field.mask is None else Field(expression(part), TEXT)
+        field if field.kind == kind and field.mask is None else Field(FieldText(expression(part)), TEXT)
         for field, part, kind in zip(fields, parts, head.kinds, strict=True)
     )
 
@@ -257,7 +258,7 @@ def _status(operator: str, mask: Json, right: Json) -> tuple[Match, ...]:
     if not known or sum(known.values()) != wanted:
         raise fail("an unknown status")
     # What iptables calls the states SNAT and DNAT are these two.
-    field = "ctstate" if set(known) <= {"snat", "dnat"} else "ctstatus"
+    field: MatchField = "ctstate" if set(known) <= {"snat", "dnat"} else "ctstatus"
     words = tuple(name.upper().replace("-", "_") for name in known)
     found = Match(field=field, values=words, negate=negate)
     return (TRACKED, found) if negate else (found,)

@@ -13,9 +13,10 @@ nft_hash.c.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from dnet_tui.inspect.model.firewall import Match, TableFamily
+from dnet_tui.inspect.model.match_fields import FieldName, FieldText, MatchField
 from dnet_tui.inspect.nftables.render import expression
 from dnet_tui.inspect.nftables.values import TEXT
 from dnet_tui.inspect.text.json_access import MALFORMED, Json, fail, flag_words, mapping, single, whole, word
@@ -24,7 +25,7 @@ from dnet_tui.inspect.text.json_access import MALFORMED, Json, fail, flag_words,
 class Field(NamedTuple):
     """A field, what kind of values it has, what must hold for it to be there, and the bits that count."""
 
-    name: str
+    name: FieldName
     kind: str
     needs: tuple[Match, ...] = ()
     mask: int | None = None
@@ -42,6 +43,8 @@ def _proto(name: str) -> Match:
 
 
 _ICMP, _ICMPV6 = _proto("icmp"), _proto("icmpv6")
+
+_PORTS: tuple[Literal["sport", "dport"], ...] = ("sport", "dport")
 
 _PAYLOAD: dict[tuple[str, str], Field] = {
     ("ip", "saddr"): Field("saddr", "ip", (IPV4,)),
@@ -74,7 +77,7 @@ _PAYLOAD: dict[tuple[str, str], Field] = {
 } | {
     (name, port): Field(port, "port", (_proto(name),))
     for name in ("tcp", "udp", "sctp", "dccp", "udplite")
-    for port in ("sport", "dport")
+    for port in _PORTS
 }
 
 _META: dict[str, Field] = {
@@ -117,7 +120,25 @@ _CT: dict[str, Field] = {
     "direction": Field("ctdir", "ctdir"),
     "protocol": Field("ctproto", "proto"),
 }
-_CT_ADDRESSES = {"saddr": "src", "daddr": "dst", "proto-src": "srcport", "proto-dst": "dstport"}
+_CT_TUPLE: dict[tuple[str, str], MatchField] = {
+    ("original", "saddr"): "ctorigsrc",
+    ("original", "daddr"): "ctorigdst",
+    ("original", "proto-src"): "ctorigsrcport",
+    ("original", "proto-dst"): "ctorigdstport",
+    ("reply", "saddr"): "ctreplsrc",
+    ("reply", "daddr"): "ctrepldst",
+    ("reply", "proto-src"): "ctreplsrcport",
+    ("reply", "proto-dst"): "ctrepldstport",
+}
+_FIB_TYPES: dict[tuple[str, str], MatchField] = {
+    ("daddr", ""): "dst-type",
+    ("daddr", "iif"): "dst-type-in",
+    ("daddr", "oif"): "dst-type-out",
+    ("saddr", ""): "src-type",
+    ("saddr", "iif"): "src-type-in",
+    ("saddr", "oif"): "src-type-out",
+}
+_PLAIN_PORTS: dict[FieldName, MatchField] = {"th-sport": "sport", "th-dport": "dport"}
 _WHOLE_PORTS = frozenset({"tcp", "udp", "sctp", "dccp", "udplite"})
 
 
@@ -137,7 +158,7 @@ def field_of(left: Json, family: TableFamily) -> Field:
             raise fail("a mask on something else than a mark")
         return inner._replace(mask=whole(parts[1]))
     if name in _HASHES and whole(mapping(body).get("mod")):
-        return Field(expression(left), "number")
+        return Field(FieldText(expression(left)), "number")
     read = {"payload": _payload, "meta": _meta, "ct": _ct, "fib": _fib}.get(name)
     if read is None:
         raise fail(f"{name} isn't modelled")
@@ -149,7 +170,7 @@ def loose_field(left: Json, family: TableFamily) -> Field:
     try:
         return field_of(left, family)
     except ValueError:
-        return _without_given(Field(expression(left), TEXT, needs_of(left)), family)
+        return _without_given(Field(FieldText(expression(left)), TEXT, needs_of(left)), family)
 
 
 def needs_of(left: Json) -> tuple[Match, ...]:
@@ -181,8 +202,8 @@ def with_ports(field: Field, protocols: tuple[str, ...] | None) -> Field:
         field: any field.
         protocols: what the packet's protocol is known to be one of; None when anything.
     """
-    if field.name in {"th-sport", "th-dport"} and protocols and set(protocols) <= _WHOLE_PORTS:
-        return field._replace(name=field.name.removeprefix("th-"))
+    if field.name in _PLAIN_PORTS and protocols and set(protocols) <= _WHOLE_PORTS:
+        return field._replace(name=_PLAIN_PORTS[field.name])
     return field
 
 
@@ -221,9 +242,9 @@ def _ct(body: Json, family: TableFamily) -> Field:
             raise fail("a ct key that isn't modelled")
         return _CT[key]
     which, _space, end = key.rpartition(" ")
-    if way not in {"original", "reply"} or which not in {"", "ip", "ip6"} or end not in _CT_ADDRESSES:
+    name = _CT_TUPLE.get((way, end)) if isinstance(way, str) else None
+    if name is None or which not in {"", "ip", "ip6"}:
         raise fail("a part of a connection's tuple that isn't modelled")
-    name = f"ct{'orig' if way == 'original' else 'repl'}{_CT_ADDRESSES[end]}"
     if end.startswith("proto"):
         return Field(name, "port")
     which = which or ("" if family not in {"ip", "ip6"} else family)
@@ -240,8 +261,7 @@ def _fib(body: Json, _: TableFamily) -> Field:
     if len(sides) != 1 or len(devices) > 1 or len(sides) + len(devices) + ("mark" in flags) != len(flags):
         raise fail("a routing look-up that isn't modelled")
     if found.get("result") in {"oif", "oifname"}:
-        return Field(".".join(("fib", *flags)), "ifindex" if found["result"] == "oif" else "ifname")
+        return Field(FieldText(".".join(("fib", *flags))), "ifindex" if found["result"] == "oif" else "ifname")
     if found.get("result") != "type" or "mark" in flags:
         raise fail("a routing look-up that isn't modelled")
-    end = {"iif": "-in", "oif": "-out"}[devices[0]] if devices else ""
-    return Field(f"{'dst' if sides == ['daddr'] else 'src'}-type{end}", "addrtype")
+    return Field(_FIB_TYPES[sides[0], devices[0] if devices else ""], "addrtype")

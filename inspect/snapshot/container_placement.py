@@ -15,6 +15,7 @@ from dnet_tui.inspect.kernel.cgroups import CgroupContainer, short_id
 from dnet_tui.inspect.kernel.netns import namespace_id
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.model import Container, ContainerMode, Endpoint, Link, Namespace, Network
+from dnet_tui.inspect.model.default_routes import ways_out
 from dnet_tui.inspect.model.engine_kinds.others import NETNS, UNKNOWN
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 from dnet_tui.inspect.model.engine_kinds.traits import Supervisor
@@ -247,8 +248,7 @@ def _endpoint(space: Namespace, link: Link, network: Network) -> Endpoint:
     """A namespace's place in a network, as its own addresses and default routes have it."""
     gateways = {
         route.family: hop.gateway
-        for route in space.routes
-        if route.dst in ("0.0.0.0/0", "::/0") and route.type == "unicast"
+        for route in reversed(ways_out(space))  # the preferred last, which stays
         for hop in route.hops
         if hop.ifindex == link.ifindex and hop.gateway
     }

@@ -51,8 +51,12 @@ ORDER = (
     "diagnostics.walk.packet",
     "diagnostics.walk.match",
     "diagnostics.walk.netfilter",
+    "diagnostics.walk.namespace_index",
     "diagnostics.walk.l3",
     "diagnostics.walk.l2",
+    "diagnostics.walk.state",
+    "diagnostics.walk.steps",
+    "diagnostics.walk.stages",
     "diagnostics.walk",
     "diagnostics.difference",
     "diagnostics.explain",
@@ -116,21 +120,7 @@ MOST_MODULES = 20
 
 LONGEST_FUNCTION = 80
 
-KNOWN: set[str] = {
-    "diagnostics.walk.l2.bridge_and_netdev_hooks → diagnostics.walk.state",
-    "diagnostics.walk.l2.neighbours → diagnostics.walk.namespace_index",
-    "diagnostics.walk.l2.tc_xdp → diagnostics.walk.namespace_index",
-    "diagnostics.walk.l2.tc_xdp → diagnostics.walk.state",
-    "diagnostics.walk.l2.topology → diagnostics.walk.namespace_index",
-    "diagnostics.walk.l3.icmp_too_big → diagnostics.walk.api",
-    "diagnostics.walk.l3.input_route → diagnostics.walk.l2.neighbours",
-    "diagnostics.walk.l3.input_route → diagnostics.walk.namespace_index",
-    "diagnostics.walk.l3.mtu → diagnostics.walk.state",
-    "diagnostics.walk.l3.routing → diagnostics.walk.namespace_index",
-    "diagnostics.walk.l3.routing_state → diagnostics.walk.state",
-    "diagnostics.walk.match.namespace_context → diagnostics.walk.l3.routing",
-    "diagnostics.walk.netfilter.hook_traversal → diagnostics.walk.state",
-}
+KNOWN: set[str] = set()
 """Arrows that point the wrong way and are known: to be mended, never to be added to."""
 
 OUTSIDE = {

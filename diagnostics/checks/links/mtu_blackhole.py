@@ -40,6 +40,7 @@ from dnet_tui.diagnostics.operations.rule_edit import Change, place_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.l3 import routing
+from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef, Walk
 from dnet_tui.inspect.model import Link, Network
 
@@ -130,7 +131,7 @@ def _wide(case: Case) -> Iterator[_Wide]:
         if not items:
             continue
         packet = Packet(src=items[0].member.address, dst=OUTSIDE, proto="tcp", iif=network.bridge)
-        answer = routing.lookup(host, packet)
+        answer = routing.lookup(index_of(case.view, host), packet)
         out = next((link for link in host.links if link.ifindex == answer.ifindex), None)
         wider = tuple(item for item in items if out is not None and item.inner.mtu > out.mtu > 0)
         if answer.type == "unicast" and out is not None and out.name != network.bridge and wider:

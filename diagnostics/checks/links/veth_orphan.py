@@ -38,7 +38,7 @@ from dnet_tui.diagnostics.operations.link import SetLinkMaster
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.l3.routing import sysctl_name
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network, Route, known_items
 from dnet_tui.inspect.model.engine_kinds.others import NETNS

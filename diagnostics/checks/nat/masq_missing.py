@@ -39,7 +39,7 @@ from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule_edit import Change, Place
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import RuleRef
 from dnet_tui.inspect.model import Family, Network
 

@@ -38,6 +38,7 @@ from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.l3.listener import takes
+from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import ConntrackEntry, Container, LinkRef, PublishedPort, known_items
 from dnet_tui.inspect.model.sections import unless_unasked
@@ -120,7 +121,7 @@ def _fresh(case: Case, entry: ConntrackEntry) -> Walk | None:
     if host is None:
         return None
     client = entry.original.src
-    way = routing.lookup(host, Packet(src=entry.original.dst, dst=client, proto="udp"))
+    way = routing.lookup(index_of(case.view, host), Packet(src=entry.original.dst, dst=client, proto="udp"))
     link = case.view.links.get(LinkRef(namespace=host.id, ifindex=way.ifindex or 0))
     if way.type != "unicast" or link is None or link.kind == "bridge":
         return None

@@ -36,6 +36,7 @@ from dnet_tui.diagnostics.operations.route import AddRoute, RouteSpec
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Family, Network
+from dnet_tui.inspect.model.default_routes import MAIN
 
 ID = "ctr-no-gw"
 
@@ -65,7 +66,7 @@ def _finding(case: Case, network: Network, member: Member, family: Family, stopp
     gateway = gateway_of(network, family) or case.bridge_address(network, family)
     kind = "default route" if family == "ip" else "IPv6 default route"
     ns = case.view.namespaces[member.namespace]
-    routes = [route.dst for route in ns.routes if route.family == family and route.table == 254]
+    routes = [route.dst for route in ns.routes if route.family == family and route.table == MAIN]
     return Finding(
         check=ID,
         severity="error",

@@ -50,14 +50,14 @@ from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
 from dnet_tui.diagnostics.operations.rule_edit import Change, Place
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.l3.routing import sysctl_name
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import PolicyRule
+from dnet_tui.inspect.model.default_routes import ANYWHERE, default_routes
 
 ID = "rpf-source-routing"
 
-_DEFAULT = "0.0.0.0/0"
-_EVERYONE = {None, "", _DEFAULT, "all"}
+_EVERYONE = {None, "", ANYWHERE["ip"], "all"}
 _MARKS = range(0x21, 0x60)
 
 
@@ -122,9 +122,7 @@ def _rule_for(case: Case, uplink: str) -> PolicyRule | None:
     if host is None or link is None or not address:
         return None
     tables = {
-        route.table
-        for route in host.routes
-        if (route.family, route.dst) == ("ip", _DEFAULT) and any(hop.ifindex == link.ifindex for hop in route.hops)
+        route.table for route in default_routes(host, "ip") if any(hop.ifindex == link.ifindex for hop in route.hops)
     }
     return next(
         (

@@ -12,12 +12,11 @@ from dnet_tui.diagnostics.flows.intentions import gateway_mode, has_family
 from dnet_tui.diagnostics.operations.netns_scope import NetnsScope
 from dnet_tui.diagnostics.operations.route import RouteSpec
 from dnet_tui.diagnostics.report.finding import Evidence
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
 from dnet_tui.inspect.model import Family, Link, LinkRef, Namespace, Network, NextHop, Route, known_items
+from dnet_tui.inspect.model.default_routes import MAIN, default_routes, destination, ways_out
 
-DEFAULT = "0.0.0.0/0"
-_DEFAULTS: dict[Family, str] = {"ip": DEFAULT, "ip6": "::/0"}
 _INHIBIT = "com.docker.network.bridge.inhibit_ipv4"
 
 
@@ -99,8 +98,7 @@ def default_hops(ns: Namespace, family: Family = "ip") -> tuple[tuple[str, int],
     """The gateways of a namespace's default routes, with the interface each is reached by."""
     return tuple(
         (hop.gateway, hop.ifindex)
-        for route in sorted(ns.routes, key=lambda item: item.metric)
-        if (route.family, route.dst) == (family, _DEFAULTS[family]) and route.table == 254 and route.type == "unicast"
+        for route in ways_out(ns, family, table=MAIN)
         for hop in route.hops
         if hop.gateway is not None and hop.ifindex is not None
     )
@@ -115,7 +113,7 @@ def route_spec(ns: Namespace, route: Route, gateway: str = "") -> RouteSpec | No
     return RouteSpec(
         family=route.family,
         type=route.type,
-        dst="default" if route.dst in _DEFAULTS.values() else route.dst,
+        dst=destination(route),
         gateway=(gateway or hop.gateway) if hop.gateway else "",
         link=names.get(hop.ifindex, "") if hop.ifindex is not None else "",
         onlink="onlink" in hop.flags,
@@ -128,9 +126,7 @@ def route_spec(ns: Namespace, route: Route, gateway: str = "") -> RouteSpec | No
 
 def default_route(ns: Namespace, family: Family = "ip") -> Route | None:
     """The default route of a namespace's main table that is used first."""
-    wanted = (family, _DEFAULTS[family], 254)
-    fitting = [route for route in ns.routes if (route.family, route.dst, route.table) == wanted]
-    return min(fitting, key=lambda item: item.metric, default=None)
+    return next(iter(default_routes(ns, family, table=MAIN)), None)
 
 
 def gateway_of(network: Network, family: Family = "ip") -> str:

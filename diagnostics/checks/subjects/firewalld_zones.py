@@ -16,7 +16,7 @@ from __future__ import annotations
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 from dnet_tui.inspect.model import Network
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of

@@ -19,6 +19,7 @@ from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.rule_edit import Change, Place
 from dnet_tui.diagnostics.walk.l2.topology import calls_iptables
 from dnet_tui.inspect.model import Family, Network, known_items
+from dnet_tui.inspect.model.default_routes import ANYWHERE
 from dnet_tui.inspect.model.engine_kinds.docker import ANSWERS_CHAIN, FORWARD_CHAIN, STAGE_1, STAGE_2, USER_CHAIN
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.engine_kinds.traits import EngineTraits
@@ -145,4 +146,4 @@ def _rule(case: Case, family: Family, chain: str, spec: str, position: int) -> R
 
 
 def _subnet(network: Network, family: Family) -> str:
-    return iptables_layout.subnet(network, family) or ("0.0.0.0/0" if family == "ip" else "::/0")
+    return iptables_layout.subnet(network, family) or ANYWHERE[family]

@@ -1,7 +1,7 @@
 """How a rule's values compare with a packet's.  Three-valued and pure.
 
 A value that can't be parsed, or a packet's that isn't known, is undecided
-(None).  Also what a match may have to ask of the namespace that evaluates it.
+(None).
 """
 
 from __future__ import annotations
@@ -10,64 +10,13 @@ import ipaddress
 from collections.abc import Callable
 from functools import lru_cache
 
+from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model.protocols import protocol
 from dnet_tui.inspect.text.number_ranges import parse_range
 
-AddressType = Callable[[str], str]
-"""Tells the type of an address (LOCAL, UNICAST, BROADCAST, MULTICAST) as the evaluating namespace sees it."""
-
-Test = Callable[[str, Packet, AddressType], Truth]
+Test = Callable[[str, Packet, MatchContext], Truth]
 """Whether a packet has one of a match's values."""
-
-
-class Surroundings:
-    """What a namespace knows that its packets don't carry.  This base knows nothing but the types of addresses."""
-
-    def __init__(self, address_type: AddressType) -> None:
-        self._address_type = address_type
-
-    def __call__(self, address: str) -> str:
-        """The type of an address."""
-        return self._address_type(address)
-
-    def type_on(self, address: str, device: str) -> str:  # noqa: ARG002  for those who know
-        """The type of an address for one device: LOCAL only if it is that device's.  Empty: not known."""
-        return ""
-
-    def route(self, packet: Packet, flags: tuple[str, ...]) -> Truth:  # noqa: ARG002  for those who know
-        """Whether a route leads where nft's ``fib FLAGS`` asks."""
-        return None
-
-    def route_device(self, packet: Packet, flags: tuple[str, ...]) -> str | None:  # noqa: ARG002  for those who know
-        """The interface by which that route leaves; empty for no route, None where it isn't known."""
-        return None
-
-    def passes_rpfilter(self, packet: Packet, flags: tuple[str, ...]) -> Truth:  # noqa: ARG002  for those who know
-        """Whether iptables' ``rpfilter`` match holds."""
-        return None
-
-    def group(self, device: str) -> int | None:  # noqa: ARG002  for those who know
-        """The number of an interface's group."""
-        return None
-
-    def kind(self, device: str) -> str | None:  # noqa: ARG002  for those who know
-        """An interface's kind, such as ``veth``; empty for one without."""
-        return None
-
-    def hardware(self, device: str) -> str | None:  # noqa: ARG002  for those who know
-        """An interface's hardware type, such as ``ether`` or ``loopback``."""
-        return None
-
-    @property
-    def uses_ipsec(self) -> bool | None:
-        """Whether packets may be protected by IPsec here."""
-        return None
-
-
-def surroundings(address_type: AddressType) -> Surroundings:
-    """What is known of the evaluating namespace."""
-    return address_type if isinstance(address_type, Surroundings) else Surroundings(address_type)
 
 
 @lru_cache(maxsize=4096)

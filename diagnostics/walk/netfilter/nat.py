@@ -13,7 +13,7 @@ import re
 
 import msgspec
 
-from dnet_tui.diagnostics.walk.packet import Packet
+from dnet_tui.diagnostics.walk.packet import Packet, replace
 from dnet_tui.inspect.model import Address, Namespace
 from dnet_tui.inspect.model.firewall import Hook, Nat
 from dnet_tui.inspect.text.number_ranges import PORTS, parse_range
@@ -72,7 +72,7 @@ def _with_destination(packet: Packet, address: str, port: int | None) -> Packet:
     port = port if packet.proto not in {"icmp", "icmpv6"} else packet.dport
     if (address, port) == (packet.dst, packet.dport):
         return packet  # IPS_DST_NAT is only set when the tuple changes (nf_nat_setup_info)
-    return altered(packet, dst=address, dport=port, dnatted=True)
+    return replace(packet, dst=address, dport=port, dnatted=True)
 
 
 def _source(packet: Packet, address: str, nat: Nat) -> Rewritten:
@@ -84,7 +84,7 @@ def _source(packet: Packet, address: str, nat: Nat) -> Rewritten:
         port = None if chosen is None or at_random else chosen
     if (address, port) == (packet.src, packet.sport) and not (echo and at_random):
         return Rewritten(packet=packet)  # of an echo the identifier is chosen anew (nf_nat_l4proto_unique_tuple)
-    return Rewritten(packet=altered(packet, src=address, sport=port, snatted=True))
+    return Rewritten(packet=replace(packet, src=address, sport=port, snatted=True))
 
 
 def chosen_nat(nat: Nat, data: str) -> Nat | None:
@@ -211,21 +211,16 @@ def undo_nat(hook: Hook, packet: Packet, before: Packet, after: Packet) -> Packe
     """
     if packet.proto != after.proto or (packet.icmp_type and not _is_echo(packet)):
         if hook in {"prerouting", "output"} and packet.dst == after.src:
-            return altered(packet, dst=before.src)
+            return replace(packet, dst=before.src)
         if hook in {"postrouting", "input"} and before.dst != after.dst:
-            return altered(packet, src=before.dst)
+            return replace(packet, src=before.dst)
         return packet
     if hook in {"prerouting", "output"} and (packet.dst, packet.dport) == (after.src, after.sport):
-        return altered(packet, dst=before.src, dport=before.sport)
+        return replace(packet, dst=before.src, dport=before.sport)
     if hook in {"postrouting", "input"} and (packet.src, packet.sport) == (after.dst, after.dport):
-        return altered(packet, src=before.dst, sport=before.dport)
+        return replace(packet, src=before.dst, sport=before.dport)
     return packet
 
 
 def _is_echo(packet: Packet) -> bool:
     return packet.icmp_type in {"icmp": {0, 8}, "icmpv6": {128, 129}}.get(packet.proto, ())
-
-
-def altered(packet: Packet, **changes: object) -> Packet:
-    """The packet with some fields changed."""
-    return msgspec.structs.replace(packet, **changes)

@@ -20,6 +20,7 @@ import msgspec
 from dnet_tui.inspect.engines import container_json as common
 from dnet_tui.inspect.engines.container_json import flag
 from dnet_tui.inspect.model import Container, ContainerMode, Endpoint, Engine, Network, PublishedPort, Subnet
+from dnet_tui.inspect.model.default_routes import is_anywhere
 from dnet_tui.inspect.model.engine_kinds.podman import PODMAN
 from dnet_tui.inspect.text.encoding import storable
 from dnet_tui.inspect.text.json_access import Json, fields, integer, items, string
@@ -30,7 +31,6 @@ _ALIVE = frozenset({"running", "paused", "stopping"})
 """The states in which a container has processes, and so a namespace."""
 
 _MOST_PORTS = 65536
-_DEFAULTS = ("0.0.0.0/0", "::/0")
 
 
 def parse_engine(info: Json, socket: str) -> Engine:
@@ -149,7 +149,7 @@ def _cni(data: Mapping[str, Json]) -> Network | None:
 
 def _cni_internal(bridge: Mapping[str, Json], ipam: Mapping[str, Json]) -> bool | None:
     """Podman makes an internal network by leaving out gateway and default route; None for what it doesn't make."""
-    has_default = any(fields(route).get("dst") in _DEFAULTS for route in items(ipam.get("routes")))
+    has_default = any(is_anywhere(str(fields(route).get("dst"))) for route in items(ipam.get("routes")))
     is_gateway = bridge.get("isGateway") is True or bridge.get("isDefaultGateway") is True
     if is_gateway == has_default:
         return not is_gateway

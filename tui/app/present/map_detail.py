@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.difference.rates import Rates
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Container, Engine, Namespace, Network, Snapshot, known_items
+from dnet_tui.inspect.model.default_routes import MAIN, destination
 from dnet_tui.inspect.model.engine_kinds.others import NETNS
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import findings, findings_of, link_detail
@@ -150,7 +151,7 @@ def _endpoints(view: View, container: Container) -> Iterator[Para]:
 
 def _routes(ns: Namespace) -> Iterator[Para]:
     """The main table; the local table says nothing a reader looks for."""
-    main = [route for route in ns.routes if route.table == 254]
+    main = [route for route in ns.routes if route.table == MAIN]
     if not main:
         return
     names = {link.ifindex: link.name for link in ns.links}
@@ -165,7 +166,7 @@ def _routes(ns: Namespace) -> Iterator[Para]:
             )
             for hop in route.hops
         )
-        dst = "default" if route.dst in {"0.0.0.0/0", "::/0"} else route.dst
+        dst = destination(route)
         kind = "" if route.type == "unicast" else f"{route.type} "
         yield bullet(say(f"{kind}{dst}", "name"), f" {way}")
 

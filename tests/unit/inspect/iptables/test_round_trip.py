@@ -25,6 +25,7 @@ from dnet_tui.inspect.model.firewall import (
     Table,
     Verdict,
 )
+from dnet_tui.inspect.model.match_fields import FieldText
 from unit.builders.examples import examples
 from unit.builders.iptables_render import CannotRenderError, render_rule, render_tables
 
@@ -186,7 +187,7 @@ def test_reading_written_tables_gives_the_same_tables(rules: list[tuple[AnyExpr,
         Match(field="proto", values=("tcp", "udp")),
         Match(field="saddr", values=("10.0.0.0/8", "172.16.0.0/12")),
         Match(field="ttl", values=("5:9",)),
-        Match(field="meta skuid", values=("1000",)),
+        Match(field=FieldText("meta skuid"), values=("1000",)),
     ],
 )
 def test_what_iptables_cannot_say_is_refused(expr: AnyExpr) -> None:

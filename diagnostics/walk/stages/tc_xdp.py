@@ -14,9 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from dnet_tui.diagnostics.walk.namespace_index import known
 from dnet_tui.diagnostics.walk.packet import Decider, Packet
-from dnet_tui.diagnostics.walk.state import Trail
+from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Link, Namespace, TrafficFilter
 
 TC, XDP = "tc", "xdp"
@@ -30,22 +29,21 @@ _PROGRAMS = frozenset({"bpf", "tcx"})
 Effect = Literal["pass", "drop", "next", "unknown"]
 
 
-def pass_filters(trail: Trail, ns: Namespace, link: Link, place: Literal["ingress", "egress"]) -> None:
+def pass_filters(state: WalkState, ns: Namespace, link: Link, place: Literal["ingress", "egress"]) -> None:
     """What a link's own programs and filters do with a packet that it receives or sends."""
     if place == "ingress" and link.xdp:
-        _stop(trail, ns, link, "ingress", "unknown", f"XDP program ({link.xdp}) on {link.name}", XDP)
+        _stop(state, ns, link, "ingress", "unknown", f"XDP program ({link.xdp}) on {link.name}", XDP)
     filters: dict[tuple[int, str], list[TrafficFilter]] = {}
-    with trail.unseen(place):
-        if ns.traffic_control:
-            filters = known(ns).filters
+    with state.unseen(place):
+        filters = state.index(ns).filters
     if not filters:
         return
     for at in ("ingress",) if place == "ingress" else ("egress", "root"):
-        found = decide(filters.get((link.ifindex, at), ()), trail.packet)
+        found = decide(filters.get((link.ifindex, at), ()), state.packet)
         if found is not None:
             end, by = found
             where = "at the root qdisc" if at == "root" else at
-            _stop(trail, ns, link, place, end, f"tc filter on {link.name} {where}: {filter_text(by)}", TC)
+            _stop(state, ns, link, place, end, f"tc filter on {link.name} {where}: {filter_text(by)}", TC)
 
 
 def decide(
@@ -105,7 +103,7 @@ def filter_text(item: TrafficFilter) -> str:
 
 
 def _stop(
-    trail: Trail, ns: Namespace, link: Link, stage: str, end: Literal["dropped", "unknown"], text: str, what: str
+    state: WalkState, ns: Namespace, link: Link, stage: str, end: Literal["dropped", "unknown"], text: str, what: str
 ) -> None:
-    trail.hop(ns, link.name, stage, end, note=text)
-    trail.obstacle(end, stage, Decider(kind="link", text=text, namespace=ns.id, value=what, interface=link.name))
+    state.hop(ns, link.name, stage, end, note=text)
+    state.obstacle(end, stage, Decider(kind="link", text=text, namespace=ns.id, value=what, interface=link.name))

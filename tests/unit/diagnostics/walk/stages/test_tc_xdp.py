@@ -9,8 +9,8 @@ import pytest
 
 from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.diagnostics.walk.api import walk
-from dnet_tui.diagnostics.walk.l2.tc_xdp import decide
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
+from dnet_tui.diagnostics.walk.stages.tc_xdp import decide
 from dnet_tui.inspect.model import LinkRef, Snapshot, TrafficFilter
 from dnet_tui.inspect.model.view import View
 from unit.builders.factories import HOST, UPLINK, WEB, docker_like_snapshot, with_link, with_namespace

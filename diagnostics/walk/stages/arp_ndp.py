@@ -17,12 +17,10 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-import msgspec
-
-from dnet_tui.diagnostics.walk.match.namespace_context import Site, bridge_of
-from dnet_tui.diagnostics.walk.netfilter.hook_traversal import readable
+from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
-from dnet_tui.diagnostics.walk.packet import Decider, End, Packet
+from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, replace
+from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace
 from dnet_tui.inspect.model.firewall import Hook
 from dnet_tui.inspect.model.view import View
@@ -50,19 +48,19 @@ class Party(NamedTuple):
     link: Link
 
 
-def stopped(
-    view: View, asker: Party, owner: Party, packet: Packet, target: str, *, called: bool
+def discovery_stop(
+    state: WalkState, asker: Party, owner: Party, target: str, *, called: bool
 ) -> tuple[End, Decider] | None:
     """Why the asker doesn't learn the MAC address of the target's owner; None when it does.
 
     Args:
-        view: the snapshot.
+        state: the walk, whose packet waits.
         asker: the interface by which the packet is to be sent.
         owner: the one that answers for the target.
-        packet: the packet that waits.
         target: the address that is asked for.
         called: whether br_netfilter shows IPv6's hooks what crosses the bridge between the two.
     """
+    view, packet = state.view, state.packet
     address = _own_address(asker, packet)
     if not address:
         return None
@@ -72,8 +70,8 @@ def stopped(
     else:
         sent = _ndp(address, _solicited(target), _SOLICITATION, asker.link)
         answer = _ndp(target, address, _ADVERTISEMENT, owner.link)
-    there = next(_losses(sent, _way(view, asker, owner, packet.family, called=called)), None)
-    return there or next(_losses(answer, _way(view, owner, asker, packet.family, called=called)), None)
+    there = next(_losses(state, sent, _way(view, asker, owner, packet.family, called=called)), None)
+    return there or next(_losses(state, answer, _way(view, owner, asker, packet.family, called=called)), None)
 
 
 def _own_address(asker: Party, packet: Packet) -> str:
@@ -122,7 +120,7 @@ def _way(view: View, sender: Party, receiver: Party, family: str, *, called: boo
 def _ports(view: View, sender: Party, receiver: Party, *, called: bool) -> Iterator[Point]:
     """The hooks of a bridge whose port the sender's frame comes in by."""
     came = _other_end(view, sender.link)
-    bridge = bridge_of(came.ns, came.link.name) if came is not None else ""
+    bridge = index_of(view, came.ns).bridge_of(came.link.name) if came is not None else ""
     if came is None or not bridge:
         return
     host = came.ns
@@ -147,23 +145,22 @@ def _other_end(view: View, link: Link) -> Party | None:
     return Party(view.namespaces[far.namespace], found) if far is not None and found is not None else None
 
 
-def _losses(packet: Packet, points: Iterable[Point]) -> Iterator[tuple[End, Decider]]:
+def _losses(state: WalkState, packet: Packet, points: Iterable[Point]) -> Iterator[tuple[End, Decider]]:
     what = "ARP" if packet.arp_op else "neighbour discovery"
     word = "question" if packet.arp_op == "request" or packet.icmp_type == _SOLICITATION else "answer"
     for ns, hook, iif, oif, families in points:
-        firewall = readable(ns)
-        present = {table.family for table in firewall.tables} | {table.family for table in firewall.unread}
-        if present.isdisjoint(families):
+        index = state.index(ns)
+        if index.rules.families.isdisjoint(families):
             continue
         in_bridge = families == _BRIDGE
-        seen = msgspec.structs.replace(
+        seen = replace(
             packet,
             iif=iif,
             oif=oif,
-            ibrname=bridge_of(ns, iif) if in_bridge else "",
-            obrname=bridge_of(ns, oif) if in_bridge else "",
+            ibrname=index.bridge_of(iif) if in_bridge else "",
+            obrname=index.bridge_of(oif) if in_bridge else "",
         )
-        result = run_hook(firewall, hook, seen, namespace=ns.id, address_type=Site(ns), families=families)
+        result = run_hook(state.ruleset(ns), hook, seen, families=families)
         if result.verdict != "accept":
             rule = result.by.rule if result.by is not None else None
             text = f"{what}: the {word} is stopped by {rule.table} {rule.chain}: {rule.text}" if rule else ""

@@ -11,9 +11,12 @@ import ipaddress
 import msgspec
 
 from dnet_tui.diagnostics.walk.l3 import routing
-from dnet_tui.diagnostics.walk.match.values import Surroundings, contains
+from dnet_tui.diagnostics.walk.match.context import MatchContext
+from dnet_tui.diagnostics.walk.match.values import contains
+from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model import Link, Namespace, Tun, Unread
+from dnet_tui.inspect.model.view import View
 
 _MAC_LENGTH = 17
 _ETHERNET = frozenset(
@@ -21,16 +24,26 @@ _ETHERNET = frozenset(
 )
 
 
-class Site(Surroundings):
+def match_context(view: View, ns: Namespace) -> NamespaceMatchContext:
+    """What the rules of a namespace may ask of it, made once and kept with the view."""
+    return view.once(NamespaceMatchContext, index_of(view, ns))
+
+
+class NamespaceMatchContext(MatchContext):
     """What one namespace tells."""
 
-    def __init__(self, ns: Namespace) -> None:
-        super().__init__(lambda address: routing.address_type(ns, address))
-        self.ns = ns
+    def __init__(self, index: NamespaceIndex) -> None:
+        self.index = index
+        self.ns = index.ns
+        self.namespace = index.ns.id
+
+    def address_type(self, address: str) -> str:
+        """As the local table has it."""
+        return routing.address_type(self.index, address)
 
     def type_on(self, address: str, device: str) -> str:
         """LOCAL only if the local route leads by that device."""
-        kind = self(address)
+        kind = self.address_type(address)
         if kind != "LOCAL":
             return kind
         link = self._link(device)
@@ -73,7 +86,7 @@ class Site(Surroundings):
         asked = msgspec.structs.replace(
             packet, dst=address, src=other, iif=entering, mark=packet.mark if "mark" in flags else 0
         )
-        answer = routing.lookup(self.ns, asked)
+        answer = routing.lookup(self.index, asked)
         return self._devices(answer, address, wanted)
 
     def _link_local(self, link: Link | None) -> tuple[int, ...] | None:
@@ -102,7 +115,7 @@ class Site(Surroundings):
             return None
         mark = packet.mark if "mark" in flags else 0
         asked = msgspec.structs.replace(packet, dst=packet.src, src=packet.dst, iif="", mark=mark)
-        answer = routing.lookup(self.ns, asked)
+        answer = routing.lookup(self.index, asked)
         if answer.type == "local":
             if "local" not in flags:
                 return False
@@ -142,7 +155,7 @@ class Site(Surroundings):
         return None if isinstance(policies, Unread) else policies > 0
 
     def _link(self, device: str) -> Link | None:
-        return next((link for link in self.ns.links if link.name == device), None) if device else None
+        return self.index.link(device) if device else None
 
     def _devices(self, answer: routing.RouteAnswer, address: str, wanted: Link | None) -> tuple[int, ...] | None:
         """The devices of a route that was found, or of them just the wanted one; empty where there is no such route."""
@@ -168,9 +181,3 @@ class Site(Surroundings):
 def prefix_length(cidr: str) -> int:
     """The length of a network's prefix."""
     return int(cidr.rpartition("/")[2] or 0)
-
-
-def bridge_of(ns: Namespace, port: str) -> str:
-    """The bridge that a port belongs to; empty for none."""
-    master = next((link.master for link in ns.links if link.name == port and port), None)
-    return next((link.name for link in ns.links if link.ifindex == master and link.kind == "bridge"), "")

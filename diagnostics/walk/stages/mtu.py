@@ -19,9 +19,8 @@ from __future__ import annotations
 import re
 
 from dnet_tui.diagnostics.walk.l3.routing import RouteAnswer, sysctl_name
-from dnet_tui.diagnostics.walk.netfilter.nat import altered
-from dnet_tui.diagnostics.walk.packet import Decider, End, Packet
-from dnet_tui.diagnostics.walk.state import Trail
+from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, replace
+from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Link, Namespace, Unread
 
 STAGE = "mtu"
@@ -52,96 +51,96 @@ def piece(family: str, mtu: int) -> int:
     return header + max(mtu - header, 8) // 8 * 8
 
 
-def made(trail: Trail, ns: Namespace, out: Link, answer: RouteAnswer) -> None:
+def made(state: WalkState, ns: Namespace, out: Link, answer: RouteAnswer) -> None:
     """A packet is made here: its sender may not send more than fits if it must not be fragmented (EMSGSIZE).
 
     Without a wish it goes as Linux sends by itself (IP_PMTUDISC_WANT): TCP
     never fragments, others do what is too long for their own way out.
     """
-    packet = trail.packet
+    packet = state.packet
     if not packet.length:
         return
     if packet.df is None and packet.proto == "tcp":
-        trail.packet = packet = altered(packet, df=not _sends_without_df(ns, packet, answer))
+        state.packet = packet = replace(packet, df=not _sends_without_df(ns, packet, answer))
     if packet.df:
-        _refuse(trail, ns, out, answer, forwarded=False)
+        _refuse(state, ns, out, answer, forwarded=False)
 
 
-def forwarded(trail: Trail, ns: Namespace, out: Link, answer: RouteAnswer) -> None:
+def forwarded(state: WalkState, ns: Namespace, out: Link, answer: RouteAnswer) -> None:
     """A packet is about to be forwarded: what must not be fragmented is refused before FORWARD."""
-    if trail.packet.length and not _may_fragment(trail):
-        _refuse(trail, ns, out, answer, forwarded=True)
+    if state.packet.length and not _may_fragment(state):
+        _refuse(state, ns, out, answer, forwarded=True)
 
 
-def sent(trail: Trail, ns: Namespace, out: Link, answer: RouteAnswer, *, made_here: bool) -> None:
+def sent(state: WalkState, ns: Namespace, out: Link, answer: RouteAnswer, *, made_here: bool) -> None:
     """A packet leaves the IP layer, after POSTROUTING: here it is fragmented."""
-    packet = trail.packet
+    packet = state.packet
     if not packet.length:
         return
     mtu, _ = _limit(ns, out, answer, packet, forwarded=packet.family == "ip" and not made_here)
     if size_of(packet) > mtu:
-        if _may_fragment(trail) or (made_here and not packet.df):
-            shorter = altered(packet, fragment=piece(packet.family, mtu), df=False)
-            trail.packet = shorter
-            trail.hop(
+        if _may_fragment(state) or (made_here and not packet.df):
+            shorter = replace(packet, fragment=piece(packet.family, mtu), df=False)
+            state.packet = shorter
+            state.hop(
                 ns, out.name, STAGE, f"fragmented to {shorter.fragment}", note=f"{packet.length} bytes, mtu {mtu}"
             )
-        elif not _told_already(trail, ns):
-            _refuse(trail, ns, out, answer, forwarded=packet.family == "ip" and not made_here)
+        elif not _told_already(state, ns):
+            _refuse(state, ns, out, answer, forwarded=packet.family == "ip" and not made_here)
     elif packet.df is None:
-        trail.packet = altered(packet, df=not (made_here and _sends_without_df(ns, packet, answer)))
-    if out.kind not in {"veth", "bridge", "loopback"} and size_of(trail.packet) > out.mtu > 0:
-        _driver_decides(trail, ns, out)
+        state.packet = replace(packet, df=not (made_here and _sends_without_df(ns, packet, answer)))
+    if out.kind not in {"veth", "bridge", "loopback"} and size_of(state.packet) > out.mtu > 0:
+        _driver_decides(state, ns, out)
 
 
-def join(trail: Trail, ns: Namespace) -> None:
+def join(state: WalkState, ns: Namespace) -> None:
     """A bridge has shown its host's IP hooks a frame and hands it up: fragments that conntrack put together stay so.
 
     IP forgets how long they were (ip_rcv_core and ip6_rcv_core clear the
     control block), and may fragment the whole again, IPv6 too (``ignore_df``).
     """
-    if not trail.packet.fragment:
+    if not state.packet.fragment:
         return
-    ways = _joined(ns, trail.packet)
-    trail.joined = ways[0] if len(ways) == 1 else None
-    if trail.joined:
-        trail.packet = altered(trail.packet, fragment=0)
+    ways = _joined(ns, state.packet)
+    state.joined = ways[0] if len(ways) == 1 else None
+    if state.joined:
+        state.packet = replace(state.packet, fragment=0)
 
 
-def out_of_port(trail: Trail, ns: Namespace, bridge: Link, port: Link, *, called: bool, kernel: str) -> None:
+def out_of_port(state: WalkState, ns: Namespace, bridge: Link, port: Link, *, called: bool, kernel: str) -> None:
     """A frame leaves a bridge by a port; ``called``: br_netfilter may cut it up before."""
-    if not trail.packet.length or not port.mtu:
+    if not state.packet.length or not port.mtu:
         return
     if called:
-        _cut_up(trail, ns, bridge, port, kernel)
-    if size_of(trail.packet) > port.mtu + _VLAN_HEADER:
-        _lose(trail, ns, port, "bridge", f"{bridge.name} sends no more by {port.name}")
+        _cut_up(state, ns, bridge, port, kernel)
+    if size_of(state.packet) > port.mtu + _VLAN_HEADER:
+        _lose(state, ns, port, "bridge", f"{bridge.name} sends no more by {port.name}")
 
 
-def received(trail: Trail, ns: Namespace, link: Link) -> None:
+def received(state: WalkState, ns: Namespace, link: Link) -> None:
     """A frame comes out of the far end of a veth, whose own MTU counts."""
-    if link.mtu and size_of(trail.packet) > link.mtu + _VLAN_HEADER:
-        _lose(trail, ns, link, "link", f"{link.name} receives no more")
+    if link.mtu and size_of(state.packet) > link.mtu + _VLAN_HEADER:
+        _lose(state, ns, link, "link", f"{link.name} receives no more")
 
 
-def came_in(trail: Trail, ns: Namespace, link: Link) -> None:
+def came_in(state: WalkState, ns: Namespace, link: Link) -> None:
     """A packet comes from outside, by a link whose MTU is its neighbours' too."""
-    packet = trail.packet
+    packet = state.packet
     if not link.mtu or packet.length <= link.mtu:
         return
     if packet.df is False:
-        trail.packet = altered(packet, fragment=piece(packet.family, link.mtu))
+        state.packet = replace(packet, fragment=piece(packet.family, link.mtu))
         return
     text = f"whether {packet.length} bytes come in by {link.name} (mtu {link.mtu}) is up to the network outside"
-    trail.obstacle("unknown", "link", _by_link(ns, link, text))
+    state.obstacle("unknown", "link", _by_link(ns, link, text))
 
 
 # -- IP ---------------------------------------------------------------------------------------
 
 
-def _may_fragment(trail: Trail) -> bool:
+def _may_fragment(state: WalkState) -> bool:
     """Whether a router may: of IPv6 none may, and Linux' packets have Don't Fragment unless it is told otherwise."""
-    return trail.joined is True or (trail.packet.family == "ip" and trail.packet.df is False)
+    return state.joined is True or (state.packet.family == "ip" and state.packet.df is False)
 
 
 def _sends_without_df(ns: Namespace, packet: Packet, answer: RouteAnswer) -> bool:
@@ -169,32 +168,32 @@ def _limit(ns: Namespace, out: Link, answer: RouteAnswer, packet: Packet, *, for
     return mtu, Decider(kind="link", text=text, namespace=ns.id, value=str(mtu), interface=out.name)
 
 
-def _refuse(trail: Trail, ns: Namespace, out: Link, answer: RouteAnswer, *, forwarded: bool) -> None:
+def _refuse(state: WalkState, ns: Namespace, out: Link, answer: RouteAnswer, *, forwarded: bool) -> None:
     """Stop what is too long for the way out; its sender is told."""
-    packet = trail.packet
+    packet = state.packet
     mtu, by = _limit(ns, out, answer, packet, forwarded=forwarded)
     if size_of(packet) <= mtu:
         return
     word = "packet too big" if packet.family == "ip6" else "fragmentation needed"
-    told = f"ICMP “{word}”, mtu {mtu}, to {packet.src}" if trail.made_in != ns.id else "its sender gets EMSGSIZE"
-    if trail.joined is None and packet.family == "ip6":
+    told = f"ICMP “{word}”, mtu {mtu}, to {packet.src}" if state.made_in != ns.id else "its sender gets EMSGSIZE"
+    if state.joined is None and packet.family == "ip6":
         text = f"whether {ns.id} puts the fragments together, and cuts up anew what is too long for {out.name}"
-        trail.obstacle("unknown", STAGE, _by_link(ns, out, text))
+        state.obstacle("unknown", STAGE, _by_link(ns, out, text))
         return
     # What is that long isn't the first packet of a connection: conntrack knows it.
-    trail.track(ns)
-    trail.hop(ns, out.name, STAGE, "too big", note=f"{size_of(packet)} bytes, mtu {mtu}; {told}")
-    trail.obstacle("too-big", STAGE, by)
+    state.track(ns)
+    state.hop(ns, out.name, STAGE, "too big", note=f"{size_of(packet)} bytes, mtu {mtu}; {told}")
+    state.obstacle("too-big", STAGE, by)
 
 
-def _told_already(trail: Trail, ns: Namespace) -> bool:
+def _told_already(state: WalkState, ns: Namespace) -> bool:
     """Whether a walk that goes on past obstacles has met this one before."""
-    return any(item.end == "too-big" and item.stage == STAGE and item.by.namespace == ns.id for item in trail.obstacles)
+    return any(item.end == "too-big" and item.stage == STAGE and item.by.namespace == ns.id for item in state.obstacles)
 
 
-def _driver_decides(trail: Trail, ns: Namespace, out: Link) -> None:
-    text = f"whether {out.name} (mtu {out.mtu}) sends the {size_of(trail.packet)} bytes that the route allows"
-    trail.obstacle("unknown", "link", _by_link(ns, out, text))
+def _driver_decides(state: WalkState, ns: Namespace, out: Link) -> None:
+    text = f"whether {out.name} (mtu {out.mtu}) sends the {size_of(state.packet)} bytes that the route allows"
+    state.obstacle("unknown", "link", _by_link(ns, out, text))
 
 
 # -- frames -----------------------------------------------------------------------------------
@@ -204,38 +203,38 @@ def _by_link(ns: Namespace, link: Link, text: str) -> Decider:
     return Decider(kind="link", text=text, namespace=ns.id, value=str(link.mtu), interface=link.name)
 
 
-def _lose(trail: Trail, ns: Namespace, link: Link, stage: str, what: str, end: End = "too-big") -> None:
+def _lose(state: WalkState, ns: Namespace, link: Link, stage: str, what: str, end: End = "too-big") -> None:
     by = _by_link(ns, link, f"{what} (mtu {link.mtu})")
-    note = f"{size_of(trail.packet)} bytes, mtu {link.mtu}; nobody tells the sender"
-    trail.hop(ns, link.name, stage, "too big" if end == "too-big" else "unknown", note=note)
-    trail.obstacle(end, stage, by)
+    note = f"{size_of(state.packet)} bytes, mtu {link.mtu}; nobody tells the sender"
+    state.hop(ns, link.name, stage, "too big" if end == "too-big" else "unknown", note=note)
+    state.obstacle(end, stage, by)
 
 
-def _cut_up(trail: Trail, ns: Namespace, bridge: Link, port: Link, kernel: str) -> None:
+def _cut_up(state: WalkState, ns: Namespace, bridge: Link, port: Link, kernel: str) -> None:
     """br_netfilter fragments what is too long for a port, to the bridge's MTU, and loses what it may not.
 
     Nothing is told to the sender.  Fragments that conntrack has put together
     are cut up again as they came, unless the bridge's MTU is less.
     """
-    packet = trail.packet
+    packet = state.packet
     size = size_of(packet)
     limits = _bridge_limits(bridge, kernel)
     whole = not packet.fragment
     if whole and size <= port.mtu:
         return
-    if whole and not _may_fragment(trail):
-        _lose(trail, ns, port, "bridge", f"{bridge.name} sends no more by {port.name}")
+    if whole and not _may_fragment(state):
+        _lose(state, ns, port, "bridge", f"{bridge.name} sends no more by {port.name}")
         return
     ends = {_after_cut(packet, port, limit, joined=joined) for limit in limits for joined in _joined(ns, packet)}
     if len(ends) > 1:
-        _lose(trail, ns, port, "bridge", f"whether {bridge.name} cuts up what it sends by {port.name}", "unknown")
+        _lose(state, ns, port, "bridge", f"whether {bridge.name} cuts up what it sends by {port.name}", "unknown")
         return
     rest = ends.pop()
     if not rest:
-        _lose(trail, ns, port, "bridge", f"{bridge.name} sends no more by {port.name}")
+        _lose(state, ns, port, "bridge", f"{bridge.name} sends no more by {port.name}")
     elif rest < size:
-        trail.packet = altered(packet, fragment=rest)
-        trail.hop(ns, port.name, "bridge", f"fragmented to {rest}", note=f"{packet.length} bytes, mtu {port.mtu}")
+        state.packet = replace(packet, fragment=rest)
+        state.hop(ns, port.name, "bridge", f"fragmented to {rest}", note=f"{packet.length} bytes, mtu {port.mtu}")
 
 
 def _after_cut(packet: Packet, port: Link, limit: int, *, joined: bool) -> int:

@@ -14,9 +14,9 @@ from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.matrix import matrix
 from dnet_tui.diagnostics.trace.trace import Trace, trace
 from dnet_tui.diagnostics.walk.api import reply, walk
-from dnet_tui.diagnostics.walk.l3.icmp_too_big import message
-from dnet_tui.diagnostics.walk.l3.mtu import piece
+from dnet_tui.diagnostics.walk.icmp_too_big import too_big_message
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
+from dnet_tui.diagnostics.walk.stages.mtu import piece
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model import Host, Snapshot
 from dnet_tui.inspect.model.view import View
@@ -230,7 +230,7 @@ def test_the_sender_is_told_unless_a_rule_drops_the_message() -> None:
 
 def test_ipv6_tells_in_its_own_words() -> None:
     snapshot = narrow("eth0", snapshot=six_snapshot())
-    told = message(View(snapshot), out6(snapshot, 1500))
+    told = too_big_message(View(snapshot), out6(snapshot, 1500))
     assert told is not None
     assert (told.end, told.last_namespace) == ("delivered", WEB)
     assert (told.start.proto, told.start.icmp_type, told.start.src) == ("icmpv6", 2, "fd00:17::1")
