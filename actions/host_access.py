@@ -1,6 +1,6 @@
-"""The hand: the few ways in which this room touches the host.
+"""The few ways in which this room touches the host.
 
-Everything that writes goes through here, so that tests put another hand in
+Everything that writes goes through here, so that tests put another host in
 its place.  It acts on the network namespace of the calling thread: ``/proc/sys/net``
 shows the namespace of whoever opens it (sysctl files are resolved per task,
 see proc(5)), and programs inherit it.
@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from dnet_tui.inspect.errors import ActionFailedError
+from dnet_tui.inspect.kernel.run_program import find_program, run_program
 
 TIME_LIMIT = 30.0
 """Seconds a host program may take: ``iptables -w`` waits for the lock of others."""
@@ -32,7 +31,7 @@ class Ran(NamedTuple):
     err: str
 
 
-class Hand(Protocol):
+class HostAccess(Protocol):
     """What the executors need of a host."""
 
     def sysctl(self, key: str) -> str | None:
@@ -56,7 +55,7 @@ class Hand(Protocol):
         """
 
     def has(self, program: str) -> bool:
-        """True when ``program`` is in PATH."""
+        """True when ``program`` is installed, found as :meth:`run` finds it."""
 
     def has_package(self, name: str) -> bool:
         """True when Python can import the package ``name``; it is not imported."""
@@ -65,15 +64,15 @@ class Hand(Protocol):
         """The text of a small kernel file, None when it can't be read."""
 
 
-class HostHand:
+class LocalHost:
     """The real one."""
 
     def sysctl(self, key: str) -> str | None:
-        """See :class:`Hand`."""
+        """See :class:`HostAccess`."""
         return self.read(str(sysctl_path(key)))
 
     def set_sysctl(self, key: str, value: str) -> None:
-        """See :class:`Hand`."""
+        """See :class:`HostAccess`."""
         path = sysctl_path(key)
         if "\n" in value or "\0" in value:
             msg = f"{key}: not a sysctl's value: {value!r}"
@@ -91,50 +90,38 @@ class HostHand:
             raise ActionFailedError(msg, hint) from error
 
     def interfaces(self, family: str) -> tuple[str, ...]:
-        """See :class:`Hand`."""
+        """See :class:`HostAccess`."""
         try:
             return tuple(sorted(item.name for item in Path("/proc/sys/net", family, "conf").iterdir()))
         except OSError:
             return ()  # no IPv6 in this kernel
 
     def run(self, argv: Sequence[str], *, limit: float = TIME_LIMIT, given: bytes = b"") -> Ran:
-        """See :class:`Hand`."""
-        try:
-            done = subprocess.run(
-                list(argv),
-                input=given,
-                capture_output=True,
-                timeout=limit,
-                check=False,
-                env={**os.environ, "LC_ALL": "C"},
+        """See :class:`HostAccess`."""
+        done = run_program(argv, stdin=given, seconds=limit)
+        if done.code is not None:
+            return Ran(
+                done.code,
+                done.output.decode(errors="backslashreplace"),
+                done.complaint.decode(errors="backslashreplace"),
             )
-        except FileNotFoundError as error:
-            msg = f"{argv[0]} is not installed"
-            raise ActionFailedError(msg, f"install the package that brings {argv[0]}, then try again") from error
-        except PermissionError as error:
-            msg = f"{argv[0]} may not be run: {error.strerror}"
-            raise ActionFailedError(msg, _ROOT_HINT) from error
-        except subprocess.TimeoutExpired as error:
-            msg = f"{argv[0]} did not end within {limit:g} s"
-            raise ActionFailedError(
-                msg, "something else may hold the xtables lock; see `fuser /run/xtables.lock`"
-            ) from error
-        return Ran(
-            done.returncode,
-            done.stdout.decode(errors="backslashreplace"),
-            done.stderr.decode(errors="backslashreplace"),
-        )
+        hints = {
+            "absent": f"install the package that brings {argv[0]}, then try again",
+            "denied": _ROOT_HINT,
+            "late": "something else may hold the xtables lock; see `fuser /run/xtables.lock`",
+        }
+        raise ActionFailedError(done.error, hints.get(done.trouble, ""))
 
     def has(self, program: str) -> bool:
-        """See :class:`Hand`."""
-        return shutil.which(program) is not None
+        """See :class:`HostAccess`."""
+        return find_program(program) is not None
 
     def has_package(self, name: str) -> bool:
-        """See :class:`Hand`."""
+        """See :class:`HostAccess`."""
         return importlib.util.find_spec(name) is not None
 
     def read(self, path: str) -> str | None:
-        """See :class:`Hand`."""
+        """See :class:`HostAccess`."""
         try:
             return Path(path).read_text(errors="backslashreplace").rstrip("\n")
         except OSError:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dnet_tui.actions.host_access import Hand
+from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.journal.captured_state import BridgeState
-from dnet_tui.actions.plans.operations import CreateBridge, DeleteBridge
+from dnet_tui.diagnostics.operations.bridge import CreateBridge, DeleteBridge
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -20,7 +20,7 @@ _IPV6_LINK_LOCAL = "fe80:"
 _KERNEL = 2  # RTPROT_KERNEL: routes that come and go with an address
 
 
-def prepare(action: CreateBridge | DeleteBridge, hand: Hand) -> BridgeState:
+def prepare(action: CreateBridge | DeleteBridge, host: HostAccess) -> BridgeState:
     """Capture what is there under the bridge's name.
 
     Raises:
@@ -36,10 +36,10 @@ def prepare(action: CreateBridge | DeleteBridge, hand: Hand) -> BridgeState:
         if link is None:
             msg = f"there is no interface named {clean(action.name)} any more"
             raise ActionFailedError(msg, "look again with `dnet-tui ls bridges`")
-        return _capture(ipr, link, action.name, hand)
+        return _capture(ipr, link, action.name, host)
 
 
-def perform(action: CreateBridge | DeleteBridge, prior: BridgeState) -> BridgeState:
+def perform(action: CreateBridge | DeleteBridge, captured: BridgeState) -> BridgeState:
     """Create or delete the bridge and return what there is then.
 
     Raises:
@@ -47,13 +47,15 @@ def perform(action: CreateBridge | DeleteBridge, prior: BridgeState) -> BridgeSt
     """
     with _netlink() as ipr:
         if isinstance(action, DeleteBridge):
-            ipr.link("del", index=prior.ifindex)
+            ipr.link("del", index=captured.ifindex)
             return BridgeState(existed=False)
         index = _make(ipr, action)
         return BridgeState(existed=True, ifindex=index)
 
 
-def revert(action: CreateBridge | DeleteBridge, prior: BridgeState, after: BridgeState | None, hand: Hand) -> str:
+def revert(
+    action: CreateBridge | DeleteBridge, captured: BridgeState, after: BridgeState | None, host: HostAccess
+) -> str:
     """Delete the bridge that was created, or put back the one that was deleted.
 
     Returns:
@@ -75,10 +77,10 @@ def revert(action: CreateBridge | DeleteBridge, prior: BridgeState, after: Bridg
             return f"deleted bridge {name}"
         if link is not None:
             return f"bridge {name} is there already"
-        _make(ipr, again(action, prior), prior)
-    for key, value in prior.sysctls.items():
-        if hand.sysctl(key) not in (None, value):
-            hand.set_sysctl(key, value)
+        _make(ipr, recreate(action, captured), captured)
+    for key, value in captured.sysctls.items():
+        if host.sysctl(key) not in (None, value):
+            host.set_sysctl(key, value)
     return f"put back bridge {name}"
 
 
@@ -93,16 +95,16 @@ def _is_ours(link: Any, action: CreateBridge, after: BridgeState | None) -> bool
     return alias == action.alias if alias else after is None
 
 
-def again(action: DeleteBridge, prior: BridgeState) -> CreateBridge:
+def recreate(action: DeleteBridge, captured: BridgeState) -> CreateBridge:
     """Return the creation that puts a deleted bridge back."""
     return CreateBridge(
         name=action.name,
-        addresses=prior.addresses,
-        alias=prior.alias,
-        mtu=prior.mtu,
-        mac=prior.mac,
-        nf_call_iptables=bool(prior.nf_call[0]),
-        nf_call_ip6tables=bool(prior.nf_call[1]),
+        addresses=captured.addresses,
+        alias=captured.alias,
+        mtu=captured.mtu,
+        mac=captured.mac,
+        nf_call_iptables=bool(captured.nf_call[0]),
+        nf_call_ip6tables=bool(captured.nf_call[1]),
     )
 
 
@@ -150,7 +152,7 @@ def _make(ipr: Any, action: CreateBridge, like: BridgeState | None = None) -> in
     return index
 
 
-def _capture(ipr: Any, link: Any, name: str, hand: Hand) -> BridgeState:
+def _capture(ipr: Any, link: Any, name: str, host: HostAccess) -> BridgeState:
     index = int(link["index"])
     info = link.get_attr("IFLA_LINKINFO")
     if info is None or info.get_attr("IFLA_INFO_KIND") != "bridge":
@@ -178,7 +180,7 @@ def _capture(ipr: Any, link: Any, name: str, hand: Hand) -> BridgeState:
             for item in ipr.get_addr(index=index)
             if not str(item.get_attr("IFA_ADDRESS")).startswith(_IPV6_LINK_LOCAL)
         ),
-        sysctls=_own_sysctls(name, hand),
+        sysctls=_own_sysctls(name, host),
         stp=number("IFLA_BR_STP_STATE"),
         vlan_filtering=number("IFLA_BR_VLAN_FILTERING"),
         ageing_time=number("IFLA_BR_AGEING_TIME"),
@@ -196,10 +198,10 @@ _OWN_KEYS = {
 }
 
 
-def _own_sysctls(name: str, hand: Hand) -> dict[str, str]:
+def _own_sysctls(name: str, host: HostAccess) -> dict[str, str]:
     part = name.replace(".", "/")
     keys = [f"net.{family}.conf.{part}.{leaf}" for family, leaves in _OWN_KEYS.items() for leaf in leaves]
-    return {key: value for key in keys if (value := hand.sysctl(key)) is not None}
+    return {key: value for key in keys if (value := host.sysctl(key)) is not None}
 
 
 def _refuse_ports(ipr: Any, index: int, name: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from dnet_tui.actions.journal.captured_state import RuleState
-from dnet_tui.diagnostics.operations.remedy import split_spec
+from dnet_tui.diagnostics.operations.rule import rule_words
 
 _RULE = re.compile(r"(?:\[(\d+):(\d+)\] )?-A (\S+)(?: (.*))?")
 
@@ -57,7 +57,7 @@ def digest(texts: Sequence[str]) -> str:
 
 def same_rule(one: str, other: str) -> bool:
     """True when two texts are the same words: quoting apart."""
-    return one == other or split_spec(one) == split_spec(other)
+    return one == other or rule_words(one) == rule_words(other)
 
 
 def neighbours(texts: Sequence[str], position: int, *, inserting: bool) -> tuple[str, str]:
@@ -69,22 +69,22 @@ def neighbours(texts: Sequence[str], position: int, *, inserting: bool) -> tuple
     )
 
 
-def find_inserted(texts: Sequence[str], prior: RuleState, after: RuleState | None) -> int | str:
+def find_inserted(texts: Sequence[str], captured: RuleState, after: RuleState | None) -> int | str:
     """Return the number of the rule that was inserted, or why there is none to delete (``""`` when it's undecidable).
 
-    ``prior`` is the chain before the insertion; ``after`` says how the rule
+    ``captured`` is the chain before the insertion; ``after`` says how the rule
     was printed and which of its twins it is, None when nobody lived to say.
     """
-    if digest(texts) == prior.digest:
+    if digest(texts) == captured.digest:
         return "the chain is as it was: nothing to delete"
-    position = after.position if after else prior.position
-    if 1 <= position <= len(texts) and digest([*texts[: position - 1], *texts[position:]]) == prior.digest:
+    position = after.position if after else captured.position
+    if 1 <= position <= len(texts) and digest([*texts[: position - 1], *texts[position:]]) == captured.digest:
         # Nothing else has changed.  The rule is ours unless somebody has put another in its very place.
         replaced = after is not None and texts[position - 1] != after.text
         return "someone has replaced the rule" if replaced else position
-    text = after.text if after else prior.text
+    text = after.text if after else captured.text
     twins = [number for number, item in enumerate(texts, 1) if same_rule(item, text)]
-    if len(twins) <= prior.same:
+    if len(twins) <= captured.same:
         return "no such rule stands there any more"
     if len(twins) == 1:
         return twins[0]
@@ -93,22 +93,22 @@ def find_inserted(texts: Sequence[str], prior: RuleState, after: RuleState | Non
     return ""
 
 
-def find_place(texts: Sequence[str], prior: RuleState) -> int | str:
+def find_place(texts: Sequence[str], captured: RuleState) -> int | str:
     """Return the number at which a deleted rule is to be put back, or why it needn't be.
 
     Where the chain changed meanwhile its old neighbours decide: above the rule
     it stood above, else below the one it stood below, else (both gone) at its
     old number.
     """
-    if digest(texts) == prior.digest:
+    if digest(texts) == captured.digest:
         return "the chain is as it was: nothing to put back"
-    position = prior.position
-    if digest([*texts[: position - 1], prior.text, *texts[position - 1 :]]) == prior.digest:
+    position = captured.position
+    if digest([*texts[: position - 1], captured.text, *texts[position - 1 :]]) == captured.digest:
         return position
-    if sum(text == prior.text for text in texts) >= prior.same:
+    if sum(text == captured.text for text in texts) >= captured.same:
         return "someone has put the rule back already"
-    if prior.below and list(texts).count(prior.below) == 1:
-        return list(texts).index(prior.below) + 1
-    if prior.above and list(texts).count(prior.above) == 1:
-        return list(texts).index(prior.above) + 2
+    if captured.below and list(texts).count(captured.below) == 1:
+        return list(texts).index(captured.below) + 1
+    if captured.above and list(texts).count(captured.above) == 1:
+        return list(texts).index(captured.above) + 2
     return min(position, len(texts) + 1)

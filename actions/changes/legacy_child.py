@@ -20,7 +20,6 @@ import fcntl
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -31,6 +30,8 @@ import msgspec
 
 from dnet_tui.actions.changes.chains import digest, parse_chain
 from dnet_tui.actions.changes.legacy_rule import BASE_NAMES, Options, same_meaning
+from dnet_tui.diagnostics.operations.rule import PROGRAMS
+from dnet_tui.inspect.kernel.run_program import run_program
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -145,20 +146,11 @@ def _locked(patience: float) -> Iterator[None]:
 
 def _texts(order: Order) -> list[str]:
     """The texts of the chain's rules, by the program that everything else here reads legacy rules with."""
-    program = "iptables-legacy-save" if order.family == "ip" else "ip6tables-legacy-save"
-    try:
-        ran = subprocess.run(
-            [program, "-t", order.table],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=READ_LIMIT,
-            check=True,
-            env={**os.environ, "LC_ALL": "C"},
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        msg = f"{program} failed: {error}"
-        raise RefusedError(msg) from error
-    return parse_chain(ran.stdout.decode(errors="backslashreplace"), order.chain).texts
+    program = f"{PROGRAMS['iptables-legacy', order.family]}-save"
+    ran = run_program([program, "-t", order.table], seconds=READ_LIMIT)
+    if ran.error:
+        raise RefusedError(ran.error)
+    return parse_chain(ran.output.decode(errors="backslashreplace"), order.chain).texts
 
 
 def _change(order: Order) -> None:

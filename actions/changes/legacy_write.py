@@ -16,8 +16,8 @@ import msgspec
 from dnet_tui.actions.changes.chains import digest
 from dnet_tui.actions.changes.legacy_child import Answer, Order, is_done
 from dnet_tui.actions.changes.legacy_rule import easy_rule
-from dnet_tui.actions.host_access import TIME_LIMIT, Hand
-from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule
+from dnet_tui.actions.host_access import TIME_LIMIT, HostAccess
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -27,7 +27,7 @@ PACKAGE = "iptc"
 NAME = "python-iptables"
 
 _PATIENCE = TIME_LIMIT - 10.0
-"""Seconds to wait for the xtables lock, which leaves some for the work within the hand's limit."""
+"""Seconds to wait for the xtables lock, which leaves some for the work within the host's limit."""
 
 
 def child_argv() -> tuple[str, ...]:
@@ -36,7 +36,13 @@ def child_argv() -> tuple[str, ...]:
 
 
 def insert(
-    action: InsertRule, number: int, texts: list[str], hand: Hand, read: Callable[[], list[str]], *, verbatim: bool
+    action: InsertRule,
+    number: int,
+    texts: list[str],
+    host: HostAccess,
+    read: Callable[[], list[str]],
+    *,
+    verbatim: bool,
 ) -> str:
     """Insert a rule as ``number``; ``verbatim``: only if it is then printed just as ``action`` says.
 
@@ -44,7 +50,7 @@ def insert(
         action: the rule.
         number: its place, from 1.
         texts: the chain's texts as they are now.
-        hand: to run the child with.
+        host: to run the child with.
         read: reads the chain's texts anew.
         verbatim: see above.
 
@@ -54,7 +60,7 @@ def insert(
     Raises:
         ActionFailedError: Another program is at the firewall.
     """
-    if not hand.has_package(PACKAGE):
+    if not host.has_package(PACKAGE):
         return f"{NAME} is not installed"
     rule = easy_rule(action.spec, action.family)
     if rule is None:
@@ -63,16 +69,16 @@ def insert(
     order = msgspec.structs.replace(
         order, rule=rule, text=action.spec, verbatim=verbatim, packets=action.packets, bytes=action.bytes
     )
-    return _attempt(order, texts, hand, read)
+    return _attempt(order, texts, host, read)
 
 
 def delete(
-    action: InsertRule | DeleteRule, number: int, texts: list[str], hand: Hand, read: Callable[[], list[str]]
+    action: InsertRule | DeleteRule, number: int, texts: list[str], host: HostAccess, read: Callable[[], list[str]]
 ) -> str:
     """Delete the rule at ``number``.  The rest is as for :func:`insert`."""
-    if not hand.has_package(PACKAGE):
+    if not host.has_package(PACKAGE):
         return f"{NAME} is not installed"
-    return _attempt(_order(action, number, texts), texts, hand, read)
+    return _attempt(_order(action, number, texts), texts, host, read)
 
 
 def _order(action: InsertRule | DeleteRule, number: int, texts: list[str]) -> Order:
@@ -87,8 +93,8 @@ def _order(action: InsertRule | DeleteRule, number: int, texts: list[str]) -> Or
     )
 
 
-def _attempt(order: Order, before: list[str], hand: Hand, read: Callable[[], list[str]]) -> str:
-    answer, said = _ask(order, hand)
+def _attempt(order: Order, before: list[str], host: HostAccess, read: Callable[[], list[str]]) -> str:
+    answer, said = _ask(order, host)
     if answer is not None and answer.outcome == "busy":
         msg = f"the xtables lock was held by another program for {order.patience:g} s"
         raise ActionFailedError(msg, "see who: `fuser /run/xtables.lock`")
@@ -101,10 +107,10 @@ def _attempt(order: Order, before: list[str], hand: Hand, read: Callable[[], lis
     raise ActionFailedError(msg, "another program rewrites the firewall: compare with `dnet-tui rules`")
 
 
-def _ask(order: Order, hand: Hand) -> tuple[Answer | None, str]:
+def _ask(order: Order, host: HostAccess) -> tuple[Answer | None, str]:
     """Return the child's answer, None when there is none, and what is to be said of it."""
     try:
-        ran = hand.run(child_argv(), given=msgspec.json.encode(order))
+        ran = host.run(child_argv(), given=msgspec.json.encode(order))
     except ActionFailedError as error:
         return None, error.message
     try:

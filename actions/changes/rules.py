@@ -15,32 +15,26 @@ import msgspec
 
 from dnet_tui.actions.changes import legacy_write
 from dnet_tui.actions.changes.chains import Chain, digest, find_inserted, find_place, neighbours, parse_chain, same_rule
-from dnet_tui.actions.host_access import Hand
+from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.journal.captured_state import RuleState
-from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule, argv, split_spec
+from dnet_tui.diagnostics.operations.rule import PROGRAMS, DeleteRule, InsertRule, rule_words
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.iptables.save_grammar import RuleSyntaxError, split_words
 from dnet_tui.inspect.text.sanitize import clean
 
 RuleOperation = InsertRule | DeleteRule
 
-_PROGRAMS = {
-    ("iptables-nft", "ip"): "iptables-nft",
-    ("iptables-nft", "ip6"): "ip6tables-nft",
-    ("iptables-legacy", "ip"): "iptables-legacy",
-    ("iptables-legacy", "ip6"): "ip6tables-legacy",
-}
 _LEGACY_NAMES = {"ip": "/proc/net/ip_tables_names", "ip6": "/proc/net/ip6_tables_names"}
 _AGAIN = "the host changed since the plan was made: look again with `dnet-tui doctor`"
 
 
-def prepare(action: RuleOperation, hand: Hand) -> RuleState:
+def prepare(action: RuleOperation, host: HostAccess) -> RuleState:
     """Find the place in the chain and capture it.
 
     Raises:
         ActionFailedError: The rule to delete is gone, the place to insert isn't there, or the table can't be read.
     """
-    existed, chain = _read(action, hand)
+    existed, chain = _read(action, host)
     if not chain.declared:
         msg = f"{_where(action)}: there is no such chain"
         raise ActionFailedError(msg, _AGAIN)
@@ -65,28 +59,28 @@ def prepare(action: RuleOperation, hand: Hand) -> RuleState:
     )
 
 
-def perform(action: RuleOperation, prior: RuleState, hand: Hand) -> RuleState:
-    """Make the change at the place that ``prior`` captured, and return how it turned out.
+def perform(action: RuleOperation, captured: RuleState, host: HostAccess) -> RuleState:
+    """Make the change at the place that ``captured`` captured, and return how it turned out.
 
     Raises:
         ActionFailedError: The program refused, or the chain isn't what it must be then.
     """
-    _, chain = _read(action, hand)
-    if digest(chain.texts) != prior.digest:
+    _, chain = _read(action, host)
+    if digest(chain.texts) != captured.digest:
         msg = f"{_where(action)} changed while the change was being prepared"
         raise ActionFailedError(msg, _AGAIN)
     if isinstance(action, DeleteRule):
-        writer = _delete(action, chain, prior.position, hand)
-        left = _without(chain.texts, prior.position)
-        return msgspec.structs.replace(prior, digest=digest(left), writer=writer)
-    number = prior.position
-    writer = _insert(action, number, chain, hand)
-    texts = _read(action, hand)[1].texts
-    state = _state(texts, number, Chain(()), table_existed=prior.table_existed)
+        writer = _delete(action, chain, captured.position, host)
+        left = _without(chain.texts, captured.position)
+        return msgspec.structs.replace(captured, digest=digest(left), writer=writer)
+    number = captured.position
+    writer = _insert(action, number, chain, host)
+    texts = _read(action, host)[1].texts
+    state = _state(texts, number, Chain(()), table_existed=captured.table_existed)
     return msgspec.structs.replace(state, writer=writer)
 
 
-def revert(action: RuleOperation, prior: RuleState, after: RuleState | None, hand: Hand) -> str:
+def revert(action: RuleOperation, captured: RuleState, after: RuleState | None, host: HostAccess) -> str:
     """Take the change back, whatever part of it was made; nothing is done where nothing is left to do.
 
     Returns:
@@ -95,28 +89,28 @@ def revert(action: RuleOperation, prior: RuleState, after: RuleState | None, han
     Raises:
         ActionFailedError: The rule can't be told from its twins, its chain is gone, or the program refused.
     """
-    _, chain = _read(action, hand)
+    _, chain = _read(action, host)
     if isinstance(action, DeleteRule):
-        return _put_back(action, prior, chain, hand)
-    found = find_inserted(chain.texts, prior, after)
+        return _put_back(action, captured, chain, host)
+    found = find_inserted(chain.texts, captured, after)
     if found == "":
-        msg = f"{_where(action)}: cannot tell which of the identical rules was inserted: {_shown(prior.text)}"
-        raise ActionFailedError(msg, "delete it by hand: list the chain with --line-numbers, then -D CHAIN NUMBER")
+        msg = f"{_where(action)}: cannot tell which of the identical rules was inserted: {_shown(captured.text)}"
+        raise ActionFailedError(msg, "delete it by@host: list the chain with --line-numbers, then -D CHAIN NUMBER")
     if isinstance(found, str):
         note = found
     else:
-        writer = _delete(action, chain, found, hand)
+        writer = _delete(action, chain, found, host)
         note = f"deleted rule {found} of {_where(action)}{_by(writer)}"
-    if not prior.table_existed:
-        note += _drop_empty_table(action, hand)
+    if not captured.table_existed:
+        note += _drop_empty_table(action, host)
     return note
 
 
-def _put_back(action: DeleteRule, prior: RuleState, chain: Chain, hand: Hand) -> str:
+def _put_back(action: DeleteRule, captured: RuleState, chain: Chain, host: HostAccess) -> str:
     if not chain.declared:
-        msg = f"{_where(action)} is gone, so the rule can't be put back: {_shown(prior.text)}"
+        msg = f"{_where(action)} is gone, so the rule can't be put back: {_shown(captured.text)}"
         raise ActionFailedError(msg, "its owner has rebuilt the firewall; `dnet-tui doctor` says what is missing now")
-    place = find_place(chain.texts, prior)
+    place = find_place(chain.texts, captured)
     if isinstance(place, str):
         return place
     rule = InsertRule(
@@ -124,13 +118,13 @@ def _put_back(action: DeleteRule, prior: RuleState, chain: Chain, hand: Hand) ->
         family=action.family,
         table=action.table,
         chain=action.chain,
-        spec=prior.text,
+        spec=captured.text,
         position=place,
-        packets=prior.packets,
-        bytes=prior.bytes,
+        packets=captured.packets,
+        bytes=captured.bytes,
     )
-    writer = _insert(rule, place, chain, hand, verbatim=True)
-    moved = "" if place == prior.position else f" (it was {prior.position}: the chain has changed since)"
+    writer = _insert(rule, place, chain, host, verbatim=True)
+    moved = "" if place == captured.position else f" (it was {captured.position}: the chain has changed since)"
     return f"put back rule {place} of {_where(action)}{moved}{_by(writer)}"
 
 
@@ -154,11 +148,11 @@ def _require_whole(text: str, action: RuleOperation) -> None:
     except RuleSyntaxError as error:
         msg = f"{_where(action)}: the rule's comment isn't one line of text, so undo could not put it back"
         raise ActionFailedError(
-            msg, "delete it by hand: list the chain with --line-numbers, then -D CHAIN NUMBER"
+            msg, "delete it by@host: list the chain with --line-numbers, then -D CHAIN NUMBER"
         ) from error
 
 
-def _delete(action: RuleOperation, chain: Chain, number: int, hand: Hand) -> str:
+def _delete(action: RuleOperation, chain: Chain, number: int, host: HostAccess) -> str:
     """Delete one rule and prove it: by its text where it has no twin (nobody can slip in between), else by number.
 
     Returns:
@@ -167,20 +161,20 @@ def _delete(action: RuleOperation, chain: Chain, number: int, hand: Hand) -> str
     program = _program(action)
     texts, writer = chain.texts, ""
     if action.backend == "iptables-legacy":
-        why_not = legacy_write.delete(action, number, texts, hand, lambda: _texts(action, hand))
+        why_not = legacy_write.delete(action, number, texts, host, lambda: _texts(action, host))
         writer = _writer(program, why_not)
     if writer != legacy_write.NAME:
         head = (program, "-w", "-t", action.table, "-D", action.chain)
         text = texts[number - 1]
-        if texts.count(text) > 1 or hand.run((*head, *split_spec(text))).code != 0:
-            _run((*head, str(number)), action, hand)
-    if _texts(action, hand) != _without(texts, number):
+        if texts.count(text) > 1 or host.run((*head, *rule_words(text))).code != 0:
+            _run((*head, str(number)), action, host)
+    if _texts(action, host) != _without(texts, number):
         msg = f"{_where(action)} changed while a rule was being deleted"
         raise ActionFailedError(msg, "another program rewrites the firewall: compare with `dnet-tui rules`")
     return writer
 
 
-def _insert(action: InsertRule, number: int, chain: Chain, hand: Hand, *, verbatim: bool = False) -> str:
+def _insert(action: InsertRule, number: int, chain: Chain, host: HostAccess, *, verbatim: bool = False) -> str:
     """Insert a rule as ``number`` and prove it.
 
     ``verbatim``: the rule's text is one that iptables-save has printed, and will print again.
@@ -190,11 +184,11 @@ def _insert(action: InsertRule, number: int, chain: Chain, hand: Hand, *, verbat
     """
     program, before, writer = _program(action), chain.texts, ""
     if action.backend == "iptables-legacy":
-        why_not = legacy_write.insert(action, number, before, hand, lambda: _texts(action, hand), verbatim=verbatim)
+        why_not = legacy_write.insert(action, number, before, host, lambda: _texts(action, host), verbatim=verbatim)
         writer = _writer(program, why_not)
     if writer != legacy_write.NAME:
-        _run(argv(msgspec.structs.replace(action, position=number)), action, hand)
-    texts = _texts(action, hand)
+        _run(msgspec.structs.replace(action, position=number).commands()[0], action, host)
+    texts = _texts(action, host)
     if _without(texts, number) != before or len(texts) != len(before) + 1:
         msg = f"{_where(action)} changed while a rule was being inserted"
         raise ActionFailedError(msg, "another program rewrites the firewall; `dnet-tui undo` takes the rule back")
@@ -209,11 +203,11 @@ def _by(writer: str) -> str:
     return f", written by {writer}" if writer else ""
 
 
-def _texts(action: RuleOperation, hand: Hand) -> list[str]:
-    return _read(action, hand)[1].texts
+def _texts(action: RuleOperation, host: HostAccess) -> list[str]:
+    return _read(action, host)[1].texts
 
 
-def _read(action: RuleOperation, hand: Hand) -> tuple[bool, Chain]:
+def _read(action: RuleOperation, host: HostAccess) -> tuple[bool, Chain]:
     """Return whether the table exists, and the chain as it is now.
 
     Reading a legacy table creates it, and ``iptables-nft-save -t`` prints the
@@ -222,18 +216,18 @@ def _read(action: RuleOperation, hand: Hand) -> tuple[bool, Chain]:
     save = f"{_program(action)}-save"
     existed = True
     if action.backend == "iptables-legacy":
-        names = (hand.read(_LEGACY_NAMES[action.family]) or "").split()
+        names = (host.read(_LEGACY_NAMES[action.family]) or "").split()
         existed = action.table in names
         if not existed and isinstance(action, DeleteRule):
             return False, Chain((), declared=False)
-    out = _run((save, "-c", "-t", action.table), action, hand)
+    out = _run((save, "-c", "-t", action.table), action, host)
     if action.backend == "iptables-nft":
-        existed = "\n-A " in out or "] -A " in out or f"*{action.table}\n" in _run((save,), action, hand)
+        existed = "\n-A " in out or "] -A " in out or f"*{action.table}\n" in _run((save,), action, host)
     return existed, parse_chain(out, action.chain)
 
 
-def _run(words: tuple[str, ...], action: RuleOperation, hand: Hand) -> str:
-    ran = hand.run(words)
+def _run(words: tuple[str, ...], action: RuleOperation, host: HostAccess) -> str:
+    ran = host.run(words)
     if f"Table `{action.table}' is incompatible" in ran.out + ran.err:
         msg = f"the {action.table} table holds rules that {words[0]} can't show, so it must not write there"
         raise ActionFailedError(msg, "change it with nft; see `nft list ruleset`")
@@ -245,16 +239,16 @@ def _run(words: tuple[str, ...], action: RuleOperation, hand: Hand) -> str:
     return ran.out
 
 
-def _drop_empty_table(action: RuleOperation, hand: Hand) -> str:
+def _drop_empty_table(action: RuleOperation, host: HostAccess) -> str:
     """Delete the nft table that an insertion had created, when nothing else has moved in.
 
     A legacy table can't be deleted: it stays, empty and accepting.
     """
     if action.backend != "iptables-nft":
         return f"; the legacy {action.table} table stays loaded, empty"
-    if not hand.has("nft"):
+    if not host.has("nft"):
         return f"; the {action.table} table stays, empty (nft isn't installed)"
-    listed = hand.run(("nft", "-j", "list", "table", action.family, action.table))
+    listed = host.run(("nft", "-j", "list", "table", action.family, action.table))
     if listed.code != 0:
         return ""
     items = json.loads(listed.out).get("nftables", [])
@@ -262,7 +256,7 @@ def _drop_empty_table(action: RuleOperation, hand: Hand) -> str:
     others = [item for item in items if not item.keys() & {"metainfo", "table", "chain"}]
     if others or any(chain.get("policy") != "accept" for chain in chains):
         return ""
-    _run(("nft", "delete", "table", action.family, action.table), action, hand)
+    _run(("nft", "delete", "table", action.family, action.table), action, host)
     return f", and the {action.table} table that came with it"
 
 
@@ -289,10 +283,10 @@ def _without(texts: list[str], number: int) -> list[str]:
 
 
 def _program(action: RuleOperation) -> str:
-    program = _PROGRAMS.get((action.backend, action.family))
+    program = PROGRAMS.get((action.backend, action.family))
     if program is None:
         msg = f"rules of the {action.backend} backend are not written by this version"
-        raise ActionFailedError(msg, "the plan shows the command to run by hand")
+        raise ActionFailedError(msg, "the plan shows the command to run by@host")
     return program
 
 

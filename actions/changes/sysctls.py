@@ -17,9 +17,9 @@ routes learned from router advertisements where ``accept_ra`` is below 2.
 
 from __future__ import annotations
 
-from dnet_tui.actions.host_access import Hand
+from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.journal.captured_state import SysctlState
-from dnet_tui.diagnostics.operations.remedy import SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.inspect.errors import ActionFailedError
 
 IP_FORWARD = "net.ipv4.ip_forward"
@@ -55,29 +55,29 @@ def _spread(key: str) -> tuple[str, str]:
     return "", ""
 
 
-def prepare(action: SetSysctl, hand: Hand) -> SysctlState:
+def prepare(action: SetSysctl, host: HostAccess) -> SysctlState:
     """Capture the key and all its followers.
 
     Raises:
         ActionFailedError: The kernel has no such key.
     """
-    before = hand.sysctl(action.key)
+    before = host.sysctl(action.key)
     if before is None:
         msg = f"the kernel has no {action.key} here"
         raise ActionFailedError(msg, "the interface may have gone: look again with `dnet-tui doctor`")
     family = family_of(action.key)
-    keys = followers(action.key, hand.interfaces(family)) if family else ()
-    return SysctlState(values={action.key: before} | _values(keys, hand))
+    keys = followers(action.key, host.interfaces(family)) if family else ()
+    return SysctlState(values={action.key: before} | _values(keys, host))
 
 
-def perform(action: SetSysctl, prior: SysctlState, hand: Hand) -> SysctlState:
+def perform(action: SetSysctl, captured: SysctlState, host: HostAccess) -> SysctlState:
     """Write the value and return the same keys' values as they are then.
 
     Raises:
         ActionFailedError: The kernel refused it, or took it for something else.
     """
-    hand.set_sysctl(action.key, action.value)
-    after = _values(tuple(prior.values), hand)
+    host.set_sysctl(action.key, action.value)
+    after = _values(tuple(captured.values), host)
     if (now := after.get(action.key, "")).split() != action.value.split():
         msg = f"{action.key} was set to {action.value} but reads {now}"
         raise ActionFailedError(msg, "something on this host sets it back: look for a sysctl service or agent")
@@ -85,7 +85,7 @@ def perform(action: SetSysctl, prior: SysctlState, hand: Hand) -> SysctlState:
 
 
 def revert(
-    action: SetSysctl, prior: SysctlState, after: SysctlState | None, hand: Hand, *, resumed: bool = False
+    action: SetSysctl, captured: SysctlState, after: SysctlState | None, host: HostAccess, *, resumed: bool = False
 ) -> str:
     """Put back the key, and then each key that it changed.
 
@@ -98,20 +98,22 @@ def revert(
     Returns:
         What was done, in a few words.
     """
-    now = _values(tuple(prior.values), hand)
-    goal = dict(prior.values)
+    now = _values(tuple(captured.values), host)
+    goal = dict(captured.values)
     if after is not None and not resumed:
-        untouched = [key for key, value in prior.values.items() if after.values.get(key) == value and key != action.key]
+        untouched = [
+            key for key, value in captured.values.items() if after.values.get(key) == value and key != action.key
+        ]
         goal |= {key: now[key] for key in untouched if key in now}
     if action.key not in now:
         return f"{action.key} is gone: nothing to restore"
     if now[action.key] != goal[action.key]:
-        hand.set_sysctl(action.key, goal[action.key])
-    again = [key for key in goal if key != action.key and hand.sysctl(key) not in (None, goal[key])]
+        host.set_sysctl(action.key, goal[action.key])
+    again = [key for key in goal if key != action.key and host.sysctl(key) not in (None, goal[key])]
     again.sort(key=lambda key: not _spread(key)[0])  # those that spread first, lest they sweep over the others
     for key in again:
-        hand.set_sysctl(key, goal[key])
-    wrong = [key for key in goal if hand.sysctl(key) not in (None, goal[key])]
+        host.set_sysctl(key, goal[key])
+    wrong = [key for key in goal if host.sysctl(key) not in (None, goal[key])]
     if wrong:
         msg = f"{wrong[0]} does not take back {goal[wrong[0]]}"
         raise ActionFailedError(msg, "something on this host sets it: look for a sysctl service or agent")
@@ -119,5 +121,5 @@ def revert(
     return f"{action.key} = {goal[action.key]}{more}"
 
 
-def _values(keys: tuple[str, ...], hand: Hand) -> dict[str, str]:
-    return {key: value for key in keys if (value := hand.sysctl(key)) is not None}
+def _values(keys: tuple[str, ...], host: HostAccess) -> dict[str, str]:
+    return {key: value for key in keys if (value := host.sysctl(key)) is not None}

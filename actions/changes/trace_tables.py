@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from dnet_tui.actions.host_access import Hand, Ran
+from dnet_tui.actions.host_access import HostAccess, Ran
 from dnet_tui.actions.journal.captured_state import TraceTableState
 from dnet_tui.actions.plans.operations import AddTraceTable
 from dnet_tui.inspect.errors import ActionFailedError
@@ -22,30 +22,30 @@ LIMIT = 10.0
 T = TypeVar("T")
 
 
-def prepare(action: AddTraceTable, hand: Hand) -> TraceTableState:
+def prepare(action: AddTraceTable, host: HostAccess) -> TraceTableState:
     """See that the table can be added.
 
     Raises:
         ActionFailedError: nft or the namespace isn't there, or there is a table of that name.
     """
-    if not hand.has("nft"):
+    if not host.has("nft"):
         raise ActionFailedError("nft is not installed", "install nftables, which brings it, then try again")
-    if _inside(action, lambda: _exists(action, hand)):
+    if _inside(action, lambda: _exists(action, host)):
         raise ActionFailedError(f"there is a table inet {clean(action.name)} already", "try again: names are random")
     return TraceTableState(existed=False)
 
 
-def perform(action: AddTraceTable, hand: Hand) -> TraceTableState:
+def perform(action: AddTraceTable, host: HostAccess) -> TraceTableState:
     """Add the table, all of it or nothing.
 
     Raises:
         ActionFailedError: nft refused it, or the namespace is gone.
     """
-    _inside(action, lambda: _nft(hand, action, action.text))
+    _inside(action, lambda: _nft(host, action, action.ruleset))
     return TraceTableState(existed=True)
 
 
-def revert(action: AddTraceTable, hand: Hand) -> str:
+def revert(action: AddTraceTable, host: HostAccess) -> str:
     """Delete the table if it is there.
 
     Returns:
@@ -57,9 +57,9 @@ def revert(action: AddTraceTable, hand: Hand) -> str:
     label, name = clean(action.label), clean(action.name)
 
     def delete() -> bool:
-        if not _exists(action, hand):
+        if not _exists(action, host):
             return False
-        _nft(hand, action, "delete", "table", "inet", action.name)
+        _nft(host, action, "delete", "table", "inet", action.name)
         return True
 
     try:
@@ -86,20 +86,20 @@ def _enter(action: AddTraceTable, job: Callable[[], T]) -> T:
         raise ActionFailedError(msg, "entering namespaces needs root (CAP_SYS_ADMIN): try sudo") from error
 
 
-def _exists(action: AddTraceTable, hand: Hand) -> bool:
+def _exists(action: AddTraceTable, host: HostAccess) -> bool:
     """Whether the table is there.
 
     Raises:
         ActionFailedError: nft could not say.
     """
-    ran = hand.run(("nft", "list", "tables", "inet"), limit=LIMIT)
+    ran = host.run(("nft", "list", "tables", "inet"), limit=LIMIT)
     if ran.code:
         raise _refused(action, ran)
     return f"table inet {action.name}" in ran.out.splitlines()
 
 
-def _nft(hand: Hand, action: AddTraceTable, *words: str) -> None:
-    ran = hand.run(("nft", *words), limit=LIMIT)
+def _nft(host: HostAccess, action: AddTraceTable, *words: str) -> None:
+    ran = host.run(("nft", *words), limit=LIMIT)
     if ran.code:
         raise _refused(action, ran)
 

@@ -6,8 +6,9 @@ import os
 import shutil
 
 from dnet_tui.inspect.errors import DnetError
+from dnet_tui.inspect.kernel.run_program import SYSTEM_FOLDERS
 
-SYSTEM_PLACES = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin")
+SYSTEM_PLACES = SYSTEM_FOLDERS
 """An ordinary user's PATH on Debian lacks the ``sbin`` folders, where ``ip`` and ``iptables-nft`` are."""
 
 PACKAGES = {
@@ -28,9 +29,17 @@ PACKAGES = {
 
 
 def search_path(path: str | None = None) -> str:
-    """Return ``path`` (default: PATH) followed by the system's program folders it lacks."""
+    """Return the absolute folders of ``path`` (default: PATH) followed by the system's program folders it lacks.
+
+    What a person has put first stays first: a private host is made with the programs that they mean.
+    """
     places = (os.environ.get("PATH", "") if path is None else path).split(os.pathsep)
-    return os.pathsep.join([*filter(None, places), *(place for place in SYSTEM_PLACES if place not in places)])
+    return os.pathsep.join(
+        [
+            *(place for place in places if place.startswith("/")),
+            *(place for place in SYSTEM_PLACES if place not in places),
+        ]
+    )
 
 
 def missing(*programs: str, path: str | None = None) -> list[str]:

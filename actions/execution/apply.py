@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from dnet_tui.actions.execution.execute import Executor
-from dnet_tui.actions.journal.captured_state import CommandState
-from dnet_tui.actions.journal.entries import Before, Change, Done, Entry, Failed, Made, Place, Unmade, now
+from dnet_tui.actions.journal.captured_state import ProgramState
+from dnet_tui.actions.journal.entries import Before, Change, Done, Entry, Failed, Made, Place, StepReverted, now
 from dnet_tui.actions.journal.journal import Journal, here, opened, read
 from dnet_tui.actions.plans.plan import Plan, Step
 from dnet_tui.inspect.errors import ActionFailedError
@@ -18,10 +18,12 @@ def apply_plan(plan: Plan, executor: Executor, folder: Path, *, place: Callable[
     """Make all changes of ``plan``, in order, and return its journal entry.
 
     Raises:
-        ActionFailedError: A step failed.  It is taken back at once; the steps before
-            it stand: the message says how many, and the hint how to take them back.
+        ActionFailedError: Something that the plan needs isn't there: nothing was changed.  Or a step
+            failed.  It is taken back at once; the steps before it stand: the message says how
+            many, and the hint how to take them back.
     """
     with opened(folder) as journal:
+        executor.preflight(plan.steps)
         identity = journal.begin(plan, place())
         try:
             for index, step in enumerate(plan.steps):
@@ -35,16 +37,16 @@ def apply_plan(plan: Plan, executor: Executor, folder: Path, *, place: Callable[
 
 
 def _make(journal: Journal, executor: Executor, identity: str, index: int, step: Step) -> None:
-    prior = executor.prepare(step)
-    journal.write(Before(id=identity, time=now(), index=index, prior=prior))
+    captured = executor.prepare(step)
+    journal.write(Before(id=identity, time=now(), index=index, captured=captured))
     try:
-        after = executor.perform(step.action, prior)
+        after = executor.perform(step.action, captured)
     except ActionFailedError:
         # A command may have done anything or nothing: whether to run its undo is for a person to say.
-        if not isinstance(prior, CommandState):
+        if not isinstance(captured, ProgramState):
             with suppress(ActionFailedError):  # what can't be taken back now still can by `dnet-tui undo`
-                note = executor.revert(Change(step=step, prior=prior), resumed=False)
-                journal.write(Unmade(id=identity, time=now(), index=index, note=note))
+                note = executor.revert(Change(step=step, captured=captured), resumed=False)
+                journal.write(StepReverted(id=identity, time=now(), index=index, note=note))
         raise
     journal.write(Made(id=identity, time=now(), index=index, after=after))
 

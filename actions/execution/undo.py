@@ -7,14 +7,16 @@ from pathlib import Path
 
 import msgspec
 
-from dnet_tui.actions.changes.bridges import again
+from dnet_tui.actions.changes.bridges import recreate
 from dnet_tui.actions.execution.execute import Executor
-from dnet_tui.actions.journal.captured_state import BridgeState, CommandState, RuleState, SysctlState
-from dnet_tui.actions.journal.entries import Change, Entry, Place, Undoing, Undone, Unmade, elsewhere, now
+from dnet_tui.actions.journal.captured_state import BridgeState, ProgramState, RuleState, SysctlState
+from dnet_tui.actions.journal.entries import Change, Entry, Place, StepReverted, UndoFinished, Undoing, elsewhere, now
 from dnet_tui.actions.journal.journal import here, opened, read
-from dnet_tui.actions.plans.operations import Argv, DeleteBridge, commands, undo_commands
 from dnet_tui.actions.plans.plan import line
-from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule, SetSysctl
+from dnet_tui.diagnostics.operations.base import Argv
+from dnet_tui.diagnostics.operations.bridge import DeleteBridge
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
 
 
@@ -30,21 +32,21 @@ def preview(entry: Entry) -> tuple[str, ...]:
 
 def undo_words(change: Change) -> tuple[Argv, ...]:
     """Return the commands that take one change back, by what was captured of it; empty when it was never begun."""
-    if change.prior is None:
-        return ()
-    action, prior, after = change.action, change.prior, change.after
-    if isinstance(action, SetSysctl) and isinstance(prior, SysctlState):
-        return commands(SetSysctl(key=action.key, value=prior.values.get(action.key, "")))
-    if isinstance(action, DeleteRule) and isinstance(prior, RuleState):
-        stood = {"position": prior.position, "packets": prior.packets, "bytes": prior.bytes}
-        return undo_commands(msgspec.structs.replace(action, spec=prior.text, **stood))
-    if isinstance(action, InsertRule) and isinstance(after, RuleState):
-        return undo_commands(msgspec.structs.replace(action, spec=after.text))
-    if isinstance(action, DeleteBridge) and isinstance(prior, BridgeState):
-        return commands(again(action, prior))
-    if isinstance(prior, CommandState):
-        return tuple(item.argv for item in prior.undo)
-    return undo_commands(action)
+    match change.action, change.captured, change.after:
+        case _, None, _:
+            return ()
+        case SetSysctl(key=key), SysctlState(values=values), _:
+            return SetSysctl(key=key, value=values.get(key, "")).commands()
+        case DeleteRule() as action, RuleState() as state, _:
+            stood = {"position": state.position, "packets": state.packets, "bytes": state.bytes}
+            return msgspec.structs.replace(action, spec=state.text, **stood).undo_commands()
+        case InsertRule() as action, _, RuleState(text=text):
+            return msgspec.structs.replace(action, spec=text).undo_commands()
+        case DeleteBridge() as action, BridgeState() as state, _:
+            return recreate(action, state).commands()
+        case _, ProgramState(undo=undo), _:
+            return tuple(words for item in undo for words in item.commands())
+    return change.action.undo_commands()
 
 
 class UndoResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,11 +128,11 @@ def undo_entry(
                 standing.append(change)
                 errors.append(error)
                 continue
-            journal.write(Unmade(id=entry.id, time=now(), index=index, note=note))
+            journal.write(StepReverted(id=entry.id, time=now(), index=index, note=note))
             notes.append(note)
         if errors:
             raise _in_part(entry, standing, errors, notes) from errors[0]
-        journal.write(Undone(id=entry.id, time=now()))
+        journal.write(UndoFinished(id=entry.id, time=now()))
     entries, _ = read(folder)
     return UndoResult(entry=next(item for item in entries if item.id == entry.id), notes=tuple(notes))
 
@@ -144,13 +146,13 @@ def stands_alone(change: Change, standing: Collection[Change]) -> bool:
     """
     if not standing:
         return True
-    action, prior = change.action, change.prior
+    action, captured = change.action, change.captured
     if isinstance(action, InsertRule | DeleteRule):
         others = [item.action for item in standing if isinstance(item.action, InsertRule | DeleteRule)]
         return all(_chain(action) != _chain(other) for other in others)
-    if isinstance(action, SetSysctl) and isinstance(prior, SysctlState):
-        keys = prior.values.keys() | {action.key}
-        moved = [item.prior.values.keys() for item in standing if isinstance(item.prior, SysctlState)]
+    if isinstance(action, SetSysctl) and isinstance(captured, SysctlState):
+        keys = captured.values.keys() | {action.key}
+        moved = [item.captured.values.keys() for item in standing if isinstance(item.captured, SysctlState)]
         return not any(keys & other for other in moved)
     return False
 

@@ -1,15 +1,15 @@
 """What was there before a change, and what the change turned into: the journal's memory.  Pure data.
 
-A *prior* is captured and stored before its change is made; an *after* once it
-was.  After a ``kill -9`` between the two only the prior is there, so every
-prior must be enough to tell whether the change happened.
+A state is captured and stored before its change is made, and another once it
+was.  After a ``kill -9`` between the two only the first is there, so it must
+be enough to tell whether the change happened.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from dnet_tui.diagnostics.operations.remedy import Command
+from dnet_tui.diagnostics.operations.remedy import ByProgram
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="state"):
@@ -46,10 +46,10 @@ class RuleState(State, frozen=True, kw_only=True, tag="rule"):
     writer: str = ""
 
 
-class CommandState(State, frozen=True, kw_only=True, tag="command"):
-    """How a command is taken back; nothing was captured."""
+class ProgramState(State, frozen=True, kw_only=True, tag="command"):
+    """How an operation that programs make is taken back; nothing was captured."""
 
-    undo: tuple[Command, ...] = ()
+    undo: tuple[ByProgram, ...] = ()
 
 
 class BridgeState(State, frozen=True, kw_only=True, tag="bridge"):
@@ -96,4 +96,4 @@ class TraceTableState(State, frozen=True, kw_only=True, tag="trace-table"):
     existed: bool
 
 
-AnyState = SysctlState | RuleState | CommandState | BridgeState | DockerNetworkState | TraceTableState
+AnyState = SysctlState | RuleState | ProgramState | BridgeState | DockerNetworkState | TraceTableState

@@ -49,10 +49,10 @@ class Begin(Record, frozen=True, kw_only=True, tag="begin"):
 
 
 class Before(Record, frozen=True, kw_only=True, tag="step"):
-    """A change is about to be made; ``prior`` is what was there."""
+    """A change is about to be made; ``captured`` is what was there."""
 
     index: int
-    prior: AnyState
+    captured: AnyState = msgspec.field(name="prior")
 
 
 class Made(Record, frozen=True, kw_only=True, tag="made"):
@@ -76,25 +76,25 @@ class Undoing(Record, frozen=True, kw_only=True, tag="undoing"):
     """An undo begins."""
 
 
-class Unmade(Record, frozen=True, kw_only=True, tag="unmade"):
+class StepReverted(Record, frozen=True, kw_only=True, tag="unmade"):
     """One change was taken back."""
 
     index: int
     note: str = ""
 
 
-class Undone(Record, frozen=True, kw_only=True, tag="undone"):
+class UndoFinished(Record, frozen=True, kw_only=True, tag="undone"):
     """All changes of the entry were taken back."""
 
 
-AnyRecord = Begin | Before | Made | Done | Failed | Undoing | Unmade | Undone
+AnyRecord = Begin | Before | Made | Done | Failed | Undoing | StepReverted | UndoFinished
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step of an entry, as far as it got.  ``after`` is None when nobody lived to say that it was made."""
 
     step: Step
-    prior: AnyState | None = None
+    captured: AnyState | None = None
     after: AnyState | None = None
     unmade: bool = False
 
@@ -119,7 +119,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def standing(self) -> tuple[int, ...]:
         """The indexes of the changes that were, or may have been, made and not taken back; in their order."""
-        return tuple(index for index, item in enumerate(self.changes) if item.prior is not None and not item.unmade)
+        return tuple(index for index, item in enumerate(self.changes) if item.captured is not None and not item.unmade)
 
     @property
     def writers(self) -> tuple[str, ...]:
@@ -148,11 +148,11 @@ def fold(records: Iterable[AnyRecord]) -> tuple[Entry, ...]:
 def _advance(entry: Entry, record: AnyRecord) -> Entry:
     replace = msgspec.structs.replace
     match record:
-        case Before(index=index, prior=prior):
-            return _with_change(entry, index, prior=prior)
+        case Before(index=index, captured=captured):
+            return _with_change(entry, index, captured=captured)
         case Made(index=index, after=after):
             return _with_change(entry, index, after=after)
-        case Unmade(index=index):
+        case StepReverted(index=index):
             return _with_change(entry, index, unmade=True)
         case Done():
             return replace(entry, status="done")
@@ -160,7 +160,7 @@ def _advance(entry: Entry, record: AnyRecord) -> Entry:
             return replace(entry, status="failed", reason=reason)
         case Undoing():
             return replace(entry, undo_begun=True)
-        case Undone():
+        case UndoFinished():
             return replace(entry, status="undone")
         case _:
             return entry

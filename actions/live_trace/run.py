@@ -88,7 +88,9 @@ def plan_live(view: View, trace: Trace, timeout: float = DEFAULT_TIMEOUT) -> Liv
     labels = place_names(view, trace)
     steps = tuple(
         Step(
-            action=AddTraceTable(name=name, text=text, inside=handle_of(ns), label=labels[ns.id], own=ns.kind == "host")
+            action=AddTraceTable(
+                name=name, ruleset=text, inside=handle_of(ns), label=labels[ns.id], own=ns.kind == "host"
+            )
         )
         for ns in namespaces
     )

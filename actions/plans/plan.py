@@ -11,8 +11,10 @@ import shlex
 
 import msgspec
 
-from dnet_tui.actions.plans.operations import AnyAction, Argv, commands, undo_commands
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy, Risk, SetSysctl
+from dnet_tui.actions.plans.operations import AnyAction
+from dnet_tui.diagnostics.operations.base import Argv, ProgramOperation
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy, Risk
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -21,11 +23,11 @@ _WIDE = 4096
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One change.  ``undo`` shows how it is taken back, and *is* how a :class:`Command` is taken back.
+    """One change.  ``undo`` shows how it is taken back, and *is* how a :class:`ProgramOperation` is taken back.
 
-    For typed operations the undo that runs is derived from the state captured
-    just before the change, so it is exact even when the host moved on since
-    the plan was made.  ``covered``: a command that is taken back together with
+    For the others the undo that runs is derived from the state captured just
+    before the change, so it is exact even when the host moved on since the
+    plan was made.  ``covered``: an operation that is taken back together with
     an earlier one, by that one's undo.
     """
 
@@ -61,10 +63,10 @@ def plan_for(finding: Finding) -> Plan | None:
         return None
     restored = {item.key: item for item in remedy.undo if isinstance(item, SetSysctl)}
     steps: list[Step] = []
-    by_command = iter(_by_command(remedy))
+    by_program = iter(_by_program(remedy))
     for operation in remedy.steps:
-        if isinstance(operation, Command):
-            steps.append(next(by_command))
+        if isinstance(operation, ProgramOperation):
+            steps.append(next(by_program))
         elif isinstance(operation, SetSysctl) and operation.key in restored:
             steps.append(Step(action=operation, undo=(restored[operation.key],)))
         else:
@@ -78,15 +80,15 @@ def plan_for(finding: Finding) -> Plan | None:
     )
 
 
-def _by_command(remedy: Remedy) -> tuple[Step, ...]:
-    """The remedy's commands, each with what takes it back; undo is stated in the order it runs, last change first.
+def _by_program(remedy: Remedy) -> tuple[Step, ...]:
+    """The steps that programs make, each with what takes it back; undo is stated in the order it runs.
 
-    As many undo commands as commands are pairs.  Otherwise all hang on the
-    first command: they run once, when everything that came after it has been
-    taken back.
+    As many of the one as of the other are pairs.  Otherwise all of the undo
+    hangs on the first: it runs once, when everything that came after that has
+    been taken back.
     """
-    made = [item for item in remedy.steps if isinstance(item, Command)]
-    undo = tuple(item for item in remedy.undo if isinstance(item, Command))
+    made = [item for item in remedy.steps if isinstance(item, ProgramOperation)]
+    undo = tuple(item for item in remedy.undo if isinstance(item, ProgramOperation))
     if len(made) == len(undo):
         return tuple(Step(action=one, undo=(back,)) for one, back in zip(made, reversed(undo), strict=True))
     return tuple(
@@ -96,7 +98,7 @@ def _by_command(remedy: Remedy) -> tuple[Step, ...]:
 
 def command_lines(plan: Plan) -> tuple[str, ...]:
     """Return the commands of ``plan``, one a line, quoted as a shell would want them typed."""
-    return tuple(line(words) for step in plan.steps for words in commands(step.action))
+    return tuple(line(words) for step in plan.steps for words in step.action.commands())
 
 
 def undo_lines(plan: Plan) -> tuple[str, ...]:
@@ -123,8 +125,6 @@ def render(plan: Plan) -> tuple[str, ...]:
 
 
 def _undo_of(step: Step) -> tuple[Argv, ...]:
-    if step.undo:
-        return tuple(words for action in step.undo for words in commands(action))
-    if isinstance(step.action, SetSysctl):
-        return (("sysctl", "-w", f"{step.action.key}=<value before>"),)
-    return undo_commands(step.action)
+    if step.undo or isinstance(step.action, ProgramOperation):
+        return tuple(words for action in step.undo for words in action.commands())
+    return step.action.undo_commands()

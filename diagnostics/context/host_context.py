@@ -14,7 +14,7 @@ from typing import TypeVar, cast
 
 import msgspec
 
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model import (
     Address,
@@ -28,6 +28,7 @@ from dnet_tui.inspect.model import (
     Subnet,
     known_items,
 )
+from dnet_tui.inspect.model.default_routes import default_routes
 from dnet_tui.inspect.model.sections import lacks_of
 from dnet_tui.inspect.model.view import View
 
@@ -37,7 +38,6 @@ OUTSIDE = "198.51.100.77"
 OUTSIDE6 = "3fff:198:51:100::77"
 """The same in IPv6 (documentation, RFC 9637): newer than most lists of addresses that firewalls drop."""
 
-_DEFAULTS: dict[Family, str] = {"ip": "0.0.0.0/0", "ip6": "::/0"}
 _UNUSED = frozenset({"tentative", "dadfailed"})
 
 INFERRED = "inferred"
@@ -146,8 +146,7 @@ class Case:
             leads_here = False
             with self.noting():
                 leads_here = ns is not None and any(
-                    route.dst == "0.0.0.0/0" and any(hop.gateway in gateways for hop in route.hops)
-                    for route in ns.routes
+                    hop.gateway in gateways for route in default_routes(ns, "ip") for hop in route.hops
                 )
             if leads_here:
                 return Network(
@@ -181,6 +180,8 @@ class Case:
             return []
         found = []
         for port in self.view.ports_of(host.id, bridge.ifindex):
+            if port.leads_out_of_sight:
+                self.unseen.append(self._who_is_there(host.id, port))
             tenants = self.view.containers_in(port.peer.namespace) if port.peer else ()
             owner = next((item for item in tenants if item.joined is None), tenants[0] if tenants else None)
             if port.peer is None or owner is None:
@@ -191,6 +192,13 @@ class Case:
                     member = Member(container=owner, namespace=port.peer.namespace, link=port.peer, address=address)
                     found.append(member)
         return found
+
+    def _who_is_there(self, host: str, port: Link) -> NotSeen:
+        """A bridge's port leads to somebody who could not be seen: whether they are well can't be told."""
+        for lack in lacks_of(self.snapshot.namespaces):
+            if lack.scope == host:
+                return NotSeen("namespaces", host, lack.reason, lack.hint)
+        return NotSeen("namespaces", host, f"{port.name}: {port.peer_note}")
 
     def _address(self, ref: LinkRef, family: Family) -> str:
         """The first address of a link that is used beyond it."""
@@ -233,15 +241,7 @@ class Case:
         host = self.view.host
         if host is None:
             return ()
-        names = {link.ifindex: link.name for link in host.links}
-        indexes = [
-            hop.ifindex
-            for route in host.routes
-            if route.family == family and route.dst == _DEFAULTS[family] and route.type == "unicast"
-            for hop in route.hops
-            if hop.ifindex is not None
-        ]
-        return tuple(dict.fromkeys(names[index] for index in indexes if index in names))
+        return tuple(link.name for link in self.view.uplinks(host.id, family))
 
     def uplink_address(self, uplink: str, family: Family = "ip") -> str:
         """The first address of an uplink, empty when it has none; of IPv6 a global one."""

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from dnet_tui.diagnostics.operations.remedy import Command
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.errors import DnetError
@@ -26,6 +27,9 @@ HIDDEN = ("packet walk", "hidden by")
 
 _MOST = 6
 """How many remedies are simulated at the most: each costs an examination."""
+
+_SIMULATED = (SetSysctl, InsertRule, DeleteRule)
+"""What proves a cause: changes of what decides, not of what would have to be there for packets to come so far."""
 
 Examine = Callable[[Snapshot], Sequence[Finding]]
 
@@ -78,7 +82,7 @@ def is_hidden(finding: Finding) -> bool:
 def _cured_by(finding: Finding, findings: Sequence[Finding], snapshot: Snapshot, examine: Examine) -> set[int]:
     """The other findings that vanish with this one's remedy."""
     remedy = finding.remedy
-    if remedy is None or not remedy.steps or any(isinstance(step, Command) for step in remedy.steps):
+    if remedy is None or not remedy.steps or not all(isinstance(step, _SIMULATED) for step in remedy.steps):
         return set()
     try:
         left = {(item.check, item.subject) for item in examine(after(snapshot, remedy.steps))}

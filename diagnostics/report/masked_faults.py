@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
-from dnet_tui.diagnostics.operations.remedy import AnyOperation, DeleteRule, InsertRule, Remedy
+from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.causality import HIDDEN
 from dnet_tui.diagnostics.report.finding import Evidence, Finding

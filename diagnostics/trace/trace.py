@@ -12,11 +12,12 @@ from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.context.iptables_layout import in_user_chain
 from dnet_tui.diagnostics.trace.endpoints import Place, uplink_ref
 from dnet_tui.diagnostics.walk.api import reply, walk
-from dnet_tui.diagnostics.walk.l3.icmp_too_big import message
-from dnet_tui.diagnostics.walk.l3.mtu import HEADER, LONGEST, SHORTEST, STAGE
+from dnet_tui.diagnostics.walk.icmp_too_big import too_big_message
 from dnet_tui.diagnostics.walk.l3.routing import lookup
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
+from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, Truth, Walk
+from dnet_tui.diagnostics.walk.stages.mtu import HEADER, LONGEST, SHORTEST, STAGE
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model import LinkRef, Network, NotSeen, known_items, require
 
@@ -90,7 +91,7 @@ def trace(
     origin = source.namespace or (arriving.namespace if arriving else "")
     forward = walk(case.view, packet, origin=origin, arriving=arriving, outside=target.kind == "outside")
     answer = reply(case.view, forward) if forward.arrives else None
-    told = message(case.view, forward)
+    told = too_big_message(case.view, forward)
     why = ""
     with suppress(NotSeen):  # it only explains
         why = _why(case, source, target, forward, answer)
@@ -186,8 +187,9 @@ def _source_address(case: Case, source: Place, dst: str) -> str:
     """The address the kernel would choose: the route's, else one of the outgoing interface."""
     ns = case.view.namespaces[source.namespace]
     family: Literal["ip", "ip6"] = "ip6" if ":" in dst else "ip"
+    blank = "0.0.0.0" if family == "ip" else "::"  # noqa: S104 - no address yet, as the kernel's first look-up has none
     with suppress(NotSeen):  # the walk comes to it as well, and says so
-        answer = lookup(ns, Packet(family=family, src="0.0.0.0" if family == "ip" else "::", dst=dst, proto="tcp"))  # noqa: S104
+        answer = lookup(index_of(case.view, ns), Packet(family=family, src=blank, dst=dst, proto="tcp"))
         if answer.source:
             return answer.source
         if answer.type == "local":

@@ -55,7 +55,14 @@ from dnet_tui.inspect.model.sections import (
     require,
 )
 from dnet_tui.inspect.model.snapshot import FORMAT, Host, Namespace, NamespaceKind, Process, Snapshot
-from dnet_tui.inspect.model.sockets import ChecksumCounts, ConntrackCounts, ConntrackEntry, ConntrackTuple, Socket
+from dnet_tui.inspect.model.sockets import (
+    ChecksumCounts,
+    ConntrackCounts,
+    ConntrackEntry,
+    ConntrackTuple,
+    NatPortUse,
+    Socket,
+)
 from dnet_tui.inspect.model.traffic_control import TrafficFilter
 
 __all__ = [
@@ -92,6 +99,7 @@ __all__ = [
     "NameServer",
     "Namespace",
     "NamespaceKind",
+    "NatPortUse",
     "Neighbour",
     "Netkit",
     "Network",

@@ -35,8 +35,10 @@ NAMESPACE_FIELDS = {
     "sockets": "sockets",
     "conntrack": "conntrack",
     "conntrack_counts": "conntrack",
+    "nat_ports": "nat-ports",
     "firewall": "firewall",
     "xfrm_policies": "xfrm",
+    "xfrm": "xfrm",
     "checksums": "checksums",
 }
 """The fields of a namespace that are sections, with the section's name."""
@@ -50,8 +52,14 @@ HOST_LISTS = {"namespaces": "namespaces", "engines": "engine", "containers": "co
 HOST_FIELDS = {**HOST_LISTS, "firewalld": "firewalld"}
 """All its fields that are."""
 
-SECTIONS = tuple(dict.fromkeys((*HOST_LISTS.values(), *NAMESPACE_FIELDS.values(), "names", "firewalld", "log")))
-"""The sections a gap can name."""
+_BESIDE = ("processes", "namespace-files")
+_HOSTS = ("names", "firewalld", "log")
+SECTIONS = tuple(dict.fromkeys((*HOST_LISTS.values(), *_BESIDE, *NAMESPACE_FIELDS.values(), *_HOSTS)))
+"""The sections a gap can name.
+
+``processes`` (what may not be looked into) and ``namespace-files`` (names that no namespace is bound to) are told
+beside the others: by themselves they make nothing unknown.
+"""
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

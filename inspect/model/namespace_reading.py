@@ -11,6 +11,7 @@ from dnet_tui.inspect.model import (
     ConntrackEntry,
     FdbEntry,
     Link,
+    NatPortUse,
     Neighbour,
     PolicyRule,
     ProxiedAddress,
@@ -20,6 +21,7 @@ from dnet_tui.inspect.model import (
 )
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.xfrm import XfrmPolicy
 
 AS_ROOT = "run as root (sudo dnet-tui …)"
 """The next step when something may not be looked into."""
@@ -49,10 +51,12 @@ class Contents(msgspec.Struct, kw_only=True):
     conntrack: tuple[ConntrackEntry, ...] = ()
     conntrack_udp: tuple[int, ...] | None = None
     conntrack_counts: ConntrackCounts | None = None
+    nat_ports: tuple[NatPortUse, ...] | None = None
     checksums: ChecksumCounts | None = None
     proxied: tuple[ProxiedAddress, ...] = ()
     traffic_control: tuple[TrafficFilter, ...] = ()
     xfrm_policies: int | None = None
+    xfrm: tuple[XfrmPolicy, ...] = ()
     nsids: dict[int, str] = {}
     host_nsid: int | None = None
     peers: dict[int, int] = {}

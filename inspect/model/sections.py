@@ -42,6 +42,7 @@ WORDS = {
     "names": "resolv.conf",
     "xfrm": "IPsec policies",
     "conntrack": "tracked connections",
+    "nat-ports": "ports taken by translation",
     "log": "engine log",
     "checksums": "checksum counters",
 }

@@ -83,6 +83,23 @@ class ConntrackEntry(Value, frozen=True, kw_only=True):
     id: int = 0
 
 
+class NatPortUse(Value, frozen=True, kw_only=True):
+    """The source ports that translated connections to one destination take.
+
+    ``source`` is the address that they are translated to, ``target`` and
+    ``port`` what they lead to.  Not ``complete``: there are at least
+    ``count``, more could not be counted in the time that this gets.
+    """
+
+    family: Family
+    proto: str
+    source: str
+    target: str
+    port: int
+    count: int
+    complete: bool = True
+
+
 class ChecksumCounts(Value, frozen=True, kw_only=True, tag_field="read", tag="yes"):
     """What one namespace's TCP and UDP have received since it began, and how much of it had a wrong checksum.
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from dnet_tui.diagnostics.operations.remedy import Command, InsertRule, Remedy, SetSysctl
+from dnet_tui.diagnostics.operations.by_hand import Command
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.report.finding import CheckResult, Evidence, Finding, Subject
 from dnet_tui.diagnostics.report.report import REPORT_FORMAT, Report, summarise
 from dnet_tui.inspect.capture.decode import PacketSummary

@@ -25,9 +25,9 @@ async def test_a_mode_has_its_key_its_title_and_its_lines_of_palette_and_help(mo
         await pilot.press(mode.key)
         await pilot.pause()
         assert app.current_mode == mode.id
-        assert isinstance(app.screen, mode.screen)
+        assert type(app.screen) is mode.screen
         assert f"[{mode.key} {mode.title}]" in screen_text(app)
-        commands = {command.title: command.help for command in app.get_system_commands(app.screen)}
+        commands = {command.title: command.help for command in app.get_system_commands(app.screen_stack[-1])}
         assert commands[mode.title] == f"Go to {mode.title} (key {mode.key})"
         everywhere = dict(help_sections(app.screen))["Everywhere"]
         assert (mode.key, mode.id) in [(hint.key, hint.does) for hint in everywhere]

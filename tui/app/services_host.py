@@ -23,7 +23,6 @@ from dnet_tui.tui.app.model.services import Batch, CaptureSource, LastChange, Se
 from dnet_tui.tui.app.model.state import PACKETS_KEPT
 
 if TYPE_CHECKING:
-    from dnet_tui.actions.execution.repair import Result
     from dnet_tui.inspect.capture.packet import Packet
     from dnet_tui.inspect.capture.session import Capture
     from dnet_tui.inspect.snapshot.take_snapshot import Observer
@@ -53,12 +52,6 @@ def saved(path: Path) -> Services:
         return load(path)
 
     return Services(take=take, examine=_examine)
-
-
-def _take() -> Snapshot:
-    from dnet_tui.inspect.snapshot.take_snapshot import take_snapshot  # noqa: PLC0415  brings in pyroute2, psutil, docker
-
-    return take_snapshot()
 
 
 class LiveHost:
@@ -100,31 +93,11 @@ def _examine(snapshot: Snapshot) -> Report:
 
 def _apply_fix(finding: Finding) -> list[str]:
     """Apply one finding's remedy, look again and probe; the user has confirmed this very plan."""
-    from dnet_tui.actions.execution.apply import apply_plan  # noqa: PLC0415  only when something is fixed
-    from dnet_tui.actions.execution.execute import HostExecutor  # noqa: PLC0415  as above
-    from dnet_tui.actions.execution.repair import GOOD, Repair, Seen, Session, apply_fixes  # noqa: PLC0415  as above
-    from dnet_tui.actions.journal.journal import state_folder  # noqa: PLC0415  as above
     from dnet_tui.actions.plans.plan import plan_for  # noqa: PLC0415  as above
-    from dnet_tui.actions.probes.repair_probe import egress_text  # noqa: PLC0415  as above
+    from dnet_tui.actions.repair.host_io import HostRepairIO, repair_session  # noqa: PLC0415  as above
+    from dnet_tui.actions.repair.session import GOOD, Repair  # noqa: PLC0415  only when something is fixed
 
-    seen: list[Snapshot] = []
-
-    def look() -> Seen:
-        seen.append(_take())
-        report = _examine(seen[-1])
-        undecided = frozenset(item.id for item in report.checks if item.outcome in {"unknown", "crashed"})
-        return Seen(findings=report.findings, undecided=undecided)
-
-    said: list[Result] = []
-    session = Session(
-        look=look,
-        confirm=lambda _: True,
-        apply=lambda plan: apply_plan(plan, HostExecutor(), state_folder()),
-        probe=lambda item: egress_text(seen[-1], item),
-        report=said.append,
-    )
-    apply_fixes((Repair(finding=finding, plan=plan_for(finding)),), session)
-    result = said[-1]
+    (result,) = repair_session(HostRepairIO()).run((Repair(finding=finding, plan=plan_for(finding)),))
     if result.status not in GOOD:
         raise ActionFailedError(result.text, result.hint)
     return [*result.text.splitlines(), result.hint] if result.hint else result.text.splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +14,7 @@ from dnet_tui.tui.commands.snapshot_source import SnapshotFile, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
 
 if TYPE_CHECKING:
-    from dnet_tui.actions.execution.repair import Repair, Result, Seen, Session
+    from dnet_tui.actions.repair.session import Repair, Result
     from dnet_tui.diagnostics.report.finding import Finding
     from dnet_tui.diagnostics.report.report import Report
     from dnet_tui.inspect.model import Snapshot
@@ -39,73 +40,38 @@ def fix(
     repair is written to the journal before it is made, and the host is looked
     at again after it: `dnet-tui undo` takes it back.
     """
-    from dnet_tui.actions.execution.repair import GOOD, apply_fixes, plan_fixes  # noqa: PLC0415  only this command needs them
+    from dnet_tui.actions.repair.host_io import HostRepairIO, repair_session  # noqa: PLC0415  as above
+    from dnet_tui.actions.repair.session import GOOD, choose_repairs  # noqa: PLC0415  only this command needs them
+
+    class Terminal(HostRepairIO):
+        """Asks and tells a person, or goes ahead unasked."""
+
+        def take(self) -> Snapshot:
+            return snapshot_from(None)
+
+        def confirm(self, repair: Repair) -> bool:
+            _show_plans((repair,))
+            return ask("Apply this?", yes=yes)
+
+        def report(self, result: Result) -> None:
+            _show_result(result)
 
     if snapshot is not None and not dry_run:
         msg = "a saved snapshot can't be repaired"
         raise UsageError(msg, "add --dry-run to see what would be done on its host")
     require_consent(yes=yes, dry_run=dry_run)
-    outside = _Outside(yes=yes)
-    report = outside.examine(snapshot_from(snapshot))
+    session = repair_session(Terminal())
+    report = session.look(snapshot_from(snapshot))
     known = [result.id for result in report.checks]
-    repairs = plan_fixes(report.findings, ids or (), everything=everything, known=known)
+    repairs = choose_repairs(report.findings, ids or (), everything=everything, known=known)
     if not repairs:
         raise typer.Exit(_nothing(report))
     if dry_run:
         _show_plans(repairs)
         return
-    results = apply_fixes(repairs, outside.session())
-    _show_rest(outside)
+    results = session.run(repairs)
+    _show_rest(session.findings)
     raise typer.Exit(Exit.OK if all(result.status in GOOD for result in results) else Exit.FINDINGS)
-
-
-class _Outside:
-    """The real host behind a :class:`Session`: takes snapshots, asks, applies, probes.  Keeps the last snapshot."""
-
-    def __init__(self, *, yes: bool) -> None:
-        self._yes = yes
-        self._snapshot: Snapshot | None = None
-        self.remaining: tuple[Finding, ...] = ()
-
-    def session(self) -> Session:
-        from dnet_tui.actions.execution.apply import apply_plan  # noqa: PLC0415  only a change needs them
-        from dnet_tui.actions.execution.execute import HostExecutor  # noqa: PLC0415
-        from dnet_tui.actions.execution.repair import Session  # noqa: PLC0415
-        from dnet_tui.actions.journal.journal import state_folder  # noqa: PLC0415
-
-        executor = HostExecutor()
-        folder = state_folder()
-        return Session(
-            look=self._look,
-            confirm=self._confirm,
-            apply=lambda plan: apply_plan(plan, executor, folder),
-            probe=self._probe,
-            report=_show_result,
-        )
-
-    def examine(self, snapshot: Snapshot) -> Report:
-        from dnet_tui.diagnostics.checks.run_checks import examine  # noqa: PLC0415  brings in every check
-
-        self._snapshot = snapshot
-        report = examine(snapshot)
-        self.remaining = report.findings
-        return report
-
-    def _look(self) -> Seen:
-        from dnet_tui.actions.execution.repair import Seen  # noqa: PLC0415  as above
-
-        report = self.examine(snapshot_from(None))
-        undecided = frozenset(item.id for item in report.checks if item.outcome in ("unknown", "crashed"))
-        return Seen(findings=report.findings, undecided=undecided)
-
-    def _confirm(self, repair: Repair) -> bool:
-        _show_plans((repair,))
-        return ask("Apply this?", yes=self._yes)
-
-    def _probe(self, finding: Finding) -> str:
-        from dnet_tui.actions.probes.repair_probe import egress_text  # noqa: PLC0415  as above
-
-        return egress_text(self._snapshot, finding) if self._snapshot is not None else ""
 
 
 def _show_plans(repairs: tuple[Repair, ...]) -> None:
@@ -128,8 +94,8 @@ def _show_result(result: Result) -> None:
         show([f"  → {clean(result.hint, _LIMIT)}"])
 
 
-def _show_rest(outside: _Outside) -> None:
-    left = list(dict.fromkeys(finding.check for finding in outside.remaining if finding.severity != "info"))
+def _show_rest(findings: Iterable[Finding]) -> None:
+    left = list(dict.fromkeys(finding.check for finding in findings if finding.severity != "info"))
     if left:
         show([f"left: {', '.join(left)} (see `dnet-tui doctor`)"])
 

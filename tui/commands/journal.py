@@ -62,7 +62,6 @@ def _as_json(entry: Entry, place: Place) -> dict[str, Any]:
 
     from dnet_tui.actions.execution.undo import undo_words  # noqa: PLC0415
     from dnet_tui.actions.journal.entries import elsewhere  # noqa: PLC0415
-    from dnet_tui.actions.plans.operations import commands  # noqa: PLC0415
 
     return {
         "id": entry.id,
@@ -75,8 +74,9 @@ def _as_json(entry: Entry, place: Place) -> dict[str, Any]:
         "changes": [
             {
                 "operation": msgspec.to_builtins(change.action),
-                "commands": commands(change.action),
-                "before": msgspec.to_builtins(change.prior),
+                "text": change.action.text,
+                "commands": change.action.commands(),
+                "before": msgspec.to_builtins(change.captured),
                 "after": msgspec.to_builtins(change.after),
                 "undo": undo_words(change),
                 "taken_back": change.unmade,

@@ -28,7 +28,8 @@ from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examina
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import attachments
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 
@@ -64,12 +65,16 @@ def _remedy(case: Case, rule: RuleRef, blocked: Blocked) -> Remedy:
     ports = sorted(
         {item.port.name for net in case.networks if net.bridge in bridges for item in attachments(case, net)}
     )
-    listed = [word for port in ports for word in (port, ",")][:-1]
-    where = ("oifname" if rule.base == "output" else "iifname", "{", *listed, "}")
-    head = ("nft", "insert", "rule", "bridge", rule.table, rule.base or rule.chain)
+    accept = AcceptInNft(
+        family="bridge",
+        table=rule.table,
+        chain=rule.base or rule.chain,
+        direction="oifname" if rule.base == "output" else "iifname",
+        interfaces=tuple(ports),
+    )
     return Remedy(
         summary=f"Accept frames of {', '.join(bridges)} before it",
-        steps=(Command(argv=(*head, *where, "accept")),) if ports else (),
+        steps=(accept,) if ports else (),
         risk="manual",
         note="Put it into the configuration of the program that owns the table; "
         f"`nft -a list table bridge {rule.table}` shows its rules",

@@ -30,12 +30,14 @@ from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, defini
 from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft, Direction
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
+from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 
 ID = "foreign-base-drop"
-_ENGINES = ("docker-bridges", "netavark")
+_ENGINES = tuple(name for kind in ENGINE_KINDS if kind.command for name in kind.tables)
 
 
 def owns(case: Case, obstacle: Obstacle) -> bool:  # noqa: ARG001 - every check's ``owns`` has this form
@@ -65,9 +67,11 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
 
 def _remedy(rule: RuleRef, blocked: Blocked) -> Remedy:
     bridges = sorted({flow.network.bridge for flow in blocked.flows})
-    head = ("nft", "insert", "rule", rule.family, rule.table, rule.base)
+    directions: tuple[Direction, ...] = ("iifname", "oifname")
     steps = [
-        Command(argv=(*head, direction, bridge, "accept")) for bridge in bridges for direction in ("iifname", "oifname")
+        AcceptInNft(family=rule.family, table=rule.table, chain=rule.base, direction=direction, interfaces=(bridge,))
+        for bridge in bridges
+        for direction in directions
     ]
     return Remedy(
         summary=f"Let {rule.base} accept what comes from and goes to {', '.join(bridges)}",

@@ -35,7 +35,8 @@ from dnet_tui.diagnostics.checks.framework.evidence import of_rule, of_sysctl
 from dnet_tui.diagnostics.checks.subjects.isolation_rules import Repair, lacks_br_netfilter, missing
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.flows.expected_flows import Flow
-from dnet_tui.diagnostics.operations.remedy import Remedy, SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 
 ID = "isolation-missing"

@@ -36,7 +36,8 @@ from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examina
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.checks.subjects import firewalld_zones
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.firewalld import AddForwardPort
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle, Packet, RuleRef
 from dnet_tui.inspect.model import PublishedPort
@@ -95,10 +96,14 @@ def _ports(blocked: Blocked, rule: RuleRef) -> Iterator[tuple[PublishedPort, Pac
             yield flow.port, met
 
 
-def _forward(port: PublishedPort, packet: Packet, zone: str) -> Command:
-    said = f"port={port.host_port}:proto={port.proto}:toport={packet.dport}:toaddr={packet.dst}"
-    where = (f"--zone={zone}",) if zone else ()
-    return Command(argv=("firewall-cmd", *where, f"--add-forward-port={said}"))
+def _forward(port: PublishedPort, packet: Packet, zone: str) -> AddForwardPort:
+    return AddForwardPort(
+        port=port.host_port,
+        proto=port.proto,
+        to_port=packet.dport or port.container_port,
+        to_address=packet.dst,
+        zone=zone,
+    )
 
 
 CHECK = Check(

@@ -30,8 +30,9 @@ from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import PROGRAMS, Command, Remedy
-from dnet_tui.diagnostics.operations.rule_edit import place_of, removal
+from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.operations.rule import SetChainPolicy
+from dnet_tui.diagnostics.operations.rule_edit import removal, table_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 
@@ -73,15 +74,17 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
 
 
 def _remedy(rule: RuleRef) -> Remedy | None:
-    place = place_of(rule)
+    place = table_of(rule)
     if place is None:
         return None
     if rule.number == 0:
-        head = (PROGRAMS[place.backend, place.family], "-w", "-t", rule.table, "-P", rule.chain)
+        accept = SetChainPolicy(
+            backend=place.backend, family=place.family, table=rule.table, chain=rule.chain, policy="ACCEPT"
+        )
         return Remedy(
             summary=f"Let {rule.chain} of {rule.backend} accept by default",
-            steps=(Command(argv=(*head, "ACCEPT")),),
-            undo=(Command(argv=(*head, "DROP")),),
+            steps=(accept,),
+            undo=(accept.inverse(),),
             risk="ask",
             note=_NOTE,
         )

@@ -37,10 +37,12 @@ from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examina
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.checks.subjects import firewalld_zones
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.firewalld import ChangeZone
+from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Network
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 ID = "zone-missing"
 
@@ -90,14 +92,17 @@ def _finding(network: Network, stopped: list[Blocked]) -> Finding:
 
 def _remedy(network: Network) -> Remedy:
     zone = firewalld_zones.home(network)
-    sources = [subnet.cidr for subnet in network.subnets] if network.engine == "podman" else []
-    told = [f"source={cidr}" for cidr in sources] or [f"interface={network.bridge}"]
-    again = {"docker": "systemctl restart docker", "podman": "podman network reload --all"}.get(network.engine, "")
+    traits = traits_of(network.engine)
+    sources = [subnet.cidr for subnet in network.subnets] if traits.firewalld_binding == "source" else []
+    steps = tuple(ChangeZone(zone=zone, kind="source", item=cidr) for cidr in sources) or (
+        ChangeZone(zone=zone, kind="interface", item=network.bridge),
+    )
+    again = " ".join(traits.restore_rules)
     note = f"`{again}` makes the engine add it itself; " if again else ""
     return Remedy(
-        summary=f"Put {', '.join(item.partition('=')[2] for item in told)} into zone {zone}",
-        steps=tuple(Command(argv=("firewall-cmd", f"--zone={zone}", f"--add-{item}")) for item in told),
-        undo=tuple(Command(argv=("firewall-cmd", f"--zone={zone}", f"--remove-{item}")) for item in told),
+        summary=f"Put {', '.join(step.item for step in steps)} into zone {zone}",
+        steps=steps,
+        undo=inverses(steps),
         risk="ask",
         note=note + "without --permanent it is gone with firewalld's next reload",
     )

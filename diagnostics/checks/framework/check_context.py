@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 
 from dnet_tui.diagnostics.context.host_context import Case
@@ -114,6 +114,17 @@ class Examination:
     def blocked_by(self, check: str) -> list[Blocked]:
         """The obstacles that a check owns, in the order they were met."""
         return list(self._by_element.get(check, {}).values())
+
+    def gaps_met(self, sections: Collection[str]) -> list[str]:
+        """What the flows came to that was not read, of these sections; in words, each once."""
+        texts = [
+            f"{flow.label}: {obstacle.by.text}"
+            for flow in self.flows
+            if flow.expected
+            for _, obstacle in flow.obstacles
+            if obstacle.by.kind == "gap" and obstacle.by.value in sections
+        ]
+        return list(dict.fromkeys(texts))
 
     @property
     def meant(self) -> tuple[Blocked, ...]:

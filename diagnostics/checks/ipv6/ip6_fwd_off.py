@@ -31,7 +31,8 @@ from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_sysctl
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import attachments, on_host, symptoms
 from dnet_tui.diagnostics.checks.subjects.forwarding import FORWARDING6, default_links6, kept_by_ra
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Remedy, SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
 from dnet_tui.diagnostics.walk.l3.routing import sysctl_name
 from dnet_tui.diagnostics.walk.packet import Obstacle

@@ -28,9 +28,10 @@ from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects import bridge_attachments
-from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, ip, named, on_host, symptoms
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, named, on_host, symptoms
 from dnet_tui.diagnostics.checks.subjects.misrouted_containers import cause_of
 from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.operations.link import SetLinkUp
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
@@ -66,8 +67,8 @@ def find(exam: Examination) -> Iterator[Finding]:
             ),
             remedy=Remedy(
                 summary=f"Bring {network.bridge} up",
-                steps=(ip("link", "set", "dev", network.bridge, "up"),),
-                undo=(ip("link", "set", "dev", network.bridge, "down"),),
+                steps=(SetLinkUp(link=network.bridge),),
+                undo=(SetLinkUp(link=network.bridge, up=False),),
                 risk="safe",
                 note="Find what took it down: a network manager that believes the bridge is its own",
             ),

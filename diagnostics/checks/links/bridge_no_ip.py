@@ -33,7 +33,6 @@ from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     bridge_of,
-    ip,
     missing_gateway,
     of_link,
     on_host,
@@ -42,6 +41,7 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
 from dnet_tui.diagnostics.checks.subjects.misrouted_containers import cause_of
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case, family_of
+from dnet_tui.diagnostics.operations.address import AddAddress
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
@@ -63,7 +63,7 @@ def find(exam: Examination) -> Iterator[Finding]:
     """One finding per bridge."""
     for network, family, cidr in exam.case.once(_bare):
         has = [item.cidr for item in _addresses(exam.case, network, family)]
-        more = ("brd", "+") if family == "ip" else ("nodad",)
+        step = AddAddress(link=network.bridge, cidr=cidr, as_gateway=True)
         blocked = [item for item in exam.blocked_by(ID) if family_of(item.obstacle.packet) == family]
         yield Finding(
             check=ID,
@@ -77,8 +77,8 @@ def find(exam: Examination) -> Iterator[Finding]:
             ),
             remedy=Remedy(
                 summary=f"Put {cidr} back on {network.bridge}",
-                steps=(ip("address", "add", cidr, *more, "dev", network.bridge),),
-                undo=(ip("address", "del", cidr, "dev", network.bridge),),
+                steps=(step,),
+                undo=(step.inverse(),),
                 risk="safe",
                 note="Find what removed it: a network manager or a DHCP client that believes the bridge is its own",
             ),

@@ -31,16 +31,18 @@ import msgspec
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
-from dnet_tui.diagnostics.checks.subjects.bridge_attachments import concerning, default_hops, inside, symptoms
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import concerning, default_hops, scope_of, symptoms
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.address import AddAddress
+from dnet_tui.diagnostics.operations.engine import ConnectContainer, DisconnectContainer
+from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
+from dnet_tui.diagnostics.operations.route import AddRoute, RouteSpec
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Container, Endpoint, Link, LinkRef, Namespace, Network, known_items
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 ID = "ctr-no-ip"
-_ENGINES = {"docker": "docker", "podman": "podman"}
-"""The engines whose command line reconnects a container, by name."""
 
 
 class _Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,30 +154,33 @@ def _evidence(case: Case, place: _Place) -> Iterator[Evidence]:
 def _remedy(case: Case, place: _Place) -> Remedy | None:
     name, net = place.container.name, place.network.name
     if place.link is None:
-        program = _ENGINES.get(place.container.engine)
-        if program is None:
+        program = traits_of(place.container.engine).command
+        if not program:
             return None
-        fixed = [word for cidr in place.missing for word in ("--ip6" if ":" in cidr else "--ip", _bare(cidr))]
-        steps = ((program, "network", "disconnect", net, name), (program, "network", "connect", *fixed, net, name))
+        fixed = tuple(_bare(cidr) for cidr in place.missing)
         return Remedy(
             summary=f"Connect {name} to {net} anew",
-            steps=tuple(Command(argv=step) for step in steps),
+            steps=(
+                DisconnectContainer(engine=program, network=net, container=name),
+                ConnectContainer(engine=program, network=net, container=name, addresses=fixed),
+            ),
             risk="manual",
             note="On the engine's default network no address can be asked for: leave out --ip there",
         )
-    words = [("address", "add", cidr, "dev", place.link.name) for cidr in place.missing]
-    back = [("address", "del", cidr, "dev", place.link.name) for cidr in place.missing]
+    scope = scope_of(case, place.namespace.id)
+    if scope is None:
+        return None
+    steps: list[AddAddress | AddRoute] = [
+        AddAddress(link=place.link.name, cidr=cidr, inside=scope) for cidr in place.missing
+    ]
     gateway = place.endpoint.gateway
     if gateway and not place.network.internal and not default_hops(place.namespace):
         # The kernel took the way out away with the address.
-        words.append(("route", "add", "default", "via", gateway))
-        back.insert(0, ("route", "del", "default", "via", gateway))
-    steps_ = [inside(case, place.namespace.id, *item) for item in words]
-    undo = [inside(case, place.namespace.id, *item) for item in back]
+        steps.append(AddRoute(route=RouteSpec(gateway=gateway), inside=scope))
     return Remedy(
         summary=f"Give {name} its address back",
-        steps=tuple(item for item in steps_ if item is not None),
-        undo=tuple(item for item in undo if item is not None),
+        steps=tuple(steps),
+        undo=inverses(steps),
         risk="ask",
         note="Restarting the container makes its network anew",
     )

@@ -28,8 +28,9 @@ from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.checks.subjects.bridge_attachments import Attachment, attachments, bridge_port, of_link
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import Attachment, attachments, of_link
 from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.operations.bridge_port import SetPortFlag
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 
@@ -52,8 +53,8 @@ def find(exam: Examination) -> Iterator[Finding]:
             ),
             remedy=Remedy(
                 summary=f"Flood broadcasts to {item.port.name}",
-                steps=(bridge_port(item.port.name, "bcast_flood", "on"),),
-                undo=(bridge_port(item.port.name, "bcast_flood", "off"),),
+                steps=(SetPortFlag(port=item.port.name, flag="bcast_flood", on=True),),
+                undo=(SetPortFlag(port=item.port.name, flag="bcast_flood", on=False),),
                 risk="safe",
                 note="A new container's port floods; find what switched it off on this one",
             ),

@@ -27,8 +27,9 @@ from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_port, of_link
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import of_link
 from dnet_tui.diagnostics.checks.subjects.userland_proxy_off import calls_iptables, port_words, published_without_proxy
+from dnet_tui.diagnostics.operations.bridge_port import SetPortFlag
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 
@@ -54,8 +55,8 @@ def find(exam: Examination) -> Iterator[Finding]:
             ),
             remedy=Remedy(
                 summary=f"Turn hairpin mode on for {port.name}",
-                steps=(bridge_port(port.name, "hairpin", "on"),),
-                undo=(bridge_port(port.name, "hairpin", "off"),),
+                steps=(SetPortFlag(port=port.name, flag="hairpin", on=True),),
+                undo=(SetPortFlag(port=port.name, flag="hairpin", on=False),),
                 risk="safe",
                 note="Docker sets it when the container starts; find what switched it off, or attached the veth anew",
             ),

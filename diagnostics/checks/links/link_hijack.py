@@ -35,19 +35,20 @@ import msgspec
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
-from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, ip, on_host, symptoms
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, on_host, symptoms
 from dnet_tui.diagnostics.context.host_context import INFERRED, Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.address import DeleteAddress
+from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
+from dnet_tui.diagnostics.operations.route import DeleteRoute, RouteSpec
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace, NextHop, Route, known_items
+from dnet_tui.inspect.model.default_routes import MAIN, ways_out
 
 ID = "link-hijack"
 _LINK_LOCAL = "169.254.0.0/16"
-_DEFAULTS = ("0.0.0.0/0", "::/0")
 _LEARNT = ("dhcp", "ra")
-_MAIN = 254
 
 
 class _Taken(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,8 +114,7 @@ def _taken(case: Case) -> tuple[_Taken, ...]:
         )
         routes = tuple(
             (route, hop)
-            for route in host.routes
-            if route.dst in _DEFAULTS and route.type == "unicast" and route.table == _MAIN
+            for route in ways_out(host, table=MAIN)
             for hop in route.hops
             if hop.ifindex == link.ifindex
             and (route.protocol in _LEARNT or (addresses and route.family == "ip" and hop.gateway is None))
@@ -165,7 +165,7 @@ def _is_used(host: Namespace, route: Route) -> bool:
     others = [
         item.metric
         for item in host.routes
-        if item.family == route.family and item.dst == route.dst and item.table == _MAIN and item.type == "unicast"
+        if item.family == route.family and item.dst == route.dst and item.table == MAIN and item.type == "unicast"
     ]
     return route.metric == min(others)
 
@@ -176,26 +176,23 @@ def _words(route: Route, hop: NextHop) -> str:
 
 
 def _remedy(item: _Taken) -> Remedy:
-    steps: list[Command] = []
-    undo: list[Command] = []
+    steps: list[DeleteRoute | DeleteAddress] = []
     for route, hop in item.routes:
-        words = ["-6"] if route.family == "ip6" else []
-        tail = ["default", *(["via", hop.gateway] if hop.gateway else []), "dev", item.link.name]
-        tail += ["proto", route.protocol] if route.protocol else []
-        tail += ["scope", route.scope] if route.scope != "global" else []
-        tail += ["src", route.source] if route.source else []
-        tail += ["metric", str(route.metric)] if route.metric else []
-        steps.append(ip(*words, "route", "del", *tail))
-        undo.insert(0, ip(*words, "route", "add", *tail))
-    for address in item.addresses:
-        words = [address.cidr, "dev", item.link.name]
-        words += ["scope", address.scope] if address.scope != "global" else []
-        steps.append(ip("address", "del", address.cidr, "dev", item.link.name))
-        undo.insert(0, ip("address", "add", *words))
+        spec = RouteSpec(
+            family=route.family,
+            gateway=hop.gateway or "",
+            link=item.link.name,
+            protocol=route.protocol,
+            scope=route.scope if route.scope != "global" else "",
+            source=route.source or "",
+            metric=route.metric,
+        )
+        steps.append(DeleteRoute(route=spec))
+    steps += [DeleteAddress(link=item.link.name, cidr=address.cidr, scope=address.scope) for address in item.addresses]
     return Remedy(
         summary=f"Take from {item.link.name} what a client of the host has put on it",
         steps=tuple(steps),
-        undo=tuple(undo),
+        undo=inverses(steps),
         risk="ask",
         note="It comes back until the client leaves containers' interfaces alone: see explain link-hijack",
     )

@@ -30,13 +30,13 @@ from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     Attachment,
     attachments,
-    bridge_port,
     named,
     of_link,
     on_host,
 )
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.operations.bridge_port import SetPortFlag
+from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Network
@@ -57,6 +57,7 @@ def find(exam: Examination) -> Iterator[Finding]:
     """One finding per network."""
     for network, ports in exam.case.once(_isolated):
         names = ", ".join(item.name for item in ports[:6])
+        steps = tuple(SetPortFlag(port=item.port.name, flag="isolated", on=False) for item in ports)
         yield Finding(
             check=ID,
             severity="error",
@@ -69,8 +70,8 @@ def find(exam: Examination) -> Iterator[Finding]:
             ),
             remedy=Remedy(
                 summary=f"Let the ports of {network.bridge} reach each other",
-                steps=tuple(bridge_port(item.port.name, "isolated", "off") for item in ports),
-                undo=tuple(bridge_port(item.port.name, "isolated", "on") for item in ports),
+                steps=steps,
+                undo=inverses(steps),
                 risk="ask",
                 note="If containers should be kept apart, say so in the network: icc=false",
             ),

@@ -35,9 +35,7 @@ from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     Attachment,
     all_attachments,
-    bridge_port,
     concerning,
-    ip,
     named,
     of_link,
     on_host,
@@ -45,13 +43,13 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
 )
 from dnet_tui.diagnostics.checks.subjects.startup_failures import failed_starts, of_failures
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.operations.bridge_port import SetPortState
+from dnet_tui.diagnostics.operations.link import SetSpanningTree
+from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 
 ID = "port-not-fwd"
-_FORWARDING = "3"
-"""BR_STATE_FORWARDING of linux/if_bridge.h, as bridge(8) wants it."""
 
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
@@ -107,11 +105,11 @@ def _waiting(case: Case) -> list[Attachment]:
 def _remedy(case: Case, items: list[Attachment], *, stp: bool) -> Remedy:
     host, bridge = case.view.host, items[0].bridge
     ports = case.view.ports_of(host.id, bridge.ifindex) if host is not None else ()
-    off = (ip("link", "set", "dev", bridge.name, "type", "bridge", "stp_state", "0"),) if stp else ()
+    off = (SetSpanningTree(bridge=bridge.name, on=False),) if stp else ()
     return Remedy(
         summary=f"Let the ports of {bridge.name} forward" + (", without spanning tree" if stp else ""),
-        steps=(*off, *(bridge_port(item.port.name, "state", _FORWARDING) for item in items)),
-        undo=(ip("link", "set", "dev", bridge.name, "type", "bridge", "stp_state", "1"),) if stp else (),
+        steps=(*off, *(SetPortState(port=item.port.name, state="forwarding") for item in items)),
+        undo=inverses(off),
         risk="ask" if all(port.kind == "veth" for port in ports) else "manual",
         note="They may forward by themselves in up to a minute: spanning tree lets a new port wait",
     )

@@ -37,12 +37,12 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     all_attachments,
     concerning,
     default_hops,
-    inside,
-    ip,
+    scope_of,
     symptoms,
 )
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.neighbour import DeleteNeighbour
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Neighbour, require
@@ -64,8 +64,7 @@ class _Wrong(msgspec.Struct, frozen=True, kw_only=True):
     real: str
     where: str
     device: str
-    remove: Command | None
-    put: Command | None
+    remove: DeleteNeighbour | None
 
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
@@ -101,7 +100,7 @@ def find(exam: Examination) -> Iterator[Finding]:
             remedy=Remedy(
                 summary=f"Delete the entry for {wrong.entry.address}",
                 steps=(wrong.remove,) if wrong.remove is not None else (),
-                undo=(wrong.put,) if wrong.put is not None else (),
+                undo=(wrong.remove.inverse(),) if wrong.remove is not None else (),
                 risk="safe",
                 note="If it comes back, a script adds it: look for `ip neigh` and `arp -s`",
             ),
@@ -130,16 +129,13 @@ def _on_host(case: Case, item: Attachment) -> Iterator[_Wrong]:
         entry = entries.get((item.bridge.ifindex, address))
         if entry is None or entry.mac == item.inner.mac or not item.inner.mac:
             continue
-        words = (address, "dev", item.bridge.name)
-        again = (address, "lladdr", entry.mac, "dev", item.bridge.name, "nud", entry.state.lower())
         yield _Wrong(
             entry=entry,
             item=item,
             real=item.inner.mac,
             where="the host",
             device=item.bridge.name,
-            remove=ip("neigh", "del", *words),
-            put=ip("neigh", "replace", *again),
+            remove=DeleteNeighbour(link=item.bridge.name, address=address, mac=entry.mac, state=entry.state),
         )
 
 
@@ -152,16 +148,18 @@ def _in_container(case: Case, item: Attachment) -> Iterator[_Wrong]:
         fits = entry.ifindex == item.inner.ifindex and entry.address in gateways
         if not fits or entry.state != "PERMANENT" or entry.mac in {"", item.bridge.mac}:
             continue
-        words = (entry.address, "dev", item.inner.name)
-        again = (entry.address, "lladdr", entry.mac, "dev", item.inner.name, "nud", "permanent")
+        scope = scope_of(case, namespace.id)
         yield _Wrong(
             entry=entry,
             item=item,
             real=item.bridge.mac,
             where=item.name,
             device=item.inner.name,
-            remove=inside(case, namespace.id, "neigh", "del", *words),
-            put=inside(case, namespace.id, "neigh", "replace", *again),
+            remove=DeleteNeighbour(
+                link=item.inner.name, address=entry.address, mac=entry.mac, state=entry.state, inside=scope
+            )
+            if scope is not None
+            else None,
         )
 
 

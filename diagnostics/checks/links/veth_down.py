@@ -32,15 +32,16 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     concerning,
     default_hops,
     gateway_of,
-    inside,
-    ip,
     named,
     of_link,
     on_host,
+    scope_of,
     symptoms,
 )
 from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.operations.link import SetLinkUp
 from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.operations.route import AddRoute, RouteSpec
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Link
@@ -91,19 +92,19 @@ def _ends(item: Attachment) -> tuple[tuple[Link, str], ...]:
 
 
 def _remedy(case: Case, item: Attachment) -> Remedy:
-    steps, undo = [], []
+    steps: list[SetLinkUp | AddRoute] = []
+    undo: list[SetLinkUp] = []
     if not item.port.up:
-        steps.append(ip("link", "set", "dev", item.port.name, "up"))
-        undo.append(ip("link", "set", "dev", item.port.name, "down"))
-    if not item.inner.up:
-        namespace = item.member.namespace
+        steps.append(SetLinkUp(link=item.port.name))
+        undo.append(SetLinkUp(link=item.port.name, up=False))
+    namespace = item.member.namespace
+    scope = scope_of(case, namespace)
+    if not item.inner.up and scope is not None:
+        steps.append(SetLinkUp(link=item.inner.name, inside=scope))
+        undo.append(SetLinkUp(link=item.inner.name, up=False, inside=scope))
         gateway = gateway_of(item.network)
-        lost = not item.network.internal and not default_hops(case.view.namespaces[namespace]) and gateway
-        route = inside(case, namespace, "route", "add", "default", "via", gateway) if lost else None
-        steps += [
-            step for step in (inside(case, namespace, "link", "set", "dev", item.inner.name, "up"), route) if step
-        ]
-        undo += [step for step in (inside(case, namespace, "link", "set", "dev", item.inner.name, "down"),) if step]
+        if gateway and not item.network.internal and not default_hops(case.view.namespaces[namespace]):
+            steps.append(AddRoute(route=RouteSpec(gateway=gateway), inside=scope))
     return Remedy(
         summary=f"Bring the veth of {item.name} up",
         steps=tuple(steps),

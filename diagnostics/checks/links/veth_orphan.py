@@ -31,14 +31,17 @@ import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, bridge_port, default_hops, ip, of_link
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, default_hops, of_link
 from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.operations.bridge_port import SetPortFlag
+from dnet_tui.diagnostics.operations.link import SetLinkMaster
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.l3.routing import sysctl_name
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network, Route, known_items
+from dnet_tui.inspect.model.engine_kinds.others import NETNS
 
 ID = "veth-orphan"
 
@@ -73,9 +76,10 @@ def find(exam: Examination) -> Iterator[Finding]:
     for item in exam.case.once(_loose):
         host = exam.case.view.host
         master = next((link for link in host.links if link.ifindex == item.veth.master), None) if host else None
-        attach = ip("link", "set", "dev", item.veth.name, "master", item.bridge.name)
-        hairpin = (bridge_port(item.veth.name, "hairpin", "on"),) if item.network.engine in noproxy else ()
-        back = ("master", master.name) if master is not None else ("nomaster",)
+        attach = SetLinkMaster(
+            link=item.veth.name, master=item.bridge.name, before=master.name if master is not None else ""
+        )
+        hairpin = SetPortFlag(port=item.veth.name, flag="hairpin", on=True)
         yield Finding(
             check=ID,
             severity="error",
@@ -88,8 +92,8 @@ def find(exam: Examination) -> Iterator[Finding]:
             ),
             remedy=Remedy(
                 summary=f"Attach {item.veth.name} to {item.bridge.name}",
-                steps=(attach, *hairpin),
-                undo=(ip("link", "set", "dev", item.veth.name, *back),),
+                steps=(attach, hairpin) if item.network.engine in noproxy else (attach,),
+                undo=(attach.inverse(),),
                 risk="safe",
                 note="Find what detached it: a network manager, or systemd-networkd with a matching .network file",
             ),
@@ -125,7 +129,7 @@ def _belongs(case: Case, ns: Namespace, inner: Link, veth: Link) -> Orphan | Non
     stated = {
         address.partition("/")[0]: endpoint.network
         for container in case.view.containers_in(ns.id)
-        if container.engine != "netns"
+        if container.engine != NETNS.kind
         for endpoint in container.endpoints
         for address in endpoint.addresses
     }

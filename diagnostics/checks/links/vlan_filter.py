@@ -44,7 +44,8 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     symptoms,
 )
 from dnet_tui.diagnostics.context.host_context import INFERRED, Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.bridge_port import AddPortVlan
+from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Link, LinkRef, Network, Vlan
@@ -77,7 +78,7 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
         yield from undecided(exam, ID)
     for item in found:
         names = ", ".join(one.name for one in item.apart[:6])
-        vlan = ("vid", str(item.wanted), "pvid", "untagged")
+        steps = tuple(AddPortVlan(port=one.port.name, vid=item.wanted) for one in item.apart[:6])
         yield Finding(
             check=ID,
             severity="error",
@@ -99,13 +100,8 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
             ),
             remedy=Remedy(
                 summary=f"Put the ports into one VLAN, such as {item.wanted}",
-                steps=tuple(
-                    Command(argv=("bridge", "vlan", "add", "dev", one.port.name, *vlan)) for one in item.apart[:6]
-                ),
-                undo=tuple(
-                    Command(argv=("bridge", "vlan", "del", "dev", one.port.name, "vid", str(item.wanted)))
-                    for one in item.apart[:6]
-                ),
+                steps=steps,
+                undo=inverses(steps),
                 risk="manual",
                 note="Ask first who set the VLANs: they may be meant to keep containers apart",
             ),

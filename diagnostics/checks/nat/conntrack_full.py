@@ -27,7 +27,8 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_sysctl
-from dnet_tui.diagnostics.operations.remedy import Remedy, SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Finding, Severity, Subject
 
 ID = "conntrack-full"

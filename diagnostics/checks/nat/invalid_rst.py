@@ -35,7 +35,8 @@ from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_sysctl
 from dnet_tui.diagnostics.context.host_context import OUTSIDE, Case
 from dnet_tui.diagnostics.difference.conntrack_growth import NOTHING_TO_COMPARE
-from dnet_tui.diagnostics.operations.remedy import Remedy, SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Packet

@@ -30,7 +30,8 @@ from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_sysctl
 from dnet_tui.diagnostics.checks.subjects.userland_proxy_off import calls_iptables, port_words, published_without_proxy
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy, SetSysctl
+from dnet_tui.diagnostics.operations.kernel import LoadModule, SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 
 ID = "nfcall-off-noproxy"
@@ -48,7 +49,7 @@ def find(exam: Examination) -> Iterator[Finding]:
         return
     value = exam.case.sysctl(_KEY)
     ports = ", ".join(f"{found.item.name} ({port_words(found.ports)})" for found in hit[:4])
-    load = () if value is not None else (Command(argv=("modprobe", "br_netfilter")),)
+    load = () if value is not None else (LoadModule(name="br_netfilter"),)
     yield Finding(
         check=ID,
         severity="error",

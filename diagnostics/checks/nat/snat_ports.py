@@ -11,8 +11,11 @@ Why it matters
     one server fail or hang, while everything else works.
 
 How we know
-    The tracked connections, where they were read; each needs a port of its
-    own (kernel, nf_nat_core.c, ``nf_nat_l4proto_unique_tuple``).
+    The tracked connections to the destinations that take most of the ports,
+    counted on the host; each needs a port of its own (kernel, nf_nat_core.c,
+    ``nf_nat_l4proto_unique_tuple``).  Where fewer connections are tracked
+    altogether (``nf_conntrack_count``) than would be too many, none is
+    counted.
 
 Remedy
     Keep connections open and use them again; give the host more addresses to
@@ -24,54 +27,66 @@ When it is harmless
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
-from dnet_tui.inspect.model.sections import unless_unasked
+from dnet_tui.inspect.model import NatPortUse
 
 ID = "snat-ports"
 _PORTS = 65536 - 1024
 _WARNING, _ERROR = 90, 98
 """Percent of the ports."""
+_COUNT = "net.netfilter.nf_conntrack_count"
 
 
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding per translated address and destination."""
     host = exam.case.view.host
-    entries = unless_unasked(host.conntrack) if host is not None else ()
-    if len(entries) * 100 < _PORTS * _WARNING:
+    if host is None or _few(exam.case):
         return
-    flows = Counter(
-        (item.reply.dst, item.proto, item.reply.src, item.reply.sport) for item in entries if "src-nat" in item.status
+    for use in host.nat_ports:
+        if use.count * 100 >= _PORTS * _WARNING:
+            yield _finding(use)
+
+
+def _few(case: Case) -> bool:
+    """Whether all connections together are too few, or none is tracked."""
+    tracked = case.sysctl(_COUNT)
+    return tracked is None or int(tracked) * 100 < _PORTS * _WARNING
+
+
+def _destination(use: NatPortUse) -> str:
+    target = f"[{use.target}]" if use.family == "ip6" else use.target
+    return f"{target}:{use.port}/{use.proto}"
+
+
+def _finding(use: NatPortUse) -> Finding:
+    severity: Severity = "error" if use.count * 100 >= _PORTS * _ERROR else "warning"
+    number = f"{'' if use.complete else 'at least '}{use.count}"
+    return Finding(
+        check=ID,
+        severity=severity,
+        subject=Subject(kind="host", name=f"{use.source} → {_destination(use)}"),
+        summary=f"{number} connections from {use.source} to {_destination(use)} leave hardly a port for another one",
+        symptoms=("egress",) if severity == "error" else (),
+        evidence=(
+            Evidence(
+                source=f"conntrack -L --src-nat -f {'ipv6' if use.family == 'ip6' else 'ipv4'}",
+                what=f"{use.source} → {_destination(use)}",
+                value=f"{number} connections",
+                expected=f"well below {_PORTS}",
+            ),
+        ),
+        remedy=Remedy(
+            summary="Use connections again, or translate to more than one address",
+            risk="manual",
+            note="A SNAT rule to a range of addresses gives 64,512 ports for each of them",
+        ),
     )
-    for (source, proto, target, port), count in flows.most_common(4):
-        if count * 100 < _PORTS * _WARNING:
-            return
-        severity: Severity = "error" if count * 100 >= _PORTS * _ERROR else "warning"
-        yield Finding(
-            check=ID,
-            severity=severity,
-            subject=Subject(kind="host", name=f"{source} → {target}:{port}/{proto}"),
-            summary=f"{count} connections from {source} to {target}:{port} leave hardly a port for another one",
-            symptoms=("egress",) if severity == "error" else (),
-            evidence=(
-                Evidence(
-                    source="conntrack -L --src-nat",
-                    what=f"{proto} {source} → {target}:{port}",
-                    value=f"{count} connections",
-                    expected=f"well below {_PORTS}",
-                ),
-            ),
-            remedy=Remedy(
-                summary="Use connections again, or translate to more than one address",
-                risk="manual",
-                note="A SNAT rule to a range of addresses gives 64,512 ports for each of them",
-            ),
-        )
 
 
 CHECK = Check(

@@ -32,17 +32,24 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.kernel import ForgetConnections
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.l3.listener import takes
+from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import ConntrackEntry, Container, LinkRef, PublishedPort, known_items
 from dnet_tui.inspect.model.sections import unless_unasked
 
 ID = "udp-stale-ct"
-_HOLDERS = {"conmon"}
+_HOLDERS = {"conmon", "dockerd"}
+"""Programs that only hold a published port, so that nobody else takes it, and never read from it.
+
+Podman's conmon does; and so does dockerd itself where it runs without its userland proxy (moby,
+``daemon/libnetwork/portmapper``).  docker-proxy and rootlesskit are not among them: they pass on what they get.
+"""
 _MOST = 200
 """How many connections of one port are judged."""
 
@@ -56,7 +63,10 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
         return
     for container, port in _ports(case):
         entries = [item for item in tracked if _is_to(item, port)][:_MOST]
-        stale = [item for item in entries if _is_stale(case, container, item)]
+        fates = [(item, _is_stale(case, container, item)) for item in entries]
+        stale = [item for item, is_stale in fates if is_stale]
+        if not stale and any(is_stale is None for _, is_stale in fates):
+            yield Undecided(reason=f"{container.name} {port.host_port}/udp: nobody can say where a new client is led")
         if stale:
             yield _finding(container, port, stale)
 
@@ -78,13 +88,15 @@ def _is_to(entry: ConntrackEntry, port: PublishedPort) -> bool:
     )
 
 
-def _is_stale(case: Case, container: Container, entry: ConntrackEntry) -> bool:
-    """Whether its packets certainly go elsewhere than a new client's, and to nobody."""
+def _is_stale(case: Case, container: Container, entry: ConntrackEntry) -> bool | None:
+    """Whether its packets go elsewhere than a new client's, and to nobody; None where the new one's can't be told."""
     ns = case.view.namespaces[container.netns or ""]
     own = {item.address for item in ns.addresses}
     if entry.reply.src in own:
         return False
     fresh = _fresh(case, entry)
+    if fresh is not None and fresh.end == "unknown":
+        return None
     if fresh is None or fresh.end != "delivered" or fresh.last.dst not in own:
         return False
     if entry.reply.src == entry.original.dst:
@@ -95,10 +107,7 @@ def _is_stale(case: Case, container: Container, entry: ConntrackEntry) -> bool:
 
 
 def _is_unserved(case: Case, entry: ConntrackEntry) -> bool:
-    """Whether nobody on the host itself answers what wasn't rewritten; a docker-proxy would, and pass it on.
-
-    Podman's conmon only holds the port, so that nobody else takes it.
-    """
+    """Whether nobody on the host itself answers what wasn't rewritten; a docker-proxy would, and pass it on."""
     host = case.view.host
     if host is None or "seen-reply" in entry.status:
         return False
@@ -112,7 +121,7 @@ def _fresh(case: Case, entry: ConntrackEntry) -> Walk | None:
     if host is None:
         return None
     client = entry.original.src
-    way = routing.lookup(host, Packet(src=entry.original.dst, dst=client, proto="udp"))
+    way = routing.lookup(index_of(case.view, host), Packet(src=entry.original.dst, dst=client, proto="udp"))
     link = case.view.links.get(LinkRef(namespace=host.id, ifindex=way.ifindex or 0))
     if way.type != "unicast" or link is None or link.kind == "bridge":
         return None
@@ -144,7 +153,7 @@ def _finding(container: Container, port: PublishedPort, stale: list[ConntrackEnt
         ),
         remedy=Remedy(
             summary=f"Delete the tracked UDP connections to port {number} ({clients})",
-            steps=(Command(argv=("conntrack", "-D", "-p", "udp", "--orig-port-dst", number)),),
+            steps=(ForgetConnections(proto="udp", port=port.host_port),),
             risk="safe",
             persists=True,
             note="Nothing has to be taken back: a client's next packet begins a new connection; conntrack comes with "

@@ -27,14 +27,16 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
-from dnet_tui.diagnostics.checks.subjects.bridge_attachments import gateway_of, inside
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import gateway_of, scope_of
 from dnet_tui.diagnostics.context.host_context import Case, Member, family_of
 from dnet_tui.diagnostics.context.iptables_layout import named
 from dnet_tui.diagnostics.flows.intentions import leads_out
 from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.operations.route import AddRoute, RouteSpec
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Family, Network, require
+from dnet_tui.inspect.model.default_routes import MAIN
 
 ID = "ctr-no-gw"
 
@@ -66,7 +68,7 @@ def _finding(case: Case, network: Network, member: Member, family: Family, stopp
     gateway = gateway_of(network, family) or case.bridge_address(network, family)
     kind = "default route" if family == "ip" else "IPv6 default route"
     ns = case.view.namespaces[member.namespace]
-    routes = [route.dst for route in ns.routes if route.family == family and route.table == 254]
+    routes = [route.dst for route in ns.routes if route.family == family and route.table == MAIN]
     return Finding(
         check=ID,
         severity="error",
@@ -87,16 +89,14 @@ def _finding(case: Case, network: Network, member: Member, family: Family, stopp
 
 
 def _remedy(case: Case, member: Member, family: Family, gateway: str) -> Remedy | None:
-    words = ("default", "via", gateway)
-    six = ("-6",) if family == "ip6" else ()
-    step = inside(case, member.namespace, *six, "route", "add", *words)
-    back = inside(case, member.namespace, *six, "route", "del", *words)
-    if not gateway or step is None or back is None:
+    scope = scope_of(case, member.namespace)
+    if not gateway or scope is None:
         return None
+    step = AddRoute(route=RouteSpec(family=family, gateway=gateway), inside=scope)
     return Remedy(
         summary=f"Give {member.container.name} its default route via {gateway}",
         steps=(step,),
-        undo=(back,),
+        undo=(step.inverse(),),
         risk="ask",
         note="Restarting the container makes its network anew",
     )
@@ -123,4 +123,5 @@ CHECK = Check(
     doc=__doc__,
     find=find,
     owns=owns,
+    hidden_by=("routes", "policy-rules"),
 )

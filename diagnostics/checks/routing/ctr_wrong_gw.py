@@ -36,12 +36,13 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     default_hops,
     default_route,
     gateway_of,
-    inside,
-    route_words,
+    route_spec,
+    scope_of,
 )
 from dnet_tui.diagnostics.context.host_context import Case, Member, family_of
 from dnet_tui.diagnostics.context.iptables_layout import named
 from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.operations.route import ReplaceRoute
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Family, Network
@@ -96,9 +97,9 @@ def _finding(case: Case, astray: _Astray, stopped: list[Blocked]) -> Finding:
     name = astray.member.container.name
     ns = case.view.namespaces[astray.member.namespace]
     route = default_route(ns, family)
-    six = ("-6",) if family == "ip6" else ()
-    forms = [route_words(ns, route, via) if route is not None else () for via in (right, gateway)]
-    steps, undo = (inside(case, ns.id, *six, "route", "replace", *words) if words else None for words in forms)
+    scope = scope_of(case, ns.id)
+    there = route_spec(ns, route, gateway) if route is not None else None
+    wanted = route_spec(ns, route, right) if route is not None else None
     owner = _owner(case, astray)
     has = f"{case.view.label(owner)} has it, and does not forward" if owner else "nobody has it"
     return Finding(
@@ -109,7 +110,7 @@ def _finding(case: Case, astray: _Astray, stopped: list[Blocked]) -> Finding:
         symptoms=tuple(dict.fromkeys(kind for item in stopped for kind in item.symptoms)),
         evidence=(
             Evidence(
-                source=" ".join(("ip", *six, "route")),
+                source="ip -6 route" if family == "ip6" else "ip route",
                 what=f"in {name}",
                 value=f"default via {gateway}",
                 expected=f"via {right}",
@@ -119,12 +120,12 @@ def _finding(case: Case, astray: _Astray, stopped: list[Blocked]) -> Finding:
         ),
         remedy=Remedy(
             summary=f"Set the default route of {name} to {right}",
-            steps=(steps,),
-            undo=(undo,),
+            steps=(ReplaceRoute(route=wanted, before=there, inside=scope),),
+            undo=(ReplaceRoute(route=there, before=wanted, inside=scope),),
             risk="ask",
             note="Restarting the container makes its network anew",
         )
-        if steps is not None and undo is not None
+        if there is not None and wanted is not None and scope is not None
         else None,
     )
 
@@ -171,4 +172,5 @@ CHECK = Check(
     doc=__doc__,
     find=find,
     owns=owns,
+    hidden_by=("routes", "policy-rules", "sysctls"),
 )

@@ -31,10 +31,12 @@ from collections.abc import Iterable, Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.context.host_context import OUTSIDE, Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.link import SetLinkUp
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.l3.routing import RouteAnswer
+from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model import Link, Namespace
 
@@ -52,7 +54,10 @@ def find(exam: Examination) -> Iterator[Finding]:
     if host is None or not wanting:
         return
     ways = [
-        routing.lookup(host, Packet(src=case.members(network)[0].address, dst=OUTSIDE, proto="tcp", iif=network.bridge))
+        routing.lookup(
+            index_of(case.view, host),
+            Packet(src=case.members(network)[0].address, dst=OUTSIDE, proto="tcp", iif=network.bridge),
+        )
         for network in wanting
     ]
     names = ", ".join(network.name for network in wanting[:4])
@@ -76,7 +81,7 @@ def find(exam: Examination) -> Iterator[Finding]:
         ),
         remedy=Remedy(
             summary=f"Bring {' and '.join(link.name for link in downed)} up, and back the routes it had",
-            steps=tuple(Command(argv=("ip", "link", "set", "dev", link.name, "up")) for link in downed if not link.up),
+            steps=tuple(SetLinkUp(link=link.name) for link in downed if not link.up),
             risk="manual",
             note="The kernel took its routes away when it went down: the host's network service puts them back",
         )

@@ -32,7 +32,8 @@ from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_sysctl
 from dnet_tui.diagnostics.checks.subjects.forwarding import FORWARDING4, is_forwarding, kept_off
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Remedy, Risk, SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy, Risk
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Unread
@@ -94,4 +95,5 @@ CHECK = Check(
     doc=__doc__,
     find=find,
     owns=owns,
+    hidden_by=("sysctls",),
 )

@@ -29,10 +29,11 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
-from dnet_tui.diagnostics.checks.subjects.bridge_attachments import ip, route_words, symptoms
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import route_spec, symptoms
 from dnet_tui.diagnostics.checks.subjects.misrouted_containers import Stray, cause_of, strays
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
+from dnet_tui.diagnostics.operations.route import DeleteRoute
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Route
@@ -76,12 +77,12 @@ def find(exam: Examination) -> Iterator[Finding]:
 
 def _remedy(case: Case, route: Route | None) -> Remedy | None:
     host = case.view.host
-    words = route_words(host, route) if host is not None and route is not None else ()
-    family = ("-6",) if route is not None and route.family == "ip6" else ()
+    spec = route_spec(host, route) if host is not None and route is not None else None
+    steps = (DeleteRoute(route=spec),) if spec is not None else ()
     return Remedy(
         summary="Delete that route",
-        steps=(ip(*family, "route", "del", *words),) if words else (),
-        undo=(ip(*family, "route", "add", *words),) if words else (),
+        steps=steps,
+        undo=inverses(steps),
         risk="ask",
         note="If a VPN or a routing daemon brings it back, give the network another subnet",
     )

@@ -30,13 +30,14 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
-from dnet_tui.diagnostics.checks.subjects.bridge_attachments import ip, symptoms
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import symptoms
 from dnet_tui.diagnostics.checks.subjects.misrouted_containers import Stray, cause_of, strays
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.context.iptables_layout import named
-from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.operations.policy_rule import AddPolicyRule, PolicyRuleSpec
+from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Family, PolicyRule
 
@@ -108,12 +109,14 @@ def _remedy(case: Case, hit: list[Stray], rule: PolicyRule) -> Remedy | None:
     if free is None:
         return None
     subnets = list(dict.fromkeys(_subnet(stray) for stray in hit))
-    words = [("to", subnet, "lookup", "main", "pref", str(free)) for subnet in subnets]
-    family = ("-6",) if rule.family == "ip6" else ()
+    steps = tuple(
+        AddPolicyRule(rule=PolicyRuleSpec(family=rule.family, priority=free, table="main", to=subnet))
+        for subnet in subnets
+    )
     return Remedy(
         summary=f"Look {', '.join(subnets)} up in the main table before that rule",
-        steps=tuple(ip(*family, "rule", "add", *item) for item in words),
-        undo=tuple(ip(*family, "rule", "del", *item) for item in words),
+        steps=steps,
+        undo=inverses(steps),
         risk="ask",
         note="It is gone after a reboot; the program that added the rule may have an option to spare local networks",
     )

@@ -30,7 +30,8 @@ from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_sysctl
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Remedy, SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.l3.routing import sysctl_name
 from dnet_tui.diagnostics.walk.packet import Obstacle
@@ -84,4 +85,5 @@ CHECK = Check(
     doc=__doc__,
     find=find,
     owns=owns,
+    hidden_by=("routes", "sysctls"),
 )

@@ -32,7 +32,8 @@ from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, failed_starts, of_failures
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.address import AddAddress, DeleteAddress
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.inspect.model import Address, Link, LinkRef
 
@@ -67,15 +68,15 @@ def find(exam: Examination) -> Iterator[Finding]:
 
 
 def _remedy(bridge: Link, address: Address, want: str) -> Remedy:
-    words = (address.cidr, "dev", bridge.name)
+    take = DeleteAddress(link=bridge.name, cidr=address.cidr)
     return Remedy(
         summary=f"Remove {address.cidr} from {bridge.name}, and put {want} there",
         # Without promote_secondaries the kernel takes the other addresses of the subnet away with the first.
         steps=(
-            Command(argv=("ip", "address", "del", *words)),
-            Command(argv=("ip", "address", "replace", f"{want}/{address.prefixlen}", "dev", bridge.name)),
+            take,
+            AddAddress(link=bridge.name, cidr=f"{want}/{address.prefixlen}", replace=True),
         ),
-        undo=(Command(argv=("ip", "address", "add", *words)),),
+        undo=(take.inverse(),),
         risk="manual",
         note="Then create the network, or start the engine; who else manages the bridge must leave it alone",
     )

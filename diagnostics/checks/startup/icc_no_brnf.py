@@ -40,7 +40,8 @@ from dnet_tui.diagnostics.checks.subjects.isolation_rules import NF_CALL, has_no
 from dnet_tui.diagnostics.checks.subjects.missing_kernel_features import standing
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, names_of, of_failures
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.kernel import LoadModule, UnloadModule
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.inspect.model import Network
 
@@ -51,8 +52,8 @@ _ABSENT = "absent (br_netfilter is not loaded)"
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding for the host: a start that failed, or else the networks that are open."""
     case = exam.case
-    failed = standing(case, ID) if has_no_switches(case) else ()
-    if failed:
+    failed = standing(case, ID)
+    if failed and has_no_switches(case):
         yield Finding(
             check=ID,
             severity="error",
@@ -88,8 +89,8 @@ def _open(case: Case, networks: list[Network]) -> Finding:
 def _load() -> Remedy:
     return Remedy(
         summary="Load br_netfilter",
-        steps=(Command(argv=("modprobe", "br_netfilter")),),
-        undo=(Command(argv=("modprobe", "-r", "br_netfilter")),),
+        steps=(LoadModule(name="br_netfilter"),),
+        undo=(UnloadModule(name="br_netfilter"),),
         risk="manual",
         note="Bridged packets of every bridge then pass FORWARD, those of virtual machines too. "
         "Write br_netfilter to /etc/modules-load.d to keep it, and restart Docker",

@@ -43,7 +43,8 @@ from dnet_tui.diagnostics.checks.subjects.startup_failures import (
 )
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.by_hand import ByHand
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
 from dnet_tui.inspect.model import Family
 from dnet_tui.inspect.model.firewall import Table
@@ -106,7 +107,7 @@ def _remedy(refused: list[Table]) -> Remedy:
     tables = [(table.family, table.name) for table in refused] or [("ip", "filter")]
     return Remedy(
         summary="Move the rules that nft wrote into a table with a name of its own",
-        steps=tuple(Command(argv=("nft", "-a", "list", "table", family, name)) for family, name in tables),
+        steps=tuple(ByHand(argv=("nft", "-a", "list", "table", family, name)) for family, name in tables),
         risk="manual",
         note="Look in /etc/nftables.conf for a table called filter, nat or raw.  After the change let the engine write "
         "its rules again",

@@ -32,7 +32,8 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, failed_starts, names_of, of_failures
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.by_hand import ByHand
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 
 ID = "kernel-not-rebooted"
@@ -60,7 +61,7 @@ def find(exam: Examination) -> Iterator[Finding]:
         ),
         remedy=Remedy(
             summary="Restart the machine, so that it runs the kernel that is installed",
-            steps=(Command(argv=("systemctl", "reboot")),),
+            steps=(ByHand(argv=("systemctl", "reboot")),),
             risk="manual",
             persists=True,
         ),

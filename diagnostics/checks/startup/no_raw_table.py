@@ -30,7 +30,8 @@ from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.subjects.missing_kernel_features import iptables_tables, standing
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, FailedStart, names_of, of_failures
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.kernel import LoadModule, UnloadModule
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 
 ID = "no-raw-table"
@@ -54,8 +55,8 @@ def find(exam: Examination) -> Iterator[Finding]:
         ),
         remedy=Remedy(
             summary="Load the kernel's module for the table, then start the container again",
-            steps=(Command(argv=("modprobe", "iptable_raw")),),
-            undo=(Command(argv=("modprobe", "-r", "iptable_raw")),),
+            steps=(LoadModule(name="iptable_raw"),),
+            undo=(UnloadModule(name="iptable_raw"),),
             risk="manual",
             note="To keep it, name the module in /etc/modules-load.d; a kernel built without needs another kernel",
         ),

@@ -30,7 +30,8 @@ from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.subjects.missing_kernel_features import masquerades, standing
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, names_of, of_failures
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.kernel import LoadModule, UnloadModule
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 
 ID = "no-xt-masq"
@@ -53,8 +54,8 @@ def find(exam: Examination) -> Iterator[Finding]:
         ),
         remedy=Remedy(
             summary="Load the kernel's module for the target, then start Docker again",
-            steps=(Command(argv=("modprobe", "xt_MASQUERADE")),),
-            undo=(Command(argv=("modprobe", "-r", "xt_MASQUERADE")),),
+            steps=(LoadModule(name="xt_MASQUERADE"),),
+            undo=(UnloadModule(name="xt_MASQUERADE"),),
             risk="manual",
             note="To keep it, name the module in /etc/modules-load.d; a kernel built without needs another kernel",
         ),

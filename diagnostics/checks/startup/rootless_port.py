@@ -29,7 +29,8 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_sysctl
-from dnet_tui.diagnostics.operations.remedy import Remedy, SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.inspect.model import Container, known_items
 

@@ -37,15 +37,18 @@ from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.subjects.missing_kernel_features import standing
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, FailedStart, of_failures
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command, Remedy
+from dnet_tui.diagnostics.operations.by_hand import ByHand
+from dnet_tui.diagnostics.operations.firewalld import ChangeZone
+from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.inspect.model import Engine, Firewalld, known_items, require
+from dnet_tui.inspect.model.engine_kinds.docker import DEFAULT_BRIDGE, DOCKER
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 ID = "zone-conflict"
-_OWN = "docker"
+_OWN = DOCKER.firewalld_zone
 _WORDS = re.compile(r"'(?P<bridge>[^'\s]{1,15})' already bound to (?:'(?P<zone>[\w-]{1,64})'|a zone)")
 """firewalld's words; older ones don't name the zone."""
-_DEFAULT = "docker0"
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
@@ -58,7 +61,7 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
     told = _ended(case)
     for bridge, (zone, failed) in told.items():
         yield _finding(bridge, [zone] if zone else list(_others(firewalld, bridge)), firewalld, failed)
-    bridges = [network.bridge for network in case.networks if network.engine == "docker"]
+    bridges = [network.bridge for network in case.networks if _binds(network.engine)]
     if not bridges or not any(_works_with(engine) for engine in known_items(case.snapshot.engines)):
         return
     for bridge in bridges:
@@ -80,14 +83,20 @@ def _ended(case: Case) -> dict[str, tuple[str, FailedStart]]:
 def _works_with(engine: Engine) -> bool:
     """Whether a Docker adds its bridges to firewalld's zones; since 28.1 it says so, as ``iptables+firewalld``."""
     speaks = not engine.firewall or "firewalld" in engine.firewall
-    return engine.name == "docker" and not engine.rootless and engine.iptables is True and speaks
+    return _binds(engine.name) and not engine.rootless and engine.iptables is True and speaks
+
+
+def _binds(kind: str) -> bool:
+    """Whether a kind of engine binds its bridges to the zone, so that no other may have them."""
+    traits = traits_of(kind)
+    return (traits.firewalld_zone, traits.firewalld_binding) == (_OWN, "interface")
 
 
 def _finding(bridge: str, zones: list[str], firewalld: Firewalld, failed: FailedStart | None = None) -> Finding:
     lasting = [zone for zone in zones if zone in firewalld.zones_of(bridge)]
     if failed is not None:
         effect = "Docker could not start (ZONE_CONFLICT)"
-    elif bridge == _DEFAULT:
+    elif bridge == DEFAULT_BRIDGE:
         effect = "Docker won't start again (ZONE_CONFLICT)"
     else:
         effect = "its network will be missing once Docker is restarted (ZONE_CONFLICT)"
@@ -119,15 +128,17 @@ def _remedy(bridge: str, zones: list[str], *, lasting: bool) -> Remedy:
     if not zones:
         return Remedy(
             summary=f"See in which zone {bridge} is, take it out of that, and restart Docker",
-            steps=(Command(argv=("firewall-cmd", f"--get-zone-of-interface={bridge}")),),
+            steps=(ByHand(argv=("firewall-cmd", f"--get-zone-of-interface={bridge}")),),
             risk="manual",
         )
-    head = ("firewall-cmd", "--permanent") if lasting else ("firewall-cmd",)
+    steps = tuple(
+        ChangeZone(zone=zone, kind="interface", item=bridge, present=False, permanent=lasting) for zone in zones
+    )
     then = "`firewall-cmd --reload`, then " if lasting else ""
     return Remedy(
         summary=f"Take {bridge} out of zone {', '.join(zones)}",
-        steps=tuple(Command(argv=(*head, f"--zone={zone}", f"--remove-interface={bridge}")) for zone in zones),
-        undo=tuple(Command(argv=(*head, f"--zone={zone}", f"--add-interface={bridge}")) for zone in zones),
+        steps=steps,
+        undo=inverses(steps),
         risk="manual",
         persists=lasting,
         note=f"After it {then}restart Docker, which adds the bridge to its own zone. "

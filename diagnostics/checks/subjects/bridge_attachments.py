@@ -10,14 +10,14 @@ import msgspec
 from dnet_tui.diagnostics.checks.framework.check_context import Blocked
 from dnet_tui.diagnostics.context.host_context import Case, Member
 from dnet_tui.diagnostics.flows.intentions import gateway_mode, has_family
-from dnet_tui.diagnostics.operations.remedy import Command
+from dnet_tui.diagnostics.operations.netns_scope import NetnsScope
+from dnet_tui.diagnostics.operations.route import RouteSpec
 from dnet_tui.diagnostics.report.finding import Evidence
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
-from dnet_tui.inspect.model import Family, Link, LinkRef, Namespace, Network, Route, known_items, require
+from dnet_tui.inspect.model import Family, Link, LinkRef, Namespace, Network, NextHop, Route, known_items, require
+from dnet_tui.inspect.model.default_routes import MAIN, default_routes, destination, ways_out
 
-DEFAULT = "0.0.0.0/0"
-_DEFAULTS: dict[Family, str] = {"ip": DEFAULT, "ip6": "::/0"}
 _INHIBIT = "com.docker.network.bridge.inhibit_ipv4"
 
 
@@ -100,36 +100,35 @@ def default_hops(ns: Namespace, family: Family = "ip") -> tuple[tuple[str, int],
     """The gateways of a namespace's default routes, with the interface each is reached by."""
     return tuple(
         (hop.gateway, hop.ifindex)
-        for route in sorted(ns.routes, key=lambda item: item.metric)
-        if (route.family, route.dst) == (family, _DEFAULTS[family]) and route.table == 254 and route.type == "unicast"
+        for route in ways_out(ns, family, table=MAIN)
         for hop in route.hops
         if hop.gateway is not None and hop.ifindex is not None
     )
 
 
-def route_words(ns: Namespace, route: Route, gateway: str = "") -> tuple[str, ...]:
-    """A route as arguments of ``ip route``, by another ``gateway`` if given; empty where not all of it is known."""
+def route_spec(ns: Namespace, route: Route, gateway: str = "") -> RouteSpec | None:
+    """A route as ``ip route`` takes it, by another ``gateway`` if given; None where not all of it is known."""
     if route.other or len(route.hops) > 1:
-        return ()
+        return None
     names = {link.ifindex: link.name for link in ns.links}
-    dst = "default" if route.dst in _DEFAULTS.values() else route.dst
-    words = [dst] if route.type == "unicast" else [route.type, dst]
-    for hop in route.hops:
-        words += ["via", gateway or hop.gateway] if hop.gateway else []
-        words += ["dev", names[hop.ifindex]] if hop.ifindex in names else []
-        words += ["onlink"] if "onlink" in hop.flags else []
-    words += ["proto", route.protocol] if route.protocol and route.protocol != "boot" else []
-    words += ["scope", route.scope] if route.scope != "global" else []
-    words += ["src", route.source] if route.source else []
-    words += ["metric", str(route.metric)] if route.metric else []
-    return tuple(words)
+    hop = route.hops[0] if route.hops else NextHop()
+    return RouteSpec(
+        family=route.family,
+        type=route.type,
+        dst=destination(route),
+        gateway=(gateway or hop.gateway) if hop.gateway else "",
+        link=names.get(hop.ifindex, "") if hop.ifindex is not None else "",
+        onlink="onlink" in hop.flags,
+        protocol=route.protocol if route.protocol != "boot" else "",
+        scope=route.scope if route.scope != "global" else "",
+        source=route.source or "",
+        metric=route.metric,
+    )
 
 
 def default_route(ns: Namespace, family: Family = "ip") -> Route | None:
     """The default route of a namespace's main table that is used first."""
-    wanted = (family, _DEFAULTS[family], 254)
-    fitting = [route for route in ns.routes if (route.family, route.dst, route.table) == wanted]
-    return min(fitting, key=lambda item: item.metric, default=None)
+    return next(iter(default_routes(ns, family, table=MAIN)), None)
 
 
 def gateway_of(network: Network, family: Family = "ip") -> str:
@@ -207,22 +206,12 @@ def on_link(case: Case, member: Member, address: str) -> bool:
     return any(contains(item.cidr, address) is True for item in case.view.addresses_of(member.link))
 
 
-def inside(case: Case, namespace: str, *arguments: str) -> Command | None:
-    """``ip`` run in the network namespace of a container, never in its file system; None when it can't be entered."""
+def scope_of(case: Case, namespace: str) -> NetnsScope | None:
+    """How a command enters the network namespace of a container, never its file system; None when it can't."""
     ns = case.view.namespaces.get(namespace)
     if ns is None:
         return None
     if ns.names:
-        return Command(argv=("ip", "-n", ns.names[0], *arguments))
+        return NetnsScope(id=ns.id, name=ns.names[0])
     pids = [item.pid for item in case.view.containers_in(namespace) if item.pid] + [item.pid for item in ns.processes]
-    return Command(argv=("nsenter", "-t", str(pids[0]), "-n", "ip", *arguments)) if pids else None
-
-
-def ip(*arguments: str) -> Command:
-    """``ip`` on the host."""
-    return Command(argv=("ip", *arguments))
-
-
-def bridge_port(port: str, *settings: str) -> Command:
-    """``bridge link set`` for one port."""
-    return Command(argv=("bridge", "link", "set", "dev", port, *settings))
+    return NetnsScope(id=ns.id, pid=pids[0]) if pids else None

@@ -24,8 +24,8 @@ from dnet_tui.inspect.kernel.sockets.conntrack_parse import ConntrackFilter, par
 from dnet_tui.inspect.model import ConntrackEntry
 
 NETLINK_NETFILTER = 12
-_CT_GET = 1 << 8 | 1
-"""NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET."""
+CT_GET = 1 << 8 | 1
+"""NFNL_SUBSYS_CTNETLINK, IPCTNL_MSGCT_GET."""
 
 _NESTED = 1 << 15
 _TUPLE_ORIG, _FILTER, _ORIG_FLAGS = 1, 25, 1
@@ -81,7 +81,7 @@ def read_conntrack(
     found: list[ConntrackEntry] = []
     stopped = ""
     with NetlinkSocket(NETLINK_NETFILTER) as sock:
-        for body in _until(sock.stream(_CT_GET, bytes([family, 0, 0, 0]) + ask), time.monotonic() + seconds):
+        for body in _until(sock.stream(CT_GET, bytes([family, 0, 0, 0]) + ask), time.monotonic() + seconds):
             if body is None:
                 stopped = f"the time limit of {seconds:g} s was reached"
                 break

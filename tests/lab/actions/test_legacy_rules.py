@@ -15,7 +15,7 @@ from dnet_tui.actions.changes.chains import digest, parse_chain
 from dnet_tui.actions.changes.legacy_child import Answer, Order
 from dnet_tui.actions.changes.legacy_rule import easy_rule
 from dnet_tui.actions.changes.legacy_write import child_argv
-from dnet_tui.diagnostics.operations.remedy import split_spec
+from dnet_tui.diagnostics.operations.rule import rule_words
 from lab.machines.hosts import DemoHost, LabHost, python_argv
 from lab.machines.requirements import decline, require_lab
 from lab.packets.legacy_tables import entries, saved
@@ -113,7 +113,7 @@ import os, signal, sys
 import msgspec
 from dnet_tui.actions.execution.apply import apply_plan
 from dnet_tui.actions.execution.execute import HostExecutor
-from dnet_tui.actions.host_access import HostHand
+from dnet_tui.actions.host_access import LocalHost
 from dnet_tui.actions.journal.journal import state_folder
 from dnet_tui.actions.changes.legacy_write import child_argv
 from dnet_tui.actions.plans.plan import Plan
@@ -123,7 +123,7 @@ verb, library, tamper = sys.argv[1:4]
 
 TAMPERED = '''
 import os, sys, time
-from dnet_tui.actions import legacy_child
+from dnet_tui.actions.changes import legacy_child
 how, _, when = sys.argv[1].partition("-")
 commit = legacy_child._commit
 def tampered(table):
@@ -139,7 +139,7 @@ legacy_child._commit = tampered
 legacy_child.main()
 '''
 
-class Hand(HostHand):
+class Tampering(LocalHost):
     def has_package(self, name):
         return library == "with" and super().has_package(name)
 
@@ -148,7 +148,7 @@ class Hand(HostHand):
             argv = (sys.executable, "-P", "-c", TAMPERED, tamper)
         return super().run(argv, **more)
 
-executor = HostExecutor(Hand())
+executor = HostExecutor(Tampering())
 if verb == "undo":
     print("; ".join(undo_entry(executor, state_folder()).notes))
 else:
@@ -228,7 +228,7 @@ def test_python_iptables_writes_what_iptables_writes(demo_host: DemoHost, family
         demo_host.run(program, "-t", table, "-N", UNUSED)
     for line in SAME[family].strip().splitlines():
         table, spec = line.split(" ", 1)
-        words = split_spec(spec)
+        words = rule_words(spec)
         demo_host.run(program, "-t", table, "-I", UNUSED, "1", *words, "-c", "3", "300")
         by_program = saved(demo_host, table, family), entries(demo_host, table, family)
         demo_host.run(program, "-t", table, "-D", UNUSED, "1")

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.model import (
     Address,

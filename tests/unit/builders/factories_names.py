@@ -18,6 +18,7 @@ from dnet_tui.inspect.model import (
     ConntrackTuple,
     Engine,
     Host,
+    NatPortUse,
     PortProxy,
     PublishedPort,
     Resolver,
@@ -25,6 +26,7 @@ from dnet_tui.inspect.model import (
     Socket,
 )
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Hook, Rule, Table
+from dnet_tui.inspect.model.sections import Lack, Partial
 from unit.builders.factories import ANY, APP1, APP2, HOST, WEB, docker_like_snapshot, route, with_namespace, with_sysctl
 
 SERVER = "203.0.113.53"
@@ -141,7 +143,7 @@ def stub(*, listening: bool = True) -> Snapshot:
     return hosts_socket(snapshot, *sockets)
 
 
-def published_udp(*entries: ConntrackEntry, served: bool = False, led: bool = True) -> Snapshot:
+def published_udp(*entries: ConntrackEntry, served: bool = False, led: bool = True, holder: str = "") -> Snapshot:
     """The host with web's port 53 also published as 5353/udp: its rule, perhaps a proxy, and tracked connections."""
     snapshot = resolving()
     port = PublishedPort(host_ip=ANY, host_port=5353, proto="udp", container_port=53)
@@ -174,7 +176,8 @@ def published_udp(*entries: ConntrackEntry, served: bool = False, led: bool = Tr
         )
         for table in host.firewall.tables
     )
-    sockets = (Socket(proto="udp", address=ANY, port=5353, process="docker-proxy"),) if served else ()
+    process = "docker-proxy" if served else holder
+    sockets = (Socket(proto="udp", address=ANY, port=5353, process=process),) if process else ()
     snapshot = with_namespace(
         hosts_socket(snapshot, *sockets),
         HOST,
@@ -198,19 +201,23 @@ def udp(answers: str, port: int = 53, *status: str, src: str = CLIENT) -> Conntr
     )
 
 
-def translated(count: int, *, targets: int = 1) -> Snapshot:
-    """The host with so many masqueraded connections to one server (or to several in turn)."""
-    entries = tuple(
-        ConntrackEntry(
+def translated(*counts: int, tracked: int = 0, complete: bool = True) -> Snapshot:
+    """The host with so many masqueraded connections to one server, to another …, among all that are ``tracked``."""
+    uses = tuple(
+        NatPortUse(
             family="ip",
             proto="tcp",
-            original=ConntrackTuple(src="172.17.0.2", dst=f"198.51.100.{n % targets}", sport=n % 60000, dport=443),
-            reply=ConntrackTuple(src=f"198.51.100.{n % targets}", dst="203.0.113.2", sport=443, dport=n % 65536),
-            status=("src-nat",),
+            source="203.0.113.2",
+            target=f"198.51.100.{number}",
+            port=443,
+            count=count,
+            complete=complete,
         )
-        for n in range(count)
+        for number, count in enumerate(counts, 10)
     )
-    return with_namespace(resolving(), HOST, conntrack=entries)
+    snapshot = with_sysctl(resolving(), "net.netfilter.nf_conntrack_count", str(tracked or sum(counts)))
+    section = uses if complete else Partial(items=uses, lacks=(Lack(reason="not all could be counted"),))
+    return with_namespace(with_sysctl(snapshot, "net.netfilter.nf_conntrack_max", "1000000"), HOST, nat_ports=section)
 
 
 def counted(snapshot: Snapshot, seconds: int, ident: str = HOST, **counts: int) -> Snapshot:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator
 
-from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy, argv
+from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
 from dnet_tui.diagnostics.report.finding import SYMPTOMS, Finding
 from dnet_tui.tui.app.present.findings_of import mark
 from dnet_tui.tui.app.present.styled_text import BLANK, Para, bullet, fact, heading, line, say
@@ -16,11 +16,6 @@ RISKS = {
     "manual": "by hand only: dnet-tui won't do this",
 }
 """What a remedy's risk means for the reader."""
-
-
-def command(operation: AnyOperation) -> str:
-    """Return an operation as a line that can be pasted into a shell."""
-    return shlex.join(argv(operation))
 
 
 def finding_id(finding: Finding) -> str:
@@ -89,4 +84,5 @@ def remedy(what: Remedy) -> Iterator[Para]:
 def commands(operations: Iterable[AnyOperation]) -> Iterator[Para]:
     """Yield one paragraph per command."""
     for operation in operations:
-        yield Para(line(say("$ ", "dim"), say(command(operation), "info")), hang=4)
+        for words in operation.commands():
+            yield Para(line(say("$ ", "dim"), say(shlex.join(words), "info")), hang=4)

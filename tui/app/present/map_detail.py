@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.difference.rates import Rates
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Container, Engine, Namespace, Network, Snapshot, known_items
+from dnet_tui.inspect.model.default_routes import MAIN, destination
+from dnet_tui.inspect.model.engine_kinds.others import NETNS
 from dnet_tui.inspect.model.gaps import listed
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import findings, findings_of, link_detail
@@ -97,7 +99,7 @@ def _sysctls(view: View, ns: Namespace) -> Iterator[Para]:
 
 def _container(view: View, report: Report | None, container: Container) -> Iterator[Para]:
     yield Para(line(say(container.name, "head"), say(f"  {container.engine} container", "dim")))
-    yield fact("id", container.id[:12] if container.engine != "netns" else container.id)
+    yield fact("id", container.id[:12] if container.engine != NETNS.kind else container.id)
     if container.image:
         yield fact("image", container.image)
     yield fact("state", say(container.status or ("running" if container.running else "stopped")))
@@ -160,7 +162,7 @@ def _endpoints(view: View, container: Container) -> Iterator[Para]:
 
 def _routes(view: View, ns: Namespace) -> Iterator[Para]:
     """The main table; the local table says nothing a reader looks for."""
-    main = [route for route in ns.routes if route.table == 254]
+    main = [route for route in ns.routes if route.table == MAIN]
     if not main:
         yield from _unseen(view, ns, "routes")
         return
@@ -176,7 +178,7 @@ def _routes(view: View, ns: Namespace) -> Iterator[Para]:
             )
             for hop in route.hops
         )
-        dst = "default" if route.dst in {"0.0.0.0/0", "::/0"} else route.dst
+        dst = destination(route)
         kind = "" if route.type == "unicast" else f"{route.type} "
         yield bullet(say(f"{kind}{dst}", "name"), f" {way}")
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Address, Container, Link, LinkRef, Namespace, Network, Snapshot, known_items
+from dnet_tui.inspect.model.default_routes import default_routes
 from dnet_tui.inspect.model.gaps import listed
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import findings_of
@@ -119,9 +120,7 @@ def _subnets(network: Network) -> str:
 
 def uplinks(host: Namespace) -> tuple[Link, ...]:
     """Return the links that lead off the host: those of a default route, and physical devices."""
-    default = {
-        hop.ifindex for route in host.routes if route.dst in {"0.0.0.0/0", "::/0"} for hop in route.hops if hop.ifindex
-    }
+    default = {hop.ifindex for route in default_routes(host) for hop in route.hops}
     return tuple(
         link
         for link in host.links

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from dnet_tui.diagnostics.flows.probes import Answer, Judgement, Method, Prediction, Probed
-from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy, Risk, argv
+from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy, Risk, commands
 from dnet_tui.diagnostics.report.finding import Finding, Outcome, Severity
 from dnet_tui.diagnostics.report.report import Report, VerdictWord
 
@@ -201,4 +201,4 @@ def _remedy(remedy: Remedy) -> RemedyData:
 
 
 def _argvs(operations: Iterable[AnyOperation]) -> list[list[str]]:
-    return [list(argv(operation)) for operation in operations]
+    return [list(words) for words in commands(operations)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable
 
-from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy, argv
+from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
 from dnet_tui.diagnostics.report.finding import SYMPTOMS, Evidence, Finding
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model.gaps import Gap
@@ -68,7 +68,7 @@ def checks_line(report: Report) -> str:
 
 def commands(operations: Iterable[AnyOperation]) -> list[str]:
     """Operations as lines that can be pasted into a shell."""
-    return [clean(shlex.join(argv(operation)), _LIMIT) for operation in operations]
+    return [clean(shlex.join(words), _LIMIT) for operation in operations for words in operation.commands()]
 
 
 def evidence_line(item: Evidence) -> str:

@@ -6,9 +6,9 @@ import pytest
 
 from dnet_tui.actions.changes import sysctls
 from dnet_tui.actions.host_access import sysctl_path
-from dnet_tui.diagnostics.operations.remedy import SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.inspect.errors import ActionFailedError
-from unit.builders.fake_hand import FakeHand
+from unit.builders.fake_host import FakeHost
 
 ON = SetSysctl(key="net.ipv4.ip_forward", value="1")
 MIXED = {
@@ -20,58 +20,58 @@ MIXED = {
 
 
 def test_ip_forward_with_mixed_interfaces_is_taken_back_to_the_last_key() -> None:
-    hand = FakeHand()
-    hand.values |= MIXED
-    before = dict(hand.values)
-    prior = sysctls.prepare(ON, hand)
-    after = sysctls.perform(ON, prior, hand)
-    assert hand.values["net.ipv4.conf.lo.forwarding"] == "1", "the fake spreads as the kernel does"
-    sysctls.revert(ON, prior, after, hand)
-    assert hand.values == before
+    host = FakeHost()
+    host.values |= MIXED
+    before = dict(host.values)
+    captured = sysctls.prepare(ON, host)
+    after = sysctls.perform(ON, captured, host)
+    assert host.values["net.ipv4.conf.lo.forwarding"] == "1", "the fake spreads as the kernel does"
+    sysctls.revert(ON, captured, after, host)
+    assert host.values == before
 
 
 def test_killed_between_write_and_note_it_is_taken_back_all_the_same() -> None:
-    hand = FakeHand()
-    hand.values |= MIXED
-    before = dict(hand.values)
-    prior = sysctls.prepare(ON, hand)
-    hand.set_sysctl(ON.key, "1")
-    sysctls.revert(ON, prior, None, hand)
-    assert hand.values == before
+    host = FakeHost()
+    host.values |= MIXED
+    before = dict(host.values)
+    captured = sysctls.prepare(ON, host)
+    host.set_sysctl(ON.key, "1")
+    sysctls.revert(ON, captured, None, host)
+    assert host.values == before
 
 
 def test_killed_in_the_middle_of_the_undo_a_second_undo_completes_it() -> None:
-    hand = FakeHand()
-    hand.values |= MIXED
-    before = dict(hand.values)
-    prior = sysctls.prepare(ON, hand)
-    after = sysctls.perform(ON, prior, hand)
-    hand.set_sysctl(ON.key, "0")  # the sweep is done, nothing is put back yet
-    sysctls.revert(ON, prior, after, hand, resumed=True)
-    assert hand.values == before
+    host = FakeHost()
+    host.values |= MIXED
+    before = dict(host.values)
+    captured = sysctls.prepare(ON, host)
+    after = sysctls.perform(ON, captured, host)
+    host.set_sysctl(ON.key, "0")  # the sweep is done, nothing is put back yet
+    sysctls.revert(ON, captured, after, host, resumed=True)
+    assert host.values == before
 
 
 def test_what_somebody_else_has_set_since_survives_the_undo() -> None:
-    hand = FakeHand()
-    hand.values["net.ipv4.conf.docker0.forwarding"] = "1"
-    prior = sysctls.prepare(ON, hand)
-    after = sysctls.perform(ON, prior, hand)
-    hand.values["net.ipv4.conf.lo.send_redirects"] = "0"
-    sysctls.revert(ON, prior, after, hand)
-    assert hand.values["net.ipv4.conf.lo.send_redirects"] == "0"
-    assert hand.values["net.ipv4.conf.docker0.forwarding"] == "1"
+    host = FakeHost()
+    host.values["net.ipv4.conf.docker0.forwarding"] = "1"
+    captured = sysctls.prepare(ON, host)
+    after = sysctls.perform(ON, captured, host)
+    host.values["net.ipv4.conf.lo.send_redirects"] = "0"
+    sysctls.revert(ON, captured, after, host)
+    assert host.values["net.ipv4.conf.lo.send_redirects"] == "0"
+    assert host.values["net.ipv4.conf.docker0.forwarding"] == "1"
 
 
 def test_an_interface_that_has_gone_is_skipped() -> None:
-    hand = FakeHand()
-    hand.values |= MIXED
-    prior = sysctls.prepare(ON, hand)
-    after = sysctls.perform(ON, prior, hand)
-    for key in [key for key in hand.values if ".docker0." in key]:
-        del hand.values[key]
-    sysctls.revert(ON, prior, after, hand)
-    assert hand.values["net.ipv4.conf.eth0/100.forwarding"] == "1"
-    assert hand.values["net.ipv4.conf.lo.forwarding"] == "0"
+    host = FakeHost()
+    host.values |= MIXED
+    captured = sysctls.prepare(ON, host)
+    after = sysctls.perform(ON, captured, host)
+    for key in [key for key in host.values if ".docker0." in key]:
+        del host.values[key]
+    sysctls.revert(ON, captured, after, host)
+    assert host.values["net.ipv4.conf.eth0/100.forwarding"] == "1"
+    assert host.values["net.ipv4.conf.lo.forwarding"] == "0"
 
 
 def test_a_single_interfaces_key_has_no_followers() -> None:
@@ -91,7 +91,7 @@ def test_ipv6_forwarding_follows_in_ipv6_only() -> None:
 
 def test_a_key_that_is_not_there_is_refused_before_anything_is_written() -> None:
     with pytest.raises(ActionFailedError, match="has no"):
-        sysctls.prepare(SetSysctl(key="net.ipv4.conf.gone0.forwarding", value="1"), FakeHand())
+        sysctls.prepare(SetSysctl(key="net.ipv4.conf.gone0.forwarding", value="1"), FakeHost())
 
 
 def test_a_dot_in_an_interfaces_name_is_a_slash_in_the_key() -> None:

@@ -16,13 +16,15 @@ from dnet_tui.actions.host_access import Ran
 from dnet_tui.actions.journal.captured_state import AnyState
 from dnet_tui.actions.journal.entries import Change, Place
 from dnet_tui.actions.journal.journal import read
-from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction, commands, undo_commands
+from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction
 from dnet_tui.actions.plans.plan import Plan, Step
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.kernel.netns import own_handle
-from unit.builders.fake_hand import FakeHand
+from unit.builders.fake_host import FakeHost
 
-ACTION = AddTraceTable(name="dnet_tui_1", text="table inet dnet_tui_1 { }", inside=own_handle(), label="host", own=True)
+ACTION = AddTraceTable(
+    name="dnet_tui_1", ruleset="table inet dnet_tui_1 { }", inside=own_handle(), label="host", own=True
+)
 PLAN = Plan(title="live trace a → b (dnet_tui_1)", steps=(Step(action=ACTION),))
 
 
@@ -30,7 +32,7 @@ def here() -> Place:
     return Place(netns=1, cookie=7, boot="b")
 
 
-class NftHand(FakeHand):
+class NftHand(FakeHost):
     """An nft that knows the inet tables of one namespace."""
 
     def __init__(self, *tables: str, refuses: str = "") -> None:
@@ -64,28 +66,28 @@ class KilledError(BaseException):
 class Dying(HostExecutor):
     """Dies right after the table was made, before anybody can say so."""
 
-    def perform(self, action: AnyAction, prior: AnyState) -> AnyState:
-        super().perform(action, prior)
+    def perform(self, action: AnyAction, captured: AnyState) -> AnyState:
+        super().perform(action, captured)
         raise KilledError
 
 
 def test_it_is_added_and_taken_out_again(tmp_path: Path) -> None:
-    hand = NftHand("others")
-    entry = apply_plan(PLAN, HostExecutor(hand), tmp_path, place=here)
-    assert hand.tables == ["others", "dnet_tui_1"]
+    host = NftHand("others")
+    entry = apply_plan(PLAN, HostExecutor(host), tmp_path, place=here)
+    assert host.tables == ["others", "dnet_tui_1"]
 
-    undo_entry(HostExecutor(hand), tmp_path, entry.id, place=here)
-    assert hand.tables == ["others"]
+    undo_entry(HostExecutor(host), tmp_path, entry.id, place=here)
+    assert host.tables == ["others"]
 
 
 def test_after_a_kill_the_journal_knows_of_it(tmp_path: Path) -> None:
-    hand = NftHand()
+    host = NftHand()
     with pytest.raises(KilledError):
-        apply_plan(PLAN, Dying(hand), tmp_path, place=here)
-    assert hand.tables == ["dnet_tui_1"]
+        apply_plan(PLAN, Dying(host), tmp_path, place=here)
+    assert host.tables == ["dnet_tui_1"]
 
-    result = undo_entry(HostExecutor(hand), tmp_path, place=here)
-    assert hand.tables == []
+    result = undo_entry(HostExecutor(host), tmp_path, place=here)
+    assert host.tables == []
     assert result.notes == ("host: deleted table inet dnet_tui_1",)
 
 
@@ -106,17 +108,17 @@ def test_a_namespace_that_ended_took_its_table_along() -> None:
 
 
 def test_somebody_elses_table_is_left_alone(tmp_path: Path) -> None:
-    hand = NftHand("dnet_tui_1")
+    host = NftHand("dnet_tui_1")
     with pytest.raises(ActionFailedError, match="already"):
-        apply_plan(PLAN, HostExecutor(hand), tmp_path, place=here)
+        apply_plan(PLAN, HostExecutor(host), tmp_path, place=here)
 
-    assert hand.tables == ["dnet_tui_1"]
+    assert host.tables == ["dnet_tui_1"]
     assert not read(tmp_path)[0][0].standing
 
 
 def test_without_nft_it_says_so() -> None:
     with pytest.raises(ActionFailedError, match="nft is not installed"):
-        trace_tables.prepare(ACTION, FakeHand())
+        trace_tables.prepare(ACTION, FakeHost())
 
 
 def test_a_refusal_is_told_in_nfts_words() -> None:
@@ -131,9 +133,9 @@ def test_the_commands_lead_into_the_namespace() -> None:
     other = msgspec.structs.replace(ACTION, own=False)
     named = msgspec.structs.replace(other, inside=msgspec.structs.replace(own_handle(), path="/run/netns/web"))
 
-    assert commands(ACTION) == (("nft", ACTION.text),)
-    assert commands(other)[0][:2] == ("nsenter", f"--net=/proc/{own_handle().pid}/ns/net")
-    assert undo_commands(named) == (
+    assert ACTION.commands() == (("nft", ACTION.ruleset),)
+    assert other.commands()[0][:2] == ("nsenter", f"--net=/proc/{own_handle().pid}/ns/net")
+    assert named.undo_commands() == (
         ("nsenter", "--net=/run/netns/web", "nft", "delete", "table", "inet", "dnet_tui_1"),
     )
 

@@ -14,9 +14,10 @@ from dnet_tui.actions.execution.execute import HostExecutor
 from dnet_tui.actions.journal.entries import Place, elsewhere
 from dnet_tui.actions.journal.journal import here, opened, read, state_folder
 from dnet_tui.actions.plans.plan import Plan, Step
-from dnet_tui.diagnostics.operations.remedy import Command, SetSysctl
+from dnet_tui.diagnostics.operations.by_hand import Command
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.inspect.errors import ActionFailedError
-from unit.builders.fake_hand import FakeHand
+from unit.builders.fake_host import FakeHost
 
 PLACE = Place(netns=1, cookie=7, boot="b")
 PLAN = Plan(
@@ -36,7 +37,7 @@ def test_each_change_is_on_the_disk_before_it_is_made(tmp_path: Path, monkeypatc
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda _: synced.append(len(lines(tmp_path))))
 
-    class Watching(FakeHand):
+    class Watching(FakeHost):
         def set_sysctl(self, key: str, value: str) -> None:
             last = lines(tmp_path)[-1]
             assert b'"event":"step"' in last
@@ -51,33 +52,33 @@ def test_each_change_is_on_the_disk_before_it_is_made(tmp_path: Path, monkeypatc
 
 def test_file_and_folder_are_private(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "dnet-tui"
-    apply_plan(PLAN, HostExecutor(FakeHand()), folder, place=lambda: PLACE)
+    apply_plan(PLAN, HostExecutor(FakeHost()), folder, place=lambda: PLACE)
     assert folder.stat().st_mode & 0o777 == 0o700
     assert (folder / "journal.jsonl").stat().st_mode & 0o777 == 0o600
 
 
 def test_ids_are_short_sortable_and_never_reused(tmp_path: Path) -> None:
-    hand = FakeHand()
-    ids = [apply_plan(PLAN, HostExecutor(hand), tmp_path, place=lambda: PLACE).id for _ in range(3)]
+    host = FakeHost()
+    ids = [apply_plan(PLAN, HostExecutor(host), tmp_path, place=lambda: PLACE).id for _ in range(3)]
     assert ids == ["0001", "0002", "0003"]
 
 
 @pytest.mark.parametrize("cut", [1, 10, 40])
 def test_a_torn_last_line_is_skipped_and_not_grown(tmp_path: Path, cut: int) -> None:
-    apply_plan(PLAN, HostExecutor(FakeHand()), tmp_path, place=lambda: PLACE)
+    apply_plan(PLAN, HostExecutor(FakeHost()), tmp_path, place=lambda: PLACE)
     file = tmp_path / "journal.jsonl"
     file.write_bytes(file.read_bytes()[:-cut])
     entries, torn = read(tmp_path)
     assert [entry.id for entry in entries] == ["0001"]
     assert torn == (0 if cut == 1 else 1)  # without only its line end the line is whole
-    again = apply_plan(PLAN, HostExecutor(FakeHand()), tmp_path, place=lambda: PLACE)
+    again = apply_plan(PLAN, HostExecutor(FakeHost()), tmp_path, place=lambda: PLACE)
     assert [entry.id for entry in read(tmp_path)[0]] == ["0001", "0002"]
     assert again.status == "done"
 
 
 def test_damage_in_the_middle_costs_only_its_lines(tmp_path: Path) -> None:
     for _ in range(2):
-        apply_plan(PLAN, HostExecutor(FakeHand()), tmp_path, place=lambda: PLACE)
+        apply_plan(PLAN, HostExecutor(FakeHost()), tmp_path, place=lambda: PLACE)
     rows = lines(tmp_path)
     rows[1] = b'{"event":"from-a-later-version","id":"0001"}'
     rows[2] = b"\0\0\0\xff"
@@ -88,7 +89,7 @@ def test_damage_in_the_middle_costs_only_its_lines(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_stops_the_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hand = FakeHand()
+    host = FakeHost()
     real = os.write
 
     def full(descriptor: int, data: bytes) -> int:
@@ -99,8 +100,8 @@ def test_a_full_disk_stops_the_change(tmp_path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(ActionFailedError, match="No space left"):
-        apply_plan(PLAN, HostExecutor(hand), tmp_path, place=lambda: PLACE)
-    assert hand.values["net.ipv4.ip_forward"] == "0"
+        apply_plan(PLAN, HostExecutor(host), tmp_path, place=lambda: PLACE)
+    assert host.values["net.ipv4.ip_forward"] == "0"
     entries, torn = read(tmp_path)
     assert (entries[0].status, entries[0].standing, torn) == ("failed", (), 0)
 
@@ -131,7 +132,7 @@ def test_two_writers_never_interleave(tmp_path: Path) -> None:
 
 
 def test_a_strangers_journal_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    apply_plan(PLAN, HostExecutor(FakeHand()), tmp_path, place=lambda: PLACE)
+    apply_plan(PLAN, HostExecutor(FakeHost()), tmp_path, place=lambda: PLACE)
     owner = tmp_path.stat().st_uid
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
     with pytest.raises(ActionFailedError, match="belongs to another user"):
@@ -141,7 +142,7 @@ def test_a_strangers_journal_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_journal_that_others_may_write_is_refused(tmp_path: Path) -> None:
-    apply_plan(PLAN, HostExecutor(FakeHand()), tmp_path, place=lambda: PLACE)
+    apply_plan(PLAN, HostExecutor(FakeHost()), tmp_path, place=lambda: PLACE)
     (tmp_path / "journal.jsonl").chmod(0o666)
     with pytest.raises(ActionFailedError, match="others may write"):
         read(tmp_path)
@@ -161,8 +162,8 @@ def test_a_link_in_the_journals_place_is_not_followed(tmp_path: Path) -> None:
 def test_a_command_s_undo_is_kept_with_it(tmp_path: Path) -> None:
     back = Command(argv=("true", "back"))
     plan = Plan(title="t", steps=(Step(action=Command(argv=("true",)), undo=(back,)),))
-    apply_plan(plan, HostExecutor(FakeHand()), tmp_path, place=lambda: PLACE)
-    assert read(tmp_path)[0][0].changes[0].prior.undo == (back,)  # type: ignore[union-attr]
+    apply_plan(plan, HostExecutor(FakeHost()), tmp_path, place=lambda: PLACE)
+    assert read(tmp_path)[0][0].changes[0].captured.undo == (back,)  # type: ignore[union-attr]
 
 
 def test_the_state_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +185,7 @@ def test_the_state_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_an_entry_belongs_to_one_namespace_and_one_boot(tmp_path: Path, place: Place, *, same: bool) -> None:
-    entry = apply_plan(PLAN, HostExecutor(FakeHand()), tmp_path, place=lambda: PLACE)
+    entry = apply_plan(PLAN, HostExecutor(FakeHost()), tmp_path, place=lambda: PLACE)
     assert (elsewhere(entry, place) == "") is same
 
 

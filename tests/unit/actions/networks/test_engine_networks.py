@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from dnet_tui.actions.networks.engine_networks import Request, create_plan, default_engine, remove_plan
+from dnet_tui.actions.networks.engine_networks import create_plan, default_engine, remove_plan
+from dnet_tui.actions.networks.request import Request
 from dnet_tui.actions.networks.subnets import (
     by_family,
     checked_gateway,
@@ -16,9 +17,11 @@ from dnet_tui.actions.networks.subnets import (
     suggest_subnet,
     suggest_subnet6,
 )
-from dnet_tui.actions.plans.operations import CreateBridge, CreateDockerNetwork, RemoveDockerNetwork
 from dnet_tui.actions.plans.plan import Plan, command_lines, undo_lines
-from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule, SetSysctl
+from dnet_tui.diagnostics.operations.bridge import CreateBridge
+from dnet_tui.diagnostics.operations.engine_network import CreateDockerNetwork, RemoveDockerNetwork
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.errors import ActionFailedError, CannotInspectError, UsageError
 from dnet_tui.inspect.model import Engine, Network, Snapshot, Subnet

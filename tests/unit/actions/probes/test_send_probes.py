@@ -16,7 +16,7 @@ from dnet_tui.diagnostics.probing.probe_plan import allowed, plan
 from dnet_tui.inspect.kernel.netns import NsHandle
 from dnet_tui.inspect.model import Snapshot
 from unit.builders.factories import WEB, docker_like_snapshot
-from unit.diagnostics.checks.test_checks import FAULTS, insert
+from unit.diagnostics.checks.cases.rules import FAULTS, insert
 
 ENDS = {"answered": Outcome.OK, "refused": Outcome.REFUSED, "blocked": Outcome.TIMEOUT, "unknown": Outcome.TIMEOUT}
 

@@ -12,7 +12,6 @@ import msgspec
 import pytest
 
 from dnet_tui.diagnostics.checks.run_checks import examine
-from dnet_tui.diagnostics.operations.remedy import argv
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
@@ -35,7 +34,21 @@ from unit.builders.factories_firewalld import (
     zone_rules,
 )
 from unit.builders.factories_links import NF_CALL, namespace, network
-from unit.builders.factories_startup import ended, logged
+from unit.builders.factories_startup import ended
+from unit.diagnostics.checks.cases.case import flat
+from unit.diagnostics.checks.cases.firewalld import (
+    CONFLICT,
+    FAULTS,
+    NO_MODULE,
+    POLICY,
+    REFUSED,
+    REFUSED6,
+    apart,
+    reloaded,
+)
+from unit.diagnostics.checks.cases.firewalld import NEAR_MISSES as GROUPED
+
+NEAR_MISSES = flat(GROUPED)
 
 MINE = {
     "firewalld-reload",
@@ -45,145 +58,6 @@ MINE = {
     "strict-fwd-ports",
     "zone-conflict",
     "zone-missing",
-}
-CONFLICT = "ZONE_CONFLICT: 'docker0' already bound to 'trusted'"
-OLD_CONFLICT = "ZONE_CONFLICT: 'docker0' already bound to a zone"
-REFUSED = "IPv4 forwarding is disabled: check your host's firewalling and set sysctl net.ipv4.ip_forward=1"
-REFUSED6 = "IPv6 global forwarding is disabled: check your host's firewalling and set sysctls"
-NO_MODULE = (
-    "cannot restrict inter-container communication or run without the userland proxy: "
-    "ensure that the br_netfilter kernel module is loaded"
-)
-DROP_ALL = ("-j DROP", (verdict("drop"),))
-POLICY = Table(
-    family="ip",
-    name="filter",
-    backend="iptables-nft",
-    chains=(chain("FORWARD", hook="forward", priority=0, type="filter", policy="drop"),),
-)
-"""iptables' filter table without a rule."""
-
-
-def apart(snapshot: Snapshot | None = None) -> Snapshot:
-    """The network app with icc=false, as Docker writes it."""
-    base = network(snapshot or docker_like_snapshot(), "app", icc=False)
-    found = docker_filter()
-    text = "-i br-app -o br-app -j DROP"
-    drop = (text, (match("iif", "br-app"), match("oif", "br-app"), verdict("drop")))
-    chains = tuple(
-        chain(
-            "FORWARD",
-            [drop if rule.text.startswith("-i br-app -o br-app") else (rule.text, rule.exprs) for rule in item.rules],
-            hook="forward",
-            priority=0,
-            type="filter",
-            policy="drop",
-        )
-        if item.name == "FORWARD"
-        else item
-        for item in found.chains
-    )
-    return tables(base, msgspec.structs.replace(found, chains=chains), docker_nat())
-
-
-def by_iptables(*bridges: str) -> Snapshot:
-    """The host with firewalld's iptables backend, whose rules come before those that Docker has for each bridge."""
-    found = docker_filter()
-    forward = next(item for item in found.chains if item.name == "FORWARD")
-    established = (match("ctstate", "RELATED", "ESTABLISHED", "DNAT"), verdict("accept"))
-    dockers = [(rule.text, rule.exprs) for rule in forward.rules]
-    rules = [
-        *dockers[:2],
-        ("-m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT", established),
-        ("-j FORWARD_dispatch", (verdict("jump", "FORWARD_dispatch"),)),
-        ("-j REJECT", (verdict("reject"),)),
-        *dockers[2:],
-    ]
-    zones = [(f"-i {name} -j FWD_docker", (match("iif", name), verdict("jump", "FWD_docker"))) for name in bridges]
-    chains = (
-        chain("FORWARD", rules, hook="forward", priority=0, type="filter", policy="drop"),
-        chain("FORWARD_dispatch", zones),
-        chain("FWD_docker", [("-j ACCEPT", (verdict("accept"),))]),
-        *(item for item in found.chains if item.name != "FORWARD"),
-    )
-    base = msgspec.structs.replace(docker_like_snapshot(), firewalld=RUNNING)
-    return tables(base, msgspec.structs.replace(found, chains=chains), docker_nat())
-
-
-def reloaded(*more: Table) -> Snapshot:
-    """Docker's rules are gone, firewalld's stand."""
-    base = msgspec.structs.replace(docker_like_snapshot(), firewalld=RUNNING)
-    return tables(base, zone_rules(), *more)
-
-
-FAULTS: dict[str, tuple[str, str, Callable[[], Snapshot]]] = {
-    **{
-        f"a bridge in no zone, by {name}": (
-            "zone-missing",
-            "error",
-            partial(firewalld_host, "docker0", dispatcher=name),
-        )
-        for name in DISPATCHERS
-    },
-    "a bridge in no zone of the iptables backend": ("zone-missing", "error", lambda: by_iptables("docker0")),
-    "strict forward ports": (
-        "strict-fwd-ports",
-        "warning",
-        lambda: firewalld_host("docker0", "br-app", strict=True),
-    ),
-    "a reload that Docker didn't hear of": ("firewalld-reload", "error", reloaded),
-    "a reload with FORWARD's policy left": (
-        "firewalld-reload",
-        "error",
-        lambda: reloaded(POLICY),
-    ),
-    "docker0 bound to another zone": ("zone-conflict", "warning", lambda: bound("docker0", "trusted")),
-    "a network's bridge bound to another zone, Docker of before 28.1": (
-        "zone-conflict",
-        "warning",
-        lambda: bound("br-app", "internal", firewall=""),
-    ),
-    "a daemon that ended over a zone": (
-        "zone-conflict",
-        "error",
-        lambda: ended(CONFLICT, firewalld_host("docker0", "br-app")),
-    ),
-    "a daemon that ended over a zone that isn't named": (
-        "zone-conflict",
-        "error",
-        lambda: ended(OLD_CONFLICT, firewalld_host("docker0", "br-app")),
-    ),
-    "FORWARD's policy under Docker's nftables": (
-        "nftmode-iptables-drop",
-        "error",
-        lambda: native(iptables_forward()),
-    ),
-    "a last rule of FORWARD under Docker's nftables": (
-        "nftmode-iptables-drop",
-        "error",
-        lambda: native(iptables_forward(DROP_ALL, policy="accept")),
-    ),
-    "FORWARD's policy of the legacy backend under Docker's nftables": (
-        "nftmode-iptables-drop",
-        "error",
-        lambda: native(msgspec.structs.replace(iptables_forward(), backend="iptables-legacy")),
-    ),
-    "Docker's nftables on a host that doesn't forward": (
-        "nftmode-fwd-off",
-        "error",
-        lambda: not_forwarding(native()),
-    ),
-    "a daemon that ended because nothing is forwarded": (
-        "nftmode-fwd-off",
-        "error",
-        lambda: ended(REFUSED, not_forwarding(native())),
-    ),
-    "icc off without br_netfilter": ("icc-no-brnf", "warning", lambda: unswitched(apart())),
-    "a daemon that ended for want of br_netfilter": (
-        "icc-no-brnf",
-        "error",
-        lambda: ended(NO_MODULE, unswitched(docker_like_snapshot())),
-    ),
 }
 
 
@@ -251,46 +125,6 @@ def blocked_port() -> tuple[str, tuple[AnyExpr, ...]]:
 def other_engine(snapshot: Snapshot, name: str) -> Snapshot:
     """The network app belongs to another engine."""
     return network(snapshot, "app", engine=name)
-
-
-NEAR_MISSES: dict[str, Callable[[], Snapshot]] = {
-    "no firewalld": docker_like_snapshot,
-    "firewalld with all bridges in its zone": lambda: firewalld_host("docker0", "br-app"),
-    "firewalld with bridges by a wildcard": lambda: firewalld_host("docker+", "br-+"),
-    "strict forward ports and nothing published": lambda: msgspec.structs.replace(
-        firewalld_host("docker0", "br-app", strict=True),
-        containers=tuple(msgspec.structs.replace(item, published=()) for item in docker_like_snapshot().containers),
-    ),
-    "firewalld that only runs": lambda: msgspec.structs.replace(docker_like_snapshot(), firewalld=RUNNING),
-    "the iptables backend with all bridges": lambda: by_iptables("docker0", "br-app"),
-    "a bridge in Docker's own zone, permanently": lambda: bound("docker0", "docker"),
-    "a zone of an interface that isn't Docker's": lambda: bound("eth0", "work"),
-    "a bridge in another zone, of a Docker that leaves firewalld alone": lambda: bound(
-        "docker0", "trusted", firewall="iptables"
-    ),
-    "a bridge in another zone, of a Docker of which nothing is known": lambda: bound(
-        "docker0", "trusted", iptables=None
-    ),
-    "a conflict in the log of a daemon that runs": lambda: logged(CONFLICT, firewalld_host("docker0", "br-app")),
-    "Docker's nftables": native,
-    "Docker's nftables, and iptables that accepts": lambda: native(iptables_forward(policy="accept")),
-    "Docker's nftables, and what iptables was given back": lambda: native(
-        iptables_forward(
-            *(
-                (f"{way} {name} -j ACCEPT", (match(field, name), verdict("accept")))
-                for name in ("br-app", "docker0")
-                for way, field in (("-i", "iif"), ("-o", "oif"))
-            )
-        )
-    ),
-    "Docker's nftables, and a refusal in the log that is over": lambda: logged(REFUSED, native()),
-    "Docker's nftables, and a refusal of IPv6 on a host that has none": lambda: logged(REFUSED6, native()),
-    "icc off with br_netfilter": apart,
-    "icc on without br_netfilter": lambda: unswitched(docker_like_snapshot()),
-    "a refusal in the log of a daemon that runs, with the module there": lambda: logged(
-        NO_MODULE, docker_like_snapshot()
-    ),
-}
 
 
 @pytest.mark.parametrize("near", NEAR_MISSES)
@@ -387,7 +221,7 @@ def test_ipv6_forwarding_is_asked_of_networks_with_ipv6_only() -> None:
     six = network(base, "app", ipv6=True)
     (finding,) = [item for item in examine(six).findings if item.check == "nftmode-fwd-off"]
     assert finding.remedy is not None
-    assert [" ".join(argv(step)) for step in finding.remedy.steps] == [f"sysctl -w {key}=1" for key in keys]
+    assert [" ".join(step.commands()[0]) for step in finding.remedy.steps] == [f"sysctl -w {key}=1" for key in keys]
 
 
 def test_a_network_with_one_container_is_only_told_of_icc() -> None:
@@ -399,7 +233,7 @@ def test_a_network_with_one_container_is_only_told_of_icc() -> None:
 def test_what_iptables_accepts_comes_after_its_own_rules() -> None:
     (finding,) = serious(examine(FAULTS["FORWARD's policy under Docker's nftables"][2]()))
     assert finding.remedy is not None
-    assert [" ".join(argv(step)) for step in finding.remedy.steps] == [
+    assert [" ".join(step.commands()[0]) for step in finding.remedy.steps] == [
         f"iptables-nft -w -t filter -I FORWARD {number} {way} {bridge} -j ACCEPT"
         for number, (way, bridge) in enumerate(
             (("-i", "br-app"), ("-o", "br-app"), ("-i", "docker0"), ("-o", "docker0")), start=2
@@ -411,7 +245,7 @@ def test_what_iptables_accepts_comes_after_its_own_rules() -> None:
 def test_a_bound_bridge_is_taken_out_by_its_zones_name() -> None:
     (finding,) = examine(bound("br-app", "internal")).findings
     assert finding.remedy is not None
-    assert [" ".join(argv(step)) for step in (*finding.remedy.steps, *finding.remedy.undo)] == [
+    assert [" ".join(step.commands()[0]) for step in (*finding.remedy.steps, *finding.remedy.undo)] == [
         "firewall-cmd --permanent --zone=internal --remove-interface=br-app",
         "firewall-cmd --permanent --zone=internal --add-interface=br-app",
     ]
@@ -424,14 +258,14 @@ def test_a_bridge_goes_into_its_engines_zone(name: str, zone: str) -> None:
     (finding,) = [item for item in found if item.check == "zone-missing"]
     assert finding.remedy is not None
     told = "--add-source=10.10.0.0/24" if name == "podman" else "--add-interface=br-app"
-    assert argv(finding.remedy.steps[0]) == ("firewall-cmd", f"--zone={zone}", told)
+    assert finding.remedy.steps[0].commands()[0] == ("firewall-cmd", f"--zone={zone}", told)
 
 
 def test_a_port_that_firewalld_refuses_is_given_to_it_with_where_it_leads() -> None:
     (finding,) = serious(examine(firewalld_host("docker0", "br-app", strict=True)))
     assert finding.remedy is not None
     assert finding.remedy.risk == "manual"
-    assert [argv(step) for step in finding.remedy.steps] == [
+    assert [step.commands()[0] for step in finding.remedy.steps] == [
         ("firewall-cmd", "--zone=public", "--add-forward-port=port=8080:proto=tcp:toport=80:toaddr=172.17.0.2")
     ]
 

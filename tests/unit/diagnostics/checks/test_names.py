@@ -11,84 +11,35 @@ from dnet_tui.diagnostics.checks.nat import udp_stale_ct
 from dnet_tui.diagnostics.checks.run_checks import examination, examine
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.dns_flows import askers, questions
-from dnet_tui.diagnostics.operations.remedy import Command, InsertRule
+from dnet_tui.diagnostics.operations.kernel import ForgetConnections
+from dnet_tui.diagnostics.operations.remedy import commands
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.inspect.model import Host, PublishedPort, Resolver, Snapshot, Socket, Unread
-from dnet_tui.inspect.model.firewall import Firewall
+from dnet_tui.inspect.model import Host, PublishedPort, Snapshot, Socket, Unread
 from dnet_tui.inspect.model.gaps import Gap
-from unit.builders.factories import ANY, APP1, HOST, with_gaps, with_namespace, with_sysctl
+from unit.builders.factories import APP1, HOST, with_gaps, with_namespace, with_sysctl
 from unit.builders.factories_names import (
     SERVER,
     container,
     counted,
-    embedded,
     hosts_socket,
-    legacy,
     own_resolver,
-    podman_names,
     proxied,
     published_udp,
     resolving,
     rootless,
-    stub,
     translated,
     udp,
 )
+from unit.diagnostics.checks.cases.case import flat
+from unit.diagnostics.checks.cases.names import _DROP_OUT, FAULTS, fell_back, nobody_to_ask, rule, unled
+from unit.diagnostics.checks.cases.names import NEAR_MISSES as GROUPED
 
-_DROP_OUT = f"-d {SERVER}/32 -p udp -m udp --dport 53 -j DROP"
-
-
-def rule(snapshot: Snapshot, chain: str, spec: str, table: str = "filter") -> Snapshot:
-    insert = InsertRule(backend="iptables-nft", family="ip", table=table, chain=chain, spec=spec, position=1)
-    return after(snapshot, [insert])
-
-
-def unled() -> Snapshot:
-    """App1's rules that lead to Docker's resolver were flushed."""
-    return with_namespace(resolving(), APP1, firewall=Firewall())
-
-
-def nobody_to_ask(*, hosts: tuple[str, ...] = (SERVER,)) -> Snapshot:
-    snapshot = resolving()
-    for name in ("app1", "app2"):
-        snapshot = container(snapshot, name, resolver=embedded(""))
-    own = Resolver(source="/etc/resolv.conf", servers=hosts)
-    return msgspec.structs.replace(snapshot, host=msgspec.structs.replace(snapshot.host, resolver=own))
-
-
-def fell_back(*, barred: bool) -> Snapshot:
-    snapshot = container(resolving(), "web", resolver=legacy("8.8.8.8", fell_back=True))
-    return rule(snapshot, "FORWARD", "-d 8.8.8.8/32 -j DROP") if barred else snapshot
-
-
-DNSMASQ = Socket(proto="udp", address=ANY, port=53, process="dnsmasq", pid=99)
-AARDVARK = Socket(proto="udp", address="10.10.0.1", port=53, process="aardvark-dns")
-
-FAULTS: dict[str, tuple[str, Callable[[], Snapshot]]] = {
-    "the host's own rules drop its questions": ("dns-upstream", lambda: rule(resolving(), "OUTPUT", _DROP_OUT)),
-    "the answers are dropped": (
-        "dns-upstream",
-        lambda: rule(resolving(), "INPUT", f"-s {SERVER}/32 -p udp -m udp --sport 53 -j DROP"),
+NEAR_MISSES = flat(GROUPED) | {
+    "other users' processes unseen": lambda: with_gaps(
+        proxied(), Gap(section="namespaces", reason="not permitted to look into 3 processes")
     ),
-    "nobody listens at the host's stub": ("dns-upstream", lambda: stub(listening=False)),
-    "the container's rules are gone": ("dns-nat-gone", unled),
-    "no server was there at the start": ("dns-none", nobody_to_ask),
-    "dnsmasq holds port 53": ("aardvark-conflict", lambda: podman_names(DNSMASQ)),
-    "a published port 53 takes the questions": (
-        "aardvark-conflict",
-        lambda: rule(
-            podman_names(AARDVARK),
-            "PREROUTING",
-            "-p udp -m udp --dport 53 -m addrtype --dst-type LOCAL -j DNAT --to-destination 172.17.0.2:53",
-            "nat",
-        ),
-    ),
-    "a client's packets lead to the old address": ("udp-stale-ct", lambda: published_udp(udp("172.17.0.77"))),
-    "a client's packets end at the host": ("udp-stale-ct", lambda: published_udp(udp("203.0.113.2", 5353))),
-    "the proxy died": ("proxy-mismatch", lambda: proxied(8081)),
-    "ports to one server run out": ("snat-ports", lambda: translated(60_000)),
 }
 
 
@@ -114,68 +65,6 @@ def test_a_fault_is_named_first_with_evidence(fault: str) -> None:
     assert [finding.check for finding in roots] == [check], summaries(report)
     assert report.findings[0].check == check
     assert report.findings[0].evidence
-
-
-NEAR_MISSES: dict[str, Callable[[], Snapshot]] = {
-    "systemd-resolved's stub, asked from the host": stub,
-    "an internal network whose resolver has nobody to ask": lambda: _internal(nobody_to_ask()),
-    "an internal network and rules that drop": lambda: rule(
-        _internal(resolving()), "OUTPUT", "-p tcp --dport 53 -j DROP"
-    ),
-    "a server given by option that is on the container's own loopback": lambda: container(
-        resolving(), "app1", resolver=embedded("127.0.0.1", overrides="nameservers")
-    ),
-    "a second server that can be reached": lambda: container(
-        container(
-            rule(resolving(), "OUTPUT", _DROP_OUT), "app1", resolver=embedded(f"host({SERVER}) host(203.0.113.54)")
-        ),
-        "app2",
-        resolver=embedded(f"host({SERVER}) host(203.0.113.54)"),
-    ),
-    "a resolver of the container's own": lambda: with_namespace(
-        container(resolving(), "app1", resolver=Resolver(source="/lab/resolv.conf", servers=("127.0.0.1",))),
-        APP1,
-        firewall=Firewall(),
-    ),
-    "an engine that doesn't write down whom it asks": lambda: container(
-        rule(resolving(), "OUTPUT", "-p tcp --dport 53 -j DROP"),
-        "app1",
-        resolver=Resolver(source="/lab/resolv.conf", servers=("127.0.0.11",)),
-    ),
-    "public servers that can be reached": lambda: fell_back(barred=False),
-    "a host that itself has no server": lambda: nobody_to_ask(hosts=()),
-    "aardvark-dns beside a dnsmasq": lambda: podman_names(DNSMASQ, AARDVARK),
-    "aardvark-dns on another port": lambda: podman_names(DNSMASQ, msgspec.structs.replace(AARDVARK, port=5353)),
-    "a Podman network without names beside a dnsmasq": lambda: podman_names(DNSMASQ, dns=False),
-    "a program that can't be named on port 53": lambda: podman_names(msgspec.structs.replace(DNSMASQ, process="")),
-    "an unreplied connection that leads to the container": lambda: published_udp(udp("172.17.0.2")),
-    "a connection that a docker-proxy serves": lambda: published_udp(udp("203.0.113.2", 5353), served=True),
-    "a connection that is answered": lambda: published_udp(udp("203.0.113.2", 5353, "seen-reply")),
-    "a container's own connection by the host's address": lambda: published_udp(
-        udp("203.0.113.2", 5353, src="10.10.0.2")
-    ),
-    "a port that no rule leads on": lambda: published_udp(udp("203.0.113.2", 5353), led=False, served=True),
-    "every proxy there": lambda: proxied(8080),
-    "a proxy of another name that listens": lambda: proxied(listening=True),
-    "other users' processes unseen": lambda: with_gaps(
-        proxied(), Gap(section="namespaces", reason="not permitted to look into 3 processes")
-    ),
-    "many connections to many servers": lambda: translated(60_000, targets=8),
-    "many connections to one server": lambda: translated(30_000),
-}
-
-
-def _internal(snapshot: Snapshot) -> Snapshot:
-    networks = tuple(
-        msgspec.structs.replace(item, internal=True, masquerade=False) if item.name == "app" else item
-        for item in snapshot.networks
-    )
-    snapshot = msgspec.structs.replace(snapshot, networks=networks)
-    for ident in (APP1, "net:[4026532401]"):
-        ns = next(item for item in snapshot.namespaces if item.id == ident)
-        routes = tuple(item for item in ns.routes if item.dst != "0.0.0.0/0")
-        snapshot = with_namespace(snapshot, ident, routes=routes)
-    return snapshot
 
 
 @pytest.mark.parametrize("miss", NEAR_MISSES)
@@ -261,7 +150,8 @@ def test_resolv_confs_that_could_not_be_read_make_names_unknown() -> None:
 def test_deleting_stale_connections_is_safe_and_names_the_port() -> None:
     remedy = found(published_udp(udp("172.17.0.77")), "udp-stale-ct")[0].remedy
     assert remedy is not None
-    assert remedy.steps == (Command(argv=("conntrack", "-D", "-p", "udp", "--orig-port-dst", "5353")),)
+    assert remedy.steps == (ForgetConnections(proto="udp", port=5353),)
+    assert commands(remedy.steps) == (("conntrack", "-D", "-p", "udp", "--orig-port-dst", "5353"),)
     assert (remedy.risk, remedy.undo) == ("safe", ())
     assert "taken back" in remedy.note
 
@@ -296,6 +186,30 @@ def test_a_port_that_a_rootless_user_may_not_open_is_told_with_its_number() -> N
 )
 def test_a_port_that_is_no_trouble_is_not_told(host: Snapshot) -> None:
     assert found(host, "rootless-port") == []
+
+
+UNCOUNTED: dict[str, Callable[[], Snapshot]] = {
+    "nobody counted them": lambda: with_namespace(
+        translated(60_000), HOST, nat_ports=Unread(reason="permission denied")
+    ),
+    "they could not all be counted in time": lambda: translated(30_000, tracked=900_000, complete=False),
+}
+
+
+@pytest.mark.parametrize("case", UNCOUNTED)
+def test_ports_that_were_not_counted_are_unknown(case: str) -> None:
+    outcomes = {item.id: item.outcome for item in examine(UNCOUNTED[case]()).checks}
+    assert outcomes["snat-ports"] == "unknown"
+
+
+def test_at_least_so_many_connections_are_found_though_more_could_not_be_counted() -> None:
+    told = found(translated(60_000, tracked=900_000, complete=False), "snat-ports")
+    assert [finding.summary.partition(" connections")[0] for finding in told] == ["at least 60000"]
+
+
+def test_nothing_has_to_be_counted_where_few_connections_are_tracked() -> None:
+    few = with_namespace(translated(0, tracked=40_000), HOST, nat_ports=Unread(reason="permission denied"))
+    assert {item.outcome for item in examine(few).checks if item.id == "snat-ports"} == {"ok"}
 
 
 def test_ports_that_have_run_out_are_an_error() -> None:

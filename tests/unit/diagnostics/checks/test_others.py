@@ -11,56 +11,31 @@ from dnet_tui.diagnostics.checks.run_checks import examination, examine
 from dnet_tui.diagnostics.checks.subjects.foreign_network_policy import is_others
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.context.iptables_layout import by_policy
-from dnet_tui.diagnostics.operations.remedy import InsertRule, argv
+from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import trace
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.model.firewall import Chain, Firewall, Table
+from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.firewalld import Firewalld
 from unit.builders.factories import HOST, docker_like_snapshot, with_namespace
-from unit.builders.factories_links import network
 from unit.builders.factories_others import (
     beside,
     engine,
     firewall,
     guarded,
-    guests,
-    in_backend,
     refused,
     renumbered,
     unruled,
-    uplinks,
-    with_more_tables,
     with_policy,
     with_tables,
 )
-from unit.builders.factories_startup import ended, logged
+from unit.diagnostics.checks.cases.case import flat
+from unit.diagnostics.checks.cases.others import FAULTS
+from unit.diagnostics.checks.cases.others import NEAR_MISSES as GROUPED
 
-INCOMPATIBLE = "iptables v1.8.7 (nf_tables): table `filter' is incompatible, use 'nft' tool."
-
-FAULTS: dict[str, tuple[str, str, Callable[[], Snapshot]]] = {
-    "Docker's policy stops a port of Podman's": ("drop-hits-others", "error", beside),
-    "Docker's policy of ip6tables stops it": ("v6-drop-others", "error", lambda: beside(family="ip6")),
-    "Docker's policy stops a virtual machine": ("drop-hits-others", "error", guests),
-    "Docker's policy stops an instance of LXD's": ("drop-hits-others", "error", lambda: guests("lxd")),
-    "no rules, and Docker may write none": ("iptables-false", "error", unruled),
-    "no rules but a policy, and Docker may write none": ("iptables-false", "error", lambda: unruled(policy="drop")),
-    "a daemon that ended over a refused table": (
-        "iptables-incompatible",
-        "error",
-        lambda: ended(INCOMPATIBLE, refused()),
-    ),
-    "a refused table that a start met": ("iptables-incompatible", "warning", lambda: logged(INCOMPATIBLE, refused())),
-    "Docker's iptables turned to the other backend": (
-        "iptables-shadow",
-        "warning",
-        lambda: in_backend("iptables-legacy", iptables_backend="iptables-nft", iptables_program="/usr/sbin/iptables"),
-    ),
-    "answers that leave by the other uplink": ("rpf-source-routing", "warning", uplinks),
-    "a request that the uplink's filter drops": ("rpf-source-routing", "error", lambda: uplinks(strict="1")),
-}
+NEAR_MISSES = flat(GROUPED)
 
 
 def _serious(snapshot: Snapshot) -> list[Finding]:
@@ -96,7 +71,7 @@ def test_the_remedy_lets_just_that_traffic_pass_and_the_undo_brings_the_same_hos
 def test_a_published_port_is_let_in_by_its_translation_and_nothing_else_is() -> None:
     remedy = examine(beside()).findings[0].remedy
     assert remedy is not None
-    assert [argv(step)[6:] for step in remedy.steps] == [
+    assert [step.commands()[0][6:] for step in remedy.steps] == [
         ("1", "-o", "br-app", "-m", "conntrack", "--ctstate", "DNAT", "-j", "ACCEPT")
     ]
 
@@ -144,51 +119,6 @@ def test_what_is_no_fault_yet_is_information(fact: str) -> None:
     report = examine(build())
     assert {(item.check, item.severity) for item in report.findings} == {(check, "info")}
     assert report.summary.verdict == "healthy"
-
-
-def _own_rules() -> Snapshot:
-    """Docker may write no rules; what it would have written is there all the same."""
-    return engine(docker_like_snapshot(), iptables=False, firewall="")
-
-
-def _unmasked() -> Snapshot:
-    """Docker may write no rules, and its networks are told not to ask for masquerading."""
-    base = unruled()
-    for name in ("bridge", "app"):
-        base = network(base, name, masquerade=False)
-    return base
-
-
-def _both_backends() -> Snapshot:
-    """A second set of Docker's chains, in the backend that its daemon runs now."""
-    base = in_backend("iptables-legacy", iptables_backend="iptables-nft")
-    docker = Chain(name="DOCKER")
-    return with_more_tables(base, Table(family="ip", name="mangle", backend="iptables-nft", chains=(docker,)))
-
-
-NEAR_MISSES: dict[str, Callable[[], Snapshot]] = {
-    "Podman beside a Docker that leaves the policy alone": lambda: beside("accept"),
-    "Podman's IPv6 beside such a Docker": lambda: beside("accept", "ip6"),
-    "a virtual machine beside such a Docker": lambda: guests(policy="accept"),
-    "libvirt without a virtual machine": lambda: guests(port=False),
-    "a virtual machine that is let out in IPv6 alone": lambda: guests("lxd", family="ip6"),
-    "a bridge that no manager's rules speak of": lambda: guests("mine"),
-    "Docker may write no rules, and somebody else did": _own_rules,
-    "Docker may write no rules, and nobody asks for any": _unmasked,
-    "an incompatible table that is compatible again": lambda: logged(INCOMPATIBLE),
-    "the same backend": lambda: in_backend("iptables-legacy", iptables_backend="iptables-legacy"),
-    "a program that doesn't tell its backend": lambda: in_backend("iptables-legacy", iptables_backend=""),
-    "chains in both backends": _both_backends,
-    "a refused table is iptables-nft's": lambda: engine(refused("filter", "nat"), iptables_backend="iptables-nft"),
-    "a daemon whose firewall is nftables": lambda: in_backend(
-        "iptables-legacy", iptables_backend="iptables-nft", firewall="nftables"
-    ),
-    "two uplinks, and nobody says which one answers": lambda: uplinks(rule=""),
-    "a policy rule for another address": lambda: uplinks(rule="192.0.2.77/32"),
-    "a policy rule for the uplink that answers anyway": lambda: uplinks(rule="203.0.113.2/32", table=254),
-    "a policy rule that leads to the main table": lambda: uplinks(table=254),
-    "Docker 28's guards that have dropped": lambda: guarded(900, 900),
-}
 
 
 @pytest.mark.parametrize("case", NEAR_MISSES)

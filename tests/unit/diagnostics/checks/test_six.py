@@ -10,7 +10,8 @@ import pytest
 from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.expected_flows import derive
-from dnet_tui.diagnostics.operations.remedy import Command, DeleteRule, InsertRule, argv
+from dnet_tui.diagnostics.operations.base import ProgramOperation
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.model import (
@@ -182,12 +183,12 @@ def test_a_fault_of_ipv6_is_the_only_thing_reported_and_its_remedy_cures_it(faul
     assert found[0].evidence
     remedy = found[0].remedy
     assert remedy is not None
-    assert {argv(step)[0] for step in remedy.steps} == {program}
+    assert {step.commands()[0][0] for step in remedy.steps} == {program}
     if program == "ip6tables-nft":
         assert all(getattr(step, "family", "ip6") == "ip6" for step in remedy.steps)
     cured = after(broken, remedy.steps)
     assert serious(cured) == []
-    if not any(isinstance(step, Command) for step in remedy.undo):
+    if not any(isinstance(step, ProgramOperation) for step in remedy.undo):
         assert after(cured, remedy.undo) == broken
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dnet_tui.diagnostics.checks.run_checks import examine
-from dnet_tui.diagnostics.operations.remedy import InsertRule
+from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.model import Address, NextHop, Route, Snapshot
 from unit.builders.factories import ANY, HOST, WEB, docker_like_snapshot

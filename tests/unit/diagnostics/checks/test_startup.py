@@ -10,12 +10,10 @@ import pytest
 from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.diagnostics.checks.subjects.address_pools import Room, room
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import argv
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.engines.docker.address_pools import DEFAULT_POOLS, parse_pools
-from dnet_tui.inspect.model import Address, AddressPool, Link, Snapshot, Socket, Subnet, Vlan
+from dnet_tui.inspect.model import AddressPool, Link, Snapshot, Unread, Vlan
 from unit.builders.factories import (
-    ANY,
     APP1,
     BR_APP,
     HOST,
@@ -25,14 +23,13 @@ from unit.builders.factories import (
     docker_like_snapshot,
     route,
     with_link,
+    with_namespace,
     with_sysctl,
 )
-from unit.builders.factories_links import HELD, adding, crowded, network, port
+from unit.builders.factories_links import HELD, adding, network, port
 from unit.builders.factories_startup import (
     MASQ,
-    MISMATCH,
     NO_POOL,
-    OTHER,
     PORT,
     RAW,
     VETH,
@@ -41,61 +38,18 @@ from unit.builders.factories_startup import (
     default_over,
     ended,
     failed,
-    foreign_address,
-    full_bridge,
     kernel,
     logged,
-    neighbours,
     on_veth,
     pools,
     vlans,
-    with_table,
     without_table,
 )
+from unit.diagnostics.checks.cases.case import flat
+from unit.diagnostics.checks.cases.startup import FAULTS
+from unit.diagnostics.checks.cases.startup import NEAR_MISSES as GROUPED
 
-
-def _mismatched() -> Snapshot:
-    """A network was to be made on docker0, whose own network is gone: another's address comes first there."""
-    base = logged(MISMATCH, foreign_address())
-    return network(base, "bridge", subnets=(Subnet(cidr="172.17.0.0/16", gateway="172.17.0.1"),))
-
-
-FAULTS: dict[str, tuple[str, str, Callable[[], Snapshot]]] = {
-    "a port that made a start fail": ("port-taken", "warning", lambda: failed(PORT, HELD)),
-    "a full bridge that made a start fail": ("exchange-full", "error", full_bridge),
-    "a bridge that was full and nearly is": ("exchange-full", "warning", lambda: full_bridge(1001)),
-    "pools used up, and a network that failed": (
-        "pool-exhausted",
-        "error",
-        lambda: logged(NO_POOL, pools("10.200.0.0/22", networks=4)),
-    ),
-    "a bridge with a foreign address first": ("bridge-ip-mismatch", "warning", _mismatched),
-    "a daemon that ended over a foreign address": (
-        "bridge-ip-mismatch",
-        "error",
-        lambda: ended(MISMATCH, foreign_address()),
-    ),
-    "no veth in a kernel that was replaced": ("kernel-not-rebooted", "error", lambda: kernel(False, failed(VETH))),
-    "no table raw": ("no-raw-table", "error", lambda: failed(RAW)),
-    "no table raw but IPv6's": ("no-raw-table", "error", lambda: with_table("raw", failed(RAW), "ip6")),
-    "no table raw in a kernel that was replaced": (
-        "kernel-not-rebooted",
-        "error",
-        lambda: kernel(False, failed(RAW)),
-    ),
-    "no target MASQUERADE": ("no-xt-masq", "error", lambda: ended(MASQ, without_table("nat", docker_like_snapshot()))),
-    "an address on a container's veth": ("link-hijack", "warning", on_veth),
-    "a default route into a container": ("link-hijack", "error", lambda: default_over(VETH_WEB, metric=50)),
-    "a default route into a container that waits": (
-        "link-hijack",
-        "warning",
-        lambda: default_over(VETH_WEB, metric=500),
-    ),
-    "two ports in two VLANs": ("vlan-filter", "error", lambda: vlans(bridge=(1, 2), app2=2)),
-    "a port in no VLAN": ("vlan-filter", "error", lambda: vlans(app2=0)),
-    "both ports in a VLAN that the gateway isn't in": ("vlan-filter", "error", lambda: vlans(app1=7, app2=7)),
-    "a table of neighbours that is nearly full": ("neigh-full", "warning", lambda: neighbours(950)),
-}
+NEAR_MISSES = flat(GROUPED)
 
 
 def _serious(snapshot: Snapshot) -> list[Finding]:
@@ -168,65 +122,6 @@ def _bridge_with_an_uplink() -> Snapshot:
     return adding(base, HOST, "links", card)
 
 
-NEAR_MISSES: dict[str, Callable[[], Snapshot]] = {
-    "a port that is free again": lambda: failed(PORT),
-    "an error of a container that runs by now": lambda: failed(PORT, HELD, running=True),
-    "another error of a container that runs by now": lambda: failed(RAW, running=True),
-    "an error that is no network's": lambda: failed(OTHER),
-    "a port of another protocol": lambda: failed(PORT, Socket(proto="udp", address=ANY, port=9099)),
-    "a bridge that was full and has room again": lambda: failed(
-        "adding interface veth1 to bridge docker0 failed: exchange full", base=crowded(900)
-    ),
-    "pools that have room again": lambda: logged(NO_POOL, pools("10.200.0.0/22", networks=2)),
-    "pools that aren't known": lambda: logged(NO_POOL),
-    "small pools with one subnet left": lambda: pools("10.200.0.0/22", networks=3),
-    "a mismatch whose foreign address is gone": lambda: logged(MISMATCH),
-    "a mismatch whose foreign address comes second by now": lambda: logged(MISMATCH, foreign_address(first=False)),
-    "a mismatch whose network has that gateway by now": lambda: network(
-        logged(MISMATCH, foreign_address()), "bridge", subnets=(Subnet(cidr="172.17.0.0/16", gateway="172.17.0.9"),)
-    ),
-    "a foreign address, and no failure": foreign_address,
-    "a kernel with its modules and an old failure": lambda: kernel(True, failed(VETH)),
-    "a kernel with all built in": lambda: kernel(None, failed(VETH)),
-    "a table raw that is there by now": lambda: with_table("raw", failed(RAW)),
-    "a table raw of IPv6 that is there by now": lambda: with_table(
-        "raw", failed(RAW.replace("iptables table", "ip6tables table")), "ip6"
-    ),
-    "no table raw in the log of a daemon that runs": lambda: logged(RAW),
-    "no MASQUERADE in the log of a daemon that runs": lambda: logged(
-        MASQ, without_table("raw", docker_like_snapshot())
-    ),
-    "an old failure and rules that masquerade": lambda: failed(MASQ),
-    "a log that tells of nothing": lambda: msgspec.structs.replace(
-        docker_like_snapshot(), engines=(msgspec.structs.replace(docker_like_snapshot().engines[0], log=()),)
-    ),
-    "a port that waited in the log and forwards": lambda: logged(WAITS),
-    "an ordinary address on a veth": lambda: on_veth("10.77.0.1"),
-    "a network of 169.254 on purpose": lambda: network(
-        on_veth(), "bridge", subnets=(Subnet(cidr="172.17.0.0/16", gateway="172.17.0.1"), Subnet(cidr="169.254.0.0/16"))
-    ),
-    "a link-local address on the uplink": lambda: adding(
-        docker_like_snapshot(),
-        HOST,
-        "addresses",
-        Address(ifindex=UPLINK, family="ip", address="169.254.7.9", prefixlen=16, scope="link"),
-    ),
-    "a default route over a VPN": lambda: adding(
-        docker_like_snapshot(),
-        HOST,
-        "routes",
-        route("0.0.0.0/0", ifindex=UPLINK, gateway="203.0.113.9", metric=900, protocol="dhcp"),
-    ),
-    "one VLAN for all": lambda: vlans(bridge=(5,), app1=5, app2=5),
-    "a table of neighbours that is half full": lambda: neighbours(500),
-    "permanent neighbours": lambda: neighbours(990, state="PERMANENT"),
-    "no limit of neighbours": lambda: neighbours(990, limit=0),
-    "few wrong checksums": lambda: checksums(WEB, bad=19, good=100),
-    "few wrong checksums among many": lambda: checksums(WEB, bad=90),
-    "wrong checksums of the host's own": lambda: checksums(HOST, bad=400),
-}
-
-
 @pytest.mark.parametrize("near", NEAR_MISSES)
 def test_a_near_miss_is_no_fault(near: str) -> None:
     report = examine(NEAR_MISSES[near]())
@@ -255,7 +150,11 @@ GROWTH = {
     "no more of them": (checksums(WEB, bad=400), checksums(WEB, bad=400, good=10_100), []),
     "a few more": (checksums(WEB, bad=400), checksums(WEB, bad=419, good=10_100), []),
     "a container that began anew": (checksums(WEB, bad=400, good=20_000), checksums(WEB, bad=430), []),
-    "a container that is new": (checksums(APP1, bad=0), checksums(WEB, bad=400), []),
+    "a container that is new": (
+        with_namespace(docker_like_snapshot(), WEB, checksums=Unread(reason="it was not there")),
+        checksums(WEB, bad=400),
+        [],
+    ),
 }
 
 
@@ -304,7 +203,7 @@ def test_what_a_client_put_on_a_link_is_taken_from_it_and_can_be_put_back() -> N
     base = default_over(VETH_WEB, metric=50, base=on_veth())
     remedy = _serious(base)[0].remedy
     assert remedy is not None
-    assert [" ".join(argv(step)) for step in (*remedy.steps, *remedy.undo)] == [
+    assert [" ".join(step.commands()[0]) for step in (*remedy.steps, *remedy.undo)] == [
         "ip route del default dev veth5f0a1b2 proto dhcp metric 50",
         "ip address del 169.254.7.9/16 dev veth5f0a1b2",
         "ip address add 169.254.7.9/16 dev veth5f0a1b2 scope link",
@@ -317,7 +216,7 @@ def test_the_port_apart_is_named_with_the_vlan_that_the_others_have() -> None:
     assert "app2" in finding.summary
     assert "app1" not in finding.summary
     assert finding.remedy is not None
-    assert [" ".join(argv(step)) for step in finding.remedy.steps] == [
+    assert [" ".join(step.commands()[0]) for step in finding.remedy.steps] == [
         "bridge vlan add dev veth99e5f60 vid 1 pvid untagged"
     ]
 

@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from dnet_tui.diagnostics.checks.run_checks import examine
-from dnet_tui.diagnostics.operations.remedy import DeleteRule, InsertRule
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.firewall import Firewall
 from unit.builders.factories import HOST, with_namespace
-from unit.diagnostics.checks.test_checks import FAULTS, delete, legacy
+from unit.diagnostics.checks.cases.rules import FAULTS, delete, legacy
 
 REJECT = "-j REJECT --reject-with icmp-port-unreachable"
 

@@ -11,7 +11,7 @@ from dnet_tui.diagnostics.probing.probe_plan import MOST, allowed, plan, predict
 from dnet_tui.inspect.model import Snapshot, Socket
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Opaque, Rule, Table, Verdict
 from unit.builders.factories import APP1, HOST, WEB, docker_like_snapshot, with_namespace
-from unit.diagnostics.checks.test_checks import FAULTS, insert, with_table
+from unit.diagnostics.checks.cases.rules import FAULTS, insert, with_table
 
 GATEWAY = "203.0.113.1"
 

@@ -12,15 +12,17 @@ from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, Examination
 from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.remedy import Command
+from dnet_tui.diagnostics.operations.base import UnknownEffectError
+from dnet_tui.diagnostics.operations.engine import ReloadEngineRules
+from dnet_tui.diagnostics.operations.link import SetLinkUp
+from dnet_tui.diagnostics.operations.netns_scope import NetnsScope
+from dnet_tui.diagnostics.operations.route import AddRoute, RouteSpec
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.errors import DnetError
-from dnet_tui.inspect.model import LinkRef, PolicyRule, Snapshot
+from dnet_tui.inspect.model import PolicyRule, Snapshot
 from unit.builders.factories import (
     APP1,
-    DOCKER0,
     HOST,
     UPLINK,
     VETH_WEB,
@@ -30,12 +32,8 @@ from unit.builders.factories import (
     with_link,
     with_sysctl,
 )
-from unit.builders.factories_links import adding, namespace, without
-from unit.diagnostics.checks.test_checks import delete, insert
-
-
-def command(*argv: str) -> Command:
-    return Command(argv=argv)
+from unit.builders.factories_links import adding, without
+from unit.diagnostics.checks.cases.rules import delete, insert
 
 
 def roots(snapshot: Snapshot) -> list[str]:
@@ -110,47 +108,13 @@ def test_one_fault_hides_nothing() -> None:
 
 
 def test_a_remedy_of_an_unknown_effect_hides_what_is_behind_it() -> None:
-    with pytest.raises(DnetError):
-        after(docker_like_snapshot(), [command("systemctl", "restart", "docker")])
-    with pytest.raises(DnetError):
-        after(docker_like_snapshot(), [command("ip", "link", "set", "dev", "docker0", "mtu", "1400")])
-    with pytest.raises(DnetError):
-        after(docker_like_snapshot(), [command("ip", "-n", "nowhere", "route", "add", "default", "via", "10.0.0.1")])
-
-
-def inside(*words: str) -> Command:
-    return command("nsenter", "-t", "1201", "-n", "ip", *words)
-
-
-def test_commands_change_what_they_name_and_nothing_else() -> None:
-    host = docker_like_snapshot()
-    down = with_link(host, HOST, "veth5f0a1b2", up=False)
-    assert after(down, [command("ip", "link", "set", "dev", "veth5f0a1b2", "up")]) == host
-    moved = after(loose(host), [command("ip", "link", "set", "dev", "veth5f0a1b2", "master", "docker0")])
-    assert namespace(moved, HOST) == namespace(host, HOST)
-    changed = after(host, [inside("route", "replace", "default", "via", "172.17.0.9")])
-    assert [ns.id for ns, was in zip(changed.namespaces, host.namespaces, strict=True) if ns != was] == [WEB]
-    assert [hop.gateway for item in namespace(changed, WEB).routes if item.dst == "0.0.0.0/0" for hop in item.hops] == [
-        "172.17.0.9"
-    ]
-    gone = after(host, [inside("route", "del", "default", "via", "172.17.0.1")])
-    assert not any(item.dst == "0.0.0.0/0" for item in namespace(gone, WEB).routes)
-    ruled = after(host, [command("ip", "rule", "add", "to", "10.0.0.0/8", "lookup", "main", "pref", "5")])
-    assert namespace(ruled, HOST).policy_rules[-1] == PolicyRule(family="ip", priority=5, table=254, dst="10.0.0.0/8")
-    flagged = after(host, [command("bridge", "link", "set", "dev", "veth5f0a1b2", "hairpin", "on")])
-    port = next(link.port for link in namespace(flagged, HOST).links if link.name == "veth5f0a1b2")
-    assert port is not None
-    assert port.hairpin
-
-
-def test_an_address_brings_its_routes_with_it() -> None:
-    host = docker_like_snapshot()
-    bare = without(host, HOST, "addresses", lambda item: item.address == "172.17.0.1")
-    bare = without(bare, HOST, "routes", lambda item: item.dst in {"172.17.0.0/16", "172.17.0.1/32"})
-    words = ("ip", "address", "add", "172.17.0.1/16", "brd", "+", "dev", "docker0")
-    again = namespace(after(bare, [command(*words)]), HOST)
-    assert {item.dst for item in again.routes} == {item.dst for item in namespace(host, HOST).routes}
-    assert any(item.address == "172.17.0.1" and item.ifindex == DOCKER0 for item in again.addresses)
+    with pytest.raises(UnknownEffectError):
+        after(docker_like_snapshot(), [ReloadEngineRules(engine="docker")])
+    with pytest.raises(UnknownEffectError):
+        after(docker_like_snapshot(), [SetLinkUp(link="docker0", up=False)])
+    nowhere = NetnsScope(id="net:[1]", name="nowhere")
+    with pytest.raises(UnknownEffectError):
+        after(docker_like_snapshot(), [AddRoute(route=RouteSpec(gateway="10.0.0.1"), inside=nowhere)])
 
 
 # -- what nobody owns ---------------------------------------------------------------------------
@@ -207,14 +171,3 @@ def test_a_namespace_that_is_routed_by_its_own_veth_is_no_loose_container() -> N
     own = route("172.17.0.2/32", ifindex=VETH_WEB)
     assert "veth-orphan" in roots(host)
     assert "veth-orphan" not in roots(adding(host, HOST, "routes", own))
-
-
-def test_the_far_end_of_a_veth_gets_its_carrier_back() -> None:
-    host = docker_like_snapshot()
-    veth = next(link for link in namespace(host, HOST).links if link.name == "veth5f0a1b2")
-    assert veth.port is not None
-    dead = msgspec.structs.replace(veth.port, state="disabled")
-    broken = with_link(with_link(host, WEB, "eth0", up=False), HOST, veth.name, port=dead)
-    assert veth.peer == LinkRef(namespace=WEB, ifindex=VETH_WEB - 1)
-    healed = after(broken, [inside("link", "set", "dev", "eth0", "up")])
-    assert namespace(healed, HOST) == namespace(host, HOST)

@@ -18,7 +18,7 @@ from dnet_tui.tui.reports.trace.matrix_text import matrix_text
 from dnet_tui.tui.reports.trace.trace_json import trace_data
 from dnet_tui.tui.reports.trace.trace_text import trace_text
 from unit.builders.factories import HOST, docker_like_snapshot, with_gaps, with_link, with_sysctl
-from unit.diagnostics.checks.test_checks import insert, with_network, without_default_route
+from unit.diagnostics.checks.cases.rules import insert, with_network, without_default_route
 
 
 def between(source: str, target: str, snapshot: Snapshot | None = None, port: int = 80) -> tuple[Trace, Case]:

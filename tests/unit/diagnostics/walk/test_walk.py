@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.operations.remedy import InsertRule
+from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnet_tui.diagnostics.checks.run_checks import examine
-from dnet_tui.diagnostics.operations.remedy import InsertRule
+from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.archive.redact import redact
 from dnet_tui.inspect.archive.snapshot_file import encode as stored

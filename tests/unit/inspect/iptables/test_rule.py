@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from dnet_tui.diagnostics.operations.remedy import split_spec
+from dnet_tui.diagnostics.operations.rule import rule_words
 from dnet_tui.inspect.iptables.rule import parse_rule
 from dnet_tui.inspect.iptables.save_grammar import RuleSyntaxError, quote, split_words
 from dnet_tui.inspect.model.firewall import AnyExpr, Match, Nat, Note, NoTrack, Opaque, SetLookup, SetMark, Verdict
+from dnet_tui.inspect.model.match_fields import FieldText
 
 
 def exprs(text: str, *chains: str) -> tuple[AnyExpr, ...]:
@@ -17,7 +18,7 @@ def exprs(text: str, *chains: str) -> tuple[AnyExpr, ...]:
 
 
 def match(field: str, *values: str, negate: bool = False) -> Match:
-    return Match(field=field, values=values, negate=negate)
+    return Match(field=FieldText(field), values=values, negate=negate)
 
 
 TCP = match("proto", "tcp")
@@ -326,7 +327,7 @@ def test_quoting_and_splitting_are_inverse(value: str) -> None:
     written = f"-m comment --comment {quote(value)} -j ACCEPT"
     assert split_words(written)[0] == ["-m", "comment", "--comment", value, "-j", "ACCEPT"]
     assert parse_rule(written).comment == value
-    assert list(split_spec(written)) == split_words(written)[0], "whoever types the rule splits it the same way"
+    assert list(rule_words(written)) == split_words(written)[0], "whoever types the rule splits it the same way"
 
 
 def test_a_quoted_word_is_never_an_option() -> None:

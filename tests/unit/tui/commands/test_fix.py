@@ -13,11 +13,11 @@ from dnet_tui.actions.execution.apply import apply_plan
 from dnet_tui.actions.execution.execute import HostExecutor
 from dnet_tui.actions.journal.entries import Place
 from dnet_tui.actions.plans.plan import Plan, Step
-from dnet_tui.diagnostics.operations.remedy import SetSysctl
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.tui.main import app
 from unit.builders.factories import docker_like_snapshot, with_chain
 from unit.builders.factories_firewall import chain
-from unit.builders.fake_hand import FakeHand
+from unit.builders.fake_host import FakeHost
 
 COMMAND = "iptables-nft -w -t nat -I POSTROUTING 1 -s 10.10.0.0/24 '!' -o br-app -j MASQUERADE"
 
@@ -81,7 +81,7 @@ def test_the_journal_of_an_untouched_host_is_empty(tmp_path: Path) -> None:
 
 def test_the_journal_shows_an_entry_harmlessly_with_its_state_and_its_undo(tmp_path: Path) -> None:
     plan = Plan(title="a \x1b[31mtitle", steps=(Step(action=SetSysctl(key="net.ipv4.ip_forward", value="1")),))
-    apply_plan(plan, HostExecutor(FakeHand()), tmp_path, place=lambda: Place(netns=5, boot="b"))
+    apply_plan(plan, HostExecutor(FakeHost()), tmp_path, place=lambda: Place(netns=5, boot="b"))
     with (tmp_path / "journal.jsonl").open("ab") as file:
         file.write(b'{"event":"be')
     code, out, err = dnet_tui("journal", state=tmp_path)
@@ -93,6 +93,8 @@ def test_the_journal_shows_an_entry_harmlessly_with_its_state_and_its_undo(tmp_p
     _, out, _ = dnet_tui("journal", "--format", "json", state=tmp_path)
     (entry,) = json.loads(out)
     (change,) = entry["changes"]
+    assert change["text"] == "set net.ipv4.ip_forward to 1"
+    assert change["commands"] == [["sysctl", "-w", "net.ipv4.ip_forward=1"]]
     assert change["undo"] == [["sysctl", "-w", "net.ipv4.ip_forward=0"]]
     assert change["before"]["values"]["net.ipv4.conf.docker0.forwarding"] == "0"
     assert entry["elsewhere"]

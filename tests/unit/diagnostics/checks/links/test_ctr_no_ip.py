@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from dnet_tui.diagnostics.checks.run_checks import examine
-from dnet_tui.diagnostics.operations.remedy import argv
 from dnet_tui.inspect.model import Address, Container, Snapshot
 from dnet_tui.inspect.model.gaps import Gap
 from unit.builders.factories import WEB, docker_like_snapshot, with_gaps
@@ -102,7 +101,7 @@ def test_it_is_the_one_thing_named_with_what_puts_it_right(fault: str) -> None:
     assert roots(build()) == ["ctr-no-ip"]
     remedy = report.findings[0].remedy
     assert remedy is not None
-    assert [" ".join(argv(step)) for step in remedy.steps] == commands
+    assert [" ".join(step.commands()[0]) for step in remedy.steps] == commands
     assert (remedy.risk == "manual") == (fault == "no interface")
     assert len(remedy.undo) == (0 if remedy.risk == "manual" else len(commands))
 

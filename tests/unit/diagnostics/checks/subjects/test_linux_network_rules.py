@@ -9,7 +9,7 @@ from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Table
 from unit.builders.factories import HOST, docker_like_snapshot, with_namespace
-from unit.diagnostics.checks.test_checks import delete
+from unit.diagnostics.checks.cases.rules import delete
 
 
 def plain(snapshot: Snapshot) -> Snapshot:

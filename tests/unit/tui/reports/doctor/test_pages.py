@@ -12,7 +12,7 @@ from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.tui.reports.doctor.pages import pages
 from dnet_tui.tui.reports.doctor.report_json import DoctorData, doctor_data
 from unit.builders.factories import docker_like_snapshot
-from unit.diagnostics.checks.test_checks import FAULTS
+from unit.diagnostics.checks.cases.rules import FAULTS
 
 DOCS = Path(__file__).parents[5] / "docs"
 

@@ -1,0 +1,82 @@
+"""Operations that are made by running their own commands: links, addresses, routes, an engine's own client.
+
+How each is taken back is stated beside it in the plan, and kept in the
+journal: nothing is captured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dnet_tui.actions.host_access import HostAccess
+from dnet_tui.actions.journal.captured_state import ProgramState
+from dnet_tui.actions.plans.plan import Step, line
+from dnet_tui.diagnostics.operations.base import ProgramOperation
+from dnet_tui.inspect.errors import ActionFailedError
+from dnet_tui.inspect.text.sanitize import clean
+
+TIME_LIMIT = 60.0
+"""Seconds a command may take."""
+
+
+def prepare(step: Step) -> ProgramState:
+    """Keep what takes the operation back."""
+    return ProgramState(undo=tuple(item for item in step.undo if isinstance(item, ProgramOperation)))
+
+
+def perform(action: ProgramOperation, host: HostAccess) -> None:
+    """Run the operation's commands.
+
+    Raises:
+        ActionFailedError: One isn't there or failed; those after it were not run.
+    """
+    for words in action.commands():
+        ran = host.run(words, limit=TIME_LIMIT)
+        if ran.code != 0:
+            said = clean(" ".join((ran.err or ran.out).split()))
+            msg = f"`{line(words)}` failed (exit code {ran.code}): {said}"
+            raise ActionFailedError(msg)
+
+
+def revert(action: ProgramOperation, captured: ProgramState, host: HostAccess, *, covered: bool, resumed: bool) -> str:
+    """Run what takes the operation back; after an undo that was cut short, past what fails by now.
+
+    Args:
+        action: what was done.
+        captured: what takes it back.
+        host: to run it with.
+        covered: it is taken back together with an operation before it.
+        resumed: an earlier undo was cut short.
+
+    Returns:
+        What was done, in a few words.
+
+    Raises:
+        ActionFailedError: No undo is known, or a command failed; the message says which were run and which not.
+    """
+    if not captured.undo:
+        made = "; ".join(line(words) for words in action.commands())
+        together = f"`{made}` is taken back together with a command before it"
+        return together if covered else f"no undo is known for `{made}`: look at it by hand"
+    notes: list[str] = []
+    for number, back in enumerate(captured.undo, start=1):
+        try:
+            perform(back, host)
+        except ActionFailedError as error:
+            rest = [f"`{_shown(item)}`" for item in captured.undo[number:]]
+            if rest and resumed:  # the first time it may have succeeded
+                notes.append(f"{error.message}; an earlier undo may have run it")
+                continue
+            raise _cut_short(error, notes, rest) from error
+        notes.append(_shown(back))
+    return "; ".join(notes)
+
+
+def _cut_short(error: ActionFailedError, done: Sequence[str], rest: Sequence[str]) -> ActionFailedError:
+    account = f"; done before: {'; '.join(done)}" if done else ""
+    account += f"; not run after it: {', '.join(rest)}" if rest else ""
+    return ActionFailedError(f"{error.message}{account}", error.hint)
+
+
+def _shown(action: ProgramOperation) -> str:
+    return "; ".join(line(words) for words in action.commands())

@@ -1,0 +1,97 @@
+"""Before the first change: every program that the plan and its undo need is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dnet_tui.actions.execution.apply import apply_plan
+from dnet_tui.actions.execution.execute import HostExecutor
+from dnet_tui.actions.execution.preflight import required_programs
+from dnet_tui.actions.journal.entries import Place
+from dnet_tui.actions.journal.journal import read
+from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction
+from dnet_tui.actions.plans.plan import Plan, Step
+from dnet_tui.diagnostics.operations.bridge import CreateBridge
+from dnet_tui.diagnostics.operations.by_hand import ByHand
+from dnet_tui.diagnostics.operations.engine_network import CreatePodmanNetwork
+from dnet_tui.diagnostics.operations.kernel import ForgetConnections, SetSysctl
+from dnet_tui.diagnostics.operations.link import SetLinkUp
+from dnet_tui.diagnostics.operations.netns_scope import NetnsScope
+from dnet_tui.diagnostics.operations.rule import DeleteRule
+from dnet_tui.inspect.errors import ActionFailedError
+from dnet_tui.inspect.kernel.netns import own_handle
+from unit.builders.fake_host import FakeHost
+
+INSIDE = NetnsScope(id="net:[1]", pid=7)
+FORWARD = SetSysctl(key="net.ipv4.ip_forward", value="1")
+
+
+def rule(**more: Any) -> DeleteRule:
+    where = {"backend": "iptables-legacy", "family": "ip6", "table": "filter", "chain": "FORWARD"} | more
+    return DeleteRule(**where, spec="-j DROP", position=1)
+
+
+NEEDS: dict[str, tuple[AnyAction, tuple[str, ...]]] = {
+    "a rule needs its program and the one that reads": (rule(), ("ip6tables-legacy", "ip6tables-legacy-save")),
+    "a kernel parameter is a file": (FORWARD, ()),
+    "a bridge is made over netlink": (CreateBridge(name="br0"), ()),
+    "a link": (SetLinkUp(link="br0"), ("ip",)),
+    "a link inside a named namespace": (SetLinkUp(link="v", inside=NetnsScope(id="net:[1]", name="web")), ("ip",)),
+    "a link inside a process's namespace": (SetLinkUp(link="v", inside=INSIDE), ("nsenter", "ip")),
+    "an engine's own client": (CreatePodmanNetwork(name="n"), ("podman",)),
+    "what a person runs": (ByHand(argv=("nonsense",)), ()),
+    "a trace": (AddTraceTable(name="t", ruleset="", inside=own_handle(), label="host"), ("nft",)),
+}
+
+
+@pytest.mark.parametrize("case", NEEDS)
+def test_what_an_operation_needs(case: str) -> None:
+    action, programs = NEEDS[case]
+    assert required_programs(action) == programs
+
+
+class Bare(FakeHost):
+    """A host on which some programs aren't installed."""
+
+    def __init__(self, *absent: str) -> None:
+        super().__init__()
+        self.absent = absent
+
+    def has(self, program: str) -> bool:
+        return program not in self.absent
+
+
+def attempt(host: FakeHost, folder: Path, *steps: Step) -> None:
+    apply_plan(Plan(title="t", steps=steps), HostExecutor(host), folder, place=lambda: Place(netns=1))
+
+
+def test_a_plan_that_would_stop_half_way_is_not_begun(tmp_path: Path) -> None:
+    host = Bare("conntrack", "nsenter")
+    before = dict(host.values)
+    steps = (FORWARD, ForgetConnections(proto="udp", port=53), SetLinkUp(link="v", inside=INSIDE))
+    with pytest.raises(ActionFailedError, match="conntrack, nsenter are not installed") as error:
+        attempt(host, tmp_path, *(Step(action=action) for action in steps))
+    assert "delete the tracked udp connections to port 53" in error.value.message
+    assert "nothing was changed" in error.value.hint
+    assert host.values == before
+    assert read(tmp_path) == ((), 0)
+
+
+def test_what_takes_a_step_back_must_be_there_too(tmp_path: Path) -> None:
+    step = Step(action=FORWARD, undo=(SetLinkUp(link="v"),))
+    with pytest.raises(ActionFailedError, match="ip is not installed"):
+        attempt(Bare("ip"), tmp_path, step)
+
+
+def test_a_plan_whose_programs_are_there_is_made(tmp_path: Path) -> None:
+    host = Bare("conntrack")
+    attempt(host, tmp_path, Step(action=FORWARD))
+    assert host.values["net.ipv4.ip_forward"] == "1"
+
+
+def test_what_a_person_should_do_is_never_done(tmp_path: Path) -> None:
+    with pytest.raises(ActionFailedError, match="for a person to do"):
+        attempt(FakeHost(), tmp_path, Step(action=ByHand(argv=("true",))))
