@@ -22,7 +22,7 @@ from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import Trace, trace
 from dnet_tui.inspect.model import ChecksumCounts, ConntrackCounts, Firewalld, Snapshot, known_items
 from dnet_tui.inspect.model.gaps import HOST_FIELDS, NAMESPACE_FIELDS
-from lab.faults import records
+from lab.recordings import fault_records
 from unit.builders.factories import (
     APP1,
     APP2,
@@ -48,7 +48,7 @@ def without_default_route() -> Snapshot:
 @cache
 def recorded() -> Snapshot:
     """A recorded host with a fault."""
-    return records.snapshot("demo", "ctr-wrong-gw")
+    return fault_records.snapshot("demo", "ctr-wrong-gw")
 
 
 def healthy() -> Snapshot:
