@@ -27,14 +27,15 @@ from dnet_tui.inspect.kernel.rtnetlink.read_dumps import read_links
 from dnet_tui.inspect.model import Link, Route
 from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.coverage.namespace_reading import Contents
+from dnet_tui.inspect.model.default_routes import is_anywhere
+from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 from dnet_tui.inspect.snapshot.namespace_candidates import Place
 from dnet_tui.inspect.snapshot.resolve_peers import is_out_of_sight
 from dnet_tui.inspect.text.encoding import storable
 
-_DEFAULTS = frozenset({"0.0.0.0/0", "::/0"})
 _NAMED_AT_MOST = 4
-_PROXIES = frozenset({"docker-proxy", "rootlesskit-doc"})
-_ENGINES = {"dockerd": "docker"}
+_PROXIES = frozenset(name for kind in ENGINE_KINDS for name in kind.proxy_processes)
+_ENGINES = {kind.daemon: kind.kind for kind in ENGINE_KINDS if kind.daemon}
 
 
 class NotRead(NamedTuple):
@@ -128,7 +129,7 @@ def _ways_out(routes: Iterable[Route]) -> frozenset[int]:
     return frozenset(
         hop.ifindex
         for route in routes
-        if route.dst in _DEFAULTS and route.type == "unicast"
+        if is_anywhere(route.dst) and route.type == "unicast"
         for hop in route.hops
         if hop.ifindex is not None
     )

@@ -45,7 +45,18 @@ def test_a_containers_interface_names_its_network_bridge_and_the_hosts_end() -> 
 def test_the_json_of_a_container_has_exactly_the_published_keys() -> None:
     data = json.loads(to_json(containers(docker_like_snapshot())["web"]))
 
-    assert list(data) == ["id", "name", "engine", "image", "pid", "netns", "mode", "interfaces", "published"]
+    assert list(data) == [
+        "id",
+        "name",
+        "engine",
+        "image",
+        "pid",
+        "netns",
+        "mode",
+        "interfaces",
+        "published",
+        "not_seen",
+    ]
     assert list(data["interfaces"][0]) == [
         "name", "ifindex", "mac", "addresses", "network", "bridge", "peer", "note",
     ]  # fmt: skip
