@@ -135,7 +135,7 @@ def _left_unsaid(exam: Examination, silent: set[str], findings: Sequence[Finding
         if any(owner in telling for owner, _ in owners):
             continue
         for owner, obstacle in owners:
-            if owner not in silent or obstacle.end == "unknown" or element(obstacle) in seen:
+            if owner not in silent or obstacle.end == "unknown" or element(obstacle) in seen | exam.unexplained:
                 continue
             seen.add(element(obstacle))
             yield from (item for item in exam.blocked_by(owner) if element(item.obstacle) == element(obstacle))
@@ -162,7 +162,7 @@ def _run(check: Check, exam: Examination) -> tuple[CheckResult, list[Finding]]:
     unsure = [item.reason for item in said if isinstance(item, Undecided)]
     view = exam.case.view
     unseen = [item.text(view.label(item.scope) if item.scope else "") for item in exam.case.unseen]
-    reasons = [*unsure, *unseen, *_missing(exam)]
+    reasons = [*unsure, *unseen, *exam.gaps_met(check.hidden_by), *_missing(exam)]
     return CheckResult(id=check.id, outcome="unknown" if reasons else "ok", reason=next(iter(reasons), "")), []
 
 

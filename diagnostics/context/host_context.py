@@ -7,14 +7,14 @@ of every flow that the networks' own options ask for.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeVar, cast
 
 import msgspec
 
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model import (
     Address,
@@ -28,6 +28,7 @@ from dnet_tui.inspect.model import (
     Subnet,
     known_items,
 )
+from dnet_tui.inspect.model.default_routes import default_routes
 from dnet_tui.inspect.model.sections import lacks_of
 from dnet_tui.inspect.model.view import View
 
@@ -37,7 +38,6 @@ OUTSIDE = "198.51.100.77"
 OUTSIDE6 = "3fff:198:51:100::77"
 """The same in IPv6 (documentation, RFC 9637): newer than most lists of addresses that firewalls drop."""
 
-_DEFAULTS: dict[Family, str] = {"ip": "0.0.0.0/0", "ip6": "::/0"}
 _UNUSED = frozenset({"tentative", "dadfailed"})
 
 INFERRED = "inferred"
@@ -54,6 +54,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 class Case:
@@ -102,6 +103,12 @@ class Case:
         except NotSeen as missing:
             self.unseen.append(missing)
 
+    def severally(self, items: Iterable[Item], of: Callable[[Item], Iterable[T]]) -> Iterator[T]:
+        """What ``of`` tells of each item; of one that rests on something unread nothing, which is noted."""
+        for item in items:
+            with self.noting():
+                yield from of(item)
+
     @property
     def networks(self) -> tuple[Network, ...]:
         """The bridge networks of this host, declared and inferred, whose bridge exists."""
@@ -116,6 +123,8 @@ class Case:
             for network in known_items(self.snapshot.networks)
             if network.driver == "bridge" and network.bridge and self.view.link_named(host.id, network.bridge)
         ]
+        if lacks_of(self.snapshot.networks):
+            return tuple(declared)  # a network that nobody told of isn't one that nobody made
         known = {network.bridge for network in declared}
         inferred: list[Network] = []
         for link in self.view.bridges():
@@ -137,8 +146,7 @@ class Case:
             leads_here = False
             with self.noting():
                 leads_here = ns is not None and any(
-                    route.dst == "0.0.0.0/0" and any(hop.gateway in gateways for hop in route.hops)
-                    for route in ns.routes
+                    hop.gateway in gateways for route in default_routes(ns, "ip") for hop in route.hops
                 )
             if leads_here:
                 return Network(
@@ -233,15 +241,7 @@ class Case:
         host = self.view.host
         if host is None:
             return ()
-        names = {link.ifindex: link.name for link in host.links}
-        indexes = [
-            hop.ifindex
-            for route in host.routes
-            if route.family == family and route.dst == _DEFAULTS[family] and route.type == "unicast"
-            for hop in route.hops
-            if hop.ifindex is not None
-        ]
-        return tuple(dict.fromkeys(names[index] for index in indexes if index in names))
+        return tuple(link.name for link in self.view.uplinks(host.id, family))
 
     def uplink_address(self, uplink: str, family: Family = "ip") -> str:
         """The first address of an uplink, empty when it has none; of IPv6 a global one."""

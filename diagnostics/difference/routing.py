@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from dnet_tui.diagnostics.difference.base import Change, Entry, Kind, Pair, arrow, device, devices, entries
 from dnet_tui.inspect.model import Namespace, PolicyRule, Route
+from dnet_tui.inspect.model.default_routes import ANYWHERE
 
 _LOCAL_TABLE = 255
 """The kernel keeps it in step with the addresses."""
-_DEFAULT = {"0.0.0.0/0": "IPv4 default route", "::/0": "IPv6 default route"}
+_DEFAULT = {ANYWHERE["ip"]: "IPv4 default route", ANYWHERE["ip6"]: "IPv6 default route"}
 _PASSING = frozenset({"net.netfilter.nf_conntrack_count"})
 _TABLES = {254: "", 253: " in table default"}
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from dnet_tui.diagnostics.explain.field_names import field_names, subject_of
 from dnet_tui.inspect.model.firewall import Lookup, Match, SetLookup, VerdictMap
+from dnet_tui.inspect.model.match_fields import MatchField, is_modelled
+from dnet_tui.inspect.model.protocols import SPOKEN, icmp_words
 from dnet_tui.inspect.text.sanitize import clean
 
 _STATES = {
@@ -16,44 +19,11 @@ _STATES = {
     "DNAT": "destination-translated",
     "SNAT": "source-translated",
 }
-_ICMP = {
-    "ip": {
-        "0": "echo reply",
-        "3": "unreachable",
-        "3/4": "fragmentation needed",
-        "5": "redirect",
-        "8": "echo request",
-        "11": "time exceeded",
-    },
-    "ip6": {
-        "1": "unreachable",
-        "2": "packet too big",
-        "3": "time exceeded",
-        "128": "echo request",
-        "129": "echo reply",
-        "133": "router solicitation",
-        "134": "router advertisement",
-        "135": "neighbour solicitation",
-        "136": "neighbour advertisement",
-        "137": "redirect",
-    },
-}
 _ADDRESS_TYPES = {
     "LOCAL": "an address of this host",
     "BROADCAST": "a broadcast address",
     "MULTICAST": "a multicast address",
     "UNICAST": "a unicast address",
-}
-_PROTOCOLS = {"tcp": "TCP", "udp": "UDP", "sctp": "SCTP", "dccp": "DCCP", "icmp": "ICMP", "icmpv6": "ICMPv6"}
-_FIELDS = {
-    "saddr": "source",
-    "daddr": "destination",
-    "sport": "source port",
-    "dport": "destination port",
-    "iif": "arriving interface",
-    "oif": "leaving interface",
-    "proto": "protocol",
-    "ctstate": "connection state",
 }
 _ELEMENTS_SHOWN = 8
 _SYN = "FIN,SYN,RST,ACK/SYN"
@@ -72,7 +42,7 @@ class Conditions:
     """
 
     def __init__(self, family: str) -> None:
-        self.names = _ICMP["ip6" if family == "ip6" else "ip"]
+        self.family = family
         self.noun = "traffic"
         self.parts: list[tuple[int, str]] = []
 
@@ -116,111 +86,83 @@ class Conditions:
             before = clause
         return said
 
-    def _clause(self, match: Match) -> tuple[int, str]:
-        values = [clean(value) for value in match.values]
-        places = {
-            "saddr": (1, "from"),
-            "sport": (2, "from"),
-            "iif": (3, "arriving by"),
-            "physin": (3, "arriving by bridge port"),
-            "daddr": (4, "to"),
-            "dport": (5, "to"),
-            "oif": (6, "leaving by"),
-            "physout": (6, "leaving by bridge port"),
-        }
-        if match.field in places:
-            rank, word = places[match.field]
-            if match.field in {"sport", "dport"}:
-                values = [_port(value) for value in values]
-            if match.field in {"saddr", "daddr"}:
-                values = [_address(value) for value in values]
-            if match.field in {"iif", "oif", "physin", "physout"}:
-                values = [_interface(value) for value in values]
-            return rank, f"{word} {'anything but ' if match.negate else ''}{_either(values)}"
-        if match.field == "ctstate":
-            return 0, _state(values, negate=match.negate)
-        if match.field in {"src-type", "dst-type"}:
-            return (1 if match.field == "src-type" else 4), _address_type(match, values)
-        return 7, self._property(match, values)
-
-    def _property(self, match: Match, values: list[str]) -> str:
-        field, negate = match.field, match.negate
-        no = "not " if negate else ""
-        said = _either(values)
-        if field == "proto":
-            return f"other than {_either([_protocol(value) for value in values])}"
-        if field == "port":
-            return f"{'neither ' if negate else ''}from {'nor' if negate else 'or'} to {_either(map(_port, values))}"
-        if field == "icmp-type":
-            return f"{'other than' if negate else 'of'} type {_either([self._icmp(value) for value in values])}"
-        if field == "tcp-flags":
-            return _flags(values, negate=negate)
-        if field in {"mark", "ctmark"}:
-            whose = "whose connection has" if field == "ctmark" else "with"
-            return f"{whose} {'a mark other than' if negate else 'mark'} {_either([_mark(value) for value in values])}"
-        if field == "physdev":
-            return _either([_BRIDGED.get(value, ("that " + value, "that not " + value))[negate] for value in values])
-        if field in _SAID:
-            return _SAID[field][negate]
-        if field == "fragment":
-            return "that is not a later fragment" if negate else "that is a later fragment"
-        if field in _RANGES:
-            said = _either([value.replace(":", " to ") for value in values])
-        return f"{_WITH.get(field, field)} {no}{said}"
+    def _clause(self, match: Match) -> tuple[int, str]:  # noqa: C901, PLR0912 - the table of fields
+        """A match in words, with its place among the clauses."""
+        if not is_modelled(match.field):
+            return _PROPERTY, _value_clause(match.field, match)  # it is named by its text
+        values, negate = [clean(value) for value in match.values], match.negate
+        other = "anything but " if negate else ""
+        match match.field:
+            case "saddr":
+                return 1, f"from {other}{_either(map(_address, values))}"
+            case "sport":
+                return 2, f"from {other}{_either(map(_port, values))}"
+            case "iif":
+                return 3, f"arriving by {other}{_either(map(_interface, values))}"
+            case "physin":
+                return 3, f"arriving by bridge port {other}{_either(map(_interface, values))}"
+            case "daddr":
+                return 4, f"to {other}{_either(map(_address, values))}"
+            case "dport":
+                return 5, f"to {other}{_either(map(_port, values))}"
+            case "oif":
+                return 6, f"leaving by {other}{_either(map(_interface, values))}"
+            case "physout":
+                return 6, f"leaving by bridge port {other}{_either(map(_interface, values))}"
+            case "ctstate":
+                return 0, _state(values, negate=negate)
+            case "src-type":
+                return 1, f"from {other}{_address_types(values)}"
+            case "dst-type":
+                return 4, f"to {other}{_address_types(values)}"
+            case "icmp-type":
+                return _PROPERTY, f"{'other than' if negate else 'of'} type {_either(map(self._icmp, values))}"
+            case _:
+                return _PROPERTY, _property(match.field, match)
 
     def _icmp(self, value: str) -> str:
-        name = self.names.get(value)
+        name = icmp_words(self.family, value)
         return f"{value} ({name})" if name else value
 
 
-_SAID = {
-    "rpfilter": ("that passes the reverse path filter", "that fails the reverse path filter"),
-    "ipsec": ("that IPsec protects", "that IPsec doesn't protect"),
-    "owner-socket": ("that a socket of this host sent", "that no socket of this host sent"),
-}
-"""Fields that are there or not, whatever their values."""
-
-_WITH = {
-    "pkttype": "whose frames are",
-    "mac": "whose source MAC is",
-    "length": "whose length in bytes is",
-    "ttl": "whose hop limit is",
-    "icmp-code": "whose ICMP code is",
-    "th-sport": "whose source port is",
-    "th-dport": "whose destination port is",
-    "mac-dst": "whose destination MAC is",
-    "iifgroup": "whose arriving interface's group is",
-    "oifgroup": "whose leaving interface's group is",
-    "iifkind": "whose arriving interface's kind is",
-    "oifkind": "whose leaving interface's kind is",
-    "iiftype": "whose arriving interface's type is",
-    "oiftype": "whose leaving interface's type is",
-    "ibrname": "whose arriving bridge is",
-    "obrname": "whose leaving bridge is",
-    "owner-uid": "whose sender's user is",
-    "owner-gid": "whose sender's group is",
-    "skuid": "whose sender's user is",
-    "skgid": "whose sender's group is",
-    "arp-op": "whose ARP operation is",
-    "arp-saddr": "whose ARP sender is",
-    "arp-daddr": "whose ARP target is",
-    "ctstatus": "whose connection's status is",
-    "ctdir": "whose direction in its connection is",
-    "ctproto": "whose connection's protocol is",
-    "ctorigsrc": "whose connection came from",
-    "ctorigdst": "whose connection first went to",
-    "ctorigsrcport": "whose connection came from port",
-    "ctorigdstport": "whose connection first went to port",
-    "ctreplsrc": "whose connection is answered by",
-    "ctrepldst": "whose connection is answered to",
-    "ctreplsrcport": "whose connection is answered from port",
-    "ctrepldstport": "whose connection is answered to port",
-}
+_PROPERTY = 7
+"""The place of what doesn't say where traffic comes from or goes to."""
 
 
-def field_names(fields: Iterable[str]) -> str:
-    """The model's fields in words, joined by "and"."""
-    return " and ".join(_FIELDS.get(field, clean(field)) for field in fields)
+def _property(field: MatchField, match: Match) -> str:  # noqa: C901 - the table of fields
+    """A match on one of the other fields."""
+    values, negate = [clean(value) for value in match.values], match.negate
+    match field:
+        case "proto":
+            return f"other than {_either(map(_protocol, values))}"
+        case "port":
+            return f"{'neither ' if negate else ''}from {'nor' if negate else 'or'} to {_either(map(_port, values))}"
+        case "tcp-flags":
+            return _flags(values, negate=negate)
+        case "mark":
+            return f"with {'a mark other than' if negate else 'mark'} {_either(map(_mark, values))}"
+        case "ctmark":
+            return f"whose connection has {'a mark other than' if negate else 'mark'} {_either(map(_mark, values))}"
+        case "physdev":
+            return _either([_BRIDGED.get(value, ("that " + value, "that not " + value))[negate] for value in values])
+        case "fragment":
+            return "that is not a later fragment" if negate else "that is a later fragment"
+        case "rpfilter":
+            return "that fails the reverse path filter" if negate else "that passes the reverse path filter"
+        case "ipsec":
+            return "that IPsec doesn't protect" if negate else "that IPsec protects"
+        case "owner-socket":
+            return "that no socket of this host sent" if negate else "that a socket of this host sent"
+        case "length" | "ttl" | "ctorigsrcport" | "ctorigdstport" | "ctreplsrcport" | "ctrepldstport":
+            return _value_clause(subject_of(field), match, between=" to ")
+        case _:
+            return _value_clause(subject_of(field), match)
+
+
+def _value_clause(subject: str, match: Match, *, between: str = ":") -> str:
+    """``whose length is not 64 or 128``."""
+    values = [clean(value).replace(":", between) if between != ":" else clean(value) for value in match.values]
+    return f"{subject} {'not ' if match.negate else ''}{_either(values)}"
 
 
 def set_name(lookup: Lookup | VerdictMap) -> str:
@@ -238,7 +180,6 @@ def _either(values: Iterable[str]) -> str:
     return ", ".join(words[:-1]) + " or " + words[-1] if len(words) > 1 else "".join(words)
 
 
-_RANGES = frozenset({"length", "ttl", "ctorigsrcport", "ctorigdstport", "ctreplsrcport", "ctrepldstport"})
 _BRIDGED = {
     "in": ("that arrived by a bridge port", "that did not arrive by a bridge port"),
     "out": ("that leaves by a bridge port", "that does not leave by a bridge port"),
@@ -247,7 +188,7 @@ _BRIDGED = {
 
 
 def _protocol(value: str) -> str:
-    return _PROTOCOLS.get(value) or (f"protocol {value}" if value.isdecimal() else clean(value))
+    return SPOKEN.get(value) or (f"protocol {value}" if value.isdecimal() else clean(value))
 
 
 def _port(value: str) -> str:
@@ -279,10 +220,8 @@ def _state(values: list[str], *, negate: bool) -> str:
     return f"{'not ' if negate else ''}of {kinds} connections"
 
 
-def _address_type(match: Match, values: list[str]) -> str:
-    kinds = _either([_ADDRESS_TYPES.get(value, f"an address of type {value}") for value in values])
-    word = "to" if match.field == "dst-type" else "from"
-    return f"{word} {'anything but ' if match.negate else ''}{kinds}"
+def _address_types(values: list[str]) -> str:
+    return _either([_ADDRESS_TYPES.get(value, f"an address of type {value}") for value in values])
 
 
 def _address(value: str) -> str:

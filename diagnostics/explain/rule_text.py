@@ -7,10 +7,11 @@ that a sentence never claims more than is known.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import assert_never
 
-from dnet_tui.diagnostics.explain.condition_text import Conditions, field_names, set_name
+from dnet_tui.diagnostics.explain.condition_text import Conditions, set_name
+from dnet_tui.diagnostics.explain.field_names import field_names
 from dnet_tui.inspect.model.firewall import (
-    AnyExpr,
     Chain,
     Choice,
     Lookup,
@@ -22,6 +23,7 @@ from dnet_tui.inspect.model.firewall import (
     Rule,
     SetLookup,
     SetMark,
+    Statement,
     Table,
     Verdict,
     VerdictMap,
@@ -62,18 +64,17 @@ def sentence(rule: Rule, chain: Chain, table: Table) -> str:
     conditions = Conditions(table.family)
     actions: list[str] = []
     for expr in rule.exprs:
-        if isinstance(expr, Match):
-            conditions.add(expr)
-        elif isinstance(expr, SetLookup):
-            conditions.add_set(expr)
-        elif isinstance(expr, Lookup):
-            conditions.add_lookup(expr)
-        elif not isinstance(expr, Opaque):
-            actions += _action(expr, chain)
-        elif expr.role == "match":
-            conditions.add_opaque(expr.text)
-        else:
-            actions.append(f"is handled by “{clean(expr.text)}”, whose effect can't be told here")
+        match expr:
+            case Match():
+                conditions.add(expr)
+            case SetLookup():
+                conditions.add_set(expr)
+            case Lookup():
+                conditions.add_lookup(expr)
+            case Opaque(role="match"):
+                conditions.add_opaque(expr.text)
+            case _:
+                actions += _action(expr, chain)
     return f"{conditions.subject()} {_joined(actions) or 'is only counted'}."
 
 
@@ -88,20 +89,24 @@ def _joined(parts: Sequence[str]) -> str:
     return ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else "".join(parts)
 
 
-def _action(expr: AnyExpr, chain: Chain) -> list[str]:
-    if isinstance(expr, Verdict):
-        return [_verdict(expr, chain)]
-    if isinstance(expr, Nat):
-        return [_nat(expr)]
-    if isinstance(expr, SetMark):
-        return [_mark(expr)]
-    if isinstance(expr, VerdictMap):
-        return [f"gets the verdict that {set_name(expr)} has for its {field_names(expr.fields)}, if it has one"]
-    if isinstance(expr, NoTrack):
-        return ["isn't tracked by conntrack, so it gets no NAT and is in no connection"]
-    if isinstance(expr, Note):
-        return _note(expr)
-    return []
+def _action(expr: Statement, chain: Chain) -> list[str]:
+    match expr:
+        case Verdict():
+            return [_verdict(expr, chain)]
+        case Nat():
+            return [_nat(expr)]
+        case SetMark():
+            return [_mark(expr)]
+        case VerdictMap():
+            return [f"gets the verdict that {set_name(expr)} has for its {field_names(expr.fields)}, if it has one"]
+        case NoTrack():
+            return ["isn't tracked by conntrack, so it gets no NAT and is in no connection"]
+        case Opaque():
+            return [f"is handled by “{clean(expr.text)}”, whose effect can't be told here"]
+        case Note():
+            return _note(expr)
+        case _:
+            assert_never(expr)
 
 
 def _verdict(expr: Verdict, chain: Chain) -> str:

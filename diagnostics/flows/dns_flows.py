@@ -26,10 +26,12 @@ from dnet_tui.diagnostics.flows.flow import Flow
 from dnet_tui.diagnostics.flows.intentions import is_ruled, leads_out, masquerades
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l3 import routing
+from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
-from dnet_tui.inspect.model import Family, NameServer, Namespace, Network, Resolver, Unread, require
+from dnet_tui.inspect.model import Family, NameServer, Network, Resolver, Unread, require
+from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
 
-EMBEDDED = "127.0.0.11"
+EMBEDDED = DOCKER.embedded_resolver
 """Docker's own resolver: the same address in every container, answered by dockerd from within it."""
 
 DNS = 53
@@ -177,10 +179,10 @@ def ask(case: Case, asker: Asker, server: NameServer, proto: str = "udp") -> Flo
     family: Family = "ip6" if address.version == 6 else "ip"
     if host is None or address.is_link_local or (address.is_loopback and not server.from_host):
         return None
-    if not address.is_loopback and _route(host, server.address, family).type in _NOWHERE:
+    if not address.is_loopback and _route(index_of(case.view, host), server.address, family).type in _NOWHERE:
         return None
     origin = host if server.from_host else case.view.namespaces[asker.member.namespace]
-    source = _source(origin, server.address, family)
+    source = _source(index_of(case.view, origin), server.address, family)
     if not source:
         return None
     packet = Packet(
@@ -210,18 +212,18 @@ def ask(case: Case, asker: Asker, server: NameServer, proto: str = "udp") -> Flo
     )
 
 
-def _route(ns: Namespace, address: str, family: Family) -> routing.RouteAnswer:
+def _route(index: NamespaceIndex, address: str, family: Family) -> routing.RouteAnswer:
     anyone = "0.0.0.0" if family == "ip" else "::"  # noqa: S104 - the source before one is chosen
-    return routing.lookup(ns, Packet(family=family, src=anyone, dst=address, proto="udp"))
+    return routing.lookup(index, Packet(family=family, src=anyone, dst=address, proto="udp"))
 
 
-def _source(ns: Namespace, address: str, family: Family) -> str:
+def _source(index: NamespaceIndex, address: str, family: Family) -> str:
     """The address the kernel would ask from; empty where there is none of the family."""
-    answer = _route(ns, address, family)
+    answer = _route(index, address, family)
     if answer.source:
         return answer.source
     if answer.type == "local":
         return address
-    own = [item for item in ns.addresses if item.family == family and item.scope == "global"]
+    own = [item for item in index.ns.addresses if item.family == family and item.scope == "global"]
     by_link = [item.address for item in own if item.ifindex == answer.ifindex]
     return next(iter(by_link or [item.address for item in own]), "")

@@ -26,6 +26,7 @@ from dnet_tui.diagnostics.flows.intentions import (
 )
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l3 import routing
+from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model import (
     Container,
@@ -38,6 +39,8 @@ from dnet_tui.inspect.model import (
     Unread,
     known_items,
 )
+from dnet_tui.inspect.model.default_routes import default_routes
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.sections import lacks_of
 
 __all__ = ["Flow", "Kind", "derive"]
@@ -49,7 +52,6 @@ _DNS = 53
 
 _FAMILIES: tuple[Family, ...] = ("ip", "ip6")
 _BEYOND: dict[Family, str] = {"ip": OUTSIDE, "ip6": OUTSIDE6}
-_DEFAULTS: dict[Family, str] = {"ip": "0.0.0.0/0", "ip6": "::/0"}
 _WILD: dict[Family, set[str]] = {"ip": {"0.0.0.0", "::"}, "ip6": {"::"}}  # noqa: S104 - compared with, not bound to
 
 
@@ -110,7 +112,7 @@ def _chosen_source(case: Case, member: Member, family: Family) -> str:
     """The address that the container's packets to the internet have: its route may name another one than its first."""
     ns = case.view.namespaces[member.namespace]
     with suppress(NotSeen):  # the walk comes to it as well, and says so
-        answer = routing.lookup(ns, _tcp(family, member.address, _BEYOND[family], 443))
+        answer = routing.lookup(index_of(case.view, ns), _tcp(family, member.address, _BEYOND[family], 443))
         held = any(item.address == answer.source for item in ns.addresses)
         return answer.source if answer.source and held else member.address
     return member.address
@@ -125,10 +127,7 @@ def _leaves_by(case: Case, network: Network, member: Member, family: Family) -> 
     ns = case.view.namespaces[member.namespace]
     if lacks_of(ns.routes):
         return True  # then the walk is to say that nobody knows
-    defaults = {
-        hop.ifindex for route in ns.routes if (route.family, route.dst) == (family, _DEFAULTS[family])
-        for hop in route.hops
-    }  # fmt: skip
+    defaults = {hop.ifindex for route in default_routes(ns, family) for hop in route.hops}
     if defaults:
         return member.link.ifindex in defaults
     alone = family == "ip" or sum(_is_on(case, other, member) for other in case.networks) == 1
@@ -190,7 +189,12 @@ def _cross_network(case: Case, family: Family) -> Iterator[Flow]:
 def _kept_apart(case: Case, here: Network, there: Network, family: Family) -> bool:
     """Whether one network asks that the other can't reach it; with Podman's ``isolate``, both have to ask."""
     both = (here.options.get("isolate"), there.options.get("isolate"))
-    mutual = here.engine == "podman" and both[0] in _YES and both[1] in _YES and is_ruled(case, there, family)
+    mutual = (
+        traits_of(here.engine).isolation_is_mutual
+        and both[0] in _YES
+        and both[1] in _YES
+        and is_ruled(case, there, family)
+    )
     return bool(is_isolated(case, there, family)) or mutual
 
 

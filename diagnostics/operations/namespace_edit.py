@@ -8,9 +8,7 @@ import msgspec
 
 from dnet_tui.diagnostics.operations.base import UnknownEffectError
 from dnet_tui.inspect.model import Address, Link, Namespace, NextHop, Route
-
-MAIN, LOCAL = 254, 255
-"""Numbers of routing tables (RT_TABLE_MAIN, RT_TABLE_LOCAL)."""
+from dnet_tui.inspect.model.default_routes import LOCAL, MAIN
 
 
 def link_named(ns: Namespace, name: str) -> Link:

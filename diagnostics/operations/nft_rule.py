@@ -10,10 +10,11 @@ from dnet_tui.diagnostics.operations.base import Argv, ProgramOperation
 from dnet_tui.diagnostics.operations.rule import changed_chain, numbered
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.firewall import Chain, Match, Rule, Verdict
+from dnet_tui.inspect.model.match_fields import MatchField
 
 Direction = Literal["iifname", "oifname"]
 
-_DIRECTIONS: dict[Direction, str] = {"iifname": "iif", "oifname": "oif"}
+_DIRECTIONS: dict[Direction, MatchField] = {"iifname": "iif", "oifname": "oif"}
 """What nft calls a packet's interfaces, and what the rule model does."""
 
 

@@ -8,8 +8,9 @@ import msgspec
 
 from dnet_tui.diagnostics.operations.base import Argv, ProgramOperation, UnknownEffectError, on_host
 from dnet_tui.inspect.model import Family, Namespace, PolicyRule, Snapshot
+from dnet_tui.inspect.model.default_routes import DEFAULT, LOCAL, MAIN
 
-_TABLES = {"main": 254, "local": 255, "default": 253}
+_TABLES = {"main": MAIN, "local": LOCAL, "default": DEFAULT}
 """Tables that have a name on every host (/etc/iproute2/rt_tables)."""
 
 

@@ -8,11 +8,10 @@ from functools import partial
 import msgspec
 
 from dnet_tui.diagnostics.operations.base import Argv, UnknownEffectError
-from dnet_tui.diagnostics.operations.namespace_edit import MAIN, link_named
+from dnet_tui.diagnostics.operations.namespace_edit import link_named
 from dnet_tui.diagnostics.operations.netns_scope import NetnsScope, ScopedOperation, changed, ip_command, place
 from dnet_tui.inspect.model import Family, Namespace, NextHop, Route, Snapshot
-
-_ALL: dict[Family, str] = {"ip": "0.0.0.0/0", "ip6": "::/0"}
+from dnet_tui.inspect.model.default_routes import ANYWHERE, MAIN
 
 
 class RouteSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -63,7 +62,7 @@ class RouteSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.type == "unicast":
             ifindex = link_named(ns, self.link).ifindex if self.link else _device_towards(ns, self.gateway)
             hops = (NextHop(ifindex=ifindex, gateway=self.gateway or None),)
-        dst = _ALL[self.family] if self.dst == "default" else self.dst
+        dst = ANYWHERE[self.family] if self.dst == "default" else self.dst
         return Route(
             family=self.family,
             table=MAIN,

@@ -18,8 +18,9 @@ from dnet_tui.diagnostics.flows.probes import PlannedProbe, Prediction
 from dnet_tui.diagnostics.probing.probe_targets import EMBEDDED_DNS, Wish, default_gateway, from_host, wishes
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l3.routing import lookup
+from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Obstacle, Packet, Walk
-from dnet_tui.inspect.model import Namespace, known_items
+from dnet_tui.inspect.model import known_items
 
 MOST = 40
 """How many probes are sent at the most."""
@@ -78,7 +79,7 @@ def _with_control(exam: Examination, wish: Wish, may: frozenset[str]) -> Iterato
 def _predicted(exam: Examination, wish: Wish, may: frozenset[str]) -> PlannedProbe:
     case = exam.case
     ns = case.view.namespaces[wish.namespace]
-    packet = _packet(ns, wish)
+    packet = _packet(index_of(exam.case.view, ns), wish)
     forward = walk(case.view, packet, origin=ns.id, outside=True)
     answer = reply(case.view, forward) if forward.arrives is True else None
     prediction, stop = _outcome(forward, answer)
@@ -130,14 +131,14 @@ def _risk(case: Case, wish: Wish, forward: Walk, may: frozenset[str]) -> str:
     return "the model can't tell where it would go" if unsure else ""
 
 
-def _packet(ns: Namespace, wish: Wish) -> Packet:
+def _packet(index: NamespaceIndex, wish: Wish) -> Packet:
     family: Literal["ip", "ip6"] = "ip6" if ":" in wish.address else "ip"
     if wish.method == "ping":
         proto, kind = ("icmpv6", 128) if family == "ip6" else ("icmp", 8)
-        return Packet(family=family, src=_source(ns, wish.address), dst=wish.address, proto=proto, icmp_type=kind)
+        return Packet(family=family, src=_source(index, wish.address), dst=wish.address, proto=proto, icmp_type=kind)
     return Packet(
         family=family,
-        src=_source(ns, wish.address),
+        src=_source(index, wish.address),
         dst=wish.address,
         proto="tcp" if wish.method == "tcp" else "udp",
         sport=_SPORT,
@@ -146,14 +147,14 @@ def _packet(ns: Namespace, wish: Wish) -> Packet:
     )
 
 
-def _source(ns: Namespace, address: str) -> str:
+def _source(index: NamespaceIndex, address: str) -> str:
     """The address that the kernel would give the packet: the route's, else one of the outgoing interface."""
     family: Literal["ip", "ip6"] = "ip6" if ":" in address else "ip"
     blank = "::" if family == "ip6" else "0.0.0.0"  # noqa: S104 - no address yet, as the kernel's first look-up has none
-    found = lookup(ns, Packet(family=family, src=blank, dst=address, proto="tcp"))
+    found = lookup(index, Packet(family=family, src=blank, dst=address, proto="tcp"))
     fitting = (
         item.address
-        for item in ns.addresses
+        for item in index.ns.addresses
         if item.family == family and item.ifindex == found.ifindex and item.scope in {"global", "host"}
     )
     return found.source or (address if found.type == "local" else next(iter(fitting), blank))

@@ -15,11 +15,11 @@ from dnet_tui.diagnostics.context.host_context import Case, Member
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.flows.probes import Method
 from dnet_tui.inspect.model import Namespace, Network
+from dnet_tui.inspect.model.default_routes import MAIN, ways_out
 
 EMBEDDED_DNS = "127.0.0.11"
 """Where Docker answers a container's DNS queries, inside the container's own namespace."""
 
-_MAIN = 254  # RT_TABLE_MAIN
 _DNS = 53
 _LABEL = 63  # the longest label of a name in DNS (RFC 1035)
 _ANY = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
@@ -55,12 +55,8 @@ def from_host(case: Case, wish: Wish) -> Wish:
 
 def default_gateway(host: Namespace | None) -> str | None:
     """The address of the host's IPv4 default gateway in the main table, that of the lowest metric."""
-    routes = [
-        route
-        for route in (host.routes if host else ())
-        if (route.family, route.table, route.dst, route.type) == ("ip", _MAIN, "0.0.0.0/0", "unicast")
-    ]
-    hops = (hop for route in sorted(routes, key=lambda item: item.metric) for hop in route.hops)
+    routes = ways_out(host, "ip", table=MAIN) if host is not None else ()
+    hops = (hop for route in routes for hop in route.hops)
     return next((hop.gateway for hop in hops if hop.gateway and ":" not in hop.gateway), None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Literal
 
 import msgspec
@@ -11,13 +12,14 @@ from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.context.iptables_layout import in_user_chain
 from dnet_tui.diagnostics.trace.endpoints import Place, uplink_ref
 from dnet_tui.diagnostics.walk.api import reply, walk
-from dnet_tui.diagnostics.walk.l3.icmp_too_big import message
-from dnet_tui.diagnostics.walk.l3.mtu import HEADER, LONGEST, SHORTEST, STAGE
+from dnet_tui.diagnostics.walk.icmp_too_big import too_big_message
 from dnet_tui.diagnostics.walk.l3.routing import lookup
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
+from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, Truth, Walk
+from dnet_tui.diagnostics.walk.stages.mtu import HEADER, LONGEST, SHORTEST, STAGE
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.model import LinkRef, Network
+from dnet_tui.inspect.model import LinkRef, Network, NotSeen, known_items, require
 
 Proto = Literal["tcp", "udp", "icmp"]
 
@@ -89,8 +91,11 @@ def trace(
     origin = source.namespace or (arriving.namespace if arriving else "")
     forward = walk(case.view, packet, origin=origin, arriving=arriving, outside=target.kind == "outside")
     answer = reply(case.view, forward) if forward.arrives else None
-    told = message(case.view, forward)
-    why = _why(case, source, target, forward, answer) or _who_hears(forward, told)
+    told = too_big_message(case.view, forward)
+    why = ""
+    with suppress(NotSeen):  # it only explains
+        why = _why(case, source, target, forward, answer)
+    why = why or _who_hears(forward, told)
     return Trace(source=source, target=target, forward=forward, answer=answer, why=why, told=told)
 
 
@@ -149,11 +154,14 @@ def _destination(case: Case, source: Place, target: Place) -> str:
     """The target's address that the source would use: on a network they share, else its first."""
     if target.kind == "host" and source.kind == "container":
         shared = _shared_gateway(case, source)
+        if not shared:
+            require(case.snapshot.networks)  # one of those that weren't seen may be the one they share
         return shared or target.addresses[0]
     if source.namespace and len(target.addresses) > 1:
         ns = case.view.namespaces[source.namespace]
+        routes = known_items(ns.routes)  # without them the walk says that nobody knows
         links = {
-            route.dst for route in ns.routes if route.type == "unicast" and all(not hop.gateway for hop in route.hops)
+            route.dst for route in routes if route.type == "unicast" and all(not hop.gateway for hop in route.hops)
         }
         for address in target.addresses:
             if any(contains(cidr, address) is True for cidr in links):
@@ -179,14 +187,16 @@ def _source_address(case: Case, source: Place, dst: str) -> str:
     """The address the kernel would choose: the route's, else one of the outgoing interface."""
     ns = case.view.namespaces[source.namespace]
     family: Literal["ip", "ip6"] = "ip6" if ":" in dst else "ip"
-    answer = lookup(ns, Packet(family=family, src="0.0.0.0" if family == "ip" else "::", dst=dst, proto="tcp"))  # noqa: S104
-    if answer.source:
-        return answer.source
-    if answer.type == "local":
-        return dst
-    for item in ns.addresses:
-        if item.ifindex == answer.ifindex and item.family == family and item.scope == "global":
-            return item.address
+    blank = "0.0.0.0" if family == "ip" else "::"  # noqa: S104 - no address yet, as the kernel's first look-up has none
+    with suppress(NotSeen):  # the walk comes to it as well, and says so
+        answer = lookup(index_of(case.view, ns), Packet(family=family, src=blank, dst=dst, proto="tcp"))
+        if answer.source:
+            return answer.source
+        if answer.type == "local":
+            return dst
+        for item in ns.addresses:
+            if item.ifindex == answer.ifindex and item.family == family and item.scope == "global":
+                return item.address
     fitting = [address for address in source.addresses if (":" in address) == (family == "ip6")]
     if not fitting:
         raise UsageError(

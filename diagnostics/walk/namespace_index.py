@@ -1,4 +1,4 @@
-"""What a walk asks a namespace again and again, found once: routes by prefix, addresses, neighbours.  Pure."""
+"""What a walk looks up in one namespace again and again, found once: routes by prefix, addresses, rules.  Pure."""
 
 from __future__ import annotations
 
@@ -7,60 +7,110 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from dnet_tui.diagnostics.walk.match.values import numbered
-from dnet_tui.inspect.model import Link, Namespace, Neighbour, Route, TrafficFilter
+from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
+from dnet_tui.inspect.model import (
+    Link,
+    Namespace,
+    Neighbour,
+    NotSeen,
+    PolicyRule,
+    Route,
+    TrafficFilter,
+    known_items,
+    require,
+)
+from dnet_tui.inspect.model.default_routes import DEFAULT, LOCAL, MAIN
+from dnet_tui.inspect.model.view import View
 
-_KEPT_AS = "_known"
 _BITS = {"ip": 32, "ip6": 128}
-_IDLE = ((0, 255), (32766, 254), (32767, 253))
+_BUILTIN_RULES = ((0, LOCAL), (32766, MAIN), (32767, DEFAULT))
 """The policy rules that every namespace is born with: priority and table."""
 
 Spans = list[tuple[int, dict[int, list[Route]]]]
 """By prefix length, the longest first: the routes by their network's bits, the preferred first."""
 
 
-def known(ns: Namespace) -> Known:
-    """What is found of a namespace; kept with it, which never changes and whose life it shares."""
-    found: Known | None = ns.__dict__.get(_KEPT_AS)
-    if found is None:
-        found = ns.__dict__[_KEPT_AS] = Known(ns)
-    return found
+def index_of(view: View, ns: Namespace) -> NamespaceIndex:
+    """The index over a namespace, made once and kept with the view."""
+    return view.once(NamespaceIndex, ns)
 
 
-class Known:
+class NamespaceIndex:
     """An index over one namespace.  It adds no fact of its own."""
 
     def __init__(self, ns: Namespace) -> None:
-        # Not the namespace itself, which holds this: the two would keep each other alive.
-        self._routes, self._rules = ns.routes, ns.policy_rules
-        self._links, self._neighbours, self._filters = ns.links, ns.neighbours, ns.traffic_control
-        self._addresses = ns.addresses
+        self.ns = ns
 
     @cached_property
     def addresses(self) -> frozenset[str]:
         """The namespace's own addresses."""
-        return frozenset(item.address for item in self._addresses)
+        return frozenset(item.address for item in self.ns.addresses)
+
+    @cached_property
+    def rules(self) -> FirewallIndex:
+        """Its firewall's chains.
+
+        Raises:
+            NotSeen: it was not read, or not all of it and nobody knows where what is missing belongs.
+        """
+        firewall = require(self.ns.firewall)
+        if not firewall.marks_its_lacks:
+            lack = firewall.lacks[0]
+            raise NotSeen("firewall", self.ns.id, lack.reason, lack.hint)
+        return FirewallIndex(firewall)
 
     @cached_property
     def names(self) -> dict[int, str]:
         """The links' names by ifindex."""
-        return {link.ifindex: link.name for link in self._links}
+        return {link.ifindex: link.name for link in self.ns.links}
+
+    def link(self, name: str) -> Link | None:
+        """The link of a name; None where there certainly is none."""
+        found = self._by_name.get(name)
+        if found is None:
+            require(self.ns.links)
+        return found
 
     @cached_property
-    def links(self) -> dict[str, Link]:
-        """The links by name."""
-        return {link.name: link for link in self._links}
+    def _by_name(self) -> dict[str, Link]:
+        return {link.name: link for link in reversed(known_items(self.ns.links))}
+
+    @cached_property
+    def loopback(self) -> Link | None:
+        """The link by which a namespace's packets reach itself."""
+        return next((link for link in self.ns.links if link.kind == "loopback" or link.name == "lo"), None)
+
+    def bridge_of(self, port: str) -> str:
+        """The bridge that a port belongs to; empty for none."""
+        link = self.link(port) if port else None
+        return self._bridges.get(link.master or 0, "") if link is not None else ""
+
+    @cached_property
+    def _bridges(self) -> dict[int, str]:
+        return {link.ifindex: link.name for link in reversed(self.ns.links) if link.kind == "bridge"}
 
     @cached_property
     def neighbours(self) -> dict[tuple[int, str], Neighbour]:
         """The neighbours by ifindex and address."""
-        return {(item.ifindex, item.address): item for item in reversed(self._neighbours)}
+        return {(item.ifindex, item.address): item for item in reversed(self.ns.neighbours)}
 
     @cached_property
     def filters(self) -> dict[tuple[int, str], list[TrafficFilter]]:
         """The filters of traffic control by ifindex and place, in their order."""
         found: dict[tuple[int, str], list[TrafficFilter]] = {}
-        for item in self._filters:
+        for item in self.ns.traffic_control:
             found.setdefault((item.ifindex, item.place), []).append(item)
+        return found
+
+    @cached_property
+    def policy_rules(self) -> dict[str, tuple[PolicyRule, ...]]:
+        """Each family's policy rules in the order in which they are asked; where there are none, the built-in ones."""
+        found = {}
+        for family in ("ip", "ip6"):
+            rules = [rule for rule in self.ns.policy_rules if rule.family == family]
+            if not rules:
+                rules = [PolicyRule(family=family, priority=prio, table=table) for prio, table in _BUILTIN_RULES]
+            found[family] = tuple(sorted(rules, key=lambda item: item.priority))
         return found
 
     @cached_property
@@ -69,18 +119,18 @@ class Known:
 
         fib4_has_custom_rules and fib_has_custom_local_routes.
         """
-        rules = {(rule.priority, rule.table) for rule in self._rules if rule.family == "ip"}
-        if not rules <= set(_IDLE):
+        rules = {(rule.priority, rule.table) for rule in self.ns.policy_rules if rule.family == "ip"}
+        if not rules <= set(_BUILTIN_RULES):
             return True
         return any(
             route.family == "ip" and route.type == "local" and route.protocol not in {"kernel", ""}
-            for route in self._routes
+            for route in self.ns.routes
         )
 
     @cached_property
     def _tables(self) -> dict[tuple[str, int], Spans]:
         found: dict[tuple[str, int], dict[int, dict[int, list[Route]]]] = {}
-        for route in self._routes:
+        for route in self.ns.routes:
             try:
                 network = ipaddress.ip_network(route.dst, strict=False)
             except ValueError:

@@ -39,7 +39,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of the walk's values."""
 
 
-class Packet(Value, frozen=True, kw_only=True):
+class Packet(Value, frozen=True, kw_only=True, cache_hash=True):
     """The first packet of a flow (or of its reply), as a hook sees it.
 
     ``iif``/``oif`` are empty where the hook has none; ``physin``/``physout``
@@ -95,6 +95,11 @@ class Packet(Value, frozen=True, kw_only=True):
             sport = "?" if self.sport is None else self.sport
             return f"{self.proto} {self.src}:{sport} → {self.dst}:{self.dport}"
         return f"{self.proto} {self.src} → {self.dst}"
+
+
+def replace(packet: Packet, **changes: object) -> Packet:
+    """The packet with some fields replaced."""
+    return msgspec.structs.replace(packet, **changes)
 
 
 class RuleRef(Value, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""What a walk has gathered so far: the packet, its hops, what stands in its way.  Pure.
+"""What is known of one walk so far: the packet, its hops, what stands in its way.  Pure.
 
 Also what conntrack knows in the namespace the packet is in: which connection
 it belongs to and in which state it is there.
@@ -10,49 +10,115 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+from dnet_tui.diagnostics.walk.l3.namespace_context import match_context
+from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
+from dnet_tui.diagnostics.walk.netfilter.budget import Budget
+from dnet_tui.diagnostics.walk.netfilter.chains import Ruleset
 from dnet_tui.diagnostics.walk.netfilter.conntrack import Connection, as_seen_by, belongs
-from dnet_tui.diagnostics.walk.netfilter.nat import altered
-from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef, Truth
-from dnet_tui.inspect.model import Namespace, NotSeen
+from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
+from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef, Truth, replace
+from dnet_tui.inspect.model import Link, Namespace, NotSeen
+from dnet_tui.inspect.model.firewall import Firewall
+from dnet_tui.inspect.model.view import View
 
 _MAX_STAGES = 64
+_NO_RULES = FirewallIndex(Firewall())
 
 Tracked = tuple[tuple[str, Packet, Packet], ...]
 """(namespace, packet before NAT, packet after NAT) of each conntrack that saw a flow."""
 
 
-def not_seen(missing: NotSeen) -> Decider:
+def not_seen(missing: NotSeen, whose: str) -> Decider:
     """What decides where something was not read: the section that is missing, and of which namespace."""
-    return Decider(kind="gap", text=missing.text(), value=missing.section, namespace=missing.scope)
+    return Decider(kind="gap", text=missing.text(whose), value=missing.section, namespace=missing.scope)
 
 
 class WalkStopped(Exception):  # noqa: N818 - control flow, not an error
     """Ends the walk: nothing can be said of the packet past this point."""
 
 
-class Trail:
-    """The state of one walk."""
+class WalkState:
+    """The state of one walk.
 
-    def __init__(self, packet: Packet, *, beyond: bool, answers: Tracked, picks: tuple[int, ...] | None = None) -> None:
+    Args:
+        view: the snapshot.
+        packet: the packet that walks.
+        outside: the walk ends where the packet leaves the host.
+        beyond: it goes on past obstacles, to find the others.
+        answers: the connections of which the packet is an answer.
+        choices: which of several possibilities to take at each branch; None: stop there as unknown.
+        budget: what may be spent on rules that are evaluated repeatedly.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        packet: Packet,
+        *,
+        outside: bool,
+        beyond: bool,
+        answers: Tracked,
+        choices: tuple[int, ...] | None = None,
+        budget: Budget | None = None,
+    ) -> None:
+        self.view = view
         self.packet = packet
-        self.picks = picks
-        """Which of several possibilities to take at each parting of the ways; None: stop there as unknown."""
-        self.partings: list[int] = []
-        """How many ways there were at each."""
+        self.outside = outside
         self.beyond = beyond
         self.answers = {namespace: Connection(before, after) for namespace, before, after in answers}
-        self.joined: Truth = False
-        """Whether br_netfilter gave its fragments to IP as one packet, of which IP may make other fragments."""
+        self.branch_choices = choices
+        self.branch_counts: list[int] = []
+        """How many possibilities there were at each branch."""
+        self.budget = budget or Budget()
+        self._indexes: dict[str, NamespaceIndex] = {}
+        self._rulesets: dict[str, Ruleset] = {}
         self.hops: list[Hop] = []
         self.obstacles: list[Obstacle] = []
         self.tracked: list[tuple[str, Packet, Packet]] = []
         self.namespace = ""
-        self.bridge_waits = False
-        """Whether bridge chains of br_netfilter's own priority come after it here, at the hook that is passed."""
         self.made_in = ""
         """The namespace that made the packet; empty for one that came in by a link."""
         self.entered = packet
         self.connection: Connection | None = None
+        self.exits = ""
+        """The host's interface by which the packet left."""
+        self.sender: tuple[Namespace, Link] | None = None
+        """The interface that sent the frame in which the packet is."""
+        self.joined: Truth = False
+        """Whether br_netfilter gave its fragments to IP as one packet, of which IP may make other fragments."""
+        self.bridge_waits = False
+        """Whether bridge chains of br_netfilter's own priority come after it here, at the hook that is passed."""
+
+    # -- the snapshot --------------------------------------------------------------------------
+
+    def index(self, ns: Namespace) -> NamespaceIndex:
+        """What is looked up in a namespace."""
+        found = self._indexes.get(ns.id)
+        if found is None:
+            found = self._indexes[ns.id] = index_of(self.view, ns)
+        return found
+
+    def ruleset(self, ns: Namespace) -> Ruleset:
+        """The rules of a namespace, to be evaluated for this walk.
+
+        Raises:
+            NotSeen: they were not read.
+        """
+        found = self._rulesets.get(ns.id)
+        if found is None:
+            found = Ruleset(self.index(ns).rules, match_context(self.view, ns), self.budget)
+            self._rulesets[ns.id] = found
+        return found
+
+    def ruleset_at(self, ns: Namespace, stage: str) -> Ruleset:
+        """The same for a stage: where they were not read that is an obstacle, and beyond it there are no rules."""
+        try:
+            return self.ruleset(ns)
+        except NotSeen as missing:
+            self.obstacle("unknown", stage, not_seen(missing, self.label(missing.scope)))
+        return Ruleset(_NO_RULES, match_context(self.view, ns), self.budget)
+
+    # -- conntrack -----------------------------------------------------------------------------
 
     def enter(self, ns: Namespace, *, iif: str, physin: str = "") -> None:
         """Come into a namespace's IP layer: connections of another one don't exist here."""
@@ -60,7 +126,7 @@ class Trail:
             self.stop("looped", "routing", Decider(kind="route", text="the packet goes round in a loop"))
         self.namespace = ns.id
         self.joined = False
-        self.packet = altered(self.packet, iif=iif, oif="", physin=physin, physout="")
+        self.packet = replace(self.packet, iif=iif, oif="", physin=physin, physout="")
         known = self.answers.get(ns.id)
         self.connection = known if known is not None and belongs(self.packet, known) else None
         self.packet = as_seen_by(self.connection, self.packet)
@@ -70,6 +136,8 @@ class Trail:
         """Remember the connection, as conntrack does after a first packet's last hook (nf_conntrack_confirm)."""
         if self.packet.ctstate == "NEW" and not self.answers:
             self.tracked.append((ns.id, self.entered, self.packet))
+
+    # -- what is reported ----------------------------------------------------------------------
 
     def hop(
         self,
@@ -106,23 +174,32 @@ class Trail:
         try:
             yield
         except NotSeen as missing:
-            self.obstacle("unknown", stage, not_seen(missing))
+            self.obstacle("unknown", stage, not_seen(missing, self.label(missing.scope)))
+
+    def label(self, namespace: str) -> str:
+        """What to call a namespace."""
+        return self.view.label(namespace)
 
     def stop(self, end: End, stage: str, by: Decider) -> NoReturn:
         """Note what nothing can be said beyond of."""
         self.obstacles.append(Obstacle(end=end, stage=stage, by=by, packet=self.packet))
         raise WalkStopped
 
-    def pick(self, ways: int) -> int | None:
-        """Which of so many ways is this walk's, where the packet may take any; None: it shall not go on."""
-        if self.picks is None:
-            return None
-        at = len(self.partings)
-        self.partings.append(ways)
-        return self.picks[at] if at < len(self.picks) else 0
-
     def check(self, ns: Namespace, stage: str, by: Decider | None, end: End = "unreachable") -> None:
         """Note a stop of a link or bridge, if there is one."""
         if by is not None:
             self.hop(ns, "", stage, "stopped", note=by.text)
             self.obstacle(end, stage, by)
+
+    def doubt(self, by: Decider | None, stage: str = "neighbour") -> None:
+        """Note what can't be told, if there is anything."""
+        if by is not None:
+            self.obstacle("unknown", stage, by)
+
+    def choose(self, ways: int) -> int | None:
+        """Which of so many ways is this walk's, where the packet may take any; None: it shall not go on."""
+        if self.branch_choices is None:
+            return None
+        at = len(self.branch_counts)
+        self.branch_counts.append(ways)
+        return self.branch_choices[at] if at < len(self.branch_choices) else 0

@@ -21,6 +21,7 @@ from dnet_tui.inspect.iptables.rule import ANY_PROTOCOL, BASE, SECTION, ParsedRu
 from dnet_tui.inspect.iptables.save_grammar import RuleSyntaxError, split_words
 from dnet_tui.inspect.iptables.targets import compile_target
 from dnet_tui.inspect.model.firewall import AnyExpr, Match, Note, Opaque, Verdict
+from dnet_tui.inspect.model.match_fields import MatchField
 
 _CUT = re.compile(r"(?<!!) (?=(?:! )?-[sdiopmjg] )")
 _NOT_IN_TARGETS = frozenset(BASE) | SECTION | {"!"} | {option for options in MATCHES.values() for option in options}
@@ -107,7 +108,7 @@ def _fragments(text: str) -> list[str] | None:
     return fragments
 
 
-def _base(field: str, values: list[str], *, negate: bool) -> _Part | None:
+def _base(field: MatchField, values: list[str], *, negate: bool) -> _Part | None:
     if len(values) != 1 or field == "fragment" or (field == "proto" and values[0] in ANY_PROTOCOL):
         return None
     (value,) = values

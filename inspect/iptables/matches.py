@@ -16,9 +16,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from dnet_tui.inspect.errors import CannotModelError
-from dnet_tui.inspect.iptables.names import ICMP_TYPES, ICMPV6_TYPES, TCP_FLAGS, protocol
+from dnet_tui.inspect.iptables.names import ICMP_TYPES, ICMPV6_TYPES
 from dnet_tui.inspect.iptables.save_grammar import masked, number, number_range, quote
 from dnet_tui.inspect.model.firewall import AnyExpr, Match, Note, SetLookup
+from dnet_tui.inspect.model.match_fields import FieldText, MatchField
+from dnet_tui.inspect.model.protocols import TCP_FLAG_BITS, protocol
 
 Compile = Callable[[list[str], bool], "AnyExpr | None"]
 
@@ -83,11 +85,11 @@ def masked_text(text: str) -> str:
     return f"{value:#x}/{mask:#x}"
 
 
-def _one(field: str, read: Callable[[str], str]) -> Option:
+def _one(field: MatchField, read: Callable[[str], str]) -> Option:
     return Option(1, lambda values, negate: Match(field=field, values=(read(values[0]),), negate=negate))
 
 
-def _many(field: str, read: Callable[[str], str]) -> Option:
+def _many(field: MatchField, read: Callable[[str], str]) -> Option:
     def build(values: list[str], negate: bool) -> Match:  # noqa: FBT001  one signature for all options
         parts = tuple(read(part) for part in values[0].split(","))
         return Match(field=field, values=parts, negate=negate)
@@ -107,7 +109,10 @@ def _word(allowed: frozenset[str]) -> Callable[[str], str]:
 
 
 _EVERY_BIT = 0xFFFFFFFF
-LIMIT = "limit-iface"
+_TCP_FLAGS = tuple(TCP_FLAG_BITS)[:6]
+"""Those that iptables knows, in the order in which it prints them."""
+
+LIMIT = FieldText("limit-iface")
 """Stands for ``--limit-iface-…`` until the match is complete."""
 _OWNER = re.compile(r"\d{1,10}(?:-\d{1,10})?", re.ASCII)
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
@@ -175,11 +180,11 @@ def _icmp(names: dict[str, str]) -> Option:
 
 
 def _flag_names(text: str) -> tuple[str, ...]:
-    given = frozenset(TCP_FLAGS) if text == "ALL" else frozenset() if text == "NONE" else frozenset(text.split(","))
-    if not given <= set(TCP_FLAGS):
+    given = frozenset(_TCP_FLAGS) if text == "ALL" else frozenset() if text == "NONE" else frozenset(text.split(","))
+    if not given <= set(_TCP_FLAGS):
         msg = f"{text!r} are not TCP flags"
         raise CannotModelError(msg)
-    return tuple(name for name in TCP_FLAGS if name in given)
+    return tuple(name for name in _TCP_FLAGS if name in given)
 
 
 def _tcp_flags(values: list[str], negate: bool) -> Match:  # noqa: FBT001  one signature for all options
@@ -206,7 +211,7 @@ def _set_lookup(values: list[str], negate: bool) -> SetLookup:  # noqa: FBT001  
     return SetLookup(name=values[0], dirs=dirs, negate=negate)
 
 
-def _flag(field: str, value: str) -> Option:
+def _flag(field: MatchField, value: str) -> Option:
     return Option(0, lambda _, negate: Match(field=field, values=(value,), negate=negate))
 
 
@@ -244,18 +249,6 @@ def _owner(text: str) -> str:
         msg = f"{text!r} is not a user's or group's number"
         raise CannotModelError(msg)
     return text
-
-
-def limited(exprs: list[AnyExpr]) -> list[AnyExpr]:
-    """``addrtype``'s types, asked of one interface where it says so (``--limit-iface-in``, ``-out``)."""
-    ends = [expr.values[0] for expr in exprs if isinstance(expr, Match) and expr.field == LIMIT]
-    if len(ends) != 1:
-        return exprs
-    return [
-        Match(field=f"{expr.field}-{ends[0]}", values=expr.values, negate=expr.negate)
-        for expr in exprs
-        if isinstance(expr, Match) and expr.field != LIMIT
-    ]
 
 
 def _byte(text: str) -> str:

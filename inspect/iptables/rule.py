@@ -18,7 +18,6 @@ from dnet_tui.inspect.iptables.matches import (
     MATCHES,
     Option,
     interface,
-    limited,
     network,
     proto_name,
 )
@@ -26,8 +25,9 @@ from dnet_tui.inspect.iptables.modules import opaque_match, whole_match
 from dnet_tui.inspect.iptables.save_grammar import RuleSyntaxError, split_words
 from dnet_tui.inspect.iptables.targets import compile_target
 from dnet_tui.inspect.model.firewall import AnyExpr, Match, Note, Opaque, Verdict
+from dnet_tui.inspect.model.match_fields import MatchField
 
-BASE: dict[str, str] = {
+BASE: dict[str, MatchField] = {
     "-s": "saddr",
     "--source": "saddr",
     "--src": "saddr",
@@ -140,7 +140,7 @@ class _RuleParser:
         self.at = start
         self._options(module, start)
 
-    def _base(self, field: str, option: str, start: int, *, negate: bool) -> None:
+    def _base(self, field: MatchField, option: str, start: int, *, negate: bool) -> None:
         if field == "fragment":
             self.matches.append(Match(field=field, values=("later",), negate=negate))
             return
@@ -191,7 +191,7 @@ class _RuleParser:
                 break
             self.at += 1 + negate
             exact = self._option(known, option, found, negate=negate) and exact
-        found = limited(found)
+        found = _limited(found)
         unfit = any(isinstance(expr, Match) and expr.field == LIMIT for expr in found)
         if not exact or unfit or (self.at == first and module not in BARE_MATCHES):
             self.matches.append(opaque_match(module, self._raw(start), self._proto()))
@@ -235,3 +235,25 @@ class _RuleParser:
             self.at += 1
         options = self.words[options_start : self.at]
         self.statements.append(compile_target(name, options, self._raw(start), self.chains))
+
+
+_LIMITED: dict[tuple[str, str], MatchField] = {
+    ("dst-type", "in"): "dst-type-in",
+    ("dst-type", "out"): "dst-type-out",
+    ("src-type", "in"): "src-type-in",
+    ("src-type", "out"): "src-type-out",
+}
+
+
+def _limited(exprs: list[AnyExpr]) -> list[AnyExpr]:
+    """``addrtype``'s types, asked of one interface where it says so (``--limit-iface-in``, ``-out``)."""
+    ends = [expr.values[0] for expr in exprs if isinstance(expr, Match) and expr.field == LIMIT]
+    return (
+        exprs
+        if len(ends) != 1
+        else [
+            Match(field=_LIMITED[expr.field, ends[0]], values=expr.values, negate=expr.negate)
+            for expr in exprs
+            if isinstance(expr, Match) and expr.field != LIMIT
+        ]
+    )

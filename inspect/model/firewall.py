@@ -18,6 +18,7 @@ from typing import Literal
 
 import msgspec
 
+from dnet_tui.inspect.model.match_fields import FieldName
 from dnet_tui.inspect.model.sections import Lack
 
 Backend = Literal["iptables-nft", "iptables-legacy", "nftables"]
@@ -35,49 +36,7 @@ class Expr(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fi
 class Match(Expr, frozen=True, kw_only=True, tag="match"):
     """True when ``field`` of the packet is (or with ``negate``: is not) one of ``values``.
 
-    Fields and the form of their values:
-
-    ============  ==========================================================
-    iif, oif      interface name; a trailing ``+`` matches any continuation
-    physin/out    the bridge port's name (br_netfilter), same form
-    saddr, daddr  CIDRs, or ``a-b`` ranges
-    proto         ``tcp``, ``udp``, ``icmp``, ``icmpv6``, ``sctp`` … or a number
-    sport, dport  ``80`` or ``8000:8010``
-    port          either of the two (multiport --ports)
-    icmp-type     ``8``, ``8/0`` (type/code)
-    tcp-flags     one value ``MASK/SET``, flag names joined by commas; ``NONE`` for no flag
-    ctstate       NEW, ESTABLISHED, RELATED, INVALID, UNTRACKED, SNAT, DNAT
-    ctstatus, ctdir, ctorigsrc, ctorigdst, ctorigdstport, ctproto …
-    mark, ctmark  ``VALUE/MASK``, numbers in any base
-    dst-type, src-type   LOCAL, UNICAST, BROADCAST, MULTICAST … (addrtype)
-    physdev       ``in``, ``out``, ``bridged``: whether the packet came, goes or stays by bridge ports
-    pkttype, mac  ``unicast`` … and ``00:11:22:33:44:55``, in lower case
-    length, ttl   ``64`` or ``0:63``; ttl is IPv6's hop limit too
-    fragment      ``later``: any fragment but the first
-    nfproto       ``ipv4`` or ``ipv6``: the packet's family (in bridge tables also ``arp`` …)
-    icmp-code     ``3``
-    th-sport,     ``80`` or ``8000:8010``: nft's ``th dport``.  As sport and dport for protocols with
-    th-dport      ports; for others it reads whatever stands there, so nobody can tell
-    ibrname,      the bridge that the port belongs to (bridge tables, where iif and oif are the ports)
-    obrname
-    ctreplsrc, ctrepldst, ctorigsrcport, ctreplsrcport, ctrepldstport   as their siblings
-    fib           ``saddr.iif`` and the like: a route leads to that address (by that interface); negated:
-                  ``fib saddr . iif oif missing``, a reverse path filter
-    fib.daddr …   the name of the interface by which the route to that address leaves
-    rpfilter      ``strict`` or ``loose``, and ``+mark``, ``+local``: iptables' own reverse path filter
-    dst-type-in,  as dst-type and src-type, but of an address on the interface of arrival (``-in``) or
-    src-type-out … leaving (``-out``) alone
-    iifgroup …    the interfaces' groups, ``VALUE/MASK``; iifkind … ``veth``; iiftype … ``ether``
-    mac-dst       the frame's destination, as mac; ether-type: its type, as nfproto, in tables for IP
-    exthdr        ``frag``, ``rt``, ``hbh``, ``dst`` …: IPv6's extension headers
-    ipsec         ``in``, ``out``: IPsec protected it, or will
-    made-here     ``yes``: by a program of this namespace
-    owner-uid, owner-gid, owner-socket, skuid, skgid   of the socket that sent it
-    tcp-option    the number of an option that is there
-    arp-op        ``request`` …; arp-saddr, arp-daddr, arp-mac, arp-target-mac, arp-htype, arp-ptype, arp-hlen,
-                  arp-plen: the fields of an ARP packet
-    numgen … mod  what nft draws by lot or hashes, named by its text (``numgen random mod 2``); numbers
-    ============  ==========================================================
+    The fields, and the form of their values, are in ``match_fields``.
 
     All values of one match are alternatives; without values nothing matches
     (and with ``negate`` everything).  Evaluators must answer "unknown" for a
@@ -92,7 +51,7 @@ class Match(Expr, frozen=True, kw_only=True, tag="match"):
     matches all the same.  tcp-flags of nftables may name ``ECE`` and ``CWR``.
     """
 
-    field: str
+    field: FieldName
     values: tuple[str, ...]
     negate: bool = False
 
@@ -173,7 +132,7 @@ class Lookup(Expr, frozen=True, kw_only=True, tag="lookup"):
     that the packet doesn't have makes it False, negated or not.
     """
 
-    fields: tuple[str, ...]
+    fields: tuple[FieldName, ...]
     set: str = ""
     elements: tuple[Element, ...] = ()
     negate: bool = False
@@ -187,7 +146,7 @@ class VerdictMap(Expr, frozen=True, kw_only=True, tag="vmap"):
     field that nobody can decide leaves every element's verdict possible.
     """
 
-    fields: tuple[str, ...]
+    fields: tuple[FieldName, ...]
     set: str = ""
     elements: tuple[Element, ...] = ()
 
@@ -201,7 +160,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     that fails.
     """
 
-    fields: tuple[str, ...]
+    fields: tuple[FieldName, ...]
     set: str = ""
     elements: tuple[Element, ...] = ()
     part: Literal["addresses", "ports"] = "addresses"
@@ -219,7 +178,14 @@ class Element(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     data: str = ""
 
 
-AnyExpr = Match | SetLookup | Lookup | VerdictMap | Opaque | Verdict | Nat | SetMark | NoTrack | Note
+Condition = Match | SetLookup | Lookup
+"""Expressions that decide whether a rule goes on; :class:`Opaque` may be one too."""
+
+Statement = VerdictMap | Opaque | Verdict | Nat | SetMark | NoTrack | Note
+"""Expressions that act."""
+
+AnyExpr = Condition | Statement
+"""Every expression.  Who handles them does so with ``match`` and ``assert_never``: there a new one is a type error."""
 
 
 class NamedSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -256,7 +222,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     """Whose rule it is, where that can be derived: ``docker``, ``docker network app``, ``docker port web:80`` …"""
 
 
-class Chain(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
+class Chain(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A chain.  Base chains have ``hook`` and ``priority``; ``policy`` is ``accept`` or ``drop``.
 
     ``type`` is ``filter``, ``nat`` or ``route`` for base chains.

@@ -18,7 +18,7 @@ from dnet_tui.inspect.model.firewalld import Firewalld
 from dnet_tui.inspect.model.sections import NOT_ASKED, NOT_READ, Lack, Partial, Settings, Unread, known_items, lacks_of
 
 if TYPE_CHECKING:
-    from dnet_tui.inspect.model import Snapshot
+    from dnet_tui.inspect.model import Namespace, Snapshot
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -38,9 +38,13 @@ NAMESPACE_FIELDS = {
     "nat_ports": "nat-ports",
     "firewall": "firewall",
     "xfrm_policies": "xfrm",
+    "xfrm": "xfrm",
     "checksums": "checksums",
 }
 """The fields of a namespace that are sections, with the section's name."""
+
+_SINGLE = frozenset({"sysctls", "firewall", "conntrack_counts", "xfrm_policies", "checksums"})
+"""Those of them that aren't lists."""
 
 HOST_LISTS = {"namespaces": "namespaces", "engines": "engine", "containers": "containers", "networks": "networks"}
 """The lists of a snapshot that are sections."""
@@ -95,6 +99,27 @@ def _all(snapshot: Snapshot) -> Iterator[Gap]:
 def _gaps(section: str, scope: str, value: object) -> Iterator[Gap]:
     for lack in lacks_of(value):
         yield Gap(section=section, scope=lack.scope or scope, reason=lack.reason, hint=lack.hint)
+
+
+def listed(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with what is there of each list: for showing it, and its gaps beside it; never for deciding.
+
+    What is not a list stays as it is.
+    """
+    changed = tuple(_listed(ns) for ns in known_items(snapshot.namespaces))
+    lists = {field: known_items(getattr(snapshot, field)) for field in HOST_LISTS if field != "namespaces"}
+    return msgspec.structs.replace(snapshot, namespaces=changed, unplaced=gaps_of(snapshot), **lists)
+
+
+def _listed(ns: Namespace) -> Namespace:
+    changed: dict[str, object] = {}
+    for field in NAMESPACE_FIELDS:
+        value = getattr(ns, field)
+        if isinstance(value, Partial) or (isinstance(value, Unread) and field not in _SINGLE):
+            changed[field] = known_items(value)
+        elif field == "sysctls":
+            changed |= {field: Settings()} if isinstance(value, Unread) else {}
+    return msgspec.structs.replace(ns, **changed) if changed else ns
 
 
 # -- putting gaps into sections -----------------------------------------------------------------

@@ -16,17 +16,15 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from dnet_tui.inspect.model import Address, Container, Family, Link, LinkRef, Namespace, Network, Snapshot
+from dnet_tui.inspect.model.default_routes import uplinks
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.sections import Partial, Section, Unread, known_items, lacks_of, require, with_items
 
-_DEFAULTS: dict[Family, str] = {"ip": "0.0.0.0/0", "ip6": "::/0"}
-_MAIN = 254
-"""RT_TABLE_MAIN."""
 _SINGLE = ("/32", "/128")
-
 
 K = TypeVar("K")
 V = TypeVar("V")
+T = TypeVar("T")
 
 
 class ByNamespace(Generic[K, V]):
@@ -69,6 +67,20 @@ class View:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+        self._kept: dict[tuple[object, int], tuple[object, Any]] = {}
+
+    def once(self, make: Callable[[K], T], thing: K) -> T:
+        """What ``make`` (a class, or a function of a module) makes of a part of the snapshot, made on first use.
+
+        This is where readers keep what they derive: the parts themselves are
+        plain values.  A part is told by its identity, and lives as long as this.
+        """
+        key = (make, id(thing))
+        kept = self._kept.get(key)
+        if kept is None:
+            kept = self._kept[key] = (thing, make(thing))
+        found: T = kept[1]
+        return found
 
     @cached_property
     def namespaces(self) -> dict[str, Namespace]:
@@ -148,9 +160,11 @@ class View:
         """The single addresses that each namespace takes for its own, and whether it takes whole ranges too."""
         found = {}
         for ns in self.namespaces.values():
-            if lacks_of(ns.addresses) or lacks_of(ns.routes):
+            if lacks_of(ns.addresses):
                 continue
-            local = [route.dst for route in ns.routes if route.type == "local" and route.dst != "127.0.0.0/8"]
+            # Without its routes it is taken to answer for its addresses alone.
+            own = (route.dst for route in known_items(ns.routes) if route.type == "local")
+            local = [dst for dst in own if dst != "127.0.0.0/8"]
             single = {dst.partition("/")[0] for dst in local if dst.endswith(_SINGLE) or "/" not in dst}
             wide = any("/" in dst and not dst.endswith(_SINGLE) for dst in local)
             found[ns.id] = (frozenset({item.address for item in ns.addresses} | single), wide)
@@ -204,24 +218,9 @@ class View:
         return frozenset(link.peer.namespace for link in self.links.values() if link.peer is not None)
 
     def uplinks(self, namespace: str, family: Family | None = None) -> tuple[Link, ...]:
-        """The links that a default route of a namespace leaves by, the preferred first.
-
-        Routes of every table count, those of the main one before others, then
-        by metric; a default that only some packets ask for (by a policy rule)
-        is still a way out.  ``family`` asks for one address family's.
-        """
+        """The links that a default route of a namespace leaves by, the preferred first; of one family, or of any."""
         ns = self.namespaces.get(namespace)
-        if ns is None:
-            return ()
-        defaults = [
-            route
-            for route in ns.routes
-            if route.dst == _DEFAULTS[route.family] and route.type == "unicast" and family in (None, route.family)
-        ]
-        defaults.sort(key=lambda route: (route.table != _MAIN, route.metric))
-        by_index = {link.ifindex: link for link in ns.links}
-        found = dict.fromkeys(hop.ifindex for route in defaults for hop in route.hops)
-        return tuple(by_index[index] for index in found if index is not None and index in by_index)
+        return uplinks(ns, family) if ns is not None else ()
 
     @cached_property
     def _by_bridge(self) -> dict[str, Network]:

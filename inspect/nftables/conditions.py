@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from dnet_tui.inspect.model.firewall import AnyExpr, Choice, Element, Lookup, Match, TableFamily, VerdictMap
+from dnet_tui.inspect.model.match_fields import FieldText, MatchField
 from dnet_tui.inspect.nftables import names
 from dnet_tui.inspect.nftables.comparisons import compared
 from dnet_tui.inspect.nftables.fields import IPV4, IPV6, TRACKED, Field, field_of, loose_field, with_ports
 from dnet_tui.inspect.nftables.render import expression
 from dnet_tui.inspect.nftables.sets import SetHead, bare, read_elements
+from dnet_tui.inspect.nftables.shapes import concatenated
 from dnet_tui.inspect.nftables.values import TEXT, bits, flag_text, values
-from dnet_tui.inspect.text.json_access import MALFORMED, Json, array, fail, flag_words, mapping, single, word
+from dnet_tui.inspect.text.json_access import MALFORMED, Json, array, fail, fields, flag_words, mapping, single, word
 
 _ALL = 0xFFFFFFFF
 _FRAGMENT_OFFSET = 0x1FFF
@@ -68,7 +70,7 @@ def verdict_map(body: Json, context: Context) -> tuple[AnyExpr, ...]:
     """
     found = mapping(body)
     key, data = found.get("key"), found.get("data")
-    parts = array(key["concat"]) if isinstance(key, dict) and "concat" in key else [key]
+    parts = concatenated(key)
     fields = _loose(parts, context)
     if isinstance(data, str):
         name = _set_name(data, "", context)
@@ -80,7 +82,7 @@ def verdict_map(body: Json, context: Context) -> tuple[AnyExpr, ...]:
     try:
         elements = _anonymous(raws, fields, "verdict")
     except MALFORMED:
-        fields = tuple(Field(expression(part), TEXT) for part in parts)
+        fields = tuple(Field(FieldText(expression(part)), TEXT) for part in parts)
         elements = _anonymous(raws, fields, "verdict")
     return (*_needs(fields), VerdictMap(fields=tuple(field.name for field in fields), elements=elements))
 
@@ -93,7 +95,7 @@ def choice(body: Json, context: Context, part: Literal["addresses", "ports"]) ->
     """
     found = mapping(body)
     key, data = found.get("key"), found.get("data")
-    parts = array(key["concat"]) if isinstance(key, dict) and "concat" in key else [key]
+    parts = concatenated(key)
     fields = _loose(parts, context)
     if isinstance(data, str):
         name = _set_name(data, "", context)
@@ -110,7 +112,7 @@ def element_needs(raw: Json, context: Context) -> tuple[Match, ...]:
     """What must hold for a packet's values to be loaded, as ``add @set { ip saddr }`` does."""
     inner = raw["elem"] if isinstance(raw, dict) and "elem" in raw else raw
     inner = inner["val"] if isinstance(inner, dict) and "val" in inner else inner
-    parts = array(inner["concat"]) if isinstance(inner, dict) and "concat" in inner else [inner]
+    parts = concatenated(inner)
     return _needs(_loose(parts, context))
 
 
@@ -143,7 +145,7 @@ def _fitting(fields: tuple[Field, ...], parts: list[Json], head: SetHead) -> tup
     if len(head.kinds) != len(fields):
         raise fail("a set with other keys")
     return tuple(
-        field if field.kind == kind and field.mask is None else Field(expression(part), TEXT)
+        field if field.kind == kind and field.mask is None else Field(FieldText(expression(part)), TEXT)
         for field, part, kind in zip(fields, parts, head.kinds, strict=True)
     )
 
@@ -186,7 +188,7 @@ def _special(operator: str, left: Json, right: Json, context: Context) -> tuple[
             raise fail("not one value under one mask")
         mask = parts[1]
         name, body = single(parts[0])
-    found = body if isinstance(body, dict) else {}
+    found = fields(body)
     if isinstance(right, str) and right.startswith("@"):
         return None
     if name == "ct" and found.get("key") == "state" and "dir" not in found:
@@ -257,7 +259,7 @@ def _status(operator: str, mask: Json, right: Json) -> tuple[Match, ...]:
     if not known or sum(known.values()) != wanted:
         raise fail("an unknown status")
     # What iptables calls the states SNAT and DNAT are these two.
-    field = "ctstate" if set(known) <= {"snat", "dnat"} else "ctstatus"
+    field: MatchField = "ctstate" if set(known) <= {"snat", "dnat"} else "ctstatus"
     words = tuple(name.upper().replace("-", "_") for name in known)
     found = Match(field=field, values=words, negate=negate)
     return (TRACKED, found) if negate else (found,)

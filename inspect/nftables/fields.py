@@ -13,18 +13,32 @@ nft_hash.c.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from dnet_tui.inspect.model.firewall import Match, TableFamily
+from dnet_tui.inspect.model.match_fields import FieldName, FieldText, MatchField
+from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
 from dnet_tui.inspect.nftables.render import expression
 from dnet_tui.inspect.nftables.values import TEXT
-from dnet_tui.inspect.text.json_access import MALFORMED, Json, fail, flag_words, mapping, single, whole, word
+from dnet_tui.inspect.text.json_access import (
+    MALFORMED,
+    Json,
+    fail,
+    fields,
+    flag_words,
+    items,
+    mapping,
+    only,
+    single,
+    whole,
+    word,
+)
 
 
 class Field(NamedTuple):
     """A field, what kind of values it has, what must hold for it to be there, and the bits that count."""
 
-    name: str
+    name: FieldName
     kind: str
     needs: tuple[Match, ...] = ()
     mask: int | None = None
@@ -42,6 +56,8 @@ def _proto(name: str) -> Match:
 
 
 _ICMP, _ICMPV6 = _proto("icmp"), _proto("icmpv6")
+
+_PORTS: tuple[Literal["sport", "dport"], ...] = ("sport", "dport")
 
 _PAYLOAD: dict[tuple[str, str], Field] = {
     ("ip", "saddr"): Field("saddr", "ip", (IPV4,)),
@@ -71,11 +87,7 @@ _PAYLOAD: dict[tuple[str, str], Field] = {
     ("arp", "plen"): Field("arp-plen", "byte", (ARP,)),
     ("th", "sport"): Field("th-sport", "port"),
     ("th", "dport"): Field("th-dport", "port"),
-} | {
-    (name, port): Field(port, "port", (_proto(name),))
-    for name in ("tcp", "udp", "sctp", "dccp", "udplite")
-    for port in ("sport", "dport")
-}
+} | {(name, port): Field(port, "port", (_proto(name),)) for name in sorted(PORT_PROTOCOLS) for port in _PORTS}
 
 _META: dict[str, Field] = {
     "iifname": Field("iif", "ifname"),
@@ -106,7 +118,7 @@ _HEADERS: dict[str, tuple[Match, ...]] = {
     "icmp": (_ICMP,),
     "icmpv6": (_ICMPV6,),
     "comp": (_proto("ipcomp"),),
-    **{name: (_proto(name),) for name in ("tcp", "udp", "sctp", "dccp", "udplite", "igmp", "ah", "esp")},
+    **{name: (_proto(name),) for name in (*PORT_PROTOCOLS, "igmp", "ah", "esp")},
 }
 """What must hold for a header to be there, of which a field isn't modelled."""
 _HASHES = frozenset({"numgen", "jhash", "symhash"})
@@ -117,8 +129,25 @@ _CT: dict[str, Field] = {
     "direction": Field("ctdir", "ctdir"),
     "protocol": Field("ctproto", "proto"),
 }
-_CT_ADDRESSES = {"saddr": "src", "daddr": "dst", "proto-src": "srcport", "proto-dst": "dstport"}
-_WHOLE_PORTS = frozenset({"tcp", "udp", "sctp", "dccp", "udplite"})
+_CT_TUPLE: dict[tuple[str, str], MatchField] = {
+    ("original", "saddr"): "ctorigsrc",
+    ("original", "daddr"): "ctorigdst",
+    ("original", "proto-src"): "ctorigsrcport",
+    ("original", "proto-dst"): "ctorigdstport",
+    ("reply", "saddr"): "ctreplsrc",
+    ("reply", "daddr"): "ctrepldst",
+    ("reply", "proto-src"): "ctreplsrcport",
+    ("reply", "proto-dst"): "ctrepldstport",
+}
+_FIB_TYPES: dict[tuple[str, str], MatchField] = {
+    ("daddr", ""): "dst-type",
+    ("daddr", "iif"): "dst-type-in",
+    ("daddr", "oif"): "dst-type-out",
+    ("saddr", ""): "src-type",
+    ("saddr", "iif"): "src-type-in",
+    ("saddr", "oif"): "src-type-out",
+}
+_PLAIN_PORTS: dict[FieldName, MatchField] = {"th-sport": "sport", "th-dport": "dport"}
 
 
 def field_of(left: Json, family: TableFamily) -> Field:
@@ -129,7 +158,7 @@ def field_of(left: Json, family: TableFamily) -> Field:
     """
     name, body = single(left)
     if name == "&":
-        parts = body if isinstance(body, list) else []
+        parts = items(body)
         if len(parts) != 2:
             raise fail("not one value under one mask")
         inner = field_of(parts[0], family)
@@ -137,7 +166,7 @@ def field_of(left: Json, family: TableFamily) -> Field:
             raise fail("a mask on something else than a mark")
         return inner._replace(mask=whole(parts[1]))
     if name in _HASHES and whole(mapping(body).get("mod")):
-        return Field(expression(left), "number")
+        return Field(FieldText(expression(left)), "number")
     read = {"payload": _payload, "meta": _meta, "ct": _ct, "fib": _fib}.get(name)
     if read is None:
         raise fail(f"{name} isn't modelled")
@@ -149,7 +178,7 @@ def loose_field(left: Json, family: TableFamily) -> Field:
     try:
         return field_of(left, family)
     except ValueError:
-        return _without_given(Field(expression(left), TEXT, needs_of(left)), family)
+        return _without_given(Field(FieldText(expression(left)), TEXT, needs_of(left)), family)
 
 
 def needs_of(left: Json) -> tuple[Match, ...]:
@@ -161,10 +190,10 @@ def needs_of(left: Json) -> tuple[Match, ...]:
 
 
 def _needs_of(left: Json) -> tuple[Match, ...]:
-    name, body = next(iter(left.items())) if isinstance(left, dict) and len(left) == 1 else ("", None)
+    name, body = only(left)
     if name == "&" and isinstance(body, list) and body:
         return needs_of(body[0])
-    found = body if isinstance(body, dict) else {}
+    found = fields(body)
     if name == "payload":
         return _HEADERS.get(str(found.get("protocol")), ())
     if name in {"tcp option", "sctp chunk"}:
@@ -181,8 +210,8 @@ def with_ports(field: Field, protocols: tuple[str, ...] | None) -> Field:
         field: any field.
         protocols: what the packet's protocol is known to be one of; None when anything.
     """
-    if field.name in {"th-sport", "th-dport"} and protocols and set(protocols) <= _WHOLE_PORTS:
-        return field._replace(name=field.name.removeprefix("th-"))
+    if field.name in _PLAIN_PORTS and protocols and set(protocols) <= PORT_PROTOCOLS:
+        return field._replace(name=_PLAIN_PORTS[field.name])
     return field
 
 
@@ -221,9 +250,9 @@ def _ct(body: Json, family: TableFamily) -> Field:
             raise fail("a ct key that isn't modelled")
         return _CT[key]
     which, _space, end = key.rpartition(" ")
-    if way not in {"original", "reply"} or which not in {"", "ip", "ip6"} or end not in _CT_ADDRESSES:
+    name = _CT_TUPLE.get((way, end)) if isinstance(way, str) else None
+    if name is None or which not in {"", "ip", "ip6"}:
         raise fail("a part of a connection's tuple that isn't modelled")
-    name = f"ct{'orig' if way == 'original' else 'repl'}{_CT_ADDRESSES[end]}"
     if end.startswith("proto"):
         return Field(name, "port")
     which = which or ("" if family not in {"ip", "ip6"} else family)
@@ -240,8 +269,7 @@ def _fib(body: Json, _: TableFamily) -> Field:
     if len(sides) != 1 or len(devices) > 1 or len(sides) + len(devices) + ("mark" in flags) != len(flags):
         raise fail("a routing look-up that isn't modelled")
     if found.get("result") in {"oif", "oifname"}:
-        return Field(".".join(("fib", *flags)), "ifindex" if found["result"] == "oif" else "ifname")
+        return Field(FieldText(".".join(("fib", *flags))), "ifindex" if found["result"] == "oif" else "ifname")
     if found.get("result") != "type" or "mark" in flags:
         raise fail("a routing look-up that isn't modelled")
-    end = {"iif": "-in", "oif": "-out"}[devices[0]] if devices else ""
-    return Field(f"{'dst' if sides == ['daddr'] else 'src'}-type{end}", "addrtype")
+    return Field(_FIB_TYPES[sides[0], devices[0] if devices else ""], "addrtype")

@@ -58,6 +58,7 @@ def as_namespace(
         checksums=told(SectionName.CHECKSUMS, contents.checksums or Unread(reason="the kernel tells of none")),
         traffic_control=told(SectionName.TRAFFIC_CONTROL, contents.traffic_control),
         xfrm_policies=told(SectionName.XFRM, _UNREAD if contents.xfrm_policies is None else contents.xfrm_policies),
+        xfrm=told(SectionName.XFRM, _UNREAD if contents.xfrm_policies is None else contents.xfrm),
         read_at=contents.read_at,
         firewall_at=contents.firewall_at,
     )

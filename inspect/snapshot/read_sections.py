@@ -53,10 +53,11 @@ def collect_tables(contents: Contents, sock: NetlinkSocket, sections: Collection
 
 
 def _collect_traffic_control(contents: Contents, sock: NetlinkSocket) -> None:
-    from dnet_tui.inspect.kernel.traffic_control import read_traffic_control  # noqa: PLC0415 - only when wanted
+    from dnet_tui.inspect.kernel.traffic_control import read_programs, read_traffic_control  # noqa: PLC0415 - only when wanted
 
     try:
-        contents.traffic_control = read_traffic_control(sock, contents.links)
+        contents.traffic_control = read_traffic_control(sock)
+        contents.traffic_control = (*read_programs(contents.links), *contents.traffic_control)
     except OSError as error:
         contents.miss(SectionName.TRAFFIC_CONTROL, error)
 
@@ -108,10 +109,11 @@ def _collect_sockets(contents: Contents) -> None:
 
 
 def _collect_xfrm(contents: Contents) -> None:
-    from dnet_tui.inspect.kernel.xfrm import read_policy_count  # noqa: PLC0415 - only when wanted
+    from dnet_tui.inspect.kernel.xfrm import read_policies  # noqa: PLC0415 - only when wanted
 
     try:
-        contents.xfrm_policies = read_policy_count()
+        contents.xfrm = read_policies()
+        contents.xfrm_policies = len(contents.xfrm)
     except OSError as error:
         contents.miss("xfrm", error)
 

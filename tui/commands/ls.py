@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from dnet_tui.inspect.model.gaps import listed
 from dnet_tui.inspect.model.needs import MAP, Needs, SectionName
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, say_gaps, snapshot_from
@@ -46,7 +47,7 @@ def ls(
     """
     needs = NEEDS[what]
     taken = snapshot_from(snapshot, needs)
-    view = View(taken)
+    view = View(listed(taken))
     sys.stdout.write(as_json(what, view) if output == "json" else as_table(what, view, stdout_paper()))
     sys.stdout.flush()
     say_gaps(taken.gaps, view.label, needs)

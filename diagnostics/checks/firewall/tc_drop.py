@@ -36,8 +36,8 @@ from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
-from dnet_tui.diagnostics.walk.l2.tc_xdp import TC, XDP
 from dnet_tui.diagnostics.walk.packet import Obstacle
+from dnet_tui.diagnostics.walk.stages.tc_xdp import TC, XDP
 
 ID = "tc-drop"
 
@@ -83,4 +83,5 @@ CHECK = Check(
     doc=__doc__,
     find=find,
     owns=owns,
+    hidden_by=("traffic-control",),
 )

@@ -36,6 +36,7 @@ from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.l3.routing import sysctl_name
 from dnet_tui.inspect.model import Link, Namespace, Route
+from dnet_tui.inspect.model.default_routes import ways_out
 
 ID = "ra-route-lost"
 _FORWARDING = "net.ipv6.conf.all.forwarding"
@@ -52,7 +53,7 @@ def find(exam: Examination) -> Iterator[Finding]:
         addresses = _from_router(host, link)
         if link.name in bridges or link.kind == "bridge" or exam.case.sysctl(key) != "1" or not addresses:
             continue
-        routes = [route for route in host.routes if route.dst == "::/0" and route.type == "unicast"]
+        routes = ways_out(host, "ip6")
         if routes and not any(_by_router(route, link) for route in routes):
             continue  # a route that somebody set stays
         lost = not routes

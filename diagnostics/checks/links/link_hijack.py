@@ -41,15 +41,14 @@ from dnet_tui.diagnostics.operations.address import DeleteAddress
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.operations.route import DeleteRoute, RouteSpec
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace, NextHop, Route, known_items
+from dnet_tui.inspect.model.default_routes import MAIN, ways_out
 
 ID = "link-hijack"
 _LINK_LOCAL = "169.254.0.0/16"
-_DEFAULTS = ("0.0.0.0/0", "::/0")
 _LEARNT = ("dhcp", "ra")
-_MAIN = 254
 
 
 class _Taken(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,8 +114,7 @@ def _taken(case: Case) -> tuple[_Taken, ...]:
         )
         routes = tuple(
             (route, hop)
-            for route in host.routes
-            if route.dst in _DEFAULTS and route.type == "unicast" and route.table == _MAIN
+            for route in ways_out(host, table=MAIN)
             for hop in route.hops
             if hop.ifindex == link.ifindex
             and (route.protocol in _LEARNT or (addresses and route.family == "ip" and hop.gateway is None))
@@ -167,7 +165,7 @@ def _is_used(host: Namespace, route: Route) -> bool:
     others = [
         item.metric
         for item in host.routes
-        if item.family == route.family and item.dst == route.dst and item.table == _MAIN and item.type == "unicast"
+        if item.family == route.family and item.dst == route.dst and item.table == MAIN and item.type == "unicast"
     ]
     return route.metric == min(others)
 

@@ -36,6 +36,7 @@ from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.l3.routing import RouteAnswer
+from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model import Link, Namespace
 
@@ -53,7 +54,10 @@ def find(exam: Examination) -> Iterator[Finding]:
     if host is None or not wanting:
         return
     ways = [
-        routing.lookup(host, Packet(src=case.members(network)[0].address, dst=OUTSIDE, proto="tcp", iif=network.bridge))
+        routing.lookup(
+            index_of(case.view, host),
+            Packet(src=case.members(network)[0].address, dst=OUTSIDE, proto="tcp", iif=network.bridge),
+        )
         for network in wanting
     ]
     names = ", ".join(network.name for network in wanting[:4])

@@ -37,7 +37,7 @@ from dnet_tui.diagnostics.context.iptables_layout import named
 from dnet_tui.diagnostics.operations.policy_rule import AddPolicyRule, PolicyRuleSpec
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Family, PolicyRule
 

@@ -40,11 +40,13 @@ from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
 from dnet_tui.diagnostics.walk.l3.routing import route_text
+from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Link, Namespace, Network
+from dnet_tui.inspect.model import Link, Namespace, Network, require
+from dnet_tui.inspect.model.default_routes import MAIN
+from dnet_tui.inspect.model.sections import lacks_of
 
 ID = "subnet-overlap"
-_MAIN = 254
 _WIDEST = 4
 """Wider routes than /4 are ways to everywhere, not somebody's network."""
 
@@ -69,7 +71,7 @@ def find(exam: Examination) -> Iterator[Finding]:
     if host is None:
         return
     broken = {item.network.id: item for item in strays(exam.case) if item.cause == ID}
-    others = list(_others(host))
+    others = list(_others(index_of(exam.case.view, host)))
     for network in exam.case.networks:
         bridge = bridge_of(exam.case, network)
         if bridge is None or _has_wire(exam.case, host, bridge):
@@ -78,6 +80,9 @@ def find(exam: Examination) -> Iterator[Finding]:
         for other in _overlapping(network, bridge, others):
             by_device.setdefault(other.device, []).append(other)
         stray = broken.get(network.id)
+        containers = exam.case.snapshot.containers
+        if stray is None and any(not lack.scope for lack in lacks_of(containers)):
+            require(containers)  # one of which nobody told may be cut off by it
         for device, overlaps in by_device.items():
             hit = stray is not None and any(item.text == stray.text or device in stray.text for item in overlaps)
             yield _finding(exam, network, device, overlaps, broken=hit)
@@ -118,8 +123,9 @@ def _span(network: Network) -> ipaddress.IPv4Network | None:
     return ipaddress.IPv4Network(cidr, strict=False) if cidr else None
 
 
-def _others(host: Namespace) -> Iterator[_Overlap]:
+def _others(index: NamespaceIndex) -> Iterator[_Overlap]:
     """What the host is connected to, by address and by route."""
+    host = index.ns
     names = {link.ifindex: link.name for link in host.links}
     loopback = {link.ifindex for link in host.links if link.kind == "loopback"}
     for address in host.addresses:
@@ -127,7 +133,7 @@ def _others(host: Namespace) -> Iterator[_Overlap]:
             span = ipaddress.IPv4Network(address.cidr, strict=False)
             yield _Overlap(device=names[address.ifindex], span=span, source="ip address", text=address.cidr, own=True)
     for route in host.routes:
-        if route.family != "ip" or route.table != _MAIN or route.type != "unicast":
+        if route.family != "ip" or route.table != MAIN or route.type != "unicast":
             continue
         span = ipaddress.IPv4Network(route.dst, strict=False)
         if span.prefixlen < _WIDEST:
@@ -138,7 +144,7 @@ def _others(host: Namespace) -> Iterator[_Overlap]:
                     device=names[hop.ifindex],
                     span=span,
                     source="ip route",
-                    text=route_text(host, route),
+                    text=route_text(index, route),
                     own=route.protocol == "kernel",
                 )
 

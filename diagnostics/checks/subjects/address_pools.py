@@ -16,8 +16,8 @@ import msgspec
 
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.inspect.model import AddressPool, Engine, Network, known_items
+from dnet_tui.inspect.model.default_routes import MAIN
 
-_MAIN = 254
 _ON_LINK_SINCE = 23
 
 _Net = ipaddress.IPv4Network
@@ -53,7 +53,7 @@ def _taken_by_routes(case: Case, engine: Engine) -> Iterator[_Net]:
     major = engine.version.partition(".")[0]
     on_link = not (major.isascii() and major.isdecimal() and int(major) < _ON_LINK_SINCE)
     for route in case.view.host.routes if case.view.host is not None else ():
-        if route.family == "ip" and route.table == _MAIN and (route.scope == "link" or not on_link):
+        if route.family == "ip" and route.table == MAIN and (route.scope == "link" or not on_link):
             net = _ipv4(route.dst)
             if net is not None and net.prefixlen:
                 yield net

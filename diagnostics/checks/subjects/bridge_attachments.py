@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 
 import msgspec
 
@@ -12,12 +13,11 @@ from dnet_tui.diagnostics.flows.intentions import gateway_mode, has_family
 from dnet_tui.diagnostics.operations.netns_scope import NetnsScope
 from dnet_tui.diagnostics.operations.route import RouteSpec
 from dnet_tui.diagnostics.report.finding import Evidence
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
-from dnet_tui.inspect.model import Family, Link, LinkRef, Namespace, Network, NextHop, Route, known_items
+from dnet_tui.inspect.model import Family, Link, LinkRef, Namespace, Network, NextHop, Route, known_items, require
+from dnet_tui.inspect.model.default_routes import MAIN, default_routes, destination, ways_out
 
-DEFAULT = "0.0.0.0/0"
-_DEFAULTS: dict[Family, str] = {"ip": DEFAULT, "ip6": "::/0"}
 _INHIBIT = "com.docker.network.bridge.inhibit_ipv4"
 
 
@@ -44,13 +44,14 @@ def bridge_of(case: Case, network: Network) -> Link | None:
 def attachments(case: Case, network: Network) -> tuple[Attachment, ...]:
     """The containers of a network with both ends of their veths."""
     bridge = bridge_of(case, network)
-    found = []
-    for member in case.everyone(network):
+
+    def of(member: Member) -> Iterator[Attachment]:
         inner = case.view.links.get(member.link)
         port = case.view.links.get(inner.peer) if inner is not None and inner.peer is not None else None
         if bridge is not None and inner is not None and port is not None and port.master == bridge.ifindex:
-            found.append(Attachment(network=network, bridge=bridge, port=port, inner=inner, member=member))
-    return tuple(found)
+            yield Attachment(network=network, bridge=bridge, port=port, inner=inner, member=member)
+
+    return tuple(case.severally(case.everyone(network), of))
 
 
 def all_attachments(case: Case) -> tuple[Attachment, ...]:
@@ -59,7 +60,7 @@ def all_attachments(case: Case) -> tuple[Attachment, ...]:
 
 
 def _all(case: Case) -> tuple[Attachment, ...]:
-    return tuple(item for network in case.networks for item in attachments(case, network))
+    return tuple(case.severally(case.networks, lambda network: attachments(case, network)))
 
 
 def on_host(case: Case, obstacle: Obstacle) -> bool:
@@ -99,8 +100,7 @@ def default_hops(ns: Namespace, family: Family = "ip") -> tuple[tuple[str, int],
     """The gateways of a namespace's default routes, with the interface each is reached by."""
     return tuple(
         (hop.gateway, hop.ifindex)
-        for route in sorted(ns.routes, key=lambda item: item.metric)
-        if (route.family, route.dst) == (family, _DEFAULTS[family]) and route.table == 254 and route.type == "unicast"
+        for route in ways_out(ns, family, table=MAIN)
         for hop in route.hops
         if hop.gateway is not None and hop.ifindex is not None
     )
@@ -115,7 +115,7 @@ def route_spec(ns: Namespace, route: Route, gateway: str = "") -> RouteSpec | No
     return RouteSpec(
         family=route.family,
         type=route.type,
-        dst="default" if route.dst in _DEFAULTS.values() else route.dst,
+        dst=destination(route),
         gateway=(gateway or hop.gateway) if hop.gateway else "",
         link=names.get(hop.ifindex, "") if hop.ifindex is not None else "",
         onlink="onlink" in hop.flags,
@@ -128,9 +128,7 @@ def route_spec(ns: Namespace, route: Route, gateway: str = "") -> RouteSpec | No
 
 def default_route(ns: Namespace, family: Family = "ip") -> Route | None:
     """The default route of a namespace's main table that is used first."""
-    wanted = (family, _DEFAULTS[family], 254)
-    fitting = [route for route in ns.routes if (route.family, route.dst, route.table) == wanted]
-    return min(fitting, key=lambda item: item.metric, default=None)
+    return next(iter(default_routes(ns, family, table=MAIN)), None)
 
 
 def gateway_of(network: Network, family: Family = "ip") -> str:
@@ -164,8 +162,11 @@ def missing_gateway(case: Case, network: Network, family: Family = "ip") -> str:
     gateway = gateway_of(network, family) or ("" if owned else _agreed(case, network, family))
     if not gateway or gateway in owned or any(gateway == item.address for item in case.view.host.addresses):
         return ""
-    if any(gateway == item.address for ns in known_items(case.snapshot.namespaces) for item in ns.addresses):
+    if any(gateway == item.address for ns in case.view.namespaces.values() for item in known_items(ns.addresses)):
         return ""
+    for port in case.view.ports_of(case.view.host.id, bridge.ifindex):
+        if port.peer is not None:
+            require(case.view.addresses_of(port.peer))  # somebody there may have it
     return f"{gateway}/{prefix_length(network, case, family)}"
 
 

@@ -14,6 +14,8 @@ from dnet_tui.diagnostics.operations.remedy import Remedy, Risk
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.l3.routing import sysctl_name
 from dnet_tui.diagnostics.walk.packet import Obstacle
+from dnet_tui.inspect.model.default_routes import default_routes
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 FORWARDING4 = "net.ipv4.ip_forward"
 FORWARDING6 = "net.ipv6.conf.all.forwarding"
@@ -66,17 +68,14 @@ def kept_off(case: Case) -> tuple[SetSysctl, ...]:
     return tuple(
         SetSysctl(key=f"net.ipv4.conf.{sysctl_name(network.bridge)}.forwarding", value="0")
         for network in case.networks
-        if network.engine == "podman" and network.internal
+        if traits_of(network.engine).keeps_internal_unforwarded and network.internal
     )
 
 
 def default_links6(case: Case) -> tuple[str, ...]:
     """The host's interfaces that IPv6 default routes use."""
     host = case.view.host
-    names = {link.ifindex: link.name for link in host.links} if host is not None else {}
-    routes = [route for route in (host.routes if host is not None else ()) if route.dst == "::/0"]
-    hops = [hop for route in routes if route.type == "unicast" for hop in route.hops]
-    return tuple(dict.fromkeys(names[hop.ifindex] for hop in hops if hop.ifindex in names))
+    return tuple(link.name for link in case.view.uplinks(host.id, "ip6")) if host is not None else ()
 
 
 def kept_by_ra(case: Case) -> tuple[str, ...]:
@@ -87,4 +86,4 @@ def kept_by_ra(case: Case) -> tuple[str, ...]:
 
 def _by_ra(case: Case) -> bool:
     host = case.view.host
-    return host is not None and any(route.dst == "::/0" and route.protocol == "ra" for route in host.routes)
+    return host is not None and any(route.protocol == "ra" for route in default_routes(host, "ip6"))

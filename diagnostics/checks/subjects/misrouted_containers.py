@@ -12,17 +12,18 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, m
 from dnet_tui.diagnostics.context.host_context import OUTSIDE, OUTSIDE6, Case, Member, family_of
 from dnet_tui.diagnostics.flows.intentions import has_family
 from dnet_tui.diagnostics.walk.l3 import routing
-from dnet_tui.diagnostics.walk.match.expressions import contains
+from dnet_tui.diagnostics.walk.match.values import contains
+from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Obstacle, Packet
 from dnet_tui.inspect.model import Family, Link, Namespace, Network, NextHop, Route
+from dnet_tui.inspect.model.default_routes import DEFAULT, LOCAL, MAIN
 
 Cause = Literal["bridge-down", "bridge-no-ip", "policy-route", "more-specific-route", "subnet-overlap", ""]
 
 _Span = IPv4Network | IPv6Network
 _Spans = list[tuple[Route, _Span]]
 
-_MAIN, _DEFAULT, _LOCAL = 254, 253, 255
-_ORDINARY = {_MAIN, _DEFAULT, _LOCAL}
+_ORDINARY = {MAIN, DEFAULT, LOCAL}
 _SOURCES: dict[Family, tuple[str, str]] = {
     "ip": (OUTSIDE, "0.0.0.0"),  # noqa: S104 - a socket without a source address, not one that is bound
     "ip6": (OUTSIDE6, "::"),
@@ -145,7 +146,7 @@ def _stray(case: Case, network: Network, member: Member, bridge: Link, iif: str)
         return None
     family = _family_of(member.address)
     packet = Packet(family=family, src=_SOURCES[family][not iif], dst=member.address, proto="tcp", iif=iif)
-    answer = routing.lookup(host, packet)
+    answer = routing.lookup(index_of(case.view, host), packet)
     if answer.type == "unknown" or (answer.type == "unicast" and answer.ifindex == bridge.ifindex):
         return None
     return Stray(
@@ -153,18 +154,18 @@ def _stray(case: Case, network: Network, member: Member, bridge: Link, iif: str)
         member=member,
         cause=_cause(case, network, bridge, answer, member.address),
         text=answer.by.text,
-        route=_route(host, answer.by.text, member.address),
+        route=_route(index_of(case.view, host), answer.by.text, member.address),
         iif=iif,
     )
 
 
-def _route(host: Namespace, text: str, address: str) -> Route | None:
+def _route(index: NamespaceIndex, text: str, address: str) -> Route | None:
     """The route that an answer's words are of."""
     return next(
         (
             route
-            for route in host.routes
-            if contains(route.dst, address) is True and routing.route_text(host, route) == text
+            for route in index.ns.routes
+            if contains(route.dst, address) is True and routing.route_text(index, route) == text
         ),
         None,
     )
@@ -181,13 +182,13 @@ def _cause(case: Case, network: Network, bridge: Link, answer: routing.RouteAnsw
     own = [
         route
         for route in host.routes
-        if route.table == _MAIN
+        if route.table == MAIN
         and contains(route.dst, address) is True
         and any(hop.ifindex == bridge.ifindex for hop in route.hops)
     ]
     if not own:
         return ""
-    route = _route(host, answer.by.text, address)
+    route = _route(index_of(case.view, host), answer.by.text, address)
     if route is None or route.table not in _ORDINARY:
         return "policy-route"
     return "subnet-overlap" if route.protocol == "kernel" or route.dst == own[0].dst else "more-specific-route"

@@ -6,11 +6,10 @@ ndisc.c for addresses that may not be used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from dnet_tui.diagnostics.walk.l2 import topology
 from dnet_tui.diagnostics.walk.l2.topology import Frame
-from dnet_tui.diagnostics.walk.namespace_index import known
+from dnet_tui.diagnostics.walk.l3.addresses import tentative
+from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Decider, End
 from dnet_tui.inspect.model import Link, Namespace
 from dnet_tui.inspect.model.view import View
@@ -63,36 +62,7 @@ def unready(view: View, ns: Namespace, link: Link, address: str) -> Decider | No
         if port.peer is not None and port.peer.namespace in view.namespaces
     ]
     for space, ifindex in ((ns, link.ifindex), *far):
-        found = tentative(space, address)
+        found = tentative(index_of(view, space), address)
         if found is not None and any(item.ifindex == ifindex and item.address == address for item in space.addresses):
             return found
     return None
-
-
-def tentative(ns: Namespace, address: str) -> Decider | None:
-    """The decider when a namespace's IPv6 address is still being looked for elsewhere: not usable yet."""
-    item = next((item for item in ns.addresses if item.address == address), None) if ":" in address else None
-    if item is None or topology.is_usable(item) or "dadfailed" in item.flags:
-        return None
-    name = known(ns).names.get(item.ifindex, "")
-    text = f"{address} is tentative: not used until nobody else is found to have it"
-    return Decider(kind="link", text=text, namespace=ns.id, value="tentative", interface=name)
-
-
-def failed(ns: Namespace, address: str) -> Decider | None:
-    """The decider when a namespace gave up its IPv6 address because somebody else has it."""
-    item = next((item for item in ns.addresses if item.address == address), None) if ":" in address else None
-    if item is None or "dadfailed" not in item.flags:
-        return None
-    text = f"{address} failed duplicate address detection: somebody else has it"
-    name = known(ns).names.get(item.ifindex, "")
-    return Decider(kind="link", text=text, namespace=ns.id, value="dadfailed", interface=name)
-
-
-def unusable_source(ns: Namespace, address: str) -> Iterator[tuple[End, Decider]]:
-    """Why nobody sends from an address of ``ns`` (ipv6_chk_addr, ipv6_dev_get_saddr)."""
-    late, gone = tentative(ns, address), failed(ns, address)
-    if late is not None:
-        yield "unknown", late
-    if gone is not None:
-        yield "dropped", gone

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import msgspec
 
+from dnet_tui.diagnostics.walk.l3.addresses import is_usable
 from dnet_tui.diagnostics.walk.l3.routing import is_local, sysctl_name
-from dnet_tui.diagnostics.walk.namespace_index import known
+from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Decider
-from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace, Neighbour
+from dnet_tui.inspect.model import Link, LinkRef, Namespace, Neighbour, NotSeen
 from dnet_tui.inspect.model.view import View
 
 _UNANSWERED = frozenset({"FAILED", "INCOMPLETE", "NONE", ""})
@@ -65,14 +66,15 @@ def _seen(ns: Namespace, link: Link) -> Decider:
     return Decider(kind="link", text=f"{link.name} ({link.kind or 'device'})", namespace=ns.id, interface=link.name)
 
 
-def answers(ns: Namespace, link: Link, address: str) -> bool:
+def answers(index: NamespaceIndex, link: Link, address: str) -> bool:
     """Whether a namespace answers on a link when asked who has ``address`` (ARP, neighbour discovery).
 
     IPv4 answers for any of its addresses on any link, unless arp_ignore says
     otherwise, and on none that ARP is turned off on (arp.c); IPv6 only for
     those of the link.
     """
-    on_link = address in known(ns).addresses and any(
+    ns = index.ns
+    on_link = address in index.addresses and any(
         item.ifindex == link.ifindex and item.address == address and is_usable(item) for item in ns.addresses
     )
     if ":" in address:
@@ -82,16 +84,7 @@ def answers(ns: Namespace, link: Link, address: str) -> bool:
     if on_link:
         return True
     ignore = [ns.sysctls.get(f"net.ipv4.conf.{name}.arp_ignore", "0") for name in ("all", sysctl_name(link.name))]
-    return all(value == "0" for value in ignore) and not address.startswith("127.") and is_local(ns, address)
-
-
-def is_usable(address: Address) -> bool:
-    """Whether an address is its host's: not while it is looked for elsewhere, nor when it was found there.
-
-    ndisc_recv_ns answers for optimistic ones, and not for other tentative
-    ones; addrconf_dad_stop leaves ``tentative`` on an address that failed.
-    """
-    return "dadfailed" not in address.flags and ("tentative" not in address.flags or "optimistic" in address.flags)
+    return all(value == "0" for value in ignore) and not address.startswith("127.") and is_local(index, address)
 
 
 def is_mute(link: Link) -> bool:
@@ -116,12 +109,12 @@ def mute(ns: Namespace, link: Link) -> Decider:
     )
 
 
-def remembered(ns: Namespace, link: Link, address: str) -> Neighbour | None:
+def remembered(index: NamespaceIndex, link: Link, address: str) -> Neighbour | None:
     """The entry by which a namespace knows a neighbour's MAC; None when it would have to ask.
 
     An entry is used in every state but those without an answer (NUD_VALID).
     """
-    item = known(ns).neighbours.get((link.ifindex, address))
+    item = index.neighbours.get((link.ifindex, address))
     return item if item is not None and item.state not in _UNANSWERED and len(item.mac) == _MAC_LENGTH else None
 
 
@@ -146,9 +139,9 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
         """The frame as it would be had the sender to ask."""
         return Frame(next_hop=self.next_hop)
 
-    def is_for(self, ns: Namespace, link: Link) -> bool:
+    def is_for(self, index: NamespaceIndex, link: Link) -> bool:
         """Whether a link takes the frame: it has the MAC, or would have answered."""
-        return self.mac == link.mac.lower() if self.mac and link.mac else answers(ns, link, self.next_hop)
+        return self.mac == link.mac.lower() if self.mac and link.mac else answers(index, link, self.next_hop)
 
 
 def stacked_owner(view: View, ns: Namespace, link: Link, address: str) -> Decider | None:
@@ -162,20 +155,35 @@ def stacked_owner(view: View, ns: Namespace, link: Link, address: str) -> Decide
 
 
 def owner_ports(view: View, ns: Namespace, bridge: Link, frame: Frame) -> tuple[Link, ...]:
-    """The bridge ports behind which somebody takes a frame; several when an address or a MAC is taken twice."""
+    """The bridge ports behind which somebody takes a frame; several when an address or a MAC is taken twice.
+
+    Raises:
+        NotSeen: somebody behind a port may take it as well, or alone, and it isn't known.  That somebody has the
+            very MAC address that another one certainly has is not reckoned with.
+    """
     found = []
+    unseen: NotSeen | None = None
     for port in view.ports_of(ns.id, bridge.ifindex):
         if port.peer is not None and not frame.mac and view.is_stranger(port.peer.namespace, frame.next_hop):
             continue  # most ports of a big bridge are told apart by this alone
-        far = view.links.get(port.peer) if port.peer is not None else None
-        if port.peer is not None and far is not None and frame.is_for(view.namespaces[port.peer.namespace], far):
-            found.append(port)
+        try:
+            far = view.links.get(port.peer) if port.peer is not None else None
+            if (
+                port.peer is not None
+                and far is not None
+                and frame.is_for(index_of(view, view.namespaces[port.peer.namespace]), far)
+            ):
+                found.append(port)
+        except NotSeen as missing:
+            unseen = unseen or missing
+    if unseen is not None and not (found and frame.mac):
+        raise unseen
     return tuple(found)
 
 
 def is_for_bridge(view: View, ns: Namespace, bridge: Link, frame: Frame) -> bool:
     """Whether a bridge hands a frame up to its own host: it has the bridge's MAC, or that of one of its ports."""
-    if frame.is_for(ns, bridge):
+    if frame.is_for(index_of(view, ns), bridge):
         return True
     return bool(frame.mac) and any(port.mac.lower() == frame.mac for port in view.ports_of(ns.id, bridge.ifindex))
 

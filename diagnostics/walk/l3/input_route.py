@@ -12,11 +12,10 @@ import ipaddress
 from collections.abc import Callable
 from typing import NamedTuple
 
-from dnet_tui.diagnostics.walk.l2.neighbours import tentative
 from dnet_tui.diagnostics.walk.l3 import routing
-from dnet_tui.diagnostics.walk.namespace_index import known
-from dnet_tui.diagnostics.walk.netfilter.nat import altered
-from dnet_tui.diagnostics.walk.packet import Decider, End, Packet
+from dnet_tui.diagnostics.walk.l3.addresses import tentative
+from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
+from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, replace
 from dnet_tui.inspect.model import Link, Namespace
 
 
@@ -36,7 +35,7 @@ class Admission(NamedTuple):
 
 
 def admit(
-    ns: Namespace,
+    index: NamespaceIndex,
     packet: Packet,
     link: Link,
     choose: Callable[[routing.RouteAnswer], routing.RouteAnswer] = lambda answer: answer,
@@ -45,18 +44,19 @@ def admit(
 
     ``choose`` takes one of the ways of a multipath route.
     """
-    answer = choose(routing.lookup(ns, packet))
+    ns = index.ns
+    answer = choose(routing.lookup(index, packet))
     stops = [_strange_address(ns, packet, link)]
-    late = tentative(ns, packet.dst)
+    late = tentative(index, packet.dst)
     if late is not None and answer.type != "local":
         stops.append(Stop("unknown", "routing", late))
     if answer.type == "local":
-        stops.append(_wrong_source(ns, packet, link))
+        stops.append(_wrong_source(index, packet, link))
     else:
         stops.append(_may_forward(ns, packet, link))
         if answer.type == "unicast":
-            out = known(ns).names.get(answer.ifindex or 0, "")
-            stops.append(_wrong_source(ns, packet, link, out))
+            out = index.names.get(answer.ifindex or 0, "")
+            stops.append(_wrong_source(index, packet, link, out))
     return Admission(answer, tuple(stop for stop in stops if stop is not None))
 
 
@@ -93,7 +93,7 @@ def _may_forward(ns: Namespace, packet: Packet, link: Link) -> Stop | None:
     return _sysctl(ns, "forwarding", key, "0") if value == "0" else None
 
 
-def _wrong_source(ns: Namespace, packet: Packet, link: Link, out: str = "") -> Stop | None:
+def _wrong_source(index: NamespaceIndex, packet: Packet, link: Link, out: str = "") -> Stop | None:
     """fib_validate_source: nobody else may use this namespace's addresses, and rp_filter may ask for more.
 
     The way back is looked up as for a packet that comes in by ``out``, the
@@ -101,15 +101,16 @@ def _wrong_source(ns: Namespace, packet: Packet, link: Link, out: str = "") -> S
     """
     if packet.family == "ip6":
         return None
+    ns = index.ns
     mode = routing.rp_filter(ns, link.name)
     accept_local = routing.switched_on(ns, link.name, "accept_local")
     own = f"net.ipv4.conf.{routing.sysctl_name(link.name)}.accept_local"
-    if mode == 0 and not known(ns).is_customised:
-        taken = not accept_local and packet.src in known(ns).addresses
+    if mode == 0 and not index.is_customised:
+        taken = not accept_local and packet.src in index.addresses
         return _sysctl(ns, "reverse-path", own, "0") if taken else None
     # __fib_validate_source: the mark counts only where src_valid_mark says so.
     mark = packet.mark if routing.switched_on(ns, link.name, "src_valid_mark") else 0
-    back = routing.lookup(ns, altered(packet, dst=packet.src, src=packet.dst, iif=out, mark=mark))
+    back = routing.lookup(index, replace(packet, dst=packet.src, src=packet.dst, iif=out, mark=mark))
     key = f"net.ipv4.conf.{routing.sysctl_name(link.name)}.rp_filter"
     refused = _sysctl(ns, "reverse-path", key, str(mode)) if mode else None
     if back.type == "unknown" and link.ifindex not in back.devices:

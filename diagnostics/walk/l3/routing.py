@@ -11,13 +11,11 @@ import ipaddress
 
 import msgspec
 
-from dnet_tui.diagnostics.walk.match.expressions import contains
-from dnet_tui.diagnostics.walk.namespace_index import known
+from dnet_tui.diagnostics.walk.match.values import contains
+from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, Truth
 from dnet_tui.inspect.model import Namespace, NextHop, PolicyRule, Route
-
-_MAIN, _DEFAULT, _LOCAL = 254, 253, 255
-_BUILTIN_RULES = ((0, _LOCAL), (32766, _MAIN), (32767, _DEFAULT))
+from dnet_tui.inspect.model.default_routes import DEFAULT, LOCAL, MAIN, destination
 
 
 class RouteAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,12 +39,10 @@ class RouteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     mtu_locked: bool = False
 
 
-def lookup(ns: Namespace, packet: Packet) -> RouteAnswer:
+def lookup(index: NamespaceIndex, packet: Packet) -> RouteAnswer:
     """Route ``packet`` (its dst, src, iif, mark) in a namespace."""
-    rules = [rule for rule in ns.policy_rules if rule.family == packet.family]
-    if not rules:
-        rules = [PolicyRule(family=packet.family, priority=prio, table=table) for prio, table in _BUILTIN_RULES]
-    for rule in sorted(rules, key=lambda item: item.priority):
+    ns = index.ns
+    for rule in index.policy_rules[packet.family]:
         selected = _selects(rule, packet)
         if selected is False:
             continue
@@ -60,9 +56,9 @@ def lookup(ns: Namespace, packet: Packet) -> RouteAnswer:
             text = f"policy rule {rule.priority}: {rule.action}"
             by = Decider(kind="route", text=text, namespace=ns.id)
             return RouteAnswer(type=rule.action if known else "unknown", by=by)
-        route = _best(ns, rule, packet.dst)
+        route = _best(index, rule, packet.dst)
         if route is not None and route.type != "throw":
-            return _answer(ns, route)
+            return _answer(index, route)
     text = f"no route to {packet.dst}"
     return RouteAnswer(type="none", by=Decider(kind="route", text=text, namespace=ns.id))
 
@@ -86,8 +82,8 @@ def _selects(rule: PolicyRule, packet: Packet) -> Truth:
     return truth if truth is None or not rule.invert else not truth
 
 
-def _best(ns: Namespace, rule: PolicyRule, address: str) -> Route | None:
-    for length, route in known(ns).fitting(rule.family, rule.table or _MAIN, address):
+def _best(index: NamespaceIndex, rule: PolicyRule, address: str) -> Route | None:
+    for length, route in index.fitting(rule.family, rule.table or MAIN, address):
         if rule.suppress_prefixlength is not None and length <= rule.suppress_prefixlength:
             return None
         if not route.hops or not all("dead" in hop.flags for hop in route.hops):
@@ -95,8 +91,8 @@ def _best(ns: Namespace, rule: PolicyRule, address: str) -> Route | None:
     return None
 
 
-def _answer(ns: Namespace, route: Route) -> RouteAnswer:
-    by = Decider(kind="route", text=route_text(ns, route), namespace=ns.id)
+def _answer(index: NamespaceIndex, route: Route) -> RouteAnswer:
+    by = Decider(kind="route", text=route_text(index, route), namespace=index.ns.id)
     hops = [hop for hop in route.hops if "dead" not in hop.flags] or [NextHop()]
     devices = tuple(hop.ifindex for hop in hops if hop.ifindex is not None)
     if route.other:
@@ -118,25 +114,25 @@ def _way(route: Route, hop: NextHop, devices: tuple[int, ...], by: Decider) -> R
     )
 
 
-def route_text(ns: Namespace, route: Route) -> str:
+def route_text(index: NamespaceIndex, route: Route) -> str:
     """The route as ``ip route`` would write it, with its table where it isn't main."""
-    names = known(ns).names
-    dst = "default" if route.dst in {"0.0.0.0/0", "::/0"} else route.dst
+    names = index.names
+    dst = destination(route)
     words = [dst] if route.type == "unicast" else [route.type, dst]
     for hop in route.hops:
         words += ["via", hop.gateway] if hop.gateway else []
         words += ["dev", names.get(hop.ifindex, str(hop.ifindex))] if hop.ifindex is not None else []
-    if route.table != _MAIN:
-        words += ["table", {_LOCAL: "local", _DEFAULT: "default"}.get(route.table, str(route.table))]
+    if route.table != MAIN:
+        words += ["table", {LOCAL: "local", DEFAULT: "default"}.get(route.table, str(route.table))]
     return " ".join(words)
 
 
-def is_local(ns: Namespace, address: str) -> bool:
+def is_local(index: NamespaceIndex, address: str) -> bool:
     """Whether the namespace takes an address for its own: its local table says so."""
-    return address_type(ns, address) == "LOCAL"
+    return address_type(index, address) == "LOCAL"
 
 
-def address_type(ns: Namespace, address: str) -> str:
+def address_type(index: NamespaceIndex, address: str) -> str:
     """LOCAL, BROADCAST, MULTICAST or UNICAST, as ``-m addrtype`` sees it.
 
     The local table alone decides (``inet_addr_type``).
@@ -146,9 +142,9 @@ def address_type(ns: Namespace, address: str) -> str:
         return "BROADCAST"
     if parsed.is_multicast:
         return "MULTICAST"
-    if address in known(ns).addresses:
+    if address in index.addresses:
         return "LOCAL"
-    best = _best(ns, PolicyRule(family="ip6" if parsed.version == 6 else "ip", priority=0, table=_LOCAL), address)
+    best = _best(index, PolicyRule(family="ip6" if parsed.version == 6 else "ip", priority=0, table=LOCAL), address)
     return best.type.upper() if best is not None and best.type != "throw" else "UNICAST"
 
 

@@ -6,9 +6,10 @@ tuple, which changes in the moment that the packet is rewritten.
 
 from __future__ import annotations
 
+from typing import assert_never
+
+from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.match.values import (
-    PORT_PROTOS,
-    AddressType,
     Test,
     contains,
     in_ports,
@@ -16,9 +17,11 @@ from dnet_tui.diagnostics.walk.match.values import (
     protocol_name,
 )
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
+from dnet_tui.inspect.model.match_fields import ConnectionField
+from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
 
 
-def _ctstate(value: str, packet: Packet, _: AddressType) -> Truth:
+def _ctstate(value: str, packet: Packet, _: MatchContext) -> Truth:
     if value == "DNAT":
         return packet.dnatted
     if value == "SNAT":
@@ -26,7 +29,7 @@ def _ctstate(value: str, packet: Packet, _: AddressType) -> Truth:
     return value == packet.ctstate
 
 
-def _ctstatus(value: str, packet: Packet, _: AddressType) -> Truth:
+def _ctstatus(value: str, packet: Packet, _: MatchContext) -> Truth:
     """Status bits of the connection; what only traffic over time shows (ASSURED) isn't known."""
     known = {
         "NONE": False,  # no bit is asked for, and none found
@@ -40,7 +43,7 @@ def _ctstatus(value: str, packet: Packet, _: AddressType) -> Truth:
     return known.get(value)
 
 
-def _ctproto(value: str, packet: Packet, _: AddressType) -> Truth:
+def _ctproto(value: str, packet: Packet, _: MatchContext) -> Truth:
     """The connection's protocol; an ICMP error belongs to that of the packet it is about."""
     return protocol_name(value) == protocol_name(packet.ctproto or packet.proto)
 
@@ -64,13 +67,13 @@ def _replied(packet: Packet) -> Tuple | None:
 
 
 def _part(*, reply: bool, index: int) -> Test:
-    def test(value: str, packet: Packet, _: AddressType) -> Truth:
+    def test(value: str, packet: Packet, _: MatchContext) -> Truth:
         found = _replied(packet) if reply else _original(packet)
         if found is None:
             return None
         if index < 2:
             return contains(value, str(found[index]))
-        if (packet.ctproto or packet.proto) not in PORT_PROTOS:
+        if (packet.ctproto or packet.proto) not in PORT_PROTOCOLS:
             return None  # ICMP's type, code and id stand there
         port = found[index]
         return in_ports(value, port if isinstance(port, int) else None)
@@ -78,18 +81,34 @@ def _part(*, reply: bool, index: int) -> Test:
     return test
 
 
-CONNECTION_FIELDS: dict[str, Test] = {
-    "ctstate": _ctstate,
-    "ctstatus": _ctstatus,
-    "ctmark": lambda value, packet, _: masked(value, packet.ctmark),
-    "ctdir": lambda value, packet, _: value.upper() == ("REPLY" if packet.reply else "ORIGINAL"),
-    "ctproto": _ctproto,
-    "ctorigsrc": _part(reply=False, index=0),
-    "ctorigdst": _part(reply=False, index=1),
-    "ctorigsrcport": _part(reply=False, index=2),
-    "ctorigdstport": _part(reply=False, index=3),
-    "ctreplsrc": _part(reply=True, index=0),
-    "ctrepldst": _part(reply=True, index=1),
-    "ctreplsrcport": _part(reply=True, index=2),
-    "ctrepldstport": _part(reply=True, index=3),
-}
+def connection_test(field: ConnectionField) -> Test:  # noqa: C901, PLR0912 - the table of fields
+    """The test of a value of a field."""
+    match field:
+        case "ctstate":
+            return _ctstate
+        case "ctstatus":
+            return _ctstatus
+        case "ctmark":
+            return lambda value, packet, _: masked(value, packet.ctmark)
+        case "ctdir":
+            return lambda value, packet, _: value.upper() == ("REPLY" if packet.reply else "ORIGINAL")
+        case "ctproto":
+            return _ctproto
+        case "ctorigsrc":
+            return _part(reply=False, index=0)
+        case "ctorigdst":
+            return _part(reply=False, index=1)
+        case "ctorigsrcport":
+            return _part(reply=False, index=2)
+        case "ctorigdstport":
+            return _part(reply=False, index=3)
+        case "ctreplsrc":
+            return _part(reply=True, index=0)
+        case "ctrepldst":
+            return _part(reply=True, index=1)
+        case "ctreplsrcport":
+            return _part(reply=True, index=2)
+        case "ctrepldstport":
+            return _part(reply=True, index=3)
+        case _:
+            assert_never(field)

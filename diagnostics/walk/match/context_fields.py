@@ -7,9 +7,12 @@ xt_policy.c, xt_owner.c.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import assert_never
 
-from dnet_tui.diagnostics.walk.match.values import AddressType, Surroundings, Test, masked, surroundings
+from dnet_tui.diagnostics.walk.match.context import MatchContext
+from dnet_tui.diagnostics.walk.match.values import Test, masked
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
+from dnet_tui.inspect.model.match_fields import ContextField
 
 _TYPES = frozenset({"LOCAL", "UNICAST", "BROADCAST", "MULTICAST", "ANYCAST"})
 
@@ -17,29 +20,29 @@ _TYPES = frozenset({"LOCAL", "UNICAST", "BROADCAST", "MULTICAST", "ANYCAST"})
 def _address_type(which: str, limit: str = "") -> Test:
     """``limit``: only addresses of the interface of arrival (``in``) or leaving (``out``) count as local."""
 
-    def test(value: str, packet: Packet, address_type: AddressType) -> Truth:
+    def test(value: str, packet: Packet, context: MatchContext) -> Truth:
         address = packet.dst if which == "dst" else packet.src
         device = {"in": packet.iif, "out": packet.oif}.get(limit, "")
-        actual = address_type(address)
+        actual = context.address_type(address)
         if device:
-            actual = surroundings(address_type).type_on(address, device)
+            actual = context.type_on(address, device)
         if packet.family == "ip6" and (value, actual) == ("UNICAST", "LOCAL"):
             return None  # addrtype takes any unicast address for one (match_type6), nftables' fib only those elsewhere
         if not actual or value not in _TYPES:
             return None
         if packet.family == "ip6" and (value, actual) == ("UNICAST", "UNICAST"):
             # nftables' fib asks the routes: without a plain one the address is unreachable (nft_fib6_eval_type).
-            there = surroundings(address_type).route(packet, ("daddr" if which == "dst" else "saddr",))
+            there = context.route(packet, ("daddr" if which == "dst" else "saddr",))
             return True if there else None
         return value == actual
 
     return test
 
 
-def _pkttype(value: str, packet: Packet, address_type: AddressType) -> Truth:
+def _pkttype(value: str, packet: Packet, context: MatchContext) -> Truth:
     if packet.ibrname or packet.obrname:
         return None  # the MAC decides, and in a bridge's own hooks frames for others are there too
-    kind = address_type(packet.dst)
+    kind = context.address_type(packet.dst)
     if value not in {"unicast", "broadcast", "multicast", "host"} or not kind:
         return None
     wanted = "unicast" if value == "host" else value
@@ -47,15 +50,15 @@ def _pkttype(value: str, packet: Packet, address_type: AddressType) -> Truth:
 
 
 def _group(side: str) -> Test:
-    def test(value: str, packet: Packet, address_type: AddressType) -> Truth:
-        return masked(value, surroundings(address_type).group(_device(packet, side)))
+    def test(value: str, packet: Packet, context: MatchContext) -> Truth:
+        return masked(value, context.group(_device(packet, side)))
 
     return test
 
 
-def _word(side: str, ask: Callable[[Surroundings, str], str | None]) -> Test:
-    def test(value: str, packet: Packet, address_type: AddressType) -> Truth:
-        found = ask(surroundings(address_type), _device(packet, side))
+def _word(side: str, ask: Callable[[MatchContext, str], str | None]) -> Test:
+    def test(value: str, packet: Packet, context: MatchContext) -> Truth:
+        found = ask(context, _device(packet, side))
         return None if found is None else found == value
 
     return test
@@ -65,8 +68,8 @@ def _device(packet: Packet, side: str) -> str:
     return packet.iif if side == "iif" else packet.oif
 
 
-def _ipsec(_value: str, _packet: Packet, address_type: AddressType) -> Truth:
-    return False if surroundings(address_type).uses_ipsec is False else None
+def _ipsec(_value: str, _packet: Packet, context: MatchContext) -> Truth:
+    return False if context.uses_ipsec is False else None
 
 
 def has_socket(packet: Packet) -> Truth:
@@ -79,11 +82,11 @@ def has_socket(packet: Packet) -> Truth:
     return False if packet.iif and (packet.oif or not packet.reply) else None
 
 
-def is_absent(field: str, packet: Packet, address_type: AddressType) -> bool:
+def is_absent(field: str, packet: Packet, context: MatchContext) -> bool:
     """Whether the packet certainly doesn't have this field, so that no match on it holds, negated or not."""
     if field[:3] in {"iif", "oif"}:
         device = _device(packet, field[:3])
-        return not device or (field.endswith("kind") and surroundings(address_type).kind(device) == "")
+        return not device or (field.endswith("kind") and context.kind(device) == "")
     if field in {"ibrname", "obrname"}:
         # In the bridge family's hooks one of the two is there at least.
         mine, other = (packet.ibrname, packet.obrname) if field == "ibrname" else (packet.obrname, packet.ibrname)
@@ -91,34 +94,56 @@ def is_absent(field: str, packet: Packet, address_type: AddressType) -> bool:
     return field in {"skuid", "skgid"} and has_socket(packet) is False
 
 
-SURROUNDINGS_FIELDS: dict[str, Test] = {
-    "dst-type": _address_type("dst"),
-    "src-type": _address_type("src"),
-    "dst-type-in": _address_type("dst", "in"),
-    "src-type-in": _address_type("src", "in"),
-    "dst-type-out": _address_type("dst", "out"),
-    "src-type-out": _address_type("src", "out"),
-    "pkttype": _pkttype,
-    "fib": lambda value, packet, site: surroundings(site).route(packet, tuple(value.split("."))),
-    "rpfilter": lambda value, packet, site: surroundings(site).passes_rpfilter(packet, tuple(value.split("+"))),
-    "iifgroup": _group("iif"),
-    "oifgroup": _group("oif"),
-    "iifkind": _word("iif", lambda site, device: site.kind(device)),
-    "oifkind": _word("oif", lambda site, device: site.kind(device)),
-    "iiftype": _word("iif", lambda site, device: site.hardware(device)),
-    "oiftype": _word("oif", lambda site, device: site.hardware(device)),
-    "ipsec": _ipsec,
-    "made-here": lambda _, packet, __: has_socket(packet),
-    **dict.fromkeys(("owner-uid", "owner-gid", "owner-socket"), lambda _, packet, __: has_socket(packet)),
-    **dict.fromkeys(("skuid", "skgid"), lambda *_: None),
-}
-
-
 def route_device_is(flags: tuple[str, ...]) -> Test:
     """The test of a field ``fib.saddr.iif``: whether the route that is asked for leaves by an interface."""
 
-    def test(value: str, packet: Packet, address_type: AddressType) -> Truth:
-        found = surroundings(address_type).route_device(packet, flags)
+    def test(value: str, packet: Packet, context: MatchContext) -> Truth:
+        found = context.route_device(packet, flags)
         return None if found is None else found == value
 
     return test
+
+
+def context_test(field: ContextField) -> Test:  # noqa: C901, PLR0912 - the table of fields
+    """The test of a value of a field."""
+    match field:
+        case "dst-type":
+            return _address_type("dst")
+        case "src-type":
+            return _address_type("src")
+        case "dst-type-in":
+            return _address_type("dst", "in")
+        case "src-type-in":
+            return _address_type("src", "in")
+        case "dst-type-out":
+            return _address_type("dst", "out")
+        case "src-type-out":
+            return _address_type("src", "out")
+        case "pkttype":
+            return _pkttype
+        case "fib":
+            return lambda value, packet, context: context.route(packet, tuple(value.split(".")))
+        case "rpfilter":
+            return lambda value, packet, context: context.passes_rpfilter(packet, tuple(value.split("+")))
+        case "iifgroup":
+            return _group("iif")
+        case "oifgroup":
+            return _group("oif")
+        case "iifkind":
+            return _word("iif", lambda context, device: context.kind(device))
+        case "oifkind":
+            return _word("oif", lambda context, device: context.kind(device))
+        case "iiftype":
+            return _word("iif", lambda context, device: context.hardware(device))
+        case "oiftype":
+            return _word("oif", lambda context, device: context.hardware(device))
+        case "ipsec":
+            return _ipsec
+        case "made-here":
+            return lambda _, packet, __: has_socket(packet)
+        case "owner-uid" | "owner-gid" | "owner-socket":
+            return lambda _, packet, __: has_socket(packet)
+        case "skuid" | "skgid":
+            return lambda *_: None
+        case _:
+            assert_never(field)

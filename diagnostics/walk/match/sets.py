@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from dnet_tui.diagnostics.walk.match.expressions import AddressType, matches, protocol_name
+from dnet_tui.diagnostics.walk.match.context import MatchContext
+from dnet_tui.diagnostics.walk.match.expressions import matches
 from dnet_tui.diagnostics.walk.match.numgen import drawn, leaves_none_out
+from dnet_tui.diagnostics.walk.match.values import protocol_name
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model.firewall import Choice, Element, Lookup, Match, NamedSet, SetLookup, VerdictMap
+from dnet_tui.inspect.model.match_fields import FieldName, MatchField
 
 CATCH_ALL = ("*",)
 
-_IPSET_FIELDS = {
+_IPSET_FIELDS: dict[tuple[str, str], MatchField] = {
     ("ip", "src"): "saddr",
     ("ip", "dst"): "daddr",
     ("net", "src"): "saddr",
@@ -34,27 +37,27 @@ def elements_of(expr: Lookup | VerdictMap | Choice, sets: Mapping[str, NamedSet]
     return None if found is None or found.dynamic else found.elements
 
 
-def fits(element: Element, fields: tuple[str, ...], packet: Packet, address_type: AddressType) -> Truth:
+def fits(element: Element, fields: tuple[FieldName, ...], packet: Packet, context: MatchContext) -> Truth:
     """Whether the packet's fields, taken together, are this element's key."""
     if element.key == CATCH_ALL:
         return True
     if len(element.key) != len(fields):
         return None
     parts = [
-        matches(Match(field=field, values=(part,)), packet, address_type)
+        matches(Match(field=field, values=(part,)), packet, context)
         for field, part in zip(fields, element.key, strict=True)
     ]
     return False if False in parts else None if None in parts else True
 
 
-def looked_up(expr: Lookup, sets: Mapping[str, NamedSet], packet: Packet, address_type: AddressType) -> Truth:
+def looked_up(expr: Lookup, sets: Mapping[str, NamedSet], packet: Packet, context: MatchContext) -> Truth:
     """Evaluate a set lookup, with its negation."""
     elements = elements_of(expr, sets)
     if elements is None:
         return None
     if any(not _has(field, packet) for field in expr.fields):
         return False
-    results = [fits(element, expr.fields, packet, address_type) for element in elements]
+    results = [fits(element, expr.fields, packet, context) for element in elements]
     truth: Truth = True if True in results else None if None in results else False
     return truth if truth is None or not expr.negate else not truth
 
@@ -64,7 +67,7 @@ def _has(field: str, packet: Packet) -> bool:
     return field not in {"sport", "dport"} or protocol_name(packet.proto) in {"tcp", "udp", "sctp"}
 
 
-def has_each(fields: tuple[str, ...], found: Iterable[Element], packet: Packet, address_type: AddressType) -> bool:
+def has_each(fields: tuple[FieldName, ...], found: Iterable[Element], packet: Packet, context: MatchContext) -> bool:
     """Whether one of these elements is certainly the packet's, though not known which: a part of it is drawn by lot."""
     lots = [at for at, field in enumerate(fields) if drawn(field) is not None]
     if len(lots) != 1:
@@ -77,7 +80,7 @@ def has_each(fields: tuple[str, ...], found: Iterable[Element], packet: Packet, 
             key[at]
             for key in keys
             if all(
-                matches(Match(field=field, values=(part,)), packet, address_type) is True
+                matches(Match(field=field, values=(part,)), packet, context) is True
                 for other, (field, part) in enumerate(zip(fields, key, strict=True))
                 if other != at
             )
@@ -86,7 +89,7 @@ def has_each(fields: tuple[str, ...], found: Iterable[Element], packet: Packet, 
 
 
 def candidates(
-    expr: VerdictMap | Choice, sets: Mapping[str, NamedSet], packet: Packet, address_type: AddressType
+    expr: VerdictMap | Choice, sets: Mapping[str, NamedSet], packet: Packet, context: MatchContext
 ) -> Iterator[tuple[Element | None, bool]]:
     """The elements a map may choose, each with whether it is certain; ends after a certain one.
 
@@ -98,14 +101,14 @@ def candidates(
         return
     ordered = sorted(elements, key=lambda element: element.key == CATCH_ALL)
     for element in ordered:
-        truth = fits(element, expr.fields, packet, address_type)
+        truth = fits(element, expr.fields, packet, context)
         if truth is not False:
             yield element, truth is True
         if truth is True:
             return
 
 
-def in_ipset(lookup: SetLookup, ipsets: Mapping[str, NamedSet], packet: Packet, address_type: AddressType) -> Truth:
+def in_ipset(lookup: SetLookup, ipsets: Mapping[str, NamedSet], packet: Packet, context: MatchContext) -> Truth:
     """Evaluate ``-m set --match-set``, with its negation."""
     found = ipsets.get(lookup.name)
     if found is None or found.elements is None or found.dynamic:
@@ -113,10 +116,10 @@ def in_ipset(lookup: SetLookup, ipsets: Mapping[str, NamedSet], packet: Packet, 
     _, _, dimensions = found.type.partition(":")
     dims = dimensions.split(",")
     if "set" in dims:
-        return _in_list(lookup, found.elements, ipsets, packet, address_type)
+        return _in_list(lookup, found.elements, ipsets, packet, context)
     results: list[Truth] = []
     if len(lookup.dirs) >= len(dims):  # with fewer directions than dimensions the kernel finds nothing (ip_set_test)
-        results = [_ipset_fits(element, dims, lookup.dirs, packet, address_type) for element in found.elements]
+        results = [_ipset_fits(element, dims, lookup.dirs, packet, context) for element in found.elements]
     truth: Truth = True if True in results else None if None in results else False
     return truth if truth is None or not lookup.negate else not truth
 
@@ -126,18 +129,18 @@ def _in_list(
     members: tuple[Element, ...],
     ipsets: Mapping[str, NamedSet],
     packet: Packet,
-    address_type: AddressType,
+    context: MatchContext,
 ) -> Truth:
     """A ``list:set``: one of its sets has it (list_set_ktest)."""
     named = [SetLookup(name=element.key[0], dirs=lookup.dirs) for element in members]
     lists = any(item.name not in ipsets or ipsets[item.name].type == "list:set" for item in named)
-    results = [None if lists else in_ipset(item, ipsets, packet, address_type) for item in named]
+    results = [None if lists else in_ipset(item, ipsets, packet, context) for item in named]
     truth: Truth = True if True in results else None if None in results else False
     return truth if truth is None or not lookup.negate else not truth
 
 
 def _ipset_fits(
-    element: Element, dims: list[str], dirs: tuple[str, ...], packet: Packet, address_type: AddressType
+    element: Element, dims: list[str], dirs: tuple[str, ...], packet: Packet, context: MatchContext
 ) -> Truth:
     if len(element.key) != len(dims) or element.data:
         return None
@@ -148,10 +151,10 @@ def _ipset_fits(
             continue
         if dim == "mark":
             value = f"{part}/0xffffffff"
-            parts.append(matches(Match(field="mark", values=(value,)), packet, address_type))
+            parts.append(matches(Match(field="mark", values=(value,)), packet, context))
             continue
         field = _IPSET_FIELDS.get((dim, way))
-        parts.append(matches(Match(field=field, values=(part,)), packet, address_type) if field else None)
+        parts.append(matches(Match(field=field, values=(part,)), packet, context) if field else None)
     return False if False in parts else None if None in parts else True
 
 
@@ -162,5 +165,5 @@ def _ipset_port(part: str, way: str, packet: Packet, *, any_proto: bool) -> Trut
         return None if proto in {"icmp", "icmpv6"} else False
     if not any_proto and (proto or "tcp") != packet.proto:
         return False
-    field = "sport" if way == "src" else "dport"
-    return matches(Match(field=field, values=(port.replace("-", ":"),)), packet, lambda _: "")
+    field: MatchField = "sport" if way == "src" else "dport"
+    return matches(Match(field=field, values=(port.replace("-", ":"),)), packet, MatchContext())

@@ -1,7 +1,7 @@
 """How a rule's values compare with a packet's.  Three-valued and pure.
 
 A value that can't be parsed, or a packet's that isn't known, is undecided
-(None).  Also what a match may have to ask of the namespace that evaluates it.
+(None).
 """
 
 from __future__ import annotations
@@ -10,66 +10,13 @@ import ipaddress
 from collections.abc import Callable
 from functools import lru_cache
 
+from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
+from dnet_tui.inspect.model.protocols import protocol
+from dnet_tui.inspect.text.number_ranges import parse_range
 
-AddressType = Callable[[str], str]
-"""Tells the type of an address (LOCAL, UNICAST, BROADCAST, MULTICAST) as the evaluating namespace sees it."""
-
-Test = Callable[[str, Packet, AddressType], Truth]
+Test = Callable[[str, Packet, MatchContext], Truth]
 """Whether a packet has one of a match's values."""
-
-PORT_PROTOS = frozenset({"tcp", "udp", "sctp", "dccp", "udplite"})
-_PROTO_NUMBERS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6", "132": "sctp", "2": "igmp", "47": "gre"}
-_PROTO_ALIASES = {"ipv6-icmp": "icmpv6", "icmp6": "icmpv6"}
-
-
-class Surroundings:
-    """What a namespace knows that its packets don't carry.  This base knows nothing but the types of addresses."""
-
-    def __init__(self, address_type: AddressType) -> None:
-        self._address_type = address_type
-
-    def __call__(self, address: str) -> str:
-        """The type of an address."""
-        return self._address_type(address)
-
-    def type_on(self, address: str, device: str) -> str:  # noqa: ARG002  for those who know
-        """The type of an address for one device: LOCAL only if it is that device's.  Empty: not known."""
-        return ""
-
-    def route(self, packet: Packet, flags: tuple[str, ...]) -> Truth:  # noqa: ARG002  for those who know
-        """Whether a route leads where nft's ``fib FLAGS`` asks."""
-        return None
-
-    def route_device(self, packet: Packet, flags: tuple[str, ...]) -> str | None:  # noqa: ARG002  for those who know
-        """The interface by which that route leaves; empty for no route, None where it isn't known."""
-        return None
-
-    def passes_rpfilter(self, packet: Packet, flags: tuple[str, ...]) -> Truth:  # noqa: ARG002  for those who know
-        """Whether iptables' ``rpfilter`` match holds."""
-        return None
-
-    def group(self, device: str) -> int | None:  # noqa: ARG002  for those who know
-        """The number of an interface's group."""
-        return None
-
-    def kind(self, device: str) -> str | None:  # noqa: ARG002  for those who know
-        """An interface's kind, such as ``veth``; empty for one without."""
-        return None
-
-    def hardware(self, device: str) -> str | None:  # noqa: ARG002  for those who know
-        """An interface's hardware type, such as ``ether`` or ``loopback``."""
-        return None
-
-    @property
-    def uses_ipsec(self) -> bool | None:
-        """Whether packets may be protected by IPsec here."""
-        return None
-
-
-def surroundings(address_type: AddressType) -> Surroundings:
-    """What is known of the evaluating namespace."""
-    return address_type if isinstance(address_type, Surroundings) else Surroundings(address_type)
 
 
 @lru_cache(maxsize=4096)
@@ -108,7 +55,7 @@ def interface_matches(pattern: str, name: str) -> bool:
 
 def protocol_name(value: str) -> str:
     """One name per protocol: numbers and aliases become the usual name."""
-    return _PROTO_NUMBERS.get(value, _PROTO_ALIASES.get(value, value))
+    return protocol(value) or value
 
 
 def in_ports(value: str, port: int | None) -> Truth:
@@ -120,15 +67,12 @@ def in_ports(value: str, port: int | None) -> Truth:
 
 def in_span(value: str, low: int, high: int, limit: int = 0xFFFFFFFF) -> Truth:
     """Whether a number that is somewhere from ``low`` to ``high`` is in ``64`` or ``0:63``; None where it may be."""
-    first, sep, last = value.partition(":")
-    last = last if sep else first
-    try:
-        bottom, top = int(first or 0), int(last or limit)
-    except ValueError:
+    span = parse_range(value, limit)
+    if span is None:
         return None
-    if bottom <= low and high <= top:
+    if span.low <= low and high <= span.high:
         return True
-    return False if high < bottom or top < low else None
+    return False if high < span.low or span.high < low else None
 
 
 def masked(value: str, number: int | None) -> Truth:

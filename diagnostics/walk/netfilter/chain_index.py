@@ -13,29 +13,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import chain as chained
 
-from dnet_tui.diagnostics.walk.match.expressions import numbered
+from dnet_tui.diagnostics.walk.match.values import numbered
 from dnet_tui.diagnostics.walk.packet import Packet
-from dnet_tui.inspect.model.firewall import Chain, Lookup, Match, Note, Opaque, Rule, SetLookup
+from dnet_tui.inspect.model.firewall import Lookup, Match, Note, Opaque, Rule, SetLookup
 
-_SHORT = 12
-"""Chains up to this many rules are read through: an index would cost more."""
-
-_KEPT_AS = "_index"
 _BITS = {4: 32, 6: 128}
 
 Span = tuple[str, int, int]
 """An address field, the address's version and a prefix length."""
-
-
-def relevant(chain: Chain, packet: Packet) -> Sequence[Rule]:
-    """The rules of ``chain`` that can match ``packet``, in their order."""
-    if len(chain.rules) <= _SHORT:
-        return chain.rules
-    # Kept with the chain, which never changes and whose life it shares.
-    index = chain.__dict__.get(_KEPT_AS)
-    if index is None:
-        index = chain.__dict__[_KEPT_AS] = ChainIndex(chain.rules)
-    return [chain.rules[at] for at in index.positions(packet)]
 
 
 class ChainIndex:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from dnet_tui.diagnostics.walk.netfilter.nat import altered
-from dnet_tui.diagnostics.walk.packet import CtState, Packet
+from dnet_tui.diagnostics.walk.packet import CtState, Packet, replace
 
 _OPENING_ICMP = {"icmp": frozenset({8, 13, 15, 17}), "icmpv6": frozenset({128})}
 _ICMP_ERRORS = {"icmp": frozenset({3, 4, 5, 11, 12}), "icmpv6": frozenset({1, 2, 3, 4})}
@@ -51,7 +50,7 @@ def belongs(packet: Packet, connection: Connection) -> bool:
 def as_seen_by(connection: Connection | None, packet: Packet) -> Packet:
     """The packet with what conntrack of this namespace knows of it, once it has passed conntrack."""
     if connection is None:
-        return altered(
+        return replace(
             packet,
             ctstate=first_state(packet),
             ctmark=0,
@@ -64,7 +63,7 @@ def as_seen_by(connection: Connection | None, packet: Packet) -> Packet:
             ctproto=packet.proto,
         )
     before, after = connection
-    return altered(
+    return replace(
         packet,
         ctstate="RELATED" if is_icmp_error(packet) else "ESTABLISHED",
         ctmark=after.ctmark,
@@ -80,7 +79,7 @@ def as_seen_by(connection: Connection | None, packet: Packet) -> Packet:
 
 def without_connection(packet: Packet) -> Packet:
     """The packet before it has passed conntrack: there is no connection to look at, which counts as invalid."""
-    return altered(
+    return replace(
         packet,
         ctstate="INVALID",
         ctmark=None,

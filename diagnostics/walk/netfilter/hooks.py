@@ -3,150 +3,157 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
 from itertools import permutations, product
 from math import factorial, prod
-from typing import Literal
 
 import msgspec
 
-from dnet_tui.diagnostics.walk.match.expressions import AddressType
-from dnet_tui.diagnostics.walk.netfilter.chains import HookResult, Outcome, Traversal
+from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult, Outcome
+from dnet_tui.diagnostics.walk.netfilter.chains import ChainEvaluation, Ruleset
+from dnet_tui.diagnostics.walk.netfilter.firewall_index import BaseChain, Part
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef
-from dnet_tui.inspect.model.firewall import Chain, Firewall, Hook, Nat, Table
+from dnet_tui.inspect.model.firewall import Chain, Hook, Nat
 
-Part = Literal["all", "early", "middle", "nat", "late"]
-"""A span of a hook: before conntrack (-200), from there to NAT's place, NAT's chains, and what follows."""
-
-_CONNTRACK = -200
 _MOST_ORDERS = 24
 _MOST_STOPS = 6
-_NAT: dict[Hook, int] = {"prerouting": -100, "output": -100, "input": 100, "postrouting": 100}
-
-
-_Placed = tuple[Table, Chain]
 
 
 def run_hook(
-    firewall: Firewall,
+    ruleset: Ruleset,
     hook: Hook,
     packet: Packet,
     *,
-    namespace: str,
-    address_type: AddressType,
     part: Part = "all",
     families: tuple[str, ...] = (),
+    unread: tuple[str, ...] | None = None,
+    asked: Callable[[Chain], bool] | None = None,
 ) -> HookResult:
     """Send ``packet`` through the base chains of a part of ``hook``, by priority.
 
-    Of the nat chains, the first that binds is the last one asked.  ``families``
-    are the tables' families asked (by default the packet's own and ``inet``;
-    ``("bridge",)`` for a frame that crosses a bridge).
+    Of the nat chains, the first that binds is the last one asked.
 
     Chains of equal priority in different tables run in the order in which
     they were registered (nf_hook_entries_grow), which can't be seen: the
     answer is definite only where both orders give the same.
+
+    Args:
+        ruleset: the rules of the namespace.
+        hook: the hook that the packet passes.
+        packet: the packet as the hook sees it.
+        part: the span of the hook.
+        families: the tables' families asked; by default the packet's own and ``inet``,
+            ``("bridge",)`` for a frame that crosses a bridge.
+        unread: the families of which a table that wasn't read counts, where they are fewer.
+        asked: which of the chains are meant, where not all are.
     """
     families = families or (packet.family, "inet")
-    asked = [
-        (table, chain)
-        for table, chain in _base_chains(firewall, hook, families)
-        if part == "all" or _part_of(chain, hook) == part
-    ]
-    unread = _unread(firewall, families)
+    chains: Sequence[BaseChain] = ruleset.rules.base_chains(hook, families, part)
+    if asked is not None:
+        chains = [base for base in chains if asked(base.chain)]
+    undecided = ruleset.rules.unread(families if unread is None else unread)
+    if not chains:
+        return HookResult(verdict="unknown" if undecided else "accept", by=undecided, packet=packet)
+    run = _HookRun(ruleset, undecided)
+    if len(chains) == 1:
+        return run.through(chains, packet)
+    return reduce(_settled, (run.through(order, packet) for order in _orders(chains)))
 
-    def through(chains: list[_Placed]) -> HookResult:
-        return _through(firewall, chains, packet, namespace, address_type, unread)
 
-    return reduce(_settled, (through(order) for order in _orders(asked)))
-
-
-def _orders(chains: list[_Placed]) -> Iterator[list[_Placed]]:
+def _orders(chains: Sequence[BaseChain]) -> Iterator[list[BaseChain]]:
     """The orders in which chains may be asked: by priority, and among equals any (of very many, two)."""
-    by_priority: defaultdict[int, list[_Placed]] = defaultdict(list)
-    for placed in chains:
-        by_priority[placed[1].priority].append(placed)
+    by_priority: defaultdict[int, list[BaseChain]] = defaultdict(list)
+    for base in chains:
+        by_priority[base.chain.priority].append(base)
     groups = [by_priority[priority] for priority in sorted(by_priority)]
     if prod(factorial(len(group)) for group in groups) > _MOST_ORDERS:
-        yield [placed for group in groups for placed in group]
-        yield [placed for group in groups for placed in reversed(group)]
+        yield [base for group in groups for base in group]
+        yield [base for group in groups for base in reversed(group)]
         return
     for order in product(*(permutations(group) for group in groups)):
-        yield [placed for group in order for placed in group]
+        yield [base for group in order for base in group]
 
 
-def _through(
-    firewall: Firewall,
-    chains: list[_Placed],
-    packet: Packet,
-    namespace: str,
-    address_type: AddressType,
-    unread: Decider | None,
-) -> HookResult:
-    """Send a packet through chains in this order."""
-    undecided = unread
-    done: HookResult | None = None
-    choices: list[tuple[Nat | None, RuleRef | None]] = []
-    offloaded: list[RuleRef] = []
-    passed: list[RuleRef] = []
-    perhaps: list[Decider | None] = []
-    for number, (table, chain) in enumerate(chains, start=1):
-        result = Traversal(firewall, table, chain, namespace, packet, address_type).result()
-        packet = result.packet
-        offloaded += result.offloaded
-        if choices and chain.type == "nat" and result.verdict in {"drop", "reject"}:
-            undecided = undecided or result.by  # asked only where the chain before it binds nothing
-            break
-        if result.verdict in {"drop", "reject"}:
-            more = tuple(_more(firewall, chains[number - 1 :], packet, namespace, address_type))
-            by = or_instead(result.by, perhaps)
-            return msgspec.structs.replace(result, by=by, passed=tuple(passed), more=more)
-        if result.verdict == "unknown":
-            undecided = undecided or result.by
-            perhaps.append(result.by)
-        elif result.nat is None and (rule := _certain(result.by)) is not None:
-            passed.append(rule)
-        if chain.type == "nat" and (result.nat is not None or result.nat_unknown is not None):
-            done = done or result
-            choices += [
-                choice for choice in result.choices or ((result.nat, result.nat_rule),) if choice[0] is not None
-            ]
-            if not any(nat is None for nat, _ in result.choices):
+class _HookRun:
+    """One packet at one hook: its base chains in one order or another, each evaluated once for each packet it gets."""
+
+    def __init__(self, ruleset: Ruleset, unread: Decider | None) -> None:
+        self.ruleset = ruleset
+        self.unread = unread
+        self._results: dict[tuple[int, Packet, frozenset[tuple[str, int]]], HookResult] = {}
+
+    def evaluate(
+        self, base: BaseChain, packet: Packet, skipping: frozenset[tuple[str, int]] = frozenset()
+    ) -> HookResult:
+        """What one base chain does to a packet."""
+        key = (id(base), packet, skipping)
+        found = self._results.get(key)
+        if found is None:
+            found = self._results[key] = ChainEvaluation(self.ruleset, base, packet, skipping).result()
+        return found
+
+    def through(self, chains: Sequence[BaseChain], packet: Packet) -> HookResult:
+        """Send a packet through chains in this order."""
+        undecided = self.unread
+        done: HookResult | None = None
+        choices: list[tuple[Nat | None, RuleRef | None]] = []
+        offloaded: list[RuleRef] = []
+        passed: list[RuleRef] = []
+        perhaps: list[Decider | None] = []
+        for number, base in enumerate(chains, start=1):
+            result = self.evaluate(base, packet)
+            packet = result.packet
+            offloaded += result.offloaded
+            if choices and base.chain.type == "nat" and result.verdict in {"drop", "reject"}:
+                undecided = undecided or result.by  # asked only where the chain before it binds nothing
                 break
-            # Perhaps it binds nothing: then the next chain is asked (nf_nat_inet_fn).
-    else:
-        choices += [(None, None)] if choices else []
-    return HookResult(
-        verdict="unknown" if undecided else "accept",
-        by=undecided,
-        packet=packet,
-        nat=done.nat if done else None,
-        nat_rule=done.nat_rule if done else None,
-        nat_unknown=done.nat_unknown if done else None,
-        passed=tuple(passed),
-        choices=tuple(choices) if done is not None and done.choices else (),
-        offloaded=tuple(dict.fromkeys(offloaded)),
-        reroutes=any(chain.type == "route" or table.name == "mangle" for table, chain in chains),
-    )
+            if result.verdict in {"drop", "reject"}:
+                more = tuple(self._more(chains[number - 1 :], packet))
+                by = or_instead(result.by, perhaps)
+                return msgspec.structs.replace(result, by=by, passed=tuple(passed), more=more)
+            if result.verdict == "unknown":
+                undecided = undecided or result.by
+                perhaps.append(result.by)
+            elif result.nat is None and (rule := _certain(result.by)) is not None:
+                passed.append(rule)
+            if base.chain.type == "nat" and (result.nat is not None or result.nat_unknown is not None):
+                done = done or result
+                choices += [
+                    choice for choice in result.choices or ((result.nat, result.nat_rule),) if choice[0] is not None
+                ]
+                if not any(nat is None for nat, _ in result.choices):
+                    break
+                # Perhaps it binds nothing: then the next chain is asked (nf_nat_inet_fn).
+        else:
+            choices += [(None, None)] if choices else []
+        return HookResult(
+            verdict="unknown" if undecided else "accept",
+            by=undecided,
+            packet=packet,
+            nat=done.nat if done else None,
+            nat_rule=done.nat_rule if done else None,
+            nat_unknown=done.nat_unknown if done else None,
+            passed=tuple(passed),
+            choices=tuple(choices) if done is not None and done.choices else (),
+            offloaded=tuple(dict.fromkeys(offloaded)),
+            reroutes=any(base.chain.type == "route" or base.table.table.name == "mangle" for base in chains),
+        )
 
-
-def _more(
-    firewall: Firewall, chains: list[_Placed], packet: Packet, namespace: str, address_type: AddressType
-) -> Iterator[tuple[Outcome, Decider]]:
-    """What else would stop a packet if what does so in the first of ``chains`` weren't there: in it, and further on."""
-    for at, (table, chain) in enumerate(chains):
-        skipping: frozenset[tuple[str, int]] = frozenset()
-        while len(skipping) < _MOST_STOPS:
-            result = Traversal(firewall, table, chain, namespace, packet, address_type, skipping).result()
-            if result.verdict not in {"drop", "reject"} or result.by is None:
-                break
-            if at or skipping:
-                yield result.verdict, result.by
-            rule = result.by.rule
-            if rule is None or rule.number == 0:
-                break
-            skipping |= {(rule.chain, rule.number)}
+    def _more(self, chains: Sequence[BaseChain], packet: Packet) -> Iterator[tuple[Outcome, Decider]]:
+        """What else would stop a packet if what stops it in the first of ``chains`` weren't there, in it and after."""
+        for at, base in enumerate(chains):
+            skipping: frozenset[tuple[str, int]] = frozenset()
+            while len(skipping) < _MOST_STOPS:
+                result = self.evaluate(base, packet, skipping)
+                if result.verdict not in {"drop", "reject"} or result.by is None:
+                    break
+                if at or skipping:
+                    yield result.verdict, result.by
+                rule = result.by.rule
+                if rule is None or rule.number == 0:
+                    break
+                skipping |= {(rule.chain, rule.number)}
 
 
 def or_instead(by: Decider | None, perhaps: Iterable[Decider | None]) -> Decider | None:
@@ -197,32 +204,3 @@ def _certain(by: Decider | None) -> RuleRef | None:
 
 def _bound(result: HookResult) -> Decider | None:
     return Decider(kind="rule", text="", rule=result.nat_rule) if result.nat_rule is not None else None
-
-
-def _part_of(chain: Chain, hook: Hook) -> Part:
-    """The span of a hook that a chain belongs to; FORWARD has only one."""
-    if hook not in _NAT:
-        return "all"
-    if chain.type == "nat":
-        return "nat"
-    if chain.priority < _CONNTRACK and hook in {"prerouting", "output"}:
-        return "early"
-    return "middle" if chain.priority < _NAT[hook] else "late"
-
-
-def _base_chains(firewall: Firewall, hook: Hook, families: tuple[str, ...]) -> list[_Placed]:
-    return [
-        (table, chain)
-        for table in firewall.tables
-        if table.family in families and not table.dormant
-        for chain in table.chains
-        if chain.hook == hook
-    ]
-
-
-def _unread(firewall: Firewall, families: tuple[str, ...]) -> Decider | None:
-    for table in firewall.unread:
-        if table.family in families:
-            text = f"table {table.family} {table.name} ({table.backend}) was not read: {table.reason}"
-            return Decider(kind="gap", text=text)
-    return None

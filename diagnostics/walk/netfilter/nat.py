@@ -13,9 +13,10 @@ import re
 
 import msgspec
 
-from dnet_tui.diagnostics.walk.packet import Packet
+from dnet_tui.diagnostics.walk.packet import Packet, replace
 from dnet_tui.inspect.model import Address, Namespace
 from dnet_tui.inspect.model.firewall import Hook, Nat
+from dnet_tui.inspect.text.number_ranges import PORTS, parse_range
 
 _UNIQUE_LOCAL = ipaddress.IPv6Network("fc00::/7")
 _PORTS = re.compile(r"\d{1,5}(?:-\d{1,5})?", re.ASCII)
@@ -71,7 +72,7 @@ def _with_destination(packet: Packet, address: str, port: int | None) -> Packet:
     port = port if packet.proto not in {"icmp", "icmpv6"} else packet.dport
     if (address, port) == (packet.dst, packet.dport):
         return packet  # IPS_DST_NAT is only set when the tuple changes (nf_nat_setup_info)
-    return altered(packet, dst=address, dport=port, dnatted=True)
+    return replace(packet, dst=address, dport=port, dnatted=True)
 
 
 def _source(packet: Packet, address: str, nat: Nat) -> Rewritten:
@@ -83,7 +84,7 @@ def _source(packet: Packet, address: str, nat: Nat) -> Rewritten:
         port = None if chosen is None or at_random else chosen
     if (address, port) == (packet.src, packet.sport) and not (echo and at_random):
         return Rewritten(packet=packet)  # of an echo the identifier is chosen anew (nf_nat_l4proto_unique_tuple)
-    return Rewritten(packet=altered(packet, src=address, sport=port, snatted=True))
+    return Rewritten(packet=replace(packet, src=address, sport=port, snatted=True))
 
 
 def chosen_nat(nat: Nat, data: str) -> Nat | None:
@@ -125,12 +126,12 @@ def chosen_port(ports: str, current: int) -> int | None:
     """The port after NAT to ``ports`` (``""``, ``80`` or ``80-90``): a port in the range stays; None when open."""
     if not ports:
         return current
-    low, _, high = ports.replace(":", "-").partition("-")
-    if not low.isdigit() or (high and not high.isdigit()):
+    span = parse_range(ports, PORTS, separators="-:")
+    if span is None:
         return None
-    if int(low) <= current <= int(high or low):
+    if current in span:
         return current
-    return int(low) if not high or high == low else None
+    return span.low if span.low == span.high else None
 
 
 def _netmap(nat: Nat, packet: Packet, hook: Hook) -> Rewritten:
@@ -210,21 +211,16 @@ def undo_nat(hook: Hook, packet: Packet, before: Packet, after: Packet) -> Packe
     """
     if packet.proto != after.proto or (packet.icmp_type and not _is_echo(packet)):
         if hook in {"prerouting", "output"} and packet.dst == after.src:
-            return altered(packet, dst=before.src)
+            return replace(packet, dst=before.src)
         if hook in {"postrouting", "input"} and before.dst != after.dst:
-            return altered(packet, src=before.dst)
+            return replace(packet, src=before.dst)
         return packet
     if hook in {"prerouting", "output"} and (packet.dst, packet.dport) == (after.src, after.sport):
-        return altered(packet, dst=before.src, dport=before.sport)
+        return replace(packet, dst=before.src, dport=before.sport)
     if hook in {"postrouting", "input"} and (packet.src, packet.sport) == (after.dst, after.dport):
-        return altered(packet, src=before.dst, sport=before.dport)
+        return replace(packet, src=before.dst, sport=before.dport)
     return packet
 
 
 def _is_echo(packet: Packet) -> bool:
     return packet.icmp_type in {"icmp": {0, 8}, "icmpv6": {128, 129}}.get(packet.proto, ())
-
-
-def altered(packet: Packet, **changes: object) -> Packet:
-    """The packet with some fields changed."""
-    return msgspec.structs.replace(packet, **changes)

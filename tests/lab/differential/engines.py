@@ -9,6 +9,7 @@ from typing import Literal
 from dnet_tui.actions.demo.sandbox import Sandbox
 from dnet_tui.actions.demo.topology import DEMO
 from dnet_tui.diagnostics.walk.l3.routing import lookup
+from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model import Namespace, Snapshot
 from lab.differential.host import observe_in
@@ -118,7 +119,7 @@ def _source(ns: Namespace, dst: str) -> str:
     """The address that the kernel would choose; empty where there is none to choose."""
     family: Family = "ip6" if ":" in dst else "ip"
     anywhere = "::" if family == "ip6" else "0.0.0.0"  # noqa: S104 - "not chosen yet"
-    answer = lookup(ns, Packet(family=family, src=anywhere, dst=dst, proto="udp"))
+    answer = lookup(NamespaceIndex(ns), Packet(family=family, src=anywhere, dst=dst, proto="udp"))
     on_link = [a.address for a in ns.addresses if a.ifindex == answer.ifindex and a.family == family]
     # IPv6 prefers an address of the destination's scope to the outgoing link's (RFC 6724, rule 2).
     chosen = [item for item in on_link if not item.startswith("fe80:")]

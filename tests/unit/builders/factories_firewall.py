@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 
 from dnet_tui.inspect.model.firewall import AnyExpr, Chain, Hook, Match, Nat, Rule, Table, Verdict
+from dnet_tui.inspect.model.match_fields import FieldText
 
 
 def match(field: str, *values: str, negate: bool = False) -> Match:
     """A match expression, briefly."""
-    return Match(field=field, values=values, negate=negate)
+    return Match(field=FieldText(field), values=values, negate=negate)
 
 
 def verdict(kind: str, chain: str = "") -> Verdict:

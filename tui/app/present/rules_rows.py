@@ -9,11 +9,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from dnet_tui.diagnostics.explain.hook_order import in_packet_order
 from dnet_tui.inspect.model import Namespace, Snapshot, Unread, known_items
-from dnet_tui.inspect.model.firewall import Chain, Firewall, Hook, Nat, NoTrack, Rule, SetMark, Table, Verdict
+from dnet_tui.inspect.model.firewall import (
+    Chain,
+    Firewall,
+    Hook,
+    Lookup,
+    Match,
+    Nat,
+    Note,
+    NoTrack,
+    Opaque,
+    Rule,
+    SetLookup,
+    SetMark,
+    Table,
+    Verdict,
+    VerdictMap,
+)
 from dnet_tui.tui.app.present.styled_text import Line, Role, Row, line, say
 
 HOOKS: dict[Hook, str] = {
@@ -148,18 +164,23 @@ def _rule(table: Table, rule: Rule) -> Line:
 def action(rule: Rule) -> tuple[str, Role]:
     """Return what a rule does in a word or two, with its role."""
     for expr in rule.exprs:
-        if isinstance(expr, Verdict):
-            if expr.kind in {"jump", "goto"}:
+        match expr:
+            case Verdict(kind="jump" | "goto"):
                 return f"→ {expr.chain}", "info"
-            role: Role = {"accept": "good", "drop": "bad", "reject": "bad"}.get(expr.kind, "plain")  # type: ignore[assignment]
-            return expr.kind.upper(), role
-        if isinstance(expr, Nat):
-            target = ":".join(part for part in (expr.addresses, expr.ports) if part)
-            return f"{expr.kind.upper()} {target}".strip(), "key"
-        if isinstance(expr, SetMark):
-            return "MARK", "key"
-        if isinstance(expr, NoTrack):
-            return "NOTRACK", "key"
+            case Verdict():
+                role: Role = {"accept": "good", "drop": "bad", "reject": "bad"}.get(expr.kind, "plain")  # type: ignore[assignment]
+                return expr.kind.upper(), role
+            case Nat():
+                target = ":".join(part for part in (expr.addresses, expr.ports) if part)
+                return f"{expr.kind.upper()} {target}".strip(), "key"
+            case SetMark():
+                return "MARK", "key"
+            case NoTrack():
+                return "NOTRACK", "key"
+            case Match() | SetLookup() | Lookup() | VerdictMap() | Opaque() | Note():
+                continue
+            case _:
+                assert_never(expr)
     target = split_target(rule.text)[1]
     return (target.split()[0] if target else "-"), "plain"
 

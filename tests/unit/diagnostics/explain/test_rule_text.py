@@ -25,6 +25,7 @@ from dnet_tui.inspect.model.firewall import (
     Verdict,
     VerdictMap,
 )
+from dnet_tui.inspect.model.match_fields import FieldText
 
 USER = Chain(name="web")
 BASE = Chain(name="FORWARD", hook="forward", type="filter", policy="drop")
@@ -155,7 +156,7 @@ def test_a_target_from_a_map_is_said() -> None:
     assert by_map(choice=Choice(fields=("dport",), set="services")) == (
         "All traffic gets what map services has for its destination port as its destination, if it has anything (DNAT)."
     )
-    assert by_map(ports="80", choice=Choice(fields=("numgen random mod 2",))) == (
+    assert by_map(ports="80", choice=Choice(fields=(FieldText("numgen random mod 2"),))) == (
         "All traffic gets what a map of this rule has for its numgen random mod 2 with 80 as its destination,"
         " if it has anything (DNAT)."
     )

@@ -7,8 +7,7 @@ import pytest
 from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.walk.api import reply, walk
-from dnet_tui.diagnostics.walk.netfilter.chains import HookResult
-from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
+from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
 from dnet_tui.diagnostics.walk.netfilter.nat import chosen_nat, each_address
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import LinkRef, Snapshot
@@ -29,12 +28,14 @@ from dnet_tui.inspect.model.firewall import (
     Verdict,
     VerdictMap,
 )
+from dnet_tui.inspect.model.match_fields import FieldText
 from dnet_tui.inspect.model.view import View
 from unit.builders.factories import APP1, HOST, UPLINK, docker_like_snapshot
+from unit.builders.rule_evaluation import hook_result
 
 DROP, ACCEPT = Verdict(kind="drop"), Verdict(kind="accept")
 SYN = Packet(src="10.0.0.2", dst="192.0.2.1", proto="tcp", sport=40000, dport=443, iif="br0")
-LOT = "numgen random mod 2"
+LOT = FieldText("numgen random mod 2")
 UNSURE = Opaque(text="-m statistic --mode random --probability 0.5")
 
 
@@ -64,8 +65,7 @@ def passed(*rules: tuple[AnyExpr, ...], sets: tuple[NamedSet, ...] = (), kind: s
     out = Chain(name="out", rules=(Rule(number=1, text="drop", exprs=(DROP,)),))
     marking = Chain(name="marking", rules=(Rule(number=1, text="mark", exprs=(SetMark(value=1),)),))
     table = Table(family="ip", name="t", backend="nftables", chains=(base, to_a, to_b, out, marking), sets=sets)
-    site = lambda _: "UNICAST"  # noqa: E731 - a name for the only thing that is asked
-    return run_hook(Firewall(tables=(table,)), "prerouting", SYN, namespace="net:[1]", address_type=site)
+    return hook_result(Firewall(tables=(table,)), "prerouting", SYN)
 
 
 def targets(result: HookResult) -> set[str]:
@@ -223,10 +223,9 @@ def test_where_a_chain_may_bind_nothing_the_next_is_asked() -> None:
             ),
         ),
     )
-    site = lambda _: "UNICAST"  # noqa: E731 - as above
-    found = run_hook(Firewall(tables=(first, second)), "prerouting", SYN, namespace="net:[1]", address_type=site)
+    found = hook_result(Firewall(tables=(first, second)), "prerouting", SYN)
     assert targets(found) == {"10.1.0.1:", "10.1.0.2:"}
-    alone = run_hook(Firewall(tables=(first,)), "prerouting", SYN, namespace="net:[1]", address_type=site)
+    alone = hook_result(Firewall(tables=(first,)), "prerouting", SYN)
     assert targets(alone) == {"10.1.0.1:", ""}
 
 

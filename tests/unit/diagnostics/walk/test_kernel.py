@@ -11,8 +11,8 @@ from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l3.input_route import admit
 from dnet_tui.diagnostics.walk.l3.listener import received
 from dnet_tui.diagnostics.walk.l3.routing import address_type, lookup
+from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
 from dnet_tui.diagnostics.walk.netfilter.conntrack import first_state
-from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
 from dnet_tui.diagnostics.walk.netfilter.nat import apply_nat, chosen_port, masquerade_address, undo_nat
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import (
@@ -41,6 +41,7 @@ from unit.builders.factories import (
     with_namespace,
     with_sysctl,
 )
+from unit.builders.rule_evaluation import hook_result
 
 OUTSIDE = "198.51.100.77"
 NAT = "192.0.2.1"
@@ -142,7 +143,7 @@ def test_an_echo_reply_without_its_request_is_invalid() -> None:
 
 def _run(*tables: Table) -> tuple[str, Packet, tuple[str, ...]]:
     packet = syn("10.0.0.1", "10.0.0.2", 80)
-    found = run_hook(Firewall(tables=tables), "forward", packet, namespace=HOST, address_type=lambda _: "UNICAST")
+    found = hook_result(Firewall(tables=tables), "forward", packet, namespace=HOST)
     others = tuple(rule.table for rule in found.by.instead) if found.by else ()
     return found.verdict, found.packet, others
 
@@ -204,7 +205,7 @@ def test_own_addresses_as_source_are_refused_unless_accept_local() -> None:
 def test_loopback_addresses_by_wire_need_route_localnet(value: str, stopped: bool) -> None:
     snapshot = with_sysctl(docker_like_snapshot(), "net.ipv4.conf.eth0.route_localnet", value)
     link = View(snapshot).links[LinkRef(namespace=HOST, ifindex=UPLINK)]
-    found = admit(host(snapshot), syn(OUTSIDE, "127.0.0.1", 80), link)
+    found = admit(NamespaceIndex(host(snapshot)), syn(OUTSIDE, "127.0.0.1", 80), link)
     assert bool(found.stops) is stopped
 
 
@@ -212,14 +213,14 @@ def test_a_policy_rules_interface_is_a_name_and_no_pattern() -> None:
     rule = PolicyRule(family="ip", priority=100, action="blackhole", iif="br+")
     ns = msgspec.structs.replace(host(docker_like_snapshot()), policy_rules=_rules(rule))
     packet = msgspec.structs.replace(syn("10.10.0.2", OUTSIDE, 80), iif="br-app")
-    assert lookup(ns, packet).type == "unicast"
+    assert lookup(NamespaceIndex(ns), packet).type == "unicast"
 
 
 def test_an_unheard_of_action_of_a_policy_rule_is_unknown() -> None:
     ns = msgspec.structs.replace(
         host(docker_like_snapshot()), policy_rules=_rules(PolicyRule(family="ip", priority=1, action="goto"))
     )
-    assert lookup(ns, syn("10.10.0.2", OUTSIDE, 80)).type == "unknown"
+    assert lookup(NamespaceIndex(ns), syn("10.10.0.2", OUTSIDE, 80)).type == "unknown"
 
 
 def test_addrtype_asks_the_local_table_alone() -> None:
@@ -228,7 +229,7 @@ def test_addrtype_asks_the_local_table_alone() -> None:
     snapshot = docker_like_snapshot()
     ns = msgspec.structs.replace(host(snapshot), routes=(*host(snapshot).routes, broadcast, elsewhere))
     wanted = {"10.10.0.255": "BROADCAST", "192.0.2.9": "UNICAST", "10.10.0.1": "LOCAL", "224.0.0.1": "MULTICAST"}
-    assert {address: address_type(ns, address) for address in wanted} == wanted
+    assert {address: address_type(NamespaceIndex(ns), address) for address in wanted} == wanted
 
 
 def test_a_mark_in_output_has_the_route_looked_up_anew() -> None:
@@ -329,7 +330,7 @@ def test_a_reject_is_only_for_packets_it_can_answer(
     own = msgspec.structs.replace(table("forward", Verdict(kind="reject", reject_with=kind)), family="inet")
     source, target = ("10.0.0.1", "10.0.0.2") if family == "ip" else ("fd00::1", "fd00::2")
     packet = Packet(family=family, src=source, dst=target, proto=proto, dport=80)
-    found = run_hook(Firewall(tables=(own,)), "forward", packet, namespace=HOST, address_type=lambda _: "UNICAST")
+    found = hook_result(Firewall(tables=(own,)), "forward", packet, namespace=HOST)
     assert found.verdict == verdict
 
 

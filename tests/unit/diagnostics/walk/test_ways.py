@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from dnet_tui.diagnostics.walk.api import walk
-from dnet_tui.diagnostics.walk.l2.neighbours import unready, unusable_source
+from dnet_tui.diagnostics.walk.l2.neighbours import unready
 from dnet_tui.diagnostics.walk.l3 import routing
+from dnet_tui.diagnostics.walk.l3.addresses import unusable_source
 from dnet_tui.diagnostics.walk.l3.input_route import admit
+from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import (
     Address,
@@ -102,7 +104,7 @@ def limbo(*flags: str) -> Namespace:
     ],
 )
 def test_an_ipv6_address_is_used_only_once_it_is_certain(flags: tuple[str, ...], ends: list[str]) -> None:
-    assert [end for end, _ in unusable_source(limbo(*flags), "fd00::2")] == ends
+    assert [end for end, _ in unusable_source(NamespaceIndex(limbo(*flags)), "fd00::2")] == ends
 
 
 def test_nobody_answers_yet_for_a_tentative_address() -> None:
@@ -138,7 +140,7 @@ def test_the_mark_counts_in_the_reverse_path_only_where_it_is_to(valid: str, mar
     packet = Packet(src="198.51.100.9", dst="203.0.113.2", proto="udp", iif="eth0", mark=mark)
     ns = marked(valid)
     uplink = next(link for link in ns.links if link.ifindex == UPLINK)
-    assert any(stop.stage == "reverse-path" for stop in admit(ns, packet, uplink).stops) is refused
+    assert any(stop.stage == "reverse-path" for stop in admit(NamespaceIndex(ns), packet, uplink).stops) is refused
 
 
 @pytest.mark.parametrize(("every", "own", "stops"), [("0", "0", 1), ("0", "1", 0), ("1", "0", 0)])
@@ -148,7 +150,9 @@ def test_a_device_may_forward_ipv6_though_its_host_does_not(every: str, own: str
     ns = space(with_namespace(docker_like_snapshot(), HOST, sysctls=host.sysctls | sysctls), HOST)
     uplink = next(link for link in ns.links if link.ifindex == UPLINK)
     packet = Packet(family="ip6", src="2001:db8::9", dst="fd00::2", proto="udp", iif="eth0")
-    assert len([stop for stop in admit(ns, packet, uplink).stops if stop.stage == "forwarding"]) == stops
+    assert (
+        len([stop for stop in admit(NamespaceIndex(ns), packet, uplink).stops if stop.stage == "forwarding"]) == stops
+    )
 
 
 def test_ipv6s_policy_rules_are_evaluated_as_ipv4s() -> None:
@@ -166,7 +170,9 @@ def test_ipv6s_policy_rules_are_evaluated_as_ipv4s() -> None:
     ns = space(with_namespace(docker_like_snapshot(), HOST, policy_rules=rules, routes=routes), HOST)
 
     def out(src: str, mark: int | None = 0, dst: str = "2001:db8::1") -> int | None:
-        return routing.lookup(ns, Packet(family="ip6", src=src, dst=dst, proto="udp", mark=mark)).ifindex
+        return routing.lookup(
+            NamespaceIndex(ns), Packet(family="ip6", src=src, dst=dst, proto="udp", mark=mark)
+        ).ifindex
 
     assert (out("fd00:1::5"), out("fd00:2::5"), out("fd00:2::5", 3)) == (66, 54, 77)
     assert out("fd00:2::5", dst="fd09::1") == 9

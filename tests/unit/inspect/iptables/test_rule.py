@@ -10,6 +10,7 @@ from dnet_tui.diagnostics.operations.rule import rule_words
 from dnet_tui.inspect.iptables.rule import parse_rule
 from dnet_tui.inspect.iptables.save_grammar import RuleSyntaxError, quote, split_words
 from dnet_tui.inspect.model.firewall import AnyExpr, Match, Nat, Note, NoTrack, Opaque, SetLookup, SetMark, Verdict
+from dnet_tui.inspect.model.match_fields import FieldText
 
 
 def exprs(text: str, *chains: str) -> tuple[AnyExpr, ...]:
@@ -17,7 +18,7 @@ def exprs(text: str, *chains: str) -> tuple[AnyExpr, ...]:
 
 
 def match(field: str, *values: str, negate: bool = False) -> Match:
-    return Match(field=field, values=values, negate=negate)
+    return Match(field=FieldText(field), values=values, negate=negate)
 
 
 TCP = match("proto", "tcp")

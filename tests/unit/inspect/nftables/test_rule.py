@@ -23,6 +23,7 @@ from dnet_tui.inspect.model.firewall import (
     Verdict,
     VerdictMap,
 )
+from dnet_tui.inspect.model.match_fields import FieldText
 from dnet_tui.inspect.nftables.conditions import Context
 from dnet_tui.inspect.nftables.fields import TRACKED
 from dnet_tui.inspect.nftables.rule import compile_rule, sets_filled
@@ -64,7 +65,7 @@ def exprs(*expressions: object, family: TableFamily = "ip") -> tuple[AnyExpr, ..
 
 
 def m(field: str, *values: str, negate: bool = False) -> Match:
-    return Match(field=field, values=values, negate=negate)
+    return Match(field=FieldText(field), values=values, negate=negate)
 
 
 PREFIX = {"prefix": {"addr": "10.0.0.0", "len": 8}}
@@ -199,7 +200,7 @@ CONDITIONS: list[tuple[object, object, str, tuple[AnyExpr, ...]]] = [
         {"concat": [meta("cpu"), payload("ip", "saddr")]},
         {"set": [{"concat": [1, "10.0.0.1"]}]},
         "==",
-        (Lookup(fields=("meta cpu", "saddr"), elements=(Element(key=("1", "10.0.0.1/32")),)),),
+        (Lookup(fields=(FieldText("meta cpu"), "saddr"), elements=(Element(key=("1", "10.0.0.1/32")),)),),
     ),
 ]
 
@@ -331,7 +332,7 @@ def test_a_verdict_map_with_a_key_nobody_can_decide_still_says_where_it_leads() 
     assert odd.fields == ("ip saddr",)
     assert [item.verdict for item in odd.elements] == [Verdict(kind="drop")]
     (other,) = exprs({"vmap": {"key": meta("cpu"), "data": "@fate"}})
-    assert other == VerdictMap(fields=("meta cpu",), set="fate")
+    assert other == VerdictMap(fields=(FieldText("meta cpu"),), set="fate")
 
 
 @pytest.mark.parametrize(
@@ -414,7 +415,7 @@ STATEMENTS: list[tuple[object, tuple[AnyExpr, ...]]] = [
                 kind="dnat",
                 ports="8080",
                 choice=Choice(
-                    fields=("numgen random mod 2",),
+                    fields=(FieldText("numgen random mod 2"),),
                     elements=(datum("0", "10.0.0.1 . 80"), datum("1", "10.0.0.2")),
                 ),
             ),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from dnet_tui.diagnostics.walk.l3.namespace_context import NamespaceMatchContext
+from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.match.expressions import matches
-from dnet_tui.diagnostics.walk.match.namespace_context import Site
 from dnet_tui.diagnostics.walk.match.numgen import leaves_none_out
+from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
 from dnet_tui.diagnostics.walk.netfilter.conntrack import Connection, as_seen_by
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model import Address, Link, Namespace, NextHop, PolicyRule, Route, Tun, Unread
 from dnet_tui.inspect.model.firewall import Match
+from dnet_tui.inspect.model.match_fields import FieldText
 
 SYN = Packet(
     src="10.0.0.2", dst="192.0.2.1", proto="tcp", sport=40000, dport=443, tcp_flags=("SYN",), iif="br0", oif="eth0"
@@ -54,11 +57,19 @@ NS = Namespace(
     ),
     xfrm_policies=0,
 )
-SITE = Site(NS)
 
 
-def truth(field: str, *values: str, packet: Packet = SYN, negate: bool = False, site: Site = SITE) -> Truth:
-    return matches(Match(field=field, values=values, negate=negate), packet, site)
+def context_of(ns: Namespace) -> NamespaceMatchContext:
+    return NamespaceMatchContext(NamespaceIndex(ns))
+
+
+CONTEXT = context_of(NS)
+
+
+def truth(
+    field: str, *values: str, packet: Packet = SYN, negate: bool = False, context: MatchContext = CONTEXT
+) -> Truth:
+    return matches(Match(field=FieldText(field), values=values, negate=negate), packet, context)
 
 
 def changed(packet: Packet = SYN, **fields: object) -> Packet:
@@ -181,8 +192,8 @@ def test_a_negated_owner_holds_for_a_packet_without_a_socket() -> None:
 
 @pytest.mark.parametrize("policies", [Unread(reason="permission denied"), 3])
 def test_ipsec_is_not_known_where_there_may_be_policies(policies: int | Unread) -> None:
-    site = Site(msgspec.structs.replace(NS, xfrm_policies=policies))
-    assert truth("ipsec", "in", site=site) is None
+    context = context_of(msgspec.structs.replace(NS, xfrm_policies=policies))
+    assert truth("ipsec", "in", context=context) is None
 
 
 # -- routes -------------------------------------------------------------------------------------
@@ -213,15 +224,15 @@ def test_whether_a_route_leads_there(src: str, iif: str, flags: str, exists: Tru
         family="ip6" if six else "ip", src=src, dst="2001:db8::1" if six else "203.0.113.1", proto="tcp", iif=iif
     )
     local = Route(family="ip", dst="192.0.2.1/32", table=255, type="local", hops=(NextHop(ifindex=2),))
-    site = Site(msgspec.structs.replace(NS, routes=(*NS.routes, local)))
-    assert truth("fib", flags, packet=packet, site=site) is exists
+    context = context_of(msgspec.structs.replace(NS, routes=(*NS.routes, local)))
+    assert truth("fib", flags, packet=packet, context=context) is exists
 
 
 def test_of_equally_specific_routes_ipv6_may_take_the_one_asked_for() -> None:
     second = Route(family="ip6", dst="::/0", table=254, type="unicast", metric=2000, hops=(NextHop(ifindex=5),))
-    site = Site(msgspec.structs.replace(NS, routes=(*NS.routes, second)))
+    context = context_of(msgspec.structs.replace(NS, routes=(*NS.routes, second)))
     packet = changed(SIX, src="2001:db8::9", iif="wg0", oif="")
-    assert truth("fib", "saddr.iif", packet=packet, site=site) is None
+    assert truth("fib", "saddr.iif", packet=packet, context=context) is None
     assert truth("fib", "saddr.iif", packet=packet) is False
 
 
@@ -236,8 +247,8 @@ def test_a_route_that_a_rule_chooses_by_mark_is_looked_up_with_the_mark_only_if_
         ),
     )
     marked = changed(src="203.0.113.9", oif="", mark=1)
-    assert truth("fib", "saddr.mark.iif", packet=marked, site=Site(ns)) is True
-    assert truth("fib", "saddr.iif", packet=marked, site=Site(ns)) is False
+    assert truth("fib", "saddr.mark.iif", packet=marked, context=context_of(ns)) is True
+    assert truth("fib", "saddr.iif", packet=marked, context=context_of(ns)) is False
 
 
 @pytest.mark.parametrize(("name", "expected"), [("eth0", True), ("br0", False)])
@@ -276,16 +287,16 @@ def test_the_reverse_path_filter_of_iptables(src: str, iif: str, flags: str, pas
 )
 def test_an_address_may_have_to_be_that_interfaces_own(field: str, dst: str, iif: str, expected: Truth) -> None:
     loopback = Route(family="ip", dst="127.0.0.0/8", table=255, type="local", hops=(NextHop(ifindex=1),))
-    site = Site(msgspec.structs.replace(NS, routes=(*NS.routes, loopback)))
-    assert truth(field, "LOCAL", packet=changed(dst=dst, iif=iif), site=site) is expected
+    context = context_of(msgspec.structs.replace(NS, routes=(*NS.routes, loopback)))
+    assert truth(field, "LOCAL", packet=changed(dst=dst, iif=iif), context=context) is expected
 
 
 def test_ipv6_has_unicast_addresses_only_where_a_route_leads() -> None:
     assert truth("src-type", "UNICAST", packet=SIX) is True
     blackhole = route("fd00::2/128", 3, "blackhole")
-    site = Site(msgspec.structs.replace(NS, routes=(*NS.routes, blackhole)))
-    assert truth("src-type", "UNICAST", packet=SIX, site=site) is None
-    assert truth("src-type", "LOCAL", packet=SIX, site=site) is False
+    context = context_of(msgspec.structs.replace(NS, routes=(*NS.routes, blackhole)))
+    assert truth("src-type", "UNICAST", packet=SIX, context=context) is None
+    assert truth("src-type", "LOCAL", packet=SIX, context=context) is False
 
 
 # -- connections --------------------------------------------------------------------------------

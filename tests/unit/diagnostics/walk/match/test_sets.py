@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dnet_tui.diagnostics.walk.netfilter.chains import HookResult
-from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
+from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model.firewall import (
     AnyExpr,
@@ -22,6 +21,7 @@ from dnet_tui.inspect.model.firewall import (
     Verdict,
     VerdictMap,
 )
+from unit.builders.rule_evaluation import hook_result
 
 DROP, ACCEPT = Verdict(kind="drop"), Verdict(kind="accept")
 SYN = Packet(src="10.0.0.2", dst="192.0.2.1", proto="tcp", sport=40000, dport=443, iif="br0", oif="eth0")
@@ -47,7 +47,7 @@ def forward(
     )
     table = Table(family="inet", name="t", backend="nftables", chains=chains, sets=sets)
     firewall = Firewall(tables=(table,), ipsets=ipsets)
-    return run_hook(firewall, "forward", packet, namespace="net:[1]", address_type=lambda _: "UNICAST")
+    return hook_result(firewall, "forward", packet)
 
 
 def jump(chain: str) -> Verdict:
@@ -164,7 +164,7 @@ def test_an_ipset_is_looked_up_by_its_type_and_directions(
 def test_a_dormant_table_is_not_consulted() -> None:
     chain = Chain(name="fwd", hook="forward", policy="drop", type="filter")
     table = Table(family="inet", name="t", backend="nftables", chains=(chain,), dormant=True)
-    result = run_hook(Firewall(tables=(table,)), "forward", SYN, namespace="net:[1]", address_type=lambda _: "UNICAST")
+    result = hook_result(Firewall(tables=(table,)), "forward", SYN)
     assert result.verdict == "accept"
 
 
@@ -173,10 +173,7 @@ def test_a_bridge_table_concerns_frames_on_a_bridge_only() -> None:
     firewall = Firewall(tables=(Table(family="bridge", name="t", backend="nftables", chains=(chain,)),))
 
     def ask(families: tuple[str, ...]) -> str:
-        result = run_hook(
-            firewall, "forward", SYN, namespace="net:[1]", address_type=lambda _: "UNICAST", families=families
-        )
-        return result.verdict
+        return hook_result(firewall, "forward", SYN, families=families).verdict
 
     assert ask(()) == "accept"
     assert ask(("bridge",)) == "drop"

@@ -1,0 +1,187 @@
+"""Repairing findings: choose, plan, confirm, apply, look again, verify.  The one loop of ``fix`` and of the app.
+
+What it needs of the outside comes in as a :class:`RepairIO`, so that the order
+of things is tested without a host; :mod:`dnet_tui.actions.repair.host_io`
+is the real one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from dnet_tui.actions.journal.entries import Entry
+from dnet_tui.actions.plans.plan import Plan, command_lines, plan_for
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
+from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.diagnostics.report.report import Report
+from dnet_tui.inspect.errors import ActionFailedError, UsageError
+from dnet_tui.inspect.model import Snapshot
+
+Status = Literal["fixed", "still-there", "unsure", "declined", "manual", "gone", "no-remedy", "failed"]
+
+GOOD: frozenset[Status] = frozenset({"fixed", "gone"})
+"""What leaves nothing to do."""
+
+_STOP: frozenset[Status] = frozenset({"failed", "still-there", "unsure"})
+
+Key = tuple[str, str, str]
+
+
+class Repair(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding and the plan that puts it right; None when there is none."""
+
+    finding: Finding
+    plan: Plan | None
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one repair.  ``entry`` is its journal entry's id, ``hint`` the next step."""
+
+    finding: Finding
+    status: Status
+    text: str
+    entry: str = ""
+    hint: str = ""
+
+
+class RepairIO(Protocol):
+    """The outside of a repair: the host, and whoever is asked."""
+
+    def take(self) -> Snapshot:
+        """Take a new snapshot of the host."""
+
+    def confirm(self, repair: Repair) -> bool:
+        """Show a plan and ask whether to apply it."""
+
+    def apply(self, plan: Plan) -> Entry:
+        """Make a plan's changes and return their journal entry.
+
+        Raises:
+            ActionFailedError: A change could not be made.
+        """
+
+    def probe(self, snapshot: Snapshot, finding: Finding) -> str:
+        """Try a repair out with a real packet; a line of text, empty where that can't be done."""
+
+    def report(self, result: Result) -> None:
+        """Say what became of one repair."""
+
+
+def key(finding: Finding) -> Key:
+    """Return what tells one finding from another across two examinations.
+
+    A rule is named by its number, and numbers move when another rule is
+    repaired: where the remedy speaks of the rule, its text stands for it.
+    """
+    name = finding.subject.name
+    if finding.subject.kind == "rule" and finding.remedy is not None:
+        steps = finding.remedy.steps
+        rules = [
+            f"{step.table} {step.chain} {step.spec}" for step in steps if isinstance(step, InsertRule | DeleteRule)
+        ]
+        name = " | ".join(rules) or name
+    return finding.check, finding.subject.kind, name
+
+
+def choose_repairs(
+    findings: Sequence[Finding], ids: Sequence[str] = (), *, everything: bool = False, known: Sequence[str] = ()
+) -> tuple[Repair, ...]:
+    """Return the repairs to make, root causes first.
+
+    Without ``ids`` the errors and warnings that nothing else causes;
+    ``everything`` adds what follows from others (mostly gone by then) and
+    mere information.  ``known`` are the checks there are: one of those that
+    found nothing has nothing to repair, which is no error.
+
+    Raises:
+        UsageError: An id names no finding and no check.
+    """
+    unknown = [item for item in ids if item not in known and not any(finding.check == item for finding in findings)]
+    if unknown:
+        found = ", ".join(dict.fromkeys(finding.check for finding in findings)) or "nothing"
+        msg = f"there is no check named {unknown[0]}"
+        raise UsageError(msg, f"found on this host: {found}; `dnet-tui checks` lists all checks")
+    if ids:
+        chosen = [finding for finding in findings if finding.check in ids]
+    elif everything:
+        chosen = list(findings)
+    else:
+        chosen = [finding for finding in findings if finding.caused_by is None and finding.severity != "info"]
+    chosen.sort(key=lambda finding: finding.caused_by is not None)
+    return tuple(Repair(finding=finding, plan=plan_for(finding)) for finding in chosen)
+
+
+class RepairSession:
+    """One run of repairs.  ``findings`` are those of the newest examination.
+
+    Args:
+        io: the outside.
+        examine: judges a snapshot, as :func:`dnet_tui.diagnostics.checks.run_checks.examine` does.
+    """
+
+    def __init__(self, io: RepairIO, examine: Callable[[Snapshot], Report]) -> None:
+        self._io = io
+        self._examine = examine
+        self.findings: tuple[Finding, ...] = ()
+
+    def look(self, snapshot: Snapshot) -> Report:
+        """Examine a snapshot, and remember what was found."""
+        report = self._examine(snapshot)
+        self.findings = report.findings
+        return report
+
+    def run(self, repairs: Sequence[Repair]) -> tuple[Result, ...]:
+        """Make the repairs one by one, looking again after each; stop at the first that fails or does not help.
+
+        A finding that an earlier repair has put right too is not touched again.
+        Its plan is taken from the newest examination: an earlier repair may have
+        moved the rules it speaks of.
+        """
+        results: list[Result] = []
+        current = {key(repair.finding): repair.finding for repair in repairs}
+        for repair in repairs:
+            finding = current.get(key(repair.finding))
+            if finding is None:
+                result = Result(finding=repair.finding, status="gone", text="an earlier repair has put it right too")
+            else:
+                result = self._repair(Repair(finding=finding, plan=plan_for(finding)))
+                current = {key(item): item for item in self.findings} if result.entry else current
+            self._io.report(result)
+            results.append(result)
+            if result.status in _STOP:
+                break
+        return tuple(results)
+
+    def _repair(self, repair: Repair) -> Result:
+        """Make one repair; it has a journal entry where the host was changed, and then examined again."""
+        finding, plan = repair.finding, repair.plan
+        if plan is None:
+            return Result(finding=finding, status="no-remedy", text="no remedy is known that a program could apply")
+        if plan.risk == "manual":
+            text = "\n".join(("to be done by a person:", *command_lines(plan), *plan.notes))
+            return Result(finding=finding, status="manual", text=text)
+        if not self._io.confirm(repair):
+            return Result(finding=finding, status="declined", text="left as it is")
+        try:
+            entry = self._io.apply(plan)
+        except ActionFailedError as error:
+            return Result(finding=finding, status="failed", text=error.message, hint=error.hint)
+        status, text = self._verified(finding)
+        text = "\n".join((text, *(f"written by {writer}" for writer in entry.writers)))
+        undo = f"`dnet-tui undo {entry.id}` takes it back"
+        return Result(finding=finding, status=status, text=text, entry=entry.id, hint=undo)
+
+    def _verified(self, finding: Finding) -> tuple[Status, str]:
+        """Look again: whether a finding is gone, by what a new snapshot shows and, if so, by a probe."""
+        snapshot = self._io.take()
+        report = self.look(snapshot)
+        if key(finding) in {key(item) for item in report.findings}:
+            return "still-there", f"applied, but {finding.check} is still there"
+        # Of a check that could not decide (or crashed) silence says nothing.
+        if any(item.id == finding.check and item.outcome in {"unknown", "crashed"} for item in report.checks):
+            return "unsure", f"applied, but whether {finding.check} is gone can't be told any more"
+        probed = self._io.probe(snapshot, finding)
+        return "fixed", f"{finding.check} is gone" + (f"\n{probed}" if probed else "")

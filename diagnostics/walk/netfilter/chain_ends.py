@@ -1,0 +1,132 @@
+"""How a chain ends for a packet, what that makes of a hook, and the references to rules in it.  Pure data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef
+from dnet_tui.inspect.model.firewall import Chain, Nat, Rule, Table, Verdict
+
+Outcome = Literal["accept", "drop", "reject", "unknown"]
+
+
+class HookResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a hook did: its verdict, what decided it, the packet after it and the NAT it chose.
+
+    ``passed`` names the rule by which each base chain accepted, where one did
+    (rather than its policy).
+    """
+
+    verdict: Outcome
+    by: Decider | None = None
+    packet: Packet
+    nat: Nat | None = None
+    nat_rule: RuleRef | None = None
+    nat_unknown: RuleRef | None = None
+    passed: tuple[RuleRef, ...] = ()
+    reroutes: bool = False
+    """Whether a chain was asked after which the kernel looks up the route anew when the mark has changed."""
+    more: tuple[tuple[Outcome, Decider], ...] = ()
+    """What else of the hook would drop or reject a packet that this result stops."""
+    choices: tuple[tuple[Nat | None, RuleRef | None], ...] = ()
+    """Where NAT can't be decided: all that it may be (None: nothing), if that is known."""
+    offloaded: tuple[RuleRef, ...] = ()
+    """The rules met that hand the flow to a flow table."""
+
+
+PASSING = {"accept": True, "nat": True, "drop": False, "reject": False}
+"""Whether an end lets the packet pass; an end that isn't here is undecided."""
+
+
+class ChainEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """How a chain ended: ``kind`` of verdict, the rule, and its NAT statement."""
+
+    kind: str
+    ref: RuleRef | None = None
+    nat: Nat | None = None
+    unsure: bool = False
+    """Only possible, though its rule is certainly met: an element of a map that can't be decided."""
+
+
+class Position(NamedTuple):
+    """Where the evaluation stands: the rule, the chains that led to it, and whether it is certainly reached."""
+
+    chain: Chain
+    rule: Rule
+    path: tuple[str, ...]
+    first: int
+    certain: bool
+
+
+class Referrer(NamedTuple):
+    """Names the rules and the policy of a base chain, and of the chains that it leads to."""
+
+    namespace: str
+    table: Table
+    base: Chain
+
+    def rule(self, at: Position) -> RuleRef:
+        """The reference to the rule that the evaluation stands at."""
+        return RuleRef(
+            namespace=self.namespace,
+            backend=self.table.backend,
+            family=self.table.family,
+            table=self.table.name,
+            chain=at.chain.name,
+            number=at.rule.number,
+            text=at.rule.text,
+            packets=at.rule.packets,
+            bytes=at.rule.bytes,
+            base=self.base.name,
+            base_number=at.first,
+            path=at.path,
+        )
+
+    def policy(self, policy: str) -> RuleRef:
+        """The reference to the base chain's policy."""
+        return RuleRef(
+            namespace=self.namespace,
+            backend=self.table.backend,
+            family=self.table.family,
+            table=self.table.name,
+            chain=self.base.name,
+            number=0,
+            text=f"policy {policy.upper()}",
+            packets=self.base.packets,
+            bytes=self.base.bytes,
+            base=self.base.name,
+            path=(self.base.name,),
+        )
+
+
+def decider(ref: RuleRef | None, namespace: str) -> Decider:
+    """The decider that a rule or a policy is."""
+    if ref is None:
+        return Decider(kind="rule", text="", namespace=namespace)
+    if ref.number == 0:
+        return Decider(kind="policy", text=f"{ref.table} {ref.chain} {ref.text}", namespace=namespace, rule=ref)
+    text = f"{ref.table} {ref.chain} rule {ref.number}: {ref.text}"
+    return Decider(kind="rule", text=text, namespace=namespace, rule=ref)
+
+
+def nat_choices(ends: Iterable[ChainEnd]) -> tuple[tuple[Nat | None, RuleRef | None], ...]:
+    """All that NAT may be, when it is undecided: by what may be met, and by what is met otherwise."""
+    found: dict[Nat | None, RuleRef | None] = {}
+    for end in ends:
+        found.setdefault(end.nat, end.ref if end.nat is not None else None)
+    return tuple(found.items()) if len(found) > 1 else ()
+
+
+def can_reject(verdict: Verdict, packet: Packet) -> bool:
+    """Whether a reject is for a packet at all.
+
+    nft puts "IPv4" before ``reject with icmp``, "IPv6" before ``icmpv6`` and
+    "TCP" before ``tcp reset``, and doesn't show it (reject dependencies, evaluate.c).
+    """
+    if verdict.reject_with == "tcp-reset":
+        return packet.proto == "tcp"
+    other = {"ip": "icmp6-", "ip6": "icmp-"}[packet.family]
+    return not verdict.reject_with.startswith(other)

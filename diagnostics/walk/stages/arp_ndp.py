@@ -1,0 +1,168 @@
+"""Finding a neighbour's MAC address, which rules may stop: ARP, and ICMPv6's neighbour discovery.  Pure.
+
+ARP passes the hooks of the family ``arp`` where it is sent and received.
+Neighbour discovery is ICMPv6 and passes the hooks of IPv6 like any other
+packet; conntrack leaves it untracked (nf_conntrack_proto_icmpv6.c).  Both
+pass the bridge family's hooks on their way across a bridge.  Where the sender
+doesn't remember its neighbour, a rule that stops the question or the answer
+stops the packet.
+
+Sources: net/ipv4/arp.c (arp_solicit, arp_xmit), net/ipv6/ndisc.c; RFC 4861,
+RFC 4291 for the address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from dnet_tui.diagnostics.walk.namespace_index import index_of
+from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
+from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, replace
+from dnet_tui.diagnostics.walk.state import WalkState
+from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace
+from dnet_tui.inspect.model.firewall import Hook
+from dnet_tui.inspect.model.view import View
+
+_SOLICITATION, _ADVERTISEMENT = 135, 136
+_IPV6 = ("ip6", "inet")
+_BRIDGE = ("bridge",)
+_ARP = ("arp",)
+
+
+class Point(NamedTuple):
+    """A hook that a packet passes, in which families' tables, with the interfaces it sees there."""
+
+    ns: Namespace
+    hook: Hook
+    iif: str = ""
+    oif: str = ""
+    families: tuple[str, ...] = _IPV6
+
+
+class Party(NamedTuple):
+    """One of the two who talk: an interface of a namespace."""
+
+    ns: Namespace
+    link: Link
+
+
+def discovery_stop(
+    state: WalkState, asker: Party, owner: Party, target: str, *, called: bool
+) -> tuple[End, Decider] | None:
+    """Why the asker doesn't learn the MAC address of the target's owner; None when it does.
+
+    Args:
+        state: the walk, whose packet waits.
+        asker: the interface by which the packet is to be sent.
+        owner: the one that answers for the target.
+        target: the address that is asked for.
+        called: whether br_netfilter shows IPv6's hooks what crosses the bridge between the two.
+    """
+    view, packet = state.view, state.packet
+    address = _own_address(asker, packet)
+    if not address:
+        return None
+    if packet.family == "ip":
+        sent = Packet(src=address, dst=target, proto="", arp_op="request", mac=asker.link.mac.lower())
+        answer = Packet(src=target, dst=address, proto="", arp_op="reply", mac=owner.link.mac.lower())
+    else:
+        sent = _ndp(address, _solicited(target), _SOLICITATION, asker.link)
+        answer = _ndp(target, address, _ADVERTISEMENT, owner.link)
+    there = next(_losses(state, sent, _way(view, asker, owner, packet.family, called=called)), None)
+    return there or next(_losses(state, answer, _way(view, owner, asker, packet.family, called=called)), None)
+
+
+def _own_address(asker: Party, packet: Packet) -> str:
+    """The source of the question: the packet's, if it is one's own, else one of the interface (its link-local)."""
+    own = [item for item in asker.ns.addresses if item.family == packet.family]
+    if any(item.address == packet.src for item in own):
+        return packet.src
+    near = [item for item in own if item.ifindex == asker.link.ifindex]
+    return next((item.address for item in sorted(near, key=_is_global)), "")
+
+
+def _is_global(item: Address) -> bool:
+    return item.family == "ip6" and item.scope == "global"
+
+
+def _solicited(target: str) -> str:
+    """The target's solicited-node address."""
+    last = int(ipaddress.IPv6Address(target)) & 0xFFFFFF
+    return str(ipaddress.IPv6Address(int(ipaddress.IPv6Address("ff02::1:ff00:0")) | last))
+
+
+def _ndp(src: str, dst: str, kind: int, link: Link) -> Packet:
+    return Packet(
+        family="ip6", src=src, dst=dst, proto="icmpv6", icmp_type=kind, ctstate="UNTRACKED", mac=link.mac.lower()
+    )
+
+
+def _way(view: View, sender: Party, receiver: Party, family: str, *, called: bool) -> Iterator[Point]:
+    """The hooks from one interface to the other, with a bridge that either is, or that is between them."""
+    families = _ARP if family == "ip" else _IPV6
+    yield Point(sender.ns, "output", oif=sender.link.name, families=families)
+    if family == "ip6":
+        yield Point(sender.ns, "postrouting", oif=sender.link.name)
+    if sender.link.kind == "bridge":
+        port = _other_end(view, receiver.link)
+        if port is not None:
+            yield Point(sender.ns, "output", oif=port.link.name, families=_BRIDGE)
+            yield Point(sender.ns, "postrouting", oif=port.link.name, families=_BRIDGE)
+    else:
+        yield from _ports(view, sender, receiver, called=called and family == "ip6")
+    if family == "ip6":
+        yield Point(receiver.ns, "prerouting", iif=receiver.link.name)
+    yield Point(receiver.ns, "input", iif=receiver.link.name, families=families)
+
+
+def _ports(view: View, sender: Party, receiver: Party, *, called: bool) -> Iterator[Point]:
+    """The hooks of a bridge whose port the sender's frame comes in by."""
+    came = _other_end(view, sender.link)
+    bridge = index_of(view, came.ns).bridge_of(came.link.name) if came is not None else ""
+    if came is None or not bridge:
+        return
+    host = came.ns
+    yield Point(host, "prerouting", iif=came.link.name, families=_BRIDGE)
+    if receiver.link.kind == "bridge":
+        yield Point(host, "input", iif=came.link.name, families=_BRIDGE)
+        return
+    port = _other_end(view, receiver.link)
+    if port is None:
+        return
+    yield Point(host, "forward", iif=came.link.name, oif=port.link.name, families=_BRIDGE)
+    if called:
+        yield Point(host, "prerouting", iif=bridge)
+        yield Point(host, "forward", iif=bridge, oif=bridge)
+        yield Point(host, "postrouting", oif=bridge)
+    yield Point(host, "postrouting", oif=port.link.name, families=_BRIDGE)
+
+
+def _other_end(view: View, link: Link) -> Party | None:
+    far: LinkRef | None = link.peer
+    found = view.links.get(far) if far is not None else None
+    return Party(view.namespaces[far.namespace], found) if far is not None and found is not None else None
+
+
+def _losses(state: WalkState, packet: Packet, points: Iterable[Point]) -> Iterator[tuple[End, Decider]]:
+    what = "ARP" if packet.arp_op else "neighbour discovery"
+    word = "question" if packet.arp_op == "request" or packet.icmp_type == _SOLICITATION else "answer"
+    for ns, hook, iif, oif, families in points:
+        index = state.index(ns)
+        if index.rules.families.isdisjoint(families):
+            continue
+        in_bridge = families == _BRIDGE
+        seen = replace(
+            packet,
+            iif=iif,
+            oif=oif,
+            ibrname=index.bridge_of(iif) if in_bridge else "",
+            obrname=index.bridge_of(oif) if in_bridge else "",
+        )
+        result = run_hook(state.ruleset(ns), hook, seen, families=families)
+        if result.verdict != "accept":
+            rule = result.by.rule if result.by is not None else None
+            text = f"{what}: the {word} is stopped by {rule.table} {rule.chain}: {rule.text}" if rule else ""
+            end: End = "unknown" if result.verdict == "unknown" else "unreachable"
+            yield end, Decider(kind="rule", text=text or f"{what}: the {word}", namespace=ns.id, rule=rule)

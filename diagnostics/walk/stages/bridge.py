@@ -1,0 +1,137 @@
+"""The stages of a frame on a bridge: from a port or from the host, up, or out of a port.  Pure.
+
+Sources: net/bridge/br_input.c, br_forward.c and br_netfilter_hooks.c.
+"""
+
+from __future__ import annotations
+
+from dnet_tui.diagnostics.walk.l2 import neighbours, topology
+from dnet_tui.diagnostics.walk.l3 import routing
+from dnet_tui.diagnostics.walk.l3.input_route import admit
+from dnet_tui.diagnostics.walk.packet import replace
+from dnet_tui.diagnostics.walk.stages import mtu
+from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_bridge, pass_device
+from dnet_tui.diagnostics.walk.stages.frames import crossed, find_across, find_neighbour, frame_to, left, port_to
+from dnet_tui.diagnostics.walk.stages.hook_traversal import traverse_hook
+from dnet_tui.diagnostics.walk.stages.routing_state import choose_way
+from dnet_tui.diagnostics.walk.state import WalkState
+from dnet_tui.diagnostics.walk.steps import (
+    ArriveAt,
+    BridgeCallIptables,
+    BridgePassOn,
+    BridgeReceive,
+    BridgeSend,
+    LeavePort,
+    Next,
+    Receive,
+    RouteReceived,
+)
+from dnet_tui.inspect.model import Link, Namespace
+
+
+def bridge_receive(state: WalkState, step: BridgeReceive) -> Next:
+    """A frame comes in by a port."""
+    ns, bridge, port, frame = step
+    state.check(ns, "bridge", topology.port_stop(ns, port))
+    state.check(ns, "bridge", topology.down(ns, bridge))
+    _vlans(state, ns, bridge)
+    called = topology.calls_iptables(ns, bridge, state.packet.family)
+    pass_bridge(state, ns, "prerouting", port.name, "", part="first" if called else "all")
+    up = topology.is_for_bridge(state.view, ns, bridge, frame)
+    if up:
+        state.doubt(neighbours.contradicted(state.view, ns, bridge, frame, bridge))
+        find_neighbour(state, ns, bridge, frame)
+    elif not frame.mac:
+        frame = find_across(state, ns, bridge, frame)
+    if called:
+        return BridgeCallIptables(ns, bridge, port, frame, up)
+    if not up:
+        return BridgePassOn(ns, bridge, port, frame, called=False)
+    _hand_up(state, ns, bridge, port)
+    return Receive(ns, bridge)
+
+
+def bridge_call_iptables(state: WalkState, step: BridgeCallIptables) -> Next:
+    """br_netfilter: the frame passes PREROUTING at its port, with the bridge as interface."""
+    ns, bridge, port, frame, up = step
+    state.enter(ns, iif=bridge.name, physin=port.name)
+    dst = state.packet.dst
+    traverse_hook(state, ns, "prerouting")
+    pass_bridge(state, ns, "prerouting", port.name, "", part="rest")
+    if state.packet.dst != dst and _stays(state, ns, bridge):
+        # Redirected to somebody on the same bridge: the frame is bridged there, not routed.
+        answer = routing.lookup(state.index(ns), state.packet)
+        frame = frame_to(state, ns, bridge, answer.gateway or state.packet.dst)
+        state.packet = replace(state.packet, mac=None)  # the frame gets a header made anew, or keeps its sender
+        return BridgePassOn(ns, bridge, port, frame, called=True)
+    if state.packet.dst == dst and not up:
+        return BridgePassOn(ns, bridge, port, frame, called=True)
+    _hand_up(state, ns, bridge, port)
+    mtu.join(state, ns)
+    return RouteReceived(ns, bridge)
+
+
+def _hand_up(state: WalkState, ns: Namespace, bridge: Link, port: Link) -> None:
+    """The bridge gives a frame to its host's IP layer."""
+    pass_bridge(state, ns, "input", port.name, "")
+    pass_device(state, ns, bridge, "ingress")
+    state.hop(ns, bridge.name, "bridge", "up to the host", note=f"received on port {port.name}")
+
+
+def _stays(state: WalkState, ns: Namespace, bridge: Link) -> bool:
+    """Whether a frame that DNAT rewrote leaves by its own bridge again (br_nf_pre_routing_finish).
+
+    IPv6 asks only later whether it may forward (ip6_forward), so there that doesn't matter here.
+    """
+    answer, stops = admit(state.index(ns), state.packet, bridge, lambda answer: choose_way(state, answer))
+    if state.packet.family == "ip6":
+        stops = tuple(stop for stop in stops if stop.stage != "forwarding")
+    return not stops and answer.type == "unicast" and answer.ifindex == bridge.ifindex
+
+
+def bridge_pass_on(state: WalkState, step: BridgePassOn) -> Next:
+    """From one port to another."""
+    ns, bridge, came_by, frame, called = step
+    port = port_to(state, ns, bridge, frame)
+    if port is None:
+        return left(state, ns, bridge)
+    state.check(ns, "bridge", topology.delivery_stop(ns, came_by, port))
+    state.check(ns, "bridge", topology.port_stop(ns, port))
+    pass_bridge(state, ns, "forward", came_by.name, port.name, part="first" if called else "all")
+    if called:
+        state.packet = replace(state.packet, oif=bridge.name, physout=port.name)
+        traverse_hook(state, ns, "forward")
+        pass_bridge(state, ns, "forward", came_by.name, port.name, part="rest")
+    pass_bridge(state, ns, "postrouting", "", port.name)
+    if called:
+        traverse_hook(state, ns, "postrouting", next_hop=frame.next_hop)
+        state.track(ns)
+    return LeavePort(ns, bridge, port, frame, called=called)
+
+
+def bridge_send(state: WalkState, step: BridgeSend) -> Next:
+    """A packet of this host's IP layer."""
+    ns, bridge, next_hop = step
+    state.check(ns, "bridge", topology.down(ns, bridge))
+    _vlans(state, ns, bridge)
+    frame = frame_to(state, ns, bridge, next_hop)
+    port = port_to(state, ns, bridge, frame)
+    if port is None:
+        return left(state, ns, bridge)
+    state.check(ns, "bridge", topology.port_stop(ns, port))
+    pass_bridge(state, ns, "output", "", port.name)
+    pass_bridge(state, ns, "postrouting", "", port.name)
+    return LeavePort(ns, bridge, port, frame)
+
+
+def leave_port(state: WalkState, step: LeavePort) -> Next:
+    """Out of a port, to what is at its other end."""
+    ns, bridge, port, frame, called = step
+    mtu.out_of_port(state, ns, bridge, port, called=called, kernel=state.view.snapshot.host.kernel)
+    pass_device(state, ns, port, "egress")
+    state.hop(ns, bridge.name, "bridge", f"out of port {port.name}")
+    return ArriveAt(crossed(state, topology.cross(state.view, ns, port), ns, port), frame)
+
+
+def _vlans(state: WalkState, ns: Namespace, bridge: Link) -> None:
+    state.doubt(topology.vlan_doubt(state.view, ns, bridge), "bridge")

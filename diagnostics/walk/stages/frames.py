@@ -1,0 +1,87 @@
+"""A walked packet's frame: to whom it is addressed, whether its owner is found, behind which port.  Pure."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from dnet_tui.diagnostics.walk.l2 import neighbours, topology
+from dnet_tui.diagnostics.walk.l2.topology import Frame
+from dnet_tui.diagnostics.walk.packet import Decider, End, replace
+from dnet_tui.diagnostics.walk.stages.arp_ndp import Party, discovery_stop
+from dnet_tui.diagnostics.walk.state import WalkState
+from dnet_tui.diagnostics.walk.steps import Ending
+from dnet_tui.inspect.model import Link, LinkRef, Namespace
+
+
+def frame_to(state: WalkState, ns: Namespace, out: Link, next_hop: str) -> Frame:
+    """The frame in which a device sends the packet to a next hop."""
+    state.sender = ns, out
+    state.packet = replace(state.packet, mac=out.mac.lower())
+    entry = topology.remembered(state.index(ns), out, next_hop)
+    if entry is None and topology.is_mute(out):
+        # It takes its own MAC address for everybody's (arp_constructor, ndisc_constructor).
+        state.stop("unreachable", "link", topology.mute(ns, out))
+    return Frame(next_hop=next_hop, mac=entry.mac.lower() if entry else "", state=entry.state if entry else "")
+
+
+def find_neighbour(state: WalkState, ns: Namespace, link: Link, frame: Frame, *, called: bool = False) -> None:
+    """Stop where rules stop the neighbour discovery that a frame to a link of ``ns`` can't do without."""
+    if frame.mac or state.sender is None:
+        return
+    asker, owner = Party(*state.sender), Party(ns, link)
+    why = discovery_stop(state, asker, owner, frame.next_hop, called=called)
+    if why is not None:
+        state.stop(why[0], "neighbour", why[1])
+
+
+def find_across(state: WalkState, ns: Namespace, bridge: Link, frame: Frame) -> Frame:
+    """Find who takes a frame on the other side of a bridge; where nobody answers there is no frame."""
+    port = port_to(state, ns, bridge, frame)
+    far = state.view.links.get(port.peer) if port is not None and port.peer is not None else None
+    if port is None or port.peer is None or far is None:
+        return frame
+    called = topology.calls_iptables(ns, bridge, state.packet.family)
+    find_neighbour(state, state.view.namespaces[port.peer.namespace], far, frame, called=called)
+    return Frame(next_hop=frame.next_hop, mac=far.mac.lower())
+
+
+def port_to(state: WalkState, ns: Namespace, bridge: Link, frame: Frame) -> Link | None:
+    """The port behind which somebody takes the frame; None where the walk may end out of sight."""
+    ports = topology.owner_ports(state.view, ns, bridge, frame)
+    if len(ports) == 1:
+        state.doubt(neighbours.contradicted(state.view, ns, bridge, frame, ports[0]))
+        return ports[0]
+    next_hop = frame.next_hop
+    if len(ports) > 1:
+        names = " and ".join(port.name for port in ports)
+        text = f"{next_hop} is taken twice on {bridge.name}: behind {names}"
+        state.stop("unknown", "bridge", Decider(kind="neighbour", text=text, namespace=ns.id, value=next_hop))
+    if not topology.has_foreign_port(state.view, ns, bridge):
+        nobody_takes(state, ns, "bridge", frame, bridge)
+    if not state.outside:
+        text = f"{next_hop} may be behind a port of {bridge.name} that leads out of sight"
+        state.stop("unknown", "bridge", Decider(kind="neighbour", text=text, namespace=ns.id))
+    return None
+
+
+def nobody_takes(state: WalkState, ns: Namespace, stage: str, frame: Frame, link: Link) -> NoReturn:
+    """Stop: nobody on a link, or behind a bridge, takes the frame."""
+    end, by = neighbours.nobody(state.view, ns, link, frame)
+    state.stop(end, stage, by)
+
+
+def crossed(state: WalkState, arrival: topology.Arrival, ns: Namespace, out: Link) -> LinkRef:
+    """The link at which a frame that was sent arrives."""
+    if arrival.ref is None:
+        end: End = "unknown" if arrival.kind == "unknown" else "unreachable"
+        state.stop(end, "link", arrival.by or Decider(kind="link", text=out.name, namespace=ns.id, interface=out.name))
+    if arrival.ref.namespace != ns.id:
+        state.packet = replace(state.packet, mark=0)  # skb_scrub_packet
+    return arrival.ref
+
+
+def left(state: WalkState, ns: Namespace, out: Link) -> Ending:
+    """The packet leaves what can be seen."""
+    state.exits = out.name
+    state.hop(ns, out.name, "link", "leaves the host")
+    return Ending("left")

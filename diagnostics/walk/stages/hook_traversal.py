@@ -1,0 +1,196 @@
+"""A packet passes one netfilter hook of a namespace: chains, conntrack and NAT at the kernel's places.  Pure.
+
+Conntrack sits at priority -200 and NAT at -100 (prerouting, output) or 100
+(input, postrouting), whatever priority a nat chain asks for: nat chains hang
+on NAT's own hook (nf_nat_register_fn).  What stands before conntrack sees no
+connection; what stands after NAT sees the packet rewritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
+from dnet_tui.diagnostics.walk.netfilter.conntrack import without_connection
+from dnet_tui.diagnostics.walk.netfilter.firewall_index import Part
+from dnet_tui.diagnostics.walk.netfilter.hooks import or_instead, run_hook
+from dnet_tui.diagnostics.walk.netfilter.nat import apply_nat, each_address, target_text, undo_nat
+from dnet_tui.diagnostics.walk.packet import Decider, End, RuleRef, replace
+from dnet_tui.diagnostics.walk.state import WalkState
+from dnet_tui.inspect.model import Namespace
+from dnet_tui.inspect.model.firewall import Hook, Nat
+
+ENDS: dict[str, End] = {"drop": "dropped", "reject": "rejected", "unknown": "unknown"}
+"""A walk's end by the verdict of a hook."""
+
+_OFFLOAD = "established packets of this flow bypass the hooks from here on"
+_MOST_CHOICES = 64
+_SHOWN = 4
+
+_PARTS: dict[Hook, tuple[Part, ...]] = {
+    "prerouting": ("early", "middle", "nat", "late"),
+    "output": ("early", "middle", "nat", "late"),
+    "input": ("middle", "nat", "late"),
+    "postrouting": ("middle", "nat", "late"),
+}
+
+
+def traverse_hook(
+    state: WalkState,
+    ns: Namespace,
+    hook: Hook,
+    *,
+    next_hop: str = "",
+    looped: bool = False,
+    rerouted: Callable[[], None] = lambda: None,
+) -> None:
+    """Lead a walk's packet through a hook of a namespace; an obstacle is noted in the state.
+
+    Args:
+        state: the walk.
+        ns: the namespace.
+        hook: the hook.
+        next_hop: where the route leads, for MASQUERADE.
+        looped: the packet comes back by the loopback with the connection it
+            got in OUTPUT, so nothing is bound again.
+        rerouted: called where the kernel looks up the route anew (ip_route_me_harder).
+    """
+    _HookTraversal(state, ns, hook, next_hop=next_hop, looped=looped, rerouted=rerouted).go()
+
+
+class _HookTraversal:
+    """One packet's way through one hook."""
+
+    def __init__(
+        self,
+        state: WalkState,
+        ns: Namespace,
+        hook: Hook,
+        *,
+        next_hop: str,
+        looped: bool,
+        rerouted: Callable[[], None],
+    ) -> None:
+        self.state = state
+        self.ns = ns
+        self.hook: Hook = hook
+        self.interface = state.packet.iif if hook in {"prerouting", "input"} else state.packet.oif
+        self.next_hop = next_hop
+        self.looped = looped
+        self.rerouted = rerouted
+        self.ruleset = state.ruleset_at(ns, hook)
+        self.unsure: Decider | None = None
+        self.passed = False
+
+    def go(self) -> None:
+        """Pass the hook; an obstacle is noted on the state."""
+        for part in _PARTS.get(self.hook, ("all",)):
+            if part == "nat":
+                self._nat()
+            elif part == "early":
+                self._early()
+            else:
+                mark = self.state.packet.mark
+                result = self._run(part)
+                if self.hook == "output" and result.reroutes and self.state.packet.mark != mark:
+                    self.rerouted()
+        if self.unsure is not None:
+            self.state.hop(self.ns, self.interface, self.hook, "unknown", rule=self.unsure.rule)
+            self.state.obstacle("unknown", self.hook, self.unsure)
+        elif not self.passed and self.hook in self.ruleset.rules.hooks:
+            self.state.hop(self.ns, self.interface, self.hook, "accept")
+
+    def _early(self) -> None:
+        """Before conntrack: no connection can be seen, and NOTRACK says that none shall be."""
+        state = self.state
+        if self.looped:
+            self._run("early")
+            return
+        tracked = state.packet
+        state.packet = without_connection(tracked)
+        self._run("early")
+        if state.packet.ctstate == "UNTRACKED":
+            state.connection = None
+            return
+        state.packet = replace(tracked, mark=state.packet.mark)
+
+    def _run(self, part: Part) -> HookResult:
+        """Run the chains of one part, and note what they did."""
+        result = run_hook(self.ruleset, self.hook, self.state.packet, part=part)
+        self.state.packet = result.packet
+        if result.verdict in {"drop", "reject"}:
+            by = or_instead(result.by, [self.unsure]) or Decider(kind="rule", text="", namespace=self.ns.id)
+            self.state.hop(self.ns, self.interface, self.hook, result.verdict, rule=by.rule)
+            self.passed = True
+            for verdict, decider in ((result.verdict, by), *result.more):
+                self.state.obstacle(ENDS[verdict], self.hook, decider)
+        elif result.verdict == "unknown":
+            self.unsure = self.unsure or result.by or Decider(kind="rule", text="", namespace=self.ns.id)
+        for rule in result.offloaded:
+            self.passed = True
+            self.state.hop(self.ns, self.interface, self.hook, "offload", rule=rule, note=_OFFLOAD)
+        for rule in result.passed:
+            self.passed = True
+            self.state.hop(self.ns, self.interface, self.hook, "accept", rule=rule)
+        return result
+
+    def _nat(self) -> None:
+        state = self.state
+        before = state.packet
+        if state.connection is not None:
+            state.packet = undo_nat(self.hook, state.packet, *state.connection)
+        elif before.ctstate == "NEW" and not self.looped:
+            result = self._run("nat")
+            if result.verdict == "unknown" and self.unsure is not None:
+                # Whether it is rewritten decides over everything that follows.
+                state.obstacle("unknown", self.hook, self.unsure)
+                self.unsure = None
+            self._bind(result)
+        if self.hook == "output" and state.packet.dst != before.dst:
+            self.rerouted()
+
+    def _bind(self, result: HookResult) -> None:
+        """Give a new connection its translation."""
+        state, ns = self.state, self.ns
+        chosen = self._one_of(result)
+        if chosen is not None:
+            self._translate(*chosen)
+            return
+        if result.nat_unknown is not None:
+            text = f"whether NAT applies can't be decided: {result.nat_unknown.table} {result.nat_unknown.text}"
+            by = Decider(kind="rule", text=text, namespace=ns.id, rule=result.nat_unknown)
+            state.obstacle("unknown", self.hook, self.unsure or by)
+        if result.nat is not None:
+            self._translate(result.nat, result.nat_rule, "")
+
+    def _one_of(self, result: HookResult) -> tuple[Nat | None, RuleRef | None, str] | None:
+        """Which of the possible translations this walk takes, where there are several; None where it is decided."""
+        known = result.choices or (((result.nat, result.nat_rule),) if result.nat is not None else ())
+        ways = [(one, ref) for nat, ref in known for one in (each_address(nat) if nat is not None else (None,))]
+        if len(ways) < 2 or len(known) > _MOST_CHOICES:
+            return None
+        chosen = self.state.choose(len(ways))
+        if chosen is None:
+            return None
+        nat, ref = ways[chosen]
+        targets = list(dict.fromkeys(target_text(one) for one, _ in ways))
+        more = ", …" if len(targets) > _SHOWN else ""
+        return nat, ref, f"one of {len(ways)} possible translations: {', '.join(targets[:_SHOWN])}{more}"
+
+    def _translate(self, nat: Nat | None, ref: RuleRef | None, note: str) -> None:
+        state, ns = self.state, self.ns
+        before = state.packet
+        if nat is None:
+            state.hop(ns, self.interface, self.hook, "accept", note=f"{note}; here none")
+            return
+        done = apply_nat(ns, nat, before, self.hook, device=self.interface, next_hop=self.next_hop)
+        if done.unknown or done.dropped:
+            by = Decider(kind="rule", text=done.unknown or done.dropped, namespace=ns.id, rule=ref)
+            state.hop(ns, self.interface, self.hook, "unknown" if done.unknown else "drop", rule=ref, note=by.text)
+            state.obstacle("unknown" if done.unknown else "dropped", self.hook, by)
+        state.packet = done.packet
+        self.passed = True
+        changed = done.packet != before
+        what = f"was {before.tuple_text()}" if changed else "changes nothing"
+        verdict = nat.kind if changed else "accept"
+        state.hop(ns, self.interface, self.hook, verdict, rule=ref, note=f"{note}; {what}" if note else what)

@@ -1,0 +1,59 @@
+"""The stages of a packet that leaves a namespace's IP layer: made there, or forwarded.  Pure.
+
+Sources: net/ipv4/ip_output.c and route.c; ip6_output.c.
+"""
+
+from __future__ import annotations
+
+from dnet_tui.diagnostics.walk.l3.addresses import unusable_source
+from dnet_tui.diagnostics.walk.packet import replace
+from dnet_tui.diagnostics.walk.stages import mtu
+from dnet_tui.diagnostics.walk.stages.hook_traversal import traverse_hook
+from dnet_tui.diagnostics.walk.stages.routing_state import output_device, output_route
+from dnet_tui.diagnostics.walk.state import WalkState
+from dnet_tui.diagnostics.walk.steps import Deliver, Forward, Leave, Next, Send, Transmit
+
+
+def send(state: WalkState, step: Send) -> Next:
+    """A packet made here: routing, OUTPUT, and by the loopback where it is for oneself."""
+    ns = step.ns
+    state.made_in = ns.id
+    state.packet = replace(state.packet, mac="")
+    state.enter(ns, iif="")
+    for end, by in unusable_source(state.index(ns), state.packet.src):
+        state.obstacle(end, "routing", by)
+    answers = [output_route(state, ns)]
+    out = output_device(state, ns, answers[0])
+    state.packet = replace(state.packet, oif=out.name)
+    mtu.made(state, ns, out, answers[0])
+    # Where OUTPUT changes the destination or the mark, the route is looked up anew.
+    traverse_hook(state, ns, "output", rerouted=lambda: answers.append(output_route(state, ns)))
+    answer = answers[-1]
+    out = output_device(state, ns, answer)
+    state.packet = replace(state.packet, oif=out.name)
+    if answer.type != "local":
+        return Leave(ns, out, answer, made_here=True)
+    traverse_hook(state, ns, "postrouting", next_hop=state.packet.dst)
+    mtu.sent(state, ns, out, answer, made_here=True)
+    state.packet = replace(state.packet, iif=out.name, oif="")
+    traverse_hook(state, ns, "prerouting", looped=True)
+    return Deliver(ns, looped=True)
+
+
+def forward(state: WalkState, step: Forward) -> Next:
+    """A packet that is routed on."""
+    ns, out, answer = step
+    state.packet = replace(state.packet, oif=out.name)
+    mtu.forwarded(state, ns, out, answer)
+    traverse_hook(state, ns, "forward")
+    return Leave(ns, out, answer)
+
+
+def leave(state: WalkState, step: Leave) -> Next:
+    """The last hook, then the device."""
+    ns, out, answer, made_here = step
+    next_hop = answer.gateway or state.packet.dst
+    traverse_hook(state, ns, "postrouting", next_hop=next_hop)
+    state.track(ns)
+    mtu.sent(state, ns, out, answer, made_here=made_here)
+    return Transmit(ns, out, next_hop)

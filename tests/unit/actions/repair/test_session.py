@@ -1,0 +1,238 @@
+"""Repairs: which are chosen, in what order, and when it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from dnet_tui.actions.journal.entries import Entry, Place
+from dnet_tui.actions.plans.plan import Plan, plan_for, render
+from dnet_tui.actions.repair.session import Repair, RepairSession, Result, choose_repairs
+from dnet_tui.diagnostics.operations.by_hand import Command
+from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.remedy import Remedy, Risk
+from dnet_tui.diagnostics.operations.rule import DeleteRule
+from dnet_tui.diagnostics.report.finding import CheckResult, Finding, Severity, Subject
+from dnet_tui.diagnostics.report.report import Report, summarise
+from dnet_tui.inspect.errors import ActionFailedError, UsageError
+from dnet_tui.inspect.model import Host, Snapshot
+
+
+def finding(check: str, *, caused_by: str | None = None, severity: Severity = "error", risk: Risk = "ask") -> Finding:
+    key = f"net.ipv4.conf.{check}.forwarding"
+    remedy = Remedy(
+        summary=f"repair {check}",
+        steps=(SetSysctl(key=key, value="1"),),
+        undo=(SetSysctl(key=key, value="0"),),
+        risk=risk,
+    )
+    return Finding(
+        check=check,
+        severity=severity,
+        subject=Subject(kind="sysctl", name=key),
+        summary=f"{check} is wrong",
+        caused_by=caused_by,
+        remedy=remedy,
+    )
+
+
+A, B, C = finding("a"), finding("b"), finding("c", caused_by="a")
+NOTE = finding("note", severity="info")
+
+
+class Outside:
+    """A host on which applying a plan removes the findings it is told to, and remembers what was asked."""
+
+    def __init__(self, *findings: Finding, cures: dict[str, set[str]] | None = None) -> None:
+        self.findings = list(findings)
+        self.cures = cures if cures is not None else {item.check: {item.check} for item in findings}
+        self.asked: list[str] = []
+        self.applied: list[str] = []
+        self.reported: list[Result] = []
+        self.undecided: frozenset[str] = frozenset()
+        self.answer: Callable[[Repair], bool] = lambda _: True
+        self.fails: set[str] = set()
+
+    def take(self) -> Snapshot:
+        return Snapshot()
+
+    def examine(self, _: Snapshot) -> Report:
+        results = [CheckResult(id=check, outcome="unknown", reason="not seen") for check in self.undecided]
+        return Report(
+            format=1,
+            tool_version="",
+            taken_at="",
+            host=Host(hostname="", kernel=""),
+            engines=(),
+            summary=summarise(results, self.findings),
+            checks=tuple(results),
+            findings=tuple(self.findings),
+            gaps=(),
+        )
+
+    def probe(self, _: Snapshot, item: Finding) -> str:
+        return f"probe: {item.check}"
+
+    def report(self, result: Result) -> None:
+        self.reported.append(result)
+
+    def confirm(self, repair: Repair) -> bool:
+        self.asked.append(repair.finding.check)
+        return self.answer(repair)
+
+    def apply(self, plan: Plan) -> Entry:
+        check = plan.title.partition(":")[0]
+        if check in self.fails:
+            raise ActionFailedError("the kernel refused", "try sudo")
+        self.applied.append(check)
+        self.findings = [item for item in self.findings if item.check not in self.cures.get(check, set())]
+        return Entry(id=f"{len(self.applied):04d}", time="", title=plan.title, place=Place(netns=1))
+
+
+def run(outside: Outside, *chosen: Finding) -> list[str]:
+    repairs = choose_repairs(outside.findings, [item.check for item in chosen])
+    results = RepairSession(outside, outside.examine).run(repairs)
+    assert list(results) == outside.reported
+    return [result.status for result in results]
+
+
+def checks(repairs: tuple[Repair, ...]) -> list[str]:
+    return [repair.finding.check for repair in repairs]
+
+
+def test_without_ids_root_causes_are_chosen_and_no_mere_information() -> None:
+    assert checks(choose_repairs([C, A, NOTE, B])) == ["a", "b"]
+
+
+def test_all_adds_consequences_last_and_information() -> None:
+    assert checks(choose_repairs([C, A, NOTE, B], everything=True)) == ["a", "note", "b", "c"]
+
+
+def test_an_id_chooses_every_finding_of_that_check_even_a_consequence() -> None:
+    other = msgspec.structs.replace(C, subject=Subject(kind="sysctl", name="other"))
+    assert checks(choose_repairs([A, C, other], ["c"])) == ["c", "c"]
+
+
+def test_an_id_of_no_check_is_refused_with_those_that_were_found() -> None:
+    with pytest.raises(UsageError, match="no check named zzz") as error:
+        choose_repairs([A, B], ["a", "zzz"], known=["a", "b", "c"])
+    assert "a, b" in error.value.hint
+
+
+def test_a_check_that_found_nothing_has_nothing_to_repair() -> None:
+    assert choose_repairs([A, B], ["c"], known=["a", "b", "c"]) == ()
+
+
+def test_a_repair_that_works_is_said_to_with_its_probe_and_its_undo() -> None:
+    outside = Outside(A)
+    assert run(outside, A) == ["fixed"]
+    assert outside.reported[0].text == "a is gone\nprobe: a"
+    assert outside.reported[0].hint == "`dnet-tui undo 0001` takes it back"
+
+
+def test_what_an_earlier_repair_put_right_too_is_not_touched() -> None:
+    outside = Outside(A, B, cures={"a": {"a", "b"}})
+    assert run(outside, A, B) == ["fixed", "gone"]
+    assert outside.applied == ["a"]
+
+
+def test_a_repair_that_does_not_help_stops_the_rest() -> None:
+    outside = Outside(A, B, cures={})
+    assert run(outside, A, B) == ["still-there"]
+    assert outside.asked == ["a"]
+    assert "undo 0001" in outside.reported[0].hint
+
+
+def test_what_is_found_in_the_end_is_remembered() -> None:
+    outside = Outside(A, B)
+    session = RepairSession(outside, outside.examine)
+    session.look(Snapshot())
+    assert list(session.findings) == [A, B]
+    session.run(choose_repairs(outside.findings, ["a"]))
+    assert list(session.findings) == [B]
+
+
+def test_a_check_that_cannot_tell_any_more_is_not_called_fixed() -> None:
+    outside = Outside(A, B)
+    outside.undecided = frozenset({"a"})
+    assert run(outside, A, B) == ["unsure"]
+
+
+def test_a_repair_that_fails_stops_the_rest_and_says_why() -> None:
+    outside = Outside(A, B)
+    outside.fails = {"a"}
+    assert run(outside, A, B) == ["failed"]
+    assert (outside.reported[0].text, outside.reported[0].hint) == ("the kernel refused", "try sudo")
+
+
+def test_what_is_declined_is_left_and_the_next_is_asked() -> None:
+    outside = Outside(A, B)
+    outside.answer = lambda repair: repair.finding.check == "b"
+    assert run(outside, A, B) == ["declined", "fixed"]
+    assert outside.applied == ["b"]
+
+
+def test_what_only_a_person_should_do_is_printed_and_never_asked() -> None:
+    manual = finding("m", risk="manual")
+    outside = Outside(manual)
+    assert run(outside, manual) == ["manual"]
+    assert outside.asked == []
+    assert "sysctl -w net.ipv4.conf.m.forwarding=1" in outside.reported[0].text
+
+
+def test_without_a_remedy_nothing_is_asked() -> None:
+    bare = msgspec.structs.replace(A, remedy=None)
+    assert run(Outside(bare), bare) == ["no-remedy"]
+
+
+def drop(number: int, spec: str) -> Finding:
+    step = DeleteRule(backend="iptables-nft", family="ip", table="filter", chain="FORWARD", spec=spec, position=number)
+    name = f"filter FORWARD {number}"
+    remedy = Remedy(summary="delete it", steps=(step,))
+    return Finding(check="drop", severity="error", subject=Subject(kind="rule", name=name), summary="", remedy=remedy)
+
+
+def test_a_rule_is_known_by_its_text_when_numbers_move() -> None:
+    class Moving(Outside):
+        def apply(self, plan: Plan) -> Entry:
+            (step,) = plan.operations
+            assert isinstance(step, DeleteRule)
+            self.applied.append(f"{step.position} {step.spec}")
+            left = [item for item in self.findings if item.remedy and step not in item.remedy.steps]
+            self.findings = [drop(1, "-i b -j DROP")] if left else []
+            return Entry(id="0001", time="", title="", place=Place(netns=1))
+
+    outside = Moving(drop(1, "-i a -j DROP"), drop(2, "-i b -j DROP"))
+    assert run(outside, outside.findings[0]) == ["fixed", "fixed"]
+    assert outside.applied == ["1 -i a -j DROP", "1 -i b -j DROP"], "the second plan is a new one"
+
+
+def test_a_plan_shows_the_exact_commands_and_their_undo() -> None:
+    plan = plan_for(A)
+    assert plan is not None
+    assert render(plan) == (
+        "a: repair a",
+        "  will run:",
+        "    sysctl -w net.ipv4.conf.a.forwarding=1",
+        "  undo:",
+        "    sysctl -w net.ipv4.conf.a.forwarding=0",
+        "  lasts until the next reboot, or until its owner rewrites it",
+    )
+
+
+def test_a_plan_quotes_what_a_shell_would_take_apart_and_hides_escapes() -> None:
+    remedy = Remedy(summary="x", steps=(Command(argv=("echo", "a b; rm", "\x1b[31m")),))
+    plan = plan_for(msgspec.structs.replace(A, remedy=remedy))
+    assert plan is not None
+    assert render(plan)[2] == "    echo 'a b; rm' '\\x1b[31m'"
+
+
+def test_undo_commands_of_a_remedy_hang_on_its_first_command_in_their_order() -> None:
+    back = (Command(argv=("one",)), Command(argv=("two",)))
+    remedy = Remedy(summary="x", steps=tuple(Command(argv=(name,)) for name in "abc"), undo=back)
+    plan = plan_for(msgspec.structs.replace(A, remedy=remedy))
+    assert plan is not None
+    assert plan.undo == back
+    assert plan.steps[0].undo == back
