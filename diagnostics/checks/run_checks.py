@@ -15,7 +15,7 @@ from dnet_tui.diagnostics.report.masked_faults import hidden
 from dnet_tui.diagnostics.report.report import REPORT_FORMAT, Report, summarise
 from dnet_tui.diagnostics.walk.packet import Decider, RuleRef
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.model.sections import NotSeen, known_items, lacks_of
+from dnet_tui.inspect.model.coverage.sections import NotSeen, known_items, lacks_of
 from dnet_tui.inspect.model.view import View
 
 

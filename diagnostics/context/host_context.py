@@ -28,8 +28,8 @@ from dnet_tui.inspect.model import (
     Subnet,
     known_items,
 )
+from dnet_tui.inspect.model.coverage.sections import lacks_of
 from dnet_tui.inspect.model.default_routes import default_routes
-from dnet_tui.inspect.model.sections import lacks_of
 from dnet_tui.inspect.model.view import View
 
 OUTSIDE = "198.51.100.77"

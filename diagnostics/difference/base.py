@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from dnet_tui.inspect.model import Namespace, Partial, Settings
-from dnet_tui.inspect.model.gaps import NAMESPACE_FIELDS
+from dnet_tui.inspect.model.coverage.gaps import NAMESPACE_FIELDS
 
 Kind = Literal["added", "removed", "changed", "moved"]
 

@@ -23,7 +23,7 @@ import msgspec
 from dnet_tui.diagnostics.difference import engines, links, misc, routing, rules
 from dnet_tui.diagnostics.difference.base import Change, Pair, arrow, opened
 from dnet_tui.inspect.model import Namespace, NotSeen, Snapshot, Unread, known_items
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.view import View
 
 DIFFERENCE_FORMAT = 1

@@ -39,9 +39,9 @@ from dnet_tui.inspect.model import (
     Unread,
     known_items,
 )
+from dnet_tui.inspect.model.coverage.sections import lacks_of
 from dnet_tui.inspect.model.default_routes import default_routes
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
-from dnet_tui.inspect.model.sections import lacks_of
 
 __all__ = ["Flow", "Kind", "derive"]
 

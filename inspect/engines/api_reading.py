@@ -18,7 +18,7 @@ import msgspec
 from dnet_tui.inspect.engines.engine_data import Answer
 from dnet_tui.inspect.engines.unix_http import TooLargeError
 from dnet_tui.inspect.model import Container, Engine, Network
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.text.encoding import storable
 from dnet_tui.inspect.text.json_access import items
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from dnet_tui.inspect.model import Container, Engine, Network
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.firewalld import Firewalld
-from dnet_tui.inspect.model.gaps import Gap
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

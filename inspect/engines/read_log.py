@@ -26,9 +26,9 @@ from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.kernel.read_file import NotAnOrdinaryFileError, read_end
 from dnet_tui.inspect.kernel.run_program import ROOT_HINT, find_program, run_program
 from dnet_tui.inspect.model import Engine, LogLine
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS, traits_of
 from dnet_tui.inspect.model.engine_kinds.traits import EngineLog
-from dnet_tui.inspect.model.gaps import Gap
 
 _LINES = "3000"
 _MOST = 4 << 20

@@ -24,11 +24,11 @@ from dnet_tui.inspect.engines.podman.stores import parse_uids
 from dnet_tui.inspect.kernel.netns import namespace_id
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.model import Engine
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
 from dnet_tui.inspect.model.engine_kinds.others import CONTAINERD
 from dnet_tui.inspect.model.engine_kinds.podman import PODMAN
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS, traits_of
-from dnet_tui.inspect.model.gaps import Gap
 
 _DAEMONS = {kind.daemon: kind.kind for kind in ENGINE_KINDS if kind.daemon}
 _WATCHER = "conmon"

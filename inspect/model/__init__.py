@@ -5,6 +5,17 @@ The names that most readers need are here; what is special to one subject is in 
 
 from __future__ import annotations
 
+from dnet_tui.inspect.model.coverage.sections import (
+    NOT_ASKED,
+    Lack,
+    NotSeen,
+    Partial,
+    Section,
+    Settings,
+    Unread,
+    known_items,
+    require,
+)
 from dnet_tui.inspect.model.engines import (
     AddressPool,
     Container,
@@ -43,17 +54,6 @@ from dnet_tui.inspect.model.links import (
 )
 from dnet_tui.inspect.model.name_servers import NameServer, Resolver
 from dnet_tui.inspect.model.routing import FdbEntry, Neighbour, NextHop, PolicyRule, ProxiedAddress, Route
-from dnet_tui.inspect.model.sections import (
-    NOT_ASKED,
-    Lack,
-    NotSeen,
-    Partial,
-    Section,
-    Settings,
-    Unread,
-    known_items,
-    require,
-)
 from dnet_tui.inspect.model.snapshot import FORMAT, Host, Namespace, NamespaceKind, Process, Snapshot
 from dnet_tui.inspect.model.sockets import (
     ChecksumCounts,

@@ -6,9 +6,9 @@ from typing import Literal
 
 import msgspec
 
+from dnet_tui.inspect.model.coverage.sections import Section, Unread, owned_by
 from dnet_tui.inspect.model.links import Value
 from dnet_tui.inspect.model.name_servers import Resolver
-from dnet_tui.inspect.model.sections import Section, Unread, owned_by
 
 ContainerMode = Literal[
     "bridge", "host", "none", "container", "macvlan", "ipvlan", "overlay", "slirp4netns", "pasta", "unknown"
@@ -126,7 +126,7 @@ class LogLine(Value, frozen=True, kw_only=True):
 
     ``time`` is ISO 8601 as the log has it, ``unit`` the systemd unit (empty
     where the log is a file), ``text`` the telling part alone; see
-    :mod:`dnet_tui.inspect.model.startup_errors`, whose word for it is ``kind``.
+    :mod:`dnet_tui.inspect.model.engine_kinds.startup_errors`, whose word for it is ``kind``.
     """
 
     kind: str

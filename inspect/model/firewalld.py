@@ -8,8 +8,8 @@ Source: firewalld.conf(5), firewalld.zone(5), firewalld.zones(5).
 
 from __future__ import annotations
 
+from dnet_tui.inspect.model.coverage.sections import NOT_READ, Lack, Section, Unread, known_items, owned_by
 from dnet_tui.inspect.model.links import Value
-from dnet_tui.inspect.model.sections import NOT_READ, Lack, Section, Unread, known_items, owned_by
 
 SHIPPED_ZONES = frozenset({
     "block", "dmz", "docker", "drop", "external", "home", "internal", "libvirt", "libvirt-routed", "nm-shared",

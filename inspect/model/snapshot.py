@@ -15,14 +15,14 @@ from typing import Literal
 
 import msgspec
 
+from dnet_tui.inspect.model.coverage.gaps import HOST_FIELDS, NAMESPACE_FIELDS, Gap, gaps_of
+from dnet_tui.inspect.model.coverage.sections import NOT_ASKED, NOT_READ, Section, Settings, Unread, owned_by
 from dnet_tui.inspect.model.engines import Container, Engine, Network, PortProxy
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.firewalld import Firewalld
-from dnet_tui.inspect.model.gaps import HOST_FIELDS, NAMESPACE_FIELDS, Gap, gaps_of
 from dnet_tui.inspect.model.links import Address, Link, Value
 from dnet_tui.inspect.model.name_servers import Resolver
 from dnet_tui.inspect.model.routing import FdbEntry, Neighbour, PolicyRule, ProxiedAddress, Route
-from dnet_tui.inspect.model.sections import NOT_ASKED, NOT_READ, Section, Settings, Unread, owned_by
 from dnet_tui.inspect.model.sockets import ChecksumCounts, ConntrackCounts, ConntrackEntry, NatPortUse, Socket
 from dnet_tui.inspect.model.traffic_control import TrafficFilter
 from dnet_tui.inspect.model.xfrm import XfrmPolicy
@@ -45,7 +45,7 @@ class Namespace(Value, frozen=True, kw_only=True):
     """One network namespace.
 
     ``id`` is ``net:[INODE]``, as in ``readlink /proc/PID/ns/net``.  What was
-    read of it are sections (:mod:`dnet_tui.inspect.model.sections`): plain
+    read of it are sections (:mod:`dnet_tui.inspect.model.coverage.sections`): plain
     data, or ``Unread``, which raises when it is touched.
     """
 
@@ -121,7 +121,7 @@ class Snapshot(Value, frozen=True, kw_only=True, omit_defaults=False):
     """Everything dnet-tui knows of a host at one time.
 
     The lists of the whole host are read in part where one engine, one container or one namespace could not be
-    looked into; :func:`~dnet_tui.inspect.model.sections.known_items` gives those that are there.
+    looked into; :func:`~dnet_tui.inspect.model.coverage.sections.known_items` gives those that are there.
     """
 
     format: int = FORMAT

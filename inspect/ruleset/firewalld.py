@@ -22,8 +22,8 @@ import msgspec
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.kernel.read_file import NotAnOrdinaryFileError, TooLargeFileError, read_file
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewalld import Firewalld, FirewalldZone
-from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.text.encoding import storable, text
 
 _NAME = "firewalld"

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from dnet_tui.inspect.model import Container, Endpoint, Network, PublishedPort, Snapshot, Unread, known_items
+from dnet_tui.inspect.model.coverage.sections import with_items
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table
-from dnet_tui.inspect.model.sections import with_items
 from dnet_tui.inspect.ruleset.engine_objects import Things
 from dnet_tui.inspect.ruleset.owner_names import USERS_CHAINS, chain_owners
 from dnet_tui.inspect.ruleset.rule_owners import firewall_with_owners

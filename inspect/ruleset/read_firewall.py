@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dnet_tui.inspect.kernel.nfnetlink_tables import NftSocket
+from dnet_tui.inspect.model.coverage.namespace_reading import Contents
 from dnet_tui.inspect.model.firewall import Firewall
-from dnet_tui.inspect.model.namespace_reading import Contents
 from dnet_tui.inspect.ruleset.change_log import RuleEvents
 
 _ATTEMPTS = 3

@@ -23,8 +23,8 @@ import msgspec
 
 from dnet_tui.inspect.iptables.save_text import BUILT_IN, Family, ParseProblem, parse_save_report, undecidable
 from dnet_tui.inspect.kernel.nfnetlink_tables import InterruptedDumpError, NftRule, NftSocket, NftTable
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import Backend, Firewall, Rule, Table, TableFamily, UnreadTable
-from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.ruleset.iptables_fidelity import shown_truly
 from dnet_tui.inspect.ruleset.merge_rules import opaque_rules, with_native_rules
 from dnet_tui.inspect.ruleset.read_ipset import ipsets_filled, ipsets_used, read_ipsets

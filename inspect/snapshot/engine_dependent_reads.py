@@ -11,9 +11,9 @@ from typing import NamedTuple
 import msgspec
 
 from dnet_tui.inspect.model import Container, Resolver
-from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.inspect.model.namespace_reading import Contents
-from dnet_tui.inspect.model.needs import SectionName
+from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.coverage.namespace_reading import Contents
+from dnet_tui.inspect.model.coverage.needs import SectionName
 from dnet_tui.inspect.snapshot.read_namespace import Errand
 
 _UDP_PORTS = 64

@@ -17,7 +17,7 @@ from dnet_tui.inspect.kernel.netlink import NetlinkSocket
 from dnet_tui.inspect.kernel.netns import NamespaceGoneError, NsHandle, opened
 from dnet_tui.inspect.kernel.rtnetlink import read_dumps
 from dnet_tui.inspect.model import Link
-from dnet_tui.inspect.model.namespace_reading import Contents
+from dnet_tui.inspect.model.coverage.namespace_reading import Contents
 from dnet_tui.inspect.snapshot.namespace_pool import visit_all
 from dnet_tui.inspect.snapshot.resolve_peers import PAIRS
 

@@ -25,8 +25,8 @@ from dnet_tui.inspect.kernel.procfs import HiddenProcess, ProcessTable, read_nam
 from dnet_tui.inspect.kernel.rtnetlink.parse_links import parse_link_table
 from dnet_tui.inspect.kernel.rtnetlink.read_dumps import read_links
 from dnet_tui.inspect.model import Link, Route
-from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.inspect.model.namespace_reading import Contents
+from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.coverage.namespace_reading import Contents
 from dnet_tui.inspect.snapshot.namespace_candidates import Place
 from dnet_tui.inspect.snapshot.resolve_peers import is_out_of_sight
 from dnet_tui.inspect.text.encoding import storable

@@ -20,7 +20,7 @@ import msgspec
 
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.model import Link
-from dnet_tui.inspect.model.namespace_reading import Contents
+from dnet_tui.inspect.model.coverage.namespace_reading import Contents
 from dnet_tui.inspect.snapshot.namespace_candidates import Place
 
 if TYPE_CHECKING:

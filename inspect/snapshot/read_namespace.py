@@ -15,8 +15,8 @@ import msgspec
 from dnet_tui.inspect.kernel.netlink import Dump, NetlinkSocket
 from dnet_tui.inspect.kernel.rtnetlink import read_dumps
 from dnet_tui.inspect.kernel.rtnetlink.parse_links import LinkTable, parse_link_table, parse_vlans
-from dnet_tui.inspect.model.namespace_reading import Contents
-from dnet_tui.inspect.model.needs import EVERYTHING, SectionName
+from dnet_tui.inspect.model.coverage.namespace_reading import Contents
+from dnet_tui.inspect.model.coverage.needs import EVERYTHING, SectionName
 
 if TYPE_CHECKING:
     from dnet_tui.inspect.kernel.sockets.conntrack_parse import ConntrackFilter

@@ -16,8 +16,8 @@ import msgspec
 from dnet_tui.inspect.kernel.netlink import NetlinkSocket
 from dnet_tui.inspect.kernel.netns import NamespaceGoneError, NsHandle, current_inode, opened
 from dnet_tui.inspect.kernel.rtnetlink import read_dumps
-from dnet_tui.inspect.model.namespace_reading import Contents
-from dnet_tui.inspect.model.needs import Needs, SectionName
+from dnet_tui.inspect.model.coverage.namespace_reading import Contents
+from dnet_tui.inspect.model.coverage.needs import Needs, SectionName
 from dnet_tui.inspect.snapshot.namespace_candidates import Place
 from dnet_tui.inspect.snapshot.namespace_pool import visit_all
 from dnet_tui.inspect.snapshot.netns_ids import settle_numbers

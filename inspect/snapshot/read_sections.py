@@ -19,8 +19,8 @@ from dnet_tui.inspect.kernel.rtnetlink.parse_addresses import (
     parse_proxied,
 )
 from dnet_tui.inspect.kernel.rtnetlink.parse_links import LinkTable
-from dnet_tui.inspect.model.namespace_reading import AS_ROOT, Contents
-from dnet_tui.inspect.model.needs import SectionName
+from dnet_tui.inspect.model.coverage.namespace_reading import AS_ROOT, Contents
+from dnet_tui.inspect.model.coverage.needs import SectionName
 from dnet_tui.inspect.snapshot.read_namespace import Errand, take_dump
 
 

@@ -20,8 +20,8 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from dnet_tui.inspect.model import Link, LinkRef
+from dnet_tui.inspect.model.coverage.namespace_reading import AS_ROOT, Contents
 from dnet_tui.inspect.model.links import OUT_OF_SIGHT
-from dnet_tui.inspect.model.namespace_reading import AS_ROOT, Contents
 
 PAIRS = frozenset({"veth", "netkit"})
 """Kinds of which two make a pair."""

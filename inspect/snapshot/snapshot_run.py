@@ -25,9 +25,9 @@ from dnet_tui.inspect.kernel.procfs import (
     read_unbound_files,
 )
 from dnet_tui.inspect.model import Link, Namespace, Snapshot
-from dnet_tui.inspect.model.gaps import Gap, with_gaps
-from dnet_tui.inspect.model.namespace_reading import Contents
-from dnet_tui.inspect.model.needs import EVERYTHING, Needs, SectionName
+from dnet_tui.inspect.model.coverage.gaps import Gap, with_gaps
+from dnet_tui.inspect.model.coverage.namespace_reading import Contents
+from dnet_tui.inspect.model.coverage.needs import EVERYTHING, Needs, SectionName
 from dnet_tui.inspect.snapshot import container_placement
 from dnet_tui.inspect.snapshot.as_namespace import as_namespace
 from dnet_tui.inspect.snapshot.container_processes import find_residents, with_latecomers

@@ -14,7 +14,7 @@ import msgspec
 from dnet_tui.inspect.kernel.netns import namespace_id
 from dnet_tui.inspect.kernel.procfs import ProcessTable, read_socket_owners
 from dnet_tui.inspect.model import Socket
-from dnet_tui.inspect.model.namespace_reading import Contents
+from dnet_tui.inspect.model.coverage.namespace_reading import Contents
 
 
 def socket_namer(

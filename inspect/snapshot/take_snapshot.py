@@ -14,7 +14,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.model.needs import SectionName
+from dnet_tui.inspect.model.coverage.needs import SectionName
 from dnet_tui.inspect.snapshot.read_cache import Memory
 from dnet_tui.inspect.snapshot.snapshot_run import Options, SnapshotRun
 

@@ -23,7 +23,7 @@ from dnet_tui.inspect.capture.pcapng import FileInterface, FileStatistics, Pcapn
 from dnet_tui.inspect.capture.points import CapturePoint, resolve_all
 from dnet_tui.inspect.capture.session import Capture, CaptureOptions
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.model.needs import Needs, SectionName
+from dnet_tui.inspect.model.coverage.needs import Needs, SectionName
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.commands.snapshot_source import snapshot_from

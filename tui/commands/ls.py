@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from dnet_tui.inspect.model.gaps import listed
-from dnet_tui.inspect.model.needs import MAP, Needs, SectionName
+from dnet_tui.inspect.model.coverage.gaps import listed
+from dnet_tui.inspect.model.coverage.needs import MAP, Needs, SectionName
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, say_gaps, snapshot_from
 from dnet_tui.tui.reports.json_text import to_json

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.model.needs import Needs, SectionName
+from dnet_tui.inspect.model.coverage.needs import Needs, SectionName
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.commands.check_name import require
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, say_gaps, snapshot_from

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.model.needs import EVERYTHING, Needs, SectionName
+from dnet_tui.inspect.model.coverage.needs import EVERYTHING, Needs, SectionName
 from dnet_tui.tui.commands.confirmation import require_consent
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, snapshot_from
 from dnet_tui.tui.exit_codes import Exit

@@ -41,7 +41,7 @@ from dnet_tui.diagnostics.walk.l3.listener import takes
 from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import ConntrackEntry, Container, LinkRef, PublishedPort, known_items
-from dnet_tui.inspect.model.sections import unless_unasked
+from dnet_tui.inspect.model.coverage.sections import unless_unasked
 
 ID = "udp-stale-ct"
 _HOLDERS = {"conmon", "dockerd"}

@@ -43,8 +43,8 @@ from dnet_tui.diagnostics.walk.l3.routing import route_text
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Link, Namespace, Network, require
+from dnet_tui.inspect.model.coverage.sections import lacks_of
 from dnet_tui.inspect.model.default_routes import MAIN
-from dnet_tui.inspect.model.sections import lacks_of
 
 ID = "subnet-overlap"
 _WIDEST = 4

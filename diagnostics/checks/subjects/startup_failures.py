@@ -15,7 +15,7 @@ import msgspec
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.report.finding import Evidence
 from dnet_tui.inspect.model import Container, Engine, LogLine, known_items
-from dnet_tui.inspect.model.startup_errors import Failure, recognise
+from dnet_tui.inspect.model.engine_kinds.startup_errors import Failure, recognise
 
 START_UP = ("start-up",)
 """The symptom of a failed start."""

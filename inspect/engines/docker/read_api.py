@@ -18,8 +18,8 @@ from dnet_tui.inspect.engines.docker.address_pools import parse_pools
 from dnet_tui.inspect.engines.engine_data import Answer
 from dnet_tui.inspect.engines.unix_http import socket_exists
 from dnet_tui.inspect.model import Container, Engine, Network
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
-from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.text.encoding import storable
 
 USUAL_SOCKETS = ("/run/docker.sock", "/var/run/docker.sock")

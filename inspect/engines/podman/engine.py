@@ -9,9 +9,9 @@ from dnet_tui.inspect.engines.engine_data import Answer
 from dnet_tui.inspect.engines.podman import read_podman
 from dnet_tui.inspect.engines.protocol import EventSocket, QuerySettings
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.engine_kinds.podman import PODMAN
 from dnet_tui.inspect.model.engine_kinds.traits import EngineTraits
-from dnet_tui.inspect.model.gaps import Gap
 
 
 class PodmanQuery:

@@ -20,8 +20,8 @@ from dnet_tui.inspect.engines.unix_http import socket_exists
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.kernel.run_program import find_program
 from dnet_tui.inspect.model import Container, Engine, Network
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.engine_kinds.podman import PODMAN
-from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.text.encoding import storable
 
 SYSTEM_SOCKET = "/run/podman/podman.sock"

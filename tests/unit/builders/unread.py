@@ -21,7 +21,7 @@ from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import Trace, trace
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import NotSeen, Snapshot, Unread, known_items
-from dnet_tui.inspect.model.gaps import HOST_FIELDS, NAMESPACE_FIELDS
+from dnet_tui.inspect.model.coverage.gaps import HOST_FIELDS, NAMESPACE_FIELDS
 from dnet_tui.inspect.model.view import View
 
 EVERYONE = "every namespace"

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.difference.rates import Rates
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Container, Engine, Namespace, Network, Snapshot, known_items
+from dnet_tui.inspect.model.coverage.gaps import listed
 from dnet_tui.inspect.model.default_routes import MAIN, destination
 from dnet_tui.inspect.model.engine_kinds.others import NETNS
-from dnet_tui.inspect.model.gaps import listed
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import findings, findings_of, link_detail
 from dnet_tui.tui.app.present.styled_text import BLANK, Para, Piece, bullet, fact, heading, line, say

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Address, Container, Link, LinkRef, Namespace, Network, Snapshot, known_items
+from dnet_tui.inspect.model.coverage.gaps import listed
 from dnet_tui.inspect.model.default_routes import default_routes
-from dnet_tui.inspect.model.gaps import listed
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import findings_of
 from dnet_tui.tui.app.present.styled_text import Line, Role, Row, line, say

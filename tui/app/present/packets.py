@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dnet_tui.inspect.capture.decode import PacketSummary, clock
 from dnet_tui.inspect.capture.points import point_of
 from dnet_tui.inspect.model import LinkRef, Snapshot, known_items
-from dnet_tui.inspect.model.gaps import listed
+from dnet_tui.inspect.model.coverage.gaps import listed
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.model.state import Capture
 from dnet_tui.tui.app.present.styled_text import CROSS, Line, Para, Row, fact, line, say

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
 from dnet_tui.diagnostics.report.finding import SYMPTOMS, Evidence, Finding
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.doctor.probe_lines import probe_line, probes_line
 from dnet_tui.tui.reports.doctor.report_order import Story, stories

@@ -11,8 +11,8 @@ from dnet_tui.diagnostics.explain.rule_text import policy_sentence, sentence
 from dnet_tui.diagnostics.explain.rules_for import rules_for
 from dnet_tui.inspect.errors import CannotInspectError
 from dnet_tui.inspect.model import Unread, known_items, require
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table
-from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.view import View
 
 Json = dict[str, object]

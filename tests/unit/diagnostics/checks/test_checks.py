@@ -13,7 +13,7 @@ from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Network, PolicyRule, Socket, Unread
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from unit.builders.factories import HOST, WEB, docker_like_snapshot, with_gaps, with_namespace, with_sysctl
 from unit.diagnostics.checks.cases.case import flat
 from unit.diagnostics.checks.cases.rules import FAULTS, delete, flushed, forwarding_off, insert, with_network

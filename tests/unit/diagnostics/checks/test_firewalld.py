@@ -16,8 +16,8 @@ from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Engine, Snapshot, Unread
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import AnyExpr, SetLookup, Table, UnreadTable
-from dnet_tui.inspect.model.gaps import Gap
 from unit.builders.factories import HOST, docker_like_snapshot, with_gaps, with_sysctl
 from unit.builders.factories_firewall import chain, docker_filter, docker_nat, match, verdict
 from unit.builders.factories_firewalld import (

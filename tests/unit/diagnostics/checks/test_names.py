@@ -17,7 +17,7 @@ from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Host, PublishedPort, Snapshot, Socket, Unread
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from unit.builders.factories import APP1, HOST, with_gaps, with_namespace, with_sysctl
 from unit.builders.factories_names import (
     SERVER,

@@ -21,7 +21,7 @@ from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import Trace, trace
 from dnet_tui.inspect.model import ChecksumCounts, ConntrackCounts, Firewalld, Snapshot, known_items
-from dnet_tui.inspect.model.gaps import HOST_FIELDS, NAMESPACE_FIELDS
+from dnet_tui.inspect.model.coverage.gaps import HOST_FIELDS, NAMESPACE_FIELDS
 from lab.recordings import fault_records
 from unit.builders.factories import (
     APP1,

@@ -36,8 +36,8 @@ from dnet_tui.inspect.model import (
     Subnet,
     Unread,
 )
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import Chain, Element, Firewall, NamedSet, Rule, Table, UnreadTable
-from dnet_tui.inspect.model.gaps import Gap
 from unit.builders.factories import (
     ANY,
     APP1,

@@ -12,7 +12,7 @@ from dnet_tui.diagnostics.trace.trace import Trace, trace
 from dnet_tui.diagnostics.walk.packet import Decider
 from dnet_tui.inspect.errors import CannotInspectError, DnetError, UsageError
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.tui.reports.terminal import Paper
 from dnet_tui.tui.reports.trace.matrix_text import matrix_text
 from dnet_tui.tui.reports.trace.trace_json import trace_data

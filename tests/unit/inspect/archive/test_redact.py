@@ -34,8 +34,8 @@ from dnet_tui.inspect.model import (
     Socket,
     Subnet,
 )
+from dnet_tui.inspect.model.coverage.gaps import Gap, with_gaps
 from dnet_tui.inspect.model.firewall import Chain, Element, Firewall, Match, NamedSet, Nat, Note, Opaque, Rule, Table
-from dnet_tui.inspect.model.gaps import Gap, with_gaps
 from dnet_tui.inspect.model.network_label import Intention, decode, encode
 from unit.builders.examples import examples
 from unit.builders.factories import HOST, WEB, docker_like_snapshot, with_link, with_namespace, with_sysctl

@@ -6,7 +6,7 @@ import msgspec
 
 from dnet_tui.inspect.engines.engine_data import Answer, merge, unasked
 from dnet_tui.inspect.model import Container, Engine, Network
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 
 WEB = Container(id="1", name="web", engine="podman", mode="bridge")
 NATIVE = Answer(

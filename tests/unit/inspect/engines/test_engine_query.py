@@ -12,9 +12,9 @@ from dnet_tui.inspect.engines.engine_query import Asking
 from dnet_tui.inspect.engines.protocol import EventSocket, QuerySettings
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.model import Container, Engine
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.engine_kinds.traits import EngineTraits
-from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.ruleset.firewalld import Seen
 from dnet_tui.inspect.watch import host_events
 

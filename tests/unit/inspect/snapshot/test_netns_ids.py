@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dnet_tui.inspect.kernel.netns import NsHandle
 from dnet_tui.inspect.model import Link
-from dnet_tui.inspect.model.namespace_reading import Contents
+from dnet_tui.inspect.model.coverage.namespace_reading import Contents
 from dnet_tui.inspect.snapshot.netns_ids import open_questions, settle_numbers, wanted_numbers
 
 HOST, WEB, DB, APP = "net:[1]", "net:[2]", "net:[3]", "net:[4]"

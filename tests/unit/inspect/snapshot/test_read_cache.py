@@ -6,9 +6,9 @@ import msgspec
 
 from dnet_tui.inspect.kernel.netns import NsHandle
 from dnet_tui.inspect.model import Link, Process
+from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.coverage.namespace_reading import Contents
 from dnet_tui.inspect.model.firewall import Chain, Firewall, NamedSet, Table, UnreadTable
-from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.inspect.model.namespace_reading import Contents
 from dnet_tui.inspect.ruleset.read_firewall import can_be_kept
 from dnet_tui.inspect.snapshot.namespace_candidates import Place
 from dnet_tui.inspect.snapshot.read_cache import Memory, disturbed, keep

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dnet_tui.inspect.model import Link, LinkRef
-from dnet_tui.inspect.model.namespace_reading import Contents
+from dnet_tui.inspect.model.coverage.namespace_reading import Contents
 from dnet_tui.inspect.snapshot.resolve_peers import resolve_links
 
 HOST, WEB, DB = "net:[1]", "net:[2]", "net:[3]"

@@ -11,8 +11,8 @@ import pytest
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.iptables.save_text import parse_save
 from dnet_tui.inspect.model import Snapshot, Unread
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import Firewall, UnreadTable
-from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.tui.commands.rules import rules_report
 from dnet_tui.tui.reports.rules.rules_data import Selection
 from dnet_tui.tui.reports.rules.rules_text import short

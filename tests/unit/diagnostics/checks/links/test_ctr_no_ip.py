@@ -10,7 +10,7 @@ import pytest
 
 from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.inspect.model import Address, Container, Snapshot
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from unit.builders.factories import WEB, docker_like_snapshot, with_gaps
 from unit.builders.factories_links import adding, namespace, without
 

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from dnet_tui.inspect.model import Snapshot, Unread
+from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.coverage.sections import NOT_READ
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Opaque, Rule, Table, UnreadTable, Verdict
-from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.inspect.model.sections import NOT_READ
 from dnet_tui.tui.app.present import rules_detail, rules_rows
 from dnet_tui.tui.app.present.styled_text import plain
 from unit.builders.factories import HOST, WEB, docker_like_snapshot, with_chain, with_gaps, with_namespace

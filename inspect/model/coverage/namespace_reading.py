@@ -19,8 +19,8 @@ from dnet_tui.inspect.model import (
     Socket,
     TrafficFilter,
 )
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import Firewall
-from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.xfrm import XfrmPolicy
 
 AS_ROOT = "run as root (sudo dnet-tui …)"
