@@ -29,6 +29,7 @@ from dnet_tui.inspect.model import (
     known_items,
 )
 from dnet_tui.inspect.model.default_routes import default_routes
+from dnet_tui.inspect.model.sections import lacks_of
 from dnet_tui.inspect.model.view import View
 
 OUTSIDE = "198.51.100.77"
@@ -115,6 +116,8 @@ class Case:
             for network in known_items(self.snapshot.networks)
             if network.driver == "bridge" and network.bridge and self.view.link_named(host.id, network.bridge)
         ]
+        if lacks_of(self.snapshot.networks):
+            return tuple(declared)  # a network that nobody told of isn't one that nobody made
         known = {network.bridge for network in declared}
         inferred: list[Network] = []
         for link in self.view.bridges():

@@ -5,38 +5,34 @@ Its effect is the engine's own, and can't be said beforehand.
 
 from __future__ import annotations
 
-from typing import Literal
-
 from dnet_tui.diagnostics.operations.base import Argv, ProgramOperation
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
-EngineProgram = Literal["docker", "podman"]
-"""Command-line clients that understand ``restart``, ``network connect`` and ``network disconnect`` alike."""
 
-_RELOADS: dict[Literal["docker", "podman"], Argv] = {
-    "docker": ("systemctl", "restart", "docker"),
-    "podman": ("podman", "network", "reload", "--all"),
-}
+def _client(kind: str) -> str:
+    """The command line of a kind of engine."""
+    return traits_of(kind).command or kind
 
 
 class ReloadEngineRules(ProgramOperation, frozen=True, kw_only=True, tag="reload-engine-rules"):
     """Has an engine write its firewall rules again.  Docker does that only when it is restarted."""
 
-    engine: Literal["docker", "podman"]
+    engine: str
 
     @property
     def text(self) -> str:
         """See :class:`Operation`."""
-        return "restart Docker" if self.engine == "docker" else "have Podman write its rules again"
+        return f"have {traits_of(self.engine).title} write its rules again"
 
     def commands(self) -> tuple[Argv, ...]:
         """See :class:`Operation`."""
-        return (_RELOADS[self.engine],)
+        return (traits_of(self.engine).restore_rules,)
 
 
 class RestartContainers(ProgramOperation, frozen=True, kw_only=True, tag="restart-containers"):
     """Stops and starts containers."""
 
-    engine: EngineProgram
+    engine: str
     names: tuple[str, ...]
 
     @property
@@ -46,13 +42,13 @@ class RestartContainers(ProgramOperation, frozen=True, kw_only=True, tag="restar
 
     def commands(self) -> tuple[Argv, ...]:
         """See :class:`Operation`."""
-        return ((self.engine, "restart", *self.names),)
+        return ((_client(self.engine), "restart", *self.names),)
 
 
 class ConnectContainer(ProgramOperation, frozen=True, kw_only=True, tag="connect-container"):
     """Connects a container to a network, with these addresses (no prefix length)."""
 
-    engine: EngineProgram
+    engine: str
     network: str
     container: str
     addresses: tuple[str, ...] = ()
@@ -65,7 +61,7 @@ class ConnectContainer(ProgramOperation, frozen=True, kw_only=True, tag="connect
     def commands(self) -> tuple[Argv, ...]:
         """See :class:`Operation`."""
         fixed = [word for item in self.addresses for word in ("--ip6" if ":" in item else "--ip", item)]
-        return ((self.engine, "network", "connect", *fixed, self.network, self.container),)
+        return ((_client(self.engine), "network", "connect", *fixed, self.network, self.container),)
 
     def inverse(self) -> DisconnectContainer:
         """See :class:`Operation`."""
@@ -75,7 +71,7 @@ class ConnectContainer(ProgramOperation, frozen=True, kw_only=True, tag="connect
 class DisconnectContainer(ProgramOperation, frozen=True, kw_only=True, tag="disconnect-container"):
     """Disconnects a container from a network."""
 
-    engine: EngineProgram
+    engine: str
     network: str
     container: str
 
@@ -86,7 +82,7 @@ class DisconnectContainer(ProgramOperation, frozen=True, kw_only=True, tag="disc
 
     def commands(self) -> tuple[Argv, ...]:
         """See :class:`Operation`."""
-        return ((self.engine, "network", "disconnect", self.network, self.container),)
+        return ((_client(self.engine), "network", "disconnect", self.network, self.container),)
 
     def inverse(self) -> ConnectContainer:
         """See :class:`Operation`: with an address of the engine's choice."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Literal
 
 import msgspec
@@ -18,7 +19,7 @@ from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, Truth, Walk
 from dnet_tui.diagnostics.walk.stages.mtu import HEADER, LONGEST, SHORTEST, STAGE
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.model import LinkRef, Network
+from dnet_tui.inspect.model import LinkRef, Network, NotSeen, require
 
 Proto = Literal["tcp", "udp", "icmp"]
 
@@ -91,7 +92,10 @@ def trace(
     forward = walk(case.view, packet, origin=origin, arriving=arriving, outside=target.kind == "outside")
     answer = reply(case.view, forward) if forward.arrives else None
     told = too_big_message(case.view, forward)
-    why = _why(case, source, target, forward, answer) or _who_hears(forward, told)
+    why = ""
+    with suppress(NotSeen):  # it only explains
+        why = _why(case, source, target, forward, answer)
+    why = why or _who_hears(forward, told)
     return Trace(source=source, target=target, forward=forward, answer=answer, why=why, told=told)
 
 
@@ -150,6 +154,8 @@ def _destination(case: Case, source: Place, target: Place) -> str:
     """The target's address that the source would use: on a network they share, else its first."""
     if target.kind == "host" and source.kind == "container":
         shared = _shared_gateway(case, source)
+        if not shared:
+            require(case.snapshot.networks)  # one of those that weren't seen may be the one they share
         return shared or target.addresses[0]
     if source.namespace and len(target.addresses) > 1:
         ns = case.view.namespaces[source.namespace]

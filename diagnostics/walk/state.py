@@ -28,9 +28,9 @@ Tracked = tuple[tuple[str, Packet, Packet], ...]
 """(namespace, packet before NAT, packet after NAT) of each conntrack that saw a flow."""
 
 
-def not_seen(missing: NotSeen) -> Decider:
+def not_seen(missing: NotSeen, whose: str) -> Decider:
     """What decides where something was not read: the section that is missing, and of which namespace."""
-    return Decider(kind="gap", text=missing.text(), value=missing.section, namespace=missing.scope)
+    return Decider(kind="gap", text=missing.text(whose), value=missing.section, namespace=missing.scope)
 
 
 class WalkStopped(Exception):  # noqa: N818 - control flow, not an error
@@ -115,7 +115,7 @@ class WalkState:
         try:
             return self.ruleset(ns)
         except NotSeen as missing:
-            self.obstacle("unknown", stage, not_seen(missing))
+            self.unknown(stage, missing)
         return Ruleset(_NO_RULES, match_context(self.view, ns), self.budget)
 
     # -- conntrack -----------------------------------------------------------------------------
@@ -174,7 +174,12 @@ class WalkState:
         try:
             yield
         except NotSeen as missing:
-            self.obstacle("unknown", stage, not_seen(missing))
+            self.unknown(stage, missing)
+
+    def unknown(self, stage: str, missing: NotSeen) -> None:
+        """Note that what a stage rests on was not seen."""
+        whose = self.view.label(missing.scope) if missing.scope else ""
+        self.obstacle("unknown", stage, not_seen(missing, whose))
 
     def stop(self, end: End, stage: str, by: Decider) -> NoReturn:
         """Note what nothing can be said beyond of."""

@@ -6,11 +6,9 @@ import ipaddress
 from collections.abc import Iterator
 
 from dnet_tui.inspect.model import Link, Namespace, Network, Subnet
+from dnet_tui.inspect.model.engine_kinds.others import LINUX
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.network_label import Intention, decode, is_ours
-
-LINUX_ENGINE = "linux"
-"""The engine of a network that is nothing but a bridge."""
 
 
 def plain_networks(host: Namespace) -> tuple[tuple[Network, ...], tuple[Gap, ...]]:
@@ -41,9 +39,9 @@ def plain_networks(host: Namespace) -> tuple[tuple[Network, ...], tuple[Gap, ...
 def _network(link: Link, intention: Intention, host: Namespace) -> Network:
     subnets = tuple(_subnets(link, host))
     return Network(
-        id=f"linux:{link.name}",
+        id=f"{LINUX.kind}:{link.name}",
         name=intention.name,
-        engine=LINUX_ENGINE,
+        engine=LINUX.kind,
         driver="bridge",
         bridge=link.name,
         subnets=subnets,

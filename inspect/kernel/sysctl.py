@@ -35,6 +35,9 @@ _IP_SETTINGS = {
     "rp_filter": 7,
     "log_martians": 10,
     "arp_filter": 12,
+    "medium_id": 13,
+    "disable_xfrm": 14,
+    "disable_policy": 15,
     "arp_announce": 17,
     "arp_ignore": 18,
     "arp_accept": 20,
@@ -42,6 +45,7 @@ _IP_SETTINGS = {
     "src_valid_mark": 23,
     "proxy_arp_pvlan": 24,
     "route_localnet": 25,
+    "ignore_routes_with_linkdown": 28,
 }
 """Per-device settings of IPv4, with their place in the kernel's array (IPV4_DEVCONF_* less one)."""
 

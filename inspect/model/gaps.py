@@ -38,6 +38,7 @@ NAMESPACE_FIELDS = {
     "nat_ports": "nat-ports",
     "firewall": "firewall",
     "xfrm_policies": "xfrm",
+    "xfrm": "xfrm",
     "checksums": "checksums",
 }
 """The fields of a namespace that are sections, with the section's name."""

@@ -21,6 +21,7 @@ from dnet_tui.inspect.model import (
 )
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.xfrm import XfrmPolicy
 
 AS_ROOT = "run as root (sudo dnet-tui …)"
 """The next step when something may not be looked into."""
@@ -55,6 +56,7 @@ class Contents(msgspec.Struct, kw_only=True):
     proxied: tuple[ProxiedAddress, ...] = ()
     traffic_control: tuple[TrafficFilter, ...] = ()
     xfrm_policies: int | None = None
+    xfrm: tuple[XfrmPolicy, ...] = ()
     nsids: dict[int, str] = {}
     host_nsid: int | None = None
     peers: dict[int, int] = {}

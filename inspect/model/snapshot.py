@@ -25,6 +25,7 @@ from dnet_tui.inspect.model.routing import FdbEntry, Neighbour, PolicyRule, Prox
 from dnet_tui.inspect.model.sections import NOT_ASKED, NOT_READ, Section, Settings, Unread, owned_by
 from dnet_tui.inspect.model.sockets import ChecksumCounts, ConntrackCounts, ConntrackEntry, NatPortUse, Socket
 from dnet_tui.inspect.model.traffic_control import TrafficFilter
+from dnet_tui.inspect.model.xfrm import XfrmPolicy
 
 FORMAT = 2
 """Version of the snapshot file format."""
@@ -83,6 +84,8 @@ class Namespace(Value, frozen=True, kw_only=True):
     """What decides over packets at its devices, by tc; the section ``traffic-control``."""
     xfrm_policies: int | Unread = Unread(reason=NOT_READ)
     """How many IPsec policies there are (``ip xfrm policy``)."""
+    xfrm: Section[XfrmPolicy] = Unread(reason=NOT_READ)
+    """The policies themselves, in the order they were made.  Earlier snapshots hold their number alone."""
     read_at: str = ""
     """When this was read, where it was taken over from an earlier snapshot; empty: at the snapshot's own time."""
     firewall_at: str = ""

@@ -14,8 +14,8 @@ import itertools
 import re
 from collections.abc import Callable, Mapping
 
-from dnet_tui.inspect.iptables.names import protocol
 from dnet_tui.inspect.model.firewall import Verdict
+from dnet_tui.inspect.model.protocols import ARP_OPERATIONS, ETHERTYPES, NFPROTOS, protocol
 from dnet_tui.inspect.nftables import names
 from dnet_tui.inspect.nftables.render import expression
 from dnet_tui.inspect.text.json_access import Json, array, fail, mapping, several, single, whole, word
@@ -289,7 +289,7 @@ def _word_or_number(raw: Json) -> tuple[str, ...]:
 def _arp_operation(raw: Json) -> tuple[str, ...]:
     if isinstance(raw, str):
         return (word(raw),)
-    return ({1: "request", 2: "reply"}.get(whole(raw, 0xFFFF), str(raw)),)
+    return (ARP_OPERATIONS.get(whole(raw, 0xFFFF), str(raw)),)
 
 
 def _mac(raw: Json) -> tuple[str, ...]:
@@ -300,7 +300,7 @@ def _mac(raw: Json) -> tuple[str, ...]:
 
 
 def _nfproto(raw: Json) -> tuple[str, ...]:
-    found = names.FAMILIES.get(raw) if isinstance(raw, str) else {2: "ipv4", 10: "ipv6"}.get(whole(raw, 0xFF))
+    found = names.FAMILIES.get(raw) if isinstance(raw, str) else NFPROTOS.get(whole(raw, 0xFF))
     if found is None:
         raise fail("a family that isn't modelled")
     return (found,)
@@ -312,7 +312,7 @@ def _ethertype(raw: Json) -> tuple[str, ...]:
     number = whole(raw, 0xFFFF)
     if number <= _LAST_NOT_ETHERTYPE:
         raise fail("not an Ethernet type")
-    return ({0x0800: "ipv4", 0x86DD: "ipv6"}.get(number, f"{number:#06x}"),)
+    return (ETHERTYPES.get(number, f"{number:#06x}"),)
 
 
 _KINDS: dict[str, Reader] = {

@@ -30,7 +30,7 @@ from dnet_tui.inspect.kernel.sockets.listening import read_listening
 from dnet_tui.inspect.kernel.sockets.nat_ports import read_nat_ports
 from dnet_tui.inspect.kernel.sysctl import read_sysctls
 from dnet_tui.inspect.kernel.traffic_control import read_traffic_control
-from dnet_tui.inspect.kernel.xfrm import read_policy_count
+from dnet_tui.inspect.kernel.xfrm import read_policies
 from dnet_tui.inspect.model.namespace_reading import AS_ROOT, Contents
 from dnet_tui.inspect.ruleset.read_firewall import RulesAhead, read_rules
 
@@ -96,7 +96,8 @@ def collect(scope: str, errand: Errand, *, at: str, host: tuple[str, int] | None
         contents.miss("sockets", error)
     contents.checksums = read_checksums()
     try:
-        contents.xfrm_policies = read_policy_count()
+        contents.xfrm = read_policies()
+        contents.xfrm_policies = len(contents.xfrm)
     except OSError as error:
         contents.miss("xfrm", error)
     _collect_conntrack(contents, errand, is_host=host is not None and host[0] == scope)

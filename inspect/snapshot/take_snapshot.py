@@ -329,6 +329,7 @@ class _Taking:
                 proxied=contents.proxied,
                 traffic_control=contents.traffic_control,
                 xfrm_policies=Unread(reason=NOT_READ) if contents.xfrm_policies is None else contents.xfrm_policies,
+                xfrm=Unread(reason=NOT_READ) if contents.xfrm_policies is None else contents.xfrm,
                 read_at=self._unless_now(contents.read_at),
                 firewall_at=self._unless_now(contents.firewall_at),
             )

@@ -53,7 +53,8 @@ def create(
     dry_run: DryRun = False,
 ) -> None:
     """Create a bridge network, after showing the exact commands and asking."""
-    from dnet_tui.actions.networks.engine_networks import Request, create_plan, default_engine  # noqa: PLC0415  only this needs them
+    from dnet_tui.actions.networks.engine_networks import create_plan, default_engine  # noqa: PLC0415  only this needs them
+    from dnet_tui.actions.networks.request import Request  # noqa: PLC0415
     from dnet_tui.actions.networks.subnets import by_family  # noqa: PLC0415
 
     require_consent(yes=yes, dry_run=dry_run)

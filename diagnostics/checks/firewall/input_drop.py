@@ -42,13 +42,14 @@ from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Packet, RuleRef
 from dnet_tui.inspect.model import Network, Socket
+from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 
 ID = "input-drop"
 _MOST = 8
 """How many of the host's ports are tried on each network."""
 
 _DNS = 53
-_PROXIES = ("docker-proxy", "rootlessport", "conmon")
+_PROXIES = frozenset(name for kind in ENGINE_KINDS for name in kind.port_holders)
 
 
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):

@@ -93,11 +93,13 @@ class Examination:
         return dict(found)
 
     def owner(self, obstacle: Obstacle) -> str:
-        """The check that explains an obstacle."""
+        """The check that explains an obstacle; the first that may, where nobody knows."""
         for check, owns in self._owners:
+            claims = True  # unless it is seen that it does not
             with self.case.noting():
-                if owns(self.case, obstacle):
-                    return check
+                claims = owns(self.case, obstacle)
+            if claims:
+                return check
         return FALLBACK
 
     def blocked_by(self, check: str) -> list[Blocked]:

@@ -39,6 +39,7 @@ from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import Container, PublishedPort, known_items
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 ID = "proxy-mismatch"
 _LOCAL = "127.0.0.1"
@@ -49,7 +50,7 @@ def find(exam: Examination) -> Iterator[Finding]:
     """One finding per container."""
     case = exam.case
     host = case.view.host
-    engines = [item for item in known_items(case.snapshot.engines) if item.name == "docker"]
+    engines = [item for item in known_items(case.snapshot.engines) if traits_of(item.name).port_proxy]
     alone = len(engines) == 1 and engines[0].userland_proxy is True and not engines[0].rootless
     # Without root other users' processes aren't seen, so that a proxy may be there all the same.
     if host is None or not alone or any(gap.section == "namespaces" and not gap.scope for gap in case.snapshot.gaps):
@@ -61,7 +62,7 @@ def find(exam: Examination) -> Iterator[Finding]:
 
 
 def _ports(container: Container) -> Iterator[PublishedPort]:
-    if container.running and container.engine == "docker" and container.joined is None:
+    if container.running and traits_of(container.engine).port_proxy and container.joined is None:
         yield from (port for port in container.published if port.proto == "tcp" and port.host_ip in _HERE)
 
 
@@ -87,7 +88,7 @@ def _finding(case: Case, container: Container, lacking: list[tuple[PublishedPort
         evidence=(
             Evidence(
                 source="processes",
-                what="docker-proxy",
+                what=traits_of(container.engine).port_proxy,
                 value=f"none for {ports} ({others} for other ports)",
                 expected="one for each published port, as userland-proxy is on",
             ),
@@ -95,7 +96,7 @@ def _finding(case: Case, container: Container, lacking: list[tuple[PublishedPort
         ),
         remedy=Remedy(
             summary=f"Restart {container.name}: Docker then starts its proxies",
-            steps=(RestartContainers(engine="docker", names=(container.name,)),),
+            steps=(RestartContainers(engine=container.engine, names=(container.name,)),),
             risk="manual",
             note="If the proxy isn't there then either, install docker-proxy of the same version as dockerd",
         ),

@@ -9,8 +9,9 @@ from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.operations.rule_edit import Change, Place
 from dnet_tui.inspect.model import Network
+from dnet_tui.inspect.model.engine_kinds.others import LINUX
 
-ENGINE = "linux"
+ENGINE = LINUX.kind
 """The engine of networks that are nothing but a bridge."""
 
 

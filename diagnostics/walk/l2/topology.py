@@ -12,7 +12,7 @@ from dnet_tui.diagnostics.walk.l3.addresses import is_usable
 from dnet_tui.diagnostics.walk.l3.routing import is_local, sysctl_name
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Decider
-from dnet_tui.inspect.model import Link, LinkRef, Namespace, Neighbour
+from dnet_tui.inspect.model import Link, LinkRef, Namespace, Neighbour, NotSeen
 from dnet_tui.inspect.model.view import View
 
 _UNANSWERED = frozenset({"FAILED", "INCOMPLETE", "NONE", ""})
@@ -155,18 +155,28 @@ def stacked_owner(view: View, ns: Namespace, link: Link, address: str) -> Decide
 
 
 def owner_ports(view: View, ns: Namespace, bridge: Link, frame: Frame) -> tuple[Link, ...]:
-    """The bridge ports behind which somebody takes a frame; several when an address or a MAC is taken twice."""
+    """The bridge ports behind which somebody takes a frame; several when an address or a MAC is taken twice.
+
+    Whoever certainly takes it is believed, be there others of whom nobody knows.
+
+    Raises:
+        NotSeen: nobody certainly does, and behind a port there is somebody of whom it isn't known.
+    """
     found = []
+    unseen: NotSeen | None = None
     for port in view.ports_of(ns.id, bridge.ifindex):
         if port.peer is not None and not frame.mac and view.is_stranger(port.peer.namespace, frame.next_hop):
             continue  # most ports of a big bridge are told apart by this alone
-        far = view.links.get(port.peer) if port.peer is not None else None
-        if (
-            port.peer is not None
-            and far is not None
-            and frame.is_for(index_of(view, view.namespaces[port.peer.namespace]), far)
-        ):
-            found.append(port)
+        if port.peer is None:
+            continue
+        try:
+            far = view.links.get(port.peer)
+            if far is not None and frame.is_for(index_of(view, view.namespaces[port.peer.namespace]), far):
+                found.append(port)
+        except NotSeen as missing:
+            unseen = unseen or missing
+    if not found and unseen is not None:
+        raise unseen
     return tuple(found)
 
 

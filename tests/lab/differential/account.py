@@ -6,6 +6,9 @@ from dnet_tui.diagnostics.trace import trace_events
 from dnet_tui.diagnostics.trace.trace_events import Account, Direction
 from lab.differential.spec import Outcome
 
+BRIDGE = "bridge"
+"""The family of the rules that a bridge asks about its frames."""
+
 
 def sent_answer(outcome: Outcome, place: str) -> str:
     """The kind of answer that ``place`` made, empty when none."""
@@ -14,4 +17,15 @@ def sent_answer(outcome: Outcome, place: str) -> str:
 
 def account(outcome: Outcome, direction: Direction, origin: str, kind: str = "") -> Account:
     """Sum up the sights of the probe (``there``) or of its answer of one ``kind`` (``back``)."""
-    return trace_events.account(outcome.sights, direction, origin, kind, errno=outcome.errno)
+    above = [sight for sight in outcome.sights if sight.family != BRIDGE]
+    return trace_events.account(above, direction, origin, kind, errno=outcome.errno)
+
+
+def bridge_drops(outcome: Outcome, direction: Direction, kind: str = "") -> list[trace_events.Sight]:
+    """Where a rule or a policy of the bridge family dropped a frame with the packet, or a flooded copy of it."""
+    return [
+        sight
+        for sight in outcome.sights
+        if (sight.family, sight.direction, sight.verdict) == (BRIDGE, direction, "drop")
+        and (not kind or sight.kind == kind)
+    ]

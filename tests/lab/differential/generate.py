@@ -5,10 +5,12 @@ Addresses are private ones for the containers and TEST-NET's for what is outside
 
 from __future__ import annotations
 
+from functools import reduce
 from random import Random
 
 import msgspec
 
+from lab.differential.features.registry import chosen, with_feature
 from lab.differential.rules import Rulebook
 from lab.differential.rules6 import Rulebook6, address6
 from lab.differential.spec import (
@@ -43,9 +45,18 @@ _IPV6 = 0.35
 """The share of hosts that have IPv6."""
 
 
-def generate(seed: int) -> HostSpec:
-    """Return the host of a seed, with its probes."""
-    return _Maker(seed).host()
+def generate(seed: int, only: str = "") -> HostSpec:
+    """Return the host of a seed, with its probes.
+
+    ``only``: with this feature and no other one; every second host is plain
+    apart from it, so that nothing else stands in the way of its packets.
+    """
+    spec = _Maker(seed).host()
+    if not only:
+        return reduce(with_feature, chosen(spec), spec)
+    if seed % 2:
+        spec = msgspec.structs.replace(spec, steps=(), chains=(), rules=(), natives=())
+    return with_feature(msgspec.structs.replace(spec, probes=()), only)
 
 
 class _Maker:

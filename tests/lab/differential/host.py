@@ -33,6 +33,8 @@ from lab.differential.spec import (
     UPLINK_ADDRESS6,
     HostSpec,
     Observation,
+    Proxy,
+    leg_mac,
 )
 
 _TESTS = str(Path(__file__).resolve().parents[2])
@@ -45,6 +47,9 @@ _BUILTIN = {
     "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
     "filter": ("INPUT", "FORWARD", "OUTPUT"),
 }
+MOST_CONNECTIONS = 20000
+"""Tracked connections that are read at most; a host has far fewer."""
+
 LIMIT = 60.0
 """Seconds until one host must have been built and answered; it takes about one."""
 
@@ -109,7 +114,7 @@ class Spaces:
 def main() -> None:
     """Run inside: spec on stdin, observation on stdout."""
     require_private_host()
-    from dnet_tui.inspect.snapshot.take_snapshot import take_snapshot  # noqa: PLC0415 - only needed here, inside
+    from dnet_tui.inspect.snapshot.take_snapshot import Options, take_snapshot  # noqa: PLC0415 - only needed here
     from lab.differential.send import Agent  # noqa: PLC0415
 
     spec = msgspec.json.decode(sys.stdin.buffer.read(), type=HostSpec)
@@ -117,10 +122,13 @@ def main() -> None:
     if not spec.existing:
         build(spec, spaces)
     agent = Agent(spec, spaces)
+    proxies: list[subprocess.Popen[bytes]] = []
     if not spec.existing:
         agent.meet_neighbours()
         prepare(spec, spaces)
-    snapshot = take_snapshot()
+        agent.listen_on_addresses()
+        proxies = [start_proxy(proxy) for proxy in spec.proxies]
+    snapshot = take_snapshot(Options(conntrack=MOST_CONNECTIONS))
     agent.start_tracing()
     observation = Observation(
         namespaces={place: f"net:[{spaces.path(place).stat().st_ino}]" for place in spec.places},
@@ -128,7 +136,22 @@ def main() -> None:
         outcomes=agent.send(),
     )
     agent.stop_tracing()
+    for process in proxies:
+        process.kill()
     sys.stdout.buffer.write(msgspec.json.encode(observation))
+
+
+def start_proxy(proxy: Proxy) -> subprocess.Popen[bytes]:
+    """Start a proxy; returns once it listens."""
+    argv = [sys.executable, "-P", "-S", str(Path(__file__).with_name("userland_proxy.py")), "-proto", "tcp"]
+    argv += ["-host-ip", proxy.address, "-host-port", str(proxy.port)]
+    argv += ["-container-ip", proxy.to, "-container-port", str(proxy.to_port)]
+    # Nothing of ours may stay open in it: whoever runs us waits for its end.
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    if process.stdout.readline() != b"ready\n":
+        raise ActionFailedError(f"the proxy of port {proxy.port} didn't start")
+    return process
 
 
 def run(argv: tuple[str, ...], text: str = "") -> None:
@@ -151,8 +174,9 @@ def build(spec: HostSpec, spaces: Spaces) -> None:
             write = {"icmp_ratelimit": "0", "conf/all/rp_filter": "0"}
             devices = [path.name for path in Path("/proc/sys/net/ipv4/conf").iterdir()]
             write |= {f"conf/{name}/rp_filter": "0" for name in devices}
+            forwards = {HOST, *(item.name for item in spec.extras if item.forwards)}
             if place != HOST:
-                write |= {f"conf/{name}/forwarding": "0" for name in devices}
+                write |= {f"conf/{name}/forwarding": str(int(place in forwards)) for name in devices}
             for key, value in write.items():
                 Path("/proc/sys/net/ipv4", key).write_text(value, encoding="ascii")
             if spec.has_ipv6:
@@ -179,8 +203,12 @@ def _links(spec: HostSpec) -> Iterator[str]:
     for box in spec.boxes:
         yield f"netns add {box.name}"
         for number, leg in enumerate(box.legs):
-            yield f"link add v{box.name}{number} type veth peer name eth{number} netns {box.name}"
+            mac = leg_mac(spec, box.name, number)
+            yield f"link add v{box.name}{number} type veth peer name eth{number} address {mac} netns {box.name}"
             yield f"link set v{box.name}{number} master {leg.bridge} up"
+    for extra in spec.extras:
+        yield f"netns add {extra.name}"
+        yield from extra.links
 
 
 def _inner(spec: HostSpec, place: str) -> Iterator[str]:
@@ -196,6 +224,10 @@ def _inner(spec: HostSpec, place: str) -> Iterator[str]:
             yield f"route add {ip_interface(bridge.address).network} via {UPLINK_ADDRESS}"
             if bridge.address6:
                 yield f"route add {ip_interface(bridge.address6).network} via {UPLINK_ADDRESS6}"
+        return
+    extra = next((item for item in spec.extras if item.name == place), None)
+    if extra is not None:
+        yield from extra.inner
         return
     box = next(item for item in spec.boxes if item.name == place)
     gateways = {bridge.name: str(ip_interface(bridge.address).ip) for bridge in spec.bridges}

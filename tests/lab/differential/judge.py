@@ -6,9 +6,11 @@ A definite answer must be right in everything it says
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Literal
+
+import msgspec
 
 from dnet_tui.diagnostics.trace.trace_events import Account
 from dnet_tui.diagnostics.trace.walk_vs_kernel import Agreement, answer_kind, same_tuple
@@ -17,7 +19,7 @@ from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import LinkRef
 from dnet_tui.inspect.model.view import View
 from lab import recording
-from lab.differential.account import account, sent_answer
+from lab.differential.account import BRIDGE, account, bridge_drops, sent_answer
 from lab.differential.spec import HOST, OUTSIDE, UPLINK, HostSpec, Observation, Outcome, Part, Probe
 
 Result = Literal["agrees", "unknown", "wrong"]
@@ -57,8 +59,10 @@ class Court:
         outcome = self.outcomes[probe.number]
         packet = first_packet(probe)
         there = walk(self.view, packet, origin=self.ids[probe.origin])
+        if probe.connects:
+            return self._judge_connection(probe, there, outcome.answered)
         truth = account(outcome, "there", probe.origin)
-        wrong = list(self._compare(there, truth, outcome, ""))
+        wrong = [*self._compare(there, truth, outcome, ""), *self._bridge_rule(there, outcome), *_taker(there, outcome)]
         if truth.where == "arrived":
             wrong += answer_kind(there, sent_answer(outcome, truth.place))
         wrong += self._variants(probe, packet, there, outcome)
@@ -68,7 +72,11 @@ class Court:
         if answered and there.end in {"delivered", "refused"} and not wrong:
             back = reply(self.view, there)
             fate = account(outcome, "back", truth.place, answered)
-            wrong += self._compare(back, fate, outcome, answered)
+            wrong += [*self._compare(back, fate, outcome, answered), *self._bridge_rule(back, outcome, answered)]
+            taken = self._taken_way(there, truth, outcome)
+            if taken is not None:
+                one = reply(self.view, taken)
+                wrong += [f"of the way it took: {words}" for words in self._compare(one, fate, outcome, answered)]
         ends = (there.end, back.end if back else "")
         result: Result = "wrong" if wrong else "unknown" if "unknown" in ends else "agrees"
         if result == "unknown":
@@ -90,6 +98,40 @@ class Court:
             yield "it is said to have left, though what is outside can be seen"
         else:
             yield from self.agreement.compare(said, truth, outcome.sights, kind)
+
+    def _taken_way(self, said: Walk, truth: Account, outcome: Outcome) -> Walk | None:
+        """Which of several possible ways the packet took, where that can be told; None for the only one."""
+        ways = [msgspec.structs.replace(way, others=()) for way in (said, *said.others)]
+        fitting = [way for way in ways if not list(self.agreement.compare(way, truth, outcome.sights))]
+        return fitting[0] if len(ways) > 1 and len(fitting) == 1 else None
+
+    def _bridge_rule(self, said: Walk, outcome: Outcome, kind: str = "") -> Iterator[str]:
+        """Where a bridge's own rule is said to drop a frame, it must be one that did."""
+        by = said.decided_by
+        if said.end != "dropped" or by is None or by.rule is None or by.rule.family != BRIDGE:
+            return
+        rules = (by.rule, *by.instead)
+        place = self.places.get(said.last_namespace, "")
+        drops = bridge_drops(outcome, "back" if kind else "there", kind)
+        if not any(self.agreement.is_rule(rule, drop, place) for rule in rules for drop in drops):
+            seen = ", ".join(f"{drop.table} {drop.chain} handle {drop.handle}" for drop in drops) or "none"
+            yield f"dropped is said to be by the bridge's {by.text}, but its dropping rules were {seen}"
+
+    def _judge_connection(self, probe: Probe, there: Walk, answered: str) -> Judgement:
+        """A real connection: who answered, or how it failed, against what the walk says of packet and answer."""
+        back = reply(self.view, there) if there.arrives else None
+        ends = (there.end, back.end if back else "")
+        claim = claim_of(there, back, self.places)
+        wrong = (
+            ()
+            if fits(claim, answered)
+            else (f"a connection is said to end as {claim!r}, but it ended as {answered!r}",)
+        )
+        result: Result = "unknown" if not claim else "wrong" if wrong else "agrees"
+        if result == "unknown":
+            undecided = next((way for way in (back, there) if way is not None and way.end == "unknown"), there)
+            wrong = (f"unknown: {undecided.decided_by.text if undecided.decided_by else ''}",)
+        return Judgement(probe=probe, result=result, reasons=wrong, end=ends, kernel=(answered or "no answer", ""))
 
     def _variants(self, probe: Probe, packet: Packet, there: Walk, outcome: Outcome) -> Iterator[str]:
         """The two other ways to ask: with the walk ending at the uplink, and with one beginning there."""
@@ -115,6 +157,43 @@ class Court:
         ]
         if not any(same_tuple(way.last, s) for way in (other, *other.others) for s in gone):
             yield f"it is said to leave by {other.exits} as {other.last.tuple_text()}, which it didn't"
+
+
+def _taker(said: Walk, outcome: Outcome) -> Iterator[str]:
+    """The socket that is said to take a datagram must be the one that did."""
+    by = said.decided_by
+    if said.end != "delivered" or by is None or by.kind != "socket" or not outcome.taken or said.others:
+        return
+    _, address, port = outcome.taken.split()
+    if not by.text.endswith(f" {address}:{port}"):
+        yield f"{by.text} is said to take it, but {outcome.taken} did"
+
+
+ANSWER, REFUSED, NOTHING = "answer ", "refused", "no answer"
+
+
+def claim_of(there: Walk, back: Walk | None, places: Mapping[str, str]) -> str:
+    """What the walk says of a connection: who answers, ``refused``, ``rejected``, or no answer; empty: unknown."""
+    ways = [way for way in (there, back) if way is not None]
+    if any(way.end == "unknown" for way in ways):
+        return ""
+    if not all(way.arrives for way in ways):
+        return "rejected" if there.end == "rejected" else NOTHING
+    if there.end == REFUSED:
+        return REFUSED
+    receivers = dict.fromkeys(places.get(way.last_namespace, way.last_namespace) for way in (there, *there.others))
+    return ANSWER + "|".join(receivers)
+
+
+def fits(claim: str, answered: str) -> bool:
+    """Whether what became of a connection is what was said of it."""
+    if claim.startswith(ANSWER):
+        return answered in claim.removeprefix(ANSWER).split("|")
+    if claim == REFUSED:
+        return answered == REFUSED
+    if claim == "rejected":
+        return answered in {REFUSED, "unreachable", ""}
+    return answered in {"", "unreachable"}
 
 
 def first_packet(probe: Probe) -> Packet:

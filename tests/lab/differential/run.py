@@ -38,13 +38,14 @@ def try_seeds(
     seeds: Iterable[int],
     *,
     workers: int = 2,
+    only: str = "",
     environment: dict[str, str] | None = None,
     told: Callable[[Trial], None] = lambda _: None,
 ) -> list[Trial]:
-    """Try the hosts of many seeds; ``told`` hears of each when it is done."""
+    """Try the hosts of many seeds, ``only`` with one feature; ``told`` hears of each when it is done."""
 
     def one(seed: int) -> Trial:
-        trial = try_host(generate(seed), environment)
+        trial = try_host(generate(seed, only), environment)
         told(trial)
         return trial
 
@@ -76,10 +77,12 @@ def describe(trial: Trial) -> str:
     """One host in a line, and what is wrong on it below."""
     count = Counter(j.result for j in trial.judgements)
     words = ", ".join(f"{name} {number}" for name, number in sorted(count.items()))
-    lines = [f"seed {trial.spec.seed}: {trial.failure.splitlines()[-1] if trial.failure else words}"]
+    features = f" with {', '.join(trial.spec.features)}" if trial.spec.features else ""
+    lines = [f"seed {trial.spec.seed}{features}: {trial.failure.splitlines()[-1] if trial.failure else words}"]
     for item in trial.judgements:
         if item.result == "wrong":
             probe = item.probe
-            lines.append(f"  {probe.number}: {probe.proto} {probe.origin} {probe.src} > {probe.dst}:{probe.dport}")
+            kind = "connection" if probe.connects else probe.proto
+            lines.append(f"  {probe.number}: {kind} {probe.origin} {probe.src} > {probe.dst}:{probe.dport}")
             lines += [f"     {reason}" for reason in item.reasons]
     return "\n".join(lines)

@@ -6,11 +6,15 @@ the kernel's trace.  All probes are sent at once, each with a tuple of its own.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import select
 import socket
 import struct
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +38,11 @@ _QUIET = 0.12
 """Seconds without a new event after which nothing more is expected; a packet takes well under a millisecond."""
 _UNTIL_ASKED_AGAIN = 1.5
 """The same where IPv6 neighbours are forgotten: a question that is lost is repeated after a second (RFC 4861)."""
+_QUIET_PROXIED = 0.4
+"""The same where connections are made, which a proxy's process may have to pass on."""
 _LONGEST = 4.0
+AT_ONCE = 400
+"""Probes that are sent together; of many more the kernel would lose trace events."""
 _IP_PKTINFO = 8
 EXTRA_UDP = 5300
 """On an existing host, this port is made to listen in every container."""
@@ -50,28 +58,50 @@ class Agent:
         self.raw6: dict[str, socket.socket] = {}
         self.udp: list[socket.socket] = []
         self.tcp: list[socket.socket] = []
+        self.owner: dict[int, str] = {}
+        """The place of each listening socket, by its file descriptor."""
         self.readers: list[trace.Reader] = []
+        self.clients: dict[int, Client] = {}
+        self.taken: dict[int, str] = {}
+        """Which socket took each datagram, by the probe's number."""
         for place in spec.places:
             with spaces.inside(place):
                 self.raw[place] = raw_socket(socket.AF_INET)
                 self.raw6[place] = raw_socket(socket.AF_INET6)
-                self._listen(*_ports(spec, place))
+                self._listen(place, *_ports(spec, place))
                 if spec.has_ipv6:
-                    self._listen(*_ports(spec, place), family=socket.AF_INET6)
+                    self._listen(place, *_ports(spec, place), family=socket.AF_INET6)
 
-    def _listen(self, tcp: tuple[int, ...], udp: tuple[int, ...], family: int = socket.AF_INET) -> None:
+    def _listen(
+        self,
+        place: str,
+        tcp: tuple[int, ...],
+        udp: tuple[int, ...],
+        family: int = socket.AF_INET,
+        address: str = "",
+    ) -> None:
         for port in tcp:
-            sock = _bound(family, socket.SOCK_STREAM, port)
+            sock = _bound(family, socket.SOCK_STREAM, port, address)
             sock.listen(128)
+            sock.setblocking(False)
             self.tcp.append(sock)
+            self.owner[sock.fileno()] = place
         for port in udp:
-            sock = _bound(family, socket.SOCK_DGRAM, port)
+            sock = _bound(family, socket.SOCK_DGRAM, port, address)
             if family == socket.AF_INET:
                 sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
             else:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
             sock.setblocking(False)
             self.udp.append(sock)
+            self.owner[sock.fileno()] = place
+
+    def listen_on_addresses(self) -> None:
+        """Open the sockets that listen on one address, which steps may have added."""
+        for item in self.spec.bound:
+            with self.spaces.inside(item.place):
+                ports: dict[str, tuple[int, ...]] = {"tcp": (), "udp": (), item.proto: (item.port,)}
+                self._listen(item.place, ports["tcp"], ports["udp"], address=item.address)
 
     def meet_neighbours(self) -> None:
         """Let all neighbours learn each other's addresses, while nothing is in the way."""
@@ -135,15 +165,36 @@ class Agent:
 
         for place in self.spec.places:
             with self.spaces.inside(place):
-                run(("nft", "delete", "table", "inet", trace.TABLE))
+                for family in ("inet", "bridge"):
+                    run(("nft", "delete", "table", family, trace.TABLE))
 
     def send(self) -> tuple[Outcome, ...]:
-        """Send all probes and return what became of each."""
-        errors = {probe.number: self._send(probe) for probe in self.spec.probes}
-        sights = self._watch()
+        """Send all probes, so many at a time as the kernel's account holds, and return what became of each."""
+        probes = self.spec.probes
         return tuple(
-            Outcome(probe=number, errno=errno, sights=tuple(sights[number])) for number, errno in errors.items()
+            outcome for at in range(0, len(probes), AT_ONCE) for outcome in self._send_some(probes[at : at + AT_ONCE])
         )
+
+    def _send_some(self, probes: tuple[Probe, ...]) -> Iterator[Outcome]:
+        errors: dict[int, int] = {}
+        self.clients = {}
+        for probe in probes:
+            if probe.connects:
+                with self.spaces.inside(probe.origin):
+                    client = Client(probe)
+                self.clients[client.fileno()] = client
+            else:
+                errors[probe.number] = self._send(probe)
+        sights = self._watch()
+        answered = {client.probe.number: client.end() for client in self.clients.values()}
+        for probe in probes:
+            yield Outcome(
+                probe=probe.number,
+                errno=errors.get(probe.number, 0),
+                sights=tuple(sights[probe.number]),
+                taken=self.taken.get(probe.number, ""),
+                answered=answered.get(probe.number, ""),
+            )
 
     def _send(self, probe: Probe) -> int:
         sock = self.raw6[probe.origin] if probe.family == "ip6" else self.raw[probe.origin]
@@ -151,27 +202,115 @@ class Agent:
 
     def _watch(self) -> dict[int, list[Sight]]:
         found: defaultdict[int, list[Sight]] = defaultdict(list)
-        by_fd = {sock.fileno(): reader for reader in self.readers for sock in reader.sockets}
         poller = select.poll()
-        for fd in by_fd:
+        turns: dict[int, Callable[[], object]] = {}
+        for reader in self.readers:
+            turns |= {sock.fileno(): partial(_note, reader, found) for sock in reader.sockets}
+        turns |= {sock.fileno(): partial(self._take, sock) for sock in self.udp}
+        turns |= {sock.fileno(): partial(_greet, sock, self.owner[sock.fileno()]) for sock in self.tcp}
+        for fd in turns:
             poller.register(fd, select.POLLIN)
-        listeners = {sock.fileno(): sock for sock in self.udp}
-        for fd in listeners:
-            poller.register(fd, select.POLLIN)
-        forgotten = any("flush" in step.argv for step in self.spec.steps)
-        quiet = _UNTIL_ASKED_AGAIN if forgotten and self.spec.has_ipv6 else _QUIET
+        turns |= {fd: partial(self._go_on, fd, poller) for fd in self.clients}
+        for fd in self.clients:
+            poller.register(fd, select.POLLIN | select.POLLOUT)
+        quiet = self._quiet()
         end = time.monotonic() + _LONGEST
         while time.monotonic() < end:
             ready = poller.poll(quiet * 1000)
             if not ready:
                 break
             for fd, _ in ready:
-                if fd in listeners:
-                    _answer(listeners[fd])
-                else:
-                    for number, sight in by_fd[fd].read():
-                        found[number].append(sight)
+                turns[fd]()
         return found
+
+    def _quiet(self) -> float:
+        forgotten = any("flush" in step.argv for step in self.spec.steps)
+        if forgotten and self.spec.has_ipv6:
+            return _UNTIL_ASKED_AGAIN
+        return _QUIET_PROXIED if self.clients else _QUIET
+
+    def _go_on(self, fd: int, poller: select.poll) -> None:
+        if self.clients[fd].turn():
+            poller.modify(fd, select.POLLIN)
+        else:
+            poller.unregister(fd)
+
+    def _take(self, sock: socket.socket) -> None:
+        address, port = sock.getsockname()[:2]
+        for number in _answer(sock):
+            self.taken[number] = f"{self.owner[sock.fileno()]} {address} {port}"
+
+
+def _note(reader: trace.Reader, found: dict[int, list[Sight]]) -> None:
+    for number, sight in reader.read():
+        found[number].append(sight)
+
+
+class Client:
+    """A real connection of a place, made in the thread's namespace; it asks by HTTP for who is there."""
+
+    def __init__(self, probe: Probe) -> None:
+        self.probe = probe
+        self._end = ""
+        self._asked = False
+        self._heard = b""
+        self._sock = socket.socket(socket.AF_INET6 if probe.family == "ip6" else socket.AF_INET)
+        self._sock.setblocking(False)
+        try:
+            self._sock.bind((probe.src, probe.sport))
+            self._refused(self._sock.connect_ex((probe.dst, probe.dport)))
+        except OSError as error:
+            self._refused(error.errno or 0)
+
+    def fileno(self) -> int:
+        """The socket's."""
+        return self._sock.fileno()
+
+    def _refused(self, number: int) -> None:
+        if number not in {0, errno.EINPROGRESS}:
+            self._end = "refused" if number == errno.ECONNREFUSED else "unreachable"
+
+    def turn(self) -> bool:
+        """Go on after an event; False when there is nothing more to come."""
+        if self._end:
+            return False
+        try:
+            if not self._asked:
+                number = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if number:
+                    self._refused(number)
+                    return False
+                self._sock.sendall(b"GET /hostname HTTP/1.0\r\n\r\n")
+                self._asked = True
+                return True
+            while data := self._sock.recv(4096):
+                self._heard += data
+        except BlockingIOError:
+            return True
+        except OSError:
+            if not self._heard:
+                self._end = "closed"
+            return False
+        self._end = "" if self._heard else "closed"
+        return False
+
+    def end(self) -> str:
+        """What became of it."""
+        with self._sock:
+            said = self._heard.decode(errors="replace").split()
+        return self._end or (said[-1] if said else "")
+
+
+def _greet(sock: socket.socket, place: str) -> None:
+    """Answer whoever has connected with the name of the place."""
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            client, _ = sock.accept()
+            with client, contextlib.suppress(OSError):
+                client.sendall(f"HTTP/1.0 200 OK\r\n\r\n{place}\n".encode())
+                client.shutdown(socket.SHUT_WR)
+                client.settimeout(0.2)
+                client.recv(4096)
 
 
 def _resolved() -> set[str]:
@@ -188,27 +327,33 @@ def _ports(spec: HostSpec, place: str) -> tuple[tuple[int, ...], tuple[int, ...]
         return spec.tcp, spec.udp
     if place == OUTSIDE:
         return (80, 443), (53,)
+    extra = next((item for item in spec.extras if item.name == place), None)
+    if extra is not None:
+        return extra.tcp, extra.udp
     box = next(item for item in spec.boxes if item.name == place)
     return box.tcp, box.udp
 
 
-def _bound(family: int, kind: int, port: int) -> socket.socket:
-    """A socket that is bound to a port of every address of one family."""
+def _bound(family: int, kind: int, port: int, address: str = "") -> socket.socket:
+    """A socket that is bound to a port of every address of one family, or of one."""
     sock = socket.socket(family, kind)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    sock.bind(("", port))
+    sock.bind((address, port))
     return sock
 
 
-def _answer(sock: socket.socket) -> None:
-    """Answer every waiting datagram from the address it was sent to."""
+def _answer(sock: socket.socket) -> Iterator[int]:
+    """Answer every waiting datagram from the address it was sent to; yields the probes that they are of."""
     while True:
         try:
             data, ancillary, _, sender = sock.recvmsg(2048, socket.CMSG_SPACE(20))
         except OSError:
             return  # no more, or an ICMP error for an earlier answer
         words = wire.answer(data)
+        if words is not None:
+            yield int.from_bytes(words[4:8], "big")
         for level, kind, info in ancillary:
             local = _source_of(level, kind, info)
             if words is None or local is None:

@@ -62,6 +62,38 @@ class Step(Part, frozen=True, kw_only=True):
     argv: tuple[str, ...]
 
 
+class Extra(Part, frozen=True, kw_only=True):
+    """One more place: a namespace that is made by these lines for ``ip -batch``, on the host and then inside.
+
+    Its ports are those that listen; ``forwards`` whether it routes for others.
+    """
+
+    name: str
+    links: tuple[str, ...]
+    inner: tuple[str, ...] = ()
+    tcp: tuple[int, ...] = ()
+    udp: tuple[int, ...] = ()
+    forwards: bool = False
+
+
+class Bound(Part, frozen=True, kw_only=True):
+    """A socket that listens on one address only."""
+
+    place: str
+    proto: Literal["tcp", "udp"]
+    address: str
+    port: int
+
+
+class Proxy(Part, frozen=True, kw_only=True):
+    """A process on the host that takes TCP connections and makes one of its own for each, as docker-proxy does."""
+
+    address: str
+    port: int
+    to: str
+    to_port: int
+
+
 class Chain(Part, frozen=True, kw_only=True):
     """A chain of iptables; ``policy`` is empty for a user's chain."""
 
@@ -96,7 +128,7 @@ class NativeTable(Part, frozen=True, kw_only=True):
 class Probe(Part, frozen=True, kw_only=True):
     """One packet: a SYN, a datagram or an echo request.  ``number`` makes it unique on its host, and its source port.
 
-    ``random``: it may meet a rule that nobody could foretell.
+    ``connects``: a real connection is made instead, and whoever takes it says who it is.
     """
 
     number: int
@@ -105,6 +137,7 @@ class Probe(Part, frozen=True, kw_only=True):
     dst: str
     proto: Proto
     dport: int = 0
+    connects: bool = False
 
     @property
     def sport(self) -> int:
@@ -130,6 +163,11 @@ class HostSpec(Part, frozen=True, kw_only=True):
     rules: tuple[RuleLine, ...] = ()
     natives: tuple[NativeTable, ...] = ()
     probes: tuple[Probe, ...] = ()
+    extras: tuple[Extra, ...] = ()
+    bound: tuple[Bound, ...] = ()
+    proxies: tuple[Proxy, ...] = ()
+    features: tuple[str, ...] = ()
+    """What this host was given besides (:mod:`lab.differential.features`)."""
     existing: dict[str, str] = {}
     """For a host that somebody else made: the file of each place's namespace.  Nothing is built then."""
 
@@ -138,7 +176,7 @@ class HostSpec(Part, frozen=True, kw_only=True):
         """The host, outside, and every container."""
         if self.existing:
             return tuple(self.existing)
-        return (HOST, OUTSIDE, *(box.name for box in self.boxes))
+        return (HOST, OUTSIDE, *(box.name for box in self.boxes), *(item.name for item in self.extras))
 
     @property
     def has_ipv6(self) -> bool:
@@ -151,12 +189,26 @@ class HostSpec(Part, frozen=True, kw_only=True):
         return any(rule.random for rule in self.rules) or any(table.random for table in self.natives)
 
 
+def leg_mac(spec: HostSpec, box: str, number: int) -> str:
+    """The MAC address of a container's interface."""
+    at = next(index for index, item in enumerate(spec.boxes) if item.name == box)
+    return f"02:00:5e:01:{at:02x}:{number:02x}"
+
+
 class Outcome(Part, frozen=True, kw_only=True):
-    """What the kernel did with one probe, in the order seen per namespace.  ``errno`` when it couldn't be sent."""
+    """What the kernel did with one probe, in the order seen per namespace.  ``errno`` when it couldn't be sent.
+
+    ``taken`` is the socket that got a datagram, as ``PLACE ADDRESS PORT``.
+    ``answered`` is what became of a real connection: the name that was
+    answered with, ``refused``, ``closed`` (without a word), ``unreachable``,
+    or empty where nothing came back.
+    """
 
     probe: int
     errno: int = 0
     sights: tuple[Sight, ...] = ()
+    taken: str = ""
+    answered: str = ""
 
 
 class Observation(Part, frozen=True, kw_only=True):

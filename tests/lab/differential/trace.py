@@ -16,7 +16,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from dnet_tui.diagnostics.trace.trace_events import Recognised, Sight, Sightings, own_table
+from dnet_tui.diagnostics.trace.trace_events import FIRST, Recognised, Sight, Sightings, own_table
 from dnet_tui.inspect.nftables.trace_events import attributes, messages, text
 from dnet_tui.inspect.watch.nft_trace_watch import NETLINK_NETFILTER, events, watching
 from lab.differential import wire
@@ -27,9 +27,16 @@ _SO_RCVBUFFORCE = 33
 _MSG_LOG, _MSG_LOG_CONFIG = 0x0400, 0x0401
 
 
+_BRIDGE_TABLE = f"""table bridge {TABLE} {{
+ chain mark-prerouting {{ type filter hook prerouting priority {FIRST}; meta nftrace set 1; }}
+ chain mark-output {{ type filter hook output priority {FIRST}; meta nftrace set 1; }}
+}}
+"""
+
+
 def ruleset() -> str:
-    """The table that makes every packet of a namespace traced, for ``nft -f``."""
-    return own_table(TABLE, [""])
+    """The tables that make every packet of a namespace traced, for ``nft -f``: also by a bridge's own rules."""
+    return own_table(TABLE, [""]) + "\n" + _BRIDGE_TABLE
 
 
 class Reader:

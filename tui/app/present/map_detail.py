@@ -8,6 +8,7 @@ from dnet_tui.diagnostics.difference.rates import Rates
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Container, Engine, Namespace, Network, Snapshot, known_items
 from dnet_tui.inspect.model.default_routes import MAIN, destination
+from dnet_tui.inspect.model.engine_kinds.others import NETNS
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import findings, findings_of, link_detail
 from dnet_tui.tui.app.present.styled_text import BLANK, Para, Piece, bullet, fact, heading, line, say
@@ -95,7 +96,7 @@ def _sysctls(ns: Namespace) -> Iterator[Para]:
 
 def _container(view: View, report: Report | None, container: Container) -> Iterator[Para]:
     yield Para(line(say(container.name, "head"), say(f"  {container.engine} container", "dim")))
-    yield fact("id", container.id[:12] if container.engine != "netns" else container.id)
+    yield fact("id", container.id[:12] if container.engine != NETNS.kind else container.id)
     if container.image:
         yield fact("image", container.image)
     yield fact("state", say(container.status or ("running" if container.running else "stopped")))

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from dnet_tui.inspect.model import known_items
 from dnet_tui.inspect.model.view import View
+from dnet_tui.inspect.text.cells import cells, pad
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.lists.rows.bridges import BridgeRow, PortRow, bridge_rows
 from dnet_tui.tui.reports.lists.rows.containers import ContainerRow, InterfaceRow, container_rows
 from dnet_tui.tui.reports.lists.tables_of_rows import host_port, shown_interfaces, worth_showing
 from dnet_tui.tui.reports.terminal import Paper
-from dnet_tui.tui.reports.wrapping import cells, pad, paragraph
+from dnet_tui.tui.reports.wrapping import paragraph
 
 _NAME = 20  # cells at most for the column of names
 

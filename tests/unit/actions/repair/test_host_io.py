@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dnet_tui.actions.execution import repair_host
-from dnet_tui.actions.execution.repair import Repair, RepairSession, Result
 from dnet_tui.actions.journal.entries import Entry, Place
 from dnet_tui.actions.plans.plan import Plan
+from dnet_tui.actions.repair import host_io
+from dnet_tui.actions.repair.session import Repair, RepairSession, Result
 from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.model import Snapshot
@@ -31,8 +31,8 @@ class Host:
         self.applied: list[Plan] = []
         self.runs: list[tuple[str, ...]] = []
         monkeypatch.setattr(take_snapshot, "take_snapshot", lambda: self.snapshot)
-        monkeypatch.setattr(repair_host, "apply_plan", self._apply)
-        monkeypatch.setattr(repair_host, "egress_text", lambda *_: "probe: it answered")
+        monkeypatch.setattr(host_io, "apply_plan", self._apply)
+        monkeypatch.setattr(host_io, "egress_text", lambda *_: "probe: it answered")
         run = RepairSession.run
 
         def counted(session: RepairSession, repairs: tuple[Repair, ...]) -> tuple[Result, ...]:
@@ -93,7 +93,7 @@ def test_a_snapshot_is_taken_only_when_it_is_looked_for(monkeypatch: pytest.Monk
         return HEALTHY
 
     monkeypatch.setattr(take_snapshot, "take_snapshot", take)
-    io = repair_host.HostRepairIO()
+    io = host_io.HostRepairIO()
     assert taken == []
     assert io.take() == HEALTHY
     assert taken == [HEALTHY]

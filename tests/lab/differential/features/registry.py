@@ -1,0 +1,56 @@
+"""The features by name, with how often a random host has each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from lab.differential.features import (
+    bridge_features,
+    connection_features,
+    filter_features,
+    link_features,
+    neighbour_features,
+)
+from lab.differential.features.draft import Draft
+from lab.differential.spec import HostSpec
+
+FEATURES: dict[str, Callable[[Draft], None]] = {
+    "proxy-arp": neighbour_features.proxy_arp,
+    "proxy-arp-bridge": neighbour_features.proxy_arp_bridge,
+    "proxy-ndp": neighbour_features.proxy_ndp,
+    "arp": neighbour_features.arp_settings,
+    "fdb": bridge_features.fdb,
+    "flooding": bridge_features.flooding,
+    "isolation": bridge_features.isolation,
+    "bridge-rules": bridge_features.bridge_rules,
+    "redirect": filter_features.redirect,
+    "xfrm": filter_features.xfrm,
+    "untracked": filter_features.untracked,
+    "connections": connection_features.connections,
+    "proxies": connection_features.proxies,
+    "sockets": connection_features.sockets,
+    "second-uplink": link_features.second_uplink,
+    "linkdown": link_features.linkdown,
+    "macvlan": link_features.macvlan,
+    "vxlan": link_features.vxlan,
+    "multicast": link_features.multicast,
+}
+
+OFTEN = 0.05
+"""The share of random hosts that have a given one."""
+
+
+def with_feature(spec: HostSpec, name: str) -> HostSpec:
+    """Return the host with a feature more."""
+    draft = Draft(spec, name)
+    FEATURES[name](draft)
+    return msgspec.structs.replace(draft.spec, features=(*draft.spec.features, name))
+
+
+def chosen(spec: HostSpec) -> tuple[str, ...]:
+    """The features that a random host has, by its seed."""
+    found = [name for name in FEATURES if Draft(spec, f"whether {name}").chance(OFTEN)]
+    # Both replace the second uplink's end.
+    return tuple(name for name in found if not (name == "linkdown" and "second-uplink" in found))

@@ -1,0 +1,481 @@
+"""What the kernel does and a plausible walk doesn't: one small host for each kind.
+
+Each was seen with real packets (``script/differential``, ``script/hosts-truth``).
+Those marked ``xfail`` name a kind that the walk doesn't know yet.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+import pytest
+
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.trace.endpoints import find
+from dnet_tui.diagnostics.trace.trace import Trace, trace
+from dnet_tui.diagnostics.walk.api import reply, walk
+from dnet_tui.diagnostics.walk.packet import Packet, Walk
+from dnet_tui.inspect.model import (
+    Address,
+    ConntrackEntry,
+    ConntrackTuple,
+    FdbEntry,
+    Macvlan,
+    Neighbour,
+    PortProxy,
+    Snapshot,
+    Socket,
+)
+from dnet_tui.inspect.model.firewall import Firewall, Nat, NoTrack, Table
+from dnet_tui.inspect.model.links import Link, LinkRef
+from dnet_tui.inspect.model.view import View
+from unit.builders.factories import (
+    APP1,
+    APP2,
+    BR_APP,
+    DOCKER0,
+    HOST,
+    UPLINK,
+    VETH_APP1,
+    VETH_APP2,
+    VETH_WEB,
+    WEB,
+    docker_like_snapshot,
+    route,
+    with_link,
+    with_namespace,
+    with_sysctl,
+)
+from unit.builders.factories_firewall import chain, match, verdict
+from unit.builders.factories_links import adding, namespace, port, without
+
+ONE, TWO = "10.10.0.2", "10.10.0.3"
+OUTSIDE = "198.51.100.10"
+
+Proto = Literal["tcp", "udp"]
+
+
+def unknown_yet(kind: str) -> pytest.MarkDecorator:
+    """Mark a test of a kind that the walk gets wrong."""
+    return pytest.mark.xfail(strict=True, reason=kind)
+
+
+def packet(src: str, dst: str, proto: Proto = "tcp", dport: int = 80, sport: int = 40000) -> Packet:
+    flags = ("SYN",) if proto == "tcp" else ()
+    return Packet(src=src, dst=dst, proto=proto, sport=sport, dport=dport, tcp_flags=flags)
+
+
+def sent(snapshot: Snapshot, origin: str, what: Packet) -> Walk:
+    return walk(View(snapshot), what, origin=origin)
+
+
+def between(snapshot: Snapshot, **more: Any) -> Walk:
+    """From the first container to the second one, on one bridge."""
+    return sent(snapshot, APP1, packet(ONE, TWO, **more))
+
+
+def mac(snapshot: Snapshot, ident: str, name: str = "eth0") -> str:
+    return next(link.mac for link in namespace(snapshot, ident).links if link.name == name)
+
+
+def forgetful(snapshot: Snapshot | None = None) -> Snapshot:
+    """Nobody remembers anybody."""
+    snapshot = snapshot or docker_like_snapshot()
+    for ident in (HOST, WEB, APP1, APP2):
+        snapshot = with_namespace(snapshot, ident, neighbours=())
+    return snapshot
+
+
+def knowing(snapshot: Snapshot | None = None) -> Snapshot:
+    """The containers of the bridge, and the host, remember each other rightly."""
+    snapshot = forgetful(snapshot)
+    bridge = mac(snapshot, HOST, "br-app")
+    ends = (
+        (APP1, VETH_APP1 - 1, TWO, mac(snapshot, APP2)),
+        (APP2, VETH_APP2 - 1, ONE, mac(snapshot, APP1)),
+        (APP1, VETH_APP1 - 1, "10.10.0.1", bridge),
+        (APP2, VETH_APP2 - 1, "10.10.0.1", bridge),
+        (HOST, BR_APP, ONE, mac(snapshot, APP1)),
+        (HOST, BR_APP, TWO, mac(snapshot, APP2)),
+    )
+    for ident, ifindex, address, lladdr in ends:
+        entry = Neighbour(ifindex=ifindex, family="ip", address=address, mac=lladdr, state="REACHABLE")
+        snapshot = adding(snapshot, ident, "neighbours", entry)
+    return snapshot
+
+
+def listed(snapshot: Snapshot, owner: str, port_ifindex: int, state: str = "static", *flags: str) -> Snapshot:
+    """The snapshot with a forwarding entry of the bridge for a container's MAC address."""
+    entry = FdbEntry(ifindex=port_ifindex, mac=mac(snapshot, owner), master=BR_APP, state=state, flags=flags)
+    return adding(snapshot, HOST, "fdb", entry)
+
+
+# -- neighbours -------------------------------------------------------------------------------
+
+
+def calico(**settings: str) -> Snapshot:
+    """``web`` as Calico wires it: no bridge, and a gateway that nobody has, for which the host answers."""
+    snapshot = forgetful()
+    snapshot = with_link(snapshot, HOST, "veth5f0a1b2", master=None, port=None)
+    snapshot = without(snapshot, HOST, "routes", lambda item: item.dst == "172.17.0.0/16")
+    snapshot = adding(snapshot, HOST, "routes", route("172.17.0.2/32", ifindex=VETH_WEB, scope="link"))
+    snapshot = with_namespace(
+        snapshot,
+        WEB,
+        routes=(
+            route("169.254.1.1/32", ifindex=VETH_WEB - 1, scope="link"),
+            route("0.0.0.0/0", ifindex=VETH_WEB - 1, gateway="169.254.1.1"),
+            route("172.17.0.2/32", ifindex=VETH_WEB - 1, table=255, type="local", scope="host"),
+        ),
+    )
+    for key, value in {"proxy_arp": "1", "forwarding": "1", **settings}.items():
+        snapshot = with_sysctl(snapshot, f"net.ipv4.conf.veth5f0a1b2.{key}", value)
+    return snapshot
+
+
+def to_the_host(snapshot: Snapshot) -> Walk:
+    return sent(snapshot, WEB, packet("172.17.0.2", "203.0.113.2", dport=8080))
+
+
+@unknown_yet("proxy ARP: the gateway is nobody's address, and the host answers for it")
+def test_proxy_arp_answers_for_a_gateway_that_nobody_has() -> None:
+    assert to_the_host(calico()).end == "delivered"
+
+
+@pytest.mark.parametrize("settings", [{"proxy_arp": "0"}, {"forwarding": "0"}])
+def test_without_proxy_arp_or_forwarding_nobody_answers(settings: dict[str, str]) -> None:
+    found = to_the_host(calico(**settings))
+    assert (found.end, found.last_namespace) == ("unreachable", WEB)
+
+
+def test_proxy_arp_answers_for_nothing_that_is_routed_back_by_the_same_link() -> None:
+    snapshot = without(calico(), HOST, "routes", lambda item: item.dst == "0.0.0.0/0")
+    back = route("169.254.1.1/32", ifindex=VETH_WEB, scope="link")
+    assert to_the_host(adding(snapshot, HOST, "routes", back)).end == "unreachable"
+
+
+@unknown_yet("proxy ARP on a bridge: an address of the subnet that is elsewhere")
+def test_proxy_arp_on_a_bridge_answers_for_what_is_elsewhere() -> None:
+    snapshot = with_sysctl(forgetful(), "net.ipv4.conf.br-app.proxy_arp", "1")
+    snapshot = adding(snapshot, HOST, "routes", route("10.10.0.200/32", ifindex=DOCKER0, scope="link"))
+    assert sent(snapshot, APP1, packet(ONE, "10.10.0.200")).last_namespace == HOST
+
+
+@unknown_yet("arp_ignore=8: no address of the link is answered for")
+def test_arp_ignore_8_answers_for_nothing() -> None:
+    snapshot = with_sysctl(forgetful(), "net.ipv4.conf.br-app.arp_ignore", "8")
+    assert sent(snapshot, APP1, packet(ONE, "10.10.0.1", dport=8080)).end == "unreachable"
+
+
+def test_arp_ignore_1_answers_for_the_addresses_of_the_link() -> None:
+    snapshot = with_sysctl(forgetful(), "net.ipv4.conf.br-app.arp_ignore", "1")
+    assert sent(snapshot, APP1, packet(ONE, "10.10.0.1", dport=8080)).end == "delivered"
+
+
+@unknown_yet("arp_ignore=2: only who is in the address's own subnet is answered")
+def test_arp_ignore_2_answers_its_own_subnet_only() -> None:
+    snapshot = with_sysctl(forgetful(), "net.ipv4.conf.eth0.arp_ignore", "2", APP1)
+    asked = packet("203.0.113.2", ONE)  # the question has the packet's source (arp_announce 0)
+    assert sent(snapshot, HOST, asked).end == "unreachable"
+    assert sent(snapshot, HOST, packet("10.10.0.1", ONE)).end == "delivered"
+
+
+@unknown_yet("arp_filter: who is asked for what it would not answer by this link keeps silent")
+def test_arp_filter_keeps_silent_where_the_way_back_is_another() -> None:
+    snapshot = with_sysctl(forgetful(), "net.ipv4.conf.br-app.arp_filter", "1")
+    snapshot = adding(snapshot, HOST, "routes", route(f"{ONE}/32", ifindex=DOCKER0, scope="link"))
+    assert sent(snapshot, APP1, packet(ONE, "10.10.0.1", dport=8080)).end == "unreachable"
+
+
+@unknown_yet("neighbour discovery comes before the frame: what stops both is met by the question first")
+def test_the_question_for_a_neighbour_is_stopped_before_the_packet() -> None:
+    snapshot = with_bridge_rules(forgetful(), match("ether-type", "arp"), match("saddr", ONE))
+    found = between(snapshot)
+    assert found.end == "unreachable"
+    assert found.obstacles[0].stage == "neighbour"
+
+
+def with_bridge_rules(snapshot: Snapshot, *matches: Any) -> Snapshot:
+    """Rules of the bridge family in prerouting, each of which drops what one condition fits."""
+    rules = [(f"rule {number}", (item, verdict("drop"))) for number, item in enumerate(matches, start=1)]
+    base = chain("c", rules, hook="prerouting", priority=-300, type="filter", policy="accept")
+    table = Table(family="bridge", name="own", backend="nftables", chains=(base,))
+    firewall = namespace(snapshot, HOST).firewall
+    assert firewall is not None
+
+    return with_namespace(snapshot, HOST, firewall=msgspec.structs.replace(firewall, tables=(*firewall.tables, table)))
+
+
+# -- forwarding entries and port flags --------------------------------------------------------
+
+
+@unknown_yet("a static entry at another port leads the frame there")
+@pytest.mark.parametrize("flags", [(), ("sticky",)])
+def test_a_static_entry_at_another_port_leads_the_frame_astray(flags: tuple[str, ...]) -> None:
+    found = between(listed(knowing(), APP2, VETH_APP1, "static", *flags))
+    assert found.end == "unreachable"
+
+
+def test_a_static_entry_at_the_right_port_changes_nothing() -> None:
+    assert between(listed(knowing(), APP2, VETH_APP2)).end == "delivered"
+
+
+def test_a_static_entry_moves_when_its_owner_answers_the_question() -> None:
+    assert between(listed(forgetful(), APP2, VETH_APP1)).end == "delivered"
+
+
+@unknown_yet("a sticky entry doesn't move when its owner speaks")
+def test_a_sticky_entry_stays_when_its_owner_answers() -> None:
+    assert between(listed(forgetful(), APP2, VETH_APP1, "static", "sticky")).end == "unreachable"
+
+
+@unknown_yet("a frame for a MAC address that the bridge doesn't know goes only to ports that are flooded")
+def test_without_unicast_flooding_an_unknown_mac_is_lost() -> None:
+    assert between(port(knowing(), "veth99e5f60", flood=False)).end == "unreachable"
+
+
+def test_without_unicast_flooding_a_known_mac_is_reached() -> None:
+    snapshot = port(knowing(), "veth99e5f60", flood=False)
+    assert between(listed(snapshot, APP2, VETH_APP2, "reachable")).end == "delivered"
+
+
+@unknown_yet("a question for a neighbour is a broadcast, which a port may not get")
+def test_without_broadcast_flooding_nobody_hears_the_question() -> None:
+    assert between(port(forgetful(), "veth99e5f60", broadcast_flood=False)).end == "unreachable"
+
+
+def test_without_broadcast_flooding_a_remembered_neighbour_is_reached() -> None:
+    snapshot = port(knowing(), "veth99e5f60", broadcast_flood=False)
+    assert between(listed(snapshot, APP2, VETH_APP2, "reachable")).end == "delivered"
+
+
+@unknown_yet("who isn't learnt is flooded to, or not reached")
+def test_without_learning_and_flooding_the_answer_to_the_question_is_lost() -> None:
+    snapshot = port(forgetful(), "veth77c3d4e", learning=False, flood=False)
+    assert between(snapshot).end == "unreachable"
+
+
+def test_the_packet_teaches_the_bridge_where_its_answer_goes() -> None:
+    snapshot = port(knowing(), "veth77c3d4e", flood=False)
+    found = between(listed(snapshot, APP2, VETH_APP2, "reachable"))
+    assert reply(View(snapshot), found).end == "delivered"
+
+
+# -- other links ------------------------------------------------------------------------------
+
+
+@unknown_yet("a macvlan above a link takes what arrives there for its MAC address or its address")
+def test_what_arrives_at_an_uplink_reaches_the_macvlan_above_it() -> None:
+    snapshot = with_macvlan()
+    found = walk(
+        View(snapshot),
+        packet("203.0.113.1", "203.0.113.31"),
+        origin=HOST,
+        arriving=LinkRef(namespace=HOST, ifindex=UPLINK),
+    )
+    assert found.last_namespace == WEB
+
+
+def with_macvlan() -> Snapshot:
+    """``web`` has a macvlan of the uplink instead."""
+    snapshot = docker_like_snapshot()
+    upper = Link(
+        ifindex=VETH_WEB - 1,
+        name="eth0",
+        kind="macvlan",
+        mac="02:42:00:00:00:31",
+        mtu=1500,
+        up=True,
+        carrier=True,
+        lower=UPLINK,
+        lower_nsid=0,
+        peer=LinkRef(namespace=HOST, ifindex=UPLINK),
+        detail=Macvlan(mode="bridge"),
+    )
+
+    ns = namespace(snapshot, WEB)
+    return with_namespace(
+        snapshot,
+        WEB,
+        links=(ns.links[0], upper),
+        addresses=(
+            ns.addresses[0],
+            Address(ifindex=upper.ifindex, family="ip", address="203.0.113.31", prefixlen=24),
+        ),
+        routes=(
+            route("203.0.113.0/24", ifindex=upper.ifindex, scope="link"),
+            route("0.0.0.0/0", ifindex=upper.ifindex, gateway="203.0.113.1"),
+            route("203.0.113.31/32", ifindex=upper.ifindex, table=255, type="local", scope="host"),
+        ),
+    )
+
+
+@unknown_yet("an uplink without carrier: nothing leaves by it")
+def test_nothing_leaves_by_an_uplink_without_carrier() -> None:
+    snapshot = with_link(docker_like_snapshot(), HOST, "eth0", carrier=False, operstate="DOWN")
+    assert traced(snapshot, "web", "outside").arrives is False
+
+
+@unknown_yet("a multicast packet isn't routed like one for a host")
+def test_a_multicast_packet_is_not_followed() -> None:
+    found = sent(docker_like_snapshot(), APP1, packet(ONE, "239.1.2.3", "udp", 53))
+    assert found.end == "unknown"
+
+
+# -- netfilter and beyond ---------------------------------------------------------------------
+
+
+def with_entry(entry: ConntrackEntry) -> Snapshot:
+    return adding(docker_like_snapshot(), HOST, "conntrack", entry)
+
+
+def entry(original: tuple[str, str, int, int], answer: tuple[str, str, int, int], **more: Any) -> ConntrackEntry:
+    """A tracked UDP connection: source, destination, source port, port of each direction."""
+
+    def tuple_of(of: tuple[str, str, int, int]) -> ConntrackTuple:
+        return ConntrackTuple(src=of[0], dst=of[1], sport=of[2], dport=of[3])
+
+    return ConntrackEntry(family="ip", proto="udp", original=tuple_of(original), reply=tuple_of(answer), **more)
+
+
+def from_outside(snapshot: Snapshot, what: Packet) -> Walk:
+    return walk(View(snapshot), what, origin=HOST, arriving=LinkRef(namespace=HOST, ifindex=UPLINK))
+
+
+@unknown_yet("an existing connection without translation keeps going to the host")
+def test_a_stale_connection_is_not_translated_anew() -> None:
+    snapshot = with_entry(
+        entry(
+            (OUTSIDE, "203.0.113.2", 40000, 8080),
+            ("203.0.113.2", OUTSIDE, 8080, 40000),
+        )
+    )
+    udp = with_udp_publishing(snapshot)
+    found = from_outside(udp, packet(OUTSIDE, "203.0.113.2", "udp", 8080))
+    assert found.last_namespace == HOST
+    other = from_outside(udp, packet(OUTSIDE, "203.0.113.2", "udp", 8080, sport=40001))
+    assert other.last_namespace == WEB  # a new connection is translated
+
+
+def with_udp_publishing(snapshot: Snapshot) -> Snapshot:
+    """Nothing is filtered, and UDP to port 8080 is translated as TCP is otherwise."""
+    exprs = (match("proto", "udp"), match("dport", "8080"), Nat(kind="dnat", addresses="172.17.0.2", ports="53"))
+    dnat = chain("PREROUTING", [("udp", exprs)], hook="prerouting", priority=-100, type="nat", policy="accept")
+    masquerade = (match("oif", "eth0"), Nat(kind="masquerade"))
+    snat = chain("POSTROUTING", [("out", masquerade)], hook="postrouting", priority=100, type="nat", policy="accept")
+    table = Table(family="ip", name="nat", backend="iptables-nft", chains=(dnat, snat))
+    return with_namespace(snapshot, HOST, firewall=Firewall(tables=(table,)))
+
+
+@unknown_yet("an existing connection's translation is used, whatever the rules say now")
+def test_an_existing_translation_leads_on() -> None:
+    snapshot = with_entry(
+        entry(
+            (OUTSIDE, "203.0.113.2", 40000, 9999),
+            ("10.10.0.2", OUTSIDE, 53, 40000),
+            status=("dst-nat", "seen-reply"),
+        )
+    )
+    found = from_outside(with_udp_publishing(snapshot), packet(OUTSIDE, "203.0.113.2", "udp", 9999))
+    assert (found.last_namespace, found.last.dst, found.last.dport) == (APP1, "10.10.0.2", 53)
+
+
+@unknown_yet("an answer to an existing connection is translated back")
+def test_a_packet_of_the_answering_direction_is_translated_back() -> None:
+    snapshot = with_entry(
+        entry(
+            ("10.10.0.2", OUTSIDE, 53, 40000),
+            (OUTSIDE, "203.0.113.2", 40000, 61000),
+            status=("src-nat", "seen-reply"),
+        )
+    )
+    found = from_outside(with_udp_publishing(snapshot), packet(OUTSIDE, "203.0.113.2", "udp", 61000))
+    assert (found.last_namespace, found.last.dst, found.last.dport) == (APP1, "10.10.0.2", 53)
+
+
+def unfiltered() -> Snapshot:
+    """The host with its translations alone."""
+    return with_udp_publishing(docker_like_snapshot())
+
+
+@unknown_yet("what isn't tracked isn't translated, and its answer not back")
+def test_the_answer_of_an_untracked_packet_is_not_translated_back() -> None:
+
+    snapshot = unfiltered()
+    firewall = namespace(snapshot, HOST).firewall
+    assert firewall is not None
+    rules = [("notrack", (match("iif", "docker0"), NoTrack()))]
+    base = chain("PREROUTING", rules, hook="prerouting", priority=-300, type="filter", policy="accept")
+    raw = Table(family="ip", name="raw", backend="iptables-nft", chains=(base,))
+    snapshot = with_namespace(
+        snapshot, HOST, firewall=msgspec.structs.replace(firewall, tables=(*firewall.tables, raw))
+    )
+    assert traced(snapshot, "web", "outside").arrives is False
+
+
+@unknown_yet("a proxy on the host has a connection of its own, which may fail")
+def test_a_proxy_whose_container_cannot_be_reached_answers_nobody() -> None:
+    snapshot = with_proxy(with_link(docker_like_snapshot(), HOST, "veth5f0a1b2", up=False))
+    assert traced(snapshot, "host", "127.0.0.1", port=8080).arrives is False
+
+
+def test_a_proxy_whose_container_listens_answers() -> None:
+    assert traced(with_proxy(docker_like_snapshot()), "host", "127.0.0.1", port=8080).arrives is True
+
+
+def with_proxy(snapshot: Snapshot) -> Snapshot:
+
+    proxy = PortProxy(
+        pid=177,
+        netns=HOST,
+        proto="tcp",
+        host_ip="0.0.0.0",  # noqa: S104 - described, not bound
+        host_port=8080,
+        container_ip="172.17.0.2",
+        container_port=80,
+    )
+    return msgspec.structs.replace(snapshot, proxies=(proxy,))
+
+
+@unknown_yet("the socket that fits best takes a packet, not the first")
+def test_a_socket_on_the_address_takes_what_one_on_all_would_as_well() -> None:
+    sockets = (
+        Socket(proto="udp", address="0.0.0.0", port=53, process="general"),  # noqa: S104 - described, not bound
+        Socket(proto="udp", address="10.10.0.1", port=53, process="special"),
+    )
+    snapshot = with_namespace(unfiltered(), HOST, sockets=sockets)
+    found = sent(snapshot, APP1, packet(ONE, "10.10.0.1", "udp", 53))
+    assert found.decided_by is not None
+    assert found.decided_by.text.startswith("special ")
+
+
+# -- what a trace says ------------------------------------------------------------------------
+
+
+def traced(snapshot: Snapshot, source: str, target: str, **more: Any) -> Trace:
+    case = Case(snapshot)
+    return trace(case, find(case, source), find(case, target), **more)
+
+
+@unknown_yet("nobody outside can answer an address that isn't the host's, nor routed here")
+def test_what_leaves_with_a_private_source_is_not_answered() -> None:
+
+    snapshot = docker_like_snapshot()
+    firewall = namespace(snapshot, HOST).firewall
+    assert firewall is not None
+    tables = tuple(
+        msgspec.structs.replace(
+            table,
+            chains=tuple(
+                msgspec.structs.replace(item, rules=()) if item.hook == "postrouting" else item for item in table.chains
+            ),
+        )
+        for table in firewall.tables
+    )
+    snapshot = with_namespace(snapshot, HOST, firewall=msgspec.structs.replace(firewall, tables=tables))
+    assert traced(snapshot, "web", "outside").arrives is False
+
+
+def test_what_leaves_masqueraded_is_answered() -> None:
+    assert traced(docker_like_snapshot(), "web", "outside").arrives is True
