@@ -115,7 +115,7 @@ class WalkState:
         try:
             return self.ruleset(ns)
         except NotSeen as missing:
-            self.obstacle("unknown", stage, not_seen(missing, self.label(missing.scope)))
+            self.unknown(stage, missing)
         return Ruleset(_NO_RULES, match_context(self.view, ns), self.budget)
 
     # -- conntrack -----------------------------------------------------------------------------
@@ -174,11 +174,12 @@ class WalkState:
         try:
             yield
         except NotSeen as missing:
-            self.obstacle("unknown", stage, not_seen(missing, self.label(missing.scope)))
+            self.unknown(stage, missing)
 
-    def label(self, namespace: str) -> str:
-        """What to call a namespace."""
-        return self.view.label(namespace)
+    def unknown(self, stage: str, missing: NotSeen) -> None:
+        """Note that what a stage rests on was not seen."""
+        whose = self.view.label(missing.scope) if missing.scope else ""
+        self.obstacle("unknown", stage, not_seen(missing, whose))
 
     def stop(self, end: End, stage: str, by: Decider) -> NoReturn:
         """Note what nothing can be said beyond of."""

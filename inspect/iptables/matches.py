@@ -111,7 +111,6 @@ def _word(allowed: frozenset[str]) -> Callable[[str], str]:
 _EVERY_BIT = 0xFFFFFFFF
 _TCP_FLAGS = tuple(TCP_FLAG_BITS)[:6]
 """Those that iptables knows, in the order in which it prints them."""
-
 LIMIT = FieldText("limit-iface")
 """Stands for ``--limit-iface-…`` until the match is complete."""
 _OWNER = re.compile(r"\d{1,10}(?:-\d{1,10})?", re.ASCII)
