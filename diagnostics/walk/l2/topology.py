@@ -21,6 +21,7 @@ _SPEAKING = {"bridge", "veth", "macvlan", "ipvlan", "vlan", "bond", ""}
 _STACKED = frozenset({"macvlan", "macvtap", "ipvlan", "ipvtap"})
 """Kinds that share another link, below it with their siblings: who gets a frame there is not followed."""
 _MAC_LENGTH = 17
+_LOWER_DOWN = frozenset({"DOWN", "LOWERLAYERDOWN"})
 _FADING = frozenset({"STALE", "DELAY", "PROBE"})
 
 
@@ -56,10 +57,18 @@ def cross(view: View, ns: Namespace, link: Link) -> Arrival:
 
 
 def down(ns: Namespace, link: Link) -> Decider | None:
-    """The decider when a link is administratively down."""
-    if link.up:
+    """The decider when a link is administratively down, or has no carrier: then its queue is one that drops all.
+
+    A bridge, and a veth whose other end is seen, have none because of what
+    lies behind them: that says more.  Source: dev_deactivate
+    (net/sched/sch_generic.c).
+    """
+    if not link.up:
+        return Decider(kind="link", text=f"{link.name} is down", namespace=ns.id, value="DOWN", interface=link.name)
+    if link.carrier or link.operstate not in _LOWER_DOWN or link.kind == "bridge" or link.peer is not None:
         return None
-    return Decider(kind="link", text=f"{link.name} is down", namespace=ns.id, value="DOWN", interface=link.name)
+    text = f"{link.name} has no carrier"
+    return Decider(kind="link", text=text, namespace=ns.id, value="NO-CARRIER", interface=link.name)
 
 
 def _seen(ns: Namespace, link: Link) -> Decider:
