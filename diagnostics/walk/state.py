@@ -14,7 +14,7 @@ from dnet_tui.diagnostics.walk.l3.namespace_context import match_context
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget
 from dnet_tui.diagnostics.walk.netfilter.chains import Ruleset
-from dnet_tui.diagnostics.walk.netfilter.conntrack import Connection, as_seen_by, belongs
+from dnet_tui.diagnostics.walk.netfilter.conntrack import Connection, as_seen_by, belongs, is_icmp_error
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef, Truth, replace
 from dnet_tui.inspect.model import Link, Namespace, NotSeen
@@ -26,6 +26,8 @@ _NO_RULES = FirewallIndex(Firewall())
 
 Tracked = tuple[tuple[str, Packet, Packet], ...]
 """(namespace, packet before NAT, packet after NAT) of each conntrack that saw a flow."""
+
+Awaited = tuple[str, Packet]
 
 
 def not_seen(missing: NotSeen) -> Decider:
@@ -48,6 +50,7 @@ class WalkState:
         answers: the connections of which the packet is an answer.
         choices: which of several possibilities to take at each branch; None: stop there as unknown.
         budget: what may be spent on rules that are evaluated repeatedly.
+        awaited: for an answer: the namespace that awaits it (empty: out of sight), and the packet that it answers.
     """
 
     def __init__(
@@ -60,10 +63,14 @@ class WalkState:
         answers: Tracked,
         choices: tuple[int, ...] | None = None,
         budget: Budget | None = None,
+        awaited: Awaited | None = None,
     ) -> None:
         self.view = view
         self.packet = packet
         self.outside = outside
+        self.awaited = awaited
+        self.misdelivered: Decider | None = None
+        """Why an answer that got somewhere isn't what is awaited there."""
         self.beyond = beyond
         self.answers = {namespace: Connection(before, after) for namespace, before, after in answers}
         self.branch_choices = choices
@@ -136,6 +143,25 @@ class WalkState:
         """Remember the connection, as conntrack does after a first packet's last hook (nf_conntrack_confirm)."""
         if self.packet.ctstate == "NEW" and not self.answers:
             self.tracked.append((ns.id, self.entered, self.packet))
+
+    def reach(self, ns: Namespace, *, left: bool = False) -> None:
+        """An answer has got to ``ns``, or ``left`` from there: note where it isn't who awaits it, or not as awaited.
+
+        An ICMP error is about another packet, and known by what it quotes.
+        """
+        if self.awaited is None or is_icmp_error(self.packet):
+            return
+        origin, first = self.awaited
+        packet = self.packet
+        ports = ((packet.sport, first.dport), (packet.dport, first.sport))
+        same = (packet.src, packet.dst) == (first.dst, first.src)
+        same = same and (not first.sport or all(one is None or one == two for one, two in ports))
+        if same and (not origin if left else ns.id == origin):
+            return
+        wanted = replace(first, src=first.dst, dst=first.src, sport=first.dport, dport=first.sport)
+        where = "outside" if left else "here"
+        text = f"nobody {where} awaits an answer as {packet.tuple_text()}: awaited is {wanted.tuple_text()}"
+        self.misdelivered = Decider(kind="socket", text=text, namespace=ns.id)
 
     # -- what is reported ----------------------------------------------------------------------
 

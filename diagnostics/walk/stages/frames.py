@@ -84,4 +84,5 @@ def left(state: WalkState, ns: Namespace, out: Link) -> Ending:
     """The packet leaves what can be seen."""
     state.exits = out.name
     state.hop(ns, out.name, "link", "leaves the host")
+    state.reach(ns, left=True)
     return Ending("left")

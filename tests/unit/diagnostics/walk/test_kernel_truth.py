@@ -311,13 +311,11 @@ def with_macvlan() -> Snapshot:
     )
 
 
-@unknown_yet("an uplink without carrier: nothing leaves by it")
 def test_nothing_leaves_by_an_uplink_without_carrier() -> None:
     snapshot = with_link(docker_like_snapshot(), HOST, "eth0", carrier=False, operstate="DOWN")
     assert traced(snapshot, "web", "outside").arrives is False
 
 
-@unknown_yet("a multicast packet isn't routed like one for a host")
 def test_a_multicast_packet_is_not_followed() -> None:
     found = sent(docker_like_snapshot(), APP1, packet(ONE, "239.1.2.3", "udp", 53))
     assert found.end == "unknown"
@@ -399,7 +397,6 @@ def unfiltered() -> Snapshot:
     return with_udp_publishing(docker_like_snapshot())
 
 
-@unknown_yet("what isn't tracked isn't translated, and its answer not back")
 def test_the_answer_of_an_untracked_packet_is_not_translated_back() -> None:
 
     snapshot = unfiltered()
@@ -414,7 +411,6 @@ def test_the_answer_of_an_untracked_packet_is_not_translated_back() -> None:
     assert traced(snapshot, "web", "outside").arrives is False
 
 
-@unknown_yet("a proxy on the host has a connection of its own, which may fail")
 def test_a_proxy_whose_container_cannot_be_reached_answers_nobody() -> None:
     snapshot = with_proxy(with_link(docker_like_snapshot(), HOST, "veth5f0a1b2", up=False))
     assert traced(snapshot, "host", "127.0.0.1", port=8080).arrives is False
@@ -438,7 +434,6 @@ def with_proxy(snapshot: Snapshot) -> Snapshot:
     return msgspec.structs.replace(snapshot, proxies=(proxy,))
 
 
-@unknown_yet("the socket that fits best takes a packet, not the first")
 def test_a_socket_on_the_address_takes_what_one_on_all_would_as_well() -> None:
     sockets = (
         Socket(proto="udp", address="0.0.0.0", port=53, process="general"),  # noqa: S104 - described, not bound
@@ -458,7 +453,6 @@ def traced(snapshot: Snapshot, source: str, target: str, **more: Any) -> Trace:
     return trace(case, find(case, source), find(case, target), **more)
 
 
-@unknown_yet("nobody outside can answer an address that isn't the host's, nor routed here")
 def test_what_leaves_with_a_private_source_is_not_answered() -> None:
 
     snapshot = docker_like_snapshot()
