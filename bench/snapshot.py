@@ -176,6 +176,7 @@ def ethtool_loop(names: list[str]) -> None:
 def inside(runs: int) -> dict[str, object]:
     """Measure everything on the big host, from inside it."""
     from dnet_tui.inspect.iptables.save_text import parse_save_report  # noqa: PLC0415
+    from dnet_tui.inspect.model.needs import MAP  # noqa: PLC0415 - only inside the private host
     from dnet_tui.inspect.ruleset.read_iptables import read_firewall  # noqa: PLC0415
     from dnet_tui.inspect.snapshot.take_snapshot import Options, take_snapshot  # noqa: PLC0415 - only inside the private host
 
@@ -190,7 +191,7 @@ def inside(runs: int) -> dict[str, object]:
         "refresh, one more container": refreshes(runs),
         "refresh, one more container and rule": refreshes(runs, A_RULE),
         "refresh, one more container and port": refreshes(runs, A_PORT),
-        "map of veths": measure(runs, lambda: take_snapshot(Options(map_only=True))),
+        "map of veths": measure(runs, lambda: take_snapshot(Options(needs=MAP))),
         "ip -n NAME -j addr, each": measure(1, lambda: ip_loop(names)),
         "nsenter … ethtool -S, each": scaled(measure(1, lambda: ethtool_loop(sample)), len(names) / len(sample)),
         "iptables-nft-save -c": measure(runs, lambda: quietly("iptables-nft-save", "-c")),

@@ -30,6 +30,7 @@ import msgspec
 
 from dnet_tui.actions.changes.chains import digest, parse_chain
 from dnet_tui.actions.changes.legacy_rule import BASE_NAMES, Options, same_meaning
+from dnet_tui.diagnostics.operations.rule import PROGRAMS
 from dnet_tui.inspect.kernel.run_program import run_program
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _locked(patience: float) -> Iterator[None]:
 
 def _texts(order: Order) -> list[str]:
     """The texts of the chain's rules, by the program that everything else here reads legacy rules with."""
-    program = "iptables-legacy-save" if order.family == "ip" else "ip6tables-legacy-save"
+    program = f"{PROGRAMS['iptables-legacy', order.family]}-save"
     ran = run_program([program, "-t", order.table], seconds=READ_LIMIT)
     if ran.error:
         raise RefusedError(ran.error)

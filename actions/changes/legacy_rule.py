@@ -20,11 +20,11 @@ import re
 
 from dnet_tui.inspect.errors import CannotModelError
 from dnet_tui.inspect.iptables.matches import IMPLIED, MATCHES, network, proto_name
-from dnet_tui.inspect.iptables.names import protocol_number
 from dnet_tui.inspect.iptables.rule import ANY_PROTOCOL, BASE, SECTION
 from dnet_tui.inspect.iptables.save_grammar import RuleSyntaxError, split_words
 from dnet_tui.inspect.iptables.targets import compile_target
 from dnet_tui.inspect.model.firewall import AnyExpr, Match, Nat, Opaque, SetMark, Verdict
+from dnet_tui.inspect.model.protocols import protocol_number
 
 Options = dict[str, list[str]]
 EasyRule = dict[str, str | Options | dict[str, str | Options]]

@@ -19,6 +19,7 @@ import msgspec
 from dnet_tui.actions.probes.raw_packet import raw_packet
 from dnet_tui.diagnostics.trace.trace_events import Recognised
 from dnet_tui.diagnostics.walk.packet import Packet
+from dnet_tui.inspect.model.protocols import NUMBERS
 from dnet_tui.inspect.nftables.trace_events import Headers, headers
 
 _SYN, _RST, _ACK = 0x02, 0x04, 0x10
@@ -107,7 +108,7 @@ class LivePacket(msgspec.Struct, frozen=True, kw_only=True):
         seen = headers(network, transport)
         if seen is None or (":" in seen.src) != (self.family == "ip6"):
             return None
-        proto = {6: "tcp", 17: "udp"}.get(seen.proto, "icmp")
+        proto = "tcp" if seen.proto == NUMBERS["tcp"] else "udp" if seen.proto == NUMBERS["udp"] else "icmp"
         kind = self._error(seen) if proto == "icmp" else ""
         if not kind and proto == self.proto:
             kind = {"tcp": self._tcp, "udp": self._udp, "icmp": self._echo}[proto](seen)

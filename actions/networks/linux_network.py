@@ -25,6 +25,8 @@ from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model import Namespace, Network, Snapshot, Unread
+from dnet_tui.inspect.model.engine_kinds.docker import USER_CHAIN
+from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Table
 from dnet_tui.inspect.model.network_label import Intention, encode
 from dnet_tui.inspect.model.view import View
@@ -33,7 +35,7 @@ from dnet_tui.inspect.text.sanitize import clean
 Xtables = Literal["iptables-nft", "iptables-legacy"]
 XFamily = Literal["ip", "ip6"]
 
-_ENGINES_CHAINS = ("DOCKER", "NETAVARK", "CNI-")
+_ENGINES_CHAINS = tuple(name for kind in ENGINE_KINDS for name in kind.chain_marks)
 _FORWARD = "net.ipv4.ip_forward"
 _FORWARD6 = "net.ipv6.conf.all.forwarding"
 _DEFAULT = "net.ipv4.conf.default.forwarding"
@@ -228,7 +230,7 @@ def pick_backend(firewall: Firewall | None) -> Xtables:
 def _first_place(firewall: Firewall | None, backend: Xtables, family: XFamily) -> int:
     for table, chain in _chains(firewall):
         if (table.backend, table.family) == (backend, family) and table.name == "filter" and chain.name == "FORWARD":
-            jump = next((rule.number for rule in chain.rules if rule.text == "-j DOCKER-USER"), 0)
+            jump = next((rule.number for rule in chain.rules if rule.text == f"-j {USER_CHAIN}"), 0)
             return jump + 1
     return 1
 

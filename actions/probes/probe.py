@@ -69,26 +69,6 @@ def tcp_connect(
     return _timed(attempt, inside)
 
 
-def udp_echo(
-    address: str,
-    port: int,
-    *,
-    payload: bytes = b"dnet-tui",
-    limit: float = DEFAULT_LIMIT,
-    inside: NsHandle | None = None,
-) -> Probe:
-    """Send one datagram and wait for any answer from there."""
-
-    def attempt() -> None:
-        with _opened(_family(address), socket.SOCK_DGRAM) as sock:
-            sock.settimeout(limit)
-            sock.connect((address, port))
-            sock.send(payload)
-            sock.recv(65535)
-
-    return _timed(attempt, inside)
-
-
 def ping(
     address: str, *, limit: float = DEFAULT_LIMIT, inside: NsHandle | None = None, hops: int | None = None
 ) -> Probe:

@@ -11,8 +11,8 @@ from ipaddress import IPv6Address, ip_address
 from typing import Literal
 
 from dnet_tui.actions.probes.probe import internet_checksum
+from dnet_tui.inspect.model.protocols import NUMBERS
 
-_NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1}
 _ICMP6 = 58
 _SYN = 0x02
 _WINDOW = 8192
@@ -37,7 +37,7 @@ def raw_packet(
     """
     ours, theirs = ip_address(src), ip_address(dst)
     addresses = ours.packed + theirs.packed
-    number = _ICMP6 if proto == "icmp" and isinstance(ours, IPv6Address) else _NUMBERS[proto]
+    number = _ICMP6 if proto == "icmp" and isinstance(ours, IPv6Address) else NUMBERS[proto]
     if proto == "tcp":
         body = struct.pack("!HHIIBBHHH", sport, dport, sequence, 0, 5 << 4, _SYN, _WINDOW, 0, 0)
         place = 16

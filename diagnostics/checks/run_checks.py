@@ -14,8 +14,9 @@ from dnet_tui.diagnostics.report.finding import CheckResult, Finding
 from dnet_tui.diagnostics.report.masked_faults import hidden
 from dnet_tui.diagnostics.report.report import REPORT_FORMAT, Report, summarise
 from dnet_tui.diagnostics.walk.packet import Decider, RuleRef
-from dnet_tui.inspect.model import Snapshot, known_items
-from dnet_tui.inspect.model.sections import lacks_of
+from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.model.sections import NotSeen, known_items, lacks_of
+from dnet_tui.inspect.model.view import View
 
 
 def examine(
@@ -134,7 +135,7 @@ def _left_unsaid(exam: Examination, silent: set[str], findings: Sequence[Finding
         if any(owner in telling for owner, _ in owners):
             continue
         for owner, obstacle in owners:
-            if owner not in silent or obstacle.end == "unknown" or element(obstacle) in seen:
+            if owner not in silent or obstacle.end == "unknown" or element(obstacle) in seen | exam.unexplained:
                 continue
             seen.add(element(obstacle))
             yield from (item for item in exam.blocked_by(owner) if element(item.obstacle) == element(obstacle))
@@ -161,7 +162,7 @@ def _run(check: Check, exam: Examination) -> tuple[CheckResult, list[Finding]]:
     unsure = [item.reason for item in said if isinstance(item, Undecided)]
     view = exam.case.view
     unseen = [item.text(view.label(item.scope) if item.scope else "") for item in exam.case.unseen]
-    reasons = [*unsure, *unseen, *_missing(exam)]
+    reasons = [*unsure, *unseen, *exam.gaps_met(check.hidden_by), *_missing(exam)]
     return CheckResult(id=check.id, outcome="unknown" if reasons else "ok", reason=next(iter(reasons), "")), []
 
 
@@ -174,7 +175,27 @@ def _missing(exam: Examination) -> list[str]:
     parts = (("containers", snapshot.containers), ("namespaces", snapshot.namespaces))
     lacks = [(section, lack) for section, items in whole for lack in lacks_of(items)]
     lacks += [(section, lack) for section, items in parts for lack in lacks_of(items) if not lack.scope]
-    return [f"{lack.scope or section}: {lack.reason}" for section, lack in lacks]
+    view = exam.case.view
+    # A port that leads out of sight concerns who rests on its bridge's containers (see Case.members); another link all.
+    lacks += [("namespaces", lack) for lack in lacks_of(snapshot.namespaces) if _has_loose_link(view, lack.scope)]
+    return [f"{view.label(lack.scope) if lack.scope else section}: {lack.reason}" for section, lack in lacks]
+
+
+def _has_loose_link(view: View, namespace: str) -> bool:
+    """Whether a link of a namespace leads out of sight, and is neither its way out nor a port on the host."""
+    ns = view.namespaces.get(namespace)
+    if ns is None:
+        return False
+    try:
+        ways_out = {link.ifindex for link in view.uplinks(ns.id)}
+    except NotSeen:
+        ways_out = set()
+    return any(
+        link.leads_out_of_sight
+        and (ns.kind != "host" or link.master is None)
+        and (link.master is not None or link.ifindex not in ways_out)
+        for link in known_items(ns.links)
+    )
 
 
 def _speaks_of(finding: Finding, name: str) -> bool:

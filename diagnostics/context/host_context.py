@@ -7,7 +7,7 @@ of every flow that the networks' own options ask for.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeVar, cast
@@ -29,6 +29,7 @@ from dnet_tui.inspect.model import (
     known_items,
 )
 from dnet_tui.inspect.model.default_routes import default_routes
+from dnet_tui.inspect.model.sections import lacks_of
 from dnet_tui.inspect.model.view import View
 
 OUTSIDE = "198.51.100.77"
@@ -53,6 +54,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 class Case:
@@ -101,6 +103,12 @@ class Case:
         except NotSeen as missing:
             self.unseen.append(missing)
 
+    def severally(self, items: Iterable[Item], of: Callable[[Item], Iterable[T]]) -> Iterator[T]:
+        """What ``of`` tells of each item; of one that rests on something unread nothing, which is noted."""
+        for item in items:
+            with self.noting():
+                yield from of(item)
+
     @property
     def networks(self) -> tuple[Network, ...]:
         """The bridge networks of this host, declared and inferred, whose bridge exists."""
@@ -115,6 +123,8 @@ class Case:
             for network in known_items(self.snapshot.networks)
             if network.driver == "bridge" and network.bridge and self.view.link_named(host.id, network.bridge)
         ]
+        if lacks_of(self.snapshot.networks):
+            return tuple(declared)  # a network that nobody told of isn't one that nobody made
         known = {network.bridge for network in declared}
         inferred: list[Network] = []
         for link in self.view.bridges():
@@ -170,6 +180,8 @@ class Case:
             return []
         found = []
         for port in self.view.ports_of(host.id, bridge.ifindex):
+            if port.leads_out_of_sight:
+                self.unseen.append(self._who_is_there(host.id, port))
             tenants = self.view.containers_in(port.peer.namespace) if port.peer else ()
             owner = next((item for item in tenants if item.joined is None), tenants[0] if tenants else None)
             if port.peer is None or owner is None:
@@ -180,6 +192,13 @@ class Case:
                     member = Member(container=owner, namespace=port.peer.namespace, link=port.peer, address=address)
                     found.append(member)
         return found
+
+    def _who_is_there(self, host: str, port: Link) -> NotSeen:
+        """A bridge's port leads to somebody who could not be seen: whether they are well can't be told."""
+        for lack in lacks_of(self.snapshot.namespaces):
+            if lack.scope == host:
+                return NotSeen("namespaces", host, lack.reason, lack.hint)
+        return NotSeen("namespaces", host, f"{port.name}: {port.peer_note}")
 
     def _address(self, ref: LinkRef, family: Family) -> str:
         """The first address of a link that is used beyond it."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 from dnet_tui.inspect.model import Family, Network
+from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 from dnet_tui.inspect.model.firewall import Backend, Chain, Match, Nat, Rule, Table, Verdict
 
-USER_CHAINS = ("DOCKER-USER", "CNI-ADMIN")
+USER_CHAINS = tuple(name for kind in ENGINE_KINDS for name in kind.user_chains)
 """Chains that engines leave to the administrator and never touch."""
 
-ENGINE_CHAINS = ("DOCKER", "NETAVARK", "CNI-")
+ENGINE_CHAINS = tuple(name for kind in ENGINE_KINDS for name in kind.chain_marks)
 """How the names of engines' own chains begin."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dnet_tui.diagnostics.explain.field_names import field_names, subject_of
 from dnet_tui.inspect.model.firewall import Lookup, Match, SetLookup, VerdictMap
 from dnet_tui.inspect.model.match_fields import MatchField, is_modelled
+from dnet_tui.inspect.model.protocols import SPOKEN, icmp_words
 from dnet_tui.inspect.text.sanitize import clean
 
 _STATES = {
@@ -18,35 +19,12 @@ _STATES = {
     "DNAT": "destination-translated",
     "SNAT": "source-translated",
 }
-_ICMP = {
-    "ip": {
-        "0": "echo reply",
-        "3": "unreachable",
-        "3/4": "fragmentation needed",
-        "5": "redirect",
-        "8": "echo request",
-        "11": "time exceeded",
-    },
-    "ip6": {
-        "1": "unreachable",
-        "2": "packet too big",
-        "3": "time exceeded",
-        "128": "echo request",
-        "129": "echo reply",
-        "133": "router solicitation",
-        "134": "router advertisement",
-        "135": "neighbour solicitation",
-        "136": "neighbour advertisement",
-        "137": "redirect",
-    },
-}
 _ADDRESS_TYPES = {
     "LOCAL": "an address of this host",
     "BROADCAST": "a broadcast address",
     "MULTICAST": "a multicast address",
     "UNICAST": "a unicast address",
 }
-_PROTOCOLS = {"tcp": "TCP", "udp": "UDP", "sctp": "SCTP", "dccp": "DCCP", "icmp": "ICMP", "icmpv6": "ICMPv6"}
 _ELEMENTS_SHOWN = 8
 _SYN = "FIN,SYN,RST,ACK/SYN"
 
@@ -64,7 +42,7 @@ class Conditions:
     """
 
     def __init__(self, family: str) -> None:
-        self.names = _ICMP["ip6" if family == "ip6" else "ip"]
+        self.family = family
         self.noun = "traffic"
         self.parts: list[tuple[int, str]] = []
 
@@ -143,7 +121,7 @@ class Conditions:
                 return _PROPERTY, _property(match.field, match)
 
     def _icmp(self, value: str) -> str:
-        name = self.names.get(value)
+        name = icmp_words(self.family, value)
         return f"{value} ({name})" if name else value
 
 
@@ -210,7 +188,7 @@ _BRIDGED = {
 
 
 def _protocol(value: str) -> str:
-    return _PROTOCOLS.get(value) or (f"protocol {value}" if value.isdecimal() else clean(value))
+    return SPOKEN.get(value) or (f"protocol {value}" if value.isdecimal() else clean(value))
 
 
 def _port(value: str) -> str:

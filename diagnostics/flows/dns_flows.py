@@ -29,8 +29,9 @@ from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model import Family, NameServer, Network, Resolver, Unread, require
+from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
 
-EMBEDDED = "127.0.0.11"
+EMBEDDED = DOCKER.embedded_resolver
 """Docker's own resolver: the same address in every container, answered by dockerd from within it."""
 
 DNS = 53

@@ -40,6 +40,7 @@ from dnet_tui.inspect.model import (
     known_items,
 )
 from dnet_tui.inspect.model.default_routes import default_routes
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.sections import lacks_of
 
 __all__ = ["Flow", "Kind", "derive"]
@@ -188,7 +189,12 @@ def _cross_network(case: Case, family: Family) -> Iterator[Flow]:
 def _kept_apart(case: Case, here: Network, there: Network, family: Family) -> bool:
     """Whether one network asks that the other can't reach it; with Podman's ``isolate``, both have to ask."""
     both = (here.options.get("isolate"), there.options.get("isolate"))
-    mutual = here.engine == "podman" and both[0] in _YES and both[1] in _YES and is_ruled(case, there, family)
+    mutual = (
+        traits_of(here.engine).isolation_is_mutual
+        and both[0] in _YES
+        and both[1] in _YES
+        and is_ruled(case, there, family)
+    )
     return bool(is_isolated(case, there, family)) or mutual
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.inspect.model import Engine, Family, Network, PublishedPort, known_items
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 _OPTION = "com.docker.network.bridge.enable_ip_masquerade"
 _TRANSLATED = {"", "nat", "nat-unprotected"}
@@ -48,17 +49,19 @@ def is_ruled(case: Case, network: Network, family: Family) -> bool:
     engine = next((item for item in known_items(case.snapshot.engines) if item.name == network.engine), None)
     if engine is None or engine.rootless or engine.firewall == "none":
         return False
-    if engine.name == "podman":
-        return engine.network_backend != "cni"
-    return engine.name == "docker" and _docker_writes(case, engine)
+    traits = traits_of(engine.name)
+    if traits.ip6_rules == "alike":
+        return engine.network_backend not in traits.ip4_only_backends
+    return traits.ip6_rules == "setting" and _writes_ip6(case, engine)
 
 
-def _docker_writes(case: Case, engine: Engine) -> bool:
+def _writes_ip6(case: Case, engine: Engine) -> bool:
     if engine.ip6tables is not None:
         return engine.ip6tables
     # Its settings could not be read: then its chains are the only witness.
+    traits = traits_of(engine.name)
     return any(
-        table.name == "docker-bridges" or any(chain.name.startswith("DOCKER") for chain in table.chains)
+        table.name in traits.tables or any(chain.name.startswith(traits.chain_marks) for chain in table.chains)
         for table in iptables_layout.tables(case, "ip6")
     )
 
@@ -69,7 +72,7 @@ def masquerades(case: Case, network: Network, family: Family) -> bool | None:
         return network.masquerade
     if not network.ipv6 or not is_ruled(case, network, family):
         return None
-    if network.engine == "podman":
+    if traits_of(network.engine).ip6_rules == "alike":
         return network.masquerade
     chosen = network.options.get(_OPTION, "") not in _NO and not network.internal
     return chosen and network.gateway_mode6 in _TRANSLATED
@@ -104,7 +107,7 @@ def publishes(case: Case, network: Network, family: Family, port: PublishedPort,
     translated = network.ipv6 and not network.internal and network.gateway_mode6 in _TRANSLATED
     if not translated or not is_ruled(case, network, family):
         return False
-    if network.engine == "podman" and port.host_ip in {"", _WILD["ip"]}:
+    if traits_of(network.engine).wildcard_means_both and port.host_ip in {"", _WILD["ip"]}:
         return _is_rewritten(case, port)
     return port.host_ip in {_WILD["ip6"], address}
 

@@ -5,38 +5,42 @@ Its effect is the engine's own, and can't be said beforehand.
 
 from __future__ import annotations
 
-from typing import Literal
-
 from dnet_tui.diagnostics.operations.base import Argv, ProgramOperation
-
-EngineProgram = Literal["docker", "podman"]
-"""Command-line clients that understand ``restart``, ``network connect`` and ``network disconnect`` alike."""
-
-_RELOADS: dict[Literal["docker", "podman"], Argv] = {
-    "docker": ("systemctl", "restart", "docker"),
-    "podman": ("podman", "network", "reload", "--all"),
-}
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 
-class ReloadEngineRules(ProgramOperation, frozen=True, kw_only=True, tag="reload-engine-rules"):
+class EngineOperation(ProgramOperation, frozen=True, kw_only=True):
+    """What a kind of engine is asked to do by its own command line.
+
+    Raises:
+        ValueError: It is a kind without one.
+    """
+
+    engine: str
+
+    def __post_init__(self) -> None:
+        """See the class."""
+        if not traits_of(self.engine).command:
+            msg = f"{self.engine!r} has no command line"
+            raise ValueError(msg)
+
+
+class ReloadEngineRules(EngineOperation, frozen=True, kw_only=True, tag="reload-engine-rules"):
     """Has an engine write its firewall rules again.  Docker does that only when it is restarted."""
-
-    engine: Literal["docker", "podman"]
 
     @property
     def text(self) -> str:
         """See :class:`Operation`."""
-        return "restart Docker" if self.engine == "docker" else "have Podman write its rules again"
+        return traits_of(self.engine).restore_text
 
     def commands(self) -> tuple[Argv, ...]:
         """See :class:`Operation`."""
-        return (_RELOADS[self.engine],)
+        return (traits_of(self.engine).restore_rules,)
 
 
-class RestartContainers(ProgramOperation, frozen=True, kw_only=True, tag="restart-containers"):
+class RestartContainers(EngineOperation, frozen=True, kw_only=True, tag="restart-containers"):
     """Stops and starts containers."""
 
-    engine: EngineProgram
     names: tuple[str, ...]
 
     @property
@@ -46,13 +50,12 @@ class RestartContainers(ProgramOperation, frozen=True, kw_only=True, tag="restar
 
     def commands(self) -> tuple[Argv, ...]:
         """See :class:`Operation`."""
-        return ((self.engine, "restart", *self.names),)
+        return ((traits_of(self.engine).command, "restart", *self.names),)
 
 
-class ConnectContainer(ProgramOperation, frozen=True, kw_only=True, tag="connect-container"):
+class ConnectContainer(EngineOperation, frozen=True, kw_only=True, tag="connect-container"):
     """Connects a container to a network, with these addresses (no prefix length)."""
 
-    engine: EngineProgram
     network: str
     container: str
     addresses: tuple[str, ...] = ()
@@ -65,17 +68,16 @@ class ConnectContainer(ProgramOperation, frozen=True, kw_only=True, tag="connect
     def commands(self) -> tuple[Argv, ...]:
         """See :class:`Operation`."""
         fixed = [word for item in self.addresses for word in ("--ip6" if ":" in item else "--ip", item)]
-        return ((self.engine, "network", "connect", *fixed, self.network, self.container),)
+        return ((traits_of(self.engine).command, "network", "connect", *fixed, self.network, self.container),)
 
     def inverse(self) -> DisconnectContainer:
         """See :class:`Operation`."""
         return DisconnectContainer(engine=self.engine, network=self.network, container=self.container)
 
 
-class DisconnectContainer(ProgramOperation, frozen=True, kw_only=True, tag="disconnect-container"):
+class DisconnectContainer(EngineOperation, frozen=True, kw_only=True, tag="disconnect-container"):
     """Disconnects a container from a network."""
 
-    engine: EngineProgram
     network: str
     container: str
 
@@ -86,7 +88,7 @@ class DisconnectContainer(ProgramOperation, frozen=True, kw_only=True, tag="disc
 
     def commands(self) -> tuple[Argv, ...]:
         """See :class:`Operation`."""
-        return ((self.engine, "network", "disconnect", self.network, self.container),)
+        return ((traits_of(self.engine).command, "network", "disconnect", self.network, self.container),)
 
     def inverse(self) -> ConnectContainer:
         """See :class:`Operation`: with an address of the engine's choice."""

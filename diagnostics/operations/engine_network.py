@@ -8,6 +8,8 @@ from __future__ import annotations
 import msgspec
 
 from dnet_tui.diagnostics.operations.base import Argv, Operation, ProgramOperation
+from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
+from dnet_tui.inspect.model.engine_kinds.podman import PODMAN
 
 
 class CreateDockerNetwork(Operation, frozen=True, kw_only=True, tag="create-docker-network"):
@@ -30,7 +32,7 @@ class CreateDockerNetwork(Operation, frozen=True, kw_only=True, tag="create-dock
 
     def commands(self) -> tuple[Argv, ...]:
         """See :class:`Operation`."""
-        words: list[str] = ["docker", "network", "create"]
+        words: list[str] = [DOCKER.command, "network", "create"]
         words += ["--subnet", self.subnet] if self.subnet else []
         words += ["--gateway", self.gateway] if self.gateway else []
         words += ["--ipv6", "--subnet", self.subnet6] if self.subnet6 else []
@@ -59,7 +61,7 @@ class RemoveDockerNetwork(Operation, frozen=True, kw_only=True, tag="remove-dock
 
     def commands(self) -> tuple[Argv, ...]:
         """See :class:`Operation`."""
-        return (("docker", "network", "rm", self.name),)
+        return ((DOCKER.command, "network", "rm", self.name),)
 
     def inverse(self) -> CreateDockerNetwork:
         """See :class:`Operation`: without the settings that only the captured state knows."""
@@ -90,7 +92,7 @@ class CreatePodmanNetwork(ProgramOperation, frozen=True, kw_only=True, tag="crea
 
     def commands(self) -> tuple[Argv, ...]:
         """See :class:`Operation`."""
-        words = ["podman", "network", "create"]
+        words = [PODMAN.command, "network", "create"]
         words += ["--ipv6"] if any(":" in subnet.cidr for subnet in self.subnets) else []
         for subnet in self.subnets:
             words += ["--subnet", subnet.cidr]
@@ -118,7 +120,7 @@ class RemovePodmanNetwork(ProgramOperation, frozen=True, kw_only=True, tag="remo
 
     def commands(self) -> tuple[Argv, ...]:
         """See :class:`Operation`."""
-        return (("podman", "network", "rm", self.name),)
+        return ((PODMAN.command, "network", "rm", self.name),)
 
 
 def _pairs(option: str, values: dict[str, str]) -> list[str]:

@@ -10,7 +10,7 @@ from dnet_tui.diagnostics.walk.packet import RuleRef
 from dnet_tui.inspect.model.firewall import Backend
 
 
-class Place(NamedTuple):
+class TableRef(NamedTuple):
     """A table of one backend and family."""
 
     backend: Backend
@@ -18,18 +18,18 @@ class Place(NamedTuple):
     table: str
 
 
-def place_of(rule: RuleRef) -> Place | None:
+def table_of(rule: RuleRef) -> TableRef | None:
     """Where a rule stands; None for native nftables, whose rules aren't written in iptables' words."""
     if rule.backend == "nftables" or rule.family not in {"ip", "ip6"}:
         return None
     backend: Backend = "iptables-legacy" if rule.backend == "iptables-legacy" else "iptables-nft"
-    return Place(backend=backend, family="ip6" if rule.family == "ip6" else "ip", table=rule.table)
+    return TableRef(backend=backend, family="ip6" if rule.family == "ip6" else "ip", table=rule.table)
 
 
-class Change(NamedTuple):
+class RuleEdit(NamedTuple):
     """A rule's text in a chain, with the counters to keep."""
 
-    place: Place
+    place: TableRef
     chain: str
     spec: str
     packets: int = 0
@@ -64,10 +64,10 @@ class Change(NamedTuple):
 
 def removal(rule: RuleRef, summary: str, note: str) -> Remedy | None:
     """The remedy that deletes one rule, and puts it back where it stood, counters and all; None for native nftables."""
-    place = place_of(rule)
+    place = table_of(rule)
     if place is None:
         return None
-    change = Change(place, rule.chain, rule.text, rule.packets or 0, rule.bytes or 0)
+    change = RuleEdit(place, rule.chain, rule.text, rule.packets or 0, rule.bytes or 0)
     return Remedy(
         summary=summary,
         steps=(change.delete(rule.number),),

@@ -106,9 +106,8 @@ def _container(case: Case, container: Container) -> Place:
 
 def _at_address(case: Case, address: str) -> Place:
     """An address: that of a container or of the host when it is theirs alone, otherwise just an address."""
-    owners = [
-        ns for ns in known_items(case.snapshot.namespaces) if any(item.address == address for item in ns.addresses)
-    ]
+    known = known_items(case.snapshot.namespaces)
+    owners = [ns for ns in known if any(item.address == address for item in known_items(ns.addresses))]
     namespace = owners[0].id if len(owners) == 1 else ""
     return Place(kind="address", label=address, namespace=namespace, addresses=(address,))
 

@@ -10,7 +10,7 @@ from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.trace.endpoints import Place, find
 from dnet_tui.diagnostics.trace.trace import Proto, Trace, trace
 from dnet_tui.inspect.errors import DnetError
-from dnet_tui.inspect.model import known_items
+from dnet_tui.inspect.model import NotSeen, known_items
 
 Reach = Literal["yes", "refused", "no", "too-big", "unknown", "-"]
 
@@ -96,6 +96,9 @@ def _cell(case: Case, source: Place, target: Place, wish: Wish) -> Cell:
     try:
         port = wish.port or _listening(case, target, wish.proto)
         found = trace(case, source, target, proto=wish.proto, port=port, size=wish.size, df=wish.df)
+    except NotSeen as missing:
+        why = missing.text(case.view.label(missing.scope) if missing.scope else "")
+        return Cell(source=source.label, target=target.label, reach="unknown", verdict="unknown", why=why)
     except DnetError as error:
         return Cell(source=source.label, target=target.label, reach="-", why=error.message)
     return Cell(source=source.label, target=target.label, reach=_reach(found), verdict=found.verdict, why=found.why)

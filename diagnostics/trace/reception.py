@@ -16,7 +16,7 @@ from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef, Truth, Walk
-from dnet_tui.inspect.model import Family, Namespace, PortProxy, Subnet, require
+from dnet_tui.inspect.model import Family, Namespace, NotSeen, PortProxy, Subnet, require
 from dnet_tui.inspect.text.sanitize import clean
 
 _ANY = {"ip": "0.0.0.0", "ip6": "::"}  # noqa: S104 - compared with, not bound to
@@ -107,9 +107,7 @@ def unanswerable(case: Case, forward: Walk) -> Walk | None:
     near = (item for item in host.addresses if link is not None and item.ifindex == link.ifindex)
     if any(address in ipaddress.ip_interface(item.cidr).network for item in near):
         return None  # a neighbour beyond the uplink, by its own address
-    network = next((item for item in case.networks if _holds(item.subnets, address)), None)
-    routed = network is not None and (network.masquerade is False or network.gateway_mode4 == "routed")
-    sure = not routed and not address.is_global
+    sure = not address.is_global and not _is_routed(case, address)
     text = f"nobody outside can answer {src}: no rule gives it the host's own address"
     if not sure:
         text = f"whether the outside routes {src} here isn't known, and no rule gives it the host's own address"
@@ -126,6 +124,15 @@ def unanswerable(case: Case, forward: Walk) -> Walk | None:
     stop = Obstacle(end=end, stage="outside", by=by, packet=start)
     hop = Hop(namespace="", interface="", stage="outside", packet=start, verdict="expected", note=text)
     return Walk(start=start, end=end, decided_by=by, hops=(hop,), obstacles=(stop,), last=start)
+
+
+def _is_routed(case: Case, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether an address' network is meant to be routed, rather than translated; or may be, for all that was seen."""
+    try:
+        network = next((item for item in case.networks if _holds(item.subnets, address)), None)
+    except NotSeen:
+        return True
+    return network is not None and (network.masquerade is False or network.gateway_mode4 == "routed")
 
 
 def _holds(subnets: tuple[Subnet, ...], address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

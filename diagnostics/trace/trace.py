@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Literal
 
 import msgspec
@@ -19,7 +20,7 @@ from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, Truth, Walk
 from dnet_tui.diagnostics.walk.stages.mtu import HEADER, LONGEST, SHORTEST, STAGE
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.model import LinkRef, Network
+from dnet_tui.inspect.model import LinkRef, Network, NotSeen, known_items, require
 
 Proto = Literal["tcp", "udp", "icmp"]
 
@@ -106,7 +107,10 @@ def trace(
     told = too_big_message(case.view, forward)
     passed_on = relay(case, forward)
     meant = intended(case, target, forward, passed_on)
-    why = _why(case, source, target, forward, answer) or _who_hears(forward, told) or _who_has_it(passed_on)
+    why = ""
+    with suppress(NotSeen):  # it only explains
+        why = _why(case, source, target, forward, answer)
+    why = why or _who_hears(forward, told) or _who_has_it(passed_on)
     return Trace(
         source=source,
         target=target,
@@ -186,11 +190,14 @@ def _destination(case: Case, source: Place, target: Place) -> str:
     """The target's address that the source would use: on a network they share, else its first."""
     if target.kind == "host" and source.kind == "container":
         shared = _shared_gateway(case, source)
+        if not shared:
+            require(case.snapshot.networks)  # one of those that weren't seen may be the one they share
         return shared or target.addresses[0]
     if source.namespace and len(target.addresses) > 1:
         ns = case.view.namespaces[source.namespace]
+        routes = known_items(ns.routes)  # without them the walk says that nobody knows
         links = {
-            route.dst for route in ns.routes if route.type == "unicast" and all(not hop.gateway for hop in route.hops)
+            route.dst for route in routes if route.type == "unicast" and all(not hop.gateway for hop in route.hops)
         }
         for address in target.addresses:
             if any(contains(cidr, address) is True for cidr in links):
@@ -217,14 +224,15 @@ def _source_address(case: Case, source: Place, dst: str) -> str:
     ns = case.view.namespaces[source.namespace]
     family: Literal["ip", "ip6"] = "ip6" if ":" in dst else "ip"
     blank = "0.0.0.0" if family == "ip" else "::"  # noqa: S104 - no address yet, as the kernel's first look-up has none
-    answer = lookup(index_of(case.view, ns), Packet(family=family, src=blank, dst=dst, proto="tcp"))
-    if answer.source:
-        return answer.source
-    if answer.type == "local":
-        return dst
-    for item in ns.addresses:
-        if item.ifindex == answer.ifindex and item.family == family and item.scope == "global":
-            return item.address
+    with suppress(NotSeen):  # the walk comes to it as well, and says so
+        answer = lookup(index_of(case.view, ns), Packet(family=family, src=blank, dst=dst, proto="tcp"))
+        if answer.source:
+            return answer.source
+        if answer.type == "local":
+            return dst
+        for item in ns.addresses:
+            if item.ifindex == answer.ifindex and item.family == family and item.scope == "global":
+                return item.address
     fitting = [address for address in source.addresses if (":" in address) == (family == "ip6")]
     if not fitting:
         raise UsageError(

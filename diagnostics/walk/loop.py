@@ -57,7 +57,8 @@ def run_stages(state: WalkState, first: Step) -> Ending:
     except NotSeen as missing:  # the one place: whatever a walk rests on and was not read makes it unknown
         following = Ending("unknown")
         stage = state.hops[-1].stage if state.hops else "routing"
-        state.obstacles.append(Obstacle(end="unknown", stage=stage, by=not_seen(missing), packet=state.packet))
+        by = not_seen(missing, state.label(missing.scope))
+        state.obstacles.append(Obstacle(end="unknown", stage=stage, by=by, packet=state.packet))
     if state.obstacles:
         return Ending(state.obstacles[0].end, state.obstacles[0].by)
     return following

@@ -30,9 +30,9 @@ Tracked = tuple[tuple[str, Packet, Packet], ...]
 Awaited = tuple[str, Packet]
 
 
-def not_seen(missing: NotSeen) -> Decider:
+def not_seen(missing: NotSeen, whose: str) -> Decider:
     """What decides where something was not read: the section that is missing, and of which namespace."""
-    return Decider(kind="gap", text=missing.text(), value=missing.section, namespace=missing.scope)
+    return Decider(kind="gap", text=missing.text(whose), value=missing.section, namespace=missing.scope)
 
 
 class WalkStopped(Exception):  # noqa: N818 - control flow, not an error
@@ -122,7 +122,7 @@ class WalkState:
         try:
             return self.ruleset(ns)
         except NotSeen as missing:
-            self.obstacle("unknown", stage, not_seen(missing))
+            self.obstacle("unknown", stage, not_seen(missing, self.label(missing.scope)))
         return Ruleset(_NO_RULES, match_context(self.view, ns), self.budget)
 
     # -- conntrack -----------------------------------------------------------------------------
@@ -200,7 +200,11 @@ class WalkState:
         try:
             yield
         except NotSeen as missing:
-            self.obstacle("unknown", stage, not_seen(missing))
+            self.obstacle("unknown", stage, not_seen(missing, self.label(missing.scope)))
+
+    def label(self, namespace: str) -> str:
+        """What to call a namespace."""
+        return self.view.label(namespace)
 
     def stop(self, end: End, stage: str, by: Decider) -> NoReturn:
         """Note what nothing can be said beyond of."""

@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from dnet_tui.inspect.archive.redact_addresses import PATTERN, Addresses
-from dnet_tui.inspect.archive.redact_words import Names
+from dnet_tui.inspect.archive.redact_words import USUAL_NETWORKS, USUAL_PROCESSES, Names
 from dnet_tui.inspect.archive.snapshot_texts import all_names, processes, strings, subnets
 from dnet_tui.inspect.model import (
     Container,
@@ -77,12 +77,6 @@ _ASIS = frozenset({
 
 _SHORT_ID = 12
 """A container that nobody could tell the name of is called by so many characters of its id."""
-_USUAL_NETWORKS = frozenset({"bridge", "host", "none", "podman", "docker_gwbridge", "ingress"})
-_USUAL_PROCESSES = frozenset({
-    "docker-proxy", "dockerd", "containerd", "containerd-shim", "containerd-shim-runc-v2", "conmon", "podman",
-    "netavark", "aardvark-dns", "dnsmasq", "rootlesskit", "rootlesskit-doc", "rootlessport", "slirp4netns", "pasta",
-    "pasta.avx2", "systemd", "systemd-resolve", "sshd", "kubelet", "lxc-start",
-})  # fmt: skip
 _USUAL_OPTIONS = ("com.docker.", "io.podman.", "mtu", "vlan", "mode", "parent", "isolate", "metric", "no_default_route",
                   "vrf", "ipvlan_", "macvlan_", "bclim", "host_interface_name", "interface_name")  # fmt: skip
 _OPTION_WORDS = frozenset(
@@ -146,7 +140,7 @@ class _Redaction:
             if len(container.name) < _SHORT_ID or not container.id.startswith(container.name):  # else it has none
                 names.give(container.name, "container")
         for network in networks:
-            if network.name not in _USUAL_NETWORKS:
+            if network.name not in USUAL_NETWORKS:
                 names.give(network.name, "network")
         for container in containers:
             names.give(container.image, "image")
@@ -154,7 +148,7 @@ class _Redaction:
             names.give(name, "namespace")
         for zone in host.firewalld.own_zones if isinstance(host.firewalld, Firewalld) else ():
             names.give(zone, "zone")
-        for process in (name for name in processes(host) if name not in _USUAL_PROCESSES):
+        for process in (name for name in processes(host) if name not in USUAL_PROCESSES):
             names.give(process, "process")
         self._introduce_links()
         self._ids |= {item.id: self._new_id(item.id, item.name) for item in containers}
@@ -191,7 +185,7 @@ class _Redaction:
         return name if found is None else found
 
     def _network(self, name: str) -> str:
-        return name if name in _USUAL_NETWORKS else self._known(name)
+        return name if name in USUAL_NETWORKS else self._known(name)
 
     def _id(self, ident: str | None) -> str | None:
         if ident is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from dnet_tui.inspect.iptables.names import PROTOCOLS
+from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
+from dnet_tui.inspect.model.protocols import PROTOCOLS
 
 # What rules are written in (nft(8), iptables(8)), and what the model's own fields hold.
 _WORDS = """
@@ -38,6 +39,14 @@ _PLAIN = re.compile(r"\w[\w.-]*")
 _GAPS = re.compile(r"([._-]+)")
 _MOST_PARTS = 12
 """A name isn't made of more parts than that between dots and dashes; longer runs are looked at part by part."""
+
+USUAL_NETWORKS = frozenset(name for kind in ENGINE_KINDS for name in kind.default_networks)
+USUAL_PROCESSES = frozenset({
+    *(name for kind in ENGINE_KINDS for name in kind.programs),
+    "dnsmasq", "rootlesskit", "rootlesskit-doc", "rootlessport", "slirp4netns", "pasta", "pasta.avx2", "systemd",
+    "systemd-resolve", "sshd", "kubelet", "lxc-start",
+})  # fmt: skip
+"""Names that tell nothing: those that engines and distributions give."""
 
 
 def is_common(name: str) -> bool:

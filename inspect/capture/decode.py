@@ -17,7 +17,8 @@ from typing import Protocol
 import msgspec
 
 from dnet_tui.inspect.capture.packet import RAW_IP, Direction, Packet
-from dnet_tui.inspect.capture.transport import PROTOCOLS, Layer, decode_transport
+from dnet_tui.inspect.capture.transport import Layer, decode_transport
+from dnet_tui.inspect.model.protocols import protocol_title
 from dnet_tui.inspect.text.sanitize import clean
 
 _VLAN = frozenset({0x8100, 0x88A8, 0x9100})
@@ -204,7 +205,7 @@ class _Fragment:
 def _fill(layer: Layer, proto: int, payload: bytes, length: int, fragment: _Fragment | None, *, inner: bool) -> None:
     """Put into ``layer`` what the payload says."""
     if fragment is not None and fragment.offset:
-        layer.proto = PROTOCOLS.get(proto, f"proto {proto}")
+        layer.proto = protocol_title(proto)
         last = "" if fragment.more else ", last"
         layer.info = f"fragment id {fragment.ident} offset {fragment.offset} length {length}{last}"
         return

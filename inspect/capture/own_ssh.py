@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from contextlib import suppress
 
 _GENERATIONS = 32
 
@@ -42,20 +42,23 @@ def parse_ssh_connection(text: str) -> str:
 
 
 def _inherited() -> str:
-    """The nearest ancestor's ``SSH_CONNECTION``; empty when none has it or may be read."""
-    pid = os.getppid()
-    for _ in range(_GENERATIONS):
-        try:
-            variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-            status = Path(f"/proc/{pid}/status").read_text(errors="replace")
-        except OSError:
-            return ""
-        for variable in variables:
-            name, _, value = variable.partition(b"=")
-            if name == b"SSH_CONNECTION":
-                return value.decode("ascii", "replace")
-        parents = [line.split()[1] for line in status.splitlines() if line.startswith("PPid:")]
-        pid = int(parents[0]) if parents else 0
-        if pid == 0:
-            return ""
+    """The nearest ancestor's ``SSH_CONNECTION``; empty when none has it or may be read.
+
+    psutil takes a process for a parent only if it is the older one, so that a number that was given away again
+    leads to nobody else's session.
+    """
+    import psutil  # noqa: PLC0415 - 15 ms, wanted by captures alone
+
+    try:
+        process: psutil.Process | None = psutil.Process(os.getppid())
+        for _ in range(_GENERATIONS):
+            if process is None:
+                return ""
+            with suppress(psutil.AccessDenied):  # sudo's own process, to its user
+                value = process.environ().get("SSH_CONNECTION", "")
+                if value:
+                    return value.encode("utf-8", "surrogateescape").decode("ascii", "replace")
+            process = process.parent()
+    except psutil.Error:
+        return ""
     return ""

@@ -13,65 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dnet_tui.inspect.capture.dns import decode_dns
-
-PROTOCOLS = {
-    0: "HOPOPT",
-    1: "ICMP",
-    2: "IGMP",
-    4: "IPIP",
-    6: "TCP",
-    17: "UDP",
-    41: "IPv6-in-IP",
-    47: "GRE",
-    50: "ESP",
-    51: "AH",
-    58: "ICMPv6",
-    89: "OSPF",
-    103: "PIM",
-    112: "VRRP",
-    132: "SCTP",
-}
-"""Names of IP protocol numbers (IANA)."""
+from dnet_tui.inspect.model.protocols import ICMP_WORDS, ICMPV6_WORDS, UNREACHABLE, UNREACHABLE6, protocol_title
 
 DNS_PORTS = frozenset({53, 5353, 5355})
 """Ports whose payload is read as DNS: DNS, multicast DNS, LLMNR."""
 
 _TCP_FLAGS = ((0x02, "S"), (0x01, "F"), (0x04, "R"), (0x08, "P"), (0x20, "U"), (0x10, "."), (0x40, "E"), (0x80, "W"))
-_UNREACHABLE = {
-    0: "net unreachable",
-    1: "host unreachable",
-    2: "protocol unreachable",
-    3: "port unreachable",
-    4: "fragmentation needed",
-    5: "source route failed",
-    6: "net unknown",
-    7: "host unknown",
-    9: "net administratively prohibited",
-    10: "host administratively prohibited",
-    11: "net unreachable for this service",
-    12: "host unreachable for this service",
-    13: "administratively prohibited",
-}
-_UNREACHABLE6 = {
-    0: "no route",
-    1: "administratively prohibited",
-    2: "beyond the source's scope",
-    3: "address unreachable",
-    4: "port unreachable",
-    5: "source address failed policy",
-    6: "route rejected",
-}
-_ICMP = {9: "router advertisement", 10: "router solicitation", 13: "timestamp request", 14: "timestamp reply"}
-_ICMP6 = {
-    130: "multicast listener query",
-    131: "multicast listener report",
-    132: "multicast listener done",
-    133: "router solicitation",
-    134: "router advertisement",
-    137: "redirect",
-    143: "multicast listener report v2",
-}
-
 Quote = Callable[[bytes], str]
 """Describes the packet that an ICMP error quotes."""
 
@@ -98,7 +45,7 @@ def decode_transport(layer: Layer, proto: int, data: bytes, length: int, quote: 
         length: its size on the wire.
         quote: describes a quoted packet; None inside a quotation.
     """
-    layer.proto = PROTOCOLS.get(proto, f"proto {proto}")
+    layer.proto = protocol_title(proto)
     try:
         if proto == 6:
             _tcp(layer, data, length)
@@ -165,7 +112,7 @@ def _icmp(data: bytes, length: int, quote: Quote | None) -> str:
         return f"echo {'request' if kind == 8 else 'reply'}, id {high}, seq {low}, length {length}"
     quoted = _about(data, quote)
     if kind == 3:
-        what = _UNREACHABLE.get(code, f"unreachable, code {code}")
+        what = UNREACHABLE.get(code, f"unreachable, code {code}")
         return what + (f" (mtu {low})" if code == 4 else "") + quoted
     if kind == 11:
         return ("reassembly time exceeded" if code == 1 else "time exceeded in transit") + quoted
@@ -173,7 +120,7 @@ def _icmp(data: bytes, length: int, quote: Quote | None) -> str:
         return f"redirect to {socket.inet_ntop(socket.AF_INET, data[4:8])}{quoted}"
     if kind == 12:
         return f"parameter problem at byte {high >> 8}{quoted}"
-    return f"{_ICMP.get(kind, f'type {kind} code {code}')}, length {length}"
+    return f"{ICMP_WORDS.get(kind, f'type {kind} code {code}')}, length {length}"
 
 
 def _icmp6(data: bytes, length: int, quote: Quote | None) -> str:
@@ -181,7 +128,7 @@ def _icmp6(data: bytes, length: int, quote: Quote | None) -> str:
     if kind in (128, 129):
         return f"echo {'request' if kind == 128 else 'reply'}, id {high}, seq {low}, length {length}"
     if kind == 1:
-        return _UNREACHABLE6.get(code, f"unreachable, code {code}") + _about(data, quote)
+        return UNREACHABLE6.get(code, f"unreachable, code {code}") + _about(data, quote)
     if kind == 2:
         return f"packet too big (mtu {high << 16 | low}){_about(data, quote)}"
     if kind == 3:
@@ -192,7 +139,7 @@ def _icmp6(data: bytes, length: int, quote: Quote | None) -> str:
         (target,) = struct.unpack_from("!16s", data, 8)
         address = socket.inet_ntop(socket.AF_INET6, target)
         return f"neighbour solicitation, who has {address}" if kind == 135 else _advertisement(address, data[24:])
-    return f"{_ICMP6.get(kind, f'type {kind} code {code}')}, length {length}"
+    return f"{ICMPV6_WORDS.get(kind, f'type {kind} code {code}')}, length {length}"
 
 
 def _advertisement(address: str, options: bytes) -> str:

@@ -6,11 +6,10 @@ import ipaddress
 from collections.abc import Iterator
 
 from dnet_tui.inspect.model import Link, Namespace, Network, Subnet
+from dnet_tui.inspect.model.engine_kinds.others import LINUX
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.network_label import Intention, decode, is_ours
-
-LINUX_ENGINE = "linux"
-"""The engine of a network that is nothing but a bridge."""
+from dnet_tui.inspect.model.sections import known_items
 
 
 def plain_networks(host: Namespace) -> tuple[tuple[Network, ...], tuple[Gap, ...]]:
@@ -20,7 +19,7 @@ def plain_networks(host: Namespace) -> tuple[tuple[Network, ...], tuple[Gap, ...
     """
     networks: list[Network] = []
     gaps: list[Gap] = []
-    for link in host.links:
+    for link in known_items(host.links):
         if link.kind != "bridge" or not is_ours(link.alias):
             continue
         intention = decode(link.alias)
@@ -41,9 +40,9 @@ def plain_networks(host: Namespace) -> tuple[tuple[Network, ...], tuple[Gap, ...
 def _network(link: Link, intention: Intention, host: Namespace) -> Network:
     subnets = tuple(_subnets(link, host))
     return Network(
-        id=f"linux:{link.name}",
+        id=f"{LINUX.kind}:{link.name}",
         name=intention.name,
-        engine=LINUX_ENGINE,
+        engine=LINUX.kind,
         driver="bridge",
         bridge=link.name,
         subnets=subnets,
@@ -58,6 +57,6 @@ def _network(link: Link, intention: Intention, host: Namespace) -> Network:
 
 def _subnets(link: Link, host: Namespace) -> Iterator[Subnet]:
     """The bridge's own addresses are the gateways; link-local ones are no network's range."""
-    for item in host.addresses:
+    for item in known_items(host.addresses):
         if item.ifindex == link.ifindex and item.scope == "global":
             yield Subnet(cidr=str(ipaddress.ip_interface(item.cidr).network), gateway=item.address)

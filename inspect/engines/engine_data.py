@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from dnet_tui.inspect.model import Container, Engine, Network
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.firewalld import Firewalld
 from dnet_tui.inspect.model.gaps import Gap
 
@@ -14,6 +15,7 @@ from dnet_tui.inspect.model.gaps import Gap
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What an engine told.  ``complete`` is False when its list of containers was not had.
 
+    ``imitated``: it was told under another engine's API, which leaves things out.
     ``firewalld`` is the host's, which all engines have to get on with.
     """
 
@@ -22,6 +24,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     containers: tuple[Container, ...] = ()
     gaps: tuple[Gap, ...] = ()
     complete: bool = True
+    imitated: bool = False
     firewalld: Firewalld | None = None
 
 
@@ -45,22 +48,14 @@ def merge(answers: Iterable[Answer]) -> Answer:
 def _without_imitations(answers: tuple[Answer, ...]) -> Iterator[Answer]:
     """The answers without those whose containers and networks a complete one tells of as well."""
     for answer in answers:
-        others = [item for item in answers if item is not answer and item.complete and _is_native(item)]
-        if not (_is_podman(answer) and not _is_native(answer) and others):
+        mine = _names(answer)
+        better = (item for item in answers if item.complete and not item.imitated and mine & _names(item))
+        if not answer.imitated or next(better, None) is None:
             yield answer
 
 
-def _is_podman(answer: Answer) -> bool:
-    return any(engine.name == "podman" for engine in answer.engines)
-
-
-def _is_native(answer: Answer) -> bool:
-    """Whether Podman answered by its own API, which tells of its network backend."""
-    return any(engine.network_backend for engine in answer.engines)
-
-
-_NAMED_BY_CGROUP = frozenset({"lxc", "lxd", "incus", "systemd-nspawn"})
-"""Engines whose word isn't missed: their networks are plain bridges, or another tool's."""
+def _names(answer: Answer) -> set[str]:
+    return {engine.name for engine in answer.engines}
 
 
 def unasked(containers: Iterable[Container], answer: Answer) -> Iterator[Gap]:
@@ -71,7 +66,7 @@ def unasked(containers: Iterable[Container], answer: Answer) -> Iterator[Gap]:
         if container.engine not in asked:
             counts[container.engine] = counts.get(container.engine, 0) + 1
     for engine, count in sorted(counts.items()):
-        if engine in _NAMED_BY_CGROUP:
+        if traits_of(engine).only_by_cgroup:
             reason = f"{count} of its containers run here and are known by their cgroups only"
             yield Gap(section="containers", scope=engine, reason=reason, hint="their networks' options aren't known")
             continue

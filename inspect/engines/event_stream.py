@@ -9,11 +9,10 @@ Source: Docker Engine API (``/events``: types, actions), moby's daemon/events.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from dnet_tui.inspect.model.change_events import Moved
+from dnet_tui.inspect.text.json_access import fields, string
 
 REQUEST = (
     b"GET /events?filters=%7B%22type%22%3A%5B%22container%22%2C%22network%22%2C%22daemon%22%5D%7D HTTP/1.0\r\n"
@@ -69,13 +68,10 @@ class EventStream:
 def _section(line: bytes) -> str:
     """The section that an event is about; empty for everyday ones and for what isn't an event."""
     try:
-        event: Any = msgspec.json.decode(line)
+        event = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
-    if not isinstance(event, dict):
-        return ""
-    action = event.get("Action") or event.get("status") or ""
+    action = fields(event).get("Action") or fields(event).get("status") or ""
     if not isinstance(action, str) or action.startswith(_EVERYDAY):
         return ""
-    kind = event.get("Type")
-    return _SECTIONS.get(kind, "") if isinstance(kind, str) else ""
+    return _SECTIONS.get(string(fields(event).get("Type")), "")

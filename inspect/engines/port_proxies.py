@@ -12,16 +12,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable
-from typing import Literal
 
 from dnet_tui.inspect.kernel.netns import namespace_id
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.model import PortProxy
+from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
+from dnet_tui.inspect.model.protocols import published_protocol
 
-_NAMES = ("docker-proxy", "rootlesskit-doc")
-"""What the kernel calls them: of a name it keeps 15 bytes."""
-
-_PROTOS: dict[str, Literal["tcp", "udp", "sctp"]] = {"tcp": "tcp", "udp": "udp", "sctp": "sctp"}
+_NAMES = frozenset(name for kind in ENGINE_KINDS for name in kind.proxy_processes)
 
 
 def find_proxies(processes: Iterable[ProcessSeen], argv: Callable[[int], tuple[str, ...]]) -> tuple[PortProxy, ...]:
@@ -43,7 +41,7 @@ def find_proxies(processes: Iterable[ProcessSeen], argv: Callable[[int], tuple[s
 def parse_proxy(argv: tuple[str, ...], pid: int, netns: str) -> PortProxy | None:
     """What a proxy's arguments say; None when they aren't a proxy's."""
     options = _options(argv[1:])
-    proto = _PROTOS.get(options.get("proto", "tcp"))
+    proto = published_protocol(options.get("proto", "tcp"))
     try:
         host_port, container_port = _port(options["host-port"]), _port(options["container-port"])
         host_ip, container_ip = _address(options["host-ip"]), _address(options["container-ip"])

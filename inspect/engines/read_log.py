@@ -12,27 +12,24 @@ for the files.
 from __future__ import annotations
 
 import os
-import stat
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
 from dnet_tui.inspect.engines.engine_data import Answer
 from dnet_tui.inspect.engines.parse_log import parse_journal, parse_lines
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
+from dnet_tui.inspect.kernel.read_file import NotAnOrdinaryFileError, read_end
 from dnet_tui.inspect.kernel.run_program import ROOT_HINT, find_program, run_program
 from dnet_tui.inspect.model import Engine, LogLine
+from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS, traits_of
+from dnet_tui.inspect.model.engine_kinds.traits import EngineLog
 from dnet_tui.inspect.model.gaps import Gap
 
-DOCKER_UNIT, PODMAN_UNIT = "docker.service", "podman.service"
-
-_FILES = ("/var/log/docker.log", "/var/log/upstart/docker.log")
-"""Where init scripts without a journal have the daemon log to (OpenRC, sysvinit, upstart)."""
-
-_DOCKER_DATA = "/var/lib/docker"
 _LINES = "3000"
 _MOST = 4 << 20
 _TAIL = 1 << 20
@@ -43,13 +40,20 @@ _DAY = 86400
 _INIT = "systemd"
 
 
-class EngineLogs(msgspec.Struct, frozen=True, kw_only=True):
-    """The failures by unit; None for an engine whose log wasn't found, or could not be read."""
+class LogSource(NamedTuple):
+    """An engine with a log, and the PIDs of the processes that do its work here."""
 
-    docker: tuple[LogLine, ...] | None = None
-    podman: tuple[LogLine, ...] | None = None
-    ended: bool = False
-    """Docker's daemon isn't running: its lines are the last words of one that ended."""
+    kind: str
+    log: EngineLog
+    pids: tuple[int, ...] = ()
+
+
+class EngineLogs(msgspec.Struct, frozen=True, kw_only=True):
+    """The failures by kind of engine; None, or none at all, for one whose log wasn't found or could not be read."""
+
+    lines: dict[str, tuple[LogLine, ...] | None] = {}
+    ended: str = ""
+    """The kind of engine whose daemon isn't running: its lines are the last words of one that ended."""
     gaps: tuple[Gap, ...] = ()
 
 
@@ -73,8 +77,8 @@ class LogReading:
 
     def __init__(self, processes: Iterable[ProcessSeen], host: int, kept: KeptLogs) -> None:
         seen = tuple(process for process in processes if process.inode == host and process.container is None)
-        self._daemons = tuple(process.pid for process in seen if process.name == "dockerd")
-        self._podman = any(process.name == "podman" for process in seen)
+        self._sources = find_sources(seen)
+        self._daemons = tuple(pid for source in self._sources if source.log.daemon for pid in source.pids)
         self._kept = kept
         self._logs: EngineLogs | None = None
         if kept.daemons == self._daemons and time.monotonic() < kept.until:
@@ -98,77 +102,67 @@ class LogReading:
         return self._logs
 
     def _run(self) -> None:
-        self._logs = read_logs(self._daemons, podman=self._podman)
+        self._logs = read_logs(self._sources)
+
+
+def find_sources(processes: Sequence[ProcessSeen]) -> tuple[LogSource, ...]:
+    """Every engine that logs, with its processes among those of the host."""
+    return tuple(
+        LogSource(kind.kind, kind.log, tuple(item.pid for item in processes if item.name == kind.log.process))
+        for kind in ENGINE_KINDS
+        if kind.log is not None
+    )
 
 
 def with_logs(answer: Answer, logs: EngineLogs) -> Answer:
     """The engines with the failures in their logs.
 
-    A Docker that isn't there any more, but whose last words tell of a
-    failure, is added as one that doesn't answer.
+    One that isn't there any more, but whose last words tell of a failure, is
+    added as one that doesn't answer.
     """
-    told = {"docker": logs.docker, "podman": logs.podman}
     engines = tuple(
-        engine if engine.rootless else msgspec.structs.replace(engine, log=told.get(engine.name, engine.log))
+        engine if engine.rootless else msgspec.structs.replace(engine, log=logs.lines.get(engine.name, engine.log))
         for engine in answer.engines
     )
     gaps = (*answer.gaps, *logs.gaps)
-    if logs.ended and logs.docker and all(engine.name != "docker" for engine in engines):
-        engines = (Engine(name="docker", reachable=False, log=logs.docker), *engines)
-        reason = "the Docker daemon isn't running, and its log tells of a failure"
-        gaps = (*gaps, Gap(section="engine", scope="docker", reason=reason, hint="look at: systemctl status docker"))
+    kind = traits_of(logs.ended)
+    words = logs.lines.get(logs.ended)
+    if words and kind.log is not None and all(engine.name != logs.ended for engine in engines):
+        engines = (Engine(name=logs.ended, reachable=False, log=words), *engines)
+        reason = f"the {kind.title} daemon isn't running, and its log tells of a failure"
+        hint = f"look at: systemctl status {kind.log.unit.removesuffix('.service')}"
+        gaps = (*gaps, Gap(section="engine", scope=logs.ended, reason=reason, hint=hint))
     return msgspec.structs.replace(answer, engines=engines, gaps=gaps)
 
 
-def read_logs(daemons: Sequence[int], *, podman: bool) -> EngineLogs:
-    """Read the logs.
+def read_logs(sources: Sequence[LogSource]) -> EngineLogs:
+    """Read the logs of these engines; of several daemons of one nothing is told: it isn't known which one answers."""
+    if any(source.log.daemon and len(source.pids) > 1 for source in sources):
+        return EngineLogs()
+    asked = tuple(source for source in sources if source.pids or _is_installed(source))
+    for source in asked:
+        own = _own_file(source.pids[0]) if source.log.daemon and source.pids else None
+        if isinstance(own, bytes):
+            return EngineLogs(lines={source.kind: parse_lines(own, _yesterday())})
+        if own is not None and _init() != _INIT:  # who may not look at descriptors may be allowed to read the journal
+            return EngineLogs(gaps=(_gap(source.kind, own, ROOT_HINT),))
+    if not asked:
+        return EngineLogs()
+    return _from_journal(asked) if _init() == _INIT else _from_files(asked)
 
-    Args:
-        daemons: the PIDs of the Docker daemons here; of several nothing is told, as it isn't known which one answers.
-        podman: whether Podman is at work.
-    """
-    if len(daemons) > 1:
-        return EngineLogs()
-    own = _own_file(daemons[0]) if daemons else None
-    if isinstance(own, bytes):
-        return EngineLogs(docker=parse_lines(own, _yesterday()))
-    if not daemons and not podman and not os.path.isdir(_DOCKER_DATA):  # noqa: PTH112 - a question, no path to work with
-        return EngineLogs()
-    if _init() == _INIT:  # who may not look at the daemon's descriptors may be allowed to read the journal
-        return _from_journal(daemons, podman=podman)
-    if own is not None:
-        return EngineLogs(gaps=(_gap("docker", own, ROOT_HINT),))
-    return EngineLogs(docker=_from_files(), ended=not daemons)
+
+def _is_installed(source: LogSource) -> bool:
+    return bool(source.log.data) and os.path.isdir(source.log.data)  # noqa: PTH112 - a question, no path to work with
 
 
 def _own_file(pid: int) -> bytes | str | None:
     """The end of the file a daemon logs to; why it can't be read; None when it doesn't log to a file."""
-    path = f"/proc/{pid}/fd/2"
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - a link of /proc, not a path to resolve
-            return None
-        return _tail(path)
-    except FileNotFoundError:
+        return read_end(f"/proc/{pid}/fd/2", _TAIL)
+    except (FileNotFoundError, NotAnOrdinaryFileError):
         return None
     except OSError as error:
         return f"its log can't be read: {error.strerror}"
-
-
-def _tail(path: str) -> bytes:
-    """The end of an ordinary file, from the beginning of a line.
-
-    Raises:
-        OSError: it isn't one, or may not be read.
-    """
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(fd, "rb") as file:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(0, "it is not an ordinary file")
-        if found.st_size > _TAIL:
-            file.seek(found.st_size - _TAIL)
-            file.readline()
-        return file.read(_TAIL)
 
 
 def _yesterday() -> datetime:
@@ -184,42 +178,62 @@ def _init() -> str:
         return ""
 
 
-def _from_files() -> tuple[LogLine, ...] | None:
-    """What the last of the usual files tells, if it was written within a day."""
-    for path in _FILES:
+def _from_files(sources: Sequence[LogSource]) -> EngineLogs:
+    """What the last of the usual files tells, if it was written within a day; of daemons only."""
+    for source in sources:
+        if source.log.daemon:
+            return EngineLogs(
+                lines={source.kind: _usual_file(source.log.files)}, ended="" if source.pids else source.kind
+            )
+    return EngineLogs()
+
+
+def _usual_file(paths: Sequence[str]) -> tuple[LogLine, ...] | None:
+    for path in paths:
         try:
-            if time.time() - os.stat(path).st_mtime < _DAY:  # noqa: PTH116 - beside _tail, which opens it
-                return parse_lines(_tail(path), _yesterday())
+            if time.time() - os.stat(path).st_mtime < _DAY:  # noqa: PTH116 - beside what opens it
+                return parse_lines(read_end(path, _TAIL), _yesterday())
         except OSError:
             continue
     return None
 
 
-def _from_journal(daemons: Sequence[int], *, podman: bool) -> EngineLogs:
+def _from_journal(sources: Sequence[LogSource]) -> EngineLogs:
     program = find_program("journalctl")
     if program is None:
         return EngineLogs()
-    ended = not daemons
-    matches = [f"_PID={pid}" for pid in daemons] or [f"_SYSTEMD_UNIT={DOCKER_UNIT}"]
-    if podman:
-        matches += ["+", f"_SYSTEMD_UNIT={PODMAN_UNIT}"]
+    ended = next((source.kind for source in sources if source.log.daemon and not source.pids), "")
+    own = next((source.kind for source in sources if source.log.daemon and source.pids), "")
     argv = (program, "--quiet", "--no-pager", "--boot", "--since=-1d", f"--lines={_LINES}")
     fields = "--output-fields=MESSAGE,_SYSTEMD_UNIT"
-    ran = run_program((*argv, "--output=json", fields, *matches), seconds=_SECONDS, most=_MOST)
+    ran = run_program((*argv, "--output=json", fields, *_matches(sources)), seconds=_SECONDS, most=_MOST)
     if ran.error:
         return EngineLogs(ended=ended, gaps=(_gap("", ran.error, ran.hint),))
     if not ran.output:
         if os.geteuid() != 0:
             reason = "the journal shows nothing of it, which other users than root may not be allowed to read"
-            return EngineLogs(ended=ended, gaps=(_gap("docker" if daemons else "", reason, ROOT_HINT),))
+            return EngineLogs(ended=ended, gaps=(_gap(own, reason, ROOT_HINT),))
         return EngineLogs(ended=ended)
     found = parse_journal(ran.output)
-    podmans = tuple(line for line in found if line.unit == PODMAN_UNIT)
-    return EngineLogs(
-        docker=tuple(line for line in found if line.unit != PODMAN_UNIT),
-        podman=podmans if podman else None,
-        ended=ended,
-    )
+    units = {source.log.unit: source.kind for source in sources if not source.log.daemon}
+    lines = {source.kind: tuple(line for line in found if _is_of(line, source, units)) for source in sources}
+    return EngineLogs(lines=dict(lines), ended=ended)
+
+
+def _matches(sources: Sequence[LogSource]) -> Iterator[str]:
+    """What the journal is asked for: the entries of a daemon's own PID, or of a unit."""
+    for number, source in enumerate(sources):
+        if number:
+            yield "+"
+        if source.log.daemon and source.pids:
+            yield from (f"_PID={pid}" for pid in source.pids)
+        else:
+            yield f"_SYSTEMD_UNIT={source.log.unit}"
+
+
+def _is_of(line: LogLine, source: LogSource, units: Mapping[str, str]) -> bool:
+    """Whether a line is of an engine: a daemon's may be filed under any unit but those of the others."""
+    return units.get(line.unit) == source.kind if not source.log.daemon else line.unit not in units
 
 
 def _gap(scope: str, reason: str, hint: str) -> Gap:

@@ -24,12 +24,15 @@ from dnet_tui.inspect.engines.podman.stores import parse_uids
 from dnet_tui.inspect.kernel.netns import namespace_id
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.model import Engine
+from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
+from dnet_tui.inspect.model.engine_kinds.others import CONTAINERD
+from dnet_tui.inspect.model.engine_kinds.podman import PODMAN
+from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS, traits_of
 from dnet_tui.inspect.model.gaps import Gap
 
-_DAEMONS = {"dockerd": "docker", "containerd": "containerd"}
-_NAME_SERVER = "aardvark-dns"
+_DAEMONS = {kind.daemon: kind.kind for kind in ENGINE_KINDS if kind.daemon}
+_WATCHER = "conmon"
 _CONNECTORS = ("slirp4netns", "pasta", "pasta.avx2")
-_SOCKETS = {"docker": "docker.sock", "podman": "podman/podman.sock", "containerd": "containerd-rootless/api.sock"}
 
 
 class Rootless(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +70,7 @@ class Glance:
 
     def socket(self, name: str, uid: int | None) -> str:
         """Where a user's engine listens; empty when there is nothing at the usual place."""
-        path = f"/run/user/{uid}/{_SOCKETS[name]}"
+        path = f"/run/user/{uid}/{traits_of(name).rootless_socket}"
         try:
             return path if uid is not None and Path(path).exists() else ""
         except OSError:
@@ -86,7 +89,7 @@ def _kits(seen: Mapping[int, ProcessSeen], glance: Glance) -> Iterator[Rootless]
     for process in seen.values():
         name = _DAEMONS.get(process.name)
         above = [item.name for item in _ancestors(process, seen)] if name else []
-        if name and "rootlesskit" in above and not (name == "containerd" and "dockerd" in above):
+        if name and "rootlesskit" in above and not (name == CONTAINERD.kind and DOCKER.daemon in above):
             uid = glance.uid(process.pid)
             yield Rootless(name=name, uid=uid, netns=process.inode, pid=process.pid, socket=glance.socket(name, uid))
 
@@ -109,11 +112,11 @@ def _podmans(seen: Mapping[int, ProcessSeen], glance: Glance) -> Iterator[Rootle
     shared: dict[int, str] = {}
     servers: dict[int, int] = {}
     for process in seen.values():
-        if process.name not in ("conmon", _NAME_SERVER, *_CONNECTORS) or not (uid := glance.uid(process.pid)):
+        if process.name not in (_WATCHER, PODMAN.name_server, *_CONNECTORS) or not (uid := glance.uid(process.pid)):
             continue
-        if process.name == "conmon":
+        if process.name == _WATCHER:
             watchers.setdefault(uid, process)
-        elif process.name == _NAME_SERVER:
+        elif process.name == PODMAN.name_server:
             servers.setdefault(uid, process.inode)
         elif path := shared_path(glance.argv(process.pid)):
             shared[uid] = path
@@ -122,7 +125,7 @@ def _podmans(seen: Mapping[int, ProcessSeen], glance: Glance) -> Iterator[Rootle
         if inode is None and uid in shared:
             inode = glance.inode_at(watcher.pid, shared[uid])
         inside = next((item.pid for item in seen.values() if item.inode == inode), None)
-        yield Rootless(name="podman", uid=uid, netns=inode, pid=inside, socket=glance.socket("podman", uid))
+        yield Rootless(name=PODMAN.kind, uid=uid, netns=inode, pid=inside, socket=glance.socket(PODMAN.kind, uid))
 
 
 def shared_path(argv: tuple[str, ...]) -> str:
@@ -183,7 +186,7 @@ def _gap(item: Rootless, *, section: str, scope: str) -> Gap:
     via = f", which process {item.pid} is in" if item.pid is not None else ""
     if item.pid is not None:
         hint = f"look from in there, as root: nsenter -t {item.pid} -n dnet-tui"
-    elif item.name == "podman":
+    elif item.name == PODMAN.kind:
         hint = "look from in there, as that user: podman unshare --rootless-netns dnet-tui"
     else:
         hint = "look from in there, as that user: nsenter -U --preserve-credentials -n -m -t PID dnet-tui"

@@ -1,6 +1,7 @@
-"""HTTP GET over a Unix socket, within a deadline.  Only ``GET`` is spoken.
+"""HTTP over a Unix socket, within a deadline: the client of every engine's API.
 
-The standard library's client does the talking; an SDK isn't needed for it.
+Readers only ever ``GET``.  The standard library does the talking: an SDK costs
+more to import than a whole reading takes.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import http.client
 import socket
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -61,10 +63,14 @@ class UnixHttp:
             http.client.HTTPException: the answer isn't HTTP.
             TooLargeError: the answer is larger than :data:`MOST`.
         """
+        return self._exchange("GET", target)
+
+    def _exchange(self, method: str, target: str, body: bytes | None = None) -> tuple[int, bytes]:
+        """One request and its answer; ``body`` is JSON.  Raises as :meth:`get`."""
         if self._http.sock is None:  # the server closed after its last answer
             self._http.sock = self._connected()
         self._limit()
-        self._http.request("GET", target)
+        self._http.request(method, target, body, {"Content-Type": "application/json"} if body is not None else {})
         response = self._http.getresponse()
         pieces: list[bytes] = []
         size = 0
@@ -88,3 +94,11 @@ class UnixHttp:
         if remaining <= 0:
             raise TimeoutError
         return remaining
+
+
+def socket_exists(path: str) -> bool:
+    """Whether something is at ``path``; a place that may not be looked into counts, so that it gets its gap."""
+    try:
+        return Path(path).exists()
+    except OSError:
+        return True

@@ -16,10 +16,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from dnet_tui.inspect.errors import CannotModelError
-from dnet_tui.inspect.iptables.names import ICMP_TYPES, ICMPV6_TYPES, TCP_FLAGS, protocol
+from dnet_tui.inspect.iptables.names import ICMP_TYPES, ICMPV6_TYPES
 from dnet_tui.inspect.iptables.save_grammar import masked, number, number_range, quote
 from dnet_tui.inspect.model.firewall import AnyExpr, Match, Note, SetLookup
 from dnet_tui.inspect.model.match_fields import FieldText, MatchField
+from dnet_tui.inspect.model.protocols import TCP_FLAG_BITS, protocol
 
 Compile = Callable[[list[str], bool], "AnyExpr | None"]
 
@@ -108,6 +109,9 @@ def _word(allowed: frozenset[str]) -> Callable[[str], str]:
 
 
 _EVERY_BIT = 0xFFFFFFFF
+_TCP_FLAGS = tuple(TCP_FLAG_BITS)[:6]
+"""Those that iptables knows, in the order in which it prints them."""
+
 LIMIT = FieldText("limit-iface")
 """Stands for ``--limit-iface-…`` until the match is complete."""
 _OWNER = re.compile(r"\d{1,10}(?:-\d{1,10})?", re.ASCII)
@@ -176,11 +180,11 @@ def _icmp(names: dict[str, str]) -> Option:
 
 
 def _flag_names(text: str) -> tuple[str, ...]:
-    given = frozenset(TCP_FLAGS) if text == "ALL" else frozenset() if text == "NONE" else frozenset(text.split(","))
-    if not given <= set(TCP_FLAGS):
+    given = frozenset(_TCP_FLAGS) if text == "ALL" else frozenset() if text == "NONE" else frozenset(text.split(","))
+    if not given <= set(_TCP_FLAGS):
         msg = f"{text!r} are not TCP flags"
         raise CannotModelError(msg)
-    return tuple(name for name in TCP_FLAGS if name in given)
+    return tuple(name for name in _TCP_FLAGS if name in given)
 
 
 def _tcp_flags(values: list[str], negate: bool) -> Match:  # noqa: FBT001  one signature for all options

@@ -9,7 +9,6 @@ Sources: iptables-extensions(8), the kernel's xt_*.c targets.
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Callable, Collection
 from typing import Literal
 
@@ -17,9 +16,9 @@ from dnet_tui.inspect.errors import CannotModelError
 from dnet_tui.inspect.iptables.matches import address_range
 from dnet_tui.inspect.iptables.save_grammar import RuleSyntaxError, masked, number
 from dnet_tui.inspect.model.firewall import AnyExpr, Nat, Note, NoTrack, Opaque, SetMark, Verdict
+from dnet_tui.inspect.text.number_ranges import PORTS, parse_range
 
 _ALL = 0xFFFFFFFF
-_PORTS = re.compile(r"\d{1,5}(?:-\d{1,5})?", re.ASCII)
 _NAT_FLAGS = {"--random": "random", "--random-fully": "random-fully", "--persistent": "persistent"}
 
 NOTES = frozenset(
@@ -101,8 +100,8 @@ def _reject(options: list[str], _: str) -> AnyExpr:
 
 
 def _ports(text: str) -> str:
-    low, _, high = text.partition("-")
-    if not _PORTS.fullmatch(text) or not int(low) <= int(high or low) <= 0xFFFF:
+    span = parse_range(text, PORTS, separators="-")
+    if span is None or not span.low <= span.high <= PORTS or text.startswith("-") or text.endswith("-"):
         # Among them ``1000-2000/3000``, which shifts by a base port.
         msg = f"{text!r} is not a port or a range of ports"
         raise CannotModelError(msg)

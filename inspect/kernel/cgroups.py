@@ -15,20 +15,17 @@ import re
 
 import msgspec
 
+from dnet_tui.inspect.model.engine_kinds.others import CONTAINERD, LXC, NSPAWN, UNKNOWN
+from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
+
 _HEX = "[0-9a-f]{64}"
-_SCOPE = re.compile(
-    rf"^(?:[^:]*:)?(?:(?P<engine>docker|libpod|cri-containerd|crio|nerdctl)[-:])?(?P<id>{_HEX})(?:\.scope)?$"
-)
-_ENGINES = {
-    "docker": "docker",
-    "libpod": "podman",
-    "cri-containerd": "containerd",
-    "crio": "cri-o",
-    "nerdctl": "containerd",
-}
-_PARENTS = {"docker": "docker", "libpod_parent": "podman"}
+_ENGINES = {prefix: kind.kind for kind in ENGINE_KINDS for prefix in kind.cgroup_prefixes}
+_PARENTS = {parent: kind.kind for kind in ENGINE_KINDS for parent in kind.cgroup_parents}
+_SCOPE = re.compile(rf"^(?:[^:]*:)?(?:(?P<engine>{'|'.join(_ENGINES)})[-:])?(?P<id>{_HEX})(?:\.scope)?$")
 _MACHINE = re.compile(r"^(?:machine-(?P<scope>.+)\.scope|systemd-nspawn@(?P<service>.+)\.service)$")
 _ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
+_LXC_FOLDER = "lxc"
+"""Of LXC before 4.0."""
 _LXC = re.compile(r"^lxc\.payload[./](?P<name>[^/]+)$")
 
 
@@ -59,7 +56,7 @@ def container_of(cgroup: str) -> CgroupContainer | None:
 
 
 def _weight(found: CgroupContainer) -> int:
-    return 0 if found.engine == "unknown" else 2 if found.sure else 1
+    return 0 if found.engine == UNKNOWN.kind else 2 if found.sure else 1
 
 
 def _in_path(path: str) -> CgroupContainer | None:
@@ -80,9 +77,9 @@ def _in_part(part: str, above: list[str], below: list[str]) -> CgroupContainer |
         return _hashed(match["id"], match["engine"], above)
     lxc = _LXC.match(part) or _LXC.match("/".join([*above[-1:], part]))
     if lxc is not None:
-        return CgroupContainer(id=lxc["name"], engine="lxc")
-    if above[-1:] == ["lxc"]:
-        return CgroupContainer(id=part, engine="lxc")
+        return CgroupContainer(id=lxc["name"], engine=LXC.kind)
+    if above[-1:] == [_LXC_FOLDER]:
+        return CgroupContainer(id=part, engine=LXC.kind)
     return _machine(part, below)
 
 
@@ -91,8 +88,8 @@ def _hashed(container: str, prefix: str | None, above: list[str]) -> CgroupConta
     if prefix:
         return CgroupContainer(id=container, engine=_ENGINES[prefix])
     if any(part.startswith("kubepods") for part in above):
-        return CgroupContainer(id=container, engine="containerd", sure=False)
-    engine = next((_PARENTS[part] for part in reversed(above) if part in _PARENTS), "unknown")
+        return CgroupContainer(id=container, engine=CONTAINERD.kind, sure=False)
+    engine = next((_PARENTS[part] for part in reversed(above) if part in _PARENTS), UNKNOWN.kind)
     return CgroupContainer(id=container, engine=engine)
 
 
@@ -104,7 +101,7 @@ def _machine(part: str, below: list[str]) -> CgroupContainer | None:
     match = _MACHINE.match(part)
     if match is None or below[:1] not in (["payload"], ["init.scope"]):
         return None
-    return CgroupContainer(id=_unescaped(match["scope"] or match["service"]), engine="systemd-nspawn")
+    return CgroupContainer(id=_unescaped(match["scope"] or match["service"]), engine=NSPAWN.kind)
 
 
 def _unescaped(unit: str) -> str:

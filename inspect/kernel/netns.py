@@ -24,6 +24,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from dnet_tui.inspect.model import Namespace
+from dnet_tui.inspect.text.encoding import unlegible
 
 CLONE_NEWNET = 0x40000000
 _SMALL = 1 << 14
@@ -37,10 +38,11 @@ class NamespaceGoneError(Exception):
 
 
 class NsHandle(msgspec.Struct, frozen=True, kw_only=True):
-    """A way into one network namespace.
+    r"""A way into one network namespace.
 
-    ``path`` is tried first, then the process.  ``start`` is the process's
-    start time in clock ticks since boot.
+    ``path`` is tried first, then the process.  It may hold bytes that aren't
+    text, as :func:`os.fsdecode` writes them, or as a snapshot does (``\xNN``).
+    ``start`` is the process's start time in clock ticks since boot.
     """
 
     inode: int
@@ -112,6 +114,16 @@ def read_small(path: str) -> bytes:
         os.close(fd)
 
 
+def read_whole(path: str) -> bytes:
+    """A file of /proc, to its end.
+
+    Raises:
+        OSError: it isn't there, or may not be read.
+    """
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - one file, without the cost of a Path
+        return file.read()
+
+
 def parse_start_time(stat: bytes) -> int:
     """Field 22 of /proc/PID/stat.  The process's name, field 2, may hold blanks and brackets itself.
 
@@ -143,13 +155,13 @@ def _open(handle: NsHandle) -> int:
     denied: PermissionError | None = None
     for path in _paths(handle):
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # whatever is in its place must not block
         except PermissionError as error:
             denied = error
             continue
         except OSError:
             continue
-        if _is_meant(fd, handle, by_process=path != handle.path):
+        if _is_meant(fd, handle, by_process=path == f"/proc/{handle.pid}/ns/net"):
             return fd
         os.close(fd)
     if denied is not None:
@@ -160,6 +172,8 @@ def _open(handle: NsHandle) -> int:
 def _paths(handle: NsHandle) -> Iterator[str]:
     if handle.path:
         yield handle.path
+        if "\\x" in handle.path:
+            yield os.fsdecode(unlegible(handle.path))
     if handle.pid is not None:
         yield f"/proc/{handle.pid}/ns/net"
 

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import msgspec
 
+from dnet_tui.inspect.kernel.capabilities import CAP_SYS_PTRACE, has_capability
 from dnet_tui.inspect.kernel.cgroups import CgroupContainer, container_of
-from dnet_tui.inspect.kernel.netns import inode_of, read_small
-from dnet_tui.inspect.text.encoding import text
+from dnet_tui.inspect.kernel.netns import inode_of, read_small, read_whole
+from dnet_tui.inspect.text.encoding import storable, text
 
 _KERNEL_THREAD = 0x00200000
 """PF_KTHREAD: such a process runs the kernel's own code, in the first namespace."""
@@ -32,11 +33,27 @@ class ProcessSeen(msgspec.Struct, frozen=True, kw_only=True):
     container: CgroupContainer | None = None
 
 
+class HiddenProcess(msgspec.Struct, frozen=True, kw_only=True):
+    """A process whose namespaces may not be looked at; its name and container are told all the same, mostly.
+
+    ``name`` is empty where /proc hides even that (``hidepid=noaccess``).
+    """
+
+    pid: int
+    name: str = ""
+    container: CgroupContainer | None = None
+
+
 class ProcessTable(msgspec.Struct, frozen=True, kw_only=True):
-    """The processes that could be looked into, the oldest first, and how many could not."""
+    """The processes that could be looked into, the oldest first, and those that could not.
+
+    ``hiding`` is how /proc hides other users' processes (its option
+    ``hidepid``); empty where it does not.
+    """
 
     processes: tuple[ProcessSeen, ...] = ()
-    denied: int = 0
+    hidden: tuple[HiddenProcess, ...] = ()
+    hiding: str = ""
 
 
 def read_processes(known: Mapping[int, ProcessSeen] | None = None) -> ProcessTable:
@@ -50,21 +67,52 @@ def read_processes(known: Mapping[int, ProcessSeen] | None = None) -> ProcessTab
         OSError: /proc can't be listed.
     """
     seen: list[ProcessSeen] = []
-    denied = 0
+    hidden: list[HiddenProcess] = []
     for name in os.listdir("/proc"):  # noqa: PTH208 - Path.iterdir costs a multiple over thousands of entries
         if not name.isdecimal():
             continue
         try:
             process = read_process(int(name), known)
         except PermissionError:
-            denied += 1
+            hidden.append(_hidden(int(name)))
         except (OSError, ValueError):
             continue
         else:
             if process is not None:
                 seen.append(process)
     seen.sort(key=lambda process: (process.start, process.pid))
-    return ProcessTable(processes=tuple(seen), denied=denied)
+    return ProcessTable(processes=tuple(seen), hidden=tuple(hidden), hiding=_read_hiding())
+
+
+def _hidden(pid: int) -> HiddenProcess:
+    """What is told of a process that may not be looked into: unlike its namespaces, this is open to everybody."""
+    try:
+        stat = parse_stat(read_small(f"/proc/{pid}/stat"))
+        return HiddenProcess(pid=pid, name=stat.name, container=_container(read_small(f"/proc/{pid}/cgroup")))
+    except (OSError, ValueError):
+        return HiddenProcess(pid=pid)
+
+
+def _read_hiding() -> str:
+    """How /proc hides processes from this one; empty where it does not, or that can't be told."""
+    try:
+        return "" if has_capability(CAP_SYS_PTRACE) else parse_hiding(read_whole("/proc/self/mountinfo"))
+    except OSError:
+        return ""
+
+
+def parse_hiding(raw: bytes) -> str:
+    """The option ``hidepid`` of the uppermost /proc in a mountinfo; empty for none (proc(5): 0, 1, 2, 4 or words)."""
+    found = ""
+    for line in raw.splitlines():
+        fields = line.split()
+        if len(fields) < 5 or fields[4] != b"/proc" or b"-" not in fields:
+            continue
+        kind, *rest = fields[fields.index(b"-") + 1 :]
+        options = rest[-1].split(b",") if rest else []
+        value = next((text(item[8:]) for item in options if item.startswith(b"hidepid=")), "")
+        found = value if kind == b"proc" and value not in ("0", "off") else ""
+    return found
 
 
 def read_process(pid: int, known: Mapping[int, ProcessSeen] | None = None) -> ProcessSeen | None:
@@ -128,7 +176,10 @@ def parse_stat(raw: bytes) -> Stat:
 
 
 class NamespaceFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that a namespace is bound to.  ``name`` is set for those in /run/netns (``ip netns``)."""
+    """A file that a namespace is bound to.  ``name`` is set for those in /run/netns (``ip netns``).
+
+    ``path`` may hold bytes that aren't text, as :func:`os.fsdecode` writes them: it is there to be opened.
+    """
 
     path: str
     inode: int
@@ -144,7 +195,7 @@ def read_namespace_files() -> tuple[NamespaceFile, ...]:
     Raises:
         OSError: /proc/self/mountinfo can't be read.
     """
-    return parse_mountinfo(Path("/proc/self/mountinfo").read_bytes())
+    return parse_mountinfo(read_whole("/proc/self/mountinfo"))
 
 
 def parse_mountinfo(raw: bytes) -> tuple[NamespaceFile, ...]:
@@ -161,11 +212,23 @@ def parse_mountinfo(raw: bytes) -> tuple[NamespaceFile, ...]:
         digits = fields[3][5:-1]
         if not digits.isdigit():
             continue
-        path = text(_unescape(fields[4]))
+        raw_path = _unescape(fields[4])
+        path = text(raw_path)
         name = next((path.removeprefix(prefix) for prefix in _NAMED if path.startswith(prefix)), "")
-        file = NamespaceFile(path=path, inode=int(digits), name="" if "/" in name else name)
+        file = NamespaceFile(path=os.fsdecode(raw_path), inode=int(digits), name="" if "/" in name else name)
         found.setdefault((file.name or file.path, file.inode), file)
     return tuple(sorted(found.values(), key=lambda file: (not file.name, file.name, file.path)))
+
+
+def read_unbound_files(bound: Iterable[NamespaceFile]) -> tuple[str, ...]:
+    """The files in /run/netns that no namespace is bound to, which ``ip netns`` lists all the same."""
+    known = {file.path for file in bound}
+    folder = _NAMED[0]
+    try:
+        names = sorted(os.listdir(folder))  # noqa: PTH208 - names alone are wanted
+    except OSError:
+        return ()
+    return tuple(storable(f"{folder}{name}") for name in names if f"{folder}{name}" not in known)
 
 
 def _unescape(raw: bytes) -> bytes:

@@ -3,8 +3,9 @@
 In the calling thread's namespace; only questions are asked.  One dump tells
 which links have a place for filters at all, and only those are asked for
 them.  Programs on tcx (Linux 6.6) appear in no dump: each link is asked by
-BPF_PROG_QUERY, which takes CAP_NET_ADMIN over the machine.  Without it, or in an
-older kernel, none are told of.
+BPF_PROG_QUERY, which takes CAP_NET_ADMIN over the machine.  A kernel without
+tcx has none; one that doesn't tell may have some.  Who has that capability in
+a user namespace alone isn't told either, but nobody in there can attach any.
 
 Sources: rtnetlink(7), linux/rtnetlink.h; bpf(2), kernel/bpf/tcx.c.
 """
@@ -12,6 +13,7 @@ Sources: rtnetlink(7), linux/rtnetlink.h; bpf(2), kernel/bpf/tcx.c.
 from __future__ import annotations
 
 import ctypes
+import errno
 import platform
 import struct
 from collections.abc import Iterable, Iterator
@@ -19,6 +21,7 @@ from functools import cache
 from typing import Literal
 
 from dnet_tui.inspect.kernel.netlink import NetlinkSocket
+from dnet_tui.inspect.kernel.netns import read_small
 from dnet_tui.inspect.kernel.traffic_control_parse import parse_filters, parse_places, request
 from dnet_tui.inspect.model import Link
 from dnet_tui.inspect.model.traffic_control import TrafficFilter
@@ -30,23 +33,35 @@ _PROG_QUERY = 16
 _TCX: tuple[tuple[Literal["ingress", "egress"], int], ...] = (("ingress", 46), ("egress", 47))
 """BPF_TCX_INGRESS and BPF_TCX_EGRESS."""
 _ROOM = 16
+_DENIED = frozenset({errno.EPERM, errno.EACCES})
+_NET_ADMIN = 12
+"""CAP_NET_ADMIN, linux/capability.h."""
 
 
-def read_traffic_control(sock: NetlinkSocket, links: Iterable[Link]) -> tuple[TrafficFilter, ...]:
-    """The filters of all the namespace's links, by link and place in the order the kernel asks them.
+def read_traffic_control(sock: NetlinkSocket) -> tuple[TrafficFilter, ...]:
+    """The filters of tc at all the namespace's links, by link and place in the order the kernel asks them.
 
     Raises:
         OSError: the kernel refused; in one without traffic control nothing is found instead.
     """
-    found = list(_programs(links))
     dump = sock.dump(_GETQDISC, bytes(20))
-    for place in parse_places(dump.bodies):
-        found += parse_filters(place, sock.dump(_GETTFILTER, request(place)).bodies)
-    return tuple(found)
+    return tuple(
+        found
+        for place in parse_places(dump.bodies)
+        for found in parse_filters(place, sock.dump(_GETTFILTER, request(place)).bodies)
+    )
+
+
+def read_programs(links: Iterable[Link]) -> tuple[TrafficFilter, ...]:
+    """The programs on tcx, which come before tc's own filters; none in a kernel without it.
+
+    Raises:
+        PermissionError: the kernel doesn't tell whether there are any.
+    """
+    return tuple(_programs(links))
 
 
 def _programs(links: Iterable[Link]) -> Iterator[TrafficFilter]:
-    """What runs on tcx, which is before tc's own filters."""
     number = _BPF.get(platform.machine())
     if number is None:
         return
@@ -57,7 +72,7 @@ def _programs(links: Iterable[Link]) -> Iterator[TrafficFilter]:
         for place, attach in _TCX:
             ids = ask.ids(link.ifindex, attach)
             if ids is None:
-                return
+                return  # a kernel without tcx
             for program in ids:
                 yield TrafficFilter(ifindex=link.ifindex, place=place, kind="tcx", program=f"id {program}")
 
@@ -74,14 +89,29 @@ class _Question:
         self._where = ctypes.addressof(self._ids)
 
     def ids(self, ifindex: int, attach: int) -> tuple[int, ...] | None:
-        """The ids of the programs at a place; None where the kernel won't tell, here or anywhere."""
+        """The ids of the programs at a place; None where the kernel doesn't know such a place.
+
+        Raises:
+            PermissionError: it won't tell.
+        """
         # union bpf_attr, query: target_ifindex, attach_type, query_flags, attach_flags, prog_ids, count.
         struct.pack_into("=IIIIQI", self._raw, 0, ifindex, attach, 0, 0, self._where, _ROOM)
         failed = self._call(*self._arguments) != 0
         count = int(struct.unpack_from("=I", self._raw, 24)[0])
+        error = ctypes.get_errno() if failed else 0
+        if error in _DENIED and not has_capability(_NET_ADMIN):
+            raise PermissionError(error, "programs on tcx are shown to root alone")
         if failed and count <= _ROOM:
             return None  # more than there is room for is an error as well, which tells how many
         return tuple(self._ids[: min(count, _ROOM)])
+
+
+def has_capability(number: int) -> bool:
+    """Whether this thread has a capability in its own user namespace (proc(5), CapEff)."""
+    for line in read_small("/proc/thread-self/status").splitlines():
+        if line.startswith(b"CapEff:"):
+            return bool(int(line.split()[1], 16) >> number & 1)
+    return False
 
 
 @cache

@@ -18,7 +18,7 @@ from dnet_tui.inspect.model.firewalld import Firewalld
 from dnet_tui.inspect.model.sections import NOT_ASKED, NOT_READ, Lack, Partial, Settings, Unread, known_items, lacks_of
 
 if TYPE_CHECKING:
-    from dnet_tui.inspect.model import Snapshot
+    from dnet_tui.inspect.model import Namespace, Snapshot
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -43,14 +43,23 @@ NAMESPACE_FIELDS = {
 }
 """The fields of a namespace that are sections, with the section's name."""
 
+_SINGLE = frozenset({"sysctls", "firewall", "conntrack_counts", "xfrm_policies", "checksums"})
+"""Those of them that aren't lists."""
+
 HOST_LISTS = {"namespaces": "namespaces", "engines": "engine", "containers": "containers", "networks": "networks"}
 """The lists of a snapshot that are sections."""
 
 HOST_FIELDS = {**HOST_LISTS, "firewalld": "firewalld"}
 """All its fields that are."""
 
-SECTIONS = tuple(dict.fromkeys((*HOST_LISTS.values(), *NAMESPACE_FIELDS.values(), "names", "firewalld", "log")))
-"""The sections a gap can name."""
+_BESIDE = ("processes", "namespace-files")
+_HOSTS = ("names", "firewalld", "log")
+SECTIONS = tuple(dict.fromkeys((*HOST_LISTS.values(), *_BESIDE, *NAMESPACE_FIELDS.values(), *_HOSTS)))
+"""The sections a gap can name.
+
+``processes`` (what may not be looked into) and ``namespace-files`` (names that no namespace is bound to) are told
+beside the others: by themselves they make nothing unknown.
+"""
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -90,6 +99,27 @@ def _all(snapshot: Snapshot) -> Iterator[Gap]:
 def _gaps(section: str, scope: str, value: object) -> Iterator[Gap]:
     for lack in lacks_of(value):
         yield Gap(section=section, scope=lack.scope or scope, reason=lack.reason, hint=lack.hint)
+
+
+def listed(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with what is there of each list: for showing it, and its gaps beside it; never for deciding.
+
+    What is not a list stays as it is.
+    """
+    changed = tuple(_listed(ns) for ns in known_items(snapshot.namespaces))
+    lists = {field: known_items(getattr(snapshot, field)) for field in HOST_LISTS if field != "namespaces"}
+    return msgspec.structs.replace(snapshot, namespaces=changed, unplaced=gaps_of(snapshot), **lists)
+
+
+def _listed(ns: Namespace) -> Namespace:
+    changed: dict[str, object] = {}
+    for field in NAMESPACE_FIELDS:
+        value = getattr(ns, field)
+        if isinstance(value, Partial) or (isinstance(value, Unread) and field not in _SINGLE):
+            changed[field] = known_items(value)
+        elif field == "sysctls":
+            changed |= {field: Settings()} if isinstance(value, Unread) else {}
+    return msgspec.structs.replace(ns, **changed) if changed else ns
 
 
 # -- putting gaps into sections -----------------------------------------------------------------

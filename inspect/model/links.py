@@ -217,6 +217,10 @@ class Netkit(Detail, frozen=True, kw_only=True, tag="netkit"):
 AnyDetail = Vxlan | Geneve | Macvlan | Ipvlan | Vlan | Tun | Bond | Tunnel | Vrf | Netkit
 
 
+OUT_OF_SIGHT = "its peer is in a namespace that could not be seen"
+"""How a pair's end says so in its ``peer_note``; the rest of the note tells more."""
+
+
 class Link(Value, frozen=True, kw_only=True):
     """A network interface of one namespace.
 
@@ -257,6 +261,11 @@ class Link(Value, frozen=True, kw_only=True):
     """The VLANs it carries as a bridge port, or as a bridge; read only where a bridge filters by VLAN."""
     xdp: str = ""
     """The XDP program that sees first what it receives, as ``driver id 12``; empty for none."""
+
+    @property
+    def leads_out_of_sight(self) -> bool:
+        """Whether it is one end of a pair whose other end is in a namespace that wasn't read."""
+        return self.peer is None and self.peer_note.startswith(OUT_OF_SIGHT)
 
 
 class Address(Value, frozen=True, kw_only=True):

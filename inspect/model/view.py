@@ -160,9 +160,11 @@ class View:
         """The single addresses that each namespace takes for its own, and whether it takes whole ranges too."""
         found = {}
         for ns in self.namespaces.values():
-            if lacks_of(ns.addresses) or lacks_of(ns.routes):
+            if lacks_of(ns.addresses):
                 continue
-            local = [route.dst for route in ns.routes if route.type == "local" and route.dst != "127.0.0.0/8"]
+            # Without its routes it is taken to answer for its addresses alone.
+            own = (route.dst for route in known_items(ns.routes) if route.type == "local")
+            local = [dst for dst in own if dst != "127.0.0.0/8"]
             single = {dst.partition("/")[0] for dst in local if dst.endswith(_SINGLE) or "/" not in dst}
             wide = any("/" in dst and not dst.endswith(_SINGLE) for dst in local)
             found[ns.id] = (frozenset({item.address for item in ns.addresses} | single), wide)

@@ -16,8 +16,9 @@ from dnet_tui.inspect.nftables.comparisons import compared
 from dnet_tui.inspect.nftables.fields import IPV4, IPV6, TRACKED, Field, field_of, loose_field, with_ports
 from dnet_tui.inspect.nftables.render import expression
 from dnet_tui.inspect.nftables.sets import SetHead, bare, read_elements
+from dnet_tui.inspect.nftables.shapes import concatenated
 from dnet_tui.inspect.nftables.values import TEXT, bits, flag_text, values
-from dnet_tui.inspect.text.json_access import MALFORMED, Json, array, fail, flag_words, mapping, single, word
+from dnet_tui.inspect.text.json_access import MALFORMED, Json, array, fail, fields, flag_words, mapping, single, word
 
 _ALL = 0xFFFFFFFF
 _FRAGMENT_OFFSET = 0x1FFF
@@ -69,7 +70,7 @@ def verdict_map(body: Json, context: Context) -> tuple[AnyExpr, ...]:
     """
     found = mapping(body)
     key, data = found.get("key"), found.get("data")
-    parts = array(key["concat"]) if isinstance(key, dict) and "concat" in key else [key]
+    parts = concatenated(key)
     fields = _loose(parts, context)
     if isinstance(data, str):
         name = _set_name(data, "", context)
@@ -94,7 +95,7 @@ def choice(body: Json, context: Context, part: Literal["addresses", "ports"]) ->
     """
     found = mapping(body)
     key, data = found.get("key"), found.get("data")
-    parts = array(key["concat"]) if isinstance(key, dict) and "concat" in key else [key]
+    parts = concatenated(key)
     fields = _loose(parts, context)
     if isinstance(data, str):
         name = _set_name(data, "", context)
@@ -111,7 +112,7 @@ def element_needs(raw: Json, context: Context) -> tuple[Match, ...]:
     """What must hold for a packet's values to be loaded, as ``add @set { ip saddr }`` does."""
     inner = raw["elem"] if isinstance(raw, dict) and "elem" in raw else raw
     inner = inner["val"] if isinstance(inner, dict) and "val" in inner else inner
-    parts = array(inner["concat"]) if isinstance(inner, dict) and "concat" in inner else [inner]
+    parts = concatenated(inner)
     return _needs(_loose(parts, context))
 
 
@@ -187,7 +188,7 @@ def _special(operator: str, left: Json, right: Json, context: Context) -> tuple[
             raise fail("not one value under one mask")
         mask = parts[1]
         name, body = single(parts[0])
-    found = body if isinstance(body, dict) else {}
+    found = fields(body)
     if isinstance(right, str) and right.startswith("@"):
         return None
     if name == "ct" and found.get("key") == "state" and "dir" not in found:

@@ -17,9 +17,22 @@ from typing import Literal, NamedTuple
 
 from dnet_tui.inspect.model.firewall import Match, TableFamily
 from dnet_tui.inspect.model.match_fields import FieldName, FieldText, MatchField
+from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
 from dnet_tui.inspect.nftables.render import expression
 from dnet_tui.inspect.nftables.values import TEXT
-from dnet_tui.inspect.text.json_access import MALFORMED, Json, fail, flag_words, mapping, single, whole, word
+from dnet_tui.inspect.text.json_access import (
+    MALFORMED,
+    Json,
+    fail,
+    fields,
+    flag_words,
+    items,
+    mapping,
+    only,
+    single,
+    whole,
+    word,
+)
 
 
 class Field(NamedTuple):
@@ -74,11 +87,7 @@ _PAYLOAD: dict[tuple[str, str], Field] = {
     ("arp", "plen"): Field("arp-plen", "byte", (ARP,)),
     ("th", "sport"): Field("th-sport", "port"),
     ("th", "dport"): Field("th-dport", "port"),
-} | {
-    (name, port): Field(port, "port", (_proto(name),))
-    for name in ("tcp", "udp", "sctp", "dccp", "udplite")
-    for port in _PORTS
-}
+} | {(name, port): Field(port, "port", (_proto(name),)) for name in sorted(PORT_PROTOCOLS) for port in _PORTS}
 
 _META: dict[str, Field] = {
     "iifname": Field("iif", "ifname"),
@@ -109,7 +118,7 @@ _HEADERS: dict[str, tuple[Match, ...]] = {
     "icmp": (_ICMP,),
     "icmpv6": (_ICMPV6,),
     "comp": (_proto("ipcomp"),),
-    **{name: (_proto(name),) for name in ("tcp", "udp", "sctp", "dccp", "udplite", "igmp", "ah", "esp")},
+    **{name: (_proto(name),) for name in (*PORT_PROTOCOLS, "igmp", "ah", "esp")},
 }
 """What must hold for a header to be there, of which a field isn't modelled."""
 _HASHES = frozenset({"numgen", "jhash", "symhash"})
@@ -139,7 +148,6 @@ _FIB_TYPES: dict[tuple[str, str], MatchField] = {
     ("saddr", "oif"): "src-type-out",
 }
 _PLAIN_PORTS: dict[FieldName, MatchField] = {"th-sport": "sport", "th-dport": "dport"}
-_WHOLE_PORTS = frozenset({"tcp", "udp", "sctp", "dccp", "udplite"})
 
 
 def field_of(left: Json, family: TableFamily) -> Field:
@@ -150,7 +158,7 @@ def field_of(left: Json, family: TableFamily) -> Field:
     """
     name, body = single(left)
     if name == "&":
-        parts = body if isinstance(body, list) else []
+        parts = items(body)
         if len(parts) != 2:
             raise fail("not one value under one mask")
         inner = field_of(parts[0], family)
@@ -182,10 +190,10 @@ def needs_of(left: Json) -> tuple[Match, ...]:
 
 
 def _needs_of(left: Json) -> tuple[Match, ...]:
-    name, body = next(iter(left.items())) if isinstance(left, dict) and len(left) == 1 else ("", None)
+    name, body = only(left)
     if name == "&" and isinstance(body, list) and body:
         return needs_of(body[0])
-    found = body if isinstance(body, dict) else {}
+    found = fields(body)
     if name == "payload":
         return _HEADERS.get(str(found.get("protocol")), ())
     if name in {"tcp option", "sctp chunk"}:
@@ -202,7 +210,7 @@ def with_ports(field: Field, protocols: tuple[str, ...] | None) -> Field:
         field: any field.
         protocols: what the packet's protocol is known to be one of; None when anything.
     """
-    if field.name in _PLAIN_PORTS and protocols and set(protocols) <= _WHOLE_PORTS:
+    if field.name in _PLAIN_PORTS and protocols and set(protocols) <= PORT_PROTOCOLS:
         return field._replace(name=_PLAIN_PORTS[field.name])
     return field
 

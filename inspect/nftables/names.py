@@ -6,6 +6,8 @@ kernel's nf_conntrack_common.h, icmp.h, icmpv6.h.
 
 from __future__ import annotations
 
+from dnet_tui.inspect.model import protocols
+
 CT_STATES: dict[str, int] = {"established": 2, "related": 4, "new": 8, "invalid": 1, "untracked": 64}
 """``NF_CT_STATE_BIT``: a packet has exactly one of them."""
 
@@ -20,49 +22,17 @@ CT_STATUSES: dict[str, int] = {
 }
 """``enum ip_conntrack_status``: a connection has any number of them."""
 
-TCP_FLAGS: dict[str, int] = {"fin": 1, "syn": 2, "rst": 4, "psh": 8, "ack": 16, "urg": 32, "ecn": 64, "cwr": 128}
-
-TCP_FLAG_WORDS: dict[int, str] = {
-    1: "FIN",
-    2: "SYN",
-    4: "RST",
-    8: "PSH",
-    16: "ACK",
-    32: "URG",
-    64: "ECE",
-    128: "CWR",
+TCP_FLAGS: dict[str, int] = {name.lower(): bit for name, bit in protocols.TCP_FLAG_BITS.items() if name != "ECE"} | {
+    "ecn": 64
 }
+TCP_FLAG_WORDS: dict[int, str] = {bit: name for name, bit in protocols.TCP_FLAG_BITS.items()}
 """The model's names, from the lowest bit up."""
 
-ICMP_TYPES: dict[str, int] = {
-    "echo-reply": 0,
-    "destination-unreachable": 3,
-    "source-quench": 4,
-    "redirect": 5,
-    "echo-request": 8,
-    "router-advertisement": 9,
-    "router-solicitation": 10,
-    "time-exceeded": 11,
-    "parameter-problem": 12,
-    "timestamp-request": 13,
-    "timestamp-reply": 14,
+ICMP_TYPES: dict[str, int] = protocols.ICMP_TYPES | {
     "info-request": 15,
     "info-reply": 16,
-    "address-mask-request": 17,
-    "address-mask-reply": 18,
 }
-
-ICMPV6_TYPES: dict[str, int] = {
-    "destination-unreachable": 1,
-    "packet-too-big": 2,
-    "time-exceeded": 3,
-    "parameter-problem": 4,
-    "echo-request": 128,
-    "echo-reply": 129,
-    "mld-listener-query": 130,
-    "mld-listener-report": 131,
-    "mld-listener-done": 132,
-    "mld-listener-reduction": 132,
+ICMPV6_TYPES: dict[str, int] = protocols.ICMPV6_TYPES | {
     "nd-router-solicit": 133,
     "nd-router-advert": 134,
     "nd-neighbor-solicit": 135,

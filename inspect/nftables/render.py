@@ -9,11 +9,10 @@ Sources: libnftables-json(5), nft(8).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from dnet_tui.inspect.text.encoding import storable
-
-Json = object
+from dnet_tui.inspect.text.json_access import Json, items, mapping, several, single
 
 _LONGEST = 4096
 _BARE_META = frozenset({"iif", "oif", "iifname", "oifname", "iifgroup", "oifgroup"})
@@ -55,12 +54,6 @@ def _plain(value: Json) -> str:
         return "(something that can't be shown)"
 
 
-def _only(value: Json) -> tuple[str, Json]:
-    if not isinstance(value, dict) or len(value) != 1:
-        raise ValueError
-    return next(iter(value.items()))
-
-
 def _expression(value: Json) -> str:
     if value is None:
         return ""
@@ -72,7 +65,7 @@ def _expression(value: Json) -> str:
         return str(value)
     if isinstance(value, list):
         return ",".join(_expression(item) for item in value)
-    name, body = _only(value)
+    name, body = single(value)
     build = _EXPRESSIONS.get(name)
     if build is not None:
         return build(body)
@@ -101,19 +94,12 @@ def _range(body: Json) -> str:
 
 
 def _prefix(body: Json) -> str:
-    found = _fields(body)
+    found = mapping(body)
     return f"{_expression(found['addr'])}/{_expression(found['len'])}"
 
 
-def _fields(body: Json) -> Mapping[str, Json]:
-    if not isinstance(body, dict):
-        raise TypeError
-    return body
-
-
 def _set(body: Json) -> str:
-    items = body if isinstance(body, list) else [body]
-    return "{ " + ", ".join(_member(item) for item in items) + " }"
+    return "{ " + ", ".join(_member(item) for item in several(body)) + " }"
 
 
 def _member(item: Json) -> str:
@@ -123,48 +109,48 @@ def _member(item: Json) -> str:
 
 
 def _element(body: Json) -> str:
-    return _expression(_fields(body)["val"])
+    return _expression(mapping(body)["val"])
 
 
 def _payload(body: Json) -> str:
-    found = _fields(body)
+    found = mapping(body)
     if "base" in found:
         return f"@{found['base']},{found['offset']},{found['len']}"
     return f"{_expression(found['protocol'])} {_expression(found['field'])}"
 
 
 def _meta(body: Json) -> str:
-    key = _expression(_fields(body)["key"])
+    key = _expression(mapping(body)["key"])
     return key if key in _BARE_META else f"meta {key}"
 
 
 def _ct(body: Json) -> str:
-    found = _fields(body)
+    found = mapping(body)
     return " ".join(("ct", *([_expression(found["dir"])] if "dir" in found else []), _expression(found["key"])))
 
 
 def _fib(body: Json) -> str:
-    found = _fields(body)
+    found = mapping(body)
     flags = found.get("flags")
-    listed = flags if isinstance(flags, list) else [flags]
+    listed = several(flags)
     return f"fib {' . '.join(_expression(item) for item in listed)} {_expression(found['result'])}"
 
 
 def _numgen(body: Json) -> str:
-    found = _fields(body)
+    found = mapping(body)
     offset = found.get("offset")
     return f"numgen {found['mode']} mod {found['mod']}" + (f" offset {offset}" if offset else "")
 
 
 def _hash(body: Json) -> str:
-    found = _fields(body)
+    found = mapping(body)
     name = f"jhash {_expression(found['expr'])}" if "expr" in found else "symhash"
     offset = found.get("offset")
     return f"{name} mod {found['mod']}" + (f" offset {offset}" if offset else "")
 
 
 def _map(body: Json) -> str:
-    found = _fields(body)
+    found = mapping(body)
     return f"{_expression(found['key'])} map {_expression(found['data'])}"
 
 
@@ -173,7 +159,7 @@ _EXPRESSIONS: dict[str, Callable[[Json], str]] = {
     "prefix": _prefix,
     "set": _set,
     "elem": _element,
-    "concat": lambda body: " . ".join(_expression(item) for item in (body if isinstance(body, list) else [body])),
+    "concat": lambda body: " . ".join(_expression(item) for item in several(body)),
     "payload": _payload,
     "meta": _meta,
     "ct": _ct,
@@ -189,7 +175,7 @@ def _statement(value: Json) -> str:
     if isinstance(value, str):
         # What nft has no JSON for it prints as text, with its line breaks.
         return storable(" ".join(value.split()))
-    name, body = _only(value)
+    name, body = single(value)
     build = _update if name in {"set", "map"} and isinstance(body, dict) and "op" in body else _STATEMENTS.get(name)
     if build is not None:
         return build(body)
@@ -199,7 +185,7 @@ def _statement(value: Json) -> str:
 
 
 def _match(body: Json) -> str:
-    found = _fields(body)
+    found = mapping(body)
     left, right, operator = found["left"], found["right"], found.get("op")
     shown = _valued(left, right)
     sign = "" if operator in {"==", "in"} and not _has_bits(left) else f"{'==' if operator == 'in' else operator} "
@@ -237,24 +223,24 @@ def _each(right: Json, show: Callable[[Json], str]) -> str:
 
 
 def _vmap(body: Json) -> str:
-    found = _fields(body)
+    found = mapping(body)
     return f"{_expression(found['key'])} vmap {_expression(found['data'])}"
 
 
 def _mangle(body: Json) -> str:
-    found = _fields(body)
+    found = mapping(body)
     return f"{_expression(found['key'])} set {_valued(found['key'], found['value'])}"
 
 
 def _target(name: str) -> Callable[[Json], str]:
-    return lambda body: f"{name} {_expression(_fields(body)['target'])}"
+    return lambda body: f"{name} {_expression(mapping(body)['target'])}"
 
 
 def _nat(name: str) -> Callable[[Json], str]:
     def build(body: Json) -> str:
         if body is None:
             return name
-        found = _fields(body)
+        found = mapping(body)
         address, port = _expression(found.get("addr")), _expression(found.get("port"))
         if ":" in address and port and isinstance(found.get("addr"), str):
             address = f"[{address}]"
@@ -271,7 +257,7 @@ def _nat(name: str) -> Callable[[Json], str]:
 
 
 def _log(body: Json) -> str:
-    found = _fields(body) if body is not None else {}
+    found = mapping(body) if body is not None else {}
     words = [
         f'{key} "{_expression(item)}"' if key == "prefix" else f"{key} {_expression(item)}"
         for key, item in found.items()
@@ -301,29 +287,25 @@ def _above(name: str) -> Callable[[Json], str]:
 
 
 def _reject(body: Json) -> str:
-    found = _fields(body) if body is not None else {}
+    found = mapping(body) if body is not None else {}
     words = [_expression(found.get("type")), _expression(found.get("expr"))]
     return " ".join(("reject", *(["with"] if any(words) else []), *(item for item in words if item)))
 
 
 def _update(body: Json) -> str:
-    found = _fields(body)
-    extra = "".join(f" {statement(item)}" for item in _list(found.get("stmt")))
+    found = mapping(body)
+    extra = "".join(f" {statement(item)}" for item in items(found.get("stmt")))
     name = _expression(found.get("set", found.get("map")))
     return f"{_expression(found['op'])} {name} {{ {_expression(found['elem'])}{extra} }}"
 
 
-def _list(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else []
-
-
 def _xt(body: Json) -> str:
-    found = _fields(body)
+    found = mapping(body)
     return f'xt {_expression(found["type"])} "{_expression(found["name"])}"'
 
 
 def _flow(body: Json) -> str:
-    found = _fields(body)
+    found = mapping(body)
     return f"flow {_expression(found.get('op'))} {_expression(found.get('flowtable'))}"
 
 

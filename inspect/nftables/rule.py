@@ -14,7 +14,7 @@ from dnet_tui.inspect.nftables.conditions import Context, condition, verdict_map
 from dnet_tui.inspect.nftables.fields import needs_of
 from dnet_tui.inspect.nftables.render import statement as shown
 from dnet_tui.inspect.nftables.statements import NOTES, compile_statement
-from dnet_tui.inspect.text.json_access import MALFORMED, Json, counted, single
+from dnet_tui.inspect.text.json_access import MALFORMED, Json, counted, fields, items, only, single, string
 
 _CONDITIONS = frozenset({"match", "limit", "quota", "ct count", "connlimit", "socket", "osf"})
 """What decides whether a rule goes on, when it isn't modelled."""
@@ -84,11 +84,9 @@ def sets_used(exprs: tuple[AnyExpr, ...]) -> Iterator[str]:
 
 def sets_filled(expressions: Json) -> Iterator[str]:
     """The named sets that the packets which meet a rule are put into, or taken out of."""
-    for item in expressions if isinstance(expressions, list) else []:
+    for item in items(expressions):
         for what in ("set", "map"):
-            body = item.get(what) if isinstance(item, dict) else None
-            name = body.get(what) if isinstance(body, dict) else None
-            if isinstance(name, str):
+            if name := string(fields(fields(item).get(what)).get(what)):
                 yield name.removeprefix("@")
 
 
@@ -105,10 +103,9 @@ def _compiled(item: Json, context: Context, *, last: bool) -> tuple[AnyExpr, ...
 
 
 def _opaque(item: Json) -> tuple[AnyExpr, ...]:
-    name = next(iter(item)) if isinstance(item, dict) and len(item) == 1 else ""
+    name, body = only(item)
     if name in _CONDITIONS:
-        body = item[name] if isinstance(item, dict) else None
-        needs = needs_of(body.get("left")) if name == "match" and isinstance(body, dict) else ()
+        needs = needs_of(fields(body).get("left")) if name == "match" else ()
         return (Opaque(text=shown(item), role="match", needs=needs),)
     if name in _ACTIONS:
         return (Opaque(text=shown(item), role="target"),)
@@ -122,7 +119,7 @@ def _undecidable(item: Json) -> tuple[AnyExpr, ...]:
 
 
 def _has_effect(item: Json) -> bool:
-    return not (isinstance(item, dict) and len(item) == 1 and next(iter(item)) in NOTES)
+    return only(item)[0] not in NOTES
 
 
 def _protocols(exprs: list[AnyExpr]) -> tuple[str, ...] | None:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from dnet_tui.inspect.model.firewall import Element, NamedSet, TableFamily
 from dnet_tui.inspect.nftables.fields import loose_field
 from dnet_tui.inspect.nftables.render import expression
-from dnet_tui.inspect.nftables.values import TEXT, keys, verdict
+from dnet_tui.inspect.nftables.shapes import concatenated, verdict
+from dnet_tui.inspect.nftables.values import TEXT, keys
 from dnet_tui.inspect.text.json_access import MALFORMED, Json, array, fail, mapping, several, single, word
 
 MOST_ELEMENTS = 65_536
@@ -165,7 +166,7 @@ def _type(raw: Json, family: TableFamily) -> tuple[SetHead, str]:
     """The kinds and the text of a declared type: a name, names, or (``typeof``) expressions."""
     if isinstance(raw, dict):
         of = raw.get("typeof", raw)
-        parts = array(mapping(of)["concat"]) if isinstance(of, dict) and "concat" in of else [of]
+        parts = concatenated(of)
         text = " . ".join(expression(part) for part in parts)
         return SetHead(tuple(loose_field(part, family).kind for part in parts)), f"typeof {text}"
     types = [word(item) for item in several(raw)]

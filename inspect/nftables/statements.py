@@ -16,7 +16,7 @@ from dnet_tui.inspect.nftables.fields import IPV4, IPV6, TRACKED
 from dnet_tui.inspect.nftables.marks import Place, has_mark_key, set_mark, uses_connection
 from dnet_tui.inspect.nftables.names import REJECTS
 from dnet_tui.inspect.nftables.render import statement as shown
-from dnet_tui.inspect.nftables.values import verdict
+from dnet_tui.inspect.nftables.shapes import verdict
 from dnet_tui.inspect.text.json_access import (
     MALFORMED,
     Json,
@@ -29,6 +29,7 @@ from dnet_tui.inspect.text.json_access import (
     whole,
     word,
 )
+from dnet_tui.inspect.text.number_ranges import NumberRange
 
 Compiled = tuple[AnyExpr, ...]
 Compile = Callable[[str, Json, Context, bool], Compiled]
@@ -158,7 +159,7 @@ def _ports(raw: Json) -> str:
     low, high = (whole(item, 0xFFFF) for item in array(body))
     if name != "range" or low > high:
         raise fail("ports that are chosen by the packet")
-    return f"{low}-{high}"
+    return NumberRange(low, high).text("-")
 
 
 def _mangle(name: str, body: Json, _context: Context, last: bool) -> Compiled:  # noqa: FBT001  one signature for all

@@ -14,11 +14,12 @@ import itertools
 import re
 from collections.abc import Callable, Mapping
 
-from dnet_tui.inspect.iptables.names import protocol
-from dnet_tui.inspect.model.firewall import Verdict
+from dnet_tui.inspect.model.protocols import ARP_OPERATIONS, ETHERTYPES, NFPROTOS, protocol
 from dnet_tui.inspect.nftables import names
 from dnet_tui.inspect.nftables.render import expression
+from dnet_tui.inspect.nftables.shapes import concatenated
 from dnet_tui.inspect.text.json_access import Json, array, fail, mapping, several, single, whole, word
+from dnet_tui.inspect.text.number_ranges import NumberRange
 
 Reader = Callable[[Json, "int | None"], tuple[str, ...]]
 
@@ -53,8 +54,7 @@ def keys(kinds: tuple[str, ...], raw: Json, masks: tuple[int | None, ...]) -> li
     """
     if raw == "*":
         return [("*",)]
-    concatenated = isinstance(raw, dict) and "concat" in raw
-    parts = array(mapping(raw)["concat"]) if concatenated else [raw]
+    parts = concatenated(raw)
     if len(parts) != len(kinds):
         raise fail("an element that doesn't fit its set")
     alternatives = [values(kind, part, mask) for kind, part, mask in zip(kinds, parts, masks, strict=True)]
@@ -94,22 +94,6 @@ def _joined(parts: list[int]) -> int:
 def flag_text(flags: int) -> str:
     """TCP flags as the model writes them: names joined by commas, ``NONE`` for none."""
     return ",".join(name for bit, name in names.TCP_FLAG_WORDS.items() if flags & bit) or "NONE"
-
-
-def verdict(raw: Json) -> Verdict:
-    """A verdict, as ``{"jump": {"target": "x"}}``.
-
-    Raises:
-        CannotModelError: not a verdict.
-    """
-    name, body = single(raw)
-    if name in {"accept", "drop", "continue", "return"}:
-        return Verdict(kind=name)  # type: ignore[arg-type]  # one of its words
-    if name in {"jump", "goto"}:
-        return Verdict(kind=name, chain=word(mapping(body).get("target")))  # type: ignore[arg-type]  # as above
-    if name == "queue":
-        return Verdict(kind="queue")
-    raise fail(f"{name} is no verdict")
 
 
 def _bounds(raw: Json, read: Callable[[Json], int]) -> tuple[int, int]:
@@ -162,7 +146,7 @@ def _addresses(version: int) -> Reader:
 def _numbers(limit: int) -> Reader:
     def read(raw: Json) -> tuple[str, ...]:
         low, high = _bounds(raw, lambda item: whole(item, limit))
-        return (str(low),) if low == high else (f"{low}:{high}",)
+        return (NumberRange(low, high).text(),)
 
     return _unmasked(read)
 
@@ -289,7 +273,7 @@ def _word_or_number(raw: Json) -> tuple[str, ...]:
 def _arp_operation(raw: Json) -> tuple[str, ...]:
     if isinstance(raw, str):
         return (word(raw),)
-    return ({1: "request", 2: "reply"}.get(whole(raw, 0xFFFF), str(raw)),)
+    return (ARP_OPERATIONS.get(whole(raw, 0xFFFF), str(raw)),)
 
 
 def _mac(raw: Json) -> tuple[str, ...]:
@@ -300,7 +284,7 @@ def _mac(raw: Json) -> tuple[str, ...]:
 
 
 def _nfproto(raw: Json) -> tuple[str, ...]:
-    found = names.FAMILIES.get(raw) if isinstance(raw, str) else {2: "ipv4", 10: "ipv6"}.get(whole(raw, 0xFF))
+    found = names.FAMILIES.get(raw) if isinstance(raw, str) else NFPROTOS.get(whole(raw, 0xFF))
     if found is None:
         raise fail("a family that isn't modelled")
     return (found,)
@@ -312,7 +296,7 @@ def _ethertype(raw: Json) -> tuple[str, ...]:
     number = whole(raw, 0xFFFF)
     if number <= _LAST_NOT_ETHERTYPE:
         raise fail("not an Ethernet type")
-    return ({0x0800: "ipv4", 0x86DD: "ipv6"}.get(number, f"{number:#06x}"),)
+    return (ETHERTYPES.get(number, f"{number:#06x}"),)
 
 
 _KINDS: dict[str, Reader] = {

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable
 
 from dnet_tui.inspect.model import Container, Network, PublishedPort, Snapshot, known_items
+from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS, traits_of
 from dnet_tui.inspect.ruleset.rule_features import Clues
 
 _NETAVARK_CHAIN = re.compile(r"nv_[0-9a-f]{8}_(\d+)_(\d+)_(\d+)_(\d+)_nm(\d+)(?:_dnat)?", re.ASCII)
-_ENGINES_OF = {"cni": frozenset({"cni", "podman"})}
+_ENGINES_OF = {program: frozenset({program, kind.kind}) for kind in ENGINE_KINDS for program in kind.rule_programs}
 """The engines whose networks a program's rules are about, where it isn't its namesake."""
 
 
@@ -88,7 +89,7 @@ class Things:
 
 def network_name(network: Network) -> str:
     """How an owner is called that is a network."""
-    return f"{'dnet-tui' if network.engine == 'linux' else network.engine} network {network.name}"
+    return f"{traits_of(network.engine).owner or network.engine} network {network.name}"
 
 
 def port_or_container(container: Container, clues: Clues) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
@@ -22,6 +21,7 @@ import msgspec
 
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
+from dnet_tui.inspect.kernel.read_file import NotAnOrdinaryFileError, TooLargeFileError, read_file
 from dnet_tui.inspect.model.firewalld import Firewalld, FirewalldZone
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.text.encoding import storable, text
@@ -92,14 +92,12 @@ def _read(path: Path) -> str:
     Raises:
         OSError: it isn't there, or is something else.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError("one of its files is not an ordinary file")
-        raw = file.read(_LARGEST + 1)
-    if len(raw) > _LARGEST:
-        raise OSError("one of its files is larger than any of firewalld's")
-    return text(raw)
+    try:
+        return text(read_file(str(path), _LARGEST))
+    except NotAnOrdinaryFileError:
+        raise OSError("one of its files is not an ordinary file") from None
+    except TooLargeFileError:
+        raise OSError("one of its files is larger than any of firewalld's") from None
 
 
 def _zones(folder: Path) -> Iterator[FirewalldZone]:

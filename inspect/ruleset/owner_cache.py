@@ -38,7 +38,7 @@ class KeptOwners:
         self._done: dict[str, tuple[Firewall, Firewall]] = {}
 
     def fill_in(self, snapshot: Snapshot) -> Snapshot:
-        """The snapshot with each rule's owner, the same as ``rule_owners.with_owners`` has it."""
+        """The snapshot with each rule's owner, the same as if nothing had been kept."""
         containers = {item.id: _known(item) for item in known_items(snapshot.containers)}
         changed = {
             key

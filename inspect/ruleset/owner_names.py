@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import re
 
+from dnet_tui.inspect.model.engine_kinds.podman import CNI
+from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 from dnet_tui.inspect.model.firewall import Table
 
-USERS_CHAINS = frozenset({"DOCKER-USER", "CNI-ADMIN", "NETAVARK_USER"})
+USERS_CHAINS = frozenset(name for kind in ENGINE_KINDS for name in kind.user_chains)
 """Chains that an engine makes and calls, but whose rules are the administrator's."""
 
 _CHAINS: tuple[tuple[str, str], ...] = (
-    ("DOCKER-", "docker"),
-    ("DOCKER_", "docker"),
-    ("NETAVARK-", "podman"),
-    ("NETAVARK_", "podman"),
-    ("CNI-", "cni"),
+    *((start, kind.kind) for kind in ENGINE_KINDS for start in kind.chain_prefixes),
+    ("CNI-", CNI),
     ("KUBE-", "kubernetes"),
     ("FLANNEL-", "flannel"),
     ("CILIUM_", "cilium"),
@@ -35,15 +34,12 @@ _CHAINS: tuple[tuple[str, str], ...] = (
     ("nixos-", "nixos"),
 )
 """How chains' names begin."""
+_WHOLE_NAMES = {name: kind.kind for kind in ENGINE_KINDS for name in kind.chains}
 
 _TABLES: dict[str, str] = {
-    "docker-bridges": "docker",
-    "docker-dns": "docker",
-    "netavark": "podman",
+    **{name: kind.kind for kind in ENGINE_KINDS for name in kind.tables},
     "firewalld": "firewalld",
     "kube-proxy": "kubernetes",
-    "lxd": "lxd",
-    "incus": "incus",
     "libvirt_network": "libvirt",
     "f2b-table": "fail2ban",
     "fail2ban": "fail2ban",
@@ -76,7 +72,7 @@ def chain_owners(table: Table) -> dict[str, str]:
         return dict.fromkeys((chain.name for chain in table.chains), whole)
     found: dict[str, str] = {}
     for chain in table.chains:
-        owner = "docker" if chain.name == "DOCKER" else ""
+        owner = _WHOLE_NAMES.get(chain.name, "")
         owner = owner or next((owner for start, owner in _CHAINS if chain.name.startswith(start)), "")
         if not owner and _FIREWALLD.fullmatch(chain.name):
             owner = "firewalld"
@@ -95,4 +91,4 @@ def commented_owner(comment: str) -> str:
         return ""
     if found[1]:
         return f"{found[1].lower()} network {found[2]}"
-    return f"cni network {found[3]}"
+    return f"{CNI} network {found[3]}"

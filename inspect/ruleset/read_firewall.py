@@ -123,11 +123,6 @@ def _read_generation() -> int | None:
         return None
 
 
-def still_stands(before: Contents, generation: int | None) -> bool:
-    """Whether the rules read before are proved to be those of now, as far as nftables is concerned.  Pure."""
-    return generation is not None and before.generation == generation and can_be_kept(before)
-
-
 def can_be_kept(before: Contents) -> bool:
     """Whether the rules read before are all there, and of a kind whose changes nftables tells.  Pure."""
     if before.firewall is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dnet_tui.inspect.model.firewall import Match, Nat, Rule, Verdict
+from dnet_tui.inspect.text.number_ranges import PORTS, parse_range
 
 
 class Clues:
@@ -55,13 +56,8 @@ class Clues:
 
     def has_port(self, port: int) -> bool:
         """Whether a destination port is among those the rule asks for."""
-        return any(_in_range(value, port) for value in self.values("dport"))
+        return any((span := parse_range(value, PORTS)) is not None and port in span for value in self.values("dport"))
 
 
 def _key(match: Match) -> tuple[str, frozenset[str], bool]:
     return match.field, frozenset(match.values), match.negate
-
-
-def _in_range(value: str, port: int) -> bool:
-    low, colon, high = value.partition(":")
-    return low.isdecimal() and int(low) <= port <= int(high if colon and high.isdecimal() else low)

@@ -13,31 +13,15 @@ from collections.abc import Callable
 
 import msgspec
 
-from dnet_tui.inspect.model import Namespace, Network, Snapshot, Unread, known_items
+from dnet_tui.inspect.model import Network
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Match, Rule, Table, Verdict
-from dnet_tui.inspect.model.sections import with_items
 from dnet_tui.inspect.ruleset.engine_objects import Things, network_name, port_name, port_or_container
 from dnet_tui.inspect.ruleset.owner_names import USERS_CHAINS, chain_owners, commented_owner
 from dnet_tui.inspect.ruleset.rule_features import Clues
 
-_INLINE_ENGINES = frozenset({"docker", "linux"})
-"""Those whose rules stand in the built-in chains themselves.  ``linux``: dnet-tui's own networks."""
 _ESTABLISHED = Match(field="ctstate", values=("RELATED", "ESTABLISHED"))
 _LOOPBACK = "127.0.0.1"
-
-
-def with_owners(snapshot: Snapshot) -> Snapshot:
-    """The snapshot with each rule's ``owner`` filled in, wherever it can be derived."""
-    things, nothing = Things(snapshot), Things(Snapshot())
-    known = known_items(snapshot.namespaces)
-    spaces = tuple(_namespace(space, things if space.kind == "host" else nothing) for space in known)
-    return msgspec.structs.replace(snapshot, namespaces=with_items(snapshot.namespaces, spaces))
-
-
-def _namespace(space: Namespace, things: Things) -> Namespace:
-    if isinstance(space.firewall, Unread) or not space.firewall.tables:
-        return space
-    return msgspec.structs.replace(space, firewall=firewall_with_owners(space.firewall, things))
 
 
 def firewall_with_owners(firewall: Firewall, things: Things, only: Callable[[Rule], bool] | None = None) -> Firewall:
@@ -86,7 +70,7 @@ def _inline(clues: Clues, table: Table, chain: Chain, things: Things) -> str:
         return ""
     for name in clues.values("iif", "oif"):
         network = things.by_bridge.get(name)
-        if network is None or network.engine not in _INLINE_ENGINES:
+        if network is None or not traits_of(network.engine).in_builtin_chains:
             continue
         if chain.hook == "forward" and _forwards(clues, network, things):
             return network_name(network)
@@ -122,7 +106,7 @@ def _forwards(clues: Clues, network: Network, things: Things) -> bool:
         return False
     if clues.asks(_iif(bridge), _oif(bridge)):
         return True
-    return network.engine == "linux" and (
+    return traits_of(network.engine).isolates_in_forward and (
         clues.asks(_iif(bridge), _oif(bridge, negate=True))
         or clues.asks(_iif(bridge, negate=True), _oif(bridge))
         or any(clues.asks(_iif(one), _oif(two)) for one, two in _pairs(bridge, things))
@@ -158,7 +142,9 @@ def _to_itself(clues: Clues, things: Things) -> str:
     """The owner of the masquerading of a container that reaches its own published port."""
     hosts = clues.hosts()
     container = things.container_at(hosts[0]) if len(hosts) == 2 and hosts[0] == hosts[1] else None
-    if container is None or container.engine != "docker" or clues.nat is None or clues.nat.kind != "masquerade":
+    if container is None or not traits_of(container.engine).masquerades_to_itself:
+        return ""
+    if clues.nat is None or clues.nat.kind != "masquerade":
         return ""
     return port_or_container(container, clues)
 
@@ -171,7 +157,9 @@ def _guards_loopback(clues: Clues, things: Things) -> str:
         (
             port_name(container, port)
             for container, port in things.published_on(_LOOPBACK)
-            if container.engine == "docker" and port.proto == clues.protocol() and clues.has_port(port.host_port)
+            if traits_of(container.engine).guards_loopback_ports
+            and port.proto == clues.protocol()
+            and clues.has_port(port.host_port)
         ),
         "",
     )

@@ -16,13 +16,14 @@ from dnet_tui.inspect.kernel.netns import namespace_id
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.model import Container, ContainerMode, Endpoint, Link, Namespace, Network
 from dnet_tui.inspect.model.default_routes import ways_out
+from dnet_tui.inspect.model.engine_kinds.others import NETNS, UNKNOWN
+from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
+from dnet_tui.inspect.model.engine_kinds.traits import Supervisor
 from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.sections import known_items
 
 ArgvReader = Callable[[int], tuple[str, ...]]
 """Returns the arguments of a process by its PID, none when it can't tell."""
-
-NETNS_ENGINE = "netns"
-"""The engine of a named namespace that is used like a container."""
 
 
 def engine_by_ancestor(process: ProcessSeen, table: Mapping[int, ProcessSeen], argv: ArgvReader) -> str:
@@ -36,27 +37,27 @@ def engine_by_ancestor(process: ProcessSeen, table: Mapping[int, ProcessSeen], a
     current: ProcessSeen | None = process
     while current is not None and current.pid not in seen:
         seen.add(current.pid)
-        if current.name == "dockerd":
-            return "docker"
-        if current.name.startswith("containerd-shim"):
-            arguments = argv(current.pid)
-            owner = arguments[arguments.index("-namespace") + 1] if "-namespace" in arguments[:-1] else ""
-            return "docker" if owner in ("moby", "") else "containerd"
-        if current.name == "conmon":
-            return "cri-o" if any("/crio/" in word for word in argv(current.pid)) else "podman"
-        if current.name.startswith(_LXC_MONITOR):
-            return _lxc_flavour(" ".join(argv(current.pid)))
+        for supervisor, kind in _SUPERVISORS:
+            if _is_named(current.name, supervisor) and _is_told(current.pid, argv, supervisor):
+                return kind
         current = table.get(current.parent)
-    return "unknown"
+    return UNKNOWN.kind
 
 
-_LXC_MONITOR = "[lxc monitor]"
+_SUPERVISORS = tuple((supervisor, kind.kind) for kind in ENGINE_KINDS for supervisor in kind.supervisors)
 
 
-def _lxc_flavour(title: str) -> str:
-    """Who uses LXC here, by its monitor's title: ``[lxc monitor] /var/snap/lxd/common/lxd/containers web``."""
-    folders = title.removeprefix(_LXC_MONITOR).split("/")
-    return next((flavour for flavour in ("lxd", "incus") if flavour in folders), "lxc")
+def _is_named(name: str, supervisor: Supervisor) -> bool:
+    return name.startswith(supervisor.name) if supervisor.prefix else name == supervisor.name
+
+
+def _is_told(pid: int, argv: ArgvReader, supervisor: Supervisor) -> bool:
+    """Whether a process's arguments are those of an engine's supervisor."""
+    if supervisor.option:
+        words = argv(pid)
+        given = words[words.index(supervisor.option) + 1] if supervisor.option in words[:-1] else ""
+        return given in supervisor.values
+    return not supervisor.argument or any(supervisor.argument in word for word in argv(pid))
 
 
 class Resident(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,9 +232,9 @@ def named_containers(
         )
         found.append(
             Container(
-                id=f"netns:{name}",
+                id=f"{NETNS.kind}:{name}",
                 name=name,
-                engine=NETNS_ENGINE,
+                engine=NETNS.kind,
                 pid=space.processes[0].pid if space.processes else None,
                 netns=space.id,
                 mode="bridge",
@@ -246,9 +247,10 @@ def named_containers(
 
 def _endpoint(space: Namespace, link: Link, network: Network) -> Endpoint:
     """A namespace's place in a network, as its own addresses and default routes have it."""
+    seen = msgspec.structs.replace(space, routes=known_items(space.routes))  # an endpoint is what can be said of it
     gateways = {
         route.family: hop.gateway
-        for route in reversed(ways_out(space))  # the preferred last, which stays
+        for route in reversed(ways_out(seen))  # the preferred last, which stays
         for hop in route.hops
         if hop.ifindex == link.ifindex and hop.gateway
     }
@@ -256,7 +258,9 @@ def _endpoint(space: Namespace, link: Link, network: Network) -> Endpoint:
         network=network.id,
         mac=link.mac,
         addresses=tuple(
-            item.cidr for item in space.addresses if item.ifindex == link.ifindex and item.scope == "global"
+            item.cidr
+            for item in known_items(space.addresses)
+            if item.ifindex == link.ifindex and item.scope == "global"
         ),
         gateway=gateways.get("ip", ""),
         gateway6=gateways.get("ip6", ""),

@@ -9,6 +9,7 @@ import msgspec
 
 from dnet_tui.inspect.kernel.procfs import ProcessSeen, ProcessTable, read_argv, read_process
 from dnet_tui.inspect.model import Container
+from dnet_tui.inspect.model.engine_kinds.others import LXC, UNKNOWN
 from dnet_tui.inspect.snapshot import container_placement
 
 
@@ -27,7 +28,7 @@ def find_residents(
     seen = container_placement.residents(table.processes, own.container if own else None, host)
     seen |= container_placement.matched_by_pid(told, by_pid)
     for key, resident in seen.items():
-        if resident.container.engine in ("unknown", "lxc") or not resident.container.sure:
+        if resident.container.engine in (UNKNOWN.kind, LXC.kind) or not resident.container.sure:
             engine = container_placement.engine_by_ancestor(resident.process, by_pid, read_argv)
             if engine != "unknown":
                 container = msgspec.structs.replace(resident.container, engine=engine)
@@ -50,4 +51,4 @@ def with_latecomers(table: ProcessTable, told: Iterable[Container]) -> tuple[Pro
     if not late:
         return table, False
     processes = tuple(sorted((*table.processes, *late), key=lambda item: (item.start, item.pid)))
-    return ProcessTable(processes=processes, denied=table.denied), True
+    return msgspec.structs.replace(table, processes=processes), True

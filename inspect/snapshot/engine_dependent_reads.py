@@ -13,8 +13,8 @@ import msgspec
 from dnet_tui.inspect.model import Container, Resolver
 from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.namespace_reading import Contents
-from dnet_tui.inspect.snapshot.read_namespace import Errand, collect_udp
-from dnet_tui.inspect.snapshot.resolvers import read_host_resolver, read_resolvers
+from dnet_tui.inspect.model.needs import SectionName
+from dnet_tui.inspect.snapshot.read_namespace import Errand
 
 _UDP_PORTS = 64
 """Published UDP ports whose connections are looked at; each is a question to the kernel."""
@@ -30,11 +30,21 @@ class Told(NamedTuple):
 
 def read_told(containers: tuple[Container, ...], host: Contents | None, errand: Errand) -> Told:
     """Read on, as the ``errand`` wants it; connections are added to what was read of the host's namespace."""
-    if errand.map_only:
-        return Told(tuple(msgspec.structs.replace(item, resolver=None) for item in containers), None, ())
-    containers, gaps = read_resolvers(containers)
-    resolver, more = read_host_resolver()
+    gaps: tuple[Gap, ...] = ()
+    resolver = None
+    if SectionName.NAMES in errand.sections:
+        from dnet_tui.inspect.snapshot.resolvers import read_host_resolver, read_resolvers  # noqa: PLC0415 - only then
+
+        containers, gaps = read_resolvers(containers)
+        resolver, more = read_host_resolver()
+        gaps += more
+    else:
+        containers = tuple(msgspec.structs.replace(item, resolver=None) for item in containers)
+    if SectionName.CONNTRACK not in errand.sections or errand.conntrack or host is None:
+        return Told(containers, resolver, gaps)
     ports = {port.host_port for item in containers if item.running for port in item.published if port.proto == "udp"}
-    if host is not None and ports and errand.firewall and not errand.conntrack:
+    if ports:
+        from dnet_tui.inspect.snapshot.read_sections import collect_udp  # noqa: PLC0415 - only when wanted
+
         collect_udp(host, sorted(ports)[:_UDP_PORTS])
-    return Told(containers, resolver, (*gaps, *more))
+    return Told(containers, resolver, gaps)

@@ -14,25 +14,28 @@ namespace carries the time when it was read.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnet_tui.inspect.engines.read_log import KeptLogs
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.model import Link
 from dnet_tui.inspect.model.namespace_reading import Contents
-from dnet_tui.inspect.ruleset.owner_cache import KeptOwners
 from dnet_tui.inspect.snapshot.namespace_candidates import Place
+
+if TYPE_CHECKING:
+    from dnet_tui.inspect.engines.read_log import KeptLogs
+    from dnet_tui.inspect.ruleset.owner_cache import KeptOwners
 
 
 class Memory(msgspec.Struct, kw_only=True):
-    """What one snapshot leaves to the next.  Empty before the first."""
+    """What one snapshot leaves to the next.  Empty before the first; owners and logs only where they were wanted."""
 
     places: dict[str, Place] = {}
     contents: dict[str, Contents] = {}
     processes: dict[int, ProcessSeen] = {}
-    owners: KeptOwners = msgspec.field(default_factory=KeptOwners)
-    logs: KeptLogs = msgspec.field(default_factory=KeptLogs)
+    owners: KeptOwners | None = None
+    logs: KeptLogs | None = None
 
 
 class Kept(msgspec.Struct, kw_only=True):

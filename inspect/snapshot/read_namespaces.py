@@ -16,36 +16,18 @@ import msgspec
 from dnet_tui.inspect.kernel.netlink import NetlinkSocket
 from dnet_tui.inspect.kernel.netns import NamespaceGoneError, NsHandle, current_inode, opened
 from dnet_tui.inspect.kernel.rtnetlink import read_dumps
-from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.namespace_reading import Contents
+from dnet_tui.inspect.model.needs import Needs, SectionName
 from dnet_tui.inspect.snapshot.namespace_candidates import Place
 from dnet_tui.inspect.snapshot.namespace_pool import visit_all
 from dnet_tui.inspect.snapshot.netns_ids import settle_numbers
 from dnet_tui.inspect.snapshot.read_namespace import Errand, collect
 
-_BESIDES_THE_MAP = (
-    "routes",
-    "policy-rules",
-    "neighbours",
-    "fdb",
-    "traffic-control",
-    "sysctls",
-    "sockets",
-    "firewall",
-    "xfrm",
-    "names",
-)
-
-
-def left_out(*, map_only: bool, firewall: bool) -> tuple[Gap, ...]:
-    """A gap for each section that isn't asked for."""
-    sections = _BESIDES_THE_MAP if map_only else () if firewall else ("firewall",)
-    return tuple(Gap(section=section, reason="it was not asked for") for section in sections)
-
 
 def read_places(
     places: Sequence[Place],
     host: NsHandle,
+    needs: Needs,
     errand: Errand,
     *,
     at: str,
@@ -58,7 +40,8 @@ def read_places(
     Args:
         places: the namespaces to read.
         host: the host's.
-        errand: what is wanted of them; the parts that depend on the place are filled in here.
+        needs: the sections that are wanted of them.
+        errand: what else is; the parts that depend on the place are filled in here.
         at: the time, as the snapshot will have it.
         workers: how many are read at once.
         before: what earlier readings had.
@@ -74,6 +57,7 @@ def read_places(
                 return kept
             own = msgspec.structs.replace(
                 errand,
+                sections=needs.of(is_host=place.is_host),
                 only_if_connected=place.is_sandbox,
                 before=before.get(place.id),
                 rules=errand.rules if place.is_host else None,
@@ -83,8 +67,16 @@ def read_places(
                 contents.host_nsid = numbers.of(fd)
             return contents
 
-        results = visit_all([place.handle for place in places], read, workers=workers)
+        results = visit_all([place.handle for place in places], read, workers=workers or _usual_workers(needs))
     return {place.id: result for place, result in zip(places, results, strict=True)}
+
+
+def _usual_workers(needs: Needs) -> int:
+    """One where the kernel answers at once and Python does the work; more where programs are waited for."""
+    return 1 if needs.sections <= _QUICK else 0
+
+
+_QUICK = frozenset({SectionName.LINKS, SectionName.ADDRESSES, SectionName.ROUTES, SectionName.NEIGHBOURS})
 
 
 def _is_same(kept: Contents) -> bool:

@@ -20,11 +20,11 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from dnet_tui.inspect.model import Link, LinkRef
+from dnet_tui.inspect.model.links import OUT_OF_SIGHT
 from dnet_tui.inspect.model.namespace_reading import AS_ROOT, Contents
 
 PAIRS = frozenset({"veth", "netkit"})
 """Kinds of which two make a pair."""
-_UNSEEN = "its peer is in a namespace that could not be seen"
 
 
 def resolve_links(seen: Iterable[Contents], *, privileged: bool = True) -> dict[str, tuple[Link, ...]]:
@@ -32,6 +32,13 @@ def resolve_links(seen: Iterable[Contents], *, privileged: bool = True) -> dict[
     spaces = {contents.id: contents for contents in seen}
     peers = _Peers(spaces, privileged=privileged)
     return {key: tuple(peers.resolved(key, link) for link in contents.links) for key, contents in spaces.items()}
+
+
+def is_out_of_sight(link: Link) -> bool:
+    """Whether a link, once resolved, has its other end in a namespace that wasn't read."""
+    if link.kind in PAIRS:
+        return link.leads_out_of_sight
+    return link.peer is None and link.lower_nsid is not None and bool(link.lower)
 
 
 class _Peers:
@@ -115,7 +122,7 @@ class _Peers:
         return "by the driver's statistic peer_ifindex" if by_ethtool else ""
 
     def _unseen(self, what: str) -> str:
-        return f"{_UNSEEN}: {what}" + ("" if self._privileged else f"; {AS_ROOT} to see it")
+        return f"{OUT_OF_SIGHT}: {what}" + ("" if self._privileged else f"; {AS_ROOT} to see it")
 
 
 def lower_ifindex(link: Link, witness: Mapping[int, int]) -> int | None:

@@ -10,12 +10,12 @@ looked up in a container's own file system.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 import msgspec
 
+from dnet_tui.inspect.kernel.read_file import read_beginning
 from dnet_tui.inspect.kernel.resolv_conf import LARGEST, parse_resolv_conf
 from dnet_tui.inspect.model import Container
 from dnet_tui.inspect.model.gaps import Gap
@@ -37,7 +37,7 @@ _NAME = "resolv.conf"
 def read_host_resolver() -> tuple[Resolver | None, tuple[Gap, ...]]:
     """The host's resolv.conf (None without one); where it is systemd-resolved's stub, ``based_on`` is its full one."""
     try:
-        resolver = parse_resolv_conf(_read(HOST_FILE, follow=True), HOST_FILE)
+        resolver = parse_resolv_conf(read_beginning(HOST_FILE, LARGEST), HOST_FILE)
     except FileNotFoundError:
         return None, ()
     except OSError as error:
@@ -45,7 +45,7 @@ def read_host_resolver() -> tuple[Resolver | None, tuple[Gap, ...]]:
     if resolver.servers != (STUB,):
         return resolver, ()
     try:
-        full = parse_resolv_conf(_read(RESOLVED_FILE, follow=True), RESOLVED_FILE)
+        full = parse_resolv_conf(read_beginning(RESOLVED_FILE, LARGEST), RESOLVED_FILE)
     except OSError:
         return resolver, ()
     return msgspec.structs.replace(resolver, based_on=full.source), ()
@@ -90,23 +90,4 @@ def _of_container(path: str) -> Resolver:
     place = PurePosixPath(path)
     if not place.is_absolute() or place.name != _NAME or ".." in place.parts:
         raise OSError("the engine names a file that isn't a resolv.conf")
-    return parse_resolv_conf(_read(path, follow=False), path)
-
-
-def _read(path: str, *, follow: bool) -> bytes:
-    """The beginning of an ordinary file; it is opened only once it is known to be one.
-
-    Raises:
-        OSError: it isn't there, isn't an ordinary file, or may not be read.
-    """
-    handle = os.open(path, os.O_PATH | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
-    try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError("it is not an ordinary file")
-        fd = os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            return os.read(fd, LARGEST)
-        finally:
-            os.close(fd)
-    finally:
-        os.close(handle)
+    return parse_resolv_conf(read_beginning(path, LARGEST, follow=False), path)

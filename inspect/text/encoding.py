@@ -8,10 +8,19 @@ printed goes through :func:`dnet_tui.inspect.text.sanitize.clean` besides.
 
 from __future__ import annotations
 
+import re
+
+_BYTE = re.compile(rb"\\x([0-9a-f]{2})")
+
 
 def text(raw: bytes) -> str:
     r"""Decode bytes as UTF-8; a byte that isn't becomes ``\xNN``.  A closing NUL (netlink strings) is dropped."""
     return raw.rstrip(b"\0").decode("utf-8", "backslashreplace")
+
+
+def unlegible(value: str) -> bytes:
+    r"""The bytes that :func:`text` made ``value`` of, if every ``\xNN`` in it stands for a byte that wasn't text."""
+    return _BYTE.sub(lambda found: bytes([int(found[1], 16)]), value.encode("utf-8", "surrogateescape"))
 
 
 def storable(value: str) -> str:

@@ -1,13 +1,15 @@
-"""The shapes of nftables' JSON, taken apart with care: it comes from outside.  Pure.
+"""JSON from outside, taken apart with care.  Pure.
 
-Whatever doesn't look as libnftables-json(5) says raises
-:class:`~dnet_tui.inspect.errors.CannotModelError`, so that one odd
-expression costs that expression and nothing else.
+In two ways: strictly, for what is only understood as a whole (nftables'
+expressions), and leniently, for documents that may lack anything (engines).
+The strict ones raise :class:`~dnet_tui.inspect.errors.CannotModelError`, so
+that one odd expression costs that expression and nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from dnet_tui.inspect.errors import CannotModelError
 from dnet_tui.inspect.text.encoding import storable
@@ -95,3 +97,31 @@ def counted(value: Json) -> int | None:
 def flag_words(value: Json) -> tuple[str, ...]:
     """Flags, which are written as one word or as an array of words."""
     return tuple(word(item) for item in several(value))
+
+
+# -- leniently: what isn't as expected is taken for "not told"
+
+
+def fields(value: Json) -> Mapping[str, Any]:
+    """The members of an object; none of anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: Json) -> list[Any]:
+    """The elements of an array; none of anything else."""
+    return value if isinstance(value, list) else []
+
+
+def string(value: Json) -> str:
+    """Text, made storable; empty for anything else."""
+    return storable(value) if isinstance(value, str) else ""
+
+
+def integer(value: Json) -> int:
+    """A whole number; 0 for anything else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def only(value: Json) -> tuple[str, Any]:
+    """The only member of an object, as ``{"match": …}``; an empty name for anything else."""
+    return next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else ("", None)

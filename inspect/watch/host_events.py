@@ -28,11 +28,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
 
-from dnet_tui.inspect.engines.docker.read_api import find_socket
 from dnet_tui.inspect.engines.event_stream import REQUEST, EventStream
-from dnet_tui.inspect.engines.podman.read_podman import SYSTEM_SOCKET
+from dnet_tui.inspect.engines.protocol import EventSocket
+from dnet_tui.inspect.engines.registry import ENGINES
 from dnet_tui.inspect.model.change_events import ANY, OURS, Moved
 from dnet_tui.inspect.watch.debounce import Debouncer
 from dnet_tui.inspect.watch.event_filter import RouteFilter
@@ -57,20 +56,13 @@ _LOST = {"netlink": "links", "nftables": "firewall"}
 Notify = Callable[[frozenset[Moved]], None]
 
 
-class EngineSocket(NamedTuple):
-    """Where an engine tells its events.  ``lasting``: it runs anyway, so being listened to doesn't keep it running."""
-
-    path: str
-    lasting: bool = True
-
-
-def find_engines() -> tuple[EngineSocket, ...]:
-    """The sockets of the engines that may be on this host."""
-    path, _ = find_socket("", os.environ)
-    found = [EngineSocket(path)] if path else []
-    if Path(SYSTEM_SOCKET).exists() and path != SYSTEM_SOCKET:
-        found.append(EngineSocket(SYSTEM_SOCKET, lasting=False))
-    return tuple(found)
+def find_engines() -> tuple[EventSocket, ...]:
+    """The sockets of the engines that may be on this host, each once."""
+    found: dict[str, EventSocket] = {}
+    for engine in ENGINES:
+        for item in engine.event_sockets(os.environ):
+            found.setdefault(item.path, item)
+    return tuple(found.values())
 
 
 class HostEvents:
@@ -85,7 +77,7 @@ class HostEvents:
         self,
         notify: Notify,
         *,
-        engines: Callable[[], Iterable[EngineSocket]] = find_engines,
+        engines: Callable[[], Iterable[EventSocket]] = find_engines,
         debouncer: Debouncer | None = None,
     ) -> None:
         self._notify = notify

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from dnet_tui.inspect.errors import DnetError
+from lab.faults import every_host
 from lab.machines.docker_engines import newest_docker
 from lab.machines.docker_host import DockerHost
 from lab.machines.hosts import LAB_ID, DemoHost
@@ -103,3 +104,9 @@ def podman_service_host() -> Iterator[PodmanHost]:
     require_podman()
     with PodmanHost.start(service=True) as host:
         yield host
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a test that all families of faults share the cases of the family whose file imports it."""
+    if metafunc.function.__module__ == every_host.__name__:
+        metafunc.parametrize("case", metafunc.module.CASES, ids=lambda case: case.id)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from lab.faults import records
-from lab.faults.records import HEALTHY
+from lab.recordings import fault_records as records
+from lab.recordings.fault_records import HEALTHY
 
 RECORDS = {name: records.load(name) for name in records.names()}
 EVERY = [(name, fault) for name, record in RECORDS.items() for fault in record.faults]

@@ -13,7 +13,7 @@ from unit.builders.factories import docker_like_snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
 
-HEAVY = {"docker", "iptc", "psutil", "pyroute2", "requests", "rich", "scapy", "textual"}
+HEAVY = {"iptc", "psutil", "pyroute2", "rich", "scapy", "textual"}
 """Each of these costs more than everything else a listing needs (50 ms to 350 ms)."""
 
 REPORT = """

@@ -93,9 +93,9 @@ def _examine(snapshot: Snapshot) -> Report:
 
 def _apply_fix(finding: Finding) -> list[str]:
     """Apply one finding's remedy, look again and probe; the user has confirmed this very plan."""
-    from dnet_tui.actions.execution.repair import GOOD, Repair  # noqa: PLC0415  only when something is fixed
-    from dnet_tui.actions.execution.repair_host import HostRepairIO, repair_session  # noqa: PLC0415  as above
     from dnet_tui.actions.plans.plan import plan_for  # noqa: PLC0415  as above
+    from dnet_tui.actions.repair.host_io import HostRepairIO, repair_session  # noqa: PLC0415  as above
+    from dnet_tui.actions.repair.session import GOOD, Repair  # noqa: PLC0415  only when something is fixed
 
     (result,) = repair_session(HostRepairIO()).run((Repair(finding=finding, plan=plan_for(finding)),))
     if result.status not in GOOD:

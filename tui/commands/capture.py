@@ -23,12 +23,14 @@ from dnet_tui.inspect.capture.pcapng import FileInterface, FileStatistics, Pcapn
 from dnet_tui.inspect.capture.points import CapturePoint, resolve_all
 from dnet_tui.inspect.capture.session import Capture, CaptureOptions
 from dnet_tui.inspect.errors import UsageError
+from dnet_tui.inspect.model.needs import Needs, SectionName
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.commands.snapshot_source import snapshot_from
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.reports.json_text import to_json_line
 
+_NEEDS = Needs(host=frozenset({SectionName.ADDRESSES}))
 _PATIENCE = 1.0  # seconds of one poll; a signal ends it at once
 
 Format = Literal["text", "json"]
@@ -68,7 +70,7 @@ def capture(
     if write == "-" and output is not None:
         raise UsageError("--write - and --format both want stdout.", "Write to a file, or leave out --format.")
     check_filter(expression)
-    view = View(snapshot_from(None))
+    view = View(snapshot_from(None, _NEEDS))
     chosen = resolve_all(view, points)
     options = CaptureOptions(
         filter=expression,

@@ -14,7 +14,7 @@ from dnet_tui.tui.commands.snapshot_source import SnapshotFile, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
 
 if TYPE_CHECKING:
-    from dnet_tui.actions.execution.repair import Repair, Result
+    from dnet_tui.actions.repair.session import Repair, Result
     from dnet_tui.diagnostics.report.finding import Finding
     from dnet_tui.diagnostics.report.report import Report
     from dnet_tui.inspect.model import Snapshot
@@ -40,8 +40,8 @@ def fix(
     repair is written to the journal before it is made, and the host is looked
     at again after it: `dnet-tui undo` takes it back.
     """
-    from dnet_tui.actions.execution.repair import GOOD, choose_repairs  # noqa: PLC0415  only this command needs them
-    from dnet_tui.actions.execution.repair_host import HostRepairIO, repair_session  # noqa: PLC0415  as above
+    from dnet_tui.actions.repair.host_io import HostRepairIO, repair_session  # noqa: PLC0415  as above
+    from dnet_tui.actions.repair.session import GOOD, choose_repairs  # noqa: PLC0415  only this command needs them
 
     class Terminal(HostRepairIO):
         """Asks and tells a person, or goes ahead unasked."""

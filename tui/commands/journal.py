@@ -74,6 +74,7 @@ def _as_json(entry: Entry, place: Place) -> dict[str, Any]:
         "changes": [
             {
                 "operation": msgspec.to_builtins(change.action),
+                "text": change.action.text,
                 "commands": change.action.commands(),
                 "before": msgspec.to_builtins(change.captured),
                 "after": msgspec.to_builtins(change.after),

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from dnet_tui.inspect.model.gaps import listed
+from dnet_tui.inspect.model.needs import MAP, Needs, SectionName
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, say_gaps, snapshot_from
 from dnet_tui.tui.reports.json_text import to_json
@@ -19,6 +21,19 @@ from dnet_tui.tui.reports.terminal import Paper, stdout_paper
 
 What = Literal["bridges", "networks", "containers", "veths", "ports"]
 
+_ON_THE_HOST = Needs(host=frozenset({SectionName.ADDRESSES}))
+NEEDS: dict[What | None, Needs] = {
+    None: MAP,
+    "bridges": _ON_THE_HOST,
+    "networks": _ON_THE_HOST,
+    "containers": MAP,
+    "veths": _ON_THE_HOST,
+    "ports": Needs(
+        everywhere=frozenset({SectionName.ADDRESSES, SectionName.SOCKETS}), host=frozenset({SectionName.FIREWALL})
+    ),
+}
+"""What is read for each list.  The host's addresses are the plain networks' subnets."""
+
 
 def ls(
     what: Annotated[What | None, typer.Argument(help="What to list; the whole map if left out.")] = None,
@@ -30,11 +45,12 @@ def ls(
 
     Without an argument it prints the map: every bridge with the containers on it.
     """
-    taken = snapshot_from(snapshot)
-    view = View(taken)
+    needs = NEEDS[what]
+    taken = snapshot_from(snapshot, needs)
+    view = View(listed(taken))
     sys.stdout.write(as_json(what, view) if output == "json" else as_table(what, view, stdout_paper()))
     sys.stdout.flush()
-    say_gaps(taken.gaps, view.label)
+    say_gaps(taken.gaps, view.label, needs)
 
 
 def as_json(what: What | None, view: View) -> str:

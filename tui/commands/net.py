@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from dnet_tui.inspect.model.needs import Needs, SectionName
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.commands.confirmation import ask, require_consent, show
 from dnet_tui.tui.commands.snapshot_source import snapshot_from
@@ -21,6 +22,10 @@ EngineOption = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, change nothing.")]
 
+_NEEDS = Needs(
+    everywhere=frozenset({SectionName.ADDRESSES}),
+    host=frozenset({SectionName.ROUTES, SectionName.POLICY_RULES, SectionName.SYSCTLS, SectionName.FIREWALL}),
+)
 _LIMIT = 4096  # characters of one line: commands are shown whole
 
 net_app = typer.Typer(no_args_is_help=True, add_completion=False, help="Create and remove networks.")
@@ -53,13 +58,14 @@ def create(
     dry_run: DryRun = False,
 ) -> None:
     """Create a bridge network, after showing the exact commands and asking."""
-    from dnet_tui.actions.networks.engine_networks import Request, create_plan, default_engine  # noqa: PLC0415  only this needs them
+    from dnet_tui.actions.networks.engine_networks import create_plan, default_engine  # noqa: PLC0415  only this needs them
+    from dnet_tui.actions.networks.request import Request  # noqa: PLC0415
     from dnet_tui.actions.networks.subnets import by_family  # noqa: PLC0415
 
     require_consent(yes=yes, dry_run=dry_run)
     subnet4, subnet6 = by_family(subnet or (), "--subnet")
     gateway4, gateway6 = by_family(gateway or (), "--gateway")
-    snapshot = snapshot_from(None)
+    snapshot = snapshot_from(None, _NEEDS)
     request = Request(
         name=name,
         engine=engine or default_engine(snapshot),
@@ -89,7 +95,7 @@ def rm(
     from dnet_tui.actions.networks.engine_networks import remove_plan  # noqa: PLC0415  only this needs it
 
     require_consent(yes=yes, dry_run=dry_run)
-    _carry_out(remove_plan(snapshot_from(None), name, engine or ""), yes=yes, dry_run=dry_run)
+    _carry_out(remove_plan(snapshot_from(None, _NEEDS), name, engine or ""), yes=yes, dry_run=dry_run)
 
 
 def _carry_out(plan: Plan, *, yes: bool, dry_run: bool) -> None:

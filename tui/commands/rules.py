@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.model.needs import Needs, SectionName
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.commands.check_name import require
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, say_gaps, snapshot_from
@@ -22,6 +23,10 @@ from dnet_tui.tui.reports.rules.rules_data import (
 )
 from dnet_tui.tui.reports.rules.rules_text import rules_text
 from dnet_tui.tui.reports.terminal import Paper, stdout_paper
+
+_HOST = Needs(host=frozenset({SectionName.ADDRESSES, SectionName.FIREWALL}))
+_ABOUT = Needs(everywhere=frozenset({SectionName.ADDRESSES, SectionName.FIREWALL}))
+"""With ``--for``, a container's own rules count too."""
 
 
 def rules(
@@ -41,7 +46,7 @@ def rules(
 
     Each hook's base chains come by priority, each followed by the chains it leads to.
     """
-    taken = snapshot_from(snapshot)
+    taken = snapshot_from(snapshot, _ABOUT if about else _HOST)
     selection = Selection(table=table, chain=chain, about=about, family=family or "")
     paper = None if output == "json" else stdout_paper()
     sys.stdout.write(rules_report(taken, selection, paper, explain=explain))

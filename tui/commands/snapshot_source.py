@@ -13,6 +13,7 @@ import typer
 
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.needs import EVERYTHING, Needs
 from dnet_tui.inspect.text.sanitize import clean
 
 SnapshotFile = Annotated[
@@ -24,8 +25,8 @@ SnapshotFile = Annotated[
 _PATIENCE = 1.0  # seconds before a person wants to know that something is going on
 
 
-def snapshot_from(path: Path | None) -> Snapshot:
-    """Load a snapshot from a file (``-``: standard input), or take one of this host.
+def snapshot_from(path: Path | None, needs: Needs = EVERYTHING) -> Snapshot:
+    """Load a snapshot from a file (``-``: standard input), or take one of this host, of what is needed alone.
 
     Raises:
         DnetError: the file can't be read or isn't a snapshot.
@@ -38,18 +39,24 @@ def snapshot_from(path: Path | None) -> Snapshot:
             if str(path) == "-"
             else snapshot_file.load(path)
         )
-    from dnet_tui.inspect.snapshot.take_snapshot import take_snapshot  # noqa: PLC0415  brings in netlink and the engines' clients
+    from dnet_tui.inspect.snapshot.take_snapshot import (  # noqa: PLC0415  brings in netlink and the engines' clients
+        Options,
+        take_snapshot,
+    )
 
     with progress("looking at this host"):
-        return take_snapshot()
+        return take_snapshot(Options(needs=needs))
 
 
-def say_gaps(gaps: Iterable[Gap], label: Callable[[str], str] = str) -> None:
+def say_gaps(gaps: Iterable[Gap], label: Callable[[str], str] = str, needs: Needs = EVERYTHING) -> None:
     """Tell on stderr what could not be seen, so that a short list isn't taken for the whole.
 
-    ``label`` turns a gap's scope into what a person calls it, as ``View.label`` does.
+    ``label`` turns a gap's scope into what a person calls it, as ``View.label`` does.  Of what the command does not
+    need nothing is told.
     """
     for gap in gaps:
+        if not needs.includes(gap.section):
+            continue
         scope = f" of {label(gap.scope)}" if gap.scope else ""
         hint = f" → {gap.hint}" if gap.hint else ""
         print(clean(f"not seen: {gap.section}{scope}: {gap.reason}{hint}", 1024), file=sys.stderr)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from dnet_tui.inspect.errors import UsageError
+from dnet_tui.inspect.model.needs import EVERYTHING, Needs, SectionName
 from dnet_tui.tui.commands.confirmation import require_consent
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
@@ -16,6 +17,9 @@ from dnet_tui.tui.reports.terminal import stdout_paper
 
 if TYPE_CHECKING:
     from dnet_tui.diagnostics.context.host_context import Case
+
+_NEEDS = Needs(everywhere=EVERYTHING.everywhere - {SectionName.CHECKSUMS, SectionName.LOG, SectionName.NAMES})
+"""Whatever decides over a packet."""
 
 
 def trace(
@@ -68,11 +72,11 @@ def trace(
     if matrix:
         if source or target:
             raise UsageError("--matrix traces all places", "leave FROM and TO out")
-        _matrix(Case(snapshot_from(snapshot)), output, proto=proto, port=port, size=size, df=df)
+        _matrix(Case(snapshot_from(snapshot, _NEEDS)), output, proto=proto, port=port, size=size, df=df)
         return
     if not source or not target:
         raise UsageError("FROM and TO are needed", "for example: dnet-tui trace web outside")
-    case = Case(snapshot_from(snapshot))
+    case = Case(snapshot_from(snapshot, _NEEDS))
     if live:
         from dnet_tui.tui.commands.trace_live import Wish, trace_live  # noqa: PLC0415  the only part that sends
 

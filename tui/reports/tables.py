@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from dnet_tui.inspect.text.cells import cells, pad
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.terminal import Paper
-from dnet_tui.tui.reports.wrapping import cells, pad, paragraph, wrap
+from dnet_tui.tui.reports.wrapping import paragraph, wrap
 
 _GAP = "  "
 _NOTHING = "-"

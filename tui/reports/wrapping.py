@@ -5,25 +5,7 @@ Nothing is ever cut: a narrow terminal gets more lines, not less information.
 
 from __future__ import annotations
 
-import unicodedata
-
-
-def cells(text: str) -> int:
-    """How many terminal cells a text takes: 2 for wide characters, 0 for combining ones."""
-    if text.isascii():
-        return len(text)
-    return sum(_cells_of(char) for char in text)
-
-
-def _cells_of(char: str) -> int:
-    if unicodedata.combining(char):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1
-
-
-def pad(text: str, width: int) -> str:
-    """The text with spaces to ``width`` cells."""
-    return text + " " * max(0, width - cells(text))
+from dnet_tui.inspect.text.cells import cells, cells_of
 
 
 def wrap(text: str, width: int | None) -> list[str]:
@@ -47,7 +29,7 @@ def _break(word: str, width: int) -> list[str]:
     pieces: list[str] = []
     piece, used = "", 0
     for char in word:
-        size = _cells_of(char)
+        size = cells_of(char)
         if piece and used + size > max(1, width):
             pieces.append(piece)
             piece, used = "", 0

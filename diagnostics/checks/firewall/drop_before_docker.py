@@ -41,7 +41,7 @@ from dnet_tui.diagnostics.context.iptables_layout import (
 )
 from dnet_tui.diagnostics.flows.expected_flows import derive
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
-from dnet_tui.diagnostics.operations.rule_edit import Change, place_of
+from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
@@ -85,10 +85,10 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
 
 def _remedy(case: Case, rule: RuleRef, top: Rule, last: int) -> Remedy | None:
     """Move the rule of FORWARD that decides (or leads to the chain that does) to FORWARD's end, where that helps."""
-    place = place_of(rule)
+    place = table_of(rule)
     if place is None:
         return None
-    change = Change(place=place, chain=rule.base, spec=top.text, packets=top.packets or 0, bytes=top.bytes or 0)
+    change = RuleEdit(place=place, chain=rule.base, spec=top.text, packets=top.packets or 0, bytes=top.bytes or 0)
     moved = f"rule {top.number} of {rule.base}"
     if rule.chain != rule.base:
         moved += f", which leads to {rule.chain},"

@@ -34,9 +34,10 @@ from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft, Direction
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
+from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 
 ID = "foreign-base-drop"
-_ENGINES = ("docker-bridges", "netavark")
+_ENGINES = tuple(name for kind in ENGINE_KINDS if kind.command for name in kind.tables)
 
 
 def owns(case: Case, obstacle: Obstacle) -> bool:  # noqa: ARG001 - every check's ``owns`` has this form

@@ -30,17 +30,19 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination, element
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
-from dnet_tui.diagnostics.checks.subjects import linux_network_rules
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case, family_of
 from dnet_tui.diagnostics.operations.remedy import Remedy
-from dnet_tui.diagnostics.operations.rule_edit import Change, Place
+from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, TableRef
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Family, Network
+from dnet_tui.inspect.model.engine_kinds.docker import FORWARD_CHAIN, PORTS_CHAIN, USER_CHAIN
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 ID = "fwd-jump-missing"
-_JUMP = "-j DOCKER-FORWARD"
+_USER = f"-j {USER_CHAIN}"
+_JUMP = f"-j {FORWARD_CHAIN}"
 
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
@@ -65,7 +67,7 @@ def _missing(case: Case, obstacle: Obstacle) -> tuple[str, ...]:
     if forward is None or obstacle.by.rule is None or obstacle.by.rule.backend != iptables_layout.backend(case):
         return ()
     texts = {rule.text for rule in forward.rules}
-    if iptables_layout.chain(case, "filter", "DOCKER-FORWARD", family) is not None:
+    if iptables_layout.chain(case, "filter", FORWARD_CHAIN, family) is not None:
         return () if _JUMP in texts else (_JUMP,)
     if iptables_layout.between_ports(obstacle) or obstacle.packet.iif == obstacle.packet.oif:
         return ()  # bridged from port to port: it isn't these rules that let it pass
@@ -80,13 +82,14 @@ def _missing(case: Case, obstacle: Obstacle) -> tuple[str, ...]:
 
 def _rules_of(case: Case, network: Network, family: Family) -> tuple[str, ...]:
     """The rules of FORWARD that let a network's traffic pass, as Docker before 28 and dnet-tui itself write them."""
-    docker, bridge = iptables_layout.chain(case, "filter", "DOCKER", family), network.bridge
-    if network.engine not in {"docker", linux_network_rules.ENGINE} or (network.engine == "docker" and docker is None):
+    traits, bridge = traits_of(network.engine), network.bridge
+    ports = iptables_layout.chain(case, "filter", PORTS_CHAIN, family)
+    if not traits.in_builtin_chains or (traits.ports_chain and ports is None):
         return ()
-    publishes = docker is not None and any(f"-o {bridge} " in rule.text for rule in docker.rules)
+    publishes = ports is not None and any(f"-o {bridge} " in rule.text for rule in ports.rules)
     return (
         f"-o {bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
-        *((f"-o {bridge} -j DOCKER",) if network.engine == "docker" or publishes else ()),
+        *((f"-o {bridge} -j {PORTS_CHAIN}",) if traits.ports_chain or publishes else ()),
         f"-i {bridge} ! -o {bridge} -j ACCEPT",
     )
 
@@ -95,13 +98,13 @@ def _finding(case: Case, family: Family, stopped: list[Blocked]) -> Finding:
     specs = tuple(dict.fromkeys(spec for blocked in stopped for spec in _all_missing(case, blocked)))
     forward = iptables_layout.chain(case, "filter", "FORWARD", family)
     texts = [rule.text for rule in forward.rules] if forward is not None else []
-    place = Place(backend=iptables_layout.backend(case), family=family, table="filter")
-    first = texts.index("-j DOCKER-USER") + 2 if "-j DOCKER-USER" in texts else 1
+    place = TableRef(backend=iptables_layout.backend(case), family=family, table="filter")
+    first = texts.index(_USER) + 2 if _USER in texts else 1
     if specs == (_JUMP,):
-        pairs = [(Change(place, "FORWARD", _JUMP).insert(first), Change(place, "FORWARD", _JUMP).delete(first))]
+        pairs = [(RuleEdit(place, "FORWARD", _JUMP).insert(first), RuleEdit(place, "FORWARD", _JUMP).delete(first))]
     else:
         last = len(texts)
-        changes = [Change(place, "FORWARD", spec) for spec in specs]
+        changes = [RuleEdit(place, "FORWARD", spec) for spec in specs]
         pairs = [(change.insert(None), change.delete(last + n)) for n, change in enumerate(changes, start=1)]
     policy = stopped[0].obstacle.by.rule
     return Finding(

@@ -37,18 +37,19 @@ from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
-from dnet_tui.diagnostics.operations.rule_edit import Change, place_of
+from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Packet, RuleRef
 from dnet_tui.inspect.model import Network, Socket
+from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 
 ID = "input-drop"
 _MOST = 8
 """How many of the host's ports are tried on each network."""
 
 _DNS = 53
-_PROXIES = ("docker-proxy", "rootlessport", "conmon")
+_PROXIES = frozenset(name for kind in ENGINE_KINDS for name in kind.port_holders)
 
 
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,13 +100,13 @@ def _names(blocked: Blocked) -> Finding:
 
 
 def _remedy(bridges: list[str], rule: RuleRef | None) -> Remedy | None:
-    place = place_of(rule) if rule is not None else None
+    place = table_of(rule) if rule is not None else None
     if rule is None or place is None:
         steps = tuple(_in_nft(rule, bridges)) if rule is not None else ()
         note = "Put it into the configuration of the program that owns the table"
         return Remedy(summary="Accept DNS from the bridge", steps=steps, risk="manual", note=note)
     changes = [
-        Change(place, rule.base, f"-i {bridge} -p {proto} -m {proto} --dport {_DNS} -j ACCEPT")
+        RuleEdit(place, rule.base, f"-i {bridge} -p {proto} -m {proto} --dport {_DNS} -j ACCEPT")
         for bridge in bridges
         for proto in ("udp", "tcp")
     ]

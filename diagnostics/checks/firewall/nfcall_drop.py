@@ -33,7 +33,7 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.operations.remedy import Remedy
-from dnet_tui.diagnostics.operations.rule_edit import Change, place_of
+from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 from dnet_tui.inspect.model import Family
@@ -87,10 +87,10 @@ def _remedy(case: Case, bridge: str, family: Family, rule: RuleRef) -> Remedy | 
     chain = iptables_layout.chain(case, rule.table, rule.base, family)
     if chain is None or rule.table != "filter":
         return None
-    place = place_of(rule)
+    place = table_of(rule)
     if place is None:
         return None
-    change = Change(place, rule.base, f"-i {bridge} -o {bridge} -j ACCEPT")
+    change = RuleEdit(place, rule.base, f"-i {bridge} -o {bridge} -j ACCEPT")
     position = _position(chain, rule)
     return Remedy(
         summary=f"Accept what stays within {bridge}",

@@ -38,7 +38,7 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case, family_of
 from dnet_tui.diagnostics.operations.remedy import Remedy
-from dnet_tui.diagnostics.operations.rule_edit import Change, place_of
+from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 from dnet_tui.inspect.model.firewall import Verdict
@@ -49,7 +49,7 @@ ID = "nftmode-iptables-drop"
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """The policy of iptables' FORWARD, or a rule that ends it, where nftables has Docker's rules for the bridge."""
     rule = obstacle.by.rule
-    if rule is None or obstacle.stage != "forward" or not on_host(case, obstacle) or place_of(rule) is None:
+    if rule is None or obstacle.stage != "forward" or not on_host(case, obstacle) or table_of(rule) is None:
         return False
     if (rule.table, rule.base, rule.chain) != ("filter", "FORWARD", "FORWARD") or not _ends(case, rule):
         return False
@@ -94,14 +94,14 @@ def _finding(case: Case, blocked: Blocked, rule: RuleRef) -> Finding:
 
 def _accept(case: Case, blocked: Blocked, rule: RuleRef) -> Remedy | None:
     """Accept before what drops everything and after all else, so that other rules of FORWARD are still passed."""
-    place, chain = place_of(rule), iptables_layout.base_chain(case, rule)
+    place, chain = table_of(rule), iptables_layout.base_chain(case, rule)
     if place is None or chain is None:
         return None
     first = rule.number or len(chain.rules) + 1
     served = docker_nftables.bridges(case, place.family)
     bridges = sorted({flow.network.bridge for flow in blocked.flows} & served)
     changes = [
-        (Change(place=place, chain=rule.base, spec=f"{direction} {bridge} -j ACCEPT"), first + number)
+        (RuleEdit(place=place, chain=rule.base, spec=f"{direction} {bridge} -j ACCEPT"), first + number)
         for number, (bridge, direction) in enumerate((bridge, way) for bridge in bridges for way in ("-i", "-o"))
     ]
     return Remedy(

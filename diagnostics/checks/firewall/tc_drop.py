@@ -83,4 +83,5 @@ CHECK = Check(
     doc=__doc__,
     find=find,
     owns=owns,
+    hidden_by=("traffic-control",),
 )

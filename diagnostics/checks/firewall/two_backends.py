@@ -32,7 +32,7 @@ from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule import SetChainPolicy
-from dnet_tui.diagnostics.operations.rule_edit import place_of, removal
+from dnet_tui.diagnostics.operations.rule_edit import removal, table_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 
@@ -74,7 +74,7 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
 
 
 def _remedy(rule: RuleRef) -> Remedy | None:
-    place = place_of(rule)
+    place = table_of(rule)
     if place is None:
         return None
     if rule.number == 0:

@@ -33,7 +33,7 @@ from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.context.iptables_layout import USER_CHAINS, forward_rule, in_user_chain
 from dnet_tui.diagnostics.operations.remedy import Remedy
-from dnet_tui.diagnostics.operations.rule_edit import Change, place_of, removal
+from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, removal, table_of
 from dnet_tui.diagnostics.report.finding import Finding, Severity, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 
@@ -86,11 +86,11 @@ def _severity(blocked: Blocked) -> Severity:
 
 
 def _accept_answers(rule: RuleRef) -> Remedy | None:
-    place = place_of(rule)
+    place = table_of(rule)
     if place is None:
         return None
     chain = next((name for name in rule.path if name in USER_CHAINS), rule.chain)
-    change = Change(place=place, chain=chain, spec=_ACCEPT)
+    change = RuleEdit(place=place, chain=chain, spec=_ACCEPT)
     return Remedy(
         summary=f"Let answers in before the other rules of {chain}",
         steps=(change.insert(1),),

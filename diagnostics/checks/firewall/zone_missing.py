@@ -42,6 +42,7 @@ from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Network
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 ID = "zone-missing"
 
@@ -91,11 +92,12 @@ def _finding(network: Network, stopped: list[Blocked]) -> Finding:
 
 def _remedy(network: Network) -> Remedy:
     zone = firewalld_zones.home(network)
-    sources = [subnet.cidr for subnet in network.subnets] if network.engine == "podman" else []
+    traits = traits_of(network.engine)
+    sources = [subnet.cidr for subnet in network.subnets] if traits.firewalld_binding == "source" else []
     steps = tuple(ChangeZone(zone=zone, kind="source", item=cidr) for cidr in sources) or (
         ChangeZone(zone=zone, kind="interface", item=network.bridge),
     )
-    again = {"docker": "systemctl restart docker", "podman": "podman network reload --all"}.get(network.engine, "")
+    again = " ".join(traits.restore_rules)
     note = f"`{again}` makes the engine add it itself; " if again else ""
     return Remedy(
         summary=f"Put {', '.join(step.item for step in steps)} into zone {zone}",

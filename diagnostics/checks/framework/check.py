@@ -25,7 +25,9 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     where it looks at several things, each in ``with exam.case.noting()``, the
     others go on.
     ``owns`` claims the obstacles that this check explains: the catalogue's
-    first claimant gets them.  ``explains`` names the checks whose findings
+    first claimant gets them; ``hidden_by`` are the sections for want of which
+    a walk comes to none: a flow that ends there leaves the check undecided.
+    ``explains`` names the checks whose findings
     this one's fault brings about, where a remedy can't show it.  ``probing``
     checks judge what real packets said, and are run only where some were sent.
     ``comparing`` ones judge what was counted since an earlier snapshot, and
@@ -38,6 +40,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     doc: str
     find: Callable[[Examination], Iterable[Finding | Undecided]]
     owns: Owns | None = None
+    hidden_by: tuple[str, ...] = ()
     explains: tuple[str, ...] = ()
     probing: bool = False
     comparing: bool = False

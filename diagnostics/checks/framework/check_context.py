@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 
 from dnet_tui.diagnostics.context.host_context import Case
@@ -65,6 +65,8 @@ class Examination:
         self.case = Case(snapshot)
         self.probes = probes
         self.before = before
+        self.unexplained: set[Decider | RuleRef] = set()
+        """What decides where nobody knows which check is to explain it: something that tells was not read."""
         self._owners = owners
 
     @cached_property
@@ -93,16 +95,36 @@ class Examination:
         return dict(found)
 
     def owner(self, obstacle: Obstacle) -> str:
-        """The check that explains an obstacle."""
+        """The check that explains an obstacle: the first that claims it, else the first of which that isn't known."""
+        unsure = ""
         for check, owns in self._owners:
+            before = len(self.case.unseen)
+            claims = False
             with self.case.noting():
-                if owns(self.case, obstacle):
-                    return check
-        return FALLBACK
+                claims = owns(self.case, obstacle)
+                before = len(self.case.unseen)
+            if claims:
+                return check
+            if len(self.case.unseen) > before:
+                unsure = unsure or check
+        if unsure:
+            self.unexplained.add(element(obstacle))
+        return unsure or FALLBACK
 
     def blocked_by(self, check: str) -> list[Blocked]:
         """The obstacles that a check owns, in the order they were met."""
         return list(self._by_element.get(check, {}).values())
+
+    def gaps_met(self, sections: Collection[str]) -> list[str]:
+        """What the flows came to that was not read, of these sections; in words, each once."""
+        texts = [
+            f"{flow.label}: {obstacle.by.text}"
+            for flow in self.flows
+            if flow.expected
+            for _, obstacle in flow.obstacles
+            if obstacle.by.kind == "gap" and obstacle.by.value in sections
+        ]
+        return list(dict.fromkeys(texts))
 
     @property
     def meant(self) -> tuple[Blocked, ...]:

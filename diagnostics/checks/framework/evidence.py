@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from dnet_tui.diagnostics.checks.framework.check_context import Blocked
 from dnet_tui.diagnostics.flows.dns_flows import EMBEDDED
+from dnet_tui.diagnostics.operations.rule import PROGRAMS
 from dnet_tui.diagnostics.report.finding import Evidence
 from dnet_tui.diagnostics.walk.packet import Decider, RuleRef
 from dnet_tui.inspect.model import Resolver
 
-_COMMANDS = {
-    ("iptables-nft", "ip"): "iptables-nft-save -c",
-    ("iptables-nft", "ip6"): "ip6tables-nft-save -c",
-    ("iptables-legacy", "ip"): "iptables-legacy-save -c",
-    ("iptables-legacy", "ip6"): "ip6tables-legacy-save -c",
-}
 _SHOWN = 4
 
 
@@ -26,7 +21,8 @@ def of_rule(ref: RuleRef, expected: str = "") -> Evidence:
     """A rule, or a chain's policy, with its text and counters."""
     where = f"{ref.table} {ref.chain}" + (f" rule {ref.number}" if ref.number else "")
     hits = f"  [{ref.packets} packets, {ref.bytes} bytes]" if ref.packets is not None else ""
-    source = _COMMANDS.get((ref.backend, ref.family), "nft list ruleset")
+    program = PROGRAMS.get((ref.backend, ref.family))
+    source = f"{program}-save -c" if program is not None else "nft list ruleset"
     return Evidence(source=source, what=where, value=f"{ref.text}{hits}", expected=expected)
 
 

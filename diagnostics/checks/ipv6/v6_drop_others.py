@@ -58,4 +58,5 @@ CHECK = Check(
     doc=__doc__,
     find=find,
     owns=owns,
+    hidden_by=("firewall", "sysctls"),
 )

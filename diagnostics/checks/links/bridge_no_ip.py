@@ -26,6 +26,7 @@ When it is harmless
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
@@ -85,12 +86,13 @@ def find(exam: Examination) -> Iterator[Finding]:
 
 
 def _bare(case: Case) -> list[tuple[Network, Family, str]]:
-    return [
-        (network, family, cidr)
-        for network in case.networks
-        for family in _WORDS
-        if case.members(network, family) and (cidr := missing_gateway(case, network, family)) and _is_up(case, network)
-    ]
+    def of(place: tuple[Network, Family]) -> Iterator[tuple[Network, Family, str]]:
+        network, family = place
+        cidr = missing_gateway(case, network, family) if case.members(network, family) else ""
+        if cidr and _is_up(case, network):
+            yield network, family, cidr
+
+    return list(case.severally(product(case.networks, _WORDS), of))
 
 
 def _is_up(case: Case, network: Network) -> bool:

@@ -59,8 +59,11 @@ def find(exam: Examination) -> Iterator[Finding]:
 def _counts(exam: Examination, ns: Namespace) -> ChecksumCounts | None:
     """A namespace's counters: those since the earlier snapshot, where there is one; None when they can't be told."""
     now = ns.checksums
-    if exam.before is None or isinstance(now, Unread):
-        return None if isinstance(now, Unread) else now
+    if isinstance(now, Unread):
+        exam.case.unseen.append(now.not_seen())
+        return None
+    if exam.before is None:
+        return now
     same = (item for item in known_items(exam.before.namespaces) if item.id == ns.id)
     was = next((item.checksums for item in same), None)
     if was is None or isinstance(was, Unread) or exam.before.host.hostname != exam.case.snapshot.host.hostname:

@@ -34,16 +34,15 @@ from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import concerning, default_hops, scope_of, symptoms
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.operations.address import AddAddress
-from dnet_tui.diagnostics.operations.engine import ConnectContainer, DisconnectContainer, EngineProgram
+from dnet_tui.diagnostics.operations.engine import ConnectContainer, DisconnectContainer
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.operations.route import AddRoute, RouteSpec
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Container, Endpoint, Link, LinkRef, Namespace, Network, known_items
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 ID = "ctr-no-ip"
-_ENGINES: dict[str, EngineProgram] = {"docker": "docker", "podman": "podman"}
-"""The engines whose command line reconnects a container, by name."""
 
 
 class _Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,8 +154,8 @@ def _evidence(case: Case, place: _Place) -> Iterator[Evidence]:
 def _remedy(case: Case, place: _Place) -> Remedy | None:
     name, net = place.container.name, place.network.name
     if place.link is None:
-        program = _ENGINES.get(place.container.engine)
-        if program is None:
+        program = traits_of(place.container.engine).command
+        if not program:
             return None
         fixed = tuple(_bare(cidr) for cidr in place.missing)
         return Remedy(

@@ -36,7 +36,7 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import Attachment, 
 from dnet_tui.diagnostics.context.host_context import OUTSIDE, Case
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
-from dnet_tui.diagnostics.operations.rule_edit import Change, place_of
+from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.l3 import routing
@@ -106,11 +106,11 @@ def _subject(out: Link, by: Decider | None) -> Subject:
 
 
 def _remedy(networks: str, out: Link, rule: RuleRef | None) -> Remedy:
-    place = place_of(rule) if rule is not None else None
+    place = table_of(rule) if rule is not None else None
     steps: tuple[InsertRule, ...] = ()
     undo: tuple[DeleteRule, ...] = ()
     if rule is not None and place is not None and place.table == "filter":
-        change = Change(place, rule.base, "-p icmp -m icmp --icmp-type 3/4 -j ACCEPT")
+        change = RuleEdit(place, rule.base, "-p icmp -m icmp --icmp-type 3/4 -j ACCEPT")
         steps, undo = (change.insert(1),), (change.delete(1),)
     return Remedy(
         summary="Let the message pass" if steps else f"Give {networks} an MTU of {out.mtu}",

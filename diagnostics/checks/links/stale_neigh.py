@@ -25,7 +25,8 @@ When it is harmless
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import product
 
 import msgspec
 
@@ -44,7 +45,7 @@ from dnet_tui.diagnostics.operations.neighbour import DeleteNeighbour
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Neighbour
+from dnet_tui.inspect.model import Neighbour, require
 
 ID = "stale-neigh"
 _SEVERITIES: dict[str, Severity] = {
@@ -107,73 +108,78 @@ def find(exam: Examination) -> Iterator[Finding]:
 
 
 def _wrong(case: Case) -> list[_Wrong]:
-    taken = _others(case)
-    return [
-        wrong
-        for wrong in (*_on_host(case), *_in_containers(case))
-        # Somebody else has the address as well: then that is the fault.
-        if wrong.entry.mac not in taken.get((wrong.item.network.id, wrong.entry.address), ())
-    ]
+    def of(place: tuple[Callable[[Case, Attachment], Iterator[_Wrong]], Attachment]) -> Iterator[_Wrong]:
+        look, item = place
+        for wrong in look(case, item):
+            # If somebody else has the address as well, then that is the fault.
+            if wrong.entry.mac not in _owners(case, item, wrong.entry.address):
+                yield wrong
+
+    return list(case.severally(product((_on_host, _in_container), all_attachments(case)), of))
 
 
-def _on_host(case: Case) -> Iterator[_Wrong]:
+def _on_host(case: Case, item: Attachment) -> Iterator[_Wrong]:
     host = case.view.host
     entries = {
         (entry.ifindex, entry.address): entry
         for entry in (host.neighbours if host is not None else ())
         if entry.state in _SEVERITIES and entry.mac
     }
-    for item in all_attachments(case):
-        for address in _addresses(case, item):
-            entry = entries.get((item.bridge.ifindex, address))
-            if entry is None or entry.mac == item.inner.mac or not item.inner.mac:
-                continue
-            yield _Wrong(
-                entry=entry,
-                item=item,
-                real=item.inner.mac,
-                where="the host",
-                device=item.bridge.name,
-                remove=DeleteNeighbour(link=item.bridge.name, address=address, mac=entry.mac, state=entry.state),
-            )
-
-
-def _in_containers(case: Case) -> Iterator[_Wrong]:
-    for item in all_attachments(case):
-        namespace = case.view.namespaces[item.member.namespace]
-        gateways = {gateway for gateway, ifindex in default_hops(namespace) if ifindex == item.inner.ifindex}
-        if case.bridge_address(item.network) not in gateways or not item.bridge.mac:
+    for address in _addresses(case, item):
+        entry = entries.get((item.bridge.ifindex, address))
+        if entry is None or entry.mac == item.inner.mac or not item.inner.mac:
             continue
-        for entry in namespace.neighbours:
-            fits = entry.ifindex == item.inner.ifindex and entry.address in gateways
-            if not fits or entry.state != "PERMANENT" or entry.mac in {"", item.bridge.mac}:
-                continue
-            scope = scope_of(case, namespace.id)
-            yield _Wrong(
-                entry=entry,
-                item=item,
-                real=item.bridge.mac,
-                where=item.name,
-                device=item.inner.name,
-                remove=DeleteNeighbour(
-                    link=item.inner.name, address=entry.address, mac=entry.mac, state=entry.state, inside=scope
-                )
-                if scope is not None
-                else None,
+        yield _Wrong(
+            entry=entry,
+            item=item,
+            real=item.inner.mac,
+            where="the host",
+            device=item.bridge.name,
+            remove=DeleteNeighbour(link=item.bridge.name, address=address, mac=entry.mac, state=entry.state),
+        )
+
+
+def _in_container(case: Case, item: Attachment) -> Iterator[_Wrong]:
+    namespace = case.view.namespaces[item.member.namespace]
+    gateways = {gateway for gateway, ifindex in default_hops(namespace) if ifindex == item.inner.ifindex}
+    if case.bridge_address(item.network) not in gateways or not item.bridge.mac:
+        return
+    for entry in namespace.neighbours:
+        fits = entry.ifindex == item.inner.ifindex and entry.address in gateways
+        if not fits or entry.state != "PERMANENT" or entry.mac in {"", item.bridge.mac}:
+            continue
+        scope = scope_of(case, namespace.id)
+        yield _Wrong(
+            entry=entry,
+            item=item,
+            real=item.bridge.mac,
+            where=item.name,
+            device=item.inner.name,
+            remove=DeleteNeighbour(
+                link=item.inner.name, address=entry.address, mac=entry.mac, state=entry.state, inside=scope
             )
+            if scope is not None
+            else None,
+        )
 
 
 def _addresses(case: Case, item: Attachment) -> list[str]:
     return [address.address for address in case.view.addresses_of(item.member.link)]
 
 
-def _others(case: Case) -> dict[tuple[str, str], set[str]]:
-    """The MAC addresses that have an IP address, by network and address."""
-    found: dict[tuple[str, str], set[str]] = {}
-    for item in all_attachments(case):
-        for address in _addresses(case, item):
-            found.setdefault((item.network.id, address), set()).add(item.inner.mac)
-    return found
+def _owners(case: Case, item: Attachment, address: str) -> set[str]:
+    """The MAC addresses on an attachment's bridge that have an IP address.
+
+    Raises:
+        NotSeen: of somebody on the bridge the addresses weren't read.
+    """
+    host = case.view.host
+    ports = case.view.ports_of(host.id, item.bridge.ifindex) if host is not None else ()
+    for port in ports:
+        if port.peer is not None:
+            require(case.view.addresses_of(port.peer))
+    others = (other for other in all_attachments(case) if other.network.id == item.network.id)
+    return {other.inner.mac for other in others if address in _addresses(case, other)}
 
 
 CHECK = Check(

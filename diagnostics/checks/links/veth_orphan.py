@@ -41,6 +41,7 @@ from dnet_tui.diagnostics.walk.l3.routing import sysctl_name
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network, Route, known_items
+from dnet_tui.inspect.model.engine_kinds.others import NETNS
 
 ID = "veth-orphan"
 
@@ -128,7 +129,7 @@ def _belongs(case: Case, ns: Namespace, inner: Link, veth: Link) -> Orphan | Non
     stated = {
         address.partition("/")[0]: endpoint.network
         for container in case.view.containers_in(ns.id)
-        if container.engine != "netns"
+        if container.engine != NETNS.kind
         for endpoint in container.endpoints
         for address in endpoint.addresses
     }

@@ -37,9 +37,11 @@ from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Obstacle, Packet, Walk
 from dnet_tui.inspect.model import Network, Socket
+from dnet_tui.inspect.model.engine_kinds.podman import PODMAN
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 ID = "aardvark-conflict"
-_SERVER = "aardvark-dns"
+_SERVER = PODMAN.name_server
 
 
 def owns(case: Case, obstacle: Obstacle) -> bool:
@@ -47,7 +49,7 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     packet = obstacle.packet
     if packet.original is None or packet.original[2] != DNS or packet.dst == packet.original[1]:
         return False
-    named = (net for net in case.networks if net.engine == "podman" and net.dns is True)
+    named = (net for net in case.networks if _has_server(net))
     return any(case.bridge_address(net) == packet.original[1] for net in named)
 
 
@@ -57,7 +59,7 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
     case = exam.case
     for network in case.networks:
         members, address = case.members(network), case.bridge_address(network)
-        if network.engine != "podman" or network.dns is not True or not members or not address:
+        if not _has_server(network) or not members or not address:
             continue
         if not _asks(members, address):
             continue
@@ -69,6 +71,11 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
             yield _captured(network, members, address, way)
         elif holder is not None and not _is_there(case, address):
             yield _held(network, members, address, holder)
+
+
+def _has_server(network: Network) -> bool:
+    """Whether a name server of the engine's is to answer at the network's gateway."""
+    return traits_of(network.engine).name_server == _SERVER and network.dns is True
 
 
 def _asks(members: tuple[Member, ...], address: str) -> bool:
@@ -159,7 +166,7 @@ def _captured(network: Network, members: tuple[Member, ...], address: str, way: 
 
 def _of_members(network: Network, members: tuple[Member, ...]) -> Evidence:
     names = ", ".join(item.container.name for item in members[:4])
-    return Evidence(source="podman", what=f"on {network.name}, with names", value=names)
+    return Evidence(source=network.engine, what=f"on {network.name}, with names", value=names)
 
 
 CHECK = Check(

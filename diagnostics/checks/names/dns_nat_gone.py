@@ -40,6 +40,7 @@ from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import Container, Namespace, Resolver, Unread, known_items
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 ID = "dns-nat-gone"
 _STOPPED = {"refused", "dropped", "rejected"}
@@ -74,7 +75,7 @@ def _asking(case: Case) -> Iterator[_Asking]:
             continue
         if isinstance(resolver, Unread):
             case.unseen.append(resolver.not_seen())
-        elif EMBEDDED in resolver.servers and container.engine == "docker" and container.joined is None:
+        elif traits_of(container.engine).embedded_resolver in resolver.servers and container.joined is None:
             seen.add(ns.id)
             yield _Asking(container=container, resolver=resolver, ns=ns)
 
@@ -103,7 +104,7 @@ def _finding(asking: _Asking, way: Walk) -> Finding:
         ),
         remedy=Remedy(
             summary=f"Restart {name}: Docker then writes the rules anew",
-            steps=(RestartContainers(engine="docker", names=(name,)),),
+            steps=(RestartContainers(engine=asking.container.engine, names=(name,)),),
             risk="manual",
             note="Its program is stopped and started again",
         ),

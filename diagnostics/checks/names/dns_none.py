@@ -37,6 +37,7 @@ from dnet_tui.diagnostics.flows.dns_flows import DNS, Asker, askers
 from dnet_tui.diagnostics.operations.engine import RestartContainers
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
 
 ID = "dns-none"
 _LOCAL = {"127.0.0.1", "0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
@@ -79,7 +80,7 @@ def _finding(case: Case, asker: Asker) -> Finding:
             summary="Restart them, so that Docker reads the host's servers again"
             if now
             else "Name a server in the host's /etc/resolv.conf, then restart them",
-            steps=(RestartContainers(engine="docker", names=tuple(names)),) if now else (),
+            steps=(RestartContainers(engine=DOCKER.kind, names=tuple(names)),) if now else (),
             risk="manual",
             note='Or name servers for all containers: `"dns": ["ADDRESS"]` in /etc/docker/daemon.json',
         ),

@@ -39,7 +39,7 @@ from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.dns_flows import DNS, Asker, Question, ask, questions, unheard
 from dnet_tui.diagnostics.flows.flow import Flow
 from dnet_tui.diagnostics.operations.remedy import Remedy
-from dnet_tui.diagnostics.operations.rule_edit import Change, place_of
+from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
 
@@ -96,14 +96,14 @@ def _place(by: Decider) -> str:
 def _let_through(case: Case, blocked: Blocked, servers: str) -> Remedy:
     """Accept the questions where the host's own programs ask; elsewhere only a person knows what is meant."""
     rule = blocked.obstacle.by.rule
-    place = place_of(rule) if rule is not None else None
+    place = table_of(rule) if rule is not None else None
     family = blocked.obstacle.packet.family
     out = blocked.obstacle.stage == "output" and rule is not None and rule.table == "filter"
     if place is None or rule is None or not out or not on_host(case, blocked.obstacle):
         return Remedy(summary=f"Let questions to {servers} through", risk="manual", note=_OTHER_SERVER)
     length = 32 if family == "ip" else 128
     changes = [
-        Change(place, rule.base, f"-d {server}/{length} -p {proto} -m {proto} --dport {DNS} -j ACCEPT")
+        RuleEdit(place, rule.base, f"-d {server}/{length} -p {proto} -m {proto} --dport {DNS} -j ACCEPT")
         for server in servers.split(", ")
         for proto in ("udp", "tcp")
     ]

@@ -37,7 +37,7 @@ from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.operations.remedy import Remedy
-from dnet_tui.diagnostics.operations.rule_edit import Change, Place
+from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, TableRef
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import RuleRef
@@ -89,8 +89,8 @@ def _finding(exam: Examination, network: Network, flows: list[Flow]) -> Finding:
     chain = iptables_layout.chain(exam.case, "nat", "POSTROUTING", family)
     present = f"{len(chain.rules)} rules, none gives {subnet} a new source" if chain else "the chain is absent"
     spec = f"-s {subnet} ! -o {network.bridge} -j MASQUERADE"
-    place = Place(backend=iptables_layout.backend(exam.case), family=family, table="nat")
-    change = Change(place=place, chain="POSTROUTING", spec=spec)
+    place = TableRef(backend=iptables_layout.backend(exam.case), family=family, table="nat")
+    change = RuleEdit(place=place, chain="POSTROUTING", spec=spec)
     shadow = _shadow(flows[0])
     names = ", ".join(flow.source for flow in flows[:4]) + ("" if len(flows) <= 4 else f" and {len(flows) - 4} more")
     return Finding(

@@ -33,14 +33,16 @@ from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.flows.port_fate import dnat_rule, taken_by_proxy
 from dnet_tui.diagnostics.operations.remedy import Remedy
-from dnet_tui.diagnostics.operations.rule_edit import Change, Place
+from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, TableRef
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.inspect.model import Family, PublishedPort
+from dnet_tui.inspect.model.engine_kinds.docker import PORTS_CHAIN
+from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 from dnet_tui.inspect.model.firewall import Rule
 
 ID = "nat-jump-missing"
 _JUMP = "-m addrtype --dst-type LOCAL -j "
-_ENTRIES = {"DOCKER": "DOCKER", "NETAVARK-HOSTPORT-DNAT": "NETAVARK-DN-"}
+_ENTRIES = dict(kind.nat_entry for kind in ENGINE_KINDS if kind.nat_entry is not None)
 """The chain that an engine jumps to from nat PREROUTING, and how the names of those with the DNAT rules begin."""
 
 
@@ -81,10 +83,10 @@ def _rule_for(rules: list[Rule], port: PublishedPort | None) -> Rule | None:
 
 def _finding(exam: Examination, entry: str, family: Family, cut: list[tuple[Flow, Rule]]) -> Finding:
     # Podman holds the port as well, but nothing there answers.
-    proxied = entry == "DOCKER" and all(taken_by_proxy(exam.case, flow) for flow, _ in cut)
+    proxied = entry == PORTS_CHAIN and all(taken_by_proxy(exam.case, flow) for flow, _ in cut)
     chain = iptables_layout.chain(exam.case, "nat", "PREROUTING", family)
     present = chain is not None and any(rule.text == _JUMP + entry for rule in chain.rules)
-    change = Change(Place(iptables_layout.backend(exam.case), family, "nat"), "PREROUTING", _JUMP + entry)
+    change = RuleEdit(TableRef(iptables_layout.backend(exam.case), family, "nat"), "PREROUTING", _JUMP + entry)
     where = len(chain.rules) + 1 if chain is not None else 1
     ports = ", ".join(f"{flow.port.host_port}/{flow.port.proto}" for flow, _ in cut if flow.port is not None)
     program = iptables_layout.save_program(family)

@@ -63,7 +63,10 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
         return
     for container, port in _ports(case):
         entries = [item for item in tracked if _is_to(item, port)][:_MOST]
-        stale = [item for item in entries if _is_stale(case, container, item)]
+        fates = [(item, _is_stale(case, container, item)) for item in entries]
+        stale = [item for item, is_stale in fates if is_stale]
+        if not stale and any(is_stale is None for _, is_stale in fates):
+            yield Undecided(reason=f"{container.name} {port.host_port}/udp: nobody can say where a new client is led")
         if stale:
             yield _finding(container, port, stale)
 
@@ -85,13 +88,15 @@ def _is_to(entry: ConntrackEntry, port: PublishedPort) -> bool:
     )
 
 
-def _is_stale(case: Case, container: Container, entry: ConntrackEntry) -> bool:
-    """Whether its packets certainly go elsewhere than a new client's, and to nobody."""
+def _is_stale(case: Case, container: Container, entry: ConntrackEntry) -> bool | None:
+    """Whether its packets go elsewhere than a new client's, and to nobody; None where the new one's can't be told."""
     ns = case.view.namespaces[container.netns or ""]
     own = {item.address for item in ns.addresses}
     if entry.reply.src in own:
         return False
     fresh = _fresh(case, entry)
+    if fresh is not None and fresh.end == "unknown":
+        return None
     if fresh is None or fresh.end != "delivered" or fresh.last.dst not in own:
         return False
     if entry.reply.src == entry.original.dst:

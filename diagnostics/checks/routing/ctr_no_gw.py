@@ -35,7 +35,7 @@ from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.route import AddRoute, RouteSpec
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Family, Network
+from dnet_tui.inspect.model import Family, Network, require
 from dnet_tui.inspect.model.default_routes import MAIN
 
 ID = "ctr-no-gw"
@@ -57,8 +57,10 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
         found.setdefault((blocked.obstacle.by.namespace, family_of(blocked.obstacle.packet)), []).append(blocked)
     for (namespace, family), stopped in found.items():
         place = _member(exam.case, namespace, family)
-        if place is not None:
-            yield _finding(exam.case, *place, family, stopped)
+        with exam.case.noting():
+            if place is not None:
+                require(exam.case.view.namespaces[namespace].links)  # routes go with a link that is down
+                yield _finding(exam.case, *place, family, stopped)
 
 
 def _finding(case: Case, network: Network, member: Member, family: Family, stopped: list[Blocked]) -> Finding:
@@ -121,4 +123,5 @@ CHECK = Check(
     doc=__doc__,
     find=find,
     owns=owns,
+    hidden_by=("routes", "policy-rules"),
 )

@@ -172,4 +172,5 @@ CHECK = Check(
     doc=__doc__,
     find=find,
     owns=owns,
+    hidden_by=("routes", "policy-rules", "sysctls"),
 )

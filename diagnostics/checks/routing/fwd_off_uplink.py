@@ -54,4 +54,5 @@ CHECK = Check(
     doc=__doc__,
     find=find,
     owns=owns,
+    hidden_by=("sysctls",),
 )

@@ -95,4 +95,5 @@ CHECK = Check(
     doc=__doc__,
     find=find,
     owns=owns,
+    hidden_by=("sysctls",),
 )

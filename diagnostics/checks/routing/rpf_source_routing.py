@@ -47,7 +47,7 @@ from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.policy_rule import AddPolicyRule, PolicyRuleSpec
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
-from dnet_tui.diagnostics.operations.rule_edit import Change, Place
+from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, TableRef
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.l3.routing import sysctl_name
 from dnet_tui.diagnostics.walk.match.values import contains
@@ -174,11 +174,11 @@ def _remedy(case: Case, uplink: str, rule: PolicyRule, flows: list[Flow]) -> Rem
     rank = next((number for number in range(rule.priority, 0, -1) if number not in ranks), None)
     if mark is None or rank is None or rule.table is None:
         return None
-    place = Place(backend=iptables_layout.backend(case), family="ip", table="mangle")
+    place = TableRef(backend=iptables_layout.backend(case), family="ip", table="mangle")
     bridges = list(dict.fromkeys(flow.network.bridge for flow in flows))
     specs = [f"-i {uplink} -m conntrack --ctstate NEW -j CONNMARK --set-xmark {mark:#x}/0xff"]
     specs += [f"-i {bridge} -j CONNMARK --restore-mark --nfmask 0xff --ctmask 0xff" for bridge in bridges]
-    changes = [Change(place=place, chain="PREROUTING", spec=spec) for spec in specs]
+    changes = [RuleEdit(place=place, chain="PREROUTING", spec=spec) for spec in specs]
     by_mark = AddPolicyRule(rule=PolicyRuleSpec(priority=rank, table=str(rule.table), mark=f"{mark:#x}/0xff"))
     key = f"net.ipv4.conf.{sysctl_name(uplink)}.rp_filter"
     strict = (case.sysctl(key) or "0") == "1" or (case.sysctl("net.ipv4.conf.all.rp_filter") or "0") == "1"
@@ -201,4 +201,5 @@ CHECK = Check(
     doc=__doc__,
     find=find,
     owns=owns,
+    hidden_by=("policy-rules", "routes", "sysctls"),
 )

@@ -42,8 +42,9 @@ from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Sub
 from dnet_tui.diagnostics.walk.l3.routing import route_text
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Link, Namespace, Network
+from dnet_tui.inspect.model import Link, Namespace, Network, require
 from dnet_tui.inspect.model.default_routes import MAIN
+from dnet_tui.inspect.model.sections import lacks_of
 
 ID = "subnet-overlap"
 _WIDEST = 4
@@ -79,6 +80,9 @@ def find(exam: Examination) -> Iterator[Finding]:
         for other in _overlapping(network, bridge, others):
             by_device.setdefault(other.device, []).append(other)
         stray = broken.get(network.id)
+        containers = exam.case.snapshot.containers
+        if stray is None and any(not lack.scope for lack in lacks_of(containers)):
+            require(containers)  # one of which nobody told may be cut off by it
         for device, overlaps in by_device.items():
             hit = stray is not None and any(item.text == stray.text or device in stray.text for item in overlaps)
             yield _finding(exam, network, device, overlaps, broken=hit)

@@ -52,8 +52,8 @@ _ABSENT = "absent (br_netfilter is not loaded)"
 def find(exam: Examination) -> Iterator[Finding]:
     """One finding for the host: a start that failed, or else the networks that are open."""
     case = exam.case
-    failed = standing(case, ID) if has_no_switches(case) else ()
-    if failed:
+    failed = standing(case, ID)
+    if failed and has_no_switches(case):
         yield Finding(
             check=ID,
             severity="error",

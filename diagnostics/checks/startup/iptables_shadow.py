@@ -39,6 +39,8 @@ from dnet_tui.diagnostics.operations.engine import ReloadEngineRules
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.inspect.model import Engine, known_items
+from dnet_tui.inspect.model.engine_kinds.docker import PORTS_CHAIN
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 ID = "iptables-shadow"
 
@@ -54,13 +56,18 @@ def find(exam: Examination) -> Iterator[Finding]:
         return  # while firewalld runs Docker has it write the rules (passthrough over D-Bus), whatever its PATH holds
     homes = _homes(case)
     for engine in known_items(case.snapshot.engines):
-        if engine.name == "docker" and _writes(engine) and homes and engine.iptables_backend not in homes:
+        if _writes(engine) and homes and engine.iptables_backend not in homes:
             yield _finding(engine, homes)
 
 
 def _writes(engine: Engine) -> bool:
     """Whether a daemon that runs here writes rules, by a program of which the backend is known."""
-    runs = engine.reachable and not engine.rootless and engine.netns is None
+    runs = (
+        traits_of(engine.name).ports_chain == PORTS_CHAIN
+        and engine.reachable
+        and not engine.rootless
+        and engine.netns is None
+    )
     return runs and engine.iptables_backend != "" and engine.iptables is not False and engine.firewall in _SINGLE
 
 
@@ -70,7 +77,7 @@ def _homes(case: Case) -> set[str]:
         table.backend if table.backend in _IPTABLES else "iptables-nft"
         for family in ("ip", "ip6")
         for table in iptables_layout.tables(case, family)
-        if any(chain.name == "DOCKER" or chain.name.startswith("DOCKER-") for chain in table.chains)
+        if any(chain.name == PORTS_CHAIN or chain.name.startswith(f"{PORTS_CHAIN}-") for chain in table.chains)
     }
 
 
@@ -93,7 +100,7 @@ def _finding(engine: Engine, homes: set[str]) -> Finding:
         ),
         remedy=Remedy(
             summary="Turn iptables back to the backend of Docker's rules, or restart Docker",
-            steps=(ReloadEngineRules(engine="docker"),),
+            steps=(ReloadEngineRules(engine=engine.name),),
             risk="manual",
             note="update-alternatives --config iptables turns the link.  After a restart the old backend's rules stay: "
             "clear them, or both are applied",

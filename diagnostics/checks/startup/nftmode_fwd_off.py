@@ -50,6 +50,7 @@ from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import known_items
+from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
 
 ID = "nftmode-fwd-off"
 _KEYS6 = (FORWARDING6, "net.ipv6.conf.default.forwarding")
@@ -120,7 +121,7 @@ def _named(failed: FailedStart) -> tuple[str, ...]:
 
 def _off(case: Case, ended: tuple[FailedStart, ...]) -> tuple[str, ...]:
     """The switches that Docker waits for and that are off."""
-    six = any(network.engine == "docker" and network.ipv6 for network in known_items(case.snapshot.networks))
+    six = any(network.engine == DOCKER.kind and network.ipv6 for network in known_items(case.snapshot.networks))
     wanted = (FORWARDING4, *(_KEYS6 if six else ())) if docker_nftables.engine(case) is not None else ()
     wanted += tuple(key for item in ended for key in _named(item))
     return tuple(key for key in dict.fromkeys(wanted) if case.sysctl(key) == "0")

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.checks.framework.check import Check
+from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import Examination
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider
 from dnet_tui.diagnostics.context.host_context import Case
@@ -39,39 +39,43 @@ from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import Container, PublishedPort, known_items
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 ID = "proxy-mismatch"
 _LOCAL = "127.0.0.1"
 _HERE = {"", "0.0.0.0", _LOCAL}  # noqa: S104 - compared with, not bound to
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(exam: Examination) -> Iterator[Finding | Undecided]:
     """One finding per container."""
     case = exam.case
     host = case.view.host
-    engines = [item for item in known_items(case.snapshot.engines) if item.name == "docker"]
+    engines = [item for item in known_items(case.snapshot.engines) if traits_of(item.name).port_proxy]
     alone = len(engines) == 1 and engines[0].userland_proxy is True and not engines[0].rootless
     # Without root other users' processes aren't seen, so that a proxy may be there all the same.
     if host is None or not alone or any(gap.section == "namespaces" and not gap.scope for gap in case.snapshot.gaps):
         return
     for container in known_items(case.snapshot.containers):
-        lacking = [(port, way) for port in _ports(container) if (way := _refused(case, host.id, port)) is not None]
+        ways = [(port, way) for port in _ports(container) if (way := _way(case, host.id, port)) is not None]
+        lacking = [(port, way) for port, way in ways if way.end == "refused" and way.last.dst == _LOCAL]
         if lacking:
             yield _finding(case, container, lacking)
+        for port, way in ways:
+            if way.end == "unknown" and way.decided_by is not None and way.decided_by.kind == "gap":
+                yield Undecided(reason=f"{container.name} {port.host_port}/{port.proto}: {way.decided_by.text}")
 
 
 def _ports(container: Container) -> Iterator[PublishedPort]:
-    if container.running and container.engine == "docker" and container.joined is None:
+    if container.running and traits_of(container.engine).port_proxy and container.joined is None:
         yield from (port for port in container.published if port.proto == "tcp" and port.host_ip in _HERE)
 
 
-def _refused(case: Case, host: str, port: PublishedPort) -> Walk | None:
-    """The way of the host's own connection to the port, where it is certainly refused and no proxy runs for it."""
+def _way(case: Case, host: str, port: PublishedPort) -> Walk | None:
+    """The way of the host's own connection to the port, where no proxy runs for it."""
     if any((item.proto, item.host_port) == (port.proto, port.host_port) for item in case.snapshot.proxies):
         return None
     packet = Packet(src=_LOCAL, dst=_LOCAL, proto=port.proto, sport=40000, dport=port.host_port, tcp_flags=("SYN",))
-    way = walk(case.view, packet, origin=host)
-    return way if way.end == "refused" and way.last.dst == _LOCAL else None
+    return walk(case.view, packet, origin=host)
 
 
 def _finding(case: Case, container: Container, lacking: list[tuple[PublishedPort, Walk]]) -> Finding:
@@ -87,7 +91,7 @@ def _finding(case: Case, container: Container, lacking: list[tuple[PublishedPort
         evidence=(
             Evidence(
                 source="processes",
-                what="docker-proxy",
+                what=traits_of(container.engine).port_proxy,
                 value=f"none for {ports} ({others} for other ports)",
                 expected="one for each published port, as userland-proxy is on",
             ),
@@ -95,7 +99,7 @@ def _finding(case: Case, container: Container, lacking: list[tuple[PublishedPort
         ),
         remedy=Remedy(
             summary=f"Restart {container.name}: Docker then starts its proxies",
-            steps=(RestartContainers(engine="docker", names=(container.name,)),),
+            steps=(RestartContainers(engine=container.engine, names=(container.name,)),),
             risk="manual",
             note="If the proxy isn't there then either, install docker-proxy of the same version as dockerd",
         ),

@@ -42,12 +42,13 @@ from dnet_tui.diagnostics.operations.firewalld import ChangeZone
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.inspect.model import Engine, Firewalld, known_items, require
+from dnet_tui.inspect.model.engine_kinds.docker import DEFAULT_BRIDGE, DOCKER
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 ID = "zone-conflict"
-_OWN = "docker"
+_OWN = DOCKER.firewalld_zone
 _WORDS = re.compile(r"'(?P<bridge>[^'\s]{1,15})' already bound to (?:'(?P<zone>[\w-]{1,64})'|a zone)")
 """firewalld's words; older ones don't name the zone."""
-_DEFAULT = "docker0"
 
 
 def find(exam: Examination) -> Iterator[Finding | Undecided]:
@@ -60,7 +61,7 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
     told = _ended(case)
     for bridge, (zone, failed) in told.items():
         yield _finding(bridge, [zone] if zone else list(_others(firewalld, bridge)), firewalld, failed)
-    bridges = [network.bridge for network in case.networks if network.engine == "docker"]
+    bridges = [network.bridge for network in case.networks if _binds(network.engine)]
     if not bridges or not any(_works_with(engine) for engine in known_items(case.snapshot.engines)):
         return
     for bridge in bridges:
@@ -82,14 +83,20 @@ def _ended(case: Case) -> dict[str, tuple[str, FailedStart]]:
 def _works_with(engine: Engine) -> bool:
     """Whether a Docker adds its bridges to firewalld's zones; since 28.1 it says so, as ``iptables+firewalld``."""
     speaks = not engine.firewall or "firewalld" in engine.firewall
-    return engine.name == "docker" and not engine.rootless and engine.iptables is True and speaks
+    return _binds(engine.name) and not engine.rootless and engine.iptables is True and speaks
+
+
+def _binds(kind: str) -> bool:
+    """Whether a kind of engine binds its bridges to the zone, so that no other may have them."""
+    traits = traits_of(kind)
+    return (traits.firewalld_zone, traits.firewalld_binding) == (_OWN, "interface")
 
 
 def _finding(bridge: str, zones: list[str], firewalld: Firewalld, failed: FailedStart | None = None) -> Finding:
     lasting = [zone for zone in zones if zone in firewalld.zones_of(bridge)]
     if failed is not None:
         effect = "Docker could not start (ZONE_CONFLICT)"
-    elif bridge == _DEFAULT:
+    elif bridge == DEFAULT_BRIDGE:
         effect = "Docker won't start again (ZONE_CONFLICT)"
     else:
         effect = "its network will be missing once Docker is restarted (ZONE_CONFLICT)"

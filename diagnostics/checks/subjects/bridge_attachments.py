@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 
 import msgspec
 
@@ -14,7 +15,7 @@ from dnet_tui.diagnostics.operations.route import RouteSpec
 from dnet_tui.diagnostics.report.finding import Evidence
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
-from dnet_tui.inspect.model import Family, Link, LinkRef, Namespace, Network, NextHop, Route, known_items
+from dnet_tui.inspect.model import Family, Link, LinkRef, Namespace, Network, NextHop, Route, known_items, require
 from dnet_tui.inspect.model.default_routes import MAIN, default_routes, destination, ways_out
 
 _INHIBIT = "com.docker.network.bridge.inhibit_ipv4"
@@ -43,13 +44,14 @@ def bridge_of(case: Case, network: Network) -> Link | None:
 def attachments(case: Case, network: Network) -> tuple[Attachment, ...]:
     """The containers of a network with both ends of their veths."""
     bridge = bridge_of(case, network)
-    found = []
-    for member in case.everyone(network):
+
+    def of(member: Member) -> Iterator[Attachment]:
         inner = case.view.links.get(member.link)
         port = case.view.links.get(inner.peer) if inner is not None and inner.peer is not None else None
         if bridge is not None and inner is not None and port is not None and port.master == bridge.ifindex:
-            found.append(Attachment(network=network, bridge=bridge, port=port, inner=inner, member=member))
-    return tuple(found)
+            yield Attachment(network=network, bridge=bridge, port=port, inner=inner, member=member)
+
+    return tuple(case.severally(case.everyone(network), of))
 
 
 def all_attachments(case: Case) -> tuple[Attachment, ...]:
@@ -58,7 +60,7 @@ def all_attachments(case: Case) -> tuple[Attachment, ...]:
 
 
 def _all(case: Case) -> tuple[Attachment, ...]:
-    return tuple(item for network in case.networks for item in attachments(case, network))
+    return tuple(case.severally(case.networks, lambda network: attachments(case, network)))
 
 
 def on_host(case: Case, obstacle: Obstacle) -> bool:
@@ -160,8 +162,11 @@ def missing_gateway(case: Case, network: Network, family: Family = "ip") -> str:
     gateway = gateway_of(network, family) or ("" if owned else _agreed(case, network, family))
     if not gateway or gateway in owned or any(gateway == item.address for item in case.view.host.addresses):
         return ""
-    if any(gateway == item.address for ns in known_items(case.snapshot.namespaces) for item in ns.addresses):
+    if any(gateway == item.address for ns in case.view.namespaces.values() for item in known_items(ns.addresses)):
         return ""
+    for port in case.view.ports_of(case.view.host.id, bridge.ifindex):
+        if port.peer is not None:
+            require(case.view.addresses_of(port.peer))  # somebody there may have it
     return f"{gateway}/{prefix_length(network, case, family)}"
 
 

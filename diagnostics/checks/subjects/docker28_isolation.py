@@ -21,9 +21,10 @@ from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import RuleRef
 from dnet_tui.inspect.model import Network, Snapshot, Unread, known_items, require
+from dnet_tui.inspect.model.engine_kinds.docker import NATIVE_TABLE, PORTS_CHAIN
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.firewall import Firewall, Match, Rule, Table, Verdict
 
-_NATIVE = "docker-bridges"
 _IPTABLES = frozenset({"iptables-nft", "iptables-legacy"})
 
 
@@ -44,7 +45,7 @@ def is_direct(table: Table, chain: str, rule: Rule) -> bool:
     place = (
         (table.name, chain) == ("raw", "PREROUTING")
         if table.backend in _IPTABLES
-        else table.name == _NATIVE and chain.startswith("raw-PREROUTING")
+        else table.name == NATIVE_TABLE and chain.startswith("raw-PREROUTING")
     )
     return place and _drops(rule) and bool(_values(rule, "daddr")) and bool(_values(rule, "iif", negate=True))
 
@@ -54,9 +55,9 @@ def is_unpublished(table: Table, chain: str, rule: Rule) -> bool:
     if table.backend in _IPTABLES:
         to = _values(rule, "oif")
         guards = len(rule.exprs) == len(("in", "out", "drop")) and bool(to) and to == _values(rule, "iif", negate=True)
-        return (table.name, chain) == ("filter", "DOCKER") and _drops(rule) and guards
+        return (table.name, chain) == ("filter", PORTS_CHAIN) and _drops(rule) and guards
     return (
-        table.name == _NATIVE
+        table.name == NATIVE_TABLE
         and chain.startswith("filter-forward-in__")
         and _drops(rule)
         and "UNPUBLISHED" in (rule.comment + rule.text)
@@ -82,7 +83,7 @@ def why(case: Case, ref: RuleRef, address: str) -> str:
             (rule for chain in table.chains if chain.name == ref.chain for rule in chain.rules[ref.number - 1 :][:1]),
             None,
         )
-        if rule is not None and network.engine == "docker":
+        if rule is not None and traits_of(network.engine).guards_addresses:
             return _words(table, ref.chain, rule, network)
     return ""
 

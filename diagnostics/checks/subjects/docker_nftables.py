@@ -9,9 +9,10 @@ from __future__ import annotations
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.inspect.model import Engine, Family, known_items
+from dnet_tui.inspect.model.engine_kinds.docker import DOCKER, NATIVE_TABLE
 from dnet_tui.inspect.model.firewall import Table
 
-TABLE = "docker-bridges"
+TABLE = NATIVE_TABLE
 _IN = "filter-forward-in__"
 
 
@@ -21,7 +22,7 @@ def engine(case: Case) -> Engine | None:
         (
             item
             for item in known_items(case.snapshot.engines)
-            if item.name == "docker" and item.firewall.startswith("nftables") and not item.rootless
+            if item.name == DOCKER.kind and item.firewall.startswith("nftables") and not item.rootless
         ),
         None,
     )
@@ -46,5 +47,6 @@ def bridges(case: Case, family: Family) -> frozenset[str]:
 
 def _has_iptables_rules(table: Table) -> bool:
     return table.backend != "nftables" and any(
-        chain.name.startswith("DOCKER") and chain.name not in iptables_layout.USER_CHAINS for chain in table.chains
+        chain.name.startswith(DOCKER.chain_marks) and chain.name not in iptables_layout.USER_CHAINS
+        for chain in table.chains
     )

@@ -19,6 +19,7 @@ from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 from dnet_tui.inspect.model import Network
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.firewall import Chain, Lookup, Match, Opaque, Rule, SetLookup, Table, Verdict, VerdictMap
 
 TABLE = "firewalld"
@@ -31,8 +32,8 @@ _DISPATCH = (
     "FORWARD_IN_ZONES_SOURCE",
 )
 _STRICT = ("FORWARD_dnat", "INPUT_dnat")
-_HOMES = {"docker": "docker", "podman": "trusted"}
-"""The zone that an engine puts its networks into; those of others may be in any that forwards."""
+_FORWARDING = "trusted"
+"""A zone that forwards everything: where the networks of engines that name none may be."""
 
 
 def is_firewallds(case: Case, rule: RuleRef) -> bool:
@@ -105,7 +106,7 @@ def left_out(case: Case, obstacle: Obstacle) -> Network | None:
 
 def home(network: Network) -> str:
     """The zone in which a network's engine would have put it; for others one that forwards everything."""
-    return _HOMES.get(network.engine, "trusted")
+    return traits_of(network.engine).firewalld_zone or _FORWARDING
 
 
 def _dispatchers(case: Case) -> list[Chain]:

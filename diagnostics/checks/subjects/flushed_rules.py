@@ -17,12 +17,10 @@ from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Family, Network, known_items
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 EXPLAINS = ("masq-missing", "isolation-missing", "fwd-jump-missing", "nat-jump-missing", "flow-blocked")
 """The checks whose findings follow when all rules are gone."""
-
-_TABLES = ("docker-bridges", "netavark")
-_CHAINS = {"docker": ("DOCKER",), "podman": ("NETAVARK", "CNI-")}
 
 
 def lacking(case: Case, obstacle: Obstacle) -> tuple[str, ...]:
@@ -67,7 +65,7 @@ def _bare(case: Case) -> dict[tuple[str, Family], list[Network]]:
         )
         needs = masquerades(case, network, family) or is_isolated(case, network, family)
         if (
-            network.engine in {*_CHAINS, linux_network_rules.ENGINE}
+            (traits_of(network.engine).chain_marks or network.engine == linux_network_rules.ENGINE)
             and manages
             and needs
             and case.members(network, family)
@@ -79,9 +77,9 @@ def _bare(case: Case) -> dict[tuple[str, Family], list[Network]]:
 def _has_rules(case: Case, engine: str, family: Family, networks: list[Network]) -> bool:
     if engine == linux_network_rules.ENGINE:
         return linux_network_rules.any_left(case, networks)
-    prefixes = _CHAINS[engine]
+    traits = traits_of(engine)
     return any(
-        table.name in _TABLES or any(chain.name.startswith(prefixes) for chain in table.chains)
+        table.name in traits.tables or any(chain.name.startswith(traits.chain_marks) for chain in table.chains)
         for name in (family, "inet")
         for table in iptables_layout.tables(case, name)
     )
@@ -108,7 +106,7 @@ def _finding(exam: Examination, check: str, engine: str, family: Family, network
                 source="iptables, nftables",
                 what="rules that speak of them" if plain else f"chains of {engine}",
                 value="none in any table of any backend",
-                expected="MASQUERADE, isolation" if plain else f"chains named {_CHAINS[engine][0]}…",
+                expected="MASQUERADE, isolation" if plain else f"chains named {traits_of(engine).chain_marks[0]}…",
             ),
             Evidence(source=engine, what="networks with running containers", value=names),
             *(of_rule(rule, "not reached") for rule in policies[:1]),
@@ -118,13 +116,12 @@ def _finding(exam: Examination, check: str, engine: str, family: Family, network
 
 
 def _reload(engine: str) -> Remedy:
+    traits = traits_of(engine)
     return Remedy(
         summary=f"Let {engine} write its rules again",
-        steps=(ReloadEngineRules(engine="docker" if engine == "docker" else "podman"),),
+        steps=(ReloadEngineRules(engine=engine),),
         risk="manual",
-        note="Docker stops its containers when it restarts, unless live-restore is on"
-        if engine == "docker"
-        else "Running containers keep running",
+        note=traits.restore_note,
     )
 
 

@@ -20,16 +20,17 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import INFERRED, OUTSIDE, OUTSIDE6, Case, family_of
 from dnet_tui.diagnostics.operations.remedy import Remedy
-from dnet_tui.diagnostics.operations.rule_edit import Change, place_of
+from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Obstacle, Packet, RuleRef
 from dnet_tui.inspect.model import Address, Family, Link, LinkRef, known_items
+from dnet_tui.inspect.model.engine_kinds.docker import DOCKER, USER_CHAIN
+from dnet_tui.inspect.model.engine_kinds.others import INCUS, LXD
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.firewall import Chain, Match, Rule, Table, Verdict
 
-USER_CHAIN = "DOCKER-USER"
-
-_MANAGERS = {"libvirt_network": "libvirt", "lxd": "LXD", "incus": "Incus"}
+_MANAGERS = {"libvirt_network": "libvirt"} | {table: kind.title for kind in (LXD, INCUS) for table in kind.tables}
 """Native tables by which managers of guests let their traffic pass, and whose they are (names from their sources)."""
 
 _ANSWERS = "-m conntrack --ctstate RELATED,ESTABLISHED"
@@ -48,7 +49,11 @@ def is_others(case: Case, obstacle: Obstacle, family: Family) -> bool:
     """Whether FORWARD's policy in Docker's own table stops a packet of networks that aren't Docker's."""
     devices = {obstacle.packet.iif, obstacle.packet.oif} - {""}
     engines = {network.engine for network in case.networks if network.bridge in devices}
-    return bool(engines) and "docker" not in engines and _by_dockers_policy(case, obstacle, family)
+    return (
+        bool(engines)
+        and not any(traits_of(item).drops_by_default for item in engines)
+        and _by_dockers_policy(case, obstacle, family)
+    )
 
 
 def _by_dockers_policy(case: Case, obstacle: Obstacle, family: Family) -> bool:
@@ -57,16 +62,16 @@ def _by_dockers_policy(case: Case, obstacle: Obstacle, family: Family) -> bool:
         return False
     if {family_of(obstacle.packet), rule.family} != {family} or (rule.table, rule.base) != ("filter", "FORWARD"):
         return False
-    return place_of(rule) is not None and _may_be_dockers(case, rule)
+    return table_of(rule) is not None and _may_be_dockers(case, rule)
 
 
 def _may_be_dockers(case: Case, rule: RuleRef) -> bool:
     """Whether Docker keeps its chains in that table, and wasn't told to leave the rules or forwarding alone."""
-    docker = [engine for engine in known_items(case.snapshot.engines) if engine.name == "docker"]
+    docker = [engine for engine in known_items(case.snapshot.engines) if traits_of(engine.name).drops_by_default]
     told = any(engine.iptables is False or engine.ip_forward is False for engine in docker)
     there = any(
         (table.backend, table.family, table.name) == (rule.backend, rule.family, "filter")
-        and any(chain.name.startswith("DOCKER") for chain in table.chains)
+        and any(chain.name.startswith(DOCKER.chain_marks) for chain in table.chains)
         for table in iptables_layout.tables(case, rule.family)
     )
     return bool(docker) and there and not told
@@ -126,7 +131,7 @@ def _finding(
 
 def _accept(case: Case, rule: RuleRef, bridge: str, obstacles: list[Obstacle]) -> Remedy | None:
     """Accept just what was stopped, where the administrator's own rules have had their say."""
-    place = place_of(rule)
+    place = table_of(rule)
     if place is None:
         return None
     chain = _user_chain(case, rule)
@@ -136,7 +141,7 @@ def _accept(case: Case, rule: RuleRef, bridge: str, obstacles: list[Obstacle]) -
     name = chain.name if chain is not None else "FORWARD"
     forward = iptables_layout.base_chain(case, rule)
     end = len(texts) if chain is not None else len(forward.rules) if forward is not None else 0
-    changes = [Change(place=place, chain=name, spec=spec) for spec in specs]
+    changes = [RuleEdit(place=place, chain=name, spec=spec) for spec in specs]
     first = last if last is not None else end + 1
     return Remedy(
         summary=f"Let {name} accept this traffic of {bridge}",

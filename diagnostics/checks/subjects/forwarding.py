@@ -15,6 +15,7 @@ from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.l3.routing import sysctl_name
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model.default_routes import default_routes
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 FORWARDING4 = "net.ipv4.ip_forward"
 FORWARDING6 = "net.ipv6.conf.all.forwarding"
@@ -67,7 +68,7 @@ def kept_off(case: Case) -> tuple[SetSysctl, ...]:
     return tuple(
         SetSysctl(key=f"net.ipv4.conf.{sysctl_name(network.bridge)}.forwarding", value="0")
         for network in case.networks
-        if network.engine == "podman" and network.internal
+        if traits_of(network.engine).keeps_internal_unforwarded and network.internal
     )
 
 

@@ -16,13 +16,14 @@ from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
-from dnet_tui.diagnostics.operations.rule_edit import Change, Place
+from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, TableRef
 from dnet_tui.diagnostics.walk.l2.topology import calls_iptables
-from dnet_tui.inspect.model import Family, Network, known_items, require
+from dnet_tui.inspect.model import Family, Network, known_items
 from dnet_tui.inspect.model.default_routes import ANYWHERE
-from dnet_tui.inspect.model.sections import lacks_of
+from dnet_tui.inspect.model.engine_kinds.docker import ANSWERS_CHAIN, FORWARD_CHAIN, STAGE_1, STAGE_2, USER_CHAIN
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
+from dnet_tui.inspect.model.engine_kinds.traits import EngineTraits
 
-STAGE_1, STAGE_2 = "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2"
 NF_CALL = "net.bridge.bridge-nf-call-iptables"
 _NF_CALL: dict[Family, str] = {
     "ip": NF_CALL,
@@ -53,68 +54,64 @@ def lacks_br_netfilter(case: Case, network: Network) -> bool:
     host = case.view.host
     engines = [engine for engine in known_items(case.snapshot.engines) if engine.name == network.engine]
     writes = any(engine.iptables is not False and engine.firewall != "none" for engine in engines)
-    if host is None or network.engine != "docker" or network.icc is not False or not writes:
+    if host is None or not traits_of(network.engine).icc_by_br_netfilter or network.icc is not False or not writes:
         return False
     return has_no_switches(case)
 
 
 def has_no_switches(case: Case) -> bool:
-    """Whether the host's sysctls were read, and none of br_netfilter's is among them though there is a bridge."""
+    """Whether none of br_netfilter's is among the host's sysctls, though there is a bridge.
+
+    Raises:
+        NotSeen: they were not read, or not all of them.
+    """
     host = case.view.host
-    if host is None or not any(case.view.bridges()) or lacks_of(host.sysctls):
+    if host is None or not any(case.view.bridges()):
         return False
-    return "net.ipv4.ip_forward" in host.sysctls and not any(
-        key.startswith("net.bridge.") for key in require(host.sysctls).values
-    )
+    names = host.sysctls.keys()
+    return "net.ipv4.ip_forward" in names and not any(name.startswith("net.bridge.") for name in names)
 
 
 def _between(case: Case, here: Network, there: Network, family: Family) -> tuple[Repair, ...]:
-    if here.engine == "podman":
-        return _netavark(case, here, there, family)
-    texts = {name: _texts(case, name, family) for name in ("FORWARD", STAGE_1, STAGE_2)}
+    traits = traits_of(here.engine)
+    if traits.isolation_chains is None:
+        return ()
+    wanted = _wanted(traits, traits.isolation_chains, here, there, family)
+    texts = {name: _texts(case, name, family) for name in ("FORWARD", *traits.isolation_chains)}
     if None in texts.values():
         return ()
-    wanted = _wanted(here, there, family)
-    nested = _texts(case, "DOCKER-FORWARD", family)
+    nested = _texts(case, FORWARD_CHAIN, family) if traits.isolation_chains == (STAGE_1, STAGE_2) else None
     if nested is not None:
         # Docker 28 and later keep FORWARD to two jumps, and their own order in DOCKER-FORWARD.
-        texts["DOCKER-FORWARD"] = nested
-        wanted["DOCKER-FORWARD"] = wanted.pop("FORWARD")
+        texts[FORWARD_CHAIN] = nested
+        wanted[FORWARD_CHAIN] = wanted.pop("FORWARD", "")
     return tuple(
-        _rule(case, family, name, spec, _position(texts[name] or ()))
+        _rule(case, family, name, spec, 1 if traits.isolation_is_mutual else _position(texts[name] or ()))
         for name, spec in wanted.items()
-        if spec not in (texts[name] or ())
+        if spec and spec not in (texts[name] or ())
     )
-
-
-def _netavark(case: Case, here: Network, there: Network, family: Family) -> tuple[Repair, ...]:
-    """The three rules that netavark with iptables writes for two networks that both ask for isolation."""
-    wanted = {
-        "FORWARD": "-j NETAVARK_ISOLATION_1",
-        "NETAVARK_ISOLATION_1": f"-i {here.bridge} ! -o {here.bridge} -j NETAVARK_ISOLATION_2",
-        "NETAVARK_ISOLATION_2": f"-o {there.bridge} -j DROP",
-    }
-    texts = {name: _texts(case, name, family) for name in wanted}
-    if None in texts.values() or here.internal or there.internal:
-        return ()
-    return tuple(_rule(case, family, name, spec, 1) for name, spec in wanted.items() if spec not in (texts[name] or ()))
 
 
 def _position(texts: tuple[str, ...]) -> int:
     """Where the engine has it: after the administrator's chain, or after the rules for answers; else first."""
-    return next((texts.index(rule) + 2 for rule in ("-j DOCKER-USER", "-j DOCKER-CT") if rule in texts), 1)
+    return next((texts.index(rule) + 2 for rule in (f"-j {USER_CHAIN}", f"-j {ANSWERS_CHAIN}") if rule in texts), 1)
 
 
-def _wanted(here: Network, there: Network, family: Family) -> dict[str, str]:
-    """The rule that each chain needs to stop packets from ``here`` to ``there``."""
-    wanted = {"FORWARD": f"-j {STAGE_1}"}
-    if there.internal:
-        return wanted | {STAGE_1: f"! -s {_subnet(there, family)} -o {there.bridge} -j DROP"}
-    if here.internal:
-        return wanted | {STAGE_1: f"! -d {_subnet(here, family)} -i {here.bridge} -j DROP"}
+def _wanted(
+    traits: EngineTraits, chains: tuple[str, str], here: Network, there: Network, family: Family
+) -> dict[str, str]:
+    """The rule that each chain needs to stop packets from ``here`` to ``there``; none where the engine has no rule."""
+    first, second = chains
+    wanted = {"FORWARD": f"-j {first}"}
+    if here.internal or there.internal:
+        if not traits.isolates_internal_by_subnet:
+            return {}
+        if there.internal:
+            return wanted | {first: f"! -s {_subnet(there, family)} -o {there.bridge} -j DROP"}
+        return wanted | {first: f"! -d {_subnet(here, family)} -i {here.bridge} -j DROP"}
     return wanted | {
-        STAGE_1: f"-i {here.bridge} ! -o {here.bridge} -j {STAGE_2}",
-        STAGE_2: f"-o {there.bridge} -j DROP",
+        first: f"-i {here.bridge} ! -o {here.bridge} -j {second}",
+        second: f"-o {there.bridge} -j DROP",
     }
 
 
@@ -143,8 +140,8 @@ def _texts(case: Case, chain: str, family: Family) -> tuple[str, ...] | None:
 
 
 def _rule(case: Case, family: Family, chain: str, spec: str, position: int) -> Repair:
-    place = Place(backend=iptables_layout.backend(case), family=family, table="filter")
-    change = Change(place=place, chain=chain, spec=spec)
+    place = TableRef(backend=iptables_layout.backend(case), family=family, table="filter")
+    change = RuleEdit(place=place, chain=chain, spec=spec)
     return Repair(change.insert(position), change.delete(position))
 
 

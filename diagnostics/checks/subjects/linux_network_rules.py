@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.flows.expected_flows import Flow
-from dnet_tui.diagnostics.operations.rule_edit import Change, Place
+from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, TableRef
 from dnet_tui.inspect.model import Network
+from dnet_tui.inspect.model.engine_kinds.others import LINUX
 
-ENGINE = "linux"
+ENGINE = LINUX.kind
 """The engine of networks that are nothing but a bridge."""
 
 
@@ -35,24 +36,24 @@ def suffers(flow: Flow, networks: list[Network]) -> bool:
     return bare or (flow.arrives is not None and flow.arrives != flow.expected)
 
 
-def replacements(case: Case, networks: list[Network]) -> Iterator[Change]:
+def replacements(case: Case, networks: list[Network]) -> Iterator[RuleEdit]:
     """The rules that give the networks what they ask for, where FORWARD accepts by default or not."""
     backend = iptables_layout.backend(case)
-    nat, forward = Place(backend, "ip", "nat"), Place(backend, "ip", "filter")
+    nat, forward = TableRef(backend, "ip", "nat"), TableRef(backend, "ip", "filter")
     for network in networks:
         bridge = network.bridge
         if network.internal:
-            yield Change(forward, "FORWARD", f"-i {bridge} ! -o {bridge} -j DROP")
-            yield Change(forward, "FORWARD", f"! -i {bridge} -o {bridge} -j DROP")
+            yield RuleEdit(forward, "FORWARD", f"-i {bridge} ! -o {bridge} -j DROP")
+            yield RuleEdit(forward, "FORWARD", f"! -i {bridge} -o {bridge} -j DROP")
         elif network.isolated:
             others = (item.bridge for item in networks if item.id != network.id and not item.internal)
             for other in others:
-                yield Change(forward, "FORWARD", f"-i {other} -o {bridge} -j DROP")
+                yield RuleEdit(forward, "FORWARD", f"-i {other} -o {bridge} -j DROP")
     for network in networks:
         bridge = network.bridge
         if not network.internal:
-            yield Change(forward, "FORWARD", f"-o {bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT")
-            yield Change(forward, "FORWARD", f"-i {bridge} ! -o {bridge} -j ACCEPT")
+            yield RuleEdit(forward, "FORWARD", f"-o {bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT")
+            yield RuleEdit(forward, "FORWARD", f"-i {bridge} ! -o {bridge} -j ACCEPT")
         for subnet in network.subnets if network.masquerade else ():
             if ":" not in subnet.cidr:
-                yield Change(nat, "POSTROUTING", f"-s {subnet.cidr} ! -o {bridge} -j MASQUERADE")
+                yield RuleEdit(nat, "POSTROUTING", f"-s {subnet.cidr} ! -o {bridge} -j MASQUERADE")

@@ -12,7 +12,7 @@ from dnet_tui.diagnostics.walk.l3.addresses import is_usable
 from dnet_tui.diagnostics.walk.l3.routing import is_local, sysctl_name
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Decider
-from dnet_tui.inspect.model import Link, LinkRef, Namespace, Neighbour
+from dnet_tui.inspect.model import Link, LinkRef, Namespace, Neighbour, NotSeen
 from dnet_tui.inspect.model.view import View
 
 _UNANSWERED = frozenset({"FAILED", "INCOMPLETE", "NONE", ""})
@@ -164,18 +164,29 @@ def stacked_owner(view: View, ns: Namespace, link: Link, address: str) -> Decide
 
 
 def owner_ports(view: View, ns: Namespace, bridge: Link, frame: Frame) -> tuple[Link, ...]:
-    """The bridge ports behind which somebody takes a frame; several when an address or a MAC is taken twice."""
+    """The bridge ports behind which somebody takes a frame; several when an address or a MAC is taken twice.
+
+    Raises:
+        NotSeen: somebody behind a port may take it as well, or alone, and it isn't known.  That somebody has the
+            very MAC address that another one certainly has is not reckoned with.
+    """
     found = []
+    unseen: NotSeen | None = None
     for port in view.ports_of(ns.id, bridge.ifindex):
         if port.peer is not None and not frame.mac and view.is_stranger(port.peer.namespace, frame.next_hop):
             continue  # most ports of a big bridge are told apart by this alone
-        far = view.links.get(port.peer) if port.peer is not None else None
-        if (
-            port.peer is not None
-            and far is not None
-            and frame.is_for(index_of(view, view.namespaces[port.peer.namespace]), far)
-        ):
-            found.append(port)
+        try:
+            far = view.links.get(port.peer) if port.peer is not None else None
+            if (
+                port.peer is not None
+                and far is not None
+                and frame.is_for(index_of(view, view.namespaces[port.peer.namespace]), far)
+            ):
+                found.append(port)
+        except NotSeen as missing:
+            unseen = unseen or missing
+    if unseen is not None and not (found and frame.mac):
+        raise unseen
     return tuple(found)
 
 

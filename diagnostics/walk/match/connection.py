@@ -9,9 +9,16 @@ from __future__ import annotations
 from typing import assert_never
 
 from dnet_tui.diagnostics.walk.match.context import MatchContext
-from dnet_tui.diagnostics.walk.match.values import PORT_PROTOS, Test, contains, in_ports, masked, protocol_name
+from dnet_tui.diagnostics.walk.match.values import (
+    Test,
+    contains,
+    in_ports,
+    masked,
+    protocol_name,
+)
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model.match_fields import ConnectionField
+from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
 
 
 def _ctstate(value: str, packet: Packet, _: MatchContext) -> Truth:
@@ -66,7 +73,7 @@ def _part(*, reply: bool, index: int) -> Test:
             return None
         if index < 2:
             return contains(value, str(found[index]))
-        if (packet.ctproto or packet.proto) not in PORT_PROTOS:
+        if (packet.ctproto or packet.proto) not in PORT_PROTOCOLS:
             return None  # ICMP's type, code and id stand there
         port = found[index]
         return in_ports(value, port if isinstance(port, int) else None)

@@ -12,10 +12,14 @@ from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.match.context_fields import context_test, is_absent, route_device_is
 from dnet_tui.diagnostics.walk.match.numgen import drawn
 from dnet_tui.diagnostics.walk.match.packet_fields import packet_test
-from dnet_tui.diagnostics.walk.match.values import PORT_PROTOS, Test, in_span
+from dnet_tui.diagnostics.walk.match.values import (
+    Test,
+    in_span,
+)
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model.firewall import Match
 from dnet_tui.inspect.model.match_fields import CONNECTION_FIELDS, CONTEXT_FIELDS, PACKET_FIELDS
+from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
 
 _TESTS: dict[str, Test] = (
     {field: packet_test(field) for field in PACKET_FIELDS}
@@ -64,7 +68,7 @@ def _applies(match: Match, packet: Packet, context: MatchContext) -> bool:
     if field in {"saddr", "daddr"}:
         return any((":" in value) == (packet.family == "ip6") for value in match.values)
     if field in {"sport", "dport", "port"}:
-        return packet.proto in PORT_PROTOS
+        return packet.proto in PORT_PROTOCOLS
     if field in {"tcp-flags", "tcp-option"}:
         return packet.proto == "tcp"
     if field in {"icmp-type", "icmp-code"}:

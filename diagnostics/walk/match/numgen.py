@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
+from dnet_tui.inspect.text.number_ranges import parse_range
+
 _DRAW = re.compile(r"(?:numgen (?:random|inc)|jhash .+|symhash) mod (\d{1,10})(?: offset (\d{1,10}))?")
 
 
@@ -39,13 +41,8 @@ def leaves_none_out(field: str, values: Iterable[str]) -> bool:
     if draw is None:
         return False
     reached = draw.low
-    for low, high in sorted(span for value in values if (span := _span(value)) is not None):
+    for low, high in sorted(span for value in values if (span := parse_range(value)) is not None):
         if low > reached:
             break
         reached = max(reached, high + 1)
     return reached > draw.high
-
-
-def _span(value: str) -> tuple[int, int] | None:
-    low, _, high = value.partition(":")
-    return (int(low), int(high or low)) if low.isdigit() and (not high or high.isdigit()) else None

@@ -9,7 +9,6 @@ from typing import assert_never
 
 from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.match.values import (
-    PORT_PROTOS,
     Test,
     contains,
     in_ports,
@@ -20,6 +19,7 @@ from dnet_tui.diagnostics.walk.match.values import (
 )
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model.match_fields import PacketField
+from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
 
 _FLAGS = frozenset({"FIN", "SYN", "RST", "PSH", "ACK", "URG"})
 _ECN = frozenset({"ECE", "CWR"})
@@ -64,7 +64,7 @@ def _transport_port(which: str) -> Test:
     """What nft's ``th`` reads: ports, or whatever else the transport header has at their place."""
 
     def test(value: str, packet: Packet, _: MatchContext) -> Truth:
-        if packet.proto in PORT_PROTOS:
+        if packet.proto in PORT_PROTOCOLS:
             return in_ports(value, packet.sport if which == "sport" else packet.dport)
         if which == "sport" and packet.proto in {"icmp", "icmpv6"}:
             return in_ports(value, packet.icmp_type << 8 | packet.icmp_code)

@@ -12,13 +12,11 @@ from functools import lru_cache
 
 from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
+from dnet_tui.inspect.model.protocols import protocol
+from dnet_tui.inspect.text.number_ranges import parse_range
 
 Test = Callable[[str, Packet, MatchContext], Truth]
 """Whether a packet has one of a match's values."""
-
-PORT_PROTOS = frozenset({"tcp", "udp", "sctp", "dccp", "udplite"})
-_PROTO_NUMBERS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6", "132": "sctp", "2": "igmp", "47": "gre"}
-_PROTO_ALIASES = {"ipv6-icmp": "icmpv6", "icmp6": "icmpv6"}
 
 
 @lru_cache(maxsize=4096)
@@ -57,7 +55,7 @@ def interface_matches(pattern: str, name: str) -> bool:
 
 def protocol_name(value: str) -> str:
     """One name per protocol: numbers and aliases become the usual name."""
-    return _PROTO_NUMBERS.get(value, _PROTO_ALIASES.get(value, value))
+    return protocol(value) or value
 
 
 def in_ports(value: str, port: int | None) -> Truth:
@@ -69,15 +67,12 @@ def in_ports(value: str, port: int | None) -> Truth:
 
 def in_span(value: str, low: int, high: int, limit: int = 0xFFFFFFFF) -> Truth:
     """Whether a number that is somewhere from ``low`` to ``high`` is in ``64`` or ``0:63``; None where it may be."""
-    first, sep, last = value.partition(":")
-    last = last if sep else first
-    try:
-        bottom, top = int(first or 0), int(last or limit)
-    except ValueError:
+    span = parse_range(value, limit)
+    if span is None:
         return None
-    if bottom <= low and high <= top:
+    if span.low <= low and high <= span.high:
         return True
-    return False if high < bottom or top < low else None
+    return False if high < span.low or span.high < low else None
 
 
 def masked(value: str, number: int | None) -> Truth:

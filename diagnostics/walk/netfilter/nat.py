@@ -16,6 +16,7 @@ import msgspec
 from dnet_tui.diagnostics.walk.packet import Packet, replace
 from dnet_tui.inspect.model import Address, Namespace
 from dnet_tui.inspect.model.firewall import Hook, Nat
+from dnet_tui.inspect.text.number_ranges import PORTS, parse_range
 
 _UNIQUE_LOCAL = ipaddress.IPv6Network("fc00::/7")
 _PORTS = re.compile(r"\d{1,5}(?:-\d{1,5})?", re.ASCII)
@@ -125,12 +126,12 @@ def chosen_port(ports: str, current: int) -> int | None:
     """The port after NAT to ``ports`` (``""``, ``80`` or ``80-90``): a port in the range stays; None when open."""
     if not ports:
         return current
-    low, _, high = ports.replace(":", "-").partition("-")
-    if not low.isdigit() or (high and not high.isdigit()):
+    span = parse_range(ports, PORTS, separators="-:")
+    if span is None:
         return None
-    if int(low) <= current <= int(high or low):
+    if current in span:
         return current
-    return int(low) if not high or high == low else None
+    return span.low if span.low == span.high else None
 
 
 def _netmap(nat: Nat, packet: Packet, hook: Hook) -> Rewritten:

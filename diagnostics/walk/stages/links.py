@@ -8,7 +8,8 @@ from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_device
 from dnet_tui.diagnostics.walk.stages.frames import crossed, find_neighbour, frame_to, left, nobody_takes
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.diagnostics.walk.steps import ArriveAt, BridgeReceive, BridgeSend, Next, Receive, Transmit
-from dnet_tui.inspect.model import Link, LinkRef
+from dnet_tui.inspect.model import Link, LinkRef, require
+from dnet_tui.inspect.model.sections import lacks_of
 from dnet_tui.inspect.model.view import View
 
 
@@ -32,7 +33,12 @@ def transmit(state: WalkState, step: Transmit) -> Next:
 
 
 def _leads_to_container(view: View, link: Link) -> bool:
-    return link.peer is not None and bool(view.containers_in(link.peer.namespace))
+    if link.peer is None or view.containers_in(link.peer.namespace):
+        return link.peer is not None
+    containers = view.snapshot.containers
+    if any(not lack.scope for lack in lacks_of(containers)):
+        require(containers)  # it may be one of those that no engine named
+    return False
 
 
 def arrive(state: WalkState, step: ArriveAt) -> Next:

@@ -6,8 +6,8 @@ where they were set); libnetwork/ipamutils/utils.go for the defaults.
 
 from __future__ import annotations
 
-from dnet_tui.inspect.engines.docker.parse import Json, integer, items, mapping, string
 from dnet_tui.inspect.model import AddressPool
+from dnet_tui.inspect.text.json_access import Json, fields, integer, items, string
 
 DEFAULT_POOLS = (
     *(AddressPool(base=f"172.{second}.0.0/16", size=16) for second in range(17, 32)),
@@ -18,9 +18,9 @@ DEFAULT_POOLS = (
 
 def parse_pools(info: Json) -> tuple[AddressPool, ...] | None:
     """The pools of /info; the built-in ones where it names none, None where there was no such answer."""
-    data = mapping(info)
+    data = fields(info)
     if not data:
         return None
-    named = [mapping(item) for item in items(data.get("DefaultAddressPools"))]
+    named = [fields(item) for item in items(data.get("DefaultAddressPools"))]
     pools = tuple(AddressPool(base=string(item.get("Base")), size=integer(item.get("Size"))) for item in named)
     return tuple(pool for pool in pools if pool.base and 0 < pool.size <= 128) or DEFAULT_POOLS

@@ -9,8 +9,6 @@ Source: dockerd(8), its options and daemon.json, 20.10 to 29.
 from __future__ import annotations
 
 import json
-import os
-import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -18,7 +16,9 @@ import msgspec
 
 from dnet_tui.inspect.engines.docker.daemon_programs import Program, find_iptables
 from dnet_tui.inspect.kernel.procfs import ProcessSeen, read_argv
+from dnet_tui.inspect.kernel.read_file import read_beginning
 from dnet_tui.inspect.model import Engine
+from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
 from dnet_tui.inspect.text.encoding import storable
 
 _DEFAULT_CONFIG = "/etc/docker/daemon.json"
@@ -56,8 +56,8 @@ def read_settings(processes: Iterable[ProcessSeen]) -> DaemonSettings:
     Of several daemons nothing is told: it isn't known which one answered.
     """
     seen = [process for process in processes if process.container is None]
-    has_proxy = any(process.name == "docker-proxy" for process in seen)
-    daemons = [process.pid for process in seen if process.name == "dockerd"]
+    has_proxy = any(process.name == DOCKER.port_proxy for process in seen)
+    daemons = [process.pid for process in seen if process.name == DOCKER.daemon]
     told = DaemonSettings()
     if len(daemons) == 1:
         program = find_iptables(daemons[0], _root_of(daemons[0]))
@@ -85,11 +85,7 @@ def _read_config(pid: int, path: str) -> bytes:
     """
     if not path.startswith("/"):
         raise OSError("the daemon's working folder isn't known")
-    fd = os.open(_root_of(pid) + path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(f"{path} is not an ordinary file")
-        return file.read(_LARGEST)
+    return read_beginning(_root_of(pid) + path, _LARGEST)
 
 
 def _root_of(pid: int) -> str:

@@ -17,6 +17,7 @@ from collections import deque
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from dnet_tui.inspect.kernel.read_file import read_beginning
 from dnet_tui.inspect.text.encoding import text
 
 Served = Literal["iptables-nft", "iptables-legacy", ""]
@@ -61,8 +62,7 @@ def find_iptables(pid: int, root: str) -> Program:
 
 def _search_path(pid: int) -> list[str]:
     try:
-        with Path(f"/proc/{pid}/environ").open("rb") as file:
-            raw = file.read(_LARGEST)
+        raw = read_beginning(f"/proc/{pid}/environ", _LARGEST)
     except OSError:
         return []
     value = next((item for item in raw.split(b"\0") if item.startswith(b"PATH=")), b"")

@@ -2,9 +2,7 @@
 
 The same documents come from the libpod API and from ``podman … --format
 json``.  Networks have two forms: since Podman 4 its own; before that, a CNI
-configuration list.  Every access tolerates a wrong type and takes it for
-"not told", as with Docker's answers.
-
+configuration list.
 Sources: libpod API 3.0 to 5.x (InspectContainerData, ListContainer, Info),
 containers/common libnetwork/types/network.go, podman-network-create(1),
 netavark's firewall drivers, the CNI bridge, host-local and firewall plugins.
@@ -19,10 +17,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from dnet_tui.inspect.engines.docker.parse import Json, cidr, flag, integer, items, mapping, published, resolver, string
+from dnet_tui.inspect.engines import container_json as common
+from dnet_tui.inspect.engines.container_json import flag
 from dnet_tui.inspect.model import Container, ContainerMode, Endpoint, Engine, Network, PublishedPort, Subnet
 from dnet_tui.inspect.model.default_routes import is_anywhere
+from dnet_tui.inspect.model.engine_kinds.podman import PODMAN
 from dnet_tui.inspect.text.encoding import storable
+from dnet_tui.inspect.text.json_access import Json, fields, integer, items, string
 
 _DRIVER_MODES: dict[str, ContainerMode] = {"bridge": "bridge", "macvlan": "macvlan", "ipvlan": "ipvlan"}
 _USER_SPACE: dict[str, ContainerMode] = {"slirp4netns": "slirp4netns", "pasta": "pasta"}
@@ -34,12 +35,12 @@ _MOST_PORTS = 65536
 
 def parse_engine(info: Json, socket: str) -> Engine:
     """The engine itself, from ``podman info``."""
-    host = mapping(mapping(info).get("host"))
+    host = fields(fields(info).get("host"))
     return Engine(
-        name="podman",
-        version=string(mapping(mapping(info).get("version")).get("Version")),
+        name=PODMAN.kind,
+        version=string(fields(fields(info).get("version")).get("Version")),
         socket=socket,
-        rootless=mapping(host.get("security")).get("rootless") is True,
+        rootless=fields(host.get("security")).get("rootless") is True,
         network_backend=string(host.get("networkBackend")),
     )
 
@@ -52,7 +53,7 @@ def parse_networks(answer: Json) -> tuple[Network, ...]:
     ``isolated`` is True only where all the other bridges do, None where some
     don't, False where the network itself doesn't ask.
     """
-    found = [net for item in items(answer) if (net := _network(mapping(item))) is not None]
+    found = [net for item in items(answer) if (net := _network(fields(item))) is not None]
     asking = {net.id for net in found if net.isolated}
     bridges = {net.id for net in found if net.driver == "bridge"}
     settled = [
@@ -65,7 +66,7 @@ def _network(data: Mapping[str, Json]) -> Network | None:
     if "driver" in data:
         return _own(data)
     listed = _decoded(data.get("Bytes"))
-    return _cni(mapping(listed) or data)
+    return _cni(fields(listed) or data)
 
 
 def _own(data: Mapping[str, Json]) -> Network | None:
@@ -73,7 +74,7 @@ def _own(data: Mapping[str, Json]) -> Network | None:
     name, driver = string(data.get("name")), string(data.get("driver"))
     if not name:
         return None
-    options = {storable(key): string(value) for key, value in mapping(data.get("options")).items()}
+    options = {storable(key): string(value) for key, value in fields(data.get("options")).items()}
     is_bridge = driver == "bridge"
     internal = data.get("internal") is True
     unmanaged = options.get("mode") == "unmanaged"
@@ -81,7 +82,7 @@ def _own(data: Mapping[str, Json]) -> Network | None:
     return Network(
         id=string(data.get("id")) or _id_of(name),
         name=name,
-        engine="podman",
+        engine=PODMAN.kind,
         driver=driver,
         bridge=string(data.get("network_interface")) if is_bridge else "",
         subnets=tuple(_subnets(items(data.get("subnets")))),
@@ -90,7 +91,7 @@ def _own(data: Mapping[str, Json]) -> Network | None:
         masquerade=not (internal or unmanaged or no_way_out) if is_bridge else None,
         isolated=_isolates(options.get("isolate", "")) if is_bridge else None,
         ipv6=data.get("ipv6_enabled") is True,
-        mtu=_mtu(options.get("mtu", "")),
+        mtu=common.mtu(options.get("mtu", "")),
         options=options,
         dns=data.get("dns_enabled") is True,
     )
@@ -101,13 +102,9 @@ def _isolates(option: str) -> bool | None:
     return True if option == "strict" else flag(option, default=False)
 
 
-def _mtu(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0 else None
-
-
 def _subnets(data: Iterable[Json]) -> Iterator[Subnet]:
     for item in data:
-        given = mapping(item)
+        given = fields(item)
         if subnet := string(given.get("subnet")):
             yield Subnet(cidr=subnet, gateway=string(given.get("gateway")))
 
@@ -122,21 +119,21 @@ def _decoded(text: Json) -> Json:
 
 def _cni(data: Mapping[str, Json]) -> Network | None:
     """A network as a CNI configuration list.  Podman gives it an id made of its name."""
-    plugins = [mapping(item) for item in items(data.get("plugins"))]
+    plugins = [fields(item) for item in items(data.get("plugins"))]
     name = string(data.get("name"))
     if not name or not plugins:
         return None
     first = plugins[0]
     driver = string(first.get("type"))
     is_bridge = driver == "bridge"
-    ipam = mapping(first.get("ipam"))
+    ipam = fields(first.get("ipam"))
     ranges = [item for group in items(ipam.get("ranges")) for item in items(group)]
     subnets = tuple(_subnets(ranges or [ipam]))
     mtu = integer(first.get("mtu"))
     return Network(
         id=_id_of(name),
         name=name,
-        engine="podman",
+        engine=PODMAN.kind,
         driver=driver,
         bridge=string(first.get("bridge")) or "cni0" if is_bridge else "",
         subnets=subnets,
@@ -152,7 +149,7 @@ def _cni(data: Mapping[str, Json]) -> Network | None:
 
 def _cni_internal(bridge: Mapping[str, Json], ipam: Mapping[str, Json]) -> bool | None:
     """Podman makes an internal network by leaving out gateway and default route; None for what it doesn't make."""
-    has_default = any(is_anywhere(str(mapping(route).get("dst"))) for route in items(ipam.get("routes")))
+    has_default = any(is_anywhere(str(fields(route).get("dst"))) for route in items(ipam.get("routes")))
     is_gateway = bridge.get("isGateway") is True or bridge.get("isDefaultGateway") is True
     if is_gateway == has_default:
         return not is_gateway
@@ -171,39 +168,40 @@ def parse_container(detail: Json, networks: Iterable[Network]) -> Container | No
     namespace (as a pod's members join its infra container) has neither
     endpoints nor published ports of its own: Podman repeats the other's.
     """
-    data = mapping(detail)
-    state, settings = mapping(data.get("State")), mapping(data.get("NetworkSettings"))
+    data = fields(detail)
+    state, settings = fields(data.get("State")), fields(data.get("NetworkSettings"))
     container = string(data.get("Id"))
     if not container:
         return None
     known = {key: net for net in networks for key in (net.id, net.name)}
-    places = mapping(settings.get("Networks"))
-    mode, joined = _mode(string(mapping(data.get("HostConfig")).get("NetworkMode")), places, known)
+    places = fields(settings.get("Networks"))
+    said = common.network_mode(data)
+    joined = common.joined_container(said)
     status = string(state.get("Status"))
     pid = integer(state.get("Pid"))
     running = pid > 0 and (state.get("Running") is True or status in _ALIVE)
-    ports = tuple(_ports(mapping(settings.get("Ports")))) if joined is None else ()
+    ports = tuple(common.bound_ports(settings.get("Ports"))) if joined is None else ()
     return Container(
         id=container,
         name=string(data.get("Name")) or container[:12],
-        engine="podman",
-        image=string(data.get("ImageName")) or string(mapping(data.get("Config")).get("Image")),
+        engine=PODMAN.kind,
+        image=string(data.get("ImageName")) or common.image(data),
         pid=pid if pid > 0 else None,
-        mode=mode,
+        mode=_mode(said, places, known),
         joined=joined,
         running=running,
         status=status,
-        error=string(state.get("Error"))[:1000],
+        error=common.state_error(data),
         endpoints=tuple(_endpoints(places, known)) if joined is None else (),
         published=ports if running else (),
         wanted=() if running else ports,
-        resolver=resolver(data),
+        resolver=common.resolver(data),
     )
 
 
 def parse_listed(summary: Json, networks: Iterable[Network]) -> Container | None:
     """What ``podman ps`` alone tells of a container: for want of its details.  The mode isn't in it."""
-    data = mapping(summary)
+    data = fields(summary)
     container = string(data.get("Id"))
     if not container:
         return None
@@ -217,7 +215,7 @@ def parse_listed(summary: Json, networks: Iterable[Network]) -> Container | None
     return Container(
         id=container,
         name=next(filter(None, names), "") or container[:12],
-        engine="podman",
+        engine=PODMAN.kind,
         image=string(data.get("Image")),
         pid=pid if pid > 0 else None,
         mode=_DRIVER_MODES.get(places[0].driver, "unknown") if places else "unknown",
@@ -229,71 +227,40 @@ def parse_listed(summary: Json, networks: Iterable[Network]) -> Container | None
     )
 
 
-def _mode(said: str, places: Mapping[str, Json], known: Mapping[str, Network]) -> tuple[ContainerMode, str | None]:
-    """HostConfig.NetworkMode → the mode and the container that is joined.
+def _mode(said: str, places: Mapping[str, Json], known: Mapping[str, Network]) -> ContainerMode:
+    """HostConfig.NetworkMode → the mode.
 
     ``bridge`` stands for every network that isn't the host's or another
     container's, so the networks' own driver decides.
     """
-    if said.startswith("container:"):
-        return "container", said.removeprefix("container:") or None
     word = said.partition(":")[0]
+    if word == "container":
+        return "container"
     if word in ("host", "none"):
-        return ("host" if word == "host" else "none"), None
+        return "host" if word == "host" else "none"
     if word in _USER_SPACE:
-        return _USER_SPACE[word], None
+        return _USER_SPACE[word]
     drivers = [known[name].driver for name in places if name in known]
     if drivers:
-        return _DRIVER_MODES.get(drivers[0], "unknown"), None
-    return ("bridge" if word == "bridge" else "unknown"), None
+        return _DRIVER_MODES.get(drivers[0], "unknown")
+    return "bridge" if word == "bridge" else "unknown"
 
 
-def _endpoints(data: Mapping[str, Json], known: Mapping[str, Network]) -> Iterator[Endpoint]:
-    for name, value in sorted(data.items()):
-        endpoint = mapping(value)
-        network = known.get(name) or known.get(string(endpoint.get("NetworkID")))
-        if network is None:
-            continue
-        addresses = [
-            cidr(endpoint.get("IPAddress"), endpoint.get("IPPrefixLen")),
-            *_secondary(endpoint.get("SecondaryIPAddresses")),
-            cidr(endpoint.get("GlobalIPv6Address"), endpoint.get("GlobalIPv6PrefixLen")),
-            *_secondary(endpoint.get("SecondaryIPv6Addresses")),
-        ]
-        yield Endpoint(
-            network=network.id,
-            mac=string(endpoint.get("MacAddress")).lower(),
-            addresses=tuple(address for address in addresses if address),
-            gateway=string(endpoint.get("Gateway")),
-            gateway6=string(endpoint.get("IPv6Gateway")),
-        )
-
-
-def _secondary(data: Json) -> Iterator[str]:
-    for item in items(data):
-        given = mapping(item)
-        yield cidr(given.get("Addr"), given.get("PrefixLength"))
-
-
-def _ports(data: Mapping[str, Json]) -> Iterator[PublishedPort]:
-    """``{"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}``; ranges are told port by port."""
-    for key, bindings in sorted(data.items()):
-        number, _, proto = key.partition("/")
-        for binding in items(bindings):
-            given = mapping(binding)
-            port = published(string(given.get("HostIp")), string(given.get("HostPort")), proto or "tcp", number)
-            if port is not None:
-                yield port
+def _endpoints(places: Mapping[str, Json], known: Mapping[str, Network]) -> Iterator[Endpoint]:
+    for name, told in sorted(places.items()):
+        network = known.get(name) or known.get(string(fields(told).get("NetworkID")))
+        if network is not None:
+            yield common.endpoint(network.id, told)
 
 
 def _listed_ports(data: list[Json]) -> Iterator[PublishedPort]:
     """``[{"host_ip": "", "container_port": 80, "host_port": 8080, "range": 3, "protocol": "tcp,udp"}]``."""
     for item in data:
-        given = mapping(item)
+        given = fields(item)
         host, container = integer(given.get("host_port")), integer(given.get("container_port"))
         for proto in (string(given.get("protocol")) or "tcp").split(","):
             for offset in range(min(max(integer(given.get("range")), 1), _MOST_PORTS)):
                 address = string(given.get("host_ip"))
-                port = published(address, str(host + offset), proto, str(container + offset))
+                port = common.published(address, str(host + offset), proto, str(container + offset))
                 if port is not None:
                     yield port

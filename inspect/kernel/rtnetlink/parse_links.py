@@ -56,37 +56,36 @@ _PVID, _UNTAGGED, _RANGE_BEGIN, _RANGE_END = 0x2, 0x4, 0x8, 0x10
 
 
 class LinkTable(msgspec.Struct, frozen=True, kw_only=True):
-    """What a dump of links has: the links, and by their names the devices' settings."""
+    """What a dump of links has: the links, and by their names what the kernel keeps of each per address family."""
 
     links: tuple[Link, ...] = ()
-    settings: dict[str, DeviceSettings] = {}
+    families: dict[str, bytes] = {}
 
-
-def parse_links(bodies: Iterable[bytes]) -> tuple[Link, ...]:
-    """Links in the kernel's order.  Peers aren't resolved here: that needs the other namespaces."""
-    return parse_link_table(bodies).links
+    @property
+    def settings(self) -> dict[str, DeviceSettings]:
+        """The devices' settings by their names, taken apart only where somebody wants them."""
+        return {name: _settings(raw) for name, raw in self.families.items()}
 
 
 def parse_link_table(bodies: Iterable[bytes]) -> LinkTable:
-    """Links in the kernel's order, and their devices' settings."""
+    """Links in the kernel's order, and their devices' settings.  Peers aren't resolved: that needs other namespaces."""
     links: list[Link] = []
-    settings: dict[str, DeviceSettings] = {}
+    families: dict[str, bytes] = {}
     for body in bodies:
         if len(body) < _IFINFO.size:
             continue
         link, own = _parsed(body)
         links.append(link)
         if own is not None:
-            settings[link.name] = own
-    return LinkTable(links=tuple(links), settings=settings)
+            families[link.name] = own
+    return LinkTable(links=tuple(links), families=families)
 
 
 @lru_cache(maxsize=4096)
-def _parsed(body: bytes) -> tuple[Link, DeviceSettings | None]:
-    """One message.  Kept: an idle link looks the same next time, and one container's lo like another's."""
+def _parsed(body: bytes) -> tuple[Link, bytes | None]:
+    """One message, with its IFLA_AF_SPEC.  Kept: an idle link looks the same next time."""
     attrs = attributes(body, _IFINFO.size)
-    spec = attrs.get(26)  # IFLA_AF_SPEC
-    return _link(body, attrs), None if spec is None else _settings(spec)
+    return _link(body, attrs), attrs.get(26)
 
 
 def _link(body: bytes, attrs: dict[int, bytes]) -> Link:
@@ -202,6 +201,7 @@ def _port(data: dict[int, bytes]) -> BridgePort:
     )
 
 
+@lru_cache(maxsize=4096)
 def _settings(raw: bytes) -> DeviceSettings:
     """IFLA_AF_SPEC: per family, IFLA_INET_CONF and IFLA_INET6_CONF."""
     families = attributes(raw)

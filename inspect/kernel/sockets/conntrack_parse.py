@@ -17,6 +17,7 @@ import msgspec
 
 from dnet_tui.inspect.kernel.netlink import attributes
 from dnet_tui.inspect.model import ConntrackEntry, ConntrackTuple, Family
+from dnet_tui.inspect.model.protocols import PROTOCOLS
 
 _HEADER = 4
 """Size of struct nfgenmsg; its first byte is the address family."""
@@ -30,9 +31,6 @@ _ICMP = {4: "icmp_id", 5: "icmp_type", 6: "icmp_code", 7: "icmp_id", 8: "icmp_ty
 _FAMILIES: dict[int, Family] = {2: "ip", 10: "ip6"}
 _ADDRESSES = {2: (1, 2, 4), 10: (3, 4, 16)}
 """Numbers of the source's and the destination's attribute, and an address's length, by family."""
-
-PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 47: "gre", 58: "icmpv6", 132: "sctp", 136: "udplite"}
-"""The names of the protocols that conntrack knows by more than their number."""
 
 STATUS_BITS = (
     "expected",
@@ -72,7 +70,7 @@ class ConntrackFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     ``addresses`` and ``ports``: one of them is in one of the entry's two
     tuples, on either side (so both ends of a translation find it).
-    ``protos`` are names as in :data:`PROTOCOLS`.
+    ``protos`` are names as in :data:`~dnet_tui.inspect.model.protocols.PROTOCOLS`.
     """
 
     addresses: tuple[str, ...] = ()

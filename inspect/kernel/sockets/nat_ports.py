@@ -24,8 +24,9 @@ from itertools import islice
 
 from dnet_tui.inspect.kernel.netlink import NetlinkSocket, attribute
 from dnet_tui.inspect.kernel.sockets.conntrack import CT_GET, NETLINK_NETFILTER, read_number
-from dnet_tui.inspect.kernel.sockets.conntrack_parse import PROTOCOLS, parse_entry
+from dnet_tui.inspect.kernel.sockets.conntrack_parse import parse_entry
 from dnet_tui.inspect.model import Family, NatPortUse
+from dnet_tui.inspect.model.protocols import PROTOCOLS
 
 WORTH = 32_768
 """Connections below which no destination can take half of the 64,512 ports there are."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dnet_tui.inspect.errors import ActionFailedError
 from lab.machines.docker_host import DockerHost
-from lab.machines.hosts import OUTSIDE_SERVER, DemoHost, LabHost, python_argv
+from lab.machines.hosts import OUTSIDE_SERVER, DemoHost, LabHost, dnet_argv, python_argv
 from lab.machines.requirements import require_lab
 from lab.packets.traffic import SILENCE, Probe, Went, went
 
@@ -385,3 +387,49 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(
     assert said in result.stderr.decode()
     assert result.returncode == code
     assert picture(docker_host) == before
+
+
+# --- programs ----------------------------------------------------------------------------------------------------
+
+PLAIN_PATH = "/usr/local/bin:/usr/bin:/bin"
+"""An ordinary user's PATH on Debian: what root has after ``su`` without ``-``."""
+
+
+def test_a_root_without_the_sbin_folders_in_path_reads_changes_and_takes_back(demo_host: DemoHost) -> None:
+    before = picture(demo_host)
+    demo_host.run("iptables-nft", "-w", "-t", "nat", "-D", "POSTROUTING", "1")
+    broken = picture(demo_host)
+    plain = ("env", f"PATH={PLAIN_PATH}")
+    fixed = demo_host.run(*plain, *dnet_argv("fix", "--yes"), check=False)
+    assert fixed.returncode == 0, fixed.stdout.decode() + fixed.stderr.decode()
+    assert sorted(picture(demo_host)["rules"].splitlines()) == sorted(before["rules"].splitlines())
+    undone = demo_host.run(*plain, *dnet_argv("undo", "--yes"), check=False)
+    assert undone.returncode == 0, undone.stderr.decode()
+    assert picture(demo_host) == broken
+
+
+def test_a_plan_that_lacks_a_program_changes_nothing(demo_host: DemoHost) -> None:
+    before = picture(demo_host)
+    link = {"op": "forget-connections", "proto": "udp", "port": 53}
+    absent = {"op": "command", "argv": ["dnet-tui-has-no-such-program"]}
+    with pytest.raises(ActionFailedError, match="dnet-tui-has-no-such-program"):
+        apply(demo_host, sysctl("net.ipv4.ip_forward", "0"), link, absent)
+    assert picture(demo_host) == before
+    assert json.loads(demo_host.dnet("journal", "--format", "json").stdout) == []
+
+
+def test_a_bridge_of_an_earlier_version_s_journal_is_put_back_as_it_was(demo_host: DemoHost) -> None:
+    """The entry is one that a version before this one wrote when it deleted the bridge."""
+    recorded = Path(__file__).parents[2] / "unit" / "data" / "journal-format-1.jsonl"
+    entry = b"".join(line for line in recorded.read_bytes().splitlines(keepends=True) if b'"id":"0005"' in line)
+    demo_host.run("mkdir", "-m", "700", "-p", "/run/state/dnet-tui")
+    demo_host.run("sh", "-c", "umask 077; cat > /run/state/dnet-tui/journal.jsonl", stdin=entry)
+    undone = demo_host.dnet("undo", "5", "--yes", "--force")
+    assert undone.returncode == 0, undone.stderr.decode()
+    (link,) = json.loads(demo_host.run("ip", "-j", "-d", "address", "show", "dev", "br-lab").stdout)
+    assert (link["address"], link["mtu"], link["ifalias"]) == ("02:00:00:00:00:05", 1400, "dnet-tui:lab")
+    assert [f"{item['local']}/{item['prefixlen']}" for item in link["addr_info"] if item["family"] == "inet"] == [
+        "10.9.0.1/24"
+    ]
+    assert link["linkinfo"]["info_data"]["nf_call_iptables"] == 1
+    assert demo_host.run("sysctl", "-n", "net.ipv4.conf.br-lab.rp_filter").stdout.strip() == b"2"

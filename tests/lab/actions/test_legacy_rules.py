@@ -123,7 +123,7 @@ verb, library, tamper = sys.argv[1:4]
 
 TAMPERED = '''
 import os, sys, time
-from dnet_tui.actions import legacy_child
+from dnet_tui.actions.changes import legacy_child
 how, _, when = sys.argv[1].partition("-")
 commit = legacy_child._commit
 def tampered(table):
@@ -139,7 +139,7 @@ legacy_child._commit = tampered
 legacy_child.main()
 '''
 
-class HostAccess(LocalHost):
+class Tampering(LocalHost):
     def has_package(self, name):
         return library == "with" and super().has_package(name)
 
@@ -148,7 +148,7 @@ class HostAccess(LocalHost):
             argv = (sys.executable, "-P", "-c", TAMPERED, tamper)
         return super().run(argv, **more)
 
-executor = HostExecutor(HostAccess())
+executor = HostExecutor(Tampering())
 if verb == "undo":
     print("; ".join(undo_entry(executor, state_folder()).notes))
 else:

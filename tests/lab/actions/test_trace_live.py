@@ -20,7 +20,7 @@ FAULTS = ("masq-missing", "user-chain-drop", "drop-before-docker")
 _COUNTERS = re.compile(r"counter packets \d+ bytes \d+")
 _SET_UP = """
 import os, sys
-from dnet_tui.actions import live
+from dnet_tui.actions.live_trace import run as live
 from dnet_tui.actions.journal.journal import state_folder
 from dnet_tui.actions.live_trace.packet import own_port
 from dnet_tui.diagnostics.context.host_context import Case

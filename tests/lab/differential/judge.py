@@ -20,9 +20,9 @@ from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import LinkRef
 from dnet_tui.inspect.model.view import View
-from lab import recording
 from lab.differential.account import BRIDGE, account, bridge_drops, sent_answer
 from lab.differential.spec import HOST, OUTSIDE, UPLINK, HostSpec, Observation, Outcome, Part, Probe
+from lab.recordings import recording
 
 Result = Literal["agrees", "unknown", "wrong"]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from lab import recording
 from lab.differential.judge import Court, Judgement
 from lab.differential.spec import HostSpec, Observation, Part, Probe
+from lab.recordings import recording
 
 FOLDER = Path(__file__).resolve().parents[2] / "scenarios" / "walk"
 

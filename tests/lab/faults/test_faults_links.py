@@ -9,33 +9,18 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.faults.every_host import *  # noqa: F403 - pytest collects them here
 from lab.faults.links_family import LINKS, PROXYLESS, healthy_traffic, ip
 from lab.faults.machinery import Case, commanded, doctor, prove_or_say_why, serious
 from lab.faults.names_family import HELD_CLIENT
 from lab.machines.docker_host import DockerHost
 from lab.machines.hosts import DemoHost, LabHost, python_argv
 from lab.machines.image import HTTPD, IMAGE, run_arguments
-from lab.machines.podman_host import PodmanHost
 from lab.machines.requirements import DOCKER_PROGRAMS, require_lab
 from lab.packets.plans import EGRESS, OK, PUBLISHED, UNREACHABLE
 from lab.packets.traffic import expect
 
-EVERY = pytest.mark.parametrize("case", LINKS, ids=lambda case: case.id)
-
-
-@EVERY
-def test_on_a_host_without_an_engine(demo_host: DemoHost, case: Case) -> None:
-    prove_or_say_why(demo_host, case)
-
-
-@EVERY
-def test_on_a_docker_host(any_docker: DockerHost, case: Case) -> None:
-    prove_or_say_why(any_docker, case)
-
-
-@EVERY
-def test_on_a_podman_host(podman_host: PodmanHost, case: Case) -> None:
-    prove_or_say_why(podman_host, case)
+CASES = LINKS
 
 
 class ProxylessHost(DockerHost):

@@ -7,32 +7,17 @@ from contextlib import contextmanager
 
 import pytest
 
-from lab.faults.machinery import Case, doctor, prove_or_say_why, serious
+from lab.faults.every_host import *  # noqa: F403 - pytest collects them here
+from lab.faults.machinery import doctor, serious
 from lab.faults.names_family import EXTRA, EXTRA_NAMES, NAMES, SOME_NAME, extra_container
 from lab.machines.docker_host import DockerHost
-from lab.machines.hosts import DemoHost
 from lab.machines.names import NAME_SERVER, name_servers, serve, serving
 from lab.machines.podman_host import PodmanHost
 from lab.machines.requirements import require_podman
 from lab.packets.plans import OK, REFUSED
 from lab.packets.traffic import Probe, expect
 
-EVERY = pytest.mark.parametrize("case", NAMES, ids=lambda case: case.id)
-
-
-@EVERY
-def test_on_a_host_without_an_engine(demo_host: DemoHost, case: Case) -> None:
-    prove_or_say_why(demo_host, case)
-
-
-@EVERY
-def test_on_a_docker_host(any_docker: DockerHost, case: Case) -> None:
-    prove_or_say_why(any_docker, case)
-
-
-@EVERY
-def test_on_a_podman_host(podman_host: PodmanHost, case: Case) -> None:
-    prove_or_say_why(podman_host, case)
+CASES = NAMES
 
 
 STUB = "127.0.0.53"

@@ -10,12 +10,12 @@ import msgspec
 import pytest
 
 from dnet_tui.actions.demo.sandbox import Sandbox
-from dnet_tui.inspect.iptables.render import render_tables
 from dnet_tui.inspect.iptables.save_text import parse_save
 from dnet_tui.inspect.model.firewall import Firewall, Rule, Verdict
 from dnet_tui.inspect.model.gaps import Gap
 from lab.machines.hosts import LAB_ID, LAB_VARIABLE, python_argv
 from lab.machines.requirements import require_lab
+from unit.builders.iptables_render import render_tables
 
 DATA = Path(__file__).parents[2] / "unit" / "data"
 SAMPLES = sorted(DATA.glob("ip*tables_*.save"))

@@ -12,6 +12,7 @@ import pytest
 
 from dnet_tui.actions.demo.topology import DEMO
 from dnet_tui.inspect.model import LinkRef, Namespace, Snapshot
+from dnet_tui.inspect.model.sections import known_items
 from dnet_tui.inspect.model.view import View
 from lab.machines.hosts import DemoHost, python_argv
 
@@ -189,16 +190,17 @@ def test_a_name_that_was_removed_leaves_the_namespace_to_its_process(demo_host: 
 
 _BLIND = """
 import sys, msgspec
-from dnet_tui.inspect import discover
+from dnet_tui.inspect.snapshot import snapshot_run as discover
+from dnet_tui.inspect.snapshot.take_snapshot import take_snapshot
 discover.read_namespace_files = lambda: ()
 discover.read_processes = lambda known: discover.ProcessTable()
-sys.stdout.buffer.write(msgspec.json.encode(discover.take_snapshot()))
+sys.stdout.buffer.write(msgspec.json.encode(take_snapshot()))
 """
 
 
 def test_veths_whose_other_end_is_out_of_sight_say_so(demo_host: DemoHost) -> None:
     one = msgspec.json.decode(demo_host.run(*python_argv(_BLIND)).stdout, type=Snapshot)
-    (space,) = one.namespaces
+    (space,) = known_items(one.namespaces)
     veths = [link for link in space.links if link.kind == "veth"]
     assert len(veths) == len(DEMO.members) + 1
     for link in veths:
@@ -211,12 +213,12 @@ def test_the_second_witness_agrees_with_the_first(demo_host: DemoHost) -> None:
         demo_host,
         """
 import json
-from dnet_tui.inspect import rtnl
+from dnet_tui.inspect.kernel.rtnetlink import read_dumps as rtnl
 from dnet_tui.inspect.kernel.ethtool import read_peer_ifindex
 from dnet_tui.inspect.kernel.netlink import NetlinkSocket
-from dnet_tui.inspect.kernel.rtnetlink.parse_links import parse_links
+from dnet_tui.inspect.kernel.rtnetlink.parse_links import parse_link_table
 with NetlinkSocket() as sock:
-    links = parse_links(rtnl.read_links(sock).bodies)
+    links = parse_link_table(rtnl.read_links(sock).bodies).links
 print(json.dumps([[link.name, link.kind, link.lower, read_peer_ifindex(link.name)] for link in links
                   if link.kind in ("veth", "bridge")]))
 """,

@@ -11,8 +11,9 @@ from lab.machines.hosts import DemoHost, python_argv
 
 PRELUDE = """
 import json, msgspec, subprocess, time
-from dnet_tui.inspect import discover
+from dnet_tui.inspect.snapshot import snapshot_run as discover
 from dnet_tui.inspect.snapshot.take_snapshot import Observer, Options, take_snapshot
+from dnet_tui.inspect.kernel.netns import own_handle
 from dnet_tui.inspect.kernel.procfs import read_process
 
 def sh(*lines):
@@ -196,7 +197,7 @@ def test_a_process_whose_number_is_anothers_now_is_not_entered(demo_host: DemoHo
         demo_host,
         """
 child = subprocess.Popen(["unshare", "--net", "sleep", "100"])
-while read_process(child.pid) is None or read_process(child.pid).inode == discover.own_handle().inode:
+while read_process(child.pid) is None or read_process(child.pid).inode == own_handle().inode:
     time.sleep(0.01)
 sh(f"ip link add vp type veth peer name eth0 netns {child.pid}")
 true = take_snapshot()
@@ -205,7 +206,7 @@ def reused(known):
     table = real(known)
     found = tuple(msgspec.structs.replace(item, start=item.start - 1) if item.pid == child.pid else item
                   for item in table.processes)
-    return discover.ProcessTable(processes=found, denied=table.denied)
+    return discover.ProcessTable(processes=found, hidden=table.hidden)
 discover.read_processes = reused
 stale = take_snapshot()
 child.kill(); child.wait()
@@ -295,29 +296,24 @@ def test_the_map_alone_relates_everything_and_says_what_is_missing(demo_host: De
     answer = run(
         demo_host,
         """
-whole, alone = take_snapshot(), take_snapshot(Options(map_only=True))
+from dnet_tui.inspect.model.needs import MAP
+from dnet_tui.inspect.model.sections import Unread
+whole, alone = take_snapshot(), take_snapshot(Options(needs=MAP))
 peers = lambda one: sorted([item.id, link.ifindex, link.name, str(link.peer), link.master]
                            for item in one.namespaces for link in item.links)
 print(json.dumps([peers(whole) == peers(alone),
     [cidrs(a) == cidrs(b) for a, b in zip(whole.namespaces, alone.namespaces)],
     [item.name for item in whole.containers] == [item.name for item in alone.containers],
-    sorted(gap.section for gap in alone.gaps), [gap.scope for gap in alone.gaps],
-    [len(item.routes) + len(item.sysctls) for item in alone.namespaces]]))
+    [gap.section for gap in alone.gaps],
+    sorted({(name, str(getattr(getattr(item, name), "reason", "")))
+            for item in alone.namespaces for name in item.__struct_fields__
+            if isinstance(getattr(item, name), Unread)})]))
 """,
     )
-    peers, addresses, containers, sections, scopes, rest = answer
-    assert (peers, all(addresses), containers) == (True, True, True)
-    assert sections == [
-        "fdb",
-        "firewall",
-        "names",
-        "neighbours",
-        "policy-rules",
-        "routes",
-        "sockets",
-        "sysctls",
-        "traffic-control",
-        "xfrm",
-    ]
-    assert set(scopes) == {""}
-    assert set(rest) == {0}
+    peers, addresses, containers, gaps, unread = answer
+    assert (peers, all(addresses), containers, gaps) == (True, True, True, [])
+    assert {reason for _, reason in unread} == {"it was not asked for"}
+    assert {name for name, _ in unread} == {
+        *("routes", "policy_rules", "neighbours", "proxied", "fdb", "traffic_control", "sysctls", "sockets"),
+        *("firewall", "conntrack", "conntrack_counts", "nat_ports", "checksums", "xfrm_policies"),
+    }

@@ -36,9 +36,7 @@ def unpacked(name: str, suite: str, packages: Sequence[str]) -> Path:
     Raises:
         DnetError: this isn't Debian, or a download failed.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dnet-tui-lab"
-    cache.mkdir(parents=True, exist_ok=True)
-    with _locked(cache):
+    with locked() as cache:
         current = cache / f"{name}-{suite}"
         if not current.is_dir():
             folder = _download(cache, name, suite, packages)
@@ -50,23 +48,25 @@ def unpacked(name: str, suite: str, packages: Sequence[str]) -> Path:
 
 
 @contextmanager
-def _locked(cache: Path) -> Iterator[None]:
-    """Hold the cache for this process; wait for others."""
+def locked() -> Iterator[Path]:
+    """Hold the cache for this process, and give its folder; wait for others."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dnet-tui-lab"
+    cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for left in cache.glob("partial-*"):  # of a process that was killed: nobody else is at work now
             shutil.rmtree(left)
-        yield
+        yield cache
 
 
 def _download(cache: Path, name: str, suite: str, packages: Sequence[str]) -> Path:
-    mirror = _mirror()
+    source = mirror()
     with tempfile.TemporaryDirectory(prefix="partial-", dir=cache) as made:
         work = Path(made)
         for part in ("state/lists/partial", "cache/archives/partial", "root"):
             (work / part).mkdir(parents=True)
         (work / "status").touch()
-        (work / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror} {suite} main\n", encoding="ascii")
+        (work / "sources.list").write_text(f"deb [signed-by={KEYRING}] {source} {suite} main\n", encoding="ascii")
         (work / "apt.conf").write_text(_configuration(work), encoding="utf-8")
         # Given by -c it is read last; $APT_CONFIG would come before the machine's own.
         _run(work, "apt-get", "-c", "apt.conf", "-qq", "update")
@@ -102,7 +102,7 @@ Acquire::https::Timeout "15";
 """
 
 
-def _mirror() -> str:
+def mirror() -> str:
     """Return the URI of the Debian archive that this machine installs from."""
     release = platform.freedesktop_os_release()
     absent = [program for program in NEEDED if shutil.which(program) is None]

@@ -34,7 +34,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         return "1:28.5-1" if "-f" in argv else ""
 
     monkeypatch.setattr(debs, "_run", run)
-    monkeypatch.setattr(debs, "_mirror", lambda: "http://mirror.example/debian")
+    monkeypatch.setattr(debs, "mirror", lambda: "http://mirror.example/debian")
     return commands
 
 

@@ -12,7 +12,7 @@ from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.archive import snapshot_file
 from dnet_tui.inspect.model import Host, Snapshot
 from dnet_tui.inspect.model.view import View
-from lab import recording
+from lab.recordings import recording
 
 Probe = tuple[int, str, int, bool | None]
 """Number, protocol, bytes, and whether Don't Fragment is set (None: whatever Linux does)."""

@@ -19,6 +19,7 @@ from dnet_tui.inspect.model import (
     Address,
     BridgeInfo,
     BridgePort,
+    ChecksumCounts,
     Container,
     ContainerMode,
     Endpoint,
@@ -143,6 +144,7 @@ def container_namespace(ident: str, address: str, prefixlen: int, gateway: str, 
         sysctls=Settings(values={"net.ipv4.ip_forward": "0", "net.ipv4.conf.all.forwarding": "0"}),
         sockets=(Socket(proto="tcp", address=ANY, port=80, inode=pid, pid=pid, process="httpd"),),
         firewall=Firewall(),
+        checksums=ChecksumCounts(),
     )
 
 

@@ -16,7 +16,6 @@ from dnet_tui.inspect.model import (
     Network,
     PortVlan,
     PublishedPort,
-    Route,
     Snapshot,
     Socket,
     Subnet,
@@ -26,7 +25,6 @@ from dnet_tui.inspect.model.startup_errors import recognise
 from unit.builders.factories import (
     ANY,
     APP1,
-    BR_APP,
     DOCKER0,
     HOST,
     UPLINK,
@@ -195,7 +193,3 @@ def checksums(ident: str, *, bad: int, good: int = 10_000) -> Snapshot:
 def full_bridge(ports: int = 1023) -> Snapshot:
     """docker0 full, and a container that could not be added."""
     return failed(FULL, base=crowded(ports))
-
-
-def gateway_route(address: str) -> Route:
-    return route("0.0.0.0/0", ifindex=BR_APP, gateway=address, metric=50, protocol="dhcp")

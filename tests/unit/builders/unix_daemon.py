@@ -26,15 +26,32 @@ def short_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def daemon(place: Path, reply: Callable[[str], Reply]) -> Iterator[None]:
-    """Serve HTTP on a Unix socket; a handler that shall not answer waits until the end."""
+def daemon(
+    place: Path, reply: Callable[[str], Reply], write: Callable[[str, str, bytes], Reply] | None = None
+) -> Iterator[None]:
+    """Serve HTTP on a Unix socket; a handler that shall not answer waits until the end.
+
+    ``write`` answers POST and DELETE: it gets the method, the path and the body.
+    """
     over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            said = reply(self.path)
+            self._answer(reply(self.path))
+
+        def do_POST(self) -> None:
+            self._write()
+
+        def do_DELETE(self) -> None:
+            self._write()
+
+        def _write(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            self._answer(write(self.command, self.path, body) if write is not None else (405, b""))
+
+        def _answer(self, said: Reply) -> None:
             if said is None:
                 over.wait(20)
                 self.close_connection = True

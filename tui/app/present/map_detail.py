@@ -8,6 +8,8 @@ from dnet_tui.diagnostics.difference.rates import Rates
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Container, Engine, Namespace, Network, Snapshot, known_items
 from dnet_tui.inspect.model.default_routes import MAIN, destination
+from dnet_tui.inspect.model.engine_kinds.others import NETNS
+from dnet_tui.inspect.model.gaps import listed
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import findings, findings_of, link_detail
 from dnet_tui.tui.app.present.styled_text import BLANK, Para, Piece, bullet, fact, heading, line, say
@@ -25,7 +27,7 @@ _GROUPS = {
 
 def detail(snapshot: Snapshot, report: Report | None, selected: str, rates: Rates | None = None) -> tuple[Para, ...]:
     """Return the paragraphs for the row with the id ``selected``; none when it no longer exists."""
-    view = View(snapshot)
+    view = View(listed(snapshot))
     kind, _, rest = selected.partition(":")
     if kind == "host":
         return tuple(_host(view, report))
@@ -73,13 +75,13 @@ def _host(view: View, report: Report | None) -> Iterator[Para]:
         if engine.socket:
             yield fact("  socket", engine.socket)
     if view.host is not None:
-        yield from _sysctls(view.host)
-        yield from _routes(view.host)
-        yield from _listeners(view.host)
+        yield from _sysctls(view, view.host)
+        yield from _routes(view, view.host)
+        yield from _listeners(view, view.host)
     yield from findings.briefly(findings_of.concerning_host(report))
 
 
-def _sysctls(ns: Namespace) -> Iterator[Para]:
+def _sysctls(view: View, ns: Namespace) -> Iterator[Para]:
     """The kernel parameters that decide for the host as a whole."""
     wanted = [
         (key, value)
@@ -89,13 +91,15 @@ def _sysctls(ns: Namespace) -> Iterator[Para]:
     if wanted:
         yield BLANK
         yield heading("Kernel parameters")
+    else:
+        yield from _unseen(view, ns, "sysctls")
     for key, value in wanted:
         yield bullet(f"{key.removeprefix('net.')} = ", say(value, "name"))
 
 
 def _container(view: View, report: Report | None, container: Container) -> Iterator[Para]:
     yield Para(line(say(container.name, "head"), say(f"  {container.engine} container", "dim")))
-    yield fact("id", container.id[:12] if container.engine != "netns" else container.id)
+    yield fact("id", container.id[:12] if container.engine != NETNS.kind else container.id)
     if container.image:
         yield fact("image", container.image)
     yield fact("state", say(container.status or ("running" if container.running else "stopped")))
@@ -117,12 +121,20 @@ def _container(view: View, report: Report | None, container: Container) -> Itera
         yield Para(line("It uses the host's own namespace: its interfaces, routes and listeners are the host's."))
     elif ns is not None:
         yield from _interfaces(view, ns)
-        yield from _routes(ns)
-        yield from _listeners(ns)
+        yield from _routes(view, ns)
+        yield from _listeners(view, ns)
     yield from _endpoints(view, container)
 
 
+def _unseen(view: View, ns: Namespace, *sections: str) -> Iterator[Para]:
+    """Why nothing is here of a section."""
+    for gap in (gap for section in sections for gap in view.gaps(section, ns.id)):
+        yield BLANK
+        yield Para(line(say("? ", "warn"), say(f"{gap.section} not seen: ", "warn"), gap.reason))
+
+
 def _interfaces(view: View, ns: Namespace) -> Iterator[Para]:
+    yield from _unseen(view, ns, "links", "addresses")
     for link in ns.links:
         if link.kind == "loopback" and len(ns.links) > 1:
             continue
@@ -148,10 +160,11 @@ def _endpoints(view: View, container: Container) -> Iterator[Para]:
             yield fact("  mac", endpoint.mac)
 
 
-def _routes(ns: Namespace) -> Iterator[Para]:
+def _routes(view: View, ns: Namespace) -> Iterator[Para]:
     """The main table; the local table says nothing a reader looks for."""
     main = [route for route in ns.routes if route.table == MAIN]
     if not main:
+        yield from _unseen(view, ns, "routes")
         return
     names = {link.ifindex: link.name for link in ns.links}
     yield BLANK
@@ -170,8 +183,9 @@ def _routes(ns: Namespace) -> Iterator[Para]:
         yield bullet(say(f"{kind}{dst}", "name"), f" {way}")
 
 
-def _listeners(ns: Namespace) -> Iterator[Para]:
+def _listeners(view: View, ns: Namespace) -> Iterator[Para]:
     if not ns.sockets:
+        yield from _unseen(view, ns, "sockets")
         return
     yield BLANK
     yield heading("Listening")
@@ -195,8 +209,8 @@ def _namespace(view: View, ns: Namespace) -> Iterator[Para]:
     for process in ns.processes[:8]:
         yield fact("process", f"{process.name} ({process.pid})")
     yield from _interfaces(view, ns)
-    yield from _routes(ns)
-    yield from _listeners(ns)
+    yield from _routes(view, ns)
+    yield from _listeners(view, ns)
 
 
 def _gap(view: View, section: str, scope: str) -> Iterator[Para]:

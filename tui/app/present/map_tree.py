@@ -16,6 +16,7 @@ from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Address, Container, Link, LinkRef, Namespace, Network, Snapshot, known_items
 from dnet_tui.inspect.model.default_routes import default_routes
+from dnet_tui.inspect.model.gaps import listed
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import findings_of
 from dnet_tui.tui.app.present.styled_text import Line, Role, Row, line, say
@@ -43,7 +44,7 @@ def rows(snapshot: Snapshot, report: Report | None, folded: frozenset[str] = fro
 
 def tree(snapshot: Snapshot, report: Report | None) -> Node:
     """Return the tree; its root is the host."""
-    view = View(snapshot)
+    view = View(listed(snapshot))
     found = findings_of.concerning_host(report)
     name = line(say(snapshot.host.hostname or "host", "name"), say(" host", "dim"), *_marks(found))
     children = (*_host_links(view, report), *_groups(view, report))

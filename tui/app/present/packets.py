@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dnet_tui.inspect.capture.decode import PacketSummary, clock
 from dnet_tui.inspect.capture.points import point_of
 from dnet_tui.inspect.model import LinkRef, Snapshot, known_items
+from dnet_tui.inspect.model.gaps import listed
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.model.state import Capture
 from dnet_tui.tui.app.present.styled_text import CROSS, Line, Para, Row, fact, line, say
@@ -92,7 +93,7 @@ def status(capture: Capture, point: str, *, frozen: bool, can_capture: bool) -> 
 
 def choices(snapshot: Snapshot) -> tuple[Row, ...]:
     """Return every interface packets can be captured at: the host's first, then each container's."""
-    view = View(snapshot)
+    view = View(listed(snapshot))
     found: list[Row] = []
     for ns in sorted(known_items(snapshot.namespaces), key=lambda item: item.kind != "host"):
         for link in ns.links:
@@ -115,7 +116,7 @@ def label(snapshot: Snapshot | None, point: str) -> str:
     namespace, _, interface = point.rpartition(":")
     if snapshot is None or not namespace:
         return point
-    view = View(snapshot)
+    view = View(listed(snapshot))
     link = view.link_named(namespace, interface)
     found = point_of(view, LinkRef(namespace=namespace, ifindex=link.ifindex)) if link else None
     return found.label if found else interface

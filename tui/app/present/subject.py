@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dnet_tui.diagnostics.report.finding import Subject
 from dnet_tui.inspect.model import Container, LinkRef, Snapshot, known_items
+from dnet_tui.inspect.model.gaps import listed
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present.map_tree import uplinks
 from dnet_tui.tui.app.present.packets import spec
@@ -11,7 +12,7 @@ from dnet_tui.tui.app.present.packets import spec
 
 def point_of_finding(snapshot: Snapshot, subject: Subject) -> str:
     """Return the capture point that belongs to a finding's subject; empty when none does."""
-    view = View(snapshot)
+    view = View(listed(snapshot))
     name = subject.name.partition(":")[0]
     for container in known_items(snapshot.containers):
         if subject.kind in {"container", "port"} and name in {container.name, container.id}:
@@ -27,7 +28,7 @@ def point_of_finding(snapshot: Snapshot, subject: Subject) -> str:
 
 def point_of_row(snapshot: Snapshot, row: str) -> str:
     """Return the capture point that belongs to a row of the map; empty when none does."""
-    view = View(snapshot)
+    view = View(listed(snapshot))
     kind, _, rest = row.partition(":")
     ident, _, ifindex = rest.rpartition(":")
     if kind in {"link", "lost"}:
@@ -43,7 +44,7 @@ def point_of_row(snapshot: Snapshot, row: str) -> str:
 
 def somewhere(snapshot: Snapshot) -> str:
     """Return a point that exists on nearly every host: the first bridge with ports, else an uplink."""
-    view = View(snapshot)
+    view = View(listed(snapshot))
     host = view.host
     if host is None:
         return ""

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from dnet_tui.inspect.model import known_items
 from dnet_tui.inspect.model.view import View
+from dnet_tui.inspect.text.cells import cells, pad
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.lists.rows.bridges import BridgeRow, PortRow, bridge_rows
 from dnet_tui.tui.reports.lists.rows.containers import ContainerRow, InterfaceRow, container_rows
 from dnet_tui.tui.reports.lists.tables_of_rows import host_port, shown_interfaces, worth_showing
 from dnet_tui.tui.reports.terminal import Paper
-from dnet_tui.tui.reports.wrapping import cells, pad, paragraph
+from dnet_tui.tui.reports.wrapping import paragraph
 
 _NAME = 20  # cells at most for the column of names
 
@@ -53,7 +54,8 @@ def _port(bridge: BridgeRow, port: PortRow, containers: list[ContainerRow]) -> t
         for item in row.interfaces:
             here = item.peer is not None and item.peer.name == port.name and item.bridge == bridge.name
             if here and row.mode != "container":
-                return row.name, "  ".join([f"{_interface(item)} ↔ {port.name}", *_published(row)])
+                unseen = [_unseen(row)] if row.not_seen else []
+                return row.name, "  ".join([f"{_interface(item)} ↔ {port.name}", *unseen, *_published(row)])
     if port.owner is not None:
         return port.owner, f"{port.interface} ↔ {port.name}"
     return port.name, port.note or f"{port.kind or 'physical'} port"
@@ -74,7 +76,11 @@ def _rest(view: View, plugged: list[str], containers: list[ContainerRow]) -> Ite
             yield row.name, "has no network"
         elif row.name not in plugged:
             found = ", ".join(_interface(item) for item in shown_interfaces(row))
-            yield row.name, f"{row.mode}: {found or 'its interfaces were not seen'}"
+            yield row.name, f"{row.mode}: {found or _unseen(row) or 'its interfaces were not seen'}"
+
+
+def _unseen(row: ContainerRow) -> str:
+    return f"not seen: {'; '.join(row.not_seen)}" if row.not_seen else ""
 
 
 def _interface(item: InterfaceRow) -> str:

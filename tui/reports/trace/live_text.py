@@ -8,10 +8,11 @@ from dnet_tui.diagnostics.trace.live_trace import Live, LiveHop, Met
 from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.diagnostics.trace.trace_events import STAGES
 from dnet_tui.diagnostics.walk.packet import Hop
+from dnet_tui.inspect.text.cells import pad
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.terminal import Paper
 from dnet_tui.tui.reports.trace.trace_text import VERDICTS, deciding, rule_words
-from dnet_tui.tui.reports.wrapping import pad, paragraph
+from dnet_tui.tui.reports.wrapping import paragraph
 
 _LIMIT = 4096
 _STAGE, _WHO = 13, 7  # cells of the widest stage and of "kernel", and one each

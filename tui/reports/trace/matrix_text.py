@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dnet_tui.diagnostics.trace.matrix import Matrix
+from dnet_tui.inspect.text.cells import cells, pad
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.terminal import Paper
-from dnet_tui.tui.reports.wrapping import cells, pad, paragraph
+from dnet_tui.tui.reports.wrapping import paragraph
 
 _LETTERS = {"yes": "y", "refused": "r", "no": ".", "too-big": "b", "unknown": "?", "-": "-"}
 _LEGEND = "y reaches it   r gets there, nobody listens   . does not   ? can't be decided   - nothing to trace"

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.diagnostics.walk.packet import Decider, Hop, Packet, RuleRef, Walk
 from dnet_tui.inspect.model.view import View
+from dnet_tui.inspect.text.cells import pad
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.terminal import Paper
-from dnet_tui.tui.reports.wrapping import pad, paragraph
+from dnet_tui.tui.reports.wrapping import paragraph
 
 _LIMIT = 4096
 _STAGE = 13  # cells of the widest stage, and one

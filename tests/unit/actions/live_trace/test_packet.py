@@ -50,15 +50,9 @@ def test_its_checksums_are_right(proto: str, family: str) -> None:
 
 def test_a_datagram_never_says_that_it_has_no_checksum() -> None:
     # RFC 768: a sum of zero is sent as all ones.
-    payload = next(
-        word
-        for value in range(1 << 16)
-        if not internet_checksum(
-            bytes((10, 0, 0, 2, 10, 0, 0, 3, 0, 17, 0, 10))
-            + struct.pack("!HHHH", 1, 1, 10, 0)
-            + (word := value.to_bytes(2))
-        )
-    )
+    rest = bytes((10, 0, 0, 2, 10, 0, 0, 3, 0, 17, 0, 10)) + struct.pack("!HHHH", 1, 1, 10, 0)
+    payload = internet_checksum(rest).to_bytes(2)
+    assert internet_checksum(rest + payload) == 0
     data = raw_packet(src="10.0.0.2", dst="10.0.0.3", proto="udp", sport=1, dport=1, payload=payload)
 
     assert data[26:28] == b"\xff\xff"

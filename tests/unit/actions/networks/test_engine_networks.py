@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from dnet_tui.actions.networks.engine_networks import Request, create_plan, default_engine, remove_plan
+from dnet_tui.actions.networks.engine_networks import create_plan, default_engine, remove_plan
+from dnet_tui.actions.networks.request import Request
 from dnet_tui.actions.networks.subnets import (
     by_family,
     checked_gateway,

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from dnet_tui.actions.probes.probe import Outcome, Probe, echo_request, internet_checksum, tcp_connect, udp_echo
+from dnet_tui.actions.probes.probe import Outcome, Probe, dns_query, echo_request, internet_checksum, tcp_connect
 from dnet_tui.actions.probes.repair_probe import egress_text
 from dnet_tui.diagnostics.probing.probe_targets import default_gateway
 from dnet_tui.diagnostics.report.finding import Finding, Subject
@@ -31,17 +31,17 @@ def test_a_listener_is_ok_and_a_closed_port_refused() -> None:
     assert tcp_connect(LOCAL, free_port(socket.SOCK_STREAM)).outcome is Outcome.REFUSED
 
 
-def test_a_datagram_answered_is_ok_ignored_a_timeout_and_a_closed_port_refused() -> None:
+def test_a_query_answered_is_ok_ignored_a_timeout_and_a_closed_port_refused() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind((LOCAL, 0))
         port = server.getsockname()[1]
-        assert udp_echo(LOCAL, port, limit=0.05).outcome is Outcome.TIMEOUT
+        assert dns_query(LOCAL, port, "web", limit=0.05).outcome is Outcome.TIMEOUT
         server.recvfrom(100)
         echo = threading.Thread(target=lambda: server.sendto(*server.recvfrom(100)))
         echo.start()
-        assert udp_echo(LOCAL, port).outcome is Outcome.OK
+        assert dns_query(LOCAL, port, "web").outcome is Outcome.OK
         echo.join()
-    assert udp_echo(LOCAL, free_port(socket.SOCK_DGRAM)).outcome is Outcome.REFUSED
+    assert dns_query(LOCAL, free_port(socket.SOCK_DGRAM), "web").outcome is Outcome.REFUSED
 
 
 @pytest.mark.parametrize("code", [errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EPERM])

@@ -12,7 +12,7 @@ from dnet_tui.diagnostics.checks.subjects.address_pools import Room, room
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.engines.docker.address_pools import DEFAULT_POOLS, parse_pools
-from dnet_tui.inspect.model import AddressPool, Link, Snapshot, Vlan
+from dnet_tui.inspect.model import AddressPool, Link, Snapshot, Unread, Vlan
 from unit.builders.factories import (
     APP1,
     BR_APP,
@@ -23,6 +23,7 @@ from unit.builders.factories import (
     docker_like_snapshot,
     route,
     with_link,
+    with_namespace,
     with_sysctl,
 )
 from unit.builders.factories_links import HELD, adding, network, port
@@ -149,7 +150,11 @@ GROWTH = {
     "no more of them": (checksums(WEB, bad=400), checksums(WEB, bad=400, good=10_100), []),
     "a few more": (checksums(WEB, bad=400), checksums(WEB, bad=419, good=10_100), []),
     "a container that began anew": (checksums(WEB, bad=400, good=20_000), checksums(WEB, bad=430), []),
-    "a container that is new": (checksums(APP1, bad=0), checksums(WEB, bad=400), []),
+    "a container that is new": (
+        with_namespace(docker_like_snapshot(), WEB, checksums=Unread(reason="it was not there")),
+        checksums(WEB, bad=400),
+        [],
+    ),
 }
 
 

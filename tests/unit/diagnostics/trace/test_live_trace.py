@@ -19,9 +19,9 @@ from dnet_tui.tui.reports.json_text import to_json
 from dnet_tui.tui.reports.terminal import Paper
 from dnet_tui.tui.reports.trace.live_json import live_data
 from dnet_tui.tui.reports.trace.live_text import live_text
-from lab import recording
 from lab.differential import scenario
 from lab.differential.judge import first_packet
+from lab.recordings import recording
 
 NAMES = scenario.names()
 Recorded = tuple[View, Trace, Observed]

@@ -6,6 +6,7 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -114,31 +115,38 @@ def test_hostile_names_are_neutralised(path: Path) -> None:
     assert said[3] == rb"b\x0a"
 
 
-@pytest.fixture
-def small_disk() -> Iterator[int]:
-    """No file can grow beyond this size: the kernel refuses in the middle of a write, as on a full disk."""
+FULL = 700_001
+"""Bytes of a file at which the disk is full, in the middle of a packet."""
+
+
+@contextmanager
+def disk(size: int) -> Iterator[None]:
+    """No file can grow beyond this size: the kernel refuses in the middle of a write, as on a full disk.
+
+    Only within: pytest's own output may be a larger file.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    limit = 700_001
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    yield limit
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_leaves_whole_packets_and_says_so(path: Path, small_disk: int) -> None:
+def test_a_full_disk_leaves_whole_packets_and_says_so(path: Path) -> None:
     writer = PcapngWriter(str(path), [WEB])
-    with pytest.raises(DnetError, match="what was captured before is whole") as caught:
+    with disk(FULL), pytest.raises(DnetError, match="what was captured before is whole") as caught:
         writer.write(packet(b"x" * 1400) for _ in range(1000))
     assert caught.value.hint
     whole = [kind for kind, _ in written(path)]
-    assert small_disk - 2000 < path.stat().st_size <= small_disk
+    assert FULL - 2000 < path.stat().st_size <= FULL
     assert whole.count(6) == writer.packets > 400
 
 
-def test_a_file_goes_on_without_a_hole_when_there_is_room_again(path: Path, small_disk: int) -> None:
+def test_a_file_goes_on_without_a_hole_when_there_is_room_again(path: Path) -> None:
     writer = PcapngWriter(str(path), [WEB])
-    with pytest.raises(DnetError):
-        writer.write(packet(b"x" * 1000) for _ in range(small_disk // 500))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2 * small_disk, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    with disk(FULL), pytest.raises(DnetError):
+        writer.write(packet(b"x" * 1000) for _ in range(FULL // 500))
     before = writer.packets
     writer.write([packet(FRAME)])
     writer.close([FileStatistics(received=1, dropped=0)])
@@ -147,13 +155,11 @@ def test_a_file_goes_on_without_a_hole_when_there_is_room_again(path: Path, smal
     assert whole[-1] == 5
 
 
-@pytest.mark.usefixtures("small_disk")
 def test_a_file_is_closed_even_if_its_end_cannot_be_written(path: Path) -> None:
     writer = PcapngWriter(str(path), [WEB])
     fd = writer._fd
     writer.write(packet(b"x" * 1000) for _ in range(240))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-    with pytest.raises(DnetError):
+    with disk(1000), pytest.raises(DnetError):
         writer.close()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(fd)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from dnet_tui.inspect.engines.engine_data import Answer, merge, unasked
 from dnet_tui.inspect.model import Container, Engine, Network
 from dnet_tui.inspect.model.gaps import Gap
@@ -13,6 +15,7 @@ NATIVE = Answer(
     containers=(WEB,),
 )
 IMITATED = Answer(
+    imitated=True,
     engines=(Engine(name="podman", socket="/run/docker.sock"),),
     networks=(Network(id="n", name="podman", engine="podman"),),
     containers=(Container(id="1", name="web", engine="podman"),),
@@ -45,7 +48,7 @@ def test_podman_under_dockers_api_is_better_than_none() -> None:
     whole = merge([IMITATED, failed])
     assert whole.networks == IMITATED.networks
     assert (whole.complete, len(whole.gaps)) == (False, 1)
-    assert merge([IMITATED]) == IMITATED
+    assert msgspec.structs.replace(merge([IMITATED]), imitated=True) == IMITATED
 
 
 def test_two_stores_of_one_engine_are_both_told() -> None:

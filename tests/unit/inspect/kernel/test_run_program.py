@@ -57,14 +57,17 @@ def test_a_program_that_hangs_is_ended(program: Path) -> None:
     ran = run_program([write(program, "echo some; exec sleep 60")], seconds=0.2)
     assert (ran.output, ran.code, ran.trouble) == (b"", None, "late")
     assert "did not answer within" in ran.error
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < 30
 
 
 def test_what_a_hanging_program_started_is_ended_with_it(program: Path, tmp_path: Path) -> None:
     told = tmp_path / "pid"
-    run_program([write(program, f"sleep 60 & echo $! > {told}; wait")], seconds=0.3)
+    for seconds in (0.3, 3, 30):  # a busy machine may take longer to start a shell
+        run_program([write(program, f"sleep 600 & echo $! > {told}; wait")], seconds=seconds)
+        if told.exists() and told.read_text().endswith("\n"):
+            break
     child = int(told.read_text())
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and _runs(child):
         time.sleep(0.01)
     assert not _runs(child)

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from dnet_tui.inspect.kernel.netlink import attribute
-from dnet_tui.inspect.kernel.rtnetlink.parse_links import parse_links
+from dnet_tui.inspect.kernel.rtnetlink.parse_links import parse_link_table
 from dnet_tui.inspect.kernel.traffic_control_parse import Place, parse_filters, parse_places, request
 
 INGRESS = Place(7, 0xFFFFFFF2, "ingress")
@@ -75,9 +75,9 @@ def test_heads_and_hash_tables_are_no_filters() -> None:
 def test_an_xdp_program_comes_with_its_link() -> None:
     header = struct.pack("=BxHiII", 0, 1, 2, 1, 0)
     xdp = attribute(2, b"\2") + attribute(4, struct.pack("=I", 9))
-    (link,) = parse_links([header + attribute(3, b"eth0\0") + attribute(43, xdp)])
+    (link,) = parse_link_table([header + attribute(3, b"eth0\0") + attribute(43, xdp)]).links
     assert link.xdp == "generic id 9"
-    (plain,) = parse_links([header + attribute(3, b"eth0\0") + attribute(43, attribute(2, b"\0"))])
+    (plain,) = parse_link_table([header + attribute(3, b"eth0\0") + attribute(43, attribute(2, b"\0"))]).links
     assert plain.xdp == ""
 
 

@@ -9,7 +9,6 @@ from dnet_tui.inspect.iptables.save_text import parse_save
 from dnet_tui.inspect.model import Container, Endpoint, Namespace, Network, PublishedPort, Snapshot, Subnet
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table
 from dnet_tui.inspect.ruleset.owner_cache import KeptOwners
-from dnet_tui.inspect.ruleset.rule_owners import with_owners
 
 SAVED = """\
 *nat
@@ -123,7 +122,7 @@ SEQUENCES: dict[str, tuple[Snapshot, ...]] = {
 def test_what_is_kept_is_what_a_fresh_look_says(name: str) -> None:
     kept = KeptOwners()
     for one in SEQUENCES[name]:
-        assert kept.fill_in(one) == with_owners(one)
+        assert kept.fill_in(one) == KeptOwners().fill_in(one)
 
 
 def test_the_owners_are_there_at_all() -> None:

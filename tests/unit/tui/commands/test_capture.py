@@ -19,7 +19,7 @@ PING = packet(ethernet(ipv4(1, icmp(8, 0, b"x" * 56, 5, 1))), reception=4)
 @pytest.fixture(autouse=True)
 def _no_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "own_ssh_filter", lambda: "")
-    monkeypatch.setattr(command, "snapshot_from", lambda _: docker_like_snapshot())
+    monkeypatch.setattr(command, "snapshot_from", lambda *_: docker_like_snapshot())
 
 
 def test_a_packet_in_json_is_one_line_with_every_field() -> None:
@@ -59,7 +59,7 @@ def test_the_left_out_ssh_session_is_said(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_wrong_filter_is_found_before_the_host_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     looked = SimpleNamespace(at=False)
-    monkeypatch.setattr(command, "snapshot_from", lambda _: setattr(looked, "at", True))
+    monkeypatch.setattr(command, "snapshot_from", lambda *_: setattr(looked, "at", True))
     with pytest.raises(UsageError, match="syntax error"):
         capture(["web"], expression="icmp and")
     assert not looked.at

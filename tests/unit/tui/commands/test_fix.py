@@ -93,6 +93,8 @@ def test_the_journal_shows_an_entry_harmlessly_with_its_state_and_its_undo(tmp_p
     _, out, _ = dnet_tui("journal", "--format", "json", state=tmp_path)
     (entry,) = json.loads(out)
     (change,) = entry["changes"]
+    assert change["text"] == "set net.ipv4.ip_forward to 1"
+    assert change["commands"] == [["sysctl", "-w", "net.ipv4.ip_forward=1"]]
     assert change["undo"] == [["sysctl", "-w", "net.ipv4.ip_forward=0"]]
     assert change["before"]["values"]["net.ipv4.conf.docker0.forwarding"] == "0"
     assert entry["elsewhere"]

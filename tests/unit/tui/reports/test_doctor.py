@@ -3,13 +3,13 @@ import json
 import msgspec
 
 from dnet_tui.diagnostics.report.finding import CheckResult
+from dnet_tui.inspect.text.cells import cells
 from dnet_tui.tui.reports.doctor.report_json import doctor_data
 from dnet_tui.tui.reports.doctor.report_markdown import code, doctor_markdown
 from dnet_tui.tui.reports.doctor.report_order import stories
 from dnet_tui.tui.reports.doctor.report_text import doctor_text
 from dnet_tui.tui.reports.json_text import to_json
 from dnet_tui.tui.reports.terminal import Paper
-from dnet_tui.tui.reports.wrapping import cells
 from unit.builders.report_factories import CAUSE, EFFECT, GAP, UNDECIDED, WARNING, report, sample, shell_command
 
 OK = CheckResult(id="ip-forward-off", outcome="ok")

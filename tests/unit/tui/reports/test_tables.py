@@ -1,6 +1,6 @@
+from dnet_tui.inspect.text.cells import cells
 from dnet_tui.tui.reports.tables import render
 from dnet_tui.tui.reports.terminal import Paper
-from dnet_tui.tui.reports.wrapping import cells
 
 HEADERS = ("NAME", "WHAT IT IS")
 ROWS = [("web", "a container on docker0"), ("app", "another")]

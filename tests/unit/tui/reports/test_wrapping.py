@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnet_tui.tui.reports.wrapping import cells, paragraph, wrap
+from dnet_tui.inspect.text.cells import cells
+from dnet_tui.tui.reports.wrapping import paragraph, wrap
 
 
 def test_a_text_that_fits_is_left_alone() -> None:

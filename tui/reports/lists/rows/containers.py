@@ -59,6 +59,8 @@ class ContainerRow(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
     interfaces: tuple[InterfaceRow, ...]
     published: tuple[Published, ...]
+    not_seen: tuple[str, ...]
+    """What of it is missing here because it could not be read: ``addresses: permission denied``."""
 
 
 class VethPeer(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,13 +123,19 @@ def _container(view: View, container: Container) -> ContainerRow:
         mode=container.mode,
         interfaces=tuple(_interface(view, container, ns, link) for link in ns.links) if ns is not None else (),
         published=tuple(_published(port) for port in container.published),
+        not_seen=tuple(
+            f"{section}: {gap.reason}"
+            for section in ("links", "addresses")
+            for gap in view.snapshot.gaps
+            if ns is not None and (gap.section, gap.scope) == (section, ns.id)
+        ),
     )
 
 
 def _interface(view: View, container: Container, ns: Namespace, link: Link) -> InterfaceRow:
     ref = LinkRef(namespace=ns.id, ifindex=link.ifindex)
     bridge = bridge_of(view, ref)
-    addresses = tuple(address.cidr for address in view.addresses_of(ref))
+    addresses = tuple(address.cidr for address in known_items(view.addresses_of(ref)))
     peer = view.links.get(link.peer) if link.peer is not None else None
     return InterfaceRow(
         name=link.name,

@@ -10,6 +10,7 @@ from dnet_tui.inspect.model import Container, Namespace, PublishedPort, Socket, 
 from dnet_tui.inspect.model.firewall import AnyExpr, Match, Nat, Table
 from dnet_tui.inspect.model.sections import lacks_of
 from dnet_tui.inspect.model.view import View
+from dnet_tui.inspect.text.number_ranges import PORTS, parse_range
 
 
 class RuleRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,10 +137,6 @@ def _leads_to(exprs: tuple[AnyExpr, ...], port: PublishedPort, addresses: set[st
     proto, dport = matches.get("proto"), matches.get("dport")
     if proto is not None and port.proto not in proto.values:
         return False
-    return dport is not None and any(_within(port.host_port, value) for value in dport.values)
-
-
-def _within(number: int, span: str) -> bool:
-    """Whether ``80`` or ``8000:8010`` contains the number."""
-    low, _, high = span.partition(":")
-    return low.isdecimal() and int(low) <= number <= int(high if high.isdecimal() else low)
+    return dport is not None and any(
+        (span := parse_range(value, PORTS)) is not None and port.host_port in span for value in dport.values
+    )

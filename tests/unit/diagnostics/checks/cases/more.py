@@ -86,6 +86,13 @@ def fell_back(server: str = "8.8.8.8", *, put_in: bool = True) -> Snapshot:
     return container(resolving(), "web", resolver=legacy(server, fell_back=put_in))
 
 
+def barred(snapshot: Snapshot) -> Snapshot:
+    """Nobody may ask 8.8.8.8."""
+    drop = "-d 8.8.8.8/32 -j DROP"
+    rule = InsertRule(backend="iptables-nft", family="ip", table="filter", chain="FORWARD", spec=drop, position=1)
+    return after(snapshot, [rule])
+
+
 def cut(**uplink: Any) -> Snapshot:
     """The host without a default route, its uplink changed."""
     base = without(docker_like_snapshot(), HOST, "routes", lambda item: item.dst == "0.0.0.0/0")
@@ -163,7 +170,7 @@ CASES: dict[str, CheckCases] = {
         near_misses={"it was kept out before": lambda: Given(guarded(900, 900), before=guarded(900, 900))},
     ),
     "dns-fallback": CheckCases(
-        fires={"public servers that Docker put in": fell_back},
+        fires={"public servers that Docker put in, and that a rule keeps out": lambda: barred(fell_back())},
         near_misses={"the same servers, named by the host": lambda: fell_back(put_in=False)},
     ),
     "csum-offload": CheckCases(fires={"wrong checksums": lambda: checksums(WEB, bad=400)}),

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dnet_tui.inspect.engines.api_reading import resolve_joined
 from dnet_tui.inspect.engines.docker import parse
 from dnet_tui.inspect.model import Container, Endpoint, Network, PublishedPort, Subnet
 from unit.builders.examples import examples
@@ -165,9 +166,9 @@ def test_who_is_joined_is_found_by_id_name_or_unique_beginning() -> None:
         return Container(id=key, name=name, engine="docker", joined=joined)
 
     some = (one("aa1", "web"), one("aa2", "db"), one("c1", "x", "aa1"), one("c2", "y", "db"), one("c3", "z", "aa"))
-    assert parse.resolve_joined(some) == {"aa1": "aa1", "db": "aa2"}
-    assert parse.resolve_joined((*some, one("c4", "v", "aa2x"))) == {"aa1": "aa1", "db": "aa2"}
-    assert parse.resolve_joined((one("aa1", "web"), one("c3", "z", "aa")))["aa"] == "aa1"
+    assert resolve_joined(some) == {"aa1": "aa1", "db": "aa2"}
+    assert resolve_joined((*some, one("c4", "v", "aa2x"))) == {"aa1": "aa1", "db": "aa2"}
+    assert resolve_joined((one("aa1", "web"), one("c3", "z", "aa")))["aa"] == "aa1"
 
 
 def test_the_engine_says_version_backend_and_rootlessness() -> None:

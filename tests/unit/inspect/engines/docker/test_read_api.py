@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from dnet_tui.inspect.engines.docker.read_api import Reading, find_socket
+from dnet_tui.inspect.engines.api_source import ApiSource
+from dnet_tui.inspect.engines.docker.read_api import find_socket, read_docker
 from dnet_tui.inspect.engines.engine_data import Answer
 from unit.builders.unix_daemon import Reply, daemon, short_folder
 
@@ -40,7 +41,7 @@ def truthful(path: str) -> Reply:
 
 
 def read(place: Path, timeout: float = 5.0) -> Answer:
-    return Reading(str(place), timeout).start().finish()
+    return read_docker(str(place), timeout).start().finish()
 
 
 def test_a_sound_daemon_tells_all(place: Path) -> None:
@@ -93,10 +94,10 @@ def test_a_socket_that_is_not_there_says_so(place: Path) -> None:
 
 
 def test_no_permission_says_what_to_do(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_path: str, _timeout: float) -> None:
+    def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("dnet_tui.inspect.engines.docker.read_api._knock", refuse)
+    monkeypatch.setattr(ApiSource, "ask", refuse)
     answer = read(place)
     gap = answer.gaps[0]
     assert "no permission" in gap.reason
@@ -104,7 +105,9 @@ def test_no_permission_says_what_to_do(place: Path, monkeypatch: pytest.MonkeyPa
     assert not answer.complete
 
 
-@pytest.mark.parametrize("body", [b"<html>hello</html>", b"", b"{", b'{"message":', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body", [b"<html>hello</html>", b"", b"{", b'{"message":', pytest.param(b"[" * 100_000, id="deeply nested")]
+)
 def test_an_answer_that_is_not_json_says_so(place: Path, body: bytes) -> None:
     with daemon(place, lambda _: (200, body)):
         answer = read(place)
@@ -116,6 +119,13 @@ def test_an_answer_of_the_wrong_shape_says_so(place: Path) -> None:
     with daemon(place, lambda path: (200, b'{"a":1}') if "containers" in path else truthful(path)):
         answer = read(place)
     assert "did not answer as the Docker API does" in answer.gaps[0].reason
+
+
+def test_networks_that_are_no_list_are_not_taken_for_none(place: Path) -> None:
+    with daemon(place, lambda path: (200, b'{"a":1}') if "networks" in path else truthful(path)):
+        answer = read(place)
+    assert [gap.section for gap in answer.gaps] == ["engine", "networks"]
+    assert answer.complete
 
 
 def test_an_error_of_the_daemons_is_told_in_its_words(place: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from dnet_tui.inspect.kernel.rtnetlink.parse_addresses import (
     parse_neighbours,
     parse_proxied,
 )
-from dnet_tui.inspect.kernel.rtnetlink.parse_links import parse_links
+from dnet_tui.inspect.kernel.rtnetlink.parse_links import parse_link_table
 from dnet_tui.inspect.kernel.rtnetlink.parse_routes import parse_routes, parse_rules
 from dnet_tui.inspect.model import Address, BridgeInfo, FdbEntry, Link, Neighbour, ProxiedAddress
 from unit.builders.examples import examples
@@ -29,9 +30,13 @@ def bodies(section: str) -> list[bytes]:
     return [bytes.fromhex(item) for item in RAW[section]]
 
 
+def _links(raw: Iterable[bytes]) -> tuple[Link, ...]:
+    return parse_link_table(raw).links
+
+
 @pytest.fixture(scope="module")
 def links() -> dict[str, Link]:
-    return {link.name: link for link in parse_links(bodies("links"))}
+    return {link.name: link for link in parse_link_table(bodies("links")).links}
 
 
 def test_every_link_is_there_with_its_kind(links: dict[str, Link]) -> None:
@@ -112,7 +117,7 @@ def test_the_fdb_is_the_bridges_alone() -> None:
 @settings(max_examples=examples(150), deadline=None)
 @given(st.lists(st.binary(max_size=120), max_size=3))
 def test_random_bytes_never_crash_a_parser(noise: list[bytes]) -> None:
-    for parser in (parse_links, parse_addresses, parse_neighbours, parse_fdb, parse_routes, parse_rules):
+    for parser in (_links, parse_addresses, parse_neighbours, parse_fdb, parse_routes, parse_rules):
         parser(noise)
 
 
@@ -120,7 +125,7 @@ def test_random_bytes_never_crash_a_parser(noise: list[bytes]) -> None:
 @given(st.data())
 def test_a_damaged_message_never_crashes_a_parser(data: st.DataObject) -> None:
     parsers = {
-        "links": parse_links,
+        "links": _links,
         "addresses": parse_addresses,
         "neighbours": parse_neighbours,
         "fdb": parse_fdb,

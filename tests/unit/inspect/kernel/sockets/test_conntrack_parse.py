@@ -90,7 +90,7 @@ def test_mark_zones_and_the_lack_of_a_timeout_are_told() -> None:
 
 
 def test_a_protocol_without_a_name_is_told_by_its_number() -> None:
-    assert parsed(made(2)).proto == "2"
+    assert parsed(made(99)).proto == "99"
     assert parsed(made(132)).proto == "sctp"
 
 

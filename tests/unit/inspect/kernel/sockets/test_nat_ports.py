@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 
 from dnet_tui.inspect.kernel.netlink import attribute
-from dnet_tui.inspect.kernel.sockets.conntrack_parse import PROTOCOLS, parse_entry
+from dnet_tui.inspect.kernel.sockets.conntrack_parse import parse_entry
 from dnet_tui.inspect.kernel.sockets.nat_ports import Budget, asking_for, outstanding
 from dnet_tui.inspect.model import NatPortUse
+from dnet_tui.inspect.model.protocols import PROTOCOLS
 
 NESTED = 1 << 15
 HOST, SERVER = "203.0.113.2", "198.51.100.10"

@@ -2,10 +2,10 @@ import msgspec
 
 from dnet_tui.inspect.model import Address, Host, Snapshot
 from dnet_tui.inspect.model.view import View
+from dnet_tui.inspect.text.cells import cells
 from dnet_tui.tui.reports.lists.map_text import host_map
 from dnet_tui.tui.reports.lists.rows.containers import container_rows
 from dnet_tui.tui.reports.terminal import Paper
-from dnet_tui.tui.reports.wrapping import cells
 from unit.builders.factories import APP2, HOST, WEB, docker_like_snapshot, with_link, with_namespace
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dnet_tui.actions.execution import repair_host
-from dnet_tui.actions.execution.repair import Repair, RepairSession, Result
 from dnet_tui.actions.journal.entries import Entry, Place
 from dnet_tui.actions.plans.plan import Plan
+from dnet_tui.actions.repair import host_io
+from dnet_tui.actions.repair.session import Repair, RepairSession, Result
 from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.model import Snapshot
@@ -30,9 +30,9 @@ class Host:
         self.snapshot = BROKEN
         self.applied: list[Plan] = []
         self.runs: list[tuple[str, ...]] = []
-        monkeypatch.setattr(take_snapshot, "take_snapshot", lambda: self.snapshot)
-        monkeypatch.setattr(repair_host, "apply_plan", self._apply)
-        monkeypatch.setattr(repair_host, "egress_text", lambda *_: "probe: it answered")
+        monkeypatch.setattr(take_snapshot, "take_snapshot", lambda *_: self.snapshot)
+        monkeypatch.setattr(host_io, "apply_plan", self._apply)
+        monkeypatch.setattr(host_io, "egress_text", lambda *_: "probe: it answered")
         run = RepairSession.run
 
         def counted(session: RepairSession, repairs: tuple[Repair, ...]) -> tuple[Result, ...]:
@@ -77,7 +77,7 @@ def test_the_app_repairs_by_the_session(host: Host) -> None:
 
 def test_the_app_tells_when_a_repair_did_not_help(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     (finding,) = [item for item in examine(BROKEN).findings if item.severity == "error"]
-    monkeypatch.setattr(take_snapshot, "take_snapshot", lambda: BROKEN)
+    monkeypatch.setattr(take_snapshot, "take_snapshot", lambda *_: BROKEN)
     apply_fix = services_host.live(readonly=False).apply_fix
     assert apply_fix is not None
     with pytest.raises(ActionFailedError, match="still there"):
@@ -93,7 +93,7 @@ def test_a_snapshot_is_taken_only_when_it_is_looked_for(monkeypatch: pytest.Monk
         return HEALTHY
 
     monkeypatch.setattr(take_snapshot, "take_snapshot", take)
-    io = repair_host.HostRepairIO()
+    io = host_io.HostRepairIO()
     assert taken == []
     assert io.take() == HEALTHY
     assert taken == [HEALTHY]

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from dnet_tui.actions.execution.repair import Repair, RepairSession, Result, choose_repairs
 from dnet_tui.actions.journal.entries import Entry, Place
 from dnet_tui.actions.plans.plan import Plan, plan_for, render
+from dnet_tui.actions.repair.session import Repair, RepairSession, Result, choose_repairs
 from dnet_tui.diagnostics.operations.by_hand import Command
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy, Risk

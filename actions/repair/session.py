@@ -1,7 +1,7 @@
 """Repairing findings: choose, plan, confirm, apply, look again, verify.  The one loop of ``fix`` and of the app.
 
 What it needs of the outside comes in as a :class:`RepairIO`, so that the order
-of things is tested without a host; :mod:`dnet_tui.actions.execution.repair_host`
+of things is tested without a host; :mod:`dnet_tui.actions.repair.host_io`
 is the real one.
 """
 

@@ -17,7 +17,7 @@ from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.inspect.archive import snapshot_file
 from dnet_tui.inspect.archive.redact import redact
 from dnet_tui.inspect.model import Snapshot
-from lab import recording
+from lab.recordings import recording
 
 FOLDER = Path(__file__).resolve().parents[2] / "scenarios" / "faults"
 HEALTHY = "healthy"

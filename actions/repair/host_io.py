@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dnet_tui.actions.execution.apply import apply_plan
 from dnet_tui.actions.execution.execute import HostExecutor
-from dnet_tui.actions.execution.repair import Repair, RepairSession, Result
 from dnet_tui.actions.journal.entries import Entry
 from dnet_tui.actions.journal.journal import state_folder
 from dnet_tui.actions.plans.plan import Plan
 from dnet_tui.actions.probes.repair_probe import egress_text
+from dnet_tui.actions.repair.session import Repair, RepairSession, Result
 from dnet_tui.diagnostics.checks.run_checks import examine
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.model import Snapshot
@@ -25,25 +25,25 @@ class HostRepairIO:
         self.results: list[Result] = []
 
     def take(self) -> Snapshot:
-        """See :class:`~dnet_tui.actions.execution.repair.RepairIO`."""
+        """See :class:`~dnet_tui.actions.repair.session.RepairIO`."""
         from dnet_tui.inspect.snapshot.take_snapshot import take_snapshot  # noqa: PLC0415  brings in pyroute2, docker
 
         return take_snapshot()
 
     def confirm(self, repair: Repair) -> bool:
-        """See :class:`~dnet_tui.actions.execution.repair.RepairIO`."""
+        """See :class:`~dnet_tui.actions.repair.session.RepairIO`."""
         return repair.plan is not None
 
     def apply(self, plan: Plan) -> Entry:
-        """See :class:`~dnet_tui.actions.execution.repair.RepairIO`."""
+        """See :class:`~dnet_tui.actions.repair.session.RepairIO`."""
         return apply_plan(plan, HostExecutor(), state_folder())
 
     def probe(self, snapshot: Snapshot, finding: Finding) -> str:
-        """See :class:`~dnet_tui.actions.execution.repair.RepairIO`."""
+        """See :class:`~dnet_tui.actions.repair.session.RepairIO`."""
         return egress_text(snapshot, finding)
 
     def report(self, result: Result) -> None:
-        """See :class:`~dnet_tui.actions.execution.repair.RepairIO`."""
+        """See :class:`~dnet_tui.actions.repair.session.RepairIO`."""
         self.results.append(result)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dnet_tui.inspect.iptables.matches import MATCHES
-from dnet_tui.inspect.iptables.names import protocol_number
 from dnet_tui.inspect.iptables.save_grammar import quote
 from dnet_tui.inspect.model.firewall import (
     AnyExpr,
@@ -29,6 +28,7 @@ from dnet_tui.inspect.model.firewall import (
     Verdict,
     VerdictMap,
 )
+from dnet_tui.inspect.model.protocols import protocol_number
 
 _BASE = {"saddr": "-s", "daddr": "-d", "iif": "-i", "oif": "-o"}
 _PROTOCOLS = {"icmpv6": "ipv6-icmp"}

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnet_tui.inspect.iptables.render import CannotRenderError, render_rule, render_tables
 from dnet_tui.inspect.iptables.rule import parse_rule
 from dnet_tui.inspect.iptables.save_grammar import quote
 from dnet_tui.inspect.iptables.save_text import parse_save
@@ -28,6 +27,7 @@ from dnet_tui.inspect.model.firewall import (
 )
 from dnet_tui.inspect.model.match_fields import FieldText
 from unit.builders.examples import examples
+from unit.builders.iptables_render import CannotRenderError, render_rule, render_tables
 
 DATA = Path(__file__).parents[2] / "data"
 

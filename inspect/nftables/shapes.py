@@ -1,0 +1,34 @@
+"""Shapes of nftables' JSON that several statements share: concatenations and verdicts.  Pure.
+
+Source: libnftables-json(5).
+"""
+
+from __future__ import annotations
+
+from dnet_tui.inspect.model.firewall import Verdict
+from dnet_tui.inspect.text.json_access import Json, array, fail, mapping, single, word
+
+
+def concatenated(raw: Json) -> list[Json]:
+    """The parts of ``{"concat": […]}``; anything else is the only part.
+
+    Raises:
+        CannotModelError: what is concatenated isn't an array.
+    """
+    return array(raw["concat"]) if isinstance(raw, dict) and "concat" in raw else [raw]
+
+
+def verdict(raw: Json) -> Verdict:
+    """A verdict, as ``{"jump": {"target": "x"}}``.
+
+    Raises:
+        CannotModelError: not a verdict.
+    """
+    name, body = single(raw)
+    if name in {"accept", "drop", "continue", "return"}:
+        return Verdict(kind=name)  # type: ignore[arg-type]  # one of its words
+    if name in {"jump", "goto"}:
+        return Verdict(kind=name, chain=word(mapping(body).get("target")))  # type: ignore[arg-type]  # as above
+    if name == "queue":
+        return Verdict(kind="queue")
+    raise fail(f"{name} is no verdict")
