@@ -125,7 +125,7 @@ class RuleRef(Value, frozen=True, kw_only=True):
 class Decider(Value, frozen=True, kw_only=True):
     """The element that decides: a rule, policy, route, sysctl, link, neighbour, socket or gap."""
 
-    kind: Literal["rule", "policy", "route", "sysctl", "link", "neighbour", "socket", "gap"]
+    kind: Literal["rule", "policy", "route", "sysctl", "link", "neighbour", "socket", "gap", "connection"]
     text: str
     namespace: str = ""
     value: str = ""

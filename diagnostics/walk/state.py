@@ -14,11 +14,19 @@ from dnet_tui.diagnostics.walk.l3.namespace_context import match_context
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget
 from dnet_tui.diagnostics.walk.netfilter.chains import Ruleset
-from dnet_tui.diagnostics.walk.netfilter.conntrack import Connection, as_seen_by, belongs, is_icmp_error
+from dnet_tui.diagnostics.walk.netfilter.conntrack import (
+    Connection,
+    as_seen_by,
+    belongs,
+    existing,
+    is_icmp_error,
+    is_undecided,
+)
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef, Truth, replace
 from dnet_tui.inspect.model import Link, Namespace, NotSeen
 from dnet_tui.inspect.model.firewall import Firewall
+from dnet_tui.inspect.model.sections import unless_unasked
 from dnet_tui.inspect.model.view import View
 
 _MAX_STAGES = 64
@@ -135,13 +143,27 @@ class WalkState:
         self.joined = False
         self.packet = replace(self.packet, iif=iif, oif="", physin=physin, physout="")
         known = self.answers.get(ns.id)
-        self.connection = known if known is not None and belongs(self.packet, known) else None
+        self.connection = known if known is not None and belongs(self.packet, known) else self._existing(ns)
         self.packet = as_seen_by(self.connection, self.packet)
         self.entered = self.packet
 
+    def _existing(self, ns: Namespace) -> Connection | None:
+        """The tracked connection of the very tuple, where the tracked connections were read."""
+        found = existing(unless_unasked(ns.conntrack), self.packet)
+        if found is None:
+            return None
+        entry, connection = found
+        asked = self.index(ns).rules.asks_for_connections(self.packet.family)
+        if not asked or is_undecided(entry, self.packet, reply=connection.reply):
+            state = f" in state {entry.state}" if entry.state else ""
+            text = f"what becomes of the tracked connection of {self.packet.tuple_text()}{state}"
+            self.obstacle("unknown", "conntrack", Decider(kind="connection", text=text, namespace=ns.id))
+        return connection
+
     def track(self, ns: Namespace) -> None:
         """Remember the connection, as conntrack does after a first packet's last hook (nf_conntrack_confirm)."""
-        if self.packet.ctstate == "NEW" and not self.answers:
+        repeated = self.connection is not None and not self.connection.reply
+        if (self.packet.ctstate == "NEW" or repeated) and not self.answers:
             self.tracked.append((ns.id, self.entered, self.packet))
 
     def reach(self, ns: Namespace, *, left: bool = False) -> None:
