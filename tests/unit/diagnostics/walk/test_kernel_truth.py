@@ -116,7 +116,7 @@ def listed(snapshot: Snapshot, owner: str, port_ifindex: int, state: str = "stat
 
 def calico(**settings: str) -> Snapshot:
     """``web`` as Calico wires it: no bridge, and a gateway that nobody has, for which the host answers."""
-    snapshot = forgetful()
+    snapshot = forgetful(unfiltered())
     snapshot = with_link(snapshot, HOST, "veth5f0a1b2", master=None, port=None)
     snapshot = without(snapshot, HOST, "routes", lambda item: item.dst == "172.17.0.0/16")
     snapshot = adding(snapshot, HOST, "routes", route("172.17.0.2/32", ifindex=VETH_WEB, scope="link"))
@@ -138,7 +138,6 @@ def to_the_host(snapshot: Snapshot) -> Walk:
     return sent(snapshot, WEB, packet("172.17.0.2", "203.0.113.2", dport=8080))
 
 
-@unknown_yet("proxy ARP: the gateway is nobody's address, and the host answers for it")
 def test_proxy_arp_answers_for_a_gateway_that_nobody_has() -> None:
     assert to_the_host(calico()).end == "delivered"
 
@@ -155,14 +154,12 @@ def test_proxy_arp_answers_for_nothing_that_is_routed_back_by_the_same_link() ->
     assert to_the_host(adding(snapshot, HOST, "routes", back)).end == "unreachable"
 
 
-@unknown_yet("proxy ARP on a bridge: an address of the subnet that is elsewhere")
 def test_proxy_arp_on_a_bridge_answers_for_what_is_elsewhere() -> None:
     snapshot = with_sysctl(forgetful(), "net.ipv4.conf.br-app.proxy_arp", "1")
     snapshot = adding(snapshot, HOST, "routes", route("10.10.0.200/32", ifindex=DOCKER0, scope="link"))
     assert sent(snapshot, APP1, packet(ONE, "10.10.0.200")).last_namespace == HOST
 
 
-@unknown_yet("arp_ignore=8: no address of the link is answered for")
 def test_arp_ignore_8_answers_for_nothing() -> None:
     snapshot = with_sysctl(forgetful(), "net.ipv4.conf.br-app.arp_ignore", "8")
     assert sent(snapshot, APP1, packet(ONE, "10.10.0.1", dport=8080)).end == "unreachable"
@@ -173,7 +170,6 @@ def test_arp_ignore_1_answers_for_the_addresses_of_the_link() -> None:
     assert sent(snapshot, APP1, packet(ONE, "10.10.0.1", dport=8080)).end == "delivered"
 
 
-@unknown_yet("arp_ignore=2: only who is in the address's own subnet is answered")
 def test_arp_ignore_2_answers_its_own_subnet_only() -> None:
     snapshot = with_sysctl(forgetful(), "net.ipv4.conf.eth0.arp_ignore", "2", APP1)
     asked = packet("203.0.113.2", ONE)  # the question has the packet's source (arp_announce 0)
@@ -181,7 +177,6 @@ def test_arp_ignore_2_answers_its_own_subnet_only() -> None:
     assert sent(snapshot, HOST, packet("10.10.0.1", ONE)).end == "delivered"
 
 
-@unknown_yet("arp_filter: who is asked for what it would not answer by this link keeps silent")
 def test_arp_filter_keeps_silent_where_the_way_back_is_another() -> None:
     snapshot = with_sysctl(forgetful(), "net.ipv4.conf.br-app.arp_filter", "1")
     snapshot = adding(snapshot, HOST, "routes", route(f"{ONE}/32", ifindex=DOCKER0, scope="link"))
