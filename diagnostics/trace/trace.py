@@ -11,6 +11,7 @@ from dnet_tui.diagnostics.checks.subjects.docker28_isolation import why as prote
 from dnet_tui.diagnostics.context.host_context import Case
 from dnet_tui.diagnostics.context.iptables_layout import in_user_chain
 from dnet_tui.diagnostics.trace.endpoints import Place, uplink_ref
+from dnet_tui.diagnostics.trace.reception import Relay, intended, received_by, redirected, relay, unanswerable
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.icmp_too_big import too_big_message
 from dnet_tui.diagnostics.walk.l3.routing import lookup
@@ -42,23 +43,35 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     told: Walk | None = None
     """The ICMP message to the sender of a packet that is too big, where one is sent."""
+    relay: Relay | None = None
+    """What a proxy that took the connection does with it."""
+    received_by: str = ""
+    """Who received it: a container, ``host``, outside; empty where nobody has."""
+    intended: Truth = None
+    """Whether that is who was meant."""
 
     @property
     def arrives(self) -> Truth:
-        """Whether the packet gets there and its answer gets back."""
+        """Whether the packet gets to who was meant and its answer gets back."""
         ways = [self.forward.arrives] + ([self.answer.arrives] if self.answer is not None else [])
+        ways += [self.relay.arrives] if self.relay is not None else []
+        ways += [False] if self.intended is False else []
         return False if False in ways else None if None in ways else True
 
     @property
     def verdict(self) -> str:
-        """The end in one word; the answer's end when only that fails."""
+        """The end in one word; the answer's, or that of a proxy's own connection, when only that fails."""
         if self.answer is not None and self.answer.arrives is not True:
             return f"answer {self.answer.end}"
-        return self.forward.end
+        failing = self.relay.failing if self.relay is not None else None
+        return f"proxy {failing.end}" if failing is not None else self.forward.end
 
     @property
     def decided_by(self) -> Decider | None:
         """What decided the verdict."""
+        failing = self.relay.failing if self.relay is not None else None
+        if failing is not None and (self.answer is None or self.answer.arrives is True):
+            return failing.decided_by
         if self.answer is not None and self.answer.arrives is not True:
             return self.answer.decided_by
         return self.forward.decided_by
@@ -90,13 +103,36 @@ def trace(
     packet = _sized(packet, size, df=df)
     origin = source.namespace or (arriving.namespace if arriving else "")
     forward = walk(case.view, packet, origin=origin, arriving=arriving, outside=target.kind == "outside")
-    answer = reply(case.view, forward) if forward.arrives else None
+    answer = (unanswerable(case, forward) or reply(case.view, forward)) if forward.arrives else None
     told = too_big_message(case.view, forward)
+    passed_on = relay(case, forward)
+    meant = intended(case, target, forward, passed_on)
     why = ""
     with suppress(NotSeen):  # it only explains
         why = _why(case, source, target, forward, answer)
-    why = why or _who_hears(forward, told)
-    return Trace(source=source, target=target, forward=forward, answer=answer, why=why, told=told)
+    why = why or _who_hears(forward, told) or _who_has_it(passed_on)
+    return Trace(
+        source=source,
+        target=target,
+        forward=forward,
+        answer=answer,
+        why=f"not meant for who received it: {redirected(forward)}" if meant is False and redirected(forward) else why,
+        told=told,
+        relay=passed_on,
+        received_by=received_by(case, forward, passed_on),
+        intended=meant,
+    )
+
+
+def _who_has_it(passed_on: Relay | None) -> str:
+    """That a proxy is in between."""
+    if passed_on is None:
+        return ""
+    proxy = passed_on.proxy
+    where = f"{proxy.container_ip}:{proxy.container_port}"
+    failing = passed_on.failing
+    how = "which answers" if failing is None else f"whose own connection fails ({failing.end})"
+    return f"taken by a proxy (process {proxy.pid}) that connects to {where} from {passed_on.forward.start.src}, {how}"
 
 
 def _sized(packet: Packet, size: int, *, df: bool | None) -> Packet:

@@ -8,7 +8,7 @@ from dnet_tui.diagnostics.walk.branches import every_way, together
 from dnet_tui.diagnostics.walk.loop import run_stages
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Packet, Walk, replace
-from dnet_tui.diagnostics.walk.state import Tracked, WalkState
+from dnet_tui.diagnostics.walk.state import Awaited, Tracked, WalkState
 from dnet_tui.diagnostics.walk.steps import ComeIn, Send
 from dnet_tui.inspect.model import LinkRef
 from dnet_tui.inspect.model.view import View
@@ -23,12 +23,14 @@ def walk(
     outside: bool = False,
     beyond: bool = False,
     answers: Tracked = (),
+    awaited: Awaited | None = None,
 ) -> Walk:
     """Walk ``packet`` from the namespace ``origin``, or from a neighbour on the link ``arriving``.
 
     ``outside`` ends the walk as ``left`` when the packet leaves the host by a
     link that isn't a container's.  ``beyond`` goes on past obstacles to find
-    the others.  ``answers`` holds the connections of which this is a reply.
+    the others.  ``answers`` holds the connections of which this is a reply,
+    ``awaited`` who awaits it and the packet that it answers.
 
     Where NAT chooses by lot, or can't be decided, every way is walked: if all
     end alike that is the answer, otherwise it is unknown from there on.
@@ -36,7 +38,16 @@ def walk(
     budget = Budget()
 
     def run(choices: tuple[int, ...] | None) -> tuple[Walk, list[int]]:
-        state = WalkState(view, packet, outside=outside, beyond=beyond, answers=answers, choices=choices, budget=budget)
+        state = WalkState(
+            view,
+            packet,
+            outside=outside,
+            beyond=beyond,
+            answers=answers,
+            choices=choices,
+            budget=budget,
+            awaited=awaited,
+        )
         return run_once(state, origin, arriving), state.branch_counts
 
     first, counts = run(())
@@ -52,6 +63,9 @@ def run_once(state: WalkState, origin: str, arriving: LinkRef | None) -> Walk:
         end, by = run_stages(state, Send(view.namespaces[origin]))
     else:
         end, by = run_stages(state, ComeIn(view.namespaces[arriving.namespace], view.links[arriving]))
+    if state.misdelivered is not None:
+        state.obstacles.append(Obstacle(end=end, stage="answer", by=state.misdelivered, packet=state.packet))
+        by = state.misdelivered if len(state.obstacles) == 1 else by
     return Walk(
         start=start,
         origin=origin if arriving is None else "",
@@ -63,6 +77,7 @@ def run_once(state: WalkState, origin: str, arriving: LinkRef | None) -> Walk:
         last_namespace=state.namespace,
         exits=state.exits,
         tracked=tuple(state.tracked),
+        intended=False if state.misdelivered is not None else None,
     )
 
 
@@ -101,6 +116,7 @@ def _reply(view: View, forward: Walk, *, beyond: bool) -> Walk:
         outside=not forward.origin,
         beyond=beyond,
         answers=forward.tracked,
+        awaited=(forward.origin, forward.start),
     )
 
 

@@ -125,7 +125,7 @@ class RuleRef(Value, frozen=True, kw_only=True):
 class Decider(Value, frozen=True, kw_only=True):
     """The element that decides: a rule, policy, route, sysctl, link, neighbour, socket or gap."""
 
-    kind: Literal["rule", "policy", "route", "sysctl", "link", "neighbour", "socket", "gap"]
+    kind: Literal["rule", "policy", "route", "sysctl", "link", "neighbour", "socket", "gap", "connection"]
     text: str
     namespace: str = ""
     value: str = ""
@@ -186,12 +186,16 @@ class Walk(Value, frozen=True, kw_only=True):
     """The host's interface by which the packet left, for ``left``."""
     tracked: tuple[tuple[str, Packet, Packet], ...] = ()
     """(namespace, packet before NAT, packet after NAT) of each conntrack that saw the flow."""
+    intended: Truth = None
+    """False where who gets an answer isn't who awaits it, or it isn't what is awaited; otherwise nothing is said."""
     others: tuple[Walk, ...] = ()
     """The other ways it may take, where NAT chooses by lot or can't be decided: all of them end like this one."""
 
     @property
     def arrives(self) -> Truth:
         """True when it reaches its place (listener or not), False when it certainly doesn't, None when undecided."""
+        if self.intended is False:
+            return False
         if self.end in {"delivered", "left", "refused"}:
             return True
         return None if self.end == "unknown" else False

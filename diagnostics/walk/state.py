@@ -14,11 +14,19 @@ from dnet_tui.diagnostics.walk.l3.namespace_context import match_context
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget
 from dnet_tui.diagnostics.walk.netfilter.chains import Ruleset
-from dnet_tui.diagnostics.walk.netfilter.conntrack import Connection, as_seen_by, belongs
+from dnet_tui.diagnostics.walk.netfilter.conntrack import (
+    Connection,
+    as_seen_by,
+    belongs,
+    existing,
+    is_icmp_error,
+    is_undecided,
+)
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef, Truth, replace
 from dnet_tui.inspect.model import Link, Namespace, NotSeen
 from dnet_tui.inspect.model.firewall import Firewall
+from dnet_tui.inspect.model.sections import unless_unasked
 from dnet_tui.inspect.model.view import View
 
 _MAX_STAGES = 64
@@ -26,6 +34,8 @@ _NO_RULES = FirewallIndex(Firewall())
 
 Tracked = tuple[tuple[str, Packet, Packet], ...]
 """(namespace, packet before NAT, packet after NAT) of each conntrack that saw a flow."""
+
+Awaited = tuple[str, Packet]
 
 
 def not_seen(missing: NotSeen, whose: str) -> Decider:
@@ -48,6 +58,7 @@ class WalkState:
         answers: the connections of which the packet is an answer.
         choices: which of several possibilities to take at each branch; None: stop there as unknown.
         budget: what may be spent on rules that are evaluated repeatedly.
+        awaited: for an answer: the namespace that awaits it (empty: out of sight), and the packet that it answers.
     """
 
     def __init__(
@@ -60,10 +71,14 @@ class WalkState:
         answers: Tracked,
         choices: tuple[int, ...] | None = None,
         budget: Budget | None = None,
+        awaited: Awaited | None = None,
     ) -> None:
         self.view = view
         self.packet = packet
         self.outside = outside
+        self.awaited = awaited
+        self.misdelivered: Decider | None = None
+        """Why an answer that got somewhere isn't what is awaited there."""
         self.beyond = beyond
         self.answers = {namespace: Connection(before, after) for namespace, before, after in answers}
         self.branch_choices = choices
@@ -128,14 +143,47 @@ class WalkState:
         self.joined = False
         self.packet = replace(self.packet, iif=iif, oif="", physin=physin, physout="")
         known = self.answers.get(ns.id)
-        self.connection = known if known is not None and belongs(self.packet, known) else None
+        self.connection = known if known is not None and belongs(self.packet, known) else self._existing(ns)
         self.packet = as_seen_by(self.connection, self.packet)
         self.entered = self.packet
 
+    def _existing(self, ns: Namespace) -> Connection | None:
+        """The tracked connection of the very tuple, where the tracked connections were read."""
+        found = existing(unless_unasked(ns.conntrack), self.packet)
+        if found is None:
+            return None
+        entry, connection = found
+        asked = self.index(ns).rules.asks_for_connections(self.packet.family)
+        if not asked or is_undecided(entry, self.packet, reply=connection.reply):
+            state = f" in state {entry.state}" if entry.state else ""
+            text = f"what becomes of the tracked connection of {self.packet.tuple_text()}{state}"
+            self.obstacle("unknown", "conntrack", Decider(kind="connection", text=text, namespace=ns.id))
+        return connection
+
     def track(self, ns: Namespace) -> None:
         """Remember the connection, as conntrack does after a first packet's last hook (nf_conntrack_confirm)."""
-        if self.packet.ctstate == "NEW" and not self.answers:
+        repeated = self.connection is not None and not self.connection.reply
+        if (self.packet.ctstate == "NEW" or repeated) and not self.answers:
             self.tracked.append((ns.id, self.entered, self.packet))
+
+    def reach(self, ns: Namespace, *, left: bool = False) -> None:
+        """An answer has got to ``ns``, or ``left`` from there: note where it isn't who awaits it, or not as awaited.
+
+        An ICMP error is about another packet, and known by what it quotes.
+        """
+        if self.awaited is None or is_icmp_error(self.packet):
+            return
+        origin, first = self.awaited
+        packet = self.packet
+        ports = ((packet.sport, first.dport), (packet.dport, first.sport))
+        same = (packet.src, packet.dst) == (first.dst, first.src)
+        same = same and (not first.sport or all(one is None or one == two for one, two in ports))
+        if same and (not origin if left else ns.id == origin):
+            return
+        wanted = replace(first, src=first.dst, dst=first.src, sport=first.dport, dport=first.sport)
+        where = "outside" if left else "here"
+        text = f"nobody {where} awaits an answer as {packet.tuple_text()}: awaited is {wanted.tuple_text()}"
+        self.misdelivered = Decider(kind="socket", text=text, namespace=ns.id)
 
     # -- what is reported ----------------------------------------------------------------------
 

@@ -45,9 +45,11 @@ _UNUSED = {"dadfailed", "tentative"}
 def owns(case: Case, obstacle: Obstacle) -> bool:
     """A packet to or from an address with two owners, where it isn't known whom it reaches, or one of them drops it."""
     packet = obstacle.packet
-    if obstacle.by.kind != "neighbour" and obstacle.stage != "reverse-path":
+    if obstacle.by.kind != "neighbour" and obstacle.stage not in {"reverse-path", "answer"}:
         return False
     ips, macs = case.once(_twice)
+    if obstacle.stage == "answer":  # it came to the other owner
+        return packet.src in ips or packet.dst in ips
     if obstacle.by.kind == "neighbour" and (obstacle.by.value in ips or obstacle.by.value in macs):
         return True
     return any(obstacle.by.namespace in ips.get(address, ()) for address in (packet.src, packet.dst))

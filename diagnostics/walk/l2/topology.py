@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import msgspec
 
-from dnet_tui.diagnostics.walk.l3.addresses import is_usable
-from dnet_tui.diagnostics.walk.l3.routing import is_local, sysctl_name
+from dnet_tui.diagnostics.walk.l2.answering import answers, is_mute, may_stand_in
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Decider
 from dnet_tui.inspect.model import Link, LinkRef, Namespace, Neighbour, NotSeen
 from dnet_tui.inspect.model.view import View
 
 _UNANSWERED = frozenset({"FAILED", "INCOMPLETE", "NONE", ""})
-_SPEAKING = {"bridge", "veth", "macvlan", "ipvlan", "vlan", "bond", ""}
-"""Kinds of link that use ARP unless it is turned off on them; tunnels do without."""
 _STACKED = frozenset({"macvlan", "macvtap", "ipvlan", "ipvtap"})
 """Kinds that share another link, below it with their siblings: who gets a frame there is not followed."""
 _MAC_LENGTH = 17
+_LOWER_DOWN = frozenset({"DOWN", "LOWERLAYERDOWN"})
 _FADING = frozenset({"STALE", "DELAY", "PROBE"})
 
 
@@ -56,40 +54,22 @@ def cross(view: View, ns: Namespace, link: Link) -> Arrival:
 
 
 def down(ns: Namespace, link: Link) -> Decider | None:
-    """The decider when a link is administratively down."""
-    if link.up:
+    """The decider when a link is administratively down, or has no carrier: then its queue is one that drops all.
+
+    A bridge, and a veth whose other end is seen, have none because of what
+    lies behind them: that says more.  Source: dev_deactivate
+    (net/sched/sch_generic.c).
+    """
+    if not link.up:
+        return Decider(kind="link", text=f"{link.name} is down", namespace=ns.id, value="DOWN", interface=link.name)
+    if link.carrier or link.operstate not in _LOWER_DOWN or link.kind == "bridge" or link.peer is not None:
         return None
-    return Decider(kind="link", text=f"{link.name} is down", namespace=ns.id, value="DOWN", interface=link.name)
+    text = f"{link.name} has no carrier"
+    return Decider(kind="link", text=text, namespace=ns.id, value="NO-CARRIER", interface=link.name)
 
 
 def _seen(ns: Namespace, link: Link) -> Decider:
     return Decider(kind="link", text=f"{link.name} ({link.kind or 'device'})", namespace=ns.id, interface=link.name)
-
-
-def answers(index: NamespaceIndex, link: Link, address: str) -> bool:
-    """Whether a namespace answers on a link when asked who has ``address`` (ARP, neighbour discovery).
-
-    IPv4 answers for any of its addresses on any link, unless arp_ignore says
-    otherwise, and on none that ARP is turned off on (arp.c); IPv6 only for
-    those of the link.
-    """
-    ns = index.ns
-    on_link = address in index.addresses and any(
-        item.ifindex == link.ifindex and item.address == address and is_usable(item) for item in ns.addresses
-    )
-    if ":" in address:
-        return on_link
-    if is_mute(link):
-        return False
-    if on_link:
-        return True
-    ignore = [ns.sysctls.get(f"net.ipv4.conf.{name}.arp_ignore", "0") for name in ("all", sysctl_name(link.name))]
-    return all(value == "0" for value in ignore) and not address.startswith("127.") and is_local(index, address)
-
-
-def is_mute(link: Link) -> bool:
-    """Whether ARP is turned off on a device that could use it (``ip link set dev NAME arp off``)."""
-    return "NOARP" in link.flags and link.kind in _SPEAKING
 
 
 def muted(view: View, ns: Namespace, bridge: Link, address: str) -> Decider | None:
@@ -125,6 +105,8 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     mac: str = ""
     state: str = ""
     """The state of the sender's neighbour entry with that MAC."""
+    asker: str = ""
+    """The address by which the sender asks, where it has to."""
 
     @property
     def is_fading(self) -> bool:
@@ -137,11 +119,13 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
     def asked(self) -> Frame:
         """The frame as it would be had the sender to ask."""
-        return Frame(next_hop=self.next_hop)
+        return Frame(next_hop=self.next_hop, asker=self.asker)
 
     def is_for(self, index: NamespaceIndex, link: Link) -> bool:
         """Whether a link takes the frame: it has the MAC, or would have answered."""
-        return self.mac == link.mac.lower() if self.mac and link.mac else answers(index, link, self.next_hop)
+        return (
+            self.mac == link.mac.lower() if self.mac and link.mac else answers(index, link, self.next_hop, self.asker)
+        )
 
 
 def stacked_owner(view: View, ns: Namespace, link: Link, address: str) -> Decider | None:
@@ -164,7 +148,7 @@ def owner_ports(view: View, ns: Namespace, bridge: Link, frame: Frame) -> tuple[
     found = []
     unseen: NotSeen | None = None
     for port in view.ports_of(ns.id, bridge.ifindex):
-        if port.peer is not None and not frame.mac and view.is_stranger(port.peer.namespace, frame.next_hop):
+        if port.peer is not None and not frame.mac and _is_stranger(view, port.peer.namespace, frame.next_hop):
             continue  # most ports of a big bridge are told apart by this alone
         if port.peer is None:
             continue
@@ -177,6 +161,16 @@ def owner_ports(view: View, ns: Namespace, bridge: Link, frame: Frame) -> tuple[
     if unseen is not None and not (found and frame.mac):
         raise unseen
     return tuple(found)
+
+
+def _is_stranger(view: View, namespace: str, address: str) -> bool:
+    """Whether a namespace neither has an address nor may answer for it in somebody else's place."""
+    ns = view.namespaces.get(namespace)
+    return view.is_stranger(namespace, address) and ns is not None and not view.once(_stands_in, ns)
+
+
+def _stands_in(ns: Namespace) -> bool:
+    return may_stand_in(NamespaceIndex(ns))
 
 
 def is_for_bridge(view: View, ns: Namespace, bridge: Link, frame: Frame) -> bool:

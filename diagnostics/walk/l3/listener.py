@@ -6,7 +6,10 @@ Sources: ip(7), ipv6(7) (IPV6_V6ONLY), socket(7) (SO_BINDTODEVICE).
 from __future__ import annotations
 
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, Truth
-from dnet_tui.inspect.model import Namespace, Socket
+from dnet_tui.inspect.model import Namespace, Socket, known_items, require
+
+_EXACT = 4
+"""What a socket's own address, or its device, weighs; the family weighs less."""
 
 
 def received(ns: Namespace, packet: Packet) -> tuple[End, Decider | None]:
@@ -20,16 +23,28 @@ def received(ns: Namespace, packet: Packet) -> tuple[End, Decider | None]:
     if packet.proto not in {"tcp", "udp"}:
         return "delivered", None
     maybe = False
-    for socket in ns.sockets:
+    best: tuple[int, Socket] | None = None
+    for socket in known_items(ns.sockets):
         taken = takes(ns, socket, packet)
-        if taken:
-            text = f"{socket.process or 'a process'} listens on {socket.address}:{socket.port}"
-            return "delivered", Decider(kind="socket", text=text, namespace=ns.id)
+        if taken and (best is None or _score(socket, packet) > best[0]):
+            best = _score(socket, packet), socket
         maybe = maybe or taken is None
+    if best is not None and not (maybe and best[0] < _EXACT):
+        socket = best[1]
+        text = f"{socket.process or 'a process'} listens on {socket.address}:{socket.port}"
+        return "delivered", Decider(kind="socket", text=text, namespace=ns.id)
+    require(ns.sockets)  # nobody that was seen; whether anybody else
     if maybe:
         return "delivered", None
     text = f"nothing listens on {packet.proto} port {packet.dport}"
     return "refused", Decider(kind="socket", text=text, namespace=ns.id)
+
+
+def _score(socket: Socket, packet: Packet) -> int:
+    """How well a socket fits, of those that take a packet (compute_score of udp.c and inet_hashtables.c)."""
+    family = 1 if (":" in socket.address) == (packet.family == "ip6") else 0
+    exact = socket.address.removeprefix("::ffff:") == packet.dst
+    return family + (_EXACT if exact else 0) + (_EXACT if socket.ifindex is not None else 0)
 
 
 def takes(ns: Namespace, socket: Socket, packet: Packet) -> Truth:

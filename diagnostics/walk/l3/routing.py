@@ -86,14 +86,27 @@ def _best(index: NamespaceIndex, rule: PolicyRule, address: str) -> Route | None
     for length, route in index.fitting(rule.family, rule.table or MAIN, address):
         if rule.suppress_prefixlength is not None and length <= rule.suppress_prefixlength:
             return None
-        if not route.hops or not all("dead" in hop.flags for hop in route.hops):
+        if not route.hops or _living(index, route):
             return route
     return None
 
 
+def _living(index: NamespaceIndex, route: Route) -> list[NextHop]:
+    """The next hops that are used: not dead ones, nor such without carrier where a device says so (fib_lookup)."""
+    return [
+        hop
+        for hop in route.hops
+        if "dead" not in hop.flags and not ("linkdown" in hop.flags and _ignores_linkdown(index, hop))
+    ]
+
+
+def _ignores_linkdown(index: NamespaceIndex, hop: NextHop) -> bool:
+    return switched_on(index.ns, index.names.get(hop.ifindex or 0, ""), "ignore_routes_with_linkdown")
+
+
 def _answer(index: NamespaceIndex, route: Route) -> RouteAnswer:
     by = Decider(kind="route", text=route_text(index, route), namespace=index.ns.id)
-    hops = [hop for hop in route.hops if "dead" not in hop.flags] or [NextHop()]
+    hops = _living(index, route) or [NextHop()]
     devices = tuple(hop.ifindex for hop in hops if hop.ifindex is not None)
     if route.other:
         return RouteAnswer(type="unknown", by=by, devices=devices)

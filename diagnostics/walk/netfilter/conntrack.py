@@ -6,19 +6,29 @@ first packets open a connection; ``resolve_normal_ct`` for the states.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from dnet_tui.diagnostics.walk.packet import CtState, Packet, replace
+from dnet_tui.inspect.model import ConntrackEntry
+from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
 
 _OPENING_ICMP = {"icmp": frozenset({8, 13, 15, 17}), "icmpv6": frozenset({128})}
+_OPEN = frozenset({"SYN_SENT", "SYN_RECV", "ESTABLISHED"})
 _ICMP_ERRORS = {"icmp": frozenset({3, 4, 5, 11, 12}), "icmpv6": frozenset({1, 2, 3, 4})}
 
 
 class Connection(NamedTuple):
-    """A connection as its first packet made it: before and after the NAT of one namespace."""
+    """A connection as its first packet made it: before and after the NAT of one namespace.
+
+    ``reply``: the packet that belongs to it travels the other way.
+    ``seen_reply``: one has travelled that way already.
+    """
 
     before: Packet
     after: Packet
+    reply: bool = True
+    seen_reply: bool = True
 
 
 def is_icmp_error(packet: Packet) -> bool:
@@ -47,6 +57,54 @@ def belongs(packet: Packet, connection: Connection) -> bool:
     return packet.sport == after.dport and packet.dport == after.sport
 
 
+def existing(entries: Iterable[ConntrackEntry], packet: Packet) -> tuple[ConntrackEntry, Connection] | None:
+    """The tracked connection that has the very tuple of a packet, in one direction or the other.
+
+    Entries of zones are another table's, and ICMP's identifiers aren't known here.
+    """
+    if packet.proto not in PORT_PROTOCOLS:
+        return None
+    seen = (packet.src, packet.dst, packet.sport, packet.dport)
+    for entry in entries:
+        if (entry.proto, entry.family) != (packet.proto, packet.family) or _is_zoned(entry):
+            continue
+        ways = [(way.src, way.dst, way.sport, way.dport) for way in (entry.original, entry.reply)]
+        if seen in ways:
+            return entry, _connection(entry, packet, reply=seen != ways[0])
+    return None
+
+
+def _is_zoned(entry: ConntrackEntry) -> bool:
+    return bool(entry.zone or entry.original.zone or entry.reply.zone)
+
+
+def _connection(entry: ConntrackEntry, packet: Packet, *, reply: bool) -> Connection:
+    first, answer = entry.original, entry.reply
+    before = Packet(
+        family=packet.family, src=first.src, dst=first.dst, proto=packet.proto, sport=first.sport, dport=first.dport
+    )
+    after = replace(
+        before,
+        src=answer.dst,
+        dst=answer.src,
+        sport=answer.dport,
+        dport=answer.sport,
+        ctmark=entry.mark,
+        dnatted="dst-nat" in entry.status,
+        snatted="src-nat" in entry.status,
+    )
+    return Connection(before, after, reply=reply, seen_reply="seen-reply" in entry.status)
+
+
+def is_undecided(entry: ConntrackEntry, packet: Packet, *, reply: bool) -> bool:
+    """Whether nobody can tell what conntrack makes of a packet of an existing connection.
+
+    A SYN may reopen what has ended, or be ignored (nf_conntrack_proto_tcp.c).
+    """
+    opens = packet.proto == "tcp" and "SYN" in packet.tcp_flags
+    return opens and (reply or entry.state not in _OPEN)
+
+
 def as_seen_by(connection: Connection | None, packet: Packet) -> Packet:
     """The packet with what conntrack of this namespace knows of it, once it has passed conntrack."""
     if connection is None:
@@ -62,14 +120,15 @@ def as_seen_by(connection: Connection | None, packet: Packet) -> Packet:
             answered=None,
             ctproto=packet.proto,
         )
-    before, after = connection
+    before, after, reply, seen_reply = connection
+    state: CtState = "ESTABLISHED" if reply or seen_reply else "NEW"
     return replace(
         packet,
-        ctstate="RELATED" if is_icmp_error(packet) else "ESTABLISHED",
+        ctstate="RELATED" if is_icmp_error(packet) else state,
         ctmark=after.ctmark,
         dnatted=after.dnatted,
         snatted=after.snatted,
-        reply=True,
+        reply=reply,
         original=(before.src, before.dst, before.dport),
         orig_sport=before.sport,
         answered=(after.dst, after.src, after.dport, after.sport),

@@ -11,7 +11,19 @@ from typing import Literal, NamedTuple
 
 from dnet_tui.diagnostics.walk.netfilter.chain_index import ChainIndex
 from dnet_tui.diagnostics.walk.packet import Decider, Packet
-from dnet_tui.inspect.model.firewall import Chain, Firewall, Hook, NamedSet, Rule, Table
+from dnet_tui.inspect.model.firewall import (
+    AnyExpr,
+    Chain,
+    Firewall,
+    Hook,
+    Match,
+    NamedSet,
+    Nat,
+    NoTrack,
+    Rule,
+    SetMark,
+    Table,
+)
 
 Part = Literal["all", "early", "middle", "nat", "late"]
 """A span of a hook: before conntrack (-200), from there to NAT's place, NAT's chains, and what follows."""
@@ -55,6 +67,7 @@ class FirewallIndex:
     def __init__(self, firewall: Firewall) -> None:
         self.firewall = firewall
         self._base_chains: dict[tuple[Hook, tuple[str, ...], Part], tuple[BaseChain, ...]] = {}
+        self._watched: dict[str, bool] = {}
         self._unread: dict[tuple[str, ...], Decider | None] = {}
 
     @cached_property
@@ -93,6 +106,17 @@ class FirewallIndex:
             )
         return found
 
+    def asks_for_connections(self, family: str) -> bool:
+        """Whether any rule makes conntrack watch a family's packets: without one, what it remembers isn't looked at."""
+        if family not in self._watched:
+            tables = [table for table in self.firewall.tables if table.family in {family, "inet"}]
+            self._watched[family] = any(
+                chain.type == "nat" or any(_asks(expr) for rule in chain.rules for expr in rule.exprs)
+                for table in tables
+                for chain in table.chains
+            )
+        return self._watched[family]
+
     def unread(self, families: tuple[str, ...]) -> Decider | None:
         """The decider where a table of these families could not be read."""
         if families not in self._unread:
@@ -108,6 +132,15 @@ class FirewallIndex:
                 None,
             )
         return self._unread[families]
+
+
+def _asks(expr: AnyExpr) -> bool:
+    """Whether an expression looks at a packet's connection."""
+    if isinstance(expr, Match):
+        return expr.field.startswith("ct")
+    if isinstance(expr, SetMark):
+        return expr.where == "ct" or expr.op in {"save", "restore"}
+    return isinstance(expr, NoTrack | Nat)
 
 
 def _part_of(chain: Chain, hook: Hook) -> Part:

@@ -222,5 +222,14 @@ def undo_nat(hook: Hook, packet: Packet, before: Packet, after: Packet) -> Packe
     return packet
 
 
+def repeat_nat(hook: Hook, packet: Packet, before: Packet, after: Packet) -> Packet:
+    """Translate a packet of an existing connection as its first one was, whatever the rules say by now."""
+    if hook in {"prerouting", "output"} and (packet.dst, packet.dport) == (before.dst, before.dport):
+        return replace(packet, dst=after.dst, dport=after.dport)
+    if hook in {"postrouting", "input"} and (packet.src, packet.sport) == (before.src, before.sport):
+        return replace(packet, src=after.src, sport=after.sport)
+    return packet
+
+
 def _is_echo(packet: Packet) -> bool:
     return packet.icmp_type in {"icmp": {0, 8}, "icmpv6": {128, 129}}.get(packet.proto, ())

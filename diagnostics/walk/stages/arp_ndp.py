@@ -17,11 +17,12 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from dnet_tui.diagnostics.walk.l2.answering import question_source
 from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, replace
 from dnet_tui.diagnostics.walk.state import WalkState
-from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace
+from dnet_tui.inspect.model import Link, LinkRef, Namespace
 from dnet_tui.inspect.model.firewall import Hook
 from dnet_tui.inspect.model.view import View
 
@@ -61,7 +62,7 @@ def discovery_stop(
         called: whether br_netfilter shows IPv6's hooks what crosses the bridge between the two.
     """
     view, packet = state.view, state.packet
-    address = _own_address(asker, packet)
+    address = question_source(state.index(asker.ns), asker.link, packet, target)
     if not address:
         return None
     if packet.family == "ip":
@@ -72,19 +73,6 @@ def discovery_stop(
         answer = _ndp(target, address, _ADVERTISEMENT, owner.link)
     there = next(_losses(state, sent, _way(view, asker, owner, packet.family, called=called)), None)
     return there or next(_losses(state, answer, _way(view, owner, asker, packet.family, called=called)), None)
-
-
-def _own_address(asker: Party, packet: Packet) -> str:
-    """The source of the question: the packet's, if it is one's own, else one of the interface (its link-local)."""
-    own = [item for item in asker.ns.addresses if item.family == packet.family]
-    if any(item.address == packet.src for item in own):
-        return packet.src
-    near = [item for item in own if item.ifindex == asker.link.ifindex]
-    return next((item.address for item in sorted(near, key=_is_global)), "")
-
-
-def _is_global(item: Address) -> bool:
-    return item.family == "ip6" and item.scope == "global"
 
 
 def _solicited(target: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from dnet_tui.diagnostics.walk.l2 import neighbours, topology
+from dnet_tui.diagnostics.walk.l2.answering import is_mute, question_source
 from dnet_tui.diagnostics.walk.l2.topology import Frame
 from dnet_tui.diagnostics.walk.packet import Decider, End, replace
 from dnet_tui.diagnostics.walk.stages.arp_ndp import Party, discovery_stop
@@ -18,10 +19,12 @@ def frame_to(state: WalkState, ns: Namespace, out: Link, next_hop: str) -> Frame
     state.sender = ns, out
     state.packet = replace(state.packet, mac=out.mac.lower())
     entry = topology.remembered(state.index(ns), out, next_hop)
-    if entry is None and topology.is_mute(out):
+    if entry is None and is_mute(out):
         # It takes its own MAC address for everybody's (arp_constructor, ndisc_constructor).
         state.stop("unreachable", "link", topology.mute(ns, out))
-    return Frame(next_hop=next_hop, mac=entry.mac.lower() if entry else "", state=entry.state if entry else "")
+    if entry is not None:
+        return Frame(next_hop=next_hop, mac=entry.mac.lower(), state=entry.state)
+    return Frame(next_hop=next_hop, asker=question_source(state.index(ns), out, state.packet, next_hop))
 
 
 def find_neighbour(state: WalkState, ns: Namespace, link: Link, frame: Frame, *, called: bool = False) -> None:
@@ -84,4 +87,5 @@ def left(state: WalkState, ns: Namespace, out: Link) -> Ending:
     """The packet leaves what can be seen."""
     state.exits = out.name
     state.hop(ns, out.name, "link", "leaves the host")
+    state.reach(ns, left=True)
     return Ending("left")

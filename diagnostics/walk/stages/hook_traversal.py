@@ -14,7 +14,7 @@ from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
 from dnet_tui.diagnostics.walk.netfilter.conntrack import without_connection
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import Part
 from dnet_tui.diagnostics.walk.netfilter.hooks import or_instead, run_hook
-from dnet_tui.diagnostics.walk.netfilter.nat import apply_nat, each_address, target_text, undo_nat
+from dnet_tui.diagnostics.walk.netfilter.nat import apply_nat, each_address, repeat_nat, target_text, undo_nat
 from dnet_tui.diagnostics.walk.packet import Decider, End, RuleRef, replace
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Namespace
@@ -138,7 +138,12 @@ class _HookTraversal:
         state = self.state
         before = state.packet
         if state.connection is not None:
-            state.packet = undo_nat(self.hook, state.packet, *state.connection)
+            translate = undo_nat if state.connection.reply else repeat_nat
+            state.packet = translate(self.hook, before, state.connection.before, state.connection.after)
+            if not state.connection.reply and state.packet != before:
+                note = f"was {before.tuple_text()}; by a connection that exists already"
+                state.hop(self.ns, self.interface, self.hook, "accept", note=note)
+                self.passed = True
         elif before.ctstate == "NEW" and not self.looped:
             result = self._run("nat")
             if result.verdict == "unknown" and self.unsure is not None:

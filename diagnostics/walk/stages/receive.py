@@ -5,6 +5,8 @@ Sources: net/ipv4/{ip_input,route}.c; ip6_input.c.
 
 from __future__ import annotations
 
+import ipaddress
+
 from dnet_tui.diagnostics.walk.l3.input_route import admit
 from dnet_tui.diagnostics.walk.l3.listener import received
 from dnet_tui.diagnostics.walk.stages import mtu
@@ -35,6 +37,8 @@ def route_received(state: WalkState, step: RouteReceived) -> Next:
     """What follows PREROUTING."""
     ns, link = step
     answer, stops = admit(state.index(ns), state.packet, link, lambda answer: choose_way(state, answer))
+    if ipaddress.ip_address(state.packet.dst).is_multicast:
+        require_usable(state, answer)
     for stop in stops:
         state.obstacle(stop.end, stop.stage, stop.by)
     require_usable(state, answer)
@@ -50,6 +54,7 @@ def deliver(state: WalkState, step: Deliver) -> Next:
     traverse_hook(state, ns, "input", looped=step.looped)
     state.track(ns)
     state.hop(ns, state.packet.iif, "local", "delivered")
-    if state.answers:
+    if state.answers or state.awaited is not None:
+        state.reach(ns)
         return Ending("delivered")  # an answer is awaited
     return Ending(*received(ns, state.packet))

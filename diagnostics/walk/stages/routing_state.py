@@ -38,6 +38,11 @@ def choose_way(state: WalkState, answer: RouteAnswer) -> RouteAnswer:
 
 def require_usable(state: WalkState, answer: RouteAnswer) -> None:
     """Stop where a route leads nowhere, or nobody can tell where."""
+    if ipaddress.ip_address(state.packet.dst).is_multicast:
+        # Whoever has joined the group gets it, and routes say only by which device it leaves.
+        text = f"{state.packet.dst} is a group's address, and multicast is not followed"
+        by = Decider(kind="route", text=text, namespace=state.namespace, value=state.packet.dst)
+        state.stop("unknown", "routing", by)
     if answer.type in {"broadcast", "multicast", "anycast"}:
         state.stop("unknown", "routing", answer.by)
     if answer.type not in {"unicast", "local"}:

@@ -121,7 +121,7 @@ def _traced(name: str, fault: str, case: Case, court: Court, probe: Probe, answe
         return _disagreement(name, fault, probe, "unknown", "trace", error.message, answered, (error.hint,))
     if found.forward.start.src != probe.src:
         return None  # another question than what was sent
-    claim = claim_of(found.forward, found.answer, by_id)
+    claim = claim_of(found.forward, found.answer, found.relay, by_id)
     by = found.decided_by.text if found.decided_by is not None else ""
     beyond = found.forward.end == "left"
     if not claim:

@@ -12,6 +12,8 @@ from typing import Literal
 
 import msgspec
 
+from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.trace.reception import Relay, relay
 from dnet_tui.diagnostics.trace.trace_events import Account
 from dnet_tui.diagnostics.trace.walk_vs_kernel import Agreement, answer_kind, same_tuple
 from dnet_tui.diagnostics.walk.api import reply, walk
@@ -48,6 +50,11 @@ class Court:
     def places(self) -> dict[str, str]:
         """Places by the namespace's id."""
         return {ident: place for place, ident in self.ids.items()}
+
+    @cached_property
+    def case(self) -> Case:
+        """The snapshot as a trace takes it."""
+        return Case(self.view.snapshot)
 
     @cached_property
     def agreement(self) -> Agreement:
@@ -121,7 +128,7 @@ class Court:
         """A real connection: who answered, or how it failed, against what the walk says of packet and answer."""
         back = reply(self.view, there) if there.arrives else None
         ends = (there.end, back.end if back else "")
-        claim = claim_of(there, back, self.places)
+        claim = claim_of(there, back, relay(self.case, there), self.places)
         wrong = (
             ()
             if fits(claim, answered)
@@ -169,11 +176,11 @@ def _taker(said: Walk, outcome: Outcome) -> Iterator[str]:
         yield f"{by.text} is said to take it, but {outcome.taken} did"
 
 
-ANSWER, REFUSED, NOTHING = "answer ", "refused", "no answer"
+ANSWER, REFUSED, NOTHING, CLOSED = "answer ", "refused", "no answer", "taken, but not answered"
 
 
-def claim_of(there: Walk, back: Walk | None, places: Mapping[str, str]) -> str:
-    """What the walk says of a connection: who answers, ``refused``, ``rejected``, or no answer; empty: unknown."""
+def claim_of(there: Walk, back: Walk | None, passed_on: Relay | None, places: Mapping[str, str]) -> str:
+    """What is said of a connection: who answers, ``refused``, ``rejected``, or no answer; empty: unknown."""
     ways = [way for way in (there, back) if way is not None]
     if any(way.end == "unknown" for way in ways):
         return ""
@@ -181,6 +188,10 @@ def claim_of(there: Walk, back: Walk | None, places: Mapping[str, str]) -> str:
         return "rejected" if there.end == "rejected" else NOTHING
     if there.end == REFUSED:
         return REFUSED
+    if passed_on is not None:
+        if passed_on.arrives is not True:
+            return "" if passed_on.arrives is None else CLOSED
+        there = passed_on.forward
     receivers = dict.fromkeys(places.get(way.last_namespace, way.last_namespace) for way in (there, *there.others))
     return ANSWER + "|".join(receivers)
 
@@ -191,6 +202,8 @@ def fits(claim: str, answered: str) -> bool:
         return answered in claim.removeprefix(ANSWER).split("|")
     if claim == REFUSED:
         return answered == REFUSED
+    if claim == CLOSED:
+        return answered in {"", "closed"}
     if claim == "rejected":
         return answered in {REFUSED, "unreachable", ""}
     return answered in {"", "unreachable"}

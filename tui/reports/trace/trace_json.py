@@ -15,15 +15,21 @@ FORMAT = 1
 def trace_data(trace: Trace, view: View) -> dict[str, Any]:
     """The trace: its verdict, what decides, every hop, the answer's way back and what could not be decided."""
     walks = [trace.forward] + ([trace.answer] if trace.answer is not None else [])
+    if trace.relay is not None:
+        walks += [way for way in (trace.relay.forward, trace.relay.answer) if way is not None]
     return {
         "format": FORMAT,
         "from": trace.source.label,
         "to": trace.target.label,
         "verdict": trace.verdict,
         "why": trace.why,
+        "end": trace.forward.end,
+        "received_by": trace.received_by,
+        "intended": trace.intended,
         "decided_by": _decider(trace.decided_by, view),
         "hops": [_hop(hop, view) for hop in trace.forward.hops],
         "reply": _reply(trace.answer, view) if trace.answer is not None else None,
+        **_relay(trace, view),
         **_size(trace, view),
         "unknowns": [
             {"stage": item.stage, "text": item.by.text}
@@ -32,6 +38,16 @@ def trace_data(trace: Trace, view: View) -> dict[str, Any]:
             if item.end == "unknown"
         ],
     }
+
+
+def _relay(trace: Trace, view: View) -> dict[str, Any]:
+    """The connection of a proxy that took this one; nothing where none did."""
+    relay = trace.relay
+    if relay is None:
+        return {}
+    answer = _reply(relay.answer, view) if relay.answer is not None else None
+    proxy = {"pid": relay.proxy.pid, "to": f"{relay.proxy.container_ip}:{relay.proxy.container_port}"}
+    return {"relay": {**proxy, **_reply(relay.forward, view), "reply": answer}}
 
 
 def _size(trace: Trace, view: View) -> dict[str, Any]:

@@ -39,6 +39,12 @@ def trace_text(trace: Trace, view: View, paper: Paper) -> str:
     if trace.answer is not None:
         lines += ["", prose.bold(f"The answer  {clean(trace.answer.start.tuple_text())}")]
         lines += _way(trace.answer, view, prose)
+    if trace.relay is not None:
+        lines += ["", prose.bold(f"The proxy's own connection  {clean(trace.relay.forward.start.tuple_text())}")]
+        lines += _way(trace.relay.forward, view, prose)
+        if trace.relay.answer is not None and trace.relay.answer.arrives is not True:
+            lines += ["", prose.bold(f"Its answer  {clean(trace.relay.answer.start.tuple_text())}")]
+            lines += _way(trace.relay.answer, view, prose)
     if trace.told is not None:
         lines += ["", prose.bold(f"The message to the sender  {clean(trace.told.start.tuple_text())}")]
         lines += _way(trace.told, view, prose)
@@ -57,9 +63,16 @@ def _verdict(trace: Trace, paper: Paper) -> Iterator[str]:
     words = f"The packet {VERDICTS.get(walk.end, walk.end)}."
     if trace.answer is not None:
         back = trace.answer.arrives
-        words += (
-            " Its answer gets back." if back else f" Its answer {VERDICTS.get(trace.answer.end, trace.answer.end)}."
-        )
+        if back:
+            words += " An answer is expected." if trace.forward.end == "left" else " Its answer gets back."
+        elif trace.answer.intended is False:
+            words += " Its answer comes to somebody who doesn't await it."
+        else:
+            words += f" Its answer {VERDICTS.get(trace.answer.end, trace.answer.end)}."
+    if trace.relay is not None and trace.relay.failing is not None:
+        words += " It is taken by a proxy, whose own connection fails."
+    if trace.intended is False and trace.received_by:
+        words += f" It is received by {clean(trace.received_by)}, for whom it wasn't meant."
     colour = {True: paper.good, False: paper.bad, None: paper.warn}[trace.arrives]
     for line in paragraph(words, paper.width):
         yield colour(line)

@@ -116,7 +116,7 @@ def listed(snapshot: Snapshot, owner: str, port_ifindex: int, state: str = "stat
 
 def calico(**settings: str) -> Snapshot:
     """``web`` as Calico wires it: no bridge, and a gateway that nobody has, for which the host answers."""
-    snapshot = forgetful()
+    snapshot = forgetful(unfiltered())
     snapshot = with_link(snapshot, HOST, "veth5f0a1b2", master=None, port=None)
     snapshot = without(snapshot, HOST, "routes", lambda item: item.dst == "172.17.0.0/16")
     snapshot = adding(snapshot, HOST, "routes", route("172.17.0.2/32", ifindex=VETH_WEB, scope="link"))
@@ -138,7 +138,6 @@ def to_the_host(snapshot: Snapshot) -> Walk:
     return sent(snapshot, WEB, packet("172.17.0.2", "203.0.113.2", dport=8080))
 
 
-@unknown_yet("proxy ARP: the gateway is nobody's address, and the host answers for it")
 def test_proxy_arp_answers_for_a_gateway_that_nobody_has() -> None:
     assert to_the_host(calico()).end == "delivered"
 
@@ -155,14 +154,12 @@ def test_proxy_arp_answers_for_nothing_that_is_routed_back_by_the_same_link() ->
     assert to_the_host(adding(snapshot, HOST, "routes", back)).end == "unreachable"
 
 
-@unknown_yet("proxy ARP on a bridge: an address of the subnet that is elsewhere")
 def test_proxy_arp_on_a_bridge_answers_for_what_is_elsewhere() -> None:
     snapshot = with_sysctl(forgetful(), "net.ipv4.conf.br-app.proxy_arp", "1")
     snapshot = adding(snapshot, HOST, "routes", route("10.10.0.200/32", ifindex=DOCKER0, scope="link"))
     assert sent(snapshot, APP1, packet(ONE, "10.10.0.200")).last_namespace == HOST
 
 
-@unknown_yet("arp_ignore=8: no address of the link is answered for")
 def test_arp_ignore_8_answers_for_nothing() -> None:
     snapshot = with_sysctl(forgetful(), "net.ipv4.conf.br-app.arp_ignore", "8")
     assert sent(snapshot, APP1, packet(ONE, "10.10.0.1", dport=8080)).end == "unreachable"
@@ -173,7 +170,6 @@ def test_arp_ignore_1_answers_for_the_addresses_of_the_link() -> None:
     assert sent(snapshot, APP1, packet(ONE, "10.10.0.1", dport=8080)).end == "delivered"
 
 
-@unknown_yet("arp_ignore=2: only who is in the address's own subnet is answered")
 def test_arp_ignore_2_answers_its_own_subnet_only() -> None:
     snapshot = with_sysctl(forgetful(), "net.ipv4.conf.eth0.arp_ignore", "2", APP1)
     asked = packet("203.0.113.2", ONE)  # the question has the packet's source (arp_announce 0)
@@ -181,7 +177,6 @@ def test_arp_ignore_2_answers_its_own_subnet_only() -> None:
     assert sent(snapshot, HOST, packet("10.10.0.1", ONE)).end == "delivered"
 
 
-@unknown_yet("arp_filter: who is asked for what it would not answer by this link keeps silent")
 def test_arp_filter_keeps_silent_where_the_way_back_is_another() -> None:
     snapshot = with_sysctl(forgetful(), "net.ipv4.conf.br-app.arp_filter", "1")
     snapshot = adding(snapshot, HOST, "routes", route(f"{ONE}/32", ifindex=DOCKER0, scope="link"))
@@ -311,13 +306,11 @@ def with_macvlan() -> Snapshot:
     )
 
 
-@unknown_yet("an uplink without carrier: nothing leaves by it")
 def test_nothing_leaves_by_an_uplink_without_carrier() -> None:
     snapshot = with_link(docker_like_snapshot(), HOST, "eth0", carrier=False, operstate="DOWN")
     assert traced(snapshot, "web", "outside").arrives is False
 
 
-@unknown_yet("a multicast packet isn't routed like one for a host")
 def test_a_multicast_packet_is_not_followed() -> None:
     found = sent(docker_like_snapshot(), APP1, packet(ONE, "239.1.2.3", "udp", 53))
     assert found.end == "unknown"
@@ -327,7 +320,7 @@ def test_a_multicast_packet_is_not_followed() -> None:
 
 
 def with_entry(entry: ConntrackEntry) -> Snapshot:
-    return adding(docker_like_snapshot(), HOST, "conntrack", entry)
+    return with_namespace(docker_like_snapshot(), HOST, conntrack=(entry,))
 
 
 def entry(original: tuple[str, str, int, int], answer: tuple[str, str, int, int], **more: Any) -> ConntrackEntry:
@@ -343,7 +336,6 @@ def from_outside(snapshot: Snapshot, what: Packet) -> Walk:
     return walk(View(snapshot), what, origin=HOST, arriving=LinkRef(namespace=HOST, ifindex=UPLINK))
 
 
-@unknown_yet("an existing connection without translation keeps going to the host")
 def test_a_stale_connection_is_not_translated_anew() -> None:
     snapshot = with_entry(
         entry(
@@ -368,7 +360,6 @@ def with_udp_publishing(snapshot: Snapshot) -> Snapshot:
     return with_namespace(snapshot, HOST, firewall=Firewall(tables=(table,)))
 
 
-@unknown_yet("an existing connection's translation is used, whatever the rules say now")
 def test_an_existing_translation_leads_on() -> None:
     snapshot = with_entry(
         entry(
@@ -381,7 +372,6 @@ def test_an_existing_translation_leads_on() -> None:
     assert (found.last_namespace, found.last.dst, found.last.dport) == (APP1, "10.10.0.2", 53)
 
 
-@unknown_yet("an answer to an existing connection is translated back")
 def test_a_packet_of_the_answering_direction_is_translated_back() -> None:
     snapshot = with_entry(
         entry(
@@ -399,7 +389,6 @@ def unfiltered() -> Snapshot:
     return with_udp_publishing(docker_like_snapshot())
 
 
-@unknown_yet("what isn't tracked isn't translated, and its answer not back")
 def test_the_answer_of_an_untracked_packet_is_not_translated_back() -> None:
 
     snapshot = unfiltered()
@@ -414,7 +403,6 @@ def test_the_answer_of_an_untracked_packet_is_not_translated_back() -> None:
     assert traced(snapshot, "web", "outside").arrives is False
 
 
-@unknown_yet("a proxy on the host has a connection of its own, which may fail")
 def test_a_proxy_whose_container_cannot_be_reached_answers_nobody() -> None:
     snapshot = with_proxy(with_link(docker_like_snapshot(), HOST, "veth5f0a1b2", up=False))
     assert traced(snapshot, "host", "127.0.0.1", port=8080).arrives is False
@@ -438,7 +426,6 @@ def with_proxy(snapshot: Snapshot) -> Snapshot:
     return msgspec.structs.replace(snapshot, proxies=(proxy,))
 
 
-@unknown_yet("the socket that fits best takes a packet, not the first")
 def test_a_socket_on_the_address_takes_what_one_on_all_would_as_well() -> None:
     sockets = (
         Socket(proto="udp", address="0.0.0.0", port=53, process="general"),  # noqa: S104 - described, not bound
@@ -458,7 +445,6 @@ def traced(snapshot: Snapshot, source: str, target: str, **more: Any) -> Trace:
     return trace(case, find(case, source), find(case, target), **more)
 
 
-@unknown_yet("nobody outside can answer an address that isn't the host's, nor routed here")
 def test_what_leaves_with_a_private_source_is_not_answered() -> None:
 
     snapshot = docker_like_snapshot()
