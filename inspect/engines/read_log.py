@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from dnet_tui.inspect.engines.engine_data import Answer
+from dnet_tui.inspect.engines.engine_data import EngineReading
 from dnet_tui.inspect.engines.parse_log import parse_journal, parse_lines
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.kernel.read_file import NotAnOrdinaryFileError, read_end
@@ -114,7 +114,7 @@ def find_sources(processes: Sequence[ProcessSeen]) -> tuple[LogSource, ...]:
     )
 
 
-def with_logs(answer: Answer, logs: EngineLogs) -> Answer:
+def with_logs(answer: EngineReading, logs: EngineLogs) -> EngineReading:
     """The engines with the failures in their logs.
 
     One that isn't there any more, but whose last words tell of a failure, is

@@ -99,7 +99,7 @@ def matched_by_pid(told: Iterable[Container], processes: Mapping[int, ProcessSee
     return found
 
 
-def settle(
+def assign_namespaces(
     told: Iterable[Container], seen: Mapping[str, Resident], unread: Mapping[str, str]
 ) -> tuple[tuple[Container, ...], tuple[Gap, ...]]:
     """Give every container that an engine told of its namespace, and add those that only the kernel shows.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dnet_tui.inspect.engines.api_reading import Complaints, Manner, Reading, Received, Source
-from dnet_tui.inspect.engines.engine_data import Answer
+from dnet_tui.inspect.engines.engine_data import EngineReading
 from dnet_tui.inspect.engines.podman import parse
 from dnet_tui.inspect.engines.podman.sources import CommandSource, service_source
 from dnet_tui.inspect.engines.podman.stores import find_stores
@@ -56,7 +56,7 @@ class PodmanDialect:
         """As above."""
         return parse.parse_listed(summary, networks)
 
-    def completed(self, received: Received, data: Answer) -> Answer:  # noqa: ARG002 - nothing is left to add
+    def completed(self, received: Received, data: EngineReading) -> EngineReading:  # noqa: ARG002 - nothing is left to add
         """As above."""
         return data
 

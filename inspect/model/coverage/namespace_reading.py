@@ -27,7 +27,7 @@ AS_ROOT = "run as root (sudo dnet-tui …)"
 """The next step when something may not be looked into."""
 
 
-class Contents(msgspec.Struct, kw_only=True):
+class NamespaceReading(msgspec.Struct, kw_only=True):
     """What one namespace holds, as it was read.  Filled section by section, then left alone.
 
     ``nsids`` tells which namespace (by id) this one knows by a number;

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
-from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Snapshot, Unread
 from dnet_tui.inspect.model.coverage.gaps import HOST_FIELDS, NAMESPACE_FIELDS
@@ -30,7 +30,7 @@ NEAR_MISSES = [(check, name) for check, cases in CASES.items() for name in cases
 
 
 def report(check: str, those: Given) -> Report:
-    return examine(those.snapshot, only=(check,), before=those.before, probes=those.probes)
+    return run_checks(those.snapshot, only=(check,), before=those.before, probes=those.probes)
 
 
 def severities(check: str, those: Given) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnet_tui.diagnostics.difference.base import Change
+from dnet_tui.diagnostics.difference.base import DifferenceItem
 from dnet_tui.diagnostics.difference.snapshots import Difference, compare
 from dnet_tui.inspect.model import (
     Address,
@@ -66,7 +66,7 @@ def said(after: Snapshot, before: Snapshot = BEFORE) -> list[str]:
     return [f"{change.scope}: {change.text}" for change in compare(before, after).changes]
 
 
-def only(after: Snapshot, before: Snapshot = BEFORE) -> Change:
+def only(after: Snapshot, before: Snapshot = BEFORE) -> DifferenceItem:
     (change,) = compare(before, after).changes
     return change
 
