@@ -7,7 +7,7 @@ import msgspec
 from dnet_tui.diagnostics.walk.branches import every_way, together
 from dnet_tui.diagnostics.walk.loop import run_stages
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget
-from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Packet, Walk, replace
+from dnet_tui.diagnostics.walk.packet import Decider, Learned, Obstacle, Packet, Walk, replace
 from dnet_tui.diagnostics.walk.state import Awaited, Tracked, WalkState
 from dnet_tui.diagnostics.walk.steps import ComeIn, Send
 from dnet_tui.inspect.model import LinkRef
@@ -24,13 +24,15 @@ def walk(
     beyond: bool = False,
     answers: Tracked = (),
     awaited: Awaited | None = None,
+    learned: Learned = Learned(),  # noqa: B008 - frozen
 ) -> Walk:
     """Walk ``packet`` from the namespace ``origin``, or from a neighbour on the link ``arriving``.
 
     ``outside`` ends the walk as ``left`` when the packet leaves the host by a
     link that isn't a container's.  ``beyond`` goes on past obstacles to find
     the others.  ``answers`` holds the connections of which this is a reply,
-    ``awaited`` who awaits it and the packet that it answers.
+    ``awaited`` who awaits it and the packet that it answers, ``learned`` what
+    that one taught bridges and neighbours.
 
     Where NAT chooses by lot, or can't be decided, every way is walked: if all
     end alike that is the answer, otherwise it is unknown from there on.
@@ -47,6 +49,7 @@ def walk(
             choices=choices,
             budget=budget,
             awaited=awaited,
+            learned=learned,
         )
         return run_once(state, origin, arriving), state.branch_counts
 
@@ -77,6 +80,7 @@ def run_once(state: WalkState, origin: str, arriving: LinkRef | None) -> Walk:
         last_namespace=state.namespace,
         exits=state.exits,
         tracked=tuple(state.tracked),
+        learned=state.stations.learned(),
         intended=False if state.misdelivered is not None else None,
     )
 
@@ -117,6 +121,7 @@ def _reply(view: View, forward: Walk, *, beyond: bool) -> Walk:
         beyond=beyond,
         answers=forward.tracked,
         awaited=(forward.origin, forward.start),
+        learned=forward.learned,
     )
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from dnet_tui.diagnostics.walk.match.values import numbered
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.inspect.model import (
+    FdbEntry,
     Link,
     Namespace,
     Neighbour,
@@ -93,6 +94,12 @@ class NamespaceIndex:
     def neighbours(self) -> dict[tuple[int, str], Neighbour]:
         """The neighbours by ifindex and address."""
         return {(item.ifindex, item.address): item for item in reversed(self.ns.neighbours)}
+
+    @cached_property
+    def fdb(self) -> dict[tuple[int, str], FdbEntry]:
+        """The bridges' forwarding entries by bridge and MAC address; those of no VLAN come first."""
+        entries = sorted(self.ns.fdb, key=lambda item: item.vlan or 0, reverse=True)
+        return {(item.master, item.mac.lower()): item for item in entries if item.master is not None}
 
     @cached_property
     def filters(self) -> dict[tuple[int, str], list[TrafficFilter]]:

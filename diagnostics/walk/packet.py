@@ -165,6 +165,18 @@ class Obstacle(WalkStruct, frozen=True, kw_only=True):
     packet: Packet
 
 
+class Learned(WalkStruct, frozen=True, kw_only=True):
+    """What a walk's frames taught those that they met.
+
+    ``stations`` are MAC addresses by bridge, as (namespace, bridge, MAC
+    address, port); ``neighbours`` who asked whom, as (namespace, link,
+    address, MAC address).  Links are ifindexes.
+    """
+
+    stations: tuple[tuple[str, int, str, int], ...] = ()
+    neighbours: tuple[tuple[str, int, str, str], ...] = ()
+
+
 class Walk(WalkStruct, frozen=True, kw_only=True):
     """One packet's way.  ``obstacles`` are in the order met; the first decides the real end.
 
@@ -186,6 +198,7 @@ class Walk(WalkStruct, frozen=True, kw_only=True):
     """The host's interface by which the packet left, for ``left``."""
     tracked: tuple[tuple[str, Packet, Packet], ...] = ()
     """(namespace, packet before NAT, packet after NAT) of each conntrack that saw the flow."""
+    learned: Learned = Learned()
     intended: Truth = None
     """False where who gets an answer isn't who awaits it, or it isn't what is awaited; otherwise nothing is said."""
     others: tuple[Walk, ...] = ()

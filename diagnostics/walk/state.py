@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+from dnet_tui.diagnostics.walk.l2.stations import Stations
 from dnet_tui.diagnostics.walk.l3.namespace_context import match_context
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget
@@ -23,7 +24,7 @@ from dnet_tui.diagnostics.walk.netfilter.conntrack import (
     is_undecided,
 )
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
-from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef, Truth, replace
+from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Learned, Obstacle, Packet, RuleRef, Truth, replace
 from dnet_tui.inspect.model import Link, Namespace, NotSeen
 from dnet_tui.inspect.model.coverage.sections import unless_unasked
 from dnet_tui.inspect.model.firewall import Firewall
@@ -58,6 +59,7 @@ class WalkState:
         answers: the connections of which the packet is an answer.
         choices: which of several possibilities to take at each branch; None: stop there as unknown.
         budget: what may be spent on rules that are evaluated repeatedly.
+        learned: what the packet that this answers has taught those it met.
         awaited: for an answer: the namespace that awaits it (empty: out of sight), and the packet that it answers.
     """
 
@@ -72,11 +74,13 @@ class WalkState:
         choices: tuple[int, ...] | None = None,
         budget: Budget | None = None,
         awaited: Awaited | None = None,
+        learned: Learned = Learned(),  # noqa: B008 - frozen
     ) -> None:
         self.view = view
         self.packet = packet
         self.outside = outside
         self.awaited = awaited
+        self.stations = Stations(learned)
         self.misdelivered: Decider | None = None
         """Why an answer that got somewhere isn't what is awaited there."""
         self.beyond = beyond

@@ -11,7 +11,7 @@ from dnet_tui.diagnostics.walk.l3.input_route import admit
 from dnet_tui.diagnostics.walk.packet import replace
 from dnet_tui.diagnostics.walk.stages import mtu
 from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_bridge, pass_device
-from dnet_tui.diagnostics.walk.stages.frames import crossed, find_across, find_neighbour, frame_to, left, port_to
+from dnet_tui.diagnostics.walk.stages.frames import crossed, frame_to, left, port_to
 from dnet_tui.diagnostics.walk.stages.hook_traversal import traverse_hook
 from dnet_tui.diagnostics.walk.stages.routing_state import choose_way
 from dnet_tui.diagnostics.walk.state import WalkState
@@ -35,14 +35,12 @@ def bridge_receive(state: WalkState, step: BridgeReceive) -> Next:
     state.check(ns, "bridge", topology.port_stop(ns, port))
     state.check(ns, "bridge", topology.down(ns, bridge))
     _vlans(state, ns, bridge)
+    state.stations.teach(state.index(ns), bridge, port, state.packet.mac or "")
     called = topology.calls_iptables(ns, bridge, state.packet.family)
     pass_bridge(state, ns, "prerouting", port.name, "", part="first" if called else "all")
     up = topology.is_for_bridge(state.view, ns, bridge, frame)
     if up:
         state.doubt(neighbours.contradicted(state.view, ns, bridge, frame, bridge))
-        find_neighbour(state, ns, bridge, frame)
-    elif not frame.mac:
-        frame = find_across(state, ns, bridge, frame)
     if called:
         return BridgeCallIptables(ns, bridge, port, frame, up)
     if not up:

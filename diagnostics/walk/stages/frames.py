@@ -6,9 +6,10 @@ from typing import NoReturn
 
 from dnet_tui.diagnostics.walk.l2 import neighbours, topology
 from dnet_tui.diagnostics.walk.l2.answering import is_mute, question_source
+from dnet_tui.diagnostics.walk.l2.stations import astray, unflooded
 from dnet_tui.diagnostics.walk.l2.topology import Frame
 from dnet_tui.diagnostics.walk.packet import Decider, End, replace
-from dnet_tui.diagnostics.walk.stages.arp_ndp import Party, discovery_stop
+from dnet_tui.diagnostics.walk.stages.discovery import discover
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.diagnostics.walk.steps import Ending
 from dnet_tui.inspect.model import Link, LinkRef, Namespace
@@ -24,33 +25,15 @@ def frame_to(state: WalkState, ns: Namespace, out: Link, next_hop: str) -> Frame
         state.stop("unreachable", "link", topology.mute(ns, out))
     if entry is not None:
         return Frame(next_hop=next_hop, mac=entry.mac.lower(), state=entry.state)
-    return Frame(next_hop=next_hop, asker=question_source(state.index(ns), out, state.packet, next_hop))
-
-
-def find_neighbour(state: WalkState, ns: Namespace, link: Link, frame: Frame, *, called: bool = False) -> None:
-    """Stop where rules stop the neighbour discovery that a frame to a link of ``ns`` can't do without."""
-    if frame.mac or state.sender is None:
-        return
-    asker, owner = Party(*state.sender), Party(ns, link)
-    why = discovery_stop(state, asker, owner, frame.next_hop, called=called)
-    if why is not None:
-        state.stop(why[0], "neighbour", why[1])
-
-
-def find_across(state: WalkState, ns: Namespace, bridge: Link, frame: Frame) -> Frame:
-    """Find who takes a frame on the other side of a bridge; where nobody answers there is no frame."""
-    port = port_to(state, ns, bridge, frame)
-    far = state.view.links.get(port.peer) if port is not None and port.peer is not None else None
-    if port is None or port.peer is None or far is None:
-        return frame
-    called = topology.calls_iptables(ns, bridge, state.packet.family)
-    find_neighbour(state, state.view.namespaces[port.peer.namespace], far, frame, called=called)
-    return Frame(next_hop=frame.next_hop, mac=far.mac.lower())
+    asker = question_source(state.index(ns), out, state.packet, next_hop)
+    met = state.stations.neighbour(ns.id, out.ifindex, next_hop)
+    frame = Frame(next_hop=next_hop, mac=met, asker=asker)
+    return frame if met else discover(state, ns, out, frame)
 
 
 def port_to(state: WalkState, ns: Namespace, bridge: Link, frame: Frame) -> Link | None:
     """The port behind which somebody takes the frame; None where the walk may end out of sight."""
-    ports = topology.owner_ports(state.view, ns, bridge, frame)
+    ports = _by_station(state, ns, bridge, frame, topology.owner_ports(state.view, ns, bridge, frame))
     if len(ports) == 1:
         state.doubt(neighbours.contradicted(state.view, ns, bridge, frame, ports[0]))
         return ports[0]
@@ -65,6 +48,26 @@ def port_to(state: WalkState, ns: Namespace, bridge: Link, frame: Frame) -> Link
         text = f"{next_hop} may be behind a port of {bridge.name} that leads out of sight"
         state.stop("unknown", "bridge", Decider(kind="neighbour", text=text, namespace=ns.id))
     return None
+
+
+def _by_station(
+    state: WalkState, ns: Namespace, bridge: Link, frame: Frame, owners: tuple[Link, ...]
+) -> tuple[Link, ...]:
+    """Of the ports behind which somebody takes a frame those that it gets to, by the bridge's forwarding entries."""
+    if not frame.mac or not owners:
+        return owners
+    index = state.index(ns)
+    known = state.stations.port(index, bridge, frame.mac)
+    if known is None:
+        for port in owners:
+            if port.port is not None and not port.port.flood and len(owners) == 1:
+                state.stop("unreachable", "bridge", unflooded(index, port, frame.mac))
+        return owners
+    found = tuple(port for port in owners if port.ifindex == known[0])
+    if not found:
+        fixed = known[1] is not None and known[1].state != "dynamic"
+        state.stop("unreachable" if fixed else "unknown", "bridge", astray(index, bridge, frame.mac, *known))
+    return found
 
 
 def nobody_takes(state: WalkState, ns: Namespace, stage: str, frame: Frame, link: Link) -> NoReturn:

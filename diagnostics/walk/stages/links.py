@@ -5,7 +5,7 @@ from __future__ import annotations
 from dnet_tui.diagnostics.walk.l2 import topology
 from dnet_tui.diagnostics.walk.stages import mtu
 from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_device
-from dnet_tui.diagnostics.walk.stages.frames import crossed, find_neighbour, frame_to, left, nobody_takes
+from dnet_tui.diagnostics.walk.stages.frames import crossed, frame_to, left, nobody_takes
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.diagnostics.walk.steps import ArriveAt, BridgeReceive, BridgeSend, Next, Receive, Transmit
 from dnet_tui.inspect.model import Link, LinkRef, require
@@ -52,5 +52,4 @@ def arrive(state: WalkState, step: ArriveAt) -> Next:
         return BridgeReceive(ns, bridge, link, frame)
     if not frame.is_for(state.index(ns), link):
         nobody_takes(state, ns, "link", frame, link)
-    find_neighbour(state, ns, link, frame)
     return Receive(ns, link)

@@ -183,7 +183,6 @@ def test_arp_filter_keeps_silent_where_the_way_back_is_another() -> None:
     assert sent(snapshot, APP1, packet(ONE, "10.10.0.1", dport=8080)).end == "unreachable"
 
 
-@unknown_yet("neighbour discovery comes before the frame: what stops both is met by the question first")
 def test_the_question_for_a_neighbour_is_stopped_before_the_packet() -> None:
     snapshot = with_bridge_rules(forgetful(), match("ether-type", "arp"), match("saddr", ONE))
     found = between(snapshot)
@@ -205,7 +204,6 @@ def with_bridge_rules(snapshot: Snapshot, *matches: Any) -> Snapshot:
 # -- forwarding entries and port flags --------------------------------------------------------
 
 
-@unknown_yet("a static entry at another port leads the frame there")
 @pytest.mark.parametrize("flags", [(), ("sticky",)])
 def test_a_static_entry_at_another_port_leads_the_frame_astray(flags: tuple[str, ...]) -> None:
     found = between(listed(knowing(), APP2, VETH_APP1, "static", *flags))
@@ -220,12 +218,10 @@ def test_a_static_entry_moves_when_its_owner_answers_the_question() -> None:
     assert between(listed(forgetful(), APP2, VETH_APP1)).end == "delivered"
 
 
-@unknown_yet("a sticky entry doesn't move when its owner speaks")
 def test_a_sticky_entry_stays_when_its_owner_answers() -> None:
     assert between(listed(forgetful(), APP2, VETH_APP1, "static", "sticky")).end == "unreachable"
 
 
-@unknown_yet("a frame for a MAC address that the bridge doesn't know goes only to ports that are flooded")
 def test_without_unicast_flooding_an_unknown_mac_is_lost() -> None:
     assert between(port(knowing(), "veth99e5f60", flood=False)).end == "unreachable"
 
@@ -235,7 +231,6 @@ def test_without_unicast_flooding_a_known_mac_is_reached() -> None:
     assert between(listed(snapshot, APP2, VETH_APP2, "reachable")).end == "delivered"
 
 
-@unknown_yet("a question for a neighbour is a broadcast, which a port may not get")
 def test_without_broadcast_flooding_nobody_hears_the_question() -> None:
     assert between(port(forgetful(), "veth99e5f60", broadcast_flood=False)).end == "unreachable"
 
@@ -245,7 +240,6 @@ def test_without_broadcast_flooding_a_remembered_neighbour_is_reached() -> None:
     assert between(listed(snapshot, APP2, VETH_APP2, "reachable")).end == "delivered"
 
 
-@unknown_yet("who isn't learnt is flooded to, or not reached")
 def test_without_learning_and_flooding_the_answer_to_the_question_is_lost() -> None:
     snapshot = port(forgetful(), "veth77c3d4e", learning=False, flood=False)
     assert between(snapshot).end == "unreachable"

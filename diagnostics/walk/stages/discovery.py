@@ -1,0 +1,125 @@
+"""Finding a neighbour, before a frame can be sent: who is asked, who answers, and what each learns by it.  Pure.
+
+What stands in the way of question or answer stops the packet, which waits
+(net/core/neighbour.c).  Where nobody answers, or several do, the frame goes
+on without a MAC address and the stage it comes to says so.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from dnet_tui.diagnostics.walk.l2 import topology
+from dnet_tui.diagnostics.walk.l2.answering import answers
+from dnet_tui.diagnostics.walk.l2.topology import Frame
+from dnet_tui.diagnostics.walk.packet import Decider
+from dnet_tui.diagnostics.walk.stages.arp_ndp import Party, discovery_stop
+from dnet_tui.diagnostics.walk.state import WalkState
+from dnet_tui.inspect.model import Link, LinkRef, Namespace
+
+
+class Owner(NamedTuple):
+    """Who answers, and the bridge's port behind which it is (None: it is the bridge, or no bridge is between)."""
+
+    party: Party
+    port: Link | None
+
+
+class Segment(NamedTuple):
+    """A bridge that carries the question, and the port by which it comes (None: its own host asks)."""
+
+    ns: Namespace
+    bridge: Link
+    came_by: Link | None
+
+
+def discover(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:
+    """The frame with its owner's MAC address, where exactly one answers; stops where question or answer is lost."""
+    segment = _segment(state, ns, out)
+    owners = _owners(state, segment, out, frame)
+    if len(owners) != 1 or not frame.asker:
+        return frame
+    owner = owners[0]
+    if segment is not None:
+        _carry(state, segment, owner, out, frame)
+    called = segment is not None and topology.calls_iptables(segment.ns, segment.bridge, state.packet.family)
+    why = discovery_stop(state, Party(ns, out), owner.party, frame.next_hop, called=called)
+    if why is not None:
+        state.stop(why[0], "neighbour", why[1])
+    mac = owner.party.link.mac.lower()
+    state.stations.meet(owner.party.ns.id, owner.party.link.ifindex, frame.asker, out.mac.lower())
+    return msgspec.structs.replace(frame, mac=mac) if mac else frame
+
+
+def _segment(state: WalkState, ns: Namespace, out: Link) -> Segment | None:
+    if out.kind == "bridge":
+        return Segment(ns, out, None)
+    far = state.view.links.get(out.peer) if out.kind == "veth" and out.peer is not None else None
+    if out.peer is None or far is None or far.master is None:
+        return None
+    bridge = state.view.links.get(LinkRef(namespace=out.peer.namespace, ifindex=far.master))
+    if bridge is None or bridge.kind != "bridge":
+        return None
+    return Segment(state.view.namespaces[out.peer.namespace], bridge, far)
+
+
+def _owners(state: WalkState, segment: Segment | None, out: Link, frame: Frame) -> list[Owner]:
+    view = state.view
+    if segment is None:
+        far = view.links.get(out.peer) if out.kind == "veth" and out.peer is not None else None
+        if out.peer is None or far is None:
+            return []
+        ns = view.namespaces[out.peer.namespace]
+        found = answers(state.index(ns), far, frame.next_hop, frame.asker)
+        return [Owner(Party(ns, far), None)] if found else []
+    owners = []
+    if segment.came_by is not None and answers(state.index(segment.ns), segment.bridge, frame.next_hop, frame.asker):
+        owners.append(Owner(Party(segment.ns, segment.bridge), None))
+    for port in topology.owner_ports(view, segment.ns, segment.bridge, frame):
+        far = view.links.get(port.peer) if port.peer is not None else None
+        came_by = segment.came_by
+        if port.peer is not None and far is not None and (came_by is None or port.ifindex != came_by.ifindex):
+            owners.append(Owner(Party(view.namespaces[port.peer.namespace], far), port))
+    return owners
+
+
+def _carry(state: WalkState, segment: Segment, owner: Owner, out: Link, frame: Frame) -> None:
+    """What the bridge does with question and answer; what stops every frame there is told where the packet comes."""
+    ns, bridge, came_by = segment
+    index = state.index(ns)
+    if _is_shut(segment, owner.port):
+        return
+    if came_by is not None:
+        state.stations.teach(index, bridge, came_by, out.mac.lower())
+    port = owner.port
+    if port is not None and port.port is not None:
+        six = state.packet.family == "ip6"
+        heard = port.port.multicast_flood if six else port.port.broadcast_flood
+        if not heard and not six:
+            flag = "bcast_flood off"
+            text = f"port {port.name} gets no broadcasts: the question who has {frame.next_hop} isn't heard there"
+            by = Decider(kind="link", text=text, namespace=ns.id, value=flag, interface=port.name)
+            state.stop("unreachable", "neighbour", by)
+        state.stations.teach(index, bridge, port, owner.party.link.mac.lower())
+    if came_by is None:
+        return
+    known = state.stations.port(index, bridge, out.mac.lower())
+    text = ""
+    if known is None and came_by.port is not None and not came_by.port.flood:
+        text = f"the answer who has {frame.next_hop} is not passed on to port {came_by.name}: not learnt, nor flooded"
+    elif known is not None and known[0] != came_by.ifindex:
+        text = f"the answer who has {frame.next_hop} is sent to port {index.names.get(known[0], '')} instead"
+    if text:
+        by = Decider(kind="link", text=text, namespace=ns.id, value="flood off", interface=came_by.name)
+        state.stop("unreachable", "neighbour", by)
+
+
+def _is_shut(segment: Segment, port: Link | None) -> bool:
+    """Whether the bridge passes nothing at all between the two."""
+    ns, bridge, came_by = segment
+    ends = [item for item in (came_by, port) if item is not None]
+    if topology.down(ns, bridge) is not None or any(topology.port_stop(ns, item) is not None for item in ends):
+        return True
+    return came_by is not None and port is not None and topology.delivery_stop(ns, came_by, port) is not None
