@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dnet_tui.inspect.model.links import Family, Value
+from dnet_tui.inspect.model.links import Family, ModelStruct
 
 
-class XfrmTemplate(Value, frozen=True, kw_only=True):
+class XfrmTemplate(ModelStruct, frozen=True, kw_only=True):
     """How a policy wants packets transformed.  ``optional``: it may also pass as it is (``level use``)."""
 
     proto: str
@@ -20,7 +20,7 @@ class XfrmTemplate(Value, frozen=True, kw_only=True):
     optional: bool = False
 
 
-class XfrmPolicy(Value, frozen=True, kw_only=True):
+class XfrmPolicy(ModelStruct, frozen=True, kw_only=True):
     """One policy (``ip xfrm policy``).
 
     ``sport`` and ``dport`` are (value, mask); for ICMP its type and code.

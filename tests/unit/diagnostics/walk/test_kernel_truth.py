@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import Trace, trace
 from dnet_tui.diagnostics.walk.api import reply, walk
@@ -435,7 +435,7 @@ def test_a_socket_on_the_address_takes_what_one_on_all_would_as_well() -> None:
 
 
 def traced(snapshot: Snapshot, source: str, target: str, **more: Any) -> Trace:
-    case = Case(snapshot)
+    case = HostContext(snapshot)
     return trace(case, find(case, source), find(case, target), **more)
 
 
