@@ -56,6 +56,11 @@ class Stations:
         return None if entry is None else (entry.ifindex, entry)
 
 
+def is_own(known: tuple[int, FdbEntry | None]) -> bool:
+    """Whether a bridge takes a MAC address for its host's (a permanent entry): what comes by a port goes no further."""
+    return known[1] is not None and known[1].state == "permanent"
+
+
 def astray(index: NamespaceIndex, bridge: Link, mac: str, port: int, entry: FdbEntry | None) -> Decider:
     """The decider when an entry leads frames away from their owner."""
     name = index.names.get(port, str(port))

@@ -90,7 +90,7 @@ def _stays(state: WalkState, ns: Namespace, bridge: Link) -> bool:
 def bridge_pass_on(state: WalkState, step: BridgePassOn) -> Next:
     """From one port to another."""
     ns, bridge, came_by, frame, called = step
-    port = port_to(state, ns, bridge, frame)
+    port = port_to(state, ns, bridge, frame, came_by=came_by)
     if port is None:
         return left(state, ns, bridge)
     state.check(ns, "bridge", topology.delivery_stop(ns, came_by, port))

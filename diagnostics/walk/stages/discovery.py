@@ -13,6 +13,7 @@ import msgspec
 
 from dnet_tui.diagnostics.walk.l2 import topology
 from dnet_tui.diagnostics.walk.l2.answering import answers
+from dnet_tui.diagnostics.walk.l2.stations import is_own
 from dnet_tui.diagnostics.walk.l2.topology import Frame
 from dnet_tui.diagnostics.walk.packet import Decider
 from dnet_tui.diagnostics.walk.stages.arp_ndp import Party, discovery_stop
@@ -95,9 +96,8 @@ def _carry(state: WalkState, segment: Segment, owner: Owner, out: Link, frame: F
         state.stations.teach(index, bridge, came_by, out.mac.lower())
     port = owner.port
     if port is not None and port.port is not None:
-        six = state.packet.family == "ip6"
-        heard = port.port.multicast_flood if six else port.port.broadcast_flood
-        if not heard and not six:
+        # What the host itself sends is flooded to every port (br_flood).
+        if came_by is not None and not port.port.broadcast_flood and state.packet.family == "ip":
             flag = "bcast_flood off"
             text = f"port {port.name} gets no broadcasts: the question who has {frame.next_hop} isn't heard there"
             by = Decider(kind="link", text=text, namespace=ns.id, value=flag, interface=port.name)
@@ -109,7 +109,7 @@ def _carry(state: WalkState, segment: Segment, owner: Owner, out: Link, frame: F
     text = ""
     if known is None and came_by.port is not None and not came_by.port.flood:
         text = f"the answer who has {frame.next_hop} is not passed on to port {came_by.name}: not learnt, nor flooded"
-    elif known is not None and known[0] != came_by.ifindex:
+    elif known is not None and (known[0] != came_by.ifindex or is_own(known)):
         text = f"the answer who has {frame.next_hop} is sent to port {index.names.get(known[0], '')} instead"
     if text:
         by = Decider(kind="link", text=text, namespace=ns.id, value="flood off", interface=came_by.name)

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from dnet_tui.diagnostics.walk.l2 import neighbours, topology
 from dnet_tui.diagnostics.walk.l2.answering import is_mute, question_source
-from dnet_tui.diagnostics.walk.l2.stations import astray, unflooded
+from dnet_tui.diagnostics.walk.l2.stations import astray, is_own, unflooded
 from dnet_tui.diagnostics.walk.l2.topology import Frame
 from dnet_tui.diagnostics.walk.packet import Decider, End, replace
 from dnet_tui.diagnostics.walk.stages.discovery import discover
@@ -31,9 +31,13 @@ def frame_to(state: WalkState, ns: Namespace, out: Link, next_hop: str) -> Frame
     return frame if met else discover(state, ns, out, frame)
 
 
-def port_to(state: WalkState, ns: Namespace, bridge: Link, frame: Frame) -> Link | None:
-    """The port behind which somebody takes the frame; None where the walk may end out of sight."""
-    ports = _by_station(state, ns, bridge, frame, topology.owner_ports(state.view, ns, bridge, frame))
+def port_to(state: WalkState, ns: Namespace, bridge: Link, frame: Frame, *, came_by: Link | None = None) -> Link | None:
+    """The port behind which somebody takes the frame; None where the walk may end out of sight.
+
+    ``came_by`` is the port it came in by; None: the bridge's own host sends it.
+    """
+    owners = topology.owner_ports(state.view, ns, bridge, frame)
+    ports = _by_station(state, ns, bridge, frame, owners, forwarded=came_by is not None)
     if len(ports) == 1:
         state.doubt(neighbours.contradicted(state.view, ns, bridge, frame, ports[0]))
         return ports[0]
@@ -51,7 +55,7 @@ def port_to(state: WalkState, ns: Namespace, bridge: Link, frame: Frame) -> Link
 
 
 def _by_station(
-    state: WalkState, ns: Namespace, bridge: Link, frame: Frame, owners: tuple[Link, ...]
+    state: WalkState, ns: Namespace, bridge: Link, frame: Frame, owners: tuple[Link, ...], *, forwarded: bool
 ) -> tuple[Link, ...]:
     """Of the ports behind which somebody takes a frame those that it gets to, by the bridge's forwarding entries."""
     if not frame.mac or not owners:
@@ -64,7 +68,7 @@ def _by_station(
                 state.stop("unreachable", "bridge", unflooded(index, port, frame.mac))
         return owners
     found = tuple(port for port in owners if port.ifindex == known[0])
-    if not found:
+    if not found or (forwarded and is_own(known)):
         fixed = known[1] is not None and known[1].state != "dynamic"
         state.stop("unreachable" if fixed else "unknown", "bridge", astray(index, bridge, frame.mac, *known))
     return found

@@ -21,6 +21,8 @@ import msgspec
 from dnet_tui.actions.demo.build import require_private_host
 from dnet_tui.actions.demo.sandbox import Sandbox
 from dnet_tui.inspect.errors import ActionFailedError
+from dnet_tui.inspect.model import Namespace, Snapshot, require
+from lab.differential import trace
 from lab.differential.spec import (
     HOST,
     OUTSIDE,
@@ -33,6 +35,7 @@ from lab.differential.spec import (
     UPLINK_ADDRESS6,
     HostSpec,
     Observation,
+    Probe,
     Proxy,
     leg_mac,
 )
@@ -50,7 +53,7 @@ _BUILTIN = {
 MOST_CONNECTIONS = 20000
 """Tracked connections that are read at most; a host has far fewer."""
 
-LIMIT = 60.0
+LIMIT = 180.0
 """Seconds until one host must have been built and answered; it takes about one."""
 
 
@@ -130,15 +133,33 @@ def main() -> None:
         proxies = [start_proxy(proxy) for proxy in spec.proxies]
     snapshot = take_snapshot(Options(conntrack=MOST_CONNECTIONS))
     agent.start_tracing()
+    moments: dict[int, msgspec.Raw] = {}
+
+    def look(probe: Probe) -> None:
+        now = take_snapshot(Options(conntrack=MOST_CONNECTIONS))
+        moments[probe.number] = msgspec.Raw(msgspec.json.encode(without_own_tables(now)))
+
     observation = Observation(
         namespaces={place: f"net:[{spaces.path(place).stat().st_ino}]" for place in spec.places},
         snapshot=msgspec.Raw(msgspec.json.encode(snapshot)),
-        outcomes=agent.send(),
+        outcomes=agent.send(look),
+        moments=moments,
     )
     agent.stop_tracing()
     for process in proxies:
         process.kill()
     sys.stdout.buffer.write(msgspec.json.encode(observation))
+
+
+def without_own_tables(snapshot: Snapshot) -> Snapshot:
+    """The snapshot without the tables by which packets are watched."""
+
+    def cleaned(ns: Namespace) -> Namespace:
+        tables = tuple(table for table in require(ns.firewall).tables if table.name != trace.TABLE)
+        return msgspec.structs.replace(ns, firewall=msgspec.structs.replace(require(ns.firewall), tables=tables))
+
+    spaces = tuple(cleaned(ns) for ns in require(snapshot.namespaces))
+    return msgspec.structs.replace(snapshot, namespaces=spaces)
 
 
 def start_proxy(proxy: Proxy) -> subprocess.Popen[bytes]:

@@ -42,6 +42,8 @@ class Court:
 
     def __init__(self, spec: HostSpec, seen: Observation) -> None:
         self.spec = spec
+        self.seen = seen
+        self.moments = seen.moments
         self.view = View(recording.snapshot(seen.snapshot))
         self.ids = seen.namespaces
         self.outcomes = {outcome.probe: outcome for outcome in seen.outcomes}
@@ -63,6 +65,10 @@ class Court:
 
     def judge(self, probe: Probe) -> Judgement:
         """Walk the probe and its answer, and compare both with what happened."""
+        moment = self.moments.get(probe.number)
+        if moment is not None:
+            own = Court(self.spec, msgspec.structs.replace(self.seen, snapshot=moment, moments={}))
+            return own.judge(probe)
         outcome = self.outcomes[probe.number]
         packet = first_packet(probe)
         there = walk(self.view, packet, origin=self.ids[probe.origin])

@@ -168,14 +168,20 @@ class Agent:
                 for family in ("inet", "bridge"):
                     run(("nft", "delete", "table", family, trace.TABLE))
 
-    def send(self) -> tuple[Outcome, ...]:
-        """Send all probes, so many at a time as the kernel's account holds, and return what became of each."""
+    def send(self, before: Callable[[Probe], None] = lambda _: None) -> tuple[Outcome, ...]:
+        """Send all probes, so many at a time as the kernel's account holds, and return what became of each.
+
+        ``before`` is called before each that is sent by itself.
+        """
         probes = self.spec.probes
+        many = 1 if self.spec.one_by_one else AT_ONCE
         return tuple(
-            outcome for at in range(0, len(probes), AT_ONCE) for outcome in self._send_some(probes[at : at + AT_ONCE])
+            outcome for at in range(0, len(probes), many) for outcome in self._send_some(probes[at : at + many], before)
         )
 
-    def _send_some(self, probes: tuple[Probe, ...]) -> Iterator[Outcome]:
+    def _send_some(self, probes: tuple[Probe, ...], before: Callable[[Probe], None]) -> Iterator[Outcome]:
+        if self.spec.one_by_one:
+            before(probes[0])
         errors: dict[int, int] = {}
         self.clients = {}
         for probe in probes:

@@ -168,6 +168,8 @@ class HostSpec(Part, frozen=True, kw_only=True):
     proxies: tuple[Proxy, ...] = ()
     features: tuple[str, ...] = ()
     """What this host was given besides (:mod:`lab.differential.features`)."""
+    one_by_one: bool = False
+    """Whether each packet is sent by itself, on a snapshot of its own: where packets teach others their way."""
     existing: dict[str, str] = {}
     """For a host that somebody else made: the file of each place's namespace.  Nothing is built then."""
 
@@ -217,3 +219,5 @@ class Observation(Part, frozen=True, kw_only=True):
     namespaces: dict[str, str]
     snapshot: msgspec.Raw
     outcomes: tuple[Outcome, ...]
+    moments: dict[int, msgspec.Raw] = {}
+    """The snapshots of just before single packets, by the probe's number, where there are such."""

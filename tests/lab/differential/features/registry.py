@@ -38,6 +38,9 @@ FEATURES: dict[str, Callable[[Draft], None]] = {
     "multicast": link_features.multicast,
 }
 
+TEACHING = frozenset({"arp", "fdb", "flooding", "isolation", "bridge-rules", "connections"})
+"""Those with which a packet may change where the next one goes: by them neighbours and bridges learn."""
+
 OFTEN = 0.05
 """The share of random hosts that have a given one."""
 
@@ -46,7 +49,10 @@ def with_feature(spec: HostSpec, name: str) -> HostSpec:
     """Return the host with a feature more."""
     draft = Draft(spec, name)
     FEATURES[name](draft)
-    return msgspec.structs.replace(draft.spec, features=(*draft.spec.features, name))
+    spec = draft.spec
+    return msgspec.structs.replace(
+        spec, features=(*spec.features, name), one_by_one=spec.one_by_one or name in TEACHING
+    )
 
 
 def chosen(spec: HostSpec) -> tuple[str, ...]:
