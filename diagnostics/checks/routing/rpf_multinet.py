@@ -74,7 +74,10 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
 
 
 def _bridge(case: HostContext, obstacle: Obstacle) -> str:
-    """The network's bridge by which the packet came in; empty when it is another device."""
+    """The network's bridge by which the packet, or the question for its neighbour, came in; empty: another device."""
+    keys = {f"net.ipv4.conf.{sysctl_name(network.bridge)}.rp_filter": network.bridge for network in case.networks}
+    if obstacle.by.text in keys:
+        return keys[obstacle.by.text]
     return next((network.bridge for network in case.networks if network.bridge == obstacle.packet.iif), "")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 
 from dnet_tui.diagnostics.walk.l3.addresses import is_usable
-from dnet_tui.diagnostics.walk.l3.input_route import admit
+from dnet_tui.diagnostics.walk.l3.input_route import Stop, admit
 from dnet_tui.diagnostics.walk.l3.routing import address_type, is_local, lookup, switched_on, sysctl_name
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
 from dnet_tui.diagnostics.walk.packet import Packet
@@ -43,6 +43,14 @@ def answers(index: NamespaceIndex, link: Link, address: str, asker: str = "") ->
     if answer.type == "local":
         return not _ignores(index, link, asker, address) and not _filters(index, link, asker, address)
     return answer.type == "unicast" and _stands_in(index, link, address, answer.ifindex)
+
+
+def refusal(index: NamespaceIndex, link: Link, address: str, asker: str) -> Stop | None:
+    """Why a namespace does not answer for an address of its own: ARP asks its routes about the source (arp_process)."""
+    if not asker or ":" in address or not is_local(index, address):
+        return None
+    _, stops = admit(index, Packet(src=asker, dst=address, proto="", iif=link.name), link)
+    return next((stop for stop in stops if stop.end != "unknown"), None)
 
 
 def may_stand_in(index: NamespaceIndex) -> bool:
