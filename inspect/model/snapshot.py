@@ -21,11 +21,10 @@ from dnet_tui.inspect.model.firewalld import Firewalld
 from dnet_tui.inspect.model.gaps import HOST_FIELDS, NAMESPACE_FIELDS, Gap, gaps_of
 from dnet_tui.inspect.model.links import Address, Link, Value
 from dnet_tui.inspect.model.name_servers import Resolver
-from dnet_tui.inspect.model.routing import FdbEntry, Neighbour, PolicyRule, ProxiedAddress, Route
+from dnet_tui.inspect.model.routing import FdbEntry, Neighbour, PolicyRule, ProxiedAddress, Route, XfrmPolicy
 from dnet_tui.inspect.model.sections import NOT_ASKED, NOT_READ, Section, Settings, Unread, owned_by
 from dnet_tui.inspect.model.sockets import ChecksumCounts, ConntrackCounts, ConntrackEntry, NatPortUse, Socket
 from dnet_tui.inspect.model.traffic_control import TrafficFilter
-from dnet_tui.inspect.model.xfrm import XfrmPolicy
 
 FORMAT = 2
 """Version of the snapshot file format."""
