@@ -40,13 +40,13 @@ from dnet_tui.diagnostics.walk.steps import (
     Receive,
     RouteReceived,
     Send,
-    Step,
     Transmit,
+    WalkStep,
 )
 from dnet_tui.inspect.model import NotSeen
 
 
-def run_stages(state: WalkState, first: Step) -> Ending:
+def run_stages(state: WalkState, first: WalkStep) -> Ending:
     """Lead a packet from its first stage to its ending; what stands in its way is noted in the state."""
     following: Next = first
     try:
@@ -64,7 +64,7 @@ def run_stages(state: WalkState, first: Step) -> Ending:
     return following
 
 
-def run_stage(state: WalkState, step: Step) -> Next:  # noqa: C901, PLR0912 - the table of stages
+def run_stage(state: WalkState, step: WalkStep) -> Next:  # noqa: C901, PLR0912 - the table of stages
     """Run the stage that a step names."""
     match step:
         case Send():

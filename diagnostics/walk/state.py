@@ -26,8 +26,8 @@ from dnet_tui.diagnostics.walk.netfilter.conntrack import (
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Learned, Obstacle, Packet, RuleRef, Truth, replace
 from dnet_tui.inspect.model import Link, Namespace, NotSeen
+from dnet_tui.inspect.model.coverage.sections import unless_unasked
 from dnet_tui.inspect.model.firewall import Firewall
-from dnet_tui.inspect.model.sections import unless_unasked
 from dnet_tui.inspect.model.view import View
 
 _MAX_STAGES = 64

@@ -22,14 +22,14 @@ from dnet_tui.inspect.model.firewall import AnyExpr, Match, Note, SetLookup
 from dnet_tui.inspect.model.match_fields import FieldText, MatchField
 from dnet_tui.inspect.model.protocols import TCP_FLAG_BITS, protocol
 
-Compile = Callable[[list[str], bool], "AnyExpr | None"]
+CompileMatch = Callable[[list[str], bool], "AnyExpr | None"]
 
 
 class Option(NamedTuple):
     """One option of a match: how many values it takes and what they mean; None adds no condition."""
 
     arity: int
-    compile: Compile
+    compile: CompileMatch
 
 
 @lru_cache(maxsize=4096)

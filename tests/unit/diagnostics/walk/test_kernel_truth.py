@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import Trace, trace
 from dnet_tui.diagnostics.walk.api import reply, walk
@@ -504,7 +504,7 @@ def test_policies_that_were_not_read_leave_it_open() -> None:
 
 
 def traced(snapshot: Snapshot, source: str, target: str, **more: Any) -> Trace:
-    case = Case(snapshot)
+    case = HostContext(snapshot)
     return trace(case, find(case, source), find(case, target), **more)
 
 

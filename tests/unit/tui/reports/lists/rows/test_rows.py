@@ -3,7 +3,7 @@ import json
 import msgspec
 
 from dnet_tui.inspect.model import Snapshot, Unread
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.reports.json_text import to_json
 from dnet_tui.tui.reports.lists.rows.bridges import bridge_rows, network_rows
