@@ -16,7 +16,7 @@ from dnet_tui.inspect.model import known_items
 from dnet_tui.inspect.model.firewall import Backend, Rule
 from dnet_tui.inspect.model.view import View
 
-_ROUTING = {"reverse-path", "forwarding", "routing", "martian"}
+_ROUTING = {"reverse-path", "forwarding", "routing", "martian", "xfrm"}
 _DEVICE = {"ingress", "egress"}
 _BACKENDS = {"iptables-nft": "nft", "nftables": "nft", "iptables-legacy": "legacy"}
 _ENDED = {"drop", "reject", "unknown"}
@@ -142,7 +142,11 @@ class Agreement:
         by = said.decided_by
         stage = said.obstacles[0].stage if said.obstacles else ""
         claim = f"{way} is said to be {said.end} at {place} in {stage} by {by.text if by else 'nothing'}"
-        if truth.where == "arrived":
+        if stage == "xfrm" and by is not None and by.value == "in":
+            # The policy is asked after INPUT, so the packet is seen there.
+            if (truth.where, truth.place) != ("arrived", place):
+                yield f"{claim}, but {self.tell(truth)}"
+        elif truth.where == "arrived":
             yield f"{claim}, but {self.tell(truth)}"
         elif stage == "neighbour":
             # Stopped was what asks for the neighbour's MAC; the packet itself waited in vain.

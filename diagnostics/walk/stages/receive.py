@@ -13,6 +13,7 @@ from dnet_tui.diagnostics.walk.stages import mtu
 from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_device
 from dnet_tui.diagnostics.walk.stages.hook_traversal import traverse_hook
 from dnet_tui.diagnostics.walk.stages.routing_state import choose_way, output_device, require_usable
+from dnet_tui.diagnostics.walk.stages.xfrm import check_policies
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.diagnostics.walk.steps import ComeIn, Deliver, Ending, Forward, Next, Receive, RouteReceived
 
@@ -52,6 +53,8 @@ def deliver(state: WalkState, step: Deliver) -> Next:
     """INPUT, and who takes the packet."""
     ns = step.ns
     traverse_hook(state, ns, "input", looped=step.looped)
+    if not step.looped:
+        check_policies(state, ns, "in", came_by=state.index(ns).link(state.packet.iif))
     state.track(ns)
     state.hop(ns, state.packet.iif, "local", "delivered")
     if state.answers or state.awaited is not None:

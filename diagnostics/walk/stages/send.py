@@ -10,6 +10,7 @@ from dnet_tui.diagnostics.walk.packet import replace
 from dnet_tui.diagnostics.walk.stages import mtu
 from dnet_tui.diagnostics.walk.stages.hook_traversal import traverse_hook
 from dnet_tui.diagnostics.walk.stages.routing_state import output_device, output_route
+from dnet_tui.diagnostics.walk.stages.xfrm import check_policies
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.diagnostics.walk.steps import Deliver, Forward, Leave, Next, Send, Transmit
 
@@ -26,6 +27,7 @@ def send(state: WalkState, step: Send) -> Next:
     out = output_device(state, ns, answers[0])
     state.packet = replace(state.packet, oif=out.name)
     mtu.made(state, ns, out, answers[0])
+    check_policies(state, ns, "out", out=out)
     # Where OUTPUT changes the destination or the mark, the route is looked up anew.
     traverse_hook(state, ns, "output", rerouted=lambda: answers.append(output_route(state, ns)))
     answer = answers[-1]
@@ -45,6 +47,8 @@ def forward(state: WalkState, step: Forward) -> Next:
     ns, out, answer = step
     state.packet = replace(state.packet, oif=out.name)
     mtu.forwarded(state, ns, out, answer)
+    check_policies(state, ns, "fwd", came_by=state.index(ns).link(state.packet.iif), out=out)
+    check_policies(state, ns, "out", out=out)
     traverse_hook(state, ns, "forward")
     return Leave(ns, out, answer)
 
@@ -53,7 +57,10 @@ def leave(state: WalkState, step: Leave) -> Next:
     """The last hook, then the device."""
     ns, out, answer, made_here = step
     next_hop = answer.gateway or state.packet.dst
+    source = state.packet.src, state.packet.sport
     traverse_hook(state, ns, "postrouting", next_hop=next_hop)
+    if (state.packet.src, state.packet.sport) != source:
+        check_policies(state, ns, "out", out=out)  # asked anew for a new source
     state.track(ns)
     mtu.sent(state, ns, out, answer, made_here=made_here)
     return Transmit(ns, out, next_hop)

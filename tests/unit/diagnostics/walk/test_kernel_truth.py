@@ -29,6 +29,7 @@ from dnet_tui.inspect.model import (
 )
 from dnet_tui.inspect.model.firewall import Firewall, Nat, NoTrack, Table
 from dnet_tui.inspect.model.links import Link, LinkRef
+from dnet_tui.inspect.model.routing import XfrmPolicy, XfrmTemplate
 from dnet_tui.inspect.model.view import View
 from unit.builders.factories import (
     APP1,
@@ -429,6 +430,74 @@ def test_a_socket_on_the_address_takes_what_one_on_all_would_as_well() -> None:
     found = sent(snapshot, APP1, packet(ONE, "10.10.0.1", "udp", 53))
     assert found.decided_by is not None
     assert found.decided_by.text.startswith("special ")
+
+
+def with_policies(*policies: XfrmPolicy, snapshot: Snapshot | None = None) -> Snapshot:
+    return with_namespace(snapshot or unfiltered(), HOST, xfrm_policies=len(policies), xfrm=policies)
+
+
+def policy(direction: Literal["in", "out", "fwd"], src: str, dst: str, **more: Any) -> XfrmPolicy:
+    return XfrmPolicy(family="ip", direction=direction, src=src, dst=dst, **more)
+
+
+TUNNEL = (XfrmTemplate(proto="esp", mode="tunnel", src="203.0.113.2", dst="198.51.100.9"),)
+
+
+def outward(snapshot: Snapshot) -> Walk:
+    return walk(View(snapshot), packet("172.17.0.2", OUTSIDE), origin=WEB, outside=True)
+
+
+@pytest.mark.parametrize("direction", ["fwd", "out"])
+def test_a_blocking_policy_drops_what_is_forwarded(direction: Literal["fwd", "out"]) -> None:
+    found = outward(with_policies(policy(direction, "172.17.0.0/16", "0.0.0.0/0", action="block")))
+    assert (found.end, found.obstacles[0].stage) == ("dropped", "xfrm")
+    assert found.decided_by is not None
+    assert "action block" in found.decided_by.text
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        policy("fwd", "172.17.0.0/16", "10.0.0.0/8", action="block"),
+        policy("in", "172.17.0.0/16", "0.0.0.0/0", action="block"),
+        policy("fwd", "172.17.0.0/16", "0.0.0.0/0", action="block", proto=17),
+        policy("fwd", "172.17.0.0/16", "0.0.0.0/0", action="block", proto=6, dport=(443, 0xFFFF)),
+        policy("fwd", "172.17.0.0/16", "0.0.0.0/0", action="block", ifindex=BR_APP),
+        policy("fwd", "172.17.0.0/16", "0.0.0.0/0"),
+    ],
+)
+def test_a_policy_for_others_lets_pass(harmless: XfrmPolicy) -> None:
+    assert outward(with_policies(harmless)).end == "left"
+
+
+def test_of_several_policies_the_lowest_number_decides() -> None:
+    allow = policy("fwd", "172.17.0.0/16", "0.0.0.0/0", priority=5)
+    assert (
+        outward(with_policies(policy("fwd", "0.0.0.0/0", "0.0.0.0/0", action="block", priority=7), allow)).end == "left"
+    )
+
+
+def test_what_must_be_encrypted_is_not_followed() -> None:
+    assert outward(with_policies(policy("out", "172.17.0.0/16", "0.0.0.0/0", templates=TUNNEL))).end == "unknown"
+
+
+def test_what_should_have_come_encrypted_is_dropped_where_it_certainly_has_not() -> None:
+    wanted = policy("fwd", "172.17.0.0/16", "0.0.0.0/0", templates=TUNNEL)
+    assert outward(with_policies(wanted)).end == "dropped"
+    optional = (msgspec.structs.replace(TUNNEL[0], optional=True),)
+    assert outward(with_policies(msgspec.structs.replace(wanted, templates=optional))).end == "left"
+
+
+def test_a_device_can_be_exempt_from_policies() -> None:
+    block = policy("fwd", "172.17.0.0/16", "0.0.0.0/0", action="block")
+    snapshot = with_sysctl(with_policies(block), "net.ipv4.conf.docker0.disable_policy", "1")
+    assert outward(snapshot).end == "left"
+
+
+def test_policies_that_were_not_read_leave_it_open() -> None:
+    snapshot = with_namespace(unfiltered(), HOST, xfrm_policies=2)
+    assert outward(snapshot).end == "unknown"
+    assert outward(with_namespace(unfiltered(), HOST, xfrm_policies=0)).end == "left"
 
 
 # -- what a trace says ------------------------------------------------------------------------

@@ -1,0 +1,118 @@
+"""IPsec policies: which one decides over a packet, and what that means for one that isn't encrypted.  Pure.
+
+Sources: net/xfrm/xfrm_policy.c (xfrm_selector_match, __xfrm_policy_check,
+xfrm_lookup, xfrm_policy_ok); ip_forward.c, route.c and nf_nat_core.c
+(nf_xfrm_me_harder) for where they are asked.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from dnet_tui.diagnostics.walk.l3.routing import switched_on
+from dnet_tui.diagnostics.walk.match.values import contains
+from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
+from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, Truth
+from dnet_tui.inspect.model import Link, Unread
+from dnet_tui.inspect.model.coverage.sections import NOT_READ
+from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
+from dnet_tui.inspect.model.routing import XfrmPolicy
+
+Direction = Literal["in", "out", "fwd"]
+
+_NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "sctp": 132, "dccp": 33, "udplite": 136}
+
+
+class Verdict(NamedTuple):
+    """What a policy does to the packet: ``dropped`` or ``unknown``."""
+
+    end: End
+    by: Decider
+
+
+def policy_stop(
+    index: NamespaceIndex, packet: Packet, direction: Direction, *, came_by: Link | None, out: Link | None, plain: bool
+) -> Verdict | None:
+    """Why a policy doesn't let a packet pass as it is; None where none has anything against it.
+
+    ``came_by`` is the link it was received on, ``out`` the one it leaves by;
+    ``plain``: it is certain that it didn't come encrypted.
+    """
+    if _is_exempt(index, direction, came_by, out):
+        return None
+    policy, sure = _chosen(index, packet, direction, out.ifindex if out is not None else 0)
+    if policy is None:
+        return None
+    by = Decider(kind="policy", text=policy_text(policy), namespace=index.ns.id, value=direction)
+    if not sure:
+        return Verdict("unknown", by)
+    if policy.action == "block":
+        return Verdict("dropped", by)
+    required = [item for item in policy.templates if not item.optional]
+    if direction == "out":
+        return Verdict("unknown", by) if policy.templates else None
+    if not required:
+        return None
+    return Verdict("dropped" if plain else "unknown", by)
+
+
+def policy_text(policy: XfrmPolicy) -> str:
+    """The policy as ``ip xfrm policy`` words it, in one line."""
+    words = [f"dir {policy.direction} src {policy.src} dst {policy.dst}"]
+    words += [f"proto {policy.proto}"] if policy.proto else []
+    words += [f"sport {policy.sport[0]}"] if policy.sport[1] else []
+    words += [f"dport {policy.dport[0]}"] if policy.dport[1] else []
+    words += ["action block"] if policy.action == "block" else []
+    words += [f"tmpl proto {item.proto} mode {item.mode}" for item in policy.templates]
+    return "IPsec policy " + " ".join(words)
+
+
+def _is_exempt(index: NamespaceIndex, direction: Direction, came_by: Link | None, out: Link | None) -> bool:
+    ns = index.ns
+    if isinstance(ns.xfrm_policies, Unread):
+        if ns.xfrm_policies.reason == NOT_READ:
+            return True
+        raise ns.xfrm_policies.not_seen()
+    if not ns.xfrm_policies:
+        return True
+    link, switch = (out, "disable_xfrm") if direction == "out" else (came_by, "disable_policy")
+    return link is not None and (link.kind == "loopback" or switched_on(ns, link.name, switch))
+
+
+def _chosen(
+    index: NamespaceIndex, packet: Packet, direction: Direction, ifindex: int
+) -> tuple[XfrmPolicy | None, bool]:
+    """The policy that decides, the one with the lowest priority number; False where another may."""
+    for policy in sorted(index.ns.xfrm, key=lambda item: item.priority):
+        if policy.direction != direction or policy.family != packet.family:
+            continue
+        fits = _fits(policy, packet, ifindex)
+        if fits is not False:
+            return policy, fits is True
+    return None, True
+
+
+def _fits(policy: XfrmPolicy, packet: Packet, ifindex: int) -> Truth:
+    if policy.if_id or (policy.ifindex and policy.ifindex != ifindex):
+        return False
+    if policy.proto and policy.proto != _NUMBERS.get(packet.proto, -1):
+        return False
+    if contains(policy.src, packet.src) is not True or contains(policy.dst, packet.dst) is not True:
+        return False
+    if policy.mark[1]:
+        if packet.mark is None:
+            return None
+        if packet.mark & policy.mark[1] != policy.mark[0]:
+            return False
+    if policy.other:
+        return None
+    ports = packet.proto in PORT_PROTOCOLS
+    ends = (packet.sport, packet.dport) if ports else (packet.icmp_type, packet.icmp_code)
+    tests = [_masked(value, mask, port) for (value, mask), port in zip((policy.sport, policy.dport), ends, strict=True)]
+    return False if False in tests else None if None in tests else True
+
+
+def _masked(value: int, mask: int, port: int | None) -> Truth:
+    if not mask:
+        return True
+    return None if port is None else port & mask == value & mask
