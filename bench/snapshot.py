@@ -176,7 +176,7 @@ def ethtool_loop(names: list[str]) -> None:
 def inside(runs: int) -> dict[str, object]:
     """Measure everything on the big host, from inside it."""
     from dnet_tui.inspect.iptables.save_text import parse_save_report  # noqa: PLC0415
-    from dnet_tui.inspect.model.needs import MAP  # noqa: PLC0415 - only inside the private host
+    from dnet_tui.inspect.model.coverage.needs import MAP  # noqa: PLC0415 - only inside the private host
     from dnet_tui.inspect.ruleset.read_iptables import read_firewall  # noqa: PLC0415
     from dnet_tui.inspect.snapshot.take_snapshot import Options, take_snapshot  # noqa: PLC0415 - only inside the private host
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import synthetic
 
-from dnet_tui.diagnostics.checks.run_checks import examine
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.checks.run_checks import run_checks
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.matrix import matrix
 from dnet_tui.diagnostics.trace.trace import trace
@@ -44,7 +44,7 @@ def line(name: str, took: float, peer: float, more: str = "") -> None:
 
 def traces(name: str, snapshot: Snapshot, peer: float) -> None:
     """One trace with its answer, on a case that is made once."""
-    case = Case(snapshot)
+    case = HostContext(snapshot)
     source, target = find(case, "c0"), find(case, "outside")
     took = median_ms(lambda: trace(case, source, target), 50)
     line(name, took, peer, f"{1000 / took:.0f} traces a second")
@@ -69,12 +69,12 @@ def main() -> None:
         rules = sum(len(chain.rules) for table in (host.tables if host else ()) for chain in table.chains)
         print(f"{containers} containers on {bridges} bridges, {rules} rules; decoding the snapshot {peer:.1f} ms")
         traces(f"  trace through {rules} rules", snapshot, peer)
-        line("  doctor", median_ms(lambda snapshot=snapshot: examine(snapshot), runs), peer)
+        line("  doctor", median_ms(lambda snapshot=snapshot: run_checks(snapshot), runs), peer)
         line("  doctor, from process start", doctor_process(snapshot, runs), peer)
     plain = synthetic.host(100, 5)
     peer = median_ms(lambda: decode(encode(plain)), 5)
     traces("trace on 100 containers, Docker's rules only", plain, peer)
-    line("matrix of 100 containers", median_ms(lambda: matrix(Case(plain)), 1), peer)
+    line("matrix of 100 containers", median_ms(lambda: matrix(HostContext(plain)), 1), peer)
 
 
 if __name__ == "__main__":

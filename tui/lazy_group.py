@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.tui.error_exit import translated
-from dnet_tui.tui.registry import COMMANDS, Entry, entry
+from dnet_tui.tui.registry import COMMANDS, CommandSpec, entry
 
 
 class LazyGroup(TyperGroup):
@@ -42,7 +42,7 @@ class LazyGroup(TyperGroup):
             return super().invoke(ctx)
 
 
-def load(known: Entry) -> Any:
+def load(known: CommandSpec) -> Any:
     """Import a command and build it, with its examples at the end of its help."""
     module, _, attribute = known.target.partition(":")
     target = getattr(importlib.import_module(module), attribute)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Entry(NamedTuple):
+class CommandSpec(NamedTuple):
     """One command.
 
     ``target`` is ``module:attribute``, a function or a ``typer.Typer``.
@@ -24,8 +24,8 @@ class Entry(NamedTuple):
     writes: bool = False
 
 
-COMMANDS: tuple[Entry, ...] = (
-    Entry(
+COMMANDS: tuple[CommandSpec, ...] = (
+    CommandSpec(
         "doctor",
         "dnet_tui.tui.commands.doctor:doctor",
         "Say what is wrong, why, and how to put it right.",
@@ -36,7 +36,7 @@ COMMANDS: tuple[Entry, ...] = (
             ("dnet-tui doctor --snapshot host.json --format markdown", "examine another host's snapshot"),
         ),
     ),
-    Entry(
+    CommandSpec(
         "ls",
         "dnet_tui.tui.commands.ls:ls",
         "List bridges, networks, containers, veths, ports.",
@@ -47,7 +47,7 @@ COMMANDS: tuple[Entry, ...] = (
             ("dnet-tui ls containers --format json | jq '.[].name'", "for a script"),
         ),
     ),
-    Entry(
+    CommandSpec(
         "rules",
         "dnet_tui.tui.commands.rules:rules",
         "Show the firewall's chains, as packets meet them.",
@@ -57,7 +57,7 @@ COMMANDS: tuple[Entry, ...] = (
             ("dnet-tui rules --for web", "only what concerns one container, network or port"),
         ),
     ),
-    Entry(
+    CommandSpec(
         "trace",
         "dnet_tui.tui.commands.trace:trace",
         "Follow a packet: every hop, and what decides.",
@@ -70,7 +70,7 @@ COMMANDS: tuple[Entry, ...] = (
             ("dnet-tui trace --matrix", "who can reach whom"),
         ),
     ),
-    Entry(
+    CommandSpec(
         "capture",
         "dnet_tui.tui.commands.capture:capture",
         "Watch packets at interfaces and containers.",
@@ -80,7 +80,7 @@ COMMANDS: tuple[Entry, ...] = (
             ("dnet-tui capture web --count 100 --write web.pcapng", "write a file for Wireshark"),
         ),
     ),
-    Entry(
+    CommandSpec(
         "fix",
         "dnet_tui.tui.commands.fix:fix",
         "Repair what doctor found; shows the commands first.",
@@ -91,7 +91,7 @@ COMMANDS: tuple[Entry, ...] = (
         ),
         writes=True,
     ),
-    Entry(
+    CommandSpec(
         "undo",
         "dnet_tui.tui.commands.undo:undo",
         "Take back a change that dnet-tui made.",
@@ -101,13 +101,13 @@ COMMANDS: tuple[Entry, ...] = (
         ),
         writes=True,
     ),
-    Entry(
+    CommandSpec(
         "journal",
         "dnet_tui.tui.commands.journal:journal",
         "List the changes that dnet-tui made on this host.",
         (("dnet-tui journal", "what was done, when, and what was undone"),),
     ),
-    Entry(
+    CommandSpec(
         "net",
         "dnet_tui.tui.commands.net:net_app",
         "Create and remove networks.",
@@ -118,7 +118,7 @@ COMMANDS: tuple[Entry, ...] = (
         ),
         writes=True,
     ),
-    Entry(
+    CommandSpec(
         "snapshot",
         "dnet_tui.tui.commands.snapshot:snapshot_app",
         "Save what was seen to a file; compare two files.",
@@ -127,19 +127,19 @@ COMMANDS: tuple[Entry, ...] = (
             ("dnet-tui snapshot diff before.json after.json", "what changed between two"),
         ),
     ),
-    Entry(
+    CommandSpec(
         "checks",
         "dnet_tui.tui.commands.checks:checks",
         "List the checks that doctor runs.",
         (("dnet-tui checks --format json", "for a script"),),
     ),
-    Entry(
+    CommandSpec(
         "explain",
         "dnet_tui.tui.commands.explain:explain",
         "Explain one check: what it finds, why, the remedy.",
         (("dnet-tui explain masq-missing", "read about one check"),),
     ),
-    Entry(
+    CommandSpec(
         "demo",
         "dnet_tui.tui.commands.demo:demo",
         "Try it all on a disposable host; touches nothing real.",
@@ -152,6 +152,6 @@ COMMANDS: tuple[Entry, ...] = (
 )
 
 
-def entry(name: str) -> Entry | None:
+def entry(name: str) -> CommandSpec | None:
     """The command of that name."""
     return next((item for item in COMMANDS if item.name == name), None)

@@ -18,7 +18,7 @@ from dnet_tui.diagnostics.operations.rule import rule_words
 _RULE = re.compile(r"(?:\[(\d+):(\d+)\] )?-A (\S+)(?: (.*))?")
 
 
-class Line(msgspec.Struct, frozen=True):
+class SavedLine(msgspec.Struct, frozen=True):
     """One rule: its text without the chain's name, and its counters."""
 
     text: str
@@ -26,10 +26,10 @@ class Line(msgspec.Struct, frozen=True):
     bytes: int = 0
 
 
-class Chain(msgspec.Struct, frozen=True):
+class SavedChain(msgspec.Struct, frozen=True):
     """The rules of one chain.  ``declared`` is False when the table has no chain of that name."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[SavedLine, ...]
     declared: bool = True
 
     @property
@@ -38,16 +38,16 @@ class Chain(msgspec.Struct, frozen=True):
         return [line.text for line in self.lines]
 
 
-def parse_chain(saved: str, chain: str) -> Chain:
+def parse_chain(saved: str, chain: str) -> SavedChain:
     """Return ``chain`` from the output of ``iptables-save -c -t TABLE``."""
-    lines: list[Line] = []
+    lines: list[SavedLine] = []
     declared = False
     for row in saved.splitlines():
         if row.startswith(f":{chain} "):
             declared = True
         elif (found := _RULE.fullmatch(row)) and found[3] == chain:
-            lines.append(Line(found[4] or "", int(found[1] or 0), int(found[2] or 0)))
-    return Chain(tuple(lines), declared)
+            lines.append(SavedLine(found[4] or "", int(found[1] or 0), int(found[2] or 0)))
+    return SavedChain(tuple(lines), declared)
 
 
 def digest(texts: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from dnet_tui.actions.changes.chains import digest, parse_chain
-from dnet_tui.actions.changes.legacy_rule import BASE_NAMES, Options, same_meaning
+from dnet_tui.actions.changes.legacy_rule import BASE_NAMES, RuleOptions, same_meaning
 from dnet_tui.diagnostics.operations.rule import PROGRAMS
 from dnet_tui.inspect.kernel.run_program import run_program
 
@@ -70,7 +70,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bytes: int = 0
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LegacyReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How it went.
 
     ``done``; ``refused`` (python-iptables or the kernel would not: nothing has
@@ -98,26 +98,26 @@ def is_done(order: Order, before: list[str], after: list[str]) -> bool:
     return not order.verbatim and same_meaning(after[at], order.text, order.family)
 
 
-def carry_out(order: Order) -> Answer:
+def carry_out(order: Order) -> LegacyReply:
     """Make the change, alone, and take back what came out otherwise than ordered."""
     try:
         with _locked(order.patience):
             before = _texts(order)
             if digest(before) != order.digest:
-                return Answer(outcome="outrun")
+                return LegacyReply(outcome="outrun")
             _change(order)
             after = _texts(order)
             if is_done(order, before, after):
-                return Answer(outcome="done")
+                return LegacyReply(outcome="done")
             if order.rule is not None and len(after) == len(before) + 1:
                 _change(msgspec.structs.replace(order, rule=None))
                 if _texts(order) == before:
-                    return Answer(outcome="refused", reason="it would have written another rule")
-            return Answer(outcome="unsure", reason="the chain is not as expected")
+                    return LegacyReply(outcome="refused", reason="it would have written another rule")
+            return LegacyReply(outcome="unsure", reason="the chain is not as expected")
     except BlockingIOError:
-        return Answer(outcome="busy")
+        return LegacyReply(outcome="busy")
     except RefusedError as error:
-        return Answer(outcome="refused", reason=str(error))
+        return LegacyReply(outcome="refused", reason=str(error))
 
 
 @contextmanager
@@ -220,7 +220,7 @@ _NAMES_OF_TARGETS = frozenset({"ACCEPT", "DROP", "RETURN", "MASQUERADE", "REDIRE
 """What ``target`` may be as a bare word, chains apart."""
 
 
-def _set(extension: Any, options: Options) -> None:
+def _set(extension: Any, options: RuleOptions) -> None:
     for name, values in options.items():
         extension.set_parameter(name, values)
 

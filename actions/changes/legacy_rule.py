@@ -26,8 +26,8 @@ from dnet_tui.inspect.iptables.targets import compile_target
 from dnet_tui.inspect.model.firewall import AnyExpr, Match, Nat, Opaque, SetMark, Verdict
 from dnet_tui.inspect.model.protocols import protocol_number
 
-Options = dict[str, list[str]]
-EasyRule = dict[str, str | Options | dict[str, str | Options]]
+RuleOptions = dict[str, list[str]]
+EasyRule = dict[str, str | RuleOptions | dict[str, str | RuleOptions]]
 """``{"src": "!10.0.0.0/8", "tcp": {"dport": ["80"]}, "target": {"REJECT": {"reject-with": ["tcp-reset"]}}}``."""
 
 BASE_NAMES = {
@@ -108,11 +108,11 @@ class _Mapper:
         self.text, self.family = text, family
         self.at = 0
         self.base: dict[str, str] = {}
-        self.matches: dict[str, Options] = {}
+        self.matches: dict[str, RuleOptions] = {}
         self.implied: list[str] = []
 
     def map(self) -> EasyRule:
-        target: str | dict[str, str | Options] = ""
+        target: str | dict[str, str | RuleOptions] = ""
         while self.at < len(self.words) and not target:
             word = self._option()
             if word in {"-j", "--jump", "-g", "--goto"}:
@@ -192,7 +192,7 @@ class _Mapper:
     def _match(self, module: str) -> None:
         if module not in _MAPPED or module in self.matches:
             raise _NotExactError
-        options: Options = {}
+        options: RuleOptions = {}
         while self.at < len(self.words):
             negated = self.raws[self.at] == "!"
             option = self.raws[self.at + negated] if self.at + negated < len(self.words) else ""
@@ -223,7 +223,7 @@ class _Mapper:
         values = sorted(expr.values) if _MAPPED[module][option] in _UNORDERED else expr.values
         return [",".join(values)]
 
-    def _target(self, *, goto: bool) -> str | dict[str, str | Options]:
+    def _target(self, *, goto: bool) -> str | dict[str, str | RuleOptions]:
         if self._negated():
             raise _NotExactError
         name = self._bare()
@@ -236,7 +236,7 @@ class _Mapper:
         # A bare name that is no target of the model: a chain's, which whoever writes the rule has to check.
         return name if isinstance(expr, Opaque) and not options else self._action(expr)
 
-    def _action(self, expr: AnyExpr) -> str | dict[str, str | Options]:
+    def _action(self, expr: AnyExpr) -> str | dict[str, str | RuleOptions]:
         match expr:
             case Verdict(kind="reject", reject_with=kind):
                 return {"REJECT": {"reject-with": [kind or _REJECT_DEFAULT[self.family]]}}
@@ -250,12 +250,12 @@ class _Mapper:
                 raise _NotExactError
 
 
-def _translation(expr: Nat) -> str | dict[str, str | Options]:
+def _translation(expr: Nat) -> str | dict[str, str | RuleOptions]:
     name, option = _NAT[expr.kind]
     where = f"[{expr.addresses}]" if ":" in expr.addresses and expr.ports else expr.addresses
     value = ":".join(filter(None, (where, expr.ports))) if where else f":{expr.ports}"
     if option == "to-ports":
         value = expr.ports
-    options: Options = {option: [value]} if value else {}
+    options: RuleOptions = {option: [value]} if value else {}
     options |= {flag: [] for flag in sorted(expr.flags)}
     return {name: options} if options else name

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import msgspec
 
 from dnet_tui.actions.changes.chains import digest
-from dnet_tui.actions.changes.legacy_child import Answer, Order, is_done
+from dnet_tui.actions.changes.legacy_child import LegacyReply, Order, is_done
 from dnet_tui.actions.changes.legacy_rule import easy_rule
 from dnet_tui.actions.host_access import TIME_LIMIT, HostAccess
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
@@ -107,14 +107,14 @@ def _attempt(order: Order, before: list[str], host: HostAccess, read: Callable[[
     raise ActionFailedError(msg, "another program rewrites the firewall: compare with `dnet-tui rules`")
 
 
-def _ask(order: Order, host: HostAccess) -> tuple[Answer | None, str]:
+def _ask(order: Order, host: HostAccess) -> tuple[LegacyReply | None, str]:
     """Return the child's answer, None when there is none, and what is to be said of it."""
     try:
         ran = host.run(child_argv(), given=msgspec.json.encode(order))
     except ActionFailedError as error:
         return None, error.message
     try:
-        answer = msgspec.json.decode(ran.out, type=Answer)
+        answer = msgspec.json.decode(ran.out, type=LegacyReply)
     except msgspec.MsgspecError:
         if ran.code < 0:
             return None, f"it was killed by signal {-ran.code}"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.journal.captured_state import ProgramState
-from dnet_tui.actions.plans.plan import Step, line
+from dnet_tui.actions.plans.plan import PlanStep, line
 from dnet_tui.diagnostics.operations.base import ProgramOperation
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.text.sanitize import clean
@@ -19,7 +19,7 @@ TIME_LIMIT = 60.0
 """Seconds a command may take."""
 
 
-def prepare(step: Step) -> ProgramState:
+def prepare(step: PlanStep) -> ProgramState:
     """Keep what takes the operation back."""
     return ProgramState(undo=tuple(item for item in step.undo if isinstance(item, ProgramOperation)))
 

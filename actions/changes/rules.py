@@ -14,7 +14,15 @@ import json
 import msgspec
 
 from dnet_tui.actions.changes import legacy_write
-from dnet_tui.actions.changes.chains import Chain, digest, find_inserted, find_place, neighbours, parse_chain, same_rule
+from dnet_tui.actions.changes.chains import (
+    SavedChain,
+    digest,
+    find_inserted,
+    find_place,
+    neighbours,
+    parse_chain,
+    same_rule,
+)
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.journal.captured_state import RuleState
 from dnet_tui.diagnostics.operations.rule import PROGRAMS, DeleteRule, InsertRule, rule_words
@@ -22,13 +30,13 @@ from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.iptables.save_grammar import RuleSyntaxError, split_words
 from dnet_tui.inspect.text.sanitize import clean
 
-RuleOperation = InsertRule | DeleteRule
+RuleChange = InsertRule | DeleteRule
 
 _LEGACY_NAMES = {"ip": "/proc/net/ip_tables_names", "ip6": "/proc/net/ip6_tables_names"}
 _AGAIN = "the host changed since the plan was made: look again with `dnet-tui doctor`"
 
 
-def prepare(action: RuleOperation, host: HostAccess) -> RuleState:
+def prepare(action: RuleChange, host: HostAccess) -> RuleState:
     """Find the place in the chain and capture it.
 
     Raises:
@@ -59,7 +67,7 @@ def prepare(action: RuleOperation, host: HostAccess) -> RuleState:
     )
 
 
-def perform(action: RuleOperation, captured: RuleState, host: HostAccess) -> RuleState:
+def perform(action: RuleChange, captured: RuleState, host: HostAccess) -> RuleState:
     """Make the change at the place that ``captured`` captured, and return how it turned out.
 
     Raises:
@@ -76,11 +84,11 @@ def perform(action: RuleOperation, captured: RuleState, host: HostAccess) -> Rul
     number = captured.position
     writer = _insert(action, number, chain, host)
     texts = _read(action, host)[1].texts
-    state = _state(texts, number, Chain(()), table_existed=captured.table_existed)
+    state = _state(texts, number, SavedChain(()), table_existed=captured.table_existed)
     return msgspec.structs.replace(state, writer=writer)
 
 
-def revert(action: RuleOperation, captured: RuleState, after: RuleState | None, host: HostAccess) -> str:
+def revert(action: RuleChange, captured: RuleState, after: RuleState | None, host: HostAccess) -> str:
     """Take the change back, whatever part of it was made; nothing is done where nothing is left to do.
 
     Returns:
@@ -106,7 +114,7 @@ def revert(action: RuleOperation, captured: RuleState, after: RuleState | None, 
     return note
 
 
-def _put_back(action: DeleteRule, captured: RuleState, chain: Chain, host: HostAccess) -> str:
+def _put_back(action: DeleteRule, captured: RuleState, chain: SavedChain, host: HostAccess) -> str:
     if not chain.declared:
         msg = f"{_where(action)} is gone, so the rule can't be put back: {_shown(captured.text)}"
         raise ActionFailedError(msg, "its owner has rebuilt the firewall; `dnet-tui doctor` says what is missing now")
@@ -141,7 +149,7 @@ def _locate(action: DeleteRule, texts: list[str]) -> int:
     raise ActionFailedError(msg, _AGAIN)
 
 
-def _require_whole(text: str, action: RuleOperation) -> None:
+def _require_whole(text: str, action: RuleChange) -> None:
     """Refuse a rule that could not be put back: a newline in its comment ends the line that iptables-save prints."""
     try:
         split_words(text)
@@ -152,7 +160,7 @@ def _require_whole(text: str, action: RuleOperation) -> None:
         ) from error
 
 
-def _delete(action: RuleOperation, chain: Chain, number: int, host: HostAccess) -> str:
+def _delete(action: RuleChange, chain: SavedChain, number: int, host: HostAccess) -> str:
     """Delete one rule and prove it: by its text where it has no twin (nobody can slip in between), else by number.
 
     Returns:
@@ -174,7 +182,7 @@ def _delete(action: RuleOperation, chain: Chain, number: int, host: HostAccess) 
     return writer
 
 
-def _insert(action: InsertRule, number: int, chain: Chain, host: HostAccess, *, verbatim: bool = False) -> str:
+def _insert(action: InsertRule, number: int, chain: SavedChain, host: HostAccess, *, verbatim: bool = False) -> str:
     """Insert a rule as ``number`` and prove it.
 
     ``verbatim``: the rule's text is one that iptables-save has printed, and will print again.
@@ -203,11 +211,11 @@ def _by(writer: str) -> str:
     return f", written by {writer}" if writer else ""
 
 
-def _texts(action: RuleOperation, host: HostAccess) -> list[str]:
+def _texts(action: RuleChange, host: HostAccess) -> list[str]:
     return _read(action, host)[1].texts
 
 
-def _read(action: RuleOperation, host: HostAccess) -> tuple[bool, Chain]:
+def _read(action: RuleChange, host: HostAccess) -> tuple[bool, SavedChain]:
     """Return whether the table exists, and the chain as it is now.
 
     Reading a legacy table creates it, and ``iptables-nft-save -t`` prints the
@@ -219,14 +227,14 @@ def _read(action: RuleOperation, host: HostAccess) -> tuple[bool, Chain]:
         names = (host.read(_LEGACY_NAMES[action.family]) or "").split()
         existed = action.table in names
         if not existed and isinstance(action, DeleteRule):
-            return False, Chain((), declared=False)
+            return False, SavedChain((), declared=False)
     out = _run((save, "-c", "-t", action.table), action, host)
     if action.backend == "iptables-nft":
         existed = "\n-A " in out or "] -A " in out or f"*{action.table}\n" in _run((save,), action, host)
     return existed, parse_chain(out, action.chain)
 
 
-def _run(words: tuple[str, ...], action: RuleOperation, host: HostAccess) -> str:
+def _run(words: tuple[str, ...], action: RuleChange, host: HostAccess) -> str:
     ran = host.run(words)
     if f"Table `{action.table}' is incompatible" in ran.out + ran.err:
         msg = f"the {action.table} table holds rules that {words[0]} can't show, so it must not write there"
@@ -239,7 +247,7 @@ def _run(words: tuple[str, ...], action: RuleOperation, host: HostAccess) -> str
     return ran.out
 
 
-def _drop_empty_table(action: RuleOperation, host: HostAccess) -> str:
+def _drop_empty_table(action: RuleChange, host: HostAccess) -> str:
     """Delete the nft table that an insertion had created, when nothing else has moved in.
 
     A legacy table can't be deleted: it stays, empty and accepting.
@@ -260,7 +268,7 @@ def _drop_empty_table(action: RuleOperation, host: HostAccess) -> str:
     return f", and the {action.table} table that came with it"
 
 
-def _state(texts: list[str], number: int, chain: Chain, *, table_existed: bool) -> RuleState:
+def _state(texts: list[str], number: int, chain: SavedChain, *, table_existed: bool) -> RuleState:
     text = texts[number - 1]
     above, below = neighbours(texts, number, inserting=False)
     counted = chain.lines[number - 1] if chain.lines else None
@@ -282,7 +290,7 @@ def _without(texts: list[str], number: int) -> list[str]:
     return [*texts[: number - 1], *texts[number:]]
 
 
-def _program(action: RuleOperation) -> str:
+def _program(action: RuleChange) -> str:
     program = PROGRAMS.get((action.backend, action.family))
     if program is None:
         msg = f"rules of the {action.backend} backend are not written by this version"
@@ -290,7 +298,7 @@ def _program(action: RuleOperation) -> str:
     return program
 
 
-def _where(action: RuleOperation) -> str:
+def _where(action: RuleChange) -> str:
     return clean(f"{action.backend} {action.table} {action.chain}")
 
 

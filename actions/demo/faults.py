@@ -1,7 +1,7 @@
 """Faults that can be put into a private host, and taken out again without trace.  Pure data.
 
 Each one is the real-world cause of the check of the same name.  They are
-parametrised by a :class:`Target`, so that they fit the demo's bridges and a
+parametrised by a :class:`FaultTarget`, so that they fit the demo's bridges and a
 real engine's alike.  ``restore`` puts every rule back to the very position it
 had and every sysctl to the value of a healthy host.
 """
@@ -18,7 +18,7 @@ Commands = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class FaultPlace:
     """A rule of ``iptables-save`` text; ``number`` is its position in its chain, from 1, as iptables counts."""
 
     table: str
@@ -38,17 +38,17 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class FaultTarget:
     """The network a fault hits, and where its rules stand; None says that the rule isn't there."""
 
     bridge: str
     subnet: str
     uplink: str = "eth0"
-    masquerade: Place | None = None
-    isolation: Place | None = None
+    masquerade: FaultPlace | None = None
+    isolation: FaultPlace | None = None
 
     @classmethod
-    def on(cls, saved: str, *, bridge: str, subnet: str, uplink: str = "eth0") -> Target:
+    def on(cls, saved: str, *, bridge: str, subnet: str, uplink: str = "eth0") -> FaultTarget:
         """Return the target for a network, with its rules found in ``iptables-save`` text.
 
         Knows the rules of Docker (until 27 the jump to isolation stands in
@@ -85,7 +85,7 @@ _NETAVARK = ("!", "-d", "224.0.0.0/4", "-j", "MASQUERADE")
 _ISOLATIONS = (("-j", "DOCKER-ISOLATION-STAGE-1"), ("-j", "NETAVARK_ISOLATION_1"))
 
 
-def places(saved: str) -> Iterator[Place]:
+def places(saved: str) -> Iterator[FaultPlace]:
     """Yield every rule of ``iptables-save`` text; words in quotes are split like others."""
     table = ""
     numbers: Counter[str] = Counter()
@@ -100,7 +100,7 @@ def places(saved: str) -> Iterator[Place]:
         if words[:1] == ["-A"]:
             chain = words[1]
             numbers[chain] += 1
-            yield Place(table=table, chain=chain, number=numbers[chain], words=tuple(words[2:]))
+            yield FaultPlace(table=table, chain=chain, number=numbers[chain], words=tuple(words[2:]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,14 +114,14 @@ class Fault:
     id: str
     description: str
     breaks: tuple[str, ...]
-    inject: Callable[[Target], Commands]
-    restore: Callable[[Target], Commands]
+    inject: Callable[[FaultTarget], Commands]
+    restore: Callable[[FaultTarget], Commands]
 
 
-def _sysctl(key: str) -> tuple[Callable[[Target], Commands], Callable[[Target], Commands]]:
+def _sysctl(key: str) -> tuple[Callable[[FaultTarget], Commands], Callable[[FaultTarget], Commands]]:
     """Return the pair that switches a forwarding sysctl off and on; ``{bridge}``, ``{uplink}`` are filled in."""
 
-    def write(target: Target, value: str) -> Commands:
+    def write(target: FaultTarget, value: str) -> Commands:
         # A device's name may hold dots, which sysctl(8) wants as slashes when the separator is a dot.
         names = {"bridge": target.bridge.replace(".", "/"), "uplink": target.uplink.replace(".", "/")}
         return (("sysctl", "-q", "-w", f"{key.format(**names)}={value}"),)
@@ -129,13 +129,13 @@ def _sysctl(key: str) -> tuple[Callable[[Target], Commands], Callable[[Target], 
     return (lambda target: write(target, "0"), lambda target: write(target, "1"))
 
 
-def _masquerade(target: Target) -> Place:
+def _masquerade(target: FaultTarget) -> FaultPlace:
     if target.masquerade is None:
         raise DnetError(f"{target.bridge} has no MASQUERADE rule that could be taken away")
     return target.masquerade
 
 
-def _isolation(target: Target) -> Place:
+def _isolation(target: FaultTarget) -> FaultPlace:
     if target.isolation is None:
         raise DnetError(f"{target.bridge} has no isolation jump that could be taken away")
     return target.isolation

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dnet_tui.actions.demo.faults import Fault, Target
+from dnet_tui.actions.demo.faults import Fault, FaultTarget
 from dnet_tui.actions.demo.requirements import require
 from dnet_tui.actions.demo.sandbox import Sandbox, module_argv
-from dnet_tui.actions.demo.topology import Net, Topology
+from dnet_tui.actions.demo.topology import DemoNetwork, Topology
 
 PROGRAMS = ("unshare", "nsenter", "mount", "ip", "sysctl", "iptables-nft", "iptables-nft-save", "iptables-nft-restore")
 """What the host and its faults need."""
@@ -41,19 +41,19 @@ def start_demo(
     return sandbox
 
 
-def target(sandbox: Sandbox, net: Net, topology: Topology) -> Target:
+def target(sandbox: Sandbox, net: DemoNetwork, topology: Topology) -> FaultTarget:
     """Return the fault target for one of the host's networks, with its rules' positions as they are now."""
     saved = sandbox.run(["iptables-nft-save"], check=True).stdout.decode(errors="replace")
-    return Target.on(saved, bridge=net.bridge, subnet=str(net.subnet), uplink=topology.uplink)
+    return FaultTarget.on(saved, bridge=net.bridge, subnet=str(net.subnet), uplink=topology.uplink)
 
 
-def inject(sandbox: Sandbox, fault: Fault, where: Target) -> None:
+def inject(sandbox: Sandbox, fault: Fault, where: FaultTarget) -> None:
     """Put a fault into a private host; raises ActionFailedError when a command fails."""
     for argv in fault.inject(where):
         sandbox.run(argv, check=True)
 
 
-def restore(sandbox: Sandbox, fault: Fault, where: Target) -> None:
+def restore(sandbox: Sandbox, fault: Fault, where: FaultTarget) -> None:
     """Take a fault out again; of several, the last one put in goes first."""
     for argv in fault.restore(where):
         sandbox.run(argv, check=True)

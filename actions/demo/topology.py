@@ -25,7 +25,7 @@ class Service:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Member:
+class DemoContainer:
     """A container: a named namespace with ``eth0`` in a bridge.  ``published`` maps host TCP ports to its own."""
 
     name: str
@@ -40,13 +40,13 @@ class Member:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Net:
+class DemoNetwork:
     """A bridge network; ``gateway`` is the bridge's address with its prefix length."""
 
     name: str
     bridge: str
     gateway: str
-    members: tuple[Member, ...]
+    members: tuple[DemoContainer, ...]
     internal: bool = False
 
     @property
@@ -69,7 +69,7 @@ class Net:
 class Topology:
     """The whole host.  ``outside`` is the namespace at the far end of the uplink."""
 
-    nets: tuple[Net, ...]
+    nets: tuple[DemoNetwork, ...]
     uplink: str = "eth0"
     uplink_address: str = "203.0.113.2/24"
     outside: str = "internet"
@@ -78,7 +78,7 @@ class Topology:
     outside_service: Service = Service(tcp=(80,), udp=(53,))
 
     @property
-    def members(self) -> tuple[Member, ...]:
+    def members(self) -> tuple[DemoContainer, ...]:
         """The containers of all networks."""
         return tuple(member for net in self.nets for member in net.members)
 
@@ -90,32 +90,32 @@ class Topology:
 
 DEMO = Topology(
     nets=(
-        Net(
+        DemoNetwork(
             name="front",
             bridge="br-front",
             gateway="172.30.1.1/24",
             members=(
-                Member(
+                DemoContainer(
                     name="web",
                     address="172.30.1.2/24",
                     service=Service(tcp=(80,), udp=(53,)),
                     published=((8080, 80),),
                 ),
-                Member(name="api", address="172.30.1.3/24", service=Service(tcp=(80,), udp=(53,))),
+                DemoContainer(name="api", address="172.30.1.3/24", service=Service(tcp=(80,), udp=(53,))),
             ),
         ),
-        Net(
+        DemoNetwork(
             name="back",
             bridge="br-back",
             gateway="172.30.2.1/24",
-            members=(Member(name="db", address="172.30.2.2/24", service=Service(tcp=(80, 5432), udp=(53,))),),
+            members=(DemoContainer(name="db", address="172.30.2.2/24", service=Service(tcp=(80, 5432), udp=(53,))),),
         ),
-        Net(
+        DemoNetwork(
             name="vault",
             bridge="br-vault",
             gateway="172.30.3.1/24",
             internal=True,
-            members=(Member(name="vault", address="172.30.3.2/24", service=Service(tcp=(80,))),),
+            members=(DemoContainer(name="vault", address="172.30.3.2/24", service=Service(tcp=(80,))),),
         ),
     )
 )
@@ -138,7 +138,7 @@ def _uplink_lines(topology: Topology) -> Iterator[str]:
     yield f"route add default via {IPv4Interface(topology.outside_address).ip}"
 
 
-def _net_lines(net: Net) -> Iterator[str]:
+def _net_lines(net: DemoNetwork) -> Iterator[str]:
     yield f"link add {net.bridge} type bridge"
     # ip's batch reader knows single quotes; the alias is JSON and has only double ones.
     yield f"link set {net.bridge} alias '{encode(net.intention)}'"
@@ -227,7 +227,7 @@ def _nat_lines(topology: Topology) -> Iterator[str]:
     yield "COMMIT"
 
 
-def published(topology: Topology) -> list[tuple[Net, str, int, int]]:
+def published(topology: Topology) -> list[tuple[DemoNetwork, str, int, int]]:
     """Return every published port as (network, container's address, host's port, container's port)."""
     return [
         (net, str(IPv4Interface(member.address).ip), host_port, port)

@@ -8,13 +8,23 @@ from pathlib import Path
 
 from dnet_tui.actions.execution.execute import Executor
 from dnet_tui.actions.journal.captured_state import ProgramState
-from dnet_tui.actions.journal.entries import Before, Change, Done, Entry, Failed, Made, Place, StepReverted, now
+from dnet_tui.actions.journal.entries import (
+    Before,
+    Done,
+    Failed,
+    JournalEntry,
+    Made,
+    RecordedChange,
+    StepPlace,
+    StepReverted,
+    now,
+)
 from dnet_tui.actions.journal.journal import Journal, here, opened, read
-from dnet_tui.actions.plans.plan import Plan, Step
+from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.inspect.errors import ActionFailedError
 
 
-def apply_plan(plan: Plan, executor: Executor, folder: Path, *, place: Callable[[], Place] = here) -> Entry:
+def apply_plan(plan: Plan, executor: Executor, folder: Path, *, place: Callable[[], StepPlace] = here) -> JournalEntry:
     """Make all changes of ``plan``, in order, and return its journal entry.
 
     Raises:
@@ -36,7 +46,7 @@ def apply_plan(plan: Plan, executor: Executor, folder: Path, *, place: Callable[
     return _entry(folder, identity)
 
 
-def _make(journal: Journal, executor: Executor, identity: str, index: int, step: Step) -> None:
+def _make(journal: Journal, executor: Executor, identity: str, index: int, step: PlanStep) -> None:
     captured = executor.prepare(step)
     journal.write(Before(id=identity, time=now(), index=index, captured=captured))
     try:
@@ -45,18 +55,18 @@ def _make(journal: Journal, executor: Executor, identity: str, index: int, step:
         # A command may have done anything or nothing: whether to run its undo is for a person to say.
         if not isinstance(captured, ProgramState):
             with suppress(ActionFailedError):  # what can't be taken back now still can by `dnet-tui undo`
-                note = executor.revert(Change(step=step, captured=captured), resumed=False)
+                note = executor.revert(RecordedChange(step=step, captured=captured), resumed=False)
                 journal.write(StepReverted(id=identity, time=now(), index=index, note=note))
         raise
     journal.write(Made(id=identity, time=now(), index=index, after=after))
 
 
-def _entry(folder: Path, identity: str) -> Entry:
+def _entry(folder: Path, identity: str) -> JournalEntry:
     entries, _ = read(folder)
     return next(entry for entry in entries if entry.id == identity)
 
 
-def _told(error: ActionFailedError, plan: Plan, entry: Entry) -> ActionFailedError:
+def _told(error: ActionFailedError, plan: Plan, entry: JournalEntry) -> ActionFailedError:
     standing = len(entry.standing)
     if not standing:
         return ActionFailedError(f"{error.message} (nothing was changed)", error.hint)

@@ -25,9 +25,9 @@ from dnet_tui.actions.journal.captured_state import (
     SysctlState,
     TraceTableState,
 )
-from dnet_tui.actions.journal.entries import Change
+from dnet_tui.actions.journal.entries import RecordedChange
 from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction
-from dnet_tui.actions.plans.plan import Step
+from dnet_tui.actions.plans.plan import PlanStep
 from dnet_tui.diagnostics.operations.base import ProgramOperation
 from dnet_tui.diagnostics.operations.bridge import CreateBridge, DeleteBridge
 from dnet_tui.diagnostics.operations.by_hand import ByHand
@@ -40,16 +40,16 @@ from dnet_tui.inspect.errors import ActionFailedError
 class Executor(Protocol):
     """What :mod:`dnet_tui.actions.execution.apply` and :mod:`dnet_tui.actions.execution.undo` drive."""
 
-    def preflight(self, steps: Sequence[Step]) -> None:
+    def preflight(self, steps: Sequence[PlanStep]) -> None:
         """See that all that the steps need is there, before the first is made."""
 
-    def prepare(self, step: Step) -> AnyState:
+    def prepare(self, step: PlanStep) -> AnyState:
         """Capture what is there; change nothing."""
 
     def perform(self, action: AnyAction, captured: AnyState) -> AnyState:
         """Make the change."""
 
-    def revert(self, change: Change, *, resumed: bool) -> str:
+    def revert(self, change: RecordedChange, *, resumed: bool) -> str:
         """Take the change back and say so; ``resumed``: an earlier undo of the entry was cut short."""
 
 
@@ -59,11 +59,11 @@ class HostExecutor:
     def __init__(self, host: HostAccess | None = None) -> None:
         self._host = host or LocalHost()
 
-    def preflight(self, steps: Sequence[Step]) -> None:
+    def preflight(self, steps: Sequence[PlanStep]) -> None:
         """See :class:`Executor`."""
         require_programs(steps, self._host)
 
-    def prepare(self, step: Step) -> AnyState:
+    def prepare(self, step: PlanStep) -> AnyState:
         """See :class:`Executor`."""
         action = step.action
         match action:
@@ -105,7 +105,7 @@ class HostExecutor:
             case _:
                 assert_never(action)
 
-    def revert(self, change: Change, *, resumed: bool) -> str:
+    def revert(self, change: RecordedChange, *, resumed: bool) -> str:
         """See :class:`Executor`."""
         action, captured, after = change.action, change.captured, change.after
         match action:

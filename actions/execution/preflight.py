@@ -7,7 +7,7 @@ from typing import assert_never
 
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction
-from dnet_tui.actions.plans.plan import Step
+from dnet_tui.actions.plans.plan import PlanStep
 from dnet_tui.diagnostics.operations.base import ProgramOperation
 from dnet_tui.diagnostics.operations.bridge import CreateBridge, DeleteBridge
 from dnet_tui.diagnostics.operations.by_hand import ByHand
@@ -37,7 +37,7 @@ def required_programs(action: AnyAction) -> tuple[str, ...]:
             assert_never(action)
 
 
-def require_programs(steps: Iterable[Step], host: HostAccess) -> None:
+def require_programs(steps: Iterable[PlanStep], host: HostAccess) -> None:
     """Refuse a plan that would stop half-way for want of a program, the one that takes a step back included.
 
     Raises:

@@ -10,7 +10,16 @@ import msgspec
 from dnet_tui.actions.changes.bridges import recreate
 from dnet_tui.actions.execution.execute import Executor
 from dnet_tui.actions.journal.captured_state import BridgeState, ProgramState, RuleState, SysctlState
-from dnet_tui.actions.journal.entries import Change, Entry, Place, StepReverted, UndoFinished, Undoing, elsewhere, now
+from dnet_tui.actions.journal.entries import (
+    JournalEntry,
+    RecordedChange,
+    StepPlace,
+    StepReverted,
+    UndoFinished,
+    Undoing,
+    elsewhere,
+    now,
+)
 from dnet_tui.actions.journal.journal import here, opened, read
 from dnet_tui.actions.plans.plan import line
 from dnet_tui.diagnostics.operations.base import Argv
@@ -20,7 +29,7 @@ from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
 
 
-def preview(entry: Entry) -> tuple[str, ...]:
+def preview(entry: JournalEntry) -> tuple[str, ...]:
     """Return the commands that take back what still stands of an entry, last change first, one a line.
 
     They come from the captured state; the undo itself looks where things stand
@@ -30,7 +39,7 @@ def preview(entry: Entry) -> tuple[str, ...]:
     return tuple(line(words) for change in changes for words in undo_words(change))
 
 
-def undo_words(change: Change) -> tuple[Argv, ...]:
+def undo_words(change: RecordedChange) -> tuple[Argv, ...]:
     """Return the commands that take one change back, by what was captured of it; empty when it was never begun."""
     match change.action, change.captured, change.after:
         case _, None, _:
@@ -52,11 +61,13 @@ def undo_words(change: Change) -> tuple[Argv, ...]:
 class UndoResult(msgspec.Struct, frozen=True, kw_only=True):
     """What an undo did: the entry, and a note per change, last change first."""
 
-    entry: Entry
+    entry: JournalEntry
     notes: tuple[str, ...]
 
 
-def choose(entries: tuple[Entry, ...], wanted: str | None, place: Place, *, force: bool = False) -> Entry:
+def choose(
+    entries: tuple[JournalEntry, ...], wanted: str | None, place: StepPlace, *, force: bool = False
+) -> JournalEntry:
     """Return the entry to undo: the one asked for, else the latest of this host that is still standing.
 
     Raises:
@@ -76,7 +87,7 @@ def choose(entries: tuple[Entry, ...], wanted: str | None, place: Place, *, forc
     raise UsageError(msg, f"`dnet-tui undo {latest.id} --force` undoes it here all the same")
 
 
-def _named(entries: tuple[Entry, ...], wanted: str, place: Place, *, force: bool) -> Entry:
+def _named(entries: tuple[JournalEntry, ...], wanted: str, place: StepPlace, *, force: bool) -> JournalEntry:
     number = f"{int(wanted):04d}" if wanted.isascii() and wanted.isdecimal() else wanted
     entry = next((item for item in entries if item.id == number), None)
     if entry is None:
@@ -100,7 +111,7 @@ def undo_entry(
     wanted: str | None = None,
     *,
     force: bool = False,
-    place: Callable[[], Place] = here,
+    place: Callable[[], StepPlace] = here,
 ) -> UndoResult:
     """Take back one entry, in reverse order; without ``wanted`` the latest of this host that still stands.
 
@@ -115,7 +126,7 @@ def undo_entry(
         entry = choose(journal.entries, wanted, place(), force=force)
         journal.write(Undoing(id=entry.id, time=now()))
         notes: list[str] = []
-        standing: list[Change] = []
+        standing: list[RecordedChange] = []
         errors: list[ActionFailedError] = []
         for index in reversed(entry.standing):
             change = entry.changes[index]
@@ -137,7 +148,7 @@ def undo_entry(
     return UndoResult(entry=next(item for item in entries if item.id == entry.id), notes=tuple(notes))
 
 
-def stands_alone(change: Change, standing: Collection[Change]) -> bool:
+def stands_alone(change: RecordedChange, standing: Collection[RecordedChange]) -> bool:
     """Whether a change can be taken back while later ones, which could not be, still stand.
 
     A rule can, if they are of other chains, and a kernel parameter if they
@@ -162,7 +173,10 @@ def _chain(action: InsertRule | DeleteRule) -> tuple[str, str, str, str]:
 
 
 def _in_part(
-    entry: Entry, standing: Collection[Change], errors: Collection[ActionFailedError], notes: Collection[str]
+    entry: JournalEntry,
+    standing: Collection[RecordedChange],
+    errors: Collection[ActionFailedError],
+    notes: Collection[str],
 ) -> ActionFailedError:
     """The account of an undo that did not get through."""
     msg = f"entry {entry.id} is undone only in part, {len(standing)} change(s) still stand: "

@@ -12,17 +12,17 @@ import msgspec
 from dnet_tui.diagnostics.operations.remedy import ByProgram
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="state"):
+class CapturedState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="state"):
     """Base of the captured states."""
 
 
-class SysctlState(State, frozen=True, kw_only=True, tag="sysctl"):
+class SysctlState(CapturedState, frozen=True, kw_only=True, tag="sysctl"):
     """Values by dotted key: the key itself and every other key that the kernel may change with it."""
 
     values: dict[str, str]
 
 
-class RuleState(State, frozen=True, kw_only=True, tag="rule"):
+class RuleState(CapturedState, frozen=True, kw_only=True, tag="rule"):
     """A chain around the place of one rule.
 
     ``digest`` identifies the texts of all its rules, in order.  ``text`` is the
@@ -46,13 +46,13 @@ class RuleState(State, frozen=True, kw_only=True, tag="rule"):
     writer: str = ""
 
 
-class ProgramState(State, frozen=True, kw_only=True, tag="command"):
+class ProgramState(CapturedState, frozen=True, kw_only=True, tag="command"):
     """How an operation that programs make is taken back; nothing was captured."""
 
     undo: tuple[ByProgram, ...] = ()
 
 
-class BridgeState(State, frozen=True, kw_only=True, tag="bridge"):
+class BridgeState(CapturedState, frozen=True, kw_only=True, tag="bridge"):
     """A bridge as it was; ``existed`` False means there was none of that name.
 
     ``sysctls`` holds the bridge's own values below ``net.ipv4.conf`` and
@@ -74,7 +74,7 @@ class BridgeState(State, frozen=True, kw_only=True, tag="bridge"):
     nf_call: tuple[int, int, int] = (0, 0, 0)
 
 
-class DockerNetworkState(State, frozen=True, kw_only=True, tag="docker-network"):
+class DockerNetworkState(CapturedState, frozen=True, kw_only=True, tag="docker-network"):
     """A Docker network as the engine describes it (``id`` empty: there was none of that name)."""
 
     id: str = ""
@@ -90,7 +90,7 @@ class DockerNetworkState(State, frozen=True, kw_only=True, tag="docker-network")
     pools: tuple[dict[str, str], ...] = ()
 
 
-class TraceTableState(State, frozen=True, kw_only=True, tag="trace-table"):
+class TraceTableState(CapturedState, frozen=True, kw_only=True, tag="trace-table"):
     """That there is no table of that name yet (``existed`` False), or that there is one now."""
 
     existed: bool

@@ -16,15 +16,15 @@ import msgspec
 
 from dnet_tui.actions.journal.captured_state import AnyState, RuleState
 from dnet_tui.actions.plans.operations import AnyAction
-from dnet_tui.actions.plans.plan import Step
+from dnet_tui.actions.plans.plan import PlanStep
 
 FORMAT = 1
 """Version of the journal's lines."""
 
-Status = Literal["begun", "done", "failed", "undone"]
+EntryStatus = Literal["begun", "done", "failed", "undone"]
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class StepPlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a change was made.  Inode numbers of namespaces are reused, cookies are not (0: an old kernel)."""
 
     netns: int
@@ -44,8 +44,8 @@ class Begin(Record, frozen=True, kw_only=True, tag="begin"):
 
     format: int = FORMAT
     title: str
-    place: Place
-    steps: tuple[Step, ...]
+    place: StepPlace
+    steps: tuple[PlanStep, ...]
 
 
 class Before(Record, frozen=True, kw_only=True, tag="step"):
@@ -90,10 +90,10 @@ class UndoFinished(Record, frozen=True, kw_only=True, tag="undone"):
 AnyRecord = Begin | Before | Made | Done | Failed | Undoing | StepReverted | UndoFinished
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RecordedChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step of an entry, as far as it got.  ``after`` is None when nobody lived to say that it was made."""
 
-    step: Step
+    step: PlanStep
     captured: AnyState | None = None
     after: AnyState | None = None
     unmade: bool = False
@@ -104,17 +104,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.step.action
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class JournalEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One journalled plan, folded from its lines."""
 
     id: str
     time: str
     title: str
-    place: Place
-    status: Status = "begun"
+    place: StepPlace
+    status: EntryStatus = "begun"
     reason: str = ""
     undo_begun: bool = False
-    changes: tuple[Change, ...] = ()
+    changes: tuple[RecordedChange, ...] = ()
 
     @property
     def standing(self) -> tuple[int, ...]:
@@ -128,24 +128,24 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return tuple(dict.fromkeys(item.writer for item in states if isinstance(item, RuleState) and item.writer))
 
 
-def fold(records: Iterable[AnyRecord]) -> tuple[Entry, ...]:
+def fold(records: Iterable[AnyRecord]) -> tuple[JournalEntry, ...]:
     """Return the entries that ``records`` tell of, oldest first."""
-    entries: dict[str, Entry] = {}
+    entries: dict[str, JournalEntry] = {}
     for record in records:
         if isinstance(record, Begin):
-            entries[record.id] = Entry(
+            entries[record.id] = JournalEntry(
                 id=record.id,
                 time=record.time,
                 title=record.title,
                 place=record.place,
-                changes=tuple(Change(step=step) for step in record.steps),
+                changes=tuple(RecordedChange(step=step) for step in record.steps),
             )
         elif record.id in entries:
             entries[record.id] = _advance(entries[record.id], record)
     return tuple(entries.values())
 
 
-def _advance(entry: Entry, record: AnyRecord) -> Entry:
+def _advance(entry: JournalEntry, record: AnyRecord) -> JournalEntry:
     replace = msgspec.structs.replace
     match record:
         case Before(index=index, captured=captured):
@@ -166,7 +166,7 @@ def _advance(entry: Entry, record: AnyRecord) -> Entry:
             return entry
 
 
-def _with_change(entry: Entry, index: int, **fields: object) -> Entry:
+def _with_change(entry: JournalEntry, index: int, **fields: object) -> JournalEntry:
     changes = list(entry.changes)
     if not 0 <= index < len(changes):
         return entry
@@ -174,7 +174,7 @@ def _with_change(entry: Entry, index: int, **fields: object) -> Entry:
     return msgspec.structs.replace(entry, changes=tuple(changes))
 
 
-def elsewhere(entry: Entry, place: Place) -> str:
+def elsewhere(entry: JournalEntry, place: StepPlace) -> str:
     """Return why an entry's change isn't one of ``place``, empty when it is."""
     if entry.place.boot and place.boot and entry.place.boot != place.boot:
         return "the machine has been restarted since, and the change did not outlive that"

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import msgspec
 
-from dnet_tui.actions.journal.entries import AnyRecord, Begin, Entry, Place, fold, now
+from dnet_tui.actions.journal.entries import AnyRecord, Begin, JournalEntry, StepPlace, fold, now
 from dnet_tui.actions.plans.plan import Plan
 from dnet_tui.inspect.errors import ActionFailedError
 
@@ -34,7 +34,7 @@ _DECODER = msgspec.json.Decoder(AnyRecord)
 _SO_NETNS_COOKIE = 71  # include/uapi/asm-generic/socket.h, Linux 5.14
 
 
-def read(folder: Path) -> tuple[tuple[Entry, ...], int]:
+def read(folder: Path) -> tuple[tuple[JournalEntry, ...], int]:
     """Return the entries in a state folder, oldest first, and how many lines could not be read.
 
     Raises:
@@ -65,16 +65,16 @@ def read(folder: Path) -> tuple[tuple[Entry, ...], int]:
 class Journal:
     """The journal, open for writing.  Made by :func:`opened`, which holds the lock."""
 
-    def __init__(self, descriptor: int, entries: tuple[Entry, ...]) -> None:
+    def __init__(self, descriptor: int, entries: tuple[JournalEntry, ...]) -> None:
         self._descriptor = descriptor
         self._entries = entries
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[JournalEntry, ...]:
         """The entries as they were when the journal was opened."""
         return self._entries
 
-    def begin(self, plan: Plan, place: Place) -> str:
+    def begin(self, plan: Plan, place: StepPlace) -> str:
         """Open an entry and return its id."""
         number = max((int(entry.id) for entry in self._entries if entry.id.isdecimal()), default=0) + 1
         identity = f"{number:04d}"
@@ -144,7 +144,7 @@ def state_folder() -> Path:
     return Path.home() / ".local/state/dnet-tui"
 
 
-def here() -> Place:
+def here() -> StepPlace:
     """Return the place that the calling thread is in."""
     inode = Path("/proc/thread-self/ns/net").stat().st_ino
     try:
@@ -156,7 +156,7 @@ def here() -> Place:
             cookie = int.from_bytes(probe.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8), "little")
     except OSError:
         cookie = 0
-    return Place(netns=inode, cookie=cookie, boot=boot)
+    return StepPlace(netns=inode, cookie=cookie, boot=boot)
 
 
 def _lock(descriptor: int, patience: float) -> None:

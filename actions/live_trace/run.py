@@ -26,11 +26,11 @@ from dnet_tui.actions.journal.journal import read
 from dnet_tui.actions.live_trace.legacy_counts import Counts, has_legacy, moved, read_counts
 from dnet_tui.actions.live_trace.packet import LivePacket
 from dnet_tui.actions.plans.operations import AddTraceTable
-from dnet_tui.actions.plans.plan import Plan, Step
+from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.actions.probes.raw_send import raw_socket, send_raw
 from dnet_tui.diagnostics.trace.live_trace import Observed, place_names, watched
 from dnet_tui.diagnostics.trace.trace import Trace
-from dnet_tui.diagnostics.trace.trace_events import Sight, Sightings, own_table
+from dnet_tui.diagnostics.trace.trace_events import Sightings, TracePoint, own_table
 from dnet_tui.diagnostics.trace.walk_vs_kernel import LegacyCounts
 from dnet_tui.inspect.errors import ActionFailedError, CannotInspectError, UsageError
 from dnet_tui.inspect.kernel.netns import NamespaceGoneError, handle_of, run_in
@@ -87,7 +87,7 @@ def plan_live(view: View, trace: Trace, timeout: float = DEFAULT_TIMEOUT) -> Liv
     text = own_table(name, packet.marks([item for item in answers if item.proto == "udp"]))
     labels = place_names(view, trace)
     steps = tuple(
-        Step(
+        PlanStep(
             action=AddTraceTable(
                 name=name, ruleset=text, inside=handle_of(ns), label=labels[ns.id], own=ns.kind == "host"
             )
@@ -194,14 +194,14 @@ def _send(packet: LivePacket, stack: ExitStack) -> tuple[int, str]:
 
 def _watch(
     live: LivePlan, names: Mapping[str, str], readers: Mapping[str, socket.socket], timeout: float, *, refused: bool
-) -> tuple[list[Sight], bool]:
+) -> tuple[list[TracePoint], bool]:
     """The sights in the order in which they were read, and whether some were lost."""
     table = next(step.action.name for step in live.plan.steps if isinstance(step.action, AddTraceTable))
     makers = {sock.fileno(): (sock, Sightings(names[ns], table, live.packet.recognise)) for ns, sock in readers.items()}
     poller = select.poll()
     for descriptor in makers:
         poller.register(descriptor, select.POLLIN)
-    found: list[Sight] = []
+    found: list[TracePoint] = []
     origin = names[live.origin.id]
     quiet, lost = _SETTLED if refused else _OPEN, False
     end = time.monotonic() + timeout
@@ -219,7 +219,7 @@ def _watch(
     return found, lost
 
 
-def _patience(found: Sequence[Sight], origin: str, *, awaited: bool, timeout: float) -> float:
+def _patience(found: Sequence[TracePoint], origin: str, *, awaited: bool, timeout: float) -> float:
     """How long it may be quiet before nothing more is expected.
 
     A drop ends it, and so does the answer back where the packet came from;

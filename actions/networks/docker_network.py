@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dnet_tui.actions.networks.request import LABEL, Request
-from dnet_tui.actions.plans.plan import Plan, Step
+from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.diagnostics.operations.engine_network import CreateDockerNetwork, RemoveDockerNetwork
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model import Network, Snapshot, known_items
@@ -45,7 +45,7 @@ def docker_create(snapshot: Snapshot, request: Request) -> Plan:
     )
     return Plan(
         title=f"create Docker network {request.name}",
-        steps=(Step(action=action),),
+        steps=(PlanStep(action=action),),
         persists=True,
         notes=() if request.subnet else ("Docker chooses the subnet from its own pools",),
     )
@@ -63,7 +63,7 @@ def docker_remove(snapshot: Snapshot, network: Network) -> Plan:
     removal = RemoveDockerNetwork(name=network.name, id=network.id, socket=_socket(snapshot))
     return Plan(
         title=f"remove Docker network {clean(network.name)}",
-        steps=(Step(action=removal, undo=(_again(network),)),),
+        steps=(PlanStep(action=removal, undo=(_again(network),)),),
         persists=True,
         notes=("put back by undo, it gets a new id",),
     )

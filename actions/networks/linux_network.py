@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from typing import Literal
 
 from dnet_tui.actions.networks.subnets import (
-    Net,
+    AddressRange,
     Net6,
     checked_gateway,
     checked_subnet,
     checked_subnet6,
     suggest_subnet,
 )
-from dnet_tui.actions.plans.plan import Plan, Step
+from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.diagnostics.operations.bridge import CreateBridge, DeleteBridge
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
@@ -69,7 +69,7 @@ def linux_create(
         raise UsageError(msg, "say which to use with --subnet")
     net = checked_subnet(snapshot, wanted)
     address = checked_gateway(net, gateway)
-    nets: dict[XFamily, Net | Net6] = {"ip": net}
+    nets: dict[XFamily, AddressRange | Net6] = {"ip": net}
     addresses = [f"{address}/{net.prefixlen}"]
     if subnet6:
         nets["ip6"] = net6 = checked_subnet6(snapshot, subnet6)
@@ -99,7 +99,7 @@ def linux_create(
         notes.append("turning forwarding on makes this host forward between all its interfaces")
     return Plan(
         title=f"create network {intention.name}: bridge {name} with {' and '.join(str(one) for one in nets.values())}",
-        steps=(*switch, Step(action=creation), *rest),
+        steps=(*switch, PlanStep(action=creation), *rest),
         notes=(*_unseen(snapshot, host), *notes),
     )
 
@@ -112,7 +112,7 @@ def linux_remove(snapshot: Snapshot, network: Network) -> Plan:
     """
     host = _seen(snapshot)
     name = network.bridge
-    steps: list[Step] = []
+    steps: list[PlanStep] = []
     left = 0
     for table, chain in _chains(known_firewall(host)):
         # From the last to the first: each deletion leaves the numbers above it as they are.
@@ -129,10 +129,10 @@ def linux_remove(snapshot: Snapshot, network: Network) -> Plan:
                     packets=rule.packets or 0,
                     bytes=rule.bytes or 0,
                 )
-                steps.append(Step(action=deletion))
+                steps.append(PlanStep(action=deletion))
             elif name in words:
                 left += 1
-    steps.append(Step(action=DeleteBridge(name=name)))
+    steps.append(PlanStep(action=DeleteBridge(name=name)))
     notes = ["forwarding stays as it is: other networks may need it"]
     if left:
         notes.append(f"{left} rule(s) that somebody else wrote for {clean(name)} stay")
@@ -161,8 +161,8 @@ def rule_texts(bridge: str, intention: Intention, others: list[str]) -> tuple[st
 
 
 def _rules(
-    host: Namespace, bridge: str, family: XFamily, net: Net | Net6, intention: Intention, others: list[str]
-) -> Iterator[Step]:
+    host: Namespace, bridge: str, family: XFamily, net: AddressRange | Net6, intention: Intention, others: list[str]
+) -> Iterator[PlanStep]:
     backend = pick_backend(known_firewall(host))
     if intention.masquerade:
         masquerade = InsertRule(
@@ -173,27 +173,27 @@ def _rules(
             spec=f"-s {net} ! -o {bridge} -j MASQUERADE",
             position=1,
         )
-        yield Step(action=masquerade)
+        yield PlanStep(action=masquerade)
     first = _first_place(known_firewall(host), backend, family)
     for position, text in enumerate(rule_texts(bridge, intention, others), first):
         rule = InsertRule(backend=backend, family=family, table="filter", chain="FORWARD", spec=text, position=position)
-        yield Step(action=rule)
+        yield PlanStep(action=rule)
 
 
-def _forwarding(host: Namespace, bridge: str, intention: Intention) -> Iterator[Step]:
+def _forwarding(host: Namespace, bridge: str, intention: Intention) -> Iterator[PlanStep]:
     """Yield what makes the kernel forward what comes in by the new bridge."""
     if intention.internal:
         return
     if host.sysctls.get(_FORWARD) != "1":
         before = host.sysctls.get(_FORWARD) or "0"
-        yield Step(action=SetSysctl(key=_FORWARD, value="1"), undo=(SetSysctl(key=_FORWARD, value=before),))
+        yield PlanStep(action=SetSysctl(key=_FORWARD, value="1"), undo=(SetSysctl(key=_FORWARD, value=before),))
     elif host.sysctls.get(_DEFAULT, "1") != "1":
         # A new interface starts with the default's value, which may differ from ip_forward.
         key = f"net.ipv4.conf.{bridge.replace('.', '/')}.forwarding"
-        yield Step(action=SetSysctl(key=key, value="1"), undo=(SetSysctl(key=key, value="0"),))
+        yield PlanStep(action=SetSysctl(key=key, value="1"), undo=(SetSysctl(key=key, value="0"),))
 
 
-def _forwarding6(host: Namespace, intention: Intention) -> Iterator[Step]:
+def _forwarding6(host: Namespace, intention: Intention) -> Iterator[PlanStep]:
     """The same for IPv6, where a host that forwards believes no router any more, unless it is told to.
 
     accept_ra 2: also while forwarding (Documentation/networking/ip-sysctl.rst).
@@ -207,8 +207,8 @@ def _forwarding6(host: Namespace, intention: Intention) -> Iterator[Step]:
     for link in host.links:
         key = f"net.ipv6.conf.{link.name.replace('.', '/')}.accept_ra"
         if link.ifindex in learned and host.sysctls.get(key) == "1":
-            yield Step(action=SetSysctl(key=key, value="2"), undo=(SetSysctl(key=key, value="1"),))
-    yield Step(action=SetSysctl(key=_FORWARD6, value="1"), undo=(SetSysctl(key=_FORWARD6, value=before),))
+            yield PlanStep(action=SetSysctl(key=key, value="2"), undo=(SetSysctl(key=key, value="1"),))
+    yield PlanStep(action=SetSysctl(key=_FORWARD6, value="1"), undo=(SetSysctl(key=_FORWARD6, value=before),))
 
 
 def known_firewall(host: Namespace) -> Firewall | None:

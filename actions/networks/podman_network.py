@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dnet_tui.actions.networks.request import LABEL, NAME, Request
-from dnet_tui.actions.plans.plan import Plan, Step
+from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.diagnostics.operations.engine_network import CreatePodmanNetwork, PodmanSubnet, RemovePodmanNetwork
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model import Network, Snapshot
@@ -31,7 +31,7 @@ def podman_create(_: Snapshot, request: Request) -> Plan:
     )
     return Plan(
         title=f"create Podman network {request.name}",
-        steps=(Step(action=creation, undo=(creation.inverse(),)),),
+        steps=(PlanStep(action=creation, undo=(creation.inverse(),)),),
         persists=True,
         notes=("Podman makes the bridge when the first container starts on it",),
     )
@@ -60,7 +60,7 @@ def podman_remove(_: Snapshot, network: Network) -> Plan:
     )
     return Plan(
         title=f"remove Podman network {name}",
-        steps=(Step(action=RemovePodmanNetwork(name=name), undo=(again,)),),
+        steps=(PlanStep(action=RemovePodmanNetwork(name=name), undo=(again,)),),
         persists=True,
         notes=("put back by undo, it gets a new id; labels, static routes and ranges of leases aren't put back",),
     )

@@ -11,7 +11,7 @@ from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model import Snapshot, known_items
 from dnet_tui.inspect.model.view import View
 
-Net = ipaddress.IPv4Network
+AddressRange = ipaddress.IPv4Network
 Net6 = ipaddress.IPv6Network
 
 _BROAD = 8
@@ -26,7 +26,7 @@ _LARGEST6, _SMALLEST6 = 40, 120
 _BROAD6 = 16
 
 
-def in_use(snapshot: Snapshot) -> Iterator[tuple[Net, str]]:
+def in_use(snapshot: Snapshot) -> Iterator[tuple[AddressRange, str]]:
     """Yield every IPv4 range that the host's networks, addresses and routes use, with who uses it."""
     for network in known_items(snapshot.networks):
         for subnet in network.subnets:
@@ -70,7 +70,7 @@ def in_use6(snapshot: Snapshot) -> Iterator[tuple[Net6, str]]:
             yield net, f"the route to {route.dst}"
 
 
-def overlap(snapshot: Snapshot, subnet: Net) -> str:
+def overlap(snapshot: Snapshot, subnet: AddressRange) -> str:
     """Return who uses a part of ``subnet`` already, empty when nobody does."""
     return next((who for net, who in in_use(snapshot) if net.overlaps(subnet)), "")
 
@@ -109,7 +109,7 @@ def suggest_subnet(snapshot: Snapshot, prefixlen: int = 24) -> str | None:
     return None
 
 
-def checked_subnet(snapshot: Snapshot, text: str) -> Net:
+def checked_subnet(snapshot: Snapshot, text: str) -> AddressRange:
     """Return the IPv4 subnet that a person asked for.
 
     Raises:
@@ -118,7 +118,7 @@ def checked_subnet(snapshot: Snapshot, text: str) -> Net:
     free = suggest_subnet(snapshot)
     hint = f"{free} is free" if free else "give a free one with --subnet"
     subnet = _subnet(text, f"write it as 10.30.0.0/24; {hint}")
-    if not isinstance(subnet, Net):
+    if not isinstance(subnet, AddressRange):
         msg = f"{subnet} is not an IPv4 subnet"
         raise UsageError(msg, hint)
     _check_place(subnet, (_LARGEST, _SMALLEST), _UNSUITABLE, hint)
@@ -164,7 +164,7 @@ def by_family(texts: Iterable[str], what: str) -> tuple[str, str]:
     return found[False], found[True]
 
 
-def _subnet(text: str, hint: str) -> Net | Net6:
+def _subnet(text: str, hint: str) -> AddressRange | Net6:
     try:
         return ipaddress.ip_network(text, strict=True)
     except ValueError as error:
@@ -177,7 +177,7 @@ def _subnet(text: str, hint: str) -> Net | Net6:
         raise UsageError(msg, f"did you mean {loose}?") from error
 
 
-def _check_place(subnet: Net | Net6, sizes: tuple[int, int], unsuitable: Iterable[str], hint: str) -> None:
+def _check_place(subnet: AddressRange | Net6, sizes: tuple[int, int], unsuitable: Iterable[str], hint: str) -> None:
     largest, smallest = sizes
     if not largest <= subnet.prefixlen <= smallest:
         msg = f"{subnet} has no sensible size for a network of containers"
@@ -187,7 +187,7 @@ def _check_place(subnet: Net | Net6, sizes: tuple[int, int], unsuitable: Iterabl
         raise UsageError(msg, hint)
 
 
-def checked_gateway(subnet: Net | Net6, text: str) -> str:
+def checked_gateway(subnet: AddressRange | Net6, text: str) -> str:
     """Return the gateway asked for, or the subnet's first address.
 
     Raises:

@@ -22,7 +22,7 @@ _WIDE = 4096
 """Commands are shown whole: a cut command can't be judged."""
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PlanStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One change.  ``undo`` shows how it is taken back, and *is* how a :class:`ProgramOperation` is taken back.
 
     For the others the undo that runs is derived from the state captured just
@@ -40,7 +40,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A titled sequence of steps, in order.  ``notes`` are for the reader, one paragraph each."""
 
     title: str
-    steps: tuple[Step, ...] = ()
+    steps: tuple[PlanStep, ...] = ()
     risk: Risk = "ask"
     persists: bool = False
     notes: tuple[str, ...] = ()
@@ -62,15 +62,15 @@ def plan_for(finding: Finding) -> Plan | None:
     if remedy is None or not remedy.steps:
         return None
     restored = {item.key: item for item in remedy.undo if isinstance(item, SetSysctl)}
-    steps: list[Step] = []
+    steps: list[PlanStep] = []
     by_program = iter(_by_program(remedy))
     for operation in remedy.steps:
         if isinstance(operation, ProgramOperation):
             steps.append(next(by_program))
         elif isinstance(operation, SetSysctl) and operation.key in restored:
-            steps.append(Step(action=operation, undo=(restored[operation.key],)))
+            steps.append(PlanStep(action=operation, undo=(restored[operation.key],)))
         else:
-            steps.append(Step(action=operation))
+            steps.append(PlanStep(action=operation))
     return Plan(
         title=f"{finding.check}: {remedy.summary}",
         steps=tuple(steps),
@@ -80,7 +80,7 @@ def plan_for(finding: Finding) -> Plan | None:
     )
 
 
-def _by_program(remedy: Remedy) -> tuple[Step, ...]:
+def _by_program(remedy: Remedy) -> tuple[PlanStep, ...]:
     """The steps that programs make, each with what takes it back; undo is stated in the order it runs.
 
     As many of the one as of the other are pairs.  Otherwise all of the undo
@@ -90,9 +90,10 @@ def _by_program(remedy: Remedy) -> tuple[Step, ...]:
     made = [item for item in remedy.steps if isinstance(item, ProgramOperation)]
     undo = tuple(item for item in remedy.undo if isinstance(item, ProgramOperation))
     if len(made) == len(undo):
-        return tuple(Step(action=one, undo=(back,)) for one, back in zip(made, reversed(undo), strict=True))
+        return tuple(PlanStep(action=one, undo=(back,)) for one, back in zip(made, reversed(undo), strict=True))
     return tuple(
-        Step(action=one, undo=() if number else undo, covered=bool(number and undo)) for number, one in enumerate(made)
+        PlanStep(action=one, undo=() if number else undo, covered=bool(number and undo))
+        for number, one in enumerate(made)
     )
 
 
@@ -124,7 +125,7 @@ def render(plan: Plan) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _undo_of(step: Step) -> tuple[Argv, ...]:
+def _undo_of(step: PlanStep) -> tuple[Argv, ...]:
     if step.undo or isinstance(step.action, ProgramOperation):
         return tuple(words for action in step.undo for words in action.commands())
     return step.action.undo_commands()

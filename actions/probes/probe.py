@@ -30,7 +30,7 @@ _ECHO = {socket.AF_INET: (8, 0), socket.AF_INET6: (128, 129)}
 _UNREACHABLE = {socket.AF_INET: 3, socket.AF_INET6: 1}
 
 
-class Outcome(StrEnum):
+class ProbeOutcome(StrEnum):
     """How a probe ended."""
 
     OK = "ok"
@@ -46,7 +46,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     or there was no permission for the socket.
     """
 
-    outcome: Outcome
+    outcome: ProbeOutcome
     seconds: float
     note: str = ""
     sent: bool = True
@@ -121,10 +121,10 @@ def _timed(attempt: Callable[[], None], inside: NsHandle | None) -> Probe:
             attempt()
         except _NoSocketError as error:
             note = f"no socket for it: {error.strerror or error}"
-            return Probe(outcome=Outcome.UNREACHABLE, seconds=0.0, note=note, sent=False)
+            return Probe(outcome=ProbeOutcome.UNREACHABLE, seconds=0.0, note=note, sent=False)
         except OSError as error:
             return Probe(outcome=_outcome(error), seconds=time.monotonic() - start, note=error.strerror or str(error))
-        return Probe(outcome=Outcome.OK, seconds=time.monotonic() - start)
+        return Probe(outcome=ProbeOutcome.OK, seconds=time.monotonic() - start)
 
     if inside is None:
         return clocked()
@@ -132,13 +132,13 @@ def _timed(attempt: Callable[[], None], inside: NsHandle | None) -> Probe:
         return run_in(inside, clocked)
     except (NamespaceGoneError, OSError) as error:
         note = f"the namespace could not be entered: {error}"
-        return Probe(outcome=Outcome.UNREACHABLE, seconds=0.0, note=note, sent=False)
+        return Probe(outcome=ProbeOutcome.UNREACHABLE, seconds=0.0, note=note, sent=False)
 
 
-def _outcome(error: OSError) -> Outcome:
+def _outcome(error: OSError) -> ProbeOutcome:
     if isinstance(error, TimeoutError) and error.errno in (None, errno.ETIMEDOUT):
-        return Outcome.TIMEOUT
-    return Outcome.REFUSED if isinstance(error, ConnectionRefusedError) else Outcome.UNREACHABLE
+        return ProbeOutcome.TIMEOUT
+    return ProbeOutcome.REFUSED if isinstance(error, ConnectionRefusedError) else ProbeOutcome.UNREACHABLE
 
 
 def _echo(address: str, limit: float, hops: int | None) -> None:

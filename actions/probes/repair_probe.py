@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dnet_tui.actions.probes.probe import Outcome, Probe, ping
+from dnet_tui.actions.probes.probe import Probe, ProbeOutcome, ping
 from dnet_tui.diagnostics.probing.probe_targets import default_gateway
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.kernel.netns import NsHandle, handle_of
@@ -32,9 +32,9 @@ def egress_text(snapshot: Snapshot, finding: Finding, pinger: Pinger | None = No
     container, handle = found
     result = (pinger or _ping)(gateway, handle)
     name = clean(container.name)
-    if result.outcome is Outcome.OK:
+    if result.outcome is ProbeOutcome.OK:
         return f"probe: {name} → gateway {gateway}: answered in {result.seconds * 1000:.1f} ms"
-    hint = " (it may ignore pings)" if result.outcome is Outcome.TIMEOUT else ""
+    hint = " (it may ignore pings)" if result.outcome is ProbeOutcome.TIMEOUT else ""
     return f"probe: {name} → gateway {gateway}: {result.outcome.value}{hint}"
 
 

@@ -12,11 +12,11 @@ from functools import partial
 
 import msgspec
 
-from dnet_tui.actions.probes.probe import Outcome, dns_query, ping, tcp_connect
 from dnet_tui.actions.probes.probe import Probe as Result
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.actions.probes.probe import ProbeOutcome, dns_query, ping, tcp_connect
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.run_checks import examination
-from dnet_tui.diagnostics.flows.probes import Answer, PlannedProbe, Probed, Sent, judge
+from dnet_tui.diagnostics.flows.probes import PlannedProbe, ProbeAnswer, Probed, Sent, judge
 from dnet_tui.diagnostics.probing.probe_plan import MOST, allowed, plan, predict
 from dnet_tui.diagnostics.probing.probe_targets import EMBEDDED_DNS
 from dnet_tui.inspect.kernel.netns import NsHandle, handle_of
@@ -29,11 +29,11 @@ LIMIT = 1.0
 PATIENCE = 4.0
 """Seconds after which a round of probes is over, whatever is still under way; there are at most two rounds."""
 
-_ANSWERS: dict[Outcome, Answer] = {
-    Outcome.OK: "answered",
-    Outcome.REFUSED: "refused",
-    Outcome.TIMEOUT: "timeout",
-    Outcome.UNREACHABLE: "unreachable",
+_ANSWERS: dict[ProbeOutcome, ProbeAnswer] = {
+    ProbeOutcome.OK: "answered",
+    ProbeOutcome.REFUSED: "refused",
+    ProbeOutcome.TIMEOUT: "timeout",
+    ProbeOutcome.UNREACHABLE: "unreachable",
 }
 
 Sender = Callable[[PlannedProbe, NsHandle], Result]
@@ -61,16 +61,16 @@ def probe_host(
     this one.  A contradiction is one that both have.
     """
     send = sender or _send
-    exam = examination(snapshot)
-    results = _round(exam, plan(exam, limit, focus), send)
+    ctx = examination(snapshot)
+    results = _round(ctx, plan(ctx, limit, focus), send)
     judged = judge(results, _host(snapshot))
     doubtful = [item.probe for item in judged if item.judgement == "contradicts"]
     if not doubtful:
         return Probing(snapshot=snapshot, probes=judged)
     later = look()
-    exam = examination(later)
-    again = [(probe, predict(exam, probe)) for probe in doubtful]
-    second = {probe.key: (probe, sent) for probe, sent in _round(exam, [new for _, new in again if new], send)}
+    ctx = examination(later)
+    again = [(probe, predict(ctx, probe)) for probe in doubtful]
+    second = {probe.key: (probe, sent) for probe, sent in _round(ctx, [new for _, new in again if new], send)}
     for old, new in again:
         if new is None:
             gone = Sent(answer="not-sent", note="one end of it is gone by now")
@@ -84,14 +84,14 @@ def _host(snapshot: Snapshot) -> str:
     return host.id if host is not None else ""
 
 
-def _round(exam: Examination, probes: list[PlannedProbe] | tuple[PlannedProbe, ...], send: Sender) -> Results:
+def _round(ctx: CheckContext, probes: list[PlannedProbe] | tuple[PlannedProbe, ...], send: Sender) -> Results:
     """Send probes side by side and wait for all of them, each in a thread of its own."""
     if not probes:
         return []
-    may = allowed(exam.case)
+    may = allowed(ctx.case)
     pool = ThreadPoolExecutor(max_workers=len(probes), thread_name_prefix="probe")
     try:
-        waits = [pool.submit(partial(_one, exam, probe, may, send)) for probe in probes]
+        waits = [pool.submit(partial(_one, ctx, probe, may, send)) for probe in probes]
         wait(waits, timeout=PATIENCE)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -99,9 +99,9 @@ def _round(exam: Examination, probes: list[PlannedProbe] | tuple[PlannedProbe, .
     return [(probe, job.result() if job.done() else late) for probe, job in zip(probes, waits, strict=True)]
 
 
-def _one(exam: Examination, probe: PlannedProbe, may: frozenset[str], send: Sender) -> Sent:
+def _one(ctx: CheckContext, probe: PlannedProbe, may: frozenset[str], send: Sender) -> Sent:
     """Send one probe, unless it must not or can't be."""
-    ns = exam.case.view.namespaces.get(probe.namespace)
+    ns = ctx.case.view.namespaces.get(probe.namespace)
     if ns is None:
         return Sent(answer="not-sent", note="its namespace is gone")
     if probe.risk:
@@ -111,7 +111,7 @@ def _one(exam: Examination, probe: PlannedProbe, may: frozenset[str], send: Send
     result = send(probe, handle_of(ns))
     if not result.sent:
         return Sent(answer="not-sent", note=result.note)
-    note = result.note if result.outcome is Outcome.UNREACHABLE else ""
+    note = result.note if result.outcome is ProbeOutcome.UNREACHABLE else ""
     return Sent(answer=_ANSWERS[result.outcome], seconds=result.seconds, note=note)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dnet_tui.actions.execution.apply import apply_plan
 from dnet_tui.actions.execution.execute import HostExecutor
-from dnet_tui.actions.journal.entries import Entry
+from dnet_tui.actions.journal.entries import JournalEntry
 from dnet_tui.actions.journal.journal import state_folder
 from dnet_tui.actions.plans.plan import Plan
 from dnet_tui.actions.probes.repair_probe import egress_text
 from dnet_tui.actions.repair.session import Repair, RepairSession, Result
-from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.model import Snapshot
 
@@ -34,7 +34,7 @@ class HostRepairIO:
         """See :class:`~dnet_tui.actions.repair.session.RepairIO`."""
         return repair.plan is not None
 
-    def apply(self, plan: Plan) -> Entry:
+    def apply(self, plan: Plan) -> JournalEntry:
         """See :class:`~dnet_tui.actions.repair.session.RepairIO`."""
         return apply_plan(plan, HostExecutor(), state_folder())
 
@@ -49,4 +49,4 @@ class HostRepairIO:
 
 def repair_session(io: HostRepairIO) -> RepairSession:
     """A session that repairs this host."""
-    return RepairSession(io, examine)
+    return RepairSession(io, run_checks)

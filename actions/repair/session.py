@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from dnet_tui.actions.journal.entries import Entry
+from dnet_tui.actions.journal.entries import JournalEntry
 from dnet_tui.actions.plans.plan import Plan, command_lines, plan_for
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.report.finding import Finding
@@ -20,12 +20,12 @@ from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
 from dnet_tui.inspect.model import Snapshot
 
-Status = Literal["fixed", "still-there", "unsure", "declined", "manual", "gone", "no-remedy", "failed"]
+RepairStatus = Literal["fixed", "still-there", "unsure", "declined", "manual", "gone", "no-remedy", "failed"]
 
-GOOD: frozenset[Status] = frozenset({"fixed", "gone"})
+GOOD: frozenset[RepairStatus] = frozenset({"fixed", "gone"})
 """What leaves nothing to do."""
 
-_STOP: frozenset[Status] = frozenset({"failed", "still-there", "unsure"})
+_STOP: frozenset[RepairStatus] = frozenset({"failed", "still-there", "unsure"})
 
 Key = tuple[str, str, str]
 
@@ -41,7 +41,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one repair.  ``entry`` is its journal entry's id, ``hint`` the next step."""
 
     finding: Finding
-    status: Status
+    status: RepairStatus
     text: str
     entry: str = ""
     hint: str = ""
@@ -56,7 +56,7 @@ class RepairIO(Protocol):
     def confirm(self, repair: Repair) -> bool:
         """Show a plan and ask whether to apply it."""
 
-    def apply(self, plan: Plan) -> Entry:
+    def apply(self, plan: Plan) -> JournalEntry:
         """Make a plan's changes and return their journal entry.
 
         Raises:
@@ -119,7 +119,7 @@ class RepairSession:
 
     Args:
         io: the outside.
-        examine: judges a snapshot, as :func:`dnet_tui.diagnostics.checks.run_checks.examine` does.
+        examine: judges a snapshot, as :func:`dnet_tui.diagnostics.checks.run_checks.run_checks` does.
     """
 
     def __init__(self, io: RepairIO, examine: Callable[[Snapshot], Report]) -> None:
@@ -174,7 +174,7 @@ class RepairSession:
         undo = f"`dnet-tui undo {entry.id}` takes it back"
         return Result(finding=finding, status=status, text=text, entry=entry.id, hint=undo)
 
-    def _verified(self, finding: Finding) -> tuple[Status, str]:
+    def _verified(self, finding: Finding) -> tuple[RepairStatus, str]:
         """Look again: whether a finding is gone, by what a new snapshot shows and, if so, by a probe."""
         snapshot = self._io.take()
         report = self.look(snapshot)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
-from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, Blocked, Examination, element
+from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, BlockedFlows, CheckContext, element
 from dnet_tui.diagnostics.checks.host import flow_blocked
 from dnet_tui.diagnostics.flows.probes import Probed
 from dnet_tui.diagnostics.report.causality import ordered, with_causes
@@ -15,11 +15,11 @@ from dnet_tui.diagnostics.report.masked_faults import hidden
 from dnet_tui.diagnostics.report.report import REPORT_FORMAT, Report, summarise
 from dnet_tui.diagnostics.walk.packet import Decider, RuleRef
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.model.sections import NotSeen, known_items, lacks_of
+from dnet_tui.inspect.model.coverage.sections import NotSeen, known_items, lacks_of
 from dnet_tui.inspect.model.view import View
 
 
-def examine(
+def run_checks(
     snapshot: Snapshot,
     *,
     only: Collection[str] = (),
@@ -88,10 +88,10 @@ def examination(
     catalogue: tuple[Check, ...] = CATALOGUE,
     probes: tuple[Probed, ...] = (),
     before: Snapshot | None = None,
-) -> Examination:
+) -> CheckContext:
     """A snapshot's examination; obstacles are shared out among the whole catalogue."""
     owners = tuple((check.id, check.owns) for check in catalogue if check.owns is not None)
-    return Examination(snapshot, owners, probes, before)
+    return CheckContext(snapshot, owners, probes, before)
 
 
 def _findings(
@@ -102,19 +102,19 @@ def _findings(
     before: Snapshot | None,
 ) -> tuple[list[CheckResult], list[Finding]]:
     """The chosen checks' results, whoever else of the catalogue would have had something to say."""
-    exam = examination(snapshot, catalogue, probes, before)
+    ctx = examination(snapshot, catalogue, probes, before)
     results: list[CheckResult] = []
     findings: list[Finding] = []
     for check in chosen:
-        result, found = _run(check, exam)
+        result, found = _run(check, ctx)
         results.append(result)
         findings += found
     unowned = [item for item in chosen if item.id == FALLBACK]
     if unowned and not all(result.outcome == "not-applicable" for result in results):
         silent = {result.id for result in results if result.outcome == "ok"} - {FALLBACK}
         orphaned: list[Finding] = []
-        with exam.case.noting():
-            orphaned += [flow_blocked.finding(blocked) for blocked in _left_unsaid(exam, silent, findings)]
+        with ctx.case.noting():
+            orphaned += [flow_blocked.finding(blocked) for blocked in _left_unsaid(ctx, silent, findings)]
         findings += orphaned
         results = [
             CheckResult(id=FALLBACK, outcome="found") if orphaned and result.id == FALLBACK else result
@@ -123,59 +123,59 @@ def _findings(
     return results, findings
 
 
-def _left_unsaid(exam: Examination, silent: set[str], findings: Sequence[Finding]) -> Iterator[Blocked]:
+def _left_unsaid(ctx: CheckContext, silent: set[str], findings: Sequence[Finding]) -> Iterator[BlockedFlows]:
     """Obstacles that a check claimed and then found nothing to say of, though they stop a flow that nothing explains.
 
     A claim without a finding would hide the obstacle: then the fallback tells it.
     """
     telling = {finding.check for finding in findings}
     seen: set[Decider | RuleRef] = set()
-    for flow in exam.flows:
-        owners = [(exam.owner(obstacle), obstacle) for _, obstacle in flow.obstacles] if flow.expected else []
+    for flow in ctx.flows:
+        owners = [(ctx.owner(obstacle), obstacle) for _, obstacle in flow.obstacles] if flow.expected else []
         if any(owner in telling for owner, _ in owners):
             continue
         for owner, obstacle in owners:
-            if owner not in silent or obstacle.end == "unknown" or element(obstacle) in seen | exam.unexplained:
+            if owner not in silent or obstacle.end == "unknown" or element(obstacle) in seen | ctx.unexplained:
                 continue
             seen.add(element(obstacle))
-            yield from (item for item in exam.blocked_by(owner) if element(item.obstacle) == element(obstacle))
+            yield from (item for item in ctx.blocked_by(owner) if element(item.obstacle) == element(obstacle))
 
 
-def _run(check: Check, exam: Examination) -> tuple[CheckResult, list[Finding]]:
+def _run(check: Check, ctx: CheckContext) -> tuple[CheckResult, list[Finding]]:
     """One check, contained: whatever goes wrong in it concerns it alone.
 
     What it needs follows from what it touches: what it found before it came to something that was not read is
     found all the same, but "nothing found" is not "all well" then.
     """
     said: list[Finding | Undecided] = []
-    exam.case.unseen = []
+    ctx.case.unseen = []
     try:
-        with exam.case.noting():
-            if not exam.case.networks and not _missing(exam):
+        with ctx.case.noting():
+            if not ctx.case.networks and not _missing(ctx):
                 return CheckResult(id=check.id, outcome="not-applicable", reason="no container bridge network here"), []
-            said.extend(check.find(exam))  # item by item: what was said before it stops is kept
+            said.extend(check.find(ctx))  # item by item: what was said before it stops is kept
     except Exception as error:  # noqa: BLE001 - a check that crashes is a result, the others go on
         return CheckResult(id=check.id, outcome="crashed", reason=f"{type(error).__name__}: {error}"), []
     found = [item for item in said if isinstance(item, Finding)]
     if found:
         return CheckResult(id=check.id, outcome="found", reason=""), found
     unsure = [item.reason for item in said if isinstance(item, Undecided)]
-    view = exam.case.view
-    unseen = [item.text(view.label(item.scope) if item.scope else "") for item in exam.case.unseen]
-    reasons = [*unsure, *unseen, *exam.gaps_met(check.hidden_by), *_missing(exam)]
+    view = ctx.case.view
+    unseen = [item.text(view.label(item.scope) if item.scope else "") for item in ctx.case.unseen]
+    reasons = [*unsure, *unseen, *ctx.gaps_met(check.hidden_by), *_missing(ctx)]
     return CheckResult(id=check.id, outcome="unknown" if reasons else "ok", reason=next(iter(reasons), "")), []
 
 
-def _missing(exam: Examination) -> list[str]:
+def _missing(ctx: CheckContext) -> list[str]:
     """What may be missing altogether: containers and networks of which nobody told, with what they are meant for."""
-    snapshot = exam.case.snapshot
-    if exam.case.view.host is None:
+    snapshot = ctx.case.snapshot
+    if ctx.case.view.host is None:
         return ["the host's own namespace is not in the snapshot"]
     whole = (("engine", snapshot.engines), ("networks", snapshot.networks))
     parts = (("containers", snapshot.containers), ("namespaces", snapshot.namespaces))
     lacks = [(section, lack) for section, items in whole for lack in lacks_of(items)]
     lacks += [(section, lack) for section, items in parts for lack in lacks_of(items) if not lack.scope]
-    view = exam.case.view
+    view = ctx.case.view
     # A port that leads out of sight concerns who rests on its bridge's containers (see Case.members); another link all.
     lacks += [("namespaces", lack) for lack in lacks_of(snapshot.namespaces) if _has_loose_link(view, lack.scope)]
     return [f"{view.label(lack.scope) if lack.scope else section}: {lack.reason}" for section, lack in lacks]

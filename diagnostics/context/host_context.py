@@ -28,8 +28,8 @@ from dnet_tui.inspect.model import (
     Subnet,
     known_items,
 )
+from dnet_tui.inspect.model.coverage.sections import lacks_of
 from dnet_tui.inspect.model.default_routes import default_routes
-from dnet_tui.inspect.model.sections import lacks_of
 from dnet_tui.inspect.model.view import View
 
 OUTSIDE = "198.51.100.77"
@@ -44,7 +44,7 @@ INFERRED = "inferred"
 """The engine of a network that nobody declared but containers visibly use as their way out."""
 
 
-class Member(msgspec.Struct, frozen=True, kw_only=True):
+class AttachedContainer(msgspec.Struct, frozen=True, kw_only=True):
     """A running container's place on a bridge network: its interface there and its address of one family."""
 
     container: Container
@@ -57,7 +57,7 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 
-class Case:
+class HostContext:
     """What the checks look at.  Everything is computed on first use and kept.
 
     ``unseen`` gathers what was passed over because it was not read (see
@@ -71,7 +71,7 @@ class Case:
         self.unseen: list[NotSeen] = []
         self._facts: dict[object, tuple[object, list[NotSeen]]] = {}
 
-    def once(self, fact: Callable[[Case], T]) -> T:
+    def once(self, fact: Callable[[HostContext], T]) -> T:
         """What a function (of a module, not a lambda) tells of this case, computed on first use and kept.
 
         Raises:
@@ -112,7 +112,7 @@ class Case:
     @property
     def networks(self) -> tuple[Network, ...]:
         """The bridge networks of this host, declared and inferred, whose bridge exists."""
-        return self.once(Case._find_networks)
+        return self.once(HostContext._find_networks)
 
     def _find_networks(self) -> tuple[Network, ...]:
         host = self.view.host
@@ -158,7 +158,7 @@ class Case:
                 )
         return None
 
-    def members(self, network: Network, family: Family = "ip") -> tuple[Member, ...]:
+    def members(self, network: Network, family: Family = "ip") -> tuple[AttachedContainer, ...]:
         """The running containers with an address of ``family`` on the network's bridge.  Joined ones are not repeated.
 
         Of IPv6 only addresses of global scope count: every interface has a link-local one.
@@ -167,13 +167,13 @@ class Case:
             return ()
         return self.kept((network.id, family), lambda: tuple(self._find_members(network, family)))
 
-    def everyone(self, network: Network) -> tuple[Member, ...]:
+    def everyone(self, network: Network) -> tuple[AttachedContainer, ...]:
         """The running containers on a network's bridge, each once: by its IPv4 address, or else its IPv6 one."""
         four = self.members(network)
         known = {member.link for member in four}
         return (*four, *(member for member in self.members(network, "ip6") if member.link not in known))
 
-    def _find_members(self, network: Network, family: Family) -> list[Member]:
+    def _find_members(self, network: Network, family: Family) -> list[AttachedContainer]:
         host = self.view.host
         bridge = self.view.link_named(host.id, network.bridge) if host else None
         if host is None or bridge is None:
@@ -189,7 +189,9 @@ class Case:
             with self.noting():
                 address = self._address(port.peer, family)
                 if address:
-                    member = Member(container=owner, namespace=port.peer.namespace, link=port.peer, address=address)
+                    member = AttachedContainer(
+                        container=owner, namespace=port.peer.namespace, link=port.peer, address=address
+                    )
                     found.append(member)
         return found
 

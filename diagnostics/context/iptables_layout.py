@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 from dnet_tui.inspect.model import Family, Network
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
@@ -21,14 +21,14 @@ _DISCOVERY = "neighbour"
 _FORWARD_STAGES = frozenset({"forward", _DISCOVERY})
 
 
-def tables(case: Case, family: str = "ip") -> tuple[Table, ...]:
+def tables(case: HostContext, family: str = "ip") -> tuple[Table, ...]:
     """The host's tables of a family, every backend."""
     host = case.view.host
     firewall = host.firewall if host is not None else None
     return tuple(table for table in (firewall.tables if firewall else ()) if table.family == family)
 
 
-def unread(case: Case) -> tuple[str, ...]:
+def unread(case: HostContext) -> tuple[str, ...]:
     """Tables that exist but were not read, in words; anything may be in them."""
     host = case.view.host
     if host is None or host.firewall is None:
@@ -36,7 +36,7 @@ def unread(case: Case) -> tuple[str, ...]:
     return tuple(f"table {table.family} {table.name} was not read: {table.reason}" for table in host.firewall.unread)
 
 
-def backend(case: Case) -> Backend:
+def backend(case: HostContext) -> Backend:
     """The iptables backend that the engine writes to: where its chains are, else the one that has tables."""
     every = (*tables(case), *tables(case, "ip6"))
     with_engine = [table.backend for table in every if any(c.name.startswith(ENGINE_CHAINS) for c in table.chains)]
@@ -44,7 +44,7 @@ def backend(case: Case) -> Backend:
     return next(iter((*with_engine, *loaded)), "iptables-nft")
 
 
-def chain(case: Case, table: str, name: str, family: Family = "ip") -> Chain | None:
+def chain(case: HostContext, table: str, name: str, family: Family = "ip") -> Chain | None:
     """A chain of the engine's backend."""
     wanted = backend(case)
     return next(
@@ -59,7 +59,7 @@ def chain(case: Case, table: str, name: str, family: Family = "ip") -> Chain | N
     )
 
 
-def chains(case: Case, table: str, family: Family = "ip") -> tuple[Chain, ...]:
+def chains(case: HostContext, table: str, family: Family = "ip") -> tuple[Chain, ...]:
     """All chains of a table of the engine's backend."""
     wanted = backend(case)
     return tuple(
@@ -101,7 +101,7 @@ def in_engine_chain(rule: RuleRef) -> bool:
     return any(chain.startswith(ENGINE_CHAINS) for chain in rule.path) and not in_user_chain(rule)
 
 
-def base_chain(case: Case, ref: RuleRef) -> Chain | None:
+def base_chain(case: HostContext, ref: RuleRef) -> Chain | None:
     """The base chain from which a rule was reached."""
     ns = case.view.namespaces.get(ref.namespace)
     if ns is None or ns.firewall is None:

@@ -9,12 +9,12 @@ from typing import Literal
 import msgspec
 
 from dnet_tui.inspect.model import Namespace, Partial, Settings
-from dnet_tui.inspect.model.gaps import NAMESPACE_FIELDS
+from dnet_tui.inspect.model.coverage.gaps import NAMESPACE_FIELDS
 
-Kind = Literal["added", "removed", "changed", "moved"]
+DifferenceKind = Literal["added", "removed", "changed", "moved"]
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class DifferenceItem(msgspec.Struct, frozen=True, kw_only=True):
     """One difference.
 
     ``section`` as in a gap (``links``, ``routes``, ``firewall`` …); ``scope``
@@ -24,7 +24,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     as a person would, but for the scope.
     """
 
-    kind: Kind
+    kind: DifferenceKind
     section: str
     scope: str
     what: str
@@ -85,7 +85,7 @@ def said(value: object) -> str:
     return str(value) if value != "" else "none"
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class DifferenceEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One thing of an unordered section: two with one key are the same thing if there is only one such on each side."""
 
     key: Hashable
@@ -96,10 +96,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 def entries(
     section: str,
     scope: str,
-    before: Iterable[Entry],
-    after: Iterable[Entry],
-    word: Callable[[Kind, Entry], str],
-) -> Iterator[Change]:
+    before: Iterable[DifferenceEntry],
+    after: Iterable[DifferenceEntry],
+    word: Callable[[DifferenceKind, DifferenceEntry], str],
+) -> Iterator[DifferenceItem]:
     """Compare two unordered sections; ``word`` says that an entry came or went."""
     was, now = list(before), list(after)
     gone, come = Counter(was) - Counter(now), Counter(now) - Counter(was)
@@ -109,16 +109,18 @@ def entries(
         new = successors.get(old.key)
         if new is None:
             text = word("removed", old)
-            yield Change(kind="removed", section=section, scope=scope, what=old.what, text=text, before=old.text)
+            yield DifferenceItem(
+                kind="removed", section=section, scope=scope, what=old.what, text=text, before=old.text
+            )
         else:
             text = f"{new.what}: {arrow(old.text, new.text)}"
-            yield Change(
+            yield DifferenceItem(
                 kind="changed", section=section, scope=scope, what=new.what, text=text, before=old.text, after=new.text
             )
     for new in come.elements():
         if new.key not in successors:
             text = word("added", new)
-            yield Change(kind="added", section=section, scope=scope, what=new.what, text=text, after=new.text)
+            yield DifferenceItem(kind="added", section=section, scope=scope, what=new.what, text=text, after=new.text)
 
 
 def fields(before: msgspec.Struct, after: msgspec.Struct, leave: Iterable[str] = ()) -> Iterator[tuple[str, str, str]]:

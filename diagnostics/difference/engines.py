@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.difference.base import Change, Entry, Kind, arrow, entries, fields, said
+from dnet_tui.diagnostics.difference.base import (
+    DifferenceEntry,
+    DifferenceItem,
+    DifferenceKind,
+    arrow,
+    entries,
+    fields,
+    said,
+)
 from dnet_tui.inspect.model import Container, Engine, Network, PortProxy, Snapshot, known_items
 from dnet_tui.inspect.model.view import View
 
 
-def engines(old: Snapshot, new: Snapshot) -> Iterator[Change]:
+def engines(old: Snapshot, new: Snapshot) -> Iterator[DifferenceItem]:
     """Every change of the engines themselves."""
     was, now = ({engine.name: engine for engine in known_items(side.engines)} for side in (old, new))
     for name in dict.fromkeys((*was, *now)):
         before, after = was.get(name), now.get(name)
         scope = f"engine {name}"
         if before is None or after is None:
-            kind: Kind = "added" if before is None else "removed"
+            kind: DifferenceKind = "added" if before is None else "removed"
             text = "appeared" if before is None else "is gone"
-            yield Change(kind=kind, section="engine", scope=scope, what=name, text=text)
+            yield DifferenceItem(kind=kind, section="engine", scope=scope, what=name, text=text)
             continue
         if before.reachable != after.reachable:
             text = "answers again" if after.reachable else "does not answer any more"
@@ -36,11 +44,13 @@ def _pools(engine: Engine) -> str:
     return ", ".join(f"{pool.base} in /{pool.size}" for pool in engine.address_pools or ()) or "none"
 
 
-def _changed(section: str, scope: str, what: str, text: str, before: str, after: str) -> Change:
-    return Change(kind="changed", section=section, scope=scope, what=what, text=text, before=before, after=after)
+def _changed(section: str, scope: str, what: str, text: str, before: str, after: str) -> DifferenceItem:
+    return DifferenceItem(
+        kind="changed", section=section, scope=scope, what=what, text=text, before=before, after=after
+    )
 
 
-def containers(old: View, new: View, mute: frozenset[str]) -> Iterator[Change]:
+def containers(old: View, new: View, mute: frozenset[str]) -> Iterator[DifferenceItem]:
     """Every change of the containers, recognised by engine and name; not of the engines that are ``mute``."""
     was, now = (
         {(item.engine, item.name): item for item in known_items(view.snapshot.containers) if item.engine not in mute}
@@ -52,14 +62,14 @@ def containers(old: View, new: View, mute: frozenset[str]) -> Iterator[Change]:
             yield from _container(old, new, before, after)
         else:
             text = _described(old, before)
-            yield Change(
+            yield DifferenceItem(
                 kind="removed", section="containers", scope=before.name, what=before.name,
                 text=f"the container is gone ({text})", before=text,
             )  # fmt: skip
     for key, after in now.items():
         if key not in was:
             text = _described(new, after)
-            yield Change(
+            yield DifferenceItem(
                 kind="added", section="containers", scope=after.name, what=after.name,
                 text=f"the container appeared ({text})", after=text,
             )  # fmt: skip
@@ -88,7 +98,7 @@ def _published(item: Container) -> list[str]:
     ]
 
 
-def _container(old: View, new: View, was: Container, now: Container) -> Iterator[Change]:
+def _container(old: View, new: View, was: Container, now: Container) -> Iterator[DifferenceItem]:
     if was.running != now.running:
         yield _at(now, "running", "started" if now.running else "stopped", said(was.running), said(now.running))
     if was.id != now.id:
@@ -118,11 +128,11 @@ def _servers(item: Container) -> str:
     return ", ".join(item.resolver.servers) + (f" (then {', '.join(behind)})" if behind else "")
 
 
-def _at(item: Container, what: str, text: str, before: str = "", after: str = "") -> Change:
+def _at(item: Container, what: str, text: str, before: str = "", after: str = "") -> DifferenceItem:
     return _changed("containers", item.name, what, text, before, after)
 
 
-def _moved(item: Container, before: dict[str, str], after: dict[str, str]) -> Iterator[Change]:
+def _moved(item: Container, before: dict[str, str], after: dict[str, str]) -> Iterator[DifferenceItem]:
     for name in dict.fromkeys((*before, *after)):
         what = f"network {name}"
         if name not in after:
@@ -133,7 +143,7 @@ def _moved(item: Container, before: dict[str, str], after: dict[str, str]) -> It
             yield _at(item, what, f"address on {what} {arrow(before[name], after[name])}", before[name], after[name])
 
 
-def _exposed(item: Container, before: list[str], after: list[str]) -> Iterator[Change]:
+def _exposed(item: Container, before: list[str], after: list[str]) -> Iterator[DifferenceItem]:
     yield from (_at(item, "published", f"no longer publishes {port}", port) for port in before if port not in after)
     yield from (_at(item, "published", f"publishes {port}", after=port) for port in after if port not in before)
 
@@ -143,7 +153,7 @@ def _joined(view: View, item: Container) -> str:
     return other.name if other is not None else item.joined or ""
 
 
-def networks(old: Snapshot, new: Snapshot, mute: frozenset[str]) -> Iterator[Change]:
+def networks(old: Snapshot, new: Snapshot, mute: frozenset[str]) -> Iterator[DifferenceItem]:
     """Every change of the networks' settings, recognised by engine and name; not of the engines that are ``mute``."""
     was, now = (
         {(item.engine, item.name): item for item in known_items(snapshot.networks) if item.engine not in mute}
@@ -156,13 +166,13 @@ def networks(old: Snapshot, new: Snapshot, mute: frozenset[str]) -> Iterator[Cha
             yield from _network(scope, before, after)
         else:
             text = _settings(before)
-            yield Change(
+            yield DifferenceItem(
                 kind="removed", section="networks", scope=scope, what=before.name, text=f"is gone ({text})", before=text
             )
     for key, after in now.items():
         if key not in was:
             text = _settings(after)
-            yield Change(
+            yield DifferenceItem(
                 kind="added", section="networks", scope=f"network {after.name}", what=after.name,
                 text=f"appeared ({text})", after=text,
             )  # fmt: skip
@@ -174,7 +184,7 @@ def _settings(item: Network) -> str:
     return ", ".join([*parts, *(["internal"] if item.internal else [])])
 
 
-def _network(scope: str, was: Network, now: Network) -> Iterator[Change]:
+def _network(scope: str, was: Network, now: Network) -> Iterator[DifferenceItem]:
     if was.id != now.id:
         yield _changed("networks", scope, "id", "was made anew", was.id[:12], now.id[:12])
     for field, before, after in fields(was, now, ("id", "name", "engine", "subnets", "options")):
@@ -196,15 +206,15 @@ def _subnet(cidr: str, gateway: str) -> str:
     return f"{cidr} via {gateway}" if gateway else cidr
 
 
-def proxies(old: Snapshot, new: Snapshot) -> Iterator[Change]:
+def proxies(old: Snapshot, new: Snapshot) -> Iterator[DifferenceItem]:
     """The engines' proxy processes for published ports."""
 
-    def word(kind: Kind, entry: Entry) -> str:
+    def word(kind: DifferenceKind, entry: DifferenceEntry) -> str:
         return f"{entry.what} {'runs now' if kind == 'added' else 'is gone'}"
 
     yield from entries("sockets", "host", map(_proxy, old.proxies), map(_proxy, new.proxies), word)
 
 
-def _proxy(item: PortProxy) -> Entry:
+def _proxy(item: PortProxy) -> DifferenceEntry:
     what = f"the proxy process for {item.proto} {item.host_ip}:{item.host_port}"
-    return Entry(key=what, what=what, text=f"to {item.container_ip}:{item.container_port}")
+    return DifferenceEntry(key=what, what=what, text=f"to {item.container_ip}:{item.container_port}")

@@ -10,7 +10,17 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from dnet_tui.diagnostics.difference.base import Change, Entry, Kind, Pair, arrow, device, devices, entries, fields
+from dnet_tui.diagnostics.difference.base import (
+    DifferenceEntry,
+    DifferenceItem,
+    DifferenceKind,
+    Pair,
+    arrow,
+    device,
+    devices,
+    entries,
+    fields,
+)
 from dnet_tui.inspect.model import Link, LinkRef, Namespace
 from dnet_tui.inspect.model.view import View
 
@@ -70,7 +80,7 @@ def _address(link: Link) -> str:
     return f"{link.kind} {link.permanent_mac}" if link.permanent_mac else ""
 
 
-def links(pair: Pair, old: View, new: View) -> Iterator[Change]:
+def links(pair: Pair, old: View, new: View) -> Iterator[DifferenceItem]:
     """Every change at the interfaces."""
     both, gone, come = match_links(pair, old, new)
     for item in both:
@@ -83,8 +93,12 @@ def links(pair: Pair, old: View, new: View) -> Iterator[Change]:
         yield _change(pair, "added", link.name, f"{link.name} appeared ({text})", after=text)
 
 
-def _change(pair: Pair, kind: Kind, what: str, text: str, before: str = "", after: str = "") -> Change:
-    return Change(kind=kind, section="links", scope=pair.label, what=what, text=text, before=before, after=after)
+def _change(
+    pair: Pair, kind: DifferenceKind, what: str, text: str, before: str = "", after: str = ""
+) -> DifferenceItem:
+    return DifferenceItem(
+        kind=kind, section="links", scope=pair.label, what=what, text=text, before=before, after=after
+    )
 
 
 def _described(ns: Namespace, link: Link, view: View) -> str:
@@ -94,7 +108,7 @@ def _described(ns: Namespace, link: Link, view: View) -> str:
     return ", ".join([link.kind or "device", "up" if link.up else "down", f"mtu {link.mtu}", *port, *addresses])
 
 
-def _changed(pair: Pair, item: Both, old: View, new: View) -> Iterator[Change]:
+def _changed(pair: Pair, item: Both, old: View, new: View) -> Iterator[DifferenceItem]:
     was, now = item.old, item.new
     name = now.name
     if was.name != name:
@@ -134,7 +148,7 @@ def _attributes(
     was: msgspec.Struct,
     now: msgspec.Struct,
     names: tuple[Mapping[int, str], Mapping[int, str]],
-) -> Iterator[Change]:
+) -> Iterator[DifferenceItem]:
     for field, before, after in fields(was, now, _OF_LINKS):
         text = f"{name}: {word} {field} {before} → {after}"
         yield _change(pair, "changed", name, text, f"{field} {before}", f"{field} {after}")
@@ -152,7 +166,7 @@ def _state(link: Link) -> str:
     return "down" if not link.up else "up" if link.carrier else "up, no carrier"
 
 
-def _master(pair: Pair, was: Link, now: Link) -> Iterator[Change]:
+def _master(pair: Pair, was: Link, now: Link) -> Iterator[DifferenceItem]:
     before = device(devices(pair.old, pair.renamed), was.master) if was.master is not None else ""
     after = device(devices(pair.new), now.master) if now.master is not None else ""
     if before == after:
@@ -183,10 +197,10 @@ def _vlans(link: Link) -> str:
     )
 
 
-def addresses(pair: Pair) -> Iterator[Change]:
+def addresses(pair: Pair) -> Iterator[DifferenceItem]:
     """Every change of the addresses; those of an interface that came or went are told with it."""
 
-    def word(kind: Kind, entry: Entry) -> str:
+    def word(kind: DifferenceKind, entry: DifferenceEntry) -> str:
         name, _, cidr = entry.what.partition(" ")
         return f"{name} {'got' if kind == 'added' else 'lost'} {cidr}"
 
@@ -194,7 +208,7 @@ def addresses(pair: Pair) -> Iterator[Change]:
     yield from entries("addresses", pair.label, before, after, word)
 
 
-def _addresses(ns: Namespace, left_out: frozenset[str], renamed: Mapping[str, str]) -> Iterator[Entry]:
+def _addresses(ns: Namespace, left_out: frozenset[str], renamed: Mapping[str, str]) -> Iterator[DifferenceEntry]:
     names = devices(ns, renamed)
     for item in ns.addresses:
         name = device(names, item.ifindex)
@@ -202,4 +216,4 @@ def _addresses(ns: Namespace, left_out: frozenset[str], renamed: Mapping[str, st
             flags = [flag for flag in item.flags if flag not in _PASSING_FLAGS]
             peer = [f"peer {item.peer}"] if item.peer else []
             text = " ".join([f"scope {item.scope}", *peer, *flags])
-            yield Entry(key=(name, item.cidr), what=f"{name} {item.cidr}", text=text)
+            yield DifferenceEntry(key=(name, item.cidr), what=f"{name} {item.cidr}", text=text)

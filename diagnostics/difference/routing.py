@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from dnet_tui.diagnostics.difference.base import Change, Entry, Kind, Pair, arrow, device, devices, entries
+from dnet_tui.diagnostics.difference.base import (
+    DifferenceEntry,
+    DifferenceItem,
+    DifferenceKind,
+    Pair,
+    arrow,
+    device,
+    devices,
+    entries,
+)
 from dnet_tui.inspect.model import Namespace, PolicyRule, Route
 from dnet_tui.inspect.model.default_routes import ANYWHERE
 
@@ -15,17 +24,17 @@ _PASSING = frozenset({"net.netfilter.nf_conntrack_count"})
 _TABLES = {254: "", 253: " in table default"}
 
 
-def routes(pair: Pair) -> Iterator[Change]:
+def routes(pair: Pair) -> Iterator[DifferenceItem]:
     """Every route that came, went or leads elsewhere; not those the kernel makes with an interface."""
 
-    def word(kind: Kind, entry: Entry) -> str:
+    def word(kind: DifferenceKind, entry: DifferenceEntry) -> str:
         return f"{entry.what} {entry.text} {'added' if kind == 'added' else 'is gone'}"
 
     before, after = _routes(pair.old, pair.gone, pair.renamed), _routes(pair.new, pair.new_links, {})
     yield from entries("routes", pair.label, before, after, word)
 
 
-def _routes(ns: Namespace, left_out: frozenset[str], renamed: Mapping[str, str]) -> Iterator[Entry]:
+def _routes(ns: Namespace, left_out: frozenset[str], renamed: Mapping[str, str]) -> Iterator[DifferenceEntry]:
     names = devices(ns, renamed)
     for item in ns.routes:
         over = {device(names, hop.ifindex) for hop in item.hops if hop.ifindex is not None}
@@ -35,7 +44,7 @@ def _routes(ns: Namespace, left_out: frozenset[str], renamed: Mapping[str, str])
         metric = f" metric {item.metric}" if item.metric else ""
         what = f"{_DEFAULT.get(item.dst, f'route to {item.dst}')}{table}{metric}"
         key = (item.family, item.dst, item.table, item.metric, item.other)
-        yield Entry(key=key, what=what, text=_way(item, names))
+        yield DifferenceEntry(key=key, what=what, text=_way(item, names))
 
 
 def _way(item: Route, names: Mapping[int, str]) -> str:
@@ -51,20 +60,20 @@ def _way(item: Route, names: Mapping[int, str]) -> str:
     return " ".join([*parts, *item.other])
 
 
-def policy_rules(pair: Pair) -> Iterator[Change]:
+def policy_rules(pair: Pair) -> Iterator[DifferenceItem]:
     """Every policy rule that came, went or says something else."""
 
-    def word(kind: Kind, entry: Entry) -> str:
+    def word(kind: DifferenceKind, entry: DifferenceEntry) -> str:
         return f"{entry.what} “{entry.text}” {'added' if kind == 'added' else 'is gone'}"
 
     yield from entries("policy-rules", pair.label, _policy_rules(pair.old), _policy_rules(pair.new), word)
 
 
-def _policy_rules(ns: Namespace) -> Iterator[Entry]:
+def _policy_rules(ns: Namespace) -> Iterator[DifferenceEntry]:
     for item in ns.policy_rules:
         family = "IPv6 " if item.family == "ip6" else ""
         key = (item.family, item.priority)
-        yield Entry(key=key, what=f"{family}policy rule {item.priority}", text=_policy_rule(item))
+        yield DifferenceEntry(key=key, what=f"{family}policy rule {item.priority}", text=_policy_rule(item))
 
 
 def _policy_rule(item: PolicyRule) -> str:
@@ -79,10 +88,10 @@ def _policy_rule(item: PolicyRule) -> str:
     return " ".join([*parts, *item.other])
 
 
-def neighbours(pair: Pair) -> Iterator[Change]:
+def neighbours(pair: Pair) -> Iterator[DifferenceItem]:
     """The neighbours that somebody set by hand; the others come and go."""
 
-    def word(kind: Kind, entry: Entry) -> str:
+    def word(kind: DifferenceKind, entry: DifferenceEntry) -> str:
         return f"{entry.what} ({entry.text}) {'added' if kind == 'added' else 'is gone'}"
 
     yield from entries(
@@ -92,30 +101,34 @@ def neighbours(pair: Pair) -> Iterator[Change]:
 
 def _neighbours(
     ns: Namespace, left_out: frozenset[str] = frozenset(), renamed: Mapping[str, str] | None = None
-) -> Iterator[Entry]:
+) -> Iterator[DifferenceEntry]:
     names = devices(ns, renamed)
     for item in ns.neighbours:
         name = device(names, item.ifindex)
         if item.state == "PERMANENT" and name not in left_out:
-            yield Entry(key=(name, item.address), what=f"fixed neighbour {item.address} at {name}", text=item.mac)
+            yield DifferenceEntry(
+                key=(name, item.address), what=f"fixed neighbour {item.address} at {name}", text=item.mac
+            )
     for proxy in ns.proxied:
         name = device(names, proxy.ifindex)
-        yield Entry(key=(name, proxy.address, "proxy"), what=f"proxied address {proxy.address} at {name}", text="proxy")
+        yield DifferenceEntry(
+            key=(name, proxy.address, "proxy"), what=f"proxied address {proxy.address} at {name}", text="proxy"
+        )
 
 
-def sysctls(pair: Pair) -> Iterator[Change]:
+def sysctls(pair: Pair) -> Iterator[DifferenceItem]:
     """Every kernel parameter with another value; not those of an interface that came or went."""
     old, new = _sysctls(pair.old, pair.gone, pair.renamed), _sysctls(pair.new, pair.new_links, {})
     for key in (*old, *(key for key in new if key not in old)):
         before, after = old.get(key), new.get(key)
         if before == after or key in _PASSING or (_is_mtu(pair.old, key, before) and _is_mtu(pair.new, key, after)):
             continue
-        kind: Kind = "added" if before is None else "removed" if after is None else "changed"
+        kind: DifferenceKind = "added" if before is None else "removed" if after is None else "changed"
         if after is None:
             text = f"{key} is gone (was {before})"
         else:
             text = f"{key} is {after} (was not there)" if before is None else f"{key} {arrow(before, after)}"
-        yield Change(
+        yield DifferenceItem(
             kind=kind,
             section="sysctls",
             scope=pair.label,
@@ -147,10 +160,10 @@ def _sysctls(ns: Namespace, left_out: frozenset[str], renamed: Mapping[str, str]
     return found
 
 
-def sockets(pair: Pair) -> Iterator[Change]:
+def sockets(pair: Pair) -> Iterator[DifferenceItem]:
     """Who listens where; another process of the same name is the same listener."""
 
-    def word(kind: Kind, entry: Entry) -> str:
+    def word(kind: DifferenceKind, entry: DifferenceEntry) -> str:
         if kind == "added":
             return f"{entry.text} listens on {entry.what}"
         return f"nothing listens on {entry.what} any more (was {entry.text})"
@@ -159,13 +172,13 @@ def sockets(pair: Pair) -> Iterator[Change]:
     yield from entries("sockets", pair.label, before, after, word)
 
 
-def _sockets(ns: Namespace, renamed: Mapping[str, str]) -> list[Entry]:
+def _sockets(ns: Namespace, renamed: Mapping[str, str]) -> list[DifferenceEntry]:
     names = devices(ns, renamed)
     found = {}
     for item in ns.sockets:
         where = f"[{item.address}]" if ":" in item.address else item.address
         at = f" on {device(names, item.ifindex)}" if item.ifindex else ""
         what = f"{item.proto} {where}:{item.port}{at}"
-        entry = Entry(key=what, what=what, text=item.process or "an unknown process")
+        entry = DifferenceEntry(key=what, what=what, text=item.process or "an unknown process")
         found[entry.what, entry.text] = entry  # workers of one program share a port
     return list(found.values())

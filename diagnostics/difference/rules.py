@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from dnet_tui.diagnostics.difference.base import Change, Kind, Pair, fields
+from dnet_tui.diagnostics.difference.base import DifferenceItem, DifferenceKind, Pair, fields
 from dnet_tui.inspect.model import require
 from dnet_tui.inspect.model.firewall import Chain, Firewall, NamedSet, Rule, Table
 
@@ -31,7 +31,7 @@ class Blind(NamedTuple):
     after: bool
 
 
-def firewall(pair: Pair, blind: Blind) -> Iterator[Change]:
+def firewall(pair: Pair, blind: Blind) -> Iterator[DifferenceItem]:
     """Every change of the tables that could be read both times."""
     old, new = require(pair.old.firewall), require(pair.new.firewall)
     unread = {(item.backend, item.family, item.name) for item in (*old.unread, *new.unread)}
@@ -51,8 +51,10 @@ def _by_key(side: Firewall) -> Iterator[tuple[tuple[str, str, str], Table]]:
     yield from (((table.backend, table.family, table.name), table) for table in side.tables)
 
 
-def _change(scope: str, kind: Kind, what: str, text: str, before: str = "", after: str = "") -> Change:
-    return Change(kind=kind, section="firewall", scope=scope, what=what, text=text, before=before, after=after)
+def _change(
+    scope: str, kind: DifferenceKind, what: str, text: str, before: str = "", after: str = ""
+) -> DifferenceItem:
+    return DifferenceItem(kind=kind, section="firewall", scope=scope, what=what, text=text, before=before, after=after)
 
 
 def _name(table: Table) -> str:
@@ -76,7 +78,7 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def _table(scope: str, old: Table, new: Table) -> Iterator[Change]:
+def _table(scope: str, old: Table, new: Table) -> Iterator[DifferenceItem]:
     said, name = _said(new), _name(new)
     if old.dormant != new.dormant:
         text = f"table {said} {'is dormant now: nothing consults it' if new.dormant else 'is no longer dormant'}"
@@ -101,7 +103,7 @@ def _texts(rules: Sequence[Rule]) -> str:
     return "\n".join(rule.text for rule in rules)
 
 
-def _chain(scope: str, name: str, place: str, old: Chain, new: Chain) -> Iterator[Change]:
+def _chain(scope: str, name: str, place: str, old: Chain, new: Chain) -> Iterator[DifferenceItem]:
     for field, before, after in fields(old, new, ("name", "rules", "packets", "bytes")):
         yield _change(scope, "changed", name, f"{place}: {field} {before} → {after}", before, after)
     if not new.rules and len(old.rules) > _MANY:
@@ -114,14 +116,14 @@ def _chain(scope: str, name: str, place: str, old: Chain, new: Chain) -> Iterato
         yield _worded(scope, name, place, step, last)
 
 
-class Step(NamedTuple):
+class AlignmentStep(NamedTuple):
     """What happened to one rule: ``old`` alone was removed, ``new`` alone added; both: moved or changed."""
 
     old: Rule | None
     new: Rule | None
 
 
-def _worded(scope: str, name: str, place: str, step: Step, last: int) -> Change:
+def _worded(scope: str, name: str, place: str, step: AlignmentStep, last: int) -> DifferenceItem:
     old, new = step
     if new is None and old is not None:
         text = f"{place}: rule {old.number} “{old.text}” removed"
@@ -139,11 +141,11 @@ def _worded(scope: str, name: str, place: str, step: Step, last: int) -> Change:
     return _change(scope, "changed", f"{name} rule", text, old.text, new.text)
 
 
-def _steps(old: Sequence[Rule], new: Sequence[Rule]) -> list[Step]:
+def _steps(old: Sequence[Rule], new: Sequence[Rule]) -> list[AlignmentStep]:
     """The fewest moves, and then the changes, removals and additions, that make the one out of the other."""
     partners = _partners(old, new)
     stayed = _longest_rising([(at, partners[at]) for at in range(len(old)) if at in partners])
-    steps = [Step(old[at], new[to]) for at, to in partners.items() if (at, to) not in stayed]
+    steps = [AlignmentStep(old[at], new[to]) for at, to in partners.items() if (at, to) not in stayed]
     met = set(partners.values())
     bounds = [(-1, -1), *sorted(stayed), (len(old), len(new))]
     for (low, new_low), (high, new_high) in pairwise(bounds):
@@ -196,18 +198,18 @@ def _longest_rising(pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
     return kept
 
 
-def _replaced(gone: list[Rule], come: list[Rule]) -> Iterator[Step]:
+def _replaced(gone: list[Rule], come: list[Rule]) -> Iterator[AlignmentStep]:
     """Rules that gave way to similar ones at their place, in order; the rest as removed and added."""
     rest = list(come)
     for rule in gone:
         found = next((at for at, other in enumerate(rest[:_ELEMENTS_SHOWN]) if _are_similar(rule, other)), None)
         if found is None:
-            yield Step(rule, None)
+            yield AlignmentStep(rule, None)
         else:
-            yield from (Step(None, other) for other in rest[:found])
-            yield Step(rule, rest[found])
+            yield from (AlignmentStep(None, other) for other in rest[:found])
+            yield AlignmentStep(rule, rest[found])
             del rest[: found + 1]
-    yield from (Step(None, other) for other in rest)
+    yield from (AlignmentStep(None, other) for other in rest)
 
 
 def _are_similar(one: Rule, other: Rule) -> bool:
@@ -215,7 +217,9 @@ def _are_similar(one: Rule, other: Rule) -> bool:
     return len(words[0] & words[1]) >= _SIMILAR * max(map(len, words))
 
 
-def _sets(scope: str, place: str, old: Sequence[NamedSet], new: Sequence[NamedSet], word: str) -> Iterator[Change]:
+def _sets(
+    scope: str, place: str, old: Sequence[NamedSet], new: Sequence[NamedSet], word: str
+) -> Iterator[DifferenceItem]:
     was, now = {item.name: item for item in old}, {item.name: item for item in new}
     for name in dict.fromkeys((*was, *now)):
         before, after = was.get(name), now.get(name)
@@ -238,8 +242,8 @@ def _keys(named: NamedSet) -> dict[str, None]:
     return shown
 
 
-def _elements(scope: str, said: str, before: dict[str, None], after: dict[str, None]) -> Iterator[Change]:
-    kinds: tuple[tuple[Kind, list[str]], ...] = (
+def _elements(scope: str, said: str, before: dict[str, None], after: dict[str, None]) -> Iterator[DifferenceItem]:
+    kinds: tuple[tuple[DifferenceKind, list[str]], ...] = (
         ("removed", [key for key in before if key not in after]),
         ("added", [key for key in after if key not in before]),
     )

@@ -21,9 +21,9 @@ from typing import Literal
 import msgspec
 
 from dnet_tui.diagnostics.difference import engines, links, misc, routing, rules
-from dnet_tui.diagnostics.difference.base import Change, Pair, arrow, opened
+from dnet_tui.diagnostics.difference.base import DifferenceItem, Pair, arrow, opened
 from dnet_tui.inspect.model import Namespace, NotSeen, Snapshot, Unread, known_items
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.view import View
 
 DIFFERENCE_FORMAT = 1
@@ -53,7 +53,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     format: int = DIFFERENCE_FORMAT
     before: Side
     after: Side
-    changes: tuple[Change, ...]
+    changes: tuple[DifferenceItem, ...]
     not_compared: tuple[Unseen, ...]
 
     @property
@@ -84,13 +84,13 @@ def _side(snapshot: Snapshot) -> Side:
     return Side(hostname=snapshot.host.hostname, taken_at=snapshot.taken_at, tool_version=snapshot.tool_version)
 
 
-def _host(before: Snapshot, after: Snapshot) -> Iterator[Change]:
+def _host(before: Snapshot, after: Snapshot) -> Iterator[DifferenceItem]:
     for what, was, now in (
         ("host name", before.host.hostname, after.host.hostname),
         ("kernel", before.host.kernel, after.host.kernel),
     ):
         if was != now:
-            yield Change(
+            yield DifferenceItem(
                 kind="changed", section="host", scope="host", what=what, text=f"{what} {arrow(was, now)}",
                 before=was, after=now,
             )  # fmt: skip
@@ -108,8 +108,8 @@ def _blind(view: View, section: str, scope: str = "") -> bool:
 
 
 def _without_blind(
-    changes: Iterable[Change], old: View, new: View, section: str, scopes: tuple[str, str] = ("", "")
-) -> Iterator[Change]:
+    changes: Iterable[DifferenceItem], old: View, new: View, section: str, scopes: tuple[str, str] = ("", "")
+) -> Iterator[DifferenceItem]:
     """Leave out what is missing on a side only because it could not be seen there."""
     hidden = {
         kind
@@ -149,7 +149,7 @@ def _scope(view: View, gap: Gap) -> str:
 # -- namespaces ---------------------------------------------------------------
 
 
-def _namespaces(old: View, new: View) -> Iterator[Change]:
+def _namespaces(old: View, new: View) -> Iterator[DifferenceItem]:
     pairs, gone, come = _pairs(old, new)
     for pair in pairs:
         yield from _inside(opened(pair), old, new)
@@ -160,7 +160,7 @@ def _namespaces(old: View, new: View) -> Iterator[Change]:
             if label in told or _blind(other, "namespaces", ns.id):
                 continue  # the container itself says it, or it may be there all the same
             text = f"the network namespace {'is gone' if kind == 'removed' else 'appeared'}"
-            yield Change(kind=kind, section="namespaces", scope=label, what=label, text=text)
+            yield DifferenceItem(kind=kind, section="namespaces", scope=label, what=label, text=text)
 
 
 def _pairs(old: View, new: View) -> tuple[list[Pair], dict[str, Namespace], dict[str, Namespace]]:
@@ -194,7 +194,7 @@ def _labelled(view: View) -> dict[str, Namespace]:
     return found
 
 
-_Compare = Callable[[Pair, View, View], Iterable[Change]]
+_Compare = Callable[[Pair, View, View], Iterable[DifferenceItem]]
 _SECTIONS: tuple[tuple[str, _Compare], ...] = (
     ("links", links.links),
     ("addresses", lambda pair, _old, _new: links.addresses(pair)),
@@ -208,7 +208,7 @@ _SECTIONS: tuple[tuple[str, _Compare], ...] = (
 )
 
 
-def _inside(pair: Pair, old: View, new: View) -> Iterator[Change]:
+def _inside(pair: Pair, old: View, new: View) -> Iterator[DifferenceItem]:
     scopes = pair.old.id, pair.new.id
     with suppress(NotSeen):  # without the links of both nobody knows what was renamed
         pair = links.with_renamed(pair, old, new)

@@ -16,7 +16,7 @@ _PORT = re.compile(r"(\d{1,5})(?:/(tcp|udp|sctp))?", re.ASCII)
 _SHORTEST_ID = 4
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True):
+class RuleTarget(msgspec.Struct, frozen=True, kw_only=True):
     """A container, network, published port or address, as rules can name it.
 
     ``networks`` are its addresses (single ones or whole subnets), ``bridges``
@@ -33,7 +33,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     namespaces: tuple[str, ...] = ()
 
 
-def find_target(view: View, name: str) -> Target | None:
+def find_target(view: View, name: str) -> RuleTarget | None:
     """Look a name up: a container, a network (or its bridge), ``PORT[/PROTO]``, or an address; in this order."""
     if not name:
         return None
@@ -47,7 +47,7 @@ def find_target(view: View, name: str) -> Target | None:
     if port is not None and 0 < int(port[1]) <= 0xFFFF:
         return _of_port(view, name, int(port[1]), port[2] or "")
     networks = _networks([name])
-    return Target(label=name, networks=networks) if networks else None
+    return RuleTarget(label=name, networks=networks) if networks else None
 
 
 def _container(view: View, name: str) -> Container | None:
@@ -82,7 +82,7 @@ def _networks(texts: Iterable[str]) -> tuple[IpNetwork, ...]:
     return tuple(found)
 
 
-def _of_container(view: View, container: Container) -> Target:
+def _of_container(view: View, container: Container) -> RuleTarget:
     addresses = [endpoint.partition("/")[0] for item in container.endpoints for endpoint in item.addresses]
     bridges = [view.networks[item.network].bridge for item in container.endpoints if item.network in view.networks]
     ports: list[str] = []
@@ -96,7 +96,7 @@ def _of_container(view: View, container: Container) -> Target:
             ports.append(peer.name)
             master = view.links.get(LinkRef(namespace=link.peer.namespace, ifindex=peer.master or 0))
             bridges += [master.name] if master is not None else []
-    return Target(
+    return RuleTarget(
         label=container.name,
         networks=_networks(addresses),
         bridges=tuple(dict.fromkeys(filter(None, bridges))),
@@ -106,7 +106,7 @@ def _of_container(view: View, container: Container) -> Target:
     )
 
 
-def _of_network(view: View, network: Network) -> Target:
+def _of_network(view: View, network: Network) -> RuleTarget:
     bridge = view.link_named(view.host.id, network.bridge) if view.host is not None else None
     addresses = [subnet.cidr for subnet in network.subnets]
     ports: tuple[str, ...] = ()
@@ -114,16 +114,16 @@ def _of_network(view: View, network: Network) -> Target:
         addresses += [item.cidr for item in view.addresses_of(LinkRef(namespace=view.host.id, ifindex=bridge.ifindex))]
         ports = tuple(link.name for link in view.ports_of(view.host.id, bridge.ifindex))
     bridges = (network.bridge,) if network.bridge else ()
-    return Target(label=network.name, networks=_networks(addresses), bridges=bridges, ports=ports)
+    return RuleTarget(label=network.name, networks=_networks(addresses), bridges=bridges, ports=ports)
 
 
-def _of_port(view: View, name: str, port: int, proto: str) -> Target:
+def _of_port(view: View, name: str, port: int, proto: str) -> RuleTarget:
     behind = [
         _of_container(view, container)
         for container in known_items(view.snapshot.containers)
         if any(item.host_port == port and proto in {"", item.proto} for item in container.published)
     ]
-    return Target(
+    return RuleTarget(
         label=name,
         networks=tuple(network for item in behind for network in item.networks),
         bridges=tuple(bridge for item in behind for bridge in item.bridges),

@@ -16,14 +16,14 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from dnet_tui.diagnostics.explain.rule_target import IpNetwork, Target, find_target
+from dnet_tui.diagnostics.explain.rule_target import IpNetwork, RuleTarget, find_target
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model import Unread, known_items
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Match, Nat, Opaque, Rule, Table, Verdict
 from dnet_tui.inspect.model.view import View
 
-Role = Literal["source", "destination", "published"]
-_ROLES: tuple[Role, ...] = ("source", "destination", "published")
+RuleRole = Literal["source", "destination", "published"]
+_ROLES: tuple[RuleRole, ...] = ("source", "destination", "published")
 _ADDRESS = {"source": "saddr", "destination": "daddr"}
 _INTERFACE = {"source": "iif", "destination": "oif"}
 _PORT = {"source": "physin", "destination": "physout"}
@@ -67,7 +67,7 @@ def rules_for(view: View, name: str) -> tuple[tuple[str, Firewall], ...]:
     return tuple(found)
 
 
-def _others(view: View, target: Target) -> _Others:
+def _others(view: View, target: RuleTarget) -> _Others:
     bridges = {link.name for link in view.bridges()} | {item.bridge for item in known_items(view.snapshot.networks)}
     subnets = [
         parsed
@@ -80,7 +80,7 @@ def _others(view: View, target: Target) -> _Others:
     return _Others(frozenset((bridges | {"lo"}) - {*target.bridges, ""}), far, near, target.networks)
 
 
-def _only(firewall: Firewall, target: Target, others: _Others) -> Firewall:
+def _only(firewall: Firewall, target: RuleTarget, others: _Others) -> Firewall:
     tables = []
     for table in firewall.tables:
         chains = _chains(table, target, others)
@@ -89,9 +89,9 @@ def _only(firewall: Firewall, target: Target, others: _Others) -> Firewall:
     return Firewall(tables=tuple(tables), unread=firewall.unread)
 
 
-def _chains(table: Table, target: Target, others: _Others) -> tuple[Chain, ...]:
-    kept: dict[str, dict[int, set[Role]]] = {chain.name: {} for chain in table.chains}
-    jumps: list[tuple[str, int, str, set[Role]]] = []
+def _chains(table: Table, target: RuleTarget, others: _Others) -> tuple[Chain, ...]:
+    kept: dict[str, dict[int, set[RuleRole]]] = {chain.name: {} for chain in table.chains}
+    jumps: list[tuple[str, int, str, set[RuleRole]]] = []
     for chain in table.chains:
         for rule in chain.rules:
             roles = _concerned(rule, target, others)
@@ -111,7 +111,7 @@ def _chains(table: Table, target: Target, others: _Others) -> tuple[Chain, ...]:
     )
 
 
-def _follow_back(kept: dict[str, dict[int, set[Role]]], jumps: list[tuple[str, int, str, set[Role]]]) -> None:
+def _follow_back(kept: dict[str, dict[int, set[RuleRole]]], jumps: list[tuple[str, int, str, set[RuleRole]]]) -> None:
     """Keep the jumps to what is kept, for the roles in which the target meets both, until nothing is added."""
     grown = True
     while grown:
@@ -125,7 +125,7 @@ def _follow_back(kept: dict[str, dict[int, set[Role]]], jumps: list[tuple[str, i
                 grown = True
 
 
-def _concerned(rule: Rule, target: Target, others: _Others) -> set[Role]:
+def _concerned(rule: Rule, target: RuleTarget, others: _Others) -> set[RuleRole]:
     """The roles in which the target is concerned by a rule; none if it isn't."""
     possible = [role for role in _ROLES if _possible(rule, target, role)]
     naming = {role for role in possible if _names(rule, target, role)}
@@ -135,7 +135,7 @@ def _concerned(rule: Rule, target: Target, others: _Others) -> set[Role]:
     return {role for role in possible if role != "published"}
 
 
-def _possible(rule: Rule, target: Target, role: Role) -> bool:
+def _possible(rule: Rule, target: RuleTarget, role: RuleRole) -> bool:
     """Whether traffic with the target in this role can meet the rule, as far as its places tell."""
     if role == "published":
         ports = [expr for expr in rule.exprs if isinstance(expr, Match) and expr.field == "dport"]
@@ -152,7 +152,7 @@ def _possible(rule: Rule, target: Target, role: Role) -> bool:
     return True
 
 
-def _names(rule: Rule, target: Target, role: Role) -> bool:
+def _names(rule: Rule, target: RuleTarget, role: RuleRole) -> bool:
     if role == "published":
         ports = [expr for expr in rule.exprs if isinstance(expr, Match) and expr.field == "dport"]
         return _nat_to(rule, target) or any(not expr.negate and _port_fits(expr, target) for expr in ports)
@@ -191,7 +191,7 @@ def _stops(rule: Rule) -> bool:
     )
 
 
-def _nat_to(rule: Rule, target: Target) -> bool:
+def _nat_to(rule: Rule, target: RuleTarget) -> bool:
     return any(
         isinstance(expr, Nat)
         and expr.kind in {"dnat", "netmap"}
@@ -201,7 +201,7 @@ def _nat_to(rule: Rule, target: Target) -> bool:
     )
 
 
-def _port_fits(match: Match, target: Target) -> bool:
+def _port_fits(match: Match, target: RuleTarget) -> bool:
     met = any(_in_range(value, port) for value in match.values for _, port in target.published)
     return met != match.negate
 

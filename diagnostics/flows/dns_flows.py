@@ -21,7 +21,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dnet_tui.diagnostics.context.host_context import INFERRED, Case, Member
+from dnet_tui.diagnostics.context.host_context import INFERRED, AttachedContainer, HostContext
 from dnet_tui.diagnostics.flows.flow import Flow
 from dnet_tui.diagnostics.flows.intentions import is_ruled, leads_out, masquerades
 from dnet_tui.diagnostics.walk.api import reply, walk
@@ -42,10 +42,10 @@ _TRIED = 3
 _NOWHERE = {"none", "unreachable", "prohibit", "blackhole"}
 
 
-class Asker(msgspec.Struct, frozen=True, kw_only=True):
+class ResolverClient(msgspec.Struct, frozen=True, kw_only=True):
     """A container with the servers that are asked for it; it stands for ``others`` of its network as well."""
 
-    member: Member
+    member: AttachedContainer
     network: Network
     resolver: Resolver
     servers: tuple[NameServer, ...]
@@ -60,13 +60,13 @@ class Asker(msgspec.Struct, frozen=True, kw_only=True):
         return ", ".join(every[:4]) + more
 
 
-def askers(case: Case) -> tuple[Asker, ...]:
+def askers(case: HostContext) -> tuple[ResolverClient, ...]:
     """One for each network and list of servers, of the containers that are meant to reach the outside."""
     return case.once(_askers)
 
 
-def _askers(case: Case) -> tuple[Asker, ...]:
-    found: dict[tuple[str, Resolver], Asker] = {}
+def _askers(case: HostContext) -> tuple[ResolverClient, ...]:
+    found: dict[tuple[str, Resolver], ResolverClient] = {}
     seen: set[str] = set()
     for network in case.networks:
         if not leads_out(network, "ip") and not leads_out(network, "ip6"):
@@ -88,7 +88,7 @@ def _askers(case: Case) -> tuple[Asker, ...]:
                 found[key] = msgspec.structs.replace(known, others=(*known.others, member.container.name))
                 continue
             embedded = EMBEDDED in resolver.servers
-            found[key] = Asker(
+            found[key] = ResolverClient(
                 member=member,
                 network=network,
                 resolver=resolver,
@@ -107,7 +107,7 @@ def _servers(resolver: Resolver, *, embedded: bool) -> tuple[NameServer, ...]:
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """One server asked for one asker.  ``flow`` is None where nothing can be expected of it, or it can't be told."""
 
-    asker: Asker
+    asker: ResolverClient
     server: NameServer
     flow: Flow | None
 
@@ -119,12 +119,12 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         return False if self.flow.forward.end == "refused" else self.flow.arrives
 
 
-def questions(case: Case) -> tuple[Question, ...]:
+def questions(case: HostContext) -> tuple[Question, ...]:
     """Every server of every asker, asked over UDP."""
     return case.once(_questions)
 
 
-def _questions(case: Case) -> tuple[Question, ...]:
+def _questions(case: HostContext) -> tuple[Question, ...]:
     from_host: dict[NameServer, Flow | None] = {}
     found: list[Question] = []
     for asker in askers(case):
@@ -136,7 +136,7 @@ def _questions(case: Case) -> tuple[Question, ...]:
     return tuple(found)
 
 
-def _asked(case: Case, asker: Asker, server: NameServer) -> Flow | None:
+def _asked(case: HostContext, asker: ResolverClient, server: NameServer) -> Flow | None:
     """The same as :func:`ask`; where something that decides was not read nothing can be told, which is noted."""
     found: list[Flow | None] = [None]
     with case.noting():
@@ -144,7 +144,7 @@ def _asked(case: Case, asker: Asker, server: NameServer) -> Flow | None:
     return found[-1]
 
 
-def unheard(case: Case) -> tuple[tuple[Question, ...], ...]:
+def unanswered(case: HostContext) -> tuple[tuple[Question, ...], ...]:
     """The questions of each asker none of whose servers is known to answer."""
     by_asker: dict[str, list[Question]] = {}
     for question in questions(case):
@@ -156,9 +156,9 @@ def unheard(case: Case) -> tuple[tuple[Question, ...], ...]:
     )
 
 
-def server_flows(case: Case) -> Iterator[Flow]:
+def server_flows(case: HostContext) -> Iterator[Flow]:
     """The questions that have to get through: for each asker the first that is answered, or else all of them."""
-    silent = {id(question) for those in unheard(case) for question in those}
+    silent = {id(question) for those in unanswered(case) for question in those}
     served: set[int] = set()
     given: set[int] = set()
     for question in questions(case):
@@ -172,7 +172,7 @@ def server_flows(case: Case) -> Iterator[Flow]:
         yield flow
 
 
-def ask(case: Case, asker: Asker, server: NameServer, proto: str = "udp") -> Flow | None:
+def ask(case: HostContext, asker: ResolverClient, server: NameServer, proto: str = "udp") -> Flow | None:
     """Walk a question to a server, and its answer back; None where nothing can be expected of it."""
     host = case.view.host
     address = ipaddress.ip_address(server.address)

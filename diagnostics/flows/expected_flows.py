@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise, permutations
 
-from dnet_tui.diagnostics.context.host_context import INFERRED, OUTSIDE, OUTSIDE6, Case, Member
+from dnet_tui.diagnostics.context.host_context import INFERRED, OUTSIDE, OUTSIDE6, AttachedContainer, HostContext
 from dnet_tui.diagnostics.flows.dns_flows import server_flows
-from dnet_tui.diagnostics.flows.flow import Flow, Kind
+from dnet_tui.diagnostics.flows.flow import Flow, FlowKind
 from dnet_tui.diagnostics.flows.intentions import (
     gateway_mode,
     has_family,
@@ -39,11 +39,11 @@ from dnet_tui.inspect.model import (
     Unread,
     known_items,
 )
+from dnet_tui.inspect.model.coverage.sections import lacks_of
 from dnet_tui.inspect.model.default_routes import default_routes
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
-from dnet_tui.inspect.model.sections import lacks_of
 
-__all__ = ["Flow", "Kind", "derive"]
+__all__ = ["Flow", "FlowKind", "derive"]
 
 _EPHEMERAL = 40000
 _UNPUBLISHED = 65001
@@ -55,7 +55,7 @@ _BEYOND: dict[Family, str] = {"ip": OUTSIDE, "ip6": OUTSIDE6}
 _WILD: dict[Family, set[str]] = {"ip": {"0.0.0.0", "::"}, "ip6": {"::"}}  # noqa: S104 - compared with, not bound to
 
 
-def derive(case: Case) -> tuple[Flow, ...]:
+def derive(case: HostContext) -> tuple[Flow, ...]:
     """Every flow that the host's networks ask for, walked."""
     makers = (_egress, _same_network, _cross_network, _published, _from_host, _names)
     found: list[Flow] = []
@@ -72,12 +72,12 @@ def _tcp(family: Family, src: str, dst: str, port: int) -> Packet:
     return Packet(family=family, src=src, dst=dst, proto="tcp", sport=_EPHEMERAL, dport=port, tcp_flags=("SYN",))
 
 
-def _members(case: Case, network: Network, family: Family) -> tuple[Member, ...]:
+def _members(case: HostContext, network: Network, family: Family) -> tuple[AttachedContainer, ...]:
     """The containers of a network that was asked to have the family."""
     return case.members(network, family) if has_family(network, family) else ()
 
 
-def _egress(case: Case, family: Family) -> Iterator[Flow]:
+def _egress(case: HostContext, family: Family) -> Iterator[Flow]:
     """Container → internet, for containers with a network that isn't internal, where the host itself has a way out."""
     if not case.ways_out(family):
         return
@@ -108,7 +108,7 @@ def _egress(case: Case, family: Family) -> Iterator[Flow]:
             )
 
 
-def _chosen_source(case: Case, member: Member, family: Family) -> str:
+def _chosen_source(case: HostContext, member: AttachedContainer, family: Family) -> str:
     """The address that the container's packets to the internet have: its route may name another one than its first."""
     ns = case.view.namespaces[member.namespace]
     with suppress(NotSeen):  # the walk comes to it as well, and says so
@@ -118,7 +118,7 @@ def _chosen_source(case: Case, member: Member, family: Family) -> str:
     return member.address
 
 
-def _leaves_by(case: Case, network: Network, member: Member, family: Family) -> bool:
+def _leaves_by(case: HostContext, network: Network, member: AttachedContainer, family: Family) -> bool:
     """Whether the container's way out leads over this network (or it has none at all, though it should).
 
     A container on several networks has its gateway from one of them, which
@@ -134,11 +134,11 @@ def _leaves_by(case: Case, network: Network, member: Member, family: Family) -> 
     return network.engine != INFERRED and alone
 
 
-def _is_on(case: Case, network: Network, member: Member) -> bool:
+def _is_on(case: HostContext, network: Network, member: AttachedContainer) -> bool:
     return any(other.namespace == member.namespace for other in case.everyone(network))
 
 
-def _same_network(case: Case, family: Family) -> Iterator[Flow]:
+def _same_network(case: HostContext, family: Family) -> Iterator[Flow]:
     """Neighbours on one network: they reach each other unless icc is off."""
     for network in case.networks:
         wanted = icc(case, network, family)
@@ -159,7 +159,7 @@ def _same_network(case: Case, family: Family) -> Iterator[Flow]:
             )
 
 
-def _cross_network(case: Case, family: Family) -> Iterator[Flow]:
+def _cross_network(case: HostContext, family: Family) -> Iterator[Flow]:
     """Containers of separate networks: kept apart where the target's network asks for it."""
     for here, there in permutations(case.networks, 2):
         if here.engine != there.engine or not _kept_apart(case, here, there, family):
@@ -186,7 +186,7 @@ def _cross_network(case: Case, family: Family) -> Iterator[Flow]:
             )
 
 
-def _kept_apart(case: Case, here: Network, there: Network, family: Family) -> bool:
+def _kept_apart(case: HostContext, here: Network, there: Network, family: Family) -> bool:
     """Whether one network asks that the other can't reach it; with Podman's ``isolate``, both have to ask."""
     both = (here.options.get("isolate"), there.options.get("isolate"))
     mutual = (
@@ -198,7 +198,7 @@ def _kept_apart(case: Case, here: Network, there: Network, family: Family) -> bo
     return bool(is_isolated(case, there, family)) or mutual
 
 
-def _share(case: Case, one: Member, two: Member) -> bool:
+def _share(case: HostContext, one: AttachedContainer, two: AttachedContainer) -> bool:
     """Whether two containers have a network in common: then they may talk, by that one."""
     return any(
         {one.namespace, two.namespace} <= {member.namespace for member in case.everyone(network)}
@@ -206,7 +206,7 @@ def _share(case: Case, one: Member, two: Member) -> bool:
     )
 
 
-def _published(case: Case, family: Family) -> Iterator[Flow]:
+def _published(case: HostContext, family: Family) -> Iterator[Flow]:
     """Outside → published port, on every uplink whose address it is bound to."""
     if case.view.host is None:
         return
@@ -223,7 +223,7 @@ def _published(case: Case, family: Family) -> Iterator[Flow]:
                     yield _arriving(case, container, network, port, uplink, address)
 
 
-def _from_host(case: Case, family: Family) -> Iterator[Flow]:
+def _from_host(case: HostContext, family: Family) -> Iterator[Flow]:
     """Host → one container of each network, on a port that it listens on."""
     host = case.view.host
     for network in case.networks if host is not None else ():
@@ -248,20 +248,20 @@ def _from_host(case: Case, family: Family) -> Iterator[Flow]:
         )
 
 
-def _listens(case: Case, member: Member, family: Family) -> int | None:
+def _listens(case: HostContext, member: AttachedContainer, family: Family) -> int | None:
     """A TCP port that something in the container listens on, on its address."""
     fitting = _WILD[family] | {member.address}
     sockets = known_items(case.view.namespaces[member.namespace].sockets)
     return min((item.port for item in sockets if item.proto == "tcp" and item.address in fitting), default=None)
 
 
-def _unheard(case: Case, member: Member) -> NotSeen | None:
+def _unheard(case: HostContext, member: AttachedContainer) -> NotSeen | None:
     """Why nobody knows all that listens in a container."""
     sockets = case.view.namespaces[member.namespace].sockets
     return sockets.not_seen() if isinstance(sockets, Unread | Partial) else None
 
 
-def _names(case: Case, family: Family) -> Iterator[Flow]:
+def _names(case: HostContext, family: Family) -> Iterator[Flow]:
     """One container of each network → the name server that listens on the bridge's own address."""
     host = case.view.host
     for network in case.networks if host is not None else ():
@@ -287,7 +287,7 @@ def _names(case: Case, family: Family) -> Iterator[Flow]:
         )
 
 
-def _home(case: Case, container: Container, family: Family) -> Network | None:
+def _home(case: HostContext, container: Container, family: Family) -> Network | None:
     """The network that a container's ports are published by: the first; for IPv6 the one that is its way out."""
     for network in case.networks:
         for member in _members(case, network, family):
@@ -297,7 +297,7 @@ def _home(case: Case, container: Container, family: Family) -> Network | None:
 
 
 def _arriving(
-    case: Case, container: Container, network: Network, port: PublishedPort, uplink: str, address: str
+    case: HostContext, container: Container, network: Network, port: PublishedPort, uplink: str, address: str
 ) -> Flow:
     view = case.view
     host = view.host

@@ -6,11 +6,11 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.diagnostics.context.host_context import Member, family_of
+from dnet_tui.diagnostics.context.host_context import AttachedContainer, family_of
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Truth, Walk
 from dnet_tui.inspect.model import Container, Family, Network, PublishedPort
 
-Kind = Literal["egress", "same-network", "cross-network", "published", "host-to-container", "names"]
+FlowKind = Literal["egress", "same-network", "cross-network", "published", "host-to-container", "names"]
 
 Way = Literal["there", "back"]
 
@@ -25,12 +25,12 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     stop it may be meant.
     """
 
-    kind: Kind
+    kind: FlowKind
     network: Network
     source: str
     target: str
     expected: bool
-    member: Member | None = None
+    member: AttachedContainer | None = None
     other: Network | None = None
     container: Container | None = None
     port: PublishedPort | None = None

@@ -10,7 +10,7 @@ for every family that a network has.  None is "nobody stated it".
 from __future__ import annotations
 
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.inspect.model import Engine, Family, Network, PublishedPort, known_items
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
@@ -38,7 +38,7 @@ def leads_out(network: Network, family: Family) -> bool:
     )
 
 
-def is_ruled(case: Case, network: Network, family: Family) -> bool:
+def is_ruled(case: HostContext, network: Network, family: Family) -> bool:
     """Whether the network's engine answers for the firewall rules of a family.
 
     Where it doesn't, a rule that stops the network's packets may be the
@@ -55,7 +55,7 @@ def is_ruled(case: Case, network: Network, family: Family) -> bool:
     return traits.ip6_rules == "setting" and _writes_ip6(case, engine)
 
 
-def _writes_ip6(case: Case, engine: Engine) -> bool:
+def _writes_ip6(case: HostContext, engine: Engine) -> bool:
     if engine.ip6tables is not None:
         return engine.ip6tables
     # Its settings could not be read: then its chains are the only witness.
@@ -66,7 +66,7 @@ def _writes_ip6(case: Case, engine: Engine) -> bool:
     )
 
 
-def masquerades(case: Case, network: Network, family: Family) -> bool | None:
+def masquerades(case: HostContext, network: Network, family: Family) -> bool | None:
     """Whether packets of a family shall leave with the host's address; None when nobody states it."""
     if family == "ip":
         return network.masquerade
@@ -78,25 +78,25 @@ def masquerades(case: Case, network: Network, family: Family) -> bool | None:
     return chosen and network.gateway_mode6 in _TRANSLATED
 
 
-def is_isolated(case: Case, network: Network, family: Family) -> bool | None:
+def is_isolated(case: HostContext, network: Network, family: Family) -> bool | None:
     """Whether other networks shall not reach this one; an engine that may write no rules can't ask for it."""
     return network.isolated if is_ruled(case, network, family) and _may_write(case, network) else None
 
 
-def _may_write(case: Case, network: Network) -> bool:
+def _may_write(case: HostContext, network: Network) -> bool:
     """Whether an engine was not told to leave IPv4's rules alone (Docker's ``iptables``: false)."""
     return not any(
         engine.name == network.engine and engine.iptables is False for engine in known_items(case.snapshot.engines)
     )
 
 
-def icc(case: Case, network: Network, family: Family) -> bool | None:
+def icc(case: HostContext, network: Network, family: Family) -> bool | None:
     """Whether neighbours shall reach each other; that they shall not needs rules."""
     ruled = is_ruled(case, network, family) and _may_write(case, network)
     return network.icc if network.icc or ruled else None
 
 
-def publishes(case: Case, network: Network, family: Family, port: PublishedPort, address: str) -> bool:
+def publishes(case: HostContext, network: Network, family: Family, port: PublishedPort, address: str) -> bool:
     """Whether a published port shall be reached from outside at an address of the host, straight to the container.
 
     What only a proxy process takes is not the network's promise: the host's
@@ -112,7 +112,7 @@ def publishes(case: Case, network: Network, family: Family, port: PublishedPort,
     return port.host_ip in {_WILD["ip6"], address}
 
 
-def _is_rewritten(case: Case, port: PublishedPort) -> bool:
+def _is_rewritten(case: HostContext, port: PublishedPort) -> bool:
     """Whether netavark wrote an IPv6 rule for a port.
 
     ``podman inspect`` says 0.0.0.0 of a port for all addresses as well as of

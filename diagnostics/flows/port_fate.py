@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.walk.packet import RuleRef
 
@@ -12,7 +12,7 @@ def dnat_rule(flow: Flow) -> RuleRef | None:
     return next((hop.rule for hop in flow.forward.hops if hop.verdict in {"dnat", "redirect"}), None)
 
 
-def owned_addresses(case: Case, flow: Flow) -> set[str]:
+def owned_addresses(case: HostContext, flow: Flow) -> set[str]:
     """The addresses of the container that the port belongs to: those it has, and those its engine gave it."""
     if flow.container is None:
         return set()
@@ -21,7 +21,7 @@ def owned_addresses(case: Case, flow: Flow) -> set[str]:
     return has | {cidr.partition("/")[0] for endpoint in flow.container.endpoints for cidr in endpoint.addresses}
 
 
-def taken_by_proxy(case: Case, flow: Flow) -> bool:
+def taken_by_proxy(case: HostContext, flow: Flow) -> bool:
     """Whether a process on the host (docker-proxy, rootlessport, conmon) listens on the published port."""
     host = case.view.host
     if host is None or flow.port is None:

@@ -27,17 +27,17 @@ PREDICTIONS: dict[Prediction, str] = {
 }
 """The predictions in words."""
 
-Answer = Literal["answered", "refused", "timeout", "unreachable", "not-sent"]
+ProbeAnswer = Literal["answered", "refused", "timeout", "unreachable", "not-sent"]
 """What the packets said."""
 
 Judgement = Literal["agrees", "contradicts", "proves-nothing", "not-sent"]
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True):
+class ProbeStruct(msgspec.Struct, frozen=True, kw_only=True):
     """Base of what is known of a probe."""
 
 
-class PlannedProbe(Value, frozen=True, kw_only=True):
+class PlannedProbe(ProbeStruct, frozen=True, kw_only=True):
     """One probe, as it is planned.
 
     ``kind`` is the flow's, in the words of the findings' symptoms.
@@ -75,15 +75,15 @@ class PlannedProbe(Value, frozen=True, kw_only=True):
         return f"{self.source} → {self.target}, {what}"
 
 
-class Sent(Value, frozen=True, kw_only=True):
+class Sent(ProbeStruct, frozen=True, kw_only=True):
     """What came of a probe; ``seconds`` until it was known, ``note`` says more."""
 
-    answer: Answer
+    answer: ProbeAnswer
     seconds: float = 0.0
     note: str = ""
 
 
-class Probed(Value, frozen=True, kw_only=True):
+class Probed(ProbeStruct, frozen=True, kw_only=True):
     """A probe, what came of it, and how that fits the model.  ``reason`` says why it proves nothing."""
 
     probe: PlannedProbe
@@ -119,7 +119,7 @@ def _compare(probe: PlannedProbe, sent: Sent, *, talks: bool) -> tuple[Judgement
     return ("agrees" if _fits(probe, sent.answer) else "contradicts"), ""
 
 
-def _fits(probe: PlannedProbe, answer: Answer) -> bool:
+def _fits(probe: PlannedProbe, answer: ProbeAnswer) -> bool:
     if probe.prediction == "blocked":
         # An error on its way back may be lost in turn, but nobody refuses what is dropped without a word.
         return answer in {"timeout", "unreachable"} or (answer == "refused" and probe.rejected)

@@ -13,7 +13,7 @@ import msgspec
 
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import Namespace, Snapshot
-from dnet_tui.inspect.model.sections import known_items, with_items
+from dnet_tui.inspect.model.coverage.sections import known_items, with_items
 
 Argv = tuple[str, ...]
 """A command as an argument vector."""

@@ -11,7 +11,7 @@ from dnet_tui.diagnostics.operations.base import Argv, ProgramOperation, Unknown
 from dnet_tui.diagnostics.operations.namespace_edit import link_named, raised, with_carrier, with_link
 from dnet_tui.diagnostics.operations.netns_scope import ScopedOperation, changed, ip_command, place
 from dnet_tui.inspect.model import BridgePort, Container, LinkRef, Namespace, Snapshot
-from dnet_tui.inspect.model.sections import known_items, with_items
+from dnet_tui.inspect.model.coverage.sections import known_items, with_items
 
 
 class SetLinkUp(ScopedOperation, frozen=True, kw_only=True, tag="set-link-up"):

@@ -8,7 +8,7 @@ import msgspec
 
 from dnet_tui.diagnostics.operations.base import Argv, ProgramOperation, UnknownEffectError, on_host, with_namespaces
 from dnet_tui.inspect.model import Namespace, Snapshot
-from dnet_tui.inspect.model.sections import known_items
+from dnet_tui.inspect.model.coverage.sections import known_items
 
 
 class NetnsScope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -12,9 +12,9 @@ from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.firewall import Chain, Match, Rule, Verdict
 from dnet_tui.inspect.model.match_fields import MatchField
 
-Direction = Literal["iifname", "oifname"]
+InterfaceDirection = Literal["iifname", "oifname"]
 
-_DIRECTIONS: dict[Direction, MatchField] = {"iifname": "iif", "oifname": "oif"}
+_DIRECTIONS: dict[InterfaceDirection, MatchField] = {"iifname": "iif", "oifname": "oif"}
 """What nft calls a packet's interfaces, and what the rule model does."""
 
 
@@ -27,7 +27,7 @@ class AcceptInNft(ProgramOperation, frozen=True, kw_only=True, tag="accept-in-nf
     family: str
     table: str
     chain: str
-    direction: Direction
+    direction: InterfaceDirection
     interfaces: tuple[str, ...]
     proto: str = ""
     port: int = 0

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Literal
 
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.probes import PlannedProbe, Prediction
-from dnet_tui.diagnostics.probing.probe_targets import EMBEDDED_DNS, Wish, default_gateway, from_host, wishes
+from dnet_tui.diagnostics.probing.probe_targets import EMBEDDED_DNS, ProbeTarget, default_gateway, from_host, wishes
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
@@ -30,37 +30,37 @@ _GUARDED = {"forward", "input"}
 """Where a packet is when its destination is settled: an unknown there does not change where it goes."""
 
 
-def plan(exam: Examination, limit: int = MOST, focus: str = "") -> tuple[PlannedProbe, ...]:
+def plan(ctx: CheckContext, limit: int = MOST, focus: str = "") -> tuple[PlannedProbe, ...]:
     """Choose up to ``limit`` probes, of broken and healthy flows of every kind, and predict each.
 
     ``focus`` keeps those that start or end at what has that name.
     """
-    groups: defaultdict[tuple[bool, str], list[Wish]] = defaultdict(list)
-    for wish in wishes(exam):
+    groups: defaultdict[tuple[bool, str], list[ProbeTarget]] = defaultdict(list)
+    for wish in wishes(ctx):
         network = wish.network
         if not focus or focus in {wish.source, wish.target, *((network.name, network.bridge) if network else ())}:
             groups[not wish.doubt, wish.kind].append(wish)
-    may = allowed(exam.case)
+    may = allowed(ctx.case)
     ordered = [groups[key] for key in sorted(groups)]
     chosen: dict[tuple[str, str, str, int], PlannedProbe] = {}
     for wish in (item for row in zip_longest(*ordered) for item in row if item is not None):
-        for probe in _with_control(exam, wish, may):
+        for probe in _with_control(ctx, wish, may):
             if probe.key not in chosen and len(chosen) < limit:
                 chosen[probe.key] = probe
     return tuple(chosen.values())
 
 
-def predict(exam: Examination, probe: PlannedProbe) -> PlannedProbe | None:
+def predict(ctx: CheckContext, probe: PlannedProbe) -> PlannedProbe | None:
     """Predict a probe anew, over another snapshot; None when it starts or ends at what is gone."""
-    wish = next((item for item in wishes(exam) if item.key == probe.key), None)
-    host = exam.case.view.host
+    wish = next((item for item in wishes(ctx) if item.key == probe.key), None)
+    host = ctx.case.view.host
     if wish is None and host is not None and probe.namespace == host.id:
-        asked = (item for item in wishes(exam) if item.key[1:] == probe.key[1:])
-        wish = next((from_host(exam.case, item) for item in asked), None)
-    return _predicted(exam, wish, allowed(exam.case)) if wish is not None else None
+        asked = (item for item in wishes(ctx) if item.key[1:] == probe.key[1:])
+        wish = next((from_host(ctx.case, item) for item in asked), None)
+    return _predicted(ctx, wish, allowed(ctx.case)) if wish is not None else None
 
 
-def allowed(case: Case) -> frozenset[str]:
+def allowed(case: HostContext) -> frozenset[str]:
     """The addresses that may be probed: of containers, of the host, and its default gateway."""
     places = [ns for ns in known_items(case.snapshot.namespaces) if ns.kind == "host" or case.view.containers_in(ns.id)]
     own = {item.address for ns in places for item in ns.addresses}
@@ -68,23 +68,23 @@ def allowed(case: Case) -> frozenset[str]:
     return frozenset(own | ({gateway} if gateway else set()))
 
 
-def _with_control(exam: Examination, wish: Wish, may: frozenset[str]) -> Iterator[PlannedProbe]:
+def _with_control(ctx: CheckContext, wish: ProbeTarget, may: frozenset[str]) -> Iterator[PlannedProbe]:
     """The probe, preceded by the host's own to the same place where only that shows what silence means."""
-    host = exam.case.view.host
+    host = ctx.case.view.host
     if host is not None and wish.method != "tcp" and wish.namespace != host.id and wish.address in may:
-        yield _predicted(exam, from_host(exam.case, wish), may)
-    yield _predicted(exam, wish, may)
+        yield _predicted(ctx, from_host(ctx.case, wish), may)
+    yield _predicted(ctx, wish, may)
 
 
-def _predicted(exam: Examination, wish: Wish, may: frozenset[str]) -> PlannedProbe:
-    case = exam.case
+def _predicted(ctx: CheckContext, wish: ProbeTarget, may: frozenset[str]) -> PlannedProbe:
+    case = ctx.case
     ns = case.view.namespaces[wish.namespace]
-    packet = _packet(index_of(exam.case.view, ns), wish)
+    packet = _packet(index_of(ctx.case.view, ns), wish)
     forward = walk(case.view, packet, origin=ns.id, outside=True)
     answer = reply(case.view, forward) if forward.arrives is True else None
     prediction, stop = _outcome(forward, answer)
     by = stop.by.text if stop is not None else ""
-    confirms = exam.owner(stop) if stop is not None and prediction == "blocked" else ""
+    confirms = ctx.owner(stop) if stop is not None and prediction == "blocked" else ""
     unmasked = bool(forward.exits) and ns.kind != "host" and forward.last.src == packet.src
     if unmasked and prediction == "answered":
         known = wish.network is not None and wish.network.masquerade is True
@@ -120,7 +120,7 @@ def _outcome(forward: Walk, answer: Walk | None) -> tuple[Prediction, Obstacle |
     return ("refused" if forward.end == "refused" else "answered"), None
 
 
-def _risk(case: Case, wish: Wish, forward: Walk, may: frozenset[str]) -> str:
+def _risk(case: HostContext, wish: ProbeTarget, forward: Walk, may: frozenset[str]) -> str:
     """Why a probe might end up beyond what may be probed; empty when it can't."""
     own = forward.last.dst.startswith("127.") and wish.address == EMBEDDED_DNS
     if not own and not {wish.address, forward.last.dst} <= may:
@@ -131,7 +131,7 @@ def _risk(case: Case, wish: Wish, forward: Walk, may: frozenset[str]) -> str:
     return "the model can't tell where it would go" if unsure else ""
 
 
-def _packet(index: NamespaceIndex, wish: Wish) -> Packet:
+def _packet(index: NamespaceIndex, wish: ProbeTarget) -> Packet:
     family: Literal["ip", "ip6"] = "ip6" if ":" in wish.address else "ip"
     if wish.method == "ping":
         proto, kind = ("icmpv6", 128) if family == "ip6" else ("icmp", 8)

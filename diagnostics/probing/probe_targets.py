@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.context.host_context import Case, Member
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
+from dnet_tui.diagnostics.context.host_context import AttachedContainer, HostContext
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.flows.probes import Method
 from dnet_tui.inspect.model import Namespace, Network
@@ -25,7 +25,7 @@ _LABEL = 63  # the longest label of a name in DNS (RFC 1035)
 _ANY = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
+class ProbeTarget(msgspec.Struct, frozen=True, kw_only=True):
     """A probe that would tell something, not yet walked.  ``doubt``: the model says that its flow is broken."""
 
     kind: str
@@ -46,7 +46,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
         return self.namespace, self.method, self.address, self.port
 
 
-def from_host(case: Case, wish: Wish) -> Wish:
+def from_host(case: HostContext, wish: ProbeTarget) -> ProbeTarget:
     """The host's own probe to the same place, which shows whether anybody answers there at all."""
     host = case.view.host
     ident = host.id if host is not None else ""
@@ -60,15 +60,15 @@ def default_gateway(host: Namespace | None) -> str | None:
     return next((hop.gateway for hop in hops if hop.gateway and ":" not in hop.gateway), None)
 
 
-def wishes(exam: Examination) -> Iterator[Wish]:
+def wishes(ctx: CheckContext) -> Iterator[ProbeTarget]:
     """Everything that would be worth a probe, of every kind in the order of the flows."""
-    gateway = default_gateway(exam.case.view.host)
-    for flow in exam.flows:
+    gateway = default_gateway(ctx.case.view.host)
+    for flow in ctx.flows:
         if flow.family == "ip6":
             continue  # what is tried is the way by IPv4
         doubt = (flow.arrives is True) != flow.expected or (flow.kind == "egress" and flow.answer is None)
         if flow.kind == "egress" and flow.member is not None and gateway:
-            yield Wish(
+            yield ProbeTarget(
                 kind=flow.kind,
                 source=flow.source,
                 target=f"gateway {gateway}",
@@ -79,21 +79,21 @@ def wishes(exam: Examination) -> Iterator[Wish]:
                 doubt=doubt,
             )
         elif flow.kind in {"same-network", "cross-network"} and flow.member is not None:
-            yield from _between(exam.case, flow, doubt=doubt)
+            yield from _between(ctx.case, flow, doubt=doubt)
         elif flow.kind == "published" and flow.port is not None and flow.port.proto == "tcp":
-            yield from _to_published(exam.case, flow, doubt=doubt)
-    for network in exam.case.networks:
-        yield from _around(exam.case, network)
+            yield from _to_published(ctx.case, flow, doubt=doubt)
+    for network in ctx.case.networks:
+        yield from _around(ctx.case, network)
 
 
-def _between(case: Case, flow: Flow, *, doubt: bool) -> Iterator[Wish]:
+def _between(case: HostContext, flow: Flow, *, doubt: bool) -> Iterator[ProbeTarget]:
     """From a container to another one, on what that one listens on."""
     address = flow.forward.start.dst
     target = next((m for m in case.members(flow.other or flow.network) if m.address == address), None)
     if target is None or flow.member is None:
         return
     method, port = _service(case, target)
-    yield Wish(
+    yield ProbeTarget(
         kind=flow.kind,
         source=flow.source,
         target=flow.target,
@@ -107,7 +107,7 @@ def _between(case: Case, flow: Flow, *, doubt: bool) -> Iterator[Wish]:
     )
 
 
-def _to_published(case: Case, flow: Flow, *, doubt: bool) -> Iterator[Wish]:
+def _to_published(case: HostContext, flow: Flow, *, doubt: bool) -> Iterator[ProbeTarget]:
     """To a published port: from a container of another network, and from the host itself."""
     owner = flow.container.netns if flow.container is not None else None
     start = flow.forward.start
@@ -117,7 +117,7 @@ def _to_published(case: Case, flow: Flow, *, doubt: bool) -> Iterator[Wish]:
     sources = [(other.container.name, other.namespace)] if other is not None else []
     sources += [("host", host.id)] if host is not None else []
     for name, namespace in sources:
-        yield Wish(
+        yield ProbeTarget(
             kind=flow.kind,
             source=name,
             target=flow.target,
@@ -130,7 +130,7 @@ def _to_published(case: Case, flow: Flow, *, doubt: bool) -> Iterator[Wish]:
         )
 
 
-def _around(case: Case, network: Network) -> Iterator[Wish]:
+def _around(case: HostContext, network: Network) -> Iterator[ProbeTarget]:
     """Between a network's containers and their host, and to the name server they use on it."""
     host = case.view.host
     if host is None:
@@ -139,7 +139,7 @@ def _around(case: Case, network: Network) -> Iterator[Wish]:
     for number, member in enumerate(case.members(network)):
         method, port = _service(case, member)
         here = {"network": network, "namespace": member.namespace, "source": member.container.name}
-        yield Wish(
+        yield ProbeTarget(
             kind="host-to-container",
             source="host",
             target=member.container.name,
@@ -150,10 +150,10 @@ def _around(case: Case, network: Network) -> Iterator[Wish]:
             network=network,
         )
         if number == 0 and bridge:
-            yield Wish(kind="container-to-host", target=f"host {bridge}", method="ping", address=bridge, **here)  # type: ignore[arg-type]
+            yield ProbeTarget(kind="container-to-host", target=f"host {bridge}", method="ping", address=bridge, **here)  # type: ignore[arg-type]
         server = _name_server(case, member, bridge)
         if server and len(member.container.name) <= _LABEL:
-            yield Wish(
+            yield ProbeTarget(
                 kind="names",
                 target=f"name server {server}",
                 method="dns",
@@ -164,7 +164,7 @@ def _around(case: Case, network: Network) -> Iterator[Wish]:
             )
 
 
-def _service(case: Case, member: Member) -> tuple[Method, int]:
+def _service(case: HostContext, member: AttachedContainer) -> tuple[Method, int]:
     """What to try at a container: a TCP port it listens on, else its name server, else a ping."""
     sockets = [
         item for item in case.view.namespaces[member.namespace].sockets if item.address in {*_ANY, member.address}
@@ -177,7 +177,7 @@ def _service(case: Case, member: Member) -> tuple[Method, int]:
     return "ping", 0
 
 
-def _name_server(case: Case, member: Member, bridge: str) -> str:
+def _name_server(case: HostContext, member: AttachedContainer, bridge: str) -> str:
     """The resolver that a container evidently uses here: Docker's inside it, or one bound to the bridge's address."""
     inside = case.view.namespaces[member.namespace].sockets
     if any((item.proto, item.address) == ("udp", EMBEDDED_DNS) for item in inside):

@@ -31,11 +31,11 @@ _MOST = 6
 _SIMULATED = (SetSysctl, InsertRule, DeleteRule)
 """What proves a cause: changes of what decides, not of what would have to be there for packets to come so far."""
 
-Examine = Callable[[Snapshot], Sequence[Finding]]
+ExamineAgain = Callable[[Snapshot], Sequence[Finding]]
 
 
 def with_causes(
-    findings: Sequence[Finding], explains: Callable[[str], Iterable[str]], snapshot: Snapshot, examine: Examine
+    findings: Sequence[Finding], explains: Callable[[str], Iterable[str]], snapshot: Snapshot, examine: ExamineAgain
 ) -> list[Finding]:
     """Fill in ``caused_by`` and order: root causes first, the worst and the broadest of them first.
 
@@ -79,7 +79,7 @@ def is_hidden(finding: Finding) -> bool:
     return any((item.source, item.what) == HIDDEN for item in finding.evidence)
 
 
-def _cured_by(finding: Finding, findings: Sequence[Finding], snapshot: Snapshot, examine: Examine) -> set[int]:
+def _cured_by(finding: Finding, findings: Sequence[Finding], snapshot: Snapshot, examine: ExamineAgain) -> set[int]:
     """The other findings that vanish with this one's remedy."""
     remedy = finding.remedy
     if remedy is None or not remedy.steps or not all(isinstance(step, _SIMULATED) for step in remedy.steps):

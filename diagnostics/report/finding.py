@@ -31,18 +31,18 @@ SYMPTOMS: dict[str, str] = {
 """The symptoms a finding can name, with the words a person uses for them."""
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ReportStruct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of the values in a report."""
 
 
-class Subject(Value, frozen=True, kw_only=True):
+class Subject(ReportStruct, frozen=True, kw_only=True):
     """What a finding is about: ``kind`` is host, network, bridge, container, port, rule, sysctl or link."""
 
     kind: str
     name: str
 
 
-class Evidence(Value, frozen=True, kw_only=True):
+class Evidence(ReportStruct, frozen=True, kw_only=True):
     """One observation: where it was read, what it is, its value and what was expected."""
 
     source: str
@@ -51,7 +51,7 @@ class Evidence(Value, frozen=True, kw_only=True):
     expected: str = ""
 
 
-class Finding(Value, frozen=True, kw_only=True):
+class Finding(ReportStruct, frozen=True, kw_only=True):
     """A fault, with its proof and its remedy.  ``caused_by`` is the check whose fault brought this one about."""
 
     check: str
@@ -64,7 +64,7 @@ class Finding(Value, frozen=True, kw_only=True):
     caused_by: str | None = None
 
 
-class CheckResult(Value, frozen=True, kw_only=True):
+class CheckResult(ReportStruct, frozen=True, kw_only=True):
     """How one check ended; ``reason`` says why for every outcome but ``ok`` and ``found``."""
 
     id: str

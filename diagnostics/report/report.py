@@ -10,7 +10,7 @@ import msgspec
 from dnet_tui.diagnostics.flows.probes import Probed
 from dnet_tui.diagnostics.report.finding import CheckResult, Finding
 from dnet_tui.inspect.model import Engine, Host
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 
 REPORT_FORMAT = 1
 """Version of ``doctor --format json``."""

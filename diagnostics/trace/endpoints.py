@@ -13,18 +13,18 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.diagnostics.context.host_context import OUTSIDE, Case
+from dnet_tui.diagnostics.context.host_context import OUTSIDE, HostContext
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model import Container, LinkRef, known_items
 from dnet_tui.inspect.text.sanitize import clean
 
-Kind = Literal["container", "host", "outside", "address"]
+EndpointKind = Literal["container", "host", "outside", "address"]
 
 HOST, BEYOND = "host", "outside"
 _SHORT_ID = 12
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class TraceEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One end of a trace.
 
     ``namespace`` is where it is (empty for outside and for foreign
@@ -32,7 +32,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     given with the name (0: none).
     """
 
-    kind: Kind
+    kind: EndpointKind
     label: str
     namespace: str = ""
     addresses: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     container: Container | None = None
 
 
-def find(case: Case, text: str) -> Place:
+def find(case: HostContext, text: str) -> TraceEndpoint:
     """Return the place that ``text`` names.
 
     Raises:
@@ -49,7 +49,7 @@ def find(case: Case, text: str) -> Place:
     """
     name = text.strip()
     if name == BEYOND:
-        return Place(kind="outside", label=BEYOND, addresses=(OUTSIDE,))
+        return TraceEndpoint(kind="outside", label=BEYOND, addresses=(OUTSIDE,))
     if name == HOST:
         return _host(case)
     address = _address(name)
@@ -68,22 +68,24 @@ def find(case: Case, text: str) -> Place:
     return _container(case, found[0])
 
 
-def _called(case: Case, name: str) -> list[Container]:
+def _called(case: HostContext, name: str) -> list[Container]:
     every = known_items(case.snapshot.containers)
     exact = [item for item in every if name in (item.name, item.id)]
     return exact or [item for item in every if len(name) >= _SHORT_ID and item.id.startswith(name)]
 
 
-def _host(case: Case) -> Place:
+def _host(case: HostContext) -> TraceEndpoint:
     host = case.view.host
     if host is None:
         raise CannotInspectError("the host's own namespace is not in the snapshot", "take it again as root")
     uplinks = [address for name in case.uplinks if (address := case.uplink_address(name))]
     others = [item.address for item in host.addresses if item.family == "ip" and item.scope == "global"]
-    return Place(kind="host", label=HOST, namespace=host.id, addresses=tuple(dict.fromkeys((*uplinks, *others))))
+    return TraceEndpoint(
+        kind="host", label=HOST, namespace=host.id, addresses=tuple(dict.fromkeys((*uplinks, *others)))
+    )
 
 
-def _container(case: Case, container: Container) -> Place:
+def _container(case: HostContext, container: Container) -> TraceEndpoint:
     name = clean(container.name)
     if not container.running:
         raise CannotInspectError(f"container {name} is not running", "start it, then try again")
@@ -101,15 +103,15 @@ def _container(case: Case, container: Container) -> Place:
             f"container {name} has no address: its network mode is {container.mode}",
             "connect it to a network, or choose another place",
         )
-    return Place(kind="container", label=container.name, namespace=ns.id, addresses=own, container=container)
+    return TraceEndpoint(kind="container", label=container.name, namespace=ns.id, addresses=own, container=container)
 
 
-def _at_address(case: Case, address: str) -> Place:
+def _at_address(case: HostContext, address: str) -> TraceEndpoint:
     """An address: that of a container or of the host when it is theirs alone, otherwise just an address."""
     known = known_items(case.snapshot.namespaces)
     owners = [ns for ns in known if any(item.address == address for item in known_items(ns.addresses))]
     namespace = owners[0].id if len(owners) == 1 else ""
-    return Place(kind="address", label=address, namespace=namespace, addresses=(address,))
+    return TraceEndpoint(kind="address", label=address, namespace=namespace, addresses=(address,))
 
 
 def _address(text: str) -> str:
@@ -119,14 +121,14 @@ def _address(text: str) -> str:
         return ""
 
 
-def _unknown(case: Case, name: str) -> UsageError:
+def _unknown(case: HostContext, name: str) -> UsageError:
     known = [HOST, BEYOND, *(item.name for item in known_items(case.snapshot.containers))]
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(map(clean, near))}?" if near else "`dnet-tui ls containers` lists them"
     return UsageError(f"there is no container or place called {clean(name)!r}", hint)
 
 
-def uplink_ref(case: Case) -> LinkRef:
+def uplink_ref(case: HostContext) -> LinkRef:
     """The link by which packets from outside arrive.
 
     Raises:

@@ -11,7 +11,14 @@ from typing import Literal
 import msgspec
 
 from dnet_tui.diagnostics.trace.trace import Trace
-from dnet_tui.diagnostics.trace.trace_events import MARKED, Account, Direction, Sight, account, sent_answer
+from dnet_tui.diagnostics.trace.trace_events import (
+    MARKED,
+    PacketOutcome,
+    TraceDirection,
+    TracePoint,
+    account,
+    sent_answer,
+)
 from dnet_tui.diagnostics.trace.walk_vs_kernel import Agreement, LegacyCounts, answer_kind
 from dnet_tui.diagnostics.walk.packet import Hop, Truth, Walk
 from dnet_tui.inspect.model.view import View
@@ -28,7 +35,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     by their ids.
     """
 
-    sights: tuple[Sight, ...]
+    sights: tuple[TracePoint, ...]
     errno: int = 0
     source: str = ""
     counts: LegacyCounts = {}
@@ -155,8 +162,8 @@ def _in_the_walks_word(end: str, said: Walk | None) -> str:
 
 
 def _answer(
-    truth: Account, end: str, sights: Sequence[Sight], host: str, *, silent: bool
-) -> tuple[str, Account | None]:
+    truth: PacketOutcome, end: str, sights: Sequence[TracePoint], host: str, *, silent: bool
+) -> tuple[str, PacketOutcome | None]:
     """The kind of the answer, and what became of it; None when there needn't be one (``silent``).
 
     An answer from outside is first seen where it comes in.
@@ -170,7 +177,7 @@ def _answer(
     return made, account(sights, "back", truth.place, made, host=host)
 
 
-def _leaves(view: View, trace: Trace, truth: Account, host: str, sights: Sequence[Sight]) -> bool:
+def _leaves(view: View, trace: Trace, truth: PacketOutcome, host: str, sights: Sequence[TracePoint]) -> bool:
     """Whether a packet that was last seen on its way out of the host's uplink really went.
 
     The host says it to the sender when the next hop doesn't answer.
@@ -182,7 +189,7 @@ def _leaves(view: View, trace: Trace, truth: Account, host: str, sights: Sequenc
     return truth.last.oif in out and not sent_answer(sights, host)
 
 
-def _end(truth: Account, sights: Sequence[Sight]) -> LiveEnd:
+def _end(truth: PacketOutcome, sights: Sequence[TracePoint]) -> LiveEnd:
     """One word for how it ended, as the walk's ends are called."""
     if truth.where == "arrived":
         if truth.last is not None and truth.last.direction == "back":
@@ -207,7 +214,7 @@ def _notes(seen: Observed, end: str, *, answer_due: bool) -> Iterator[str]:
         yield "rules of iptables-legacy are judged by their counters: nftables' trace doesn't show them"
 
 
-def _would_be_lost(trace: Trace, fate: Account | None) -> tuple[str, ...]:
+def _would_be_lost(trace: Trace, fate: PacketOutcome | None) -> tuple[str, ...]:
     """That an answer which never came in would not have got through either, by the walk."""
     answer = trace.answer
     if fate is not None or trace.forward.end != "left" or answer is None or answer.arrives is not False:
@@ -217,7 +224,7 @@ def _would_be_lost(trace: Trace, fate: Account | None) -> tuple[str, ...]:
 
 
 def _hops(
-    agreement: Agreement, view: View, seen: Observed, direction: Direction, kind: str, said: Walk | None
+    agreement: Agreement, view: View, seen: Observed, direction: TraceDirection, kind: str, said: Walk | None
 ) -> Iterator[LiveHop]:
     """The stages in the order of the packet's way: hooks that the kernel told of, and stages that only the walk has."""
     own = [s for s in seen.sights if s.direction == direction and (not kind or s.kind == kind)]
@@ -241,7 +248,7 @@ def _told(view: View, seen: Observed, said: Walk | None) -> Iterator[tuple[str, 
         yield seen.watched.get(hop.namespace, view.label(hop.namespace)), hop
 
 
-def _crossings(agreement: Agreement, here: Sequence[Sight]) -> Iterator[list[LiveHop]]:
+def _crossings(agreement: Agreement, here: Sequence[TracePoint]) -> Iterator[list[LiveHop]]:
     """The hooks of one place, one list for each time that the packet came into it."""
     crossing: list[LiveHop] = []
     for stage in dict.fromkeys(s.stage for s in here if s.point == "head"):
@@ -292,7 +299,7 @@ def _merged(place: str, kernel: Sequence[LiveHop], walk: Sequence[Hop]) -> Itera
         yield item
 
 
-def _met(agreement: Agreement, sight: Sight) -> Met:
+def _met(agreement: Agreement, sight: TracePoint) -> Met:
     backend, rule = agreement.named(sight)
     return Met(
         backend=backend,

@@ -6,19 +6,19 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.trace.endpoints import Place, find
-from dnet_tui.diagnostics.trace.trace import Proto, Trace, trace
+from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint, find
+from dnet_tui.diagnostics.trace.trace import Trace, TraceProtocol, trace
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import NotSeen, known_items
 
 Reach = Literal["yes", "refused", "no", "too-big", "unknown", "-"]
 
 
-class Wish(NamedTuple):
+class MatrixRequest(NamedTuple):
     """What every pair is asked with."""
 
-    proto: Proto
+    proto: TraceProtocol
     port: int
     size: int
     df: bool | None
@@ -45,7 +45,9 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     cells: tuple[Cell, ...]
 
 
-def matrix(case: Case, *, proto: Proto = "tcp", port: int = 0, size: int = 0, df: bool | None = None) -> Matrix:
+def matrix(
+    case: HostContext, *, proto: TraceProtocol = "tcp", port: int = 0, size: int = 0, df: bool | None = None
+) -> Matrix:
     """Trace every pair of places; without ``port`` each container is asked on a port it listens on.
 
     ``size`` and ``df`` are the packet's, as for a trace.
@@ -58,7 +60,7 @@ def matrix(case: Case, *, proto: Proto = "tcp", port: int = 0, size: int = 0, df
     published = _published(case, ends) if proto != "icmp" else []
     sources = [*own, *ends]
     targets = [*sources, *published]
-    wish = Wish(proto, port, size, df)
+    wish = MatrixRequest(proto, port, size, df)
     cells = [_cell(case, source, target, wish) for source in sources for target in targets]
     return Matrix(
         sources=tuple(place.label for place in sources),
@@ -67,7 +69,7 @@ def matrix(case: Case, *, proto: Proto = "tcp", port: int = 0, size: int = 0, df
     )
 
 
-def _place(case: Case, name: str) -> Place | None:
+def _place(case: HostContext, name: str) -> TraceEndpoint | None:
     try:
         place = find(case, name)
     except DnetError:
@@ -75,7 +77,7 @@ def _place(case: Case, name: str) -> Place | None:
     return None if place.container is not None and place.container.joined is not None else place
 
 
-def _published(case: Case, ends: list[Place]) -> list[Place]:
+def _published(case: HostContext, ends: list[TraceEndpoint]) -> list[TraceEndpoint]:
     host = next((place for place in ends if place.kind == "host"), None)
     ports = sorted(
         {
@@ -90,7 +92,7 @@ def _published(case: Case, ends: list[Place]) -> list[Place]:
     return [msgspec.structs.replace(host, port=port, label=f"host:{port}") for port in ports]
 
 
-def _cell(case: Case, source: Place, target: Place, wish: Wish) -> Cell:
+def _cell(case: HostContext, source: TraceEndpoint, target: TraceEndpoint, wish: MatrixRequest) -> Cell:
     if source.label == target.label:
         return Cell(source=source.label, target=target.label, reach="-")
     try:
@@ -104,7 +106,7 @@ def _cell(case: Case, source: Place, target: Place, wish: Wish) -> Cell:
     return Cell(source=source.label, target=target.label, reach=_reach(found), verdict=found.verdict, why=found.why)
 
 
-def _listening(case: Case, target: Place, proto: Proto) -> int:
+def _listening(case: HostContext, target: TraceEndpoint, proto: TraceProtocol) -> int:
     """The lowest port on which the target listens for everybody; 0 when it has none."""
     ns = case.view.namespaces.get(target.namespace)
     if ns is None or target.kind != "container":

@@ -10,8 +10,8 @@ import ipaddress
 
 import msgspec
 
-from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.trace.endpoints import Place
+from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.namespace_index import index_of
@@ -45,7 +45,7 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True):
         return self.answer if self.answer is not None and self.answer.arrives is not True else None
 
 
-def relay(case: Case, forward: Walk) -> Relay | None:
+def relay(case: HostContext, forward: Walk) -> Relay | None:
     """The connection that a proxy makes for one that it has received; None where no known proxy has."""
     proxy = _proxy(case, forward)
     ns = case.view.namespaces.get(proxy.netns) if proxy is not None else None
@@ -67,7 +67,7 @@ def relay(case: Case, forward: Walk) -> Relay | None:
     return Relay(proxy=proxy, forward=there, answer=reply(case.view, there) if there.arrives else None)
 
 
-def source_of(case: Case, ns: Namespace, dst: str) -> str:
+def source_of(case: HostContext, ns: Namespace, dst: str) -> str:
     """The address from which a namespace sends to ``dst``; empty where there is no way."""
     family: Family = "ip6" if ":" in dst else "ip"
     answer = lookup(index_of(case.view, ns), Packet(family=family, src=_ANY[family], dst=dst, proto="tcp"))
@@ -77,7 +77,7 @@ def source_of(case: Case, ns: Namespace, dst: str) -> str:
     return next((item.address for item in near if item.scope == "global"), "")
 
 
-def _proxy(case: Case, forward: Walk) -> PortProxy | None:
+def _proxy(case: HostContext, forward: Walk) -> PortProxy | None:
     """The proxy whose socket took a packet."""
     last = forward.last
     if forward.end != "delivered" or forward.decided_by is None or forward.decided_by.kind != "socket":
@@ -93,7 +93,7 @@ def _proxy(case: Case, forward: Walk) -> PortProxy | None:
     return next(iter((*exact, *alike, *own)), None)
 
 
-def unanswerable(case: Case, forward: Walk) -> Walk | None:
+def unanswerable(case: HostContext, forward: Walk) -> Walk | None:
     """The answer that nobody outside can send, to a packet that left with a source of the inside; None: it can.
 
     Where the source is public, or the network is meant to be routed, it
@@ -126,7 +126,7 @@ def unanswerable(case: Case, forward: Walk) -> Walk | None:
     return Walk(start=start, end=end, decided_by=by, hops=(hop,), obstacles=(stop,), last=start)
 
 
-def _is_routed(case: Case, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def _is_routed(case: HostContext, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     """Whether an address' network is meant to be routed, rather than translated; or may be, for all that was seen."""
     try:
         network = next((item for item in case.networks if _holds(item.subnets, address)), None)
@@ -140,7 +140,7 @@ def _holds(subnets: tuple[Subnet, ...], address: ipaddress.IPv4Address | ipaddre
     return any(address.version == net.version and address in net for net in nets)
 
 
-def received_by(case: Case, forward: Walk, passed_on: Relay | None) -> str:
+def received_by(case: HostContext, forward: Walk, passed_on: Relay | None) -> str:
     """Who received the packet, in words: a container, the host, a process; empty where nobody has."""
     if passed_on is not None and passed_on.forward.arrives is True:
         return received_by(case, passed_on.forward, None)
@@ -151,7 +151,7 @@ def received_by(case: Case, forward: Walk, passed_on: Relay | None) -> str:
     return case.view.label(forward.last_namespace)
 
 
-def intended(case: Case, target: Place, forward: Walk, passed_on: Relay | None) -> Truth:
+def intended(case: HostContext, target: TraceEndpoint, forward: Walk, passed_on: Relay | None) -> Truth:
     """Whether who received the packet is who was meant; None where nobody has, or nobody can tell.
 
     Meant is the target's own namespace, and for a port of the host that a
@@ -170,7 +170,7 @@ def intended(case: Case, target: Place, forward: Walk, passed_on: Relay | None) 
     return bool(not target.namespace and rule is not None and _is_service(case, rule))
 
 
-def _publishes(case: Case, first: Packet, namespace: str) -> bool:
+def _publishes(case: HostContext, first: Packet, namespace: str) -> bool:
     return any(
         (port.proto, port.host_port) == (first.proto, first.dport)
         for container in case.view.containers_in(namespace)
@@ -178,7 +178,7 @@ def _publishes(case: Case, first: Packet, namespace: str) -> bool:
     )
 
 
-def _is_service(case: Case, ref: RuleRef) -> bool:
+def _is_service(case: HostContext, ref: RuleRef) -> bool:
     """Whether a translation is a known manager's or engine's own: what it leads to is then what was meant."""
     ns = case.view.namespaces.get(ref.namespace)
     tables = require(ns.firewall).tables if ns is not None else ()

@@ -8,9 +8,9 @@ from typing import Literal
 import msgspec
 
 from dnet_tui.diagnostics.checks.subjects.docker28_isolation import why as protects
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.context.iptables_layout import in_user_chain
-from dnet_tui.diagnostics.trace.endpoints import Place, uplink_ref
+from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint, uplink_ref
 from dnet_tui.diagnostics.trace.reception import Relay, intended, received_by, redirected, relay, unanswerable
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.icmp_too_big import too_big_message
@@ -22,7 +22,7 @@ from dnet_tui.diagnostics.walk.stages.mtu import HEADER, LONGEST, SHORTEST, STAG
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model import LinkRef, Network, NotSeen, known_items, require
 
-Proto = Literal["tcp", "udp", "icmp"]
+TraceProtocol = Literal["tcp", "udp", "icmp"]
 
 EPHEMERAL = 40000
 """The source port of a traced packet that nobody asked for."""
@@ -36,8 +36,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     ``why`` says in words what the end means: by design, by whose rule.
     """
 
-    source: Place
-    target: Place
+    source: TraceEndpoint
+    target: TraceEndpoint
     forward: Walk
     answer: Walk | None
     why: str
@@ -78,11 +78,11 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def trace(
-    case: Case,
-    source: Place,
-    target: Place,
+    case: HostContext,
+    source: TraceEndpoint,
+    target: TraceEndpoint,
     *,
-    proto: Proto = "tcp",
+    proto: TraceProtocol = "tcp",
     port: int = 0,
     sport: int = 0,
     size: int = 0,
@@ -161,7 +161,7 @@ def _who_hears(forward: Walk, told: Walk | None) -> str:
 
 
 def _first_packet(
-    case: Case, source: Place, target: Place, proto: Proto, port: int, sport: int
+    case: HostContext, source: TraceEndpoint, target: TraceEndpoint, proto: TraceProtocol, port: int, sport: int
 ) -> tuple[Packet, LinkRef | None]:
     if source.kind == "outside" and target.kind == "outside":
         raise UsageError("nothing to trace from outside to outside", "name a container, the host or an address")
@@ -186,7 +186,7 @@ def _first_packet(
     return packet, arriving
 
 
-def _destination(case: Case, source: Place, target: Place) -> str:
+def _destination(case: HostContext, source: TraceEndpoint, target: TraceEndpoint) -> str:
     """The target's address that the source would use: on a network they share, else its first."""
     if target.kind == "host" and source.kind == "container":
         shared = _shared_gateway(case, source)
@@ -207,7 +207,7 @@ def _destination(case: Case, source: Place, target: Place) -> str:
     return target.addresses[0]
 
 
-def _shared_gateway(case: Case, source: Place) -> str:
+def _shared_gateway(case: HostContext, source: TraceEndpoint) -> str:
     """The host's address on a network of the source: what a container calls its host."""
     for network in case.networks:
         if any(member.namespace == source.namespace for member in case.members(network)):
@@ -219,7 +219,7 @@ def _shared_gateway(case: Case, source: Place) -> str:
     return ""
 
 
-def _source_address(case: Case, source: Place, dst: str) -> str:
+def _source_address(case: HostContext, source: TraceEndpoint, dst: str) -> str:
     """The address the kernel would choose: the route's, else one of the outgoing interface."""
     ns = case.view.namespaces[source.namespace]
     family: Literal["ip", "ip6"] = "ip6" if ":" in dst else "ip"
@@ -241,7 +241,7 @@ def _source_address(case: Case, source: Place, dst: str) -> str:
     return fitting[0]
 
 
-def _why(case: Case, source: Place, target: Place, forward: Walk, answer: Walk | None) -> str:
+def _why(case: HostContext, source: TraceEndpoint, target: TraceEndpoint, forward: Walk, answer: Walk | None) -> str:
     """What the end means, in words; empty when the hops say it all."""
     failed = forward if forward.arrives is not True else answer
     if failed is None or failed.arrives is not False:
@@ -256,7 +256,9 @@ def _why(case: Case, source: Place, target: Place, forward: Walk, answer: Walk |
     return _by_design(here, there, source, target, ruled=rule is not None) or guard
 
 
-def _by_design(here: Network, there: Network | None, source: Place, target: Place, *, ruled: bool) -> str:
+def _by_design(
+    here: Network, there: Network | None, source: TraceEndpoint, target: TraceEndpoint, *, ruled: bool
+) -> str:
     if there is not None and here.id != there.id and (there.isolated or here.internal or there.internal):
         return (
             f"by design: {source.label} and {target.label} are on different networks ({here.name}, {there.name}); "
@@ -269,7 +271,7 @@ def _by_design(here: Network, there: Network | None, source: Place, target: Plac
     return ""
 
 
-def _network_at(case: Case, place: Place) -> Network | None:
+def _network_at(case: HostContext, place: TraceEndpoint) -> Network | None:
     for network in case.networks:
         if place.namespace and any(member.namespace == place.namespace for member in case.members(network)):
             return network

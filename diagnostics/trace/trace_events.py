@@ -16,7 +16,7 @@ import msgspec
 from dnet_tui.inspect.nftables.trace_events import TraceEvent
 
 Stage = Literal["prerouting", "input", "forward", "output", "postrouting"]
-Direction = Literal["there", "back"]
+TraceDirection = Literal["there", "back"]
 Where = Literal["arrived", "hook", "routing", "link", "nowhere"]
 
 STAGES: tuple[Stage, ...] = ("prerouting", "input", "forward", "output", "postrouting")
@@ -33,7 +33,7 @@ class Recognised(NamedTuple):
     """Which watched packet some headers belong to: its number, its direction and kind, and its tuple as it is there."""
 
     probe: int
-    direction: Direction
+    direction: TraceDirection
     kind: str
     src: str
     dst: str
@@ -42,7 +42,7 @@ class Recognised(NamedTuple):
     icmp: tuple[int, int]
 
 
-class Sight(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class TracePoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The kernel saw a packet of a probe at one point of a namespace.
 
     ``point`` is ``head`` or ``tail`` of a hook, or ``rule`` / ``policy``: one
@@ -51,7 +51,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     place: str
-    direction: Direction
+    direction: TraceDirection
     point: Literal["head", "tail", "rule", "policy"]
     stage: str = ""
     backend: Literal["nft", "legacy", ""] = ""
@@ -90,7 +90,7 @@ class Sightings:
         self._stages: dict[tuple[int, str], str] = {}
         self._way: dict[int, tuple[int, int]] = {}
 
-    def take(self, event: TraceEvent) -> tuple[int, Sight] | None:
+    def take(self, event: TraceEvent) -> tuple[int, TracePoint] | None:
         """The number of the probe and the sight; None for an event of no interest."""
         if event.network:
             known = self._recognise(event.network, event.transport)
@@ -125,10 +125,10 @@ class Sightings:
         point: Literal["head", "tail", "rule", "policy"],
         stage: str,
         backend: Literal["nft", ""] = "",
-    ) -> Sight:
+    ) -> TracePoint:
         # A policy's event has no interfaces; a rule before it in the same chain may have had them.
         iif, oif = (event.iif, event.oif) if backend else self._way.pop(event.ident, (event.iif, event.oif))
-        return Sight(
+        return TracePoint(
             place=self._place,
             direction=packet.direction,
             point=point,
@@ -152,7 +152,7 @@ class Sightings:
         )
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True):
+class PacketOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a packet ended.
 
     ``arrived``: through INPUT of ``place``.  ``hook``: inside a hook, by ``by``
@@ -164,8 +164,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     where: Where
     place: str = ""
     stage: str = ""
-    by: Sight | None = None
-    last: Sight | None = None
+    by: TracePoint | None = None
+    last: TracePoint | None = None
     errno: int = 0
 
     def __str__(self) -> str:
@@ -177,7 +177,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         return words + (f", last seen as {tuple_of(self.last)}" if self.last else "")
 
 
-def tuple_of(sight: Sight) -> str:
+def tuple_of(sight: TracePoint) -> str:
     """The packet's tuple in words."""
     return f"{sight.kind} {sight.src}:{sight.sport} > {sight.dst}:{sight.dport}"
 
@@ -198,15 +198,21 @@ def own_table(name: str, marks: Iterable[str]) -> str:
     return "\n".join([*lines, "}"])
 
 
-def sent_answer(sights: Iterable[Sight], place: str) -> str:
+def sent_answer(sights: Iterable[TracePoint], place: str) -> str:
     """The kind of answer that ``place`` made, empty when none."""
     wanted = (place, "back", "head", "output")
     return next((s.kind for s in sights if (s.place, s.direction, s.point, s.stage) == wanted), "")
 
 
 def account(
-    every: Iterable[Sight], direction: Direction, origin: str, kind: str = "", *, host: str = "host", errno: int = 0
-) -> Account:
+    every: Iterable[TracePoint],
+    direction: TraceDirection,
+    origin: str,
+    kind: str = "",
+    *,
+    host: str = "host",
+    errno: int = 0,
+) -> PacketOutcome:
     """Sum up the sights of the packet (``there``), or of its answer of one ``kind`` (``back``).
 
     ``origin`` is where it was made, ``host`` the place through which all
@@ -214,34 +220,34 @@ def account(
     """
     sights = [s for s in every if s.direction == direction and (not kind or s.kind == kind)]
     if not sights:
-        return Account(where="nowhere", place=origin, errno=errno)
+        return PacketOutcome(where="nowhere", place=origin, errno=errno)
     arrived = next((s for s in reversed(sights) if (s.point, s.stage) == ("tail", "input")), None)
     if arrived is not None:
-        return Account(where="arrived", place=arrived.place, last=arrived)
+        return PacketOutcome(where="arrived", place=arrived.place, last=arrived)
     for place, stage in dict.fromkeys((s.place, s.stage) for s in sights if s.point == "head"):
         here = [s for s in sights if s.place == place]
         heads, tails = (_count(here, point, stage) for point in ("head", "tail"))
         if heads > tails:
-            return Account(where="hook", place=place, stage=stage, by=_culprit(here), last=here[-1])
+            return PacketOutcome(where="hook", place=place, stage=stage, by=_culprit(here), last=here[-1])
     place = _last_place(sights, origin, host)
     here = [s for s in sights if s.place == place and s.point == "tail"]
     last = max(here, key=lambda s: _NUMBER[s.stage]) if place == origin else here[-1]  # a new way begins at its OUTPUT
     if last.stage == "postrouting":
-        return Account(where="link", place=place, stage="postrouting", last=last)
-    return Account(where="routing", place=place, stage=last.stage, last=last)
+        return PacketOutcome(where="link", place=place, stage="postrouting", last=last)
+    return PacketOutcome(where="routing", place=place, stage=last.stage, last=last)
 
 
-def _count(sights: Iterable[Sight], point: str, stage: str) -> int:
+def _count(sights: Iterable[TracePoint], point: str, stage: str) -> int:
     return sum(1 for s in sights if (s.point, s.stage) == (point, stage))
 
 
-def _culprit(here: Sequence[Sight]) -> Sight | None:
+def _culprit(here: Sequence[TracePoint]) -> TracePoint | None:
     dropped = [s for s in here if s.backend == "nft" and s.verdict == "drop"]
     legacy = [s for s in here if s.backend == "legacy"]
     return dropped[-1] if dropped else legacy[-1] if legacy else None
 
 
-def _last_place(sights: Sequence[Sight], origin: str, host: str) -> str:
+def _last_place(sights: Sequence[TracePoint], origin: str, host: str) -> str:
     """The namespace in which it was last: containers hang on the host, so it is the third one if there is one."""
     places = list(dict.fromkeys(s.place for s in sights))
     if any(s.place == origin and s.stage == "prerouting" for s in sights):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
-from dnet_tui.diagnostics.trace.trace_events import Account, Sight, tuple_of
+from dnet_tui.diagnostics.trace.trace_events import PacketOutcome, TracePoint, tuple_of
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef, Walk
 from dnet_tui.inspect.model import known_items
 from dnet_tui.inspect.model.firewall import Backend, Rule
@@ -75,7 +75,7 @@ class Agreement:
             if table.backend != "iptables-legacy"
         }
 
-    def named(self, sight: Sight) -> tuple[Backend, Rule | None]:
+    def named(self, sight: TracePoint) -> tuple[Backend, Rule | None]:
         """The backend and the rule that a sight is of; no rule for a policy, or one that the snapshot doesn't have."""
         place, family, table = sight.place, sight.family, sight.table
         if sight.backend == "legacy":
@@ -83,7 +83,7 @@ class Agreement:
         _, rule = self.rules.get((place, family, table, sight.handle), ("", None))
         return self._backends.get((place, family, table), "nftables"), rule
 
-    def tell(self, truth: Account, it: str = "it") -> str:
+    def tell(self, truth: PacketOutcome, it: str = "it") -> str:
         """How a packet ended, in words that name the rule."""
         errno = f" (errno {truth.errno})" if truth.errno else ""
         seen = f", last seen as {tuple_of(truth.last)}" if truth.last is not None else ""
@@ -97,7 +97,7 @@ class Agreement:
             return f"{it} ended in {truth.place} after {truth.stage}, between the hooks{errno}{seen}"
         return f"{it} ended in {truth.place} in {truth.stage}, {self._by(truth.by)}{errno}{seen}"
 
-    def _by(self, sight: Sight | None) -> str:
+    def _by(self, sight: TracePoint | None) -> str:
         if sight is None:
             return "by no rule that a trace shows"
         backend, rule = self.named(sight)
@@ -108,7 +108,7 @@ class Agreement:
             return f"{where} rule {rule.number}: {rule.text}"
         return f"{where} " + (f"rule {sight.number}" if sight.number else f"a rule with handle {sight.handle}")
 
-    def compare(self, said: Walk, truth: Account, sights: Sequence[Sight], kind: str = "") -> Iterator[str]:
+    def compare(self, said: Walk, truth: PacketOutcome, sights: Sequence[TracePoint], kind: str = "") -> Iterator[str]:
         """Yield what the walk says and the kernel contradicts; ``kind`` is the answer's, empty for the packet.
 
         Of several possible ways, the kernel has taken one.
@@ -117,7 +117,7 @@ class Agreement:
         if [] not in ways:
             yield from ways[0]
 
-    def _compare(self, said: Walk, truth: Account, sights: Sequence[Sight], kind: str) -> Iterator[str]:
+    def _compare(self, said: Walk, truth: PacketOutcome, sights: Sequence[TracePoint], kind: str) -> Iterator[str]:
         way = "the answer" if kind else "the packet"
         if said.end == "unknown":
             return
@@ -138,7 +138,7 @@ class Agreement:
             yield from self._stopped(said, truth, way, place)
         yield from self._path(said, sights, "back" if kind else "there", kind)
 
-    def _stopped(self, said: Walk, truth: Account, way: str, place: str) -> Iterator[str]:
+    def _stopped(self, said: Walk, truth: PacketOutcome, way: str, place: str) -> Iterator[str]:
         by = said.decided_by
         stage = said.obstacles[0].stage if said.obstacles else ""
         claim = f"{way} is said to be {said.end} at {place} in {stage} by {by.text if by else 'nothing'}"
@@ -155,7 +155,7 @@ class Agreement:
         elif not (self._by_rule(stage, by, truth, place) if by and by.rule else _by_way(stage, by, truth, place)):
             yield f"{claim}, but {self.tell(truth)}"
 
-    def _by_rule(self, stage: str, by: Decider, truth: Account, place: str) -> bool:
+    def _by_rule(self, stage: str, by: Decider, truth: PacketOutcome, place: str) -> bool:
         """Whether the kernel dropped it by the rule that the walk names (or by one that it says may be instead)."""
         rules = [rule for rule in (by.rule, *by.instead) if rule is not None]
         below_ip = stage in _DEVICE or any(rule.family == "bridge" for rule in rules)
@@ -165,13 +165,13 @@ class Agreement:
             return False
         return any(self.is_rule(r, truth.by, place) or self._may_be_legacy(r, truth, place) for r in rules)
 
-    def _may_be_legacy(self, rule: RuleRef, truth: Account, place: str) -> bool:
+    def _may_be_legacy(self, rule: RuleRef, truth: PacketOutcome, place: str) -> bool:
         """Whether an end that no trace event explains may be this legacy rule's doing, as its counter says."""
         if self._counts is None or rule.backend != "iptables-legacy" or truth.by is not None:
             return False
         return self._counts.get((place, rule.family, rule.table, rule.chain, rule.number), True)
 
-    def is_rule(self, rule: RuleRef, sight: Sight | None, place: str) -> bool:
+    def is_rule(self, rule: RuleRef, sight: TracePoint | None, place: str) -> bool:
         """Whether a sight is of this rule, or of the policy that it stands for."""
         if sight is None or sight.place != place or _BACKENDS[rule.backend] != sight.backend:
             return False
@@ -186,7 +186,7 @@ class Agreement:
         chain, known = self.rules.get((place, sight.family, sight.table, sight.handle), ("", None))
         return known is not None and (rule.chain, rule.number) == (chain, known.number)
 
-    def _path(self, said: Walk, sights: Sequence[Sight], direction: str, kind: str) -> Iterator[str]:
+    def _path(self, said: Walk, sights: Sequence[TracePoint], direction: str, kind: str) -> Iterator[str]:
         """Every rule by which the walk says that something was done must have been met."""
         met = [
             s
@@ -202,7 +202,7 @@ class Agreement:
                 where = f"{rule.table} {rule.chain} {rule.number}: {rule.text}"
                 yield f"{hop.verdict} at {place} is said to be by {where}, which was not met"
 
-    def _was_met(self, rule: RuleRef, met: Sequence[Sight], place: str) -> bool:
+    def _was_met(self, rule: RuleRef, met: Sequence[TracePoint], place: str) -> bool:
         if self._counts is not None and rule.backend == "iptables-legacy":
             return self._counts.get((place, rule.family, rule.table, rule.chain, rule.number), True)
         return any(s.place == place and self.is_rule(rule, s, place) for s in met)
@@ -216,13 +216,13 @@ def answer_kind(there: Walk, made: str) -> Iterator[str]:
         yield f"nobody is said to listen, but the answer is {made}"
 
 
-def same_tuple(said: Packet, seen: Sight) -> bool:
+def same_tuple(said: Packet, seen: TracePoint) -> bool:
     """Whether the tuples agree; a port that the walk leaves open, as NAT chose it at random, fits any."""
     ports = ((said.sport, seen.sport), (said.dport, seen.dport))
     return (said.src, said.dst) == (seen.src, seen.dst) and all(told in {real, None} for told, real in ports)
 
 
-def _by_way(stage: str, by: Decider | None, truth: Account, place: str) -> bool:
+def _by_way(stage: str, by: Decider | None, truth: PacketOutcome, place: str) -> bool:
     """Whether the packet got lost where the walk says, between hooks: in routing, or on a link or bridge."""
     if truth.where == "hook":
         if stage in _ROUTING and truth.stage == "output":

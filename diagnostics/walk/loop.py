@@ -40,13 +40,13 @@ from dnet_tui.diagnostics.walk.steps import (
     Receive,
     RouteReceived,
     Send,
-    Step,
     Transmit,
+    WalkStep,
 )
 from dnet_tui.inspect.model import NotSeen
 
 
-def run_stages(state: WalkState, first: Step) -> Ending:
+def run_stages(state: WalkState, first: WalkStep) -> Ending:
     """Lead a packet from its first stage to its ending; what stands in its way is noted in the state."""
     following: Next = first
     try:
@@ -57,14 +57,14 @@ def run_stages(state: WalkState, first: Step) -> Ending:
     except NotSeen as missing:  # the one place: whatever a walk rests on and was not read makes it unknown
         following = Ending("unknown")
         stage = state.hops[-1].stage if state.hops else "routing"
-        by = not_seen(missing, state.label(missing.scope))
+        by = not_seen(missing, state.view.label(missing.scope))
         state.obstacles.append(Obstacle(end="unknown", stage=stage, by=by, packet=state.packet))
     if state.obstacles:
         return Ending(state.obstacles[0].end, state.obstacles[0].by)
     return following
 
 
-def run_stage(state: WalkState, step: Step) -> Next:  # noqa: C901, PLR0912 - the table of stages
+def run_stage(state: WalkState, step: WalkStep) -> Next:  # noqa: C901, PLR0912 - the table of stages
     """Run the stage that a step names."""
     match step:
         case Send():

@@ -35,11 +35,11 @@ Truth = bool | None
 """Three-valued: None is "can't be decided from the snapshot"."""
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class WalkStruct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of the walk's values."""
 
 
-class Packet(Value, frozen=True, kw_only=True, cache_hash=True):
+class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
     """The first packet of a flow (or of its reply), as a hook sees it.
 
     ``iif``/``oif`` are empty where the hook has none; ``physin``/``physout``
@@ -102,7 +102,7 @@ def replace(packet: Packet, **changes: object) -> Packet:
     return msgspec.structs.replace(packet, **changes)
 
 
-class RuleRef(Value, frozen=True, kw_only=True):
+class RuleRef(WalkStruct, frozen=True, kw_only=True):
     """Names one rule, or a chain's policy (``number`` 0), in one namespace."""
 
     namespace: str
@@ -122,7 +122,7 @@ class RuleRef(Value, frozen=True, kw_only=True):
     """The chains from the base chain to this one, both included."""
 
 
-class Decider(Value, frozen=True, kw_only=True):
+class Decider(WalkStruct, frozen=True, kw_only=True):
     """The element that decides: a rule, policy, route, sysctl, link, neighbour, socket or gap."""
 
     kind: Literal["rule", "policy", "route", "sysctl", "link", "neighbour", "socket", "gap", "connection"]
@@ -144,7 +144,7 @@ class Decider(Value, frozen=True, kw_only=True):
         return found[1].replace("/", ".") if found is not None and found[1] not in {"all", "default"} else ""
 
 
-class Hop(Value, frozen=True, kw_only=True):
+class Hop(WalkStruct, frozen=True, kw_only=True):
     """One stage the packet passed (or where it ended)."""
 
     namespace: str
@@ -156,7 +156,7 @@ class Hop(Value, frozen=True, kw_only=True):
     note: str = ""
 
 
-class Obstacle(Value, frozen=True, kw_only=True):
+class Obstacle(WalkStruct, frozen=True, kw_only=True):
     """Why the packet doesn't get past a stage: definite, or ``unknown``."""
 
     end: End
@@ -165,7 +165,7 @@ class Obstacle(Value, frozen=True, kw_only=True):
     packet: Packet
 
 
-class Learned(Value, frozen=True, kw_only=True):
+class Learned(WalkStruct, frozen=True, kw_only=True):
     """What a walk's frames taught those that they met.
 
     ``stations`` are MAC addresses by bridge, as (namespace, bridge, MAC
@@ -177,7 +177,7 @@ class Learned(Value, frozen=True, kw_only=True):
     neighbours: tuple[tuple[str, int, str, str], ...] = ()
 
 
-class Walk(Value, frozen=True, kw_only=True):
+class Walk(WalkStruct, frozen=True, kw_only=True):
     """One packet's way.  ``obstacles`` are in the order met; the first decides the real end.
 
     When a walk was asked to go on past obstacles, ``end`` is still the real

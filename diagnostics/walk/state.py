@@ -26,8 +26,8 @@ from dnet_tui.diagnostics.walk.netfilter.conntrack import (
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Learned, Obstacle, Packet, RuleRef, Truth, replace
 from dnet_tui.inspect.model import Link, Namespace, NotSeen
+from dnet_tui.inspect.model.coverage.sections import unless_unasked
 from dnet_tui.inspect.model.firewall import Firewall
-from dnet_tui.inspect.model.sections import unless_unasked
 from dnet_tui.inspect.model.view import View
 
 _MAX_STAGES = 64
@@ -134,7 +134,7 @@ class WalkState:
         try:
             return self.ruleset(ns)
         except NotSeen as missing:
-            self.obstacle("unknown", stage, not_seen(missing, self.label(missing.scope)))
+            self.unknown(stage, missing)
         return Ruleset(_NO_RULES, match_context(self.view, ns), self.budget)
 
     # -- conntrack -----------------------------------------------------------------------------
@@ -226,11 +226,12 @@ class WalkState:
         try:
             yield
         except NotSeen as missing:
-            self.obstacle("unknown", stage, not_seen(missing, self.label(missing.scope)))
+            self.unknown(stage, missing)
 
-    def label(self, namespace: str) -> str:
-        """What to call a namespace."""
-        return self.view.label(namespace)
+    def unknown(self, stage: str, missing: NotSeen) -> None:
+        """Note that what a stage rests on was not seen."""
+        whose = self.view.label(missing.scope) if missing.scope else ""
+        self.obstacle("unknown", stage, not_seen(missing, whose))
 
     def stop(self, end: End, stage: str, by: Decider) -> NoReturn:
         """Note what nothing can be said beyond of."""

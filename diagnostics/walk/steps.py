@@ -135,7 +135,7 @@ class LeavePort(NamedTuple):
     called: bool = False
 
 
-Step = (
+WalkStep = (
     Send
     | ComeIn
     | Receive
@@ -151,4 +151,4 @@ Step = (
     | BridgeSend
     | LeavePort
 )
-Next = Step | Ending
+Next = WalkStep | Ending

@@ -21,10 +21,10 @@ _LISTS = {"engines": "engine", "containers": "containers", "networks": "networks
 _NOT_ASKED = "it was not asked for"
 _NOT_READ = "it was not read"
 
-Raw = dict[str, Any]
+RawSnapshot = dict[str, Any]
 
 
-def step(raw: Raw) -> Raw:
+def step(raw: RawSnapshot) -> RawSnapshot:
     """One snapshot of format 1 as format 2 writes it."""
     gaps = _Gaps(raw.pop("gaps", ()))
     for ns in raw.get("namespaces", ()):
@@ -48,30 +48,30 @@ def step(raw: Raw) -> Raw:
 class _Gaps:
     """The gaps of a file, and which of them have found their place."""
 
-    def __init__(self, gaps: Iterable[Raw]) -> None:
+    def __init__(self, gaps: Iterable[RawSnapshot]) -> None:
         self._gaps = list(gaps)
         self._placed: list[bool] = [False] * len(self._gaps)
 
-    def of(self, section: str, *scopes: str) -> list[Raw]:
+    def of(self, section: str, *scopes: str) -> list[RawSnapshot]:
         """What is missing of a section of one of these scopes."""
         return self._take([gap["section"] == section and gap.get("scope", "") in scopes for gap in self._gaps])
 
-    def every(self, section: str, *, scoped: bool = False) -> list[Raw]:
+    def every(self, section: str, *, scoped: bool = False) -> list[RawSnapshot]:
         """What is missing of a section, of whatever scope; ``scoped``: with the scope."""
         return self._take([gap["section"] == section for gap in self._gaps], scoped=scoped)
 
-    def rest(self) -> list[Raw]:
+    def rest(self) -> list[RawSnapshot]:
         """What found no place."""
         return [gap for gap, placed in zip(self._gaps, self._placed, strict=True) if not placed]
 
-    def _take(self, wanted: list[bool], *, scoped: bool = False) -> list[Raw]:
+    def _take(self, wanted: list[bool], *, scoped: bool = False) -> list[RawSnapshot]:
         found = [gap for gap, is_wanted in zip(self._gaps, wanted, strict=True) if is_wanted]
         self._placed = [one or other for one, other in zip(self._placed, wanted, strict=True)]
         kept = ("reason", "hint", "scope") if scoped else ("reason", "hint")
         return [{key: gap[key] for key in kept if gap.get(key)} for gap in found]
 
 
-def _namespace(ns: Raw, gaps: _Gaps) -> None:
+def _namespace(ns: RawSnapshot, gaps: _Gaps) -> None:
     ns["sysctls"] = {"read": "yes", "values": ns.get("sysctls", {})}
     for field in ("conntrack_counts", "firewall", "checksums"):
         if ns.get(field) is not None:
@@ -89,14 +89,14 @@ def _namespace(ns: Raw, gaps: _Gaps) -> None:
             ns[field] = _lacking(ns.get(field), lacks)
 
 
-def _resolver(holder: Raw, lacks: list[Raw]) -> None:
+def _resolver(holder: RawSnapshot, lacks: list[RawSnapshot]) -> None:
     if holder.get("resolver") is not None:
         holder["resolver"] = {"read": "yes", **holder["resolver"]}
     elif lacks:
         holder["resolver"] = _unread(lacks)
 
 
-def _firewalld(raw: Raw, lacks: list[Raw]) -> None:
+def _firewalld(raw: RawSnapshot, lacks: list[RawSnapshot]) -> None:
     found = raw.get("firewalld")
     if found is None:
         if lacks:
@@ -107,7 +107,7 @@ def _firewalld(raw: Raw, lacks: list[Raw]) -> None:
     raw["firewalld"] = {"read": "yes", **found, **({"lacks": lacks} if lacks else {})}
 
 
-def _lacking(value: Any, lacks: list[Raw]) -> Any:
+def _lacking(value: Any, lacks: list[RawSnapshot]) -> Any:
     """A section with something missing: read in part where there is something, unread where there isn't."""
     if isinstance(value, list) and value:
         return {"read": "partly", "items": value, "lacks": lacks}
@@ -122,7 +122,7 @@ def _lacking(value: Any, lacks: list[Raw]) -> Any:
     return value  # one thing that was read: another part of its section is missing
 
 
-def _unread(lacks: list[Raw]) -> Raw:
+def _unread(lacks: list[RawSnapshot]) -> RawSnapshot:
     reason = "; ".join(dict.fromkeys(lack["reason"] for lack in lacks))
     hint = next((lack["hint"] for lack in lacks if lack.get("hint")), "")
     return {"read": "no", "reason": reason, **({"hint": hint} if hint else {})}

@@ -17,10 +17,10 @@ from dnet_tui.inspect.archive import format_2
 Raw = dict[str, Any]
 """A snapshot as JSON decodes it: dicts, lists, text, numbers, booleans and None."""
 
-Step = Callable[[Raw], Raw]
+MigrationStep = Callable[[Raw], Raw]
 """Turns a snapshot of one format into one of the next; it may change what it is given."""
 
-STEPS: tuple[Step, ...] = (format_2.step,)
+STEPS: tuple[MigrationStep, ...] = (format_2.step,)
 """The step from format 1 to 2 first, then that from 2 to 3, and so on: one fewer than there are formats."""
 
 
@@ -28,7 +28,7 @@ class UnsoundError(Exception):
     """An old snapshot doesn't have the shape that its format asks for."""
 
 
-def migrate(raw: Raw, steps: Sequence[Step] = STEPS) -> Raw:
+def migrate(raw: Raw, steps: Sequence[MigrationStep] = STEPS) -> Raw:
     """Bring a snapshot to the newest format.  ``raw["format"]`` is a number from 1 to the newest one.
 
     Raises:

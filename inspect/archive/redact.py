@@ -45,9 +45,9 @@ from dnet_tui.inspect.model import (
     known_items,
     network_label,
 )
+from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.engine_kinds.startup_errors import recognise
 from dnet_tui.inspect.model.firewall import Firewall, Rule
-from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.inspect.model.startup_errors import recognise
 
 _T = TypeVar("_T")
 

@@ -47,7 +47,7 @@ class Instruction(NamedTuple):
     k: int
 
 
-Program = tuple[Instruction, ...]
+BpfProgram = tuple[Instruction, ...]
 
 
 class NoCompilerError(Exception):
@@ -72,12 +72,14 @@ def needs_device(expression: str) -> bool:
     return _NEEDS_DEVICE.search(expression) is not None
 
 
-def accept_all(snaplen: int = SNAPLEN) -> Program:
+def accept_all(snaplen: int = SNAPLEN) -> BpfProgram:
     """The program that takes every packet and keeps ``snaplen`` bytes of it; 0 takes none."""
     return (Instruction(_RETURN, 0, 0, snaplen),)
 
 
-def compile_filter(expression: str, *, snaplen: int = SNAPLEN, linktype: int = ETHERNET, device: str = "") -> Program:
+def compile_filter(
+    expression: str, *, snaplen: int = SNAPLEN, linktype: int = ETHERNET, device: str = ""
+) -> BpfProgram:
     """Compile a pcap-filter(7) expression; an empty one takes every packet.
 
     Host names in an expression are looked up by libpcap, as tcpdump does.
@@ -120,7 +122,7 @@ def check_filter(expression: str) -> None:
             raise
 
 
-def pack(program: Program) -> bytes:
+def pack(program: BpfProgram) -> bytes:
     """The program as the array of ``struct sock_filter`` that the kernel reads."""
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
@@ -150,7 +152,7 @@ def _library() -> ctypes.CDLL | None:
     return None
 
 
-def compile_by_libpcap(expression: str, snaplen: int, linktype: int, device: str) -> Program:
+def compile_by_libpcap(expression: str, snaplen: int, linktype: int, device: str) -> BpfProgram:
     """Compile with the library; :class:`NoCompilerError` when it isn't there."""
     pcap = _library()
     if pcap is None:
@@ -193,7 +195,7 @@ def _text(raw: bytes) -> str:
     return clean(raw.decode("utf-8", "replace").strip()) or "no reason given"
 
 
-def compile_by_tcpdump(expression: str, snaplen: int, linktype: int, device: str) -> Program:
+def compile_by_tcpdump(expression: str, snaplen: int, linktype: int, device: str) -> BpfProgram:
     """Compile with ``tcpdump -ddd``; :class:`NoCompilerError` when it isn't there or can't compile at all."""
     where = ["-i", device] if device else []
     command = ["tcpdump", "-ddd", "-p", *where, "-y", _DLT[linktype][1], "-s", str(snaplen), "--", expression]
@@ -209,7 +211,7 @@ def compile_by_tcpdump(expression: str, snaplen: int, linktype: int, device: str
     return parse_ddd(done.output.decode("ascii", "replace"))
 
 
-def parse_ddd(text: str) -> Program:
+def parse_ddd(text: str) -> BpfProgram:
     """Read the output of ``tcpdump -ddd``: a count, then ``code jt jf k`` a line."""
     try:
         first, *lines = text.splitlines()

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import msgspec
 
-from dnet_tui.inspect.capture.packet import RAW_IP, Direction, Packet
+from dnet_tui.inspect.capture.packet import RAW_IP, CaptureDirection, CapturedPacket
 from dnet_tui.inspect.capture.transport import Layer, decode_transport
 from dnet_tui.inspect.model.protocols import protocol_title
 from dnet_tui.inspect.text.sanitize import clean
@@ -42,7 +42,7 @@ class PacketSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     time: int
     point: str
-    direction: Direction
+    direction: CaptureDirection
     src: str
     dst: str
     proto: str
@@ -69,7 +69,7 @@ def timestamp(time_ns: int) -> str:
     return f"{datetime.fromtimestamp(seconds, tz=UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09}Z"
 
 
-def summarise(packet: Packet, label: str) -> PacketSummary:
+def summarise(packet: CapturedPacket, label: str) -> PacketSummary:
     """Decode a packet that was captured at the point called ``label``.  Never raises."""
     layer = decode_frame(packet.data, packet.linktype)
     return PacketSummary(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import NamedTuple
 
-from dnet_tui.inspect.capture.packet import Packet
+from dnet_tui.inspect.capture.packet import CapturedPacket
 
 PENDING_BYTES = 64 << 20
 """Above this, packets are let go before their time: memory matters more than order."""
@@ -21,7 +21,7 @@ _TIME = attrgetter("time_ns")
 class _Batch(NamedTuple):
     read_at: float
     size: int
-    packets: list[Packet]
+    packets: list[CapturedPacket]
 
 
 class Merger:
@@ -33,7 +33,7 @@ class Merger:
         self._pending: list[_Batch] = []
         self._bytes = 0
 
-    def add(self, now: float, packets: list[Packet]) -> None:
+    def add(self, now: float, packets: list[CapturedPacket]) -> None:
         """Take a batch of one ring, oldest first, that was read at ``now`` (monotonic seconds)."""
         if packets:
             size = sum(len(packet.data) for packet in packets) if self._hold else 0
@@ -44,7 +44,7 @@ class Merger:
         """When the oldest batch is due; None when nothing is held."""
         return self._pending[0].read_at + self._hold if self._pending else None
 
-    def take(self, now: float, *, everything: bool = False) -> list[Packet]:
+    def take(self, now: float, *, everything: bool = False) -> list[CapturedPacket]:
         """The packets that are due, in the order of their time, and with them any held one that is older."""
         if everything or not self._hold or self._bytes > self._limit:
             due, self._pending = self._pending, []
@@ -60,8 +60,8 @@ class Merger:
         self._bytes = sum(batch.size for batch in self._pending)
         return packets
 
-    def _older_than(self, last: int) -> list[Packet]:
-        older: list[Packet] = []
+    def _older_than(self, last: int) -> list[CapturedPacket]:
+        older: list[CapturedPacket] = []
         kept: list[_Batch] = []
         for batch in self._pending:
             if batch.packets[0].time_ns > last:

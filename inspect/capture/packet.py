@@ -22,10 +22,10 @@ SNAPLEN = 262_144
 OUTGOING = 4
 """``PACKET_OUTGOING`` of ``sll_pkttype`` (linux/if_packet.h); 0 host, 1 broadcast, 2 multicast, 3 another host."""
 
-Direction = Literal["in", "out"]
+CaptureDirection = Literal["in", "out"]
 
 
-class Packet(msgspec.Struct, frozen=True, gc=False):
+class CapturedPacket(msgspec.Struct, frozen=True, gc=False):
     """One packet at one point.
 
     ``time_ns`` is the kernel's time of it (nanoseconds since 1970, one clock
@@ -42,6 +42,6 @@ class Packet(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
     @property
-    def direction(self) -> Direction:
+    def direction(self) -> CaptureDirection:
         """``out`` when the interface's own namespace sends it through the interface, else ``in``."""
         return "out" if self.reception == OUTGOING else "in"

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from dnet_tui.inspect.capture.packet import OUTGOING, Packet
+from dnet_tui.inspect.capture.packet import OUTGOING, CapturedPacket
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -78,7 +78,7 @@ class PcapngWriter:
             self._fd = -1
             raise
 
-    def write(self, packets: Iterable[Packet]) -> None:
+    def write(self, packets: Iterable[CapturedPacket]) -> None:
         """Append packets; ``packet.point`` is the index of its interface.
 
         Raises:
@@ -165,7 +165,7 @@ def interface_description(interface: FileInterface) -> bytes:
     return _block(_INTERFACE, body + b"".join(options) + _END)
 
 
-def packet_block(packet: Packet) -> bytes:
+def packet_block(packet: CapturedPacket) -> bytes:
     """An enhanced packet block, with direction and manner of reception."""
     size = len(packet.data)
     padding = -size % 4

@@ -15,7 +15,7 @@ import msgspec
 
 from dnet_tui.inspect.errors import CannotInspectError, DnetError, UsageError
 from dnet_tui.inspect.model import Container, Link, LinkRef, Namespace, Network, known_items
-from dnet_tui.inspect.model.sections import lacks_of
+from dnet_tui.inspect.model.coverage.sections import lacks_of
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
 

@@ -25,9 +25,9 @@ import socket
 import struct
 from typing import Final
 
-from dnet_tui.inspect.capture.bpf import Program, accept_all, pack
+from dnet_tui.inspect.capture.bpf import BpfProgram, accept_all, pack
 from dnet_tui.inspect.capture.enter_namespace import PERMISSION_HINT
-from dnet_tui.inspect.capture.packet import ETHERNET, OUTGOING, RAW_IP, SNAPLEN, Packet
+from dnet_tui.inspect.capture.packet import ETHERNET, OUTGOING, RAW_IP, SNAPLEN, CapturedPacket
 from dnet_tui.inspect.errors import CannotInspectError, DnetError
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -93,7 +93,7 @@ class Ring:
     def __init__(
         self,
         interface: Interface,
-        program: Program | None = None,
+        program: BpfProgram | None = None,
         *,
         snaplen: int = SNAPLEN,
         promiscuous: bool = True,
@@ -125,7 +125,7 @@ class Ring:
             self._socket.close()
             raise _cannot_open(error) from error
 
-    def _attach(self, program: Program) -> None:
+    def _attach(self, program: BpfProgram) -> None:
         code = ctypes.create_string_buffer(pack(program))
         # struct sock_fprog { unsigned short len; struct sock_filter *filter; }
         header = struct.pack("@HP", len(program), ctypes.addressof(code))
@@ -148,9 +148,9 @@ class Ring:
         """The socket, for ``poll``: readable when a block is ready, in error when the interface went down."""
         return self._socket.fileno()
 
-    def read(self, point: int = 0) -> list[Packet]:
+    def read(self, point: int = 0) -> list[CapturedPacket]:
         """Every packet that is ready now, oldest first, marked with ``point``.  Never waits."""
-        packets: list[Packet] = []
+        packets: list[CapturedPacket] = []
         memory = self._memory
         for _ in range(self._blocks):  # at most once around: a flood must not keep us here
             base = self._block * _BLOCK
@@ -163,7 +163,7 @@ class Ring:
         self.received += len(packets)
         return packets
 
-    def _read_block(self, packets: list[Packet], at: int, count: int, point: int) -> None:
+    def _read_block(self, packets: list[CapturedPacket], at: int, count: int, point: int) -> None:
         memory, linktype, unpack = self._memory, self.linktype, _FRAME_HEADER.unpack_from
         for _ in range(count):
             step, sec, nsec, size, length, status, mac, tci, tpid, reception = unpack(memory, at)
@@ -177,7 +177,7 @@ class Ring:
                 tag = _TAG.pack(tpid if status & _TPID_VALID else _TPID_8021Q, tci)
                 data = (data[:12] + tag + data[12:])[: self.snaplen]
                 length += 4
-            packets.append(Packet(sec * 1_000_000_000 + nsec, point, reception, linktype, length, data))
+            packets.append(CapturedPacket(sec * 1_000_000_000 + nsec, point, reception, linktype, length, data))
 
     def count_drops(self) -> int:
         """Update and return ``dropped``: packets that matched but found the ring full."""

@@ -27,7 +27,7 @@ from dnet_tui.inspect.capture import bpf
 from dnet_tui.inspect.capture.enter_namespace import is_in_use, run_inside
 from dnet_tui.inspect.capture.merge import Merger
 from dnet_tui.inspect.capture.own_ssh import own_ssh_filter
-from dnet_tui.inspect.capture.packet import SNAPLEN, Packet
+from dnet_tui.inspect.capture.packet import SNAPLEN, CapturedPacket
 from dnet_tui.inspect.capture.points import CapturePoint
 from dnet_tui.inspect.capture.ring import RETIRE_MS, RING_BYTES, Interface, Ring
 from dnet_tui.inspect.errors import CannotInspectError, DnetError, UsageError
@@ -40,7 +40,7 @@ HOLD = (2 * RETIRE_MS + 10) / 1000
 _POINT = attrgetter("point")
 _PRESENCE = 1.0  # seconds between looks at whether anybody but us still holds a namespace
 
-State = Literal["open", "down", "gone"]
+CaptureState = Literal["open", "down", "gone"]
 
 
 class CaptureOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ class PointStatistics(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     received: int
     dropped: int
-    state: State
+    state: CaptureState
 
 
 class _Tap:
@@ -83,7 +83,7 @@ class _Tap:
         self.ring = ring
         self.home = home  # our own namespace: it can't vanish under us
         self.received = 0
-        self.state: State = "open"
+        self.state: CaptureState = "open"
         self.close_at: float | None = None
         self.closed = False
 
@@ -197,7 +197,7 @@ class Capture:
 
     # -- reading ------------------------------------------------------------
 
-    def poll(self, timeout: float) -> list[Packet]:
+    def poll(self, timeout: float) -> list[CapturedPacket]:
         """Packets in the order of their time: as soon as there are any, or none after ``timeout`` seconds.
 
         When the capture has ended and all is delivered, ``finished`` is true
@@ -246,7 +246,7 @@ class Capture:
                 tap.state = "open"
             self._merger.add(now, packets)
 
-    def _release(self, now: float) -> list[Packet]:
+    def _release(self, now: float) -> list[CapturedPacket]:
         """Take what is due, and note the end when there is nothing more to come."""
         over = not self._live()
         if self._draining_until is not None and now >= self._draining_until:

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from dnet_tui.inspect.engines.engine_data import Answer
+from dnet_tui.inspect.engines.engine_data import EngineReading
 from dnet_tui.inspect.engines.unix_http import TooLargeError
 from dnet_tui.inspect.model import Container, Engine, Network
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.text.encoding import storable
 from dnet_tui.inspect.text.json_access import items
 
@@ -68,7 +68,7 @@ class Dialect(Protocol):
     def listed(self, summary: Any, engine: Engine, networks: tuple[Network, ...]) -> Container | None:
         """A container as the list alone has it; None when it isn't one."""
 
-    def completed(self, received: Received, data: Answer) -> Answer:
+    def completed(self, received: Received, data: EngineReading) -> EngineReading:
         """The whole, with what only follows from all of it."""
 
 
@@ -116,7 +116,7 @@ class Reading:
         self._thread.start()
         return self
 
-    def finish(self) -> Answer:
+    def finish(self) -> EngineReading:
         """Wait until all is read or the time is up, and return what was had."""
         self._thread.join(max(0.0, self._deadline - time.monotonic()) + _GRACE)
         late = self._thread.is_alive() or isinstance(self._error, TimeoutError)
@@ -136,7 +136,7 @@ class Reading:
             else:
                 return
 
-    def _data(self, trouble: Gap | None, *, late: bool) -> Answer:
+    def _data(self, trouble: Gap | None, *, late: bool) -> EngineReading:
         """Turn what was had into the model.  ``late``: the time was up before all was read."""
         received, dialect = self._received, self._manner.dialect
         had_list = isinstance(received.listed, list)
@@ -152,7 +152,9 @@ class Reading:
                 gaps.append(msgspec.structs.replace(trouble, section="containers"))
         return dialect.completed(
             received,
-            Answer(engines=(engine,), networks=networks, containers=containers, gaps=tuple(gaps), complete=had_list),
+            EngineReading(
+                engines=(engine,), networks=networks, containers=containers, gaps=tuple(gaps), complete=had_list
+            ),
         )
 
     def _trouble(self, *, late: bool) -> Gap | None:

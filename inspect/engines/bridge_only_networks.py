@@ -6,10 +6,10 @@ import ipaddress
 from collections.abc import Iterator
 
 from dnet_tui.inspect.model import Link, Namespace, Network, Subnet
+from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.coverage.sections import known_items
 from dnet_tui.inspect.model.engine_kinds.others import LINUX
-from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.network_label import Intention, decode, is_ours
-from dnet_tui.inspect.model.sections import known_items
 
 
 def plain_networks(host: Namespace) -> tuple[tuple[Network, ...], tuple[Gap, ...]]:

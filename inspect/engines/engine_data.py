@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from dnet_tui.inspect.model import Container, Engine, Network
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.firewalld import Firewalld
-from dnet_tui.inspect.model.gaps import Gap
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class EngineReading(msgspec.Struct, frozen=True, kw_only=True):
     """What an engine told.  ``complete`` is False when its list of containers was not had.
 
     ``imitated``: it was told under another engine's API, which leaves things out.
@@ -28,7 +28,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     firewalld: Firewalld | None = None
 
 
-def merge(answers: Iterable[Answer]) -> Answer:
+def merge(answers: Iterable[EngineReading]) -> EngineReading:
     """All answers as one, in their order.
 
     Podman may have been asked twice, by its own API and by the Docker API it
@@ -36,7 +36,7 @@ def merge(answers: Iterable[Answer]) -> Answer:
     """
     kept = list(_without_imitations(tuple(answers)))
     containers = {item.id: item for answer in reversed(kept) for item in reversed(answer.containers)}
-    return Answer(
+    return EngineReading(
         engines=tuple(item for answer in kept for item in answer.engines),
         networks=tuple(item for answer in kept for item in answer.networks),
         containers=tuple(reversed(containers.values())),
@@ -45,7 +45,7 @@ def merge(answers: Iterable[Answer]) -> Answer:
     )
 
 
-def _without_imitations(answers: tuple[Answer, ...]) -> Iterator[Answer]:
+def _without_imitations(answers: tuple[EngineReading, ...]) -> Iterator[EngineReading]:
     """The answers without those whose containers and networks a complete one tells of as well."""
     for answer in answers:
         mine = _names(answer)
@@ -54,11 +54,11 @@ def _without_imitations(answers: tuple[Answer, ...]) -> Iterator[Answer]:
             yield answer
 
 
-def _names(answer: Answer) -> set[str]:
+def _names(answer: EngineReading) -> set[str]:
     return {engine.name for engine in answer.engines}
 
 
-def unasked(containers: Iterable[Container], answer: Answer) -> Iterator[Gap]:
+def unasked(containers: Iterable[Container], answer: EngineReading) -> Iterator[Gap]:
     """A gap for each engine whose containers run here but which nobody could be asked for their names."""
     asked = {engine.name for engine in answer.engines if engine.reachable or not engine.rootless}
     counts: dict[str, int] = {}

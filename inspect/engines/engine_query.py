@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnet_tui.inspect.engines.engine_data import Answer, merge
+from dnet_tui.inspect.engines.engine_data import EngineReading, merge
 from dnet_tui.inspect.engines.protocol import QuerySettings
 from dnet_tui.inspect.engines.read_log import KeptLogs, LogReading
 from dnet_tui.inspect.engines.registry import ENGINES
-from dnet_tui.inspect.engines.rootless import Glance, Rootless, find_rootless, place
+from dnet_tui.inspect.engines.rootless import ArgvCache, Rootless, find_rootless, place
 from dnet_tui.inspect.kernel.procfs import ProcessSeen, read_argv
 from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
-from dnet_tui.inspect.ruleset.firewalld import Seen, read_firewalld
+from dnet_tui.inspect.ruleset.firewalld import FirewalldProcess, read_firewalld
 
 if TYPE_CHECKING:
     from dnet_tui.inspect.engines.read_log import KeptLogs, LogReading
@@ -36,7 +36,7 @@ class Asking:
         settings = QuerySettings(timeout, environment, {DOCKER.kind: docker_socket})
         self._queries = tuple(engine.query(settings) for engine in ENGINES)
         self._rootless: tuple[Rootless, ...] = ()
-        self._firewalld = Seen()
+        self._firewalld = FirewalldProcess()
         self._logs = logs
         self._log: LogReading | None = None
         self._host = 0
@@ -52,14 +52,14 @@ class Asking:
         for query in self._queries:
             query.look(processes, host)
         self._host = host
-        self._rootless = find_rootless(processes, Glance(read_argv))
+        self._rootless = find_rootless(processes, ArgvCache(read_argv))
         self._firewalld = read_firewalld(processes, host)
         if self._logs is not None:
             from dnet_tui.inspect.engines.read_log import LogReading  # noqa: PLC0415 - only where logs are wanted
 
             self._log = LogReading(processes, host, self._logs).start()
 
-    def finish(self) -> Answer:
+    def finish(self) -> EngineReading:
         """Wait until all have answered or their time is up."""
         told = merge(answer for query in self._queries for answer in query.finish())
         if self._log is not None:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from dnet_tui.inspect.model import LogLine
-from dnet_tui.inspect.model.startup_errors import recognise
+from dnet_tui.inspect.model.engine_kinds.startup_errors import recognise
 from dnet_tui.inspect.text.encoding import text
 
 _MOST = 40

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
-from dnet_tui.inspect.engines.engine_data import Answer
+from dnet_tui.inspect.engines.engine_data import EngineReading
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.model.engine_kinds.traits import EngineTraits
 
@@ -39,7 +39,7 @@ class EngineQuery(Protocol):
     def look(self, processes: tuple[ProcessSeen, ...], host: int) -> None:
         """Start to ask what shows in the processes; ``host`` is the inode of the host's namespace."""
 
-    def finish(self) -> tuple[Answer, ...]:
+    def finish(self) -> tuple[EngineReading, ...]:
         """Wait until all have answered or their time is up."""
 
 

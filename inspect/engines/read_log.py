@@ -20,15 +20,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from dnet_tui.inspect.engines.engine_data import Answer
+from dnet_tui.inspect.engines.engine_data import EngineReading
 from dnet_tui.inspect.engines.parse_log import parse_journal, parse_lines
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.kernel.read_file import NotAnOrdinaryFileError, read_end
 from dnet_tui.inspect.kernel.run_program import ROOT_HINT, find_program, run_program
 from dnet_tui.inspect.model import Engine, LogLine
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS, traits_of
 from dnet_tui.inspect.model.engine_kinds.traits import EngineLog
-from dnet_tui.inspect.model.gaps import Gap
 
 _LINES = "3000"
 _MOST = 4 << 20
@@ -114,7 +114,7 @@ def find_sources(processes: Sequence[ProcessSeen]) -> tuple[LogSource, ...]:
     )
 
 
-def with_logs(answer: Answer, logs: EngineLogs) -> Answer:
+def with_logs(answer: EngineReading, logs: EngineLogs) -> EngineReading:
     """The engines with the failures in their logs.
 
     One that isn't there any more, but whose last words tell of a failure, is

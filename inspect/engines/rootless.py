@@ -19,16 +19,16 @@ from pathlib import Path
 
 import msgspec
 
-from dnet_tui.inspect.engines.engine_data import Answer
+from dnet_tui.inspect.engines.engine_data import EngineReading
 from dnet_tui.inspect.engines.podman.stores import parse_uids
 from dnet_tui.inspect.kernel.netns import namespace_id
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.model import Engine
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
 from dnet_tui.inspect.model.engine_kinds.others import CONTAINERD
 from dnet_tui.inspect.model.engine_kinds.podman import PODMAN
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS, traits_of
-from dnet_tui.inspect.model.gaps import Gap
 
 _DAEMONS = {kind.daemon: kind.kind for kind in ENGINE_KINDS if kind.daemon}
 _WATCHER = "conmon"
@@ -45,7 +45,7 @@ class Rootless(msgspec.Struct, frozen=True, kw_only=True):
     socket: str = ""
 
 
-class Glance:
+class ArgvCache:
     """What is asked of single processes, each question a read below /proc."""
 
     def __init__(self, argv: Callable[[int], tuple[str, ...]]) -> None:
@@ -77,14 +77,14 @@ class Glance:
             return ""
 
 
-def find_rootless(processes: Iterable[ProcessSeen], glance: Glance) -> tuple[Rootless, ...]:
+def find_rootless(processes: Iterable[ProcessSeen], glance: ArgvCache) -> tuple[Rootless, ...]:
     """The rootless engines at work.  One of them may be in our own namespace: then we were started in there."""
     seen = {process.pid: process for process in processes if process.container is None}
     found = {(item.name, item.netns, item.uid): item for item in (*_kits(seen, glance), *_podmans(seen, glance))}
     return tuple(found.values())
 
 
-def _kits(seen: Mapping[int, ProcessSeen], glance: Glance) -> Iterator[Rootless]:
+def _kits(seen: Mapping[int, ProcessSeen], glance: ArgvCache) -> Iterator[Rootless]:
     """Daemons that RootlessKit started: they live in its namespace themselves."""
     for process in seen.values():
         name = _DAEMONS.get(process.name)
@@ -103,7 +103,7 @@ def _ancestors(process: ProcessSeen, seen: Mapping[int, ProcessSeen]) -> Iterato
         current = seen.get(current.parent)
 
 
-def _podmans(seen: Mapping[int, ProcessSeen], glance: Glance) -> Iterator[Rootless]:
+def _podmans(seen: Mapping[int, ProcessSeen], glance: ArgvCache) -> Iterator[Rootless]:
     """Users, root excepted, whose containers a conmon watches over, and the namespace of their bridges.
 
     It is where their name server runs, or else what slirp4netns or pasta connects for all of them together.
@@ -138,7 +138,7 @@ def shared_path(argv: tuple[str, ...]) -> str:
     )
 
 
-def place(answer: Answer, found: Iterable[Rootless], host: int) -> Answer:
+def place(answer: EngineReading, found: Iterable[Rootless], host: int) -> EngineReading:
     """Say of rootless engines where their bridges are, those that answered and those that weren't asked.
 
     ``host`` is the inode of our own namespace: an engine that is in there is

@@ -22,14 +22,14 @@ from dnet_tui.inspect.model.firewall import AnyExpr, Match, Note, SetLookup
 from dnet_tui.inspect.model.match_fields import FieldText, MatchField
 from dnet_tui.inspect.model.protocols import TCP_FLAG_BITS, protocol
 
-Compile = Callable[[list[str], bool], "AnyExpr | None"]
+CompileMatch = Callable[[list[str], bool], "AnyExpr | None"]
 
 
 class Option(NamedTuple):
     """One option of a match: how many values it takes and what they mean; None adds no condition."""
 
     arity: int
-    compile: Compile
+    compile: CompileMatch
 
 
 @lru_cache(maxsize=4096)
@@ -111,7 +111,6 @@ def _word(allowed: frozenset[str]) -> Callable[[str], str]:
 _EVERY_BIT = 0xFFFFFFFF
 _TCP_FLAGS = tuple(TCP_FLAG_BITS)[:6]
 """Those that iptables knows, in the order in which it prints them."""
-
 LIMIT = FieldText("limit-iface")
 """Stands for ``--limit-iface-…`` until the match is complete."""
 _OWNER = re.compile(r"\d{1,10}(?:-\d{1,10})?", re.ASCII)

@@ -21,7 +21,7 @@ from dnet_tui.inspect.iptables.save_grammar import RuleSyntaxError
 from dnet_tui.inspect.model.firewall import PRIORITIES, Backend, Chain, Hook, Opaque, Rule, Table
 from dnet_tui.inspect.text.sanitize import clean
 
-Family = Literal["ip", "ip6"]
+IptablesFamily = Literal["ip", "ip6"]
 
 
 class BuiltIn(NamedTuple):
@@ -74,7 +74,7 @@ class ParseProblem(msgspec.Struct, frozen=True, kw_only=True):
     contained: bool = False
 
 
-def parse_save(text: str, *, backend: Backend, family: Family) -> tuple[Table, ...]:
+def parse_save(text: str, *, backend: Backend, family: IptablesFamily) -> tuple[Table, ...]:
     """Read the text of ``iptables-save`` (with or without ``-c``).
 
     Raises:
@@ -89,7 +89,7 @@ def parse_save(text: str, *, backend: Backend, family: Family) -> tuple[Table, .
 
 
 def parse_save_report(
-    text: str, *, backend: Backend, family: Family
+    text: str, *, backend: Backend, family: IptablesFamily
 ) -> tuple[tuple[Table, ...], tuple[ParseProblem, ...]]:
     """Read the text of ``iptables-save``; returns the tables and the problems met."""
     parser = _SaveParser(backend, family)
@@ -106,7 +106,7 @@ _RULE = re.compile(r"(?:\[(\d{1,20}):(\d{1,20})\] )?-A (\S+)(?: (.*))?", re.ASCI
 class _SaveParser:
     """The tables read so far, and the one that is open."""
 
-    def __init__(self, backend: Backend, family: Family) -> None:
+    def __init__(self, backend: Backend, family: IptablesFamily) -> None:
         self.backend = backend
         self.family = family
         self.tables: list[Table] = []

@@ -33,7 +33,7 @@ _CHUNK = 1 << 16
 _MOST_SAID = 4096
 """Bytes of complaint that are kept."""
 
-Trouble = Literal["", "absent", "denied", "late", "too-large", "failed"]
+ProgramTrouble = Literal["", "absent", "denied", "late", "too-large", "failed"]
 
 
 class ProgramResult(NamedTuple):
@@ -53,7 +53,7 @@ class ProgramResult(NamedTuple):
     hint: str = ""
     code: int | None = None
     complaint: bytes = b""
-    trouble: Trouble = ""
+    trouble: ProgramTrouble = ""
 
 
 def program_folders(path: str | None = None) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ def run_program(
     except ValueError:  # an argument holds a NUL, which no program can be given
         return ProgramResult(error=f"{name} could not be run: an argument holds a NUL byte", trouble="failed")
     except OSError as error:
-        trouble: Trouble = "denied" if isinstance(error, PermissionError) else "failed"
+        trouble: ProgramTrouble = "denied" if isinstance(error, PermissionError) else "failed"
         return ProgramResult(error=f"{name} could not be run: {error.strerror}", trouble=trouble)
 
 

@@ -5,6 +5,17 @@ The names that most readers need are here; what is special to one subject is in 
 
 from __future__ import annotations
 
+from dnet_tui.inspect.model.coverage.sections import (
+    NOT_ASKED,
+    Lack,
+    NotSeen,
+    Partial,
+    Section,
+    Settings,
+    Unread,
+    known_items,
+    require,
+)
 from dnet_tui.inspect.model.engines import (
     AddressPool,
     Container,
@@ -24,36 +35,25 @@ from dnet_tui.inspect.model.links import (
     Bond,
     BridgeInfo,
     BridgePort,
-    Detail,
     Family,
     Geneve,
     Ipvlan,
     Link,
+    LinkDetail,
     LinkRef,
     LinkStats,
     Macvlan,
+    ModelStruct,
     Netkit,
     PortVlan,
     Tun,
     Tunnel,
-    Value,
     Vlan,
     Vrf,
     Vxlan,
 )
 from dnet_tui.inspect.model.name_servers import NameServer, Resolver
 from dnet_tui.inspect.model.routing import FdbEntry, Neighbour, NextHop, PolicyRule, ProxiedAddress, Route
-from dnet_tui.inspect.model.sections import (
-    NOT_ASKED,
-    Lack,
-    NotSeen,
-    Partial,
-    Section,
-    Settings,
-    Unread,
-    known_items,
-    require,
-)
 from dnet_tui.inspect.model.snapshot import FORMAT, Host, Namespace, NamespaceKind, Process, Snapshot
 from dnet_tui.inspect.model.sockets import (
     ChecksumCounts,
@@ -80,7 +80,6 @@ __all__ = [
     "ConntrackTuple",
     "Container",
     "ContainerMode",
-    "Detail",
     "Endpoint",
     "Engine",
     "Family",
@@ -92,10 +91,12 @@ __all__ = [
     "Ipvlan",
     "Lack",
     "Link",
+    "LinkDetail",
     "LinkRef",
     "LinkStats",
     "LogLine",
     "Macvlan",
+    "ModelStruct",
     "NameServer",
     "Namespace",
     "NamespaceKind",
@@ -123,7 +124,6 @@ __all__ = [
     "Tun",
     "Tunnel",
     "Unread",
-    "Value",
     "Vlan",
     "Vrf",
     "Vxlan",

@@ -6,16 +6,16 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.inspect.model.links import Value
+from dnet_tui.inspect.model.coverage.sections import Section, Unread, owned_by
+from dnet_tui.inspect.model.links import ModelStruct
 from dnet_tui.inspect.model.name_servers import Resolver
-from dnet_tui.inspect.model.sections import Section, Unread, owned_by
 
 ContainerMode = Literal[
     "bridge", "host", "none", "container", "macvlan", "ipvlan", "overlay", "slirp4netns", "pasta", "unknown"
 ]
 
 
-class PublishedPort(Value, frozen=True, kw_only=True):
+class PublishedPort(ModelStruct, frozen=True, kw_only=True):
     """A container's port that the engine publishes on the host."""
 
     host_ip: str
@@ -24,7 +24,7 @@ class PublishedPort(Value, frozen=True, kw_only=True):
     container_port: int
 
 
-class PortProxy(Value, frozen=True, kw_only=True):
+class PortProxy(ModelStruct, frozen=True, kw_only=True):
     """A process that passes on connections to a published port in user space (``docker-proxy``).
 
     ``netns`` is the namespace it listens in: the host's, or a rootless engine's.
@@ -39,7 +39,7 @@ class PortProxy(Value, frozen=True, kw_only=True):
     container_port: int
 
 
-class Endpoint(Value, frozen=True, kw_only=True):
+class Endpoint(ModelStruct, frozen=True, kw_only=True):
     """What an engine says of a container's place in one network."""
 
     network: str
@@ -51,7 +51,7 @@ class Endpoint(Value, frozen=True, kw_only=True):
     gateway6: str = ""
 
 
-class Container(Value, frozen=True, kw_only=True):
+class Container(ModelStruct, frozen=True, kw_only=True):
     """A container, or a named namespace that is used like one (engine ``netns``).
 
     ``netns`` is the id of the namespace it uses; None when it isn't running or
@@ -84,14 +84,14 @@ class Container(Value, frozen=True, kw_only=True):
         owned_by(self, {"resolver": "names"}, self.name)
 
 
-class Subnet(Value, frozen=True, kw_only=True):
+class Subnet(ModelStruct, frozen=True, kw_only=True):
     """An address range of a network, with the gateway the engine put on the bridge."""
 
     cidr: str
     gateway: str = ""
 
 
-class Network(Value, frozen=True, kw_only=True):
+class Network(ModelStruct, frozen=True, kw_only=True):
     """A network as an engine (or dnet-tui itself) defined it: the *intention*.
 
     Intentions are three-valued: None means that nobody stated it, so no check
@@ -121,12 +121,12 @@ class Network(Value, frozen=True, kw_only=True):
     """Whether a name server of the engine's own answers at the gateway's address (Podman's ``dns_enabled``)."""
 
 
-class LogLine(Value, frozen=True, kw_only=True):
+class LogLine(ModelStruct, frozen=True, kw_only=True):
     """A failure that an engine's log tells of.
 
     ``time`` is ISO 8601 as the log has it, ``unit`` the systemd unit (empty
     where the log is a file), ``text`` the telling part alone; see
-    :mod:`dnet_tui.inspect.model.startup_errors`, whose word for it is ``kind``.
+    :mod:`dnet_tui.inspect.model.engine_kinds.startup_errors`, whose word for it is ``kind``.
     """
 
     kind: str
@@ -135,14 +135,14 @@ class LogLine(Value, frozen=True, kw_only=True):
     unit: str = ""
 
 
-class AddressPool(Value, frozen=True, kw_only=True):
+class AddressPool(ModelStruct, frozen=True, kw_only=True):
     """A range that an engine takes the subnets of new networks from, each with a prefix of ``size`` bits."""
 
     base: str
     size: int
 
 
-class Engine(Value, frozen=True, kw_only=True):
+class Engine(ModelStruct, frozen=True, kw_only=True):
     """A container engine found on the host.
 
     ``reachable`` is False when its socket is there but it did not answer in

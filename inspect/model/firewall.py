@@ -18,8 +18,8 @@ from typing import Literal
 
 import msgspec
 
+from dnet_tui.inspect.model.coverage.sections import Lack
 from dnet_tui.inspect.model.match_fields import FieldName
-from dnet_tui.inspect.model.sections import Lack
 
 Backend = Literal["iptables-nft", "iptables-legacy", "nftables"]
 TableFamily = Literal["ip", "ip6", "inet", "arp", "bridge", "netdev"]

@@ -8,8 +8,8 @@ Source: firewalld.conf(5), firewalld.zone(5), firewalld.zones(5).
 
 from __future__ import annotations
 
-from dnet_tui.inspect.model.links import Value
-from dnet_tui.inspect.model.sections import NOT_READ, Lack, Section, Unread, known_items, owned_by
+from dnet_tui.inspect.model.coverage.sections import NOT_READ, Lack, Section, Unread, known_items, owned_by
+from dnet_tui.inspect.model.links import ModelStruct
 
 SHIPPED_ZONES = frozenset({
     "block", "dmz", "docker", "drop", "external", "home", "internal", "libvirt", "libvirt-routed", "nm-shared",
@@ -18,7 +18,7 @@ SHIPPED_ZONES = frozenset({
 """The zones that come with firewalld, engines and distributions; others are called as somebody liked."""
 
 
-class FirewalldZone(Value, frozen=True, kw_only=True):
+class FirewalldZone(ModelStruct, frozen=True, kw_only=True):
     """A zone's permanent settings, as a file of its own has them.
 
     ``target`` is ``ACCEPT``, ``DROP``, ``%%REJECT%%`` or empty (the default).
@@ -31,7 +31,7 @@ class FirewalldZone(Value, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
 
 
-class Firewalld(Value, frozen=True, kw_only=True, tag_field="read", tag="yes"):
+class Firewalld(ModelStruct, frozen=True, kw_only=True, tag_field="read", tag="yes"):
     """A firewalld that runs in the host's network namespace.
 
     ``settled`` says that its settings file was read, so that defaults hold for

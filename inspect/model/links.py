@@ -10,7 +10,7 @@ Family = Literal["ip", "ip6"]
 """``ip`` is IPv4, ``ip6`` IPv6, as nftables names them."""
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class ModelStruct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Base of every value in the model: immutable and compared by content.
 
     Values only hold values, so no cycle can form and the garbage collector
@@ -18,14 +18,14 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     """
 
 
-class LinkRef(Value, frozen=True, kw_only=True):
+class LinkRef(ModelStruct, frozen=True, kw_only=True):
     """A link's id: ifindexes repeat across namespaces, so both parts are needed."""
 
     namespace: str
     ifindex: int
 
 
-class BridgeInfo(Value, frozen=True, kw_only=True):
+class BridgeInfo(ModelStruct, frozen=True, kw_only=True):
     """Attributes of a bridge master (``IFLA_BR_*``).  Times are in hundredths of a second, as the kernel tells them."""
 
     stp: bool = False
@@ -44,7 +44,7 @@ class BridgeInfo(Value, frozen=True, kw_only=True):
     mcast_querier: bool = False
 
 
-class PortVlan(Value, frozen=True, kw_only=True):
+class PortVlan(ModelStruct, frozen=True, kw_only=True):
     """A VLAN, or a range of them, that a bridge port (or the bridge itself) carries.
 
     ``pvid``: frames without a tag belong to it; ``untagged``: its frames leave without a tag.
@@ -57,7 +57,7 @@ class PortVlan(Value, frozen=True, kw_only=True):
     untagged: bool = False
 
 
-class BridgePort(Value, frozen=True, kw_only=True):
+class BridgePort(ModelStruct, frozen=True, kw_only=True):
     """Attributes of a bridge port (``IFLA_BRPORT_*``).
 
     ``guard`` drops BPDUs, ``root_block`` keeps the port from becoming the
@@ -86,7 +86,7 @@ class BridgePort(Value, frozen=True, kw_only=True):
     """The ifindex of the port that takes over when this one loses its carrier."""
 
 
-class LinkStats(Value, frozen=True, kw_only=True):
+class LinkStats(ModelStruct, frozen=True, kw_only=True):
     """Interface counters (``IFLA_STATS64``)."""
 
     rx_packets: int = 0
@@ -99,11 +99,11 @@ class LinkStats(Value, frozen=True, kw_only=True):
     tx_dropped: int = 0
 
 
-class Detail(Value, frozen=True, kw_only=True, tag_field="of"):
+class LinkDetail(ModelStruct, frozen=True, kw_only=True, tag_field="of"):
     """Base of what only links of one kind have (``IFLA_INFO_DATA``).  Empty text and None mean "not set"."""
 
 
-class Vxlan(Detail, frozen=True, kw_only=True, tag="vxlan"):
+class Vxlan(LinkDetail, frozen=True, kw_only=True, tag="vxlan"):
     """A VXLAN tunnel.  The device it is bound to, if any, is its link's ``peer``.
 
     ``remote`` is the one remote or the multicast group; further remotes are
@@ -126,7 +126,7 @@ class Vxlan(Detail, frozen=True, kw_only=True, tag="vxlan"):
     gbp: bool = False
 
 
-class Geneve(Detail, frozen=True, kw_only=True, tag="geneve"):
+class Geneve(LinkDetail, frozen=True, kw_only=True, tag="geneve"):
     """A GENEVE tunnel; the fields mean what they mean for :class:`Vxlan`."""
 
     vni: int = 0
@@ -135,7 +135,7 @@ class Geneve(Detail, frozen=True, kw_only=True, tag="geneve"):
     external: bool = False
 
 
-class Macvlan(Detail, frozen=True, kw_only=True, tag="macvlan"):
+class Macvlan(LinkDetail, frozen=True, kw_only=True, tag="macvlan"):
     """A macvlan or macvtap; its parent is the link's ``peer``.
 
     Modes: ``private``, ``vepa``, ``bridge``, ``passthru``, ``source``.  None
@@ -145,7 +145,7 @@ class Macvlan(Detail, frozen=True, kw_only=True, tag="macvlan"):
     mode: str = ""
 
 
-class Ipvlan(Detail, frozen=True, kw_only=True, tag="ipvlan"):
+class Ipvlan(LinkDetail, frozen=True, kw_only=True, tag="ipvlan"):
     """An ipvlan or ipvtap; its parent is the link's ``peer``.  ``mode``: ``l2``, ``l3``, ``l3s``."""
 
     mode: str = ""
@@ -153,14 +153,14 @@ class Ipvlan(Detail, frozen=True, kw_only=True, tag="ipvlan"):
     """``bridge``, ``private`` or ``vepa``: whether its siblings can be reached."""
 
 
-class Vlan(Detail, frozen=True, kw_only=True, tag="vlan"):
+class Vlan(LinkDetail, frozen=True, kw_only=True, tag="vlan"):
     """A VLAN device; the link it lies on is the link's ``peer``."""
 
     vid: int = 0
     protocol: str = "802.1Q"
 
 
-class Tun(Detail, frozen=True, kw_only=True, tag="tun"):
+class Tun(LinkDetail, frozen=True, kw_only=True, tag="tun"):
     """A TUN (IP packets) or TAP (frames) device, whose other end is a program."""
 
     type: str = ""
@@ -176,7 +176,7 @@ class Tun(Detail, frozen=True, kw_only=True, tag="tun"):
     None where it isn't told: the kernel counts them for multi-queue devices only."""
 
 
-class Bond(Detail, frozen=True, kw_only=True, tag="bond"):
+class Bond(LinkDetail, frozen=True, kw_only=True, tag="bond"):
     """A bond; its slaves are the links whose ``master`` it is."""
 
     mode: str = ""
@@ -187,7 +187,7 @@ class Bond(Detail, frozen=True, kw_only=True, tag="bond"):
     """Milliseconds between looks at the slaves' carrier; 0: never looked."""
 
 
-class Tunnel(Detail, frozen=True, kw_only=True, tag="tunnel"):
+class Tunnel(LinkDetail, frozen=True, kw_only=True, tag="tunnel"):
     """An IP tunnel: ipip, sit, gre, gretap, vti, erspan and their IPv6 kin (ip6tnl, ip6gre, …)."""
 
     local: str = ""
@@ -199,13 +199,13 @@ class Tunnel(Detail, frozen=True, kw_only=True, tag="tunnel"):
     external: bool = False
 
 
-class Vrf(Detail, frozen=True, kw_only=True, tag="vrf"):
+class Vrf(LinkDetail, frozen=True, kw_only=True, tag="vrf"):
     """A VRF: the links whose ``master`` it is route by ``table``."""
 
     table: int = 0
 
 
-class Netkit(Detail, frozen=True, kw_only=True, tag="netkit"):
+class Netkit(LinkDetail, frozen=True, kw_only=True, tag="netkit"):
     """A netkit pair's end.  ``policy`` is what happens without a BPF program: ``forward`` or ``blackhole``."""
 
     mode: str = ""
@@ -221,7 +221,7 @@ OUT_OF_SIGHT = "its peer is in a namespace that could not be seen"
 """How a pair's end says so in its ``peer_note``; the rest of the note tells more."""
 
 
-class Link(Value, frozen=True, kw_only=True):
+class Link(ModelStruct, frozen=True, kw_only=True):
     """A network interface of one namespace.
 
     ``lower`` is the raw ``IFLA_LINK`` (None when the kernel omitted it) and
@@ -268,7 +268,7 @@ class Link(Value, frozen=True, kw_only=True):
         return self.peer is None and self.peer_note.startswith(OUT_OF_SIGHT)
 
 
-class Address(Value, frozen=True, kw_only=True):
+class Address(ModelStruct, frozen=True, kw_only=True):
     """An IPv4 or IPv6 address on a link."""
 
     ifindex: int

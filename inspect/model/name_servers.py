@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dnet_tui.inspect.model.links import Value
+from dnet_tui.inspect.model.links import ModelStruct
 
 
-class NameServer(Value, frozen=True, kw_only=True):
+class NameServer(ModelStruct, frozen=True, kw_only=True):
     """A name server that an engine's own resolver passes questions on to.
 
     With ``from_host`` it is asked from the host's network namespace (Docker
@@ -16,7 +16,7 @@ class NameServer(Value, frozen=True, kw_only=True):
     from_host: bool = False
 
 
-class Resolver(Value, frozen=True, kw_only=True, tag_field="read", tag="yes"):
+class Resolver(ModelStruct, frozen=True, kw_only=True, tag_field="read", tag="yes"):
     """A resolv.conf.
 
     ``source`` is its path on the host.  ``servers`` are its name servers, in

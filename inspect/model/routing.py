@@ -1,13 +1,11 @@
-"""The model of routing: routes, policy rules, neighbours, forwarding entries, IPsec policies.  Pure data."""
+"""The model of routing: routes of every table, policy rules, neighbours, bridge forwarding entries.  Pure data."""
 
 from __future__ import annotations
 
-from typing import Literal
-
-from dnet_tui.inspect.model.links import Family, Value
+from dnet_tui.inspect.model.links import Family, ModelStruct
 
 
-class NextHop(Value, frozen=True, kw_only=True):
+class NextHop(ModelStruct, frozen=True, kw_only=True):
     """One leg of a route: a gateway, a device or both."""
 
     ifindex: int | None = None
@@ -16,7 +14,7 @@ class NextHop(Value, frozen=True, kw_only=True):
     flags: tuple[str, ...] = ()
 
 
-class Route(Value, frozen=True, kw_only=True):
+class Route(ModelStruct, frozen=True, kw_only=True):
     """A route of any table.  ``dst`` is a CIDR; the default is ``0.0.0.0/0`` or ``::/0``."""
 
     family: Family
@@ -43,7 +41,7 @@ class Route(Value, frozen=True, kw_only=True):
     """The nexthop object (``ip nexthop``) it uses; ``hops`` has what that stands for."""
 
 
-class PolicyRule(Value, frozen=True, kw_only=True):
+class PolicyRule(ModelStruct, frozen=True, kw_only=True):
     """A routing policy rule (``ip rule``)."""
 
     family: Family
@@ -62,7 +60,7 @@ class PolicyRule(Value, frozen=True, kw_only=True):
     """Selectors that are present but not modelled; such a rule can't be decided."""
 
 
-class Neighbour(Value, frozen=True, kw_only=True):
+class Neighbour(ModelStruct, frozen=True, kw_only=True):
     """An ARP or NDP entry.  ``state`` as in ``ip neigh``: REACHABLE, STALE, PERMANENT, FAILED and so on."""
 
     ifindex: int
@@ -74,7 +72,7 @@ class Neighbour(Value, frozen=True, kw_only=True):
     """``router``, ``extern_learn``, ``managed``."""
 
 
-class ProxiedAddress(Value, frozen=True, kw_only=True):
+class ProxiedAddress(ModelStruct, frozen=True, kw_only=True):
     """An address that is answered for on a link (``ip neigh show proxy``) as if it were there."""
 
     ifindex: int
@@ -82,7 +80,7 @@ class ProxiedAddress(Value, frozen=True, kw_only=True):
     address: str
 
 
-class FdbEntry(Value, frozen=True, kw_only=True):
+class FdbEntry(ModelStruct, frozen=True, kw_only=True):
     """A forwarding entry: frames for ``mac`` leave by ``ifindex``.
 
     With ``master`` it is that bridge's and ``ifindex`` its port.  Without, it
@@ -101,42 +99,3 @@ class FdbEntry(Value, frozen=True, kw_only=True):
     """The VNI to use for ``remote`` where it isn't the device's own."""
     port: int | None = None
     """The UDP port of ``remote`` where it isn't the device's own."""
-
-
-class XfrmTemplate(Value, frozen=True, kw_only=True):
-    """How a policy wants packets transformed.  ``optional``: it may also pass as it is (``level use``)."""
-
-    proto: str
-    """``esp``, ``ah``, ``comp`` …, or its number."""
-    mode: str
-    """``transport``, ``tunnel``, ``beet`` …, or its number."""
-    src: str = ""
-    dst: str = ""
-    reqid: int = 0
-    optional: bool = False
-
-
-class XfrmPolicy(Value, frozen=True, kw_only=True):
-    """One policy (``ip xfrm policy``).
-
-    ``sport`` and ``dport`` are (value, mask); for ICMP its type and code.
-    ``proto`` 0 is any, ``ifindex`` 0 too.  Of those that fit a packet the one
-    with the lowest ``priority`` number decides.
-    """
-
-    family: Family
-    direction: Literal["in", "out", "fwd"]
-    action: Literal["allow", "block"] = "allow"
-    priority: int = 0
-    src: str
-    """As a CIDR."""
-    dst: str
-    proto: int = 0
-    sport: tuple[int, int] = (0, 0)
-    dport: tuple[int, int] = (0, 0)
-    ifindex: int = 0
-    mark: tuple[int, int] = (0, 0)
-    if_id: int = 0
-    templates: tuple[XfrmTemplate, ...] = ()
-    other: tuple[str, ...] = ()
-    """What is there and not modelled: such a policy can't be decided by it."""

@@ -15,16 +15,17 @@ from typing import Literal
 
 import msgspec
 
+from dnet_tui.inspect.model.coverage.gaps import HOST_FIELDS, NAMESPACE_FIELDS, Gap, gaps_of
+from dnet_tui.inspect.model.coverage.sections import NOT_ASKED, NOT_READ, Section, Settings, Unread, owned_by
 from dnet_tui.inspect.model.engines import Container, Engine, Network, PortProxy
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.firewalld import Firewalld
-from dnet_tui.inspect.model.gaps import HOST_FIELDS, NAMESPACE_FIELDS, Gap, gaps_of
-from dnet_tui.inspect.model.links import Address, Link, Value
+from dnet_tui.inspect.model.links import Address, Link, ModelStruct
 from dnet_tui.inspect.model.name_servers import Resolver
-from dnet_tui.inspect.model.routing import FdbEntry, Neighbour, PolicyRule, ProxiedAddress, Route, XfrmPolicy
-from dnet_tui.inspect.model.sections import NOT_ASKED, NOT_READ, Section, Settings, Unread, owned_by
+from dnet_tui.inspect.model.routing import FdbEntry, Neighbour, PolicyRule, ProxiedAddress, Route
 from dnet_tui.inspect.model.sockets import ChecksumCounts, ConntrackCounts, ConntrackEntry, NatPortUse, Socket
 from dnet_tui.inspect.model.traffic_control import TrafficFilter
+from dnet_tui.inspect.model.xfrm import XfrmPolicy
 
 FORMAT = 2
 """Version of the snapshot file format."""
@@ -32,7 +33,7 @@ FORMAT = 2
 NamespaceKind = Literal["host", "container", "named", "process"]
 
 
-class Process(Value, frozen=True, kw_only=True):
+class Process(ModelStruct, frozen=True, kw_only=True):
     """A process that holds a namespace; ``start`` (clock ticks since boot) guards against PID reuse."""
 
     pid: int
@@ -40,11 +41,11 @@ class Process(Value, frozen=True, kw_only=True):
     name: str = ""
 
 
-class Namespace(Value, frozen=True, kw_only=True):
+class Namespace(ModelStruct, frozen=True, kw_only=True):
     """One network namespace.
 
     ``id`` is ``net:[INODE]``, as in ``readlink /proc/PID/ns/net``.  What was
-    read of it are sections (:mod:`dnet_tui.inspect.model.sections`): plain
+    read of it are sections (:mod:`dnet_tui.inspect.model.coverage.sections`): plain
     data, or ``Unread``, which raises when it is touched.
     """
 
@@ -99,7 +100,7 @@ class Namespace(Value, frozen=True, kw_only=True):
         owned_by(self, NAMESPACE_FIELDS, self.id)
 
 
-class Host(Value, frozen=True, kw_only=True):
+class Host(ModelStruct, frozen=True, kw_only=True):
     """The machine the snapshot was taken on."""
 
     hostname: str
@@ -116,11 +117,11 @@ class Host(Value, frozen=True, kw_only=True):
         owned_by(self, {"resolver": "names"}, "")
 
 
-class Snapshot(Value, frozen=True, kw_only=True, omit_defaults=False):
+class Snapshot(ModelStruct, frozen=True, kw_only=True, omit_defaults=False):
     """Everything dnet-tui knows of a host at one time.
 
     The lists of the whole host are read in part where one engine, one container or one namespace could not be
-    looked into; :func:`~dnet_tui.inspect.model.sections.known_items` gives those that are there.
+    looked into; :func:`~dnet_tui.inspect.model.coverage.sections.known_items` gives those that are there.
     """
 
     format: int = FORMAT

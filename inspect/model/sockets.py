@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dnet_tui.inspect.model.links import Family, Value
+from dnet_tui.inspect.model.links import Family, ModelStruct
 
 
-class Socket(Value, frozen=True, kw_only=True):
+class Socket(ModelStruct, frozen=True, kw_only=True):
     """A listening socket.  ``address`` is ``0.0.0.0`` or ``::`` for any.
 
     ``v6only`` (``IPV6_V6ONLY``) decides whether one on ``::`` takes IPv4 too;
@@ -25,7 +25,7 @@ class Socket(Value, frozen=True, kw_only=True):
     ifindex: int | None = None
 
 
-class ConntrackTuple(Value, frozen=True, kw_only=True):
+class ConntrackTuple(ModelStruct, frozen=True, kw_only=True):
     """One direction of a tracked connection.
 
     Ports are those of TCP, UDP, SCTP and DCCP (GRE's keys stand in their
@@ -44,7 +44,7 @@ class ConntrackTuple(Value, frozen=True, kw_only=True):
     zone: int | None = None
 
 
-class ConntrackCounts(Value, frozen=True, kw_only=True, tag_field="read", tag="yes"):
+class ConntrackCounts(ModelStruct, frozen=True, kw_only=True, tag_field="read", tag="yes"):
     """What connection tracking of one namespace has counted since it began, over all processors.
 
     ``invalid`` packets belong to no connection and open none.
@@ -61,7 +61,7 @@ class ConntrackCounts(Value, frozen=True, kw_only=True, tag_field="read", tag="y
     early_drop: int = 0
 
 
-class ConntrackEntry(Value, frozen=True, kw_only=True):
+class ConntrackEntry(ModelStruct, frozen=True, kw_only=True):
     """A connection as the kernel tracks it, both ways.
 
     ``proto`` is a name (``tcp``, ``udp``, ``icmp``, ``icmpv6`` …) or the
@@ -83,7 +83,7 @@ class ConntrackEntry(Value, frozen=True, kw_only=True):
     id: int = 0
 
 
-class NatPortUse(Value, frozen=True, kw_only=True):
+class NatPortUse(ModelStruct, frozen=True, kw_only=True):
     """The source ports that translated connections to one destination take.
 
     ``source`` is the address that they are translated to, ``target`` and
@@ -100,7 +100,7 @@ class NatPortUse(Value, frozen=True, kw_only=True):
     complete: bool = True
 
 
-class ChecksumCounts(Value, frozen=True, kw_only=True, tag_field="read", tag="yes"):
+class ChecksumCounts(ModelStruct, frozen=True, kw_only=True, tag_field="read", tag="yes"):
     """What one namespace's TCP and UDP have received since it began, and how much of it had a wrong checksum.
 
     TCP's are those of IPv4 and IPv6 together, UDP's of IPv4.  Source: proc(5),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dnet_tui.inspect.model.links import Value
+from dnet_tui.inspect.model.links import ModelStruct
 
 
-class TrafficFilter(Value, frozen=True, kw_only=True):
+class TrafficFilter(ModelStruct, frozen=True, kw_only=True):
     """A filter of ``tc`` at a link, or a BPF program attached there by tcx; in the order the kernel asks them.
 
     ``place``: ``ingress`` and ``egress`` of a clsact (or ingress) qdisc,

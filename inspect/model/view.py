@@ -16,9 +16,17 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from dnet_tui.inspect.model import Address, Container, Family, Link, LinkRef, Namespace, Network, Snapshot
+from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.coverage.sections import (
+    Partial,
+    Section,
+    Unread,
+    known_items,
+    lacks_of,
+    require,
+    with_items,
+)
 from dnet_tui.inspect.model.default_routes import uplinks
-from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.inspect.model.sections import Partial, Section, Unread, known_items, lacks_of, require, with_items
 
 _SINGLE = ("/32", "/128")
 

@@ -13,7 +13,7 @@ from typing import Literal
 from dnet_tui.inspect.model.firewall import AnyExpr, Match, Nat, Note, NoTrack, Opaque, SetMark, Verdict
 from dnet_tui.inspect.nftables.conditions import Context, choice, element_needs
 from dnet_tui.inspect.nftables.fields import IPV4, IPV6, TRACKED
-from dnet_tui.inspect.nftables.marks import Place, has_mark_key, set_mark, uses_connection
+from dnet_tui.inspect.nftables.marks import MarkPlace, has_mark_key, set_mark, uses_connection
 from dnet_tui.inspect.nftables.names import REJECTS
 from dnet_tui.inspect.nftables.render import statement as shown
 from dnet_tui.inspect.nftables.shapes import verdict
@@ -32,7 +32,7 @@ from dnet_tui.inspect.text.json_access import (
 from dnet_tui.inspect.text.number_ranges import NumberRange
 
 Compiled = tuple[AnyExpr, ...]
-Compile = Callable[[str, Json, Context, bool], Compiled]
+CompileStatement = Callable[[str, Json, Context, bool], Compiled]
 
 _NAT_FLAGS = {"random": "random", "fully-random": "random-fully", "persistent": "persistent"}
 
@@ -174,7 +174,7 @@ def _mangle(name: str, body: Json, _context: Context, last: bool) -> Compiled:  
     raise fail("it changes something that rules can see")
 
 
-def _mark(place: Place, statement: Json, value: Json, *, last: bool) -> Compiled:
+def _mark(place: MarkPlace, statement: Json, value: Json, *, last: bool) -> Compiled:
     try:
         needs: Compiled = (TRACKED,) if uses_connection(value) and not (last and place == "ct") else ()
         return (*needs, *set_mark(place, value))
@@ -238,7 +238,7 @@ def _xt(name: str, body: Json, _context: Context, _last: bool) -> Compiled:  # n
     return (Opaque(text=text, role="match"), Opaque(text=text, role="target"))
 
 
-_STATEMENTS: dict[str, Compile] = {
+_STATEMENTS: dict[str, CompileStatement] = {
     "reject": _reject,
     "mangle": _mangle,
     "notrack": _notrack,

@@ -22,9 +22,9 @@ import msgspec
 MSG_TRACE = 0x0A11
 """``NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_TRACE``."""
 
-Kind = Literal["policy", "return", "rule", ""]
+TraceEventKind = Literal["policy", "return", "rule", ""]
 
-_KINDS: dict[int, Kind] = {1: "policy", 2: "return", 3: "rule"}
+_KINDS: dict[int, TraceEventKind] = {1: "policy", 2: "return", 3: "rule"}
 _FAMILIES = {1: "inet", 2: "ip", 5: "netdev", 7: "bridge", 10: "ip6"}
 _VERDICTS = {0: "drop", 1: "accept", 3: "queue", -1: "continue", -2: "break", -3: "jump", -4: "goto", -5: "return"}
 _TABLE, _CHAIN, _HANDLE, _TYPE, _VERDICT, _ID = 1, 2, 3, 4, 5, 6
@@ -47,7 +47,7 @@ class TraceEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     ident: int
     family: str
-    kind: Kind
+    kind: TraceEventKind
     table: str
     chain: str
     handle: int = 0

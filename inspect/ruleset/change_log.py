@@ -79,7 +79,7 @@ def parse_events(data: bytes) -> Iterator[Touch | int]:
             yield Touch(family, table)
 
 
-class Account:
+class ChangeLog:
     """What changed, by the generation it made.  Pure."""
 
     def __init__(self, start: int) -> None:
@@ -116,7 +116,7 @@ class RuleEvents:
 
     def __init__(self) -> None:
         self._socket: socket.socket | None = None
-        self._account: Account | None = None
+        self._account: ChangeLog | None = None
         self.cookie: int | None = None
         """The kernel's name for the namespace; None before Linux 5.14, or when nothing is listened to."""
 
@@ -137,7 +137,7 @@ class RuleEvents:
             sock.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, _GROUP)
             with NftSocket() as nft:
                 # What made this generation may have been told in part before anybody listened.
-                self._account, self.cookie = Account(nft.generation()), nft.cookie()
+                self._account, self.cookie = ChangeLog(nft.generation()), nft.cookie()
         except OSError:
             sock.close()
             raise

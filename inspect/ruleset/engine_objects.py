@@ -15,7 +15,7 @@ _ENGINES_OF = {program: frozenset({program, kind.kind}) for kind in ENGINE_KINDS
 """The engines whose networks a program's rules are about, where it isn't its namesake."""
 
 
-class Things:
+class EngineObjects:
     """An index of one snapshot."""
 
     def __init__(self, snapshot: Snapshot) -> None:

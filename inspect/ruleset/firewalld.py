@@ -22,8 +22,8 @@ import msgspec
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.kernel.read_file import NotAnOrdinaryFileError, TooLargeFileError, read_file
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewalld import Firewalld, FirewalldZone
-from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.text.encoding import storable, text
 
 _NAME = "firewalld"
@@ -36,18 +36,18 @@ _YES, _NO = frozenset({"yes", "true"}), frozenset({"no", "false"})
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
+class FirewalldProcess(msgspec.Struct, frozen=True, kw_only=True):
     """The firewalld of the host, if one runs, and what could not be read of it."""
 
     firewalld: Firewalld | None = None
     gaps: tuple[Gap, ...] = ()
 
 
-def read_firewalld(processes: Iterable[ProcessSeen], host: int) -> Seen:
+def read_firewalld(processes: Iterable[ProcessSeen], host: int) -> FirewalldProcess:
     """The firewalld among ``processes`` that works in the host's network namespace (``host`` is its inode)."""
     found = [item for item in processes if item.name == _NAME and item.inode == host and item.container is None]
     if not found:
-        return Seen()
+        return FirewalldProcess()
     pid = found[0].pid
     gaps: list[Gap] = []
     settings = Firewalld(pid=pid)
@@ -59,14 +59,14 @@ def read_firewalld(processes: Iterable[ProcessSeen], host: int) -> Seen:
             settings = parse_settings("", pid)  # it runs by its defaults then, and says so in its log
     except OSError as error:
         gaps.append(_gap(f"its settings could not be read: {error.strerror or error}", _as_root(error)))
-        return Seen(firewalld=settings, gaps=tuple(gaps))
+        return FirewalldProcess(firewalld=settings, gaps=tuple(gaps))
     try:
         settings = msgspec.structs.replace(settings, zones=tuple(_zones(folder / "zones")))
     except OSError as error:
         gaps.append(_gap(f"its zones could not be read: {error.strerror or error}", _as_root(error)))
     except DnetError as error:
         gaps.append(_gap(f"its zones could not be read: {error.message}", error.hint))
-    return Seen(firewalld=settings, gaps=tuple(gaps))
+    return FirewalldProcess(firewalld=settings, gaps=tuple(gaps))
 
 
 def _gap(reason: str, hint: str) -> Gap:

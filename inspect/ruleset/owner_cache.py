@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from dnet_tui.inspect.model import Container, Endpoint, Network, PublishedPort, Snapshot, Unread, known_items
+from dnet_tui.inspect.model.coverage.sections import with_items
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table
-from dnet_tui.inspect.model.sections import with_items
-from dnet_tui.inspect.ruleset.engine_objects import Things
+from dnet_tui.inspect.ruleset.engine_objects import EngineObjects
 from dnet_tui.inspect.ruleset.owner_names import USERS_CHAINS, chain_owners
 from dnet_tui.inspect.ruleset.rule_owners import firewall_with_owners
 
@@ -29,7 +29,7 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
     published: tuple[PublishedPort, ...]
 
 
-class KeptOwners:
+class OwnerCache:
     """What was found for the last snapshot."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class KeptOwners:
         }
         concerned = _concerned(found.get(key) for key in changed for found in (containers, self._containers))
         same = known_items(snapshot.networks) == self._networks
-        things, nothing = Things(snapshot), Things(Snapshot())
+        things, nothing = EngineObjects(snapshot), EngineObjects(Snapshot())
         spaces = []
         done: dict[str, tuple[Firewall, Firewall]] = {}
         for space in known_items(snapshot.namespaces):
@@ -70,7 +70,7 @@ class KeptOwners:
 
 
 def _carried(
-    raw: Firewall, known: tuple[Firewall, Firewall], things: Things, concerned: Callable[[Rule], bool] | None
+    raw: Firewall, known: tuple[Firewall, Firewall], things: EngineObjects, concerned: Callable[[Rule], bool] | None
 ) -> Firewall:
     """Other rules with their owners: those that were there before take theirs along, if nothing decides otherwise.
 

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dnet_tui.inspect.kernel.nfnetlink_tables import NftSocket
+from dnet_tui.inspect.model.coverage.namespace_reading import NamespaceReading
 from dnet_tui.inspect.model.firewall import Firewall
-from dnet_tui.inspect.model.namespace_reading import Contents
 from dnet_tui.inspect.ruleset.change_log import RuleEvents
 
 _ATTEMPTS = 3
 _LEGACY = ("ip_tables_names", "ip6_tables_names")
 
 
-class RulesAhead:
+class BackgroundRuleRefresh:
     """Brings the host's rules of an earlier reading up to date, beside everything else that is read.
 
     Programs and the kernel are busy most of that time, not this one.  The new
@@ -33,13 +33,13 @@ class RulesAhead:
         events: the account of what has changed since.
     """
 
-    def __init__(self, before: Contents, events: RuleEvents) -> None:
+    def __init__(self, before: NamespaceReading, events: RuleEvents) -> None:
         self._before, self._events = before, events
-        self._found: Contents | None = Contents(id=before.id)
+        self._found: NamespaceReading | None = NamespaceReading(id=before.id)
         self._thread = threading.Thread(target=read_rules, args=(self._found, before, events), name="rules")
         self._thread.start()
 
-    def fill(self, contents: Contents) -> None:
+    def fill(self, contents: NamespaceReading) -> None:
         """Fill in the firewall of the calling thread's namespace, which is the same."""
         self._thread.join()
         found, self._found = self._found, None
@@ -51,7 +51,7 @@ class RulesAhead:
         contents.gaps.extend(found.gaps)
 
 
-def read_rules(contents: Contents, before: Contents | None, events: RuleEvents | None = None) -> None:
+def read_rules(contents: NamespaceReading, before: NamespaceReading | None, events: RuleEvents | None = None) -> None:
     """Fill in the firewall of the calling thread's namespace.  Never raises for anything the host does.
 
     Args:
@@ -80,7 +80,7 @@ class Known(NamedTuple):
     generation: int | None
 
 
-def _caught_up(before: Contents, events: RuleEvents | None) -> Known | None:
+def _caught_up(before: NamespaceReading, events: RuleEvents | None) -> Known | None:
     """The rules of ``before`` made those of now; None where everything must be read."""
     if events is None or before.firewall is None or before.generation is None:
         return None
@@ -103,7 +103,7 @@ def _caught_up(before: Contents, events: RuleEvents | None) -> Known | None:
     return None
 
 
-def _read_anew(contents: Contents) -> None:
+def _read_anew(contents: NamespaceReading) -> None:
     from dnet_tui.inspect.ruleset.read_iptables import read_firewall  # noqa: PLC0415 - only when the rules are wanted
 
     try:
@@ -123,7 +123,7 @@ def _read_generation() -> int | None:
         return None
 
 
-def can_be_kept(before: Contents) -> bool:
+def can_be_kept(before: NamespaceReading) -> bool:
     """Whether the rules read before are all there, and of a kind whose changes nftables tells.  Pure."""
     if before.firewall is None:
         return False

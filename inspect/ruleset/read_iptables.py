@@ -21,10 +21,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from dnet_tui.inspect.iptables.save_text import BUILT_IN, Family, ParseProblem, parse_save_report, undecidable
+from dnet_tui.inspect.iptables.save_text import BUILT_IN, IptablesFamily, ParseProblem, parse_save_report, undecidable
 from dnet_tui.inspect.kernel.nfnetlink_tables import InterruptedDumpError, NftRule, NftSocket, NftTable
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import Backend, Firewall, Rule, Table, TableFamily, UnreadTable
-from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.ruleset.iptables_fidelity import shown_truly
 from dnet_tui.inspect.ruleset.merge_rules import opaque_rules, with_native_rules
 from dnet_tui.inspect.ruleset.read_ipset import ipsets_filled, ipsets_used, read_ipsets
@@ -33,7 +33,7 @@ from dnet_tui.inspect.ruleset.run_save import Saved, save
 from dnet_tui.inspect.text.sanitize import clean
 
 _ATTEMPTS = 3
-_FAMILIES: tuple[Family, ...] = ("ip", "ip6")
+_FAMILIES: tuple[IptablesFamily, ...] = ("ip", "ip6")
 _PROC = Path("/proc/thread-self/net")
 _ROOT_HINT = "run dnet-tui as root"
 _PROBLEMS_SHOWN = 5
@@ -94,7 +94,9 @@ class _Found:
         """Record a table that exists, or may, and whose contents aren't known."""
         self.unread.append(UnreadTable(family=family, name=name, backend=backend, reason=reason))
 
-    def refuse(self, backend: Backend, name: str, error: Exception, families: tuple[Family, ...] = _FAMILIES) -> None:
+    def refuse(
+        self, backend: Backend, name: str, error: Exception, families: tuple[IptablesFamily, ...] = _FAMILIES
+    ) -> None:
         """Record that the kernel did not answer."""
         denied = isinstance(error, PermissionError)
         reason = "no permission to read them" if denied else (getattr(error, "strerror", "") or str(error))
@@ -135,7 +137,7 @@ def _native(found: _Found, nft: NftSocket, tables: list[NftTable]) -> tuple[Tabl
     return read.tables
 
 
-def _read_classic(found: _Found, nft: NftSocket, family: Family, names: list[str]) -> None:
+def _read_classic(found: _Found, nft: NftSocket, family: IptablesFamily, names: list[str]) -> None:
     """Read iptables-nft's tables of one family, with their rules' handles, from one state of the ruleset."""
     for attempt in range(1, _ATTEMPTS + 1):
         before = nft.generation()
@@ -148,7 +150,7 @@ def _read_classic(found: _Found, nft: NftSocket, family: Family, names: list[str
         _refused(found, nft, family, [name for name in one.tables if name in one.incompatible])
 
 
-def _refused(found: _Found, nft: NftSocket, family: Family, names: list[str]) -> None:
+def _refused(found: _Found, nft: NftSocket, family: IptablesFamily, names: list[str]) -> None:
     """Read by nft what iptables refuses to show; of iptables' own rules in there only the names of their parts."""
     for table in _native(found, nft, [NftTable(family, name) for name in names]):
         opaque = opaque_rules(table)
@@ -160,7 +162,7 @@ def _refused(found: _Found, nft: NftSocket, family: Family, names: list[str]) ->
             )
 
 
-def _read_legacy(found: _Found, family: Family) -> None:
+def _read_legacy(found: _Found, family: IptablesFamily) -> None:
     try:
         names = (_PROC / f"{family}_tables_names").read_text("utf-8", "replace").split()
     except FileNotFoundError:
@@ -180,7 +182,7 @@ class _Kernel(NamedTuple):
     rules: dict[str, tuple[NftRule, ...]]
 
 
-def _take(found: _Found, backend: Backend, family: Family, saved: Saved, kernel: _Kernel | None) -> None:
+def _take(found: _Found, backend: Backend, family: IptablesFamily, saved: Saved, kernel: _Kernel | None) -> None:
     """Take over the tables of one output; ``kernel`` is None where there is no nftables behind them."""
     tables, problems = parse_save_report(saved.text, backend=backend, family=family)
     read = {table.name: table for table in tables}
@@ -199,7 +201,7 @@ def _take(found: _Found, backend: Backend, family: Family, saved: Saved, kernel:
         found.tables.append(table if kernel is None else _verified(found, table, kernel))
 
 
-def _report(found: _Found, backend: Backend, family: Family, problems: tuple[ParseProblem, ...]) -> None:
+def _report(found: _Found, backend: Backend, family: IptablesFamily, problems: tuple[ParseProblem, ...]) -> None:
     for problem in problems[:_PROBLEMS_SHOWN]:
         found.gap(f"{backend} {family}, line {problem.line}: {clean(problem.reason)}: {clean(problem.text, 160)}")
     if len(problems) > _PROBLEMS_SHOWN:

@@ -16,7 +16,7 @@ import msgspec
 from dnet_tui.inspect.model import Network
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Match, Rule, Table, Verdict
-from dnet_tui.inspect.ruleset.engine_objects import Things, network_name, port_name, port_or_container
+from dnet_tui.inspect.ruleset.engine_objects import EngineObjects, network_name, port_name, port_or_container
 from dnet_tui.inspect.ruleset.owner_names import USERS_CHAINS, chain_owners, commented_owner
 from dnet_tui.inspect.ruleset.rule_features import Clues
 
@@ -24,12 +24,14 @@ _ESTABLISHED = Match(field="ctstate", values=("RELATED", "ESTABLISHED"))
 _LOOPBACK = "127.0.0.1"
 
 
-def firewall_with_owners(firewall: Firewall, things: Things, only: Callable[[Rule], bool] | None = None) -> Firewall:
+def firewall_with_owners(
+    firewall: Firewall, things: EngineObjects, only: Callable[[Rule], bool] | None = None
+) -> Firewall:
     """The firewall of a host with each rule's ``owner`` filled in; with ``only``, the other rules keep theirs."""
     return msgspec.structs.replace(firewall, tables=tuple(_table(table, things, only) for table in firewall.tables))
 
 
-def _table(table: Table, things: Things, only: Callable[[Rule], bool] | None) -> Table:
+def _table(table: Table, things: EngineObjects, only: Callable[[Rule], bool] | None) -> Table:
     owners = chain_owners(table)
     chains = []
     for chain in table.chains:
@@ -47,7 +49,7 @@ def _table(table: Table, things: Things, only: Callable[[Rule], bool] | None) ->
     return msgspec.structs.replace(table, chains=tuple(chains))
 
 
-def _owner(clues: Clues, table: Table, chain: Chain, owners: dict[str, str], things: Things) -> str:
+def _owner(clues: Clues, table: Table, chain: Chain, owners: dict[str, str], things: EngineObjects) -> str:
     if chain.name in USERS_CHAINS:
         return owners.get(chain.name, "") if _is_closing(clues.rule, chain) else ""
     commented = commented_owner(clues.rule.comment) if clues.rule.comment else ""
@@ -64,7 +66,7 @@ def _is_closing(rule: Rule, chain: Chain) -> bool:
     return rule.number == len(chain.rules) and rule.exprs == (Verdict(kind="return"),)
 
 
-def _inline(clues: Clues, table: Table, chain: Chain, things: Things) -> str:
+def _inline(clues: Clues, table: Table, chain: Chain, things: EngineObjects) -> str:
     """The owner of a rule that an engine wrote into a built-in chain: it has just the engine's shape."""
     if table.backend == "nftables" or chain.hook is None:
         return ""
@@ -91,7 +93,7 @@ def _oif(name: str, *, negate: bool = False) -> Match:
     return Match(field="oif", values=(name,), negate=negate)
 
 
-def _forwards(clues: Clues, network: Network, things: Things) -> bool:
+def _forwards(clues: Clues, network: Network, things: EngineObjects) -> bool:
     """Whether it is one of the rules that a bridge gets in FORWARD."""
     bridge = network.bridge
     if len(clues.matches) > 2:
@@ -113,7 +115,7 @@ def _forwards(clues: Clues, network: Network, things: Things) -> bool:
     )
 
 
-def _pairs(bridge: str, things: Things) -> list[tuple[str, str]]:
+def _pairs(bridge: str, things: EngineObjects) -> list[tuple[str, str]]:
     others = [name for name in things.by_bridge if name != bridge]
     return [pair for other in others for pair in ((bridge, other), (other, bridge))]
 
@@ -127,7 +129,7 @@ def _masquerades(clues: Clues, network: Network) -> bool:
     )
 
 
-def _guards(clues: Clues, network: Network, things: Things) -> bool:
+def _guards(clues: Clues, network: Network, things: EngineObjects) -> bool:
     """Whether it drops what comes to a container of the network from elsewhere than its bridge."""
     hosts = clues.hosts()
     return (
@@ -138,7 +140,7 @@ def _guards(clues: Clues, network: Network, things: Things) -> bool:
     )
 
 
-def _to_itself(clues: Clues, things: Things) -> str:
+def _to_itself(clues: Clues, things: EngineObjects) -> str:
     """The owner of the masquerading of a container that reaches its own published port."""
     hosts = clues.hosts()
     container = things.container_at(hosts[0]) if len(hosts) == 2 and hosts[0] == hosts[1] else None
@@ -149,7 +151,7 @@ def _to_itself(clues: Clues, things: Things) -> str:
     return port_or_container(container, clues)
 
 
-def _guards_loopback(clues: Clues, things: Things) -> str:
+def _guards_loopback(clues: Clues, things: EngineObjects) -> str:
     """The owner of Docker's guard of a port that is published on the loopback address only."""
     if clues.ends != "drop" or clues.hosts() != [_LOOPBACK] or _iif("lo", negate=True) not in clues.matches:
         return ""

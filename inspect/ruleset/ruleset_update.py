@@ -25,7 +25,7 @@ import msgspec
 
 from dnet_tui.inspect.iptables.fast_compiler import FragmentCompiler
 from dnet_tui.inspect.iptables.save_grammar import RuleSyntaxError
-from dnet_tui.inspect.iptables.save_text import BUILT_IN, Family
+from dnet_tui.inspect.iptables.save_text import BUILT_IN, IptablesFamily
 from dnet_tui.inspect.kernel.nfnetlink_tables import NftRule, NftSocket, NftTable, parse_rule_message
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, SetLookup, Table, TableFamily
 from dnet_tui.inspect.ruleset.change_log import Touch
@@ -73,7 +73,7 @@ def splice(firewall: Firewall, touched: Collection[Touch], nft: NftSocket) -> Fi
     new: dict[_Place, Table] = {}
     for family in sorted({key[0] for key in classic}):
         found = _classic(
-            cast("Family", family),
+            cast("IptablesFamily", family),
             {key[1]: kept[key] for key in classic if key[0] == family},
             {key[1]: places[key] for key in classic if key[0] == family},
             nft,
@@ -113,7 +113,7 @@ def _native(table: Table, nft: NftSocket) -> Table | None:
 
 
 def _classic(
-    family: Family, tables: Mapping[str, Table], changed: Mapping[str, _Changes], nft: NftSocket
+    family: IptablesFamily, tables: Mapping[str, Table], changed: Mapping[str, _Changes], nft: NftSocket
 ) -> tuple[Table, ...] | None:
     """Tables of iptables-nft with their ``changed`` chains read anew."""
     if any("" in one.chains for one in changed.values()) or any(table.sets for table in tables.values()):
@@ -148,7 +148,7 @@ def _classic(
 
 
 def _print(
-    family: Family, tables: Mapping[str, Table], wanted: Collection[tuple[str, str]], *, alone: bool
+    family: IptablesFamily, tables: Mapping[str, Table], wanted: Collection[tuple[str, str]], *, alone: bool
 ) -> _Printed | None:
     """Have iptables print the wanted chains; ``alone``: their tables have the same chains as before."""
     if alone and len(wanted) == 1:

@@ -11,13 +11,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from dnet_tui.inspect.iptables.save_text import Family
+from dnet_tui.inspect.iptables.save_text import IptablesFamily
 from dnet_tui.inspect.kernel.run_program import find_program, run_program
 
 TIME_LIMIT = 15.0
 """Seconds; 20,000 rules take less than half of one."""
 
-_PROGRAMS: dict[tuple[str, Family], tuple[tuple[str, ...], ...]] = {
+_PROGRAMS: dict[tuple[str, IptablesFamily], tuple[tuple[str, ...], ...]] = {
     ("iptables-nft", "ip"): (("iptables-nft-save",), ("xtables-nft-multi", "iptables-save")),
     ("iptables-nft", "ip6"): (("ip6tables-nft-save",), ("xtables-nft-multi", "ip6tables-save")),
     ("list", "ip"): (("iptables-nft",), ("xtables-nft-multi", "iptables")),
@@ -47,7 +47,11 @@ class Saved(NamedTuple):
 
 
 def save(
-    backend: Literal["iptables-nft", "iptables-legacy"], family: Family, tables: Sequence[str], *, counters: bool = True
+    backend: Literal["iptables-nft", "iptables-legacy"],
+    family: IptablesFamily,
+    tables: Sequence[str],
+    *,
+    counters: bool = True,
 ) -> tuple[Saved, ...]:
     """Print the tables: all at once, or one by one where the program gives up on one of them."""
     names = tuple(tables)
@@ -62,7 +66,7 @@ def save(
     return tuple(_run([*command, "-t", name], (name,)) for name in names)
 
 
-def list_chain(family: Family, table: str, chain: str) -> Saved | None:
+def list_chain(family: IptablesFamily, table: str, chain: str) -> Saved | None:
     """Print one chain of iptables-nft, without counters; None where that isn't possible, or might change something.
 
     Before 1.8.7 merely listing a table creates the built-in chains that it lacks (``nft_rule_list_save`` in nft.c).
@@ -82,7 +86,7 @@ def _version(program: tuple[str, ...], _changed_at: int) -> tuple[int, ...]:
     return tuple(int(number) for number in found[1].split(".")) if found else ()
 
 
-def _program(backend: str, family: Family) -> tuple[str, ...] | None:
+def _program(backend: str, family: IptablesFamily) -> tuple[str, ...] | None:
     for name, *arguments in _PROGRAMS[backend, family]:
         found = find_program(name)
         if found:

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from typing import TypeVar
 
 from dnet_tui.inspect.model import Namespace, NamespaceKind
-from dnet_tui.inspect.model.namespace_reading import Contents
-from dnet_tui.inspect.model.needs import SectionName
-from dnet_tui.inspect.model.sections import NOT_ASKED, NOT_READ, Settings, Unread
-from dnet_tui.inspect.snapshot.namespace_candidates import Place
+from dnet_tui.inspect.model.coverage.namespace_reading import NamespaceReading
+from dnet_tui.inspect.model.coverage.needs import SectionName
+from dnet_tui.inspect.model.coverage.sections import NOT_ASKED, NOT_READ, Settings, Unread
+from dnet_tui.inspect.snapshot.namespace_candidates import NamespaceCandidate
 from dnet_tui.inspect.text.encoding import storable
 
 T = TypeVar("T")
@@ -19,7 +19,12 @@ _UNREAD = Unread(reason=NOT_READ)
 
 
 def as_namespace(
-    kind: NamespaceKind, place: Place, contents: Contents, asked: Collection[SectionName], *, tracked: bool
+    kind: NamespaceKind,
+    place: NamespaceCandidate,
+    contents: NamespaceReading,
+    asked: Collection[SectionName],
+    *,
+    tracked: bool,
 ) -> Namespace:
     """The namespace.
 

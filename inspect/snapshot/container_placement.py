@@ -15,12 +15,12 @@ from dnet_tui.inspect.kernel.cgroups import CgroupContainer, short_id
 from dnet_tui.inspect.kernel.netns import namespace_id
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.model import Container, ContainerMode, Endpoint, Link, Namespace, Network
+from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.coverage.sections import known_items
 from dnet_tui.inspect.model.default_routes import ways_out
 from dnet_tui.inspect.model.engine_kinds.others import NETNS, UNKNOWN
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 from dnet_tui.inspect.model.engine_kinds.traits import Supervisor
-from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.inspect.model.sections import known_items
 
 ArgvReader = Callable[[int], tuple[str, ...]]
 """Returns the arguments of a process by its PID, none when it can't tell."""
@@ -99,7 +99,7 @@ def matched_by_pid(told: Iterable[Container], processes: Mapping[int, ProcessSee
     return found
 
 
-def settle(
+def assign_namespaces(
     told: Iterable[Container], seen: Mapping[str, Resident], unread: Mapping[str, str]
 ) -> tuple[tuple[Container, ...], tuple[Gap, ...]]:
     """Give every container that an engine told of its namespace, and add those that only the kernel shows.

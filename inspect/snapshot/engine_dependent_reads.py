@@ -11,16 +11,16 @@ from typing import NamedTuple
 import msgspec
 
 from dnet_tui.inspect.model import Container, Resolver
-from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.inspect.model.namespace_reading import Contents
-from dnet_tui.inspect.model.needs import SectionName
-from dnet_tui.inspect.snapshot.read_namespace import Errand
+from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.coverage.namespace_reading import NamespaceReading
+from dnet_tui.inspect.model.coverage.needs import SectionName
+from dnet_tui.inspect.snapshot.read_namespace import ReadRequest
 
 _UDP_PORTS = 64
 """Published UDP ports whose connections are looked at; each is a question to the kernel."""
 
 
-class Told(NamedTuple):
+class LateReadings(NamedTuple):
     """The containers with what was read of them, the host's own resolv.conf, and what could not be read."""
 
     containers: tuple[Container, ...]
@@ -28,7 +28,7 @@ class Told(NamedTuple):
     gaps: tuple[Gap, ...]
 
 
-def read_told(containers: tuple[Container, ...], host: Contents | None, errand: Errand) -> Told:
+def read_late(containers: tuple[Container, ...], host: NamespaceReading | None, errand: ReadRequest) -> LateReadings:
     """Read on, as the ``errand`` wants it; connections are added to what was read of the host's namespace."""
     gaps: tuple[Gap, ...] = ()
     resolver = None
@@ -41,10 +41,10 @@ def read_told(containers: tuple[Container, ...], host: Contents | None, errand: 
     else:
         containers = tuple(msgspec.structs.replace(item, resolver=None) for item in containers)
     if SectionName.CONNTRACK not in errand.sections or errand.conntrack or host is None:
-        return Told(containers, resolver, gaps)
+        return LateReadings(containers, resolver, gaps)
     ports = {port.host_port for item in containers if item.running for port in item.published if port.proto == "udp"}
     if ports:
         from dnet_tui.inspect.snapshot.read_sections import collect_udp  # noqa: PLC0415 - only when wanted
 
         collect_udp(host, sorted(ports)[:_UDP_PORTS])
-    return Told(containers, resolver, gaps)
+    return LateReadings(containers, resolver, gaps)

@@ -14,7 +14,7 @@ _PROCESSES_KEPT = 8
 """A snapshot names a namespace's oldest processes: those by which it can be entered, not every one."""
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class NamespaceCandidate(msgspec.Struct, frozen=True, kw_only=True):
     """A network namespace that was found, before it is read.
 
     ``names`` are those of ``ip netns``; ``path`` is a file it is bound to;
@@ -47,7 +47,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         return "named" if self.names or not self.processes else "process"
 
 
-def find_places(host: NsHandle, processes: Iterable[ProcessSeen], files: Iterable[NamespaceFile]) -> tuple[Place, ...]:
+def find_candidates(
+    host: NsHandle, processes: Iterable[ProcessSeen], files: Iterable[NamespaceFile]
+) -> tuple[NamespaceCandidate, ...]:
     """Every namespace that a process or a file holds: the host's first, then in order of age.
 
     ``processes`` come oldest first.
@@ -62,12 +64,12 @@ def find_places(host: NsHandle, processes: Iterable[ProcessSeen], files: Iterabl
     return tuple(_place(inode, held, bound.get(inode, []), host) for inode, held in by_inode.items())
 
 
-def _place(inode: int, held: list[ProcessSeen], files: list[NamespaceFile], host: NsHandle) -> Place:
+def _place(inode: int, held: list[ProcessSeen], files: list[NamespaceFile], host: NsHandle) -> NamespaceCandidate:
     kept = tuple(Process(pid=item.pid, start=item.start, name=item.name) for item in held[:_PROCESSES_KEPT])
     if inode == host.inode:
-        return Place(handle=host, is_host=True, names=_names(files), processes=kept)
+        return NamespaceCandidate(handle=host, is_host=True, names=_names(files), processes=kept)
     first = kept[0] if kept else None
-    return Place(
+    return NamespaceCandidate(
         handle=NsHandle(
             inode=inode,
             path=files[0].path if files else "",

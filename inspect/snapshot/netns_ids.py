@@ -17,13 +17,18 @@ from dnet_tui.inspect.kernel.netlink import NetlinkSocket
 from dnet_tui.inspect.kernel.netns import NamespaceGoneError, NsHandle, opened
 from dnet_tui.inspect.kernel.rtnetlink import read_dumps
 from dnet_tui.inspect.model import Link
-from dnet_tui.inspect.model.namespace_reading import Contents
+from dnet_tui.inspect.model.coverage.namespace_reading import NamespaceReading
 from dnet_tui.inspect.snapshot.namespace_pool import visit_all
 from dnet_tui.inspect.snapshot.resolve_peers import PAIRS
 
 
 def settle_numbers(
-    spaces: Mapping[str, Contents], handles: Sequence[NsHandle], host: str, fresh: Iterable[str], *, workers: int
+    spaces: Mapping[str, NamespaceReading],
+    handles: Sequence[NsHandle],
+    host: str,
+    fresh: Iterable[str],
+    *,
+    workers: int,
 ) -> None:
     """Fill in the ``nsids`` of the ``fresh`` namespaces, which were just read, as far as they can be told.
 
@@ -45,14 +50,14 @@ def settle_numbers(
     visit_all([places[contents.id] for contents, _ in asking], ask, workers=workers)
 
 
-def wanted_numbers(contents: Contents) -> set[int]:
+def wanted_numbers(contents: NamespaceReading) -> set[int]:
     """The numbers in its links of which nobody knows yet what they stand for."""
     told = {link.lower_nsid for link in contents.links if link.lower_nsid is not None and link.lower_nsid >= 0}
     return told - contents.nsids.keys()
 
 
 def open_questions(
-    spaces: Mapping[str, Contents], places: Mapping[str, NsHandle], host: str, fresh: Iterable[str]
+    spaces: Mapping[str, NamespaceReading], places: Mapping[str, NsHandle], host: str, fresh: Iterable[str]
 ) -> Iterator[tuple[str, list[str]]]:
     """Which namespaces to ask, and about which others."""
     index: dict[int, list[tuple[str, Link]]] | None = None
@@ -72,7 +77,7 @@ def open_questions(
             yield key, list(others)
 
 
-def _by_ifindex(spaces: Mapping[str, Contents]) -> dict[int, list[tuple[str, Link]]]:
+def _by_ifindex(spaces: Mapping[str, NamespaceReading]) -> dict[int, list[tuple[str, Link]]]:
     found: dict[int, list[tuple[str, Link]]] = {}
     for key, contents in spaces.items():
         for link in contents.links:
@@ -80,7 +85,7 @@ def _by_ifindex(spaces: Mapping[str, Contents]) -> dict[int, list[tuple[str, Lin
     return found
 
 
-def _likely(contents: Contents, index: Mapping[int, list[tuple[str, Link]]]) -> Iterator[str]:
+def _likely(contents: NamespaceReading, index: Mapping[int, list[tuple[str, Link]]]) -> Iterator[str]:
     """The namespaces that have a link which one of its open links could lead to."""
     wanted = wanted_numbers(contents)
     for link in contents.links:
@@ -93,7 +98,7 @@ def _likely(contents: Contents, index: Mapping[int, list[tuple[str, Link]]]) -> 
                 yield key
 
 
-def _ask(contents: Contents, others: Iterable[NsHandle]) -> None:
+def _ask(contents: NamespaceReading, others: Iterable[NsHandle]) -> None:
     """Ask the namespace that the thread is in for its numbers of the others, until all that are wanted are known."""
     wanted = wanted_numbers(contents)
     found = dict(contents.nsids)

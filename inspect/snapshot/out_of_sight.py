@@ -25,16 +25,17 @@ from dnet_tui.inspect.kernel.procfs import HiddenProcess, ProcessTable, read_nam
 from dnet_tui.inspect.kernel.rtnetlink.parse_links import parse_link_table
 from dnet_tui.inspect.kernel.rtnetlink.read_dumps import read_links
 from dnet_tui.inspect.model import Link, Route
-from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.inspect.model.namespace_reading import Contents
-from dnet_tui.inspect.snapshot.namespace_candidates import Place
+from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.coverage.namespace_reading import NamespaceReading
+from dnet_tui.inspect.model.default_routes import is_anywhere
+from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
+from dnet_tui.inspect.snapshot.namespace_candidates import NamespaceCandidate
 from dnet_tui.inspect.snapshot.resolve_peers import is_out_of_sight
 from dnet_tui.inspect.text.encoding import storable
 
-_DEFAULTS = frozenset({"0.0.0.0/0", "::/0"})
 _NAMED_AT_MOST = 4
-_PROXIES = frozenset({"docker-proxy", "rootlesskit-doc"})
-_ENGINES = {"dockerd": "docker"}
+_PROXIES = frozenset(name for kind in ENGINE_KINDS for name in kind.proxy_processes)
+_ENGINES = {kind.daemon: kind.kind for kind in ENGINE_KINDS if kind.daemon}
 
 
 class NotRead(NamedTuple):
@@ -45,7 +46,7 @@ class NotRead(NamedTuple):
     gone: bool = False
 
 
-def why_not_read(place: Place, error: Exception) -> NotRead:
+def why_not_read(place: NamespaceCandidate, error: Exception) -> NotRead:
     """Put the error that came of entering and reading a namespace into words."""
     if isinstance(error, NamespaceGoneError):
         if _is_covered(place):
@@ -64,7 +65,7 @@ def why_not_read(place: Place, error: Exception) -> NotRead:
     return NotRead(storable(str(error)) or type(error).__name__)
 
 
-def _is_covered(place: Place) -> bool:
+def _is_covered(place: NamespaceCandidate) -> bool:
     """Whether the namespace is still bound to its file, which then leads elsewhere: something lies over it."""
     try:
         return any(
@@ -74,7 +75,7 @@ def _is_covered(place: Place) -> bool:
         return False
 
 
-class Evidence(NamedTuple):
+class SeenNamespaces(NamedTuple):
     """All that is known of what was seen: what was read, with its links resolved, and what was not.
 
     ``unread`` and ``labels`` (what to call a namespace) go by the namespace's
@@ -83,7 +84,7 @@ class Evidence(NamedTuple):
     """
 
     host: str
-    spaces: Mapping[str, Contents]
+    spaces: Mapping[str, NamespaceReading]
     links: Mapping[str, tuple[Link, ...]]
     unread: Mapping[str, NotRead]
     labels: Mapping[str, str]
@@ -91,7 +92,7 @@ class Evidence(NamedTuple):
     routed: bool = True
 
 
-def unseen_ends(seen: Evidence) -> Iterator[Gap]:
+def unseen_ends(seen: SeenNamespaces) -> Iterator[Gap]:
     """A gap for each namespace that was read, and each reason, whose links lead out of sight."""
     vanished = _vanished(seen)
     for key, contents in seen.spaces.items():
@@ -108,7 +109,7 @@ def unseen_ends(seen: Evidence) -> Iterator[Gap]:
             yield _gap(seen, key, why, ends)
 
 
-def _vanished(seen: Evidence) -> frozenset[int]:
+def _vanished(seen: SeenNamespaces) -> frozenset[int]:
     """The host's links out of sight that aren't there any more: their container ended while it was being read."""
     loose = {link.ifindex for link in seen.links.get(seen.host, ()) if is_out_of_sight(link)}
     if not loose:
@@ -128,13 +129,13 @@ def _ways_out(routes: Iterable[Route]) -> frozenset[int]:
     return frozenset(
         hop.ifindex
         for route in routes
-        if route.dst in _DEFAULTS and route.type == "unicast"
+        if is_anywhere(route.dst) and route.type == "unicast"
         for hop in route.hops
         if hop.ifindex is not None
     )
 
 
-def _gap(seen: Evidence, key: str, why: NotRead, ends: Mapping[str, str]) -> Gap:
+def _gap(seen: SeenNamespaces, key: str, why: NotRead, ends: Mapping[str, str]) -> Gap:
     names = _listed(list(ends))
     targets = {target for target in ends.values() if target}
     if len(targets) == 1 and len(ends) == 1:

@@ -2,7 +2,7 @@
 
 A namespace's number is given to a new one once it has ended, so its id alone
 proves nothing.  It is the same one if a process that was in it then is in it
-now, or if the kernel's cookie says so (see ``Contents.cookie``).
+now, or if the kernel's cookie says so (see ``NamespaceReading.cookie``).
 
 What counts as a sign of change: the caller names it; other processes are the
 oldest in it; an end of a pair in the host that leads into it is new, gone or
@@ -20,32 +20,32 @@ import msgspec
 
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.model import Link
-from dnet_tui.inspect.model.namespace_reading import Contents
-from dnet_tui.inspect.snapshot.namespace_candidates import Place
+from dnet_tui.inspect.model.coverage.namespace_reading import NamespaceReading
+from dnet_tui.inspect.snapshot.namespace_candidates import NamespaceCandidate
 
 if TYPE_CHECKING:
     from dnet_tui.inspect.engines.read_log import KeptLogs
-    from dnet_tui.inspect.ruleset.owner_cache import KeptOwners
+    from dnet_tui.inspect.ruleset.owner_cache import OwnerCache
 
 
-class Memory(msgspec.Struct, kw_only=True):
+class ReadCache(msgspec.Struct, kw_only=True):
     """What one snapshot leaves to the next.  Empty before the first; owners and logs only where they were wanted."""
 
-    places: dict[str, Place] = {}
-    contents: dict[str, Contents] = {}
+    places: dict[str, NamespaceCandidate] = {}
+    contents: dict[str, NamespaceReading] = {}
     processes: dict[int, ProcessSeen] = {}
-    owners: KeptOwners | None = None
+    owners: OwnerCache | None = None
     logs: KeptLogs | None = None
 
 
 class Kept(msgspec.Struct, kw_only=True):
     """The namespaces to take over: those that are ``sure``, and those whose cookie must be looked at first."""
 
-    sure: dict[str, Contents]
-    doubtful: dict[str, Contents]
+    sure: dict[str, NamespaceReading]
+    doubtful: dict[str, NamespaceReading]
 
 
-def keep(memory: Memory, places: Iterable[Place], touched: Collection[str]) -> Kept:
+def keep(memory: ReadCache, places: Iterable[NamespaceCandidate], touched: Collection[str]) -> Kept:
     """Choose what to take over; ``touched`` are the ids of namespaces that are known to have changed."""
     kept = Kept(sure={}, doubtful={})
     for place in places:
@@ -62,19 +62,20 @@ def keep(memory: Memory, places: Iterable[Place], touched: Collection[str]) -> K
     return kept
 
 
-def disturbed(before: Contents, now: Contents) -> set[str]:
+def changed_peers(before: NamespaceReading, now: NamespaceReading) -> set[str]:
     """The namespaces (by id) at whose links' other ends, in the host, something changed."""
     return {namespace for _, (namespace, _) in _ends(before).items() ^ _ends(now).items()}
 
 
-def _ends(host: Contents) -> Mapping[int, tuple[str, tuple[object, ...]]]:
+def _ends(host: NamespaceReading) -> Mapping[int, tuple[str, tuple[object, ...]]]:
     """The host's links that lead elsewhere: by ifindex, where to, and what shows when something happens there."""
     return {
-        link.ifindex: (host.nsids[link.lower_nsid], _face(link))
+        link.ifindex: (host.nsids[link.lower_nsid], link_signature(link))
         for link in host.links
         if link.lower_nsid is not None and link.lower_nsid in host.nsids
     }
 
 
-def _face(link: Link) -> tuple[object, ...]:
+def link_signature(link: Link) -> tuple[object, ...]:
+    """What of a link shows that something at its other end has changed."""
     return link.name, link.kind, link.lower, link.up, link.carrier, link.operstate, link.mtu, link.master

@@ -15,12 +15,12 @@ import msgspec
 from dnet_tui.inspect.kernel.netlink import Dump, NetlinkSocket
 from dnet_tui.inspect.kernel.rtnetlink import read_dumps
 from dnet_tui.inspect.kernel.rtnetlink.parse_links import LinkTable, parse_link_table, parse_vlans
-from dnet_tui.inspect.model.namespace_reading import Contents
-from dnet_tui.inspect.model.needs import EVERYTHING, SectionName
+from dnet_tui.inspect.model.coverage.namespace_reading import NamespaceReading
+from dnet_tui.inspect.model.coverage.needs import EVERYTHING, SectionName
 
 if TYPE_CHECKING:
     from dnet_tui.inspect.kernel.sockets.conntrack_parse import ConntrackFilter
-    from dnet_tui.inspect.ruleset.read_firewall import RulesAhead
+    from dnet_tui.inspect.ruleset.read_firewall import BackgroundRuleRefresh
 
 _FALLBACK_KINDS = frozenset(
     {"loopback", "ipip", "sit", "gre", "gretap", "erspan", "vti", "vti6", "ip6tnl", "ip6gre", "ip6gretap", "ip6erspan"}
@@ -28,7 +28,7 @@ _FALLBACK_KINDS = frozenset(
 """Kinds that a kernel with tunnel modules puts, down, into every new namespace."""
 
 
-class Errand(msgspec.Struct, frozen=True, kw_only=True):
+class ReadRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What to read of a namespace.
 
     ``sections`` are those that are wanted.  ``conntrack`` is how many tracked
@@ -44,16 +44,16 @@ class Errand(msgspec.Struct, frozen=True, kw_only=True):
     conntrack: int = 0
     conntrack_filter: ConntrackFilter | None = None
     only_if_connected: bool = False
-    before: Contents | None = None
-    rules: RulesAhead | None = None
+    before: NamespaceReading | None = None
+    rules: BackgroundRuleRefresh | None = None
 
 
-def is_connected(contents: Contents) -> bool:
+def is_connected(contents: NamespaceReading) -> bool:
     """Whether a namespace has any link but those that every new one is born with."""
     return any(link.kind not in _FALLBACK_KINDS or link.up for link in contents.links if link.kind != "loopback")
 
 
-def collect(scope: str, errand: Errand, *, at: str, host: tuple[str, int] | None) -> Contents:
+def collect(scope: str, errand: ReadRequest, *, at: str, host: tuple[str, int] | None) -> NamespaceReading:
     """Read the calling thread's namespace.  Never raises for a section; see ``gaps``.
 
     Args:
@@ -62,7 +62,7 @@ def collect(scope: str, errand: Errand, *, at: str, host: tuple[str, int] | None
         at: the time, as the snapshot will have it.
         host: the id and an open descriptor of the host's namespace, which most links lead to.
     """
-    contents = Contents(id=scope, read_at=at)
+    contents = NamespaceReading(id=scope, read_at=at)
     try:
         with NetlinkSocket() as sock:
             contents.cookie = sock.cookie()
@@ -85,14 +85,14 @@ def collect(scope: str, errand: Errand, *, at: str, host: tuple[str, int] | None
     return contents
 
 
-def take_dump(contents: Contents, section: str, dump: Dump) -> tuple[bytes, ...]:
+def take_dump(contents: NamespaceReading, section: str, dump: Dump) -> tuple[bytes, ...]:
     """The bodies of a dump, with a gap where the tables changed under it each time."""
     if dump.torn:
         contents.miss(section, "it changed while it was being read, three times over", "take the snapshot again")
     return dump.bodies
 
 
-def _collect_links(contents: Contents, sock: NetlinkSocket) -> LinkTable | None:
+def _collect_links(contents: NamespaceReading, sock: NetlinkSocket) -> LinkTable | None:
     """Read the links; returns the whole table, None when they could not be read."""
     try:
         table = parse_link_table(take_dump(contents, "links", read_dumps.read_links(sock)))
@@ -113,7 +113,7 @@ def _collect_links(contents: Contents, sock: NetlinkSocket) -> LinkTable | None:
     return table
 
 
-def _collect_nsid(contents: Contents, sock: NetlinkSocket, host: tuple[str, int] | None) -> None:
+def _collect_nsid(contents: NamespaceReading, sock: NetlinkSocket, host: tuple[str, int] | None) -> None:
     """Ask by which number this namespace knows the host's, if it knows any: most often that settles all its links."""
     if host is None or host[0] == contents.id or all(link.lower_nsid is None for link in contents.links):
         return
@@ -125,7 +125,7 @@ def _collect_nsid(contents: Contents, sock: NetlinkSocket, host: tuple[str, int]
         contents.nsids = {nsid: host[0]}
 
 
-def _collect_peers(contents: Contents) -> None:
+def _collect_peers(contents: NamespaceReading) -> None:
     """Call ethtool's statistic as the second witness, only for the veths whose peer netlink leaves open."""
     open_ones = [link for link in contents.links if link.kind == "veth" and not link.lower]
     if not open_ones:

@@ -16,25 +16,25 @@ import msgspec
 from dnet_tui.inspect.kernel.netlink import NetlinkSocket
 from dnet_tui.inspect.kernel.netns import NamespaceGoneError, NsHandle, current_inode, opened
 from dnet_tui.inspect.kernel.rtnetlink import read_dumps
-from dnet_tui.inspect.model.namespace_reading import Contents
-from dnet_tui.inspect.model.needs import Needs, SectionName
-from dnet_tui.inspect.snapshot.namespace_candidates import Place
+from dnet_tui.inspect.model.coverage.namespace_reading import NamespaceReading
+from dnet_tui.inspect.model.coverage.needs import Needs, SectionName
+from dnet_tui.inspect.snapshot.namespace_candidates import NamespaceCandidate
 from dnet_tui.inspect.snapshot.namespace_pool import visit_all
 from dnet_tui.inspect.snapshot.netns_ids import settle_numbers
-from dnet_tui.inspect.snapshot.read_namespace import Errand, collect
+from dnet_tui.inspect.snapshot.read_namespace import ReadRequest, collect
 
 
 def read_places(
-    places: Sequence[Place],
+    places: Sequence[NamespaceCandidate],
     host: NsHandle,
     needs: Needs,
-    errand: Errand,
+    errand: ReadRequest,
     *,
     at: str,
     workers: int,
-    before: Mapping[str, Contents],
-    doubtful: Mapping[str, Contents],
-) -> dict[str, Contents | Exception]:
+    before: Mapping[str, NamespaceReading],
+    doubtful: Mapping[str, NamespaceReading],
+) -> dict[str, NamespaceReading | Exception]:
     """What each namespace holds, or why it could not be read, by its id.
 
     Args:
@@ -50,7 +50,7 @@ def read_places(
     with ExitStack() as stack:
         numbers = _HostNumbers(host, stack)
 
-        def read(index: int, fd: int | None) -> Contents:
+        def read(index: int, fd: int | None) -> NamespaceReading:
             place = places[index]
             kept = doubtful.get(place.id)
             if kept is not None and _is_same(kept):
@@ -79,14 +79,19 @@ def _usual_workers(needs: Needs) -> int:
 _QUICK = frozenset({SectionName.LINKS, SectionName.ADDRESSES, SectionName.ROUTES, SectionName.NEIGHBOURS})
 
 
-def _is_same(kept: Contents) -> bool:
+def _is_same(kept: NamespaceReading) -> bool:
     """Whether the namespace that the thread is in is the one that was read, by the kernel's name for it."""
     with NetlinkSocket() as sock:
         return kept.cookie is not None and sock.cookie() == kept.cookie
 
 
 def settle_links(
-    spaces: Mapping[str, Contents], places: Sequence[Place], host: NsHandle, fresh: Sequence[str], *, workers: int
+    spaces: Mapping[str, NamespaceReading],
+    places: Sequence[NamespaceCandidate],
+    host: NsHandle,
+    fresh: Sequence[str],
+    *,
+    workers: int,
 ) -> None:
     """Settle which namespaces the links of the ``fresh`` ones lead to; the others' links are settled already."""
     settle_numbers(spaces, [place.handle for place in places], host.id, fresh, workers=workers)

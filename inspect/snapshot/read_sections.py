@@ -19,12 +19,12 @@ from dnet_tui.inspect.kernel.rtnetlink.parse_addresses import (
     parse_proxied,
 )
 from dnet_tui.inspect.kernel.rtnetlink.parse_links import LinkTable
-from dnet_tui.inspect.model.namespace_reading import AS_ROOT, Contents
-from dnet_tui.inspect.model.needs import SectionName
-from dnet_tui.inspect.snapshot.read_namespace import Errand, take_dump
+from dnet_tui.inspect.model.coverage.namespace_reading import AS_ROOT, NamespaceReading
+from dnet_tui.inspect.model.coverage.needs import SectionName
+from dnet_tui.inspect.snapshot.read_namespace import ReadRequest, take_dump
 
 
-def collect_tables(contents: Contents, sock: NetlinkSocket, sections: Collection[SectionName]) -> None:
+def collect_tables(contents: NamespaceReading, sock: NetlinkSocket, sections: Collection[SectionName]) -> None:
     """Read rtnetlink's other tables."""
 
     def take(section: SectionName, read: Callable[[NetlinkSocket], Dump]) -> tuple[bytes, ...]:
@@ -52,7 +52,7 @@ def collect_tables(contents: Contents, sock: NetlinkSocket, sections: Collection
         _collect_traffic_control(contents, sock)
 
 
-def _collect_traffic_control(contents: Contents, sock: NetlinkSocket) -> None:
+def _collect_traffic_control(contents: NamespaceReading, sock: NetlinkSocket) -> None:
     from dnet_tui.inspect.kernel.traffic_control import read_programs, read_traffic_control  # noqa: PLC0415 - only when wanted
 
     try:
@@ -62,7 +62,7 @@ def _collect_traffic_control(contents: Contents, sock: NetlinkSocket) -> None:
         contents.miss(SectionName.TRAFFIC_CONTROL, error)
 
 
-def collect_sections(contents: Contents, errand: Errand, table: LinkTable | None) -> None:
+def collect_sections(contents: NamespaceReading, errand: ReadRequest, table: LinkTable | None) -> None:
     """Read what isn't rtnetlink's; ``table`` has the devices' own settings, which came with the links."""
     wanted = errand.sections
     if SectionName.SYSCTLS in wanted:
@@ -86,7 +86,7 @@ def collect_sections(contents: Contents, errand: Errand, table: LinkTable | None
             read_rules(contents, errand.before)
 
 
-def _collect_sysctls(contents: Contents, settings: dict[str, DeviceSettings] | None) -> None:
+def _collect_sysctls(contents: NamespaceReading, settings: dict[str, DeviceSettings] | None) -> None:
     from dnet_tui.inspect.kernel.sysctl import read_sysctls  # noqa: PLC0415 - only when wanted
 
     sysctls = read_sysctls(settings or {}, bridges=any(link.bridge is not None for link in contents.links))
@@ -99,7 +99,7 @@ def _collect_sysctls(contents: Contents, settings: dict[str, DeviceSettings] | N
         contents.miss("sysctls", f"{name}{more}: {reason}", AS_ROOT)
 
 
-def _collect_sockets(contents: Contents) -> None:
+def _collect_sockets(contents: NamespaceReading) -> None:
     from dnet_tui.inspect.kernel.sockets.listening import read_listening  # noqa: PLC0415 - only when wanted
 
     try:
@@ -108,7 +108,7 @@ def _collect_sockets(contents: Contents) -> None:
         contents.miss("sockets", error)
 
 
-def _collect_xfrm(contents: Contents) -> None:
+def _collect_xfrm(contents: NamespaceReading) -> None:
     from dnet_tui.inspect.kernel.xfrm import read_policies  # noqa: PLC0415 - only when wanted
 
     try:
@@ -118,7 +118,7 @@ def _collect_xfrm(contents: Contents) -> None:
         contents.miss("xfrm", error)
 
 
-def _collect_conntrack(contents: Contents, errand: Errand) -> None:
+def _collect_conntrack(contents: NamespaceReading, errand: ReadRequest) -> None:
     from dnet_tui.inspect.kernel.sockets.conntrack import read_conntrack  # noqa: PLC0415 - only when wanted
     from dnet_tui.inspect.kernel.sockets.conntrack_counts import read_counts  # noqa: PLC0415 - as above
     from dnet_tui.inspect.kernel.sockets.conntrack_parse import ConntrackFilter  # noqa: PLC0415 - as above
@@ -140,7 +140,7 @@ def _collect_conntrack(contents: Contents, errand: Errand) -> None:
         contents.miss("conntrack", f"{len(table.entries)} entries were read: {table.stopped}")
 
 
-def _collect_nat_ports(contents: Contents) -> None:
+def _collect_nat_ports(contents: NamespaceReading) -> None:
     from dnet_tui.inspect.kernel.sockets.nat_ports import read_nat_ports  # noqa: PLC0415 - only when wanted
 
     try:
@@ -152,7 +152,7 @@ def _collect_nat_ports(contents: Contents) -> None:
         contents.miss("nat-ports", "there are too many connections to count those to one destination in time")
 
 
-def collect_udp(contents: Contents, ports: Collection[int]) -> None:
+def collect_udp(contents: NamespaceReading, ports: Collection[int]) -> None:
     """Add the tracked UDP connections to some ports to what was read of the calling thread's namespace."""
     from dnet_tui.inspect.kernel.sockets.conntrack import read_udp  # noqa: PLC0415 - only when wanted
 

@@ -20,14 +20,14 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from dnet_tui.inspect.model import Link, LinkRef
+from dnet_tui.inspect.model.coverage.namespace_reading import AS_ROOT, NamespaceReading
 from dnet_tui.inspect.model.links import OUT_OF_SIGHT
-from dnet_tui.inspect.model.namespace_reading import AS_ROOT, Contents
 
 PAIRS = frozenset({"veth", "netkit"})
 """Kinds of which two make a pair."""
 
 
-def resolve_links(seen: Iterable[Contents], *, privileged: bool = True) -> dict[str, tuple[Link, ...]]:
+def resolve_links(seen: Iterable[NamespaceReading], *, privileged: bool = True) -> dict[str, tuple[Link, ...]]:
     """The links of every namespace (by its id) with ``peer`` and ``peer_note`` filled in."""
     spaces = {contents.id: contents for contents in seen}
     peers = _Peers(spaces, privileged=privileged)
@@ -44,7 +44,7 @@ def is_out_of_sight(link: Link) -> bool:
 class _Peers:
     """What every link says of its peer, and which links say so of it."""
 
-    def __init__(self, spaces: Mapping[str, Contents], *, privileged: bool) -> None:
+    def __init__(self, spaces: Mapping[str, NamespaceReading], *, privileged: bool) -> None:
         self._spaces = spaces
         self._privileged = privileged
         self._links = {

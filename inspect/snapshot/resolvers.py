@@ -18,9 +18,9 @@ import msgspec
 from dnet_tui.inspect.kernel.read_file import read_beginning
 from dnet_tui.inspect.kernel.resolv_conf import LARGEST, parse_resolv_conf
 from dnet_tui.inspect.model import Container
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.coverage.namespace_reading import AS_ROOT
 from dnet_tui.inspect.model.name_servers import Resolver
-from dnet_tui.inspect.model.namespace_reading import AS_ROOT
 from dnet_tui.inspect.text.encoding import storable
 
 HOST_FILE = "/etc/resolv.conf"

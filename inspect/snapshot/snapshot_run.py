@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dnet_tui.inspect.engines.bridge_only_networks import plain_networks
-from dnet_tui.inspect.engines.engine_data import Answer, unasked
+from dnet_tui.inspect.engines.engine_data import EngineReading, unasked
 from dnet_tui.inspect.engines.engine_query import Asking
 from dnet_tui.inspect.engines.port_proxies import find_proxies
 from dnet_tui.inspect.errors import CannotInspectError
@@ -25,17 +25,17 @@ from dnet_tui.inspect.kernel.procfs import (
     read_unbound_files,
 )
 from dnet_tui.inspect.model import Link, Namespace, Snapshot
-from dnet_tui.inspect.model.gaps import Gap, with_gaps
-from dnet_tui.inspect.model.namespace_reading import Contents
-from dnet_tui.inspect.model.needs import EVERYTHING, Needs, SectionName
+from dnet_tui.inspect.model.coverage.gaps import Gap, with_gaps
+from dnet_tui.inspect.model.coverage.namespace_reading import NamespaceReading
+from dnet_tui.inspect.model.coverage.needs import EVERYTHING, Needs, SectionName
 from dnet_tui.inspect.snapshot import container_placement
 from dnet_tui.inspect.snapshot.as_namespace import as_namespace
 from dnet_tui.inspect.snapshot.container_processes import find_residents, with_latecomers
-from dnet_tui.inspect.snapshot.engine_dependent_reads import read_told
-from dnet_tui.inspect.snapshot.namespace_candidates import Place, find_places
-from dnet_tui.inspect.snapshot.out_of_sight import Evidence, NotRead, unseen_ends, unseen_processes, why_not_read
-from dnet_tui.inspect.snapshot.read_cache import Memory, disturbed, keep
-from dnet_tui.inspect.snapshot.read_namespace import Errand, is_connected
+from dnet_tui.inspect.snapshot.engine_dependent_reads import read_late
+from dnet_tui.inspect.snapshot.namespace_candidates import NamespaceCandidate, find_candidates
+from dnet_tui.inspect.snapshot.out_of_sight import NotRead, SeenNamespaces, unseen_ends, unseen_processes, why_not_read
+from dnet_tui.inspect.snapshot.read_cache import ReadCache, changed_peers, keep
+from dnet_tui.inspect.snapshot.read_namespace import ReadRequest, is_connected
 from dnet_tui.inspect.snapshot.read_namespaces import read_places, settle_links
 from dnet_tui.inspect.snapshot.resolve_peers import resolve_links
 from dnet_tui.inspect.snapshot.socket_owners import socket_namer
@@ -44,7 +44,7 @@ from dnet_tui.inspect.version import version
 if TYPE_CHECKING:
     from dnet_tui.inspect.engines.read_log import KeptLogs
     from dnet_tui.inspect.kernel.sockets.conntrack_parse import ConntrackFilter
-    from dnet_tui.inspect.ruleset.read_firewall import RulesAhead
+    from dnet_tui.inspect.ruleset.read_firewall import BackgroundRuleRefresh
 
 _UNBOUND = "{} is an ordinary file: no namespace is bound to it"
 
@@ -75,9 +75,9 @@ class SnapshotRun:
     def __init__(
         self,
         options: Options,
-        before: Memory,
+        before: ReadCache,
         touched: frozenset[str] = frozenset(),
-        rules: RulesAhead | None = None,
+        rules: BackgroundRuleRefresh | None = None,
     ) -> None:
         self._options = options
         self._before = before
@@ -85,9 +85,9 @@ class SnapshotRun:
         self._rules = rules
         self._taken_at = datetime.now(UTC).isoformat(timespec="seconds")
         self._gaps: list[Gap] = []
-        self._contents: dict[str, Contents] = {}
+        self._contents: dict[str, NamespaceReading] = {}
         self._unread: dict[str, NotRead] = {}
-        self.memory = Memory()
+        self.memory = ReadCache()
 
     def snapshot(self) -> Snapshot:
         """Take it.
@@ -99,18 +99,18 @@ class SnapshotRun:
         asking = Asking(self._options.docker_socket, self._options.engine_timeout, os.environ, logs).begin()
         host, table, files = self._look_around()
         asking.look(table.processes, host.inode)
-        places = find_places(host, table.processes, files)
+        places = find_candidates(host, table.processes, files)
         self._read_all(host, places)
         answer = asking.finish()
         self._gaps.extend(answer.gaps)
         table, late = with_latecomers(table, answer.containers)
         if late:  # containers that started meanwhile: their veths are missing in what was read of the host
             known = {place.id for place in places}
-            places = find_places(host, table.processes, files)
+            places = find_candidates(host, table.processes, files)
             self._read(host, places, [place for place in places if place.is_host or place.id not in known])
         elif self._has_loose_ends(host):
             table, places = self._look_again(host, table, places)
-        self.memory = Memory(
+        self.memory = ReadCache(
             places={place.id: place for place in places},
             contents=self._contents,
             processes={process.pid: process for process in table.processes},
@@ -128,12 +128,12 @@ class SnapshotRun:
         )
 
     def _look_again(
-        self, host: NsHandle, table: ProcessTable, places: tuple[Place, ...]
-    ) -> tuple[ProcessTable, tuple[Place, ...]]:
+        self, host: NsHandle, table: ProcessTable, places: tuple[NamespaceCandidate, ...]
+    ) -> tuple[ProcessTable, tuple[NamespaceCandidate, ...]]:
         """Look for namespaces that came after the processes were listed: the host's links tell of them already."""
         try:
             newer = read_processes({process.pid: process for process in table.processes})
-            found = find_places(host, newer.processes, read_namespace_files())
+            found = find_candidates(host, newer.processes, read_namespace_files())
         except (OSError, ValueError):
             return table, places
         known = {place.id for place in places}
@@ -162,22 +162,22 @@ class SnapshotRun:
         )
         return host, table, files
 
-    def _read_all(self, host: NsHandle, places: tuple[Place, ...]) -> None:
+    def _read_all(self, host: NsHandle, places: tuple[NamespaceCandidate, ...]) -> None:
         """Take over what may be taken over, read the rest, and what that shows to be disturbed."""
         kept = keep(self._before, places, self._touched)
         self._contents.update(kept.sure)
         self._read(host, places, [place for place in places if place.id not in kept.sure], kept.doubtful)
         old, new = self._before.contents.get(host.id), self._contents.get(host.id)
         if old is not None and new is not None:
-            again = disturbed(old, new) & (kept.sure.keys() | kept.doubtful.keys())
+            again = changed_peers(old, new) & (kept.sure.keys() | kept.doubtful.keys())
             self._read(host, places, [place for place in places if place.id in again])
 
     def _read(
         self,
         host: NsHandle,
-        places: Sequence[Place],
-        wanted: Sequence[Place],
-        doubtful: dict[str, Contents] | None = None,
+        places: Sequence[NamespaceCandidate],
+        wanted: Sequence[NamespaceCandidate],
+        doubtful: dict[str, NamespaceReading] | None = None,
     ) -> None:
         """Read the wanted ones among all namespaces; of the ``doubtful``, only those that are others by now."""
         found = read_places(
@@ -193,7 +193,7 @@ class SnapshotRun:
         read: list[str] = []
         for place in wanted:
             result = found[place.id]
-            if isinstance(result, Contents):
+            if isinstance(result, NamespaceReading):
                 self._contents[place.id] = result
                 read.append(place.id)
             else:
@@ -201,15 +201,15 @@ class SnapshotRun:
                 self._miss(place, result)
         settle_links(self._contents, places, host, read, workers=self._options.workers)
 
-    def _errand(self) -> Errand:
-        return Errand(
+    def _errand(self) -> ReadRequest:
+        return ReadRequest(
             sections=self._options.needs.sections,
             conntrack=self._options.conntrack,
             conntrack_filter=self._options.conntrack_filter,
             rules=self._rules,
         )
 
-    def _miss(self, place: Place, error: Exception) -> None:
+    def _miss(self, place: NamespaceCandidate, error: Exception) -> None:
         why = self._unread[place.id] = why_not_read(place, error)
         if not place.names and (why.gone or place.is_sandbox):
             return  # if it matters, a link leads to it
@@ -221,14 +221,16 @@ class SnapshotRun:
         )
         self._gaps.append(Gap(section="namespaces", scope=place.id, reason=reason, hint=why.hint))
 
-    def _assemble(self, host: NsHandle, table: ProcessTable, places: tuple[Place, ...], answer: Answer) -> Snapshot:
+    def _assemble(
+        self, host: NsHandle, table: ProcessTable, places: tuple[NamespaceCandidate, ...], answer: EngineReading
+    ) -> Snapshot:
         seen = find_residents(table, answer.containers, host.inode)
-        containers, gaps = container_placement.settle(
+        containers, gaps = container_placement.assign_namespaces(
             answer.containers, seen, {key: why.reason for key, why in self._unread.items()}
         )
         self._gaps.extend(gaps)
         self._gaps.extend(unasked(containers, answer))
-        told = read_told(containers, self._contents.get(host.id), self._errand())
+        told = read_late(containers, self._contents.get(host.id), self._errand())
         containers = told.containers
         self._gaps.extend(told.gaps)
         occupied = frozenset(item.netns for item in containers if item.netns is not None)
@@ -267,13 +269,13 @@ class SnapshotRun:
 
     def _with_owners(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot with each rule's owner."""
-        from dnet_tui.inspect.ruleset.owner_cache import KeptOwners  # noqa: PLC0415 - only when rules are wanted
+        from dnet_tui.inspect.ruleset.owner_cache import OwnerCache  # noqa: PLC0415 - only when rules are wanted
 
-        self.memory.owners = self.memory.owners or KeptOwners()
+        self.memory.owners = self.memory.owners or OwnerCache()
         return self.memory.owners.fill_in(snapshot)
 
     def _namespaces(
-        self, places: Sequence[Place], occupied: frozenset[str], table: ProcessTable
+        self, places: Sequence[NamespaceCandidate], occupied: frozenset[str], table: ProcessTable
     ) -> dict[str, Namespace]:
         """The namespaces worth keeping: not the sandboxes that lead nowhere."""
         kept = [
@@ -304,13 +306,13 @@ class SnapshotRun:
         return spaces
 
     def _out_of_sight(
-        self, places: Iterable[Place], links: Mapping[str, tuple[Link, ...]], table: ProcessTable
+        self, places: Iterable[NamespaceCandidate], links: Mapping[str, tuple[Link, ...]], table: ProcessTable
     ) -> Iterator[Gap]:
         """What can't be told for want of what could not be seen."""
         host = next(place.id for place in places if place.is_host)
         ends = tuple(
             unseen_ends(
-                Evidence(
+                SeenNamespaces(
                     host=host,
                     spaces={key: self._contents[key] for key in links},
                     links=links,

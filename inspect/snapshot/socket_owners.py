@@ -14,11 +14,11 @@ import msgspec
 from dnet_tui.inspect.kernel.netns import namespace_id
 from dnet_tui.inspect.kernel.procfs import ProcessTable, read_socket_owners
 from dnet_tui.inspect.model import Socket
-from dnet_tui.inspect.model.namespace_reading import Contents
+from dnet_tui.inspect.model.coverage.namespace_reading import NamespaceReading
 
 
 def socket_namer(
-    contents: Sequence[Contents], table: ProcessTable
+    contents: Sequence[NamespaceReading], table: ProcessTable
 ) -> Callable[[tuple[Socket, ...]], tuple[Socket, ...]]:
     """Return a function that adds to sockets the process that has them open."""
     listening = {item.id for item in contents if item.sockets}

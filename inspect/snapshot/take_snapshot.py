@@ -14,13 +14,13 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.model.needs import SectionName
-from dnet_tui.inspect.snapshot.read_cache import Memory
+from dnet_tui.inspect.model.coverage.needs import SectionName
+from dnet_tui.inspect.snapshot.read_cache import ReadCache
 from dnet_tui.inspect.snapshot.snapshot_run import Options, SnapshotRun
 
 if TYPE_CHECKING:
     from dnet_tui.inspect.ruleset.change_log import RuleEvents
-    from dnet_tui.inspect.ruleset.read_firewall import RulesAhead
+    from dnet_tui.inspect.ruleset.read_firewall import BackgroundRuleRefresh
 
 __all__ = ["Observer", "Options", "take_snapshot"]
 
@@ -31,7 +31,7 @@ def take_snapshot(options: Options | None = None) -> Snapshot:
     Raises:
         CannotInspectError: /proc isn't there, so nothing can be found.
     """
-    return SnapshotRun(options or Options(), Memory()).snapshot()
+    return SnapshotRun(options or Options(), ReadCache()).snapshot()
 
 
 class Observer:
@@ -47,7 +47,7 @@ class Observer:
 
     def __init__(self, options: Options | None = None) -> None:
         self._options = options or Options()
-        self._memory = Memory()
+        self._memory = ReadCache()
         self._events: RuleEvents | None = None
 
     def take(self) -> Snapshot:
@@ -56,7 +56,7 @@ class Observer:
         Raises:
             CannotInspectError: /proc isn't there, so nothing can be found.
         """
-        self._memory = Memory()
+        self._memory = ReadCache()
         return self.refresh()
 
     def refresh(self, touched: Collection[str] = ()) -> Snapshot:
@@ -73,17 +73,17 @@ class Observer:
         self._memory = taking.memory
         return snapshot
 
-    def _rules(self) -> RulesAhead | None:
+    def _rules(self) -> BackgroundRuleRefresh | None:
         """The host's rules, being brought up to date, when they were read before."""
         if SectionName.FIREWALL not in self._options.needs.sections:
             return None
         from dnet_tui.inspect.ruleset.change_log import RuleEvents  # noqa: PLC0415 - only where rules are wanted
-        from dnet_tui.inspect.ruleset.read_firewall import RulesAhead  # noqa: PLC0415 - as above
+        from dnet_tui.inspect.ruleset.read_firewall import BackgroundRuleRefresh  # noqa: PLC0415 - as above
 
         self._events = self._events or RuleEvents()
         self._events.listen()
         before = next((self._memory.contents.get(key) for key, one in self._memory.places.items() if one.is_host), None)
-        return None if before is None else RulesAhead(before, self._events)
+        return None if before is None else BackgroundRuleRefresh(before, self._events)
 
     def close(self) -> None:
         """Stop to keep account of changed rules.  Safe to repeat; a later refresh begins again."""

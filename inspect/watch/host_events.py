@@ -69,7 +69,7 @@ class HostEvents:
     """Listens from :meth:`start` to :meth:`close`, in the network namespace of the thread that starts it.
 
     ``notify`` is called in a thread of its own with what moved (the sections
-    are those of :data:`dnet_tui.inspect.model.gaps.SECTIONS`).
+    are those of :data:`dnet_tui.inspect.model.coverage.gaps.SECTIONS`).
     ``notes`` say what can't be listened to; nothing else fails because of it.
     """
 

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from dnet_tui.tui.app.app import DnetApp
 from dnet_tui.tui.app.present.styled_text import Row, plain
-from dnet_tui.tui.app.widgets.detail import Detail
+from dnet_tui.tui.app.widgets.detail import DetailPane
 from dnet_tui.tui.app.widgets.listing import Listing
 
 
@@ -50,7 +50,7 @@ def listing(app: DnetApp, mode: str) -> Listing:
 
 def detail(app: DnetApp, mode: str) -> str:
     """Return a mode's detail as text."""
-    return app.screen.query_one(f"#{mode}-detail", Detail).text
+    return app.screen.query_one(f"#{mode}-detail", DetailPane).text
 
 
 def row_text(row: Row) -> str:

@@ -12,7 +12,7 @@ from dnet_tui.diagnostics.report.finding import CheckResult, Evidence, Finding, 
 from dnet_tui.diagnostics.report.report import REPORT_FORMAT, Report, summarise
 from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace, Network, Snapshot, known_items
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from unit.builders.factories import (
     APP1,
     APP2,

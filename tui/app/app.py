@@ -26,7 +26,7 @@ from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model import state as states
 from dnet_tui.tui.app.model.services import Services
-from dnet_tui.tui.app.model.state import State
+from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.modes import MODES, TABS
 from dnet_tui.tui.app.present import confirm, frame
 from dnet_tui.tui.app.refresh_scheduler import Following
@@ -61,7 +61,7 @@ class DnetApp(HostApp):
 
     def __init__(self, services: Services, *, offline: bool = False) -> None:
         may_write = services.apply_fix is not None and not offline
-        self.state = State(busy=READING, may_write=may_write, offline=offline)
+        self.state = AppState(busy=READING, may_write=may_write, offline=offline)
         self._held: fact.ReportReady | None = None
         self._following = Following()
         self._serial = 0
@@ -93,7 +93,7 @@ class DnetApp(HostApp):
         """Give every theme the roles' colours."""
         return THEMES[0].variables
 
-    def _become(self, state: State) -> None:
+    def _become(self, state: AppState) -> None:
         self.state = state
         for screen in self.screen_stack:
             if isinstance(screen, ModeScreen):
@@ -130,8 +130,8 @@ class DnetApp(HostApp):
         self._following.ended(time.monotonic())
         self._look_again()
 
-    @on(fact.HostMoved)
-    def host_moved(self, event: fact.HostMoved) -> None:
+    @on(fact.HostChangeNotified)
+    def host_moved(self, event: fact.HostChangeNotified) -> None:
         """Look again, as soon as it may be."""
         self._following.note(event.moved)
         self._look_again()
@@ -151,8 +151,8 @@ class DnetApp(HostApp):
             return
         self._refresh_snapshot(self.state.snapshot, self._following.begin(now))
 
-    @on(fact.HostChanged)
-    def host_changed(self, event: fact.HostChanged) -> None:
+    @on(fact.ChangeApplied)
+    def host_changed(self, event: fact.ChangeApplied) -> None:
         """Tell what was done, and look at the host again."""
         told = confirm.failed(event.trouble) if event.trouble else confirm.done(event.lines)
         self.push_screen(Dialog(f"{event.title}: {'failed' if event.trouble else 'done'}", told))
@@ -217,7 +217,7 @@ class DnetApp(HostApp):
         if self.state.snapshot is None or self._services.open_capture is None:
             return
         self._serial += 1
-        fresh = states.Capture(point=self.state.capture.point, filter=event.expression, running=event.point)
+        fresh = states.CaptureView(point=self.state.capture.point, filter=event.expression, running=event.point)
         self._become(states.changed(self.state, capture=fresh))
         self._capture_packets(self._serial, event.point, event.expression, self.state.snapshot)
 
@@ -304,7 +304,7 @@ class DnetApp(HostApp):
         yield SystemCommand("Quit", "Leave (key q)", self.exit)
 
 
-def _looked(state: State, event: fact.ReportReady) -> State:
+def _looked(state: AppState, event: fact.ReportReady) -> AppState:
     return states.looked(state, event.taken.snapshot, event.report, event.taken.at, event.trouble)
 
 

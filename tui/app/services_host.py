@@ -23,7 +23,7 @@ from dnet_tui.tui.app.model.services import Batch, CaptureSource, LastChange, Se
 from dnet_tui.tui.app.model.state import PACKETS_KEPT
 
 if TYPE_CHECKING:
-    from dnet_tui.inspect.capture.packet import Packet
+    from dnet_tui.inspect.capture.packet import CapturedPacket
     from dnet_tui.inspect.capture.session import Capture
     from dnet_tui.inspect.snapshot.take_snapshot import Observer
 
@@ -86,9 +86,9 @@ def _watch(notify: Callable[[frozenset[Moved]], None]) -> Watch:
 
 
 def _examine(snapshot: Snapshot) -> Report:
-    from dnet_tui.diagnostics.checks.run_checks import examine  # noqa: PLC0415  in the worker, not before the first screen
+    from dnet_tui.diagnostics.checks.run_checks import run_checks  # noqa: PLC0415  in the worker, not before the first screen
 
-    return examine(snapshot)
+    return run_checks(snapshot)
 
 
 def _apply_fix(finding: Finding) -> list[str]:
@@ -140,7 +140,7 @@ class LiveCapture:
     def poll(self, timeout: float) -> Batch:
         """See :class:`~dnet_tui.tui.app.model.services.CaptureSource`."""
         deadline = time.monotonic() + timeout
-        newest: list[Packet] = []
+        newest: list[CapturedPacket] = []
         while not self._capture.finished and (left := deadline - time.monotonic()) > 0:
             newest = [*newest, *self._capture.poll(left)][-PACKETS_KEPT:]
         labels = [point.label for point in self._capture.points]

@@ -19,7 +19,7 @@ from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model.services import Services, Watch
-from dnet_tui.tui.app.model.state import Trouble
+from dnet_tui.tui.app.model.state import ErrorInfo
 
 POLL = 0.25
 """Seconds between two looks at a running capture; nothing is drawn when nothing came."""
@@ -65,7 +65,7 @@ class HostApp(App[None]):
                 self._watch = self._services.watch(self._tell_moved)
 
     def _tell_moved(self, moved: frozenset[Moved]) -> None:
-        self.post_message(fact.HostMoved(moved))
+        self.post_message(fact.HostChangeNotified(moved))
 
     def _end_watch(self) -> None:
         with self._watch_lock:
@@ -95,7 +95,7 @@ class HostApp(App[None]):
         try:
             change = (self._services.last_change or _refuse)()
         except Exception as error:  # noqa: BLE001  an unreadable journal must not end the app
-            self.post_message(fact.HostChanged("Undo", (), _trouble(error)))
+            self.post_message(fact.ChangeApplied("Undo", (), _trouble(error)))
         else:
             self.post_message(fact.ChangeFound(change))
 
@@ -103,14 +103,14 @@ class HostApp(App[None]):
         try:
             lines = tuple(change())
         except Exception as error:  # noqa: BLE001  what failed is told in the dialog
-            self.post_message(fact.HostChanged(title, (), _trouble(error)))
+            self.post_message(fact.ChangeApplied(title, (), _trouble(error)))
         else:
-            self.post_message(fact.HostChanged(title, lines))
+            self.post_message(fact.ChangeApplied(title, lines))
 
     @work(thread=True, exclusive=True, group="capture")
     def _capture_packets(self, serial: int, point: str, expression: str, snapshot: Snapshot) -> None:
         worker = get_current_worker()
-        trouble: Trouble | None = None
+        trouble: ErrorInfo | None = None
         try:
             source = (self._services.open_capture or _refuse)(point, expression, snapshot)
             try:
@@ -120,7 +120,7 @@ class HostApp(App[None]):
                     if batch.packets or (batch.received, batch.dropped) != counts:
                         counts = (batch.received, batch.dropped)
                         self.post_message(fact.PacketsCaptured(serial, batch.packets, *counts))
-                    trouble = Trouble(message=batch.ended) if batch.ended else None
+                    trouble = ErrorInfo(message=batch.ended) if batch.ended else None
             finally:
                 source.close()
         except Exception as error:  # noqa: BLE001  no permission, a wrong filter, a vanished interface: all are told
@@ -132,8 +132,8 @@ def _refuse(*_: object) -> NoReturn:
     raise DnetError("This isn't possible here.")
 
 
-def _trouble(error: Exception) -> Trouble:
+def _trouble(error: Exception) -> ErrorInfo:
     """Return an error in words; one that isn't ours is named by its type."""
     if isinstance(error, DnetError):
-        return Trouble(message=error.message, hint=error.hint)
-    return Trouble(message=f"{type(error).__name__}: {error}", hint="This is a fault of dnet-tui; please report it.")
+        return ErrorInfo(message=error.message, hint=error.hint)
+    return ErrorInfo(message=f"{type(error).__name__}: {error}", hint="This is a fault of dnet-tui; please report it.")

@@ -18,12 +18,12 @@ import typer
 from dnet_tui.inspect.capture.bpf import check_filter
 from dnet_tui.inspect.capture.decode import PacketSummary, summarise, timestamp
 from dnet_tui.inspect.capture.own_ssh import own_ssh_filter
-from dnet_tui.inspect.capture.packet import SNAPLEN, Packet
+from dnet_tui.inspect.capture.packet import SNAPLEN, CapturedPacket
 from dnet_tui.inspect.capture.pcapng import FileInterface, FileStatistics, PcapngWriter
 from dnet_tui.inspect.capture.points import CapturePoint, resolve_all
 from dnet_tui.inspect.capture.session import Capture, CaptureOptions
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.model.needs import Needs, SectionName
+from dnet_tui.inspect.model.coverage.needs import Needs, SectionName
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.commands.snapshot_source import snapshot_from
@@ -33,7 +33,7 @@ from dnet_tui.tui.reports.json_text import to_json_line
 _NEEDS = Needs(host=frozenset({SectionName.ADDRESSES}))
 _PATIENCE = 1.0  # seconds of one poll; a signal ends it at once
 
-Format = Literal["text", "json"]
+CaptureFormat = Literal["text", "json"]
 
 
 def capture(
@@ -50,7 +50,9 @@ def capture(
     write: Annotated[
         str, typer.Option(metavar="FILE", help="Write a pcapng file (- for stdout); lines only with --format.")
     ] = "",
-    output: Annotated[Format | None, typer.Option("--format", help="How to print packets (default: text).")] = None,
+    output: Annotated[
+        CaptureFormat | None, typer.Option("--format", help="How to print packets (default: text).")
+    ] = None,
     snaplen: Annotated[int, typer.Option(min=64, max=SNAPLEN, help="Bytes to keep of each packet.")] = SNAPLEN,
     all_ssh: Annotated[bool, typer.Option("--all-ssh", help="Don't leave out the SSH session you work in.")] = False,
     promiscuous: Annotated[
@@ -96,7 +98,7 @@ def capture(
             raise typer.Exit(Exit.INTERRUPTED)
 
 
-def _show(running: Capture, writer: PcapngWriter | None, output: Format | None) -> None:
+def _show(running: Capture, writer: PcapngWriter | None, output: CaptureFormat | None) -> None:
     """Write and print packets until the capture has ended."""
     labels = [point.label for point in running.points]
     told = 0
@@ -113,7 +115,7 @@ def _show(running: Capture, writer: PcapngWriter | None, output: Format | None) 
             sys.stdout.flush()
 
 
-def _lines(packets: Sequence[Packet], labels: Sequence[str], output: Format) -> Iterator[str]:
+def _lines(packets: Sequence[CapturedPacket], labels: Sequence[str], output: CaptureFormat) -> Iterator[str]:
     for packet in packets:
         summary = summarise(packet, labels[packet.point])
         yield to_json_line(as_row(summary)) if output == "json" else summary.line() + "\n"

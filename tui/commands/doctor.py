@@ -17,13 +17,13 @@ from dnet_tui.tui.commands.snapshot_source import SnapshotFile, progress, snapsh
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.reports.terminal import stdout_paper
 
-Format = Literal["text", "json", "markdown"]
+ReportFormat = Literal["text", "json", "markdown"]
 Threshold = Literal["error", "warning"]
 
 
 def doctor(
     *,
-    output: Annotated[Format, typer.Option("--format", help="How to print the report.")] = "text",
+    output: Annotated[ReportFormat, typer.Option("--format", help="How to print the report.")] = "text",
     check: Annotated[
         list[str] | None, typer.Option("--check", metavar="ID", help="Run only this check. May be repeated.")
     ] = None,
@@ -53,7 +53,7 @@ def doctor(
     decided and nothing worse was found.
     """
     from dnet_tui.diagnostics.checks.catalogue import CATALOGUE  # noqa: PLC0415  the checks, only to run them
-    from dnet_tui.diagnostics.checks.run_checks import examine  # noqa: PLC0415  as above
+    from dnet_tui.diagnostics.checks.run_checks import run_checks  # noqa: PLC0415  as above
 
     only, without = tuple(check or ()), tuple(skip or ())
     require("check", (*only, *without), [item.id for item in CATALOGUE], "dnet-tui checks")
@@ -70,7 +70,7 @@ def doctor(
         with progress("sending probes"):
             probing = probe_host(taken, lambda: snapshot_from(None), focus=focus)
         taken, probes = probing.snapshot, probing.probes
-    report = examine(taken, only=only, skip=without, focus=focus, probes=probes, before=before)
+    report = run_checks(taken, only=only, skip=without, focus=focus, probes=probes, before=before)
     sys.stdout.write(render(report, output, View(taken)))
     raise typer.Exit(exit_for(report, fail_on))
 
@@ -90,7 +90,7 @@ def _require_since(since: Path | None, comparing: list[str]) -> None:
         raise UsageError(f"{comparing[0]} judges how counters grew since an earlier snapshot", hint)
 
 
-def render(report: Report, output: Format, view: View) -> str:
+def render(report: Report, output: ReportFormat, view: View) -> str:
     """The report in one of its formats; ``view`` names the namespaces for people."""
     match output:
         case "json":

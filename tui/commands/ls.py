@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from dnet_tui.inspect.model.gaps import listed
-from dnet_tui.inspect.model.needs import MAP, Needs, SectionName
+from dnet_tui.inspect.model.coverage.gaps import listed
+from dnet_tui.inspect.model.coverage.needs import MAP, Needs, SectionName
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, say_gaps, snapshot_from
 from dnet_tui.tui.reports.json_text import to_json
@@ -17,7 +17,7 @@ from dnet_tui.tui.reports.lists.map_text import host_map
 from dnet_tui.tui.reports.lists.rows.bridges import bridge_rows, network_rows
 from dnet_tui.tui.reports.lists.rows.containers import container_rows, veth_rows
 from dnet_tui.tui.reports.lists.rows.ports import port_rows
-from dnet_tui.tui.reports.terminal import Paper, stdout_paper
+from dnet_tui.tui.reports.terminal import OutputStyle, stdout_paper
 
 What = Literal["bridges", "networks", "containers", "veths", "ports"]
 
@@ -67,7 +67,7 @@ def as_json(what: What | None, view: View) -> str:
     return to_json({name: make(view) for name, make in rows.items()})
 
 
-def as_table(what: What | None, view: View, paper: Paper) -> str:
+def as_table(what: What | None, view: View, paper: OutputStyle) -> str:
     """The rows as a table; for the whole map a tree.  Says so where there is nothing to list."""
     match what:
         case None:

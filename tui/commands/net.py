@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from dnet_tui.inspect.model.needs import Needs, SectionName
+from dnet_tui.inspect.model.coverage.needs import Needs, SectionName
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.commands.confirmation import ask, require_consent, show
 from dnet_tui.tui.commands.snapshot_source import snapshot_from

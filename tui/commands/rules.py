@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 import typer
 
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.model.needs import Needs, SectionName
+from dnet_tui.inspect.model.coverage.needs import Needs, SectionName
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.commands.check_name import require
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, say_gaps, snapshot_from
 from dnet_tui.tui.reports.json_text import to_json
 from dnet_tui.tui.reports.rules.rules_data import (
-    Selection,
+    RuleSelection,
     firewall_gaps,
     known_chains,
     known_tables,
@@ -22,7 +22,7 @@ from dnet_tui.tui.reports.rules.rules_data import (
     selected,
 )
 from dnet_tui.tui.reports.rules.rules_text import rules_text
-from dnet_tui.tui.reports.terminal import Paper, stdout_paper
+from dnet_tui.tui.reports.terminal import OutputStyle, stdout_paper
 
 _HOST = Needs(host=frozenset({SectionName.ADDRESSES, SectionName.FIREWALL}))
 _ABOUT = Needs(everywhere=frozenset({SectionName.ADDRESSES, SectionName.FIREWALL}))
@@ -47,7 +47,7 @@ def rules(
     Each hook's base chains come by priority, each followed by the chains it leads to.
     """
     taken = snapshot_from(snapshot, _ABOUT if about else _HOST)
-    selection = Selection(table=table, chain=chain, about=about, family=family or "")
+    selection = RuleSelection(table=table, chain=chain, about=about, family=family or "")
     paper = None if output == "json" else stdout_paper()
     sys.stdout.write(rules_report(taken, selection, paper, explain=explain))
     sys.stdout.flush()
@@ -55,7 +55,9 @@ def rules(
     say_gaps(firewall_gaps(view, selected(view, selection)))
 
 
-def rules_report(snapshot: Snapshot, selection: Selection, paper: Paper | None, *, explain: bool = False) -> str:
+def rules_report(
+    snapshot: Snapshot, selection: RuleSelection, paper: OutputStyle | None, *, explain: bool = False
+) -> str:
     """The selected rules as text on ``paper``, or as JSON without one.
 
     Raises:

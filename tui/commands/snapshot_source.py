@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.inspect.model.needs import EVERYTHING, Needs
+from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.coverage.needs import EVERYTHING, Needs
 from dnet_tui.inspect.text.sanitize import clean
 
 SnapshotFile = Annotated[

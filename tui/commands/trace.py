@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.model.needs import EVERYTHING, Needs, SectionName
+from dnet_tui.inspect.model.coverage.needs import EVERYTHING, Needs, SectionName
 from dnet_tui.tui.commands.confirmation import require_consent
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
@@ -16,7 +16,7 @@ from dnet_tui.tui.reports.json_text import to_json
 from dnet_tui.tui.reports.terminal import stdout_paper
 
 if TYPE_CHECKING:
-    from dnet_tui.diagnostics.context.host_context import Case
+    from dnet_tui.diagnostics.context.host_context import HostContext
 
 _NEEDS = Needs(everywhere=EVERYTHING.everywhere - {SectionName.CHECKSUMS, SectionName.LOG, SectionName.NAMES})
 """Whatever decides over a packet."""
@@ -55,7 +55,7 @@ def trace(
     Exit code: 0 it gets there and its answer back, 1 it does not (or the
     kernel contradicts the walk), 3 that can't be decided.
     """
-    from dnet_tui.diagnostics.context.host_context import Case  # noqa: PLC0415  the walk, only to run it
+    from dnet_tui.diagnostics.context.host_context import HostContext  # noqa: PLC0415  the walk, only to run it
     from dnet_tui.diagnostics.trace.endpoints import find  # noqa: PLC0415  as above
     from dnet_tui.diagnostics.trace.trace import trace as run  # noqa: PLC0415  as above
 
@@ -72,15 +72,17 @@ def trace(
     if matrix:
         if source or target:
             raise UsageError("--matrix traces all places", "leave FROM and TO out")
-        _matrix(Case(snapshot_from(snapshot, _NEEDS)), output, proto=proto, port=port, size=size, df=df)
+        _matrix(HostContext(snapshot_from(snapshot, _NEEDS)), output, proto=proto, port=port, size=size, df=df)
         return
     if not source or not target:
         raise UsageError("FROM and TO are needed", "for example: dnet-tui trace web outside")
-    case = Case(snapshot_from(snapshot, _NEEDS))
+    case = HostContext(snapshot_from(snapshot, _NEEDS))
     if live:
-        from dnet_tui.tui.commands.trace_live import Wish, trace_live  # noqa: PLC0415  the only part that sends
+        from dnet_tui.tui.commands.trace_live import LiveTraceRequest, trace_live  # noqa: PLC0415  the only part that sends
 
-        wish = Wish(proto=proto, port=port, sport=sport, output=output, timeout=timeout, dry_run=dry_run, yes=yes)
+        wish = LiveTraceRequest(
+            proto=proto, port=port, sport=sport, output=output, timeout=timeout, dry_run=dry_run, yes=yes
+        )
         trace_live(case, find(case, source), find(case, target), wish)
     ends = find(case, source), find(case, target)
     found = run(case, *ends, proto=proto, port=port, sport=sport, size=size, df=df)
@@ -119,7 +121,7 @@ def _refuse_beside_live(*, matrix: bool, offline: bool, readonly: bool, sized: b
 
 
 def _matrix(
-    case: Case, output: str, *, proto: Literal["tcp", "udp", "icmp"], port: int, size: int, df: bool | None
+    case: HostContext, output: str, *, proto: Literal["tcp", "udp", "icmp"], port: int, size: int, df: bool | None
 ) -> None:
     from dnet_tui.diagnostics.trace.matrix import matrix  # noqa: PLC0415  the walk, only to run it
     from dnet_tui.tui.reports.trace.matrix_text import matrix_text  # noqa: PLC0415  as above

@@ -23,13 +23,13 @@ from dnet_tui.tui.reports.json_text import to_json
 from dnet_tui.tui.reports.terminal import stdout_paper
 
 if TYPE_CHECKING:
-    from dnet_tui.diagnostics.context.host_context import Case
-    from dnet_tui.diagnostics.trace.endpoints import Place
+    from dnet_tui.diagnostics.context.host_context import HostContext
+    from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint
 
 _LIMIT = 4096
 
 
-class Wish(NamedTuple):
+class LiveTraceRequest(NamedTuple):
     """What the command line asks for."""
 
     proto: Literal["tcp", "udp", "icmp"]
@@ -41,7 +41,7 @@ class Wish(NamedTuple):
     yes: bool
 
 
-def trace_live(case: Case, source: Place, target: Place, wish: Wish) -> NoReturn:
+def trace_live(case: HostContext, source: TraceEndpoint, target: TraceEndpoint, wish: LiveTraceRequest) -> NoReturn:
     """Trace, send, judge, print and exit.
 
     Raises:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.difference.base import Change
+from dnet_tui.diagnostics.difference.base import DifferenceItem
 from dnet_tui.diagnostics.difference.snapshots import Difference, Unseen
 from dnet_tui.inspect.text.sanitize import clean
-from dnet_tui.tui.reports.terminal import Paper
+from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.wrapping import paragraph
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~", "moved": "~"}
@@ -18,13 +18,13 @@ _MANY = 3
 _SIDES = {"before": "the earlier snapshot", "after": "the later snapshot", "both": "both snapshots"}
 
 
-def difference_text(difference: Difference, paper: Paper) -> str:
+def difference_text(difference: Difference, paper: OutputStyle) -> str:
     """The changes under one heading for each container, network or other scope, then what couldn't be compared.
 
     ``+`` added, ``-`` removed, ``~`` changed or moved, ``?`` not seen.
     """
     lines: list[str] = []
-    scopes: dict[str, list[Change]] = {}
+    scopes: dict[str, list[DifferenceItem]] = {}
     for change in difference.changes:
         scopes.setdefault(change.scope, []).append(change)
     for scope in sorted(scopes, key=lambda scope: scope != "host"):
@@ -41,7 +41,7 @@ def difference_text(difference: Difference, paper: Paper) -> str:
     return "\n".join(lines[1:]) + "\n"
 
 
-def _folded(changes: list[Change]) -> Iterator[tuple[str, str]]:
+def _folded(changes: list[DifferenceItem]) -> Iterator[tuple[str, str]]:
     """The changes with their signs; a parameter that changed alike at many interfaces is one of them.
 
     The kernel turns forwarding over at every interface when ``ip_forward`` is written (sysctl(8), ip-sysctl.rst).
@@ -58,7 +58,7 @@ def _folded(changes: list[Change]) -> Iterator[tuple[str, str]]:
             yield _SIGNS[change.kind], f"{name} {change.before} → {change.after} (at {alike[key]} interfaces)"
 
 
-def _alike(change: Change) -> tuple[str, str, str, str] | None:
+def _alike(change: DifferenceItem) -> tuple[str, str, str, str] | None:
     """What a parameter's changes at several interfaces have in common."""
     parts = change.what.split(".")
     if change.section != "sysctls" or change.kind != "changed" or len(parts) != 5 or parts[3] in {"all", "default"}:
@@ -66,7 +66,7 @@ def _alike(change: Change) -> tuple[str, str, str, str] | None:
     return ".".join(parts[:3]), parts[4], change.before, change.after
 
 
-def _line(sign: str, text: str, paper: Paper) -> Iterator[str]:
+def _line(sign: str, text: str, paper: OutputStyle) -> Iterator[str]:
     yield from paragraph(clean(text, _LONGEST), paper.width, f"  {sign} ", "      ")
 
 

@@ -12,14 +12,14 @@ from itertools import zip_longest
 
 from dnet_tui.inspect.text.cells import cells, pad
 from dnet_tui.inspect.text.sanitize import clean
-from dnet_tui.tui.reports.terminal import Paper
+from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.wrapping import paragraph, wrap
 
 _GAP = "  "
 _NOTHING = "-"
 
 
-def render(headers: Sequence[str], rows: Sequence[Sequence[str]], paper: Paper) -> str:
+def render(headers: Sequence[str], rows: Sequence[Sequence[str]], paper: OutputStyle) -> str:
     """A table as text with a final line break.  Cells are made harmless here; an empty one shows as ``-``."""
     table = [[clean(cell, 4096) or _NOTHING for cell in row] for row in rows]
     widths = _fit(headers, table, paper.width)
@@ -51,7 +51,7 @@ def _fit(headers: Sequence[str], table: Sequence[Sequence[str]], available: int 
     return widths
 
 
-def _records(headers: Sequence[str], table: Sequence[Sequence[str]], paper: Paper) -> str:
+def _records(headers: Sequence[str], table: Sequence[Sequence[str]], paper: OutputStyle) -> str:
     """Each row as its first cell and, beneath, the others that aren't empty with their headers."""
     lines: list[str] = []
     for first, *rest in table:

@@ -11,13 +11,13 @@ _NARROWEST = 20
 _WIDEST_PROSE = 100
 
 
-class Paper(NamedTuple):
+class OutputStyle(NamedTuple):
     """What a report is printed on.  ``width`` None = unlimited (a pipe or a file: nothing is wrapped or cut)."""
 
     width: int | None = None
     colour: bool = False
 
-    def for_prose(self) -> Paper:
+    def for_prose(self) -> OutputStyle:
         """The same paper, with lines as long as a person likes to read them: a pipe gets 80 cells."""
         return self._replace(width=80 if self.width is None else min(self.width, _WIDEST_PROSE))
 
@@ -45,12 +45,12 @@ class Paper(NamedTuple):
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text else text
 
 
-def stdout_paper() -> Paper:
+def stdout_paper() -> OutputStyle:
     """The paper that stdout is: a terminal's width and colours, or unlimited and plain.
 
     ``NO_COLOR`` (any value but empty) and ``TERM=dumb`` turn colour off; ``COLUMNS`` overrides a terminal's width.
     """
     if not sys.stdout.isatty():
-        return Paper()
+        return OutputStyle()
     colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM", "") != "dumb"
-    return Paper(width=max(_NARROWEST, shutil.get_terminal_size().columns), colour=colour)
+    return OutputStyle(width=max(_NARROWEST, shutil.get_terminal_size().columns), colour=colour)

@@ -24,10 +24,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import attachments
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Finding, Subject
@@ -36,15 +36,15 @@ from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 ID = "bridge-family-drop"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:  # noqa: ARG001 - every check's ``owns`` has this form
+def owns(case: HostContext, obstacle: Obstacle) -> bool:  # noqa: ARG001 - every check's ``owns`` has this form
     """A rule or policy of the bridge family."""
     return obstacle.by.rule is not None and obstacle.by.rule.family == "bridge"
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule or policy."""
-    yield from undecided(exam, ID)
-    for blocked in definite(exam, ID):
+    yield from undecided(ctx, ID)
+    for blocked in definite(ctx, ID):
         rule = blocked.obstacle.by.rule
         if rule is None:
             continue
@@ -56,11 +56,11 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
             summary=f"The table bridge {rule.table} drops container traffic by {what}",
             symptoms=blocked.symptoms,
             evidence=(of_rule(rule, "lets it pass"), of_flows(blocked)),
-            remedy=_remedy(exam.case, rule, blocked),
+            remedy=_remedy(ctx.case, rule, blocked),
         )
 
 
-def _remedy(case: Case, rule: RuleRef, blocked: Blocked) -> Remedy:
+def _remedy(case: HostContext, rule: RuleRef, blocked: BlockedFlows) -> Remedy:
     bridges = sorted({flow.network.bridge for flow in blocked.flows})
     ports = sorted(
         {item.port.name for net in case.networks if net.bridge in bridges for item in attachments(case, net)}

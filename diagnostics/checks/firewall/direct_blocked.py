@@ -32,7 +32,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.docker28_isolation import growing, is_direct
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Finding
@@ -46,9 +46,9 @@ _REMEDY = Remedy(
 )
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per bridge."""
-    yield from growing(exam, ID, is_direct, "straight to containers on", _REMEDY)
+    yield from growing(ctx, ID, is_direct, "straight to containers on", _REMEDY)
 
 
 CHECK = Check(

@@ -29,9 +29,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.context.iptables_layout import (
     base_chain,
     forward_rule,
@@ -51,7 +51,7 @@ from dnet_tui.inspect.model.firewall import Rule
 ID = "drop-before-docker"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A rule that is nobody's but the host's, above rules that serve containers."""
     rule = forward_rule(obstacle)
     if rule is None or in_user_chain(rule) or in_engine_chain(rule):
@@ -62,14 +62,14 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     return any(serves_containers(item, bridges) for item in below)
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule."""
-    yield from undecided(exam, ID)
-    for blocked in definite(exam, ID):
+    yield from undecided(ctx, ID)
+    for blocked in definite(ctx, ID):
         rule = blocked.obstacle.by.rule
         if rule is None:
             continue
-        chain = base_chain(exam.case, rule)
+        chain = base_chain(ctx.case, rule)
         top = chain.rules[rule.base_number - 1] if chain is not None and rule.base_number else None
         verb = "rejects" if blocked.obstacle.end == "rejected" else "drops"
         yield Finding(
@@ -79,11 +79,11 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
             summary=f"Rule {rule.number} of {rule.chain} {verb} container traffic before the engine's rules",
             symptoms=blocked.symptoms,
             evidence=(of_rule(rule, "stands below the engine's rules"), of_flows(blocked)),
-            remedy=_remedy(exam.case, rule, top, len(chain.rules)) if chain is not None and top is not None else None,
+            remedy=_remedy(ctx.case, rule, top, len(chain.rules)) if chain is not None and top is not None else None,
         )
 
 
-def _remedy(case: Case, rule: RuleRef, top: Rule, last: int) -> Remedy | None:
+def _remedy(case: HostContext, rule: RuleRef, top: Rule, last: int) -> Remedy | None:
     """Move the rule of FORWARD that decides (or leads to the chain that does) to FORWARD's end, where that helps."""
     place = table_of(rule)
     if place is None:
@@ -110,10 +110,10 @@ def _remedy(case: Case, rule: RuleRef, top: Rule, last: int) -> Remedy | None:
     )
 
 
-def _stops_still(case: Case, steps: tuple[AnyOperation, ...], rule: RuleRef) -> bool:
+def _stops_still(case: HostContext, steps: tuple[AnyOperation, ...], rule: RuleRef) -> bool:
     """Whether the rule, once moved, still is what stops a flow that should pass."""
     try:
-        flows = derive(Case(after(case.snapshot, steps)))
+        flows = derive(HostContext(after(case.snapshot, steps)))
     except DnetError:
         return False
     stops = (flow.obstacles[0][1].by.rule for flow in flows if flow.expected and flow.obstacles)

@@ -35,30 +35,30 @@ from collections.abc import Iterator
 import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects import firewalld_zones, flushed_rules, linux_network_rules
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.report.finding import Evidence, Finding
 from dnet_tui.diagnostics.walk.packet import Obstacle
 
 ID = "firewalld-reload"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """FORWARD's policy, where firewalld's rules stand and no rule of an engine is left to come before it."""
     return firewalld_zones.stands(case) and any(
         engine != linux_network_rules.ENGINE for engine in flushed_rules.lacking(case, obstacle)
     )
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per engine; what could not be read is said by ``rules-flushed``."""
-    for item in flushed_rules.gone(exam, ID):
-        if isinstance(item, Finding) and flushed_rules.is_reload(exam.case, item):
-            yield _told(exam.case, item)
+    for item in flushed_rules.gone(ctx, ID):
+        if isinstance(item, Finding) and flushed_rules.is_reload(ctx.case, item):
+            yield _told(ctx.case, item)
 
 
-def _told(case: Case, flushed: Finding) -> Finding:
+def _told(case: HostContext, flushed: Finding) -> Finding:
     firewalld = case.snapshot.firewalld
     value = "runs, and its rules are loaded"
     if firewalld is not None and firewalld.settled:

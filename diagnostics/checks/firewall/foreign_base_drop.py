@@ -27,10 +27,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
-from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft, Direction
+from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft, InterfaceDirection
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
@@ -40,16 +40,16 @@ ID = "foreign-base-drop"
 _ENGINES = tuple(name for kind in ENGINE_KINDS if kind.command for name in kind.tables)
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:  # noqa: ARG001 - every check's ``owns`` has this form
+def owns(case: HostContext, obstacle: Obstacle) -> bool:  # noqa: ARG001 - every check's ``owns`` has this form
     """A rule or policy in a native table of nobody's engine."""
     rule = obstacle.by.rule
     return rule is not None and rule.backend == "nftables" and rule.family != "bridge" and rule.table not in _ENGINES
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule or policy."""
-    yield from undecided(exam, ID)
-    for blocked in definite(exam, ID):
+    yield from undecided(ctx, ID)
+    for blocked in definite(ctx, ID):
         rule = blocked.obstacle.by.rule
         if rule is None:
             continue
@@ -65,9 +65,9 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
         )
 
 
-def _remedy(rule: RuleRef, blocked: Blocked) -> Remedy:
+def _remedy(rule: RuleRef, blocked: BlockedFlows) -> Remedy:
     bridges = sorted({flow.network.bridge for flow in blocked.flows})
-    directions: tuple[Direction, ...] = ("iifname", "oifname")
+    directions: tuple[InterfaceDirection, ...] = ("iifname", "oifname")
     steps = [
         AcceptInNft(family=rule.family, table=rule.table, chain=rule.base, direction=direction, interfaces=(bridge,))
         for bridge in bridges

@@ -28,10 +28,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination, element
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext, element
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import Case, family_of
+from dnet_tui.diagnostics.context.host_context import HostContext, family_of
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, TableRef
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -45,22 +45,22 @@ _USER = f"-j {USER_CHAIN}"
 _JUMP = f"-j {FORWARD_CHAIN}"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """FORWARD's policy, where the engine's rules for this packet's bridge are missing above it."""
     return iptables_layout.by_policy(obstacle) and bool(_missing(case, obstacle))
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding for all that is missing of a family."""
-    yield from undecided(exam, ID)
+    yield from undecided(ctx, ID)
     families: tuple[Family, ...] = ("ip", "ip6")
     for family in families:
-        stopped = [item for item in definite(exam, ID) if family_of(item.obstacle.packet) == family]
+        stopped = [item for item in definite(ctx, ID) if family_of(item.obstacle.packet) == family]
         if stopped:
-            yield _finding(exam.case, family, stopped)
+            yield _finding(ctx.case, family, stopped)
 
 
-def _missing(case: Case, obstacle: Obstacle) -> tuple[str, ...]:
+def _missing(case: HostContext, obstacle: Obstacle) -> tuple[str, ...]:
     """The rules that FORWARD lacks for the bridges of this packet, as the engine writes them."""
     family = family_of(obstacle.packet)
     forward = iptables_layout.chain(case, "filter", "FORWARD", family)
@@ -80,7 +80,7 @@ def _missing(case: Case, obstacle: Obstacle) -> tuple[str, ...]:
     return tuple(rule for rule in wanted if rule not in texts)
 
 
-def _rules_of(case: Case, network: Network, family: Family) -> tuple[str, ...]:
+def _rules_of(case: HostContext, network: Network, family: Family) -> tuple[str, ...]:
     """The rules of FORWARD that let a network's traffic pass, as Docker before 28 and dnet-tui itself write them."""
     traits, bridge = traits_of(network.engine), network.bridge
     ports = iptables_layout.chain(case, "filter", PORTS_CHAIN, family)
@@ -94,7 +94,7 @@ def _rules_of(case: Case, network: Network, family: Family) -> tuple[str, ...]:
     )
 
 
-def _finding(case: Case, family: Family, stopped: list[Blocked]) -> Finding:
+def _finding(case: HostContext, family: Family, stopped: list[BlockedFlows]) -> Finding:
     specs = tuple(dict.fromkeys(spec for blocked in stopped for spec in _all_missing(case, blocked)))
     forward = iptables_layout.chain(case, "filter", "FORWARD", family)
     texts = [rule.text for rule in forward.rules] if forward is not None else []
@@ -136,7 +136,7 @@ def _finding(case: Case, family: Family, stopped: list[Blocked]) -> Finding:
     )
 
 
-def _all_missing(case: Case, blocked: Blocked) -> Iterator[str]:
+def _all_missing(case: HostContext, blocked: BlockedFlows) -> Iterator[str]:
     """What is missing for every flow that this policy stops, on its way there or back."""
     for flow in blocked.flows:
         for _, obstacle in flow.obstacles:

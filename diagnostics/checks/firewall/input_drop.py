@@ -30,10 +30,10 @@ from itertools import product
 import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
@@ -58,22 +58,22 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     sockets: tuple[Socket, ...]
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A rule or policy of the host's INPUT, before a question and not before the answer to the host's own."""
     is_input = obstacle.stage == "input" and obstacle.by.rule is not None and not obstacle.packet.reply
     return is_input and on_host(case, obstacle)
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule or policy: for name servers, and for other services."""
-    yield from undecided(exam, ID)
-    for blocked in definite(exam, ID):
+    yield from undecided(ctx, ID)
+    for blocked in definite(ctx, ID):
         yield _names(blocked)
-    for kept in _others(exam.case):
+    for kept in _others(ctx.case):
         yield _service(kept)
 
 
-def _names(blocked: Blocked) -> Finding:
+def _names(blocked: BlockedFlows) -> Finding:
     networks = list({flow.network.bridge: flow.network for flow in blocked.flows}.values())
     names = ", ".join(network.name for network in networks)
     by = blocked.obstacle.by
@@ -153,7 +153,7 @@ def _service(kept: _Kept) -> Finding:
     )
 
 
-def _others(case: Case) -> Iterator[_Kept]:
+def _others(case: HostContext) -> Iterator[_Kept]:
     """The host's services that INPUT keeps from containers, by what decides."""
     found: dict[Decider, tuple[dict[str, Network], dict[tuple[str, int], Socket]]] = {}
     for network in case.networks:
@@ -181,7 +181,7 @@ def _others(case: Case) -> Iterator[_Kept]:
         yield _Kept(by=by, networks=tuple(networks.values()), sockets=tuple(sockets.values()))
 
 
-def _services(case: Case, address: str) -> list[Socket]:
+def _services(case: HostContext, address: str) -> list[Socket]:
     """The host's own services that are open to the bridge: proxies of published ports and name servers aside."""
     host = case.view.host
     wild = {"0.0.0.0", "::", address}  # noqa: S104 - compared with, not bound to

@@ -31,10 +31,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_rule
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -47,7 +47,7 @@ _CONSEQUENCES = ("masq-missing", "nat-jump-missing", "fwd-jump-missing")
 _SHOWN = 4
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """FORWARD's policy, for packets of networks whose engine may write no rules."""
     if not iptables_layout.by_policy(obstacle) or obstacle.packet.family != "ip":
         return False
@@ -56,36 +56,36 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     return any(network.bridge in devices and network.engine in bare for network in case.networks)
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per engine."""
-    yield from undecided(exam, ID)
-    for engine in _engines(exam.case):
+    yield from undecided(ctx, ID)
+    for engine in _engines(ctx.case):
         suffering = [
             flow
-            for flow in exam.flows
-            if (flow.network.engine, flow.family, flow.expected) == (engine.name, "ip", True) and _suffers(exam, flow)
+            for flow in ctx.flows
+            if (flow.network.engine, flow.family, flow.expected) == (engine.name, "ip", True) and _suffers(ctx, flow)
         ]
         if suffering:
-            yield _finding(exam, engine, suffering)
+            yield _finding(ctx, engine, suffering)
 
 
-def _engines(case: Case) -> list[Engine]:
+def _engines(case: HostContext) -> list[Engine]:
     return [engine for engine in known_items(case.snapshot.engines) if engine.iptables is False and not engine.rootless]
 
 
-def _suffers(exam: Examination, flow: Flow) -> bool:
+def _suffers(ctx: CheckContext, flow: Flow) -> bool:
     """Whether a rule that the engine would have written is what a flow lacks."""
-    if any(exam.owner(item) in {ID, *_CONSEQUENCES} for _, item in flow.obstacles if item.end != "unknown"):
+    if any(ctx.owner(item) in {ID, *_CONSEQUENCES} for _, item in flow.obstacles if item.end != "unknown"):
         return True
     private = flow.forward.last.src == flow.forward.start.src
     unsure = any(item.end == "unknown" for item in flow.forward.obstacles)
     return flow.kind == "egress" and flow.masquerade is True and bool(flow.forward.exits) and private and not unsure
 
 
-def _finding(exam: Examination, engine: Engine, flows: list[Flow]) -> Finding:
+def _finding(ctx: CheckContext, engine: Engine, flows: list[Flow]) -> Finding:
     names = ", ".join(flow.label for flow in flows[:_SHOWN])
     more = f" and {len(flows) - _SHOWN} more" if len(flows) > _SHOWN else ""
-    policies = [item.obstacle.by.rule for item in exam.blocked_by(ID) if item.obstacle.by.rule is not None]
+    policies = [item.obstacle.by.rule for item in ctx.blocked_by(ID) if item.obstacle.by.rule is not None]
     return Finding(
         check=ID,
         severity="error",

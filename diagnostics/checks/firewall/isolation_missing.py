@@ -30,9 +30,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_rule, of_sysctl
-from dnet_tui.diagnostics.checks.subjects.isolation_rules import Repair, lacks_br_netfilter, missing
+from dnet_tui.diagnostics.checks.subjects.isolation_rules import IsolationRepair, lacks_br_netfilter, missing
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
@@ -43,20 +43,20 @@ ID = "isolation-missing"
 _SHOWN = 4
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding for each thing that is missing, with all the flows it lets through."""
-    leaks: defaultdict[tuple[Repair, ...] | str, list[Flow]] = defaultdict(list)
-    for flow in exam.flows:
-        if flow.expected or (flow.kind == "same-network" and lacks_br_netfilter(exam.case, flow.network)):
+    leaks: defaultdict[tuple[IsolationRepair, ...] | str, list[Flow]] = defaultdict(list)
+    for flow in ctx.flows:
+        if flow.expected or (flow.kind == "same-network" and lacks_br_netfilter(ctx.case, flow.network)):
             continue  # the latter is told by icc-no-brnf
         if flow.forward.arrives is None:
             by = flow.forward.decided_by
             yield Undecided(reason=f"{flow.label}: {by.text if by else 'the walk could not decide'}")
         elif flow.forward.arrives and flow.forward.end != "left":  # what left the host did not get there
-            repair = missing(exam.case, flow)
+            repair = missing(ctx.case, flow)
             leaks[repair or f"{flow.family} {flow.kind} {_accepted_by(flow)}"].append(flow)
     for key, flows in leaks.items():
-        yield _finding(exam, flows, () if isinstance(key, str) else key)
+        yield _finding(ctx, flows, () if isinstance(key, str) else key)
 
 
 def _accepted_by(flow: Flow) -> str:
@@ -65,14 +65,14 @@ def _accepted_by(flow: Flow) -> str:
     return f"{rule.chain} {rule.number} {rule.text}" if rule is not None else "nothing stops it"
 
 
-def _finding(exam: Examination, flows: list[Flow], repairs: tuple[Repair, ...]) -> Finding:
+def _finding(ctx: CheckContext, flows: list[Flow], repairs: tuple[IsolationRepair, ...]) -> Finding:
     return Finding(
         check=ID,
         severity="warning",
         subject=Subject(kind="network", name=iptables_layout.named(", ".join(_networks(flows)), flows[0].family)),
         summary=_summary(flows),
         symptoms=("exposure",),
-        evidence=tuple(_evidence(exam, flows, repairs)),
+        evidence=tuple(_evidence(ctx, flows, repairs)),
         remedy=_remedy(repairs),
     )
 
@@ -90,7 +90,7 @@ def _summary(flows: list[Flow]) -> str:
     return f"Separate networks can reach each other{by6}: {names}"
 
 
-def _evidence(exam: Examination, flows: list[Flow], repairs: tuple[Repair, ...]) -> Iterator[Evidence]:
+def _evidence(ctx: CheckContext, flows: list[Flow], repairs: tuple[IsolationRepair, ...]) -> Iterator[Evidence]:
     names = list(dict.fromkeys(flow.label for flow in flows))
     shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
     yield Evidence(source="packet walk", what="gets through", value=shown, expected="dropped")
@@ -99,7 +99,7 @@ def _evidence(exam: Examination, flows: list[Flow], repairs: tuple[Repair, ...])
         yield of_rule(rule, "comes after the isolation")
     for repair in repairs:
         if isinstance(repair.step, SetSysctl):
-            yield of_sysctl(repair.step.key, exam.case.sysctl(repair.step.key) or "absent", repair.step.value)
+            yield of_sysctl(repair.step.key, ctx.case.sysctl(repair.step.key) or "absent", repair.step.value)
         else:
             where = f"{repair.step.table} {repair.step.chain}"
             yield Evidence(
@@ -110,7 +110,7 @@ def _evidence(exam: Examination, flows: list[Flow], repairs: tuple[Repair, ...])
             )
 
 
-def _remedy(repairs: tuple[Repair, ...]) -> Remedy | None:
+def _remedy(repairs: tuple[IsolationRepair, ...]) -> Remedy | None:
     if not repairs:
         return None
     return Remedy(

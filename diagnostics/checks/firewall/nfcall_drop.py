@@ -27,11 +27,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule, of_sysctl
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
 from dnet_tui.diagnostics.report.finding import Finding, Subject
@@ -43,7 +43,7 @@ ID = "nfcall-drop"
 _KEYS: dict[Family, str] = {"ip": "net.bridge.bridge-nf-call-iptables", "ip6": "net.bridge.bridge-nf-call-ip6tables"}
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A drop of what stays within one bridge, by iptables' policy or a rule below the engine's."""
     rule = obstacle.by.rule
     if rule is None or not iptables_layout.between_ports(obstacle) or not on_host(case, obstacle):
@@ -51,21 +51,21 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     return rule.family in {"ip", "ip6"} and rule.backend == iptables_layout.backend(case)
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per bridge."""
-    yield from undecided(exam, ID)
-    bridges: dict[tuple[str, Family], list[Blocked]] = {}
-    for blocked in definite(exam, ID):
+    yield from undecided(ctx, ID)
+    bridges: dict[tuple[str, Family], list[BlockedFlows]] = {}
+    for blocked in definite(ctx, ID):
         for flow in blocked.flows:
             stopped = bridges.setdefault((flow.network.bridge, flow.family), [])
             stopped += [blocked] if blocked not in stopped else []
     for (bridge, family), stopped in bridges.items():
         rule = stopped[0].obstacle.by.rule
         if rule is not None:
-            yield _finding(exam.case, bridge, family, rule, stopped)
+            yield _finding(ctx.case, bridge, family, rule, stopped)
 
 
-def _finding(case: Case, bridge: str, family: Family, rule: RuleRef, stopped: list[Blocked]) -> Finding:
+def _finding(case: HostContext, bridge: str, family: Family, rule: RuleRef, stopped: list[BlockedFlows]) -> Finding:
     key = _KEYS[family]
     return Finding(
         check=ID,
@@ -82,7 +82,7 @@ def _finding(case: Case, bridge: str, family: Family, rule: RuleRef, stopped: li
     )
 
 
-def _remedy(case: Case, bridge: str, family: Family, rule: RuleRef) -> Remedy | None:
+def _remedy(case: HostContext, bridge: str, family: Family, rule: RuleRef) -> Remedy | None:
     """The rule that Docker writes for icc; before the one that drops, or last where the policy does."""
     chain = iptables_layout.chain(case, rule.table, rule.base, family)
     if chain is None or rule.table != "filter":

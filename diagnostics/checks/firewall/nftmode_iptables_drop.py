@@ -31,12 +31,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.checks.subjects import docker_nftables
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import Case, family_of
+from dnet_tui.diagnostics.context.host_context import HostContext, family_of
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -46,7 +46,7 @@ from dnet_tui.inspect.model.firewall import Verdict
 ID = "nftmode-iptables-drop"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """The policy of iptables' FORWARD, or a rule that ends it, where nftables has Docker's rules for the bridge."""
     rule = obstacle.by.rule
     if rule is None or obstacle.stage != "forward" or not on_host(case, obstacle) or table_of(rule) is None:
@@ -56,7 +56,7 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     return bool({obstacle.packet.iif, obstacle.packet.oif} & docker_nftables.bridges(case, family_of(obstacle.packet)))
 
 
-def _ends(case: Case, rule: RuleRef) -> bool:
+def _ends(case: HostContext, rule: RuleRef) -> bool:
     """Whether it takes all that comes to it."""
     if rule.number == 0:
         return True
@@ -65,16 +65,16 @@ def _ends(case: Case, rule: RuleRef) -> bool:
     return len(found) == 1 and all(isinstance(expr, Verdict) for expr in found[0].exprs)
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per policy or rule."""
-    yield from undecided(exam, ID)
-    for blocked in definite(exam, ID):
+    yield from undecided(ctx, ID)
+    for blocked in definite(ctx, ID):
         rule = blocked.obstacle.by.rule
         if rule is not None:
-            yield _finding(exam.case, blocked, rule)
+            yield _finding(ctx.case, blocked, rule)
 
 
-def _finding(case: Case, blocked: Blocked, rule: RuleRef) -> Finding:
+def _finding(case: HostContext, blocked: BlockedFlows, rule: RuleRef) -> Finding:
     what = "policy" if rule.number == 0 else f"rule {rule.number}"
     family = family_of(blocked.obstacle.packet)
     return Finding(
@@ -92,7 +92,7 @@ def _finding(case: Case, blocked: Blocked, rule: RuleRef) -> Finding:
     )
 
 
-def _accept(case: Case, blocked: Blocked, rule: RuleRef) -> Remedy | None:
+def _accept(case: HostContext, blocked: BlockedFlows, rule: RuleRef) -> Remedy | None:
     """Accept before what drops everything and after all else, so that other rules of FORWARD are still passed."""
     place, chain = table_of(rule), iptables_layout.base_chain(case, rule)
     if place is None or chain is None:

@@ -32,24 +32,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects import flushed_rules
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.walk.packet import Obstacle
 
 ID = "rules-flushed"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """FORWARD's policy, where no rule of the engine is left to come before it."""
     return bool(flushed_rules.lacking(case, obstacle))
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per engine; what firewalld may have done is told by another check."""
-    for item in flushed_rules.gone(exam, ID):
-        if not (isinstance(item, Finding) and flushed_rules.is_reload(exam.case, item)):
+    for item in flushed_rules.gone(ctx, ID):
+        if not (isinstance(item, Finding) and flushed_rules.is_reload(ctx.case, item)):
             yield item
 
 

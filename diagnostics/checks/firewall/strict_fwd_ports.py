@@ -32,10 +32,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.checks.subjects import firewalld_zones
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.firewalld import AddForwardPort
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -45,21 +45,21 @@ from dnet_tui.inspect.model import PublishedPort
 ID = "strict-fwd-ports"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """The rule that StrictForwardPorts writes, and what comes only after it."""
     return firewalld_zones.is_strict(case, obstacle) or firewalld_zones.follows_strict(case, obstacle)
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding for all ports of a family."""
-    yield from undecided(exam, ID)
-    for blocked in definite(exam, ID):
-        if blocked.obstacle.by.rule is not None and firewalld_zones.is_strict(exam.case, blocked.obstacle):
-            yield _finding(exam, blocked, blocked.obstacle.by.rule)
+    yield from undecided(ctx, ID)
+    for blocked in definite(ctx, ID):
+        if blocked.obstacle.by.rule is not None and firewalld_zones.is_strict(ctx.case, blocked.obstacle):
+            yield _finding(ctx, blocked, blocked.obstacle.by.rule)
 
 
-def _finding(exam: Examination, blocked: Blocked, rule: RuleRef) -> Finding:
-    firewalld = exam.case.snapshot.firewalld
+def _finding(ctx: CheckContext, blocked: BlockedFlows, rule: RuleRef) -> Finding:
+    firewalld = ctx.case.snapshot.firewalld
     told = firewalld is not None and firewalld.strict_forward_ports
     zone = firewalld.default_zone if firewalld is not None else ""
     return Finding(
@@ -86,7 +86,7 @@ def _finding(exam: Examination, blocked: Blocked, rule: RuleRef) -> Finding:
     )
 
 
-def _ports(blocked: Blocked, rule: RuleRef) -> Iterator[tuple[PublishedPort, Packet]]:
+def _ports(blocked: BlockedFlows, rule: RuleRef) -> Iterator[tuple[PublishedPort, Packet]]:
     """The published ports that are refused, each once with a packet for it as the rule met it."""
     known = set()
     for flow in blocked.flows:

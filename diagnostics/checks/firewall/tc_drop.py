@@ -31,9 +31,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
@@ -42,19 +42,19 @@ from dnet_tui.diagnostics.walk.stages.tc_xdp import TC, XDP
 ID = "tc-drop"
 
 
-def owns(_: Case, obstacle: Obstacle) -> bool:
+def owns(_: HostContext, obstacle: Obstacle) -> bool:
     """Whatever a filter or a program on a link stops, or may stop."""
     return obstacle.by.kind == "link" and obstacle.by.value in {TC, XDP}
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per filter."""
-    yield from undecided(exam, ID)
-    for blocked in definite(exam, ID):
-        yield _finding(exam.case, blocked)
+    yield from undecided(ctx, ID)
+    for blocked in definite(ctx, ID):
+        yield _finding(ctx.case, blocked)
 
 
-def _finding(case: Case, blocked: Blocked) -> Finding:
+def _finding(case: HostContext, blocked: BlockedFlows) -> Finding:
     by, stage = blocked.obstacle.by, blocked.obstacle.stage
     where = case.view.label(by.namespace)
     place = by.interface if where == "host" else f"{by.interface} in {where}"

@@ -26,10 +26,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule import SetChainPolicy
 from dnet_tui.diagnostics.operations.rule_edit import removal, table_of
@@ -41,16 +41,16 @@ _NOTE = "Find what loads that backend at boot, and keep to one backend"
 _IPTABLES = {"iptables-nft", "iptables-legacy"}
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A rule or policy of the iptables backend that the engine doesn't use."""
     rule = obstacle.by.rule
     return rule is not None and rule.backend in _IPTABLES - {iptables_layout.backend(case)}
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule or policy."""
-    yield from undecided(exam, ID)
-    for blocked in definite(exam, ID):
+    yield from undecided(ctx, ID)
+    for blocked in definite(ctx, ID):
         rule = blocked.obstacle.by.rule
         if rule is None:
             continue
@@ -59,14 +59,12 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
             severity="error",
             subject=Subject(kind="rule", name=f"{rule.backend} {rule.table} {rule.chain}"),
             summary=(
-                f"{rule.backend} drops container traffic, though the engine uses {iptables_layout.backend(exam.case)}"
+                f"{rule.backend} drops container traffic, though the engine uses {iptables_layout.backend(ctx.case)}"
             ),
             symptoms=blocked.symptoms,
             evidence=(
                 of_rule(rule, "lets it pass"),
-                Evidence(
-                    source="iptables", what="the engine's chains are in", value=iptables_layout.backend(exam.case)
-                ),
+                Evidence(source="iptables", what="the engine's chains are in", value=iptables_layout.backend(ctx.case)),
                 of_flows(blocked),
             ),
             remedy=_remedy(rule),

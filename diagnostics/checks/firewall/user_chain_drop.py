@@ -28,9 +28,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.context.iptables_layout import USER_CHAINS, forward_rule, in_user_chain
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, removal, table_of
@@ -42,22 +42,22 @@ _ALSO = "Remove it from the script that sets up this chain too"
 _ACCEPT = "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:  # noqa: ARG001 - every check's ``owns`` has this form
+def owns(case: HostContext, obstacle: Obstacle) -> bool:  # noqa: ARG001 - every check's ``owns`` has this form
     """A rule in the administrator's own chain."""
     rule = forward_rule(obstacle)
     return rule is not None and in_user_chain(rule)
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule."""
-    yield from undecided(exam, ID)
-    for blocked in definite(exam, ID):
+    yield from undecided(ctx, ID)
+    for blocked in definite(ctx, ID):
         rule = blocked.obstacle.by.rule
         if rule is not None:
             yield _finding(blocked, rule)
 
 
-def _finding(blocked: Blocked, rule: RuleRef) -> Finding:
+def _finding(blocked: BlockedFlows, rule: RuleRef) -> Finding:
     answers = _hits_answers(blocked)
     verb = "rejects" if blocked.obstacle.end == "rejected" else "drops"
     what = "the answers to connections that containers open" if answers else "traffic that its network asks for"
@@ -74,12 +74,12 @@ def _finding(blocked: Blocked, rule: RuleRef) -> Finding:
     )
 
 
-def _hits_answers(blocked: Blocked) -> bool:
+def _hits_answers(blocked: BlockedFlows) -> bool:
     """Whether it kills answers of connections that may be opened: those are never meant to be dropped."""
     return bool(set(map(id, blocked.back)) - set(map(id, blocked.there)))
 
 
-def _severity(blocked: Blocked) -> Severity:
+def _severity(blocked: BlockedFlows) -> Severity:
     if _hits_answers(blocked):
         return "error"
     return "info" if {flow.kind for flow in blocked.flows} == {"published"} else "warning"

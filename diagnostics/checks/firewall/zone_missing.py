@@ -33,10 +33,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.checks.subjects import firewalld_zones
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.firewalld import ChangeZone
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -47,27 +47,27 @@ from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 ID = "zone-missing"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A rule of firewalld's that stops a packet of a network without a zone."""
     return firewalld_zones.left_out(case, obstacle) is not None
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per network."""
-    yield from undecided(exam, ID)
-    found: defaultdict[str, list[Blocked]] = defaultdict(list)
+    yield from undecided(ctx, ID)
+    found: defaultdict[str, list[BlockedFlows]] = defaultdict(list)
     networks: dict[str, Network] = {}
-    for blocked in definite(exam, ID):
+    for blocked in definite(ctx, ID):
         for flow in blocked.flows:
             network = flow.network
-            if not firewalld_zones.is_assigned(exam.case, network) and blocked not in found[network.id]:
+            if not firewalld_zones.is_assigned(ctx.case, network) and blocked not in found[network.id]:
                 networks[network.id] = network
                 found[network.id].append(blocked)
     for ident, network in networks.items():
         yield _finding(network, found[ident])
 
 
-def _finding(network: Network, stopped: list[Blocked]) -> Finding:
+def _finding(network: Network, stopped: list[BlockedFlows]) -> Finding:
     rules = [item.obstacle.by.rule for item in stopped if item.obstacle.by.rule is not None]
     return Finding(
         check=ID,

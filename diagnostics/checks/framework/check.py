@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination, Owns
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext, Owns
 from dnet_tui.diagnostics.report.finding import Finding, Severity
 
 
@@ -38,7 +38,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     severity: Severity
     doc: str
-    find: Callable[[Examination], Iterable[Finding | Undecided]]
+    find: Callable[[CheckContext], Iterable[Finding | Undecided]]
     owns: Owns | None = None
     hidden_by: tuple[str, ...] = ()
     explains: tuple[str, ...] = ()
@@ -46,13 +46,13 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     comparing: bool = False
 
 
-def undecided(exam: Examination, check: str) -> Iterator[Undecided]:
+def undecided(ctx: CheckContext, check: str) -> Iterator[Undecided]:
     """What the walks could not decide among the obstacles that ``check`` owns."""
-    for blocked in exam.blocked_by(check):
+    for blocked in ctx.blocked_by(check):
         if blocked.obstacle.end == "unknown":
             yield Undecided(reason=f"{blocked.flows[0].label}: {blocked.obstacle.by.text}")
 
 
-def definite(exam: Examination, check: str) -> list[Blocked]:
+def definite(ctx: CheckContext, check: str) -> list[BlockedFlows]:
     """The obstacles that ``check`` owns and that certainly stop their flows."""
-    return [blocked for blocked in exam.blocked_by(check) if blocked.obstacle.end != "unknown"]
+    return [blocked for blocked in ctx.blocked_by(check) if blocked.obstacle.end != "unknown"]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection
 from functools import cached_property
 
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.difference.conntrack_growth import Growth, growth
 from dnet_tui.diagnostics.flows.expected_flows import Flow, derive
 from dnet_tui.diagnostics.flows.probes import Probed
@@ -14,7 +14,7 @@ from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, RuleRef
 from dnet_tui.inspect.model import Snapshot
 
 
-class Blocked:
+class BlockedFlows:
     """All that one deciding element stands in the way of."""
 
     def __init__(self, obstacle: Obstacle) -> None:
@@ -39,14 +39,14 @@ def element(obstacle: Obstacle) -> Decider | RuleRef:
     return obstacle.by.rule or obstacle.by
 
 
-Owns = Callable[[Case, Obstacle], bool]
+Owns = Callable[[HostContext, Obstacle], bool]
 """Whether a check is the one that explains an obstacle."""
 
 FALLBACK = "flow-blocked"
 """The check that owns what no other does."""
 
 
-class Examination:
+class CheckContext:
     """The case, its flows, and every obstacle with the check that owns it.
 
     Each obstacle in the way of a flow that should pass has exactly one owner:
@@ -62,7 +62,7 @@ class Examination:
         probes: tuple[Probed, ...] = (),
         before: Snapshot | None = None,
     ) -> None:
-        self.case = Case(snapshot)
+        self.case = HostContext(snapshot)
         self.probes = probes
         self.before = before
         self.unexplained: set[Decider | RuleRef] = set()
@@ -80,17 +80,19 @@ class Examination:
         return self.case.once(derive)
 
     @property
-    def _by_element(self) -> dict[str, dict[tuple[Decider | RuleRef, bool], Blocked]]:
+    def _by_element(self) -> dict[str, dict[tuple[Decider | RuleRef, bool], BlockedFlows]]:
         return self.case.kept("by element", self._share_out)
 
-    def _share_out(self) -> dict[str, dict[tuple[Decider | RuleRef, bool], Blocked]]:
-        found: defaultdict[str, dict[tuple[Decider | RuleRef, bool], Blocked]] = defaultdict(dict)
+    def _share_out(self) -> dict[str, dict[tuple[Decider | RuleRef, bool], BlockedFlows]]:
+        found: defaultdict[str, dict[tuple[Decider | RuleRef, bool], BlockedFlows]] = defaultdict(dict)
         for flow in self.flows:
             if not flow.expected:
                 continue
             for way, obstacle in flow.obstacles:
                 check = self.owner(obstacle)
-                blocked = found[check].setdefault((element(obstacle), obstacle.end == "unknown"), Blocked(obstacle))
+                blocked = found[check].setdefault(
+                    (element(obstacle), obstacle.end == "unknown"), BlockedFlows(obstacle)
+                )
                 (blocked.there if way == "there" else blocked.back).append(flow)
         return dict(found)
 
@@ -111,7 +113,7 @@ class Examination:
             self.unexplained.add(element(obstacle))
         return unsure or FALLBACK
 
-    def blocked_by(self, check: str) -> list[Blocked]:
+    def blocked_by(self, check: str) -> list[BlockedFlows]:
         """The obstacles that a check owns, in the order they were met."""
         return list(self._by_element.get(check, {}).values())
 
@@ -127,13 +129,13 @@ class Examination:
         return list(dict.fromkeys(texts))
 
     @property
-    def meant(self) -> tuple[Blocked, ...]:
+    def meant(self) -> tuple[BlockedFlows, ...]:
         """What the host's own rules keep its programs from, and stops nothing that was promised to anybody."""
         known = {key[0] for items in self._by_element.values() for key in items}
-        found: dict[Decider | RuleRef, Blocked] = {}
+        found: dict[Decider | RuleRef, BlockedFlows] = {}
         for flow in self.flows:
             for way, obstacle in flow.meant if flow.expected and flow.kind == "host-to-container" else ():
                 if obstacle.end != "unknown" and element(obstacle) not in known:
-                    blocked = found.setdefault(element(obstacle), Blocked(obstacle))
+                    blocked = found.setdefault(element(obstacle), BlockedFlows(obstacle))
                     (blocked.there if way == "there" else blocked.back).append(flow)
         return tuple(found.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dnet_tui.diagnostics.checks.framework.check_context import Blocked
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows
 from dnet_tui.diagnostics.flows.dns_flows import EMBEDDED
 from dnet_tui.diagnostics.operations.rule import PROGRAMS
 from dnet_tui.diagnostics.report.finding import Evidence
@@ -35,7 +35,7 @@ def of_decider(by: Decider, expected: str = "") -> Evidence:
     return Evidence(source="packet walk", what=by.kind, value=by.text, expected=expected)
 
 
-def of_flows(blocked: Blocked) -> Evidence:
+def of_flows(blocked: BlockedFlows) -> Evidence:
     """The flows that an element stops, by name."""
     flows = blocked.flows
     names = [flow.label + ("" if flow in blocked.there else " (the answer)") for flow in flows[:_SHOWN]]

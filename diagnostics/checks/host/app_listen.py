@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
@@ -34,24 +34,24 @@ ID = "app-listen"
 _SHOWN = 6
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per published port."""
-    for flow in exam.flows:
+    for flow in ctx.flows:
         if flow.kind != "published" or flow.forward.end != "refused" or flow.container is None or flow.port is None:
             continue
         if flow.forward.last_namespace == flow.container.netns:
-            ends = _ends_by_ipv4(exam, flow) if flow.family == "ip6" else set()
+            ends = _ends_by_ipv4(ctx, flow) if flow.family == "ip6" else set()
             if "refused" not in ends:
                 # Many programs listen on IPv4 alone, and clients then fall back to it.
-                yield _finding(exam, flow, "info" if "delivered" in ends else "warning")
+                yield _finding(ctx, flow, "info" if "delivered" in ends else "warning")
 
 
-def _ends_by_ipv4(exam: Examination, flow: Flow) -> set[str]:
+def _ends_by_ipv4(ctx: CheckContext, flow: Flow) -> set[str]:
     """How the walks to the same port end by IPv4."""
     port = flow.port
     return {
         other.forward.end
-        for other in exam.flows
+        for other in ctx.flows
         if (other.kind, other.family, other.container) == ("published", "ip", flow.container)
         and other.port is not None
         and port is not None
@@ -59,9 +59,9 @@ def _ends_by_ipv4(exam: Examination, flow: Flow) -> set[str]:
     }
 
 
-def _finding(exam: Examination, flow: Flow, severity: Severity) -> Finding:
+def _finding(ctx: CheckContext, flow: Flow, severity: Severity) -> Finding:
     port, container = flow.forward.last.dport, flow.container
-    ns = exam.case.view.namespaces[flow.forward.last_namespace]
+    ns = ctx.case.view.namespaces[flow.forward.last_namespace]
     proto = flow.forward.last.proto
     sockets = [item for item in ns.sockets if item.proto == proto]
     narrow = [item for item in sockets if item.port == port]

@@ -28,7 +28,7 @@ from collections.abc import Iterator
 import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, Blocked, Examination
+from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 
@@ -43,16 +43,16 @@ _WORDS = {
 }
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per deciding element."""
-    yield from undecided(exam, FALLBACK)
-    for blocked in definite(exam, FALLBACK):
+    yield from undecided(ctx, FALLBACK)
+    for blocked in definite(ctx, FALLBACK):
         yield finding(blocked)
-    for blocked in exam.meant:
+    for blocked in ctx.meant:
         yield msgspec.structs.replace(finding(blocked), severity="info")
 
 
-def finding(blocked: Blocked) -> Finding:
+def finding(blocked: BlockedFlows) -> Finding:
     """What one deciding element stops."""
     by = blocked.obstacle.by
     flow = blocked.flows[0]

@@ -34,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.flows.probes import PREDICTIONS, Probed
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 
@@ -42,9 +42,9 @@ ID = "model-contradicted"
 _SHOWN = 6
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding for what should pass and doesn't, one for the reverse."""
-    wrong = [item for item in exam.probes if item.judgement == "contradicts"]
+    wrong = [item for item in ctx.probes if item.judgement == "contradicts"]
     leaked = [item for item in wrong if item.probe.prediction == "blocked" and item.sent.answer == "answered"]
     lost = [item for item in wrong if item not in leaked]
     if lost:

@@ -26,11 +26,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_sysctl
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import attachments, on_host, symptoms
 from dnet_tui.diagnostics.checks.subjects.forwarding import FORWARDING6, default_links6, kept_by_ra
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
@@ -43,15 +43,15 @@ _FORCED = ".force_forwarding"
 """Since Linux 6.17 a single interface can be made to forward."""
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """The host's refusal to forward IPv6."""
     return on_host(case, obstacle) and obstacle.by.kind == "sysctl" and obstacle.by.text == FORWARDING6
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding for the host."""
-    case = exam.case
-    blocked = exam.blocked_by(ID)
+    case = ctx.case
+    blocked = ctx.blocked_by(ID)
     if case.sysctl(FORWARDING6) != "0":
         return
     hit = [
@@ -90,7 +90,7 @@ def find(exam: Examination) -> Iterator[Finding]:
     )
 
 
-def _with_address(case: Case, network: Network) -> list[str]:
+def _with_address(case: HostContext, network: Network) -> list[str]:
     """The containers with a global IPv6 address there."""
     return [
         item.name

@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_sysctl
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -42,16 +42,16 @@ ID = "ra-route-lost"
 _FORWARDING = "net.ipv6.conf.all.forwarding"
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per uplink."""
-    host = exam.case.view.host
-    if host is None or exam.case.sysctl(_FORWARDING) != "1" or not any(net.ipv6 for net in exam.case.networks):
+    host = ctx.case.view.host
+    if host is None or ctx.case.sysctl(_FORWARDING) != "1" or not any(net.ipv6 for net in ctx.case.networks):
         return
-    bridges = {network.bridge for network in exam.case.networks}
+    bridges = {network.bridge for network in ctx.case.networks}
     for link in host.links:
         key = f"net.ipv6.conf.{sysctl_name(link.name)}.accept_ra"
         addresses = _from_router(host, link)
-        if link.name in bridges or link.kind == "bridge" or exam.case.sysctl(key) != "1" or not addresses:
+        if link.name in bridges or link.kind == "bridge" or ctx.case.sysctl(key) != "1" or not addresses:
             continue
         routes = ways_out(host, "ip6")
         if routes and not any(_by_router(route, link) for route in routes):

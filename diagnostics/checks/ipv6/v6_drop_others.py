@@ -31,24 +31,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.foreign_network_policy import findings, is_others
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.walk.packet import Obstacle
 
 ID = "v6-drop-others"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """The policy of ip6tables' FORWARD in Docker's table, for a packet of nobody's network but others'."""
     return is_others(case, obstacle, "ip6")
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per bridge."""
-    yield from undecided(exam, ID)
-    yield from findings(exam, ID, "ip6")
+    yield from undecided(ctx, ID)
+    yield from findings(ctx, ID, "ip6")
 
 
 CHECK = Check(

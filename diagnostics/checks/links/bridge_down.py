@@ -25,12 +25,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects import bridge_attachments
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, named, on_host, symptoms
 from dnet_tui.diagnostics.checks.subjects.misrouted_containers import cause_of
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.link import SetLinkUp
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Finding, Subject
@@ -40,7 +40,7 @@ from dnet_tui.inspect.model import Network
 ID = "bridge-down"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """The bridge itself, its ports, and wherever its packets get instead."""
     for network in case.once(_down) if on_host(case, obstacle) else ():
         ports = [item.port.name for item in bridge_attachments.attachments(case, network) if item.port.up]
@@ -49,11 +49,11 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     return cause_of(case, obstacle) == ID
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per bridge."""
-    for network in exam.case.once(_down):
-        names = ", ".join(member.container.name for member in exam.case.everyone(network)[:6])
-        blocked = exam.blocked_by(ID)
+    for network in ctx.case.once(_down):
+        names = ", ".join(member.container.name for member in ctx.case.everyone(network)[:6])
+        blocked = ctx.blocked_by(ID)
         yield Finding(
             check=ID,
             severity="error",
@@ -75,7 +75,7 @@ def find(exam: Examination) -> Iterator[Finding]:
         )
 
 
-def _down(case: Case) -> list[Network]:
+def _down(case: HostContext) -> list[Network]:
     return [
         network
         for network in case.networks

@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     bridge_of,
@@ -40,7 +40,7 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
 )
 from dnet_tui.diagnostics.checks.subjects.misrouted_containers import cause_of
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import Case, family_of
+from dnet_tui.diagnostics.context.host_context import HostContext, family_of
 from dnet_tui.diagnostics.operations.address import AddAddress
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Finding, Subject
@@ -51,7 +51,7 @@ ID = "bridge-no-ip"
 _WORDS: dict[Family, str] = {"ip": "IPv4", "ip6": "IPv6"}
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """The unanswered question for the gateway, and packets that are routed elsewhere for want of the route."""
     asked = obstacle.by.value if obstacle.by.kind == "neighbour" and on_host(case, obstacle) else ""
     if asked and any(asked == cidr.partition("/")[0] for _, _, cidr in case.once(_bare)):
@@ -59,12 +59,12 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     return cause_of(case, obstacle) == ID
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per bridge."""
-    for network, family, cidr in exam.case.once(_bare):
-        has = [item.cidr for item in _addresses(exam.case, network, family)]
+    for network, family, cidr in ctx.case.once(_bare):
+        has = [item.cidr for item in _addresses(ctx.case, network, family)]
         step = AddAddress(link=network.bridge, cidr=cidr, as_gateway=True)
-        blocked = [item for item in exam.blocked_by(ID) if family_of(item.obstacle.packet) == family]
+        blocked = [item for item in ctx.blocked_by(ID) if family_of(item.obstacle.packet) == family]
         yield Finding(
             check=ID,
             severity="error",
@@ -85,7 +85,7 @@ def find(exam: Examination) -> Iterator[Finding]:
         )
 
 
-def _bare(case: Case) -> list[tuple[Network, Family, str]]:
+def _bare(case: HostContext) -> list[tuple[Network, Family, str]]:
     def of(place: tuple[Network, Family]) -> Iterator[tuple[Network, Family, str]]:
         network, family = place
         cidr = missing_gateway(case, network, family) if case.members(network, family) else ""
@@ -95,12 +95,12 @@ def _bare(case: Case) -> list[tuple[Network, Family, str]]:
     return list(case.severally(product(case.networks, _WORDS), of))
 
 
-def _is_up(case: Case, network: Network) -> bool:
+def _is_up(case: HostContext, network: Network) -> bool:
     bridge = bridge_of(case, network)
     return bridge is not None and bridge.up
 
 
-def _addresses(case: Case, network: Network, family: Family) -> list[Address]:
+def _addresses(case: HostContext, network: Network, family: Family) -> list[Address]:
     bridge = bridge_of(case, network)
     host = case.view.host
     if bridge is None or host is None:

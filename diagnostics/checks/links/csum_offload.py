@@ -32,7 +32,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.inspect.model import ChecksumCounts, Namespace, Unread, known_items
@@ -41,32 +41,32 @@ ID = "csum-offload"
 _FEW, _SHARE = 20, 100
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per container and protocol."""
     seen: set[str] = set()
-    for network in exam.case.networks:
-        for member in exam.case.members(network):
-            ns = exam.case.view.namespaces[member.namespace]
-            counts = _counts(exam, ns)
+    for network in ctx.case.networks:
+        for member in ctx.case.members(network):
+            ns = ctx.case.view.namespaces[member.namespace]
+            counts = _counts(ctx, ns)
             if counts is None or ns.id in seen:
                 continue
             seen.add(ns.id)
             for protocol, bad, good in (("Tcp", counts.tcp_bad, counts.tcp), ("Udp", counts.udp_bad, counts.udp)):
                 if bad >= _FEW and bad * _SHARE >= good + bad:
-                    yield _finding(member.container.name, protocol, bad, good, grown=exam.before is not None)
+                    yield _finding(member.container.name, protocol, bad, good, grown=ctx.before is not None)
 
 
-def _counts(exam: Examination, ns: Namespace) -> ChecksumCounts | None:
+def _counts(ctx: CheckContext, ns: Namespace) -> ChecksumCounts | None:
     """A namespace's counters: those since the earlier snapshot, where there is one; None when they can't be told."""
     now = ns.checksums
     if isinstance(now, Unread):
-        exam.case.unseen.append(now.not_seen())
+        ctx.case.unseen.append(now.not_seen())
         return None
-    if exam.before is None:
+    if ctx.before is None:
         return now
-    same = (item for item in known_items(exam.before.namespaces) if item.id == ns.id)
+    same = (item for item in known_items(ctx.before.namespaces) if item.id == ns.id)
     was = next((item.checksums for item in same), None)
-    if was is None or isinstance(was, Unread) or exam.before.host.hostname != exam.case.snapshot.host.hostname:
+    if was is None or isinstance(was, Unread) or ctx.before.host.hostname != ctx.case.snapshot.host.hostname:
         return None
     grown = ChecksumCounts(
         tcp=now.tcp - was.tcp,

@@ -29,10 +29,10 @@ from collections.abc import Iterator
 import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import concerning, default_hops, scope_of, symptoms
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.address import AddAddress
 from dnet_tui.diagnostics.operations.engine import ConnectContainer, DisconnectContainer
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
@@ -56,7 +56,7 @@ class _Place(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...]
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A packet for the missing address, or of the container that lost its routes with it."""
     for place in case.once(_places):
         if obstacle.by.kind == "neighbour" and obstacle.by.value in map(_bare, place.missing):
@@ -66,26 +66,26 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     return False
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per container and network."""
-    for gap in exam.case.snapshot.gaps:
-        container = next((item for item in known_items(exam.case.snapshot.containers) if item.netns == gap.scope), None)
+    for gap in ctx.case.snapshot.gaps:
+        container = next((item for item in known_items(ctx.case.snapshot.containers) if item.netns == gap.scope), None)
         if gap.section in {"links", "addresses"} and container is not None and container.endpoints:
             yield Undecided(reason=f"the addresses in {container.name} were not seen: {gap.reason}")
-    for place in exam.case.once(_places):
-        blocked = concerning(exam.blocked_by(ID), place.namespace.id)
+    for place in ctx.case.once(_places):
+        blocked = concerning(ctx.blocked_by(ID), place.namespace.id)
         yield Finding(
             check=ID,
             severity="error",
             subject=Subject(kind="container", name=place.container.name),
             summary=_summary(place),
             symptoms=symptoms(blocked, ("egress", "same-network", "published", "host-to-container")),
-            evidence=(*_evidence(exam.case, place), *(of_flows(item) for item in blocked[:2])),
-            remedy=_remedy(exam.case, place),
+            evidence=(*_evidence(ctx.case, place), *(of_flows(item) for item in blocked[:2])),
+            remedy=_remedy(ctx.case, place),
         )
 
 
-def _places(case: Case) -> tuple[_Place, ...]:
+def _places(case: HostContext) -> tuple[_Place, ...]:
     known = {network.id: network for network in case.networks}
     unseen = {gap.scope for gap in case.snapshot.gaps if gap.section in {"links", "addresses"}}
     found = []
@@ -120,7 +120,7 @@ def _asked(namespace: Namespace, cidr: str) -> bool:
     return ":" not in cidr or namespace.sysctls.get("net.ipv6.conf.all.disable_ipv6") == "0"
 
 
-def _link(case: Case, namespace: Namespace, network: Network, endpoint: Endpoint) -> Link | None:
+def _link(case: HostContext, namespace: Namespace, network: Network, endpoint: Endpoint) -> Link | None:
     """The container's interface on a network: what hangs on its bridge, or else has the MAC address the engine gave."""
     host = case.view.host
     bridge = case.view.link_named(host.id, network.bridge) if host is not None else None
@@ -139,7 +139,7 @@ def _summary(place: _Place) -> str:
     return f"{name} does not have {addresses}, which {place.container.engine} gave it on network {net}"
 
 
-def _evidence(case: Case, place: _Place) -> Iterator[Evidence]:
+def _evidence(case: HostContext, place: _Place) -> Iterator[Evidence]:
     expected = ", ".join(place.missing)
     if place.link is None:
         names = ", ".join(link.name for link in place.namespace.links) or "no interface"
@@ -151,7 +151,7 @@ def _evidence(case: Case, place: _Place) -> Iterator[Evidence]:
     yield Evidence(source="ip address", what=what, value=held or "no address", expected=expected)
 
 
-def _remedy(case: Case, place: _Place) -> Remedy | None:
+def _remedy(case: HostContext, place: _Place) -> Remedy | None:
     name, net = place.container.name, place.network.name
     if place.link is None:
         program = traits_of(place.container.engine).command

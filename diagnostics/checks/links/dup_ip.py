@@ -30,9 +30,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import Attachment, attachments, bridge_of
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
@@ -42,7 +42,7 @@ ID = "dup-ip"
 _UNUSED = {"dadfailed", "tentative"}
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A packet to or from an address with two owners, where it isn't known whom it reaches, or one of them drops it."""
     packet = obstacle.packet
     if obstacle.by.kind != "neighbour" and obstacle.stage not in {"reverse-path", "answer"}:
@@ -55,7 +55,7 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     return any(obstacle.by.namespace in ips.get(address, ()) for address in (packet.src, packet.dst))
 
 
-def _twice(case: Case) -> tuple[dict[str, set[str]], set[str]]:
+def _twice(case: HostContext) -> tuple[dict[str, set[str]], set[str]]:
     """The IP addresses with several owners, by whom; and the addresses of those that share a MAC address."""
     ips: defaultdict[str, set[str]] = defaultdict(set)
     macs: set[str] = set()
@@ -69,10 +69,10 @@ def _twice(case: Case) -> tuple[dict[str, set[str]], set[str]]:
     return dict(ips), macs
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per address."""
-    for network in exam.case.networks:
-        for kind, owners in (("IP", _by_ip(exam.case, network)), ("MAC", _by_mac(exam.case, network))):
+    for network in ctx.case.networks:
+        for kind, owners in (("IP", _by_ip(ctx.case, network)), ("MAC", _by_mac(ctx.case, network))):
             for address, names in sorted(owners.items()):
                 if len(names) > 1:
                     yield _finding(network, kind, address, sorted(names.values()))
@@ -98,7 +98,7 @@ def _finding(network: Network, kind: str, address: str, names: list[str]) -> Fin
     )
 
 
-def _by_ip(case: Case, network: Network) -> dict[str, dict[str, str]]:
+def _by_ip(case: HostContext, network: Network) -> dict[str, dict[str, str]]:
     """Who has each address: the namespaces' ids with their names."""
     owners: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for item in attachments(case, network):
@@ -113,7 +113,7 @@ def _by_ip(case: Case, network: Network) -> dict[str, dict[str, str]]:
     return owners
 
 
-def _by_mac(case: Case, network: Network) -> dict[str, dict[str, str]]:
+def _by_mac(case: HostContext, network: Network) -> dict[str, dict[str, str]]:
     owners: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for item in attachments(case, network):
         if _counts(item):

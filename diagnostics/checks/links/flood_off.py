@@ -27,9 +27,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import Attachment, attachments, of_link
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.bridge_port import SetPortFlag
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Finding, Subject
@@ -37,9 +37,9 @@ from dnet_tui.diagnostics.report.finding import Finding, Subject
 ID = "flood-off"
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per port."""
-    for item in _deaf(exam.case):
+    for item in _deaf(ctx.case):
         yield Finding(
             check=ID,
             severity="error",
@@ -61,7 +61,7 @@ def find(exam: Examination) -> Iterator[Finding]:
         )
 
 
-def _deaf(case: Case) -> Iterator[Attachment]:
+def _deaf(case: HostContext) -> Iterator[Attachment]:
     for network in case.networks:
         items = attachments(case, network)
         if network.icc is not True or len(items) < 2:

@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import of_link
 from dnet_tui.diagnostics.checks.subjects.userland_proxy_off import calls_iptables, port_words, published_without_proxy
 from dnet_tui.diagnostics.operations.bridge_port import SetPortFlag
@@ -36,11 +36,11 @@ from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 ID = "hairpin-off"
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per container."""
-    for found in published_without_proxy(exam.case):
+    for found in published_without_proxy(ctx.case):
         port = found.item.port
-        if port.port is None or port.port.hairpin or not calls_iptables(exam.case, found.item.bridge):
+        if port.port is None or port.port.hairpin or not calls_iptables(ctx.case, found.item.bridge):
             continue
         yield Finding(
             check=ID,

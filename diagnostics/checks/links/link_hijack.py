@@ -33,10 +33,10 @@ from collections.abc import Iterator
 import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, on_host, symptoms
-from dnet_tui.diagnostics.context.host_context import INFERRED, Case
+from dnet_tui.diagnostics.context.host_context import INFERRED, HostContext
 from dnet_tui.diagnostics.operations.address import DeleteAddress
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.operations.route import DeleteRoute, RouteSpec
@@ -61,7 +61,7 @@ class _Taken(msgspec.Struct, frozen=True, kw_only=True):
     """Whether one of the routes is the host's default route in use."""
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """What is sent out by a default route over a container's interface and gets nowhere."""
     taken = {item.link.name for item in case.once(_taken) if item.used}
     return (
@@ -71,11 +71,11 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     )
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per link."""
-    for item in exam.case.once(_taken):
+    for item in ctx.case.once(_taken):
         severity: Severity = "error" if item.used else "warning"
-        blocked = exam.blocked_by(ID) if item.used else []
+        blocked = ctx.blocked_by(ID) if item.used else []
         name = item.link.name
         what = "the host's default route leads into it" if item.used else "it was given an address or a route"
         yield Finding(
@@ -101,7 +101,7 @@ def find(exam: Examination) -> Iterator[Finding]:
         )
 
 
-def _taken(case: Case) -> tuple[_Taken, ...]:
+def _taken(case: HostContext) -> tuple[_Taken, ...]:
     host = case.view.host
     if host is None:
         return ()
@@ -126,7 +126,7 @@ def _taken(case: Case) -> tuple[_Taken, ...]:
     return tuple(found)
 
 
-def _containers_links(case: Case, host: Namespace) -> Iterator[Link]:
+def _containers_links(case: HostContext, host: Namespace) -> Iterator[Link]:
     """The bridges that have nothing but containers on them, and their ports."""
     seen: set[int] = set()
     for network in case.networks:
@@ -140,7 +140,7 @@ def _containers_links(case: Case, host: Namespace) -> Iterator[Link]:
         yield from ports
 
 
-def _is_meant(case: Case, link: Link, address: Address) -> bool:
+def _is_meant(case: HostContext, link: Link, address: Address) -> bool:
     """Whether a network was given that range on purpose, or the address is the bridge's by its own definition."""
     return any(
         contains(subnet.cidr, address.address) is True
@@ -150,7 +150,7 @@ def _is_meant(case: Case, link: Link, address: Address) -> bool:
     )
 
 
-def _routes(case: Case, gateway: str | None) -> bool:
+def _routes(case: HostContext, gateway: str | None) -> bool:
     """Whether a gateway is a namespace that is seen to forward: then it is a router on purpose."""
     return gateway is not None and any(
         ns.kind != "host"

@@ -30,10 +30,10 @@ from collections.abc import Iterator
 import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import Attachment, attachments, of_link
-from dnet_tui.diagnostics.context.host_context import OUTSIDE, Case
+from dnet_tui.diagnostics.context.host_context import OUTSIDE, HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
@@ -55,12 +55,12 @@ class _Wide(msgspec.Struct, frozen=True, kw_only=True):
     out: Link
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding for each way out, and for each rule that keeps its message from containers."""
     groups: dict[tuple[str, Decider | None], list[tuple[_Wide, Walk]]] = {}
-    for wide in _wide(exam.case):
-        told = _tell(exam.case, wide)
-        if told is None or _clamps(exam.case):
+    for wide in _wide(ctx.case):
+        told = _tell(ctx.case, wide)
+        if told is None or _clamps(ctx.case):
             continue
         if told.arrives is None:
             reason = told.decided_by.text if told.decided_by is not None else "unknown"
@@ -121,7 +121,7 @@ def _remedy(networks: str, out: Link, rule: RuleRef | None) -> Remedy:
     )
 
 
-def _wide(case: Case) -> Iterator[_Wide]:
+def _wide(case: HostContext) -> Iterator[_Wide]:
     """The networks with containers whose MTU is greater than that of their way out."""
     host = case.view.host
     for network in case.networks if host is not None else ():
@@ -138,7 +138,7 @@ def _wide(case: Case) -> Iterator[_Wide]:
             yield _Wide(network=network, items=wider, out=out)
 
 
-def _tell(case: Case, wide: _Wide) -> Walk | None:
+def _tell(case: HostContext, wide: _Wide) -> Walk | None:
     """The ICMP message to the first container, walked from the host."""
     host = case.view.host
     source = case.bridge_address(wide.network)
@@ -159,7 +159,7 @@ def _tell(case: Case, wide: _Wide) -> Walk | None:
     return told if told.arrives is not False or by_rule else None
 
 
-def _clamps(case: Case) -> bool:
+def _clamps(case: HostContext) -> bool:
     """Whether any rule of the host clamps TCP's segment size."""
     host = case.view.host
     firewall = host.firewall if host is not None else None

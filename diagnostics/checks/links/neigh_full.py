@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_sysctl
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -42,16 +42,14 @@ _NEARLY = 90
 _FAMILIES: tuple[tuple[Family, str, str], ...] = (("ip", "ipv4", "ARP"), ("ip6", "ipv6", "NDP"))
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per family."""
     for family, folder, protocol in _FAMILIES:
         key = f"net.{folder}.neigh.default.gc_thresh3"
-        limit = exam.case.sysctl(key)
+        limit = ctx.case.sysctl(key)
         if limit is None or not limit.isdigit() or not int(limit):
             continue
-        count = sum(
-            _counts(item, family) for ns in known_items(exam.case.snapshot.namespaces) for item in ns.neighbours
-        )
+        count = sum(_counts(item, family) for ns in known_items(ctx.case.snapshot.namespaces) for item in ns.neighbours)
         if count * 100 < int(limit) * _NEARLY:
             continue
         yield Finding(

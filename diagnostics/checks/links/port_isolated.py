@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     Attachment,
     attachments,
@@ -34,7 +34,7 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     of_link,
     on_host,
 )
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.bridge_port import SetPortFlag
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.report.finding import Finding, Subject
@@ -44,7 +44,7 @@ from dnet_tui.inspect.model import Network
 ID = "port-isolated"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """Two isolated ports."""
     return (
         on_host(case, obstacle)
@@ -53,9 +53,9 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     )
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per network."""
-    for network, ports in exam.case.once(_isolated):
+    for network, ports in ctx.case.once(_isolated):
         names = ", ".join(item.name for item in ports[:6])
         steps = tuple(SetPortFlag(port=item.port.name, flag="isolated", on=False) for item in ports)
         yield Finding(
@@ -78,7 +78,7 @@ def find(exam: Examination) -> Iterator[Finding]:
         )
 
 
-def _isolated(case: Case) -> list[tuple[Network, list[Attachment]]]:
+def _isolated(case: HostContext) -> list[tuple[Network, list[Attachment]]]:
     found = []
     for network in case.networks:
         if network.icc is not True:

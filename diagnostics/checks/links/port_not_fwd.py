@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     Attachment,
@@ -42,7 +42,7 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     symptoms,
 )
 from dnet_tui.diagnostics.checks.subjects.startup_failures import failed_starts, of_failures
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.bridge_port import SetPortState
 from dnet_tui.diagnostics.operations.link import SetSpanningTree
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
@@ -52,19 +52,19 @@ from dnet_tui.diagnostics.walk.packet import Obstacle
 ID = "port-not-fwd"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """The state of containers' ports."""
     return on_host(case, obstacle) and any(named(obstacle.by, item.port.name) for item in case.once(_waiting))
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per bridge."""
     bridges: dict[str, list[Attachment]] = {}
-    for item in exam.case.once(_waiting):
+    for item in ctx.case.once(_waiting):
         bridges.setdefault(item.bridge.name, []).append(item)
     for bridge, items in bridges.items():
         stp = items[0].bridge.bridge is not None and items[0].bridge.bridge.stp
-        blocked = concerning(exam.blocked_by(ID), *(item.member.namespace for item in items))
+        blocked = concerning(ctx.blocked_by(ID), *(item.member.namespace for item in items))
         names = ", ".join(item.name for item in items[:6])
         yield Finding(
             check=ID,
@@ -79,9 +79,9 @@ def find(exam: Examination) -> Iterator[Finding]:
                 ),
                 of_link(f"{bridge} stp_state", "1" if stp else "0", "0"),
                 *(of_flows(one) for one in blocked[:2]),
-                *of_failures(failed_starts(exam.case, ID)),
+                *of_failures(failed_starts(ctx.case, ID)),
             ),
-            remedy=_remedy(exam.case, items, stp=stp),
+            remedy=_remedy(ctx.case, items, stp=stp),
         )
 
 
@@ -89,7 +89,7 @@ def _state(item: Attachment) -> str:
     return item.port.port.state if item.port.port is not None else "unknown"
 
 
-def _waiting(case: Case) -> list[Attachment]:
+def _waiting(case: HostContext) -> list[Attachment]:
     return [
         item
         for item in all_attachments(case)
@@ -102,7 +102,7 @@ def _waiting(case: Case) -> list[Attachment]:
     ]
 
 
-def _remedy(case: Case, items: list[Attachment], *, stp: bool) -> Remedy:
+def _remedy(case: HostContext, items: list[Attachment], *, stp: bool) -> Remedy:
     host, bridge = case.view.host, items[0].bridge
     ports = case.view.ports_of(host.id, bridge.ifindex) if host is not None else ()
     off = (SetSpanningTree(bridge=bridge.name, on=False),) if stp else ()

@@ -31,7 +31,7 @@ from itertools import product
 import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     Attachment,
     all_attachments,
@@ -40,7 +40,7 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     scope_of,
     symptoms,
 )
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.neighbour import DeleteNeighbour
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
@@ -67,16 +67,16 @@ class _Wrong(msgspec.Struct, frozen=True, kw_only=True):
     remove: DeleteNeighbour | None
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A packet for an address whose entry is wrong."""
     if obstacle.by.kind != "neighbour":
         return False
     return any(wrong.entry.address == obstacle.by.value for wrong in case.once(_wrong))
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per entry."""
-    for wrong in exam.case.once(_wrong):
+    for wrong in ctx.case.once(_wrong):
         severity = _SEVERITIES[wrong.entry.state]
         host_side = wrong.where == "the host"
         to = wrong.item.name if host_side else f"its gateway {wrong.entry.address}"
@@ -86,7 +86,7 @@ def find(exam: Examination) -> Iterator[Finding]:
             subject=Subject(kind="container", name=wrong.item.name),
             summary=f"{wrong.where[0].upper()}{wrong.where[1:]} sends packets for {to} to a wrong MAC address",
             symptoms=symptoms(
-                concerning(exam.blocked_by(ID), wrong.item.member.namespace),
+                concerning(ctx.blocked_by(ID), wrong.item.member.namespace),
                 ("host-to-container", "published", "egress") if host_side else ("egress", "published"),
             ),
             evidence=(
@@ -107,8 +107,8 @@ def find(exam: Examination) -> Iterator[Finding]:
         )
 
 
-def _wrong(case: Case) -> list[_Wrong]:
-    def of(place: tuple[Callable[[Case, Attachment], Iterator[_Wrong]], Attachment]) -> Iterator[_Wrong]:
+def _wrong(case: HostContext) -> list[_Wrong]:
+    def of(place: tuple[Callable[[HostContext, Attachment], Iterator[_Wrong]], Attachment]) -> Iterator[_Wrong]:
         look, item = place
         for wrong in look(case, item):
             # If somebody else has the address as well, then that is the fault.
@@ -118,7 +118,7 @@ def _wrong(case: Case) -> list[_Wrong]:
     return list(case.severally(product((_on_host, _in_container), all_attachments(case)), of))
 
 
-def _on_host(case: Case, item: Attachment) -> Iterator[_Wrong]:
+def _on_host(case: HostContext, item: Attachment) -> Iterator[_Wrong]:
     host = case.view.host
     entries = {
         (entry.ifindex, entry.address): entry
@@ -139,7 +139,7 @@ def _on_host(case: Case, item: Attachment) -> Iterator[_Wrong]:
         )
 
 
-def _in_container(case: Case, item: Attachment) -> Iterator[_Wrong]:
+def _in_container(case: HostContext, item: Attachment) -> Iterator[_Wrong]:
     namespace = case.view.namespaces[item.member.namespace]
     gateways = {gateway for gateway, ifindex in default_hops(namespace) if ifindex == item.inner.ifindex}
     if case.bridge_address(item.network) not in gateways or not item.bridge.mac:
@@ -163,11 +163,11 @@ def _in_container(case: Case, item: Attachment) -> Iterator[_Wrong]:
         )
 
 
-def _addresses(case: Case, item: Attachment) -> list[str]:
+def _addresses(case: HostContext, item: Attachment) -> list[str]:
     return [address.address for address in case.view.addresses_of(item.member.link)]
 
 
-def _owners(case: Case, item: Attachment, address: str) -> set[str]:
+def _owners(case: HostContext, item: Attachment, address: str) -> set[str]:
     """The MAC addresses on an attachment's bridge that have an IP address.
 
     Raises:

@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     Attachment,
@@ -38,7 +38,7 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     scope_of,
     symptoms,
 )
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.link import SetLinkUp
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.route import AddRoute, RouteSpec
@@ -49,7 +49,7 @@ from dnet_tui.inspect.model import Link
 ID = "veth-down"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """Either end, and the routes that a container lost with its own."""
     for item in case.once(_down):
         if not item.port.up and on_host(case, obstacle) and named(obstacle.by, item.port.name):
@@ -63,10 +63,10 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     return False
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per container and network."""
-    for item in exam.case.once(_down):
-        blocked = concerning(exam.blocked_by(ID), item.member.namespace)
+    for item in ctx.case.once(_down):
+        blocked = concerning(ctx.blocked_by(ID), item.member.namespace)
         where = "on the host" if not item.port.up else f"in {item.name}"
         link = item.port if not item.port.up else item.inner
         yield Finding(
@@ -79,11 +79,11 @@ def find(exam: Examination) -> Iterator[Finding]:
                 *(of_link(f"{end.name} {place}", "not UP", "UP") for end, place in _ends(item) if not end.up),
                 *(of_flows(one) for one in blocked[:2]),
             ),
-            remedy=_remedy(exam.case, item),
+            remedy=_remedy(ctx.case, item),
         )
 
 
-def _down(case: Case) -> tuple[Attachment, ...]:
+def _down(case: HostContext) -> tuple[Attachment, ...]:
     return tuple(item for item in all_attachments(case) if not (item.port.up and item.inner.up))
 
 
@@ -91,7 +91,7 @@ def _ends(item: Attachment) -> tuple[tuple[Link, str], ...]:
     return ((item.port, "on the host"), (item.inner, f"in {item.name}"))
 
 
-def _remedy(case: Case, item: Attachment) -> Remedy:
+def _remedy(case: HostContext, item: Attachment) -> Remedy:
     steps: list[SetLinkUp | AddRoute] = []
     undo: list[SetLinkUp] = []
     if not item.port.up:

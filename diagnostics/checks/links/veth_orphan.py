@@ -30,9 +30,9 @@ from collections.abc import Iterator
 import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, default_hops, of_link
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.bridge_port import SetPortFlag
 from dnet_tui.diagnostics.operations.link import SetLinkMaster
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -60,7 +60,7 @@ class Orphan(msgspec.Struct, frozen=True, kw_only=True):
     said_by: str
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """Whatever meets the packets of a container whose cable hangs loose, and those sent to its address."""
     loose = case.once(_loose)
     return any(
@@ -70,11 +70,11 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     )
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per veth."""
-    noproxy = {engine.name for engine in known_items(exam.case.snapshot.engines) if engine.userland_proxy is False}
-    for item in exam.case.once(_loose):
-        host = exam.case.view.host
+    noproxy = {engine.name for engine in known_items(ctx.case.snapshot.engines) if engine.userland_proxy is False}
+    for item in ctx.case.once(_loose):
+        host = ctx.case.view.host
         master = next((link for link in host.links if link.ifindex == item.veth.master), None) if host else None
         attach = SetLinkMaster(
             link=item.veth.name, master=item.bridge.name, before=master.name if master is not None else ""
@@ -100,11 +100,11 @@ def find(exam: Examination) -> Iterator[Finding]:
         )
 
 
-def _loose(case: Case) -> tuple[Orphan, ...]:
+def _loose(case: HostContext) -> tuple[Orphan, ...]:
     return tuple(_orphans(case))
 
 
-def _orphans(case: Case) -> Iterator[Orphan]:
+def _orphans(case: HostContext) -> Iterator[Orphan]:
     host = case.view.host
     if host is None:
         return
@@ -120,7 +120,7 @@ def _orphans(case: Case) -> Iterator[Orphan]:
                 yield found
 
 
-def _belongs(case: Case, ns: Namespace, inner: Link, veth: Link) -> Orphan | None:
+def _belongs(case: HostContext, ns: Namespace, inner: Link, veth: Link) -> Orphan | None:
     """The network that a container's interface belongs to, by its address."""
     every = case.view.addresses_of(LinkRef(namespace=ns.id, ifindex=inner.ifindex))
     addresses = [item for item in every if item.scope == "global"]
@@ -153,7 +153,7 @@ def _belongs(case: Case, ns: Namespace, inner: Link, veth: Link) -> Orphan | Non
     return None
 
 
-def _alike(case: Case, ns: Namespace, network: Network, address: str, veth: Link) -> bool:
+def _alike(case: HostContext, ns: Namespace, network: Network, address: str, veth: Link) -> bool:
     """Whether a namespace without an engine is of this network by address and gateway, and not routed by its veth.
 
     Its gateway may be a wrong one, as long as it would be on the network.

@@ -34,7 +34,7 @@ from collections.abc import Iterator
 import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     Attachment,
     attachments,
@@ -43,7 +43,7 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     on_host,
     symptoms,
 )
-from dnet_tui.diagnostics.context.host_context import INFERRED, Case
+from dnet_tui.diagnostics.context.host_context import INFERRED, HostContext
 from dnet_tui.diagnostics.operations.bridge_port import AddPortVlan
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.report.finding import Finding, Subject
@@ -64,18 +64,18 @@ class _Parted(msgspec.Struct, frozen=True, kw_only=True):
     kinds: tuple[str, ...]
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """What bridges do with VLANs that are known to part their containers."""
     if not on_host(case, obstacle) or obstacle.by.kind != "link" or "VLAN" not in obstacle.by.text:
         return False
     return any(item.bridge.name in obstacle.by.text.split() for item in case.once(_parted))
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per bridge."""
-    found = exam.case.once(_parted)
+    found = ctx.case.once(_parted)
     if not found:
-        yield from undecided(exam, ID)
+        yield from undecided(ctx, ID)
     for item in found:
         names = ", ".join(one.name for one in item.apart[:6])
         steps = tuple(AddPortVlan(port=one.port.name, vid=item.wanted) for one in item.apart[:6])
@@ -84,7 +84,7 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
             severity="error",
             subject=Subject(kind="bridge", name=item.bridge.name),
             summary=f"The bridge {item.bridge.name} keeps {names} {item.reason}",
-            symptoms=symptoms(definite(exam, ID), item.kinds),
+            symptoms=symptoms(definite(ctx, ID), item.kinds),
             evidence=(
                 of_link(f"{item.bridge.name} vlan_filtering", "1", "0, or the same PVID for all"),
                 *(
@@ -108,12 +108,12 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
         )
 
 
-def _parted(case: Case) -> tuple[_Parted, ...]:
+def _parted(case: HostContext) -> tuple[_Parted, ...]:
     found = (_of_network(case, network) for network in case.networks if network.engine != INFERRED)
     return tuple(item for item in found if item is not None)
 
 
-def _of_network(case: Case, network: Network) -> _Parted | None:
+def _of_network(case: HostContext, network: Network) -> _Parted | None:
     items = [item for item in attachments(case, network) if not _tags_itself(case, item)]
     bridge = items[0].bridge if items else None
     if bridge is None or bridge.bridge is None or not bridge.bridge.vlan_filtering:
@@ -149,13 +149,13 @@ def _carried(link: Link) -> str:
     return f"VLANs {', '.join(spans[:8])}" if spans else "no VLAN"
 
 
-def _tags_itself(case: Case, item: Attachment) -> bool:
+def _tags_itself(case: HostContext, item: Attachment) -> bool:
     """Whether a container makes VLAN tags itself: then its frames without one aren't what counts."""
     ns = case.view.namespaces.get(item.member.namespace)
     return ns is not None and any(isinstance(link.detail, Vlan) for link in ns.links)
 
 
-def _own_gateway(case: Case, network: Network, bridge: Link) -> bool:
+def _own_gateway(case: HostContext, network: Network, bridge: Link) -> bool:
     """Whether the bridge's own interface has the gateway's address (and not a VLAN device above it)."""
     host = case.view.host
     gateway = gateway_of(network)

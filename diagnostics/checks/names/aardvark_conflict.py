@@ -28,9 +28,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_rule
-from dnet_tui.diagnostics.context.host_context import Case, Member
+from dnet_tui.diagnostics.context.host_context import AttachedContainer, HostContext
 from dnet_tui.diagnostics.flows.dns_flows import DNS
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -44,7 +44,7 @@ ID = "aardvark-conflict"
 _SERVER = PODMAN.name_server
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """Whatever meets a question to a Podman network's name server once it was rewritten to somebody else."""
     packet = obstacle.packet
     if packet.original is None or packet.original[2] != DNS or packet.dst == packet.original[1]:
@@ -53,10 +53,10 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     return any(case.bridge_address(net) == packet.original[1] for net in named)
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per network."""
-    yield from undecided(exam, ID)
-    case = exam.case
+    yield from undecided(ctx, ID)
+    case = ctx.case
     for network in case.networks:
         members, address = case.members(network), case.bridge_address(network)
         if not _has_server(network) or not members or not address:
@@ -78,17 +78,17 @@ def _has_server(network: Network) -> bool:
     return traits_of(network.engine).name_server == _SERVER and network.dns is True
 
 
-def _asks(members: tuple[Member, ...], address: str) -> bool:
+def _asks(members: tuple[AttachedContainer, ...], address: str) -> bool:
     return any(item.container.resolver is not None and address in item.container.resolver.servers for item in members)
 
 
-def _is_there(case: Case, address: str) -> bool:
+def _is_there(case: HostContext, address: str) -> bool:
     """Whether the name server listens at the gateway, on whatever port (``dns_bind_port``), or nobody can tell."""
     sockets = case.view.host.sockets if case.view.host is not None else ()
     return any(item.proto == "udp" and item.address == address and item.process in {_SERVER, ""} for item in sockets)
 
 
-def _is_served(case: Case, way: Walk) -> bool:
+def _is_served(case: HostContext, way: Walk) -> bool:
     """Whether a rewritten question still gets to the name server: netavark does so for another port."""
     host = case.view.host
     own = {item.address for item in host.addresses} if host is not None else set()
@@ -98,7 +98,7 @@ def _is_served(case: Case, way: Walk) -> bool:
     )
 
 
-def _holder(case: Case) -> Socket | None:
+def _holder(case: HostContext) -> Socket | None:
     """Another program that holds port 53 on every address, which includes the gateway's."""
     sockets = case.view.host.sockets if case.view.host is not None else ()
     return next(
@@ -114,7 +114,7 @@ def _holder(case: Case) -> Socket | None:
     )
 
 
-def _held(network: Network, members: tuple[Member, ...], address: str, holder: Socket) -> Finding:
+def _held(network: Network, members: tuple[AttachedContainer, ...], address: str, holder: Socket) -> Finding:
     return Finding(
         check=ID,
         severity="error",
@@ -138,7 +138,7 @@ def _held(network: Network, members: tuple[Member, ...], address: str, holder: S
     )
 
 
-def _captured(network: Network, members: tuple[Member, ...], address: str, way: Walk) -> Finding:
+def _captured(network: Network, members: tuple[AttachedContainer, ...], address: str, way: Walk) -> Finding:
     rules = [hop.rule for hop in way.hops if hop.rule is not None and hop.packet.dst != address]
     return Finding(
         check=ID,
@@ -164,7 +164,7 @@ def _captured(network: Network, members: tuple[Member, ...], address: str, way: 
     )
 
 
-def _of_members(network: Network, members: tuple[Member, ...]) -> Evidence:
+def _of_members(network: Network, members: tuple[AttachedContainer, ...]) -> Evidence:
     names = ", ".join(item.container.name for item in members[:4])
     return Evidence(source=network.engine, what=f"on {network.name}, with names", value=names)
 

@@ -31,9 +31,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_resolver
-from dnet_tui.diagnostics.flows.dns_flows import Asker, askers, unheard
+from dnet_tui.diagnostics.flows.dns_flows import ResolverClient, askers, unanswered
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
 from dnet_tui.inspect.model import Resolver
@@ -41,10 +41,12 @@ from dnet_tui.inspect.model import Resolver
 ID = "dns-fallback"
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per network."""
-    case = exam.case
-    barred = {id(those[0].asker) for those in unheard(case) if those and all(item.answered is False for item in those)}
+    case = ctx.case
+    barred = {
+        id(those[0].asker) for those in unanswered(case) if those and all(item.answered is False for item in those)
+    }
     own = case.snapshot.host.resolver
     hosts = own.servers if isinstance(own, Resolver) else None
     for asker in askers(case):
@@ -52,7 +54,7 @@ def find(exam: Examination) -> Iterator[Finding]:
             yield _finding(asker, hosts, barred=id(asker) in barred)
 
 
-def _finding(asker: Asker, hosts: tuple[str, ...] | None, *, barred: bool) -> Finding:
+def _finding(asker: ResolverClient, hosts: tuple[str, ...] | None, *, barred: bool) -> Finding:
     servers = ", ".join(item.address for item in asker.servers)
     severity: Severity = "error" if barred else "info"
     return Finding(

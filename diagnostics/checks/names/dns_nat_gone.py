@@ -30,9 +30,9 @@ from collections.abc import Iterator
 import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_resolver
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.dns_flows import DNS, EMBEDDED
 from dnet_tui.diagnostics.operations.engine import RestartContainers
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -54,11 +54,11 @@ class _Asking(msgspec.Struct, frozen=True, kw_only=True):
     ns: Namespace
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per container."""
-    for asking in _asking(exam.case):
+    for asking in _asking(ctx.case):
         packet = Packet(src="127.0.0.1", dst=EMBEDDED, proto="udp", sport=40000, dport=DNS)
-        way = walk(exam.case.view, packet, origin=asking.ns.id)
+        way = walk(ctx.case.view, packet, origin=asking.ns.id)
         if way.end == "unknown":
             text = way.decided_by.text if way.decided_by is not None else "the way to its resolver"
             yield Undecided(reason=f"{asking.container.name}: {text}")
@@ -66,7 +66,7 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
             yield _finding(asking, way)
 
 
-def _asking(case: Case) -> Iterator[_Asking]:
+def _asking(case: HostContext) -> Iterator[_Asking]:
     seen: set[str] = set()
     for container in known_items(case.snapshot.containers):
         ns = case.view.namespaces.get(container.netns or "")

@@ -30,10 +30,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_resolver
-from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.flows.dns_flows import DNS, Asker, askers
+from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.flows.dns_flows import DNS, ResolverClient, askers
 from dnet_tui.diagnostics.operations.engine import RestartContainers
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -43,14 +43,14 @@ ID = "dns-none"
 _LOCAL = {"127.0.0.1", "0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per network."""
-    for asker in askers(exam.case):
+    for asker in askers(ctx.case):
         if asker.embedded and asker.resolver.upstreams == ():
-            yield _finding(exam.case, asker)
+            yield _finding(ctx.case, asker)
 
 
-def _finding(case: Case, asker: Asker) -> Finding:
+def _finding(case: HostContext, asker: ResolverClient) -> Finding:
     now = _hosts_own(case)
     names = (asker.member.container.name, *asker.others)
     return Finding(
@@ -87,7 +87,7 @@ def _finding(case: Case, asker: Asker) -> Finding:
     )
 
 
-def _hosts_own(case: Case) -> str:
+def _hosts_own(case: HostContext) -> str:
     """Whom the host itself asks now; empty when nobody is seen."""
     resolver, host = case.snapshot.host.resolver, case.view.host
     if resolver is not None and resolver.servers:

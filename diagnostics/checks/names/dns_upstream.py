@@ -32,11 +32,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows, of_resolver
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
-from dnet_tui.diagnostics.context.host_context import Case
-from dnet_tui.diagnostics.flows.dns_flows import DNS, Asker, Question, ask, questions, unheard
+from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.flows.dns_flows import DNS, Question, ResolverClient, ask, questions, unanswered
 from dnet_tui.diagnostics.flows.flow import Flow
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
@@ -49,22 +49,22 @@ _OTHER_SERVER = (
 )
 
 
-def owns(_: Case, obstacle: Obstacle) -> bool:
+def owns(_: HostContext, obstacle: Obstacle) -> bool:
     """What stops a question to a name server, or its answer, and is no other check's."""
     return obstacle.packet.dport == DNS or (obstacle.packet.reply and obstacle.packet.sport == DNS)
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per deciding element, per server that isn't there, and per server that TCP doesn't reach."""
-    yield from undecided(exam, ID)
-    for blocked in definite(exam, ID):
-        yield _stopped(exam.case, blocked)
-    for those in _absent(exam.case):
-        yield _nobody(exam.case, those)
-    yield from _only_udp(exam.case)
+    yield from undecided(ctx, ID)
+    for blocked in definite(ctx, ID):
+        yield _stopped(ctx.case, blocked)
+    for those in _absent(ctx.case):
+        yield _nobody(ctx.case, those)
+    yield from _only_udp(ctx.case)
 
 
-def _stopped(case: Case, blocked: Blocked) -> Finding:
+def _stopped(case: HostContext, blocked: BlockedFlows) -> Finding:
     by = blocked.obstacle.by
     asking = _askers_of(case, blocked.flows)
     names = "; ".join(asker.names for asker in asking[:3]) or blocked.flows[0].source
@@ -84,7 +84,7 @@ def _stopped(case: Case, blocked: Blocked) -> Finding:
     )
 
 
-def _askers_of(case: Case, flows: tuple[Flow, ...]) -> list[Asker]:
+def _askers_of(case: HostContext, flows: tuple[Flow, ...]) -> list[ResolverClient]:
     found = [item.asker for item in questions(case) if any(item.flow is flow for flow in flows)]
     return list({id(asker): asker for asker in found}.values())
 
@@ -93,7 +93,7 @@ def _place(by: Decider) -> str:
     return f"{by.rule.table} {by.rule.chain} {by.rule.number or 'policy'}" if by.rule is not None else by.text
 
 
-def _let_through(case: Case, blocked: Blocked, servers: str) -> Remedy:
+def _let_through(case: HostContext, blocked: BlockedFlows, servers: str) -> Remedy:
     """Accept the questions where the host's own programs ask; elsewhere only a person knows what is meant."""
     rule = blocked.obstacle.by.rule
     place = table_of(rule) if rule is not None else None
@@ -116,17 +116,17 @@ def _let_through(case: Case, blocked: Blocked, servers: str) -> Remedy:
     )
 
 
-def _absent(case: Case) -> list[tuple[Question, ...]]:
+def _absent(case: HostContext) -> list[tuple[Question, ...]]:
     """Those none of whose servers answers, because nobody listens at one of them."""
     return [
         those
-        for those in unheard(case)
+        for those in unanswered(case)
         if all(item.answered is False for item in those)
         and any(item.flow is not None and item.flow.forward.end == "refused" for item in those)
     ]
 
 
-def _nobody(case: Case, those: tuple[Question, ...]) -> Finding:
+def _nobody(case: HostContext, those: tuple[Question, ...]) -> Finding:
     refusing = [item for item in those if item.flow is not None and item.flow.forward.end == "refused"]
     question = refusing[0]
     by = question.flow.forward.decided_by if question.flow is not None else None
@@ -151,12 +151,12 @@ def _nobody(case: Case, those: tuple[Question, ...]) -> Finding:
     )
 
 
-def _is_hosts(case: Case, address: str) -> bool:
+def _is_hosts(case: HostContext, address: str) -> bool:
     host = case.view.host
     return host is not None and any(item.address == address for item in host.addresses)
 
 
-def _only_udp(case: Case) -> Iterator[Finding]:
+def _only_udp(case: HostContext) -> Iterator[Finding]:
     """Servers that get questions over UDP while a rule stops those over TCP."""
     seen: set[tuple[str, str]] = set()
     for question in questions(case):

@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_sysctl
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -37,9 +37,9 @@ _WARNING, _ERROR = 90, 98
 """Percent of the table."""
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding for the host."""
-    count, most = (_number(exam.case.sysctl(key)) for key in (_COUNT, _MAX))
+    count, most = (_number(ctx.case.sysctl(key)) for key in (_COUNT, _MAX))
     if count is None or not most or count * 100 < most * _WARNING:
         return
     full = count * 100 >= most * _ERROR

@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.difference.conntrack_growth import NOTHING_TO_COMPARE
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -42,17 +42,17 @@ _LEAST = 5
 """Fewer in all say nothing, however short the time was."""
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per namespace."""
-    if not exam.growth:
+    if not ctx.growth:
         yield Undecided(reason=NOTHING_TO_COMPARE)
-    for grown in exam.growth:
+    for grown in ctx.growth:
         count = grown.counts.insert_failed
         rate = grown.per_second(count)
-        ns = exam.case.view.namespaces[grown.namespace]
-        if count < _LEAST or rate < _INFO or (ns.kind != "host" and not exam.case.view.containers_in(ns.id)):
+        ns = ctx.case.view.namespaces[grown.namespace]
+        if count < _LEAST or rate < _INFO or (ns.kind != "host" and not ctx.case.view.containers_in(ns.id)):
             continue
-        name = exam.case.view.label(ns.id)
+        name = ctx.case.view.label(ns.id)
         yield Finding(
             check=ID,
             severity="warning" if rate >= _WARNING else "info",

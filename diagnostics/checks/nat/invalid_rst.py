@@ -31,9 +31,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_sysctl
-from dnet_tui.diagnostics.context.host_context import OUTSIDE, Case
+from dnet_tui.diagnostics.context.host_context import OUTSIDE, HostContext
 from dnet_tui.diagnostics.difference.conntrack_growth import NOTHING_TO_COMPARE
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -48,13 +48,13 @@ _RATE = 1.0
 """Packets a second."""
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding for the host."""
-    if not exam.growth:
+    if not ctx.growth:
         yield Undecided(reason=NOTHING_TO_COMPARE)
-    case = exam.case
+    case = ctx.case
     host = case.view.host
-    grown = next((item for item in exam.growth if host is not None and item.namespace == host.id), None)
+    grown = next((item for item in ctx.growth if host is not None and item.namespace == host.id), None)
     if host is None or grown is None or grown.per_second(grown.counts.invalid) < _RATE:
         return
     translating = any(network.masquerade and case.members(network) for network in case.networks)
@@ -93,7 +93,7 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
     )
 
 
-def _resets(case: Case, uplink: str) -> bool:
+def _resets(case: HostContext, uplink: str) -> bool:
     """Whether the host lets in a packet that answers a connection it doesn't know (a first SYN and ACK is INVALID)."""
     host = case.view.host
     link = case.view.link_named(host.id, uplink) if host is not None else None

@@ -31,10 +31,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_rule
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, TableRef
@@ -46,13 +46,13 @@ from dnet_tui.inspect.model import Family, Network
 ID = "masq-missing"
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per network."""
     bare: defaultdict[tuple[str, Family], list[Flow]] = defaultdict(list)
-    for flow in exam.flows:
+    for flow in ctx.flows:
         if flow.kind != "egress" or flow.masquerade is not True or not flow.forward.exits:
             continue
-        strange = _strange_source(exam.case, flow)
+        strange = _strange_source(ctx.case, flow)
         if strange:
             yield Undecided(reason=strange)
             continue
@@ -64,10 +64,10 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
         else:
             bare[flow.network.id, flow.family].append(flow)
     for flows in bare.values():
-        yield _finding(exam, flows[0].network, flows)
+        yield _finding(ctx, flows[0].network, flows)
 
 
-def _strange_source(case: Case, flow: Flow) -> str:
+def _strange_source(case: HostContext, flow: Flow) -> str:
     """Why it isn't seen here whether answers come back: the packet leaves with an address that is another's.
 
     Somebody outside may route that address to this host, or nobody does.
@@ -81,15 +81,15 @@ def _strange_source(case: Case, flow: Flow) -> str:
     return f"{flow.label}: leaves with the source {address}, which neither the host nor {flow.network.name} has"
 
 
-def _finding(exam: Examination, network: Network, flows: list[Flow]) -> Finding:
+def _finding(ctx: CheckContext, network: Network, flows: list[Flow]) -> Finding:
     source = flows[0].forward.start.src
     family = flows[0].family
     subnet = iptables_layout.subnet(network, family) or f"{source}/{32 if family == 'ip' else 128}"
     packet = flows[0].forward.last.tuple_text()
-    chain = iptables_layout.chain(exam.case, "nat", "POSTROUTING", family)
+    chain = iptables_layout.chain(ctx.case, "nat", "POSTROUTING", family)
     present = f"{len(chain.rules)} rules, none gives {subnet} a new source" if chain else "the chain is absent"
     spec = f"-s {subnet} ! -o {network.bridge} -j MASQUERADE"
-    place = TableRef(backend=iptables_layout.backend(exam.case), family=family, table="nat")
+    place = TableRef(backend=iptables_layout.backend(ctx.case), family=family, table="nat")
     change = RuleEdit(place=place, chain="POSTROUTING", spec=spec)
     shadow = _shadow(flows[0])
     names = ", ".join(flow.source for flow in flows[:4]) + ("" if len(flows) <= 4 else f" and {len(flows) - 4} more")

@@ -27,9 +27,9 @@ from collections.abc import Iterator
 from itertools import product
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.flows.port_fate import dnat_rule, taken_by_proxy
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -46,24 +46,24 @@ _ENTRIES = dict(kind.nat_entry for kind in ENGINE_KINDS if kind.nat_entry is not
 """The chain that an engine jumps to from nat PREROUTING, and how the names of those with the DNAT rules begin."""
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per engine, for all the ports that are cut off."""
     families: tuple[Family, ...] = ("ip", "ip6")
     for entry, family in product(_ENTRIES, families):
-        rules = _rules(exam.case, entry, family)
+        rules = _rules(ctx.case, entry, family)
         cut = [
             (flow, rule)
-            for flow in exam.flows
+            for flow in ctx.flows
             if flow.kind == "published" and flow.family == family
             if dnat_rule(flow) is None and flow.forward.arrives is not None
             for rule in [_rule_for(rules, flow.port)]
             if rule is not None
         ]
         if cut:
-            yield _finding(exam, entry, family, cut)
+            yield _finding(ctx, entry, family, cut)
 
 
-def _rules(case: Case, entry: str, family: Family) -> list[Rule]:
+def _rules(case: HostContext, entry: str, family: Family) -> list[Rule]:
     """The rules of the chains with an engine's DNAT."""
     prefix = _ENTRIES[entry]
     return [
@@ -81,12 +81,12 @@ def _rule_for(rules: list[Rule], port: PublishedPort | None) -> Rule | None:
     )
 
 
-def _finding(exam: Examination, entry: str, family: Family, cut: list[tuple[Flow, Rule]]) -> Finding:
+def _finding(ctx: CheckContext, entry: str, family: Family, cut: list[tuple[Flow, Rule]]) -> Finding:
     # Podman holds the port as well, but nothing there answers.
-    proxied = entry == PORTS_CHAIN and all(taken_by_proxy(exam.case, flow) for flow, _ in cut)
-    chain = iptables_layout.chain(exam.case, "nat", "PREROUTING", family)
+    proxied = entry == PORTS_CHAIN and all(taken_by_proxy(ctx.case, flow) for flow, _ in cut)
+    chain = iptables_layout.chain(ctx.case, "nat", "PREROUTING", family)
     present = chain is not None and any(rule.text == _JUMP + entry for rule in chain.rules)
-    change = RuleEdit(TableRef(iptables_layout.backend(exam.case), family, "nat"), "PREROUTING", _JUMP + entry)
+    change = RuleEdit(TableRef(iptables_layout.backend(ctx.case), family, "nat"), "PREROUTING", _JUMP + entry)
     where = len(chain.rules) + 1 if chain is not None else 1
     ports = ", ".join(f"{flow.port.host_port}/{flow.port.proto}" for flow, _ in cut if flow.port is not None)
     program = iptables_layout.save_program(family)

@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_sysctl
 from dnet_tui.diagnostics.checks.subjects.userland_proxy_off import calls_iptables, port_words, published_without_proxy
 from dnet_tui.diagnostics.operations.kernel import LoadModule, SetSysctl
@@ -38,16 +38,16 @@ ID = "nfcall-off-noproxy"
 _KEY = "net.bridge.bridge-nf-call-iptables"
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding for the host."""
     hit = [
         found
-        for found in published_without_proxy(exam.case)
-        if found.neighbours and found.network.icc is not False and not calls_iptables(exam.case, found.item.bridge)
+        for found in published_without_proxy(ctx.case)
+        if found.neighbours and found.network.icc is not False and not calls_iptables(ctx.case, found.item.bridge)
     ]
     if not hit:
         return
-    value = exam.case.sysctl(_KEY)
+    value = ctx.case.sysctl(_KEY)
     ports = ", ".join(f"{found.item.name} ({port_words(found.ports)})" for found in hit[:4])
     load = () if value is not None else (LoadModule(name="br_netfilter"),)
     yield Finding(

@@ -30,8 +30,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
 from dnet_tui.inspect.model import NatPortUse
@@ -43,17 +43,17 @@ _WARNING, _ERROR = 90, 98
 _COUNT = "net.netfilter.nf_conntrack_count"
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per translated address and destination."""
-    host = exam.case.view.host
-    if host is None or _few(exam.case):
+    host = ctx.case.view.host
+    if host is None or _few(ctx.case):
         return
     for use in host.nat_ports:
         if use.count * 100 >= _PORTS * _WARNING:
             yield _finding(use)
 
 
-def _few(case: Case) -> bool:
+def _few(case: HostContext) -> bool:
     """Whether all connections together are too few, or none is tracked."""
     tracked = case.sysctl(_COUNT)
     return tracked is None or int(tracked) * 100 < _PORTS * _WARNING

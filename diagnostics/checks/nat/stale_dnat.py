@@ -25,9 +25,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_rule
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.flows.port_fate import dnat_rule, owned_addresses
 from dnet_tui.diagnostics.operations.rule_edit import removal
@@ -39,18 +39,18 @@ ID = "stale-dnat"
 _NOTE = "If it comes back, a saved ruleset is restored at boot: remove it there"
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule."""
     wrong: dict[RuleRef, list[Flow]] = {}
-    for flow in exam.flows:
+    for flow in ctx.flows:
         rule = dnat_rule(flow) if flow.kind == "published" else None
-        if rule is not None and flow.forward.last.dst not in owned_addresses(exam.case, flow):
+        if rule is not None and flow.forward.last.dst not in owned_addresses(ctx.case, flow):
             wrong.setdefault(rule, []).append(flow)
     for rule, flows in wrong.items():
-        yield _finding(exam.case, rule, flows)
+        yield _finding(ctx.case, rule, flows)
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A destination that a DNAT rule invented: nobody has it."""
     packet = obstacle.packet
     if not packet.dnatted or obstacle.by.kind != "neighbour":
@@ -58,7 +58,7 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     return not any(item.address == packet.dst for ns in known_items(case.snapshot.namespaces) for item in ns.addresses)
 
 
-def _finding(case: Case, rule: RuleRef, flows: list[Flow]) -> Finding:
+def _finding(case: HostContext, rule: RuleRef, flows: list[Flow]) -> Finding:
     flow = flows[0]
     wanted = ", ".join(sorted(owned_addresses(case, flow) - {"127.0.0.1", "::1"}))
     return Finding(

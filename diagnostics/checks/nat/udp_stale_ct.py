@@ -30,8 +30,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.kernel import ForgetConnections
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -41,7 +41,7 @@ from dnet_tui.diagnostics.walk.l3.listener import takes
 from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import ConntrackEntry, Container, LinkRef, PublishedPort, known_items
-from dnet_tui.inspect.model.sections import unless_unasked
+from dnet_tui.inspect.model.coverage.sections import unless_unasked
 
 ID = "udp-stale-ct"
 _HOLDERS = {"conmon", "dockerd"}
@@ -54,9 +54,9 @@ _MOST = 200
 """How many connections of one port are judged."""
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per published port."""
-    case = exam.case
+    case = ctx.case
     host = case.view.host
     tracked = unless_unasked(host.conntrack) if host is not None else ()
     if not tracked:
@@ -71,7 +71,7 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
             yield _finding(container, port, stale)
 
 
-def _ports(case: Case) -> Iterator[tuple[Container, PublishedPort]]:
+def _ports(case: HostContext) -> Iterator[tuple[Container, PublishedPort]]:
     for container in known_items(case.snapshot.containers):
         if container.running and container.netns is not None and container.netns in case.view.namespaces:
             yield from ((container, port) for port in container.published if port.proto == "udp")
@@ -88,7 +88,7 @@ def _is_to(entry: ConntrackEntry, port: PublishedPort) -> bool:
     )
 
 
-def _is_stale(case: Case, container: Container, entry: ConntrackEntry) -> bool | None:
+def _is_stale(case: HostContext, container: Container, entry: ConntrackEntry) -> bool | None:
     """Whether its packets go elsewhere than a new client's, and to nobody; None where the new one's can't be told."""
     ns = case.view.namespaces[container.netns or ""]
     own = {item.address for item in ns.addresses}
@@ -106,7 +106,7 @@ def _is_stale(case: Case, container: Container, entry: ConntrackEntry) -> bool |
     )
 
 
-def _is_unserved(case: Case, entry: ConntrackEntry) -> bool:
+def _is_unserved(case: HostContext, entry: ConntrackEntry) -> bool:
     """Whether nobody on the host itself answers what wasn't rewritten; a docker-proxy would, and pass it on."""
     host = case.view.host
     if host is None or "seen-reply" in entry.status:
@@ -115,7 +115,7 @@ def _is_unserved(case: Case, entry: ConntrackEntry) -> bool:
     return not any(takes(host, item, packet) is not False for item in host.sockets if item.process not in _HOLDERS)
 
 
-def _fresh(case: Case, entry: ConntrackEntry) -> Walk | None:
+def _fresh(case: HostContext, entry: ConntrackEntry) -> Walk | None:
     """The way of a first packet from the same client, if it comes from outside; None where that can't be said."""
     host = case.view.host
     if host is None:
@@ -125,9 +125,9 @@ def _fresh(case: Case, entry: ConntrackEntry) -> Walk | None:
     link = case.view.links.get(LinkRef(namespace=host.id, ifindex=way.ifindex or 0))
     if way.type != "unicast" or link is None or link.kind == "bridge":
         return None
-    packet = Packet(
-        src=client, dst=entry.original.dst, proto="udp", sport=entry.original.sport, dport=entry.original.dport
-    )
+    tracked = {item.original.sport for item in host.conntrack if item.original.src == client}
+    sport = next(number for number in range(40_000, 65_536) if number not in tracked)  # as a new client's would be
+    packet = Packet(src=client, dst=entry.original.dst, proto="udp", sport=sport, dport=entry.original.dport)
     return walk(case.view, packet, origin=host.id, arriving=LinkRef(namespace=host.id, ifindex=link.ifindex))
 
 

@@ -25,10 +25,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import gateway_of, scope_of
-from dnet_tui.diagnostics.context.host_context import Case, Member, family_of
+from dnet_tui.diagnostics.context.host_context import AttachedContainer, HostContext, family_of
 from dnet_tui.diagnostics.context.iptables_layout import named
 from dnet_tui.diagnostics.flows.intentions import leads_out
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -41,7 +41,7 @@ from dnet_tui.inspect.model.default_routes import MAIN
 ID = "ctr-no-gw"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A container's own table without a route to an address beyond its networks."""
     if obstacle.stage != "routing" or obstacle.end != "no-route" or obstacle.by.kind != "route":
         return False
@@ -49,21 +49,23 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     return place is not None and obstacle.by.text.startswith("no route")
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per container."""
-    yield from undecided(exam, ID)
-    found: dict[tuple[str, Family], list[Blocked]] = {}
-    for blocked in definite(exam, ID):
+    yield from undecided(ctx, ID)
+    found: dict[tuple[str, Family], list[BlockedFlows]] = {}
+    for blocked in definite(ctx, ID):
         found.setdefault((blocked.obstacle.by.namespace, family_of(blocked.obstacle.packet)), []).append(blocked)
     for (namespace, family), stopped in found.items():
-        place = _member(exam.case, namespace, family)
-        with exam.case.noting():
+        place = _member(ctx.case, namespace, family)
+        with ctx.case.noting():
             if place is not None:
-                require(exam.case.view.namespaces[namespace].links)  # routes go with a link that is down
-                yield _finding(exam.case, *place, family, stopped)
+                require(ctx.case.view.namespaces[namespace].links)  # routes go with a link that is down
+                yield _finding(ctx.case, *place, family, stopped)
 
 
-def _finding(case: Case, network: Network, member: Member, family: Family, stopped: list[Blocked]) -> Finding:
+def _finding(
+    case: HostContext, network: Network, member: AttachedContainer, family: Family, stopped: list[BlockedFlows]
+) -> Finding:
     name = member.container.name
     gateway = gateway_of(network, family) or case.bridge_address(network, family)
     kind = "default route" if family == "ip" else "IPv6 default route"
@@ -88,7 +90,7 @@ def _finding(case: Case, network: Network, member: Member, family: Family, stopp
     )
 
 
-def _remedy(case: Case, member: Member, family: Family, gateway: str) -> Remedy | None:
+def _remedy(case: HostContext, member: AttachedContainer, family: Family, gateway: str) -> Remedy | None:
     scope = scope_of(case, member.namespace)
     if not gateway or scope is None:
         return None
@@ -102,7 +104,7 @@ def _remedy(case: Case, member: Member, family: Family, gateway: str) -> Remedy 
     )
 
 
-def _member(case: Case, namespace: str, family: Family) -> tuple[Network, Member] | None:
+def _member(case: HostContext, namespace: str, family: Family) -> tuple[Network, AttachedContainer] | None:
     """The container's place on a network with a way out."""
     return next(
         (

@@ -29,7 +29,7 @@ from itertools import product
 import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     bridge_of,
@@ -39,7 +39,7 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
     route_spec,
     scope_of,
 )
-from dnet_tui.diagnostics.context.host_context import Case, Member, family_of
+from dnet_tui.diagnostics.context.host_context import AttachedContainer, HostContext, family_of
 from dnet_tui.diagnostics.context.iptables_layout import named
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.route import ReplaceRoute
@@ -54,13 +54,13 @@ class _Astray(msgspec.Struct, frozen=True, kw_only=True):
     """A container whose gateway isn't ``right``, the one that its network's bridge has."""
 
     network: Network
-    member: Member
+    member: AttachedContainer
     family: Family
     gateway: str
     right: str
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """The gateway that isn't there, or the container that is taken for one and does not forward."""
     host = case.view.host
     if host is None:
@@ -72,27 +72,27 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     return False
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per container whose packets are stopped there."""
-    yield from undecided(exam, ID)
-    stopped = definite(exam, ID)
-    for astray in exam.case.once(_astray):
+    yield from undecided(ctx, ID)
+    stopped = definite(ctx, ID)
+    for astray in ctx.case.once(_astray):
         hit = [
             item
             for item in stopped
             if family_of(item.obstacle.packet) == astray.family
-            and (item.obstacle.by.value == astray.gateway or item.obstacle.by.namespace == _owner(exam.case, astray))
+            and (item.obstacle.by.value == astray.gateway or item.obstacle.by.namespace == _owner(ctx.case, astray))
             and any(_is_of(flow.member, flow.container, astray.member) for flow in item.flows)
         ]
         if hit:
-            yield _finding(exam.case, astray, hit)
+            yield _finding(ctx.case, astray, hit)
 
 
-def _is_of(source: Member | None, container: object, member: Member) -> bool:
+def _is_of(source: AttachedContainer | None, container: object, member: AttachedContainer) -> bool:
     return (source is not None and source.namespace == member.namespace) or container == member.container
 
 
-def _finding(case: Case, astray: _Astray, stopped: list[Blocked]) -> Finding:
+def _finding(case: HostContext, astray: _Astray, stopped: list[BlockedFlows]) -> Finding:
     network, gateway, right, family = astray.network, astray.gateway, astray.right, astray.family
     name = astray.member.container.name
     ns = case.view.namespaces[astray.member.namespace]
@@ -130,7 +130,7 @@ def _finding(case: Case, astray: _Astray, stopped: list[Blocked]) -> Finding:
     )
 
 
-def _astray(case: Case) -> tuple[_Astray, ...]:
+def _astray(case: HostContext) -> tuple[_Astray, ...]:
     """Containers whose gateway on a network is another than the one that the network's bridge has."""
     families: tuple[Family, ...] = ("ip", "ip6")
     return tuple(
@@ -143,13 +143,13 @@ def _astray(case: Case) -> tuple[_Astray, ...]:
     )
 
 
-def _rightful(case: Case, network: Network, family: Family) -> str:
+def _rightful(case: HostContext, network: Network, family: Family) -> str:
     """The gateway that the network names and its bridge has; empty where they don't agree."""
     right = gateway_of(network, family)
     return right if right and right == case.bridge_address(network, family) else ""
 
 
-def _is_the_bridge(case: Case, network: Network, gateway: str) -> bool:
+def _is_the_bridge(case: HostContext, network: Network, gateway: str) -> bool:
     """Whether the gateway is the bridge under another address, such as its link-local one."""
     bridge, host = bridge_of(case, network), case.view.host
     return (
@@ -159,7 +159,7 @@ def _is_the_bridge(case: Case, network: Network, gateway: str) -> bool:
     )
 
 
-def _owner(case: Case, astray: _Astray) -> str:
+def _owner(case: HostContext, astray: _Astray) -> str:
     """The namespace of the container that has the wrong gateway's address; empty when none has."""
     members = case.members(astray.network, astray.family)
     return next((member.namespace for member in members if member.address == astray.gateway), "")

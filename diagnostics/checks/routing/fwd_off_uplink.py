@@ -27,9 +27,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.forwarding import device_of, findings, is_forwarding
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.walk.packet import Obstacle
 
@@ -37,14 +37,14 @@ ID = "fwd-off-uplink"
 _NOTE = "Where systemd-networkd manages the interface, set IPv4Forwarding=yes in its .network file too"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """The refusal of an uplink to forward."""
     return is_forwarding(case, obstacle) and device_of(obstacle) in case.uplinks
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per uplink."""
-    yield from findings(exam, ID, kind="uplink", risk="ask", note=_NOTE)
+    yield from findings(ctx, ID, kind="uplink", risk="ask", note=_NOTE)
 
 
 CHECK = Check(

@@ -25,9 +25,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import default_hops
-from dnet_tui.diagnostics.context.host_context import Case, Member
+from dnet_tui.diagnostics.context.host_context import AttachedContainer, HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.inspect.model import Network
@@ -35,16 +35,16 @@ from dnet_tui.inspect.model import Network
 ID = "gw-choice"
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per container."""
-    for places in _by_container(exam.case).values():
-        chosen = next((item for item in places if _is_default(exam.case, item[1])), None)
+    for places in _by_container(ctx.case).values():
+        chosen = next((item for item in places if _is_default(ctx.case, item[1])), None)
         better = next((network for network, _ in places if network.internal is False), None)
         if chosen is None or better is None or not chosen[0].internal:
             continue
         network, member = chosen
         name = member.container.name
-        gateway = default_hops(exam.case.view.namespaces[member.namespace])[0][0]
+        gateway = default_hops(ctx.case.view.namespaces[member.namespace])[0][0]
         yield Finding(
             check=ID,
             severity="info",
@@ -67,16 +67,16 @@ def find(exam: Examination) -> Iterator[Finding]:
         )
 
 
-def _by_container(case: Case) -> dict[str, list[tuple[Network, Member]]]:
+def _by_container(case: HostContext) -> dict[str, list[tuple[Network, AttachedContainer]]]:
     """The networks of each container that is on several."""
-    found: dict[str, list[tuple[Network, Member]]] = {}
+    found: dict[str, list[tuple[Network, AttachedContainer]]] = {}
     for network in case.networks:
         for member in case.members(network):
             found.setdefault(member.namespace, []).append((network, member))
     return {namespace: places for namespace, places in found.items() if len(places) > 1}
 
 
-def _is_default(case: Case, member: Member) -> bool:
+def _is_default(case: HostContext, member: AttachedContainer) -> bool:
     hops = default_hops(case.view.namespaces[member.namespace])
     return bool(hops) and hops[0][1] == member.link.ifindex
 

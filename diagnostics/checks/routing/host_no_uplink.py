@@ -29,8 +29,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.context.host_context import OUTSIDE, Case
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
+from dnet_tui.diagnostics.context.host_context import OUTSIDE, HostContext
 from dnet_tui.diagnostics.operations.link import SetLinkUp
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -46,9 +46,9 @@ _INNER = {"bridge", "loopback", "tun", "tap", "wireguard", "dummy", "ifb", "vxla
 """Kinds of link that lead out only over another one, or nowhere."""
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding for the host."""
-    case = exam.case
+    case = ctx.case
     host = case.view.host
     wanting = [network for network in case.networks if network.internal is False and case.members(network)]
     if host is None or not wanting:
@@ -90,7 +90,7 @@ def find(exam: Examination) -> Iterator[Finding]:
     )
 
 
-def _lost(case: Case, host: Namespace, link: Link) -> bool:
+def _lost(case: HostContext, host: Namespace, link: Link) -> bool:
     """Whether a link could be the way out, has an address, and is down or without carrier."""
     if (link.up and link.carrier) or link.kind in _INNER or link.master is not None:
         return False

@@ -28,10 +28,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_sysctl
 from dnet_tui.diagnostics.checks.subjects.forwarding import FORWARDING4, is_forwarding, kept_off
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy, Risk
 from dnet_tui.diagnostics.report.finding import Finding, Subject
@@ -42,18 +42,18 @@ from dnet_tui.inspect.model.firewall import Firewall
 ID = "ip-forward-off"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """Any interface's refusal to forward, while the host-wide switch is off."""
     return is_forwarding(case, obstacle) and case.sysctl(FORWARDING4) == "0"
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding for the host, however many flows it stops."""
-    yield from undecided(exam, ID)
-    stopped = definite(exam, ID)
+    yield from undecided(ctx, ID)
+    stopped = definite(ctx, ID)
     if not stopped:
         return
-    host = exam.case.view.host
+    host = ctx.case.view.host
     firewall = None if host is None or isinstance(host.firewall, Unread) else host.firewall
     yield Finding(
         check=ID,
@@ -68,7 +68,7 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
         ),
         remedy=Remedy(
             summary="Turn IPv4 forwarding on",
-            steps=(SetSysctl(key=FORWARDING4, value="1"), *kept_off(exam.case)),
+            steps=(SetSysctl(key=FORWARDING4, value="1"), *kept_off(ctx.case)),
             undo=(SetSysctl(key=FORWARDING4, value="0"),),
             risk=_risk(firewall),
             note="To keep it over a reboot, write 'net.ipv4.ip_forward = 1' to /etc/sysctl.d/99-containers.conf",

@@ -27,9 +27,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_sysctl
-from dnet_tui.diagnostics.checks.subjects.userland_proxy_off import Published, port_words, published_without_proxy
+from dnet_tui.diagnostics.checks.subjects.userland_proxy_off import ProxylessPort, port_words, published_without_proxy
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -40,15 +40,15 @@ _ALL = "net.ipv4.conf.all.route_localnet"
 _LOCAL = {"", "0.0.0.0", "127.0.0.1"}  # noqa: S104 - compared with, not bound to
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per bridge."""
-    bridges: dict[str, list[Published]] = {}
-    for found in published_without_proxy(exam.case):
+    bridges: dict[str, list[ProxylessPort]] = {}
+    for found in published_without_proxy(ctx.case):
         if any(port.host_ip in _LOCAL for port in found.ports):
             bridges.setdefault(found.network.bridge, []).append(found)
     for bridge, hit in bridges.items():
         key = f"net.ipv4.conf.{sysctl_name(bridge)}.route_localnet"
-        if exam.case.sysctl(key) != "0" or exam.case.sysctl(_ALL) != "0":
+        if ctx.case.sysctl(key) != "0" or ctx.case.sysctl(_ALL) != "0":
             continue
         ports = ", ".join(f"{found.item.name} ({port_words(found.ports)})" for found in hit[:4])
         yield Finding(

@@ -27,11 +27,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import route_spec, symptoms
 from dnet_tui.diagnostics.checks.subjects.misrouted_containers import Stray, cause_of, strays
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.operations.route import DeleteRoute
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -41,21 +41,21 @@ from dnet_tui.inspect.model import Route
 ID = "more-specific-route"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """What stops a container's packet on the way that the route sent it."""
     return cause_of(case, obstacle) == ID
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per route."""
     found: dict[str, list[Stray]] = {}
-    for stray in strays(exam.case):
+    for stray in strays(ctx.case):
         if stray.cause == ID:
             found.setdefault(stray.text, []).append(stray)
     for text, hit in found.items():
         first = hit[0]
         names = ", ".join(item.member.container.name for item in hit[:6])
-        blocked = exam.blocked_by(ID)
+        blocked = ctx.blocked_by(ID)
         yield Finding(
             check=ID,
             severity="error",
@@ -71,11 +71,11 @@ def find(exam: Examination) -> Iterator[Finding]:
                 ),
                 *(of_flows(item) for item in blocked[:2]),
             ),
-            remedy=_remedy(exam.case, first.route),
+            remedy=_remedy(ctx.case, first.route),
         )
 
 
-def _remedy(case: Case, route: Route | None) -> Remedy | None:
+def _remedy(case: HostContext, route: Route | None) -> Remedy | None:
     host = case.view.host
     spec = route_spec(host, route) if host is not None and route is not None else None
     steps = (DeleteRoute(route=spec),) if spec is not None else ()

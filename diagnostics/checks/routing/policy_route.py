@@ -28,11 +28,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import symptoms
 from dnet_tui.diagnostics.checks.subjects.misrouted_containers import Stray, cause_of, strays
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.context.iptables_layout import named
 from dnet_tui.diagnostics.operations.policy_rule import AddPolicyRule, PolicyRuleSpec
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
@@ -44,22 +44,22 @@ from dnet_tui.inspect.model import Family, PolicyRule
 ID = "policy-route"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """What stops a container's packet on the way that a policy rule sent it."""
     return cause_of(case, obstacle) == ID
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per policy rule."""
     found: dict[tuple[Family, int], tuple[PolicyRule, list[Stray]]] = {}
-    for stray in strays(exam.case):
-        rule = _rule(exam.case, stray) if stray.cause == ID else None
+    for stray in strays(ctx.case):
+        rule = _rule(ctx.case, stray) if stray.cause == ID else None
         if rule is not None:
             found.setdefault((stray.family, rule.priority), (rule, []))[1].append(stray)
     for rule, hit in found.values():
         first = hit[0]
         names = ", ".join(dict.fromkeys(item.network.name for item in hit))
-        blocked = exam.blocked_by(ID)
+        blocked = ctx.blocked_by(ID)
         yield Finding(
             check=ID,
             severity="error",
@@ -76,11 +76,11 @@ def find(exam: Examination) -> Iterator[Finding]:
                 ),
                 *(of_flows(item) for item in blocked[:2]),
             ),
-            remedy=_remedy(exam.case, hit, rule),
+            remedy=_remedy(ctx.case, hit, rule),
         )
 
 
-def _rule(case: Case, stray: Stray) -> PolicyRule | None:
+def _rule(case: HostContext, stray: Stray) -> PolicyRule | None:
     """The rule that selected the table, or that refuses."""
     host = case.view.host
     rules = sorted(host.policy_rules, key=lambda item: item.priority) if host is not None else []
@@ -102,7 +102,7 @@ def _words(rule: PolicyRule) -> str:
     return " ".join(["not", *parts, table] if rule.invert else [*parts, table])
 
 
-def _remedy(case: Case, hit: list[Stray], rule: PolicyRule) -> Remedy | None:
+def _remedy(case: HostContext, hit: list[Stray], rule: PolicyRule) -> Remedy | None:
     host = case.view.host
     used = {item.priority for item in host.policy_rules if item.family == rule.family} if host is not None else set()
     free = next((number for number in range(rule.priority - 1, 0, -1) if number not in used), None)

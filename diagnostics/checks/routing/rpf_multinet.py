@@ -26,10 +26,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_sysctl
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Finding, Subject
@@ -40,18 +40,18 @@ ID = "rpf-multinet"
 _ALL = "net.ipv4.conf.all.rp_filter"
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """The reverse-path check of a network's bridge."""
     return obstacle.stage == "reverse-path" and on_host(case, obstacle) and _bridge(case, obstacle) != ""
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per bridge."""
-    yield from undecided(exam, ID)
-    for blocked in definite(exam, ID):
-        bridge = _bridge(exam.case, blocked.obstacle)
+    yield from undecided(ctx, ID)
+    for blocked in definite(ctx, ID):
+        bridge = _bridge(ctx.case, blocked.obstacle)
         key = f"net.ipv4.conf.{sysctl_name(bridge)}.rp_filter"
-        before = exam.case.sysctl(key) or "0"
+        before = ctx.case.sysctl(key) or "0"
         yield Finding(
             check=ID,
             severity="error",
@@ -60,7 +60,7 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
             symptoms=blocked.symptoms,
             evidence=(
                 of_sysctl(key, before, "2"),
-                of_sysctl(_ALL, exam.case.sysctl(_ALL) or "0", "the greater of both counts"),
+                of_sysctl(_ALL, ctx.case.sysctl(_ALL) or "0", "the greater of both counts"),
                 of_flows(blocked),
             ),
             remedy=Remedy(
@@ -73,7 +73,7 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
         )
 
 
-def _bridge(case: Case, obstacle: Obstacle) -> str:
+def _bridge(case: HostContext, obstacle: Obstacle) -> str:
     """The network's bridge by which the packet came in; empty when it is another device."""
     return next((network.bridge for network in case.networks if network.bridge == obstacle.packet.iif), "")
 

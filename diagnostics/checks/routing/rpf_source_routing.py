@@ -38,11 +38,11 @@ from collections.abc import Iterator
 import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.policy_rule import AddPolicyRule, PolicyRuleSpec
@@ -70,7 +70,7 @@ class Detour(msgspec.Struct, frozen=True, kw_only=True):
     leaves: str
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """The reverse-path check of an uplink that answers of published ports don't leave by."""
     packet = obstacle.packet
     if obstacle.stage != "reverse-path" or not on_host(case, obstacle) or not packet.dnatted or packet.family != "ip":
@@ -78,19 +78,19 @@ def owns(case: Case, obstacle: Obstacle) -> bool:
     return packet.iif in case.uplinks and _rule_for(case, packet.iif) is not None
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per uplink."""
-    yield from undecided(exam, ID)
-    case = exam.case
+    yield from undecided(ctx, ID)
+    case = ctx.case
     told: set[str] = set()
-    for blocked in definite(exam, ID):
+    for blocked in definite(ctx, ID):
         uplink = blocked.obstacle.packet.iif
         told.add(uplink)
         rule = _rule_for(case, uplink)
         if rule is not None:
             yield _finding(case, uplink, rule, list(blocked.flows), "", blocked.obstacle)
     hit: dict[str, list[Detour]] = {}
-    for detour in _detours(exam):
+    for detour in _detours(ctx):
         hit.setdefault(detour.uplink, []).append(detour)
     for uplink, detours in hit.items():
         if uplink in told:
@@ -98,23 +98,23 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
         yield _finding(case, uplink, detours[0].rule, [item.flow for item in detours], detours[0].leaves, None)
 
 
-def _detours(exam: Examination) -> Iterator[Detour]:
-    for flow in exam.flows:
+def _detours(ctx: CheckContext) -> Iterator[Detour]:
+    for flow in ctx.flows:
         if flow.kind != "published" or flow.family != "ip" or flow.answer is None or flow.answer.end != "left":
             continue
-        uplink = _by(exam.case, flow)
+        uplink = _by(ctx.case, flow)
         translated = flow.forward.last.dst != flow.forward.start.dst
-        rule = _rule_for(exam.case, uplink) if translated else None
-        if rule is not None and flow.answer.exits in exam.case.uplinks and flow.answer.exits != uplink:
+        rule = _rule_for(ctx.case, uplink) if translated else None
+        if rule is not None and flow.answer.exits in ctx.case.uplinks and flow.answer.exits != uplink:
             yield Detour(flow=flow, uplink=uplink, rule=rule, leaves=flow.answer.exits)
 
 
-def _by(case: Case, flow: Flow) -> str:
+def _by(case: HostContext, flow: Flow) -> str:
     """The uplink whose address a published port was asked for at."""
     return next((name for name in case.uplinks if case.uplink_address(name) == flow.forward.start.dst), "")
 
 
-def _rule_for(case: Case, uplink: str) -> PolicyRule | None:
+def _rule_for(case: HostContext, uplink: str) -> PolicyRule | None:
     """The policy rule by which what has an uplink's address leaves by that uplink."""
     host = case.view.host
     link = case.view.link_named(host.id, uplink) if host is not None and uplink else None
@@ -141,7 +141,7 @@ def _rule_for(case: Case, uplink: str) -> PolicyRule | None:
 
 
 def _finding(
-    case: Case, uplink: str, rule: PolicyRule, flows: list[Flow], leaves: str, obstacle: Obstacle | None
+    case: HostContext, uplink: str, rule: PolicyRule, flows: list[Flow], leaves: str, obstacle: Obstacle | None
 ) -> Finding:
     names = ", ".join(flow.target for flow in flows[:4]) + (f" and {len(flows) - 4} more" if len(flows) > 4 else "")
     what = f"leave by {leaves}" if leaves else f"would not leave by it, so that {uplink} drops the requests"
@@ -165,7 +165,7 @@ def _finding(
     )
 
 
-def _remedy(case: Case, uplink: str, rule: PolicyRule, flows: list[Flow]) -> Remedy | None:
+def _remedy(case: HostContext, uplink: str, rule: PolicyRule, flows: list[Flow]) -> Remedy | None:
     """Answers carry the mark of the connection's uplink, and are routed by it."""
     host = case.view.host
     used = {item.mark for item in host.policy_rules} if host is not None else set()

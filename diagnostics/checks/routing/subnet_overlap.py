@@ -33,18 +33,18 @@ from collections.abc import Iterator
 import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, symptoms
 from dnet_tui.diagnostics.checks.subjects.misrouted_containers import cause_of, strays
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
 from dnet_tui.diagnostics.walk.l3.routing import route_text
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Link, Namespace, Network, require
+from dnet_tui.inspect.model.coverage.sections import lacks_of
 from dnet_tui.inspect.model.default_routes import MAIN
-from dnet_tui.inspect.model.sections import lacks_of
 
 ID = "subnet-overlap"
 _WIDEST = 4
@@ -60,35 +60,35 @@ class _Overlap(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it is the host's own: an address of its, or a directly connected network."""
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """What stops a container's packet that went to the other network."""
     return cause_of(case, obstacle) == ID
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per network and device."""
-    host = exam.case.view.host
+    host = ctx.case.view.host
     if host is None:
         return
-    broken = {item.network.id: item for item in strays(exam.case) if item.cause == ID}
-    others = list(_others(index_of(exam.case.view, host)))
-    for network in exam.case.networks:
-        bridge = bridge_of(exam.case, network)
-        if bridge is None or _has_wire(exam.case, host, bridge):
+    broken = {item.network.id: item for item in strays(ctx.case) if item.cause == ID}
+    others = list(_others(index_of(ctx.case.view, host)))
+    for network in ctx.case.networks:
+        bridge = bridge_of(ctx.case, network)
+        if bridge is None or _has_wire(ctx.case, host, bridge):
             continue
         by_device: dict[str, list[_Overlap]] = {}
         for other in _overlapping(network, bridge, others):
             by_device.setdefault(other.device, []).append(other)
         stray = broken.get(network.id)
-        containers = exam.case.snapshot.containers
+        containers = ctx.case.snapshot.containers
         if stray is None and any(not lack.scope for lack in lacks_of(containers)):
             require(containers)  # one of which nobody told may be cut off by it
         for device, overlaps in by_device.items():
             hit = stray is not None and any(item.text == stray.text or device in stray.text for item in overlaps)
-            yield _finding(exam, network, device, overlaps, broken=hit)
+            yield _finding(ctx, network, device, overlaps, broken=hit)
 
 
-def _finding(exam: Examination, network: Network, device: str, overlaps: list[_Overlap], *, broken: bool) -> Finding:
+def _finding(ctx: CheckContext, network: Network, device: str, overlaps: list[_Overlap], *, broken: bool) -> Finding:
     subnet = _span(network)
     serious = any(item.own or (subnet is not None and item.span.subnet_of(subnet)) for item in overlaps)
     severity: Severity = "error" if broken else "warning" if serious else "info"
@@ -97,7 +97,7 @@ def _finding(exam: Examination, network: Network, device: str, overlaps: list[_O
         severity=severity,
         subject=Subject(kind="network", name=f"{network.name} {device}"),
         summary=f"Network {network.name} ({subnet}) overlaps {overlaps[0].span} on {device}",
-        symptoms=symptoms(exam.blocked_by(ID), ("egress", "published", "host-to-container")) if broken else ("egress",),
+        symptoms=symptoms(ctx.blocked_by(ID), ("egress", "published", "host-to-container")) if broken else ("egress",),
         evidence=(
             *(
                 Evidence(source=item.source, what=device, value=item.text, expected="another range")
@@ -113,7 +113,7 @@ def _finding(exam: Examination, network: Network, device: str, overlaps: list[_O
     )
 
 
-def _has_wire(case: Case, host: Namespace, bridge: Link) -> bool:
+def _has_wire(case: HostContext, host: Namespace, bridge: Link) -> bool:
     """Whether the bridge leads into the LAN itself: then its subnet is the LAN's."""
     return any(port.kind != "veth" for port in case.view.ports_of(host.id, bridge.ifindex))
 

@@ -29,9 +29,9 @@ from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, failed_starts, of_failures
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.address import AddAddress, DeleteAddress
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -40,12 +40,12 @@ from dnet_tui.inspect.model import Address, Link, LinkRef
 ID = "bridge-ip-mismatch"
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per bridge."""
     done: set[str] = set()
-    for failed in failed_starts(exam.case, ID):
+    for failed in failed_starts(ctx.case, ID):
         have, want = failed.failure.have, failed.failure.want
-        found = _first(exam.case, have, want)
+        found = _first(ctx.case, have, want)
         if found is None or found[0].name in done:
             continue
         bridge, address = found
@@ -82,7 +82,7 @@ def _remedy(bridge: Link, address: Address, want: str) -> Remedy:
     )
 
 
-def _first(case: Case, have: str, want: str) -> tuple[Link, Address] | None:
+def _first(case: HostContext, have: str, want: str) -> tuple[Link, Address] | None:
     """The bridge that still has the address, and which one is first in its subnet if that isn't the wanted one.
 
     None where a network wants it there now.
@@ -110,7 +110,7 @@ def _differ(one: str, two: str) -> bool:
         return False
 
 
-def _is_gateway(case: Case, bridge: str, address: str) -> bool:
+def _is_gateway(case: HostContext, bridge: str, address: str) -> bool:
     network = case.view.network_of_bridge(bridge)
     return network is not None and any(subnet.gateway == address for subnet in network.subnets)
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, failed_starts, names_of, of_failures
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -35,15 +35,15 @@ ID = "exchange-full"
 _LIMIT, _NEARLY = 1023, 1000
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per bridge."""
-    host = exam.case.view.host
-    for network in exam.case.networks if host is not None else ():
-        bridge = bridge_of(exam.case, network)
-        ports = len(exam.case.view.ports_of(host.id, bridge.ifindex)) if host is not None and bridge is not None else 0
+    host = ctx.case.view.host
+    for network in ctx.case.networks if host is not None else ():
+        bridge = bridge_of(ctx.case, network)
+        ports = len(ctx.case.view.ports_of(host.id, bridge.ifindex)) if host is not None and bridge is not None else 0
         if ports < _NEARLY:
             continue
-        failed = failed_starts(exam.case, ID) if ports >= _LIMIT else ()
+        failed = failed_starts(ctx.case, ID) if ports >= _LIMIT else ()
         yield Finding(
             check=ID,
             severity="error" if failed else "warning",

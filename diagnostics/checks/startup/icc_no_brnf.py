@@ -34,12 +34,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_sysctl
 from dnet_tui.diagnostics.checks.subjects.isolation_rules import NF_CALL, has_no_switches, lacks_br_netfilter
-from dnet_tui.diagnostics.checks.subjects.missing_kernel_features import standing
+from dnet_tui.diagnostics.checks.subjects.missing_kernel_features import unresolved_failures
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, names_of, of_failures
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.kernel import LoadModule, UnloadModule
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -49,10 +49,10 @@ ID = "icc-no-brnf"
 _ABSENT = "absent (br_netfilter is not loaded)"
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding for the host: a start that failed, or else the networks that are open."""
-    case = exam.case
-    failed = standing(case, ID)
+    case = ctx.case
+    failed = unresolved_failures(case, ID)
     if failed and has_no_switches(case):
         yield Finding(
             check=ID,
@@ -69,7 +69,7 @@ def find(exam: Examination) -> Iterator[Finding]:
         yield _open(case, networks)
 
 
-def _open(case: Case, networks: list[Network]) -> Finding:
+def _open(case: HostContext, networks: list[Network]) -> Finding:
     shared = [network for network in networks if len(case.everyone(network)) > 1]
     names = ", ".join(network.name for network in networks)
     return Finding(

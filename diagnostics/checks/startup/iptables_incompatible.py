@@ -33,7 +33,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.startup_failures import (
     START_UP,
     FailedStart,
@@ -42,7 +42,7 @@ from dnet_tui.diagnostics.checks.subjects.startup_failures import (
     of_failures,
 )
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.by_hand import ByHand
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
@@ -55,15 +55,15 @@ _TABLES = frozenset({"filter", "nat", "mangle", "raw", "security"})
 _FAMILIES: tuple[Family, ...] = ("ip", "ip6")
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding for all that failed, or one for the tables that iptables refuses."""
-    refused = _refused(exam.case)
-    starts = [item for item in failed_starts(exam.case, ID) if item.stands or refused]
+    refused = _refused(ctx.case)
+    starts = [item for item in failed_starts(ctx.case, ID) if item.stands or refused]
     if starts or refused:
         yield _finding(refused, starts)
 
 
-def _refused(case: Case) -> list[Table]:
+def _refused(case: HostContext) -> list[Table]:
     """Tables of iptables that hold an engine's chains, and that only nft could read."""
     return [
         table

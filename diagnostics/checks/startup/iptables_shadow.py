@@ -32,9 +32,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.engine import ReloadEngineRules
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -49,9 +49,9 @@ _SINGLE = frozenset({"", "iptables", "firewalld"})
 """What Docker says of its firewall where it writes by iptables; empty before it says so."""
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per engine."""
-    case = exam.case
+    case = ctx.case
     if iptables_layout.unread(case) or case.snapshot.firewalld is not None:
         return  # while firewalld runs Docker has it write the rules (passthrough over D-Bus), whatever its PATH holds
     homes = _homes(case)
@@ -71,7 +71,7 @@ def _writes(engine: Engine) -> bool:
     return runs and engine.iptables_backend != "" and engine.iptables is not False and engine.firewall in _SINGLE
 
 
-def _homes(case: Case) -> set[str]:
+def _homes(case: HostContext) -> set[str]:
     """Where chains of Docker's are; a table that only nft could show is iptables-nft's."""
     return {
         table.backend if table.backend in _IPTABLES else "iptables-nft"

@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, failed_starts, names_of, of_failures
 from dnet_tui.diagnostics.operations.by_hand import ByHand
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -40,12 +40,12 @@ ID = "kernel-not-rebooted"
 _LACKING = ("veth-unsupported", "no-raw-table", "no-xt-masq", "icc-no-brnf")
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding for the host."""
-    host = exam.case.snapshot.host
+    host = ctx.case.snapshot.host
     if host.modules_present is not False:
         return
-    failed = [item for item in failed_starts(exam.case, *_LACKING) if item.stands]
+    failed = [item for item in failed_starts(ctx.case, *_LACKING) if item.stands]
     yield Finding(
         check=ID,
         severity="error" if failed else "info",

@@ -32,7 +32,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_sysctl
 from dnet_tui.diagnostics.checks.subjects import docker_nftables
 from dnet_tui.diagnostics.checks.subjects.forwarding import (
@@ -42,9 +42,9 @@ from dnet_tui.diagnostics.checks.subjects.forwarding import (
     kept_by_ra,
     kept_off,
 )
-from dnet_tui.diagnostics.checks.subjects.missing_kernel_features import standing
+from dnet_tui.diagnostics.checks.subjects.missing_kernel_features import unresolved_failures
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, FailedStart, of_failures
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -58,20 +58,22 @@ _REFUSED = "forwarding-off"
 """What inspect's reader of logs calls Docker's words about it."""
 
 
-def owns(case: Case, obstacle: Obstacle) -> bool:
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """Any interface's refusal to forward, while the host-wide switch is off that Docker waits for."""
     return (
         is_forwarding(case, obstacle) and case.sysctl(FORWARDING4) == "0" and docker_nftables.engine(case) is not None
     )
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding for the host."""
-    yield from undecided(exam, ID)
-    case = exam.case
-    stopped = definite(exam, ID)
+    yield from undecided(ctx, ID)
+    case = ctx.case
+    stopped = definite(ctx, ID)
     engine = docker_nftables.engine(case)
-    ended = tuple(item for item in standing(case, _REFUSED) if any(case.sysctl(key) == "0" for key in _named(item)))
+    ended = tuple(
+        item for item in unresolved_failures(case, _REFUSED) if any(case.sysctl(key) == "0" for key in _named(item))
+    )
     insists = engine is not None and engine.ip_forward is True
     if not (ended or stopped or insists):
         return
@@ -80,7 +82,9 @@ def find(exam: Examination) -> Iterator[Finding | Undecided]:
         yield _finding(case, off, stopped, ended)
 
 
-def _finding(case: Case, off: tuple[str, ...], stopped: list[Blocked], ended: tuple[FailedStart, ...]) -> Finding:
+def _finding(
+    case: HostContext, off: tuple[str, ...], stopped: list[BlockedFlows], ended: tuple[FailedStart, ...]
+) -> Finding:
     engine = docker_nftables.engine(case)
     symptoms = tuple(dict.fromkeys(kind for blocked in stopped for kind in blocked.symptoms))
     does = "it ended" if ended else "it creates no network"
@@ -119,7 +123,7 @@ def _named(failed: FailedStart) -> tuple[str, ...]:
     return _KEYS6 if "IPv6" in failed.failure.text else (FORWARDING4,)
 
 
-def _off(case: Case, ended: tuple[FailedStart, ...]) -> tuple[str, ...]:
+def _off(case: HostContext, ended: tuple[FailedStart, ...]) -> tuple[str, ...]:
     """The switches that Docker waits for and that are off."""
     six = any(network.engine == DOCKER.kind and network.ipv6 for network in known_items(case.snapshot.networks))
     wanted = (FORWARDING4, *(_KEYS6 if six else ())) if docker_nftables.engine(case) is not None else ()

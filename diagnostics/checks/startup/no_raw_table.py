@@ -27,8 +27,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.checks.subjects.missing_kernel_features import iptables_tables, standing
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
+from dnet_tui.diagnostics.checks.subjects.missing_kernel_features import iptables_tables, unresolved_failures
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, FailedStart, names_of, of_failures
 from dnet_tui.diagnostics.operations.kernel import LoadModule, UnloadModule
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -37,10 +37,10 @@ from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 ID = "no-raw-table"
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding for the host."""
-    there = {table.family for table in iptables_tables(exam.case, "raw")}
-    failed = [item for item in standing(exam.case, ID) if _family(item) not in there]
+    there = {table.family for table in iptables_tables(ctx.case, "raw")}
+    failed = [item for item in unresolved_failures(ctx.case, ID) if _family(item) not in there]
     if not failed:
         return
     yield Finding(

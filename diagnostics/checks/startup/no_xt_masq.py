@@ -27,8 +27,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.checks.subjects.missing_kernel_features import masquerades, standing
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
+from dnet_tui.diagnostics.checks.subjects.missing_kernel_features import masquerades, unresolved_failures
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, names_of, of_failures
 from dnet_tui.diagnostics.operations.kernel import LoadModule, UnloadModule
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -37,10 +37,10 @@ from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 ID = "no-xt-masq"
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding for the host."""
-    failed = standing(exam.case, ID)
-    if not failed or masquerades(exam.case):
+    failed = unresolved_failures(ctx.case, ID)
+    if not failed or masquerades(ctx.case):
         return
     yield Finding(
         check=ID,

@@ -31,10 +31,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.address_pools import Room, room
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, failed_starts, of_failures
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.inspect.model import Engine, known_items
@@ -43,18 +43,18 @@ ID = "pool-exhausted"
 _SHOWN = 6
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per engine."""
-    for engine in known_items(exam.case.snapshot.engines):
-        left = None if engine.rootless else room(exam.case, engine)
+    for engine in known_items(ctx.case.snapshot.engines):
+        left = None if engine.rootless else room(ctx.case, engine)
         if left is None or left.free * 10 > left.total or not left.total:
             continue
         if left.free and left.total < 10:
             continue
-        yield _finding(exam.case, engine, left)
+        yield _finding(ctx.case, engine, left)
 
 
-def _finding(case: Case, engine: Engine, left: Room) -> Finding:
+def _finding(case: HostContext, engine: Engine, left: Room) -> Finding:
     failed = tuple(item for item in failed_starts(case, ID) if item.engine == engine.name) if not left.free else ()
     pools = engine.address_pools or ()
     unused = _unused(case, engine)
@@ -89,7 +89,7 @@ def _finding(case: Case, engine: Engine, left: Room) -> Finding:
     )
 
 
-def _unused(case: Case, engine: Engine) -> str:
+def _unused(case: HostContext, engine: Engine) -> str:
     """The names of the engine's networks that no container is on, whether it runs or not."""
     used = {endpoint.network for item in known_items(case.snapshot.containers) for endpoint in item.endpoints}
     names = [

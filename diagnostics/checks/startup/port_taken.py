@@ -28,9 +28,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, FailedStart, failed_starts, of_failures
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
 from dnet_tui.inspect.model import Container, PublishedPort, Socket, known_items
@@ -39,21 +39,21 @@ ID = "port-taken"
 _WILD = {"", "0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per container and port."""
-    failed = {item.container.id: item for item in failed_starts(exam.case, ID) if item.container is not None}
-    for container in known_items(exam.case.snapshot.containers):
+    failed = {item.container.id: item for item in failed_starts(ctx.case, ID) if item.container is not None}
+    for container in known_items(ctx.case.snapshot.containers):
         if container.running:
             continue
         failure = failed.get(container.id)
         for port in dict.fromkeys(container.wanted or container.published):
             here = failure if failure is not None and failure.failure.port == port.host_port else None
-            other = _publisher(exam.case, port)
+            other = _publisher(ctx.case, port)
             if other is not None:
                 if here is not None:
                     yield _finding(container.name, port, f"the container {other.name}", other.status, here, "info")
                 continue
-            owner = _owner(exam.case, port)
+            owner = _owner(ctx.case, port)
             if owner is not None:
                 process = f"{owner.process or 'a process'}" + (f" (PID {owner.pid})" if owner.pid else "")
                 socket = f"{owner.address}:{owner.port}/{owner.proto}"
@@ -82,7 +82,7 @@ def _finding(
     )
 
 
-def _publisher(case: Case, port: PublishedPort) -> Container | None:
+def _publisher(case: HostContext, port: PublishedPort) -> Container | None:
     """A running container that publishes the port."""
     return next(
         (
@@ -95,7 +95,7 @@ def _publisher(case: Case, port: PublishedPort) -> Container | None:
     )
 
 
-def _owner(case: Case, port: PublishedPort) -> Socket | None:
+def _owner(case: HostContext, port: PublishedPort) -> Socket | None:
     """The process that holds a host port."""
     host = case.view.host
     return next(

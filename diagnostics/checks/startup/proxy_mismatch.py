@@ -30,9 +30,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.engine import RestartContainers
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -46,9 +46,9 @@ _LOCAL = "127.0.0.1"
 _HERE = {"", "0.0.0.0", _LOCAL}  # noqa: S104 - compared with, not bound to
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per container."""
-    case = exam.case
+    case = ctx.case
     host = case.view.host
     engines = [item for item in known_items(case.snapshot.engines) if traits_of(item.name).port_proxy]
     alone = len(engines) == 1 and engines[0].userland_proxy is True and not engines[0].rootless
@@ -70,7 +70,7 @@ def _ports(container: Container) -> Iterator[PublishedPort]:
         yield from (port for port in container.published if port.proto == "tcp" and port.host_ip in _HERE)
 
 
-def _way(case: Case, host: str, port: PublishedPort) -> Walk | None:
+def _way(case: HostContext, host: str, port: PublishedPort) -> Walk | None:
     """The way of the host's own connection to the port, where no proxy runs for it."""
     if any((item.proto, item.host_port) == (port.proto, port.host_port) for item in case.snapshot.proxies):
         return None
@@ -78,7 +78,7 @@ def _way(case: Case, host: str, port: PublishedPort) -> Walk | None:
     return walk(case.view, packet, origin=host)
 
 
-def _finding(case: Case, container: Container, lacking: list[tuple[PublishedPort, Walk]]) -> Finding:
+def _finding(case: HostContext, container: Container, lacking: list[tuple[PublishedPort, Walk]]) -> Finding:
     ports = ", ".join(f"{port.host_port}/{port.proto}" for port, _ in lacking[:4])
     by = lacking[0][1].decided_by
     others = sum(1 for item in case.snapshot.proxies)

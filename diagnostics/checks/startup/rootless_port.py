@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_sysctl
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -38,9 +38,9 @@ ID = "rootless-port"
 _KEY = "net.ipv4.ip_unprivileged_port_start"
 
 
-def find(exam: Examination) -> Iterator[Finding]:
+def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per container."""
-    case = exam.case
+    case = ctx.case
     value = case.sysctl(_KEY)
     # Containers carry the engine's name only: of two Dockers it isn't known whose a container is.
     rootless = {

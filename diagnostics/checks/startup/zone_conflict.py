@@ -33,10 +33,10 @@ import re
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.checks.subjects.missing_kernel_features import standing
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
+from dnet_tui.diagnostics.checks.subjects.missing_kernel_features import unresolved_failures
 from dnet_tui.diagnostics.checks.subjects.startup_failures import START_UP, FailedStart, of_failures
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.by_hand import ByHand
 from dnet_tui.diagnostics.operations.firewalld import ChangeZone
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
@@ -51,9 +51,9 @@ _WORDS = re.compile(r"'(?P<bridge>[^'\s]{1,15})' already bound to (?:'(?P<zone>[
 """firewalld's words; older ones don't name the zone."""
 
 
-def find(exam: Examination) -> Iterator[Finding | Undecided]:
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per bridge."""
-    case = exam.case
+    case = ctx.case
     firewalld = case.snapshot.firewalld
     if firewalld is None:
         return
@@ -74,9 +74,9 @@ def _others(firewalld: Firewalld, bridge: str) -> Iterator[str]:
     return (zone for zone in firewalld.zones_of(bridge) if zone != _OWN)
 
 
-def _ended(case: Case) -> dict[str, tuple[str, FailedStart]]:
+def _ended(case: HostContext) -> dict[str, tuple[str, FailedStart]]:
     """The bridges that a daemon spoke of which isn't there any more, with the zone (if it was named)."""
-    found = ((_WORDS.search(item.failure.text), item) for item in standing(case, ID))
+    found = ((_WORDS.search(item.failure.text), item) for item in unresolved_failures(case, ID))
     return {words["bridge"]: (words["zone"] or "", item) for words, item in found if words is not None}
 
 

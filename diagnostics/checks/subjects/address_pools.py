@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.inspect.model import AddressPool, Engine, Network, known_items
 from dnet_tui.inspect.model.default_routes import MAIN
 
@@ -30,7 +30,7 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     free: int
 
 
-def room(case: Case, engine: Engine) -> Room | None:
+def room(case: HostContext, engine: Engine) -> Room | None:
     """The room for IPv4 networks; None when the pools or the routes aren't known."""
     host = case.view.host
     if engine.address_pools is None or host is None or case.view.gaps("routes", host.id):
@@ -49,7 +49,7 @@ def _taken_by_networks(networks: Iterable[Network], engine: Engine) -> Iterator[
             yield from (net for subnet in network.subnets if (net := _ipv4(subnet.cidr)) is not None)
 
 
-def _taken_by_routes(case: Case, engine: Engine) -> Iterator[_Net]:
+def _taken_by_routes(case: HostContext, engine: Engine) -> Iterator[_Net]:
     major = engine.version.partition(".")[0]
     on_link = not (major.isascii() and major.isdecimal() and int(major) < _ON_LINK_SINCE)
     for route in case.view.host.routes if case.view.host is not None else ():

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.framework.check_context import Blocked
-from dnet_tui.diagnostics.context.host_context import Case, Member
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows
+from dnet_tui.diagnostics.context.host_context import AttachedContainer, HostContext
 from dnet_tui.diagnostics.flows.intentions import gateway_mode, has_family
 from dnet_tui.diagnostics.operations.netns_scope import NetnsScope
 from dnet_tui.diagnostics.operations.route import RouteSpec
@@ -28,7 +28,7 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     bridge: Link
     port: Link
     inner: Link
-    member: Member
+    member: AttachedContainer
 
     @property
     def name(self) -> str:
@@ -36,16 +36,16 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
         return self.member.container.name
 
 
-def bridge_of(case: Case, network: Network) -> Link | None:
+def bridge_of(case: HostContext, network: Network) -> Link | None:
     """A network's bridge on the host."""
     return case.view.link_named(case.view.host.id, network.bridge) if case.view.host is not None else None
 
 
-def attachments(case: Case, network: Network) -> tuple[Attachment, ...]:
+def attachments(case: HostContext, network: Network) -> tuple[Attachment, ...]:
     """The containers of a network with both ends of their veths."""
     bridge = bridge_of(case, network)
 
-    def of(member: Member) -> Iterator[Attachment]:
+    def of(member: AttachedContainer) -> Iterator[Attachment]:
         inner = case.view.links.get(member.link)
         port = case.view.links.get(inner.peer) if inner is not None and inner.peer is not None else None
         if bridge is not None and inner is not None and port is not None and port.master == bridge.ifindex:
@@ -54,16 +54,16 @@ def attachments(case: Case, network: Network) -> tuple[Attachment, ...]:
     return tuple(case.severally(case.everyone(network), of))
 
 
-def all_attachments(case: Case) -> tuple[Attachment, ...]:
+def all_attachments(case: HostContext) -> tuple[Attachment, ...]:
     """The attachments of every network."""
     return case.once(_all)
 
 
-def _all(case: Case) -> tuple[Attachment, ...]:
+def _all(case: HostContext) -> tuple[Attachment, ...]:
     return tuple(case.severally(case.networks, lambda network: attachments(case, network)))
 
 
-def on_host(case: Case, obstacle: Obstacle) -> bool:
+def on_host(case: HostContext, obstacle: Obstacle) -> bool:
     """Whether an obstacle stands in the host's own namespace."""
     return case.view.host is not None and obstacle.by.namespace == case.view.host.id
 
@@ -73,12 +73,12 @@ def named(by: Decider, *links: str) -> bool:
     return by.kind == "link" and bool(set(links) & set(by.text.replace(":", " ").replace(",", " ").split()))
 
 
-def symptoms(blocked: list[Blocked], otherwise: tuple[str, ...]) -> tuple[str, ...]:
+def symptoms(blocked: list[BlockedFlows], otherwise: tuple[str, ...]) -> tuple[str, ...]:
     """The kinds of flow that are seen to be stopped; ``otherwise`` where no flow shows it."""
     return tuple(dict.fromkeys(kind for item in blocked for kind in item.symptoms)) or otherwise
 
 
-def concerning(blocked: list[Blocked], *namespaces: str) -> list[Blocked]:
+def concerning(blocked: list[BlockedFlows], *namespaces: str) -> list[BlockedFlows]:
     """Those that stop a flow from or to one of these namespaces."""
     return [
         item
@@ -137,7 +137,7 @@ def gateway_of(network: Network, family: Family = "ip") -> str:
     return next((item.gateway for item in fitting if item.gateway), "")
 
 
-def prefix_length(network: Network, case: Case, family: Family = "ip") -> int:
+def prefix_length(network: Network, case: HostContext, family: Family = "ip") -> int:
     """The length of the network's subnet, from its definition or else from a container's address."""
     for subnet in network.subnets:
         if (":" in subnet.cidr) == (family == "ip6"):
@@ -149,7 +149,7 @@ def prefix_length(network: Network, case: Case, family: Family = "ip") -> int:
     return 0
 
 
-def missing_gateway(case: Case, network: Network, family: Family = "ip") -> str:
+def missing_gateway(case: HostContext, network: Network, family: Family = "ip") -> str:
     """The gateway address, with its length, that a network's bridge should have and hasn't; empty otherwise.
 
     The definition says which, or else (where the bridge itself was the only
@@ -179,20 +179,20 @@ def _routes_for(network: Network, family: Family) -> bool:
     )
 
 
-def _leads_elsewhere(case: Case, bridge: Link) -> bool:
+def _leads_elsewhere(case: HostContext, bridge: Link) -> bool:
     """Whether the bridge has a port out of sight: the gateway may be behind it."""
     host = case.view.host
     ports = case.view.ports_of(host.id, bridge.ifindex) if host is not None else ()
     return any(port.kind != "veth" or port.peer is None for port in ports)
 
 
-def _bridge_addresses(case: Case, bridge: Link, family: Family) -> set[str]:
+def _bridge_addresses(case: HostContext, bridge: Link, family: Family) -> set[str]:
     host = case.view.host
     ref = LinkRef(namespace=host.id if host is not None else "", ifindex=bridge.ifindex)
     return {item.address for item in case.view.addresses_of(ref) if item.family == family}
 
 
-def _agreed(case: Case, network: Network, family: Family) -> str:
+def _agreed(case: HostContext, network: Network, family: Family) -> str:
     """The one gateway that every container on the network with a default route over it uses."""
     used = set()
     for member in case.members(network, family):
@@ -201,12 +201,12 @@ def _agreed(case: Case, network: Network, family: Family) -> str:
     return used.pop() if len(used) == 1 else ""
 
 
-def on_link(case: Case, member: Member, address: str) -> bool:
+def on_link(case: HostContext, member: AttachedContainer, address: str) -> bool:
     """Whether an address lies in the subnet that a container has on this network."""
     return any(contains(item.cidr, address) is True for item in case.view.addresses_of(member.link))
 
 
-def scope_of(case: Case, namespace: str) -> NetnsScope | None:
+def scope_of(case: HostContext, namespace: str) -> NetnsScope | None:
     """How a command enters the network namespace of a container, never its file system; None when it can't."""
     ns = case.view.namespaces.get(namespace)
     if ns is None:

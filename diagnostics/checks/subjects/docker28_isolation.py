@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import RuleRef
@@ -37,7 +37,7 @@ class Guard(NamedTuple):
     bridge: str
 
 
-Kind = Callable[[Table, str, Rule], bool]
+IsolationKind = Callable[[Table, str, Rule], bool]
 
 
 def is_direct(table: Table, chain: str, rule: Rule) -> bool:
@@ -64,7 +64,7 @@ def is_unpublished(table: Table, chain: str, rule: Rule) -> bool:
     )
 
 
-def why(case: Case, ref: RuleRef, address: str) -> str:
+def why(case: HostContext, ref: RuleRef, address: str) -> str:
     """Why a packet for a container's address was dropped by this rule, in words; empty for other rules."""
     host = case.view.host
     network = case.network_of(address)
@@ -103,11 +103,11 @@ def _words(table: Table, chain: str, rule: Rule, network: Network) -> str:
     return ""
 
 
-def growing(exam: Examination, check: str, kind: Kind, words: str, remedy: Remedy) -> Iterator[Finding]:
+def growing(ctx: CheckContext, check: str, kind: IsolationKind, words: str, remedy: Remedy) -> Iterator[Finding]:
     """What such rules have dropped since the earlier snapshot: information, one finding per bridge."""
-    before = _counted(exam.before, kind) if exam.before is not None else {}
+    before = _counted(ctx.before, kind) if ctx.before is not None else {}
     grown: dict[str, list[tuple[Guard, int]]] = {}
-    for guard in _guards(exam.case.snapshot, kind):
+    for guard in _guards(ctx.case.snapshot, kind):
         earlier = before.get(_key(guard))
         more = (guard.rule.packets or 0) - earlier if earlier is not None else 0
         if more > 0:
@@ -137,7 +137,7 @@ def growing(exam: Examination, check: str, kind: Kind, words: str, remedy: Remed
 _SHOWN = 4
 
 
-def _guards(snapshot: Snapshot, kind: Kind) -> Iterator[Guard]:
+def _guards(snapshot: Snapshot, kind: IsolationKind) -> Iterator[Guard]:
     host = next((ns for ns in known_items(snapshot.namespaces) if ns.kind == "host"), None)
     firewall = require(host.firewall) if host is not None else Firewall()
     for table in firewall.tables:
@@ -148,7 +148,7 @@ def _guards(snapshot: Snapshot, kind: Kind) -> Iterator[Guard]:
                     yield Guard(table, chain.name, rule, bridges[0])
 
 
-def _counted(snapshot: Snapshot, kind: Kind) -> dict[tuple[str, ...], int]:
+def _counted(snapshot: Snapshot, kind: IsolationKind) -> dict[tuple[str, ...], int]:
     return {_key(guard): guard.rule.packets or 0 for guard in _guards(snapshot, kind)}
 
 

@@ -7,7 +7,7 @@ chains called after it.  Source: Docker's ``internal/nftabler``.
 from __future__ import annotations
 
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.inspect.model import Engine, Family, known_items
 from dnet_tui.inspect.model.engine_kinds.docker import DOCKER, NATIVE_TABLE
 from dnet_tui.inspect.model.firewall import Table
@@ -16,7 +16,7 @@ TABLE = NATIVE_TABLE
 _IN = "filter-forward-in__"
 
 
-def engine(case: Case) -> Engine | None:
+def engine(case: HostContext) -> Engine | None:
     """A Docker that writes its rules through nftables; its driver is ``nftables``, perhaps ``nftables+firewalld``."""
     return next(
         (
@@ -28,7 +28,7 @@ def engine(case: Case) -> Engine | None:
     )
 
 
-def bridges(case: Case, family: Family) -> frozenset[str]:
+def bridges(case: HostContext, family: Family) -> frozenset[str]:
     """The bridges that Docker's nftables rules serve, where no iptables rules of Docker's do.
 
     DOCKER-USER may be left in iptables: that chain is never taken away.

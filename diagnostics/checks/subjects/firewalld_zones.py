@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 from dnet_tui.inspect.model import Network
@@ -36,7 +36,7 @@ _FORWARDING = "trusted"
 """A zone that forwards everything: where the networks of engines that name none may be."""
 
 
-def is_firewallds(case: Case, rule: RuleRef) -> bool:
+def is_firewallds(case: HostContext, rule: RuleRef) -> bool:
     """Whether a rule is firewalld's: in its table, in its chains, or the reject with which it ends FORWARD."""
     if rule.backend == "nftables":
         return rule.table == TABLE
@@ -49,7 +49,7 @@ def is_firewallds(case: Case, rule: RuleRef) -> bool:
     return bool(jumps) and rule.chain == rule.base and rule.number > max(jumps)
 
 
-def is_strict(case: Case, obstacle: Obstacle) -> bool:
+def is_strict(case: HostContext, obstacle: Obstacle) -> bool:
     """Whether an obstacle is the rule that StrictForwardPorts writes, for what others translated."""
     rule = obstacle.by.rule
     if rule is None or not on_host(case, obstacle) or not is_firewallds(case, rule) or not rule.path:
@@ -57,7 +57,7 @@ def is_strict(case: Case, obstacle: Obstacle) -> bool:
     return rule.path[-1].removeprefix("filter_") in _STRICT
 
 
-def follows_strict(case: Case, obstacle: Obstacle) -> bool:
+def follows_strict(case: HostContext, obstacle: Obstacle) -> bool:
     """Whether a translated packet, past the rule of StrictForwardPorts, meets the reject that everything ends with.
 
     It never gets there: what that rule lets pass is accepted by it.
@@ -68,12 +68,12 @@ def follows_strict(case: Case, obstacle: Obstacle) -> bool:
     return _takes_all(case, rule) and any(name.removeprefix("filter_") in _STRICT for name in _chains_of(case, rule))
 
 
-def stands(case: Case) -> bool:
+def stands(case: HostContext) -> bool:
     """Whether a firewalld runs, and its rules are loaded."""
     return case.snapshot.firewalld is not None and bool(_dispatchers(case))
 
 
-def is_assigned(case: Case, network: Network) -> bool:
+def is_assigned(case: HostContext, network: Network) -> bool:
     """Whether firewalld was told a zone for a network: by its bridge, or by its subnet as a source.
 
     A set of addresses, and what isn't understood, may well hold it.
@@ -88,7 +88,7 @@ def is_assigned(case: Case, network: Network) -> bool:
     )
 
 
-def left_out(case: Case, obstacle: Obstacle) -> Network | None:
+def left_out(case: HostContext, obstacle: Obstacle) -> Network | None:
     """The network of a packet that firewalld drops because no zone was told for its bridge.
 
     Only where the rule that decides drops all that comes to it: one with
@@ -109,12 +109,12 @@ def home(network: Network) -> str:
     return traits_of(network.engine).firewalld_zone or _FORWARDING
 
 
-def _dispatchers(case: Case) -> list[Chain]:
+def _dispatchers(case: HostContext) -> list[Chain]:
     """The chains in which forwarded packets are given to the zones of where they come from."""
     return case.once(_find_dispatchers)
 
 
-def _find_dispatchers(case: Case) -> list[Chain]:
+def _find_dispatchers(case: HostContext) -> list[Chain]:
     host = case.view.host
     firewall = host.firewall if host is not None else None
     return [
@@ -131,7 +131,7 @@ def _is_dispatcher(table: Table, name: str) -> bool:
     return table.name == "filter" and name in _DISPATCH
 
 
-def _chains_of(case: Case, ref: RuleRef) -> list[str]:
+def _chains_of(case: HostContext, ref: RuleRef) -> list[str]:
     """The names of the chains in a rule's table."""
     ns = case.view.namespaces.get(ref.namespace)
     return [
@@ -142,7 +142,7 @@ def _chains_of(case: Case, ref: RuleRef) -> list[str]:
     ]
 
 
-def _takes_all(case: Case, ref: RuleRef) -> bool:
+def _takes_all(case: HostContext, ref: RuleRef) -> bool:
     """Whether a rule has no condition of its own."""
     ns = case.view.namespaces.get(ref.namespace)
     found = [

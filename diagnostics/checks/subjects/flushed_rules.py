@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from itertools import product
 
 from dnet_tui.diagnostics.checks.framework.check import Undecided
-from dnet_tui.diagnostics.checks.framework.check_context import Examination
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_rule
 from dnet_tui.diagnostics.checks.subjects import firewalld_zones, linux_network_rules
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import Case, family_of
+from dnet_tui.diagnostics.context.host_context import HostContext, family_of
 from dnet_tui.diagnostics.flows.intentions import is_isolated, masquerades
 from dnet_tui.diagnostics.operations.engine import ReloadEngineRules
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -23,24 +23,24 @@ EXPLAINS = ("masq-missing", "isolation-missing", "fwd-jump-missing", "nat-jump-m
 """The checks whose findings follow when all rules are gone."""
 
 
-def lacking(case: Case, obstacle: Obstacle) -> tuple[str, ...]:
+def lacking(case: HostContext, obstacle: Obstacle) -> tuple[str, ...]:
     """The engines without a rule left, where FORWARD's policy is the obstacle and decides in place of theirs."""
     if not iptables_layout.by_policy(obstacle):
         return ()
     return tuple(engine for engine, family in case.once(_bare) if family == family_of(obstacle.packet))
 
 
-def is_reload(case: Case, flushed: Finding) -> bool:
+def is_reload(case: HostContext, flushed: Finding) -> bool:
     """Whether a firewalld is there to have flushed an engine's rules; a plain network's it wouldn't be asked for."""
     return firewalld_zones.stands(case) and flushed.subject.name.split()[0] != linux_network_rules.ENGINE
 
 
-def gone(exam: Examination, check: str) -> Iterator[Finding | Undecided]:
+def gone(ctx: CheckContext, check: str) -> Iterator[Finding | Undecided]:
     """One finding per engine; where only one family's rules are gone, of that family.
 
     ``check`` is the one that asks: the obstacles it owns are told with them.
     """
-    case = exam.case
+    case = ctx.case
     bare = case.once(_bare)
     for (engine, family), networks in bare.items():
         if family == "ip6" and (engine, "ip") in bare:
@@ -49,12 +49,12 @@ def gone(exam: Examination, check: str) -> Iterator[Finding | Undecided]:
         if unread:
             yield Undecided(reason=f"no rule of {engine} was seen, but {unread[0]}")
         elif engine != linux_network_rules.ENGINE or any(
-            linux_network_rules.suffers(flow, networks) for flow in exam.flows
+            linux_network_rules.suffers(flow, networks) for flow in ctx.flows
         ):
-            yield _finding(exam, check, engine, family, networks)
+            yield _finding(ctx, check, engine, family, networks)
 
 
-def _bare(case: Case) -> dict[tuple[str, Family], list[Network]]:
+def _bare(case: HostContext) -> dict[tuple[str, Family], list[Network]]:
     """The networks that need rules, by engine and family, of engines that have none left in it."""
     found: dict[tuple[str, Family], list[Network]] = {}
     families: tuple[Family, ...] = ("ip", "ip6")
@@ -74,7 +74,7 @@ def _bare(case: Case) -> dict[tuple[str, Family], list[Network]]:
     return {key: networks for key, networks in found.items() if not _has_rules(case, *key, networks)}
 
 
-def _has_rules(case: Case, engine: str, family: Family, networks: list[Network]) -> bool:
+def _has_rules(case: HostContext, engine: str, family: Family, networks: list[Network]) -> bool:
     if engine == linux_network_rules.ENGINE:
         return linux_network_rules.any_left(case, networks)
     traits = traits_of(engine)
@@ -85,8 +85,8 @@ def _has_rules(case: Case, engine: str, family: Family, networks: list[Network])
     )
 
 
-def _finding(exam: Examination, check: str, engine: str, family: Family, networks: list[Network]) -> Finding:
-    blocked = exam.blocked_by(check)
+def _finding(ctx: CheckContext, check: str, engine: str, family: Family, networks: list[Network]) -> Finding:
+    blocked = ctx.blocked_by(check)
     policies = [item.obstacle.by.rule for item in blocked if item.obstacle.by.rule is not None]
     names = ", ".join(network.name for network in networks)
     symptoms = ["egress", "published", "exposure"]
@@ -111,7 +111,7 @@ def _finding(exam: Examination, check: str, engine: str, family: Family, network
             Evidence(source=engine, what="networks with running containers", value=names),
             *(of_rule(rule, "not reached") for rule in policies[:1]),
         ),
-        remedy=_make_anew(exam.case, networks) if plain else _reload(engine),
+        remedy=_make_anew(ctx.case, networks) if plain else _reload(engine),
     )
 
 
@@ -125,7 +125,7 @@ def _reload(engine: str) -> Remedy:
     )
 
 
-def _make_anew(case: Case, networks: list[Network]) -> Remedy:
+def _make_anew(case: HostContext, networks: list[Network]) -> Remedy:
     return Remedy(
         summary="Write the rules anew that the networks live by",
         steps=tuple(change.insert(None) for change in linux_network_rules.replacements(case, networks)),

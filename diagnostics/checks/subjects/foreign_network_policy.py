@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import definite
-from dnet_tui.diagnostics.checks.framework.check_context import Blocked, Examination, element
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext, element
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import INFERRED, OUTSIDE, OUTSIDE6, Case, family_of
+from dnet_tui.diagnostics.context.host_context import INFERRED, OUTSIDE, OUTSIDE6, HostContext, family_of
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -37,7 +37,7 @@ _ANSWERS = "-m conntrack --ctstate RELATED,ESTABLISHED"
 _TRANSLATED = "-m conntrack --ctstate DNAT"
 
 
-class Guests(msgspec.Struct, frozen=True, kw_only=True):
+class ForeignBridge(msgspec.Struct, frozen=True, kw_only=True):
     """A bridge of another manager, whose rules let its guests out, and what stops them all the same."""
 
     manager: str
@@ -45,7 +45,7 @@ class Guests(msgspec.Struct, frozen=True, kw_only=True):
     obstacle: Obstacle
 
 
-def is_others(case: Case, obstacle: Obstacle, family: Family) -> bool:
+def is_others(case: HostContext, obstacle: Obstacle, family: Family) -> bool:
     """Whether FORWARD's policy in Docker's own table stops a packet of networks that aren't Docker's."""
     devices = {obstacle.packet.iif, obstacle.packet.oif} - {""}
     engines = {network.engine for network in case.networks if network.bridge in devices}
@@ -56,7 +56,7 @@ def is_others(case: Case, obstacle: Obstacle, family: Family) -> bool:
     )
 
 
-def _by_dockers_policy(case: Case, obstacle: Obstacle, family: Family) -> bool:
+def _by_dockers_policy(case: HostContext, obstacle: Obstacle, family: Family) -> bool:
     rule = obstacle.by.rule
     if rule is None or rule.number != 0 or not iptables_layout.by_policy(obstacle) or not on_host(case, obstacle):
         return False
@@ -65,7 +65,7 @@ def _by_dockers_policy(case: Case, obstacle: Obstacle, family: Family) -> bool:
     return table_of(rule) is not None and _may_be_dockers(case, rule)
 
 
-def _may_be_dockers(case: Case, rule: RuleRef) -> bool:
+def _may_be_dockers(case: HostContext, rule: RuleRef) -> bool:
     """Whether Docker keeps its chains in that table, and wasn't told to leave the rules or forwarding alone."""
     docker = [engine for engine in known_items(case.snapshot.engines) if traits_of(engine.name).drops_by_default]
     told = any(engine.iptables is False or engine.ip_forward is False for engine in docker)
@@ -77,35 +77,42 @@ def _may_be_dockers(case: Case, rule: RuleRef) -> bool:
     return bool(docker) and there and not told
 
 
-def findings(exam: Examination, check: str, family: Family) -> Iterator[Finding]:
+def findings(ctx: CheckContext, check: str, family: Family) -> Iterator[Finding]:
     """One finding per bridge that Docker's policy hits: of what its containers are meant to do, and of guests."""
-    for blocked in definite(exam, check):
+    for blocked in definite(ctx, check):
         bridges = {flow.network.bridge: flow.network for flow in blocked.flows}
         for bridge, network in bridges.items():
-            own = Blocked(blocked.obstacle)
+            own = BlockedFlows(blocked.obstacle)
             own.there = [flow for flow in blocked.there if flow.network.bridge == bridge]
             own.back = [flow for flow in blocked.back if flow.network.bridge == bridge]
             obstacles = [
                 item for flow in own.flows for _, item in flow.obstacles if element(item) == element(own.obstacle)
             ]
-            meant = network.engine != INFERRED or _is_accepted(case_tables(exam.case), bridge, family)
+            meant = network.engine != INFERRED or _is_accepted(case_tables(ctx.case), bridge, family)
             whose = "containers" if network.engine == INFERRED else f"{network.engine}'s network {network.name}"
             words = f"{whose} on {bridge}" if network.engine == INFERRED else whose
-            yield _finding(exam.case, check, bridge, words, obstacles, own, meant=meant)
-    for item in _guests(exam.case, family):
-        if _by_dockers_policy(exam.case, item.obstacle, family):
+            yield _finding(ctx.case, check, bridge, words, obstacles, own, meant=meant)
+    for item in _guests(ctx.case, family):
+        if _by_dockers_policy(ctx.case, item.obstacle, family):
             words = f"{item.manager}'s guests on {item.bridge}"
-            yield _finding(exam.case, check, item.bridge, words, [item.obstacle], None, meant=True)
+            yield _finding(ctx.case, check, item.bridge, words, [item.obstacle], None, meant=True)
 
 
-def case_tables(case: Case) -> tuple[Table, ...]:
+def case_tables(case: HostContext) -> tuple[Table, ...]:
     """The host's tables of every family and backend."""
     host = case.view.host
     return host.firewall.tables if host is not None else ()
 
 
 def _finding(
-    case: Case, check: str, bridge: str, words: str, obstacles: list[Obstacle], blocked: Blocked | None, *, meant: bool
+    case: HostContext,
+    check: str,
+    bridge: str,
+    words: str,
+    obstacles: list[Obstacle],
+    blocked: BlockedFlows | None,
+    *,
+    meant: bool,
 ) -> Finding:
     rule = obstacles[0].by.rule
     assert rule is not None  # noqa: S101 - only obstacles that have one get here
@@ -129,7 +136,7 @@ def _finding(
     )
 
 
-def _accept(case: Case, rule: RuleRef, bridge: str, obstacles: list[Obstacle]) -> Remedy | None:
+def _accept(case: HostContext, rule: RuleRef, bridge: str, obstacles: list[Obstacle]) -> Remedy | None:
     """Accept just what was stopped, where the administrator's own rules have had their say."""
     place = table_of(rule)
     if place is None:
@@ -153,7 +160,7 @@ def _accept(case: Case, rule: RuleRef, bridge: str, obstacles: list[Obstacle]) -
     )
 
 
-def _user_chain(case: Case, rule: RuleRef) -> Chain | None:
+def _user_chain(case: HostContext, rule: RuleRef) -> Chain | None:
     """The administrator's chain in Docker's table, where FORWARD still leads to it."""
     forward = iptables_layout.base_chain(case, rule)
     led = forward is not None and any(item.text == f"-j {USER_CHAIN}" for item in forward.rules)
@@ -182,7 +189,7 @@ def _spec(packet: Packet, bridge: str) -> str:
     return f"-i {packet.iif} -o {bridge} -j ACCEPT" if packet.iif else f"-o {bridge} -j ACCEPT"
 
 
-def _guests(case: Case, family: Family) -> Iterator[Guests]:
+def _guests(case: HostContext, family: Family) -> Iterator[ForeignBridge]:
     """Guests of managers whose own nftables rules let them out, one packet of each bridge walked."""
     host = case.view.host
     if host is None or not case.ways_out(family):
@@ -207,7 +214,7 @@ def _guests(case: Case, family: Family) -> Iterator[Guests]:
         arriving = LinkRef(namespace=host.id, ifindex=link.ifindex)
         gone = walk(case.view, packet, origin=host.id, arriving=arriving, outside=True)
         for obstacle in gone.obstacles[:1]:
-            yield Guests(manager=manager, bridge=link.name, obstacle=obstacle)
+            yield ForeignBridge(manager=manager, bridge=link.name, obstacle=obstacle)
 
 
 def _guest_address(addresses: Iterable[Address], link: Link, family: Family) -> str:
@@ -225,7 +232,7 @@ _ROOM = 8
 """Addresses that a subnet for guests has at least."""
 
 
-def _manager(case: Case, bridge: str, family: Family) -> str:
+def _manager(case: HostContext, bridge: str, family: Family) -> str:
     """Who lets guests of a bridge out by rules of nftables; empty when nobody's rules say so."""
     return next(
         (

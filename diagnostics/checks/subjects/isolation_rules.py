@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
@@ -31,21 +31,21 @@ _NF_CALL: dict[Family, str] = {
 }
 
 
-class Repair(NamedTuple):
+class IsolationRepair(NamedTuple):
     """One thing to put back, and its undo."""
 
     step: InsertRule | SetSysctl
     undo: DeleteRule | SetSysctl
 
 
-def missing(case: Case, flow: Flow) -> tuple[Repair, ...]:
+def missing(case: HostContext, flow: Flow) -> tuple[IsolationRepair, ...]:
     """What is missing for ``flow``, which should be stopped, to be stopped; empty when that isn't known."""
     if flow.kind == "same-network":
         return _icc(case, flow.network, flow.family)
     return _between(case, flow.network, flow.other, flow.family) if flow.other is not None else ()
 
 
-def lacks_br_netfilter(case: Case, network: Network) -> bool:
+def lacks_br_netfilter(case: HostContext, network: Network) -> bool:
     """Whether Docker shall keep a network's containers apart (icc=false), and the kernel has no switch to do it by.
 
     Absent is more than off: the switches are there as soon as the module is
@@ -59,7 +59,7 @@ def lacks_br_netfilter(case: Case, network: Network) -> bool:
     return has_no_switches(case)
 
 
-def has_no_switches(case: Case) -> bool:
+def has_no_switches(case: HostContext) -> bool:
     """Whether none of br_netfilter's is among the host's sysctls, though there is a bridge.
 
     Raises:
@@ -72,7 +72,7 @@ def has_no_switches(case: Case) -> bool:
     return "net.ipv4.ip_forward" in names and not any(name.startswith("net.bridge.") for name in names)
 
 
-def _between(case: Case, here: Network, there: Network, family: Family) -> tuple[Repair, ...]:
+def _between(case: HostContext, here: Network, there: Network, family: Family) -> tuple[IsolationRepair, ...]:
     traits = traits_of(here.engine)
     if traits.isolation_chains is None:
         return ()
@@ -115,7 +115,7 @@ def _wanted(
     }
 
 
-def _icc(case: Case, network: Network, family: Family) -> tuple[Repair, ...]:
+def _icc(case: HostContext, network: Network, family: Family) -> tuple[IsolationRepair, ...]:
     host = case.view.host
     bridge = case.view.link_named(host.id, network.bridge) if host is not None else None
     if host is None or bridge is None:
@@ -125,7 +125,7 @@ def _icc(case: Case, network: Network, family: Family) -> tuple[Repair, ...]:
         value = case.sysctl(key)
         if value is None:
             return ()
-        return (Repair(SetSysctl(key=key, value="1"), SetSysctl(key=key, value=value)),)
+        return (IsolationRepair(SetSysctl(key=key, value="1"), SetSysctl(key=key, value=value)),)
     spec = f"-i {bridge.name} -o {bridge.name} -j DROP"
     texts = _texts(case, "FORWARD", family)
     if texts is None or spec in texts:
@@ -133,16 +133,16 @@ def _icc(case: Case, network: Network, family: Family) -> tuple[Repair, ...]:
     return (_rule(case, family, "FORWARD", spec, 1),)
 
 
-def _texts(case: Case, chain: str, family: Family) -> tuple[str, ...] | None:
+def _texts(case: HostContext, chain: str, family: Family) -> tuple[str, ...] | None:
     """The rules of a filter chain as text; None when there is no such chain."""
     found = iptables_layout.chain(case, "filter", chain, family)
     return tuple(rule.text for rule in found.rules) if found is not None else None
 
 
-def _rule(case: Case, family: Family, chain: str, spec: str, position: int) -> Repair:
+def _rule(case: HostContext, family: Family, chain: str, spec: str, position: int) -> IsolationRepair:
     place = TableRef(backend=iptables_layout.backend(case), family=family, table="filter")
     change = RuleEdit(place=place, chain=chain, spec=spec)
-    return Repair(change.insert(position), change.delete(position))
+    return IsolationRepair(change.insert(position), change.delete(position))
 
 
 def _subnet(network: Network, family: Family) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, TableRef
 from dnet_tui.inspect.model import Network
@@ -15,7 +15,7 @@ ENGINE = LINUX.kind
 """The engine of networks that are nothing but a bridge."""
 
 
-def any_left(case: Case, networks: list[Network]) -> bool:
+def any_left(case: HostContext, networks: list[Network]) -> bool:
     """Whether any rule of any backend still speaks of one of the networks, by its bridge or its subnet."""
     names = {network.bridge for network in networks}
     names |= {subnet.cidr for network in networks for subnet in network.subnets}
@@ -36,7 +36,7 @@ def suffers(flow: Flow, networks: list[Network]) -> bool:
     return bare or (flow.arrives is not None and flow.arrives != flow.expected)
 
 
-def replacements(case: Case, networks: list[Network]) -> Iterator[RuleEdit]:
+def replacements(case: HostContext, networks: list[Network]) -> Iterator[RuleEdit]:
     """The rules that give the networks what they ask for, where FORWARD accepts by default or not."""
     backend = iptables_layout.backend(case)
     nat, forward = TableRef(backend, "ip", "nat"), TableRef(backend, "ip", "filter")

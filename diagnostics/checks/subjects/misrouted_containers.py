@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, missing_gateway, on_host
-from dnet_tui.diagnostics.context.host_context import OUTSIDE, OUTSIDE6, Case, Member, family_of
+from dnet_tui.diagnostics.context.host_context import OUTSIDE, OUTSIDE6, AttachedContainer, HostContext, family_of
 from dnet_tui.diagnostics.flows.intentions import has_family
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.match.values import contains
@@ -42,7 +42,7 @@ class Stray(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     network: Network
-    member: Member
+    member: AttachedContainer
     cause: Cause
     text: str
     route: Route | None
@@ -58,7 +58,7 @@ def _family_of(address: str) -> Family:
     return "ip6" if ":" in address else "ip"
 
 
-def strays(case: Case) -> Iterator[Stray]:
+def strays(case: HostContext) -> Iterator[Stray]:
     """The containers whose own address the host routes elsewhere, each once."""
     host = case.view.host
     if host is None:
@@ -76,7 +76,7 @@ def strays(case: Case) -> Iterator[Stray]:
                     yield first
 
 
-def cause_of(case: Case, obstacle: Obstacle) -> Cause:
+def cause_of(case: HostContext, obstacle: Obstacle) -> Cause:
     """Why a packet for a container was on another way than over its bridge when it was stopped; empty when it wasn't.
 
     Only what decides over the way, or stands in the way because it is the
@@ -99,7 +99,7 @@ def cause_of(case: Case, obstacle: Obstacle) -> Cause:
     return next((stray.cause for stray in found if stray is not None), "")
 
 
-def _homes(case: Case) -> dict[str, tuple[Network, Member]]:
+def _homes(case: HostContext) -> dict[str, tuple[Network, AttachedContainer]]:
     """The containers by their addresses; a network whose bridge lost its own may no longer know its subnet."""
     return {
         member.address: (network, member)
@@ -110,7 +110,7 @@ def _homes(case: Case) -> dict[str, tuple[Network, Member]]:
     }
 
 
-def _suspects(case: Case, network: Network, foreign: _Spans, family: Family) -> list[Member]:
+def _suspects(case: HostContext, network: Network, foreign: _Spans, family: Family) -> list[AttachedContainer]:
     """One container of the network, and all those for which there is a route of their own by another device."""
     members = case.members(network, family)
     spans = [ip_network(sub.cidr, strict=False) for sub in network.subnets if _family_of(sub.cidr) == family]
@@ -140,7 +140,7 @@ def _spans(host: Namespace, family: Family) -> _Spans:
     ]
 
 
-def _stray(case: Case, network: Network, member: Member, bridge: Link, iif: str) -> Stray | None:
+def _stray(case: HostContext, network: Network, member: AttachedContainer, bridge: Link, iif: str) -> Stray | None:
     host = case.view.host
     if host is None:
         return None
@@ -171,7 +171,7 @@ def _route(index: NamespaceIndex, text: str, address: str) -> Route | None:
     )
 
 
-def _cause(case: Case, network: Network, bridge: Link, answer: routing.RouteAnswer, address: str) -> Cause:
+def _cause(case: HostContext, network: Network, bridge: Link, answer: routing.RouteAnswer, address: str) -> Cause:
     host = case.view.host
     if host is None:
         return ""

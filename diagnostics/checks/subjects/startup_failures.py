@@ -12,10 +12,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.report.finding import Evidence
 from dnet_tui.inspect.model import Container, Engine, LogLine, known_items
-from dnet_tui.inspect.model.startup_errors import Failure, recognise
+from dnet_tui.inspect.model.engine_kinds.startup_errors import Failure, recognise
 
 START_UP = ("start-up",)
 """The symptom of a failed start."""
@@ -39,14 +39,14 @@ class FailedStart(msgspec.Struct, frozen=True, kw_only=True):
         return self.container.name if self.container is not None else f"{self.engine}'s log"
 
 
-def failed_starts(case: Case, *kinds: str) -> tuple[FailedStart, ...]:
+def failed_starts(case: HostContext, *kinds: str) -> tuple[FailedStart, ...]:
     """The failures of these kinds, the containers' first; a failure that a container tells of isn't told twice."""
     found = [item for item in case.once(_all) if item.failure.kind in kinds]
     told = {item.failure.text for item in found if item.container is not None}
     return tuple(item for item in found if item.container is not None or item.failure.text not in told)
 
 
-def _all(case: Case) -> tuple[FailedStart, ...]:
+def _all(case: HostContext) -> tuple[FailedStart, ...]:
     return (
         *(
             FailedStart(engine=item.engine, failure=failure, stands=True, container=item)

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 import msgspec
 
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import Attachment, attachments
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.inspect.model import Link, Network, PublishedPort, known_items
 
 _NF_CALL = "net.bridge.bridge-nf-call-iptables"
 
 
-class Published(msgspec.Struct, frozen=True, kw_only=True):
+class ProxylessPort(msgspec.Struct, frozen=True, kw_only=True):
     """A container with published IPv4 ports on a network whose engine runs no proxy."""
 
     network: Network
@@ -28,7 +28,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     """The other containers on that network."""
 
 
-def published_without_proxy(case: Case) -> Iterator[Published]:
+def published_without_proxy(case: HostContext) -> Iterator[ProxylessPort]:
     """The containers that are published without a proxy process, by the network their packets come over."""
     engines = {engine.name for engine in known_items(case.snapshot.engines) if engine.userland_proxy is False}
     for network in case.networks:
@@ -39,10 +39,10 @@ def published_without_proxy(case: Case) -> Iterator[Published]:
             ports = tuple(port for port in item.member.container.published if ":" not in port.host_ip)
             if ports:
                 names = tuple(other.name for other in items if other.member.namespace != item.member.namespace)
-                yield Published(network=network, item=item, ports=ports, neighbours=names)
+                yield ProxylessPort(network=network, item=item, ports=ports, neighbours=names)
 
 
-def calls_iptables(case: Case, bridge: Link) -> bool:
+def calls_iptables(case: HostContext, bridge: Link) -> bool:
     """Whether bridged IPv4 packets pass iptables here: the host's switch, or the bridge's own."""
     return case.sysctl(_NF_CALL) == "1" or (bridge.bridge is not None and bridge.bridge.nf_call_iptables)
 

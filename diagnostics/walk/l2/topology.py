@@ -150,13 +150,11 @@ def owner_ports(view: View, ns: Namespace, bridge: Link, frame: Frame) -> tuple[
     for port in view.ports_of(ns.id, bridge.ifindex):
         if port.peer is not None and not frame.mac and _is_stranger(view, port.peer.namespace, frame.next_hop):
             continue  # most ports of a big bridge are told apart by this alone
+        if port.peer is None:
+            continue
         try:
-            far = view.links.get(port.peer) if port.peer is not None else None
-            if (
-                port.peer is not None
-                and far is not None
-                and frame.is_for(index_of(view, view.namespaces[port.peer.namespace]), far)
-            ):
+            far = view.links.get(port.peer)
+            if far is not None and frame.is_for(index_of(view, view.namespaces[port.peer.namespace]), far):
                 found.append(port)
         except NotSeen as missing:
             unseen = unseen or missing

@@ -14,9 +14,9 @@ from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, Truth
 from dnet_tui.inspect.model import Link, Unread
+from dnet_tui.inspect.model.coverage.sections import NOT_READ
 from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
-from dnet_tui.inspect.model.routing import XfrmPolicy
-from dnet_tui.inspect.model.sections import NOT_READ
+from dnet_tui.inspect.model.xfrm import XfrmPolicy
 
 Direction = Literal["in", "out", "fwd"]
 

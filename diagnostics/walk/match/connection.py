@@ -9,13 +9,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from dnet_tui.diagnostics.walk.match.context import MatchContext
-from dnet_tui.diagnostics.walk.match.values import (
-    Test,
-    contains,
-    in_ports,
-    masked,
-    protocol_name,
-)
+from dnet_tui.diagnostics.walk.match.values import Test, contains, in_ports, masked, protocol_name
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model.match_fields import ConnectionField
 from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS

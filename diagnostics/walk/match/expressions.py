@@ -12,10 +12,7 @@ from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.match.context_fields import context_test, is_absent, route_device_is
 from dnet_tui.diagnostics.walk.match.numgen import drawn
 from dnet_tui.diagnostics.walk.match.packet_fields import packet_test
-from dnet_tui.diagnostics.walk.match.values import (
-    Test,
-    in_span,
-)
+from dnet_tui.diagnostics.walk.match.values import Test, in_span
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model.firewall import Match
 from dnet_tui.inspect.model.match_fields import CONNECTION_FIELDS, CONTEXT_FIELDS, PACKET_FIELDS

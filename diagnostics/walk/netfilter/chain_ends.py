@@ -10,7 +10,7 @@ import msgspec
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef
 from dnet_tui.inspect.model.firewall import Chain, Nat, Rule, Table, Verdict
 
-Outcome = Literal["accept", "drop", "reject", "unknown"]
+ChainOutcome = Literal["accept", "drop", "reject", "unknown"]
 
 
 class HookResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,7 +20,7 @@ class HookResult(msgspec.Struct, frozen=True, kw_only=True):
     (rather than its policy).
     """
 
-    verdict: Outcome
+    verdict: ChainOutcome
     by: Decider | None = None
     packet: Packet
     nat: Nat | None = None
@@ -29,7 +29,7 @@ class HookResult(msgspec.Struct, frozen=True, kw_only=True):
     passed: tuple[RuleRef, ...] = ()
     reroutes: bool = False
     """Whether a chain was asked after which the kernel looks up the route anew when the mark has changed."""
-    more: tuple[tuple[Outcome, Decider], ...] = ()
+    more: tuple[tuple[ChainOutcome, Decider], ...] = ()
     """What else of the hook would drop or reject a packet that this result stops."""
     choices: tuple[tuple[Nat | None, RuleRef | None], ...] = ()
     """Where NAT can't be decided: all that it may be (None: nothing), if that is known."""

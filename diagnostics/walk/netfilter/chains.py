@@ -23,8 +23,8 @@ from dnet_tui.diagnostics.walk.netfilter.budget import Budget, BudgetSpentError
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import (
     PASSING,
     ChainEnd,
+    ChainOutcome,
     HookResult,
-    Outcome,
     Position,
     Referrer,
     can_reject,
@@ -127,7 +127,7 @@ class ChainEvaluation:
         others = dict.fromkeys(ref for ref in refs if ref is not None and ref != by.rule)
         if others:
             by = msgspec.structs.replace(by, instead=tuple(others))
-        verdict: Outcome = "unknown"
+        verdict: ChainOutcome = "unknown"
         if differing is None and passes is not None:
             verdict = "accept" if passes else "drop" if end.kind == "drop" else "reject"
         return HookResult(

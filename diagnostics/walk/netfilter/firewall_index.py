@@ -25,7 +25,7 @@ from dnet_tui.inspect.model.firewall import (
     Table,
 )
 
-Part = Literal["all", "early", "middle", "nat", "late"]
+ChainPart = Literal["all", "early", "middle", "nat", "late"]
 """A span of a hook: before conntrack (-200), from there to NAT's place, NAT's chains, and what follows."""
 
 _CONNTRACK = -200
@@ -66,7 +66,7 @@ class FirewallIndex:
 
     def __init__(self, firewall: Firewall) -> None:
         self.firewall = firewall
-        self._base_chains: dict[tuple[Hook, tuple[str, ...], Part], tuple[BaseChain, ...]] = {}
+        self._base_chains: dict[tuple[Hook, tuple[str, ...], ChainPart], tuple[BaseChain, ...]] = {}
         self._watched: dict[str, bool] = {}
         self._unread: dict[tuple[str, ...], Decider | None] = {}
 
@@ -93,7 +93,7 @@ class FirewallIndex:
             chain.hook for table in self.firewall.tables for chain in table.chains if chain.hook is not None
         )
 
-    def base_chains(self, hook: Hook, families: tuple[str, ...], part: Part = "all") -> tuple[BaseChain, ...]:
+    def base_chains(self, hook: Hook, families: tuple[str, ...], part: ChainPart = "all") -> tuple[BaseChain, ...]:
         """The base chains of a part of a hook, of the tables of these families that aren't dormant, as listed."""
         found = self._base_chains.get((hook, families, part))
         if found is None:
@@ -143,7 +143,7 @@ def _asks(expr: AnyExpr) -> bool:
     return isinstance(expr, NoTrack | Nat)
 
 
-def _part_of(chain: Chain, hook: Hook) -> Part:
+def _part_of(chain: Chain, hook: Hook) -> ChainPart:
     """The span of a hook that a chain belongs to; FORWARD has only one."""
     if hook not in _NAT:
         return "all"

@@ -10,9 +10,9 @@ from math import factorial, prod
 
 import msgspec
 
-from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult, Outcome
+from dnet_tui.diagnostics.walk.netfilter.chain_ends import ChainOutcome, HookResult
 from dnet_tui.diagnostics.walk.netfilter.chains import ChainEvaluation, Ruleset
-from dnet_tui.diagnostics.walk.netfilter.firewall_index import BaseChain, Part
+from dnet_tui.diagnostics.walk.netfilter.firewall_index import BaseChain, ChainPart
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef
 from dnet_tui.inspect.model.firewall import Chain, Hook, Nat
 
@@ -25,7 +25,7 @@ def run_hook(
     hook: Hook,
     packet: Packet,
     *,
-    part: Part = "all",
+    part: ChainPart = "all",
     families: tuple[str, ...] = (),
     unread: tuple[str, ...] | None = None,
     asked: Callable[[Chain], bool] | None = None,
@@ -140,7 +140,7 @@ class _HookRun:
             reroutes=any(base.chain.type == "route" or base.table.table.name == "mangle" for base in chains),
         )
 
-    def _more(self, chains: Sequence[BaseChain], packet: Packet) -> Iterator[tuple[Outcome, Decider]]:
+    def _more(self, chains: Sequence[BaseChain], packet: Packet) -> Iterator[tuple[ChainOutcome, Decider]]:
         """What else would stop a packet if what stops it in the first of ``chains`` weren't there, in it and after."""
         for at, base in enumerate(chains):
             skipping: frozenset[tuple[str, int]] = frozenset()

@@ -26,7 +26,7 @@ _BRIDGE = ("bridge",)
 _DEVICE_FAMILIES = ("netdev", "inet")
 _NETDEV = ("netdev",)
 
-Part = Literal["all", "first", "rest"]
+BridgeChains = Literal["all", "first", "rest"]
 """Which of a bridge hook's chains: all, those that come before br_netfilter calls IP's hooks, or after."""
 
 _BR_NETFILTER: dict[Hook, tuple[int, int]] = {"prerouting": (0, 0), "forward": (-1, 0)}
@@ -36,7 +36,7 @@ After br_netfilter's postrouting, which is the last (NF_BR_PRI_LAST), comes noth
 """
 
 
-def pass_bridge(state: WalkState, ns: Namespace, hook: Hook, iif: str, oif: str, *, part: Part = "all") -> None:
+def pass_bridge(state: WalkState, ns: Namespace, hook: Hook, iif: str, oif: str, *, part: BridgeChains = "all") -> None:
     """The bridge family's own chains: the interfaces are the ports."""
     index, ruleset = state.index(ns), state.ruleset_at(ns, "bridge")
     if "bridge" not in ruleset.rules.families:
@@ -48,7 +48,7 @@ def pass_bridge(state: WalkState, ns: Namespace, hook: Hook, iif: str, oif: str,
     _note(state, ns, iif or oif, "bridge", result)
 
 
-def _around(state: WalkState, ns: Namespace, hook: Hook, part: Part) -> Callable[[Chain], bool]:
+def _around(state: WalkState, ns: Namespace, hook: Hook, part: BridgeChains) -> Callable[[Chain], bool]:
     """Tells the chains of the bridge hook that come before, or after, br_netfilter's call.
 
     A chain of br_netfilter's own priority comes before it if it is younger,

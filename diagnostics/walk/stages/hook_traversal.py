@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
 from dnet_tui.diagnostics.walk.netfilter.conntrack import without_connection
-from dnet_tui.diagnostics.walk.netfilter.firewall_index import Part
+from dnet_tui.diagnostics.walk.netfilter.firewall_index import ChainPart
 from dnet_tui.diagnostics.walk.netfilter.hooks import or_instead, run_hook
 from dnet_tui.diagnostics.walk.netfilter.nat import apply_nat, each_address, repeat_nat, target_text, undo_nat
 from dnet_tui.diagnostics.walk.packet import Decider, End, RuleRef, replace
@@ -27,7 +27,7 @@ _OFFLOAD = "established packets of this flow bypass the hooks from here on"
 _MOST_CHOICES = 64
 _SHOWN = 4
 
-_PARTS: dict[Hook, tuple[Part, ...]] = {
+_PARTS: dict[Hook, tuple[ChainPart, ...]] = {
     "prerouting": ("early", "middle", "nat", "late"),
     "output": ("early", "middle", "nat", "late"),
     "input": ("middle", "nat", "late"),
@@ -114,7 +114,7 @@ class _HookTraversal:
             return
         state.packet = replace(tracked, mark=state.packet.mark)
 
-    def _run(self, part: Part) -> HookResult:
+    def _run(self, part: ChainPart) -> HookResult:
         """Run the chains of one part, and note what they did."""
         result = run_hook(self.ruleset, self.hook, self.state.packet, part=part)
         self.state.packet = result.packet

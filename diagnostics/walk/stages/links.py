@@ -9,7 +9,7 @@ from dnet_tui.diagnostics.walk.stages.frames import crossed, frame_to, left, nob
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.diagnostics.walk.steps import ArriveAt, BridgeReceive, BridgeSend, Next, Receive, Transmit
 from dnet_tui.inspect.model import Link, LinkRef, require
-from dnet_tui.inspect.model.sections import lacks_of
+from dnet_tui.inspect.model.coverage.sections import lacks_of
 from dnet_tui.inspect.model.view import View
 
 

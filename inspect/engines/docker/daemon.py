@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from dnet_tui.inspect.engines.docker.daemon_programs import Program, find_iptables
+from dnet_tui.inspect.engines.docker.daemon_programs import DaemonProgram, find_iptables
 from dnet_tui.inspect.kernel.procfs import ProcessSeen, read_argv
 from dnet_tui.inspect.kernel.read_file import read_beginning
 from dnet_tui.inspect.model import Engine
@@ -43,7 +43,7 @@ class DaemonSettings(msgspec.Struct, frozen=True, kw_only=True):
     ip_masq: bool | None = None
     firewall_backend: str = ""
     complete: bool = False
-    iptables_program: Program = Program()
+    iptables_program: DaemonProgram = DaemonProgram()
 
 
 _BOOLEANS = ("userland-proxy", "iptables", "ip6tables", "ip-forward", "ip-masq")

@@ -36,14 +36,14 @@ _BACKENDS: dict[str, Served] = {
 }
 
 
-class Program(NamedTuple):
+class DaemonProgram(NamedTuple):
     """A program by its path in the daemon's file system, and the backend it serves; empty for what isn't known."""
 
     path: str = ""
     backend: Served = ""
 
 
-def find_iptables(pid: int, root: str) -> Program:
+def find_iptables(pid: int, root: str) -> DaemonProgram:
     """The program that a process would run as ``iptables``.
 
     Args:
@@ -56,8 +56,8 @@ def find_iptables(pid: int, root: str) -> Program:
         found = _follow(root, f"{folder.rstrip('/')}/{_PROGRAM}")
         if found is not None and _is_program(root + found[-1]):
             served = (_BACKENDS.get(step.rpartition("/")[2], "") for step in reversed(found))
-            return Program(found[0], next((backend for backend in served if backend), ""))
-    return Program()
+            return DaemonProgram(found[0], next((backend for backend in served if backend), ""))
+    return DaemonProgram()
 
 
 def _search_path(pid: int) -> list[str]:

@@ -9,12 +9,12 @@ import msgspec
 from dnet_tui.inspect.engines.api_reading import Reading
 from dnet_tui.inspect.engines.docker.daemon import DaemonSettings, read_settings, with_settings
 from dnet_tui.inspect.engines.docker.read_api import find_socket, read_docker
-from dnet_tui.inspect.engines.engine_data import Answer
+from dnet_tui.inspect.engines.engine_data import EngineReading
 from dnet_tui.inspect.engines.protocol import EventSocket, QuerySettings
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
 from dnet_tui.inspect.model.engine_kinds.traits import EngineTraits
-from dnet_tui.inspect.model.gaps import Gap
 
 
 class DockerQuery:
@@ -41,10 +41,10 @@ class DockerQuery:
         """Read the settings of the daemon in the host's namespace."""
         self._daemon = read_settings(process for process in processes if process.inode == host)
 
-    def finish(self) -> tuple[Answer, ...]:
+    def finish(self) -> tuple[EngineReading, ...]:
         """What the API told, with the daemon's settings."""
         if self._reading is None:
-            return (Answer(gaps=self._gaps),) if self._gaps else ()
+            return (EngineReading(gaps=self._gaps),) if self._gaps else ()
         data = self._reading.finish()
         engines = tuple(
             with_settings(engine, self._daemon) if engine.name == DOCKER.kind and not engine.rootless else engine

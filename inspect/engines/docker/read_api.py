@@ -15,11 +15,11 @@ from dnet_tui.inspect.engines.api_reading import Complaints, Manner, Reading, Re
 from dnet_tui.inspect.engines.api_source import ApiSource, Targets
 from dnet_tui.inspect.engines.docker import parse
 from dnet_tui.inspect.engines.docker.address_pools import parse_pools
-from dnet_tui.inspect.engines.engine_data import Answer
+from dnet_tui.inspect.engines.engine_data import EngineReading
 from dnet_tui.inspect.engines.unix_http import socket_exists
 from dnet_tui.inspect.model import Container, Engine, Network
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
-from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.text.encoding import storable
 
 USUAL_SOCKETS = ("/run/docker.sock", "/var/run/docker.sock")
@@ -67,7 +67,7 @@ class DockerDialect:
         """As above."""
         return parse.parse_listed(summary, engine.name, networks)
 
-    def completed(self, received: Received, data: Answer) -> Answer:
+    def completed(self, received: Received, data: EngineReading) -> EngineReading:
         """As above; what Docker Desktop tells is left out: its bridges and PIDs are those of a virtual machine.
 
         A rootless engine is dealt with in :mod:`dnet_tui.inspect.engines.rootless`.
@@ -86,7 +86,7 @@ class DockerDialect:
             "are inside its own virtual machine",
             hint="run dnet-tui inside that machine",
         )
-        return Answer(engines=data.engines, gaps=(*data.gaps, gap), complete=data.complete)
+        return EngineReading(engines=data.engines, gaps=(*data.gaps, gap), complete=data.complete)
 
 
 MANNER = Manner(DOCKER.kind, DockerDialect(), _COMPLAINTS)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dnet_tui.inspect.engines.api_reading import Reading
-from dnet_tui.inspect.engines.engine_data import Answer
+from dnet_tui.inspect.engines.engine_data import EngineReading
 from dnet_tui.inspect.engines.podman import read_podman
 from dnet_tui.inspect.engines.protocol import EventSocket, QuerySettings
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.engine_kinds.podman import PODMAN
 from dnet_tui.inspect.model.engine_kinds.traits import EngineTraits
-from dnet_tui.inspect.model.gaps import Gap
 
 
 class PodmanQuery:
@@ -30,10 +30,10 @@ class PodmanQuery:
         readings, self._gaps = read_podman.find_readings(processes, self._settings.environment, self._settings.timeout)
         self._readings = tuple(reading.start() for reading in readings)
 
-    def finish(self) -> tuple[Answer, ...]:
+    def finish(self) -> tuple[EngineReading, ...]:
         """What each of them told."""
         told = tuple(reading.finish() for reading in self._readings)
-        return (Answer(gaps=self._gaps), *told) if self._gaps else told
+        return (EngineReading(gaps=self._gaps), *told) if self._gaps else told
 
 
 class PodmanEngine:

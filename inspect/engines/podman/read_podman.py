@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dnet_tui.inspect.engines.api_reading import Complaints, Manner, Reading, Received, Source
-from dnet_tui.inspect.engines.engine_data import Answer
+from dnet_tui.inspect.engines.engine_data import EngineReading
 from dnet_tui.inspect.engines.podman import parse
 from dnet_tui.inspect.engines.podman.sources import CommandSource, service_source
 from dnet_tui.inspect.engines.podman.stores import find_stores
@@ -20,8 +20,8 @@ from dnet_tui.inspect.engines.unix_http import socket_exists
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.kernel.run_program import find_program
 from dnet_tui.inspect.model import Container, Engine, Network
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.engine_kinds.podman import PODMAN
-from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.text.encoding import storable
 
 SYSTEM_SOCKET = "/run/podman/podman.sock"
@@ -56,7 +56,7 @@ class PodmanDialect:
         """As above."""
         return parse.parse_listed(summary, networks)
 
-    def completed(self, received: Received, data: Answer) -> Answer:  # noqa: ARG002 - nothing is left to add
+    def completed(self, received: Received, data: EngineReading) -> EngineReading:  # noqa: ARG002 - nothing is left to add
         """As above."""
         return data
 

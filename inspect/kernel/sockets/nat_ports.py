@@ -51,7 +51,7 @@ _BY_SRC, _BY_DST, _BY_NUM, _BY_SRC_PORT = 1 << 0, 1 << 1, 1 << 3, 1 << 4
 _NUMBERS = {name: number for number, name in PROTOCOLS.items() if name in {"tcp", "udp"}}
 
 
-class Budget:
+class CountingBudget:
     """The time that counting gets, from now on."""
 
     def __init__(self, seconds: float = _SECONDS, patience: float = _PATIENCE) -> None:
@@ -74,7 +74,7 @@ def read_nat_ports() -> tuple[NatPortUse, ...]:
         return ()
     with NetlinkSocket(NETLINK_NETFILTER) as sock:
         sample = tuple(islice(sock.stream(CT_GET, bytes([socket.AF_UNSPEC, 0, 0, 0])), _SAMPLE))
-    budget = Budget()
+    budget = CountingBudget()
     uses = [_counted(use, budget) for use in outstanding(sample, tracked)]
     return tuple(sorted(uses, key=lambda use: -use.count))
 
@@ -96,7 +96,7 @@ def outstanding(sample: Iterable[bytes], tracked: int) -> tuple[NatPortUse, ...]
     )
 
 
-def _counted(use: NatPortUse, budget: Budget) -> NatPortUse:
+def _counted(use: NatPortUse, budget: CountingBudget) -> NatPortUse:
     """How many connections there are to a destination; "at least" once the time is up."""
     ask, needle = asking_for(use)
     count = 0

@@ -14,8 +14,8 @@ from typing import Literal
 
 from dnet_tui.inspect.model import Socket
 
-Proto = Literal["tcp", "udp"]
-_FILES: tuple[tuple[str, Proto], ...] = (("tcp", "tcp"), ("tcp6", "tcp"), ("udp", "udp"), ("udp6", "udp"))
+ProcNetProtocol = Literal["tcp", "udp"]
+_FILES: tuple[tuple[str, ProcNetProtocol], ...] = (("tcp", "tcp"), ("tcp6", "tcp"), ("udp", "udp"), ("udp6", "udp"))
 _LISTENING = {"tcp": "0A", "udp": "07"}
 """TCP_LISTEN; a UDP socket that is bound but not connected is TCP_CLOSE."""
 
@@ -36,7 +36,7 @@ def read_sockets() -> tuple[Socket, ...]:
     return tuple(found)
 
 
-def parse_sockets(raw: str, proto: Proto) -> Iterator[Socket]:
+def parse_sockets(raw: str, proto: ProcNetProtocol) -> Iterator[Socket]:
     """The listening sockets in the text of /proc/net/tcp, tcp6, udp or udp6; a malformed line is skipped."""
     for line in raw.splitlines()[1:]:
         fields = line.split()

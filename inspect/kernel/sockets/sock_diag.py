@@ -20,7 +20,7 @@ from typing import Literal
 from dnet_tui.inspect.kernel.netlink import NetlinkSocket, attributes
 from dnet_tui.inspect.model import Socket
 
-Proto = Literal["tcp", "udp", "sctp"]
+SocketProtocol = Literal["tcp", "udp", "sctp"]
 
 _NETLINK_SOCK_DIAG = 4
 _BY_FAMILY = 20
@@ -32,7 +32,7 @@ _V6ONLY = 11
 _LISTEN, _CLOSE = 10, 7
 """TCP_LISTEN; a UDP socket that is bound but not connected is TCP_CLOSE."""
 
-_NUMBERS: dict[Proto, tuple[int, int]] = {
+_NUMBERS: dict[SocketProtocol, tuple[int, int]] = {
     "tcp": (socket.IPPROTO_TCP, _LISTEN),
     "udp": (socket.IPPROTO_UDP, _CLOSE),
     "sctp": (socket.IPPROTO_SCTP, _LISTEN),
@@ -56,7 +56,7 @@ def read_listening() -> tuple[Socket, ...]:
     return tuple(sorted(found, key=lambda item: (item.proto, item.port, item.address, item.inode)))
 
 
-def parse_listening(bodies: Iterable[bytes], proto: Proto) -> Iterator[Socket]:
+def parse_listening(bodies: Iterable[bytes], proto: SocketProtocol) -> Iterator[Socket]:
     """The sockets in the answers of one protocol; what is too short, connected or unbound is skipped."""
     for body in bodies:
         if len(body) < _ANSWER.size:

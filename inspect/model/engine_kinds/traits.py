@@ -79,7 +79,7 @@ class EngineTraits(msgspec.Struct, frozen=True, kw_only=True):
     startup_errors: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Its words for what keeps containers, networks or itself from starting: a kind and its patterns.
 
-    The kinds are those of :mod:`dnet_tui.inspect.model.startup_errors`."""
+    The kinds are those of :mod:`dnet_tui.inspect.model.engine_kinds.startup_errors`."""
 
     # -- its networks
     default_networks: tuple[str, ...] = ()

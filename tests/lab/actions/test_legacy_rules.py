@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from dnet_tui.actions.changes.chains import digest, parse_chain
-from dnet_tui.actions.changes.legacy_child import Answer, Order
+from dnet_tui.actions.changes.legacy_child import LegacyReply, Order
 from dnet_tui.actions.changes.legacy_rule import easy_rule
 from dnet_tui.actions.changes.legacy_write import child_argv
 from dnet_tui.diagnostics.operations.rule import rule_words
@@ -214,9 +214,9 @@ def order(host: LabHost, spec: str, *, table: str = "filter", chain: str = "FORW
     return Order(table=table, chain=chain, text=spec, **(standing | more))
 
 
-def give(host: LabHost, what: Order, *prefix: str) -> Answer:
+def give(host: LabHost, what: Order, *prefix: str) -> LegacyReply:
     ran = host.run(*prefix, *child_argv(), stdin=msgspec.json.encode(what))
-    return msgspec.json.decode(ran.stdout, type=Answer)
+    return msgspec.json.decode(ran.stdout, type=LegacyReply)
 
 
 @pytest.mark.parametrize("family", ["ip", "ip6"])
@@ -234,7 +234,7 @@ def test_python_iptables_writes_what_iptables_writes(demo_host: DemoHost, family
         demo_host.run(program, "-t", table, "-D", UNUSED, "1")
         what = order(demo_host, spec, table=table, chain=UNUSED, family=family, packets=3, bytes=300)
 
-        assert give(demo_host, what) == Answer(outcome="done"), line
+        assert give(demo_host, what) == LegacyReply(outcome="done"), line
         assert (saved(demo_host, table, family), entries(demo_host, table, family)) == by_program, line
         demo_host.run(program, "-t", table, "-D", UNUSED, *words)
     loaded = demo_host.run("cat", f"/proc/net/{family}_tables_names").stdout.split()
@@ -295,7 +295,7 @@ def test_a_jump_to_a_chain_that_is_not_there_changes_nothing(host: DemoHost) -> 
     act(host, "apply", rule("insert", "-j GONE", 1), check=False)
     assert picture(host) == before
     refused = give(host, order(host, "-j GONE"))
-    assert refused == Answer(outcome="refused", reason="GONE is no chain of the table")
+    assert refused == LegacyReply(outcome="refused", reason="GONE is no chain of the table")
 
 
 def test_it_says_in_the_journal_who_wrote(host: DemoHost) -> None:
@@ -402,7 +402,7 @@ def test_while_another_holds_the_lock_nothing_is_written(host: DemoHost) -> None
     require_library()
     before = picture(host)
     what = order(host, "-i lo -j ACCEPT", patience=0.3)
-    assert give(host, what, "flock", "--no-fork", "/run/xtables.lock") == Answer(outcome="busy")
+    assert give(host, what, "flock", "--no-fork", "/run/xtables.lock") == LegacyReply(outcome="busy")
     assert picture(host) == before
 
 
@@ -436,7 +436,7 @@ def test_a_chain_that_was_rewritten_is_not_touched(host: DemoHost) -> None:
     what = order(host, "-i lo -j ACCEPT")
     host.run("iptables-legacy", "-A", "FORWARD", "-j", "ACCEPT")
     before = picture(host)
-    assert give(host, what) == Answer(outcome="outrun")
+    assert give(host, what) == LegacyReply(outcome="outrun")
     assert picture(host) == before
 
 

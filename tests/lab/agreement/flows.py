@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from dnet_tui.actions.demo.topology import DEMO
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import trace
 from dnet_tui.inspect.errors import DnetError
@@ -77,8 +77,8 @@ def _outward(packets: tuple[Probe, ...]) -> Iterator[Probe]:
 def judged(name: str, fault: str, spec: HostSpec, seen: Observation) -> Iterator[Disagreement | None]:
     """Judge what was sent; None for what agrees."""
     court = Court(spec, seen)
-    narrow = Case(without_outside(court.view.snapshot, seen.namespaces[OUTSIDE]))
-    whole = Case(court.view.snapshot)
+    narrow = HostContext(without_outside(court.view.snapshot, seen.namespaces[OUTSIDE]))
+    whole = HostContext(court.view.snapshot)
     aliases = _aliases(court.view.snapshot, {ident: place for place, ident in seen.namespaces.items()})
     for probe in spec.probes:
         if not probe.connects:
@@ -109,7 +109,7 @@ def _told(name: str, fault: str, probe: Probe, found: Judgement) -> Disagreement
     )
 
 
-def _traced(name: str, fault: str, case: Case, court: Court, probe: Probe, answered: str) -> Disagreement | None:
+def _traced(name: str, fault: str, case: HostContext, court: Court, probe: Probe, answered: str) -> Disagreement | None:
     """A connection, against the trace that a person would ask for."""
     by_id = {ident: place for place, ident in court.ids.items()}
     try:

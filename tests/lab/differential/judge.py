@@ -12,9 +12,9 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.reception import Relay, relay
-from dnet_tui.diagnostics.trace.trace_events import Account
+from dnet_tui.diagnostics.trace.trace_events import PacketOutcome
 from dnet_tui.diagnostics.trace.walk_vs_kernel import Agreement, answer_kind, same_tuple
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
@@ -54,9 +54,9 @@ class Court:
         return {ident: place for place, ident in self.ids.items()}
 
     @cached_property
-    def case(self) -> Case:
+    def case(self) -> HostContext:
         """The snapshot as a trace takes it."""
-        return Case(self.view.snapshot)
+        return HostContext(self.view.snapshot)
 
     @cached_property
     def agreement(self) -> Agreement:
@@ -80,7 +80,7 @@ class Court:
             wrong += answer_kind(there, sent_answer(outcome, truth.place))
         wrong += self._variants(probe, packet, there, outcome)
         back: Walk | None = None
-        fate: Account | None = None
+        fate: PacketOutcome | None = None
         answered = sent_answer(outcome, truth.place) if truth.where == "arrived" else ""
         if answered and there.end in {"delivered", "refused"} and not wrong:
             back = reply(self.view, there)
@@ -106,13 +106,13 @@ class Court:
             kernel=(str(truth), str(fate) if fate else ""),
         )
 
-    def _compare(self, said: Walk, truth: Account, outcome: Outcome, kind: str) -> Iterator[str]:
+    def _compare(self, said: Walk, truth: PacketOutcome, outcome: Outcome, kind: str) -> Iterator[str]:
         if said.end == "left":
             yield "it is said to have left, though what is outside can be seen"
         else:
             yield from self.agreement.compare(said, truth, outcome.sights, kind)
 
-    def _taken_way(self, said: Walk, truth: Account, outcome: Outcome) -> Walk | None:
+    def _taken_way(self, said: Walk, truth: PacketOutcome, outcome: Outcome) -> Walk | None:
         """Which of several possible ways the packet took, where that can be told; None for the only one."""
         ways = [msgspec.structs.replace(way, others=()) for way in (said, *said.others)]
         fitting = [way for way in ways if not list(self.agreement.compare(way, truth, outcome.sights))]

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnet_tui.actions.probes.raw_send import raw_socket, send_raw
-from dnet_tui.diagnostics.trace.trace_events import Sight
+from dnet_tui.diagnostics.trace.trace_events import TracePoint
 from lab.differential import trace, wire
 from lab.differential.spec import (
     HOST,
@@ -206,8 +206,8 @@ class Agent:
         sock = self.raw6[probe.origin] if probe.family == "ip6" else self.raw[probe.origin]
         return send_raw(sock, wire.packet(probe), probe.src, probe.dst)
 
-    def _watch(self) -> dict[int, list[Sight]]:
-        found: defaultdict[int, list[Sight]] = defaultdict(list)
+    def _watch(self) -> dict[int, list[TracePoint]]:
+        found: defaultdict[int, list[TracePoint]] = defaultdict(list)
         poller = select.poll()
         turns: dict[int, Callable[[], object]] = {}
         for reader in self.readers:
@@ -247,7 +247,7 @@ class Agent:
             self.taken[number] = f"{self.owner[sock.fileno()]} {address} {port}"
 
 
-def _note(reader: trace.Reader, found: dict[int, list[Sight]]) -> None:
+def _note(reader: trace.Reader, found: dict[int, list[TracePoint]]) -> None:
     for number, sight in reader.read():
         found[number].append(sight)
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.diagnostics.trace.trace_events import Sight
+from dnet_tui.diagnostics.trace.trace_events import TracePoint
 
 HOST = "host"
 OUTSIDE = "outside"
@@ -208,7 +208,7 @@ class Outcome(Part, frozen=True, kw_only=True):
 
     probe: int
     errno: int = 0
-    sights: tuple[Sight, ...] = ()
+    sights: tuple[TracePoint, ...] = ()
     taken: str = ""
     answered: str = ""
 

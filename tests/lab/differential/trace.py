@@ -16,7 +16,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from dnet_tui.diagnostics.trace.trace_events import FIRST, Recognised, Sight, Sightings, own_table
+from dnet_tui.diagnostics.trace.trace_events import FIRST, Recognised, Sightings, TracePoint, own_table
 from dnet_tui.inspect.nftables.trace_events import attributes, messages, text
 from dnet_tui.inspect.watch.nft_trace_watch import NETLINK_NETFILTER, events, watching
 from lab.differential import wire
@@ -59,7 +59,7 @@ class Reader:
         """What to poll."""
         return self.trace, self.log
 
-    def read(self) -> Iterator[tuple[int, Sight]]:
+    def read(self) -> Iterator[tuple[int, TracePoint]]:
         """The (probe, sight) pairs that are there now."""
         traced, lost = events(self.trace)
         assert not lost, "the kernel's account has holes"
@@ -73,7 +73,7 @@ class Reader:
                 if kind == _MSG_LOG:
                     yield from self._logged(attributes(body[4:]))
 
-    def _logged(self, found: dict[int, bytes]) -> Iterator[tuple[int, Sight]]:
+    def _logged(self, found: dict[int, bytes]) -> Iterator[tuple[int, TracePoint]]:
         words = text(found.get(10)).split()
         payload = found.get(9, b"")
         if words[:1] != ["TRACE:"] or not payload:
@@ -100,9 +100,9 @@ class Reader:
         )
 
 
-def _logged_sight(place: str, packet: Recognised, **more: object) -> Sight:
+def _logged_sight(place: str, packet: Recognised, **more: object) -> TracePoint:
     common = {"src": packet.src, "dst": packet.dst, "sport": packet.sport, "dport": packet.dport, "icmp": packet.icmp}
-    return Sight(place=place, direction=packet.direction, kind=packet.kind, backend="legacy", **common, **more)  # type: ignore[arg-type]
+    return TracePoint(place=place, direction=packet.direction, kind=packet.kind, backend="legacy", **common, **more)  # type: ignore[arg-type]
 
 
 def _open() -> socket.socket:

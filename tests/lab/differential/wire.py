@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 
 from dnet_tui.actions.probes.raw_packet import raw_packet
-from dnet_tui.diagnostics.trace.trace_events import Direction, Recognised
+from dnet_tui.diagnostics.trace.trace_events import Recognised, TraceDirection
 from dnet_tui.inspect.nftables.trace_events import headers
 from lab.differential.spec import Probe
 
@@ -59,7 +59,7 @@ def read(network: bytes, transport: bytes) -> Recognised | None:
     return Recognised(*found, seen.src, seen.dst, seen.sport, seen.dport, seen.icmp)
 
 
-def _tcp(data: bytes) -> tuple[int, Direction, str] | None:
+def _tcp(data: bytes) -> tuple[int, TraceDirection, str] | None:
     if len(data) < 14:
         return None
     sequence, acknowledged = struct.unpack("!II", data[4:12])
@@ -71,18 +71,18 @@ def _tcp(data: bytes) -> tuple[int, Direction, str] | None:
     return None
 
 
-def _token(data: bytes) -> tuple[int, Direction] | None:
+def _token(data: bytes) -> tuple[int, TraceDirection] | None:
     if len(data) < 16 or data[8:12] not in {_THERE, _BACK}:
         return None
     return int.from_bytes(data[12:16], "big"), "there" if data[8:12] == _THERE else "back"
 
 
-def _udp(data: bytes) -> tuple[int, Direction, str] | None:
+def _udp(data: bytes) -> tuple[int, TraceDirection, str] | None:
     found = _token(data)
     return None if found is None else (*found, "udp" if found[1] == "there" else "udp-reply")
 
 
-def _icmp(data: bytes, proto: int) -> tuple[int, Direction, str] | None:
+def _icmp(data: bytes, proto: int) -> tuple[int, TraceDirection, str] | None:
     echo, reply = (8, 0) if proto == 1 else (128, 129)
     if len(data) < 8:
         return None

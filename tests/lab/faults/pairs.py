@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import permutations
 
-from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.inspect.errors import DnetError
 from lab.faults.machinery import Case, settled, settled_state
 from lab.machines.hosts import LabHost
@@ -153,7 +153,7 @@ def name_pairs(host: LabHost, pairs: Iterable[tuple[Case, Case]], count: int) ->
 
 def _unnamed(host: LabHost, one: Case, two: Case) -> str:
     """What is wrong with the doctor's answer; empty when both causes are named and no other."""
-    found = [item for item in examine(host.snapshot()).findings if item.severity != "info"]
+    found = [item for item in run_checks(host.snapshot()).findings if item.severity != "info"]
     wanted = {one.check, two.check}
     known = wanted | one.also | two.also
     named = {item.check for item in found if item.caused_by is None or item.caused_by in wanted}

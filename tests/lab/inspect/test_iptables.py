@@ -11,8 +11,8 @@ import pytest
 
 from dnet_tui.actions.demo.sandbox import Sandbox
 from dnet_tui.inspect.iptables.save_text import parse_save
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import Firewall, Rule, Verdict
-from dnet_tui.inspect.model.gaps import Gap
 from lab.machines.hosts import LAB_ID, LAB_VARIABLE, python_argv
 from lab.machines.requirements import require_lab
 from unit.builders.iptables_render import render_tables

@@ -12,7 +12,7 @@ import pytest
 
 from dnet_tui.actions.demo.topology import DEMO
 from dnet_tui.inspect.model import LinkRef, Namespace, Snapshot
-from dnet_tui.inspect.model.sections import known_items
+from dnet_tui.inspect.model.coverage.sections import known_items
 from dnet_tui.inspect.model.view import View
 from lab.machines.hosts import DemoHost, python_argv
 

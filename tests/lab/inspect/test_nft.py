@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Lookup, Match, Opaque, Rule, SetLookup, Table
-from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.nftables.rule import sets_used
 from lab.machines.hosts import DemoHost, python_argv
 from lab.machines.requirements import require_lab

@@ -296,8 +296,8 @@ def test_the_map_alone_relates_everything_and_says_what_is_missing(demo_host: De
     answer = run(
         demo_host,
         """
-from dnet_tui.inspect.model.needs import MAP
-from dnet_tui.inspect.model.sections import Unread
+from dnet_tui.inspect.model.coverage.needs import MAP
+from dnet_tui.inspect.model.coverage.sections import Unread
 whole, alone = take_snapshot(), take_snapshot(Options(needs=MAP))
 peers = lambda one: sorted([item.id, link.ifindex, link.name, str(link.peer), link.master]
                            for item in one.namespaces for link in item.links)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.inspect.archive.redact import redact
 from dnet_tui.inspect.archive.redact_words import is_common
 from dnet_tui.inspect.archive.snapshot_file import encode, load, save
@@ -53,7 +53,7 @@ def broken(host: DockerHost, *faults: str) -> Iterator[Snapshot]:
 )
 def test_the_doctor_says_the_same_of_a_redacted_host(docker_host: DockerHost, faults: tuple[str, ...]) -> None:
     with broken(docker_host, *faults) as snapshot:
-        original, redacted = examine(snapshot), examine(redact(snapshot, KEY))
+        original, redacted = run_checks(snapshot), run_checks(redact(snapshot, KEY))
 
     assert [(item.check, item.severity, item.subject.kind) for item in redacted.findings] == [
         (item.check, item.severity, item.subject.kind) for item in original.findings

@@ -14,7 +14,7 @@ from functools import partial
 from tempfile import TemporaryFile
 from typing import Self
 
-from dnet_tui.actions.demo.faults import Target
+from dnet_tui.actions.demo.faults import FaultTarget
 from dnet_tui.actions.demo.host import start_demo
 from dnet_tui.actions.demo.topology import DEMO
 from dnet_tui.inspect.errors import ActionFailedError
@@ -38,7 +38,7 @@ class DockerHost(EngineHost):
     def start(cls, engine: DockerEngine = SYSTEM) -> Self:
         """Start dockerd and everything on it; takes a few seconds.  Needs root."""
         sandbox = start_demo("dockerhost", bare=True, environment={LAB_VARIABLE: LAB_ID})
-        target = Target(bridge="docker0", subnet="172.17.0.0/16")
+        target = FaultTarget(bridge="docker0", subnet="172.17.0.0/16")
         host = cls(sandbox=sandbox, addresses={}, target=target, engine=engine)
         host.environment["PATH"] = engine.search_path
         try:
@@ -101,7 +101,7 @@ class DockerHost(EngineHost):
             side_by_side(*[partial(self.docker, *run_arguments(name, *spec)) for name, spec in group.items()])
         self.note_containers(json.loads(self.docker("inspect", *what.containers, *JOINED)))
         saved = self.run("iptables-nft-save").stdout.decode()
-        self.target = Target.on(saved, bridge=self.target.bridge, subnet=self.target.subnet)
+        self.target = FaultTarget.on(saved, bridge=self.target.bridge, subnet=self.target.subnet)
 
     def _create_networks(self, networks: tuple[tuple[str, ...], ...]) -> None:
         for arguments in networks:  # one after the other: the rules' order follows from it

@@ -15,7 +15,7 @@ from typing import Self
 import msgspec
 
 from dnet_tui.actions.demo import host as demo
-from dnet_tui.actions.demo.faults import Target, fault
+from dnet_tui.actions.demo.faults import FaultTarget, fault
 from dnet_tui.actions.demo.sandbox import Sandbox, module_argv
 from dnet_tui.actions.demo.topology import DEMO
 from dnet_tui.inspect.model import Snapshot
@@ -46,7 +46,7 @@ class LabHost:
     sandbox: Sandbox
     addresses: dict[str, str]
     """The first address of each container that has one."""
-    target: Target
+    target: FaultTarget
     """The network that faults are put into."""
     environment: dict[str, str] = field(default_factory=dict)
     addresses6: dict[str, str] = field(default_factory=dict)

@@ -18,7 +18,7 @@ from functools import partial
 from tempfile import TemporaryFile
 from typing import Self
 
-from dnet_tui.actions.demo.faults import Target
+from dnet_tui.actions.demo.faults import FaultTarget
 from dnet_tui.actions.demo.host import start_demo
 from dnet_tui.inspect.errors import ActionFailedError
 from lab.machines.engine_host import READY_LIMIT, EngineHost, side_by_side
@@ -91,7 +91,7 @@ class PodmanHost(EngineHost):
     def start(cls, *, service: bool = False) -> Self:
         """Start everything; takes a few seconds.  Needs root.  ``service`` starts the API at :data:`SOCKET` as well."""
         sandbox = start_demo("podmanhost", bare=True, environment={LAB_VARIABLE: LAB_ID})
-        target = Target(bridge="podman0", subnet="10.88.0.0/16")
+        target = FaultTarget(bridge="podman0", subnet="10.88.0.0/16")
         host = cls(sandbox=sandbox, addresses={}, target=target)
         host.environment["NETAVARK_FW"] = "iptables"  # newer ones would prefer nftables, and then differ in everything
         try:
@@ -162,4 +162,4 @@ class PodmanHost(EngineHost):
         self.note_containers(json.loads(self.podman("inspect", *CONTAINERS, *JOINED)))
         self.version = self.podman("version", "--format={{.Client.Version}}")
         saved = self.run("iptables-nft-save").stdout.decode()
-        self.target = Target.on(saved, bridge=self.target.bridge, subnet=self.target.subnet)
+        self.target = FaultTarget.on(saved, bridge=self.target.bridge, subnet=self.target.subnet)

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from dnet_tui.inspect.capture.decode import summarise
-from dnet_tui.inspect.capture.packet import Packet
+from dnet_tui.inspect.capture.packet import CapturedPacket
 from dnet_tui.inspect.capture.points import resolve_all
 from dnet_tui.inspect.capture.session import Capture, CaptureOptions
 from dnet_tui.inspect.kernel.netns import NsHandle, run_in
@@ -36,10 +36,10 @@ def capture(*points: str, **options: Any) -> Capture:
     return Capture(view, resolve_all(view, points), CaptureOptions(**options))
 
 
-def read_all(running: Capture, limit: float = PATIENCE) -> list[Packet]:
+def read_all(running: Capture, limit: float = PATIENCE) -> list[CapturedPacket]:
     """Everything until the capture has ended; RuntimeError when it doesn't end by itself."""
     deadline = time.monotonic() + limit
-    packets: list[Packet] = []
+    packets: list[CapturedPacket] = []
     while not running.finished:
         packets += running.poll(0.5)
         if time.monotonic() > deadline:
@@ -47,10 +47,10 @@ def read_all(running: Capture, limit: float = PATIENCE) -> list[Packet]:
     return packets
 
 
-def read_until(running: Capture, done: Callable[[], bool]) -> list[Packet]:
+def read_until(running: Capture, done: Callable[[], bool]) -> list[CapturedPacket]:
     """Read until something is so; RuntimeError when it takes too long."""
     deadline = time.monotonic() + PATIENCE
-    packets: list[Packet] = []
+    packets: list[CapturedPacket] = []
     while not done():
         packets += running.poll(0.05)
         if time.monotonic() > deadline:
@@ -58,7 +58,7 @@ def read_until(running: Capture, done: Callable[[], bool]) -> list[Packet]:
     return packets
 
 
-def result(running: Capture, packets: Sequence[Packet], **more: Any) -> dict[str, Any]:
+def result(running: Capture, packets: Sequence[CapturedPacket], **more: Any) -> dict[str, Any]:
     return {
         "points": [msgspec.to_builtins(item) for item in running.statistics()],
         "notes": running.notes,
@@ -161,7 +161,7 @@ def down() -> dict[str, Any]:
         read_until(running, lambda: running.statistics()[0].state == "down")
         ip("link", "set", "veth-web", "up")
         read_until(running, lambda: running.statistics()[0].state == "open")
-        packets: list[Packet] = []
+        packets: list[CapturedPacket] = []
         deadline = time.monotonic() + PATIENCE
         while not packets and time.monotonic() < deadline:  # the bridge port first has to forward again
             run_in(inside("web"), lambda: send_udp("172.30.1.1", 1))

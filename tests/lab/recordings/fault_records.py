@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.inspect.archive import snapshot_file
 from dnet_tui.inspect.archive.redact import redact
 from dnet_tui.inspect.model import Snapshot
@@ -64,7 +64,7 @@ def told(snapshot: Snapshot) -> tuple[Told, ...]:
     """Return what the doctor says of a snapshot, in its order; information is left out."""
     return tuple(
         Told(check=item.check, severity=item.severity, caused_by=item.caused_by)
-        for item in examine(snapshot).findings
+        for item in run_checks(snapshot).findings
         if item.severity != "info"
     )
 

@@ -44,10 +44,10 @@ from dnet_tui.inspect.model import (
     known_items,
     require,
 )
+from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import with_gaps as gaps_placed
+from dnet_tui.inspect.model.coverage.sections import with_items
 from dnet_tui.inspect.model.firewall import Chain, Firewall
-from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.inspect.model.gaps import with_gaps as gaps_placed
-from dnet_tui.inspect.model.sections import with_items
 from unit.builders.factories_firewall import docker_filter, docker_nat
 
 ANY = "0.0.0.0"  # noqa: S104  the address of a socket that is described here, not bound

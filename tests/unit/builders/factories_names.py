@@ -25,8 +25,8 @@ from dnet_tui.inspect.model import (
     Snapshot,
     Socket,
 )
+from dnet_tui.inspect.model.coverage.sections import Lack, Partial
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Hook, Rule, Table
-from dnet_tui.inspect.model.sections import Lack, Partial
 from unit.builders.factories import ANY, APP1, APP2, HOST, WEB, docker_like_snapshot, route, with_namespace, with_sysctl
 
 SERVER = "203.0.113.53"

@@ -20,8 +20,8 @@ from dnet_tui.inspect.model import (
     Socket,
     Subnet,
 )
-from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.inspect.model.startup_errors import recognise
+from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.engine_kinds.startup_errors import recognise
 from unit.builders.factories import (
     ANY,
     APP1,

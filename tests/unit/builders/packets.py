@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 
-from dnet_tui.inspect.capture.packet import ETHERNET, Packet
+from dnet_tui.inspect.capture.packet import ETHERNET, CapturedPacket
 
 A, B = "10.0.0.2", "10.0.0.3"
 A6, B6 = "fd00::2", "fd00::3"
@@ -13,8 +13,8 @@ MAC_A, MAC_B = bytes.fromhex("02420a000002"), bytes.fromhex("02420a000003")
 TIME = 1_790_000_000_123_456_789
 
 
-def packet(data: bytes, *, reception: int = 0, point: int = 0, time_ns: int = TIME, length: int = 0) -> Packet:
-    return Packet(time_ns, point, reception, ETHERNET, length or len(data), data)
+def packet(data: bytes, *, reception: int = 0, point: int = 0, time_ns: int = TIME, length: int = 0) -> CapturedPacket:
+    return CapturedPacket(time_ns, point, reception, ETHERNET, length or len(data), data)
 
 
 def ethernet(payload: bytes, kind: int = 0x0800, *tags: int) -> bytes:

@@ -9,7 +9,7 @@ from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.report.finding import CheckResult, Evidence, Finding, Subject
 from dnet_tui.diagnostics.report.report import REPORT_FORMAT, Report, summarise
 from dnet_tui.inspect.model import Engine, Host
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 
 FORWARD = "net.ipv4.ip_forward"
 

@@ -13,15 +13,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.run_checks import examine
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.checks.run_checks import run_checks
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import Trace, trace
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import NotSeen, Snapshot, Unread, known_items
-from dnet_tui.inspect.model.gaps import HOST_FIELDS, NAMESPACE_FIELDS
+from dnet_tui.inspect.model.coverage.gaps import HOST_FIELDS, NAMESPACE_FIELDS
 from dnet_tui.inspect.model.view import View
 
 EVERYONE = "every namespace"
@@ -92,7 +92,7 @@ class Said(NamedTuple):
 
 def said(snapshot: Snapshot) -> Said:
     """Everything definite that is said of a snapshot."""
-    report = examine(snapshot)
+    report = run_checks(snapshot)
     return Said(report, frozenset(statement(item) for item in report.findings), dict(_traces(snapshot)))
 
 
@@ -106,7 +106,7 @@ def _steps(report: Report) -> set[str]:
 
 
 def _traces(snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], tuple[str, frozenset[str]]]]:
-    case = Case(snapshot)
+    case = HostContext(snapshot)
     names = ["host", "outside", *(item.name for item in known_items(snapshot.containers) if item.joined is None)]
     for source, target in product(names, names):
         if source == target:

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from dnet_tui.inspect.model import Snapshot, Unread
-from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.inspect.model.sections import NOT_READ
+from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.coverage.sections import NOT_READ
 from dnet_tui.tui.main import app
 from dnet_tui.tui.registry import COMMANDS
 from unit.builders.factories import HOST, docker_like_snapshot, with_chain, with_gaps, with_namespace

@@ -10,10 +10,10 @@ from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.model.services import LastChange
-from dnet_tui.tui.app.model.state import ModeId, Trouble
+from dnet_tui.tui.app.model.state import ErrorInfo, ModeId
 
 
-class HostMoved(Message):
+class HostChangeNotified(Message):
     """Something on the host changed."""
 
     def __init__(self, moved: frozenset[Moved]) -> None:
@@ -34,7 +34,7 @@ class SnapshotTaken(Message):
 class SnapshotFailed(Message):
     """The host could not be read."""
 
-    def __init__(self, trouble: Trouble, *, unasked: bool = False) -> None:
+    def __init__(self, trouble: ErrorInfo, *, unasked: bool = False) -> None:
         super().__init__()
         self.trouble = trouble
         self.unasked = unasked
@@ -43,17 +43,17 @@ class SnapshotFailed(Message):
 class ReportReady(Message):
     """A snapshot that was ``taken`` was examined; ``report`` is None when the examination failed."""
 
-    def __init__(self, taken: SnapshotTaken, report: Report | None, trouble: Trouble | None = None) -> None:
+    def __init__(self, taken: SnapshotTaken, report: Report | None, trouble: ErrorInfo | None = None) -> None:
         super().__init__()
         self.taken = taken
         self.report = report
         self.trouble = trouble
 
 
-class HostChanged(Message):
+class ChangeApplied(Message):
     """A fix or an undo ended; ``lines`` say what was done."""
 
-    def __init__(self, title: str, lines: tuple[str, ...], trouble: Trouble | None = None) -> None:
+    def __init__(self, title: str, lines: tuple[str, ...], trouble: ErrorInfo | None = None) -> None:
         super().__init__()
         self.title = title
         self.lines = lines
@@ -82,7 +82,7 @@ class PacketsCaptured(Message):
 class CaptureEnded(Message):
     """A capture is over: stopped, or by a failure."""
 
-    def __init__(self, serial: int, trouble: Trouble | None = None) -> None:
+    def __init__(self, serial: int, trouble: ErrorInfo | None = None) -> None:
         super().__init__()
         self.serial = serial
         self.trouble = trouble

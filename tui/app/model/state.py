@@ -20,14 +20,14 @@ PACKETS_KEPT = 2000
 """So many packet rows are kept; older ones are gone."""
 
 
-class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Something went wrong: what, and the next step."""
 
     message: str
     hint: str = ""
 
 
-class Capture(msgspec.Struct, frozen=True, kw_only=True):
+class CaptureView(msgspec.Struct, frozen=True, kw_only=True):
     """A capture: where, what for, and what came of it.
 
     ``packets`` are the newest of the ``total`` that were shown; ``received``
@@ -43,7 +43,7 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True):
     total: int = 0
     received: int = 0
     dropped: int = 0
-    trouble: Trouble | None = None
+    trouble: ErrorInfo | None = None
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Whose rules are shown; empty for the host's."""
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True):
+class AppState(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the screens are made of.  ``busy`` says what is being done just now.
 
     ``read_at`` is when the snapshot was read (:func:`time.monotonic`);
@@ -68,10 +68,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     rates: Rates | None = None
     report: Report | None = None
     selection: Selection = Selection()
-    capture: Capture = Capture()
+    capture: CaptureView = CaptureView()
     frozen: bool = False
     busy: str = ""
-    trouble: Trouble | None = None
+    trouble: ErrorInfo | None = None
     may_write: bool = False
     offline: bool = False
 
@@ -84,12 +84,14 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         return self.selection.filters.get(mode, "")
 
 
-def changed(state: State, **fields: object) -> State:
+def changed(state: AppState, **fields: object) -> AppState:
     """Return ``state`` with some fields replaced."""
     return msgspec.structs.replace(state, **fields)
 
 
-def looked(state: State, snapshot: Snapshot, report: Report | None, read_at: float, trouble: Trouble | None) -> State:
+def looked(
+    state: AppState, snapshot: Snapshot, report: Report | None, read_at: float, trouble: ErrorInfo | None
+) -> AppState:
     """Return ``state`` with a newer snapshot and its report."""
     earlier = state.snapshot
     if earlier is snapshot:  # the first one, which is shown before its report is there
@@ -99,33 +101,33 @@ def looked(state: State, snapshot: Snapshot, report: Report | None, read_at: flo
     return changed(state, snapshot=snapshot, report=report, read_at=read_at, rates=rates, trouble=trouble)
 
 
-def select(state: State, mode: ModeId, row: str) -> State:
+def select(state: AppState, mode: ModeId, row: str) -> AppState:
     """Return ``state`` with another row selected in a mode."""
     return _chosen(state, rows=state.selection.rows | {mode: row})
 
 
-def filter_by(state: State, mode: ModeId, words: str) -> State:
+def filter_by(state: AppState, mode: ModeId, words: str) -> AppState:
     """Return ``state`` with a mode's list filtered."""
     return _chosen(state, filters=state.selection.filters | {mode: words})
 
 
-def fold(state: State, row: str, *, shut: bool) -> State:
+def fold(state: AppState, row: str, *, shut: bool) -> AppState:
     """Return ``state`` with a row of the map folded or unfolded."""
     folded = state.selection.folded
     return _chosen(state, folded=folded | {row} if shut else folded - {row})
 
 
-def look_into(state: State, namespace: str) -> State:
+def look_into(state: AppState, namespace: str) -> AppState:
     """Return ``state`` with the rules of another namespace on show."""
     return _chosen(state, namespace=namespace)
 
 
-def capturing(state: State, **fields: object) -> State:
+def capturing(state: AppState, **fields: object) -> AppState:
     """Return ``state`` with fields of its capture replaced."""
     return changed(state, capture=msgspec.structs.replace(state.capture, **fields))
 
 
-def with_packets(state: State, packets: tuple[PacketSummary, ...], received: int, dropped: int) -> State:
+def with_packets(state: AppState, packets: tuple[PacketSummary, ...], received: int, dropped: int) -> AppState:
     """Return ``state`` with packets added, as many as are kept; a frozen state keeps what it shows."""
     if state.frozen:
         return capturing(state, received=received, dropped=dropped)
@@ -134,5 +136,5 @@ def with_packets(state: State, packets: tuple[PacketSummary, ...], received: int
     return capturing(state, packets=kept, total=total, received=received, dropped=dropped)
 
 
-def _chosen(state: State, **fields: object) -> State:
+def _chosen(state: AppState, **fields: object) -> AppState:
     return changed(state, selection=msgspec.structs.replace(state.selection, **fields))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dnet_tui.actions.plans.plan import command_lines, plan_for, undo_lines
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.tui.app.model.services import LastChange
-from dnet_tui.tui.app.model.state import Trouble
+from dnet_tui.tui.app.model.state import ErrorInfo
 from dnet_tui.tui.app.present import findings
-from dnet_tui.tui.app.present.styled_text import BLANK, CROSS, Para, fact, heading, line, say
+from dnet_tui.tui.app.present.styled_text import BLANK, CROSS, Paragraph, fact, heading, line, say
 
 
 def applicable(finding: Finding) -> bool:
@@ -15,38 +15,42 @@ def applicable(finding: Finding) -> bool:
     return finding.remedy is not None and bool(finding.remedy.steps) and finding.remedy.risk != "manual"
 
 
-def fix(finding: Finding) -> tuple[Para, ...]:
+def fix(finding: Finding) -> tuple[Paragraph, ...]:
     """Return the exact commands of a finding's plan, its undo and its risk."""
     plan = plan_for(finding)
     if plan is None or finding.remedy is None:
-        return (Para(line("dnet-tui knows no remedy for this finding.")),)
-    told: list[Para] = [Para(line(say(finding.summary, "name"))), Para(line(finding.remedy.summary)), BLANK]
+        return (Paragraph(line("dnet-tui knows no remedy for this finding.")),)
+    told: list[Paragraph] = [
+        Paragraph(line(say(finding.summary, "name"))),
+        Paragraph(line(finding.remedy.summary)),
+        BLANK,
+    ]
     told += [heading("Will run"), *_commands(command_lines(plan)), BLANK, heading("Undo")]
-    told += _commands(undo_lines(plan)) or [Para(line(say("none: it can't be taken back", "warn")))]
+    told += _commands(undo_lines(plan)) or [Paragraph(line(say("none: it can't be taken back", "warn")))]
     told += [BLANK, fact("risk", findings.RISKS[plan.risk])]
     told.append(fact("persists", "yes" if plan.persists else "no: lost at a reboot or a restart of the engine"))
     told += [fact("note", note) for note in plan.notes]
     return tuple(told)
 
 
-def _commands(lines: tuple[str, ...]) -> list[Para]:
-    return [Para(line(say("$ ", "dim"), say(text, "info")), hang=4) for text in lines]
+def _commands(lines: tuple[str, ...]) -> list[Paragraph]:
+    return [Paragraph(line(say("$ ", "dim"), say(text, "info")), hang=4) for text in lines]
 
 
-def undo(change: LastChange) -> tuple[Para, ...]:
+def undo(change: LastChange) -> tuple[Paragraph, ...]:
     """Return what an undo takes back, and by which commands."""
-    told = [Para(line(say(change.title, "name"))), fact("journal", f"entry {change.entry}"), BLANK]
+    told = [Paragraph(line(say(change.title, "name"))), fact("journal", f"entry {change.entry}"), BLANK]
     return (*told, heading("Will run"), *_commands(change.commands))
 
 
-def done(lines: tuple[str, ...]) -> tuple[Para, ...]:
+def done(lines: tuple[str, ...]) -> tuple[Paragraph, ...]:
     """Return what was done, one paragraph per line."""
-    return tuple(Para(line(text), hang=2) for text in lines) or (Para(line("Done.")),)
+    return tuple(Paragraph(line(text), hang=2) for text in lines) or (Paragraph(line("Done.")),)
 
 
-def failed(trouble: Trouble) -> tuple[Para, ...]:
+def failed(trouble: ErrorInfo) -> tuple[Paragraph, ...]:
     """Return why a change failed and what to do."""
-    told = [Para(line(say(f"{CROSS} ", "bad"), say(trouble.message, "bad")), hang=2)]
+    told = [Paragraph(line(say(f"{CROSS} ", "bad"), say(trouble.message, "bad")), hang=2)]
     if trouble.hint:
-        told += [BLANK, Para(line(trouble.hint))]
+        told += [BLANK, Paragraph(line(trouble.hint))]
     return tuple(told)

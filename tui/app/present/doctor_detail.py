@@ -11,7 +11,7 @@ from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import explanation, findings
 from dnet_tui.tui.app.present.doctor_rows import check_of, find, outcome_mark
 from dnet_tui.tui.app.present.findings_of import mark
-from dnet_tui.tui.app.present.styled_text import BLANK, Para, bullet, fact, heading, line, say
+from dnet_tui.tui.app.present.styled_text import BLANK, Paragraph, bullet, fact, heading, line, say
 
 _MEANINGS: dict[Outcome, str] = {
     "ok": "It looked, and all is well.",
@@ -22,7 +22,7 @@ _MEANINGS: dict[Outcome, str] = {
 }
 
 
-def detail(snapshot: Snapshot | None, report: Report, row: str) -> tuple[Para, ...]:
+def detail(snapshot: Snapshot | None, report: Report, row: str) -> tuple[Paragraph, ...]:
     """Return the paragraphs for a row of the doctor's list."""
     finding = find(report, row)
     if finding is not None:
@@ -35,7 +35,7 @@ def detail(snapshot: Snapshot | None, report: Report, row: str) -> tuple[Para, .
     return ()
 
 
-def _effects(report: Report, finding: Finding) -> Iterator[Para]:
+def _effects(report: Report, finding: Finding) -> Iterator[Paragraph]:
     effects = [item for item in report.findings if item.caused_by == finding.check and item != finding]
     if effects:
         yield BLANK
@@ -44,24 +44,24 @@ def _effects(report: Report, finding: Finding) -> Iterator[Para]:
             yield bullet(item.summary, say(f" ({item.check})", "dim"), mark=mark(item.severity))
 
 
-def _check(report: Report, check: CheckResult) -> Iterator[Para]:
-    yield Para(line(outcome_mark(check.outcome), " ", say(check.outcome, "name"), say(f"  {check.id}", "dim")))
-    yield Para(line(_MEANINGS[check.outcome]))
+def _check(report: Report, check: CheckResult) -> Iterator[Paragraph]:
+    yield Paragraph(line(outcome_mark(check.outcome), " ", say(check.outcome, "name"), say(f"  {check.id}", "dim")))
+    yield Paragraph(line(_MEANINGS[check.outcome]))
     if check.reason:
         yield fact("reason", check.reason)
     yield from findings.briefly(item for item in report.findings if item.check == check.id)
     yield from explanation.of(check.id)
 
 
-def _gap(snapshot: Snapshot | None, report: Report, row: str) -> Iterator[Para]:
+def _gap(snapshot: Snapshot | None, report: Report, row: str) -> Iterator[Paragraph]:
     for gap in report.gaps:
         if row != f"gap:{gap.section}:{gap.scope}":
             continue
-        yield Para(line(say("? not seen", "warn"), say(f"  {gap.section}", "head")))
+        yield Paragraph(line(say("? not seen", "warn"), say(f"  {gap.section}", "head")))
         if gap.scope:
             yield fact("of", View(snapshot).label(gap.scope) if snapshot else gap.scope)
         yield fact("reason", gap.reason)
         if gap.hint:
             yield fact("hint", say(gap.hint, "info"))
         yield BLANK
-        yield Para(line("Checks that need it answer unknown instead of ok."))
+        yield Paragraph(line("Checks that need it answer unknown instead of ok."))

@@ -11,10 +11,10 @@ from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present.findings import finding_id
 from dnet_tui.tui.app.present.findings_of import mark
-from dnet_tui.tui.app.present.styled_text import CROSS, TICK, Line, Piece, Role, Row, line, say
+from dnet_tui.tui.app.present.styled_text import CROSS, TICK, Row, StyledLine, TextRole, TextSpan, line, say
 from dnet_tui.tui.reports.doctor.report_order import stories
 
-_OUTCOMES: dict[Outcome, tuple[str, Role]] = {
+_OUTCOMES: dict[Outcome, tuple[str, TextRole]] = {
     "crashed": ("#", "bad"),
     "found": (CROSS, "bad"),
     "unknown": ("?", "warn"),
@@ -24,7 +24,7 @@ _OUTCOMES: dict[Outcome, tuple[str, Role]] = {
 """Sign and role of each outcome, in the order in which the checks are listed."""
 
 
-def outcome_mark(outcome: Outcome) -> Piece:
+def outcome_mark(outcome: Outcome) -> TextSpan:
     """Return the sign of a check's outcome."""
     return say(*_OUTCOMES[outcome])
 
@@ -105,14 +105,14 @@ def _gaps(report: Report, view: View | None) -> Iterator[Row]:
         )
 
 
-_VERDICTS: dict[str, tuple[str, Role, str]] = {
+_VERDICTS: dict[str, tuple[str, TextRole, str]] = {
     "healthy": (TICK, "good", "Healthy"),
     "problems": (CROSS, "bad", "Problems"),
     "incomplete": ("?", "warn", "Incomplete"),
 }
 
 
-def verdict(report: Report) -> Line:
+def verdict(report: Report) -> StyledLine:
     """Return the verdict in one line."""
     sign, role, word = _VERDICTS[report.summary.verdict]
     undecided = report.summary.checks.get("unknown", 0)

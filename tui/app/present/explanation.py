@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from inspect import cleandoc
 
-from dnet_tui.tui.app.present.styled_text import BLANK, Para, heading, line, say
+from dnet_tui.tui.app.present.styled_text import BLANK, Paragraph, heading, line, say
 
 
-def of(check: str) -> Iterator[Para]:
+def of(check: str) -> Iterator[Paragraph]:
     """Yield the explanation of a check; nothing when the catalogue doesn't have it."""
     from dnet_tui.diagnostics.checks.catalogue import CATALOGUE  # noqa: PLC0415  all checks: not before one is read
 
@@ -19,7 +19,7 @@ def of(check: str) -> Iterator[Para]:
             yield from paragraphs(item.doc)
 
 
-def paragraphs(doc: str) -> Iterator[Para]:
+def paragraphs(doc: str) -> Iterator[Paragraph]:
     """Yield a docstring re-wrapped: its headings, its paragraphs, its examples (indented further) as they are."""
     for index, block in enumerate(cleandoc(doc).split("\n\n")):
         lines = block.splitlines()
@@ -28,6 +28,6 @@ def paragraphs(doc: str) -> Iterator[Para]:
         if len(lines) > 1 and not lines[0].startswith(" ") and lines[1].startswith(" "):
             yield heading(lines.pop(0))
         if all(text.startswith("        ") for text in lines):
-            yield from (Para(line(say(text[4:], "info")), hang=6) for text in lines)
+            yield from (Paragraph(line(say(text[4:], "info")), hang=6) for text in lines)
         else:
-            yield Para(line(re.sub("``", "`", " ".join(text.strip() for text in lines))))
+            yield Paragraph(line(re.sub("``", "`", " ".join(text.strip() for text in lines))))

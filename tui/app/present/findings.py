@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
 from dnet_tui.diagnostics.report.finding import SYMPTOMS, Finding
 from dnet_tui.tui.app.present.findings_of import mark
-from dnet_tui.tui.app.present.styled_text import BLANK, Para, bullet, fact, heading, line, say
+from dnet_tui.tui.app.present.styled_text import BLANK, Paragraph, bullet, fact, heading, line, say
 
 RISKS = {
     "safe": "safe: may be applied at once",
@@ -23,7 +23,7 @@ def finding_id(finding: Finding) -> str:
     return f"finding:{finding.check}:{finding.subject.kind}:{finding.subject.name}"
 
 
-def briefly(findings: Iterable[Finding]) -> Iterator[Para]:
+def briefly(findings: Iterable[Finding]) -> Iterator[Paragraph]:
     """Yield a section that lists findings by their summary, where there are any."""
     found = tuple(findings)
     if not found:
@@ -34,10 +34,10 @@ def briefly(findings: Iterable[Finding]) -> Iterator[Para]:
         yield bullet(finding.summary, " ", say(f"({finding.check})", "dim"), mark=mark(finding.severity))
 
 
-def in_full(finding: Finding) -> Iterator[Para]:
+def in_full(finding: Finding) -> Iterator[Paragraph]:
     """Yield everything a finding says: proof first, then remedy and undo."""
-    yield Para(line(mark(finding.severity, word=True), "  ", say(finding.check, "dim")))
-    yield Para(line(say(finding.summary, "name")))
+    yield Paragraph(line(mark(finding.severity, word=True), "  ", say(finding.check, "dim")))
+    yield Paragraph(line(say(finding.summary, "name")))
     yield BLANK
     yield fact("subject", f"{finding.subject.kind} {finding.subject.name}")
     for index, symptom in enumerate(finding.symptoms):
@@ -49,12 +49,12 @@ def in_full(finding: Finding) -> Iterator[Para]:
         yield BLANK
         yield heading("Remedy")
         known = f"Put its cause right: {finding.caused_by}." if finding.caused_by else "None known to dnet-tui."
-        yield Para(line(say(known, "dim")))
+        yield Paragraph(line(say(known, "dim")))
         return
     yield from remedy(finding.remedy)
 
 
-def _evidence(finding: Finding) -> Iterator[Para]:
+def _evidence(finding: Finding) -> Iterator[Paragraph]:
     if not finding.evidence:
         return
     yield BLANK
@@ -62,14 +62,14 @@ def _evidence(finding: Finding) -> Iterator[Para]:
     for item in finding.evidence:
         expected = (say("  expected ", "dim"), say(item.expected, "good")) if item.expected else ()
         yield bullet(f"{item.what}: ", say(item.value, "bad" if item.expected else "plain"), *expected)
-        yield Para(line(say(f"  from {item.source}", "dim")), hang=4)
+        yield Paragraph(line(say(f"  from {item.source}", "dim")), hang=4)
 
 
-def remedy(what: Remedy) -> Iterator[Para]:
+def remedy(what: Remedy) -> Iterator[Paragraph]:
     """Yield a remedy with its exact commands and how to take them back."""
     yield BLANK
     yield heading("Remedy")
-    yield Para(line(what.summary))
+    yield Paragraph(line(what.summary))
     yield from commands(what.steps)
     yield fact("risk", RISKS[what.risk])
     yield fact("persists", "yes" if what.persists else "no: lost at a reboot or a restart of the engine")
@@ -81,8 +81,8 @@ def remedy(what: Remedy) -> Iterator[Para]:
         yield from commands(what.undo)
 
 
-def commands(operations: Iterable[AnyOperation]) -> Iterator[Para]:
+def commands(operations: Iterable[AnyOperation]) -> Iterator[Paragraph]:
     """Yield one paragraph per command."""
     for operation in operations:
         for words in operation.commands():
-            yield Para(line(say("$ ", "dim"), say(shlex.join(words), "info")), hang=4)
+            yield Paragraph(line(say("$ ", "dim"), say(shlex.join(words), "info")), hang=4)

@@ -11,19 +11,19 @@ from collections.abc import Iterable
 from dnet_tui.diagnostics.report.finding import Finding, Severity
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Container, Link, Network
-from dnet_tui.tui.app.present.styled_text import CROSS, Piece, Role, say
+from dnet_tui.tui.app.present.styled_text import CROSS, TextRole, TextSpan, say
 
-Subject = tuple[str, str]
+SelectedSubject = tuple[str, str]
 """A kind and a name, as in a finding's subject."""
 
 GLYPHS: dict[Severity, str] = {"error": CROSS, "warning": "!", "info": "i"}
-_ROLES: dict[Severity, Role] = {"error": "bad", "warning": "warn", "info": "info"}
+_ROLES: dict[Severity, TextRole] = {"error": "bad", "warning": "warn", "info": "info"}
 _OWN = frozenset({"network", "bridge", "container", "port", "link"})
 """Kinds of subjects that have a place of their own on the map; all others are the host's."""
 _WORST: tuple[Severity, ...] = ("error", "warning", "info")
 
 
-def mark(severity: Severity, *, word: bool = False) -> Piece:
+def mark(severity: Severity, *, word: bool = False) -> TextSpan:
     """Return the sign of a severity, with its word where there is room."""
     return say(f"{GLYPHS[severity]} {severity}" if word else GLYPHS[severity], _ROLES[severity])
 
@@ -34,7 +34,7 @@ def worst(findings: Iterable[Finding]) -> Severity | None:
     return next((severity for severity in _WORST if severity in seen), None)
 
 
-def of_link(link: Link, network: Network | None = None) -> frozenset[Subject]:
+def of_link(link: Link, network: Network | None = None) -> frozenset[SelectedSubject]:
     """Return what a finding about this link (or the network on it) calls it."""
     names = {("link", link.name), ("bridge", link.name), ("sysctl", link.name)}
     if network is not None:
@@ -42,7 +42,7 @@ def of_link(link: Link, network: Network | None = None) -> frozenset[Subject]:
     return frozenset(names)
 
 
-def of_network(network: Network) -> frozenset[Subject]:
+def of_network(network: Network) -> frozenset[SelectedSubject]:
     """Return what a finding about this network calls it."""
     names = {("network", network.name), ("network", network.id)}
     if network.bridge:
@@ -50,7 +50,7 @@ def of_network(network: Network) -> frozenset[Subject]:
     return frozenset(names)
 
 
-def of_container(container: Container) -> frozenset[Subject]:
+def of_container(container: Container) -> frozenset[SelectedSubject]:
     """Return what a finding about this container, or a port it publishes, calls it."""
     ports = {
         ("port", form)
@@ -66,7 +66,7 @@ def of_container(container: Container) -> frozenset[Subject]:
     return frozenset({("container", container.name), ("container", container.id), *ports})
 
 
-def concerning(report: Report | None, subjects: frozenset[Subject]) -> tuple[Finding, ...]:
+def concerning(report: Report | None, subjects: frozenset[SelectedSubject]) -> tuple[Finding, ...]:
     """Return the findings whose subject is one of ``subjects``, in the report's order."""
     if report is None:
         return ()
@@ -84,7 +84,7 @@ def concerning_host(report: Report | None) -> tuple[Finding, ...]:
     )
 
 
-def _names(finding: Finding) -> frozenset[Subject]:
+def _names(finding: Finding) -> frozenset[SelectedSubject]:
     """The names by which a subject may be known; an interface's sysctl is also that interface's."""
     kind, name = finding.subject.kind, finding.subject.name
     names = {(kind, part) for part in name.split(", ")}

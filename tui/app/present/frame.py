@@ -5,8 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from dnet_tui.tui.app.model.state import ModeId, State
-from dnet_tui.tui.app.present.styled_text import BLANK, CROSS, TICK, Line, Para, Role, fit, heading, line, say, width_of
+from dnet_tui.tui.app.model.state import AppState, ModeId
+from dnet_tui.tui.app.present.styled_text import (
+    BLANK,
+    CROSS,
+    TICK,
+    Paragraph,
+    StyledLine,
+    TextRole,
+    fit,
+    heading,
+    line,
+    say,
+    width_of,
+)
 
 
 class Tab(NamedTuple):
@@ -24,9 +36,9 @@ class Hint(NamedTuple):
     does: str
 
 
-def title(state: State, every: Sequence[Tab], mode: ModeId, width: int) -> tuple[Line, Line]:
+def title(state: AppState, every: Sequence[Tab], mode: ModeId, width: int) -> tuple[StyledLine, StyledLine]:
     """Return the title line's left part (modes, host) and right part (verdict, time), both fitting ``width``."""
-    tabs: list[Line] = []
+    tabs: list[StyledLine] = []
     for key, name, word in every:
         if name == mode:
             tabs.append(line(say(f"[{key} {word}]", "name")))
@@ -42,7 +54,7 @@ def title(state: State, every: Sequence[Tab], mode: ModeId, width: int) -> tuple
     return fit(left, width), ()
 
 
-def _statuses(state: State) -> Iterable[Line]:
+def _statuses(state: AppState) -> Iterable[StyledLine]:
     """The right part, from the longest to the shortest form."""
     taken = f"{state.snapshot.taken_at[11:19]}Z" if state.snapshot else ""
     time = line(say(taken, "dim"), " ") if taken else ()
@@ -59,7 +71,7 @@ def _statuses(state: State) -> Iterable[Line]:
     yield line(say("F ", "warn")) if state.frozen else ()
 
 
-def _score(state: State, *, words: bool) -> Line:
+def _score(state: AppState, *, words: bool) -> StyledLine:
     if state.report is None:
         return ()
     summary = state.report.summary
@@ -76,12 +88,12 @@ def _many(count: int, word: str) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
-def hints(wanted: Sequence[Hint], width: int) -> Line:
+def hints(wanted: Sequence[Hint], width: int) -> StyledLine:
     """Return as many hints as fit; the last two (help and quit) always come along."""
     shown = [_hint(hint) for hint in wanted]
     always, others = shown[-2:], shown[:-2]
     room = width - sum(width_of(item) for item in always)
-    kept: list[Line] = []
+    kept: list[StyledLine] = []
     for item in others:
         if width_of(item) > room:
             continue
@@ -90,11 +102,11 @@ def hints(wanted: Sequence[Hint], width: int) -> Line:
     return fit(line(*kept, *always), width)
 
 
-def _hint(hint: Hint) -> Line:
+def _hint(hint: Hint) -> StyledLine:
     return line(" ", say(hint.key, "key"), " ", say(hint.does, "dim"), " ")
 
 
-_SIGNS: tuple[tuple[str, Role, str], ...] = (
+_SIGNS: tuple[tuple[str, TextRole, str], ...] = (
     (f"{CROSS} error", "bad", "traffic is broken"),
     ("! warning", "warn", "will break, or is exposed"),
     ("i info", "info", "worth knowing"),
@@ -103,14 +115,14 @@ _SIGNS: tuple[tuple[str, Role, str], ...] = (
 )
 
 
-def help_paras(sections: Sequence[tuple[str, Sequence[Hint]]]) -> tuple[Para, ...]:
+def help_paras(sections: Sequence[tuple[str, Sequence[Hint]]]) -> tuple[Paragraph, ...]:
     """Return the help: every key that works here, then the signs."""
-    out: list[Para] = []
+    out: list[Paragraph] = []
     for name, keys in sections:
         if not keys:
             continue
         out += [*([BLANK] if out else []), heading(name)]
-        out += [Para(line(say(f"{hint.key:<14} ", "key"), hint.does), hang=15) for hint in keys]
+        out += [Paragraph(line(say(f"{hint.key:<14} ", "key"), hint.does), hang=15) for hint in keys]
     out += [BLANK, heading("Signs")]
-    out += [Para(line(say(f"{sign:<14} ", role), text), hang=15) for sign, role, text in _SIGNS]
+    out += [Paragraph(line(say(f"{sign:<14} ", role), text), hang=15) for sign, role, text in _SIGNS]
     return tuple(out)

@@ -9,12 +9,12 @@ from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import findings, findings_of
-from dnet_tui.tui.app.present.styled_text import BLANK, Para, Piece, Role, bullet, fact, heading, line, say
+from dnet_tui.tui.app.present.styled_text import BLANK, Paragraph, TextRole, TextSpan, bullet, fact, heading, line, say
 
 
 def detail(
     view: View, report: Report | None, namespace: str, ifindex: int, rates: Rates | None = None
-) -> Iterator[Para]:
+) -> Iterator[Paragraph]:
     """Yield the detail pane of a link; nothing when it is gone."""
     ref = LinkRef(namespace=namespace, ifindex=ifindex)
     link = view.links.get(ref)
@@ -24,7 +24,7 @@ def detail(
     network = view.network_of_bridge(link.name) if ns.kind == "host" else None
     kind = link.kind or "device"
     where = "" if ns.kind == "host" else f" in {view.label(ns.id)}"
-    yield Para(line(say(link.name, "head"), say(f"  {kind}{where}", "dim")))
+    yield Paragraph(line(say(link.name, "head"), say(f"  {kind}{where}", "dim")))
     if network is not None:
         yield fact("network", say(network.name, "info"), f" ({network.engine})")
     yield from facts(view, ns, link)
@@ -42,7 +42,7 @@ def detail(
     yield from _counters(link, rates.link(ref) if rates else None)
 
 
-def facts(view: View, ns: Namespace, link: Link) -> Iterator[Para]:
+def facts(view: View, ns: Namespace, link: Link) -> Iterator[Paragraph]:
     """Yield what is asked of an interface first: state, addresses, where it leads."""
     yield fact("index", str(link.ifindex))
     yield fact("state", *_state(link))
@@ -62,7 +62,7 @@ def facts(view: View, ns: Namespace, link: Link) -> Iterator[Para]:
         yield fact("alias", link.alias)
 
 
-def _state(link: Link) -> tuple[Piece, ...]:
+def _state(link: Link) -> tuple[TextSpan, ...]:
     if not link.up:
         return (say("down", "bad"), say(" (administratively)", "dim"))
     if not link.carrier and link.kind != "loopback":
@@ -70,7 +70,7 @@ def _state(link: Link) -> tuple[Piece, ...]:
     return (say("up", "good"), say(f" {link.operstate.lower()}" if link.operstate not in {"UP", "UNKNOWN"} else ""))
 
 
-def _peer(view: View, link: Link) -> Iterator[Para]:
+def _peer(view: View, link: Link) -> Iterator[Paragraph]:
     """Both ends, each with its index: what ``ethtool -S`` and ``ip link`` would tell apart."""
     if link.peer is None:
         yield fact("peer", say("not found reliably", "warn"))
@@ -89,7 +89,7 @@ def _peer(view: View, link: Link) -> Iterator[Para]:
             yield fact("on bridge", say(master.name, "name"), called)
 
 
-def _bridge(view: View, ns: Namespace, link: Link) -> Iterator[Para]:
+def _bridge(view: View, ns: Namespace, link: Link) -> Iterator[Paragraph]:
     ports = view.ports_of(ns.id, link.ifindex)
     yield BLANK
     yield heading(f"Ports ({len(ports)})")
@@ -97,7 +97,7 @@ def _bridge(view: View, ns: Namespace, link: Link) -> Iterator[Para]:
         far = view.links.get(port.peer) if port.peer else None
         leads = f" ↔ {view.label(port.peer.namespace)} {far.name if far else '?'}" if port.peer else ""
         state = port.port.state if port.port else "unknown"
-        role: Role = "dim" if state == "forwarding" else "warn"
+        role: TextRole = "dim" if state == "forwarding" else "warn"
         yield bullet(say(port.name, "name"), leads, say(f" {state}", role))
     if link.bridge is None:
         return
@@ -122,7 +122,7 @@ def _on(*, on: bool) -> str:
     return "on" if on else "off"
 
 
-def _port(link: Link) -> Iterator[Para]:
+def _port(link: Link) -> Iterator[Paragraph]:
     port = link.port
     if port is None:
         return
@@ -136,7 +136,7 @@ def _port(link: Link) -> Iterator[Para]:
     yield fact("floods", ", ".join(name for name, on in kinds if on) or say("nothing", "warn"))
 
 
-def _sysctls(ns: Namespace, link: Link) -> Iterator[Para]:
+def _sysctls(ns: Namespace, link: Link) -> Iterator[Paragraph]:
     """The kernel parameters of this one interface (a dot in its name is a slash in theirs)."""
     name = link.name.replace(".", "/")
     wanted = [(key, value) for key, value in sorted(ns.sysctls.values.items()) if f".{name}." in key]
@@ -149,7 +149,7 @@ def _sysctls(ns: Namespace, link: Link) -> Iterator[Para]:
         yield bullet(f"{head.split('.')[1]} {tail} = ", say(value, "name"))
 
 
-def _counters(link: Link, rate: LinkRate | None) -> Iterator[Para]:
+def _counters(link: Link, rate: LinkRate | None) -> Iterator[Paragraph]:
     stats = link.stats
     yield BLANK
     yield heading("Counters")
@@ -164,7 +164,7 @@ def _counters(link: Link, rate: LinkRate | None) -> Iterator[Para]:
             yield fact("", f"{spoken(now[0])}, {spoken(now[1], 'B')}", say(f"  over {rate.seconds:.0f} s", "dim"))
 
 
-def network_facts(network: Network) -> Iterator[Para]:
+def network_facts(network: Network) -> Iterator[Paragraph]:
     """Yield a network's intention as its engine stated it; what nobody stated is left out."""
     yield fact("id", network.id[:12])
     yield fact("driver", network.driver)

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.difference.rates import Rates
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Container, Engine, Namespace, Network, Snapshot, known_items
+from dnet_tui.inspect.model.coverage.gaps import listed
 from dnet_tui.inspect.model.default_routes import MAIN, destination
 from dnet_tui.inspect.model.engine_kinds.others import NETNS
-from dnet_tui.inspect.model.gaps import listed
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import findings, findings_of, link_detail
-from dnet_tui.tui.app.present.styled_text import BLANK, Para, Piece, bullet, fact, heading, line, say
+from dnet_tui.tui.app.present.styled_text import BLANK, Paragraph, TextSpan, bullet, fact, heading, line, say
 
 _GROUPS = {
     "containers": "Containers that have no port on a bridge of this host: they use the host's own network, none at "
@@ -25,14 +25,16 @@ _GROUPS = {
 }
 
 
-def detail(snapshot: Snapshot, report: Report | None, selected: str, rates: Rates | None = None) -> tuple[Para, ...]:
+def detail(
+    snapshot: Snapshot, report: Report | None, selected: str, rates: Rates | None = None
+) -> tuple[Paragraph, ...]:
     """Return the paragraphs for the row with the id ``selected``; none when it no longer exists."""
     view = View(listed(snapshot))
     kind, _, rest = selected.partition(":")
     if kind == "host":
         return tuple(_host(view, report))
     if kind == "group":
-        return (Para(line(_GROUPS.get(rest, ""))),)
+        return (Paragraph(line(_GROUPS.get(rest, ""))),)
     if kind in {"link", "lost"}:
         ident, _, ifindex = rest.rpartition(":")
         return tuple(link_detail.detail(view, report, ident, int(ifindex), rates))
@@ -49,14 +51,14 @@ def detail(snapshot: Snapshot, report: Report | None, selected: str, rates: Rate
     return tuple(_gap(view, section, scope))
 
 
-def _silent(engine: Engine) -> tuple[Piece, ...]:
+def _silent(engine: Engine) -> tuple[TextSpan, ...]:
     """Why nothing is known of an engine: one of a user's own is never asked, as its networks aren't this host's."""
     return (say(" not asked", "dim"),) if engine.rootless else (say(" does not answer", "bad"),)
 
 
-def _host(view: View, report: Report | None) -> Iterator[Para]:
+def _host(view: View, report: Report | None) -> Iterator[Paragraph]:
     snapshot = view.snapshot
-    yield Para(line(say(snapshot.host.hostname or "host", "head"), say("  this host", "dim")))
+    yield Paragraph(line(say(snapshot.host.hostname or "host", "head"), say("  this host", "dim")))
     yield fact("kernel", snapshot.host.kernel)
     yield fact("taken at", f"{snapshot.taken_at[:19].replace('T', ' ')} UTC")
     running = sum(container.running for container in known_items(snapshot.containers))
@@ -65,7 +67,7 @@ def _host(view: View, report: Report | None) -> Iterator[Para]:
     yield BLANK
     yield heading("Engines")
     if not known_items(snapshot.engines):
-        yield Para(line(say("none found", "dim")))
+        yield Paragraph(line(say("none found", "dim")))
     for engine in known_items(snapshot.engines):
         answer = () if engine.reachable else _silent(engine)
         rootless = " rootless" if engine.rootless else ""
@@ -81,7 +83,7 @@ def _host(view: View, report: Report | None) -> Iterator[Para]:
     yield from findings.briefly(findings_of.concerning_host(report))
 
 
-def _sysctls(view: View, ns: Namespace) -> Iterator[Para]:
+def _sysctls(view: View, ns: Namespace) -> Iterator[Paragraph]:
     """The kernel parameters that decide for the host as a whole."""
     wanted = [
         (key, value)
@@ -97,8 +99,8 @@ def _sysctls(view: View, ns: Namespace) -> Iterator[Para]:
         yield bullet(f"{key.removeprefix('net.')} = ", say(value, "name"))
 
 
-def _container(view: View, report: Report | None, container: Container) -> Iterator[Para]:
-    yield Para(line(say(container.name, "head"), say(f"  {container.engine} container", "dim")))
+def _container(view: View, report: Report | None, container: Container) -> Iterator[Paragraph]:
+    yield Paragraph(line(say(container.name, "head"), say(f"  {container.engine} container", "dim")))
     yield fact("id", container.id[:12] if container.engine != NETNS.kind else container.id)
     if container.image:
         yield fact("image", container.image)
@@ -118,7 +120,7 @@ def _container(view: View, report: Report | None, container: Container) -> Itera
     yield from findings.briefly(about)
     if ns is not None and ns.kind == "host":
         yield BLANK
-        yield Para(line("It uses the host's own namespace: its interfaces, routes and listeners are the host's."))
+        yield Paragraph(line("It uses the host's own namespace: its interfaces, routes and listeners are the host's."))
     elif ns is not None:
         yield from _interfaces(view, ns)
         yield from _routes(view, ns)
@@ -126,14 +128,14 @@ def _container(view: View, report: Report | None, container: Container) -> Itera
     yield from _endpoints(view, container)
 
 
-def _unseen(view: View, ns: Namespace, *sections: str) -> Iterator[Para]:
+def _unseen(view: View, ns: Namespace, *sections: str) -> Iterator[Paragraph]:
     """Why nothing is here of a section."""
     for gap in (gap for section in sections for gap in view.gaps(section, ns.id)):
         yield BLANK
-        yield Para(line(say("? ", "warn"), say(f"{gap.section} not seen: ", "warn"), gap.reason))
+        yield Paragraph(line(say("? ", "warn"), say(f"{gap.section} not seen: ", "warn"), gap.reason))
 
 
-def _interfaces(view: View, ns: Namespace) -> Iterator[Para]:
+def _interfaces(view: View, ns: Namespace) -> Iterator[Paragraph]:
     yield from _unseen(view, ns, "links", "addresses")
     for link in ns.links:
         if link.kind == "loopback" and len(ns.links) > 1:
@@ -143,7 +145,7 @@ def _interfaces(view: View, ns: Namespace) -> Iterator[Para]:
         yield from link_detail.facts(view, ns, link)
 
 
-def _endpoints(view: View, container: Container) -> Iterator[Para]:
+def _endpoints(view: View, container: Container) -> Iterator[Paragraph]:
     """What the engine says, beside what the kernel shows."""
     if not container.endpoints:
         return
@@ -160,7 +162,7 @@ def _endpoints(view: View, container: Container) -> Iterator[Para]:
             yield fact("  mac", endpoint.mac)
 
 
-def _routes(view: View, ns: Namespace) -> Iterator[Para]:
+def _routes(view: View, ns: Namespace) -> Iterator[Paragraph]:
     """The main table; the local table says nothing a reader looks for."""
     main = [route for route in ns.routes if route.table == MAIN]
     if not main:
@@ -183,7 +185,7 @@ def _routes(view: View, ns: Namespace) -> Iterator[Para]:
         yield bullet(say(f"{kind}{dst}", "name"), f" {way}")
 
 
-def _listeners(view: View, ns: Namespace) -> Iterator[Para]:
+def _listeners(view: View, ns: Namespace) -> Iterator[Paragraph]:
     if not ns.sockets:
         yield from _unseen(view, ns, "sockets")
         return
@@ -195,14 +197,14 @@ def _listeners(view: View, ns: Namespace) -> Iterator[Para]:
         yield bullet(say(f"{socket.proto} {where}:{socket.port}", "name"), f" {who}")
 
 
-def _network(report: Report | None, network: Network) -> Iterator[Para]:
-    yield Para(line(say(network.name, "head"), say(f"  {network.engine} network", "dim")))
+def _network(report: Report | None, network: Network) -> Iterator[Paragraph]:
+    yield Paragraph(line(say(network.name, "head"), say(f"  {network.engine} network", "dim")))
     yield from link_detail.network_facts(network)
     yield from findings.briefly(findings_of.concerning(report, findings_of.of_network(network)))
 
 
-def _namespace(view: View, ns: Namespace) -> Iterator[Para]:
-    yield Para(line(say(view.label(ns.id), "head"), say("  network namespace", "dim")))
+def _namespace(view: View, ns: Namespace) -> Iterator[Paragraph]:
+    yield Paragraph(line(say(view.label(ns.id), "head"), say("  network namespace", "dim")))
     yield fact("id", ns.id)
     if ns.path:
         yield fact("path", ns.path)
@@ -213,11 +215,11 @@ def _namespace(view: View, ns: Namespace) -> Iterator[Para]:
     yield from _listeners(view, ns)
 
 
-def _gap(view: View, section: str, scope: str) -> Iterator[Para]:
+def _gap(view: View, section: str, scope: str) -> Iterator[Paragraph]:
     for gap in view.snapshot.gaps:
         if gap.section != section or gap.scope != scope:
             continue
-        yield Para(line(say("? not seen", "warn"), say(f"  {gap.section}", "head")))
+        yield Paragraph(line(say("? not seen", "warn"), say(f"  {gap.section}", "head")))
         if gap.scope:
             yield fact("of", view.label(gap.scope))
         yield fact("reason", gap.reason)

@@ -15,19 +15,19 @@ from typing import NamedTuple
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Address, Container, Link, LinkRef, Namespace, Network, Snapshot, known_items
+from dnet_tui.inspect.model.coverage.gaps import listed
 from dnet_tui.inspect.model.default_routes import default_routes
-from dnet_tui.inspect.model.gaps import listed
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import findings_of
-from dnet_tui.tui.app.present.styled_text import Line, Role, Row, line, say
+from dnet_tui.tui.app.present.styled_text import Row, StyledLine, TextRole, line, say
 
 
 class Node(NamedTuple):
     """A node of the tree: its row's cells, and what hangs under it."""
 
     id: str
-    name: Line
-    address: Line = ()
+    name: StyledLine
+    address: StyledLine = ()
     children: tuple[Node, ...] = ()
     search: str = ""
 
@@ -70,12 +70,12 @@ def _count(node: Node) -> int:
     return sum(1 + _count(child) for child in node.children)
 
 
-def _marks(found: Iterable[Finding]) -> Line:
+def _marks(found: Iterable[Finding]) -> StyledLine:
     severity = findings_of.worst(found)
     return line(" ", findings_of.mark(severity)) if severity else ()
 
 
-def shown(addresses: Iterable[Address]) -> Line:
+def shown(addresses: Iterable[Address]) -> StyledLine:
     """Return the first global address, IPv4 before IPv6, and how many more there are."""
     wanted = sorted((item for item in addresses if item.scope != "link"), key=lambda item: item.family)
     if not wanted:
@@ -84,7 +84,7 @@ def shown(addresses: Iterable[Address]) -> Line:
     return line(wanted[0].cidr, say(more, "dim"))
 
 
-def _state(link: Link) -> Line:
+def _state(link: Link) -> StyledLine:
     if not link.up:
         return line(" ", say("down", "bad"))
     if link.kind == "bridge" or link.carrier or link.kind == "loopback":
@@ -177,7 +177,7 @@ def _far_end(view: View, report: Report | None, link: Link) -> Iterator[Node]:
     )
 
 
-def _called(container: Container, report: Report | None) -> Line:
+def _called(container: Container, report: Report | None) -> StyledLine:
     about = findings_of.concerning(report, findings_of.of_container(container))
     stopped = () if container.running else (say(f" {container.status or 'stopped'}", "dim"),)
     return line(say(container.name or container.id[:12], "name"), *_marks(about), *stopped)
@@ -202,7 +202,7 @@ def _groups(view: View, report: Report | None) -> Iterator[Node]:
     )
     for key, title, members in made:
         if members:
-            role: Role = "warn" if key == "group:gaps" else "head"
+            role: TextRole = "warn" if key == "group:gaps" else "head"
             yield Node(id=key, name=line(say(title, role), say(f" {len(members)}", "dim")), children=members)
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dnet_tui.inspect.capture.decode import PacketSummary, clock
 from dnet_tui.inspect.capture.points import point_of
 from dnet_tui.inspect.model import LinkRef, Snapshot, known_items
-from dnet_tui.inspect.model.gaps import listed
+from dnet_tui.inspect.model.coverage.gaps import listed
 from dnet_tui.inspect.model.view import View
-from dnet_tui.tui.app.model.state import Capture
-from dnet_tui.tui.app.present.styled_text import CROSS, Line, Para, Row, fact, line, say
+from dnet_tui.tui.app.model.state import CaptureView
+from dnet_tui.tui.app.present.styled_text import CROSS, Paragraph, Row, StyledLine, fact, line, say
 
 
 def rows(packets: Sequence[PacketSummary], *, brief: bool, total: int) -> tuple[Row, ...]:
@@ -29,7 +29,7 @@ def rows(packets: Sequence[PacketSummary], *, brief: bool, total: int) -> tuple[
     )
 
 
-def _row(packet: PacketSummary, *, brief: bool, wide: int) -> Line:
+def _row(packet: PacketSummary, *, brief: bool, wide: int) -> StyledLine:
     time = clock(packet.time)
     point = (say(f"{packet.point:<{wide}} ", "info"),) if wide else ()
     return line(
@@ -42,7 +42,7 @@ def _row(packet: PacketSummary, *, brief: bool, wide: int) -> Line:
     )
 
 
-def _ends(packet: PacketSummary) -> Line:
+def _ends(packet: PacketSummary) -> StyledLine:
     src, dst = end(packet.src, packet.sport), end(packet.dst, packet.dport)
     return line(say(src, "name"), " → " if dst else "", say(dst, "name"))
 
@@ -54,7 +54,7 @@ def end(address: str, port: int | None) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def detail(packet: PacketSummary) -> tuple[Para, ...]:
+def detail(packet: PacketSummary) -> tuple[Paragraph, ...]:
     """Return one packet in full."""
     direction = {"in": "received by the interface", "out": "sent by the interface"}
     return (
@@ -67,7 +67,7 @@ def detail(packet: PacketSummary) -> tuple[Para, ...]:
     )
 
 
-def status(capture: Capture, point: str, *, frozen: bool, can_capture: bool) -> Line:
+def status(capture: CaptureView, point: str, *, frozen: bool, can_capture: bool) -> StyledLine:
     """Return the pane's line of state: what runs and what was lost, or why nothing runs."""
     if not can_capture:
         return line(say("no live host: packets can't be captured from a saved snapshot", "dim"))

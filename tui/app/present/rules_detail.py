@@ -8,11 +8,20 @@ from dnet_tui.diagnostics.difference.rates import Rates, RuleRate, spoken
 from dnet_tui.diagnostics.explain.rule_text import policy_sentence, sentence
 from dnet_tui.inspect.model import Snapshot, Unread
 from dnet_tui.inspect.model.firewall import AnyExpr, Opaque, Rule, SetLookup, Verdict
-from dnet_tui.tui.app.present.rules_rows import BACKENDS, HOOKS, Found, Place, action, find, jump_target, namespace_of
-from dnet_tui.tui.app.present.styled_text import BLANK, Para, bullet, fact, heading, line, say
+from dnet_tui.tui.app.present.rules_rows import (
+    BACKENDS,
+    HOOKS,
+    Found,
+    RulePlace,
+    action,
+    find,
+    jump_target,
+    namespace_of,
+)
+from dnet_tui.tui.app.present.styled_text import BLANK, Paragraph, bullet, fact, heading, line, say
 
 
-def detail(snapshot: Snapshot, namespace: str, row: str, rates: Rates | None = None) -> tuple[Para, ...]:
+def detail(snapshot: Snapshot, namespace: str, row: str, rates: Rates | None = None) -> tuple[Paragraph, ...]:
     """Return the paragraphs for a row of the rules' list, with its rate where two snapshots tell it."""
     if row.startswith("unread"):
         return tuple(_unread(snapshot, namespace))
@@ -31,15 +40,15 @@ def _rate(rates: Rates, namespace: str, found: Found) -> RuleRate | None:
     return rates.rule(namespace, table, chain, found.rule)
 
 
-def _per_second(rate: RuleRate | None) -> Iterator[Para]:
+def _per_second(rate: RuleRate | None) -> Iterator[Paragraph]:
     if rate is not None:
         yield fact("", f"{spoken(rate.packets)}, {spoken(rate.bytes, 'B')}", say(f"  over {rate.seconds:.0f} s", "dim"))
 
 
-def _chain(place: Place, rate: RuleRate | None) -> Iterator[Para]:
+def _chain(place: RulePlace, rate: RuleRate | None) -> Iterator[Paragraph]:
     table, chain = place
     kind = "base chain" if chain.hook else "called chain"
-    yield Para(line(say(chain.name, "head"), say(f"  {kind}", "dim")))
+    yield Paragraph(line(say(chain.name, "head"), say(f"  {kind}", "dim")))
     yield fact("table", f"{table.family} {table.name}")
     yield fact("backend", table.backend)
     if chain.hook:
@@ -47,7 +56,7 @@ def _chain(place: Place, rate: RuleRate | None) -> Iterator[Para]:
         yield fact("priority", str(chain.priority))
     if chain.policy:
         yield fact("policy", say(chain.policy, "bad" if chain.policy == "drop" else "good"))
-        yield Para(line(policy_sentence(chain)))
+        yield Paragraph(line(policy_sentence(chain)))
     if chain.packets is not None:
         yield fact("by policy", f"{chain.packets} packets, {chain.bytes or 0} bytes")
         yield from _per_second(rate)
@@ -64,7 +73,7 @@ def _chain(place: Place, rate: RuleRate | None) -> Iterator[Para]:
         yield BLANK
         yield heading("Called from")
         if not callers:
-            yield Para(line(say("nowhere: no packet ever comes here", "warn")))
+            yield Paragraph(line(say("nowhere: no packet ever comes here", "warn")))
         for other, rule in callers:
             yield bullet(say(f"{other.name} {rule.number}", "name"), f"  {rule.text}")
 
@@ -73,14 +82,14 @@ def _leads(expr: AnyExpr, chain: str) -> bool:
     return isinstance(expr, Verdict) and expr.kind in {"jump", "goto"} and expr.chain == chain
 
 
-def _rule(found: Found, rule: Rule, rate: RuleRate | None) -> Iterator[Para]:
+def _rule(found: Found, rule: Rule, rate: RuleRate | None) -> Iterator[Paragraph]:
     table, chain = found.place
     verb, role = action(rule)
-    yield Para(line(say(verb, role), say(f"  {chain.name} rule {rule.number}", "dim")))
-    yield Para(line(say(sentence(rule, chain, table), "name")))
+    yield Paragraph(line(say(verb, role), say(f"  {chain.name} rule {rule.number}", "dim")))
+    yield Paragraph(line(say(sentence(rule, chain, table), "name")))
     yield BLANK
     yield heading("Rule")
-    yield Para(line(rule.text), hang=2)
+    yield Paragraph(line(rule.text), hang=2)
     yield BLANK
     counted = f"{rule.packets} packets, {rule.bytes or 0} bytes" if rule.packets is not None else "not counted"
     yield fact("matched", counted)
@@ -97,7 +106,7 @@ def _rule(found: Found, rule: Rule, rate: RuleRate | None) -> Iterator[Para]:
     yield from _target(found)
 
 
-def _undecidable(rule: Rule) -> Iterator[Para]:
+def _undecidable(rule: Rule) -> Iterator[Paragraph]:
     unsure = [expr.text for expr in rule.exprs if isinstance(expr, Opaque)]
     sets = [expr.name for expr in rule.exprs if isinstance(expr, SetLookup)]
     if unsure or sets:
@@ -109,7 +118,7 @@ def _undecidable(rule: Rule) -> Iterator[Para]:
         yield bullet(f"members of set {name}")
 
 
-def _target(found: Found) -> Iterator[Para]:
+def _target(found: Found) -> Iterator[Paragraph]:
     """Where a jump leads: the first rules of that chain."""
     target = jump_target(found)
     if not target:
@@ -117,18 +126,18 @@ def _target(found: Found) -> Iterator[Para]:
     name = target.rpartition(":")[2]
     chain = next(chain for chain in found.place.table.chains if chain.name == name)
     yield BLANK
-    yield Para(line(say(f"Leads to {name}", "head"), say("  Enter goes there", "dim")))
+    yield Paragraph(line(say(f"Leads to {name}", "head"), say("  Enter goes there", "dim")))
     if not chain.rules:
-        yield Para(line(say("It is empty: the packet comes straight back.", "dim")))
+        yield Paragraph(line(say("It is empty: the packet comes straight back.", "dim")))
     for rule in chain.rules[:5]:
         yield bullet(say(f"{rule.number} ", "dim"), rule.text)
     if len(chain.rules) > 5:
-        yield Para(line(say(f"  and {len(chain.rules) - 5} more", "dim")))
+        yield Paragraph(line(say(f"  and {len(chain.rules) - 5} more", "dim")))
 
 
-def _unread(snapshot: Snapshot, namespace: str) -> Iterator[Para]:
+def _unread(snapshot: Snapshot, namespace: str) -> Iterator[Paragraph]:
     ns = namespace_of(snapshot, namespace)
-    yield Para(line(say("? not seen", "warn")))
+    yield Paragraph(line(say("? not seen", "warn")))
     for table in () if ns is None or isinstance(ns.firewall, Unread) else ns.firewall.unread:
         yield bullet(say(f"{table.family} {table.name} ({table.backend})", "name"), f": {table.reason}")
     for gap in snapshot.gaps:
@@ -137,4 +146,4 @@ def _unread(snapshot: Snapshot, namespace: str) -> Iterator[Para]:
             if gap.hint:
                 yield fact("  hint", say(gap.hint, "info"))
     yield BLANK
-    yield Para(line("Whatever passes here can't be decided: a rule that wasn't seen may drop it."))
+    yield Paragraph(line("Whatever passes here can't be decided: a rule that wasn't seen may drop it."))

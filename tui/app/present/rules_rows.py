@@ -30,7 +30,7 @@ from dnet_tui.inspect.model.firewall import (
     Verdict,
     VerdictMap,
 )
-from dnet_tui.tui.app.present.styled_text import Line, Role, Row, line, say
+from dnet_tui.tui.app.present.styled_text import Row, StyledLine, TextRole, line, say
 
 HOOKS: dict[Hook, str] = {
     "ingress": "frames as an interface receives them",
@@ -46,7 +46,7 @@ HOOKS: dict[Hook, str] = {
 BACKENDS = {"iptables-nft": "iptables-nft", "iptables-legacy": "legacy", "nftables": "nft"}
 
 
-class Place(NamedTuple):
+class RulePlace(NamedTuple):
     """A chain with the table it belongs to."""
 
     table: Table
@@ -56,11 +56,11 @@ class Place(NamedTuple):
 class Found(NamedTuple):
     """What a row stands for: a chain, or a rule in it."""
 
-    place: Place
+    place: RulePlace
     rule: Rule | None
 
 
-def chain_id(place: Place) -> str:
+def chain_id(place: RulePlace) -> str:
     """Return the row id of a chain."""
     return f"chain:{place.table.backend}:{place.table.family}:{place.table.name}:{place.chain.name}"
 
@@ -92,9 +92,9 @@ def namespace_of(snapshot: Snapshot, namespace: str) -> Namespace | None:
     return next((ns for ns in known if ns.id == namespace), known[0] if known else None)
 
 
-def places(firewall: Firewall) -> tuple[Place, ...]:
+def places(firewall: Firewall) -> tuple[RulePlace, ...]:
     """Return every chain with its table."""
-    return tuple(Place(table, chain) for table in firewall.tables for chain in table.chains)
+    return tuple(RulePlace(table, chain) for table in firewall.tables for chain in table.chains)
 
 
 def _unread(firewall: Firewall) -> Iterator[Row]:
@@ -108,7 +108,7 @@ def _based(firewall: Firewall) -> Iterator[Row]:
         head = line(say(f"hook {hook}", "head"), say(f"  {HOOKS[hook]}", "dim"))
         yield Row(id=f"head:{hook}", cells=(head,), selectable=False)
         for placed in found:
-            yield from _chain(Place(placed.table, placed.chain))
+            yield from _chain(RulePlace(placed.table, placed.chain))
 
 
 def _called(firewall: Firewall) -> Iterator[Row]:
@@ -121,9 +121,9 @@ def _called(firewall: Firewall) -> Iterator[Row]:
         yield from _chain(place)
 
 
-def _chain(place: Place) -> Iterator[Row]:
+def _chain(place: RulePlace) -> Iterator[Row]:
     table, chain = place
-    policy: tuple[str, Role] = (f" policy {chain.policy}", "bad" if chain.policy == "drop" else "dim")
+    policy: tuple[str, TextRole] = (f" policy {chain.policy}", "bad" if chain.policy == "drop" else "dim")
     empty = "" if chain.rules else " empty"
     name = line(
         say(chain.name, "name"),
@@ -145,11 +145,11 @@ def _chain(place: Place) -> Iterator[Row]:
         )
 
 
-def _rule_id(place: Place, rule: Rule, turn: int) -> str:
+def _rule_id(place: RulePlace, rule: Rule, turn: int) -> str:
     return f"rule:{chain_id(place)}:{turn}:{rule.text}"
 
 
-def _rule(table: Table, rule: Rule) -> Line:
+def _rule(table: Table, rule: Rule) -> StyledLine:
     verb, role = action(rule)
     text = rule.text if table.backend == "nftables" else split_target(rule.text)[0]
     count = short(rule.packets) if rule.packets is not None else "-"
@@ -161,14 +161,14 @@ def _rule(table: Table, rule: Rule) -> Line:
     )
 
 
-def action(rule: Rule) -> tuple[str, Role]:
+def action(rule: Rule) -> tuple[str, TextRole]:
     """Return what a rule does in a word or two, with its role."""
     for expr in rule.exprs:
         match expr:
             case Verdict(kind="jump" | "goto"):
                 return f"→ {expr.chain}", "info"
             case Verdict():
-                role: Role = {"accept": "good", "drop": "bad", "reject": "bad"}.get(expr.kind, "plain")  # type: ignore[assignment]
+                role: TextRole = {"accept": "good", "drop": "bad", "reject": "bad"}.get(expr.kind, "plain")  # type: ignore[assignment]
                 return expr.kind.upper(), role
             case Nat():
                 target = ":".join(part for part in (expr.addresses, expr.ports) if part)
@@ -235,5 +235,5 @@ def jump_target(found: Found) -> str:
         if isinstance(expr, Verdict) and expr.kind in {"jump", "goto"}:
             wanted = (chain for chain in found.place.table.chains if chain.name == expr.chain)
             chain = next(wanted, None)
-            return chain_id(Place(found.place.table, chain)) if chain else ""
+            return chain_id(RulePlace(found.place.table, chain)) if chain else ""
     return ""

@@ -19,8 +19,8 @@ from rich.cells import cell_len, chop_cells, set_cell_size
 
 from dnet_tui.inspect.text.sanitize import clean
 
-Role = Literal["plain", "dim", "head", "name", "key", "good", "warn", "bad", "info", "frame"]
-ROLES: tuple[Role, ...] = ("plain", "dim", "head", "name", "key", "good", "warn", "bad", "info", "frame")
+TextRole = Literal["plain", "dim", "head", "name", "key", "good", "warn", "bad", "info", "frame"]
+ROLES: tuple[TextRole, ...] = ("plain", "dim", "head", "name", "key", "good", "warn", "bad", "info", "frame")
 """All the roles; the widgets have one style for each."""
 
 CROSS, TICK = "\N{MULTIPLICATION SIGN}", "\N{SQUARE ROOT}"
@@ -30,110 +30,110 @@ LONGEST = 4096
 """No single piece is longer than this: a rule's text fits, a megabyte of label does not."""
 
 
-class Piece(NamedTuple):
+class TextSpan(NamedTuple):
     """A run of text with one role.  Make it with :func:`say`, which neutralises the text."""
 
     text: str
-    role: Role = "plain"
+    role: TextRole = "plain"
 
 
-Line = tuple[Piece, ...]
+StyledLine = tuple[TextSpan, ...]
 
 
-class Para(NamedTuple):
+class Paragraph(NamedTuple):
     """A line that may wrap; continuation lines are indented by ``hang`` cells."""
 
-    line: Line
+    line: StyledLine
     hang: int = 0
 
 
-def say(text: str, role: Role = "plain") -> Piece:
+def say(text: str, role: TextRole = "plain") -> TextSpan:
     """Return ``text``, made harmless, as a piece."""
-    return Piece(clean(text, LONGEST), role)
+    return TextSpan(clean(text, LONGEST), role)
 
 
-def line(*parts: str | Piece | Iterable[Piece]) -> Line:
+def line(*parts: str | TextSpan | Iterable[TextSpan]) -> StyledLine:
     """Join texts, pieces and lines into one line."""
-    out: list[Piece] = []
+    out: list[TextSpan] = []
     for part in parts:
         if isinstance(part, str):
             out.append(say(part))
-        elif isinstance(part, Piece):
+        elif isinstance(part, TextSpan):
             out.append(part)
         else:
             out.extend(part)
     return tuple(piece for piece in out if piece.text)
 
 
-def plain(pieces: Iterable[Piece]) -> str:
+def plain(pieces: Iterable[TextSpan]) -> str:
     """Return the text without its roles."""
     return "".join(piece.text for piece in pieces)
 
 
-def width_of(pieces: Iterable[Piece]) -> int:
+def width_of(pieces: Iterable[TextSpan]) -> int:
     """Return how many cells the pieces take."""
     return sum(cell_len(piece.text) for piece in pieces)
 
 
-def fit(pieces: Line, width: int) -> Line:
+def fit(pieces: StyledLine, width: int) -> StyledLine:
     """Cut a line to ``width`` cells, ending in ``…`` where something was cut."""
     if width <= 0:
         return ()
     if width_of(pieces) <= width:
         return pieces
-    out: list[Piece] = []
+    out: list[TextSpan] = []
     room = width - 1
     for piece in pieces:
         size = cell_len(piece.text)
         if size > room:
-            out.append(Piece(set_cell_size(piece.text, room).rstrip() + "…", piece.role))
+            out.append(TextSpan(set_cell_size(piece.text, room).rstrip() + "…", piece.role))
             break
         out.append(piece)
         room -= size
     return tuple(out)
 
 
-def pad(pieces: Line, width: int, align: Literal["left", "right"] = "left") -> Line:
+def pad(pieces: StyledLine, width: int, align: Literal["left", "right"] = "left") -> StyledLine:
     """Cut or fill a line to exactly ``width`` cells."""
     cut = fit(pieces, width)
     gap = width - width_of(cut)
     if gap <= 0:
         return cut
-    blank = Piece(" " * gap)
+    blank = TextSpan(" " * gap)
     return (blank, *cut) if align == "right" else (*cut, blank)
 
 
 _WORDS = re.compile(r"\s*\S+\s*?(?=\s|$)|\s+")
 
 
-def wrap(para: Para, width: int) -> list[Line]:
+def wrap(para: Paragraph, width: int) -> list[StyledLine]:
     """Break a paragraph into lines of at most ``width`` cells, between words where it can."""
     if width <= 0:
         return []
     hang = para.hang if para.hang < width - 8 else min(2, width - 1)
-    lines: list[list[Piece]] = [[]]
+    lines: list[list[TextSpan]] = [[]]
     used = 0
     for piece in para.line:
         for word in _WORDS.findall(piece.text):
             chunk = word
             if used + cell_len(chunk) > width and used > hang:
-                lines.append([Piece(" " * hang)] if hang else [])
+                lines.append([TextSpan(" " * hang)] if hang else [])
                 used = hang
                 chunk = chunk.lstrip()
             room = width - used
             for index, part in enumerate(_chop(chunk, room, width - hang)):
                 if index:
-                    lines.append([Piece(" " * hang)] if hang else [])
+                    lines.append([TextSpan(" " * hang)] if hang else [])
                     used = hang
-                lines[-1].append(Piece(part, piece.role))
+                lines[-1].append(TextSpan(part, piece.role))
                 used += cell_len(part)
     return [_merged(pieces) for pieces in lines]
 
 
-def _merged(pieces: Sequence[Piece]) -> Line:
+def _merged(pieces: Sequence[TextSpan]) -> StyledLine:
     """Join neighbours of one role: fewer changes of style, fewer bytes to the terminal."""
     return tuple(
-        Piece("".join(piece.text for piece in group), role)
+        TextSpan("".join(piece.text for piece in group), role)
         for role, group in groupby(pieces, key=lambda piece: piece.role)
     )
 
@@ -156,7 +156,7 @@ class Row(NamedTuple):
     """
 
     id: str
-    cells: tuple[Line, ...]
+    cells: tuple[StyledLine, ...]
     parent: str = ""
     search: str = ""
     selectable: bool = True
@@ -195,14 +195,14 @@ def _taken(others: Sequence[int]) -> int:
     return sum(size + GAP for size in others if size)
 
 
-def place(row: Row, width: int, sizes: Sequence[int]) -> Line:
+def place(row: Row, width: int, sizes: Sequence[int]) -> StyledLine:
     """Return a row as one line of at most ``width`` cells."""
     if len(row.cells) == 1:
         return fit(row.cells[0], width)
-    out: list[Piece] = list(pad(row.cells[0], sizes[0]))
+    out: list[TextSpan] = list(pad(row.cells[0], sizes[0]))
     for size, cell in zip(sizes[1:], row.cells[1:], strict=False):
         if size:
-            out.append(Piece(" " * GAP))
+            out.append(TextSpan(" " * GAP))
             out.extend(pad(cell, size))
     return fit(tuple(out), width)
 
@@ -225,21 +225,21 @@ def filtered(rows: Sequence[Row], words: str) -> tuple[Row, ...]:
     return tuple(row for row in rows if row.id in keep)
 
 
-def heading(text: str) -> Para:
+def heading(text: str) -> Paragraph:
     """Return a section's heading for a detail pane."""
-    return Para(line(say(text, "head")))
+    return Paragraph(line(say(text, "head")))
 
 
-BLANK = Para(())
+BLANK = Paragraph(())
 KEY = 11
 """Width of the key column in a detail pane."""
 
 
-def fact(key: str, *value: str | Piece | Iterable[Piece]) -> Para:
+def fact(key: str, *value: str | TextSpan | Iterable[TextSpan]) -> Paragraph:
     """Return ``key  value`` with the values of all facts aligned."""
-    return Para(line(say(f"{key:<{KEY}} ", "key"), *value), hang=KEY + 1)
+    return Paragraph(line(say(f"{key:<{KEY}} ", "key"), *value), hang=KEY + 1)
 
 
-def bullet(*value: str | Piece | Iterable[Piece], mark: Piece | None = None) -> Para:
+def bullet(*value: str | TextSpan | Iterable[TextSpan], mark: TextSpan | None = None) -> Paragraph:
     """Return one item of a list, wrapped under its own text."""
-    return Para(line(mark or say("•", "dim"), " ", *value), hang=2)
+    return Paragraph(line(mark or say("•", "dim"), " ", *value), hang=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dnet_tui.diagnostics.report.finding import Subject
 from dnet_tui.inspect.model import Container, LinkRef, Snapshot, known_items
-from dnet_tui.inspect.model.gaps import listed
+from dnet_tui.inspect.model.coverage.gaps import listed
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present.map_tree import uplinks
 from dnet_tui.tui.app.present.packets import spec

@@ -13,13 +13,13 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from dnet_tui.tui.app.model.messages import ListFiltered, RowSelected
-from dnet_tui.tui.app.model.state import ModeId, State
+from dnet_tui.tui.app.model.state import AppState, ModeId
 from dnet_tui.tui.app.present import frame
 from dnet_tui.tui.app.present.frame import Tab
 from dnet_tui.tui.app.present.styled_text import Row, filtered, plain
 from dnet_tui.tui.app.screens.keys import hints
 from dnet_tui.tui.app.widgets.bar import Bar
-from dnet_tui.tui.app.widgets.detail import Detail
+from dnet_tui.tui.app.widgets.detail import DetailPane
 from dnet_tui.tui.app.widgets.filter_bar import FilterBar
 from dnet_tui.tui.app.widgets.listing import Listing
 from dnet_tui.tui.app.widgets.notice import Notice
@@ -47,7 +47,7 @@ class ModeScreen(Screen[None]):
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__()
         self.tabs, self.can_capture = surroundings
-        self.state = State()
+        self.state = AppState()
         self._made_of: tuple[object, ...] = ()
         self._rows: tuple[Row, ...] = ()
         self._words: str | None = None
@@ -58,7 +58,7 @@ class ModeScreen(Screen[None]):
         """Return the body's panes, from left to right."""
         raise NotImplementedError
 
-    def paint(self, state: State) -> None:
+    def paint(self, state: AppState) -> None:
         """Bring list and detail in line with ``state``."""
         raise NotImplementedError
 
@@ -104,7 +104,7 @@ class ModeScreen(Screen[None]):
         del event
         self._frame()
 
-    def show(self, state: State) -> None:
+    def show(self, state: AppState) -> None:
         """Make the screen look as ``state`` says."""
         self.state = state
         if not self.is_mounted:
@@ -178,7 +178,7 @@ class ModeScreen(Screen[None]):
         if isinstance(focused, Listing) and focused.id == "packets" and focused.selected:
             text = plain(focused.rows[focused.cursor].cells[0])
         else:
-            text = self.query_one(f"#{self.shows}-detail", Detail).text
+            text = self.query_one(f"#{self.shows}-detail", DetailPane).text
         if text:
             self.app.copy_to_clipboard(text)
             self.notify("Copied to the terminal's clipboard.", timeout=2, markup=False)

@@ -9,11 +9,11 @@ from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Input
 
-from dnet_tui.tui.app.model.state import State
+from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.present import packets
 from dnet_tui.tui.app.screens.capturing import CapturingScreen
 from dnet_tui.tui.app.widgets.capture_pane import CapturePane
-from dnet_tui.tui.app.widgets.detail import Detail
+from dnet_tui.tui.app.widgets.detail import DetailPane
 from dnet_tui.tui.app.widgets.listing import Listing
 
 
@@ -25,12 +25,12 @@ class CaptureScreen(CapturingScreen):
 
     def panes(self) -> Iterable[Widget]:
         """Return the capture pane above the packet's detail."""
-        detail = Detail(id="capture-detail")
+        detail = DetailPane(id="capture-detail")
         detail.add_class("pane")
         detail.border_title = "Packet"
         return (Vertical(CapturePane(id="capture", classes="pane"), detail, id="capture-body"),)
 
-    def paint(self, state: State) -> None:
+    def paint(self, state: AppState) -> None:
         """Show the packets and the selected one."""
         self.query_one(CapturePane).show(state, self.point(state), can_capture=self.can_capture)
         self._packet()
@@ -39,7 +39,7 @@ class CaptureScreen(CapturingScreen):
         listing = self.query_one("#packets", Listing)
         known = self.state.capture.packets
         shown = packets.detail(known[listing.cursor]) if 0 <= listing.cursor < len(known) else ()
-        self.query_one("#capture-detail", Detail).show(shown, listing.selected)
+        self.query_one("#capture-detail", DetailPane).show(shown, listing.selected)
 
     @on(Listing.Moved, "#packets")
     def packet_selected(self) -> None:

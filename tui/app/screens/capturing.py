@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from dnet_tui.tui.app.model.messages import CaptureAsked, CapturePrepared, CaptureStopAsked
-from dnet_tui.tui.app.model.state import State
+from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.present import packets, subject
 from dnet_tui.tui.app.screens.base import ModeScreen
 from dnet_tui.tui.app.screens.picker import Picker
@@ -25,7 +25,7 @@ class CapturingScreen(ModeScreen):
         Binding("p", "pick", "point"),
     ]
 
-    def point(self, state: State) -> str:
+    def point(self, state: AppState) -> str:
         """Return where a capture would start: the chosen point, else what is selected, else a likely one."""
         if state.snapshot is None:
             return ""
@@ -36,7 +36,7 @@ class CapturingScreen(ModeScreen):
             or subject.somewhere(state.snapshot)
         )
 
-    def suggested(self, state: State) -> str:
+    def suggested(self, state: AppState) -> str:
         """Return the point that this mode's own selection suggests."""
         del state
         return ""

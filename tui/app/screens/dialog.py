@@ -12,9 +12,9 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from dnet_tui.tui.app.present.frame import Hint, hints
-from dnet_tui.tui.app.present.styled_text import Para
+from dnet_tui.tui.app.present.styled_text import Paragraph
 from dnet_tui.tui.app.widgets.bar import Bar
-from dnet_tui.tui.app.widgets.detail import Detail
+from dnet_tui.tui.app.widgets.detail import DetailPane
 
 
 class Dialog(ModalScreen[bool]):
@@ -26,7 +26,7 @@ class Dialog(ModalScreen[bool]):
         Binding("enter,question_mark,h", "close", "close", show=False),
     ]
 
-    def __init__(self, title: str, paras: Sequence[Para], *, question: str = "") -> None:
+    def __init__(self, title: str, paras: Sequence[Paragraph], *, question: str = "") -> None:
         super().__init__()
         self._title = title
         self._paras = tuple(paras)
@@ -36,12 +36,12 @@ class Dialog(ModalScreen[bool]):
         """Lay out the text over the keys."""
         with Vertical(id="dialog") as box:
             box.border_title = Content(self._title)  # a str would be read as markup
-            yield Detail(id="dialog-text")
+            yield DetailPane(id="dialog-text")
             yield Bar(id="dialog-keys")
 
     def on_mount(self) -> None:
         """Show the text."""
-        self.query_one(Detail).show(self._paras)
+        self.query_one(DetailPane).show(self._paras)
         asked = [Hint("y", self._question), Hint("n Esc", "cancel")]
         keys = asked if self._question else [Hint("j k", "scroll"), Hint("Esc", "close")]
         self.query_one(Bar).show(hints(keys, 60))

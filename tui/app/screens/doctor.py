@@ -12,14 +12,14 @@ from textual.widget import Widget
 
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.tui.app.model.messages import FixConfirmed
-from dnet_tui.tui.app.model.state import State
+from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.present import confirm, doctor_detail, doctor_rows, subject
 from dnet_tui.tui.app.present.styled_text import Row, line, say
 from dnet_tui.tui.app.screens.capturing import CapturingScreen
 from dnet_tui.tui.app.screens.dialog import Dialog
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.capture_pane import CapturePane
-from dnet_tui.tui.app.widgets.detail import Detail
+from dnet_tui.tui.app.widgets.detail import DetailPane
 from dnet_tui.tui.app.widgets.listing import Listing
 
 
@@ -42,13 +42,13 @@ class DoctorScreen(CapturingScreen):
         checks = Listing(id="doctor-list", cut_last=True)
         checks.add_class("pane")
         checks.border_title = "Findings and checks"
-        detail = Detail(id="doctor-detail")
+        detail = DetailPane(id="doctor-detail")
         detail.add_class("pane", "right")
         detail.border_title = "Detail"
         capture = CapturePane(id="capture", classes="pane right")
         return checks, Vertical(detail, capture, id="doctor-right")
 
-    def paint(self, state: State) -> None:
+    def paint(self, state: AppState) -> None:
         """Show verdict, list, detail and capture."""
         report = state.report
         waiting = line(say(state.busy or "no report", "dim"))
@@ -60,16 +60,16 @@ class DoctorScreen(CapturingScreen):
         empty = state.busy or "no report"
         selected = self.show_rows(make, (report, empty if report is None else ""), empty)
         detail = doctor_detail.detail(state.snapshot, report, selected) if report else ()
-        self.query_one("#doctor-detail", Detail).show(detail, selected)
+        self.query_one("#doctor-detail", DetailPane).show(detail, selected)
         self.query_one(CapturePane).display = self.can_capture
         self.query_one(CapturePane).show(state, self.point(state), can_capture=self.can_capture)
 
-    def suggested(self, state: State) -> str:
+    def suggested(self, state: AppState) -> str:
         """Return the capture point of the selected finding's subject."""
         finding = self._finding(state)
         return subject.point_of_finding(state.snapshot, finding.subject) if finding and state.snapshot else ""
 
-    def _finding(self, state: State) -> Finding | None:
+    def _finding(self, state: AppState) -> Finding | None:
         return doctor_rows.find(state.report, state.selected("doctor")) if state.report else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

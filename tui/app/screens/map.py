@@ -10,11 +10,11 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from dnet_tui.tui.app.model.messages import RowFolded
-from dnet_tui.tui.app.model.state import State
+from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.present import map_detail, map_tree
 from dnet_tui.tui.app.present.styled_text import Row
 from dnet_tui.tui.app.screens.base import ModeScreen
-from dnet_tui.tui.app.widgets.detail import Detail
+from dnet_tui.tui.app.widgets.detail import DetailPane
 from dnet_tui.tui.app.widgets.listing import Listing
 
 
@@ -34,12 +34,12 @@ class MapScreen(ModeScreen):
         tree = Listing(id="map-list")
         tree.add_class("pane")
         tree.border_title = "Map"
-        detail = Detail(id="map-detail")
+        detail = DetailPane(id="map-detail")
         detail.add_class("pane", "right")
         detail.border_title = "Detail"
         return tree, detail
 
-    def paint(self, state: State) -> None:
+    def paint(self, state: AppState) -> None:
         """Show the tree and the selected item."""
         snapshot, report, folded = state.snapshot, state.report, state.selection.folded
 
@@ -49,7 +49,7 @@ class MapScreen(ModeScreen):
         empty = state.busy or "nothing was read"
         selected = self.show_rows(make, (snapshot, report, folded, empty if snapshot is None else ""), empty)
         detail = map_detail.detail(state.snapshot, state.report, selected, state.rates) if state.snapshot else ()
-        self.query_one("#map-detail", Detail).show(detail, selected)
+        self.query_one("#map-detail", DetailPane).show(detail, selected)
 
     @on(Listing.Opened, "#map-list")
     def action_drill(self) -> None:

@@ -13,11 +13,11 @@ from textual.widget import Widget
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.app.model.messages import NamespaceChosen
-from dnet_tui.tui.app.model.state import State
+from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.present import rules_detail, rules_rows
 from dnet_tui.tui.app.present.styled_text import Row
 from dnet_tui.tui.app.screens.base import ModeScreen, Surroundings
-from dnet_tui.tui.app.widgets.detail import Detail
+from dnet_tui.tui.app.widgets.detail import DetailPane
 from dnet_tui.tui.app.widgets.listing import Listing
 
 
@@ -40,12 +40,12 @@ class RulesScreen(ModeScreen):
         rules = Listing(id="rules-list")
         rules.add_class("pane")
         rules.border_title = "Rules"
-        detail = Detail(id="rules-detail")
+        detail = DetailPane(id="rules-detail")
         detail.add_class("pane", "right")
         detail.border_title = "Detail"
         return rules, detail
 
-    def paint(self, state: State) -> None:
+    def paint(self, state: AppState) -> None:
         """Show the rules and the selected one."""
         snapshot, wanted = state.snapshot, state.selection.namespace
 
@@ -56,7 +56,7 @@ class RulesScreen(ModeScreen):
         empty = state.busy or "no rules at all"
         selected = self.show_rows(make, (snapshot, wanted, empty if snapshot is None else ""), empty)
         detail = rules_detail.detail(snapshot, wanted, selected, state.rates) if snapshot else ()
-        self.query_one("#rules-detail", Detail).show(detail, selected)
+        self.query_one("#rules-detail", DetailPane).show(detail, selected)
         name = View(snapshot).label(ns.id) if snapshot and ns else ""
         # Content, not str: Textual reads markup in a border's title.
         self.query_one("#rules-list").border_title = Content(f"Rules of {clean(name, 40)}" if name else "Rules")

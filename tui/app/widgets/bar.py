@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.geometry import Size
 
-from dnet_tui.tui.app.present.styled_text import Line, fit, pad, width_of
+from dnet_tui.tui.app.present.styled_text import StyledLine, fit, pad, width_of
 from dnet_tui.tui.app.widgets.painted import Painted
 
 
@@ -13,10 +13,10 @@ class Bar(Painted, can_focus=False):
 
     def __init__(self, *, id: str) -> None:  # noqa: A002  Textual's name for it
         super().__init__(id=id)
-        self._left: Line = ()
-        self._right: Line = ()
+        self._left: StyledLine = ()
+        self._right: StyledLine = ()
 
-    def show(self, left: Line, right: Line = ()) -> None:
+    def show(self, left: StyledLine, right: StyledLine = ()) -> None:
         """Replace the line."""
         if (left, right) != (self._left, self._right):
             self._left, self._right = left, right
@@ -27,7 +27,7 @@ class Bar(Painted, can_focus=False):
         self.virtual_size = Size(width, 1)
         self.refresh()
 
-    def line_at(self, index: int) -> tuple[Line, bool]:
+    def line_at(self, index: int) -> tuple[StyledLine, bool]:
         """Return the line."""
         if index:
             return ((), False)

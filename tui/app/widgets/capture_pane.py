@@ -8,7 +8,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import Input
 
-from dnet_tui.tui.app.model.state import State
+from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.present import packets
 from dnet_tui.tui.app.present.styled_text import fit, line, say
 from dnet_tui.tui.app.widgets.bar import Bar
@@ -36,7 +36,7 @@ class CapturePane(Vertical):
         yield Bar(id="capture-status")
         yield Listing(id="packets", follow=True)
 
-    def show(self, state: State, point: str, *, can_capture: bool) -> None:
+    def show(self, state: AppState, point: str, *, can_capture: bool) -> None:
         """Show the state's capture; ``point`` is where it would start."""
         capture = state.capture
         at = packets.label(state.snapshot, capture.running or point)

@@ -8,11 +8,11 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 
-from dnet_tui.tui.app.present.styled_text import Line, Para, plain, wrap
+from dnet_tui.tui.app.present.styled_text import Paragraph, StyledLine, plain, wrap
 from dnet_tui.tui.app.widgets.painted import Painted
 
 
-class Detail(Painted, can_focus=True, inherit_bindings=False):
+class DetailPane(Painted, can_focus=True, inherit_bindings=False):
     """Shows paragraphs, wrapped to its width; :attr:`text` is what ``y`` copies."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -26,8 +26,8 @@ class Detail(Painted, can_focus=True, inherit_bindings=False):
 
     def __init__(self, *, id: str) -> None:  # noqa: A002  Textual's name for it
         super().__init__(id=id)
-        self._paras: tuple[Para, ...] = ()
-        self._lines: list[Line] = []
+        self._paras: tuple[Paragraph, ...] = ()
+        self._lines: list[StyledLine] = []
         self._about = ""
 
     @property
@@ -35,7 +35,7 @@ class Detail(Painted, can_focus=True, inherit_bindings=False):
         """The whole content as plain text."""
         return "\n".join(plain(para.line) for para in self._paras)
 
-    def show(self, paras: Sequence[Para], about: str = "") -> None:
+    def show(self, paras: Sequence[Paragraph], about: str = "") -> None:
         """Replace the content; it is scrolled to the top only when it is ``about`` something else."""
         if tuple(paras) == self._paras and about == self._about:
             return
@@ -58,9 +58,9 @@ class Detail(Painted, can_focus=True, inherit_bindings=False):
         del container, viewport
         return len(self._wrapped(width))
 
-    def _wrapped(self, width: int) -> list[Line]:
+    def _wrapped(self, width: int) -> list[StyledLine]:
         return [part for para in self._paras for part in wrap(para, width)]
 
-    def line_at(self, index: int) -> tuple[Line, bool]:
+    def line_at(self, index: int) -> tuple[StyledLine, bool]:
         """Return a wrapped line."""
         return (self._lines[index] if index < len(self._lines) else (), False)

@@ -10,11 +10,11 @@ from textual.events import Click
 from textual.geometry import Region, Size
 from textual.message import Message
 
-from dnet_tui.tui.app.present.styled_text import Line, Piece, Row, columns, fit, line, place, say
+from dnet_tui.tui.app.present.styled_text import Row, StyledLine, TextSpan, columns, fit, line, place, say
 from dnet_tui.tui.app.widgets.painted import Painted
 
-_CURSOR = Piece("> ")
-_NO_CURSOR = Piece("  ")
+_CURSOR = TextSpan("> ")
+_NO_CURSOR = TextSpan("  ")
 
 
 class Listing(Painted, can_focus=True, inherit_bindings=False):
@@ -54,7 +54,7 @@ class Listing(Painted, can_focus=True, inherit_bindings=False):
         self.rows: tuple[Row, ...] = ()
         self.cursor = -1
         self._columns: tuple[int, ...] = ()
-        self._empty: Line = ()
+        self._empty: StyledLine = ()
         self._follow = follow
         self._cut_last = cut_last
 
@@ -89,7 +89,7 @@ class Listing(Painted, can_focus=True, inherit_bindings=False):
         self.virtual_size = Size(width, max(len(self.rows), 1))
         self.refresh()
 
-    def line_at(self, index: int) -> tuple[Line, bool]:
+    def line_at(self, index: int) -> tuple[StyledLine, bool]:
         """Return a line with the cursor's mark, so that it shows without colour too."""
         if index >= len(self.rows):
             return (fit(self._empty, self.room) if index == 0 and not self.rows else (), False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textual.geometry import Size
 
-from dnet_tui.tui.app.model.state import Trouble
-from dnet_tui.tui.app.present.styled_text import CROSS, Line, Para, line, say, wrap
+from dnet_tui.tui.app.model.state import ErrorInfo
+from dnet_tui.tui.app.present.styled_text import CROSS, Paragraph, StyledLine, line, say, wrap
 from dnet_tui.tui.app.widgets.painted import Painted
 
 _MOST = 4
@@ -17,10 +17,10 @@ class Notice(Painted, can_focus=False):
 
     def __init__(self, *, id: str) -> None:  # noqa: A002  Textual's name for it
         super().__init__(id=id)
-        self._trouble: Trouble | None = None
-        self._lines: list[Line] = []
+        self._trouble: ErrorInfo | None = None
+        self._lines: list[StyledLine] = []
 
-    def show(self, trouble: Trouble | None) -> None:
+    def show(self, trouble: ErrorInfo | None) -> None:
         """Replace the message; None hides it."""
         self._trouble = trouble
         self.display = trouble is not None
@@ -31,12 +31,12 @@ class Notice(Painted, can_focus=False):
         self._lines = []
         if self._trouble is not None:
             hint = f"  {self._trouble.hint}" if self._trouble.hint else ""
-            para = Para(line(say(f"{CROSS} ", "bad"), say(self._trouble.message, "bad"), hint), hang=2)
+            para = Paragraph(line(say(f"{CROSS} ", "bad"), say(self._trouble.message, "bad"), hint), hang=2)
             self._lines = wrap(para, width)[:_MOST]
             self.styles.height = len(self._lines)
         self.virtual_size = Size(width, max(len(self._lines), 1))
         self.refresh()
 
-    def line_at(self, index: int) -> tuple[Line, bool]:
+    def line_at(self, index: int) -> tuple[StyledLine, bool]:
         """Return a line of the message."""
         return (self._lines[index] if index < len(self._lines) else (), False)

@@ -10,7 +10,7 @@ from textual.events import Resize
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from dnet_tui.tui.app.present.styled_text import ROLES, Line
+from dnet_tui.tui.app.present.styled_text import ROLES, StyledLine
 
 
 class Painted(ScrollView):
@@ -18,7 +18,7 @@ class Painted(ScrollView):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"painted--{role}" for role in ROLES} | {"painted--cursor"}
 
-    def line_at(self, index: int) -> tuple[Line, bool]:
+    def line_at(self, index: int) -> tuple[StyledLine, bool]:
         """Return line ``index`` and whether the cursor is on it.  ``index`` may be past the end."""
         raise NotImplementedError
 

@@ -6,11 +6,11 @@ import re
 from inspect import cleandoc
 
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.tui.reports.terminal import Paper
+from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.wrapping import paragraph
 
 
-def explanation(check: Check, paper: Paper) -> str:
+def explanation(check: Check, paper: OutputStyle) -> str:
     """The check's id and severity, then its own words, with paragraphs re-wrapped to the paper."""
     prose = paper.for_prose()
     lines = [paper.bold(f"{check.id}  ({check.severity})")]
@@ -19,7 +19,7 @@ def explanation(check: Check, paper: Paper) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _block(lines: list[str], paper: Paper) -> list[str]:
+def _block(lines: list[str], paper: OutputStyle) -> list[str]:
     """A heading with its paragraph, a paragraph, or lines of an example (indented further, kept as they are)."""
     if not lines[0].startswith(" "):
         if len(lines) > 1 and lines[1].startswith(" "):

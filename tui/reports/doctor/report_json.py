@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from dnet_tui.diagnostics.flows.probes import Answer, Judgement, Method, Prediction, Probed
+from dnet_tui.diagnostics.flows.probes import Judgement, Method, Prediction, ProbeAnswer, Probed
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy, Risk, commands
 from dnet_tui.diagnostics.report.finding import Finding, Outcome, Severity
 from dnet_tui.diagnostics.report.report import Report, VerdictWord
@@ -113,7 +113,7 @@ class ProbeData(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     port: int
     predicted: Prediction
-    answer: Answer
+    answer: ProbeAnswer
     seconds: float | None
     judgement: Judgement
     confirms: str

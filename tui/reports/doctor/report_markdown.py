@@ -13,7 +13,7 @@ from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.doctor.probe_lines import probe_line, probes_line
-from dnet_tui.tui.reports.doctor.report_order import Story, stories
+from dnet_tui.tui.reports.doctor.report_order import CausalGroup, stories
 from dnet_tui.tui.reports.doctor.report_text import (
     Label,
     checks_line,
@@ -63,7 +63,7 @@ def code(text: str) -> str:
     return f"{fence}{space}{safe}{space}{fence}"
 
 
-def _story(story: Story) -> list[str]:
+def _story(story: CausalGroup) -> list[str]:
     finding = story.cause
     lines = [
         f"## {finding.severity}: {code(finding.check)}: {plain(finding.subject.kind)} {code(finding.subject.name)}",

@@ -8,14 +8,14 @@ from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
 
 
-class Story(NamedTuple):
+class CausalGroup(NamedTuple):
     """A finding that nothing else explains, and the findings it brought about."""
 
     cause: Finding
     effects: tuple[Finding, ...]
 
 
-def stories(report: Report) -> list[Story]:
+def stories(report: Report) -> list[CausalGroup]:
     """Group findings under their causes, keeping the report's order.
 
     A finding is an effect when the check it names as its cause has a finding
@@ -34,7 +34,7 @@ def stories(report: Report) -> list[Story]:
             causes.append(finding)
         else:
             effects.setdefault(id(root), []).append(finding)
-    return [Story(cause, tuple(effects.get(id(cause), ()))) for cause in causes]
+    return [CausalGroup(cause, tuple(effects.get(id(cause), ()))) for cause in causes]
 
 
 def _cause(report: Report, finding: Finding) -> str | None:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
 from dnet_tui.diagnostics.report.finding import SYMPTOMS, Evidence, Finding
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.doctor.probe_lines import probe_line, probes_line
-from dnet_tui.tui.reports.doctor.report_order import Story, stories
-from dnet_tui.tui.reports.terminal import Paper
+from dnet_tui.tui.reports.doctor.report_order import CausalGroup, stories
+from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.wrapping import paragraph
 
 Label = Callable[[str], str]
@@ -26,7 +26,7 @@ _HANGING = " " * 10  # beneath the text that follows "  Breaks: "
 _RISKS = {"safe": "safe to apply", "ask": "asks before it is applied", "manual": "to be done by hand"}
 
 
-def doctor_text(report: Report, paper: Paper, label: Label = str) -> str:
+def doctor_text(report: Report, paper: OutputStyle, label: Label = str) -> str:
     """The report as text with a final line break.  ``label`` turns a gap's scope into what a person calls it."""
     prose = paper.for_prose()
     lines = [*_title(report, prose), "", *_verdict(report, prose)]
@@ -90,11 +90,11 @@ def title_line(report: Report) -> str:
     return clean(" · ".join(part for part in (report.host.hostname, *engines, when) if part), 1024)
 
 
-def _title(report: Report, paper: Paper) -> list[str]:
+def _title(report: Report, paper: OutputStyle) -> list[str]:
     return [paper.dim(line) for line in paragraph(title_line(report), paper.width)]
 
 
-def _verdict(report: Report, paper: Paper) -> list[str]:
+def _verdict(report: Report, paper: OutputStyle) -> list[str]:
     summary = report.summary
     style = paper.bad if summary.errors else paper.warn if summary.verdict != "healthy" else paper.good
     return [
@@ -103,7 +103,7 @@ def _verdict(report: Report, paper: Paper) -> list[str]:
     ]
 
 
-def _story(story: Story, paper: Paper) -> list[str]:
+def _story(story: CausalGroup, paper: OutputStyle) -> list[str]:
     finding = story.cause
     lines = _head(finding, paper)
     lines += paragraph(clean(finding.summary, _LIMIT), paper.width, "  ")
@@ -120,14 +120,14 @@ def _story(story: Story, paper: Paper) -> list[str]:
     return lines
 
 
-def _head(finding: Finding, paper: Paper) -> list[str]:
+def _head(finding: Finding, paper: OutputStyle) -> list[str]:
     style = {"error": paper.bad, "warning": paper.warn, "info": paper.bold}[finding.severity]
     subject = f"{finding.subject.kind} {finding.subject.name}".strip()
     text = clean(f"{finding.severity.upper()}  {finding.check}  {subject}", 1024)
     return [style(line) for line in paragraph(text, paper.width, "", "  ")]
 
 
-def _remedy(finding: Finding, paper: Paper) -> list[str]:
+def _remedy(finding: Finding, paper: OutputStyle) -> list[str]:
     remedy = finding.remedy
     if remedy is None:
         return paragraph(f"No repair is known. `dnet-tui explain {finding.check}` says more.", paper.width, "  ")
@@ -170,7 +170,7 @@ def _some(names: list[str], most: int = 3) -> str:
     return ", ".join(names) if more <= 0 else f"{', '.join(names[:most])} and {more} more"
 
 
-def _section(title: str, items: list[str], paper: Paper) -> list[str]:
+def _section(title: str, items: list[str], paper: OutputStyle) -> list[str]:
     if not items:
         return []
     lines = ["", paper.bold(title)]

@@ -11,13 +11,13 @@ from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.lists.rows.bridges import BridgeRow, PortRow, bridge_rows
 from dnet_tui.tui.reports.lists.rows.containers import ContainerRow, InterfaceRow, container_rows
 from dnet_tui.tui.reports.lists.tables_of_rows import host_port, shown_interfaces, worth_showing
-from dnet_tui.tui.reports.terminal import Paper
+from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.wrapping import paragraph
 
 _NAME = 20  # cells at most for the column of names
 
 
-def host_map(view: View, paper: Paper) -> str:
+def host_map(view: View, paper: OutputStyle) -> str:
     """Bridges with their containers, then the containers that are on none.  Ends with a line break."""
     bridges, containers = bridge_rows(view), container_rows(view)
     sections = [(bridge, [_port(bridge, port, containers) for port in bridge.ports]) for bridge in bridges]
@@ -41,7 +41,7 @@ def _title(view: View) -> str:
     return clean(" · ".join([host.hostname or "host", f"Linux {host.kernel}", *(engines or ["no engine answered"])]))
 
 
-def _bridge(bridge: BridgeRow, paper: Paper) -> list[str]:
+def _bridge(bridge: BridgeRow, paper: OutputStyle) -> list[str]:
     facts = [*worth_showing(bridge.addresses), *([] if bridge.up else ["DOWN"])]
     facts.append(f"network {bridge.network} ({bridge.engine})" if bridge.network else "no known network")
     first, *later = paragraph(clean(f"{bridge.name}  {'  '.join(facts)}", 1024), paper.width, "", "    ")
@@ -91,7 +91,7 @@ def _published(row: ContainerRow) -> list[str]:
     return [f"{host_port(port.host_ip, port.host_port)}→{port.container_port}/{port.proto}" for port in row.published]
 
 
-def _lines(body: list[tuple[str, str]], column: int, paper: Paper) -> list[str]:
+def _lines(body: list[tuple[str, str]], column: int, paper: OutputStyle) -> list[str]:
     lines: list[str] = []
     for name, text in body:
         head = f"  {pad(clean(name), column)}  "

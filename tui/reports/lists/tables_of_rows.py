@@ -8,13 +8,13 @@ from dnet_tui.tui.reports.lists.rows.bridges import BridgeRow, NetworkRow, PortR
 from dnet_tui.tui.reports.lists.rows.containers import ContainerRow, InterfaceRow, VethRow
 from dnet_tui.tui.reports.lists.rows.ports import Listener, PublishedRow
 from dnet_tui.tui.reports.tables import render
-from dnet_tui.tui.reports.terminal import Paper
+from dnet_tui.tui.reports.terminal import OutputStyle
 
 UNSEEN = "not seen"
 _SHORT_ID = 12  # characters, as engines print ids
 
 
-def bridges_table(rows: Sequence[BridgeRow], paper: Paper) -> str:
+def bridges_table(rows: Sequence[BridgeRow], paper: OutputStyle) -> str:
     """Bridges with the network each belongs to and what is plugged in."""
     headers = ("BRIDGE", "IFINDEX", "STATE", "ADDRESSES", "NETWORK", "PORTS")
     cells = [
@@ -31,7 +31,7 @@ def bridges_table(rows: Sequence[BridgeRow], paper: Paper) -> str:
     return render(headers, cells, paper)
 
 
-def networks_table(rows: Sequence[NetworkRow], paper: Paper) -> str:
+def networks_table(rows: Sequence[NetworkRow], paper: OutputStyle) -> str:
     """Networks with what their engine was asked for."""
     headers = ("NETWORK", "ENGINE", "DRIVER", "BRIDGE", "SUBNETS", "OPTIONS", "CONTAINERS")
     cells = [
@@ -49,7 +49,7 @@ def networks_table(rows: Sequence[NetworkRow], paper: Paper) -> str:
     return render(headers, cells, paper)
 
 
-def containers_table(rows: Sequence[ContainerRow], paper: Paper) -> str:
+def containers_table(rows: Sequence[ContainerRow], paper: OutputStyle) -> str:
     """Containers, one line per interface."""
     headers = ("CONTAINER", "MODE", "INTERFACE", "ADDRESSES", "NETWORK", "BRIDGE", "PEER")
     cells: list[tuple[str, ...]] = []
@@ -61,14 +61,14 @@ def containers_table(rows: Sequence[ContainerRow], paper: Paper) -> str:
     return render(headers, cells, paper)
 
 
-def veths_table(rows: Sequence[VethRow], paper: Paper) -> str:
+def veths_table(rows: Sequence[VethRow], paper: OutputStyle) -> str:
     """The host's veths with the container each leads to, or why that isn't known."""
     headers = ("VETH", "IFINDEX", "BRIDGE", "NETWORK", "LEADS TO", "INTERFACE", "ITS IFINDEX")
     cells = [(row.name, str(row.ifindex), row.bridge or "", row.network or "", *_other_end(row)) for row in rows]
     return render(headers, cells, paper)
 
 
-def ports_table(rows: Sequence[PublishedRow], paper: Paper) -> str:
+def ports_table(rows: Sequence[PublishedRow], paper: OutputStyle) -> str:
     """Published ports with the rule, the proxy and the listener of each."""
     headers = ("PUBLISHED", "CONTAINER", "DNAT RULE", "HELD BY", "LISTENING")
     cells = [

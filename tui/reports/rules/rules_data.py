@@ -11,14 +11,14 @@ from dnet_tui.diagnostics.explain.rule_text import policy_sentence, sentence
 from dnet_tui.diagnostics.explain.rules_for import rules_for
 from dnet_tui.inspect.errors import CannotInspectError
 from dnet_tui.inspect.model import Unread, known_items, require
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table
-from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.view import View
 
 Json = dict[str, object]
 
 
-class Selection(msgspec.Struct, frozen=True, kw_only=True):
+class RuleSelection(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for; empty means everything.  ``about`` is a container, network, port or address."""
 
     table: str = ""
@@ -36,7 +36,7 @@ class Shown(NamedTuple):
     whole: Firewall
 
 
-def selected(view: View, selection: Selection) -> tuple[Shown, ...]:
+def selected(view: View, selection: RuleSelection) -> tuple[Shown, ...]:
     """The host's firewall, or with ``about`` every one that concerns it, reduced to the selection.
 
     Raises:
@@ -56,7 +56,7 @@ def selected(view: View, selection: Selection) -> tuple[Shown, ...]:
     return tuple(shown)
 
 
-def _reduced(firewall: Firewall, selection: Selection) -> Firewall:
+def _reduced(firewall: Firewall, selection: RuleSelection) -> Firewall:
     families = {selection.family, "inet"} if selection.family else None
     tables = []
     for table in firewall.tables:

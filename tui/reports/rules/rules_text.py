@@ -9,14 +9,14 @@ from dnet_tui.diagnostics.explain.rule_text import policy_sentence, sentence
 from dnet_tui.inspect.model.firewall import Chain, Rule, Table, UnreadTable, Verdict
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.rules.rules_data import Shown
-from dnet_tui.tui.reports.terminal import Paper
+from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.wrapping import paragraph
 
 _LIMIT = 4096
 _INDENT = "  "
 
 
-def rules_text(shown: tuple[Shown, ...], paper: Paper, *, explain: bool = False) -> str:
+def rules_text(shown: tuple[Shown, ...], paper: OutputStyle, *, explain: bool = False) -> str:
     """The selected chains by hook, each followed by the chains it leads to; then what was not read."""
     lines: list[str] = []
     for part in shown:
@@ -27,7 +27,7 @@ def rules_text(shown: tuple[Shown, ...], paper: Paper, *, explain: bool = False)
 class _Listing:
     """One namespace's chains; each is printed once and mentioned where it is reached again."""
 
-    def __init__(self, part: Shown, paper: Paper, *, explain: bool) -> None:
+    def __init__(self, part: Shown, paper: OutputStyle, *, explain: bool) -> None:
         self.part = part
         self.paper = paper
         self.explain = explain

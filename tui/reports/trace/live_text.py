@@ -10,7 +10,7 @@ from dnet_tui.diagnostics.trace.trace_events import STAGES
 from dnet_tui.diagnostics.walk.packet import Hop
 from dnet_tui.inspect.text.cells import pad
 from dnet_tui.inspect.text.sanitize import clean
-from dnet_tui.tui.reports.terminal import Paper
+from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.trace.trace_text import VERDICTS, deciding, rule_words
 from dnet_tui.tui.reports.wrapping import paragraph
 
@@ -25,7 +25,7 @@ _ANSWERS = {
 }
 
 
-def live_text(live: Live, trace: Trace, paper: Paper) -> str:
+def live_text(live: Live, trace: Trace, paper: OutputStyle) -> str:
     """The live trace with a final line break: the verdict, whether the walk agrees, the hooks there and back."""
     prose = paper.for_prose()
     title = f"{clean(trace.source.label)} → {clean(trace.target.label)}  {clean(trace.forward.start.tuple_text())}"
@@ -35,7 +35,7 @@ def live_text(live: Live, trace: Trace, paper: Paper) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _verdict(live: Live, trace: Trace, paper: Paper) -> Iterator[str]:
+def _verdict(live: Live, trace: Trace, paper: OutputStyle) -> Iterator[str]:
     words = f"The real packet {_ended(live)}."
     if live.verdict.startswith("answer "):
         words += f" Its answer {VERDICTS.get(live.verdict.removeprefix('answer '), 'is never sent')}."
@@ -53,7 +53,7 @@ def _verdict(live: Live, trace: Trace, paper: Paper) -> Iterator[str]:
         yield from paragraph(clean(note, _LIMIT), paper.width, "  Note: ", " " * 8)
 
 
-def _agreement(live: Live, paper: Paper) -> Iterator[str]:
+def _agreement(live: Live, paper: OutputStyle) -> Iterator[str]:
     if live.agrees is False:
         for text in live.contradictions:
             for line in paragraph(clean(text, _LIMIT), paper.width, "!! CONTRADICTION: ", "   "):
@@ -74,7 +74,7 @@ def _ended(live: Live) -> str:
     return "could not be sent" if end == "not-sent" else VERDICTS.get(end, end)
 
 
-def _way(hops: Sequence[LiveHop], paper: Paper) -> Iterator[str]:
+def _way(hops: Sequence[LiveHop], paper: OutputStyle) -> Iterator[str]:
     place = shown = ""
     for hop in hops:
         if hop.place != place:
@@ -96,7 +96,7 @@ def _way(hops: Sequence[LiveHop], paper: Paper) -> Iterator[str]:
             yield from _line("", "kernel", "NOT SEEN HERE", paper)
 
 
-def _line(stage: str, who: str, words: str, paper: Paper) -> list[str]:
+def _line(stage: str, who: str, words: str, paper: OutputStyle) -> list[str]:
     first = f"    {pad(stage, _STAGE)}{pad(who, _WHO)}"
     return paragraph(clean(words, _LIMIT), paper.width, first, " " * (4 + _STAGE + _WHO))
 

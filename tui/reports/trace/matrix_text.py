@@ -5,7 +5,7 @@ from __future__ import annotations
 from dnet_tui.diagnostics.trace.matrix import Matrix
 from dnet_tui.inspect.text.cells import cells, pad
 from dnet_tui.inspect.text.sanitize import clean
-from dnet_tui.tui.reports.terminal import Paper
+from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.wrapping import paragraph
 
 _LETTERS = {"yes": "y", "refused": "r", "no": ".", "too-big": "b", "unknown": "?", "-": "-"}
@@ -13,7 +13,7 @@ _LEGEND = "y reaches it   r gets there, nobody listens   . does not   ? can't be
 _BIG = "   b too big for a link on its way"
 
 
-def matrix_text(matrix: Matrix, paper: Paper) -> str:
+def matrix_text(matrix: Matrix, paper: OutputStyle) -> str:
     """The matrix with its legend; columns are numbered, each row carries its own number and name."""
     names = [clean(name) for name in matrix.targets]
     digits = len(str(len(names)))

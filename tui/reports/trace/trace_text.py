@@ -9,7 +9,7 @@ from dnet_tui.diagnostics.walk.packet import Decider, Hop, Packet, RuleRef, Walk
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.cells import pad
 from dnet_tui.inspect.text.sanitize import clean
-from dnet_tui.tui.reports.terminal import Paper
+from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.wrapping import paragraph
 
 _LIMIT = 4096
@@ -30,7 +30,7 @@ VERDICTS = {
 }
 
 
-def trace_text(trace: Trace, view: View, paper: Paper) -> str:
+def trace_text(trace: Trace, view: View, paper: OutputStyle) -> str:
     """The trace with a final line break: the verdict, the hops there, the hops back."""
     prose = paper.for_prose()
     title = f"{clean(trace.source.label)} → {clean(trace.target.label)}  {clean(trace.forward.start.tuple_text())}"
@@ -58,7 +58,7 @@ def _size(packet: Packet) -> str:
     return f"  {packet.length} bytes{rule}"
 
 
-def _verdict(trace: Trace, paper: Paper) -> Iterator[str]:
+def _verdict(trace: Trace, paper: OutputStyle) -> Iterator[str]:
     walk = trace.forward
     words = f"The packet {VERDICTS.get(walk.end, walk.end)}."
     if trace.answer is not None:
@@ -96,7 +96,7 @@ def rule_words(ref: RuleRef) -> str:
     return f"{place} {ref.text}" if ref.number == 0 else f"{place} rule {ref.number}: {ref.text}"
 
 
-def _way(walk: Walk, view: View, paper: Paper) -> Iterator[str]:
+def _way(walk: Walk, view: View, paper: OutputStyle) -> Iterator[str]:
     namespace = tuple_shown = ""
     for hop in walk.hops:
         label = clean(view.label(hop.namespace))
@@ -116,7 +116,7 @@ def _way(walk: Walk, view: View, paper: Paper) -> Iterator[str]:
             yield colour(text)
 
 
-def _hop(hop: Hop, paper: Paper) -> list[str]:
+def _hop(hop: Hop, paper: OutputStyle) -> list[str]:
     words = [clean(hop.verdict, _LIMIT)]
     if hop.interface and hop.stage != "routing":
         words.insert(0, f"[{clean(hop.interface)}]")

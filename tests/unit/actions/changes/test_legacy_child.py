@@ -11,7 +11,7 @@ import pytest
 
 from dnet_tui.actions.changes import legacy_child
 from dnet_tui.actions.changes.chains import digest
-from dnet_tui.actions.changes.legacy_child import Answer, Order, RefusedError, carry_out, is_done
+from dnet_tui.actions.changes.legacy_child import LegacyReply, Order, RefusedError, carry_out, is_done
 from dnet_tui.actions.changes.legacy_rule import easy_rule
 
 BEFORE = ["-j A", "-j B", "-j A"]
@@ -81,34 +81,34 @@ def test_done_is_the_change_and_nothing_else(what: Order, after: list[str], done
 
 @pytest.mark.parametrize(("what", "left"), [(order(2), ["-j A", "-j A"]), (order(1, "-j C"), ["-j C", *BEFORE])])
 def test_the_change_is_made_under_the_lock(kernel: Kernel, what: Order, left: list[str]) -> None:
-    assert carry_out(what) == Answer(outcome="done")
+    assert carry_out(what) == LegacyReply(outcome="done")
     assert kernel.texts == left
 
 
 def test_a_rule_that_came_out_otherwise_is_taken_back(kernel: Kernel) -> None:
     kernel.prints = "-j D"
 
-    assert carry_out(order(2, "-j C")) == Answer(outcome="refused", reason="it would have written another rule")
+    assert carry_out(order(2, "-j C")) == LegacyReply(outcome="refused", reason="it would have written another rule")
     assert kernel.texts == BEFORE
 
 
 def test_what_is_refused_is_said(kernel: Kernel) -> None:
     kernel.refuses = True
 
-    assert carry_out(order(2)) == Answer(outcome="refused", reason="Invalid argument")
+    assert carry_out(order(2)) == LegacyReply(outcome="refused", reason="Invalid argument")
 
 
 def test_a_chain_that_changed_is_not_touched(kernel: Kernel) -> None:
     kernel.texts.append("-j NEW")
 
-    assert carry_out(order(2)) == Answer(outcome="outrun")
+    assert carry_out(order(2)) == LegacyReply(outcome="outrun")
     assert kernel.texts == [*BEFORE, "-j NEW"]
 
 
 def test_the_lock_is_waited_for_and_no_longer_than_said(kernel: Kernel) -> None:
     with kernel.lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert carry_out(order(2, patience=0.05)) == Answer(outcome="busy")
+        assert carry_out(order(2, patience=0.05)) == LegacyReply(outcome="busy")
     assert kernel.texts == BEFORE
     assert carry_out(order(2)).outcome == "done"
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from dnet_tui.actions.changes import legacy_write, rules
-from dnet_tui.actions.changes.legacy_child import Answer, Order
+from dnet_tui.actions.changes.legacy_child import LegacyReply, Order
 from dnet_tui.actions.host_access import LocalHost, Ran
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.inspect.errors import ActionFailedError
@@ -25,7 +25,7 @@ class Child:
     def __init__(self, host: FakeHost) -> None:
         self.host = host
         self.orders: list[Order] = []
-        self.answer: Answer | None = Answer(outcome="done")
+        self.answer: LegacyReply | None = LegacyReply(outcome="done")
         self.code = 1
         self.acts = True
         self.prints: dict[str, str] = {}
@@ -136,11 +136,11 @@ def test_the_other_backend_is_none_of_its_business(host: FakeHost, child: Child)
 
 @pytest.mark.parametrize(
     ("answer", "reason"),
-    [(Answer(outcome="refused", reason="Invalid argument"), "Invalid argument"), (None, "KeyError: what")],
+    [(LegacyReply(outcome="refused", reason="Invalid argument"), "Invalid argument"), (None, "KeyError: what")],
 )
 @pytest.mark.parametrize("action", [delete(3), insert(2)])
 def test_where_it_fails_without_effect_the_program_goes_on(
-    host: FakeHost, child: Child, action: InsertRule | DeleteRule, answer: Answer | None, reason: str
+    host: FakeHost, child: Child, action: InsertRule | DeleteRule, answer: LegacyReply | None, reason: str
 ) -> None:
     child.acts, child.answer = False, answer
     after = rules.perform(action, rules.prepare(action, host), host)
@@ -177,7 +177,7 @@ def test_what_takes_too_long_is_looked_at_too(host: FakeHost) -> None:
 
 
 def test_while_another_holds_the_lock_nothing_is_tried(host: FakeHost, child: Child) -> None:
-    child.acts, child.answer = False, Answer(outcome="busy")
+    child.acts, child.answer = False, LegacyReply(outcome="busy")
     captured = rules.prepare(delete(3), host)
 
     with pytest.raises(ActionFailedError, match="lock was held by another program") as error:
@@ -186,8 +186,8 @@ def test_while_another_holds_the_lock_nothing_is_tried(host: FakeHost, child: Ch
     assert host.log == []
 
 
-@pytest.mark.parametrize("answer", [Answer(outcome="outrun"), Answer(outcome="unsure", reason="?")])
-def test_a_chain_that_another_rewrites_is_left_alone(host: FakeHost, child: Child, answer: Answer) -> None:
+@pytest.mark.parametrize("answer", [LegacyReply(outcome="outrun"), LegacyReply(outcome="unsure", reason="?")])
+def test_a_chain_that_another_rewrites_is_left_alone(host: FakeHost, child: Child, answer: LegacyReply) -> None:
     child.acts, child.answer = False, answer
     captured = rules.prepare(delete(3), host)
 

@@ -14,10 +14,10 @@ from dnet_tui.actions.execution.execute import HostExecutor
 from dnet_tui.actions.execution.undo import undo_entry
 from dnet_tui.actions.host_access import Ran
 from dnet_tui.actions.journal.captured_state import AnyState
-from dnet_tui.actions.journal.entries import Change, Place
+from dnet_tui.actions.journal.entries import RecordedChange, StepPlace
 from dnet_tui.actions.journal.journal import read
 from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction
-from dnet_tui.actions.plans.plan import Plan, Step
+from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.kernel.netns import own_handle
 from unit.builders.fake_host import FakeHost
@@ -25,11 +25,11 @@ from unit.builders.fake_host import FakeHost
 ACTION = AddTraceTable(
     name="dnet_tui_1", ruleset="table inet dnet_tui_1 { }", inside=own_handle(), label="host", own=True
 )
-PLAN = Plan(title="live trace a → b (dnet_tui_1)", steps=(Step(action=ACTION),))
+PLAN = Plan(title="live trace a → b (dnet_tui_1)", steps=(PlanStep(action=ACTION),))
 
 
-def here() -> Place:
-    return Place(netns=1, cookie=7, boot="b")
+def here() -> StepPlace:
+    return StepPlace(netns=1, cookie=7, boot="b")
 
 
 class NftHand(FakeHost):
@@ -141,6 +141,6 @@ def test_the_commands_lead_into_the_namespace() -> None:
 
 
 def test_it_survives_the_journal() -> None:
-    step = Step(action=ACTION)
+    step = PlanStep(action=ACTION)
 
-    assert msgspec.json.decode(msgspec.json.encode(Change(step=step)), type=Change).step == step
+    assert msgspec.json.decode(msgspec.json.encode(RecordedChange(step=step)), type=RecordedChange).step == step

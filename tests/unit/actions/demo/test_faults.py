@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from dnet_tui.actions.demo.faults import FAULTS, Place, Target, fault, places
+from dnet_tui.actions.demo.faults import FAULTS, FaultPlace, FaultTarget, fault, places
 from dnet_tui.actions.demo.topology import DEMO, rules
 from dnet_tui.diagnostics.report.finding import SYMPTOMS
 from dnet_tui.inspect.errors import DnetError, UsageError
 
 SAVED = rules(DEMO)
-BACK = Target.on(SAVED, bridge="br-back", subnet="172.30.2.0/24")
+BACK = FaultTarget.on(SAVED, bridge="br-back", subnet="172.30.2.0/24")
 
 
 DOCKER_28 = """*nat
@@ -47,34 +47,34 @@ def test_positions_are_those_in_the_chain_of_the_right_table() -> None:
     assert (BACK.masquerade.chain, BACK.masquerade.number) == ("POSTROUTING", 2)
     assert (BACK.isolation.chain, BACK.isolation.number) == ("FORWARD", 2)
     elsewhere = SAVED.replace("*nat", "*mangle")
-    assert Target.on(elsewhere, bridge="br-back", subnet="172.30.2.0/24").masquerade is None
+    assert FaultTarget.on(elsewhere, bridge="br-back", subnet="172.30.2.0/24").masquerade is None
 
 
 def test_the_isolation_of_docker_28_stands_in_a_chain_of_its_own() -> None:
-    target = Target.on(DOCKER_28, bridge="docker0", subnet="172.17.0.0/16")
+    target = FaultTarget.on(DOCKER_28, bridge="docker0", subnet="172.17.0.0/16")
     jump = ("-j", "DOCKER-ISOLATION-STAGE-1")
-    assert target.isolation == Place(table="filter", chain="DOCKER-FORWARD", number=2, words=jump)
+    assert target.isolation == FaultPlace(table="filter", chain="DOCKER-FORWARD", number=2, words=jump)
     assert target.masquerade is not None
     assert target.masquerade.number == 2
 
 
 def test_netavark_masquerades_in_a_chain_for_each_network() -> None:
-    target = Target.on(NETAVARK, bridge="podman0", subnet="10.88.0.0/16")
+    target = FaultTarget.on(NETAVARK, bridge="podman0", subnet="10.88.0.0/16")
     masquerade = ("!", "-d", "224.0.0.0/4", "-j", "MASQUERADE")
-    assert target.masquerade == Place(table="nat", chain="NETAVARK-1D8721804F16F", number=2, words=masquerade)
+    assert target.masquerade == FaultPlace(table="nat", chain="NETAVARK-1D8721804F16F", number=2, words=masquerade)
     assert target.isolation is not None
     assert target.isolation.chain == "NETAVARK_FORWARD"
-    assert Target.on(NETAVARK, bridge="podman7", subnet="10.77.0.0/24").masquerade is None
+    assert FaultTarget.on(NETAVARK, bridge="podman7", subnet="10.77.0.0/24").masquerade is None
 
 
 def test_counters_in_front_of_a_rule_do_not_matter() -> None:
     counted = SAVED.replace("-A ", "[12:3456] -A ")
-    assert Target.on(counted, bridge="br-back", subnet="172.30.2.0/24") == BACK
+    assert FaultTarget.on(counted, bridge="br-back", subnet="172.30.2.0/24") == BACK
 
 
 def test_a_rule_that_only_begins_alike_is_not_the_rule() -> None:
     longer = "*nat\n-A POSTROUTING -s 172.30.2.0/24 ! -o br-back -j MASQUERADE --random\nCOMMIT\n"
-    assert Target.on(longer, bridge="br-back", subnet="172.30.2.0/24").masquerade is None
+    assert FaultTarget.on(longer, bridge="br-back", subnet="172.30.2.0/24").masquerade is None
     assert [item.number for item in places(longer)] == [1]
 
 
@@ -86,15 +86,15 @@ def test_a_rule_is_put_back_where_it_stood() -> None:
 
 
 def test_a_rule_that_is_not_there_cannot_be_taken_away() -> None:
-    vault = Target.on(SAVED, bridge="br-vault", subnet="172.30.3.0/24")
+    vault = FaultTarget.on(SAVED, bridge="br-vault", subnet="172.30.3.0/24")
     with pytest.raises(DnetError, match="br-vault has no MASQUERADE rule"):
         fault("masq-missing").inject(vault)
     with pytest.raises(DnetError, match="isolation jump"):
-        fault("isolation-missing").inject(Target(bridge="br0", subnet="10.0.0.0/24"))
+        fault("isolation-missing").inject(FaultTarget(bridge="br0", subnet="10.0.0.0/24"))
 
 
 def test_sysctls_name_the_target_with_slashes_for_dots() -> None:
-    target = Target(bridge="br.100", subnet="10.0.0.0/24", uplink="bond0.7")
+    target = FaultTarget(bridge="br.100", subnet="10.0.0.0/24", uplink="bond0.7")
     assert fault("fwd-off-bridge").inject(target) == (("sysctl", "-q", "-w", "net.ipv4.conf.br/100.forwarding=0"),)
     assert fault("fwd-off-uplink").restore(target) == (("sysctl", "-q", "-w", "net.ipv4.conf.bond0/7.forwarding=1"),)
 

@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import re
 
-from dnet_tui.actions.demo.topology import BARE, DEMO, Member, Net, Topology, host_batch, inner_batches, rules
+from dnet_tui.actions.demo.topology import (
+    BARE,
+    DEMO,
+    DemoContainer,
+    DemoNetwork,
+    Topology,
+    host_batch,
+    inner_batches,
+    rules,
+)
 from dnet_tui.inspect.model.network_label import decode
 
 DOCKER_20_10_24 = """\
@@ -56,12 +65,12 @@ COMMIT
 
 
 def test_the_rules_are_those_a_real_docker_wrote_for_the_same_networks() -> None:
-    web = Member(name="web", address="172.17.0.2/16", published=((8080, 80),))
+    web = DemoContainer(name="web", address="172.17.0.2/16", published=((8080, 80),))
     same = Topology(
         nets=(
-            Net(name="back", bridge="br-7ff091dc04a6", gateway="172.18.0.1/16", internal=True, members=()),
-            Net(name="app", bridge="br-app", gateway="10.10.0.1/24", members=()),
-            Net(name="bridge", bridge="docker0", gateway="172.17.0.1/16", members=(web,)),
+            DemoNetwork(name="back", bridge="br-7ff091dc04a6", gateway="172.18.0.1/16", internal=True, members=()),
+            DemoNetwork(name="app", bridge="br-app", gateway="10.10.0.1/24", members=()),
+            DemoNetwork(name="bridge", bridge="docker0", gateway="172.17.0.1/16", members=(web,)),
         )
     )
     assert rules(same) == DOCKER_20_10_24

@@ -10,10 +10,10 @@ import pytest
 from dnet_tui.actions.execution.apply import apply_plan
 from dnet_tui.actions.execution.execute import HostExecutor
 from dnet_tui.actions.execution.preflight import required_programs
-from dnet_tui.actions.journal.entries import Place
+from dnet_tui.actions.journal.entries import StepPlace
 from dnet_tui.actions.journal.journal import read
 from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction
-from dnet_tui.actions.plans.plan import Plan, Step
+from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.diagnostics.operations.bridge import CreateBridge
 from dnet_tui.diagnostics.operations.by_hand import ByHand
 from dnet_tui.diagnostics.operations.engine_network import CreatePodmanNetwork
@@ -64,8 +64,8 @@ class Bare(FakeHost):
         return program not in self.absent
 
 
-def attempt(host: FakeHost, folder: Path, *steps: Step) -> None:
-    apply_plan(Plan(title="t", steps=steps), HostExecutor(host), folder, place=lambda: Place(netns=1))
+def attempt(host: FakeHost, folder: Path, *steps: PlanStep) -> None:
+    apply_plan(Plan(title="t", steps=steps), HostExecutor(host), folder, place=lambda: StepPlace(netns=1))
 
 
 def test_a_plan_that_would_stop_half_way_is_not_begun(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_plan_that_would_stop_half_way_is_not_begun(tmp_path: Path) -> None:
     before = dict(host.values)
     steps = (FORWARD, ForgetConnections(proto="udp", port=53), SetLinkUp(link="v", inside=INSIDE))
     with pytest.raises(ActionFailedError, match="conntrack, nsenter are not installed") as error:
-        attempt(host, tmp_path, *(Step(action=action) for action in steps))
+        attempt(host, tmp_path, *(PlanStep(action=action) for action in steps))
     assert "delete the tracked udp connections to port 53" in error.value.message
     assert "nothing was changed" in error.value.hint
     assert host.values == before
@@ -81,17 +81,17 @@ def test_a_plan_that_would_stop_half_way_is_not_begun(tmp_path: Path) -> None:
 
 
 def test_what_takes_a_step_back_must_be_there_too(tmp_path: Path) -> None:
-    step = Step(action=FORWARD, undo=(SetLinkUp(link="v"),))
+    step = PlanStep(action=FORWARD, undo=(SetLinkUp(link="v"),))
     with pytest.raises(ActionFailedError, match="ip is not installed"):
         attempt(Bare("ip"), tmp_path, step)
 
 
 def test_a_plan_whose_programs_are_there_is_made(tmp_path: Path) -> None:
     host = Bare("conntrack")
-    attempt(host, tmp_path, Step(action=FORWARD))
+    attempt(host, tmp_path, PlanStep(action=FORWARD))
     assert host.values["net.ipv4.ip_forward"] == "1"
 
 
 def test_what_a_person_should_do_is_never_done(tmp_path: Path) -> None:
     with pytest.raises(ActionFailedError, match="for a person to do"):
-        attempt(FakeHost(), tmp_path, Step(action=ByHand(argv=("true",))))
+        attempt(FakeHost(), tmp_path, PlanStep(action=ByHand(argv=("true",))))

@@ -12,10 +12,10 @@ from dnet_tui.actions.execution.execute import HostExecutor
 from dnet_tui.actions.execution.undo import preview, stands_alone, undo_entry
 from dnet_tui.actions.host_access import Ran
 from dnet_tui.actions.journal.captured_state import AnyState, SysctlState
-from dnet_tui.actions.journal.entries import Change, Place
+from dnet_tui.actions.journal.entries import RecordedChange, StepPlace
 from dnet_tui.actions.journal.journal import read
 from dnet_tui.actions.plans.operations import AnyAction
-from dnet_tui.actions.plans.plan import Plan, Step, plan_for
+from dnet_tui.actions.plans.plan import Plan, PlanStep, plan_for
 from dnet_tui.diagnostics.operations.by_hand import Command
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
@@ -24,14 +24,14 @@ from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
 from unit.builders.fake_host import FakeHost
 
-HERE = Place(netns=1, cookie=7, boot="b")
+HERE = StepPlace(netns=1, cookie=7, boot="b")
 RULE = {"backend": "iptables-nft", "family": "ip", "table": "filter", "chain": "FORWARD"}
 MOVE = Plan(
     title="move the drop, forward",
     steps=(
-        Step(action=DeleteRule(**RULE, spec="-j DROP", position=1)),  # type: ignore[arg-type]
-        Step(action=InsertRule(**RULE, spec="-j DROP")),  # type: ignore[arg-type]
-        Step(action=SetSysctl(key="net.ipv4.ip_forward", value="1")),
+        PlanStep(action=DeleteRule(**RULE, spec="-j DROP", position=1)),  # type: ignore[arg-type]
+        PlanStep(action=InsertRule(**RULE, spec="-j DROP")),  # type: ignore[arg-type]
+        PlanStep(action=SetSysctl(key="net.ipv4.ip_forward", value="1")),
     ),
 )
 
@@ -56,7 +56,7 @@ class Dying(HostExecutor):
             raise KilledError
         return super().perform(action, captured)
 
-    def revert(self, change: Change, *, resumed: bool) -> str:
+    def revert(self, change: RecordedChange, *, resumed: bool) -> str:
         self._left -= 1
         if self._left == 0:
             if self._after:
@@ -130,7 +130,7 @@ def test_a_step_that_fails_is_taken_back_and_those_before_it_stand(host: FakeHos
 
 
 def test_a_failure_at_the_first_step_leaves_nothing_to_undo(host: FakeHost, tmp_path: Path) -> None:
-    wrong = Plan(title="t", steps=(Step(action=DeleteRule(**RULE, spec="-j GONE", position=1)),))  # type: ignore[arg-type]
+    wrong = Plan(title="t", steps=(PlanStep(action=DeleteRule(**RULE, spec="-j GONE", position=1)),))  # type: ignore[arg-type]
     with pytest.raises(ActionFailedError, match="nothing was changed"):
         do(host, tmp_path, wrong)
     with pytest.raises(UsageError, match="nothing to undo"):
@@ -142,7 +142,7 @@ def test_a_failure_at_the_first_step_leaves_nothing_to_undo(host: FakeHost, tmp_
 def test_without_an_id_a_failed_entry_does_not_hide_the_one_before_it(host: FakeHost, tmp_path: Path) -> None:
     before = picture(host)
     do(host, tmp_path)
-    wrong = Plan(title="t", steps=(Step(action=DeleteRule(**RULE, spec="-j GONE", position=1)),))  # type: ignore[arg-type]
+    wrong = Plan(title="t", steps=(PlanStep(action=DeleteRule(**RULE, spec="-j GONE", position=1)),))  # type: ignore[arg-type]
     with pytest.raises(ActionFailedError):
         do(host, tmp_path, wrong)
     undo(host, tmp_path)
@@ -163,7 +163,7 @@ def test_an_unknown_entry_is_named(host: FakeHost, tmp_path: Path) -> None:
 
 def test_another_namespaces_entry_is_refused_unless_forced(host: FakeHost, tmp_path: Path) -> None:
     before = picture(host)
-    apply_plan(MOVE, HostExecutor(host), tmp_path, place=lambda: Place(netns=2, cookie=9, boot="b"))
+    apply_plan(MOVE, HostExecutor(host), tmp_path, place=lambda: StepPlace(netns=2, cookie=9, boot="b"))
     with pytest.raises(UsageError, match="another network namespace"):
         undo(host, tmp_path, "1")
     with pytest.raises(UsageError, match="another network namespace"):
@@ -174,21 +174,21 @@ def test_another_namespaces_entry_is_refused_unless_forced(host: FakeHost, tmp_p
 
 def test_the_latest_of_this_host_is_chosen_not_a_later_one_of_another(host: FakeHost, tmp_path: Path) -> None:
     mine = do(host, tmp_path)
-    on = Plan(title="t", steps=(Step(action=SetSysctl(key="net.ipv4.conf.lo.send_redirects", value="0")),))
-    apply_plan(on, HostExecutor(host), tmp_path, place=lambda: Place(netns=2, cookie=9, boot="b"))
+    on = Plan(title="t", steps=(PlanStep(action=SetSysctl(key="net.ipv4.conf.lo.send_redirects", value="0")),))
+    apply_plan(on, HostExecutor(host), tmp_path, place=lambda: StepPlace(netns=2, cookie=9, boot="b"))
     undo(host, tmp_path)
     assert [(entry.id, entry.status) for entry in read(tmp_path)[0]] == [(mine, "undone"), ("0002", "done")]
 
 
 def test_a_command_is_taken_back_by_the_command_that_came_with_it(host: FakeHost, tmp_path: Path) -> None:
-    step = Step(action=Command(argv=("true", "there")), undo=(Command(argv=("true", "back")),))
+    step = PlanStep(action=Command(argv=("true", "there")), undo=(Command(argv=("true", "back")),))
     do(host, tmp_path, Plan(title="t", steps=(step,)))
     undo(host, tmp_path)
     assert host.log[-1] == ("true", "back")
 
 
 def test_a_failed_commands_undo_is_not_run_unasked(host: FakeHost, tmp_path: Path) -> None:
-    step = Step(action=Command(argv=("false",)), undo=(Command(argv=("true", "back")),))
+    step = PlanStep(action=Command(argv=("false",)), undo=(Command(argv=("true", "back")),))
     with pytest.raises(ActionFailedError, match="`false` failed"):
         do(host, tmp_path, Plan(title="t", steps=(step,)))
     assert host.log == [("false",)]
@@ -247,9 +247,9 @@ def test_a_command_without_undo_is_named(host: FakeHost, tmp_path: Path) -> None
 THREE = Plan(
     title="three",
     steps=(
-        Step(action=SetSysctl(key="net.ipv4.ip_forward", value="1")),
-        Step(action=Command(argv=("true", "a")), undo=(Command(argv=("true", "back")),)),
-        Step(action=Command(argv=("true", "b")), undo=(Command(argv=("false",)),)),
+        PlanStep(action=SetSysctl(key="net.ipv4.ip_forward", value="1")),
+        PlanStep(action=Command(argv=("true", "a")), undo=(Command(argv=("true", "back")),)),
+        PlanStep(action=Command(argv=("true", "b")), undo=(Command(argv=("false",)),)),
     ),
 )
 
@@ -282,7 +282,7 @@ def test_a_second_undo_takes_up_where_the_first_failed(host: FakeHost, tmp_path:
 
 def test_of_several_commands_the_account_says_which_ran(host: FakeHost, tmp_path: Path) -> None:
     undo = tuple(Command(argv=words) for words in (("true", "1"), ("false",), ("true", "3")))
-    do(host, tmp_path, Plan(title="t", steps=(Step(action=Command(argv=("true", "there")), undo=undo),)))
+    do(host, tmp_path, Plan(title="t", steps=(PlanStep(action=Command(argv=("true", "there")), undo=undo),)))
     with pytest.raises(ActionFailedError, match=r"done before: true 1; not run after it: `true 3`"):
         undo_entry(HostExecutor(host), tmp_path, place=lambda: HERE)
     notes = undo_entry(HostExecutor(host), tmp_path, place=lambda: HERE).notes
@@ -291,13 +291,17 @@ def test_of_several_commands_the_account_says_which_ran(host: FakeHost, tmp_path
 
 
 def test_rules_of_one_chain_are_not_taken_back_past_one_that_could_not_be() -> None:
-    delete, insert, forward = (Change(step=step, captured=None) for step in MOVE.steps)
+    delete, insert, forward = (RecordedChange(step=step, captured=None) for step in MOVE.steps)
     other = msgspec.structs.replace(delete.step.action, chain="INPUT")
     assert not stands_alone(delete, [insert])
-    assert stands_alone(Change(step=Step(action=other)), [insert])
-    assert stands_alone(Change(step=MOVE.steps[2], captured=SysctlState(values={"a": "0"})), [insert])
+    assert stands_alone(RecordedChange(step=PlanStep(action=other)), [insert])
+    assert stands_alone(RecordedChange(step=MOVE.steps[2], captured=SysctlState(values={"a": "0"})), [insert])
     assert not stands_alone(
-        Change(step=MOVE.steps[2], captured=SysctlState(values={"a": "0"})),
-        [Change(step=Step(action=SetSysctl(key="b", value="1")), captured=SysctlState(values={"a": "1", "b": "0"}))],
+        RecordedChange(step=MOVE.steps[2], captured=SysctlState(values={"a": "0"})),
+        [
+            RecordedChange(
+                step=PlanStep(action=SetSysctl(key="b", value="1")), captured=SysctlState(values={"a": "1", "b": "0"})
+            )
+        ],
     )
     assert not stands_alone(forward, [forward]), "nothing was captured"

@@ -11,20 +11,20 @@ import pytest
 
 from dnet_tui.actions.execution.apply import apply_plan
 from dnet_tui.actions.execution.execute import HostExecutor
-from dnet_tui.actions.journal.entries import Place, elsewhere
+from dnet_tui.actions.journal.entries import StepPlace, elsewhere
 from dnet_tui.actions.journal.journal import here, opened, read, state_folder
-from dnet_tui.actions.plans.plan import Plan, Step
+from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.diagnostics.operations.by_hand import Command
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.inspect.errors import ActionFailedError
 from unit.builders.fake_host import FakeHost
 
-PLACE = Place(netns=1, cookie=7, boot="b")
+PLACE = StepPlace(netns=1, cookie=7, boot="b")
 PLAN = Plan(
     title="forward",
     steps=(
-        Step(action=SetSysctl(key="net.ipv4.ip_forward", value="1")),
-        Step(action=SetSysctl(key="net.ipv4.conf.lo.send_redirects", value="0")),
+        PlanStep(action=SetSysctl(key="net.ipv4.ip_forward", value="1")),
+        PlanStep(action=SetSysctl(key="net.ipv4.conf.lo.send_redirects", value="0")),
     ),
 )
 
@@ -161,7 +161,7 @@ def test_a_link_in_the_journals_place_is_not_followed(tmp_path: Path) -> None:
 
 def test_a_command_s_undo_is_kept_with_it(tmp_path: Path) -> None:
     back = Command(argv=("true", "back"))
-    plan = Plan(title="t", steps=(Step(action=Command(argv=("true",)), undo=(back,)),))
+    plan = Plan(title="t", steps=(PlanStep(action=Command(argv=("true",)), undo=(back,)),))
     apply_plan(plan, HostExecutor(FakeHost()), tmp_path, place=lambda: PLACE)
     assert read(tmp_path)[0][0].changes[0].captured.undo == (back,)  # type: ignore[union-attr]
 
@@ -177,14 +177,14 @@ def test_the_state_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("place", "same"),
     [
-        (Place(netns=1, cookie=7, boot="b"), True),
-        (Place(netns=1, cookie=8, boot="b"), False),  # an inode that was reused
-        (Place(netns=1, cookie=7, boot="c"), False),
-        (Place(netns=1, boot="b"), True),  # a kernel without cookies
-        (Place(netns=2, boot="b"), False),
+        (StepPlace(netns=1, cookie=7, boot="b"), True),
+        (StepPlace(netns=1, cookie=8, boot="b"), False),  # an inode that was reused
+        (StepPlace(netns=1, cookie=7, boot="c"), False),
+        (StepPlace(netns=1, boot="b"), True),  # a kernel without cookies
+        (StepPlace(netns=2, boot="b"), False),
     ],
 )
-def test_an_entry_belongs_to_one_namespace_and_one_boot(tmp_path: Path, place: Place, *, same: bool) -> None:
+def test_an_entry_belongs_to_one_namespace_and_one_boot(tmp_path: Path, place: StepPlace, *, same: bool) -> None:
     entry = apply_plan(PLAN, HostExecutor(FakeHost()), tmp_path, place=lambda: PLACE)
     assert (elsewhere(entry, place) == "") is same
 

@@ -25,8 +25,8 @@ from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.errors import ActionFailedError, CannotInspectError, UsageError
 from dnet_tui.inspect.model import Engine, Network, Snapshot, Subnet
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import Firewall
-from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.inspect.model.network_label import decode
 from unit.builders.factories import HOST, docker_like_snapshot, route, with_gaps, with_namespace, with_sysctl
 

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from dnet_tui.actions.probes.probe import Outcome, Probe, dns_query, echo_request, internet_checksum, tcp_connect
+from dnet_tui.actions.probes.probe import Probe, ProbeOutcome, dns_query, echo_request, internet_checksum, tcp_connect
 from dnet_tui.actions.probes.repair_probe import egress_text
 from dnet_tui.diagnostics.probing.probe_targets import default_gateway
 from dnet_tui.diagnostics.report.finding import Finding, Subject
@@ -27,21 +27,21 @@ def free_port(kind: socket.SocketKind) -> int:
 
 def test_a_listener_is_ok_and_a_closed_port_refused() -> None:
     with socket.create_server((LOCAL, 0)) as server:
-        assert tcp_connect(LOCAL, server.getsockname()[1]).outcome is Outcome.OK
-    assert tcp_connect(LOCAL, free_port(socket.SOCK_STREAM)).outcome is Outcome.REFUSED
+        assert tcp_connect(LOCAL, server.getsockname()[1]).outcome is ProbeOutcome.OK
+    assert tcp_connect(LOCAL, free_port(socket.SOCK_STREAM)).outcome is ProbeOutcome.REFUSED
 
 
 def test_a_query_answered_is_ok_ignored_a_timeout_and_a_closed_port_refused() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind((LOCAL, 0))
         port = server.getsockname()[1]
-        assert dns_query(LOCAL, port, "web", limit=0.05).outcome is Outcome.TIMEOUT
+        assert dns_query(LOCAL, port, "web", limit=0.05).outcome is ProbeOutcome.TIMEOUT
         server.recvfrom(100)
         echo = threading.Thread(target=lambda: server.sendto(*server.recvfrom(100)))
         echo.start()
-        assert dns_query(LOCAL, port, "web").outcome is Outcome.OK
+        assert dns_query(LOCAL, port, "web").outcome is ProbeOutcome.OK
         echo.join()
-    assert dns_query(LOCAL, free_port(socket.SOCK_DGRAM), "web").outcome is Outcome.REFUSED
+    assert dns_query(LOCAL, free_port(socket.SOCK_DGRAM), "web").outcome is ProbeOutcome.REFUSED
 
 
 @pytest.mark.parametrize("code", [errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EPERM])
@@ -51,12 +51,12 @@ def test_no_way_there_is_unreachable(code: int, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(socket.socket, "connect", fail)
     result = tcp_connect(LOCAL, 1)
-    assert (result.outcome, result.note) == (Outcome.UNREACHABLE, os.strerror(code))
+    assert (result.outcome, result.note) == (ProbeOutcome.UNREACHABLE, os.strerror(code))
 
 
 def test_a_namespace_that_is_gone_is_said() -> None:
     result = tcp_connect(LOCAL, 1, inside=NsHandle(inode=1, path="/nowhere"))
-    assert result.outcome is Outcome.UNREACHABLE
+    assert result.outcome is ProbeOutcome.UNREACHABLE
     assert "could not be entered" in result.note
 
 
@@ -71,7 +71,7 @@ def finding(kind: str, name: str, *symptoms: str) -> Finding:
     return Finding(check="x", severity="error", subject=Subject(kind=kind, name=name), summary="", symptoms=symptoms)
 
 
-def probed(what: Finding, outcome: Outcome = Outcome.OK) -> tuple[str, list[tuple[str, str]]]:
+def probed(what: Finding, outcome: ProbeOutcome = ProbeOutcome.OK) -> tuple[str, list[tuple[str, str]]]:
     seen: list[tuple[str, str]] = []
 
     def pinger(address: str, handle: NsHandle) -> Probe:
@@ -88,7 +88,7 @@ def test_a_container_of_the_finding_s_network_pings_the_gateway_once() -> None:
 
 
 def test_silence_is_said_and_not_judged() -> None:
-    text, _ = probed(finding("bridge", "docker0", "egress"), Outcome.TIMEOUT)
+    text, _ = probed(finding("bridge", "docker0", "egress"), ProbeOutcome.TIMEOUT)
     assert text == "probe: web → gateway 203.0.113.1: timeout (it may ignore pings)"
 
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from dnet_tui.actions.probes import send_probes
-from dnet_tui.actions.probes.probe import Outcome, Probe, dns_question
+from dnet_tui.actions.probes.probe import Probe, ProbeOutcome, dns_question
 from dnet_tui.actions.probes.send_probes import Probing, probe_host
 from dnet_tui.diagnostics.checks.run_checks import examination
 from dnet_tui.diagnostics.flows.probes import PlannedProbe
@@ -18,7 +18,12 @@ from dnet_tui.inspect.model import Snapshot
 from unit.builders.factories import WEB, docker_like_snapshot
 from unit.diagnostics.checks.cases.rules import FAULTS, insert
 
-ENDS = {"answered": Outcome.OK, "refused": Outcome.REFUSED, "blocked": Outcome.TIMEOUT, "unknown": Outcome.TIMEOUT}
+ENDS = {
+    "answered": ProbeOutcome.OK,
+    "refused": ProbeOutcome.REFUSED,
+    "blocked": ProbeOutcome.TIMEOUT,
+    "unknown": ProbeOutcome.TIMEOUT,
+}
 
 
 class Wire:
@@ -99,7 +104,9 @@ def test_a_container_that_ended_meanwhile_contradicts_nothing() -> None:
 
 def test_what_can_not_be_sent_is_said_with_its_reason() -> None:
     def refuse(_: PlannedProbe, __: NsHandle) -> Probe:
-        return Probe(outcome=Outcome.UNREACHABLE, seconds=0.0, note="the namespace could not be entered", sent=False)
+        return Probe(
+            outcome=ProbeOutcome.UNREACHABLE, seconds=0.0, note="the namespace could not be entered", sent=False
+        )
 
     result = probe_host(docker_like_snapshot(), never, sender=refuse)
     assert judgements(result) == {"not-sent"}
@@ -127,7 +134,7 @@ def test_a_probe_that_never_comes_back_is_not_waited_for(monkeypatch: pytest.Mon
 
     def stuck(_: PlannedProbe, __: NsHandle) -> Probe:
         release.wait(5)
-        return Probe(outcome=Outcome.OK, seconds=0.0)
+        return Probe(outcome=ProbeOutcome.OK, seconds=0.0)
 
     start = time.monotonic()
     result = probe_host(docker_like_snapshot(), never, sender=stuck)

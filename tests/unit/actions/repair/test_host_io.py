@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dnet_tui.actions.journal.entries import Entry, Place
+from dnet_tui.actions.journal.entries import JournalEntry, StepPlace
 from dnet_tui.actions.plans.plan import Plan
 from dnet_tui.actions.repair import host_io
 from dnet_tui.actions.repair.session import Repair, RepairSession, Result
-from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.snapshot import take_snapshot
@@ -41,10 +41,10 @@ class Host:
 
         monkeypatch.setattr(RepairSession, "run", counted)
 
-    def _apply(self, plan: Plan, *_: object) -> Entry:
+    def _apply(self, plan: Plan, *_: object) -> JournalEntry:
         self.applied.append(plan)
         self.snapshot = HEALTHY
-        return Entry(id="0001", time="", title=plan.title, place=Place(netns=1))
+        return JournalEntry(id="0001", time="", title=plan.title, place=StepPlace(netns=1))
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_fix_repairs_by_the_session(host: Host) -> None:
 
 
 def test_the_app_repairs_by_the_session(host: Host) -> None:
-    (finding,) = [item for item in examine(BROKEN).findings if item.severity == "error"]
+    (finding,) = [item for item in run_checks(BROKEN).findings if item.severity == "error"]
     apply_fix = services_host.live(readonly=False).apply_fix
     assert apply_fix is not None
     assert apply_fix(finding) == [
@@ -76,7 +76,7 @@ def test_the_app_repairs_by_the_session(host: Host) -> None:
 
 
 def test_the_app_tells_when_a_repair_did_not_help(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    (finding,) = [item for item in examine(BROKEN).findings if item.severity == "error"]
+    (finding,) = [item for item in run_checks(BROKEN).findings if item.severity == "error"]
     monkeypatch.setattr(take_snapshot, "take_snapshot", lambda *_: BROKEN)
     apply_fix = services_host.live(readonly=False).apply_fix
     assert apply_fix is not None

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
-from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Snapshot, Unread
-from dnet_tui.inspect.model.gaps import HOST_FIELDS, NAMESPACE_FIELDS
-from dnet_tui.inspect.model.sections import known_items
+from dnet_tui.inspect.model.coverage.gaps import HOST_FIELDS, NAMESPACE_FIELDS
+from dnet_tui.inspect.model.coverage.sections import known_items
 from unit.builders.factories import docker_like_snapshot, with_namespace
 from unit.builders.factories_names import resolving
 from unit.builders.filled import filled
@@ -30,7 +30,7 @@ NEAR_MISSES = [(check, name) for check, cases in CASES.items() for name in cases
 
 
 def report(check: str, those: Given) -> Report:
-    return examine(those.snapshot, only=(check,), before=those.before, probes=those.probes)
+    return run_checks(those.snapshot, only=(check,), before=those.before, probes=those.probes)
 
 
 def severities(check: str, those: Given) -> list[str]:

@@ -11,13 +11,13 @@ from functools import partial
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Engine, Snapshot, Unread
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import AnyExpr, SetLookup, Table, UnreadTable
-from dnet_tui.inspect.model.gaps import Gap
 from unit.builders.factories import HOST, docker_like_snapshot, with_gaps, with_sysctl
 from unit.builders.factories_firewall import chain, docker_filter, docker_nat, match, verdict
 from unit.builders.factories_firewalld import (
@@ -68,7 +68,7 @@ def serious(report: Report) -> list[Finding]:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_the_first_and_only_thing_reported(fault: str) -> None:
     check, severity, build = FAULTS[fault]
-    report = examine(build())
+    report = run_checks(build())
     roots = [(item.check, item.severity) for item in serious(report) if not item.caused_by]
     assert roots == [(check, severity)]
     first = report.findings[0]
@@ -84,10 +84,10 @@ SIMULATED = [fault for fault, (check, *_) in FAULTS.items() if check.startswith(
 @pytest.mark.parametrize("fault", SIMULATED)
 def test_the_remedy_cures_it_and_the_undo_brings_the_same_host_back(fault: str) -> None:
     broken = FAULTS[fault][2]()
-    remedy = examine(broken).findings[0].remedy
+    remedy = run_checks(broken).findings[0].remedy
     assert remedy is not None
     cured = after(broken, remedy.steps)
-    assert serious(examine(cured)) == []
+    assert serious(run_checks(cured)) == []
     assert after(cured, remedy.undo) == broken
 
 
@@ -129,7 +129,7 @@ def other_engine(snapshot: Snapshot, name: str) -> Snapshot:
 
 @pytest.mark.parametrize("near", NEAR_MISSES)
 def test_a_near_miss_is_no_fault_and_leaves_nothing_undecided(near: str) -> None:
-    report = examine(NEAR_MISSES[near]())
+    report = run_checks(NEAR_MISSES[near]())
     assert report.findings == ()
     assert {result.outcome for result in report.checks} == {"ok"}
 
@@ -172,31 +172,31 @@ OTHERS: dict[str, Callable[[], Snapshot]] = {
 
 @pytest.mark.parametrize("other", OTHERS)
 def test_another_fault_is_none_of_these(other: str) -> None:
-    report = examine(OTHERS[other]())
+    report = run_checks(OTHERS[other]())
     assert {item.check for item in report.findings} & MINE == set()
     assert "crashed" not in {result.outcome for result in report.checks}
 
 
 def test_zones_that_were_not_read_leave_only_the_conflict_undecided() -> None:
     unread = msgspec.structs.replace(RUNNING, zones=Unread(reason="permission denied"))
-    report = examine(firewalld_host("docker0", "br-app", firewalld=unread))
+    report = run_checks(firewalld_host("docker0", "br-app", firewalld=unread))
     assert report.findings == ()
     assert [result.id for result in report.checks if result.outcome == "unknown"] == ["zone-conflict"]
 
 
 def test_zones_that_were_not_read_leave_nothing_undecided_where_docker_does_not_ask() -> None:
     unread = msgspec.structs.replace(RUNNING, zones=Unread(reason="permission denied"))
-    report = examine(engine(firewalld_host("docker0", "br-app", firewalld=unread), firewall="iptables"))
+    report = run_checks(engine(firewalld_host("docker0", "br-app", firewalld=unread), firewall="iptables"))
     assert {result.outcome for result in report.checks} == {"ok"}
 
 
 def test_docker_that_does_not_insist_on_forwarding_is_told_only_of_what_is_stopped() -> None:
     idle = msgspec.structs.replace(not_forwarding(native()), containers=())
-    found = [item for item in examine(idle).findings if item.check in MINE]
+    found = [item for item in run_checks(idle).findings if item.check in MINE]
     assert [(item.check, item.severity) for item in found] == [("nftmode-fwd-off", "warning")]
     for settings in ({"ip_forward": False}, {"ip_forward": None}):
-        assert {item.check for item in examine(engine(idle, **settings)).findings} & MINE == set()
-    report = examine(engine(not_forwarding(native()), ip_forward=False))
+        assert {item.check for item in run_checks(engine(idle, **settings)).findings} & MINE == set()
+    report = run_checks(engine(not_forwarding(native()), ip_forward=False))
     assert [item.check for item in serious(report)] == ["nftmode-fwd-off"]
 
 
@@ -204,34 +204,34 @@ def test_a_daemon_did_not_end_for_what_is_on_by_now() -> None:
     base = with_sysctl(ended(REFUSED6, native()), "net.ipv4.ip_forward", "0")
     for key in ("net.ipv6.conf.all.forwarding", "net.ipv6.conf.default.forwarding"):
         base = with_sysctl(base, key, "1")
-    (finding,) = [item for item in examine(base).findings if item.check == "nftmode-fwd-off"]
+    (finding,) = [item for item in run_checks(base).findings if item.check == "nftmode-fwd-off"]
     assert (finding.severity, "ended" in finding.summary) == ("warning", False)
 
 
 @pytest.mark.parametrize("dispatcher", DISPATCHERS)
 def test_firewalls_of_every_release_are_known_to_stand(dispatcher: str) -> None:
     base = tables(reloaded(), zone_rules(dispatcher=dispatcher))
-    assert examine(base).findings[0].check == "firewalld-reload"
+    assert run_checks(base).findings[0].check == "firewalld-reload"
 
 
 def test_ipv6_forwarding_is_asked_of_networks_with_ipv6_only() -> None:
     keys = ("net.ipv6.conf.all.forwarding", "net.ipv6.conf.default.forwarding")
     base = with_sysctl(with_sysctl(native(), keys[0], "0"), keys[1], "0")
-    assert examine(base).findings == ()
+    assert run_checks(base).findings == ()
     six = network(base, "app", ipv6=True)
-    (finding,) = [item for item in examine(six).findings if item.check == "nftmode-fwd-off"]
+    (finding,) = [item for item in run_checks(six).findings if item.check == "nftmode-fwd-off"]
     assert finding.remedy is not None
     assert [" ".join(step.commands()[0]) for step in finding.remedy.steps] == [f"sysctl -w {key}=1" for key in keys]
 
 
 def test_a_network_with_one_container_is_only_told_of_icc() -> None:
     base = network(unswitched(docker_like_snapshot()), "bridge", icc=False)
-    found = [item for item in examine(base).findings if item.check in MINE]
+    found = [item for item in run_checks(base).findings if item.check in MINE]
     assert [(item.check, item.severity) for item in found] == [("icc-no-brnf", "info")]
 
 
 def test_what_iptables_accepts_comes_after_its_own_rules() -> None:
-    (finding,) = serious(examine(FAULTS["FORWARD's policy under Docker's nftables"][2]()))
+    (finding,) = serious(run_checks(FAULTS["FORWARD's policy under Docker's nftables"][2]()))
     assert finding.remedy is not None
     assert [" ".join(step.commands()[0]) for step in finding.remedy.steps] == [
         f"iptables-nft -w -t filter -I FORWARD {number} {way} {bridge} -j ACCEPT"
@@ -243,7 +243,7 @@ def test_what_iptables_accepts_comes_after_its_own_rules() -> None:
 
 
 def test_a_bound_bridge_is_taken_out_by_its_zones_name() -> None:
-    (finding,) = examine(bound("br-app", "internal")).findings
+    (finding,) = run_checks(bound("br-app", "internal")).findings
     assert finding.remedy is not None
     assert [" ".join(step.commands()[0]) for step in (*finding.remedy.steps, *finding.remedy.undo)] == [
         "firewall-cmd --permanent --zone=internal --remove-interface=br-app",
@@ -254,7 +254,7 @@ def test_a_bound_bridge_is_taken_out_by_its_zones_name() -> None:
 
 @pytest.mark.parametrize(("name", "zone"), [("docker", "docker"), ("podman", "trusted"), ("inferred", "trusted")])
 def test_a_bridge_goes_into_its_engines_zone(name: str, zone: str) -> None:
-    found = examine(other_engine(firewalld_host("docker0"), name)).findings
+    found = run_checks(other_engine(firewalld_host("docker0"), name)).findings
     (finding,) = [item for item in found if item.check == "zone-missing"]
     assert finding.remedy is not None
     told = "--add-source=10.10.0.0/24" if name == "podman" else "--add-interface=br-app"
@@ -262,7 +262,7 @@ def test_a_bridge_goes_into_its_engines_zone(name: str, zone: str) -> None:
 
 
 def test_a_port_that_firewalld_refuses_is_given_to_it_with_where_it_leads() -> None:
-    (finding,) = serious(examine(firewalld_host("docker0", "br-app", strict=True)))
+    (finding,) = serious(run_checks(firewalld_host("docker0", "br-app", strict=True)))
     assert finding.remedy is not None
     assert finding.remedy.risk == "manual"
     assert [step.commands()[0] for step in finding.remedy.steps] == [
@@ -271,7 +271,7 @@ def test_a_port_that_firewalld_refuses_is_given_to_it_with_where_it_leads() -> N
 
 
 def test_a_reload_tells_of_what_it_stopped_and_where_to_look() -> None:
-    finding = examine(reloaded(POLICY)).findings[0]
+    finding = run_checks(reloaded(POLICY)).findings[0]
     assert "egress" in finding.symptoms
     assert any("FORWARD" in item.what for item in finding.evidence)
     assert finding.remedy is not None
@@ -289,6 +289,6 @@ def test_a_table_that_was_not_read_leaves_the_reload_undecided() -> None:
         else ns
         for ns in base.namespaces
     )
-    report = examine(msgspec.structs.replace(base, namespaces=host))
+    report = run_checks(msgspec.structs.replace(base, namespaces=host))
     assert "firewalld-reload" not in {item.check for item in report.findings}
     assert {result.id: result.outcome for result in report.checks}["rules-flushed"] == "unknown"

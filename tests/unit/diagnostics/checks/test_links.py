@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from dnet_tui.diagnostics.checks.firewall.bridge_family_drop import owns as owns_bridge_family
-from dnet_tui.diagnostics.checks.run_checks import examine
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.checks.run_checks import run_checks
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.base import ProgramOperation
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
@@ -54,13 +54,13 @@ NEAR_MISSES = flat(GROUPED)
 
 
 def serious(snapshot: Snapshot) -> list[Finding]:
-    return [finding for finding in examine(snapshot).findings if finding.severity != "info"]
+    return [finding for finding in run_checks(snapshot).findings if finding.severity != "info"]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_the_first_and_only_thing_reported(fault: str) -> None:
     check, build = FAULTS[fault]
-    report = examine(build())
+    report = run_checks(build())
     roots = [finding.check for finding in report.findings if finding.severity != "info" and not finding.caused_by]
     assert roots == [check]
     assert report.findings[0].check == check
@@ -85,7 +85,7 @@ TYPED = {
 @pytest.mark.parametrize("check", TYPED)
 def test_the_remedy_cures_it_and_the_undo_brings_the_same_host_back(check: str) -> None:
     broken = FAULTS[TYPED[check]][1]()
-    remedy = examine(broken).findings[0].remedy
+    remedy = run_checks(broken).findings[0].remedy
     assert remedy is not None
     cured = after(broken, remedy.steps)
     assert serious(cured) == []
@@ -123,7 +123,7 @@ COMMANDS: dict[str, list[str]] = {
 
 @pytest.mark.parametrize("fault", COMMANDS)
 def test_the_remedy_is_the_command_that_a_person_would_type(fault: str) -> None:
-    remedy = examine(FAULTS[fault][1]()).findings[0].remedy
+    remedy = run_checks(FAULTS[fault][1]()).findings[0].remedy
     assert remedy is not None
     assert [" ".join(step.commands()[0]) for step in remedy.steps] == COMMANDS[fault]
     assert remedy.undo or fault == "a port that waits"
@@ -132,7 +132,7 @@ def test_the_remedy_is_the_command_that_a_person_would_type(fault: str) -> None:
 
 @pytest.mark.parametrize("case", NEAR_MISSES)
 def test_a_near_miss_is_not_reported(case: str) -> None:
-    report = examine(NEAR_MISSES[case]())
+    report = run_checks(NEAR_MISSES[case]())
     assert [f.summary for f in report.findings if f.severity != "info"] == []
     assert "crashed" not in {result.outcome for result in report.checks}
 
@@ -149,7 +149,7 @@ TOLD: dict[str, Callable[[], Snapshot]] = {
 
 @pytest.mark.parametrize("check", TOLD)
 def test_what_is_no_fault_is_only_told(check: str) -> None:
-    report = examine(TOLD[check]())
+    report = run_checks(TOLD[check]())
     told = [finding for finding in report.findings if finding.check == check]
     assert {finding.severity for finding in told} == {"info"}
 
@@ -174,7 +174,7 @@ SILENT: dict[str, list[Callable[[], Snapshot]]] = {
 @pytest.mark.parametrize("check", SILENT)
 def test_and_not_even_that_where_there_is_nothing_to_tell(check: str) -> None:
     for build in SILENT[check]:
-        assert check not in {finding.check for finding in examine(build()).findings}
+        assert check not in {finding.check for finding in run_checks(build()).findings}
 
 
 def test_a_reachable_wrong_neighbour_is_a_warning_since_it_heals_by_itself() -> None:
@@ -202,10 +202,10 @@ def test_a_named_namespace_on_a_plain_bridge_is_known_by_its_address_and_gateway
     for ident, name in ((WEB, "web"), (APP1, "app1"), (APP2, "app2")):
         plain = with_namespace(plain, ident, kind="named", names=(name,))
     loose = with_link(plain, HOST, "veth5f0a1b2", master=None, port=None)
-    finding = next(item for item in examine(loose).findings if item.check == "veth-orphan")
+    finding = next(item for item in run_checks(loose).findings if item.check == "veth-orphan")
     assert "web is cut off" in finding.summary
     routed = adding(loose, HOST, "routes", route("172.17.0.2/32", ifindex=6))
-    assert "veth-orphan" not in {item.check for item in examine(routed).findings}
+    assert "veth-orphan" not in {item.check for item in run_checks(routed).findings}
 
 
 def test_a_container_that_is_attached_where_its_engine_says_is_no_orphan() -> None:
@@ -215,7 +215,7 @@ def test_a_container_that_is_attached_where_its_engine_says_is_no_orphan() -> No
         msgspec.structs.replace(item, endpoints=(moved,)) if item.name == "web" else item for item in base.containers
     )
     assert "veth-orphan" not in {
-        f.check for f in examine(msgspec.structs.replace(base, containers=containers)).findings
+        f.check for f in run_checks(msgspec.structs.replace(base, containers=containers)).findings
     }
 
 
@@ -224,7 +224,7 @@ def _rule_of(family: str) -> RuleRef:
 
 
 def test_a_drop_of_the_bridge_family_belongs_to_its_own_check() -> None:
-    case = Case(docker_like_snapshot())
+    case = HostContext(docker_like_snapshot())
     packet = Packet(src="10.10.0.2", dst="10.10.0.3", proto="tcp")
     for family, expected in (("bridge", True), ("inet", False)):
         by = Decider(kind="rule", text="drop", namespace=HOST, rule=_rule_of(family))
@@ -242,7 +242,7 @@ def test_a_subnet_of_a_network_that_is_only_declared_overlaps_too() -> None:
         subnets=(Subnet(cidr="10.77.0.0/16", gateway="10.77.0.1"),),
     )
     grown = adding(msgspec.structs.replace(base, networks=(*base.networks, planned)), HOST, "links", bridge)
-    assert [(f.check, f.severity) for f in examine(grown).findings] == [("subnet-overlap", "warning")]
+    assert [(f.check, f.severity) for f in run_checks(grown).findings] == [("subnet-overlap", "warning")]
 
 
 def test_two_independent_faults_are_two_findings() -> None:

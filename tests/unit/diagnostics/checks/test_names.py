@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from dnet_tui.diagnostics.checks.nat import udp_stale_ct
-from dnet_tui.diagnostics.checks.run_checks import examination, examine
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.checks.run_checks import examination, run_checks
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.dns_flows import askers, questions
 from dnet_tui.diagnostics.operations.kernel import ForgetConnections
 from dnet_tui.diagnostics.operations.remedy import commands
@@ -17,7 +17,7 @@ from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Host, PublishedPort, Snapshot, Socket, Unread
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from unit.builders.factories import APP1, HOST, with_gaps, with_namespace, with_sysctl
 from unit.builders.factories_names import (
     SERVER,
@@ -52,7 +52,7 @@ def summaries(report: Report) -> list[str]:
 
 
 def test_the_resolving_host_is_healthy_and_everything_about_names_is_decided() -> None:
-    report = examine(resolving())
+    report = run_checks(resolving())
     assert report.findings == ()
     assert {item.outcome for item in report.checks} == {"ok"}
 
@@ -60,7 +60,7 @@ def test_the_resolving_host_is_healthy_and_everything_about_names_is_decided() -
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_named_first_with_evidence(fault: str) -> None:
     check, build = FAULTS[fault]
-    report = examine(build())
+    report = run_checks(build())
     roots = [finding for finding in serious(report) if finding.caused_by is None]
     assert [finding.check for finding in roots] == [check], summaries(report)
     assert report.findings[0].check == check
@@ -69,15 +69,15 @@ def test_a_fault_is_named_first_with_evidence(fault: str) -> None:
 
 @pytest.mark.parametrize("miss", NEAR_MISSES)
 def test_a_near_miss_is_not_reported(miss: str) -> None:
-    assert summaries(examine(NEAR_MISSES[miss]())) == []
+    assert summaries(run_checks(NEAR_MISSES[miss]())) == []
 
 
 def found(snapshot: Snapshot, check: str, before: Snapshot | None = None) -> list[Finding]:
-    return [finding for finding in examine(snapshot, before=before).findings if finding.check == check]
+    return [finding for finding in run_checks(snapshot, before=before).findings if finding.check == check]
 
 
 def test_containers_that_ask_the_same_servers_are_walked_once() -> None:
-    case = Case(resolving())
+    case = HostContext(resolving())
     assert [(item.member.container.name, item.others) for item in askers(case)] == [("web", ()), ("app1", ("app2",))]
     flows = [item.flow for item in questions(case)]
     assert [flow.label for flow in flows if flow is not None] == [
@@ -88,33 +88,33 @@ def test_containers_that_ask_the_same_servers_are_walked_once() -> None:
 
 def test_letting_the_hosts_questions_through_cures_it_and_can_be_undone() -> None:
     broken = rule(resolving(), "OUTPUT", _DROP_OUT)
-    remedy = examine(broken).findings[0].remedy
+    remedy = run_checks(broken).findings[0].remedy
     assert remedy is not None
     cured = after(broken, remedy.steps)
-    assert examine(cured).findings == ()
+    assert run_checks(cured).findings == ()
     assert after(cured, remedy.undo) == broken
 
 
 def test_a_rule_that_another_check_knows_keeps_its_name_and_gets_the_symptom() -> None:
-    report = examine(rule(resolving(), "FORWARD", f"-d {SERVER}/32 -p udp -m udp --dport 53 -j DROP"))
+    report = run_checks(rule(resolving(), "FORWARD", f"-d {SERVER}/32 -p udp -m udp --dport 53 -j DROP"))
     assert [finding.check for finding in serious(report)] == ["drop-before-docker"]
     assert "names" in report.findings[0].symptoms
 
 
 def test_tcp_that_is_stopped_where_udp_passes_is_information() -> None:
-    report = examine(rule(resolving(), "OUTPUT", f"-d {SERVER}/32 -p tcp -m tcp --dport 53 -j DROP"))
+    report = run_checks(rule(resolving(), "OUTPUT", f"-d {SERVER}/32 -p tcp -m tcp --dport 53 -j DROP"))
     assert [(finding.check, finding.severity) for finding in report.findings] == [("dns-upstream", "info")]
 
 
 def test_tcp_that_may_be_stopped_is_not_told() -> None:
     spec = f"-d {SERVER}/32 -p tcp -m tcp --dport 53 -m statistic --mode random --probability 0.5 -j DROP"
-    assert examine(rule(resolving(), "OUTPUT", spec)).findings == ()
+    assert run_checks(rule(resolving(), "OUTPUT", spec)).findings == ()
 
 
 def test_public_servers_put_in_are_told_and_an_error_where_they_are_barred() -> None:
     told = found(fell_back(barred=False), "dns-fallback")
     assert [finding.severity for finding in told] == ["info"]
-    barred = examine(fell_back(barred=True))
+    barred = run_checks(fell_back(barred=True))
     assert {(finding.check, finding.severity) for finding in barred.findings} >= {("dns-fallback", "error")}
 
 
@@ -126,23 +126,23 @@ def test_a_host_without_any_server_is_only_told() -> None:
 
 def test_rules_in_a_container_that_were_not_read_leave_its_resolver_undecided() -> None:
     blind = with_namespace(resolving(), APP1, firewall=Unread(reason="permission denied"))
-    report = examine(with_gaps(blind, Gap(section="firewall", scope=APP1, reason="permission denied")))
+    report = run_checks(with_gaps(blind, Gap(section="firewall", scope=APP1, reason="permission denied")))
     outcome = next(item for item in report.checks if item.id == "dns-nat-gone")
     assert (outcome.outcome, "app1" in outcome.reason) == ("unknown", True)
     assert report.findings == ()
 
 
 def test_sockets_in_a_container_that_were_not_read_leave_its_resolver_undecided() -> None:
-    report = examine(with_gaps(unled(), Gap(section="sockets", scope=APP1, reason="permission denied")))
+    report = run_checks(with_gaps(unled(), Gap(section="sockets", scope=APP1, reason="permission denied")))
     assert next(item for item in report.checks if item.id == "dns-nat-gone").outcome == "unknown"
 
 
 def test_resolv_confs_that_could_not_be_read_make_names_unknown() -> None:
     unread = Unread(reason="permission denied")
     hosts = Host(hostname="lab", kernel="6.1.0", resolver=unread)
-    assert examine(msgspec.structs.replace(resolving(), host=hosts)).summary.verdict == "healthy"  # nobody asks it
+    assert run_checks(msgspec.structs.replace(resolving(), host=hosts)).summary.verdict == "healthy"  # nobody asks it
     assert found(msgspec.structs.replace(nobody_to_ask(), host=hosts), "dns-none") == []
-    outcomes = {item.id: item.outcome for item in examine(container(resolving(), "app1", resolver=unread)).checks}
+    outcomes = {item.id: item.outcome for item in run_checks(container(resolving(), "app1", resolver=unread)).checks}
     assert outcomes["dns-upstream"] == outcomes["dns-none"] == outcomes["dns-nat-gone"] == "unknown"
     assert outcomes["conntrack-full"] == "ok"
 
@@ -198,7 +198,7 @@ UNCOUNTED: dict[str, Callable[[], Snapshot]] = {
 
 @pytest.mark.parametrize("case", UNCOUNTED)
 def test_ports_that_were_not_counted_are_unknown(case: str) -> None:
-    outcomes = {item.id: item.outcome for item in examine(UNCOUNTED[case]()).checks}
+    outcomes = {item.id: item.outcome for item in run_checks(UNCOUNTED[case]()).checks}
     assert outcomes["snat-ports"] == "unknown"
 
 
@@ -209,7 +209,7 @@ def test_at_least_so_many_connections_are_found_though_more_could_not_be_counted
 
 def test_nothing_has_to_be_counted_where_few_connections_are_tracked() -> None:
     few = with_namespace(translated(0, tracked=40_000), HOST, nat_ports=Unread(reason="permission denied"))
-    assert {item.outcome for item in examine(few).checks if item.id == "snat-ports"} == {"ok"}
+    assert {item.outcome for item in run_checks(few).checks if item.id == "snat-ports"} == {"ok"}
 
 
 def test_ports_that_have_run_out_are_an_error() -> None:
@@ -217,12 +217,12 @@ def test_ports_that_have_run_out_are_an_error() -> None:
 
 
 def comparing(check: str) -> dict[str, str]:
-    return {item.id: item.outcome for item in examine(resolving()).checks if item.id == check}
+    return {item.id: item.outcome for item in run_checks(resolving()).checks if item.id == check}
 
 
 def test_counters_say_nothing_in_a_single_snapshot() -> None:
     late = counted(resolving(), 60, insert_failed=900, invalid=90_000)
-    assert examine(late).findings == ()
+    assert run_checks(late).findings == ()
     assert comparing("ct-race") == comparing("invalid-rst") == {}
 
 
@@ -260,7 +260,7 @@ COUNTERS_THAT_SAY_NOTHING: dict[str, tuple[Callable[[], Snapshot], Callable[[], 
 @pytest.mark.parametrize("case", COUNTERS_THAT_SAY_NOTHING)
 def test_counters_that_cannot_be_compared_say_nothing(case: str) -> None:
     before, late = COUNTERS_THAT_SAY_NOTHING[case]
-    report = examine(late(), before=before())
+    report = run_checks(late(), before=before())
     assert report.findings == ()
     assert {item.id for item in report.checks if item.outcome == "unknown"} == {"ct-race", "invalid-rst"}
 
@@ -299,5 +299,5 @@ def test_docker_s_own_nat_is_walked_not_looked_for() -> None:
     # The rules lead to a port that dockerd has left: they are there, and yet nothing resolves.
     quiet = tuple(item for item in ns.sockets if item.port not in {50_000, 50_001})
     broken = with_namespace(shadowed, APP1, sockets=quiet)
-    assert [finding.check for finding in examine(broken).findings] == ["dns-nat-gone"]
+    assert [finding.check for finding in run_checks(broken).findings] == ["dns-nat-gone"]
     assert HOST not in {item.id for item in broken.namespaces if item.id == APP1}

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.checks.run_checks import examination, examine
+from dnet_tui.diagnostics.checks.run_checks import examination, run_checks
 from dnet_tui.diagnostics.checks.subjects.foreign_network_policy import is_others
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.context.iptables_layout import by_policy
 from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
@@ -39,13 +39,13 @@ NEAR_MISSES = flat(GROUPED)
 
 
 def _serious(snapshot: Snapshot) -> list[Finding]:
-    return [finding for finding in examine(snapshot).findings if finding.severity != "info"]
+    return [finding for finding in run_checks(snapshot).findings if finding.severity != "info"]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_the_first_and_only_thing_reported(fault: str) -> None:
     check, severity, build = FAULTS[fault]
-    report = examine(build())
+    report = run_checks(build())
     roots = [(item.check, item.severity) for item in report.findings if item.severity != "info" and not item.caused_by]
     assert roots == [(check, severity)]
     first = report.findings[0]
@@ -59,7 +59,7 @@ TYPED = [name for name, (check, _, _) in FAULTS.items() if check.endswith("-othe
 @pytest.mark.parametrize("fault", TYPED)
 def test_the_remedy_lets_just_that_traffic_pass_and_the_undo_brings_the_same_host_back(fault: str) -> None:
     broken = FAULTS[fault][2]()
-    remedy = examine(broken).findings[0].remedy
+    remedy = run_checks(broken).findings[0].remedy
     assert remedy is not None
     assert {step.chain for step in remedy.steps if isinstance(step, InsertRule)} == {"DOCKER-USER"}
     assert remedy.risk == "ask"
@@ -69,7 +69,7 @@ def test_the_remedy_lets_just_that_traffic_pass_and_the_undo_brings_the_same_hos
 
 
 def test_a_published_port_is_let_in_by_its_translation_and_nothing_else_is() -> None:
-    remedy = examine(beside()).findings[0].remedy
+    remedy = run_checks(beside()).findings[0].remedy
     assert remedy is not None
     assert [step.commands()[0][6:] for step in remedy.steps] == [
         ("1", "-o", "br-app", "-m", "conntrack", "--ctstate", "DNAT", "-j", "ACCEPT")
@@ -90,7 +90,7 @@ def _accepted_behind() -> Snapshot:
 
 
 def test_what_the_administrator_drops_in_docker_user_stays_before_what_is_accepted() -> None:
-    remedy = examine(_accepted_behind()).findings[0].remedy
+    remedy = run_checks(_accepted_behind()).findings[0].remedy
     assert remedy is not None
     assert [step.position for step in remedy.steps if isinstance(step, InsertRule)] == [2]
 
@@ -116,14 +116,14 @@ TOLD: dict[str, tuple[str, Callable[[], Snapshot]]] = {
 @pytest.mark.parametrize("fact", TOLD)
 def test_what_is_no_fault_yet_is_information(fact: str) -> None:
     check, build = TOLD[fact]
-    report = examine(build())
+    report = run_checks(build())
     assert {(item.check, item.severity) for item in report.findings} == {(check, "info")}
     assert report.summary.verdict == "healthy"
 
 
 @pytest.mark.parametrize("case", NEAR_MISSES)
 def test_a_near_miss_is_no_finding(case: str) -> None:
-    report = examine(NEAR_MISSES[case]())
+    report = run_checks(NEAR_MISSES[case]())
     assert [item for item in report.findings if item.severity != "info"] == []
     assert "crashed" not in {result.outcome for result in report.checks}
 
@@ -135,10 +135,10 @@ def test_a_policy_that_docker_was_told_to_leave_alone_is_not_called_dockers() ->
 
 def _stopped(snapshot: Snapshot) -> dict[str, bool]:
     """Whether FORWARD's policy is called Docker's, by the engine of the network that it stops."""
-    exam = examination(snapshot)
+    ctx = examination(snapshot)
     return {
-        flow.network.engine: is_others(exam.case, obstacle, "ip")
-        for flow in exam.flows
+        flow.network.engine: is_others(ctx.case, obstacle, "ip")
+        for flow in ctx.flows
         for _, obstacle in flow.obstacles
         if flow.expected and by_policy(obstacle)
     }
@@ -166,28 +166,28 @@ def test_only_what_is_not_dockers_own_and_meets_dockers_table_is_others() -> Non
 
 
 def test_what_docker_keeps_out_is_told_only_where_it_grew_since() -> None:
-    report = examine(guarded(905, 900), before=guarded(900, 900))
+    report = run_checks(guarded(905, 900), before=guarded(900, 900))
     assert [(item.check, item.severity, item.subject.name) for item in report.findings] == [
         ("direct-blocked", "info", "docker0")
     ]
     assert "5 packets" in report.findings[0].summary
-    report = examine(guarded(900, 907), before=guarded(900, 900))
+    report = run_checks(guarded(900, 907), before=guarded(900, 900))
     assert [(item.check, item.severity) for item in report.findings] == [("unpublished-drop", "info")]
 
 
 def test_counters_that_began_anew_tell_nothing() -> None:
-    assert examine(guarded(3, 0), before=guarded(900, 900)).findings == ()
-    assert examine(guarded(3, 3), before=docker_like_snapshot()).findings == ()
+    assert run_checks(guarded(3, 0), before=guarded(900, 900)).findings == ()
+    assert run_checks(guarded(3, 3), before=docker_like_snapshot()).findings == ()
 
 
 def test_a_trace_says_that_docker_keeps_strangers_out_by_design() -> None:
-    case = Case(guarded(0, 0))
+    case = HostContext(guarded(0, 0))
     traced = trace(case, find(case, "outside"), find(case, "web"), port=80)
     assert "by design: Docker 28 and later lets nobody in straight" in traced.why
 
 
 def test_a_trace_that_another_rule_stops_is_not_called_docker_s_design() -> None:
-    case = Case(with_policy(docker_like_snapshot(), "drop"))
+    case = HostContext(with_policy(docker_like_snapshot(), "drop"))
     traced = trace(case, find(case, "outside"), find(case, "web"), port=81)
     assert (traced.forward.end, traced.why) == ("dropped", "")
 
@@ -195,7 +195,9 @@ def test_a_trace_that_another_rule_stops_is_not_called_docker_s_design() -> None
 def test_a_port_that_is_not_published_is_kept_by_its_own_rule() -> None:
     base = guarded(0, 0)
     tables = firewall(base).tables
-    case = Case(with_namespace(base, HOST, firewall=Firewall(tables=tuple(t for t in tables if t.name != "raw"))))
+    case = HostContext(
+        with_namespace(base, HOST, firewall=Firewall(tables=tuple(t for t in tables if t.name != "raw")))
+    )
     traced = trace(case, find(case, "outside"), find(case, "web"), port=81)
     assert "that port isn't published" in traced.why
 
@@ -203,5 +205,5 @@ def test_a_port_that_is_not_published_is_kept_by_its_own_rule() -> None:
 def test_where_firewalld_writes_dockers_rules_its_path_means_nothing() -> None:
     turned = FAULTS["Docker's iptables turned to the other backend"][2]()
     with_firewalld = msgspec.structs.replace(turned, firewalld=Firewalld(pid=1, settled=True, zones=()))
-    assert "iptables-shadow" in {item.check for item in examine(turned).findings}
-    assert "iptables-shadow" not in {item.check for item in examine(with_firewalld).findings}
+    assert "iptables-shadow" in {item.check for item in run_checks(turned).findings}
+    assert "iptables-shadow" not in {item.check for item in run_checks(with_firewalld).findings}

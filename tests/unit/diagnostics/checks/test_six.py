@@ -7,8 +7,8 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.checks.run_checks import examine
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.checks.run_checks import run_checks
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.expected_flows import derive
 from dnet_tui.diagnostics.operations.base import ProgramOperation
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
@@ -160,15 +160,15 @@ FAULTS: dict[str, tuple[str, Callable[[], Snapshot]]] = {
 
 
 def serious(snapshot: Snapshot) -> list[Finding]:
-    return [finding for finding in examine(snapshot).findings if finding.severity != "info"]
+    return [finding for finding in run_checks(snapshot).findings if finding.severity != "info"]
 
 
 @pytest.mark.parametrize("snapshot", [six_snapshot(), without_ipv4(six_snapshot())], ids=["both", "IPv6 alone"])
 def test_a_healthy_host_has_no_finding_and_its_flows_of_ipv6_are_walked(snapshot: Snapshot) -> None:
-    report = examine(snapshot)
+    report = run_checks(snapshot)
     assert [finding for finding in report.findings if finding.severity != "info"] == []
     assert {result.outcome for result in report.checks} <= {"ok", "found"}
-    flows = [flow for flow in derive(Case(snapshot)) if flow.family == "ip6"]
+    flows = [flow for flow in derive(HostContext(snapshot)) if flow.family == "ip6"]
     kinds = {flow.kind for flow in flows}
     assert kinds == {"egress", "same-network", "cross-network", "published", "host-to-container"}
     assert all(flow.arrives is flow.expected for flow in flows)
@@ -311,14 +311,16 @@ def test_a_near_miss_is_not_reported(name: str) -> None:
 
 
 def test_a_program_that_listens_on_ipv4_alone_is_told_as_information() -> None:
-    found = [item for item in examine(alone(WEB)).findings if item.check == "app-listen"]
+    found = [item for item in run_checks(alone(WEB)).findings if item.check == "app-listen"]
     assert [item.severity for item in found] == ["info"]
     assert "by IPv6" in found[0].summary
     assert found[0].evidence[0].expected == "[::]:80"
 
 
 def test_a_port_that_nobody_serves_is_told_once_for_both_families() -> None:
-    found = [item for item in examine(without("sockets", WEB, lambda _: True)).findings if item.check == "app-listen"]
+    found = [
+        item for item in run_checks(without("sockets", WEB, lambda _: True)).findings if item.check == "app-listen"
+    ]
     assert [item.severity for item in found] == ["warning"]
 
 
@@ -328,7 +330,7 @@ def test_without_settings_only_the_engines_own_chains_tell_that_it_writes_ipv6_r
 ) -> None:
     base = six_snapshot()
     engines = tuple(msgspec.structs.replace(engine, ip6tables=known) for engine in base.engines)
-    flows = derive(Case(msgspec.structs.replace(base, engines=engines)))
+    flows = derive(HostContext(msgspec.structs.replace(base, engines=engines)))
     assert any(flow.kind == "cross-network" for flow in flows if flow.family == "ip6") is expected
 
 
@@ -349,10 +351,10 @@ def test_podman_publishes_by_ipv6_where_netavark_wrote_a_rule_for_it(host_ip: st
             for item in base.containers
         ),
     )
-    flows = [flow for flow in derive(Case(base)) if flow.kind == "published" and flow.family == "ip6"]
+    flows = [flow for flow in derive(HostContext(base)) if flow.kind == "published" and flow.family == "ip6"]
     assert bool(flows) is published
 
 
 def test_the_words_of_a_flow_tell_the_family() -> None:
-    labels = {flow.label for flow in derive(Case(six_snapshot())) if flow.kind == "egress"}
+    labels = {flow.label for flow in derive(HostContext(six_snapshot())) if flow.kind == "egress"}
     assert {"web → outside", "web → outside (IPv6)"} <= labels

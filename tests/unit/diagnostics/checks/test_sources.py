@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.model import Address, NextHop, Route, Snapshot
@@ -37,7 +37,7 @@ def sourced(address: str) -> Snapshot:
 
 
 def outcome(snapshot: Snapshot, check: str = "masq-missing") -> tuple[str, str]:
-    found = next(item for item in examine(snapshot).checks if item.id == check)
+    found = next(item for item in run_checks(snapshot).checks if item.id == check)
     return found.outcome, found.reason
 
 
@@ -69,12 +69,12 @@ def test_a_second_address_of_the_network_is_masqueraded_like_the_first() -> None
 
 
 def test_what_the_host_keeps_its_own_programs_from_is_information() -> None:
-    report = examine(after(docker_like_snapshot(), [filter_rule("OUTPUT", "-o docker0 -j DROP")]))
+    report = run_checks(after(docker_like_snapshot(), [filter_rule("OUTPUT", "-o docker0 -j DROP")]))
     told = [item for item in report.findings if item.check == "flow-blocked"]
     assert [item.severity for item in told] == ["info"]
     assert told[0].symptoms == ("host-to-container",)
 
 
 def test_what_stops_others_too_is_not_told_a_second_time() -> None:
-    report = examine(after(docker_like_snapshot(), [filter_rule("FORWARD", "-i docker0 -j DROP")]))
+    report = run_checks(after(docker_like_snapshot(), [filter_rule("FORWARD", "-i docker0 -j DROP")]))
     assert [item.severity for item in report.findings if item.symptoms == ("host-to-container",)] == []

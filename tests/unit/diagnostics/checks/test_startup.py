@@ -7,9 +7,9 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.checks.subjects.address_pools import Room, room
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.engines.docker.address_pools import DEFAULT_POOLS, parse_pools
 from dnet_tui.inspect.model import AddressPool, Link, Snapshot, Unread, Vlan
@@ -53,13 +53,13 @@ NEAR_MISSES = flat(GROUPED)
 
 
 def _serious(snapshot: Snapshot) -> list[Finding]:
-    return [finding for finding in examine(snapshot).findings if finding.severity != "info"]
+    return [finding for finding in run_checks(snapshot).findings if finding.severity != "info"]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_the_first_and_only_thing_reported(fault: str) -> None:
     check, severity, build = FAULTS[fault]
-    report = examine(build())
+    report = run_checks(build())
     roots = [(item.check, item.severity) for item in report.findings if item.severity != "info" and not item.caused_by]
     assert roots == [(check, severity)]
     first = report.findings[0]
@@ -96,7 +96,7 @@ def _wanting_8080() -> Snapshot:
 @pytest.mark.parametrize("fact", TOLD)
 def test_what_is_no_fault_yet_is_information(fact: str) -> None:
     check, build = TOLD[fact]
-    report = examine(build())
+    report = run_checks(build())
     assert {(item.check, item.severity) for item in report.findings} == {(check, "info")}
     assert report.summary.verdict == "healthy"
 
@@ -124,19 +124,19 @@ def _bridge_with_an_uplink() -> Snapshot:
 
 @pytest.mark.parametrize("near", NEAR_MISSES)
 def test_a_near_miss_is_no_fault(near: str) -> None:
-    report = examine(NEAR_MISSES[near]())
+    report = run_checks(NEAR_MISSES[near]())
     assert report.findings == ()
     assert "crashed" not in {result.outcome for result in report.checks}
 
 
 def test_a_default_route_over_a_networks_bridge_is_named_first() -> None:
-    report = examine(default_over(BR_APP, metric=50, gateway="10.10.0.254"))
+    report = run_checks(default_over(BR_APP, metric=50, gateway="10.10.0.254"))
     assert (report.findings[0].check, report.findings[0].subject.name) == ("link-hijack", "br-app")
 
 
 @pytest.mark.parametrize("build", [_router_on_the_bridge, _bridge_with_an_uplink])
 def test_a_router_on_a_bridge_has_not_taken_it_over(build: Callable[[], Snapshot]) -> None:
-    assert "link-hijack" not in {item.check for item in examine(build()).findings}
+    assert "link-hijack" not in {item.check for item in run_checks(build()).findings}
 
 
 def _unread_vlans() -> Snapshot:
@@ -161,7 +161,7 @@ GROWTH = {
 @pytest.mark.parametrize("case", GROWTH)
 def test_with_an_earlier_snapshot_wrong_checksums_count_since_then(case: str) -> None:
     before, after, expected = GROWTH[case]
-    found = [item for item in examine(after, before=before).findings if item.check == "csum-offload"]
+    found = [item for item in run_checks(after, before=before).findings if item.check == "csum-offload"]
     assert [item.severity for item in found] == expected
 
 
@@ -174,7 +174,7 @@ UNDECIDED: dict[str, Callable[[], Snapshot]] = {
 
 @pytest.mark.parametrize("case", UNDECIDED)
 def test_vlans_that_may_be_meant_are_no_fault_and_what_they_hide_is_said(case: str) -> None:
-    report = examine(UNDECIDED[case]())
+    report = run_checks(UNDECIDED[case]())
     assert [finding for finding in report.findings if finding.severity != "info"] == []
     assert report.summary.verdict == "incomplete"
 
@@ -188,7 +188,7 @@ def test_a_failure_of_another_container_is_named_with_it(kept: str) -> None:
 
 
 def test_a_daemon_that_ended_tells_even_where_nothing_else_is_known() -> None:
-    report = examine(ended(MASQ, without_table("nat", docker_like_snapshot())))
+    report = run_checks(ended(MASQ, without_table("nat", docker_like_snapshot())))
     (finding,) = [item for item in report.findings if item.check == "no-xt-masq"]
     assert "docker's daemon" in finding.summary
 
@@ -271,7 +271,7 @@ def test_the_room_is_counted_as_the_engine_does(case: str) -> None:
         docker_like_snapshot(), HOST, "routes", *(route(dst, ifindex=UPLINK, scope=scope) for dst, scope in routes)
     )
     engine = msgspec.structs.replace(base.engines[0], address_pools=given, version=version)
-    assert room(Case(base), engine) == expected
+    assert room(HostContext(base), engine) == expected
 
 
 def test_pools_are_taken_from_what_the_engine_says() -> None:

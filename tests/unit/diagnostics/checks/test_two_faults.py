@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.model import Snapshot
@@ -29,7 +29,7 @@ def with_legacy_drop(snapshot: Snapshot) -> Snapshot:
 
 
 def roots(snapshot: Snapshot) -> set[str]:
-    return {item.check for item in examine(snapshot).findings if item.caused_by is None and item.severity != "info"}
+    return {item.check for item in run_checks(snapshot).findings if item.caused_by is None and item.severity != "info"}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_rule_that_stops_published_ports_wherever_it_stands_is_to_be_deleted()
     accepts = "-d 172.17.0.2/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT"
     base = _accepting(delete(accepts, "DOCKER"))
     assert roots(base) == set()
-    remedy = examine(inserted(base, REJECT)).findings[0].remedy
+    remedy = run_checks(inserted(base, REJECT)).findings[0].remedy
     assert remedy is not None
     assert [type(step) for step in remedy.steps] == [DeleteRule]
     assert roots(after(inserted(base, REJECT), remedy.steps)) == set()
@@ -84,4 +84,4 @@ def test_podmans_isolation_is_missed_only_where_both_networks_ask_for_it(
         for net, asks in zip(leaking.networks, asking, strict=False)
     )
     leaking = msgspec.structs.replace(leaking, networks=networks, engines=())
-    assert ("isolation-missing" in {item.check for item in examine(leaking).findings}) is found
+    assert ("isolation-missing" in {item.check for item in run_checks(leaking).findings}) is found

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnet_tui.diagnostics.difference.base import Change
+from dnet_tui.diagnostics.difference.base import DifferenceItem
 from dnet_tui.diagnostics.difference.snapshots import Difference, compare
 from dnet_tui.inspect.model import (
     Address,
@@ -36,8 +36,8 @@ from dnet_tui.inspect.model import (
     Subnet,
     Unread,
 )
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import Chain, Element, Firewall, NamedSet, Rule, Table, UnreadTable
-from dnet_tui.inspect.model.gaps import Gap
 from unit.builders.factories import (
     ANY,
     APP1,
@@ -66,7 +66,7 @@ def said(after: Snapshot, before: Snapshot = BEFORE) -> list[str]:
     return [f"{change.scope}: {change.text}" for change in compare(before, after).changes]
 
 
-def only(after: Snapshot, before: Snapshot = BEFORE) -> Change:
+def only(after: Snapshot, before: Snapshot = BEFORE) -> DifferenceItem:
     (change,) = compare(before, after).changes
     return change
 

@@ -5,8 +5,17 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.checks.run_checks import examination, examine
-from dnet_tui.diagnostics.flows.probes import Answer, Judgement, Method, PlannedProbe, Prediction, Probed, Sent, judge
+from dnet_tui.diagnostics.checks.run_checks import examination, run_checks
+from dnet_tui.diagnostics.flows.probes import (
+    Judgement,
+    Method,
+    PlannedProbe,
+    Prediction,
+    ProbeAnswer,
+    Probed,
+    Sent,
+    judge,
+)
 from dnet_tui.diagnostics.probing.probe_plan import MOST, allowed, plan, predict
 from dnet_tui.inspect.model import Snapshot, Socket
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Opaque, Rule, Table, Verdict
@@ -145,7 +154,7 @@ def probe(prediction: Prediction = "answered", method: Method = "tcp", **more: o
     return PlannedProbe(prediction=prediction, method=method, **(settings | more))  # type: ignore[arg-type]
 
 
-def judged(what: PlannedProbe, answer: Answer, *others: tuple[PlannedProbe, Sent]) -> Judgement:
+def judged(what: PlannedProbe, answer: ProbeAnswer, *others: tuple[PlannedProbe, Sent]) -> Judgement:
     return judge([(what, Sent(answer=answer)), *others], HOST)[0].judgement
 
 
@@ -169,7 +178,7 @@ def judged(what: PlannedProbe, answer: Answer, *others: tuple[PlannedProbe, Sent
         ("blocked", "not-sent", "not-sent"),
     ],
 )
-def test_prediction_and_answer_are_compared(prediction: Prediction, answer: Answer, judgement: Judgement) -> None:
+def test_prediction_and_answer_are_compared(prediction: Prediction, answer: ProbeAnswer, judgement: Judgement) -> None:
     assert judged(probe(prediction), answer) == judgement
 
 
@@ -191,12 +200,12 @@ def test_silence_counts_only_where_the_host_itself_is_answered(prediction: Predi
 # -- the check ----------------------------------------------------------------------------------
 
 
-def contradicting(prediction: Prediction, answer: Answer) -> tuple[Probed, ...]:
+def contradicting(prediction: Prediction, answer: ProbeAnswer) -> tuple[Probed, ...]:
     return judge([(probe(prediction, by="rule 3"), Sent(answer=answer))], HOST)
 
 
 def test_a_contradiction_is_the_first_finding_whatever_else_there_is() -> None:
-    report = examine(FAULTS["ip-forward-off"](), probes=contradicting("blocked", "answered"))
+    report = run_checks(FAULTS["ip-forward-off"](), probes=contradicting("blocked", "answered"))
     assert [item.check for item in report.findings][:2] == ["model-contradicted", "ip-forward-off"]
     first = report.findings[0]
     assert (first.severity, first.caused_by) == ("error", None)
@@ -206,7 +215,7 @@ def test_a_contradiction_is_the_first_finding_whatever_else_there_is() -> None:
 
 def test_both_directions_are_told_apart() -> None:
     both = (*contradicting("blocked", "answered"), *contradicting("answered", "timeout"))
-    summaries = [item.summary for item in examine(docker_like_snapshot(), probes=both).findings]
+    summaries = [item.summary for item in run_checks(docker_like_snapshot(), probes=both).findings]
     assert len(summaries) == 2
     assert any("got through" in text for text in summaries)
 
@@ -214,20 +223,20 @@ def test_both_directions_are_told_apart() -> None:
 @pytest.mark.parametrize(
     ("prediction", "answer"), [("answered", "answered"), ("unknown", "timeout"), ("answered", "not-sent")]
 )
-def test_what_agrees_proves_nothing_or_was_not_sent_is_no_finding(prediction: Prediction, answer: Answer) -> None:
-    report = examine(docker_like_snapshot(), probes=contradicting(prediction, answer))
+def test_what_agrees_proves_nothing_or_was_not_sent_is_no_finding(prediction: Prediction, answer: ProbeAnswer) -> None:
+    report = run_checks(docker_like_snapshot(), probes=contradicting(prediction, answer))
     assert report.findings == ()
     assert {item.id: item.outcome for item in report.checks}["model-contradicted"] == "ok"
 
 
 def test_without_probes_the_check_says_nothing_at_all() -> None:
-    report = examine(docker_like_snapshot())
+    report = run_checks(docker_like_snapshot())
     assert report.probes is None
     assert "model-contradicted" not in {item.id for item in report.checks}
 
 
 def test_a_repair_of_something_else_is_never_held_for_the_cause_of_a_contradiction() -> None:
-    report = examine(FAULTS["masq-missing"](), probes=contradicting("answered", "timeout"))
+    report = run_checks(FAULTS["masq-missing"](), probes=contradicting("answered", "timeout"))
     assert [(item.check, item.caused_by) for item in report.findings] == [
         ("model-contradicted", None),
         ("masq-missing", None),

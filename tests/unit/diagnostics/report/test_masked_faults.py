@@ -9,9 +9,9 @@ import pytest
 
 from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, Examination
-from dnet_tui.diagnostics.checks.run_checks import examine
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, CheckContext
+from dnet_tui.diagnostics.checks.run_checks import run_checks
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.base import UnknownEffectError
 from dnet_tui.diagnostics.operations.engine import ReloadEngineRules
 from dnet_tui.diagnostics.operations.link import SetLinkUp
@@ -37,7 +37,7 @@ from unit.diagnostics.checks.cases.rules import delete, insert
 
 
 def roots(snapshot: Snapshot) -> list[str]:
-    found = examine(snapshot).findings
+    found = run_checks(snapshot).findings
     return [item.check for item in found if item.severity != "info" and item.caused_by is None]
 
 
@@ -95,7 +95,7 @@ def test_both_of_two_faults_are_told_though_one_hides_the_other(name: str) -> No
 
 
 def test_what_is_hidden_comes_after_what_hides_it_and_says_so() -> None:
-    first, second = examine(PAIRS["answers led away and dropped"][1]()).findings[:2]
+    first, second = run_checks(PAIRS["answers led away and dropped"][1]()).findings[:2]
     assert (first.check, second.check) == ("policy-route", "user-chain-drop")
     assert ("hidden by", "policy-route") in [(item.what, item.value) for item in second.evidence]
     assert not any(item.what == "hidden by" for item in first.evidence)
@@ -136,23 +136,23 @@ KINDS: dict[str, Callable[[], Snapshot]] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_fallback_tells_every_kind_of_obstacle(kind: str) -> None:
-    found = examine(KINDS[kind](), catalogue=fallback_alone()).findings
+    found = run_checks(KINDS[kind](), catalogue=fallback_alone()).findings
     assert kind in {item.subject.kind for item in found}
     assert {item.check for item in found} == {FALLBACK}
 
 
-def claims_all(_: Case, obstacle: Obstacle) -> bool:
+def claims_all(_: HostContext, obstacle: Obstacle) -> bool:
     return obstacle.end != "unknown"
 
 
-def says_nothing(_: Examination) -> tuple[Finding, ...]:
+def says_nothing(_: CheckContext) -> tuple[Finding, ...]:
     return ()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_check_that_claims_an_obstacle_and_says_nothing_of_it_hides_nothing(kind: str) -> None:
     greedy = Check(id="greedy", title="", severity="error", doc="", find=says_nothing, owns=claims_all)
-    report = examine(KINDS[kind](), catalogue=(greedy, *fallback_alone()))
+    report = run_checks(KINDS[kind](), catalogue=(greedy, *fallback_alone()))
     assert kind in {item.subject.kind for item in report.findings}
     assert {result.id: result.outcome for result in report.checks} == {"greedy": "ok", FALLBACK: "found"}
 

@@ -8,15 +8,15 @@ from functools import cache
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.trace.endpoints import Place
+from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint
 from dnet_tui.diagnostics.trace.live_trace import Observed, _would_be_lost, judge, place_names, watched
 from dnet_tui.diagnostics.trace.trace import Trace
-from dnet_tui.diagnostics.trace.trace_events import Sight
+from dnet_tui.diagnostics.trace.trace_events import TracePoint
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.reports.json_text import to_json
-from dnet_tui.tui.reports.terminal import Paper
+from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.trace.live_json import live_data
 from dnet_tui.tui.reports.trace.live_text import live_text
 from lab.differential import scenario
@@ -43,8 +43,8 @@ def _recorded(name: str) -> Iterator[Recorded]:
         namespace = kept.seen.namespaces[probe.origin]
         forward = walk(view, packet, origin=namespace)
         trace = Trace(
-            source=Place(kind="container", label=probe.origin, namespace=namespace, addresses=(probe.src,)),
-            target=Place(kind="address", label=probe.dst, addresses=(probe.dst,)),
+            source=TraceEndpoint(kind="container", label=probe.origin, namespace=namespace, addresses=(probe.src,)),
+            target=TraceEndpoint(kind="address", label=probe.dst, addresses=(probe.dst,)),
             forward=forward,
             answer=reply(view, forward) if forward.arrives else None,
             why="",
@@ -53,7 +53,7 @@ def _recorded(name: str) -> Iterator[Recorded]:
         yield view, trace, Observed(sights=tuple(staged(outcome.sights)), errno=outcome.errno, watched=names)
 
 
-def staged(sights: Iterable[Sight]) -> Iterator[Sight]:
+def staged(sights: Iterable[TracePoint]) -> Iterator[TracePoint]:
     """The sights with the hook of each rule, which the records leave out."""
     at: dict[tuple[str, str], str] = {}
     for sight in sights:
@@ -63,7 +63,7 @@ def staged(sights: Iterable[Sight]) -> Iterator[Sight]:
         yield sight if sight.stage else msgspec.structs.replace(sight, stage=at.get(key, ""))
 
 
-def dropped() -> tuple[Recorded, Sight]:
+def dropped() -> tuple[Recorded, TracePoint]:
     """A packet that a rule of iptables-nft drops on the host, and the sight of that."""
     for name in NAMES:
         for view, trace, seen in recorded(name):
@@ -214,8 +214,8 @@ def test_a_legacy_rule_is_judged_by_its_counter() -> None:
 def test_the_text_fits_80_columns_and_shouts_a_contradiction() -> None:
     (view, trace, seen), culprit = dropped()
     turned = tuple(msgspec.structs.replace(s, handle=99999) if s is culprit else s for s in seen.sights)
-    good = live_text(judge(view, trace, seen), trace, Paper(width=80))
-    bad = live_text(judge(view, trace, msgspec.structs.replace(seen, sights=turned)), trace, Paper(width=80))
+    good = live_text(judge(view, trace, seen), trace, OutputStyle(width=80))
+    bad = live_text(judge(view, trace, msgspec.structs.replace(seen, sights=turned)), trace, OutputStyle(width=80))
 
     assert all(len(line) <= 80 for line in (good + bad).splitlines())
     assert "ok The walk says the same." in good
@@ -228,7 +228,7 @@ def test_what_others_named_is_made_harmless() -> None:
     view, trace, seen = delivered()
     evil = "web\x1b[2J"
     renamed = msgspec.structs.replace(trace, source=msgspec.structs.replace(trace.source, label=evil))
-    told = live_text(judge(view, trace, seen), renamed, Paper(width=80))
+    told = live_text(judge(view, trace, seen), renamed, OutputStyle(width=80))
 
     assert "\x1b" not in told
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.matrix import matrix
 from dnet_tui.diagnostics.trace.trace import Trace, trace
 from dnet_tui.diagnostics.walk.packet import Decider
 from dnet_tui.inspect.errors import CannotInspectError, DnetError, UsageError
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.tui.reports.terminal import Paper
+from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.trace.matrix_text import matrix_text
 from dnet_tui.tui.reports.trace.trace_json import trace_data
 from dnet_tui.tui.reports.trace.trace_text import trace_text
@@ -21,8 +21,8 @@ from unit.builders.factories import HOST, docker_like_snapshot, with_gaps, with_
 from unit.diagnostics.checks.cases.rules import insert, with_network, without_default_route
 
 
-def between(source: str, target: str, snapshot: Snapshot | None = None, port: int = 80) -> tuple[Trace, Case]:
-    case = Case(snapshot or docker_like_snapshot())
+def between(source: str, target: str, snapshot: Snapshot | None = None, port: int = 80) -> tuple[Trace, HostContext]:
+    case = HostContext(snapshot or docker_like_snapshot())
     return trace(case, find(case, source), find(case, target), port=port), case
 
 
@@ -61,7 +61,8 @@ def test_icc_off_is_explained_as_designed() -> None:
 
 def test_an_internal_network_is_explained_as_designed() -> None:
     snapshot = without_default_route(
-        with_network(docker_like_snapshot(), "app", internal=True), find(Case(docker_like_snapshot()), "app1").namespace
+        with_network(docker_like_snapshot(), "app", internal=True),
+        find(HostContext(docker_like_snapshot()), "app1").namespace,
     )
     found, _ = between("app1", "outside", snapshot)
     assert found.verdict == "no-route"
@@ -97,14 +98,14 @@ def test_an_answer_that_does_not_get_back_is_the_verdict() -> None:
 )
 def test_a_place_that_is_not_there_is_answered_with_what_is(name: str, error: type[DnetError], words: str) -> None:
     with pytest.raises(error) as caught:
-        find(Case(docker_like_snapshot()), name)
+        find(HostContext(docker_like_snapshot()), name)
     assert words in f"{caught.value.message} {caught.value.hint}"
 
 
 def test_two_containers_of_one_name_are_told_apart_by_id() -> None:
     base = docker_like_snapshot()
     twin = msgspec.structs.replace(base.containers[0], id="f" * 64, engine="podman")
-    case = Case(msgspec.structs.replace(base, containers=(*base.containers, twin)))
+    case = HostContext(msgspec.structs.replace(base, containers=(*base.containers, twin)))
     with pytest.raises(UsageError) as caught:
         find(case, base.containers[0].name)
     assert "podman" in caught.value.hint
@@ -118,11 +119,11 @@ def test_a_stopped_container_cannot_be_traced() -> None:
         for item in base.containers
     )
     with pytest.raises(CannotInspectError, match="not running"):
-        find(Case(msgspec.structs.replace(base, containers=containers)), "web")
+        find(HostContext(msgspec.structs.replace(base, containers=containers)), "web")
 
 
 def test_a_container_on_the_hosts_network_is_traced_as_the_host() -> None:
-    case = Case(docker_like_snapshot())
+    case = HostContext(docker_like_snapshot())
     assert find(case, "agent").namespace == find(case, "host").namespace
 
 
@@ -138,7 +139,7 @@ def test_outside_to_outside_is_refused() -> None:
 
 
 def test_without_a_default_route_there_is_no_outside() -> None:
-    case = Case(docker_like_snapshot())
+    case = HostContext(docker_like_snapshot())
     assert case.view.host is not None
     snapshot = without_default_route(docker_like_snapshot(), case.view.host.id)
     with pytest.raises(CannotInspectError, match="no default route"):
@@ -147,7 +148,7 @@ def test_without_a_default_route_there_is_no_outside() -> None:
 
 def test_the_text_shows_the_rewritten_source_the_rule_and_the_way_back() -> None:
     found, case = between("web", "outside")
-    text = trace_text(found, case.view, Paper())
+    text = trace_text(found, case.view, OutputStyle())
     assert "now tcp 203.0.113.2:40000 → 198.51.100.77:80" in text
     assert "-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE" in " ".join(text.split())
     assert "The answer  tcp 198.51.100.77:80 → 203.0.113.2:40000" in text
@@ -160,7 +161,7 @@ def test_names_cannot_smuggle_escapes_into_the_text() -> None:
         msgspec.structs.replace(item, name="\x1b[31mweb") if item.name == "web" else item for item in base.containers
     )
     found, case = between("\x1b[31mweb", "outside", msgspec.structs.replace(base, containers=evil))
-    assert "\x1b" not in trace_text(found, case.view, Paper())
+    assert "\x1b" not in trace_text(found, case.view, OutputStyle())
 
 
 def test_the_json_follows_the_contract() -> None:
@@ -210,7 +211,7 @@ def test_the_json_names_what_could_not_be_decided() -> None:
 
 
 def test_the_matrix_knows_who_reaches_whom() -> None:
-    found = matrix(Case(docker_like_snapshot()))
+    found = matrix(HostContext(docker_like_snapshot()))
     reach = {(cell.source, cell.target): cell.reach for cell in found.cells}
     assert reach["app1", "app2"] == "yes"
     assert reach["web", "app1"] == "no"
@@ -218,13 +219,13 @@ def test_the_matrix_knows_who_reaches_whom() -> None:
     assert reach["outside", "host:8080"] == "yes"
     assert reach["app1", "app1"] == "-"
     assert "lonely" not in found.sources
-    text = matrix_text(found, Paper())
+    text = matrix_text(found, OutputStyle())
     assert "can't be decided" in text
 
 
 def test_a_gap_in_the_path_is_unknown_in_trace_and_matrix() -> None:
     base = docker_like_snapshot()
-    host = Case(base).view.host
+    host = HostContext(base).view.host
     assert host is not None
     link = next(link for link in host.links if link.kind == "veth" and link.peer is not None)
     broken = with_gaps(

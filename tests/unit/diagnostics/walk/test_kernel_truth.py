@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import Trace, trace
 from dnet_tui.diagnostics.walk.api import reply, walk
@@ -29,8 +29,8 @@ from dnet_tui.inspect.model import (
 )
 from dnet_tui.inspect.model.firewall import Firewall, Nat, NoTrack, Table
 from dnet_tui.inspect.model.links import Link, LinkRef
-from dnet_tui.inspect.model.routing import XfrmPolicy, XfrmTemplate
 from dnet_tui.inspect.model.view import View
+from dnet_tui.inspect.model.xfrm import XfrmPolicy, XfrmTemplate
 from unit.builders.factories import (
     APP1,
     APP2,
@@ -504,7 +504,7 @@ def test_policies_that_were_not_read_leave_it_open() -> None:
 
 
 def traced(snapshot: Snapshot, source: str, target: str, **more: Any) -> Trace:
-    case = Case(snapshot)
+    case = HostContext(snapshot)
     return trace(case, find(case, source), find(case, target), **more)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from dnet_tui.inspect.archive.snapshot_file import decode
 from dnet_tui.inspect.model import Partial, Snapshot, Unread, known_items, require
-from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.inspect.model.sections import lacks_of
+from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.coverage.sections import lacks_of
 
 RULES = {"tables": [{"family": "ip", "name": "filter", "backend": "iptables-nft"}]}
 

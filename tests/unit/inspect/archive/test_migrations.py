@@ -2,11 +2,11 @@
 
 import pytest
 
-from dnet_tui.inspect.archive.migrations import STEPS, Raw, Step, UnsoundError, migrate
+from dnet_tui.inspect.archive.migrations import STEPS, MigrationStep, Raw, UnsoundError, migrate
 from dnet_tui.inspect.model import FORMAT
 
 
-def note(word: str) -> Step:
+def note(word: str) -> MigrationStep:
     def step(raw: Raw) -> Raw:
         return raw | {"notes": [*raw["notes"], word]}
 

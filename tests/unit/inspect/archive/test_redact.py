@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.archive.redact import redact
@@ -34,8 +34,8 @@ from dnet_tui.inspect.model import (
     Socket,
     Subnet,
 )
+from dnet_tui.inspect.model.coverage.gaps import Gap, with_gaps
 from dnet_tui.inspect.model.firewall import Chain, Element, Firewall, Match, NamedSet, Nat, Note, Opaque, Rule, Table
-from dnet_tui.inspect.model.gaps import Gap, with_gaps
 from dnet_tui.inspect.model.network_label import Intention, decode, encode
 from unit.builders.examples import examples
 from unit.builders.factories import HOST, WEB, docker_like_snapshot, with_link, with_namespace, with_sysctl
@@ -354,7 +354,7 @@ FAULTS: dict[str, Callable[[Snapshot], Snapshot]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_doctor_says_the_same_of_the_redacted_host(fault: str) -> None:
     host = FAULTS[fault](docker_like_snapshot())
-    original, redacted = examine(host), examine(redact(host, KEY))
+    original, redacted = run_checks(host), run_checks(redact(host, KEY))
 
     assert [(item.check, item.severity, item.caused_by) for item in redacted.findings] == [
         (item.check, item.severity, item.caused_by) for item in original.findings
@@ -472,7 +472,7 @@ def test_name_servers_are_replaced_alike_everywhere_and_docker_s_own_stays() -> 
     assert any("127.0.0.11" in item.servers for item in found.values())
     assert after_it.host.resolver is not None
     assert set(after_it.host.resolver.servers) == asked
-    assert [finding.check for finding in examine(after_it).findings] == []
+    assert [finding.check for finding in run_checks(after_it).findings] == []
 
 
 def test_an_option_keeps_its_own_words_though_a_container_bears_the_same_name() -> None:

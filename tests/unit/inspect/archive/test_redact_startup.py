@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.inspect.archive.redact import redact
 from dnet_tui.inspect.archive.snapshot_file import encode
 from dnet_tui.inspect.model import Snapshot
@@ -55,7 +55,7 @@ FOUND: dict[str, Callable[[], Snapshot]] = {
 @pytest.mark.parametrize("fault", FOUND)
 def test_the_doctor_finds_the_same(fault: str) -> None:
     snapshot = FOUND[fault]()
-    there, here = examine(redact(snapshot, KEY)), examine(snapshot)
+    there, here = run_checks(redact(snapshot, KEY)), run_checks(snapshot)
     assert [(item.check, item.severity) for item in there.findings] == [
         (item.check, item.severity) for item in here.findings
     ]

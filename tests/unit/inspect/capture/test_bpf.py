@@ -14,7 +14,7 @@ from unit.builders.packets import ethernet, icmp, ipv4, udp
 needs_tcpdump = pytest.mark.skipif(shutil.which("tcpdump") is None, reason="tcpdump isn't installed")
 
 
-def run(program: bpf.Program, frame: bytes) -> int:
+def run(program: bpf.BpfProgram, frame: bytes) -> int:
     """Interpret the few instructions that these tests' filters compile to; the bytes the filter keeps."""
     accumulator = at = 0
     while True:

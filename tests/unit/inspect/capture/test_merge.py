@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 from dnet_tui.inspect.capture.merge import Merger
-from dnet_tui.inspect.capture.packet import Packet
+from dnet_tui.inspect.capture.packet import CapturedPacket
 from unit.builders.packets import packet
 
 
-def at(*times: int, point: int = 0, size: int = 10) -> list[Packet]:
+def at(*times: int, point: int = 0, size: int = 10) -> list[CapturedPacket]:
     return [packet(b"x" * size, point=point, time_ns=time) for time in times]
 
 
-def times(packets: list[Packet]) -> list[int]:
+def times(packets: list[CapturedPacket]) -> list[int]:
     return [item.time_ns for item in packets]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dnet_tui.inspect.capture.packet import ETHERNET, Packet
+from dnet_tui.inspect.capture.packet import ETHERNET, CapturedPacket
 from dnet_tui.inspect.capture.pcapng import FileInterface, FileStatistics, PcapngWriter
 from dnet_tui.inspect.errors import DnetError
 from unit.builders.packets import TIME, ethernet, icmp, ipv4, packet
@@ -49,7 +49,7 @@ def written(path: Path) -> list[tuple[int, bytes]]:
     return list(blocks(path.read_bytes()))
 
 
-def write(path: Path, *packets: Packet) -> None:
+def write(path: Path, *packets: CapturedPacket) -> None:
     writer = PcapngWriter(str(path), [WEB, BRIDGE])
     writer.write(packets)
     writer.close([FileStatistics(received=len(packets), dropped=3), FileStatistics(received=0, dropped=0)])

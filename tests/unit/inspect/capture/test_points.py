@@ -6,7 +6,7 @@ import pytest
 from dnet_tui.inspect.capture.points import CapturePoint, names, resolve, resolve_all
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model import Container, Link, Namespace, Snapshot, Unread
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.view import View
 from unit.builders.factories import (
     APP1,

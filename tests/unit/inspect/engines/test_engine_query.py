@@ -7,15 +7,15 @@ from collections.abc import Mapping
 import pytest
 
 from dnet_tui.inspect.engines import engine_query
-from dnet_tui.inspect.engines.engine_data import Answer
+from dnet_tui.inspect.engines.engine_data import EngineReading
 from dnet_tui.inspect.engines.engine_query import Asking
 from dnet_tui.inspect.engines.protocol import EventSocket, QuerySettings
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.model import Container, Engine
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.engine_kinds.traits import EngineTraits
-from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.inspect.ruleset.firewalld import Seen
+from dnet_tui.inspect.ruleset.firewalld import FirewalldProcess
 from dnet_tui.inspect.watch import host_events
 
 HERE = ProcessSeen(pid=7, parent=1, start=1, name="harbour", inode=1)
@@ -42,11 +42,11 @@ class Harbour:
     def look(self, processes: tuple[ProcessSeen, ...], host: int) -> None:
         self.calls.append(("look", len(processes), host))
 
-    def finish(self) -> tuple[Answer, ...]:
+    def finish(self) -> tuple[EngineReading, ...]:
         self.calls.append("finish")
         container = Container(id=f"{self.name}-1", name="boat", engine=self.name)
         gap = Gap(section="containers", scope="boat", reason="at sea")
-        return (Answer(engines=(Engine(name=self.name),), containers=(container,), gaps=(gap,)),)
+        return (EngineReading(engines=(Engine(name=self.name),), containers=(container,), gaps=(gap,)),)
 
     def event_sockets(self, environment: Mapping[str, str]) -> tuple[EventSocket, ...]:
         assert environment
@@ -55,7 +55,7 @@ class Harbour:
 
 @pytest.fixture(autouse=True)
 def no_firewalld(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_query, "read_firewalld", lambda *_: Seen())
+    monkeypatch.setattr(engine_query, "read_firewalld", lambda *_: FirewalldProcess())
 
 
 def test_every_engine_is_asked_in_two_steps_and_all_answers_are_one(monkeypatch: pytest.MonkeyPatch) -> None:

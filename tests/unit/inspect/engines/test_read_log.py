@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from dnet_tui.inspect.engines import read_log
-from dnet_tui.inspect.engines.engine_data import Answer
+from dnet_tui.inspect.engines.engine_data import EngineReading
 from dnet_tui.inspect.engines.read_log import EngineLogs, KeptLogs, LogReading, LogSource, read_logs, with_logs
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.kernel.run_program import ProgramResult
@@ -177,19 +177,19 @@ def test_an_empty_journal_is_a_gap_to_others_than_root(quiet: Host, monkeypatch:
 
 def test_the_lines_come_to_their_engine_and_not_to_a_rootless_one() -> None:
     engines = (Engine(name="docker"), Engine(name="docker", rootless=True), Engine(name="podman"))
-    answer = with_logs(Answer(engines=engines), EngineLogs(lines={"docker": (LINE,)}))
+    answer = with_logs(EngineReading(engines=engines), EngineLogs(lines={"docker": (LINE,)}))
     assert [engine.log for engine in answer.engines] == [(LINE,), None, None]
     assert answer.gaps == ()
 
 
 def test_a_daemon_that_ended_over_a_failure_is_told_of_as_one_that_does_not_answer() -> None:
-    answer = with_logs(Answer(), EngineLogs(lines={"docker": (LINE,)}, ended="docker"))
+    answer = with_logs(EngineReading(), EngineLogs(lines={"docker": (LINE,)}, ended="docker"))
     assert [(engine.name, engine.reachable, engine.log) for engine in answer.engines] == [("docker", False, (LINE,))]
     assert [(gap.section, gap.scope) for gap in answer.gaps] == [("engine", "docker")]
 
 
 def test_a_daemon_that_ended_without_a_failure_is_not_missed() -> None:
-    assert with_logs(Answer(), EngineLogs(lines={"docker": ()}, ended="docker")) == Answer()
+    assert with_logs(EngineReading(), EngineLogs(lines={"docker": ()}, ended="docker")) == EngineReading()
 
 
 def test_what_was_read_a_moment_ago_is_good_for_the_next_picture(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from dnet_tui.inspect.engines.engine_data import Answer
-from dnet_tui.inspect.engines.rootless import Glance, Rootless, find_rootless, place, shared_path
+from dnet_tui.inspect.engines.engine_data import EngineReading
+from dnet_tui.inspect.engines.rootless import ArgvCache, Rootless, find_rootless, place, shared_path
 from dnet_tui.inspect.kernel.cgroups import CgroupContainer
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.model import Container, Engine, Network
@@ -18,7 +18,7 @@ def process(pid: int, name: str, *, parent: int = 1, inode: int = HOST, containe
     return ProcessSeen(pid=pid, parent=parent, start=pid, name=name, inode=inode, container=inside)
 
 
-class Made(Glance):
+class Made(ArgvCache):
     """Glances at processes that don't exist."""
 
     def __init__(self, uids: dict[int, int], argvs: dict[int, tuple[str, ...]], files: dict[str, int]) -> None:
@@ -126,7 +126,9 @@ def test_the_shared_namespaces_file_is_told_from_a_single_containers_and_from_a_
 
 def test_one_that_was_not_asked_is_listed_with_the_way_in() -> None:
     found = Rootless(name="docker", uid=1000, netns=INNER, pid=12, socket="/run/user/1000/docker.sock")
-    ours = Answer(engines=(Engine(name="docker"),), networks=(Network(id="1", name="n", engine="docker", bridge="b"),))
+    ours = EngineReading(
+        engines=(Engine(name="docker"),), networks=(Network(id="1", name="n", engine="docker", bridge="b"),)
+    )
     whole = place(ours, [found], HOST)
     rootful, rootless = whole.engines
     assert rootful == Engine(name="docker")
@@ -138,7 +140,7 @@ def test_one_that_was_not_asked_is_listed_with_the_way_in() -> None:
 
 
 def test_the_networks_of_one_that_answered_have_no_bridge_here() -> None:
-    ours = Answer(
+    ours = EngineReading(
         engines=(Engine(name="docker", socket="/run/user/1000/docker.sock", rootless=True),),
         networks=(Network(id="1", name="bridge", engine="docker", bridge="docker0"),),
         containers=(Container(id="2", name="web", engine="docker"),),
@@ -152,7 +154,7 @@ def test_the_networks_of_one_that_answered_have_no_bridge_here() -> None:
 
 
 def test_from_inside_its_namespace_a_rootless_engine_is_an_ordinary_one() -> None:
-    ours = Answer(
+    ours = EngineReading(
         engines=(Engine(name="docker", rootless=True),),
         networks=(Network(id="1", name="bridge", engine="docker", bridge="docker0"),),
     )
@@ -164,13 +166,13 @@ def test_from_inside_its_namespace_a_rootless_engine_is_an_ordinary_one() -> Non
 def test_of_two_users_engines_the_one_that_answered_is_told_by_its_socket() -> None:
     one = Rootless(name="podman", uid=1000, netns=2, socket="/run/user/1000/podman/podman.sock")
     two = Rootless(name="podman", uid=1001, netns=3, socket="/run/user/1001/podman/podman.sock")
-    ours = Answer(engines=(Engine(name="podman", rootless=True, socket="/run/user/1001/podman/podman.sock"),))
+    ours = EngineReading(engines=(Engine(name="podman", rootless=True, socket="/run/user/1001/podman/podman.sock"),))
     whole = place(ours, [one, two], HOST)
     assert [(item.netns, item.reachable) for item in whole.engines] == [("net:[3]", True), ("net:[2]", False)]
 
 
 def test_a_glance_at_this_process_tells_what_is_so() -> None:
-    real = Glance(lambda _pid: ())
+    real = ArgvCache(lambda _pid: ())
     assert real.uid(os.getpid()) == os.getuid()
     assert real.uid(1 << 30) is None
     assert real.inode_at(os.getpid(), "/etc/passwd") is None

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnet_tui.inspect.errors import DnetError
-from dnet_tui.inspect.iptables.save_text import Family, parse_save, parse_save_report
+from dnet_tui.inspect.iptables.save_text import IptablesFamily, parse_save, parse_save_report
 from dnet_tui.inspect.model.firewall import Chain, Match, Nat, Opaque, SetMark, Table, Verdict
 from unit.builders.examples import examples
 
@@ -17,7 +17,7 @@ DATA = Path(__file__).parents[2] / "data"
 SAMPLES = sorted(DATA.glob("ip*tables_*.save"))
 
 
-def read(text: str, family: Family = "ip") -> tuple[Table, ...]:
+def read(text: str, family: IptablesFamily = "ip") -> tuple[Table, ...]:
     return parse_save(text, backend="iptables-nft", family=family)
 
 

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from dnet_tui.inspect.kernel.netlink import attribute
-from dnet_tui.inspect.ruleset.change_log import Account, RuleEvents, Touch, parse_events
+from dnet_tui.inspect.ruleset.change_log import ChangeLog, RuleEvents, Touch, parse_events
 
 NEW_TABLE, NEW_CHAIN, DEL_CHAIN, NEW_RULE, DEL_RULE, NEW_SET, NEW_ELEMENT, NEW_GENERATION = 0, 3, 5, 6, 8, 9, 12, 15
 IP, INET, UNKNOWN = 2, 1, 99
@@ -63,7 +63,7 @@ def test_messages_of_others_are_none_of_ours() -> None:
 
 
 def test_the_account_names_everything_between_two_generations() -> None:
-    account = Account(3)
+    account = ChangeLog(3)
     account.add(rule("A", 1) + generation(4))
     account.add(rule("B", 2))
     account.add(generation(5))
@@ -76,20 +76,20 @@ def test_the_account_names_everything_between_two_generations() -> None:
 
 @pytest.mark.parametrize(("since", "until"), [(2, 4), (3, 5), (3, 7), (6, 5), (5, 7)])
 def test_an_account_with_a_hole_is_none(since: int, until: int) -> None:
-    account = Account(3)
+    account = ChangeLog(3)
     account.add(rule("A", 1) + generation(4))
     account.add(rule("C", 3) + generation(6))  # what made 5 was lost
     assert account.between(since, until) is None
 
 
 def test_a_transaction_that_is_not_closed_yet_is_not_counted() -> None:
-    account = Account(3)
+    account = ChangeLog(3)
     account.add(rule("A", 1))
     assert account.between(3, 4) is None
 
 
 def test_the_account_is_bounded() -> None:
-    account = Account(0)
+    account = ChangeLog(0)
     for number in range(1, 6001):
         account.add(rule("A", number) + generation(number))
     assert account.between(0, 6000) is None

@@ -14,8 +14,8 @@ from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.kernel.cgroups import CgroupContainer
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
 from dnet_tui.inspect.model import Firewalld, FirewalldZone, Unread
-from dnet_tui.inspect.model.gaps import Gap, with_gaps
-from dnet_tui.inspect.model.sections import NOT_READ
+from dnet_tui.inspect.model.coverage.gaps import Gap, with_gaps
+from dnet_tui.inspect.model.coverage.sections import NOT_READ
 from dnet_tui.inspect.ruleset import firewalld
 from dnet_tui.inspect.ruleset.firewalld import parse_settings, parse_zone, read_firewalld
 from unit.builders.factories import docker_like_snapshot

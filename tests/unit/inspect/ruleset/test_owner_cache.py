@@ -8,7 +8,7 @@ import pytest
 from dnet_tui.inspect.iptables.save_text import parse_save
 from dnet_tui.inspect.model import Container, Endpoint, Namespace, Network, PublishedPort, Snapshot, Subnet
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table
-from dnet_tui.inspect.ruleset.owner_cache import KeptOwners
+from dnet_tui.inspect.ruleset.owner_cache import OwnerCache
 
 SAVED = """\
 *nat
@@ -120,13 +120,13 @@ SEQUENCES: dict[str, tuple[Snapshot, ...]] = {
 
 @pytest.mark.parametrize("name", SEQUENCES)
 def test_what_is_kept_is_what_a_fresh_look_says(name: str) -> None:
-    kept = KeptOwners()
+    kept = OwnerCache()
     for one in SEQUENCES[name]:
-        assert kept.fill_in(one) == KeptOwners().fill_in(one)
+        assert kept.fill_in(one) == OwnerCache().fill_in(one)
 
 
 def test_the_owners_are_there_at_all() -> None:
-    (host, _) = KeptOwners().fill_in(snapshot(WEB, API, LOCAL)).namespaces
+    (host, _) = OwnerCache().fill_in(snapshot(WEB, API, LOCAL)).namespaces
     assert host.firewall is not None
     told = [rule.owner for table in host.firewall.tables for chain in table.chains for rule in chain.rules]
     assert "docker port web:80/tcp" in told
@@ -137,7 +137,7 @@ def test_rules_that_name_nobody_who_changed_are_the_very_same() -> None:
     many = tuple(Rule(number=i, text=f"-s 10.0.0.{i}/32 -j ACCEPT") for i in range(1, 50))
     chain = Chain(name="FORWARD", hook="forward", rules=many)
     rules = Firewall(tables=(Table(family="ip", name="filter", backend="iptables-nft", chains=(chain,)),))
-    kept = KeptOwners()
+    kept = OwnerCache()
     kept.fill_in(snapshot(rules=rules))
     (host, _) = kept.fill_in(snapshot(WEB, rules=rules)).namespaces
     assert host.firewall is not None
@@ -145,7 +145,7 @@ def test_rules_that_name_nobody_who_changed_are_the_very_same() -> None:
 
 
 def test_a_chain_that_did_not_change_is_the_very_same_beside_one_that_did() -> None:
-    kept = KeptOwners()
+    kept = OwnerCache()
     (first, _) = kept.fill_in(snapshot(WEB, rules=NUMBERED)).namespaces
     (second, _) = kept.fill_in(snapshot(WEB, rules=changed(NUMBERED, PORT, ""))).namespaces
     assert first.firewall is not None

@@ -9,7 +9,7 @@ import pytest
 from dnet_tui.inspect.iptables.save_text import parse_save
 from dnet_tui.inspect.model import Container, Endpoint, Namespace, Network, PublishedPort, Snapshot, Subnet
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table
-from dnet_tui.inspect.ruleset.owner_cache import KeptOwners
+from dnet_tui.inspect.ruleset.owner_cache import OwnerCache
 from unit.builders.nft_listings import table as captured
 
 DATA = Path(__file__).parents[2] / "data"
@@ -50,7 +50,7 @@ def owners(
 ) -> dict[str, list[tuple[str, str]]]:
     """The rules' texts and owners, by ``table chain``."""
     space = Namespace(id="net:[1]", inode=1, kind=kind, firewall=Firewall(tables=tables))  # type: ignore[arg-type]  # one of them
-    snapshot = KeptOwners().fill_in(Snapshot(namespaces=(space,), networks=networks, containers=containers))
+    snapshot = OwnerCache().fill_in(Snapshot(namespaces=(space,), networks=networks, containers=containers))
     firewall = snapshot.namespaces[0].firewall
     assert firewall is not None
     return {
@@ -262,8 +262,8 @@ def test_nothing_else_of_a_snapshot_changes_and_twice_is_once() -> None:
     space = Namespace(id="net:[1]", inode=1, kind="host", firewall=Firewall(tables=(table,)))
     bare = Namespace(id="net:[2]", inode=2, kind="container")
     snapshot = Snapshot(namespaces=(space, bare), networks=NETWORKS, containers=CONTAINERS)
-    once = KeptOwners().fill_in(snapshot)
-    assert once == KeptOwners().fill_in(once)
+    once = OwnerCache().fill_in(snapshot)
+    assert once == OwnerCache().fill_in(once)
     assert once.namespaces[1] == bare
     firewall = once.namespaces[0].firewall
     assert firewall is not None

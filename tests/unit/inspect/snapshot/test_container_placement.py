@@ -11,14 +11,14 @@ from dnet_tui.inspect.kernel.procfs import NamespaceFile, ProcessSeen
 from dnet_tui.inspect.model import Address, Container, Endpoint, Link, LinkRef, Namespace, Network, NextHop, Route
 from dnet_tui.inspect.snapshot.container_placement import (
     Resident,
+    assign_namespaces,
     engine_by_ancestor,
     guess_modes,
     matched_by_pid,
     named_containers,
     residents,
-    settle,
 )
-from dnet_tui.inspect.snapshot.namespace_candidates import find_places
+from dnet_tui.inspect.snapshot.namespace_candidates import find_candidates
 
 HOST = 1
 WEB_ID, DB_ID = "a" * 64, "b" * 64
@@ -60,19 +60,19 @@ def test_the_container_that_we_run_in_is_not_one_of_this_hosts() -> None:
 
 def test_an_engines_container_is_put_where_its_process_is() -> None:
     told = Container(id=WEB_ID, name="web", engine="docker", pid=5, mode="bridge")
-    (found,), gaps = settle([told], seen(process(5, inode=2, container=WEB_ID)), {})
+    (found,), gaps = assign_namespaces([told], seen(process(5, inode=2, container=WEB_ID)), {})
     assert (found.name, found.netns, gaps) == ("web", "net:[2]", ())
 
 
 def test_without_an_engine_the_short_id_is_the_name() -> None:
-    (found,), gaps = settle([], seen(process(5, inode=2, container=WEB_ID)), {})
+    (found,), gaps = assign_namespaces([], seen(process(5, inode=2, container=WEB_ID)), {})
     assert (found.id, found.name, found.engine) == (WEB_ID, WEB_ID[:12], "docker")
     assert (found.pid, found.netns, found.running, gaps) == (5, "net:[2]", True, ())
 
 
 def test_a_container_told_and_seen_is_one() -> None:
     told = Container(id=WEB_ID, name="web", engine="docker", pid=5)
-    containers, _ = settle(
+    containers, _ = assign_namespaces(
         [told], seen(process(5, inode=2, container=WEB_ID), process(6, inode=3, container=DB_ID)), {}
     )
     assert [item.name for item in containers] == ["web", DB_ID[:12]]
@@ -80,19 +80,21 @@ def test_a_container_told_and_seen_is_one() -> None:
 
 def test_a_container_that_ended_meanwhile_is_named_in_a_gap() -> None:
     told = [Container(id=WEB_ID, name="web", engine="docker", pid=5), Container(id=DB_ID, name="db", engine="docker")]
-    containers, (gap,) = settle(told, seen(process(6, inode=3, container=DB_ID)), {})
+    containers, (gap,) = assign_namespaces(told, seen(process(6, inode=3, container=DB_ID)), {})
     assert [(item.name, item.netns) for item in containers] == [("web", None), ("db", "net:[3]")]
     assert (gap.section, gap.scope) == ("containers", "web")
 
 
 def test_a_stopped_container_has_no_namespace_and_no_gap() -> None:
     told = Container(id=WEB_ID, name="web", engine="docker", running=False)
-    assert settle([told], {}, {}) == ((told,), ())
+    assert assign_namespaces([told], {}, {}) == ((told,), ())
 
 
 def test_a_container_in_an_unread_namespace_is_named_in_a_gap() -> None:
     told = Container(id=WEB_ID, name="web", engine="docker", pid=5)
-    (found,), (gap,) = settle([told], seen(process(5, inode=2, container=WEB_ID)), {"net:[2]": "not permitted"})
+    (found,), (gap,) = assign_namespaces(
+        [told], seen(process(5, inode=2, container=WEB_ID)), {"net:[2]": "not permitted"}
+    )
     assert found.netns is None
     assert (gap.scope, "not permitted" in gap.reason) == ("web", True)
 
@@ -233,7 +235,7 @@ def test_a_bridge_elsewhere_does_not_count() -> None:
 def test_every_namespace_is_found_once_with_the_ways_into_it() -> None:
     host = NsHandle(inode=HOST, pid=100, start=100)
     files = (NamespaceFile(path="/run/netns/web", inode=2, name="web"), NamespaceFile(path="/run/x", inode=4))
-    places = find_places(host, [process(1), process(5, inode=2), process(6, inode=3, container=WEB_ID)], files)
+    places = find_candidates(host, [process(1), process(5, inode=2), process(6, inode=3, container=WEB_ID)], files)
     assert [(item.id, item.handle) for item in places] == [
         ("net:[1]", host),
         ("net:[2]", NsHandle(inode=2, path="/run/netns/web", pid=5, start=5)),
@@ -247,5 +249,5 @@ def test_every_namespace_is_found_once_with_the_ways_into_it() -> None:
 
 def test_a_namespace_keeps_only_its_oldest_processes() -> None:
     host = NsHandle(inode=HOST)
-    places = find_places(host, [process(pid, inode=2) for pid in range(10, 60)], ())
+    places = find_candidates(host, [process(pid, inode=2) for pid in range(10, 60)], ())
     assert [item.pid for item in places[1].processes] == list(range(10, 18))

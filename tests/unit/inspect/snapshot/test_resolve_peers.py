@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dnet_tui.inspect.model import Link, LinkRef
-from dnet_tui.inspect.model.namespace_reading import Contents
+from dnet_tui.inspect.model.coverage.namespace_reading import NamespaceReading
 from dnet_tui.inspect.snapshot.resolve_peers import resolve_links
 
 HOST, WEB, DB = "net:[1]", "net:[2]", "net:[3]"
@@ -13,11 +13,13 @@ def veth(ifindex: int, lower: int | None, nsid: int | None = None, name: str = "
     return Link(ifindex=ifindex, name=name or f"veth{ifindex}", kind="veth", lower=lower, lower_nsid=nsid)
 
 
-def space(key: str, *links: Link, nsids: dict[int, str] | None = None, peers: dict[int, int] | None = None) -> Contents:
-    return Contents(id=key, links=links, nsids=nsids or {}, peers=peers or {})
+def space(
+    key: str, *links: Link, nsids: dict[int, str] | None = None, peers: dict[int, int] | None = None
+) -> NamespaceReading:
+    return NamespaceReading(id=key, links=links, nsids=nsids or {}, peers=peers or {})
 
 
-def resolve(*spaces: Contents, privileged: bool = True) -> dict[tuple[str, int], Link]:
+def resolve(*spaces: NamespaceReading, privileged: bool = True) -> dict[tuple[str, int], Link]:
     links = resolve_links(spaces, privileged=privileged)
     return {(key, link.ifindex): link for key, found in links.items() for link in found}
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dnet_tui.inspect.archive.snapshot_file import save
-from dnet_tui.inspect.capture.packet import ETHERNET, Packet
+from dnet_tui.inspect.capture.packet import ETHERNET, CapturedPacket
 from dnet_tui.inspect.capture.points import CapturePoint
 from dnet_tui.inspect.capture.session import PointStatistics
 from dnet_tui.inspect.errors import DnetError, UsageError
@@ -18,7 +18,7 @@ from unit.builders.factories import HOST, docker_like_snapshot
 class FakeRing:
     """Stands in for a capture session: gives out packets poll by poll."""
 
-    def __init__(self, *polls: list[Packet]) -> None:
+    def __init__(self, *polls: list[CapturedPacket]) -> None:
         self.points = (CapturePoint(namespace=HOST, ifindex=3, interface="docker0", label="docker0"),)
         self.notes: list[str] = []
         self.finished = False
@@ -26,7 +26,7 @@ class FakeRing:
         self._polls = list(polls)
         self._received = 0
 
-    def poll(self, timeout: float) -> list[Packet]:
+    def poll(self, timeout: float) -> list[CapturedPacket]:
         assert timeout >= 0
         if not self._polls:
             self.finished = True
@@ -43,11 +43,11 @@ class FakeRing:
         self.closed = True
 
 
-def packet(number: int) -> Packet:
-    return Packet(time_ns=number, point=0, reception=4, linktype=ETHERNET, length=60, data=bytes(60))
+def packet(number: int) -> CapturedPacket:
+    return CapturedPacket(time_ns=number, point=0, reception=4, linktype=ETHERNET, length=60, data=bytes(60))
 
 
-def capture(*polls: list[Packet]) -> tuple[services_host.LiveCapture, FakeRing]:
+def capture(*polls: list[CapturedPacket]) -> tuple[services_host.LiveCapture, FakeRing]:
     ring = FakeRing(*polls)
     source: Any = ring
     return services_host.LiveCapture(source), ring

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.tui.commands import snapshot_source
 from dnet_tui.tui.commands.snapshot_source import progress, say_gaps
 

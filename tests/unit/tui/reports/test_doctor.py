@@ -9,7 +9,7 @@ from dnet_tui.tui.reports.doctor.report_markdown import code, doctor_markdown
 from dnet_tui.tui.reports.doctor.report_order import stories
 from dnet_tui.tui.reports.doctor.report_text import doctor_text
 from dnet_tui.tui.reports.json_text import to_json
-from dnet_tui.tui.reports.terminal import Paper
+from dnet_tui.tui.reports.terminal import OutputStyle
 from unit.builders.report_factories import CAUSE, EFFECT, GAP, UNDECIDED, WARNING, report, sample, shell_command
 
 OK = CheckResult(id="ip-forward-off", outcome="ok")
@@ -48,18 +48,18 @@ Not seen
 
 
 def test_the_text_tells_the_verdict_then_causes_with_their_effects_then_what_was_not_seen() -> None:
-    assert doctor_text(sample(), Paper()) == TEXT
+    assert doctor_text(sample(), OutputStyle()) == TEXT
 
 
 def test_text_fits_the_terminal_but_commands_are_never_broken() -> None:
-    lines = doctor_text(sample(), Paper(60)).splitlines()
+    lines = doctor_text(sample(), OutputStyle(60)).splitlines()
 
     assert all(cells(line) <= 60 for line in lines if "iptables-nft" not in line)
     assert any("iptables-nft" in line and "MASQUERADE" in line for line in lines)
 
 
 def test_colour_is_never_the_only_sign() -> None:
-    plain, coloured = doctor_text(sample(), Paper(80)), doctor_text(sample(), Paper(80, colour=True))
+    plain, coloured = doctor_text(sample(), OutputStyle(80)), doctor_text(sample(), OutputStyle(80, colour=True))
 
     assert "\x1b[" in coloured
     assert "ERROR" in plain
@@ -67,11 +67,11 @@ def test_colour_is_never_the_only_sign() -> None:
 
 
 def test_a_healthy_report_says_so() -> None:
-    assert "Healthy: no problem was found." in doctor_text(report(checks=(OK,)), Paper())
+    assert "Healthy: no problem was found." in doctor_text(report(checks=(OK,)), OutputStyle())
 
 
 def test_an_incomplete_report_does_not_say_healthy() -> None:
-    text = doctor_text(report(checks=(OK, UNDECIDED)), Paper())
+    text = doctor_text(report(checks=(OK, UNDECIDED)), OutputStyle())
 
     assert "Healthy" not in text
     assert "not everything could be decided" in text
@@ -139,7 +139,9 @@ def test_a_rule_in_json_is_an_argument_vector_with_its_comment_in_one_piece() ->
 
 
 def test_commands_are_quoted_for_a_shell() -> None:
-    assert "docker run 'a b' '$(id)'" in doctor_text(report(shell_command("docker", "run", "a b", "$(id)")), Paper())
+    assert "docker run 'a b' '$(id)'" in doctor_text(
+        report(shell_command("docker", "run", "a b", "$(id)")), OutputStyle()
+    )
 
 
 def test_markdown_escapes_what_a_name_could_smuggle_in() -> None:
@@ -162,7 +164,7 @@ def test_markdown_holds_the_commands_as_code() -> None:
 def test_a_namespace_that_was_not_seen_is_called_by_its_name() -> None:
     names = {GAP.scope: "host"}.__getitem__
 
-    assert "firewall of host: nft: not found" in doctor_text(report(gaps=(GAP,)), Paper(), names)
+    assert "firewall of host: nft: not found" in doctor_text(report(gaps=(GAP,)), OutputStyle(), names)
     assert "firewall of host: nft: not found" in doctor_markdown(report(gaps=(GAP,)), names)
 
 
@@ -170,12 +172,12 @@ def test_escapes_from_the_host_are_made_harmless_in_every_format() -> None:
     evil = msgspec.structs.replace(CAUSE, summary="\x1b[2J\u202esummary")
     broken = report(evil, gaps=(msgspec.structs.replace(GAP, reason="\x1b[31m"),))
 
-    for text in (doctor_text(broken, Paper()), doctor_markdown(broken), to_json(doctor_data(broken))):
+    for text in (doctor_text(broken, OutputStyle()), doctor_markdown(broken), to_json(doctor_data(broken))):
         assert text.replace("\n", "").isprintable()
 
 
 def test_checks_that_one_gap_leaves_undecided_share_a_line() -> None:
     checks = tuple(CheckResult(id=f"c{n}", outcome="unknown", reason="no permission") for n in range(5))
-    text = doctor_text(msgspec.structs.replace(report(), checks=checks), Paper())
+    text = doctor_text(msgspec.structs.replace(report(), checks=checks), OutputStyle())
     assert "c0, c1, c2 and 2 more (unknown): no permission" in text
     assert text.count("no permission") == 1

@@ -14,7 +14,7 @@ from dnet_tui.tui.reports.doctor.report_json import DoctorData, doctor_data
 from dnet_tui.tui.reports.doctor.report_markdown import doctor_markdown
 from dnet_tui.tui.reports.doctor.report_text import doctor_text
 from dnet_tui.tui.reports.json_text import to_json
-from dnet_tui.tui.reports.terminal import Paper
+from dnet_tui.tui.reports.terminal import OutputStyle
 from unit.builders.report_factories import sample
 
 PROBE = PlannedProbe(
@@ -50,7 +50,7 @@ def probed(*probes: Probed) -> Report:
 
 
 def test_the_text_tells_every_probe() -> None:
-    section = doctor_text(probed(*PROBES), Paper(200)).split("Probes\n")[1].split("\n\n")[0]
+    section = doctor_text(probed(*PROBES), OutputStyle(200)).split("Probes\n")[1].split("\n\n")[0]
     assert [line.removeprefix("  - ") for line in section.splitlines()] == LINES
 
 
@@ -63,7 +63,7 @@ def test_markdown_tells_the_same_escaped() -> None:
 
 
 def test_without_probes_no_report_has_a_section_or_a_key() -> None:
-    assert "Probes" not in doctor_text(sample(), Paper())
+    assert "Probes" not in doctor_text(sample(), OutputStyle())
     assert "Probes" not in doctor_markdown(sample())
     assert "probes" not in doctor_data(sample())
 
@@ -91,7 +91,7 @@ def test_json_has_them_at_the_end_and_fits_its_types() -> None:
 
 def test_no_probe_at_all_is_an_empty_list() -> None:
     assert doctor_data(probed())["probes"] == []
-    assert "0 sent" in doctor_text(probed(), Paper())
+    assert "0 sent" in doctor_text(probed(), OutputStyle())
 
 
 def test_the_schema_does_not_require_them() -> None:
@@ -103,5 +103,9 @@ def test_the_schema_does_not_require_them() -> None:
 @pytest.mark.parametrize("name", ["\x1b[2Jevil", "\u202eevil"])
 def test_escapes_in_a_name_are_made_harmless(name: str) -> None:
     evil = msgspec.structs.replace(PROBES[0], probe=msgspec.structs.replace(PROBE, target=name))
-    for text in (doctor_text(probed(evil), Paper()), doctor_markdown(probed(evil)), to_json(doctor_data(probed(evil)))):
+    for text in (
+        doctor_text(probed(evil), OutputStyle()),
+        doctor_markdown(probed(evil)),
+        to_json(doctor_data(probed(evil))),
+    ):
         assert text.replace("\n", "").isprintable()

@@ -11,16 +11,16 @@ import pytest
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.iptables.save_text import parse_save
 from dnet_tui.inspect.model import Snapshot, Unread
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import Firewall, UnreadTable
-from dnet_tui.inspect.model.gaps import Gap
 from dnet_tui.tui.commands.rules import rules_report
-from dnet_tui.tui.reports.rules.rules_data import Selection
+from dnet_tui.tui.reports.rules.rules_data import RuleSelection
 from dnet_tui.tui.reports.rules.rules_text import short
-from dnet_tui.tui.reports.terminal import Paper
+from dnet_tui.tui.reports.terminal import OutputStyle
 from unit.builders.factories import HOST, WEB, docker_like_snapshot, with_gaps, with_namespace
 
 DATA = Path(__file__).parents[2] / "data"
-EVERYTHING = Selection()
+EVERYTHING = RuleSelection()
 
 
 @pytest.fixture
@@ -31,8 +31,10 @@ def snapshot() -> Snapshot:
     return with_namespace(docker_like_snapshot(), HOST, firewall=Firewall(tables=(*four, *six), unread=unread))
 
 
-def text(snapshot: Snapshot, selection: Selection = EVERYTHING, paper: Paper | None = None, **more: bool) -> str:
-    return rules_report(snapshot, selection, paper or Paper(), **more)
+def text(
+    snapshot: Snapshot, selection: RuleSelection = EVERYTHING, paper: OutputStyle | None = None, **more: bool
+) -> str:
+    return rules_report(snapshot, selection, paper or OutputStyle(), **more)
 
 
 def titles(report: str) -> list[str]:
@@ -41,7 +43,7 @@ def titles(report: str) -> list[str]:
 
 
 def test_chains_come_in_the_order_packets_meet_them(snapshot: Snapshot) -> None:
-    assert titles(text(snapshot, Selection(family="ip", table="filter"))) == [
+    assert titles(text(snapshot, RuleSelection(family="ip", table="filter"))) == [
         "input",
         "  ip filter INPUT",
         "forward",
@@ -60,13 +62,13 @@ def test_chains_come_in_the_order_packets_meet_them(snapshot: Snapshot) -> None:
 
 
 def test_a_chain_that_is_reached_twice_is_printed_once(snapshot: Snapshot) -> None:
-    report = text(snapshot, Selection(table="nat", family="ip"))
+    report = text(snapshot, RuleSelection(table="nat", family="ip"))
     assert report.count("--to-destination 172.17.0.2:80\n") == 2, "the two rules, once each"
     assert "ip nat DOCKER (from OUTPUT; shown above)" in report
 
 
 def test_a_rule_shows_number_counters_and_text(snapshot: Snapshot) -> None:
-    lines = text(snapshot, Selection(chain="DOCKER-CT")).splitlines()
+    lines = text(snapshot, RuleSelection(chain="DOCKER-CT")).splitlines()
     assert "     1     20 pkts     1680 B  -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT" in [
         line.replace("       1", "     1", 1) for line in lines
     ]
@@ -79,31 +81,31 @@ def test_a_base_chain_shows_backend_priority_policy_and_counters(snapshot: Snaps
 
 
 def test_a_user_chain_alone_still_says_where_it_is_called_from(snapshot: Snapshot) -> None:
-    report = text(snapshot, Selection(chain="DOCKER-BRIDGE"))
+    report = text(snapshot, RuleSelection(chain="DOCKER-BRIDGE"))
     assert titles(report) == ["forward", "  ip filter DOCKER-BRIDGE"]
     assert "(from DOCKER-FORWARD)" in report
 
 
 def test_families_are_kept_apart(snapshot: Snapshot) -> None:
-    assert "fd00:1::2" not in text(snapshot, Selection(family="ip"))
-    six = text(snapshot, Selection(family="ip6"))
+    assert "fd00:1::2" not in text(snapshot, RuleSelection(family="ip"))
+    six = text(snapshot, RuleSelection(family="ip6"))
     assert "fd00:1::2" in six
     assert "172.17." not in six
 
 
 def test_what_was_not_read_is_always_said(snapshot: Snapshot) -> None:
-    assert "inet firewalld (nftables): not read yet" in text(snapshot, Selection(family="ip6"))
-    assert "inet firewalld" not in text(snapshot, Selection(table="nat")), "another table was asked for"
+    assert "inet firewalld (nftables): not read yet" in text(snapshot, RuleSelection(family="ip6"))
+    assert "inet firewalld" not in text(snapshot, RuleSelection(table="nat")), "another table was asked for"
 
 
 def test_explanations_stand_below_their_rules(snapshot: Snapshot) -> None:
-    report = text(snapshot, Selection(chain="FORWARD", table="filter", family="ip"), explain=True)
+    report = text(snapshot, RuleSelection(chain="FORWARD", table="filter", family="ip"), explain=True)
     assert "-j DOCKER-USER\n          → All traffic goes through chain DOCKER-USER.\n" in report
     assert "→ Whatever no rule above decided is dropped (the policy)." in report
 
 
 def test_rules_about_one_thing_only(snapshot: Snapshot) -> None:
-    report = text(snapshot, Selection(about="web", family="ip"))
+    report = text(snapshot, RuleSelection(about="web", family="ip"))
     assert "-d 172.17.0.2/32 ! -i docker0 -j DROP" in report
     assert "-s 172.18.0.0/16" not in report
 
@@ -114,21 +116,21 @@ def test_a_containers_own_rules_get_a_heading(snapshot: Snapshot) -> None:
             "*nat\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -j ACCEPT\nCOMMIT\n", backend="iptables-nft", family="ip"
         )
     )
-    report = text(with_namespace(snapshot, WEB, firewall=own), Selection(about="web"))
+    report = text(with_namespace(snapshot, WEB, firewall=own), RuleSelection(about="web"))
     assert "\nIn web\n" in report
     assert report.startswith("In host\n")
 
 
 def test_long_rules_wrap_and_lose_nothing(snapshot: Snapshot) -> None:
     wide = text(snapshot).split()
-    narrow = text(snapshot, paper=Paper(width=80))
+    narrow = text(snapshot, paper=OutputStyle(width=80))
     rules = [line for line in narrow.splitlines() if line.startswith("    ")]
     assert max(len(line) for line in rules) <= 80
     assert narrow.split() == wide
 
 
 def test_colour_adds_only_colour(snapshot: Snapshot) -> None:
-    coloured = text(snapshot, paper=Paper(colour=True))
+    coloured = text(snapshot, paper=OutputStyle(colour=True))
     assert "\x1b[" in coloured
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == text(snapshot)
 
@@ -181,15 +183,17 @@ def test_no_table_at_all_is_said(snapshot: Snapshot) -> None:
     assert text(with_namespace(snapshot, HOST, firewall=Firewall())) == "No rules.\n"
 
 
-@pytest.mark.parametrize("selection", [Selection(table="nope"), Selection(chain="DOKER"), Selection(about="nobody")])
-def test_names_that_are_not_there_are_usage_errors(snapshot: Snapshot, selection: Selection) -> None:
+@pytest.mark.parametrize(
+    "selection", [RuleSelection(table="nope"), RuleSelection(chain="DOKER"), RuleSelection(about="nobody")]
+)
+def test_names_that_are_not_there_are_usage_errors(snapshot: Snapshot, selection: RuleSelection) -> None:
     with pytest.raises(UsageError) as raised:
         text(snapshot, selection)
     assert raised.value.hint
 
 
 def test_a_table_that_exists_but_was_not_read_is_no_usage_error(snapshot: Snapshot) -> None:
-    assert "firewalld" in text(snapshot, Selection(table="firewalld"))
+    assert "firewalld" in text(snapshot, RuleSelection(table="firewalld"))
 
 
 def test_a_firewall_that_was_not_read_is_not_an_empty_one(snapshot: Snapshot) -> None:

@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from dnet_tui.tui.reports.terminal import Paper, stdout_paper
+from dnet_tui.tui.reports.terminal import OutputStyle, stdout_paper
 
 
 @pytest.fixture
@@ -16,13 +16,13 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 @pytest.mark.usefixtures("terminal")
 def test_a_terminal_has_its_width_and_colour() -> None:
-    assert stdout_paper() == Paper(width=60, colour=True)
+    assert stdout_paper() == OutputStyle(width=60, colour=True)
 
 
 def test_a_pipe_has_no_width_and_no_colour(terminal: pytest.MonkeyPatch) -> None:
     terminal.setattr(sys.stdout, "isatty", lambda: False)
 
-    assert stdout_paper() == Paper(width=None, colour=False)
+    assert stdout_paper() == OutputStyle(width=None, colour=False)
 
 
 @pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
@@ -40,4 +40,4 @@ def test_an_empty_no_color_is_none(terminal: pytest.MonkeyPatch) -> None:
 
 
 def test_prose_is_not_stretched_over_a_wide_terminal_nor_left_in_one_line_in_a_pipe() -> None:
-    assert [Paper(width).for_prose().width for width in (40, 300, None)] == [40, 100, 80]
+    assert [OutputStyle(width).for_prose().width for width in (40, 300, None)] == [40, 100, 80]

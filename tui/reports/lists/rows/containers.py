@@ -35,7 +35,7 @@ class InterfaceRow(msgspec.Struct, frozen=True, kw_only=True):
     note: str
 
 
-class Published(msgspec.Struct, frozen=True, kw_only=True):
+class PublishedCell(msgspec.Struct, frozen=True, kw_only=True):
     """A published port."""
 
     host_ip: str
@@ -58,7 +58,7 @@ class ContainerRow(msgspec.Struct, frozen=True, kw_only=True):
     netns: str | None
     mode: str
     interfaces: tuple[InterfaceRow, ...]
-    published: tuple[Published, ...]
+    published: tuple[PublishedCell, ...]
     not_seen: tuple[str, ...]
     """What of it is missing here because it could not be read: ``addresses: permission denied``."""
 
@@ -161,8 +161,8 @@ def _network_name(view: View, container: Container, bridge: Link | None, address
     return None
 
 
-def _published(port: PublishedPort) -> Published:
-    return Published(
+def _published(port: PublishedPort) -> PublishedCell:
+    return PublishedCell(
         host_ip=port.host_ip, host_port=port.host_port, proto=port.proto, container_port=port.container_port
     )
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import msgspec
 
 from dnet_tui.inspect.model import Container, Namespace, PublishedPort, Socket, Unread, known_items
+from dnet_tui.inspect.model.coverage.sections import lacks_of
 from dnet_tui.inspect.model.firewall import AnyExpr, Match, Nat, Table
-from dnet_tui.inspect.model.sections import lacks_of
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.number_ranges import PORTS, parse_range
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from dnet_tui.diagnostics.flows.probes import Answer, PlannedProbe, Prediction, Sent, judge
+from dnet_tui.diagnostics.flows.probes import PlannedProbe, Prediction, ProbeAnswer, Sent, judge
 from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.model import Address, Engine, Link, Neighbour, PolicyRule, Snapshot, Socket, TrafficFilter
@@ -30,7 +30,7 @@ from unit.diagnostics.checks.cases.rules import delete, flushed, insert, native,
 from unit.diagnostics.checks.cases.rules import legacy as legacy_table
 
 
-def probed(prediction: Prediction, answer: Answer) -> Given:
+def probed(prediction: Prediction, answer: ProbeAnswer) -> Given:
     """A healthy host, and a ping of web's that went so."""
     probe = PlannedProbe(
         kind="egress",

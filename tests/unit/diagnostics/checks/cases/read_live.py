@@ -78,12 +78,12 @@ Rule: comment
 
 _START_FILE = "lab/faults/test_faults_startup.py"
 _FIREWALLS = "lab/diagnostics/test_doctor_firewalls.py"
-_LINKS = "lab/faults/test_faults_links.py::test_on_a_docker_host"
+_LINKS = "lab/faults/every_host.py::test_on_a_docker_host"
 _PROXYLESS = "lab/faults/test_faults_links.py::test_on_a_docker_host_without_a_proxy"
-_RULES = "lab/faults/test_faults_rules.py::test_on_a_docker_host"
+_RULES = "lab/faults/every_host.py::test_on_a_docker_host"
 _NAMES = "lab/faults/test_faults_names.py::test_a_server_given_to_one_container_is_asked_from_within_it"
 _FALLBACK = "lab/faults/test_faults_names.py::test_servers_that_docker_put_in_by_itself_are_told"
-_NONE = "lab/faults/test_faults_names.py::test_on_a_docker_host"
+_NONE = "lab/faults/every_host.py::test_on_a_docker_host"
 _START = (
     "lab/faults/test_faults_startup.py::test_a_start_that_a_foreign_program_made_fail_is_named_until_the_port_is_free"
 )

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.inspect.model import Address, Container, Snapshot
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from unit.builders.factories import WEB, docker_like_snapshot, with_gaps
 from unit.builders.factories_links import adding, namespace, without
 
@@ -91,13 +91,13 @@ NEAR_MISSES: dict[str, Callable[[], Snapshot]] = {
 
 
 def roots(snapshot: Snapshot) -> list[str]:
-    return [item.check for item in examine(snapshot).findings if item.severity != "info" and not item.caused_by]
+    return [item.check for item in run_checks(snapshot).findings if item.severity != "info" and not item.caused_by]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_it_is_the_one_thing_named_with_what_puts_it_right(fault: str) -> None:
     build, commands = FAULTS[fault]
-    report = examine(build())
+    report = run_checks(build())
     assert roots(build()) == ["ctr-no-ip"]
     remedy = report.findings[0].remedy
     assert remedy is not None
@@ -108,12 +108,12 @@ def test_it_is_the_one_thing_named_with_what_puts_it_right(fault: str) -> None:
 
 @pytest.mark.parametrize("near_miss", NEAR_MISSES)
 def test_near_misses_are_left_alone(near_miss: str) -> None:
-    assert "ctr-no-ip" not in {item.check for item in examine(NEAR_MISSES[near_miss]()).findings}
+    assert "ctr-no-ip" not in {item.check for item in run_checks(NEAR_MISSES[near_miss]()).findings}
 
 
 def test_addresses_that_were_not_seen_are_not_missing() -> None:
     gap = Gap(section="addresses", scope=WEB, reason="no permission to enter it", hint="run dnet-tui as root")
-    report = examine(with_gaps(bare(), gap))
+    report = run_checks(with_gaps(bare(), gap))
     outcome = next(item for item in report.checks if item.id == "ctr-no-ip")
     assert outcome.outcome == "unknown"
     assert "web" in outcome.reason

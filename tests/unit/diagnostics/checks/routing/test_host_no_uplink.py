@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.inspect.model import Link, Neighbour, Snapshot
 from unit.builders.factories import DOCKER0, HOST, UPLINK, docker_like_snapshot, with_link
 from unit.builders.factories_links import adding, without
@@ -34,7 +34,7 @@ def with_spare(**changes: Any) -> Snapshot:
 
 @pytest.mark.parametrize("build", [lambda: cut(up=False, carrier=False), lambda: cut(up=True, carrier=False)])
 def test_an_interface_that_went_down_and_took_the_way_out_with_it_is_a_warning(build: Callable[[], Snapshot]) -> None:
-    finding = examine(build()).findings[0]
+    finding = run_checks(build()).findings[0]
     assert (finding.check, finding.severity) == ("host-no-uplink", "warning")
     assert [item.what for item in finding.evidence] == ["198.51.100.77", "eth0"]
     assert finding.remedy is not None
@@ -52,7 +52,7 @@ def test_an_interface_that_went_down_and_took_the_way_out_with_it_is_a_warning(b
     ],
 )
 def test_what_may_be_meant_or_may_heal_is_information(build: Callable[[], Snapshot]) -> None:
-    found = [item for item in examine(build()).findings if item.check == "host-no-uplink"]
+    found = [item for item in run_checks(build()).findings if item.check == "host-no-uplink"]
     assert [item.severity for item in found] == ["info"]
 
 
@@ -67,4 +67,4 @@ def test_what_may_be_meant_or_may_heal_is_information(build: Callable[[], Snapsh
     ],
 )
 def test_a_host_with_a_way_out_is_left_alone(build: Callable[[], Snapshot]) -> None:
-    assert "host-no-uplink" not in {item.check for item in examine(build()).findings}
+    assert "host-no-uplink" not in {item.check for item in run_checks(build()).findings}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Table
@@ -30,7 +30,7 @@ def emptied() -> Snapshot:
 
 
 def roots(snapshot: Snapshot) -> list[str]:
-    return [item.check for item in examine(snapshot).findings if item.caused_by is None]
+    return [item.check for item in run_checks(snapshot).findings if item.caused_by is None]
 
 
 def test_a_healthy_host_of_plain_networks_has_no_finding() -> None:
@@ -43,7 +43,7 @@ def test_flushed_rules_are_one_finding_with_what_they_cause_beneath() -> None:
 
 
 def test_the_rules_made_anew_cure_it() -> None:
-    remedy = examine(emptied()).findings[0].remedy
+    remedy = run_checks(emptied()).findings[0].remedy
     assert remedy is not None
     assert remedy.risk == "manual"
     assert roots(after(emptied(), remedy.steps)) == []
@@ -62,7 +62,7 @@ def test_networks_that_ask_for_nothing_are_not_missed_any_rule() -> None:
 
 def test_forwards_own_rules_are_put_back_for_a_plain_network() -> None:
     broken = plain(delete("-i docker0 ! -o docker0 -j ACCEPT", "FORWARD"))
-    finding = examine(broken).findings[0]
+    finding = run_checks(broken).findings[0]
     assert finding.check == "fwd-jump-missing"
     assert finding.remedy is not None
     assert roots(after(broken, finding.remedy.steps)) == []

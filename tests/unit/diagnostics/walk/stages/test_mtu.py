@@ -7,7 +7,7 @@ import json
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.trace.endpoints import find
@@ -20,7 +20,7 @@ from dnet_tui.diagnostics.walk.stages.mtu import piece
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model import Host, Snapshot
 from dnet_tui.inspect.model.view import View
-from dnet_tui.tui.reports.terminal import Paper
+from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.trace.matrix_text import matrix_text
 from dnet_tui.tui.reports.trace.trace_json import trace_data
 from dnet_tui.tui.reports.trace.trace_text import trace_text
@@ -211,7 +211,7 @@ def test_a_rule_about_lengths_is_decided_by_a_length() -> None:
 
 
 def between(source: str, target: str, snapshot: Snapshot | None = None, size: int = 0) -> Trace:
-    case = Case(snapshot or docker_like_snapshot())
+    case = HostContext(snapshot or docker_like_snapshot())
     return trace(case, find(case, source), find(case, target), proto="tcp", port=8080, size=size)
 
 
@@ -255,7 +255,7 @@ def test_only_sizes_that_a_packet_can_have_are_traced(size: int, *, fine: bool) 
 def test_the_reports_say_it() -> None:
     snapshot = narrow("eth0")
     found = between("web", "outside", snapshot, 1500)
-    text = trace_text(found, View(snapshot), Paper(width=100))
+    text = trace_text(found, View(snapshot), OutputStyle(width=100))
     assert "1500 bytes" in text
     assert "The packet is too big for a link on its way." in text
     assert "Decided by: link eth0 has mtu 1400" in text
@@ -266,10 +266,10 @@ def test_the_reports_say_it() -> None:
 
 
 def test_the_matrix_has_a_letter_for_it() -> None:
-    case = Case(narrow("eth0"))
+    case = HostContext(narrow("eth0"))
     found = matrix(case, size=1500)
     reach = {(cell.source, cell.target): cell.reach for cell in found.cells}
     assert reach["web", "outside"] == "too-big"
     assert reach["app1", "app2"] == "yes"
-    assert "b too big" in matrix_text(found, Paper())
-    assert "b too big" not in matrix_text(matrix(case), Paper())
+    assert "b too big" in matrix_text(found, OutputStyle())
+    assert "b too big" not in matrix_text(matrix(case), OutputStyle())

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.diagnostics.walk.stages.tc_xdp import decide
@@ -93,7 +93,7 @@ def test_a_program_is_named_and_not_judged() -> None:
 
 
 def findings(snapshot: Snapshot) -> set[str]:
-    return {item.check for item in examine(snapshot).findings if item.severity in {"error", "warning"}}
+    return {item.check for item in run_checks(snapshot).findings if item.severity in {"error", "warning"}}
 
 
 def test_the_doctor_errs_on_no_host_full_of_programs() -> None:
@@ -107,7 +107,7 @@ def test_the_doctor_errs_on_no_host_full_of_programs() -> None:
         )
         everywhere = with_namespace(everywhere, ns.id, traffic_control=filters)
     assert findings(everywhere) <= findings(healthy)
-    undecided = {item.id for item in examine(everywhere).checks if item.outcome == "unknown"}
+    undecided = {item.id for item in run_checks(everywhere).checks if item.outcome == "unknown"}
     assert "tc-drop" in undecided
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dnet_tui.inspect.engines.docker import daemon_programs
-from dnet_tui.inspect.engines.docker.daemon_programs import Program, find_iptables
+from dnet_tui.inspect.engines.docker.daemon_programs import DaemonProgram, find_iptables
 
 
 @pytest.fixture
@@ -31,19 +31,19 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_links_are_followed_within_the_daemons_file_system(root: Path) -> None:
-    assert find_iptables(1, str(root)) == Program("/sbin/iptables", "iptables-nft")
+    assert find_iptables(1, str(root)) == DaemonProgram("/sbin/iptables", "iptables-nft")
 
 
 def test_another_one_earlier_in_the_path_shadows_it(root: Path) -> None:
     (root / "opt/bin/iptables").symlink_to("../../usr/sbin/xtables-legacy-multi")
-    assert find_iptables(1, str(root)) == Program("/opt/bin/iptables", "iptables-legacy")
+    assert find_iptables(1, str(root)) == DaemonProgram("/opt/bin/iptables", "iptables-legacy")
 
 
 def test_a_script_serves_nobody_knows_which_backend(root: Path) -> None:
     script = root / "opt/bin/iptables"
     script.write_text("#!/bin/sh\n")
     script.chmod(0o755)
-    assert find_iptables(1, str(root)) == Program("/opt/bin/iptables", "")
+    assert find_iptables(1, str(root)) == DaemonProgram("/opt/bin/iptables", "")
 
 
 @pytest.mark.parametrize("broken", ["loop", "dangling", "not executable", "folder"])

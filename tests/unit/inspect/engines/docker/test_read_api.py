@@ -13,7 +13,7 @@ import pytest
 
 from dnet_tui.inspect.engines.api_source import ApiSource
 from dnet_tui.inspect.engines.docker.read_api import find_socket, read_docker
-from dnet_tui.inspect.engines.engine_data import Answer
+from dnet_tui.inspect.engines.engine_data import EngineReading
 from unit.builders.unix_daemon import Reply, daemon, short_folder
 
 RAW = json.loads((Path(__file__).parents[3] / "data" / "inspect_docker_20_10.json").read_text())
@@ -40,7 +40,7 @@ def truthful(path: str) -> Reply:
     return 200, json.dumps(answers[parts[-1]]).encode()
 
 
-def read(place: Path, timeout: float = 5.0) -> Answer:
+def read(place: Path, timeout: float = 5.0) -> EngineReading:
     return read_docker(str(place), timeout).start().finish()
 
 

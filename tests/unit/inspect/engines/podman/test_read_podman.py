@@ -15,7 +15,7 @@ import pytest
 
 from dnet_tui.inspect.engines.api_reading import Reading, Received
 from dnet_tui.inspect.engines.api_source import ApiSource
-from dnet_tui.inspect.engines.engine_data import Answer
+from dnet_tui.inspect.engines.engine_data import EngineReading
 from dnet_tui.inspect.engines.podman import read_podman
 from dnet_tui.inspect.engines.podman.read_podman import MANNER
 from dnet_tui.inspect.engines.podman.sources import CommandSource, service_source
@@ -46,11 +46,11 @@ def truthful(path: str) -> Reply:
     return 200, json.dumps(RAW["details"][parts[3]]).encode()
 
 
-def read(place: Path, timeout: float = 5.0) -> Answer:
+def read(place: Path, timeout: float = 5.0) -> EngineReading:
     return Reading(MANNER, (service_source(str(place)),), timeout).start().finish()
 
 
-def sections(answer: Answer) -> list[tuple[str, str]]:
+def sections(answer: EngineReading) -> list[tuple[str, str]]:
     return [(gap.section, gap.scope) for gap in answer.gaps]
 
 

@@ -6,7 +6,7 @@ import ipaddress
 
 from dnet_tui.inspect.kernel.netlink import attribute
 from dnet_tui.inspect.kernel.sockets.conntrack_parse import parse_entry
-from dnet_tui.inspect.kernel.sockets.nat_ports import Budget, asking_for, outstanding
+from dnet_tui.inspect.kernel.sockets.nat_ports import CountingBudget, asking_for, outstanding
 from dnet_tui.inspect.model import NatPortUse
 from dnet_tui.inspect.model.protocols import PROTOCOLS
 
@@ -92,6 +92,6 @@ def test_the_words_that_a_connection_is_told_by_are_in_its_message_and_in_no_oth
 
 
 def test_time_is_used_up_by_work_or_by_the_clock() -> None:
-    assert not Budget(60.0, 60.0).is_spent()
-    assert Budget(0.0, 60.0).is_spent()
-    assert Budget(60.0, 0.0).is_spent()
+    assert not CountingBudget(60.0, 60.0).is_spent()
+    assert CountingBudget(0.0, 60.0).is_spent()
+    assert CountingBudget(60.0, 0.0).is_spent()

@@ -5,10 +5,10 @@ import pytest
 
 from dnet_tui.diagnostics.report.finding import CheckResult, Finding, Subject
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.tui.app.model.state import State
+from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.present import confirm, doctor_detail, doctor_rows, frame, subject
 from dnet_tui.tui.app.present.frame import Hint, Tab
-from dnet_tui.tui.app.present.styled_text import CROSS, TICK, Para, plain, width_of
+from dnet_tui.tui.app.present.styled_text import CROSS, TICK, Paragraph, plain, width_of
 from unit.builders.factories import BR_APP, DOCKER0, HOST, WEB, docker_like_snapshot
 from unit.builders.report_factories import CAUSE, EFFECT, GAP, WARNING, report, sample
 
@@ -17,7 +17,7 @@ def lines(seen: Report) -> list[str]:
     return ["  ".join(plain(cell) for cell in row.cells) for row in doctor_rows.rows(seen)]
 
 
-def text(paras: tuple[Para, ...]) -> str:
+def text(paras: tuple[Paragraph, ...]) -> str:
     return "\n".join(plain(para.line) for para in paras)
 
 
@@ -136,7 +136,7 @@ def test_where_to_capture_for_a_row_of_the_map() -> None:
 @pytest.mark.parametrize("width", [30, 40, 60, 80, 140])
 @pytest.mark.parametrize("findings", [(), (CAUSE,), (WARNING,)])
 def test_the_title_always_fits_and_keeps_the_mode(width: int, findings: tuple[Finding, ...]) -> None:
-    state = State(snapshot=docker_like_snapshot(), report=report(*findings), frozen=True, offline=True)
+    state = AppState(snapshot=docker_like_snapshot(), report=report(*findings), frozen=True, offline=True)
     tabs = (
         Tab("1", "map", "Map"),
         Tab("2", "rules", "Rules"),

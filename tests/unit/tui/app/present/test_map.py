@@ -5,7 +5,7 @@ import pytest
 
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.inspect.model import Container, Engine, Network, Snapshot
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.tui.app.present import map_detail, map_tree
 from dnet_tui.tui.app.present.styled_text import CROSS, plain
 from unit.builders.factories import (

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from dnet_tui.inspect.model import Snapshot, Unread
+from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.coverage.sections import NOT_READ
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Opaque, Rule, Table, UnreadTable, Verdict
-from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.inspect.model.sections import NOT_READ
 from dnet_tui.tui.app.present import rules_detail, rules_rows
 from dnet_tui.tui.app.present.styled_text import plain
 from unit.builders.factories import HOST, WEB, docker_like_snapshot, with_chain, with_gaps, with_namespace
@@ -98,7 +98,7 @@ def test_a_jump_leads_to_the_chain_of_its_own_table() -> None:
 def test_an_accept_leads_nowhere_and_so_does_a_jump_to_a_chain_that_is_missing() -> None:
     snapshot = docker_like_snapshot()
     table = snapshot.namespaces[0].firewall.tables[0]
-    place = rules_rows.Place(table, table.chains[0])
+    place = rules_rows.RulePlace(table, table.chains[0])
     for verdict in (Verdict(kind="accept"), Verdict(kind="jump", chain="GONE")):
         rule = Rule(number=1, text="", exprs=(verdict,))
         assert rules_rows.jump_target(rules_rows.Found(place, rule)) == ""

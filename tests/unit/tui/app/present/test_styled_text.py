@@ -7,9 +7,9 @@ import pytest
 from rich.cells import cell_len
 
 from dnet_tui.tui.app.present.styled_text import (
-    Para,
-    Piece,
+    Paragraph,
     Row,
+    TextSpan,
     columns,
     fact,
     filtered,
@@ -33,7 +33,7 @@ def test_what_is_said_is_made_harmless_and_never_markup() -> None:
 
 
 def test_a_line_joins_texts_pieces_and_lines_and_drops_the_empty() -> None:
-    assert line("a", say("b", "bad"), line("c", ""), "") == (Piece("a"), Piece("b", "bad"), Piece("c"))
+    assert line("a", say("b", "bad"), line("c", ""), "") == (TextSpan("a"), TextSpan("b", "bad"), TextSpan("c"))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_wrap_never_leaves_a_key_alone_and_cuts_a_word_longer_than_the_line() ->
 )
 @pytest.mark.parametrize("hang", [0, 2, 12])
 def test_wrapped_lines_fit_and_lose_nothing(width: int, text: str, hang: int) -> None:
-    lines = wrap(Para(line("key ", text), hang=hang), width)
+    lines = wrap(Paragraph(line("key ", text), hang=hang), width)
     assert all(cell_len(plain(item)) <= max(width, 2) for item in lines)
     assert "".join("".join(plain(item) for item in lines).split()) == "".join(f"key {text}".split())
 

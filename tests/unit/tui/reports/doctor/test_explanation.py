@@ -1,6 +1,6 @@
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.tui.reports.doctor.explanation import explanation
-from dnet_tui.tui.reports.terminal import Paper
+from dnet_tui.tui.reports.terminal import OutputStyle
 
 DOC = """Packets leave with a private address.
 
@@ -16,7 +16,7 @@ CHECK = Check(id="masq-missing", title="t", severity="error", doc=DOC, find=lamb
 
 
 def test_headings_stay_paragraphs_wrap_and_examples_are_kept() -> None:
-    assert explanation(CHECK, Paper(40)).splitlines() == [
+    assert explanation(CHECK, OutputStyle(40)).splitlines() == [
         "masq-missing  (error)",
         "",
         "Packets leave with a private address.",

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
-from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.tui.reports.doctor.pages import pages
 from dnet_tui.tui.reports.doctor.report_json import DoctorData, doctor_data
 from unit.builders.factories import docker_like_snapshot
@@ -29,12 +29,12 @@ def test_no_page_is_left_of_a_check_that_is_gone() -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_report_fits_its_published_types(fault: str) -> None:
-    data = doctor_data(examine(FAULTS[fault]()))
+    data = doctor_data(run_checks(FAULTS[fault]()))
     assert msgspec.to_builtins(msgspec.convert(data, DoctorData)) == data
 
 
 def test_a_report_with_a_missing_key_does_not_fit() -> None:
-    data = doctor_data(examine(docker_like_snapshot()))
+    data = doctor_data(run_checks(docker_like_snapshot()))
     del data["summary"]
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(data, DoctorData)

@@ -5,12 +5,12 @@ from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.cells import cells
 from dnet_tui.tui.reports.lists.map_text import host_map
 from dnet_tui.tui.reports.lists.rows.containers import container_rows
-from dnet_tui.tui.reports.terminal import Paper
+from dnet_tui.tui.reports.terminal import OutputStyle
 from unit.builders.factories import APP2, HOST, WEB, docker_like_snapshot, with_link, with_namespace
 
 
 def map_of(snapshot: Snapshot, width: int | None = 80) -> str:
-    return host_map(View(snapshot), Paper(width))
+    return host_map(View(snapshot), OutputStyle(width))
 
 
 def test_the_map_shows_bridges_their_containers_and_those_on_none() -> None:

@@ -3,7 +3,7 @@ import json
 import msgspec
 
 from dnet_tui.inspect.model import Snapshot, Unread
-from dnet_tui.inspect.model.gaps import Gap
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.reports.json_text import to_json
 from dnet_tui.tui.reports.lists.rows.bridges import bridge_rows, network_rows
@@ -45,7 +45,18 @@ def test_a_containers_interface_names_its_network_bridge_and_the_hosts_end() -> 
 def test_the_json_of_a_container_has_exactly_the_published_keys() -> None:
     data = json.loads(to_json(containers(docker_like_snapshot())["web"]))
 
-    assert list(data) == ["id", "name", "engine", "image", "pid", "netns", "mode", "interfaces", "published"]
+    assert list(data) == [
+        "id",
+        "name",
+        "engine",
+        "image",
+        "pid",
+        "netns",
+        "mode",
+        "interfaces",
+        "published",
+        "not_seen",
+    ]
     assert list(data["interfaces"][0]) == [
         "name", "ifindex", "mac", "addresses", "network", "bridge", "peer", "note",
     ]  # fmt: skip

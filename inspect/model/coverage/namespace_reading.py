@@ -19,15 +19,15 @@ from dnet_tui.inspect.model import (
     Socket,
     TrafficFilter,
 )
+from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import Firewall
-from dnet_tui.inspect.model.gaps import Gap
-from dnet_tui.inspect.model.routing import XfrmPolicy
+from dnet_tui.inspect.model.xfrm import XfrmPolicy
 
 AS_ROOT = "run as root (sudo dnet-tui …)"
 """The next step when something may not be looked into."""
 
 
-class Contents(msgspec.Struct, kw_only=True):
+class NamespaceReading(msgspec.Struct, kw_only=True):
     """What one namespace holds, as it was read.  Filled section by section, then left alone.
 
     ``nsids`` tells which namespace (by id) this one knows by a number;

@@ -10,8 +10,8 @@ import pytest
 
 from dnet_tui.inspect.archive.snapshot_file import decode, encode
 from dnet_tui.inspect.model import LinkRef, NotSeen, Partial, Settings, Snapshot, Unread, known_items, require
-from dnet_tui.inspect.model.gaps import HOST_LISTS, NAMESPACE_FIELDS, Gap, listed, with_gaps
-from dnet_tui.inspect.model.sections import NOT_ASKED, Lack, lacks_of, unless_unasked, with_items
+from dnet_tui.inspect.model.coverage.gaps import HOST_LISTS, NAMESPACE_FIELDS, Gap, listed, with_gaps
+from dnet_tui.inspect.model.coverage.sections import NOT_ASKED, Lack, lacks_of, unless_unasked, with_items
 from dnet_tui.inspect.model.view import View
 from unit.builders.factories import APP1, HOST, WEB, docker_like_snapshot, with_namespace, with_unread
 from unit.builders.factories_links import namespace

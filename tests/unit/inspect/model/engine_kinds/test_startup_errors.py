@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dnet_tui.inspect.model.startup_errors import recognise
+from dnet_tui.inspect.model.engine_kinds.startup_errors import recognise
 
 ENDPOINT = "driver failed programming external connectivity on endpoint late (4371c165cc27): "
 

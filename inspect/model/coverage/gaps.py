@@ -1,6 +1,6 @@
 """What could not be read, as a list: what a snapshot's sections say, in one place.  Pure.
 
-A section that was not read knows it itself (:mod:`dnet_tui.inspect.model.sections`);
+A section that was not read knows it itself (:mod:`dnet_tui.inspect.model.coverage.sections`);
 reports list them all, each as a :class:`Gap`.  While a host is being read,
 gaps are gathered, and :func:`with_gaps` puts each into the section that it
 speaks of.
@@ -13,9 +13,18 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import msgspec
 
+from dnet_tui.inspect.model.coverage.sections import (
+    NOT_ASKED,
+    NOT_READ,
+    Lack,
+    Partial,
+    Settings,
+    Unread,
+    known_items,
+    lacks_of,
+)
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.firewalld import Firewalld
-from dnet_tui.inspect.model.sections import NOT_ASKED, NOT_READ, Lack, Partial, Settings, Unread, known_items, lacks_of
 
 if TYPE_CHECKING:
     from dnet_tui.inspect.model import Namespace, Snapshot
