@@ -45,7 +45,7 @@ _UNUSED = {"dadfailed", "tentative"}
 def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A packet to or from an address with two owners, where it isn't known whom it reaches, or one of them drops it."""
     packet = obstacle.packet
-    if obstacle.by.kind != "neighbour" and obstacle.stage not in {"reverse-path", "answer"}:
+    if obstacle.by.kind != "neighbour" and obstacle.stage not in {"reverse-path", "neighbour", "answer"}:
         return False
     ips, macs = case.once(_twice)
     if obstacle.stage == "answer":  # it came to the other owner

@@ -33,8 +33,14 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.bridge_port import SetPortFlag
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Finding, Subject
+from dnet_tui.diagnostics.walk.packet import Obstacle
 
 ID = "flood-off"
+
+
+def owns(_: HostContext, obstacle: Obstacle) -> bool:
+    """A question for a neighbour that a port doesn't get."""
+    return obstacle.by.kind == "link" and obstacle.by.value == "bcast_flood off"
 
 
 def find(ctx: CheckContext) -> Iterator[Finding]:
@@ -78,4 +84,5 @@ CHECK = Check(
     severity="error",
     doc=__doc__,
     find=find,
+    owns=owns,
 )

@@ -125,10 +125,11 @@ def _fresh(case: HostContext, entry: ConntrackEntry) -> Walk | None:
     link = case.view.links.get(LinkRef(namespace=host.id, ifindex=way.ifindex or 0))
     if way.type != "unicast" or link is None or link.kind == "bridge":
         return None
-    tracked = {item.original.sport for item in host.conntrack if item.original.src == client}
+    tracked = {item.original.sport for item in known_items(host.conntrack) if item.original.src == client}
     sport = next(number for number in range(40_000, 65_536) if number not in tracked)  # as a new client's would be
     packet = Packet(src=client, dst=entry.original.dst, proto="udp", sport=sport, dport=entry.original.dport)
-    return walk(case.view, packet, origin=host.id, arriving=LinkRef(namespace=host.id, ifindex=link.ifindex))
+    arriving = LinkRef(namespace=host.id, ifindex=link.ifindex)
+    return walk(case.view, packet, origin=host.id, arriving=arriving, fresh=True)
 
 
 def _finding(container: Container, port: PublishedPort, stale: list[ConntrackEntry]) -> Finding:

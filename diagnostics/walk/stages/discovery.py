@@ -43,6 +43,8 @@ def discover(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:
     if len(owners) != 1 or not frame.asker:
         return frame
     owner = owners[0]
+    if owner.party.link.mac == out.mac and segment is not None:
+        return frame  # one MAC address for both: the bridge has it now here, now there
     if segment is not None:
         _carry(state, segment, owner, out, frame)
     called = segment is not None and topology.calls_iptables(segment.ns, segment.bridge, state.packet.family)
