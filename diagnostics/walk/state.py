@@ -164,6 +164,10 @@ class WalkState:
         entry, connection = found
         asked = self.index(ns).rules.asks_for_connections(self.packet.family)
         if not asked or is_undecided(entry, self.packet, reply=connection.reply):
+            # A SYN reopens what has ended, or goes on with it: where both end alike that is decided.
+            chosen = self.choose(2) if asked and not connection.reply else None
+            if chosen is not None:
+                return connection if chosen else None
             state = f" in state {entry.state}" if entry.state else ""
             text = f"what becomes of the tracked connection of {self.packet.tuple_text()}{state}"
             self.obstacle("unknown", "conntrack", Decider(kind="connection", text=text, namespace=ns.id))
