@@ -32,15 +32,15 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def arrives(self) -> Truth:
         """Whether the container answers the proxy."""
-        if self.forward.end == "refused":
-            return False
+        if self.forward.end in {"refused", "left"}:
+            return False  # what leaves the host doesn't get to a container of it
         ways = [self.forward.arrives] + ([self.answer.arrives] if self.answer is not None else [])
         return False if False in ways else None if None in ways else True
 
     @property
     def failing(self) -> Walk | None:
         """The walk that fails, if one does."""
-        if self.forward.arrives is not True or self.forward.end == "refused":
+        if self.forward.arrives is not True or self.forward.end in {"refused", "left"}:
             return self.forward
         return self.answer if self.answer is not None and self.answer.arrives is not True else None
 

@@ -25,6 +25,7 @@ def walk(
     answers: Tracked = (),
     awaited: Awaited | None = None,
     learned: Learned = Learned(),  # noqa: B008 - frozen
+    fresh: bool = False,
 ) -> Walk:
     """Walk ``packet`` from the namespace ``origin``, or from a neighbour on the link ``arriving``.
 
@@ -32,7 +33,8 @@ def walk(
     link that isn't a container's.  ``beyond`` goes on past obstacles to find
     the others.  ``answers`` holds the connections of which this is a reply,
     ``awaited`` who awaits it and the packet that it answers, ``learned`` what
-    that one taught bridges and neighbours.
+    that one taught bridges and neighbours.  ``fresh`` is a packet that belongs
+    to no connection yet, whatever is tracked.
 
     Where NAT chooses by lot, or can't be decided, every way is walked: if all
     end alike that is the answer, otherwise it is unknown from there on.
@@ -50,6 +52,7 @@ def walk(
             budget=budget,
             awaited=awaited,
             learned=learned,
+            fresh=fresh,
         )
         return run_once(state, origin, arriving), state.branch_counts
 

@@ -59,6 +59,7 @@ class WalkState:
         answers: the connections of which the packet is an answer.
         choices: which of several possibilities to take at each branch; None: stop there as unknown.
         budget: what may be spent on rules that are evaluated repeatedly.
+        fresh: tracked connections that exist already are not looked at.
         learned: what the packet that this answers has taught those it met.
         awaited: for an answer: the namespace that awaits it (empty: out of sight), and the packet that it answers.
     """
@@ -75,12 +76,14 @@ class WalkState:
         budget: Budget | None = None,
         awaited: Awaited | None = None,
         learned: Learned = Learned(),  # noqa: B008 - frozen
+        fresh: bool = False,
     ) -> None:
         self.view = view
         self.packet = packet
         self.outside = outside
         self.awaited = awaited
         self.stations = Stations(learned)
+        self.fresh = fresh
         self.misdelivered: Decider | None = None
         """Why an answer that got somewhere isn't what is awaited there."""
         self.beyond = beyond
@@ -153,12 +156,18 @@ class WalkState:
 
     def _existing(self, ns: Namespace) -> Connection | None:
         """The tracked connection of the very tuple, where the tracked connections were read."""
+        if self.fresh:
+            return None
         found = existing(unless_unasked(ns.conntrack), self.packet)
         if found is None:
             return None
         entry, connection = found
         asked = self.index(ns).rules.asks_for_connections(self.packet.family)
         if not asked or is_undecided(entry, self.packet, reply=connection.reply):
+            # A SYN reopens what has ended, or goes on with it: where both end alike that is decided.
+            chosen = self.choose(2) if asked and not connection.reply else None
+            if chosen is not None:
+                return connection if chosen else None
             state = f" in state {entry.state}" if entry.state else ""
             text = f"what becomes of the tracked connection of {self.packet.tuple_text()}{state}"
             self.obstacle("unknown", "conntrack", Decider(kind="connection", text=text, namespace=ns.id))

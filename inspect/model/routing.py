@@ -1,4 +1,4 @@
-"""The model of routing: routes, policy rules, neighbours, forwarding entries, IPsec policies.  Pure data."""
+"""The model of routing: routes of every table, policy rules, neighbours, bridge forwarding entries.  Pure data."""
 
 from __future__ import annotations
 

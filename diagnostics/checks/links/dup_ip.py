@@ -45,11 +45,9 @@ _UNUSED = {"dadfailed", "tentative"}
 def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A packet to or from an address with two owners, where it isn't known whom it reaches, or one of them drops it."""
     packet = obstacle.packet
-    if obstacle.by.kind != "neighbour" and obstacle.stage not in {"reverse-path", "answer", "neighbour"}:
+    if obstacle.by.kind != "neighbour" and obstacle.stage not in {"reverse-path", "neighbour", "answer"}:
         return False
     ips, macs = case.once(_twice)
-    if obstacle.stage == "neighbour" and obstacle.by.value == "flood off":  # the bridge has learnt it at the other port
-        return packet.src in macs or packet.dst in macs
     if obstacle.stage == "answer":  # it came to the other owner
         return packet.src in ips or packet.dst in ips
     if obstacle.by.kind == "neighbour" and (obstacle.by.value in ips or obstacle.by.value in macs):

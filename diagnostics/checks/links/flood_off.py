@@ -40,7 +40,7 @@ ID = "flood-off"
 
 def owns(_: HostContext, obstacle: Obstacle) -> bool:
     """A question for a neighbour that a port doesn't get."""
-    return obstacle.stage == "neighbour" and obstacle.by.value == "bcast_flood off"
+    return obstacle.by.kind == "link" and obstacle.by.value == "bcast_flood off"
 
 
 def find(ctx: CheckContext) -> Iterator[Finding]:

@@ -130,7 +130,8 @@ def _fresh(case: HostContext, entry: ConntrackEntry) -> Walk | None:
     tracked = {item.original.sport for item in known_items(host.conntrack) if item.original.src == client}
     sport = next(number for number in range(40_000, 65_536) if number not in tracked)  # as a new client's would be
     packet = Packet(src=client, dst=entry.original.dst, proto="udp", sport=sport, dport=entry.original.dport)
-    return walk(case.view, packet, origin=host.id, arriving=LinkRef(namespace=host.id, ifindex=link.ifindex))
+    arriving = LinkRef(namespace=host.id, ifindex=link.ifindex)
+    return walk(case.view, packet, origin=host.id, arriving=arriving, fresh=True)
 
 
 def _finding(container: Container, port: PublishedPort, stale: list[ConntrackEntry]) -> Finding:

@@ -41,8 +41,10 @@ _ALL = "net.ipv4.conf.all.rp_filter"
 
 
 def owns(case: HostContext, obstacle: Obstacle) -> bool:
-    """The reverse-path check of a network's bridge."""
-    return obstacle.stage == "reverse-path" and on_host(case, obstacle) and _bridge(case, obstacle) != ""
+    """The reverse-path check of a network's bridge, also of a question for a neighbour, which then isn't answered."""
+    asked = obstacle.stage == "neighbour" and obstacle.by.text.endswith("rp_filter")
+    filters = obstacle.stage == "reverse-path" or asked
+    return filters and on_host(case, obstacle) and _bridge(case, obstacle) != ""
 
 
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
@@ -74,11 +76,9 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
 
 
 def _bridge(case: HostContext, obstacle: Obstacle) -> str:
-    """The network's bridge by which the packet, or the question for its neighbour, came in; empty: another device."""
-    keys = {f"net.ipv4.conf.{sysctl_name(network.bridge)}.rp_filter": network.bridge for network in case.networks}
-    if obstacle.by.text in keys:
-        return keys[obstacle.by.text]
-    return next((network.bridge for network in case.networks if network.bridge == obstacle.packet.iif), "")
+    """The network's bridge by which the packet came in, or was asked for; empty when it is another device."""
+    name = obstacle.packet.iif if obstacle.stage == "reverse-path" else obstacle.by.link
+    return next((network.bridge for network in case.networks if network.bridge == name), "")
 
 
 CHECK = Check(

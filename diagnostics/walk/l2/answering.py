@@ -10,11 +10,11 @@ from __future__ import annotations
 import ipaddress
 
 from dnet_tui.diagnostics.walk.l3.addresses import is_usable
-from dnet_tui.diagnostics.walk.l3.input_route import Stop, admit
+from dnet_tui.diagnostics.walk.l3.input_route import admit
 from dnet_tui.diagnostics.walk.l3.routing import address_type, is_local, lookup, switched_on, sysctl_name
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
-from dnet_tui.diagnostics.walk.packet import Packet
-from dnet_tui.inspect.model import Address, Link
+from dnet_tui.diagnostics.walk.packet import Decider, Packet
+from dnet_tui.inspect.model import Address, Link, Unread
 
 _SPEAKING = {"bridge", "veth", "macvlan", "ipvlan", "vlan", "bond", ""}
 """Kinds of link that use ARP unless it is turned off on them; tunnels do without."""
@@ -45,17 +45,34 @@ def answers(index: NamespaceIndex, link: Link, address: str, asker: str = "") ->
     return answer.type == "unicast" and _stands_in(index, link, address, answer.ifindex)
 
 
-def refusal(index: NamespaceIndex, link: Link, address: str, asker: str) -> Stop | None:
-    """Why a namespace does not answer for an address of its own: ARP asks its routes about the source (arp_process)."""
-    if not asker or ":" in address or not is_local(index, address):
+def silence(index: NamespaceIndex, link: Link, address: str, asker: str) -> Decider | None:
+    """Why a namespace doesn't answer on a link for an address that is its own; None where it isn't, or does."""
+    if ":" in address or not asker or is_mute(link) or not is_local(index, address):
         return None
     _, stops = admit(index, Packet(src=asker, dst=address, proto="", iif=link.name), link)
-    return next((stop for stop in stops if stop.end != "unknown"), None)
+    if stops:
+        return stops[0].by
+    name = ""
+    if _ignores(index, link, asker, address):
+        name = "arp_ignore"
+    elif _filters(index, link, asker, address):
+        name = "arp_filter"
+    if not name:
+        return None
+    key = f"net.ipv4.conf.{sysctl_name(link.name)}.{name}"
+    value = str(max(_number(index, "all", name), _number(index, link.name, name)))
+    return Decider(kind="sysctl", text=key, value=value, namespace=index.ns.id)
 
 
 def may_stand_in(index: NamespaceIndex) -> bool:
-    """Whether a namespace may answer for addresses that aren't its own on any link."""
+    """Whether a namespace may answer for addresses that aren't its own on any link.
+
+    One of which the settings weren't seen is taken for one as they are born: else it would leave all its neighbours
+    open.
+    """
     sysctls = index.ns.sysctls
+    if isinstance(sysctls, Unread) or isinstance(index.ns.proxied, Unread):
+        return False
     return bool(index.ns.proxied) or any(
         value == "1" and ".conf." in key and key.endswith((".proxy_arp", ".proxy_arp_pvlan"))
         for key, value in sysctls.items()

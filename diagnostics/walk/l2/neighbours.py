@@ -7,6 +7,7 @@ ndisc.c for addresses that may not be used.
 from __future__ import annotations
 
 from dnet_tui.diagnostics.walk.l2 import topology
+from dnet_tui.diagnostics.walk.l2.answering import silence
 from dnet_tui.diagnostics.walk.l2.topology import Frame
 from dnet_tui.diagnostics.walk.l3.addresses import tentative
 from dnet_tui.diagnostics.walk.namespace_index import index_of
@@ -20,6 +21,9 @@ def nobody(view: View, ns: Namespace, link: Link, frame: Frame) -> tuple[End, De
     muted = topology.muted(view, ns, link, frame.next_hop) if not frame.mac else None
     if muted is not None:
         return "unreachable", muted
+    quiet = _silence(view, ns, link, frame) if not frame.mac else None
+    if quiet is not None:
+        return "unreachable", quiet
     late = unready(view, ns, link, frame.next_hop) if not frame.mac else None
     doubt = late or contradicted(view, ns, link, frame, None)
     if doubt is not None:
@@ -28,6 +32,17 @@ def nobody(view: View, ns: Namespace, link: Link, frame: Frame) -> tuple[End, De
     if frame.mac:
         text = f"{frame.next_hop} is remembered at {frame.mac}, which no interface on {link.name} has"
     return "unreachable", Decider(kind="neighbour", text=text, namespace=ns.id, value=frame.next_hop)
+
+
+def _silence(view: View, ns: Namespace, link: Link, frame: Frame) -> Decider | None:
+    """Why the owner of an address on a link, or behind its ports, doesn't answer when it is asked for it."""
+    ends = [(ns, link)]
+    for port in view.ports_of(ns.id, link.ifindex):
+        far = view.links.get(port.peer) if port.peer is not None else None
+        if port.peer is not None and far is not None and not view.is_stranger(port.peer.namespace, frame.next_hop):
+            ends.append((view.namespaces[port.peer.namespace], far))
+    found = (silence(index_of(view, space), end, frame.next_hop, frame.asker) for space, end in ends)
+    return next((by for by in found if by is not None), None)
 
 
 def contradicted(view: View, ns: Namespace, bridge: Link, frame: Frame, taker: Link | None) -> Decider | None:

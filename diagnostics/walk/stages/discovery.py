@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from dnet_tui.diagnostics.walk.l2 import topology
-from dnet_tui.diagnostics.walk.l2.answering import answers, refusal
+from dnet_tui.diagnostics.walk.l2.answering import answers
 from dnet_tui.diagnostics.walk.l2.stations import is_own
 from dnet_tui.diagnostics.walk.l2.topology import Frame
 from dnet_tui.diagnostics.walk.packet import Decider
@@ -40,11 +40,11 @@ def discover(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:
     """The frame with its owner's MAC address, where exactly one answers; stops where question or answer is lost."""
     segment = _segment(state, ns, out)
     owners = _owners(state, segment, out, frame)
-    if not owners:
-        _refused(state, segment, out, frame)
     if len(owners) != 1 or not frame.asker:
         return frame
     owner = owners[0]
+    if owner.party.link.mac == out.mac and segment is not None:
+        return frame  # one MAC address for both: the bridge has it now here, now there
     if segment is not None:
         _carry(state, segment, owner, out, frame)
     called = segment is not None and topology.calls_iptables(segment.ns, segment.bridge, state.packet.family)
@@ -86,24 +86,6 @@ def _owners(state: WalkState, segment: Segment | None, out: Link, frame: Frame) 
         if port.peer is not None and far is not None and (came_by is None or port.ifindex != came_by.ifindex):
             owners.append(Owner(Party(view.namespaces[port.peer.namespace], far), port))
     return owners
-
-
-def _refused(state: WalkState, segment: Segment | None, out: Link, frame: Frame) -> None:
-    """Stop where somebody has the address that is asked for, and does not answer because of who asks."""
-    ends: list[LinkRef] = []
-    if segment is None:
-        ends += [out.peer] if out.kind == "veth" and out.peer is not None else []
-    else:
-        ns, bridge, came_by = segment
-        ends += [LinkRef(namespace=ns.id, ifindex=bridge.ifindex)] if came_by is not None else []
-        ends += [port.peer for port in state.view.ports_of(ns.id, bridge.ifindex) if port.peer is not None]
-    for end in ends:
-        link = state.view.links.get(end)
-        if link is None or (link.ifindex == out.ifindex and link == out):
-            continue
-        why = refusal(state.index(state.view.namespaces[end.namespace]), link, frame.next_hop, frame.asker)
-        if why is not None:
-            state.stop(why.end, why.stage, why.by)
 
 
 def _carry(state: WalkState, segment: Segment, owner: Owner, out: Link, frame: Frame) -> None:

@@ -77,7 +77,7 @@ def _by_station(
 def nobody_takes(state: WalkState, ns: Namespace, stage: str, frame: Frame, link: Link) -> NoReturn:
     """Stop: nobody on a link, or behind a bridge, takes the frame."""
     end, by = neighbours.nobody(state.view, ns, link, frame)
-    state.stop(end, stage, by)
+    state.stop(end, "neighbour" if by.kind == "sysctl" else stage, by)
 
 
 def crossed(state: WalkState, arrival: topology.Arrival, ns: Namespace, out: Link) -> LinkRef:

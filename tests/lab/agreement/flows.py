@@ -16,7 +16,7 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import trace
 from dnet_tui.inspect.errors import DnetError
-from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.model import Snapshot, known_items
 from lab.differential.engines import LOOPBACKS, places_of, probes_of
 from lab.differential.host import observe_in
 from lab.differential.judge import Court, Judgement, claim_of, fits
@@ -101,7 +101,8 @@ def _aliases(snapshot: Snapshot, places: dict[str, str]) -> dict[str, str]:
 
 
 def _told(name: str, fault: str, probe: Probe, found: Judgement) -> Disagreement | None:
-    if found.result == "agrees":
+    unwatched = any("net:[" in reason for reason in found.reasons)  # a container that the fault itself brought
+    if found.result == "agrees" or unwatched:
         return None
     said = "/".join(filter(None, found.end))
     return _disagreement(
@@ -111,7 +112,8 @@ def _told(name: str, fault: str, probe: Probe, found: Judgement) -> Disagreement
 
 def _traced(name: str, fault: str, case: HostContext, court: Court, probe: Probe, answered: str) -> Disagreement | None:
     """A connection, against the trace that a person would ask for."""
-    by_id = {ident: place for place, ident in court.ids.items()}
+    containers = {item.netns or "": item.name for item in known_items(court.view.snapshot.containers)}
+    by_id = {**containers, **{ident: place for place, ident in court.ids.items()}}
     try:
         source = find(case, probe.src if probe.origin == OUTSIDE else probe.origin)
         if probe.origin == HOST and probe.src not in LOOPBACKS.values():
@@ -126,9 +128,17 @@ def _traced(name: str, fault: str, case: HostContext, court: Court, probe: Probe
     beyond = found.forward.end == "left"
     if not claim:
         return _disagreement(name, fault, probe, "unknown", "trace", "unknown", answered, (by,))
+    if beyond and not answered and found.forward.last.dst not in _outside(court):
+        return None  # an answer is expected of somebody who isn't there
     # What is beyond the uplink isn't seen: whoever answers there is expected to.
     right = bool(answered) and answered != "closed" if beyond and claim.startswith("answer ") else fits(claim, answered)
     return None if right else _disagreement(name, fault, probe, "wrong", "trace", claim, answered, (by, found.why))
+
+
+def _outside(court: Court) -> set[str]:
+    """The addresses of what is outside."""
+    ns = court.view.namespaces.get(court.ids[OUTSIDE])
+    return {item.address for item in ns.addresses} if ns is not None else set()
 
 
 def _disagreement(

@@ -197,7 +197,7 @@ class Agent:
             yield Outcome(
                 probe=probe.number,
                 errno=errors.get(probe.number, 0),
-                sights=tuple(sights[probe.number]),
+                sights=() if probe.connects or self.clients else tuple(sights[probe.number]),
                 taken=self.taken.get(probe.number, ""),
                 answered=answered.get(probe.number, ""),
             )
@@ -262,6 +262,9 @@ class Client:
         self._heard = b""
         self._sock = socket.socket(socket.AF_INET6 if probe.family == "ip6" else socket.AF_INET)
         self._sock.setblocking(False)
+        # Of an earlier run nothing may be in the way.
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
         try:
             self._sock.bind((probe.src, probe.sport))
             self._refused(self._sock.connect_ex((probe.dst, probe.dport)))
