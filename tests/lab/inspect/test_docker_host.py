@@ -381,11 +381,11 @@ def test_without_privilege_the_own_namespace_is_read_and_the_rest_is_said(any_do
     veths = [link for link in space.links if link.kind == "veth"]
     assert veths
     assert all(link.peer is None and "run as root" in link.peer_note for link in veths)
-    reasons = {(gap.section, gap.scope): gap for gap in one.gaps}
-    assert "no permission to use the Docker socket" in reasons["engine", "docker"].reason
-    assert "sudo" in reasons["namespaces", ""].hint
-    assert ("containers", "") in reasons
-    assert ("containers", "docker") in reasons
+    said = [(gap.section, gap.scope, gap.reason, gap.hint) for gap in one.gaps]
+    assert any(gap[:2] == ("engine", "docker") and "no permission to use the Docker socket" in gap[2] for gap in said)
+    assert any(gap[0] == "namespaces" and "sudo" in gap[3] for gap in said), said
+    assert any(gap[:2] == ("containers", "docker") for gap in said), said
+    assert "docker" in {gap[1] for gap in said if gap[0] == "networks"}, said
 
 
 def test_taking_a_snapshot_changes_nothing(any_docker: DockerHost) -> None:
