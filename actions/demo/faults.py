@@ -18,7 +18,7 @@ Commands = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FaultPlace:
+class FaultLocation:
     """A rule of ``iptables-save`` text; ``number`` is its position in its chain, from 1, as iptables counts."""
 
     table: str
@@ -44,8 +44,8 @@ class FaultTarget:
     bridge: str
     subnet: str
     uplink: str = "eth0"
-    masquerade: FaultPlace | None = None
-    isolation: FaultPlace | None = None
+    masquerade: FaultLocation | None = None
+    isolation: FaultLocation | None = None
 
     @classmethod
     def on(cls, saved: str, *, bridge: str, subnet: str, uplink: str = "eth0") -> FaultTarget:
@@ -85,7 +85,7 @@ _NETAVARK = ("!", "-d", "224.0.0.0/4", "-j", "MASQUERADE")
 _ISOLATIONS = (("-j", "DOCKER-ISOLATION-STAGE-1"), ("-j", "NETAVARK_ISOLATION_1"))
 
 
-def places(saved: str) -> Iterator[FaultPlace]:
+def places(saved: str) -> Iterator[FaultLocation]:
     """Yield every rule of ``iptables-save`` text; words in quotes are split like others."""
     table = ""
     numbers: Counter[str] = Counter()
@@ -100,7 +100,7 @@ def places(saved: str) -> Iterator[FaultPlace]:
         if words[:1] == ["-A"]:
             chain = words[1]
             numbers[chain] += 1
-            yield FaultPlace(table=table, chain=chain, number=numbers[chain], words=tuple(words[2:]))
+            yield FaultLocation(table=table, chain=chain, number=numbers[chain], words=tuple(words[2:]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,13 +129,13 @@ def _sysctl(key: str) -> tuple[Callable[[FaultTarget], Commands], Callable[[Faul
     return (lambda target: write(target, "0"), lambda target: write(target, "1"))
 
 
-def _masquerade(target: FaultTarget) -> FaultPlace:
+def _masquerade(target: FaultTarget) -> FaultLocation:
     if target.masquerade is None:
         raise DnetError(f"{target.bridge} has no MASQUERADE rule that could be taken away")
     return target.masquerade
 
 
-def _isolation(target: FaultTarget) -> FaultPlace:
+def _isolation(target: FaultTarget) -> FaultLocation:
     if target.isolation is None:
         raise DnetError(f"{target.bridge} has no isolation jump that could be taken away")
     return target.isolation

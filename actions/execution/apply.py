@@ -15,7 +15,7 @@ from dnet_tui.actions.journal.entries import (
     JournalEntry,
     Made,
     RecordedChange,
-    StepPlace,
+    StepLocation,
     StepReverted,
     now,
 )
@@ -24,7 +24,9 @@ from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.inspect.errors import ActionFailedError
 
 
-def apply_plan(plan: Plan, executor: Executor, folder: Path, *, place: Callable[[], StepPlace] = here) -> JournalEntry:
+def apply_plan(
+    plan: Plan, executor: Executor, folder: Path, *, place: Callable[[], StepLocation] = here
+) -> JournalEntry:
     """Make all changes of ``plan``, in order, and return its journal entry.
 
     Raises:

@@ -13,7 +13,7 @@ from dnet_tui.actions.journal.captured_state import BridgeState, ProgramState, R
 from dnet_tui.actions.journal.entries import (
     JournalEntry,
     RecordedChange,
-    StepPlace,
+    StepLocation,
     StepReverted,
     UndoFinished,
     Undoing,
@@ -66,7 +66,7 @@ class UndoResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def choose(
-    entries: tuple[JournalEntry, ...], wanted: str | None, place: StepPlace, *, force: bool = False
+    entries: tuple[JournalEntry, ...], wanted: str | None, place: StepLocation, *, force: bool = False
 ) -> JournalEntry:
     """Return the entry to undo: the one asked for, else the latest of this host that is still standing.
 
@@ -87,7 +87,7 @@ def choose(
     raise UsageError(msg, f"`dnet-tui undo {latest.id} --force` undoes it here all the same")
 
 
-def _named(entries: tuple[JournalEntry, ...], wanted: str, place: StepPlace, *, force: bool) -> JournalEntry:
+def _named(entries: tuple[JournalEntry, ...], wanted: str, place: StepLocation, *, force: bool) -> JournalEntry:
     number = f"{int(wanted):04d}" if wanted.isascii() and wanted.isdecimal() else wanted
     entry = next((item for item in entries if item.id == number), None)
     if entry is None:
@@ -111,7 +111,7 @@ def undo_entry(
     wanted: str | None = None,
     *,
     force: bool = False,
-    place: Callable[[], StepPlace] = here,
+    place: Callable[[], StepLocation] = here,
 ) -> UndoResult:
     """Take back one entry, in reverse order; without ``wanted`` the latest of this host that still stands.
 

@@ -24,7 +24,7 @@ FORMAT = 1
 EntryStatus = Literal["begun", "done", "failed", "undone"]
 
 
-class StepPlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class StepLocation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a change was made.  Inode numbers of namespaces are reused, cookies are not (0: an old kernel)."""
 
     netns: int
@@ -44,7 +44,7 @@ class Begin(Record, frozen=True, kw_only=True, tag="begin"):
 
     format: int = FORMAT
     title: str
-    place: StepPlace
+    place: StepLocation
     steps: tuple[PlanStep, ...]
 
 
@@ -110,7 +110,7 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     id: str
     time: str
     title: str
-    place: StepPlace
+    place: StepLocation
     status: EntryStatus = "begun"
     reason: str = ""
     undo_begun: bool = False
@@ -174,7 +174,7 @@ def _with_change(entry: JournalEntry, index: int, **fields: object) -> JournalEn
     return msgspec.structs.replace(entry, changes=tuple(changes))
 
 
-def elsewhere(entry: JournalEntry, place: StepPlace) -> str:
+def elsewhere(entry: JournalEntry, place: StepLocation) -> str:
     """Return why an entry's change isn't one of ``place``, empty when it is."""
     if entry.place.boot and place.boot and entry.place.boot != place.boot:
         return "the machine has been restarted since, and the change did not outlive that"

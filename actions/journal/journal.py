@@ -24,7 +24,7 @@ from pathlib import Path
 
 import msgspec
 
-from dnet_tui.actions.journal.entries import AnyRecord, Begin, JournalEntry, StepPlace, fold, now
+from dnet_tui.actions.journal.entries import AnyRecord, Begin, JournalEntry, StepLocation, fold, now
 from dnet_tui.actions.plans.plan import Plan
 from dnet_tui.inspect.errors import ActionFailedError
 
@@ -74,7 +74,7 @@ class Journal:
         """The entries as they were when the journal was opened."""
         return self._entries
 
-    def begin(self, plan: Plan, place: StepPlace) -> str:
+    def begin(self, plan: Plan, place: StepLocation) -> str:
         """Open an entry and return its id."""
         number = max((int(entry.id) for entry in self._entries if entry.id.isdecimal()), default=0) + 1
         identity = f"{number:04d}"
@@ -144,7 +144,7 @@ def state_folder() -> Path:
     return Path.home() / ".local/state/dnet-tui"
 
 
-def here() -> StepPlace:
+def here() -> StepLocation:
     """Return the place that the calling thread is in."""
     inode = Path("/proc/thread-self/ns/net").stat().st_ino
     try:
@@ -156,7 +156,7 @@ def here() -> StepPlace:
             cookie = int.from_bytes(probe.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8), "little")
     except OSError:
         cookie = 0
-    return StepPlace(netns=inode, cookie=cookie, boot=boot)
+    return StepLocation(netns=inode, cookie=cookie, boot=boot)
 
 
 def _lock(descriptor: int, patience: float) -> None:

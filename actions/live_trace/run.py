@@ -163,7 +163,11 @@ def _observe(
     except (NamespaceGoneError, OSError) as error:
         raise CannotInspectError(f"the packet can't be sent: {error}", "try again; run dnet-tui as root") from error
     if lost or not (sights or code):
-        msg = "the kernel told of more packets than could be read" if lost else "the kernel told nothing of the packet"
+        msg = (
+            "the kernel reported more packets than could be read"
+            if lost
+            else "the kernel reported nothing about the packet"
+        )
         raise CannotInspectError(msg, "try again when the host is less busy")
     return Observed(
         sights=tuple(sights), errno=code, source=source, counts=_counts(names, before, after), watched=dict(names)

@@ -182,6 +182,6 @@ class RepairSession:
             return "still-there", f"applied, but {finding.check} is still there"
         # Of a check that could not decide (or crashed) silence says nothing.
         if any(item.id == finding.check and item.outcome in {"unknown", "crashed"} for item in report.checks):
-            return "unsure", f"applied, but whether {finding.check} is gone can't be told any more"
+            return "unsure", f"applied, but whether {finding.check} is gone can't be determined any more"
         probed = self._io.probe(snapshot, finding)
         return "fixed", f"{finding.check} is gone" + (f"\n{probed}" if probed else "")

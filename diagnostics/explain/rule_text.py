@@ -102,7 +102,7 @@ def _action(expr: Statement, chain: Chain) -> list[str]:
         case NoTrack():
             return ["isn't tracked by conntrack, so it gets no NAT and is in no connection"]
         case Opaque():
-            return [f"is handled by “{clean(expr.text)}”, whose effect can't be told here"]
+            return [f"is handled by “{clean(expr.text)}”, whose effect is not known"]
         case Note():
             return _note(expr)
         case _:
@@ -158,7 +158,7 @@ def _chosen(expr: Nat, choice: Choice) -> str:
 
 def _mark(expr: SetMark) -> str:
     if expr.op == "unknown":
-        return f"has {_whose(expr)} set to what can't be told here"
+        return f"has {_whose(expr)} set to a value that can't be determined"
     bits = "" if expr.mask == _FULL else f" (bits {expr.mask:#x})"
     if expr.op == "save":
         return f"has its mark saved in its connection{bits}"

@@ -21,7 +21,7 @@ Prediction = Literal["answered", "refused", "blocked", "unknown"]
 
 PREDICTIONS: dict[Prediction, str] = {
     "answered": "an answer",
-    "refused": "a refusal: nobody listens there",
+    "refused": "refused: no process listens there",
     "blocked": "no answer",
     "unknown": "can't be told",
 }

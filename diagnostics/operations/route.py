@@ -154,7 +154,7 @@ def _device_towards(ns: Namespace, gateway: str) -> int:
     for address in ns.addresses:
         if gateway and ipaddress.ip_address(gateway) in ipaddress.ip_network(address.cidr, strict=False):
             return address.ifindex
-    msg = f"no link leads to {gateway or 'anywhere'}"
+    msg = f"no link reaches {gateway or 'anywhere'}"
     raise UnknownEffectError(msg)
 
 

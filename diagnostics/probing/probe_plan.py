@@ -89,7 +89,7 @@ def _predicted(ctx: CheckContext, wish: ProbeTarget, may: frozenset[str]) -> Pla
     if unmasked and prediction == "answered":
         known = wish.network is not None and wish.network.masquerade is True
         prediction = "blocked" if known else "unknown"
-        by = f"it leaves as {packet.src}, to which nobody outside knows the way"
+        by = f"it leaves as {packet.src}, which is not routable from outside"
         confirms = "masq-missing" if known else ""
     if not wish.expected and prediction in {"answered", "refused"}:
         confirms = "isolation-missing"

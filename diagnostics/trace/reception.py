@@ -108,7 +108,7 @@ def unanswerable(case: HostContext, forward: Walk) -> Walk | None:
     if any(address in ipaddress.ip_interface(item.cidr).network for item in near):
         return None  # a neighbour beyond the uplink, by its own address
     sure = not address.is_global and not _is_routed(case, address)
-    text = f"nobody outside can answer {src}: no rule gives it the host's own address"
+    text = f"no host outside can answer {src}: no rule gives it the host's own address"
     if not sure:
         text = f"whether the outside routes {src} here isn't known, and no rule gives it the host's own address"
     by = Decider(kind="route", text=text, namespace=host.id, value=src)

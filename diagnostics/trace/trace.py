@@ -151,7 +151,9 @@ def _who_hears(forward: Walk, told: Walk | None) -> str:
     if told is None:
         own = forward.obstacles[0].stage == STAGE and by.namespace == forward.origin
         return (
-            "its sender is told at once (EMSGSIZE)" if own else "nobody tells the sender: a frame is dropped in silence"
+            "its sender gets an error at once (EMSGSIZE)"
+            if own
+            else "the sender is not notified: the frame is dropped silently"
         )
     name = "packet too big" if forward.start.family == "ip6" else "fragmentation needed"
     if told.arrives is None:

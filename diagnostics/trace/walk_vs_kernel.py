@@ -213,7 +213,7 @@ def answer_kind(there: Walk, made: str) -> Iterator[str]:
     if there.end == "delivered" and made in {"rst", "icmp-error"}:
         yield f"somebody is said to listen, but the answer is {made}"
     if there.end == "refused" and made in {"synack", "udp-reply", "echo-reply"}:
-        yield f"nobody is said to listen, but the answer is {made}"
+        yield f"the walk found no listener, but the answer is {made}"
 
 
 def same_tuple(said: Packet, seen: TracePoint) -> bool:

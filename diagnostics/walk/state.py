@@ -195,7 +195,7 @@ class WalkState:
             return
         wanted = replace(first, src=first.dst, dst=first.src, sport=first.dport, dport=first.sport)
         where = "outside" if left else "here"
-        text = f"nobody {where} awaits an answer as {packet.tuple_text()}: awaited is {wanted.tuple_text()}"
+        text = f"no socket {where} awaits an answer as {packet.tuple_text()}: awaited is {wanted.tuple_text()}"
         self.misdelivered = Decider(kind="socket", text=text, namespace=ns.id)
 
     # -- what is reported ----------------------------------------------------------------------

@@ -129,7 +129,7 @@ def with_logs(answer: EngineReading, logs: EngineLogs) -> EngineReading:
     words = logs.lines.get(logs.ended)
     if words and kind.log is not None and all(engine.name != logs.ended for engine in engines):
         engines = (Engine(name=logs.ended, reachable=False, log=words), *engines)
-        reason = f"the {kind.title} daemon isn't running, and its log tells of a failure"
+        reason = f"the {kind.title} daemon isn't running, and its log reports a failure"
         hint = f"look at: systemctl status {kind.log.unit.removesuffix('.service')}"
         gaps = (*gaps, Gap(section="engine", scope=logs.ended, reason=reason, hint=hint))
     return msgspec.structs.replace(answer, engines=engines, gaps=gaps)

@@ -33,7 +33,7 @@ _MOST = 64
 """Filters kept of one place; programs that make more are told of by the first ones all the same."""
 
 
-class FilterPlace(NamedTuple):
+class FilterLocation(NamedTuple):
     """Where filters can be: a link, the parent that a dump asks for, and what that is."""
 
     ifindex: int
@@ -41,7 +41,7 @@ class FilterPlace(NamedTuple):
     place: Literal["ingress", "egress", "root"]
 
 
-def parse_places(bodies: Iterable[bytes]) -> tuple[FilterPlace, ...]:
+def parse_places(bodies: Iterable[bytes]) -> tuple[FilterLocation, ...]:
     """Where there may be filters, from a dump of qdiscs (RTM_GETQDISC).
 
     A root qdisc that the kernel put there by itself has no handle, and so no
@@ -50,25 +50,25 @@ def parse_places(bodies: Iterable[bytes]) -> tuple[FilterPlace, ...]:
     return tuple(place for body in bodies if len(body) >= _TCMSG.size for place in _places(body))
 
 
-def _places(body: bytes) -> Iterator[FilterPlace]:
+def _places(body: bytes) -> Iterator[FilterLocation]:
     _family, ifindex, handle, parent, _info = _TCMSG.unpack_from(body)
     if parent == _ROOT:
         if handle:
-            yield FilterPlace(ifindex, handle, "root")
+            yield FilterLocation(ifindex, handle, "root")
     elif parent == _CLSACT:
         if text(attributes(body, _TCMSG.size).get(1, b"")) == "clsact":  # TCA_KIND
-            yield FilterPlace(ifindex, _MIN_INGRESS, "ingress")
-            yield FilterPlace(ifindex, _MIN_EGRESS, "egress")
+            yield FilterLocation(ifindex, _MIN_INGRESS, "ingress")
+            yield FilterLocation(ifindex, _MIN_EGRESS, "egress")
         else:
-            yield FilterPlace(ifindex, _INGRESS, "ingress")
+            yield FilterLocation(ifindex, _INGRESS, "ingress")
 
 
-def request(place: FilterPlace) -> bytes:
+def request(place: FilterLocation) -> bytes:
     """The body of the question for a place's filters (RTM_GETTFILTER)."""
     return _TCMSG.pack(0, place.ifindex, 0, place.parent, 0)
 
 
-def parse_filters(place: FilterPlace, bodies: Iterable[bytes]) -> tuple[TrafficFilter, ...]:
+def parse_filters(place: FilterLocation, bodies: Iterable[bytes]) -> tuple[TrafficFilter, ...]:
     """The filters of one place, in the order the kernel asks them.
 
     A classifier's own entries without content (the head of its list, a hash
@@ -84,7 +84,7 @@ def parse_filters(place: FilterPlace, bodies: Iterable[bytes]) -> tuple[TrafficF
     return (*found[: _MOST - 1], rest)
 
 
-def _filter(place: FilterPlace, body: bytes) -> Iterator[TrafficFilter]:
+def _filter(place: FilterLocation, body: bytes) -> Iterator[TrafficFilter]:
     _family, _ifindex, handle, _parent, info = _TCMSG.unpack_from(body)
     attrs = attributes(body, _TCMSG.size)
     kind = text(attrs.get(1, b""))

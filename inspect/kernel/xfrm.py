@@ -16,7 +16,7 @@ from typing import Literal
 
 from dnet_tui.inspect.kernel.netlink import NetlinkSocket, attributes
 from dnet_tui.inspect.model.links import Family
-from dnet_tui.inspect.model.xfrm import XfrmPolicy, XfrmTemplate
+from dnet_tui.inspect.model.routing import XfrmPolicy, XfrmTemplate
 
 _NETLINK_XFRM = 6
 _GET_SPD_INFO, _GET_POLICY = 0x25, 0x15

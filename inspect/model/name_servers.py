@@ -26,7 +26,7 @@ class Resolver(ModelStruct, frozen=True, kw_only=True, tag_field="read", tag="ye
     engine's own resolver at 127.0.0.11 asks in turn, None where the file
     doesn't tell; ``fell_back`` says that no server was left of the host's, so
     that the engine's default ones were put in; ``none_left`` that its own
-    resolver has nobody to ask; ``overridden`` that the servers were given by
+    resolver has no upstream server; ``overridden`` that the servers were given by
     option and don't come from the host; ``based_on`` is the host's file they
     were taken from.
     """

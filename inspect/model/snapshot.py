@@ -22,10 +22,9 @@ from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.firewalld import Firewalld
 from dnet_tui.inspect.model.links import Address, Link, ModelStruct
 from dnet_tui.inspect.model.name_servers import Resolver
-from dnet_tui.inspect.model.routing import FdbEntry, Neighbour, PolicyRule, ProxiedAddress, Route
+from dnet_tui.inspect.model.routing import FdbEntry, Neighbour, PolicyRule, ProxiedAddress, Route, XfrmPolicy
 from dnet_tui.inspect.model.sockets import ChecksumCounts, ConntrackCounts, ConntrackEntry, NatPortUse, Socket
 from dnet_tui.inspect.model.traffic_control import TrafficFilter
-from dnet_tui.inspect.model.xfrm import XfrmPolicy
 
 FORMAT = 2
 """Version of the snapshot file format."""

@@ -13,18 +13,18 @@ from dnet_tui.inspect.text.json_access import Json, array, fail, mapping, single
 
 _ALL = 0xFFFFFFFF
 
-MarkPlace = Literal["meta", "ct"]
+MarkLocation = Literal["meta", "ct"]
 
 
 class _Bits(NamedTuple):
     """``(source & keep) ^ flip``; without a source it is the constant ``flip``."""
 
-    source: MarkPlace | None
+    source: MarkLocation | None
     keep: int
     flip: int
 
 
-def mark_place(raw: Json) -> MarkPlace | None:
+def mark_place(raw: Json) -> MarkLocation | None:
     """Which mark an expression is: the packet's, the connection's, or none."""
     if not isinstance(raw, dict) or len(raw) != 1:
         return None
@@ -34,7 +34,7 @@ def mark_place(raw: Json) -> MarkPlace | None:
     return None
 
 
-def set_mark(where: MarkPlace, value: Json) -> tuple[SetMark, ...]:
+def set_mark(where: MarkLocation, value: Json) -> tuple[SetMark, ...]:
     """What sets a mark (``where``) to a value.
 
     Raises:
@@ -80,6 +80,6 @@ def _applied(operator: str, bits: _Bits, constant: int) -> _Bits:
     return bits._replace(flip=bits.flip ^ constant)
 
 
-def has_mark_key(body: Json) -> MarkPlace | None:
+def has_mark_key(body: Json) -> MarkLocation | None:
     """Which mark a ``mangle`` sets."""
     return mark_place(mapping(body).get("key"))

@@ -13,7 +13,7 @@ from typing import Literal
 from dnet_tui.inspect.model.firewall import AnyExpr, Match, Nat, Note, NoTrack, Opaque, SetMark, Verdict
 from dnet_tui.inspect.nftables.conditions import Context, choice, element_needs
 from dnet_tui.inspect.nftables.fields import IPV4, IPV6, TRACKED
-from dnet_tui.inspect.nftables.marks import MarkPlace, has_mark_key, set_mark, uses_connection
+from dnet_tui.inspect.nftables.marks import MarkLocation, has_mark_key, set_mark, uses_connection
 from dnet_tui.inspect.nftables.names import REJECTS
 from dnet_tui.inspect.nftables.render import statement as shown
 from dnet_tui.inspect.nftables.shapes import verdict
@@ -174,7 +174,7 @@ def _mangle(name: str, body: Json, _context: Context, last: bool) -> Compiled:  
     raise fail("it changes something that rules can see")
 
 
-def _mark(place: MarkPlace, statement: Json, value: Json, *, last: bool) -> Compiled:
+def _mark(place: MarkLocation, statement: Json, value: Json, *, last: bool) -> Compiled:
     try:
         needs: Compiled = (TRACKED,) if uses_connection(value) and not (last and place == "ct") else ()
         return (*needs, *set_mark(place, value))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from dnet_tui.inspect.iptables.ipset import MOST_ELEMENTS, SetHeader, members, parse_headers, parse_saved
 from dnet_tui.inspect.kernel.run_program import ProgramResult, find_program, run_program
 from dnet_tui.inspect.model.firewall import NamedSet, Note, SetLookup, Table
-from dnet_tui.inspect.ruleset.read_nft import Said
+from dnet_tui.inspect.ruleset.read_nft import ReadFailure
 from dnet_tui.inspect.text.encoding import text as legible
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -29,7 +29,7 @@ class Ipsets(NamedTuple):
     """The sets that rules use, and what of them could not be read."""
 
     sets: tuple[NamedSet, ...] = ()
-    said: tuple[Said, ...] = ()
+    said: tuple[ReadFailure, ...] = ()
 
 
 def ipsets_used(tables: Iterable[Table]) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ def read_ipsets(names: Iterable[str], filled: frozenset[str] = frozenset()) -> I
     if program is None:
         reason = f"ipset is not installed, so the elements of {_some(wanted)} can't be read"
         unread = tuple(NamedSet(name=name, type="", dynamic=name in filled) for name in wanted)
-        return Ipsets(unread, (Said(reason, "install ipset"),))
+        return Ipsets(unread, (ReadFailure(reason, "install ipset"),))
     return _Reading(program, filled).read(wanted)
 
 
@@ -137,10 +137,10 @@ class _Reading:
         self._failed.setdefault(reason, []).append(name)
         self._hint = self._hint or hint
 
-    def _said(self) -> Iterator[Said]:
+    def _said(self) -> Iterator[ReadFailure]:
         for reason, names in self._failed.items():
             hint = self._hint or "rules that look into them can't be decided"
-            yield Said(f"the elements of ipset {_some(names)} were not read: {clean(reason, 200)}", hint)
+            yield ReadFailure(f"the elements of ipset {_some(names)} were not read: {clean(reason, 200)}", hint)
 
 
 def _some(names: list[str]) -> str:

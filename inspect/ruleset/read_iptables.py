@@ -28,7 +28,7 @@ from dnet_tui.inspect.model.firewall import Backend, Firewall, Rule, Table, Tabl
 from dnet_tui.inspect.ruleset.iptables_fidelity import shown_truly
 from dnet_tui.inspect.ruleset.merge_rules import opaque_rules, with_native_rules
 from dnet_tui.inspect.ruleset.read_ipset import ipsets_filled, ipsets_used, read_ipsets
-from dnet_tui.inspect.ruleset.read_nft import Said, read_tables
+from dnet_tui.inspect.ruleset.read_nft import ReadFailure, read_tables
 from dnet_tui.inspect.ruleset.run_save import Saved, save
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -85,7 +85,7 @@ class _Found:
         if gap not in self.gaps:
             self.gaps.append(gap)
 
-    def say(self, said: Iterable[Said]) -> None:
+    def say(self, said: Iterable[ReadFailure]) -> None:
         """Record what another reader could not read."""
         for reason, hint in said:
             self.gap(reason, hint)

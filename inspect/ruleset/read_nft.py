@@ -39,7 +39,7 @@ _LIST = ("-j", "-a", "-p", "-f", "-")
 _CHANGED = "it changed each time while it was read"
 
 
-class Said(NamedTuple):
+class ReadFailure(NamedTuple):
     """Something that could not be read, and what to do about it."""
 
     reason: str
@@ -51,7 +51,7 @@ class NativeTables(NamedTuple):
 
     tables: tuple[Table, ...] = ()
     unread: tuple[UnreadTable, ...] = ()
-    said: tuple[Said, ...] = ()
+    said: tuple[ReadFailure, ...] = ()
 
 
 def read_tables(tables: Sequence[NftTable], generation: Callable[[], int]) -> NativeTables:
@@ -85,12 +85,12 @@ def read_tables(tables: Sequence[NftTable], generation: Callable[[], int]) -> Na
 
 def _without_nft(tables: Sequence[NftTable]) -> NativeTables:
     reason = "nft is not installed"
-    said = Said(f"{reason}, so these tables can't be read: {_listed(tables)}", "install nftables")
+    said = ReadFailure(f"{reason}, so these tables can't be read: {_listed(tables)}", "install nftables")
     return NativeTables(unread=tuple(_unread(table, reason) for table in tables if not table.dormant), said=(said,))
 
 
 def _changed(found: NativeTables, tables: Sequence[NftTable]) -> NativeTables:
-    said = Said(f"nftables: the rules changed each time while they were read: {_listed(tables)}", "try again")
+    said = ReadFailure(f"nftables: the rules changed each time while they were read: {_listed(tables)}", "try again")
     known = {(item.family, item.name) for item in found.unread}
     more = tuple(
         _unread(table, _CHANGED) for table in tables if (table.family, table.name) not in known and not table.dormant
@@ -123,7 +123,7 @@ class _Reading:
         """Read all tables, once."""
         tables: list[Table] = []
         unread: list[UnreadTable] = []
-        said: list[Said] = []
+        said: list[ReadFailure] = []
         for wanted in self._tables:
             parsed, failure = self._table(wanted)
             name = f"table {wanted.family} {clean(wanted.name, 60)}"
@@ -137,7 +137,8 @@ class _Reading:
                     unread.append(_unread(wanted, reason))
                 look = f"see it with: nft list table {wanted.family} {clean(wanted.name, 60)}"
                 said += [
-                    Said(f"{name}: {clean(problem, 200)}", failure.hint or look) for problem in parsed.problems[:5]
+                    ReadFailure(f"{name}: {clean(problem, 200)}", failure.hint or look)
+                    for problem in parsed.problems[:5]
                 ]
         return NativeTables(tuple(tables), tuple(unread), tuple(said))
 
@@ -159,7 +160,7 @@ class _Reading:
         ran = run_program(argv, seconds=self._left(), most=_MOST_RULES)
         return NO_TEXTS if ran.error else read_texts(ran.output)
 
-    def _with_elements(self, table: Table, wanted: Sequence[tuple[str, str]]) -> tuple[Table, list[Said]]:
+    def _with_elements(self, table: Table, wanted: Sequence[tuple[str, str]]) -> tuple[Table, list[ReadFailure]]:
         """Read the elements of the sets that rules look into."""
         read = []
         failed: dict[str, list[str]] = {}
@@ -179,7 +180,7 @@ class _Reading:
                 name for _, name in wanted[_MOST_SETS:]
             )
         said = [
-            Said(
+            ReadFailure(
                 f"table {table.family} {clean(table.name, 60)}: the elements of {_some(names)} were not read:"
                 f" {clean(problem, 200)}",
                 hint or "rules that look into them can't be decided",

@@ -11,7 +11,7 @@ from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.commands.confirmation import show
 
 if TYPE_CHECKING:
-    from dnet_tui.actions.journal.entries import JournalEntry, StepPlace
+    from dnet_tui.actions.journal.entries import JournalEntry, StepLocation
 
 _LIMIT = 4096  # characters of one line
 
@@ -44,7 +44,7 @@ def journal(
         )
 
 
-def _as_text(entries: tuple[JournalEntry, ...], place: StepPlace) -> list[str]:
+def _as_text(entries: tuple[JournalEntry, ...], place: StepLocation) -> list[str]:
     from dnet_tui.actions.journal.entries import elsewhere  # noqa: PLC0415  as above
 
     lines: list[str] = []
@@ -57,7 +57,7 @@ def _as_text(entries: tuple[JournalEntry, ...], place: StepPlace) -> list[str]:
     return lines
 
 
-def _as_json(entry: JournalEntry, place: StepPlace) -> dict[str, Any]:
+def _as_json(entry: JournalEntry, place: StepLocation) -> dict[str, Any]:
     import msgspec  # noqa: PLC0415  as above
 
     from dnet_tui.actions.execution.undo import undo_words  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""FORWARD no longer leads to the engine's rules.
+"""FORWARD no longer jumps to the engine's rules.
 
 What it finds
     The engine's chains are there, but the FORWARD chain lacks the rules that
@@ -111,7 +111,7 @@ def _finding(case: HostContext, family: Family, stopped: list[BlockedFlows]) -> 
         check=ID,
         severity="error",
         subject=Subject(kind="rule", name=iptables_layout.named("filter FORWARD", family)),
-        summary="FORWARD no longer leads to the engine's rules",
+        summary="FORWARD no longer jumps to the engine's rules",
         symptoms=tuple(dict.fromkeys(kind for blocked in stopped for kind in blocked.symptoms)),
         evidence=(
             *(
@@ -146,7 +146,7 @@ def _all_missing(case: HostContext, blocked: BlockedFlows) -> Iterator[str]:
 
 CHECK = Check(
     id=ID,
-    title="FORWARD leads to the engine's rules",
+    title="FORWARD jumps to the engine's rules",
     severity="error",
     doc=__doc__,
     find=find,

@@ -90,7 +90,7 @@ def _finding(ctx: CheckContext, engine: Engine, flows: list[Flow]) -> Finding:
         check=ID,
         severity="error",
         subject=Subject(kind="host", name=engine.name),
-        summary=f"{engine.name} is told to write no firewall rules, and those that its networks need are missing",
+        summary=f"{engine.name} is set to write no firewall rules, and those that its networks need are missing",
         symptoms=tuple(dict.fromkeys(flow.kind for flow in flows)),
         evidence=(
             Evidence(source=f"{engine.name}'s settings", what="iptables", value="false", expected="true (the default)"),

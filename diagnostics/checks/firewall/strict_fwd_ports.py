@@ -66,7 +66,7 @@ def _finding(ctx: CheckContext, blocked: BlockedFlows, rule: RuleRef) -> Finding
         check=ID,
         severity="warning",
         subject=Subject(kind="rule", name=f"{rule.table} {rule.chain}"),
-        summary="firewalld refuses published ports, as it wasn't told of them (StrictForwardPorts is on)",
+        summary="firewalld refuses published ports, because they are not declared to it (StrictForwardPorts is on)",
         symptoms=blocked.symptoms,
         evidence=(
             of_rule(rule, "accepts the published ports"),

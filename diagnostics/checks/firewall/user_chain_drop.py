@@ -60,7 +60,7 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
 def _finding(blocked: BlockedFlows, rule: RuleRef) -> Finding:
     answers = _hits_answers(blocked)
     verb = "rejects" if blocked.obstacle.end == "rejected" else "drops"
-    what = "the answers to connections that containers open" if answers else "traffic that its network asks for"
+    what = "the answers to connections that containers open" if answers else "traffic that its network is meant to pass"
     return Finding(
         check=ID,
         severity=_severity(blocked),

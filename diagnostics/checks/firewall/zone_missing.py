@@ -81,7 +81,7 @@ def _finding(network: Network, stopped: list[BlockedFlows]) -> Finding:
             Evidence(
                 source="firewalld's rules",
                 what=f"zone of {network.bridge}",
-                value="none was told: the default zone's rules apply",
+                value="in no zone: the default zone's rules apply",
                 expected=firewalld_zones.home(network),
             ),
             *(of_flows(item) for item in stopped[:2]),

@@ -171,7 +171,7 @@ def _of_members(network: Network, members: tuple[AttachedContainer, ...]) -> Evi
 
 CHECK = Check(
     id=ID,
-    title="Podman's name server gets its questions",
+    title="Podman's name server gets its queries",
     severity="error",
     doc=__doc__,
     find=find,

@@ -89,9 +89,9 @@ def _finding(asking: _Asking, way: Walk) -> Finding:
         check=ID,
         severity="error",
         subject=Subject(kind="container", name=name),
-        summary=f"{name} can't resolve names: its questions are {way.end} on the way to Docker's resolver"
+        summary=f"{name} can't resolve names: its queries are {way.end} on the way to Docker's resolver"
         if stopped
-        else f"{name} can't resolve names: the rules that lead to Docker's resolver are gone from its namespace",
+        else f"{name} can't resolve names: the rules that redirect to Docker's resolver are gone from its namespace",
         symptoms=("names",),
         evidence=(
             of_resolver(name, asking.resolver),

@@ -57,7 +57,7 @@ def _finding(case: HostContext, asker: ResolverClient) -> Finding:
         check=ID,
         severity="error" if now else "info",
         subject=Subject(kind="network", name=asker.network.name),
-        summary=f"{asker.names} resolve no names of the outside: Docker's resolver has nobody to ask",
+        summary=f"{asker.names} resolve no names of the outside: Docker's resolver has no upstream server",
         symptoms=("names",),
         evidence=(
             *(

@@ -73,7 +73,7 @@ def _stopped(case: HostContext, blocked: BlockedFlows) -> Finding:
         check=ID,
         severity="error",
         subject=Subject(kind="rule" if by.rule is not None else by.kind, name=_place(by)),
-        summary=f"{names} can't resolve names: questions to {servers} are {blocked.obstacle.end}",
+        summary=f"{names} can't resolve names: queries to {servers} are {blocked.obstacle.end}",
         symptoms=blocked.symptoms,
         evidence=(
             of_decider(by, f"lets port {DNS} through"),
@@ -100,7 +100,7 @@ def _let_through(case: HostContext, blocked: BlockedFlows, servers: str) -> Reme
     family = blocked.obstacle.packet.family
     out = blocked.obstacle.stage == "output" and rule is not None and rule.table == "filter"
     if place is None or rule is None or not out or not on_host(case, blocked.obstacle):
-        return Remedy(summary=f"Let questions to {servers} through", risk="manual", note=_OTHER_SERVER)
+        return Remedy(summary=f"Allow queries to {servers} through", risk="manual", note=_OTHER_SERVER)
     length = 32 if family == "ip" else 128
     changes = [
         RuleEdit(place, rule.base, f"-d {server}/{length} -p {proto} -m {proto} --dport {DNS} -j ACCEPT")
@@ -108,7 +108,7 @@ def _let_through(case: HostContext, blocked: BlockedFlows, servers: str) -> Reme
         for proto in ("udp", "tcp")
     ]
     return Remedy(
-        summary=f"Accept the host's questions to {servers}",
+        summary=f"Accept the host's queries to {servers}",
         steps=tuple(change.insert(1) for change in changes),
         undo=tuple(change.delete(1) for change in reversed(changes)),
         risk="ask",
@@ -117,7 +117,7 @@ def _let_through(case: HostContext, blocked: BlockedFlows, servers: str) -> Reme
 
 
 def _absent(case: HostContext) -> list[tuple[Question, ...]]:
-    """Those none of whose servers answers, because nobody listens at one of them."""
+    """Those none of whose servers answers, because no process listens at one of them."""
     return [
         those
         for those in unanswered(case)
@@ -135,9 +135,10 @@ def _nobody(case: HostContext, those: tuple[Question, ...]) -> Finding:
         check=ID,
         severity="error",
         subject=Subject(kind="host" if where == "the host" else "network", name=question.server.address),
-        summary=f"{question.asker.names} can't resolve names: on {where} nobody listens at {question.server.address}:53"
-        if where == "the host"
-        else f"{question.asker.names} can't resolve names: nobody listens at {question.server.address}:53",
+        summary=(
+            f"{question.asker.names} can't resolve names: "
+            f"{f'on {where} ' if where == 'the host' else ''}no process listens at {question.server.address}:53"
+        ),
         symptoms=("names",),
         evidence=(
             of_resolver(question.asker.member.container.name, question.asker.resolver),

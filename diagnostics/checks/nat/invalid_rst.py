@@ -78,7 +78,7 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
             Evidence(
                 source="packet walk",
                 what=f"an INVALID packet received on {uplink}",
-                value="arrives at the host, where nobody listens: a reset is sent",
+                value="arrives at the host, where no process listens: a reset is sent",
                 expected="dropped",
             ),
         ),

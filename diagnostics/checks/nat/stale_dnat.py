@@ -77,7 +77,7 @@ def _finding(case: HostContext, rule: RuleRef, flows: list[Flow]) -> Finding:
 
 CHECK = Check(
     id=ID,
-    title="Published ports lead to their own containers",
+    title="Published ports are forwarded to their own containers",
     severity="error",
     doc=__doc__,
     find=find,

@@ -66,7 +66,9 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
         fates = [(item, _is_stale(case, container, item)) for item in entries]
         stale = [item for item, is_stale in fates if is_stale]
         if not stale and any(is_stale is None for _, is_stale in fates):
-            yield Undecided(reason=f"{container.name} {port.host_port}/udp: nobody can say where a new client is led")
+            yield Undecided(
+                reason=f"{container.name} {port.host_port}/udp: where a new client's packets go can't be decided"
+            )
         if stale:
             yield _finding(container, port, stale)
 
@@ -139,7 +141,7 @@ def _finding(container: Container, port: PublishedPort, stale: list[ConntrackEnt
         check=ID,
         severity="warning",
         subject=Subject(kind="port", name=f"{container.name} {number}/udp"),
-        summary=f"{len(stale)} UDP client(s) of {container.name} are held to a connection that doesn't lead to it",
+        summary=f"{len(stale)} UDP client(s) of {container.name} are kept on a connection that does not reach it",
         symptoms=("published",),
         evidence=tuple(
             Evidence(

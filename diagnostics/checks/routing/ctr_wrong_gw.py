@@ -101,7 +101,7 @@ def _finding(case: HostContext, astray: _Astray, stopped: list[BlockedFlows]) ->
     there = route_spec(ns, route, gateway) if route is not None else None
     wanted = route_spec(ns, route, right) if route is not None else None
     owner = _owner(case, astray)
-    has = f"{case.view.label(owner)} has it, and does not forward" if owner else "nobody has it"
+    has = f"{case.view.label(owner)} has it, and does not forward" if owner else "no interface has it"
     return Finding(
         check=ID,
         severity="error",

@@ -18,7 +18,7 @@ How we know
     versions don't log the failure, so it is mostly foretold.
 
 Remedy
-    Remove networks that nobody uses (``docker network prune``), give a subnet
+    Remove unused networks (``docker network prune``), give a subnet
     to those that are created, or set smaller subnets in the daemon's
     ``default-address-pools``.
 
@@ -80,7 +80,7 @@ def _finding(case: HostContext, engine: Engine, left: Room) -> Finding:
             ),
         ),
         remedy=Remedy(
-            summary="Remove networks that nobody uses, or give the daemon other default-address-pools",
+            summary="Remove unused networks, or give the daemon other default-address-pools",
             risk="manual",
             persists=True,
             note=(f"No container is on: {unused}. " if unused else "")

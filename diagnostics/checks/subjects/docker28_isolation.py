@@ -91,7 +91,7 @@ def why(case: HostContext, ref: RuleRef, address: str) -> str:
 def _words(table: Table, chain: str, rule: Rule, network: Network) -> str:
     if is_direct(table, chain, rule):
         return (
-            f"by design: Docker 28 and later lets nobody in straight to the addresses of network {network.name}; use a "
+            f"by design: Docker 28 and later blocks direct access to the addresses of network {network.name}; use a "
             "published port of the host, or allow it: gateway mode nat-unprotected or routed, or "
             "trusted_host_interfaces"
         )

@@ -28,9 +28,9 @@ def nobody(view: View, ns: Namespace, link: Link, frame: Frame) -> tuple[End, De
     doubt = late or contradicted(view, ns, link, frame, None)
     if doubt is not None:
         return "unknown", doubt
-    text = f"nobody on {link.name} has the address {frame.next_hop}"
+    text = f"no interface on {link.name} has the address {frame.next_hop}"
     if frame.mac:
-        text = f"{frame.next_hop} is remembered at {frame.mac}, which nobody on {link.name} has"
+        text = f"{frame.next_hop} is remembered at {frame.mac}, which no interface on {link.name} has"
     return "unreachable", Decider(kind="neighbour", text=text, namespace=ns.id, value=frame.next_hop)
 
 

@@ -27,7 +27,7 @@ def tentative(index: NamespaceIndex, address: str) -> Decider | None:
     if item is None or is_usable(item) or "dadfailed" in item.flags:
         return None
     name = index.names.get(item.ifindex, "")
-    text = f"{address} is tentative: not used until nobody else is found to have it"
+    text = f"{address} is tentative: not used until duplicate address detection ends"
     return Decider(kind="link", text=text, namespace=index.ns.id, value="tentative", interface=name)
 
 

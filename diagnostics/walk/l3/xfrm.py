@@ -16,14 +16,14 @@ from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, Truth
 from dnet_tui.inspect.model import Link, Unread
 from dnet_tui.inspect.model.coverage.sections import NOT_READ
 from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
-from dnet_tui.inspect.model.xfrm import XfrmPolicy
+from dnet_tui.inspect.model.routing import XfrmPolicy
 
 Direction = Literal["in", "out", "fwd"]
 
 _NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "sctp": 132, "dccp": 33, "udplite": 136}
 
 
-class Verdict(NamedTuple):
+class PolicyVerdict(NamedTuple):
     """What a policy does to the packet: ``dropped`` or ``unknown``."""
 
     end: End
@@ -32,7 +32,7 @@ class Verdict(NamedTuple):
 
 def policy_stop(
     index: NamespaceIndex, packet: Packet, direction: Direction, *, came_by: Link | None, out: Link | None, plain: bool
-) -> Verdict | None:
+) -> PolicyVerdict | None:
     """Why a policy doesn't let a packet pass as it is; None where none has anything against it.
 
     ``came_by`` is the link it was received on, ``out`` the one it leaves by;
@@ -45,15 +45,15 @@ def policy_stop(
         return None
     by = Decider(kind="policy", text=policy_text(policy), namespace=index.ns.id, value=direction)
     if not sure:
-        return Verdict("unknown", by)
+        return PolicyVerdict("unknown", by)
     if policy.action == "block":
-        return Verdict("dropped", by)
+        return PolicyVerdict("dropped", by)
     required = [item for item in policy.templates if not item.optional]
     if direction == "out":
-        return Verdict("unknown", by) if policy.templates else None
+        return PolicyVerdict("unknown", by) if policy.templates else None
     if not required:
         return None
-    return Verdict("dropped" if plain else "unknown", by)
+    return PolicyVerdict("dropped" if plain else "unknown", by)
 
 
 def policy_text(policy: XfrmPolicy) -> str:

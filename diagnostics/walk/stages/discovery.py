@@ -101,7 +101,7 @@ def _carry(state: WalkState, segment: Segment, owner: Owner, out: Link, frame: F
         # What the host itself sends is flooded to every port (br_flood).
         if came_by is not None and not port.port.broadcast_flood and state.packet.family == "ip":
             flag = "bcast_flood off"
-            text = f"port {port.name} gets no broadcasts: the question who has {frame.next_hop} isn't heard there"
+            text = f"port {port.name} gets no broadcasts: requests for {frame.next_hop} don't reach it"
             by = Decider(kind="link", text=text, namespace=ns.id, value=flag, interface=port.name)
             state.stop("unreachable", "neighbour", by)
         state.stations.teach(index, bridge, port, owner.party.link.mac.lower())
@@ -110,9 +110,9 @@ def _carry(state: WalkState, segment: Segment, owner: Owner, out: Link, frame: F
     known = state.stations.port(index, bridge, out.mac.lower())
     text = ""
     if known is None and came_by.port is not None and not came_by.port.flood:
-        text = f"the answer who has {frame.next_hop} is not passed on to port {came_by.name}: not learnt, nor flooded"
+        text = f"the reply for {frame.next_hop} is not passed on to port {came_by.name}: not learnt, nor flooded"
     elif known is not None and (known[0] != came_by.ifindex or is_own(known)):
-        text = f"the answer who has {frame.next_hop} is sent to port {index.names.get(known[0], '')} instead"
+        text = f"the reply for {frame.next_hop} is sent to port {index.names.get(known[0], '')} instead"
     if text:
         by = Decider(kind="link", text=text, namespace=ns.id, value="flood off", interface=came_by.name)
         state.stop("unreachable", "neighbour", by)

@@ -205,7 +205,7 @@ def _by_link(ns: Namespace, link: Link, text: str) -> Decider:
 
 def _lose(state: WalkState, ns: Namespace, link: Link, stage: str, what: str, end: End = "too-big") -> None:
     by = _by_link(ns, link, f"{what} (mtu {link.mtu})")
-    note = f"{size_of(state.packet)} bytes, mtu {link.mtu}; nobody tells the sender"
+    note = f"{size_of(state.packet)} bytes, mtu {link.mtu}; the sender is not notified"
     state.hop(ns, link.name, stage, "too big" if end == "too-big" else "unknown", note=note)
     state.obstacle(end, stage, by)
 

@@ -21,7 +21,7 @@ from dnet_tui.inspect.model import (
 )
 from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import Firewall
-from dnet_tui.inspect.model.xfrm import XfrmPolicy
+from dnet_tui.inspect.model.routing import XfrmPolicy
 
 AS_ROOT = "run as root (sudo dnet-tui …)"
 """The next step when something may not be looked into."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from shutil import which
 
-from dnet_tui.actions.demo.faults import FAULTS, FaultPlace, places
+from dnet_tui.actions.demo.faults import FAULTS, FaultLocation, places
 from dnet_tui.actions.demo.requirements import search_path
 from lab.faults.machinery import Case, commanded
 from lab.machines.docker_host import DockerHost
@@ -36,13 +36,13 @@ _FOREIGN = ("inet", "stranger")
 _LEGACY = "iptables-legacy"
 
 
-def saved_rules(host: LabHost) -> tuple[FaultPlace, ...]:
+def saved_rules(host: LabHost) -> tuple[FaultLocation, ...]:
     """Return the IPv4 rules of a host with their positions."""
     return tuple(places(host.run("iptables-nft-save").stdout.decode()))
 
 
 @contextmanager
-def without_rules(host: LabHost, unwanted: Callable[[FaultPlace], bool]) -> Iterator[None]:
+def without_rules(host: LabHost, unwanted: Callable[[FaultLocation], bool]) -> Iterator[None]:
     """Take rules away and put each back to where it stood."""
     gone = [rule for rule in saved_rules(host) if unwanted(rule)]
     assert gone, "there is no such rule"
@@ -80,11 +80,11 @@ def _modern(host: LabHost) -> bool:
     return isinstance(host, DockerHost) and host.release >= MODES_SINCE
 
 
-def _leads_to_the_engine(host: LabHost) -> Callable[[FaultPlace], bool]:
+def _leads_to_the_engine(host: LabHost) -> Callable[[FaultLocation], bool]:
     """What leads from FORWARD to the engine: one jump since Docker 28, before that three rules of a bridge."""
     bridge = host.target.bridge
 
-    def unwanted(rule: FaultPlace) -> bool:
+    def unwanted(rule: FaultLocation) -> bool:
         if (rule.table, rule.chain) != ("filter", "FORWARD"):
             return False
         if _modern(host):
@@ -94,7 +94,7 @@ def _leads_to_the_engine(host: LabHost) -> Callable[[FaultPlace], bool]:
     return unwanted
 
 
-def _leads_to_dnat(rule: FaultPlace) -> bool:
+def _leads_to_dnat(rule: FaultLocation) -> bool:
     chains = ("DOCKER", "NETAVARK-HOSTPORT-DNAT")
     return (rule.table, rule.chain) == ("nat", "PREROUTING") and rule.words[-1] in chains
 

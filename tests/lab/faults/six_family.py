@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
-from dnet_tui.actions.demo.faults import FaultPlace, places
+from dnet_tui.actions.demo.faults import FaultLocation, places
 from lab.faults.links_family import Inject, ip, put
 from lab.faults.machinery import Argv, Case, commanded, everywhere
 from lab.faults.six_hosts import (
@@ -46,7 +46,7 @@ def _six(argv: Sequence[str]) -> Argv:
     return tuple(_PROGRAM if word == "iptables-nft" else word for word in argv)
 
 
-def _without(host: LabHost, unwanted: Callable[[FaultPlace], bool]) -> AbstractContextManager[None]:
+def _without(host: LabHost, unwanted: Callable[[FaultLocation], bool]) -> AbstractContextManager[None]:
     """Take IPv6 rules away, and put each back to where it stood."""
     saved = host.run(f"{_PROGRAM}-save").stdout.decode()
     gone = [rule for rule in places(saved) if unwanted(rule)]
@@ -72,7 +72,7 @@ def _inserted(
 def _masquerades(host: LabHost) -> AbstractContextManager[None]:
     own = ("!", "-d", "ff00::/8", "-j", "MASQUERADE")
 
-    def unwanted(rule: FaultPlace) -> bool:
+    def unwanted(rule: FaultLocation) -> bool:
         docker = rule.chain == "POSTROUTING" and rule.words[:2] == ("-s", SUBNET) and "MASQUERADE" in rule.words
         return rule.table == "nat" and (docker or (rule.chain == _netavark_chain(host) and rule.words == own))
 
@@ -88,7 +88,7 @@ def _netavark_chain(host: LabHost) -> str:
 def _leads_to_the_engine(host: LabHost) -> AbstractContextManager[None]:
     bridge = _bridge(host)
 
-    def unwanted(rule: FaultPlace) -> bool:
+    def unwanted(rule: FaultLocation) -> bool:
         if (rule.table, rule.chain) != ("filter", "FORWARD"):
             return False
         if _modern(host):

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from dnet_tui.actions.demo.topology import DEMO
-from dnet_tui.inspect.model import Container, LinkRef, Namespace, Snapshot
+from dnet_tui.inspect.model import Container, LinkRef, Namespace, Snapshot, known_items
 from dnet_tui.inspect.model.view import View
 from lab.machines.hosts import DemoHost, python_argv
 from lab.machines.image import IMAGE, SLEEP
@@ -72,7 +72,7 @@ def told(host: PodmanHost) -> dict[str, dict[str, Any]]:
 
 
 def container(snapshot: Snapshot, name: str) -> Container:
-    return next(item for item in snapshot.containers if item.name == name)
+    return next(item for item in known_items(snapshot.containers) if item.name == name)
 
 
 def host_of(view: View) -> Namespace:
@@ -86,14 +86,14 @@ def test_nothing_is_missing_on_a_healthy_host(snapshot: Snapshot) -> None:
 
 def test_the_engine_is_as_podman_says(host: PodmanHost, snapshot: Snapshot) -> None:
     info = json.loads(host.podman("info", "--format=json"))
-    (engine,) = snapshot.engines
+    (engine,) = known_items(snapshot.engines)
     assert (engine.name, engine.reachable, engine.rootless, engine.socket) == ("podman", True, False, "")
     assert (engine.version, engine.network_backend) == (info["version"]["Version"], info["host"]["networkBackend"])
 
 
 def test_networks_are_as_podman_says(host: PodmanHost, snapshot: Snapshot) -> None:
     names = host.podman("network", "ls", "--quiet").split()
-    ours = {item.name: item for item in snapshot.networks}
+    ours = {item.name: item for item in known_items(snapshot.networks)}
     assert sorted(ours) == sorted(names)
     for item in json.loads(host.podman("network", "inspect", *names)):
         found = ours[item["name"]]
@@ -112,20 +112,20 @@ def test_networks_are_as_podman_says(host: PodmanHost, snapshot: Snapshot) -> No
 
 
 def test_a_bridge_has_its_networks_gateways_once_it_is_used(snapshot: Snapshot, view: View) -> None:
-    used = {place.network for item in snapshot.containers if item.running for place in item.endpoints}
+    used = {place.network for item in known_items(snapshot.containers) if item.running for place in item.endpoints}
     addresses: dict[str, set[str]] = {}
     names = {link.ifindex: link.name for link in host_of(view).links}
     for item in host_of(view).addresses:
         addresses.setdefault(names[item.ifindex], set()).add(item.address)
-    bridged = [net for net in snapshot.networks if net.id in used and net.driver == "bridge"]
+    bridged = [net for net in known_items(snapshot.networks) if net.id in used and net.driver == "bridge"]
     assert len(bridged) >= 7
     for net in bridged:
         assert {subnet.gateway for subnet in net.subnets} <= addresses[net.bridge], net.name
 
 
 def test_containers_are_as_podman_says(host: PodmanHost, snapshot: Snapshot, told: dict[str, dict[str, Any]]) -> None:
-    assert {item.name for item in snapshot.containers if item.engine == "podman"} == set(told)
-    ids = {net.name: net.id for net in snapshot.networks}
+    assert {item.name for item in known_items(snapshot.containers) if item.engine == "podman"} == set(told)
+    ids = {net.name: net.id for net in known_items(snapshot.networks)}
     for name, item in told.items():
         found = container(snapshot, name)
         state, settings = item["State"], item["NetworkSettings"]
@@ -196,7 +196,7 @@ def test_every_mode_is_seen(snapshot: Snapshot, view: View) -> None:
 
 def test_a_pods_members_share_the_namespace_of_its_infra_container(host: PodmanHost, snapshot: Snapshot) -> None:
     pod = json.loads(host.podman("pod", "inspect", POD))
-    infra = next(item for item in snapshot.containers if item.id == pod["InfraContainerID"])
+    infra = next(item for item in known_items(snapshot.containers) if item.id == pod["InfraContainerID"])
     member = container(snapshot, "inpod")
     assert (member.joined, member.netns) == (infra.id, infra.netns)
     assert [(port.host_port, port.container_port) for port in infra.published] == [(9090, 90), (9091, 91), (9092, 92)]
@@ -205,7 +205,7 @@ def test_a_pods_members_share_the_namespace_of_its_infra_container(host: PodmanH
 def test_every_host_veth_leads_where_the_containers_say(
     host: PodmanHost, snapshot: Snapshot, view: View, told: dict[str, dict[str, Any]]
 ) -> None:
-    owners = [item for item in snapshot.containers if item.mode == "bridge" and item.running]
+    owners = [item for item in known_items(snapshot.containers) if item.mode == "bridge" and item.running]
     said: dict[int, tuple[str, int]] = {}
     for item in owners:
         links = host.run("nsenter", "-t", str(told[item.name]["State"]["Pid"]), "--net", "ip", "-j", "link").stdout
@@ -222,8 +222,8 @@ def test_every_host_veth_leads_where_the_containers_say(
 
 
 def test_containers_hang_on_the_bridges_of_their_networks(snapshot: Snapshot, view: View) -> None:
-    networks = {net.id: net for net in snapshot.networks}
-    for item in snapshot.containers:
+    networks = {net.id: net for net in known_items(snapshot.networks)}
+    for item in known_items(snapshot.containers):
         if item.mode != "bridge" or not item.running:
             continue
         space = view.namespaces[item.netns or ""]
@@ -251,10 +251,10 @@ def test_the_service_and_the_command_tell_the_same(podman_service_host: PodmanHo
     finally:
         podman_service_host.podman("unpause", "app2")
     assert (asked.gaps, commanded.gaps) == ((), ())
-    assert [(item.name, item.socket) for item in asked.engines] == [("podman", SOCKET)]
-    assert [(item.name, item.socket) for item in commanded.engines] == [("podman", "")]
-    assert commanded.containers == asked.containers
-    assert commanded.networks == asked.networks
+    assert [(item.name, item.socket) for item in known_items(asked.engines)] == [("podman", SOCKET)]
+    assert [(item.name, item.socket) for item in known_items(commanded.engines)] == [("podman", "")]
+    assert known_items(commanded.containers) == known_items(asked.containers)
+    assert known_items(commanded.networks) == known_items(asked.networks)
 
 
 def test_a_socket_without_a_service_costs_nothing_where_there_is_the_command(
@@ -267,7 +267,7 @@ def test_a_socket_without_a_service_costs_nothing_where_there_is_the_command(
         after = host.snapshot()
     finally:
         host.run("rm", "-r", "/run/podman")
-    assert (after.gaps, after.containers) == ((), snapshot.containers)
+    assert (after.gaps, known_items(after.containers)) == ((), known_items(snapshot.containers))
 
 
 @pytest.fixture
@@ -291,13 +291,13 @@ def test_a_hung_podman_costs_the_names_and_nothing_else(host: PodmanHost, snapsh
     blind = host.snapshot()
     assert time.monotonic() - began < 7
     assert host.run("pgrep", "-fx", "sleep 60", check=False).stdout == b""
-    assert [(item.name, item.reachable) for item in blind.engines] == [("podman", False)]
+    assert [(item.name, item.reachable) for item in known_items(blind.engines)] == [("podman", False)]
     assert {(gap.section, gap.scope) for gap in blind.gaps} == {
         (section, "podman") for section in ("engine", "networks", "containers")
     }
-    known = {item.id: item for item in snapshot.containers if item.running}
-    assert {item.id for item in blind.containers} == set(known)
-    for item in blind.containers:
+    known = {item.id: item for item in known_items(snapshot.containers) if item.running}
+    assert {item.id for item in known_items(blind.containers)} == set(known)
+    for item in known_items(blind.containers):
         before = known[item.id]
         assert item.name == item.id[:12]
         assert (item.engine, item.pid, item.netns) == ("podman", before.pid, before.netns)
@@ -324,7 +324,7 @@ def test_where_podman_never_ran_asking_leaves_no_trace_of_it(demo_host: DemoHost
     before = files(demo_host)
     found = demo_host.snapshot()
     assert files(demo_host) == before
-    assert (found.engines, found.gaps) == ((), ())
+    assert (known_items(found.engines), found.gaps) == ((), ())
 
 
 _UNPRIVILEGED = """
@@ -374,7 +374,7 @@ def test_a_rootless_engine_by_its_processes_is_said_to_be_elsewhere(demo_host: D
         process.stdin.close()
         process.wait(10)
         process.stdout.close()
-    (engine,) = found.engines
+    (engine,) = known_items(found.engines)
     assert (engine.name, engine.rootless, engine.reachable) == ("docker", True, False)
     assert engine.netns == f"net:[{inode}]"
     (gap,) = found.gaps

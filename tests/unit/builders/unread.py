@@ -136,10 +136,13 @@ def _passed(found: Trace) -> frozenset[str]:
 
 
 def _who_may_be_meant(blind: Blinded) -> set[str]:
-    """The namespace itself; without its addresses also those on a bridge with it: it may answer in their place."""
+    """The namespace itself; also those on a bridge with it, where it may answer in their place.
+
+    That is so without its addresses, and without what proxy ARP and NDP go by.
+    """
     view = View(blind.snapshot)
     found = {blind.scope}
-    for bridge in view.bridges() if blind.field == "addresses" else ():
+    for bridge in view.bridges() if blind.field in {"addresses", "proxied", "sysctls"} else ():
         host = view.host.id if view.host is not None else ""
         peers = {port.peer.namespace for port in view.ports_of(host, bridge.ifindex) if port.peer is not None}
         found |= peers if blind.scope in peers else set()

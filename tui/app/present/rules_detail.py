@@ -12,7 +12,7 @@ from dnet_tui.tui.app.present.rules_rows import (
     BACKENDS,
     HOOKS,
     Found,
-    RulePlace,
+    RulePosition,
     action,
     find,
     jump_target,
@@ -45,7 +45,7 @@ def _per_second(rate: RuleRate | None) -> Iterator[Paragraph]:
         yield fact("", f"{spoken(rate.packets)}, {spoken(rate.bytes, 'B')}", say(f"  over {rate.seconds:.0f} s", "dim"))
 
 
-def _chain(place: RulePlace, rate: RuleRate | None) -> Iterator[Paragraph]:
+def _chain(place: RulePosition, rate: RuleRate | None) -> Iterator[Paragraph]:
     table, chain = place
     kind = "base chain" if chain.hook else "called chain"
     yield Paragraph(line(say(chain.name, "head"), say(f"  {kind}", "dim")))

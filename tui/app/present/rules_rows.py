@@ -46,7 +46,7 @@ HOOKS: dict[Hook, str] = {
 BACKENDS = {"iptables-nft": "iptables-nft", "iptables-legacy": "legacy", "nftables": "nft"}
 
 
-class RulePlace(NamedTuple):
+class RulePosition(NamedTuple):
     """A chain with the table it belongs to."""
 
     table: Table
@@ -56,11 +56,11 @@ class RulePlace(NamedTuple):
 class Found(NamedTuple):
     """What a row stands for: a chain, or a rule in it."""
 
-    place: RulePlace
+    place: RulePosition
     rule: Rule | None
 
 
-def chain_id(place: RulePlace) -> str:
+def chain_id(place: RulePosition) -> str:
     """Return the row id of a chain."""
     return f"chain:{place.table.backend}:{place.table.family}:{place.table.name}:{place.chain.name}"
 
@@ -92,9 +92,9 @@ def namespace_of(snapshot: Snapshot, namespace: str) -> Namespace | None:
     return next((ns for ns in known if ns.id == namespace), known[0] if known else None)
 
 
-def places(firewall: Firewall) -> tuple[RulePlace, ...]:
+def places(firewall: Firewall) -> tuple[RulePosition, ...]:
     """Return every chain with its table."""
-    return tuple(RulePlace(table, chain) for table in firewall.tables for chain in table.chains)
+    return tuple(RulePosition(table, chain) for table in firewall.tables for chain in table.chains)
 
 
 def _unread(firewall: Firewall) -> Iterator[Row]:
@@ -108,7 +108,7 @@ def _based(firewall: Firewall) -> Iterator[Row]:
         head = line(say(f"hook {hook}", "head"), say(f"  {HOOKS[hook]}", "dim"))
         yield Row(id=f"head:{hook}", cells=(head,), selectable=False)
         for placed in found:
-            yield from _chain(RulePlace(placed.table, placed.chain))
+            yield from _chain(RulePosition(placed.table, placed.chain))
 
 
 def _called(firewall: Firewall) -> Iterator[Row]:
@@ -121,7 +121,7 @@ def _called(firewall: Firewall) -> Iterator[Row]:
         yield from _chain(place)
 
 
-def _chain(place: RulePlace) -> Iterator[Row]:
+def _chain(place: RulePosition) -> Iterator[Row]:
     table, chain = place
     policy: tuple[str, TextRole] = (f" policy {chain.policy}", "bad" if chain.policy == "drop" else "dim")
     empty = "" if chain.rules else " empty"
@@ -145,7 +145,7 @@ def _chain(place: RulePlace) -> Iterator[Row]:
         )
 
 
-def _rule_id(place: RulePlace, rule: Rule, turn: int) -> str:
+def _rule_id(place: RulePosition, rule: Rule, turn: int) -> str:
     return f"rule:{chain_id(place)}:{turn}:{rule.text}"
 
 
@@ -235,5 +235,5 @@ def jump_target(found: Found) -> str:
         if isinstance(expr, Verdict) and expr.kind in {"jump", "goto"}:
             wanted = (chain for chain in found.place.table.chains if chain.name == expr.chain)
             chain = next(wanted, None)
-            return chain_id(RulePlace(found.place.table, chain)) if chain else ""
+            return chain_id(RulePosition(found.place.table, chain)) if chain else ""
     return ""

@@ -9,7 +9,7 @@ from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.wrapping import paragraph
 
 _LETTERS = {"yes": "y", "refused": "r", "no": ".", "too-big": "b", "unknown": "?", "-": "-"}
-_LEGEND = "y reaches it   r gets there, nobody listens   . does not   ? can't be decided   - nothing to trace"
+_LEGEND = "y reaches it   r gets there, no listener   . does not   ? can't be decided   - nothing to trace"
 _BIG = "   b too big for a link on its way"
 
 

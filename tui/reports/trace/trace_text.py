@@ -19,7 +19,7 @@ _MARKS = {True: "ok", False: "!!", None: "??"}
 VERDICTS = {
     "delivered": "arrives: somebody listens",
     "left": "leaves the host",
-    "refused": "arrives, but nobody listens there",
+    "refused": "arrives, but no process listens there",
     "dropped": "is dropped",
     "rejected": "is rejected",
     "no-route": "finds no route",

@@ -14,7 +14,7 @@ from dnet_tui.actions.execution.execute import HostExecutor
 from dnet_tui.actions.execution.undo import undo_entry
 from dnet_tui.actions.host_access import Ran
 from dnet_tui.actions.journal.captured_state import AnyState
-from dnet_tui.actions.journal.entries import RecordedChange, StepPlace
+from dnet_tui.actions.journal.entries import RecordedChange, StepLocation
 from dnet_tui.actions.journal.journal import read
 from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction
 from dnet_tui.actions.plans.plan import Plan, PlanStep
@@ -28,8 +28,8 @@ ACTION = AddTraceTable(
 PLAN = Plan(title="live trace a → b (dnet_tui_1)", steps=(PlanStep(action=ACTION),))
 
 
-def here() -> StepPlace:
-    return StepPlace(netns=1, cookie=7, boot="b")
+def here() -> StepLocation:
+    return StepLocation(netns=1, cookie=7, boot="b")
 
 
 class NftHand(FakeHost):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dnet_tui.actions.demo.faults import FAULTS, FaultPlace, FaultTarget, fault, places
+from dnet_tui.actions.demo.faults import FAULTS, FaultLocation, FaultTarget, fault, places
 from dnet_tui.actions.demo.topology import DEMO, rules
 from dnet_tui.diagnostics.report.finding import SYMPTOMS
 from dnet_tui.inspect.errors import DnetError, UsageError
@@ -53,7 +53,7 @@ def test_positions_are_those_in_the_chain_of_the_right_table() -> None:
 def test_the_isolation_of_docker_28_stands_in_a_chain_of_its_own() -> None:
     target = FaultTarget.on(DOCKER_28, bridge="docker0", subnet="172.17.0.0/16")
     jump = ("-j", "DOCKER-ISOLATION-STAGE-1")
-    assert target.isolation == FaultPlace(table="filter", chain="DOCKER-FORWARD", number=2, words=jump)
+    assert target.isolation == FaultLocation(table="filter", chain="DOCKER-FORWARD", number=2, words=jump)
     assert target.masquerade is not None
     assert target.masquerade.number == 2
 
@@ -61,7 +61,7 @@ def test_the_isolation_of_docker_28_stands_in_a_chain_of_its_own() -> None:
 def test_netavark_masquerades_in_a_chain_for_each_network() -> None:
     target = FaultTarget.on(NETAVARK, bridge="podman0", subnet="10.88.0.0/16")
     masquerade = ("!", "-d", "224.0.0.0/4", "-j", "MASQUERADE")
-    assert target.masquerade == FaultPlace(table="nat", chain="NETAVARK-1D8721804F16F", number=2, words=masquerade)
+    assert target.masquerade == FaultLocation(table="nat", chain="NETAVARK-1D8721804F16F", number=2, words=masquerade)
     assert target.isolation is not None
     assert target.isolation.chain == "NETAVARK_FORWARD"
     assert FaultTarget.on(NETAVARK, bridge="podman7", subnet="10.77.0.0/24").masquerade is None

@@ -10,7 +10,7 @@ import pytest
 from dnet_tui.actions.execution.apply import apply_plan
 from dnet_tui.actions.execution.execute import HostExecutor
 from dnet_tui.actions.execution.preflight import required_programs
-from dnet_tui.actions.journal.entries import StepPlace
+from dnet_tui.actions.journal.entries import StepLocation
 from dnet_tui.actions.journal.journal import read
 from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction
 from dnet_tui.actions.plans.plan import Plan, PlanStep
@@ -65,7 +65,7 @@ class Bare(FakeHost):
 
 
 def attempt(host: FakeHost, folder: Path, *steps: PlanStep) -> None:
-    apply_plan(Plan(title="t", steps=steps), HostExecutor(host), folder, place=lambda: StepPlace(netns=1))
+    apply_plan(Plan(title="t", steps=steps), HostExecutor(host), folder, place=lambda: StepLocation(netns=1))
 
 
 def test_a_plan_that_would_stop_half_way_is_not_begun(tmp_path: Path) -> None:

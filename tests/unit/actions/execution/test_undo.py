@@ -12,7 +12,7 @@ from dnet_tui.actions.execution.execute import HostExecutor
 from dnet_tui.actions.execution.undo import preview, stands_alone, undo_entry
 from dnet_tui.actions.host_access import Ran
 from dnet_tui.actions.journal.captured_state import AnyState, SysctlState
-from dnet_tui.actions.journal.entries import RecordedChange, StepPlace
+from dnet_tui.actions.journal.entries import RecordedChange, StepLocation
 from dnet_tui.actions.journal.journal import read
 from dnet_tui.actions.plans.operations import AnyAction
 from dnet_tui.actions.plans.plan import Plan, PlanStep, plan_for
@@ -24,7 +24,7 @@ from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
 from unit.builders.fake_host import FakeHost
 
-HERE = StepPlace(netns=1, cookie=7, boot="b")
+HERE = StepLocation(netns=1, cookie=7, boot="b")
 RULE = {"backend": "iptables-nft", "family": "ip", "table": "filter", "chain": "FORWARD"}
 MOVE = Plan(
     title="move the drop, forward",
@@ -163,7 +163,7 @@ def test_an_unknown_entry_is_named(host: FakeHost, tmp_path: Path) -> None:
 
 def test_another_namespaces_entry_is_refused_unless_forced(host: FakeHost, tmp_path: Path) -> None:
     before = picture(host)
-    apply_plan(MOVE, HostExecutor(host), tmp_path, place=lambda: StepPlace(netns=2, cookie=9, boot="b"))
+    apply_plan(MOVE, HostExecutor(host), tmp_path, place=lambda: StepLocation(netns=2, cookie=9, boot="b"))
     with pytest.raises(UsageError, match="another network namespace"):
         undo(host, tmp_path, "1")
     with pytest.raises(UsageError, match="another network namespace"):
@@ -175,7 +175,7 @@ def test_another_namespaces_entry_is_refused_unless_forced(host: FakeHost, tmp_p
 def test_the_latest_of_this_host_is_chosen_not_a_later_one_of_another(host: FakeHost, tmp_path: Path) -> None:
     mine = do(host, tmp_path)
     on = Plan(title="t", steps=(PlanStep(action=SetSysctl(key="net.ipv4.conf.lo.send_redirects", value="0")),))
-    apply_plan(on, HostExecutor(host), tmp_path, place=lambda: StepPlace(netns=2, cookie=9, boot="b"))
+    apply_plan(on, HostExecutor(host), tmp_path, place=lambda: StepLocation(netns=2, cookie=9, boot="b"))
     undo(host, tmp_path)
     assert [(entry.id, entry.status) for entry in read(tmp_path)[0]] == [(mine, "undone"), ("0002", "done")]
 

@@ -15,12 +15,12 @@ from dnet_tui.actions.changes import bridges, docker_networks, trace_tables
 from dnet_tui.actions.execution.execute import HostExecutor
 from dnet_tui.actions.execution.undo import UndoResult, preview, undo_entry
 from dnet_tui.actions.journal.captured_state import BridgeState, DockerNetworkState
-from dnet_tui.actions.journal.entries import StepPlace
+from dnet_tui.actions.journal.entries import StepLocation
 from dnet_tui.actions.journal.journal import read
 from unit.builders.fake_host import FakeHost
 
 RECORDED = Path(__file__).parents[2] / "data" / "journal-format-1.jsonl"
-HERE = StepPlace(netns=4026531840, cookie=7, boot="b")
+HERE = StepLocation(netns=4026531840, cookie=7, boot="b")
 
 PREVIEWS = {
     "0001": ("sysctl -w net.ipv4.ip_forward=0",),

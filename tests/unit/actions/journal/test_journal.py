@@ -11,7 +11,7 @@ import pytest
 
 from dnet_tui.actions.execution.apply import apply_plan
 from dnet_tui.actions.execution.execute import HostExecutor
-from dnet_tui.actions.journal.entries import StepPlace, elsewhere
+from dnet_tui.actions.journal.entries import StepLocation, elsewhere
 from dnet_tui.actions.journal.journal import here, opened, read, state_folder
 from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.diagnostics.operations.by_hand import Command
@@ -19,7 +19,7 @@ from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.inspect.errors import ActionFailedError
 from unit.builders.fake_host import FakeHost
 
-PLACE = StepPlace(netns=1, cookie=7, boot="b")
+PLACE = StepLocation(netns=1, cookie=7, boot="b")
 PLAN = Plan(
     title="forward",
     steps=(
@@ -177,14 +177,14 @@ def test_the_state_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("place", "same"),
     [
-        (StepPlace(netns=1, cookie=7, boot="b"), True),
-        (StepPlace(netns=1, cookie=8, boot="b"), False),  # an inode that was reused
-        (StepPlace(netns=1, cookie=7, boot="c"), False),
-        (StepPlace(netns=1, boot="b"), True),  # a kernel without cookies
-        (StepPlace(netns=2, boot="b"), False),
+        (StepLocation(netns=1, cookie=7, boot="b"), True),
+        (StepLocation(netns=1, cookie=8, boot="b"), False),  # an inode that was reused
+        (StepLocation(netns=1, cookie=7, boot="c"), False),
+        (StepLocation(netns=1, boot="b"), True),  # a kernel without cookies
+        (StepLocation(netns=2, boot="b"), False),
     ],
 )
-def test_an_entry_belongs_to_one_namespace_and_one_boot(tmp_path: Path, place: StepPlace, *, same: bool) -> None:
+def test_an_entry_belongs_to_one_namespace_and_one_boot(tmp_path: Path, place: StepLocation, *, same: bool) -> None:
     entry = apply_plan(PLAN, HostExecutor(FakeHost()), tmp_path, place=lambda: PLACE)
     assert (elsewhere(entry, place) == "") is same
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dnet_tui.actions.journal.entries import JournalEntry, StepPlace
+from dnet_tui.actions.journal.entries import JournalEntry, StepLocation
 from dnet_tui.actions.plans.plan import Plan
 from dnet_tui.actions.repair import host_io
 from dnet_tui.actions.repair.session import Repair, RepairSession, Result
@@ -44,7 +44,7 @@ class Host:
     def _apply(self, plan: Plan, *_: object) -> JournalEntry:
         self.applied.append(plan)
         self.snapshot = HEALTHY
-        return JournalEntry(id="0001", time="", title=plan.title, place=StepPlace(netns=1))
+        return JournalEntry(id="0001", time="", title=plan.title, place=StepLocation(netns=1))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from dnet_tui.actions.journal.entries import JournalEntry, StepPlace
+from dnet_tui.actions.journal.entries import JournalEntry, StepLocation
 from dnet_tui.actions.plans.plan import Plan, plan_for, render
 from dnet_tui.actions.repair.session import Repair, RepairSession, Result, choose_repairs
 from dnet_tui.diagnostics.operations.by_hand import Command
@@ -88,7 +88,7 @@ class Outside:
             raise ActionFailedError("the kernel refused", "try sudo")
         self.applied.append(check)
         self.findings = [item for item in self.findings if item.check not in self.cures.get(check, set())]
-        return JournalEntry(id=f"{len(self.applied):04d}", time="", title=plan.title, place=StepPlace(netns=1))
+        return JournalEntry(id=f"{len(self.applied):04d}", time="", title=plan.title, place=StepLocation(netns=1))
 
 
 def run(outside: Outside, *chosen: Finding) -> list[str]:
@@ -202,7 +202,7 @@ def test_a_rule_is_known_by_its_text_when_numbers_move() -> None:
             self.applied.append(f"{step.position} {step.spec}")
             left = [item for item in self.findings if item.remedy and step not in item.remedy.steps]
             self.findings = [drop(1, "-i b -j DROP")] if left else []
-            return JournalEntry(id="0001", time="", title="", place=StepPlace(netns=1))
+            return JournalEntry(id="0001", time="", title="", place=StepLocation(netns=1))
 
     outside = Moving(drop(1, "-i a -j DROP"), drop(2, "-i b -j DROP"))
     assert run(outside, outside.findings[0]) == ["fixed", "fixed"]

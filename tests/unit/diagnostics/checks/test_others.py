@@ -183,7 +183,7 @@ def test_counters_that_began_anew_tell_nothing() -> None:
 def test_a_trace_says_that_docker_keeps_strangers_out_by_design() -> None:
     case = HostContext(guarded(0, 0))
     traced = trace(case, find(case, "outside"), find(case, "web"), port=80)
-    assert "by design: Docker 28 and later lets nobody in straight" in traced.why
+    assert "by design: Docker 28 and later blocks direct access" in traced.why
 
 
 def test_a_trace_that_another_rule_stops_is_not_called_docker_s_design() -> None:

@@ -126,7 +126,7 @@ def test_what_is_not_modelled_is_named_with_its_text() -> None:
         " (which can't be decided here) is dropped."
     )
     assert say("-i docker0 -j NFQUEUE --queue-num 3") == (
-        "Traffic arriving by docker0 is handled by “-j NFQUEUE --queue-num 3”, whose effect can't be told here."
+        "Traffic arriving by docker0 is handled by “-j NFQUEUE --queue-num 3”, whose effect is not known."
     )
 
 
@@ -165,8 +165,11 @@ def test_a_target_from_a_map_is_said() -> None:
 @pytest.mark.parametrize(
     ("expr", "expected"),
     [
-        (SetMark(op="unknown"), "All traffic has its mark set to what can't be told here."),
-        (SetMark(where="ct", op="unknown"), "All traffic has its connection's mark set to what can't be told here."),
+        (SetMark(op="unknown"), "All traffic has its mark set to a value that can't be determined."),
+        (
+            SetMark(where="ct", op="unknown"),
+            "All traffic has its connection's mark set to a value that can't be determined.",
+        ),
         (
             Note(text="flow add @f (flow offload)", offload=True),
             "All traffic is handed to a flow table once its connection is established, past all rules from then on.",

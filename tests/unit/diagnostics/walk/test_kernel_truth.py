@@ -29,8 +29,8 @@ from dnet_tui.inspect.model import (
 )
 from dnet_tui.inspect.model.firewall import Firewall, Nat, NoTrack, Table
 from dnet_tui.inspect.model.links import Link, LinkRef
+from dnet_tui.inspect.model.routing import XfrmPolicy, XfrmTemplate
 from dnet_tui.inspect.model.view import View
-from dnet_tui.inspect.model.xfrm import XfrmPolicy, XfrmTemplate
 from unit.builders.factories import (
     APP1,
     APP2,

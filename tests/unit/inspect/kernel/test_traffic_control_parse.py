@@ -8,9 +8,9 @@ import pytest
 
 from dnet_tui.inspect.kernel.netlink import attribute
 from dnet_tui.inspect.kernel.rtnetlink.parse_links import parse_link_table
-from dnet_tui.inspect.kernel.traffic_control_parse import FilterPlace, parse_filters, parse_places, request
+from dnet_tui.inspect.kernel.traffic_control_parse import FilterLocation, parse_filters, parse_places, request
 
-INGRESS = FilterPlace(7, 0xFFFFFFF2, "ingress")
+INGRESS = FilterLocation(7, 0xFFFFFFF2, "ingress")
 
 
 def message(handle: int, parent: int, info: int, *attrs: bytes) -> bytes:
@@ -32,8 +32,8 @@ def test_only_qdiscs_that_can_have_filters_are_places() -> None:
 
     assert parse_places([qdisc(b"noqueue", 0, 0xFFFFFFFF), qdisc(b"fq_codel", 0x10000, 0x20001), b"short"]) == ()
     assert [place.place for place in parse_places([qdisc(b"clsact", 0xFFFF0000, 0xFFFFFFF1)])] == ["ingress", "egress"]
-    assert parse_places([qdisc(b"ingress", 0xFFFF0000, 0xFFFFFFF1)]) == (FilterPlace(7, 0xFFFF0000, "ingress"),)
-    assert parse_places([qdisc(b"htb", 0x10000, 0xFFFFFFFF)]) == (FilterPlace(7, 0x10000, "root"),)
+    assert parse_places([qdisc(b"ingress", 0xFFFF0000, 0xFFFFFFF1)]) == (FilterLocation(7, 0xFFFF0000, "ingress"),)
+    assert parse_places([qdisc(b"htb", 0x10000, 0xFFFFFFFF)]) == (FilterLocation(7, 0x10000, "root"),)
     assert request(INGRESS) == struct.pack("=BxxxiIII", 0, 7, 0, 0xFFFFFFF2, 0)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from dnet_tui.inspect.kernel.netlink import attribute
 from dnet_tui.inspect.kernel.xfrm import parse_policies, parse_policy_count
-from dnet_tui.inspect.model.xfrm import XfrmPolicy, XfrmTemplate
+from dnet_tui.inspect.model.routing import XfrmPolicy, XfrmTemplate
 
 
 def test_the_directions_are_added_up_and_single_sockets_left_out() -> None:

@@ -15,7 +15,7 @@ from dnet_tui.inspect.model.firewall import Chain, NamedSet, Opaque, Rule, Table
 from dnet_tui.inspect.ruleset import read_iptables
 from dnet_tui.inspect.ruleset.read_ipset import Ipsets
 from dnet_tui.inspect.ruleset.read_iptables import read_firewall
-from dnet_tui.inspect.ruleset.read_nft import NativeTables, Said
+from dnet_tui.inspect.ruleset.read_nft import NativeTables, ReadFailure
 from dnet_tui.inspect.ruleset.run_save import Saved, save
 from unit.inspect.ruleset.test_iptables_fidelity import DROP, FOREIGN
 
@@ -78,7 +78,11 @@ def kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeKernel:
         unread = tuple(
             UnreadTable(family=item.family, name=item.name, backend="nftables", reason="silent") for item in absent
         )
-        said = (Said("nft is silent: " + ", ".join(f"{item.family} {item.name}" for item in absent)),) if absent else ()
+        said = (
+            (ReadFailure("nft is silent: " + ", ".join(f"{item.family} {item.name}" for item in absent)),)
+            if absent
+            else ()
+        )
         return NativeTables(shown, unread, said)
 
     monkeypatch.setattr(read_iptables, "NftSocket", FakeSocket)
@@ -217,7 +221,7 @@ def test_the_ipsets_that_rules_use_are_read(kernel: FakeKernel, monkeypatch: pyt
 
     def fake(names: tuple[str, ...], filled: frozenset[str]) -> Ipsets:
         asked.append((names, filled))
-        return Ipsets((NamedSet(name="bad", type="hash:ip"),), (Said("not read"),))
+        return Ipsets((NamedSet(name="bad", type="hash:ip"),), (ReadFailure("not read"),))
 
     monkeypatch.setattr(read_iptables, "read_ipsets", fake)
     firewall, gaps = read_firewall(SCOPE)

@@ -14,7 +14,7 @@ from dnet_tui.inspect.kernel.nfnetlink_tables import NftChain, NftSocket, NftTab
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table, TableFamily
 from dnet_tui.inspect.ruleset import ruleset_update
 from dnet_tui.inspect.ruleset.change_log import Touch
-from dnet_tui.inspect.ruleset.read_nft import NativeTables, Said
+from dnet_tui.inspect.ruleset.read_nft import NativeTables, ReadFailure
 from dnet_tui.inspect.ruleset.ruleset_update import MOST_CHAINS, splice
 from dnet_tui.inspect.ruleset.run_save import Saved
 from unit.inspect.ruleset.test_iptables_fidelity import DROP, FOREIGN
@@ -184,7 +184,7 @@ def test_a_table_of_nft_is_read_again_as_a_whole(host: Host) -> None:
     found = host.splice(Touch("inet", "own", "out"))
     assert found is not None
     assert found.tables == (other, host.before.tables[1])
-    host.native = NativeTables(tables=(other,), said=(Said("not in full"),))
+    host.native = NativeTables(tables=(other,), said=(ReadFailure("not in full"),))
     assert host.splice(Touch("inet", "own", "out")) is None
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from dnet_tui.actions.execution.apply import apply_plan
 from dnet_tui.actions.execution.execute import HostExecutor
-from dnet_tui.actions.journal.entries import StepPlace
+from dnet_tui.actions.journal.entries import StepLocation
 from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.tui.main import app
@@ -81,7 +81,7 @@ def test_the_journal_of_an_untouched_host_is_empty(tmp_path: Path) -> None:
 
 def test_the_journal_shows_an_entry_harmlessly_with_its_state_and_its_undo(tmp_path: Path) -> None:
     plan = Plan(title="a \x1b[31mtitle", steps=(PlanStep(action=SetSysctl(key="net.ipv4.ip_forward", value="1")),))
-    apply_plan(plan, HostExecutor(FakeHost()), tmp_path, place=lambda: StepPlace(netns=5, boot="b"))
+    apply_plan(plan, HostExecutor(FakeHost()), tmp_path, place=lambda: StepLocation(netns=5, boot="b"))
     with (tmp_path / "journal.jsonl").open("ab") as file:
         file.write(b'{"event":"be')
     code, out, err = dnet_tui("journal", state=tmp_path)

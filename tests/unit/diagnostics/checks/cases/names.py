@@ -62,7 +62,7 @@ FAULTS: dict[str, tuple[str, Build]] = {
         "dns-upstream",
         lambda: rule(resolving(), "INPUT", f"-s {SERVER}/32 -p udp -m udp --sport 53 -j DROP"),
     ),
-    "nobody listens at the host's stub": ("dns-upstream", lambda: stub(listening=False)),
+    "no process listens at the host's stub": ("dns-upstream", lambda: stub(listening=False)),
     "the container's rules are gone": ("dns-nat-gone", unled),
     "no server was there at the start": ("dns-none", nobody_to_ask),
     "dnsmasq holds port 53": ("aardvark-conflict", lambda: podman_names(DNSMASQ)),
@@ -109,7 +109,7 @@ NEAR_MISSES: dict[str, dict[str, Build]] = {
         ),
     },
     "dns-none": {
-        "an internal network whose resolver has nobody to ask": lambda: _internal(nobody_to_ask()),
+        "an internal network whose resolver has no upstream server": lambda: _internal(nobody_to_ask()),
         "a host that itself has no server": lambda: nobody_to_ask(hosts=()),
     },
     "dns-nat-gone": {

@@ -238,9 +238,9 @@ def test_ipv6_tells_in_its_own_words() -> None:
 
 def test_nobody_is_told_of_a_lost_frame_and_a_sender_needs_no_message() -> None:
     lost = between("web", "outside", narrow(VETH_WEB), 1500)
-    assert (lost.told, lost.why) == (None, "nobody tells the sender: a frame is dropped in silence")
+    assert (lost.told, lost.why) == (None, "the sender is not notified: the frame is dropped silently")
     own = between("web", "outside", narrow("eth0", ns=WEB), 1500)
-    assert (own.told, own.why) == (None, "its sender is told at once (EMSGSIZE)")
+    assert (own.told, own.why) == (None, "its sender gets an error at once (EMSGSIZE)")
 
 
 @pytest.mark.parametrize(("size", "fine"), [(39, False), (40, True), (65535, True), (65536, False)])

@@ -98,7 +98,7 @@ def test_a_jump_leads_to_the_chain_of_its_own_table() -> None:
 def test_an_accept_leads_nowhere_and_so_does_a_jump_to_a_chain_that_is_missing() -> None:
     snapshot = docker_like_snapshot()
     table = snapshot.namespaces[0].firewall.tables[0]
-    place = rules_rows.RulePlace(table, table.chains[0])
+    place = rules_rows.RulePosition(table, table.chains[0])
     for verdict in (Verdict(kind="accept"), Verdict(kind="jump", chain="GONE")):
         rule = Rule(number=1, text="", exprs=(verdict,))
         assert rules_rows.jump_target(rules_rows.Found(place, rule)) == ""
