@@ -36,6 +36,8 @@ def bridge_receive(state: WalkState, step: BridgeReceive) -> Next:
     state.check(ns, "bridge", topology.down(ns, bridge))
     _vlans(state, ns, bridge)
     state.stations.teach(state.index(ns), bridge, port, state.packet.mac or "")
+    if not frame.mac and not topology.is_for_bridge(state.view, ns, bridge, frame):
+        port_to(state, ns, bridge, frame, came_by=port)  # where nobody answers there is no frame
     called = topology.calls_iptables(ns, bridge, state.packet.family)
     pass_bridge(state, ns, "prerouting", port.name, "", part="first" if called else "all")
     up = topology.is_for_bridge(state.view, ns, bridge, frame)

@@ -86,7 +86,7 @@ def judged(name: str, fault: str, spec: HostSpec, seen: Observation) -> Iterator
             continue
         answered = court.outcomes[probe.number].answered
         answered = aliases.get(answered, answered)
-        if answered == "closed" and probe.dst in BEYOND:
+        if answered == "closed" and probe.dst in _outside(court):
             answered = OUTSIDE  # its server closes before it has read what it was asked
         if probe.origin == OUTSIDE and answered == "unreachable":
             continue  # it has no way to send this at all

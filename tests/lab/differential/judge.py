@@ -124,7 +124,7 @@ class Court:
         if said.end != "dropped" or by is None or by.rule is None or by.rule.family != BRIDGE:
             return
         rules = (by.rule, *by.instead)
-        place = self.places.get(said.last_namespace, "")
+        place = self.places.get(by.rule.namespace, "")
         drops = bridge_drops(outcome, "back" if kind else "there", kind)
         if not any(self.agreement.is_rule(rule, drop, place) for rule in rules for drop in drops):
             seen = ", ".join(f"{drop.table} {drop.chain} handle {drop.handle}" for drop in drops) or "none"

@@ -173,10 +173,14 @@ class Agent:
 
         ``before`` is called before each that is sent by itself.
         """
-        probes = self.spec.probes
         many = 1 if self.spec.one_by_one else AT_ONCE
+        # Apart from each other: a connection's packets may look like a probe's, by chance.
+        kinds = [tuple(probe for probe in self.spec.probes if probe.connects is real) for real in (False, True)]
         return tuple(
-            outcome for at in range(0, len(probes), many) for outcome in self._send_some(probes[at : at + many], before)
+            outcome
+            for probes in kinds
+            for at in range(0, len(probes), many)
+            for outcome in self._send_some(probes[at : at + many], before)
         )
 
     def _send_some(self, probes: tuple[Probe, ...], before: Callable[[Probe], None]) -> Iterator[Outcome]:
@@ -197,7 +201,7 @@ class Agent:
             yield Outcome(
                 probe=probe.number,
                 errno=errors.get(probe.number, 0),
-                sights=() if probe.connects or self.clients else tuple(sights[probe.number]),
+                sights=() if probe.connects else tuple(sights[probe.number]),
                 taken=self.taken.get(probe.number, ""),
                 answered=answered.get(probe.number, ""),
             )
