@@ -21,7 +21,7 @@ RELEASES = {"trixie": (3, 13), "bookworm": (3, 11)}
 """Debian's releases and their Python."""
 
 PACKAGES = ("ca-certificates", "iproute2", "iptables", "nftables", "procps", "python3", "python3-venv", "tcpdump")
-CHECKOUT, VENV, KEPT = "/work/checkout", "/work/venv", "/work/kept"
+CHECKOUT, VENV, KEPT = "/srv/checkout", "/srv/venv", "/srv/kept"
 """Inside: the copy of the sources, its environment, and what tools keep for the next run."""
 
 
