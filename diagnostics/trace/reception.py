@@ -154,8 +154,10 @@ def received_by(case: HostContext, forward: Walk, passed_on: Relay | None) -> st
 def intended(case: HostContext, target: TraceEndpoint, forward: Walk, passed_on: Relay | None) -> Truth:
     """Whether who received the packet is who was meant; None where nobody has, or nobody can tell.
 
-    Meant is the target's own namespace, and for a port of the host that a
-    container publishes, the container.
+    Meant is the target's own namespace, for a port of the host that a
+    container publishes the container, and for a plain address whoever has it.
+    What a proxy in the sender's own namespace takes, as a service mesh has
+    one beside each program, it passes on as it likes: that is left open.
     """
     if forward.end == "left":
         return None if target.namespace and target.kind != "address" else True
@@ -167,7 +169,11 @@ def intended(case: HostContext, target: TraceEndpoint, forward: Walk, passed_on:
     if _publishes(case, forward.start, last.last_namespace):
         return True
     rule = next((hop.rule for hop in forward.hops if hop.verdict in {"dnat", "redirect"} and hop.rule), None)
-    return bool(not target.namespace and rule is not None and _is_service(case, rule))
+    if rule is None:
+        return not target.namespace
+    if forward.last_namespace == forward.origin == rule.namespace:
+        return None
+    return not target.namespace and _is_service(case, rule)
 
 
 def _publishes(case: HostContext, first: Packet, namespace: str) -> bool:

@@ -116,12 +116,19 @@ def trace(
         target=target,
         forward=forward,
         answer=answer,
-        why=f"not meant for who received it: {redirected(forward)}" if meant is False and redirected(forward) else why,
+        why=_whose(meant, redirected(forward)) or why,
         told=told,
         relay=passed_on,
         received_by=received_by(case, forward, passed_on),
         intended=meant,
     )
+
+
+def _whose(meant: Truth, led: str) -> str:
+    """That somebody else than who was meant has it, or may; empty where there is nothing to say."""
+    if meant is True or not led:
+        return ""
+    return f"not meant for who received it: {led}" if meant is False else led
 
 
 def _who_has_it(passed_on: Relay | None) -> str:
