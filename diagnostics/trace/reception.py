@@ -13,6 +13,7 @@ import msgspec
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint
 from dnet_tui.diagnostics.walk.api import reply, walk
+from dnet_tui.diagnostics.walk.l3.listener import PORT_HOLDERS
 from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef, Truth, Walk
@@ -138,6 +139,18 @@ def _is_routed(case: HostContext, address: ipaddress.IPv4Address | ipaddress.IPv
 def _holds(subnets: tuple[Subnet, ...], address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     nets = (ipaddress.ip_network(item.cidr, strict=False) for item in subnets)
     return any(address.version == net.version and address in net for net in nets)
+
+
+def holder(forward: Walk) -> str:
+    """The program that took a packet only because it holds the port, so that nobody else takes it; empty for others.
+
+    It never reads: Podman's conmon, and dockerd without its userland proxy
+    (moby, ``daemon/libnetwork/portmapper``).
+    """
+    by = forward.decided_by
+    if forward.end != "delivered" or by is None or by.kind != "socket":
+        return ""
+    return next((name for name in PORT_HOLDERS if by.text.startswith(f"{name} listens ")), "")
 
 
 def received_by(case: HostContext, forward: Walk, passed_on: Relay | None) -> str:

@@ -568,3 +568,10 @@ def test_another_containers_address_that_comes_to_a_double_is_not() -> None:
     double = Address(ifindex=VETH_APP1 - 1, family="ip", address="172.17.0.2", prefixlen=16)
     snapshot = adding(docker_like_snapshot(), APP1, "addresses", double)
     assert traced(snapshot, "app2", "172.17.0.2").intended is not False
+
+
+def test_a_program_that_only_holds_the_port_answers_nobody() -> None:
+    holding = Socket(proto="tcp", address="0.0.0.0", port=8080, process="conmon")  # noqa: S104 - described
+    found = traced(with_namespace(docker_like_snapshot(), HOST, sockets=(holding,)), "host", "127.0.0.1", port=8080)
+    assert (found.held_by, found.intended, found.arrives) == ("conmon", False, False)
+    assert found.why == "conmon only holds the port, so that nobody else takes it, and never answers"
