@@ -79,11 +79,11 @@ _WRONG = """
 import sys
 import msgspec
 from dnet_tui.actions.probes.send_probes import probe_host
-from dnet_tui.diagnostics.checks.run_checks import examine
+from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.inspect.model import Snapshot
 wrong = msgspec.json.decode(sys.stdin.buffer.read(), type=Snapshot)
 probing = probe_host(wrong, lambda: wrong)
-report = examine(wrong, probes=probing.probes)
+report = run_checks(wrong, probes=probing.probes)
 sys.stdout.buffer.write(msgspec.json.encode([[item.check, item.summary, item.symptoms] for item in report.findings]))
 """
 """Examines and probes this host by a picture of it that isn't true, however often one looks."""

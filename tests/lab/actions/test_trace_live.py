@@ -23,13 +23,13 @@ import os, sys
 from dnet_tui.actions.live_trace import run as live
 from dnet_tui.actions.journal.journal import state_folder
 from dnet_tui.actions.live_trace.packet import own_port
-from dnet_tui.diagnostics.context.host_context import Case
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.live_trace import judge, place_names
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import trace
 from dnet_tui.inspect.snapshot.take_snapshot import take_snapshot
 
-case = Case(take_snapshot())
+case = HostContext(take_snapshot())
 found = trace(case, find(case, sys.argv[1]), find(case, sys.argv[2]), sport=own_port())
 planned = live.plan_live(case.view, found)
 names = place_names(case.view, found)

@@ -88,10 +88,14 @@ def way(pairs: list[tuple[str, str]]) -> dict[str, str]:
     return dict(pairs)
 
 
+NAMED = frozenset({"tcp", "udp", "icmp", "icmpv6", "sctp", "dccp", "gre", "udplite"})
+"""The protocols that conntrack has a name for (conntrack-tools, src/conntrack.c)."""
+
+
 def as_said(entry: ConntrackEntry) -> dict[str, Any]:
     return {
         "family": "ipv4" if entry.family == "ip" else "ipv6",
-        "proto": "unknown" if entry.proto.isdigit() else entry.proto,
+        "proto": entry.proto if entry.proto in NAMED else "unknown",
         "state": entry.state,
         "original": tuple_as_said(entry.original, "zone-orig"),
         "reply": tuple_as_said(entry.reply, "zone-reply"),

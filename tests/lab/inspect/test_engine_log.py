@@ -24,10 +24,13 @@ time.sleep(60)
 """
 _READ = """
 import json, sys
-from dnet_tui.inspect import engine_log
-engine_log._init = lambda: "systemd"  # the private host's process 1 is another, its journal is its own all the same
-logs = engine_log.read_logs([int(pid) for pid in sys.argv[1:]], podman=False)
-told = None if logs.docker is None else [line.kind for line in logs.docker]
+from dnet_tui.inspect.engines import read_log
+from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
+read_log._init = lambda: "systemd"  # the private host's process 1 is another, its journal is its own all the same
+pids = tuple(int(pid) for pid in sys.argv[1:])
+logs = read_log.read_logs((read_log.LogSource(DOCKER.kind, DOCKER.log, pids),))
+lines = logs.lines.get(DOCKER.kind)
+told = None if lines is None else [line.kind for line in lines]
 print(json.dumps({"docker": told, "gaps": [gap.reason for gap in logs.gaps]}))
 """
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from dnet_tui.inspect.model import known_items
 from lab.machines.hosts import DemoHost, python_argv
 
 PRELUDE = """
 import json, msgspec, subprocess, time
+from dnet_tui.inspect.model import known_items
 from dnet_tui.inspect.snapshot import snapshot_run as discover
 from dnet_tui.inspect.snapshot.take_snapshot import Observer, Options, take_snapshot
 from dnet_tui.inspect.kernel.netns import own_handle
@@ -21,13 +23,14 @@ def sh(*lines):
         subprocess.run(line.split(), check=True)
 
 def named(snapshot, name):
-    return next((item for item in snapshot.namespaces if name in item.names), None)
+    return next((item for item in known_items(snapshot.namespaces) if name in item.names), None)
 
 def cidrs(space):
     return sorted(item.cidr for item in space.addresses if item.scope == "global")
 
 def fresh(snapshot):
-    return sorted(item.names[0] if item.names else item.kind for item in snapshot.namespaces if not item.read_at)
+    spaces = known_items(snapshot.namespaces)
+    return sorted(item.names[0] if item.names else item.kind for item in spaces if not item.read_at)
 
 def later(observer, touched=()):
     # Times have a resolution of one second: only after it has passed does an old reading differ from a new one.
@@ -55,11 +58,13 @@ sh("ip netns add fresh", "ip link add vfresh type veth peer name eth0 netns fres
    "ip link set vfresh master br-front up",
    "ip -n fresh link set eth0 up", "ip -n fresh addr add 172.30.1.99/24 dev eth0")
 second = later(observer)
-print(json.dumps([fresh(first), len(first.namespaces), fresh(second), len(second.namespaces),
-    sorted({item.read_at for item in second.namespaces if item.read_at}) == [first.taken_at],
+print(json.dumps([fresh(first), len(known_items(first.namespaces)), fresh(second), len(known_items(second.namespaces)),
+    sorted({item.read_at for item in known_items(second.namespaces) if item.read_at}) == [first.taken_at],
     cidrs(named(second, "fresh")),
-    [(item.mode, [one.addresses for one in item.endpoints]) for item in second.containers if item.name == "fresh"],
-    [link.peer_note for item in second.namespaces for link in item.links if link.kind == "veth" and not link.peer]]))
+    [(item.mode, [one.addresses for one in item.endpoints]) for item in known_items(second.containers)
+     if item.name == "fresh"],
+    [link.peer_note for item in known_items(second.namespaces) for link in item.links
+     if link.kind == "veth" and not link.peer]]))
 """,
     )
     all_first, count, again, more, dated, addresses, containers, unsettled = answer
@@ -137,7 +142,7 @@ still = later(observer)
 sh("iptables-legacy -A INPUT -s 192.0.2.10 -j DROP")
 both = later(observer)
 again = later(observer)
-host = lambda one: one.namespaces[0]
+host = lambda one: known_items(one.namespaces)[0]
 print(json.dumps([
     host(same).firewall == host(first).firewall, host(same).firewall_at == first.taken_at, host(same).read_at,
     "-s 192.0.2.9/32 -j DROP" in rules(host(changed), "filter", "INPUT"), host(changed).firewall_at == first.taken_at,
@@ -179,7 +184,7 @@ sh("ip netns add fresh", "ip link add vfresh type veth peer name eth0 netns fres
    "ip link set veth-db type bridge_slave isolated on", "ip link del veth-api")
 for _ in range(8):  # a host settles: duplicate address detection ends, dynamic entries age
     time.sleep(0.5)
-    a = bare(observer.refresh([item.id for item in first.namespaces]))
+    a = bare(observer.refresh([item.id for item in known_items(first.namespaces)]))
     b = bare(take_snapshot())
     if a == b:
         break
@@ -210,8 +215,9 @@ def reused(known):
 discover.read_processes = reused
 stale = take_snapshot()
 child.kill(); child.wait()
-note = next(link.peer_note for link in stale.namespaces[0].links if link.name == "vp")
-print(json.dumps([[item.kind for item in one.namespaces].count("process") for one in (true, stale)] + [note]))
+note = next(link.peer_note for link in known_items(stale.namespaces)[0].links if link.name == "vp")
+counts = [[item.kind for item in known_items(one.namespaces)].count("process") for one in (true, stale)]
+print(json.dumps(counts + [note]))
 """,
     )
     seen, unseen, note = answer
@@ -232,17 +238,26 @@ kinds, wrong = set(), []
 while churn.poll() is None:
     snapshot = observer.refresh()
     kinds |= {gap.section for gap in snapshot.gaps}
-    ids = [item.id for item in snapshot.namespaces]
+    ids = [item.id for item in known_items(snapshot.namespaces)]
     wrong += [ids] if len(ids) != len(set(ids)) else []
-    links = {(item.id, link.ifindex) for item in snapshot.namespaces for link in item.links}
-    wrong += [str(link) for item in snapshot.namespaces for link in item.links
+    links = {(item.id, link.ifindex) for item in known_items(snapshot.namespaces) for link in item.links}
+    wrong += [str(link) for item in known_items(snapshot.namespaces) for link in item.links
               if link.peer and (link.peer.namespace, link.peer.ifindex) not in links]
 last = observer.refresh()
-print(json.dumps([sorted(kinds), wrong, [gap.reason for gap in last.gaps], len(last.namespaces) >= 7]))
+print(json.dumps([sorted(kinds), wrong, [gap.reason for gap in last.gaps], len(known_items(last.namespaces)) >= 7]))
 """,
     )
     kinds, wrong, last, seen = answer
-    assert set(kinds) <= {"namespaces", "links", "addresses", "routes", "policy-rules", "neighbours", "fdb"}
+    assert set(kinds) <= {
+        "namespaces",
+        "namespace-files",
+        "links",
+        "addresses",
+        "routes",
+        "policy-rules",
+        "neighbours",
+        "fdb",
+    }
     assert (wrong, last, seen) == ([], [], True)
 
 
@@ -255,12 +270,12 @@ def test_names_with_escapes_and_markup_are_kept_and_never_reach_the_terminal_raw
     demo_host.run("ip", "link", "set", HOSTILE, "alias", "\x1b]0;title\x07[bold]")
     demo_host.run("ip", "netns", "add", "n\x1b[2J[i]")
     snapshot = demo_host.snapshot()
-    host = snapshot.namespaces[0]
+    host = known_items(snapshot.namespaces)[0]
     (link,) = (item for item in host.links if item.name == HOSTILE)
     assert link.alias == "\x1b]0;title\x07[bold]"
     assert link.peer is not None
     assert host.sysctls[f"net.ipv4.conf.{HOSTILE}.forwarding"] in {"0", "1"}
-    assert any("n\x1b[2J[i]" in item.names for item in snapshot.namespaces)
+    assert any("n\x1b[2J[i]" in item.names for item in known_items(snapshot.namespaces))
     for command in (("ls",), ("ls", "veths"), ("ls", "bridges"), ("doctor",)):
         shown = demo_host.dnet(*command)
         assert b"\x1b" not in shown.stdout, command
@@ -280,7 +295,7 @@ def test_a_hundred_thousand_rules_are_read_in_bounded_memory(demo_host: DemoHost
         """
 import resource
 snapshot = take_snapshot()
-host = snapshot.namespaces[0]
+host = known_items(snapshot.namespaces)[0]
 big = next(one for item in host.firewall.tables if item.name == "filter" for one in item.chains if one.name == "BIG")
 print(json.dumps([len(big.rules), [gap.reason for gap in snapshot.gaps], big.rules[70000].text,
     all(rule.handle for rule in big.rules), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024]))
@@ -300,7 +315,7 @@ from dnet_tui.inspect.model.coverage.needs import MAP
 from dnet_tui.inspect.model.coverage.sections import Unread
 whole, alone = take_snapshot(), take_snapshot(Options(needs=MAP))
 peers = lambda one: sorted([item.id, link.ifindex, link.name, str(link.peer), link.master]
-                           for item in one.namespaces for link in item.links)
+                           for item in known_items(one.namespaces) for link in item.links)
 print(json.dumps([peers(whole) == peers(alone),
     [cidrs(a) == cidrs(b) for a, b in zip(whole.namespaces, alone.namespaces)],
     [item.name for item in whole.containers] == [item.name for item in alone.containers],
@@ -315,5 +330,5 @@ print(json.dumps([peers(whole) == peers(alone),
     assert {reason for _, reason in unread} == {"it was not asked for"}
     assert {name for name, _ in unread} == {
         *("routes", "policy_rules", "neighbours", "proxied", "fdb", "traffic_control", "sysctls", "sockets"),
-        *("firewall", "conntrack", "conntrack_counts", "nat_ports", "checksums", "xfrm_policies"),
+        *("firewall", "conntrack", "conntrack_counts", "nat_ports", "checksums", "xfrm", "xfrm_policies"),
     }

@@ -11,7 +11,7 @@ from lab.machines.hosts import DemoHost, python_argv
 
 PRELUDE = """
 import json, msgspec, random, subprocess, sys
-from dnet_tui.inspect import ruleset
+from dnet_tui.inspect.ruleset import read_firewall as ruleset
 from dnet_tui.inspect.snapshot.take_snapshot import Observer, take_snapshot
 
 def sh(*lines, check=True):
@@ -212,9 +212,9 @@ def test_more_changes_than_the_kernel_keeps_are_no_news_lost(demo_host: DemoHost
         demo_host,
         """
 import socket
-from dnet_tui.inspect import rule_events
-rule_events._SO_RCVBUFFORCE = socket.SO_RCVBUF
-rule_events._WAITING = 4096
+from dnet_tui.inspect.ruleset import change_log
+change_log._SO_RCVBUFFORCE = socket.SO_RCVBUF
+change_log._WAITING = 4096
 observer = Observer()
 observer.take()
 sh(*(f"iptables-nft -A {chain} -s 192.0.2.{n} -j DROP" for n in range(60) for chain in ("INPUT", "FORWARD")))
