@@ -13,6 +13,7 @@ import msgspec
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint
 from dnet_tui.diagnostics.walk.api import reply, walk
+from dnet_tui.diagnostics.walk.l3.listener import PORT_HOLDERS
 from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef, Truth, Walk
@@ -140,6 +141,18 @@ def _holds(subnets: tuple[Subnet, ...], address: ipaddress.IPv4Address | ipaddre
     return any(address.version == net.version and address in net for net in nets)
 
 
+def holder(forward: Walk) -> str:
+    """The program that took a packet only because it holds the port, so that nobody else takes it; empty for others.
+
+    It never reads: Podman's conmon, and dockerd without its userland proxy
+    (moby, ``daemon/libnetwork/portmapper``).
+    """
+    by = forward.decided_by
+    if forward.end != "delivered" or by is None or by.kind != "socket":
+        return ""
+    return next((name for name in PORT_HOLDERS if by.text.startswith(f"{name} listens ")), "")
+
+
 def received_by(case: HostContext, forward: Walk, passed_on: Relay | None) -> str:
     """Who received the packet, in words: a container, the host, a process; empty where nobody has."""
     if passed_on is not None and passed_on.forward.arrives is True:
@@ -154,8 +167,10 @@ def received_by(case: HostContext, forward: Walk, passed_on: Relay | None) -> st
 def intended(case: HostContext, target: TraceEndpoint, forward: Walk, passed_on: Relay | None) -> Truth:
     """Whether who received the packet is who was meant; None where nobody has, or nobody can tell.
 
-    Meant is the target's own namespace, and for a port of the host that a
-    container publishes, the container.
+    Meant is the target's own namespace, for a port of the host that a
+    container publishes the container, and for a plain address whoever has it.
+    What a proxy in the sender's own namespace takes, as a service mesh has
+    one beside each program, it passes on as it likes: that is left open.
     """
     if forward.end == "left":
         return None if target.namespace and target.kind != "address" else True
@@ -167,7 +182,11 @@ def intended(case: HostContext, target: TraceEndpoint, forward: Walk, passed_on:
     if _publishes(case, forward.start, last.last_namespace):
         return True
     rule = next((hop.rule for hop in forward.hops if hop.verdict in {"dnat", "redirect"} and hop.rule), None)
-    return bool(not target.namespace and rule is not None and _is_service(case, rule))
+    if rule is None:
+        return not target.namespace
+    if forward.last_namespace == forward.origin == rule.namespace:
+        return None
+    return not target.namespace and _is_service(case, rule)
 
 
 def _publishes(case: HostContext, first: Packet, namespace: str) -> bool:

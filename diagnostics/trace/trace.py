@@ -11,7 +11,7 @@ from dnet_tui.diagnostics.checks.subjects.docker28_isolation import why as prote
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.context.iptables_layout import in_user_chain
 from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint, uplink_ref
-from dnet_tui.diagnostics.trace.reception import Relay, intended, received_by, redirected, relay, unanswerable
+from dnet_tui.diagnostics.trace.reception import Relay, holder, intended, received_by, redirected, relay, unanswerable
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.icmp_too_big import too_big_message
 from dnet_tui.diagnostics.walk.l3.routing import lookup
@@ -49,6 +49,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     """Who received it: a container, ``host``, outside; empty where nobody has."""
     intended: Truth = None
     """Whether that is who was meant."""
+    held_by: str = ""
+    """The program that took it only because it holds the port, and will never answer."""
 
     @property
     def arrives(self) -> Truth:
@@ -116,12 +118,25 @@ def trace(
         target=target,
         forward=forward,
         answer=answer,
-        why=f"not meant for who received it: {redirected(forward)}" if meant is False and redirected(forward) else why,
+        why=_held(holder(forward)) or _whose(meant, redirected(forward)) or why,
         told=told,
         relay=passed_on,
         received_by=received_by(case, forward, passed_on),
-        intended=meant,
+        intended=False if holder(forward) else meant,
+        held_by=holder(forward),
     )
+
+
+def _held(name: str) -> str:
+    """That a port is only held."""
+    return f"{name} only holds the port, so that nobody else takes it, and never answers" if name else ""
+
+
+def _whose(meant: Truth, led: str) -> str:
+    """That somebody else than who was meant has it, or may; empty where there is nothing to say."""
+    if meant is True or not led:
+        return ""
+    return f"not meant for who received it: {led}" if meant is False else led
 
 
 def _who_has_it(passed_on: Relay | None) -> str:

@@ -25,8 +25,14 @@ SnapshotFile = Annotated[
 _PATIENCE = 1.0  # seconds before a person wants to know that something is going on
 
 
-def snapshot_from(path: Path | None, needs: Needs = EVERYTHING) -> Snapshot:
+_MOST_CONNECTIONS = 1000
+"""Tracked connections of one port that are read at most."""
+
+
+def snapshot_from(path: Path | None, needs: Needs = EVERYTHING, *, connections: int = 0) -> Snapshot:
     """Load a snapshot from a file (``-``: standard input), or take one of this host, of what is needed alone.
+
+    ``connections`` is a port whose tracked connections are read as well (0: none).
 
     Raises:
         DnetError: the file can't be read or isn't a snapshot.
@@ -45,7 +51,12 @@ def snapshot_from(path: Path | None, needs: Needs = EVERYTHING) -> Snapshot:
     )
 
     with progress("looking at this host"):
-        return take_snapshot(Options(needs=needs))
+        if not connections:
+            return take_snapshot(Options(needs=needs))
+        from dnet_tui.inspect.kernel.sockets.conntrack_parse import ConntrackFilter  # noqa: PLC0415  as above
+
+        wanted = ConntrackFilter(ports=(connections,))
+        return take_snapshot(Options(needs=needs, conntrack=_MOST_CONNECTIONS, conntrack_filter=wanted))
 
 
 def say_gaps(gaps: Iterable[Gap], label: Callable[[str], str] = str, needs: Needs = EVERYTHING) -> None:

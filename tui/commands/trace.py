@@ -76,7 +76,7 @@ def trace(
         return
     if not source or not target:
         raise UsageError("FROM and TO are needed", "for example: dnet-tui trace web outside")
-    case = HostContext(snapshot_from(snapshot, _NEEDS))
+    case = HostContext(snapshot_from(snapshot, _NEEDS, connections=sport))
     if live:
         from dnet_tui.tui.commands.trace_live import LiveTraceRequest, trace_live  # noqa: PLC0415  the only part that sends
 

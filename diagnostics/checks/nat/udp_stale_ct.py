@@ -37,19 +37,13 @@ from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.l3 import routing
-from dnet_tui.diagnostics.walk.l3.listener import takes
+from dnet_tui.diagnostics.walk.l3.listener import PORT_HOLDERS, takes
 from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import ConntrackEntry, Container, LinkRef, PublishedPort, known_items
 from dnet_tui.inspect.model.coverage.sections import unless_unasked
 
 ID = "udp-stale-ct"
-_HOLDERS = {"conmon", "dockerd"}
-"""Programs that only hold a published port, so that nobody else takes it, and never read from it.
-
-Podman's conmon does; and so does dockerd itself where it runs without its userland proxy (moby,
-``daemon/libnetwork/portmapper``).  docker-proxy and rootlesskit are not among them: they pass on what they get.
-"""
 _MOST = 200
 """How many connections of one port are judged."""
 
@@ -114,7 +108,7 @@ def _is_unserved(case: HostContext, entry: ConntrackEntry) -> bool:
     if host is None or "seen-reply" in entry.status:
         return False
     packet = Packet(src=entry.original.src, dst=entry.original.dst, proto="udp", dport=entry.original.dport)
-    return not any(takes(host, item, packet) is not False for item in host.sockets if item.process not in _HOLDERS)
+    return not any(takes(host, item, packet) is not False for item in host.sockets if item.process not in PORT_HOLDERS)
 
 
 def _fresh(case: HostContext, entry: ConntrackEntry) -> Walk | None:

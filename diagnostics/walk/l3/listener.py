@@ -8,6 +8,13 @@ from __future__ import annotations
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, Truth
 from dnet_tui.inspect.model import Namespace, Socket, known_items, require
 
+PORT_HOLDERS = frozenset({"conmon", "dockerd"})
+"""Programs that only hold a published port, so that nobody else takes it, and never read from it.
+
+Podman's conmon does; and so does dockerd itself where it runs without its userland proxy (moby,
+``daemon/libnetwork/portmapper``).  docker-proxy and rootlesskit are not among them: they pass on what they get.
+"""
+
 _EXACT = 4
 """What a socket's own address, or its device, weighs; the family weighs less."""
 

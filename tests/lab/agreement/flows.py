@@ -19,7 +19,7 @@ from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import Snapshot, known_items
 from lab.differential.engines import LOOPBACKS, places_of, probes_of
 from lab.differential.host import observe_in
-from lab.differential.judge import Court, Judgement, claim_of, fits
+from lab.differential.judge import CLOSED, Court, Judgement, claim_of, fits
 from lab.differential.spec import HOST, OUTSIDE, HostSpec, Observation, Part, Probe
 from lab.machines.hosts import LAB_ID, LAB_VARIABLE, DemoHost, LabHost
 
@@ -124,6 +124,8 @@ def _traced(name: str, fault: str, case: HostContext, court: Court, probe: Probe
     if found.forward.start.src != probe.src:
         return None  # another question than what was sent
     claim = claim_of(found.forward, found.answer, found.relay, by_id)
+    if found.held_by and claim.startswith("answer "):
+        claim = CLOSED
     by = found.decided_by.text if found.decided_by is not None else ""
     beyond = found.forward.end == "left"
     if not claim:

@@ -27,7 +27,7 @@ from dnet_tui.inspect.model import (
     Snapshot,
     Socket,
 )
-from dnet_tui.inspect.model.firewall import Firewall, Nat, NoTrack, Table
+from dnet_tui.inspect.model.firewall import Firewall, Hook, Nat, NoTrack, Table
 from dnet_tui.inspect.model.links import Link, LinkRef
 from dnet_tui.inspect.model.routing import XfrmPolicy, XfrmTemplate
 from dnet_tui.inspect.model.view import View
@@ -528,3 +528,50 @@ def test_what_leaves_with_a_private_source_is_not_answered() -> None:
 
 def test_what_leaves_masqueraded_is_answered() -> None:
     assert traced(docker_like_snapshot(), "web", "outside").arrives is True
+
+
+def redirecting(where: str, hook: Hook, port: str) -> Snapshot:
+    """A namespace with a redirect of TCP port 80 to a port of its own, where somebody listens."""
+    exprs = (match("proto", "tcp"), match("dport", "80"), Nat(kind="redirect", ports=port))
+    base = chain(hook.upper(), [("redirect", exprs)], hook=hook, priority=-100, type="nat", policy="accept")
+    table = Table(family="ip", name="nat", backend="iptables-nft", chains=(base,))
+    snapshot = with_namespace(docker_like_snapshot(), HOST, firewall=Firewall())
+    loopback = route("127.0.0.0/8", ifindex=1, table=255, type="local", scope="host")
+    snapshot = adding(snapshot, where, "routes", loopback) if where != HOST else snapshot
+    listener = Socket(proto="tcp", address="0.0.0.0", port=int(port), process="proxy")  # noqa: S104 - described
+    return with_namespace(snapshot, where, firewall=Firewall(tables=(table,)), sockets=(listener,))
+
+
+def test_what_a_redirect_leads_to_the_host_was_not_meant_for_it() -> None:
+    found = traced(redirecting(HOST, "prerouting", "20559"), "web", "app1")
+    assert (found.forward.end, found.received_by, found.intended, found.arrives) == ("delivered", "host", False, False)
+    assert found.why == "not meant for who received it: redirected to port 20559 of 172.17.0.1 by nat PREROUTING rule 1"
+
+
+def test_what_a_proxy_beside_the_sender_takes_is_left_open() -> None:
+    found = traced(redirecting(WEB, "output", "15001"), "web", "app1")
+    assert (found.received_by, found.intended) == ("web", None)
+    assert found.why == "redirected to port 15001 of 127.0.0.1 by nat OUTPUT rule 1"
+
+
+def test_an_address_that_several_have_is_whose_it_comes_to() -> None:
+    found = traced(docker_like_snapshot(), "host", "127.0.0.1", port=8080)
+    assert (found.received_by, found.intended) == ("host", True)
+
+
+def test_a_published_port_is_meant_for_its_container() -> None:
+    found = traced(docker_like_snapshot(), "outside", "203.0.113.2", port=8080)
+    assert (found.received_by, found.intended, found.arrives) == ("web", True, True)
+
+
+def test_another_containers_address_that_comes_to_a_double_is_not() -> None:
+    double = Address(ifindex=VETH_APP1 - 1, family="ip", address="172.17.0.2", prefixlen=16)
+    snapshot = adding(docker_like_snapshot(), APP1, "addresses", double)
+    assert traced(snapshot, "app2", "172.17.0.2").intended is not False
+
+
+def test_a_program_that_only_holds_the_port_answers_nobody() -> None:
+    holding = Socket(proto="tcp", address="0.0.0.0", port=8080, process="conmon")  # noqa: S104 - described
+    found = traced(with_namespace(docker_like_snapshot(), HOST, sockets=(holding,)), "host", "127.0.0.1", port=8080)
+    assert (found.held_by, found.intended, found.arrives) == ("conmon", False, False)
+    assert found.why == "conmon only holds the port, so that nobody else takes it, and never answers"
