@@ -41,7 +41,7 @@ _UNTIL_ASKED_AGAIN = 1.5
 _QUIET_PROXIED = 0.4
 """The same where connections are made, which a proxy's process may have to pass on."""
 _LONGEST = 4.0
-AT_ONCE = 400
+AT_ONCE = 150
 """Probes that are sent together; of many more the kernel would lose trace events."""
 _IP_PKTINFO = 8
 EXTRA_UDP = 5300
