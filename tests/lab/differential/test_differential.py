@@ -13,8 +13,10 @@ from lab.differential.spec import HostSpec
 from lab.machines.hosts import LAB_ID, LAB_VARIABLE
 from lab.machines.requirements import require_lab
 
-SEEDS = range(1, 21)
+SEEDS = range(1, 13)
 """Hosts of a run in CI; ``script/differential`` takes any number."""
+
+pytestmark = pytest.mark.timeout(900)
 
 ENVIRONMENT = {LAB_VARIABLE: LAB_ID}
 PROGRAMS = ("nft", "bridge", "ip", "iptables-nft-restore", "iptables-legacy-restore", "ipset")
@@ -36,7 +38,9 @@ def test_no_definite_answer_is_contradicted(trials: list[Trial]) -> None:
 
 
 def test_hardly_anything_is_unknown_where_nothing_is_random(trials: list[Trial]) -> None:
-    told = [item for trial in trials if not trial.spec.has_randomness for item in trial.judgements]
+    # What hosts were given besides (macvlans, multicast, IPsec …) is in part undecided by design.
+    plain = [trial for trial in trials if not trial.spec.has_randomness and not trial.spec.features]
+    told = [item for trial in plain for item in trial.judgements]
     unknown = [item for item in told if item.result == "unknown"]
     assert len(unknown) <= 0.02 * len(told), report(trials)
 
