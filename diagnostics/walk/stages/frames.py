@@ -77,11 +77,6 @@ def _by_station(
 def nobody_takes(state: WalkState, ns: Namespace, stage: str, frame: Frame, link: Link) -> NoReturn:
     """Stop: nobody on a link, or behind a bridge, takes the frame."""
     end, by = neighbours.nobody(state.view, ns, link, frame)
-    far = link.peer or LinkRef(namespace=ns.id, ifindex=link.ifindex)
-    stacked = [state.view.links[ref].name for ref in state.view.stacked_on(far) if ref in state.view.links]
-    if stacked:  # macvlan and its like take frames for addresses of their own, which is not followed
-        text = f"{', '.join(stacked)} on top of {link.name}'s other end may take the frame"
-        state.stop("unknown", stage, Decider(kind="link", text=text, namespace=ns.id, interface=link.name))
     state.stop(end, "neighbour" if by.kind == "sysctl" else stage, by)
 
 
