@@ -92,7 +92,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Installe
 
 
 def check_it_runs(place: Installed) -> None:
-    for module in ("inspect.model", "diagnostics.finding", "actions.plan", "tui.main"):
+    for module in ("inspect.model.view", "diagnostics.report.finding", "actions.plans.plan", "tui.main"):
         assert place.origin_of(f"dnet_tui.{module}").is_relative_to(place.packages)
     assert place.dnet_tui("--version").stdout.startswith("dnet-tui ")
     assert "masq-missing" in place.dnet_tui("checks").stdout
@@ -130,7 +130,7 @@ def test_the_sdist_holds_real_files_not_links_out_of_it(sdist: Path) -> None:
         members = archive.getmembers()
 
     assert [item.name for item in members if item.issym() or item.islnk()] == []
-    assert any(item.name.endswith("/src/dnet_tui/inspect/model.py") and item.size > 1000 for item in members)
+    assert any(item.name.endswith("/src/dnet_tui/inspect/model/view.py") and item.size > 1000 for item in members)
 
 
 def test_a_wheel_built_from_the_sdist_runs(sdist: Path, tmp_path: Path) -> None:

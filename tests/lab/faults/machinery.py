@@ -205,7 +205,9 @@ def _judge(row: Row, case: Case, report: Mapping[str, Any]) -> None:
 
 def _repair(host: LabHost, case: Case, row: Row, broken: Traffic, cured: Traffic) -> None:
     """Apply the finding's remedy, see traffic and doctor content, and take it back."""
-    finding = next(item for item in serious(doctor(host)) if item["check"] == case.check)
+    report = doctor(host)
+    finding = next((item for item in serious(report) if item["check"] == case.check), None)
+    assert finding is not None, f"named once, then no more: {json.dumps(report)}"
     remedy = finding["remedy"]
     row.repaired = "-"
     if remedy is None:
