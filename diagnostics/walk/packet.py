@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from dnet_tui.inspect.model import LinkRef
+
 CtState = Literal["NEW", "ESTABLISHED", "RELATED", "UNTRACKED", "INVALID"]
 
 End = Literal[
@@ -165,6 +167,32 @@ class Obstacle(WalkStruct, frozen=True, kw_only=True):
     packet: Packet
 
 
+class Carried(WalkStruct, frozen=True, kw_only=True):
+    """A packet inside of another: which tunnel put it there, and what the tunnel's other end must know.
+
+    ``where`` is that end in words, ``address``, ``port``, ``vni`` and ``peer`` (a public key) what it goes by.
+    """
+
+    tunnel: LinkRef
+    inner: Packet
+    where: str
+    address: str = ""
+    port: int = 0
+    vni: int = 0
+    peer: str = ""
+    made_in: str = ""
+    next_hop: str = ""
+    """For whom the frame inside is; empty where there is none."""
+    mac: str = ""
+    tags: tuple[int, ...] = ()
+    sender: LinkRef | None = None
+    """The link that made the frame."""
+    to: LinkRef | None = None
+    """The tunnel that it is for, where that is known beforehand: an answer's."""
+    answers: LinkRef | None = None
+    """For an answer in a frame: the link that made the frame which it answers."""
+
+
 class Learned(WalkStruct, frozen=True, kw_only=True):
     """What a walk's frames taught those that they met.
 
@@ -195,7 +223,17 @@ class Walk(WalkStruct, frozen=True, kw_only=True):
     last: Packet
     last_namespace: str = ""
     exits: str = ""
-    """The host's interface by which the packet left, for ``left``."""
+    """The host's interface by which the packet left, for ``left``: the tunnel, where one of the host's took it."""
+    left_by: LinkRef | None = None
+    """The link by which it went out of sight, in whichever namespace."""
+    left_note: str = ""
+    """What is there, in words: a program, a namespace that can't be read."""
+    carried: tuple[Carried, ...] = ()
+    """The tunnels that it left in, the innermost first."""
+    wire: Packet | None = None
+    """The outer packet that left, where it left in a tunnel."""
+    sent_by: LinkRef | None = None
+    """The link that sent the last frame."""
     tracked: tuple[tuple[str, Packet, Packet], ...] = ()
     """(namespace, packet before NAT, packet after NAT) of each conntrack that saw the flow."""
     learned: Learned = Learned()

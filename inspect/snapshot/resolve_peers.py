@@ -7,7 +7,8 @@ link's own index.  Both ends must name each other; where they don't, or where
 one end couldn't be seen, the link says so in ``peer_note``.
 
 For the other kinds that lie on top of a link (macvlan, ipvlan, vlan, vxlan)
-``peer`` is that lower link.
+``peer`` is that lower link.  A tunnel's outer packets travel in the namespace
+where it was made, which the kernel names likewise; a moved one keeps it.
 
 Source: rtnl_fill_link_netnsid() and nla_put_iflink() in net/core/rtnetlink.c,
 veth_get_iflink() in drivers/net/veth.c.
@@ -21,10 +22,7 @@ import msgspec
 
 from dnet_tui.inspect.model import Link, LinkRef
 from dnet_tui.inspect.model.coverage.namespace_reading import AS_ROOT, NamespaceReading
-from dnet_tui.inspect.model.links import OUT_OF_SIGHT
-
-PAIRS = frozenset({"veth", "netkit"})
-"""Kinds of which two make a pair."""
+from dnet_tui.inspect.model.links import OUT_OF_SIGHT, PAIRS, TUNNELS, UNDERLAY_UNSEEN
 
 
 def resolve_links(seen: Iterable[NamespaceReading], *, privileged: bool = True) -> dict[str, tuple[Link, ...]]:
@@ -75,7 +73,11 @@ class _Peers:
         ref = LinkRef(namespace=space, ifindex=link.ifindex)
         if link.kind not in PAIRS:
             claim = self._claims.get(ref)
-            return msgspec.structs.replace(link, peer=claim) if claim in self._links else link
+            changes: dict[str, object] = {"peer": claim} if claim in self._links else {}
+            if link.kind in TUNNELS and link.lower_nsid is not None:
+                below = self._space(space, link)
+                changes["underlay"] = below if below in self._spaces else UNDERLAY_UNSEEN
+            return msgspec.structs.replace(link, **changes) if changes else link
         peer, note = self._veth_peer(ref, link)
         return msgspec.structs.replace(link, peer=peer, peer_note=note)
 
