@@ -58,6 +58,7 @@ from dnet_tui.inspect.model import NotSeen
 def run_stages(state: WalkState, first: WalkStep) -> Ending:
     """Lead a packet from its first stage to its ending; what stands in its way is noted in the state."""
     following: Next = first
+    state.run = run_stages
     try:
         while not isinstance(following, Ending):
             following = run_stage(state, following)

@@ -156,6 +156,8 @@ class Hop(WalkStruct, frozen=True, kw_only=True):
     verdict: str = ""
     rule: RuleRef | None = None
     note: str = ""
+    outer: bool = False
+    """Whether it is a tunnel's outer packet that passed."""
 
 
 class Obstacle(WalkStruct, frozen=True, kw_only=True):
@@ -165,6 +167,8 @@ class Obstacle(WalkStruct, frozen=True, kw_only=True):
     stage: str
     by: Decider
     packet: Packet
+    outer: bool = False
+    """Whether it stops a tunnel's outer packet."""
 
 
 class Carried(WalkStruct, frozen=True, kw_only=True):
@@ -203,6 +207,8 @@ class Learned(WalkStruct, frozen=True, kw_only=True):
 
     stations: tuple[tuple[str, int, str, int], ...] = ()
     neighbours: tuple[tuple[str, int, str, str], ...] = ()
+    remotes: tuple[tuple[str, int, str, str], ...] = ()
+    """What VXLANs learnt, as (namespace, link, MAC address, the tunnel's other end)."""
 
 
 class Walk(WalkStruct, frozen=True, kw_only=True):

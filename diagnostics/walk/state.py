@@ -6,9 +6,9 @@ it belongs to and in which state it is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from dnet_tui.diagnostics.walk.l2.stations import Stations
 from dnet_tui.diagnostics.walk.l3.namespace_context import match_context
@@ -40,6 +40,9 @@ from dnet_tui.inspect.model import Link, LinkRef, Namespace, NotSeen
 from dnet_tui.inspect.model.coverage.sections import unless_unasked
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.view import View
+
+if TYPE_CHECKING:
+    from dnet_tui.diagnostics.walk.steps import Ending, WalkStep
 
 _MAX_STAGES = 64
 _MAX_LINKS = 64
@@ -128,6 +131,9 @@ class WalkState:
         self.left_by: LinkRef | None = None
         self.left_note = ""
         self._crossed = 0
+        self.run: Callable[[WalkState, WalkStep], Ending] | None = None
+        """Leads a packet through its stages; for outer packets that only a question needs."""
+        self.ends_at_delivery = False
         self.sender: tuple[Namespace, Link] | None = None
         """The interface that sent the frame in which the packet is."""
         self.joined: Truth = False
@@ -254,12 +260,13 @@ class WalkState:
                 verdict=verdict,
                 rule=rule,
                 note=note,
+                outer=bool(self.carried),
             )
         )
 
     def obstacle(self, end: End, stage: str, by: Decider) -> None:
         """Note what stands in the way, and end the walk unless it shall go on beyond."""
-        self.obstacles.append(Obstacle(end=end, stage=stage, by=by, packet=self.packet))
+        self.obstacles.append(Obstacle(end=end, stage=stage, by=by, packet=self.packet, outer=bool(self.carried)))
         if not self.beyond:
             raise WalkStopped
 
@@ -278,7 +285,7 @@ class WalkState:
 
     def stop(self, end: End, stage: str, by: Decider) -> NoReturn:
         """Note what nothing can be said beyond of."""
-        self.obstacles.append(Obstacle(end=end, stage=stage, by=by, packet=self.packet))
+        self.obstacles.append(Obstacle(end=end, stage=stage, by=by, packet=self.packet, outer=bool(self.carried)))
         raise WalkStopped
 
     def check(self, ns: Namespace, stage: str, by: Decider | None, end: End = "unreachable") -> None:

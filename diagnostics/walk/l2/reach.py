@@ -27,12 +27,25 @@ class Crossing(NamedTuple):
     """The VLAN in which, on a bridge that filters."""
 
 
-class Hearer(NamedTuple):
-    """A link whose IP layer hears a frame, and the bridges that it crosses on its way there."""
+class Passage(NamedTuple):
+    """A tunnel on the way: its near end, where that sends to, and its far end."""
 
     ns: Namespace
     link: Link
-    crossings: tuple[Crossing, ...]
+    remote: tunnels.Remote
+    far_ns: Namespace
+    far: Link
+
+
+Way = tuple[Crossing | Passage, ...]
+
+
+class Hearer(NamedTuple):
+    """A link whose IP layer hears a frame, and the bridges and tunnels that it crosses on its way there."""
+
+    ns: Namespace
+    link: Link
+    crossings: Way
 
 
 class Reach(NamedTuple):
@@ -113,7 +126,7 @@ class _Spread:
         self._met.add(key)
         return True
 
-    def send(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: tuple[Crossing, ...]) -> None:
+    def send(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
         """A link sends."""
         if not self._is_new(ns, link, out=True, tags=tags):
             return
@@ -122,7 +135,7 @@ class _Spread:
         except NotSeen as missing:
             self.unseen = self.unseen or missing
 
-    def _send(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: tuple[Crossing, ...]) -> None:
+    def _send(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
         view = self.view
         if link.kind == "bridge":
             self._bridge(ns, link, None, tags, way)
@@ -140,7 +153,7 @@ class _Spread:
         elif link.kind not in _SILENT:
             self.edges.append(link)
 
-    def _send_down(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: tuple[Crossing, ...]) -> None:
+    def _send_down(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
         lower = stacks.below(self.view, link)
         if link.kind == "vlan":
             tags = (*tags, stacks.vid_of(link))
@@ -153,17 +166,17 @@ class _Spread:
         else:
             self.send(*lower, tags, way)
 
-    def _send_through(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: tuple[Crossing, ...]) -> None:
+    def _send_through(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
         if tunnels.is_external(link):
             self.edges.append(link)
         for remote in tunnels.remotes(ns, link, self.mac):
             ends = list(tunnels.local_ends(self.view, link, remote))
             for space, other in ends:
-                self.receive(space, other, tags, way)
+                self.receive(space, other, tags, (*way, Passage(ns, link, remote, space, other)))
             if not ends:
                 self.edges.append(link)
 
-    def receive(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: tuple[Crossing, ...]) -> None:
+    def receive(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
         """A link receives."""
         if not self._is_new(ns, link, out=False, tags=tags):
             return
@@ -172,7 +185,7 @@ class _Spread:
         except NotSeen as missing:
             self.unseen = self.unseen or missing
 
-    def _receive(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: tuple[Crossing, ...]) -> None:
+    def _receive(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
         upper = stacks.vlan_above(self.view, stacks.ref_of(ns, link), tags[-1]) if tags else None
         if upper is not None:
             self.receive(*upper, tags[:-1], way)
@@ -187,7 +200,7 @@ class _Spread:
             return
         self._hear(ns, link, tags, way)
 
-    def _hear(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: tuple[Crossing, ...]) -> None:
+    def _hear(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
         ref = stacks.ref_of(ns, link)
         sender = self.first if self.first.kind in stacks.MACVLANS and self.first.peer == ref else None
         for space, upper in stacks.sharers(self.view, ref):
@@ -197,7 +210,7 @@ class _Spread:
             self.hearers.append(Hearer(ns, link, way))
 
     def _bridge(
-        self, ns: Namespace, bridge: Link, came_by: Link | None, tags: tuple[int, ...], way: tuple[Crossing, ...]
+        self, ns: Namespace, bridge: Link, came_by: Link | None, tags: tuple[int, ...], way: Way
     ) -> None:
         vlan = vlan_ports.vlan_in(bridge, came_by or bridge, tags)
         if vlan is None or not self._is_new(ns, bridge, out=True, tags=tags, by=-1 - (came_by.ifindex if came_by else 0)):

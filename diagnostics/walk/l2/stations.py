@@ -17,6 +17,7 @@ class Stations:
 
     def __init__(self, learned: Learned) -> None:
         self._ports = {(namespace, bridge, mac): port for namespace, bridge, mac, port in learned.stations}
+        self._remotes = {(namespace, link, mac): remote for namespace, link, mac, remote in learned.remotes}
         self._neighbours = {(namespace, link, address): mac for namespace, link, address, mac in learned.neighbours}
 
     def learned(self) -> Learned:
@@ -24,6 +25,7 @@ class Stations:
         return Learned(
             stations=tuple((*key, port) for key, port in self._ports.items()),
             neighbours=tuple((*key, mac) for key, mac in self._neighbours.items()),
+            remotes=tuple((*key, remote) for key, remote in self._remotes.items()),
         )
 
     def meet(self, namespace: str, ifindex: int, address: str, mac: str) -> None:
@@ -33,6 +35,15 @@ class Stations:
     def neighbour(self, namespace: str, ifindex: int, address: str) -> str:
         """The MAC address learnt by being asked; empty for none."""
         return self._neighbours.get((namespace, ifindex, address), "")
+
+    def teach_remote(self, namespace: str, ifindex: int, mac: str, remote: str) -> None:
+        """A VXLAN has received a frame from ``mac`` by an outer packet from ``remote`` (vxlan_snoop)."""
+        if mac and remote:
+            self._remotes[namespace, ifindex, mac] = remote
+
+    def remote(self, namespace: str, ifindex: int, mac: str) -> str:
+        """The tunnel's end that a VXLAN has learnt for a MAC address; empty for none."""
+        return self._remotes.get((namespace, ifindex, mac), "")
 
     def teach(self, index: NamespaceIndex, bridge: Link, port: Link, mac: str, vlan: int = 0) -> None:
         """A frame from ``mac`` came in by a port, in a VLAN of a bridge that filters (0: of one that doesn't)."""

@@ -14,6 +14,11 @@ def filters(bridge: Link) -> bool:
     return bridge.bridge is not None and bridge.bridge.vlan_filtering
 
 
+def is_seen(bridge: Link, ports: tuple[Link, ...]) -> bool:
+    """Whether the VLANs of a bridge and its ports are known: where none carries any, they weren't read."""
+    return bool(bridge.vlans) or any(port.vlans for port in ports)
+
+
 def vlan_in(bridge: Link, port: Link, tags: tuple[int, ...]) -> int | None:
     """The VLAN that a frame belongs to that comes in by a port (or from the bridge's host); None: it isn't let in.
 
@@ -45,7 +50,7 @@ def tags_out(bridge: Link, port: Link, vlan: int, inner: tuple[int, ...]) -> tup
 def not_let_in(ns: Namespace, bridge: Link, port: Link, tags: tuple[int, ...]) -> Decider:
     """The decider where a port doesn't let a frame in."""
     what = f"VLAN {tags[-1]} is not allowed on" if tags else "frames without a VLAN tag are not allowed on"
-    whose = "the bridge itself" if port is bridge else f"bridge port {port.name}"
+    whose = f"{bridge.name} itself" if port is bridge else f"bridge port {port.name} of {bridge.name}"
     return Decider(
         kind="link", text=f"{what} {whose}", namespace=ns.id, value=f"vlan {tags[-1] if tags else 0}", interface=port.name
     )
@@ -53,7 +58,7 @@ def not_let_in(ns: Namespace, bridge: Link, port: Link, tags: tuple[int, ...]) -
 
 def not_let_out(ns: Namespace, bridge: Link, port: Link, vlan: int) -> Decider:
     """The decider where a port isn't a member of a frame's VLAN."""
-    whose = f"{bridge.name} itself" if port is bridge else f"bridge port {port.name}"
+    whose = f"{bridge.name} itself" if port is bridge else f"bridge port {port.name} of {bridge.name}"
     text = f"{whose} is not a member of VLAN {vlan}"
     return Decider(kind="link", text=text, namespace=ns.id, value=f"vlan {vlan}", interface=port.name)
 

@@ -50,7 +50,7 @@ class Party(NamedTuple):
 
 
 def discovery_stop(
-    state: WalkState, asker: Party, owner: Party, target: str, crossings: tuple[Crossing, ...]
+    state: WalkState, asker: Party, owner: Party, target: str, crossings: Iterable[Crossing]
 ) -> tuple[End, Decider] | None:
     """Why the asker doesn't learn the MAC address of the target's owner; None when it does.
 
@@ -71,6 +71,7 @@ def discovery_stop(
     else:
         sent = _ndp(address, _solicited(target), _SOLICITATION, asker.link)
         answer = _ndp(target, address, _ADVERTISEMENT, owner.link)
+    crossings = tuple(crossings)
     back = tuple(item._replace(came_by=item.port, port=item.came_by) for item in reversed(crossings))
     there = next(_losses(state, sent, _way(state, asker, owner, packet.family, crossings)), None)
     return there or next(_losses(state, answer, _way(state, owner, asker, packet.family, back)), None)

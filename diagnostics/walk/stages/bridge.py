@@ -9,7 +9,7 @@ from dnet_tui.diagnostics.walk.l2 import neighbours, topology, vlan_ports
 from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.l3.input_route import admit
-from dnet_tui.diagnostics.walk.packet import replace
+from dnet_tui.diagnostics.walk.packet import Decider, replace
 from dnet_tui.diagnostics.walk.stages import mtu
 from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_bridge, pass_device
 from dnet_tui.diagnostics.walk.stages.edges import left
@@ -79,6 +79,10 @@ def bridge_call_iptables(state: WalkState, step: BridgeCallIptables) -> Next:
 
 def _into(state: WalkState, ns: Namespace, bridge: Link, port: Link, frame: Frame) -> Frame:
     """The frame inside the bridge, in the VLAN that the port (or the bridge, of what its host sends) puts it into."""
+    if vlan_ports.filters(bridge) and not vlan_ports.is_seen(bridge, state.view.ports_of(ns.id, bridge.ifindex)):
+        text = f"{bridge.name} filters VLANs, and which its ports carry was not read"
+        by = Decider(kind="link", text=text, namespace=ns.id, value="vlan_filtering 1", interface=bridge.name)
+        state.stop("unknown", "bridge", by)
     vlan = vlan_ports.vlan_in(bridge, port, frame.tags)
     if vlan is None:
         state.stop("dropped", "bridge", vlan_ports.not_let_in(ns, bridge, port, frame.tags))

@@ -13,20 +13,21 @@ import msgspec
 
 from dnet_tui.diagnostics.walk.l2 import topology
 from dnet_tui.diagnostics.walk.l2.answering import answers
-from dnet_tui.diagnostics.walk.l2.reach import Crossing, is_plain, reach
+from dnet_tui.diagnostics.walk.l2.reach import Crossing, Passage, Way, is_plain, reach
 from dnet_tui.diagnostics.walk.l2.stations import is_own
 from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.packet import Decider
 from dnet_tui.diagnostics.walk.stages.arp_ndp import Party, discovery_stop
+from dnet_tui.diagnostics.walk.stages.outer import pass_question
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Link, LinkRef, Namespace
 
 
 class Owner(NamedTuple):
-    """Who answers, and the bridges that the question crosses on its way there."""
+    """Who answers, and the bridges and tunnels that the question crosses on its way there."""
 
     party: Party
-    crossings: tuple[Crossing, ...]
+    crossings: Way
 
 
 def discover(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:
@@ -38,8 +39,12 @@ def discover(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:
     if owner.party.link.mac == out.mac and owner.crossings:
         return frame  # one MAC address for both: the bridge has it now here, now there
     for crossing in owner.crossings:
-        _carry(state, crossing, owner, out, frame)
-    why = discovery_stop(state, Party(ns, out), owner.party, frame.next_hop, owner.crossings)
+        if isinstance(crossing, Passage):
+            pass_question(state, crossing, out.mac.lower(), owner.party.link.mac.lower())
+        else:
+            _carry(state, crossing, owner, out, frame)
+    bridges = (item for item in owner.crossings if isinstance(item, Crossing))
+    why = discovery_stop(state, Party(ns, out), owner.party, frame.next_hop, bridges)
     if why is not None:
         state.stop(why[0], "neighbour", why[1])
     mac = owner.party.link.mac.lower()

@@ -43,10 +43,19 @@ def transmit(state: WalkState, step: Transmit) -> Next:
         return RouteBelow(ns, out)
     if out.kind in _POINT_TO_POINT or discarded(out):
         return to_program(state, ns, out)
+    straight = leaves(ns, out) is not None
     if state.outside and ns.kind == "host" and not tunnels.is_tunnel(out) and not _leads_to_container(state.view, out):
-        return goes_out(state, ns, out)
-    frame = frame_to(state, ns, out, next_hop) if leaves(ns, out) is None else None
-    return SendFrame(ns, out, frame) if frame is not None else goes_out(state, ns, out)
+        straight = True
+    if straight:
+        state.sender = ns, out
+        entry = topology.remembered(state.index(ns), out, next_hop) if _has_above(state, ns, out) else None
+        return goes_out(state, ns, out, Frame(next_hop=next_hop, mac=entry.mac.lower() if entry is not None else ""))
+    return SendFrame(ns, out, frame_to(state, ns, out, next_hop))
+
+
+def _has_above(state: WalkState, ns: Namespace, link: Link) -> bool:
+    """Whether links are known to lie on another."""
+    return bool(state.view.known_above(stacks.ref_of(ns, link)))
 
 
 def _leads_to_container(view: View, link: Link) -> bool:

@@ -96,6 +96,8 @@ def deliver(state: WalkState, step: Deliver) -> Next:
     if not step.looped:
         check_policies(state, ns, "in", came_by=state.index(ns).link(state.packet.iif))
     state.track(ns)
+    if state.ends_at_delivery:
+        return Ending("delivered")
     if state.carried:
         return Decapsulate(ns)
     state.hop(ns, state.packet.iif, "local", "delivered")

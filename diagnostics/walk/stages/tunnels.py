@@ -13,18 +13,17 @@ socket.c and receive.c.
 from __future__ import annotations
 
 import ipaddress
-from typing import Literal
-
 from dnet_tui.diagnostics.walk.l2 import stacks, topology, tunnels
 from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.l2.reach import heard_from
 from dnet_tui.diagnostics.walk.l2.tunnels import Remote
 from dnet_tui.diagnostics.walk.l3 import routing
-from dnet_tui.diagnostics.walk.packet import Carried, Decider, Packet, replace
+from dnet_tui.diagnostics.walk.packet import Carried, Decider, replace
 from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_device
+from dnet_tui.diagnostics.walk.stages.outer import learned_remote, outer_packet
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.diagnostics.walk.steps import ArriveAt, Decapsulate, Encapsulate, Next, Receive, Send
-from dnet_tui.inspect.model import Link, Namespace, Tunnel, Vxlan
+from dnet_tui.inspect.model import Link, Namespace, Vxlan
 from dnet_tui.inspect.model.links import WireGuardDevice
 
 _DEEPEST = 4
@@ -49,7 +48,7 @@ def encapsulate(state: WalkState, step: Encapsulate) -> Next:
     short = _bypass(state, ns, link, home, remote, frame)
     if short is not None:
         return short
-    outer = _outer(state, ns, link, home, remote, mark)
+    outer = outer_packet(state, ns, link, home, remote, mark)
     sender = state.sender
     carried = Carried(
         tunnel=stacks.ref_of(ns, link),
@@ -81,7 +80,7 @@ def _peer(state: WalkState, ns: Namespace, link: Link, frame: Frame | None) -> t
         if device is None:
             state.stop("unknown", "tunnel", _by(ns, link, f"{link.name} is not among the interfaces that were read"))
         return _wireguard_peer(state, ns, link, device), device.mark
-    ends = tunnels.remotes(ns, link, frame.mac if frame is not None else "")
+    ends = learned_remote(state, ns, link, frame.mac if frame is not None else "")
     if not ends:
         what = f"has no remote for {frame.mac or frame.next_hop}" if frame is not None else "has no remote"
         if link.kind not in tunnels.FRAMES:
@@ -138,34 +137,6 @@ def _bypass(
     return ArriveAt(stacks.ref_of(*found), frame)
 
 
-def _outer(
-    state: WalkState, ns: Namespace, link: Link, home: Namespace, remote: Remote, mark: int | None
-) -> Packet:
-    """The outer packet."""
-    inner = state.packet
-    family: Literal["ip", "ip6"] = "ip6" if ":" in remote.address else "ip"
-    detail = link.detail
-    source = detail.local if isinstance(detail, Vxlan | Tunnel) else ""
-    if mark is None:
-        mark = inner.mark if home.id == ns.id else 0
-    proto = tunnels.outer_protocol(link)
-    port = next((item.port for item in ns.wireguard if item.ifindex == link.ifindex), 0) if remote.peer else None
-    outer = Packet(
-        family=family,
-        src=source or routing.ANY[family],
-        dst=remote.address,
-        proto=proto,
-        sport=port if proto == "udp" else 0,
-        dport=remote.port,
-        mark=mark,
-        length=tunnels.outer_length(link, inner.length, six=family == "ip6"),
-    )
-    if source:
-        return outer
-    index = state.index(home)
-    return replace(outer, src=routing.source_address(index, routing.lookup(index, outer)) or outer.src)
-
-
 def decapsulate(state: WalkState, step: Decapsulate) -> Next:
     """Out of the outer packet, at the tunnel that it is for."""
     home = step.ns
@@ -189,6 +160,8 @@ def decapsulate(state: WalkState, step: Decapsulate) -> Next:
     state.made_in = carried.made_in
     state.packet = replace(carried.inner, mark=outer.mark if ns.id == home.id else 0)
     state.hop(ns, there.name, "tunnel", f"out of {there.kind}", note=f"from {outer.src}")
+    if isinstance(there.detail, Vxlan) and there.detail.learning and state.packet.mac:
+        state.stations.teach_remote(ns.id, there.ifindex, state.packet.mac, outer.src)
     if there.kind in tunnels.FRAMES:
         return ArriveAt(stacks.ref_of(ns, there), _frame(state, carried))
     pass_device(state, ns, there, "ingress")

@@ -161,7 +161,7 @@ class Court:
                 yield f"from outside it is {there.end}, but arriving at the uplink {other.end}"
             return
         other = walk(self.view, packet, origin=self.ids[probe.origin], outside=True)
-        if other.end != "left":
+        if other.end != "left" or other.carried:
             return
         gone = [
             s

@@ -1,0 +1,99 @@
+"""A tunnel's outer packets: how they look, and what becomes of those that carry a question for a neighbour.  Pure."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from dnet_tui.diagnostics.walk.l2 import tunnels
+from dnet_tui.diagnostics.walk.l2.reach import Passage
+from dnet_tui.diagnostics.walk.l2.tunnels import Remote
+from dnet_tui.diagnostics.walk.l3 import routing
+from dnet_tui.diagnostics.walk.packet import Decider, Packet, replace
+from dnet_tui.diagnostics.walk.state import WalkState
+from dnet_tui.diagnostics.walk.steps import Send
+from dnet_tui.inspect.model import Link, Namespace, Tunnel, Vxlan
+
+
+def outer_packet(
+    state: WalkState, ns: Namespace, link: Link, home: Namespace, remote: Remote, mark: int | None
+) -> Packet:
+    """The outer packet that a tunnel sends; ``mark`` None: it keeps that of the packet inside."""
+    inner = state.packet
+    family: Literal["ip", "ip6"] = "ip6" if ":" in remote.address else "ip"
+    detail = link.detail
+    source = detail.local if isinstance(detail, Vxlan | Tunnel) else ""
+    if mark is None:
+        mark = inner.mark if home.id == ns.id else 0
+    proto = tunnels.outer_protocol(link)
+    port = next((item.port for item in ns.wireguard if item.ifindex == link.ifindex), 0) if remote.peer else None
+    outer = Packet(
+        family=family,
+        src=source or routing.ANY[family],
+        dst=remote.address,
+        proto=proto,
+        sport=port if proto == "udp" else 0,
+        dport=remote.port,
+        mark=mark,
+        length=tunnels.outer_length(link, inner.length, six=family == "ip6"),
+    )
+    if source:
+        return outer
+    index = state.index(home)
+    return replace(outer, src=routing.source_address(index, routing.lookup(index, outer)) or outer.src)
+
+
+def learned_remote(state: WalkState, ns: Namespace, link: Link, mac: str) -> tuple[Remote, ...]:
+    """Where a tunnel sends a frame: what a VXLAN has learnt on the way comes before its entries for everybody."""
+    ends = tunnels.remotes(ns, link, mac)
+    learned = state.stations.remote(ns.id, link.ifindex, mac) if mac else ""
+    if learned and isinstance(link.detail, Vxlan):
+        return (Remote(learned, link.detail.port, link.detail.vni),)
+    return ends
+
+
+def pass_question(state: WalkState, passage: Passage, asker: str, owner: str) -> None:
+    """Stop where the outer packet with a question for a neighbour, or with its answer, doesn't get through.
+
+    ``asker`` and ``owner`` are MAC addresses; VXLANs learn by them where each other's frames come from.
+    """
+    ns, link, remote, far_ns, far = passage
+    _pass(state, ns, link, (remote,), far_ns, far, asker)
+    _pass(state, far_ns, far, learned_remote(state, far_ns, far, asker), ns, link, owner)
+
+
+def _pass(
+    state: WalkState, ns: Namespace, link: Link, ends: tuple[Remote, ...], far_ns: Namespace, far: Link, mac: str
+) -> None:
+    home, there = tunnels.underlay(state.view, ns, link), tunnels.underlay(state.view, far_ns, far)
+    by = Decider(
+        kind="link", text=f"{link.name} has no remote for the answer", namespace=ns.id, value=link.kind, interface=link.name
+    )
+    if home is None or there is None or not ends:
+        state.stop("unknown" if ends else "unreachable", "neighbour", by)
+    if home.id == there.id:
+        return
+    source = ""
+    for end in ends:
+        walk = WalkState(
+            state.view,
+            outer_packet(state, ns, link, home, end, None),
+            outside=False,
+            beyond=False,
+            answers=(),
+            budget=state.budget,
+            fresh=state.fresh,
+        )
+        walk.ends_at_delivery = True
+        assert state.run is not None
+        ending = state.run(walk, Send(home))
+        if ending.end == "delivered" and walk.namespace == there.id:
+            source = walk.packet.src
+        elif len(ends) == 1:
+            text = ending.by.text if ending.by is not None else f"it ends at {state.view.label(walk.namespace)}"
+            text = f"the question for a neighbour, or its answer, doesn't get through {link.name}: {text}"
+            by = Decider(kind="link", text=text, namespace=ns.id, value=link.kind, interface=link.name)
+            state.stop("unknown" if ending.end == "unknown" else "unreachable", "neighbour", by)
+    if not source:
+        state.stop("unknown", "neighbour", by)
+    if isinstance(far.detail, Vxlan) and far.detail.learning:
+        state.stations.teach_remote(far_ns.id, far.ifindex, mac, source)
