@@ -129,9 +129,8 @@ def _reply(view: View, forward: Walk, *, beyond: bool) -> Walk:
         link = view.link_named(host.id, forward.exits) if host else None
         if host is not None and link is not None:
             arriving = LinkRef(namespace=host.id, ifindex=link.ifindex)
-    packet, carried = _answer(forward), ()
-    if forward.carried and arriving is not None:
-        packet, carried = _outer_answer(forward)
+    through = forward.carried and arriving is not None
+    packet, carried = _outer_answer(forward) if through else (_answer(forward), ())
     return walk(
         view,
         packet,
@@ -160,9 +159,7 @@ def _outer_answer(forward: Walk) -> tuple[Packet, tuple[Carried, ...]]:
     for item, outer in zip(forward.carried, layers[1:], strict=True):
         ports = (outer.dport, outer.sport) if item.peer or outer.proto != "udp" else (None, outer.dport)
         answers.append(
-            Packet(
-                family=outer.family, src=outer.dst, dst=outer.src, proto=outer.proto, sport=ports[0], dport=ports[1]
-            )
+            Packet(family=outer.family, src=outer.dst, dst=outer.src, proto=outer.proto, sport=ports[0], dport=ports[1])
         )
     carried = tuple(
         msgspec.structs.replace(

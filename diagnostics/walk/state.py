@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import Any, NoReturn
 
 from dnet_tui.diagnostics.walk.l2.stations import Stations
 from dnet_tui.diagnostics.walk.l3.namespace_context import match_context
@@ -40,9 +40,6 @@ from dnet_tui.inspect.model import Link, LinkRef, Namespace, NotSeen
 from dnet_tui.inspect.model.coverage.sections import unless_unasked
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.view import View
-
-if TYPE_CHECKING:
-    from dnet_tui.diagnostics.walk.steps import Ending, WalkStep
 
 _MAX_STAGES = 64
 _MAX_LINKS = 64
@@ -131,7 +128,7 @@ class WalkState:
         self.left_by: LinkRef | None = None
         self.left_note = ""
         self._crossed = 0
-        self.run: Callable[[WalkState, WalkStep], Ending] | None = None
+        self.run: Callable[[WalkState, Any], tuple[End, Decider | None]] = lambda _state, _step: ("unknown", None)
         """Leads a packet through its stages; for outer packets that only a question needs."""
         self.ends_at_delivery = False
         self.sender: tuple[Namespace, Link] | None = None

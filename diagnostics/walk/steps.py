@@ -29,7 +29,7 @@ class Send(NamedTuple):
 
 
 class ComeIn(NamedTuple):
-    """A packet comes from a neighbour out of sight, by a link; ``to``: addressed to this one's MAC, where it is known."""
+    """A packet comes from a neighbour out of sight, by a link; ``to``: to this one's MAC, where that is known."""
 
     ns: Namespace
     link: Link

@@ -249,7 +249,7 @@ class Link(ModelStruct, frozen=True, kw_only=True):
     peer: LinkRef | None = None
     peer_note: str = ""
     underlay: str = ""
-    """The namespace in which a tunnel's outer packets travel; empty: its own (:data:`UNDERLAY_UNSEEN`: one not read)."""
+    """The namespace in which a tunnel's outer packets travel; empty: its own.  See ``UNDERLAY_UNSEEN``."""
     bridge: BridgeInfo | None = None
     port: BridgePort | None = None
     stats: LinkStats = LinkStats()

@@ -23,7 +23,14 @@ from dnet_tui.inspect.model.firewalld import Firewalld
 from dnet_tui.inspect.model.links import Address, Link, ModelStruct, WireGuardDevice
 from dnet_tui.inspect.model.name_servers import Resolver
 from dnet_tui.inspect.model.routing import FdbEntry, Neighbour, PolicyRule, ProxiedAddress, Route, XfrmPolicy
-from dnet_tui.inspect.model.sockets import ChecksumCounts, ConntrackCounts, ConntrackEntry, NatPortUse, Socket, TunProgram
+from dnet_tui.inspect.model.sockets import (
+    ChecksumCounts,
+    ConntrackCounts,
+    ConntrackEntry,
+    NatPortUse,
+    Socket,
+    TunProgram,
+)
 from dnet_tui.inspect.model.traffic_control import TrafficFilter
 
 FORMAT = 2

@@ -144,7 +144,7 @@ class _Spread:
             if far is not None:
                 self.receive(view.namespaces[link.peer.namespace], far, tags, way)
         elif link.kind in stacks.ABOVE:
-            self._send_down(ns, link, tags, way)
+            self._send_down(link, tags, way)
         elif link.kind in stacks.BONDS:
             for slave in stacks.slaves(view, ns, link):
                 self.send(ns, slave, tags, way)
@@ -153,7 +153,7 @@ class _Spread:
         elif link.kind not in _SILENT:
             self.edges.append(link)
 
-    def _send_down(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
+    def _send_down(self, link: Link, tags: tuple[int, ...], way: Way) -> None:
         lower = stacks.below(self.view, link)
         if link.kind == "vlan":
             tags = (*tags, stacks.vid_of(link))
@@ -209,11 +209,11 @@ class _Spread:
         if not tags:
             self.hearers.append(Hearer(ns, link, way))
 
-    def _bridge(
-        self, ns: Namespace, bridge: Link, came_by: Link | None, tags: tuple[int, ...], way: Way
-    ) -> None:
+    def _bridge(self, ns: Namespace, bridge: Link, came_by: Link | None, tags: tuple[int, ...], way: Way) -> None:
         vlan = vlan_ports.vlan_in(bridge, came_by or bridge, tags)
-        if vlan is None or not self._is_new(ns, bridge, out=True, tags=tags, by=-1 - (came_by.ifindex if came_by else 0)):
+        if vlan is None or not self._is_new(
+            ns, bridge, out=True, tags=tags, by=-1 - (came_by.ifindex if came_by else 0)
+        ):
             return
         inner = vlan_ports.tags_inside(bridge, tags)
         if came_by is not None and vlan_ports.is_member(bridge, bridge, vlan):

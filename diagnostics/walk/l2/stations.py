@@ -54,9 +54,7 @@ class Stations:
             return
         self._ports[index.ns.id, bridge.ifindex, _key(mac, vlan)] = port.ifindex
 
-    def port(
-        self, index: NamespaceIndex, bridge: Link, mac: str, vlan: int = 0
-    ) -> tuple[int, FdbEntry | None] | None:
+    def port(self, index: NamespaceIndex, bridge: Link, mac: str, vlan: int = 0) -> tuple[int, FdbEntry | None] | None:
         """The port (its ifindex) to which a bridge sends frames for ``mac``, and the entry that says so.
 
         None where it doesn't know and floods; no entry where the walk's own

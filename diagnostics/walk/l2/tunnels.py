@@ -130,9 +130,7 @@ def local_ends(view: View, link: Link, remote: Remote) -> Iterator[tuple[Namespa
             yield ns, other
 
 
-def taker(
-    view: View, home: Namespace, link: Link, remote: Remote, source: str
-) -> tuple[Namespace, Link] | None:
+def taker(view: View, home: Namespace, link: Link, remote: Remote, source: str) -> tuple[Namespace, Link] | None:
     """The tunnel that takes an outer packet from ``source`` that was delivered in ``home``, sent by ``link``."""
     best: tuple[int, tuple[Namespace, Link]] | None = None
     for ns, other in _tunnels_of(view):

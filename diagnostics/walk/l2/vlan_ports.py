@@ -52,7 +52,11 @@ def not_let_in(ns: Namespace, bridge: Link, port: Link, tags: tuple[int, ...]) -
     what = f"VLAN {tags[-1]} is not allowed on" if tags else "frames without a VLAN tag are not allowed on"
     whose = f"{bridge.name} itself" if port is bridge else f"bridge port {port.name} of {bridge.name}"
     return Decider(
-        kind="link", text=f"{what} {whose}", namespace=ns.id, value=f"vlan {tags[-1] if tags else 0}", interface=port.name
+        kind="link",
+        text=f"{what} {whose}",
+        namespace=ns.id,
+        value=f"vlan {tags[-1] if tags else 0}",
+        interface=port.name,
     )
 
 

@@ -46,7 +46,7 @@ def lookup(index: NamespaceIndex, packet: Packet, *, out: Link | None = None, vr
     """
     ns = index.ns
     for rule in index.policy_rules[packet.family]:
-        selected = _selects(index, rule, packet, out)
+        selected = _selects(rule, packet, out)
         if selected is False:
             continue
         if selected is None:
@@ -59,19 +59,17 @@ def lookup(index: NamespaceIndex, packet: Packet, *, out: Link | None = None, vr
             text = f"policy rule {rule.priority}: {rule.action}"
             by = Decider(kind="route", text=text, namespace=ns.id)
             return RouteAnswer(type=rule.action if known else "unknown", by=by)
-        if rule.l3mdev:
-            table = index.vrf_table(packet.iif or vrf)
-            if table is None:
-                continue
-            rule = msgspec.structs.replace(rule, table=table)
-        route = _best(index, rule, packet.dst, out)
+        table = index.vrf_table(packet.iif or vrf) if rule.l3mdev else rule.table
+        if rule.l3mdev and table is None:
+            continue
+        route = _best(index, rule, packet.dst, out, table)
         if route is not None and route.type != "throw":
             return _answer(index, route)
     text = f"no route to {packet.dst}"
     return RouteAnswer(type="none", by=Decider(kind="route", text=text, namespace=ns.id))
 
 
-def _selects(index: NamespaceIndex, rule: PolicyRule, packet: Packet, out: Link | None) -> Truth:
+def _selects(rule: PolicyRule, packet: Packet, out: Link | None) -> Truth:
     if rule.other:
         return None
     tests: list[Truth] = []
@@ -91,8 +89,10 @@ def _selects(index: NamespaceIndex, rule: PolicyRule, packet: Packet, out: Link 
     return truth if truth is None or not rule.invert else not truth
 
 
-def _best(index: NamespaceIndex, rule: PolicyRule, address: str, out: Link | None = None) -> Route | None:
-    for length, route in index.fitting(rule.family, rule.table or MAIN, address):
+def _best(
+    index: NamespaceIndex, rule: PolicyRule, address: str, out: Link | None = None, table: int | None = None
+) -> Route | None:
+    for length, route in index.fitting(rule.family, table or rule.table or MAIN, address):
         if out is not None and all(hop.ifindex != out.ifindex for hop in route.hops):
             continue
         if rule.suppress_prefixlength is not None and length <= rule.suppress_prefixlength:

@@ -13,9 +13,9 @@ import msgspec
 
 from dnet_tui.diagnostics.walk.l2 import topology
 from dnet_tui.diagnostics.walk.l2.answering import answers
+from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.l2.reach import Crossing, Passage, Way, is_plain, reach
 from dnet_tui.diagnostics.walk.l2.stations import is_own
-from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.packet import Decider
 from dnet_tui.diagnostics.walk.stages.arp_ndp import Party, discovery_stop
 from dnet_tui.diagnostics.walk.stages.outer import pass_question
@@ -63,7 +63,8 @@ def _owners(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> list[Ow
     return [
         Owner(Party(item.ns, item.link), item.crossings)
         for item in found.hearers
-        if not (item.ns is ns and item.link is out) and answers(state.index(item.ns), item.link, frame.next_hop, frame.asker)
+        if not (item.ns is ns and item.link is out)
+        and answers(state.index(item.ns), item.link, frame.next_hop, frame.asker)
     ]
 
 

@@ -35,16 +35,16 @@ def seen(ns: Namespace, link: Link) -> Decider:
 def goes_out(state: WalkState, ns: Namespace, out: Link, frame: Frame | None = None) -> Ending:
     """A device sends to what can't be seen: the packet has left, or nobody knows."""
     _require_carrier(state, ns, out)
-    if out.kind in PAIRS and out.peer is None and not _is_way_out(state, ns, out):
-        reason = out.peer_note or "its peer was not found"
+    unseen = out.peer is None and (out.kind in PAIRS or out.kind in stacks.ABOVE)
+    if unseen and not _is_way_out(state, ns, out):
+        reason = out.peer_note or ("its peer was not found" if out.kind in PAIRS else "what it lies on was not seen")
         by = Decider(kind="link", text=f"{out.name}: {reason}", namespace=ns.id, interface=out.name)
         state.stop("unknown", "link", by)
     if out.kind in _UNFOLLOWED:
         state.stop("unknown", "link", seen(ns, out))
     if frame is not None:
         _not_reflected(state, ns, out, frame)
-    note = f"into a namespace that can't be read ({out.peer_note})" if out.leads_out_of_sight else ""
-    return left(state, ns, out, note=note)
+    return left(state, ns, out, note="into a namespace that can't be read" if unseen else "")
 
 
 def _require_carrier(state: WalkState, ns: Namespace, out: Link) -> None:
@@ -63,8 +63,8 @@ def _require_carrier(state: WalkState, ns: Namespace, out: Link) -> None:
 
 
 def _is_way_out(state: WalkState, ns: Namespace, link: Link) -> bool:
-    """Whether a pair's end whose other end wasn't read is the way by which a namespace reaches the rest of the world."""
-    if not link.leads_out_of_sight or link.master is not None:
+    """Whether a pair's end whose other end wasn't read is a namespace's way out."""
+    if link.master is not None or (link.kind in PAIRS and not link.leads_out_of_sight):
         return False
     return state.outside or any(item.ifindex == link.ifindex for item in state.view.uplinks(ns.id))
 
@@ -78,10 +78,10 @@ def _not_reflected(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> 
     view, ref = state.view, stacks.ref_of(ns, out)
     uppers = [(view.namespaces[item.namespace], view.links[item]) for item in view.stacked_on(ref)]
     for space, link in ((ns, out), *((space, link) for space, link in uppers if link.kind in stacks.SHARING)):
+        if state.sender is not None and state.sender[1] is link:
+            continue
         own = any(item.address == frame.next_hop for item in view.addresses_of(stacks.ref_of(space, link)))
         if not own and not (frame.mac and frame.mac == link.mac.lower() and link.kind not in stacks.IPVLANS):
-            continue
-        if state.sender is not None and state.sender[1] is link:
             continue
         _stop_unheard(state, space, link, out, frame)
 
@@ -94,7 +94,7 @@ def _stop_unheard(state: WalkState, ns: Namespace, link: Link, out: Link, frame:
         text = f"{frame.next_hop} is at {out.name} itself, below {sender.name}: a {sender.kind} doesn't reach it"
     elif sender is out:
         text = f"{frame.next_hop} is at {whose}, a {link.kind} above {out.name}, which {out.name} itself doesn't reach"
-    by = Decider(kind="link", text=text, namespace=ns.id, value=stacks.mode(link or sender), interface=link.name)
+    by = Decider(kind="link", text=text, namespace=ns.id, value=stacks.mode(link) or stacks.mode(sender), interface=link.name)
     if link is not out and stacks.mode(sender) == "vepa" and stacks.mode(link) in {"vepa", "bridge"}:
         text = f"{text}; a switch that sends back where it came from (802.1Qbg) would pass it on"
         by = Decider(kind="link", text=text, namespace=ns.id, value="vepa", interface=link.name)
@@ -107,7 +107,9 @@ def to_program(state: WalkState, ns: Namespace, out: Link) -> Ending:
     _require_carrier(state, ns, out)
     if discarded(out):
         text = f"{out.name} is a {out.kind} device, which throws away what it is given"
-        state.stop("dropped", "link", Decider(kind="link", text=text, namespace=ns.id, value=out.kind, interface=out.name))
+        state.stop(
+            "dropped", "link", Decider(kind="link", text=text, namespace=ns.id, value=out.kind, interface=out.name)
+        )
     if out.kind != "tun":
         state.stop("unknown", "link", seen(ns, out))
     if isinstance(out.detail, Tun) and out.detail.queues == 0:

@@ -6,8 +6,8 @@ from typing import NoReturn
 
 from dnet_tui.diagnostics.walk.l2 import neighbours, topology, vlan_ports
 from dnet_tui.diagnostics.walk.l2.answering import is_mute, question_source
-from dnet_tui.diagnostics.walk.l2.stations import astray, is_own, unflooded
 from dnet_tui.diagnostics.walk.l2.frame import Frame
+from dnet_tui.diagnostics.walk.l2.stations import astray, is_own, unflooded
 from dnet_tui.diagnostics.walk.packet import Decider, replace
 from dnet_tui.diagnostics.walk.stages.discovery import discover
 from dnet_tui.diagnostics.walk.state import WalkState

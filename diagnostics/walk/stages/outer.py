@@ -66,7 +66,11 @@ def _pass(
 ) -> None:
     home, there = tunnels.underlay(state.view, ns, link), tunnels.underlay(state.view, far_ns, far)
     by = Decider(
-        kind="link", text=f"{link.name} has no remote for the answer", namespace=ns.id, value=link.kind, interface=link.name
+        kind="link",
+        text=f"{link.name} has no remote for the answer",
+        namespace=ns.id,
+        value=link.kind,
+        interface=link.name,
     )
     if home is None or there is None or not ends:
         state.stop("unknown" if ends else "unreachable", "neighbour", by)
@@ -84,15 +88,14 @@ def _pass(
             fresh=state.fresh,
         )
         walk.ends_at_delivery = True
-        assert state.run is not None
-        ending = state.run(walk, Send(home))
-        if ending.end == "delivered" and walk.namespace == there.id:
+        how, what = state.run(walk, Send(home))
+        if how == "delivered" and walk.namespace == there.id:
             source = walk.packet.src
         elif len(ends) == 1:
-            text = ending.by.text if ending.by is not None else f"it ends at {state.view.label(walk.namespace)}"
+            text = what.text if what is not None else f"it ends at {state.view.label(walk.namespace)}"
             text = f"the question for a neighbour, or its answer, doesn't get through {link.name}: {text}"
             by = Decider(kind="link", text=text, namespace=ns.id, value=link.kind, interface=link.name)
-            state.stop("unknown" if ending.end == "unknown" else "unreachable", "neighbour", by)
+            state.stop("unknown" if how == "unknown" else "unreachable", "neighbour", by)
     if not source:
         state.stop("unknown", "neighbour", by)
     if isinstance(far.detail, Vxlan) and far.detail.learning:

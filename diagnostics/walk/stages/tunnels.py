@@ -13,6 +13,7 @@ socket.c and receive.c.
 from __future__ import annotations
 
 import ipaddress
+
 from dnet_tui.diagnostics.walk.l2 import stacks, topology, tunnels
 from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.l2.reach import heard_from
@@ -106,9 +107,7 @@ def _wireguard_peer(state: WalkState, ns: Namespace, link: Link, device: WireGua
     return Remote(peer.endpoint, peer.port, 0, peer.key)
 
 
-def _those_with_the_owner(
-    state: WalkState, link: Link, ends: tuple[Remote, ...], frame: Frame
-) -> tuple[Remote, ...]:
+def _those_with_the_owner(state: WalkState, link: Link, ends: tuple[Remote, ...], frame: Frame) -> tuple[Remote, ...]:
     """Of the ends that a flooded frame is sent to, those at which somebody seen takes it."""
     return tuple(
         end
