@@ -20,6 +20,8 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     """The state of the sender's neighbour entry with that MAC."""
     asker: str = ""
     """The address by which the sender asks, where it has to."""
+    unanswered: bool = False
+    """Nobody that was seen answers: only somebody out of sight may have it."""
     tags: tuple[int, ...] = ()
     """The VLAN tags it carries, the outermost last."""
     vlan: int = 0
@@ -44,6 +46,6 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_for(self, index: NamespaceIndex, link: Link) -> bool:
         """Whether a link takes the frame: it has the MAC, or would have answered."""
-        return (
+        return not self.unanswered and (
             self.mac == link.mac.lower() if self.mac and link.mac else answers(index, link, self.next_hop, self.asker)
         )

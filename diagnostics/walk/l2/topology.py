@@ -92,7 +92,9 @@ def owner_ports(view: View, ns: Namespace, bridge: Link, frame: Frame) -> tuple[
 
 
 def ports_beside(view: View, ns: Namespace, bridge: Link, frame: Frame) -> Iterator[Link]:
-    """The ports behind which somebody would take a frame, were they members of its VLAN."""
+    """The ports behind which somebody would take a frame, were they members of its VLAN; the bridge itself likewise."""
+    if not vlan_ports.is_member(bridge, bridge, frame.vlan) and frame.is_for(index_of(view, ns), bridge):
+        yield bridge
     for port in view.ports_of(ns.id, bridge.ifindex):
         if not vlan_ports.is_member(bridge, port, frame.vlan):
             heard = reach(view, ns, port, tags=frame.tags, mac=frame.mac).hearers

@@ -32,7 +32,14 @@ class Owner(NamedTuple):
 
 def discover(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:
     """The frame with its owner's MAC address, where exactly one answers; stops where question or answer is lost."""
-    owners = _owners(state, ns, out, frame)
+    plain = _plain_segment(state, ns, out)
+    owners = _owners(state, ns, out, frame) if plain is None else _owners_on(state, plain, frame)
+    if plain is None and not owners:
+        return msgspec.structs.replace(frame, unanswered=True)
+    if plain is None and len(owners) > 1:
+        text = f"{frame.next_hop} is taken twice: {' and '.join(_called(state, one.party) for one in owners)} answer"
+        by = Decider(kind="neighbour", text=text, namespace=ns.id, value=frame.next_hop)
+        state.stop("unknown", "neighbour", by)
     if len(owners) != 1 or not frame.asker:
         return frame
     owner = owners[0]
@@ -52,11 +59,12 @@ def discover(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:
     return msgspec.structs.replace(frame, mac=mac) if mac else frame
 
 
+def _called(state: WalkState, party: Party) -> str:
+    return f"{party.link.name} of {state.view.label(party.ns.id)}"
+
+
 def _owners(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> list[Owner]:
     """Who answers for the next hop of those that hear the question."""
-    plain = _plain_segment(state, ns, out)
-    if plain is not None:
-        return _owners_on(state, plain, frame)
     found = reach(state.view, ns, out)
     if found.unseen is not None:
         raise found.unseen

@@ -127,6 +127,8 @@ def program_text(state: WalkState, ns: Namespace, link: Link) -> str:
 def left(state: WalkState, ns: Namespace, out: Link, *, note: str = "") -> Ending:
     """The packet leaves what can be seen."""
     host = state.view.host
+    if state.sender is not None and state.sender[0].id == ns.id:
+        out = state.sender[1]  # what lies below it in its own namespace is its own affair: a VLAN's, a bond's
     state.left_by = LinkRef(namespace=ns.id, ifindex=out.ifindex)
     carrying = next((item for item in state.carried if host is not None and item.tunnel.namespace == host.id), None)
     link = state.view.links.get(carrying.tunnel) if carrying is not None else None

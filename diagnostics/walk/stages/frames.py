@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+import msgspec
+
 from dnet_tui.diagnostics.walk.l2 import neighbours, topology, vlan_ports
 from dnet_tui.diagnostics.walk.l2.answering import is_mute, question_source
 from dnet_tui.diagnostics.walk.l2.frame import Frame
@@ -77,7 +79,7 @@ def _by_station(
 
 def _of_another_vlan(state: WalkState, ns: Namespace, bridge: Link, frame: Frame) -> None:
     """Stop where the frame's owner is behind a port that isn't a member of its VLAN."""
-    for port in topology.ports_beside(state.view, ns, bridge, frame):
+    for port in topology.ports_beside(state.view, ns, bridge, msgspec.structs.replace(frame, unanswered=False)):
         state.stop("unreachable", "bridge", vlan_ports.not_let_out(ns, bridge, port, frame.vlan))
 
 
