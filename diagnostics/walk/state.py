@@ -225,15 +225,23 @@ class WalkState:
             return
         origin, first = self.awaited
         packet = self.carried[0].inner if self.carried else self.packet
-        ports = ((packet.sport, first.dport), (packet.dport, first.sport))
-        same = (packet.src, packet.dst) == (first.dst, first.src)
-        same = same and (not first.sport or all(one is None or one == two for one, two in ports))
-        if same and (not origin if left else ns.id == origin):
+        if self._answers(packet, first) and (not origin if left else ns.id == origin):
             return
         wanted = replace(first, src=first.dst, dst=first.src, sport=first.dport, dport=first.sport)
         where = "outside" if left else "here"
         text = f"no socket {where} awaits an answer as {packet.tuple_text()}: awaited is {wanted.tuple_text()}"
         self.misdelivered = Decider(kind="socket", text=text, namespace=ns.id)
+
+    def awaits_another(self) -> bool:
+        """Whether an answer, as it is now, isn't what is awaited."""
+        return self.awaited is not None and not self._answers(self.packet, self.awaited[1])
+
+    @staticmethod
+    def _answers(packet: Packet, first: Packet) -> bool:
+        """Whether a packet has the tuple of the answer to ``first``."""
+        ports = ((packet.sport, first.dport), (packet.dport, first.sport))
+        same = (packet.src, packet.dst) == (first.dst, first.src)
+        return same and (not first.sport or all(one is None or one == two for one, two in ports))
 
     # -- what is reported ----------------------------------------------------------------------
 

@@ -144,7 +144,7 @@ class _Spread:
             if far is not None:
                 self.receive(view.namespaces[link.peer.namespace], far, tags, way)
         elif link.kind in stacks.ABOVE:
-            self._send_down(link, tags, way)
+            self._send_down(ns, link, tags, way)
         elif link.kind in stacks.BONDS:
             for slave in stacks.slaves(view, ns, link):
                 self.send(ns, slave, tags, way)
@@ -153,12 +153,12 @@ class _Spread:
         elif link.kind not in _SILENT:
             self.edges.append(link)
 
-    def _send_down(self, link: Link, tags: tuple[int, ...], way: Way) -> None:
+    def _send_down(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
         lower = stacks.below(self.view, link)
         if link.kind == "vlan":
             tags = (*tags, stacks.vid_of(link))
         elif not list(stacks.switches(link)):
-            for space, other in stacks.siblings(self.view, link):
+            for space, other in stacks.siblings(self.view, ns, link):
                 if link.kind in stacks.IPVLANS or stacks.mode(other) == "bridge":
                     self.receive(space, other, tags, way)
         if lower is None:
@@ -170,7 +170,7 @@ class _Spread:
         if tunnels.is_external(link):
             self.edges.append(link)
         for remote in tunnels.remotes(ns, link, self.mac):
-            ends = list(tunnels.local_ends(self.view, link, remote))
+            ends = list(tunnels.local_ends(self.view, stacks.ref_of(ns, link), remote))
             for space, other in ends:
                 self.receive(space, other, tags, (*way, Passage(ns, link, remote, space, other)))
             if not ends:

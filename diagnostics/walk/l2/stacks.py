@@ -62,11 +62,12 @@ def sharers(view: View, ref: LinkRef) -> tuple[tuple[Namespace, Link], ...]:
     return tuple((view.namespaces[upper.namespace], link) for upper, link in found if link.kind in SHARING)
 
 
-def siblings(view: View, link: Link) -> tuple[tuple[Namespace, Link], ...]:
+def siblings(view: View, ns: Namespace, link: Link) -> tuple[tuple[Namespace, Link], ...]:
     """The others that are known to share the link below a macvlan or ipvlan."""
     if link.peer is None:
         return ()
-    return tuple((ns, other) for ns, other in sharers(view, link.peer) if other is not link)
+    mine = ref_of(ns, link)
+    return tuple((space, other) for space, other in sharers(view, link.peer) if ref_of(space, other) != mine)
 
 
 def owner(view: View, among: Iterable[tuple[Namespace, Link]], address: str) -> tuple[Namespace, Link] | None:

@@ -120,22 +120,18 @@ def outer_length(link: Link, length: int, *, six: bool) -> int:
     return length + header + more + (_ETHERNET if link.kind in FRAMES else 0)
 
 
-def local_ends(view: View, link: Link, remote: Remote) -> Iterator[tuple[Namespace, Link]]:
+def local_ends(view: View, mine: LinkRef, remote: Remote) -> Iterator[tuple[Namespace, Link]]:
     """The tunnels on this host that may be the other end: wherever somebody has the remote's address."""
-    for ns, other in _tunnels_of(view):
-        if other is link or other.kind != link.kind or not _is_meant(ns, other, link, remote):
-            continue
+    for ns, other in _likely(view, mine, remote):
         home = underlay(view, ns, other)
         if home is not None and remote.address in index_of(view, home).addresses:
             yield ns, other
 
 
-def taker(view: View, home: Namespace, link: Link, remote: Remote, source: str) -> tuple[Namespace, Link] | None:
-    """The tunnel that takes an outer packet from ``source`` that was delivered in ``home``, sent by ``link``."""
+def taker(view: View, home: Namespace, mine: LinkRef, remote: Remote, source: str) -> tuple[Namespace, Link] | None:
+    """The tunnel that takes an outer packet from ``source`` that was delivered in ``home``, sent by ``mine``."""
     best: tuple[int, tuple[Namespace, Link]] | None = None
-    for ns, other in _tunnels_of(view):
-        if other is link or other.kind != link.kind or not _is_meant(ns, other, link, remote):
-            continue
+    for ns, other in _likely(view, mine, remote):
         there = underlay(view, ns, other)
         if there is None or there.id != home.id:
             continue
@@ -143,6 +139,19 @@ def taker(view: View, home: Namespace, link: Link, remote: Remote, source: str) 
         if score is not None and (best is None or score > best[0]):
             best = score, (ns, other)
     return best[1] if best is not None else None
+
+
+def others(view: View, mine: LinkRef) -> Iterator[tuple[Namespace, Link]]:
+    """The other tunnels of a link's kind, wherever they are."""
+    kind = view.links[mine].kind
+    for ns, other in _tunnels_of(view):
+        if other.kind == kind and (ns.id, other.ifindex) != (mine.namespace, mine.ifindex):
+            yield ns, other
+
+
+def _likely(view: View, mine: LinkRef, remote: Remote) -> Iterator[tuple[Namespace, Link]]:
+    link = view.links[mine]
+    return ((ns, other) for ns, other in others(view, mine) if _is_meant(ns, other, link, remote))
 
 
 def _is_meant(ns: Namespace, other: Link, link: Link, remote: Remote) -> bool:

@@ -71,7 +71,7 @@ def _owners(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> list[Ow
     return [
         Owner(Party(item.ns, item.link), item.crossings)
         for item in found.hearers
-        if not (item.ns is ns and item.link is out)
+        if (item.ns.id, item.link.ifindex) != (ns.id, out.ifindex)
         and answers(state.index(item.ns), item.link, frame.next_hop, frame.asker)
     ]
 

@@ -78,24 +78,30 @@ def _not_reflected(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> 
     view, ref = state.view, stacks.ref_of(ns, out)
     uppers = [(view.namespaces[item.namespace], view.links[item]) for item in view.stacked_on(ref)]
     for space, link in ((ns, out), *((space, link) for space, link in uppers if link.kind in stacks.SHARING)):
-        if state.sender is not None and state.sender[1] is link:
+        if state.sender is not None and stacks.ref_of(*state.sender) == stacks.ref_of(space, link):
             continue
         own = any(item.address == frame.next_hop for item in view.addresses_of(stacks.ref_of(space, link)))
         if not own and not (frame.mac and frame.mac == link.mac.lower() and link.kind not in stacks.IPVLANS):
             continue
-        _stop_unheard(state, space, link, out, frame)
+        _stop_unheard(state, (space, link), (ns, out), frame)
 
 
-def _stop_unheard(state: WalkState, ns: Namespace, link: Link, out: Link, frame: Frame) -> None:
+def _stop_unheard(
+    state: WalkState, owner: tuple[Namespace, Link], beneath: tuple[Namespace, Link], frame: Frame
+) -> None:
+    (ns, link), out = owner, beneath[1]
     sender = state.sender[1] if state.sender is not None else out
+    is_below = stacks.ref_of(*owner) == stacks.ref_of(*beneath)
     whose = f"{link.name} of {state.view.label(ns.id)}"
     text = f"{frame.next_hop} is at {whose}, which hears nothing that {sender.name} sends: both share {out.name}"
-    if link is out:
+    if is_below:
         text = f"{frame.next_hop} is at {out.name} itself, below {sender.name}: a {sender.kind} doesn't reach it"
-    elif sender is out:
+    elif state.sender is None or stacks.ref_of(*state.sender) == stacks.ref_of(*beneath):
         text = f"{frame.next_hop} is at {whose}, a {link.kind} above {out.name}, which {out.name} itself doesn't reach"
-    by = Decider(kind="link", text=text, namespace=ns.id, value=stacks.mode(link) or stacks.mode(sender), interface=link.name)
-    if link is not out and stacks.mode(sender) == "vepa" and stacks.mode(link) in {"vepa", "bridge"}:
+    by = Decider(
+        kind="link", text=text, namespace=ns.id, value=stacks.mode(link) or stacks.mode(sender), interface=link.name
+    )
+    if not is_below and stacks.mode(sender) == "vepa" and stacks.mode(link) in {"vepa", "bridge"}:
         text = f"{text}; a switch that sends back where it came from (802.1Qbg) would pass it on"
         by = Decider(kind="link", text=text, namespace=ns.id, value="vepa", interface=link.name)
         state.stop("unknown", "link", by)

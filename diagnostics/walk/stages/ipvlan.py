@@ -29,7 +29,7 @@ def route_below(state: WalkState, step: RouteBelow) -> Next:
     lower = stacks.below(state.view, link)
     if lower is None:
         return goes_out(state, ns, link)
-    found = stacks.owner(state.view, stacks.siblings(state.view, link), state.packet.dst)
+    found = stacks.owner(state.view, stacks.siblings(state.view, ns, link), state.packet.dst)
     if found is not None and stacks.flag(link) != "vepa":
         if stacks.flag(link) == "private":
             text = next(stacks.switches(link))

@@ -117,14 +117,14 @@ def _send_shared(state: WalkState, step: SendFrame) -> Next:
         return goes_out(state, ns, link, frame)
     switched = not list(stacks.switches(link))
     if link.kind in stacks.MACVLANS:
-        for _, other in stacks.siblings(state.view, link) if switched and frame.mac else ():
+        for _, other in stacks.siblings(state.view, ns, link) if switched and frame.mac else ():
             if stacks.mode(other) == "bridge" and other.mac.lower() == frame.mac:
                 # It is received by the link below first (dev_forward_skb).
                 _scrub(state, ns, lower[0].id)
                 return ArriveAt(stacks.ref_of(*lower), frame)
         return _send_down(state, ns, link, step)
     if frame.mac and frame.mac == link.mac.lower() and stacks.flag(link) != "vepa":
-        found = stacks.owner(state.view, stacks.siblings(state.view, link), state.packet.dst)
+        found = stacks.owner(state.view, stacks.siblings(state.view, ns, link), state.packet.dst)
         if found is not None and not switched:
             by = Decider(kind="link", text=next(stacks.switches(link)), namespace=ns.id, interface=link.name)
             state.stop("dropped", "link", by)

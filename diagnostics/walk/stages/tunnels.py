@@ -21,10 +21,11 @@ from dnet_tui.diagnostics.walk.l2.tunnels import Remote
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.packet import Carried, Decider, replace
 from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_device
+from dnet_tui.diagnostics.walk.stages.edges import left
 from dnet_tui.diagnostics.walk.stages.outer import learned_remote, outer_packet
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.diagnostics.walk.steps import ArriveAt, Decapsulate, Encapsulate, Next, Receive, Send
-from dnet_tui.inspect.model import Link, Namespace, Vxlan
+from dnet_tui.inspect.model import Link, LinkRef, Namespace, NotSeen, Vxlan
 from dnet_tui.inspect.model.links import WireGuardDevice
 
 _DEEPEST = 4
@@ -39,7 +40,13 @@ def encapsulate(state: WalkState, step: Encapsulate) -> Next:
         state.stop("unreachable", "link", stopped)
     if len(state.carried) >= _DEEPEST:
         state.stop("looped", "tunnel", _by(ns, link, f"{link.name} sends by itself: tunnels lie in each other"))
-    remote, mark = _peer(state, ns, link, frame)
+    try:
+        remote, mark = _peer(state, ns, link, frame)
+    except NotSeen:
+        if not state.awaits_another() or any(tunnels.others(state.view, stacks.ref_of(ns, link))):
+            raise
+        # Whichever peer it goes to: it isn't what is awaited, and there nobody translates it back.
+        return left(state, ns, link, note="to a peer that could not be read")
     home = tunnels.underlay(state.view, ns, link)
     if home is None:
         text = f"the outer packets of {link.name} travel in a namespace that can't be read"
@@ -88,7 +95,7 @@ def _peer(state: WalkState, ns: Namespace, link: Link, frame: Frame | None) -> t
             state.stop("unknown", "tunnel", _by(ns, link, f"{link.name} {what}: the packet's destination decides"))
         state.stop("unreachable", "tunnel", _by(ns, link, f"{link.name} {what}"))
     if len(ends) > 1 and frame is not None:
-        ends = _those_with_the_owner(state, link, ends, frame) or ends
+        ends = _those_with_the_owner(state, stacks.ref_of(ns, link), ends, frame) or ends
     chosen = state.choose(len(ends)) if len(ends) > 1 else 0
     if chosen is None:
         text = f"{link.name} sends to {' and '.join(end.where for end in ends)}"
@@ -107,12 +114,14 @@ def _wireguard_peer(state: WalkState, ns: Namespace, link: Link, device: WireGua
     return Remote(peer.endpoint, peer.port, 0, peer.key)
 
 
-def _those_with_the_owner(state: WalkState, link: Link, ends: tuple[Remote, ...], frame: Frame) -> tuple[Remote, ...]:
+def _those_with_the_owner(
+    state: WalkState, mine: LinkRef, ends: tuple[Remote, ...], frame: Frame
+) -> tuple[Remote, ...]:
     """Of the ends that a flooded frame is sent to, those at which somebody seen takes it."""
     return tuple(
         end
         for end in ends
-        if any(_takes(state, space, other, frame) for space, other in tunnels.local_ends(state.view, link, end))
+        if any(_takes(state, space, other, frame) for space, other in tunnels.local_ends(state.view, mine, end))
     )
 
 
@@ -127,7 +136,7 @@ def _bypass(
     """VXLAN's way to an end in the same namespace: without an outer packet."""
     if link.kind != "vxlan" or frame is None or not routing.is_local(state.index(home), remote.address):
         return None
-    found = tunnels.taker(state.view, home, link, remote, remote.address)
+    found = tunnels.taker(state.view, home, stacks.ref_of(ns, link), remote, remote.address)
     if found is None:
         text = f"{remote.address} is this host's own, and it has no other VXLAN {remote.vni} on port {remote.port}"
         state.stop("dropped", "tunnel", _by(ns, link, text))
@@ -148,7 +157,7 @@ def decapsulate(state: WalkState, step: Decapsulate) -> Next:
         found = (space, there) if under is not None and under.id == home.id else None
     else:
         remote = Remote(carried.address, carried.port, carried.vni, carried.peer)
-        found = tunnels.taker(state.view, home, link, remote, outer.src)
+        found = tunnels.taker(state.view, home, carried.tunnel, remote, outer.src)
     if found is None:
         text = f"no {link.kind} at {outer.dst} takes what {link.name} sends"
         state.stop("dropped", "tunnel", Decider(kind="link", text=text, namespace=home.id, value=link.kind))

@@ -186,7 +186,9 @@ def test_a_tun_device_leads_to_its_program() -> None:
     snapshot = host_of(space(HOST, tun, addresses={2: "10.8.0.2/24"}), tun_programs=(program,))
     found = sent(snapshot, HOST, "10.8.0.2", "10.8.0.1")
     assert (found.end, found.exits, found.left_note) == ("left", "tun0", "to process openvpn (77)")
-    dead = host_of(space(HOST, msgspec.structs.replace(tun, carrier=False, operstate="DOWN"), addresses={2: "10.8.0.2/24"}))
+    dead = host_of(
+        space(HOST, msgspec.structs.replace(tun, carrier=False, operstate="DOWN"), addresses={2: "10.8.0.2/24"})
+    )
     assert sent(dead, HOST, "10.8.0.2", "10.8.0.1").end == "unreachable"
 
 
