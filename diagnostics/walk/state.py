@@ -230,6 +230,7 @@ class WalkState:
         wanted = replace(first, src=first.dst, dst=first.src, sport=first.dport, dport=first.sport)
         where = "outside" if left else "here"
         text = f"no socket {where} awaits an answer as {packet.tuple_text()}: awaited is {wanted.tuple_text()}"
+        text += f"; it left {self.carried_text()}" if left and self.carried else ""
         self.misdelivered = Decider(kind="socket", text=text, namespace=ns.id)
 
     def awaits_another(self) -> bool:

@@ -40,6 +40,7 @@ _WORDS = {
     "looped": "going round in a loop",
     "too-big": "dropped as too big",
     "refused": "refused",
+    "left": "leaving by another way than it should",
 }
 
 

@@ -71,7 +71,8 @@ def bridge_call_iptables(state: WalkState, step: BridgeCallIptables) -> Next:
     if state.packet.dst == dst and not up:
         return BridgePassOn(ns, bridge, port, frame, called=True)
     frame = _hand_up(state, ns, bridge, port, frame)
-    if above(state, ns, bridge, frame) is not None:
+    # What was translated to the host's own address gets the bridge's MAC address (br_nf_pre_routing_finish).
+    if state.packet.dst == dst and above(state, ns, bridge, frame) is not None:
         return TakeFrame(ns, bridge, frame)
     mtu.join(state, ns)
     return RouteReceived(ns, bridge)

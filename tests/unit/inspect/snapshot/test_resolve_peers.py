@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dnet_tui.inspect.model import Link, LinkRef
 from dnet_tui.inspect.model.coverage.namespace_reading import NamespaceReading
+from dnet_tui.inspect.model.links import UNDERLAY_UNSEEN
 from dnet_tui.inspect.snapshot.resolve_peers import resolve_links
 
 HOST, WEB, DB = "net:[1]", "net:[2]", "net:[3]"
@@ -143,3 +144,13 @@ def test_what_lies_on_another_link_points_at_it() -> None:
     assert found[WEB, 8].peer is None
     assert found[WEB, 9].peer is None
     assert found[HOST, 2].peer is None
+
+
+def test_a_tunnel_that_was_moved_keeps_the_namespace_of_its_outer_packets() -> None:
+    def tunnel(ifindex: int, nsid: int | None, kind: str = "vxlan") -> Link:
+        return Link(ifindex=ifindex, name=f"t{ifindex}", kind=kind, lower_nsid=nsid)
+
+    found = resolve(space(HOST, tunnel(3, None)), space(WEB, tunnel(4, 0), tunnel(5, 9, "wireguard"), nsids={0: HOST}))
+    assert found[HOST, 3].underlay == ""
+    assert found[WEB, 4].underlay == HOST
+    assert found[WEB, 5].underlay == UNDERLAY_UNSEEN

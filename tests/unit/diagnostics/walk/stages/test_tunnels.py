@@ -1,6 +1,6 @@
 """Tunnels: both ends here, or one out of sight; what stops the outer packet.
 
-VXLAN is tried on the kernel by the random hosts; the others are constructed, for the kernel that tests run on lacks them.
+VXLAN is tried on the kernel by the random hosts; the others are constructed: the kernel of the tests lacks them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from dnet_tui.inspect.model import (
     Namespace,
     PolicyRule,
     Snapshot,
-    Socket,
     Tunnel,
     Unread,
     Vxlan,
@@ -41,18 +40,11 @@ def rules(hook: Hook, *matches: object) -> Firewall:
 
 def ends(near: Link, far: Link | None, *, host: Firewall | None = None, **more: object) -> Snapshot:
     """Two hosts on a wire, each with a tunnel that has 10.9.0.1 and 10.9.0.2."""
-    listening = (
-        Socket(proto="udp", address="0.0.0.0", port=4789),
-        Socket(proto="udp", address="0.0.0.0", port=51820),
-        Socket(proto="udp", address="0.0.0.0", port=6081),
-    )  # noqa: S104
-    tcp = (Socket(proto="tcp", address="0.0.0.0", port=80, process="app"),)  # noqa: S104 - described, not bound
-    common = {"sockets": (*tcp, *listening)}
 
     def made(ident: str, wire: Link, tunnel: Link | None, addresses: dict[int, str], **also: object) -> Namespace:
         links = [wire] if tunnel is None else [wire, tunnel]
         ns = space(ident, *links, addresses=addresses if tunnel is not None else {2: addresses[2]})
-        return msgspec.structs.replace(ns, **common, **also)
+        return msgspec.structs.replace(ns, **also)
 
     first = {"firewall": host} if host is not None else {}
     theirs = {key.removeprefix("far_"): value for key, value in more.items() if key.startswith("far_")}
