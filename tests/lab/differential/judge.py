@@ -174,9 +174,8 @@ class Court:
 
 def _is_in_a_tunnel(said: Walk) -> bool:
     """Whether it goes through a tunnel, and so doesn't cross the uplink as it is."""
-    return any(hop.stage == "tunnel" or hop.outer for hop in said.hops) or "neighbour" in {
-        item.stage for item in said.obstacles
-    }
+    asked = any("doesn't get through" in item.by.text for item in said.obstacles)
+    return asked or any(hop.stage == "tunnel" or hop.outer for hop in said.hops)
 
 
 def _taker(said: Walk, outcome: Outcome) -> Iterator[str]:

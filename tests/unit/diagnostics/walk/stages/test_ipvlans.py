@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -21,18 +23,18 @@ def child(ident: str, number: int, mode: str, flag: str = "bridge", firewall: Fi
     flags = ("NOARP",) if mode != "l2" else ()
     link = above(2, "eth0", "ipvlan", (HOST, 2), Ipvlan(mode=mode, flag=flag), mac=SHARED, flags=flags)
     routes = ("default via 10.9.0.1 dev 2",) if mode == "l2" else ("default dev 2",)
-    more = {"firewall": firewall} if firewall is not None else {}
+    more: dict[str, Any] = {"firewall": firewall} if firewall is not None else {}
     return space(ident, link, addresses={2: f"10.9.0.{number}/24"}, routes=routes, **more)
 
 
-def dropping(hook: Hook, *matches: object) -> Firewall:
+def dropping(hook: Hook, *matches: Any) -> Firewall:
     base = chain("c", [("drop", (*matches, verdict("drop")))], hook=hook, priority=0, type="filter", policy="accept")
     return Firewall(tables=(Table(family="ip", name="own", backend="nftables", chains=(base,)),))
 
 
 def wired(mode: str, flag: str = "bridge", *, host: Firewall | None = None, one: Firewall | None = None) -> Snapshot:
     """Two ipvlans above the host's eth0, a veth whose other end is a router that knows the way to them."""
-    more = {"firewall": host} if host is not None else {}
+    more: dict[str, Any] = {"firewall": host} if host is not None else {}
     return host_of(
         space(HOST, device(2, "eth0", "veth", peer=(FAR, 2), mac=SHARED), addresses={2: "10.9.0.2/24"}, **more),
         child(ONE, 11, mode, flag, one),

@@ -5,6 +5,8 @@ VXLAN is tried on the kernel by the random hosts; the others are constructed: th
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -33,7 +35,7 @@ NEAR_END, FAR_END = "192.0.2.1", "192.0.2.2"
 POINT = ("NOARP", "POINTOPOINT")
 
 
-def rules(hook: Hook, *matches: object) -> Firewall:
+def rules(hook: Hook, *matches: Any) -> Firewall:
     base = chain("c", [("drop", (*matches, verdict("drop")))], hook=hook, priority=0, type="filter", policy="accept")
     return Firewall(tables=(Table(family="ip", name="own", backend="nftables", chains=(base,)),))
 
@@ -61,7 +63,7 @@ def ends(near: Link, far: Link | None, *, host: Firewall | None = None, **more: 
     )
 
 
-def vxlan(remote: str, vni: int = 5, port: int = 4789, **more: object) -> Link:
+def vxlan(remote: str, vni: int = 5, port: int = 4789, **more: Any) -> Link:
     own = "02:00:00:00:cc:01" if remote != NEAR_END else "02:00:00:00:cc:02"
     return device(3, "vx0", "vxlan", mac=own, detail=Vxlan(vni=vni, remote=remote, port=port), **more)
 
@@ -174,7 +176,7 @@ def test_geneve_takes_only_what_its_remote_sends() -> None:
 # -- tunnels of IP packets ------------------------------------------------------------------------
 
 
-def ip_tunnel(kind: str, local: str, remote: str, **keys: int) -> Link:
+def ip_tunnel(kind: str, local: str, remote: str, **keys: Any) -> Link:
     flags = () if kind == "gretap" else POINT
     return device(3, f"{kind}0", kind, detail=Tunnel(local=local, remote=remote, **keys), flags=flags)
 
