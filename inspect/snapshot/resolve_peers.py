@@ -36,6 +36,8 @@ def is_out_of_sight(link: Link) -> bool:
     """Whether a link, once resolved, has its other end in a namespace that wasn't read."""
     if link.kind in PAIRS:
         return link.leads_out_of_sight
+    if link.kind in TUNNELS:
+        return link.underlay == UNDERLAY_UNSEEN
     return link.peer is None and link.lower_nsid is not None and bool(link.lower)
 
 
@@ -133,8 +135,9 @@ def lower_ifindex(link: Link, witness: Mapping[int, int]) -> int | None:
     ``witness`` is ethtool's word by ifindex, used where netlink is silent.
     """
     if link.lower is not None:
-        return link.lower or None
+        # Many tunnels tell their own index, which in the namespace of their outer packets means nothing.
+        return None if link.kind in TUNNELS and link.lower == link.ifindex else link.lower or None
     said = witness.get(link.ifindex) if link.kind == "veth" else None
-    if said is None and link.lower_nsid is not None:
+    if said is None and link.lower_nsid is not None and link.kind not in TUNNELS:
         return link.ifindex  # older kernels leave the index out when it equals the link's own
     return said

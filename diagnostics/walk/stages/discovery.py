@@ -18,7 +18,7 @@ from dnet_tui.diagnostics.walk.l2.reach import Crossing, Passage, Way, is_plain,
 from dnet_tui.diagnostics.walk.l2.stations import is_own
 from dnet_tui.diagnostics.walk.packet import Decider
 from dnet_tui.diagnostics.walk.stages.arp_ndp import Party, discovery_stop
-from dnet_tui.diagnostics.walk.stages.outer import pass_question
+from dnet_tui.diagnostics.walk.stages.outer import pass_question, reflected
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Link, LinkRef, Namespace
 
@@ -49,6 +49,7 @@ def discover(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:
         if isinstance(crossing, Passage):
             pass_question(state, crossing, out.mac.lower(), owner.party.link.mac.lower())
         else:
+            state.doubt(reflected(state, crossing.ns, crossing.bridge) if plain is None else None)
             _carry(state, crossing, owner, out, frame)
     bridges = (item for item in owner.crossings if isinstance(item, Crossing))
     why = discovery_stop(state, Party(ns, out), owner.party, frame.next_hop, bridges)

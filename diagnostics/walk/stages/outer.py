@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Literal
 
 from dnet_tui.diagnostics.walk.l2 import tunnels
 from dnet_tui.diagnostics.walk.l2.reach import Passage
 from dnet_tui.diagnostics.walk.l2.tunnels import Remote
 from dnet_tui.diagnostics.walk.l3 import routing
-from dnet_tui.diagnostics.walk.packet import Decider, Packet, replace
+from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, replace
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.diagnostics.walk.steps import Send
 from dnet_tui.inspect.model import Link, Namespace, Tunnel, Vxlan
@@ -78,19 +79,11 @@ def _pass(
         return
     source = ""
     for end in ends:
-        walk = WalkState(
-            state.view,
-            outer_packet(state, ns, link, home, end, None),
-            outside=False,
-            beyond=False,
-            answers=(),
-            budget=state.budget,
-            fresh=state.fresh,
-        )
-        walk.ends_at_delivery = True
-        how, what = state.run(walk, Send(home))
+        how, what, walk = _outer_walk(state, ns, link, home, end)
         if how == "delivered" and walk.namespace == there.id:
             source = walk.packet.src
+        elif how == "delivered" and walk.namespace == home.id:
+            state.stop("unknown", "neighbour", _comes_back(ns, link))
         elif len(ends) == 1:
             text = what.text if what is not None else f"it ends at {state.view.label(walk.namespace)}"
             text = f"the question for a neighbour, or its answer, doesn't get through {link.name}: {text}"
@@ -100,3 +93,42 @@ def _pass(
         state.stop("unknown", "neighbour", by)
     if isinstance(far.detail, Vxlan) and far.detail.learning:
         state.stations.teach_remote(far_ns.id, far.ifindex, mac, source)
+
+
+def reflected(state: WalkState, ns: Namespace, bridge: Link) -> Decider | None:
+    """The decider where a bridge's own tunnel brings back what is flooded: a rule leads its outer packets to this host.
+
+    The bridge then learns everybody's MAC address at the tunnel's port.
+    """
+    for port in state.view.ports_of(ns.id, bridge.ifindex):
+        home = tunnels.underlay(state.view, ns, port) if port.kind in tunnels.FRAMES and port.up else None
+        for end in tunnels.remotes(ns, port, "") if home is not None else ():
+            if home is None or ipaddress.ip_address(end.address).is_multicast:
+                continue
+            how, _, walk = _outer_walk(state, ns, port, home, end)
+            if how == "delivered" and walk.namespace == home.id:
+                return _comes_back(ns, port)
+    return None
+
+
+def _comes_back(ns: Namespace, link: Link) -> Decider:
+    text = f"what {link.name} sends is led back to this host, and to itself"
+    return Decider(kind="link", text=text, namespace=ns.id, value=link.kind, interface=link.name)
+
+
+def _outer_walk(
+    state: WalkState, ns: Namespace, link: Link, home: Namespace, end: Remote
+) -> tuple[End, Decider | None, WalkState]:
+    """What becomes of an outer packet by itself: how it ends, by what, and its walk."""
+    walk = WalkState(
+        state.view,
+        outer_packet(state, ns, link, home, end, None),
+        outside=False,
+        beyond=False,
+        answers=(),
+        budget=state.budget,
+        fresh=state.fresh,
+    )
+    walk.ends_at_delivery = True
+    how, what = state.run(walk, Send(home))
+    return how, what, walk

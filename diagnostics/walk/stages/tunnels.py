@@ -158,6 +158,9 @@ def decapsulate(state: WalkState, step: Decapsulate) -> Next:
     else:
         remote = Remote(carried.address, carried.port, carried.vni, carried.peer)
         found = tunnels.taker(state.view, home, carried.tunnel, remote, outer.src)
+    if found is None and home.id == _home_of(state, carried):
+        text = f"what {link.name} sends is led back to this host, and to itself"
+        state.stop("unknown", "tunnel", Decider(kind="link", text=text, namespace=home.id, value=link.kind))
     if found is None:
         text = f"no {link.kind} at {outer.dst} takes what {link.name} sends"
         state.stop("dropped", "tunnel", Decider(kind="link", text=text, namespace=home.id, value=link.kind))
@@ -174,6 +177,13 @@ def decapsulate(state: WalkState, step: Decapsulate) -> Next:
         return ArriveAt(stacks.ref_of(ns, there), _frame(state, carried))
     pass_device(state, ns, there, "ingress")
     return Receive(ns, there)
+
+
+def _home_of(state: WalkState, carried: Carried) -> str:
+    """The namespace that a tunnel's outer packets are sent from."""
+    space = state.view.namespaces[carried.tunnel.namespace]
+    home = tunnels.underlay(state.view, space, state.view.links[carried.tunnel])
+    return home.id if home is not None and carried.to is None else ""
 
 
 def _frame(state: WalkState, carried: Carried) -> Frame:
