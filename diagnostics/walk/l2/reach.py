@@ -52,7 +52,7 @@ class Reach(NamedTuple):
     """All that a frame gets to.  ``edges`` are the links by which it goes out of sight; ``unseen`` what wasn't read."""
 
     hearers: tuple[Hearer, ...]
-    edges: tuple[Link, ...]
+    edges: tuple[tuple[Namespace, Link], ...]
     unseen: NotSeen | None
 
 
@@ -115,7 +115,7 @@ class _Spread:
         self.mac = mac
         self.first = first
         self.hearers: list[Hearer] = []
-        self.edges: list[Link] = []
+        self.edges: list[tuple[Namespace, Link]] = []
         self.unseen: NotSeen | None = None
         self._met: set[tuple[str, int, bool, tuple[int, ...], int]] = set()
 
@@ -151,7 +151,7 @@ class _Spread:
         elif link.kind in tunnels.FRAMES:
             self._send_through(ns, link, tags, way)
         elif link.kind not in _SILENT:
-            self.edges.append(link)
+            self.edges.append((ns, link))
 
     def _send_down(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
         lower = stacks.below(self.view, link)
@@ -162,19 +162,19 @@ class _Spread:
                 if link.kind in stacks.IPVLANS or stacks.mode(other) == "bridge":
                     self.receive(space, other, tags, way)
         if lower is None:
-            self.edges.append(link)
+            self.edges.append((ns, link))
         else:
             self.send(*lower, tags, way)
 
     def _send_through(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
         if tunnels.is_external(link):
-            self.edges.append(link)
+            self.edges.append((ns, link))
         for remote in tunnels.remotes(ns, link, self.mac):
             ends = list(tunnels.local_ends(self.view, stacks.ref_of(ns, link), remote))
             for space, other in ends:
                 self.receive(space, other, tags, (*way, Passage(ns, link, remote, space, other)))
             if not ends:
-                self.edges.append(link)
+                self.edges.append((ns, link))
 
     def receive(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
         """A link receives."""

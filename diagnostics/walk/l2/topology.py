@@ -154,12 +154,13 @@ def is_for_bridge(view: View, ns: Namespace, bridge: Link, frame: Frame) -> bool
     return bool(frame.mac) and any(port.mac.lower() == frame.mac for port in view.ports_of(ns.id, bridge.ifindex))
 
 
-def has_foreign_port(view: View, ns: Namespace, bridge: Link) -> bool:
-    """Whether a port leads out of sight: a physical device, a tunnel, or a veth without a known peer."""
-    return any(
-        port.peer is None if is_plain_end(view, port) else bool(reach(view, ns, port).edges)
-        for port in view.ports_of(ns.id, bridge.ifindex)
-    )
+def foreign_ends(view: View, ns: Namespace, bridge: Link) -> Iterator[tuple[Namespace, Link]]:
+    """The links by which frames of a bridge go out of sight: physical devices, tunnels, veths without a known peer."""
+    for port in view.ports_of(ns.id, bridge.ifindex):
+        if not is_plain_end(view, port):
+            yield from reach(view, ns, port).edges
+        elif port.peer is None:
+            yield ns, port
 
 
 def port_stop(ns: Namespace, port: Link) -> Decider | None:

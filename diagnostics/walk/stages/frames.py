@@ -12,6 +12,7 @@ from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.l2.stations import astray, is_own, unflooded
 from dnet_tui.diagnostics.walk.packet import Decider, replace
 from dnet_tui.diagnostics.walk.stages.discovery import discover
+from dnet_tui.diagnostics.walk.stages.outer import may_lead_on
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Link, Namespace
 
@@ -49,7 +50,7 @@ def port_to(state: WalkState, ns: Namespace, bridge: Link, frame: Frame, *, came
         names = " and ".join(port.name for port in ports)
         text = f"{next_hop} is taken twice on {bridge.name}: behind {names}"
         state.stop("unknown", "bridge", Decider(kind="neighbour", text=text, namespace=ns.id, value=next_hop))
-    if not topology.has_foreign_port(state.view, ns, bridge):
+    if not any(may_lead_on(state, *end) for end in topology.foreign_ends(state.view, ns, bridge)):
         nobody_takes(state, ns, "bridge", frame, bridge)
     if not state.outside:
         text = f"{next_hop} may be behind a port of {bridge.name} that leads out of sight"

@@ -7,6 +7,7 @@ from typing import Literal
 
 from dnet_tui.diagnostics.walk.l2 import tunnels
 from dnet_tui.diagnostics.walk.l2.reach import Passage
+from dnet_tui.diagnostics.walk.l2.stacks import ref_of
 from dnet_tui.diagnostics.walk.l2.tunnels import Remote
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, replace
@@ -109,6 +110,25 @@ def reflected(state: WalkState, ns: Namespace, bridge: Link) -> Decider | None:
             if how == "delivered" and walk.namespace == home.id:
                 return _comes_back(ns, port)
     return None
+
+
+def may_lead_on(state: WalkState, ns: Namespace, link: Link) -> bool:
+    """Whether somebody out of sight may hear what leaves by a link: not by a tunnel that certainly ends here."""
+    home = tunnels.underlay(state.view, ns, link) if link.kind in tunnels.FRAMES else None
+    if home is None or tunnels.is_external(link):
+        return True
+    return any(_is_open(state, ns, link, home, end) for end in tunnels.remotes(ns, link, ""))
+
+
+def _is_open(state: WalkState, ns: Namespace, link: Link, home: Namespace, end: Remote) -> bool:
+    if ipaddress.ip_address(end.address).is_multicast:
+        return True
+    how, _, walk = _outer_walk(state, ns, link, home, end)
+    if how != "delivered":
+        return how in {"unknown", "left"}
+    there = state.view.namespaces[walk.namespace]
+    taken = tunnels.taker(state.view, there, ref_of(ns, link), end, walk.packet.src)
+    return walk.namespace == home.id or taken is not None
 
 
 def _comes_back(ns: Namespace, link: Link) -> Decider:

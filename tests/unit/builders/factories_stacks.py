@@ -74,6 +74,7 @@ def space(
         )
         for index, item in held
     ]
+    made.append(Route(family="ip", table=_LOCAL, type="local", dst="127.0.0.0/8", hops=(NextHop(ifindex=1),)))
     made += [
         Route(family="ip", table=_MAIN, type="unicast", dst=str(item.network), hops=(NextHop(ifindex=index),))
         for index, item in held

@@ -332,3 +332,37 @@ def test_peers_that_were_not_read_do_not_leave_open_that_the_answer_is_lost() ->
     host, box = snapshot.namespaces
     unread = msgspec.structs.replace(box, wireguard=Unread(reason="Operation not permitted"))
     assert published(host_of(host, unread))[2] is False
+
+
+def test_behind_a_tunnel_whose_end_is_here_and_takes_nothing_is_nobody() -> None:
+    def beside(vni: int, remote: str = FAR_END) -> Snapshot:
+        bridge, port = device(5, "br0", "bridge"), bridge_port(4, "v0", 5, (BOX, 2))
+        tunnel = bridge_port(3, "vx0", 5, None, kind="vxlan", detail=Vxlan(vni=5, port=4789, remote=remote))
+        wire = device(2, "eth0", "veth", peer=(FAR, 2))
+        return host_of(
+            space(HOST, wire, bridge, port, tunnel, addresses={2: f"{NEAR_END}/24", 5: "10.9.0.1/24"}),
+            space(FAR, device(2, "eth0", "veth", peer=(HOST, 2)), vxlan(NEAR_END, vni), addresses={2: f"{FAR_END}/24"}),
+            space(BOX, device(2, "eth0", "veth", peer=(HOST, 4)), addresses={2: "10.9.0.3/24"}),
+        )
+
+    assert sent(beside(6), BOX, "10.9.0.3", "10.9.0.77").end == "unreachable"
+    assert sent(beside(5), BOX, "10.9.0.3", "10.9.0.77").end == "unreachable"
+    assert sent(beside(5), BOX, "10.9.0.3", "10.9.0.1").end == "delivered"
+    away = beside(5, "198.51.100.7")
+    host = msgspec.structs.replace(
+        away.namespaces[0], routes=(*away.namespaces[0].routes, *space(HOST, routes=("default dev 7",)).routes)
+    )
+    uplink = device(7, "eth1")
+    host = msgspec.structs.replace(host, links=(*host.links, uplink))
+    outward = msgspec.structs.replace(away, namespaces=(host, *away.namespaces[1:]))
+    assert sent(outward, BOX, "10.9.0.3", "10.9.0.77").end == "unknown"  # whoever is at 198.51.100.7 may have it
+
+
+def test_a_tunnel_whose_packets_are_led_back_to_it_leaves_its_bridge_open() -> None:
+    exprs = (match("proto", "udp"), Nat(kind="redirect"))
+    base = chain("OUTPUT", [("back", exprs)], hook="output", priority=-100, type="nat", policy="accept")
+    back = Firewall(tables=(Table(family="ip", name="nat", backend="iptables-nft", chains=(base,)),))
+    host, sandbox, *boxes = overlay(remote="198.51.100.7").namespaces
+    astray = host_of(msgspec.structs.replace(host, firewall=back), sandbox, *boxes)
+    assert sent(astray, ONE, "10.0.1.11", "10.0.1.12").end == "unknown"
+    assert sent(host_of(host, sandbox, *boxes), ONE, "10.0.1.11", "10.0.1.12").end == "delivered"
