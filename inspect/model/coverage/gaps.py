@@ -96,7 +96,9 @@ def _all(snapshot: Snapshot) -> Iterator[Gap]:
         yield from _gaps(section, "", getattr(snapshot, field))
     for ns in known_items(snapshot.namespaces):
         for field, section in NAMESPACE_FIELDS.items():
-            yield from _gaps(section, ns.id, getattr(ns, field))
+            value = getattr(ns, field)
+            if type(value) is not tuple:  # most are read in full: no need to ask each of them what it lacks
+                yield from _gaps(section, ns.id, value)
     yield from _gaps("names", "", snapshot.host.resolver)
     for container in known_items(snapshot.containers):
         yield from _gaps("names", container.name, container.resolver)
