@@ -307,7 +307,7 @@ def owned_by(holder: msgspec.Struct, fields: Mapping[str, str], scope: str) -> N
         if type(value) is tuple or not isinstance(value, _Owned):
             continue
         if isinstance(value, Unread) and value.reason == NOT_ASKED:
-            msgspec.structs.force_setattr(holder, field, _unasked(section))
+            msgspec.structs.force_setattr(holder, field, left_out(section))
         elif (value.section, value.scope) != (section, scope):
             copy = type(value)(**{name: getattr(value, name) for name in value.__struct_fields__})
             copy.__dict__.update(section=section, scope=scope)
@@ -315,10 +315,11 @@ def owned_by(holder: msgspec.Struct, fields: Mapping[str, str], scope: str) -> N
 
 
 @cache
-def _unasked(section: str) -> Unread:
-    left_out = Unread(reason=NOT_ASKED)
-    left_out.__dict__.update(section=section, scope="")
-    return left_out
+def left_out(section: str) -> Unread:
+    """What stands for a section that was not asked for: always the same, of no scope."""
+    unasked = Unread(reason=NOT_ASKED)
+    unasked.__dict__.update(section=section, scope="")
+    return unasked
 
 
 def with_items(section: tuple[T, ...] | Partial[T] | Unread, items: tuple[T, ...]) -> Section[T]:
