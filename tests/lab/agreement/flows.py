@@ -141,9 +141,9 @@ def _traced(name: str, fault: str, case: HostContext, court: Court, probe: Probe
 
 
 def _outside(court: Court) -> set[str]:
-    """The addresses of what is outside."""
+    """The addresses of what is outside, but for those that every host has for itself."""
     ns = court.view.namespaces.get(court.ids[OUTSIDE])
-    return {item.address for item in ns.addresses} if ns is not None else set()
+    return {item.address for item in ns.addresses if item.scope != "host"} if ns is not None else set()
 
 
 def _knows_a_way(court: Court, address: str) -> bool:
