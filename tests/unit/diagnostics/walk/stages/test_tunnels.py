@@ -154,8 +154,12 @@ def overlay(*, remote: str = "") -> Snapshot:
             bridge_port(6, "veth1", 3, (TWO, 2)),
             addresses={3: "10.0.1.1/24"},
         ),
-        space(ONE, device(2, "eth0", "veth", peer=(sandbox, 5)), addresses={2: "10.0.1.11/24"}),
-        space(TWO, device(2, "eth0", "veth", peer=(sandbox, 6)), addresses={2: "10.0.1.12/24"}),
+        space(
+            ONE, device(2, "eth0", "veth", peer=(sandbox, 5), mac="02:00:00:00:dd:01"), addresses={2: "10.0.1.11/24"}
+        ),
+        space(
+            TWO, device(2, "eth0", "veth", peer=(sandbox, 6), mac="02:00:00:00:dd:02"), addresses={2: "10.0.1.12/24"}
+        ),
     )
 
 
