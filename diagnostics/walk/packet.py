@@ -55,6 +55,8 @@ class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
     proto: str
     sport: int | None = 0
     """None when NAT chose one that nobody can foretell."""
+    sports: tuple[int, int] | None = None
+    """From where to where a source port is that isn't known, where at least that is."""
     dport: int | None = 0
     """None in the answer to such a packet."""
     icmp_type: int = 0

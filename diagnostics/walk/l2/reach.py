@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from dnet_tui.diagnostics.walk.l2 import stacks, tunnels, vlan_ports
-from dnet_tui.inspect.model import Link, LinkRef, Namespace, NotSeen, Snapshot
+from dnet_tui.inspect.model import Link, LinkRef, Namespace, NotSeen, Snapshot, Vxlan
 from dnet_tui.inspect.model.view import View
 
 _SILENT = frozenset({"dummy", "ifb", "loopback"})
@@ -49,11 +49,16 @@ class Hearer(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """All that a frame gets to.  ``edges`` are the links by which it goes out of sight; ``unseen`` what wasn't read."""
+    """All that a frame gets to.
+
+    ``edges`` are the links by which it goes out of sight, ``proxies`` the VXLANs that answer questions themselves
+    (arp_reduce) and pass none on; ``unseen`` is what wasn't read.
+    """
 
     hearers: tuple[Hearer, ...]
     edges: tuple[tuple[Namespace, Link], ...]
     unseen: NotSeen | None
+    proxies: tuple[tuple[Namespace, Link], ...] = ()
 
 
 class _Cache:
@@ -73,7 +78,9 @@ def reach(view: View, ns: Namespace, link: Link, *, tags: tuple[int, ...] = (), 
     if found is None:
         spread = _Spread(view, mac, link)
         spread.send(ns, link, tags, ())
-        found = cache.found[key] = Reach(tuple(spread.hearers), tuple(spread.edges), spread.unseen)
+        found = cache.found[key] = Reach(
+            tuple(spread.hearers), tuple(spread.edges), spread.unseen, tuple(spread.proxies)
+        )
     return found
 
 
@@ -117,6 +124,7 @@ class _Spread:
         self.hearers: list[Hearer] = []
         self.edges: list[tuple[Namespace, Link]] = []
         self.unseen: NotSeen | None = None
+        self.proxies: list[tuple[Namespace, Link]] = []
         self._met: set[tuple[str, int, bool, tuple[int, ...], int]] = set()
 
     def _is_new(self, ns: Namespace, link: Link, *, out: bool, tags: tuple[int, ...], by: int = 0) -> bool:
@@ -167,6 +175,9 @@ class _Spread:
             self.send(*lower, tags, way)
 
     def _send_through(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
+        if not self.mac and isinstance(link.detail, Vxlan) and link.detail.proxy:
+            self.proxies.append((ns, link))
+            return
         if tunnels.is_external(link):
             self.edges.append((ns, link))
         for remote in tunnels.remotes(ns, link, self.mac):
@@ -206,6 +217,8 @@ class _Spread:
         for space, upper in stacks.sharers(self.view, ref):
             if stacks.hears_groups(sender, upper):
                 self.receive(space, upper, tags, way)
+        if not tags and link.kind in stacks.TAPS:
+            self.edges.append((ns, link))
         if not tags:
             self.hearers.append(Hearer(ns, link, way))
 

@@ -16,6 +16,8 @@ from dnet_tui.inspect.model.view import View
 
 MACVLANS = frozenset({"macvlan", "macvtap"})
 IPVLANS = frozenset({"ipvlan", "ipvtap"})
+TAPS = frozenset({"macvtap", "ipvtap"})
+"""Those whose frames a program takes, most often a virtual machine's, if one holds them (tap_handle_frame)."""
 SHARING = MACVLANS | IPVLANS
 """Kinds that share one link below them with their siblings."""
 BONDS = frozenset({"bond", "team"})

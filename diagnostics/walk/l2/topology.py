@@ -154,13 +154,19 @@ def is_for_bridge(view: View, ns: Namespace, bridge: Link, frame: Frame) -> bool
     return bool(frame.mac) and any(port.mac.lower() == frame.mac for port in view.ports_of(ns.id, bridge.ifindex))
 
 
-def foreign_ends(view: View, ns: Namespace, bridge: Link) -> Iterator[tuple[Namespace, Link]]:
+def foreign_ends(view: View, ns: Namespace, bridge: Link, mac: str) -> Iterator[tuple[Namespace, Link]]:
     """The links by which frames of a bridge go out of sight: physical devices, tunnels, veths without a known peer."""
     for port in view.ports_of(ns.id, bridge.ifindex):
         if not is_plain_end(view, port):
-            yield from reach(view, ns, port).edges
+            yield from reach(view, ns, port, mac=mac).edges
         elif port.peer is None:
             yield ns, port
+
+
+def told_ports(view: View, ns: Namespace, bridge: Link, mac: str) -> tuple[Link, ...]:
+    """The VXLANs among a bridge's ports that were told of a MAC address: an entry of theirs says where it is."""
+    named = {item.ifindex for item in ns.fdb if item.remote and item.mac.lower() == mac}
+    return tuple(port for port in view.ports_of(ns.id, bridge.ifindex) if port.ifindex in named)
 
 
 def port_stop(ns: Namespace, port: Link) -> Decider | None:

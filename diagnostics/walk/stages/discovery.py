@@ -15,12 +15,13 @@ from dnet_tui.diagnostics.walk.l2 import topology
 from dnet_tui.diagnostics.walk.l2.answering import answers
 from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.l2.reach import Crossing, Passage, Way, is_plain, reach
+from dnet_tui.diagnostics.walk.l2.stacks import TAPS
 from dnet_tui.diagnostics.walk.l2.stations import is_own
 from dnet_tui.diagnostics.walk.packet import Decider
 from dnet_tui.diagnostics.walk.stages.arp_ndp import Party, discovery_stop
 from dnet_tui.diagnostics.walk.stages.outer import pass_question, reflected
 from dnet_tui.diagnostics.walk.state import WalkState
-from dnet_tui.inspect.model import Link, LinkRef, Namespace
+from dnet_tui.inspect.model import Link, LinkRef, Namespace, Vxlan
 
 
 class Owner(NamedTuple):
@@ -35,7 +36,7 @@ def discover(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:
     plain = _plain_segment(state, ns, out)
     owners = _owners(state, ns, out, frame) if plain is None else _owners_on(state, plain, frame)
     if plain is None and not owners:
-        return msgspec.structs.replace(frame, unanswered=True)
+        return _unanswered(state, ns, out, frame)
     if plain is None and len(owners) > 1:
         text = f"{frame.next_hop} is taken twice: {' and '.join(_called(state, one.party) for one in owners)} answer"
         by = Decider(kind="neighbour", text=text, namespace=ns.id, value=frame.next_hop)
@@ -58,6 +59,25 @@ def discover(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:
     mac = owner.party.link.mac.lower()
     state.stations.meet(owner.party.ns.id, owner.party.link.ifindex, frame.asker, out.mac.lower())
     return msgspec.structs.replace(frame, mac=mac) if mac else frame
+
+
+def _unanswered(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:
+    """The frame where nobody who was seen answers: a VXLAN may do so in another's place, or a program."""
+    found = reach(state.view, ns, out)
+    for space, link in found.proxies if state.packet.family == "ip" else ():
+        entry = topology.remembered(state.index(space), link, frame.next_hop)
+        if entry is not None:
+            return msgspec.structs.replace(frame, mac=entry.mac.lower())
+        if isinstance(link.detail, Vxlan) and link.detail.l3miss:
+            text = f"{link.name} asks a program for {frame.next_hop}, of which it knows nothing yet"
+            by = Decider(kind="neighbour", text=text, namespace=space.id, value=frame.next_hop, interface=link.name)
+            state.stop("unknown", "neighbour", by)
+    for space, link in found.edges:
+        if link.kind in TAPS:
+            text = f"{frame.next_hop} may be that of the program that holds {link.name}"
+            by = Decider(kind="neighbour", text=text, namespace=space.id, value=frame.next_hop, interface=link.name)
+            state.stop("unknown", "neighbour", by)
+    return msgspec.structs.replace(frame, unanswered=True)
 
 
 def _called(state: WalkState, party: Party) -> str:

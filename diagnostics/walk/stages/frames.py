@@ -41,6 +41,9 @@ def port_to(state: WalkState, ns: Namespace, bridge: Link, frame: Frame, *, came
     owners = topology.owner_ports(state.view, ns, bridge, frame)
     if not owners and frame.vlan:
         _of_another_vlan(state, ns, bridge, frame)
+    told = topology.told_ports(state.view, ns, bridge, frame.mac) if frame.mac and not owners else ()
+    if len(told) == 1:
+        return told[0]
     ports = _by_station(state, ns, bridge, frame, owners, forwarded=came_by is not None)
     if len(ports) == 1:
         state.doubt(neighbours.contradicted(state.view, ns, bridge, frame, ports[0]))
@@ -50,7 +53,7 @@ def port_to(state: WalkState, ns: Namespace, bridge: Link, frame: Frame, *, came
         names = " and ".join(port.name for port in ports)
         text = f"{next_hop} is taken twice on {bridge.name}: behind {names}"
         state.stop("unknown", "bridge", Decider(kind="neighbour", text=text, namespace=ns.id, value=next_hop))
-    if not any(may_lead_on(state, *end) for end in topology.foreign_ends(state.view, ns, bridge)):
+    if not any(may_lead_on(state, *end) for end in topology.foreign_ends(state.view, ns, bridge, frame.mac)):
         nobody_takes(state, ns, "bridge", frame, bridge)
     if not state.outside:
         text = f"{next_hop} may be behind a port of {bridge.name} that leads out of sight"

@@ -7,7 +7,7 @@ from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.packet import Decider, replace
 from dnet_tui.diagnostics.walk.stages import mtu
 from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_device
-from dnet_tui.diagnostics.walk.stages.edges import discarded, goes_out, leaves, to_program
+from dnet_tui.diagnostics.walk.stages.edges import discarded, goes_out, leaves, left, program_text, to_program
 from dnet_tui.diagnostics.walk.stages.frames import frame_to, nobody_takes
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.diagnostics.walk.steps import (
@@ -189,6 +189,8 @@ def take_frame(state: WalkState, step: TakeFrame) -> Next:
         state.stop("unreachable", "link", Decider(kind="link", text=text, namespace=ns.id, interface=link.name))
     if not _is_own(state, step):
         nobody_takes(state, ns, "link", frame, link)
+    if link.kind in stacks.TAPS and not any(item.ifindex == link.ifindex for item in ns.addresses):
+        return left(state, ns, link, note=f"to {program_text(state, ns, link)}")
     return Receive(ns, link)
 
 

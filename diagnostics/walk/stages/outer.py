@@ -34,6 +34,7 @@ def outer_packet(
         dst=remote.address,
         proto=proto,
         sport=port if proto == "udp" else 0,
+        sports=_flow_ports(home) if proto == "udp" and port is None else None,
         dport=remote.port,
         mark=mark,
         length=tunnels.outer_length(link, inner.length, six=family == "ip6"),
@@ -42,6 +43,12 @@ def outer_packet(
         return outer
     index = state.index(home)
     return replace(outer, src=routing.source_address(index, routing.lookup(index, outer)) or outer.src)
+
+
+def _flow_ports(home: Namespace) -> tuple[int, int] | None:
+    """The source ports of VXLAN and GENEVE, one for each flow inside (udp_flow_src_port)."""
+    words = (home.sysctls.get("net.ipv4.ip_local_port_range") or "").split()
+    return (int(words[0]), int(words[1])) if len(words) == 2 and all(word.isdigit() for word in words) else None
 
 
 def learned_remote(state: WalkState, ns: Namespace, link: Link, mac: str) -> tuple[Remote, ...]:
@@ -107,8 +114,8 @@ def reflected(state: WalkState, ns: Namespace, bridge: Link) -> Decider | None:
             if home is None or ipaddress.ip_address(end.address).is_multicast:
                 continue
             how, _, walk = _outer_walk(state, ns, port, home, end)
-            if how == "delivered" and walk.namespace == home.id:
-                return _comes_back(ns, port)
+            if how == "unknown" or (how == "delivered" and walk.namespace == home.id):
+                return _comes_back(ns, port, perhaps=how == "unknown")
     return None
 
 
@@ -131,8 +138,9 @@ def _is_open(state: WalkState, ns: Namespace, link: Link, home: Namespace, end: 
     return walk.namespace == home.id or taken is not None
 
 
-def _comes_back(ns: Namespace, link: Link) -> Decider:
+def _comes_back(ns: Namespace, link: Link, *, perhaps: bool = False) -> Decider:
     text = f"what {link.name} sends is led back to this host, and to itself"
+    text = f"whether {text}" if perhaps else text
     return Decider(kind="link", text=text, namespace=ns.id, value=link.kind, interface=link.name)
 
 

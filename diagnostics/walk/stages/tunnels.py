@@ -93,6 +93,8 @@ def _peer(state: WalkState, ns: Namespace, link: Link, frame: Frame | None) -> t
         what = f"has no remote for {frame.mac or frame.next_hop}" if frame is not None else "has no remote"
         if link.kind not in tunnels.FRAMES:
             state.stop("unknown", "tunnel", _by(ns, link, f"{link.name} {what}: the packet's destination decides"))
+        if isinstance(link.detail, Vxlan) and link.detail.l2miss:
+            state.stop("unknown", "tunnel", _by(ns, link, f"{link.name} {what}, and asks a program for it"))
         state.stop("unreachable", "tunnel", _by(ns, link, f"{link.name} {what}"))
     if len(ends) > 1 and frame is not None:
         ends = _those_with_the_owner(state, stacks.ref_of(ns, link), ends, frame) or ends

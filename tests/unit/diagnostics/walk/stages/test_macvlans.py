@@ -146,3 +146,17 @@ def test_the_hooks_of_the_link_below_are_met_on_the_way() -> None:
     blocked = host_of(msgspec.structs.replace(host, links=tuple(stopped(link) for link in host.links)), *rest)
     found = sent(blocked, ONE, "10.9.0.11", "10.9.0.12")
     assert (found.end, why(found)) == ("unknown", "XDP program (driver id 7) on eth0")
+
+
+def test_behind_a_macvtap_is_a_program() -> None:
+    tap = above(3, "macvtap0", "macvtap", (HOST, 2), Macvlan(mode="bridge"), mac="02:00:00:00:aa:99")
+    snapshot = wired("bridge", "bridge")
+    host, one, two, far = snapshot.namespaces
+    with_machine = host_of(msgspec.structs.replace(host, links=(*host.links, tap)), one, two, far, tun_programs=())
+    found = sent(with_machine, ONE, "10.9.0.11", "10.9.0.99")
+    assert (found.end, why(found)) == ("unknown", "10.9.0.99 may be that of the program that holds macvtap0")
+    assert sent(snapshot, ONE, "10.9.0.11", "10.9.0.99").end == "unreachable"
+    known = Neighbour(ifindex=2, family="ip", address="10.9.0.99", mac="02:00:00:00:aa:99", state="REACHABLE")
+    told = msgspec.structs.replace(one, neighbours=(known,))
+    reached = sent(host_of(with_machine.namespaces[0], told, two, far), ONE, "10.9.0.11", "10.9.0.99")
+    assert (reached.end, reached.left_note) == ("left", "to a program")

@@ -17,6 +17,7 @@ from dnet_tui.inspect.model import (
     Link,
     LinkRef,
     Namespace,
+    Neighbour,
     PolicyRule,
     Snapshot,
     Tunnel,
@@ -166,6 +167,33 @@ def overlay(*, remote: str = "") -> Snapshot:
 def test_an_overlay_network_of_one_node_connects_its_containers() -> None:
     assert there_and_back(overlay(), ONE, "10.0.1.11", "10.0.1.12") == ("delivered", TWO, "delivered")
     assert sent(overlay(), ONE, "10.0.1.11", "10.0.1.99").end == "unreachable"  # no other node, so nobody else
+
+
+def two_nodes(*, known: bool = True, **more: Any) -> Snapshot:
+    """A swarm's overlay network whose VXLAN answers for the containers of another node, of which it was told."""
+    host, sandbox, *boxes = overlay().namespaces
+    mac = "02:42:0a:00:01:63"
+    told = (Neighbour(ifindex=4, family="ip", address="10.0.1.99", mac=mac, state="PERMANENT"),) if known else ()
+    entry = FdbEntry(ifindex=4, mac=mac, remote="198.51.100.8", state="permanent")
+    detail = Vxlan(vni=4097, port=4789, proxy=True, **more)
+    links = tuple(
+        msgspec.structs.replace(link, detail=detail) if link.kind == "vxlan" else link for link in sandbox.links
+    )
+    return host_of(host, msgspec.structs.replace(sandbox, links=links, neighbours=told, fdb=(entry,)), *boxes)
+
+
+def test_a_vxlan_answers_for_whom_it_was_told_of() -> None:
+    found = sent(two_nodes(), ONE, "10.0.1.11", "10.0.1.99")
+    assert (found.end, [item.where for item in found.carried]) == ("left", ["198.51.100.8:4789"])
+    assert found.exits == "eth0"
+    back = reply(View(two_nodes()), found)
+    assert (back.end, back.last_namespace) == ("delivered", ONE)
+    assert sent(two_nodes(known=False), ONE, "10.0.1.11", "10.0.1.99").end == "unreachable"
+
+
+def test_a_vxlan_that_asks_a_program_leaves_it_open() -> None:
+    assert sent(two_nodes(known=False, l3miss=True), ONE, "10.0.1.11", "10.0.1.99").end == "unknown"
+    assert sent(two_nodes(known=False, l3miss=True), ONE, "10.0.1.11", "10.0.1.12").end == "delivered"
 
 
 def test_geneve_takes_only_what_its_remote_sends() -> None:
