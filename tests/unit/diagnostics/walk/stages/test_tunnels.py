@@ -398,3 +398,17 @@ def test_a_tunnel_whose_packets_are_led_back_to_it_leaves_its_bridge_open() -> N
     astray = host_of(msgspec.structs.replace(host, firewall=back), sandbox, *boxes)
     assert sent(astray, ONE, "10.0.1.11", "10.0.1.12").end == "unknown"
     assert sent(host_of(host, sandbox, *boxes), ONE, "10.0.1.11", "10.0.1.12").end == "delivered"
+
+
+def test_rules_about_a_flow_s_source_port_are_decided_by_its_range() -> None:
+    def stopped(port: str) -> str:
+        snapshot = ends(
+            vxlan(FAR_END), vxlan(NEAR_END), host=rules("output", match("proto", "udp"), match("sport", port))
+        )
+        host, far = snapshot.namespaces
+        known = {**dict(host.sysctls.items()), "net.ipv4.ip_local_port_range": "32768\t60999"}
+        return over(host_of(msgspec.structs.replace(host, sysctls=known), far))[0]
+
+    assert stopped("20001") == "delivered"
+    assert stopped("1024:65535") == "unreachable"
+    assert stopped("40000") == "unknown"
