@@ -160,3 +160,11 @@ def test_behind_a_macvtap_is_a_program() -> None:
     told = msgspec.structs.replace(one, neighbours=(known,))
     reached = sent(host_of(with_machine.namespaces[0], told, two, far), ONE, "10.9.0.11", "10.9.0.99")
     assert (reached.end, reached.left_note) == ("left", "to a program")
+
+
+@pytest.mark.parametrize(("two", "end"), [("private", "unreachable"), ("bridge", "delivered")])
+def test_a_remembered_address_leads_to_siblings_in_bridge_mode_alone(two: str, end: str) -> None:
+    known = Neighbour(ifindex=2, family="ip", address="10.9.0.12", mac="02:00:00:00:aa:0c", state="PERMANENT")
+    host, one, other, far = wired("bridge", two).namespaces
+    told = msgspec.structs.replace(one, neighbours=(known,))
+    assert sent(host_of(host, told, other, far), ONE, "10.9.0.11", "10.9.0.12").end == end
