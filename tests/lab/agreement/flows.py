@@ -103,7 +103,9 @@ def _aliases(snapshot: Snapshot, places: dict[str, str]) -> dict[str, str]:
 
 def _told(name: str, fault: str, probe: Probe, found: Judgement) -> Disagreement | None:
     unwatched = any("net:[" in reason for reason in found.reasons)  # a container that the fault itself brought
-    if found.result == "agrees" or unwatched:
+    # What came back to the sender's own port is what a server answered that the fault itself brought.
+    came_back = any(f" > {probe.src}:{probe.sport}" in word for word in found.kernel) and probe.proto == "udp"
+    if found.result == "agrees" or unwatched or came_back:
         return None
     said = "/".join(filter(None, found.end))
     return _disagreement(
