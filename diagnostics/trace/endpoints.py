@@ -1,7 +1,7 @@
 """The places between which packets are traced: container, host, outside, address.  Pure.
 
 A place is what a person types: a container's name (or the start of its id, or
-``name:port``), ``host``, ``outside`` (any neighbour beyond the uplink), or an
+``name:port``), ``host``, ``outside`` (any host beyond the uplink), or an
 address.  Names are never guessed.
 """
 
@@ -13,9 +13,10 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.diagnostics.context.host_context import OUTSIDE, HostContext
+from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.trace.outside import outside_addresses
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
-from dnet_tui.inspect.model import Container, LinkRef, known_items
+from dnet_tui.inspect.model import Container, known_items
 from dnet_tui.inspect.text.sanitize import clean
 
 EndpointKind = Literal["container", "host", "outside", "address"]
@@ -49,7 +50,7 @@ def find(case: HostContext, text: str) -> TraceEndpoint:
     """
     name = text.strip()
     if name == BEYOND:
-        return TraceEndpoint(kind="outside", label=BEYOND, addresses=(OUTSIDE,))
+        return TraceEndpoint(kind="outside", label=BEYOND, addresses=outside_addresses(case))
     if name == HOST:
         return _host(case)
     address = _address(name)
@@ -126,16 +127,3 @@ def _unknown(case: HostContext, name: str) -> UsageError:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(map(clean, near))}?" if near else "`dnet-tui ls containers` lists them"
     return UsageError(f"there is no container or place called {clean(name)!r}", hint)
-
-
-def uplink_ref(case: HostContext) -> LinkRef:
-    """The link by which packets from outside arrive.
-
-    Raises:
-        CannotInspectError: the host has no IPv4 default route, so there is no outside.
-    """
-    host = case.view.host
-    link = case.view.link_named(host.id, case.uplinks[0]) if host is not None and case.uplinks else None
-    if host is None or link is None:
-        raise CannotInspectError("this host has no default route, so nothing is outside", "name an address instead")
-    return LinkRef(namespace=host.id, ifindex=link.ifindex)

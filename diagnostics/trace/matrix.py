@@ -8,7 +8,8 @@ import msgspec
 
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint, find
-from dnet_tui.diagnostics.trace.trace import Trace, TraceProtocol, trace
+from dnet_tui.diagnostics.trace.first_packet import TraceProtocol
+from dnet_tui.diagnostics.trace.trace import Trace, trace
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import NotSeen, known_items
 

@@ -20,6 +20,9 @@ from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet
 from dnet_tui.inspect.model import Family, Namespace, NotSeen, PortProxy, Subnet, require
 from dnet_tui.inspect.text.sanitize import clean
 
+NOBODY_ANSWERS = "outside"
+"""The stage of an answer that nobody sends: it ends before it begins."""
+
 _ANY = {"ip": "0.0.0.0", "ip6": "::"}  # noqa: S104 - compared with, not bound to
 
 
@@ -109,9 +112,9 @@ def unanswerable(case: HostContext, forward: Walk) -> Walk | None:
     if any(address in ipaddress.ip_interface(item.cidr).network for item in near):
         return None  # a neighbour beyond the uplink, by its own address
     sure = not address.is_global and not _is_routed(case, address)
-    text = f"no host outside can answer {src}: no rule gives it the host's own address"
+    text = f"left as {src}: nobody outside can answer that, for no rule gives it the host's own address"
     if not sure:
-        text = f"whether the outside routes {src} here isn't known, and no rule gives it the host's own address"
+        text = f"left as {src}: whether it is routed here isn't known, and no rule gives it the host's own address"
     by = Decider(kind="route", text=text, namespace=host.id, value=src)
     start = Packet(
         family=forward.last.family,
@@ -122,8 +125,14 @@ def unanswerable(case: HostContext, forward: Walk) -> Walk | None:
         dport=forward.last.sport,
     )
     end: End = "unreachable" if sure else "unknown"
-    stop = Obstacle(end=end, stage="outside", by=by, packet=start)
-    hop = Hop(namespace="", interface="", stage="outside", packet=start, verdict="expected", note=text)
+    stop = Obstacle(end=end, stage=NOBODY_ANSWERS, by=by, packet=start)
+    hop = Hop(
+        namespace="",
+        interface="",
+        stage=NOBODY_ANSWERS,
+        packet=start,
+        verdict="sends none" if sure else "may send none",
+    )
     return Walk(start=start, end=end, decided_by=by, hops=(hop,), obstacles=(stop,), last=start)
 
 
@@ -209,6 +218,15 @@ def _is_service(case: HostContext, ref: RuleRef) -> bool:
         if chain.name == ref.chain
         for rule in chain.rules
     )
+
+
+def redirection(forward: Walk) -> str:
+    """By which REDIRECT a packet was led to its own host, in words; empty where none did."""
+    for hop in forward.hops:
+        if hop.verdict == "redirect" and hop.rule is not None:
+            where = f"{hop.rule.table} {hop.rule.chain} rule {hop.rule.number}"
+            return clean(f"redirected to port {hop.packet.dport} of {hop.packet.dst} by {where}")
+    return ""
 
 
 def redirected(forward: Walk) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.diagnostics.walk.packet import Decider, Hop, RuleRef, Walk
 from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.reports.trace.headline import headline
 
 FORMAT = 1
 """Version of ``trace --format json``."""
@@ -22,10 +23,13 @@ def trace_data(trace: Trace, view: View) -> dict[str, Any]:
         "from": trace.source.label,
         "to": trace.target.label,
         "verdict": trace.verdict,
+        "summary": headline(trace, view),
         "why": trace.why,
+        "assumed": trace.assumed,
         "end": trace.forward.end,
         "received_by": trace.received_by,
         "intended": trace.intended,
+        "answer": trace.answer_state,
         "decided_by": _decider(trace.decided_by, view),
         "hops": [_hop(hop, view) for hop in trace.forward.hops],
         "reply": _reply(trace.answer, view) if trace.answer is not None else None,

@@ -1,0 +1,91 @@
+"""A trace in one or two sentences: where the packet ended, by what it was led there, and its answer.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.trace.reception import redirection
+from dnet_tui.diagnostics.trace.trace import Trace
+from dnet_tui.diagnostics.walk.packet import Walk
+from dnet_tui.inspect.model.view import View
+from dnet_tui.inspect.text.sanitize import clean
+
+VERDICTS = {
+    "delivered": "arrives: somebody listens",
+    "left": "leaves the host",
+    "refused": "arrives, but no process listens there",
+    "dropped": "is dropped",
+    "rejected": "is rejected",
+    "no-route": "finds no route",
+    "unreachable": "can't get to the next hop",
+    "looped": "goes round in a loop",
+    "too-big": "is too big for a link on its way",
+    "unknown": "can't be decided",
+}
+
+_TUNNELS = {
+    "wireguard": "a WireGuard tunnel",
+    "vxlan": "a VXLAN tunnel",
+    "geneve": "a GENEVE tunnel",
+    "gre": "a GRE tunnel",
+    "gretap": "a GRE tunnel",
+    "ip6gre": "a GRE tunnel",
+    "ipip": "an IPIP tunnel",
+    "ip6tnl": "an IPv6 tunnel",
+    "sit": "a SIT tunnel",
+    "vti": "an IPsec tunnel",
+    "xfrm": "an IPsec tunnel",
+    "tun": "a tunnel of a program",
+}
+
+
+def headline(trace: Trace, view: View) -> str:
+    """The sentences.  They name the redirect, the proxy, the tunnel, and the link that is dead."""
+    return " ".join(_sentences(trace, view))
+
+
+def _sentences(trace: Trace, view: View) -> Iterator[str]:
+    walk = trace.forward
+    if trace.answer_state == "unanswerable":
+        yield f"The packet left as {clean(walk.last.src)}: nobody outside can answer that."
+        return
+    led = redirection(walk)
+    if led and walk.end != "left":
+        yield f"The packet is {clean(led)}."
+        yield f"There it {_ending(walk, view)}."
+    else:
+        yield f"The packet {_ending(walk, view)}."
+    if trace.relay is not None:
+        proxy = trace.relay.proxy
+        what = f"a proxy (process {proxy.pid}) for {clean(proxy.container_ip)}:{proxy.container_port}"
+        fails = ", whose own connection fails" if trace.relay.failing is not None else ""
+        yield f"It is taken by {what}{fails}."
+    if trace.answer is not None:
+        yield _answer(trace, trace.answer, view)
+    if trace.intended is False and trace.received_by and not trace.held_by:
+        yield f"It is received by {clean(trace.received_by)}, for whom it wasn't meant."
+
+
+def _answer(trace: Trace, answer: Walk, view: View) -> str:
+    match trace.answer_state:
+        case "returns":
+            return "Its answer gets back."
+        case "expected":
+            return "An answer is expected."
+        case "misdelivered":
+            return "Its answer comes to somebody who doesn't await it."
+    return f"Its answer {_ending(answer, view)}."
+
+
+def _ending(walk: Walk, view: View) -> str:
+    """How a walk ended, with the link that it left by or that is dead."""
+    words = VERDICTS.get(walk.end, walk.end)
+    if walk.end == "left" and walk.exits:
+        host = view.host
+        link = view.link_named(host.id, walk.exits) if host is not None else None
+        tunnel = _TUNNELS.get(link.kind) if link is not None else None
+        return f"{words} by {clean(walk.exits)}" + (f", {tunnel}" if tunnel else "")
+    by = walk.decided_by
+    if walk.end == "unreachable" and by is not None and by.kind == "link":
+        return f"{words}: {clean(by.text)}"
+    return words
