@@ -147,9 +147,10 @@ def owner_ports(view: View, ns: Namespace, bridge: Link, frame: Frame) -> tuple[
     """
     found = []
     unseen: NotSeen | None = None
-    for port in view.ports_of(ns.id, bridge.ifindex):
-        if port.peer is not None and not frame.mac and _is_stranger(view, port.peer.namespace, frame.next_hop):
-            continue  # most ports of a big bridge are told apart by this alone
+    ports = view.ports_of(ns.id, bridge.ifindex)
+    if not frame.mac:  # most ports of a big bridge are told apart by the address alone
+        ports = view.once(BridgeOwners, bridge).ports(view, ports, frame.next_hop)
+    for port in ports:
         if port.peer is None:
             continue
         try:
@@ -161,6 +162,23 @@ def owner_ports(view: View, ns: Namespace, bridge: Link, frame: Frame) -> tuple[
     if unseen is not None and not (found and frame.mac):
         raise unseen
     return tuple(found)
+
+
+class BridgeOwners:
+    """Behind which ports of a bridge an address may be, found once for each address."""
+
+    def __init__(self, bridge: Link) -> None:
+        self._bridge = bridge  # by whose identity this is kept
+        self._found: dict[str, tuple[Link, ...]] = {}
+
+    def ports(self, view: View, every: tuple[Link, ...], address: str) -> tuple[Link, ...]:
+        """The ports behind which nobody is certainly a stranger to the address."""
+        found = self._found.get(address)
+        if found is None:
+            found = self._found[address] = tuple(
+                port for port in every if port.peer is None or not _is_stranger(view, port.peer.namespace, address)
+            )
+        return found
 
 
 def _is_stranger(view: View, namespace: str, address: str) -> bool:

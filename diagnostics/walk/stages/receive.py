@@ -5,10 +5,9 @@ Sources: net/ipv4/{ip_input,route}.c; ip6_input.c.
 
 from __future__ import annotations
 
-import ipaddress
-
 from dnet_tui.diagnostics.walk.l3.input_route import admit
 from dnet_tui.diagnostics.walk.l3.listener import received
+from dnet_tui.diagnostics.walk.match.values import is_multicast
 from dnet_tui.diagnostics.walk.stages import mtu
 from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_device
 from dnet_tui.diagnostics.walk.stages.hook_traversal import traverse_hook
@@ -38,7 +37,7 @@ def route_received(state: WalkState, step: RouteReceived) -> Next:
     """What follows PREROUTING."""
     ns, link = step
     answer, stops = admit(state.index(ns), state.packet, link, lambda answer: choose_way(state, answer))
-    if ipaddress.ip_address(state.packet.dst).is_multicast:
+    if is_multicast(state.packet.dst):
         require_usable(state, answer)
     for stop in stops:
         state.obstacle(stop.end, stop.stage, stop.by)
