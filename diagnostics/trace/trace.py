@@ -131,16 +131,12 @@ def trace(
     told = too_big_message(case.view, forward)
     passed_on = relay(case, forward)
     meant = intended(case, target, forward, passed_on)
-    why = ""
-    with suppress(NotSeen):  # it only explains
-        why = _why(case, source, target, forward, answer)
-    why = why or _who_hears(forward, told) or _who_has_it(passed_on)
-    return Trace(
+    found = Trace(
         source=source,
         target=target,
         forward=forward,
         answer=answer,
-        why=_held(holder(forward)) or _whose(meant, redirected(forward)) or why,
+        why="",
         told=told,
         relay=passed_on,
         received_by=received_by(case, forward, passed_on),
@@ -148,6 +144,16 @@ def trace(
         held_by=holder(forward),
         assumed=_assumed(case, source, target, forward, arriving),
     )
+    return msgspec.structs.replace(found, why=reason(case, source, target, found))
+
+
+def reason(case: HostContext, source: TraceEndpoint, target: TraceEndpoint, found: Trace) -> str:
+    """What a trace's end means, in words, for these two places; empty when the hops say it all."""
+    why = ""
+    with suppress(NotSeen):  # it only explains
+        why = _why(case, source, target, found.forward, found.answer)
+    why = why or _who_hears(found.forward, found.told) or _who_has_it(found.relay)
+    return _held(found.held_by) or _whose(found.intended, redirected(found.forward)) or why
 
 
 def _assumed(
