@@ -16,7 +16,7 @@ import msgspec
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.outside import outside_addresses
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
-from dnet_tui.inspect.model import Container, known_items
+from dnet_tui.inspect.model import Container, VirtualAddress, known_items
 from dnet_tui.inspect.text.sanitize import clean
 
 EndpointKind = Literal["container", "host", "outside", "address"]
@@ -57,6 +57,9 @@ def find(case: HostContext, text: str) -> TraceEndpoint:
     if address:
         return _at_address(case, address)
     found = _called(case, name)
+    virtual = [] if found else service_addresses(case, name)
+    if virtual:
+        return TraceEndpoint(kind="address", label=name, addresses=tuple(item.address for item in virtual))
     head, colon, tail = name.rpartition(":")
     if not found and colon and tail.isdigit() and 0 < int(tail) <= 65535:
         place = find(case, head)
@@ -67,6 +70,12 @@ def find(case: HostContext, text: str) -> TraceEndpoint:
         shown = ", ".join(f"{item.id[:_SHORT_ID]} ({item.engine})" for item in found)
         raise UsageError(f"several containers are called {clean(name)!r}", f"use the id instead: {shown}")
     return _container(case, found[0])
+
+
+def service_addresses(case: HostContext, name: str) -> list[VirtualAddress]:
+    """The virtual addresses of a service."""
+    networks = known_items(case.snapshot.networks)
+    return [item for network in networks for item in network.virtual if item.service == name]
 
 
 def _called(case: HostContext, name: str) -> list[Container]:

@@ -17,7 +17,7 @@ from dnet_tui.diagnostics.walk.l3.listener import PORT_HOLDERS
 from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef, Truth, Walk
-from dnet_tui.inspect.model import Family, Namespace, NotSeen, PortProxy, Subnet, require
+from dnet_tui.inspect.model import Family, Namespace, NotSeen, PortProxy, Subnet, known_items, require
 from dnet_tui.inspect.text.sanitize import clean
 
 NOBODY_ANSWERS = "outside"
@@ -134,6 +134,19 @@ def unanswerable(case: HostContext, forward: Walk) -> Walk | None:
         verdict="sends none" if sure else "may send none",
     )
     return Walk(start=start, end=end, decided_by=by, hops=(hop,), obstacles=(stop,), last=start)
+
+
+def at_a_service(case: HostContext, forward: Walk) -> Walk:
+    """The walk; of one to a service's virtual address nobody can tell the end: IPVS leads it to one of its tasks."""
+    last = forward.last
+    networks = known_items(case.snapshot.networks)
+    service = next((item.service for net in networks for item in net.virtual if item.address == last.dst), "")
+    if not service or forward.end in {"delivered", "left", "dropped", "rejected"}:
+        return forward
+    text = f"{last.dst} is the virtual address of service {service}: IPVS leads it to a task, which is not followed"
+    by = Decider(kind="gap", text=text, namespace=forward.last_namespace, value=last.dst)
+    stop = Obstacle(end="unknown", stage="service", by=by, packet=last)
+    return msgspec.structs.replace(forward, end="unknown", decided_by=by, obstacles=(stop,), others=())
 
 
 def _is_routed(case: HostContext, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

@@ -16,6 +16,7 @@ from dnet_tui.diagnostics.trace.outside import assumption, is_outside
 from dnet_tui.diagnostics.trace.reception import (
     NOBODY_ANSWERS,
     Relay,
+    at_a_service,
     holder,
     intended,
     received_by,
@@ -126,7 +127,7 @@ def trace(
     packet = sized(packet, size, df=df)
     origin = source.namespace or (arriving.namespace if arriving else "")
     beyond = target.kind == "outside" or (not target.namespace and is_outside(case, packet.dst))
-    forward = walk(case.view, packet, origin=origin, arriving=arriving, outside=beyond)
+    forward = at_a_service(case, walk(case.view, packet, origin=origin, arriving=arriving, outside=beyond))
     answer = (unanswerable(case, forward) or reply(case.view, forward)) if forward.arrives else None
     told = too_big_message(case.view, forward)
     passed_on = relay(case, forward)

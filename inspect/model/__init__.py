@@ -27,6 +27,7 @@ from dnet_tui.inspect.model.engines import (
     PortProxy,
     PublishedPort,
     Subnet,
+    VirtualAddress,
 )
 from dnet_tui.inspect.model.firewalld import Firewalld, FirewalldZone
 from dnet_tui.inspect.model.links import (
@@ -124,6 +125,7 @@ __all__ = [
     "Tun",
     "Tunnel",
     "Unread",
+    "VirtualAddress",
     "Vlan",
     "Vrf",
     "Vxlan",

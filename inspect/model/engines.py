@@ -91,6 +91,13 @@ class Subnet(ModelStruct, frozen=True, kw_only=True):
     gateway: str = ""
 
 
+class VirtualAddress(ModelStruct, frozen=True, kw_only=True):
+    """A service's address in an overlay network: whoever is sent to there, IPVS chooses."""
+
+    service: str
+    address: str
+
+
 class Network(ModelStruct, frozen=True, kw_only=True):
     """A network as an engine (or dnet-tui itself) defined it: the *intention*.
 
@@ -117,6 +124,8 @@ class Network(ModelStruct, frozen=True, kw_only=True):
     mtu: int | None = None
     host_binding: str = ""
     options: dict[str, str] = msgspec.field(default_factory=dict)
+    virtual: tuple[VirtualAddress, ...] = ()
+    """The virtual addresses of services in it, as a swarm's manager tells them."""
     dns: bool | None = None
     """Whether a name server of the engine's own answers at the gateway's address (Podman's ``dns_enabled``)."""
 

@@ -31,6 +31,9 @@ FORMAT = 2
 
 NamespaceKind = Literal["host", "container", "named", "process"]
 
+NamespaceRole = Literal["", "network", "load-balancer"]
+"""What an engine made a namespace for, other than for a container: a network's inside, or its load balancer."""
+
 
 class Process(ModelStruct, frozen=True, kw_only=True):
     """A process that holds a namespace; ``start`` (clock ticks since boot) guards against PID reuse."""
@@ -55,6 +58,10 @@ class Namespace(ModelStruct, frozen=True, kw_only=True):
     processes: tuple[Process, ...] = ()
     path: str = ""
     """A file by which the namespace can be entered, such as ``/run/netns/web``."""
+    role: NamespaceRole = ""
+    """``network``: it is the inside of an overlay network; ``load-balancer``: from it IPVS leads to services."""
+    serves: str = ""
+    """The id of that network, or as much of it as is known."""
     links: Section[Link] = ()
     addresses: Section[Address] = ()
     routes: Section[Route] = ()

@@ -26,6 +26,11 @@ from dnet_tui.inspect.model.links import OUT_OF_SIGHT
 PAIRS = frozenset({"veth", "netkit"})
 """Kinds of which two make a pair."""
 
+_TUNNELS = frozenset(
+    {"vxlan", "geneve", "gre", "gretap", "erspan", "ip6gre", "ip6gretap", "ipip", "sit", "ip6tnl", "vti", "vti6"}
+)
+"""Kinds that may lie on a link, and need not."""
+
 
 def resolve_links(seen: Iterable[NamespaceReading], *, privileged: bool = True) -> dict[str, tuple[Link, ...]]:
     """The links of every namespace (by its id) with ``peer`` and ``peer_note`` filled in."""
@@ -38,6 +43,8 @@ def is_out_of_sight(link: Link) -> bool:
     """Whether a link, once resolved, has its other end in a namespace that wasn't read."""
     if link.kind in PAIRS:
         return link.leads_out_of_sight
+    if link.kind in _TUNNELS and link.lower == link.ifindex:
+        return False  # it is bound to no device: then the kernel names the link itself (dev_get_iflink)
     return link.peer is None and link.lower_nsid is not None and bool(link.lower)
 
 

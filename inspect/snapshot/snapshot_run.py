@@ -33,6 +33,7 @@ from dnet_tui.inspect.snapshot.as_namespace import as_namespace
 from dnet_tui.inspect.snapshot.container_processes import find_residents, with_latecomers
 from dnet_tui.inspect.snapshot.engine_dependent_reads import read_late
 from dnet_tui.inspect.snapshot.namespace_candidates import NamespaceCandidate, find_candidates
+from dnet_tui.inspect.snapshot.network_namespaces import with_roles
 from dnet_tui.inspect.snapshot.out_of_sight import NotRead, SeenNamespaces, unseen_ends, unseen_processes, why_not_read
 from dnet_tui.inspect.snapshot.read_cache import ReadCache, changed_peers, keep
 from dnet_tui.inspect.snapshot.read_namespace import ReadRequest, is_connected
@@ -236,6 +237,7 @@ class SnapshotRun:
         occupied = frozenset(item.netns for item in containers if item.netns is not None)
         spaces = self._namespaces(places, occupied, table)
         networks = answer.networks
+        spaces = with_roles(spaces, networks)
         if host.id in spaces:
             plain, gaps = plain_networks(spaces[host.id])
             networks += plain

@@ -17,9 +17,11 @@ from dnet_tui.tui.reports.terminal import stdout_paper
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from dnet_tui.diagnostics.context.host_context import HostContext
     from dnet_tui.diagnostics.trace.matrix import MatrixRequest
+    from dnet_tui.diagnostics.trace.trace import Trace
 
 _NEEDS = Needs(everywhere=EVERYTHING.everywhere - {SectionName.CHECKSUMS, SectionName.LOG, SectionName.NAMES})
 """Whatever decides over a packet."""
@@ -82,10 +84,8 @@ def trace(
         of_matrix=bool(only_from or only_to),
     )
     if matrix:
-        if source or target:
-            raise UsageError("--matrix traces all places", "leave FROM and TO out, or narrow it with --from and --to")
         every = MatrixRequest(proto=proto, port=port, size=size, df=df)
-        _matrix(HostContext(snapshot_from(snapshot, _NEEDS)), output, every, only_from or (), only_to or ())
+        _matrix(snapshot, output, every, tuple(filter(None, (source, target))), (only_from or (), only_to or ()))
         return
     if not source or not target:
         raise UsageError("FROM and TO are needed", "for example: dnet-tui trace web outside")
@@ -99,6 +99,14 @@ def trace(
         trace_live(case, find(case, source), find(case, target), wish)
     ends = find(case, source), find(case, target)
     found = run(case, *ends, proto=proto, port=port, sport=sport, size=size, df=df)
+    _print(found, case, output)
+    if found.arrives is None:
+        raise typer.Exit(Exit.CANNOT_INSPECT)
+    if not found.arrives or found.forward.end == "refused":
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def _print(found: Trace, case: HostContext, output: str) -> None:
     if output == "json":
         from dnet_tui.tui.reports.trace.trace_json import trace_data  # noqa: PLC0415  one of two formats
 
@@ -107,10 +115,6 @@ def trace(
         from dnet_tui.tui.reports.trace.trace_text import trace_text  # noqa: PLC0415  one of two formats
 
         sys.stdout.write(trace_text(found, case.view, stdout_paper()))
-    if found.arrives is None:
-        raise typer.Exit(Exit.CANNOT_INSPECT)
-    if not found.arrives or found.forward.end == "refused":
-        raise typer.Exit(Exit.FINDINGS)
 
 
 def _refuse_without(*, live: bool, of_live: bool, size: int, of_size: bool, matrix: bool, of_matrix: bool) -> None:
@@ -136,12 +140,20 @@ def _refuse_beside_live(*, matrix: bool, offline: bool, readonly: bool, sized: b
 
 
 def _matrix(
-    case: HostContext, output: str, wish: MatrixRequest, sources: Sequence[str], targets: Sequence[str]
+    snapshot: Path | None,
+    output: str,
+    wish: MatrixRequest,
+    places: Sequence[str],
+    narrowed: tuple[Sequence[str], Sequence[str]],
 ) -> None:
-    from dnet_tui.diagnostics.trace.matrix import matrix  # noqa: PLC0415  the walk, only to run it
+    from dnet_tui.diagnostics.context.host_context import HostContext  # noqa: PLC0415  the walk, only to run it
+    from dnet_tui.diagnostics.trace.matrix import matrix  # noqa: PLC0415  as above
     from dnet_tui.tui.commands.counted_progress import counted_progress  # noqa: PLC0415  as above
     from dnet_tui.tui.reports.trace.matrix_text import matrix_text  # noqa: PLC0415  as above
 
+    if places:
+        raise UsageError("--matrix traces all places", "leave FROM and TO out, or narrow it with --from and --to")
+    case = HostContext(snapshot_from(snapshot, _NEEDS))
     with counted_progress("tracing pairs") as progress:
-        found = matrix(case, wish, sources=sources, targets=targets, progress=progress)
+        found = matrix(case, wish, sources=narrowed[0], targets=narrowed[1], progress=progress)
     sys.stdout.write(to_json(found) if output == "json" else matrix_text(found, stdout_paper()))

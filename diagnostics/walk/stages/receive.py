@@ -8,6 +8,7 @@ from __future__ import annotations
 from dnet_tui.diagnostics.walk.l3.input_route import admit
 from dnet_tui.diagnostics.walk.l3.listener import received
 from dnet_tui.diagnostics.walk.match.values import is_multicast
+from dnet_tui.diagnostics.walk.packet import Decider
 from dnet_tui.diagnostics.walk.stages import mtu
 from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_device
 from dnet_tui.diagnostics.walk.stages.hook_traversal import traverse_hook
@@ -59,4 +60,8 @@ def deliver(state: WalkState, step: Deliver) -> Next:
     if state.answers or state.awaited is not None:
         state.reach(ns)
         return Ending("delivered")  # an answer is awaited
-    return Ending(*received(ns, state.packet))
+    end, by = received(ns, state.packet)
+    if end == "refused" and ns.role == "load-balancer":
+        text = f"{state.view.label(ns.id)} leads it on to a service by IPVS, which is not followed"
+        state.stop("unknown", "local", Decider(kind="gap", text=text, namespace=ns.id))
+    return Ending(end, by)
