@@ -185,11 +185,16 @@ def _who_has_it(passed_on: Relay | None) -> str:
     """That a proxy is in between."""
     if passed_on is None:
         return ""
-    proxy = passed_on.proxy
-    where = f"{proxy.container_ip}:{proxy.container_port}"
+    words = []
+    one: Relay | None = passed_on
+    while one is not None:
+        does = "connects" if one.certain else "was seen to connect"
+        who = f"a {one.program}" if one.program == "proxy" else one.program
+        words.append(f"{who} (process {one.proxy.pid}) that {does} to {one.to} from {one.forward.start.src}")
+        one = one.next
     failing = passed_on.failing
     how = "which answers" if failing is None else f"whose own connection fails ({failing.end})"
-    return f"taken by a proxy (process {proxy.pid}) that connects to {where} from {passed_on.forward.start.src}, {how}"
+    return f"taken by {', where it is taken by '.join(words)}, {how}"
 
 
 def _who_hears(forward: Walk, told: Walk | None) -> str:

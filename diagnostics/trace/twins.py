@@ -126,6 +126,7 @@ class Twins:
             words += [word for text in texts for word in _TOKEN.findall(text)]
             words += self._of_tables(ns)
         words += [str(value) for item in snapshot.proxies for value in (item.container_ip, item.host_ip)]
+        words += [item.to_ip for item in snapshot.forwarders]
         return Mentions(words)
 
     def _of_tables(self, ns: Namespace) -> Iterator[str]:

@@ -39,6 +39,27 @@ class PortProxy(ModelStruct, frozen=True, kw_only=True):
     container_port: int
 
 
+class Forwarder(ModelStruct, frozen=True, kw_only=True):
+    """Any other program that passes on connections: a rootless engine's, or one whose sockets show both sides.
+
+    ``into`` is the namespace in which its own connections begin.  An empty
+    ``to_ip`` is that namespace itself: its loopback for who comes by the
+    loopback, otherwise its own address.  ``certain``: it does so with every
+    connection; otherwise it has some like that, and may do as it likes.
+    """
+
+    pid: int
+    program: str
+    netns: str
+    into: str
+    proto: Literal["tcp", "udp", "sctp"]
+    host_ip: str
+    host_port: int
+    to_ip: str
+    to_port: int
+    certain: bool = True
+
+
 class Endpoint(ModelStruct, frozen=True, kw_only=True):
     """What an engine says of a container's place in one network."""
 

@@ -17,7 +17,7 @@ import msgspec
 
 from dnet_tui.inspect.model.coverage.gaps import HOST_FIELDS, NAMESPACE_FIELDS, Gap, gaps_of
 from dnet_tui.inspect.model.coverage.sections import NOT_ASKED, NOT_READ, Section, Settings, Unread, owned_by
-from dnet_tui.inspect.model.engines import Container, Engine, Network, PortProxy
+from dnet_tui.inspect.model.engines import Container, Engine, Forwarder, Network, PortProxy
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.firewalld import Firewalld
 from dnet_tui.inspect.model.links import Address, Link, ModelStruct
@@ -139,6 +139,8 @@ class Snapshot(ModelStruct, frozen=True, kw_only=True, omit_defaults=False):
     networks: Section[Network] = ()
     containers: Section[Container] = ()
     proxies: tuple[PortProxy, ...] = ()
+    forwarders: tuple[Forwarder, ...] = ()
+    """Other programs that pass on connections, as far as their arguments or sockets show it."""
     firewalld: Firewalld | Unread | None = None
     """None where none runs in the host's namespace."""
     unplaced: tuple[Gap, ...] = ()

@@ -32,6 +32,7 @@ from dnet_tui.inspect.snapshot import container_placement
 from dnet_tui.inspect.snapshot.as_namespace import as_namespace
 from dnet_tui.inspect.snapshot.container_processes import find_residents, with_latecomers
 from dnet_tui.inspect.snapshot.engine_dependent_reads import read_late
+from dnet_tui.inspect.snapshot.find_forwarders import find_forwarders
 from dnet_tui.inspect.snapshot.namespace_candidates import NamespaceCandidate, find_candidates
 from dnet_tui.inspect.snapshot.network_namespaces import with_roles
 from dnet_tui.inspect.snapshot.out_of_sight import NotRead, SeenNamespaces, unseen_ends, unseen_processes, why_not_read
@@ -253,6 +254,7 @@ class SnapshotRun:
             networks=networks,
             containers=containers,
             proxies=find_proxies(table.processes, read_argv) if self._wants(SectionName.SOCKETS) else (),
+            forwarders=find_forwarders(table, spaces, networks, host.id) if self._wants(SectionName.SOCKETS) else (),
             firewalld=answer.firewalld,
         )
         snapshot = with_gaps(snapshot, self._gaps)

@@ -56,8 +56,9 @@ def _sentences(trace: Trace, view: View) -> Iterator[str]:
     else:
         yield f"The packet {_ending(walk, view)}."
     if trace.relay is not None:
-        proxy = trace.relay.proxy
-        what = f"a proxy (process {proxy.pid}) for {clean(proxy.container_ip)}:{proxy.container_port}"
+        name = trace.relay.program
+        who = f"a {name}" if name == "proxy" else clean(name)
+        what = f"{who} (process {trace.relay.proxy.pid}) for {clean(trace.relay.to)}"
         fails = ", whose own connection fails" if trace.relay.failing is not None else ""
         yield f"It is taken by {what}{fails}."
     if trace.answer is not None:

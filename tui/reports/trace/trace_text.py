@@ -28,12 +28,14 @@ def trace_text(trace: Trace, view: View, paper: OutputStyle) -> str:
     if trace.answer is not None:
         lines += ["", prose.bold(f"The answer  {clean(trace.answer.start.tuple_text())}")]
         lines += _way(trace.answer, view, prose)
-    if trace.relay is not None:
-        lines += ["", prose.bold(f"The proxy's own connection  {clean(trace.relay.forward.start.tuple_text())}")]
-        lines += _way(trace.relay.forward, view, prose)
-        if trace.relay.answer is not None and trace.relay.answer.arrives is not True:
-            lines += ["", prose.bold(f"Its answer  {clean(trace.relay.answer.start.tuple_text())}")]
-            lines += _way(trace.relay.answer, view, prose)
+    relay = trace.relay
+    while relay is not None:
+        lines += ["", prose.bold(f"The proxy's own connection  {clean(relay.forward.start.tuple_text())}")]
+        lines += _way(relay.forward, view, prose)
+        if relay.answer is not None and relay.answer.arrives is not True:
+            lines += ["", prose.bold(f"Its answer  {clean(relay.answer.start.tuple_text())}")]
+            lines += _way(relay.answer, view, prose)
+        relay = relay.next
     if trace.told is not None:
         lines += ["", prose.bold(f"The message to the sender  {clean(trace.told.start.tuple_text())}")]
         lines += _way(trace.told, view, prose)
