@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+from contextlib import suppress
 from typing import Literal
 
 import msgspec
@@ -23,6 +24,7 @@ EndpointKind = Literal["container", "host", "outside", "address"]
 
 HOST, BEYOND = "host", "outside"
 _SHORT_ID = 12
+_SHOWN = 8  # containers of one name that are told apart
 
 
 class TraceEndpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +69,8 @@ def find(case: HostContext, text: str) -> TraceEndpoint:
     if not found:
         raise _unknown(case, name)
     if len(found) > 1:
-        shown = ", ".join(f"{item.id[:_SHORT_ID]} ({item.engine})" for item in found)
+        shown = ", ".join(f"{item.id[:_SHORT_ID]} ({item.engine})" for item in found[:_SHOWN])
+        shown += ", …" if len(found) > _SHOWN else ""
         raise UsageError(f"several containers are called {clean(name)!r}", f"use the id instead: {shown}")
     return _container(case, found[0])
 
@@ -79,9 +82,28 @@ def service_addresses(case: HostContext, name: str) -> list[VirtualAddress]:
 
 
 def _called(case: HostContext, name: str) -> list[Container]:
-    every = known_items(case.snapshot.containers)
-    exact = [item for item in every if name in (item.name, item.id)]
-    return exact or [item for item in every if len(name) >= _SHORT_ID and item.id.startswith(name)]
+    exact = case.kept("containers by name", lambda: _by_name(case)).get(name, [])
+    if exact or len(name) < _SHORT_ID:
+        return exact
+    return [item for item in known_items(case.snapshot.containers) if item.id.startswith(name)]
+
+
+def _by_name(case: HostContext) -> dict[str, list[Container]]:
+    found: dict[str, list[Container]] = {}
+    for item in known_items(case.snapshot.containers):
+        for name in dict.fromkeys((item.name, item.id)):
+            found.setdefault(name, []).append(item)
+    return found
+
+
+def every_container(case: HostContext) -> list[TraceEndpoint]:
+    """The containers that have a network of their own and a name that nobody else has, as places."""
+    found = []
+    for item in known_items(case.snapshot.containers):
+        if item.running and item.joined is None and len(_called(case, item.name)) == 1:
+            with suppress(CannotInspectError):
+                found.append(_container(case, item))
+    return [place for place in found if place.kind == "container"]
 
 
 def _host(case: HostContext) -> TraceEndpoint:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from dnet_tui.diagnostics.context.host_context import HostContext
-from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint, find
+from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint, every_container, find
 from dnet_tui.diagnostics.trace.first_packet import TraceProtocol
 from dnet_tui.diagnostics.trace.trace import Trace, reason, trace
 from dnet_tui.diagnostics.trace.twins import Twins
@@ -114,18 +114,15 @@ def _named(case: HostContext, names: Sequence[str]) -> list[TraceEndpoint]:
 
 
 def _every(case: HostContext) -> list[TraceEndpoint]:
-    names = [item.name for item in known_items(case.snapshot.containers)]
-    own = [place for name in names if (place := _place(case, name)) is not None and place.kind == "container"]
     ends = [place for name in ("host", "outside") if (place := _place(case, name)) is not None]
-    return [*own, *ends]
+    return [*every_container(case), *ends]
 
 
 def _place(case: HostContext, name: str) -> TraceEndpoint | None:
     try:
-        place = find(case, name)
+        return find(case, name)
     except DnetError:
         return None
-    return None if place.container is not None and place.container.joined is not None else place
 
 
 def _published(case: HostContext) -> list[TraceEndpoint]:

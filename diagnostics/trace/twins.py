@@ -166,6 +166,8 @@ class Twins:
         if any(link.kind not in _PLAIN_KINDS or link.xdp for link in ns.links):
             return None
         own = [item.address for item in ns.addresses if not item.address.startswith(_LOOPBACK)]
+        if not all(map(_is_address, own)):
+            return None
         macs = [link.mac for link in ns.links if link.kind == "veth" and link.mac]
         if any(self._owners[item] != 1 for item in own) or any(self._macs[item] != 1 for item in macs):
             return None
@@ -238,6 +240,15 @@ class Twins:
         for item in known_items(self.view.host.neighbours) if self.view.host is not None else ():
             found.setdefault(item.address, []).append((item.ifindex, item.state, item.mac))
         return found
+
+
+def _is_address(text: str) -> bool:
+    """Whether it is one: a snapshot's file may say anything."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_group(mac: str) -> bool:
