@@ -18,7 +18,7 @@ from typing import Literal
 
 from dnet_tui.inspect.kernel.netns import namespace_id
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
-from dnet_tui.inspect.kernel.sockets.connections import Connection
+from dnet_tui.inspect.kernel.sockets.connections import TcpConnection
 from dnet_tui.inspect.model import Forwarder, Socket
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 
@@ -116,7 +116,7 @@ def find_rootlesskit(processes: Iterable[ProcessSeen], sockets: Mapping[str, Ite
 def find_by_sockets(
     netns: str,
     sockets: Iterable[Socket],
-    connections: Iterable[Connection],
+    connections: Iterable[TcpConnection],
     owners: Mapping[int, int],
 ) -> Iterator[Forwarder]:
     """What programs of a namespace are seen to pass on: they listen on one port, and have connections of their own.

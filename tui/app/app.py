@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
-import threading
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -26,6 +24,7 @@ from textual.timer import Timer
 
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui.app.leaving import leave
 from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model import state as states
 from dnet_tui.tui.app.model.services import Services
@@ -43,10 +42,6 @@ from dnet_tui.tui.exit_codes import Exit
 
 READING = "reading the host..."
 EXAMINING = "examining..."
-
-
-_FAREWELL = 0.5
-"""Seconds that reading and thinking get to end in when the app does."""
 
 
 class DnetApp(HostApp):
@@ -336,22 +331,4 @@ def run_app(snapshot_path: Path | None, *, readonly: bool = False, follow: bool 
     app = DnetApp(services, offline=snapshot_path is not None)
     # A loop of our own: asyncio.run would wait for every thread that still looks at the host, or thinks about it.
     app.run(loop=asyncio.new_event_loop())
-    return _left(app, app.return_code or Exit.OK)
-
-
-def _left(app: DnetApp, code: int) -> int:
-    """Return the exit code; or end at once, where a thread still computes what nobody will see.
-
-    A change of the host is waited for, whatever takes it so long.
-    """
-    app.end_changes()
-    deadline = time.monotonic() + _FAREWELL
-    own = threading.current_thread()
-    for thread in threading.enumerate():
-        if thread is not own and not thread.daemon:
-            thread.join(max(0.0, deadline - time.monotonic()))
-            if thread.is_alive():
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(code)
-    return code
+    return leave(app, app.return_code or Exit.OK)

@@ -26,7 +26,7 @@ _COND = struct.Struct("=BBxxi")
 _ATTRIBUTE = struct.Struct("=HH")
 
 
-class Connection(NamedTuple):
+class TcpConnection(NamedTuple):
     """A connection that a socket of this namespace has, made here or accepted."""
 
     port: int
@@ -35,13 +35,13 @@ class Connection(NamedTuple):
     inode: int
 
 
-def read_connections(ranges: Iterable[str]) -> tuple[Connection, ...]:
+def read_connections(ranges: Iterable[str]) -> tuple[TcpConnection, ...]:
     """The established connections whose far end is in one of the ranges.
 
     Raises:
         OSError: the kernel has no sock_diag, or did not answer in time.
     """
-    found: set[Connection] = set()
+    found: set[TcpConnection] = set()
     with NetlinkSocket(NETLINK_SOCK_DIAG) as sock:
         for cidr in ranges:
             net = ipaddress.ip_network(cidr, strict=False)
@@ -62,7 +62,7 @@ def to_range(cidr: str) -> bytes:
     return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(program), _BYTECODE) + program
 
 
-def parse_connections(bodies: Iterable[bytes]) -> Iterator[Connection]:
+def parse_connections(bodies: Iterable[bytes]) -> Iterator[TcpConnection]:
     """The connections in the answers; what is too short or not connected is skipped."""
     for body in bodies:
         if len(body) < ANSWER.size:
@@ -71,4 +71,4 @@ def parse_connections(bodies: Iterable[bytes]) -> Iterator[Connection]:
         if state != _ESTABLISHED or not dport or family not in (socket.AF_INET, socket.AF_INET6):
             continue
         address = socket.inet_ntop(family, far[:4] if family == socket.AF_INET else far)
-        yield Connection(socket.ntohs(sport), address, socket.ntohs(dport), inode)
+        yield TcpConnection(socket.ntohs(sport), address, socket.ntohs(dport), inode)

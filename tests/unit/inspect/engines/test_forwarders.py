@@ -6,7 +6,7 @@ import pytest
 
 from dnet_tui.inspect.engines.forwarders import find_by_sockets, find_pasta, find_rootlesskit, parse_pasta
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
-from dnet_tui.inspect.kernel.sockets.connections import Connection, to_range
+from dnet_tui.inspect.kernel.sockets.connections import TcpConnection, to_range
 from dnet_tui.inspect.model import Socket
 
 ANY = "0.0.0.0"  # noqa: S104 - described
@@ -82,7 +82,7 @@ def test_rootlesskit_passes_on_to_its_childs_loopback() -> None:
 
 def test_a_program_that_listens_and_has_connections_of_its_own_passes_on() -> None:
     sockets = (listening(7070, 20, "relay"), listening(22, 5, "sshd"))
-    made = Connection(40123, "172.17.0.2", 80, inode=99)
+    made = TcpConnection(40123, "172.17.0.2", 80, inode=99)
     (found,) = find_by_sockets("net:[1]", sockets, [made], {99: 20})
     assert (found.program, found.host_port, found.to_ip, found.to_port, found.certain) == (
         *("relay", 7070, "172.17.0.2", 80),
@@ -93,14 +93,14 @@ def test_a_program_that_listens_and_has_connections_of_its_own_passes_on() -> No
 @pytest.mark.parametrize(
     ("sockets", "made", "owner"),
     [
-        ((listening(7070, 20, "relay"),), Connection(7070, "172.17.0.2", 50000, 99), 20),  # accepted, not made
-        ((listening(7070, 20, "relay"), listening(7071, 20, "relay")), Connection(40123, "172.17.0.2", 80, 99), 20),
-        ((listening(7070, 20, "relay"),), Connection(40123, "172.17.0.2", 80, 99), 21),
-        ((listening(8080, 20, "docker-proxy"),), Connection(40123, "172.17.0.2", 80, 99), 20),
+        ((listening(7070, 20, "relay"),), TcpConnection(7070, "172.17.0.2", 50000, 99), 20),  # accepted, not made
+        ((listening(7070, 20, "relay"), listening(7071, 20, "relay")), TcpConnection(40123, "172.17.0.2", 80, 99), 20),
+        ((listening(7070, 20, "relay"),), TcpConnection(40123, "172.17.0.2", 80, 99), 21),
+        ((listening(8080, 20, "docker-proxy"),), TcpConnection(40123, "172.17.0.2", 80, 99), 20),
     ],
 )
 def test_what_is_no_passing_on_or_nobody_can_tell_for_which_port(
-    sockets: tuple[Socket, ...], made: Connection, owner: int
+    sockets: tuple[Socket, ...], made: TcpConnection, owner: int
 ) -> None:
     assert list(find_by_sockets("net:[1]", sockets, [made], {99: owner})) == []
 
