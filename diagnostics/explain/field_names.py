@@ -42,6 +42,32 @@ def subject_of(field: MatchField) -> str:  # noqa: C901, PLR0912 - the table of 
             return "whose source port is"
         case "th-dport":
             return "whose destination port is"
+        case "tos":
+            return "whose type of service is"
+        case "mss":
+            return "whose maximum segment size is"
+        case "priority":
+            return "whose priority is"
+        case "chunks":
+            return "whose SCTP chunks are"
+        case "dccp-type":
+            return "whose DCCP type is"
+        case "spi":
+            return "whose index of security parameters is"
+        case "ipv6-headers":
+            return "whose IPv6 headers are"
+        case "ct-label":
+            return "whose connection has a label that is"
+        case "ct-helper":
+            return "whose connection was expected by a helper that is"
+        case "ct-expires":
+            return "whose connection expires in seconds that are"
+        case "ct-zone":
+            return "whose conntrack zone is"
+        case "cgroup":
+            return "whose sender's cgroup is"
+        case "realm":
+            return "whose route's realm is"
         case "mac-dst":
             return "whose destination MAC is"
         case "iifgroup":
@@ -97,6 +123,7 @@ def subject_of(field: MatchField) -> str:  # noqa: C901, PLR0912 - the table of 
             | "arp-ptype" | "arp-hlen" | "arp-plen" | "dst-type-in" | "src-type-in" | "dst-type-out"
             | "src-type-out" | "fib" | "made-here" | "saddr" | "sport" | "iif" | "physin" | "daddr" | "dport"
             | "oif" | "physout" | "ctstate" | "src-type" | "dst-type" | "proto" | "port" | "icmp-type"
+            | "eui64" | "socket" | "recent" | "time"
             | "tcp-flags" | "mark" | "ctmark" | "physdev" | "fragment" | "rpfilter" | "ipsec" | "owner-socket"
         ):  # fmt: skip
             return field  # they have clauses of their own, or no better name

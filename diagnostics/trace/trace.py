@@ -17,7 +17,7 @@ from dnet_tui.diagnostics.walk.icmp_too_big import too_big_message
 from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.namespace_index import index_of
-from dnet_tui.diagnostics.walk.packet import Decider, Packet, Truth, Walk
+from dnet_tui.diagnostics.walk.packet import Decider, Hedge, Packet, Truth, Walk
 from dnet_tui.diagnostics.walk.stages.mtu import HEADER, LONGEST, SHORTEST, STAGE
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model import LinkRef, Network, NotSeen, known_items, require
@@ -59,6 +59,13 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
         ways += [self.relay.arrives] if self.relay is not None else []
         ways += [False] if self.intended is False else []
         return False if False in ways else None if None in ways else True
+
+    @property
+    def hedges(self) -> tuple[Hedge, ...]:
+        """What the verdict rests on that was taken for granted, of all the walks it is made of."""
+        walks = [self.forward, self.answer]
+        walks += [self.relay.forward, self.relay.answer] if self.relay is not None else []
+        return tuple(dict.fromkeys(hedge for walk in walks if walk is not None for hedge in walk.hedges))
 
     @property
     def verdict(self) -> str:

@@ -24,7 +24,18 @@ from dnet_tui.diagnostics.walk.netfilter.conntrack import (
     is_undecided,
 )
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
-from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Learned, Obstacle, Packet, RuleRef, Truth, replace
+from dnet_tui.diagnostics.walk.packet import (
+    Decider,
+    End,
+    Hedge,
+    Hop,
+    Learned,
+    Obstacle,
+    Packet,
+    RuleRef,
+    Truth,
+    replace,
+)
 from dnet_tui.inspect.model import Link, Namespace, NotSeen
 from dnet_tui.inspect.model.coverage.sections import unless_unasked
 from dnet_tui.inspect.model.firewall import Firewall
@@ -95,6 +106,10 @@ class WalkState:
         self._indexes: dict[str, NamespaceIndex] = {}
         self._rulesets: dict[str, Ruleset] = {}
         self.hops: list[Hop] = []
+        self.hedges: list[Hedge] = []
+        """What the walk's decisions rest on that was taken for granted."""
+        self.receiver: int | None = None
+        """The user whose socket received the packet."""
         self.obstacles: list[Obstacle] = []
         self.tracked: list[tuple[str, Packet, Packet]] = []
         self.namespace = ""
@@ -148,11 +163,22 @@ class WalkState:
             self.stop("looped", "routing", Decider(kind="route", text="the packet goes round in a loop"))
         self.namespace = ns.id
         self.joined = False
-        self.packet = replace(self.packet, iif=iif, oif="", physin=physin, physout="")
+        self.packet = replace(self.packet, iif=iif, oif="", physin=physin, physout="", zone=0, taken_by="")
+        if iif:
+            self.packet = replace(self.packet, uid=None, by_kernel=False)
         known = self.answers.get(ns.id)
         self.connection = known if known is not None and belongs(self.packet, known) else self._existing(ns)
         self.packet = as_seen_by(self.connection, self.packet)
         self.entered = self.packet
+
+    def find_connection(self, ns: Namespace) -> None:
+        """Look for the packet's connection once more, as a rule may have put the packet into a zone (raw table)."""
+        zone, known = self.packet.zone, self.answers.get(ns.id)
+        ours = known if known is not None and belongs(self.packet, known) else None
+        if ours is not None and None not in {zone, ours.after.zone} and zone != ours.after.zone:
+            ours = None
+        self.connection = ours if ours is not None else self._existing(ns)
+        self.packet = as_seen_by(self.connection, self.packet)
 
     def _existing(self, ns: Namespace) -> Connection | None:
         """The tracked connection of the very tuple, where the tracked connections were read."""

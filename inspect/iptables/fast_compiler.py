@@ -126,10 +126,10 @@ def _match(fragment: str, words: list[str], bare: list[str]) -> _Part | None:
     if options is None:
         if not SECTION.isdisjoint(bare[2:]):
             return None
-        if words[1] in NEEDS:
-            return None  # what it needs depends on the protocol before it
         whole = whole_match(words[1], words[2:], fragment) if bare is words else None
-        return _Part((whole or Opaque(text=fragment),), greedy=True)
+        if whole is None and words[1] in NEEDS:
+            return None  # what it needs depends on the protocol before it
+        return _Part(whole or (Opaque(text=fragment),), greedy=True)
     found: list[AnyExpr] = []
     comments: list[str] = []
     at = 2

@@ -75,17 +75,41 @@ class Opaque(Expr, frozen=True, kw_only=True, tag="opaque"):
     needs: tuple[Match, ...] = ()
 
 
+class StatefulMatch(Expr, frozen=True, kw_only=True, tag="stateful"):
+    """A condition on more than one packet: a rate, a count, an amount, chance.
+
+    ``first`` tells what it is for a packet that comes alone, before any other
+    like it; ``words`` say for which packets it holds: "while at most 10 a
+    second come (burst 5)".  Where it is ``chance``, nobody can foretell it for
+    a single packet, and ``first`` is what is likelier.  ``needs``: as with
+    :class:`Opaque`.
+    """
+
+    text: str
+    first: bool
+    words: str
+    chance: bool = False
+    needs: tuple[Match, ...] = ()
+
+
 class Verdict(Expr, frozen=True, kw_only=True, tag="verdict"):
-    """Ends the rule (``continue``: goes on).  ``chain`` for jump and goto; ``reject_with`` for reject."""
+    """Ends the rule (``continue``: goes on).  ``chain`` for jump and goto; ``reject_with`` for reject.
+
+    ``queues`` for queue: the number, or the range ``a:b``, of the queues that
+    a program reads; ``bypass``: without one the packet goes on.
+    """
 
     kind: Literal["accept", "drop", "reject", "jump", "goto", "return", "queue", "continue"]
     chain: str = ""
     reject_with: str = ""
+    queues: str = ""
+    bypass: bool = False
 
 
 class Nat(Expr, frozen=True, kw_only=True, tag="nat"):
     """A NAT statement.  ``addresses`` is ``a`` or ``a-b`` (empty for masquerade and redirect), ``ports`` the same.
 
+    ``base``: the ports are shifted, so that this one becomes the first of ``ports``.
     ``choice``: a map in which the packet finds its addresses, or its ports (nftables).
     """
 
@@ -93,6 +117,7 @@ class Nat(Expr, frozen=True, kw_only=True, tag="nat"):
     addresses: str = ""
     ports: str = ""
     flags: tuple[str, ...] = ()
+    base: int | None = None
     choice: Choice | None = None
 
 
@@ -100,13 +125,65 @@ class SetMark(Expr, frozen=True, kw_only=True, tag="setmark"):
     """Sets the packet's (``meta``) or the connection's (``ct``) mark: ``(old & ~mask) ^ value``.
 
     ``op`` ``save`` copies meta to ct and ``restore`` ct to meta, under
-    ``mask``; ``unknown`` sets what nobody can tell from the rule.
+    ``mask`` (and of the other mark only the bits of ``source_mask``, where
+    that differs); ``unknown`` sets what nobody can tell from the rule.
     """
 
     where: Literal["meta", "ct"] = "meta"
     op: Literal["set", "save", "restore", "unknown"] = "set"
     value: int = 0
     mask: int = 0xFFFFFFFF
+    source_mask: int | None = None
+
+
+class SetField(Expr, frozen=True, kw_only=True, tag="setfield"):
+    """Changes a packet's field: its hop limit (``ttl``), its type of service, its priority, its TCP segment size.
+
+    ``set``: ``(old & ~mask) ^ value``; ``add`` adds ``value``, which may be
+    negative; ``at-most`` sets a smaller value only; ``unknown`` sets what
+    nobody can tell from the rule.
+    """
+
+    field: Literal["ttl", "tos", "priority", "mss"]
+    op: Literal["set", "add", "at-most", "unknown"] = "set"
+    value: int = 0
+    mask: int = 0xFFFFFFFF
+
+
+class Remember(Expr, frozen=True, kw_only=True, tag="remember"):
+    """Puts something of the packet into a list that later rules may ask, or (``remove``) takes it out.
+
+    ``ipset``: ``key`` are the directions; ``set`` (nftables): the fields;
+    ``recent``: ``src`` or ``dst`` and the mask; ``label`` (of the
+    connection): nothing.
+    """
+
+    kind: Literal["ipset", "set", "recent", "label"]
+    name: str
+    key: tuple[str, ...] = ()
+    remove: bool = False
+
+
+class TransparentProxy(Expr, frozen=True, kw_only=True, tag="tproxy"):
+    """Gives the packet to a local socket without changing it, and sets its mark; where there is none, drops it.
+
+    Empty ``address``: one of the receiving interface; empty ``port``: the
+    packet's own.  ``final``: the packet is accepted (iptables); otherwise the
+    rule goes on.
+    """
+
+    address: str = ""
+    port: str = ""
+    value: int = 0
+    mask: int = 0
+    final: bool = False
+
+
+class SetZone(Expr, frozen=True, kw_only=True, tag="zone"):
+    """Puts the connection into a conntrack zone, or only one direction of it; None: nobody can tell which."""
+
+    zone: int | None
+    direction: Literal["", "original", "reply"] = ""
 
 
 class NoTrack(Expr, frozen=True, kw_only=True, tag="notrack"):
@@ -170,18 +247,22 @@ class Element(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     """An element of a set: its key, one part per field; for maps its verdict or its data.
 
     A part may be a single value, a CIDR or a range ``a-b`` (ports: ``a:b``).
-    The key ``("*",)`` is a map's catch-all.
+    The key ``("*",)`` is a map's catch-all.  ``expires``: the seconds until it
+    vanishes by itself; None for one that stays.
     """
 
     key: tuple[str, ...]
     verdict: Verdict | None = None
     data: str = ""
+    expires: float | None = None
 
 
-Condition = Match | SetLookup | Lookup
+Condition = Match | SetLookup | Lookup | StatefulMatch
 """Expressions that decide whether a rule goes on; :class:`Opaque` may be one too."""
 
-Statement = VerdictMap | Opaque | Verdict | Nat | SetMark | NoTrack | Note
+Statement = (
+    VerdictMap | Opaque | Verdict | Nat | SetMark | SetField | Remember | TransparentProxy | SetZone | NoTrack | Note
+)
 """Expressions that act."""
 
 AnyExpr = Condition | Statement

@@ -77,6 +77,8 @@ def collect_sections(contents: NamespaceReading, errand: ReadRequest, table: Lin
         _collect_conntrack(contents, errand)
     if SectionName.NAT_PORTS in wanted:
         _collect_nat_ports(contents)
+    if SectionName.FILTER_STATE in wanted:
+        _collect_filter_state(contents)
     if SectionName.FIREWALL in wanted:
         if errand.rules is not None:
             errand.rules.fill(contents)
@@ -106,6 +108,16 @@ def _collect_sockets(contents: NamespaceReading) -> None:
         contents.sockets = read_listening()
     except OSError as error:
         contents.miss("sockets", error)
+
+
+def _collect_filter_state(contents: NamespaceReading) -> None:
+    from dnet_tui.inspect.kernel.filter_state import read_queues, read_recent  # noqa: PLC0415 - only when wanted
+
+    try:
+        contents.recent = read_recent()
+        contents.queues = read_queues()
+    except OSError as error:
+        contents.miss(SectionName.FILTER_STATE, error)
 
 
 def _collect_xfrm(contents: NamespaceReading) -> None:

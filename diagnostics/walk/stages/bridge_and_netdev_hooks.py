@@ -14,6 +14,7 @@ from typing import Literal
 from dnet_tui.diagnostics.walk.match.values import interface_matches
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
 from dnet_tui.diagnostics.walk.netfilter.conntrack import without_connection
+from dnet_tui.diagnostics.walk.netfilter.fwmark import with_changes
 from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
 from dnet_tui.diagnostics.walk.packet import Decider, replace
 from dnet_tui.diagnostics.walk.stages.hook_traversal import ENDS
@@ -44,7 +45,8 @@ def pass_bridge(state: WalkState, ns: Namespace, hook: Hook, iif: str, oif: str,
     asked = _around(state, ns, hook, part) if part != "all" else None
     frame = replace(state.packet, iif=iif, oif=oif, ibrname=index.bridge_of(iif), obrname=index.bridge_of(oif))
     result = run_hook(ruleset, hook, frame, families=_BRIDGE, asked=asked)
-    state.packet = replace(state.packet, mark=result.packet.mark)
+    state.packet = with_changes(state.packet, result.packet)
+    state.hedges += result.hedges
     _note(state, ns, iif or oif, "bridge", result)
 
 
@@ -100,7 +102,8 @@ def _pass_chains(state: WalkState, ns: Namespace, device: str, hook: Literal["in
         unread=_NETDEV,
         asked=lambda chain: _is_at(chain, device),
     )
-    state.packet = replace(state.packet, mark=result.packet.mark)
+    state.packet = with_changes(state.packet, result.packet)
+    state.hedges += result.hedges
     _note(state, ns, device, hook, result)
 
 

@@ -60,4 +60,5 @@ def deliver(state: WalkState, step: Deliver) -> Next:
     if state.answers or state.awaited is not None:
         state.reach(ns)
         return Ending("delivered")  # an answer is awaited
-    return Ending(*received(ns, state.packet))
+    end, by, state.receiver = received(ns, state.packet)
+    return Ending(end, by)

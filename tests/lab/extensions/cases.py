@@ -8,7 +8,6 @@ with Debian's source package and are never part of this repository.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
 import msgspec

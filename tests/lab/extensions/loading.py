@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ from lab.extensions.cases import ExtensionRule, Family
 TESTS = str(Path(__file__).resolve().parents[2])
 INNER = f"import sys; sys.path[:0] = [{TESTS!r}]; from lab.extensions.loading import main; main()"
 BACKENDS = ("nft", "legacy")
+FAMILIES: tuple[Family, ...] = ("ip", "ip6")
 
 _BUILD = """
 sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.default.accept_dad=0
@@ -73,23 +75,27 @@ def main() -> None:
     suite = LoadedSuite(
         rules=loaded,
         refused=refused,
-        saved={f"{family} {backend}": _saved(family, backend) for family in ("ip", "ip6") for backend in BACKENDS},
+        saved={f"{family} {backend}": _saved(family, backend) for family in FAMILIES for backend in BACKENDS},
         snapshot=take_snapshot(),
     )
     sys.stdout.buffer.write(msgspec.json.encode(suite))
 
 
 def load(wanted: list[ExtensionRule]) -> tuple[list[LoadedRule], list[ExtensionRule]]:
-    """Load each rule at the end of its chain."""
-    counts: dict[tuple[str, str, str, str], int] = {}
+    """Load each rule at the end of its chain, when all is there that they refer to."""
+    for command in dict.fromkeys(command for rule in wanted for command in rule.before):
+        argv = shlex.split(command)
+        if not {"-D", "del"} & set(argv):
+            _run(argv)  # it may add rules of its own
+    counts = {
+        (family, backend, *place): len(rules)
+        for family in FAMILIES
+        for backend in BACKENDS
+        for place, rules in saved_rules(_saved(family, backend)).items()
+    }
     loaded: list[LoadedRule] = []
     refused: list[ExtensionRule] = []
-    prepared: set[str] = set()
     for rule in wanted:
-        for command in rule.before:
-            if command not in prepared:
-                prepared.add(command)
-                _run(shlex.split(command))
         for backend in BACKENDS:
             argv = [_program(rule.family, backend), "-t", rule.table, "-A", rule.chain, *shlex.split(rule.rule)]
             if _run(argv) == 0:
@@ -102,11 +108,24 @@ def load(wanted: list[ExtensionRule]) -> tuple[list[LoadedRule], list[ExtensionR
     return loaded, refused
 
 
-def _program(family: Family | str, backend: str) -> str:
+def saved_rules(text: str) -> dict[tuple[str, str], list[str]]:
+    """The rules of a save text by table and chain."""
+    found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    table = ""
+    for line in text.splitlines():
+        if line.startswith("*"):
+            table = line[1:]
+        elif line.startswith("-A "):
+            _, chain, *rule = line.split(" ", 2)
+            found[table, chain].append("".join(rule))
+    return found
+
+
+def _program(family: Family, backend: str) -> str:
     return f"{'ip6tables' if family == 'ip6' else 'iptables'}-{backend}"
 
 
-def _saved(family: str, backend: str) -> str:
+def _saved(family: Family, backend: str) -> str:
     argv = [f"{_program(family, backend)}-save"]
     return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
 

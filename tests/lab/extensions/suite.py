@@ -23,14 +23,17 @@ from dnet_tui.inspect.model.firewall import Firewall, Rule, Table
 from dnet_tui.inspect.model.protocols import protocol
 from dnet_tui.inspect.model.view import View
 from lab.extensions.cases import ExtensionRule, Family
-from lab.extensions.loading import INNER, LoadedRule, LoadedSuite
+from lab.extensions.loading import INNER, LoadedRule, LoadedSuite, saved_rules
 
 Said = Literal["decided", "hedged", "unknown"]
 SAID: tuple[Said, ...] = ("decided", "hedged", "unknown")
 LIMIT = 300.0
 """Seconds that loading all the rules may take; it is some thirty."""
 
-_ADDRESSES = {"ip": ("10.1.0.2", "10.2.0.2", "10.1.0.1", "10.2.0.1"), "ip6": ("fd00:1::2", "fd00:2::2", "fd00:1::1", "fd00:2::1")}
+_ADDRESSES = {
+    "ip": ("10.1.0.2", "10.2.0.2", "10.1.0.1", "10.2.0.1"),
+    "ip6": ("fd00:1::2", "fd00:2::2", "fd00:1::1", "fd00:2::1"),
+}
 _PROTO = re.compile(r"(?<!! )-p (\S+)")
 _PORT = re.compile(r"(?<!! )--(s|d)port (\d+)")
 
@@ -60,7 +63,7 @@ def run(rules: list[ExtensionRule], environment: dict[str, str] | None = None) -
 def answers(suite: LoadedSuite) -> Iterator[Answer]:
     """What is said of each rule that was loaded."""
     host = next(ns for ns in suite.snapshot.namespaces if ns.kind == "host")
-    saved = {key: _saved_rules(text) for key, text in suite.saved.items()}
+    saved = {key: saved_rules(text) for key, text in suite.saved.items()}
     for loaded in suite.rules:
         wanted = loaded.wanted
         line = saved[f"{wanted.family} {loaded.backend}"][wanted.table, wanted.chain][loaded.position]
@@ -69,21 +72,11 @@ def answers(suite: LoadedSuite) -> Iterator[Answer]:
             yield Answer(wanted, shown=False, said="unknown", why="not there")
             continue
         view = View(_with_only(suite.snapshot, host, *found))
-        said, why = max((_asked(view, wanted, packet) for packet in _packets(wanted)), key=lambda one: SAID.index(one[0]))
-        yield Answer(wanted, shown=found[1].text == line, said=said, why=why)
-
-
-def _saved_rules(text: str) -> dict[tuple[str, str], list[str]]:
-    """The rules of a save text by table and chain."""
-    found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    table = ""
-    for line in text.splitlines():
-        if line.startswith("*"):
-            table = line[1:]
-        elif line.startswith("-A "):
-            _, chain, *rule = line.split(" ", 2)
-            found[table, chain].append("".join(rule))
-    return found
+        said, why = max(
+            (_asked(view, wanted, packet) for packet in _packets(wanted)), key=lambda one: SAID.index(one[0])
+        )
+        as_read = found[1].text
+        yield Answer(wanted, shown=as_read == line, said=said, why=why if as_read == line else f"{as_read} | {line}")
 
 
 def _found(host: Namespace, loaded: LoadedRule) -> tuple[Table, Rule] | None:
@@ -115,9 +108,7 @@ def _packets(wanted: ExtensionRule) -> Iterable[Packet]:
     src, dst = {"INPUT": (left, near), "OUTPUT": (far, right)}.get(wanted.chain, (left, right))
     if wanted.table == "nat" and wanted.chain == "INPUT":
         src, dst = left, near
-    plain = Packet(
-        family=wanted.family, src=src, dst=dst, proto="tcp", sport=40000, dport=80, tcp_flags=("SYN",)
-    )
+    plain = Packet(family=wanted.family, src=src, dst=dst, proto="tcp", sport=40000, dport=80, tcp_flags=("SYN",))
     yield plain
     named = _PROTO.search(wanted.rule)
     proto = protocol(named[1]) if named is not None else None
@@ -138,13 +129,13 @@ def _packets(wanted: ExtensionRule) -> Iterable[Packet]:
 
 
 def _asked(view: View, wanted: ExtensionRule, packet: Packet) -> tuple[Said, str]:
-    names = {ns.name: ns for ns in view.snapshot.namespaces}
+    names = {name: ns for ns in view.snapshot.namespaces for name in ns.names}
     host = next(ns for ns in view.snapshot.namespaces if ns.kind == "host")
     origin = host if wanted.chain == "OUTPUT" else names["left"]
     found: Walk = walk(view, packet, origin=origin.id)
     if found.end == "unknown":
         return "unknown", found.decided_by.text if found.decided_by is not None else ""
-    if getattr(found, "hedges", ()):
+    if found.hedges:
         return "hedged", "; ".join(hedge.text for hedge in found.hedges)
     return "decided", ""
 

@@ -23,9 +23,14 @@ from dnet_tui.inspect.model.firewall import (
     Note,
     NoTrack,
     Opaque,
+    Remember,
     Rule,
+    SetField,
     SetLookup,
     SetMark,
+    SetZone,
+    StatefulMatch,
+    TransparentProxy,
     Table,
     Verdict,
     VerdictMap,
@@ -177,7 +182,13 @@ def action(rule: Rule) -> tuple[str, TextRole]:
                 return "MARK", "key"
             case NoTrack():
                 return "NOTRACK", "key"
-            case Match() | SetLookup() | Lookup() | VerdictMap() | Opaque() | Note():
+            case SetField():
+                return {"ttl": "TTL", "tos": "TOS", "priority": "CLASSIFY", "mss": "TCPMSS"}[expr.field], "key"
+            case SetZone():
+                return "CT ZONE", "key"
+            case TransparentProxy():
+                return f"TPROXY {expr.port}".strip(), "key"
+            case Match() | SetLookup() | Lookup() | StatefulMatch() | VerdictMap() | Opaque() | Remember() | Note():
                 continue
             case _:
                 assert_never(expr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dnet_tui.diagnostics.trace.trace import Trace
-from dnet_tui.diagnostics.walk.packet import Decider, Hop, RuleRef, Walk
+from dnet_tui.diagnostics.walk.packet import Decider, Hedge, Hop, RuleRef, Walk
 from dnet_tui.inspect.model.view import View
 
 FORMAT = 1
@@ -31,6 +31,7 @@ def trace_data(trace: Trace, view: View) -> dict[str, Any]:
         "reply": _reply(trace.answer, view) if trace.answer is not None else None,
         **_relay(trace, view),
         **_size(trace, view),
+        "hedges": [_hedge(hedge, view) for hedge in trace.hedges],
         "unknowns": [
             {"stage": item.stage, "text": item.by.text}
             for walk in walks
@@ -38,6 +39,12 @@ def trace_data(trace: Trace, view: View) -> dict[str, Any]:
             if item.end == "unknown"
         ],
     }
+
+
+def _hedge(hedge: Hedge, view: View) -> dict[str, Any]:
+    """What was taken for granted: a rate that isn't exceeded, a list as it was; with the rule that asks for it."""
+    rule = _rule(hedge.rule) if hedge.rule is not None else None
+    return {"text": hedge.text, "namespace": view.label(hedge.namespace), "rule": rule}
 
 
 def _relay(trace: Trace, view: View) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.wrapping import paragraph
 
 _LIMIT = 4096
+_MOST_HEDGES = 5
 _STAGE = 13  # cells of the widest stage, and one
 _MARKS = {True: "ok", False: "!!", None: "??"}
 
@@ -78,6 +79,10 @@ def _verdict(trace: Trace, paper: OutputStyle) -> Iterator[str]:
         yield colour(line)
     if trace.decided_by is not None and trace.verdict not in {"delivered", "left"}:
         yield from paragraph(deciding(trace.decided_by), paper.width, "  Decided by: ", " " * 14)
+    for hedge in trace.hedges[:_MOST_HEDGES]:
+        yield from paragraph(clean(hedge.text, _LIMIT), paper.width, "  Provided: ", " " * 12)
+    if len(trace.hedges) > _MOST_HEDGES:
+        yield f"  Provided: {len(trace.hedges) - _MOST_HEDGES} more conditions (--format json has all)"
     if trace.why:
         yield from paragraph(clean(trace.why, _LIMIT), paper.width, "  Why: ", " " * 7)
 
