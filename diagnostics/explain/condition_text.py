@@ -133,7 +133,7 @@ _PROPERTY = 7
 """The place of what doesn't say where traffic comes from or goes to."""
 
 
-def _property(field: MatchField, match: Match) -> str:  # noqa: C901 - the table of fields
+def _property(field: MatchField, match: Match) -> str:  # noqa: C901, PLR0912 - the table of fields
     """A match on one of the other fields."""
     values, negate = [clean(value) for value in match.values], match.negate
     match field:

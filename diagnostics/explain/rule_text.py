@@ -96,7 +96,7 @@ def _joined(parts: Sequence[str]) -> str:
     return ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else "".join(parts)
 
 
-def _action(expr: Statement, chain: Chain) -> list[str]:
+def _action(expr: Statement, chain: Chain) -> list[str]:  # noqa: C901 - the table of statements
     match expr:
         case Verdict():
             return [_verdict(expr, chain)]

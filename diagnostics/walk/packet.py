@@ -108,7 +108,7 @@ class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
     remembered: tuple[str, ...] = ()
     """What rules have put of it into sets and lists, in order."""
     plain: bool = False
-    """What isn't known of it is taken to be as for most packets (:mod:`dnet_tui.diagnostics.walk.match.plain_packet`)."""
+    """What isn't known of it is taken to be as for most packets (``match.plain_packet``)."""
     arp_op: Literal["", "request", "reply"] = ""
     """For a packet of ARP rather than IPv4, from ``src`` to ``dst``: which one."""
 

@@ -180,4 +180,4 @@ STATEFUL: dict[str, Callable[[Sequence[str], str], StatefulMatch]] = {
     "statistic": _statistic,
     "cluster": _cluster,
 }
-"""By the match's name.  For what can't be said each raises CannotModelError, KeyError, ValueError, ZeroDivisionError."""
+"""By the match's name; CannotModelError, KeyError, ValueError or ZeroDivisionError for what can't be said."""

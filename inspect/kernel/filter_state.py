@@ -12,7 +12,6 @@ Sources: the kernel's xt_recent.c (recent_seq_show), nfnetlink_queue.c
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -56,7 +55,7 @@ def read_recent() -> tuple[RecentAddress, ...]:
         OSError: a list is there and can't be read.
     """
     try:
-        names = sorted(os.listdir(_RECENT))
+        names = sorted(item.name for item in _RECENT.iterdir())
     except FileNotFoundError:
         return ()  # no rule has ever asked for such a match
     clock = read_clock() if names else None

@@ -93,6 +93,9 @@ eui64          ``yes``: the source address was made of the frame's source MAC ad
 =============  ==========================================================
 """
 
+HeaderField = Literal["tos", "mss", "priority", "chunks", "dccp-type", "spi", "ipv6-headers", "eui64"]
+"""Those of them that few rules look at."""
+
 ConnectionField = Literal[
     "ctstate",
     "ctstatus",

@@ -1,4 +1,4 @@
-"""Whether a local socket takes a packet, as rules ask it: ``-m socket`` and transparent proxies.  Three-valued and pure.
+"""Whether a local socket takes a packet, as rules ask it: ``-m socket``, transparent proxies.  Three-valued and pure.
 
 Sources: the kernel's xt_socket.c, xt_TPROXY.c, nf_socket_ipv4.c,
 nf_tproxy_ipv4.c; nft_socket.c, nft_tproxy.c.
@@ -7,6 +7,7 @@ nf_tproxy_ipv4.c; nft_socket.c, nft_tproxy.c.
 from __future__ import annotations
 
 from dnet_tui.diagnostics.walk.l3.listener import takes
+from dnet_tui.diagnostics.walk.netfilter.conntrack import is_icmp_error
 from dnet_tui.diagnostics.walk.packet import Packet, Truth, replace
 from dnet_tui.inspect.model import Namespace, NotSeen, Socket, known_items, require
 
@@ -16,7 +17,7 @@ _ANY = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 def has_socket(ns: Namespace, packet: Packet, *, bound: bool, transparent: bool) -> Truth:
     """Whether a listening socket takes the first packet of a connection; others' sockets aren't known."""
     if packet.proto not in {"tcp", "udp"}:
-        return None if packet.proto in {"icmp", "icmpv6"} else False  # an error's inner packet counts
+        return None if is_icmp_error(packet) else False  # an error's inner packet counts
     if packet.reply or (set(packet.tcp_flags) - {"SYN"} if packet.proto == "tcp" else packet.ctstate != "NEW"):
         return None
     found = [

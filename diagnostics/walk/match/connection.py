@@ -85,7 +85,7 @@ def _label(value: str, packet: Packet, _: MatchContext) -> Truth:
     return None if packet.labels is None else value in packet.labels
 
 
-def _helper(value: str, packet: Packet, _: MatchContext) -> Truth:
+def _helper(_value: str, packet: Packet, _: MatchContext) -> Truth:
     """The helper that expected the connection; without one ``!`` holds (helper_mt)."""
     if packet.ctstate in {"INVALID", "UNTRACKED"} or packet.expected is False:
         return False

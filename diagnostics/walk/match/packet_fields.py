@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from dnet_tui.diagnostics.walk.match import header_fields
 from dnet_tui.diagnostics.walk.match.context import MatchContext
+from dnet_tui.diagnostics.walk.match.header_fields import header_test
 from dnet_tui.diagnostics.walk.match.values import (
     Test,
     contains,
@@ -192,21 +192,7 @@ def packet_test(field: PacketField) -> Test:  # noqa: C901, PLR0912 - the table 
             return lambda value, *_: in_span(value, 6, 6)
         case "arp-plen":
             return lambda value, *_: in_span(value, 4, 4)
-        case "tos":
-            return header_fields.tos
-        case "mss":
-            return header_fields.mss
-        case "priority":
-            return header_fields.priority
-        case "chunks":
-            return header_fields.chunks
-        case "dccp-type":
-            return header_fields.dccp_type
-        case "spi":
-            return header_fields.spi
-        case "ipv6-headers":
-            return header_fields.ipv6_headers
-        case "eui64":
-            return header_fields.eui64
+        case "tos" | "mss" | "priority" | "chunks" | "dccp-type" | "spi" | "ipv6-headers" | "eui64":
+            return header_test(field)
         case _:
             assert_never(field)

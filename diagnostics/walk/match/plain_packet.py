@@ -6,9 +6,12 @@ program that asks for nothing special.  A decision that rests on that names it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.match.expressions import matches
 from dnet_tui.diagnostics.walk.match.state_fields import clock_words, recent_words
+from dnet_tui.diagnostics.walk.match.values import in_span
 from dnet_tui.diagnostics.walk.packet import Packet, replace
 from dnet_tui.inspect.model.firewall import Match
 
@@ -33,6 +36,16 @@ def plain(packet: Packet) -> Packet:
     )
 
 
+_CONSTANTS: dict[str, Callable[[Packet], int]] = {
+    "ip hdrlength": lambda _: 5,
+    "tcp ackseq": lambda _: 0,
+    "tcp urgptr": lambda _: 0,
+    "tcp doff": lambda packet: 10 if packet.length in {60, 80} else 5,
+    "udp length": lambda packet: packet.length - (20 if packet.family == "ip" else 40),
+}
+"""Fields that are as good as constant in a plain first packet: without IP options, TCP's usual ones."""
+
+
 def _length(packet: Packet) -> int:
     return _LENGTHS.get((packet.proto, packet.family), 60 if packet.family == "ip" else 80)
 
@@ -41,10 +54,14 @@ def assumed(match: Match, packet: Packet, context: MatchContext) -> tuple[bool, 
     """What a match that can't be decided is for a plain packet, and what that rests on; None where not even that."""
     ordinary = plain(packet)
     truth = matches(match, ordinary, context)
+    if match.field in _CONSTANTS:
+        number = _CONSTANTS[match.field](ordinary)
+        found = {in_span(value, number, number) for value in match.values}
+        truth = None if None in found else (True in found) != match.negate
     return None if truth is None else (truth, _words(match, ordinary, context))
 
 
-def _words(match: Match, packet: Packet, context: MatchContext) -> str:  # noqa: C901 - the table of fields
+def _words(match: Match, packet: Packet, context: MatchContext) -> str:  # noqa: C901, PLR0912 - the table of fields
     """What is taken for granted."""
     match match.field:
         case "ttl":

@@ -29,9 +29,10 @@ from dnet_tui.diagnostics.walk.netfilter.chain_ends import (
     can_reject,
     settled,
 )
-from dnet_tui.diagnostics.walk.netfilter.conditions import CONDITIONS, Assume, Conditions, has_effect
+from dnet_tui.diagnostics.walk.netfilter.conditions import CONDITIONS, Assume, RuleConditions, has_effect
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import BaseChain, FirewallIndex
 from dnet_tui.diagnostics.walk.netfilter.fwmark import UNKNOWN, blended, changed, marked, zoned
+from dnet_tui.diagnostics.walk.netfilter.handover import proxied, queued
 from dnet_tui.diagnostics.walk.netfilter.nat import chosen_nat
 from dnet_tui.diagnostics.walk.packet import Decider, Hedge, Packet, RuleRef, Truth
 from dnet_tui.inspect.model.firewall import (
@@ -101,7 +102,7 @@ class ChainEvaluation:
         self.namespace = ruleset.context.namespace
         self.budget = ruleset.budget
         self.index = base.table
-        self.asked = Conditions(ruleset.context, base.table.sets, ruleset.rules.ipsets, assume)
+        self.asked = RuleConditions(ruleset.context, base.table.sets, ruleset.rules.ipsets, assume)
         self.hedges: list[Hedge] = []
         """What decisions rest on that take something for granted."""
         self.table = base.table.table
@@ -196,7 +197,7 @@ class ChainEvaluation:
             text = f"{where} is taken {'' if holds else 'not '}to match: {words}"
             self.hedges.append(Hedge(text=text, namespace=self.namespace, rule=self.refer.rule(at)))
 
-    def _act(self, action: _Action, at: Position) -> ChainEnd | None:
+    def _act(self, action: _Action, at: Position) -> ChainEnd | None:  # noqa: C901 - the table of actions
         """Do one action of a rule that is met, or may be; returns how it ends the chain, if it does."""
         match action:
             case VerdictMap():
@@ -214,7 +215,8 @@ class ChainEvaluation:
             case SetZone():
                 self.packet = zoned(self.packet, action, certain=at.certain and not self.may_have_passed)
             case TransparentProxy():
-                return self._proxy(action, at)
+                self.packet, end = proxied(action, self.packet, self.refer.rule(at), self.context, certain=at.certain)
+                return end
             case NoTrack():
                 self._untrack(at)
             case Opaque():
@@ -290,36 +292,11 @@ class ChainEvaluation:
             case "reject" if not can_reject(verdict, self.packet):
                 return None
             case "queue":
-                return self._queue(verdict, at)
+                return queued(verdict, self.refer.rule(at), self.context)
             case "accept" | "drop" | "reject":
                 return ChainEnd(kind=verdict.kind, ref=self.refer.rule(at))
             case _:
                 assert_never(verdict.kind)
-
-    def _queue(self, verdict: Verdict, at: Position) -> ChainEnd | None:
-        """A program decides; without one the packet is dropped, or goes on where the rule says so."""
-        low, _, high = verdict.queues.replace("-", ":").partition(":")
-        numbers = range(int(low), int(high or low) + 1) if low.isdecimal() else range(0)
-        read = {self.context.is_read(number) for number in numbers}
-        if read != {False}:
-            return ChainEnd(kind="unknown", ref=self.refer.rule(at))
-        return None if verdict.bypass else ChainEnd(kind="drop", ref=self.refer.rule(at))
-
-    def _proxy(self, action: TransparentProxy, at: Position) -> ChainEnd | None:
-        """Give the packet to a local socket; where there is none iptables drops it, and nftables ends the rule."""
-        packet = self.packet
-        if packet.proto not in {"tcp", "udp"}:
-            return ChainEnd(kind="drop", ref=self.refer.rule(at)) if action.final else BREAK
-        address = action.address or self.context.first_address(packet)
-        port = int(action.port) if action.port.isdecimal() else packet.dport if not action.port else None
-        there = self.context.proxy(packet, address, port) if address and port is not None else None
-        if there is False:
-            return ChainEnd(kind="drop", ref=self.refer.rule(at)) if action.final else BREAK
-        if there is None or not at.certain:
-            return ChainEnd(kind="unknown", ref=self.refer.rule(at))
-        mark = None if packet.mark is None else (packet.mark & ~action.mask) ^ action.value
-        self.packet = msgspec.structs.replace(packet, mark=mark, taken_by=f"{address} {port}")
-        return ChainEnd(kind="accept", ref=self.refer.rule(at)) if action.final else None
 
     def _call(self, name: str, at: Position) -> ChainEnd | None:
         """Go through another chain, or through what is known of it for this very packet."""

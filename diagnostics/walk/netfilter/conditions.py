@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.match.expressions import matches
+from dnet_tui.diagnostics.walk.match.numgen import drawn, share
 from dnet_tui.diagnostics.walk.match.plain_packet import assumed
 from dnet_tui.diagnostics.walk.match.sets import assumed_lookup, in_ipset, looked_up
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
@@ -40,7 +41,7 @@ class Assume(IntEnum):
     ODDS = 2
 
 
-class Conditions(NamedTuple):
+class RuleConditions(NamedTuple):
     """What conditions are asked of, beside the packet."""
 
     context: MatchContext
@@ -76,6 +77,8 @@ class Conditions(NamedTuple):
         if self.assume is Assume.NOTHING:
             return None
         match expr:
+            case Match() if drawn(expr.field) is not None:
+                return self._by_lot(expr) if self.assume is Assume.ODDS else None
             case Match():
                 return assumed(expr, packet, self.context)
             case Lookup():
@@ -86,6 +89,12 @@ class Conditions(NamedTuple):
                 return expr.first, f"it matches {expr.words}"
             case _:
                 return None
+
+    def _by_lot(self, expr: Match) -> tuple[bool, str]:
+        """What is likelier of a number that nftables draws."""
+        part = share(expr.field, expr.values)
+        part = 1 - part if expr.negate else part
+        return part >= 0.5, f"it matches for {100 * part:.3g} % of the packets, by chance"
 
     def fails(self, rule: Rule, packet: Packet) -> bool:
         """Whether one of a rule's conditions, before it does anything, certainly doesn't hold."""

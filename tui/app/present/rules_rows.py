@@ -30,8 +30,8 @@ from dnet_tui.inspect.model.firewall import (
     SetMark,
     SetZone,
     StatefulMatch,
-    TransparentProxy,
     Table,
+    TransparentProxy,
     Verdict,
     VerdictMap,
 )
@@ -166,7 +166,7 @@ def _rule(table: Table, rule: Rule) -> StyledLine:
     )
 
 
-def action(rule: Rule) -> tuple[str, TextRole]:
+def action(rule: Rule) -> tuple[str, TextRole]:  # noqa: C901 - the table of statements
     """Return what a rule does in a word or two, with its role."""
     for expr in rule.exprs:
         match expr:

@@ -79,12 +79,17 @@ def _verdict(trace: Trace, paper: OutputStyle) -> Iterator[str]:
         yield colour(line)
     if trace.decided_by is not None and trace.verdict not in {"delivered", "left"}:
         yield from paragraph(deciding(trace.decided_by), paper.width, "  Decided by: ", " " * 14)
+    yield from _hedges(trace, paper)
+    if trace.why:
+        yield from paragraph(clean(trace.why, _LIMIT), paper.width, "  Why: ", " " * 7)
+
+
+def _hedges(trace: Trace, paper: OutputStyle) -> Iterator[str]:
+    """What the verdict rests on that was taken for granted."""
     for hedge in trace.hedges[:_MOST_HEDGES]:
         yield from paragraph(clean(hedge.text, _LIMIT), paper.width, "  Provided: ", " " * 12)
     if len(trace.hedges) > _MOST_HEDGES:
         yield f"  Provided: {len(trace.hedges) - _MOST_HEDGES} more conditions (--format json has all)"
-    if trace.why:
-        yield from paragraph(clean(trace.why, _LIMIT), paper.width, "  Why: ", " " * 7)
 
 
 def deciding(by: Decider) -> str:
