@@ -15,6 +15,7 @@ from dnet_tui.diagnostics.walk.l3.namespace_context import match_context
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget
 from dnet_tui.diagnostics.walk.netfilter.chains import Ruleset
+from dnet_tui.diagnostics.walk.netfilter.conditions import Assume
 from dnet_tui.diagnostics.walk.netfilter.conntrack import (
     Connection,
     as_seen_by,
@@ -125,6 +126,11 @@ class WalkState:
         """Whether br_netfilter gave its fragments to IP as one packet, of which IP may make other fragments."""
         self.bridge_waits = False
         """Whether bridge chains of br_netfilter's own priority come after it here, at the hook that is passed."""
+
+    @property
+    def assume(self) -> Assume:
+        """What may be taken for granted: who looks for faults doesn't rely on the odds."""
+        return Assume.PLAIN if self.beyond else Assume.ODDS
 
     # -- the snapshot --------------------------------------------------------------------------
 

@@ -50,6 +50,7 @@ def stateful(name: str, body: Json, objects: NamedObjects) -> StatefulMatch:
     if name == "quota":
         return _quota(found, text, over=over)
     rate = f"{whole(found.get('rate'))} {_SPOKEN[word(found.get('rate_unit', 'packets'))]} a {word(found.get('per'))}"
+    rate = rate.replace("1 packets ", "1 packet ") if found.get("rate") == 1 else rate
     burst = whole(found.get("burst", 0))
     extra = f" (burst {burst} {word(found.get('burst_unit', 'packets'))})" if burst else ""
     words = f"once more than {rate} come{extra}" if over else f"while at most {rate} come{extra}"

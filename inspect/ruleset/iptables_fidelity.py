@@ -37,6 +37,8 @@ _PORTS = frozenset({"sport", "dport"})
 _TESTS = frozenset({"equals", "differs", "range"})
 _BOTH_PORTS = "both ports"
 """Source and destination port are loaded at once when each must be one number."""
+_REPEATED = frozenset({"mark"})
+"""What iptables prints as often as it stands there, each time as a match of its own."""
 _MASKED = frozenset({"mark", "saddr", "daddr", "tcp-flags", "fragment"})
 _ADDRESSES: dict[str, tuple[int, int, int]] = {"ip": (12, 16, 4), "ip6": (8, 24, 16)}
 """Per family: the offsets of source and destination in the header, and an address's length."""
@@ -64,7 +66,7 @@ def _is_ours(words: tuple[str, ...]) -> bool:
             continue
         if word.startswith("load "):
             loaded = word[5:]
-            places = _PORTS if loaded == _BOTH_PORTS else {loaded}
+            places = _PORTS if loaded == _BOTH_PORTS else {loaded} - _REPEATED
             if seen & places:
                 # iptables has one place for each: of two conditions it would print the last.
                 return False

@@ -31,6 +31,7 @@ def run_hook(
     families: tuple[str, ...] = (),
     unread: tuple[str, ...] | None = None,
     asked: Callable[[Chain], bool] | None = None,
+    most: Assume = Assume.ODDS,
 ) -> HookResult:
     """Send ``packet`` through the base chains of a part of ``hook``, by priority.
 
@@ -49,6 +50,7 @@ def run_hook(
             ``("bridge",)`` for a frame that crosses a bridge.
         unread: the families of which a table that wasn't read counts, where they are fewer.
         asked: which of the chains are meant, where not all are.
+        most: what may be taken for granted where the verdict would be unknown otherwise.
     """
     families = families or (packet.family, "inet")
     chains: Sequence[BaseChain] = ruleset.rules.base_chains(hook, families, part)
@@ -59,7 +61,9 @@ def run_hook(
         return HookResult(verdict="unknown" if undecided else "accept", by=undecided, packet=packet)
     found = first = _passed(_HookRun(ruleset, undecided, Assume.NOTHING), chains, packet)
     for assume in (Assume.PLAIN, Assume.ODDS):
-        if undecided is not None or not _is_open(found, packet):
+        # Of a few translations each is walked, rather than the likeliest alone.
+        chosen = assume is Assume.ODDS and bool(first.choices)
+        if undecided is not None or assume > most or chosen or not _is_open(found, packet):
             break
         found = _passed(_HookRun(ruleset, undecided, assume), chains, packet)
     # What is still open with all that is taken for granted is as open without it.

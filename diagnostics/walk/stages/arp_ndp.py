@@ -158,10 +158,11 @@ def _losses(state: WalkState, packet: Packet, points: Iterable[Point]) -> Iterat
             ibrname=index.bridge_of(iif) if in_bridge else "",
             obrname=index.bridge_of(oif) if in_bridge else "",
         )
-        result = run_hook(state.ruleset(ns), hook, seen, families=families)
+        result = run_hook(state.ruleset(ns), hook, seen, families=families, most=state.assume)
         state.hedges += result.hedges
         if result.verdict != "accept":
             rule = result.by.rule if result.by is not None else None
             text = f"{what}: the {word} is stopped by {rule.table} {rule.chain}: {rule.text}" if rule else ""
-            end: End = "unknown" if result.verdict == "unknown" else "unreachable"
+            unsure = result.verdict == "unknown" or (result.hedges and state.beyond)
+            end: End = "unknown" if unsure else "unreachable"
             yield end, Decider(kind="rule", text=text or f"{what}: the {word}", namespace=ns.id, rule=rule)

@@ -44,7 +44,7 @@ def pass_bridge(state: WalkState, ns: Namespace, hook: Hook, iif: str, oif: str,
         return
     asked = _around(state, ns, hook, part) if part != "all" else None
     frame = replace(state.packet, iif=iif, oif=oif, ibrname=index.bridge_of(iif), obrname=index.bridge_of(oif))
-    result = run_hook(ruleset, hook, frame, families=_BRIDGE, asked=asked)
+    result = run_hook(ruleset, hook, frame, families=_BRIDGE, asked=asked, most=state.assume)
     state.packet = with_changes(state.packet, result.packet)
     state.hedges += result.hedges
     _note(state, ns, iif or oif, "bridge", result)
@@ -101,6 +101,7 @@ def _pass_chains(state: WalkState, ns: Namespace, device: str, hook: Literal["in
         families=_DEVICE_FAMILIES,
         unread=_NETDEV,
         asked=lambda chain: _is_at(chain, device),
+        most=state.assume,
     )
     state.packet = with_changes(state.packet, result.packet)
     state.hedges += result.hedges
@@ -115,5 +116,6 @@ def _is_at(chain: Chain, device: str) -> bool:
 def _note(state: WalkState, ns: Namespace, interface: str, stage: str, result: HookResult) -> None:
     if result.verdict != "accept":
         by = result.by or Decider(kind="rule", text="", namespace=ns.id)
-        state.hop(ns, interface, stage, result.verdict, rule=by.rule)
-        state.obstacle(ENDS[result.verdict], stage, by)
+        verdict = "unknown" if result.hedges and state.beyond else result.verdict
+        state.hop(ns, interface, stage, verdict, rule=by.rule)
+        state.obstacle(ENDS[verdict], stage, by)

@@ -123,10 +123,13 @@ class _HookTraversal:
 
     def _run(self, part: ChainPart) -> HookResult:
         """Run the chains of one part, and note what they did."""
-        result = run_hook(self.ruleset, self.hook, self.state.packet, part=part)
+        result = run_hook(self.ruleset, self.hook, self.state.packet, part=part, most=self.state.assume)
         self.state.packet = result.packet
         self.state.hedges += result.hedges
-        if result.verdict in {"drop", "reject"}:
+        if result.verdict in {"drop", "reject"} and result.hedges and self.state.beyond:
+            # A fault is what certainly stops a packet: on what this rests is for a person to judge.
+            self.unsure = self.unsure or result.by
+        elif result.verdict in {"drop", "reject"}:
             by = or_instead(result.by, [self.unsure]) or Decider(kind="rule", text="", namespace=self.ns.id)
             self.state.hop(self.ns, self.interface, self.hook, result.verdict, rule=by.rule)
             self.passed = True
