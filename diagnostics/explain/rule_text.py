@@ -138,7 +138,7 @@ def _verdict(expr: Verdict, chain: Chain) -> str:
         answer = _ANSWERS.get(expr.reject_with, clean(expr.reject_with))
         return f"is rejected with {answer} as the answer" if answer else "is rejected"
     if expr.kind == "queue" and expr.queues:
-        without = "without one it goes on" if expr.bypass else "without one it is dropped"
+        without = "without one it is accepted" if expr.bypass else "without one it is dropped"
         return f"is handed to a program, which decides (queue {clean(expr.queues)}; {without})"
     plain = {
         "accept": "is accepted",

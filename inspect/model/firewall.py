@@ -81,7 +81,7 @@ class Verdict(Expr, frozen=True, kw_only=True, tag="verdict"):
     """Ends the rule (``continue``: goes on).  ``chain`` for jump and goto; ``reject_with`` for reject.
 
     ``queues`` for queue: the number, or the range ``a:b``, of the queues that
-    a program reads; ``bypass``: without one the packet goes on.
+    a program reads; ``bypass``: without one the packet is accepted.
     """
 
     kind: Literal["accept", "drop", "reject", "jump", "goto", "return", "queue", "continue"]

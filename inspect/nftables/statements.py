@@ -70,7 +70,7 @@ def compile_statement(name: str, body: Json, context: Context, *, last: bool) ->
     """
     if name in NOTES:
         return (Note(text=shown({name: body})),)
-    build = _STATEMENTS.get(name)
+    build = STATEMENTS.get(name)
     if build is None:
         raise fail(f"{name} isn't modelled")
     return build(name, body, context, last)
@@ -273,7 +273,7 @@ def _xt(name: str, body: Json, _context: Context, _last: bool) -> Compiled:  # n
     return (Opaque(text=text, role="match"), Opaque(text=text, role="target"))
 
 
-_STATEMENTS: dict[str, CompileStatement] = {
+STATEMENTS: dict[str, CompileStatement] = {
     "reject": _reject,
     "mangle": _mangle,
     "notrack": _notrack,
@@ -286,3 +286,4 @@ _STATEMENTS: dict[str, CompileStatement] = {
     **dict.fromkeys(("accept", "drop", "continue", "return", "jump", "goto", "queue"), _verdict),
     **dict.fromkeys(("snat", "dnat", "masquerade", "redirect"), _nat),
 }
+"""By the statement's name in JSON."""

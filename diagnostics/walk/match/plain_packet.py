@@ -15,7 +15,8 @@ from dnet_tui.diagnostics.walk.match.values import in_span
 from dnet_tui.diagnostics.walk.packet import Packet, replace
 from dnet_tui.inspect.model.firewall import Match
 
-_TTL = 64
+USUAL_TTL = 64
+"""The hop limit that Linux and most others send with."""
 _LENGTHS = {("tcp", "ip"): 60, ("tcp", "ip6"): 80, ("icmp", "ip"): 84, ("icmpv6", "ip6"): 104}
 """Linux' SYN with its usual options, and ping's echo; anything else is taken to be as short as a SYN."""
 _MSS = {"ip": 1460, "ip6": 1440}
@@ -27,7 +28,7 @@ def plain(packet: Packet) -> Packet:
     return replace(
         packet,
         plain=True,
-        ttl=_TTL if packet.ttl is None else packet.ttl,
+        ttl=USUAL_TTL if packet.ttl is None else packet.ttl,
         tos=0 if packet.tos is None else packet.tos,
         length=packet.length or _length(packet),
         mss=_MSS[packet.family] if packet.mss is None else packet.mss,

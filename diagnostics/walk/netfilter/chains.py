@@ -17,6 +17,7 @@ from typing import NamedTuple, assert_never
 import msgspec
 
 from dnet_tui.diagnostics.walk.match.context import MatchContext
+from dnet_tui.diagnostics.walk.match.plain_packet import USUAL_TTL
 from dnet_tui.diagnostics.walk.match.remembered import remember
 from dnet_tui.diagnostics.walk.match.sets import candidates, has_each
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget, BudgetSpentError
@@ -153,9 +154,7 @@ class ChainEvaluation:
             if self.skipping and (chain.name, rule.number) in self.skipping:
                 continue
             end, certain = self._rule(chain, rule, sure=sure, path=path, base_number=base_number)
-            if end is None:
-                continue
-            if end is BREAK:
+            if end is None or end is BREAK:
                 continue
             if end.kind != "return" and certain and sure:
                 return end
@@ -170,7 +169,7 @@ class ChainEvaluation:
     def _rule(
         self, chain: Chain, rule: Rule, *, sure: bool, path: tuple[str, ...], base_number: int
     ) -> tuple[ChainEnd | None, bool]:
-        """One rule, expression by expression: how it ends the chain, and whether it certainly is met."""
+        """One rule: how it ends the chain, and whether it certainly is met."""
         truth: Truth = True
         if self.asked.assume and self.asked.fails(rule, self.packet):
             return None, False  # whatever its other conditions rest on
@@ -193,9 +192,11 @@ class ChainEvaluation:
     def _hedge(self, at: Position, words: str, *, holds: bool) -> None:
         """Note what a decision rests on, where anything depends on it."""
         if has_effect(at.rule):
-            where = f"{self.table.name} {at.chain.name} rule {at.rule.number}"
-            text = f"{where} is taken {'' if holds else 'not '}to match: {words}"
-            self.hedges.append(Hedge(text=text, namespace=self.namespace, rule=self.refer.rule(at)))
+            self._note(at, f"is taken {'' if holds else 'not '}to match: {words}")
+
+    def _note(self, at: Position, words: str) -> None:
+        where = f"{self.table.name} {at.chain.name} rule {at.rule.number}"
+        self.hedges.append(Hedge(text=f"{where} {words}", namespace=self.namespace, rule=self.refer.rule(at)))
 
     def _act(self, action: _Action, at: Position) -> ChainEnd | None:  # noqa: C901 - the table of actions
         """Do one action of a rule that is met, or may be; returns how it ends the chain, if it does."""
@@ -208,6 +209,9 @@ class ChainEvaluation:
                 # What a rule before it may have let pass already goes on without it.
                 self.packet = marked(self.packet, action, certain=at.certain and not self.may_have_passed)
             case SetField():
+                if action.field == "ttl" and action.op == "add" and self.packet.ttl is None:
+                    self.packet = msgspec.structs.replace(self.packet, ttl=USUAL_TTL)
+                    self._note(at, f"changes a hop limit that is assumed to be {USUAL_TTL}")
                 self.packet = changed(self.packet, action, certain=at.certain and not self.may_have_passed)
             case Remember():
                 certain = at.certain and not self.may_have_passed

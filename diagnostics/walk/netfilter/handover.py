@@ -1,7 +1,7 @@
 """What becomes of a packet that a rule hands to a program: by a queue, or by a transparent proxy's socket.  Pure.
 
 Sources: the kernel's nfnetlink_queue.c (without a listener the packet is
-dropped, or with ``bypass`` goes on), xt_TPROXY.c and nft_tproxy.c.
+dropped, or with ``bypass`` accepted), xt_TPROXY.c and nft_tproxy.c.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dnet_tui.inspect.model.firewall import TransparentProxy, Verdict
 _MOST_QUEUES = 0xFFFF
 
 
-def queued(verdict: Verdict, ref: RuleRef, context: MatchContext) -> ChainEnd | None:
-    """A program decides; without one the packet is dropped, or goes on where the rule says so."""
+def queued(verdict: Verdict, ref: RuleRef, context: MatchContext) -> ChainEnd:
+    """A program decides; without one the packet is dropped, or where the rule says so accepted (nf_queue)."""
     low, _, high = verdict.queues.replace("-", ":").partition(":")
     known = low.isdecimal() and (high or low).isdecimal() and int(high or low) <= _MOST_QUEUES
     if not known or {context.is_read(number) for number in range(int(low), int(high or low) + 1)} != {False}:
         return ChainEnd(kind="unknown", ref=ref)
-    return None if verdict.bypass else ChainEnd(kind="drop", ref=ref)
+    return ChainEnd(kind="accept" if verdict.bypass else "drop", ref=ref)
 
 
 def proxied(

@@ -151,7 +151,7 @@ def test_what_is_not_modelled_is_named_with_its_text() -> None:
         ),
         (
             "-j NFQUEUE --queue-num 3 --queue-bypass",
-            "All traffic is handed to a program, which decides (queue 3; without one it goes on).",
+            "All traffic is handed to a program, which decides (queue 3; without one it is accepted).",
         ),
     ],
 )
