@@ -78,10 +78,9 @@ def has_socket(packet: Packet) -> Truth:
 
     None where one may: on what is made here, and on what an established one
     is about to get (early demux, after PREROUTING).  Forwarded packets and
-    the first of a connection have none, nor has what the kernel itself makes.
+    the first of a connection have none.  What the kernel itself makes has a
+    socket of the kernel's, which is no user's.
     """
-    if packet.by_kernel and not packet.iif:
-        return False
     return False if packet.iif and (packet.oif or not packet.reply) else None
 
 
@@ -94,7 +93,13 @@ def is_absent(field: str, packet: Packet, context: MatchContext) -> bool:
         # In the bridge family's hooks one of the two is there at least.
         mine, other = (packet.ibrname, packet.obrname) if field == "ibrname" else (packet.obrname, packet.ibrname)
         return not mine and bool(other)
+    if field in {"skuid", "skgid"} and _is_the_kernels(packet):
+        return True  # its socket has no file
     return field in {"skuid", "skgid", "cgroup"} and has_socket(packet) is False
+
+
+def _is_the_kernels(packet: Packet) -> bool:
+    return packet.by_kernel and not packet.iif
 
 
 def _owner(what: str) -> Test:
@@ -103,6 +108,8 @@ def _owner(what: str) -> Test:
     def test(value: str, packet: Packet, _: MatchContext) -> Truth:
         there = has_socket(packet)
         if there is False:
+            return False
+        if _is_the_kernels(packet) and what != "socket":
             return False
         if packet.iif and not packet.plain:
             return None
