@@ -143,7 +143,7 @@ _CT: dict[str, Field] = {
     "protocol": Field("ctproto", "proto"),
     "helper": Field("ct-helper", "word", (TRACKED, Match(field="ct-helper", values=("",)))),
     "expiration": Field("ct-expires", "length", (TRACKED,)),
-    "zone": Field("ct-zone", "length"),
+    "zone": Field("ct-zone", "length", (TRACKED,)),
 }
 _SPOKEN = {"iifname", "oifname", "iif", "oif", "ibrname", "obrname", "iifgroup", "oifgroup", "iifkind", "oifkind",
            "iiftype", "oiftype", "l4proto"}  # fmt: skip

@@ -229,7 +229,7 @@ FEW_RULES: list[tuple[object, object, str, tuple[AnyExpr, ...]]] = [
     (payload("esp", "spi"), 5, "==", (m("proto", "esp"), m("spi", "5"))),
     (ct("label"), 5, "in", (TRACKED, m("ct-label", "5"))),
     (ct("helper"), "ftp", "==", (TRACKED, m("ct-helper", ""), m("ct-helper", "ftp"))),
-    (ct("zone"), 5, "==", (m("ct-zone", "5"),)),
+    (ct("zone"), 5, "==", (TRACKED, m("ct-zone", "5"))),
     ({"socket": {"key": "transparent"}}, 1, "==", (m("socket", "any"), m("socket", "any+transparent"))),
     ({"socket": {"key": "wildcard"}}, 1, "==", (m("socket", "any"), m("socket", "bound", negate=True))),
     ({"socket": {"key": "wildcard"}}, 0, "==", (m("socket", "any"), m("socket", "bound"))),
