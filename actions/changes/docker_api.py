@@ -7,7 +7,6 @@ NetworkDelete).
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import time
@@ -18,7 +17,7 @@ from urllib.parse import quote
 
 from dnet_tui.inspect.engines.api_source import refusal, refusal_words
 from dnet_tui.inspect.engines.docker.read_api import find_socket
-from dnet_tui.inspect.engines.unix_http import TooLargeError, UnixHttp
+from dnet_tui.inspect.engines.unix_http import NotHttpError, TooLargeError, UnixHttp
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.text.json_access import fields, items
 from dnet_tui.inspect.text.sanitize import clean
@@ -66,7 +65,7 @@ def docker_api(socket: str) -> Iterator[DockerApi]:
             raise FileNotFoundError("it has no socket on this host")
         with DockerApi(place, time.monotonic() + _LIMIT) as api:
             yield api
-    except (OSError, ValueError, RecursionError, http.client.HTTPException, TooLargeError) as error:
+    except (OSError, ValueError, RecursionError, NotHttpError, TooLargeError) as error:
         words = getattr(error, "strerror", None) or str(error) or "it took too long"
         msg = f"Docker does not answer: {clean(words)}"
         raise ActionFailedError(msg, "see `systemctl status docker`; --engine linux needs no engine") from error

@@ -122,11 +122,7 @@ def _without_blind(
 def _half_silent(old: View, new: View) -> frozenset[str]:
     """The engines that told less in one of the two snapshots: what they tell can't be compared."""
     told = [
-        {
-            (gap.scope, gap.section, _NUMBERS.sub("", gap.reason))
-            for gap in view.snapshot.gaps
-            if gap.section in _ENGINES
-        }
+        {(gap.scope, gap.section, _NUMBERS.sub("", gap.reason)) for gap in view.all_gaps if gap.section in _ENGINES}
         for view in (old, new)
     ]
     mute = {engine.name for view in (old, new) for engine in known_items(view.snapshot.engines) if not engine.reachable}
@@ -135,7 +131,7 @@ def _half_silent(old: View, new: View) -> frozenset[str]:
 
 def _unseen(old: View, new: View) -> Iterator[Unseen]:
     """The gaps of both, those that are the same on both sides once."""
-    sides = [{(gap.section, _scope(view, gap)): gap.reason for gap in view.snapshot.gaps} for view in (old, new)]
+    sides = [{(gap.section, _scope(view, gap)): gap.reason for gap in view.all_gaps} for view in (old, new)]
     for (section, scope), reason in (sides[0] | sides[1]).items():
         is_in = [(section, scope) in side for side in sides]
         side: Literal["before", "after", "both"] = "both" if all(is_in) else "before" if is_in[0] else "after"

@@ -7,7 +7,6 @@ was had when the time is up is used, and a gap says what is missing.
 
 from __future__ import annotations
 
-import http.client
 import threading
 import time
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from dnet_tui.inspect.engines.engine_data import EngineReading
-from dnet_tui.inspect.engines.unix_http import TooLargeError
+from dnet_tui.inspect.engines.unix_http import NotHttpError, TooLargeError
 from dnet_tui.inspect.model import Container, Engine, Network
 from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.text.encoding import storable
@@ -175,7 +174,7 @@ class Reading:
             reason, hint = words.nobody
         elif isinstance(error, FileNotFoundError):
             reason, hint = words.absent
-        elif isinstance(error, ValueError | RecursionError | http.client.HTTPException | TooLargeError):
+        elif isinstance(error, ValueError | RecursionError | NotHttpError | TooLargeError):
             reason = words.unlike
         else:
             reason = f"{words.unreadable}: {storable(str(error)) or type(error).__name__}"

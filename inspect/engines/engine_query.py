@@ -13,7 +13,6 @@ import msgspec
 
 from dnet_tui.inspect.engines.engine_data import EngineReading, merge
 from dnet_tui.inspect.engines.protocol import QuerySettings
-from dnet_tui.inspect.engines.read_log import KeptLogs, LogReading
 from dnet_tui.inspect.engines.registry import ENGINES
 from dnet_tui.inspect.engines.rootless import ArgvCache, Rootless, find_rootless, place
 from dnet_tui.inspect.kernel.procfs import ProcessSeen, read_argv

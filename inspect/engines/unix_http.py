@@ -6,12 +6,14 @@ more to import than a whole reading takes.
 
 from __future__ import annotations
 
-import http.client
 import socket
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    import http.client
 
 MOST = 64 << 20
 """Bytes of an answer that are read; 10,000 containers take some 60 MB."""
@@ -23,21 +25,29 @@ class TooLargeError(Exception):
     """An answer is larger than :data:`MOST`."""
 
 
+class NotHttpError(Exception):
+    """What answers doesn't speak HTTP."""
+
+
 class UnixHttp:
     """A connection to an HTTP server on a Unix socket.  Use as a context manager.
 
     ``deadline`` is on the clock of :func:`time.monotonic`.  Whatever is asked
     raises OSError (TimeoutError, ConnectionRefusedError, PermissionError …)
-    or ``http.client.HTTPException`` when the server isn't one.
+    or :class:`NotHttpError` when the server isn't one.
     """
 
     def __init__(self, path: str, deadline: float) -> None:
         self._path = path
         self._deadline = deadline
-        self._http = http.client.HTTPConnection("engine")
+        self._http: http.client.HTTPConnection
 
     def __enter__(self) -> Self:
-        self._http.sock = self._connected()
+        connected = self._connected()
+        import http.client  # noqa: PLC0415 - 15 ms, and only where somebody is there to talk to
+
+        self._http = http.client.HTTPConnection("engine")
+        self._http.sock = connected
         return self
 
     def __exit__(
@@ -60,13 +70,21 @@ class UnixHttp:
 
         Raises:
             OSError: the connection failed, or the time is up.
-            http.client.HTTPException: the answer isn't HTTP.
+            NotHttpError: the answer isn't HTTP.
             TooLargeError: the answer is larger than :data:`MOST`.
         """
         return self._exchange("GET", target)
 
     def _exchange(self, method: str, target: str, body: bytes | None = None) -> tuple[int, bytes]:
         """One request and its answer; ``body`` is JSON.  Raises as :meth:`get`."""
+        import http.client  # noqa: PLC0415 - as above
+
+        try:
+            return self._request(method, target, body)
+        except http.client.HTTPException as error:
+            raise NotHttpError(str(error) or type(error).__name__) from error
+
+    def _request(self, method: str, target: str, body: bytes | None) -> tuple[int, bytes]:
         if self._http.sock is None:  # the server closed after its last answer
             self._http.sock = self._connected()
         self._limit()

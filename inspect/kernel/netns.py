@@ -18,7 +18,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import Generic, TypeVar
 
 import msgspec
@@ -56,6 +56,7 @@ class NsHandle(msgspec.Struct, frozen=True, kw_only=True):
         return namespace_id(self.inode)
 
 
+@lru_cache(maxsize=16_384)
 def namespace_id(inode: int) -> str:
     """The id of a namespace, as ``readlink /proc/PID/ns/net`` prints it."""
     return f"net:[{inode}]"

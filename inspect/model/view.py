@@ -253,8 +253,9 @@ class View:
 
     def gaps(self, section: str, scope: str = "") -> tuple[Gap, ...]:
         """The gaps of a section that concern ``scope``, or the whole host: for telling, not for deciding."""
-        return tuple(gap for gap in self._gaps if gap.section == section and gap.scope in ("", scope))
+        return tuple(gap for gap in self.all_gaps if gap.section == section and gap.scope in ("", scope))
 
     @cached_property
-    def _gaps(self) -> tuple[Gap, ...]:
+    def all_gaps(self) -> tuple[Gap, ...]:
+        """Everything that could not be read."""
         return self.snapshot.gaps

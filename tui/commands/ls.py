@@ -50,7 +50,7 @@ def ls(
     view = View(listed(taken))
     sys.stdout.write(as_json(what, view) if output == "json" else as_table(what, view, stdout_paper()))
     sys.stdout.flush()
-    say_gaps(taken.gaps, view.label, needs)
+    say_gaps(view.snapshot.unplaced, view.label, needs)  # listed() put all of them there
 
 
 def as_json(what: What | None, view: View) -> str:

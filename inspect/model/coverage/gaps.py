@@ -22,6 +22,7 @@ from dnet_tui.inspect.model.coverage.sections import (
     Unread,
     known_items,
     lacks_of,
+    left_out,
 )
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.firewalld import Firewalld
@@ -96,9 +97,13 @@ def gaps_of(snapshot: Snapshot) -> tuple[Gap, ...]:
 def _all(snapshot: Snapshot) -> Iterator[Gap]:
     for field, section in HOST_LISTS.items():
         yield from _gaps(section, "", getattr(snapshot, field))
+    fields = tuple(NAMESPACE_FIELDS.items())
     for ns in known_items(snapshot.namespaces):
-        for field, section in NAMESPACE_FIELDS.items():
-            yield from _gaps(section, ns.id, getattr(ns, field))
+        for field, section in fields:
+            value = getattr(ns, field)
+            # Most are read in full or left out on purpose: no need to ask each of them what it lacks.
+            if type(value) is not tuple and value is not left_out(section):
+                yield from _gaps(section, ns.id, value)
     yield from _gaps("names", "", snapshot.host.resolver)
     for container in known_items(snapshot.containers):
         yield from _gaps("names", container.name, container.resolver)

@@ -20,6 +20,7 @@ lists things and says beside the list that there may be more.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Generic, NoReturn, TypeVar, Union, overload
 
 import msgspec
@@ -298,14 +299,27 @@ def lacks_of(section: object) -> tuple[Lack, ...]:
 def owned_by(holder: msgspec.Struct, fields: Mapping[str, str], scope: str) -> None:
     """Tell a new struct's sections what they are and whose: for its ``__post_init__``.
 
-    Each gets a copy of its own, for one may be held by several.
+    Each gets a copy of its own, for one may be held by several.  Those that were not asked for are many, and nobody
+    reports them: of each section there is one, of no scope.
     """
     for field, section in fields.items():
         value = getattr(holder, field)
-        if isinstance(value, _Owned) and (value.section, value.scope) != (section, scope):
+        if type(value) is tuple or not isinstance(value, _Owned):
+            continue
+        if isinstance(value, Unread) and value.reason == NOT_ASKED:
+            msgspec.structs.force_setattr(holder, field, left_out(section))
+        elif (value.section, value.scope) != (section, scope):
             copy = type(value)(**{name: getattr(value, name) for name in value.__struct_fields__})
             copy.__dict__.update(section=section, scope=scope)
             msgspec.structs.force_setattr(holder, field, copy)
+
+
+@cache
+def left_out(section: str) -> Unread:
+    """What stands for a section that was not asked for: always the same, of no scope."""
+    unasked = Unread(reason=NOT_ASKED)
+    unasked.__dict__.update(section=section, scope="")
+    return unasked
 
 
 def with_items(section: tuple[T, ...] | Partial[T] | Unread, items: tuple[T, ...]) -> Section[T]:

@@ -7,6 +7,7 @@ on a real host, where nobody sees what is beyond the uplink.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 
 import msgspec
@@ -102,7 +103,9 @@ def _aliases(snapshot: Snapshot, places: dict[str, str]) -> dict[str, str]:
 
 def _told(name: str, fault: str, probe: Probe, found: Judgement) -> Disagreement | None:
     unwatched = any("net:[" in reason for reason in found.reasons)  # a container that the fault itself brought
-    if found.result == "agrees" or unwatched:
+    # What came back to the sender's own port is what a server answered that the fault itself brought.
+    came_back = any(f" > {probe.src}:{probe.sport}" in word for word in found.kernel) and probe.proto == "udp"
+    if found.result == "agrees" or unwatched or came_back:
         return None
     said = "/".join(filter(None, found.end))
     return _disagreement(
@@ -132,15 +135,25 @@ def _traced(name: str, fault: str, case: HostContext, court: Court, probe: Probe
         return _disagreement(name, fault, probe, "unknown", "trace", "unknown", answered, (by,))
     if beyond and not answered and found.forward.last.dst not in _outside(court):
         return None  # an answer is expected of somebody who isn't there
+    if beyond and found.answer is not None and found.answer.last.dst == probe.src and _knows_a_way(court, probe.src):
+        return None  # this outside routes the containers' subnet to the host, which no host can know
     # What is beyond the uplink isn't seen: whoever answers there is expected to.
     right = bool(answered) and answered != "closed" if beyond and claim.startswith("answer ") else fits(claim, answered)
     return None if right else _disagreement(name, fault, probe, "wrong", "trace", claim, answered, (by, found.why))
 
 
 def _outside(court: Court) -> set[str]:
-    """The addresses of what is outside."""
+    """The addresses of what is outside, but for those that every host has for itself."""
     ns = court.view.namespaces.get(court.ids[OUTSIDE])
-    return {item.address for item in ns.addresses} if ns is not None else set()
+    return {item.address for item in ns.addresses if item.scope != "host"} if ns is not None else set()
+
+
+def _knows_a_way(court: Court, address: str) -> bool:
+    """Whether the outside has a route of its own to an address that only this host's networks have."""
+    ns = court.view.namespaces.get(court.ids[OUTSIDE])
+    wanted = ipaddress.ip_address(address)
+    nets = (ipaddress.ip_network(item.dst) for item in (known_items(ns.routes) if ns is not None else ()))
+    return any(wanted.version == net.version and net.prefixlen and wanted in net for net in nets)
 
 
 def _disagreement(

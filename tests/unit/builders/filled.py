@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 import msgspec
 
@@ -16,10 +17,10 @@ def filled(snapshot: Snapshot) -> frozenset[str]:
 
 def _fields(value: object) -> Iterator[str]:
     if isinstance(value, msgspec.Struct):
-        for field in msgspec.structs.fields(value):
-            inner = getattr(value, field.name)
-            if inner is not field.default and inner != _default(field):
-                yield f"{type(value).__name__}.{field.name}"
+        for name, default in _defaults(type(value)):
+            inner = getattr(value, name)
+            if inner is not default and inner != default:
+                yield f"{type(value).__name__}.{name}"
                 yield from _fields(inner)
     elif isinstance(value, Mapping):
         for inner in value.values():
@@ -29,5 +30,9 @@ def _fields(value: object) -> Iterator[str]:
             yield from _fields(inner)
 
 
-def _default(field: msgspec.structs.FieldInfo) -> object:
-    return field.default_factory() if field.default_factory is not msgspec.NODEFAULT else field.default
+@cache
+def _defaults(struct: type[msgspec.Struct]) -> tuple[tuple[str, object], ...]:
+    return tuple(
+        (field.name, field.default_factory() if field.default_factory is not msgspec.NODEFAULT else field.default)
+        for field in msgspec.structs.fields(struct)
+    )

@@ -216,7 +216,7 @@ def _namespace(view: View, ns: Namespace) -> Iterator[Paragraph]:
 
 
 def _gap(view: View, section: str, scope: str) -> Iterator[Paragraph]:
-    for gap in view.snapshot.gaps:
+    for gap in view.all_gaps:
         if gap.section != section or gap.scope != scope:
             continue
         yield Paragraph(line(say("? not seen", "warn"), say(f"  {gap.section}", "head")))

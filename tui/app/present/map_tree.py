@@ -295,7 +295,7 @@ def _other_links(view: View, report: Report | None) -> Iterator[Node]:
 
 def _gaps(view: View) -> Iterator[Node]:
     """One node for each section and scope; its detail lists all the reasons."""
-    for gap in {(gap.section, gap.scope): gap for gap in view.snapshot.gaps}.values():
+    for gap in {(gap.section, gap.scope): gap for gap in view.all_gaps}.values():
         where = view.label(gap.scope) if gap.scope else ""
         yield Node(
             id=f"gap:{gap.section}:{gap.scope}",

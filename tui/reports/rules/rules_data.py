@@ -96,7 +96,7 @@ def _firewalls(view: View) -> tuple[Firewall, ...]:
 def firewall_gaps(view: View, shown: tuple[Shown, ...]) -> tuple[Gap, ...]:
     """What could not be read of the firewalls that are shown."""
     scopes = {"", *(part.namespace for part in shown)}
-    return tuple(gap for gap in view.snapshot.gaps if gap.section == "firewall" and gap.scope in scopes)
+    return tuple(gap for gap in view.all_gaps if gap.section == "firewall" and gap.scope in scopes)
 
 
 def rules_data(view: View, shown: tuple[Shown, ...]) -> Json:

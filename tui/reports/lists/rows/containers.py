@@ -126,8 +126,8 @@ def _container(view: View, container: Container) -> ContainerRow:
         not_seen=tuple(
             f"{section}: {gap.reason}"
             for section in ("links", "addresses")
-            for gap in view.snapshot.gaps
-            if ns is not None and (gap.section, gap.scope) == (section, ns.id)
+            for gap in (view.gaps(section, ns.id) if ns is not None else ())
+            if gap.scope
         ),
     )
 
