@@ -194,9 +194,9 @@ NFT_STATEMENTS: dict[str, Decision] = {
 _HEAD = """# What rules look at, and how it is decided
 
 A trace follows the first packet of a connection, a *plain* one: from a program that asks for nothing special. What
-packet and snapshot decide is **decided**. What depends on more is **hedged**: the trace follows what such a packet meets
-and names the condition, with its number (`Provided: …`, and `hedges` in JSON). What nobody can tell is **unknown**, and
-makes the answer unknown where it matters; so does everything where what it rests on was not read.
+packet and snapshot decide is **decided**. What depends on more is **hedged**: the trace follows what such a packet
+meets and names the condition, with its number (`Provided: …`, and `hedges` in JSON). What nobody can tell is
+**unknown**, and makes the answer unknown where it matters; so does everything where what it rests on was not read.
 
 Written by `script/docs` from `diagnostics/explain/match_catalogue.py`.
 """

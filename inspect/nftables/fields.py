@@ -148,7 +148,7 @@ _CT: dict[str, Field] = {
 _SPOKEN = {"iifname", "oifname", "iif", "oif", "ibrname", "obrname", "iifgroup", "oifgroup", "iifkind", "oifkind",
            "iiftype", "oiftype", "l4proto"}  # fmt: skip
 MODELLED_KEYS = frozenset({*_META, *_CT, *(key for _, key in PLAIN_HEADERS)}) - _SPOKEN
-"""The keys of ``meta`` and ``ct``, and the odd header fields, that are modelled; names of interfaces go without saying."""
+"""The keys of ``meta`` and ``ct``, and the odd header fields, that are modelled; without those of interfaces."""
 
 _CT_TUPLE: dict[tuple[str, str], MatchField] = {
     ("original", "saddr"): "ctorigsrc",

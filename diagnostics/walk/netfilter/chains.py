@@ -58,7 +58,6 @@ _MAX_DEPTH = 64
 _MOST_PATHS = 256
 """So many possible ends are named by every path that leads to them; beyond that by one path each."""
 
-
 _Action = VerdictMap | Opaque | Nat | SetMark | SetField | Remember | SetZone | TransparentProxy | NoTrack | Note
 
 _RETURN = ChainEnd(kind="return")
@@ -156,9 +155,9 @@ class ChainEvaluation:
             end, certain = self._rule(chain, rule, sure=sure, path=path, base_number=base_number)
             if end is None or end is BREAK:
                 continue
-            if end.kind != "return" and certain and sure:
-                return end
             if end.kind != "return":
+                if certain and sure:
+                    return end
                 self._may(end)
             if certain:
                 return None
@@ -190,15 +189,14 @@ class ChainEvaluation:
         return None, False
 
     def _hedge(self, at: Position, words: str, *, holds: bool) -> None:
-        """Note what a decision rests on, where anything depends on it."""
         if has_effect(at.rule):
             self._note(at, f"is taken {'' if holds else 'not '}to match: {words}")
 
     def _note(self, at: Position, words: str) -> None:
-        where = f"{self.table.name} {at.chain.name} rule {at.rule.number}"
-        self.hedges.append(Hedge(text=f"{where} {words}", namespace=self.namespace, rule=self.refer.rule(at)))
+        text = f"{self.table.name} {at.chain.name} rule {at.rule.number} {words}"
+        self.hedges.append(Hedge(text=text, namespace=self.namespace, rule=self.refer.rule(at)))
 
-    def _act(self, action: _Action, at: Position) -> ChainEnd | None:  # noqa: C901 - the table of actions
+    def _act(self, action: _Action, at: Position) -> ChainEnd | None:  # noqa: C901, PLR0912 - the table of actions
         """Do one action of a rule that is met, or may be; returns how it ends the chain, if it does."""
         match action:
             case VerdictMap():
@@ -209,7 +207,7 @@ class ChainEvaluation:
                 # What a rule before it may have let pass already goes on without it.
                 self.packet = marked(self.packet, action, certain=at.certain and not self.may_have_passed)
             case SetField():
-                if action.field == "ttl" and action.op == "add" and self.packet.ttl is None:
+                if (action.field, action.op, self.packet.ttl) == ("ttl", "add", None):
                     self.packet = msgspec.structs.replace(self.packet, ttl=USUAL_TTL)
                     self._note(at, f"changes a hop limit that is assumed to be {USUAL_TTL}")
                 self.packet = changed(self.packet, action, certain=at.certain and not self.may_have_passed)

@@ -31,6 +31,7 @@ SYN = Packet(
     ttl=63,
 )
 OUTGOING = msgspec.structs.replace(SYN, src="10.0.0.1", iif="", ttl=64, mss=1460)
+ANYWHERE = "0.0.0.0"  # noqa: S104 - compared with, not bound to
 NOON = "2026-11-30T12:00:00Z"  # a Monday
 HOST = Namespace(
     id="net:[1]",
@@ -275,7 +276,7 @@ def test_a_queue_is_for_the_program_that_reads_it(target: str, verdict: str) -> 
     ("socket", "verdict"),
     [
         (Socket(proto="tcp", address="10.0.0.1", port=3128, transparent=True), "accept"),
-        (Socket(proto="tcp", address="0.0.0.0", port=3128, transparent=True), "accept"),
+        (Socket(proto="tcp", address=ANYWHERE, port=3128, transparent=True), "accept"),
         (Socket(proto="tcp", address="10.0.0.1", port=3128, transparent=False), "drop"),
         (Socket(proto="tcp", address="10.0.0.1", port=3129, transparent=True), "drop"),
         (Socket(proto="udp", address="10.0.0.1", port=3128, transparent=True), "drop"),
@@ -301,9 +302,9 @@ def test_a_transparent_proxy_takes_what_its_socket_is_for(socket: Socket, verdic
     ("condition", "address", "wanted"),
     [
         ("-m socket", "10.0.0.9", DROP),
-        ("-m socket", "0.0.0.0", PASS),
-        ("-m socket --nowildcard", "0.0.0.0", DROP),
-        ("-m socket --nowildcard --transparent", "0.0.0.0", PASS),
+        ("-m socket", ANYWHERE, PASS),
+        ("-m socket --nowildcard", ANYWHERE, DROP),
+        ("-m socket --nowildcard --transparent", ANYWHERE, PASS),
         ("-m socket", "10.0.0.8", PASS),
     ],
 )
