@@ -66,6 +66,7 @@ def as_namespace(
         queues=told(SectionName.FILTER_STATE, _UNREAD if contents.queues is None else contents.queues),
         xfrm_policies=told(SectionName.XFRM, _UNREAD if contents.xfrm_policies is None else contents.xfrm_policies),
         xfrm=told(SectionName.XFRM, _UNREAD if contents.xfrm_policies is None else contents.xfrm),
+        wireguard=told(SectionName.WIREGUARD, contents.wireguard),
         read_at=contents.read_at,
         firewall_at=contents.firewall_at,
     )

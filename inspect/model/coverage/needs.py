@@ -28,6 +28,7 @@ class SectionName(StrEnum):
     FIREWALL = "firewall"
     FILTER_STATE = "filter-state"
     XFRM = "xfrm"
+    WIREGUARD = "wireguard"
     CHECKSUMS = "checksums"
     NAT_PORTS = "nat-ports"
     NAMES = "names"
