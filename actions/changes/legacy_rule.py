@@ -172,7 +172,10 @@ class _Mapper:
 
     def _network(self, text: str) -> str:
         """The network in CIDR form; empty for "any"."""
-        net = ipaddress.ip_network(network(text))
+        try:
+            net = ipaddress.ip_network(network(text))
+        except ValueError:
+            raise _NotExactError from None  # under a mask that is no prefix
         if (net.version == 6) != (self.family == "ip6"):
             raise _NotExactError
         return str(net) if net.prefixlen else ""

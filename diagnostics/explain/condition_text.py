@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dnet_tui.diagnostics.explain.field_names import field_names, subject_of
-from dnet_tui.inspect.model.firewall import Lookup, Match, SetLookup, VerdictMap
+from dnet_tui.inspect.model.firewall import Lookup, Match, SetLookup, StatefulMatch, VerdictMap
 from dnet_tui.inspect.model.match_fields import MatchField, is_modelled
 from dnet_tui.inspect.model.protocols import SPOKEN, icmp_words
 from dnet_tui.inspect.text.sanitize import clean
@@ -69,6 +69,10 @@ class Conditions:
         """Add a condition that isn't modelled, by its text."""
         self.parts.append((9, f"for which “{clean(text)}” holds (which can't be decided here)"))
 
+    def add_stateful(self, match: StatefulMatch) -> None:
+        """Add a condition on more than one packet, by its words."""
+        self.parts.append((9, clean(match.words)))
+
     def subject(self) -> str:
         """The traffic, with a capital: ``TCP traffic from 10.0.0.0/8 to port 80``."""
         if not self.parts:
@@ -129,7 +133,7 @@ _PROPERTY = 7
 """The place of what doesn't say where traffic comes from or goes to."""
 
 
-def _property(field: MatchField, match: Match) -> str:  # noqa: C901 - the table of fields
+def _property(field: MatchField, match: Match) -> str:  # noqa: C901, PLR0912 - the table of fields
     """A match on one of the other fields."""
     values, negate = [clean(value) for value in match.values], match.negate
     match field:
@@ -151,6 +155,16 @@ def _property(field: MatchField, match: Match) -> str:  # noqa: C901 - the table
             return "that fails the reverse path filter" if negate else "that passes the reverse path filter"
         case "ipsec":
             return "that IPsec doesn't protect" if negate else "that IPsec protects"
+        case "socket":
+            return f"that {'no' if negate else 'a'} local socket takes"
+        case "eui64":
+            return f"whose source was {'not ' if negate else ''}made of its MAC address"
+        case "recent":
+            name, side, *_ = values[0].split(" ")
+            who = "destination" if side == "dst" else "source"
+            return f"whose {who} was {'not ' if negate else ''}seen lately (list {name})"
+        case "time":
+            return f"at {'other ' if negate else ''}times ({values[0]})"
         case "owner-socket":
             return "that no socket of this host sent" if negate else "that a socket of this host sent"
         case "length" | "ttl" | "ctorigsrcport" | "ctorigdstport" | "ctreplsrcport" | "ctrepldstport":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import assert_never
 
-from dnet_tui.inspect.model.match_fields import MatchField
+from dnet_tui.inspect.model.match_fields import ConnectionField, HeaderField, MatchField
 from dnet_tui.inspect.text.sanitize import clean
 
 _FIELDS = {
@@ -42,6 +42,18 @@ def subject_of(field: MatchField) -> str:  # noqa: C901, PLR0912 - the table of 
             return "whose source port is"
         case "th-dport":
             return "whose destination port is"
+        case "tos" | "mss" | "priority" | "chunks" | "dccp-type" | "spi" | "ipv6-headers" | "eui64":
+            return _header(field)
+        case (
+            "ctstate" | "ctstatus" | "ctmark" | "ctdir" | "ctproto" | "ctorigsrc" | "ctorigdst" | "ctorigsrcport"
+            | "ctorigdstport" | "ctreplsrc" | "ctrepldst" | "ctreplsrcport" | "ctrepldstport" | "ct-label"
+            | "ct-helper" | "ct-expires" | "ct-zone"
+        ):  # fmt: skip
+            return _connection(field)
+        case "cgroup":
+            return "whose sender's cgroup is"
+        case "realm":
+            return "whose route's realm is"
         case "mac-dst":
             return "whose destination MAC is"
         case "iifgroup":
@@ -70,6 +82,43 @@ def subject_of(field: MatchField) -> str:  # noqa: C901, PLR0912 - the table of 
             return "whose ARP sender is"
         case "arp-daddr":
             return "whose ARP target is"
+        case (
+            "tcp-option" | "exthdr" | "nfproto" | "ether-type" | "arp-mac" | "arp-target-mac" | "arp-htype"
+            | "arp-ptype" | "arp-hlen" | "arp-plen" | "dst-type-in" | "src-type-in" | "dst-type-out"
+            | "src-type-out" | "fib" | "made-here" | "saddr" | "sport" | "iif" | "physin" | "daddr" | "dport"
+            | "oif" | "physout" | "src-type" | "dst-type" | "proto" | "port" | "icmp-type"
+            | "socket" | "recent" | "time"
+            | "tcp-flags" | "mark" | "physdev" | "fragment" | "rpfilter" | "ipsec" | "owner-socket"
+        ):  # fmt: skip
+            return field  # they have clauses of their own, or no better name
+        case _:
+            assert_never(field)
+
+
+def _header(field: HeaderField) -> str:
+    match field:
+        case "tos":
+            return "whose type of service is"
+        case "mss":
+            return "whose maximum segment size is"
+        case "priority":
+            return "whose priority is"
+        case "chunks":
+            return "whose SCTP chunks are"
+        case "dccp-type":
+            return "whose DCCP type is"
+        case "spi":
+            return "whose index of security parameters is"
+        case "ipv6-headers":
+            return "whose IPv6 headers are"
+        case "eui64":
+            return field  # it has a clause of its own
+        case _:
+            assert_never(field)
+
+
+def _connection(field: ConnectionField) -> str:  # noqa: C901, PLR0912 - the table of fields
+    match field:
         case "ctstatus":
             return "whose connection's status is"
         case "ctdir":
@@ -92,13 +141,15 @@ def subject_of(field: MatchField) -> str:  # noqa: C901, PLR0912 - the table of 
             return "whose connection is answered from port"
         case "ctrepldstport":
             return "whose connection is answered to port"
-        case (
-            "tcp-option" | "exthdr" | "nfproto" | "ether-type" | "arp-mac" | "arp-target-mac" | "arp-htype"
-            | "arp-ptype" | "arp-hlen" | "arp-plen" | "dst-type-in" | "src-type-in" | "dst-type-out"
-            | "src-type-out" | "fib" | "made-here" | "saddr" | "sport" | "iif" | "physin" | "daddr" | "dport"
-            | "oif" | "physout" | "ctstate" | "src-type" | "dst-type" | "proto" | "port" | "icmp-type"
-            | "tcp-flags" | "mark" | "ctmark" | "physdev" | "fragment" | "rpfilter" | "ipsec" | "owner-socket"
-        ):  # fmt: skip
-            return field  # they have clauses of their own, or no better name
+        case "ct-label":
+            return "whose connection has a label that is"
+        case "ct-helper":
+            return "whose connection was expected by a helper that is"
+        case "ct-expires":
+            return "whose connection expires in seconds that are"
+        case "ct-zone":
+            return "whose conntrack zone is"
+        case "ctstate" | "ctmark":
+            return field  # they have clauses of their own
         case _:
             assert_never(field)

@@ -11,6 +11,7 @@ from typing import assert_never
 
 from dnet_tui.diagnostics.explain.condition_text import Conditions, set_name
 from dnet_tui.diagnostics.explain.field_names import field_names
+from dnet_tui.diagnostics.explain.statement_text import field_change, proxied, remembered, zone
 from dnet_tui.inspect.model.firewall import (
     Chain,
     Choice,
@@ -20,11 +21,16 @@ from dnet_tui.inspect.model.firewall import (
     Note,
     NoTrack,
     Opaque,
+    Remember,
     Rule,
+    SetField,
     SetLookup,
     SetMark,
+    SetZone,
+    StatefulMatch,
     Statement,
     Table,
+    TransparentProxy,
     Verdict,
     VerdictMap,
 )
@@ -48,7 +54,6 @@ _NOTES = {
     "LOG": "is logged by the kernel",
     "NFLOG": "is logged (NFLOG)",
     "TRACE": "is traced",
-    "TCPMSS": "has its TCP segment size limited (TCPMSS)",
     "CHECKSUM": "has its checksum filled in",
 }
 
@@ -71,6 +76,8 @@ def sentence(rule: Rule, chain: Chain, table: Table) -> str:
                 conditions.add_set(expr)
             case Lookup():
                 conditions.add_lookup(expr)
+            case StatefulMatch():
+                conditions.add_stateful(expr)
             case Opaque(role="match"):
                 conditions.add_opaque(expr.text)
             case _:
@@ -89,7 +96,7 @@ def _joined(parts: Sequence[str]) -> str:
     return ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else "".join(parts)
 
 
-def _action(expr: Statement, chain: Chain) -> list[str]:
+def _action(expr: Statement, chain: Chain) -> list[str]:  # noqa: C901 - the table of statements
     match expr:
         case Verdict():
             return [_verdict(expr, chain)]
@@ -99,6 +106,14 @@ def _action(expr: Statement, chain: Chain) -> list[str]:
             return [_mark(expr)]
         case VerdictMap():
             return [f"gets the verdict that {set_name(expr)} has for its {field_names(expr.fields)}, if it has one"]
+        case SetField():
+            return [field_change(expr)]
+        case Remember():
+            return [remembered(expr)]
+        case SetZone():
+            return [zone(expr)]
+        case TransparentProxy():
+            return [proxied(expr)]
         case NoTrack():
             return ["isn't tracked by conntrack, so it gets no NAT and is in no connection"]
         case Opaque():
@@ -122,6 +137,9 @@ def _verdict(expr: Verdict, chain: Chain) -> str:
     if expr.kind == "reject":
         answer = _ANSWERS.get(expr.reject_with, clean(expr.reject_with))
         return f"is rejected with {answer} as the answer" if answer else "is rejected"
+    if expr.kind == "queue" and expr.queues:
+        without = "without one it is accepted" if expr.bypass else "without one it is dropped"
+        return f"is handed to a program, which decides (queue {clean(expr.queues)}; {without})"
     plain = {
         "accept": "is accepted",
         "drop": "is dropped",
@@ -136,6 +154,7 @@ def _nat(expr: Nat) -> str:
         return _chosen(expr, expr.choice)
     addresses, ports = clean(expr.addresses), clean(expr.ports)
     port = f"port{'s' if '-' in ports else ''} {ports}" if ports else ""
+    port += f" (from {expr.base} on)" if expr.base is not None else ""
     place = " ".join(part for part in (addresses, port) if part)
     if expr.kind == "masquerade":
         return f"gets the host's address{f' and {port}' if port else ''} as its source (MASQUERADE)"

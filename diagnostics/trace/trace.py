@@ -26,7 +26,7 @@ from dnet_tui.diagnostics.trace.reception import (
 )
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.icmp_too_big import too_big_message
-from dnet_tui.diagnostics.walk.packet import Decider, Truth, Walk
+from dnet_tui.diagnostics.walk.packet import Decider, Hedge, Truth, Walk
 from dnet_tui.diagnostics.walk.stages.mtu import STAGE
 from dnet_tui.inspect.model import LinkRef, Network, NotSeen
 
@@ -79,6 +79,16 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
             return "expected" if self.forward.end == "left" else "returns"
         by_nobody = self.answer.obstacles[0].stage == NOBODY_ANSWERS if self.answer.obstacles else False
         return "unanswerable" if by_nobody else "lost"
+
+    @property
+    def hedges(self) -> tuple[Hedge, ...]:
+        """What the verdict rests on that was taken for granted, of all the walks it is made of."""
+        walks = [self.forward, self.answer]
+        relay = self.relay
+        while relay is not None:
+            walks += [relay.forward, relay.answer]
+            relay = relay.next
+        return tuple(dict.fromkeys(hedge for walk in walks if walk is not None for hedge in walk.hedges))
 
     @property
     def verdict(self) -> str:

@@ -143,6 +143,7 @@ class Twins:
         for item in (*policies, *tunnels):
             yield from _TOKEN.findall(str(msgspec.to_builtins(item)))
         yield from (item.address for item in known_items(ns.proxied))
+        yield from (item.address for item in known_items(ns.recent))
         if ns.kind != "host":  # the host's are part of each container's own signature
             yield from (word for item in known_items(ns.neighbours) for word in (item.address, item.mac))
             yield from (item.mac for item in known_items(ns.fdb) if item.mac not in own)
@@ -300,7 +301,10 @@ def _renamed(ns: Namespace, own: Sequence[str], macs: Sequence[str]) -> object:
             link.pop(gone, None)
     keep["fdb"] = [item for item in keep["fdb"] if not _is_group(item["mac"])]
     keep["sockets"] = sorted(
-        (item.proto, item.address, item.port, item.v6only, numbers.get(item.ifindex or 0, ""), item.process)
+        (
+            *(item.proto, item.address, item.port, str(item.v6only), numbers.get(item.ifindex or 0, ""), item.process),
+            *(str(item.uid), str(item.transparent)),
+        )
         for item in ns.sockets
         if not item.address.startswith(_LOOPBACK)
     )

@@ -99,6 +99,8 @@ def run_once(state: WalkState, origin: str, arriving: LinkRef | None, to: LinkRe
         tracked=tuple(state.tracked),
         learned=state.stations.learned(),
         intended=False if state.misdelivered is not None else None,
+        hedges=tuple(dict.fromkeys(state.hedges)),
+        receiver=state.receiver,
     )
 
 
@@ -176,10 +178,26 @@ def _outer_answer(forward: Walk) -> tuple[Packet, tuple[Carried, ...]]:
     return answers[-1], carried
 
 
+_NETWORK_CONTROL = 0xC0
+"""The precedence of ICMP errors (icmp_send)."""
+
+
 def _answer(forward: Walk) -> Packet:
     """The packet that the one who got the last one sends back."""
     last = forward.last
-    answer = Packet(family=last.family, src=last.dst, dst=last.src, proto=last.proto)
+    refused = forward.end == "refused"
+    echo = last.proto in {"icmp", "icmpv6"}
+    answer = Packet(
+        family=last.family,
+        src=last.dst,
+        dst=last.src,
+        proto=last.proto,
+        # An echo has what it answers, and so has a reset (icmp_reply, tcp_v4_send_reset).
+        tos=last.tos if echo or (refused and last.proto == "tcp") else 0,
+        uid=forward.receiver,
+        by_kernel=refused or echo,
+        taken_by=last.taken_by,
+    )
     if last.proto in {"icmp", "icmpv6"}:
         # An echo is as long as what it answers; the kernel lets it be fragmented (icmp_sk_init).
         kind = {8: 0, 128: 129}.get(last.icmp_type, last.icmp_type)
@@ -187,6 +205,8 @@ def _answer(forward: Walk) -> Packet:
     if forward.end == "refused" and last.proto != "tcp":
         # Port unreachable: ICMP's type 3 code 3, ICMPv6's type 1 code 4.
         kind, code = (3, 3) if last.family == "ip" else (1, 4)
+        tos = _NETWORK_CONTROL if last.family == "ip" else None if last.tos else 0
+        answer = replace(answer, tos=tos)
         return replace(answer, proto="icmp" if last.family == "ip" else "icmpv6", icmp_type=kind, icmp_code=code)
     flags = ("RST", "ACK") if forward.end == "refused" else ("SYN", "ACK")
     answer = replace(answer, sport=last.dport, dport=last.sport)

@@ -41,8 +41,10 @@ def together(ways: list[Walk]) -> Walk | None:
     by = first.decided_by
     if first.arrives is not True and by is not None and any(way.decided_by != by for way in others):
         rules = [way.decided_by.rule for way in ways if way.decided_by is not None]
-        if len(rules) < len(ways) or None in rules:
+        kinds = {way.decided_by.kind for way in ways if way.decided_by is not None}
+        if (len(rules) < len(ways) or None in rules) and kinds != {"route"}:
             return None
         instead = dict.fromkeys((*by.instead, *(rule for rule in rules if rule is not None and rule != by.rule)))
         by = msgspec.structs.replace(by, instead=tuple(instead))
-    return msgspec.structs.replace(first, decided_by=by, others=tuple(others))
+    hedges = tuple(dict.fromkeys(hedge for way in ways for hedge in way.hedges))
+    return msgspec.structs.replace(first, decided_by=by, others=tuple(others), hedges=hedges)

@@ -90,6 +90,29 @@ class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
     """Don't Fragment (IPv6: not by its sender either); None: as Linux sends by itself."""
     fragment: int = 0
     """Bytes of its longest fragment, where it travels in fragments."""
+    tos: int | None = 0
+    """IPv4's type of service, IPv6's traffic class; a packet has 0 unless its program asks for something else."""
+    ttl: int | None = None
+    """The hop limit; None for a packet that came from elsewhere."""
+    mss: int | None = None
+    """What a TCP packet that opens a connection says is its longest segment; None: not known."""
+    priority: int | None = 0
+    uid: int | None = None
+    """Whose socket sent it; None: nobody knows, or nobody's (``by_kernel``)."""
+    by_kernel: bool = False
+    """The kernel made it of itself: a refusal, an ICMP message."""
+    zone: int | None = 0
+    """The conntrack zone that a rule has put it into."""
+    labels: tuple[str, ...] | None = ()
+    """The labels of its connection."""
+    expected: bool | None = False
+    """Whether a helper expected its connection."""
+    taken_by: str = ""
+    """``ADDRESS PORT`` of the socket that a transparent proxy's rule gave it to."""
+    remembered: tuple[str, ...] = ()
+    """What rules have put of it into sets and lists, in order."""
+    plain: bool = False
+    """What isn't known of it is taken to be as for most packets (``match.plain_packet``)."""
     arp_op: Literal["", "request", "reply"] = ""
     """For a packet of ARP rather than IPv4, from ``src`` to ``dst``: which one."""
 
@@ -213,6 +236,14 @@ class Learned(WalkStruct, frozen=True, kw_only=True):
     """What VXLANs learnt, as (namespace, link, MAC address, the tunnel's other end)."""
 
 
+class Hedge(WalkStruct, frozen=True, kw_only=True):
+    """What a walk took for granted: on what a rule's condition depends, beside this one packet."""
+
+    text: str
+    namespace: str = ""
+    rule: RuleRef | None = None
+
+
 class Walk(WalkStruct, frozen=True, kw_only=True):
     """One packet's way.  ``obstacles`` are in the order met; the first decides the real end.
 
@@ -247,6 +278,10 @@ class Walk(WalkStruct, frozen=True, kw_only=True):
     learned: Learned = Learned()
     intended: Truth = None
     """False where who gets an answer isn't who awaits it, or it isn't what is awaited; otherwise nothing is said."""
+    hedges: tuple[Hedge, ...] = ()
+    """What its way depends on; without any it is certain, as far as the snapshot goes."""
+    receiver: int | None = None
+    """The user whose socket received it, where that is known."""
     others: tuple[Walk, ...] = ()
     """The other ways it may take, where NAT chooses by lot or can't be decided: all of them end like this one."""
 

@@ -15,6 +15,7 @@ from dnet_tui.diagnostics.walk.l3.namespace_context import match_context
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget
 from dnet_tui.diagnostics.walk.netfilter.chains import Ruleset
+from dnet_tui.diagnostics.walk.netfilter.conditions import Assume
 from dnet_tui.diagnostics.walk.netfilter.conntrack import (
     Connection,
     as_seen_by,
@@ -28,6 +29,7 @@ from dnet_tui.diagnostics.walk.packet import (
     Carried,
     Decider,
     End,
+    Hedge,
     Hop,
     Learned,
     Obstacle,
@@ -116,6 +118,10 @@ class WalkState:
         self._indexes: dict[str, NamespaceIndex] = {}
         self._rulesets: dict[str, Ruleset] = {}
         self.hops: list[Hop] = []
+        self.hedges: list[Hedge] = []
+        """What the walk's decisions rest on that was taken for granted."""
+        self.receiver: int | None = None
+        """The user whose socket received the packet."""
         self.obstacles: list[Obstacle] = []
         self.tracked: list[tuple[str, Packet, Packet]] = []
         self.namespace = ""
@@ -137,6 +143,11 @@ class WalkState:
         """Whether br_netfilter gave its fragments to IP as one packet, of which IP may make other fragments."""
         self.bridge_waits = False
         """Whether bridge chains of br_netfilter's own priority come after it here, at the hook that is passed."""
+
+    @property
+    def assume(self) -> Assume:
+        """What may be taken for granted: who looks for faults doesn't rely on the odds."""
+        return Assume.PLAIN if self.beyond else Assume.ODDS
 
     # -- the snapshot --------------------------------------------------------------------------
 
@@ -175,11 +186,22 @@ class WalkState:
             self.stop("looped", "routing", Decider(kind="route", text="the packet goes round in a loop"))
         self.namespace = ns.id
         self.joined = False
-        self.packet = replace(self.packet, iif=iif, oif="", physin=physin, physout="")
+        self.packet = replace(self.packet, iif=iif, oif="", physin=physin, physout="", zone=0, taken_by="")
+        if iif:
+            self.packet = replace(self.packet, uid=None, by_kernel=False)
         known = next((item for item in self.answers.get(ns.id, ()) if belongs(self.packet, item)), None)
         self.connection = known if known is not None else self._existing(ns)
         self.packet = as_seen_by(self.connection, self.packet)
         self.entered = self.packet
+
+    def find_connection(self, ns: Namespace) -> None:
+        """Look for the packet's connection once more, as a rule may have put the packet into a zone (raw table)."""
+        zone = self.packet.zone
+        ours = next((item for item in self.answers.get(ns.id, ()) if belongs(self.packet, item)), None)
+        if ours is not None and None not in {zone, ours.after.zone} and zone != ours.after.zone:
+            ours = None
+        self.connection = ours if ours is not None else self._existing(ns)
+        self.packet = as_seen_by(self.connection, self.packet)
 
     def cross(self) -> None:
         """A frame goes over one more link: not round and round."""

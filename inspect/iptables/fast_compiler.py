@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from dnet_tui.inspect.errors import CannotModelError
 from dnet_tui.inspect.iptables.matches import BARE_MATCHES, LIMIT, MATCHES, interface, network, proto_name
-from dnet_tui.inspect.iptables.modules import NEEDS, whole_match
+from dnet_tui.inspect.iptables.modules import NEEDS, WHOLE_MATCHES, whole_match
 from dnet_tui.inspect.iptables.rule import ANY_PROTOCOL, BASE, SECTION, ParsedRule, parse_rule
 from dnet_tui.inspect.iptables.save_grammar import RuleSyntaxError, split_words
 from dnet_tui.inspect.iptables.targets import compile_target
@@ -120,16 +120,23 @@ def _is_limit(expr: AnyExpr) -> bool:
     return isinstance(expr, Match) and expr.field == LIMIT
 
 
+def _whole(fragment: str, words: list[str], bare: list[str]) -> _Part | None:
+    """A match that is compiled by all its words, or isn't modelled."""
+    if bare is not words and words[1] in WHOLE_MATCHES:
+        return None
+    whole = whole_match(words[1], words[2:], fragment)
+    if whole is None and words[1] in NEEDS:
+        return None  # what it needs depends on the protocol before it
+    return _Part(whole or (Opaque(text=fragment),), greedy=True)
+
+
 def _match(fragment: str, words: list[str], bare: list[str]) -> _Part | None:
     """A match with its options."""
     options = MATCHES.get(words[1])
     if options is None:
         if not SECTION.isdisjoint(bare[2:]):
             return None
-        if words[1] in NEEDS:
-            return None  # what it needs depends on the protocol before it
-        whole = whole_match(words[1], words[2:], fragment) if bare is words else None
-        return _Part((whole or Opaque(text=fragment),), greedy=True)
+        return _whole(fragment, words, bare)
     found: list[AnyExpr] = []
     comments: list[str] = []
     at = 2

@@ -3,6 +3,9 @@
 A set whose elements can't all be said exactly is one whose elements weren't
 read: leaving out just the odd one would turn a match into a miss.
 
+An element with a timeout vanishes by itself unless that is 0 (ipset(8)); which
+sets packets themselves fill, the rules say.
+
 Source: ipset(8) and the print functions of ipset's lib/print.c.
 """
 
@@ -63,7 +66,6 @@ def parse_saved(text: str, name: str) -> ParsedSet | None:
     options: list[str] = []
     elements: list[Element] = []
     problem = ""
-    timed = False
     for line in text.splitlines():
         try:
             words, _ = split_words(line)
@@ -73,12 +75,9 @@ def parse_saved(text: str, name: str) -> ParsedSet | None:
             kind, options = words[2], words[3:]
         elif words[:2] == ["add", name] and len(words) > 2 and kind:
             try:
-                element, element_timed = _element(words[2], words[3:], kind, options)
+                elements.append(_element(words[2], words[3:], kind, options))
             except ValueError as error:
                 problem = problem or str(error)
-                continue
-            elements.append(element)
-            timed = timed or element_timed
         elif line.strip():
             problem = problem or "part of its listing isn't understood"
     if not kind:
@@ -87,10 +86,7 @@ def parse_saved(text: str, name: str) -> ParsedSet | None:
         problem = problem or "it compares under a bit mask"
     if len(elements) > MOST_ELEMENTS:
         problem = problem or f"it has more than {MOST_ELEMENTS} elements"
-    dynamic = timed or "timeout" in options
-    return ParsedSet(
-        NamedSet(name=name, type=kind, dynamic=dynamic, elements=None if problem else tuple(elements)), problem
-    )
+    return ParsedSet(NamedSet(name=name, type=kind, elements=None if problem else tuple(elements)), problem)
 
 
 def members(found: NamedSet) -> tuple[str, ...]:
@@ -100,22 +96,24 @@ def members(found: NamedSet) -> tuple[str, ...]:
     return tuple(element.key[0] for element in found.elements)
 
 
-def _element(text: str, rest: list[str], kind: str, options: list[str]) -> tuple[Element, bool]:
-    """One element, and whether it is to vanish by itself.
+def _element(text: str, rest: list[str], kind: str, options: list[str]) -> Element:
+    """One element.
 
     Raises:
         ValueError: it is an exception from the others, or isn't understood.
     """
     words = iter(rest)
-    timed = False
+    expires: float | None = None
     for word in words:
         if word in _EXCEPTIONAL:
             msg = f"some of its elements are special ({word})"
             raise ValueError(msg)
-        if word not in _VALUED or next(words, None) is None:
+        value = next(words, None)
+        if word not in _VALUED or value is None:
             msg = "part of its listing isn't understood"
             raise ValueError(msg)
-        timed = timed or word == "timeout"
+        if word == "timeout" and value != "0":
+            expires = float(value)
     dimensions = kind.partition(":")[2].split(",")
     parts = text.split(",")
     if any(part.startswith("physdev:") for part in parts):
@@ -127,7 +125,8 @@ def _element(text: str, rest: list[str], kind: str, options: list[str]) -> tuple
             f"{part}/{netmask[0]}" if dimension == "ip" and "/" not in part else part
             for part, dimension in zip(parts, dimensions, strict=False)
         ]
-    return Element(key=tuple(part.lower() if ":" in part and _is_mac(part) else part for part in parts)), timed
+    key = tuple(part.lower() if ":" in part and _is_mac(part) else part for part in parts)
+    return Element(key=key, expires=expires)
 
 
 def _is_mac(part: str) -> bool:

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from dnet_tui.inspect.errors import CannotModelError
+from dnet_tui.inspect.iptables.header_matches import chunk_types
 from dnet_tui.inspect.iptables.names import ICMP_TYPES, ICMPV6_TYPES
 from dnet_tui.inspect.iptables.save_grammar import masked, number, number_range, quote
 from dnet_tui.inspect.model.firewall import AnyExpr, Match, Note, SetLookup
@@ -34,16 +35,29 @@ class Option(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def network(text: str) -> str:
-    """Return an address or network as CIDR.
+    """Return an address or network as CIDR; under a mask that is no prefix with that mask.
 
     Raises:
-        CannotModelError: a host's name, or a mask that isn't a prefix.
+        CannotModelError: a host's name.
     """
     try:
         return str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        return _under_mask(text)
+
+
+def _under_mask(text: str) -> str:
+    """``ADDRESS/MASK`` for a mask that is no prefix, as ``10.0.12.0/255.0.255.0``."""
+    address, slash, mask = text.partition("/")
+    try:
+        found, under = ipaddress.ip_address(address), ipaddress.ip_address(mask)
     except ValueError as error:
         msg = f"{text!r} is not a network"
         raise CannotModelError(msg) from error
+    if not slash or found.version != under.version:
+        msg = f"{text!r} is not a network"
+        raise CannotModelError(msg)
+    return f"{type(found)(int(found) & int(under))}/{under}"
 
 
 @lru_cache(maxsize=4096)
@@ -262,8 +276,8 @@ MATCHES: dict[str, dict[str, Option]] = {
     "tcp": _PORTS
     | {"--tcp-flags": Option(2, _tcp_flags), "--syn": Option(0, _syn), "--tcp-option": _one("tcp-option", _byte)},
     "udp": _PORTS,
-    "sctp": _PORTS,
-    "dccp": _PORTS,
+    "sctp": _PORTS | {"--chunk-types": Option(2, chunk_types)},
+    "dccp": _PORTS | {"--dccp-types": _many("dccp-type", str)},
     "multiport": {
         "--sports": _many("sport", number_range),
         "--source-ports": _many("sport", number_range),
@@ -275,6 +289,7 @@ MATCHES: dict[str, dict[str, Option]] = {
     "icmp6": {"--icmpv6-type": _icmp(ICMPV6_TYPES)},
     "conntrack": {
         "--ctstate": _many("ctstate", _word(_STATES)),
+        "--ctexpire": _one("ct-expires", lambda text: number_range(text, _EVERY_BIT)),
         "--ctstatus": _many("ctstatus", _word(_STATUSES)),
         "--ctdir": _one("ctdir", _word(frozenset({"ORIGINAL", "REPLY"}))),
         "--ctproto": _one("ctproto", proto_name),

@@ -168,7 +168,7 @@ class _RuleParser:
             self._skip_to_section()
             raw = self._raw(start)
             whole = whole_match(module, self.words[first : self.at], raw)
-            self.matches.append(whole if whole is not None else opaque_match(module, raw, self._proto()))
+            self.matches += whole if whole is not None else [opaque_match(module, raw, self._proto())]
             return
         self.loaded.append(module)
         self._options(module, start)

@@ -3,7 +3,7 @@
 A target that can't be said exactly stays opaque: the packet walk then knows
 that the rule does *something* when it is reached, not what.
 
-Sources: iptables-extensions(8), the kernel's xt_*.c targets.
+Sources: iptables-extensions(8), the kernel's xt_*.c targets; iptables' print functions.
 """
 
 from __future__ import annotations
@@ -14,20 +14,32 @@ from typing import Literal
 
 from dnet_tui.inspect.errors import CannotModelError
 from dnet_tui.inspect.iptables.matches import address_range
+from dnet_tui.inspect.iptables.packet_targets import PACKET_TARGETS
 from dnet_tui.inspect.iptables.save_grammar import RuleSyntaxError, masked, number
-from dnet_tui.inspect.model.firewall import AnyExpr, Nat, Note, NoTrack, Opaque, SetMark, Verdict
+from dnet_tui.inspect.iptables.target_options import pairs, single
+from dnet_tui.inspect.model.firewall import (
+    AnyExpr,
+    Nat,
+    Note,
+    NoTrack,
+    Opaque,
+    Remember,
+    SetMark,
+    SetZone,
+    Verdict,
+)
 from dnet_tui.inspect.text.number_ranges import PORTS, parse_range
 
 _ALL = 0xFFFFFFFF
+_ZONES: dict[str, Literal["", "original", "reply"]] = {"--zone": "", "--zone-orig": "original", "--zone-reply": "reply"}
+_LAST_ZONE = 0xFFFF
 _NAT_FLAGS = {"--random": "random", "--random-fully": "random-fully", "--persistent": "persistent"}
 
 NOTES = frozenset(
     {
         "AUDIT",
         "CHECKSUM",
-        "CLASSIFY",
         "CONNSECMARK",
-        "DSCP",
         "ECN",
         "IDLETIMER",
         "LED",
@@ -35,10 +47,8 @@ NOTES = frozenset(
         "NFLOG",
         "RATEEST",
         "SECMARK",
-        "TCPMSS",
         "TCPOPTSTRIP",
         "TEE",
-        "TOS",
         "TRACE",
         "ULOG",
     }
@@ -49,7 +59,7 @@ _VERDICTS = {
     "ACCEPT": Verdict(kind="accept"),
     "DROP": Verdict(kind="drop"),
     "RETURN": Verdict(kind="return"),
-    "QUEUE": Verdict(kind="queue"),
+    "QUEUE": Verdict(kind="queue", queues="0"),
 }
 
 
@@ -77,39 +87,31 @@ def compile_target(name: str, options: list[str], raw: str, chains: Collection[s
     if build is not None:
         try:
             return build(options, raw)
-        except CannotModelError:
+        except (CannotModelError, ValueError):
             pass
     return Opaque(text=raw, role="target")
 
 
-def _pairs(options: list[str], arity: dict[str, int]) -> dict[str, str]:
-    """The options as a mapping; CannotModelError for one that isn't in ``arity``, is doubled or lacks its value."""
-    found: dict[str, str] = {}
-    words = iter(options)
-    for word in words:
-        value = next(words, None) if arity.get(word) == 1 else ""
-        if word not in arity or word in found or value is None:
-            msg = f"{word!r} is not modelled"
-            raise CannotModelError(msg)
-        found[word] = value
-    return found
-
-
 def _reject(options: list[str], _: str) -> AnyExpr:
-    return Verdict(kind="reject", reject_with=_pairs(options, {"--reject-with": 1}).get("--reject-with", ""))
+    return Verdict(kind="reject", reject_with=pairs(options, {"--reject-with": 1}).get("--reject-with", ""))
+
+
+def _base_port(text: str) -> tuple[str, int | None]:
+    """Split ``1000-2000/3000``, which shifts port 3000 to 1000 and so on."""
+    ports, slash, base = text.partition("/")
+    return _ports(ports), number(base, PORTS) if slash else None
 
 
 def _ports(text: str) -> str:
     span = parse_range(text, PORTS, separators="-")
     if span is None or not span.low <= span.high <= PORTS or text.startswith("-") or text.endswith("-"):
-        # Among them ``1000-2000/3000``, which shifts by a base port.
         msg = f"{text!r} is not a port or a range of ports"
         raise CannotModelError(msg)
     return text
 
 
-def _destination(text: str) -> tuple[str, str]:
-    """Split ``ADDRESSES[:PORTS]``, with IPv6 in brackets when ports follow."""
+def _destination(text: str) -> tuple[str, str, int | None]:
+    """Split ``ADDRESSES[:PORTS[/BASE]]``, with IPv6 in brackets when ports follow."""
     if text.startswith("["):
         addresses, bracket, rest = text[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
@@ -123,17 +125,17 @@ def _destination(text: str) -> tuple[str, str]:
     if not addresses and not ports:
         msg = "neither addresses nor ports"
         raise CannotModelError(msg)
-    return (address_range(addresses) if addresses else ""), (_ports(ports) if ports else "")
+    return (address_range(addresses) if addresses else ""), *(_base_port(ports) if ports else ("", None))
 
 
 def _translation(kind: Literal["dnat", "snat"], where: str) -> Callable[[list[str], str], AnyExpr]:
     def build(options: list[str], _: str) -> AnyExpr:
-        found = _pairs(options, {where: 1} | dict.fromkeys(_NAT_FLAGS, 0))
+        found = pairs(options, {where: 1} | dict.fromkeys(_NAT_FLAGS, 0))
         if where not in found:
             msg = f"{where} is missing"
             raise CannotModelError(msg)
-        addresses, ports = _destination(found[where])
-        return Nat(kind=kind, addresses=addresses, ports=ports, flags=_flags(found))
+        addresses, ports, base = _destination(found[where])
+        return Nat(kind=kind, addresses=addresses, ports=ports, flags=_flags(found), base=base)
 
     return build
 
@@ -143,31 +145,24 @@ def _flags(found: dict[str, str]) -> tuple[str, ...]:
 
 
 def _masquerade(options: list[str], _: str) -> AnyExpr:
-    found = _pairs(options, {"--to-ports": 1, "--random": 0, "--random-fully": 0})
+    found = pairs(options, {"--to-ports": 1, "--random": 0, "--random-fully": 0})
     ports = _ports(found["--to-ports"]) if "--to-ports" in found else ""
     return Nat(kind="masquerade", ports=ports, flags=_flags(found))
 
 
 def _redirect(options: list[str], _: str) -> AnyExpr:
-    found = _pairs(options, {"--to-ports": 1, "--random": 0})
+    found = pairs(options, {"--to-ports": 1, "--random": 0})
     ports = _ports(found["--to-ports"]) if "--to-ports" in found else ""
     return Nat(kind="redirect", ports=ports, flags=_flags(found))
 
 
 def _netmap(options: list[str], _: str) -> AnyExpr:
-    text = _pairs(options, {"--to": 1}).get("--to", "")
+    text = pairs(options, {"--to": 1}).get("--to", "")
     try:
         return Nat(kind="netmap", addresses=str(ipaddress.ip_network(text)))
     except ValueError as error:
         msg = f"{text!r} is not a network"
         raise CannotModelError(msg) from error
-
-
-def _single(options: list[str]) -> tuple[str, str]:
-    if len(options) != 2:
-        msg = "more than one option"
-        raise CannotModelError(msg)
-    return options[0], options[1]
 
 
 def _xmark(option: str, text: str) -> tuple[int, int] | None:
@@ -187,7 +182,7 @@ def _xmark(option: str, text: str) -> tuple[int, int] | None:
 
 
 def _mark(options: list[str], _: str) -> AnyExpr:
-    option, text = _single(options)
+    option, text = single(options)
     form = _xmark(option, text)
     if form is None:
         msg = f"{option!r} is not modelled"
@@ -197,16 +192,19 @@ def _mark(options: list[str], _: str) -> AnyExpr:
 
 def _connmark(options: list[str], _: str) -> AnyExpr:
     if options[:1] in (["--save-mark"], ["--restore-mark"]):
-        found = _pairs(options[1:], {"--nfmask": 1, "--ctmask": 1, "--mask": 1})
-        masks = {number(value) for value in found.values()} or {_ALL}
-        if len(masks) > 1 or ({"--nfmask", "--ctmask"} & set(found) and len(found) != 2):
-            # Two masks move bits from one place to another.
-            msg = "different masks"
-            raise CannotModelError(msg)
-        if options[0] == "--save-mark":
-            return SetMark(where="ct", op="save", mask=masks.pop())
-        return SetMark(where="meta", op="restore", mask=masks.pop())
-    option, text = _single(options)
+        found = pairs(options[1:], {"--nfmask": 1, "--ctmask": 1, "--mask": 1})
+        both = number(found["--mask"]) if "--mask" in found else _ALL
+        packet, connection = (number(found[name]) if name in found else both for name in ("--nfmask", "--ctmask"))
+        saves = options[0] == "--save-mark"
+        # Copied are the bits of the source's mask, cleared before are those of the other's (connmark_tg_shift).
+        into, out_of = (connection, packet) if saves else (packet, connection)
+        return SetMark(
+            where="ct" if saves else "meta",
+            op="save" if saves else "restore",
+            mask=into,
+            source_mask=None if into == out_of else out_of,
+        )
+    option, text = single(options)
     form = _xmark(option, text)
     if form is None:
         msg = f"{option!r} is not modelled"
@@ -217,32 +215,38 @@ def _connmark(options: list[str], _: str) -> AnyExpr:
 def _ct(options: list[str], raw: str) -> AnyExpr:
     if options == ["--notrack"]:
         return NoTrack()
-    if not {"--notrack", "--zone", "--zone-orig", "--zone-reply"} & set(options):
+    found = pairs(options, dict.fromkeys((*_ZONES, "--helper", "--timeout", "--ctevents", "--expevents"), 1))
+    zones = [name for name in _ZONES if name in found]
+    if not zones:
         # Helpers, events and timeouts: the packet goes on, tracked as it would be.
         return Note(text=raw)
-    msg = "zones are not modelled"
-    raise CannotModelError(msg)
+    text = found[zones[0]]
+    return SetZone(zone=number(text, _LAST_ZONE) if text != "mark" else None, direction=_ZONES[zones[0]])
 
 
 def _notrack(options: list[str], raw: str) -> AnyExpr:
     return Opaque(text=raw, role="target") if options else NoTrack()
 
 
-def _set(options: list[str], raw: str) -> AnyExpr:
-    if {"--add-set", "--del-set"} & set(options[:1]) and "--map-set" not in options:
-        return Note(text=raw)
-    # --map-set copies marks out of the set.
-    msg = "only adding to sets and deleting from them is modelled"
+def _set(options: list[str], _: str) -> AnyExpr:
+    found = _pairs_of_two(options)
+    if len(found) == 1:
+        ((verb, (name, dirs)),) = found.items()
+        if verb in {"--add-set", "--del-set"}:
+            return Remember(kind="ipset", name=name, key=tuple(dirs.split(",")), remove=verb == "--del-set")
+        if verb == "--map-set" and "--map-mark" in options and "--map-prio" not in options:
+            return SetMark(op="unknown")
+    msg = "only one set, and no priority out of it, is modelled"
     raise CannotModelError(msg)
 
 
-def _hop_limit(options: list[str], raw: str) -> AnyExpr:
-    option, text = _single(options)
-    if option in {"--ttl-inc", "--hl-inc"} or (option in {"--ttl-set", "--hl-set"} and number(text, 255) > 1):
-        return Note(text=raw)
-    # A packet whose TTL falls to 1 or 0 dies when it is forwarded.
-    msg = f"{option!r} can end a packet's way"
-    raise CannotModelError(msg)
+def _pairs_of_two(options: list[str]) -> dict[str, tuple[str, str]]:
+    """The options that name a set and directions."""
+    return {
+        word: (options[at + 1], options[at + 2])
+        for at, word in enumerate(options)
+        if word in {"--add-set", "--del-set", "--map-set"} and at + 2 < len(options)
+    }
 
 
 _TARGETS: dict[str, Callable[[list[str], str], AnyExpr]] = {
@@ -257,6 +261,8 @@ _TARGETS: dict[str, Callable[[list[str], str], AnyExpr]] = {
     "CT": _ct,
     "NOTRACK": _notrack,
     "SET": _set,
-    "TTL": _hop_limit,
-    "HL": _hop_limit,
+    **PACKET_TARGETS,
 }
+
+MODELLED_TARGETS = frozenset({*_VERDICTS, *_TARGETS, *NOTES})
+"""The targets whose effect is known."""

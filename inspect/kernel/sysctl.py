@@ -49,7 +49,15 @@ _IP_SETTINGS = {
 }
 """Per-device settings of IPv4, with their place in the kernel's array (IPV4_DEVCONF_* less one)."""
 
-_IP6_SETTINGS = {"forwarding": 0, "mtu": 2, "accept_ra": 3, "proxy_ndp": 22, "disable_ipv6": 26, "force_forwarding": 59}
+_IP6_SETTINGS = {
+    "forwarding": 0,
+    "hop_limit": 1,
+    "mtu": 2,
+    "accept_ra": 3,
+    "proxy_ndp": 22,
+    "disable_ipv6": 26,
+    "force_forwarding": 59,
+}
 """The same of IPv6 (DEVCONF_*)."""
 
 
@@ -65,6 +73,7 @@ def _conf(settings: Mapping[str, int]) -> tuple[str, ...]:
 _FILES: dict[str, tuple[str, ...]] = {
     "ipv4": (
         "ip_forward",
+        "ip_default_ttl",
         "ip_no_pmtu_disc",
         "ip_nonlocal_bind",
         "ip_unprivileged_port_start",

@@ -20,6 +20,54 @@ import msgspec
 
 from dnet_tui.inspect.model.coverage.sections import Lack
 from dnet_tui.inspect.model.match_fields import FieldName
+from dnet_tui.inspect.model.rule_expressions import (
+    Expr,
+    Match,
+    Note,
+    NoTrack,
+    Opaque,
+    Remember,
+    SetField,
+    SetLookup,
+    SetMark,
+    SetZone,
+    StatefulMatch,
+    TransparentProxy,
+)
+
+__all__ = [
+    "PRIORITIES",
+    "AnyExpr",
+    "Backend",
+    "Chain",
+    "Choice",
+    "Condition",
+    "Element",
+    "Expr",
+    "Firewall",
+    "Hook",
+    "Lookup",
+    "Match",
+    "NamedSet",
+    "Nat",
+    "NoTrack",
+    "Note",
+    "Opaque",
+    "Remember",
+    "Rule",
+    "SetField",
+    "SetLookup",
+    "SetMark",
+    "SetZone",
+    "StatefulMatch",
+    "Statement",
+    "Table",
+    "TableFamily",
+    "TransparentProxy",
+    "UnreadTable",
+    "Verdict",
+    "VerdictMap",
+]
 
 Backend = Literal["iptables-nft", "iptables-legacy", "nftables"]
 TableFamily = Literal["ip", "ip6", "inet", "arp", "bridge", "netdev"]
@@ -29,63 +77,24 @@ PRIORITIES: dict[str, int] = {"raw": -300, "mangle": -150, "dstnat": -100, "filt
 """Priorities of the standard base chains (``enum nf_ip_hook_priorities``); conntrack itself sits at -200."""
 
 
-class Expr(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="expr", gc=False):
-    """Base of the expressions a rule is made of.  They hold only values, so the garbage collector needn't look."""
-
-
-class Match(Expr, frozen=True, kw_only=True, tag="match"):
-    """True when ``field`` of the packet is (or with ``negate``: is not) one of ``values``.
-
-    The fields, and the form of their values, are in ``match_fields``.
-
-    All values of one match are alternatives; without values nothing matches
-    (and with ``negate`` everything).  Evaluators must answer "unknown" for a
-    field they don't know.  nftables' unmodelled keys of verdict maps and
-    concatenations are fields named by their text (``meta cpu``).
-
-    A match on something that the packet doesn't have is False, negated or
-    not: an address of the other family, a port of a protocol without ports, a
-    MAC address at output, whatever belongs to the connection (``ct…`` but
-    ``ctstate``) of an untracked or invalid packet.  The reader of nftables
-    writes what nft takes for granted (``nfproto``, ``proto``) before such
-    matches all the same.  tcp-flags of nftables may name ``ECE`` and ``CWR``.
-    """
-
-    field: FieldName
-    values: tuple[str, ...]
-    negate: bool = False
-
-
-class SetLookup(Expr, frozen=True, kw_only=True, tag="set"):
-    """``-m set --match-set NAME DIRS`` or nft ``@NAME``; ``dirs`` such as ``("src", "dst")``."""
-
-    name: str
-    dirs: tuple[str, ...]
-    negate: bool = False
-
-
-class Opaque(Expr, frozen=True, kw_only=True, tag="opaque"):
-    """A construct that is not modelled.  ``role`` tells whether it decides (match) or acts (target).
-
-    ``needs``: what a packet must have for such a match to hold at all.
-    """
-
-    text: str
-    role: Literal["match", "target"] = "match"
-    needs: tuple[Match, ...] = ()
-
-
 class Verdict(Expr, frozen=True, kw_only=True, tag="verdict"):
-    """Ends the rule (``continue``: goes on).  ``chain`` for jump and goto; ``reject_with`` for reject."""
+    """Ends the rule (``continue``: goes on).  ``chain`` for jump and goto; ``reject_with`` for reject.
+
+    ``queues`` for queue: the number, or the range ``a:b``, of the queues that
+    a program reads; ``bypass``: without one the packet is accepted.
+    """
 
     kind: Literal["accept", "drop", "reject", "jump", "goto", "return", "queue", "continue"]
     chain: str = ""
     reject_with: str = ""
+    queues: str = ""
+    bypass: bool = False
 
 
 class Nat(Expr, frozen=True, kw_only=True, tag="nat"):
     """A NAT statement.  ``addresses`` is ``a`` or ``a-b`` (empty for masquerade and redirect), ``ports`` the same.
 
+    ``base``: the ports are shifted, so that this one becomes the first of ``ports``.
     ``choice``: a map in which the packet finds its addresses, or its ports (nftables).
     """
 
@@ -93,34 +102,8 @@ class Nat(Expr, frozen=True, kw_only=True, tag="nat"):
     addresses: str = ""
     ports: str = ""
     flags: tuple[str, ...] = ()
+    base: int | None = None
     choice: Choice | None = None
-
-
-class SetMark(Expr, frozen=True, kw_only=True, tag="setmark"):
-    """Sets the packet's (``meta``) or the connection's (``ct``) mark: ``(old & ~mask) ^ value``.
-
-    ``op`` ``save`` copies meta to ct and ``restore`` ct to meta, under
-    ``mask``; ``unknown`` sets what nobody can tell from the rule.
-    """
-
-    where: Literal["meta", "ct"] = "meta"
-    op: Literal["set", "save", "restore", "unknown"] = "set"
-    value: int = 0
-    mask: int = 0xFFFFFFFF
-
-
-class NoTrack(Expr, frozen=True, kw_only=True, tag="notrack"):
-    """Exempts the packet from conntrack (``-j CT --notrack``, ``notrack``)."""
-
-
-class Note(Expr, frozen=True, kw_only=True, tag="note"):
-    """Something without effect on the verdict: log, counter, comment, checksum fill.
-
-    ``offload``: it hands the flow to a flow table, past the hooks from then on.
-    """
-
-    text: str
-    offload: bool = False
 
 
 class Lookup(Expr, frozen=True, kw_only=True, tag="lookup"):
@@ -170,18 +153,22 @@ class Element(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     """An element of a set: its key, one part per field; for maps its verdict or its data.
 
     A part may be a single value, a CIDR or a range ``a-b`` (ports: ``a:b``).
-    The key ``("*",)`` is a map's catch-all.
+    The key ``("*",)`` is a map's catch-all.  ``expires``: the seconds until it
+    vanishes by itself; None for one that stays.
     """
 
     key: tuple[str, ...]
     verdict: Verdict | None = None
     data: str = ""
+    expires: float | None = None
 
 
-Condition = Match | SetLookup | Lookup
+Condition = Match | SetLookup | Lookup | StatefulMatch
 """Expressions that decide whether a rule goes on; :class:`Opaque` may be one too."""
 
-Statement = VerdictMap | Opaque | Verdict | Nat | SetMark | NoTrack | Note
+Statement = (
+    VerdictMap | Opaque | Verdict | Nat | SetMark | SetField | Remember | TransparentProxy | SetZone | NoTrack | Note
+)
 """Expressions that act."""
 
 AnyExpr = Condition | Statement

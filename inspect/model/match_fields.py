@@ -47,6 +47,14 @@ PacketField = Literal[
     "arp-ptype",
     "arp-hlen",
     "arp-plen",
+    "tos",
+    "mss",
+    "priority",
+    "chunks",
+    "dccp-type",
+    "spi",
+    "ipv6-headers",
+    "eui64",
 ]
 """What the packet itself carries.
 
@@ -74,8 +82,19 @@ mac            ``00:11:22:33:44:55``, in lower case; mac-dst: the frame's destin
 ether-type     the frame's type, as nfproto, in tables for IP
 arp-op         ``request`` …; arp-saddr, arp-daddr, arp-mac, arp-target-mac, arp-htype, arp-ptype, arp-hlen,
                arp-plen: the fields of an ARP packet
+tos            ``VALUE/MASK`` of IPv4's type of service or IPv6's traffic class: DSCP and ECN
+mss            ``64`` or ``0:63``: a TCP packet's option of its maximum segment size
+priority       the packet's priority, a number or ``1:0xffff``
+chunks         SCTP's chunks: ``all``, ``any`` or ``only``, a blank, their types with commas between
+dccp-type      a DCCP packet's type, in capitals
+spi            an index of security parameters of AH, ESP or IPComp (there, the CPI), ``5`` or ``0:63``
+ipv6-headers   ``soft`` or ``exact``, a blank, the headers with commas between (IPv6)
+eui64          ``yes``: the source address was made of the frame's source MAC address
 =============  ==========================================================
 """
+
+HeaderField = Literal["tos", "mss", "priority", "chunks", "dccp-type", "spi", "ipv6-headers", "eui64"]
+"""Those of them that few rules look at."""
 
 ConnectionField = Literal[
     "ctstate",
@@ -91,6 +110,10 @@ ConnectionField = Literal[
     "ctrepldst",
     "ctreplsrcport",
     "ctrepldstport",
+    "ct-label",
+    "ct-helper",
+    "ct-expires",
+    "ct-zone",
 ]
 """What conntrack knows of its connection.
 
@@ -98,6 +121,9 @@ ConnectionField = Literal[
 ctstate        NEW, ESTABLISHED, RELATED, INVALID, UNTRACKED, SNAT, DNAT
 ctmark         as mark
 others         as their siblings among the packet's own fields
+ct-label       the number of a label
+ct-helper      the name of the helper that expected it
+ct-expires     the seconds until it is forgotten, ``60`` or ``0:59``; ct-zone the number of its zone
 =============  ==========================================================
 """
 
@@ -124,6 +150,11 @@ ContextField = Literal[
     "owner-socket",
     "skuid",
     "skgid",
+    "cgroup",
+    "realm",
+    "socket",
+    "recent",
+    "time",
 ]
 """What the namespace that evaluates the rule knows.
 
@@ -138,6 +169,12 @@ iifgroup …     the interfaces' groups, ``VALUE/MASK``; iifkind … ``veth``; i
 ipsec          ``in``, ``out``: IPsec protected it, or will
 made-here      ``yes``: by a program of this namespace
 owner-uid …    of the socket that sent it; skuid and skgid are nft's
+cgroup         the path or the class of the sender's cgroup
+realm          the realms of its route, ``VALUE/MASK``
+socket         a local socket takes it: ``any`` or ``nowildcard``, and ``+transparent``
+recent         ``NAME SIDE MASK check|update|remove [seconds=N] [hitcount=N] [ttl]``: a list of recent addresses
+time           ``[from=S] [to=S] [contiguous] [weekdays=1,2] [monthdays=…] [after=T] [before=T]``, in UTC (or
+               ``local``): seconds of the day, ISO weekdays, seconds since 1970
 =============  ==========================================================
 """
 

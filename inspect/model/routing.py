@@ -41,6 +41,8 @@ class Route(ModelStruct, frozen=True, kw_only=True):
     """IPv6 router preference, ``low`` or ``high``; empty for medium and for IPv4."""
     nexthop_id: int | None = None
     """The nexthop object (``ip nexthop``) it uses; ``hops`` has what that stands for."""
+    realm: int = 0
+    """What ``-m realm`` may ask for; 0 for none."""
 
 
 class PolicyRule(ModelStruct, frozen=True, kw_only=True):
@@ -62,6 +64,7 @@ class PolicyRule(ModelStruct, frozen=True, kw_only=True):
     """It looks up in the table of the VRF that the packet is in (``ip rule … l3mdev``); such as are in none pass by."""
     other: tuple[str, ...] = ()
     """Selectors that are present but not modelled; such a rule can't be decided."""
+    realm: int = 0
 
 
 class Neighbour(ModelStruct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ import msgspec
 from dnet_tui.inspect.model.coverage.gaps import HOST_FIELDS, NAMESPACE_FIELDS, Gap, gaps_of
 from dnet_tui.inspect.model.coverage.sections import NOT_ASKED, NOT_READ, Section, Settings, Unread, owned_by
 from dnet_tui.inspect.model.engines import Container, Engine, Forwarder, Network, PortProxy
+from dnet_tui.inspect.model.filter_state import RecentAddress
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.firewalld import Firewalld
 from dnet_tui.inspect.model.links import Address, Link, ModelStruct, WireGuardDevice
@@ -82,6 +83,10 @@ class Namespace(ModelStruct, frozen=True, kw_only=True):
     """
     sockets: Section[Socket] = ()
     firewall: Firewall | Unread = Unread(reason=NOT_READ)
+    recent: Section[RecentAddress] = Unread(reason=NOT_READ)
+    """The addresses on the lists of ``-m recent``."""
+    queues: Section[int] = Unread(reason=NOT_READ)
+    """The numbers of the netfilter queues that a program reads; with ``recent`` the section ``filter-state``."""
     conntrack: Section[ConntrackEntry] = Unread(reason=NOT_ASKED)
     """Only when it was asked for, and then perhaps only those that were; see ``discover.Options.conntrack``."""
     conntrack_udp: tuple[int, ...] | None = None

@@ -21,7 +21,9 @@ class Socket(ModelStruct, frozen=True, kw_only=True):
 
     ``v6only`` (``IPV6_V6ONLY``) decides whether one on ``::`` takes IPv4 too;
     None for an IPv4 socket and where it wasn't told.  ``ifindex`` is the link
-    it is bound to (``SO_BINDTODEVICE``), if any.
+    it is bound to (``SO_BINDTODEVICE``), if any.  ``uid`` is whose it is;
+    ``transparent`` whether it may have others' addresses (``IP_TRANSPARENT``);
+    None where that wasn't told.
     """
 
     proto: Literal["tcp", "udp", "sctp"]
@@ -32,6 +34,8 @@ class Socket(ModelStruct, frozen=True, kw_only=True):
     process: str = ""
     v6only: bool | None = None
     ifindex: int | None = None
+    uid: int | None = None
+    transparent: bool | None = None
 
 
 class ConntrackTuple(ModelStruct, frozen=True, kw_only=True):

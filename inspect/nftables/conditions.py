@@ -10,13 +10,17 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from dnet_tui.inspect.model.firewall import AnyExpr, Choice, Element, Lookup, Match, TableFamily, VerdictMap
-from dnet_tui.inspect.model.match_fields import FieldText, MatchField
+from dnet_tui.inspect.model.match_fields import FieldName, FieldText, MatchField
 from dnet_tui.inspect.nftables import names
+from dnet_tui.inspect.nftables.clock import KEYS as CLOCK_KEYS
+from dnet_tui.inspect.nftables.clock import clock_match
 from dnet_tui.inspect.nftables.comparisons import compared
 from dnet_tui.inspect.nftables.fields import IPV4, IPV6, TRACKED, Field, field_of, loose_field, with_ports
-from dnet_tui.inspect.nftables.render import expression
+from dnet_tui.inspect.nftables.header_fields import special_match
+from dnet_tui.inspect.nftables.render import expression, statement
 from dnet_tui.inspect.nftables.sets import SetHead, bare, read_elements
 from dnet_tui.inspect.nftables.shapes import concatenated
+from dnet_tui.inspect.nftables.stateful import COUNTS, NO_OBJECTS, NamedObjects, connection_count
 from dnet_tui.inspect.nftables.values import TEXT, bits, flag_text, values
 from dnet_tui.inspect.text.json_access import MALFORMED, Json, array, fail, fields, flag_words, mapping, single, word
 
@@ -27,13 +31,14 @@ _FRAGMENT_OFFSET = 0x1FFF
 class Context(NamedTuple):
     """What a condition's meaning depends on.
 
-    ``heads``: the sets of the table.  ``protocols``: what the rule has made
+    ``heads``: the sets of the table, ``objects`` its limits and quotas.  ``protocols``: what the rule has made
     sure the packet's protocol is one of, None for anything.
     """
 
     family: TableFamily
     heads: Mapping[str, SetHead]
     protocols: tuple[str, ...] | None = None
+    objects: NamedObjects = NO_OBJECTS
 
 
 def condition(body: Json, context: Context) -> tuple[AnyExpr, ...]:
@@ -108,12 +113,12 @@ def choice(body: Json, context: Context, part: Literal["addresses", "ports"]) ->
     return _needs(fields), Choice(fields=tuple(field.name for field in fields), elements=elements, part=part)
 
 
-def element_needs(raw: Json, context: Context) -> tuple[Match, ...]:
-    """What must hold for a packet's values to be loaded, as ``add @set { ip saddr }`` does."""
+def element_fields(raw: Json, context: Context) -> tuple[tuple[Match, ...], tuple[FieldName, ...]]:
+    """The fields that ``add @set { ip saddr }`` loads, after what must hold for them to be there."""
     inner = raw["elem"] if isinstance(raw, dict) and "elem" in raw else raw
     inner = inner["val"] if isinstance(inner, dict) and "val" in inner else inner
-    parts = concatenated(inner)
-    return _needs(_loose(parts, context))
+    loaded = _loose(concatenated(inner), context)
+    return _needs(loaded), tuple(field.name for field in loaded)
 
 
 def _concatenation(operator: str, parts: list[Json], right: Json, context: Context) -> tuple[AnyExpr, ...]:
@@ -191,6 +196,9 @@ def _special(operator: str, left: Json, right: Json, context: Context) -> tuple[
     found = fields(body)
     if isinstance(right, str) and right.startswith("@"):
         return None
+    few = _of_few_rules(operator, name, found, right) if mask is None else ()
+    if few:
+        return few
     if name == "ct" and found.get("key") == "state" and "dir" not in found:
         return (_state(operator, mask, right),)
     if name == "ct" and found.get("key") == "status" and "dir" not in found:
@@ -202,6 +210,21 @@ def _special(operator: str, left: Json, right: Json, context: Context) -> tuple[
     if name in {"exthdr", "rt", "meta"} and isinstance(right, bool) and mask is None:
         return _presence(name, found, there=right != _is_negated(operator))
     return _header(operator, mask, found, right, context) if name == "payload" else None
+
+
+def _of_few_rules(operator: str, name: str, found: Mapping[str, Json], right: Json) -> tuple[AnyExpr, ...]:
+    """The clock, a connection's counters and labels, sockets, IPsec, options; empty for anything else."""
+    key = found.get("key")
+    if name == "meta" and isinstance(key, str) and key in CLOCK_KEYS:
+        return (clock_match(key, operator, right),)
+    if name == "ct" and key in COUNTS:
+        return connection_count(operator, found, right)
+    if name == "ct" and key == "label" and not isinstance(right, dict):
+        return TRACKED, Match(field="ct-label", values=(str(right),), negate=operator in {"!=", "!"})
+    if name not in {"tcp option", "sctp chunk", "socket", "ipsec"} or operator not in {"==", "!="}:
+        return ()
+    text = statement({"match": {"op": operator, "left": {name: dict(found)}, "right": right}})
+    return special_match(name, found, right, text, negate=operator == "!=")
 
 
 def _presence(name: str, found: Mapping[str, Json], *, there: bool) -> tuple[Match, ...] | None:

@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 from dnet_tui.inspect.model.firewall import Match, TableFamily
 from dnet_tui.inspect.model.match_fields import FieldName, FieldText, MatchField
 from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
+from dnet_tui.inspect.nftables.header_fields import PLAIN_HEADERS
 from dnet_tui.inspect.nftables.render import expression
 from dnet_tui.inspect.nftables.values import TEXT
 from dnet_tui.inspect.text.json_access import (
@@ -69,6 +70,14 @@ _PAYLOAD: dict[tuple[str, str], Field] = {
     ("ip6", "daddr"): Field("daddr", "ip6", (IPV6,)),
     ("ip6", "nexthdr"): Field("proto", "proto", (IPV6,)),
     ("ip6", "hoplimit"): Field("ttl", "byte", (IPV6,)),
+    ("ip", "dscp"): Field("tos", "dscp", (IPV4,)),
+    ("ip", "ecn"): Field("tos", "ecn", (IPV4,)),
+    ("ip6", "dscp"): Field("tos", "dscp", (IPV6,)),
+    ("ip6", "ecn"): Field("tos", "ecn", (IPV6,)),
+    ("dccp", "type"): Field("dccp-type", "capitals", (_proto("dccp"),)),
+    ("ah", "spi"): Field("spi", "length", (_proto("ah"),)),
+    ("esp", "spi"): Field("spi", "length", (_proto("esp"),)),
+    ("comp", "cpi"): Field("spi", "length", (_proto("ipcomp"),)),
     ("tcp", "flags"): Field("tcp-flags", "tcp-flags", (_proto("tcp"),)),
     ("icmp", "type"): Field("icmp-type", "icmp", (_ICMP,)),
     ("icmp", "code"): Field("icmp-code", "icmp-code", (_ICMP,)),
@@ -110,6 +119,10 @@ _META: dict[str, Field] = {
     "oiftype": Field("oiftype", "word"),
     "skuid": Field("skuid", "word"),
     "skgid": Field("skgid", "word"),
+    "cgroup": Field("cgroup", "word"),
+    "priority": Field("priority", "priority"),
+    "rtclassid": Field("realm", "mark"),
+    "random": Field(FieldText("meta random"), "number"),
 }
 _HEADERS: dict[str, tuple[Match, ...]] = {
     "ip": (IPV4,),
@@ -128,7 +141,15 @@ _CT: dict[str, Field] = {
     "mark": Field("ctmark", "mark"),
     "direction": Field("ctdir", "ctdir"),
     "protocol": Field("ctproto", "proto"),
+    "helper": Field("ct-helper", "word", (TRACKED, Match(field="ct-helper", values=("",)))),
+    "expiration": Field("ct-expires", "length", (TRACKED,)),
+    "zone": Field("ct-zone", "length", (TRACKED,)),
 }
+_SPOKEN = {"iifname", "oifname", "iif", "oif", "ibrname", "obrname", "iifgroup", "oifgroup", "iifkind", "oifkind",
+           "iiftype", "oiftype", "l4proto"}  # fmt: skip
+MODELLED_KEYS = frozenset({*_META, *_CT, *(key for _, key in PLAIN_HEADERS)}) - _SPOKEN
+"""The keys of ``meta`` and ``ct``, and the odd header fields, that are modelled; without those of interfaces."""
+
 _CT_TUPLE: dict[tuple[str, str], MatchField] = {
     ("original", "saddr"): "ctorigsrc",
     ("original", "daddr"): "ctorigdst",
@@ -167,6 +188,10 @@ def field_of(left: Json, family: TableFamily) -> Field:
         return inner._replace(mask=whole(parts[1]))
     if name in _HASHES and whole(mapping(body).get("mod")):
         return Field(FieldText(expression(left)), "number")
+    if name == "rt" and mapping(body).get("key") == "classid":
+        return Field("realm", "mark")
+    if name == "tcp option" and (fields(body).get("name"), fields(body).get("field")) == ("maxseg", "size"):
+        return Field("mss", "length", (_proto("tcp"),))
     read = {"payload": _payload, "meta": _meta, "ct": _ct, "fib": _fib}.get(name)
     if read is None:
         raise fail(f"{name} isn't modelled")
@@ -230,6 +255,8 @@ def _payload(body: Json, family: TableFamily) -> Field:
     key = (word(found.get("protocol")), word(found.get("field")))
     if key == ("ether", "type"):
         return Field("nfproto" if family in {"bridge", "netdev"} else "ether-type", "ethertype")
+    if key in PLAIN_HEADERS:
+        return Field(FieldText(PLAIN_HEADERS[key]), "number", _HEADERS[key[0]])
     if key not in _PAYLOAD:
         raise fail("a header field that isn't modelled")
     return _PAYLOAD[key]

@@ -13,6 +13,7 @@ from dnet_tui.inspect.model.firewall import AnyExpr, Lookup, Match, Nat, Opaque,
 from dnet_tui.inspect.nftables.conditions import Context, condition, verdict_map
 from dnet_tui.inspect.nftables.fields import needs_of
 from dnet_tui.inspect.nftables.render import statement as shown
+from dnet_tui.inspect.nftables.stateful import STATEFUL, stateful
 from dnet_tui.inspect.nftables.statements import NOTES, compile_statement
 from dnet_tui.inspect.text.json_access import MALFORMED, Json, counted, fields, items, only, single, string
 
@@ -95,6 +96,8 @@ def _compiled(item: Json, context: Context, *, last: bool) -> tuple[AnyExpr, ...
         name, body = single(item)
         if name == "match":
             return condition(body, context)
+        if name in STATEFUL:
+            return (stateful(name, body, context.objects),)
         if name == "vmap":
             return verdict_map(body, context)
         return compile_statement(name, body, context, last=last)

@@ -6,7 +6,7 @@ Source: libnftables-json(5).
 from __future__ import annotations
 
 from dnet_tui.inspect.model.firewall import Verdict
-from dnet_tui.inspect.text.json_access import Json, array, fail, mapping, single, word
+from dnet_tui.inspect.text.json_access import Json, array, fail, mapping, several, single, word
 
 
 def concatenated(raw: Json) -> list[Json]:
@@ -30,5 +30,17 @@ def verdict(raw: Json) -> Verdict:
     if name in {"jump", "goto"}:
         return Verdict(kind=name, chain=word(mapping(body).get("target")))  # type: ignore[arg-type]  # as above
     if name == "queue":
-        return Verdict(kind="queue")
+        return _queue(body)
     raise fail(f"{name} is no verdict")
+
+
+def _queue(body: Json) -> Verdict:
+    """Queues that a program reads, by number; those that are chosen by the packet have none."""
+    found = mapping(body) if body is not None else {}
+    number, flags = found.get("num", 0), several(found.get("flags"))
+    queues = ""
+    if isinstance(number, int):
+        queues = str(number)
+    elif isinstance(number, dict) and "range" in number:
+        queues = ":".join(str(end) for end in array(number["range"]))
+    return Verdict(kind="queue", queues=queues, bypass="bypass" in flags)

@@ -10,13 +10,26 @@ import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from dnet_tui.inspect.model.firewall import AnyExpr, Match, Nat, Note, NoTrack, Opaque, SetMark, Verdict
-from dnet_tui.inspect.nftables.conditions import Context, choice, element_needs
+from dnet_tui.inspect.model.firewall import (
+    AnyExpr,
+    Match,
+    Nat,
+    Note,
+    NoTrack,
+    Opaque,
+    Remember,
+    SetMark,
+    TransparentProxy,
+    Verdict,
+)
+from dnet_tui.inspect.nftables.conditions import Context, choice, element_fields
+from dnet_tui.inspect.nftables.field_changes import change_of
 from dnet_tui.inspect.nftables.fields import IPV4, IPV6, TRACKED
 from dnet_tui.inspect.nftables.marks import MarkLocation, has_mark_key, set_mark, uses_connection
 from dnet_tui.inspect.nftables.names import REJECTS
 from dnet_tui.inspect.nftables.render import statement as shown
 from dnet_tui.inspect.nftables.shapes import verdict
+from dnet_tui.inspect.nftables.stateful import STATEFUL, stateful
 from dnet_tui.inspect.text.json_access import (
     MALFORMED,
     Json,
@@ -39,10 +52,8 @@ _NAT_FLAGS = {"random": "random", "fully-random": "random-fully", "persistent": 
 NOTES = frozenset({"log", "counter", "last", "ct helper", "ct timeout", "ct expectation", "secmark", "dup", "reset"})
 """Statements after which the rule goes on, with nothing changed that a rule of the model can see."""
 
-_QUIET_META = frozenset({"nftrace", "priority", "secmark"})
-_QUIET_CT = frozenset({"event", "label", "secmark"})
-_QUIET_PAYLOAD = frozenset({("ip", "dscp"), ("ip", "ecn"), ("ip6", "dscp"), ("ip6", "ecn"), ("ip6", "flowlabel")})
-_HOP_LIMIT = frozenset({("ip", "ttl"), ("ip6", "hoplimit")})
+_QUIET_META = frozenset({"nftrace", "secmark"})
+_QUIET_CT = frozenset({"event", "secmark"})
 
 
 def compile_statement(name: str, body: Json, context: Context, *, last: bool) -> Compiled:
@@ -59,7 +70,7 @@ def compile_statement(name: str, body: Json, context: Context, *, last: bool) ->
     """
     if name in NOTES:
         return (Note(text=shown({name: body})),)
-    build = _STATEMENTS.get(name)
+    build = STATEMENTS.get(name)
     if build is None:
         raise fail(f"{name} isn't modelled")
     return build(name, body, context, last)
@@ -169,7 +180,10 @@ def _mangle(name: str, body: Json, _context: Context, last: bool) -> Compiled:  
     if place is not None:
         return _mark(place, {name: body}, value, last=last)
     what, key = single(found.get("key"))
-    if _is_quiet(what, key, value):
+    change = change_of(what, key, value)
+    if change is not None:
+        return (change,)
+    if _is_quiet(what, key):
         return (Note(text=shown({name: body})),)
     raise fail("it changes something that rules can see")
 
@@ -184,20 +198,14 @@ def _mark(place: MarkLocation, statement: Json, value: Json, *, last: bool) -> C
         return (*unsure, SetMark(where=place, op="unknown"))
 
 
-def _is_quiet(what: str, key: Json, value: Json) -> bool:
+def _is_quiet(what: str, key: Json) -> bool:
     """Whether changing this changes nothing that a rule of the model can see."""
     found = mapping(key)
     if what == "meta":
         return found.get("key") in _QUIET_META
     if what == "ct":
         return found.get("key") in _QUIET_CT
-    if what == "tcp option":
-        return found.get("name") == "maxseg"
-    if what != "payload":
-        return False
-    header = (word(found.get("protocol")), word(found.get("field")))
-    # A packet whose hop limit becomes 1 or 0 dies when it is forwarded.
-    return header in _QUIET_PAYLOAD or (header in _HOP_LIMIT and whole(value, 0xFF) > 1)
+    return what == "payload" and (found.get("protocol"), found.get("field")) == ("ip6", "flowlabel")
 
 
 def _notrack(_name: str, _body: Json, _context: Context, _last: bool) -> Compiled:  # noqa: FBT001  one signature for all
@@ -209,10 +217,37 @@ def _update(name: str, body: Json, context: Context, _last: bool) -> Compiled:  
     found = mapping(body)
     if "op" not in found:
         raise fail("not a statement")
-    needs, text = element_needs(found.get("elem"), context), shown({name: body})
-    if {single(item)[0] for item in several(found.get("stmt"))} - {"counter", "last"}:
-        return (*needs, Opaque(text=text))
-    return (*needs, Note(text=text))
+    needs, keys = element_fields(found.get("elem"), context)
+    limits: list[AnyExpr] = []
+    for item in several(found.get("stmt")):
+        kind, limit = single(item)
+        if kind in STATEFUL:
+            limits.append(stateful(kind, limit, context.objects))
+        elif kind not in {"counter", "last"}:
+            limits.append(Opaque(text=shown({name: body})))
+    kept = Remember(kind="set", name=word(found.get(name)).removeprefix("@"), key=keys, remove=found["op"] == "delete")
+    return (*needs, kept, *limits)
+
+
+def _meter(name: str, body: Json, context: Context, _last: bool) -> Compiled:  # noqa: FBT001  one signature for all
+    """A limit for each element, in the words of former versions."""
+    kind, limit = single(mapping(body).get("stmt"))
+    if kind not in STATEFUL:
+        raise fail(f"{name} without a limit")
+    needs, _ = element_fields(mapping(body).get("key"), context)
+    return (*needs, stateful(kind, limit, context.objects))
+
+
+def _tproxy(_name: str, body: Json, context: Context, _last: bool) -> Compiled:  # noqa: FBT001  one signature for all
+    """To a local socket; for packets of the other family the rule ends, as without a socket."""
+    found = mapping(body)
+    family = found.get("family")
+    address = _addresses(found["addr"]) if "addr" in found else ""
+    port = found.get("port")
+    if isinstance(port, dict) or "-" in address or "/" in address:
+        raise fail("a target that is chosen by the packet")
+    needs = () if family is None or context.family in {"ip", "ip6"} else (IPV4 if family == "ip" else IPV6,)
+    return (*needs, TransparentProxy(address=address, port="" if port is None else str(whole(port, 0xFFFF))))
 
 
 def _flow(name: str, body: Json, _context: Context, last: bool) -> Compiled:  # noqa: FBT001  one signature for all
@@ -238,10 +273,12 @@ def _xt(name: str, body: Json, _context: Context, _last: bool) -> Compiled:  # n
     return (Opaque(text=text, role="match"), Opaque(text=text, role="target"))
 
 
-_STATEMENTS: dict[str, CompileStatement] = {
+STATEMENTS: dict[str, CompileStatement] = {
     "reject": _reject,
     "mangle": _mangle,
     "notrack": _notrack,
+    "tproxy": _tproxy,
+    "meter": _meter,
     "set": _update,
     "map": _update,
     "flow": _flow,
@@ -249,3 +286,4 @@ _STATEMENTS: dict[str, CompileStatement] = {
     **dict.fromkeys(("accept", "drop", "continue", "return", "jump", "goto", "queue"), _verdict),
     **dict.fromkeys(("snat", "dnat", "masquerade", "redirect"), _nat),
 }
+"""By the statement's name in JSON."""

@@ -129,6 +129,7 @@ class _TableParser:
         self.heads: dict[str, SetHead] = {}
         self.used: dict[str, None] = {}
         self.filled: set[str] = set()
+        self.objects: dict[tuple[str, str], Json] = {}
 
     def parse(self, items: list[Json], *, dormant: bool) -> ParsedTable:
         """Read all objects of the listing: first what rules refer to, then the rules."""
@@ -141,6 +142,8 @@ class _TableParser:
                     rules.append(body)
                 elif what == "table":
                     present = present or mapping(body).get("name") == self.name
+                elif what in {"limit", "quota"}:
+                    self.objects[what, word(mapping(body).get("name"))] = body
                 elif what == "chain":
                     self._chain(body)
                 elif what in {"set", "map"}:
@@ -210,7 +213,7 @@ class _TableParser:
             self._problem("a rule of a chain that isn't known")
             return
         expressions = found.get("expr")
-        compiled = compile_rule(expressions, Context(self.family, self.heads))
+        compiled = compile_rule(expressions, Context(self.family, self.heads, objects=self.objects))
         self.used.update(dict.fromkeys(sets_used(compiled.exprs)))
         self.filled.update(sets_filled(expressions))
         handle = counted(found.get("handle"))

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from dnet_tui.inspect.model.protocols import ARP_OPERATIONS, ETHERTYPES, NFPROTOS, protocol
-from dnet_tui.inspect.nftables import names
+from dnet_tui.inspect.nftables import header_fields, names
 from dnet_tui.inspect.nftables.render import expression
 from dnet_tui.inspect.nftables.shapes import concatenated
 from dnet_tui.inspect.text.json_access import Json, array, fail, mapping, several, single, whole, word
@@ -194,6 +194,8 @@ def _protocols(raw: Json, mask: int | None) -> tuple[str, ...]:
 
 
 def _marks(raw: Json, mask: int | None) -> tuple[str, ...]:
+    if isinstance(raw, str) and raw.isdecimal():
+        raw = int(raw)
     low, high = _bounds(raw, whole)
     if low == high:
         return (f"{low:#x}/{_ALL if mask is None else mask:#x}",)
@@ -205,6 +207,20 @@ def _marks(raw: Json, mask: int | None) -> tuple[str, ...]:
         f"{int(part.network_address):#x}/{int(part.netmask):#x}"
         for part in ipaddress.summarize_address_range(first, last)
     )
+
+
+def _bits_of(read: Callable[[Json], tuple[int, int]]) -> Reader:
+    """Some bits of a field, each number of a range on its own."""
+
+    def values_of(raw: Json) -> tuple[str, ...]:
+        if isinstance(raw, dict):
+            low, high = _bounds(raw, whole)
+            found = [read(number) for number in range(low, min(high, 0xFF) + 1)]
+        else:
+            found = [read(raw)]
+        return tuple(f"{value:#x}/{mask:#x}" for value, mask in found)
+
+    return _unmasked(values_of)
 
 
 def _interface_name(raw: Json) -> tuple[str, ...]:
@@ -311,6 +327,10 @@ _KINDS: dict[str, Reader] = {
     "icmp-code": _written_out(_named(names.ICMP_CODES), str),
     "icmp6-code": _written_out(_named(names.ICMPV6_CODES), str),
     "mark": _marks,
+    "dscp": _bits_of(header_fields.dscp),
+    "ecn": _bits_of(header_fields.ecn),
+    "priority": _unmasked(lambda raw: (str(header_fields.priority(raw)),)),
+    "capitals": _unmasked(lambda raw: (word(raw).upper(),)),
     "ifname": _unmasked(_interface_name),
     "ifindex": _unmasked(_interface_index),
     "ctstate": _states,

@@ -21,6 +21,7 @@ from dnet_tui.inspect.kernel.nfnetlink_tables import elements
 from dnet_tui.inspect.model.firewall import TableFamily
 from dnet_tui.inspect.text.encoding import text
 
+_NFTRACE = 12
 _MARK, _IIFNAME, _OIFNAME, _L4PROTO = 3, 6, 7, 16  # enum nft_meta_keys
 _META = {_MARK: "mark", _IIFNAME: "iif", _OIFNAME: "oif", _L4PROTO: "proto"}
 _NETWORK, _TRANSPORT = 1, 2  # enum nft_payload_bases
@@ -36,6 +37,8 @@ _PORTS = frozenset({"sport", "dport"})
 _TESTS = frozenset({"equals", "differs", "range"})
 _BOTH_PORTS = "both ports"
 """Source and destination port are loaded at once when each must be one number."""
+_REPEATED = frozenset({"mark"})
+"""What iptables prints as often as it stands there, each time as a match of its own."""
 _MASKED = frozenset({"mark", "saddr", "daddr", "tcp-flags", "fragment"})
 _ADDRESSES: dict[str, tuple[int, int, int]] = {"ip": (12, 16, 4), "ip6": (8, 24, 16)}
 """Per family: the offsets of source and destination in the header, and an address's length."""
@@ -51,12 +54,19 @@ def _is_ours(words: tuple[str, ...]) -> bool:
     """Whether iptables writes a rule of this make.  Kept: thousands of rules are of a few makes."""
     seen: set[str] = set()
     loaded = ""
+    traced = False
     for word in words:
-        if word == "unknown":
+        if word == "unknown" or (traced is True and word != "trace"):
             return False
+        if word in {"value", "trace"}:
+            # iptables' TRACE: the value 1, and at once where it goes.
+            if (word == "trace") is not traced:
+                return False
+            traced = word == "value"
+            continue
         if word.startswith("load "):
             loaded = word[5:]
-            places = _PORTS if loaded == _BOTH_PORTS else {loaded}
+            places = _PORTS if loaded == _BOTH_PORTS else {loaded} - _REPEATED
             if seen & places:
                 # iptables has one place for each: of two conditions it would print the last.
                 return False
@@ -66,7 +76,7 @@ def _is_ours(words: tuple[str, ...]) -> bool:
         elif word in _TESTS:
             # What was loaded is tested once; a second test of it would be lost.
             loaded = ""
-    return True
+    return not traced
 
 
 def _fits(word: str, loaded: str) -> bool:
@@ -114,6 +124,8 @@ def _any_word(element: bytes, family: TableFamily) -> str:
 def _native(name: str, data: bytes, family: TableFamily) -> str:
     raw = attributes(data)
     found = {kind: int.from_bytes(value, "big") for kind, value in raw.items()}
+    if name == "meta" and found.get(2) == _NFTRACE and 3 in found and 1 not in found:
+        return "trace"
     if name == "meta":
         what = _META.get(found.get(2, -1)) if 1 in found and 3 not in found else None
         return f"load {what}" if what else "unknown"
@@ -129,7 +141,7 @@ def _native(name: str, data: bytes, family: TableFamily) -> str:
         flips = any(value.strip(b"\0") for value in elements(raw.get(5, b"")))
         return "unknown" if shifts or flips else "mask"
     if name == "immediate":
-        return "plain" if found.get(1) == 0 else "unknown"
+        return "plain" if found.get(1) == 0 else "value"
     if name == "limit":
         return "plain" if not found.get(4, 0) and not found.get(5, 0) else "unknown"
     if name == "log":

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from dnet_tui.inspect.iptables.ipset import MOST_ELEMENTS, SetHeader, members, parse_headers, parse_saved
 from dnet_tui.inspect.kernel.run_program import ProgramResult, find_program, run_program
-from dnet_tui.inspect.model.firewall import NamedSet, Note, SetLookup, Table
+from dnet_tui.inspect.model.firewall import NamedSet, Remember, SetLookup, Table
 from dnet_tui.inspect.ruleset.read_nft import ReadFailure
 from dnet_tui.inspect.text.encoding import text as legible
 from dnet_tui.inspect.text.sanitize import clean
@@ -22,7 +22,6 @@ TIME_LIMIT = 10.0
 
 _MOST_BYTES = 8 << 20
 _MOST_SETS = 256
-_FILLING = ("--add-set ", "--del-set ")
 
 
 class Ipsets(NamedTuple):
@@ -49,14 +48,12 @@ def ipsets_used(tables: Iterable[Table]) -> tuple[str, ...]:
 def ipsets_filled(tables: Iterable[Table]) -> frozenset[str]:
     """The names of the sets that rules add packets' values to, or delete them from."""
     return frozenset(
-        text.partition(option)[2].split()[0]
+        expr.name
         for table in tables
         for chain in table.chains
         for rule in chain.rules
         for expr in rule.exprs
-        if isinstance(expr, Note) and (text := expr.text)
-        for option in _FILLING
-        if text.partition(option)[2].split()
+        if isinstance(expr, Remember) and expr.kind == "ipset"
     )
 
 

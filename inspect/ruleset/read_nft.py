@@ -10,6 +10,7 @@ any name: names are passed as JSON, where they can be nothing but names.
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -191,7 +192,14 @@ class _Reading:
 
     def _ask(self, what: dict[str, dict[str, str]], most: int, *flags: str) -> ProgramResult:
         command = msgspec.json.encode({"nftables": [{"list": what}]})
-        return run_program((self._program, *flags, *_LIST), stdin=command, seconds=self._left(), most=most)
+        # Times of the day are printed in the zone of the environment, and the kernel's are UTC.
+        return run_program(
+            (self._program, *flags, *_LIST),
+            stdin=command,
+            seconds=self._left(),
+            most=most,
+            environment={**os.environ, "TZ": "UTC0"},
+        )
 
     def _left(self) -> float:
         return max(0.5, self._deadline - time.monotonic())

@@ -62,6 +62,8 @@ def as_namespace(
         nat_ports=_LEFT_OUT if contents.nat_ports is None else contents.nat_ports,
         checksums=told(SectionName.CHECKSUMS, contents.checksums or Unread(reason="the kernel reports none")),
         traffic_control=told(SectionName.TRAFFIC_CONTROL, contents.traffic_control),
+        recent=told(SectionName.FILTER_STATE, _UNREAD if contents.recent is None else contents.recent),
+        queues=told(SectionName.FILTER_STATE, _UNREAD if contents.queues is None else contents.queues),
         xfrm_policies=told(SectionName.XFRM, _UNREAD if contents.xfrm_policies is None else contents.xfrm_policies),
         xfrm=told(SectionName.XFRM, _UNREAD if contents.xfrm_policies is None else contents.xfrm),
         wireguard=told(SectionName.WIREGUARD, contents.wireguard),

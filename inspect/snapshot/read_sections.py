@@ -67,18 +67,13 @@ def collect_sections(contents: NamespaceReading, errand: ReadRequest, table: Lin
     wanted = errand.sections
     if SectionName.SYSCTLS in wanted:
         _collect_sysctls(contents, None if table is None else table.settings)
-    if SectionName.SOCKETS in wanted:
-        _collect_sockets(contents)
     if SectionName.CHECKSUMS in wanted:
         contents.checksums = read_checksums()
-    if SectionName.XFRM in wanted:
-        _collect_xfrm(contents)
-    if SectionName.WIREGUARD in wanted:
-        _collect_wireguard(contents)
+    for section, collect in _BY_THEMSELVES.items():
+        if section in wanted:
+            collect(contents)
     if SectionName.CONNTRACK in wanted or errand.conntrack > 0:
         _collect_conntrack(contents, errand)
-    if SectionName.NAT_PORTS in wanted:
-        _collect_nat_ports(contents)
     if SectionName.FIREWALL in wanted:
         if errand.rules is not None:
             errand.rules.fill(contents)
@@ -108,6 +103,16 @@ def _collect_sockets(contents: NamespaceReading) -> None:
         contents.sockets = read_listening()
     except OSError as error:
         contents.miss("sockets", error)
+
+
+def _collect_filter_state(contents: NamespaceReading) -> None:
+    from dnet_tui.inspect.kernel.filter_state import read_queues, read_recent  # noqa: PLC0415 - only when wanted
+
+    try:
+        contents.recent = read_recent()
+        contents.queues = read_queues()
+    except OSError as error:
+        contents.miss(SectionName.FILTER_STATE, error)
 
 
 def _collect_xfrm(contents: NamespaceReading) -> None:
@@ -179,3 +184,13 @@ def collect_udp(contents: NamespaceReading, ports: Collection[int]) -> None:
     stopped = next((table.stopped for table in tables if table.stopped), "")
     if stopped:
         contents.miss("conntrack", f"not all UDP connections to published ports were read: {stopped}")
+
+
+_BY_THEMSELVES = {
+    SectionName.SOCKETS: _collect_sockets,
+    SectionName.XFRM: _collect_xfrm,
+    SectionName.WIREGUARD: _collect_wireguard,
+    SectionName.NAT_PORTS: _collect_nat_ports,
+    SectionName.FILTER_STATE: _collect_filter_state,
+}
+"""The readers that need nothing but the namespace."""

@@ -55,7 +55,8 @@ def healthy() -> Snapshot:
     """A healthy host of which everything was read."""
     ipsec: dict[str, object] = {"xfrm_policies": 0, "xfrm": (), "wireguard": ()}
     tracked: dict[str, object] = {"conntrack": (), "conntrack_counts": ConntrackCounts(), "nat_ports": ()}
-    counted = with_namespace(resolving(), HOST, checksums=ChecksumCounts(), **ipsec, **tracked)
+    state: dict[str, object] = {"recent": (), "queues": ()}
+    counted = with_namespace(resolving(), HOST, checksums=ChecksumCounts(), **ipsec, **tracked, **state)
     engines = tuple(msgspec.structs.replace(engine, log=()) for engine in known_items(counted.engines))
     return msgspec.structs.replace(counted, engines=engines, firewalld=Firewalld(pid=7, settled=True, zones=()))
 

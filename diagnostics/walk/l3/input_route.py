@@ -52,7 +52,7 @@ def admit(
         stops.append(Stop("unknown", "routing", late))
     if answer.type == "local":
         stops.append(_wrong_source(index, packet, link))
-    else:
+    elif answer.type != "unknown":  # where it may be for this host, whether that forwards isn't asked
         stops.append(_may_forward(ns, packet, link))
         if answer.type == "unicast":
             out = index.names.get(answer.ifindex or 0, "")

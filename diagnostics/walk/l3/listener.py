@@ -5,7 +5,9 @@ Sources: ip(7), ipv6(7) (IPV6_V6ONLY), socket(7) (SO_BINDTODEVICE).
 
 from __future__ import annotations
 
-from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, Truth
+from typing import NamedTuple
+
+from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, Truth, replace
 from dnet_tui.inspect.model import Namespace, Socket, known_items, require
 
 PORT_HOLDERS = frozenset({"conmon", "dockerd"})
@@ -19,32 +21,45 @@ _EXACT = 4
 """What a socket's own address, or its device, weighs; the family weighs less."""
 
 
-def received(ns: Namespace, packet: Packet) -> tuple[End, Decider | None]:
-    """How the end is for a first packet that passed INPUT.
+class Reception(NamedTuple):
+    """How a packet that passed INPUT ends, by what, and whose socket has it.
 
     Without a decider, nobody can tell whether somebody listens.
+    """
+
+    end: End
+    by: Decider | None = None
+    uid: int | None = None
+
+
+def received(ns: Namespace, packet: Packet) -> Reception:
+    """How the end is for a first packet that passed INPUT.
 
     Raises:
         NotSeen: the sockets weren't read, and that decides.
     """
     if packet.proto not in {"tcp", "udp"}:
-        return "delivered", None
+        return Reception("delivered")
+    asked = packet
+    if packet.taken_by:
+        address, _, port = packet.taken_by.partition(" ")
+        asked = replace(packet, dst=address, dport=int(port))
     maybe = False
     best: tuple[int, Socket] | None = None
     for socket in known_items(ns.sockets):
-        taken = takes(ns, socket, packet)
-        if taken and (best is None or _score(socket, packet) > best[0]):
-            best = _score(socket, packet), socket
+        taken = takes(ns, socket, asked)
+        if taken and (best is None or _score(socket, asked) > best[0]):
+            best = _score(socket, asked), socket
         maybe = maybe or taken is None
     if best is not None and not (maybe and best[0] < _EXACT):
         socket = best[1]
         text = f"{socket.process or 'a process'} listens on {socket.address}:{socket.port}"
-        return "delivered", Decider(kind="socket", text=text, namespace=ns.id)
+        return Reception("delivered", Decider(kind="socket", text=text, namespace=ns.id), socket.uid)
     require(ns.sockets)  # nobody that was seen; whether anybody else
     if maybe:
-        return "delivered", None
+        return Reception("delivered")
     text = f"nothing listens on {packet.proto} port {packet.dport}"
-    return "refused", Decider(kind="socket", text=text, namespace=ns.id)
+    return Reception("refused", Decider(kind="socket", text=text, namespace=ns.id))
 
 
 def _score(socket: Socket, packet: Packet) -> int:

@@ -7,15 +7,18 @@ ip6t_rpfilter.c, ``__inet_dev_addr_type`` (fib_frontend.c), nft_meta.c.
 from __future__ import annotations
 
 import ipaddress
+from datetime import datetime
 
 import msgspec
 
-from dnet_tui.diagnostics.walk.l3 import routing
+from dnet_tui.diagnostics.walk.l3 import routing, socket_match
 from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model import Link, Namespace, Tun, Unread
+from dnet_tui.inspect.model.coverage.sections import Partial
+from dnet_tui.inspect.model.filter_state import RecentAddress
 from dnet_tui.inspect.model.view import View
 
 _MAC_LENGTH = 17
@@ -26,7 +29,9 @@ _ETHERNET = frozenset(
 
 def match_context(view: View, ns: Namespace) -> NamespaceMatchContext:
     """What the rules of a namespace may ask of it, made once and kept with the view."""
-    return view.once(NamespaceMatchContext, index_of(view, ns))
+    found = view.once(NamespaceMatchContext, index_of(view, ns))
+    found.taken_at = ns.read_at or view.snapshot.taken_at
+    return found
 
 
 class NamespaceMatchContext(MatchContext):
@@ -36,6 +41,8 @@ class NamespaceMatchContext(MatchContext):
         self.index = index
         self.ns = index.ns
         self.namespace = index.ns.id
+        self.taken_at = ""
+        """When this was read, as the snapshot has it."""
 
     def address_type(self, address: str) -> str:
         """As the local table has it."""
@@ -147,6 +154,47 @@ class NamespaceMatchContext(MatchContext):
         # A tunnel that carries IP has an address of its own length, or none.
         ethernet = link.kind in _ETHERNET and len(link.mac) == _MAC_LENGTH
         return "ether" if ethernet else None
+
+    def realm(self, packet: Packet) -> int | None:  # noqa: ARG002  only that there are none is told
+        """0 where no route has a realm; what several of them add up to isn't modelled."""
+        routes = (*self.ns.routes, *self.ns.policy_rules)
+        return None if any(item.realm for item in routes) else 0
+
+    def socket(self, packet: Packet, *, bound: bool, transparent: bool) -> Truth:
+        """``socket_match``, for the first packet of a connection."""
+        return socket_match.has_socket(self.ns, packet, bound=bound, transparent=transparent)
+
+    def proxy(self, packet: Packet, address: str, port: int) -> Truth:
+        """``nf_tproxy_get_sock``."""
+        return socket_match.has_proxy(self.ns, packet, address, port)
+
+    def first_address(self, packet: Packet) -> str:
+        """``nf_tproxy_laddr4``, ``nf_tproxy_laddr6``: the receiving device's, else where the packet goes."""
+        link = self._link(packet.iif)
+        own = (
+            item.address
+            for item in self.ns.addresses
+            if link is not None and (item.ifindex, item.family) == (link.ifindex, packet.family)
+        )
+        return next(own, packet.dst)
+
+    def is_read(self, queue: int) -> Truth:
+        """``nfnetlink_queue``'s list."""
+        return None if isinstance(self.ns.queues, Unread | Partial) else queue in self.ns.queues
+
+    def recent(self, name: str) -> tuple[RecentAddress, ...] | None:
+        """The list as it was when the snapshot was taken."""
+        if isinstance(self.ns.recent, Unread | Partial):
+            return None
+        return tuple(item for item in self.ns.recent if item.list == name)
+
+    @property
+    def now(self) -> float | None:
+        """When the namespace was read."""
+        try:
+            return datetime.fromisoformat(self.taken_at).timestamp()
+        except ValueError:
+            return None
 
     @property
     def uses_ipsec(self) -> bool | None:

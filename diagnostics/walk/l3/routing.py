@@ -38,6 +38,8 @@ class RouteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     mtu: int | None = None
     """The route's own MTU; None: that of the device.  ``mtu_locked``: fragments may be sent, none smaller is learnt."""
     mtu_locked: bool = False
+    advmss: int | None = None
+    """What TCP says is its longest segment, where the route tells."""
 
 
 def lookup(index: NamespaceIndex, packet: Packet, *, out: Link | None = None, vrf: str = "") -> RouteAnswer:
@@ -153,6 +155,7 @@ def _way(route: Route, hop: NextHop, devices: tuple[int, ...], by: Decider) -> R
         devices=devices,
         mtu=route.mtu,
         mtu_locked=route.mtu_locked,
+        advmss=route.advmss,
     )
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 from typing import assert_never
 
 from dnet_tui.diagnostics.walk.match.context import MatchContext
-from dnet_tui.diagnostics.walk.match.values import Test, contains, in_ports, masked, protocol_name
+from dnet_tui.diagnostics.walk.match.values import Test, contains, in_ports, in_span, masked, protocol_name
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model.match_fields import ConnectionField
 from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
+
+_LONGEST = 0xFFFFFFFF // 100
+"""Seconds: the kernel counts ticks in 32 bits, of which at least 100 make a second."""
 
 
 def _ctstate(value: str, packet: Packet, _: MatchContext) -> Truth:
@@ -33,7 +36,7 @@ def _ctstatus(value: str, packet: Packet, _: MatchContext) -> Truth:
         "CONFIRMED": packet.ctstate != "NEW",
     }
     if packet.ctstate == "NEW":
-        known["ASSURED"] = False
+        known["ASSURED"] = known["EXPECTED"] = False
     return known.get(value)
 
 
@@ -75,6 +78,20 @@ def _part(*, reply: bool, index: int) -> Test:
     return test
 
 
+def _label(value: str, packet: Packet, _: MatchContext) -> Truth:
+    """Without a connection there is no label, and ``!`` holds (connlabel_mt)."""
+    if packet.ctstate in {"INVALID", "UNTRACKED"}:
+        return False
+    return None if packet.labels is None else value in packet.labels
+
+
+def _helper(_value: str, packet: Packet, _: MatchContext) -> Truth:
+    """The helper that expected the connection; without one ``!`` holds (helper_mt)."""
+    if packet.ctstate in {"INVALID", "UNTRACKED"} or packet.expected is False:
+        return False
+    return None
+
+
 def connection_test(field: ConnectionField) -> Test:  # noqa: C901, PLR0912 - the table of fields
     """The test of a value of a field."""
     match field:
@@ -96,6 +113,14 @@ def connection_test(field: ConnectionField) -> Test:  # noqa: C901, PLR0912 - th
             return _part(reply=False, index=2)
         case "ctorigdstport":
             return _part(reply=False, index=3)
+        case "ct-label":
+            return _label
+        case "ct-helper":
+            return _helper
+        case "ct-expires":
+            return lambda value, *_: in_span(value, 0, _LONGEST)
+        case "ct-zone":
+            return lambda value, packet, _: None if packet.zone is None else in_span(value, packet.zone, packet.zone)
         case "ctreplsrc":
             return _part(reply=True, index=0)
         case "ctrepldst":

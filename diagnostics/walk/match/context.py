@@ -7,6 +7,7 @@ decided; ``namespace_context`` answers from what was read of a namespace.
 from __future__ import annotations
 
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
+from dnet_tui.inspect.model.filter_state import RecentAddress
 
 
 class MatchContext:
@@ -45,6 +46,35 @@ class MatchContext:
 
     def hardware(self, device: str) -> str | None:  # noqa: ARG002  for those who know
         """An interface's hardware type, such as ``ether`` or ``loopback``."""
+        return None
+
+    def realm(self, packet: Packet) -> int | None:  # noqa: ARG002  for those who know
+        """The realms of a packet's route: its source's in the upper half, its destination's in the lower."""
+        return None
+
+    def socket(self, packet: Packet, *, bound: bool, transparent: bool) -> Truth:  # noqa: ARG002  for those who know
+        """Whether a socket takes a packet: only one that is ``bound`` to an address, or that is ``transparent``."""
+        return None
+
+    def proxy(self, packet: Packet, address: str, port: int) -> Truth:  # noqa: ARG002  for those who know
+        """Whether a transparent proxy for such packets listens there."""
+        return None
+
+    def first_address(self, packet: Packet) -> str:  # noqa: ARG002  for those who know
+        """The address of the interface by which a packet came; empty: not known."""
+        return ""
+
+    def is_read(self, queue: int) -> Truth:  # noqa: ARG002  for those who know
+        """Whether a program reads a netfilter queue."""
+        return None
+
+    def recent(self, name: str) -> tuple[RecentAddress, ...] | None:  # noqa: ARG002  for those who know
+        """What is on a list of recent addresses."""
+        return None
+
+    @property
+    def now(self) -> float | None:
+        """The time of the snapshot, in seconds since 1970."""
         return None
 
     @property

@@ -1,7 +1,7 @@
 """Conditions that the packet alone can't answer: routes, types of addresses, interfaces.  Three-valued and pure.
 
 Sources: the kernel's xt_addrtype.c, ipt_rpfilter.c, nft_fib_ipv4.c, nft_fib_ipv6.c, nft_meta.c,
-xt_policy.c, xt_owner.c.
+xt_policy.c, xt_owner.c, xt_cgroup.c, xt_realm.c.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import assert_never
 
 from dnet_tui.diagnostics.walk.match.context import MatchContext
-from dnet_tui.diagnostics.walk.match.values import Test, masked
+from dnet_tui.diagnostics.walk.match.state_fields import recent, time
+from dnet_tui.diagnostics.walk.match.values import Test, in_span, masked
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model.match_fields import ContextField
 
-_TYPES = frozenset({"LOCAL", "UNICAST", "BROADCAST", "MULTICAST", "ANYCAST"})
+_TYPES = frozenset({"LOCAL", "UNICAST", "BROADCAST", "MULTICAST", "ANYCAST", "UNSPEC"})
 
 
 def _address_type(which: str, limit: str = "") -> Test:
@@ -77,7 +78,8 @@ def has_socket(packet: Packet) -> Truth:
 
     None where one may: on what is made here, and on what an established one
     is about to get (early demux, after PREROUTING).  Forwarded packets and
-    the first of a connection have none.
+    the first of a connection have none.  What the kernel itself makes has a
+    socket of the kernel's, which is no user's.
     """
     return False if packet.iif and (packet.oif or not packet.reply) else None
 
@@ -91,7 +93,46 @@ def is_absent(field: str, packet: Packet, context: MatchContext) -> bool:
         # In the bridge family's hooks one of the two is there at least.
         mine, other = (packet.ibrname, packet.obrname) if field == "ibrname" else (packet.obrname, packet.ibrname)
         return not mine and bool(other)
-    return field in {"skuid", "skgid"} and has_socket(packet) is False
+    if field in {"skuid", "skgid"} and _is_the_kernels(packet):
+        return True  # its socket has no file
+    return field in {"skuid", "skgid", "cgroup"} and has_socket(packet) is False
+
+
+def _is_the_kernels(packet: Packet) -> bool:
+    return packet.by_kernel and not packet.iif
+
+
+def _owner(what: str) -> Test:
+    """Of a socket: whether there is one, or whose it is; for xt_owner nobody's is just nobody's."""
+
+    def test(value: str, packet: Packet, _: MatchContext) -> Truth:
+        there = has_socket(packet)
+        if there is False:
+            return False
+        if _is_the_kernels(packet) and what != "socket":
+            return False
+        if packet.iif and not packet.plain:
+            return None
+        if what == "socket":
+            return True if packet.plain or packet.uid is not None else None
+        number = packet.uid if what == "uid" else 0 if packet.plain else None
+        return None if number is None else in_span(value.replace("-", ":"), number, number)
+
+    return test
+
+
+def _cgroup(value: str, packet: Packet, _: MatchContext) -> Truth:
+    """Nobody knows the sender's; a plain packet's isn't the one that a rule picks out."""
+    return value in {"", "/"} if packet.plain else None
+
+
+def _realm(value: str, packet: Packet, context: MatchContext) -> Truth:
+    return masked(value, context.realm(packet))
+
+
+def _socket(value: str, packet: Packet, context: MatchContext) -> Truth:
+    kind, _sep, transparent = value.partition("+")
+    return context.socket(packet, bound=kind == "bound", transparent=bool(transparent))
 
 
 def route_device_is(flags: tuple[str, ...]) -> Test:
@@ -141,9 +182,21 @@ def context_test(field: ContextField) -> Test:  # noqa: C901, PLR0912 - the tabl
             return _ipsec
         case "made-here":
             return lambda _, packet, __: has_socket(packet)
-        case "owner-uid" | "owner-gid" | "owner-socket":
-            return lambda _, packet, __: has_socket(packet)
-        case "skuid" | "skgid":
-            return lambda *_: None
+        case "owner-socket":
+            return _owner("socket")
+        case "owner-uid" | "skuid":
+            return _owner("uid")
+        case "owner-gid" | "skgid":
+            return _owner("gid")
+        case "cgroup":
+            return _cgroup
+        case "realm":
+            return _realm
+        case "socket":
+            return _socket
+        case "recent":
+            return recent
+        case "time":
+            return time
         case _:
             assert_never(field)

@@ -23,10 +23,13 @@ _TESTS: dict[str, Test] = (
     | {field: connection_test(field) for field in CONNECTION_FIELDS}
     | {field: context_test(field) for field in CONTEXT_FIELDS}
 )
-_CONNECTION = frozenset(CONNECTION_FIELDS) - {"ctstate"}
+_CONNECTION = frozenset(CONNECTION_FIELDS) - {"ctstate", "ct-label", "ct-helper", "ct-zone"}
 _ALWAYS = frozenset({"iif", "oif", "ctstate", "mark", "nfproto", "physin", "physout", "physdev", "fragment"})
 """Fields that every packet has, if only empty."""
-_OF_IP = frozenset({"saddr", "daddr", "proto", "length", "ttl", "th-sport", "th-dport", "sport", "dport"})
+_OF_IP = frozenset({"saddr", "daddr", "proto", "length", "ttl", "tos", "th-sport", "th-dport", "sport", "dport"})
+
+_OF_PROTOCOLS = {"mss": {"tcp"}, "chunks": {"sctp"}, "dccp-type": {"dccp"}, "spi": {"ah", "esp", "ipcomp"}}
+"""Fields that only packets of some protocols have."""
 
 
 def matches(match: Match, packet: Packet, context: MatchContext) -> Truth:
@@ -56,7 +59,7 @@ def _named(field: str) -> Test | None:
     return lambda value, *_: in_span(value, draw.low, draw.high)
 
 
-def _applies(match: Match, packet: Packet, context: MatchContext) -> bool:
+def _applies(match: Match, packet: Packet, context: MatchContext) -> bool:  # noqa: C901 - the table of fields
     field = match.field
     if field in _CONNECTION and packet.ctstate in {"INVALID", "UNTRACKED"}:
         return False  # there is no connection to look at (xt_conntrack.c, xt_connmark.c)
@@ -72,6 +75,8 @@ def _applies(match: Match, packet: Packet, context: MatchContext) -> bool:
         return packet.proto in {"icmp", "icmpv6"}
     if field in {"mac", "mac-dst", "ether-type"}:
         return packet.mac != ""
+    if field in {"mss", "chunks", "dccp-type", "spi"}:
+        return packet.proto in _OF_PROTOCOLS[field]
     if field == "exthdr":
         return packet.family == "ip6"  # nft_exthdr_ipv6_eval
     if field.startswith("arp-"):

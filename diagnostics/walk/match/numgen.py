@@ -28,11 +28,23 @@ class Draw(NamedTuple):
 @lru_cache(maxsize=1024)
 def drawn(field: str) -> Draw | None:
     """The numbers that a field may be, when it is drawn by lot."""
+    if field == "meta random":
+        return Draw(0, 0xFFFFFFFF)
     found = _DRAW.fullmatch(field)
     if found is None or int(found[1]) == 0:
         return None
     offset = int(found[2] or 0)
     return Draw(offset, offset + int(found[1]) - 1)
+
+
+def share(field: str, values: Iterable[str]) -> float:
+    """How much of what may be drawn is among the values; 0 for a field that isn't drawn."""
+    draw = drawn(field)
+    if draw is None:
+        return 0
+    spans = (parse_range(value) for value in values)
+    hit = sum(max(0, min(span.high, draw.high) - max(span.low, draw.low) + 1) for span in spans if span is not None)
+    return hit / (draw.high - draw.low + 1)
 
 
 def leaves_none_out(field: str, values: Iterable[str]) -> bool:

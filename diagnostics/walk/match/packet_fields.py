@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from dnet_tui.diagnostics.walk.match.context import MatchContext
+from dnet_tui.diagnostics.walk.match.header_fields import header_test
 from dnet_tui.diagnostics.walk.match.values import (
     Test,
     contains,
@@ -23,6 +24,9 @@ from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
 
 _FLAGS = frozenset({"FIN", "SYN", "RST", "PSH", "ACK", "URG"})
 _ECN = frozenset({"ECE", "CWR"})
+_SYN_OPTIONS = frozenset({"2", "3", "4", "8"})
+"""Maximum segment size, window scale, SACK permitted, timestamps."""
+_TIMESTAMPS = "8"
 _HEADER = {"ip": 20, "ip6": 40}
 _SHORTEST = {"tcp": 20, "udp": 8, "icmp": 8, "icmpv6": 4}
 _LONGEST = {"ip": 65535, "ip6": 65575}
@@ -43,6 +47,8 @@ def _tcp_flags(value: str, packet: Packet, _: MatchContext) -> Truth:
         return None
     if set(packet.tcp_flags) & (examined - _ECN) != expected - _ECN:
         return False
+    if packet.plain or "ECE" in packet.tcp_flags or "CWR" in packet.tcp_flags:
+        return set(packet.tcp_flags) & examined & _ECN == expected & _ECN
     return None if examined & _ECN else not expected & _ECN
 
 
@@ -86,6 +92,18 @@ def _length(value: str, packet: Packet, _: MatchContext) -> Truth:
         return in_span(value, packet.length, packet.length)
     shortest = _HEADER[packet.family] + _SHORTEST.get(packet.proto, 0)
     return in_span(value, shortest, _LONGEST[packet.family])
+
+
+def _ttl(value: str, packet: Packet, _: MatchContext) -> Truth:
+    """What came from elsewhere has one that nobody knows, but it isn't 0."""
+    return in_span(value, *((1, 255) if packet.ttl is None else (packet.ttl, packet.ttl)))
+
+
+def _tcp_option(value: str, packet: Packet, _: MatchContext) -> Truth:
+    """The options of a packet that opens a connection: those that nearly every system sends."""
+    if not packet.plain:
+        return None
+    return value in _SYN_OPTIONS if "SYN" in packet.tcp_flags else value == _TIMESTAMPS
 
 
 def _physdev(value: str, packet: Packet, _: MatchContext) -> Truth:
@@ -155,7 +173,9 @@ def packet_test(field: PacketField) -> Test:  # noqa: C901, PLR0912 - the table 
             return lambda *_: False  # a first packet has none
         case "tcp-flags":
             return _tcp_flags
-        case "tcp-option" | "mac-dst" | "arp-target-mac":
+        case "tcp-option":
+            return _tcp_option
+        case "mac-dst" | "arp-target-mac":
             return lambda *_: None
         case "icmp-type":
             return _icmp_type
@@ -164,7 +184,7 @@ def packet_test(field: PacketField) -> Test:  # noqa: C901, PLR0912 - the table 
         case "length":
             return _length
         case "ttl":
-            return lambda value, *_: in_span(value, 0, 255)
+            return _ttl
         case "mac" | "arp-mac":
             return _mac
         case "ether-type":
@@ -179,5 +199,7 @@ def packet_test(field: PacketField) -> Test:  # noqa: C901, PLR0912 - the table 
             return lambda value, *_: in_span(value, 6, 6)
         case "arp-plen":
             return lambda value, *_: in_span(value, 4, 4)
+        case "tos" | "mss" | "priority" | "chunks" | "dccp-type" | "spi" | "ipv6-headers" | "eui64":
+            return header_test(field)
         case _:
             assert_never(field)

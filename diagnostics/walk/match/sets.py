@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.match.expressions import matches
 from dnet_tui.diagnostics.walk.match.numgen import drawn, leaves_none_out
+from dnet_tui.diagnostics.walk.match.plain_packet import plain
+from dnet_tui.diagnostics.walk.match.remembered import is_remembered
 from dnet_tui.diagnostics.walk.match.values import protocol_name
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model.firewall import Choice, Element, Lookup, Match, NamedSet, SetLookup, VerdictMap
@@ -29,12 +31,18 @@ _IPSET_FIELDS: dict[tuple[str, str], MatchField] = {
 }
 
 
-def elements_of(expr: Lookup | VerdictMap | Choice, sets: Mapping[str, NamedSet]) -> tuple[Element, ...] | None:
-    """The elements that a lookup consults; None when they aren't known."""
+def elements_of(
+    expr: Lookup | VerdictMap | Choice, sets: Mapping[str, NamedSet], *, plain: bool = False
+) -> tuple[Element, ...] | None:
+    """The elements that a lookup consults; None when they aren't known.
+
+    What packets add to, or what is about to expire, is known for the moment
+    of the snapshot alone: it counts where a packet is ``plain``.
+    """
     if not expr.set:
         return expr.elements
     found = sets.get(expr.set)
-    return None if found is None or found.dynamic else found.elements
+    return None if found is None or (found.dynamic and not plain) else found.elements
 
 
 def fits(element: Element, fields: tuple[FieldName, ...], packet: Packet, context: MatchContext) -> Truth:
@@ -47,18 +55,33 @@ def fits(element: Element, fields: tuple[FieldName, ...], packet: Packet, contex
         matches(Match(field=field, values=(part,)), packet, context)
         for field, part in zip(fields, element.key, strict=True)
     ]
-    return False if False in parts else None if None in parts else True
+    truth: Truth = False if False in parts else None if None in parts else True
+    return _lasting(truth, element, packet)
+
+
+def _lasting(truth: Truth, element: Element, packet: Packet) -> Truth:
+    """A match with an element that may be gone at any moment counts for the moment of the snapshot alone."""
+    return None if truth and element.expires is not None and not packet.plain else truth
+
+
+def _any(results: Iterable[Truth]) -> Truth:
+    found = list(results)
+    return True if True in found else None if None in found else False
 
 
 def looked_up(expr: Lookup, sets: Mapping[str, NamedSet], packet: Packet, context: MatchContext) -> Truth:
     """Evaluate a set lookup, with its negation."""
-    elements = elements_of(expr, sets)
-    if elements is None:
-        return None
     if any(not _has(field, packet) for field in expr.fields):
         return False
-    results = [fits(element, expr.fields, packet, context) for element in elements]
-    truth: Truth = True if True in results else None if None in results else False
+    touched, truth = False, None
+    if expr.set:
+        touched, truth = is_remembered(packet, context.namespace, "set", expr.set, expr.fields)
+    if truth is None:
+        elements = elements_of(expr, sets, plain=packet.plain)
+        if elements is None:
+            return None
+        truth = _any(fits(element, expr.fields, packet, context) for element in elements)
+        truth = None if touched and not truth else truth
     return truth if truth is None or not expr.negate else not truth
 
 
@@ -95,7 +118,7 @@ def candidates(
 
     A map whose elements aren't known yields (None, False).
     """
-    elements = elements_of(expr, sets)
+    elements = elements_of(expr, sets, plain=packet.plain)
     if elements is None:
         yield None, False
         return
@@ -110,8 +133,11 @@ def candidates(
 
 def in_ipset(lookup: SetLookup, ipsets: Mapping[str, NamedSet], packet: Packet, context: MatchContext) -> Truth:
     """Evaluate ``-m set --match-set``, with its negation."""
+    touched, known = is_remembered(packet, context.namespace, "ipset", lookup.name, lookup.dirs)
+    if known is not None:
+        return known != lookup.negate
     found = ipsets.get(lookup.name)
-    if found is None or found.elements is None or found.dynamic:
+    if found is None or found.elements is None or (found.dynamic and not packet.plain):
         return None
     _, _, dimensions = found.type.partition(":")
     dims = dimensions.split(",")
@@ -120,7 +146,9 @@ def in_ipset(lookup: SetLookup, ipsets: Mapping[str, NamedSet], packet: Packet, 
     results: list[Truth] = []
     if len(lookup.dirs) >= len(dims):  # with fewer directions than dimensions the kernel finds nothing (ip_set_test)
         results = [_ipset_fits(element, dims, lookup.dirs, packet, context) for element in found.elements]
-    truth: Truth = True if True in results else None if None in results else False
+    truth = _any(results)
+    if touched and not truth:
+        return None
     return truth if truth is None or not lookup.negate else not truth
 
 
@@ -134,8 +162,7 @@ def _in_list(
     """A ``list:set``: one of its sets has it (list_set_ktest)."""
     named = [SetLookup(name=element.key[0], dirs=lookup.dirs) for element in members]
     lists = any(item.name not in ipsets or ipsets[item.name].type == "list:set" for item in named)
-    results = [None if lists else in_ipset(item, ipsets, packet, context) for item in named]
-    truth: Truth = True if True in results else None if None in results else False
+    truth = _any(None if lists else in_ipset(item, ipsets, packet, context) for item in named)
     return truth if truth is None or not lookup.negate else not truth
 
 
@@ -155,7 +182,8 @@ def _ipset_fits(
             continue
         field = _IPSET_FIELDS.get((dim, way))
         parts.append(matches(Match(field=field, values=(part,)), packet, context) if field else None)
-    return False if False in parts else None if None in parts else True
+    truth: Truth = False if False in parts else None if None in parts else True
+    return _lasting(truth, element, packet)
 
 
 def _ipset_port(part: str, way: str, packet: Packet, *, any_proto: bool) -> Truth:
@@ -167,3 +195,24 @@ def _ipset_port(part: str, way: str, packet: Packet, *, any_proto: bool) -> Trut
         return False
     field: MatchField = "sport" if way == "src" else "dport"
     return matches(Match(field=field, values=(port.replace("-", ":"),)), packet, MatchContext())
+
+
+def set_words(name: str, found: NamedSet | None) -> str:
+    """What a decision by a set that changes by itself rests on."""
+    left = sorted(item.expires for item in (found.elements or () if found else ()) if item.expires is not None)
+    until = f", whose entries last from {left[0]:g} to {left[-1]:g} s more" if left else ""
+    return f"set {name} is taken as it was when the snapshot was taken{until}"
+
+
+def assumed_lookup(
+    expr: Lookup | SetLookup, sets: Mapping[str, NamedSet], packet: Packet, context: MatchContext
+) -> tuple[bool, str] | None:
+    """What a look-up that can't be decided was at the moment of the snapshot; None where not even that is known."""
+    ordinary = plain(packet)
+    if isinstance(expr, SetLookup):
+        truth, name = in_ipset(expr, sets, ordinary, context), expr.name
+    else:
+        truth, name = looked_up(expr, sets, ordinary, context), expr.set
+    if truth is None:
+        return None
+    return truth, set_words(name, sets.get(name)) if name else "a plain packet is assumed"

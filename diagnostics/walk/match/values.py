@@ -55,9 +55,19 @@ def contains(network: str, address: str) -> Truth:
     """Whether ``address`` lies in a CIDR or range; None when the range can't be read."""
     span = _network(network)
     if span is None:
-        return None
+        return _under_mask(network, address)
     version, number = numbered(address)
     return version == span[0] and span[1] <= number <= span[2]
+
+
+def _under_mask(network: str, address: str) -> Truth:
+    """Whether an address is ``ADDRESS/MASK``, for a mask that is no prefix; None when that can't be read."""
+    try:
+        (version, wanted), (other, mask) = (numbered(part) for part in network.split("/"))
+    except ValueError:
+        return None
+    found, number = numbered(address)
+    return found == version == other and number & mask == wanted
 
 
 def interface_matches(pattern: str, name: str) -> bool:

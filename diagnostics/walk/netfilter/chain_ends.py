@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef
+from dnet_tui.diagnostics.walk.packet import Decider, Hedge, Packet, RuleRef
 from dnet_tui.inspect.model.firewall import Chain, Nat, Rule, Table, Verdict
 
 ChainOutcome = Literal["accept", "drop", "reject", "unknown"]
@@ -35,6 +35,8 @@ class HookResult(msgspec.Struct, frozen=True, kw_only=True):
     """Where NAT can't be decided: all that it may be (None: nothing), if that is known."""
     offloaded: tuple[RuleRef, ...] = ()
     """The rules met that hand the flow to a flow table."""
+    hedges: tuple[Hedge, ...] = ()
+    """What the verdict rests on that was taken for granted."""
 
 
 PASSING = {"accept": True, "nat": True, "drop": False, "reject": False}
@@ -110,6 +112,34 @@ def decider(ref: RuleRef | None, namespace: str) -> Decider:
         return Decider(kind="policy", text=f"{ref.table} {ref.chain} {ref.text}", namespace=namespace, rule=ref)
     text = f"{ref.table} {ref.chain} rule {ref.number}: {ref.text}"
     return Decider(kind="rule", text=text, namespace=namespace, rule=ref)
+
+
+BREAK = ChainEnd(kind="break")
+"""The rule ends as at a match that fails (NFT_BREAK)."""
+
+
+def settled(end: ChainEnd, possible: Sequence[ChainEnd], packet: Packet, namespace: str) -> HookResult:
+    """What a base chain does to a packet, from its certain end and the possible ones before it."""
+    passes = PASSING.get(end.kind)
+    differing = next((maybe for maybe in possible if PASSING.get(maybe.kind) != passes), None)
+    by = decider(end.ref if differing is None else differing.ref, namespace)
+    # Where it is undecided what ends it, the certain stop after the possible ends is one more possibility.
+    refs = (*(maybe.ref for maybe in possible), None if passes else end.ref)
+    others = dict.fromkeys(ref for ref in refs if ref is not None and ref != by.rule)
+    if others:
+        by = msgspec.structs.replace(by, instead=tuple(others))
+    verdict: ChainOutcome = "unknown"
+    if differing is None and passes is not None:
+        verdict = "accept" if passes else "drop" if end.kind == "drop" else "reject"
+    return HookResult(
+        verdict=verdict,
+        by=by,
+        packet=packet,
+        nat=end.nat,
+        nat_rule=end.ref if end.nat and not by.instead else None,
+        nat_unknown=next((maybe.ref for maybe in possible if maybe.nat != end.nat), None),
+        choices=nat_choices((*possible, end)) if verdict == "accept" else (),
+    )
 
 
 def nat_choices(ends: Iterable[ChainEnd]) -> tuple[tuple[Nat | None, RuleRef | None], ...]:

@@ -17,36 +17,38 @@ from typing import NamedTuple, assert_never
 import msgspec
 
 from dnet_tui.diagnostics.walk.match.context import MatchContext
-from dnet_tui.diagnostics.walk.match.expressions import matches
-from dnet_tui.diagnostics.walk.match.sets import candidates, has_each, in_ipset, looked_up
+from dnet_tui.diagnostics.walk.match.plain_packet import USUAL_TTL
+from dnet_tui.diagnostics.walk.match.remembered import remember
+from dnet_tui.diagnostics.walk.match.sets import candidates, has_each
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget, BudgetSpentError
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import (
-    PASSING,
+    BREAK,
     ChainEnd,
-    ChainOutcome,
     HookResult,
     Position,
     Referrer,
     can_reject,
-    decider,
-    nat_choices,
+    settled,
 )
+from dnet_tui.diagnostics.walk.netfilter.conditions import CONDITIONS, Assume, RuleConditions, has_effect
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import BaseChain, FirewallIndex
-from dnet_tui.diagnostics.walk.netfilter.fwmark import blended, marked
+from dnet_tui.diagnostics.walk.netfilter.fwmark import UNKNOWN, blended, changed, marked, zoned
+from dnet_tui.diagnostics.walk.netfilter.handover import proxied, queued
 from dnet_tui.diagnostics.walk.netfilter.nat import chosen_nat
-from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef, Truth
+from dnet_tui.diagnostics.walk.packet import Decider, Hedge, Packet, RuleRef, Truth
 from dnet_tui.inspect.model.firewall import (
     Chain,
     Element,
-    Lookup,
-    Match,
     Nat,
     Note,
     NoTrack,
     Opaque,
+    Remember,
     Rule,
-    SetLookup,
+    SetField,
     SetMark,
+    SetZone,
+    TransparentProxy,
     Verdict,
     VerdictMap,
 )
@@ -56,8 +58,7 @@ _MAX_DEPTH = 64
 _MOST_PATHS = 256
 """So many possible ends are named by every path that leads to them; beyond that by one path each."""
 
-
-_Action = VerdictMap | Opaque | Nat | SetMark | NoTrack | Note
+_Action = VerdictMap | Opaque | Nat | SetMark | SetField | Remember | SetZone | TransparentProxy | NoTrack | Note
 
 _RETURN = ChainEnd(kind="return")
 
@@ -89,14 +90,21 @@ class ChainEvaluation:
     """
 
     def __init__(
-        self, ruleset: Ruleset, base: BaseChain, packet: Packet, skipping: frozenset[tuple[str, int]] = frozenset()
+        self,
+        ruleset: Ruleset,
+        base: BaseChain,
+        packet: Packet,
+        skipping: frozenset[tuple[str, int]] = frozenset(),
+        assume: Assume = Assume.NOTHING,
     ) -> None:
         self.skipping = skipping
-        self.ipsets = ruleset.rules.ipsets
         self.context = ruleset.context
         self.namespace = ruleset.context.namespace
         self.budget = ruleset.budget
         self.index = base.table
+        self.asked = RuleConditions(ruleset.context, base.table.sets, ruleset.rules.ipsets, assume)
+        self.hedges: list[Hedge] = []
+        """What decisions rest on that take something for granted."""
         self.table = base.table.table
         self.base = base.chain
         self.refer = Referrer(self.namespace, self.table, self.base)
@@ -119,34 +127,15 @@ class ChainEvaluation:
         if end is None:
             policy = self.base.policy or "accept"
             end = ChainEnd(kind=policy, ref=self.refer.policy(policy))
-        passes = PASSING.get(end.kind)
-        differing = next((maybe for maybe in self.possible_ends if PASSING.get(maybe.kind) != passes), None)
-        by = decider(end.ref if differing is None else differing.ref, self.namespace)
-        # Where it is undecided what ends it, the certain stop after the possible ends is one more possibility.
-        refs = (*(maybe.ref for maybe in self.possible_ends), None if passes else end.ref)
-        others = dict.fromkeys(ref for ref in refs if ref is not None and ref != by.rule)
-        if others:
-            by = msgspec.structs.replace(by, instead=tuple(others))
-        verdict: ChainOutcome = "unknown"
-        if differing is None and passes is not None:
-            verdict = "accept" if passes else "drop" if end.kind == "drop" else "reject"
-        return HookResult(
-            verdict=verdict,
-            by=by,
-            packet=self.packet,
-            nat=end.nat,
-            nat_rule=end.ref if end.nat and not by.instead else None,
-            nat_unknown=next((maybe.ref for maybe in self.possible_ends if maybe.nat != end.nat), None),
-            choices=nat_choices((*self.possible_ends, end)) if verdict == "accept" else (),
-            offloaded=tuple(self.offloaded),
-        )
+        found = settled(end, self.possible_ends, self.packet, self.namespace)
+        return msgspec.structs.replace(found, offloaded=tuple(self.offloaded), hedges=tuple(dict.fromkeys(self.hedges)))
 
     def _too_much(self) -> HookResult:
         """The budget is spent: nobody can tell what the chain does, to the packet's marks either."""
         table = f"{self.table.family} {self.table.name}"
         text = f"{table} {self.base.name}: its jumps nest too deeply to follow"
         by = Decider(kind="rule", text=text, namespace=self.namespace)
-        packet = msgspec.structs.replace(self.packet, mark=None, ctmark=None)
+        packet = msgspec.structs.replace(self.packet, **UNKNOWN)
         return HookResult(verdict="unknown", by=by, packet=packet)
 
     def _may(self, *ends: ChainEnd) -> None:
@@ -164,11 +153,11 @@ class ChainEvaluation:
             if self.skipping and (chain.name, rule.number) in self.skipping:
                 continue
             end, certain = self._rule(chain, rule, sure=sure, path=path, base_number=base_number)
-            if end is None:
+            if end is None or end is BREAK:
                 continue
-            if end.kind != "return" and certain and sure:
-                return end
             if end.kind != "return":
+                if certain and sure:
+                    return end
                 self._may(end)
             if certain:
                 return None
@@ -179,36 +168,35 @@ class ChainEvaluation:
     def _rule(
         self, chain: Chain, rule: Rule, *, sure: bool, path: tuple[str, ...], base_number: int
     ) -> tuple[ChainEnd | None, bool]:
-        """One rule, expression by expression: how it ends the chain, and whether it certainly is met."""
+        """One rule: how it ends the chain, and whether it certainly is met."""
         truth: Truth = True
+        if self.asked.assume and self.asked.fails(rule, self.packet):
+            return None, False  # whatever its other conditions rest on
         for expr in rule.exprs:
-            found: Truth
-            match expr:
-                case Match():
-                    found = matches(expr, self.packet, self.context)
-                case Lookup():
-                    found = looked_up(expr, self.index.sets, self.packet, self.context)
-                case SetLookup():
-                    found = in_ipset(expr, self.ipsets, self.packet, self.context)
-                case Opaque(role="match"):
-                    found = self._unmodelled(expr)
-                case _:
-                    at = Position(chain, rule, path, base_number or rule.number, sure and truth is True)
-                    end = self._verdict(expr, at) if isinstance(expr, Verdict) else self._act(expr, at)
-                    if end is not None:
-                        return end, truth is True and not end.unsure
-                    continue
+            if not isinstance(expr, CONDITIONS) and not (isinstance(expr, Opaque) and expr.role == "match"):
+                at = Position(chain, rule, path, base_number or rule.number, sure and truth is True)
+                end = self._verdict(expr, at) if isinstance(expr, Verdict) else self._act(expr, at)
+                if end is not None:
+                    return end, truth is True and not end.unsure
+                continue
+            found = self.asked.hold(expr, self.packet)
+            if found is None and (taken := self.asked.assumed(expr, self.packet)) is not None:
+                found, words = taken
+                self._hedge(Position(chain, rule, path, base_number or rule.number, sure), words, holds=found)
             if found is False:
                 return None, False
             truth = truth if found else None
         return None, False
 
-    def _unmodelled(self, expr: Opaque) -> Truth:
-        """A condition that isn't modelled can't be decided, unless the packet lacks what it needs."""
-        needs = (matches(need, self.packet, self.context) for need in expr.needs)
-        return False if False in needs else None
+    def _hedge(self, at: Position, words: str, *, holds: bool) -> None:
+        if has_effect(at.rule):
+            self._note(at, f"is taken {'' if holds else 'not '}to match: {words}")
 
-    def _act(self, action: _Action, at: Position) -> ChainEnd | None:
+    def _note(self, at: Position, words: str) -> None:
+        text = f"{self.table.name} {at.chain.name} rule {at.rule.number} {words}"
+        self.hedges.append(Hedge(text=text, namespace=self.namespace, rule=self.refer.rule(at)))
+
+    def _act(self, action: _Action, at: Position) -> ChainEnd | None:  # noqa: C901, PLR0912 - the table of actions
         """Do one action of a rule that is met, or may be; returns how it ends the chain, if it does."""
         match action:
             case VerdictMap():
@@ -218,11 +206,24 @@ class ChainEvaluation:
             case SetMark():
                 # What a rule before it may have let pass already goes on without it.
                 self.packet = marked(self.packet, action, certain=at.certain and not self.may_have_passed)
+            case SetField():
+                if (action.field, action.op, self.packet.ttl) == ("ttl", "add", None):
+                    self.packet = msgspec.structs.replace(self.packet, ttl=USUAL_TTL)
+                    self._note(at, f"changes a hop limit that is assumed to be {USUAL_TTL}")
+                self.packet = changed(self.packet, action, certain=at.certain and not self.may_have_passed)
+            case Remember():
+                certain = at.certain and not self.may_have_passed
+                self.packet = remember(self.packet, self.namespace, action, certain=certain)
+            case SetZone():
+                self.packet = zoned(self.packet, action, certain=at.certain and not self.may_have_passed)
+            case TransparentProxy():
+                self.packet, end = proxied(action, self.packet, self.refer.rule(at), self.context, certain=at.certain)
+                return end
             case NoTrack():
                 self._untrack(at)
             case Opaque():
                 self._may(ChainEnd(kind="unknown", ref=self.refer.rule(at)))
-                self.packet = msgspec.structs.replace(self.packet, mark=None, ctmark=None)
+                self.packet = msgspec.structs.replace(self.packet, **UNKNOWN)
             case Note():
                 if action.offload:
                     self.offloaded.append(self.refer.rule(at))
@@ -293,7 +294,7 @@ class ChainEvaluation:
             case "reject" if not can_reject(verdict, self.packet):
                 return None
             case "queue":
-                return ChainEnd(kind="unknown", ref=self.refer.rule(at))
+                return queued(verdict, self.refer.rule(at), self.context)
             case "accept" | "drop" | "reject":
                 return ChainEnd(kind=verdict.kind, ref=self.refer.rule(at))
             case _:

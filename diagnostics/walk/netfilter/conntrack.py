@@ -29,6 +29,8 @@ class Connection(NamedTuple):
     after: Packet
     reply: bool = True
     seen_reply: bool = True
+    is_ours: bool = True
+    """Whether a walk has made it, rather than that it was tracked already."""
 
 
 def is_icmp_error(packet: Packet) -> bool:
@@ -60,13 +62,13 @@ def belongs(packet: Packet, connection: Connection) -> bool:
 def existing(entries: Iterable[ConntrackEntry], packet: Packet) -> tuple[ConntrackEntry, Connection] | None:
     """The tracked connection that has the very tuple of a packet, in one direction or the other.
 
-    Entries of zones are another table's, and ICMP's identifiers aren't known here.
+    Entries of other zones are another table's, and ICMP's identifiers aren't known here.
     """
-    if packet.proto not in PORT_PROTOCOLS:
+    if packet.proto not in PORT_PROTOCOLS or packet.zone is None:
         return None
     seen = (packet.src, packet.dst, packet.sport, packet.dport)
     for entry in entries:
-        if (entry.proto, entry.family) != (packet.proto, packet.family) or _is_zoned(entry):
+        if (entry.proto, entry.family) != (packet.proto, packet.family) or not _is_in(entry, packet.zone):
             continue
         ways = [(way.src, way.dst, way.sport, way.dport) for way in (entry.original, entry.reply)]
         if seen in ways:
@@ -74,8 +76,9 @@ def existing(entries: Iterable[ConntrackEntry], packet: Packet) -> tuple[Conntra
     return None
 
 
-def _is_zoned(entry: ConntrackEntry) -> bool:
-    return bool(entry.zone or entry.original.zone or entry.reply.zone)
+def _is_in(entry: ConntrackEntry, zone: int) -> bool:
+    """Whether both directions of a connection are in a zone."""
+    return {entry.zone, entry.original.zone or entry.zone, entry.reply.zone or entry.zone} == {zone}
 
 
 def _connection(entry: ConntrackEntry, packet: Packet, *, reply: bool) -> Connection:
@@ -90,10 +93,13 @@ def _connection(entry: ConntrackEntry, packet: Packet, *, reply: bool) -> Connec
         sport=answer.dport,
         dport=answer.sport,
         ctmark=entry.mark,
+        labels=None,
+        expected="expected" in entry.status,
+        zone=packet.zone,
         dnatted="dst-nat" in entry.status,
         snatted="src-nat" in entry.status,
     )
-    return Connection(before, after, reply=reply, seen_reply="seen-reply" in entry.status)
+    return Connection(before, after, reply=reply, seen_reply="seen-reply" in entry.status, is_ours=False)
 
 
 def is_undecided(entry: ConntrackEntry, packet: Packet, *, reply: bool) -> bool:
@@ -119,13 +125,17 @@ def as_seen_by(connection: Connection | None, packet: Packet) -> Packet:
             orig_sport=packet.sport,
             answered=None,
             ctproto=packet.proto,
+            labels=(),
+            expected=False,
         )
-    before, after, reply, seen_reply = connection
+    before, after, reply, seen_reply, _ = connection
     state: CtState = "ESTABLISHED" if reply or seen_reply else "NEW"
     return replace(
         packet,
         ctstate="RELATED" if is_icmp_error(packet) else state,
         ctmark=after.ctmark,
+        labels=after.labels,
+        expected=after.expected,
         dnatted=after.dnatted,
         snatted=after.snatted,
         reply=reply,

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from dnet_tui.diagnostics.walk.netfilter.chain_index import ChainIndex
 from dnet_tui.diagnostics.walk.packet import Decider, Packet
 from dnet_tui.inspect.model.firewall import (
@@ -20,8 +22,11 @@ from dnet_tui.inspect.model.firewall import (
     NamedSet,
     Nat,
     NoTrack,
+    Remember,
     Rule,
     SetMark,
+    SetZone,
+    StatefulMatch,
     Table,
 )
 
@@ -72,8 +77,19 @@ class FirewallIndex:
 
     @cached_property
     def ipsets(self) -> dict[str, NamedSet]:
-        """The ipsets by name."""
-        return {item.name: item for item in self.firewall.ipsets}
+        """The ipsets by name; those that packets fill, or empty, are dynamic."""
+        filled = {
+            expr.name
+            for table in self.firewall.tables
+            for chain in table.chains
+            for rule in chain.rules
+            for expr in rule.exprs
+            if isinstance(expr, Remember) and expr.kind == "ipset"
+        }
+        return {
+            item.name: msgspec.structs.replace(item, dynamic=item.dynamic or item.name in filled)
+            for item in self.firewall.ipsets
+        }
 
     @cached_property
     def _tables(self) -> tuple[TableIndex, ...]:
@@ -140,7 +156,9 @@ def _asks(expr: AnyExpr) -> bool:
         return expr.field.startswith("ct")
     if isinstance(expr, SetMark):
         return expr.where == "ct" or expr.op in {"save", "restore"}
-    return isinstance(expr, NoTrack | Nat)
+    if isinstance(expr, StatefulMatch):
+        return bool(expr.needs)
+    return isinstance(expr, NoTrack | Nat | SetZone)
 
 
 def _part_of(chain: Chain, hook: Hook) -> ChainPart:

@@ -1,4 +1,4 @@
-"""What a rule does to the packet's mark, and to its connection's.  Pure.
+"""What a rule does to the packet's mark, to its connection's, and to its header.  Pure.
 
 Source: the kernel's xt_mark.c, xt_connmark.c, nft_meta.c and nft_ct.c.
 """
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from dnet_tui.diagnostics.walk.packet import Packet
-from dnet_tui.inspect.model.firewall import SetMark
+from dnet_tui.diagnostics.walk.packet import Packet, replace
+from dnet_tui.inspect.model.firewall import SetField, SetMark, SetZone
 
 _ALL = 0xFFFFFFFF
 
@@ -34,16 +34,60 @@ def _new(packet: Packet, action: SetMark, old: int | None) -> int | None:
     if action.op == "set":
         return (old & ~action.mask & _ALL) ^ action.value
     source = packet.mark if action.op == "save" else packet.ctmark
-    return None if source is None else (old & ~action.mask) | (source & action.mask)
+    copied = action.mask if action.source_mask is None else action.source_mask
+    # connmark_tg_shift: the old bits are cleared under one mask, and those of the other flip what is left.
+    return None if source is None else (old & ~action.mask & _ALL) ^ (source & copied)
+
+
+def changed(packet: Packet, action: SetField, *, certain: bool) -> Packet:
+    """The packet with a field of its header set (xt_HL.c, xt_DSCP.c, xt_CLASSIFY.c, xt_TCPMSS.c)."""
+    old: int | None = getattr(packet, action.field)
+    if action.field == "mss" and (packet.proto != "tcp" or "SYN" not in packet.tcp_flags):
+        return packet
+    new: int | None = None
+    if action.op == "set":
+        whole = action.mask & _WIDTHS[action.field] == _WIDTHS[action.field]
+        new = action.value if whole else None if old is None else (old & ~action.mask) ^ action.value
+    elif action.op == "add" and old is not None:
+        new = min(max(old + action.value, 0), _WIDTHS[action.field])
+    elif action.op == "at-most" and old is not None:
+        new = min(old, action.value)
+    return replace(packet, **{action.field: new if certain or new == old else None})
+
+
+def zoned(packet: Packet, action: SetZone, *, certain: bool) -> Packet:
+    """The packet in a conntrack zone (xt_CT.c, nft_ct.c); of one direction alone, what it is found by isn't told.
+
+    Without a number the packet's mark is the zone's.
+    """
+    zone = packet.mark if action.zone is None and packet.mark is not None else action.zone
+    sure = certain and not action.direction and zone is not None and zone <= _LAST_ZONE
+    return replace(packet, zone=zone if sure else None)
+
+
+_LAST_ZONE = 0xFFFF
+_WIDTHS = {"ttl": 0xFF, "tos": 0xFF, "priority": _ALL, "mss": 0xFFFF}
+_BLENDED = ("mark", "ctmark", "tos", "ttl", "priority", "mss", "zone", "labels")
+UNKNOWN: dict[str, None] = dict.fromkeys(_BLENDED)
+"""What nobody can tell of a packet after a rule whose action isn't modelled."""
+_KEPT = ("mark", "tos", "ttl", "priority", "mss", "remembered", "taken_by")
+
+
+def with_changes(packet: Packet, after: Packet) -> Packet:
+    """A packet with what rules have changed of it, where only that is taken over."""
+    return replace(packet, **{field: getattr(after, field) for field in _KEPT})
 
 
 def blended(packets: Sequence[Packet]) -> tuple[Packet, bool]:
-    """A packet that may be any of these: marks that differ aren't known.  False: some are tracked and some aren't."""
+    """A packet that may be any of these: what differs isn't known.  False: they differ in more than that."""
     first, *others = packets
     for other in others:
-        first = msgspec.structs.replace(
-            first,
-            mark=first.mark if first.mark == other.mark else None,
-            ctmark=first.ctmark if first.ctmark == other.ctmark else None,
-        )
-    return first, all(other.ctstate == first.ctstate for other in others)
+        differing = {field: None for field in _BLENDED if getattr(first, field) != getattr(other, field)}
+        remembered = first.remembered
+        if remembered != other.remembered:
+            both = dict.fromkeys((*remembered, *other.remembered))
+            same = set(remembered) & set(other.remembered)
+            remembered = tuple(item if item in same else f"?{item[1:]}" for item in both)
+        first = replace(first, remembered=remembered, **differing)
+    alike = {**UNKNOWN, "remembered": ()}
+    return first, all(replace(other, **alike) == replace(first, **alike) for other in others)

@@ -12,8 +12,10 @@ import msgspec
 
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import ChainOutcome, HookResult
 from dnet_tui.diagnostics.walk.netfilter.chains import ChainEvaluation, Ruleset
+from dnet_tui.diagnostics.walk.netfilter.conditions import Assume
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import BaseChain, ChainPart
-from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef
+from dnet_tui.diagnostics.walk.netfilter.fwmark import UNKNOWN, blended
+from dnet_tui.diagnostics.walk.packet import Decider, Hedge, Packet, RuleRef
 from dnet_tui.inspect.model.firewall import Chain, Hook, Nat
 
 _MOST_ORDERS = 24
@@ -29,6 +31,7 @@ def run_hook(
     families: tuple[str, ...] = (),
     unread: tuple[str, ...] | None = None,
     asked: Callable[[Chain], bool] | None = None,
+    most: Assume = Assume.ODDS,
 ) -> HookResult:
     """Send ``packet`` through the base chains of a part of ``hook``, by priority.
 
@@ -47,6 +50,7 @@ def run_hook(
             ``("bridge",)`` for a frame that crosses a bridge.
         unread: the families of which a table that wasn't read counts, where they are fewer.
         asked: which of the chains are meant, where not all are.
+        most: what may be taken for granted where the verdict would be unknown otherwise.
     """
     families = families or (packet.family, "inet")
     chains: Sequence[BaseChain] = ruleset.rules.base_chains(hook, families, part)
@@ -55,10 +59,29 @@ def run_hook(
     undecided = ruleset.rules.unread(families if unread is None else unread)
     if not chains:
         return HookResult(verdict="unknown" if undecided else "accept", by=undecided, packet=packet)
-    run = _HookRun(ruleset, undecided)
+    found = first = _passed(_HookRun(ruleset, undecided, Assume.NOTHING), chains, packet)
+    for assume in (Assume.PLAIN, Assume.ODDS):
+        # Of a few translations each is walked, rather than the likeliest alone.
+        chosen = assume is Assume.ODDS and bool(first.choices)
+        if undecided is not None or assume > most or chosen or not _is_open(found, packet):
+            break
+        found = _passed(_HookRun(ruleset, undecided, assume), chains, packet)
+    # What is still open with all that is taken for granted is as open without it.
+    return first if _is_open(found, packet) else found
+
+
+def _passed(run: _HookRun, chains: Sequence[BaseChain], packet: Packet) -> HookResult:
+    """What the chains do, in whichever order they stand."""
     if len(chains) == 1:
         return run.through(chains, packet)
     return reduce(_settled, (run.through(order, packet) for order in _orders(chains)))
+
+
+def _is_open(found: HookResult, packet: Packet) -> bool:
+    """Whether something of what a hook does can't be decided: its verdict, or what it changes."""
+    if found.verdict == "unknown" or (found.nat_unknown is not None and not found.choices):
+        return True
+    return any(getattr(found.packet, field) is None and getattr(packet, field) is not None for field in UNKNOWN)
 
 
 def _orders(chains: Sequence[BaseChain]) -> Iterator[list[BaseChain]]:
@@ -78,9 +101,10 @@ def _orders(chains: Sequence[BaseChain]) -> Iterator[list[BaseChain]]:
 class _HookRun:
     """One packet at one hook: its base chains in one order or another, each evaluated once for each packet it gets."""
 
-    def __init__(self, ruleset: Ruleset, unread: Decider | None) -> None:
+    def __init__(self, ruleset: Ruleset, unread: Decider | None, assume: Assume) -> None:
         self.ruleset = ruleset
         self.unread = unread
+        self.assume = assume
         self._results: dict[tuple[int, Packet, frozenset[tuple[str, int]]], HookResult] = {}
 
     def evaluate(
@@ -90,7 +114,7 @@ class _HookRun:
         key = (id(base), packet, skipping)
         found = self._results.get(key)
         if found is None:
-            found = self._results[key] = ChainEvaluation(self.ruleset, base, packet, skipping).result()
+            found = self._results[key] = ChainEvaluation(self.ruleset, base, packet, skipping, self.assume).result()
         return found
 
     def through(self, chains: Sequence[BaseChain], packet: Packet) -> HookResult:
@@ -101,17 +125,19 @@ class _HookRun:
         offloaded: list[RuleRef] = []
         passed: list[RuleRef] = []
         perhaps: list[Decider | None] = []
+        hedges: list[Hedge] = []
         for number, base in enumerate(chains, start=1):
             result = self.evaluate(base, packet)
             packet = result.packet
             offloaded += result.offloaded
+            hedges += result.hedges
             if choices and base.chain.type == "nat" and result.verdict in {"drop", "reject"}:
                 undecided = undecided or result.by  # asked only where the chain before it binds nothing
                 break
             if result.verdict in {"drop", "reject"}:
                 more = tuple(self._more(chains[number - 1 :], packet))
                 by = or_instead(result.by, perhaps)
-                return msgspec.structs.replace(result, by=by, passed=tuple(passed), more=more)
+                return msgspec.structs.replace(result, by=by, passed=tuple(passed), more=more, hedges=tuple(hedges))
             if result.verdict == "unknown":
                 undecided = undecided or result.by
                 perhaps.append(result.by)
@@ -137,6 +163,7 @@ class _HookRun:
             passed=tuple(passed),
             choices=tuple(choices) if done is not None and done.choices else (),
             offloaded=tuple(dict.fromkeys(offloaded)),
+            hedges=tuple(hedges),
             reroutes=any(base.chain.type == "route" or base.table.table.name == "mangle" for base in chains),
         )
 
@@ -166,6 +193,8 @@ def or_instead(by: Decider | None, perhaps: Iterable[Decider | None]) -> Decider
 
 def _settled(one: HookResult, other: HookResult) -> HookResult:
     """What is certain whichever of two orders is the kernel's."""
+    both = tuple(dict.fromkeys((*one.hedges, *other.hedges)))
+    one, other = (msgspec.structs.replace(item, hedges=both) for item in (one, other))
     stopped = [item.verdict in {"drop", "reject"} for item in (one, other)]
     if all(stopped):
         if one.by is None or other.by is None or one.by == other.by:
@@ -191,10 +220,8 @@ def _settled(one: HookResult, other: HookResult) -> HookResult:
 
 def _common(one: Packet, other: Packet) -> Packet | None:
     """What is certain of a packet that may be either; None when they differ in more than marks."""
-    mark = one.mark if one.mark == other.mark else None
-    ctmark = one.ctmark if one.ctmark == other.ctmark else None
-    merged = msgspec.structs.replace(one, mark=mark, ctmark=ctmark)
-    return merged if merged == msgspec.structs.replace(other, mark=mark, ctmark=ctmark) else None
+    merged, alike = blended((one, other))
+    return merged if alike else None
 
 
 def _certain(by: Decider | None) -> RuleRef | None:

@@ -32,6 +32,8 @@ class Rewritten(msgspec.Struct, frozen=True, kw_only=True):
     packet: Packet
     dropped: str = ""
     unknown: str = ""
+    hedge: str = ""
+    """What was taken for granted: one of many that the kernel may choose."""
 
 
 def apply_nat(ns: Namespace, nat: Nat, packet: Packet, hook: Hook, *, device: str, next_hop: str = "") -> Rewritten:
@@ -50,9 +52,9 @@ def apply_nat(ns: Namespace, nat: Nat, packet: Packet, hook: Hook, *, device: st
             return Rewritten(packet=packet, dropped=f"{device} has no address to masquerade with")
         return _source(packet, address, nat)
     first, _, last = nat.addresses.strip("[]").partition("-")
-    if last and last != first:
-        return Rewritten(packet=packet, unknown=f"the kernel chooses one of the addresses {nat.addresses}")
-    return _source(packet, first or packet.src, nat)
+    done = _source(packet, first or packet.src, nat)
+    many = f"the first of the addresses {nat.addresses} is assumed" if last and last != first else ""
+    return msgspec.structs.replace(done, hedge=many)
 
 
 def _destination(ns: Namespace, nat: Nat, packet: Packet, hook: Hook, device: str) -> Rewritten:
@@ -61,12 +63,14 @@ def _destination(ns: Namespace, nat: Nat, packet: Packet, hook: Hook, device: st
         first = redirect_address(ns, device, hook, packet.family)
         if not first:
             return Rewritten(packet=packet, dropped=f"{device} has no address to redirect to")
-    elif last and last != first:
-        return Rewritten(packet=packet, unknown=f"the kernel chooses one of the addresses {nat.addresses}")
-    port = chosen_port(nat.ports, packet.dport or 0)
+    many = [f"addresses {nat.addresses}"] if last and last != first and nat.kind != "redirect" else []
+    port = shifted_port(nat, packet.dport or 0)
     if port is None:
-        return Rewritten(packet=packet, unknown=f"the kernel chooses one of the ports {nat.ports}")
-    return Rewritten(packet=_with_destination(packet, first or packet.dst, port))
+        # The first that is free, since Linux 6.8 (nf_nat_l4proto_unique_tuple); any of them before.
+        port = int(nat.ports.partition("-")[0])
+        many.append(f"ports {nat.ports}")
+    hedge = f"the first of the {' and the '.join(many)} is assumed" if many else ""
+    return Rewritten(packet=_with_destination(packet, first or packet.dst, port), hedge=hedge)
 
 
 def _with_destination(packet: Packet, address: str, port: int | None) -> Packet:
@@ -82,7 +86,7 @@ def _source(packet: Packet, address: str, nat: Nat) -> Rewritten:
     echo = packet.proto in {"icmp", "icmpv6"}
     if not echo:
         known = packet.sport is not None or bool(nat.ports)  # an outer packet's own port may be any
-        chosen = chosen_port(nat.ports, packet.sport or 0) if known else None
+        chosen = shifted_port(nat, packet.sport or 0) if known else None
         port = None if chosen is None or at_random else chosen
     if (address, port) == (packet.src, packet.sport) and not (echo and at_random):
         return Rewritten(packet=packet)  # of an echo the identifier is chosen anew (nf_nat_l4proto_unique_tuple)
@@ -117,13 +121,30 @@ def each_address(nat: Nat) -> tuple[Nat, ...]:
     """A statement that chooses one of a few addresses, as one statement for each; otherwise itself."""
     first, _, last = nat.addresses.strip("[]").partition("-")
     if not last or nat.kind not in {"snat", "dnat"}:
-        return (nat,)
+        return _each_port(nat)
     low, high = ipaddress.ip_address(first), ipaddress.ip_address(last)
     if low.version != high.version or not 0 <= int(high) - int(low) < _FEW:
         return (nat,)
     return tuple(
         msgspec.structs.replace(nat, addresses=str(type(low)(number))) for number in range(int(low), int(high) + 1)
     )
+
+
+def _each_port(nat: Nat) -> tuple[Nat, ...]:
+    """The same for a few ports of a destination, of which the kernel takes any that is free."""
+    span = parse_range(nat.ports, PORTS, separators="-:") if nat.ports else None
+    few = span is not None and 0 < span.high - span.low < _FEW
+    if span is None or not few or nat.base is not None or nat.kind not in {"dnat", "redirect"}:
+        return (nat,)
+    return tuple(msgspec.structs.replace(nat, ports=str(port)) for port in range(span.low, span.high + 1))
+
+
+def shifted_port(nat: Nat, current: int) -> int | None:
+    """The port after NAT, with the shift of ``1000-2000/3000``: 3000 becomes 1000, and round again past the end."""
+    span = parse_range(nat.ports, PORTS, separators="-:") if nat.base is not None else None
+    if span is None or nat.base is None:
+        return chosen_port(nat.ports, current)
+    return span.low + ((current - nat.base) & PORTS) % (span.high - span.low + 1)
 
 
 def chosen_port(ports: str, current: int) -> int | None:

@@ -27,6 +27,8 @@ from dnet_tui.inspect.model import Family, Link, Namespace
 from dnet_tui.inspect.model.firewall import Hook
 
 _SOLICITATION, _ADVERTISEMENT = 135, 136
+_HOP_LIMIT = 255
+"""Any other isn't taken: it shows that nobody has forwarded the message (RFC 4861)."""
 _IPV6 = ("ip6", "inet")
 _BRIDGE = ("bridge",)
 _ARP = ("arp",)
@@ -85,7 +87,15 @@ def _solicited(target: str) -> str:
 
 def _ndp(src: str, dst: str, kind: int, link: Link) -> Packet:
     return Packet(
-        family="ip6", src=src, dst=dst, proto="icmpv6", icmp_type=kind, ctstate="UNTRACKED", mac=link.mac.lower()
+        family="ip6",
+        src=src,
+        dst=dst,
+        proto="icmpv6",
+        icmp_type=kind,
+        ctstate="UNTRACKED",
+        mac=link.mac.lower(),
+        ttl=_HOP_LIMIT,
+        by_kernel=True,
     )
 
 
@@ -139,9 +149,11 @@ def _losses(state: WalkState, packet: Packet, points: Iterable[Point]) -> Iterat
             ibrname=index.bridge_of(iif) if in_bridge else "",
             obrname=index.bridge_of(oif) if in_bridge else "",
         )
-        result = run_hook(state.ruleset(ns), hook, seen, families=families)
+        result = run_hook(state.ruleset(ns), hook, seen, families=families, most=state.assume)
+        state.hedges += result.hedges
         if result.verdict != "accept":
             rule = result.by.rule if result.by is not None else None
             text = f"{what}: the {word} is stopped by {rule.table} {rule.chain}: {rule.text}" if rule else ""
-            end: End = "unknown" if result.verdict == "unknown" else "unreachable"
+            unsure = result.verdict == "unknown" or (result.hedges and state.beyond)
+            end: End = "unknown" if unsure else "unreachable"
             yield end, Decider(kind="rule", text=text or f"{what}: the {word}", namespace=ns.id, rule=rule)

@@ -61,6 +61,9 @@ def bridge_call_iptables(state: WalkState, step: BridgeCallIptables) -> Next:
     state.enter(ns, iif=bridge.name, physin=port.name)
     dst = state.packet.dst
     traverse_hook(state, ns, "prerouting")
+    state.packet = replace(
+        state.packet, taken_by=""
+    )  # a transparent proxy's socket is lost on the way up (ip_rcv_core)
     pass_bridge(state, ns, "prerouting", port.name, "", part="rest")
     if state.packet.dst != dst and _stays(state, ns, bridge):
         # Redirected to somebody on the same bridge: the frame is bridged there, not routed.

@@ -14,6 +14,7 @@ from typing import Literal
 from dnet_tui.diagnostics.walk.match.values import interface_matches
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
 from dnet_tui.diagnostics.walk.netfilter.conntrack import without_connection
+from dnet_tui.diagnostics.walk.netfilter.fwmark import with_changes
 from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
 from dnet_tui.diagnostics.walk.packet import Decider, replace
 from dnet_tui.diagnostics.walk.stages.hook_traversal import ENDS
@@ -43,8 +44,9 @@ def pass_bridge(state: WalkState, ns: Namespace, hook: Hook, iif: str, oif: str,
         return
     asked = _around(state, ns, hook, part) if part != "all" else None
     frame = replace(state.packet, iif=iif, oif=oif, ibrname=index.bridge_of(iif), obrname=index.bridge_of(oif))
-    result = run_hook(ruleset, hook, frame, families=_BRIDGE, asked=asked)
-    state.packet = replace(state.packet, mark=result.packet.mark)
+    result = run_hook(ruleset, hook, frame, families=_BRIDGE, asked=asked, most=state.assume)
+    state.packet = with_changes(state.packet, result.packet)
+    state.hedges += result.hedges
     _note(state, ns, iif or oif, "bridge", result)
 
 
@@ -99,8 +101,10 @@ def _pass_chains(state: WalkState, ns: Namespace, device: str, hook: Literal["in
         families=_DEVICE_FAMILIES,
         unread=_NETDEV,
         asked=lambda chain: _is_at(chain, device),
+        most=state.assume,
     )
-    state.packet = replace(state.packet, mark=result.packet.mark)
+    state.packet = with_changes(state.packet, result.packet)
+    state.hedges += result.hedges
     _note(state, ns, device, hook, result)
 
 
@@ -112,5 +116,6 @@ def _is_at(chain: Chain, device: str) -> bool:
 def _note(state: WalkState, ns: Namespace, interface: str, stage: str, result: HookResult) -> None:
     if result.verdict != "accept":
         by = result.by or Decider(kind="rule", text="", namespace=ns.id)
-        state.hop(ns, interface, stage, result.verdict, rule=by.rule)
-        state.obstacle(ENDS[result.verdict], stage, by)
+        verdict = "unknown" if result.hedges and state.beyond else result.verdict
+        state.hop(ns, interface, stage, verdict, rule=by.rule)
+        state.obstacle(ENDS[verdict], stage, by)

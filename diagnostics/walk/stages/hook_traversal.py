@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
 from dnet_tui.diagnostics.walk.netfilter.conntrack import without_connection
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import ChainPart
+from dnet_tui.diagnostics.walk.netfilter.fwmark import with_changes
 from dnet_tui.diagnostics.walk.netfilter.hooks import or_instead, run_hook
 from dnet_tui.diagnostics.walk.netfilter.nat import apply_nat, each_address, repeat_nat, target_text, undo_nat
-from dnet_tui.diagnostics.walk.packet import Decider, End, RuleRef, replace
+from dnet_tui.diagnostics.walk.packet import Decider, End, Hedge, RuleRef, replace
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Namespace
 from dnet_tui.inspect.model.firewall import Hook, Nat
@@ -112,13 +113,23 @@ class _HookTraversal:
         if state.packet.ctstate == "UNTRACKED":
             state.connection = None
             return
-        state.packet = replace(tracked, mark=state.packet.mark)
+        early = state.packet
+        state.packet = with_changes(tracked, early)
+        known = state.connection.after.zone if state.connection is not None else 0
+        if early.zone != known:
+            state.packet = replace(state.packet, zone=early.zone)
+            state.find_connection(self.ns)
+            state.entered = state.packet
 
     def _run(self, part: ChainPart) -> HookResult:
         """Run the chains of one part, and note what they did."""
-        result = run_hook(self.ruleset, self.hook, self.state.packet, part=part)
+        result = run_hook(self.ruleset, self.hook, self.state.packet, part=part, most=self.state.assume)
         self.state.packet = result.packet
-        if result.verdict in {"drop", "reject"}:
+        self.state.hedges += result.hedges
+        if result.verdict in {"drop", "reject"} and result.hedges and self.state.beyond:
+            # A fault is what certainly stops a packet: on what this rests is for a person to judge.
+            self.unsure = self.unsure or result.by
+        elif result.verdict in {"drop", "reject"}:
             by = or_instead(result.by, [self.unsure]) or Decider(kind="rule", text="", namespace=self.ns.id)
             self.state.hop(self.ns, self.interface, self.hook, result.verdict, rule=by.rule)
             self.passed = True
@@ -194,6 +205,8 @@ class _HookTraversal:
             state.hop(ns, self.interface, self.hook, "unknown" if done.unknown else "drop", rule=ref, note=by.text)
             state.obstacle("unknown" if done.unknown else "dropped", self.hook, by)
         state.packet = done.packet
+        if done.hedge:
+            state.hedges.append(Hedge(text=done.hedge, namespace=ns.id, rule=ref))
         self.passed = True
         changed = done.packet != before
         what = f"was {before.tuple_text()}" if changed else "changes nothing"

@@ -103,7 +103,7 @@ def deliver(state: WalkState, step: Deliver) -> Next:
     if state.answers or state.awaited is not None:
         state.reach(ns)
         return Ending("delivered")  # an answer is awaited
-    end, by = received(ns, state.packet)
+    end, by, state.receiver = received(ns, state.packet)
     if end == "refused" and ns.role == "load-balancer":
         text = f"{state.view.label(ns.id)} leads it on to a service by IPVS, which is not followed"
         state.stop("unknown", "local", Decider(kind="gap", text=text, namespace=ns.id))
@@ -120,4 +120,5 @@ def _deliver_above(state: WalkState, ns: Namespace, space: Namespace, link: Link
     if state.answers or state.awaited is not None:
         state.reach(space)
         return Ending("delivered")
-    return Ending(*received(space, state.packet))
+    end, by, state.receiver = received(space, state.packet)
+    return Ending(end, by)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dnet_tui.diagnostics.walk.l3.addresses import unusable_source
 from dnet_tui.diagnostics.walk.packet import replace
-from dnet_tui.diagnostics.walk.stages import mtu
+from dnet_tui.diagnostics.walk.stages import hop_limit, mtu
 from dnet_tui.diagnostics.walk.stages.hook_traversal import traverse_hook
 from dnet_tui.diagnostics.walk.stages.routing_state import output_device, output_route
 from dnet_tui.diagnostics.walk.stages.xfrm import check_policies
@@ -19,13 +19,15 @@ def send(state: WalkState, step: Send) -> Next:
     """A packet made here: routing, OUTPUT, and by the loopback where it is for oneself."""
     ns = step.ns
     state.made_in = ns.id
+    as_another = state.packet.taken_by  # a transparent proxy answers for whom the packet was meant
     state.packet = replace(state.packet, mac="")
     state.enter(ns, iif="")
-    for end, by in unusable_source(state.index(ns), state.packet.src):
+    for end, by in () if as_another else unusable_source(state.index(ns), state.packet.src):
         state.obstacle(end, "routing", by)
     answers = [output_route(state, ns)]
     out = output_device(state, ns, answers[0])
     state.packet = replace(state.packet, oif=out.name)
+    hop_limit.set_by_sender(state, ns, out, answers[0])
     mtu.made(state, ns, out, answers[0])
     check_policies(state, ns, "out", out=out)
     # Where OUTPUT changes the destination or the mark, the route is looked up anew.
@@ -46,6 +48,7 @@ def forward(state: WalkState, step: Forward) -> Next:
     """A packet that is routed on."""
     ns, out, answer = step
     state.packet = replace(state.packet, oif=out.name)
+    hop_limit.lower(state, ns)
     mtu.forwarded(state, ns, out, answer)
     check_policies(state, ns, "fwd", came_by=state.index(ns).link(state.packet.iif), out=out)
     check_policies(state, ns, "out", out=out)

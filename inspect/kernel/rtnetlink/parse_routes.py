@@ -107,6 +107,7 @@ def _route(body: bytes) -> Route | None:
         advmss=u32(metrics.get(8)) or None,  # RTAX_ADVMSS
         preference=_PREFERENCES.get(u8(attrs.get(20)), ""),  # RTA_PREF
         nexthop_id=u32(attrs.get(30)) or None,  # RTA_NH_ID
+        realm=u32(attrs.get(11)),  # RTA_FLOW
     )
 
 
@@ -186,6 +187,7 @@ def _rule(body: bytes) -> PolicyRule | None:
         suppress_prefixlength=None if limit == _NO_LIMIT else limit,
         l3mdev=bool(u8(attrs.get(19))),
         other=tuple(_rule_other(attrs, tos)),
+        realm=u32(attrs.get(11)),  # FRA_FLOW
     )
 
 

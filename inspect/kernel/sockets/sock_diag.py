@@ -2,7 +2,8 @@
 
 Asks for the listening ones only, so a host's hundred thousand established
 connections cost nothing (/proc/net/tcp lists them all), and learns what
-/proc doesn't tell: IPV6_V6ONLY and the link that a socket is bound to.
+/proc doesn't tell: IPV6_V6ONLY, IP_TRANSPARENT and the link that a socket is
+bound to.
 The parser is pure.  As for ss(8), the kernel may load its own tcp_diag and
 udp_diag modules to answer.
 
@@ -29,6 +30,9 @@ REQUEST = struct.Struct("=BBBxI48x")
 ANSWER = struct.Struct("=BBBB HH16s16sIII IIIII")
 """struct inet_diag_msg: family, state, timer, retransmits; ports, addresses, ifindex, cookie; …, uid, inode."""
 _V6ONLY = 11
+_SOCKOPT = 22
+_TRANSPARENT = 1 << 5
+"""INET_DIAG_SOCKOPT (Linux 5.10), struct inet_diag_sockopt: a byte whose bits are the socket's options."""
 _LISTEN, _CLOSE = 10, 7
 """TCP_LISTEN; a UDP socket that is bound but not connected is TCP_CLOSE."""
 
@@ -61,11 +65,12 @@ def parse_listening(bodies: Iterable[bytes], proto: SocketProtocol) -> Iterator[
     for body in bodies:
         if len(body) < ANSWER.size:
             continue
-        family, state, _, _, sport, dport, source, _, ifindex, _, _, _, _, _, _, inode = ANSWER.unpack_from(body)
+        family, state, _, _, sport, dport, source, _, ifindex, _, _, _, _, _, uid, inode = ANSWER.unpack_from(body)
         port = socket.ntohs(sport)
         if family not in (socket.AF_INET, socket.AF_INET6) or state != _NUMBERS[proto][1] or dport or not port:
             continue
-        v6only = attributes(body, ANSWER.size).get(_V6ONLY)
+        found = attributes(body, ANSWER.size)
+        v6only, options = found.get(_V6ONLY), found.get(_SOCKOPT)
         yield Socket(
             proto=proto,
             address=socket.inet_ntop(family, source[:4] if family == socket.AF_INET else source),
@@ -73,4 +78,6 @@ def parse_listening(bodies: Iterable[bytes], proto: SocketProtocol) -> Iterator[
             inode=inode,
             v6only=bool(v6only[0]) if v6only else None,
             ifindex=ifindex or None,
+            uid=uid,
+            transparent=bool(options[0] & _TRANSPARENT) if options else None,
         )

@@ -47,6 +47,8 @@ NAMESPACE_FIELDS = {
     "conntrack_counts": "conntrack",
     "nat_ports": "nat-ports",
     "firewall": "firewall",
+    "recent": "filter-state",
+    "queues": "filter-state",
     "xfrm_policies": "xfrm",
     "xfrm": "xfrm",
     "checksums": "checksums",

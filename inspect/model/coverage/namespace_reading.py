@@ -20,6 +20,7 @@ from dnet_tui.inspect.model import (
     TrafficFilter,
 )
 from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.filter_state import RecentAddress
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.links import WireGuardDevice
 from dnet_tui.inspect.model.routing import XfrmPolicy
@@ -49,6 +50,8 @@ class NamespaceReading(msgspec.Struct, kw_only=True):
     sysctls: dict[str, str] = {}
     sockets: tuple[Socket, ...] = ()
     firewall: Firewall | None = None
+    recent: tuple[RecentAddress, ...] | None = None
+    queues: tuple[int, ...] | None = None
     conntrack: tuple[ConntrackEntry, ...] = ()
     conntrack_udp: tuple[int, ...] | None = None
     conntrack_counts: ConntrackCounts | None = None

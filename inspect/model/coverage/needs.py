@@ -26,6 +26,7 @@ class SectionName(StrEnum):
     SOCKETS = "sockets"
     CONNTRACK = "conntrack"
     FIREWALL = "firewall"
+    FILTER_STATE = "filter-state"
     XFRM = "xfrm"
     WIREGUARD = "wireguard"
     CHECKSUMS = "checksums"

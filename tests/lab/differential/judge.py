@@ -20,6 +20,7 @@ from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import LinkRef
 from dnet_tui.inspect.model.view import View
+from lab.differential import wire
 from lab.differential.account import BRIDGE, account, bridge_drops, sent_answer
 from lab.differential.spec import HOST, OUTSIDE, UPLINK, HostSpec, Observation, Outcome, Part, Probe
 from lab.recordings import recording
@@ -157,7 +158,12 @@ class Court:
             arriving = LinkRef(namespace=self.ids[HOST], ifindex=link.ifindex)
             other = walk(self.view, packet, origin=self.ids[HOST], arriving=arriving)
             # Of who sent the frame less is known there: its MAC address.
-            if other.end != "unknown" and (other.end, other.last_namespace) != (there.end, there.last_namespace):
+            # ... and its hop limit; what rests on such a thing says so.
+            if (
+                other.end != "unknown"
+                and not other.hedges
+                and (other.end, other.last_namespace) != (there.end, there.last_namespace)
+            ):
                 yield f"from outside it is {there.end}, but arriving at the uplink {other.end}"
             return
         other = walk(self.view, packet, origin=self.ids[probe.origin], outside=True)
@@ -233,4 +239,5 @@ def first_packet(probe: Probe) -> Packet:
         dport=probe.dport,
         icmp_type=echo if probe.proto == "icmp" else 0,
         tcp_flags=("SYN",) if probe.proto == "tcp" else (),
+        tos=0 if probe.connects or probe.family == "ip6" else wire.TOS,
     )

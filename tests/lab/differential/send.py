@@ -44,6 +44,7 @@ _LONGEST = 4.0
 AT_ONCE = 150
 """Probes that are sent together; of many more the kernel would lose trace events."""
 _IP_PKTINFO = 8
+_IP_TRANSPARENT = 19
 EXTRA_UDP = 5300
 """On an existing host, this port is made to listen in every container."""
 
@@ -79,9 +80,11 @@ class Agent:
         udp: tuple[int, ...],
         family: int = socket.AF_INET,
         address: str = "",
+        *,
+        transparent: bool = False,
     ) -> None:
         for port in tcp:
-            sock = _bound(family, socket.SOCK_STREAM, port, address)
+            sock = _bound(family, socket.SOCK_STREAM, port, address, transparent=transparent)
             sock.listen(128)
             sock.setblocking(False)
             self.tcp.append(sock)
@@ -101,7 +104,7 @@ class Agent:
         for item in self.spec.bound:
             with self.spaces.inside(item.place):
                 ports: dict[str, tuple[int, ...]] = {"tcp": (), "udp": (), item.proto: (item.port,)}
-                self._listen(item.place, ports["tcp"], ports["udp"], address=item.address)
+                self._listen(item.place, ports["tcp"], ports["udp"], address=item.address, transparent=item.transparent)
 
     def meet_neighbours(self) -> None:
         """Let all neighbours learn each other's addresses, while nothing is in the way."""
@@ -347,12 +350,14 @@ def _ports(spec: HostSpec, place: str) -> tuple[tuple[int, ...], tuple[int, ...]
     return box.tcp, box.udp
 
 
-def _bound(family: int, kind: int, port: int, address: str = "") -> socket.socket:
+def _bound(family: int, kind: int, port: int, address: str = "", *, transparent: bool = False) -> socket.socket:
     """A socket that is bound to a port of every address of one family, or of one."""
     sock = socket.socket(family, kind)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    if transparent:
+        sock.setsockopt(socket.SOL_IP, _IP_TRANSPARENT, 1)
     sock.bind((address, port))
     return sock
 

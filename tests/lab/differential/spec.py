@@ -77,12 +77,13 @@ class Extra(Part, frozen=True, kw_only=True):
 
 
 class Bound(Part, frozen=True, kw_only=True):
-    """A socket that listens on one address only."""
+    """A socket that listens on one address only; ``transparent``: for others' addresses too (IP_TRANSPARENT)."""
 
     place: str
     proto: Literal["tcp", "udp"]
     address: str
     port: int
+    transparent: bool = False
 
 
 class Proxy(Part, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ LAST_NUMBER = 0x4FFF
 
 _SEQUENCE = 0x5A000000
 _IDENT = 0xB000
-_TOS = 4
+TOS = 4
 """Tells a probe that an ICMP error quotes from an answer whose IP id happens to be the same."""
 
 _THERE, _BACK = b"DNp>", b"DNr<"
@@ -38,7 +38,7 @@ def packet(probe: Probe) -> bytes:
         sequence=_SEQUENCE + probe.number,
         ident=probe.number if probe.family == "ip6" else _IDENT + probe.number,
         payload=payload,
-        tos=_TOS,
+        tos=TOS,
     )
 
 
@@ -92,7 +92,7 @@ def _icmp(data: bytes, proto: int) -> tuple[int, TraceDirection, str] | None:
             return None
         return (found[0], "there", "echo") if data[0] == echo else (found[0], "back", "echo-reply")
     errors = {3, 11, 12} if proto == 1 else {1, 2, 3, 4}
-    if data[0] not in errors or len(data) < 16 or (proto == 1 and data[9] != _TOS):
+    if data[0] not in errors or len(data) < 16 or (proto == 1 and data[9] != TOS):
         return None
     ident = int.from_bytes(data[12:14], "big") - _IDENT if proto == 1 else int.from_bytes(data[8:12], "big") & 0xFFFFF
     return (ident, "back", "icmp-error") if 0 < ident <= LAST_NUMBER else None

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from dnet_tui.inspect.errors import ActionFailedError, DnetError
 
@@ -59,17 +60,28 @@ def locked() -> Iterator[Path]:
         yield cache
 
 
+def source_files(package: str, pattern: str) -> Path:
+    """Return the folder with those files of a source package, of this machine's release, whose path fits ``pattern``.
+
+    Downloads it unless an earlier call did.
+
+    Raises:
+        DnetError: this isn't Debian, or a download failed.
+    """
+    with locked() as cache:
+        suite = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+        folder = cache / f"source-{package}-{suite}"
+        if not folder.is_dir():
+            with _workplace(cache, "deb-src", suite) as work:
+                _run(work, "apt-get", "-c", "apt.conf", "-qq", "--download-only", "--only-source", "source", package)
+                (archive,) = work.glob(f"{package}_*.orig.tar.*[!c]")  # its signature (.asc) may lie beside it
+                _run(work, "tar", "-C", "root", "-xf", str(archive), "--wildcards", pattern)
+                (work / "root").rename(folder)
+        return folder
+
+
 def _download(cache: Path, name: str, suite: str, packages: Sequence[str]) -> Path:
-    source = mirror()
-    with tempfile.TemporaryDirectory(prefix="partial-", dir=cache) as made:
-        work = Path(made)
-        for part in ("state/lists/partial", "cache/archives/partial", "root"):
-            (work / part).mkdir(parents=True)
-        (work / "status").touch()
-        (work / "sources.list").write_text(f"deb [signed-by={KEYRING}] {source} {suite} main\n", encoding="ascii")
-        (work / "apt.conf").write_text(_configuration(work), encoding="utf-8")
-        # Given by -c it is read last; $APT_CONFIG would come before the machine's own.
-        _run(work, "apt-get", "-c", "apt.conf", "-qq", "update")
+    with _workplace(cache, "deb", suite) as work:
         _run(work, "apt-get", "-c", "apt.conf", "-qq", "download", *packages)
         archives = {item.name.partition("_")[0]: item for item in work.glob("*.deb")}
         for archive in archives.values():
@@ -78,6 +90,22 @@ def _download(cache: Path, name: str, suite: str, packages: Sequence[str]) -> Pa
         folder = cache / f"{name}-{version.partition(':')[2] or version}"
         shutil.rmtree(folder, ignore_errors=True)
         return (work / "root").rename(folder)
+
+
+@contextmanager
+def _workplace(cache: Path, kind: Literal["deb", "deb-src"], suite: str) -> Iterator[Path]:
+    """A folder in which apt has lists of its own, and a folder ``root`` for what is unpacked; it is removed again."""
+    source = mirror()
+    with tempfile.TemporaryDirectory(prefix="partial-", dir=cache) as made:
+        work = Path(made)
+        for part in ("state/lists/partial", "cache/archives/partial", "root"):
+            (work / part).mkdir(parents=True)
+        (work / "status").touch()
+        (work / "sources.list").write_text(f"{kind} [signed-by={KEYRING}] {source} {suite} main\n", encoding="ascii")
+        (work / "apt.conf").write_text(_configuration(work), encoding="utf-8")
+        # Given by -c it is read last; $APT_CONFIG would come before the machine's own.
+        _run(work, "apt-get", "-c", "apt.conf", "-qq", "update")
+        yield work
 
 
 def _configuration(work: Path) -> str:

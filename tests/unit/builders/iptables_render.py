@@ -21,10 +21,15 @@ from dnet_tui.inspect.model.firewall import (
     Note,
     NoTrack,
     Opaque,
+    Remember,
     Rule,
+    SetField,
     SetLookup,
     SetMark,
+    SetZone,
+    StatefulMatch,
     Table,
+    TransparentProxy,
     Verdict,
     VerdictMap,
 )
@@ -109,6 +114,8 @@ class _Writer:
         self.proto = ""
         self.module = ""
         self.used: set[str] = set()
+        self.updated = False
+        """Whether the match before remembers by itself what it has asked for."""
 
     def add(self, expr: AnyExpr) -> None:
         """Write one expression."""
@@ -119,8 +126,16 @@ class _Writer:
         if isinstance(expr, SetLookup):
             self._option("set", "--match-set", f"{quote(expr.name)} {','.join(expr.dirs)}", negate=expr.negate)
             self.module = ""
-        elif isinstance(expr, Opaque | Note):
+        elif isinstance(expr, Opaque | Note | StatefulMatch):
             self.words.append(expr.text)
+        elif isinstance(expr, Remember):
+            self.words += [] if self.updated else _remember(expr)
+            self.updated = False
+        elif isinstance(expr, SetField) and (expr.field, expr.op) == ("mss", "unknown"):
+            self.words += ["-j", "TCPMSS", "--clamp-mss-to-pmtu"]
+        elif isinstance(expr, SetField | SetZone | TransparentProxy):
+            msg = "not written here"
+            raise CannotRenderError(msg)
         elif isinstance(expr, Lookup | VerdictMap):
             msg = "iptables has no such look-up"
             raise CannotRenderError(msg)
@@ -206,6 +221,12 @@ class _Writer:
             self.words += ["-m", "policy", "--dir", value, "--pol", "none" if negate else "ipsec"]
         elif field == "owner-socket":
             self._option("owner", "--socket-exists", "", negate=negate)
+        elif field == "recent":
+            name, side, mask, verb, *options = value.split(" ")
+            self.words += ["-m", "recent", *(["!"] if negate else []), f"--{'rcheck' if verb == 'check' else verb}"]
+            self.words += [word for option in options for word in _recent_option(option)]
+            self.words += ["--name", name, "--mask", mask, "--rsource" if side == "src" else "--rdest"]
+            self.updated = verb != "check"
         else:
             return False
         return True
@@ -231,6 +252,30 @@ class _Writer:
         self.module = ""
 
 
+def _recent_option(option: str) -> list[str]:
+    name, _, value = option.partition("=")
+    return ["--rttl"] if name == "ttl" else [f"--{name}", value]
+
+
+def _remember(expr: Remember) -> list[str]:
+    if expr.kind == "recent":
+        side, mask = expr.key
+        return [
+            "-m",
+            "recent",
+            "--set",
+            "--name",
+            expr.name,
+            "--mask",
+            mask,
+            "--rsource" if side == "src" else "--rdest",
+        ]
+    if expr.kind != "ipset":
+        msg = "not written here"
+        raise CannotRenderError(msg)
+    return ["-j", "SET", "--del-set" if expr.remove else "--add-set", expr.name, ",".join(expr.key)]
+
+
 def _target(expr: Verdict | Nat | SetMark | NoTrack) -> list[str]:
     if isinstance(expr, NoTrack):
         return ["-j", "CT", "--notrack"]
@@ -248,6 +293,9 @@ def _target(expr: Verdict | Nat | SetMark | NoTrack) -> list[str]:
 def _mark(expr: SetMark) -> list[str]:
     if expr.op == "set":
         return ["MARK" if expr.where == "meta" else "CONNMARK", "--set-xmark", f"{expr.value:#x}/{expr.mask:#x}"]
+    if expr.source_mask is not None:
+        msg = "two masks are not written here"
+        raise CannotRenderError(msg)
     masks = ["--nfmask", f"{expr.mask:#x}", "--ctmask", f"{expr.mask:#x}"]
     return ["CONNMARK", f"--{expr.op}-mark", *masks]
 

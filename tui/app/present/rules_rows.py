@@ -23,10 +23,15 @@ from dnet_tui.inspect.model.firewall import (
     Note,
     NoTrack,
     Opaque,
+    Remember,
     Rule,
+    SetField,
     SetLookup,
     SetMark,
+    SetZone,
+    StatefulMatch,
     Table,
+    TransparentProxy,
     Verdict,
     VerdictMap,
 )
@@ -161,7 +166,7 @@ def _rule(table: Table, rule: Rule) -> StyledLine:
     )
 
 
-def action(rule: Rule) -> tuple[str, TextRole]:
+def action(rule: Rule) -> tuple[str, TextRole]:  # noqa: C901 - the table of statements
     """Return what a rule does in a word or two, with its role."""
     for expr in rule.exprs:
         match expr:
@@ -177,7 +182,13 @@ def action(rule: Rule) -> tuple[str, TextRole]:
                 return "MARK", "key"
             case NoTrack():
                 return "NOTRACK", "key"
-            case Match() | SetLookup() | Lookup() | VerdictMap() | Opaque() | Note():
+            case SetField():
+                return {"ttl": "TTL", "tos": "TOS", "priority": "CLASSIFY", "mss": "TCPMSS"}[expr.field], "key"
+            case SetZone():
+                return "CT ZONE", "key"
+            case TransparentProxy():
+                return f"TPROXY {expr.port}".strip(), "key"
+            case Match() | SetLookup() | Lookup() | StatefulMatch() | VerdictMap() | Opaque() | Remember() | Note():
                 continue
             case _:
                 assert_never(expr)

@@ -7,7 +7,7 @@ from typing import Any
 from dnet_tui.diagnostics.trace.reception import Relay, way_out
 from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.diagnostics.walk.l2.tunnels import ref_text
-from dnet_tui.diagnostics.walk.packet import Decider, Hop, Packet, RuleRef, Walk
+from dnet_tui.diagnostics.walk.packet import Decider, Hedge, Hop, Packet, RuleRef, Walk
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.reports.trace.headline import headline
 
@@ -40,6 +40,7 @@ def trace_data(trace: Trace, view: View) -> dict[str, Any]:
         "reply": _reply(trace.answer, view) if trace.answer is not None else None,
         **_relay(trace.relay, view),
         **_size(trace, view),
+        "hedges": [_hedge(hedge, view) for hedge in trace.hedges],
         "unknowns": [
             {"stage": item.stage, "text": item.by.text}
             for walk in walks
@@ -47,6 +48,12 @@ def trace_data(trace: Trace, view: View) -> dict[str, Any]:
             if item.end == "unknown"
         ],
     }
+
+
+def _hedge(hedge: Hedge, view: View) -> dict[str, Any]:
+    """What was taken for granted: a rate that isn't exceeded, a list as it was; with the rule that asks for it."""
+    rule = _rule(hedge.rule) if hedge.rule is not None else None
+    return {"text": hedge.text, "namespace": view.label(hedge.namespace), "rule": rule}
 
 
 def _relay(relay: Relay | None, view: View) -> dict[str, Any]:

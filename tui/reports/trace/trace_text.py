@@ -15,6 +15,7 @@ from dnet_tui.tui.reports.trace.headline import VERDICTS, headline
 from dnet_tui.tui.reports.wrapping import paragraph
 
 _LIMIT = 4096
+_MOST_HEDGES = 5
 _STAGE = 13  # cells of the widest stage, and one
 _MARKS = {True: "ok", False: "!!", None: "??"}
 
@@ -56,6 +57,7 @@ def _verdict(trace: Trace, view: View, paper: OutputStyle) -> Iterator[str]:
         yield colour(line)
     if trace.decided_by is not None and trace.verdict not in {"delivered", "left"}:
         yield from paragraph(_decision(trace), paper.width, "  Decided by: ", " " * 14)
+    yield from _hedges(trace, paper)
     if trace.why:
         yield from paragraph(clean(trace.why, _LIMIT), paper.width, "  Why: ", " " * 7)
     if trace.assumed:
@@ -74,6 +76,14 @@ def _decision(trace: Trace) -> str:
 def _by_nobody(answer: Walk) -> bool:
     """Whether an answer ends before it begins: the packet left as somebody whom nobody outside can answer."""
     return bool(answer.obstacles) and answer.obstacles[0].stage == NOBODY_ANSWERS
+
+
+def _hedges(trace: Trace, paper: OutputStyle) -> Iterator[str]:
+    """What the verdict rests on that was taken for granted."""
+    for hedge in trace.hedges[:_MOST_HEDGES]:
+        yield from paragraph(clean(hedge.text, _LIMIT), paper.width, "  Provided: ", " " * 12)
+    if len(trace.hedges) > _MOST_HEDGES:
+        yield f"  Provided: {len(trace.hedges) - _MOST_HEDGES} more conditions (--format json has all)"
 
 
 def deciding(by: Decider) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import ip_address, ip_interface
 from random import Random
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -112,9 +112,10 @@ class Draft:
         """One more place."""
         self._add("extras", extra)
 
-    def bound(self, place: str, proto: str, address: str, port: int) -> None:
+    def bound(self, place: str, proto: str, address: str, port: int, *, transparent: bool = False) -> None:
         """A socket on one address."""
-        self._add("bound", Bound(place=place, proto="udp" if proto == "udp" else "tcp", address=address, port=port))
+        kind: Literal["tcp", "udp"] = "udp" if proto == "udp" else "tcp"
+        self._add("bound", Bound(place=place, proto=kind, address=address, port=port, transparent=transparent))
 
     def proxy(self, address: str, port: int, to: str, to_port: int) -> None:
         """A proxy on the host."""

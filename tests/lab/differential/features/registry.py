@@ -11,6 +11,7 @@ from lab.differential.features import (
     connection_features,
     filter_features,
     link_features,
+    match_features,
     neighbour_features,
 )
 from lab.differential.features.draft import Draft
@@ -28,6 +29,9 @@ FEATURES: dict[str, Callable[[Draft], None]] = {
     "redirect": filter_features.redirect,
     "xfrm": filter_features.xfrm,
     "untracked": filter_features.untracked,
+    "matches": match_features.matches,
+    "remembered": match_features.remembered,
+    "tproxy": match_features.transparent_proxy,
     "connections": connection_features.connections,
     "proxies": connection_features.proxies,
     "sockets": connection_features.sockets,
@@ -39,7 +43,7 @@ FEATURES: dict[str, Callable[[Draft], None]] = {
     "multicast": link_features.multicast,
 }
 
-TEACHING = frozenset({"arp", "fdb", "flooding", "isolation", "bridge-rules", "connections"})
+TEACHING = frozenset({"arp", "fdb", "flooding", "isolation", "bridge-rules", "connections", "remembered"})
 """Those with which a packet may change where the next one goes: by them neighbours and bridges learn."""
 
 OFTEN = 0.05

@@ -121,13 +121,42 @@ def test_return_from_a_base_chain_means_the_policy() -> None:
 
 
 def test_what_is_not_modelled_is_named_with_its_text() -> None:
-    assert say("-i docker0 -m statistic --mode random --probability 0.5 -j DROP") == (
-        "Traffic arriving by docker0 for which “-m statistic --mode random --probability 0.5” holds"
-        " (which can't be decided here) is dropped."
+    assert say("-i docker0 -m u32 --u32 0x0=0x1 -j DROP") == (
+        "Traffic arriving by docker0 for which “-m u32 --u32 0x0=0x1” holds (which can't be decided here) is dropped."
     )
-    assert say("-i docker0 -j NFQUEUE --queue-num 3") == (
-        "Traffic arriving by docker0 is handled by “-j NFQUEUE --queue-num 3”, whose effect is not known."
+    assert say("-i docker0 -j SYNPROXY --mss 1460") == (
+        "Traffic arriving by docker0 is handled by “-j SYNPROXY --mss 1460”, whose effect is not known."
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "-m limit --limit 10/sec -j ACCEPT",
+            "Traffic while at most 10 packets a second come (burst 5) is accepted.",
+        ),
+        ("-m statistic --mode nth --every 3 --packet 0 -j DROP", "Traffic for one packet of 3, in turn is dropped."),
+        ("-j TTL --ttl-dec 1", "All traffic has its hop limit lowered by 1."),
+        ("-j TOS --set-tos 0x10/0x3f", "All traffic has its type of service set to 0x10 (bits 0x3f)."),
+        ("-j CT --zone 5", "All traffic is tracked in zone 5."),
+        (
+            "-m recent --set --name ssh --mask 255.255.255.255 --rsource",
+            "All traffic is put into list ssh of recent addresses.",
+        ),
+        ("-j SET --add-set seen src", "All traffic is put into set seen."),
+        (
+            "-p tcp -j TPROXY --on-port 3128 --on-ip 127.0.0.1 --tproxy-mark 0x1/0x1",
+            "All TCP traffic is given to the local socket at 127.0.0.1 port 3128 as it is (TPROXY, with mark 0x1).",
+        ),
+        (
+            "-j NFQUEUE --queue-num 3 --queue-bypass",
+            "All traffic is handed to a program, which decides (queue 3; without one it is accepted).",
+        ),
+    ],
+)
+def test_what_few_rules_do_is_said(text: str, said: str) -> None:
+    assert say(text) == said
 
 
 def test_a_rule_of_which_nothing_is_known_is_not_explained() -> None:

@@ -196,10 +196,26 @@ def test_a_sysctl_may_be_one_interfaces(text: str, interface: str) -> None:
 
 
 def test_the_json_names_what_could_not_be_decided() -> None:
-    found, case = between("web", "outside", insert("-m statistic --mode random --probability 0.5 -j DROP"))
+    found, case = between("web", "outside", insert("-m u32 --u32 0x0=0x1 -j DROP"))
     data = trace_data(found, case.view)
     assert data["verdict"] == "unknown"
-    assert any("statistic" in item["text"] for item in data["unknowns"])
+    assert any("u32" in item["text"] for item in data["unknowns"])
+    assert data["hedges"] == []
+
+
+def test_what_is_taken_for_granted_is_named_in_text_and_json() -> None:
+    found, case = between("web", "outside", insert("-m statistic --mode random --probability 0.25 -j DROP"))
+    assert (found.verdict, found.arrives) == ("left", True)
+    (hedge,) = trace_data(found, case.view)["hedges"]
+    assert hedge["text"] == "filter FORWARD rule 1 is taken not to match: it matches for one packet of 4, by chance"
+    assert hedge["rule"]["chain"] == "FORWARD"
+    assert "Provided: filter FORWARD rule 1" in trace_text(found, case.view, OutputStyle())
+
+
+def test_a_limit_that_nothing_depends_on_is_not_mentioned() -> None:
+    for rule in ("-m limit --limit 1/sec -j LOG", "-m limit --limit 1/sec -j ACCEPT"):
+        found, _ = between("web", "outside", insert(rule))
+        assert (found.verdict, found.hedges) == ("left", ())
 
 
 def test_the_matrix_knows_who_reaches_whom() -> None:

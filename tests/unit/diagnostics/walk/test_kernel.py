@@ -355,12 +355,13 @@ def test_a_port_in_the_range_stays(ports: str, chosen: int | None) -> None:
     assert chosen_port(ports, 81) == chosen
 
 
-def test_a_choice_of_addresses_is_not_foretold() -> None:
+def test_of_a_choice_of_addresses_the_first_is_taken_and_named() -> None:
     ns = _with_addresses("192.0.2.2/24")
     done = apply_nat(
         ns, Nat(kind="snat", addresses="192.0.2.2-192.0.2.9"), syn(NAT, OUTSIDE, 80), "postrouting", device="eth0"
     )
-    assert done.unknown
+    assert (done.packet.src, done.unknown) == ("192.0.2.2", "")
+    assert done.hedge == "the first of the addresses 192.0.2.2-192.0.2.9 is assumed"
 
 
 def test_a_random_source_port_is_not_known_but_the_rest_is() -> None:
@@ -423,7 +424,7 @@ def test_the_answer_to_a_named_place_outside_goes_all_the_way() -> None:
 def test_who_listens(socket: Socket, end: str, decided: bool) -> None:
     ns = Namespace(id=HOST, inode=1, kind="host", links=(Link(ifindex=2, name="eth0"),), sockets=(socket,))
     packet = msgspec.structs.replace(syn(OUTSIDE, NAT, 80), iif="eth0")
-    found, by = received(ns, packet)
+    found, by, _ = received(ns, packet)
     assert (found, by is not None) == (end, decided)
 
 

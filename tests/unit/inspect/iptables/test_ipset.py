@@ -88,10 +88,15 @@ def test_one_element_that_cannot_be_said_leaves_all_of_them_unread(kind: str, el
     assert found.problem
 
 
-def test_a_set_whose_elements_vanish_by_themselves_is_dynamic() -> None:
-    assert saved("hash:ip", "10.0.0.1 timeout 5").set.dynamic
-    assert saved("hash:ip", options="family inet timeout 300").set.dynamic
-    assert not saved("hash:ip", '10.0.0.1 comment "timeout 5"').set.dynamic
+def test_an_element_that_vanishes_by_itself_says_when() -> None:
+    def expiry(element: str, options: str = "family inet timeout 300") -> float | None:
+        (found,) = saved("hash:ip", element, options=options).set.elements or ()
+        return found.expires
+
+    assert expiry("10.0.0.1 timeout 5") == 5
+    assert expiry("10.0.0.1 timeout 0") is None, "it stays, whatever the set's default"
+    assert expiry('10.0.0.1 comment "timeout 5"', "family inet") is None
+    assert not saved("hash:ip", options="family inet timeout 300").set.dynamic, "that is for rules to say"
 
 
 def test_a_large_set_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,7 @@ MATCHES: st.SearchStrategy[AnyExpr] = st.one_of(
     ),
 )
 OPAQUE: st.SearchStrategy[AnyExpr] = st.one_of(
-    st.builds(Opaque, text=st.sampled_from(["-m statistic --mode random --probability 0.5", "-m socket"])),
+    st.builds(Opaque, text=st.sampled_from(["-m u32 --u32 0x0=0x0", "-m osf --genre Linux"])),
     field("rpfilter", st.sampled_from(["strict", "loose", "strict+mark", "loose+mark+local"])),
     field("ipsec", st.sampled_from(["in", "out"])),
 )
@@ -112,14 +112,14 @@ ACTIONS: st.SearchStrategy[AnyExpr] = st.one_of(
             Verdict(kind="accept"),
             Verdict(kind="drop"),
             Verdict(kind="return"),
-            Verdict(kind="queue"),
+            Verdict(kind="queue", queues="0"),
             Verdict(kind="jump", chain="web"),
             Verdict(kind="goto", chain="web"),
             Verdict(kind="reject", reject_with="tcp-reset"),
             NoTrack(),
             Nat(kind="netmap", addresses="10.1.0.0/24"),
             Note(text='-j LOG --log-prefix "a b: "'),
-            Opaque(text="-j NFQUEUE --queue-num 3", role="target"),
+            Opaque(text="-j SYNPROXY --mss 1460", role="target"),
         ]
     ),
     st.builds(

@@ -9,7 +9,22 @@ import pytest
 from dnet_tui.diagnostics.operations.rule import rule_words
 from dnet_tui.inspect.iptables.rule import parse_rule
 from dnet_tui.inspect.iptables.save_grammar import RuleSyntaxError, quote, split_words
-from dnet_tui.inspect.model.firewall import AnyExpr, Match, Nat, Note, NoTrack, Opaque, SetLookup, SetMark, Verdict
+from dnet_tui.inspect.model.firewall import (
+    AnyExpr,
+    Match,
+    Nat,
+    Note,
+    NoTrack,
+    Opaque,
+    Remember,
+    SetField,
+    SetLookup,
+    SetMark,
+    SetZone,
+    StatefulMatch,
+    TransparentProxy,
+    Verdict,
+)
 from dnet_tui.inspect.model.match_fields import FieldText
 
 
@@ -118,29 +133,18 @@ def test_icmp_types_are_numbers(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "-s 10.0.0.0/255.0.255.0",
         "-s some.host.example",
         "-p quux",
-        "-m statistic --mode random --probability 0.5",
-        "-m recent --rcheck --seconds 60 --name DEFAULT --mask 255.255.255.255 --rsource",
-        "-m limit --limit 3/min --limit-burst 10",
         "-m owner --uid-owner www-data",
         "-m owner --suppl-groups --gid-owner 33",
         "-m recent ! --set --name DEFAULT --mask 255.255.255.255 --rsource",
-        "-m policy --dir in --pol ipsec --proto esp",
         "-m rpfilter --sideways",
-        "-m time --timestart 10:00:00 --timestop 12:00:00",
-        "-m dscp --dscp 0x08",
-        "-m connbytes --connbytes 1000 --connbytes-mode bytes --connbytes-dir both",
-        "-m connlimit --connlimit-above 5 --connlimit-mask 32 --connlimit-saddr",
-        "-m socket --transparent",
         '-m bpf --bytecode "4,48 0 0 9,21 0 1 6,6 0 0 1,6 0 0 0"',
         '-m string --string "-j" --algo bm --to 65535',
         "-m addrtype --dst-type LOCAL --limit-iface-in --limit-iface-out",
         "-m addrtype --dst-type LOCAL ! --limit-iface-in",
         "-m addrtype --dst-type NEWFANGLED",
         "-m set --match-set blocked src --return-nomatch",
-        "-m conntrack --ctstate NEW --ctexpire 1:2",
         "-m conntrack",
         "-m mark --mark 0x1ffffffff",
         "-m mark --mark blue",
@@ -163,30 +167,124 @@ def test_what_cannot_be_said_exactly_stays_opaque_as_a_whole(text: str) -> None:
     ("text", "needs"),
     [
         ("-m tcp --dport https", TCP),
-        ("-m tcpmss --mss 1:500", TCP),
         ("-m icmp ! --icmp-type any", match("proto", "icmp")),
         ("-m frag --fragmore", match("exthdr", "frag")),
         ("-m rt ! --rt-type 0", match("exthdr", "rt")),
-        ("-m esp --espspi 5", match("exthdr", "esp")),
-        ("-m cgroup --path system.slice", match("made-here", "yes")),
     ],
 )
 def test_what_stays_opaque_says_what_a_packet_must_have_for_it(text: str, needs: Match) -> None:
     opaque = Opaque(text=text, needs=(needs,))
     assert exprs(text) == (opaque,)
     assert exprs(f"-i br0 {text} -j DROP")[1] == opaque
-    assert exprs("-p esp -m esp --espspi 5")[1] == Opaque(text="-m esp --espspi 5"), "-p says it already"
+    assert exprs("-p esp -m esp --sideways")[1] == Opaque(text="-m esp --sideways"), "-p says it already"
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "name"),
     [
-        "-m recent --set --name DEFAULT --mask 255.255.255.255 --rsource",
-        '-m recent --set --name "odd one" --mask 255.255.255.255 --rsource',
+        ("-m recent --set --name DEFAULT --mask 255.255.255.255 --rsource", "DEFAULT"),
+        ("-m recent --set --name odd --mask 255.255.255.255 --rsource", "odd"),
     ],
 )
-def test_remembering_an_address_always_matches(text: str) -> None:
-    assert exprs(f"{text} -j DROP") == (Note(text=text), Verdict(kind="drop"))
+def test_remembering_an_address_always_matches(text: str, name: str) -> None:
+    remembered = Remember(kind="recent", name=name, key=("src", "255.255.255.255"))
+    assert exprs(f"{text} -j DROP") == (remembered, Verdict(kind="drop"))
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "words"),
+    [
+        ("-m limit --limit 10/sec", True, "while at most 10 packets a second come (burst 5)"),
+        ("-m limit --limit 1/min --limit-burst 2", True, "while at most 1 packet a minute come (burst 2)"),
+        (
+            "-m hashlimit --hashlimit-upto 5/min --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name n",
+            True,
+            "while at most 5 packets a minute come for each source address (burst 5)",
+        ),
+        (
+            "-m hashlimit --hashlimit-above 5/min --hashlimit-burst 5 --hashlimit-name n",
+            False,
+            "once more than 5 packets a minute come (burst 5)",
+        ),
+        (
+            "-m connlimit --connlimit-above 2 --connlimit-mask 32 --connlimit-saddr",
+            False,
+            "once more than 2 connections with one source address exist",
+        ),
+        (
+            "-m connlimit --connlimit-upto 2 --connlimit-mask 24 --connlimit-daddr",
+            True,
+            "while no more than 2 connections from one destination network (/24) exist",
+        ),
+        ("-m quota --quota 1000000", True, "until 1 MB are used up"),
+        ("-m quota --quota 0", False, "until 0 bytes are used up"),
+        (
+            "-m connbytes --connbytes 2:10 --connbytes-mode packets --connbytes-dir original",
+            False,
+            "while 2 to 10 packets have gone in its first direction of the connection",
+        ),
+    ],
+)
+def test_what_depends_on_earlier_packets_says_what_a_first_one_meets(text: str, first: bool, words: str) -> None:
+    (found,) = exprs(text)
+    assert isinstance(found, StatefulMatch)
+    assert (found.first, found.words, found.chance, found.text) == (first, words, False, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "words"),
+    [
+        ("-m statistic --mode random --probability 0.33333333349", False, "for one packet of 3, by chance"),
+        ("-m statistic --mode random ! --probability 0.1", True, "for 90 % of the packets, by chance"),
+        ("-m statistic --mode nth --every 4 --packet 0", False, "for one packet of 4, in turn"),
+    ],
+)
+def test_what_is_drawn_by_lot_says_how_often(text: str, first: bool, words: str) -> None:
+    assert exprs(text) == (StatefulMatch(text=text, first=first, words=words, chance=True),)
+
+
+def test_certain_odds_are_no_chance() -> None:
+    always, never = (
+        exprs("-m statistic --mode nth --every 1 --packet 0"),
+        exprs("-m statistic --mode random --probability 0"),
+    )
+    assert [(item.first, item.chance) for item in (*always, *never) if isinstance(item, StatefulMatch)] == [
+        (True, False),
+        (False, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("-m tos --tos 0x10/0x3f", match("tos", "0x10/0x3f")),
+        ("-m tos ! --tos 0xff/0xff", match("tos", "0xff/0xff", negate=True)),
+        ("-m dscp --dscp 0x08", match("tos", "0x20/0xfc")),
+        ("-p tcp -m ecn --ecn-tcp-cwr", match("tcp-flags", "CWR/CWR")),
+        ("-p tcp -m tcpmss --mss 1:500", match("mss", "1:500")),
+        ("-m policy --dir in --pol ipsec --proto esp", match("ipsec", "in+some")),
+        ("-m socket --transparent", match("socket", "bound+transparent")),
+        ("-m socket --nowildcard", match("socket", "any")),
+        ("-m realm ! --realm 0x1/0x2a", match("realm", "0x1/0x2a", negate=True)),
+        ('-m connlabel ! --label "40"', match("ct-label", "40", negate=True)),
+        ('-m helper --helper "ftp"', match("ct-helper", "ftp")),
+        ("-m cgroup --path system.slice", match("cgroup", "system.slice")),
+        ("-p esp -m esp --espspi 5", match("spi", "5")),
+        ("-p sctp -m sctp --chunk-types any INIT,DATA", match("chunks", "any INIT,DATA")),
+        ("-p dccp -m dccp --dccp-types REQUEST,DATA", match("dccp-type", "REQUEST", "DATA")),
+        ("-m ipv6header --header hop,frag --soft", match("ipv6-headers", "soft frag,hop")),
+        ("-m time --timestart 10:00:00 --timestop 12:00:00", match("time", "from=36000 to=43200")),
+        ("-m time ! --weekdays Sat,Sun --kerneltz", match("time", "weekdays=1,2,3,4,5 local")),
+        (
+            "-m recent --rcheck --seconds 60 --hitcount 4 --name ssh --mask 255.255.255.255 --rsource",
+            match("recent", "ssh src 255.255.255.255 check seconds=60 hitcount=4"),
+        ),
+        ("-m conntrack --ctexpire 1:2", match("ct-expires", "1:2")),
+        ("-s 10.0.12.0/255.0.255.0", match("saddr", "10.0.12.0/255.0.255.0")),
+    ],
+)
+def test_a_match_on_headers_and_state_is_modelled(text: str, expected: Match) -> None:
+    assert exprs(text)[-1] == expected
 
 
 @pytest.mark.parametrize("text", ["-m tcp", "-m icmp --icmp-type any"])
@@ -200,7 +298,7 @@ def test_a_match_that_sets_no_condition_is_a_note(text: str) -> None:
         ("-j ACCEPT", Verdict(kind="accept")),
         ("-j DROP", Verdict(kind="drop")),
         ("-j RETURN", Verdict(kind="return")),
-        ("-j QUEUE", Verdict(kind="queue")),
+        ("-j QUEUE", Verdict(kind="queue", queues="0")),
         ("-j REJECT --reject-with tcp-reset", Verdict(kind="reject", reject_with="tcp-reset")),
         ("-j web", Verdict(kind="jump", chain="web")),
         ("-g web", Verdict(kind="goto", chain="web")),
@@ -233,6 +331,33 @@ def test_a_match_that_sets_no_condition_is_a_note(text: str) -> None:
             SetMark(where="ct", op="save", mask=0xFF),
         ),
         ("-j CONNMARK --restore-mark", SetMark(where="meta", op="restore")),
+        (
+            "-j CONNMARK --save-mark --nfmask 0xff --ctmask 0xff00",
+            SetMark(where="ct", op="save", mask=0xFF00, source_mask=0xFF),
+        ),
+        (
+            "-j CONNMARK --restore-mark --ctmask 0xff",
+            SetMark(where="meta", op="restore", source_mask=0xFF),
+        ),
+        ("-j HMARK --hmark-tuple src --hmark-mod 4", SetMark(op="unknown")),
+        ("-j SET --map-set s src --map-mark", SetMark(op="unknown")),
+        ("-j DNAT --to-destination :80-90/100", Nat(kind="dnat", ports="80-90", base=100)),
+        ("-j CT --zone 5 --helper ftp", SetZone(zone=5)),
+        ("-j CT --zone-orig mark", SetZone(zone=None, direction="original")),
+        ("-j SET --add-set seen src,dst --exist", Remember(kind="ipset", name="seen", key=("src", "dst"))),
+        ("-j SET --del-set seen src", Remember(kind="ipset", name="seen", key=("src",), remove=True)),
+        ("-j TTL --ttl-set 64", SetField(field="ttl", value=64)),
+        ("-j HL --hl-dec 2", SetField(field="ttl", op="add", value=-2)),
+        ("-j TOS --set-tos 0x10/0x3f", SetField(field="tos", value=0x10, mask=0x3F)),
+        ("-j DSCP --set-dscp 0x08", SetField(field="tos", value=0x20, mask=0xFC)),
+        ("-j CLASSIFY --set-class 0001:ffff", SetField(field="priority", value=0x1FFFF)),
+        ("-j TCPMSS --set-mss 1200", SetField(field="mss", op="at-most", value=1200)),
+        ("-j TCPMSS --clamp-mss-to-pmtu", SetField(field="mss", op="unknown")),
+        (
+            "-j TPROXY --on-port 3128 --on-ip 127.0.0.1 --tproxy-mark 0x1/0x1",
+            TransparentProxy(address="127.0.0.1", port="3128", value=1, mask=1, final=True),
+        ),
+        ("-j NFQUEUE --queue-balance 0:3 --queue-bypass", Verdict(kind="queue", queues="0:3", bypass=True)),
     ],
 )
 def test_a_target_is_modelled(text: str, expected: AnyExpr) -> None:
@@ -258,18 +383,13 @@ def test_marks_come_out_as_iptables_says(bits: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "-j NFQUEUE --queue-num 3",
-        "-j TPROXY --on-port 1 --on-ip 0.0.0.0 --tproxy-mark 0x0/0x0",
         "-j elsewhere",
         "-g elsewhere",
-        "-j DNAT --to-destination 10.0.0.1:80-90/100",
         "-j DNAT --to-destination 10.0.0.9-10.0.0.1",
-        "-j CT --zone 5",
-        "-j CONNMARK --save-mark --nfmask 0xff --ctmask 0xff00",
-        "-j CONNMARK --save-mark --ctmask 0xff",
-        "-j SET --map-set s src --map-mark",
-        "-j TTL --ttl-set 1",
-        "-j TTL --ttl-dec 1",
+        "-j SET --map-set s src --map-prio",
+        "-j TTL --ttl-sideways 1",
+        "-j SYNPROXY --sack-perm --timestamp --wscale 7 --mss 1460",
+        "-j CT --zone 70000",
     ],
 )
 def test_a_target_that_is_not_modelled_is_opaque(text: str) -> None:
@@ -282,11 +402,8 @@ def test_a_target_that_is_not_modelled_is_opaque(text: str) -> None:
         '-j LOG --log-prefix "a b: " --log-level 4',
         "-j NFLOG --nflog-group 1",
         "-j TRACE",
-        "-j TCPMSS --clamp-mss-to-pmtu",
         "-j CHECKSUM --checksum-fill",
         "-j CT --helper ftp",
-        "-j TTL --ttl-set 64",
-        "-j SET --add-set seen src",
     ],
 )
 def test_a_target_that_decides_nothing_is_a_note(text: str) -> None:

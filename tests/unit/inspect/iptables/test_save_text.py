@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.iptables.save_text import IptablesFamily, parse_save, parse_save_report
-from dnet_tui.inspect.model.firewall import Chain, Match, Nat, Opaque, SetMark, Table, Verdict
+from dnet_tui.inspect.model.firewall import Chain, Match, Nat, Opaque, SetMark, StatefulMatch, Table, Verdict
 from unit.builders.examples import examples
 
 DATA = Path(__file__).parents[2] / "data"
@@ -128,9 +128,10 @@ def test_netavark_marks_what_it_masquerades() -> None:
     assert Match(field="mark", values=("0x2000/0x2000",)) in masquerade.exprs
 
 
-def test_kube_proxy_chooses_by_chance_which_is_not_modelled() -> None:
+def test_kube_proxy_chooses_by_chance() -> None:
     rule = sample("iptables_kube_proxy.save")["nat"]["KUBE-SVC-NPX46M4PTMTKRN6Y"].rules[0]
-    assert Opaque(text="-m statistic --mode random --probability 0.50000000000") in rule.exprs
+    text = "-m statistic --mode random --probability 0.50000000000"
+    assert StatefulMatch(text=text, first=True, words="for one packet of 2, by chance", chance=True) in rule.exprs
     assert rule.exprs[-1] == Verdict(kind="jump", chain="KUBE-SEP-4IHZQYTVIYQHBEKN")
 
 

@@ -18,8 +18,13 @@ from dnet_tui.inspect.model.firewall import (
     Note,
     NoTrack,
     Opaque,
+    Remember,
+    SetField,
     SetMark,
+    SetZone,
+    StatefulMatch,
     TableFamily,
+    TransparentProxy,
     Verdict,
     VerdictMap,
 )
@@ -205,13 +210,76 @@ CONDITIONS: list[tuple[object, object, str, tuple[AnyExpr, ...]]] = [
 ]
 
 
+FEW_RULES: list[tuple[object, object, str, tuple[AnyExpr, ...]]] = [
+    (payload("ip", "dscp"), "cs1", "==", (m("tos", "0x20/0xfc"),)),
+    (payload("ip", "dscp"), {"set": ["ef", 7]}, "!=", (m("tos", "0xb8/0xfc", "0x1c/0xfc", negate=True),)),
+    (payload("ip", "ecn"), "ce", "==", (m("tos", "0x3/0x3"),)),
+    (meta("random"), 50, "<", (m("meta random", "0:49"),)),
+    (meta("hour"), {"range": ["10:00", "12:00"]}, "==", (m("time", "from=36000 to=43200"),)),
+    (meta("hour"), "08:00", "<", (m("time", "from=0 to=28799"),)),
+    (meta("day"), {"set": ["Sunday", "Monday"]}, "!=", (m("time", "weekdays=7,1", negate=True),)),
+    (meta("time"), "1970-01-01 00:01:00", "<", (m("time", "after=0 before=59"),)),
+    (meta("priority"), "1:2", "==", (m("priority", "65538"),)),
+    (meta("rtclassid"), 3, "==", (m("realm", "0x3/0xffffffff"),)),
+    (meta("cgroup"), 5, "==", (m("cgroup", "5"),)),
+    ({"tcp option": {"name": "maxseg", "field": "size"}}, {"range": [1, 500]}, "==", (TCP, m("mss", "1:500"))),
+    ({"tcp option": {"name": "sack-perm"}}, False, "==", (TCP, m("tcp-option", "4", negate=True))),
+    ({"sctp chunk": {"name": "init"}}, True, "==", (m("proto", "sctp"), m("chunks", "any INIT"))),
+    (payload("dccp", "type"), "request", "==", (m("proto", "dccp"), m("dccp-type", "REQUEST"))),
+    (payload("esp", "spi"), 5, "==", (m("proto", "esp"), m("spi", "5"))),
+    (ct("label"), 5, "in", (TRACKED, m("ct-label", "5"))),
+    (ct("helper"), "ftp", "==", (TRACKED, m("ct-helper", ""), m("ct-helper", "ftp"))),
+    (ct("zone"), 5, "==", (TRACKED, m("ct-zone", "5"))),
+    ({"socket": {"key": "transparent"}}, 1, "==", (m("socket", "any"), m("socket", "any+transparent"))),
+    ({"socket": {"key": "wildcard"}}, 1, "==", (m("socket", "any"), m("socket", "bound", negate=True))),
+    ({"socket": {"key": "wildcard"}}, 0, "==", (m("socket", "any"), m("socket", "bound"))),
+]
+
+
+@pytest.mark.parametrize(("left", "right", "operator", "wanted"), FEW_RULES)
+def test_what_few_rules_look_at_is_compiled(
+    left: object, right: object, operator: str, wanted: tuple[AnyExpr, ...]
+) -> None:
+    assert exprs(match(left, right, operator)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "operator", "first"),
+    [
+        (ct("packets", "original"), 5, ">", False),
+        (ct("packets", "original"), 1, "==", True),
+        (ct("packets", "reply"), 0, "==", True),
+        (ct("bytes"), {"range": [50, 100]}, "==", True),
+        (ct("bytes"), {"range": [50, 100]}, "!=", False),
+    ],
+)
+def test_a_connections_counters_are_those_of_its_first_packet(
+    left: object,
+    right: object,
+    operator: str,
+    first: bool,
+) -> None:
+    tracked, count = exprs(match(left, right, operator))
+    assert tracked == TRACKED
+    assert isinstance(count, StatefulMatch)
+    assert count.first is first
+
+
+def test_a_named_limit_says_what_its_object_says() -> None:
+    objects = {("limit", "slow"): {"rate": 4, "per": "minute", "burst": 5, "inv": True}}
+    (found,) = compile_rule([{"limit": "slow"}], Context("ip", {}, objects=objects)).exprs
+    assert found == StatefulMatch(
+        text='limit name "slow"', first=False, words="once more than 4 packets a minute come (burst 5 packets)"
+    )
+    assert isinstance(exprs({"limit": "nosuch"})[0], Opaque)
+
+
 @pytest.mark.parametrize(("left", "right", "operator", "wanted"), CONDITIONS)
 def test_a_condition_is_compiled(left: object, right: object, operator: str, wanted: tuple[AnyExpr, ...]) -> None:
     assert exprs(match(left, right, operator)) == wanted
 
 
 OPAQUE: list[tuple[object, object, str]] = [
-    (payload("ip", "dscp"), "cs1", "=="),
     (payload("ip", "saddr"), "fe80::1", "=="),
     (payload("ip", "saddr"), "somewhere", "=="),
     (payload("ip", "saddr"), {"range": ["10.0.0.9", "10.0.0.1"]}, "=="),
@@ -238,13 +306,8 @@ OPAQUE: list[tuple[object, object, str]] = [
     (payload("tcp", "dport"), 0, "<"),
     (payload("tcp", "dport"), True, "=="),
     (payload("ip6", "saddr"), "fe80::1", "<"),
-    (payload("ip", "dscp"), "cs1", "=="),
     (meta("cpu"), 1, "=="),
-    (meta("random"), 50, "<"),
-    (meta("hour"), {"range": ["10:00", "12:00"]}, "=="),
-    (meta("time"), "2020-01-01 00:00:00", ">"),
     (payload("vlan", "id"), 5, "=="),
-    ({"tcp option": {"name": "maxseg", "field": "size"}}, {"range": [1, 500]}, "=="),
     (STATUS, "dnat", "!="),
     (STATUS, "nosuch", "in"),
     ({"&": [STATUS, ["snat", "dnat"]]}, "dnat", "=="),
@@ -255,7 +318,6 @@ OPAQUE: list[tuple[object, object, str]] = [
     (STATE, "new", "<"),
     (ct("state", "original"), "new", "in"),
     (ct("mark", "original"), 1, "=="),
-    (ct("expiration"), 30, "=="),
     ({"fib": {"result": "type", "flags": ["daddr", "mark"]}}, "local", "=="),
     ({"fib": {"result": "oif", "flags": ["saddr", "daddr"]}}, "eth0", "=="),
     ({"fib": {"result": "oif", "flags": ["daddr"]}}, "7", "=="),
@@ -352,12 +414,18 @@ LOT = {"numgen": {"mode": "random", "mod": 2, "offset": 0}}
 PLACE = {"concat": ["10.0.0.1", 80]}
 TO_RANGE = {"range": ["10.0.0.2", "10.0.0.5"]}
 
+
+def stateful(text: str, words: str, *, first: bool = True) -> StatefulMatch:
+    return StatefulMatch(text=text, first=first, words=words)
+
+
 STATEMENTS: list[tuple[object, tuple[AnyExpr, ...]]] = [
     ({"accept": None}, (Verdict(kind="accept"),)),
     ({"return": None}, (Verdict(kind="return"),)),
     ({"continue": None}, (Verdict(kind="continue"),)),
     ({"goto": {"target": "x"}}, (Verdict(kind="goto", chain="x"),)),
-    ({"queue": {"num": 3, "flags": "bypass"}}, (Verdict(kind="queue"),)),
+    ({"queue": {"num": 3, "flags": "bypass"}}, (Verdict(kind="queue", queues="3", bypass=True),)),
+    ({"queue": {"num": {"range": [1, 3]}}}, (Verdict(kind="queue", queues="1:3"),)),
     ({"reject": None}, (Verdict(kind="reject"),)),
     ({"reject": {"type": "tcp reset"}}, (Verdict(kind="reject", reject_with="tcp-reset"),)),
     (
@@ -400,8 +468,28 @@ STATEMENTS: list[tuple[object, tuple[AnyExpr, ...]]] = [
         {"mangle": {"key": ct("mark"), "value": {"&": [MARK, 0xF]}}},
         (SetMark(where="ct", op="save"), SetMark(where="ct", value=0, mask=0xFFFFFFF0)),
     ),
-    ({"mangle": {"key": payload("ip", "dscp"), "value": "cs1"}}, (Note(text="ip dscp set cs1"),)),
-    ({"mangle": {"key": payload("ip", "ttl"), "value": 64}}, (Note(text="ip ttl set 64"),)),
+    ({"mangle": {"key": payload("ip", "dscp"), "value": "cs1"}}, (SetField(field="tos", value=0x20, mask=0xFC),)),
+    ({"mangle": {"key": payload("ip", "ttl"), "value": 64}}, (SetField(field="ttl", value=64),)),
+    ({"mangle": {"key": payload("ip6", "hoplimit"), "value": 1}}, (SetField(field="ttl", value=1),)),
+    ({"mangle": {"key": meta("priority"), "value": "1:2"}}, (SetField(field="priority", value=0x10002),)),
+    ({"mangle": {"key": ct("zone"), "value": 1}}, (SetZone(zone=1),)),
+    ({"mangle": {"key": ct("zone", "original"), "value": 1}}, (SetZone(zone=1, direction="original"),)),
+    ({"mangle": {"key": ct("label"), "value": 5}}, (Remember(kind="label", name="5"),)),
+    (
+        {"mangle": {"key": {"tcp option": {"name": "maxseg", "field": "size"}}, "value": 1200}},
+        (SetField(field="mss", op="at-most", value=1200),),
+    ),
+    ({"tproxy": {"port": 3128}}, (TransparentProxy(port="3128"),)),
+    (
+        {"quota": {"val": 1, "val_unit": "kbytes", "used": 1020, "used_unit": "bytes"}},
+        (
+            stateful(
+                "quota 1 kbytes",
+                "until 1 KB are used up, of which 1020 bytes were when it was read",
+                first=False,
+            ),
+        ),
+    ),
     ({"mangle": {"key": meta("nftrace"), "value": 1}}, (Note(text="meta nftrace set 1"),)),
     ({"flow": {"op": "add", "flowtable": "@f"}}, (Note(text="flow add @f (flow offload)", offload=True),)),
     (
@@ -430,15 +518,30 @@ STATEMENTS: list[tuple[object, tuple[AnyExpr, ...]]] = [
     ({"mangle": {"key": MARK, "value": {"<<": [MARK, 8]}}}, (SetMark(op="unknown"),)),
     (
         {"set": {"op": "add", "elem": PAYLOAD, "set": "@s", "stmt": [{"limit": {"rate": 1, "per": "second"}}]}},
-        (Opaque(text="add @s { ip saddr limit rate 1/second }"),),
+        (
+            Remember(kind="set", name="s", key=("saddr",)),
+            StatefulMatch(text="limit rate 1/second", first=True, words="while at most 1 packet a second come"),
+        ),
     ),
     ({"xt": {"type": "match", "name": "conntrack"}}, (Opaque(text='xt match "conntrack"'),)),
     ({"xt": {"type": "target", "name": "DNAT"}}, (Opaque(text='xt target "DNAT"', role="target"),)),
     ({"xt": {"type": "watcher", "name": "LOG"}}, (Note(text='xt watcher "LOG"'),)),
-    ({"limit": {"rate": 10, "burst": 5, "per": "second"}}, (Opaque(text="limit rate 10/second"),)),
-    ({"quota": {"val": 10, "val_unit": "mbytes", "inv": True}}, (Opaque(text="quota over 10 mbytes"),)),
-    ({"ct count": {"val": 10, "inv": True}}, (Opaque(text="ct count over 10"),)),
-    ({"set": {"op": "add", "elem": payload("tcp", "dport"), "set": "@s"}}, (TCP, Note(text="add @s { tcp dport }"))),
+    (
+        {"limit": {"rate": 10, "burst": 5, "per": "second"}},
+        (stateful("limit rate 10/second", "while at most 10 packets a second come (burst 5 packets)"),),
+    ),
+    (
+        {"quota": {"val": 10, "val_unit": "mbytes", "inv": True}},
+        (stateful("quota over 10 mbytes", "once 10 MB are used up", first=False),),
+    ),
+    (
+        {"ct count": {"val": 10, "inv": True}},
+        (stateful("ct count over 10", "once more than 10 connections of its kind exist", first=False),),
+    ),
+    (
+        {"set": {"op": "add", "elem": payload("tcp", "dport"), "set": "@s"}},
+        (TCP, Remember(kind="set", name="s", key=("dport",))),
+    ),
 ]
 
 
@@ -461,8 +564,6 @@ def test_a_statement_is_compiled(statement: object, wanted: tuple[AnyExpr, ...])
         {"fwd": {"dev": "lo"}},
         {"synproxy": None},
         {"mangle": {"key": payload("ip", "daddr"), "value": "10.0.0.1"}},
-        {"mangle": {"key": payload("ip", "ttl"), "value": 1}},
-        {"mangle": {"key": ct("zone"), "value": 1}},
         {"mangle": {"key": meta("pkttype"), "value": "host"}},
     ],
 )
@@ -507,15 +608,12 @@ def test_a_mark_that_cannot_be_told_may_end_the_rule_before_what_follows() -> No
     ("left", "needs"),
     [
         (payload("tcp", "sequence"), (TCP,)),
-        (payload("ip6", "dscp"), (IPV6,)),
-        (payload("ip", "dscp"), (IPV4,)),
-        (payload("esp", "spi"), (m("proto", "esp"),)),
-        ({"tcp option": {"name": "maxseg", "field": "size"}}, (TCP,)),
         ({"exthdr": {"name": "frag", "field": "more-fragments"}}, (m("exthdr", "frag"),)),
-        (ct("bytes"), (TRACKED,)),
         ({"&": [payload("ip", "frag-off"), 0x2000]}, (IPV4,)),
+        (payload("ip6", "flowlabel"), (IPV6,)),
+        (payload("esp", "sequence"), (m("proto", "esp"),)),
+        (ct("id"), (TRACKED,)),
         (meta("cpu"), ()),
-        ({"socket": {"key": "transparent"}}, ()),
     ],
 )
 def test_what_is_not_modelled_still_says_what_a_packet_must_have_for_it(left: object, needs: tuple[Match, ...]) -> None:

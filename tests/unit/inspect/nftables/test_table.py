@@ -19,7 +19,10 @@ from dnet_tui.inspect.model.firewall import (
     Nat,
     Note,
     Opaque,
+    Remember,
+    SetField,
     SetMark,
+    StatefulMatch,
     Table,
     Verdict,
     VerdictMap,
@@ -171,7 +174,7 @@ def test_firewalld_accepts_what_was_translated_and_rejects_the_rest() -> None:
         DROP,
     )
     assert rule(found, "filter_FORWARD_ZONES", 3).exprs == (Note(text='log prefix "FINAL_REJECT: "'),)
-    assert rule(found, "filter_OUTPUT", 3).exprs[-1] == Note(text="tcp option maxseg size set rt mtu")
+    assert rule(found, "filter_OUTPUT", 3).exprs[-1] == SetField(field="mss", op="unknown")
 
 
 def test_kube_proxys_services_are_looked_up_by_address_protocol_and_port() -> None:
@@ -219,14 +222,18 @@ def test_what_an_administrator_writes_is_read_or_kept_verbatim() -> None:
     )
     assert by_text["th dport 5353"] == (Match(field="th-dport", values=("5353",)), ACCEPT)
     assert by_text["meta skuid 1000"] == (Match(field="skuid", values=("1000",)), ACCEPT)
-    assert by_text["add @seen { ip saddr }"] == (IPV4, Note(text="add @seen { ip saddr }"), ACCEPT)
+    assert by_text["add @seen { ip saddr }"] == (IPV4, Remember(kind="set", name="seen", key=("saddr",)), ACCEPT)
     anonymous = next(exprs for text, exprs in by_text.items() if text.startswith("jump {"))
     assert [one.role for one in anonymous if isinstance(one, Opaque)] == ["match", "target"]
     limited = next(exprs for text, exprs in by_text.items() if "limit rate over" in text)
     assert limited == (
         Match(field="proto", values=("tcp",)),
         Match(field="tcp-flags", values=("SYN,ACK/SYN",)),
-        Opaque(text="limit rate over 10/second"),
+        StatefulMatch(
+            text="limit rate over 10/second",
+            first=False,
+            words="once more than 10 packets a second come (burst 5 packets)",
+        ),
         DROP,
     )
     assert rule(found, "translate").exprs == (

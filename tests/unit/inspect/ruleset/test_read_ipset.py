@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from dnet_tui.inspect.kernel.run_program import ProgramResult
-from dnet_tui.inspect.model.firewall import Chain, NamedSet, Note, Rule, SetLookup, Table
+from dnet_tui.inspect.model.firewall import Chain, NamedSet, Note, Remember, Rule, SetLookup, Table
 from dnet_tui.inspect.ruleset import read_ipset
 from dnet_tui.inspect.ruleset.read_ipset import Ipsets, ipsets_filled, ipsets_used, read_ipsets
 
@@ -130,10 +130,16 @@ def test_more_sets_than_can_be_meant_are_not_all_read(ipset: FakeIpset) -> None:
 def test_rules_tell_which_sets_they_use_and_which_they_fill() -> None:
     rules = (
         Rule(
-            number=1, text="", exprs=(SetLookup(name="a", dirs=("src",)), Note(text="-j SET --add-set b src --exist"))
+            number=1,
+            text="",
+            exprs=(SetLookup(name="a", dirs=("src",)), Remember(kind="ipset", name="b", key=("src",))),
         ),
-        Rule(number=2, text="", exprs=(SetLookup(name="a", dirs=("dst",)), Note(text="-j SET --del-set c src"))),
-        Rule(number=3, text="", exprs=(Note(text="-j SET --add-set "), Note(text="-j LOG"))),
+        Rule(
+            number=2,
+            text="",
+            exprs=(SetLookup(name="a", dirs=("dst",)), Remember(kind="ipset", name="c", key=("src",), remove=True)),
+        ),
+        Rule(number=3, text="", exprs=(Remember(kind="recent", name="d", key=("src", "-")), Note(text="-j LOG"))),
     )
     tables = (Table(family="ip", name="filter", backend="iptables-nft", chains=(Chain(name="c", rules=rules),)),)
     assert ipsets_used(tables) == ("a",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -27,7 +27,18 @@ class FakeNft:
         self.argv: list[tuple[str, ...]] = []
         self.change: Callable[[str, ProgramResult], ProgramResult] = lambda _, ran: ran
 
-    def run(self, argv: Sequence[str], *, stdin: bytes = b"", seconds: float, most: int) -> ProgramResult:
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        seconds: float,
+        most: int,
+        environment: Mapping[str, str] | None = None,
+    ) -> ProgramResult:
+        assert not stdin or (environment or {}).get("TZ") == "UTC0", (
+            "times are printed in the zone of nft's environment"
+        )
         assert seconds > 0
         assert most > 0
         self.argv.append(tuple(argv))

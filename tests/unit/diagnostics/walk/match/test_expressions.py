@@ -317,7 +317,7 @@ def test_ipv6_has_unicast_addresses_only_where_a_route_leads() -> None:
         ("ctrepldstport", "40000", True),
         ("ctstatus", "ASSURED", False),
         ("ctstatus", "NONE", False),
-        ("ctstatus", "EXPECTED", None),
+        ("ctstatus", "EXPECTED", False),
     ],
 )
 def test_a_first_packets_connection_is_what_it_was_and_what_it_became(field: str, value: str, expected: Truth) -> None:

@@ -80,9 +80,24 @@ def test_a_set_whose_elements_were_not_read_is_unknown() -> None:
     assert forward((Lookup(fields=("saddr",), set="bad"), DROP), sets=(named,)).verdict == "unknown"
 
 
-def test_a_set_that_packets_add_to_is_unknown() -> None:
+def test_a_set_that_packets_add_to_is_taken_as_it_was_read_and_said() -> None:
     named = NamedSet(name="meter", type="ipv4_addr", dynamic=True, elements=())
-    assert forward((Lookup(fields=("saddr",), set="meter"), DROP), sets=(named,)).verdict == "unknown"
+    found = forward((Lookup(fields=("saddr",), set="meter"), DROP), sets=(named,))
+    assert found.verdict == "accept"
+    assert [hedge.text for hedge in found.hedges] == [
+        "t fwd rule 1 is taken not to match: set meter is taken as it was when the snapshot was taken"
+    ]
+    unread = NamedSet(name="meter", type="ipv4_addr", dynamic=True)
+    assert forward((Lookup(fields=("saddr",), set="meter"), DROP), sets=(unread,)).verdict == "unknown"
+
+
+def test_an_element_that_expires_is_there_for_as_long_as_is_said() -> None:
+    named = NamedSet(name="jail", type="ipv4_addr", elements=(Element(key=("10.0.0.2/32",), expires=53),))
+    found = forward((Lookup(fields=("saddr",), set="jail"), DROP), sets=(named,))
+    assert found.verdict == "drop"
+    assert found.hedges[0].text.endswith("whose entries last from 53 to 53 s more")
+    lasting = NamedSet(name="jail", type="ipv4_addr", elements=(Element(key=("10.0.0.2/32",)),))
+    assert forward((Lookup(fields=("saddr",), set="jail"), DROP), sets=(lasting,)).hedges == ()
 
 
 def test_a_set_that_does_not_exist_is_unknown() -> None:

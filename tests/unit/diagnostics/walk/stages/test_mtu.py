@@ -204,7 +204,9 @@ def test_what_is_that_long_may_not_come_in_from_outside_at_all() -> None:
 
 def test_a_rule_about_lengths_is_decided_by_a_length() -> None:
     snapshot = insert("-m length --length 1000:65535 -j DROP")
-    assert [out(snapshot, length).end for length in (0, 999, 1000)] == ["unknown", "left", "dropped"]
+    assert [out(snapshot, length).end for length in (0, 999, 1000)] == ["left", "left", "dropped"]
+    assert "a packet of 60 bytes is assumed" in out(snapshot, 0).hedges[0].text
+    assert out(snapshot, 999).hedges == ()
     fragmented = narrow("eth0", 900, WEB, snapshot)
     assert out(fragmented, 1000, df=False).end == "dropped"  # br_netfilter put it together
     assert out(uncalled(fragmented), 1000, df=False).end == "unknown"

@@ -31,10 +31,10 @@ V6ONLY = bytes.fromhex(
 
 def test_listening_sockets_are_read_with_all_they_tell() -> None:
     assert list(parse_listening([LOOPBACK, DUAL, BOUND, V6ONLY], "tcp")) == [
-        Socket(proto="tcp", address="127.0.0.1", port=8081, inode=1088956),
-        Socket(proto="tcp", address="::", port=7778, inode=2186526, v6only=False),
-        Socket(proto="tcp", address="::", port=7779, inode=2186527, v6only=False, ifindex=3),
-        Socket(proto="tcp", address="::", port=7777, inode=2186525, v6only=True),
+        Socket(proto="tcp", address="127.0.0.1", port=8081, inode=1088956, uid=0, transparent=False),
+        Socket(proto="tcp", address="::", port=7778, inode=2186526, v6only=False, uid=0, transparent=False),
+        Socket(proto="tcp", address="::", port=7779, inode=2186527, v6only=False, ifindex=3, uid=0, transparent=False),
+        Socket(proto="tcp", address="::", port=7777, inode=2186525, v6only=True, uid=0, transparent=False),
     ]
 
 

@@ -1,0 +1,114 @@
+"""Whether a rule's conditions hold for a packet, and what that takes for granted.  Three-valued and pure.
+
+What can't be decided from the packet and the snapshot is None, as always.
+Only where a hook's verdict would be unknown is it asked again what a plain
+first packet meets: what is taken for granted then is remembered as a hedge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import NamedTuple
+
+from dnet_tui.diagnostics.walk.match.context import MatchContext
+from dnet_tui.diagnostics.walk.match.expressions import matches
+from dnet_tui.diagnostics.walk.match.numgen import drawn, share
+from dnet_tui.diagnostics.walk.match.plain_packet import assumed
+from dnet_tui.diagnostics.walk.match.sets import assumed_lookup, in_ipset, looked_up
+from dnet_tui.diagnostics.walk.packet import Packet, Truth
+from dnet_tui.inspect.model.firewall import (
+    AnyExpr,
+    Lookup,
+    Match,
+    NamedSet,
+    Note,
+    Opaque,
+    Rule,
+    SetLookup,
+    StatefulMatch,
+)
+
+CONDITIONS = Match | SetLookup | Lookup | StatefulMatch
+"""What decides whether a rule goes on; of an :class:`Opaque` its role tells."""
+
+
+class Assume(IntEnum):
+    """What may be taken for granted: nothing, that a packet is a plain first one, or besides that the odds hold."""
+
+    NOTHING = 0
+    PLAIN = 1
+    ODDS = 2
+
+
+class RuleConditions(NamedTuple):
+    """What conditions are asked of, beside the packet."""
+
+    context: MatchContext
+    sets: Mapping[str, NamedSet]
+    ipsets: Mapping[str, NamedSet]
+    assume: Assume
+
+    def hold(self, expr: AnyExpr, packet: Packet) -> Truth:
+        """Whether one condition certainly holds; an expression that acts is no condition, and holds."""
+        match expr:
+            case Match():
+                return matches(expr, packet, self.context)
+            case Lookup():
+                return looked_up(expr, self.sets, packet, self.context)
+            case SetLookup():
+                return in_ipset(expr, self.ipsets, packet, self.context)
+            case Opaque(role="match"):
+                return self._lacks(expr, packet)
+            case StatefulMatch():
+                if self._lacks(expr, packet) is False:
+                    return False
+                # That for which no packet or every one is meant needs no assumption.
+                return expr.first if expr.words in _CERTAIN else None
+            case _:
+                return True
+
+    def _lacks(self, expr: Opaque | StatefulMatch, packet: Packet) -> Truth:
+        """False where the packet lacks what the condition needs, otherwise undecided."""
+        return False if any(matches(need, packet, self.context) is False for need in expr.needs) else None
+
+    def assumed(self, expr: AnyExpr, packet: Packet) -> tuple[bool, str] | None:
+        """Whether an undecided condition holds for a plain first packet, and what that rests on."""
+        if self.assume is Assume.NOTHING:
+            return None
+        match expr:
+            case Match() if drawn(expr.field) is not None:
+                return self._by_lot(expr) if self.assume is Assume.ODDS else None
+            case Match():
+                return assumed(expr, packet, self.context)
+            case Lookup():
+                return assumed_lookup(expr, self.sets, packet, self.context)
+            case SetLookup():
+                return assumed_lookup(expr, self.ipsets, packet, self.context)
+            case StatefulMatch() if not expr.chance or self.assume is Assume.ODDS:
+                return expr.first, f"it matches {expr.words}"
+            case _:
+                return None
+
+    def _by_lot(self, expr: Match) -> tuple[bool, str]:
+        """What is likelier of a number that nftables draws."""
+        part = share(expr.field, expr.values)
+        part = 1 - part if expr.negate else part
+        return part >= 0.5, f"it matches for {100 * part:.3g} % of the packets, by chance"
+
+    def fails(self, rule: Rule, packet: Packet) -> bool:
+        """Whether one of a rule's conditions, before it does anything, certainly doesn't hold."""
+        for expr in rule.exprs:
+            if not isinstance(expr, CONDITIONS | Opaque | Note) or (isinstance(expr, Opaque) and expr.role != "match"):
+                return False
+            if self.hold(expr, packet) is False:
+                return True
+        return False
+
+
+_CERTAIN = frozenset({"for no packet", "for every packet"})
+
+
+def has_effect(rule: Rule) -> bool:
+    """Whether a rule does anything that matters to a packet's way."""
+    return any(not isinstance(expr, CONDITIONS | Note) for expr in rule.exprs)
