@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+import msgspec
+
 from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
+from dnet_tui.diagnostics.checks.framework.affected import affected
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, BlockedFlows, CheckContext, element
 from dnet_tui.diagnostics.checks.host import flow_blocked
@@ -115,7 +118,9 @@ def _findings(
         orphaned: list[Finding] = []
         with ctx.case.noting():
             orphaned += [flow_blocked.finding(blocked) for blocked in _left_unsaid(ctx, silent, findings)]
-        findings += orphaned
+            named = {finding.check for finding in (*findings, *orphaned)}
+            orphaned += flow_blocked.of_probes(probes, named)
+        findings += _with_affected(ctx, orphaned)
         results = [
             CheckResult(id=FALLBACK, outcome="found") if orphaned and result.id == FALLBACK else result
             for result in results
@@ -158,12 +163,23 @@ def _run(check: Check, ctx: CheckContext) -> tuple[CheckResult, list[Finding]]:
         return CheckResult(id=check.id, outcome="crashed", reason=f"{type(error).__name__}: {error}"), []
     found = [item for item in said if isinstance(item, Finding)]
     if found:
-        return CheckResult(id=check.id, outcome="found", reason=""), found
+        return CheckResult(id=check.id, outcome="found", reason=""), _with_affected(ctx, found)
     unsure = [item.reason for item in said if isinstance(item, Undecided)]
     view = ctx.case.view
     unseen = [item.text(view.label(item.scope) if item.scope else "") for item in ctx.case.unseen]
     reasons = [*unsure, *unseen, *ctx.gaps_met(check.hidden_by), *_missing(ctx)]
     return CheckResult(id=check.id, outcome="unknown" if reasons else "ok", reason=next(iter(reasons), "")), []
+
+
+def _with_affected(ctx: CheckContext, found: Sequence[Finding]) -> list[Finding]:
+    """Findings with whom they hit, as far as that was seen."""
+    done = []
+    for finding in found:
+        hit = finding.affects
+        with ctx.case.noting():
+            hit = tuple(dict.fromkeys((*hit, *affected(ctx, finding, alone=len(found) == 1))))
+        done.append(msgspec.structs.replace(finding, affects=hit))
+    return done
 
 
 def _missing(ctx: CheckContext) -> list[str]:

@@ -20,7 +20,7 @@ from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Obstacle, Packet, Walk
-from dnet_tui.inspect.model import known_items
+from dnet_tui.inspect.model import Namespace, known_items
 
 MOST = 40
 """How many probes are sent at the most."""
@@ -91,7 +91,8 @@ def _predicted(ctx: CheckContext, wish: ProbeTarget, may: frozenset[str]) -> Pla
         prediction = "blocked" if known else "unknown"
         by = f"it leaves as {packet.src}, which is not routable from outside"
         confirms = "masq-missing" if known else ""
-    if not wish.expected and prediction in {"answered", "refused"}:
+    stranger = _stranger(case, wish, forward) if prediction in {"answered", "refused"} else ""
+    if not wish.expected and prediction in {"answered", "refused"} and not stranger:
         confirms = "isolation-missing"
     return PlannedProbe(
         kind=wish.kind,
@@ -108,7 +109,24 @@ def _predicted(ctx: CheckContext, wish: ProbeTarget, may: frozenset[str]) -> Pla
         by=by,
         confirms=confirms if wish.expected or prediction != "blocked" else "",
         risk=_risk(case, wish, forward, may),
+        expected=wish.expected,
+        receiver=forward.last_namespace if forward.end in {"delivered", "refused"} else "",
+        stranger=stranger,
     )
+
+
+def _stranger(case: HostContext, wish: ProbeTarget, forward: Walk) -> str:
+    """Who takes a probe of a container's own address instead of that container, and the rule that leads it there."""
+    owner = next((ns.id for ns in case.view.namespaces.values() if _has(ns, wish.address)), "")
+    if not owner or forward.last_namespace == owner or wish.kind == "published":
+        return ""
+    led = next((hop for hop in forward.hops if hop.verdict in {"dnat", "redirect"} and hop.rule is not None), None)
+    by = f" by {led.rule.table} {led.rule.chain} rule {led.rule.number}" if led is not None and led.rule else ""
+    return f"{case.view.label(forward.last_namespace)} at port {forward.last.dport}{by}"
+
+
+def _has(ns: Namespace, address: str) -> bool:
+    return any(item.address == address for item in known_items(ns.addresses))
 
 
 def _outcome(forward: Walk, answer: Walk | None) -> tuple[Prediction, Obstacle | None]:

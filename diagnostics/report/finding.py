@@ -23,6 +23,9 @@ SYMPTOMS: dict[str, str] = {
     "host-to-container": "host → container",
     "container-to-host": "container → host",
     "published": "outside → published port",
+    "host-to-published": "host → published port",
+    "container-to-published": "container → published port of this host",
+    "guests": "guest ↔ guest on a bridge of the host",
     "names": "names don't resolve",
     "ipv6": "IPv6 only",
     "start-up": "a container, a network or the engine does not start",
@@ -51,6 +54,13 @@ class Evidence(ReportStruct, frozen=True, kw_only=True):
     expected: str = ""
 
 
+class Affected(ReportStruct, frozen=True, kw_only=True):
+    """Whom a finding hits: a container or network by its name, or a published port as ``8080/tcp``."""
+
+    kind: Literal["container", "network", "port"]
+    name: str
+
+
 class Finding(ReportStruct, frozen=True, kw_only=True):
     """A fault, with its proof and its remedy.  ``caused_by`` is the check whose fault brought this one about."""
 
@@ -62,6 +72,7 @@ class Finding(ReportStruct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...] = ()
     remedy: Remedy | None = None
     caused_by: str | None = None
+    affects: tuple[Affected, ...] = ()
 
 
 class CheckResult(ReportStruct, frozen=True, kw_only=True):

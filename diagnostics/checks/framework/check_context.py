@@ -9,6 +9,7 @@ from functools import cached_property
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.difference.conntrack_growth import Growth, growth
 from dnet_tui.diagnostics.flows.expected_flows import Flow, derive
+from dnet_tui.diagnostics.flows.flow import OF_THE_HOST
 from dnet_tui.diagnostics.flows.probes import Probed
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, RuleRef
 from dnet_tui.inspect.model import Snapshot
@@ -134,7 +135,7 @@ class CheckContext:
         known = {key[0] for items in self._by_element.values() for key in items}
         found: dict[Decider | RuleRef, BlockedFlows] = {}
         for flow in self.flows:
-            for way, obstacle in flow.meant if flow.expected and flow.kind == "host-to-container" else ():
+            for way, obstacle in flow.meant if flow.expected and flow.kind in OF_THE_HOST else ():
                 if obstacle.end != "unknown" and element(obstacle) not in known:
                     blocked = found.setdefault(element(obstacle), BlockedFlows(obstacle))
                     (blocked.there if way == "there" else blocked.back).append(flow)

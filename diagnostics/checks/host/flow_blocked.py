@@ -18,19 +18,25 @@ Remedy
 When it is harmless
     Where the block is meant: then the network's own options should say so
     (``internal``), or skip this check.  What the host's rules keep its own
-    programs from is only told: nobody promised it to them.
+    programs from is only information, unless it also cuts off ports that an
+    engine publishes: then it is a warning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows
-from dnet_tui.diagnostics.report.finding import Finding, Subject
+from dnet_tui.diagnostics.checks.subjects.host_input import PROMISED, is_host_input
+from dnet_tui.diagnostics.flows.probes import Probed
+from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+
+_PROBES = 4
+"""Probes that are shown of one cause."""
 
 _WORDS = {
     "dropped": "dropped",
@@ -49,7 +55,9 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     for blocked in definite(ctx, FALLBACK):
         yield finding(blocked)
     for blocked in ctx.meant:
-        yield msgspec.structs.replace(finding(blocked), severity="info")
+        if not is_host_input(ctx.case, blocked.obstacle):  # that is input-drop's to say
+            promised = any(flow.kind in PROMISED for flow in blocked.flows)
+            yield msgspec.structs.replace(finding(blocked), severity="warning" if promised else "info")
 
 
 def finding(blocked: BlockedFlows) -> Finding:
@@ -67,6 +75,33 @@ def finding(blocked: BlockedFlows) -> Finding:
         symptoms=blocked.symptoms,
         evidence=(of_decider(by, "lets it pass"), of_flows(blocked)),
     )
+
+
+def of_probes(probes: Iterable[Probed], found: Collection[str]) -> Iterator[Finding]:
+    """Probes of what ought to pass that fail as the walk says, where no finding says why: by what stops them."""
+    failing: dict[str, list[Probed]] = {}
+    for item in probes:
+        probe = item.probe
+        fails = item.sent.answer in {"timeout", "unreachable", "refused"} and probe.prediction == "blocked"
+        if fails and probe.expected and item.judgement == "agrees" and probe.confirms not in found:
+            failing.setdefault(probe.by, []).append(item)
+    for by, items in failing.items():
+        first = items[0].probe
+        more = f" and {len(items) - 1} more" if items[1:] else ""
+        yield Finding(
+            check=FALLBACK,
+            severity="warning",
+            subject=Subject(kind="flow", name=f"{first.source} → {first.target}{more}"),
+            summary=f"{first.source} → {first.target}{more} gets no answer",
+            symptoms=tuple(dict.fromkeys(item.probe.kind for item in items)),
+            evidence=(
+                Evidence(source="packet walk", what="stopped by", value=by, expected="lets it pass"),
+                *(
+                    Evidence(source="probe", what=item.probe.label, value=item.sent.answer, expected="an answer")
+                    for item in items[:_PROBES]
+                ),
+            ),
+        )
 
 
 CHECK = Check(

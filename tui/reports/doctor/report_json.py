@@ -6,7 +6,7 @@ The contract is these types; ``docs/doctor.schema.json`` is generated from them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -76,6 +76,13 @@ class RemedyData(msgspec.Struct, frozen=True, kw_only=True):
     undo: list[list[str]]
 
 
+class AffectedData(msgspec.Struct, frozen=True, kw_only=True):
+    """A container, a network or a published port that a finding hits; ``kind`` says which."""
+
+    kind: Literal["container", "network", "port"]
+    name: str
+
+
 class FindingData(msgspec.Struct, frozen=True, kw_only=True):
     """One finding; ``caused_by`` is the id of the check whose fault brings it about."""
 
@@ -87,6 +94,7 @@ class FindingData(msgspec.Struct, frozen=True, kw_only=True):
     evidence: list[EvidenceData]
     remedy: RemedyData | None
     caused_by: str | None
+    affects: list[AffectedData]
 
 
 class GapData(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +111,8 @@ class ProbeData(msgspec.Struct, frozen=True, kw_only=True):
 
     ``port`` is 0 for a ping.  ``seconds`` is None when it wasn't sent.
     ``confirms`` is the id of the check that says the same, empty where the
-    packet passes as it should.
+    packet passes as it should.  ``answered_by`` is the address and port that
+    answered a connection, where connection tracking on the host tells.
     """
 
     kind: str
@@ -118,6 +127,7 @@ class ProbeData(msgspec.Struct, frozen=True, kw_only=True):
     judgement: Judgement
     confirms: str
     reason: str
+    answered_by: str = ""
 
 
 class DoctorData(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,6 +179,7 @@ def _finding(finding: Finding) -> FindingData:
         ],
         remedy=_remedy(finding.remedy) if finding.remedy is not None else None,
         caused_by=finding.caused_by,
+        affects=[AffectedData(kind=item.kind, name=item.name) for item in finding.affects],
     )
 
 
@@ -187,6 +198,7 @@ def _probe(item: Probed) -> ProbeData:
         judgement=item.judgement,
         confirms=probe.confirms,
         reason=item.reason or sent.note,
+        answered_by=sent.by,
     )
 
 
