@@ -62,7 +62,6 @@ def tcp_connect(
     address: str, port: int, *, limit: float = DEFAULT_LIMIT, inside: NsHandle | None = None, hops: int | None = None
 ) -> Probe:
     """Open a TCP connection and close it at once.  ``hops``: how many routers it may pass at the most."""
-
     ports: list[int] = []
 
     def attempt() -> None:

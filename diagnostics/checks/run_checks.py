@@ -156,7 +156,7 @@ def _run(check: Check, ctx: CheckContext) -> tuple[CheckResult, list[Finding]]:
     ctx.case.unseen = []
     try:
         with ctx.case.noting():
-            if not ctx.case.networks and not _missing(ctx):
+            if not check.anywhere and not ctx.case.networks and not _missing(ctx):
                 return CheckResult(id=check.id, outcome="not-applicable", reason="no container bridge network here"), []
             said.extend(check.find(ctx))  # item by item: what was said before it stops is kept
     except Exception as error:  # noqa: BLE001 - a check that crashes is a result, the others go on
