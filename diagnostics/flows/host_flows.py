@@ -13,6 +13,7 @@ no flow at all.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 
 import msgspec
@@ -22,8 +23,9 @@ from dnet_tui.diagnostics.context.iptables_layout import owner_of
 from dnet_tui.diagnostics.flows.flow import Flow
 from dnet_tui.diagnostics.flows.intentions import has_family, icc, leads_out
 from dnet_tui.diagnostics.walk.api import reply, walk
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
-from dnet_tui.inspect.model import Container, Family, Network, PortProxy, PublishedPort, known_items
+from dnet_tui.inspect.model import Address, Container, Family, LinkRef, Network, PortProxy, PublishedPort, known_items
 from dnet_tui.inspect.model.default_routes import default_routes
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 
@@ -49,7 +51,7 @@ def _to_host(case: HostContext, network: Network, family: Family) -> Iterator[Fl
     if not members or case.view.host is None:
         return
     member = members[0]
-    near = case.bridge_address(network, family)
+    near = _next_to(case, network, member)
     far = [case.uplink_address(name, family) for name in case.ways_out(family)] if near else []
     routed = leads_out(network, family) and _leaves_by(case, member, family)
     for address in dict.fromkeys(item for item in (near, *(far if routed else ())) if item):
@@ -65,6 +67,22 @@ def _to_host(case: HostContext, network: Network, family: Family) -> Iterator[Fl
             forward=forward,
             answer=_answer(case, forward) if forward.last_namespace == case.view.host.id else None,
         )
+
+
+def _next_to(case: HostContext, network: Network, member: AttachedContainer) -> str:
+    """The host's address on a network's bridge in the subnet of a container there; empty where it has none."""
+    host = case.view.host
+    link = case.view.link_named(host.id, network.bridge) if host is not None else None
+    if host is None or link is None:
+        return ""
+    owned = case.view.addresses_of(LinkRef(namespace=host.id, ifindex=link.ifindex))
+    fitting = [item.address for item in owned if contains(_span(item), member.address) is True]
+    gateways = {subnet.gateway for subnet in network.subnets}
+    return next(iter(sorted(fitting, key=lambda address: address not in gateways)), "")
+
+
+def _span(address: Address) -> str:
+    return str(ipaddress.ip_interface(address.cidr).network)
 
 
 def _answer(case: HostContext, forward: Walk) -> Walk:
@@ -158,7 +176,7 @@ def _to_published(case: HostContext, item: PublishedHere) -> Iterator[Flow]:
         for other in _callers(case, item):
             yield from _flow(case, item, other.container.name, other.namespace, outer, other.address)
     if item.proxy is not None:
-        source = case.bridge_address(item.network)
+        source = _next_to(case, item.network, item.member)
         packet = _tcp("ip", source, item.proxy.container_ip, item.proxy.container_port)
         forward = walk(case.view, packet, origin=host.id, outside=True, beyond=True) if source else None
         if forward is not None:
@@ -198,8 +216,7 @@ def _flow(
 ) -> Iterator[Flow]:
     packet = _tcp("ip", sender, address, item.port.host_port)
     forward = walk(case.view, packet, origin=namespace, beyond=True)
-    ends = {item.member.namespace, case.view.host.id if case.view.host is not None else ""}
-    answer = _answer(case, forward) if forward.last_namespace in ends else None
+    answer = _answer(case, forward) if forward.arrives else None
     if forward.end == "refused" and forward.last_namespace != item.member.namespace and item.proxy is None:
         return  # nobody promised more than the translation
     stops = (*forward.obstacles, *(answer.obstacles if answer is not None else ()))

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Literal
 
-from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
+from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, CheckContext
+from dnet_tui.diagnostics.checks.subjects.host_input import INPUT_DROP, is_host_input
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.probes import PlannedProbe, Prediction
 from dnet_tui.diagnostics.probing.probe_targets import EMBEDDED_DNS, ProbeTarget, default_gateway, from_host, wishes
@@ -84,7 +85,7 @@ def _predicted(ctx: CheckContext, wish: ProbeTarget, may: frozenset[str]) -> Pla
     answer = reply(case.view, forward) if forward.arrives is True else None
     prediction, stop = _outcome(forward, answer)
     by = stop.by.text if stop is not None else ""
-    confirms = ctx.owner(stop) if stop is not None and prediction == "blocked" else ""
+    confirms = _confirmed(ctx, stop) if stop is not None and prediction == "blocked" else ""
     unmasked = bool(forward.exits) and ns.kind != "host" and forward.last.src == packet.src
     if unmasked and prediction == "answered":
         known = wish.network is not None and wish.network.masquerade is True
@@ -113,6 +114,12 @@ def _predicted(ctx: CheckContext, wish: ProbeTarget, may: frozenset[str]) -> Pla
         receiver=forward.last_namespace if forward.end in {"delivered", "refused"} else "",
         stranger=stranger,
     )
+
+
+def _confirmed(ctx: CheckContext, stop: Obstacle) -> str:
+    """The check that speaks of what stops a probe."""
+    check = ctx.owner(stop)
+    return INPUT_DROP if check == FALLBACK and is_host_input(ctx.case, stop) else check
 
 
 def _stranger(case: HostContext, wish: ProbeTarget, forward: Walk) -> str:

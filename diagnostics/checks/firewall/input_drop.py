@@ -37,7 +37,7 @@ import msgspec
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext, element
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows
-from dnet_tui.diagnostics.checks.subjects.host_input import PROMISED, is_host_input
+from dnet_tui.diagnostics.checks.subjects.host_input import INPUT_DROP, PROMISED, is_host_input
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -49,7 +49,7 @@ from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Packet, RuleRef
 from dnet_tui.inspect.model import Network, Socket
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 
-ID = "input-drop"
+ID = INPUT_DROP
 _MOST = 8
 """How many of the host's ports are tried on each network."""
 
@@ -65,8 +65,8 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def owns(case: HostContext, obstacle: Obstacle) -> bool:
-    """A rule or policy of the host's INPUT."""
-    return is_host_input(case, obstacle)
+    """A rule or policy of the host's INPUT, before a question and not before the answer to the host's own."""
+    return is_host_input(case, obstacle) and not obstacle.packet.reply
 
 
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:

@@ -120,7 +120,14 @@ def _finding(case: HostContext, host: Namespace, bridge: Link, ports: list[Link]
 
 
 def _names(case: HostContext, ports: list[Link]) -> list[str]:
-    return [case.view.label(port.peer.namespace) if port.peer is not None else port.name for port in ports]
+    return [
+        case.view.label(port.peer.namespace) if port.peer is not None and _is_away(case, port) else port.name
+        for port in ports
+    ]
+
+
+def _is_away(case: HostContext, port: Link) -> bool:
+    return port.peer is not None and case.view.host is not None and port.peer.namespace != case.view.host.id
 
 
 def _is_container(case: HostContext, name: str) -> bool:

@@ -45,6 +45,9 @@ from dnet_tui.inspect.model import Link, Namespace
 
 ID = "uplink-down"
 
+_DEAD = frozenset({"DOWN", "NO-CARRIER"})
+"""What the walk says of a link that nothing passes."""
+
 _NO_CARRIER = frozenset({"DOWN", "LOWERLAYERDOWN"})
 
 
@@ -60,7 +63,7 @@ def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """An uplink of the host's own that is down or has no carrier."""
     host = case.view.host
     here = host is not None and obstacle.by.namespace == host.id and obstacle.by.kind == "link"
-    return here and obstacle.by.link in {*case.uplinks, *case.uplinks6}
+    return here and obstacle.by.value in _DEAD and obstacle.by.link in {*case.uplinks, *case.uplinks6}
 
 
 def find(ctx: CheckContext) -> Iterator[Finding]:
@@ -130,7 +133,7 @@ def _downed(link: Link) -> _Dead:
             Evidence(source="ip link", what=link.name, value=state, expected="up"),
             Evidence(source="ip route", what="default", value="none", expected=f"by {link.name}"),
         ),
-        steps=() if link.up else (SetLinkUp(link=link.name),),
+        steps=() if link.up else (ByHand(argv=("ip", "link", "set", "dev", link.name, "up")),),
         note="The kernel took its routes away when it went down: the host's network service puts them back",
     )
 
@@ -150,9 +153,7 @@ def _finding(ctx: CheckContext, dead: _Dead) -> Finding:
         symptoms=kinds,
         evidence=dead.evidence,
         remedy=Remedy(
-            summary=f"Bring {dead.link.name} up"
-            if dead.steps and not isinstance(dead.steps[0], ByHand)
-            else "Repair the host's own network",
+            summary=f"Bring {dead.link.name} up" if not dead.link.up else "Repair the host's own network",
             steps=dead.steps,
             risk="manual",
             persists=True,

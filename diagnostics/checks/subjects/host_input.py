@@ -7,6 +7,9 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.flow import FlowKind
 from dnet_tui.diagnostics.walk.packet import Obstacle
 
+INPUT_DROP = "input-drop"
+"""The check that speaks of them."""
+
 PROMISED: frozenset[FlowKind] = frozenset({"host-to-published"})
 """Flows of the host's own that an engine promised: it published the port.
 

@@ -96,6 +96,8 @@ _COUNTS = "lab/inspect/test_conntrack.py::test_counters_are_those_of_conntrack"
 _UPLINKS = "lab/faults/test_faults_others.py::test_answers_of_a_second_uplinks_port_that_leave_by_the_first"
 _SUMS = f"{_START_FILE}::test_wrong_checksums_are_counted_by_the_receiver_and_a_warning_only_while_they_grow"
 _VLANS = "unit/inspect/kernel/rtnetlink/test_parse_links.py::test_vlans_come_with_pvid_and_ranges"
+_FDB = "lab/inspect/test_truth.py::test_the_fdb_is_what_bridge_says"
+_MODES = "lab/machines/test_hosts.py::test_gateway_modes_and_ipv6_of_newer_dockers_are_as_promised"
 _FIREWALLD = f"{_FIREWALLS}::test_a_running_firewalld_is_read_as_it_sees_its_own_files"
 _ROOTLESS = "unit/inspect/engines/test_rootless.py::test_one_that_was_not_asked_is_listed_with_the_way_in"
 _MODULES = "unit/inspect/kernel/test_host_info.py::test_modules_that_went_with_an_update"
@@ -116,6 +118,7 @@ ELSEWHERE = {
     "Engine.firewall": _FALLBACK,
     "Engine.reachable": _AWAY,
     "Engine.rootless": _ROOTLESS,
+    "FdbEntry": _FDB,
     "Firewalld": _FIREWALLD,
     "FirewalldZone": _FIREWALLD,
     "Host.modules_present": _MODULES,
@@ -127,7 +130,9 @@ ELSEWHERE = {
     "NamedSet": _NATIVE,
     "Namespace.conntrack_udp": _PROXYLESS,
     "Namespace.traffic_control": _FILTER,
+    "Namespace.fdb": _FDB,
     "NatPortUse": _PORTS,
+    "Network.gateway_mode6": _MODES,
     "Partial": _AWAY,
     "PolicyRule.action": _LINKS,
     "PolicyRule.dst": _LINKS,
