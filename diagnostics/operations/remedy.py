@@ -86,6 +86,20 @@ AnyOperation = (
 )
 
 
+_KEPT = (
+    ByHand,
+    RestartContainers,
+    ReloadEngineRules,
+    ConnectContainer,
+    DisconnectContainer,
+    CreateDockerNetwork,
+    CreatePodmanNetwork,
+    RemoveDockerNetwork,
+    RemovePodmanNetwork,
+)
+"""What the kernel's memory alone does not hold: engines write it down, or a person decides how it shall last."""
+
+
 class Remedy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How to put one finding right.
 
@@ -100,6 +114,11 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     risk: Risk = "ask"
     persists: bool = False
     note: str = ""
+
+    @property
+    def fades(self) -> bool:
+        """Whether a reboot or a restart of the engine takes it back: advice, and what engines keep, it doesn't."""
+        return not self.persists and not all(isinstance(step, _KEPT) for step in self.steps)
 
 
 def inverses(steps: Sequence[AnyOperation]) -> tuple[AnyOperation, ...]:

@@ -24,6 +24,7 @@ When it is harmless
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
@@ -52,12 +53,32 @@ _WORDS = {
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per deciding element."""
     yield from undecided(ctx, FALLBACK)
-    for blocked in definite(ctx, FALLBACK):
+    for blocked in _folded(definite(ctx, FALLBACK)):
         yield finding(blocked)
     for blocked in ctx.meant:
         if not is_host_input(ctx.case, blocked.obstacle):  # that is input-drop's to say
             promised = any(flow.kind in PROMISED for flow in blocked.flows)
             yield msgspec.structs.replace(finding(blocked), severity="warning" if promised else "info")
+
+
+def _folded(every: Iterable[BlockedFlows]) -> Iterator[BlockedFlows]:
+    """Obstacles of which only the addresses differ as one: "no route to A" and "no route to B" have one cause."""
+    found: dict[tuple[str, ...], BlockedFlows] = {}
+    for blocked in every:
+        obstacle, by = blocked.obstacle, blocked.obstacle.by
+        text = _ADDRESS.sub("*", by.text) if by.kind in {"route", "neighbour"} and by.rule is None else by.text
+        if by.rule is not None:
+            text = f"{by.rule.backend} {by.rule.family} {by.rule.table} {by.rule.chain} {by.rule.number}"
+        key = (by.kind, by.namespace, obstacle.stage, obstacle.end, text)
+        known = found.get(key)
+        if known is None:
+            known = found[key] = BlockedFlows(obstacle)
+        known.there += blocked.there
+        known.back += blocked.back
+    yield from found.values()
+
+
+_ADDRESS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|[0-9a-f]*:[0-9a-f:]+")
 
 
 def finding(blocked: BlockedFlows) -> Finding:

@@ -57,6 +57,8 @@ def in_full(finding: Finding) -> Iterator[Paragraph]:
 def _evidence(finding: Finding) -> Iterator[Paragraph]:
     if not finding.evidence:
         return
+    if finding.affects:
+        yield fact("hits", ", ".join(dict.fromkeys(item.name for item in finding.affects)))
     yield BLANK
     yield heading("Evidence")
     for item in finding.evidence:
@@ -72,7 +74,8 @@ def remedy(what: Remedy) -> Iterator[Paragraph]:
     yield Paragraph(line(what.summary))
     yield from commands(what.steps)
     yield fact("risk", RISKS[what.risk])
-    yield fact("persists", "yes" if what.persists else "no: lost at a reboot or a restart of the engine")
+    if what.steps:
+        yield fact("persists", "no: lost at a reboot or a restart of the engine" if what.fades else "yes")
     if what.note:
         yield fact("note", what.note)
     if what.undo:

@@ -16,6 +16,7 @@ from dnet_tui.tui.reports.doctor.probe_lines import probe_line, probes_line
 from dnet_tui.tui.reports.doctor.report_order import CausalGroup, stories
 from dnet_tui.tui.reports.doctor.report_text import (
     Label,
+    affects_line,
     checks_line,
     commands,
     evidence_line,
@@ -73,6 +74,8 @@ def _story(story: CausalGroup) -> list[str]:
     ]
     if finding.symptoms:
         lines += [f"Breaks: {plain(symptoms_line(finding))}", ""]
+    if finding.affects:
+        lines += [f"Hits: {plain(affects_line(finding))}", ""]
     if finding.evidence:
         lines += ["Seen:", "", *(f"- {code(evidence_line(item))}" for item in finding.evidence), ""]
     if finding.remedy is not None:
@@ -83,7 +86,9 @@ def _story(story: CausalGroup) -> list[str]:
 
 
 def _remedy(remedy: Remedy) -> list[str]:
-    lines = [f"Fix ({persistence(remedy)}): {plain(remedy.summary)}", "", *_block(commands(remedy.steps))]
+    lasts = persistence(remedy)
+    head = f"Fix ({lasts})" if lasts else "Fix"
+    lines = [f"{head}: {plain(remedy.summary)}", "", *_block(commands(remedy.steps))]
     if remedy.undo:
         lines += ["Undo:", "", *_block(commands(remedy.undo))]
     return [*lines, plain(remedy.note), ""] if remedy.note else lines

@@ -83,6 +83,20 @@ def symptoms_line(finding: Finding) -> str:
     return "; ".join(clean(SYMPTOMS.get(symptom, symptom)) for symptom in finding.symptoms)
 
 
+def affects_line(finding: Finding) -> str:
+    """Whom a finding hits, by kind, some of each by name."""
+    parts = []
+    for kind in ("container", "network", "port"):
+        names = [item.name for item in finding.affects if item.kind == kind]
+        if names:
+            parts.append(f"{kind}{'s' if names[1:] else ''} {_some(names, _NAMED)}")
+    return clean("; ".join(parts), _LIMIT)
+
+
+_NAMED = 6
+"""Names of a kind that are shown; JSON has them all."""
+
+
 def title_line(report: Report) -> str:
     """The host, its engines and the time."""
     engines = [f"{engine.name} {engine.version}".strip() for engine in report.engines]
@@ -109,6 +123,8 @@ def _story(story: CausalGroup, paper: OutputStyle) -> list[str]:
     lines += paragraph(clean(finding.summary, _LIMIT), paper.width, "  ")
     if finding.symptoms:
         lines += paragraph(symptoms_line(finding), paper.width, "  Breaks: ", _HANGING)
+    if finding.affects:
+        lines += paragraph(affects_line(finding), paper.width, "  Hits:   ", _HANGING)
     for item in finding.evidence:
         lines += paragraph(evidence_line(item), paper.width, "  Seen:   ", _HANGING)
     lines += _remedy(finding, paper)
@@ -131,7 +147,7 @@ def _remedy(finding: Finding, paper: OutputStyle) -> list[str]:
     remedy = finding.remedy
     if remedy is None:
         return paragraph(f"No repair is known. `dnet-tui explain {finding.check}` says more.", paper.width, "  ")
-    terms = f"{_RISKS[remedy.risk]}; {persistence(remedy)}"
+    terms = "; ".join(filter(None, (_RISKS[remedy.risk], persistence(remedy))))
     lines = paragraph(clean(f"{remedy.summary} ({terms})", _LIMIT), paper.width, "  Fix:    ", _HANGING)
     # Commands are never wrapped: a broken line can't be pasted.
     lines += [f"            {line}" for line in commands(remedy.steps)]
@@ -152,8 +168,10 @@ def gap_line(gap: Gap, label: Label) -> str:
 
 
 def persistence(remedy: Remedy) -> str:
-    """Whether a repair outlives a reboot, in words."""
-    return "outlives a reboot" if remedy.persists else "lost at a reboot"
+    """Whether a repair outlives a reboot, in words; empty where nothing is changed that could be lost."""
+    if remedy.fades:
+        return "lost at a reboot"
+    return "outlives a reboot" if remedy.persists and remedy.risk != "manual" else ""
 
 
 def _undecided(report: Report) -> list[str]:
