@@ -26,6 +26,7 @@ from dnet_tui.diagnostics.checks.firewall import (
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.host import (
     app_listen,
+    drops_growing,
     flow_blocked,
     guest_drop,
     model_contradicted,
@@ -186,6 +187,7 @@ CATALOGUE: tuple[Check, ...] = (
     rootless_port.CHECK,
     proxy_mismatch.CHECK,
     dns_upstream.CHECK,
+    drops_growing.CHECK,
     flow_blocked.CHECK,
 )
 """Every check there is.  A test compares it with the files of this folder."""

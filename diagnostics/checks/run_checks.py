@@ -10,7 +10,7 @@ from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
 from dnet_tui.diagnostics.checks.framework.affected import affected
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, BlockedFlows, CheckContext, element
-from dnet_tui.diagnostics.checks.host import flow_blocked
+from dnet_tui.diagnostics.checks.host import drops_growing, flow_blocked
 from dnet_tui.diagnostics.flows.probes import Probed
 from dnet_tui.diagnostics.report.causality import ordered, with_causes
 from dnet_tui.diagnostics.report.finding import CheckResult, Finding
@@ -125,7 +125,10 @@ def _findings(
             CheckResult(id=FALLBACK, outcome="found") if orphaned and result.id == FALLBACK else result
             for result in results
         ]
-    return results, findings
+    kept = drops_growing.unexplained(findings)
+    if len(kept) != len(findings) and not any(finding.check == drops_growing.ID for finding in kept):
+        results = [CheckResult(id=item.id, outcome="ok") if item.id == drops_growing.ID else item for item in results]
+    return results, kept
 
 
 def _left_unsaid(ctx: CheckContext, silent: set[str], findings: Sequence[Finding]) -> Iterator[BlockedFlows]:

@@ -60,6 +60,7 @@ from dnet_tui.inspect.model.sockets import (
     ConntrackCounts,
     ConntrackEntry,
     ConntrackTuple,
+    KernelCounters,
     NatPortUse,
     Socket,
 )
@@ -89,6 +90,7 @@ __all__ = [
     "Geneve",
     "Host",
     "Ipvlan",
+    "KernelCounters",
     "Lack",
     "Link",
     "LinkDetail",

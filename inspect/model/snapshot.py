@@ -23,7 +23,14 @@ from dnet_tui.inspect.model.firewalld import Firewalld
 from dnet_tui.inspect.model.links import Address, Link, ModelStruct
 from dnet_tui.inspect.model.name_servers import Resolver
 from dnet_tui.inspect.model.routing import FdbEntry, Neighbour, PolicyRule, ProxiedAddress, Route, XfrmPolicy
-from dnet_tui.inspect.model.sockets import ChecksumCounts, ConntrackCounts, ConntrackEntry, NatPortUse, Socket
+from dnet_tui.inspect.model.sockets import (
+    ChecksumCounts,
+    ConntrackCounts,
+    ConntrackEntry,
+    KernelCounters,
+    NatPortUse,
+    Socket,
+)
 from dnet_tui.inspect.model.traffic_control import TrafficFilter
 
 FORMAT = 2
@@ -73,6 +80,8 @@ class Namespace(ModelStruct, frozen=True, kw_only=True):
     conntrack_udp: tuple[int, ...] | None = None
     """UDP ports of which all tracked connections are in ``conntrack`` even if nobody asked for that; None: of none."""
     checksums: ChecksumCounts | Unread = Unread(reason=NOT_READ)
+    counters: KernelCounters | Unread = Unread(reason=NOT_ASKED)
+    """What its protocols have counted, of what went wrong above all: of the host's namespace alone."""
     conntrack_counts: ConntrackCounts | Unread | None = None
     """None where connection tracking isn't loaded, or doesn't tell."""
     nat_ports: Section[NatPortUse] = Unread(reason=NOT_ASKED)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from dnet_tui.inspect.kernel.checksums import read_checksums
+from dnet_tui.inspect.kernel.counters import read_counters
 from dnet_tui.inspect.kernel.device_settings import DeviceSettings
 from dnet_tui.inspect.kernel.netlink import Dump, NetlinkSocket
 from dnet_tui.inspect.kernel.rtnetlink import read_dumps
@@ -69,6 +70,8 @@ def collect_sections(contents: NamespaceReading, errand: ReadRequest, table: Lin
         _collect_sysctls(contents, None if table is None else table.settings)
     if SectionName.SOCKETS in wanted:
         _collect_sockets(contents)
+    if SectionName.COUNTERS in wanted:
+        contents.counters = read_counters()
     if SectionName.CHECKSUMS in wanted:
         contents.checksums = read_checksums()
     if SectionName.XFRM in wanted:

@@ -64,22 +64,30 @@ def doctor(
     only, without = tuple(check or ()), tuple(skip or ())
     require("check", (*only, *without), [item.id for item in CATALOGUE], "dnet-tui checks")
     from dnet_tui.diagnostics.guided.meant_flow import parse, with_flows  # noqa: PLC0415  as above
+    from dnet_tui.diagnostics.report.second_look import settled  # noqa: PLC0415  as above
 
     meant = [parse(text) for text in flow or ()]
     _require_probe(snapshot, [item.id for item in CATALOGUE if item.probing and item.id in only], probe=probe)
     _require_since(since, [item.id for item in CATALOGUE if item.comparing and item.id in only])
     before = snapshot_from(since) if since is not None else None
-    taken = snapshot_from(snapshot)
+    looks = [snapshot_from(snapshot)]
     if focus:
-        require("container, network or bridge", (focus,), focusable(taken), "dnet-tui ls")
+        require("container, network or bridge", (focus,), focusable(looks[0]), "dnet-tui ls")
     probes = None
     if probe:
         from dnet_tui.actions.probes.send_probes import probe_host  # noqa: PLC0415  the only part that sends anything
 
         with progress("sending probes"):
-            probing = probe_host(taken, lambda: snapshot_from(None), focus=focus)
-        taken, probes = probing.snapshot, probing.probes
-    report = run_checks(taken, only=only, skip=without, focus=focus, probes=probes, before=before)
+            probing = probe_host(looks[0], lambda: snapshot_from(None), focus=focus)
+        looks, probes = [probing.snapshot], probing.probes
+
+    def examine() -> Report:
+        taken = looks[-1] if len(looks) == 1 else snapshot_from(None)
+        looks.append(taken)
+        return run_checks(taken, only=only, skip=without, focus=focus, probes=probes, before=before)
+
+    report = settled(examine) if snapshot is None else examine()
+    taken = looks[-1]
     if meant:
         from dnet_tui.diagnostics.context.host_context import HostContext  # noqa: PLC0415  as above
 

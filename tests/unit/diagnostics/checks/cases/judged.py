@@ -14,7 +14,9 @@ from dnet_tui.inspect.model import (
     BridgePort,
     Engine,
     FdbEntry,
+    KernelCounters,
     Link,
+    LinkStats,
     Neighbour,
     NextHop,
     Route,
@@ -40,7 +42,7 @@ from unit.builders.factories import (
     with_sysctl,
 )
 from unit.builders.factories_links import NF_CALL, adding, namespace, network, without
-from unit.diagnostics.checks.cases.case import CheckCases
+from unit.diagnostics.checks.cases.case import CheckCases, Given
 
 
 def cut(**uplink: Any) -> Snapshot:
@@ -183,7 +185,30 @@ def stranded(how: str) -> Snapshot:
     return msgspec.structs.replace(base, containers=every)
 
 
+def counting(seconds: int, dropped: int = 0, **values: int) -> Snapshot:
+    """The host at a time, with counters of its protocols (``__`` for a dot) and packets its uplink dropped."""
+    named = {name.replace("__", "."): value for name, value in values.items()}
+    base = with_namespace(docker_like_snapshot(), HOST, counters=KernelCounters(values=named))
+    base = with_link(base, HOST, "eth0", stats=LinkStats(rx_packets=1000, rx_dropped=dropped))
+    return msgspec.structs.replace(base, taken_at=f"2026-11-21T10:{seconds // 60:02}:{seconds % 60:02}Z")
+
+
 CASES: dict[str, CheckCases] = {
+    "drops-growing": CheckCases(
+        fires={
+            "connections that nobody takes": lambda: Given(
+                counting(60, TcpExt__ListenDrops=190), before=counting(0, TcpExt__ListenDrops=7)
+            ),
+            "packets that the uplink drops": lambda: Given(counting(60, dropped=600), before=counting(0)),
+        },
+        near_misses={
+            "as many as before": lambda: Given(
+                counting(60, dropped=9, TcpExt__ListenDrops=7), before=counting(0, dropped=9, TcpExt__ListenDrops=7)
+            ),
+            "a few": lambda: Given(counting(60, TcpExt__ListenDrops=9), before=counting(0, TcpExt__ListenDrops=7)),
+            "a counter of another thing": lambda: Given(counting(60, Tcp__InSegs=900), before=counting(0)),
+        },
+    ),
     "host-no-uplink": CheckCases(
         fires={"no default route": cut},
         near_misses={

@@ -1,0 +1,49 @@
+"""Doctors beside containers that come and go, on a real dockerd."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+
+from lab.machines.docker_host import DockerHost
+from lab.machines.image import IMAGE
+
+
+@dataclass
+class Told:
+    """What came of it: errors and warnings that the doctor said, and how often both sides ran."""
+
+    doctors: int
+    runs: int
+    said: list[str]
+
+
+def doctors_beside_a_loop(host: DockerHost, count: int) -> Told:
+    """Run the doctor ``count`` times while containers are run and removed, one after the other."""
+    ended = threading.Event()
+    runs = 0
+
+    def loop() -> None:
+        nonlocal runs
+        while not ended.is_set():
+            host.docker("run", "--rm", "-p", "8099:80", IMAGE, "sleep", "0.1")
+            runs += 1
+
+    worker = threading.Thread(target=loop)
+    worker.start()
+    said: list[str] = []
+    try:
+        for _ in range(count):
+            result = host.dnet("doctor", "--format", "json")
+            assert result.stdout, result.stderr.decode()
+            report = json.loads(result.stdout)
+            said += [
+                f"{item['severity']} {item['check']}: {item['summary']}"
+                for item in report["findings"]
+                if item["severity"] != "info"
+            ]
+    finally:
+        ended.set()
+        worker.join()
+    return Told(doctors=count, runs=runs, said=said)
