@@ -114,7 +114,7 @@ def _links(was: Namespace, host: Namespace, seconds: float) -> Iterator[Finding]
     earlier = {link.ifindex: link for link in known_items(was.links)}
     for link in host.links:
         old = earlier.get(link.ifindex)
-        if old is None or old.name != link.name or old.stats is None or link.stats is None:
+        if old is None or old.name != link.name:
             continue
         for direction in ("rx", "tx"):
             grown = _lost(link, direction) - _lost(old, direction)
@@ -126,8 +126,6 @@ def _links(was: Namespace, host: Namespace, seconds: float) -> Iterator[Finding]
 
 def _lost(link: Link, direction: str) -> int:
     stats = link.stats
-    if stats is None:
-        return 0
     pair = (stats.rx_dropped, stats.rx_errors) if direction == "rx" else (stats.tx_dropped, stats.tx_errors)
     return sum(pair)
 

@@ -322,7 +322,7 @@ def test_a_port_that_nobody_serves_is_told_once_for_both_families() -> None:
     found = [
         item for item in run_checks(without("sockets", WEB, lambda _: True)).findings if item.check == "app-listen"
     ]
-    assert [item.severity for item in found] == ["warning"]
+    assert [item.severity for item in found] == ["error"]
 
 
 @pytest.mark.parametrize(("known", "expected"), [(True, True), (False, False), (None, True)])

@@ -126,6 +126,7 @@ def test_json_follows_the_contract() -> None:
             "undo": [["sysctl", "-w", "net.ipv4.ip_forward=0"]],
         },
         "caused_by": None,
+        "affects": [],
     }
     assert data["findings"][2]["remedy"] is None
     assert data["findings"][2]["caused_by"] == "ip-forward-off"
