@@ -32,8 +32,8 @@ LIMIT = 1.0
 PATIENCE = 4.0
 """Seconds after which a round of probes is over, whatever is still under way; there are at most two rounds."""
 
-_ENTRIES, _LOOKING = 20, 0.3
-"""Bounds of a look into connection tracking: entries of one source port, and seconds."""
+_ENTRIES, _LOOKING, _LOOKS = 20, 0.3, 3
+"""Bounds of a look into connection tracking: entries of one source port, seconds, and how often."""
 
 _ANSWERS: dict[ProbeOutcome, ProbeAnswer] = {
     ProbeOutcome.OK: "answered",
@@ -137,11 +137,12 @@ def _translated_to(probe: PlannedProbe, sport: int) -> str:
     The entry outlives the connection by some time (nf_conntrack_tcp_timeout_time_wait).
     """
     wanted = ConntrackFilter(ports=(sport,), protos=("tcp",))
-    with suppress(OSError, ValueError):
-        for entry in read_conntrack(wanted, limit=_ENTRIES, seconds=_LOOKING).entries:
-            there, back = entry.original, entry.reply
-            if (there.sport, there.dst, there.dport) == (sport, probe.address, probe.port):
-                return f"{back.src}:{back.sport}"
+    for _ in range(_LOOKS):  # a table that changes meanwhile is not always told in full
+        with suppress(OSError, ValueError):
+            for entry in read_conntrack(wanted, limit=_ENTRIES, seconds=_LOOKING).entries:
+                there, back = entry.original, entry.reply
+                if (there.sport, there.dst, there.dport) == (sport, probe.address, probe.port):
+                    return f"{back.src}:{back.sport}"
     return ""
 
 

@@ -124,6 +124,8 @@ def _confirmed(ctx: CheckContext, stop: Obstacle) -> str:
 
 def _stranger(case: HostContext, wish: ProbeTarget, forward: Walk) -> str:
     """Who takes a probe of a container's own address instead of that container, and the rule that leads it there."""
+    if forward.end == "left":
+        return ""  # somebody outside has it, as was meant
     owner = next((ns.id for ns in case.view.namespaces.values() if _has(ns, wish.address)), "")
     if not owner or forward.last_namespace == owner or wish.kind == "published":
         return ""
