@@ -7,6 +7,8 @@ What it finds
     or a connection to a port that is published on this host or to a service
     of its own, which is information.
 
+    IPv6's neighbour discovery is dropped there, which is an error too.
+
 Why it matters
     Without the name server no name resolves in any container of the network,
     which looks as if the internet were gone.  A userland proxy takes
@@ -37,7 +39,7 @@ import msgspec
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext, element
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows
-from dnet_tui.diagnostics.checks.subjects.host_input import INPUT_DROP, PROMISED, is_host_input
+from dnet_tui.diagnostics.checks.subjects.host_input import INPUT_DROP, PROMISED, is_discovery, is_host_input
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -65,8 +67,8 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def owns(case: HostContext, obstacle: Obstacle) -> bool:
-    """A rule or policy of the host's INPUT, before a question and not before the answer to the host's own."""
-    return is_host_input(case, obstacle) and not obstacle.packet.reply
+    """A rule or policy of the host's INPUT, before a question or neighbour discovery, not before the host's answers."""
+    return (is_host_input(case, obstacle) and not obstacle.packet.reply) or is_discovery(case, obstacle)
 
 
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
@@ -75,7 +77,7 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     told: set[Decider | RuleRef] = set()
     for blocked in definite(ctx, ID):
         told.add(element(blocked.obstacle))
-        yield _names(blocked)
+        yield _discovery(blocked) if blocked.obstacle.stage == "neighbour" else _names(blocked)
     services = {kept.by.rule or kept.by: kept for kept in _others(ctx.case)}
     for blocked in ctx.meant:
         if not is_host_input(ctx.case, blocked.obstacle) or element(blocked.obstacle) in told:
@@ -83,6 +85,30 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
         told.add(element(blocked.obstacle))
         yield _cut_off(blocked, services.get(element(blocked.obstacle)))
     yield from (_service(kept) for key, kept in services.items() if key not in told)
+
+
+def _discovery(blocked: BlockedFlows) -> Finding:
+    """Without neighbour discovery (RFC 4861) nobody on a bridge finds the host by IPv6, nor the host them."""
+    by = blocked.obstacle.by
+    place = table_of(by.rule) if by.rule is not None else None
+    edit = (
+        RuleEdit(place, by.rule.base, "-p ipv6-icmp -j ACCEPT") if by.rule is not None and place is not None else None
+    )
+    return Finding(
+        check=ID,
+        severity="error",
+        subject=Subject(kind="rule", name=_place_words(by)),
+        summary="The host's INPUT rules drop IPv6's neighbour discovery: containers and host don't find each other by IPv6",
+        symptoms=blocked.symptoms,
+        evidence=(of_decider(by, "accepts ICMPv6 types 133 to 137"), of_flows(blocked)),
+        remedy=Remedy(
+            summary="Accept ICMPv6 before it",
+            steps=(edit.insert(1),) if edit is not None else (),
+            undo=(edit.delete(1),) if edit is not None else (),
+            risk="ask" if edit is not None else "manual",
+            note="ICMPv6 is a part of IPv6 (RFC 4890): tell the program that writes these rules to accept it",
+        ),
+    )
 
 
 def _cut_off(blocked: BlockedFlows, kept: _Kept | None) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import dataclass
 
 from lab.machines.docker_host import DockerHost
@@ -19,8 +20,10 @@ class Told:
     said: list[str]
 
 
-def doctors_beside_a_loop(host: DockerHost, count: int) -> Told:
-    """Run the doctor ``count`` times while containers are run and removed, one after the other."""
+def doctors_beside_a_loop(host: DockerHost, count: int, seconds: float = 300) -> Told:
+    """Run the doctor ``count`` times, as far as the time allows, while containers are run and removed in a loop."""
+    deadline = time.monotonic() + seconds
+    doctors = 0
     ended = threading.Event()
     runs = 0
 
@@ -34,7 +37,8 @@ def doctors_beside_a_loop(host: DockerHost, count: int) -> Told:
     worker.start()
     said: list[str] = []
     try:
-        for _ in range(count):
+        while doctors < count and time.monotonic() < deadline:
+            doctors += 1
             result = host.dnet("doctor", "--format", "json")
             assert result.stdout, result.stderr.decode()
             report = json.loads(result.stdout)
@@ -46,4 +50,4 @@ def doctors_beside_a_loop(host: DockerHost, count: int) -> Told:
     finally:
         ended.set()
         worker.join()
-    return Told(doctors=count, runs=runs, said=said)
+    return Told(doctors=doctors, runs=runs, said=said)
