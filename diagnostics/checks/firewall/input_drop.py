@@ -2,12 +2,10 @@
 
 What it finds
     A container's packet to the host is dropped or rejected in INPUT: a query
-    to the network's own name server (aardvark-dns, dnsmasq), which is an
-    error; the answer to a connection of the host's own, which is a warning;
-    or a connection to a port that is published on this host or to a service
-    of its own, which is information.
-
-    IPv6's neighbour discovery is dropped there, which is an error too.
+    to the network's own name server (aardvark-dns, dnsmasq) or IPv6's
+    neighbour discovery, which is an error; the answer to a connection of the
+    host's own, which is a warning; or a connection to a port that is
+    published on this host or to a service of its own, which is information.
 
 Why it matters
     Without the name server no name resolves in any container of the network,
@@ -98,7 +96,7 @@ def _discovery(blocked: BlockedFlows) -> Finding:
         check=ID,
         severity="error",
         subject=Subject(kind="rule", name=_place_words(by)),
-        summary="The host's INPUT rules drop IPv6's neighbour discovery: containers and host don't find each other by IPv6",
+        summary="The host's INPUT rules drop neighbour discovery: containers don't find the host by IPv6",
         symptoms=blocked.symptoms,
         evidence=(of_decider(by, "accepts ICMPv6 types 133 to 137"), of_flows(blocked)),
         remedy=Remedy(
