@@ -16,18 +16,32 @@ from dnet_tui.diagnostics.report.report import Report, summarise
 MOST = 2
 """How often a host is looked at again at the most."""
 
+SETTLING = 1.1
+"""Seconds after which a link's state has settled: the kernel looks at most once a second (net/core/link_watch.c).
+
+A container's port is "disabled" for as long after the container was started.
+"""
+
+_OF_LINKS = frozenset({"link", "bridge", "container"})
+
 _PASSING = "while it was being read"
 """What gaps say of something that went away meanwhile."""
 
 Key = tuple[str, str, str]
 
 
-def settled(look: Callable[[], Report]) -> Report:
-    """A report of which every error and warning was seen twice; a host without any is looked at once."""
+def settled(look: Callable[[], Report], pause: Callable[[], None] = lambda: None) -> Report:
+    """A report of which every error and warning was seen twice; a host without any is looked at once.
+
+    ``pause`` waits for SETTLING seconds; it is called where a link's state is
+    in question.
+    """
     report = look()
     for _ in range(MOST):
         if not _doubtful(report):
             return report
+        if any(item.severity != "info" and item.subject.kind in _OF_LINKS for item in report.findings):
+            pause()
         again = look()
         if _serious(again) <= _serious(report):
             return agreeing(report, again)

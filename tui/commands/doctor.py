@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -64,7 +65,7 @@ def doctor(
     only, without = tuple(check or ()), tuple(skip or ())
     require("check", (*only, *without), [item.id for item in CATALOGUE], "dnet-tui checks")
     from dnet_tui.diagnostics.guided.meant_flow import parse, with_flows  # noqa: PLC0415  as above
-    from dnet_tui.diagnostics.report.second_look import settled  # noqa: PLC0415  as above
+    from dnet_tui.diagnostics.report.second_look import SETTLING, settled  # noqa: PLC0415  as above
 
     meant = [parse(text) for text in flow or ()]
     _require_probe(snapshot, [item.id for item in CATALOGUE if item.probing and item.id in only], probe=probe)
@@ -86,7 +87,7 @@ def doctor(
         looks.append(taken)
         return run_checks(taken, only=only, skip=without, focus=focus, probes=probes, before=before)
 
-    report = settled(examine) if snapshot is None else examine()
+    report = settled(examine, lambda: time.sleep(SETTLING)) if snapshot is None else examine()
     taken = looks[-1]
     if meant:
         from dnet_tui.diagnostics.context.host_context import HostContext  # noqa: PLC0415  as above

@@ -43,7 +43,8 @@ def doctors_beside_a_loop(host: DockerHost, count: int, seconds: float = 300) ->
             assert result.stdout, result.stderr.decode()
             report = json.loads(result.stdout)
             said += [
-                f"{item['severity']} {item['check']}: {item['summary']}"
+                f"{item['severity']} {item['check']}: {item['summary']} "
+                f"({'; '.join(one['value'] for one in item['evidence'])})"
                 for item in report["findings"]
                 if item["severity"] != "info"
             ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.report.second_look import settled
 from dnet_tui.inspect.model import Snapshot
@@ -24,6 +26,14 @@ def said(*looks: Snapshot) -> tuple[list[str], int]:
     report = settled(lambda: run_checks(look()))
     assert report.summary.verdict == ("problems" if any(f.severity != "info" for f in report.findings) else "healthy")
     return [item.check for item in report.findings if item.severity != "info" and item.caused_by is None], len(taken)
+
+
+@pytest.mark.parametrize(("host", "pauses"), [("a veth", 1), ("a rule", 0), ("healthy", 0)])
+def test_only_what_a_link_may_still_settle_is_waited_for(host: str, pauses: int) -> None:
+    hosts = {"a veth": passing(), "a rule": FAULTS["masq-missing"](), "healthy": docker_like_snapshot()}
+    paused: list[str] = []
+    settled(lambda: run_checks(hosts[host]), lambda: paused.append(host))
+    assert len(paused) == pauses
 
 
 def passing() -> Snapshot:
