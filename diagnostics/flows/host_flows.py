@@ -57,6 +57,9 @@ def _to_host(case: HostContext, network: Network, family: Family) -> Iterator[Fl
     for address in dict.fromkeys(item for item in (near, *(far if routed else ())) if item):
         packet = _question(case, member.address, address, family)
         forward = walk(case.view, packet, origin=member.namespace, beyond=True)
+        if any(hop.verdict in {"dnat", "redirect"} for hop in forward.hops):  # a published port: not the host's own
+            packet = _echo(member.address, address, family)
+            forward = walk(case.view, packet, origin=member.namespace, beyond=True)
         yield Flow(
             kind="container-to-host",
             network=network,
@@ -109,6 +112,10 @@ def _question(case: HostContext, src: str, dst: str, family: Family) -> Packet:
     ]
     if ports:
         return _tcp(family, src, dst, min(ports))
+    return _echo(src, dst, family)
+
+
+def _echo(src: str, dst: str, family: Family) -> Packet:
     kind = ("icmp", 8) if family == "ip" else ("icmpv6", 128)
     return Packet(family=family, src=src, dst=dst, proto=kind[0], icmp_type=kind[1])
 
