@@ -51,6 +51,7 @@ NAMESPACE_FIELDS = {
     "xfrm": "xfrm",
     "checksums": "checksums",
     "counters": "counters",
+    "wireguard": "wireguard",
 }
 """The fields of a namespace that are sections, with the section's name."""
 

@@ -27,6 +27,7 @@ class SectionName(StrEnum):
     CONNTRACK = "conntrack"
     FIREWALL = "firewall"
     XFRM = "xfrm"
+    WIREGUARD = "wireguard"
     CHECKSUMS = "checksums"
     COUNTERS = "counters"
     NAT_PORTS = "nat-ports"
