@@ -70,10 +70,7 @@ def collect_sections(contents: NamespaceReading, errand: ReadRequest, table: Lin
         _collect_sysctls(contents, None if table is None else table.settings)
     if SectionName.SOCKETS in wanted:
         _collect_sockets(contents)
-    if SectionName.COUNTERS in wanted:
-        contents.counters = read_counters()
-    if SectionName.CHECKSUMS in wanted:
-        contents.checksums = read_checksums()
+    _collect_counts(contents, wanted)
     if SectionName.XFRM in wanted:
         _collect_xfrm(contents)
     if SectionName.WIREGUARD in wanted:
@@ -89,6 +86,13 @@ def collect_sections(contents: NamespaceReading, errand: ReadRequest, table: Lin
             from dnet_tui.inspect.ruleset.read_firewall import read_rules  # noqa: PLC0415 - only when wanted
 
             read_rules(contents, errand.before)
+
+
+def _collect_counts(contents: NamespaceReading, wanted: Collection[SectionName]) -> None:
+    if SectionName.COUNTERS in wanted:
+        contents.counters = read_counters()
+    if SectionName.CHECKSUMS in wanted:
+        contents.checksums = read_checksums()
 
 
 def _collect_sysctls(contents: NamespaceReading, settings: dict[str, DeviceSettings] | None) -> None:
