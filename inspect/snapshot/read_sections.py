@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from dnet_tui.inspect.kernel.checksums import read_checksums
-from dnet_tui.inspect.kernel.counters import read_counters
 from dnet_tui.inspect.kernel.device_settings import DeviceSettings
 from dnet_tui.inspect.kernel.netlink import Dump, NetlinkSocket
 from dnet_tui.inspect.kernel.rtnetlink import read_dumps
@@ -20,6 +19,7 @@ from dnet_tui.inspect.kernel.rtnetlink.parse_addresses import (
     parse_proxied,
 )
 from dnet_tui.inspect.kernel.rtnetlink.parse_links import LinkTable
+from dnet_tui.inspect.kernel.sockets.counters import read_counters
 from dnet_tui.inspect.model.coverage.namespace_reading import AS_ROOT, NamespaceReading
 from dnet_tui.inspect.model.coverage.needs import SectionName
 from dnet_tui.inspect.snapshot.read_namespace import ReadRequest, take_dump

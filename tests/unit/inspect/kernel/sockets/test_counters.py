@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dnet_tui.inspect.kernel.counters import parse_softnet, parse_tables
+from dnet_tui.inspect.kernel.sockets.counters import parse_softnet, parse_tables
 
 SNMP = b"""Ip: Forwarding DefaultTTL InReceives InHdrErrors
 Ip: 1 64 4711 2
