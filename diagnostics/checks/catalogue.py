@@ -56,6 +56,7 @@ from dnet_tui.diagnostics.checks.nat import (
     stale_dnat,
     udp_stale_ct,
 )
+from dnet_tui.diagnostics.checks.policy import policy_drop
 from dnet_tui.diagnostics.checks.routing import (
     ctr_no_gw,
     ctr_wrong_gw,
@@ -92,6 +93,7 @@ CATALOGUE: tuple[Check, ...] = (
     model_contradicted.CHECK,
     kernel_not_rebooted.CHECK,
     tc_drop.CHECK,
+    policy_drop.CHECK,
     bridge_down.CHECK,
     veth_orphan.CHECK,
     veth_down.CHECK,

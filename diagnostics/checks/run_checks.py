@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, BlockedFlows, CheckContext, element
+from dnet_tui.diagnostics.checks.framework.ownership import with_owners
 from dnet_tui.diagnostics.checks.host import flow_blocked
 from dnet_tui.diagnostics.flows.probes import Probed
 from dnet_tui.diagnostics.report.causality import ordered, with_causes
@@ -115,7 +116,7 @@ def _findings(
         orphaned: list[Finding] = []
         with ctx.case.noting():
             orphaned += [flow_blocked.finding(blocked) for blocked in _left_unsaid(ctx, silent, findings)]
-        findings += orphaned
+        findings += [with_owners(ctx.case, item) for item in orphaned]
         results = [
             CheckResult(id=FALLBACK, outcome="found") if orphaned and result.id == FALLBACK else result
             for result in results
@@ -153,7 +154,7 @@ def _run(check: Check, ctx: CheckContext) -> tuple[CheckResult, list[Finding]]:
         with ctx.case.noting():
             if not ctx.case.networks and not _missing(ctx):
                 return CheckResult(id=check.id, outcome="not-applicable", reason="no container bridge network here"), []
-            said.extend(check.find(ctx))  # item by item: what was said before it stops is kept
+            said.extend(_owned(ctx, check.find(ctx)))  # item by item: what was said before it stops is kept
     except Exception as error:  # noqa: BLE001 - a check that crashes is a result, the others go on
         return CheckResult(id=check.id, outcome="crashed", reason=f"{type(error).__name__}: {error}"), []
     found = [item for item in said if isinstance(item, Finding)]
@@ -164,6 +165,11 @@ def _run(check: Check, ctx: CheckContext) -> tuple[CheckResult, list[Finding]]:
     unseen = [item.text(view.label(item.scope) if item.scope else "") for item in ctx.case.unseen]
     reasons = [*unsure, *unseen, *ctx.gaps_met(check.hidden_by), *_missing(ctx)]
     return CheckResult(id=check.id, outcome="unknown" if reasons else "ok", reason=next(iter(reasons), "")), []
+
+
+def _owned(ctx: CheckContext, said: Iterable[Finding | Undecided]) -> Iterator[Finding | Undecided]:
+    for item in said:
+        yield with_owners(ctx.case, item) if isinstance(item, Finding) else item
 
 
 def _missing(ctx: CheckContext) -> list[str]:

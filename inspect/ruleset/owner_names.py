@@ -1,7 +1,7 @@
 """Whose chains and tables are called what.  Pure data, and the look-up in it.
 
 Names as the programs write them: engines' are among their traits, those of
-other managers in :mod:`dnet_tui.inspect.model.rule_managers`.  A name says who
+other managers in :mod:`dnet_tui.inspect.model.rule_writers`.  A name says who
 made a chain, not what for.
 """
 
@@ -12,7 +12,7 @@ import re
 from dnet_tui.inspect.model.engine_kinds.podman import CNI
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 from dnet_tui.inspect.model.firewall import Table
-from dnet_tui.inspect.model.rule_managers import registry
+from dnet_tui.inspect.model.rule_writers import registry
 
 USERS_CHAINS = frozenset(name for kind in ENGINE_KINDS for name in kind.user_chains)
 """Chains that an engine makes and calls, but whose rules are the administrator's."""

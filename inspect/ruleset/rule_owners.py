@@ -16,7 +16,7 @@ import msgspec
 from dnet_tui.inspect.model import Network
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Match, Rule, Table, Verdict
-from dnet_tui.inspect.model.rule_managers import registry
+from dnet_tui.inspect.model.rule_writers import registry
 from dnet_tui.inspect.ruleset.engine_objects import EngineObjects, network_name, port_name, port_or_container
 from dnet_tui.inspect.ruleset.owner_names import USERS_CHAINS, chain_owners, commented_owner
 from dnet_tui.inspect.ruleset.rule_features import Clues

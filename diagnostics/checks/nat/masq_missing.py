@@ -38,6 +38,7 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, TableRef
+from dnet_tui.diagnostics.report.decisions import overriding, owner_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import RuleRef
@@ -110,12 +111,15 @@ def _finding(ctx: CheckContext, network: Network, flows: list[Flow]) -> Finding:
             *((of_rule(shadow, "does not come before the network's MASQUERADE"),) if shadow else ()),
             Evidence(source="packet walk", what="concerns", value=names),
         ),
-        remedy=Remedy(
-            summary=f"Masquerade {subnet} when it leaves by anything but {network.bridge}",
-            steps=(change.insert(1),),
-            undo=(change.delete(1),),
-            risk="ask",
-            note="The engine restores its own rules when it restarts; find what removed this one",
+        remedy=overriding(
+            Remedy(
+                summary=f"Masquerade {subnet} when it leaves by anything but {network.bridge}",
+                steps=(change.insert(1),),
+                undo=(change.delete(1),),
+                risk="ask",
+                note="The engine restores its own rules when it restarts; find what removed this one",
+            ),
+            owner_of(shadow) if shadow else None,
         ),
     )
 

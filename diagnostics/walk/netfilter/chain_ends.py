@@ -9,7 +9,7 @@ import msgspec
 
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef
 from dnet_tui.inspect.model.firewall import Chain, Nat, Rule, Table, Verdict
-from dnet_tui.inspect.model.rule_managers.registry import table_owner
+from dnet_tui.inspect.model.rule_writers.registry import table_owner
 
 ChainOutcome = Literal["accept", "drop", "reject", "unknown"]
 

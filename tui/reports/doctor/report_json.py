@@ -14,6 +14,7 @@ from dnet_tui.diagnostics.flows.probes import Judgement, Method, Prediction, Pro
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy, Risk, commands
 from dnet_tui.diagnostics.report.finding import Finding, Outcome, Severity
 from dnet_tui.diagnostics.report.report import Report, VerdictWord
+from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner, OwnerKind
 
 Json = dict[str, Any]
 
@@ -57,27 +58,52 @@ class SubjectData(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
+class OwnerData(msgspec.Struct, frozen=True, kw_only=True):
+    """Who decided something: an engine's network or port, a manager such as kube-router, the administrator."""
+
+    kind: OwnerKind
+    name: str
+
+
+class FlowData(msgspec.Struct, frozen=True, kw_only=True, rename={"source": "from", "target": "to"}):
+    """A flow that a finding concerns; ``wanted_by`` is who says that it ought to pass."""
+
+    source: str
+    target: str
+    proto: str
+    port: int | None
+    wanted_by: OwnerData | None
+
+
 class EvidenceData(msgspec.Struct, frozen=True, kw_only=True):
-    """One observation."""
+    """One observation; ``owner`` is whose rule it is, where it is one."""
 
     source: str
     what: str
     value: str
     expected: str
+    owner: OwnerData | None
 
 
 class RemedyData(msgspec.Struct, frozen=True, kw_only=True):
-    """How to put it right; steps and undo are argument vectors."""
+    """How to put it right; steps and undo are argument vectors.
+
+    ``overrides`` is whose decision it would change: ``fix`` leaves it to that one unless told otherwise.
+    """
 
     summary: str
     risk: Risk
     persists: bool
     steps: list[list[str]]
     undo: list[list[str]]
+    overrides: OwnerData | None
 
 
 class FindingData(msgspec.Struct, frozen=True, kw_only=True):
-    """One finding; ``caused_by`` is the id of the check whose fault brings it about."""
+    """One finding; ``caused_by`` is the id of the check whose fault brings it about.
+
+    ``owner`` is who made the rule that decides, where one does; ``flows`` are those that it concerns.
+    """
 
     check: str
     severity: Severity
@@ -87,6 +113,8 @@ class FindingData(msgspec.Struct, frozen=True, kw_only=True):
     evidence: list[EvidenceData]
     remedy: RemedyData | None
     caused_by: str | None
+    owner: OwnerData | None
+    flows: list[FlowData]
 
 
 class GapData(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,12 +192,33 @@ def _finding(finding: Finding) -> FindingData:
         summary=finding.summary,
         symptoms=list(finding.symptoms),
         evidence=[
-            EvidenceData(source=item.source, what=item.what, value=item.value, expected=item.expected)
+            EvidenceData(
+                source=item.source,
+                what=item.what,
+                value=item.value,
+                expected=item.expected,
+                owner=_owner(item.owner),
+            )
             for item in finding.evidence
         ],
         remedy=_remedy(finding.remedy) if finding.remedy is not None else None,
         caused_by=finding.caused_by,
+        owner=_owner(finding.owner),
+        flows=[
+            FlowData(
+                source=flow.source,
+                target=flow.target,
+                proto=flow.proto,
+                port=flow.port,
+                wanted_by=_owner(flow.wanted_by),
+            )
+            for flow in finding.flows
+        ],
     )
+
+
+def _owner(owner: DecisionOwner | None) -> OwnerData | None:
+    return OwnerData(kind=owner.kind, name=owner.name) if owner is not None else None
 
 
 def _probe(item: Probed) -> ProbeData:
@@ -197,6 +246,7 @@ def _remedy(remedy: Remedy) -> RemedyData:
         persists=remedy.persists,
         steps=_argvs(remedy.steps),
         undo=_argvs(remedy.undo),
+        overrides=_owner(remedy.overrides),
     )
 
 

@@ -83,7 +83,10 @@ def _story(story: CausalGroup) -> list[str]:
 
 
 def _remedy(remedy: Remedy) -> list[str]:
-    lines = [f"Fix ({persistence(remedy)}): {plain(remedy.summary)}", "", *_block(commands(remedy.steps))]
+    terms = persistence(remedy)
+    if remedy.overrides is not None:
+        terms = f"yours to decide: it changes what {remedy.overrides.whose} decided; {terms}"
+    lines = [f"Fix ({plain(terms)}): {plain(remedy.summary)}", "", *_block(commands(remedy.steps))]
     if remedy.undo:
         lines += ["Undo:", "", *_block(commands(remedy.undo))]
     return [*lines, plain(remedy.note), ""] if remedy.note else lines

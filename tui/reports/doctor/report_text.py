@@ -22,6 +22,7 @@ from dnet_tui.tui.reports.wrapping import paragraph
 Label = Callable[[str], str]
 
 _LIMIT = 4096  # characters of one line of a report
+_WANTED = 3
 _HANGING = " " * 10  # beneath the text that follows "  Breaks: "
 _RISKS = {"safe": "safe to apply", "ask": "asks before it is applied", "manual": "to be done by hand"}
 
@@ -75,7 +76,14 @@ def evidence_line(item: Evidence) -> str:
     """``sysctl  net.ipv4.ip_forward = 0  (expected 1)``."""
     value = f" = {item.value}" if item.value else ""
     expected = f"  (expected {item.expected})" if item.expected else ""
-    return clean(f"{item.source}: {item.what}{value}{expected}", _LIMIT)
+    whose = f"  [{item.owner.whose}'s]" if item.owner is not None else ""
+    return clean(f"{item.source}: {item.what}{value}{whose}{expected}", _LIMIT)
+
+
+def wanted_by(finding: Finding) -> list[str]:
+    """Who wants the flows that a finding concerns, each once, at most three named."""
+    names = list(dict.fromkeys(flow.wanted_by.whose for flow in finding.flows if flow.wanted_by is not None))
+    return names if len(names) <= _WANTED else [*names[:_WANTED], f"{len(names) - _WANTED} more"]
 
 
 def symptoms_line(finding: Finding) -> str:
@@ -109,6 +117,8 @@ def _story(story: CausalGroup, paper: OutputStyle) -> list[str]:
     lines += paragraph(clean(finding.summary, _LIMIT), paper.width, "  ")
     if finding.symptoms:
         lines += paragraph(symptoms_line(finding), paper.width, "  Breaks: ", _HANGING)
+    if wanted := wanted_by(finding):
+        lines += paragraph(clean(", ".join(wanted), _LIMIT), paper.width, "  Wanted: ", _HANGING)
     for item in finding.evidence:
         lines += paragraph(evidence_line(item), paper.width, "  Seen:   ", _HANGING)
     lines += _remedy(finding, paper)
@@ -131,7 +141,10 @@ def _remedy(finding: Finding, paper: OutputStyle) -> list[str]:
     remedy = finding.remedy
     if remedy is None:
         return paragraph(f"No repair is known. `dnet-tui explain {finding.check}` says more.", paper.width, "  ")
-    terms = f"{_RISKS[remedy.risk]}; {persistence(remedy)}"
+    risk = _RISKS[remedy.risk]
+    if remedy.overrides is not None:
+        risk = f"yours to decide: it changes what {remedy.overrides.whose} decided"
+    terms = f"{risk}; {persistence(remedy)}" if remedy.steps else risk
     lines = paragraph(clean(f"{remedy.summary} ({terms})", _LIMIT), paper.width, "  Fix:    ", _HANGING)
     # Commands are never wrapped: a broken line can't be pasted.
     lines += [f"            {line}" for line in commands(remedy.steps)]
@@ -140,7 +153,8 @@ def _remedy(finding: Finding, paper: OutputStyle) -> list[str]:
     if remedy.note:
         lines += paragraph(clean(remedy.note, _LIMIT), paper.width, "  Note:   ", _HANGING)
     if remedy.risk != "manual":
-        lines += paragraph(f"dnet-tui fix {finding.check}", paper.width, "  Or:     ", _HANGING)
+        override = " --override-owner" if remedy.overrides is not None else ""
+        lines += paragraph(f"dnet-tui fix {finding.check}{override}", paper.width, "  Or:     ", _HANGING)
     return lines
 
 

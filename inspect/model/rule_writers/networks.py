@@ -7,10 +7,10 @@ methods.  Those that are engines too are in :mod:`dnet_tui.inspect.model.engine_
 
 from __future__ import annotations
 
-from dnet_tui.inspect.model.rule_managers.traits import ManagerTraits
+from dnet_tui.inspect.model.rule_writers.traits import RuleWriter
 
-NETWORKS: tuple[ManagerTraits, ...] = (
-    ManagerTraits(
+NETWORKS: tuple[RuleWriter, ...] = (
+    RuleWriter(
         kind="libvirt",
         title="libvirt",
         chain_prefixes=("LIBVIRT_",),
@@ -18,16 +18,16 @@ NETWORKS: tuple[ManagerTraits, ...] = (
         interfaces=("virbr*",),
         files=("/etc/libvirt/qemu/networks/",),
         change=("virsh", "net-list", "--all"),
-        sysctls=("net.ipv4.ip_forward",),
+        sysctls=(("net.ipv4.ip_forward", "1"),),
     ),
-    ManagerTraits(
+    RuleWriter(
         kind="tailscale",
         title="Tailscale",
         chain_prefixes=("ts-",),
         interfaces=("tailscale*",),
         change=("tailscale", "debug", "prefs"),
     ),
-    ManagerTraits(kind="wg-quick", title="wg-quick", table_prefixes=("wg-quick-",), files=("/etc/wireguard/",)),
-    ManagerTraits(kind="sshuttle", title="sshuttle", chain_prefixes=("sshuttle-",), table_prefixes=("sshuttle-",)),
-    ManagerTraits(kind="dnet-tui", title="dnet-tui", tables=("dnet-tui",)),
+    RuleWriter(kind="wg-quick", title="wg-quick", table_prefixes=("wg-quick-",), files=("/etc/wireguard/",)),
+    RuleWriter(kind="sshuttle", title="sshuttle", chain_prefixes=("sshuttle-",), table_prefixes=("sshuttle-",)),
+    RuleWriter(kind="dnet-tui", title="dnet-tui", tables=("dnet-tui",)),
 )

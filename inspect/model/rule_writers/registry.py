@@ -7,25 +7,25 @@ from functools import cache
 
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 from dnet_tui.inspect.model.firewall import Table
-from dnet_tui.inspect.model.rule_managers.clusters import CLUSTERS
-from dnet_tui.inspect.model.rule_managers.firewalls import FIREWALLS
-from dnet_tui.inspect.model.rule_managers.networks import NETWORKS
-from dnet_tui.inspect.model.rule_managers.traits import ManagerTraits
+from dnet_tui.inspect.model.rule_writers.clusters import CLUSTERS
+from dnet_tui.inspect.model.rule_writers.firewalls import FIREWALLS
+from dnet_tui.inspect.model.rule_writers.networks import NETWORKS
+from dnet_tui.inspect.model.rule_writers.traits import RuleWriter
 
-RULE_MANAGERS: tuple[ManagerTraits, ...] = (*CLUSTERS, *FIREWALLS, *NETWORKS)
+RULE_WRITERS: tuple[RuleWriter, ...] = (*CLUSTERS, *FIREWALLS, *NETWORKS)
 """Where two could mean one name, the one whose names are longer comes first."""
 
 
 @cache
-def manager_of(kind: str) -> ManagerTraits | None:
+def manager_of(kind: str) -> RuleWriter | None:
     """What is known of a manager by its ``kind``; None when there is no such manager."""
-    return next((item for item in RULE_MANAGERS if item.kind == kind), None)
+    return next((item for item in RULE_WRITERS if item.kind == kind), None)
 
 
 _ENGINES_TABLES = {name: kind.kind for kind in ENGINE_KINDS for name in kind.tables}
 # Asked of every chain and comment of a host: most are nobody's, which one look at all beginnings tells.
-_CHAIN_STARTS = tuple(start for item in RULE_MANAGERS for start in (*item.chain_prefixes, *item.chains))
-_COMMENT_STARTS = tuple(start for item in RULE_MANAGERS for start in item.comments)
+_CHAIN_STARTS = tuple(start for item in RULE_WRITERS for start in (*item.chain_prefixes, *item.chains))
+_COMMENT_STARTS = tuple(start for item in RULE_WRITERS for start in item.comments)
 
 
 def table_owner(table: Table) -> str:
@@ -33,11 +33,7 @@ def table_owner(table: Table) -> str:
     if table.backend != "nftables":
         return ""
     return _ENGINES_TABLES.get(table.name) or next(
-        (
-            item.kind
-            for item in RULE_MANAGERS
-            if table.name in item.tables or table.name.startswith(item.table_prefixes)
-        ),
+        (item.kind for item in RULE_WRITERS if table.name in item.tables or table.name.startswith(item.table_prefixes)),
         "",
     )
 
@@ -45,7 +41,7 @@ def table_owner(table: Table) -> str:
 def by_chain(name: str) -> str:
     """Whose chain it is by its name alone; empty where the name doesn't tell."""
     return next(
-        (item.kind for item in RULE_MANAGERS if name in item.chains or name.startswith(item.chain_prefixes)),
+        (item.kind for item in RULE_WRITERS if name in item.chains or name.startswith(item.chain_prefixes)),
         "",
     )
 
@@ -62,13 +58,13 @@ def by_company(names: frozenset[str], name: str) -> str:
     )
 
 
-_IN_COMPANY = tuple(item for item in RULE_MANAGERS if item.chain_pattern)
+_IN_COMPANY = tuple(item for item in RULE_WRITERS if item.chain_pattern)
 MARKS = frozenset(mark for item in _IN_COMPANY for mark in item.chain_marks)
 """The chains beside which names that aren't telling by themselves tell."""
 
 
 @cache
-def _pattern(item: ManagerTraits) -> re.Pattern[str]:
+def _pattern(item: RuleWriter) -> re.Pattern[str]:
     return re.compile(item.chain_pattern, re.ASCII)
 
 
@@ -76,17 +72,17 @@ def by_comment(comment: str) -> str:
     """Whose rule it is by its comment; empty where that doesn't tell."""
     if not comment.startswith(_COMMENT_STARTS):
         return ""
-    return next((item.kind for item in RULE_MANAGERS if comment.startswith(item.comments)), "")
+    return next((item.kind for item in RULE_WRITERS if comment.startswith(item.comments)), "")
 
 
 def by_set(name: str) -> str:
     """Whose set it is by its name; empty where that doesn't tell."""
-    return next((item.kind for item in RULE_MANAGERS if name.startswith(item.sets)), "")
+    return next((item.kind for item in RULE_WRITERS if name.startswith(item.sets)), "")
 
 
 def by_interface(name: str) -> str:
     """Whose link it is by its name; empty where that doesn't tell."""
-    return next((item.kind for item in RULE_MANAGERS if any(_fits(name, one) for one in item.interfaces)), "")
+    return next((item.kind for item in RULE_WRITERS if any(_fits(name, one) for one in item.interfaces)), "")
 
 
 def _fits(name: str, wanted: str) -> bool:

@@ -9,20 +9,18 @@ names of its own and is an administrator's like any script.
 
 from __future__ import annotations
 
-from dnet_tui.inspect.model.rule_managers.traits import ManagerTraits
+from dnet_tui.inspect.model.rule_writers.traits import RuleWriter
 
-_FORWARDING = ("net.ipv4.ip_forward", "net.ipv4.conf.all.rp_filter")
-
-FIREWALLS: tuple[ManagerTraits, ...] = (
-    ManagerTraits(
+FIREWALLS: tuple[RuleWriter, ...] = (
+    RuleWriter(
         kind="ufw",
         title="ufw",
         chain_prefixes=("ufw-", "ufw6-"),
         files=("/etc/ufw/",),
         change=("ufw", "status", "numbered"),
-        sysctls=_FORWARDING,
+        sysctls=(("net.ipv4.conf.all.rp_filter", "1"), ("net.ipv4.conf.default.rp_filter", "1")),
     ),
-    ManagerTraits(
+    RuleWriter(
         kind="firewalld",
         title="firewalld",
         chain_marks=("FORWARD_direct", "INPUT_direct", "PREROUTING_direct", "FORWARD_POLICIES_pre"),
@@ -33,7 +31,7 @@ FIREWALLS: tuple[ManagerTraits, ...] = (
         files=("/etc/firewalld/",),
         change=("firewall-cmd", "--list-all-zones"),
     ),
-    ManagerTraits(
+    RuleWriter(
         kind="csf",
         title="csf",
         chains=("LOCALINPUT", "LOCALOUTPUT", "DENYIN", "DENYOUT", "ALLOWIN", "ALLOWOUT", "LOGDROPIN", "LOGDROPOUT"),
@@ -44,7 +42,7 @@ FIREWALLS: tuple[ManagerTraits, ...] = (
         files=("/etc/csf/csf.deny", "/etc/csf/csf.conf"),
         change=("csf", "-g", "ADDRESS"),
     ),
-    ManagerTraits(
+    RuleWriter(
         kind="shorewall",
         title="Shorewall",
         chain_marks=("shorewall", "dynamic", "sfilter"),
@@ -54,7 +52,7 @@ FIREWALLS: tuple[ManagerTraits, ...] = (
         files=("/etc/shorewall/",),
         change=("shorewall", "show", "policies"),
     ),
-    ManagerTraits(
+    RuleWriter(
         kind="openwrt",
         title="OpenWrt's firewall",
         chain_marks=("forwarding_rule", "zone_lan_forward", "zone_wan_forward"),
@@ -65,7 +63,7 @@ FIREWALLS: tuple[ManagerTraits, ...] = (
         files=("/etc/config/firewall",),
         change=("uci", "show", "firewall"),
     ),
-    ManagerTraits(
+    RuleWriter(
         kind="fail2ban",
         title="fail2ban",
         chain_prefixes=("f2b-", "fail2ban-"),
@@ -74,7 +72,7 @@ FIREWALLS: tuple[ManagerTraits, ...] = (
         files=("/etc/fail2ban/jail.local",),
         change=("fail2ban-client", "status"),
     ),
-    ManagerTraits(
+    RuleWriter(
         kind="crowdsec",
         title="CrowdSec",
         chain_prefixes=("CROWDSEC",),
@@ -82,7 +80,7 @@ FIREWALLS: tuple[ManagerTraits, ...] = (
         sets=("crowdsec-", "crowdsec6-"),
         change=("cscli", "decisions", "list"),
     ),
-    ManagerTraits(
+    RuleWriter(
         kind="nixos",
         title="NixOS' firewall",
         chain_prefixes=("nixos-",),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 
-class ManagerTraits(msgspec.Struct, frozen=True, kw_only=True):
+class RuleWriter(msgspec.Struct, frozen=True, kw_only=True):
     """One manager.  ``kind`` is what ``Rule.owner`` says, ``title`` how people write it."""
 
     kind: str
@@ -39,5 +39,5 @@ class ManagerTraits(msgspec.Struct, frozen=True, kw_only=True):
     """The files in which a person changes what it decides."""
     change: tuple[str, ...] = ()
     """The command with which a person looks at its decisions, or changes them."""
-    sysctls: tuple[str, ...] = ()
-    """Kernel parameters that it sets for its own sake."""
+    sysctls: tuple[tuple[str, str], ...] = ()
+    """Kernel parameters that it sets for its own sake, and to what."""

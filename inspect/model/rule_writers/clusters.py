@@ -9,14 +9,15 @@ firewall and bridge, Antrea's agent/route, Istio's istio-iptables.
 
 from __future__ import annotations
 
-from dnet_tui.inspect.model.rule_managers.traits import ManagerTraits
+from dnet_tui.inspect.model.rule_writers.traits import RuleWriter
 
-_BRIDGED = ("net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables")
-_FORWARDING = ("net.ipv4.ip_forward",)
+_BRIDGED = (("net.bridge.bridge-nf-call-iptables", "1"), ("net.bridge.bridge-nf-call-ip6tables", "1"))
+_FORWARDING = (("net.ipv4.ip_forward", "1"),)
+_LOCALNET = (("net.ipv4.conf.all.route_localnet", "1"),)
 _POLICIES = ("kubectl", "get", "networkpolicy", "--all-namespaces")
 
-CLUSTERS: tuple[ManagerTraits, ...] = (
-    ManagerTraits(
+CLUSTERS: tuple[RuleWriter, ...] = (
+    RuleWriter(
         kind="kube-router",
         title="kube-router",
         chain_prefixes=("KUBE-ROUTER-", "KUBE-POD-FW-", "KUBE-NWPLCY-"),
@@ -26,10 +27,8 @@ CLUSTERS: tuple[ManagerTraits, ...] = (
         change=_POLICIES,
         sysctls=_BRIDGED,
     ),
-    ManagerTraits(
-        kind="kubelet", title="kubelet", chains=("KUBE-FIREWALL", "KUBE-KUBELET-CANARY"), sysctls=_FORWARDING
-    ),
-    ManagerTraits(
+    RuleWriter(kind="kubelet", title="kubelet", chains=("KUBE-FIREWALL", "KUBE-KUBELET-CANARY"), sysctls=_FORWARDING),
+    RuleWriter(
         kind="kube-proxy",
         title="kube-proxy",
         chain_prefixes=("KUBE-",),
@@ -37,9 +36,9 @@ CLUSTERS: tuple[ManagerTraits, ...] = (
         sets=("KUBE-",),
         interfaces=("kube-ipvs0",),
         change=("kubectl", "get", "services", "--all-namespaces"),
-        sysctls=(*_BRIDGED, *_FORWARDING, "net.ipv4.conf.all.route_localnet"),
+        sysctls=(*_BRIDGED, *_FORWARDING, *_LOCALNET),
     ),
-    ManagerTraits(
+    RuleWriter(
         kind="calico",
         title="Calico",
         chain_prefixes=("cali-", "califw-"),
@@ -50,7 +49,7 @@ CLUSTERS: tuple[ManagerTraits, ...] = (
         change=_POLICIES,
         sysctls=_FORWARDING,
     ),
-    ManagerTraits(
+    RuleWriter(
         kind="cilium",
         title="Cilium",
         chain_prefixes=("CILIUM_", "OLD_CILIUM_"),
@@ -60,7 +59,7 @@ CLUSTERS: tuple[ManagerTraits, ...] = (
         change=("kubectl", "get", "ciliumnetworkpolicy", "--all-namespaces"),
         sysctls=_FORWARDING,
     ),
-    ManagerTraits(
+    RuleWriter(
         kind="weave",
         title="Weave",
         chain_prefixes=("WEAVE-",),
@@ -70,7 +69,7 @@ CLUSTERS: tuple[ManagerTraits, ...] = (
         change=_POLICIES,
         sysctls=_BRIDGED,
     ),
-    ManagerTraits(
+    RuleWriter(
         kind="flannel",
         title="flannel",
         chain_prefixes=("FLANNEL-",),
@@ -79,16 +78,16 @@ CLUSTERS: tuple[ManagerTraits, ...] = (
         interfaces=("flannel.*", "flannel-v6.*"),
         files=("/run/flannel/subnet.env",),
     ),
-    ManagerTraits(kind="antrea", title="Antrea", chain_prefixes=("ANTREA-",), sets=("ANTREA-",), change=_POLICIES),
-    ManagerTraits(
+    RuleWriter(kind="antrea", title="Antrea", chain_prefixes=("ANTREA-",), sets=("ANTREA-",), change=_POLICIES),
+    RuleWriter(
         kind="cni",
         title="CNI plugins",
         chain_prefixes=("CNI-",),
         tables=("cni_hostport",),
         files=("/etc/cni/net.d/",),
-        sysctls=(*_FORWARDING, "net.ipv4.conf.all.route_localnet"),
+        sysctls=(*_FORWARDING, *_LOCALNET),
     ),
-    ManagerTraits(
+    RuleWriter(
         kind="istio",
         title="Istio",
         chain_prefixes=("ISTIO_",),

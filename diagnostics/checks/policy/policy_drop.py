@@ -1,0 +1,117 @@
+"""A rule of another owner's keeps containers from something: whose decision it is, and whom it hits.
+
+What it finds
+    A rule that a manager (kube-router, Weave, Calico, ufw, csf, fail2ban …) or
+    the administrator made, and that drops or rejects what containers send or
+    get: a flow that a network's options ask for, or just what the rule itself
+    names (``doctor --policy`` lists every such rule).
+
+Why it matters
+    Who made the rule decided it.  It isn't a fault of the network's, and
+    nothing that puts the network in order would be right: a NetworkPolicy, a
+    quarantined container and a banned address are meant to be what they are.
+    Still it is worth knowing who says no.
+
+How we know
+    For every rule that drops on the way of containers' traffic a packet is
+    made that meets it, and walked: only where the walk ends at that very rule
+    is it reported, with its counter.  Its owner is known by its chain, its
+    sets, its comment or its interfaces.
+
+Remedy
+    None that a program could choose: the owner's own command is named.
+
+When it is harmless
+    It is information.  A warning where the rule names no container and hits
+    all of what an engine promised, a whole published port or every way out of
+    a network: whether that was meant only its owner knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
+from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
+from dnet_tui.diagnostics.checks.subjects.chosen_targets import looks_into_set, named_container
+from dnet_tui.diagnostics.context.host_context import INFERRED, HostContext
+from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.report.decisions import is_anothers, owner_of, where_to_change
+from dnet_tui.diagnostics.report.finding import Finding, Severity, Subject
+from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
+from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner
+
+ID = "policy-drop"
+
+_CONFIGURED = frozenset({"firewalld"})
+"""Managers into whose settings engines put their networks themselves: what is missing there has checks of its own."""
+
+
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
+    """A manager's rule; the administrator's where it was made for a container, or looks into a list of addresses."""
+    rule = obstacle.by.rule
+    if rule is None or rule.number == 0 or not on_host(case, obstacle) or obstacle.stage == "input":
+        return False
+    owner = owner_of(rule)
+    if owner is None or not is_anothers(owner):
+        return False
+    if named_container(case, obstacle) or looks_into_set(case, rule):
+        return True
+    return owner.kind == "manager" and rule.owner not in _CONFIGURED
+
+
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
+    """One finding per rule that stops what a network asks for."""
+    yield from undecided(ctx, ID)
+    for blocked in definite(ctx, ID):
+        rule = blocked.obstacle.by.rule
+        owner = owner_of(rule) if rule is not None else None
+        if rule is not None and owner is not None:
+            yield _finding(ctx.case, blocked, rule, owner)
+
+
+def _finding(case: HostContext, blocked: BlockedFlows, rule: RuleRef, owner: DecisionOwner) -> Finding:
+    name = named_container(case, blocked.obstacle)
+    flow = blocked.flows[0]
+    way = "" if flow in blocked.there else "the answer of "
+    more = f" (and {len(blocked.flows) - 1} more)" if len(blocked.flows) > 1 else ""
+    return Finding(
+        check=ID,
+        severity=_severity(case, blocked, rule, name),
+        subject=Subject(kind="rule", name=f"{rule.table} {rule.chain} {rule.number}"),
+        summary=f"{way}{flow.label}{more} is denied by {policy_words(owner, rule, name)}",
+        symptoms=blocked.symptoms,
+        evidence=(of_rule(rule), of_flows(blocked)),
+        remedy=Remedy(
+            summary=f"Yours to decide: {owner.whose} made this rule", risk="manual", note=where_to_change(rule)
+        ),
+        owner=owner,
+    )
+
+
+def policy_words(owner: DecisionOwner, rule: RuleRef, container: str) -> str:
+    """Whose policy it is, by its chain: ``kube-router's policy KUBE-POD-FW-X (chain of pod other)``."""
+    whose = "the administrator's" if owner.kind == "administrator" else f"{owner.name}'s"
+    if owner.kind == "administrator":
+        made_for = f", made for {container}" if container else ""
+        return f"{whose} rule {rule.number} of {rule.chain}{made_for}"
+    what = "pod" if "POD" in rule.chain or rule.owner == "calico" else "container"
+    return f"{whose} policy {rule.chain}" + (f" (chain of {what} {container})" if container else "")
+
+
+def _severity(case: HostContext, blocked: BlockedFlows, rule: RuleRef, name: str) -> Severity:
+    """A warning where a rule that was made for nobody in particular hits what an engine promised."""
+    promised = any(flow.network.engine != INFERRED for flow in blocked.flows)
+    return "warning" if promised and not name and not looks_into_set(case, rule) else "info"
+
+
+CHECK = Check(
+    id=ID,
+    title="No other owner's rule denies what containers ask for",
+    severity="info",
+    doc=__doc__,
+    find=find,
+    owns=owns,
+)
