@@ -56,7 +56,7 @@ from dnet_tui.diagnostics.checks.nat import (
     stale_dnat,
     udp_stale_ct,
 )
-from dnet_tui.diagnostics.checks.policy import policy_drop
+from dnet_tui.diagnostics.checks.policy import blackhole, hijack, notrack, policy_drop, xfrm_block
 from dnet_tui.diagnostics.checks.routing import (
     ctr_no_gw,
     ctr_wrong_gw,
@@ -94,6 +94,9 @@ CATALOGUE: tuple[Check, ...] = (
     kernel_not_rebooted.CHECK,
     tc_drop.CHECK,
     policy_drop.CHECK,
+    hijack.CHECK,
+    notrack.CHECK,
+    xfrm_block.CHECK,
     bridge_down.CHECK,
     veth_orphan.CHECK,
     veth_down.CHECK,
@@ -108,6 +111,7 @@ CATALOGUE: tuple[Check, ...] = (
     subnet_overlap.CHECK,
     more_specific_route.CHECK,
     policy_route.CHECK,
+    blackhole.CHECK,
     ctr_no_ip.CHECK,
     ctr_wrong_gw.CHECK,
     ctr_no_gw.CHECK,

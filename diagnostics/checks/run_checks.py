@@ -9,6 +9,7 @@ from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, BlockedFlows, CheckContext, element
 from dnet_tui.diagnostics.checks.framework.ownership import with_owners
 from dnet_tui.diagnostics.checks.host import flow_blocked
+from dnet_tui.diagnostics.checks.subjects.policy_lines import policy_lines
 from dnet_tui.diagnostics.flows.probes import Probed
 from dnet_tui.diagnostics.report.causality import ordered, with_causes
 from dnet_tui.diagnostics.report.finding import CheckResult, Finding
@@ -29,6 +30,7 @@ def run_checks(
     catalogue: tuple[Check, ...] = CATALOGUE,
     probes: tuple[Probed, ...] | None = None,
     before: Snapshot | None = None,
+    policy: bool = False,
 ) -> Report:
     """Run the checks (``only`` those, without ``skip``) and report.
 
@@ -37,6 +39,7 @@ def run_checks(
     ``probes`` is what real packets said; None when none were sent, and then
     the checks that judge them are left out.  ``before`` is an earlier snapshot
     of the same host; without one those that judge its counters are.
+    ``policy``: list every rule that decides over containers' packets.
     """
     chosen = tuple(
         check
@@ -47,11 +50,12 @@ def run_checks(
         and (before is not None or not check.comparing)
     )
     sent = probes or ()
-    results, findings = _findings(snapshot, catalogue, chosen, sent, before)
+    ctx = examination(snapshot, catalogue, sent, before)
+    results, findings = _findings(ctx, chosen)
     explains = {check.id: check.explains for check in catalogue}
 
     def anew(other: Snapshot) -> list[Finding]:
-        return _findings(other, catalogue, chosen, sent, before)[1]
+        return _findings(examination(other, catalogue, sent, before, asks_rules=False), chosen)[1]
 
     def ranked(found: Sequence[Finding], of: Snapshot) -> list[Finding]:
         return with_causes(found, lambda check: explains.get(check, ()), of, anew)
@@ -72,6 +76,7 @@ def run_checks(
         findings=tuple(findings),
         gaps=snapshot.gaps,
         probes=probes,
+        policy=policy_lines(ctx) if policy else None,
     )
 
 
@@ -89,21 +94,16 @@ def examination(
     catalogue: tuple[Check, ...] = CATALOGUE,
     probes: tuple[Probed, ...] = (),
     before: Snapshot | None = None,
+    *,
+    asks_rules: bool = True,
 ) -> CheckContext:
     """A snapshot's examination; obstacles are shared out among the whole catalogue."""
     owners = tuple((check.id, check.owns) for check in catalogue if check.owns is not None)
-    return CheckContext(snapshot, owners, probes, before)
+    return CheckContext(snapshot, owners, probes, before, asks_rules=asks_rules)
 
 
-def _findings(
-    snapshot: Snapshot,
-    catalogue: tuple[Check, ...],
-    chosen: tuple[Check, ...],
-    probes: tuple[Probed, ...],
-    before: Snapshot | None,
-) -> tuple[list[CheckResult], list[Finding]]:
+def _findings(ctx: CheckContext, chosen: tuple[Check, ...]) -> tuple[list[CheckResult], list[Finding]]:
     """The chosen checks' results, whoever else of the catalogue would have had something to say."""
-    ctx = examination(snapshot, catalogue, probes, before)
     results: list[CheckResult] = []
     findings: list[Finding] = []
     for check in chosen:

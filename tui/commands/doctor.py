@@ -43,6 +43,10 @@ def doctor(
         Path | None,
         typer.Option("--since", metavar="FILE", help="An earlier snapshot of this host: also judge what grew since."),
     ] = None,
+    policy: Annotated[
+        bool,
+        typer.Option("--policy", help="Also list every rule that drops or redirects what containers send or get."),
+    ] = False,
     snapshot: SnapshotFile = None,
 ) -> None:
     """Say what is wrong with this host's container networks, why, and how to put it right.
@@ -70,7 +74,7 @@ def doctor(
         with progress("sending probes"):
             probing = probe_host(taken, lambda: snapshot_from(None), focus=focus)
         taken, probes = probing.snapshot, probing.probes
-    report = run_checks(taken, only=only, skip=without, focus=focus, probes=probes, before=before)
+    report = run_checks(taken, only=only, skip=without, focus=focus, probes=probes, before=before, policy=policy)
     sys.stdout.write(render(report, output, View(taken)))
     raise typer.Exit(exit_for(report, fail_on))
 

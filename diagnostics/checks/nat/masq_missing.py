@@ -33,6 +33,7 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_rule
+from dnet_tui.diagnostics.checks.subjects.untracked import is_untracked
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.expected_flows import Flow
@@ -53,6 +54,8 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     for flow in ctx.flows:
         if flow.kind != "egress" or flow.masquerade is not True or not flow.forward.exits:
             continue
+        if is_untracked(flow):
+            continue  # nothing could translate it: that is notrack's
         strange = _strange_source(ctx.case, flow)
         if strange:
             yield Undecided(reason=strange)

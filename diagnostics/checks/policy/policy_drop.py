@@ -29,21 +29,25 @@ When it is harmless
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
+from dnet_tui.diagnostics.checks.subjects.asked_counters import counted
+from dnet_tui.diagnostics.checks.subjects.asked_rules import AskedRule, asked_rules
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.checks.subjects.chosen_targets import looks_into_set, named_container
-from dnet_tui.diagnostics.context.host_context import INFERRED, HostContext
+from dnet_tui.diagnostics.context.host_context import INFERRED, OUTSIDE, OUTSIDE6, HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.decisions import is_anothers, owner_of, where_to_change
-from dnet_tui.diagnostics.report.finding import Finding, Severity, Subject
-from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
+from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
+from dnet_tui.diagnostics.walk.packet import Obstacle, Packet, RuleRef
 from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner
 
 ID = "policy-drop"
+_SHOWN = 2
 
 _CONFIGURED = frozenset({"firewalld"})
 """Managers into whose settings engines put their networks themselves: what is missing there has checks of its own."""
@@ -70,6 +74,75 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
         owner = owner_of(rule) if rule is not None else None
         if rule is not None and owner is not None:
             yield _finding(ctx.case, blocked, rule, owner)
+    if ctx.asks_rules:
+        yield from _asked(ctx)
+
+
+def _asked(ctx: CheckContext) -> Iterator[Finding]:
+    """The rules that stop nothing which a network asks for in general, but what they name: by owner and chain."""
+    cited = {_key(rule) for flow in ctx.flows for _, item in flow.obstacles if (rule := item.by.rule) is not None}
+    groups: defaultdict[tuple[DecisionOwner, str, str], list[AskedRule]] = defaultdict(list)
+    for asked in ctx.case.once(asked_rules):
+        if asked.effect in {"drop", "reject"} and _key(asked.ref) not in cited:
+            groups[asked.owner, f"{asked.table.family} {asked.table.name}", asked.chain.name].append(asked)
+    for (owner, _, chain), rules in groups.items():
+        if any(item.proven for item in rules):
+            yield _of_chain(ctx, owner, chain, rules)
+
+
+def _key(rule: RuleRef) -> tuple[str, str, str, str, int]:
+    return rule.backend, rule.family, rule.table, rule.chain, rule.number
+
+
+def _of_chain(ctx: CheckContext, owner: DecisionOwner, chain: str, rules: list[AskedRule]) -> Finding:
+    proven = sorted((item for item in rules if item.proven), key=lambda item: -(item.rule.packets or 0))
+    number = "1 dropping rule" if len(rules) == 1 else f"{len(rules)} dropping rules"
+    so_far = counted(ctx, rules)
+    more = len(rules) - len(proven[:_SHOWN])
+    rest = Evidence(
+        source="packet walk", what=f"more rules of {chain} that drop", value=str(more), expected="see doctor --policy"
+    )
+    return Finding(
+        check=ID,
+        severity="info",
+        subject=Subject(kind="rule", name=f"{rules[0].table.name} {chain}"),
+        summary=f"{_keeps(owner, proven)}: {number} of {chain}" + (f" ({so_far})" if so_far else ""),
+        symptoms=("published",) if all(item.sender == "outside" for item in proven) else ("egress",),
+        evidence=(
+            *(item for asked in proven[:_SHOWN] for item in (of_rule(asked.ref), _of_packet(asked))),
+            *((rest,) if more else ()),
+        ),
+        remedy=Remedy(
+            summary=f"Yours to decide: {owner.whose} made this",
+            risk="manual",
+            note=where_to_change(proven[0].ref),
+        ),
+        owner=owner,
+    )
+
+
+def _keeps(owner: DecisionOwner, proven: list[AskedRule]) -> str:
+    """Whom the owner keeps from what, as the beginning of a sentence."""
+    subject = "The administrator" if owner.kind == "administrator" else owner.name
+    names = list(dict.fromkeys(item.sender for item in proven if item.sender != "outside"))
+    if not names:
+        return f"{subject} keeps some of the outside from published ports"
+    targets = list(dict.fromkeys(_target(item.packet) for item in proven if item.packet is not None))
+    more = " and more" if len(targets) > _SHOWN else ""
+    return f"{subject} keeps {', '.join(names[:4])} from {', '.join(targets[:_SHOWN])}{more}"
+
+
+def _target(packet: Packet) -> str:
+    """Where a packet would have gone, in words; any address outside where no particular one was asked for."""
+    port = f" port {packet.dport}" if packet.dport else ""
+    if packet.dst in {OUTSIDE, OUTSIDE6}:
+        return f"{packet.proto}{port} outside"
+    return f"{packet.dst} ({packet.proto}{port})"
+
+
+def _of_packet(asked: AskedRule) -> Evidence:
+    packet = asked.packet.tuple_text() if asked.packet is not None else ""
+    return Evidence(source="packet walk", what=f"from {asked.sender}, stopped here", value=packet)
 
 
 def _finding(case: HostContext, blocked: BlockedFlows, rule: RuleRef, owner: DecisionOwner) -> Finding:

@@ -13,7 +13,7 @@ import msgspec
 from dnet_tui.diagnostics.flows.probes import Judgement, Method, Prediction, ProbeAnswer, Probed
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy, Risk, commands
 from dnet_tui.diagnostics.report.finding import Finding, Outcome, Severity
-from dnet_tui.diagnostics.report.report import Report, VerdictWord
+from dnet_tui.diagnostics.report.report import PolicyLine, Report, VerdictWord
 from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner, OwnerKind
 
 Json = dict[str, Any]
@@ -148,8 +148,28 @@ class ProbeData(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class PolicyData(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule that drops, rejects or redirects containers' packets.
+
+    ``packets`` is its counter, None where it has none; ``lately`` the same in words, since an earlier snapshot.
+    ``packet`` is one that it was proved to decide over, from ``sender``: both empty where it was not asked.
+    """
+
+    owner: OwnerData
+    effect: str
+    place: str
+    text: str
+    packets: int | None
+    lately: str
+    sender: str
+    packet: str
+
+
 class DoctorData(msgspec.Struct, frozen=True, kw_only=True):
-    """The report of ``dnet-tui doctor --format json``, format 1.  ``probes`` is there only with ``--probe``."""
+    """The report of ``dnet-tui doctor --format json``, format 1.
+
+    ``probes`` is there only with ``--probe``, ``policy`` only with ``--policy``.
+    """
 
     format: int
     tool_version: str
@@ -161,6 +181,7 @@ class DoctorData(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[FindingData]
     gaps: list[GapData]
     probes: list[ProbeData] | msgspec.UnsetType = msgspec.UNSET
+    policy: list[PolicyData] | msgspec.UnsetType = msgspec.UNSET
 
 
 def doctor_data(report: Report) -> Json:
@@ -179,9 +200,23 @@ def doctor_data(report: Report) -> Json:
         findings=[_finding(finding) for finding in report.findings],
         gaps=[GapData(section=gap.section, scope=gap.scope, reason=gap.reason, hint=gap.hint) for gap in report.gaps],
         probes=msgspec.UNSET if report.probes is None else [_probe(item) for item in report.probes],
+        policy=msgspec.UNSET if report.policy is None else [_policy(item) for item in report.policy],
     )
     built: Json = msgspec.to_builtins(data)
     return built
+
+
+def _policy(item: PolicyLine) -> PolicyData:
+    return PolicyData(
+        owner=OwnerData(kind=item.owner.kind, name=item.owner.name),
+        effect=item.effect,
+        place=item.place,
+        text=item.text,
+        packets=item.packets,
+        lately=item.counted,
+        sender=item.sender,
+        packet=item.packet,
+    )
 
 
 def _finding(finding: Finding) -> FindingData:

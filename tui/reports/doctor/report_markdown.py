@@ -21,6 +21,7 @@ from dnet_tui.tui.reports.doctor.report_text import (
     evidence_line,
     gap_line,
     persistence,
+    policy_items,
     symptoms_line,
     title_line,
     verdict_line,
@@ -39,6 +40,8 @@ def doctor_markdown(report: Report, label: Label = str) -> str:
     if report.probes is not None:
         lines += ["## Probes", "", plain(probes_line(report.probes)), ""]
         lines += [*(f"- {plain(probe_line(item))}" for item in report.probes), *([""] if report.probes else [])]
+    if report.policy is not None:
+        lines += ["## Policy", "", *(f"- {plain(item)}" for item in policy_items(report.policy)), ""]
     undecided = [check for check in report.checks if check.outcome in {"unknown", "crashed"}]
     if undecided:
         lines += ["## Not decided", ""]

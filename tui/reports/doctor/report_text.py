@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
 from dnet_tui.diagnostics.report.finding import SYMPTOMS, Evidence, Finding
-from dnet_tui.diagnostics.report.report import Report
+from dnet_tui.diagnostics.report.report import PolicyLine, Report
 from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.doctor.probe_lines import probe_line, probes_line
@@ -36,6 +36,8 @@ def doctor_text(report: Report, paper: OutputStyle, label: Label = str) -> str:
     if report.probes is not None:
         items = [probes_line(report.probes), *map(probe_line, report.probes)]
         lines += _section("Probes", items, prose)
+    if report.policy is not None:
+        lines += _section("Policy", policy_items(report.policy), prose)
     lines += _section("Not decided", _undecided(report), prose)
     lines += _section("Not seen", [gap_line(gap, label) for gap in report.gaps], prose)
     return "\n".join(lines) + "\n"
@@ -168,6 +170,18 @@ def gap_line(gap: Gap, label: Label) -> str:
 def persistence(remedy: Remedy) -> str:
     """Whether a repair outlives a reboot, in words."""
     return "outlives a reboot" if remedy.persists else "lost at a reboot"
+
+
+def policy_items(lines: tuple[PolicyLine, ...]) -> list[str]:
+    """Every rule that decides over containers' packets, one each."""
+    return [policy_line(item) for item in lines] or ["no rule drops or redirects what containers send or get"]
+
+
+def policy_line(item: PolicyLine) -> str:
+    """``ufw: filter ufw-user-forward 3, drop: TEXT (12 packets so far): from web, tcp 172.17.0.2:40000 → …``."""
+    proof = f": from {item.sender}, {item.packet}" if item.packet else ": not asked, there are too many"
+    so_far = f" ({item.counted})" if item.counted else ""
+    return f"{item.owner.whose}: {item.place}, {item.effect}: {item.text}{so_far}{proof}"
 
 
 def _undecided(report: Report) -> list[str]:
