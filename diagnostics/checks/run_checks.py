@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
+from dnet_tui.diagnostics.checks.decisions.policy_lines import policy_lines
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, BlockedFlows, CheckContext, element
 from dnet_tui.diagnostics.checks.framework.ownership import with_owners
 from dnet_tui.diagnostics.checks.host import flow_blocked
-from dnet_tui.diagnostics.checks.subjects.policy_lines import policy_lines
 from dnet_tui.diagnostics.flows.probes import Probed
 from dnet_tui.diagnostics.report.causality import ordered, with_causes
 from dnet_tui.diagnostics.report.finding import CheckResult, Finding

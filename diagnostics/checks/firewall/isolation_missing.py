@@ -52,7 +52,8 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
         if flow.forward.arrives is None:
             by = flow.forward.decided_by
             yield Undecided(reason=f"{flow.label}: {by.text if by else 'the walk could not decide'}")
-        elif flow.forward.arrives and flow.forward.end != "left":  # what left the host did not get there
+        elif flow.forward.arrives and flow.forward.end != "left" and not flow.forward.last.dnatted:
+            # What left the host, or was given to somebody else, did not get there.
             repair = missing(ctx.case, flow)
             leaks[repair or f"{flow.family} {flow.kind} {_accepted_by(flow)}"].append(flow)
     for key, flows in leaks.items():

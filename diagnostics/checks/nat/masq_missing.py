@@ -30,10 +30,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from dnet_tui.diagnostics.checks.decisions.untracked import is_untracked
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_rule
-from dnet_tui.diagnostics.checks.subjects.untracked import is_untracked
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.expected_flows import Flow

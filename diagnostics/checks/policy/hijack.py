@@ -31,10 +31,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dnet_tui.diagnostics.checks.decisions.asked_rules import AskedRule, asked_rules
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import named, of_rule
-from dnet_tui.diagnostics.checks.subjects.asked_rules import AskedRule, asked_rules
 from dnet_tui.diagnostics.flows.flow import Flow
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.decisions import is_anothers, owner_of, where_to_change
@@ -59,7 +59,8 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
     for asked in ctx.case.once(asked_rules) if ctx.asks_rules or taken else ():
         if asked.effect == "redirect":
             steps[_key(asked.ref)] = asked.steps
-            if asked.proven and _key(asked.ref) not in taken and not _is_service(asked):
+            sent = asked.proven and asked.sender != "outside"
+            if sent and _key(asked.ref) not in taken and not _is_service(asked):
                 yield _of_rule(asked)
     for key, (rule, flows) in taken.items():
         yield _of_flows(rule, flows, steps.get(key, ()))
@@ -122,9 +123,7 @@ def _target(packet: Packet) -> str:
 def _finding(rule: RuleRef, severity: Severity, what: str, evidence: tuple[Evidence, ...]) -> Finding:
     owner = owner_of(rule)
     whose = owner.whose if owner is not None else "nobody"
-    note = (
-        where_to_change(rule) or _NARROW
-    )
+    note = where_to_change(rule) or _NARROW
     return Finding(
         check=ID,
         severity=severity,

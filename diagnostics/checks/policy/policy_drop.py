@@ -32,13 +32,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from dnet_tui.diagnostics.checks.decisions.asked_counters import counted
+from dnet_tui.diagnostics.checks.decisions.asked_rules import AskedRule, asked_rules
+from dnet_tui.diagnostics.checks.decisions.chosen_targets import looks_into_set, named_container
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
-from dnet_tui.diagnostics.checks.subjects.asked_counters import counted
-from dnet_tui.diagnostics.checks.subjects.asked_rules import AskedRule, asked_rules
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
-from dnet_tui.diagnostics.checks.subjects.chosen_targets import looks_into_set, named_container
 from dnet_tui.diagnostics.context.host_context import INFERRED, OUTSIDE, OUTSIDE6, HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.decisions import is_anothers, owner_of, where_to_change

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dnet_tui.diagnostics.checks.subjects.deciding_rules import deciding_rules
+from dnet_tui.diagnostics.checks.decisions.deciding_rules import deciding_rules
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.flow import Flow
 from dnet_tui.diagnostics.walk.l3.namespace_context import match_context

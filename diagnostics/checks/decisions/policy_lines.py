@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dnet_tui.diagnostics.checks.decisions.asked_counters import counted
+from dnet_tui.diagnostics.checks.decisions.asked_rules import every_rule
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
-from dnet_tui.diagnostics.checks.subjects.asked_counters import counted
-from dnet_tui.diagnostics.checks.subjects.asked_rules import every_rule
 from dnet_tui.diagnostics.report.report import PolicyLine
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from dnet_tui.diagnostics.checks.decisions.asked_rules import AskedRule
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
-from dnet_tui.diagnostics.checks.subjects.asked_rules import AskedRule
 from dnet_tui.diagnostics.difference.rates import Rates
 from dnet_tui.inspect.model import Snapshot
 

@@ -78,9 +78,8 @@ def _source(rule: PolicyRule) -> str:
 
 
 def _refuses(route: Route, family: Family) -> bool:
-    return (
-        route.family == family and route.type in _TYPES and route.protocol != "kernel" and not route.dst.endswith("/0")
-    )
+    named = route.family == family and not route.dst.endswith("/0")
+    return named and route.type in _TYPES and route.protocol != "kernel"
 
 
 def _maker(route: Route) -> DecisionOwner:

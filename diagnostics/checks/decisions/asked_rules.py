@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.subjects.deciding_rules import DecidingRule, Effect, deciding_rules
-from dnet_tui.diagnostics.checks.subjects.witness import OpenPort, Sender, arrivals, witnesses
+from dnet_tui.diagnostics.checks.decisions.deciding_rules import DecidingRule, Effect, deciding_rules
+from dnet_tui.diagnostics.checks.decisions.witness import OpenPort, Sender, arrivals, witnesses
 from dnet_tui.diagnostics.context.host_context import OUTSIDE, OUTSIDE6, AttachedContainer, HostContext
 from dnet_tui.diagnostics.report.decisions import is_anothers
 from dnet_tui.diagnostics.walk.api import walk
