@@ -18,8 +18,10 @@ from dnet_tui.diagnostics.checks.decisions.witness import OpenPort, Sender, arri
 from dnet_tui.diagnostics.context.host_context import OUTSIDE, OUTSIDE6, AttachedContainer, HostContext
 from dnet_tui.diagnostics.report.decisions import is_anothers
 from dnet_tui.diagnostics.walk.api import walk
+from dnet_tui.diagnostics.walk.l3.routing import lookup
+from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Packet, RuleRef, Walk
-from dnet_tui.inspect.model import Family, LinkRef, known_items, require
+from dnet_tui.inspect.model import Family, Link, LinkRef, known_items, require
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table
 from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner, owner_called
 
@@ -153,9 +155,15 @@ class _Asking:
             ports = self._ports[family]
             for port, packet in arrivals(way.conditions, ports, family, far, sets, self._ipsets, translated=translated):
                 link = view.link_named(host.id, port.uplink)
-                if link is not None:
+                if link is not None and self._comes_by(link, packet):
                     arriving = LinkRef(namespace=host.id, ifindex=link.ifindex)
                     yield "outside", packet, walk(view, packet, origin=host.id, arriving=arriving, fresh=True)
+
+    def _comes_by(self, link: Link, packet: Packet) -> bool:
+        """Whether who sends it may be behind that uplink: answers to that address leave by it."""
+        host = self._case.view.host
+        back = msgspec.structs.replace(packet, src=packet.dst, dst=packet.src)
+        return host is not None and lookup(index_of(self._case.view, host), back).ifindex == link.ifindex
 
 
 def _decides(gone: Walk, found: DecidingRule) -> bool:

@@ -49,7 +49,8 @@ def owns(case: HostContext, obstacle: Obstacle) -> bool:
     if obstacle.stage != "routing" or obstacle.by.kind != "route" or not on_host(case, obstacle):
         return False
     word = obstacle.by.text.rpartition(": ")[2].partition(" ")[0]
-    return word in _TYPES and case.network_of(obstacle.packet.dst) is None
+    by_rule = obstacle.by.text.startswith("policy rule")
+    return word in _TYPES and (by_rule or case.network_of(obstacle.packet.dst) is None)
 
 
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:

@@ -49,6 +49,9 @@ from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner
 ID = "policy-drop"
 _SHOWN = 2
 
+_BESIDE_FILTER = frozenset({"raw", "mangle", "security"})
+"""Tables of iptables in which no check of the filter table's order has a say."""
+
 _CONFIGURED = frozenset({"firewalld"})
 """Managers into whose settings engines put their networks themselves: what is missing there has checks of its own."""
 
@@ -63,7 +66,9 @@ def owns(case: HostContext, obstacle: Obstacle) -> bool:
         return False
     if named_container(case, obstacle) or looks_into_set(case, rule):
         return True
-    return owner.kind == "manager" and rule.owner not in _CONFIGURED
+    if owner.kind == "administrator":
+        return rule.table in _BESIDE_FILTER and rule.backend != "nftables"
+    return rule.owner not in _CONFIGURED
 
 
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:

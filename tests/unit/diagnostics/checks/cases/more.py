@@ -9,7 +9,7 @@ import msgspec
 from dnet_tui.diagnostics.flows.probes import PlannedProbe, Prediction, ProbeAnswer, Sent, judge
 from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
-from dnet_tui.inspect.model import Address, Engine, Link, Neighbour, PolicyRule, Snapshot, Socket, TrafficFilter
+from dnet_tui.inspect.model import Address, Engine, Link, Neighbour, Snapshot, Socket, TrafficFilter
 from dnet_tui.inspect.model.firewall import Table, Verdict
 from unit.builders.factories import (
     HOST,
@@ -105,12 +105,6 @@ def asked(state: str) -> Snapshot:
     return adding(docker_like_snapshot(), HOST, "neighbours", entry)
 
 
-def refusing(src: str) -> Snapshot:
-    """The host with a policy rule that no check knows."""
-    rule = PolicyRule(family="ip", priority=100, action="blackhole", src=src)
-    return adding(docker_like_snapshot(), HOST, "policy_rules", rule)
-
-
 def managed_elsewhere() -> Snapshot:
     """No rule is left of a Docker that writes none by choice."""
     engines = (Engine(name="docker", iptables=False),)
@@ -184,10 +178,6 @@ CASES: dict[str, CheckCases] = {
     "rootless-port": CheckCases(
         fires={"port 80 for a user": lambda: rootless(80)},
         near_misses={"port 80 where users may have it": lambda: rootless(80, start="80")},
-    ),
-    "flow-blocked": CheckCases(
-        fires={"a policy rule that refuses": lambda: refusing("172.17.0.0/16")},
-        near_misses={"a policy rule that refuses others": lambda: refusing("172.29.0.0/16")},
     ),
     "veth-down": CheckCases(
         near_misses={

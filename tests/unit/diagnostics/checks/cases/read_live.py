@@ -98,6 +98,7 @@ _SUMS = f"{_START_FILE}::test_wrong_checksums_are_counted_by_the_receiver_and_a_
 _VLANS = "unit/inspect/kernel/rtnetlink/test_parse_links.py::test_vlans_come_with_pvid_and_ranges"
 _FIREWALLD = f"{_FIREWALLS}::test_a_running_firewalld_is_read_as_it_sees_its_own_files"
 _ROOTLESS = "unit/inspect/engines/test_rootless.py::test_one_that_was_not_asked_is_listed_with_the_way_in"
+_DECISIONS = "lab/diagnostics/test_decisions.py::test_what_somebody_else_decided_is_named_with_its_owner_and_left_alone"
 _MODULES = "unit/inspect/kernel/test_host_info.py::test_modules_that_went_with_an_update"
 
 ELSEWHERE = {
@@ -133,14 +134,19 @@ ELSEWHERE = {
     "PolicyRule.dst": _LINKS,
     "PolicyRule.src": _UPLINKS,
     "PortVlan": _VLANS,
+    "NoTrack": _DECISIONS,
     "Resolver": _NAMES,
     "Resolver.fell_back": _FALLBACK,
     "Resolver.none_left": _NONE,
     "Snapshot.firewalld": _FIREWALLD,
     "Table.sets": _NATIVE,
     "TrafficFilter": _FILTER,
+    "Rule.owner": "lab/inspect/test_owners.py::test_every_rule_that_docker_wrote_is_dockers_and_names_what_it_is_for",
     "Verdict.reject_with": _RULES,
     "VerdictMap": _NATIVE,
+    "Namespace.xfrm": _DECISIONS,
+    "Namespace.xfrm_policies": _DECISIONS,
+    "XfrmPolicy": _DECISIONS,
 }
 """Other fields, or all of a struct, with the test that shows them read.
 
