@@ -135,6 +135,7 @@ ELSEWHERE = {
     "PolicyRule.src": _UPLINKS,
     "PortVlan": _VLANS,
     "NoTrack": _DECISIONS,
+    "Note": _DECISIONS,
     "Resolver": _NAMES,
     "Resolver.fell_back": _FALLBACK,
     "Resolver.none_left": _NONE,
