@@ -9,13 +9,13 @@ counted.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.decisions.deciding_rules import DecidingRule, Effect, deciding_rules
-from dnet_tui.diagnostics.checks.decisions.witness import OpenPort, Sender, arrivals, witnesses
-from dnet_tui.diagnostics.context.host_context import OUTSIDE, OUTSIDE6, AttachedContainer, HostContext
+from dnet_tui.diagnostics.checks.decisions.deciding_rules import Candidate, DecidingRule, Effect, candidates
+from dnet_tui.diagnostics.checks.decisions.witness import OpenPort, Sender, Senders, arrivals, witnesses
+from dnet_tui.diagnostics.context.host_context import OUTSIDE, OUTSIDE6, HostContext
 from dnet_tui.diagnostics.report.decisions import is_anothers
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.l3.routing import lookup
@@ -27,12 +27,18 @@ from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner, owner_calle
 
 _FAR: dict[Family, str] = {"ip": OUTSIDE, "ip6": OUTSIDE6}
 _FAMILIES: tuple[Family, ...] = ("ip", "ip6")
-_MOST = 32
+Key = tuple[str, str, str, str, int]
+"""A rule's backend, family, table, chain and number."""
+
+_MOST = 12
 """Walks that asking may cost where not every rule is to be listed."""
 _MOST_LISTED = 4000
+_LOOK = 0.1
+"""What looking for a packet costs, in walks."""
+_FEW = 3
+"""Elements of a verdict map that are asked."""
 _FIRST = 2
 """Rules of one chain that are asked before those of the next."""
-_SENDERS = 24
 
 
 class AskedRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,10 +51,10 @@ class AskedRule(msgspec.Struct, frozen=True, kw_only=True):
     owner: DecisionOwner
     effect: Effect
     table: Table
-    base: Chain
     chain: Chain
     rule: Rule
-    steps: tuple[Rule, ...]
+    base: Chain | None = None
+    steps: tuple[Rule, ...] = ()
     proven: bool = False
     sender: str = ""
     packet: Packet | None = None
@@ -71,7 +77,7 @@ class AskedRule(msgspec.Struct, frozen=True, kw_only=True):
             text=self.rule.text,
             packets=self.rule.packets,
             bytes=self.rule.bytes,
-            base=self.base.name,
+            base=self.base.name if self.base is not None else "",
             owner=self.rule.owner,
         )
 
@@ -91,55 +97,54 @@ def every_rule(case: HostContext) -> tuple[AskedRule, ...]:
 
 def _asked(case: HostContext, budget: int, *, others_only: bool) -> Iterator[AskedRule]:
     host = case.view.host
-    senders = {family: _senders(case, family) for family in _FAMILIES}
-    if host is None or not any(senders.values()):
+    if host is None or not case.networks:
         return
     firewall = require(host.firewall)
-    by_rule: defaultdict[tuple[str, str, str, str, int], list[DecidingRule]] = defaultdict(list)
+    by_rule: defaultdict[Key, list[Candidate]] = defaultdict(list)
     owners: dict[str, DecisionOwner] = {}
-    for found in deciding_rules(firewall):
-        owner = owners.setdefault(found.rule.owner, owner_called(found.rule.owner))
+    for found in candidates(firewall):
+        text = found.rule.owner
+        owner = owners.get(text) or owners.setdefault(text, owner_called(text))
         if found.effect != "notrack" and (not others_only or is_anothers(owner)):
-            by_rule[found.key].append(found)
-    asking = _Asking(case, firewall, senders)
-    for ways in _in_turn(by_rule):
-        asked = _as_found(ways[0], owners[ways[0].rule.owner])
-        if asking.walks >= budget:
+            table = found.table
+            by_rule[table.backend, table.family, table.name, found.chain.name, found.rule.number].append(found)
+    if not by_rule:
+        return
+    asking = _Asking(case, firewall)
+    for those in _in_turn(by_rule):
+        asked = _as_found(those[0], owners[those[0].rule.owner])
+        if asking.spent >= budget:
             yield asked
-        elif (proof := asking.ask(ways)) is not None:
+        elif (proof := asking.ask(those)) is not None:
             way, sender, packet = proof
-            yield msgspec.structs.replace(asked, proven=True, sender=sender, packet=packet, steps=way.steps)
+            yield msgspec.structs.replace(
+                asked, proven=True, base=way.base, sender=sender, packet=packet, steps=way.steps
+            )
 
 
-def _as_found(found: DecidingRule, owner: DecisionOwner) -> AskedRule:
-    return AskedRule(
-        owner=owner,
-        effect=found.effect,
-        table=found.table,
-        base=found.base,
-        chain=found.chain,
-        rule=found.rule,
-        steps=found.steps,
-    )
+def _as_found(found: Candidate, owner: DecisionOwner) -> AskedRule:
+    return AskedRule(owner=owner, effect=found.effect, table=found.table, chain=found.chain, rule=found.rule)
 
 
 class _Asking:
-    """The walks that ask, and how many there were."""
+    """The walks that ask, and what was spent on them: one for each, and a little for each rule that was looked at."""
 
-    def __init__(self, case: HostContext, firewall: Firewall, senders: dict[Family, tuple[Sender, ...]]) -> None:
-        self.walks = 0
+    def __init__(self, case: HostContext, firewall: Firewall) -> None:
+        self.spent = 0.0
         self._case = case
-        self._senders = senders
+        self._senders = {family: _senders(case, family) for family in _FAMILIES}
         self._ports = {family: _open_ports(case, family) for family in _FAMILIES}
         self._ipsets = {item.name: item for item in firewall.ipsets}
 
-    def ask(self, ways: list[DecidingRule]) -> tuple[DecidingRule, str, Packet] | None:
+    def ask(self, those: list[Candidate]) -> tuple[DecidingRule, str, Packet] | None:
         """The packet that proves a rule to decide, with the way by which it is reached; None where there is none."""
-        for way in ways:
-            for sender, packet, gone in self._walked(way):
-                self.walks += 1
-                if _decides(gone, way):
-                    return way, sender, packet
+        for candidate in those[:_FEW]:
+            for way in candidate.ways():
+                self.spent += _LOOK
+                for sender, packet, gone in self._walked(way):
+                    self.spent += 1
+                    if _decides(gone, way):
+                        return way, sender, packet
         return None
 
     def _walked(self, way: DecidingRule) -> Iterator[tuple[str, Packet, Walk]]:
@@ -179,43 +184,31 @@ def _is(ref: RuleRef, found: DecidingRule) -> bool:
     return (ref.backend, ref.family, ref.table, ref.chain, ref.number) == found.key
 
 
-def _in_turn(
-    by_rule: dict[tuple[str, str, str, str, int], list[DecidingRule]],
-) -> list[list[DecidingRule]]:
-    """Those that have decided already first, then the first of each chain, then the others."""
+def _in_turn(by_rule: dict[Key, list[Candidate]]) -> list[list[Candidate]]:
+    """The first of each chain, then those that have decided already, then the others."""
     seen: defaultdict[tuple[str, str, str, str], int] = defaultdict(int)
-    ranked: list[tuple[tuple[int, int], list[DecidingRule]]] = []
-    for key, ways in by_rule.items():
+    ranked: list[tuple[int, int, list[Candidate]]] = []
+    for key, those in by_rule.items():
         place = key[:4]
         seen[place] += 1
-        packets = ways[0].rule.packets or 0
-        turn = 0 if seen[place] <= _FIRST else 1 if packets else 2
-        ranked.append(((turn, -packets), ways))
-    return [ways for _, ways in sorted(ranked, key=lambda item: item[0])]
+        packets = those[0].rule.packets or 0
+        ranked.append((0 if seen[place] <= _FIRST else 1 if packets else 2, -packets, those))
+    return [those for _, _, those in sorted(ranked, key=lambda item: item[:2])]
 
 
-def _senders(case: HostContext, family: Family) -> tuple[Sender, ...]:
-    """A few containers of each network, each with where it may send to."""
+def _senders(case: HostContext, family: Family) -> Senders:
+    """The containers, each with where it may send to."""
     outside = tuple((uplink, _FAR[family]) for uplink in case.ways_out(family))
-    firsts = {network.bridge: case.members(network, family)[:2] for network in case.networks}
-    return tuple(
-        Sender(
-            name=member.container.name,
-            namespace=member.namespace,
-            address=member.address,
-            iif=network.bridge,
-            targets=(*outside, *_neighbours(firsts, member)),
-        )
-        for network in case.networks
-        for member in case.members(network, family)[:_SENDERS]
-    )
-
-
-def _neighbours(
-    firsts: Mapping[str, tuple[AttachedContainer, ...]], member: AttachedContainer
-) -> Iterator[tuple[str, str]]:
-    for bridge, others in firsts.items():
-        yield from ((bridge, other.address) for other in others if other.namespace != member.namespace)
+    members = [(network, case.members(network, family)) for network in case.networks]
+    near = tuple((network.bridge, member.address) for network, those in members for member in those[:2])
+    targets = (*outside, *near)
+    found = {
+        member.address: Sender(member.container.name, member.namespace, member.address, network.bridge, targets)
+        for network, those in members
+        for member in those
+    }
+    first = tuple(found[member.address] for _, those in members for member in those[:2])
+    return Senders(found, first)
 
 
 def _open_ports(case: HostContext, family: Family) -> tuple[OpenPort, ...]:

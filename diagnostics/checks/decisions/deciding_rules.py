@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from dnet_tui.inspect.model.firewall import (
@@ -59,14 +60,42 @@ class _Call(NamedTuple):
     conditions: tuple[AnyExpr, ...]
 
 
-def deciding_rules(firewall: Firewall) -> Iterator[DecidingRule]:
-    """Every such rule of the tables for IP, by each of a few ways that lead to it."""
+Calls = dict[str, list[_Call]]
+"""Who leads to a chain, by the chain's name."""
+
+
+class Candidate(NamedTuple):
+    """A rule that would decide, if a packet came to it; ``calls`` are those of its table."""
+
+    table: Table
+    chain: Chain
+    rule: Rule
+    effect: Effect
+    conditions: tuple[AnyExpr, ...]
+    calls: Calls
+
+    def ways(self) -> Iterator[DecidingRule]:
+        """A few of the ways that lead to it; none where no base chain of forwarded packets does."""
+        for base, before, above in islice(_ways(self.chain, self.calls, 0), _MOST_PATHS):
+            conditions, steps = (*before, *self.conditions), (*above, self.rule)
+            yield DecidingRule(self.table, base, self.chain, self.rule, self.effect, conditions, steps)
+
+
+def candidates(firewall: Firewall) -> Iterator[Candidate]:
+    """Every rule of the tables for IP that decides; of a verdict map one for each element that does."""
     for table in firewall.tables:
         if table.family in _FAMILIES and not table.dormant:
             yield from _of_table(table)
 
 
-def _of_table(table: Table) -> Iterator[DecidingRule]:
+def deciding_rules(firewall: Firewall, effect: Effect) -> Iterator[DecidingRule]:
+    """The rules of one effect, by each of a few ways that lead to them."""
+    for candidate in candidates(firewall):
+        if candidate.effect == effect:
+            yield from candidate.ways()
+
+
+def _of_table(table: Table) -> Iterator[Candidate]:
     calls: defaultdict[str, list[_Call]] = defaultdict(list)
     found: list[tuple[Chain, Rule, Effect, tuple[AnyExpr, ...]]] = []
     for chain in table.chains:
@@ -79,10 +108,7 @@ def _of_table(table: Table) -> Iterator[DecidingRule]:
             else:
                 _note(chain, rule, last, rule.exprs[:-1], calls, found)
     for chain, rule, effect, conditions in found:
-        for number, (base, before, steps) in enumerate(_ways(chain, calls, 0)):
-            if number == _MOST_PATHS:
-                break
-            yield DecidingRule(table, base, chain, rule, effect, (*before, *conditions), (*steps, rule))
+        yield Candidate(table, chain, rule, effect, conditions, calls)
 
 
 def _note(

@@ -40,8 +40,8 @@ def exempting_rule(case: HostContext, flow: Flow) -> RuleRef | None:
     gone = flow.forward if _exempt(flow.forward.last) else flow.answer
     passed = [hop.packet for hop in gone.hops if hop.namespace == host.id] if gone is not None else []
     context = match_context(case.view, host)
-    for found in deciding_rules(require(host.firewall)):
-        if found.effect != "notrack" or found.base.hook != "prerouting":
+    for found in deciding_rules(require(host.firewall), "notrack"):
+        if found.base.hook != "prerouting":
             continue
         conditions = [item for item in found.conditions if isinstance(item, Match)]
         if len(conditions) == len(found.conditions) and any(

@@ -21,6 +21,7 @@ from dnet_tui.inspect.text.number_ranges import PORTS, parse_range
 _FEW = 3
 """Elements of a set that are tried."""
 
+_MANY_PORTS = 8
 _PORTED = ("tcp", "udp", "sctp")
 _EPHEMERAL = 40000
 _DIMENSIONS = {("ip", "src"): "saddr", ("ip", "dst"): "daddr", ("net", "src"): "saddr", ("net", "dst"): "daddr"}
@@ -38,6 +39,19 @@ class Sender(NamedTuple):
     address: str
     iif: str
     targets: tuple[tuple[str, str], ...]
+
+
+class Senders(NamedTuple):
+    """All who may send, by their addresses, and the first two of each network: of many, any will do."""
+
+    by_address: Mapping[str, Sender]
+    first: tuple[Sender, ...]
+
+    def fitting(self, wanted: Mapping[str, list[Wanted]], family: Family) -> Sender | None:
+        """One that meets what is asked of a sender."""
+        named = {_host(value) for item in wanted.get("saddr", ()) if not item.negate for value in item.values}
+        chosen = [self.by_address[address] for address in sorted(named & self.by_address.keys())]
+        return next((item for item in (*chosen, *self.first) if _may_send(item, wanted, family)), None)
 
 
 class OpenPort(NamedTuple):
@@ -61,14 +75,14 @@ class Wanted(NamedTuple):
 
 def witnesses(
     conditions: Sequence[AnyExpr],
-    senders: Sequence[Sender],
+    senders: Senders,
     family: Family,
     sets: Mapping[str, NamedSet],
     ipsets: Mapping[str, NamedSet],
 ) -> Iterator[tuple[Sender, Packet]]:
     """Packets from one of the senders that may meet the conditions."""
     for wanted in _by_field(conditions, sets, ipsets):
-        sender = next((item for item in senders if _may_send(item, wanted, family)), None)
+        sender = senders.fitting(wanted, family)
         packet = _packet(wanted, sender, family) if sender is not None else None
         if sender is not None and packet is not None:
             yield sender, packet
@@ -86,7 +100,7 @@ def arrivals(
 ) -> Iterator[tuple[OpenPort, Packet]]:
     """Packets from outside to one of the published ports; ``translated``: the conditions see them after DNAT."""
     for wanted in _by_field(conditions, sets, ipsets):
-        for port in ports:
+        for port in _asked_ports(wanted, ports, translated=translated):
             address, number = port.after if translated else port.before
             links = {"iif": port.uplink, "oif": port.bridge}
             if any(not _is_link(item, links[field]) for field in links for item in wanted.get(field, ())):
@@ -113,6 +127,22 @@ def arrivals(
                 ),
             )
             break
+
+
+def _asked_ports(
+    wanted: Mapping[str, list[Wanted]], ports: Sequence[OpenPort], *, translated: bool
+) -> Sequence[OpenPort]:
+    """The ports that may be meant: of very many those of the number asked for, or else the first ones."""
+    numbers = {value for item in wanted.get("dport", ()) if not item.negate for value in item.values}
+    if not numbers or any(not value.isdigit() for value in numbers):
+        return ports[:_MANY_PORTS]
+    chosen = [port for port in ports if str((port.after if translated else port.before)[1]) in numbers]
+    return chosen[:_MANY_PORTS]
+
+
+def _host(value: str) -> str:
+    address, _, length = value.partition("/")
+    return address if length in {"", "32", "128"} else ""
 
 
 def _by_field(
@@ -185,7 +215,11 @@ def _is_link(item: Wanted, name: str) -> bool:
 
 
 def _packet(wanted: Mapping[str, list[Wanted]], sender: Sender, family: Family) -> Packet | None:
-    fars = (far for oif, far in sender.targets if all(_is_link(item, oif) for item in wanted.get("oif", ())))
+    fars = (
+        far
+        for oif, far in sender.targets
+        if far != sender.address and all(_is_link(item, oif) for item in wanted.get("oif", ()))
+    )
     target = next((found for far in fars if (found := _chosen(wanted.get("daddr", ()), far))), "")
     proto = _protocol(wanted, family)
     if not target or not proto or ipaddress.ip_address(target).version != (4 if family == "ip" else 6):

@@ -20,8 +20,8 @@ Remedy
 
 When it is harmless
     A rule that keeps *some* sources from a published port is what the chain
-    is for, and information.  One that stops new connections from everybody is
-    a warning, since only its author knows what was meant.
+    is for.  A rule that stops new connections is reported as a warning, since
+    only its author knows what was meant; for published ports as information.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
-from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.context.iptables_layout import USER_CHAINS, forward_rule, in_user_chain
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -39,7 +38,6 @@ from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, removal, table_o
 from dnet_tui.diagnostics.report.decisions import overriding, owner_of
 from dnet_tui.diagnostics.report.finding import Finding, Severity, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
-from dnet_tui.inspect.model.firewall import Lookup, Match, SetLookup
 
 ID = "user-chain-drop"
 _ALSO = "Remove it from the script that sets up this chain too"
@@ -58,10 +56,10 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     for blocked in definite(ctx, ID):
         rule = blocked.obstacle.by.rule
         if rule is not None:
-            yield _finding(ctx.case, blocked, rule)
+            yield _finding(blocked, rule)
 
 
-def _finding(case: HostContext, blocked: BlockedFlows, rule: RuleRef) -> Finding:
+def _finding(blocked: BlockedFlows, rule: RuleRef) -> Finding:
     answers = _hits_answers(blocked)
     verb = "rejects" if blocked.obstacle.end == "rejected" else "drops"
     what = "the answers to connections that containers open" if answers else "traffic that its network is meant to pass"
@@ -72,7 +70,7 @@ def _finding(case: HostContext, blocked: BlockedFlows, rule: RuleRef) -> Finding
     )
     return Finding(
         check=ID,
-        severity=_severity(case, blocked, rule),
+        severity=_severity(blocked),
         subject=Subject(kind="rule", name=f"{rule.table} {rule.chain} {rule.number}"),
         summary=f"Rule {rule.number} of {rule.chain} {verb} {what}",
         symptoms=blocked.symptoms,
@@ -86,25 +84,10 @@ def _hits_answers(blocked: BlockedFlows) -> bool:
     return bool(set(map(id, blocked.back)) - set(map(id, blocked.there)))
 
 
-def _severity(case: HostContext, blocked: BlockedFlows, rule: RuleRef) -> Severity:
+def _severity(blocked: BlockedFlows) -> Severity:
     if _hits_answers(blocked):
         return "warning"
-    ports_only = {flow.kind for flow in blocked.flows} == {"published"}
-    return "info" if ports_only and _spares_some(case, rule) else "warning"
-
-
-def _spares_some(case: HostContext, rule: RuleRef) -> bool:
-    """Whether the chain tells sources apart: then the published ports are meant for some, and closed to others."""
-    fields = {"saddr", "ctorigsrc"}
-    return any(
-        isinstance(expr, SetLookup | Lookup) or (isinstance(expr, Match) and expr.field in fields)
-        for table in iptables_layout.tables(case, rule.family)
-        if (table.backend, table.name) == (rule.backend, rule.table)
-        for chain in table.chains
-        if chain.name in rule.path and chain.name != rule.base
-        for item in chain.rules
-        for expr in item.exprs
-    )
+    return "info" if {flow.kind for flow in blocked.flows} == {"published"} else "warning"
 
 
 def _accept_answers(rule: RuleRef) -> Remedy | None:

@@ -30,7 +30,6 @@ def packets(snapshot: Snapshot) -> list[str]:
         (f"-s {WEB_ADDRESS}/32 -d 192.0.2.0/24 -j DROP", "tcp 172.17.0.2:40000 → 192.0.2.0:443"),
         ("-i br-app -p udp -m udp --dport 123 -j REJECT", "udp 10.10.0.2:40000 → 198.51.100.77:123"),
         ("-i docker0 -p tcp -m multiport --dports 79:81 -j DROP", "tcp 172.17.0.2:40000 → 198.51.100.77:79"),
-        ("-i docker0 ! -d 198.51.100.0/24 -o eth0 -d 192.0.2.9/32 -j DROP", None),
         ("-i eth0 -s 192.0.2.0/25 -j DROP", "tcp 192.0.2.0:40000 → 203.0.113.2:8080"),
         ("-i br-app -o br-app -p icmp -j DROP", "icmp 10.10.0.2 → 10.10.0.3"),
         ("-s 172.17.0.99/32 -j DROP", None),
@@ -39,8 +38,6 @@ def packets(snapshot: Snapshot) -> list[str]:
     ],
 )
 def test_a_packet_is_made_that_meets_the_rule_and_ends_at_it(spec: str, packet: str | None) -> None:
-    if packet is None and "! -d" in spec:
-        pytest.skip("iptables takes one destination only")
     assert packets(insert(spec)) == ([packet] if packet else [])
 
 
@@ -64,9 +61,8 @@ def native(*rules: Rule, sets: tuple[NamedSet, ...] = ()) -> Snapshot:
 
 def test_elements_of_sets_and_of_verdict_maps_are_met() -> None:
     bad = NamedSet(name="bad", type="ipv4_addr", elements=(Element(key=("192.0.2.0/24",)),))
-    lookup = Rule(
-        number=1, text="ip daddr @bad drop", exprs=(Lookup(fields=("daddr",), set="bad"), Verdict(kind="drop"))
-    )
+    asked = Lookup(fields=("daddr",), set="bad")
+    lookup = Rule(number=1, text="ip daddr @bad drop", exprs=(asked, Verdict(kind="drop")))
     assert packets(native(lookup, sets=(bad,))) == ["tcp 172.17.0.2:40000 → 192.0.2.0:443"]
     drop, pass_on = Verdict(kind="drop"), Verdict(kind="accept")
     elements = (Element(key=("443",), verdict=pass_on), Element(key=("25",), verdict=drop))
