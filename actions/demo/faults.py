@@ -145,7 +145,8 @@ _FILTER = ("iptables-nft", "-w", "-t", "filter")
 _REJECT = ("-j", "REJECT", "--reject-with", "icmp-port-unreachable")
 
 _NAT = ("iptables-nft", "-w", "-t", "nat")
-_RAW = ("iptables-nft", "-w", "-t", "raw")
+_EXEMPT = ("ip", "exempt")
+_EARLY = ("{", "type", "filter", "hook", "prerouting", "priority", "-300", ";", "}")
 _NEW = ("-m", "conntrack", "--ctstate", "NEW")
 _UFW = "ufw-user-forward"
 _WEB = ("-p", "tcp", "-m", "multiport", "--dports", "80,443", "-j", "REDIRECT", "--to-ports", "3128")
@@ -235,8 +236,12 @@ FAULTS: tuple[Fault, ...] = (
         id="notrack",
         description="what one network's containers send is exempt from connection tracking",
         breaks=("egress", "published"),
-        inject=lambda target: ((*_RAW, "-I", "PREROUTING", "1", "-i", target.bridge, "-j", "CT", "--notrack"),),
-        restore=lambda target: ((*_RAW, "-D", "PREROUTING", "-i", target.bridge, "-j", "CT", "--notrack"),),
+        inject=lambda target: (
+            ("nft", "add", "table", *_EXEMPT),
+            ("nft", "add", "chain", *_EXEMPT, "early", *_EARLY),
+            ("nft", "add", "rule", *_EXEMPT, "early", "iifname", target.bridge, "notrack"),
+        ),
+        restore=lambda _: (("nft", "delete", "table", *_EXEMPT),),
     ),
     Fault(
         id="xfrm-block",
