@@ -253,7 +253,14 @@ def _chosen(wanted: Sequence[Wanted], otherwise: str) -> str:
     """An address that all of it allows; empty where none of those tried does."""
     values = (value for item in wanted if not item.negate for value in item.values)
     tried = (otherwise, *(point for value in values for point in _points(value)))
-    return next((address for address in tried if _fits(wanted, address)), "")
+    return next((address for address in tried if _fits(wanted, address) and _is_somebodys(address)), "")
+
+
+def _is_somebodys(address: str) -> bool:
+    """Whether somebody may have the address: filters of impossible ones keep nobody from anything."""
+    found = ipaddress.ip_address(address)
+    never = found.is_unspecified or found.is_loopback or found.is_multicast or found.is_link_local or found.is_reserved
+    return not never and not (isinstance(found, ipaddress.IPv6Address) and found.sixtofour is not None)
 
 
 def _points(value: str) -> Iterator[str]:

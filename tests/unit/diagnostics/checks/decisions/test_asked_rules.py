@@ -34,6 +34,7 @@ def packets(snapshot: Snapshot) -> list[str]:
         ("-i br-app -o br-app -p icmp -j DROP", "icmp 10.10.0.2 → 10.10.0.3"),
         ("-s 172.17.0.99/32 -j DROP", None),
         ("-i wg0 -j DROP", None),
+        ("-i docker0 -d 240.0.0.0/4 -j DROP", None),
         ("-i docker0 -m conntrack --ctstate INVALID -j DROP", None),
     ],
 )
