@@ -211,7 +211,12 @@ class RepairSession:
         probed = self._io.probe(snapshot, finding)
         text = f"{finding.check} is gone" + (f"\n{probed}" if probed else "")
         left = self._remaining(snapshot, finding)
-        return ("partly", "\n".join((text, "still stopped:", *left))) if left else ("fixed", text)
+        if not left:
+            return "fixed", text
+        # What is only worth a word by now is somebody's decision, and the repair has done what it could.
+        faults = {flow for item in report.findings if item.severity != "info" for flow in item.flows}
+        status: RepairStatus = "partly" if faults & set(finding.flows) else "fixed"
+        return status, "\n".join((text, "still stopped:", *left))
 
 
 def _by_step(plan: Plan) -> tuple[Plan, ...]:
