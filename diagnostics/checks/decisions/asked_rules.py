@@ -15,7 +15,8 @@ import msgspec
 
 from dnet_tui.diagnostics.checks.decisions.deciding_rules import Candidate, DecidingRule, Effect, candidates
 from dnet_tui.diagnostics.checks.decisions.witness import OpenPort, Sender, Senders, arrivals, witnesses
-from dnet_tui.diagnostics.context.host_context import OUTSIDE, OUTSIDE6, HostContext
+from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.context.outside import OUTSIDE, OUTSIDE6
 from dnet_tui.diagnostics.report.decisions import is_anothers
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.l3.routing import lookup

@@ -6,7 +6,8 @@ import ipaddress
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from dnet_tui.diagnostics.context.host_context import OUTSIDE, OUTSIDE6, AttachedContainer, HostContext
+from dnet_tui.diagnostics.context.host_context import AttachedContainer, HostContext
+from dnet_tui.diagnostics.context.outside import OUTSIDE, OUTSIDE6
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Packet
