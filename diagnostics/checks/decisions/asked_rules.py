@@ -16,7 +16,6 @@ import msgspec
 from dnet_tui.diagnostics.checks.decisions.deciding_rules import Candidate, DecidingRule, Effect, candidates
 from dnet_tui.diagnostics.checks.decisions.witness import OpenPort, Sender, Senders, arrivals, witnesses
 from dnet_tui.diagnostics.context.host_context import HostContext
-from dnet_tui.diagnostics.context.outside import OUTSIDE, OUTSIDE6
 from dnet_tui.diagnostics.report.decisions import is_anothers
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.l3.routing import lookup
@@ -26,7 +25,6 @@ from dnet_tui.inspect.model import Family, Link, LinkRef, known_items, require
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table
 from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner, owner_called
 
-_FAR: dict[Family, str] = {"ip": OUTSIDE, "ip6": OUTSIDE6}
 _FAMILIES: tuple[Family, ...] = ("ip", "ip6")
 Key = tuple[str, str, str, str, int]
 """A rule's backend, family, table, chain and number."""
@@ -157,7 +155,7 @@ class _Asking:
             for sender, packet in witnesses(way.conditions, self._senders[family], family, sets, self._ipsets):
                 yield sender.name, packet, walk(view, packet, origin=sender.namespace, outside=True, fresh=True)
             translated = way.base.hook != "prerouting"
-            far = _FAR[family]
+            far = self._case.outside(family)
             ports = self._ports[family]
             for port, packet in arrivals(way.conditions, ports, family, far, sets, self._ipsets, translated=translated):
                 link = view.link_named(host.id, port.uplink)
@@ -199,7 +197,7 @@ def _in_turn(by_rule: dict[Key, list[Candidate]]) -> list[list[Candidate]]:
 
 def _senders(case: HostContext, family: Family) -> Senders:
     """The containers, each with where it may send to."""
-    outside = tuple((uplink, _FAR[family]) for uplink in case.ways_out(family))
+    outside = tuple((uplink, case.outside(family)) for uplink in case.ways_out(family))
     members = [(network, case.members(network, family)) for network in case.networks]
     near = tuple((network.bridge, member.address) for network, those in members for member in those[:2])
     targets = (*outside, *near)

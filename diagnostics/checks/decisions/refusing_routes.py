@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dnet_tui.diagnostics.context.host_context import AttachedContainer, HostContext
-from dnet_tui.diagnostics.context.outside import OUTSIDE, OUTSIDE6
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Packet
@@ -17,7 +16,6 @@ from dnet_tui.inspect.model.rule_writers.owner import ADMINISTRATOR, DecisionOwn
 _TYPES = frozenset({"blackhole", "prohibit", "unreachable"})
 _BY_HAND = frozenset({"", "boot", "static", "unspec"})
 _FAMILIES: tuple[Family, ...] = ("ip", "ip6")
-_FAR: dict[Family, str] = {"ip": OUTSIDE, "ip6": OUTSIDE6}
 _MOST = 16
 """Walks that asking may cost; a host that bans by routes may have thousands."""
 
@@ -71,7 +69,7 @@ def _asked(case: HostContext, family: Family) -> Iterator[tuple[str, str, Decisi
             yield _one_of(route.dst), "", _maker(route)
     for rule in require(host.policy_rules):
         if rule.family == family and rule.action in _TYPES:
-            yield (_one_of(rule.dst) if rule.dst else _FAR[family]), _source(rule), ADMINISTRATOR
+            yield (_one_of(rule.dst) if rule.dst else case.outside(family)), _source(rule), ADMINISTRATOR
 
 
 def _source(rule: PolicyRule) -> str:

@@ -40,7 +40,6 @@ from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, Ch
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context.host_context import INFERRED, HostContext
-from dnet_tui.diagnostics.context.outside import OUTSIDE, OUTSIDE6
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.decisions import is_anothers, owner_of, where_to_change
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
@@ -112,7 +111,7 @@ def _of_chain(ctx: CheckContext, owner: DecisionOwner, chain: str, rules: list[A
         check=ID,
         severity="info",
         subject=Subject(kind="rule", name=f"{rules[0].table.name} {chain}"),
-        summary=f"{_keeps(owner, proven)}: {number} of {chain}" + (f" ({so_far})" if so_far else ""),
+        summary=f"{_keeps(ctx.case, owner, proven)}: {number} of {chain}" + (f" ({so_far})" if so_far else ""),
         symptoms=("published",) if all(item.sender == "outside" for item in proven) else ("egress",),
         evidence=(
             *(item for asked in proven[:_SHOWN] for item in (of_rule(asked.ref), _of_packet(asked))),
@@ -127,21 +126,25 @@ def _of_chain(ctx: CheckContext, owner: DecisionOwner, chain: str, rules: list[A
     )
 
 
-def _keeps(owner: DecisionOwner, proven: list[AskedRule]) -> str:
+def _keeps(case: HostContext, owner: DecisionOwner, proven: list[AskedRule]) -> str:
     """Whom the owner keeps from what, as the beginning of a sentence."""
     subject = "The administrator" if owner.kind == "administrator" else owner.name
     names = list(dict.fromkeys(item.sender for item in proven if item.sender != "outside"))
     if not names:
         return f"{subject} keeps some of the outside from published ports"
-    targets = list(dict.fromkeys(_target(item.packet) for item in proven if item.packet is not None))
+    targets = list(
+        dict.fromkeys(
+            _target(item.packet, case.outside(item.packet.family)) for item in proven if item.packet is not None
+        )
+    )
     more = " and more" if len(targets) > _SHOWN else ""
     return f"{subject} keeps {', '.join(names[:4])} from {', '.join(targets[:_SHOWN])}{more}"
 
 
-def _target(packet: Packet) -> str:
+def _target(packet: Packet, outside: str) -> str:
     """Where a packet would have gone, in words; any address outside where no particular one was asked for."""
     port = f" port {packet.dport}" if packet.dport else ""
-    if packet.dst in {OUTSIDE, OUTSIDE6}:
+    if packet.dst == outside:
         return f"{packet.proto}{port} outside"
     return f"{packet.dst} ({packet.proto}{port})"
 
