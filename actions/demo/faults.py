@@ -43,6 +43,18 @@ def _isolation(target: FaultTarget) -> FaultLocation:
 _FILTER = ("iptables-nft", "-w", "-t", "filter")
 _REJECT = ("-j", "REJECT", "--reject-with", "icmp-port-unreachable")
 
+_NAT = ("iptables-nft", "-w", "-t", "nat")
+_EXEMPT = ("ip", "exempt")
+_EARLY = ("{", "type", "filter", "hook", "prerouting", "priority", "-300", ";", "}")
+_NEW = ("-m", "conntrack", "--ctstate", "NEW")
+_UFW = "ufw-user-forward"
+_WEB = ("-p", "tcp", "-m", "multiport", "--dports", "80,443", "-j", "REDIRECT", "--to-ports", "3128")
+
+
+def _forwarded(target: FaultTarget) -> tuple[str, ...]:
+    return ("dir", "fwd", "src", target.subnet, "dst", "0.0.0.0/0")
+
+
 _IP_FORWARD = _sysctl("net.ipv4.ip_forward")
 _BRIDGE = _sysctl("net.ipv4.conf.{bridge}.forwarding")
 _UPLINK = _sysctl("net.ipv4.conf.{uplink}.forwarding")
@@ -96,6 +108,53 @@ FAULTS: tuple[Fault, ...] = (
         breaks=("egress", "published"),
         inject=lambda target: ((*_FILTER, "-I", "DOCKER-USER", "-i", target.uplink, "-j", "DROP"),),
         restore=lambda target: ((*_FILTER, "-D", "DOCKER-USER", "-i", target.uplink, "-j", "DROP"),),
+    ),
+    Fault(
+        id="policy-drop",
+        description="a rule of ufw's lets one network's containers open no connection to the outside",
+        breaks=("egress",),
+        inject=lambda target: (
+            (*_FILTER, "-N", _UFW),
+            (*_FILTER, "-A", _UFW, "-i", target.bridge, "-o", target.uplink, *_NEW, *_REJECT),
+            (*_FILTER, "-I", "FORWARD", "1", "-j", _UFW),
+        ),
+        restore=lambda _: (
+            (*_FILTER, "-D", "FORWARD", "-j", _UFW),
+            (*_FILTER, "-F", _UFW),
+            (*_FILTER, "-X", _UFW),
+        ),
+    ),
+    Fault(
+        id="hijack",
+        description="a proxy's redirect of web traffic forgets to say by which interface it comes",
+        breaks=("egress",),
+        inject=lambda _: ((*_NAT, "-I", "PREROUTING", "1", *_WEB),),
+        restore=lambda _: ((*_NAT, "-D", "PREROUTING", *_WEB),),
+    ),
+    Fault(
+        id="notrack",
+        description="what one network's containers send is exempt from connection tracking",
+        breaks=("egress", "published"),
+        inject=lambda target: (
+            ("nft", "add", "table", *_EXEMPT),
+            ("nft", "add", "chain", *_EXEMPT, "early", *_EARLY),
+            ("nft", "add", "rule", *_EXEMPT, "early", "iifname", target.bridge, "notrack"),
+        ),
+        restore=lambda _: (("nft", "delete", "table", *_EXEMPT),),
+    ),
+    Fault(
+        id="xfrm-block",
+        description="an IPsec policy blocks what is forwarded from one network",
+        breaks=("egress", "published"),
+        inject=lambda target: (("ip", "xfrm", "policy", "add", *_forwarded(target), "action", "block"),),
+        restore=lambda target: (("ip", "xfrm", "policy", "delete", *_forwarded(target)),),
+    ),
+    Fault(
+        id="blackhole",
+        description="a policy rule drops what one network's containers send anywhere",
+        breaks=("egress", "published"),
+        inject=lambda target: (("ip", "rule", "add", "pref", "90", "iif", target.bridge, "blackhole"),),
+        restore=lambda target: (("ip", "rule", "del", "pref", "90", "iif", target.bridge, "blackhole"),),
     ),
 )
 """The faults of an engine's rules and switches, in the order of the catalogue of checks."""

@@ -66,6 +66,7 @@ from dnet_tui.diagnostics.checks.nat import (
     stale_dnat,
     udp_stale_ct,
 )
+from dnet_tui.diagnostics.checks.policy import blackhole, hijack, notrack, policy_drop, xfrm_block
 from dnet_tui.diagnostics.checks.routing import (
     ctr_no_gw,
     ctr_wrong_gw,
@@ -105,6 +106,10 @@ CATALOGUE: tuple[Check, ...] = (
     net_over_uplink.CHECK,
     uplink_down.CHECK,
     tc_drop.CHECK,
+    policy_drop.CHECK,
+    hijack.CHECK,
+    notrack.CHECK,
+    xfrm_block.CHECK,
     bridge_down.CHECK,
     veth_orphan.CHECK,
     veth_down.CHECK,
@@ -121,6 +126,7 @@ CATALOGUE: tuple[Check, ...] = (
     more_specific_route.CHECK,
     policy_route.CHECK,
     arp_unanswered.CHECK,
+    blackhole.CHECK,
     ctr_no_ip.CHECK,
     ctr_wrong_gw.CHECK,
     ctr_no_gw.CHECK,

@@ -6,9 +6,11 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.diagnostics.context.host_context import AttachedContainer, family_of
+from dnet_tui.diagnostics.context.host_context import INFERRED, AttachedContainer, family_of
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Truth, Walk
 from dnet_tui.inspect.model import Container, Family, Network, PublishedPort
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
+from dnet_tui.inspect.model.rule_writers.owner import KERNEL, DecisionOwner
 
 FlowKind = Literal[
     "egress",
@@ -53,6 +55,21 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     ruled: bool = True
     forward: Walk
     answer: Walk | None = None
+
+    @property
+    def owner(self) -> DecisionOwner:
+        """Who wants it: the network's engine, or who declared the port; of a network nobody declared the kernel.
+
+        A network that containers visibly use as their way out without that an
+        engine told of it is what the kernel does by default.
+        """
+        if self.network.engine == INFERRED:
+            return KERNEL
+        engine = traits_of(self.network.engine).owner or self.network.engine
+        if self.container is not None and self.port is not None:
+            name = f"{engine} port {self.container.name}:{self.port.container_port}/{self.port.proto}"
+            return DecisionOwner(kind="engine", name=name)
+        return DecisionOwner(kind="engine", name=f"{engine} network {self.network.name}")
 
     @property
     def family(self) -> Family:

@@ -35,6 +35,7 @@ from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
 from dnet_tui.diagnostics.operations.policy_rule import AddPolicyRule, DeletePolicyRule
 from dnet_tui.diagnostics.operations.route import AddRoute, DeleteRoute, ReplaceRoute
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule, SetChainPolicy
+from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner
 
 Risk = Literal["safe", "ask", "manual"]
 """``safe`` may be applied unasked, ``ask`` after confirmation, ``manual`` only by a person."""
@@ -105,7 +106,8 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``undo`` is in the order it runs, last change first.  ``persists`` says
     whether the change outlives a reboot or a restart of the engine; ``note``
-    says what to do where it does not.
+    says what to do where it does not.  ``overrides`` is whose decision it
+    changes: then it is that one's to apply, or a person's who asks for it.
     """
 
     summary: str
@@ -114,6 +116,7 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     risk: Risk = "ask"
     persists: bool = False
     note: str = ""
+    overrides: DecisionOwner | None = None
 
     @property
     def fades(self) -> bool:

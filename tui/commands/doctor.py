@@ -48,6 +48,10 @@ def doctor(
         Path | None,
         typer.Option("--since", metavar="FILE", help="An earlier snapshot of this host: also judge what grew since."),
     ] = None,
+    policy: Annotated[
+        bool,
+        typer.Option("--policy", help="Also list every rule that drops or redirects what containers send or get."),
+    ] = False,
     snapshot: SnapshotFile = None,
 ) -> None:
     """Say what is wrong with this host's container networks, why, and how to put it right.
@@ -85,7 +89,7 @@ def doctor(
     def examine() -> Report:
         taken = looks[-1] if len(looks) == 1 else snapshot_from(None)
         looks.append(taken)
-        return run_checks(taken, only=only, skip=without, focus=focus, probes=probes, before=before)
+        return run_checks(taken, only=only, skip=without, focus=focus, probes=probes, before=before, policy=policy)
 
     report = settled(examine, lambda: time.sleep(SETTLING)) if snapshot is None else examine()
     taken = looks[-1]

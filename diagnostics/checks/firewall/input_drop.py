@@ -43,6 +43,7 @@ from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
+from dnet_tui.diagnostics.report.decisions import overriding, owner_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Packet, RuleRef
@@ -172,7 +173,9 @@ def _names(blocked: BlockedFlows) -> Finding:
             ),
             of_flows(blocked),
         ),
-        remedy=_remedy([network.bridge for network in networks], by.rule),
+        remedy=overriding(
+            _remedy([network.bridge for network in networks], by.rule), owner_of(by.rule) if by.rule else None
+        ),
     )
 
 

@@ -54,6 +54,8 @@ class CheckContext:
     the first of ``owners`` that claims it, or the fallback, so that nothing
     is lost.  ``probes`` is what real packets said, where any were sent;
     ``before`` an earlier snapshot of the same host, where there is one.
+    ``asks_rules``: every rule that drops is asked; not where the host is only
+    simulated, whose rules say nothing new.
     """
 
     def __init__(
@@ -62,10 +64,13 @@ class CheckContext:
         owners: tuple[tuple[str, Owns], ...] = (),
         probes: tuple[Probed, ...] = (),
         before: Snapshot | None = None,
+        *,
+        asks_rules: bool = True,
     ) -> None:
         self.case = HostContext(snapshot)
         self.probes = probes
         self.before = before
+        self.asks_rules = asks_rules
         self.unexplained: set[Decider | RuleRef] = set()
         """What decides where nobody knows which check is to explain it: something that tells was not read."""
         self._owners = owners

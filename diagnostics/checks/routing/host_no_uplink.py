@@ -28,7 +28,6 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.ways_out import REFUSALS, lost_uplinks, outside_routes, wanting
-from dnet_tui.diagnostics.context.host_context import OUTSIDE
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Affected, Evidence, Finding, Subject
 
@@ -50,7 +49,7 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
         subject=Subject(kind="host", name="route to the outside"),
         summary=f"The host has no {by4}route to the outside, so the containers of {names} have none either",
         symptoms=("egress",),
-        evidence=(Evidence(source="ip route get", what=OUTSIDE, value=ways[0].by.text, expected="a default route"),),
+        evidence=(Evidence(source="ip route get", what=case.outside(), value=ways[0].by.text, expected="a default route"),),
         remedy=Remedy(
             summary="Give the host its default route, where it is meant to have one",
             risk="manual",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dnet_tui.diagnostics.context.host_context import OUTSIDE, HostContext
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.l3.routing import RouteAnswer
 from dnet_tui.diagnostics.walk.namespace_index import index_of
@@ -28,7 +28,7 @@ def outside_routes(case: HostContext, networks: list[Network]) -> list[RouteAnsw
         return []
     index = index_of(case.view, host)
     packets = (
-        Packet(src=case.members(network)[0].address, dst=OUTSIDE, proto="tcp", iif=network.bridge)
+        Packet(src=case.members(network)[0].address, dst=case.outside(), proto="tcp", iif=network.bridge)
         for network in networks
     )
     return [routing.lookup(index, packet) for packet in packets]

@@ -13,7 +13,8 @@ import msgspec
 from dnet_tui.diagnostics.flows.probes import Judgement, Method, Prediction, ProbeAnswer, Probed
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy, Risk, commands
 from dnet_tui.diagnostics.report.finding import Finding, Outcome, Severity
-from dnet_tui.diagnostics.report.report import Report, VerdictWord
+from dnet_tui.diagnostics.report.report import PolicyLine, Report, VerdictWord
+from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner, OwnerKind
 
 Json = dict[str, Any]
 
@@ -57,23 +58,45 @@ class SubjectData(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
+class OwnerData(msgspec.Struct, frozen=True, kw_only=True):
+    """Who decided something: an engine's network or port, a manager such as kube-router, the administrator."""
+
+    kind: OwnerKind
+    name: str
+
+
+class FlowData(msgspec.Struct, frozen=True, kw_only=True, rename={"source": "from", "target": "to"}):
+    """A flow that a finding concerns; ``wanted_by`` is who says that it ought to pass."""
+
+    source: str
+    target: str
+    proto: str
+    port: int | None
+    wanted_by: OwnerData | None
+
+
 class EvidenceData(msgspec.Struct, frozen=True, kw_only=True):
-    """One observation."""
+    """One observation; ``owner`` is whose rule it is, where it is one."""
 
     source: str
     what: str
     value: str
     expected: str
+    owner: OwnerData | None
 
 
 class RemedyData(msgspec.Struct, frozen=True, kw_only=True):
-    """How to put it right; steps and undo are argument vectors."""
+    """How to put it right; steps and undo are argument vectors.
+
+    ``overrides`` is whose decision it would change: ``fix`` leaves it to that one unless told otherwise.
+    """
 
     summary: str
     risk: Risk
     persists: bool
     steps: list[list[str]]
     undo: list[list[str]]
+    overrides: OwnerData | None
 
 
 class AffectedData(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +107,10 @@ class AffectedData(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FindingData(msgspec.Struct, frozen=True, kw_only=True):
-    """One finding; ``caused_by`` is the id of the check whose fault brings it about."""
+    """One finding; ``caused_by`` is the id of the check whose fault brings it about.
+
+    ``owner`` is who made the rule that decides, where one does; ``flows`` are those that it concerns.
+    """
 
     check: str
     severity: Severity
@@ -95,6 +121,8 @@ class FindingData(msgspec.Struct, frozen=True, kw_only=True):
     remedy: RemedyData | None
     caused_by: str | None
     affects: list[AffectedData]
+    owner: OwnerData | None
+    flows: list[FlowData]
 
 
 class GapData(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,8 +158,28 @@ class ProbeData(msgspec.Struct, frozen=True, kw_only=True):
     answered_by: str = ""
 
 
+class PolicyData(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule that drops, rejects or redirects containers' packets.
+
+    ``packets`` is its counter, None where it has none; ``lately`` the same in words, since an earlier snapshot.
+    ``packet`` is one that it was proved to decide over, from ``sender``: both empty where it was not asked.
+    """
+
+    owner: OwnerData
+    effect: str
+    place: str
+    text: str
+    packets: int | None
+    lately: str
+    sender: str
+    packet: str
+
+
 class DoctorData(msgspec.Struct, frozen=True, kw_only=True):
-    """The report of ``dnet-tui doctor --format json``, format 1.  ``probes`` is there only with ``--probe``."""
+    """The report of ``dnet-tui doctor --format json``, format 1.
+
+    ``probes`` is there only with ``--probe``, ``policy`` only with ``--policy``.
+    """
 
     format: int
     tool_version: str
@@ -143,6 +191,7 @@ class DoctorData(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[FindingData]
     gaps: list[GapData]
     probes: list[ProbeData] | msgspec.UnsetType = msgspec.UNSET
+    policy: list[PolicyData] | msgspec.UnsetType = msgspec.UNSET
 
 
 def doctor_data(report: Report) -> Json:
@@ -161,9 +210,23 @@ def doctor_data(report: Report) -> Json:
         findings=[_finding(finding) for finding in report.findings],
         gaps=[GapData(section=gap.section, scope=gap.scope, reason=gap.reason, hint=gap.hint) for gap in report.gaps],
         probes=msgspec.UNSET if report.probes is None else [_probe(item) for item in report.probes],
+        policy=msgspec.UNSET if report.policy is None else [_policy(item) for item in report.policy],
     )
     built: Json = msgspec.to_builtins(data)
     return built
+
+
+def _policy(item: PolicyLine) -> PolicyData:
+    return PolicyData(
+        owner=OwnerData(kind=item.owner.kind, name=item.owner.name),
+        effect=item.effect,
+        place=item.place,
+        text=item.text,
+        packets=item.packets,
+        lately=item.counted,
+        sender=item.sender,
+        packet=item.packet,
+    )
 
 
 def _finding(finding: Finding) -> FindingData:
@@ -174,13 +237,34 @@ def _finding(finding: Finding) -> FindingData:
         summary=finding.summary,
         symptoms=list(finding.symptoms),
         evidence=[
-            EvidenceData(source=item.source, what=item.what, value=item.value, expected=item.expected)
+            EvidenceData(
+                source=item.source,
+                what=item.what,
+                value=item.value,
+                expected=item.expected,
+                owner=_owner(item.owner),
+            )
             for item in finding.evidence
         ],
         remedy=_remedy(finding.remedy) if finding.remedy is not None else None,
         caused_by=finding.caused_by,
         affects=[AffectedData(kind=item.kind, name=item.name) for item in finding.affects],
+        owner=_owner(finding.owner),
+        flows=[
+            FlowData(
+                source=flow.source,
+                target=flow.target,
+                proto=flow.proto,
+                port=flow.port,
+                wanted_by=_owner(flow.wanted_by),
+            )
+            for flow in finding.flows
+        ],
     )
+
+
+def _owner(owner: DecisionOwner | None) -> OwnerData | None:
+    return OwnerData(kind=owner.kind, name=owner.name) if owner is not None else None
 
 
 def _probe(item: Probed) -> ProbeData:
@@ -209,6 +293,7 @@ def _remedy(remedy: Remedy) -> RemedyData:
         persists=remedy.persists,
         steps=_argvs(remedy.steps),
         undo=_argvs(remedy.undo),
+        overrides=_owner(remedy.overrides),
     )
 
 

@@ -22,6 +22,7 @@ from dnet_tui.tui.reports.doctor.report_text import (
     evidence_line,
     gap_line,
     persistence,
+    policy_items,
     symptoms_line,
     title_line,
     verdict_line,
@@ -40,6 +41,8 @@ def doctor_markdown(report: Report, label: Label = str) -> str:
     if report.probes is not None:
         lines += ["## Probes", "", plain(probes_line(report.probes)), ""]
         lines += [*(f"- {plain(probe_line(item))}" for item in report.probes), *([""] if report.probes else [])]
+    if report.policy is not None:
+        lines += ["## Policy", "", *(f"- {plain(item)}" for item in policy_items(report.policy)), ""]
     undecided = [check for check in report.checks if check.outcome in {"unknown", "crashed"}]
     if undecided:
         lines += ["## Not decided", ""]
@@ -87,7 +90,9 @@ def _story(story: CausalGroup) -> list[str]:
 
 def _remedy(remedy: Remedy) -> list[str]:
     lasts = persistence(remedy)
-    head = f"Fix ({lasts})" if lasts else "Fix"
+    if remedy.overrides is not None:
+        lasts = "; ".join(filter(None, (f"yours to decide: it changes what {remedy.overrides.whose} decided", lasts)))
+    head = f"Fix ({plain(lasts)})" if lasts else "Fix"
     lines = [f"{head}: {plain(remedy.summary)}", "", *_block(commands(remedy.steps))]
     if remedy.undo:
         lines += ["Undo:", "", *_block(commands(remedy.undo))]

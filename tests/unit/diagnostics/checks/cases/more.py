@@ -100,10 +100,6 @@ def barred(snapshot: Snapshot) -> Snapshot:
     return after(snapshot, [rule])
 
 
-def refusing(src: str) -> Snapshot:
-    """The host with a policy rule that no check knows."""
-    rule = PolicyRule(family="ip", priority=100, action="blackhole", src=src)
-    return adding(docker_like_snapshot(), HOST, "policy_rules", rule)
 
 
 def managed_elsewhere() -> Snapshot:
@@ -172,10 +168,6 @@ CASES: dict[str, CheckCases] = {
     "rootless-port": CheckCases(
         fires={"port 80 for a user": lambda: rootless(80)},
         near_misses={"port 80 where users may have it": lambda: rootless(80, start="80")},
-    ),
-    "flow-blocked": CheckCases(
-        fires={"a policy rule that refuses": lambda: refusing("172.17.0.0/16")},
-        near_misses={"a policy rule that refuses others": lambda: refusing("172.29.0.0/16")},
     ),
     "veth-down": CheckCases(
         near_misses={

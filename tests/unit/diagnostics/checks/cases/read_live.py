@@ -101,6 +101,7 @@ _FDB = "lab/inspect/test_truth.py::test_the_fdb_is_what_bridge_says"
 _MODES = "lab/machines/test_hosts.py::test_gateway_modes_and_ipv6_of_newer_dockers_are_as_promised"
 _FIREWALLD = f"{_FIREWALLS}::test_a_running_firewalld_is_read_as_it_sees_its_own_files"
 _ROOTLESS = "unit/inspect/engines/test_rootless.py::test_one_that_was_not_asked_is_listed_with_the_way_in"
+_DECISIONS = "lab/diagnostics/test_decisions.py::test_what_somebody_else_decided_is_named_with_its_owner_and_left_alone"
 _MODULES = "unit/inspect/kernel/test_host_info.py::test_modules_that_went_with_an_update"
 
 ELSEWHERE = {
@@ -142,14 +143,20 @@ ELSEWHERE = {
     "PolicyRule.dst": _LINKS,
     "PolicyRule.src": _UPLINKS,
     "PortVlan": _VLANS,
+    "NoTrack": _DECISIONS,
+    "Note": _DECISIONS,
     "Resolver": _NAMES,
     "Resolver.fell_back": _FALLBACK,
     "Resolver.none_left": _NONE,
     "Snapshot.firewalld": _FIREWALLD,
     "Table.sets": _NATIVE,
     "TrafficFilter": _FILTER,
+    "Rule.owner": "lab/inspect/test_owners.py::test_every_rule_that_docker_wrote_is_dockers_and_names_what_it_is_for",
     "Verdict.reject_with": _RULES,
     "VerdictMap": _NATIVE,
+    "Namespace.xfrm": _DECISIONS,
+    "Namespace.xfrm_policies": _DECISIONS,
+    "XfrmPolicy": _DECISIONS,
 }
 """Other fields, or all of a struct, with the test that shows them read.
 
