@@ -33,6 +33,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
             ("dnet-tui doctor", "examine this host"),
             ("dnet-tui doctor --focus web", "only what concerns one container or network"),
             ("dnet-tui doctor --check masq-missing --format json", "one check, for a script"),
+            ('dnet-tui doctor --flow "web -> db:5432"', "a flow that you mean to pass: why it does not"),
             ("dnet-tui doctor --snapshot host.json --format markdown", "examine another host's snapshot"),
         ),
     ),
@@ -55,6 +56,17 @@ COMMANDS: tuple[CommandSpec, ...] = (
             ("dnet-tui rules --table nat", "one table"),
             ("dnet-tui rules --chain FORWARD", "one chain"),
             ("dnet-tui rules --for web", "only what concerns one container, network or port"),
+        ),
+    ),
+    CommandSpec(
+        "why",
+        "dnet_tui.tui.commands.why:why",
+        "Go through a flow step by step: what stops it, and the fix.",
+        (
+            ("dnet-tui why web db", "why web can't reach db, and what to do"),
+            ("dnet-tui why web outside --port 443", "the way out, step by step"),
+            ("dnet-tui why outside host --port 8080", "a published port, from outside"),
+            ("dnet-tui why web db:5432 --format json | jq .fix", "for a script"),
         ),
     ),
     CommandSpec(

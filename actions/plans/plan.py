@@ -16,6 +16,7 @@ from dnet_tui.diagnostics.operations.base import Argv, ProgramOperation
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy, Risk
 from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner
 from dnet_tui.inspect.text.sanitize import clean
 
 _WIDE = 4096
@@ -44,6 +45,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     risk: Risk = "ask"
     persists: bool = False
     notes: tuple[str, ...] = ()
+    overrides: DecisionOwner | None = None
+    """Whose decision it changes: then it is made only where that was asked for."""
 
     @property
     def operations(self) -> tuple[AnyAction, ...]:
@@ -77,6 +80,7 @@ def plan_for(finding: Finding) -> Plan | None:
         risk=remedy.risk,
         persists=remedy.persists,
         notes=(remedy.note,) if remedy.note else (),
+        overrides=remedy.overrides,
     )
 
 
@@ -121,6 +125,8 @@ def render(plan: Plan) -> tuple[str, ...]:
     lines += [f"    {text}" for text in undo]
     if not plan.persists:
         lines.append("  lasts until the next reboot, or until its owner rewrites it")
+    if plan.overrides is not None:
+        lines.append(f"  yours to decide: it changes what {clean(plan.overrides.whose)} decided")
     lines += [f"  note: {clean(note, limit=_WIDE)}" for note in plan.notes]
     return tuple(lines)
 

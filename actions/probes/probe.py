@@ -50,6 +50,8 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     note: str = ""
     sent: bool = True
+    sport: int = 0
+    """The source port of a TCP connection that was made; 0 for others."""
 
 
 class _NoSocketError(OSError):
@@ -60,13 +62,15 @@ def tcp_connect(
     address: str, port: int, *, limit: float = DEFAULT_LIMIT, inside: NsHandle | None = None, hops: int | None = None
 ) -> Probe:
     """Open a TCP connection and close it at once.  ``hops``: how many routers it may pass at the most."""
+    ports: list[int] = []
 
     def attempt() -> None:
         with _opened(_family(address), socket.SOCK_STREAM, hops=hops) as sock:
             sock.settimeout(limit)
             sock.connect((address, port))
+            ports.append(sock.getsockname()[1])
 
-    return _timed(attempt, inside)
+    return msgspec.structs.replace(_timed(attempt, inside), sport=ports[0] if ports else 0)
 
 
 def ping(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -20,7 +21,9 @@ from dnet_tui.diagnostics.flows.probes import PlannedProbe, ProbeAnswer, Probed,
 from dnet_tui.diagnostics.probing.probe_plan import MOST, allowed, plan, predict
 from dnet_tui.diagnostics.probing.probe_targets import EMBEDDED_DNS
 from dnet_tui.inspect.kernel.netns import NsHandle, handle_of
-from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.kernel.sockets.conntrack import read_conntrack
+from dnet_tui.inspect.kernel.sockets.conntrack_parse import ConntrackFilter
+from dnet_tui.inspect.model import Snapshot, known_items
 from dnet_tui.inspect.model.view import View
 
 LIMIT = 1.0
@@ -28,6 +31,9 @@ LIMIT = 1.0
 
 PATIENCE = 4.0
 """Seconds after which a round of probes is over, whatever is still under way; there are at most two rounds."""
+
+_ENTRIES, _LOOKING, _LOOKS = 20, 0.3, 3
+"""Bounds of a look into connection tracking: entries of one source port, seconds, and how often."""
 
 _ANSWERS: dict[ProbeOutcome, ProbeAnswer] = {
     ProbeOutcome.OK: "answered",
@@ -112,7 +118,32 @@ def _one(ctx: CheckContext, probe: PlannedProbe, may: frozenset[str], send: Send
     if not result.sent:
         return Sent(answer="not-sent", note=result.note)
     note = result.note if result.outcome is ProbeOutcome.UNREACHABLE else ""
-    return Sent(answer=_ANSWERS[result.outcome], seconds=result.seconds, note=note)
+    answer = _ANSWERS[result.outcome]
+    by = _translated_to(probe, result.sport) if answer == "answered" and result.sport else ""
+    owner = next((item for item in owners_of(ctx.case.snapshot, by.rpartition(":")[0]) if by), "")
+    return Sent(answer=answer, seconds=result.seconds, note=note, by=by, receiver=owner)
+
+
+def owners_of(snapshot: Snapshot, address: str) -> tuple[str, ...]:
+    """The ids of the namespaces that have an address, the host's last where several do."""
+    known = known_items(snapshot.namespaces)
+    found = [ns for ns in known if any(item.address == address for item in known_items(ns.addresses))]
+    return tuple(ns.id for ns in sorted(found, key=lambda ns: ns.kind == "host"))
+
+
+def _translated_to(probe: PlannedProbe, sport: int) -> str:
+    """Who answered a connection, by what the host's connection tracking noted of it; empty where it noted nothing.
+
+    The entry outlives the connection by some time (nf_conntrack_tcp_timeout_time_wait).
+    """
+    wanted = ConntrackFilter(ports=(sport,), protos=("tcp",))
+    for _ in range(_LOOKS):  # a table that changes meanwhile is not always told in full
+        with suppress(OSError, ValueError):
+            for entry in read_conntrack(wanted, limit=_ENTRIES, seconds=_LOOKING).entries:
+                there, back = entry.original, entry.reply
+                if (there.sport, there.dst, there.dport) == (sport, probe.address, probe.port):
+                    return f"{back.src}:{back.sport}"
+    return ""
 
 
 def _send(probe: PlannedProbe, inside: NsHandle) -> Result:

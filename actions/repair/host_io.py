@@ -11,6 +11,7 @@ from dnet_tui.actions.probes.repair_probe import egress_text
 from dnet_tui.actions.repair.session import Repair, RepairSession, Result
 from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.diagnostics.report.remaining import still_stopped
 from dnet_tui.inspect.model import Snapshot
 
 
@@ -47,6 +48,6 @@ class HostRepairIO:
         self.results.append(result)
 
 
-def repair_session(io: HostRepairIO) -> RepairSession:
-    """A session that repairs this host."""
-    return RepairSession(io, run_checks)
+def repair_session(io: HostRepairIO, *, override_owner: bool = False) -> RepairSession:
+    """A session that repairs this host; with ``override_owner`` also what changes another owner's decision."""
+    return RepairSession(io, run_checks, still_stopped, override_owner=override_owner)

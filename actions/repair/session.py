@@ -20,12 +20,15 @@ from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
 from dnet_tui.inspect.model import Snapshot
 
-RepairStatus = Literal["fixed", "still-there", "unsure", "declined", "manual", "gone", "no-remedy", "failed"]
+RepairStatus = Literal[
+    "fixed", "still-there", "unsure", "declined", "manual", "gone", "no-remedy", "failed", "owners", "partly"
+]
+"""``owners``: another's decision, left to that one.  ``partly``: made, but not all flows of its finding pass again."""
 
 GOOD: frozenset[RepairStatus] = frozenset({"fixed", "gone"})
 """What leaves nothing to do."""
 
-_STOP: frozenset[RepairStatus] = frozenset({"failed", "still-there", "unsure"})
+_STOP: frozenset[RepairStatus] = frozenset({"failed", "still-there", "unsure", "partly"})
 
 Key = tuple[str, str, str]
 
@@ -120,11 +123,22 @@ class RepairSession:
     Args:
         io: the outside.
         examine: judges a snapshot, as :func:`dnet_tui.diagnostics.checks.run_checks.run_checks` does.
+        remaining: the flows of a finding that a snapshot still stops, in words.
+        override_owner: whether to make, step by step, what changes another owner's decision too.
     """
 
-    def __init__(self, io: RepairIO, examine: Callable[[Snapshot], Report]) -> None:
+    def __init__(
+        self,
+        io: RepairIO,
+        examine: Callable[[Snapshot], Report],
+        remaining: Callable[[Snapshot, Finding], tuple[str, ...]] = lambda _snapshot, _finding: (),
+        *,
+        override_owner: bool = False,
+    ) -> None:
         self._io = io
         self._examine = examine
+        self._remaining = remaining
+        self._override_owner = override_owner
         self.findings: tuple[Finding, ...] = ()
 
     def look(self, snapshot: Snapshot) -> Report:
@@ -163,7 +177,18 @@ class RepairSession:
         if plan.risk == "manual":
             text = "\n".join(("to be done by a person:", *command_lines(plan), *plan.notes))
             return Result(finding=finding, status="manual", text=text)
-        if not self._io.confirm(repair):
+        if plan.overrides is not None and not self._override_owner:
+            owner = plan.overrides.whose
+            head = f"left to {owner}, who decided so; these commands would change it:"
+            text = "\n".join((head, *command_lines(plan), *plan.notes))
+            return Result(
+                finding=finding,
+                status="owners",
+                text=text,
+                hint=f"`dnet-tui fix {finding.check} --override-owner` makes them",
+            )
+        asked = _by_step(plan) if plan.overrides is not None else (plan,)
+        if not all(self._io.confirm(Repair(finding=finding, plan=one)) for one in asked):
             return Result(finding=finding, status="declined", text="left as it is")
         try:
             entry = self._io.apply(plan)
@@ -184,4 +209,16 @@ class RepairSession:
         if any(item.id == finding.check and item.outcome in {"unknown", "crashed"} for item in report.checks):
             return "unsure", f"applied, but whether {finding.check} is gone can't be determined any more"
         probed = self._io.probe(snapshot, finding)
-        return "fixed", f"{finding.check} is gone" + (f"\n{probed}" if probed else "")
+        text = f"{finding.check} is gone" + (f"\n{probed}" if probed else "")
+        left = self._remaining(snapshot, finding)
+        if not left:
+            return "fixed", text
+        # What is only worth a word by now is somebody's decision, and the repair has done what it could.
+        faults = {flow for item in report.findings if item.severity != "info" for flow in item.flows}
+        status: RepairStatus = "partly" if faults & set(finding.flows) else "fixed"
+        return status, "\n".join((text, "still stopped:", *left))
+
+
+def _by_step(plan: Plan) -> tuple[Plan, ...]:
+    """One plan for each step, to be asked for by itself."""
+    return tuple(msgspec.structs.replace(plan, steps=(step,)) for step in plan.steps)

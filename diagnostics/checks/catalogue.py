@@ -24,14 +24,24 @@ from dnet_tui.diagnostics.checks.firewall import (
     zone_missing,
 )
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.diagnostics.checks.host import app_listen, flow_blocked, model_contradicted
+from dnet_tui.diagnostics.checks.host import (
+    app_listen,
+    drops_growing,
+    flow_blocked,
+    guest_drop,
+    model_contradicted,
+    net_over_uplink,
+    uplink_down,
+)
 from dnet_tui.diagnostics.checks.ipv6 import ip6_fwd_off, ra_route_lost, v6_drop_others
 from dnet_tui.diagnostics.checks.links import (
+    arp_unanswered,
     bridge_down,
     bridge_no_ip,
     csum_offload,
     ctr_no_ip,
     dup_ip,
+    fdb_wrong,
     flood_off,
     hairpin_off,
     link_hijack,
@@ -56,6 +66,7 @@ from dnet_tui.diagnostics.checks.nat import (
     stale_dnat,
     udp_stale_ct,
 )
+from dnet_tui.diagnostics.checks.policy import blackhole, hijack, notrack, policy_drop, xfrm_block
 from dnet_tui.diagnostics.checks.routing import (
     ctr_no_gw,
     ctr_wrong_gw,
@@ -85,13 +96,20 @@ from dnet_tui.diagnostics.checks.startup import (
     port_taken,
     proxy_mismatch,
     rootless_port,
+    sidecar_stranded,
     zone_conflict,
 )
 
 CATALOGUE: tuple[Check, ...] = (
     model_contradicted.CHECK,
     kernel_not_rebooted.CHECK,
+    net_over_uplink.CHECK,
+    uplink_down.CHECK,
     tc_drop.CHECK,
+    policy_drop.CHECK,
+    hijack.CHECK,
+    notrack.CHECK,
+    xfrm_block.CHECK,
     bridge_down.CHECK,
     veth_orphan.CHECK,
     veth_down.CHECK,
@@ -101,11 +119,14 @@ CATALOGUE: tuple[Check, ...] = (
     flood_off.CHECK,
     vlan_filter.CHECK,
     bridge_family_drop.CHECK,
+    fdb_wrong.CHECK,
     dup_ip.CHECK,
     stale_neigh.CHECK,
     subnet_overlap.CHECK,
     more_specific_route.CHECK,
     policy_route.CHECK,
+    arp_unanswered.CHECK,
+    blackhole.CHECK,
     ctr_no_ip.CHECK,
     ctr_wrong_gw.CHECK,
     ctr_no_gw.CHECK,
@@ -133,12 +154,14 @@ CATALOGUE: tuple[Check, ...] = (
     drop_hits_others.CHECK,
     v6_drop_others.CHECK,
     nfcall_drop.CHECK,
+    guest_drop.CHECK,
     masq_missing.CHECK,
     nat_jump_missing.CHECK,
     stale_dnat.CHECK,
     app_listen.CHECK,
     nfcall_off_noproxy.CHECK,
     icc_no_brnf.CHECK,
+    sidecar_stranded.CHECK,
     isolation_missing.CHECK,
     input_drop.CHECK,
     hairpin_off.CHECK,
@@ -170,6 +193,7 @@ CATALOGUE: tuple[Check, ...] = (
     rootless_port.CHECK,
     proxy_mismatch.CHECK,
     dns_upstream.CHECK,
+    drops_growing.CHECK,
     flow_blocked.CHECK,
 )
 """Every check there is.  A test compares it with the files of this folder."""

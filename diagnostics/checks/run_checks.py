@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+import msgspec
 
 from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
+from dnet_tui.diagnostics.checks.decisions.policy_lines import policy_lines
+from dnet_tui.diagnostics.checks.framework.affected import affected
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, BlockedFlows, CheckContext, element
-from dnet_tui.diagnostics.checks.host import flow_blocked
+from dnet_tui.diagnostics.checks.framework.ownership import with_owners
+from dnet_tui.diagnostics.checks.host import drops_growing, flow_blocked
 from dnet_tui.diagnostics.flows.probes import Probed
 from dnet_tui.diagnostics.report.causality import ordered, with_causes
 from dnet_tui.diagnostics.report.finding import CheckResult, Finding
@@ -28,6 +33,7 @@ def run_checks(
     catalogue: tuple[Check, ...] = CATALOGUE,
     probes: tuple[Probed, ...] | None = None,
     before: Snapshot | None = None,
+    policy: bool = False,
 ) -> Report:
     """Run the checks (``only`` those, without ``skip``) and report.
 
@@ -36,6 +42,7 @@ def run_checks(
     ``probes`` is what real packets said; None when none were sent, and then
     the checks that judge them are left out.  ``before`` is an earlier snapshot
     of the same host; without one those that judge its counters are.
+    ``policy``: list every rule that decides over containers' packets.
     """
     chosen = tuple(
         check
@@ -46,11 +53,12 @@ def run_checks(
         and (before is not None or not check.comparing)
     )
     sent = probes or ()
-    results, findings = _findings(snapshot, catalogue, chosen, sent, before)
+    ctx = examination(snapshot, catalogue, sent, before)
+    results, findings = _findings(ctx, chosen)
     explains = {check.id: check.explains for check in catalogue}
 
     def anew(other: Snapshot) -> list[Finding]:
-        return _findings(other, catalogue, chosen, sent, before)[1]
+        return _findings(examination(other, catalogue, sent, before, asks_rules=False), chosen)[1]
 
     def ranked(found: Sequence[Finding], of: Snapshot) -> list[Finding]:
         return with_causes(found, lambda check: explains.get(check, ()), of, anew)
@@ -71,6 +79,7 @@ def run_checks(
         findings=tuple(findings),
         gaps=snapshot.gaps,
         probes=probes,
+        policy=policy_lines(ctx) if policy else None,
     )
 
 
@@ -88,21 +97,16 @@ def examination(
     catalogue: tuple[Check, ...] = CATALOGUE,
     probes: tuple[Probed, ...] = (),
     before: Snapshot | None = None,
+    *,
+    asks_rules: bool = True,
 ) -> CheckContext:
     """A snapshot's examination; obstacles are shared out among the whole catalogue."""
     owners = tuple((check.id, check.owns) for check in catalogue if check.owns is not None)
-    return CheckContext(snapshot, owners, probes, before)
+    return CheckContext(snapshot, owners, probes, before, asks_rules=asks_rules)
 
 
-def _findings(
-    snapshot: Snapshot,
-    catalogue: tuple[Check, ...],
-    chosen: tuple[Check, ...],
-    probes: tuple[Probed, ...],
-    before: Snapshot | None,
-) -> tuple[list[CheckResult], list[Finding]]:
+def _findings(ctx: CheckContext, chosen: tuple[Check, ...]) -> tuple[list[CheckResult], list[Finding]]:
     """The chosen checks' results, whoever else of the catalogue would have had something to say."""
-    ctx = examination(snapshot, catalogue, probes, before)
     results: list[CheckResult] = []
     findings: list[Finding] = []
     for check in chosen:
@@ -115,12 +119,17 @@ def _findings(
         orphaned: list[Finding] = []
         with ctx.case.noting():
             orphaned += [flow_blocked.finding(blocked) for blocked in _left_unsaid(ctx, silent, findings)]
-        findings += orphaned
+            named = {finding.check for finding in (*findings, *orphaned)}
+            orphaned += flow_blocked.of_probes(ctx.probes, named)
+        findings += _with_affected(ctx, [with_owners(ctx.case, item) for item in orphaned])
         results = [
             CheckResult(id=FALLBACK, outcome="found") if orphaned and result.id == FALLBACK else result
             for result in results
         ]
-    return results, findings
+    kept = drops_growing.unexplained(findings)
+    if len(kept) != len(findings) and not any(finding.check == drops_growing.ID for finding in kept):
+        results = [CheckResult(id=item.id, outcome="ok") if item.id == drops_growing.ID else item for item in results]
+    return results, kept
 
 
 def _left_unsaid(ctx: CheckContext, silent: set[str], findings: Sequence[Finding]) -> Iterator[BlockedFlows]:
@@ -151,19 +160,35 @@ def _run(check: Check, ctx: CheckContext) -> tuple[CheckResult, list[Finding]]:
     ctx.case.unseen = []
     try:
         with ctx.case.noting():
-            if not ctx.case.networks and not _missing(ctx):
+            if not check.anywhere and not ctx.case.networks and not _missing(ctx):
                 return CheckResult(id=check.id, outcome="not-applicable", reason="no container bridge network here"), []
-            said.extend(check.find(ctx))  # item by item: what was said before it stops is kept
+            said.extend(_owned(ctx, check.find(ctx)))  # item by item: what was said before it stops is kept
     except Exception as error:  # noqa: BLE001 - a check that crashes is a result, the others go on
         return CheckResult(id=check.id, outcome="crashed", reason=f"{type(error).__name__}: {error}"), []
     found = [item for item in said if isinstance(item, Finding)]
     if found:
-        return CheckResult(id=check.id, outcome="found", reason=""), found
+        return CheckResult(id=check.id, outcome="found", reason=""), _with_affected(ctx, found)
     unsure = [item.reason for item in said if isinstance(item, Undecided)]
     view = ctx.case.view
     unseen = [item.text(view.label(item.scope) if item.scope else "") for item in ctx.case.unseen]
     reasons = [*unsure, *unseen, *ctx.gaps_met(check.hidden_by), *_missing(ctx)]
     return CheckResult(id=check.id, outcome="unknown" if reasons else "ok", reason=next(iter(reasons), "")), []
+
+
+def _with_affected(ctx: CheckContext, found: Sequence[Finding]) -> list[Finding]:
+    """Findings with whom they hit, as far as that was seen."""
+    done = []
+    for finding in found:
+        hit = finding.affects
+        with ctx.case.noting():
+            hit = tuple(dict.fromkeys((*hit, *affected(ctx, finding, alone=len(found) == 1))))
+        done.append(msgspec.structs.replace(finding, affects=hit))
+    return done
+
+
+def _owned(ctx: CheckContext, said: Iterable[Finding | Undecided]) -> Iterator[Finding | Undecided]:
+    for item in said:
+        yield with_owners(ctx.case, item) if isinstance(item, Finding) else item
 
 
 def _missing(ctx: CheckContext) -> list[str]:

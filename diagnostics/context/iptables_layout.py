@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
-from dnet_tui.inspect.model import Family, Network
+from dnet_tui.inspect.model import Family, Namespace, Network
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
-from dnet_tui.inspect.model.firewall import Backend, Chain, Match, Nat, Rule, Table, Verdict
+from dnet_tui.inspect.model.firewall import Backend, Chain, Firewall, Match, Nat, Rule, Table, Verdict
 
 USER_CHAINS = tuple(name for kind in ENGINE_KINDS for name in kind.user_chains)
 """Chains that engines leave to the administrator and never touch."""
@@ -26,6 +26,22 @@ def tables(case: HostContext, family: str = "ip") -> tuple[Table, ...]:
     host = case.view.host
     firewall = host.firewall if host is not None else None
     return tuple(table for table in (firewall.tables if firewall else ()) if table.family == family)
+
+
+def owner_of(case: HostContext, ref: RuleRef) -> str:
+    """Whose rule it is (``docker network app``), for a chain's policy whose chain; empty where nothing tells."""
+    ns = case.view.namespaces.get(ref.namespace)
+    for table in known_tables(ns):
+        if (table.backend, table.family, table.name) == (ref.backend, ref.family, ref.table):
+            for item in table.chains:
+                if item.name == ref.chain:
+                    return next((rule.owner for rule in item.rules if rule.number == ref.number), "")
+    return ""
+
+
+def known_tables(ns: Namespace | None) -> tuple[Table, ...]:
+    """The tables of a namespace that were read."""
+    return ns.firewall.tables if ns is not None and isinstance(ns.firewall, Firewall) else ()
 
 
 def unread(case: HostContext) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from itertools import pairwise, permutations
 from dnet_tui.diagnostics.context.host_context import INFERRED, AttachedContainer, HostContext
 from dnet_tui.diagnostics.flows.dns_flows import server_flows
 from dnet_tui.diagnostics.flows.flow import Flow, FlowKind
+from dnet_tui.diagnostics.flows.host_flows import host_flows
 from dnet_tui.diagnostics.flows.intentions import (
     gateway_mode,
     has_family,
@@ -56,7 +57,7 @@ _WILD: dict[Family, set[str]] = {"ip": {"0.0.0.0", "::"}, "ip6": {"::"}}  # noqa
 
 def derive(case: HostContext) -> tuple[Flow, ...]:
     """Every flow that the host's networks ask for, walked."""
-    makers = (_egress, _same_network, _cross_network, _published, _from_host, _names)
+    makers = (_egress, _same_network, _cross_network, _published, _from_host, _names, host_flows)
     found: list[Flow] = []
     for maker in makers:
         for family in _FAMILIES:
@@ -236,6 +237,7 @@ def _from_host(case: HostContext, family: Family) -> Iterator[Flow]:
         member, port = found
         packet = _tcp(family, source, member.address, port)
         forward = walk(case.view, packet, origin=host.id, outside=True, beyond=True)
+        inside = forward.last_namespace == member.namespace
         yield Flow(
             kind="host-to-container",
             network=network,
@@ -244,6 +246,7 @@ def _from_host(case: HostContext, family: Family) -> Iterator[Flow]:
             expected=True,
             member=member,
             forward=forward,
+            answer=reply(case.view, forward, beyond=True) if inside else None,
         )
 
 

@@ -6,11 +6,28 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.diagnostics.context.host_context import AttachedContainer, family_of
+from dnet_tui.diagnostics.context.host_context import INFERRED, AttachedContainer, family_of
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Truth, Walk
 from dnet_tui.inspect.model import Container, Family, Network, PublishedPort
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
+from dnet_tui.inspect.model.rule_writers.owner import KERNEL, DecisionOwner
 
-FlowKind = Literal["egress", "same-network", "cross-network", "published", "host-to-container", "names"]
+FlowKind = Literal[
+    "egress",
+    "same-network",
+    "cross-network",
+    "published",
+    "host-to-container",
+    "container-to-host",
+    "host-to-published",
+    "container-to-published",
+    "names",
+]
+
+OF_THE_HOST: frozenset[FlowKind] = frozenset(
+    {"host-to-container", "container-to-host", "host-to-published", "container-to-published"}
+)
+"""Flows that begin or end at the host itself: what its own rules allow its programs is its administrator's to say."""
 
 Way = Literal["there", "back"]
 
@@ -38,6 +55,21 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     ruled: bool = True
     forward: Walk
     answer: Walk | None = None
+
+    @property
+    def owner(self) -> DecisionOwner:
+        """Who wants it: the network's engine, or who declared the port; of a network nobody declared the kernel.
+
+        A network that containers visibly use as their way out without that an
+        engine told of it is what the kernel does by default.
+        """
+        if self.network.engine == INFERRED:
+            return KERNEL
+        engine = traits_of(self.network.engine).owner or self.network.engine
+        if self.container is not None and self.port is not None:
+            name = f"{engine} port {self.container.name}:{self.port.container_port}/{self.port.proto}"
+            return DecisionOwner(kind="engine", name=name)
+        return DecisionOwner(kind="engine", name=f"{engine} network {self.network.name}")
 
     @property
     def family(self) -> Family:
@@ -75,15 +107,18 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
         # What the host's own rules let its own programs do, or take for themselves, is nobody's promise.
         netns = self.container.netns if self.container is not None else None
         own = self.kind == "published" and obstacle.stage == "input" and obstacle.by.namespace != netns
-        return self.kind == "host-to-container" or not self.ruled or own
+        return self.kind in OF_THE_HOST or not self.ruled or own
 
     @property
     def _lost(self) -> tuple[tuple[Way, Obstacle], ...]:
         """What takes a packet off the host, or to the host itself, though its place is a container on it."""
-        inward = self.kind == "host-to-container" or (self.kind == "published" and self.forward.last.dnatted)
+        inward = self.kind in {"host-to-container", "host-to-published"} or (
+            self.kind == "published" and self.forward.last.dnatted
+        )
         if inward and self.forward.end == "left":
             return (("there", _led_away(self.forward)),)
-        if self.kind == "egress" and self.answer is not None and self.answer.end == "left":
+        inbound = self.kind in {"egress", "container-to-host", "container-to-published"}
+        if inbound and self.answer is not None and self.answer.end == "left":
             return (("back", _led_away(self.answer)),)
         return ()
 

@@ -62,6 +62,12 @@ class PlannedProbe(ProbeStruct, frozen=True, kw_only=True):
     by: str = ""
     confirms: str = ""
     risk: str = ""
+    expected: bool = True
+    """Whether what it tries ought to pass."""
+    receiver: str = ""
+    """The namespace in which somebody takes it, by the walk; empty where nobody does."""
+    stranger: str = ""
+    """Who takes it where that isn't who was meant, and by what it is led there; in words."""
 
     @property
     def key(self) -> tuple[str, str, str, int]:
@@ -81,6 +87,10 @@ class Sent(ProbeStruct, frozen=True, kw_only=True):
     answer: ProbeAnswer
     seconds: float = 0.0
     note: str = ""
+    by: str = ""
+    """The address and port that answered, as the host's connection tracking has it; empty where it doesn't tell."""
+    receiver: str = ""
+    """The namespace that has that address."""
 
 
 class Probed(ProbeStruct, frozen=True, kw_only=True):
@@ -114,6 +124,8 @@ def _compare(probe: PlannedProbe, sent: Sent, *, talks: bool) -> tuple[Judgement
         return "not-sent", sent.note
     if probe.prediction == "unknown":
         return "proves-nothing", f"the model can't tell: {probe.by}"
+    if sent.answer == "answered" and sent.receiver and probe.receiver and sent.receiver != probe.receiver:
+        return "contradicts", f"{sent.by} answered, which the model does not expect"
     if sent.answer == "timeout" and probe.method != "tcp" and not talks:
         return "proves-nothing", f"{probe.target} may ignore it: the host itself has no answer from there"
     return ("agrees" if _fits(probe, sent.answer) else "contradicts"), ""

@@ -35,6 +35,7 @@ from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
 from dnet_tui.diagnostics.operations.policy_rule import AddPolicyRule, DeletePolicyRule
 from dnet_tui.diagnostics.operations.route import AddRoute, DeleteRoute, ReplaceRoute
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule, SetChainPolicy
+from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner
 
 Risk = Literal["safe", "ask", "manual"]
 """``safe`` may be applied unasked, ``ask`` after confirmation, ``manual`` only by a person."""
@@ -86,12 +87,27 @@ AnyOperation = (
 )
 
 
+_KEPT = (
+    ByHand,
+    RestartContainers,
+    ReloadEngineRules,
+    ConnectContainer,
+    DisconnectContainer,
+    CreateDockerNetwork,
+    CreatePodmanNetwork,
+    RemoveDockerNetwork,
+    RemovePodmanNetwork,
+)
+"""What the kernel's memory alone does not hold: engines write it down, or a person decides how it shall last."""
+
+
 class Remedy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How to put one finding right.
 
     ``undo`` is in the order it runs, last change first.  ``persists`` says
     whether the change outlives a reboot or a restart of the engine; ``note``
-    says what to do where it does not.
+    says what to do where it does not.  ``overrides`` is whose decision it
+    changes: then it is that one's to apply, or a person's who asks for it.
     """
 
     summary: str
@@ -100,6 +116,12 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     risk: Risk = "ask"
     persists: bool = False
     note: str = ""
+    overrides: DecisionOwner | None = None
+
+    @property
+    def fades(self) -> bool:
+        """Whether a reboot or a restart of the engine takes it back: advice, and what engines keep, it doesn't."""
+        return not self.persists and not all(isinstance(step, _KEPT) for step in self.steps)
 
 
 def inverses(steps: Sequence[AnyOperation]) -> tuple[AnyOperation, ...]:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Literal
 
-from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
+from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, CheckContext
+from dnet_tui.diagnostics.checks.subjects.host_input import INPUT_DROP, is_host_input
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.probes import PlannedProbe, Prediction
 from dnet_tui.diagnostics.probing.probe_targets import EMBEDDED_DNS, ProbeTarget, default_gateway, from_host, wishes
@@ -20,7 +21,7 @@ from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Obstacle, Packet, Walk
-from dnet_tui.inspect.model import known_items
+from dnet_tui.inspect.model import Namespace, known_items
 
 MOST = 40
 """How many probes are sent at the most."""
@@ -84,14 +85,15 @@ def _predicted(ctx: CheckContext, wish: ProbeTarget, may: frozenset[str]) -> Pla
     answer = reply(case.view, forward) if forward.arrives is True else None
     prediction, stop = _outcome(forward, answer)
     by = stop.by.text if stop is not None else ""
-    confirms = ctx.owner(stop) if stop is not None and prediction == "blocked" else ""
+    confirms = _confirmed(ctx, stop) if stop is not None and prediction == "blocked" else ""
     unmasked = bool(forward.exits) and ns.kind != "host" and forward.last.src == packet.src
     if unmasked and prediction == "answered":
         known = wish.network is not None and wish.network.masquerade is True
         prediction = "blocked" if known else "unknown"
         by = f"it leaves as {packet.src}, which is not routable from outside"
         confirms = "masq-missing" if known else ""
-    if not wish.expected and prediction in {"answered", "refused"}:
+    stranger = _stranger(case, wish, forward) if prediction in {"answered", "refused"} else ""
+    if not wish.expected and prediction in {"answered", "refused"} and not stranger:
         confirms = "isolation-missing"
     return PlannedProbe(
         kind=wish.kind,
@@ -108,7 +110,32 @@ def _predicted(ctx: CheckContext, wish: ProbeTarget, may: frozenset[str]) -> Pla
         by=by,
         confirms=confirms if wish.expected or prediction != "blocked" else "",
         risk=_risk(case, wish, forward, may),
+        expected=wish.expected,
+        receiver=forward.last_namespace if forward.end in {"delivered", "refused"} else "",
+        stranger=stranger,
     )
+
+
+def _confirmed(ctx: CheckContext, stop: Obstacle) -> str:
+    """The check that speaks of what stops a probe."""
+    check = ctx.owner(stop)
+    return INPUT_DROP if check == FALLBACK and is_host_input(ctx.case, stop) else check
+
+
+def _stranger(case: HostContext, wish: ProbeTarget, forward: Walk) -> str:
+    """Who takes a probe of a container's own address instead of that container, and the rule that leads it there."""
+    if forward.end == "left":
+        return ""  # somebody outside has it, as was meant
+    owner = next((ns.id for ns in case.view.namespaces.values() if _has(ns, wish.address)), "")
+    if not owner or forward.last_namespace == owner or wish.kind == "published":
+        return ""
+    led = next((hop for hop in forward.hops if hop.verdict in {"dnat", "redirect"} and hop.rule is not None), None)
+    by = f" by {led.rule.table} {led.rule.chain} rule {led.rule.number}" if led is not None and led.rule else ""
+    return f"{case.view.label(forward.last_namespace)} at port {forward.last.dport}{by}"
+
+
+def _has(ns: Namespace, address: str) -> bool:
+    return any(item.address == address for item in known_items(ns.addresses))
 
 
 def _outcome(forward: Walk, answer: Walk | None) -> tuple[Prediction, Obstacle | None]:

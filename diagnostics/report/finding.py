@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner
 
 Severity = Literal["error", "warning", "info"]
 """``error``: traffic is broken; ``warning``: will break, or is exposed; ``info``: worth knowing."""
@@ -23,6 +24,9 @@ SYMPTOMS: dict[str, str] = {
     "host-to-container": "host → container",
     "container-to-host": "container → host",
     "published": "outside → published port",
+    "host-to-published": "host → published port",
+    "container-to-published": "container → published port of this host",
+    "guests": "guest ↔ guest on a bridge of the host",
     "names": "names don't resolve",
     "ipv6": "IPv6 only",
     "start-up": "a container, a network or the engine does not start",
@@ -42,17 +46,45 @@ class Subject(ReportStruct, frozen=True, kw_only=True):
     name: str
 
 
+class FlowName(ReportStruct, frozen=True, kw_only=True):
+    """A flow as a finding names it.  ``wanted_by`` is who says that it ought to pass."""
+
+    label: str
+    source: str
+    target: str
+    proto: str
+    port: int | None
+    wanted_by: DecisionOwner | None = None
+
+
 class Evidence(ReportStruct, frozen=True, kw_only=True):
-    """One observation: where it was read, what it is, its value and what was expected."""
+    """One observation: where it was read, what it is, its value and what was expected.
+
+    ``owner`` is whose rule it is, where it is one; ``flows`` are those that it
+    speaks of.
+    """
 
     source: str
     what: str
     value: str
     expected: str = ""
+    owner: DecisionOwner | None = None
+    flows: tuple[FlowName, ...] = ()
+
+
+class Affected(ReportStruct, frozen=True, kw_only=True):
+    """Whom a finding hits: a container or network by its name, or a published port as ``8080/tcp``."""
+
+    kind: Literal["container", "network", "port"]
+    name: str
 
 
 class Finding(ReportStruct, frozen=True, kw_only=True):
-    """A fault, with its proof and its remedy.  ``caused_by`` is the check whose fault brought this one about."""
+    """A fault, with its proof and its remedy.  ``caused_by`` is the check whose fault brought this one about.
+
+    ``owner`` is who made the rule that decides, where a rule does; ``flows``
+    are all those that it concerns, as far as they were walked.
+    """
 
     check: str
     severity: Severity
@@ -62,6 +94,9 @@ class Finding(ReportStruct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...] = ()
     remedy: Remedy | None = None
     caused_by: str | None = None
+    affects: tuple[Affected, ...] = ()
+    owner: DecisionOwner | None = None
+    flows: tuple[FlowName, ...] = ()
 
 
 class CheckResult(ReportStruct, frozen=True, kw_only=True):

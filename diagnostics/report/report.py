@@ -11,6 +11,7 @@ from dnet_tui.diagnostics.flows.probes import Probed
 from dnet_tui.diagnostics.report.finding import CheckResult, Finding
 from dnet_tui.inspect.model import Engine, Host
 from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner
 
 REPORT_FORMAT = 1
 """Version of ``doctor --format json``."""
@@ -29,6 +30,24 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     checks: dict[str, int]
 
 
+class PolicyLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule that drops, rejects or redirects containers' packets.
+
+    ``packet`` is one that it was proved to decide over, from ``sender``; both
+    are empty where it was not asked.  ``packets`` is its counter (None: it has
+    none), ``counted`` the same in words, with what it counted lately.
+    """
+
+    owner: DecisionOwner
+    effect: str
+    place: str
+    text: str
+    packets: int | None
+    counted: str
+    sender: str
+    packet: str
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One examination of one snapshot.  Findings are ordered: root causes first, worst first."""
 
@@ -43,6 +62,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     gaps: tuple[Gap, ...]
     probes: tuple[Probed, ...] | None = None
     """What real packets said; None when none were sent."""
+    policy: tuple[PolicyLine, ...] | None = None
+    """Every rule that decides over containers' packets; None where they weren't to be listed."""
 
 
 def summarise(checks: Iterable[CheckResult], findings: Iterable[Finding]) -> Summary:

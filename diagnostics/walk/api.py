@@ -104,15 +104,17 @@ def run_once(state: WalkState, origin: str, arriving: LinkRef | None, to: LinkRe
     )
 
 
-def reply(view: View, forward: Walk, *, beyond: bool = False) -> Walk:
+def reply(view: View, forward: Walk, *, beyond: bool = False, outside: bool = False) -> Walk:
     """Walk the answer to ``forward`` back to where it started.
 
     Where nothing listens that is the refusal: a reset, or an ICMP error.
+    ``outside`` ends it as ``left`` where it leaves the host, though it is
+    awaited on it; for what came from outside that is so anyway.
     """
-    first = _reply(view, forward, beyond=beyond)
+    first = _reply(view, forward, beyond=beyond, outside=outside)
     if not forward.others:
         return first
-    ways = [first, *(_reply(view, way, beyond=beyond) for way in forward.others)]
+    ways = [first, *(_reply(view, way, beyond=beyond, outside=outside) for way in forward.others)]
     ways = [msgspec.structs.replace(one, others=()) for way in ways for one in (way, *way.others)]
     same = together(ways)
     if same is not None:
@@ -123,7 +125,7 @@ def reply(view: View, forward: Walk, *, beyond: bool = False) -> Walk:
     return msgspec.structs.replace(first, end="unknown", decided_by=by, obstacles=(stop,))
 
 
-def _reply(view: View, forward: Walk, *, beyond: bool) -> Walk:
+def _reply(view: View, forward: Walk, *, beyond: bool, outside: bool) -> Walk:
     """The answer to one way."""
     arriving = forward.left_by
     host = view.host
@@ -138,7 +140,7 @@ def _reply(view: View, forward: Walk, *, beyond: bool) -> Walk:
         packet,
         origin=forward.last_namespace,
         arriving=arriving,
-        outside=not forward.origin,
+        outside=outside or not forward.origin,
         beyond=beyond,
         answers=forward.tracked,
         awaited=(forward.origin, forward.start),

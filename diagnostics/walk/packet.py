@@ -147,6 +147,8 @@ class RuleRef(WalkStruct, frozen=True, kw_only=True):
     """The number of the rule in the base chain that led here (its own number when it stands there)."""
     path: tuple[str, ...] = ()
     """The chains from the base chain to this one, both included."""
+    owner: str = ""
+    """Whose rule it is, as :class:`~dnet_tui.inspect.model.firewall.Rule` says; of a policy: whose table."""
 
 
 class Decider(WalkStruct, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ from dnet_tui.inspect.model.sockets import (
     ChecksumCounts,
     ConntrackCounts,
     ConntrackEntry,
+    KernelCounters,
     NatPortUse,
     Socket,
     TunProgram,
@@ -92,6 +93,8 @@ class Namespace(ModelStruct, frozen=True, kw_only=True):
     conntrack_udp: tuple[int, ...] | None = None
     """UDP ports of which all tracked connections are in ``conntrack`` even if nobody asked for that; None: of none."""
     checksums: ChecksumCounts | Unread = Unread(reason=NOT_READ)
+    counters: KernelCounters | Unread = Unread(reason=NOT_ASKED)
+    """What its protocols have counted, of what went wrong above all: of the host's namespace alone."""
     conntrack_counts: ConntrackCounts | Unread | None = None
     """None where connection tracking isn't loaded, or doesn't tell."""
     nat_ports: Section[NatPortUse] = Unread(reason=NOT_ASKED)

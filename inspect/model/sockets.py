@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from dnet_tui.inspect.model.links import Family, ModelStruct
 
 
@@ -111,6 +113,16 @@ class NatPortUse(ModelStruct, frozen=True, kw_only=True):
     port: int
     count: int
     complete: bool = True
+
+
+class KernelCounters(ModelStruct, frozen=True, kw_only=True, tag_field="read", tag="yes"):
+    """What one namespace's protocols have counted since it began, and the machine's receive queues since it booted.
+
+    ``values`` by name: ``Ip.InDiscards``, ``TcpExt.ListenDrops`` as in
+    /proc/net/snmp and netstat, and ``softnet.dropped`` of all processors.
+    """
+
+    values: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class ChecksumCounts(ModelStruct, frozen=True, kw_only=True, tag_field="read", tag="yes"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dnet_tui.inspect.model.firewall import Match, Nat, Rule, Verdict
+from dnet_tui.inspect.model.firewall import Lookup, Match, Nat, Rule, SetLookup, Verdict
 from dnet_tui.inspect.text.number_ranges import PORTS, parse_range
 
 
@@ -25,6 +25,11 @@ class Clues:
                 self.ends, self.leads_to = expr.kind, expr.chain
             elif type(expr) is Nat:
                 self.nat = expr
+
+    def sets(self) -> list[str]:
+        """The sets that it looks into, by name."""
+        named = [expr.name for expr in self.rule.exprs if type(expr) is SetLookup]
+        return named + [expr.set for expr in self.rule.exprs if type(expr) is Lookup and expr.set]
 
     def values(self, *fields: str) -> list[str]:
         """All values asked for in these fields, negated or not, in their order."""

@@ -16,6 +16,7 @@ import msgspec
 from dnet_tui.inspect.model import Network
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Match, Rule, Table, Verdict
+from dnet_tui.inspect.model.rule_writers import registry
 from dnet_tui.inspect.ruleset.engine_objects import EngineObjects, network_name, port_name, port_or_container
 from dnet_tui.inspect.ruleset.owner_names import USERS_CHAINS, chain_owners, commented_owner
 from dnet_tui.inspect.ruleset.rule_features import Clues
@@ -51,7 +52,9 @@ def _table(table: Table, things: EngineObjects, only: Callable[[Rule], bool] | N
 
 def _owner(clues: Clues, table: Table, chain: Chain, owners: dict[str, str], things: EngineObjects) -> str:
     if chain.name in USERS_CHAINS:
-        return owners.get(chain.name, "") if _is_closing(clues.rule, chain) else ""
+        if _is_closing(clues.rule, chain):
+            return owners.get(chain.name, "")
+        return _guests(clues, owners)
     commented = commented_owner(clues.rule.comment) if clues.rule.comment else ""
     if commented:
         return commented
@@ -61,15 +64,22 @@ def _owner(clues: Clues, table: Table, chain: Chain, owners: dict[str, str], thi
     return _inline(clues, table, chain, things)
 
 
+def _guests(clues: Clues, owners: dict[str, str]) -> str:
+    """The manager that uses the administrator's chain, as ufw-docker and fail2ban do: by chain, comment or set."""
+    return owners.get(clues.leads_to, "") or registry.by_comment(clues.rule.comment) or _managers(clues)
+
+
 def _is_closing(rule: Rule, chain: Chain) -> bool:
     """Whether it is the RETURN that Docker before 28.2 closes the administrator's chain with."""
     return rule.number == len(chain.rules) and rule.exprs == (Verdict(kind="return"),)
 
 
 def _inline(clues: Clues, table: Table, chain: Chain, things: EngineObjects) -> str:
-    """The owner of a rule that an engine wrote into a built-in chain: it has just the engine's shape."""
-    if table.backend == "nftables" or chain.hook is None:
+    """The owner of a rule that an engine or a manager wrote into a built-in chain: it has just its shape."""
+    if chain.hook is None:
         return ""
+    if table.backend == "nftables":
+        return _managers(clues)
     for name in clues.values("iif", "oif"):
         network = things.by_bridge.get(name)
         if network is None or not traits_of(network.engine).in_builtin_chains:
@@ -82,7 +92,24 @@ def _inline(clues: Clues, table: Table, chain: Chain, things: EngineObjects) -> 
             return things.named(clues, network.engine) or network_name(network)
     if table.name == "nat" and chain.hook == "postrouting":
         return _to_itself(clues, things)
-    return _guards_loopback(clues, things) if table.name == "raw" and chain.hook == "prerouting" else ""
+    guarded = _guards_loopback(clues, things) if table.name == "raw" and chain.hook == "prerouting" else ""
+    return guarded or _managers(clues)
+
+
+def _managers(clues: Clues) -> str:
+    """The manager whose set a rule looks into, or whose links alone it asks for; people write other rules for them."""
+    owners = {registry.by_set(name) for name in clues.sets()}
+    if len(owners) == 1 and "" not in owners:
+        return owners.pop()
+    if (
+        clues.ends in {"drop", "reject"}
+        and clues.matches
+        and all(item.field in {"iif", "oif"} for item in clues.matches)
+    ):
+        owners = {registry.by_interface(name) for item in clues.matches if not item.negate for name in item.values}
+        if len(owners) == 1:
+            return owners.pop()
+    return ""
 
 
 def _iif(name: str, *, negate: bool = False) -> Match:

@@ -61,6 +61,7 @@ def as_namespace(
         conntrack_counts=told(SectionName.CONNTRACK, contents.conntrack_counts),
         nat_ports=_LEFT_OUT if contents.nat_ports is None else contents.nat_ports,
         checksums=told(SectionName.CHECKSUMS, contents.checksums or Unread(reason="the kernel reports none")),
+        counters=told(SectionName.COUNTERS, contents.counters or Unread(reason="the kernel reports none")),
         traffic_control=told(SectionName.TRAFFIC_CONTROL, contents.traffic_control),
         recent=told(SectionName.FILTER_STATE, _UNREAD if contents.recent is None else contents.recent),
         queues=told(SectionName.FILTER_STATE, _UNREAD if contents.queues is None else contents.queues),

@@ -19,6 +19,7 @@ from dnet_tui.inspect.kernel.rtnetlink.parse_addresses import (
     parse_proxied,
 )
 from dnet_tui.inspect.kernel.rtnetlink.parse_links import LinkTable
+from dnet_tui.inspect.kernel.sockets.counters import read_counters
 from dnet_tui.inspect.model.coverage.namespace_reading import AS_ROOT, NamespaceReading
 from dnet_tui.inspect.model.coverage.needs import SectionName
 from dnet_tui.inspect.snapshot.read_namespace import ReadRequest, take_dump
@@ -67,8 +68,7 @@ def collect_sections(contents: NamespaceReading, errand: ReadRequest, table: Lin
     wanted = errand.sections
     if SectionName.SYSCTLS in wanted:
         _collect_sysctls(contents, None if table is None else table.settings)
-    if SectionName.CHECKSUMS in wanted:
-        contents.checksums = read_checksums()
+    _collect_counts(contents, wanted)
     for section, collect in _BY_THEMSELVES.items():
         if section in wanted:
             collect(contents)
@@ -81,6 +81,13 @@ def collect_sections(contents: NamespaceReading, errand: ReadRequest, table: Lin
             from dnet_tui.inspect.ruleset.read_firewall import read_rules  # noqa: PLC0415 - only when wanted
 
             read_rules(contents, errand.before)
+
+
+def _collect_counts(contents: NamespaceReading, wanted: Collection[SectionName]) -> None:
+    if SectionName.COUNTERS in wanted:
+        contents.counters = read_counters()
+    if SectionName.CHECKSUMS in wanted:
+        contents.checksums = read_checksums()
 
 
 def _collect_sysctls(contents: NamespaceReading, settings: dict[str, DeviceSettings] | None) -> None:

@@ -66,6 +66,8 @@ ORDER = (
     "diagnostics.report",
     "diagnostics.checks.framework",
     "diagnostics.checks.subjects",
+    "diagnostics.checks.decisions",
+    "diagnostics.checks.policy",
     "diagnostics.checks.links",
     "diagnostics.checks.routing",
     "diagnostics.checks.firewall",
@@ -77,6 +79,7 @@ ORDER = (
     "diagnostics.checks",
     "diagnostics.probing",
     "diagnostics.trace",
+    "diagnostics.guided",
     "actions.host_access",
     "actions.plans",
     "actions.journal",
@@ -109,7 +112,7 @@ ORDER = (
 An entry is a folder, or a module that lies lower than the rest of its folder; the longest that fits is the room.
 """
 
-APART = tuple(room for room in ORDER if re.fullmatch(r"diagnostics\.checks\.(?!framework|subjects)\w+", room))
+APART = tuple(room for room in ORDER if re.fullmatch(r"diagnostics\.checks\.(?!framework|subjects|decisions)\w+", room))
 """The families of checks: no module of theirs imports another."""
 
 PURE = ("inspect.errors", "inspect.text", "inspect.model", "inspect.iptables", "inspect.nftables")

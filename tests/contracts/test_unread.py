@@ -20,7 +20,7 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import Trace, trace
-from dnet_tui.inspect.model import ChecksumCounts, ConntrackCounts, Firewalld, Snapshot, known_items
+from dnet_tui.inspect.model import ChecksumCounts, ConntrackCounts, Firewalld, KernelCounters, Snapshot, known_items
 from dnet_tui.inspect.model.coverage.gaps import HOST_FIELDS, NAMESPACE_FIELDS
 from lab.recordings import fault_records
 from unit.builders.factories import (
@@ -55,7 +55,7 @@ def healthy() -> Snapshot:
     """A healthy host of which everything was read."""
     ipsec: dict[str, object] = {"xfrm_policies": 0, "xfrm": (), "wireguard": ()}
     tracked: dict[str, object] = {"conntrack": (), "conntrack_counts": ConntrackCounts(), "nat_ports": ()}
-    state: dict[str, object] = {"recent": (), "queues": ()}
+    state: dict[str, object] = {"recent": (), "queues": (), "counters": KernelCounters()}
     counted = with_namespace(resolving(), HOST, checksums=ChecksumCounts(), **ipsec, **tracked, **state)
     engines = tuple(msgspec.structs.replace(engine, log=()) for engine in known_items(counted.engines))
     return msgspec.structs.replace(counted, engines=engines, firewalld=Firewalld(pid=7, settled=True, zones=()))

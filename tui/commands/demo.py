@@ -60,8 +60,8 @@ def demo(
 
 
 def _print_faults() -> None:
-    from dnet_tui.actions.demo.faults import FAULTS  # noqa: PLC0415 - only this command needs them
+    from dnet_tui.actions.demo.faults import EVERY_FAULT  # noqa: PLC0415 - only this command needs them
 
-    width = max(len(item.id) for item in FAULTS)
-    for item in FAULTS:
+    width = max(len(item.id) for item in EVERY_FAULT)
+    for item in EVERY_FAULT:
         print(f"{item.id:<{width}}  {item.description}")

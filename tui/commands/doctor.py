@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -39,17 +40,27 @@ def doctor(
     probe: Annotated[
         bool, typer.Option("--probe", help="Also send a few packets between containers, host and its gateway.")
     ] = False,
+    flow: Annotated[
+        list[str] | None,
+        typer.Option("--flow", metavar='"FROM -> TO[:PORT]"', help="A flow that must pass. May be repeated."),
+    ] = None,
     since: Annotated[
         Path | None,
         typer.Option("--since", metavar="FILE", help="An earlier snapshot of this host: also judge what grew since."),
     ] = None,
+    policy: Annotated[
+        bool,
+        typer.Option("--policy", help="Also list every rule that drops or redirects what containers send or get."),
+    ] = False,
     snapshot: SnapshotFile = None,
 ) -> None:
     """Say what is wrong with this host's container networks, why, and how to put it right.
 
     Nothing is changed. With --probe, real packets confirm what is found, and what is found
     healthy: at most 40, from inside the containers' networks, to containers of this host, the
-    host and its default gateway, nowhere else. Exit code: 0 healthy, 1 findings, 3 when something could not be
+    host and its default gateway, nowhere else. With --flow, what you mean to pass is walked
+    as well, and is an error with its cause and remedy where it does not (dnet-tui why shows
+    its steps). Exit code: 0 healthy, 1 findings, 3 when something could not be
     decided and nothing worse was found.
     """
     from dnet_tui.diagnostics.checks.catalogue import CATALOGUE  # noqa: PLC0415  the checks, only to run them
@@ -57,20 +68,35 @@ def doctor(
 
     only, without = tuple(check or ()), tuple(skip or ())
     require("check", (*only, *without), [item.id for item in CATALOGUE], "dnet-tui checks")
+    from dnet_tui.diagnostics.guided.meant_flow import parse, with_flows  # noqa: PLC0415  as above
+    from dnet_tui.diagnostics.report.second_look import SETTLING, settled  # noqa: PLC0415  as above
+
+    meant = [parse(text) for text in flow or ()]
     _require_probe(snapshot, [item.id for item in CATALOGUE if item.probing and item.id in only], probe=probe)
     _require_since(since, [item.id for item in CATALOGUE if item.comparing and item.id in only])
     before = snapshot_from(since) if since is not None else None
-    taken = snapshot_from(snapshot)
+    looks = [snapshot_from(snapshot)]
     if focus:
-        require("container, network or bridge", (focus,), focusable(taken), "dnet-tui ls")
+        require("container, network or bridge", (focus,), focusable(looks[0]), "dnet-tui ls")
     probes = None
     if probe:
         from dnet_tui.actions.probes.send_probes import probe_host  # noqa: PLC0415  the only part that sends anything
 
         with progress("sending probes"):
-            probing = probe_host(taken, lambda: snapshot_from(None), focus=focus)
-        taken, probes = probing.snapshot, probing.probes
-    report = run_checks(taken, only=only, skip=without, focus=focus, probes=probes, before=before)
+            probing = probe_host(looks[0], lambda: snapshot_from(None), focus=focus)
+        looks, probes = [probing.snapshot], probing.probes
+
+    def examine() -> Report:
+        taken = looks[-1] if len(looks) == 1 else snapshot_from(None)
+        looks.append(taken)
+        return run_checks(taken, only=only, skip=without, focus=focus, probes=probes, before=before, policy=policy)
+
+    report = settled(examine, lambda: time.sleep(SETTLING)) if snapshot is None else examine()
+    taken = looks[-1]
+    if meant:
+        from dnet_tui.diagnostics.context.host_context import HostContext  # noqa: PLC0415  as above
+
+        report = with_flows(HostContext(taken), report, meant)
     sys.stdout.write(render(report, output, View(taken)))
     raise typer.Exit(exit_for(report, fail_on))
 

@@ -32,13 +32,19 @@ def fix(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask. What only a person should do is still left.")] = False,
+    override_owner: Annotated[
+        bool,
+        typer.Option("--override-owner", help="With ID: also change what a manager or the administrator decided."),
+    ] = False,
     snapshot: SnapshotFile = None,
 ) -> None:
     """Repair what doctor found, after showing the exact commands and asking.
 
     Without ID: every error and warning that no other finding causes. Each
     repair is written to the journal before it is made, and the host is looked
-    at again after it: `dnet-tui undo` takes it back.
+    at again after it: `dnet-tui undo` takes it back. What another owner decided, a firewall
+    manager or the administrator, is left as it is: the commands are only shown. With
+    --override-owner each such step is asked for by itself.
     """
     from dnet_tui.actions.repair.host_io import HostRepairIO, repair_session  # noqa: PLC0415  as above
     from dnet_tui.actions.repair.session import GOOD, choose_repairs  # noqa: PLC0415  only this command needs them
@@ -59,8 +65,11 @@ def fix(
     if snapshot is not None and not dry_run:
         msg = "a saved snapshot can't be repaired"
         raise UsageError(msg, "add --dry-run to see what would be done on its host")
+    if override_owner and not ids:
+        msg = "--override-owner changes somebody's decision, so it has to be said which"
+        raise UsageError(msg, "name the check: dnet-tui fix ID --override-owner")
     require_consent(yes=yes, dry_run=dry_run)
-    session = repair_session(Terminal())
+    session = repair_session(Terminal(), override_owner=override_owner)
     report = session.look(snapshot_from(snapshot))
     known = [result.id for result in report.checks]
     repairs = choose_repairs(report.findings, ids or (), everything=everything, known=known)
@@ -84,6 +93,8 @@ def _show_plans(repairs: tuple[Repair, ...]) -> None:
             show(["  no remedy is known that a program could apply", ""])
             continue
         by_person = ("  to be done by a person",) if repair.plan.risk == "manual" else ()
+        if repair.plan.overrides is not None and repair.plan.risk != "manual":
+            by_person = (f"  only with: dnet-tui fix {finding.check} --override-owner",)
         show([*(f"  {line}" for line in (*render(repair.plan), *by_person)), ""])
 
 

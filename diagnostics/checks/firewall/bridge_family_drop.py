@@ -30,6 +30,7 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import attachments
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
 from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.report.decisions import overriding, owner_of
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 
@@ -51,12 +52,12 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
         what = f"the policy of {rule.chain}" if rule.number == 0 else f"rule {rule.number} of {rule.chain}"
         yield Finding(
             check=ID,
-            severity="error",
+            severity="warning",
             subject=Subject(kind="rule", name=f"bridge {rule.table} {rule.chain} {rule.number or 'policy'}"),
             summary=f"The table bridge {rule.table} drops container traffic by {what}",
             symptoms=blocked.symptoms,
             evidence=(of_rule(rule, "lets it pass"), of_flows(blocked)),
-            remedy=_remedy(ctx.case, rule, blocked),
+            remedy=overriding(_remedy(ctx.case, rule, blocked), owner_of(rule)),
         )
 
 
@@ -84,7 +85,7 @@ def _remedy(case: HostContext, rule: RuleRef, blocked: BlockedFlows) -> Remedy:
 CHECK = Check(
     id=ID,
     title="No rule for bridged frames drops container traffic",
-    severity="error",
+    severity="warning",
     doc=__doc__,
     find=find,
     owns=owns,

@@ -15,13 +15,14 @@ How we know
     its counters; below it stand rules that serve the containers' bridges.
 
 Remedy
-    Move the rule to the end of FORWARD: it keeps its effect on everything the
-    engine does not accept.  Rules that should limit containers belong in
-    DOCKER-USER.
+    Whose rule it is decides.  It can be moved to the end of FORWARD: there it
+    keeps its effect on everything the engine does not accept.  Rules that
+    should limit containers belong in DOCKER-USER.
 
 When it is harmless
     Where it hits nothing that a network asks for; it is not reported then,
-    wherever it stands.
+    wherever it stands.  A rule that names one container is meant: that is
+    policy-drop's, and only information.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from dnet_tui.diagnostics.flows.expected_flows import derive
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
 from dnet_tui.diagnostics.operations.simulate import after
+from dnet_tui.diagnostics.report.decisions import overriding, owner_of
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 from dnet_tui.inspect.errors import DnetError
@@ -71,15 +73,16 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
             continue
         chain = base_chain(ctx.case, rule)
         top = chain.rules[rule.base_number - 1] if chain is not None and rule.base_number else None
+        remedy = _remedy(ctx.case, rule, top, len(chain.rules)) if chain is not None and top is not None else None
         verb = "rejects" if blocked.obstacle.end == "rejected" else "drops"
         yield Finding(
             check=ID,
-            severity="error",
+            severity="warning",
             subject=Subject(kind="rule", name=f"{rule.table} {rule.chain} {rule.number}"),
             summary=f"Rule {rule.number} of {rule.chain} {verb} container traffic before the engine's rules",
             symptoms=blocked.symptoms,
             evidence=(of_rule(rule, "stands below the engine's rules"), of_flows(blocked)),
-            remedy=_remedy(ctx.case, rule, top, len(chain.rules)) if chain is not None and top is not None else None,
+            remedy=overriding(remedy, owner_of(rule)),
         )
 
 
@@ -123,7 +126,7 @@ def _stops_still(case: HostContext, steps: tuple[AnyOperation, ...], rule: RuleR
 CHECK = Check(
     id=ID,
     title="Nothing drops container traffic before the engine's rules",
-    severity="error",
+    severity="warning",
     doc=__doc__,
     find=find,
     owns=owns,

@@ -32,6 +32,7 @@ from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft, InterfaceDirection
 from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.report.decisions import overriding, owner_of
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
@@ -56,12 +57,12 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
         what = "its policy" if rule.number == 0 else f"rule {rule.number} of {rule.chain}"
         yield Finding(
             check=ID,
-            severity="error",
+            severity="warning",
             subject=Subject(kind="rule", name=f"{rule.family} {rule.table} {rule.base}"),
             summary=f"The nftables table {rule.family} {rule.table} drops container traffic by {what}",
             symptoms=blocked.symptoms,
             evidence=(of_rule(rule, "lets it pass"), of_flows(blocked)),
-            remedy=_remedy(rule, blocked),
+            remedy=overriding(_remedy(rule, blocked), owner_of(rule)),
         )
 
 
@@ -84,7 +85,7 @@ def _remedy(rule: RuleRef, blocked: BlockedFlows) -> Remedy:
 CHECK = Check(
     id=ID,
     title="No other nftables chain drops container traffic",
-    severity="error",
+    severity="warning",
     doc=__doc__,
     find=find,
     owns=owns,

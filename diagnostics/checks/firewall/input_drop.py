@@ -1,25 +1,30 @@
 """The host's INPUT rules drop what containers send to the host itself.
 
 What it finds
-    A container's packet to a service of the host, at the bridge's address, is
-    dropped or rejected in INPUT.  If that service is the network's own name
-    server (aardvark-dns, dnsmasq), it is an error; any other is information.
+    A container's packet to the host is dropped or rejected in INPUT: a query
+    to the network's own name server (aardvark-dns, dnsmasq) or IPv6's
+    neighbour discovery, which is an error; the answer to a connection of the
+    host's own, which is a warning; or a connection to a port that is
+    published on this host or to a service of its own, which is information.
 
 Why it matters
     Without the name server no name resolves in any container of the network,
-    which looks as if the internet were gone.  Other services, reached as
-    ``host.docker.internal`` or by the host's address, time out.
+    which looks as if the internet were gone.  A userland proxy takes
+    connections to published ports on the host itself, where INPUT decides
+    over them.  And where answers are dropped, neither the host nor the proxy
+    reaches a container.
 
 How we know
-    The packet walk from a container to the port that the host listens on, and
-    the rule or policy of INPUT that decides.
+    The packet walk from a container to the host and back from a container to
+    the host, and the rule or policy of INPUT that decides.
 
 Remedy
-    Accept packets from that bridge to that port, before the rule that drops.
+    Accept packets from that bridge to that port, or answers from it, before
+    the rule that drops.
 
 When it is harmless
     A host firewall that keeps containers from the host's services is a good
-    thing where none of them is needed; therefore it is only information.
+    thing where none of them is needed; therefore that is only information.
 """
 
 from __future__ import annotations
@@ -30,25 +35,27 @@ from itertools import product
 import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext, element
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows
-from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
+from dnet_tui.diagnostics.checks.subjects.host_input import INPUT_DROP, PROMISED, is_discovery, is_host_input
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
+from dnet_tui.diagnostics.report.decisions import overriding, owner_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Packet, RuleRef
 from dnet_tui.inspect.model import Network, Socket
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 
-ID = "input-drop"
+ID = INPUT_DROP
 _MOST = 8
 """How many of the host's ports are tried on each network."""
 
 _DNS = 53
+_ANSWERS = "-m conntrack --ctstate RELATED,ESTABLISHED "
 _PROXIES = frozenset(name for kind in ENGINE_KINDS for name in kind.port_holders)
 
 
@@ -59,18 +66,89 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def owns(case: HostContext, obstacle: Obstacle) -> bool:
-    """A rule or policy of the host's INPUT, before a question and not before the answer to the host's own."""
-    is_input = obstacle.stage == "input" and obstacle.by.rule is not None and not obstacle.packet.reply
-    return is_input and on_host(case, obstacle)
+    """A rule or policy of the host's INPUT, before a question or neighbour discovery, not before the host's answers."""
+    return (is_host_input(case, obstacle) and not obstacle.packet.reply) or is_discovery(case, obstacle)
 
 
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule or policy: for name servers, and for other services."""
     yield from undecided(ctx, ID)
+    told: set[Decider | RuleRef] = set()
     for blocked in definite(ctx, ID):
-        yield _names(blocked)
-    for kept in _others(ctx.case):
-        yield _service(kept)
+        told.add(element(blocked.obstacle))
+        yield _discovery(blocked) if blocked.obstacle.stage == "neighbour" else _names(blocked)
+    services = {kept.by.rule or kept.by: kept for kept in _others(ctx.case)}
+    for blocked in ctx.meant:
+        if not is_host_input(ctx.case, blocked.obstacle) or element(blocked.obstacle) in told:
+            continue
+        told.add(element(blocked.obstacle))
+        yield _cut_off(blocked, services.get(element(blocked.obstacle)))
+    yield from (_service(kept) for key, kept in services.items() if key not in told)
+
+
+def _discovery(blocked: BlockedFlows) -> Finding:
+    """Without neighbour discovery (RFC 4861) nobody on a bridge finds the host by IPv6, nor the host them."""
+    by = blocked.obstacle.by
+    place = table_of(by.rule) if by.rule is not None else None
+    edit = (
+        RuleEdit(place, by.rule.base, "-p ipv6-icmp -j ACCEPT") if by.rule is not None and place is not None else None
+    )
+    return Finding(
+        check=ID,
+        severity="error",
+        subject=Subject(kind="rule", name=_place_words(by)),
+        summary="The host's INPUT rules drop neighbour discovery: containers don't find the host by IPv6",
+        symptoms=blocked.symptoms,
+        evidence=(of_decider(by, "accepts ICMPv6 types 133 to 137"), of_flows(blocked)),
+        remedy=Remedy(
+            summary="Accept ICMPv6 before it",
+            steps=(edit.insert(1),) if edit is not None else (),
+            undo=(edit.delete(1),) if edit is not None else (),
+            risk="ask" if edit is not None else "manual",
+            note="ICMPv6 is a part of IPv6 (RFC 4890): tell the program that writes these rules to accept it",
+        ),
+    )
+
+
+def _cut_off(blocked: BlockedFlows, kept: _Kept | None) -> Finding:
+    """A rule that stands between containers and their host, whatever else it keeps from them."""
+    networks = list({flow.network.bridge: flow.network for flow in blocked.flows}.values())
+    names = ", ".join(network.name for network in networks[:4]) + (" …" if networks[4:] else "")
+    by = blocked.obstacle.by
+    answers = [flow for flow in blocked.back if flow.kind in {"host-to-container", "host-to-published"}]
+    promised = any(flow.kind in PROMISED for flow in blocked.flows)
+    published = promised or any(flow.kind == "container-to-published" for flow in blocked.flows)
+    if answers:
+        what = f"The host's INPUT rules drop what containers of {names} answer to the host"
+    elif published:
+        what = f"The host's INPUT rules keep containers from ports that {names} publish{_s(networks)} on this host"
+    else:
+        ports = ", ".join(dict.fromkeys(f"{item.port}/{item.proto}" for item in kept.sockets)) if kept else ""
+        what = f"Containers of {names} can't reach " + (f"services of the host: ports {ports}" if ports else "the host")
+    spec = _ANSWERS if answers else ""
+    return Finding(
+        check=ID,
+        severity="warning" if answers or promised else "info",
+        subject=Subject(kind="rule", name=f"{_place_words(by)}: services"),
+        summary=what,
+        symptoms=blocked.symptoms,
+        evidence=(of_decider(by, "accepts it, if it should pass"), of_flows(blocked)),
+        remedy=Remedy(
+            summary="Accept answers to the host's own connections before it"
+            if answers
+            else "Accept the ports that containers need, from their bridge",
+            risk="manual",
+            note=f"Put it where the program or person keeps these rules: `-i {networks[0].bridge} {spec}-j ACCEPT` in "
+            f"{by.rule.base or by.rule.chain} before it"
+            if by.rule is not None and answers
+            else f"With ufw: `ufw allow in on {networks[0].bridge}"
+            + (f" to any port {kept.sockets[0].port}`" if kept is not None else "`"),
+        ),
+    )
+
+
+def _s(networks: list[Network]) -> str:
+    return "es" if len(networks) == 1 else ""
 
 
 def _names(blocked: BlockedFlows) -> Finding:
@@ -95,7 +173,9 @@ def _names(blocked: BlockedFlows) -> Finding:
             ),
             of_flows(blocked),
         ),
-        remedy=_remedy([network.bridge for network in networks], by.rule),
+        remedy=overriding(
+            _remedy([network.bridge for network in networks], by.rule), owner_of(by.rule) if by.rule else None
+        ),
     )
 
 

@@ -52,11 +52,24 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
         if flow.forward.arrives is None:
             by = flow.forward.decided_by
             yield Undecided(reason=f"{flow.label}: {by.text if by else 'the walk could not decide'}")
-        elif flow.forward.arrives and flow.forward.end != "left":  # what left the host did not get there
+        elif flow.forward.arrives and _is_received(ctx, flow):
             repair = missing(ctx.case, flow)
             leaks[repair or f"{flow.family} {flow.kind} {_accepted_by(flow)}"].append(flow)
     for key, flows in leaks.items():
         yield _finding(ctx, flows, () if isinstance(key, str) else key)
+
+
+def _is_received(ctx: CheckContext, flow: Flow) -> bool:
+    """Whether the container that has the address gets it: what left the host, or was led to another, did not get there.
+
+    Where nobody is seen to have the address it counts, as the walk says that it arrived.
+    """
+    if flow.forward.end == "left":
+        return False
+    receiver = ctx.case.view.namespaces.get(flow.forward.last_namespace)
+    wanted = flow.forward.start.dst
+    owns = receiver is not None and any(item.address == wanted for item in receiver.addresses)
+    return owns or not flow.forward.last.dnatted
 
 
 def _accepted_by(flow: Flow) -> str:

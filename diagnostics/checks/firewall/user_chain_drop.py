@@ -14,7 +14,8 @@ How we know
     names the very rule that decides.
 
 Remedy
-    Where only answers are hit: accept RELATED,ESTABLISHED first.  Where the
+    Whose chain it is decides: nothing is changed unless it is asked for
+    (``--override-owner``).  Where only answers are hit: accept RELATED,ESTABLISHED first.  Where the
     flow itself is hit: remove the rule if it isn't wanted.
 
 When it is harmless
@@ -34,6 +35,7 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.context.iptables_layout import USER_CHAINS, forward_rule, in_user_chain
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, removal, table_of
+from dnet_tui.diagnostics.report.decisions import overriding, owner_of
 from dnet_tui.diagnostics.report.finding import Finding, Severity, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
 
@@ -61,6 +63,11 @@ def _finding(blocked: BlockedFlows, rule: RuleRef) -> Finding:
     answers = _hits_answers(blocked)
     verb = "rejects" if blocked.obstacle.end == "rejected" else "drops"
     what = "the answers to connections that containers open" if answers else "traffic that its network is meant to pass"
+    remedy = (
+        _accept_answers(rule)
+        if answers
+        else removal(rule, f"Remove rule {rule.number} of {rule.chain}, if it isn't wanted", _ALSO)
+    )
     return Finding(
         check=ID,
         severity=_severity(blocked),
@@ -68,9 +75,7 @@ def _finding(blocked: BlockedFlows, rule: RuleRef) -> Finding:
         summary=f"Rule {rule.number} of {rule.chain} {verb} {what}",
         symptoms=blocked.symptoms,
         evidence=(of_rule(rule, "does not hit this traffic"), of_flows(blocked)),
-        remedy=_accept_answers(rule)
-        if answers
-        else removal(rule, f"Remove rule {rule.number} of {rule.chain}, if it isn't wanted", _ALSO),
+        remedy=overriding(remedy, owner_of(rule)),
     )
 
 
@@ -81,7 +86,7 @@ def _hits_answers(blocked: BlockedFlows) -> bool:
 
 def _severity(blocked: BlockedFlows) -> Severity:
     if _hits_answers(blocked):
-        return "error"
+        return "warning"
     return "info" if {flow.kind for flow in blocked.flows} == {"published"} else "warning"
 
 
@@ -103,7 +108,7 @@ def _accept_answers(rule: RuleRef) -> Remedy | None:
 CHECK = Check(
     id=ID,
     title="The administrator's chain lets wanted traffic pass",
-    severity="error",
+    severity="warning",
     doc=__doc__,
     find=find,
     owns=owns,

@@ -31,7 +31,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     this one's fault brings about, where a remedy can't show it.  ``probing``
     checks judge what real packets said, and are run only where some were sent.
     ``comparing`` ones judge what was counted since an earlier snapshot, and
-    are run only where there is one.
+    are run only where there is one.  ``anywhere`` ones have something to say
+    of hosts without a container bridge network too.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     explains: tuple[str, ...] = ()
     probing: bool = False
     comparing: bool = False
+    anywhere: bool = False
 
 
 def undecided(ctx: CheckContext, check: str) -> Iterator[Undecided]:

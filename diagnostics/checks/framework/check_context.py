@@ -9,6 +9,7 @@ from functools import cached_property
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.difference.conntrack_growth import Growth, growth
 from dnet_tui.diagnostics.flows.expected_flows import Flow, derive
+from dnet_tui.diagnostics.flows.flow import OF_THE_HOST
 from dnet_tui.diagnostics.flows.probes import Probed
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, RuleRef
 from dnet_tui.inspect.model import Snapshot
@@ -53,6 +54,8 @@ class CheckContext:
     the first of ``owners`` that claims it, or the fallback, so that nothing
     is lost.  ``probes`` is what real packets said, where any were sent;
     ``before`` an earlier snapshot of the same host, where there is one.
+    ``asks_rules``: every rule that drops is asked; not where the host is only
+    simulated, whose rules say nothing new.
     """
 
     def __init__(
@@ -61,10 +64,13 @@ class CheckContext:
         owners: tuple[tuple[str, Owns], ...] = (),
         probes: tuple[Probed, ...] = (),
         before: Snapshot | None = None,
+        *,
+        asks_rules: bool = True,
     ) -> None:
         self.case = HostContext(snapshot)
         self.probes = probes
         self.before = before
+        self.asks_rules = asks_rules
         self.unexplained: set[Decider | RuleRef] = set()
         """What decides where nobody knows which check is to explain it: something that tells was not read."""
         self._owners = owners
@@ -134,7 +140,7 @@ class CheckContext:
         known = {key[0] for items in self._by_element.values() for key in items}
         found: dict[Decider | RuleRef, BlockedFlows] = {}
         for flow in self.flows:
-            for way, obstacle in flow.meant if flow.expected and flow.kind == "host-to-container" else ():
+            for way, obstacle in flow.meant if flow.expected and flow.kind in OF_THE_HOST else ():
                 if obstacle.end != "unknown" and element(obstacle) not in known:
                     blocked = found.setdefault(element(obstacle), BlockedFlows(obstacle))
                     (blocked.there if way == "there" else blocked.back).append(flow)

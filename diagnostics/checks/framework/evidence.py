@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows
 from dnet_tui.diagnostics.flows.dns_flows import EMBEDDED
+from dnet_tui.diagnostics.flows.flow import Flow
 from dnet_tui.diagnostics.operations.rule import PROGRAMS
-from dnet_tui.diagnostics.report.finding import Evidence
+from dnet_tui.diagnostics.report.decisions import owner_of
+from dnet_tui.diagnostics.report.finding import Evidence, FlowName
 from dnet_tui.diagnostics.walk.packet import Decider, RuleRef
 from dnet_tui.inspect.model import Resolver
 
@@ -23,7 +25,7 @@ def of_rule(ref: RuleRef, expected: str = "") -> Evidence:
     hits = f"  [{ref.packets} packets, {ref.bytes} bytes]" if ref.packets is not None else ""
     program = PROGRAMS.get((ref.backend, ref.family))
     source = f"{program}-save -c" if program is not None else "nft list ruleset"
-    return Evidence(source=source, what=where, value=f"{ref.text}{hits}", expected=expected)
+    return Evidence(source=source, what=where, value=f"{ref.text}{hits}", expected=expected, owner=owner_of(ref))
 
 
 def of_decider(by: Decider, expected: str = "") -> Evidence:
@@ -40,7 +42,26 @@ def of_flows(blocked: BlockedFlows) -> Evidence:
     flows = blocked.flows
     names = [flow.label + ("" if flow in blocked.there else " (the answer)") for flow in flows[:_SHOWN]]
     more = f" and {len(flows) - _SHOWN} more" if len(flows) > _SHOWN else ""
-    return Evidence(source="packet walk", what="stopped here", value=", ".join(names) + more, expected="passes")
+    return Evidence(
+        source="packet walk",
+        what="stopped here",
+        value=", ".join(names) + more,
+        expected="passes",
+        flows=tuple(named(flow) for flow in flows),
+    )
+
+
+def named(flow: Flow) -> FlowName:
+    """A flow as a finding names it."""
+    first = flow.forward.start
+    return FlowName(
+        label=flow.label,
+        source=flow.source,
+        target=flow.target,
+        proto=first.proto,
+        port=first.dport or None,
+        wanted_by=flow.owner,
+    )
 
 
 def of_resolver(name: str, resolver: Resolver) -> Evidence:

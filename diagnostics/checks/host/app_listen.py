@@ -43,7 +43,7 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
             ends = _ends_by_ipv4(ctx, flow) if flow.family == "ip6" else set()
             if "refused" not in ends:
                 # Many programs listen on IPv4 alone, and clients then fall back to it.
-                yield _finding(ctx, flow, "info" if "delivered" in ends else "warning")
+                yield _finding(ctx, flow, "info" if "delivered" in ends else "error")
 
 
 def _ends_by_ipv4(ctx: CheckContext, flow: Flow) -> set[str]:
@@ -101,7 +101,7 @@ def _words(socket: Socket) -> str:
 CHECK = Check(
     id=ID,
     title="Something listens behind every published port",
-    severity="warning",
+    severity="error",
     doc=__doc__,
     find=find,
 )

@@ -18,19 +18,26 @@ Remedy
 When it is harmless
     Where the block is meant: then the network's own options should say so
     (``internal``), or skip this check.  What the host's rules keep its own
-    programs from is only told: nobody promised it to them.
+    programs from is only information, unless it also cuts off ports that an
+    engine publishes: then it is a warning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows
-from dnet_tui.diagnostics.report.finding import Finding, Subject
+from dnet_tui.diagnostics.checks.subjects.host_input import PROMISED, is_host_input
+from dnet_tui.diagnostics.flows.probes import Probed
+from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+
+_PROBES = 4
+"""Probes that are shown of one cause."""
 
 _WORDS = {
     "dropped": "dropped",
@@ -47,10 +54,32 @@ _WORDS = {
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per deciding element."""
     yield from undecided(ctx, FALLBACK)
-    for blocked in definite(ctx, FALLBACK):
+    for blocked in _folded(definite(ctx, FALLBACK)):
         yield finding(blocked)
     for blocked in ctx.meant:
-        yield msgspec.structs.replace(finding(blocked), severity="info")
+        if not is_host_input(ctx.case, blocked.obstacle):  # that is input-drop's to say
+            promised = any(flow.kind in PROMISED for flow in blocked.flows)
+            yield msgspec.structs.replace(finding(blocked), severity="warning" if promised else "info")
+
+
+def _folded(every: Iterable[BlockedFlows]) -> Iterator[BlockedFlows]:
+    """Obstacles of which only the addresses differ as one: "no route to A" and "no route to B" have one cause."""
+    found: dict[tuple[str, ...], BlockedFlows] = {}
+    for blocked in every:
+        obstacle, by = blocked.obstacle, blocked.obstacle.by
+        text = _ADDRESS.sub("*", by.text) if by.kind in {"route", "neighbour"} and by.rule is None else by.text
+        if by.rule is not None:
+            text = f"{by.rule.backend} {by.rule.family} {by.rule.table} {by.rule.chain} {by.rule.number}"
+        key = (by.kind, by.namespace, obstacle.stage, obstacle.end, text)
+        known = found.get(key)
+        if known is None:
+            known = found[key] = BlockedFlows(obstacle)
+        known.there += blocked.there
+        known.back += blocked.back
+    yield from found.values()
+
+
+_ADDRESS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|[0-9a-f]*:[0-9a-f:]+")
 
 
 def finding(blocked: BlockedFlows) -> Finding:
@@ -69,6 +98,33 @@ def finding(blocked: BlockedFlows) -> Finding:
         symptoms=blocked.symptoms,
         evidence=(of_decider(by, "lets it pass"), of_flows(blocked)),
     )
+
+
+def of_probes(probes: Iterable[Probed], found: Collection[str]) -> Iterator[Finding]:
+    """Probes of what ought to pass that fail as the walk says, where no finding says why: by what stops them."""
+    failing: dict[str, list[Probed]] = {}
+    for item in probes:
+        probe = item.probe
+        fails = item.sent.answer in {"timeout", "unreachable", "refused"} and probe.prediction == "blocked"
+        if fails and probe.expected and item.judgement == "agrees" and probe.confirms not in found:
+            failing.setdefault(probe.by, []).append(item)
+    for by, items in failing.items():
+        first = items[0].probe
+        more = f" and {len(items) - 1} more" if items[1:] else ""
+        yield Finding(
+            check=FALLBACK,
+            severity="warning",
+            subject=Subject(kind="flow", name=f"{first.source} → {first.target}{more}"),
+            summary=f"{first.source} → {first.target}{more} gets no answer",
+            symptoms=tuple(dict.fromkeys(item.probe.kind for item in items)),
+            evidence=(
+                Evidence(source="packet walk", what="stopped by", value=by, expected="lets it pass"),
+                *(
+                    Evidence(source="probe", what=item.probe.label, value=item.sent.answer, expected="an answer")
+                    for item in items[:_PROBES]
+                ),
+            ),
+        )
 
 
 CHECK = Check(

@@ -132,4 +132,5 @@ CHECK = Check(
     doc=__doc__,
     find=find,
     owns=owns,
+    explains=("stale-neigh",),
 )

@@ -30,6 +30,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from dnet_tui.diagnostics.checks.decisions.untracked import is_untracked
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_rule
@@ -38,6 +39,7 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, TableRef
+from dnet_tui.diagnostics.report.decisions import overriding, owner_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import RuleRef
@@ -52,6 +54,8 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     for flow in ctx.flows:
         if flow.kind != "egress" or flow.masquerade is not True or not flow.forward.exits:
             continue
+        if is_untracked(flow):
+            continue  # nothing could translate it: that is notrack's
         strange = _strange_source(ctx.case, flow)
         if strange:
             yield Undecided(reason=strange)
@@ -110,12 +114,15 @@ def _finding(ctx: CheckContext, network: Network, flows: list[Flow]) -> Finding:
             *((of_rule(shadow, "does not come before the network's MASQUERADE"),) if shadow else ()),
             Evidence(source="packet walk", what="concerns", value=names),
         ),
-        remedy=Remedy(
-            summary=f"Masquerade {subnet} when it leaves by anything but {network.bridge}",
-            steps=(change.insert(1),),
-            undo=(change.delete(1),),
-            risk="ask",
-            note="The engine restores its own rules when it restarts; find what removed this one",
+        remedy=overriding(
+            Remedy(
+                summary=f"Masquerade {subnet} when it leaves by anything but {network.bridge}",
+                steps=(change.insert(1),),
+                undo=(change.delete(1),),
+                risk="ask",
+                note="The engine restores its own rules when it restarts; find what removed this one",
+            ),
+            owner_of(shadow) if shadow else None,
         ),
     )
 

@@ -60,17 +60,22 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
         first = hit[0]
         names = ", ".join(dict.fromkeys(item.network.name for item in hit))
         blocked = ctx.blocked_by(ID)
+        answers = all(item.source for item in hit)
+        what = f"the host's answers to containers of {names}" if answers else f"packets for containers of {names}"
+        broken = symptoms(blocked, ("container-to-host",) if answers else ("egress", "published", "host-to-container"))
         yield Finding(
             check=ID,
-            severity="error",
+            severity="warning" if set(broken) <= {"container-to-host"} else "error",
             subject=Subject(kind="host", name=named(f"ip rule {rule.priority}", first.family)),
-            summary=f"The policy rule {rule.priority} leads packets for containers of {names} away from their bridge",
-            symptoms=symptoms(blocked, ("egress", "published", "host-to-container")),
+            summary=f"The policy rule {rule.priority} leads {what} away from their bridge",
+            symptoms=broken,
             evidence=(
                 Evidence(source="ip rule", what=f"rule {rule.priority}", value=_words(rule)),
                 Evidence(
                     source="ip route get",
-                    what=first.member.address + (f" iif {first.iif}" if first.iif else ""),
+                    what=first.member.address
+                    + (f" iif {first.iif}" if first.iif else "")
+                    + (f" from {first.source}" if first.source else ""),
                     value=first.text,
                     expected=f"dev {first.network.bridge}",
                 ),

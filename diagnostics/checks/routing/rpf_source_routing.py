@@ -200,6 +200,7 @@ CHECK = Check(
     severity="error",
     doc=__doc__,
     find=find,
+    explains=("policy-route",),
     owns=owns,
     hidden_by=("policy-rules", "routes", "sysctls"),
 )

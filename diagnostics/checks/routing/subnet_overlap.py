@@ -77,7 +77,8 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
         if bridge is None or _has_wire(ctx.case, host, bridge):
             continue
         by_device: dict[str, list[_Overlap]] = {}
-        for other in _overlapping(network, bridge, others):
+        held = {member.address for member in ctx.case.everyone(network)}
+        for other in _overlapping(network, bridge, others, held):
             by_device.setdefault(other.device, []).append(other)
         stray = broken.get(network.id)
         containers = ctx.case.snapshot.containers
@@ -149,20 +150,24 @@ def _others(index: NamespaceIndex) -> Iterator[_Overlap]:
                 )
 
 
-def _overlapping(network: Network, bridge: Link, others: list[_Overlap]) -> list[_Overlap]:
+def _overlapping(network: Network, bridge: Link, others: list[_Overlap], held: set[str]) -> list[_Overlap]:
     subnet = _span(network)
     if subnet is None:
         return []
     return [
         item
         for item in others
-        if item.device != bridge.name and item.span.overlaps(subnet) and not _single_host(item, subnet)
+        if item.device != bridge.name and item.span.overlaps(subnet) and not _single_host(item, subnet, held)
     ]
 
 
-def _single_host(item: _Overlap, subnet: ipaddress.IPv4Network) -> bool:
-    """A route to one address inside: that is somebody's purpose, and matters only if a container has it."""
-    return item.span.prefixlen == subnet.max_prefixlen and not item.own
+def _single_host(item: _Overlap, subnet: ipaddress.IPv4Network, held: set[str]) -> bool:
+    """A route to one address inside, or such an address: somebody's purpose, and matters only if a container has it.
+
+    flannel gives its VXLAN device the first address of the node's own subnet, as a /32.
+    """
+    single = item.span.prefixlen == subnet.max_prefixlen
+    return single and (not item.own or str(item.span.network_address) not in held)
 
 
 CHECK = Check(

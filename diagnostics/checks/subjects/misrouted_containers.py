@@ -47,6 +47,7 @@ class Stray(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     route: Route | None
     iif: str
+    source: str = ""
 
     @property
     def family(self) -> Family:
@@ -70,10 +71,19 @@ def strays(case: HostContext) -> Iterator[Stray]:
             if bridge is None or not has_family(network, family):
                 continue
             for member in _suspects(case, network, foreign, family):
-                found = (_stray(case, network, member, bridge, iif) for iif in ("", *case.ways_out(family)))
+                ways = [
+                    *((iif, "") for iif in ("", *case.ways_out(family))),
+                    *(("", own) for own in _own(case, family)),
+                ]
+                found = (_stray(case, network, member, bridge, iif, source) for iif, source in ways)
                 first = next((item for item in found if item is not None), None)
                 if first is not None:
                     yield first
+
+
+def _own(case: HostContext, family: Family) -> list[str]:
+    """The host's addresses on its uplinks: it answers with them, and by them policy routing chooses."""
+    return [address for name in case.ways_out(family) if (address := case.uplink_address(name, family))]
 
 
 def cause_of(case: HostContext, obstacle: Obstacle) -> Cause:
@@ -95,7 +105,8 @@ def cause_of(case: HostContext, obstacle: Obstacle) -> Cause:
         return ""
     else:
         ways = (packet.iif if packet.iif in case.ways_out(family_of(packet)) else "",)
-    found = (_stray(case, network, member, bridge, iif) for iif in ways)
+    source = packet.src if packet.src in _own(case, family_of(packet)) else ""
+    found = (_stray(case, network, member, bridge, iif, "" if iif else source) for iif in ways)
     return next((stray.cause for stray in found if stray is not None), "")
 
 
@@ -140,14 +151,15 @@ def _spans(host: Namespace, family: Family) -> _Spans:
     ]
 
 
-def _stray(case: HostContext, network: Network, member: AttachedContainer, bridge: Link, iif: str) -> Stray | None:
+def _stray(
+    case: HostContext, network: Network, member: AttachedContainer, bridge: Link, iif: str, source: str = ""
+) -> Stray | None:
     host = case.view.host
     if host is None:
         return None
     family = _family_of(member.address)
-    packet = Packet(
-        family=family, src=case.outside(family) if iif else _ANY[family], dst=member.address, proto="tcp", iif=iif
-    )
+    src = source or (case.outside(family) if iif else _ANY[family])
+    packet = Packet(family=family, src=src, dst=member.address, proto="tcp", iif=iif)
     answer = routing.lookup(index_of(case.view, host), packet)
     if answer.type == "unknown" or (answer.type == "unicast" and answer.ifindex == bridge.ifindex):
         return None
@@ -158,6 +170,7 @@ def _stray(case: HostContext, network: Network, member: AttachedContainer, bridg
         text=answer.by.text,
         route=_route(index_of(case.view, host), answer.by.text, member.address),
         iif=iif,
+        source=source,
     )
 
 

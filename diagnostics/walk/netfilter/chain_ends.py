@@ -9,6 +9,7 @@ import msgspec
 
 from dnet_tui.diagnostics.walk.packet import Decider, Hedge, Packet, RuleRef
 from dnet_tui.inspect.model.firewall import Chain, Nat, Rule, Table, Verdict
+from dnet_tui.inspect.model.rule_writers.registry import table_owner
 
 ChainOutcome = Literal["accept", "drop", "reject", "unknown"]
 
@@ -85,6 +86,7 @@ class Referrer(NamedTuple):
             base=self.base.name,
             base_number=at.first,
             path=at.path,
+            owner=at.rule.owner,
         )
 
     def policy(self, policy: str) -> RuleRef:
@@ -101,6 +103,7 @@ class Referrer(NamedTuple):
             bytes=self.base.bytes,
             base=self.base.name,
             path=(self.base.name,),
+            owner=table_owner(self.table),
         )
 
 

@@ -52,11 +52,12 @@ NAMESPACE_FIELDS = {
     "xfrm_policies": "xfrm",
     "xfrm": "xfrm",
     "checksums": "checksums",
+    "counters": "counters",
     "wireguard": "wireguard",
 }
 """The fields of a namespace that are sections, with the section's name."""
 
-_SINGLE = frozenset({"sysctls", "firewall", "conntrack_counts", "xfrm_policies", "checksums"})
+_SINGLE = frozenset({"sysctls", "firewall", "conntrack_counts", "xfrm_policies", "checksums", "counters"})
 """Those of them that aren't lists."""
 
 HOST_LISTS = {"namespaces": "namespaces", "engines": "engine", "containers": "containers", "networks": "networks"}

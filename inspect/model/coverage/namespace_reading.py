@@ -10,6 +10,7 @@ from dnet_tui.inspect.model import (
     ConntrackCounts,
     ConntrackEntry,
     FdbEntry,
+    KernelCounters,
     Link,
     NatPortUse,
     Neighbour,
@@ -57,6 +58,7 @@ class NamespaceReading(msgspec.Struct, kw_only=True):
     conntrack_counts: ConntrackCounts | None = None
     nat_ports: tuple[NatPortUse, ...] | None = None
     checksums: ChecksumCounts | None = None
+    counters: KernelCounters | None = None
     proxied: tuple[ProxiedAddress, ...] = ()
     traffic_control: tuple[TrafficFilter, ...] = ()
     xfrm_policies: int | None = None

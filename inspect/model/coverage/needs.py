@@ -30,6 +30,7 @@ class SectionName(StrEnum):
     XFRM = "xfrm"
     WIREGUARD = "wireguard"
     CHECKSUMS = "checksums"
+    COUNTERS = "counters"
     NAT_PORTS = "nat-ports"
     NAMES = "names"
     FIREWALLD = "firewalld"
@@ -42,7 +43,8 @@ class Needs(msgspec.Struct, frozen=True):
     The links of every namespace and the engines' names, containers and
     networks are always read: without them nothing has a name or a place.
     ``names`` (resolv.conf), ``firewalld`` and ``log`` are the whole host's
-    and count wherever they stand; ``nat-ports`` is the host's namespace's alone.
+    and count wherever they stand; ``nat-ports`` and ``counters`` are the host's
+    namespace's alone.
     """
 
     everywhere: frozenset[SectionName] = frozenset()
@@ -55,12 +57,14 @@ class Needs(msgspec.Struct, frozen=True):
 
     def of(self, *, is_host: bool) -> frozenset[SectionName]:
         """The sections to read of the host's namespace, or of another one."""
-        return self.sections if is_host else (self.everywhere | {SectionName.LINKS}) - {SectionName.NAT_PORTS}
+        return self.sections if is_host else (self.everywhere | {SectionName.LINKS}) - _OF_THE_HOST
 
     def includes(self, section: str) -> bool:
         """Whether a gap of this section is one of something that was asked for."""
         return section not in _OPTIONAL or section in self.sections
 
+
+_OF_THE_HOST = frozenset({SectionName.NAT_PORTS, SectionName.COUNTERS})
 
 _OPTIONAL = frozenset(SectionName) - {SectionName.LINKS}
 

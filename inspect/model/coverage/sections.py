@@ -47,6 +47,7 @@ WORDS = {
     "nat-ports": "ports taken by translation",
     "log": "engine log",
     "checksums": "checksum counters",
+    "counters": "counters of the kernel's protocols",
 }
 """What people call a section, where that isn't its own name."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dnet_tui.actions.demo.faults import FAULTS
+from dnet_tui.actions.demo.faults import EVERY_FAULT
 from dnet_tui.actions.demo.sandbox import inner_environment
 from lab.machines.hosts import LAB_ID, LAB_VARIABLE, dnet_argv
 from lab.machines.leaks import census, left_behind
@@ -48,7 +48,7 @@ def _demo(*arguments: str, stdin: str = "", **extra: str) -> subprocess.Complete
 def test_the_faults_are_listed() -> None:
     result = _demo("--list-faults")
     assert result.returncode == 0
-    assert [line.split()[0] for line in result.stdout.splitlines()] == [fault.id for fault in FAULTS]
+    assert [line.split()[0] for line in result.stdout.splitlines()] == [fault.id for fault in EVERY_FAULT]
 
 
 def test_arguments_are_run_by_dnet_tui_on_the_demo_host() -> None:

@@ -228,7 +228,12 @@ def _repair(host: LabHost, case: Case, row: Row, broken: Traffic, cured: Traffic
         return
     row.repaired = "no"
     ill = state(host)
-    fixed = host.dnet("fix", case.check, "--yes")
+    asking = ["--override-owner"] if remedy["overrides"] else []
+    if asking:
+        left = host.dnet("fix", "--yes")
+        assert left.returncode == 1, left.stdout.decode()
+        assert differing(ill, state(host)) == [], "a repair that nobody asked for changed another's decision"
+    fixed = host.dnet("fix", case.check, "--yes", *asking)
     assert fixed.returncode == 0, fixed.stderr.decode() + fixed.stdout.decode()
     expect(host, cured)
     assert roots(doctor(host)) == [], "still ill after the repair"

@@ -58,6 +58,12 @@ _BROKEN: dict[str, Traffic] = {
     "isolation-missing": {CROSS: OK},
     "drop-before-docker": {EGRESS: REFUSED, PUBLISHED: REFUSED, OTHER_EGRESS: REFUSED, CROSS: REFUSED},
     "user-chain-drop": {EGRESS: TIMEOUT, PUBLISHED: TIMEOUT, OTHER_EGRESS: TIMEOUT},
+    "policy-drop": {EGRESS: REFUSED},
+    # The host itself answers: nobody listens at the port that all of it is led to.
+    "hijack": {EGRESS: REFUSED, OTHER_EGRESS: REFUSED, CROSS: REFUSED},
+    "notrack": {EGRESS: TIMEOUT, PUBLISHED: TIMEOUT},
+    "xfrm-block": {EGRESS: TIMEOUT, PUBLISHED: TIMEOUT},
+    "blackhole": {EGRESS: TIMEOUT, PUBLISHED: TIMEOUT},
 }
 
 CLASSIC = Plan(
@@ -75,6 +81,7 @@ DOCKER_28 = Plan(
         # db has the raw table's drop before it still; to the unprotected network the way is free.
         "isolation-missing": {CROSS_OPEN: OK},
         "drop-before-docker": {EGRESS: REFUSED, PUBLISHED: REFUSED, OTHER_EGRESS: REFUSED, CROSS_OPEN: REFUSED},
+        "hijack": {EGRESS: REFUSED, OTHER_EGRESS: REFUSED, CROSS_OPEN: REFUSED},
     },
     exposure=CROSS_OPEN,
     rightly_blocked=CLASSIC.rightly_blocked,
@@ -90,6 +97,11 @@ PODMAN = Plan(
         "masq-missing": _BROKEN["masq-missing"],
         "isolation-missing": {CROSS_ISOLATED: OK},
         "drop-before-docker": {**_BROKEN["drop-before-docker"], CROSS_ISOLATED: REFUSED},
+        "policy-drop": _BROKEN["policy-drop"],
+        "hijack": {**_BROKEN["hijack"], CROSS_ISOLATED: REFUSED},
+        "notrack": {**_BROKEN["notrack"], CROSS: OK},
+        "xfrm-block": {**_BROKEN["xfrm-block"], CROSS: TIMEOUT},
+        "blackhole": {**_BROKEN["blackhole"], CROSS: TIMEOUT},
     },
     exposure=CROSS_ISOLATED,
 )

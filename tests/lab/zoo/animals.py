@@ -487,6 +487,7 @@ table bridge filter {
         id="a rule for the host's own address",
         commands=(
             "ip rule add pref 1000 from 203.0.113.2 lookup 100",
+            "ip rule add pref 900 to 172.30.0.0/16 lookup main",  # without it containers get no answer from there
             "ip route add default via 203.0.113.1 table 100",
         ),
     ),
@@ -659,6 +660,7 @@ COMMIT
             "ip link set far1 up",
             "ip route add default via 192.0.2.1 dev eth1 table 100",
             "ip rule add from 192.0.2.2 lookup 100 pref 1000",
+            "ip rule add to 172.30.0.0/16 lookup main pref 900",
         ),
     ),
     Animal(

@@ -48,6 +48,7 @@ from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.coverage.gaps import with_gaps as gaps_placed
 from dnet_tui.inspect.model.coverage.sections import with_items
 from dnet_tui.inspect.model.firewall import Chain, Firewall
+from dnet_tui.inspect.ruleset.owner_cache import OwnerCache
 from unit.builders.factories_firewall import docker_filter, docker_nat
 
 ANY = "0.0.0.0"  # noqa: S104  the address of a socket that is described here, not bound
@@ -235,7 +236,7 @@ def docker_like_snapshot() -> Snapshot:
     published = PublishedPort(host_ip=ANY, host_port=8080, proto="tcp", container_port=80)
     app1 = _container("app1", APP1, "bridge", 1301, endpoints=(app[2],))
     lonely = Namespace(id=LONELY, inode=int(LONELY[5:-1]), kind="container", links=(_lo(),), firewall=Firewall())
-    return Snapshot(
+    snapshot = Snapshot(
         tool_version="0.1.0",
         taken_at="2026-11-21T10:00:00Z",
         host=Host(hostname="lab", kernel="6.1.0"),
@@ -262,6 +263,7 @@ def docker_like_snapshot() -> Snapshot:
             _container("lonely", LONELY, "none", 1601),
         ),
     )
+    return OwnerCache().fill_in(snapshot)
 
 
 def with_namespace(snapshot: Snapshot, ident: str, **changes: Any) -> Snapshot:

@@ -120,7 +120,8 @@ def foreign_address(*, first: bool = True, base: Snapshot | None = None) -> Snap
     held = list(namespace(snapshot, HOST).addresses)
     at = next(index for index, item in enumerate(held) if item.address == "172.17.0.1")
     held.insert(at if first else at + 1, foreign)
-    return with_namespace(snapshot, HOST, addresses=tuple(held))
+    own = route("172.17.0.9/32", ifindex=DOCKER0, table=255, type="local", source="172.17.0.9", scope="host")
+    return adding(with_namespace(snapshot, HOST, addresses=tuple(held)), HOST, "routes", own)
 
 
 def vlans(*, bridge: tuple[int, ...] = (1,), **pvids: int) -> Snapshot:

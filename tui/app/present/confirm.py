@@ -12,7 +12,12 @@ from dnet_tui.tui.app.present.styled_text import BLANK, CROSS, Paragraph, fact, 
 
 def applicable(finding: Finding) -> bool:
     """Whether dnet-tui may apply the finding's remedy when the user says yes."""
-    return finding.remedy is not None and bool(finding.remedy.steps) and finding.remedy.risk != "manual"
+    return (
+        finding.remedy is not None
+        and bool(finding.remedy.steps)
+        and finding.remedy.risk != "manual"
+        and finding.remedy.overrides is None
+    )
 
 
 def fix(finding: Finding) -> tuple[Paragraph, ...]:

@@ -9,6 +9,7 @@ from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
 from dnet_tui.diagnostics.report.finding import SYMPTOMS, Finding
 from dnet_tui.tui.app.present.findings_of import mark
 from dnet_tui.tui.app.present.styled_text import BLANK, Paragraph, bullet, fact, heading, line, say
+from dnet_tui.tui.reports.doctor.report_text import wanted_by
 
 RISKS = {
     "safe": "safe: may be applied at once",
@@ -42,6 +43,10 @@ def in_full(finding: Finding) -> Iterator[Paragraph]:
     yield fact("subject", f"{finding.subject.kind} {finding.subject.name}")
     for index, symptom in enumerate(finding.symptoms):
         yield fact("" if index else "breaks", SYMPTOMS.get(symptom, symptom))
+    if finding.owner is not None:
+        yield fact("decided by", finding.owner.whose)
+    for number, wanted in enumerate(wanted_by(finding)):
+        yield fact("" if number else "wanted by", wanted)
     if finding.caused_by:
         yield fact("caused by", say(finding.caused_by, "info"))
     yield from _evidence(finding)
@@ -57,12 +62,15 @@ def in_full(finding: Finding) -> Iterator[Paragraph]:
 def _evidence(finding: Finding) -> Iterator[Paragraph]:
     if not finding.evidence:
         return
+    if finding.affects:
+        yield fact("hits", ", ".join(dict.fromkeys(item.name for item in finding.affects)))
     yield BLANK
     yield heading("Evidence")
     for item in finding.evidence:
         expected = (say("  expected ", "dim"), say(item.expected, "good")) if item.expected else ()
         yield bullet(f"{item.what}: ", say(item.value, "bad" if item.expected else "plain"), *expected)
-        yield Paragraph(line(say(f"  from {item.source}", "dim")), hang=4)
+        whose = f", {item.owner.whose}'s" if item.owner is not None else ""
+        yield Paragraph(line(say(f"  from {item.source}{whose}", "dim")), hang=4)
 
 
 def remedy(what: Remedy) -> Iterator[Paragraph]:
@@ -72,7 +80,10 @@ def remedy(what: Remedy) -> Iterator[Paragraph]:
     yield Paragraph(line(what.summary))
     yield from commands(what.steps)
     yield fact("risk", RISKS[what.risk])
-    yield fact("persists", "yes" if what.persists else "no: lost at a reboot or a restart of the engine")
+    if what.overrides is not None:
+        yield fact("changes", f"what {what.overrides.whose} decided: dnet-tui won't do this unless it is told to")
+    if what.steps:
+        yield fact("persists", "no: lost at a reboot or a restart of the engine" if what.fades else "yes")
     if what.note:
         yield fact("note", what.note)
     if what.undo:

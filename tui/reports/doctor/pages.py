@@ -13,6 +13,7 @@ import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.tui.reports.doctor.report_json import DoctorData
+from dnet_tui.tui.reports.trace.why_json import WhyData
 
 _MADE = "<!-- Generated from the check's own words by script/docs: change them there. -->"
 
@@ -23,6 +24,7 @@ def pages(checks: Iterable[Check]) -> dict[str, str]:
     found = {f"checks/{check.id}.md": check_page(check) for check in every}
     found["checks/README.md"] = index_page(every)
     found["doctor.schema.json"] = doctor_schema()
+    found["why.schema.json"] = _schema(WhyData)
     return found
 
 
@@ -58,7 +60,11 @@ def index_page(checks: Iterable[Check]) -> str:
 
 def doctor_schema() -> str:
     """The JSON Schema of ``doctor --format json``: the same text whatever Python writes it."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(DoctorData)}
+    return _schema(DoctorData)
+
+
+def _schema(of: type[msgspec.Struct]) -> str:
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(of)}
     return msgspec.json.format(msgspec.json.encode(_described(schema)), indent=2).decode() + "\n"
 
 

@@ -31,6 +31,10 @@ def probe_line(item: Probed) -> str:
     what = f"answered in {sent.seconds * 1000:.1f} ms" if sent.answer == "answered" else sent.answer
     if sent.note:
         what += f" ({sent.note})"
+    if sent.answer == "answered" and probe.stranger:
+        what += f", but by {probe.stranger}, not by {probe.target}"
+    if item.judgement == "contradicts" and item.reason:
+        return clean(f"{probe.label}: {what}; CONTRADICTING THE MODEL: {item.reason}", _LIMIT)
     if item.judgement == "contradicts":
         by = f" ({probe.by})" if probe.by else ""
         return clean(f"{probe.label}: {what}; THE MODEL EXPECTS {PREDICTIONS[probe.prediction]}{by}", _LIMIT)

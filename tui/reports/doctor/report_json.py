@@ -6,14 +6,15 @@ The contract is these types; ``docs/doctor.schema.json`` is generated from them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from dnet_tui.diagnostics.flows.probes import Judgement, Method, Prediction, ProbeAnswer, Probed
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy, Risk, commands
 from dnet_tui.diagnostics.report.finding import Finding, Outcome, Severity
-from dnet_tui.diagnostics.report.report import Report, VerdictWord
+from dnet_tui.diagnostics.report.report import PolicyLine, Report, VerdictWord
+from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner, OwnerKind
 
 Json = dict[str, Any]
 
@@ -57,27 +58,59 @@ class SubjectData(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
+class OwnerData(msgspec.Struct, frozen=True, kw_only=True):
+    """Who decided something: an engine's network or port, a manager such as kube-router, the administrator."""
+
+    kind: OwnerKind
+    name: str
+
+
+class FlowData(msgspec.Struct, frozen=True, kw_only=True, rename={"source": "from", "target": "to"}):
+    """A flow that a finding concerns; ``wanted_by`` is who says that it ought to pass."""
+
+    source: str
+    target: str
+    proto: str
+    port: int | None
+    wanted_by: OwnerData | None
+
+
 class EvidenceData(msgspec.Struct, frozen=True, kw_only=True):
-    """One observation."""
+    """One observation; ``owner`` is whose rule it is, where it is one."""
 
     source: str
     what: str
     value: str
     expected: str
+    owner: OwnerData | None
 
 
 class RemedyData(msgspec.Struct, frozen=True, kw_only=True):
-    """How to put it right; steps and undo are argument vectors."""
+    """How to put it right; steps and undo are argument vectors.
+
+    ``overrides`` is whose decision it would change: ``fix`` leaves it to that one unless told otherwise.
+    """
 
     summary: str
     risk: Risk
     persists: bool
     steps: list[list[str]]
     undo: list[list[str]]
+    overrides: OwnerData | None
+
+
+class AffectedData(msgspec.Struct, frozen=True, kw_only=True):
+    """A container, a network or a published port that a finding hits; ``kind`` says which."""
+
+    kind: Literal["container", "network", "port"]
+    name: str
 
 
 class FindingData(msgspec.Struct, frozen=True, kw_only=True):
-    """One finding; ``caused_by`` is the id of the check whose fault brings it about."""
+    """One finding; ``caused_by`` is the id of the check whose fault brings it about.
+
+    ``owner`` is who made the rule that decides, where one does; ``flows`` are those that it concerns.
+    """
 
     check: str
     severity: Severity
@@ -87,6 +120,9 @@ class FindingData(msgspec.Struct, frozen=True, kw_only=True):
     evidence: list[EvidenceData]
     remedy: RemedyData | None
     caused_by: str | None
+    affects: list[AffectedData]
+    owner: OwnerData | None
+    flows: list[FlowData]
 
 
 class GapData(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +139,8 @@ class ProbeData(msgspec.Struct, frozen=True, kw_only=True):
 
     ``port`` is 0 for a ping.  ``seconds`` is None when it wasn't sent.
     ``confirms`` is the id of the check that says the same, empty where the
-    packet passes as it should.
+    packet passes as it should.  ``answered_by`` is the address and port that
+    answered a connection, where connection tracking on the host tells.
     """
 
     kind: str
@@ -118,10 +155,31 @@ class ProbeData(msgspec.Struct, frozen=True, kw_only=True):
     judgement: Judgement
     confirms: str
     reason: str
+    answered_by: str = ""
+
+
+class PolicyData(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule that drops, rejects or redirects containers' packets.
+
+    ``packets`` is its counter, None where it has none; ``lately`` the same in words, since an earlier snapshot.
+    ``packet`` is one that it was proved to decide over, from ``sender``: both empty where it was not asked.
+    """
+
+    owner: OwnerData
+    effect: str
+    place: str
+    text: str
+    packets: int | None
+    lately: str
+    sender: str
+    packet: str
 
 
 class DoctorData(msgspec.Struct, frozen=True, kw_only=True):
-    """The report of ``dnet-tui doctor --format json``, format 1.  ``probes`` is there only with ``--probe``."""
+    """The report of ``dnet-tui doctor --format json``, format 1.
+
+    ``probes`` is there only with ``--probe``, ``policy`` only with ``--policy``.
+    """
 
     format: int
     tool_version: str
@@ -133,6 +191,7 @@ class DoctorData(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[FindingData]
     gaps: list[GapData]
     probes: list[ProbeData] | msgspec.UnsetType = msgspec.UNSET
+    policy: list[PolicyData] | msgspec.UnsetType = msgspec.UNSET
 
 
 def doctor_data(report: Report) -> Json:
@@ -151,9 +210,23 @@ def doctor_data(report: Report) -> Json:
         findings=[_finding(finding) for finding in report.findings],
         gaps=[GapData(section=gap.section, scope=gap.scope, reason=gap.reason, hint=gap.hint) for gap in report.gaps],
         probes=msgspec.UNSET if report.probes is None else [_probe(item) for item in report.probes],
+        policy=msgspec.UNSET if report.policy is None else [_policy(item) for item in report.policy],
     )
     built: Json = msgspec.to_builtins(data)
     return built
+
+
+def _policy(item: PolicyLine) -> PolicyData:
+    return PolicyData(
+        owner=OwnerData(kind=item.owner.kind, name=item.owner.name),
+        effect=item.effect,
+        place=item.place,
+        text=item.text,
+        packets=item.packets,
+        lately=item.counted,
+        sender=item.sender,
+        packet=item.packet,
+    )
 
 
 def _finding(finding: Finding) -> FindingData:
@@ -164,12 +237,34 @@ def _finding(finding: Finding) -> FindingData:
         summary=finding.summary,
         symptoms=list(finding.symptoms),
         evidence=[
-            EvidenceData(source=item.source, what=item.what, value=item.value, expected=item.expected)
+            EvidenceData(
+                source=item.source,
+                what=item.what,
+                value=item.value,
+                expected=item.expected,
+                owner=_owner(item.owner),
+            )
             for item in finding.evidence
         ],
         remedy=_remedy(finding.remedy) if finding.remedy is not None else None,
         caused_by=finding.caused_by,
+        affects=[AffectedData(kind=item.kind, name=item.name) for item in finding.affects],
+        owner=_owner(finding.owner),
+        flows=[
+            FlowData(
+                source=flow.source,
+                target=flow.target,
+                proto=flow.proto,
+                port=flow.port,
+                wanted_by=_owner(flow.wanted_by),
+            )
+            for flow in finding.flows
+        ],
     )
+
+
+def _owner(owner: DecisionOwner | None) -> OwnerData | None:
+    return OwnerData(kind=owner.kind, name=owner.name) if owner is not None else None
 
 
 def _probe(item: Probed) -> ProbeData:
@@ -187,6 +282,7 @@ def _probe(item: Probed) -> ProbeData:
         judgement=item.judgement,
         confirms=probe.confirms,
         reason=item.reason or sent.note,
+        answered_by=sent.by,
     )
 
 
@@ -197,6 +293,7 @@ def _remedy(remedy: Remedy) -> RemedyData:
         persists=remedy.persists,
         steps=_argvs(remedy.steps),
         undo=_argvs(remedy.undo),
+        overrides=_owner(remedy.overrides),
     )
 
 

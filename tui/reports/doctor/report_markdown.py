@@ -16,11 +16,13 @@ from dnet_tui.tui.reports.doctor.probe_lines import probe_line, probes_line
 from dnet_tui.tui.reports.doctor.report_order import CausalGroup, stories
 from dnet_tui.tui.reports.doctor.report_text import (
     Label,
+    affects_line,
     checks_line,
     commands,
     evidence_line,
     gap_line,
     persistence,
+    policy_items,
     symptoms_line,
     title_line,
     verdict_line,
@@ -39,6 +41,8 @@ def doctor_markdown(report: Report, label: Label = str) -> str:
     if report.probes is not None:
         lines += ["## Probes", "", plain(probes_line(report.probes)), ""]
         lines += [*(f"- {plain(probe_line(item))}" for item in report.probes), *([""] if report.probes else [])]
+    if report.policy is not None:
+        lines += ["## Policy", "", *(f"- {plain(item)}" for item in policy_items(report.policy)), ""]
     undecided = [check for check in report.checks if check.outcome in {"unknown", "crashed"}]
     if undecided:
         lines += ["## Not decided", ""]
@@ -73,6 +77,8 @@ def _story(story: CausalGroup) -> list[str]:
     ]
     if finding.symptoms:
         lines += [f"Breaks: {plain(symptoms_line(finding))}", ""]
+    if finding.affects:
+        lines += [f"Hits: {plain(affects_line(finding))}", ""]
     if finding.evidence:
         lines += ["Seen:", "", *(f"- {code(evidence_line(item))}" for item in finding.evidence), ""]
     if finding.remedy is not None:
@@ -83,7 +89,11 @@ def _story(story: CausalGroup) -> list[str]:
 
 
 def _remedy(remedy: Remedy) -> list[str]:
-    lines = [f"Fix ({persistence(remedy)}): {plain(remedy.summary)}", "", *_block(commands(remedy.steps))]
+    lasts = persistence(remedy)
+    if remedy.overrides is not None:
+        lasts = "; ".join(filter(None, (f"yours to decide: it changes what {remedy.overrides.whose} decided", lasts)))
+    head = f"Fix ({plain(lasts)})" if lasts else "Fix"
+    lines = [f"{head}: {plain(remedy.summary)}", "", *_block(commands(remedy.steps))]
     if remedy.undo:
         lines += ["Undo:", "", *_block(commands(remedy.undo))]
     return [*lines, plain(remedy.note), ""] if remedy.note else lines

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
 from dnet_tui.diagnostics.report.finding import SYMPTOMS, Evidence, Finding
-from dnet_tui.diagnostics.report.report import Report
+from dnet_tui.diagnostics.report.report import PolicyLine, Report
 from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.doctor.probe_lines import probe_line, probes_line
@@ -22,6 +22,7 @@ from dnet_tui.tui.reports.wrapping import paragraph
 Label = Callable[[str], str]
 
 _LIMIT = 4096  # characters of one line of a report
+_WANTED = 3
 _HANGING = " " * 10  # beneath the text that follows "  Breaks: "
 _RISKS = {"safe": "safe to apply", "ask": "asks before it is applied", "manual": "to be done by hand"}
 
@@ -35,6 +36,8 @@ def doctor_text(report: Report, paper: OutputStyle, label: Label = str) -> str:
     if report.probes is not None:
         items = [probes_line(report.probes), *map(probe_line, report.probes)]
         lines += _section("Probes", items, prose)
+    if report.policy is not None:
+        lines += _section("Policy", policy_items(report.policy), prose)
     lines += _section("Not decided", _undecided(report), prose)
     lines += _section("Not seen", [gap_line(gap, label) for gap in report.gaps], prose)
     return "\n".join(lines) + "\n"
@@ -75,12 +78,33 @@ def evidence_line(item: Evidence) -> str:
     """``sysctl  net.ipv4.ip_forward = 0  (expected 1)``."""
     value = f" = {item.value}" if item.value else ""
     expected = f"  (expected {item.expected})" if item.expected else ""
-    return clean(f"{item.source}: {item.what}{value}{expected}", _LIMIT)
+    whose = f"  [{item.owner.whose}'s]" if item.owner is not None else ""
+    return clean(f"{item.source}: {item.what}{value}{whose}{expected}", _LIMIT)
+
+
+def wanted_by(finding: Finding) -> list[str]:
+    """Who wants the flows that a finding concerns, each once, at most three named."""
+    names = list(dict.fromkeys(flow.wanted_by.whose for flow in finding.flows if flow.wanted_by is not None))
+    return names if len(names) <= _WANTED else [*names[:_WANTED], f"{len(names) - _WANTED} more"]
 
 
 def symptoms_line(finding: Finding) -> str:
     """The symptoms in a person's words."""
     return "; ".join(clean(SYMPTOMS.get(symptom, symptom)) for symptom in finding.symptoms)
+
+
+def affects_line(finding: Finding) -> str:
+    """Whom a finding hits, by kind, some of each by name."""
+    parts = []
+    for kind in ("container", "network", "port"):
+        names = [item.name for item in finding.affects if item.kind == kind]
+        if names:
+            parts.append(f"{kind}{'s' if names[1:] else ''} {_some(names, _NAMED)}")
+    return clean("; ".join(parts), _LIMIT)
+
+
+_NAMED = 6
+"""Names of a kind that are shown; JSON has them all."""
 
 
 def title_line(report: Report) -> str:
@@ -109,6 +133,10 @@ def _story(story: CausalGroup, paper: OutputStyle) -> list[str]:
     lines += paragraph(clean(finding.summary, _LIMIT), paper.width, "  ")
     if finding.symptoms:
         lines += paragraph(symptoms_line(finding), paper.width, "  Breaks: ", _HANGING)
+    if finding.affects:
+        lines += paragraph(affects_line(finding), paper.width, "  Hits:   ", _HANGING)
+    if wanted := wanted_by(finding):
+        lines += paragraph(clean(", ".join(wanted), _LIMIT), paper.width, "  Wanted: ", _HANGING)
     for item in finding.evidence:
         lines += paragraph(evidence_line(item), paper.width, "  Seen:   ", _HANGING)
     lines += _remedy(finding, paper)
@@ -131,7 +159,10 @@ def _remedy(finding: Finding, paper: OutputStyle) -> list[str]:
     remedy = finding.remedy
     if remedy is None:
         return paragraph(f"No repair is known. `dnet-tui explain {finding.check}` says more.", paper.width, "  ")
-    terms = f"{_RISKS[remedy.risk]}; {persistence(remedy)}"
+    risk = _RISKS[remedy.risk]
+    if remedy.overrides is not None:
+        risk = f"yours to decide: it changes what {remedy.overrides.whose} decided"
+    terms = "; ".join(filter(None, (risk, persistence(remedy))))
     lines = paragraph(clean(f"{remedy.summary} ({terms})", _LIMIT), paper.width, "  Fix:    ", _HANGING)
     # Commands are never wrapped: a broken line can't be pasted.
     lines += [f"            {line}" for line in commands(remedy.steps)]
@@ -140,7 +171,8 @@ def _remedy(finding: Finding, paper: OutputStyle) -> list[str]:
     if remedy.note:
         lines += paragraph(clean(remedy.note, _LIMIT), paper.width, "  Note:   ", _HANGING)
     if remedy.risk != "manual":
-        lines += paragraph(f"dnet-tui fix {finding.check}", paper.width, "  Or:     ", _HANGING)
+        override = " --override-owner" if remedy.overrides is not None else ""
+        lines += paragraph(f"dnet-tui fix {finding.check}{override}", paper.width, "  Or:     ", _HANGING)
     return lines
 
 
@@ -152,8 +184,22 @@ def gap_line(gap: Gap, label: Label) -> str:
 
 
 def persistence(remedy: Remedy) -> str:
-    """Whether a repair outlives a reboot, in words."""
-    return "outlives a reboot" if remedy.persists else "lost at a reboot"
+    """Whether a repair outlives a reboot, in words; empty where nothing is changed that could be lost."""
+    if remedy.fades:
+        return "lost at a reboot"
+    return "outlives a reboot" if remedy.persists and remedy.risk != "manual" else ""
+
+
+def policy_items(lines: tuple[PolicyLine, ...]) -> list[str]:
+    """Every rule that decides over containers' packets, one each."""
+    return [policy_line(item) for item in lines] or ["no rule drops or redirects what containers send or get"]
+
+
+def policy_line(item: PolicyLine) -> str:
+    """``ufw: filter ufw-user-forward 3, drop: TEXT (12 packets so far): from web, tcp 172.17.0.2:40000 → …``."""
+    proof = f": from {item.sender}, {item.packet}" if item.packet else ": not asked, there are too many"
+    so_far = f" ({item.counted})" if item.counted else ""
+    return f"{item.owner.whose}: {item.place}, {item.effect}: {item.text}{so_far}{proof}"
 
 
 def _undecided(report: Report) -> list[str]:

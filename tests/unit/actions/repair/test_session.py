@@ -14,10 +14,11 @@ from dnet_tui.diagnostics.operations.by_hand import Command
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy, Risk
 from dnet_tui.diagnostics.operations.rule import DeleteRule
-from dnet_tui.diagnostics.report.finding import CheckResult, Finding, Severity, Subject
+from dnet_tui.diagnostics.report.finding import CheckResult, Finding, FlowName, Severity, Subject
 from dnet_tui.diagnostics.report.report import Report, summarise
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
 from dnet_tui.inspect.model import Host, Snapshot
+from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner
 
 
 def finding(check: str, *, caused_by: str | None = None, severity: Severity = "error", risk: Risk = "ask") -> Finding:
@@ -185,6 +186,47 @@ def test_what_only_a_person_should_do_is_printed_and_never_asked() -> None:
 def test_without_a_remedy_nothing_is_asked() -> None:
     bare = msgspec.structs.replace(A, remedy=None)
     assert run(Outside(bare), bare) == ["no-remedy"]
+
+
+FOREIGN = DecisionOwner(kind="manager", name="kube-router")
+ITS_FLOW = FlowName(label="web → outside", source="web", target="outside", proto="tcp", port=443)
+
+
+def decided(item: Finding) -> Finding:
+    """A finding whose remedy changes what kube-router decided, in two steps."""
+    assert item.remedy is not None
+    twice = (*item.remedy.steps, SetSysctl(key="net.ipv4.ip_forward", value="1"))
+    return msgspec.structs.replace(item, remedy=msgspec.structs.replace(item.remedy, steps=twice, overrides=FOREIGN))
+
+
+def test_anothers_decision_is_left_to_that_one_with_the_commands_and_the_rest_goes_on() -> None:
+    outside = Outside(decided(A), B)
+    assert run(outside) == ["owners", "fixed"]
+    assert (outside.asked, outside.applied) == (["b"], ["b"])
+    assert "left to kube-router" in outside.reported[0].text
+    assert "sysctl -w net.ipv4.conf.a.forwarding=1" in outside.reported[0].text
+
+
+def test_where_it_is_overridden_each_step_is_asked_for_and_one_no_changes_nothing() -> None:
+    outside = Outside(decided(A))
+    session = RepairSession(outside, outside.examine, override_owner=True)
+    assert [item.status for item in session.run(choose_repairs(outside.findings))] == ["fixed"]
+    assert outside.asked == ["a", "a"]
+    second = Outside(decided(A))
+    second.answer = lambda _: len(second.asked) < 2
+    session = RepairSession(second, second.examine, override_owner=True)
+    assert [item.status for item in session.run(choose_repairs(second.findings))] == ["declined"]
+    assert second.applied == []
+
+
+@pytest.mark.parametrize(("other", "status"), [("error", "partly"), ("info", "fixed")])
+def test_flows_that_are_still_stopped_are_said(other: Severity, status: str) -> None:
+    mine = msgspec.structs.replace(A, flows=(ITS_FLOW,))
+    also = msgspec.structs.replace(finding("later", severity=other), flows=(ITS_FLOW,))
+    outside = Outside(mine, also, cures={"a": {"a"}})
+    session = RepairSession(outside, outside.examine, lambda _, item: tuple(flow.label for flow in item.flows))
+    (result,) = session.run(choose_repairs(outside.findings, ["a"]))
+    assert (result.status, result.text.splitlines()[-2:]) == (status, ["still stopped:", "web → outside"])
 
 
 def drop(number: int, spec: str) -> Finding:

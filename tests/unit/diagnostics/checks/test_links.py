@@ -138,7 +138,6 @@ def test_a_near_miss_is_not_reported(case: str) -> None:
 
 
 TOLD: dict[str, Callable[[], Snapshot]] = {
-    "host-no-uplink": NEAR_MISSES["no way out at all"],
     "gw-choice": on_the_inside,
     "mtu-blackhole": narrow,
     "input-drop": NEAR_MISSES["a full host firewall before other services"],

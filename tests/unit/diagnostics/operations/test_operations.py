@@ -38,6 +38,7 @@ from dnet_tui.diagnostics.operations.route import AddRoute, DeleteRoute, Replace
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule, SetChainPolicy, rule_words
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.model import LinkRef, PolicyRule, Snapshot
+from dnet_tui.inspect.ruleset.owner_cache import OwnerCache
 from unit.builders.factories import DOCKER0, HOST, VETH_WEB, WEB, docker_like_snapshot, with_link
 from unit.builders.factories_links import namespace, without
 
@@ -214,7 +215,8 @@ def test_the_inverse_undoes_the_effect(operation: AnyOperation) -> None:
 
 
 def orderless(snapshot: Snapshot) -> object:
-    """A snapshot for comparing: routes are no list, and a port's counters aren't simulated."""
+    """A snapshot for comparing: routes are no list, a port's counters and whose a rule is aren't simulated."""
+    snapshot = OwnerCache().fill_in(snapshot)
     return [
         (
             ns.id,

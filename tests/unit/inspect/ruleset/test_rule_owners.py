@@ -144,19 +144,19 @@ def test_netavarks_rules_belong_to_podman(native: bool) -> None:
 
 @pytest.mark.parametrize(
     ("name", "owner", "all_of_it"),
-    [("kube_proxy", "kubernetes", True), ("guards", "ufw", False), ("guards", "fail2ban", False)],
+    [("kube_proxy", "kube-proxy", True), ("guards", "ufw", False), ("guards", "fail2ban", False)],
 )
 def test_other_programs_chains_are_known_by_name(name: str, owner: str, all_of_it: bool) -> None:
     found = [item for rules in owners(*saved(name)).values() for _, item in rules]
     assert owner in found
-    assert not all_of_it or set(found) == {owner}
+    assert not all_of_it or set(found) == {owner, "kubelet"}
 
 
 @pytest.mark.parametrize(
     ("name", "title", "owner"),
     [
         ("firewalld", "inet firewalld", "firewalld"),
-        ("kube_proxy", "ip kube-proxy", "kubernetes"),
+        ("kube_proxy", "ip kube-proxy", "kube-proxy"),
         ("libvirt_lxd", "ip libvirt_network", "libvirt"),
         ("libvirt_lxd", "inet lxd", "lxd"),
         ("by_hand", "inet guard", ""),

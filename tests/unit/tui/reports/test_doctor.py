@@ -117,15 +117,19 @@ def test_json_follows_the_contract() -> None:
         "subject": {"kind": "sysctl", "name": "net.ipv4.ip_forward"},
         "summary": CAUSE.summary,
         "symptoms": ["egress", "published"],
-        "evidence": [{"source": "sysctl", "what": "net.ipv4.ip_forward", "value": "0", "expected": "1"}],
+        "evidence": [{"source": "sysctl", "what": "net.ipv4.ip_forward", "value": "0", "expected": "1", "owner": None}],
         "remedy": {
             "summary": "turn forwarding on",
             "risk": "safe",
             "persists": False,
             "steps": [["sysctl", "-w", "net.ipv4.ip_forward=1"]],
             "undo": [["sysctl", "-w", "net.ipv4.ip_forward=0"]],
+            "overrides": None,
         },
         "caused_by": None,
+        "affects": [],
+        "owner": None,
+        "flows": [],
     }
     assert data["findings"][2]["remedy"] is None
     assert data["findings"][2]["caused_by"] == "ip-forward-off"

@@ -84,6 +84,7 @@ def test_json_has_them_at_the_end_and_fits_its_types() -> None:
         "judgement": "agrees",
         "confirms": "",
         "reason": "",
+        "answered_by": "",
     }
     assert data["probes"][4]["seconds"] is None
     assert msgspec.to_builtins(msgspec.convert(data, DoctorData)) == data

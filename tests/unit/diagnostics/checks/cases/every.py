@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from unit.diagnostics.checks.cases import firewalld, links, more, names, others, rules, startup
+from unit.diagnostics.checks.cases import firewalld, judged, links, more, names, others, policies, rules, startup
 from unit.diagnostics.checks.cases.case import CheckCases
 
-MODULES = (rules, links, names, others, startup, firewalld, more)
+MODULES = (rules, links, names, others, startup, firewalld, more, judged, policies)
 
 
 def every() -> dict[str, CheckCases]:

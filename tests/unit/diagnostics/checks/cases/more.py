@@ -9,14 +9,20 @@ import msgspec
 from dnet_tui.diagnostics.flows.probes import PlannedProbe, Prediction, ProbeAnswer, Sent, judge
 from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
-from dnet_tui.inspect.model import Address, Engine, Link, Neighbour, PolicyRule, Snapshot, Socket, TrafficFilter
+from dnet_tui.inspect.model import (
+    Address,
+    Engine,
+    Link,
+    Snapshot,
+    Socket,
+    TrafficFilter,
+)
 from dnet_tui.inspect.model.firewall import Table, Verdict
 from unit.builders.factories import (
     HOST,
     UPLINK,
     WEB,
     docker_like_snapshot,
-    with_link,
     with_namespace,
     with_sysctl,
 )
@@ -93,24 +99,6 @@ def barred(snapshot: Snapshot) -> Snapshot:
     return after(snapshot, [rule])
 
 
-def cut(**uplink: Any) -> Snapshot:
-    """The host without a default route, its uplink changed."""
-    base = without(docker_like_snapshot(), HOST, "routes", lambda item: item.dst == "0.0.0.0/0")
-    return with_link(base, HOST, "eth0", **uplink)
-
-
-def asked(state: str) -> Snapshot:
-    """The host with what came of asking for its router."""
-    entry = Neighbour(ifindex=UPLINK, family="ip", address="203.0.113.1", state=state)
-    return adding(docker_like_snapshot(), HOST, "neighbours", entry)
-
-
-def refusing(src: str) -> Snapshot:
-    """The host with a policy rule that no check knows."""
-    rule = PolicyRule(family="ip", priority=100, action="blackhole", src=src)
-    return adding(docker_like_snapshot(), HOST, "policy_rules", rule)
-
-
 def managed_elsewhere() -> Snapshot:
     """No rule is left of a Docker that writes none by choice."""
     engines = (Engine(name="docker", iptables=False),)
@@ -174,20 +162,9 @@ CASES: dict[str, CheckCases] = {
         near_misses={"the same servers, named by the host": lambda: fell_back(put_in=False)},
     ),
     "csum-offload": CheckCases(fires={"wrong checksums": lambda: checksums(WEB, bad=400)}),
-    "host-no-uplink": CheckCases(
-        fires={
-            "an uplink that went down": lambda: cut(up=False, carrier=False),
-            "a router that doesn't answer": lambda: asked("FAILED"),
-        },
-        near_misses={"a router that answered a while ago": lambda: asked("STALE")},
-    ),
     "rootless-port": CheckCases(
         fires={"port 80 for a user": lambda: rootless(80)},
         near_misses={"port 80 where users may have it": lambda: rootless(80, start="80")},
-    ),
-    "flow-blocked": CheckCases(
-        fires={"a policy rule that refuses": lambda: refusing("172.17.0.0/16")},
-        near_misses={"a policy rule that refuses others": lambda: refusing("172.29.0.0/16")},
     ),
     "veth-down": CheckCases(
         near_misses={

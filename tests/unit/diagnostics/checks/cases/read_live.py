@@ -96,8 +96,12 @@ _COUNTS = "lab/inspect/test_conntrack.py::test_counters_are_those_of_conntrack"
 _UPLINKS = "lab/faults/test_faults_others.py::test_answers_of_a_second_uplinks_port_that_leave_by_the_first"
 _SUMS = f"{_START_FILE}::test_wrong_checksums_are_counted_by_the_receiver_and_a_warning_only_while_they_grow"
 _VLANS = "unit/inspect/kernel/rtnetlink/test_parse_links.py::test_vlans_come_with_pvid_and_ranges"
+_GROWN = "lab/diagnostics/test_counters.py::test_connections_that_nobody_takes_are_counted_and_said"
+_FDB = "lab/inspect/test_truth.py::test_the_fdb_is_what_bridge_says"
+_MODES = "lab/machines/test_hosts.py::test_gateway_modes_and_ipv6_of_newer_dockers_are_as_promised"
 _FIREWALLD = f"{_FIREWALLS}::test_a_running_firewalld_is_read_as_it_sees_its_own_files"
 _ROOTLESS = "unit/inspect/engines/test_rootless.py::test_one_that_was_not_asked_is_listed_with_the_way_in"
+_DECISIONS = "lab/diagnostics/test_decisions.py::test_what_somebody_else_decided_is_named_with_its_owner_and_left_alone"
 _MODULES = "unit/inspect/kernel/test_host_info.py::test_modules_that_went_with_an_update"
 
 ELSEWHERE = {
@@ -116,9 +120,11 @@ ELSEWHERE = {
     "Engine.firewall": _FALLBACK,
     "Engine.reachable": _AWAY,
     "Engine.rootless": _ROOTLESS,
+    "FdbEntry": _FDB,
     "Firewalld": _FIREWALLD,
     "FirewalldZone": _FIREWALLD,
     "Host.modules_present": _MODULES,
+    "KernelCounters": _GROWN,
     "Lack": _AWAY,
     "Link.peer_note": "lab/inspect/test_namespaces.py::test_veths_whose_other_end_is_out_of_sight_say_so",
     "Link.vlans": _VLANS,
@@ -127,20 +133,30 @@ ELSEWHERE = {
     "NamedSet": _NATIVE,
     "Namespace.conntrack_udp": _PROXYLESS,
     "Namespace.traffic_control": _FILTER,
+    "LinkStats.rx_dropped": _GROWN,
+    "Namespace.counters": _GROWN,
+    "Namespace.fdb": _FDB,
     "NatPortUse": _PORTS,
+    "Network.gateway_mode6": _MODES,
     "Partial": _AWAY,
     "PolicyRule.action": _LINKS,
     "PolicyRule.dst": _LINKS,
     "PolicyRule.src": _UPLINKS,
     "PortVlan": _VLANS,
+    "NoTrack": _DECISIONS,
+    "Note": _DECISIONS,
     "Resolver": _NAMES,
     "Resolver.fell_back": _FALLBACK,
     "Resolver.none_left": _NONE,
     "Snapshot.firewalld": _FIREWALLD,
     "Table.sets": _NATIVE,
     "TrafficFilter": _FILTER,
+    "Rule.owner": "lab/inspect/test_owners.py::test_every_rule_that_docker_wrote_is_dockers_and_names_what_it_is_for",
     "Verdict.reject_with": _RULES,
     "VerdictMap": _NATIVE,
+    "Namespace.xfrm": _DECISIONS,
+    "Namespace.xfrm_policies": _DECISIONS,
+    "XfrmPolicy": _DECISIONS,
 }
 """Other fields, or all of a struct, with the test that shows them read.
 

@@ -105,8 +105,8 @@ NEAR_MISSES: dict[str, dict[str, Build]] = {
         ),
     },
     "user-chain-drop": {
-        "answers accepted before a drop in DOCKER-USER": lambda: after(
-            FAULTS["user-chain-drop"](),
+        "answers accepted before a drop of all but some in DOCKER-USER": lambda: after(
+            insert("! -s 192.0.2.0/24 -i eth0 -j DROP", "DOCKER-USER"),
             [
                 InsertRule(
                     backend="iptables-nft",

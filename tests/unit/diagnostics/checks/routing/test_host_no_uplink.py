@@ -1,4 +1,4 @@
-"""The host's own way out: a warning where an interface took it down, information where it may be meant or may heal."""
+"""The host's own way out: an error where it is dead, a warning where there is none, as it may be meant."""
 
 from __future__ import annotations
 
@@ -32,13 +32,34 @@ def with_spare(**changes: Any) -> Snapshot:
     return adding(cut(), HOST, "links", msgspec.structs.replace(spare, **changes))
 
 
-@pytest.mark.parametrize("build", [lambda: cut(up=False, carrier=False), lambda: cut(up=True, carrier=False)])
-def test_an_interface_that_went_down_and_took_the_way_out_with_it_is_a_warning(build: Callable[[], Snapshot]) -> None:
-    finding = run_checks(build()).findings[0]
-    assert (finding.check, finding.severity) == ("host-no-uplink", "warning")
-    assert [item.what for item in finding.evidence] == ["198.51.100.77", "eth0"]
-    assert finding.remedy is not None
-    assert finding.remedy.risk == "manual"
+def dead(**changes: Any) -> Snapshot:
+    """The host with its default route, its uplink changed."""
+    return with_link(docker_like_snapshot(), HOST, "eth0", **changes)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: cut(up=False, carrier=False),
+        lambda: cut(up=True, carrier=False),
+        lambda: dead(up=False, carrier=False, operstate="DOWN"),
+        lambda: dead(up=True, carrier=False, operstate="DOWN"),
+        lambda: asked("FAILED"),
+        lambda: asked("INCOMPLETE"),
+    ],
+)
+def test_a_dead_way_out_is_one_error_with_whom_it_cuts_off(build: Callable[[], Snapshot]) -> None:
+    serious = [item for item in run_checks(build()).findings if item.severity != "info" and item.caused_by is None]
+    assert [(item.check, item.severity) for item in serious] == [("uplink-down", "error")]
+    assert {"web", "app1", "app2"} <= {item.name for item in serious[0].affects}
+    assert serious[0].remedy is not None
+    assert serious[0].remedy.risk == "manual"
+    assert "3 containers" in serious[0].summary
+
+
+def test_a_way_out_that_is_idle_but_alive_is_no_dead_one() -> None:
+    unknown = dead(up=True, carrier=False, operstate="UNKNOWN")  # a device that does not tell of a carrier
+    assert "uplink-down" not in {item.check for item in run_checks(unknown).findings}
 
 
 @pytest.mark.parametrize(
@@ -47,13 +68,11 @@ def test_an_interface_that_went_down_and_took_the_way_out_with_it_is_a_warning(b
         cut,
         with_spare,  # down, but it has no address: nobody uses it
         lambda: with_link(cut(), HOST, "docker0", carrier=False),
-        lambda: asked("FAILED"),
-        lambda: asked("INCOMPLETE"),
     ],
 )
-def test_what_may_be_meant_or_may_heal_is_information(build: Callable[[], Snapshot]) -> None:
-    found = [item for item in run_checks(build()).findings if item.check == "host-no-uplink"]
-    assert [item.severity for item in found] == ["info"]
+def test_no_way_out_at_all_may_be_meant_and_is_a_warning(build: Callable[[], Snapshot]) -> None:
+    found = [item for item in run_checks(build()).findings if item.check in {"host-no-uplink", "uplink-down"}]
+    assert [(item.check, item.severity) for item in found] == [("host-no-uplink", "warning")]
 
 
 @pytest.mark.parametrize(
@@ -67,4 +86,4 @@ def test_what_may_be_meant_or_may_heal_is_information(build: Callable[[], Snapsh
     ],
 )
 def test_a_host_with_a_way_out_is_left_alone(build: Callable[[], Snapshot]) -> None:
-    assert "host-no-uplink" not in {item.check for item in run_checks(build()).findings}
+    assert {"host-no-uplink", "uplink-down"}.isdisjoint(item.check for item in run_checks(build()).findings)

@@ -1,0 +1,1 @@
+"""What rules and routes decide over containers' packets: each is asked with a packet that meets it."""

@@ -1,0 +1,237 @@
+"""Every rule that drops on the way of containers' traffic, asked: is there a packet that it decides over?  Pure.
+
+A packet is made for each and walked.  Only a walk that ends at the very rule
+proves that it decides.  The walks have a budget: rules that have dropped
+something come first, then the first ones of each chain and owner; the rest is
+counted.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import msgspec
+
+from dnet_tui.diagnostics.checks.decisions.deciding_rules import Candidate, DecidingRule, Effect, candidates
+from dnet_tui.diagnostics.checks.decisions.witness import OpenPort, Sender, Senders, arrivals, witnesses
+from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.report.decisions import is_anothers
+from dnet_tui.diagnostics.walk.api import walk
+from dnet_tui.diagnostics.walk.l3.routing import lookup
+from dnet_tui.diagnostics.walk.namespace_index import index_of
+from dnet_tui.diagnostics.walk.packet import Packet, RuleRef, Walk
+from dnet_tui.inspect.model import Family, Link, LinkRef, known_items, require
+from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table
+from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner, owner_called
+
+_FAMILIES: tuple[Family, ...] = ("ip", "ip6")
+Key = tuple[str, str, str, str, int]
+"""A rule's backend, family, table, chain and number."""
+
+_MOST = 12
+"""Walks that asking may cost where not every rule is to be listed."""
+_MOST_LISTED = 4000
+_LOOK = 0.1
+"""What looking for a packet costs, in walks."""
+_FEW = 3
+"""Elements of a verdict map that are asked."""
+_FIRST = 2
+"""Rules of one chain that are asked before those of the next."""
+
+
+class AskedRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule and what is known of it.
+
+    ``proven`` where the packet's walk ended at it; ``packet`` is that packet
+    from ``sender``.  Without a packet it was not asked: the budget was spent.
+    """
+
+    owner: DecisionOwner
+    effect: Effect
+    table: Table
+    chain: Chain
+    rule: Rule
+    base: Chain | None = None
+    steps: tuple[Rule, ...] = ()
+    proven: bool = False
+    sender: str = ""
+    packet: Packet | None = None
+
+    @property
+    def place(self) -> str:
+        """The rule as people name it."""
+        return f"{self.table.name} {self.chain.name} {self.rule.number}"
+
+    @property
+    def ref(self) -> RuleRef:
+        """The reference that evidence is made of."""
+        return RuleRef(
+            namespace="",
+            backend=self.table.backend,
+            family=self.table.family,
+            table=self.table.name,
+            chain=self.chain.name,
+            number=self.rule.number,
+            text=self.rule.text,
+            packets=self.rule.packets,
+            bytes=self.rule.bytes,
+            base=self.base.name if self.base is not None else "",
+            owner=self.rule.owner,
+        )
+
+
+def asked_rules(case: HostContext) -> tuple[AskedRule, ...]:
+    """The rules of managers and of the administrator that decide over containers' packets, within the budget.
+
+    Those that nothing proves are left out; those that were not asked are in it, without a packet.
+    """
+    return tuple(_asked(case, _MOST, others_only=True))
+
+
+def every_rule(case: HostContext) -> tuple[AskedRule, ...]:
+    """The same of everybody's rules, the engines' included, with a budget that only very many exceed."""
+    return tuple(_asked(case, _MOST_LISTED, others_only=False))
+
+
+def _asked(case: HostContext, budget: int, *, others_only: bool) -> Iterator[AskedRule]:
+    host = case.view.host
+    if host is None or not case.networks:
+        return
+    firewall = require(host.firewall)
+    by_rule: defaultdict[Key, list[Candidate]] = defaultdict(list)
+    owners: dict[str, DecisionOwner] = {}
+    for found in candidates(firewall):
+        text = found.rule.owner
+        owner = owners.get(text) or owners.setdefault(text, owner_called(text))
+        if found.effect != "notrack" and (not others_only or is_anothers(owner)):
+            table = found.table
+            by_rule[table.backend, table.family, table.name, found.chain.name, found.rule.number].append(found)
+    if not by_rule:
+        return
+    asking = _Asking(case, firewall)
+    for those in _in_turn(by_rule):
+        asked = _as_found(those[0], owners[those[0].rule.owner])
+        if asking.spent >= budget:
+            yield asked
+        elif (proof := asking.ask(those)) is not None:
+            way, sender, packet = proof
+            yield msgspec.structs.replace(
+                asked, proven=True, base=way.base, sender=sender, packet=packet, steps=way.steps
+            )
+
+
+def _as_found(found: Candidate, owner: DecisionOwner) -> AskedRule:
+    return AskedRule(owner=owner, effect=found.effect, table=found.table, chain=found.chain, rule=found.rule)
+
+
+class _Asking:
+    """The walks that ask, and what was spent on them: one for each, and a little for each rule that was looked at."""
+
+    def __init__(self, case: HostContext, firewall: Firewall) -> None:
+        self.spent = 0.0
+        self._case = case
+        self._senders = {family: _senders(case, family) for family in _FAMILIES}
+        self._ports = {family: _open_ports(case, family) for family in _FAMILIES}
+        self._ipsets = {item.name: item for item in firewall.ipsets}
+
+    def ask(self, those: list[Candidate]) -> tuple[DecidingRule, str, Packet] | None:
+        """The packet that proves a rule to decide, with the way by which it is reached; None where there is none."""
+        for candidate in those[:_FEW]:
+            for way in candidate.ways():
+                self.spent += _LOOK
+                for sender, packet, gone in self._walked(way):
+                    self.spent += 1
+                    if _decides(gone, way):
+                        return way, sender, packet
+        return None
+
+    def _walked(self, way: DecidingRule) -> Iterator[tuple[str, Packet, Walk]]:
+        view, host = self._case.view, self._case.view.host
+        sets = {item.name: item for item in way.table.sets}
+        for family in _FAMILIES:
+            if host is None or way.table.family not in {family, "inet"}:
+                continue
+            for sender, packet in witnesses(way.conditions, self._senders[family], family, sets, self._ipsets):
+                yield sender.name, packet, walk(view, packet, origin=sender.namespace, outside=True, fresh=True)
+            translated = way.base.hook != "prerouting"
+            far = self._case.outside(family)
+            ports = self._ports[family]
+            for port, packet in arrivals(way.conditions, ports, family, far, sets, self._ipsets, translated=translated):
+                link = view.link_named(host.id, port.uplink)
+                if link is not None and self._comes_by(link, packet):
+                    arriving = LinkRef(namespace=host.id, ifindex=link.ifindex)
+                    yield "outside", packet, walk(view, packet, origin=host.id, arriving=arriving, fresh=True)
+
+    def _comes_by(self, link: Link, packet: Packet) -> bool:
+        """Whether who sends it may be behind that uplink: answers to that address leave by it."""
+        host = self._case.view.host
+        back = msgspec.structs.replace(packet, src=packet.dst, dst=packet.src)
+        return host is not None and lookup(index_of(self._case.view, host), back).ifindex == link.ifindex
+
+
+def _decides(gone: Walk, found: DecidingRule) -> bool:
+    """Whether the walk's end is the rule's doing, or (for a translation) it gave the packet another destination."""
+    if found.effect == "redirect":
+        changed = (gone.last.dst, gone.last.dport) != (gone.start.dst, gone.start.dport)
+        return changed and any(hop.rule is not None and _is(hop.rule, found) for hop in gone.hops)
+    by = gone.decided_by
+    return gone.end in {"dropped", "rejected"} and by is not None and by.rule is not None and _is(by.rule, found)
+
+
+def _is(ref: RuleRef, found: DecidingRule) -> bool:
+    return (ref.backend, ref.family, ref.table, ref.chain, ref.number) == found.key
+
+
+def _in_turn(by_rule: dict[Key, list[Candidate]]) -> list[list[Candidate]]:
+    """The first of each chain, then those that have decided already, then the others."""
+    seen: defaultdict[tuple[str, str, str, str], int] = defaultdict(int)
+    ranked: list[tuple[int, int, list[Candidate]]] = []
+    for key, those in by_rule.items():
+        place = key[:4]
+        seen[place] += 1
+        packets = those[0].rule.packets or 0
+        ranked.append((0 if seen[place] <= _FIRST else 1 if packets else 2, -packets, those))
+    return [those for _, _, those in sorted(ranked, key=lambda item: item[:2])]
+
+
+def _senders(case: HostContext, family: Family) -> Senders:
+    """The containers, each with where it may send to."""
+    outside = tuple((uplink, case.outside(family)) for uplink in case.ways_out(family))
+    members = [(network, case.members(network, family)) for network in case.networks]
+    near = tuple((network.bridge, member.address) for network, those in members for member in those[:2])
+    targets = (*outside, *near)
+    found = {
+        member.address: Sender(member.container.name, member.namespace, member.address, network.bridge, targets)
+        for network, those in members
+        for member in those
+    }
+    first = tuple(found[member.address] for _, those in members for member in those[:2])
+    return Senders(found, first)
+
+
+def _open_ports(case: HostContext, family: Family) -> tuple[OpenPort, ...]:
+    """The ports that are published on addresses of uplinks, of the containers that are seen."""
+    found: list[OpenPort] = []
+    members = {
+        member.namespace: (network.bridge, member.address)
+        for network in case.networks
+        for member in case.members(network, family)
+    }
+    uplinks = {uplink: case.uplink_address(uplink, family) for uplink in case.ways_out(family)}
+    for container in known_items(case.snapshot.containers):
+        bridge, address = members.get(container.netns or "", ("", ""))
+        found += [
+            OpenPort(
+                name=container.name,
+                uplink=uplink,
+                bridge=bridge,
+                proto=port.proto,
+                before=(own, port.host_port),
+                after=(address, port.container_port),
+            )
+            for port in container.published
+            for uplink, own in uplinks.items()
+            if bridge and own
+        ]
+    return tuple(found)

@@ -1,0 +1,99 @@
+"""Routes and policy rules that refuse what containers send to the outside, each proved by a packet.  Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from dnet_tui.diagnostics.context.host_context import AttachedContainer, HostContext
+from dnet_tui.diagnostics.walk.api import walk
+from dnet_tui.diagnostics.walk.match.values import contains
+from dnet_tui.diagnostics.walk.packet import Packet
+from dnet_tui.inspect.model import Family, PolicyRule, Route, require
+from dnet_tui.inspect.model.rule_writers.owner import ADMINISTRATOR, DecisionOwner
+
+_TYPES = frozenset({"blackhole", "prohibit", "unreachable"})
+_BY_HAND = frozenset({"", "boot", "static", "unspec"})
+_FAMILIES: tuple[Family, ...] = ("ip", "ip6")
+_MOST = 16
+"""Walks that asking may cost; a host that bans by routes may have thousands."""
+
+
+class Refusal(NamedTuple):
+    """One route or rule in words, who made it, and a packet that it was proved to refuse."""
+
+    text: str
+    owner: DecisionOwner
+    sender: str
+    packet: str
+
+
+def refusals(case: HostContext) -> tuple[Refusal, ...]:
+    """Those that a container's packet meets, each once."""
+    found: dict[str, Refusal] = {}
+    for family in _FAMILIES:
+        members = [member for network in case.networks for member in case.members(network, family)]
+        if not members:
+            continue
+        for target, source, owner in list(_asked(case, family))[:_MOST]:
+            sender = next((item for item in members if not source or contains(source, item.address) is True), None)
+            refusal = _refused(case, sender, family, target, owner) if sender is not None else None
+            if refusal is not None:
+                found.setdefault(refusal.text, refusal)
+    return tuple(found.values())
+
+
+def _refused(
+    case: HostContext, sender: AttachedContainer, family: Family, target: str, owner: DecisionOwner
+) -> Refusal | None:
+    packet = Packet(
+        family=family, src=sender.address, dst=target, proto="tcp", sport=40000, dport=443, tcp_flags=("SYN",)
+    )
+    gone = walk(case.view, packet, origin=sender.namespace, outside=True, fresh=True)
+    by = gone.decided_by
+    stopped = gone.end in {"dropped", "no-route"} and by is not None and by.kind == "route"
+    if by is None or not stopped or by.text.rpartition(": ")[2].partition(" ")[0] not in _TYPES:
+        return None
+    return Refusal(text=by.text, owner=owner, sender=sender.container.name, packet=packet.tuple_text())
+
+
+def _asked(case: HostContext, family: Family) -> Iterator[tuple[str, str, DecisionOwner]]:
+    """A destination to try, from which sources, and whose decision it would show."""
+    host = case.view.host
+    if host is None:
+        return
+    subnets = [sub.cidr for network in case.networks for sub in network.subnets]
+    for route in require(host.routes):
+        if _refuses(route, family) and not _holds(route.dst, subnets):
+            yield _one_of(route.dst), "", _maker(route)
+    for rule in require(host.policy_rules):
+        if rule.family == family and rule.action in _TYPES:
+            yield (_one_of(rule.dst) if rule.dst else case.outside(family)), _source(rule), ADMINISTRATOR
+
+
+def _source(rule: PolicyRule) -> str:
+    return rule.src or ""
+
+
+def _refuses(route: Route, family: Family) -> bool:
+    named = route.family == family and not route.dst.endswith("/0")
+    return named and route.type in _TYPES and route.protocol != "kernel"
+
+
+def _maker(route: Route) -> DecisionOwner:
+    if route.protocol in _BY_HAND:
+        return ADMINISTRATOR
+    return DecisionOwner(kind="manager", name=f"routing daemon {route.protocol}")
+
+
+def _holds(prefix: str, subnets: list[str]) -> bool:
+    """Whether a prefix overlaps a network's own: then it only keeps the rest of a range together."""
+    one = ipaddress.ip_network(prefix, strict=False)
+    others = (ipaddress.ip_network(cidr, strict=False) for cidr in subnets)
+    return any(one.version == other.version and one.overlaps(other) for other in others)
+
+
+def _one_of(prefix: str) -> str:
+    net = ipaddress.ip_network(prefix, strict=False)
+    return str(net[net.num_addresses // 2])

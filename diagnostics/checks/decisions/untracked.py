@@ -1,0 +1,63 @@
+"""Packets that connection tracking doesn't see, and the rule that exempts them.  Pure."""
+
+from __future__ import annotations
+
+from dnet_tui.diagnostics.checks.decisions.deciding_rules import deciding_rules
+from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.flows.flow import Flow
+from dnet_tui.diagnostics.walk.l3.namespace_context import match_context
+from dnet_tui.diagnostics.walk.match.expressions import matches
+from dnet_tui.diagnostics.walk.packet import Packet, RuleRef
+from dnet_tui.inspect.model import require
+from dnet_tui.inspect.model.firewall import Match
+
+_UNTRACKED = "UNTRACKED"
+
+
+def is_untracked(flow: Flow) -> bool:
+    """Whether a flow that should be translated isn't, because it (or its answer) is exempt from tracking."""
+    if not flow.expected:
+        return False
+    if flow.kind == "egress":
+        there = flow.masquerade is True and flow.forward.last.ctstate == _UNTRACKED
+        back = flow.answer is not None and flow.answer.arrives is not True and _exempt(flow.answer.last)
+        return there or back
+    if flow.kind == "published":
+        taken = flow.forward.last.ctstate == _UNTRACKED and not flow.forward.last.dnatted
+        return taken or (flow.answer is not None and flow.answer.arrives is not True and _exempt(flow.answer.last))
+    return False
+
+
+def _exempt(packet: Packet) -> bool:
+    return packet.ctstate == _UNTRACKED
+
+
+def exempting_rule(case: HostContext, flow: Flow) -> RuleRef | None:
+    """The first rule of the host that exempts the untracked one of a flow's two packets; None where none is sure."""
+    host = case.view.host
+    if host is None:
+        return None
+    gone = flow.forward if _exempt(flow.forward.last) else flow.answer
+    passed = [hop.packet for hop in gone.hops if hop.namespace == host.id] if gone is not None else []
+    context = match_context(case.view, host)
+    for found in deciding_rules(require(host.firewall), "notrack"):
+        if found.base.hook != "prerouting":
+            continue
+        conditions = [item for item in found.conditions if isinstance(item, Match)]
+        if len(conditions) == len(found.conditions) and any(
+            all(matches(item, packet, context) for item in conditions) for packet in passed
+        ):
+            return RuleRef(
+                namespace=host.id,
+                backend=found.table.backend,
+                family=found.table.family,
+                table=found.table.name,
+                chain=found.chain.name,
+                number=found.rule.number,
+                text=found.rule.text,
+                packets=found.rule.packets,
+                bytes=found.rule.bytes,
+                base=found.base.name,
+                owner=found.rule.owner,
+            )
+    return None

@@ -1,0 +1,177 @@
+"""The host's way out is dead: no carrier, a dead route, or a router that does not answer.
+
+What it finds
+    The interface that the host's default route leaves by is down or has no
+    carrier; or the route is gone because its interface went down; or the
+    router did not answer when the kernel last asked for it.
+
+Why it matters
+    Containers get no further than their host does.  All that leaves the host
+    and all that comes in by that interface is lost, whatever rules and
+    networks look like.
+
+How we know
+    The routing decision for an address outside, the state of the interface it
+    names, the route's own marks (``linkdown``, ``dead``), and the neighbour
+    entry of the router.
+
+Remedy
+    Repair the host's own network: cable, switch port or virtual network, then
+    ``ip link set dev NAME up``.  Routes that went with the interface are put
+    back by the host's network service.
+
+When it is harmless
+    Never while containers need the outside.  A router that was asked for long
+    ago may answer by now: ``ping`` it, or run ``doctor --probe``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from dnet_tui.diagnostics.checks.framework.check import Check
+from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
+from dnet_tui.diagnostics.checks.subjects.ways_out import lost_uplinks, outside_routes, wanting
+from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.operations.by_hand import ByHand
+from dnet_tui.diagnostics.operations.link import SetLinkUp
+from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
+from dnet_tui.diagnostics.report.finding import Affected, Evidence, Finding, Subject
+from dnet_tui.diagnostics.walk.l3.routing import RouteAnswer
+from dnet_tui.diagnostics.walk.packet import Obstacle
+from dnet_tui.inspect.model import Link, Namespace
+
+ID = "uplink-down"
+
+_DEAD = frozenset({"DOWN", "NO-CARRIER"})
+"""What the walk says of a link that nothing passes."""
+
+_NO_CARRIER = frozenset({"DOWN", "LOWERLAYERDOWN"})
+
+
+class _Dead(msgspec.Struct, frozen=True, kw_only=True):
+    link: Link
+    reason: str
+    evidence: tuple[Evidence, ...]
+    steps: tuple[AnyOperation, ...] = ()
+    note: str = ""
+
+
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
+    """An uplink of the host's own that is down or has no carrier."""
+    host = case.view.host
+    here = host is not None and obstacle.by.namespace == host.id and obstacle.by.kind == "link"
+    return here and obstacle.by.value in _DEAD and obstacle.by.link in {*case.uplinks, *case.uplinks6}
+
+
+def find(ctx: CheckContext) -> Iterator[Finding]:
+    """One finding per dead interface or silent router."""
+    case, host = ctx.case, ctx.case.view.host
+    networks = wanting(case)
+    if host is None or not networks:
+        return
+    ways = outside_routes(case, networks)
+    dead: dict[str, _Dead] = {}
+    for way in ways:
+        item = _dead(host, way) if way.type in {"unicast", "unknown"} else None
+        if item is not None:
+            dead.setdefault(item.link.name, item)
+    if not any(way.type in {"unicast", "unknown"} for way in ways):
+        dead |= {link.name: _downed(link) for link in lost_uplinks(case)}
+    for item in dead.values():
+        yield _finding(ctx, item)
+
+
+def _dead(host: Namespace, way: RouteAnswer) -> _Dead | None:
+    """Why the interface of a route, or the router behind it, leads nowhere; None where nothing is seen to be wrong."""
+    devices = [link for link in host.links if link.ifindex in (way.devices or (way.ifindex,))]
+    states = {link.name: _state(link) for link in devices}
+    if devices and all(states.values()):
+        link = devices[0]
+        text = f"{link.name} {states[link.name]}"
+        shown = Evidence(source="ip link", what=link.name, value=states[link.name], expected="UP with a carrier")
+        route = Evidence(source="ip route get", what="an address outside", value=way.by.text)
+        up: tuple[AnyOperation, ...] = () if link.up else (SetLinkUp(link=link.name),)
+        return _Dead(link=link, reason=text, evidence=(shown, route), steps=up, note=_NOTE)
+    return _silent(host, way) if way.gateway else None
+
+
+def _state(link: Link) -> str:
+    """Why nothing passes a link; empty where something may."""
+    if not link.up:
+        return "is down"
+    return "has no carrier" if not link.carrier and link.operstate in _NO_CARRIER else ""
+
+
+def _silent(host: Namespace, way: RouteAnswer) -> _Dead | None:
+    link = next((link for link in host.links if link.ifindex == way.ifindex), None)
+    for entry in host.neighbours:
+        if (entry.address, entry.ifindex) != (way.gateway, way.ifindex) or entry.state not in {"FAILED", "INCOMPLETE"}:
+            continue
+        if link is not None:
+            shown = Evidence(
+                source="ip neigh", what=f"{entry.address} dev {link.name}", value=entry.state, expected="an answer"
+            )
+            ask = ByHand(argv=("ping", "-c", "3", entry.address))
+            reason = f"its router {entry.address} did not answer when the kernel last asked for it"
+            note = "If it answers by now, the entry was old. Otherwise its address is wrong, or the way to it is broken"
+            return _Dead(link=link, reason=reason, evidence=(shown,), steps=(ask,), note=note)
+    return None
+
+
+_NOTE = "Look at the cable, the switch port or the virtual network; the host's network service brings routes back"
+
+
+def _downed(link: Link) -> _Dead:
+    state = "no carrier" if link.up else "not UP"
+    return _Dead(
+        link=link,
+        reason=f"{link.name} went down, and the routes it had with it",
+        evidence=(
+            Evidence(source="ip link", what=link.name, value=state, expected="up"),
+            Evidence(source="ip route", what="default", value="none", expected=f"by {link.name}"),
+        ),
+        steps=() if link.up else (ByHand(argv=("ip", "link", "set", "dev", link.name, "up")),),
+        note="The kernel took its routes away when it went down: the host's network service puts them back",
+    )
+
+
+def _finding(ctx: CheckContext, dead: _Dead) -> Finding:
+    flows = [flow for flow in ctx.flows if flow.expected and flow.kind in {"egress", "published"}]
+    networks = wanting(ctx.case)
+    members = {member.container.name for network in networks for member in ctx.case.everyone(network)}
+    count = len(flows)
+    kinds = tuple(dict.fromkeys(flow.kind for flow in flows)) or ("egress",)
+    more = f" ({count} flows of {len(members)} containers go by it)" if count else f" ({len(members)} containers)"
+    return Finding(
+        check=ID,
+        severity="error",
+        subject=Subject(kind="link", name=dead.link.name),
+        summary=f"The host's way out is dead: {dead.reason}{more}",
+        symptoms=kinds,
+        evidence=dead.evidence,
+        remedy=Remedy(
+            summary=f"Bring {dead.link.name} up" if not dead.link.up else "Repair the host's own network",
+            steps=dead.steps,
+            risk="manual",
+            persists=True,
+            note=dead.note,
+        ),
+        affects=(
+            *(Affected(kind="container", name=name) for name in sorted(members)),
+            *(Affected(kind="network", name=network.name) for network in networks),
+        ),
+    )
+
+
+CHECK = Check(
+    id=ID,
+    title="The host's way out is alive",
+    severity="error",
+    doc=__doc__,
+    find=find,
+    owns=owns,
+    explains=("host-no-uplink", "dns-upstream", "flow-blocked"),
+)

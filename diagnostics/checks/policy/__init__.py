@@ -1,0 +1,1 @@
+"""Decisions of others that containers meet: rules, translations and routes that somebody made on purpose."""

@@ -1,0 +1,48 @@
+"""The host's ways to the outside, as its containers need them.  Pure."""
+
+from __future__ import annotations
+
+from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.walk.l3 import routing
+from dnet_tui.diagnostics.walk.l3.routing import RouteAnswer
+from dnet_tui.diagnostics.walk.namespace_index import index_of
+from dnet_tui.diagnostics.walk.packet import Packet
+from dnet_tui.inspect.model import Link, Namespace, Network
+
+REFUSALS = frozenset({"none", "unreachable", "prohibit", "blackhole"})
+"""Routing answers by which nothing leaves."""
+
+_INNER = frozenset({"bridge", "loopback", "tun", "tap", "wireguard", "dummy", "ifb", "vxlan"})
+"""Kinds of link that lead out only over another one, or nowhere."""
+
+
+def wanting(case: HostContext) -> list[Network]:
+    """The networks that promise their containers a way out, and have any."""
+    return [network for network in case.networks if network.internal is False and case.members(network)]
+
+
+def outside_routes(case: HostContext, networks: list[Network]) -> list[RouteAnswer]:
+    """The host's routing decision for an address outside, for a packet of each network."""
+    host = case.view.host
+    if host is None:
+        return []
+    index = index_of(case.view, host)
+    packets = (
+        Packet(src=case.members(network)[0].address, dst=case.outside(), proto="tcp", iif=network.bridge)
+        for network in networks
+    )
+    return [routing.lookup(index, packet) for packet in packets]
+
+
+def lost_uplinks(case: HostContext) -> list[Link]:
+    """The host's links that could be its way out, have an address, and are down or without carrier."""
+    host = case.view.host
+    return [link for link in host.links if _is_lost(case, host, link)] if host is not None else []
+
+
+def _is_lost(case: HostContext, host: Namespace, link: Link) -> bool:
+    if (link.up and link.carrier) or link.kind in _INNER or link.master is not None:
+        return False
+    if link.peer is not None and case.view.containers_in(link.peer.namespace):
+        return False
+    return any(item.ifindex == link.ifindex and item.scope == "global" for item in host.addresses)

@@ -1,0 +1,33 @@
+"""Managers of guests, tunnels and overlay networks.  Pure data.
+
+Sources: libvirt's virfirewall and network/bridge_driver_linux.c, LXD's and
+Incus' firewall drivers, tailscale's util/linuxfw, wg-quick(8), sshuttle's
+methods.  Those that are engines too are in :mod:`dnet_tui.inspect.model.engine_kinds`.
+"""
+
+from __future__ import annotations
+
+from dnet_tui.inspect.model.rule_writers.traits import RuleWriter
+
+NETWORKS: tuple[RuleWriter, ...] = (
+    RuleWriter(
+        kind="libvirt",
+        title="libvirt",
+        chain_prefixes=("LIBVIRT_",),
+        tables=("libvirt_network",),
+        interfaces=("virbr*",),
+        files=("/etc/libvirt/qemu/networks/",),
+        change=("virsh", "net-list", "--all"),
+        sysctls=(("net.ipv4.ip_forward", "1"),),
+    ),
+    RuleWriter(
+        kind="tailscale",
+        title="Tailscale",
+        chain_prefixes=("ts-",),
+        interfaces=("tailscale*",),
+        change=("tailscale", "debug", "prefs"),
+    ),
+    RuleWriter(kind="wg-quick", title="wg-quick", table_prefixes=("wg-quick-",), files=("/etc/wireguard/",)),
+    RuleWriter(kind="sshuttle", title="sshuttle", chain_prefixes=("sshuttle-",), table_prefixes=("sshuttle-",)),
+    RuleWriter(kind="dnet-tui", title="dnet-tui", tables=("dnet-tui",)),
+)

@@ -1,0 +1,139 @@
+"""The guided check: steps in the packet's order, cause, owner, and a fix that cures this very flow."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from dnet_tui.diagnostics.checks.run_checks import run_checks
+from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.guided.meant_flow import parse, with_flows
+from dnet_tui.diagnostics.guided.why import Why, why
+from dnet_tui.diagnostics.operations.remedy import commands
+from dnet_tui.diagnostics.trace.endpoints import find
+from dnet_tui.diagnostics.trace.trace import trace
+from dnet_tui.inspect.errors import UsageError
+from dnet_tui.inspect.model import Snapshot
+from dnet_tui.tui.reports.terminal import OutputStyle
+from dnet_tui.tui.reports.trace.why_json import WhyData, why_data
+from dnet_tui.tui.reports.trace.why_text import why_text
+from unit.builders.factories import APP1, docker_like_snapshot, with_sysctl, with_unread
+from unit.diagnostics.checks.cases.rules import FAULTS, insert
+
+
+def asked(snapshot: Snapshot, source: str, target: str, *, port: int = 0) -> Why:
+    case = HostContext(snapshot)
+    found = trace(case, find(case, source), find(case, target), port=port)
+    return why(case, found, run_checks(snapshot))
+
+
+def outcomes(answer: Why) -> list[str]:
+    return [step.outcome for step in answer.steps]
+
+
+def test_what_passes_is_all_ok_and_needs_no_fix() -> None:
+    answer = asked(docker_like_snapshot(), "web", "outside")
+    assert answer.passes is True
+    assert set(outcomes(answer)) == {"ok"}
+    assert (answer.cause, answer.owner, answer.remedy) == ("", "", None)
+    titles = [step.title for step in answer.steps]
+    assert titles.index("Route") < titles.index("Rules for what is routed on (FORWARD)")
+    assert any(title.startswith("Answer: ") for title in titles)
+
+
+def test_containers_on_different_networks_get_the_engines_own_command_with_its_undo() -> None:
+    answer = asked(docker_like_snapshot(), "web", "app2")
+    assert answer.passes is False
+    assert (outcomes(answer)[-1], outcomes(answer).count("stop")) == ("stop", 1)
+    assert "different networks" in answer.cause
+    assert answer.owner.startswith("docker")
+    assert answer.remedy is not None
+    assert commands(answer.remedy.steps) == (("docker", "network", "connect", "bridge", "app2"),)
+    assert commands(answer.remedy.undo) == (("docker", "network", "disconnect", "bridge", "app2"),)
+
+
+def test_a_rule_of_the_administrators_is_named_as_such_and_the_fix_lets_this_flow_pass() -> None:
+    answer = asked(insert("-s 172.17.0.0/16 -j DROP", "DOCKER-USER"), "web", "outside", port=443)
+    assert answer.owner == "the administrator of this host"
+    assert answer.remedy is not None
+    assert answer.remedy.risk == "manual"
+    (words,) = commands(answer.remedy.steps)
+    assert (words[5], words[8], words[14]) == ("DOCKER-USER", "172.17.0.2", "443")
+    assert "user-chain-drop" in {item.check for item in answer.findings}
+
+
+def test_the_doctors_own_remedy_is_offered_where_it_cures_the_flow() -> None:
+    answer = asked(FAULTS["masq-missing"](), "web", "outside")
+    assert answer.passes is False
+    answer = asked(FAULTS["ip-forward-off"](), "web", "outside")
+    assert answer.remedy is not None
+    assert commands(answer.remedy.steps) == (("sysctl", "-w", "net.ipv4.ip_forward=1"),)
+
+
+def test_nobody_who_listens_is_the_last_step() -> None:
+    answer = asked(docker_like_snapshot(), "app1", "app2", port=81)
+    assert answer.passes is False
+    assert (answer.steps[-1].title, answer.steps[-1].outcome) == ("Who takes it", "stop")
+    assert answer.remedy is not None
+
+
+def test_what_was_not_read_is_unknown_and_said() -> None:
+    answer = asked(with_unread(docker_like_snapshot(), APP1, "routes"), "app1", "outside")
+    assert answer.passes is None
+    assert outcomes(answer)[-1] == "unknown"
+
+
+@pytest.mark.parametrize("pair", [("web", "app2"), ("web", "outside")])
+def test_text_fits_80_columns_but_commands_are_never_broken_and_data_fits_its_schema(pair: tuple[str, str]) -> None:
+    answer = asked(docker_like_snapshot(), *pair)
+    lines = why_text(answer, OutputStyle()).splitlines()
+    assert max(len(line) for line in lines if "docker network" not in line) <= 80
+    data = why_data(answer)
+    assert msgspec.to_builtins(msgspec.convert(data, WhyData)) == data
+
+
+# -- flows that a person means ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("web -> db:5432", ("web", "db:5432", "tcp")),
+        ("web->203.0.113.10:53/udp", ("web", "203.0.113.10:53", "udp")),
+        ("web db", ("web", "db", "tcp")),
+        ("my-web → host/icmp", ("my-web", "host", "icmp")),
+    ],
+)
+def test_a_flow_is_read_as_people_write_it(text: str, expected: tuple[str, str, str]) -> None:
+    flow = parse(text)
+    assert (flow.source, flow.target, flow.proto) == expected
+
+
+@pytest.mark.parametrize("text", ["", "web", "web ->", "web -> db/sctp", "a -> b -> c"])
+def test_what_is_no_flow_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse(text)
+
+
+def reported(snapshot: Snapshot, *texts: str) -> list[tuple[str, str, str | None]]:
+    report = with_flows(HostContext(snapshot), run_checks(snapshot), [parse(text) for text in texts])
+    return [(item.check, item.severity, item.caused_by) for item in report.findings if item.severity != "info"]
+
+
+def test_a_meant_flow_that_fails_is_an_error_and_one_that_passes_is_not() -> None:
+    host = docker_like_snapshot()
+    assert reported(host, "web -> outside") == []
+    assert reported(host, "web -> app1:80") == [("flow-blocked", "error", None)]
+
+
+def test_a_meant_flow_is_folded_under_the_fault_that_stops_it() -> None:
+    broken = with_sysctl(FAULTS["ip-forward-off"](), "net.ipv4.ip_forward", "0")
+    found = reported(broken, "web -> outside:443")
+    assert found[0][0] == "ip-forward-off"
+    assert ("flow-blocked", "error", "ip-forward-off") in found
+
+
+def test_a_meant_flow_that_cant_be_told_makes_the_report_incomplete() -> None:
+    host = with_unread(docker_like_snapshot(), APP1, "routes")
+    report = with_flows(HostContext(host), run_checks(host), [parse("app1 -> outside")])
+    assert report.summary.verdict == "incomplete"
