@@ -21,7 +21,8 @@ from dnet_tui.inspect.capture.own_ssh import own_ssh_filter
 from dnet_tui.inspect.capture.packet import SNAPLEN, CapturedPacket
 from dnet_tui.inspect.capture.pcapng import FileInterface, FileStatistics, PcapngWriter
 from dnet_tui.inspect.capture.points import CapturePoint, resolve_all
-from dnet_tui.inspect.capture.session import Capture, CaptureOptions
+from dnet_tui.inspect.capture.session import Capture
+from dnet_tui.inspect.capture.tap import CaptureOptions
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model.coverage.needs import Needs, SectionName
 from dnet_tui.inspect.model.view import View

@@ -26,8 +26,8 @@ PATH = ("web:eth0", "veth-web", "br-front", "eth0")
 """The points a packet from ``web`` to the outside passes, in its order."""
 
 
-def scenario(host: DemoHost, name: str) -> dict[str, Any]:
-    done = host.run(sys.executable, "-P", SCRIPT, name, check=False)
+def scenario(host: DemoHost, name: str, *arguments: str) -> dict[str, Any]:
+    done = host.run(sys.executable, "-P", SCRIPT, name, *arguments, check=False)
     assert done.returncode == 0, done.stderr.decode()
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
@@ -139,6 +139,12 @@ def test_no_packet_of_a_burst_is_lost(demo_host: DemoHost) -> None:
     assert [(point["received"], point["dropped"]) for point in seen["points"]] == [(BURST, 0), (BURST, 0)]
     assert seen["complete"] == [True, True]
     assert seen["ordered"]
+
+
+def test_every_point_counts_the_same_packets_of_steady_traffic(demo_host: DemoHost) -> None:
+    counts = scenario(demo_host, "span", "10")["counts"]
+    assert [len(set(run)) for run in counts] == [1] * 10, counts
+    assert all(run[0] > 100 for run in counts)
 
 
 def test_what_does_not_fit_is_counted_to_the_last_packet(demo_host: DemoHost) -> None:

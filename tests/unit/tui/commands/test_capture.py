@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from dnet_tui.inspect.capture.points import CapturePoint
-from dnet_tui.inspect.capture.session import CaptureOptions
+from dnet_tui.inspect.capture.tap import CaptureOptions
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.tui.commands import capture as command
 from dnet_tui.tui.commands.capture import _lines, _listening, capture
