@@ -77,6 +77,7 @@ ORDER = (
     "diagnostics.checks",
     "diagnostics.probing",
     "diagnostics.trace",
+    "diagnostics.capture",
     "actions.host_access",
     "actions.plans",
     "actions.journal",

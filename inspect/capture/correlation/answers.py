@@ -16,6 +16,9 @@ from dnet_tui.inspect.capture.correlation.tcp_words import ACK, FIN, RST, SYN, a
 _PATIENCE_NS = 10_000_000_000
 """Who was not answered for so long is not awaited any more."""
 
+_WELL_KNOWN = 1024
+"""From a port below it to one above, a packet that seems to be the first is an answer whose question was missed."""
+
 _DNS = frozenset({53, 5353, 5355})
 _ECHO = {(ICMP, 8), (ICMP6, 128)}
 _REPLY = {(ICMP, 0), (ICMP6, 129)}
@@ -101,9 +104,10 @@ def _udp(row: PacketRow, flow: CapturedFlow) -> None:
             _take(row, back, lambda asked: _dns_id(asked) == mine)
         elif len(back.awaiting) == 1:
             _take(row, back, lambda _: True)
-        if row.answer_to:
-            return
-    flow.awaiting.append(row)
+        if row.answer_to or back.number < flow.number:
+            return  # who began asks
+    if ends is not None and (ends.sport >= _WELL_KNOWN or ends.dport < _WELL_KNOWN):
+        flow.awaiting.append(row)
 
 
 def _dns_id(row: PacketRow) -> bytes:

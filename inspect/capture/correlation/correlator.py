@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from dnet_tui.inspect.capture.correlation.alike_rows import AlikeRows
 from dnet_tui.inspect.capture.correlation.answers import find_question
 from dnet_tui.inspect.capture.correlation.flow_table import FlowTable
 from dnet_tui.inspect.capture.correlation.packet_identity import TCP, FlowEnds, PacketIdentity, identify
@@ -60,7 +61,7 @@ class Correlator:
         self._most = most_rows
         self._same_connection = same_connection
         self._rows: deque[PacketRow] = deque()
-        self._by_key: dict[int, list[PacketRow]] = {}
+        self._by_key: dict[int, AlikeRows] = {}
         self._pieces = PieceIndex()
         self._made = 0
 
@@ -93,7 +94,12 @@ class Correlator:
         flow = self.flows.of(ends) if ends is not None else None
         row = PacketRow(self._made, packet, identity, flow)
         self._rows.append(row)
-        self._by_key.setdefault(identity.key, []).append(row)
+        if self._points > 1:
+            alike = self._by_key.get(identity.key)
+            if alike is None:
+                self._by_key[identity.key] = AlikeRows(row)
+            else:
+                alike.rows.append(row)
         if flow is not None:
             flow.packets += 1
             flow.size += packet.length
@@ -108,17 +114,19 @@ class Correlator:
         ends = identity.ends
         passage = packet.point << 1 | (packet.reception == 4)
         if candidates:
-            fitting = [row for row in candidates if self._may_be(row, passage, identity)]
+            fitting = [row for row in candidates.without(passage) if 0 <= row.identity.ttl - identity.ttl <= _MOST_HOPS]
             if fitting:
-                row = self._best(fitting, identity)
+                row = (
+                    fitting[0]
+                    if len(fitting) == 1 and self._surely(fitting[0], ends)
+                    else self._best(fitting, identity)
+                )
                 if row is None:
                     made = self._new(packet, identity)
                     made.apart = True
                     return made
                 self._see(row, packet, ends)
                 row.passages.add(passage)
-                if identity.ttl:
-                    row.ttl = identity.ttl
                 return row
         return self._pieces.join(packet, identity, self.flows)
 
@@ -127,9 +135,9 @@ class Correlator:
         if ends is not None and row.flow is not None and ends != row.identity.ends:
             self.flows.relate(row.flow, ends)
 
-    @staticmethod
-    def _may_be(row: PacketRow, passage: int, identity: PacketIdentity) -> bool:
-        return passage not in row.passages and 0 <= row.ttl - identity.ttl <= _MOST_HOPS
+    def _surely(self, row: PacketRow, ends: FlowEnds | None) -> bool:
+        """Whether the tuple is the row's own, or known to be."""
+        return ends == row.identity.ends or (ends is not None and self.flows.get(ends) is row.flow)
 
     def _best(self, fitting: list[PacketRow], identity: PacketIdentity) -> PacketRow | None:
         """The row that it belongs to; None where that can't be decided."""
@@ -186,12 +194,11 @@ class Correlator:
         return len(row.points()) == self._points
 
     def _finish(self, row: PacketRow) -> PacketRow:
-        key = row.identity.key
-        rows = self._by_key[key]
-        rows.remove(row)
-        if not rows:
-            del self._by_key[key]
-        self._pieces.remove(row)
+        if self._points > 1:
+            key = row.identity.key
+            if self._by_key[key].forget_oldest():
+                del self._by_key[key]
+            self._pieces.remove(row)
         row.settle()
         return row
 

@@ -54,7 +54,6 @@ class PacketRow:
         "question",
         "round_trips",
         "sightings",
-        "ttl",
         "words",
     )
 
@@ -65,7 +64,6 @@ class PacketRow:
         self.packet = packet
         self.identity = identity
         self.flow = flow
-        self.ttl = identity.ttl
         first = Sighting(packet.point, packet.time_ns, packet.reception, packet.length, identity.ends)
         self.sightings = [first]
         self.passages = {first.passage}

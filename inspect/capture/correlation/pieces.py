@@ -14,6 +14,8 @@ from dnet_tui.inspect.capture.correlation.packet_row import PacketRow, Sighting
 from dnet_tui.inspect.capture.packet import CapturedPacket
 
 _RANGE = 1 << 32
+_MOST = 128
+"""Rows that are looked at for one packet: a hostile sender can make many that have much in common."""
 
 
 class PieceIndex:
@@ -43,7 +45,7 @@ class PieceIndex:
         joined: PacketRow | None = None
         sighting = Sighting(packet.point, packet.time_ns, packet.reception, packet.length, ends)
         for key in _keys(identity):
-            for row in tuple(self._rows.get(key, ())):
+            for row in tuple(self._rows.get(key, ())[:_MOST]):
                 relation = _relation(row.identity, identity)
                 if not relation or not _akin(row, ends, flows):
                     continue
@@ -68,7 +70,10 @@ def _keys(identity: PacketIdentity) -> tuple[tuple[int, ...], ...]:
     if ends is None:
         return ()
     if ends.proto == TCP and identity.size and not identity.later:
-        return ((TCP, identity.ack),)
+        # A frame holds less than 64 KiB: it lies in one or two of such stretches.
+        first, last = identity.seq >> 16, (identity.seq + identity.size - 1) % _RANGE >> 16
+        keys = ((TCP, identity.ack, first), (TCP, identity.ack, last))
+        return keys[:1] if first == last else keys
     return ((ends.proto, identity.ident, 1),) if identity.ident else ()
 
 
