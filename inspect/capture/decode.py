@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -26,6 +27,9 @@ _ETHERTYPES = {0x88CC: "LLDP", 0x8863: "PPPoE-D", 0x8864: "PPPoE", 0x8847: "MPLS
 _EXTENSIONS = frozenset({0, 43, 60, 135})  # hop-by-hop, routing, destination options, mobility
 _FRAGMENT, _AUTHENTICATION = 44, 51
 _MAX_NESTING = 8  # VLAN tags or extension headers
+
+
+_NO_NAMES: Mapping[str, str] = {}
 
 
 class _Reader(Protocol):
@@ -51,9 +55,12 @@ class PacketSummary(msgspec.Struct, frozen=True, kw_only=True):
     length: int
     info: str
 
-    def line(self) -> str:
-        """The packet in one line: local time with nanoseconds, point, direction, who, what."""
+    def line(self, names: Mapping[str, str] = _NO_NAMES) -> str:
+        """The packet in one line: local time with nanoseconds, point, direction, who, what; names by address."""
         src, dst = _end(self.src, self.sport), _end(self.dst, self.dport)
+        if names:
+            src = f"{src} ({names[self.src]})" if self.src in names else src
+            dst = f"{dst} ({names[self.dst]})" if self.dst in names else dst
         return f"{clock(self.time)} {self.point} {self.direction:<3} {src} > {dst} {self.proto} {self.info}".rstrip()
 
 

@@ -24,7 +24,7 @@ from typing import Self
 import msgspec
 
 from dnet_tui.inspect.capture import bpf
-from dnet_tui.inspect.capture.common_span import GRACE_NS, CommonSpan
+from dnet_tui.inspect.capture.capture_span import GRACE_NS, CaptureSpan
 from dnet_tui.inspect.capture.enter_namespace import is_in_use
 from dnet_tui.inspect.capture.merge import Merger
 from dnet_tui.inspect.capture.packet import CapturedPacket
@@ -68,7 +68,7 @@ class Capture:
         self._taps: list[Tap] = []
         self._several = len(self.points) > 1
         self._merger = Merger(HOLD if self._several else 0.0)
-        self._span = CommonSpan(len(self.points))
+        self._span = CaptureSpan(len(self.points))
         self.began_ns = 0
         """When counting began, at every point at once (nanoseconds since 1970); 0 where there is one point."""
         self._delivered = 0

@@ -7,34 +7,38 @@ to the points, and the counts at the end.
 from __future__ import annotations
 
 import signal
-import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from dnet_tui.inspect.capture.bpf import check_filter
-from dnet_tui.inspect.capture.decode import PacketSummary, summarise, timestamp
+from dnet_tui.inspect.capture.connections import Connections
+from dnet_tui.inspect.capture.correlation.correlator import Correlator
 from dnet_tui.inspect.capture.own_ssh import own_ssh_filter
-from dnet_tui.inspect.capture.packet import SNAPLEN, CapturedPacket
+from dnet_tui.inspect.capture.packet import SNAPLEN
 from dnet_tui.inspect.capture.pcapng import FileInterface, FileStatistics, PcapngWriter
-from dnet_tui.inspect.capture.points import CapturePoint, resolve_all
+from dnet_tui.inspect.capture.points import CapturePoint
 from dnet_tui.inspect.capture.session import Capture
 from dnet_tui.inspect.capture.tap import CaptureOptions
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.model.coverage.needs import Needs, SectionName
-from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
-from dnet_tui.tui.commands.snapshot_source import snapshot_from
+from dnet_tui.tui.commands.capture_output import (
+    CaptureFormat,
+    CaptureOutput,
+    CorrelatedOutput,
+    LineOutput,
+    names_of,
+    say,
+)
+from dnet_tui.tui.commands.capture_points import ChosenPoints, chosen_points
 from dnet_tui.tui.exit_codes import Exit
-from dnet_tui.tui.reports.json_text import to_json_line
 
-_NEEDS = Needs(host=frozenset({SectionName.ADDRESSES}))
 _PATIENCE = 1.0  # seconds of one poll; a signal ends it at once
-
-CaptureFormat = Literal["text", "json"]
+_TICK = 0.05  # the same where rows are waited for
 
 
 def capture(
@@ -48,6 +52,9 @@ def capture(
     ] = "",
     count: Annotated[int | None, typer.Option(min=1, help="End after this many packets.")] = None,
     duration: Annotated[float | None, typer.Option(min=0, help="End after this many seconds.")] = None,
+    show: Annotated[
+        str, typer.Option("--show", metavar="EXPR", help="Print only these: host web, port 80, lost, answered …")
+    ] = "",
     write: Annotated[
         str, typer.Option(metavar="FILE", help="Write a pcapng file (- for stdout); lines only with --format.")
     ] = "",
@@ -66,76 +73,98 @@ def capture(
 ) -> None:
     """Watch packets at interfaces, containers and bridges, all on one clock.
 
-    A POINT is the name of a host's interface, a container (if it has one
-    interface), container:interface, namespace:interface or a network. Ctrl-C
-    ends it.
+    A POINT is the name of a host's interface, container:interface,
+    namespace:interface, a network, or a container: then it is its interface,
+    the host's end of it, its bridge and the uplink its traffic leaves by.
+    "along FROM TO[:PORT]" takes the links of that way. With several points a
+    packet is one row, with its delay at each, before and after NAT; where it
+    got lost, the rule or route that stops it is named. Ctrl-C ends it.
     """
     if write == "-" and output is not None:
         raise UsageError("--write - and --format both want stdout.", "Write to a file, or leave out --format.")
     check_filter(expression)
-    view = View(snapshot_from(None, _NEEDS))
-    chosen = resolve_all(view, points)
+    chosen = chosen_points(points, proto="icmp" if expression.strip() == "icmp" else "tcp")
+    shown = output or (None if write else "text")
+    printing = _output(chosen, shown, show=show, count=count)
     options = CaptureOptions(
         filter=expression,
-        count=count,
+        count=None if isinstance(printing, CorrelatedOutput) else count,
         duration=duration,
         snaplen=snaplen,
         promiscuous=promiscuous,
         own_ssh=all_ssh,
     )
-    with Capture(view, chosen, options) as running, _stopping_on_signals(running) as signals:
-        _say(_listening(chosen, options))
+    with Capture(chosen.view, chosen.points, options) as running, _stopping_on_signals(running) as signals:
+        say(_listening(chosen.points, options))
         writer = _open_file(running, options, write) if write else None
         try:
-            _show(running, writer, output or (None if writer else "text"))
+            _follow(running, writer, printing)
         finally:
             statistics = running.statistics()
             for item in statistics:
-                _say(f"{item.label}: {item.received} packets, {item.dropped} dropped by the kernel")
+                say(f"{item.label}: {item.received} packets, {item.dropped} dropped by the kernel")
+            for line in printing.summary() if printing else ():
+                say(line)
             if writer:
                 writer.close([FileStatistics(received=item.received, dropped=item.dropped) for item in statistics])
-                _say(f"{writer.packets} packets are in {'standard output' if write == '-' else clean(write)}")
+                say(f"{writer.packets} packets are in {'standard output' if write == '-' else clean(write)}")
         if signals:
             raise typer.Exit(Exit.INTERRUPTED)
 
 
-def _show(running: Capture, writer: PcapngWriter | None, output: CaptureFormat | None) -> None:
+def _follow(running: Capture, writer: PcapngWriter | None, output: CaptureOutput | None) -> None:
     """Write and print packets until the capture has ended."""
-    labels = [point.label for point in running.points]
     told = 0
+    losses = LossReports(running)
     while not running.finished:
-        packets = running.poll(_PATIENCE)
+        packets = running.poll(_TICK if isinstance(output, CorrelatedOutput) else _PATIENCE)
         for note in running.notes[told:]:
-            _say(note)
+            say(note)
         told = len(running.notes)
         if writer:
             writer.write(packets)
             writer.flush()  # so that a file can be followed, and a crash loses nothing
-        if output and packets:
-            sys.stdout.writelines(_lines(packets, labels, output))
-            sys.stdout.flush()
+        if output:
+            output.take(packets, running.seen_until_ns())
+            if isinstance(output, CorrelatedOutput) and output.full:
+                running.close()
+        losses.say()
+    if output:
+        output.end()
 
 
-def _lines(packets: Sequence[CapturedPacket], labels: Sequence[str], output: CaptureFormat) -> Iterator[str]:
-    for packet in packets:
-        summary = summarise(packet, labels[packet.point])
-        yield to_json_line(as_row(summary)) if output == "json" else summary.line() + "\n"
+class LossReports:
+    """Says on stderr while it happens that the kernel drops packets, once a second at most."""
+
+    def __init__(self, running: Capture) -> None:
+        self._running = running
+        self._next = time.monotonic() + 1.0
+        self._said: dict[str, int] = {}
+
+    def say(self) -> None:
+        """Look at the counters when it is time."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + 1.0
+        for item in self._running.statistics():
+            if item.dropped > self._said.get(item.label, 0):
+                self._said[item.label] = item.dropped
+                say(f"{item.label}: the kernel has dropped {item.dropped} packets so far: they came too fast")
 
 
-def as_row(summary: PacketSummary) -> dict[str, str | int | None]:
-    """A packet as JSON: the fields of :class:`PacketSummary`, its time as UTC text with nanoseconds."""
-    return {
-        "time": timestamp(summary.time),
-        "point": summary.point,
-        "direction": summary.direction,
-        "src": summary.src,
-        "dst": summary.dst,
-        "proto": summary.proto,
-        "sport": summary.sport,
-        "dport": summary.dport,
-        "length": summary.length,
-        "info": summary.info,
-    }
+def _output(
+    chosen: ChosenPoints, output: CaptureFormat | None, *, show: str, count: int | None
+) -> CaptureOutput | None:
+    """How packets are printed; None when they only go to a file."""
+    if output is None:
+        return None
+    names = names_of(chosen.view)
+    if len(chosen.points) == 1 and not show:
+        return LineOutput([chosen.points[0].label], names, output)
+    correlator = Correlator(len(chosen.points), same_connection=Connections())
+    view = chosen.view if chosen.whole else None
+    return CorrelatedOutput(chosen.points, view, output, correlator=correlator, names=names, show=show, count=count)
 
 
 def _open_file(running: Capture, options: CaptureOptions, path: str) -> PcapngWriter:
@@ -165,10 +194,6 @@ def _introduced(point: CapturePoint) -> str:
     """The point's label, with what is behind it unless the label says so itself."""
     told = not point.description or point.label == f"{point.description}:{point.interface}"
     return point.label if told else f"{point.label} ({point.description})"
-
-
-def _say(text: str) -> None:
-    print(clean(text, 1024), file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -101,6 +101,8 @@ class Correlator:
             else:
                 alike.rows.append(row)
         if flow is not None:
+            if not flow.packets:
+                flow.began = packet.point, packet.reception
             flow.packets += 1
             flow.size += packet.length
             note_tcp(row, flow)

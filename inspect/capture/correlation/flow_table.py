@@ -29,6 +29,7 @@ class CapturedFlow:
     __slots__ = (
         "answered",
         "awaiting",
+        "began",
         "first_seq",
         "lost",
         "next_seq",
@@ -47,6 +48,8 @@ class CapturedFlow:
         self.number = number
         self.tuples = [ends]
         self.reverse: CapturedFlow | None = None
+        self.began: tuple[int, int] | None = None
+        """Point and reception of its first packet."""
         self.packets = 0
         self.size = 0
         self.answered = 0

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,33 +65,74 @@ def ping(host: DemoHost) -> None:
     assert went(host, Probe("web", OUTSIDE_SERVER, proto="icmp")) is Went.OK
 
 
-def test_a_ping_is_seen_once_at_every_point_on_its_way_and_back(demo_host: DemoHost) -> None:
+def test_a_ping_is_one_row_at_every_point_on_its_way_and_back(demo_host: DemoHost) -> None:
     with capturing(demo_host, *PATH, "--filter", "icmp", "--format", "json", "--duration", "2") as process:
         for _ in range(3):
             ping(demo_host)
         out, err, code = finish(process)
     rows = [json.loads(line) for line in out.splitlines()]
     assert code == Exit.OK, err
-    assert Counter(row["point"] for row in rows) == dict.fromkeys(PATH, 6), err
-    assert [row["point"] for row in rows] == [*PATH, *reversed(PATH)] * 3
+    assert [[item["point"] for item in row["sightings"]] for row in rows] == [[*PATH], [*reversed(PATH)]] * 3, err
     assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
 
-    request, reply = rows[:4], rows[4:8]
-    assert {row["info"].split(",")[0] for row in request} == {"echo request"}
-    assert {row["info"].split(",")[0] for row in reply} == {"echo reply"}
+    request, reply = rows[:2]
+    assert (request["info"].split(",")[0], reply["info"].split(",")[0]) == ("echo request", "echo reply")
     web = demo_host.addresses["web"]
-    assert [row["src"] for row in request] == [web, web, web, UPLINK_ADDRESS]  # masqueraded on the uplink
-    assert [row["dst"] for row in reply] == [UPLINK_ADDRESS, web, web, web]
-    assert [row["direction"] for row in request] == ["out", "in", "in", "out"]
+    assert [item["src"] for item in request["sightings"]] == [web, web, web, UPLINK_ADDRESS]  # masqueraded
+    assert [item["dst"] for item in reply["sightings"]] == [UPLINK_ADDRESS, web, web, web]
+    assert [item["direction"] for item in request["sightings"]] == ["out", "in", "in", "out"]
+    assert (reply["answers"], request["src_name"], request["not_at"]) == (request["number"], "web", [])
+    assert {trip["point"] for trip in reply["round_trips"]} == set(PATH)
     for point in PATH:
         assert f"{point}: 6 packets, 0 dropped by the kernel" in err
+    assert "1 packet (" in err
+    assert err.count("1 answered") == 3
+
+
+def test_a_container_is_its_interface_its_veth_its_bridge_and_its_uplink(demo_host: DemoHost) -> None:
+    with capturing(demo_host, "web", "--filter", "icmp", "--count", "2") as process:
+        ping(demo_host)
+        out, err, code = finish(process)
+    assert code == Exit.OK, err
+    header, request, reply = out.decode().splitlines()
+    assert header.split() == ["time", *PATH, "packet"]
+    assert f"{demo_host.addresses['web']} (web) ⇒ {UPLINK_ADDRESS} (host) > {OUTSIDE_SERVER}" in request
+    assert f"{UPLINK_ADDRESS} (host) ⇒ {demo_host.addresses['web']} (web)" in reply
+    assert "answers #1 after" in reply
+
+
+def test_a_packet_that_is_dropped_on_its_way_is_missed_with_the_rule(demo_host: DemoHost) -> None:
+    rule = ["FORWARD", "-s", demo_host.addresses["web"], "-p", "icmp", "-j", "DROP"]
+    demo_host.run("iptables-nft", "-I", *rule)
+    try:
+        with capturing(demo_host, "along", "web", OUTSIDE_SERVER, "--filter", "icmp", "--count", "1") as process:
+            went(demo_host, Probe("web", OUTSIDE_SERVER, proto="icmp"))
+            out, err, code = finish(process)
+    finally:
+        demo_host.run("iptables-nft", "-D", *rule)
+    assert code == Exit.OK, err
+    row = out.decode().splitlines()[1]
+    assert "NOT at eth0 within 200 ms: dropped by filter FORWARD rule 1" in row
+    assert "-j DROP" in row
+    assert "1 lost: not at eth0" in err
+
+
+def test_only_what_was_asked_for_is_shown(demo_host: DemoHost) -> None:
+    with capturing(
+        demo_host, *PATH, "--show", "host web and not answered", "--filter", "icmp", "--count", "1"
+    ) as process:
+        ping(demo_host)
+        out, err, code = finish(process)
+    assert code == Exit.OK, err
+    assert "echo request" in out.decode().splitlines()[1]
 
 
 def test_a_lone_ping_is_shown_promptly(demo_host: DemoHost) -> None:
-    with capturing(demo_host, "br-front", "web", "--filter", "icmp") as process:
+    with capturing(demo_host, "br-front", "web:eth0", "--filter", "icmp") as process:
         ping(demo_host)
         began = time.monotonic()
         assert process.stdout
+        process.stdout.readline()  # the header
         assert b"echo request" in process.stdout.readline()
         assert time.monotonic() - began < 1.0
         _, err, code = finish(process, interrupt=True)
@@ -116,7 +156,7 @@ def test_a_file_has_every_point_and_packet_and_survives_an_interrupt(demo_host: 
 
 
 def test_a_file_can_be_piped(demo_host: DemoHost) -> None:
-    with capturing(demo_host, "web", "--filter", "icmp", "--write", "-", "--count", "2") as process:
+    with capturing(demo_host, "web:eth0", "--filter", "icmp", "--write", "-", "--count", "2") as process:
         ping(demo_host)
         out, err, code = finish(process)
     assert code == Exit.OK, err

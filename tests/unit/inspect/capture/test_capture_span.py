@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dnet_tui.inspect.capture.common_span import GRACE_NS, CommonSpan
+from dnet_tui.inspect.capture.capture_span import GRACE_NS, CaptureSpan
 from dnet_tui.inspect.capture.packet import CapturedPacket
 from unit.builders.packets import TIME, ethernet, ipv4, packet, udp
 
@@ -26,21 +26,21 @@ def counts(packets: list[CapturedPacket]) -> list[int]:
 
 
 def test_what_is_on_its_way_at_the_beginning_is_left_out_at_every_point() -> None:
-    span = CommonSpan(3)
+    span = CaptureSpan(3)
     span.begin(TIME + 100 * 40_000 + HOP // 2)
     inside = span.inside(traffic(200))
     assert counts(inside) == [99, 99, 99]
 
 
 def test_what_is_on_its_way_at_the_end_is_let_in_at_every_point() -> None:
-    span = CommonSpan(3)
+    span = CaptureSpan(3)
     span.end(TIME + 100 * 40_000 + HOP // 2)
     inside = span.inside(traffic(200))
     assert counts(inside) == [101, 101, 101]
 
 
 def test_long_after_the_beginning_nothing_is_looked_at() -> None:
-    span = CommonSpan(3)
+    span = CaptureSpan(3)
     span.begin(TIME)
     late = [packet(b"", point=1, time_ns=TIME + GRACE_NS + number) for number in range(5)]
     assert span.inside(late) == late
@@ -48,4 +48,4 @@ def test_long_after_the_beginning_nothing_is_looked_at() -> None:
 
 def test_without_a_beginning_and_an_end_everything_is_inside() -> None:
     every = traffic(5)
-    assert CommonSpan(3).inside(every) == every
+    assert CaptureSpan(3).inside(every) == every

@@ -20,7 +20,7 @@ GRACE_NS: Final = 20_000_000
 """Longer than a packet is on its way from one point of the host to another."""
 
 
-class CommonSpan:
+class CaptureSpan:
     """The span of a capture at ``points`` points; everything is inside until :meth:`begin` is called."""
 
     def __init__(self, points: int) -> None:

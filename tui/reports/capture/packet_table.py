@@ -1,0 +1,123 @@
+"""The table of a capture at several points: one packet a row, one point a column.  Pure."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping, Sequence
+
+from dnet_tui.inspect.capture.correlation.packet_identity import FlowEnds
+from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
+from dnet_tui.inspect.capture.decode import clock, summarise
+from dnet_tui.inspect.text.cells import cells, pad
+from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui.reports.capture.missing_points import MissingPoint
+
+_TIME = 15
+_LEAST = 8
+
+
+class PacketTable:
+    """Makes the lines.  ``labels`` are the points', ``names`` those of addresses."""
+
+    def __init__(self, labels: Sequence[str], names: Mapping[str, str], wait_ms: int) -> None:
+        self._labels = labels
+        self._names = names
+        self._wait = wait_ms
+        self._widths = [max(len(label), _LEAST) for label in labels]
+
+    def header(self) -> str:
+        """The line above the rows."""
+        columns = [_right(label, width) for label, width in zip(self._labels, self._widths, strict=True)]
+        return "  ".join([pad("time", _TIME), *columns, "packet"]) + "\n"
+
+    def line(self, row: PacketRow, missing: Sequence[MissingPoint]) -> str:
+        """One packet: its delay at each point, who and to whom (⇒ where that changes), what, what it answers."""
+        first = row.packet.time_ns
+        absent = {item.point for item in missing}
+        columns = []
+        for point, width in enumerate(self._widths):
+            seen = row.at(point)
+            text = "NOT" if point in absent else "-"
+            if seen is not None:
+                text = "0" if seen.time_ns == first else delay(seen.time_ns - first)
+                text += f"/{seen.pieces}" if seen.pieces > 1 else ""
+            columns.append(_right(text, width))
+        return "  ".join([clock(first)[:_TIME], *columns, self.packet(row), *self.remarks(row, missing)]) + "\n"
+
+    def packet(self, row: PacketRow) -> str:
+        """Protocol, ends and content."""
+        shown = summarise(row.packet, self._labels[row.packet.point])
+        ends = row.identity.ends
+        if ends is None:
+            return f"{shown.proto} {shown.src} > {shown.dst} {shown.info}"
+        forms = [item.ends for item in row.sightings if item.ends is not None]
+        port = shown.sport is not None or shown.dport is not None
+        source = self._changing([(form.src, form.sport if port else 0) for form in forms])
+        target = self._changing([(form.dst, form.dport if port else 0) for form in forms])
+        return f"{shown.proto} {source} > {target} {shown.info}".rstrip()
+
+    def remarks(self, row: PacketRow, missing: Sequence[MissingPoint]) -> list[str]:
+        """What there is to say beside the packet itself."""
+        found: list[str] = list(row.words)
+        if row.alike:
+            found.append("one of several just alike")
+        if row.apart:
+            found.append("may be a packet of another row")
+        if row.answer_to:
+            trips = ", ".join(f"{self._labels[point]} {duration(took)}" for point, took in row.round_trips)
+            found.append(f"answers #{row.answer_to}" + (f" after {trips}" if trips else ""))
+        for item in missing:
+            why = f": {clean(item.reason, 512)}" if item.reason else ""
+            found.append(f"NOT at {self._labels[item.point]} within {self._wait} ms{why}")
+        return [f"[#{row.number}; {'; '.join(found)}]"] if found else [f"[#{row.number}]"]
+
+    def _changing(self, ends: Sequence[tuple[bytes, int]]) -> str:
+        """An end, and what it becomes."""
+        different = list(dict.fromkeys(ends))
+        if len(different) > 1 and all(port == 0 for _, port in different):
+            different = [(address, 0) for address in dict.fromkeys(address for address, _ in different)]
+        return " ⇒ ".join(self._end(address, port) for address, port in different)
+
+    def _end(self, address: bytes, port: int) -> str:
+        text = address_text(address)
+        name = self._names.get(text, "")
+        shown = f"[{text}]:{port}" if port and ":" in text else f"{text}:{port}" if port else text
+        return f"{shown} ({name})" if name else shown
+
+
+def _right(text: str, width: int) -> str:
+    return " " * max(0, width - cells(text)) + text
+
+
+def address_text(address: bytes) -> str:
+    """A packed address as text."""
+    return socket.inet_ntop(socket.AF_INET6 if len(address) == 16 else socket.AF_INET, address)
+
+
+def end_text(address: bytes, port: int) -> str:
+    """An address with its port, if it has one."""
+    text = address_text(address)
+    if not port:
+        return text
+    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
+
+
+def ends_text(ends: FlowEnds, *, ports: bool = True) -> str:
+    """Both ends of a tuple."""
+    return f"{end_text(ends.src, ends.sport * ports)} > {end_text(ends.dst, ends.dport * ports)}"
+
+
+def delay(nanoseconds: int) -> str:
+    """Such as ``+21µs``."""
+    return f"{'+' if nanoseconds >= 0 else '-'}{duration(abs(nanoseconds))}"
+
+
+def duration(nanoseconds: int) -> str:
+    """With three digits that matter: ``840ns``, ``21µs``, ``1.25ms``, ``2.10s``."""
+    if nanoseconds < 1000:
+        return f"{nanoseconds}ns"
+    for unit, size in (("µs", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000)):
+        value = nanoseconds / size
+        if value < 1000 or unit == "s":
+            return f"{value:.0f}{unit}" if value >= 100 else f"{value:.3g}{unit}"
+    return ""
