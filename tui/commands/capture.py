@@ -20,13 +20,13 @@ from dnet_tui.inspect.capture.connections import Connections
 from dnet_tui.inspect.capture.correlation.correlator import Correlator
 from dnet_tui.inspect.capture.own_ssh import own_ssh_filter
 from dnet_tui.inspect.capture.packet import SNAPLEN
-from dnet_tui.inspect.capture.pcapng import FileInterface, FileStatistics, PcapngWriter
 from dnet_tui.inspect.capture.points import CapturePoint
 from dnet_tui.inspect.capture.session import Capture
 from dnet_tui.inspect.capture.tap import CaptureOptions
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.text.sanitize import clean
-from dnet_tui.tui.commands.capture_output import (
+from dnet_tui.tui.commands.packet_capture.capture_file import CaptureWriter, OutputFile, file_counts, open_file
+from dnet_tui.tui.commands.packet_capture.capture_output import (
     CaptureFormat,
     CaptureOutput,
     CorrelatedOutput,
@@ -34,7 +34,9 @@ from dnet_tui.tui.commands.capture_output import (
     names_of,
     say,
 )
-from dnet_tui.tui.commands.capture_points import ChosenPoints, chosen_points
+from dnet_tui.tui.commands.packet_capture.capture_points import ChosenPoints, chosen_points
+from dnet_tui.tui.commands.packet_capture.capture_read import FileOptions, read_files
+from dnet_tui.tui.commands.snapshot_source import SnapshotFile
 from dnet_tui.tui.exit_codes import Exit
 
 _PATIENCE = 1.0  # seconds of one poll; a signal ends it at once
@@ -43,9 +45,9 @@ _TICK = 0.05  # the same where rows are waited for
 
 def capture(
     points: Annotated[
-        list[str],
-        typer.Argument(metavar="POINT", help="An interface, a container, container:interface, or a network."),
-    ],
+        list[str] | None,
+        typer.Argument(metavar="[POINT]...", help="An interface, a container, container:interface, or a network."),
+    ] = None,
     *,
     expression: Annotated[
         str, typer.Option("--filter", metavar="EXPR", help="Only packets that match, as in pcap-filter(7).")
@@ -58,6 +60,16 @@ def capture(
     write: Annotated[
         str, typer.Option(metavar="FILE", help="Write a pcapng file (- for stdout); lines only with --format.")
     ] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
+    rotate: Annotated[
+        str, typer.Option(metavar="LIMIT", help="A new file after this size or time: 100M, 2G, 10min, 1h.")
+    ] = "",
+    keep: Annotated[int, typer.Option(min=0, help="With --rotate: keep only the last files.")] = 0,
+    read: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="Show a pcap or pcapng file instead (- for stdin); several are joined."),
+    ] = None,
+    snapshot: SnapshotFile = None,
     output: Annotated[
         CaptureFormat | None, typer.Option("--format", help="How to print packets (default: text).")
     ] = None,
@@ -80,6 +92,16 @@ def capture(
     packet is one row, with its delay at each, before and after NAT; where it
     got lost, the rule or route that stops it is named. Ctrl-C ends it.
     """
+    if read:
+        _refuse_beside_read(points, write=write, expression=expression, rotate=rotate)
+        read_files(read, FileOptions(output=output or "text", show=show, count=count), snapshot)
+        return
+    if not points:
+        raise UsageError("A POINT to capture at is needed.", "For example: dnet-tui capture web; or --read FILE.")
+    if snapshot is not None:
+        raise UsageError("--snapshot belongs to --read.", "Packets are captured on this host as it is now.")
+    file = OutputFile(path=write, force=force, rotate=rotate, keep=keep)
+    file.check()
     if write == "-" and output is not None:
         raise UsageError("--write - and --format both want stdout.", "Write to a file, or leave out --format.")
     check_filter(expression)
@@ -94,9 +116,14 @@ def capture(
         promiscuous=promiscuous,
         own_ssh=all_ssh,
     )
+    _capture(chosen, options, file, printing)
+
+
+def _capture(chosen: ChosenPoints, options: CaptureOptions, file: OutputFile, printing: CaptureOutput | None) -> None:
+    """Capture until the end, and say what was seen."""
     with Capture(chosen.view, chosen.points, options) as running, _stopping_on_signals(running) as signals:
         say(_listening(chosen.points, options))
-        writer = _open_file(running, options, write) if write else None
+        writer = open_file(running, file, names_of(chosen.view))
         try:
             _follow(running, writer, printing)
         finally:
@@ -106,13 +133,13 @@ def capture(
             for line in printing.summary() if printing else ():
                 say(line)
             if writer:
-                writer.close([FileStatistics(received=item.received, dropped=item.dropped) for item in statistics])
-                say(f"{writer.packets} packets are in {'standard output' if write == '-' else clean(write)}")
+                writer.close(file_counts(running))
+                say(f"{writer.packets} packets are in {'standard output' if file.path == '-' else clean(writer.path)}")
         if signals:
             raise typer.Exit(Exit.INTERRUPTED)
 
 
-def _follow(running: Capture, writer: PcapngWriter | None, output: CaptureOutput | None) -> None:
+def _follow(running: Capture, writer: CaptureWriter | None, output: CaptureOutput | None) -> None:
     """Write and print packets until the capture has ended."""
     told = 0
     losses = LossReports(running)
@@ -167,18 +194,12 @@ def _output(
     return CorrelatedOutput(chosen.points, view, output, correlator=correlator, names=names, show=show, count=count)
 
 
-def _open_file(running: Capture, options: CaptureOptions, path: str) -> PcapngWriter:
-    interfaces = [
-        FileInterface(
-            name=point.label,
-            description=point.description,
-            linktype=running.linktype(index),
-            snaplen=options.snaplen,
-            filter=options.filter,
-        )
-        for index, point in enumerate(running.points)
-    ]
-    return PcapngWriter(path, interfaces)
+def _refuse_beside_read(points: list[str] | None, *, write: str, expression: str, rotate: str) -> None:
+    """Say what can't go with --read."""
+    if points or write or rotate:
+        raise UsageError("--read shows files: it takes no POINT, --write or --rotate.", "Leave them out.")
+    if expression:
+        raise UsageError("--filter chooses what is captured.", "What a file has is chosen by --show.")
 
 
 def _listening(points: Sequence[CapturePoint], options: CaptureOptions) -> str:

@@ -65,6 +65,10 @@ class Correlator:
         self._pieces = PieceIndex()
         self._made = 0
 
+    def widen(self, points: int) -> None:
+        """There are more points from now on (a file may tell of them late)."""
+        self._points = max(self._points, points)
+
     def feed(self, packet: CapturedPacket) -> PacketRow:
         """Take one sighting; the row it belongs to."""
         identity = identify(packet)
@@ -95,6 +99,7 @@ class Correlator:
         row = PacketRow(self._made, packet, identity, flow)
         self._rows.append(row)
         if self._points > 1:
+            row.indexed = True
             alike = self._by_key.get(identity.key)
             if alike is None:
                 self._by_key[identity.key] = AlikeRows(row)
@@ -196,7 +201,7 @@ class Correlator:
         return len(row.points()) == self._points
 
     def _finish(self, row: PacketRow) -> PacketRow:
-        if self._points > 1:
+        if row.indexed:
             key = row.identity.key
             if self._by_key[key].forget_oldest():
                 del self._by_key[key]

@@ -48,6 +48,7 @@ class PacketRow:
         "apart",
         "flow",
         "identity",
+        "indexed",
         "number",
         "packet",
         "passages",
@@ -67,6 +68,7 @@ class PacketRow:
         first = Sighting(packet.point, packet.time_ns, packet.reception, packet.length, identity.ends)
         self.sightings = [first]
         self.passages = {first.passage}
+        self.indexed = False
         self.alike = False
         self.apart = False
         self.question: PacketRow | None = None

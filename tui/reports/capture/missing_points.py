@@ -47,7 +47,7 @@ class MissingPoints:
         self, points: Sequence[CapturePoint], view: View | None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._view = view
-        self._refs = [LinkRef(namespace=point.namespace, ifindex=point.ifindex) for point in points]
+        self.widen(points)
         self._clock = clock
         self._fates: dict[object, PacketFate | None] = {}
         self._seen: dict[int, set[int]] = {}
@@ -55,6 +55,10 @@ class MissingPoints:
         self._spent = 0.0
         self.unasked = 0
         """Rows whose fate was not looked up because there were too many."""
+
+    def widen(self, points: Sequence[CapturePoint]) -> None:
+        """These are the points from now on."""
+        self._refs = [LinkRef(namespace=point.namespace, ifindex=point.ifindex) for point in points]
 
     def of(self, row: PacketRow) -> list[MissingPoint]:
         """The points that a row should have been seen at and wasn't."""

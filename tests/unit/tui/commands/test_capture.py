@@ -9,9 +9,9 @@ from dnet_tui.inspect.capture.points import CapturePoint
 from dnet_tui.inspect.capture.tap import CaptureOptions
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.tui.commands import capture as command
-from dnet_tui.tui.commands import capture_points
 from dnet_tui.tui.commands.capture import _listening, capture
-from dnet_tui.tui.commands.capture_output import CaptureFormat, LineOutput
+from dnet_tui.tui.commands.packet_capture import capture_points
+from dnet_tui.tui.commands.packet_capture.capture_output import CaptureFormat, LineOutput
 from unit.builders.factories import docker_like_snapshot
 from unit.builders.packets import A, B, ethernet, icmp, ipv4, packet
 

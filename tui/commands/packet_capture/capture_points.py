@@ -18,7 +18,7 @@ from dnet_tui.tui.commands.snapshot_source import snapshot_from
 if TYPE_CHECKING:
     from dnet_tui.diagnostics.context.host_context import HostContext
 
-_LINKS = Needs(host=frozenset({SectionName.ADDRESSES}))
+_LINKS = Needs(everywhere=frozenset({SectionName.ADDRESSES}))
 WALKS = Needs(everywhere=EVERYTHING.everywhere - {SectionName.CHECKSUMS, SectionName.LOG, SectionName.NAMES})
 """Whatever decides over a packet."""
 

@@ -74,6 +74,7 @@ class CorrelatedOutput:
         show: str = "",
         count: int | None = None,
     ) -> None:
+        self._show = show
         self._labels = [point.label for point in points]
         self._names = names
         self._test = display_filter(show, self._labels, names)
@@ -90,6 +91,15 @@ class CorrelatedOutput:
     def full(self) -> bool:
         """Whether as many rows as were asked for have been shown."""
         return self._count is not None and self.shown >= self._count
+
+    def widen(self, points: Sequence[CapturePoint]) -> None:
+        """There are more points from now on."""
+        self._labels = [point.label for point in points]
+        self._test = display_filter(self._show, self._labels, self._names)
+        self._correlator.widen(len(points))
+        self._missing.widen(points)
+        self._table = PacketTable(self._labels, self._names, WAIT_MS)
+        self._headed = self._json
 
     def take(self, packets: Sequence[CapturedPacket], until_ns: int) -> None:
         """Join packets, and print the rows that are finished: everything up to ``until_ns`` has been given."""
