@@ -13,6 +13,7 @@ import socket
 import struct
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 import msgspec
@@ -67,13 +68,23 @@ class PacketSummary(msgspec.Struct, frozen=True, kw_only=True):
 def clock(time_ns: int) -> str:
     """Local time of day, as ``12:34:56.123456789``."""
     seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, tz=UTC).astimezone():%H:%M:%S}.{nanoseconds:09}"
+    return f"{_local_second(seconds)}.{nanoseconds:09}"
+
+
+@lru_cache(maxsize=8)
+def _local_second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, tz=UTC).astimezone():%H:%M:%S}"
 
 
 def timestamp(time_ns: int) -> str:
     """UTC in ISO 8601 with nanoseconds, as ``2026-11-21T12:34:56.123456789Z``."""
     seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, tz=UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09}Z"
+    return f"{_utc_second(seconds)}.{nanoseconds:09}Z"
+
+
+@lru_cache(maxsize=8)
+def _utc_second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, tz=UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def summarise(packet: CapturedPacket, label: str) -> PacketSummary:

@@ -30,6 +30,7 @@ from dnet_tui.inspect.capture.merge import Merger
 from dnet_tui.inspect.capture.packet import CapturedPacket
 from dnet_tui.inspect.capture.points import CapturePoint
 from dnet_tui.inspect.capture.ring import RETIRE_MS
+from dnet_tui.inspect.capture.ring_blocks import BlockMaker, PacketBlocks
 from dnet_tui.inspect.capture.tap import CaptureOptions, CaptureState, Tap, open_tap
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model.view import View
@@ -71,6 +72,8 @@ class Capture:
         self._span = CaptureSpan(len(self.points))
         self.began_ns = 0
         """When counting began, at every point at once (nanoseconds since 1970); 0 where there is one point."""
+        self._maker: BlockMaker | None = None
+        self._ready_blocks: list[PacketBlocks] = []
         self._delivered = 0
         self._quiet_at: float | None = None
         self._draining_until: float | None = None
@@ -159,6 +162,36 @@ class Capture:
         """Every packet up to this moment (nanoseconds since 1970) has been returned by :meth:`poll`."""
         return time.time_ns() - int((time.monotonic() - self._read_at + HOLD) * 1e9)
 
+    def poll_blocks(self, timeout: float) -> list[PacketBlocks]:
+        """As :meth:`poll`, for the only point of a capture whose packets are written and not looked at.
+
+        They come as blocks of a pcapng file.  ``count`` is not looked at.
+        """
+        if self._maker is None:
+            self._maker = self._taps[0].ring.block_maker()
+        deadline = time.monotonic() + timeout
+        while not self.finished:
+            now = time.monotonic()
+            self._keep_time(now)
+            blocks = self._release_blocks(now)
+            if blocks or now >= deadline:
+                return blocks
+            self._wait_and_read(min(deadline, self._next_event()) - now)
+        return []
+
+    def _release_blocks(self, now: float) -> list[PacketBlocks]:
+        over = not self._live()
+        if self._draining_until is not None and now >= self._draining_until:
+            self._read(self._live(), now)
+            over = True
+        blocks, self._ready_blocks = self._ready_blocks, []
+        number = sum(item.packets for item in blocks)
+        self._delivered += number
+        self._taps[0].received += number
+        if over:
+            self._finish()
+        return blocks
+
     def statistics(self) -> tuple[PointStatistics, ...]:
         """The counters of every point as of now, in the points' order."""
         for tap in self._taps:
@@ -187,6 +220,11 @@ class Capture:
 
     def _read(self, taps: Iterable[Tap], now: float) -> None:
         for tap in taps:
+            if self._maker is not None:
+                blocks = tap.ring.read_blocks(self._maker)
+                self._ready_blocks += blocks
+                tap.state = "open" if blocks and tap.state == "down" else tap.state
+                continue
             packets = tap.ring.read(tap.index)
             if packets and tap.state == "down":
                 tap.state = "open"

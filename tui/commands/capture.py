@@ -143,11 +143,16 @@ def _follow(running: Capture, writer: CaptureWriter | None, output: CaptureOutpu
     """Write and print packets until the capture has ended."""
     told = 0
     losses = LossReports(running)
+    only_written = writer is not None and output is None and len(running.points) == 1
     while not running.finished:
+        if writer is not None and only_written and running.options.count is None:
+            for blocks in running.poll_blocks(_PATIENCE):
+                writer.write_blocks(*blocks)
+            told = _say_notes(running, told)
+            losses.say()
+            continue
         packets = running.poll(_TICK if isinstance(output, CorrelatedOutput) else _PATIENCE)
-        for note in running.notes[told:]:
-            say(note)
-        told = len(running.notes)
+        told = _say_notes(running, told)
         if writer:
             writer.write(packets)
             writer.flush()  # so that a file can be followed, and a crash loses nothing
@@ -158,6 +163,12 @@ def _follow(running: Capture, writer: CaptureWriter | None, output: CaptureOutpu
         losses.say()
     if output:
         output.end()
+
+
+def _say_notes(running: Capture, told: int) -> int:
+    for note in running.notes[told:]:
+        say(note)
+    return len(running.notes)
 
 
 class LossReports:

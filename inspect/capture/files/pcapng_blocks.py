@@ -68,13 +68,17 @@ def _name_record(address: str, name: str) -> bytes:
     return struct.pack("=HH", 1 if len(packed) == 4 else 2, len(value)) + value + b"\0" * (-len(value) % 4)
 
 
+def epb_flags(reception: int) -> int:
+    """The ``epb_flags`` for the kernel's ``sll_pkttype``: direction, and manner of reception."""
+    return (2 if reception == OUTGOING else 1) | _RECEPTION.get(reception, 0) << 2
+
+
 def packet_block(packet: CapturedPacket) -> bytes:
     """An enhanced packet block, with direction and manner of reception."""
     size = len(packet.data)
     padding = -size % 4
     total = _EPB.size + size + padding + _EPB_END.size
-    direction = 2 if packet.reception == OUTGOING else 1
-    flags = direction | _RECEPTION.get(packet.reception, 0) << 2
+    flags = epb_flags(packet.reception)
     header = _EPB.pack(
         PACKET, total, packet.point, packet.time_ns >> 32, packet.time_ns & 0xFFFFFFFF, size, max(packet.length, size)
     )

@@ -94,18 +94,17 @@ class PcapngWriter:
             if self._buffered >= _BUFFER:
                 self.flush()
 
-    def write_blocks(self, blocks: list[bytes], first_ns: int, last_ns: int) -> None:
-        """Append packet blocks that are made already, of packets between two times.
+    def write_blocks(self, data: bytes, count: int, first_ns: int, last_ns: int) -> None:
+        """Append ``count`` packet blocks that are made already, of packets between two times.
 
         Raises:
             DnetError: as in :meth:`write`.
         """
-        if blocks:
-            self._buffer += blocks
-            self.packets += len(blocks)
-            self._first = min(self._first or first_ns, first_ns)
-            self._last = max(self._last, last_ns)
-            self.flush()
+        self._buffer.append(data)
+        self.packets += count
+        self._first = min(self._first or first_ns, first_ns)
+        self._last = max(self._last, last_ns)
+        self.flush()
 
     @property
     def size(self) -> int:
@@ -132,13 +131,7 @@ class PcapngWriter:
         self._good += len(data)
 
     def _cut_back(self, blocks: list[bytes], written: int) -> None:
-        whole = lost = 0
-        for block in blocks:
-            if whole + len(block) > written:
-                lost += struct.unpack_from("=I", block)[0] == PACKET
-                written = 0
-            else:
-                whole += len(block)
+        whole, lost = _whole_blocks(b"".join(blocks), written)
         self.packets -= lost
         self._good += whole
         if self._regular:
@@ -160,6 +153,19 @@ class PcapngWriter:
         finally:
             os.close(self._fd)
             self._fd = -1
+
+
+def _whole_blocks(data: bytes, written: int) -> tuple[int, int]:
+    """How many bytes of blocks are whole when only so many were written, and how many packets are not."""
+    at = whole = lost = 0
+    while at < len(data):
+        kind, total = struct.unpack_from("=II", data, at)
+        at += total
+        if at <= written:
+            whole = at
+        else:
+            lost += kind == PACKET
+    return whole, lost
 
 
 def _opened(path: str, *, force: bool) -> int:

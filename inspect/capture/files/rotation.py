@@ -95,10 +95,10 @@ class RotatingWriter:
         self._turn()
         self._writer.write(packets)
 
-    def write_blocks(self, blocks: list[bytes], first_ns: int, last_ns: int) -> None:
+    def write_blocks(self, data: bytes, count: int, first_ns: int, last_ns: int) -> None:
         """See :meth:`PcapngWriter.write_blocks`."""
         self._turn()
-        self._writer.write_blocks(blocks, first_ns, last_ns)
+        self._writer.write_blocks(data, count, first_ns, last_ns)
 
     def flush(self) -> None:
         """See :meth:`PcapngWriter.flush`."""

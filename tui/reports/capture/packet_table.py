@@ -14,6 +14,7 @@ from dnet_tui.tui.reports.capture.missing_points import MissingPoint
 
 _TIME = 15
 _LEAST = 8
+_MOST_KEPT = 8192
 
 
 class PacketTable:
@@ -23,6 +24,7 @@ class PacketTable:
         self._labels = labels
         self._names = names
         self._wait = wait_ms
+        self._ends: dict[tuple[bytes, int], str] = {}
         self._widths = [max(len(label), _LEAST) for label in labels]
 
     def header(self) -> str:
@@ -33,16 +35,14 @@ class PacketTable:
     def line(self, row: PacketRow, missing: Sequence[MissingPoint]) -> str:
         """One packet: its delay at each point, who and to whom (⇒ where that changes), what, what it answers."""
         first = row.packet.time_ns
-        absent = {item.point for item in missing}
-        columns = []
-        for point, width in enumerate(self._widths):
-            seen = row.at(point)
-            text = "NOT" if point in absent else "-"
-            if seen is not None:
-                text = "0" if seen.time_ns == first else delay(seen.time_ns - first)
-                text += f"/{seen.pieces}" if seen.pieces > 1 else ""
-            columns.append(_right(text, width))
-        return "  ".join([clock(first)[:_TIME], *columns, self.packet(row), *self.remarks(row, missing)]) + "\n"
+        texts = ["-"] * len(self._widths)
+        for item in missing:
+            texts[item.point] = "NOT"
+        for seen in reversed(row.sightings):  # the first one counts
+            text = "0" if seen.time_ns == first else delay(seen.time_ns - first)
+            texts[seen.point] = f"{text}/{seen.pieces}" if seen.pieces > 1 else text
+        columns = "  ".join(map(str.rjust, texts, self._widths))
+        return f"{clock(first)[:_TIME]}  {columns}  {self.packet(row)}  {self.remarks(row, missing)}\n"
 
     def packet(self, row: PacketRow) -> str:
         """Protocol, ends and content."""
@@ -56,7 +56,7 @@ class PacketTable:
         target = self._changing([(form.dst, form.dport if port else 0) for form in forms])
         return f"{shown.proto} {source} > {target} {shown.info}".rstrip()
 
-    def remarks(self, row: PacketRow, missing: Sequence[MissingPoint]) -> list[str]:
+    def remarks(self, row: PacketRow, missing: Sequence[MissingPoint]) -> str:
         """What there is to say beside the packet itself."""
         found: list[str] = list(row.words)
         if row.alike:
@@ -69,20 +69,26 @@ class PacketTable:
         for item in missing:
             why = f": {clean(item.reason, 512)}" if item.reason else ""
             found.append(f"NOT at {self._labels[item.point]} within {self._wait} ms{why}")
-        return [f"[#{row.number}; {'; '.join(found)}]"] if found else [f"[#{row.number}]"]
+        return f"[#{row.number}; {'; '.join(found)}]" if found else f"[#{row.number}]"
 
     def _changing(self, ends: Sequence[tuple[bytes, int]]) -> str:
         """An end, and what it becomes."""
+        if ends.count(ends[0]) == len(ends):
+            return self._end(*ends[0])
         different = list(dict.fromkeys(ends))
         if len(different) > 1 and all(port == 0 for _, port in different):
             different = [(address, 0) for address in dict.fromkeys(address for address, _ in different)]
         return " ⇒ ".join(self._end(address, port) for address, port in different)
 
     def _end(self, address: bytes, port: int) -> str:
-        text = address_text(address)
-        name = self._names.get(text, "")
-        shown = f"[{text}]:{port}" if port and ":" in text else f"{text}:{port}" if port else text
-        return f"{shown} ({name})" if name else shown
+        kept = self._ends.get((address, port))
+        if kept is None:
+            name = self._names.get(address_text(address), "")
+            kept = end_text(address, port) + (f" ({name})" if name else "")
+            if len(self._ends) >= _MOST_KEPT:
+                self._ends.clear()
+            self._ends[address, port] = kept
+        return kept
 
 
 def _right(text: str, width: int) -> str:
