@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Protocol
 
+import msgspec
 import typer
 
 from dnet_tui.inspect.capture.bpf import check_filter
@@ -58,7 +59,7 @@ def capture(
         str, typer.Option("--show", metavar="EXPR", help="Print only these: host web, port 80, lost, answered …")
     ] = "",
     write: Annotated[
-        str, typer.Option(metavar="FILE", help="Write a pcapng file (- for stdout); lines only with --format.")
+        str, typer.Option(metavar="FILE", help="Write a pcapng file (- for stdout), or FILE.pcap by libpcap, fastest.")
     ] = "",
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
     rotate: Annotated[
@@ -102,6 +103,10 @@ def capture(
         raise UsageError("--snapshot belongs to --read.", "Packets are captured on this host as it is now.")
     file = OutputFile(path=write, force=force, rotate=rotate, keep=keep)
     file.check()
+    if file.plain and (output is not None or show):
+        raise UsageError(
+            "A pcap file is written without a look at its packets.", f"Write {clean(write)}ng to see them."
+        )
     if write == "-" and output is not None:
         raise UsageError("--write - and --format both want stdout.", "Write to a file, or leave out --format.")
     check_filter(expression)
@@ -116,12 +121,40 @@ def capture(
         promiscuous=promiscuous,
         own_ssh=all_ssh,
     )
-    _capture(chosen, options, file, printing)
+    if file.plain:
+        _dump(chosen, msgspec.structs.replace(options, count=count), file)
+    else:
+        _capture(chosen, options, file, printing)
+
+
+def _dump(chosen: ChosenPoints, options: CaptureOptions, file: OutputFile) -> None:
+    """Write one point's packets into a pcap file by libpcap itself."""
+    from dnet_tui.inspect.capture.files.pcap_dump import PcapDump  # noqa: PLC0415  only for such files
+
+    if len(chosen.points) != 1:
+        raise UsageError(
+            f"A pcap file has room for one point, and these are {len(chosen.points)}.",
+            f"Write {clean(file.path)}ng, or name one of: {', '.join(point.label for point in chosen.points)}",
+        )
+    point = chosen.points[0]
+    namespace = chosen.view.namespaces[point.namespace]
+    with PcapDump(point, namespace, options, file.path, force=file.force) as running, stopping(running) as signals:
+        say(_listening(chosen.points, options))
+        try:
+            running.run()
+        finally:
+            running.close()
+            for note in running.notes:
+                say(note)
+            say(f"{point.label}: {running.packets} packets, {running.dropped} dropped by the kernel")
+            say(f"{running.packets} packets are in {clean(file.path)}")
+        if signals:
+            raise typer.Exit(Exit.INTERRUPTED)
 
 
 def _capture(chosen: ChosenPoints, options: CaptureOptions, file: OutputFile, printing: CaptureOutput | None) -> None:
     """Capture until the end, and say what was seen."""
-    with Capture(chosen.view, chosen.points, options) as running, _stopping_on_signals(running) as signals:
+    with Capture(chosen.view, chosen.points, options) as running, stopping(running) as signals:
         say(_listening(chosen.points, options))
         writer = open_file(running, file, names_of(chosen.view))
         try:
@@ -228,8 +261,15 @@ def _introduced(point: CapturePoint) -> str:
     return point.label if told else f"{point.label} ({point.description})"
 
 
+class Stoppable(Protocol):
+    """What signals end."""
+
+    def stop(self) -> None:
+        """Ask it to end in order."""
+
+
 @contextmanager
-def _stopping_on_signals(running: Capture) -> Iterator[list[int]]:
+def stopping(running: Stoppable) -> Iterator[list[int]]:
     """Let SIGINT and SIGTERM end the capture in order, the second one at once; yields the signals that came."""
     came: list[int] = []
 

@@ -61,7 +61,7 @@ class PcapngWriter:
         self._count = len(interfaces)
         self._first = 0
         self._last = 0
-        self._fd = _opened(path, force=force)
+        self._fd = opened_file(path, force=force)
         self._regular = stat.S_ISREG(os.fstat(self._fd).st_mode) and path != "-"
         self._good = 0  # size of the file up to its last whole block
         self._buffer: list[bytes] = [
@@ -168,8 +168,12 @@ def _whole_blocks(data: bytes, written: int) -> tuple[int, int]:
     return whole, lost
 
 
-def _opened(path: str, *, force: bool) -> int:
-    """A file descriptor to write to; a regular file is new, or was given up with ``force``."""
+def opened_file(path: str, *, force: bool) -> int:
+    """A file descriptor to write to (``-``: stdout's); a regular file is new, or was given up with ``force``.
+
+    Raises:
+        DnetError: it can't be opened, or is there already.
+    """
     if path == "-":
         return os.dup(1)
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dnet_tui.inspect.capture.files.capture_reader import CaptureReader
+from dnet_tui.inspect.capture.packet import CapturedPacket
 from dnet_tui.tui.exit_codes import Exit
 from lab.machines.hosts import OUTSIDE_SERVER, UPLINK_ADDRESS, DemoHost, dnet_argv
 from lab.machines.requirements import require_lab
@@ -153,6 +155,80 @@ def test_a_file_has_every_point_and_packet_and_survives_an_interrupt(demo_host: 
     assert read.stdout.count("ICMP echo reply") == 4
     for name in PATH:
         assert name.encode() in path.read_bytes()
+
+
+def records(path: Path) -> list[CapturedPacket]:
+    reader = CaptureReader(str(path), [])
+    packets = list(reader.packets())
+    reader.close()
+    assert reader.notes == []
+    return packets
+
+
+def test_a_file_equals_what_tcpdump_writes_beside_it(demo_host: DemoHost, tmp_path: Path) -> None:
+    require_lab("tcpdump")
+    dumps = {point: tmp_path / f"{point}.pcap" for point in ("veth-web", "br-front", "eth0")}
+    ours = tmp_path / "ours.pcapng"
+    running = []
+    for point, path in dumps.items():
+        command = [
+            "tcpdump",
+            "-i",
+            point,
+            "-n",
+            "-U",
+            "--time-stamp-precision=nano",
+            "-Z",
+            "root",
+            "-w",
+            str(path),
+            "icmp",
+        ]
+        running.append(demo_host.sandbox.popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL))
+        assert running[-1].stderr
+        assert b"listening on" in running[-1].stderr.readline()
+    with capturing(demo_host, *dumps, "--filter", "icmp", "--write", str(ours)) as process:
+        for _ in range(5):
+            ping(demo_host)
+        _, err, _ = finish(process, interrupt=True)
+    for dump in running:
+        (child,) = Path(f"/proc/{dump.pid}/task/{dump.pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGINT)
+        dump.communicate(timeout=20)
+    written = records(ours)
+    for index, path in enumerate(dumps.values()):
+        mine, theirs = [item for item in written if item.point == index], records(path)
+        assert [(item.data, item.length) for item in mine] == [(item.data, item.length) for item in theirs], err
+        assert len(mine) == 10
+        assert max(abs(a.time_ns - b.time_ns) for a, b in zip(mine, theirs, strict=True)) < 1_000_000
+
+
+def test_a_pcap_file_is_written_by_libpcap_and_read_again(demo_host: DemoHost, tmp_path: Path) -> None:
+    path = tmp_path / "ping.pcap"
+    with capturing(demo_host, "web:eth0", "--filter", "icmp", "--write", str(path)) as process:
+        ping(demo_host)
+        out, err, code = finish(process, interrupt=True)
+    assert (out, code) == (b"", Exit.INTERRUPTED), err
+    assert "web:eth0: 2 packets, 0 dropped by the kernel" in err
+    assert len(records(path)) == 2
+    assert path.stat().st_mode & 0o777 == 0o600
+    done = demo_host.dnet("capture", "web:eth0", "--write", str(path), "--duration", "0.1")
+    assert "is there already" in done.stderr.decode()
+    done = demo_host.dnet("capture", "web", "--write", str(tmp_path / "b.pcap"), "--duration", "0.1")
+    assert done.returncode == Exit.USAGE
+    assert "room for one point" in done.stderr.decode()
+
+
+def test_a_written_file_shows_the_same_rows(demo_host: DemoHost, tmp_path: Path) -> None:
+    path = tmp_path / "ping.pcapng"
+    with capturing(demo_host, *PATH, "--filter", "icmp", "--write", str(path)) as process:
+        ping(demo_host)
+        finish(process, interrupt=True)
+    done = demo_host.dnet("capture", "--read", str(path), "--format", "json")
+    assert done.returncode == Exit.OK, done.stderr.decode()
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [[item["point"] for item in row["sightings"]] for row in rows] == [[*PATH], [*reversed(PATH)]]
+    assert (rows[0]["src_name"], rows[1]["answers"]) == ("web", 1)
 
 
 def test_a_file_can_be_piped(demo_host: DemoHost) -> None:

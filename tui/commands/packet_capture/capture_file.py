@@ -23,10 +23,17 @@ class OutputFile(msgspec.Struct, frozen=True, kw_only=True):
     rotate: str = ""
     keep: int = 0
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is a pcap file, which libpcap writes itself."""
+        return self.path.endswith(".pcap")
+
     def check(self) -> None:
         """Raise :class:`UsageError` for what doesn't go together."""
         if self.rotate:
             rotation_limit(self.rotate)
+        if self.plain and self.rotate:
+            raise UsageError("Only pcapng files are rotated.", f"--write {self.path}ng")
         if (self.rotate or self.keep) and (self.path in {"", "-"} or not self.rotate):
             raise UsageError(
                 "--rotate needs --write FILE, and --keep needs --rotate.", "--write web.pcapng --rotate 100M"
