@@ -41,6 +41,7 @@ class CapturedFlow:
         "round_trip_min",
         "round_trip_sum",
         "size",
+        "syn_only",
         "tuples",
     )
 
@@ -55,6 +56,8 @@ class CapturedFlow:
         self.answered = 0
         self.lost: dict[str, int] = {}
         self.awaiting: deque[PacketRow] = deque(maxlen=MOST_UNANSWERED)
+        self.syn_only = False
+        """Whether it is TCP of which nothing but SYNs was seen."""
         self.first_seq = -1
         self.next_seq = -1
         self.round_trip_count = self.round_trip_sum = self.round_trip_max = 0

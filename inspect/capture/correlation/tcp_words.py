@@ -23,6 +23,7 @@ def note_tcp(row: PacketRow, flow: CapturedFlow) -> None:
     if ends is None or ends.proto != TCP or identity.later:
         return
     flags = identity.flags
+    flow.syn_only = flags & (SYN | ACK) == SYN and (flow.syn_only or flow.packets == 1)
     if flags & RST:
         row.words.append("reset")
         return

@@ -35,6 +35,8 @@ def _line(flow: CapturedFlow, names: Mapping[str, str]) -> str:
     source, target = _end(ends.src, ends.sport * ports, names), _end(ends.dst, ends.dport * ports, names)
     words = [f"{protocol_title(ends.proto)} {source} > {target}:", _count(flow)]
     words.append(f"out, {_count(back)} back" if back is not None else "out, none back")
+    if back is None and flow.syn_only:
+        words.append("(SYN unanswered)")
     parts = [" ".join(words)]
     if flow.answered:
         parts.append(f"{flow.answered} answered")

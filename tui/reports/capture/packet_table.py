@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping, Sequence
 
-from dnet_tui.inspect.capture.correlation.packet_identity import FlowEnds
+from dnet_tui.inspect.capture.correlation.packet_identity import TCP, FlowEnds
 from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
 from dnet_tui.inspect.capture.decode import clock, summarise
 from dnet_tui.inspect.text.cells import cells, pad
@@ -54,7 +54,8 @@ class PacketTable:
         port = shown.sport is not None or shown.dport is not None
         source = self._changing([(form.src, form.sport if port else 0) for form in forms])
         target = self._changing([(form.dst, form.dport if port else 0) for form in forms])
-        return f"{shown.proto} {source} > {target} {shown.info}".rstrip()
+        info = relative(shown.info, row) if ends.proto == TCP else shown.info
+        return f"{shown.proto} {source} > {target} {info}".rstrip()
 
     def remarks(self, row: PacketRow, missing: Sequence[MissingPoint]) -> str:
         """What there is to say beside the packet itself."""
@@ -93,6 +94,18 @@ class PacketTable:
 
 def _right(text: str, width: int) -> str:
     return " " * max(0, width - cells(text)) + text
+
+
+def relative(info: str, row: PacketRow) -> str:
+    """A segment's text with its numbers counted from where its connection began, as far as that was seen."""
+    flow, identity = row.flow, row.identity
+    if flow is None or identity.flags & 0x02 or flow.first_seq < 0:
+        return info
+    info = info.replace(f"seq {identity.seq},", f"seq {(identity.seq - flow.first_seq) % (1 << 32)},", 1)
+    back = flow.reverse
+    if back is None or back.first_seq < 0:
+        return info
+    return info.replace(f"ack {identity.ack},", f"ack {(identity.ack - back.first_seq) % (1 << 32)},", 1)
 
 
 def address_text(address: bytes) -> str:
