@@ -87,6 +87,7 @@ ORDER = (
     "actions.execution",
     "actions.repair",
     "actions.live_trace",
+    "actions.drop_watch",
     "actions.demo",
     "tui.exit_codes",
     "tui.error_exit",

@@ -26,7 +26,24 @@ from dnet_tui.inspect.capture.session import Capture
 from dnet_tui.inspect.capture.tap import CaptureOptions
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui.commands.packet_capture.capture_drops import watch_drops
 from dnet_tui.tui.commands.packet_capture.capture_file import CaptureWriter, OutputFile, file_counts, open_file
+from dnet_tui.tui.commands.packet_capture.capture_options import (
+    AllSsh,
+    CaptureFilter,
+    Count,
+    Drops,
+    Duration,
+    Force,
+    Keep,
+    Points,
+    Promiscuous,
+    ReadFiles,
+    Rotate,
+    ShowFilter,
+    SnapLength,
+    WriteFile,
+)
 from dnet_tui.tui.commands.packet_capture.capture_output import (
     CaptureFormat,
     CaptureOutput,
@@ -45,44 +62,26 @@ _TICK = 0.05  # the same where rows are waited for
 
 
 def capture(
-    points: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[POINT]...", help="An interface, a container, container:interface, or a network."),
-    ] = None,
+    points: Points = None,
     *,
-    expression: Annotated[
-        str, typer.Option("--filter", metavar="EXPR", help="Only packets that match, as in pcap-filter(7).")
-    ] = "",
-    count: Annotated[int | None, typer.Option(min=1, help="End after this many packets.")] = None,
-    duration: Annotated[float | None, typer.Option(min=0, help="End after this many seconds.")] = None,
-    show: Annotated[
-        str, typer.Option("--show", metavar="EXPR", help="Print only these: host web, port 80, lost, answered …")
-    ] = "",
-    write: Annotated[
-        str, typer.Option(metavar="FILE", help="Write a pcapng file (- for stdout), or FILE.pcap by libpcap, fastest.")
-    ] = "",
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
-    rotate: Annotated[
-        str, typer.Option(metavar="LIMIT", help="A new file after this size or time: 100M, 2G, 10min, 1h.")
-    ] = "",
-    keep: Annotated[int, typer.Option(min=0, help="With --rotate: keep only the last files.")] = 0,
-    read: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FILE", help="Show a pcap or pcapng file instead (- for stdin); several are joined."),
-    ] = None,
+    expression: CaptureFilter = "",
+    count: Count = None,
+    duration: Duration = None,
+    show: ShowFilter = "",
+    write: WriteFile = "",
+    force: Force = False,
+    rotate: Rotate = "",
+    keep: Keep = 0,
+    read: ReadFiles = None,
     snapshot: SnapshotFile = None,
+    ctx: typer.Context = None,  # type: ignore[assignment]  # typer gives it
+    drops: Drops = False,
     output: Annotated[
         CaptureFormat | None, typer.Option("--format", help="How to print packets (default: text).")
     ] = None,
-    snaplen: Annotated[int, typer.Option(min=64, max=SNAPLEN, help="Bytes to keep of each packet.")] = SNAPLEN,
-    all_ssh: Annotated[bool, typer.Option("--all-ssh", help="Don't leave out the SSH session you work in.")] = False,
-    promiscuous: Annotated[
-        bool,
-        typer.Option(
-            "--promiscuous/--no-promiscuous",
-            help="Also see frames for others; without it a bridge shows only what concerns the host.",
-        ),
-    ] = True,
+    snaplen: SnapLength = SNAPLEN,
+    all_ssh: AllSsh = False,
+    promiscuous: Promiscuous = True,
 ) -> None:
     """Watch packets at interfaces, containers and bridges, all on one clock.
 
@@ -96,6 +95,15 @@ def capture(
     if read:
         _refuse_beside_read(points, write=write, expression=expression, rotate=rotate)
         read_files(read, FileOptions(output=output or "text", show=show, count=count), snapshot)
+        return
+    if drops and points:
+        if write or expression or show:
+            raise UsageError(
+                "--drops goes with containers, --duration, --count and --format alone.", "capture --drops web"
+            )
+        readonly = bool(ctx.find_root().params.get("readonly"))
+        if watch_drops(points, output or "text", duration=duration, count=count, readonly=readonly):
+            raise typer.Exit(Exit.INTERRUPTED)
         return
     if not points:
         raise UsageError("A POINT to capture at is needed.", "For example: dnet-tui capture web; or --read FILE.")
