@@ -13,11 +13,13 @@ import msgspec
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint
 from dnet_tui.diagnostics.walk.api import reply, walk
+from dnet_tui.diagnostics.walk.l2 import tunnels
 from dnet_tui.diagnostics.walk.l3.listener import PORT_HOLDERS
 from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef, Truth, Walk
 from dnet_tui.inspect.model import Family, Namespace, NotSeen, PortProxy, Subnet, require
+from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
 
 _ANY = {"ip": "0.0.0.0", "ip6": "::"}  # noqa: S104 - compared with, not bound to
@@ -108,7 +110,8 @@ def unanswerable(case: HostContext, forward: Walk) -> Walk | None:
     near = (item for item in host.addresses if link is not None and item.ifindex == link.ifindex)
     if any(address in ipaddress.ip_interface(item.cidr).network for item in near):
         return None  # a neighbour beyond the uplink, by its own address
-    sure = not address.is_global and not _is_routed(case, address)
+    # What is at a tunnel's other end may have a way back for it.
+    sure = not address.is_global and not _is_routed(case, address) and not forward.carried
     text = f"no host outside can answer {src}: no rule gives it the host's own address"
     if not sure:
         text = f"whether the outside routes {src} here isn't known, and no rule gives it the host's own address"
@@ -158,10 +161,23 @@ def received_by(case: HostContext, forward: Walk, passed_on: Relay | None) -> st
     if passed_on is not None and passed_on.forward.arrives is True:
         return received_by(case, passed_on.forward, None)
     if forward.end == "left":
-        return f"outside, by {forward.exits}"
+        link, where = way_out(case.view, forward)
+        return f"{where.removeprefix('to ').removeprefix('into ') or 'outside'}, by {link}"
     if forward.end not in {"delivered", "refused"}:
         return ""
     return case.view.label(forward.last_namespace)
+
+
+def way_out(view: View, walk: Walk) -> tuple[str, str]:
+    """By which link a packet left what can be seen, and to where, in words: a tunnel's peer, a program.
+
+    The words begin with ``to`` or ``into``, and are empty for the outside as such.
+    """
+    if walk.carried:
+        inmost = walk.carried[0]
+        return tunnels.ref_text(view, inmost.tunnel), f"to {inmost.where}"
+    name = tunnels.ref_text(view, walk.left_by) if walk.left_by is not None else walk.exits
+    return name, walk.left_note
 
 
 def intended(case: HostContext, target: TraceEndpoint, forward: Walk, passed_on: Relay | None) -> Truth:

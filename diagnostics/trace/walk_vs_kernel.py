@@ -142,7 +142,11 @@ class Agreement:
         by = said.decided_by
         stage = said.obstacles[0].stage if said.obstacles else ""
         claim = f"{way} is said to be {said.end} at {place} in {stage} by {by.text if by else 'nothing'}"
-        if stage == "xfrm" and by is not None and by.value == "in":
+        if said.obstacles and said.obstacles[0].outer:
+            # Traced is the packet inside, which was last seen where the tunnel took it.
+            if truth.where != "link":
+                yield f"{claim}, but {self.tell(truth)}"
+        elif stage == "xfrm" and by is not None and by.value == "in":
             # The policy is asked after INPUT, so the packet is seen there.
             if (truth.where, truth.place) != ("arrived", place):
                 yield f"{claim}, but {self.tell(truth)}"
@@ -195,7 +199,7 @@ class Agreement:
         ]
         for hop in said.hops:
             place = self.places.get(hop.namespace, "")
-            if hop.rule is None or hop.verdict in _ENDED:
+            if hop.rule is None or hop.verdict in _ENDED or hop.outer:
                 continue
             if not self._was_met(hop.rule, met, place):
                 rule = hop.rule

@@ -7,7 +7,7 @@ import msgspec
 from dnet_tui.diagnostics.walk.branches import every_way, together
 from dnet_tui.diagnostics.walk.loop import run_stages
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget
-from dnet_tui.diagnostics.walk.packet import Decider, Learned, Obstacle, Packet, Walk, replace
+from dnet_tui.diagnostics.walk.packet import Carried, Decider, Learned, Obstacle, Packet, Walk, replace
 from dnet_tui.diagnostics.walk.state import Awaited, Tracked, WalkState
 from dnet_tui.diagnostics.walk.steps import ComeIn, Send
 from dnet_tui.inspect.model import LinkRef
@@ -26,6 +26,9 @@ def walk(
     awaited: Awaited | None = None,
     learned: Learned = Learned(),  # noqa: B008 - frozen
     fresh: bool = False,
+    carried: tuple[Carried, ...] = (),
+    to: LinkRef | None = None,
+    vrf: str = "",
 ) -> Walk:
     """Walk ``packet`` from the namespace ``origin``, or from a neighbour on the link ``arriving``.
 
@@ -34,7 +37,9 @@ def walk(
     the others.  ``answers`` holds the connections of which this is a reply,
     ``awaited`` who awaits it and the packet that it answers, ``learned`` what
     that one taught bridges and neighbours.  ``fresh`` is a packet that belongs
-    to no connection yet, whatever is tracked.
+    to no connection yet, whatever is tracked.  ``carried`` is what it has
+    inside, where it is a tunnel's; ``to`` the link that a frame from a
+    neighbour is addressed to, where that is known.
 
     Where NAT chooses by lot, or can't be decided, every way is walked: if all
     end alike that is the answer, otherwise it is unknown from there on.
@@ -53,8 +58,10 @@ def walk(
             awaited=awaited,
             learned=learned,
             fresh=fresh,
+            carried=carried,
+            vrf=vrf,
         )
-        return run_once(state, origin, arriving), state.branch_counts
+        return run_once(state, origin, arriving, to), state.branch_counts
 
     first, counts = run(())
     if not counts:
@@ -62,16 +69,18 @@ def walk(
     return together(every_way(run, first, counts)) or run(None)[0]
 
 
-def run_once(state: WalkState, origin: str, arriving: LinkRef | None) -> Walk:
+def run_once(state: WalkState, origin: str, arriving: LinkRef | None, to: LinkRef | None = None) -> Walk:
     """Walk one way: the one that the state's choices say."""
     view, start = state.view, state.packet
     if arriving is None:
         end, by = run_stages(state, Send(view.namespaces[origin]))
     else:
-        end, by = run_stages(state, ComeIn(view.namespaces[arriving.namespace], view.links[arriving]))
+        end, by = run_stages(state, ComeIn(view.namespaces[arriving.namespace], view.links[arriving], to))
     if state.misdelivered is not None:
         state.obstacles.append(Obstacle(end=end, stage="answer", by=state.misdelivered, packet=state.packet))
         by = state.misdelivered if len(state.obstacles) == 1 else by
+    host = view.host.id if view.host is not None else ""
+    at = next((index for index, item in enumerate(state.carried) if item.tunnel.namespace == host), None)
     return Walk(
         start=start,
         origin=origin if arriving is None else "",
@@ -79,9 +88,14 @@ def run_once(state: WalkState, origin: str, arriving: LinkRef | None) -> Walk:
         decided_by=by,
         hops=tuple(state.hops),
         obstacles=tuple(state.obstacles),
-        last=state.packet,
+        last=state.packet if at is None else state.carried[at].inner,
         last_namespace=state.namespace,
         exits=state.exits,
+        left_by=state.left_by,
+        left_note=state.left_note,
+        carried=tuple(state.carried),
+        wire=state.packet if state.carried else None,
+        sent_by=LinkRef(namespace=state.sender[0].id, ifindex=state.sender[1].ifindex) if state.sender else None,
         tracked=tuple(state.tracked),
         learned=state.stations.learned(),
         intended=False if state.misdelivered is not None else None,
@@ -109,15 +123,17 @@ def reply(view: View, forward: Walk, *, beyond: bool = False) -> Walk:
 
 def _reply(view: View, forward: Walk, *, beyond: bool) -> Walk:
     """The answer to one way."""
-    arriving = None
+    arriving = forward.left_by
     host = view.host
-    if forward.end == "left" or forward.exits:
+    if arriving is None and (forward.end == "left" or forward.exits):
         link = view.link_named(host.id, forward.exits) if host else None
         if host is not None and link is not None:
             arriving = LinkRef(namespace=host.id, ifindex=link.ifindex)
+    through = forward.carried and arriving is not None
+    packet, carried = _outer_answer(forward) if through else (_answer(forward), ())
     return walk(
         view,
-        _answer(forward),
+        packet,
         origin=forward.last_namespace,
         arriving=arriving,
         outside=not forward.origin,
@@ -125,7 +141,39 @@ def _reply(view: View, forward: Walk, *, beyond: bool) -> Walk:
         answers=forward.tracked,
         awaited=(forward.origin, forward.start),
         learned=forward.learned,
+        carried=carried,
+        to=forward.sent_by if arriving is not None else None,
+        vrf=forward.last.iif if arriving is None else "",
     )
+
+
+def _outer_answer(forward: Walk) -> tuple[Packet, tuple[Carried, ...]]:
+    """The packet that comes back by the tunnels that one left in, and what it has inside.
+
+    VXLAN and GENEVE send each way to their port, from one that their flows choose.
+    """
+    wire = forward.wire or forward.last
+    layers = [*(item.inner for item in forward.carried), wire]
+    inner = _answer(msgspec.structs.replace(forward, last=layers[0], end="delivered"))
+    answers = [inner]
+    for item, outer in zip(forward.carried, layers[1:], strict=True):
+        ports = (outer.dport, outer.sport) if item.peer or outer.proto != "udp" else (None, outer.dport)
+        answers.append(
+            Packet(family=outer.family, src=outer.dst, dst=outer.src, proto=outer.proto, sport=ports[0], dport=ports[1])
+        )
+    carried = tuple(
+        msgspec.structs.replace(
+            item,
+            inner=answers[index],
+            to=item.tunnel,
+            next_hop=answers[index].dst,
+            mac="",
+            sender=None,
+            answers=item.sender,
+        )
+        for index, item in enumerate(forward.carried)
+    )
+    return answers[-1], carried
 
 
 def _answer(forward: Walk) -> Packet:

@@ -18,11 +18,14 @@ from dnet_tui.diagnostics.walk.stages.bridge import (
     bridge_pass_on,
     bridge_receive,
     bridge_send,
+    bridge_send_frame,
     leave_port,
 )
-from dnet_tui.diagnostics.walk.stages.links import arrive, transmit
+from dnet_tui.diagnostics.walk.stages.ipvlan import route_below
+from dnet_tui.diagnostics.walk.stages.links import arrive, send_frame, take_frame, transmit
 from dnet_tui.diagnostics.walk.stages.receive import come_in, deliver, receive, route_received
 from dnet_tui.diagnostics.walk.stages.send import forward, leave, send
+from dnet_tui.diagnostics.walk.stages.tunnels import decapsulate, encapsulate
 from dnet_tui.diagnostics.walk.state import WalkState, WalkStopped, not_seen
 from dnet_tui.diagnostics.walk.steps import (
     ArriveAt,
@@ -30,16 +33,22 @@ from dnet_tui.diagnostics.walk.steps import (
     BridgePassOn,
     BridgeReceive,
     BridgeSend,
+    BridgeSendFrame,
     ComeIn,
+    Decapsulate,
     Deliver,
+    Encapsulate,
     Ending,
     Forward,
     Leave,
     LeavePort,
     Next,
     Receive,
+    RouteBelow,
     RouteReceived,
     Send,
+    SendFrame,
+    TakeFrame,
     Transmit,
     WalkStep,
 )
@@ -49,6 +58,7 @@ from dnet_tui.inspect.model import NotSeen
 def run_stages(state: WalkState, first: WalkStep) -> Ending:
     """Lead a packet from its first stage to its ending; what stands in its way is noted in the state."""
     following: Next = first
+    state.run = run_stages
     try:
         while not isinstance(following, Ending):
             following = run_stage(state, following)
@@ -95,5 +105,17 @@ def run_stage(state: WalkState, step: WalkStep) -> Next:  # noqa: C901, PLR0912 
             return bridge_send(state, step)
         case LeavePort():
             return leave_port(state, step)
+        case BridgeSendFrame():
+            return bridge_send_frame(state, step)
+        case SendFrame():
+            return send_frame(state, step)
+        case TakeFrame():
+            return take_frame(state, step)
+        case RouteBelow():
+            return route_below(state, step)
+        case Encapsulate():
+            return encapsulate(state, step)
+        case Decapsulate():
+            return decapsulate(state, step)
         case _:
             assert_never(step)

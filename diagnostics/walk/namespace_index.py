@@ -17,6 +17,7 @@ from dnet_tui.inspect.model import (
     PolicyRule,
     Route,
     TrafficFilter,
+    Vrf,
     known_items,
     require,
 )
@@ -81,6 +82,18 @@ class NamespaceIndex:
         """The link by which a namespace's packets reach itself."""
         return next((link for link in self.ns.links if link.kind == "loopback" or link.name == "lo"), None)
 
+    def vrf_of(self, name: str) -> Link | None:
+        """The VRF that a link is in, or is."""
+        link = self.link(name) if name else None
+        if link is None or link.kind == "vrf":
+            return link
+        return next((item for item in self.ns.links if item.kind == "vrf" and item.ifindex == link.master), None)
+
+    def vrf_table(self, name: str) -> int | None:
+        """The table of the VRF that a link is in; None for a link that is in none."""
+        found = self.vrf_of(name)
+        return found.detail.table if found is not None and isinstance(found.detail, Vrf) else None
+
     def bridge_of(self, port: str) -> str:
         """The bridge that a port belongs to; empty for none."""
         link = self.link(port) if port else None
@@ -100,6 +113,15 @@ class NamespaceIndex:
         """The bridges' forwarding entries by bridge and MAC address; those of no VLAN come first."""
         entries = sorted(self.ns.fdb, key=lambda item: item.vlan or 0, reverse=True)
         return {(item.master, item.mac.lower()): item for item in entries if item.master is not None}
+
+    @cached_property
+    def fdb_of_vlan(self) -> dict[tuple[int, str, int], FdbEntry]:
+        """The same by the VLAN as well, for bridges that filter by VLAN."""
+        return {
+            (item.master, item.mac.lower(), item.vlan): item
+            for item in self.ns.fdb
+            if item.master is not None and item.vlan
+        }
 
     @cached_property
     def filters(self) -> dict[tuple[int, str], list[TrafficFilter]]:

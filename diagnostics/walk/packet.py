@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from dnet_tui.inspect.model import LinkRef
+
 CtState = Literal["NEW", "ESTABLISHED", "RELATED", "UNTRACKED", "INVALID"]
 
 End = Literal[
@@ -53,6 +55,8 @@ class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
     proto: str
     sport: int | None = 0
     """None when NAT chose one that nobody can foretell."""
+    sports: tuple[int, int] | None = None
+    """From where to where a source port is that isn't known, where at least that is."""
     dport: int | None = 0
     """None in the answer to such a packet."""
     icmp_type: int = 0
@@ -154,6 +158,8 @@ class Hop(WalkStruct, frozen=True, kw_only=True):
     verdict: str = ""
     rule: RuleRef | None = None
     note: str = ""
+    outer: bool = False
+    """Whether it is a tunnel's outer packet that passed."""
 
 
 class Obstacle(WalkStruct, frozen=True, kw_only=True):
@@ -163,6 +169,34 @@ class Obstacle(WalkStruct, frozen=True, kw_only=True):
     stage: str
     by: Decider
     packet: Packet
+    outer: bool = False
+    """Whether it stops a tunnel's outer packet."""
+
+
+class Carried(WalkStruct, frozen=True, kw_only=True):
+    """A packet inside of another: which tunnel put it there, and what the tunnel's other end must know.
+
+    ``where`` is that end in words, ``address``, ``port``, ``vni`` and ``peer`` (a public key) what it goes by.
+    """
+
+    tunnel: LinkRef
+    inner: Packet
+    where: str
+    address: str = ""
+    port: int = 0
+    vni: int = 0
+    peer: str = ""
+    made_in: str = ""
+    next_hop: str = ""
+    """For whom the frame inside is; empty where there is none."""
+    mac: str = ""
+    tags: tuple[int, ...] = ()
+    sender: LinkRef | None = None
+    """The link that made the frame."""
+    to: LinkRef | None = None
+    """The tunnel that it is for, where that is known beforehand: an answer's."""
+    answers: LinkRef | None = None
+    """For an answer in a frame: the link that made the frame which it answers."""
 
 
 class Learned(WalkStruct, frozen=True, kw_only=True):
@@ -175,6 +209,8 @@ class Learned(WalkStruct, frozen=True, kw_only=True):
 
     stations: tuple[tuple[str, int, str, int], ...] = ()
     neighbours: tuple[tuple[str, int, str, str], ...] = ()
+    remotes: tuple[tuple[str, int, str, str], ...] = ()
+    """What VXLANs learnt, as (namespace, link, MAC address, the tunnel's other end)."""
 
 
 class Walk(WalkStruct, frozen=True, kw_only=True):
@@ -195,7 +231,17 @@ class Walk(WalkStruct, frozen=True, kw_only=True):
     last: Packet
     last_namespace: str = ""
     exits: str = ""
-    """The host's interface by which the packet left, for ``left``."""
+    """The host's interface by which the packet left, for ``left``: the tunnel, where one of the host's took it."""
+    left_by: LinkRef | None = None
+    """The link by which it went out of sight, in whichever namespace."""
+    left_note: str = ""
+    """What is there, in words: a program, a namespace that can't be read."""
+    carried: tuple[Carried, ...] = ()
+    """The tunnels that it left in, the innermost first."""
+    wire: Packet | None = None
+    """The outer packet that left, where it left in a tunnel."""
+    sent_by: LinkRef | None = None
+    """The link that sent the last frame."""
     tracked: tuple[tuple[str, Packet, Packet], ...] = ()
     """(namespace, packet before NAT, packet after NAT) of each conntrack that saw the flow."""
     learned: Learned = Learned()

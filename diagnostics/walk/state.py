@@ -6,9 +6,9 @@ it belongs to and in which state it is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from dnet_tui.diagnostics.walk.l2.stations import Stations
 from dnet_tui.diagnostics.walk.l3.namespace_context import match_context
@@ -24,13 +24,25 @@ from dnet_tui.diagnostics.walk.netfilter.conntrack import (
     is_undecided,
 )
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
-from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Learned, Obstacle, Packet, RuleRef, Truth, replace
-from dnet_tui.inspect.model import Link, Namespace, NotSeen
+from dnet_tui.diagnostics.walk.packet import (
+    Carried,
+    Decider,
+    End,
+    Hop,
+    Learned,
+    Obstacle,
+    Packet,
+    RuleRef,
+    Truth,
+    replace,
+)
+from dnet_tui.inspect.model import Link, LinkRef, Namespace, NotSeen
 from dnet_tui.inspect.model.coverage.sections import unless_unasked
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.view import View
 
 _MAX_STAGES = 64
+_MAX_LINKS = 64
 _NO_RULES = FirewallIndex(Firewall())
 
 Tracked = tuple[tuple[str, Packet, Packet], ...]
@@ -60,6 +72,7 @@ class WalkState:
         choices: which of several possibilities to take at each branch; None: stop there as unknown.
         budget: what may be spent on rules that are evaluated repeatedly.
         fresh: tracked connections that exist already are not looked at.
+        carried: what the packet has inside, where it is a tunnel's: the innermost first.
         learned: what the packet that this answers has taught those it met.
         awaited: for an answer: the namespace that awaits it (empty: out of sight), and the packet that it answers.
     """
@@ -77,6 +90,8 @@ class WalkState:
         awaited: Awaited | None = None,
         learned: Learned = Learned(),  # noqa: B008 - frozen
         fresh: bool = False,
+        carried: tuple[Carried, ...] = (),
+        vrf: str = "",
     ) -> None:
         self.view = view
         self.packet = packet
@@ -87,7 +102,13 @@ class WalkState:
         self.misdelivered: Decider | None = None
         """Why an answer that got somewhere isn't what is awaited there."""
         self.beyond = beyond
-        self.answers = {namespace: Connection(before, after) for namespace, before, after in answers}
+        self.answers: dict[str, list[Connection]] = {}
+        for namespace, before, after in answers:
+            self.answers.setdefault(namespace, []).append(Connection(before, after))
+        self.vrf = vrf
+        """For an answer: the VRF, or a link in it, by which came what it answers."""
+        self.carried = list(carried)
+        """The packets inside of the one that walks, the innermost first."""
         self.branch_choices = choices
         self.branch_counts: list[int] = []
         """How many possibilities there were at each branch."""
@@ -104,6 +125,12 @@ class WalkState:
         self.connection: Connection | None = None
         self.exits = ""
         """The host's interface by which the packet left."""
+        self.left_by: LinkRef | None = None
+        self.left_note = ""
+        self._crossed = 0
+        self.run: Callable[[WalkState, Any], tuple[End, Decider | None]] = lambda _state, _step: ("unknown", None)
+        """Leads a packet through its stages; for outer packets that only a question needs."""
+        self.ends_at_delivery = False
         self.sender: tuple[Namespace, Link] | None = None
         """The interface that sent the frame in which the packet is."""
         self.joined: Truth = False
@@ -149,10 +176,20 @@ class WalkState:
         self.namespace = ns.id
         self.joined = False
         self.packet = replace(self.packet, iif=iif, oif="", physin=physin, physout="")
-        known = self.answers.get(ns.id)
-        self.connection = known if known is not None and belongs(self.packet, known) else self._existing(ns)
+        known = next((item for item in self.answers.get(ns.id, ()) if belongs(self.packet, item)), None)
+        self.connection = known if known is not None else self._existing(ns)
         self.packet = as_seen_by(self.connection, self.packet)
         self.entered = self.packet
+
+    def cross(self) -> None:
+        """A frame goes over one more link: not round and round."""
+        self._crossed += 1
+        if self._crossed > _MAX_LINKS:
+            self.stop("looped", "link", Decider(kind="link", text="the frame goes round in a loop"))
+
+    def carried_text(self) -> str:
+        """The tunnels that the packet is in, in words: ``in wg0 to 203.0.113.5:51820``; empty for none."""
+        return ", ".join(f"in {self.view.links[item.tunnel].name} to {item.where}" for item in reversed(self.carried))
 
     def _existing(self, ns: Namespace) -> Connection | None:
         """The tracked connection of the very tuple, where the tracked connections were read."""
@@ -187,16 +224,25 @@ class WalkState:
         if self.awaited is None or is_icmp_error(self.packet):
             return
         origin, first = self.awaited
-        packet = self.packet
-        ports = ((packet.sport, first.dport), (packet.dport, first.sport))
-        same = (packet.src, packet.dst) == (first.dst, first.src)
-        same = same and (not first.sport or all(one is None or one == two for one, two in ports))
-        if same and (not origin if left else ns.id == origin):
+        packet = self.carried[0].inner if self.carried else self.packet
+        if self._answers(packet, first) and (not origin if left else ns.id == origin):
             return
         wanted = replace(first, src=first.dst, dst=first.src, sport=first.dport, dport=first.sport)
         where = "outside" if left else "here"
         text = f"no socket {where} awaits an answer as {packet.tuple_text()}: awaited is {wanted.tuple_text()}"
+        text += f"; it left {self.carried_text()}" if left and self.carried else ""
         self.misdelivered = Decider(kind="socket", text=text, namespace=ns.id)
+
+    def awaits_another(self) -> bool:
+        """Whether an answer, as it is now, isn't what is awaited."""
+        return self.awaited is not None and not self._answers(self.packet, self.awaited[1])
+
+    @staticmethod
+    def _answers(packet: Packet, first: Packet) -> bool:
+        """Whether a packet has the tuple of the answer to ``first``."""
+        ports = ((packet.sport, first.dport), (packet.dport, first.sport))
+        same = (packet.src, packet.dst) == (first.dst, first.src)
+        return same and (not first.sport or all(one is None or one == two for one, two in ports))
 
     # -- what is reported ----------------------------------------------------------------------
 
@@ -220,12 +266,13 @@ class WalkState:
                 verdict=verdict,
                 rule=rule,
                 note=note,
+                outer=bool(self.carried),
             )
         )
 
     def obstacle(self, end: End, stage: str, by: Decider) -> None:
         """Note what stands in the way, and end the walk unless it shall go on beyond."""
-        self.obstacles.append(Obstacle(end=end, stage=stage, by=by, packet=self.packet))
+        self.obstacles.append(Obstacle(end=end, stage=stage, by=by, packet=self.packet, outer=bool(self.carried)))
         if not self.beyond:
             raise WalkStopped
 
@@ -244,7 +291,7 @@ class WalkState:
 
     def stop(self, end: End, stage: str, by: Decider) -> NoReturn:
         """Note what nothing can be said beyond of."""
-        self.obstacles.append(Obstacle(end=end, stage=stage, by=by, packet=self.packet))
+        self.obstacles.append(Obstacle(end=end, stage=stage, by=by, packet=self.packet, outer=bool(self.carried)))
         raise WalkStopped
 
     def check(self, ns: Namespace, stage: str, by: Decider | None, end: End = "unreachable") -> None:

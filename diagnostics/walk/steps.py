@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from dnet_tui.diagnostics.walk.l2.topology import Frame
+from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.l3.routing import RouteAnswer
 from dnet_tui.diagnostics.walk.packet import Decider, End
 from dnet_tui.inspect.model import Link, LinkRef, Namespace
@@ -29,10 +29,11 @@ class Send(NamedTuple):
 
 
 class ComeIn(NamedTuple):
-    """A packet comes from a neighbour out of sight, by a link."""
+    """A packet comes from a neighbour out of sight, by a link; ``to``: to this one's MAC, where that is known."""
 
     ns: Namespace
     link: Link
+    to: LinkRef | None = None
 
 
 class Receive(NamedTuple):
@@ -125,6 +126,51 @@ class BridgeSend(NamedTuple):
     next_hop: str
 
 
+class BridgeSendFrame(NamedTuple):
+    """A bridge sends a frame that a link above it was given to send."""
+
+    ns: Namespace
+    bridge: Link
+    frame: Frame
+
+
+class SendFrame(NamedTuple):
+    """A device sends a frame, of its own IP layer or of a link above it; its egress hooks are passed."""
+
+    ns: Namespace
+    link: Link
+    frame: Frame
+
+
+class TakeFrame(NamedTuple):
+    """A link has received a frame: who takes it."""
+
+    ns: Namespace
+    link: Link
+    frame: Frame
+
+
+class RouteBelow(NamedTuple):
+    """An ipvlan of mode l3 or l3s sends: it is routed in the namespace of the link below."""
+
+    ns: Namespace
+    link: Link
+
+
+class Encapsulate(NamedTuple):
+    """A tunnel sends a frame, or a packet where there is none."""
+
+    ns: Namespace
+    link: Link
+    frame: Frame | None = None
+
+
+class Decapsulate(NamedTuple):
+    """An outer packet was delivered: the tunnel that it is for takes what is inside."""
+
+    ns: Namespace
+
+
 class LeavePort(NamedTuple):
     """A frame leaves a bridge by a port; ``called``: br_netfilter has seen it."""
 
@@ -150,5 +196,11 @@ WalkStep = (
     | BridgePassOn
     | BridgeSend
     | LeavePort
+    | BridgeSendFrame
+    | SendFrame
+    | TakeFrame
+    | RouteBelow
+    | Encapsulate
+    | Decapsulate
 )
 Next = WalkStep | Ending

@@ -41,7 +41,10 @@ from dnet_tui.inspect.model import (
     Settings,
     Snapshot,
     Socket,
+    TunProgram,
     Unread,
+    WireGuardDevice,
+    WireGuardPeer,
     known_items,
     network_label,
 )
@@ -119,6 +122,8 @@ class _Redaction:
             (Host, "hostname"): self._known,
             (Link, "name"): self._known, (Link, "alias"): self._alias,
             (Network, "options"): self._options,
+            (WireGuardDevice, "key"): self._key, (WireGuardPeer, "key"): self._key,
+            (TunProgram, "name"): self._known, (TunProgram, "link"): self._known,
         }  # fmt: skip
         self._inside: dict[tuple[type, str], Callable[[Any], Any]] = {
             (Rule, "comment"): self._comment,
@@ -222,6 +227,10 @@ class _Redaction:
         """An engine's words about a failure: only what is known of them can be told from names and paths."""
         failure = recognise(said)
         return self._text(failure.text) if failure is not None else "redacted"
+
+    def _key(self, key: str) -> str:
+        """A public key: no secret, and yet it tells whose host this is."""
+        return self._names.give(key, "key") if key else ""
 
     def _alias(self, alias: str) -> str:
         said = network_label.decode(alias)

@@ -51,6 +51,8 @@ from dnet_tui.inspect.model.links import (
     Vlan,
     Vrf,
     Vxlan,
+    WireGuardDevice,
+    WireGuardPeer,
 )
 from dnet_tui.inspect.model.name_servers import NameServer, Resolver
 from dnet_tui.inspect.model.routing import FdbEntry, Neighbour, NextHop, PolicyRule, ProxiedAddress, Route
@@ -62,6 +64,7 @@ from dnet_tui.inspect.model.sockets import (
     ConntrackTuple,
     NatPortUse,
     Socket,
+    TunProgram,
 )
 from dnet_tui.inspect.model.traffic_control import TrafficFilter
 
@@ -122,11 +125,14 @@ __all__ = [
     "Subnet",
     "TrafficFilter",
     "Tun",
+    "TunProgram",
     "Tunnel",
     "Unread",
     "Vlan",
     "Vrf",
     "Vxlan",
+    "WireGuardDevice",
+    "WireGuardPeer",
     "known_items",
     "require",
 ]

@@ -248,6 +248,8 @@ class Link(ModelStruct, frozen=True, kw_only=True):
     lower_nsid: int | None = None
     peer: LinkRef | None = None
     peer_note: str = ""
+    underlay: str = ""
+    """The namespace in which a tunnel's outer packets travel; empty: its own.  See ``UNDERLAY_UNSEEN``."""
     bridge: BridgeInfo | None = None
     port: BridgePort | None = None
     stats: LinkStats = LinkStats()
@@ -266,6 +268,47 @@ class Link(ModelStruct, frozen=True, kw_only=True):
     def leads_out_of_sight(self) -> bool:
         """Whether it is one end of a pair whose other end is in a namespace that wasn't read."""
         return self.peer is None and self.peer_note.startswith(OUT_OF_SIGHT)
+
+
+PAIRS = frozenset({"veth", "netkit"})
+"""Kinds of which two make a pair: what the one sends the other receives."""
+
+UNDERLAY_UNSEEN = "?"
+"""A link's ``underlay`` where that is a namespace that wasn't read."""
+
+TUNNELS = frozenset(
+    {
+        *("vxlan", "geneve", "gretap", "ip6gretap", "erspan", "ip6erspan", "wireguard"),
+        *("ipip", "sit", "gre", "ip6tnl", "ip6gre", "vti", "vti6"),
+    }
+)
+"""Kinds whose packets travel inside of others, in the namespace where the link was made."""
+
+
+class WireGuardPeer(ModelStruct, frozen=True, kw_only=True):
+    """A peer of a WireGuard interface.  ``allowed`` are CIDRs: what is sent to it, and what may come from it."""
+
+    key: str
+    """Its public key, in base64."""
+    endpoint: str = ""
+    """Its address; empty where none is known: then nothing can be sent to it before it has sent something."""
+    port: int = 0
+    allowed: tuple[str, ...] = ()
+    handshake: int = 0
+    """Seconds since the epoch of the last handshake; 0: there was none."""
+
+
+class WireGuardDevice(ModelStruct, frozen=True, kw_only=True):
+    """What a WireGuard interface is set to.  Its private key, and keys shared with peers, are never read."""
+
+    ifindex: int
+    key: str = ""
+    """Its own public key; empty where none is set."""
+    port: int = 0
+    """The UDP port it listens on."""
+    mark: int = 0
+    """The firewall mark of its outer packets."""
+    peers: tuple[WireGuardPeer, ...] = ()
 
 
 class Address(ModelStruct, frozen=True, kw_only=True):

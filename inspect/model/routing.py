@@ -58,6 +58,8 @@ class PolicyRule(ModelStruct, frozen=True, kw_only=True):
     mask: int | None = None
     invert: bool = False
     suppress_prefixlength: int | None = None
+    l3mdev: bool = False
+    """It looks up in the table of the VRF that the packet is in (``ip rule … l3mdev``); such as are in none pass by."""
     other: tuple[str, ...] = ()
     """Selectors that are present but not modelled; such a rule can't be decided."""
 

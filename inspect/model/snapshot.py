@@ -20,10 +20,17 @@ from dnet_tui.inspect.model.coverage.sections import NOT_ASKED, NOT_READ, Sectio
 from dnet_tui.inspect.model.engines import Container, Engine, Network, PortProxy
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.firewalld import Firewalld
-from dnet_tui.inspect.model.links import Address, Link, ModelStruct
+from dnet_tui.inspect.model.links import Address, Link, ModelStruct, WireGuardDevice
 from dnet_tui.inspect.model.name_servers import Resolver
 from dnet_tui.inspect.model.routing import FdbEntry, Neighbour, PolicyRule, ProxiedAddress, Route, XfrmPolicy
-from dnet_tui.inspect.model.sockets import ChecksumCounts, ConntrackCounts, ConntrackEntry, NatPortUse, Socket
+from dnet_tui.inspect.model.sockets import (
+    ChecksumCounts,
+    ConntrackCounts,
+    ConntrackEntry,
+    NatPortUse,
+    Socket,
+    TunProgram,
+)
 from dnet_tui.inspect.model.traffic_control import TrafficFilter
 
 FORMAT = 2
@@ -85,6 +92,8 @@ class Namespace(ModelStruct, frozen=True, kw_only=True):
     """How many IPsec policies there are (``ip xfrm policy``)."""
     xfrm: Section[XfrmPolicy] = Unread(reason=NOT_READ)
     """The policies themselves, in the order they were made.  Earlier snapshots hold their number alone."""
+    wireguard: Section[WireGuardDevice] = Unread(reason=NOT_READ)
+    """The peers of its WireGuard interfaces."""
     read_at: str = ""
     """When this was read, where it was taken over from an earlier snapshot; empty: at the snapshot's own time."""
     firewall_at: str = ""
@@ -132,6 +141,8 @@ class Snapshot(ModelStruct, frozen=True, kw_only=True, omit_defaults=False):
     networks: Section[Network] = ()
     containers: Section[Container] = ()
     proxies: tuple[PortProxy, ...] = ()
+    tun_programs: tuple[TunProgram, ...] = ()
+    """The programs at the other ends of TUN and TAP devices, as far as they could be found."""
     firewalld: Firewalld | Unread | None = None
     """None where none runs in the host's namespace."""
     unplaced: tuple[Gap, ...] = ()

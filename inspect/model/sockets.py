@@ -7,6 +7,15 @@ from typing import Literal
 from dnet_tui.inspect.model.links import Family, ModelStruct
 
 
+class TunProgram(ModelStruct, frozen=True, kw_only=True):
+    """A program at the other end of a TUN or TAP device (or macvtap), with the namespace that the device is in."""
+
+    netns: str
+    link: str
+    pid: int
+    name: str = ""
+
+
 class Socket(ModelStruct, frozen=True, kw_only=True):
     """A listening socket.  ``address`` is ``0.0.0.0`` or ``::`` for any.
 

@@ -27,6 +27,7 @@ from dnet_tui.inspect.model.coverage.sections import (
     with_items,
 )
 from dnet_tui.inspect.model.default_routes import uplinks
+from dnet_tui.inspect.model.links import PAIRS, TUNNELS
 
 _SINGLE = ("/32", "/128")
 
@@ -206,18 +207,22 @@ class View:
     def _stacked(self) -> dict[LinkRef, tuple[LinkRef, ...]]:
         found: defaultdict[LinkRef, list[LinkRef]] = defaultdict(list)
         for ref, link in self.links.items():
-            if link.peer is not None and link.kind not in {"veth", "netkit"}:
+            if link.peer is not None and link.kind not in PAIRS | TUNNELS:
                 found[link.peer].append(ref)
         return {key: tuple(refs) for key, refs in found.items()}
 
     def stacked_on(self, ref: LinkRef) -> tuple[LinkRef, ...]:
-        """The links that lie on top of a link, in any namespace: macvlan, ipvlan, vlan, tunnels.
+        """The links that lie on top of a link, in any namespace: macvlan, ipvlan, vlan.
 
         A namespace whose links weren't read may have one, unless a veth shows by its other end how it is connected.
         """
         for ns in self.namespaces.values():
             if ns.id != ref.namespace and isinstance(ns.links, Unread) and ns.id not in self._reached_by_veth:
                 raise ns.links.not_seen()
+        return self._stacked.get(ref, ())
+
+    def known_above(self, ref: LinkRef) -> tuple[LinkRef, ...]:
+        """The same of those that were seen, for telling what becomes of a frame if there are no others."""
         return self._stacked.get(ref, ())
 
     @cached_property

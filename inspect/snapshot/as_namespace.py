@@ -64,6 +64,7 @@ def as_namespace(
         traffic_control=told(SectionName.TRAFFIC_CONTROL, contents.traffic_control),
         xfrm_policies=told(SectionName.XFRM, _UNREAD if contents.xfrm_policies is None else contents.xfrm_policies),
         xfrm=told(SectionName.XFRM, _UNREAD if contents.xfrm_policies is None else contents.xfrm),
+        wireguard=told(SectionName.WIREGUARD, contents.wireguard),
         read_at=contents.read_at,
         firewall_at=contents.firewall_at,
     )

@@ -18,8 +18,8 @@ from dnet_tui.inspect.kernel.netns import NamespaceGoneError, NsHandle, opened
 from dnet_tui.inspect.kernel.rtnetlink import read_dumps
 from dnet_tui.inspect.model import Link
 from dnet_tui.inspect.model.coverage.namespace_reading import NamespaceReading
+from dnet_tui.inspect.model.links import PAIRS
 from dnet_tui.inspect.snapshot.namespace_pool import visit_all
-from dnet_tui.inspect.snapshot.resolve_peers import PAIRS
 
 
 def settle_numbers(

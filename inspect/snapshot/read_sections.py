@@ -73,6 +73,8 @@ def collect_sections(contents: NamespaceReading, errand: ReadRequest, table: Lin
         contents.checksums = read_checksums()
     if SectionName.XFRM in wanted:
         _collect_xfrm(contents)
+    if SectionName.WIREGUARD in wanted:
+        _collect_wireguard(contents)
     if SectionName.CONNTRACK in wanted or errand.conntrack > 0:
         _collect_conntrack(contents, errand)
     if SectionName.NAT_PORTS in wanted:
@@ -116,6 +118,17 @@ def _collect_xfrm(contents: NamespaceReading) -> None:
         contents.xfrm_policies = len(contents.xfrm)
     except OSError as error:
         contents.miss("xfrm", error)
+
+
+def _collect_wireguard(contents: NamespaceReading) -> None:
+    if not any(link.kind == "wireguard" for link in contents.links):
+        return
+    from dnet_tui.inspect.kernel.wireguard import read_wireguard  # noqa: PLC0415 - hardly ever wanted
+
+    try:
+        contents.wireguard = read_wireguard(contents.links)
+    except OSError as error:
+        contents.miss("wireguard", error)
 
 
 def _collect_conntrack(contents: NamespaceReading, errand: ReadRequest) -> None:

@@ -7,7 +7,8 @@ link's own index.  Both ends must name each other; where they don't, or where
 one end couldn't be seen, the link says so in ``peer_note``.
 
 For the other kinds that lie on top of a link (macvlan, ipvlan, vlan, vxlan)
-``peer`` is that lower link.
+``peer`` is that lower link.  A tunnel's outer packets travel in the namespace
+where it was made, which the kernel names likewise; a moved one keeps it.
 
 Source: rtnl_fill_link_netnsid() and nla_put_iflink() in net/core/rtnetlink.c,
 veth_get_iflink() in drivers/net/veth.c.
@@ -21,10 +22,7 @@ import msgspec
 
 from dnet_tui.inspect.model import Link, LinkRef
 from dnet_tui.inspect.model.coverage.namespace_reading import AS_ROOT, NamespaceReading
-from dnet_tui.inspect.model.links import OUT_OF_SIGHT
-
-PAIRS = frozenset({"veth", "netkit"})
-"""Kinds of which two make a pair."""
+from dnet_tui.inspect.model.links import OUT_OF_SIGHT, PAIRS, TUNNELS, UNDERLAY_UNSEEN
 
 
 def resolve_links(seen: Iterable[NamespaceReading], *, privileged: bool = True) -> dict[str, tuple[Link, ...]]:
@@ -38,6 +36,8 @@ def is_out_of_sight(link: Link) -> bool:
     """Whether a link, once resolved, has its other end in a namespace that wasn't read."""
     if link.kind in PAIRS:
         return link.leads_out_of_sight
+    if link.kind in TUNNELS:
+        return link.underlay == UNDERLAY_UNSEEN
     return link.peer is None and link.lower_nsid is not None and bool(link.lower)
 
 
@@ -75,7 +75,11 @@ class _Peers:
         ref = LinkRef(namespace=space, ifindex=link.ifindex)
         if link.kind not in PAIRS:
             claim = self._claims.get(ref)
-            return msgspec.structs.replace(link, peer=claim) if claim in self._links else link
+            changes: dict[str, object] = {"peer": claim} if claim in self._links else {}
+            if link.kind in TUNNELS and link.lower_nsid is not None:
+                below = self._space(space, link)
+                changes["underlay"] = below if below in self._spaces else UNDERLAY_UNSEEN
+            return msgspec.structs.replace(link, **changes) if changes else link
         peer, note = self._veth_peer(ref, link)
         return msgspec.structs.replace(link, peer=peer, peer_note=note)
 
@@ -131,8 +135,9 @@ def lower_ifindex(link: Link, witness: Mapping[int, int]) -> int | None:
     ``witness`` is ethtool's word by ifindex, used where netlink is silent.
     """
     if link.lower is not None:
-        return link.lower or None
+        # Many tunnels tell their own index, which in the namespace of their outer packets means nothing.
+        return None if link.kind in TUNNELS and link.lower == link.ifindex else link.lower or None
     said = witness.get(link.ifindex) if link.kind == "veth" else None
-    if said is None and link.lower_nsid is not None:
+    if said is None and link.lower_nsid is not None and link.kind not in TUNNELS:
         return link.ifindex  # older kernels leave the index out when it equals the link's own
     return said

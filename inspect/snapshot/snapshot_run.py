@@ -24,7 +24,7 @@ from dnet_tui.inspect.kernel.procfs import (
     read_processes,
     read_unbound_files,
 )
-from dnet_tui.inspect.model import Link, Namespace, Snapshot
+from dnet_tui.inspect.model import Link, Namespace, Snapshot, TunProgram, known_items
 from dnet_tui.inspect.model.coverage.gaps import Gap, with_gaps
 from dnet_tui.inspect.model.coverage.namespace_reading import NamespaceReading
 from dnet_tui.inspect.model.coverage.needs import EVERYTHING, Needs, SectionName
@@ -251,10 +251,17 @@ class SnapshotRun:
             networks=networks,
             containers=containers,
             proxies=find_proxies(table.processes, read_argv) if self._wants(SectionName.SOCKETS) else (),
+            tun_programs=self._tun_programs(table, spaces),
             firewalld=answer.firewalld,
         )
         snapshot = with_gaps(snapshot, self._gaps)
         return self._with_owners(snapshot) if self._wants(SectionName.FIREWALL) else snapshot
+
+    def _tun_programs(self, table: ProcessTable, spaces: Mapping[str, Namespace]) -> tuple[TunProgram, ...]:
+        from dnet_tui.inspect.kernel.tun_programs import find_tun_programs  # noqa: PLC0415 - hardly ever wanted
+
+        links = {key: tuple(known_items(ns.links)) for key, ns in spaces.items()}
+        return find_tun_programs(table.processes, links) if self._wants(SectionName.SOCKETS) else ()
 
     def _wants(self, section: SectionName) -> bool:
         return section in self._options.needs.sections

@@ -53,7 +53,7 @@ def recorded() -> Snapshot:
 
 def healthy() -> Snapshot:
     """A healthy host of which everything was read."""
-    ipsec: dict[str, object] = {"xfrm_policies": 0, "xfrm": ()}
+    ipsec: dict[str, object] = {"xfrm_policies": 0, "xfrm": (), "wireguard": ()}
     tracked: dict[str, object] = {"conntrack": (), "conntrack_counts": ConntrackCounts(), "nat_ports": ()}
     counted = with_namespace(resolving(), HOST, checksums=ChecksumCounts(), **ipsec, **tracked)
     engines = tuple(msgspec.structs.replace(engine, log=()) for engine in known_items(counted.engines))

@@ -14,6 +14,7 @@ All are skipped with a reason where they can't run; with ``DNET_LAB=1`` that fai
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from lab.machines.hosts import LAB_ID, DemoHost
 from lab.machines.leaks import census, left_behind
 from lab.machines.podman_host import PodmanHost
 from lab.machines.requirements import DOCKER_PROGRAMS, decline, require_lab, require_podman
+from lab.sampling import VARIABLE, sampled, turn_of
 
 HERE = Path(__file__).parent
 MARKS = {
@@ -39,13 +41,24 @@ MARKS = {
 """The mark that a test gets for the hosts it uses."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies here ``lab``, and what uses a real engine with that engine's name."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what lies here ``lab``, and what uses a real engine with that engine's name; drop what isn't sampled."""
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.lab)
             for mark in {MARKS[name] for name in getattr(item, "fixturenames", ()) if name in MARKS}:
                 item.add_marker(mark)
+    turn = turn_of(os.environ.get(VARIABLE, ""))
+    if turn is not None:
+        items[:], left_out = sampled(items, turn)
+        config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_report_header() -> str | None:
+    """Say which sample of the fault matrix is run."""
+    turn = turn_of(os.environ.get(VARIABLE, ""))
+    again = f"{VARIABLE}=sample:{turn}"
+    return f"fault matrix: a sample ({again} runs the same; script/test the whole)" if turn is not None else None
 
 
 @pytest.fixture(scope="session", autouse=True)

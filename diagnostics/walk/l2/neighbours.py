@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dnet_tui.diagnostics.walk.l2 import topology
 from dnet_tui.diagnostics.walk.l2.answering import silence
-from dnet_tui.diagnostics.walk.l2.topology import Frame
+from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.l3.addresses import tentative
 from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Decider, End

@@ -17,6 +17,7 @@ class Stations:
 
     def __init__(self, learned: Learned) -> None:
         self._ports = {(namespace, bridge, mac): port for namespace, bridge, mac, port in learned.stations}
+        self._remotes = {(namespace, link, mac): remote for namespace, link, mac, remote in learned.remotes}
         self._neighbours = {(namespace, link, address): mac for namespace, link, address, mac in learned.neighbours}
 
     def learned(self) -> Learned:
@@ -24,6 +25,7 @@ class Stations:
         return Learned(
             stations=tuple((*key, port) for key, port in self._ports.items()),
             neighbours=tuple((*key, mac) for key, mac in self._neighbours.items()),
+            remotes=tuple((*key, remote) for key, remote in self._remotes.items()),
         )
 
     def meet(self, namespace: str, ifindex: int, address: str, mac: str) -> None:
@@ -34,26 +36,44 @@ class Stations:
         """The MAC address learnt by being asked; empty for none."""
         return self._neighbours.get((namespace, ifindex, address), "")
 
-    def teach(self, index: NamespaceIndex, bridge: Link, port: Link, mac: str) -> None:
-        """A frame from ``mac`` came in by a port."""
+    def teach_remote(self, namespace: str, ifindex: int, mac: str, remote: str) -> None:
+        """A VXLAN has received a frame from ``mac`` by an outer packet from ``remote`` (vxlan_snoop)."""
+        if mac and remote:
+            self._remotes[namespace, ifindex, mac] = remote
+
+    def remote(self, namespace: str, ifindex: int, mac: str) -> str:
+        """The tunnel's end that a VXLAN has learnt for a MAC address; empty for none."""
+        return self._remotes.get((namespace, ifindex, mac), "")
+
+    def teach(self, index: NamespaceIndex, bridge: Link, port: Link, mac: str, vlan: int = 0) -> None:
+        """A frame from ``mac`` came in by a port, in a VLAN of a bridge that filters (0: of one that doesn't)."""
         if not mac or (port.port is not None and not port.port.learning):
             return
-        entry = index.fdb.get((bridge.ifindex, mac))
+        entry = _entry(index, bridge, mac, vlan)
         if entry is not None and "sticky" in entry.flags:
             return
-        self._ports[index.ns.id, bridge.ifindex, mac] = port.ifindex
+        self._ports[index.ns.id, bridge.ifindex, _key(mac, vlan)] = port.ifindex
 
-    def port(self, index: NamespaceIndex, bridge: Link, mac: str) -> tuple[int, FdbEntry | None] | None:
+    def port(self, index: NamespaceIndex, bridge: Link, mac: str, vlan: int = 0) -> tuple[int, FdbEntry | None] | None:
         """The port (its ifindex) to which a bridge sends frames for ``mac``, and the entry that says so.
 
         None where it doesn't know and floods; no entry where the walk's own
         frames taught it.
         """
-        taught = self._ports.get((index.ns.id, bridge.ifindex, mac))
+        taught = self._ports.get((index.ns.id, bridge.ifindex, _key(mac, vlan)))
         if taught is not None:
             return taught, None
-        entry = index.fdb.get((bridge.ifindex, mac))
+        entry = _entry(index, bridge, mac, vlan)
         return None if entry is None else (entry.ifindex, entry)
+
+
+def _key(mac: str, vlan: int) -> str:
+    """How a MAC address is kept: each VLAN of a bridge has entries of its own."""
+    return f"{mac} vlan {vlan}" if vlan else mac
+
+
+def _entry(index: NamespaceIndex, bridge: Link, mac: str, vlan: int) -> FdbEntry | None:
+    return index.fdb_of_vlan.get((bridge.ifindex, mac, vlan)) if vlan else index.fdb.get((bridge.ifindex, mac))
 
 
 def is_own(known: tuple[int, FdbEntry | None]) -> bool:

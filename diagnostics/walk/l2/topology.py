@@ -6,51 +6,22 @@ otherwise to whoever answers for the next hop's address.
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Iterator
 
-from dnet_tui.diagnostics.walk.l2.answering import answers, is_mute, may_stand_in
+from dnet_tui.diagnostics.walk.l2 import vlan_ports
+from dnet_tui.diagnostics.walk.l2.answering import is_mute, may_stand_in
+from dnet_tui.diagnostics.walk.l2.frame import Frame
+from dnet_tui.diagnostics.walk.l2.reach import is_plain, is_plain_end, reach
+from dnet_tui.diagnostics.walk.l2.stacks import sharers, vlan_above
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Decider
 from dnet_tui.inspect.model import Link, LinkRef, Namespace, Neighbour, NotSeen
+from dnet_tui.inspect.model.links import PAIRS
 from dnet_tui.inspect.model.view import View
 
 _UNANSWERED = frozenset({"FAILED", "INCOMPLETE", "NONE", ""})
-_STACKED = frozenset({"macvlan", "macvtap", "ipvlan", "ipvtap"})
-"""Kinds that share another link, below it with their siblings: who gets a frame there is not followed."""
 _MAC_LENGTH = 17
 _LOWER_DOWN = frozenset({"DOWN", "LOWERLAYERDOWN"})
-_FADING = frozenset({"STALE", "DELAY", "PROBE"})
-
-
-class Arrival(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a frame gets to.
-
-    ``kind``: ``link`` (received by ``ref``), ``left`` (out of what can be
-    seen), ``blocked`` (``by`` says what stops it) or ``unknown``.
-    """
-
-    kind: str
-    ref: LinkRef | None = None
-    by: Decider | None = None
-
-
-def cross(view: View, ns: Namespace, link: Link) -> Arrival:
-    """Send a frame out of a plain link: to a veth's other end, or out of sight."""
-    stopped = down(ns, link)
-    if stopped is not None:
-        return Arrival(kind="blocked", by=stopped)
-    if link.kind in _STACKED:
-        return Arrival(kind="unknown", by=_seen(ns, link))
-    if link.kind != "veth":
-        return Arrival(kind="left" if ns.kind == "host" or not link.kind else "unknown", by=_seen(ns, link))
-    far = view.links.get(link.peer) if link.peer is not None else None
-    if link.peer is None or far is None:
-        reason = link.peer_note or "its peer was not found"
-        return Arrival(
-            kind="unknown", by=Decider(kind="link", text=f"{link.name}: {reason}", namespace=ns.id, interface=link.name)
-        )
-    stopped = down(view.namespaces[link.peer.namespace], far)
-    return Arrival(kind="blocked", by=stopped) if stopped else Arrival(kind="link", ref=link.peer)
 
 
 def down(ns: Namespace, link: Link) -> Decider | None:
@@ -62,14 +33,11 @@ def down(ns: Namespace, link: Link) -> Decider | None:
     """
     if not link.up:
         return Decider(kind="link", text=f"{link.name} is down", namespace=ns.id, value="DOWN", interface=link.name)
-    if link.carrier or link.operstate not in _LOWER_DOWN or link.kind == "bridge" or link.peer is not None:
+    seen = link.peer is not None and link.kind in PAIRS
+    if link.carrier or link.operstate not in _LOWER_DOWN or link.kind == "bridge" or seen:
         return None
     text = f"{link.name} has no carrier"
     return Decider(kind="link", text=text, namespace=ns.id, value="NO-CARRIER", interface=link.name)
-
-
-def _seen(ns: Namespace, link: Link) -> Decider:
-    return Decider(kind="link", text=f"{link.name} ({link.kind or 'device'})", namespace=ns.id, interface=link.name)
 
 
 def muted(view: View, ns: Namespace, bridge: Link, address: str) -> Decider | None:
@@ -98,46 +66,6 @@ def remembered(index: NamespaceIndex, link: Link, address: str) -> Neighbour | N
     return item if item is not None and item.state not in _UNANSWERED and len(item.mac) == _MAC_LENGTH else None
 
 
-class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """A frame for the owner of ``next_hop``, sent to ``mac`` where the sender has it in mind already."""
-
-    next_hop: str
-    mac: str = ""
-    state: str = ""
-    """The state of the sender's neighbour entry with that MAC."""
-    asker: str = ""
-    """The address by which the sender asks, where it has to."""
-
-    @property
-    def is_fading(self) -> bool:
-        """Whether the sender makes sure of its entry soon: a wrong one fails its probes, and is asked for anew.
-
-        neigh_event_send and neigh_timer_handler of net/core/neighbour.c:
-        STALE becomes DELAY with the first packet, then PROBE, then FAILED.
-        """
-        return bool(self.mac) and self.state in _FADING
-
-    def asked(self) -> Frame:
-        """The frame as it would be had the sender to ask."""
-        return Frame(next_hop=self.next_hop, asker=self.asker)
-
-    def is_for(self, index: NamespaceIndex, link: Link) -> bool:
-        """Whether a link takes the frame: it has the MAC, or would have answered."""
-        return (
-            self.mac == link.mac.lower() if self.mac and link.mac else answers(index, link, self.next_hop, self.asker)
-        )
-
-
-def stacked_owner(view: View, ns: Namespace, link: Link, address: str) -> Decider | None:
-    """The decider when a macvlan or ipvlan above a link has the address that a frame leaves by the link for."""
-    for ref in view.stacked_on(LinkRef(namespace=ns.id, ifindex=link.ifindex)):
-        upper = view.links[ref]
-        if upper.kind in _STACKED and any(item.address == address for item in view.addresses_of(ref)):
-            text = f"{address} is at {upper.name}, a {upper.kind} above {link.name}, which the walk does not follow"
-            return Decider(kind="link", text=text, namespace=ns.id, interface=link.name)
-    return None
-
-
 def owner_ports(view: View, ns: Namespace, bridge: Link, frame: Frame) -> tuple[Link, ...]:
     """The bridge ports behind which somebody takes a frame; several when an address or a MAC is taken twice.
 
@@ -147,20 +75,56 @@ def owner_ports(view: View, ns: Namespace, bridge: Link, frame: Frame) -> tuple[
     """
     found = []
     unseen: NotSeen | None = None
+    plain = is_plain(view, ns, bridge)
     for port in view.ports_of(ns.id, bridge.ifindex):
-        if port.peer is not None and not frame.mac and _is_stranger(view, port.peer.namespace, frame.next_hop):
-            continue  # most ports of a big bridge are told apart by this alone
-        if port.peer is None:
-            continue
         try:
-            far = view.links.get(port.peer)
-            if far is not None and frame.is_for(index_of(view, view.namespaces[port.peer.namespace]), far):
+            if plain or is_plain_end(view, port):
+                took = _is_behind(view, bridge, port, frame)
+            else:
+                took = _is_reached(view, ns, bridge, port, frame)
+            if took:
                 found.append(port)
         except NotSeen as missing:
             unseen = unseen or missing
     if unseen is not None and not (found and frame.mac):
         raise unseen
     return tuple(found)
+
+
+def ports_beside(view: View, ns: Namespace, bridge: Link, frame: Frame) -> Iterator[Link]:
+    """The ports behind which somebody would take a frame, were they members of its VLAN; the bridge itself likewise."""
+    if not vlan_ports.is_member(bridge, bridge, frame.vlan) and frame.is_for(index_of(view, ns), bridge):
+        yield bridge
+    for port in view.ports_of(ns.id, bridge.ifindex):
+        if not vlan_ports.is_member(bridge, port, frame.vlan):
+            heard = reach(view, ns, port, tags=frame.tags, mac=frame.mac).hearers
+            if any(frame.is_for(index_of(view, item.ns), item.link) for item in heard):
+                yield port
+
+
+def _is_behind(view: View, bridge: Link, port: Link, frame: Frame) -> bool:
+    """Whether the other end of a veth takes a frame, which has nothing beneath or above it."""
+    if port.peer is None or not vlan_ports.is_member(bridge, port, frame.vlan):
+        return False
+    if not frame.mac and _is_stranger(view, port.peer.namespace, frame.next_hop):
+        return False  # most ports of a big bridge are told apart by this alone
+    far = view.links.get(port.peer)
+    return far is not None and frame.is_for(index_of(view, view.namespaces[port.peer.namespace]), far)
+
+
+def _is_reached(view: View, ns: Namespace, bridge: Link, port: Link, frame: Frame) -> bool:
+    """Whether anybody who hears what leaves by a port takes a frame."""
+    if not vlan_ports.is_member(bridge, port, frame.vlan):
+        return False
+    found = reach(view, ns, port, tags=vlan_ports.tags_out(bridge, port, frame.vlan, frame.tags), mac=frame.mac)
+    took = any(
+        (frame.mac or not _is_stranger(view, item.ns.id, frame.next_hop))
+        and frame.is_for(index_of(view, item.ns), item.link)
+        for item in found.hearers
+    )
+    if not took and found.unseen is not None:
+        raise found.unseen
+    return took
 
 
 def _is_stranger(view: View, namespace: str, address: str) -> bool:
@@ -174,33 +138,35 @@ def _stands_in(ns: Namespace) -> bool:
 
 
 def is_for_bridge(view: View, ns: Namespace, bridge: Link, frame: Frame) -> bool:
-    """Whether a bridge hands a frame up to its own host: it has the bridge's MAC, or that of one of its ports."""
-    if frame.is_for(index_of(view, ns), bridge):
+    """Whether a bridge hands a frame up to its own host: it has the bridge's MAC, or that of one of its ports.
+
+    Or it is for a device above the bridge: a VLAN's, a macvlan's.
+    """
+    ref = LinkRef(namespace=ns.id, ifindex=bridge.ifindex)
+    tags = vlan_ports.tags_out(bridge, bridge, frame.vlan, frame.tags)
+    upper = vlan_above(view, ref, tags[-1]) if tags else None
+    if upper is not None:
+        return frame.is_for(index_of(view, upper[0]), upper[1])
+    if not tags and frame.is_for(index_of(view, ns), bridge):
+        return True
+    if not tags and any(frame.is_for(index_of(view, space), link) for space, link in sharers(view, ref)):
         return True
     return bool(frame.mac) and any(port.mac.lower() == frame.mac for port in view.ports_of(ns.id, bridge.ifindex))
 
 
-def has_foreign_port(view: View, ns: Namespace, bridge: Link) -> bool:
-    """Whether a port leads out of sight: a physical device, a tunnel, or a veth without a known peer."""
-    return any(port.kind != "veth" or port.peer is None for port in view.ports_of(ns.id, bridge.ifindex))
+def foreign_ends(view: View, ns: Namespace, bridge: Link, mac: str) -> Iterator[tuple[Namespace, Link]]:
+    """The links by which frames of a bridge go out of sight: physical devices, tunnels, veths without a known peer."""
+    for port in view.ports_of(ns.id, bridge.ifindex):
+        if not is_plain_end(view, port):
+            yield from reach(view, ns, port, mac=mac).edges
+        elif port.peer is None:
+            yield ns, port
 
 
-def vlan_doubt(view: View, ns: Namespace, bridge: Link) -> Decider | None:
-    """The decider when a bridge filters VLANs and its ports don't all carry the same untagged one.
-
-    VLANs are not followed; where every port has one and the same VLAN they make no difference.
-    """
-    if bridge.bridge is None or not bridge.bridge.vlan_filtering:
-        return None
-    links = (bridge, *view.ports_of(ns.id, bridge.ifindex))
-    if links[0].vlans and len({link.vlans for link in links}) == 1 and all(_only_untagged(link) for link in links):
-        return None
-    text = f"{bridge.name} filters VLANs, which the walk does not follow"
-    return Decider(kind="link", text=text, namespace=ns.id, value="vlan_filtering 1", interface=bridge.name)
-
-
-def _only_untagged(link: Link) -> bool:
-    return all(vlan.vid == vlan.last and vlan.pvid and vlan.untagged for vlan in link.vlans)
+def told_ports(view: View, ns: Namespace, bridge: Link, mac: str) -> tuple[Link, ...]:
+    """The VXLANs among a bridge's ports that were told of a MAC address: an entry of theirs says where it is."""
+    named = {item.ifindex for item in ns.fdb if item.remote and item.mac.lower() == mac}
+    return tuple(port for port in view.ports_of(ns.id, bridge.ifindex) if port.ifindex in named)
 
 
 def port_stop(ns: Namespace, port: Link) -> Decider | None:

@@ -14,7 +14,7 @@ import msgspec
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, Truth
-from dnet_tui.inspect.model import Namespace, NextHop, PolicyRule, Route
+from dnet_tui.inspect.model import Link, Namespace, NextHop, PolicyRule, Route
 from dnet_tui.inspect.model.default_routes import DEFAULT, LOCAL, MAIN, destination
 
 
@@ -39,11 +39,14 @@ class RouteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     mtu_locked: bool = False
 
 
-def lookup(index: NamespaceIndex, packet: Packet) -> RouteAnswer:
-    """Route ``packet`` (its dst, src, iif, mark) in a namespace."""
+def lookup(index: NamespaceIndex, packet: Packet, *, out: Link | None = None, vrf: str = "") -> RouteAnswer:
+    """Route ``packet`` (its dst, src, iif, mark) in a namespace; ``out``: only by this device (a flow with its oif).
+
+    ``vrf`` is the VRF's device, or a link in it, that a socket here is bound to, or answers by.
+    """
     ns = index.ns
     for rule in index.policy_rules[packet.family]:
-        selected = _selects(rule, packet)
+        selected = _selects(rule, packet, out)
         if selected is False:
             continue
         if selected is None:
@@ -56,14 +59,17 @@ def lookup(index: NamespaceIndex, packet: Packet) -> RouteAnswer:
             text = f"policy rule {rule.priority}: {rule.action}"
             by = Decider(kind="route", text=text, namespace=ns.id)
             return RouteAnswer(type=rule.action if known else "unknown", by=by)
-        route = _best(index, rule, packet.dst)
+        table = index.vrf_table(packet.iif or vrf) if rule.l3mdev else rule.table
+        if rule.l3mdev and table is None:
+            continue
+        route = _best(index, rule, packet.dst, out, table)
         if route is not None and route.type != "throw":
             return _answer(index, route)
     text = f"no route to {packet.dst}"
     return RouteAnswer(type="none", by=Decider(kind="route", text=text, namespace=ns.id))
 
 
-def _selects(rule: PolicyRule, packet: Packet) -> Truth:
+def _selects(rule: PolicyRule, packet: Packet, out: Link | None) -> Truth:
     if rule.other:
         return None
     tests: list[Truth] = []
@@ -74,7 +80,8 @@ def _selects(rule: PolicyRule, packet: Packet) -> Truth:
     if rule.iif:
         tests.append(rule.iif == (packet.iif or "lo"))  # what is made here comes from the loopback
     if rule.oif:
-        tests.append(False)  # only sockets bound to a device carry one
+        # Only sockets bound to a device carry one, and what an ipvlan or a VRF's own device sends.
+        tests.append(out is not None and rule.oif == out.name)
     if rule.mark is not None:
         mask = 0xFFFFFFFF if rule.mask is None else rule.mask
         tests.append(None if packet.mark is None else (packet.mark & mask) == rule.mark)
@@ -82,8 +89,12 @@ def _selects(rule: PolicyRule, packet: Packet) -> Truth:
     return truth if truth is None or not rule.invert else not truth
 
 
-def _best(index: NamespaceIndex, rule: PolicyRule, address: str) -> Route | None:
-    for length, route in index.fitting(rule.family, rule.table or MAIN, address):
+def _best(
+    index: NamespaceIndex, rule: PolicyRule, address: str, out: Link | None = None, table: int | None = None
+) -> Route | None:
+    for length, route in index.fitting(rule.family, table or rule.table or MAIN, address):
+        if out is not None and all(hop.ifindex != out.ifindex for hop in route.hops):
+            continue
         if rule.suppress_prefixlength is not None and length <= rule.suppress_prefixlength:
             return None
         if not route.hops or _living(index, route):
@@ -125,6 +136,19 @@ def _way(route: Route, hop: NextHop, devices: tuple[int, ...], by: Decider) -> R
         mtu=route.mtu,
         mtu_locked=route.mtu_locked,
     )
+
+
+ANY = {"ip": "0.0.0.0", "ip6": "::"}  # noqa: S104 - compared with, not bound to
+"""The address that stands for none, of each family."""
+
+
+def source_address(index: NamespaceIndex, answer: RouteAnswer) -> str:
+    """The address from which a namespace sends by a route: the route's own, or one of its device; empty for none."""
+    if answer.source:
+        return answer.source
+    family = "ip6" if ":" in answer.gateway else "ip"
+    near = [item for item in index.ns.addresses if item.ifindex == answer.ifindex and item.family == family]
+    return next((item.address for item in near if item.scope == "global"), "")
 
 
 def route_text(index: NamespaceIndex, route: Route) -> str:

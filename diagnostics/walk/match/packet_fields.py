@@ -55,8 +55,15 @@ def _icmp_type(value: str, packet: Packet, _: MatchContext) -> Truth:
     return packet.icmp_type == int(kind) and (not code or packet.icmp_code == int(code))
 
 
+def _in_source(value: str, packet: Packet) -> Truth:
+    """Whether the source port is among these; of one that isn't known, by the range that it is from."""
+    if packet.sport is None and packet.sports:
+        return in_span(value, *packet.sports, 65535)
+    return in_ports(value, packet.sport)
+
+
 def _either_port(value: str, packet: Packet, _: MatchContext) -> Truth:
-    found = (in_ports(value, packet.sport), in_ports(value, packet.dport))
+    found = (_in_source(value, packet), in_ports(value, packet.dport))
     return True if True in found else None if None in found else False
 
 
@@ -65,7 +72,7 @@ def _transport_port(which: str) -> Test:
 
     def test(value: str, packet: Packet, _: MatchContext) -> Truth:
         if packet.proto in PORT_PROTOCOLS:
-            return in_ports(value, packet.sport if which == "sport" else packet.dport)
+            return _in_source(value, packet) if which == "sport" else in_ports(value, packet.dport)
         if which == "sport" and packet.proto in {"icmp", "icmpv6"}:
             return in_ports(value, packet.icmp_type << 8 | packet.icmp_code)
         return None
@@ -127,7 +134,7 @@ def packet_test(field: PacketField) -> Test:  # noqa: C901, PLR0912 - the table 
         case "proto":
             return _proto
         case "sport":
-            return lambda value, packet, _: in_ports(value, packet.sport)
+            return lambda value, packet, _: _in_source(value, packet)
         case "dport":
             return lambda value, packet, _: in_ports(value, packet.dport)
         case "port":

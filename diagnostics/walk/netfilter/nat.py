@@ -80,11 +80,14 @@ def _source(packet: Packet, address: str, nat: Nat) -> Rewritten:
     at_random = bool({"random", "random-fully"} & set(nat.flags))
     echo = packet.proto in {"icmp", "icmpv6"}
     if not echo:
-        chosen = chosen_port(nat.ports, packet.sport or 0)
+        known = packet.sport is not None or bool(nat.ports)  # an outer packet's own port may be any
+        chosen = chosen_port(nat.ports, packet.sport or 0) if known else None
         port = None if chosen is None or at_random else chosen
     if (address, port) == (packet.src, packet.sport) and not (echo and at_random):
         return Rewritten(packet=packet)  # of an echo the identifier is chosen anew (nf_nat_l4proto_unique_tuple)
-    return Rewritten(packet=replace(packet, src=address, sport=port, snatted=True))
+    return Rewritten(
+        packet=replace(packet, src=address, sport=port, sports=None if at_random else packet.sports, snatted=True)
+    )
 
 
 def chosen_nat(nat: Nat, data: str) -> Nat | None:

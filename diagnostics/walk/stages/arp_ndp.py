@@ -18,13 +18,13 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from dnet_tui.diagnostics.walk.l2.answering import question_source
-from dnet_tui.diagnostics.walk.namespace_index import index_of
+from dnet_tui.diagnostics.walk.l2.reach import Crossing
+from dnet_tui.diagnostics.walk.l2.topology import calls_iptables
 from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, replace
 from dnet_tui.diagnostics.walk.state import WalkState
-from dnet_tui.inspect.model import Link, LinkRef, Namespace
+from dnet_tui.inspect.model import Family, Link, Namespace
 from dnet_tui.inspect.model.firewall import Hook
-from dnet_tui.inspect.model.view import View
 
 _SOLICITATION, _ADVERTISEMENT = 135, 136
 _IPV6 = ("ip6", "inet")
@@ -50,7 +50,7 @@ class Party(NamedTuple):
 
 
 def discovery_stop(
-    state: WalkState, asker: Party, owner: Party, target: str, *, called: bool
+    state: WalkState, asker: Party, owner: Party, target: str, crossings: Iterable[Crossing]
 ) -> tuple[End, Decider] | None:
     """Why the asker doesn't learn the MAC address of the target's owner; None when it does.
 
@@ -59,9 +59,9 @@ def discovery_stop(
         asker: the interface by which the packet is to be sent.
         owner: the one that answers for the target.
         target: the address that is asked for.
-        called: whether br_netfilter shows IPv6's hooks what crosses the bridge between the two.
+        crossings: the bridges between the two, from the asker on.
     """
-    view, packet = state.view, state.packet
+    packet = state.packet
     address = question_source(state.index(asker.ns), asker.link, packet, target)
     if not address:
         return None
@@ -71,8 +71,10 @@ def discovery_stop(
     else:
         sent = _ndp(address, _solicited(target), _SOLICITATION, asker.link)
         answer = _ndp(target, address, _ADVERTISEMENT, owner.link)
-    there = next(_losses(state, sent, _way(view, asker, owner, packet.family, called=called)), None)
-    return there or next(_losses(state, answer, _way(view, owner, asker, packet.family, called=called)), None)
+    crossings = tuple(crossings)
+    back = tuple(item._replace(came_by=item.port, port=item.came_by) for item in reversed(crossings))
+    there = next(_losses(state, sent, _way(state, asker, owner, packet.family, crossings)), None)
+    return there or next(_losses(state, answer, _way(state, owner, asker, packet.family, back)), None)
 
 
 def _solicited(target: str) -> str:
@@ -87,50 +89,39 @@ def _ndp(src: str, dst: str, kind: int, link: Link) -> Packet:
     )
 
 
-def _way(view: View, sender: Party, receiver: Party, family: str, *, called: bool) -> Iterator[Point]:
-    """The hooks from one interface to the other, with a bridge that either is, or that is between them."""
+def _way(
+    state: WalkState, sender: Party, receiver: Party, family: str, crossings: Iterable[Crossing]
+) -> Iterator[Point]:
+    """The hooks from one interface to the other, with the bridges that either is, or that are between them."""
     families = _ARP if family == "ip" else _IPV6
     yield Point(sender.ns, "output", oif=sender.link.name, families=families)
     if family == "ip6":
         yield Point(sender.ns, "postrouting", oif=sender.link.name)
-    if sender.link.kind == "bridge":
-        port = _other_end(view, receiver.link)
-        if port is not None:
-            yield Point(sender.ns, "output", oif=port.link.name, families=_BRIDGE)
-            yield Point(sender.ns, "postrouting", oif=port.link.name, families=_BRIDGE)
-    else:
-        yield from _ports(view, sender, receiver, called=called and family == "ip6")
+    for crossing in crossings:
+        yield from _over(crossing, state.packet.family, called=family == "ip6")
     if family == "ip6":
         yield Point(receiver.ns, "prerouting", iif=receiver.link.name)
     yield Point(receiver.ns, "input", iif=receiver.link.name, families=families)
 
 
-def _ports(view: View, sender: Party, receiver: Party, *, called: bool) -> Iterator[Point]:
-    """The hooks of a bridge whose port the sender's frame comes in by."""
-    came = _other_end(view, sender.link)
-    bridge = index_of(view, came.ns).bridge_of(came.link.name) if came is not None else ""
-    if came is None or not bridge:
+def _over(crossing: Crossing, family: Family, *, called: bool) -> Iterator[Point]:
+    """The hooks of a bridge: as its host's own sender, to its host, or from port to port."""
+    host, bridge, came_by, port = crossing[:4]
+    if came_by is None:
+        if port is not None:
+            yield Point(host, "output", oif=port.name, families=_BRIDGE)
+            yield Point(host, "postrouting", oif=port.name, families=_BRIDGE)
         return
-    host = came.ns
-    yield Point(host, "prerouting", iif=came.link.name, families=_BRIDGE)
-    if receiver.link.kind == "bridge":
-        yield Point(host, "input", iif=came.link.name, families=_BRIDGE)
-        return
-    port = _other_end(view, receiver.link)
+    yield Point(host, "prerouting", iif=came_by.name, families=_BRIDGE)
     if port is None:
+        yield Point(host, "input", iif=came_by.name, families=_BRIDGE)
         return
-    yield Point(host, "forward", iif=came.link.name, oif=port.link.name, families=_BRIDGE)
-    if called:
-        yield Point(host, "prerouting", iif=bridge)
-        yield Point(host, "forward", iif=bridge, oif=bridge)
-        yield Point(host, "postrouting", oif=bridge)
-    yield Point(host, "postrouting", oif=port.link.name, families=_BRIDGE)
-
-
-def _other_end(view: View, link: Link) -> Party | None:
-    far: LinkRef | None = link.peer
-    found = view.links.get(far) if far is not None else None
-    return Party(view.namespaces[far.namespace], found) if far is not None and found is not None else None
+    yield Point(host, "forward", iif=came_by.name, oif=port.name, families=_BRIDGE)
+    if called and calls_iptables(host, bridge, family):
+        yield Point(host, "prerouting", iif=bridge.name)
+        yield Point(host, "forward", iif=bridge.name, oif=bridge.name)
+        yield Point(host, "postrouting", oif=bridge.name)
+    yield Point(host, "postrouting", oif=port.name, families=_BRIDGE)
 
 
 def _losses(state: WalkState, packet: Packet, points: Iterable[Point]) -> Iterator[tuple[End, Decider]]:

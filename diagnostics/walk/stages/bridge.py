@@ -5,26 +5,30 @@ Sources: net/bridge/br_input.c, br_forward.c and br_netfilter_hooks.c.
 
 from __future__ import annotations
 
-from dnet_tui.diagnostics.walk.l2 import neighbours, topology
+from dnet_tui.diagnostics.walk.l2 import neighbours, topology, vlan_ports
+from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.l3.input_route import admit
-from dnet_tui.diagnostics.walk.packet import replace
+from dnet_tui.diagnostics.walk.packet import Decider, replace
 from dnet_tui.diagnostics.walk.stages import mtu
 from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_bridge, pass_device
-from dnet_tui.diagnostics.walk.stages.frames import crossed, frame_to, left, port_to
+from dnet_tui.diagnostics.walk.stages.edges import left
+from dnet_tui.diagnostics.walk.stages.frames import frame_to, port_to
 from dnet_tui.diagnostics.walk.stages.hook_traversal import traverse_hook
+from dnet_tui.diagnostics.walk.stages.links import above
 from dnet_tui.diagnostics.walk.stages.routing_state import choose_way
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.diagnostics.walk.steps import (
-    ArriveAt,
     BridgeCallIptables,
     BridgePassOn,
     BridgeReceive,
     BridgeSend,
+    BridgeSendFrame,
     LeavePort,
     Next,
-    Receive,
     RouteReceived,
+    SendFrame,
+    TakeFrame,
 )
 from dnet_tui.inspect.model import Link, Namespace
 
@@ -34,11 +38,11 @@ def bridge_receive(state: WalkState, step: BridgeReceive) -> Next:
     ns, bridge, port, frame = step
     state.check(ns, "bridge", topology.port_stop(ns, port))
     state.check(ns, "bridge", topology.down(ns, bridge))
-    _vlans(state, ns, bridge)
-    state.stations.teach(state.index(ns), bridge, port, state.packet.mac or "")
+    frame = _into(state, ns, bridge, port, frame)
+    state.stations.teach(state.index(ns), bridge, port, state.packet.mac or "", frame.vlan)
     if not frame.mac and not topology.is_for_bridge(state.view, ns, bridge, frame):
         port_to(state, ns, bridge, frame, came_by=port)  # where nobody answers there is no frame
-    called = topology.calls_iptables(ns, bridge, state.packet.family)
+    called = not step.frame.tags and topology.calls_iptables(ns, bridge, state.packet.family)
     pass_bridge(state, ns, "prerouting", port.name, "", part="first" if called else "all")
     up = topology.is_for_bridge(state.view, ns, bridge, frame)
     if up:
@@ -47,8 +51,8 @@ def bridge_receive(state: WalkState, step: BridgeReceive) -> Next:
         return BridgeCallIptables(ns, bridge, port, frame, up)
     if not up:
         return BridgePassOn(ns, bridge, port, frame, called=False)
-    _hand_up(state, ns, bridge, port)
-    return Receive(ns, bridge)
+    frame = _hand_up(state, ns, bridge, port, frame)
+    return TakeFrame(ns, bridge, frame)
 
 
 def bridge_call_iptables(state: WalkState, step: BridgeCallIptables) -> Next:
@@ -66,16 +70,35 @@ def bridge_call_iptables(state: WalkState, step: BridgeCallIptables) -> Next:
         return BridgePassOn(ns, bridge, port, frame, called=True)
     if state.packet.dst == dst and not up:
         return BridgePassOn(ns, bridge, port, frame, called=True)
-    _hand_up(state, ns, bridge, port)
+    frame = _hand_up(state, ns, bridge, port, frame)
+    # What was translated to the host's own address gets the bridge's MAC address (br_nf_pre_routing_finish).
+    if state.packet.dst == dst and above(state, ns, bridge, frame) is not None:
+        return TakeFrame(ns, bridge, frame)
     mtu.join(state, ns)
     return RouteReceived(ns, bridge)
 
 
-def _hand_up(state: WalkState, ns: Namespace, bridge: Link, port: Link) -> None:
-    """The bridge gives a frame to its host's IP layer."""
+def _into(state: WalkState, ns: Namespace, bridge: Link, port: Link, frame: Frame) -> Frame:
+    """The frame inside the bridge, in the VLAN that the port (or the bridge, of what its host sends) puts it into."""
+    if vlan_ports.filters(bridge) and not vlan_ports.is_seen(bridge, state.view.ports_of(ns.id, bridge.ifindex)):
+        text = f"{bridge.name} filters VLANs, and which its ports carry was not read"
+        by = Decider(kind="link", text=text, namespace=ns.id, value="vlan_filtering 1", interface=bridge.name)
+        state.stop("unknown", "bridge", by)
+    vlan = vlan_ports.vlan_in(bridge, port, frame.tags)
+    if vlan is None:
+        state.stop("dropped", "bridge", vlan_ports.not_let_in(ns, bridge, port, frame.tags))
+    return frame.tagged(*vlan_ports.tags_inside(bridge, frame.tags), vlan=vlan)
+
+
+def _hand_up(state: WalkState, ns: Namespace, bridge: Link, port: Link, frame: Frame) -> Frame:
+    """The bridge gives a frame to its host's IP layer, or to a link above it; returns it as it is there."""
+    if not vlan_ports.is_member(bridge, bridge, frame.vlan):
+        state.stop("unreachable", "bridge", vlan_ports.not_let_out(ns, bridge, bridge, frame.vlan))
+    frame = frame.tagged(*vlan_ports.tags_out(bridge, bridge, frame.vlan, frame.tags))
     pass_bridge(state, ns, "input", port.name, "")
     pass_device(state, ns, bridge, "ingress")
     state.hop(ns, bridge.name, "bridge", "up to the host", note=f"received on port {port.name}")
+    return frame
 
 
 def _stays(state: WalkState, ns: Namespace, bridge: Link) -> bool:
@@ -97,6 +120,8 @@ def bridge_pass_on(state: WalkState, step: BridgePassOn) -> Next:
         return left(state, ns, bridge)
     state.check(ns, "bridge", topology.delivery_stop(ns, came_by, port))
     state.check(ns, "bridge", topology.port_stop(ns, port))
+    # What leaves with a tag isn't IP to br_netfilter, and it looks on only at what it saw come in.
+    called = called and not vlan_ports.tags_out(bridge, port, frame.vlan, frame.tags)
     pass_bridge(state, ns, "forward", came_by.name, port.name, part="first" if called else "all")
     if called:
         state.packet = replace(state.packet, oif=bridge.name, physout=port.name)
@@ -113,8 +138,13 @@ def bridge_send(state: WalkState, step: BridgeSend) -> Next:
     """A packet of this host's IP layer."""
     ns, bridge, next_hop = step
     state.check(ns, "bridge", topology.down(ns, bridge))
-    _vlans(state, ns, bridge)
-    frame = frame_to(state, ns, bridge, next_hop)
+    return BridgeSendFrame(ns, bridge, frame_to(state, ns, bridge, next_hop))
+
+
+def bridge_send_frame(state: WalkState, step: BridgeSendFrame) -> Next:
+    """A frame of its host: its own, or of a link above it."""
+    ns, bridge, frame = step
+    frame = _into(state, ns, bridge, bridge, frame)
     port = port_to(state, ns, bridge, frame)
     if port is None:
         return left(state, ns, bridge)
@@ -130,8 +160,4 @@ def leave_port(state: WalkState, step: LeavePort) -> Next:
     mtu.out_of_port(state, ns, bridge, port, called=called, kernel=state.view.snapshot.host.kernel)
     pass_device(state, ns, port, "egress")
     state.hop(ns, bridge.name, "bridge", f"out of port {port.name}")
-    return ArriveAt(crossed(state, topology.cross(state.view, ns, port), ns, port), frame)
-
-
-def _vlans(state: WalkState, ns: Namespace, bridge: Link) -> None:
-    state.doubt(topology.vlan_doubt(state.view, ns, bridge), "bridge")
+    return SendFrame(ns, port, frame.tagged(*vlan_ports.tags_out(bridge, port, frame.vlan, frame.tags)))

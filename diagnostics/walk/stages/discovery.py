@@ -13,42 +13,47 @@ import msgspec
 
 from dnet_tui.diagnostics.walk.l2 import topology
 from dnet_tui.diagnostics.walk.l2.answering import answers
+from dnet_tui.diagnostics.walk.l2.frame import Frame
+from dnet_tui.diagnostics.walk.l2.reach import Crossing, Passage, Way, is_plain, reach
+from dnet_tui.diagnostics.walk.l2.stacks import TAPS
 from dnet_tui.diagnostics.walk.l2.stations import is_own
-from dnet_tui.diagnostics.walk.l2.topology import Frame
 from dnet_tui.diagnostics.walk.packet import Decider
 from dnet_tui.diagnostics.walk.stages.arp_ndp import Party, discovery_stop
+from dnet_tui.diagnostics.walk.stages.outer import pass_question, reflected
 from dnet_tui.diagnostics.walk.state import WalkState
-from dnet_tui.inspect.model import Link, LinkRef, Namespace
+from dnet_tui.inspect.model import Link, LinkRef, Namespace, Vxlan
 
 
 class Owner(NamedTuple):
-    """Who answers, and the bridge's port behind which it is (None: it is the bridge, or no bridge is between)."""
+    """Who answers, and the bridges and tunnels that the question crosses on its way there."""
 
     party: Party
-    port: Link | None
-
-
-class Segment(NamedTuple):
-    """A bridge that carries the question, and the port by which it comes (None: its own host asks)."""
-
-    ns: Namespace
-    bridge: Link
-    came_by: Link | None
+    crossings: Way
 
 
 def discover(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:
     """The frame with its owner's MAC address, where exactly one answers; stops where question or answer is lost."""
-    segment = _segment(state, ns, out)
-    owners = _owners(state, segment, out, frame)
+    plain = _plain_segment(state, ns, out)
+    owners = _owners(state, ns, out, frame) if plain is None else _owners_on(state, plain, frame)
+    if plain is None and not owners:
+        return _unanswered(state, ns, out, frame)
+    if plain is None and len(owners) > 1:
+        text = f"{frame.next_hop} is taken twice: {' and '.join(_called(state, one.party) for one in owners)} answer"
+        by = Decider(kind="neighbour", text=text, namespace=ns.id, value=frame.next_hop)
+        state.stop("unknown", "neighbour", by)
     if len(owners) != 1 or not frame.asker:
         return frame
     owner = owners[0]
-    if owner.party.link.mac == out.mac and segment is not None:
+    if owner.party.link.mac == out.mac and owner.crossings:
         return frame  # one MAC address for both: the bridge has it now here, now there
-    if segment is not None:
-        _carry(state, segment, owner, out, frame)
-    called = segment is not None and topology.calls_iptables(segment.ns, segment.bridge, state.packet.family)
-    why = discovery_stop(state, Party(ns, out), owner.party, frame.next_hop, called=called)
+    for crossing in owner.crossings:
+        if isinstance(crossing, Passage):
+            pass_question(state, crossing, out.mac.lower(), owner.party.link.mac.lower())
+        else:
+            state.doubt(reflected(state, crossing.ns, crossing.bridge) if plain is None else None)
+            _carry(state, crossing, owner, out, frame)
+    bridges = (item for item in owner.crossings if isinstance(item, Crossing))
+    why = discovery_stop(state, Party(ns, out), owner.party, frame.next_hop, bridges)
     if why is not None:
         state.stop(why[0], "neighbour", why[1])
     mac = owner.party.link.mac.lower()
@@ -56,47 +61,76 @@ def discover(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:
     return msgspec.structs.replace(frame, mac=mac) if mac else frame
 
 
-def _segment(state: WalkState, ns: Namespace, out: Link) -> Segment | None:
+def _unanswered(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:
+    """The frame where nobody who was seen answers: a VXLAN may do so in another's place, or a program."""
+    found = reach(state.view, ns, out)
+    for space, link in found.proxies if state.packet.family == "ip" else ():
+        entry = topology.remembered(state.index(space), link, frame.next_hop)
+        if entry is not None:
+            return msgspec.structs.replace(frame, mac=entry.mac.lower())
+        if isinstance(link.detail, Vxlan) and link.detail.l3miss:
+            text = f"{link.name} asks a program for {frame.next_hop}, of which it knows nothing yet"
+            by = Decider(kind="neighbour", text=text, namespace=space.id, value=frame.next_hop, interface=link.name)
+            state.stop("unknown", "neighbour", by)
+    for space, link in found.edges:
+        if link.kind in TAPS:
+            text = f"{frame.next_hop} may be that of the program that holds {link.name}"
+            by = Decider(kind="neighbour", text=text, namespace=space.id, value=frame.next_hop, interface=link.name)
+            state.stop("unknown", "neighbour", by)
+    return msgspec.structs.replace(frame, unanswered=True)
+
+
+def _called(state: WalkState, party: Party) -> str:
+    return f"{party.link.name} of {state.view.label(party.ns.id)}"
+
+
+def _owners(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> list[Owner]:
+    """Who answers for the next hop of those that hear the question."""
+    found = reach(state.view, ns, out)
+    if found.unseen is not None:
+        raise found.unseen
+    return [
+        Owner(Party(item.ns, item.link), item.crossings)
+        for item in found.hearers
+        if (item.ns.id, item.link.ifindex) != (ns.id, out.ifindex)
+        and answers(state.index(item.ns), item.link, frame.next_hop, frame.asker)
+    ]
+
+
+def _plain_segment(state: WalkState, ns: Namespace, out: Link) -> Crossing | None:
+    """The bridge that carries the question, where it is one of veths alone; told apart because it is the usual one."""
+    view = state.view
     if out.kind == "bridge":
-        return Segment(ns, out, None)
-    far = state.view.links.get(out.peer) if out.kind == "veth" and out.peer is not None else None
+        return Crossing(ns, out, None, None) if is_plain(view, ns, out) else None
+    far = view.links.get(out.peer) if out.kind == "veth" and out.peer is not None else None
     if out.peer is None or far is None or far.master is None:
         return None
-    bridge = state.view.links.get(LinkRef(namespace=out.peer.namespace, ifindex=far.master))
-    if bridge is None or bridge.kind != "bridge":
+    bridge = view.links.get(LinkRef(namespace=out.peer.namespace, ifindex=far.master))
+    if bridge is None or bridge.kind != "bridge" or not is_plain(view, view.namespaces[out.peer.namespace], bridge):
         return None
-    return Segment(state.view.namespaces[out.peer.namespace], bridge, far)
+    return Crossing(view.namespaces[out.peer.namespace], bridge, far, None)
 
 
-def _owners(state: WalkState, segment: Segment | None, out: Link, frame: Frame) -> list[Owner]:
-    view = state.view
-    if segment is None:
-        far = view.links.get(out.peer) if out.kind == "veth" and out.peer is not None else None
-        if out.peer is None or far is None:
-            return []
-        ns = view.namespaces[out.peer.namespace]
-        found = answers(state.index(ns), far, frame.next_hop, frame.asker)
-        return [Owner(Party(ns, far), None)] if found else []
+def _owners_on(state: WalkState, segment: Crossing, frame: Frame) -> list[Owner]:
+    view, (ns, bridge, came_by) = state.view, segment[:3]
     owners = []
-    if segment.came_by is not None and answers(state.index(segment.ns), segment.bridge, frame.next_hop, frame.asker):
-        owners.append(Owner(Party(segment.ns, segment.bridge), None))
-    for port in topology.owner_ports(view, segment.ns, segment.bridge, frame):
+    if came_by is not None and answers(state.index(ns), bridge, frame.next_hop, frame.asker):
+        owners.append(Owner(Party(ns, bridge), (segment,)))
+    for port in topology.owner_ports(view, ns, bridge, frame):
         far = view.links.get(port.peer) if port.peer is not None else None
-        came_by = segment.came_by
         if port.peer is not None and far is not None and (came_by is None or port.ifindex != came_by.ifindex):
-            owners.append(Owner(Party(view.namespaces[port.peer.namespace], far), port))
+            owners.append(Owner(Party(view.namespaces[port.peer.namespace], far), (segment._replace(port=port),)))
     return owners
 
 
-def _carry(state: WalkState, segment: Segment, owner: Owner, out: Link, frame: Frame) -> None:
-    """What the bridge does with question and answer; what stops every frame there is told where the packet comes."""
-    ns, bridge, came_by = segment
+def _carry(state: WalkState, crossing: Crossing, owner: Owner, out: Link, frame: Frame) -> None:
+    """What a bridge does with question and answer; what stops every frame there is told where the packet comes."""
+    ns, bridge, came_by, port, vlan = crossing
     index = state.index(ns)
-    if _is_shut(segment, owner.port):
+    if _is_shut(crossing):
         return
     if came_by is not None:
-        state.stations.teach(index, bridge, came_by, out.mac.lower())
-    port = owner.port
+        state.stations.teach(index, bridge, came_by, out.mac.lower(), vlan)
     if port is not None and port.port is not None:
         # What the host itself sends is flooded to every port (br_flood).
         if came_by is not None and not port.port.broadcast_flood and state.packet.family == "ip":
@@ -104,10 +138,10 @@ def _carry(state: WalkState, segment: Segment, owner: Owner, out: Link, frame: F
             text = f"port {port.name} gets no broadcasts: requests for {frame.next_hop} don't reach it"
             by = Decider(kind="link", text=text, namespace=ns.id, value=flag, interface=port.name)
             state.stop("unreachable", "neighbour", by)
-        state.stations.teach(index, bridge, port, owner.party.link.mac.lower())
+        state.stations.teach(index, bridge, port, owner.party.link.mac.lower(), vlan)
     if came_by is None:
         return
-    known = state.stations.port(index, bridge, out.mac.lower())
+    known = state.stations.port(index, bridge, out.mac.lower(), vlan)
     text = ""
     if known is None and came_by.port is not None and not came_by.port.flood:
         text = f"the reply for {frame.next_hop} is not passed on to port {came_by.name}: not learnt, nor flooded"
@@ -118,9 +152,9 @@ def _carry(state: WalkState, segment: Segment, owner: Owner, out: Link, frame: F
         state.stop("unreachable", "neighbour", by)
 
 
-def _is_shut(segment: Segment, port: Link | None) -> bool:
+def _is_shut(crossing: Crossing) -> bool:
     """Whether the bridge passes nothing at all between the two."""
-    ns, bridge, came_by = segment
+    ns, bridge, came_by, port = crossing[:4]
     ends = [item for item in (came_by, port) if item is not None]
     if topology.down(ns, bridge) is not None or any(topology.port_stop(ns, item) is not None for item in ends):
         return True

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from dnet_tui.diagnostics.walk.l2 import neighbours, topology
+import msgspec
+
+from dnet_tui.diagnostics.walk.l2 import neighbours, topology, vlan_ports
 from dnet_tui.diagnostics.walk.l2.answering import is_mute, question_source
+from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.l2.stations import astray, is_own, unflooded
-from dnet_tui.diagnostics.walk.l2.topology import Frame
-from dnet_tui.diagnostics.walk.packet import Decider, End, replace
+from dnet_tui.diagnostics.walk.packet import Decider, replace
 from dnet_tui.diagnostics.walk.stages.discovery import discover
+from dnet_tui.diagnostics.walk.stages.outer import may_lead_on
 from dnet_tui.diagnostics.walk.state import WalkState
-from dnet_tui.diagnostics.walk.steps import Ending
-from dnet_tui.inspect.model import Link, LinkRef, Namespace
+from dnet_tui.inspect.model import Link, Namespace
 
 
 def frame_to(state: WalkState, ns: Namespace, out: Link, next_hop: str) -> Frame:
@@ -37,6 +39,11 @@ def port_to(state: WalkState, ns: Namespace, bridge: Link, frame: Frame, *, came
     ``came_by`` is the port it came in by; None: the bridge's own host sends it.
     """
     owners = topology.owner_ports(state.view, ns, bridge, frame)
+    if not owners and frame.vlan:
+        _of_another_vlan(state, ns, bridge, frame)
+    told = topology.told_ports(state.view, ns, bridge, frame.mac) if frame.mac and not owners else ()
+    if len(told) == 1:
+        return told[0]
     ports = _by_station(state, ns, bridge, frame, owners, forwarded=came_by is not None)
     if len(ports) == 1:
         state.doubt(neighbours.contradicted(state.view, ns, bridge, frame, ports[0]))
@@ -46,7 +53,7 @@ def port_to(state: WalkState, ns: Namespace, bridge: Link, frame: Frame, *, came
         names = " and ".join(port.name for port in ports)
         text = f"{next_hop} is taken twice on {bridge.name}: behind {names}"
         state.stop("unknown", "bridge", Decider(kind="neighbour", text=text, namespace=ns.id, value=next_hop))
-    if not topology.has_foreign_port(state.view, ns, bridge):
+    if not any(may_lead_on(state, *end) for end in topology.foreign_ends(state.view, ns, bridge, frame.mac)):
         nobody_takes(state, ns, "bridge", frame, bridge)
     if not state.outside:
         text = f"{next_hop} may be behind a port of {bridge.name} that leads out of sight"
@@ -61,7 +68,7 @@ def _by_station(
     if not frame.mac or not owners:
         return owners
     index = state.index(ns)
-    known = state.stations.port(index, bridge, frame.mac)
+    known = state.stations.port(index, bridge, frame.mac, frame.vlan)
     if known is None:
         for port in owners:
             if port.port is not None and not port.port.flood and len(owners) == 1:
@@ -74,25 +81,13 @@ def _by_station(
     return found
 
 
+def _of_another_vlan(state: WalkState, ns: Namespace, bridge: Link, frame: Frame) -> None:
+    """Stop where the frame's owner is behind a port that isn't a member of its VLAN."""
+    for port in topology.ports_beside(state.view, ns, bridge, msgspec.structs.replace(frame, unanswered=False)):
+        state.stop("unreachable", "bridge", vlan_ports.not_let_out(ns, bridge, port, frame.vlan))
+
+
 def nobody_takes(state: WalkState, ns: Namespace, stage: str, frame: Frame, link: Link) -> NoReturn:
     """Stop: nobody on a link, or behind a bridge, takes the frame."""
     end, by = neighbours.nobody(state.view, ns, link, frame)
     state.stop(end, "neighbour" if by.kind == "sysctl" else stage, by)
-
-
-def crossed(state: WalkState, arrival: topology.Arrival, ns: Namespace, out: Link) -> LinkRef:
-    """The link at which a frame that was sent arrives."""
-    if arrival.ref is None:
-        end: End = "unknown" if arrival.kind == "unknown" else "unreachable"
-        state.stop(end, "link", arrival.by or Decider(kind="link", text=out.name, namespace=ns.id, interface=out.name))
-    if arrival.ref.namespace != ns.id:
-        state.packet = replace(state.packet, mark=0)  # skb_scrub_packet
-    return arrival.ref
-
-
-def left(state: WalkState, ns: Namespace, out: Link) -> Ending:
-    """The packet leaves what can be seen."""
-    state.exits = out.name
-    state.hop(ns, out.name, "link", "leaves the host")
-    state.reach(ns, left=True)
-    return Ending("left")

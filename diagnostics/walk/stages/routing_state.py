@@ -18,7 +18,7 @@ _ROUTE_ENDS: dict[str, End] = {"unknown": "unknown", "blackhole": "dropped"}
 
 def output_route(state: WalkState, ns: Namespace) -> RouteAnswer:
     """The route of a packet made in a namespace."""
-    answer = choose_way(state, routing.lookup(state.index(ns), replace(state.packet, iif="")))
+    answer = choose_way(state, routing.lookup(state.index(ns), replace(state.packet, iif=""), vrf=state.vrf))
     require_usable(state, answer)
     if answer.type == "unicast" and ipaddress.ip_address(state.packet.src).is_loopback:
         out = output_device(state, ns, answer)

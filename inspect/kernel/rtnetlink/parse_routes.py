@@ -54,13 +54,13 @@ _MTU_LOCK = 1 << 2
 """The bit of RTAX_MTU in RTAX_LOCK."""
 _PREFERENCES = {1: "high", 3: "low"}
 """ICMPV6_ROUTER_PREF_*; 0 is medium."""
-_RULE_MODELLED = frozenset({1, 2, 3, 4, 6, 10, 13, 14, 15, 16, 17})
-"""FRA_DST, SRC, IIFNAME, GOTO, PRIORITY, FWMARK, SUPPRESS_IFGROUP, SUPPRESS_PREFIXLEN, TABLE, FWMASK, OIFNAME."""
+_RULE_MODELLED = frozenset({1, 2, 3, 4, 6, 10, 13, 14, 15, 16, 17, 19})
+"""FRA_DST, SRC, IIFNAME, GOTO, PRIORITY, FWMARK, SUPPRESS_IFGROUP, SUPPRESS_PREFIXLEN, TABLE, FWMASK, OIFNAME,
+L3MDEV."""
 _RULE_HARMLESS = frozenset({11, 18, 21})
 """FRA_FLOW (accounting), FRA_PAD and FRA_PROTOCOL (who made the rule) decide nothing."""
 _RULE_SELECTORS = {
     12: "tun_id",
-    19: "l3mdev",
     20: "uidrange",
     22: "ipproto",
     23: "sport",
@@ -184,6 +184,7 @@ def _rule(body: bytes) -> PolicyRule | None:
         mask=u32(mask) if mask else None,
         invert=bool(flags & 0x2),
         suppress_prefixlength=None if limit == _NO_LIMIT else limit,
+        l3mdev=bool(u8(attrs.get(19))),
         other=tuple(_rule_other(attrs, tos)),
     )
 
@@ -196,8 +197,6 @@ def _rule_other(attrs: dict[int, bytes], tos: int) -> Iterator[str]:
     if u32(attrs.get(13), _NO_LIMIT) != _NO_LIMIT:
         yield f"suppress_ifgroup {u32(attrs[13])}"
     for kind in sorted(attrs.keys() - _RULE_MODELLED - _RULE_HARMLESS):
-        if kind == 19 and not u8(attrs[kind]):
-            continue
         yield f"{_RULE_SELECTORS.get(kind, f'attribute {kind}')} {_selector(kind, attrs[kind])}"
 
 

@@ -50,6 +50,7 @@ NAMESPACE_FIELDS = {
     "xfrm_policies": "xfrm",
     "xfrm": "xfrm",
     "checksums": "checksums",
+    "wireguard": "wireguard",
 }
 """The fields of a namespace that are sections, with the section's name."""
 

@@ -21,6 +21,7 @@ from dnet_tui.inspect.model import (
 )
 from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import Firewall
+from dnet_tui.inspect.model.links import WireGuardDevice
 from dnet_tui.inspect.model.routing import XfrmPolicy
 
 AS_ROOT = "run as root (sudo dnet-tui …)"
@@ -57,6 +58,7 @@ class NamespaceReading(msgspec.Struct, kw_only=True):
     traffic_control: tuple[TrafficFilter, ...] = ()
     xfrm_policies: int | None = None
     xfrm: tuple[XfrmPolicy, ...] = ()
+    wireguard: tuple[WireGuardDevice, ...] = ()
     nsids: dict[int, str] = {}
     host_nsid: int | None = None
     peers: dict[int, int] = {}

@@ -27,6 +27,7 @@ class SectionName(StrEnum):
     CONNTRACK = "conntrack"
     FIREWALL = "firewall"
     XFRM = "xfrm"
+    WIREGUARD = "wireguard"
     CHECKSUMS = "checksums"
     NAT_PORTS = "nat-ports"
     NAMES = "names"

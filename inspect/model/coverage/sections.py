@@ -42,6 +42,7 @@ WORDS = {
     "engine": "container engines",
     "names": "resolv.conf",
     "xfrm": "IPsec policies",
+    "wireguard": "WireGuard's peers",
     "conntrack": "tracked connections",
     "nat-ports": "ports taken by translation",
     "log": "engine log",

@@ -103,7 +103,9 @@ def _aliases(snapshot: Snapshot, places: dict[str, str]) -> dict[str, str]:
 
 def _told(name: str, fault: str, probe: Probe, found: Judgement) -> Disagreement | None:
     unwatched = any("net:[" in reason for reason in found.reasons)  # a container that the fault itself brought
-    if found.result == "agrees" or unwatched:
+    # What came back to the sender's own port is what a server answered that the fault itself brought.
+    came_back = any(f" > {probe.src}:{probe.sport}" in word for word in found.kernel) and probe.proto == "udp"
+    if found.result == "agrees" or unwatched or came_back:
         return None
     said = "/".join(filter(None, found.end))
     return _disagreement(
@@ -141,9 +143,9 @@ def _traced(name: str, fault: str, case: HostContext, court: Court, probe: Probe
 
 
 def _outside(court: Court) -> set[str]:
-    """The addresses of what is outside."""
+    """The addresses of what is outside, but for those that every host has for itself."""
     ns = court.view.namespaces.get(court.ids[OUTSIDE])
-    return {item.address for item in ns.addresses} if ns is not None else set()
+    return {item.address for item in ns.addresses if item.scope != "host"} if ns is not None else set()
 
 
 def _knows_a_way(court: Court, address: str) -> bool:

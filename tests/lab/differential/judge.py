@@ -148,7 +148,7 @@ class Court:
 
     def _variants(self, probe: Probe, packet: Packet, there: Walk, outcome: Outcome) -> Iterator[str]:
         """The two other ways to ask: with the walk ending at the uplink, and with one beginning there."""
-        if OUTSIDE not in {probe.origin, self.places.get(there.last_namespace)}:
+        if OUTSIDE not in {probe.origin, self.places.get(there.last_namespace)} or _is_in_a_tunnel(there):
             return
         if probe.origin == OUTSIDE:
             link = self.view.link_named(self.ids[HOST], UPLINK)
@@ -161,7 +161,7 @@ class Court:
                 yield f"from outside it is {there.end}, but arriving at the uplink {other.end}"
             return
         other = walk(self.view, packet, origin=self.ids[probe.origin], outside=True)
-        if other.end != "left":
+        if other.end != "left" or other.carried:
             return
         gone = [
             s
@@ -170,6 +170,12 @@ class Court:
         ]
         if not any(same_tuple(way.last, s) for way in (other, *other.others) for s in gone):
             yield f"it is said to leave by {other.exits} as {other.last.tuple_text()}, which it didn't"
+
+
+def _is_in_a_tunnel(said: Walk) -> bool:
+    """Whether it goes through a tunnel, and so doesn't cross the uplink as it is."""
+    asked = any("doesn't get through" in item.by.text for item in said.obstacles)
+    return asked or any(hop.stage == "tunnel" or hop.outer for hop in said.hops)
 
 
 def _taker(said: Walk, outcome: Outcome) -> Iterator[str]:

@@ -144,10 +144,13 @@ def commanded(host: LabHost, inject: Sequence[Argv], restore: Sequence[Argv]) ->
 
 
 def doctor(host: LabHost, *arguments: str) -> dict[str, Any]:
-    """Return the doctor's report on a host."""
-    result = host.dnet("doctor", "--format", "json", *arguments)
-    assert result.stdout, result.stderr.decode()
-    report: dict[str, Any] = json.loads(result.stdout)
+    """Return the doctor's report on a host; one in which an engine was late, on a busy machine, is made again."""
+    for _ in range(5):
+        result = host.dnet("doctor", "--format", "json", *arguments)
+        assert result.stdout, result.stderr.decode()
+        report: dict[str, Any] = json.loads(result.stdout)
+        if not any(" within " in gap["reason"] for gap in report["gaps"] if gap["section"] == "engine"):
+            break
     return report
 
 

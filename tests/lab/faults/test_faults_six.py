@@ -38,6 +38,7 @@ def podman_six() -> Iterator[SixPodman]:
 
 
 @pytest.mark.docker
+@pytest.mark.matrix
 @EVERY
 def test_on_a_docker_host_with_ipv6(docker_six: SixDocker, case: Case) -> None:
     prove_or_say_why(docker_six, case)
@@ -45,6 +46,7 @@ def test_on_a_docker_host_with_ipv6(docker_six: SixDocker, case: Case) -> None:
 
 
 @pytest.mark.podman
+@pytest.mark.matrix
 @EVERY
 def test_on_a_podman_host_with_ipv6(podman_six: SixPodman, case: Case) -> None:
     prove_or_say_why(podman_six, case)

@@ -335,4 +335,5 @@ print(json.dumps([peers(whole) == peers(alone),
     assert {name for name, _ in unread} == {
         *("routes", "policy_rules", "neighbours", "proxied", "fdb", "traffic_control", "sysctls", "sockets"),
         *("firewall", "conntrack", "conntrack_counts", "nat_ports", "checksums", "xfrm", "xfrm_policies"),
+        "wireguard",
     }

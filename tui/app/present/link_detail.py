@@ -9,6 +9,7 @@ from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import findings, findings_of
+from dnet_tui.tui.app.present.link_stack import stack
 from dnet_tui.tui.app.present.styled_text import BLANK, Paragraph, TextRole, TextSpan, bullet, fact, heading, line, say
 
 
@@ -55,6 +56,7 @@ def facts(view: View, ns: Namespace, link: Link) -> Iterator[Paragraph]:
         yield fact("port of", say(master.name if master else f"index {link.master}", "name"))
     if link.kind == "veth":
         yield from _peer(view, link)
+    yield from stack(view, ns, link)
     if link.mac:
         yield fact("mac", link.mac)
     yield fact("mtu", str(link.mtu))

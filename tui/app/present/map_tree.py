@@ -136,8 +136,24 @@ def _link(view: View, report: Report | None, ns: Namespace, link: Link, what: st
         id=link_id(ns.id, link),
         name=line(say(link.name, "name"), say(f" {what}", "dim"), *_state(link), *_marks(about)),
         address=shown(view.addresses_of(LinkRef(namespace=ns.id, ifindex=link.ifindex))),
-        children=tuple(_far_end(view, report, link)),
+        children=(*_far_end(view, report, link), *_above(view, ns, link)),
     )
+
+
+def _above(view: View, ns: Namespace, link: Link) -> Iterator[Node]:
+    """The links of other namespaces that lie on a link: macvlans and ipvlans of containers."""
+    for ref in view.known_above(LinkRef(namespace=ns.id, ifindex=link.ifindex)):
+        upper = view.links[ref]
+        if ref.namespace == ns.id:
+            continue
+        yield Node(
+            id=f"above:{ref.namespace}:{ref.ifindex}",
+            name=line(
+                say(view.label(ref.namespace), "name"), say(f" {upper.name} {upper.kind}", "dim"), *_state(upper)
+            ),
+            address=shown(view.addresses_of(ref)),
+            search=upper.kind,
+        )
 
 
 def _port(view: View, report: Report | None, host: Namespace, port: Link) -> Node:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from dnet_tui.diagnostics.trace.reception import way_out
 from dnet_tui.diagnostics.trace.trace import Trace
-from dnet_tui.diagnostics.walk.packet import Decider, Hop, RuleRef, Walk
+from dnet_tui.diagnostics.walk.l2.tunnels import ref_text
+from dnet_tui.diagnostics.walk.packet import Decider, Hop, Packet, RuleRef, Walk
 from dnet_tui.inspect.model.view import View
 
 FORMAT = 1
@@ -27,6 +29,7 @@ def trace_data(trace: Trace, view: View) -> dict[str, Any]:
         "received_by": trace.received_by,
         "intended": trace.intended,
         "decided_by": _decider(trace.decided_by, view),
+        **_way_out(trace.forward, view),
         "hops": [_hop(hop, view) for hop in trace.forward.hops],
         "reply": _reply(trace.answer, view) if trace.answer is not None else None,
         **_relay(trace, view),
@@ -63,8 +66,21 @@ def _reply(walk: Walk, view: View) -> dict[str, Any]:
     return {
         "verdict": walk.end,
         "decided_by": _decider(walk.decided_by, view),
+        **_way_out(walk, view),
         "hops": [_hop(hop, view) for hop in walk.hops],
     }
+
+
+def _way_out(walk: Walk, view: View) -> dict[str, Any]:
+    """By what it left what can be seen, and in which tunnels; nothing of one that didn't."""
+    if walk.end != "left":
+        return {}
+    link, where = way_out(view, walk)
+    data: dict[str, Any] = {"interface": link, "to": where.removeprefix("to ").removeprefix("into ")}
+    if walk.wire is not None:
+        data["tunnels"] = [{"interface": ref_text(view, item.tunnel), "to": item.where} for item in walk.carried]
+        data["outer"] = _packet(walk.wire)
+    return {"left": data}
 
 
 def _decider(by: Decider | None, view: View) -> dict[str, Any] | None:
@@ -81,21 +97,25 @@ def _decider(by: Decider | None, view: View) -> dict[str, Any] | None:
 
 
 def _hop(hop: Hop, view: View) -> dict[str, Any]:
-    packet = hop.packet
-    return {
+    data: dict[str, Any] = {
         "namespace": view.label(hop.namespace),
         "interface": hop.interface,
         "stage": hop.stage,
-        "packet": {
-            "src": packet.src,
-            "dst": packet.dst,
-            "proto": packet.proto,
-            "sport": packet.sport,
-            "dport": packet.dport,
-        },
+        "packet": _packet(hop.packet),
         "verdict": hop.verdict,
         "rule": _rule(hop.rule) if hop.rule is not None else None,
         "note": hop.note,
+    }
+    return data | ({"outer": True} if hop.outer else {})
+
+
+def _packet(packet: Packet) -> dict[str, Any]:
+    return {
+        "src": packet.src,
+        "dst": packet.dst,
+        "proto": packet.proto,
+        "sport": packet.sport,
+        "dport": packet.dport,
     }
 
 

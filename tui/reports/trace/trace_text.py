@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dnet_tui.diagnostics.trace.reception import way_out
 from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.diagnostics.walk.packet import Decider, Hop, Packet, RuleRef, Walk
 from dnet_tui.inspect.model.view import View
@@ -35,7 +36,7 @@ def trace_text(trace: Trace, view: View, paper: OutputStyle) -> str:
     prose = paper.for_prose()
     title = f"{clean(trace.source.label)} → {clean(trace.target.label)}  {clean(trace.forward.start.tuple_text())}"
     title += _size(trace.forward.start)
-    lines = [prose.bold(title), *_verdict(trace, prose), "", *_way(trace.forward, view, prose)]
+    lines = [prose.bold(title), *_verdict(trace, view, prose), "", *_way(trace.forward, view, prose)]
     if trace.answer is not None:
         lines += ["", prose.bold(f"The answer  {clean(trace.answer.start.tuple_text())}")]
         lines += _way(trace.answer, view, prose)
@@ -58,17 +59,27 @@ def _size(packet: Packet) -> str:
     return f"  {packet.length} bytes{rule}"
 
 
-def _verdict(trace: Trace, paper: OutputStyle) -> Iterator[str]:
+def _ending(walk: Walk, view: View) -> str:
+    """How a walk ends, in words; of one that leaves by a tunnel or to a program, by which and to whom."""
+    by, where = way_out(view, walk)
+    if walk.end == "left" and where:
+        return clean(f"leaves by {by} {where}", _LIMIT)
+    return VERDICTS.get(walk.end, walk.end)
+
+
+def _verdict(trace: Trace, view: View, paper: OutputStyle) -> Iterator[str]:
     walk = trace.forward
-    words = f"The packet {VERDICTS.get(walk.end, walk.end)}."
+    words = f"The packet {_ending(walk, view)}."
     if trace.answer is not None:
         back = trace.answer.arrives
         if back:
             words += " An answer is expected." if trace.forward.end == "left" else " Its answer gets back."
+        elif trace.answer.intended is False and way_out(view, trace.answer)[1]:
+            words += f" Its answer {_ending(trace.answer, view)}, where nobody awaits it."
         elif trace.answer.intended is False:
             words += " Its answer comes to somebody who doesn't await it."
         else:
-            words += f" Its answer {VERDICTS.get(trace.answer.end, trace.answer.end)}."
+            words += f" Its answer {_ending(trace.answer, view)}."
     if trace.relay is not None and trace.relay.failing is not None:
         words += " It is taken by a proxy, whose own connection fails."
     if trace.intended is False and trace.received_by:
@@ -104,7 +115,7 @@ def _way(walk: Walk, view: View, paper: OutputStyle) -> Iterator[str]:
             namespace = label
             yield f"  {paper.bold(label)}"
         yield from _hop(hop, paper)
-        shown = hop.packet.tuple_text()
+        shown = hop.packet.tuple_text()  # inside a tunnel: that of its outer packet
         if tuple_shown and shown != tuple_shown:
             yield from paragraph(f"now {clean(shown)}", paper.width, " " * (5 + _STAGE))
         tuple_shown = shown

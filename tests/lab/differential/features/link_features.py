@@ -88,46 +88,105 @@ def linkdown(draft: Draft) -> None:
 
 
 def macvlan(draft: Draft) -> None:
-    """A container with a macvlan above the uplink, or above a veth of its own."""
+    """Containers with macvlans of all modes above the uplink, or above a bridge."""
+    bridge = draft.bridge()
+    on_bridge = draft.chance(0.35)
+    lower, near = (bridge.name, address(bridge).rpartition(".")[0]) if on_bridge else (UPLINK, "203.0.113")
+    gateway = OUTSIDE_ADDRESS if not on_bridge else address(bridge)
     mode = draft.pick(("bridge", "bridge", "private", "vepa"))
-    mode2 = draft.pick((mode, mode, "private"))
+    mode2 = draft.pick((mode, mode, "private", "bridge"))
     for number, kind in ((1, mode), (2, mode2)):
         name = f"mac{number}"
         draft.place(
             Extra(
                 name=name,
                 links=(
-                    f"link add mv{number} link {UPLINK} type macvlan mode {kind}",
+                    f"link add mv{number} link {lower} type macvlan mode {kind}",
                     f"link set mv{number} netns {name}",
                 ),
                 inner=(
                     f"link set mv{number} name eth0",
-                    f"address add 203.0.113.{30 + number}/24 dev eth0",
+                    f"address add {near}.{130 + number}/24 dev eth0",
                     "link set eth0 up",
-                    f"route add default via {OUTSIDE_ADDRESS}",
+                    f"route add default via {gateway}",
                 ),
                 tcp=(80,),
                 udp=(53,),
             )
         )
+        if draft.chance(0.15):
+            draft.step(name, "ip link set eth0 down")
+            draft.step(name, "ip link set eth0 up" if draft.chance(0.5) else "ip link show eth0")
     if draft.chance(0.3):
         draft.place(
             Extra(
                 name="macvhost",
-                links=(f"link add mvh link {UPLINK} type macvlan mode bridge", "link set mvh netns macvhost"),
-                inner=("address add 203.0.113.40/24 dev mvh", "link set mvh up"),
+                links=(f"link add mvh link {lower} type macvlan mode bridge", "link set mvh netns macvhost"),
+                inner=(f"address add {near}.140/24 dev mvh", "link set mvh up"),
             )
         )
-    for one, two in (("mac1", "203.0.113.32"), ("mac2", "203.0.113.31")):
+        draft.probe("macvhost", f"{near}.131", "icmp")
+    own = address(bridge) if on_bridge else UPLINK_ADDRESS
+    if draft.chance(0.2):  # nobody needs to be asked, and yet it doesn't arrive
+        draft.step("mac1", f"ip neigh replace {own} lladdr {_MAC_OF_THE_HOST} dev eth0 nud permanent")
+    members = [box for box in draft.spec.boxes if box.legs[0].bridge == bridge.name] if on_bridge else []
+    for one, two in (("mac1", f"{near}.132"), ("mac2", f"{near}.131")):
         draft.probes(one, two)
-        draft.probe(one, UPLINK_ADDRESS, "icmp")
+        draft.probe(one, own, "icmp")
         draft.probe(one, OUTSIDE_ADDRESS, "tcp", 80)
         draft.probe(one, OUTSIDE_SERVER, "udp", 53)
-        draft.probe(one, address(draft.box()), "tcp", 80)
-    for dst in ("203.0.113.31", "203.0.113.32"):
+        draft.probe(one, address(draft.pick(members) if members else draft.box()), "tcp", 80)
+    for dst in (f"{near}.131", f"{near}.132"):
         draft.probe(OUTSIDE, dst, "tcp", 80)
         draft.probe(HOST, dst, "icmp")
-        draft.probe(draft.box().name, dst, "tcp", 80)
+        draft.probe((draft.pick(members) if members else draft.box()).name, dst, "tcp", 80)
+
+
+_MAC_OF_THE_HOST = "02:00:5e:00:00:00"
+"""The first bridge's; of the uplink it is a wrong one."""
+
+
+def overlay(draft: Draft) -> None:
+    """An overlay network as a swarm makes it: a bridge with a VXLAN in a namespace of its own, made by the host."""
+    learning = draft.pick(("", " nolearning"))
+    near = f"link add vxs type vxlan id 7 local {UPLINK_ADDRESS} remote {OUTSIDE_ADDRESS} dstport 4790{learning}"
+    draft.place(
+        Extra(
+            name="sbx",
+            links=(near, "link set vxs netns sbx"),
+            inner=("link add br0 type bridge", "link set br0 up", "link set vxs master br0 up"),
+        )
+    )
+    for number in (1, 2):
+        draft.place(
+            Extra(
+                name=f"ov{number}",
+                links=(
+                    f"link add ovp{number} type veth peer name eth0 netns ov{number}",
+                    f"link set ovp{number} netns sbx",
+                ),
+                inner=(f"address add 10.77.0.{number}/24 dev eth0", "link set eth0 up"),
+                tcp=(80,),
+                udp=(53,),
+            )
+        )
+        draft.step("sbx", f"ip link set ovp{number} master br0 up")
+    vni = draft.pick((7, 7, 7, 7, 8))
+    draft.step(
+        OUTSIDE, f"ip link add vxs type vxlan id {vni} local {OUTSIDE_ADDRESS} remote {UPLINK_ADDRESS} dstport 4790"
+    )
+    draft.step(OUTSIDE, "ip address add 10.77.0.9/24 dev vxs")
+    draft.step(OUTSIDE, "ip link set vxs up")
+    if draft.chance(0.25):
+        chain = draft.pick(("INPUT", "OUTPUT"))
+        draft.rule("filter", chain, "-p udp --dport 4790 -j DROP", first=True)
+    if draft.chance(0.15):
+        draft.step("sbx", f"bridge link set dev ovp1 isolated {draft.pick(('on', 'off'))}")
+        draft.step("sbx", "bridge link set dev vxs isolated on")
+    for origin, dst in (("ov1", "10.77.0.2"), ("ov2", "10.77.0.1"), ("ov1", "10.77.0.9"), ("ov2", "10.77.0.77")):
+        draft.probes(origin, dst)
+    draft.probe(OUTSIDE, "10.77.0.1", "tcp", 80, src="10.77.0.9")
+    draft.probe(OUTSIDE, "10.77.0.2", "icmp", src="10.77.0.9")
 
 
 def vxlan(draft: Draft) -> None:

@@ -35,6 +35,7 @@ FEATURES: dict[str, Callable[[Draft], None]] = {
     "linkdown": link_features.linkdown,
     "macvlan": link_features.macvlan,
     "vxlan": link_features.vxlan,
+    "overlay": link_features.overlay,
     "multicast": link_features.multicast,
 }
 

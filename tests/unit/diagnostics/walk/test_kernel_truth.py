@@ -1,7 +1,6 @@
 """What the kernel does and a plausible walk doesn't: one small host for each kind.
 
 Each was seen with real packets (``script/differential``, ``script/hosts-truth``).
-Those marked ``xfail`` name a kind that the walk doesn't know yet.
 """
 
 from __future__ import annotations
@@ -55,11 +54,6 @@ ONE, TWO = "10.10.0.2", "10.10.0.3"
 OUTSIDE = "198.51.100.10"
 
 Proto = Literal["tcp", "udp"]
-
-
-def unknown_yet(kind: str) -> pytest.MarkDecorator:
-    """Mark a test of a kind that the walk gets wrong."""
-    return pytest.mark.xfail(strict=True, reason=kind)
 
 
 def packet(src: str, dst: str, proto: Proto = "tcp", dport: int = 80, sport: int = 40000) -> Packet:
@@ -255,7 +249,6 @@ def test_the_packet_teaches_the_bridge_where_its_answer_goes() -> None:
 # -- other links ------------------------------------------------------------------------------
 
 
-@unknown_yet("a macvlan above a link takes what arrives there for its MAC address or its address")
 def test_what_arrives_at_an_uplink_reaches_the_macvlan_above_it() -> None:
     snapshot = with_macvlan()
     found = walk(

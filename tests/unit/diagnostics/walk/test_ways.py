@@ -12,7 +12,7 @@ from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.l3.addresses import unusable_source
 from dnet_tui.diagnostics.walk.l3.input_route import admit
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
-from dnet_tui.diagnostics.walk.packet import Packet, Walk
+from dnet_tui.diagnostics.walk.packet import Packet, Walk, replace
 from dnet_tui.inspect.model import (
     Address,
     Link,
@@ -202,7 +202,7 @@ def test_a_multipath_route_is_definite_where_all_its_ways_end_alike() -> None:
     assert outward(forked(first, dead)).end == "left"
 
 
-def test_who_is_behind_a_macvlan_is_not_told() -> None:
+def test_a_host_does_not_reach_the_macvlan_above_its_own_uplink() -> None:
     healthy = docker_like_snapshot()
     app = space(healthy, APP1)
     upper = Link(
@@ -216,7 +216,13 @@ def test_who_is_behind_a_macvlan_is_not_told() -> None:
     address = Address(ifindex=90, family="ip", address="203.0.113.50", prefixlen=24)
     stacked = with_namespace(healthy, APP1, links=(*app.links, upper), addresses=(*app.addresses, address))
     packet = Packet(src="203.0.113.2", dst="203.0.113.50", proto="udp", dport=9)
-    assert walk(View(stacked), packet, origin=HOST).end == "unknown"
+    found = walk(View(stacked), packet, origin=HOST)
+    assert found.end == "unreachable"
+    assert found.decided_by is not None
+    assert "a macvlan above eth0, which eth0 itself doesn't reach" in found.decided_by.text
+    other = walk(View(stacked), replace(packet, dst="203.0.113.51"), origin=HOST)
+    assert other.end == "left"  # a neighbour out there
     assert walk(View(healthy), packet, origin=HOST).end == "left"
     through = with_link(healthy, HOST, "eth0", kind="macvlan")
-    assert walk(View(through), packet, origin=HOST).end == "unknown"
+    found = walk(View(through), packet, origin=HOST)
+    assert (found.end, found.left_note) == ("left", "into a namespace that can't be read")

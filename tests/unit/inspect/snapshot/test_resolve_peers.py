@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dnet_tui.inspect.model import Link, LinkRef
 from dnet_tui.inspect.model.coverage.namespace_reading import NamespaceReading
-from dnet_tui.inspect.snapshot.resolve_peers import resolve_links
+from dnet_tui.inspect.model.links import UNDERLAY_UNSEEN
+from dnet_tui.inspect.snapshot.resolve_peers import is_out_of_sight, resolve_links
 
 HOST, WEB, DB = "net:[1]", "net:[2]", "net:[3]"
 
@@ -143,3 +144,22 @@ def test_what_lies_on_another_link_points_at_it() -> None:
     assert found[WEB, 8].peer is None
     assert found[WEB, 9].peer is None
     assert found[HOST, 2].peer is None
+
+
+def test_a_tunnel_that_was_moved_keeps_the_namespace_of_its_outer_packets() -> None:
+    def tunnel(ifindex: int, nsid: int | None, kind: str = "vxlan") -> Link:
+        return Link(ifindex=ifindex, name=f"t{ifindex}", kind=kind, lower_nsid=nsid)
+
+    found = resolve(space(HOST, tunnel(3, None)), space(WEB, tunnel(4, 0), tunnel(5, 9, "wireguard"), nsids={0: HOST}))
+    assert found[HOST, 3].underlay == ""
+    assert found[WEB, 4].underlay == HOST
+    assert found[WEB, 5].underlay == UNDERLAY_UNSEEN
+
+
+def test_a_moved_tunnel_s_own_index_is_no_link_of_the_other_namespace() -> None:
+    moved = Link(ifindex=2, name="vxlan0", kind="vxlan", lower=2, lower_nsid=0)
+    found = resolve(space(HOST, Link(ifindex=2, name="eth0")), space(WEB, moved, nsids={0: HOST}))
+    assert (found[WEB, 2].peer, found[WEB, 2].underlay) == (None, HOST)
+    assert not is_out_of_sight(found[WEB, 2])
+    astray = resolve(space(WEB, moved, nsids={0: "net:[9]"}))[WEB, 2]
+    assert is_out_of_sight(astray)
