@@ -17,7 +17,7 @@ from dnet_tui.tui.reports.capture.address_names import address_names
 from dnet_tui.tui.reports.capture.display_filter import display_filter
 from dnet_tui.tui.reports.capture.flow_summary import flow_lines
 from dnet_tui.tui.reports.capture.missing_points import MissingPoints
-from dnet_tui.tui.reports.capture.packet_json import packet_fields, summary_fields
+from dnet_tui.tui.reports.capture.packet_json import packet_data, point_packet
 from dnet_tui.tui.reports.capture.packet_table import PacketTable
 from dnet_tui.tui.reports.json_text import to_json_line
 
@@ -57,7 +57,7 @@ class LineOutput:
     def _lines(self, packets: Iterable[CapturedPacket]) -> Iterator[str]:
         for packet in packets:
             summary = summarise(packet, self._labels[packet.point])
-            yield to_json_line(summary_fields(summary)) if self._json else summary.line(self._names) + "\n"
+            yield to_json_line(point_packet(summary)) if self._json else summary.line(self._names) + "\n"
 
 
 class CorrelatedOutput:
@@ -142,7 +142,7 @@ class CorrelatedOutput:
                 continue
             self.shown += 1
             if self._json:
-                yield to_json_line(packet_fields(row, self._labels, self._names, missing, WAIT_MS))
+                yield to_json_line(packet_data(row, self._labels, self._names, missing, WAIT_MS))
             else:
                 yield self._table.line(row, missing)
 

@@ -12,6 +12,7 @@ from inspect import cleandoc
 import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check
+from dnet_tui.tui.reports.capture.packet_json import PacketData
 from dnet_tui.tui.reports.doctor.report_json import DoctorData
 
 _MADE = "<!-- Generated from the check's own words by script/docs: change them there. -->"
@@ -23,6 +24,7 @@ def pages(checks: Iterable[Check]) -> dict[str, str]:
     found = {f"checks/{check.id}.md": check_page(check) for check in every}
     found["checks/README.md"] = index_page(every)
     found["doctor.schema.json"] = doctor_schema()
+    found["capture.schema.json"] = capture_schema()
     return found
 
 
@@ -58,7 +60,16 @@ def index_page(checks: Iterable[Check]) -> str:
 
 def doctor_schema() -> str:
     """The JSON Schema of ``doctor --format json``: the same text whatever Python writes it."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(DoctorData)}
+    return _schema(DoctorData)
+
+
+def capture_schema() -> str:
+    """The JSON Schema of a line of ``capture --format json``."""
+    return _schema(PacketData)
+
+
+def _schema(kind: type[msgspec.Struct]) -> str:
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(kind)}
     return msgspec.json.format(msgspec.json.encode(_described(schema)), indent=2).decode() + "\n"
 
 

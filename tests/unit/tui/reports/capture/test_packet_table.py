@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from dnet_tui.inspect.capture.correlation.correlator import correlate
 from dnet_tui.tui.reports.capture.missing_points import MissingPoint
-from dnet_tui.tui.reports.capture.packet_json import packet_fields
+from dnet_tui.tui.reports.capture.packet_json import packet_data
 from dnet_tui.tui.reports.capture.packet_table import PacketTable, duration
 from unit.builders.packets import TIME, A, B, ethernet, ipv4, packet, udp
 
@@ -29,7 +30,7 @@ def test_a_row_has_the_delays_the_change_of_its_tuple_and_where_it_is_missed() -
 
 def test_json_has_a_sighting_for_every_point() -> None:
     (row,) = correlate(FRAMES, 3)
-    data = packet_fields(row, LABELS, {A: "web"}, MISSING, 200)
+    data = msgspec.to_builtins(packet_data(row, LABELS, {A: "web"}, MISSING, 200))
     assert [(item["point"], item["delay_ns"], item["src"], item["sport"]) for item in data["sightings"]] == [
         ("web:eth0", 0, A, 40000),
         ("docker0", 21_000, "203.0.113.2", 61001),
