@@ -41,6 +41,11 @@ class PacketFate(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     rule: RuleRef | None = None
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether something certainly stops it on its way."""
+        return self.end in _ENDS and bool(self.reason)
+
 
 def fate_of(view: View, packet: Packet, at: CapturedAt) -> PacketFate | None:
     """What becomes of a packet that was seen at a point; None where nobody can say where it came from."""

@@ -37,7 +37,9 @@ def _of_hop(view: View, hop: Hop) -> Iterator[LinkRef]:
             yield link.peer
         yield first
     bridged = packet.iif and packet.iif == packet.oif  # passes the bridge without going up to it
-    if came is not None and not bridged:
+    # With br_netfilter PREROUTING comes before the bridge itself sees the packet.
+    stopped_at_port = port is not None and hop.stage == "prerouting" and hop.verdict in _STOPPED
+    if came is not None and not bridged and not stopped_at_port:
         yield came
     leaves = hop.stage == "link" or (hop.stage == "postrouting" and hop.verdict not in _STOPPED)
     if leaves and packet.oif and not bridged:

@@ -134,7 +134,7 @@ class CorrelatedOutput:
             if missing and row.flow is not None:
                 lost = row.flow.lost
                 for item in missing[:1]:
-                    where = f"not at {self._labels[item.point]}"
+                    where = f"not at {self._labels[item.point]}" if item.point is not None else "no further"
                     why = f"{where}, {item.reason}" if item.reason else where
                     if why in lost or len(lost) < _MOST_REASONS:
                         lost[why] = lost.get(why, 0) + 1

@@ -33,9 +33,12 @@ _GROUP, _ALL = "224.", "255.255.255.255"
 
 
 class MissingPoint(msgspec.Struct, frozen=True):
-    """A point a packet did not come to.  ``reason`` may be empty; ``rule`` is the deciding rule's text."""
+    """A point a packet did not come to.  ``reason`` may be empty; ``rule`` is the deciding rule's text.
 
-    point: int
+    ``point`` None: it got no further, but to which point it would have come can't be said (there is no route).
+    """
+
+    point: int | None
     reason: str
     rule: str = ""
 
@@ -87,6 +90,11 @@ class MissingPoints:
                 found.append(MissingPoint(point, "no rule or route that was read stops it"))
             elif point in known and (fate is None or fate.end == "unknown"):
                 found.append(MissingPoint(point, "earlier packets of its flow were seen there"))
+        if not found and fate is not None and fate.is_stopped and not row.identity.later:
+            here = {self._refs[point] for point in row.points()}
+            beyond = any(self._refs[point] not in fate.passed for point in lacking)
+            if beyond and here <= fate.passed:
+                found.append(MissingPoint(None, fate.reason, fate.rule.text if fate.rule is not None else ""))
         return found
 
     def _fate(self, row: PacketRow, ends: FlowEnds, flow: CapturedFlow) -> PacketFate | None:

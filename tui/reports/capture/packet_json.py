@@ -53,9 +53,12 @@ class SightingData(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NotAtData(msgspec.Struct, frozen=True, kw_only=True):
-    """A point that the packet should have come to and didn't in ``waited_ms``; ``rule``: the text of what stops it."""
+    """A point that the packet should have come to and didn't in ``waited_ms``; ``rule``: the text of what stops it.
 
-    point: str
+    ``point`` is null where it got no further and where it would have gone can't be said (there is no route).
+    """
+
+    point: str | None
     waited_ms: int
     reason: str | None
     rule: str | None
@@ -127,7 +130,12 @@ def packet_data(
         dst_name=names.get(shown.dst),
         sightings=[_sighting(item, labels, first, ports=ports) for item in row.sightings],
         not_at=[
-            NotAtData(point=labels[item.point], waited_ms=wait_ms, reason=item.reason or None, rule=item.rule or None)
+            NotAtData(
+                point=labels[item.point] if item.point is not None else None,
+                waited_ms=wait_ms,
+                reason=item.reason or None,
+                rule=item.rule or None,
+            )
             for item in missing
         ],
         answers=row.answer_to or None,

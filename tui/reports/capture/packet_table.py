@@ -37,7 +37,8 @@ class PacketTable:
         first = row.packet.time_ns
         texts = ["-"] * len(self._widths)
         for item in missing:
-            texts[item.point] = "NOT"
+            if item.point is not None:
+                texts[item.point] = "NOT"
         for seen in reversed(row.sightings):  # the first one counts
             text = "0" if seen.time_ns == first else delay(seen.time_ns - first)
             texts[seen.point] = f"{text}/{seen.pieces}" if seen.pieces > 1 else text
@@ -69,7 +70,8 @@ class PacketTable:
             found.append(f"answers #{row.answer_to}" + (f" after {trips}" if trips else ""))
         for item in missing:
             why = f": {clean(item.reason, 512)}" if item.reason else ""
-            found.append(f"NOT at {self._labels[item.point]} within {self._wait} ms{why}")
+            where = f"NOT at {self._labels[item.point]}" if item.point is not None else "NOT any further"
+            found.append(f"{where} within {self._wait} ms{why}")
         return f"[#{row.number}; {'; '.join(found)}]" if found else f"[#{row.number}]"
 
     def _changing(self, ends: Sequence[tuple[bytes, int]]) -> str:
