@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.context.host_context import OUTSIDE, OUTSIDE6, HostContext
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Hop, Packet, Walk
-from dnet_tui.inspect.model import Container, LinkRef, Namespace, NotSeen, known_items
+from dnet_tui.inspect.model import Container, Family, LinkRef, Namespace, NotSeen, known_items
 from dnet_tui.inspect.model.view import View
 
 _STOPPED = frozenset({"drop", "reject"})
@@ -80,17 +80,16 @@ def container_links(case: HostContext, container: Container) -> tuple[LinkRef, .
 
 def _way_out(case: HostContext, ns: Namespace) -> tuple[LinkRef, ...]:
     """The links by which its packets to the outside leave, past whatever may stop them."""
-    for target in (OUTSIDE, OUTSIDE6):
-        family = "ip6" if ":" in target else "ip"
+    families: tuple[Family, ...] = ("ip", "ip6")
+    for family in families:
         source = next(
             (item.address for item in known_items(ns.addresses) if item.family == family and item.scope == "global"), ""
         )
         if not source:
             continue
         packet = Packet(
-            family="ip6" if ":" in target else "ip", src=source, dst=target, proto="tcp", sport=40000, dport=443,
-            tcp_flags=("SYN",),
-        )  # fmt: skip
+            family=family, src=source, dst=case.outside(family), proto="tcp", sport=40000, dport=443, tcp_flags=("SYN",)
+        )
         try:
             way = walk(case.view, packet, origin=ns.id, outside=True, beyond=True)
         except NotSeen:

@@ -14,6 +14,7 @@ from typing import TypeVar, cast
 
 import msgspec
 
+from dnet_tui.diagnostics.context.outside import WayOutside, outside_address, stand_in
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model import (
@@ -31,12 +32,6 @@ from dnet_tui.inspect.model import (
 from dnet_tui.inspect.model.coverage.sections import lacks_of
 from dnet_tui.inspect.model.default_routes import default_routes
 from dnet_tui.inspect.model.view import View
-
-OUTSIDE = "198.51.100.77"
-"""Stands for "somewhere on the internet" (TEST-NET-2, RFC 5737): no rule is written for it in particular."""
-
-OUTSIDE6 = "3fff:198:51:100::77"
-"""The same in IPv6 (documentation, RFC 9637): newer than most lists of addresses that firewalls drop."""
 
 _UNUSED = frozenset({"tentative", "dadfailed"})
 
@@ -238,6 +233,31 @@ class HostContext:
     def ways_out(self, family: Family) -> tuple[str, ...]:
         """The uplinks of a family."""
         return self.uplinks if family == "ip" else self.uplinks6
+
+    def outside(self, family: Family = "ip") -> str:
+        """The address that stands for any host outside: see :mod:`dnet_tui.diagnostics.context.outside`."""
+        return self.kept(("outside", family), lambda: outside_address(self.snapshot, family))
+
+    def way_outside(self, family: Family = "ip") -> WayOutside | None:
+        """The link that leads outside; one is chosen where no default route says it.  None: nothing looks like one."""
+        return self.kept(("way outside", family), lambda: self._way_outside(family))
+
+    def _way_outside(self, family: Family) -> WayOutside | None:
+        ways, host = self._ways_out(family), self.view.host
+        if ways or host is None:
+            return WayOutside(link=ways[0]) if ways else None
+        found = stand_in(host, self.networks, self.leads_inside, family)
+        return WayOutside(link=found, chosen=True) if found else None
+
+    def leads_inside(self, link: Link) -> bool:
+        """Whether a link of the host is a container's veth, or a bridge of a network or with containers on it."""
+        host = self.view.host
+        if any(network.bridge == link.name for network in self.networks):
+            return True
+        ends = [link]
+        if link.kind == "bridge" and host is not None:
+            ends += self.view.ports_of(host.id, link.ifindex)
+        return any(item.peer is not None and bool(self.view.containers_in(item.peer.namespace)) for item in ends)
 
     def _ways_out(self, family: Family) -> tuple[str, ...]:
         host = self.view.host

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise, permutations
 
-from dnet_tui.diagnostics.context.host_context import INFERRED, OUTSIDE, OUTSIDE6, AttachedContainer, HostContext
+from dnet_tui.diagnostics.context.host_context import INFERRED, AttachedContainer, HostContext
 from dnet_tui.diagnostics.flows.dns_flows import server_flows
 from dnet_tui.diagnostics.flows.flow import Flow, FlowKind
 from dnet_tui.diagnostics.flows.intentions import (
@@ -51,7 +51,6 @@ _YES = {"1", "true"}
 _DNS = 53
 
 _FAMILIES: tuple[Family, ...] = ("ip", "ip6")
-_BEYOND: dict[Family, str] = {"ip": OUTSIDE, "ip6": OUTSIDE6}
 _WILD: dict[Family, set[str]] = {"ip": {"0.0.0.0", "::"}, "ip6": {"::"}}  # noqa: S104 - compared with, not bound to
 
 
@@ -90,7 +89,7 @@ def _egress(case: HostContext, family: Family) -> Iterator[Flow]:
             if member.namespace in seen or not _leaves_by(case, network, member, family):
                 continue
             seen.add(member.namespace)
-            packet = _tcp(family, _chosen_source(case, member, family), _BEYOND[family], 443)
+            packet = _tcp(family, _chosen_source(case, member, family), case.outside(family), 443)
             forward = walk(case.view, packet, origin=member.namespace, outside=True, beyond=True)
             translated = forward.last.snatted or masquerade is not True
             answer = reply(case.view, forward, beyond=True) if forward.exits and translated else None
@@ -112,7 +111,7 @@ def _chosen_source(case: HostContext, member: AttachedContainer, family: Family)
     """The address that the container's packets to the internet have: its route may name another one than its first."""
     ns = case.view.namespaces[member.namespace]
     with suppress(NotSeen):  # the walk comes to it as well, and says so
-        answer = routing.lookup(index_of(case.view, ns), _tcp(family, member.address, _BEYOND[family], 443))
+        answer = routing.lookup(index_of(case.view, ns), _tcp(family, member.address, case.outside(family), 443))
         held = any(item.address == answer.source for item in ns.addresses)
         return answer.source if answer.source and held else member.address
     return member.address
@@ -308,7 +307,7 @@ def _arriving(
     family: Family = "ip6" if ":" in address else "ip"
     packet = Packet(
         family=family,
-        src=_BEYOND[family],
+        src=case.outside(family),
         dst=address,
         proto=port.proto,
         sport=_EPHEMERAL,

@@ -1,7 +1,7 @@
 """The places between which packets are traced: container, host, outside, address.  Pure.
 
 A place is what a person types: a container's name (or the start of its id, or
-``name:port``), ``host``, ``outside`` (any neighbour beyond the uplink), or an
+``name:port``), ``host``, ``outside`` (any host beyond the uplink), or an
 address.  Names are never guessed.
 """
 
@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+from contextlib import suppress
 from typing import Literal
 
 import msgspec
 
-from dnet_tui.diagnostics.context.host_context import OUTSIDE, HostContext
+from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.trace.outside import outside_addresses
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
-from dnet_tui.inspect.model import Container, LinkRef, known_items
+from dnet_tui.inspect.model import Container, VirtualAddress, known_items
 from dnet_tui.inspect.text.sanitize import clean
 
 EndpointKind = Literal["container", "host", "outside", "address"]
 
 HOST, BEYOND = "host", "outside"
 _SHORT_ID = 12
+_SHOWN = 8  # containers of one name that are told apart
 
 
 class TraceEndpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,13 +52,16 @@ def find(case: HostContext, text: str) -> TraceEndpoint:
     """
     name = text.strip()
     if name == BEYOND:
-        return TraceEndpoint(kind="outside", label=BEYOND, addresses=(OUTSIDE,))
+        return TraceEndpoint(kind="outside", label=BEYOND, addresses=outside_addresses(case))
     if name == HOST:
         return _host(case)
     address = _address(name)
     if address:
         return _at_address(case, address)
     found = _called(case, name)
+    virtual = [] if found else service_addresses(case, name)
+    if virtual:
+        return TraceEndpoint(kind="address", label=name, addresses=tuple(item.address for item in virtual))
     head, colon, tail = name.rpartition(":")
     if not found and colon and tail.isdigit() and 0 < int(tail) <= 65535:
         place = find(case, head)
@@ -63,15 +69,41 @@ def find(case: HostContext, text: str) -> TraceEndpoint:
     if not found:
         raise _unknown(case, name)
     if len(found) > 1:
-        shown = ", ".join(f"{item.id[:_SHORT_ID]} ({item.engine})" for item in found)
+        shown = ", ".join(f"{item.id[:_SHORT_ID]} ({item.engine})" for item in found[:_SHOWN])
+        shown += ", …" if len(found) > _SHOWN else ""
         raise UsageError(f"several containers are called {clean(name)!r}", f"use the id instead: {shown}")
     return _container(case, found[0])
 
 
+def service_addresses(case: HostContext, name: str) -> list[VirtualAddress]:
+    """The virtual addresses of a service."""
+    networks = known_items(case.snapshot.networks)
+    return [item for network in networks for item in network.virtual if item.service == name]
+
+
 def _called(case: HostContext, name: str) -> list[Container]:
-    every = known_items(case.snapshot.containers)
-    exact = [item for item in every if name in (item.name, item.id)]
-    return exact or [item for item in every if len(name) >= _SHORT_ID and item.id.startswith(name)]
+    exact = case.kept("containers by name", lambda: _by_name(case)).get(name, [])
+    if exact or len(name) < _SHORT_ID:
+        return exact
+    return [item for item in known_items(case.snapshot.containers) if item.id.startswith(name)]
+
+
+def _by_name(case: HostContext) -> dict[str, list[Container]]:
+    found: dict[str, list[Container]] = {}
+    for item in known_items(case.snapshot.containers):
+        for name in dict.fromkeys((item.name, item.id)):
+            found.setdefault(name, []).append(item)
+    return found
+
+
+def every_container(case: HostContext) -> list[TraceEndpoint]:
+    """The containers that have a network of their own and a name that nobody else has, as places."""
+    found = []
+    for item in known_items(case.snapshot.containers):
+        if item.running and item.joined is None and len(_called(case, item.name)) == 1:
+            with suppress(CannotInspectError):
+                found.append(_container(case, item))
+    return [place for place in found if place.kind == "container"]
 
 
 def _host(case: HostContext) -> TraceEndpoint:
@@ -126,16 +158,3 @@ def _unknown(case: HostContext, name: str) -> UsageError:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(map(clean, near))}?" if near else "`dnet-tui ls containers` lists them"
     return UsageError(f"there is no container or place called {clean(name)!r}", hint)
-
-
-def uplink_ref(case: HostContext) -> LinkRef:
-    """The link by which packets from outside arrive.
-
-    Raises:
-        CannotInspectError: the host has no IPv4 default route, so there is no outside.
-    """
-    host = case.view.host
-    link = case.view.link_named(host.id, case.uplinks[0]) if host is not None and case.uplinks else None
-    if host is None or link is None:
-        raise CannotInspectError("this host has no default route, so nothing is outside", "name an address instead")
-    return LinkRef(namespace=host.id, ifindex=link.ifindex)

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from dnet_tui.diagnostics.context.host_context import HostContext
-from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint, find
-from dnet_tui.diagnostics.trace.trace import Trace, TraceProtocol, trace
-from dnet_tui.inspect.errors import DnetError
+from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint, every_container, find
+from dnet_tui.diagnostics.trace.first_packet import TraceProtocol
+from dnet_tui.diagnostics.trace.trace import Trace, reason, trace
+from dnet_tui.diagnostics.trace.twins import Twins
+from dnet_tui.inspect.errors import DnetError, UsageError
 from dnet_tui.inspect.model import NotSeen, known_items
 
 Reach = Literal["yes", "refused", "no", "too-big", "unknown", "-"]
 
+Progress = Callable[[int, int], None]
+"""Told how many pairs of how many are done."""
+
 
 class MatrixRequest(NamedTuple):
-    """What every pair is asked with."""
+    """What every pair is asked with.  ``port`` is for targets that name none; ``size`` and ``df`` as for a trace."""
 
-    proto: TraceProtocol
-    port: int
-    size: int
-    df: bool | None
+    proto: TraceProtocol = "tcp"
+    port: int = 0
+    size: int = 0
+    df: bool | None = None
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,40 +51,82 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     cells: tuple[Cell, ...]
 
 
+class _Found(NamedTuple):
+    """What became of a pair, and its trace where there is one."""
+
+    cell: Cell
+    trace: Trace | None
+
+
 def matrix(
-    case: HostContext, *, proto: TraceProtocol = "tcp", port: int = 0, size: int = 0, df: bool | None = None
+    case: HostContext,
+    wish: MatrixRequest = MatrixRequest(),  # noqa: B008 - immutable
+    *,
+    sources: Sequence[str] = (),
+    targets: Sequence[str] = (),
+    progress: Progress | None = None,
+    by_twins: bool = True,
 ) -> Matrix:
     """Trace every pair of places; without ``port`` each container is asked on a port it listens on.
 
-    ``size`` and ``df`` are the packet's, as for a trace.
+    Args:
+        case: the host.
+        wish: the packets.
+        sources: the places to start from, by their names; empty: all.
+        targets: the places to reach; empty: all.
+        progress: told now and then how far it is.
+        by_twins: whether a pair of containers may stand for others that no packet can tell from them.
+
+    Raises:
+        UsageError: a place that is named isn't there.
     """
-    containers = [
-        place for item in known_items(case.snapshot.containers) if (place := _place(case, item.name)) is not None
-    ]
-    own = [place for place in containers if place.kind == "container"]
-    ends = [place for name in ("host", "outside") if (place := _place(case, name)) is not None]
-    published = _published(case, ends) if proto != "icmp" else []
-    sources = [*own, *ends]
-    targets = [*sources, *published]
-    wish = MatrixRequest(proto, port, size, df)
-    cells = [_cell(case, source, target, wish) for source in sources for target in targets]
+    rows = _named(case, sources) or _every(case)
+    columns = _named(case, targets) or [*_every(case), *(_published(case) if wish.proto != "icmp" else [])]
+    classes = Twins(case).classes([*rows, *columns]) if by_twins else {}
+    known: dict[tuple[object, object], _Found] = {}
+    cells = []
+    for at, source in enumerate(rows):
+        if progress is not None:
+            progress(at * len(columns), len(rows) * len(columns))
+        for target in columns:
+            key = classes.get(source.label, source.label), classes.get(target.label, target.label)
+            if source.label == target.label:
+                cells.append(Cell(source=source.label, target=target.label, reach="-"))
+                continue
+            found = known.get(key)
+            if found is None:
+                found = known[key] = _pair(case, source, target, wish)
+                cells.append(found.cell)
+            else:
+                cells.append(_likewise(case, source, target, found))
     return Matrix(
-        sources=tuple(place.label for place in sources),
-        targets=tuple(place.label for place in targets),
+        sources=tuple(place.label for place in rows),
+        targets=tuple(place.label for place in columns),
         cells=tuple(cells),
     )
 
 
+def _named(case: HostContext, names: Sequence[str]) -> list[TraceEndpoint]:
+    places = {place.label: place for place in (find(case, name) for name in names)}
+    if names and not places:
+        raise UsageError("no place is named", "name a container, host, outside or an address")
+    return list(places.values())
+
+
+def _every(case: HostContext) -> list[TraceEndpoint]:
+    ends = [place for name in ("host", "outside") if (place := _place(case, name)) is not None]
+    return [*every_container(case), *ends]
+
+
 def _place(case: HostContext, name: str) -> TraceEndpoint | None:
     try:
-        place = find(case, name)
+        return find(case, name)
     except DnetError:
         return None
-    return None if place.container is not None and place.container.joined is not None else place
 
 
-def _published(case: HostContext, ends: list[TraceEndpoint]) -> list[TraceEndpoint]:
-    host = next((place for place in ends if place.kind == "host"), None)
+def _published(case: HostContext) -> list[TraceEndpoint]:
+    host = _place(case, "host")
     ports = sorted(
         {
             port.host_port
@@ -92,18 +140,25 @@ def _published(case: HostContext, ends: list[TraceEndpoint]) -> list[TraceEndpoi
     return [msgspec.structs.replace(host, port=port, label=f"host:{port}") for port in ports]
 
 
-def _cell(case: HostContext, source: TraceEndpoint, target: TraceEndpoint, wish: MatrixRequest) -> Cell:
-    if source.label == target.label:
-        return Cell(source=source.label, target=target.label, reach="-")
+def _pair(case: HostContext, source: TraceEndpoint, target: TraceEndpoint, wish: MatrixRequest) -> _Found:
+    names = {"source": source.label, "target": target.label}
     try:
         port = wish.port or _listening(case, target, wish.proto)
         found = trace(case, source, target, proto=wish.proto, port=port, size=wish.size, df=wish.df)
     except NotSeen as missing:
         why = missing.text(case.view.label(missing.scope) if missing.scope else "")
-        return Cell(source=source.label, target=target.label, reach="unknown", verdict="unknown", why=why)
+        return _Found(Cell(**names, reach="unknown", verdict="unknown", why=why), None)
     except DnetError as error:
-        return Cell(source=source.label, target=target.label, reach="-", why=error.message)
-    return Cell(source=source.label, target=target.label, reach=_reach(found), verdict=found.verdict, why=found.why)
+        return _Found(Cell(**names, reach="-", why=error.message), None)
+    return _Found(Cell(**names, reach=_reach(found), verdict=found.verdict, why=found.why), found)
+
+
+def _likewise(case: HostContext, source: TraceEndpoint, target: TraceEndpoint, found: _Found) -> Cell:
+    """The same for a pair that no packet can tell from the one that was traced; only the names in its words differ."""
+    why = found.cell.why
+    if why and found.trace is not None:
+        why = reason(case, source, target, found.trace)
+    return msgspec.structs.replace(found.cell, source=source.label, target=target.label, why=why)
 
 
 def _listening(case: HostContext, target: TraceEndpoint, proto: TraceProtocol) -> int:

@@ -16,11 +16,15 @@ from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l2 import tunnels
 from dnet_tui.diagnostics.walk.l3.listener import PORT_HOLDERS
 from dnet_tui.diagnostics.walk.l3.routing import lookup
+from dnet_tui.diagnostics.walk.match.values import is_loopback
 from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef, Truth, Walk
-from dnet_tui.inspect.model import Family, Namespace, NotSeen, PortProxy, Subnet, require
+from dnet_tui.inspect.model import Family, Forwarder, Namespace, NotSeen, PortProxy, Subnet, known_items, require
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
+
+NOBODY_ANSWERS = "outside"
+"""The stage of an answer that nobody sends: it ends before it begins."""
 
 _ANY = {"ip": "0.0.0.0", "ip6": "::"}  # noqa: S104 - compared with, not bound to
 
@@ -28,46 +32,92 @@ _ANY = {"ip": "0.0.0.0", "ip6": "::"}  # noqa: S104 - compared with, not bound t
 class Relay(msgspec.Struct, frozen=True, kw_only=True):
     """What a proxy does with a connection it has taken: its own connection, and the answer to that."""
 
-    proxy: PortProxy
+    proxy: PortProxy | Forwarder
     forward: Walk
     answer: Walk | None
+    next: Relay | None = None
+    """What another proxy that took this one does with it."""
+
+    @property
+    def certain(self) -> bool:
+        """Whether it does so with every connection; a program that was seen to may do otherwise."""
+        return not isinstance(self.proxy, Forwarder) or self.proxy.certain
 
     @property
     def arrives(self) -> Truth:
         """Whether the container answers the proxy."""
         if self.forward.end in {"refused", "left"}:
-            return False  # what leaves the host doesn't get to a container of it
+            return False if self.certain else None  # what leaves the host doesn't get to a container of it
         ways = [self.forward.arrives] + ([self.answer.arrives] if self.answer is not None else [])
-        return False if False in ways else None if None in ways else True
+        ways += [self.next.arrives] if self.next is not None else []
+        found: Truth = False if False in ways else None if None in ways else True
+        return None if found is False and not self.certain else found
 
     @property
     def failing(self) -> Walk | None:
         """The walk that fails, if one does."""
         if self.forward.arrives is not True or self.forward.end in {"refused", "left"}:
             return self.forward
-        return self.answer if self.answer is not None and self.answer.arrives is not True else None
+        if self.answer is not None and self.answer.arrives is not True:
+            return self.answer
+        return self.next.failing if self.next is not None else None
+
+    @property
+    def last(self) -> Relay:
+        """The last proxy in a row of them."""
+        return self.next.last if self.next is not None else self
+
+    @property
+    def program(self) -> str:
+        """What to call it."""
+        return self.proxy.program if isinstance(self.proxy, Forwarder) else "proxy"
+
+    @property
+    def to(self) -> str:
+        """Where it connects to."""
+        return f"{self.forward.start.dst}:{self.forward.start.dport}"
 
 
-def relay(case: HostContext, forward: Walk) -> Relay | None:
-    """The connection that a proxy makes for one that it has received; None where no known proxy has."""
-    proxy = _proxy(case, forward)
-    ns = case.view.namespaces.get(proxy.netns) if proxy is not None else None
-    if proxy is None or ns is None:
+_MOST_RELAYS = 4
+
+
+def relay(case: HostContext, forward: Walk, depth: int = 0) -> Relay | None:
+    """The connection that a proxy makes for one that it has received; None where no known proxy has.
+
+    Of a program that has connections to several containers none is taken for the one.
+    """
+    proxy = _proxy(case, forward) or _forwarder(case, forward)
+    if proxy is None or depth >= _MOST_RELAYS:
         return None
-    family: Family = "ip6" if ":" in proxy.container_ip else "ip"
+    if isinstance(proxy, PortProxy):
+        into, dst, port = proxy.netns, proxy.container_ip, proxy.container_port
+    else:
+        into, dst, port = proxy.into, proxy.to_ip or _own_address(case, proxy.into, forward.last), proxy.to_port
+    ns = case.view.namespaces.get(into)
+    if ns is None or not dst:
+        return None
+    family: Family = "ip6" if ":" in dst else "ip"
     packet = Packet(
         family=family,
-        src=source_of(case, ns, proxy.container_ip),
-        dst=proxy.container_ip,
+        src=source_of(case, ns, dst) or (dst if is_loopback(dst) else _ANY[family]),
+        dst=dst,
         proto=proxy.proto,
         sport=forward.start.sport,
-        dport=proxy.container_port,
+        dport=port,
         tcp_flags=("SYN",) if proxy.proto == "tcp" else (),
     )
-    if not packet.src:
-        packet = msgspec.structs.replace(packet, src=_ANY[family])
     there = walk(case.view, packet, origin=ns.id)
-    return Relay(proxy=proxy, forward=there, answer=reply(case.view, there) if there.arrives else None)
+    answer = reply(case.view, there) if there.arrives else None
+    return Relay(proxy=proxy, forward=there, answer=answer, next=relay(case, there, depth + 1))
+
+
+def _own_address(case: HostContext, namespace: str, packet: Packet) -> str:
+    """Where in a namespace itself a forwarder connects to: by the loopback for who came by one."""
+    if is_loopback(packet.src):
+        return "127.0.0.1" if packet.family == "ip" else "::1"
+    ns = case.view.namespaces.get(namespace)
+    own = known_items(ns.addresses) if ns is not None else ()
+    return next((item.address for item in own if item.family == packet.family and item.scope == "global"), "")
 
 
 def source_of(case: HostContext, ns: Namespace, dst: str) -> str:
@@ -96,6 +146,21 @@ def _proxy(case: HostContext, forward: Walk) -> PortProxy | None:
     return next(iter((*exact, *alike, *own)), None)
 
 
+def _forwarder(case: HostContext, forward: Walk) -> Forwarder | None:
+    """Another program whose socket took a packet, where it passes on to one place alone."""
+    last = forward.last
+    if forward.end != "delivered" or forward.decided_by is None or forward.decided_by.kind != "socket":
+        return None
+    own = [
+        item
+        for item in case.snapshot.forwarders
+        if (item.netns, item.proto, item.host_port) == (forward.last_namespace, last.proto, last.dport)
+        and item.host_ip in {last.dst, *_ANY.values()}
+    ]
+    places = {(item.into, item.to_ip, item.to_port) for item in own}
+    return own[0] if len(places) == 1 else None
+
+
 def unanswerable(case: HostContext, forward: Walk) -> Walk | None:
     """The answer that nobody outside can send, to a packet that left with a source of the inside; None: it can.
 
@@ -112,9 +177,9 @@ def unanswerable(case: HostContext, forward: Walk) -> Walk | None:
         return None  # a neighbour beyond the uplink, by its own address
     # What is at a tunnel's other end may have a way back for it.
     sure = not address.is_global and not _is_routed(case, address) and not forward.carried
-    text = f"no host outside can answer {src}: no rule gives it the host's own address"
+    text = f"left as {src}: nobody outside can answer that, for no rule gives it the host's own address"
     if not sure:
-        text = f"whether the outside routes {src} here isn't known, and no rule gives it the host's own address"
+        text = f"left as {src}: whether it is routed here isn't known, and no rule gives it the host's own address"
     by = Decider(kind="route", text=text, namespace=host.id, value=src)
     start = Packet(
         family=forward.last.family,
@@ -125,9 +190,28 @@ def unanswerable(case: HostContext, forward: Walk) -> Walk | None:
         dport=forward.last.sport,
     )
     end: End = "unreachable" if sure else "unknown"
-    stop = Obstacle(end=end, stage="outside", by=by, packet=start)
-    hop = Hop(namespace="", interface="", stage="outside", packet=start, verdict="expected", note=text)
+    stop = Obstacle(end=end, stage=NOBODY_ANSWERS, by=by, packet=start)
+    hop = Hop(
+        namespace="",
+        interface="",
+        stage=NOBODY_ANSWERS,
+        packet=start,
+        verdict="sends none" if sure else "may send none",
+    )
     return Walk(start=start, end=end, decided_by=by, hops=(hop,), obstacles=(stop,), last=start)
+
+
+def at_a_service(case: HostContext, forward: Walk) -> Walk:
+    """The walk; of one to a service's virtual address nobody can tell the end: IPVS leads it to one of its tasks."""
+    last = forward.last
+    networks = known_items(case.snapshot.networks)
+    service = next((item.service for net in networks for item in net.virtual if item.address == last.dst), "")
+    if not service or forward.end in {"delivered", "left", "dropped", "rejected"}:
+        return forward
+    text = f"{last.dst} is the virtual address of service {service}: IPVS leads it to a task, which is not followed"
+    by = Decider(kind="gap", text=text, namespace=forward.last_namespace, value=last.dst)
+    stop = Obstacle(end="unknown", stage="service", by=by, packet=last)
+    return msgspec.structs.replace(forward, end="unknown", decided_by=by, obstacles=(stop,), others=())
 
 
 def _is_routed(case: HostContext, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
@@ -158,8 +242,8 @@ def holder(forward: Walk) -> str:
 
 def received_by(case: HostContext, forward: Walk, passed_on: Relay | None) -> str:
     """Who received the packet, in words: a container, the host, a process; empty where nobody has."""
-    if passed_on is not None and passed_on.forward.arrives is True:
-        return received_by(case, passed_on.forward, None)
+    if passed_on is not None and passed_on.last.forward.arrives is True:
+        return received_by(case, passed_on.last.forward, None)
     if forward.end == "left":
         link, where = way_out(case.view, forward)
         return f"{where.removeprefix('to ').removeprefix('into ') or 'outside'}, by {link}"
@@ -192,7 +276,7 @@ def intended(case: HostContext, target: TraceEndpoint, forward: Walk, passed_on:
         return None if target.namespace and target.kind != "address" else True
     if forward.end not in {"delivered", "refused"}:
         return None
-    last = passed_on.forward if passed_on is not None else forward
+    last = passed_on.last.forward if passed_on is not None else forward
     if target.namespace in {last.last_namespace, forward.last_namespace}:
         return True
     if _publishes(case, forward.start, last.last_namespace):
@@ -225,6 +309,15 @@ def _is_service(case: HostContext, ref: RuleRef) -> bool:
         if chain.name == ref.chain
         for rule in chain.rules
     )
+
+
+def redirection(forward: Walk) -> str:
+    """By which REDIRECT a packet was led to its own host, in words; empty where none did."""
+    for hop in forward.hops:
+        if hop.verdict == "redirect" and hop.rule is not None:
+            where = f"{hop.rule.table} {hop.rule.chain} rule {hop.rule.number}"
+            return clean(f"redirected to port {hop.packet.dport} of {hop.packet.dst} by {where}")
+    return ""
 
 
 def redirected(forward: Walk) -> str:

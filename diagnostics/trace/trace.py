@@ -10,24 +10,28 @@ import msgspec
 from dnet_tui.diagnostics.checks.subjects.docker28_isolation import why as protects
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.context.iptables_layout import in_user_chain
-from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint, uplink_ref
-from dnet_tui.diagnostics.trace.reception import Relay, holder, intended, received_by, redirected, relay, unanswerable
+from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint
+from dnet_tui.diagnostics.trace.first_packet import DEFAULT_PORT, TraceProtocol, first_packet, sized
+from dnet_tui.diagnostics.trace.outside import assumption, is_outside
+from dnet_tui.diagnostics.trace.reception import (
+    NOBODY_ANSWERS,
+    Relay,
+    at_a_service,
+    holder,
+    intended,
+    received_by,
+    redirected,
+    relay,
+    unanswerable,
+)
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.icmp_too_big import too_big_message
-from dnet_tui.diagnostics.walk.l3.routing import lookup
-from dnet_tui.diagnostics.walk.match.values import contains
-from dnet_tui.diagnostics.walk.namespace_index import index_of
-from dnet_tui.diagnostics.walk.packet import Decider, Packet, Truth, Walk
-from dnet_tui.diagnostics.walk.stages.mtu import HEADER, LONGEST, SHORTEST, STAGE
-from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.model import LinkRef, Network, NotSeen, known_items, require
+from dnet_tui.diagnostics.walk.packet import Decider, Truth, Walk
+from dnet_tui.diagnostics.walk.stages.mtu import STAGE
+from dnet_tui.inspect.model import LinkRef, Network, NotSeen
 
-TraceProtocol = Literal["tcp", "udp", "icmp"]
-
-EPHEMERAL = 40000
-"""The source port of a traced packet that nobody asked for."""
-
-DEFAULT_PORT = 80
+AnswerState = Literal["returns", "expected", "unanswerable", "misdelivered", "lost", "unknown"]
+"""``expected``: it comes from beyond what can be seen.  ``unanswerable``: nobody there can send one."""
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +53,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     """Who received it: a container, ``host``, outside; empty where nobody has."""
     intended: Truth = None
     """Whether that is who was meant."""
+    assumed: str = ""
+    """What was assumed where the host doesn't say it, in words: which link stands for the way outside."""
     held_by: str = ""
     """The program that took it only because it holds the port, and will never answer."""
 
@@ -61,8 +67,24 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
         return False if False in ways else None if None in ways else True
 
     @property
+    def answer_state(self) -> AnswerState | None:
+        """What becomes of the answer; None where nobody answers, for nothing arrived."""
+        if self.answer is None:
+            return None
+        if self.answer.intended is False:
+            return "misdelivered"
+        if self.answer.arrives is None:
+            return "unknown"
+        if self.answer.arrives:
+            return "expected" if self.forward.end == "left" else "returns"
+        by_nobody = self.answer.obstacles[0].stage == NOBODY_ANSWERS if self.answer.obstacles else False
+        return "unanswerable" if by_nobody else "lost"
+
+    @property
     def verdict(self) -> str:
         """The end in one word; the answer's, or that of a proxy's own connection, when only that fails."""
+        if self.answer_state == "unanswerable":
+            return "unanswerable"
         if self.answer is not None and self.answer.arrives is not True:
             return f"answer {self.answer.end}"
         failing = self.relay.failing if self.relay is not None else None
@@ -101,30 +123,50 @@ def trace(
             packet has that size.
         CannotInspectError: there is no outside.
     """
-    packet, arriving = _first_packet(case, source, target, proto, target.port or port or DEFAULT_PORT, sport)
-    packet = _sized(packet, size, df=df)
+    packet, arriving = first_packet(case, source, target, proto, target.port or port or DEFAULT_PORT, sport)
+    packet = sized(packet, size, df=df)
     origin = source.namespace or (arriving.namespace if arriving else "")
-    forward = walk(case.view, packet, origin=origin, arriving=arriving, outside=target.kind == "outside")
+    beyond = target.kind == "outside" or (not target.namespace and is_outside(case, packet.dst))
+    forward = at_a_service(case, walk(case.view, packet, origin=origin, arriving=arriving, outside=beyond))
     answer = (unanswerable(case, forward) or reply(case.view, forward)) if forward.arrives else None
     told = too_big_message(case.view, forward)
     passed_on = relay(case, forward)
     meant = intended(case, target, forward, passed_on)
-    why = ""
-    with suppress(NotSeen):  # it only explains
-        why = _why(case, source, target, forward, answer)
-    why = why or _who_hears(forward, told) or _who_has_it(passed_on)
-    return Trace(
+    found = Trace(
         source=source,
         target=target,
         forward=forward,
         answer=answer,
-        why=_held(holder(forward)) or _whose(meant, redirected(forward)) or why,
+        why="",
         told=told,
         relay=passed_on,
         received_by=received_by(case, forward, passed_on),
         intended=False if holder(forward) else meant,
         held_by=holder(forward),
+        assumed=_assumed(case, source, target, forward, arriving),
     )
+    return msgspec.structs.replace(found, why=reason(case, source, target, found))
+
+
+def reason(case: HostContext, source: TraceEndpoint, target: TraceEndpoint, found: Trace) -> str:
+    """What a trace's end means, in words, for these two places; empty when the hops say it all."""
+    why = ""
+    with suppress(NotSeen):  # it only explains
+        why = _why(case, source, target, found.forward, found.answer)
+    why = why or _who_hears(found.forward, found.told) or _who_has_it(found.relay)
+    return _held(found.held_by) or _whose(found.intended, redirected(found.forward)) or why
+
+
+def _assumed(
+    case: HostContext, source: TraceEndpoint, target: TraceEndpoint, forward: Walk, arriving: LinkRef | None
+) -> str:
+    """Which link stands for the way outside, where the host itself doesn't say it."""
+    with suppress(NotSeen):
+        if source.kind == "outside" or arriving is not None:
+            return assumption(case, address=forward.start.src, arriving=arriving, leaves="")
+        if target.kind == "outside":
+            return assumption(case, address=forward.start.dst, arriving=None, leaves=forward.exits)
+    return ""
 
 
 def _held(name: str) -> str:
@@ -143,19 +185,16 @@ def _who_has_it(passed_on: Relay | None) -> str:
     """That a proxy is in between."""
     if passed_on is None:
         return ""
-    proxy = passed_on.proxy
-    where = f"{proxy.container_ip}:{proxy.container_port}"
+    words = []
+    one: Relay | None = passed_on
+    while one is not None:
+        does = "connects" if one.certain else "was seen to connect"
+        who = f"a {one.program}" if one.program == "proxy" else one.program
+        words.append(f"{who} (process {one.proxy.pid}) that {does} to {one.to} from {one.forward.start.src}")
+        one = one.next
     failing = passed_on.failing
     how = "which answers" if failing is None else f"whose own connection fails ({failing.end})"
-    return f"taken by a proxy (process {proxy.pid}) that connects to {where} from {passed_on.forward.start.src}, {how}"
-
-
-def _sized(packet: Packet, size: int, *, df: bool | None) -> Packet:
-    least = HEADER[packet.family] + SHORTEST.get(packet.proto, 0)
-    if size and not least <= size <= LONGEST:
-        version = "IPv6" if packet.family == "ip6" else "IPv4"
-        raise UsageError(f"no {packet.proto} packet of {version} has {size} bytes", f"it has from {least} to {LONGEST}")
-    return msgspec.structs.replace(packet, length=size, df=df) if size else packet
+    return f"taken by {', where it is taken by '.join(words)}, {how}"
 
 
 def _who_hears(forward: Walk, told: Walk | None) -> str:
@@ -175,87 +214,6 @@ def _who_hears(forward: Walk, told: Walk | None) -> str:
         return f"whether the sender hears of it (ICMP “{name}”) can't be decided"
     gets = "gets back to the sender, who may send less" if told.arrives else f"does not get back ({told.end})"
     return f"the ICMP message “{name}, mtu {by.value}” {gets}"
-
-
-def _first_packet(
-    case: HostContext, source: TraceEndpoint, target: TraceEndpoint, proto: TraceProtocol, port: int, sport: int
-) -> tuple[Packet, LinkRef | None]:
-    if source.kind == "outside" and target.kind == "outside":
-        raise UsageError("nothing to trace from outside to outside", "name a container, the host or an address")
-    dst = _destination(case, source, target)
-    arriving = None
-    if source.kind == "outside" or not source.namespace:
-        arriving = uplink_ref(case)
-        src = source.addresses[0]
-    else:
-        src = _source_address(case, source, dst)
-    ports = proto != "icmp"
-    packet = Packet(
-        family="ip6" if ":" in dst else "ip",
-        src=src,
-        dst=dst,
-        proto="icmpv6" if proto == "icmp" and ":" in dst else proto,
-        sport=(sport or EPHEMERAL) if ports else 0,
-        dport=port if ports else 0,
-        icmp_type=0 if ports else (128 if ":" in dst else 8),
-        tcp_flags=("SYN",) if proto == "tcp" else (),
-    )
-    return packet, arriving
-
-
-def _destination(case: HostContext, source: TraceEndpoint, target: TraceEndpoint) -> str:
-    """The target's address that the source would use: on a network they share, else its first."""
-    if target.kind == "host" and source.kind == "container":
-        shared = _shared_gateway(case, source)
-        if not shared:
-            require(case.snapshot.networks)  # one of those that weren't seen may be the one they share
-        return shared or target.addresses[0]
-    if source.namespace and len(target.addresses) > 1:
-        ns = case.view.namespaces[source.namespace]
-        routes = known_items(ns.routes)  # without them the walk says that nobody knows
-        links = {
-            route.dst for route in routes if route.type == "unicast" and all(not hop.gateway for hop in route.hops)
-        }
-        for address in target.addresses:
-            if any(contains(cidr, address) is True for cidr in links):
-                return address
-    if not target.addresses:
-        raise UsageError(f"{target.label} has no address", "choose another place")
-    return target.addresses[0]
-
-
-def _shared_gateway(case: HostContext, source: TraceEndpoint) -> str:
-    """The host's address on a network of the source: what a container calls its host."""
-    for network in case.networks:
-        if any(member.namespace == source.namespace for member in case.members(network)):
-            host = case.view.host
-            link = case.view.link_named(host.id, network.bridge) if host is not None else None
-            if host is not None and link is not None:
-                ref = LinkRef(namespace=host.id, ifindex=link.ifindex)
-                return next((item.address for item in case.view.addresses_of(ref) if item.family == "ip"), "")
-    return ""
-
-
-def _source_address(case: HostContext, source: TraceEndpoint, dst: str) -> str:
-    """The address the kernel would choose: the route's, else one of the outgoing interface."""
-    ns = case.view.namespaces[source.namespace]
-    family: Literal["ip", "ip6"] = "ip6" if ":" in dst else "ip"
-    blank = "0.0.0.0" if family == "ip" else "::"  # noqa: S104 - no address yet, as the kernel's first look-up has none
-    with suppress(NotSeen):  # the walk comes to it as well, and says so
-        answer = lookup(index_of(case.view, ns), Packet(family=family, src=blank, dst=dst, proto="tcp"))
-        if answer.source:
-            return answer.source
-        if answer.type == "local":
-            return dst
-        for item in ns.addresses:
-            if item.ifindex == answer.ifindex and item.family == family and item.scope == "global":
-                return item.address
-    fitting = [address for address in source.addresses if (":" in address) == (family == "ip6")]
-    if not fitting:
-        raise UsageError(
-            f"{source.label} has no address of the family of {dst}", "choose an address of the other family"
-        )
-    return fitting[0]
 
 
 def _why(case: HostContext, source: TraceEndpoint, target: TraceEndpoint, forward: Walk, answer: Walk | None) -> str:

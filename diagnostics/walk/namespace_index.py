@@ -5,9 +5,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 from dnet_tui.diagnostics.walk.match.values import numbered
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
+from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model import (
     FdbEntry,
     Link,
@@ -42,6 +44,12 @@ class NamespaceIndex:
 
     def __init__(self, ns: Namespace) -> None:
         self.ns = ns
+        self.answers: dict[tuple[object, ...], Any] = {}
+        """The routes that were looked up, by :meth:`route_key`."""
+        self.answering: dict[tuple[int, str, str], bool] = {}
+        """Whether the namespace answers on a link for an address, by (ifindex, address, who asks)."""
+        self.route_answers: dict[int, Any] = {}
+        """What each route says, by its identity: it lives as long as its namespace."""
 
     @cached_property
     def addresses(self) -> frozenset[str]:
@@ -141,6 +149,29 @@ class NamespaceIndex:
                 rules = [PolicyRule(family=family, priority=prio, table=table) for prio, table in _BUILTIN_RULES]
             found[family] = tuple(sorted(rules, key=lambda item: item.priority))
         return found
+
+    @cached_property
+    def _asks(self) -> dict[str, tuple[bool, bool, bool]]:
+        """Whether a family's policy rules ask for a packet's source, interface or mark."""
+        return {
+            family: (
+                any(rule.src for rule in rules),
+                any(rule.iif or rule.l3mdev for rule in rules),
+                any(rule.mark is not None for rule in rules),
+            )
+            for family, rules in self.policy_rules.items()
+        }
+
+    def route_key(self, packet: Packet) -> tuple[object, ...]:
+        """All of a packet that its route depends on."""
+        source, interface, mark = self._asks[packet.family]
+        return (
+            packet.family,
+            packet.dst,
+            packet.src if source else None,
+            packet.iif if interface else None,
+            (packet.mark,) if mark else None,
+        )
 
     @cached_property
     def is_customised(self) -> bool:

@@ -25,7 +25,7 @@ STEPS: tuple[MigrationStep, ...] = (format_2.step,)
 
 
 class UnsoundError(Exception):
-    """An old snapshot doesn't have the shape that its format asks for."""
+    """A snapshot doesn't have the shape that its format asks for, or holds what no host has."""
 
 
 def migrate(raw: Raw, steps: Sequence[MigrationStep] = STEPS) -> Raw:

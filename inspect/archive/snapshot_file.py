@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from dnet_tui.inspect.archive.migrations import STEPS, UnsoundError, migrate
+from dnet_tui.inspect.archive.soundness import require_sound
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import FORMAT, Snapshot
 
@@ -50,8 +51,8 @@ def decode(data: bytes, name: str = "the snapshot") -> Snapshot:
         if head.format < 1:
             raise DnetError(f"{name} isn't a dnet-tui snapshot: there is no format {head.format}", _TAKE_ANOTHER)
         if head.format == FORMAT:
-            return msgspec.json.decode(data, type=Snapshot)
-        return msgspec.convert(migrate(msgspec.json.decode(data), STEPS), type=Snapshot)
+            return require_sound(msgspec.json.decode(data, type=Snapshot))
+        return require_sound(msgspec.convert(migrate(msgspec.json.decode(data), STEPS), type=Snapshot))
     except UnsoundError as error:
         raise DnetError(f"{name} can't be read: {error}", _TAKE_ANOTHER) from error
     except msgspec.ValidationError as error:

@@ -36,6 +36,7 @@ class Received:
         self.version: Any = None
         self.info: Any = None
         self.networks: Any = None
+        self.services: Any = None
         self.listed: Any = None
         self.details: dict[str, Any] = {}
         self.gone: dict[str, None] = {}

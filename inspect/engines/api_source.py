@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -28,6 +29,8 @@ class Targets(NamedTuple):
     containers: str
     container: str
     bases: tuple[str, ...] = ("",)
+    services: str = ""
+    """Where a swarm's manager tells of services; empty: there are none."""
 
 
 class ApiSource:
@@ -65,6 +68,9 @@ class ApiSource:
                     RecursionError,
                 ) as error:  # one that can't be told of: the others go on
                     received.failed[container] = storable(str(error))
+            if targets.services and fields(fields(received.info).get("Swarm")).get("ControlAvailable") is True:
+                with suppress(EngineRefusedError, ValueError, RecursionError):  # then their names are missing
+                    received.services = document(*http.get(base + targets.services))
 
 
 def document(status: int, body: bytes) -> Any:

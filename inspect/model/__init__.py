@@ -22,11 +22,13 @@ from dnet_tui.inspect.model.engines import (
     ContainerMode,
     Endpoint,
     Engine,
+    Forwarder,
     LogLine,
     Network,
     PortProxy,
     PublishedPort,
     Subnet,
+    VirtualAddress,
 )
 from dnet_tui.inspect.model.firewalld import Firewalld, FirewalldZone
 from dnet_tui.inspect.model.links import (
@@ -89,6 +91,7 @@ __all__ = [
     "FdbEntry",
     "Firewalld",
     "FirewalldZone",
+    "Forwarder",
     "Geneve",
     "Host",
     "Ipvlan",
@@ -128,6 +131,7 @@ __all__ = [
     "TunProgram",
     "Tunnel",
     "Unread",
+    "VirtualAddress",
     "Vlan",
     "Vrf",
     "Vxlan",

@@ -39,6 +39,27 @@ class PortProxy(ModelStruct, frozen=True, kw_only=True):
     container_port: int
 
 
+class Forwarder(ModelStruct, frozen=True, kw_only=True):
+    """Any other program that passes on connections: a rootless engine's, or one whose sockets show both sides.
+
+    ``into`` is the namespace in which its own connections begin.  An empty
+    ``to_ip`` is that namespace itself: its loopback for who comes by the
+    loopback, otherwise its own address.  ``certain``: it does so with every
+    connection; otherwise it has some like that, and may do as it likes.
+    """
+
+    pid: int
+    program: str
+    netns: str
+    into: str
+    proto: Literal["tcp", "udp", "sctp"]
+    host_ip: str
+    host_port: int
+    to_ip: str
+    to_port: int
+    certain: bool = True
+
+
 class Endpoint(ModelStruct, frozen=True, kw_only=True):
     """What an engine says of a container's place in one network."""
 
@@ -91,6 +112,13 @@ class Subnet(ModelStruct, frozen=True, kw_only=True):
     gateway: str = ""
 
 
+class VirtualAddress(ModelStruct, frozen=True, kw_only=True):
+    """A service's address in an overlay network: whoever is sent to there, IPVS chooses."""
+
+    service: str
+    address: str
+
+
 class Network(ModelStruct, frozen=True, kw_only=True):
     """A network as an engine (or dnet-tui itself) defined it: the *intention*.
 
@@ -117,6 +145,8 @@ class Network(ModelStruct, frozen=True, kw_only=True):
     mtu: int | None = None
     host_binding: str = ""
     options: dict[str, str] = msgspec.field(default_factory=dict)
+    virtual: tuple[VirtualAddress, ...] = ()
+    """The virtual addresses of services in it, as a swarm's manager tells them."""
     dns: bool | None = None
     """Whether a name server of the engine's own answers at the gateway's address (Podman's ``dns_enabled``)."""
 

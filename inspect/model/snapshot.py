@@ -17,7 +17,7 @@ import msgspec
 
 from dnet_tui.inspect.model.coverage.gaps import HOST_FIELDS, NAMESPACE_FIELDS, Gap, gaps_of
 from dnet_tui.inspect.model.coverage.sections import NOT_ASKED, NOT_READ, Section, Settings, Unread, owned_by
-from dnet_tui.inspect.model.engines import Container, Engine, Network, PortProxy
+from dnet_tui.inspect.model.engines import Container, Engine, Forwarder, Network, PortProxy
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.firewalld import Firewalld
 from dnet_tui.inspect.model.links import Address, Link, ModelStruct, WireGuardDevice
@@ -37,6 +37,9 @@ FORMAT = 2
 """Version of the snapshot file format."""
 
 NamespaceKind = Literal["host", "container", "named", "process"]
+
+NamespaceRole = Literal["", "network", "load-balancer"]
+"""What an engine made a namespace for, other than for a container: a network's inside, or its load balancer."""
 
 
 class Process(ModelStruct, frozen=True, kw_only=True):
@@ -62,6 +65,10 @@ class Namespace(ModelStruct, frozen=True, kw_only=True):
     processes: tuple[Process, ...] = ()
     path: str = ""
     """A file by which the namespace can be entered, such as ``/run/netns/web``."""
+    role: NamespaceRole = ""
+    """``network``: it is the inside of an overlay network; ``load-balancer``: from it IPVS leads to services."""
+    serves: str = ""
+    """The id of that network, or as much of it as is known."""
     links: Section[Link] = ()
     addresses: Section[Address] = ()
     routes: Section[Route] = ()
@@ -143,6 +150,8 @@ class Snapshot(ModelStruct, frozen=True, kw_only=True, omit_defaults=False):
     proxies: tuple[PortProxy, ...] = ()
     tun_programs: tuple[TunProgram, ...] = ()
     """The programs at the other ends of TUN and TAP devices, as far as they could be found."""
+    forwarders: tuple[Forwarder, ...] = ()
+    """Other programs that pass on connections, as far as their arguments or sockets show it."""
     firewalld: Firewalld | Unread | None = None
     """None where none runs in the host's namespace."""
     unplaced: tuple[Gap, ...] = ()

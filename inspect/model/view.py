@@ -31,6 +31,9 @@ from dnet_tui.inspect.model.links import PAIRS, TUNNELS
 
 _SINGLE = ("/32", "/128")
 
+INGRESS = "ingress"
+"""The overlay network by which a swarm's published ports come in; its load balancer is also their way in."""
+
 K = TypeVar("K")
 V = TypeVar("V")
 T = TypeVar("T")
@@ -252,9 +255,30 @@ class View:
         if tenants:
             owner = next((item for item in tenants if item.joined is None), tenants[0])
             return owner.name
+        if ns is not None and ns.role:
+            return self._title(ns)
         if ns is not None and ns.names:
             return ns.names[0]
         return namespace
+
+    def _title(self, ns: Namespace) -> str:
+        """What to call a namespace that an engine made for a network."""
+        network = self.networks.get(ns.serves)
+        name = network.name if network is not None else ns.serves
+        if ns.role == "network":
+            return f"overlay network {name}"
+        return "ingress sandbox" if name == INGRESS else f"load balancer of {name}"
+
+    def network_at(self, namespace: str, bridge: str) -> Network | None:
+        """The network of a bridge, wherever it is: the host's by its name, an overlay's by its namespace."""
+        ns = self.namespaces.get(namespace)
+        if ns is not None and ns.role == "network":
+            return self.networks.get(ns.serves)
+        return self.network_of_bridge(bridge) if ns is None or ns.kind == "host" else None
+
+    def insides(self) -> tuple[Namespace, ...]:
+        """The namespaces that are the inside of a network."""
+        return tuple(ns for ns in self.namespaces.values() if ns.role == "network")
 
     def gaps(self, section: str, scope: str = "") -> tuple[Gap, ...]:
         """The gaps of a section that concern ``scope``, or the whole host: for telling, not for deciding."""

@@ -32,7 +32,9 @@ from dnet_tui.inspect.snapshot import container_placement
 from dnet_tui.inspect.snapshot.as_namespace import as_namespace
 from dnet_tui.inspect.snapshot.container_processes import find_residents, with_latecomers
 from dnet_tui.inspect.snapshot.engine_dependent_reads import read_late
+from dnet_tui.inspect.snapshot.find_forwarders import find_forwarders
 from dnet_tui.inspect.snapshot.namespace_candidates import NamespaceCandidate, find_candidates
+from dnet_tui.inspect.snapshot.network_namespaces import with_roles
 from dnet_tui.inspect.snapshot.out_of_sight import NotRead, SeenNamespaces, unseen_ends, unseen_processes, why_not_read
 from dnet_tui.inspect.snapshot.read_cache import ReadCache, changed_peers, keep
 from dnet_tui.inspect.snapshot.read_namespace import ReadRequest, is_connected
@@ -236,6 +238,7 @@ class SnapshotRun:
         occupied = frozenset(item.netns for item in containers if item.netns is not None)
         spaces = self._namespaces(places, occupied, table)
         networks = answer.networks
+        spaces = with_roles(spaces, networks)
         if host.id in spaces:
             plain, gaps = plain_networks(spaces[host.id])
             networks += plain
@@ -252,6 +255,7 @@ class SnapshotRun:
             containers=containers,
             proxies=find_proxies(table.processes, read_argv) if self._wants(SectionName.SOCKETS) else (),
             tun_programs=self._tun_programs(table, spaces),
+            forwarders=find_forwarders(table, spaces, networks, host.id) if self._wants(SectionName.SOCKETS) else (),
             firewalld=answer.firewalld,
         )
         snapshot = with_gaps(snapshot, self._gaps)

@@ -8,6 +8,7 @@ runs by itself: an idle app uses no CPU and sends no byte to the terminal.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Iterable
@@ -23,6 +24,7 @@ from textual.timer import Timer
 
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui.app.leaving import leave
 from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model import state as states
 from dnet_tui.tui.app.model.services import Services
@@ -327,5 +329,6 @@ def run_app(snapshot_path: Path | None, *, readonly: bool = False, follow: bool 
     readonly = readonly or os.environ.get(READONLY_VARIABLE, "") not in {"", "0"}
     services = live(readonly=readonly, follow=follow) if snapshot_path is None else saved(snapshot_path)
     app = DnetApp(services, offline=snapshot_path is not None)
-    app.run()
-    return app.return_code or Exit.OK
+    # A loop of our own: asyncio.run would wait for every thread that still looks at the host, or thinks about it.
+    app.run(loop=asyncio.new_event_loop())
+    return leave(app, app.return_code or Exit.OK)

@@ -34,6 +34,8 @@ class HostApp(App[None]):
         self._watch: Watch | None = None
         self._watch_lock = threading.Lock()
         self._has_ended = False
+        self._changing = threading.Lock()
+        """Held while the host is being changed: that is never broken off."""
 
     @work(thread=True, exclusive=True, group="snapshot")
     def _take_snapshot(self) -> None:
@@ -99,9 +101,15 @@ class HostApp(App[None]):
         else:
             self.post_message(fact.ChangeFound(change))
 
+    def end_changes(self) -> None:
+        """Wait until no change of the host is under way."""
+        with self._changing:
+            return
+
     def _change_host(self, title: str, change: Callable[[], list[str]]) -> None:
         try:
-            lines = tuple(change())
+            with self._changing:
+                lines = tuple(change())
         except Exception as error:  # noqa: BLE001  what failed is told in the dialog
             self.post_message(fact.ChangeApplied(title, (), _trouble(error)))
         else:

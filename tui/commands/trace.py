@@ -16,7 +16,12 @@ from dnet_tui.tui.reports.json_text import to_json
 from dnet_tui.tui.reports.terminal import stdout_paper
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from dnet_tui.diagnostics.context.host_context import HostContext
+    from dnet_tui.diagnostics.trace.matrix import MatrixRequest
+    from dnet_tui.diagnostics.trace.trace import Trace
 
 _NEEDS = Needs(everywhere=EVERYTHING.everywhere - {SectionName.CHECKSUMS, SectionName.LOG, SectionName.NAMES})
 """Whatever decides over a packet."""
@@ -35,6 +40,12 @@ def trace(
         bool | None, typer.Option("--df/--no-df", help="With --size: Don't Fragment (default: as Linux sends).")
     ] = None,
     matrix: Annotated[bool, typer.Option("--matrix", help="Who can reach whom: all pairs of places.")] = False,
+    only_from: Annotated[
+        list[str] | None, typer.Option("--from", metavar="PLACE", help="With --matrix: only from here (repeatable).")
+    ] = None,
+    only_to: Annotated[
+        list[str] | None, typer.Option("--to", metavar="PLACE", help="With --matrix: only to there (repeatable).")
+    ] = None,
     output: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print it.")] = "text",
     live: Annotated[bool, typer.Option("--live", help="Also send the real packet, and watch the kernel.")] = False,
     timeout: Annotated[
@@ -57,6 +68,7 @@ def trace(
     """
     from dnet_tui.diagnostics.context.host_context import HostContext  # noqa: PLC0415  the walk, only to run it
     from dnet_tui.diagnostics.trace.endpoints import find  # noqa: PLC0415  as above
+    from dnet_tui.diagnostics.trace.matrix import MatrixRequest  # noqa: PLC0415  as above
     from dnet_tui.diagnostics.trace.trace import trace as run  # noqa: PLC0415  as above
 
     if live:
@@ -68,11 +80,12 @@ def trace(
         of_live=dry_run or yes or timeout is not None,
         size=size,
         of_size=df is not None,
+        matrix=matrix,
+        of_matrix=bool(only_from or only_to),
     )
     if matrix:
-        if source or target:
-            raise UsageError("--matrix traces all places", "leave FROM and TO out")
-        _matrix(HostContext(snapshot_from(snapshot, _NEEDS)), output, proto=proto, port=port, size=size, df=df)
+        every = MatrixRequest(proto=proto, port=port, size=size, df=df)
+        _matrix(snapshot, output, every, tuple(filter(None, (source, target))), (only_from or (), only_to or ()))
         return
     if not source or not target:
         raise UsageError("FROM and TO are needed", "for example: dnet-tui trace web outside")
@@ -86,6 +99,14 @@ def trace(
         trace_live(case, find(case, source), find(case, target), wish)
     ends = find(case, source), find(case, target)
     found = run(case, *ends, proto=proto, port=port, sport=sport, size=size, df=df)
+    _print(found, case, output)
+    if found.arrives is None:
+        raise typer.Exit(Exit.CANNOT_INSPECT)
+    if not found.arrives or found.forward.end == "refused":
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def _print(found: Trace, case: HostContext, output: str) -> None:
     if output == "json":
         from dnet_tui.tui.reports.trace.trace_json import trace_data  # noqa: PLC0415  one of two formats
 
@@ -94,14 +115,12 @@ def trace(
         from dnet_tui.tui.reports.trace.trace_text import trace_text  # noqa: PLC0415  one of two formats
 
         sys.stdout.write(trace_text(found, case.view, stdout_paper()))
-    if found.arrives is None:
-        raise typer.Exit(Exit.CANNOT_INSPECT)
-    if not found.arrives or found.forward.end == "refused":
-        raise typer.Exit(Exit.FINDINGS)
 
 
-def _refuse_without(*, live: bool, of_live: bool, size: int, of_size: bool) -> None:
+def _refuse_without(*, live: bool, of_live: bool, size: int, of_size: bool, matrix: bool, of_matrix: bool) -> None:
     """Say what an option needs beside it."""
+    if of_matrix and not matrix:
+        raise UsageError("--from and --to belong to --matrix", "for one packet: dnet-tui trace FROM TO")
     if of_live and not live:
         raise UsageError("--dry-run, --yes and --timeout belong to --live", "without it nothing is sent")
     if of_size and not size:
@@ -121,10 +140,20 @@ def _refuse_beside_live(*, matrix: bool, offline: bool, readonly: bool, sized: b
 
 
 def _matrix(
-    case: HostContext, output: str, *, proto: Literal["tcp", "udp", "icmp"], port: int, size: int, df: bool | None
+    snapshot: Path | None,
+    output: str,
+    wish: MatrixRequest,
+    places: Sequence[str],
+    narrowed: tuple[Sequence[str], Sequence[str]],
 ) -> None:
-    from dnet_tui.diagnostics.trace.matrix import matrix  # noqa: PLC0415  the walk, only to run it
+    from dnet_tui.diagnostics.context.host_context import HostContext  # noqa: PLC0415  the walk, only to run it
+    from dnet_tui.diagnostics.trace.matrix import matrix  # noqa: PLC0415  as above
+    from dnet_tui.tui.commands.counted_progress import counted_progress  # noqa: PLC0415  as above
     from dnet_tui.tui.reports.trace.matrix_text import matrix_text  # noqa: PLC0415  as above
 
-    found = matrix(case, proto=proto, port=port, size=size, df=df)
+    if places:
+        raise UsageError("--matrix traces all places", "leave FROM and TO out, or narrow it with --from and --to")
+    case = HostContext(snapshot_from(snapshot, _NEEDS))
+    with counted_progress("tracing pairs") as progress:
+        found = matrix(case, wish, sources=narrowed[0], targets=narrowed[1], progress=progress)
     sys.stdout.write(to_json(found) if output == "json" else matrix_text(found, stdout_paper()))

@@ -33,7 +33,7 @@ from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import Attachment, attachments, of_link
-from dnet_tui.diagnostics.context.host_context import OUTSIDE, HostContext
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
@@ -130,7 +130,7 @@ def _wide(case: HostContext) -> Iterator[_Wide]:
         items = attachments(case, network)
         if not items:
             continue
-        packet = Packet(src=items[0].member.address, dst=OUTSIDE, proto="tcp", iif=network.bridge)
+        packet = Packet(src=items[0].member.address, dst=case.outside(), proto="tcp", iif=network.bridge)
         answer = routing.lookup(index_of(case.view, host), packet)
         out = next((link for link in host.links if link.ifindex == answer.ifindex), None)
         wider = tuple(item for item in items if out is not None and item.inner.mtu > out.mtu > 0)

@@ -33,7 +33,7 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_sysctl
-from dnet_tui.diagnostics.context.host_context import OUTSIDE, HostContext
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.difference.conntrack_growth import NOTHING_TO_COMPARE
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -100,7 +100,7 @@ def _resets(case: HostContext, uplink: str) -> bool:
     address = case.uplink_address(uplink)
     if host is None or link is None or not address or case.view.gaps("sockets", host.id):
         return False
-    packet = Packet(src=OUTSIDE, dst=address, proto="tcp", sport=443, dport=40000, tcp_flags=("SYN", "ACK"))
+    packet = Packet(src=case.outside(), dst=address, proto="tcp", sport=443, dport=40000, tcp_flags=("SYN", "ACK"))
     arriving = LinkRef(namespace=host.id, ifindex=link.ifindex)
     return walk(case.view, packet, origin=host.id, arriving=arriving).end == "refused"
 

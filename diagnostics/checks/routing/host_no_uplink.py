@@ -30,7 +30,7 @@ from collections.abc import Iterable, Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
-from dnet_tui.diagnostics.context.host_context import OUTSIDE, HostContext
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.link import SetLinkUp
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -56,7 +56,7 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
     ways = [
         routing.lookup(
             index_of(case.view, host),
-            Packet(src=case.members(network)[0].address, dst=OUTSIDE, proto="tcp", iif=network.bridge),
+            Packet(src=case.members(network)[0].address, dst=case.outside(), proto="tcp", iif=network.bridge),
         )
         for network in wanting
     ]
@@ -73,7 +73,7 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
         summary=f"The host has no {by4}route to the outside, so the containers of {names} have none either",
         symptoms=("egress",),
         evidence=(
-            Evidence(source="ip route get", what=OUTSIDE, value=ways[0].by.text, expected="a default route"),
+            Evidence(source="ip route get", what=case.outside(), value=ways[0].by.text, expected="a default route"),
             *(
                 Evidence(source="ip link", what=link.name, value="no carrier" if link.up else "not UP", expected="up")
                 for link in downed

@@ -18,7 +18,7 @@ from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, Ch
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import INFERRED, OUTSIDE, OUTSIDE6, HostContext, family_of
+from dnet_tui.diagnostics.context.host_context import INFERRED, HostContext, family_of
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
@@ -205,7 +205,7 @@ def _guests(case: HostContext, family: Family) -> Iterator[ForeignBridge]:
         packet = Packet(
             family=family,
             src=source,
-            dst=OUTSIDE if family == "ip" else OUTSIDE6,
+            dst=case.outside(family),
             proto="tcp",
             sport=40000,
             dport=443,

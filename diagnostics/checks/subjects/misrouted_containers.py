@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import bridge_of, missing_gateway, on_host
-from dnet_tui.diagnostics.context.host_context import OUTSIDE, OUTSIDE6, AttachedContainer, HostContext, family_of
+from dnet_tui.diagnostics.context.host_context import AttachedContainer, HostContext, family_of
 from dnet_tui.diagnostics.flows.intentions import has_family
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.match.values import contains
@@ -24,11 +24,11 @@ _Span = IPv4Network | IPv6Network
 _Spans = list[tuple[Route, _Span]]
 
 _ORDINARY = {MAIN, DEFAULT, LOCAL}
-_SOURCES: dict[Family, tuple[str, str]] = {
-    "ip": (OUTSIDE, "0.0.0.0"),  # noqa: S104 - a socket without a source address, not one that is bound
-    "ip6": (OUTSIDE6, "::"),
+_ANY: dict[Family, str] = {
+    "ip": "0.0.0.0",  # noqa: S104 - a socket without a source address, not one that is bound
+    "ip6": "::",
 }
-"""The source of a packet from outside, and of one that the host is about to make."""
+"""The source of a packet that the host is about to make."""
 
 _FAMILIES: tuple[Family, ...] = ("ip", "ip6")
 
@@ -145,7 +145,9 @@ def _stray(case: HostContext, network: Network, member: AttachedContainer, bridg
     if host is None:
         return None
     family = _family_of(member.address)
-    packet = Packet(family=family, src=_SOURCES[family][not iif], dst=member.address, proto="tcp", iif=iif)
+    packet = Packet(
+        family=family, src=case.outside(family) if iif else _ANY[family], dst=member.address, proto="tcp", iif=iif
+    )
     answer = routing.lookup(index_of(case.view, host), packet)
     if answer.type == "unknown" or (answer.type == "unicast" and answer.ifindex == bridge.ifindex):
         return None

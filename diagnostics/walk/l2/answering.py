@@ -7,11 +7,10 @@ arp_fwd_pvlan, arp_solicit), devinet.c (inet_confirm_addr); net/ipv6/ndisc.c
 
 from __future__ import annotations
 
-import ipaddress
-
 from dnet_tui.diagnostics.walk.l3.addresses import is_usable
 from dnet_tui.diagnostics.walk.l3.input_route import admit
 from dnet_tui.diagnostics.walk.l3.routing import address_type, is_local, lookup, switched_on, sysctl_name
+from dnet_tui.diagnostics.walk.match.values import contains, is_loopback
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
 from dnet_tui.diagnostics.walk.packet import Decider, Packet
 from dnet_tui.inspect.model import Address, Link, Unread
@@ -22,6 +21,9 @@ _SILENT = 8
 """The value of arp_ignore with which nothing is answered for."""
 
 
+_MOST_REMEMBERED = 65_536
+
+
 def is_mute(link: Link) -> bool:
     """Whether ARP is turned off on a device that could use it (``ip link set dev NAME arp off``)."""
     return "NOARP" in link.flags and link.kind in _SPEAKING
@@ -29,9 +31,19 @@ def is_mute(link: Link) -> bool:
 
 def answers(index: NamespaceIndex, link: Link, address: str, asker: str = "") -> bool:
     """Whether a namespace answers on a link when asked who has ``address``, by somebody with the address ``asker``."""
+    key = (link.ifindex, address, asker)
+    found = index.answering.get(key)
+    if found is None:
+        if len(index.answering) >= _MOST_REMEMBERED:
+            index.answering.clear()
+        found = index.answering[key] = _answers(index, link, address, asker)
+    return found
+
+
+def _answers(index: NamespaceIndex, link: Link, address: str, asker: str) -> bool:
     if ":" in address:
         return _answers_for6(index, link, address)
-    if is_mute(link) or ipaddress.ip_address(address).is_loopback:
+    if is_mute(link) or is_loopback(address):
         return False
     if not asker:
         return is_local(index, address) and not _ignores(index, link, "", address)
@@ -158,4 +170,4 @@ def _number(index: NamespaceIndex, device: str, name: str) -> int:
 
 
 def _covers(item: Address, address: str) -> bool:
-    return ipaddress.ip_address(address) in ipaddress.ip_interface(item.cidr).network
+    return contains(item.cidr, address) is True

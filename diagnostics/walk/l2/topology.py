@@ -76,7 +76,10 @@ def owner_ports(view: View, ns: Namespace, bridge: Link, frame: Frame) -> tuple[
     found = []
     unseen: NotSeen | None = None
     plain = is_plain(view, ns, bridge)
-    for port in view.ports_of(ns.id, bridge.ifindex):
+    ports = view.ports_of(ns.id, bridge.ifindex)
+    if plain and not frame.mac:  # most ports of a big bridge are told apart by the address alone
+        ports = view.once(BridgeOwners, bridge).ports(view, ports, frame.next_hop)
+    for port in ports:
         try:
             if plain or is_plain_end(view, port):
                 took = _is_behind(view, bridge, port, frame)
@@ -125,6 +128,23 @@ def _is_reached(view: View, ns: Namespace, bridge: Link, port: Link, frame: Fram
     if not took and found.unseen is not None:
         raise found.unseen
     return took
+
+
+class BridgeOwners:
+    """Behind which ports of a bridge an address may be, found once for each address."""
+
+    def __init__(self, bridge: Link) -> None:
+        self._bridge = bridge  # by whose identity this is kept
+        self._found: dict[str, tuple[Link, ...]] = {}
+
+    def ports(self, view: View, every: tuple[Link, ...], address: str) -> tuple[Link, ...]:
+        """The ports behind which nobody is certainly a stranger to the address."""
+        found = self._found.get(address)
+        if found is None:
+            found = self._found[address] = tuple(
+                port for port in every if port.peer is None or not _is_stranger(view, port.peer.namespace, address)
+            )
+        return found
 
 
 def _is_stranger(view: View, namespace: str, address: str) -> bool:

@@ -8,12 +8,12 @@ namespace or not at all.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from typing import NamedTuple
 
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.l3.addresses import tentative
+from dnet_tui.diagnostics.walk.match.values import is_loopback
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, replace
 from dnet_tui.inspect.model import Link, Namespace
@@ -66,7 +66,7 @@ def _sysctl(ns: Namespace, stage: str, key: str, value: str) -> Stop:
 
 def _strange_address(ns: Namespace, packet: Packet, link: Link) -> Stop | None:
     """Loopback addresses never come by wire, unless route_localnet says that they may."""
-    loopback = [addr for addr in (packet.src, packet.dst) if ipaddress.ip_address(addr).is_loopback]
+    loopback = [addr for addr in (packet.src, packet.dst) if is_loopback(addr)]
     if not loopback:
         return None
     if packet.family == "ip6":

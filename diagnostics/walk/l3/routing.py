@@ -7,15 +7,16 @@ by different devices, give an unknown answer that names them.
 
 from __future__ import annotations
 
-import ipaddress
-
 import msgspec
 
-from dnet_tui.diagnostics.walk.match.values import contains
+from dnet_tui.diagnostics.walk.match.values import contains, is_multicast
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, Truth
 from dnet_tui.inspect.model import Link, Namespace, NextHop, PolicyRule, Route
 from dnet_tui.inspect.model.default_routes import DEFAULT, LOCAL, MAIN, destination
+
+_MOST_ANSWERS = 65_536
+"""So many look-ups are remembered per namespace."""
 
 
 class RouteAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +45,16 @@ def lookup(index: NamespaceIndex, packet: Packet, *, out: Link | None = None, vr
 
     ``vrf`` is the VRF's device, or a link in it, that a socket here is bound to, or answers by.
     """
+    key = (index.route_key(packet), out.ifindex if out is not None else 0, vrf)
+    found: RouteAnswer | None = index.answers.get(key)
+    if found is None:
+        if len(index.answers) >= _MOST_ANSWERS:
+            index.answers.clear()
+        found = index.answers[key] = _look_up(index, packet, out, vrf)
+    return found
+
+
+def _look_up(index: NamespaceIndex, packet: Packet, out: Link | None, vrf: str) -> RouteAnswer:
     ns = index.ns
     for rule in index.policy_rules[packet.family]:
         selected = _selects(rule, packet, out)
@@ -116,6 +127,13 @@ def _ignores_linkdown(index: NamespaceIndex, hop: NextHop) -> bool:
 
 
 def _answer(index: NamespaceIndex, route: Route) -> RouteAnswer:
+    found: RouteAnswer | None = index.route_answers.get(id(route))
+    if found is None:
+        found = index.route_answers[id(route)] = _answered(index, route)
+    return found
+
+
+def _answered(index: NamespaceIndex, route: Route) -> RouteAnswer:
     by = Decider(kind="route", text=route_text(index, route), namespace=index.ns.id)
     hops = _living(index, route) or [NextHop()]
     devices = tuple(hop.ifindex for hop in hops if hop.ifindex is not None)
@@ -174,14 +192,13 @@ def address_type(index: NamespaceIndex, address: str) -> str:
 
     The local table alone decides (``inet_addr_type``).
     """
-    parsed = ipaddress.ip_address(address)
     if address == "255.255.255.255" or address.startswith("0."):
         return "BROADCAST"
-    if parsed.is_multicast:
+    if is_multicast(address):
         return "MULTICAST"
     if address in index.addresses:
         return "LOCAL"
-    best = _best(index, PolicyRule(family="ip6" if parsed.version == 6 else "ip", priority=0, table=LOCAL), address)
+    best = _best(index, PolicyRule(family="ip6" if ":" in address else "ip", priority=0, table=LOCAL), address)
     return best.type.upper() if best is not None and best.type != "throw" else "UNICAST"
 
 

@@ -39,6 +39,18 @@ def numbered(value: str) -> tuple[int, int]:
     return address.version, int(address)
 
 
+@lru_cache(maxsize=4096)
+def is_loopback(value: str) -> bool:
+    """Whether an address is one of the loopback's."""
+    return ipaddress.ip_address(value).is_loopback
+
+
+@lru_cache(maxsize=4096)
+def is_multicast(value: str) -> bool:
+    """Whether an address is a group's."""
+    return ipaddress.ip_address(value).is_multicast
+
+
 def contains(network: str, address: str) -> Truth:
     """Whether ``address`` lies in a CIDR or range; None when the range can't be read."""
     span = _network(network)

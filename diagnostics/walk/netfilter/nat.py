@@ -13,6 +13,7 @@ import re
 
 import msgspec
 
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Packet, replace
 from dnet_tui.inspect.model import Address, Namespace
 from dnet_tui.inspect.model.firewall import Hook, Nat
@@ -203,7 +204,7 @@ def _index(ns: Namespace, device: str) -> int | None:
 
 
 def _covers(item: Address, address: str) -> bool:
-    return ipaddress.ip_address(address) in ipaddress.ip_interface(item.cidr).network
+    return contains(item.cidr, address) is True
 
 
 def undo_nat(hook: Hook, packet: Packet, before: Packet, after: Packet) -> Packet:

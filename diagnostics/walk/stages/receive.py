@@ -5,14 +5,13 @@ Sources: net/ipv4/{ip_input,route}.c; ip6_input.c.
 
 from __future__ import annotations
 
-import ipaddress
-
 from dnet_tui.diagnostics.walk.l2 import topology
 from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.l2.stacks import MACVLANS, ref_of
 from dnet_tui.diagnostics.walk.l3.input_route import admit
 from dnet_tui.diagnostics.walk.l3.listener import received
-from dnet_tui.diagnostics.walk.packet import replace
+from dnet_tui.diagnostics.walk.match.values import is_multicast
+from dnet_tui.diagnostics.walk.packet import Decider, replace
 from dnet_tui.diagnostics.walk.stages import mtu
 from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_device
 from dnet_tui.diagnostics.walk.stages.hook_traversal import traverse_hook
@@ -78,7 +77,7 @@ def route_received(state: WalkState, step: RouteReceived) -> Next:
     if owner is not None:
         return _deliver_above(state, ns, *owner)
     answer, stops = admit(state.index(ns), state.packet, link, lambda answer: choose_way(state, answer))
-    if ipaddress.ip_address(state.packet.dst).is_multicast:
+    if is_multicast(state.packet.dst):
         require_usable(state, answer)
     for stop in stops:
         state.obstacle(stop.end, stop.stage, stop.by)
@@ -104,7 +103,11 @@ def deliver(state: WalkState, step: Deliver) -> Next:
     if state.answers or state.awaited is not None:
         state.reach(ns)
         return Ending("delivered")  # an answer is awaited
-    return Ending(*received(ns, state.packet))
+    end, by = received(ns, state.packet)
+    if end == "refused" and ns.role == "load-balancer":
+        text = f"{state.view.label(ns.id)} leads it on to a service by IPVS, which is not followed"
+        state.stop("unknown", "local", Decider(kind="gap", text=text, namespace=ns.id))
+    return Ending(end, by)
 
 
 def _deliver_above(state: WalkState, ns: Namespace, space: Namespace, link: Link) -> Next:

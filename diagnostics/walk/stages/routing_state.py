@@ -5,10 +5,9 @@ Source: ``__mkroute_output`` and ``ip_route_output_key_hash_rcu`` (net/ipv4/rout
 
 from __future__ import annotations
 
-import ipaddress
-
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.l3.routing import RouteAnswer
+from dnet_tui.diagnostics.walk.match.values import is_loopback, is_multicast
 from dnet_tui.diagnostics.walk.packet import Decider, End, replace
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Link, LinkRef, Namespace
@@ -20,7 +19,7 @@ def output_route(state: WalkState, ns: Namespace) -> RouteAnswer:
     """The route of a packet made in a namespace."""
     answer = choose_way(state, routing.lookup(state.index(ns), replace(state.packet, iif=""), vrf=state.vrf))
     require_usable(state, answer)
-    if answer.type == "unicast" and ipaddress.ip_address(state.packet.src).is_loopback:
+    if answer.type == "unicast" and is_loopback(state.packet.src):
         out = output_device(state, ns, answer)
         # __mkroute_output: a loopback address stays on the loopback, unless route_localnet lets it out.
         if not routing.switched_on(ns, out.name, "route_localnet"):
@@ -38,7 +37,7 @@ def choose_way(state: WalkState, answer: RouteAnswer) -> RouteAnswer:
 
 def require_usable(state: WalkState, answer: RouteAnswer) -> None:
     """Stop where a route leads nowhere, or nobody can tell where."""
-    if ipaddress.ip_address(state.packet.dst).is_multicast:
+    if is_multicast(state.packet.dst):
         # Whoever has joined the group gets it, and routes say only by which device it leaves.
         text = f"{state.packet.dst} is a group's address, and multicast is not followed"
         by = Decider(kind="route", text=text, namespace=state.namespace, value=state.packet.dst)

@@ -156,6 +156,7 @@ def parse_container(detail: Json, engine: str, networks: Iterable[Network]) -> C
     known = tuple(networks)
     running = state.get("Running") is True
     mode = common.network_mode(data)
+    endpoints = tuple(_endpoints(settings, known))
     bindings = fields(data.get("HostConfig")).get("PortBindings")
     return Container(
         id=container,
@@ -163,12 +164,12 @@ def parse_container(detail: Json, engine: str, networks: Iterable[Network]) -> C
         engine=engine,
         image=common.image(data),
         pid=integer(state.get("Pid")) or None,
-        mode=_mode(mode, known),
+        mode=_mode_of_task(_mode(mode, known), endpoints, known),
         joined=common.joined_container(mode),
         running=running,
         status=string(state.get("Status")),
         error=common.state_error(data),
-        endpoints=tuple(_endpoints(settings, known)),
+        endpoints=endpoints,
         published=tuple(common.bound_ports(settings.get("Ports"))),
         wanted=() if running else tuple(common.bound_ports(bindings)),
         resolver=common.resolver(data),
@@ -202,6 +203,12 @@ def parse_listed(summary: Json, engine: str, networks: Iterable[Network]) -> Con
 def listed_name(names: Iterable[str]) -> str:
     """A container's own name among those listed; the others are links' (``/other/alias``)."""
     return next((name.lstrip("/") for name in names if "/" not in name.lstrip("/")), "")
+
+
+def _mode_of_task(mode: ContainerMode, endpoints: tuple[Endpoint, ...], networks: tuple[Network, ...]) -> ContainerMode:
+    """The mode of a container that names none: a swarm's task says ``default`` and is in overlay networks alone."""
+    drivers = {item.driver for item in networks if any(end.network == item.id for end in endpoints)}
+    return "overlay" if mode == "bridge" and drivers == {"overlay"} else mode
 
 
 def _mode(said: str, networks: tuple[Network, ...]) -> ContainerMode:

@@ -15,6 +15,7 @@ from dnet_tui.inspect.engines.api_reading import Complaints, Manner, Reading, Re
 from dnet_tui.inspect.engines.api_source import ApiSource, Targets
 from dnet_tui.inspect.engines.docker import parse
 from dnet_tui.inspect.engines.docker.address_pools import parse_pools
+from dnet_tui.inspect.engines.docker.services import with_services
 from dnet_tui.inspect.engines.engine_data import EngineReading
 from dnet_tui.inspect.engines.unix_http import socket_exists
 from dnet_tui.inspect.model import Container, Engine, Network
@@ -30,6 +31,7 @@ _TARGETS = Targets(
     networks="/networks",
     containers="/containers/json?all=true",
     container="/containers/{}/json",
+    services="/services",
 )
 _COMPLAINTS = Complaints(
     late="the Docker daemon did not answer",
@@ -57,7 +59,7 @@ class DockerDialect:
 
     def networks(self, received: Received, engine: Engine) -> tuple[Network, ...]:
         """As above."""
-        return parse.parse_networks(received.networks, engine.name)
+        return with_services(parse.parse_networks(received.networks, engine.name), received.services)
 
     def container(self, detail: Any, engine: Engine, networks: tuple[Network, ...]) -> Container | None:
         """As above."""

@@ -22,11 +22,11 @@ from dnet_tui.inspect.model import Socket
 
 SocketProtocol = Literal["tcp", "udp", "sctp"]
 
-_NETLINK_SOCK_DIAG = 4
-_BY_FAMILY = 20
-_REQUEST = struct.Struct("=BBBxI48x")
+NETLINK_SOCK_DIAG = 4
+BY_FAMILY = 20
+REQUEST = struct.Struct("=BBBxI48x")
 """struct inet_diag_req_v2: family, protocol, extensions, states; an empty inet_diag_sockid asks for every one."""
-_ANSWER = struct.Struct("=BBBB HH16s16sIII IIIII")
+ANSWER = struct.Struct("=BBBB HH16s16sIII IIIII")
 """struct inet_diag_msg: family, state, timer, retransmits; ports, addresses, ifindex, cookie; …, uid, inode."""
 _V6ONLY = 11
 _LISTEN, _CLOSE = 10, 7
@@ -46,12 +46,12 @@ def read_listening() -> tuple[Socket, ...]:
         OSError: the kernel has no sock_diag for one of the protocols, or did not answer in time.
     """
     found: set[Socket] = set()
-    with NetlinkSocket(_NETLINK_SOCK_DIAG) as sock:
+    with NetlinkSocket(NETLINK_SOCK_DIAG) as sock:
         for proto, (number, state) in _NUMBERS.items():
             if proto == "sctp" and not Path("/proc/thread-self/net/sctp").exists():
                 continue  # not loaded, and asking would load it
             for family in (socket.AF_INET, socket.AF_INET6):
-                dump = sock.dump(_BY_FAMILY, _REQUEST.pack(family, number, 0, 1 << state))
+                dump = sock.dump(BY_FAMILY, REQUEST.pack(family, number, 0, 1 << state))
                 found.update(parse_listening(dump.bodies, proto))
     return tuple(sorted(found, key=lambda item: (item.proto, item.port, item.address, item.inode)))
 
@@ -59,13 +59,13 @@ def read_listening() -> tuple[Socket, ...]:
 def parse_listening(bodies: Iterable[bytes], proto: SocketProtocol) -> Iterator[Socket]:
     """The sockets in the answers of one protocol; what is too short, connected or unbound is skipped."""
     for body in bodies:
-        if len(body) < _ANSWER.size:
+        if len(body) < ANSWER.size:
             continue
-        family, state, _, _, sport, dport, source, _, ifindex, _, _, _, _, _, _, inode = _ANSWER.unpack_from(body)
+        family, state, _, _, sport, dport, source, _, ifindex, _, _, _, _, _, _, inode = ANSWER.unpack_from(body)
         port = socket.ntohs(sport)
         if family not in (socket.AF_INET, socket.AF_INET6) or state != _NUMBERS[proto][1] or dport or not port:
             continue
-        v6only = attributes(body, _ANSWER.size).get(_V6ONLY)
+        v6only = attributes(body, ANSWER.size).get(_V6ONLY)
         yield Socket(
             proto=proto,
             address=socket.inet_ntop(family, source[:4] if family == socket.AF_INET else source),

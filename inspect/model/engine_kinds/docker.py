@@ -7,7 +7,8 @@ drivers/bridge/port_mapping_linux.go (a host port), ipamapi/contract.go and,
 before 27.0, ipam/allocator.go (address pools), drivers/bridge/setup_verify_linux.go
 (the bridge's address), bridge_linux.go (adding the veth and the bridge port),
 setup_bridgenetfiltering.go, setup_ip_forwarding.go, osl/interface_linux.go (a
-port that doesn't forward).
+port that doesn't forward).  The names of namespaces: libnetwork/osl/namespace_linux.go
+(GenerateKey keeps 12 characters), drivers/overlay/ov_network.go, agent.go.
 """
 
 from __future__ import annotations
@@ -106,6 +107,12 @@ DOCKER = EngineTraits(
     port_proxy="docker-proxy",
     proxy_processes=("docker-proxy", "rootlesskit-doc"),
     port_holders=("docker-proxy",),
+    namespace_folder="docker/netns",
+    network_namespaces=(
+        (r"\d+-(?P<id>[0-9a-z]{9,25})", "network"),
+        (r"lb_(?P<id>[0-9a-z]{9,25})", "load-balancer"),
+        (r"(?P<name>ingress)_sbox", "load-balancer"),
+    ),
     embedded_resolver="127.0.0.11",
     icc_by_br_netfilter=True,
     tables=(NATIVE_TABLE, "docker-dns"),

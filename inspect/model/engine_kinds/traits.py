@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from dnet_tui.inspect.model.snapshot import NamespaceRole
+
 
 class Supervisor(msgspec.Struct, frozen=True, kw_only=True):
     """A process above a container's by which the engine is known: ``name`` is what the kernel calls it.
@@ -104,6 +106,11 @@ class EngineTraits(msgspec.Struct, frozen=True, kw_only=True):
     """Neighbours are kept apart by a rule that works only where br_netfilter calls iptables."""
     wildcard_means_both: bool = False
     """It says 0.0.0.0 of a port that is published on every address, and of one for all of IPv4 alike."""
+
+    namespace_folder: str = ""
+    """Where it binds the namespaces that it makes, below /run or a user's runtime folder."""
+    network_namespaces: tuple[tuple[str, NamespaceRole], ...] = ()
+    """Patterns of the names there of those it makes for networks; ``id`` begins the network's id, else ``name``."""
 
     # -- its rules
     tables: tuple[str, ...] = ()

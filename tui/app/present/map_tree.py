@@ -110,8 +110,22 @@ def _host_links(view: View, report: Report | None) -> Iterator[Node]:
             children=ports,
             search=f"bridge {network.name} {network.engine} {_subnets(network)}" if network else "bridge",
         )
+    yield from _overlays(view, report)
     for uplink in uplinks(host):
         yield _link(view, report, host, uplink, "uplink")
+
+
+def _overlays(view: View, report: Report | None) -> Iterator[Node]:
+    """The bridges inside of overlay networks, each in a namespace of its own."""
+    for ns in view.insides():
+        for bridge in (link for link in known_items(ns.links) if link.kind == "bridge"):
+            yield Node(
+                id=link_id(ns.id, bridge),
+                name=line(say(view.label(ns.id), "name"), say(f" {bridge.name}", "dim"), *_state(bridge)),
+                address=shown(view.addresses_of(LinkRef(namespace=ns.id, ifindex=bridge.ifindex))),
+                children=tuple(_port(view, report, ns, port) for port in view.ports_of(ns.id, bridge.ifindex)),
+                search="bridge overlay network",
+            )
 
 
 def _subnets(network: Network) -> str:
@@ -228,6 +242,7 @@ def _unbridged(view: View, report: Report | None) -> Iterator[Node]:
     bridged = {
         link.peer.namespace for link in (host.links if host else ()) if link.peer is not None and link.master in bridges
     }
+    bridged |= {link.peer.namespace for ns in view.insides() for link in known_items(ns.links) if link.peer is not None}
     for container in known_items(view.snapshot.containers):
         if container.netns in bridged:
             continue
@@ -255,7 +270,7 @@ def _addresses(view: View, container: Container) -> tuple[Address, ...]:
 def _bridgeless(view: View, report: Report | None) -> Iterator[Node]:
     present = {bridge.name for bridge in view.bridges()}
     for network in known_items(view.snapshot.networks):
-        if network.bridge in present:
+        if network.bridge in present or any(ns.serves == network.id for ns in view.insides()):
             continue
         about = findings_of.concerning(report, findings_of.of_network(network))
         gone = (say(f" {network.bridge} is missing", "bad"),) if network.bridge else ()
@@ -287,7 +302,7 @@ def _loose_veths(view: View, report: Report | None) -> Iterator[Node]:
 
 def _named(view: View) -> Iterator[Node]:
     for ns in known_items(view.snapshot.namespaces):
-        if ns.kind not in {"named", "process"} or view.containers_in(ns.id):
+        if ns.kind not in {"named", "process"} or ns.role == "network" or view.containers_in(ns.id):
             continue
         yield Node(
             id=f"ns:{ns.id}",

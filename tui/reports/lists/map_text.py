@@ -44,7 +44,8 @@ def _title(view: View) -> str:
 def _bridge(bridge: BridgeRow, paper: OutputStyle) -> list[str]:
     facts = [*worth_showing(bridge.addresses), *([] if bridge.up else ["DOWN"])]
     facts.append(f"network {bridge.network} ({bridge.engine})" if bridge.network else "no known network")
-    first, *later = paragraph(clean(f"{bridge.name}  {'  '.join(facts)}", 1024), paper.width, "", "    ")
+    name = bridge.name if bridge.namespace is None else f"{bridge.name} in {bridge.namespace}"
+    first, *later = paragraph(clean(f"{name}  {'  '.join(facts)}", 1024), paper.width, "", "    ")
     return [paper.bold(first), *later]
 
 
@@ -53,6 +54,7 @@ def _port(bridge: BridgeRow, port: PortRow, containers: list[ContainerRow]) -> t
     for row in containers:
         for item in row.interfaces:
             here = item.peer is not None and item.peer.name == port.name and item.bridge == bridge.name
+            here = here and (bridge.namespace is None or item.network == bridge.network)
             if here and row.mode != "container":
                 unseen = [_unseen(row)] if row.not_seen else []
                 return row.name, "  ".join([f"{_interface(item)} ↔ {port.name}", *unseen, *_published(row)])

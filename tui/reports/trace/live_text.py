@@ -11,7 +11,8 @@ from dnet_tui.diagnostics.walk.packet import Hop
 from dnet_tui.inspect.text.cells import pad
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.terminal import OutputStyle
-from dnet_tui.tui.reports.trace.trace_text import VERDICTS, deciding, rule_words
+from dnet_tui.tui.reports.trace.headline import VERDICTS
+from dnet_tui.tui.reports.trace.trace_text import deciding, rule_words
 from dnet_tui.tui.reports.wrapping import paragraph
 
 _LIMIT = 4096

@@ -1,8 +1,15 @@
-"""The matrix of who reaches whom, for a terminal: letters, never colour alone.  Pure."""
+"""The matrix of who reaches whom, for a terminal: letters, never colour alone.  Pure.
+
+Places that behave the same share a row and a column; a grid that is wider
+than the terminal is printed in parts, one under the other.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from dnet_tui.diagnostics.trace.matrix import Matrix
+from dnet_tui.diagnostics.trace.matrix_groups import Grid, Group, grouped
 from dnet_tui.inspect.text.cells import cells, pad
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.terminal import OutputStyle
@@ -11,21 +18,63 @@ from dnet_tui.tui.reports.wrapping import paragraph
 _LETTERS = {"yes": "y", "refused": "r", "no": ".", "too-big": "b", "unknown": "?", "-": "-"}
 _LEGEND = "y reaches it   r gets there, no listener   . does not   ? can't be decided   - nothing to trace"
 _BIG = "   b too big for a link on its way"
+_TITLE = "from, to:"
+_NAME = 32  # cells of a row's name at most
+_MEMBERS = 24  # of a group that are named below the grid
 
 
 def matrix_text(matrix: Matrix, paper: OutputStyle) -> str:
     """The matrix with its legend; columns are numbered, each row carries its own number and name."""
-    names = [clean(name) for name in matrix.targets]
+    grid = grouped(matrix)
+    digits = len(str(len(grid.groups)))
+    names = [_name(group) for group in grid.groups]
+    width = max((cells(name) for name in (*names, _TITLE)), default=0)
+    lines: list[str] = []
+    for columns in _parts(grid.columns, digits, width, paper):
+        lines += [*([""] if lines else []), *_part(grid, columns, names, width, paper)]
+    lines += ["", *_members(grid.groups, paper)]
+    legend = _LEGEND + (_BIG if "too-big" in grid.reach.values() else "")
+    return "\n".join([*lines, *paragraph(legend, paper.width)]) + "\n"
+
+
+def _name(group: Group) -> str:
+    """A group's name in its row: its first place, and how many more."""
+    first = clean(group[0])
+    more = f" and {len(group) - 1} more" if len(group) > 1 else ""
+    room = _NAME - cells(more)
+    if cells(first) > room:
+        while first and cells(first) >= room:
+            first = first[:-1]
+        first += "…"
+    return first + more
+
+
+def _parts(columns: Sequence[int], digits: int, width: int, paper: OutputStyle) -> Iterator[Sequence[int]]:
+    """The columns that fit beside the names, part by part."""
+    room = len(columns) if paper.width is None else max(1, (paper.width - digits - width - 2) // (digits + 1))
+    for start in range(0, max(1, len(columns)), room or 1):
+        yield columns[start : start + room]
+
+
+def _part(grid: Grid, columns: Sequence[int], names: list[str], width: int, paper: OutputStyle) -> Iterator[str]:
     digits = len(str(len(names)))
-    width = max((cells(name) for name in (*names, "from, to:")), default=0)
-    reach = {(cell.source, cell.target): cell.reach for cell in matrix.cells}
-    head = " ".join(str(number).rjust(digits) for number in range(1, len(names) + 1))
-    title = pad("from, to:", width)
-    lines = [paper.bold(f"{' ' * (digits + 1)}{title}  {head}")]
-    for number, (raw, name) in enumerate(zip(matrix.targets, names, strict=True), start=1):
+    head = " ".join(str(number + 1).rjust(digits) for number in columns)
+    yield paper.bold(f"{' ' * (digits + 1)}{pad(_TITLE, width)}  {head}")
+    for at, name in enumerate(names):
         row = ""
-        if raw in matrix.sources:
-            row = " ".join(_LETTERS[reach[raw, target]].rjust(digits) for target in matrix.targets)
-        lines.append(f"{str(number).rjust(digits)} {pad(name, width)}  {row}".rstrip())
-    legend = _LEGEND + (_BIG if "too-big" in reach.values() else "")
-    return "\n".join([*lines, "", *paragraph(legend, paper.width)]) + "\n"
+        if at in grid.rows:
+            row = " ".join(_LETTERS[grid.reach[at, column]].rjust(digits) for column in columns)
+        yield f"{str(at + 1).rjust(digits)} {pad(name, width)}  {row}".rstrip()
+
+
+def _members(groups: tuple[Group, ...], paper: OutputStyle) -> list[str]:
+    """Who is in each group of several; all of them are in the data."""
+    lines: list[str] = []
+    for at, group in enumerate(groups, start=1):
+        if len(group) > 1:
+            named = ", ".join(clean(name) for name in group[:_MEMBERS])
+            rest = len(group) - _MEMBERS
+            more = f" and {rest} more (--format json has all)" if rest > 0 else ""
+            head = f"{at} ({len(group)} that behave the same): "
+            lines += paragraph(f"{named}{more}", paper.for_prose().width, head, "  ")
+    return [*lines, ""] if lines else []

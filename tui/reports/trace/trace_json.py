@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from dnet_tui.diagnostics.trace.reception import way_out
+from dnet_tui.diagnostics.trace.reception import Relay, way_out
 from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.diagnostics.walk.l2.tunnels import ref_text
 from dnet_tui.diagnostics.walk.packet import Decider, Hop, Packet, RuleRef, Walk
 from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.reports.trace.headline import headline
 
 FORMAT = 1
 """Version of ``trace --format json``."""
@@ -17,22 +18,27 @@ FORMAT = 1
 def trace_data(trace: Trace, view: View) -> dict[str, Any]:
     """The trace: its verdict, what decides, every hop, the answer's way back and what could not be decided."""
     walks = [trace.forward] + ([trace.answer] if trace.answer is not None else [])
-    if trace.relay is not None:
-        walks += [way for way in (trace.relay.forward, trace.relay.answer) if way is not None]
+    relay = trace.relay
+    while relay is not None:
+        walks += [way for way in (relay.forward, relay.answer) if way is not None]
+        relay = relay.next
     return {
         "format": FORMAT,
         "from": trace.source.label,
         "to": trace.target.label,
         "verdict": trace.verdict,
+        "summary": headline(trace, view),
         "why": trace.why,
+        "assumed": trace.assumed,
         "end": trace.forward.end,
         "received_by": trace.received_by,
         "intended": trace.intended,
+        "answer": trace.answer_state,
         "decided_by": _decider(trace.decided_by, view),
         **_way_out(trace.forward, view),
         "hops": [_hop(hop, view) for hop in trace.forward.hops],
         "reply": _reply(trace.answer, view) if trace.answer is not None else None,
-        **_relay(trace, view),
+        **_relay(trace.relay, view),
         **_size(trace, view),
         "unknowns": [
             {"stage": item.stage, "text": item.by.text}
@@ -43,14 +49,13 @@ def trace_data(trace: Trace, view: View) -> dict[str, Any]:
     }
 
 
-def _relay(trace: Trace, view: View) -> dict[str, Any]:
+def _relay(relay: Relay | None, view: View) -> dict[str, Any]:
     """The connection of a proxy that took this one; nothing where none did."""
-    relay = trace.relay
     if relay is None:
         return {}
     answer = _reply(relay.answer, view) if relay.answer is not None else None
-    proxy = {"pid": relay.proxy.pid, "to": f"{relay.proxy.container_ip}:{relay.proxy.container_port}"}
-    return {"relay": {**proxy, **_reply(relay.forward, view), "reply": answer}}
+    proxy = {"pid": relay.proxy.pid, "program": relay.program, "certain": relay.certain, "to": relay.to}
+    return {"relay": {**proxy, **_reply(relay.forward, view), "reply": answer, **_relay(relay.next, view)}}
 
 
 def _size(trace: Trace, view: View) -> dict[str, Any]:

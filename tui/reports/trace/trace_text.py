@@ -4,31 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.trace.reception import way_out
+from dnet_tui.diagnostics.trace.reception import NOBODY_ANSWERS
 from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.diagnostics.walk.packet import Decider, Hop, Packet, RuleRef, Walk
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.cells import pad
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.terminal import OutputStyle
+from dnet_tui.tui.reports.trace.headline import VERDICTS, headline
 from dnet_tui.tui.reports.wrapping import paragraph
 
 _LIMIT = 4096
 _STAGE = 13  # cells of the widest stage, and one
 _MARKS = {True: "ok", False: "!!", None: "??"}
-
-VERDICTS = {
-    "delivered": "arrives: somebody listens",
-    "left": "leaves the host",
-    "refused": "arrives, but no process listens there",
-    "dropped": "is dropped",
-    "rejected": "is rejected",
-    "no-route": "finds no route",
-    "unreachable": "can't get to the next hop",
-    "looped": "goes round in a loop",
-    "too-big": "is too big for a link on its way",
-    "unknown": "can't be decided",
-}
 
 
 def trace_text(trace: Trace, view: View, paper: OutputStyle) -> str:
@@ -40,12 +28,14 @@ def trace_text(trace: Trace, view: View, paper: OutputStyle) -> str:
     if trace.answer is not None:
         lines += ["", prose.bold(f"The answer  {clean(trace.answer.start.tuple_text())}")]
         lines += _way(trace.answer, view, prose)
-    if trace.relay is not None:
-        lines += ["", prose.bold(f"The proxy's own connection  {clean(trace.relay.forward.start.tuple_text())}")]
-        lines += _way(trace.relay.forward, view, prose)
-        if trace.relay.answer is not None and trace.relay.answer.arrives is not True:
-            lines += ["", prose.bold(f"Its answer  {clean(trace.relay.answer.start.tuple_text())}")]
-            lines += _way(trace.relay.answer, view, prose)
+    relay = trace.relay
+    while relay is not None:
+        lines += ["", prose.bold(f"The proxy's own connection  {clean(relay.forward.start.tuple_text())}")]
+        lines += _way(relay.forward, view, prose)
+        if relay.answer is not None and relay.answer.arrives is not True:
+            lines += ["", prose.bold(f"Its answer  {clean(relay.answer.start.tuple_text())}")]
+            lines += _way(relay.answer, view, prose)
+        relay = relay.next
     if trace.told is not None:
         lines += ["", prose.bold(f"The message to the sender  {clean(trace.told.start.tuple_text())}")]
         lines += _way(trace.told, view, prose)
@@ -59,38 +49,31 @@ def _size(packet: Packet) -> str:
     return f"  {packet.length} bytes{rule}"
 
 
-def _ending(walk: Walk, view: View) -> str:
-    """How a walk ends, in words; of one that leaves by a tunnel or to a program, by which and to whom."""
-    by, where = way_out(view, walk)
-    if walk.end == "left" and where:
-        return clean(f"leaves by {by} {where}", _LIMIT)
-    return VERDICTS.get(walk.end, walk.end)
-
-
 def _verdict(trace: Trace, view: View, paper: OutputStyle) -> Iterator[str]:
-    walk = trace.forward
-    words = f"The packet {_ending(walk, view)}."
-    if trace.answer is not None:
-        back = trace.answer.arrives
-        if back:
-            words += " An answer is expected." if trace.forward.end == "left" else " Its answer gets back."
-        elif trace.answer.intended is False and way_out(view, trace.answer)[1]:
-            words += f" Its answer {_ending(trace.answer, view)}, where nobody awaits it."
-        elif trace.answer.intended is False:
-            words += " Its answer comes to somebody who doesn't await it."
-        else:
-            words += f" Its answer {_ending(trace.answer, view)}."
-    if trace.relay is not None and trace.relay.failing is not None:
-        words += " It is taken by a proxy, whose own connection fails."
-    if trace.intended is False and trace.received_by:
-        words += f" It is received by {clean(trace.received_by)}, for whom it wasn't meant."
+    words = headline(trace, view)
     colour = {True: paper.good, False: paper.bad, None: paper.warn}[trace.arrives]
     for line in paragraph(words, paper.width):
         yield colour(line)
     if trace.decided_by is not None and trace.verdict not in {"delivered", "left"}:
-        yield from paragraph(deciding(trace.decided_by), paper.width, "  Decided by: ", " " * 14)
+        yield from paragraph(_decision(trace), paper.width, "  Decided by: ", " " * 14)
     if trace.why:
         yield from paragraph(clean(trace.why, _LIMIT), paper.width, "  Why: ", " " * 7)
+    if trace.assumed:
+        yield from paragraph(clean(trace.assumed, _LIMIT), paper.width, "  Assumed: ", " " * 11)
+
+
+def _decision(trace: Trace) -> str:
+    """What decides a trace, in one line."""
+    if trace.decided_by is None:
+        return ""
+    if trace.answer is not None and _by_nobody(trace.answer):
+        return clean(trace.decided_by.text, _LIMIT)
+    return deciding(trace.decided_by)
+
+
+def _by_nobody(answer: Walk) -> bool:
+    """Whether an answer ends before it begins: the packet left as somebody whom nobody outside can answer."""
+    return bool(answer.obstacles) and answer.obstacles[0].stage == NOBODY_ANSWERS
 
 
 def deciding(by: Decider) -> str:
@@ -122,6 +105,8 @@ def _way(walk: Walk, view: View, paper: OutputStyle) -> Iterator[str]:
     if walk.arrives is not True and walk.decided_by is not None:
         mark = _MARKS[walk.arrives]
         line = f"{mark}  {VERDICTS.get(walk.end, walk.end)}: {deciding(walk.decided_by)}"
+        if _by_nobody(walk):
+            line = f"{mark}  {clean(walk.decided_by.text, _LIMIT)}"
         colour = paper.bad if walk.arrives is False else paper.warn
         for text in paragraph(line, paper.width, "    ", " " * 8):
             yield colour(text)

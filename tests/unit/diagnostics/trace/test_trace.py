@@ -138,14 +138,6 @@ def test_outside_to_outside_is_refused() -> None:
         between("outside", "outside")
 
 
-def test_without_a_default_route_there_is_no_outside() -> None:
-    case = HostContext(docker_like_snapshot())
-    assert case.view.host is not None
-    snapshot = without_default_route(docker_like_snapshot(), case.view.host.id)
-    with pytest.raises(CannotInspectError, match="no default route"):
-        between("outside", "web", snapshot)
-
-
 def test_the_text_shows_the_rewritten_source_the_rule_and_the_way_back() -> None:
     found, case = between("web", "outside")
     text = trace_text(found, case.view, OutputStyle())

@@ -74,7 +74,7 @@ def test_the_json_has_the_tunnel_and_the_outer_packet_as_it_left() -> None:
 
 def test_what_leaves_plainly_is_told_as_before() -> None:
     found, case = traced(docker_like_snapshot(), "web", "outside")
-    assert "The packet leaves the host." in headline(found, case)
+    assert "The packet leaves the host by eth0." in headline(found, case)
     assert trace_data(found, case.view)["left"] == {"interface": "eth0", "to": ""}
     assert "left" not in trace_data(traced(docker_like_snapshot(), "web", "app1")[0], case.view)
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from dnet_tui.inspect.archive.snapshot_file import save
 from dnet_tui.tui.main import app
 from unit.builders.factories import HOST, docker_like_snapshot, with_link
+from unit.diagnostics.checks.cases.rules import delete
 
 
 @pytest.fixture
@@ -38,6 +39,16 @@ def test_it_may_be_fragmented(saved: str) -> None:
     ran = cli("web", "outside", "--proto", "udp", "--size", "1401", "--no-df", "--snapshot", saved)
     assert ran.returncode == 0
     assert "fragmented to 1396" in ran.stdout
+
+
+def test_what_nobody_outside_can_answer_is_a_finding(tmp_path: Path) -> None:
+    path = tmp_path / "host.json"
+    save(delete("-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE", "POSTROUTING", "nat"), path)
+    ran = cli("web", "outside", "--snapshot", str(path))
+    assert ran.returncode == 1
+    assert "The packet left as 172.17.0.2: nobody outside can answer that." in ran.stdout
+    data = json.loads(cli("web", "outside", "--format", "json", "--snapshot", str(path)).stdout)
+    assert (data["verdict"], data["answer"]) == ("unanswerable", "unanswerable")
 
 
 @pytest.mark.parametrize(

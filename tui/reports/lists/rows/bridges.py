@@ -24,7 +24,7 @@ class PortRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BridgeRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A bridge of the host.  ``network`` and ``engine`` are None when nobody explains it."""
+    """A bridge.  ``network`` and ``engine`` are None when nobody explains it."""
 
     name: str
     ifindex: int
@@ -36,6 +36,8 @@ class BridgeRow(msgspec.Struct, frozen=True, kw_only=True):
     network: str | None
     engine: str | None
     ports: tuple[PortRow, ...]
+    namespace: str | None = None
+    """What the namespace is called that it is in; None for the host's own."""
 
 
 class SubnetRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,9 +65,12 @@ class NetworkRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def bridge_rows(view: View) -> list[BridgeRow]:
-    """Every bridge of the host, in the kernel's order."""
+    """Every bridge of the host, in the kernel's order, and those inside of overlay networks."""
     host = view.host
-    return [] if host is None else [_bridge(view, host, link) for link in view.bridges()]
+    rows = [] if host is None else [_bridge(view, host, link) for link in view.bridges()]
+    return rows + [
+        _bridge(view, ns, link) for ns in view.insides() for link in known_items(ns.links) if link.kind == "bridge"
+    ]
 
 
 def network_rows(view: View) -> list[NetworkRow]:
@@ -73,9 +78,9 @@ def network_rows(view: View) -> list[NetworkRow]:
     return [_network(view, network) for network in known_items(view.snapshot.networks)]
 
 
-def _bridge(view: View, host: Namespace, link: Link) -> BridgeRow:
-    network = view.network_of_bridge(link.name)
-    addresses = view.addresses_of(LinkRef(namespace=host.id, ifindex=link.ifindex))
+def _bridge(view: View, ns: Namespace, link: Link) -> BridgeRow:
+    network = view.network_at(ns.id, link.name)
+    addresses = view.addresses_of(LinkRef(namespace=ns.id, ifindex=link.ifindex))
     return BridgeRow(
         name=link.name,
         ifindex=link.ifindex,
@@ -86,7 +91,8 @@ def _bridge(view: View, host: Namespace, link: Link) -> BridgeRow:
         addresses=tuple(address.cidr for address in addresses),
         network=network.name if network is not None else None,
         engine=network.engine if network is not None else None,
-        ports=tuple(_port(view, port) for port in view.ports_of(host.id, link.ifindex)),
+        ports=tuple(_port(view, port) for port in view.ports_of(ns.id, link.ifindex)),
+        namespace=None if ns.kind == "host" else view.label(ns.id),
     )
 
 

@@ -100,15 +100,20 @@ def veth_rows(view: View) -> list[VethRow]:
 
 def bridge_of(view: View, ref: LinkRef) -> Link | None:
     """The bridge that a link is a port of, itself or through its veth peer."""
+    found = _bridge_ref(view, ref)
+    return view.links.get(found) if found is not None else None
+
+
+def _bridge_ref(view: View, ref: LinkRef) -> LinkRef | None:
     link = view.links.get(ref)
     if link is None:
         return None
     if link.master is not None:
-        return view.links.get(LinkRef(namespace=ref.namespace, ifindex=link.master))
+        return LinkRef(namespace=ref.namespace, ifindex=link.master)
     peer = view.links.get(link.peer) if link.peer is not None else None
     if peer is None or link.peer is None or peer.master is None:
         return None
-    return view.links.get(LinkRef(namespace=link.peer.namespace, ifindex=peer.master))
+    return LinkRef(namespace=link.peer.namespace, ifindex=peer.master)
 
 
 def _container(view: View, container: Container) -> ContainerRow:
@@ -134,7 +139,9 @@ def _container(view: View, container: Container) -> ContainerRow:
 
 def _interface(view: View, container: Container, ns: Namespace, link: Link) -> InterfaceRow:
     ref = LinkRef(namespace=ns.id, ifindex=link.ifindex)
-    bridge = bridge_of(view, ref)
+    where = _bridge_ref(view, ref)
+    bridge = view.links.get(where) if where is not None else None
+    known = view.network_at(where.namespace, bridge.name) if where is not None and bridge is not None else None
     addresses = tuple(address.cidr for address in known_items(view.addresses_of(ref)))
     peer = view.links.get(link.peer) if link.peer is not None else None
     return InterfaceRow(
@@ -142,18 +149,15 @@ def _interface(view: View, container: Container, ns: Namespace, link: Link) -> I
         ifindex=link.ifindex,
         mac=link.mac,
         addresses=addresses,
-        network=_network_name(view, container, bridge, addresses),
+        network=known.name if known is not None else _network_name(view, container, addresses),
         bridge=bridge.name if bridge is not None else None,
         peer=Peer(name=peer.name, ifindex=peer.ifindex) if peer is not None else None,
         note=link.peer_note,
     )
 
 
-def _network_name(view: View, container: Container, bridge: Link | None, addresses: tuple[str, ...]) -> str | None:
-    """The network of an interface: by its bridge, else by the addresses its engine gave it (macvlan, overlay)."""
-    network = view.network_of_bridge(bridge.name) if bridge is not None else None
-    if network is not None:
-        return network.name
+def _network_name(view: View, container: Container, addresses: tuple[str, ...]) -> str | None:
+    """The network of an interface that no bridge tells: by the addresses its engine gave it (macvlan)."""
     for endpoint in container.endpoints:
         known = view.networks.get(endpoint.network)
         if known is not None and set(endpoint.addresses) & set(addresses):

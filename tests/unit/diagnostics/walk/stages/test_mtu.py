@@ -11,7 +11,7 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.trace.endpoints import find
-from dnet_tui.diagnostics.trace.matrix import matrix
+from dnet_tui.diagnostics.trace.matrix import MatrixRequest, matrix
 from dnet_tui.diagnostics.trace.trace import Trace, trace
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.icmp_too_big import too_big_message
@@ -267,7 +267,7 @@ def test_the_reports_say_it() -> None:
 
 def test_the_matrix_has_a_letter_for_it() -> None:
     case = HostContext(narrow("eth0"))
-    found = matrix(case, size=1500)
+    found = matrix(case, MatrixRequest(size=1500))
     reach = {(cell.source, cell.target): cell.reach for cell in found.cells}
     assert reach["web", "outside"] == "too-big"
     assert reach["app1", "app2"] == "yes"

@@ -1,0 +1,190 @@
+"""What stands for outside: its address, its link, and that any other address by the same route fares alike."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import cache
+
+import msgspec
+import pytest
+
+from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.context.outside import OUTSIDE, OUTSIDE6
+from dnet_tui.diagnostics.trace.endpoints import find
+from dnet_tui.diagnostics.trace.outside import arrival, is_outside
+from dnet_tui.diagnostics.trace.trace import Trace, trace
+from dnet_tui.diagnostics.walk.l3.routing import lookup
+from dnet_tui.diagnostics.walk.namespace_index import index_of
+from dnet_tui.diagnostics.walk.packet import Packet, Walk
+from dnet_tui.inspect.errors import CannotInspectError, DnetError
+from dnet_tui.inspect.model import Address, NextHop, Route, Snapshot, Subnet, known_items
+from lab.recordings import fault_records as records
+from unit.builders.factories import HOST, docker_like_snapshot, with_link, with_namespace
+from unit.diagnostics.checks.cases.rules import with_network, without_default_route
+
+OTHERS = ("8.8.4.4", "93.184.216.34", "203.0.113.77", "192.0.2.1", "2606:4700::1111", "3fff:1::1")
+"""Addresses that somebody may type instead of ``outside``."""
+
+BEYOND = "10.99.0.0/16"
+
+
+def with_host(snapshot: Snapshot, **changes: object) -> Snapshot:
+    return with_namespace(snapshot, HOST, **changes)
+
+
+def with_address(snapshot: Snapshot, address: str, prefixlen: int, ifindex: int = 2) -> Snapshot:
+    host = HostContext(snapshot).view.host
+    assert host is not None
+    more = Address(ifindex=ifindex, family="ip6" if ":" in address else "ip", address=address, prefixlen=prefixlen)
+    return with_host(snapshot, addresses=(*host.addresses, more))
+
+
+def with_route(
+    snapshot: Snapshot, dst: str, gateway: str | None = None, ifindex: int = 2, **more: str | int
+) -> Snapshot:
+    host = HostContext(snapshot).view.host
+    assert host is not None
+    hops = (NextHop(ifindex=ifindex, gateway=gateway),)
+    route = msgspec.convert({"family": "ip", "table": 254, "type": "unicast", "dst": dst, "hops": hops, **more}, Route)
+    return with_host(snapshot, routes=(*host.routes, route))
+
+
+def test_outside_is_the_documentations_address_where_nothing_knows_it() -> None:
+    case = HostContext(docker_like_snapshot())
+    assert (case.outside(), case.outside("ip6")) == (OUTSIDE, OUTSIDE6)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        with_address(docker_like_snapshot(), "198.51.100.2", 24),
+        with_address(docker_like_snapshot(), "198.51.100.77", 32),
+        with_route(docker_like_snapshot(), "198.51.100.0/24", "203.0.113.9"),
+        with_route(docker_like_snapshot(), "198.51.100.0/24", type="local"),
+        with_route(docker_like_snapshot(), "198.0.0.0/8", "203.0.113.9", table=77),
+        with_network(docker_like_snapshot(), "app", subnets=(Subnet(cidr="198.51.100.0/24"),)),
+        with_address(docker_like_snapshot(), "198.51.100.2", 3),
+    ],
+)
+def test_outside_is_nothing_that_the_host_knows_in_particular(changed: Snapshot) -> None:
+    address = ipaddress.ip_address(HostContext(changed).outside())
+    assert str(address) != OUTSIDE
+    for ns in known_items(changed.namespaces):
+        for item in known_items(ns.addresses):
+            assert address not in ipaddress.ip_interface(item.cidr).network
+        for route in known_items(ns.routes):
+            assert route.family != "ip" or route.dst == "0.0.0.0/0" or address not in ipaddress.ip_network(route.dst)
+
+
+def test_the_halves_of_a_default_route_are_no_route_in_particular() -> None:
+    halves = with_route(with_route(docker_like_snapshot(), "0.0.0.0/1", "203.0.113.9"), "128.0.0.0/1", "203.0.113.9")
+    assert HostContext(halves).outside() == OUTSIDE
+
+
+def test_packets_from_outside_come_by_the_link_of_the_route_to_their_source() -> None:
+    """Not by the first uplink, whatever their address."""
+    snapshot = with_route(docker_like_snapshot(), BEYOND, "10.10.0.9", ifindex=7)
+    host = HostContext(snapshot).view.host
+    assert host is not None
+    plain = next(link for link in host.links if link.name == "eth0")
+    second = msgspec.structs.replace(plain, ifindex=7, name="eth1")
+    case = HostContext(with_host(snapshot, links=(*(link for link in host.links if link.ifindex != 7), second)))
+    assert arrival(case, "10.99.1.1").ifindex == 7
+    assert arrival(case, "8.8.8.8").ifindex == plain.ifindex
+
+
+def without_default(snapshot: Snapshot) -> Snapshot:
+    return without_default_route(snapshot, HOST)
+
+
+def traced(snapshot: Snapshot, source: str, target: str) -> Trace:
+    case = HostContext(snapshot)
+    return trace(case, find(case, source), find(case, target), port=8080)
+
+
+def test_without_a_default_route_an_uplink_is_chosen_and_said() -> None:
+    found = traced(without_default(docker_like_snapshot()), "outside", "host")
+    assert found.forward.hops[0].interface == "eth0"
+    assert found.forward.arrives is True
+    assert found.assumed == (
+        "this host has no default route; eth0 stands for its way outside, 198.51.100.77 for a host there"
+    )
+    assert found.arrives is False  # nobody knows the way back
+    assert traced(docker_like_snapshot(), "outside", "host").assumed == ""
+
+
+def test_without_a_default_route_outside_is_behind_a_gateway() -> None:
+    behind = with_route(without_default(docker_like_snapshot()), BEYOND, "203.0.113.1")
+    there, here = traced(behind, "web", "outside"), traced(behind, "outside", "host")
+    assert ipaddress.ip_address(there.forward.start.dst) in ipaddress.ip_network(BEYOND)
+    assert (there.forward.end, there.forward.exits, there.arrives) == ("left", "eth0", True)
+    assert here.arrives is True
+    assert there.assumed.startswith("this host has no default route; eth0 stands for")
+
+
+def test_a_containers_bridge_is_no_way_outside() -> None:
+    bare = without_default(with_link(docker_like_snapshot(), HOST, "eth0", ifindex=999))
+    with pytest.raises(CannotInspectError, match="no default route and no uplink"):
+        traced(bare, "outside", "web")
+
+
+def test_a_broken_uplink_stands_for_the_way_outside_where_there_is_no_other() -> None:
+    found = traced(with_link(without_default(docker_like_snapshot()), HOST, "eth0", up=False), "outside", "host")
+    assert "eth0 stands for its way outside" in found.assumed
+
+
+def _route(case: HostContext, place: str, address: str) -> str:
+    ns = case.view.namespaces[place]
+    six = ":" in address
+    packet = Packet(family="ip6" if six else "ip", src="::" if six else "0.0.0.0", dst=address, proto="tcp")  # noqa: S104
+    return lookup(index_of(case.view, ns), packet).by.text
+
+
+@cache
+def recorded(name: str, fault: str) -> HostContext:
+    return HostContext(records.snapshot(name, fault))
+
+
+def _alike(case: HostContext, place: str, address: str, outside: str) -> bool:
+    """Whether a place and the host have the same route to two addresses."""
+    ends = {find(case, place).namespace, case.view.host.id if case.view.host else ""}
+    if (":" in address) != (":" in outside) or not is_outside(case, address):
+        return False
+    return all(_route(case, end, address) == _route(case, end, outside) for end in ends)
+
+
+def _fate(walk: Walk | None) -> tuple[str, ...]:
+    if walk is None:
+        return ()
+    by = walk.decided_by
+    where = (by.kind, by.namespace, by.rule.chain, str(by.rule.number)) if by is not None and by.rule else ()
+    return (walk.end, walk.exits, walk.last_namespace, *where, *(f"{hop.stage} {hop.interface}" for hop in walk.hops))
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"), [(name, fault) for name in records.names() for fault in records.load(name).faults]
+)
+def test_any_address_by_the_same_route_fares_as_outside_does(name: str, fault: str) -> None:
+    case = recorded(name, fault)
+    compared = 0
+    for item in known_items(case.snapshot.containers)[:4]:
+        for address in OTHERS:
+            try:
+                ends = find(case, item.name), find(case, "outside"), find(case, address)
+            except DnetError:
+                continue
+            for flip in (False, True):
+                first, second = ((ends[1], ends[0]), (ends[2], ends[0])) if flip else (ends[:2], ends[::2])
+                try:
+                    plain = trace(case, *first)
+                except DnetError:
+                    continue
+                outside = plain.forward.start.src if flip else plain.forward.start.dst
+                if not _alike(case, item.name, address, outside):
+                    continue
+                named = trace(case, *second)
+                assert _fate(named.forward) == _fate(plain.forward)
+                assert _fate(named.answer) == _fate(plain.answer)
+                assert (named.verdict, named.intended) == (plain.verdict, plain.intended)
+                compared += 1
+    assert compared or not ends
