@@ -87,9 +87,12 @@ COMMANDS: tuple[CommandSpec, ...] = (
         "dnet_tui.tui.commands.capture:capture",
         "Watch packets at interfaces and containers.",
         (
-            ("dnet-tui capture web", "a container's interfaces"),
-            ("dnet-tui capture web docker0 eth0 --filter icmp", "three points on one clock"),
-            ("dnet-tui capture web --count 100 --write web.pcapng", "write a file for Wireshark"),
+            ("dnet-tui capture web --filter icmp", "from its interface to the uplink, one row for each packet"),
+            ("dnet-tui capture along web 203.0.113.9:443", "the points of that way, and where packets get lost"),
+            ("dnet-tui capture web:eth0 docker0 eth0 --show 'host web and lost'", "three points, only what is lost"),
+            ("dnet-tui capture web --write web.pcapng --rotate 100M --keep 10", "files for Wireshark, the last ten"),
+            ("dnet-tui capture --read web.pcapng", "the same rows, from a file"),
+            ("dnet-tui capture --drops web", "what this host drops of its traffic, and by which rule"),
         ),
     ),
     CommandSpec(

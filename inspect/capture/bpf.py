@@ -63,7 +63,9 @@ class _Insn(ctypes.Structure):
     )
 
 
-class _Program(ctypes.Structure):
+class Program(ctypes.Structure):
+    """``struct bpf_program`` of pcap/bpf.h."""
+
     _fields_ = (("length", ctypes.c_uint), ("instructions", ctypes.POINTER(_Insn)))
 
 
@@ -128,7 +130,8 @@ def pack(program: BpfProgram) -> bytes:
 
 
 @cache
-def _library() -> ctypes.CDLL | None:
+def libpcap() -> ctypes.CDLL | None:
+    """The library with its functions' signatures; None where it isn't installed."""
     for name in _LIBRARIES:
         try:
             library = ctypes.CDLL(name)
@@ -143,6 +146,18 @@ def _library() -> ctypes.CDLL | None:
             ("pcap_compile", ctypes.c_int, (handle, ctypes.c_void_p, text, ctypes.c_int, ctypes.c_uint32)),
             ("pcap_geterr", text, (handle,)),
             ("pcap_freecode", None, (ctypes.c_void_p,)),
+            ("pcap_set_promisc", ctypes.c_int, (handle, ctypes.c_int)),
+            ("pcap_set_timeout", ctypes.c_int, (handle, ctypes.c_int)),
+            ("pcap_set_buffer_size", ctypes.c_int, (handle, ctypes.c_int)),
+            ("pcap_set_tstamp_precision", ctypes.c_int, (handle, ctypes.c_int)),
+            ("pcap_setfilter", ctypes.c_int, (handle, ctypes.c_void_p)),
+            ("pcap_setnonblock", ctypes.c_int, (handle, ctypes.c_int, text)),
+            ("pcap_get_selectable_fd", ctypes.c_int, (handle,)),
+            ("pcap_stats", ctypes.c_int, (handle, ctypes.c_void_p)),
+            ("pcap_dispatch", ctypes.c_int, (handle, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)),
+            ("pcap_dump_fopen", handle, (handle, ctypes.c_void_p)),
+            ("pcap_dump_flush", ctypes.c_int, (handle,)),
+            ("pcap_dump_close", None, (handle,)),
             ("pcap_close", None, (handle,)),
         )
         for function, result, arguments in signatures:
@@ -154,17 +169,17 @@ def _library() -> ctypes.CDLL | None:
 
 def compile_by_libpcap(expression: str, snaplen: int, linktype: int, device: str) -> BpfProgram:
     """Compile with the library; :class:`NoCompilerError` when it isn't there."""
-    pcap = _library()
+    pcap = libpcap()
     if pcap is None:
         raise NoCompilerError
-    handle = _live_handle(pcap, snaplen, device) if device else pcap.pcap_open_dead(_DLT[linktype][0], snaplen)
+    handle = live_handle(pcap, snaplen, device) if device else pcap.pcap_open_dead(_DLT[linktype][0], snaplen)
     if not handle:
         raise NoCompilerError
-    compiled = _Program()
+    compiled = Program()
     try:
         text = expression.encode("utf-8", "surrogateescape")
         if pcap.pcap_compile(handle, ctypes.byref(compiled), text, 1, _NETMASK_UNKNOWN) != 0:
-            raise _wrong(expression, _message(pcap, handle))
+            raise _wrong(expression, message_of(pcap, handle))
         program = tuple(
             Instruction(item.code, item.jt, item.jf, item.k) for item in compiled.instructions[: compiled.length]
         )
@@ -174,20 +189,39 @@ def compile_by_libpcap(expression: str, snaplen: int, linktype: int, device: str
         pcap.pcap_close(handle)
 
 
-def _live_handle(pcap: ctypes.CDLL, snaplen: int, device: str) -> int:
+def live_handle(
+    pcap: ctypes.CDLL,
+    snaplen: int,
+    device: str,
+    *,
+    promiscuous: bool = False,
+    buffer: int = 0,
+    timeout_ms: int = 0,
+) -> int:
+    """A handle that is active on a device of the calling thread's namespace, with times in nanoseconds.
+
+    Raises:
+        DnetError: it can't be opened.
+    """
     errors = ctypes.create_string_buffer(256)  # PCAP_ERRBUF_SIZE
     handle: int | None = pcap.pcap_create(os.fsencode(device), ctypes.cast(errors, ctypes.c_char_p))
     if not handle:
         raise DnetError(f"libpcap can't open it: {_text(errors.value)}")
     pcap.pcap_set_snaplen(handle, snaplen)
+    if buffer:
+        pcap.pcap_set_promisc(handle, int(promiscuous))
+        pcap.pcap_set_timeout(handle, timeout_ms)
+        pcap.pcap_set_buffer_size(handle, buffer)
+        pcap.pcap_set_tstamp_precision(handle, 1)  # PCAP_TSTAMP_PRECISION_NANO
     if pcap.pcap_activate(handle) < 0:  # positive numbers are warnings
-        reason = _message(pcap, handle)
+        reason = message_of(pcap, handle)
         pcap.pcap_close(handle)
         raise DnetError(f"libpcap can't open it: {reason}")
     return handle
 
 
-def _message(pcap: ctypes.CDLL, handle: int) -> str:
+def message_of(pcap: ctypes.CDLL, handle: int) -> str:
+    """What libpcap says went wrong last."""
     return _text(pcap.pcap_geterr(handle) or b"")
 
 

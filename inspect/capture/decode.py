@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 import msgspec
@@ -26,6 +28,9 @@ _ETHERTYPES = {0x88CC: "LLDP", 0x8863: "PPPoE-D", 0x8864: "PPPoE", 0x8847: "MPLS
 _EXTENSIONS = frozenset({0, 43, 60, 135})  # hop-by-hop, routing, destination options, mobility
 _FRAGMENT, _AUTHENTICATION = 44, 51
 _MAX_NESTING = 8  # VLAN tags or extension headers
+
+
+_NO_NAMES: Mapping[str, str] = {}
 
 
 class _Reader(Protocol):
@@ -51,22 +56,35 @@ class PacketSummary(msgspec.Struct, frozen=True, kw_only=True):
     length: int
     info: str
 
-    def line(self) -> str:
-        """The packet in one line: local time with nanoseconds, point, direction, who, what."""
+    def line(self, names: Mapping[str, str] = _NO_NAMES) -> str:
+        """The packet in one line: local time with nanoseconds, point, direction, who, what; names by address."""
         src, dst = _end(self.src, self.sport), _end(self.dst, self.dport)
+        if names:
+            src = f"{src} ({names[self.src]})" if self.src in names else src
+            dst = f"{dst} ({names[self.dst]})" if self.dst in names else dst
         return f"{clock(self.time)} {self.point} {self.direction:<3} {src} > {dst} {self.proto} {self.info}".rstrip()
 
 
 def clock(time_ns: int) -> str:
     """Local time of day, as ``12:34:56.123456789``."""
     seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, tz=UTC).astimezone():%H:%M:%S}.{nanoseconds:09}"
+    return f"{_local_second(seconds)}.{nanoseconds:09}"
+
+
+@lru_cache(maxsize=8)
+def _local_second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, tz=UTC).astimezone():%H:%M:%S}"
 
 
 def timestamp(time_ns: int) -> str:
     """UTC in ISO 8601 with nanoseconds, as ``2026-11-21T12:34:56.123456789Z``."""
     seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, tz=UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09}Z"
+    return f"{_utc_second(seconds)}.{nanoseconds:09}Z"
+
+
+@lru_cache(maxsize=8)
+def _utc_second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, tz=UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def summarise(packet: CapturedPacket, label: str) -> PacketSummary:

@@ -19,6 +19,8 @@ from dnet_tui.inspect.model.coverage.sections import lacks_of
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
 
+_SHORT_ID = 12
+
 
 class CapturePoint(msgspec.Struct, frozen=True, kw_only=True):
     """One interface to capture at.
@@ -56,6 +58,31 @@ def resolve(view: View, text: str) -> CapturePoint:
     raise _unknown(view, text)
 
 
+def meant_container(view: View, text: str) -> Container | None:
+    """The container that a text names, if it names nothing else; its own name wins over the start of an id.
+
+    None as well for one that has no network namespace of its own to be seen:
+    :func:`resolve` says what is the matter.
+    """
+    name = text.strip()
+    if view.host is not None and view.link_named(view.host.id, name):
+        return None
+    if any(name in (network.name, network.id) for network in known_items(view.snapshot.networks)):
+        return None
+    found = _called(view, name)
+    if len(found) != 1:
+        return None
+    ns = view.namespaces.get(found[0].netns or "")
+    return found[0] if ns is not None and ns.kind != "host" else None
+
+
+def _called(view: View, text: str) -> list[Container]:
+    """The containers with a name: exactly that one, or else those whose id begins so."""
+    every = known_items(view.snapshot.containers)
+    exact = [item for item in every if text and text in (item.name, item.id)]
+    return exact or [item for item in every if len(text) >= _SHORT_ID and item.id.startswith(text)]
+
+
 def resolve_all(view: View, texts: tuple[str, ...] | list[str]) -> tuple[CapturePoint, ...]:
     """The points of several texts in their order, each point once."""
     return tuple(dict.fromkeys(resolve(view, text) for text in texts))
@@ -79,9 +106,8 @@ def _meanings(view: View, text: str, problems: list[DnetError]) -> Iterator[Capt
     """Every reading of ``text``; why a reading failed goes to ``problems``."""
     if view.host is not None and (link := view.link_named(view.host.id, text)):
         yield _point(view, view.host, link)
-    for container in known_items(view.snapshot.containers):
-        if text and _is_called(container, text):
-            yield from _of_container(view, container, problems)
+    for container in _called(view, text):
+        yield from _of_container(view, container, problems)
     for network in known_items(view.snapshot.networks):
         if text in (network.name, network.id):
             yield from _of_network(view, network, problems)
@@ -91,10 +117,6 @@ def _meanings(view: View, text: str, problems: list[DnetError]) -> Iterator[Capt
     owner, colon, interface = text.rpartition(":")  # an interface's name holds no colon; a namespace's id does
     if colon:
         yield from _of_pair(view, owner, interface, problems)
-
-
-def _is_called(container: Container, text: str) -> bool:
-    return text in (container.name, container.id) or (len(text) >= 12 and container.id.startswith(text))
 
 
 def _of_container(view: View, container: Container, problems: list[DnetError]) -> Iterator[CapturePoint]:
@@ -158,8 +180,8 @@ def _of_network(view: View, network: Network, problems: list[DnetError]) -> Iter
 
 def _of_pair(view: View, owner: str, interface: str, problems: list[DnetError]) -> Iterator[CapturePoint]:
     homes: dict[str, Namespace] = {}
-    for container in known_items(view.snapshot.containers):
-        if owner and _is_called(container, owner) and (ns := _home(view, container, problems)):
+    for container in _called(view, owner):
+        if ns := _home(view, container, problems):
             homes[ns.id] = ns
     for ns in known_items(view.snapshot.namespaces):
         if owner in (*ns.names, ns.id) or (owner == "host" and ns.kind == "host"):

@@ -23,11 +23,13 @@ import mmap
 import os
 import socket
 import struct
+from collections.abc import Iterator
 from typing import Final
 
 from dnet_tui.inspect.capture.bpf import BpfProgram, accept_all, pack
 from dnet_tui.inspect.capture.enter_namespace import PERMISSION_HINT
 from dnet_tui.inspect.capture.packet import ETHERNET, OUTGOING, RAW_IP, SNAPLEN, CapturedPacket
+from dnet_tui.inspect.capture.ring_blocks import FRAME_HEADER, VLAN_VALID, BlockMaker, PacketBlocks, with_tag
 from dnet_tui.inspect.errors import CannotInspectError, DnetError
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -43,13 +45,10 @@ _FRAME: Final = 2048  # nominal only: frames of TPACKET_V3 are as long as their 
 _SOL_PACKET, _ADD_MEMBERSHIP, _RX_RING, _STATISTICS, _VERSION = 263, 1, 5, 6, 10
 _TPACKET_V3, _PROMISCUOUS, _ETH_P_ALL = 2, 1, 0x0003
 _SO_ATTACH_FILTER, _SIOCGIFNAME, _SIOCGIFFLAGS = 26, 0x8910, 0x8913
-_TO_USER, _VLAN_VALID, _TPID_VALID, _TPID_8021Q = 0x01, 0x10, 0x40, 0x8100
+_TO_USER = 0x01
 
 _BLOCK_HEADER = struct.Struct("=8xIII")  # tpacket_block_desc: block_status, num_pkts, offset_to_first_pkt
 _STATUS_AT: Final = 8
-# tpacket3_hdr: next, sec, nsec, snaplen, len, status, mac … vlan_tci, vlan_tpid; then sockaddr_ll's sll_pkttype
-_FRAME_HEADER = struct.Struct("=6IH6xIH20xB")
-_TAG = struct.Struct("!HH")
 
 _LINKTYPES: Final = {  # ARPHRD_* of linux/if_arp.h
     1: ETHERNET,
@@ -151,20 +150,39 @@ class Ring:
     def read(self, point: int = 0) -> list[CapturedPacket]:
         """Every packet that is ready now, oldest first, marked with ``point``.  Never waits."""
         packets: list[CapturedPacket] = []
+        for at, count in self._ready():
+            self._read_block(packets, at, count, point)
+        self.received += len(packets)
+        return packets
+
+    def read_blocks(self, maker: BlockMaker) -> list[PacketBlocks]:
+        """The same as blocks of a pcapng file, without a packet being made."""
+        found: list[PacketBlocks] = []
+        for at, count in self._ready():
+            blocks = maker.make(self._memory, at, count)
+            if blocks is not None:
+                self.received += blocks.packets
+                found.append(blocks)
+        return found
+
+    def block_maker(self, point: int = 0) -> BlockMaker:
+        """What :meth:`read_blocks` wants."""
+        return BlockMaker(point, self.snaplen, skip_outgoing=self._skip_outgoing)
+
+    def _ready(self) -> Iterator[tuple[int, int]]:
+        """Every block that is ready: where its first frame is, and how many there are; each is given back after use."""
         memory = self._memory
         for _ in range(self._blocks):  # at most once around: a flood must not keep us here
             base = self._block * _BLOCK
             status, count, first = _BLOCK_HEADER.unpack_from(memory, base)
             if not status & _TO_USER:
                 break
-            self._read_block(packets, base + first, count, point)
+            yield base + first, count
             struct.pack_into("=I", memory, base + _STATUS_AT, 0)  # back to the kernel
             self._block = (self._block + 1) % self._blocks
-        self.received += len(packets)
-        return packets
 
     def _read_block(self, packets: list[CapturedPacket], at: int, count: int, point: int) -> None:
-        memory, linktype, unpack = self._memory, self.linktype, _FRAME_HEADER.unpack_from
+        memory, linktype, unpack = self._memory, self.linktype, FRAME_HEADER.unpack_from
         for _ in range(count):
             step, sec, nsec, size, length, status, mac, tci, tpid, reception = unpack(memory, at)
             start = at + mac
@@ -172,10 +190,8 @@ class Ring:
             if reception == OUTGOING and self._skip_outgoing:
                 continue
             data = memory[start : start + size]
-            if status & _VLAN_VALID and size >= 12:
-                # The kernel keeps the tag beside the frame: put it back where it was on the wire.
-                tag = _TAG.pack(tpid if status & _TPID_VALID else _TPID_8021Q, tci)
-                data = (data[:12] + tag + data[12:])[: self.snaplen]
+            if status & VLAN_VALID and size >= 12:
+                data = with_tag(data, status, tci, tpid)[: self.snaplen]
                 length += 4
             packets.append(CapturedPacket(sec * 1_000_000_000 + nsec, point, reception, linktype, length, data))
 

@@ -19,45 +19,28 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import msgspec
 
 from dnet_tui.inspect.capture import bpf
-from dnet_tui.inspect.capture.enter_namespace import is_in_use, run_inside
+from dnet_tui.inspect.capture.capture_span import GRACE_NS, CaptureSpan
+from dnet_tui.inspect.capture.enter_namespace import is_in_use
 from dnet_tui.inspect.capture.merge import Merger
-from dnet_tui.inspect.capture.own_ssh import own_ssh_filter
-from dnet_tui.inspect.capture.packet import SNAPLEN, CapturedPacket
+from dnet_tui.inspect.capture.packet import CapturedPacket
 from dnet_tui.inspect.capture.points import CapturePoint
-from dnet_tui.inspect.capture.ring import RETIRE_MS, RING_BYTES, Interface, Ring
-from dnet_tui.inspect.errors import CannotInspectError, DnetError, UsageError
-from dnet_tui.inspect.model import Namespace
+from dnet_tui.inspect.capture.ring import RETIRE_MS
+from dnet_tui.inspect.capture.ring_blocks import BlockMaker, PacketBlocks
+from dnet_tui.inspect.capture.tap import CaptureOptions, CaptureState, Tap, open_tap
+from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model.view import View
 
 HOLD = (2 * RETIRE_MS + 10) / 1000
 """Seconds from a packet's arrival until every ring has surely handed over what arrived before it."""
 
 _POINT = attrgetter("point")
+_GRACE = GRACE_NS / 1e9
 _PRESENCE = 1.0  # seconds between looks at whether anybody but us still holds a namespace
-
-CaptureState = Literal["open", "down", "gone"]
-
-
-class CaptureOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What to capture and when to end.
-
-    ``count`` packets over all points, ``duration`` in seconds, ``snaplen``
-    bytes kept of each packet, ``ring_bytes`` kernel memory for each point.
-    ``own_ssh`` also captures the SSH session this program runs in.
-    """
-
-    filter: str = ""
-    count: int | None = None
-    duration: float | None = None
-    snaplen: int = SNAPLEN
-    promiscuous: bool = True
-    own_ssh: bool = False
-    ring_bytes: int = RING_BYTES
 
 
 class PointStatistics(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,27 +56,6 @@ class PointStatistics(msgspec.Struct, frozen=True, kw_only=True):
     state: CaptureState
 
 
-class _Tap:
-    """One point's ring and what is known of it."""
-
-    def __init__(self, index: int, point: CapturePoint, namespace: Namespace, ring: Ring, home: bool) -> None:  # noqa: FBT001
-        self.index = index
-        self.point = point
-        self.namespace = namespace
-        self.ring = ring
-        self.home = home  # our own namespace: it can't vanish under us
-        self.received = 0
-        self.state: CaptureState = "open"
-        self.close_at: float | None = None
-        self.closed = False
-
-    def close(self) -> None:
-        if not self.closed:
-            self.ring.count_drops()
-            self.ring.close()
-            self.closed = True
-
-
 class Capture:
     """A running capture; a context manager.  Only :meth:`stop` may be called from another thread."""
 
@@ -104,11 +66,19 @@ class Capture:
         """What happened to the points, for people: grows while the capture runs."""
         self.finished = False
         self._view = view
-        self._taps: list[_Tap] = []
-        self._merger = Merger(HOLD if len(self.points) > 1 else 0.0)
+        self._taps: list[Tap] = []
+        self._several = len(self.points) > 1
+        self._merger = Merger(HOLD if self._several else 0.0)
+        self._span = CaptureSpan(len(self.points))
+        self.began_ns = 0
+        """When counting began, at every point at once (nanoseconds since 1970); 0 where there is one point."""
+        self._maker: BlockMaker | None = None
+        self._ready_blocks: list[PacketBlocks] = []
         self._delivered = 0
+        self._quiet_at: float | None = None
         self._draining_until: float | None = None
         self._opened_at = 0.0
+        self._read_at = 0.0
         self._presence_at = 0.0
         self._waker = -1
         self._waking = threading.RLock()  # a signal handler may come in while its own thread holds it
@@ -126,49 +96,24 @@ class Capture:
         if not self.points:
             raise UsageError("There is no point to capture at.", "Name an interface or a container.")
         bpf.check_filter(self.options.filter)
-        expression = full_expression(self.options)
         self._waker = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._poll.register(self._waker, select.POLLIN)
         try:
             for index, point in enumerate(self.points):
-                self._taps.append(self._open_tap(index, point, expression))
+                namespace = self._view.namespaces.get(point.namespace)
+                if namespace is None:
+                    raise CannotInspectError(f"Can't capture at {point.label}: its namespace was not seen.")  # noqa: TRY301
+                self._taps.append(open_tap(index, point, namespace, self.options))
                 self._poll.register(self._taps[-1].ring, select.POLLIN)
         except BaseException:
             self.close()
             raise
+        if self._several:
+            time.sleep(_GRACE)  # for what is on its way now
+            self.began_ns = time.time_ns()
+            self._span.begin(self.began_ns)
         self._opened_at = time.monotonic()
         self._presence_at = self._opened_at + _PRESENCE
-
-    def _open_tap(self, index: int, point: CapturePoint, expression: str) -> _Tap:
-        namespace = self._view.namespaces.get(point.namespace)
-        if namespace is None:
-            raise CannotInspectError(f"Can't capture at {point.label}: its namespace was not seen.")
-        options = self.options
-
-        def open_ring() -> Ring:
-            interface = Interface(point.ifindex)
-            try:
-                program = bpf.compile_filter(
-                    expression, snaplen=options.snaplen, linktype=interface.linktype, device=interface.name
-                )
-            except BaseException:
-                interface.socket.close()
-                raise
-            return Ring(
-                interface,
-                program,
-                snaplen=options.snaplen,
-                promiscuous=options.promiscuous,
-                size=options.ring_bytes,
-            )
-
-        try:
-            ring = run_inside(namespace, open_ring)
-        except UsageError:  # the filter's: not this point's fault
-            raise
-        except DnetError as error:
-            raise type(error)(f"Can't capture at {point.label}: {error.message}", error.hint) from error
-        return _Tap(index, point, namespace, ring, home=namespace.kind == "host")
 
     def stop(self) -> None:
         """Ask the capture to end: what has arrived is still delivered.  From any thread or signal handler."""
@@ -213,6 +158,40 @@ class Capture:
             self._wait_and_read(min(deadline, self._next_event()) - now)
         return []
 
+    def seen_until_ns(self) -> int:
+        """Every packet up to this moment (nanoseconds since 1970) has been returned by :meth:`poll`."""
+        return time.time_ns() - int((time.monotonic() - self._read_at + HOLD) * 1e9)
+
+    def poll_blocks(self, timeout: float) -> list[PacketBlocks]:
+        """As :meth:`poll`, for the only point of a capture whose packets are written and not looked at.
+
+        They come as blocks of a pcapng file.  ``count`` is not looked at.
+        """
+        if self._maker is None:
+            self._maker = self._taps[0].ring.block_maker()
+        deadline = time.monotonic() + timeout
+        while not self.finished:
+            now = time.monotonic()
+            self._keep_time(now)
+            blocks = self._release_blocks(now)
+            if blocks or now >= deadline:
+                return blocks
+            self._wait_and_read(min(deadline, self._next_event()) - now)
+        return []
+
+    def _release_blocks(self, now: float) -> list[PacketBlocks]:
+        over = not self._live()
+        if self._draining_until is not None and now >= self._draining_until:
+            self._read(self._live(), now)
+            over = True
+        blocks, self._ready_blocks = self._ready_blocks, []
+        number = sum(item.packets for item in blocks)
+        self._delivered += number
+        self._taps[0].received += number
+        if over:
+            self._finish()
+        return blocks
+
     def statistics(self) -> tuple[PointStatistics, ...]:
         """The counters of every point as of now, in the points' order."""
         for tap in self._taps:
@@ -236,11 +215,16 @@ class Capture:
                 self._drain()
             elif event & (select.POLLERR | select.POLLHUP):
                 self._look_after(by_fd[fd])
-        now = time.monotonic()
-        self._read(self._live(), now)
+        self._read_at = time.monotonic()
+        self._read(self._live(), self._read_at)
 
-    def _read(self, taps: Iterable[_Tap], now: float) -> None:
+    def _read(self, taps: Iterable[Tap], now: float) -> None:
         for tap in taps:
+            if self._maker is not None:
+                blocks = tap.ring.read_blocks(self._maker)
+                self._ready_blocks += blocks
+                tap.state = "open" if blocks and tap.state == "down" else tap.state
+                continue
             packets = tap.ring.read(tap.index)
             if packets and tap.state == "down":
                 tap.state = "open"
@@ -252,7 +236,8 @@ class Capture:
         if self._draining_until is not None and now >= self._draining_until:
             self._read(self._live(), now)
             over = True
-        packets = self._merger.take(now, everything=over)
+        # What was handed over since the last look at the rings may be older than what is held.
+        packets = self._span.inside(self._merger.take(self._read_at, everything=over))
         if self.options.count is not None and self._delivered + len(packets) >= self.options.count:
             packets = packets[: self.options.count - self._delivered]
             over = True
@@ -265,12 +250,14 @@ class Capture:
 
     # -- time and trouble ---------------------------------------------------
 
-    def _live(self) -> list[_Tap]:
+    def _live(self) -> list[Tap]:
         return [tap for tap in self._taps if not tap.closed]
 
     def _next_event(self) -> float:
         moments = [tap.close_at for tap in self._live() if tap.close_at is not None]
-        if self._draining_until is not None:
+        if self._quiet_at is not None:
+            moments.append(self._quiet_at)
+        elif self._draining_until is not None:
             moments.append(self._draining_until)
         elif self.options.duration is not None:
             moments.append(self._opened_at + self.options.duration)
@@ -285,6 +272,8 @@ class Capture:
         duration = self.options.duration
         if duration is not None and now >= self._opened_at + duration:
             self._drain()
+        if self._quiet_at is not None and now >= self._quiet_at:
+            self._quieten()
         if now >= self._presence_at:
             self._presence_at = now + _PRESENCE
             for tap in self._live():
@@ -299,7 +288,7 @@ class Capture:
                 self._poll.unregister(tap.ring)
                 tap.close()
 
-    def _look_after(self, tap: _Tap) -> None:
+    def _look_after(self, tap: Tap) -> None:
         """A ring reported an error: its interface is down, or gone."""
         if tap.ring.is_gone():
             self._lose(tap, "the interface is gone")
@@ -307,31 +296,32 @@ class Capture:
             tap.state = "down"
             self.notes.append(f"{tap.point.label}: the interface is down; the capture goes on when it comes up.")
 
-    def _lose(self, tap: _Tap, why: str) -> None:
+    def _lose(self, tap: Tap, why: str) -> None:
         if tap.close_at is None:
             tap.state = "gone"
             tap.close_at = time.monotonic() + HOLD  # until its last block is handed over
             self.notes.append(f"{tap.point.label}: {why}.")
 
     def _drain(self) -> None:
-        """Let no further packet in, and wait for the kernel to hand over what has arrived."""
-        if self._draining_until is None:
-            for tap in self._live():
-                tap.ring.quiesce()
-            self._draining_until = time.monotonic() + HOLD
+        """End the span: let in only what is on its way already, and wait for the kernel to hand it over."""
+        if self._draining_until is not None:
+            return
+        now = time.monotonic()
+        self._draining_until = now + HOLD
+        if not self._several:
+            self._quieten()
+            return
+        self._span.end(time.time_ns())
+        self._quiet_at = now + _GRACE
+        self._draining_until += _GRACE
+
+    def _quieten(self) -> None:
+        self._quiet_at = None
+        for tap in self._live():
+            tap.ring.quiesce()
 
     def _finish(self) -> None:
         self.finished = True
         for tap in self._live():
             self._poll.unregister(tap.ring)
             tap.close()
-
-
-def full_expression(options: CaptureOptions) -> str:
-    """The filter that is really attached: the person's, without our own SSH session unless that is wanted."""
-    own = "" if options.own_ssh else own_ssh_filter()
-    wanted = options.filter.strip()
-    if not own:
-        return wanted
-    # First, because a word such as "vlan" changes the meaning of everything after it.
-    return f"not ({own})" + (f" and ({wanted})" if wanted else "")

@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dnet_tui.inspect.capture.application import tcp_content, udp_content
 from dnet_tui.inspect.capture.dns import decode_dns
 from dnet_tui.inspect.model.protocols import ICMP_WORDS, ICMPV6_WORDS, UNREACHABLE, UNREACHABLE6, protocol_title
 
@@ -78,7 +79,11 @@ def _tcp(layer: Layer, data: bytes, length: int) -> None:
         return
     if (mss := _mss(data[20:header])) is not None:
         words.append(f"mss {mss}")
-    layer.info = ", ".join((*words, f"length {length - header}"))
+    words.append(f"length {length - header}")
+    if not window and not flags & 0x06:  # of a SYN or a reset it says nothing
+        words.append("zero window")
+    content = tcp_content(data[header:length]) if length > header else ""
+    layer.info = ", ".join((*words, content)) if content else ", ".join(words)
 
 
 def _mss(options: bytes) -> int | None:
@@ -104,6 +109,8 @@ def _udp(layer: Layer, data: bytes, length: int) -> None:
         said = decode_dns(data[8:])
         if said:
             layer.info = f"{said}, {layer.info}"
+    elif content := udp_content(data[8:length], layer.sport, layer.dport):
+        layer.info = f"{content}, {layer.info}"
 
 
 def _icmp(data: bytes, length: int, quote: Quote | None) -> str:

@@ -123,7 +123,8 @@ def _undo(entry: str) -> list[str]:
 
 def _open_capture(point: str, expression: str, snapshot: Snapshot) -> CaptureSource:
     from dnet_tui.inspect.capture.points import resolve  # noqa: PLC0415  only when something is captured
-    from dnet_tui.inspect.capture.session import Capture, CaptureOptions  # noqa: PLC0415  as above
+    from dnet_tui.inspect.capture.session import Capture  # noqa: PLC0415  as above
+    from dnet_tui.inspect.capture.tap import CaptureOptions  # noqa: PLC0415  as above
 
     view = View(snapshot)
     capture = Capture(view, (resolve(view, point),), CaptureOptions(filter=expression))

@@ -7,148 +7,251 @@ to the points, and the counts at the end.
 from __future__ import annotations
 
 import signal
-import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Annotated, Literal
+from typing import Annotated, Protocol
 
+import msgspec
 import typer
 
 from dnet_tui.inspect.capture.bpf import check_filter
-from dnet_tui.inspect.capture.decode import PacketSummary, summarise, timestamp
+from dnet_tui.inspect.capture.connections import Connections
+from dnet_tui.inspect.capture.correlation.correlator import Correlator
 from dnet_tui.inspect.capture.own_ssh import own_ssh_filter
-from dnet_tui.inspect.capture.packet import SNAPLEN, CapturedPacket
-from dnet_tui.inspect.capture.pcapng import FileInterface, FileStatistics, PcapngWriter
-from dnet_tui.inspect.capture.points import CapturePoint, resolve_all
-from dnet_tui.inspect.capture.session import Capture, CaptureOptions
+from dnet_tui.inspect.capture.packet import SNAPLEN
+from dnet_tui.inspect.capture.points import CapturePoint
+from dnet_tui.inspect.capture.session import Capture
+from dnet_tui.inspect.capture.tap import CaptureOptions
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.model.coverage.needs import Needs, SectionName
-from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
-from dnet_tui.tui.commands.snapshot_source import snapshot_from
+from dnet_tui.tui.commands.packet_capture.capture_drops import watch_drops
+from dnet_tui.tui.commands.packet_capture.capture_file import CaptureWriter, OutputFile, file_counts, open_file
+from dnet_tui.tui.commands.packet_capture.capture_options import (
+    AllSsh,
+    CaptureFilter,
+    Count,
+    Drops,
+    Duration,
+    Force,
+    Keep,
+    Points,
+    Promiscuous,
+    ReadFiles,
+    Rotate,
+    ShowFilter,
+    SnapLength,
+    WriteFile,
+)
+from dnet_tui.tui.commands.packet_capture.capture_output import (
+    CaptureFormat,
+    CaptureOutput,
+    CorrelatedOutput,
+    LineOutput,
+    names_of,
+    say,
+)
+from dnet_tui.tui.commands.packet_capture.capture_points import ChosenPoints, chosen_points
+from dnet_tui.tui.commands.packet_capture.capture_read import FileOptions, read_files
+from dnet_tui.tui.commands.snapshot_source import SnapshotFile
 from dnet_tui.tui.exit_codes import Exit
-from dnet_tui.tui.reports.json_text import to_json_line
 
-_NEEDS = Needs(host=frozenset({SectionName.ADDRESSES}))
 _PATIENCE = 1.0  # seconds of one poll; a signal ends it at once
-
-CaptureFormat = Literal["text", "json"]
+_TICK = 0.05  # the same where rows are waited for
 
 
 def capture(
-    points: Annotated[
-        list[str],
-        typer.Argument(metavar="POINT", help="An interface, a container, container:interface, or a network."),
-    ],
+    points: Points = None,
     *,
-    expression: Annotated[
-        str, typer.Option("--filter", metavar="EXPR", help="Only packets that match, as in pcap-filter(7).")
-    ] = "",
-    count: Annotated[int | None, typer.Option(min=1, help="End after this many packets.")] = None,
-    duration: Annotated[float | None, typer.Option(min=0, help="End after this many seconds.")] = None,
-    write: Annotated[
-        str, typer.Option(metavar="FILE", help="Write a pcapng file (- for stdout); lines only with --format.")
-    ] = "",
+    expression: CaptureFilter = "",
+    count: Count = None,
+    duration: Duration = None,
+    show: ShowFilter = "",
+    write: WriteFile = "",
+    force: Force = False,
+    rotate: Rotate = "",
+    keep: Keep = 0,
+    read: ReadFiles = None,
+    snapshot: SnapshotFile = None,
+    ctx: typer.Context = None,  # type: ignore[assignment]  # typer gives it
+    drops: Drops = False,
     output: Annotated[
         CaptureFormat | None, typer.Option("--format", help="How to print packets (default: text).")
     ] = None,
-    snaplen: Annotated[int, typer.Option(min=64, max=SNAPLEN, help="Bytes to keep of each packet.")] = SNAPLEN,
-    all_ssh: Annotated[bool, typer.Option("--all-ssh", help="Don't leave out the SSH session you work in.")] = False,
-    promiscuous: Annotated[
-        bool,
-        typer.Option(
-            "--promiscuous/--no-promiscuous",
-            help="Also see frames for others; without it a bridge shows only what concerns the host.",
-        ),
-    ] = True,
+    snaplen: SnapLength = SNAPLEN,
+    all_ssh: AllSsh = False,
+    promiscuous: Promiscuous = True,
 ) -> None:
     """Watch packets at interfaces, containers and bridges, all on one clock.
 
-    A POINT is the name of a host's interface, a container (if it has one
-    interface), container:interface, namespace:interface or a network. Ctrl-C
-    ends it.
+    A POINT is the name of a host's interface, container:interface,
+    namespace:interface, a network, or a container: then it is its interface,
+    the host's end of it, its bridge and the uplink its traffic leaves by.
+    "along FROM TO[:PORT]" takes the links of that way. With several points a
+    packet is one row, with its delay at each, before and after NAT; where it
+    got lost, the rule or route that stops it is named. Ctrl-C ends it.
     """
+    if read:
+        _refuse_beside_read(points, write=write, expression=expression, rotate=rotate)
+        read_files(read, FileOptions(output=output or "text", show=show, count=count), snapshot)
+        return
+    if drops and points:
+        if write or expression or show:
+            raise UsageError(
+                "--drops goes with containers, --duration, --count and --format alone.", "capture --drops web"
+            )
+        readonly = bool(ctx.find_root().params.get("readonly"))
+        if watch_drops(points, output or "text", duration=duration, count=count, readonly=readonly):
+            raise typer.Exit(Exit.INTERRUPTED)
+        return
+    if not points:
+        raise UsageError("A POINT to capture at is needed.", "For example: dnet-tui capture web; or --read FILE.")
+    if snapshot is not None:
+        raise UsageError("--snapshot belongs to --read.", "Packets are captured on this host as it is now.")
+    file = OutputFile(path=write, force=force, rotate=rotate, keep=keep)
+    file.check()
+    if file.plain and (output is not None or show):
+        raise UsageError(
+            "A pcap file is written without a look at its packets.", f"Write {clean(write)}ng to see them."
+        )
     if write == "-" and output is not None:
         raise UsageError("--write - and --format both want stdout.", "Write to a file, or leave out --format.")
     check_filter(expression)
-    view = View(snapshot_from(None, _NEEDS))
-    chosen = resolve_all(view, points)
+    chosen = chosen_points(points, proto="icmp" if expression.strip() == "icmp" else "tcp")
+    shown = output or (None if write else "text")
+    printing = _output(chosen, shown, show=show, count=count)
     options = CaptureOptions(
         filter=expression,
-        count=count,
+        count=None if isinstance(printing, CorrelatedOutput) else count,
         duration=duration,
         snaplen=snaplen,
         promiscuous=promiscuous,
         own_ssh=all_ssh,
     )
-    with Capture(view, chosen, options) as running, _stopping_on_signals(running) as signals:
-        _say(_listening(chosen, options))
-        writer = _open_file(running, options, write) if write else None
+    if file.plain:
+        _dump(chosen, msgspec.structs.replace(options, count=count), file)
+    else:
+        _capture(chosen, options, file, printing)
+
+
+def _dump(chosen: ChosenPoints, options: CaptureOptions, file: OutputFile) -> None:
+    """Write one point's packets into a pcap file by libpcap itself."""
+    from dnet_tui.inspect.capture.files.pcap_dump import PcapDump  # noqa: PLC0415  only for such files
+
+    if len(chosen.points) != 1:
+        raise UsageError(
+            f"A pcap file has room for one point, and these are {len(chosen.points)}.",
+            f"Write {clean(file.path)}ng, or name one of: {', '.join(point.label for point in chosen.points)}",
+        )
+    point = chosen.points[0]
+    namespace = chosen.view.namespaces[point.namespace]
+    with PcapDump(point, namespace, options, file.path, force=file.force) as running, stopping(running) as signals:
+        say(_listening(chosen.points, options))
         try:
-            _show(running, writer, output or (None if writer else "text"))
+            running.run()
         finally:
-            statistics = running.statistics()
-            for item in statistics:
-                _say(f"{item.label}: {item.received} packets, {item.dropped} dropped by the kernel")
-            if writer:
-                writer.close([FileStatistics(received=item.received, dropped=item.dropped) for item in statistics])
-                _say(f"{writer.packets} packets are in {'standard output' if write == '-' else clean(write)}")
+            running.close()
+            for note in running.notes:
+                say(note)
+            say(f"{point.label}: {running.packets} packets, {running.dropped} dropped by the kernel")
+            say(f"{running.packets} packets are in {clean(file.path)}")
         if signals:
             raise typer.Exit(Exit.INTERRUPTED)
 
 
-def _show(running: Capture, writer: PcapngWriter | None, output: CaptureFormat | None) -> None:
+def _capture(chosen: ChosenPoints, options: CaptureOptions, file: OutputFile, printing: CaptureOutput | None) -> None:
+    """Capture until the end, and say what was seen."""
+    with Capture(chosen.view, chosen.points, options) as running, stopping(running) as signals:
+        say(_listening(chosen.points, options))
+        writer = open_file(running, file, names_of(chosen.view))
+        try:
+            _follow(running, writer, printing)
+        finally:
+            statistics = running.statistics()
+            for item in statistics:
+                say(f"{item.label}: {item.received} packets, {item.dropped} dropped by the kernel")
+            for line in printing.summary() if printing else ():
+                say(line)
+            if writer:
+                writer.close(file_counts(running))
+                say(f"{writer.packets} packets are in {'standard output' if file.path == '-' else clean(writer.path)}")
+        if signals:
+            raise typer.Exit(Exit.INTERRUPTED)
+
+
+def _follow(running: Capture, writer: CaptureWriter | None, output: CaptureOutput | None) -> None:
     """Write and print packets until the capture has ended."""
-    labels = [point.label for point in running.points]
     told = 0
+    losses = LossReports(running)
+    only_written = writer is not None and output is None and len(running.points) == 1
     while not running.finished:
-        packets = running.poll(_PATIENCE)
-        for note in running.notes[told:]:
-            _say(note)
-        told = len(running.notes)
+        if writer is not None and only_written and running.options.count is None:
+            for blocks in running.poll_blocks(_PATIENCE):
+                writer.write_blocks(*blocks)
+            told = _say_notes(running, told)
+            losses.say()
+            continue
+        packets = running.poll(_TICK if isinstance(output, CorrelatedOutput) else _PATIENCE)
+        told = _say_notes(running, told)
         if writer:
             writer.write(packets)
             writer.flush()  # so that a file can be followed, and a crash loses nothing
-        if output and packets:
-            sys.stdout.writelines(_lines(packets, labels, output))
-            sys.stdout.flush()
+        if output:
+            output.take(packets, running.seen_until_ns())
+            if isinstance(output, CorrelatedOutput) and output.full:
+                running.close()
+        losses.say()
+    if output:
+        output.end()
 
 
-def _lines(packets: Sequence[CapturedPacket], labels: Sequence[str], output: CaptureFormat) -> Iterator[str]:
-    for packet in packets:
-        summary = summarise(packet, labels[packet.point])
-        yield to_json_line(as_row(summary)) if output == "json" else summary.line() + "\n"
+def _say_notes(running: Capture, told: int) -> int:
+    for note in running.notes[told:]:
+        say(note)
+    return len(running.notes)
 
 
-def as_row(summary: PacketSummary) -> dict[str, str | int | None]:
-    """A packet as JSON: the fields of :class:`PacketSummary`, its time as UTC text with nanoseconds."""
-    return {
-        "time": timestamp(summary.time),
-        "point": summary.point,
-        "direction": summary.direction,
-        "src": summary.src,
-        "dst": summary.dst,
-        "proto": summary.proto,
-        "sport": summary.sport,
-        "dport": summary.dport,
-        "length": summary.length,
-        "info": summary.info,
-    }
+class LossReports:
+    """Says on stderr while it happens that the kernel drops packets, once a second at most."""
+
+    def __init__(self, running: Capture) -> None:
+        self._running = running
+        self._next = time.monotonic() + 1.0
+        self._said: dict[str, int] = {}
+
+    def say(self) -> None:
+        """Look at the counters when it is time."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + 1.0
+        for item in self._running.statistics():
+            if item.dropped > self._said.get(item.label, 0):
+                self._said[item.label] = item.dropped
+                say(f"{item.label}: the kernel has dropped {item.dropped} packets so far: they came too fast")
 
 
-def _open_file(running: Capture, options: CaptureOptions, path: str) -> PcapngWriter:
-    interfaces = [
-        FileInterface(
-            name=point.label,
-            description=point.description,
-            linktype=running.linktype(index),
-            snaplen=options.snaplen,
-            filter=options.filter,
-        )
-        for index, point in enumerate(running.points)
-    ]
-    return PcapngWriter(path, interfaces)
+def _output(
+    chosen: ChosenPoints, output: CaptureFormat | None, *, show: str, count: int | None
+) -> CaptureOutput | None:
+    """How packets are printed; None when they only go to a file."""
+    if output is None:
+        return None
+    names = names_of(chosen.view)
+    if len(chosen.points) == 1 and not show:
+        return LineOutput([chosen.points[0].label], names, output)
+    correlator = Correlator(len(chosen.points), same_connection=Connections())
+    view = chosen.view if chosen.whole else None
+    return CorrelatedOutput(chosen.points, view, output, correlator=correlator, names=names, show=show, count=count)
+
+
+def _refuse_beside_read(points: list[str] | None, *, write: str, expression: str, rotate: str) -> None:
+    """Say what can't go with --read."""
+    if points or write or rotate:
+        raise UsageError("--read shows files: it takes no POINT, --write or --rotate.", "Leave them out.")
+    if expression:
+        raise UsageError("--filter chooses what is captured.", "What a file has is chosen by --show.")
 
 
 def _listening(points: Sequence[CapturePoint], options: CaptureOptions) -> str:
@@ -166,12 +269,15 @@ def _introduced(point: CapturePoint) -> str:
     return point.label if told else f"{point.label} ({point.description})"
 
 
-def _say(text: str) -> None:
-    print(clean(text, 1024), file=sys.stderr, flush=True)
+class Stoppable(Protocol):
+    """What signals end."""
+
+    def stop(self) -> None:
+        """Ask it to end in order."""
 
 
 @contextmanager
-def _stopping_on_signals(running: Capture) -> Iterator[list[int]]:
+def stopping(running: Stoppable) -> Iterator[list[int]]:
     """Let SIGINT and SIGTERM end the capture in order, the second one at once; yields the signals that came."""
     came: list[int] = []
 

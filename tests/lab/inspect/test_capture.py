@@ -9,12 +9,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from dnet_tui.inspect.capture.files.capture_reader import CaptureReader
+from dnet_tui.inspect.capture.packet import CapturedPacket
 from dnet_tui.tui.exit_codes import Exit
 from lab.machines.hosts import OUTSIDE_SERVER, UPLINK_ADDRESS, DemoHost, dnet_argv
 from lab.machines.requirements import require_lab
@@ -26,8 +29,8 @@ PATH = ("web:eth0", "veth-web", "br-front", "eth0")
 """The points a packet from ``web`` to the outside passes, in its order."""
 
 
-def scenario(host: DemoHost, name: str) -> dict[str, Any]:
-    done = host.run(sys.executable, "-P", SCRIPT, name, check=False)
+def scenario(host: DemoHost, name: str, *arguments: str) -> dict[str, Any]:
+    done = host.run(sys.executable, "-P", SCRIPT, name, *arguments, check=False)
     assert done.returncode == 0, done.stderr.decode()
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
@@ -66,33 +69,125 @@ def ping(host: DemoHost) -> None:
     assert went(host, Probe("web", OUTSIDE_SERVER, proto="icmp")) is Went.OK
 
 
-def test_a_ping_is_seen_once_at_every_point_on_its_way_and_back(demo_host: DemoHost) -> None:
+def test_a_ping_is_one_row_at_every_point_on_its_way_and_back(demo_host: DemoHost) -> None:
     with capturing(demo_host, *PATH, "--filter", "icmp", "--format", "json", "--duration", "2") as process:
         for _ in range(3):
             ping(demo_host)
         out, err, code = finish(process)
     rows = [json.loads(line) for line in out.splitlines()]
     assert code == Exit.OK, err
-    assert Counter(row["point"] for row in rows) == dict.fromkeys(PATH, 6), err
-    assert [row["point"] for row in rows] == [*PATH, *reversed(PATH)] * 3
+    assert [[item["point"] for item in row["sightings"]] for row in rows] == [[*PATH], [*reversed(PATH)]] * 3, err
     assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
 
-    request, reply = rows[:4], rows[4:8]
-    assert {row["info"].split(",")[0] for row in request} == {"echo request"}
-    assert {row["info"].split(",")[0] for row in reply} == {"echo reply"}
+    request, reply = rows[:2]
+    assert (request["info"].split(",")[0], reply["info"].split(",")[0]) == ("echo request", "echo reply")
     web = demo_host.addresses["web"]
-    assert [row["src"] for row in request] == [web, web, web, UPLINK_ADDRESS]  # masqueraded on the uplink
-    assert [row["dst"] for row in reply] == [UPLINK_ADDRESS, web, web, web]
-    assert [row["direction"] for row in request] == ["out", "in", "in", "out"]
+    assert [item["src"] for item in request["sightings"]] == [web, web, web, UPLINK_ADDRESS]  # masqueraded
+    assert [item["dst"] for item in reply["sightings"]] == [UPLINK_ADDRESS, web, web, web]
+    assert [item["direction"] for item in request["sightings"]] == ["out", "in", "in", "out"]
+    assert (reply["answers"], request["src_name"], request["not_at"]) == (request["number"], "web", [])
+    assert {trip["point"] for trip in reply["round_trips"]} == set(PATH)
     for point in PATH:
         assert f"{point}: 6 packets, 0 dropped by the kernel" in err
+    assert "1 packet (" in err
+    assert err.count("1 answered") == 3
+
+
+def test_a_container_is_its_interface_its_veth_its_bridge_and_its_uplink(demo_host: DemoHost) -> None:
+    with capturing(demo_host, "web", "--filter", "icmp", "--count", "2") as process:
+        ping(demo_host)
+        out, err, code = finish(process)
+    assert code == Exit.OK, err
+    header, request, reply = out.decode().splitlines()
+    assert header.split() == ["time", *PATH, "packet"]
+    assert f"{demo_host.addresses['web']} (web) ⇒ {UPLINK_ADDRESS} (host) > {OUTSIDE_SERVER}" in request
+    assert f"{UPLINK_ADDRESS} (host) ⇒ {demo_host.addresses['web']} (web)" in reply
+    assert "answers #1 after" in reply
+
+
+def test_a_packet_that_is_dropped_on_its_way_is_missed_with_the_rule(demo_host: DemoHost) -> None:
+    rule = ["FORWARD", "-s", demo_host.addresses["web"], "-p", "icmp", "-j", "DROP"]
+    demo_host.run("iptables-nft", "-I", *rule)
+    try:
+        with capturing(demo_host, "along", "web", OUTSIDE_SERVER, "--filter", "icmp", "--count", "1") as process:
+            went(demo_host, Probe("web", OUTSIDE_SERVER, proto="icmp"))
+            out, err, code = finish(process)
+    finally:
+        demo_host.run("iptables-nft", "-D", *rule)
+    assert code == Exit.OK, err
+    row = out.decode().splitlines()[1]
+    assert "NOT at eth0 within 200 ms: dropped by filter FORWARD rule 1" in row
+    assert "-j DROP" in row
+    assert "1 lost: not at eth0" in err
+
+
+VANISHED = {
+    "a drop before the bridge": (
+        ["iptables-nft", "-t", "raw", "-I", "PREROUTING", "-p", "icmp", "-j", "DROP"],
+        ["iptables-nft", "-t", "raw", "-D", "PREROUTING", "-p", "icmp", "-j", "DROP"],
+        "NOT at br-front within 200 ms: dropped by raw PREROUTING rule 1",
+    ),
+    "a drop at the very end": (
+        ["iptables-nft", "-t", "mangle", "-I", "POSTROUTING", "-o", "eth0", "-j", "DROP"],
+        ["iptables-nft", "-t", "mangle", "-D", "POSTROUTING", "-o", "eth0", "-j", "DROP"],
+        "NOT at eth0 within 200 ms: dropped by mangle POSTROUTING rule 1",
+    ),
+    "a route": (
+        ["ip", "route", "add", "blackhole", "198.51.100.0/24"],
+        ["ip", "route", "del", "blackhole", "198.51.100.0/24"],
+        "NOT any further within 200 ms: dropped by blackhole 198.51.100.0/24",
+    ),
+    "forwarding": (
+        ["sysctl", "-qw", "net.ipv4.ip_forward=0"],
+        ["sysctl", "-qw", "net.ipv4.ip_forward=1"],
+        "NOT at eth0 within 200 ms: dropped by net.ipv4.conf.br-front.forwarding = 0",
+    ),
+    "a policy of IPsec": (
+        ["ip", "xfrm", "policy", "add", "dir", "fwd", "src", "172.30.1.0/24", "dst", "0.0.0.0/0", "action", "block"],
+        ["ip", "xfrm", "policy", "flush"],
+        "NOT at eth0 within 200 ms: dropped by IPsec policy",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", VANISHED)
+def test_what_stops_a_packet_is_named(demo_host: DemoHost, what: str) -> None:
+    make, take_back, expected = VANISHED[what]
+    demo_host.run(*make)
+    try:
+        with capturing(demo_host, *PATH, "--filter", "icmp[0] == 8", "--count", "1") as process:
+            went(demo_host, Probe("web", OUTSIDE_SERVER, proto="icmp"))
+            out, err, code = finish(process)
+    finally:
+        demo_host.run(*take_back)
+    assert code == Exit.OK, err
+    assert expected in out.decode().splitlines()[1]
+
+
+def test_a_packet_that_stays_on_its_bridge_is_missed_nowhere(demo_host: DemoHost) -> None:
+    with capturing(demo_host, *PATH, "--filter", "icmp", "--count", "2") as process:
+        assert went(demo_host, Probe("web", "api", proto="icmp")) is Went.OK
+        out, err, code = finish(process)
+    assert code == Exit.OK, err
+    assert "NOT" not in out.decode()
+
+
+def test_only_what_was_asked_for_is_shown(demo_host: DemoHost) -> None:
+    with capturing(
+        demo_host, *PATH, "--show", "host web and not answered", "--filter", "icmp", "--count", "1"
+    ) as process:
+        ping(demo_host)
+        out, err, code = finish(process)
+    assert code == Exit.OK, err
+    assert "echo request" in out.decode().splitlines()[1]
 
 
 def test_a_lone_ping_is_shown_promptly(demo_host: DemoHost) -> None:
-    with capturing(demo_host, "br-front", "web", "--filter", "icmp") as process:
+    with capturing(demo_host, "br-front", "web:eth0", "--filter", "icmp") as process:
         ping(demo_host)
         began = time.monotonic()
         assert process.stdout
+        process.stdout.readline()  # the header
         assert b"echo request" in process.stdout.readline()
         assert time.monotonic() - began < 1.0
         _, err, code = finish(process, interrupt=True)
@@ -115,8 +210,82 @@ def test_a_file_has_every_point_and_packet_and_survives_an_interrupt(demo_host: 
         assert name.encode() in path.read_bytes()
 
 
+def records(path: Path) -> list[CapturedPacket]:
+    reader = CaptureReader(str(path), [])
+    packets = list(reader.packets())
+    reader.close()
+    assert reader.notes == []
+    return packets
+
+
+def test_a_file_equals_what_tcpdump_writes_beside_it(demo_host: DemoHost, tmp_path: Path) -> None:
+    require_lab("tcpdump")
+    dumps = {point: tmp_path / f"{point}.pcap" for point in ("veth-web", "br-front", "eth0")}
+    ours = tmp_path / "ours.pcapng"
+    running = []
+    for point, path in dumps.items():
+        command = [
+            "tcpdump",
+            "-i",
+            point,
+            "-n",
+            "-U",
+            "--time-stamp-precision=nano",
+            "-Z",
+            "root",
+            "-w",
+            str(path),
+            "icmp",
+        ]
+        running.append(demo_host.sandbox.popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL))
+        assert running[-1].stderr
+        assert b"listening on" in running[-1].stderr.readline()
+    with capturing(demo_host, *dumps, "--filter", "icmp", "--write", str(ours)) as process:
+        for _ in range(5):
+            ping(demo_host)
+        _, err, _ = finish(process, interrupt=True)
+    for dump in running:
+        (child,) = Path(f"/proc/{dump.pid}/task/{dump.pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGINT)
+        dump.communicate(timeout=20)
+    written = records(ours)
+    for index, path in enumerate(dumps.values()):
+        mine, theirs = [item for item in written if item.point == index], records(path)
+        assert [(item.data, item.length) for item in mine] == [(item.data, item.length) for item in theirs], err
+        assert len(mine) == 10
+        assert max(abs(a.time_ns - b.time_ns) for a, b in zip(mine, theirs, strict=True)) < 1_000_000
+
+
+def test_a_pcap_file_is_written_by_libpcap_and_read_again(demo_host: DemoHost, tmp_path: Path) -> None:
+    path = tmp_path / "ping.pcap"
+    with capturing(demo_host, "web:eth0", "--filter", "icmp", "--write", str(path)) as process:
+        ping(demo_host)
+        out, err, code = finish(process, interrupt=True)
+    assert (out, code) == (b"", Exit.INTERRUPTED), err
+    assert "web:eth0: 2 packets, 0 dropped by the kernel" in err
+    assert len(records(path)) == 2
+    assert path.stat().st_mode & 0o777 == 0o600
+    done = demo_host.dnet("capture", "web:eth0", "--write", str(path), "--duration", "0.1")
+    assert "is there already" in done.stderr.decode()
+    done = demo_host.dnet("capture", "web", "--write", str(tmp_path / "b.pcap"), "--duration", "0.1")
+    assert done.returncode == Exit.USAGE
+    assert "room for one point" in done.stderr.decode()
+
+
+def test_a_written_file_shows_the_same_rows(demo_host: DemoHost, tmp_path: Path) -> None:
+    path = tmp_path / "ping.pcapng"
+    with capturing(demo_host, *PATH, "--filter", "icmp", "--write", str(path)) as process:
+        ping(demo_host)
+        finish(process, interrupt=True)
+    done = demo_host.dnet("capture", "--read", str(path), "--format", "json")
+    assert done.returncode == Exit.OK, done.stderr.decode()
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [[item["point"] for item in row["sightings"]] for row in rows] == [[*PATH], [*reversed(PATH)]]
+    assert (rows[0]["src_name"], rows[1]["answers"]) == ("web", 1)
+
+
 def test_a_file_can_be_piped(demo_host: DemoHost) -> None:
-    with capturing(demo_host, "web", "--filter", "icmp", "--write", "-", "--count", "2") as process:
+    with capturing(demo_host, "web:eth0", "--filter", "icmp", "--write", "-", "--count", "2") as process:
         ping(demo_host)
         out, err, code = finish(process)
     assert code == Exit.OK, err
@@ -139,6 +308,12 @@ def test_no_packet_of_a_burst_is_lost(demo_host: DemoHost) -> None:
     assert [(point["received"], point["dropped"]) for point in seen["points"]] == [(BURST, 0), (BURST, 0)]
     assert seen["complete"] == [True, True]
     assert seen["ordered"]
+
+
+def test_every_point_counts_the_same_packets_of_steady_traffic(demo_host: DemoHost) -> None:
+    counts = scenario(demo_host, "span", "10")["counts"]
+    assert [len(set(run)) for run in counts] == [1] * 10, counts
+    assert all(run[0] > 100 for run in counts)
 
 
 def test_what_does_not_fit_is_counted_to_the_last_packet(demo_host: DemoHost) -> None:

@@ -22,7 +22,8 @@ import msgspec
 from dnet_tui.inspect.capture.decode import summarise
 from dnet_tui.inspect.capture.packet import CapturedPacket
 from dnet_tui.inspect.capture.points import resolve_all
-from dnet_tui.inspect.capture.session import Capture, CaptureOptions
+from dnet_tui.inspect.capture.session import Capture
+from dnet_tui.inspect.capture.tap import CaptureOptions
 from dnet_tui.inspect.kernel.netns import NsHandle, run_in
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.snapshot.take_snapshot import take_snapshot
@@ -97,6 +98,33 @@ def burst() -> dict[str, Any]:
     return result(
         running, [], complete=[item == list(range(BURST)) for item in numbers], ordered=times == sorted(times)
     )
+
+
+def span() -> dict[str, Any]:
+    """Captures of steady traffic that end and begin while it flows: what each of four points counted, run by run."""
+    runs = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    steady = (
+        "import socket, time\n"
+        "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "s.connect(('198.51.100.80', 9))\n"
+        "n = 0\n"
+        "while True:\n"
+        "    s.send(n.to_bytes(8, 'big')); n += 1\n"
+        "    if n % 8 == 0: time.sleep(0.0005)\n"
+    )
+    view = View(take_snapshot())
+    points = resolve_all(view, ["web:eth0", "veth-web", "br-front", "eth0"])
+    counts = []
+    command = ["nsenter", "--net=/run/netns/web", "--", sys.executable, "-c", steady]
+    with subprocess.Popen(command) as sender:
+        try:
+            for _ in range(runs):
+                with Capture(view, points, CaptureOptions(filter="udp port 9", duration=0.1)) as running:
+                    read_all(running)
+                    counts.append([item.received for item in running.statistics()])
+        finally:
+            sender.kill()
+    return {"counts": counts}
 
 
 def overrun() -> dict[str, Any]:
@@ -238,7 +266,7 @@ def leaks() -> dict[str, Any]:
 
 SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {
     f.__name__: f
-    for f in (burst, overrun, count, duration, vanish, namespace_ends, down, tagged, own_ssh, loopback, leaks)
+    for f in (burst, span, overrun, count, duration, vanish, namespace_ends, down, tagged, own_ssh, loopback, leaks)
 }
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from inspect import cleandoc
 import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check
+from dnet_tui.tui.reports.capture.packet_json import PacketData
 from dnet_tui.tui.reports.doctor.report_json import DoctorData
 from dnet_tui.tui.reports.trace.why_json import WhyData
 
@@ -25,6 +26,7 @@ def pages(checks: Iterable[Check]) -> dict[str, str]:
     found["checks/README.md"] = index_page(every)
     found["doctor.schema.json"] = doctor_schema()
     found["why.schema.json"] = _schema(WhyData)
+    found["capture.schema.json"] = capture_schema()
     return found
 
 
@@ -63,8 +65,13 @@ def doctor_schema() -> str:
     return _schema(DoctorData)
 
 
-def _schema(of: type[msgspec.Struct]) -> str:
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(of)}
+def capture_schema() -> str:
+    """The JSON Schema of a line of ``capture --format json``."""
+    return _schema(PacketData)
+
+
+def _schema(kind: type[msgspec.Struct]) -> str:
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(kind)}
     return msgspec.json.format(msgspec.json.encode(_described(schema)), indent=2).decode() + "\n"
 
 

@@ -74,7 +74,7 @@ def test_tcpdump_compiles_to_the_same_code(expression: str, linktype: int) -> No
 
 @needs_tcpdump
 def test_tcpdump_stands_in_for_a_missing_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bpf, "_library", lambda: None)
+    monkeypatch.setattr(bpf, "libpcap", lambda: None)
     assert run(bpf.compile_filter("icmp"), ethernet(ipv4(1, icmp(8, 0)))) > 0
     with pytest.raises(UsageError, match="syntax error"):
         bpf.compile_filter("icmp and")
@@ -83,7 +83,7 @@ def test_tcpdump_stands_in_for_a_missing_library(monkeypatch: pytest.MonkeyPatch
 
 
 def test_without_any_compiler_only_a_filter_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bpf, "_library", lambda: None)
+    monkeypatch.setattr(bpf, "libpcap", lambda: None)
     monkeypatch.setattr(run_program, "SYSTEM_FOLDERS", ("/nowhere",))
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(DnetError) as caught:

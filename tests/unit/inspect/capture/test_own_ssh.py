@@ -6,7 +6,7 @@ import pytest
 
 from dnet_tui.inspect.capture.bpf import check_filter
 from dnet_tui.inspect.capture.own_ssh import own_ssh_filter
-from dnet_tui.inspect.capture.session import CaptureOptions, full_expression
+from dnet_tui.inspect.capture.tap import CaptureOptions, full_expression
 
 
 @pytest.mark.parametrize(

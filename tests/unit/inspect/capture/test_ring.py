@@ -6,6 +6,7 @@ import struct
 from types import SimpleNamespace
 from typing import Any
 
+from dnet_tui.inspect.capture.files.pcapng_blocks import packet_block
 from dnet_tui.inspect.capture.packet import ETHERNET, SNAPLEN
 from dnet_tui.inspect.capture.ring import _BLOCK, Ring
 from unit.builders.packets import MAC_A, MAC_B, ethernet, ipv4, udp
@@ -113,3 +114,27 @@ def test_loopback_shows_each_packet_once() -> None:
     made = ring(loopback=True)
     fill(made, 0, frame(FRAME, reception=4), frame(FRAME, reception=0))
     assert [packet.reception for packet in made.read()] == [0]
+
+
+def test_blocks_are_the_very_bytes_that_the_packets_would_be_written_as() -> None:
+    frames = (
+        frame(FRAME),
+        frame(FRAME[:21], reception=4, length=1500),
+        frame(FRAME, status=1 | 0x10, tci=0x2005),
+        frame(FRAME, reception=3),
+    )
+    slow, fast = ring(), ring()
+    fill(slow, 0, *frames)
+    fill(fast, 0, *frames)
+    packets = slow.read(2)
+    (blocks,) = fast.read_blocks(fast.block_maker(2))
+    assert blocks.data == b"".join(map(packet_block, packets))
+    assert (blocks.packets, blocks.first_ns, blocks.last_ns) == (4, packets[0].time_ns, packets[-1].time_ns)
+    assert statuses(fast) == [0, 0, 0, 0]
+
+
+def test_blocks_of_loopback_hold_each_packet_once() -> None:
+    made = ring(loopback=True)
+    fill(made, 0, frame(FRAME, reception=4))
+    fill(made, 1, frame(FRAME, reception=4), frame(FRAME, reception=0))
+    assert [blocks.packets for blocks in made.read_blocks(made.block_maker())] == [1]

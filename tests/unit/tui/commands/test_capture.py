@@ -6,10 +6,12 @@ from types import SimpleNamespace
 import pytest
 
 from dnet_tui.inspect.capture.points import CapturePoint
-from dnet_tui.inspect.capture.session import CaptureOptions
+from dnet_tui.inspect.capture.tap import CaptureOptions
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.tui.commands import capture as command
-from dnet_tui.tui.commands.capture import _lines, _listening, capture
+from dnet_tui.tui.commands.capture import _listening, capture
+from dnet_tui.tui.commands.packet_capture import capture_points
+from dnet_tui.tui.commands.packet_capture.capture_output import CaptureFormat, LineOutput
 from unit.builders.factories import docker_like_snapshot
 from unit.builders.packets import A, B, ethernet, icmp, ipv4, packet
 
@@ -19,11 +21,16 @@ PING = packet(ethernet(ipv4(1, icmp(8, 0, b"x" * 56, 5, 1))), reception=4)
 @pytest.fixture(autouse=True)
 def _no_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "own_ssh_filter", lambda: "")
-    monkeypatch.setattr(command, "snapshot_from", lambda *_: docker_like_snapshot())
+    monkeypatch.setattr(capture_points, "snapshot_from", lambda *_: docker_like_snapshot())
 
 
-def test_a_packet_in_json_is_one_line_with_every_field() -> None:
-    (line,) = _lines([PING], ["web:eth0"], "json")
+def printed(capsys: pytest.CaptureFixture[str], output: CaptureFormat, names: dict[str, str]) -> str:
+    LineOutput(["web:eth0"], names, output).take([PING], 0)
+    return capsys.readouterr().out
+
+
+def test_a_packet_in_json_is_one_line_with_every_field(capsys: pytest.CaptureFixture[str]) -> None:
+    line = printed(capsys, "json", {})
     assert line.count("\n") == 1
     assert json.loads(line) == {
         "time": "2026-09-21T14:13:20.123456789Z",
@@ -39,9 +46,9 @@ def test_a_packet_in_json_is_one_line_with_every_field() -> None:
     }
 
 
-def test_a_packet_in_text_is_one_line() -> None:
-    (line,) = _lines([PING], ["web:eth0"], "text")
-    assert line.endswith(f" web:eth0 out {A} > {B} ICMP echo request, id 5, seq 1, length 64\n")
+def test_a_packet_in_text_is_one_line_with_names(capsys: pytest.CaptureFixture[str]) -> None:
+    line = printed(capsys, "text", {B: "db"})
+    assert line.endswith(f" web:eth0 out {A} > {B} (db) ICMP echo request, id 5, seq 1, length 64\n")
 
 
 def test_what_is_listened_to_is_said() -> None:
@@ -59,7 +66,7 @@ def test_the_left_out_ssh_session_is_said(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_wrong_filter_is_found_before_the_host_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     looked = SimpleNamespace(at=False)
-    monkeypatch.setattr(command, "snapshot_from", lambda *_: setattr(looked, "at", True))
+    monkeypatch.setattr(capture_points, "snapshot_from", lambda *_: setattr(looked, "at", True))
     with pytest.raises(UsageError, match="syntax error"):
         capture(["web"], expression="icmp and")
     assert not looked.at

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from dnet_tui.inspect.capture.files.pcapng_blocks import FileInterface, FileStatistics
+from dnet_tui.inspect.capture.files.pcapng_writer import PcapngWriter
 from dnet_tui.inspect.capture.packet import ETHERNET, CapturedPacket
-from dnet_tui.inspect.capture.pcapng import FileInterface, FileStatistics, PcapngWriter
 from dnet_tui.inspect.errors import DnetError
 from unit.builders.packets import TIME, ethernet, icmp, ipv4, packet
 

@@ -1,0 +1,1 @@
+"""Captures as files: pcapng written, rotated, and pcap and pcapng read."""

@@ -1,0 +1,1 @@
+"""The parts of ``dnet-tui capture``: its points, what it prints, its file, and files that are read."""

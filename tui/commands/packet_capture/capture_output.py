@@ -1,0 +1,155 @@
+"""What ``dnet-tui capture`` prints: lines of one point, rows of several, and the summary."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal
+
+from dnet_tui.inspect.capture.correlation.correlator import WAIT_NS, Correlator
+from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
+from dnet_tui.inspect.capture.decode import summarise
+from dnet_tui.inspect.capture.packet import CapturedPacket
+from dnet_tui.inspect.capture.points import CapturePoint
+from dnet_tui.inspect.model.view import View
+from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui.reports.capture.address_names import address_names
+from dnet_tui.tui.reports.capture.display_filter import display_filter
+from dnet_tui.tui.reports.capture.flow_summary import flow_lines
+from dnet_tui.tui.reports.capture.missing_points import MissingPoints
+from dnet_tui.tui.reports.capture.packet_json import packet_data, point_packet
+from dnet_tui.tui.reports.capture.packet_table import PacketTable
+from dnet_tui.tui.reports.json_text import to_json_line
+
+CaptureFormat = Literal["text", "json"]
+WAIT_MS = WAIT_NS // 1_000_000
+_MOST_REASONS = 16
+
+
+def say(text: str) -> None:
+    """One line to stderr."""
+    print(clean(text, 1024), file=sys.stderr, flush=True)
+
+
+class LineOutput:
+    """One point: a line for each packet, as tcpdump writes it."""
+
+    def __init__(self, labels: Sequence[str], names: Mapping[str, str], output: CaptureFormat) -> None:
+        self._labels = labels
+        self._names = names
+        self._json = output == "json"
+        self.shown = 0
+
+    def take(self, packets: Sequence[CapturedPacket], until_ns: int) -> None:  # noqa: ARG002  as CorrelatedOutput
+        """Print packets."""
+        if packets:
+            sys.stdout.writelines(self._lines(packets))
+            sys.stdout.flush()
+            self.shown += len(packets)
+
+    def end(self) -> None:
+        """Nothing is held back."""
+
+    def summary(self) -> Iterator[str]:
+        """Nothing that the counts don't say."""
+        return iter(())
+
+    def _lines(self, packets: Iterable[CapturedPacket]) -> Iterator[str]:
+        for packet in packets:
+            summary = summarise(packet, self._labels[packet.point])
+            yield to_json_line(point_packet(summary)) if self._json else summary.line(self._names) + "\n"
+
+
+class CorrelatedOutput:
+    """Several points: a row for each packet, once it was seen everywhere or has been waited for."""
+
+    def __init__(
+        self,
+        points: Sequence[CapturePoint],
+        view: View | None,
+        output: CaptureFormat,
+        *,
+        correlator: Correlator,
+        names: Mapping[str, str],
+        show: str = "",
+        count: int | None = None,
+    ) -> None:
+        self._show = show
+        self._labels = [point.label for point in points]
+        self._names = names
+        self._test = display_filter(show, self._labels, names)
+        self._filtered = bool(show.strip())
+        self._count = count
+        self._correlator = correlator
+        self._missing = MissingPoints(points, view)
+        self._json = output == "json"
+        self._table = PacketTable(self._labels, names, WAIT_MS)
+        self._headed = self._json
+        self.shown = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether as many rows as were asked for have been shown."""
+        return self._count is not None and self.shown >= self._count
+
+    def widen(self, points: Sequence[CapturePoint]) -> None:
+        """There are more points from now on."""
+        self._labels = [point.label for point in points]
+        self._test = display_filter(self._show, self._labels, self._names)
+        self._correlator.widen(len(points))
+        self._missing.widen(points)
+        self._table = PacketTable(self._labels, self._names, WAIT_MS)
+        self._headed = self._json
+
+    def take(self, packets: Sequence[CapturedPacket], until_ns: int) -> None:
+        """Join packets, and print the rows that are finished: everything up to ``until_ns`` has been given."""
+        for packet in packets:
+            self._correlator.feed(packet)
+        self._print(self._correlator.finished(until_ns))
+
+    def end(self) -> None:
+        """Print what is left."""
+        self._print(self._correlator.finished(0, everything=True))
+
+    def summary(self) -> Iterator[str]:
+        """The flows, and what was not done for all packets."""
+        yield from flow_lines(self._correlator.flows.flows(), self._names)
+        if self._correlator.hurried:
+            yield f"{self._correlator.hurried} packets were not waited for: there were too many at once"
+        if self._missing.unasked:
+            yield f"of {self._missing.unasked} packets it was not looked up where they should go: there were too many"
+
+    def _print(self, rows: Sequence[PacketRow]) -> None:
+        if not self._headed:
+            sys.stdout.write(self._table.header())
+            self._headed = True
+            sys.stdout.flush()
+        if rows:
+            sys.stdout.writelines(self._lines(rows))
+            sys.stdout.flush()
+
+    def _lines(self, rows: Sequence[PacketRow]) -> Iterator[str]:
+        for row in rows:
+            missing = self._missing.of(row)
+            if missing and row.flow is not None:
+                lost = row.flow.lost
+                for item in missing[:1]:
+                    where = f"not at {self._labels[item.point]}" if item.point is not None else "no further"
+                    why = f"{where}, {item.reason}" if item.reason else where
+                    if why in lost or len(lost) < _MOST_REASONS:
+                        lost[why] = lost.get(why, 0) + 1
+            if self.full or (self._filtered and not self._test(row, missing)):
+                continue
+            self.shown += 1
+            if self._json:
+                yield to_json_line(packet_data(row, self._labels, self._names, missing, WAIT_MS))
+            else:
+                yield self._table.line(row, missing)
+
+
+CaptureOutput = LineOutput | CorrelatedOutput
+
+
+def names_of(view: View | None) -> dict[str, str]:
+    """Names by address; none without a view."""
+    return address_names(view) if view is not None else {}

@@ -1,0 +1,1 @@
+"""Captured packets as text and JSON: lines, the table of several points, the summary."""

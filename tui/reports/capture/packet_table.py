@@ -1,0 +1,144 @@
+"""The table of a capture at several points: one packet a row, one point a column.  Pure."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping, Sequence
+
+from dnet_tui.inspect.capture.correlation.packet_identity import TCP, FlowEnds
+from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
+from dnet_tui.inspect.capture.decode import clock, summarise
+from dnet_tui.inspect.text.cells import cells, pad
+from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui.reports.capture.missing_points import MissingPoint
+
+_TIME = 15
+_LEAST = 8
+_MOST_KEPT = 8192
+
+
+class PacketTable:
+    """Makes the lines.  ``labels`` are the points', ``names`` those of addresses."""
+
+    def __init__(self, labels: Sequence[str], names: Mapping[str, str], wait_ms: int) -> None:
+        self._labels = labels
+        self._names = names
+        self._wait = wait_ms
+        self._ends: dict[tuple[bytes, int], str] = {}
+        self._widths = [max(len(label), _LEAST) for label in labels]
+
+    def header(self) -> str:
+        """The line above the rows."""
+        columns = [_right(label, width) for label, width in zip(self._labels, self._widths, strict=True)]
+        return "  ".join([pad("time", _TIME), *columns, "packet"]) + "\n"
+
+    def line(self, row: PacketRow, missing: Sequence[MissingPoint]) -> str:
+        """One packet: its delay at each point, who and to whom (⇒ where that changes), what, what it answers."""
+        first = row.packet.time_ns
+        texts = ["-"] * len(self._widths)
+        for item in missing:
+            if item.point is not None:
+                texts[item.point] = "NOT"
+        for seen in reversed(row.sightings):  # the first one counts
+            text = "0" if seen.time_ns == first else delay(seen.time_ns - first)
+            texts[seen.point] = f"{text}/{seen.pieces}" if seen.pieces > 1 else text
+        columns = "  ".join(map(str.rjust, texts, self._widths))
+        return f"{clock(first)[:_TIME]}  {columns}  {self.packet(row)}  {self.remarks(row, missing)}\n"
+
+    def packet(self, row: PacketRow) -> str:
+        """Protocol, ends and content."""
+        shown = summarise(row.packet, self._labels[row.packet.point])
+        ends = row.identity.ends
+        if ends is None:
+            return f"{shown.proto} {shown.src} > {shown.dst} {shown.info}"
+        forms = [item.ends for item in row.sightings if item.ends is not None]
+        port = shown.sport is not None or shown.dport is not None
+        source = self._changing([(form.src, form.sport if port else 0) for form in forms])
+        target = self._changing([(form.dst, form.dport if port else 0) for form in forms])
+        info = relative(shown.info, row) if ends.proto == TCP else shown.info
+        return f"{shown.proto} {source} > {target} {info}".rstrip()
+
+    def remarks(self, row: PacketRow, missing: Sequence[MissingPoint]) -> str:
+        """What there is to say beside the packet itself."""
+        found: list[str] = list(row.words)
+        if row.alike:
+            found.append("one of several just alike")
+        if row.apart:
+            found.append("may be a packet of another row")
+        if row.answer_to:
+            trips = ", ".join(f"{self._labels[point]} {duration(took)}" for point, took in row.round_trips)
+            found.append(f"answers #{row.answer_to}" + (f" after {trips}" if trips else ""))
+        for item in missing:
+            why = f": {clean(item.reason, 512)}" if item.reason else ""
+            where = f"NOT at {self._labels[item.point]}" if item.point is not None else "NOT any further"
+            found.append(f"{where} within {self._wait} ms{why}")
+        return f"[#{row.number}; {'; '.join(found)}]" if found else f"[#{row.number}]"
+
+    def _changing(self, ends: Sequence[tuple[bytes, int]]) -> str:
+        """An end, and what it becomes."""
+        if ends.count(ends[0]) == len(ends):
+            return self._end(*ends[0])
+        different = list(dict.fromkeys(ends))
+        if len(different) > 1 and all(port == 0 for _, port in different):
+            different = [(address, 0) for address in dict.fromkeys(address for address, _ in different)]
+        return " ⇒ ".join(self._end(address, port) for address, port in different)
+
+    def _end(self, address: bytes, port: int) -> str:
+        kept = self._ends.get((address, port))
+        if kept is None:
+            name = self._names.get(address_text(address), "")
+            kept = end_text(address, port) + (f" ({name})" if name else "")
+            if len(self._ends) >= _MOST_KEPT:
+                self._ends.clear()
+            self._ends[address, port] = kept
+        return kept
+
+
+def _right(text: str, width: int) -> str:
+    return " " * max(0, width - cells(text)) + text
+
+
+def relative(info: str, row: PacketRow) -> str:
+    """A segment's text with its numbers counted from where its connection began, as far as that was seen."""
+    flow, identity = row.flow, row.identity
+    if flow is None or identity.flags & 0x02 or flow.first_seq < 0:
+        return info
+    info = info.replace(f"seq {identity.seq},", f"seq {(identity.seq - flow.first_seq) % (1 << 32)},", 1)
+    back = flow.reverse
+    if back is None or back.first_seq < 0:
+        return info
+    return info.replace(f"ack {identity.ack},", f"ack {(identity.ack - back.first_seq) % (1 << 32)},", 1)
+
+
+def address_text(address: bytes) -> str:
+    """A packed address as text."""
+    return socket.inet_ntop(socket.AF_INET6 if len(address) == 16 else socket.AF_INET, address)
+
+
+def end_text(address: bytes, port: int) -> str:
+    """An address with its port, if it has one."""
+    text = address_text(address)
+    if not port:
+        return text
+    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
+
+
+def ends_text(ends: FlowEnds, *, ports: bool = True) -> str:
+    """Both ends of a tuple."""
+    return f"{end_text(ends.src, ends.sport * ports)} > {end_text(ends.dst, ends.dport * ports)}"
+
+
+def delay(nanoseconds: int) -> str:
+    """Such as ``+21µs``."""
+    return f"{'+' if nanoseconds >= 0 else '-'}{duration(abs(nanoseconds))}"
+
+
+def duration(nanoseconds: int) -> str:
+    """With three digits that matter: ``840ns``, ``21µs``, ``1.25ms``, ``2.10s``."""
+    if nanoseconds < 1000:
+        return f"{nanoseconds}ns"
+    for unit, size in (("µs", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000)):
+        value = nanoseconds / size
+        if value < 1000 or unit == "s":
+            return f"{value:.0f}{unit}" if value >= 100 else f"{value:.3g}{unit}"
+    return ""
