@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
-import shutil
 import struct
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -159,13 +157,3 @@ def test_two_files_share_their_points(tmp_path: Path) -> None:
         list(reader.packets())
         reader.close()
     assert [item.label for item in points] == ["a.pcap", "b.pcap"]
-
-
-@pytest.mark.skipif(shutil.which("capinfos") is None, reason="Wireshark's programs are not installed")
-def test_wireshark_finds_nothing_amiss(tmp_path: Path) -> None:
-    path = ours(tmp_path / "a.pcapng")
-    done = subprocess.run(["capinfos", str(path)], capture_output=True, text=True, check=True)
-    assert "Number of packets:   2" in done.stdout
-    assert "nanoseconds (9)" in done.stdout
-    shown = subprocess.run(["tshark", "-r", str(path)], capture_output=True, text=True, check=True)
-    assert len(shown.stdout.splitlines()) == 2
