@@ -214,13 +214,19 @@ class View:
                 found[link.peer].append(ref)
         return {key: tuple(refs) for key, refs in found.items()}
 
-    def stacked_on(self, ref: LinkRef) -> tuple[LinkRef, ...]:
+    def stacked_on(self, ref: LinkRef, *, having: str | None = None) -> tuple[LinkRef, ...]:
         """The links that lie on top of a link, in any namespace: macvlan, ipvlan, vlan.
 
         A namespace whose links weren't read may have one, unless a veth shows by its other end how it is connected.
+        Who looks for the one ``having`` an address isn't kept from it by a namespace that certainly doesn't have it.
+
+        Raises:
+            NotSeen: the links of such a namespace were not read.
         """
         for ns in self.namespaces.values():
-            if ns.id != ref.namespace and isinstance(ns.links, Unread) and ns.id not in self._reached_by_veth:
+            if ns.id == ref.namespace or not isinstance(ns.links, Unread) or ns.id in self._reached_by_veth:
+                continue
+            if having is None or not self.is_stranger(ns.id, having):
                 raise ns.links.not_seen()
         return self._stacked.get(ref, ())
 

@@ -135,7 +135,7 @@ def _collect_xfrm(contents: NamespaceReading) -> None:
 def _collect_wireguard(contents: NamespaceReading) -> None:
     if not any(link.kind == "wireguard" for link in contents.links):
         return
-    from dnet_tui.inspect.kernel.wireguard import read_wireguard  # noqa: PLC0415 - hardly ever wanted
+    from dnet_tui.inspect.kernel.tunnels.wireguard import read_wireguard  # noqa: PLC0415 - hardly ever wanted
 
     try:
         contents.wireguard = read_wireguard(contents.links)

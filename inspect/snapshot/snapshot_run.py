@@ -262,7 +262,7 @@ class SnapshotRun:
         return self._with_owners(snapshot) if self._wants(SectionName.FIREWALL) else snapshot
 
     def _tun_programs(self, table: ProcessTable, spaces: Mapping[str, Namespace]) -> tuple[TunProgram, ...]:
-        from dnet_tui.inspect.kernel.tun_programs import find_tun_programs  # noqa: PLC0415 - hardly ever wanted
+        from dnet_tui.inspect.kernel.tunnels.tun_programs import find_tun_programs  # noqa: PLC0415 - hardly ever wanted
 
         links = {key: tuple(known_items(ns.links)) for key, ns in spaces.items()}
         return find_tun_programs(table.processes, links) if self._wants(SectionName.SOCKETS) else ()

@@ -32,6 +32,7 @@ ORDER = (
     "inspect.kernel",
     "inspect.kernel.rtnetlink",
     "inspect.kernel.sockets",
+    "inspect.kernel.tunnels",
     "inspect.iptables",
     "inspect.nftables",
     "inspect.ruleset",

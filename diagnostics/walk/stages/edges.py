@@ -12,6 +12,8 @@ from dnet_tui.inspect.model.links import PAIRS
 
 _DISCARDING = frozenset({"dummy", "ifb"})
 """Kinds that throw away what they are given (dummy_xmit; ifb_xmit for what no filter redirected)."""
+_SET = frozenset({"PERMANENT", "NOARP"})
+"""States of neighbour entries that nobody's answer made."""
 _UNFOLLOWED = frozenset({"netkit", "macsec", "hsr", "batadv"})
 
 
@@ -74,9 +76,12 @@ def _not_reflected(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> 
 
     A link and the macvlans or ipvlans above it don't hear each other, and those hear each other only by
     themselves: what they send leaves, and a switch doesn't send it back where it came from.
+
+    A MAC address that was learned is that of who has the next hop's address; one that was set may be anybody's.
     """
     view, ref = state.view, stacks.ref_of(ns, out)
-    uppers = [(view.namespaces[item.namespace], view.links[item]) for item in view.stacked_on(ref)]
+    having = None if frame.mac and frame.state in _SET else frame.next_hop
+    uppers = [(view.namespaces[item.namespace], view.links[item]) for item in view.stacked_on(ref, having=having)]
     for space, link in ((ns, out), *((space, link) for space, link in uppers if link.kind in stacks.SHARING)):
         if state.sender is not None and stacks.ref_of(*state.sender) == stacks.ref_of(space, link):
             continue

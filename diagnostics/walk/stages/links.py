@@ -49,7 +49,8 @@ def transmit(state: WalkState, step: Transmit) -> Next:
     if straight:
         state.sender = ns, out
         entry = topology.remembered(state.index(ns), out, next_hop) if _has_above(state, ns, out) else None
-        return goes_out(state, ns, out, Frame(next_hop=next_hop, mac=entry.mac.lower() if entry is not None else ""))
+        mac, known = (entry.mac.lower(), entry.state) if entry is not None else ("", "")
+        return goes_out(state, ns, out, Frame(next_hop=next_hop, mac=mac, state=known))
     return SendFrame(ns, out, frame_to(state, ns, out, next_hop))
 
 

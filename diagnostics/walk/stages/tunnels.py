@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import ipaddress
 
+import msgspec
+
 from dnet_tui.diagnostics.walk.l2 import stacks, topology, tunnels
 from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.l2.reach import heard_from
@@ -23,7 +25,7 @@ from dnet_tui.diagnostics.walk.packet import Carried, Decider, replace
 from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_device
 from dnet_tui.diagnostics.walk.stages.edges import left
 from dnet_tui.diagnostics.walk.stages.outer import learned_remote, outer_packet
-from dnet_tui.diagnostics.walk.state import WalkState
+from dnet_tui.diagnostics.walk.state import WalkState, not_seen
 from dnet_tui.diagnostics.walk.steps import ArriveAt, Decapsulate, Encapsulate, Next, Receive, Send
 from dnet_tui.inspect.model import Link, LinkRef, Namespace, NotSeen, Vxlan
 from dnet_tui.inspect.model.links import WireGuardDevice
@@ -42,9 +44,11 @@ def encapsulate(state: WalkState, step: Encapsulate) -> Next:
         state.stop("looped", "tunnel", _by(ns, link, f"{link.name} sends by itself: tunnels lie in each other"))
     try:
         remote, mark = _peer(state, ns, link, frame)
-    except NotSeen:
+    except NotSeen as missing:
         if not state.awaits_another() or any(tunnels.others(state.view, stacks.ref_of(ns, link))):
-            raise
+            by = not_seen(missing, state.view.label(missing.scope))
+            whose = link.name if missing.scope == ns.id else ""
+            state.stop("unknown", "tunnel", msgspec.structs.replace(by, interface=whose))
         # Whichever peer it goes to: it isn't what is awaited, and there nobody translates it back.
         return left(state, ns, link, note="to a peer that could not be read")
     home = tunnels.underlay(state.view, ns, link)

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from dnet_tui.diagnostics.trace.reception import redirection, way_out
 from dnet_tui.diagnostics.trace.trace import Trace
+from dnet_tui.diagnostics.walk.l2.tunnels import ref_text
 from dnet_tui.diagnostics.walk.packet import Walk
+from dnet_tui.inspect.model import LinkRef
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -23,9 +25,21 @@ VERDICTS = {
     "unknown": "can't be decided",
 }
 
+_TUNNELS = {
+    "wireguard": "a WireGuard tunnel",
+    "vxlan": "a VXLAN tunnel",
+    "geneve": "a GENEVE tunnel",
+    **dict.fromkeys(("gre", "gretap", "ip6gre", "ip6gretap"), "a GRE tunnel"),
+    **dict.fromkeys(("erspan", "ip6erspan"), "an ERSPAN tunnel"),
+    "ipip": "an IPIP tunnel",
+    "ip6tnl": "an IPv6 tunnel",
+    "sit": "a SIT tunnel",
+    **dict.fromkeys(("vti", "vti6"), "an IPsec tunnel"),
+}
+
 
 def headline(trace: Trace, view: View) -> str:
-    """The sentences.  They name the redirect, the proxy, the tunnel, and the link that is dead."""
+    """The sentences.  They name the redirect, the proxy, the tunnel with its peer, and the link that is dead."""
     return " ".join(_sentences(trace, view))
 
 
@@ -73,5 +87,20 @@ def _ending(walk: Walk, view: View) -> str:
         return clean(f"leaves by {link} {where}" if where else f"{words} by {link}" if link else words)
     by = walk.decided_by
     if walk.end == "unreachable" and by is not None and by.kind == "link":
-        return f"{words}: {clean(by.text)}"
-    return words
+        words = f"{words}: {clean(by.text)}"
+    tunnel = _tunnel(walk, view)
+    if tunnel and walk.end == "unknown":
+        return f"is led into {tunnel}: whether it leaves by that can't be decided"
+    return f"is led into {tunnel}, and {words}" if tunnel else words
+
+
+def _tunnel(walk: Walk, view: View) -> str:
+    """The tunnel whose ends decided a walk, as it has none for the packet or none is known; empty where none did."""
+    by = walk.decided_by
+    if by is None or not by.interface or not walk.obstacles or walk.obstacles[0].stage != "tunnel":
+        return ""
+    link = view.link_named(by.namespace, by.interface)
+    what = _TUNNELS.get(link.kind, "") if link is not None else ""
+    if link is None or not what:
+        return ""
+    return clean(f"{ref_text(view, LinkRef(namespace=by.namespace, ifindex=link.ifindex))}, {what}")

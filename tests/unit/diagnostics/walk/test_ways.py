@@ -31,11 +31,13 @@ from unit.builders.factories import (
     APP2,
     BR_APP,
     HOST,
+    LONELY,
     UPLINK,
     docker_like_snapshot,
     route,
     with_link,
     with_namespace,
+    with_unread,
 )
 
 NOBODYS = "02:00:00:00:00:99"
@@ -226,3 +228,27 @@ def test_a_host_does_not_reach_the_macvlan_above_its_own_uplink() -> None:
     through = with_link(healthy, HOST, "eth0", kind="macvlan")
     found = walk(View(through), packet, origin=HOST)
     assert (found.end, found.left_note) == ("left", "into a namespace that can't be read")
+
+
+def test_what_may_lie_on_the_uplink_counts_only_where_it_may_be_the_next_hop() -> None:
+    healthy = docker_like_snapshot()
+    packet = Packet(src="203.0.113.2", dst="203.0.113.50", proto="udp", dport=9)
+    blind = with_unread(healthy, LONELY, "links")
+    assert walk(View(blind), packet, origin=HOST).end == "left"
+    address = Address(ifindex=90, family="ip", address="203.0.113.50", prefixlen=24)
+    for may in (with_namespace(blind, LONELY, addresses=(address,)), with_unread(blind, LONELY, "addresses")):
+        found = walk(View(may), packet, origin=HOST)
+        assert (found.end, found.decided_by and found.decided_by.value) == ("unknown", "links")
+
+
+def test_a_mac_address_that_was_set_may_be_that_of_anything_on_the_uplink() -> None:
+    uplink = LinkRef(namespace=HOST, ifindex=UPLINK)
+    upper = Link(ifindex=90, name="mv0", kind="macvlan", up=True, peer=uplink, detail=Macvlan(mode="bridge"))
+    stacked = with_namespace(docker_like_snapshot(), APP1, links=(*space(docker_like_snapshot(), APP1).links, upper))
+    blind = with_unread(stacked, LONELY, "links")
+    packet = Packet(src="203.0.113.2", dst="203.0.113.50", proto="udp", dport=9)
+    for state, end in (("REACHABLE", "left"), ("PERMANENT", "unknown")):
+        entry = Neighbour(ifindex=UPLINK, family="ip", address="203.0.113.50", mac="02:00:00:00:00:50", state=state)
+        entries = (*space(blind, HOST).neighbours, entry)
+        found = walk(View(with_namespace(blind, HOST, neighbours=entries)), packet, origin=HOST)
+        assert found.end == end

@@ -14,9 +14,15 @@ from unit.builders.factories import APP1, APP2, HOST, WEB, docker_like_snapshot,
 from unit.diagnostics.checks.cases.case import Build, CheckCases, tabled
 
 
-def insert(spec: str, chain: str = "FORWARD", table: str = "filter", position: int | None = 1) -> Snapshot:
+def insert(
+    spec: str,
+    chain: str = "FORWARD",
+    table: str = "filter",
+    position: int | None = 1,
+    snapshot: Snapshot | None = None,
+) -> Snapshot:
     rule = InsertRule(backend="iptables-nft", family="ip", table=table, chain=chain, spec=spec, position=position)
-    return after(docker_like_snapshot(), [rule])
+    return after(snapshot or docker_like_snapshot(), [rule])
 
 
 def delete(spec: str, chain: str, table: str = "filter", snapshot: Snapshot | None = None) -> Snapshot:

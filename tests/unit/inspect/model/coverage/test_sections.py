@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from dnet_tui.inspect.archive.snapshot_file import decode, encode
-from dnet_tui.inspect.model import LinkRef, NotSeen, Partial, Settings, Snapshot, Unread, known_items, require
+from dnet_tui.inspect.model import Address, LinkRef, NotSeen, Partial, Settings, Snapshot, Unread, known_items, require
 from dnet_tui.inspect.model.coverage.gaps import HOST_LISTS, NAMESPACE_FIELDS, Gap, listed, with_gaps
 from dnet_tui.inspect.model.coverage.sections import NOT_ASKED, Lack, lacks_of, unless_unasked, with_items
 from dnet_tui.inspect.model.view import View
@@ -158,6 +158,19 @@ def test_a_namespace_that_nothing_leads_to_may_lie_on_top_of_any_link() -> None:
     view = View(with_unread(base, lonely.id, "links"))
     with pytest.raises(NotSeen):
         view.stacked_on(LinkRef(namespace=HOST, ifindex=2))
+
+
+def test_who_looks_for_an_address_is_not_kept_from_it_by_a_namespace_that_does_not_have_it() -> None:
+    base = docker_like_snapshot()
+    lonely = known_items(base.namespaces)[-1]
+    uplink = LinkRef(namespace=HOST, ifindex=2)
+    assert View(with_unread(base, lonely.id, "links")).stacked_on(uplink, having="203.0.113.1") == ()
+    owner = with_namespace(
+        base, lonely.id, addresses=(Address(ifindex=3, family="ip", address="203.0.113.1", prefixlen=24),)
+    )
+    for blind in (with_unread(owner, lonely.id, "links"), with_unread(base, lonely.id, "links", "addresses")):
+        with pytest.raises(NotSeen):
+            View(blind).stacked_on(uplink, having="203.0.113.1")
 
 
 def test_a_plain_snapshot_has_no_gap() -> None:

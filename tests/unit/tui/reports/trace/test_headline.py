@@ -8,15 +8,39 @@ import pytest
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import trace
-from dnet_tui.inspect.model import PortProxy, Snapshot, Socket
+from dnet_tui.inspect.model import (
+    Address,
+    Link,
+    PortProxy,
+    Snapshot,
+    Socket,
+    Tunnel,
+    Unread,
+    Vxlan,
+    WireGuardDevice,
+    WireGuardPeer,
+)
+from dnet_tui.inspect.model.links import LinkDetail
 from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.trace.headline import headline
 from dnet_tui.tui.reports.trace.trace_json import trace_data
 from dnet_tui.tui.reports.trace.trace_text import trace_text
-from unit.builders.factories import ANY, HOST, WEB, docker_like_snapshot, with_link, with_namespace
+from unit.builders.factories import (
+    ANY,
+    HOST,
+    UPLINK,
+    WEB,
+    docker_like_snapshot,
+    route,
+    with_link,
+    with_namespace,
+    with_sysctl,
+)
+from unit.builders.factories_links import adding, without
 from unit.diagnostics.checks.cases.rules import delete, insert, with_network
 from unit.diagnostics.walk.test_kernel_truth import redirecting
 
+PEER = "198.51.100.9"
 MASQUERADE = "-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE"
 
 
@@ -37,11 +61,57 @@ def proxied(*, listens: bool = True, working: bool = True) -> Snapshot:
     return msgspec.structs.replace(snapshot, proxies=(proxy,))
 
 
-@pytest.mark.parametrize("kind", ["wireguard", "vxlan", "gre"])
-def test_a_tunnel_is_named(kind: str) -> None:
-    text = said(with_link(docker_like_snapshot(), HOST, "eth0", kind=kind), "web", "outside")
-    assert text.startswith("The packet leaves the host by eth0, a ")
-    assert "tunnel. An answer is expected." in text
+ENDS: dict[str, tuple[LinkDetail | None, LinkDetail | None]] = {
+    "wireguard": (None, None),
+    "vxlan": (Vxlan(vni=7, remote=PEER, port=4789), Vxlan(vni=7, port=4789)),
+    "gre": (Tunnel(remote=PEER), Tunnel()),
+}
+"""What a tunnel is set to: with an end that it sends to, and without."""
+
+
+def tunnelled(kind: str, detail: LinkDetail | None, peers: tuple[WireGuardDevice, ...] | Unread) -> Snapshot:
+    """The host whose default route leads into ``tun0``, and to the tunnel's other end by the uplink."""
+    link = Link(ifindex=90, name="tun0", kind=kind, up=True, carrier=True, mtu=1400, detail=detail)
+    snapshot = without(docker_like_snapshot(), HOST, "routes", lambda item: item.dst == "0.0.0.0/0")
+    snapshot = adding(snapshot, HOST, "links", link)
+    snapshot = adding(snapshot, HOST, "addresses", Address(ifindex=90, family="ip", address="10.8.0.2", prefixlen=24))
+    own = route("10.8.0.2/32", ifindex=90, table=255, type="local", scope="host")
+    end = route(f"{PEER}/32", ifindex=UPLINK, gateway="203.0.113.1")
+    snapshot = adding(snapshot, HOST, "routes", own, end, route("0.0.0.0/0", ifindex=90))
+    for name, value in (("forwarding", "1"), ("rp_filter", "0")):
+        snapshot = with_sysctl(snapshot, f"net.ipv4.conf.tun0.{name}", value)
+    return with_namespace(snapshot, HOST, wireguard=peers)
+
+
+@pytest.mark.parametrize(
+    ("kind", "end"), [("wireguard", f"peer B= at {PEER}:51820"), ("vxlan", f"{PEER}:4789"), ("gre", PEER)]
+)
+def test_a_tunnel_is_named_with_its_other_end(kind: str, end: str) -> None:
+    peer = WireGuardPeer(key="B=", endpoint=PEER, port=51820, allowed=("0.0.0.0/0",))
+    device = WireGuardDevice(ifindex=90, key="A=", port=51820, peers=(peer,))
+    text = said(tunnelled(kind, ENDS[kind][0], (device,)), "web", "outside")
+    assert text == f"The packet leaves by tun0 to {end}. An answer is expected."
+
+
+OPEN = "whether it leaves by that can't be decided."
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("wireguard", f"a WireGuard tunnel: {OPEN}"),
+        ("vxlan", "a VXLAN tunnel, and can't get to the next hop: tun0 has no remote for "),
+        ("gre", f"a GRE tunnel: {OPEN}"),
+    ],
+)
+def test_a_tunnel_of_which_no_other_end_is_known_is_named(kind: str, words: str) -> None:
+    text = said(tunnelled(kind, ENDS[kind][1], Unread(reason="Operation not permitted")), "web", "outside")
+    assert text.startswith(f"The packet is led into tun0, {words}")
+
+
+def test_what_is_decided_before_the_tunnel_says_nothing_of_it() -> None:
+    snapshot = tunnelled("gre", ENDS["gre"][1], ())
+    assert said(insert("-o tun0 -j DROP", snapshot=snapshot), "web", "outside") == "The packet is dropped."
 
 
 def test_a_plain_uplink_is_no_tunnel() -> None:

@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from dnet_tui.inspect.kernel.netlink import attribute
-from dnet_tui.inspect.kernel.wireguard import parse_device, read_wireguard
+from dnet_tui.inspect.kernel.tunnels.wireguard import parse_device, read_wireguard
 from dnet_tui.inspect.model import Link, WireGuardDevice, WireGuardPeer
 
 HEADER = struct.pack("=BBH", 0, 1, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dnet_tui.inspect.kernel.procfs import ProcessSeen
-from dnet_tui.inspect.kernel.tun_programs import find_tun_programs
+from dnet_tui.inspect.kernel.tunnels.tun_programs import find_tun_programs
 from dnet_tui.inspect.model import Link, TunProgram
 
 HOST, WEB, DB = "net:[1]", "net:[2]", "net:[3]"
