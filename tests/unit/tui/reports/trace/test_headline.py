@@ -20,7 +20,6 @@ from dnet_tui.inspect.model import (
     WireGuardDevice,
     WireGuardPeer,
 )
-from dnet_tui.inspect.model.links import LinkDetail
 from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.trace.headline import headline
 from dnet_tui.tui.reports.trace.trace_json import trace_data
@@ -61,7 +60,7 @@ def proxied(*, listens: bool = True, working: bool = True) -> Snapshot:
     return msgspec.structs.replace(snapshot, proxies=(proxy,))
 
 
-ENDS: dict[str, tuple[LinkDetail | None, LinkDetail | None]] = {
+ENDS: dict[str, tuple[Vxlan | Tunnel | None, Vxlan | Tunnel | None]] = {
     "wireguard": (None, None),
     "vxlan": (Vxlan(vni=7, remote=PEER, port=4789), Vxlan(vni=7, port=4789)),
     "gre": (Tunnel(remote=PEER), Tunnel()),
@@ -69,7 +68,7 @@ ENDS: dict[str, tuple[LinkDetail | None, LinkDetail | None]] = {
 """What a tunnel is set to: with an end that it sends to, and without."""
 
 
-def tunnelled(kind: str, detail: LinkDetail | None, peers: tuple[WireGuardDevice, ...] | Unread) -> Snapshot:
+def tunnelled(kind: str, detail: Vxlan | Tunnel | None, peers: tuple[WireGuardDevice, ...] | Unread) -> Snapshot:
     """The host whose default route leads into ``tun0``, and to the tunnel's other end by the uplink."""
     link = Link(ifindex=90, name="tun0", kind=kind, up=True, carrier=True, mtu=1400, detail=detail)
     snapshot = without(docker_like_snapshot(), HOST, "routes", lambda item: item.dst == "0.0.0.0/0")
