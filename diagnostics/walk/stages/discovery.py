@@ -17,7 +17,7 @@ from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.l2.reach import Crossing, Passage, Way, is_plain, reach
 from dnet_tui.diagnostics.walk.l2.stacks import TAPS
 from dnet_tui.diagnostics.walk.l2.stations import is_own
-from dnet_tui.diagnostics.walk.packet import Decider
+from dnet_tui.diagnostics.walk.packet import Decider, End
 from dnet_tui.diagnostics.walk.stages.arp_ndp import Party, discovery_stop
 from dnet_tui.diagnostics.walk.stages.outer import pass_question, reflected
 from dnet_tui.diagnostics.walk.state import WalkState
@@ -136,8 +136,12 @@ def _carry(state: WalkState, crossing: Crossing, owner: Owner, out: Link, frame:
         if came_by is not None and not port.port.broadcast_flood and state.packet.family == "ip":
             flag = "bcast_flood off"
             text = f"port {port.name} gets no broadcasts: requests for {frame.next_hop} don't reach it"
+            end: End = "unreachable"
+            if state.awaited is not None and _confirms(state, owner, frame.asker):
+                end = "unknown"
+                text += f", unless {state.view.label(owner.party.ns.id)} asks before: it confirms what it remembers"
             by = Decider(kind="link", text=text, namespace=ns.id, value=flag, interface=port.name)
-            state.stop("unreachable", "neighbour", by)
+            state.stop(end, "neighbour", by)
         state.stations.teach(index, bridge, port, owner.party.link.mac.lower(), vlan)
     if came_by is None:
         return
@@ -150,6 +154,15 @@ def _carry(state: WalkState, crossing: Crossing, owner: Owner, out: Link, frame:
     if text:
         by = Decider(kind="link", text=text, namespace=ns.id, value="flood off", interface=came_by.name)
         state.stop("unreachable", "neighbour", by)
+
+
+def _confirms(state: WalkState, owner: Owner, asker: str) -> bool:
+    """Whether who awaits an answer sent its packet by a remembered MAC address, and will soon ask whether that holds.
+
+    The question goes to that address alone, and teaches it the way back (nud_state in net/core/neighbour.c).
+    """
+    entry = topology.remembered(state.index(owner.party.ns), owner.party.link, asker)
+    return entry is not None and entry.state.upper() not in {"PERMANENT", "NOARP"}
 
 
 def _is_shut(crossing: Crossing) -> bool:

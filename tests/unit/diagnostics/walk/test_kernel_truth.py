@@ -235,6 +235,23 @@ def test_without_broadcast_flooding_a_remembered_neighbour_is_reached() -> None:
     assert between(listed(snapshot, APP2, VETH_APP2, "reachable")).end == "delivered"
 
 
+@pytest.mark.parametrize(
+    ("state", "end"),
+    [("", "delivered"), ("REACHABLE", "unknown"), ("STALE", "unknown"), ("PERMANENT", "unreachable")],
+)
+def test_who_is_asked_by_nobody_is_answered_once_it_asks_itself(state: str, end: str) -> None:
+    """Its port gets no broadcasts: its own question teaches the other one, and a permanent entry asks none."""
+    snapshot = port(forgetful(), "veth77c3d4e", broadcast_flood=False)
+    if state:
+        entry = Neighbour(ifindex=VETH_APP1 - 1, family="ip", address=TWO, mac=mac(snapshot, APP2), state=state)
+        snapshot = adding(snapshot, APP1, "neighbours", entry)
+    there = between(snapshot)
+    assert there.end == "delivered"
+    back = reply(View(snapshot), there)
+    assert back is not None
+    assert back.end == end
+
+
 def test_without_learning_and_flooding_the_answer_to_the_question_is_lost() -> None:
     snapshot = port(forgetful(), "veth77c3d4e", learning=False, flood=False)
     assert between(snapshot).end == "unreachable"
