@@ -33,8 +33,14 @@ def down(ns: Namespace, link: Link) -> Decider | None:
     """
     if not link.up:
         return Decider(kind="link", text=f"{link.name} is down", namespace=ns.id, value="DOWN", interface=link.name)
-    seen = link.peer is not None and link.kind in PAIRS
-    if link.carrier or link.operstate not in _LOWER_DOWN or link.kind == "bridge" or seen:
+    if link.kind == "bridge" or (link.peer is not None and link.kind in PAIRS):
+        return None
+    return without_carrier(ns, link)
+
+
+def without_carrier(ns: Namespace, link: Link) -> Decider | None:
+    """The decider when nothing is at a link's other end, or that is down."""
+    if link.carrier or link.operstate not in _LOWER_DOWN:
         return None
     text = f"{link.name} has no carrier"
     return Decider(kind="link", text=text, namespace=ns.id, value="NO-CARRIER", interface=link.name)

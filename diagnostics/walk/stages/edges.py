@@ -37,6 +37,8 @@ def seen(ns: Namespace, link: Link) -> Decider:
 def goes_out(state: WalkState, ns: Namespace, out: Link, frame: Frame | None = None) -> Ending:
     """A device sends to what can't be seen: the packet has left, or nobody knows."""
     _require_carrier(state, ns, out)
+    if out.kind in PAIRS and (stopped := topology.without_carrier(ns, out)) is not None:
+        state.stop("unreachable", "link", stopped)  # its other end is seen, and yet no way for this packet
     unseen = out.peer is None and (out.kind in PAIRS or out.kind in stacks.ABOVE)
     if unseen and not _is_way_out(state, ns, out):
         reason = out.peer_note or ("its peer was not found" if out.kind in PAIRS else "what it lies on was not seen")
