@@ -440,7 +440,6 @@ table bridge filter {
     ),
     Animal(
         id="a flood limit that depends on past traffic",
-        decided=False,
         restore=_filter(
             "-I FORWARD 1 -p tcp -m tcp --tcp-flags SYN SYN "
             "-m hashlimit --hashlimit-above 500/sec --hashlimit-burst 500 "

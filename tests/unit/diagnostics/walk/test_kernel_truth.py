@@ -277,6 +277,28 @@ def test_what_arrives_at_an_uplink_reaches_the_macvlan_above_it() -> None:
     assert found.last_namespace == WEB
 
 
+@pytest.mark.parametrize("up", [False, True])
+def test_a_macvlan_of_the_host_itself_takes_nothing_that_is_for_its_uplink(*, up: bool) -> None:
+    """The link below answers for every address here; one above it that is down answers for none."""
+    upper = Link(
+        ifindex=90,
+        name="mv0",
+        kind="macvlan",
+        mac="02:42:00:00:00:90",
+        up=up,
+        carrier=up,
+        operstate="UP" if up else "DOWN",
+        lower=UPLINK,
+        peer=LinkRef(namespace=HOST, ifindex=UPLINK),
+        detail=Macvlan(mode="bridge"),
+    )
+    snapshot = adding(docker_like_snapshot(), HOST, "links", upper)
+    arriving = LinkRef(namespace=HOST, ifindex=UPLINK)
+    found = walk(View(snapshot), packet(OUTSIDE, "203.0.113.2", "tcp", 22), origin="", arriving=arriving)
+    assert (found.last_namespace, found.end in {"delivered", "refused"}) == (HOST, True), found.decided_by
+    assert {hop.interface for hop in found.hops} <= {"eth0", ""}
+
+
 def with_macvlan() -> Snapshot:
     """``web`` has a macvlan of the uplink instead."""
     snapshot = docker_like_snapshot()
