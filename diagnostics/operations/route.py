@@ -27,6 +27,10 @@ class RouteSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     scope: str = ""
     source: str = ""
     metric: int = 0
+    mtu: int | None = None
+    mtu_locked: bool = False
+    advmss: int | None = None
+    realm: int = 0
 
     @property
     def text(self) -> str:
@@ -50,6 +54,9 @@ class RouteSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         words += ["scope", self.scope] if self.scope else []
         words += ["src", self.source] if self.source else []
         words += ["metric", str(self.metric)] if self.metric else []
+        words += ["mtu", *(["lock"] if self.mtu_locked else []), str(self.mtu)] if self.mtu is not None else []
+        words += ["advmss", str(self.advmss)] if self.advmss is not None else []
+        words += ["realm", str(self.realm)] if self.realm else []
         return words
 
     def route(self, ns: Namespace) -> Route:
@@ -73,6 +80,10 @@ class RouteSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             metric=self.metric,
             scope=self.scope or "global",
             protocol=self.protocol or "boot",
+            mtu=self.mtu,
+            mtu_locked=self.mtu_locked,
+            advmss=self.advmss,
+            realm=self.realm,
         )
 
 

@@ -95,9 +95,11 @@ def _shared_gateway(case: HostContext, source: TraceEndpoint) -> str:
 
 
 def _source_address(case: HostContext, source: TraceEndpoint, dst: str) -> str:
-    """The address the kernel would choose: the route's, else one of the outgoing interface."""
+    """The address that was named, else the one the kernel would choose: the route's, or the outgoing interface's."""
     ns = case.view.namespaces[source.namespace]
     family: Literal["ip", "ip6"] = "ip6" if ":" in dst else "ip"
+    if source.kind == "address" and (":" in source.addresses[0]) == (family == "ip6"):
+        return source.addresses[0]  # who names an address asks for what is sent from that one
     blank = "0.0.0.0" if family == "ip" else "::"  # noqa: S104 - no address yet, as the kernel's first look-up has none
     with suppress(NotSeen):  # the walk comes to it as well, and says so
         answer = lookup(index_of(case.view, ns), Packet(family=family, src=blank, dst=dst, proto="tcp"))

@@ -186,6 +186,10 @@ def _remedy(item: _Taken) -> Remedy:
             scope=route.scope if route.scope != "global" else "",
             source=route.source or "",
             metric=route.metric,
+            mtu=route.mtu,
+            mtu_locked=route.mtu_locked,
+            advmss=route.advmss,
+            realm=route.realm,
         )
         steps.append(DeleteRoute(route=spec))
     steps += [DeleteAddress(link=item.link.name, cidr=address.cidr, scope=address.scope) for address in item.addresses]

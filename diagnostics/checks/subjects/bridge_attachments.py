@@ -123,6 +123,10 @@ def route_spec(ns: Namespace, route: Route, gateway: str = "") -> RouteSpec | No
         scope=route.scope if route.scope != "global" else "",
         source=route.source or "",
         metric=route.metric,
+        mtu=route.mtu,
+        mtu_locked=route.mtu_locked,
+        advmss=route.advmss,
+        realm=route.realm,
     )
 
 

@@ -83,8 +83,6 @@ def _look_up(index: NamespaceIndex, packet: Packet, out: Link | None, vrf: str) 
 
 
 def _selects(rule: PolicyRule, packet: Packet, out: Link | None) -> Truth:
-    if rule.other:
-        return None
     tests: list[Truth] = []
     if rule.src:
         tests.append(contains(rule.src, packet.src))
@@ -98,6 +96,9 @@ def _selects(rule: PolicyRule, packet: Packet, out: Link | None) -> Truth:
     if rule.mark is not None:
         mask = 0xFFFFFFFF if rule.mask is None else rule.mask
         tests.append(None if packet.mark is None else (packet.mark & mask) == rule.mark)
+    if rule.other:
+        # What isn't modelled can only narrow a rule down: one that already fails to fit passes the packet by.
+        return False if False in tests and not rule.invert else None
     truth: Truth = False if False in tests else None if None in tests else True
     return truth if truth is None or not rule.invert else not truth
 

@@ -90,6 +90,10 @@ SHOWN: tuple[tuple[AnyOperation, str], ...] = (
     ),
     (DeleteRoute(route=RouteSpec(type="blackhole", dst="10.0.0.0/8")), "ip route del blackhole 10.0.0.0/8"),
     (
+        AddRoute(route=RouteSpec(gateway="10.0.0.1", metric=5, mtu=1300, mtu_locked=True, advmss=1000, realm=3)),
+        "ip route add default via 10.0.0.1 metric 5 mtu lock 1300 advmss 1000 realm 3",
+    ),
+    (
         ReplaceRoute(
             route=RouteSpec(
                 gateway="10.0.0.1",

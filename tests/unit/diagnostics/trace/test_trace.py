@@ -48,6 +48,15 @@ def test_a_container_calls_its_host_by_the_gateway() -> None:
     assert found.forward.start.dst == "10.10.0.1"
 
 
+def test_an_address_that_is_named_is_the_one_that_sends() -> None:
+    base = docker_like_snapshot()
+    own = next(item for ns in base.namespaces if ns.id == HOST for item in ns.addresses if item.address == "10.10.0.1")
+    found, _ = between(own.address, "web", base)
+    assert found.forward.start.src == "10.10.0.1"
+    by_name, _ = between("host", "web", base)
+    assert by_name.forward.start.src == "172.17.0.1"
+
+
 def test_separate_networks_are_explained_as_designed() -> None:
     found, _ = between("web", "app1")
     assert found.verdict == "dropped"

@@ -229,6 +229,24 @@ def test_a_policy_rule_that_cannot_be_decided_is_unknown() -> None:
     assert egress(with_namespace(base, HOST, policy_rules=(*host.policy_rules, rule))).end == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("rule", "end"),
+    [
+        (PolicyRule(family="ip", priority=100, action="prohibit", src="10.9.0.0/16", other=("dport 80",)), "left"),
+        (PolicyRule(family="ip", priority=100, action="prohibit", iif="eth9", other=("ipproto 6",)), "left"),
+        (PolicyRule(family="ip", priority=100, action="prohibit", src="172.17.0.0/16", other=("dport 80",)), "unknown"),
+        (
+            PolicyRule(family="ip", priority=100, table=100, src="10.9.0.0/16", invert=True, other=("dport 80",)),
+            "unknown",
+        ),
+    ],
+)
+def test_what_is_not_modelled_of_a_policy_rule_matters_only_where_the_rest_fits(rule: PolicyRule, end: str) -> None:
+    base = docker_like_snapshot()
+    host = next(ns for ns in base.namespaces if ns.id == HOST)
+    assert egress(with_namespace(base, HOST, policy_rules=(*host.policy_rules, rule))).end == end
+
+
 def test_a_veth_without_a_known_peer_is_unknown_not_lost() -> None:
     trip = egress(with_link(docker_like_snapshot(), WEB, "eth0", peer=None, peer_note="namespace not seen"))
     assert trip.end == "unknown"
