@@ -219,7 +219,6 @@ def above(state: WalkState, ns: Namespace, link: Link, frame: Frame) -> tuple[Na
         return through[0]
     if not frame.mac and frame.is_for(state.index(ns), link):
         return None  # the link below answers for all addresses here, and sooner than those above it
-    found = [item for item in uppers if frame.is_for(state.index(item[0]), item[1])]
-    if not frame.mac:
-        found = [item for item in found if item[1].up]  # one that is down answers no question
-    return found[0] if found else None
+    # One that is down answers no question.
+    answering = (item for item in uppers if frame.mac or item[1].up)
+    return next((item for item in answering if frame.is_for(state.index(item[0]), item[1])), None)

@@ -96,7 +96,7 @@ def _sysctls(view: View, ns: Namespace) -> Iterator[Paragraph]:
     else:
         yield from _unseen(view, ns, "sysctls")
     for key, value in wanted:
-        yield bullet(f"{key.removeprefix('net.')} = ", say(value, "name"))
+        yield bullet(f"{key.removeprefix('net.')} = ", say(" ".join(value.split()), "name"))
 
 
 def _container(view: View, report: Report | None, container: Container) -> Iterator[Paragraph]:

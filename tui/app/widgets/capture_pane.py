@@ -30,7 +30,7 @@ class CapturePane(Vertical):
         """Lay out the point, the filter, the status and the rows."""
         with Horizontal(id="capture-where"):
             yield Bar(id="capture-point")
-            box = Input(placeholder="filter: tcp port 80", id="pcap")
+            box = Input(placeholder="no filter: / types one", id="pcap")
             box.cursor_blink = False
             yield box
         yield Bar(id="capture-status")
