@@ -7,24 +7,22 @@ from contextlib import suppress
 import msgspec
 
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import INFERRED, HostContext
+from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.guided.kept_apart import by_networks, is_by_design, whose_design
 from dnet_tui.diagnostics.guided.steps import Step, decider_words, starting_step, steps_of
 from dnet_tui.diagnostics.operations.base import Operation
 from dnet_tui.diagnostics.operations.by_hand import ByHand
-from dnet_tui.diagnostics.operations.engine import ConnectContainer
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule import PROGRAMS
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint
 from dnet_tui.diagnostics.trace.first_packet import TraceProtocol
 from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.diagnostics.trace.trace import trace as run_trace
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef, Truth
 from dnet_tui.inspect.errors import DnetError
-from dnet_tui.inspect.model import Network, NotSeen
-from dnet_tui.inspect.model.engine_kinds.registry import traits_of
+from dnet_tui.inspect.model import NotSeen
 
 _ADMINISTRATOR = "the administrator of this host"
 
@@ -56,7 +54,7 @@ def why(case: HostContext, trace: Trace, report: Report) -> Why:
     named = tuple(item for item in report.findings if by is not None and _names(item, by))
     stopping = trace.forward if trace.forward.arrives is not True or trace.answer is None else trace.answer
     packet = stopping.obstacles[0].packet if stopping.obstacles else stopping.last
-    remedy = _by_networks(case, trace) or _curing(case, trace, named)
+    remedy = by_networks(case, trace) or _curing(case, trace, named)
     if remedy is None and by is not None and by.rule is not None and passes is False:
         remedy = _command(by.rule, packet)
     if remedy is None and trace.forward.end == "refused":
@@ -126,9 +124,8 @@ def _names(finding: Finding, by: Decider) -> bool:
 
 def _owner(case: HostContext, trace: Trace, by: Decider | None) -> str:
     """Whose decision it is that stops the packet."""
-    if trace.why.startswith("by design"):
-        here = _network_of(case, trace.source) or _network_of(case, trace.target)
-        return f"{here.engine}, by the options of its networks" if here is not None else ""
+    if is_by_design(trace):
+        return whose_design(case, trace)
     if by is None:
         return ""
     if by.rule is not None:
@@ -137,49 +134,6 @@ def _owner(case: HostContext, trace: Trace, by: Decider | None) -> str:
     if by.kind in {"sysctl", "route"}:
         return f"{_ADMINISTRATOR} ({by.kind})" if by.kind == "sysctl" else ""
     return ""
-
-
-def _network_of(case: HostContext, place: TraceEndpoint) -> Network | None:
-    return next(
-        (net for net in case.networks if any(item.namespace == place.namespace for item in case.everyone(net))), None
-    )
-
-
-def _networks_of(case: HostContext, place: TraceEndpoint) -> list[Network]:
-    return [net for net in case.networks if any(item.namespace == place.namespace for item in case.everyone(net))]
-
-
-def _by_networks(case: HostContext, trace: Trace) -> Remedy | None:
-    """What to ask an engine for where its networks' own options keep the two apart; None where they don't."""
-    source, target = trace.source.container, trace.target.container
-    here, there = _networks_of(case, trace.source), _networks_of(case, trace.target)
-    if source is None or not trace.why.startswith("by design") or not here:
-        return None
-    if target is not None and there and not {net.id for net in here} & {net.id for net in there}:
-        step = ConnectContainer(engine=here[0].engine, network=here[0].name, container=target.name)
-        if here[0].engine == INFERRED or not traits_of(here[0].engine).command:
-            return None
-        return Remedy(
-            summary=f"Connect {target.name} to {here[0].name}, the network of {source.name}",
-            steps=(step,),
-            undo=(step.inverse(),),
-            risk="ask",
-            persists=True,
-            note=f"Then ask for it by its name, or by its address on {here[0].name}; its other addresses stay apart",
-        )
-    if target is not None:
-        note = f"Recreate network {here[0].name} with icc on, or put the two on a network of their own"
-        return Remedy(summary=f"Let containers of {here[0].name} talk to each other", risk="manual", note=note)
-    command = traits_of(here[0].engine).command
-    if not command:
-        return None
-    return Remedy(
-        summary=f"Connect {source.name} to a network that leads out",
-        steps=(ByHand(argv=(command, "network", "connect", "bridge", source.name)),),
-        risk="manual",
-        persists=True,
-        note=f"Network {here[0].name} is internal by choice",
-    )
 
 
 def _command(rule: RuleRef, packet: Packet) -> Remedy | None:

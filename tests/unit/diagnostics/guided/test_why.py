@@ -27,6 +27,14 @@ def asked(snapshot: Snapshot, source: str, target: str, *, port: int = 0) -> Why
     return why(case, found, run_checks(snapshot))
 
 
+def plain(snapshot: Snapshot | None = None, **changes: object) -> Snapshot:
+    """The host with the same networks as plain Linux bridges, which no engine knows and nobody publishes on."""
+    base = snapshot or docker_like_snapshot()
+    networks = tuple(msgspec.structs.replace(net, engine="linux", **changes) for net in base.networks)
+    containers = tuple(msgspec.structs.replace(item, engine="linux", published=()) for item in base.containers)
+    return msgspec.structs.replace(base, engines=(), networks=networks, containers=containers)
+
+
 def outcomes(answer: Why) -> list[str]:
     return [step.outcome for step in answer.steps]
 
@@ -50,6 +58,25 @@ def test_containers_on_different_networks_get_the_engines_own_command_with_its_u
     assert answer.remedy is not None
     assert commands(answer.remedy.steps) == (("docker", "network", "connect", "bridge", "app2"),)
     assert commands(answer.remedy.undo) == (("docker", "network", "disconnect", "bridge", "app2"),)
+
+
+@pytest.mark.parametrize("engine", ["linux", "lxd", "containerd", "inferred"])
+def test_where_no_engine_has_a_command_the_fix_is_said_in_words(engine: str) -> None:
+    base = plain()
+    networks = tuple(msgspec.structs.replace(net, engine=engine) for net in base.networks)
+    answer = asked(msgspec.structs.replace(base, networks=networks), "web", "app2")
+    assert answer.passes is False
+    assert "by design" in answer.cause
+    assert answer.owner.startswith("the administrator of this host")
+    assert answer.remedy is not None
+    assert (answer.remedy.steps, answer.remedy.risk) == ((), "manual")
+    assert "second interface" in answer.remedy.note
+
+
+def test_an_internal_network_of_no_engine_gets_no_command_either() -> None:
+    answer = asked(plain(insert("-s 172.17.0.0/16 -j DROP"), internal=True), "web", "outside")
+    assert answer.remedy is not None
+    assert (answer.remedy.steps, "internal by choice" in answer.remedy.note) == ((), True)
 
 
 def test_a_rule_of_the_administrators_is_named_as_such_and_the_fix_lets_this_flow_pass() -> None:
