@@ -12,13 +12,13 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.context.iptables_layout import in_user_chain
 from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint
 from dnet_tui.diagnostics.trace.first_packet import DEFAULT_PORT, TraceProtocol, first_packet, sized
+from dnet_tui.diagnostics.trace.meant_receiver import intended
 from dnet_tui.diagnostics.trace.outside import assumption, is_outside
 from dnet_tui.diagnostics.trace.reception import (
     NOBODY_ANSWERS,
     Relay,
     at_a_service,
     holder,
-    intended,
     received_by,
     redirected,
     relay,

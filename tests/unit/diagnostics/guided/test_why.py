@@ -13,11 +13,11 @@ from dnet_tui.diagnostics.operations.remedy import commands
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import trace
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.model import Snapshot, Socket
 from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.trace.why_json import WhyData, why_data
 from dnet_tui.tui.reports.trace.why_text import why_text
-from unit.builders.factories import APP1, docker_like_snapshot, with_sysctl, with_unread
+from unit.builders.factories import APP1, HOST, docker_like_snapshot, with_namespace, with_sysctl, with_unread
 from unit.diagnostics.checks.cases.rules import FAULTS, insert
 
 
@@ -77,6 +77,30 @@ def test_an_internal_network_of_no_engine_gets_no_command_either() -> None:
     answer = asked(plain(insert("-s 172.17.0.0/16 -j DROP"), internal=True), "web", "outside")
     assert answer.remedy is not None
     assert (answer.remedy.steps, "internal by choice" in answer.remedy.note) == ((), True)
+
+
+LED = "-d 203.0.113.2/32 -p tcp -m tcp --dport {} -j DNAT --to-destination {}"
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "port", "meant"),
+    [
+        (plain(), 8080, True),  # by the rule in DOCKER, which nobody's published port explains
+        (insert(LED.format(9090, "172.17.0.2:80"), "PREROUTING", "nat"), 9090, None),  # an engine could have told of it
+        (
+            insert(LED.format(8080, "10.10.0.2:80"), "PREROUTING", "nat", snapshot=insert("-d 10.10.0.2/32 -j ACCEPT")),
+            8080,  # web publishes it
+            False,
+        ),
+        (insert(LED.format(22, "172.17.0.2:80"), "PREROUTING", "nat", snapshot=plain()), 22, False),  # sshd's own
+    ],
+    ids=["a plain network's own way to publish", "an engine's network", "another container's port", "the host's own"],
+)
+def test_a_port_of_the_host_that_a_rule_leads_on(snapshot: Snapshot, port: int, meant: bool | None) -> None:
+    ssh = Socket(proto="tcp", address="0.0.0.0", port=22, process="sshd")  # noqa: S104 - of a snapshot
+    found = asked(with_namespace(snapshot, HOST, sockets=(ssh,)), "outside", "host", port=port).trace
+    assert found.received_by in {"web", "app1"}
+    assert found.intended is meant
 
 
 def test_a_rule_of_the_administrators_is_named_as_such_and_the_fix_lets_this_flow_pass() -> None:
