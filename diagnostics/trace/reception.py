@@ -7,9 +7,12 @@ of its own for each: that one is walked too.
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
+from typing import Literal
 
 import msgspec
 
+from dnet_tui.diagnostics.checks.decisions.untracked import rule_that_exempts
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l2 import tunnels
@@ -17,7 +20,7 @@ from dnet_tui.diagnostics.walk.l3.listener import PORT_HOLDERS
 from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.match.values import is_loopback
 from dnet_tui.diagnostics.walk.namespace_index import index_of
-from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, Truth, Walk
+from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef, Truth, Walk
 from dnet_tui.inspect.model import Family, Forwarder, Namespace, NotSeen, PortProxy, Subnet, known_items
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
@@ -176,10 +179,11 @@ def unanswerable(case: HostContext, forward: Walk) -> Walk | None:
         return None  # a neighbour beyond the uplink, by its own address
     # What is at a tunnel's other end may have a way back for it.
     sure = not address.is_global and not _is_routed(case, address) and not forward.carried
-    text = f"left as {src}: nobody outside can answer that, for no rule gives it the host's own address"
-    if not sure:
-        text = f"left as {src}: whether it is routed here isn't known, and no rule gives it the host's own address"
-    by = Decider(kind="route", text=text, namespace=host.id, value=src)
+    known = "nobody outside can answer that, for" if sure else "whether it is routed here isn't known, and"
+    exempts = _exempting(case, forward)
+    text = f"left as {src}: {known} {_why_not_translated(forward, exempts)}"
+    kind: Literal["rule", "route"] = "rule" if exempts is not None else "route"
+    by = Decider(kind=kind, text=text, namespace=host.id, value=src, rule=exempts)
     start = Packet(
         family=forward.last.family,
         src=forward.last.dst,
@@ -198,6 +202,22 @@ def unanswerable(case: HostContext, forward: Walk) -> Walk | None:
         verdict="sends none" if sure else "may send none",
     )
     return Walk(start=start, end=end, decided_by=by, hops=(hop,), obstacles=(stop,), last=start)
+
+
+def _exempting(case: HostContext, forward: Walk) -> RuleRef | None:
+    """The rule by which connection tracking doesn't see a packet."""
+    with suppress(NotSeen):  # it only explains
+        return rule_that_exempts(case, forward)
+    return None
+
+
+def _why_not_translated(forward: Walk, exempts: RuleRef | None) -> str:
+    if exempts is not None:
+        place = f"{exempts.table} {exempts.chain} rule {exempts.number}"
+        return clean(f"it isn't tracked (by {place}), so that no rule can give it the host's own address")
+    if forward.last.ctstate == "UNTRACKED":
+        return "it isn't tracked, so that no rule can give it the host's own address"
+    return "no rule gives it the host's own address"
 
 
 def at_a_service(case: HostContext, forward: Walk) -> Walk:

@@ -231,6 +231,9 @@ def _why(case: HostContext, source: TraceEndpoint, target: TraceEndpoint, forwar
     failed = forward if forward.arrives is not True else answer
     if failed is None or failed.arrives is not False:
         return ""
+    if failed.obstacles and failed.obstacles[0].stage == NOBODY_ANSWERS:
+        by = failed.obstacles[0].by
+        return by.text if by.rule is not None else ""
     rule = failed.decided_by.rule if failed.decided_by is not None else None
     if rule is not None and in_user_chain(rule):
         return f"by the administrator's own rule in {rule.chain}"
