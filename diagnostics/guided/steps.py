@@ -9,6 +9,7 @@ import msgspec
 
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint
+from dnet_tui.diagnostics.trace.reception import NOBODY_ANSWERS
 from dnet_tui.diagnostics.walk.packet import Decider, Hop, Obstacle, RuleRef, Walk
 from dnet_tui.inspect.model import known_items
 
@@ -73,7 +74,7 @@ def steps_of(case: HostContext, walk: Walk, *, way: str = "") -> Iterator[Step]:
             groups.append((*key, [hop]))
     for number, (namespace, stage, hops) in enumerate(groups):
         last = number == len(groups) - 1
-        here = stop if stop is not None and last and stop.stage == stage and stop.by.namespace == namespace else None
+        here = stop if stop is not None and last and _is_at(stop, namespace, stage) else None
         step = _step(case, namespace, stage, hops, here, way)
         if last and walk.end == "refused" and stage == "local" and walk.decided_by is not None:
             yield msgspec.structs.replace(step, outcome="stop", found=(walk.decided_by.text,))
@@ -94,6 +95,11 @@ def steps_of(case: HostContext, walk: Walk, *, way: str = "") -> Iterator[Step]:
             looked_at="ss -lntup",
             found=(text,),
         )
+
+
+def _is_at(stop: Obstacle, namespace: str, stage: str) -> bool:
+    """Whether it stops the packet at this step; of an answer that nobody sends the step is nowhere on the host."""
+    return stop.stage == stage and (stop.by.namespace == namespace or stage == NOBODY_ANSWERS)
 
 
 def _step(case: HostContext, namespace: str, stage: str, hops: list[Hop], stop: Obstacle | None, way: str) -> Step:

@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import msgspec
 
+from dnet_tui.diagnostics.checks.host.app_listen import ID as NOBODY_LISTENS
 from dnet_tui.diagnostics.context import iptables_layout
-from dnet_tui.diagnostics.context.host_context import INFERRED, HostContext
+from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.guided.explaining import Explanation, explanation, led_by, names_rule, stopping
+from dnet_tui.diagnostics.guided.kept_apart import by_networks, is_by_design, whose_design
 from dnet_tui.diagnostics.guided.steps import Step, decider_words, starting_step, steps_of
-from dnet_tui.diagnostics.operations.base import Operation
 from dnet_tui.diagnostics.operations.by_hand import ByHand
-from dnet_tui.diagnostics.operations.engine import ConnectContainer
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule import PROGRAMS
-from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint
-from dnet_tui.diagnostics.trace.first_packet import TraceProtocol
+from dnet_tui.diagnostics.trace.reception import NOBODY_ANSWERS
 from dnet_tui.diagnostics.trace.trace import Trace
-from dnet_tui.diagnostics.trace.trace import trace as run_trace
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef, Truth
-from dnet_tui.inspect.errors import DnetError
-from dnet_tui.inspect.model import Network, NotSeen
-from dnet_tui.inspect.model.engine_kinds.registry import traits_of
+from dnet_tui.inspect.model.rule_writers.owner import ADMINISTRATOR
 
 _ADMINISTRATOR = "the administrator of this host"
+_NOBODYS = "nobody: it is the kernel's setting, which nobody else manages"
 
 
 class Why(msgspec.Struct, frozen=True, kw_only=True):
     """A guided check's answer.
 
     ``passes`` is None where it can't be told.  ``owner`` says whose decision
-    stops it, in words; empty where nobody decided that.  ``findings`` are
-    those of the doctor's that name the same element.
+    stops it, in words; empty where nobody decided that.  ``explained_by`` is
+    the doctor's finding that ``cause`` and ``remedy`` come from, if one does;
+    ``findings`` are that one and those that name the same element.
     """
 
     trace: Trace
@@ -43,6 +39,7 @@ class Why(msgspec.Struct, frozen=True, kw_only=True):
     cause: str = ""
     owner: str = ""
     remedy: Remedy | None = None
+    explained_by: Finding | None = None
     findings: tuple[Finding, ...] = ()
 
 
@@ -53,43 +50,26 @@ def why(case: HostContext, trace: Trace, report: Report) -> Why:
     if passes is True:
         return Why(trace=trace, steps=steps, passes=True)
     by = trace.decided_by
-    named = tuple(item for item in report.findings if by is not None and _names(item, by))
-    stopping = trace.forward if trace.forward.arrives is not True or trace.answer is None else trace.answer
-    packet = stopping.obstacles[0].packet if stopping.obstacles else stopping.last
-    remedy = _by_networks(case, trace) or _curing(case, trace, named)
-    if remedy is None and by is not None and by.rule is not None and passes is False:
-        remedy = _command(by.rule, packet)
-    if remedy is None and trace.forward.end == "refused":
+    walk = stopping(trace)
+    packet = walk.obstacles[0].packet if walk.obstacles else walk.last
+    found = explanation(case, trace, report) if not is_by_design(trace) else None
+    remedy = by_networks(case, trace) or (found.remedy if found is not None else None)
+    if remedy is None and by is not None and by.rule is not None and walk.obstacles and passes is False:
+        remedy = _command(by.rule, packet) if walk.obstacles[0].stage != NOBODY_ANSWERS else None
+    if remedy is None and found is None and trace.forward.end == "refused" and led_by(trace) is None:
         remedy = _listening(trace)
+    named = [item for item in report.findings if by is not None and _names(item, by)]
+    related = [found.finding, *(item for item in named if item != found.finding)] if found is not None else named
     return Why(
         trace=trace,
         steps=steps,
         passes=passes,
-        cause=_cause(trace, by),
-        owner=_owner(case, trace, by),
+        cause=found.finding.summary if found is not None else _cause(trace, by),
+        owner=_owner(case, trace, found),
         remedy=remedy,
-        findings=named,
+        explained_by=found.finding if found is not None else None,
+        findings=tuple(related),
     )
-
-
-def _curing(case: HostContext, trace: Trace, named: tuple[Finding, ...]) -> Remedy | None:
-    """The remedy of a finding by which this very flow passes; else advice that can't be tried out."""
-    advice = None
-    for finding in named:
-        remedy = finding.remedy
-        if remedy is None:
-            continue
-        if not any(type(step).effect is not Operation.effect for step in remedy.steps):
-            advice = advice or remedy  # nothing is known of what it changes
-            continue
-        with suppress(DnetError, ValueError, NotSeen):
-            changed = HostContext(after(case.snapshot, remedy.steps))
-            start = trace.forward.start
-            proto: TraceProtocol = "tcp" if start.proto == "tcp" else "udp" if start.proto == "udp" else "icmp"
-            again = run_trace(changed, trace.source, trace.target, proto=proto, port=start.dport or 0)
-            if again.arrives is not False:
-                return remedy
-    return advice
 
 
 def _steps(case: HostContext, trace: Trace) -> list[Step]:
@@ -111,75 +91,36 @@ def _cause(trace: Trace, by: Decider | None) -> str:
 
 def _names(finding: Finding, by: Decider) -> bool:
     """Whether a finding's evidence or subject is the element that decides."""
-    text = by.rule.text if by.rule is not None else by.text
     if by.rule is not None:
-        place = f"{by.rule.table} {by.rule.chain}" + (f" rule {by.rule.number}" if by.rule.number else "")
-        return any(item.what == place and item.value.startswith(text) for item in finding.evidence)
+        return names_rule(finding, by.rule)
     link = by.link
     subject = finding.subject
     return (
-        any(text in {item.what, item.value} for item in finding.evidence)
-        or text == subject.name
+        any(by.text in {item.what, item.value} for item in finding.evidence)
+        or by.text == subject.name
         or (bool(link) and subject.kind == "link" and subject.name == link)
     )
 
 
-def _owner(case: HostContext, trace: Trace, by: Decider | None) -> str:
-    """Whose decision it is that stops the packet."""
-    if trace.why.startswith("by design"):
-        here = _network_of(case, trace.source) or _network_of(case, trace.target)
-        return f"{here.engine}, by the options of its networks" if here is not None else ""
-    if by is None:
-        return ""
-    if by.rule is not None:
-        owner = iptables_layout.owner_of(case, by.rule)
-        return owner or _ADMINISTRATOR
-    if by.kind in {"sysctl", "route"}:
-        return f"{_ADMINISTRATOR} ({by.kind})" if by.kind == "sysctl" else ""
+def _owner(case: HostContext, trace: Trace, found: Explanation | None) -> str:
+    """Whose decision it is that stops the packet; empty where nobody's is."""
+    if is_by_design(trace):
+        return whose_design(case, trace)
+    by = trace.decided_by
+    rule = (by.rule if by is not None else None) or led_by(trace)
+    if rule is not None and (found is None or found.finding.check != NOBODY_LISTENS):
+        return iptables_layout.owner_of(case, rule) or _ADMINISTRATOR
+    if found is not None and found.finding.owner is not None:
+        return _ADMINISTRATOR if found.finding.owner == ADMINISTRATOR else found.finding.owner.whose
+    if by is not None and by.kind == "sysctl":
+        ours = found is not None and found.remedy is not None and is_for_fix(found.remedy)
+        return _NOBODYS if ours else f"{_ADMINISTRATOR} (sysctl)"
     return ""
 
 
-def _network_of(case: HostContext, place: TraceEndpoint) -> Network | None:
-    return next(
-        (net for net in case.networks if any(item.namespace == place.namespace for item in case.everyone(net))), None
-    )
-
-
-def _networks_of(case: HostContext, place: TraceEndpoint) -> list[Network]:
-    return [net for net in case.networks if any(item.namespace == place.namespace for item in case.everyone(net))]
-
-
-def _by_networks(case: HostContext, trace: Trace) -> Remedy | None:
-    """What to ask an engine for where its networks' own options keep the two apart; None where they don't."""
-    source, target = trace.source.container, trace.target.container
-    here, there = _networks_of(case, trace.source), _networks_of(case, trace.target)
-    if source is None or not trace.why.startswith("by design") or not here:
-        return None
-    if target is not None and there and not {net.id for net in here} & {net.id for net in there}:
-        step = ConnectContainer(engine=here[0].engine, network=here[0].name, container=target.name)
-        if here[0].engine == INFERRED or not traits_of(here[0].engine).command:
-            return None
-        return Remedy(
-            summary=f"Connect {target.name} to {here[0].name}, the network of {source.name}",
-            steps=(step,),
-            undo=(step.inverse(),),
-            risk="ask",
-            persists=True,
-            note=f"Then ask for it by its name, or by its address on {here[0].name}; its other addresses stay apart",
-        )
-    if target is not None:
-        note = f"Recreate network {here[0].name} with icc on, or put the two on a network of their own"
-        return Remedy(summary=f"Let containers of {here[0].name} talk to each other", risk="manual", note=note)
-    command = traits_of(here[0].engine).command
-    if not command:
-        return None
-    return Remedy(
-        summary=f"Connect {source.name} to a network that leads out",
-        steps=(ByHand(argv=(command, "network", "connect", "bridge", source.name)),),
-        risk="manual",
-        persists=True,
-        note=f"Network {here[0].name} is internal by choice",
-    )
+def is_for_fix(remedy: Remedy) -> bool:
+    """Whether ``fix`` applies a remedy without that it changes what somebody decided."""
+    return remedy.risk != "manual" and remedy.overrides is None
 
 
 def _command(rule: RuleRef, packet: Packet) -> Remedy | None:
@@ -191,10 +132,10 @@ def _command(rule: RuleRef, packet: Packet) -> Remedy | None:
     words += ["-j", "ACCEPT"]
     if program is None:
         note = f"In table {rule.family} {rule.table}, before that rule of chain {chain}"
-        return Remedy(summary="Accept it before the rule that stops it", risk="manual", note=note)
+        return Remedy(summary="Yours to decide: accept it before the rule that stops it", risk="manual", note=note)
     argv = (program, "-w", "-t", rule.table, "-I", chain, str(number), *words)
     return Remedy(
-        summary="Accept it before the rule that stops it: this is its owner's to decide",
+        summary="Yours to decide: accept it before the rule that stops it",
         steps=(ByHand(argv=argv),),
         undo=(ByHand(argv=(program, "-w", "-t", rule.table, "-D", chain, *words)),),
         risk="manual",

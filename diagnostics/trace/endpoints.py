@@ -66,6 +66,9 @@ def find(case: HostContext, text: str) -> TraceEndpoint:
     if not found and colon and tail.isdigit() and 0 < int(tail) <= 65535:
         place = find(case, head)
         return msgspec.structs.replace(place, port=int(tail), label=f"{place.label}:{tail}")
+    if not found and colon and _is_place(case, head):
+        msg = f"{clean(tail)!r} is no port: that of {clean(head)} is a number from 1 to 65535"
+        raise UsageError(msg, f"for example {clean(head)}:80")
     if not found:
         raise _unknown(case, name)
     if len(found) > 1:
@@ -73,6 +76,12 @@ def find(case: HostContext, text: str) -> TraceEndpoint:
         shown += ", …" if len(found) > _SHOWN else ""
         raise UsageError(f"several containers are called {clean(name)!r}", f"use the id instead: {shown}")
     return _container(case, found[0])
+
+
+def _is_place(case: HostContext, name: str) -> bool:
+    """Whether a name alone is that of a place."""
+    known = name in {HOST, BEYOND} or bool(_address(name)) or bool(_called(case, name))
+    return known or bool(service_addresses(case, name))
 
 
 def service_addresses(case: HostContext, name: str) -> list[VirtualAddress]:

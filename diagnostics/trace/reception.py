@@ -7,11 +7,13 @@ of its own for each: that one is walked too.
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
+from typing import Literal
 
 import msgspec
 
+from dnet_tui.diagnostics.checks.decisions.untracked import rule_that_exempts
 from dnet_tui.diagnostics.context.host_context import HostContext
-from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l2 import tunnels
 from dnet_tui.diagnostics.walk.l3.listener import PORT_HOLDERS
@@ -19,7 +21,7 @@ from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.match.values import is_loopback
 from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef, Truth, Walk
-from dnet_tui.inspect.model import Family, Forwarder, Namespace, NotSeen, PortProxy, Subnet, known_items, require
+from dnet_tui.inspect.model import Family, Forwarder, Namespace, NotSeen, PortProxy, Subnet, known_items
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -177,10 +179,11 @@ def unanswerable(case: HostContext, forward: Walk) -> Walk | None:
         return None  # a neighbour beyond the uplink, by its own address
     # What is at a tunnel's other end may have a way back for it.
     sure = not address.is_global and not _is_routed(case, address) and not forward.carried
-    text = f"left as {src}: nobody outside can answer that, for no rule gives it the host's own address"
-    if not sure:
-        text = f"left as {src}: whether it is routed here isn't known, and no rule gives it the host's own address"
-    by = Decider(kind="route", text=text, namespace=host.id, value=src)
+    known = "nobody outside can answer that, for" if sure else "whether it is routed here isn't known, and"
+    exempts = _exempting(case, forward)
+    text = f"left as {src}: {known} {_why_not_translated(forward, exempts)}"
+    kind: Literal["rule", "route"] = "rule" if exempts is not None else "route"
+    by = Decider(kind=kind, text=text, namespace=host.id, value=src, rule=exempts)
     start = Packet(
         family=forward.last.family,
         src=forward.last.dst,
@@ -199,6 +202,22 @@ def unanswerable(case: HostContext, forward: Walk) -> Walk | None:
         verdict="sends none" if sure else "may send none",
     )
     return Walk(start=start, end=end, decided_by=by, hops=(hop,), obstacles=(stop,), last=start)
+
+
+def _exempting(case: HostContext, forward: Walk) -> RuleRef | None:
+    """The rule by which connection tracking doesn't see a packet."""
+    with suppress(NotSeen):  # it only explains
+        return rule_that_exempts(case, forward)
+    return None
+
+
+def _why_not_translated(forward: Walk, exempts: RuleRef | None) -> str:
+    if exempts is not None:
+        place = f"{exempts.table} {exempts.chain} rule {exempts.number}"
+        return clean(f"it isn't tracked (by {place}), so that no rule can give it the host's own address")
+    if forward.last.ctstate == "UNTRACKED":
+        return "it isn't tracked, so that no rule can give it the host's own address"
+    return "no rule gives it the host's own address"
 
 
 def at_a_service(case: HostContext, forward: Walk) -> Walk:
@@ -262,53 +281,6 @@ def way_out(view: View, walk: Walk) -> tuple[str, str]:
         return tunnels.ref_text(view, inmost.tunnel), f"to {inmost.where}"
     name = tunnels.ref_text(view, walk.left_by) if walk.left_by is not None else walk.exits
     return name, walk.left_note
-
-
-def intended(case: HostContext, target: TraceEndpoint, forward: Walk, passed_on: Relay | None) -> Truth:
-    """Whether who received the packet is who was meant; None where nobody has, or nobody can tell.
-
-    Meant is the target's own namespace, for a port of the host that a
-    container publishes the container, and for a plain address whoever has it.
-    What a proxy in the sender's own namespace takes, as a service mesh has
-    one beside each program, it passes on as it likes: that is left open.
-    """
-    if forward.end == "left":
-        return None if target.namespace and target.kind != "address" else True
-    if forward.end not in {"delivered", "refused"}:
-        return None
-    last = passed_on.last.forward if passed_on is not None else forward
-    if target.namespace in {last.last_namespace, forward.last_namespace}:
-        return True
-    if _publishes(case, forward.start, last.last_namespace):
-        return True
-    rule = next((hop.rule for hop in forward.hops if hop.verdict in {"dnat", "redirect"} and hop.rule), None)
-    if rule is None:
-        return not target.namespace
-    if forward.last_namespace == forward.origin == rule.namespace:
-        return None
-    return not target.namespace and _is_service(case, rule)
-
-
-def _publishes(case: HostContext, first: Packet, namespace: str) -> bool:
-    return any(
-        (port.proto, port.host_port) == (first.proto, first.dport)
-        for container in case.view.containers_in(namespace)
-        for port in container.published
-    )
-
-
-def _is_service(case: HostContext, ref: RuleRef) -> bool:
-    """Whether a translation is a known manager's or engine's own: what it leads to is then what was meant."""
-    ns = case.view.namespaces.get(ref.namespace)
-    tables = require(ns.firewall).tables if ns is not None else ()
-    return any(
-        rule.number == ref.number and bool(rule.owner)
-        for table in tables
-        if (table.backend, table.family, table.name) == (ref.backend, ref.family, ref.table)
-        for chain in table.chains
-        if chain.name == ref.chain
-        for rule in chain.rules
-    )
 
 
 def redirection(forward: Walk) -> str:

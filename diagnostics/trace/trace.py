@@ -12,13 +12,13 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.context.iptables_layout import in_user_chain
 from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint
 from dnet_tui.diagnostics.trace.first_packet import DEFAULT_PORT, TraceProtocol, first_packet, sized
+from dnet_tui.diagnostics.trace.meant_receiver import intended
 from dnet_tui.diagnostics.trace.outside import assumption, is_outside
 from dnet_tui.diagnostics.trace.reception import (
     NOBODY_ANSWERS,
     Relay,
     at_a_service,
     holder,
-    intended,
     received_by,
     redirected,
     relay,
@@ -231,6 +231,9 @@ def _why(case: HostContext, source: TraceEndpoint, target: TraceEndpoint, forwar
     failed = forward if forward.arrives is not True else answer
     if failed is None or failed.arrives is not False:
         return ""
+    if failed.obstacles and failed.obstacles[0].stage == NOBODY_ANSWERS:
+        by = failed.obstacles[0].by
+        return by.text if by.rule is not None else ""
     rule = failed.decided_by.rule if failed.decided_by is not None else None
     if rule is not None and in_user_chain(rule):
         return f"by the administrator's own rule in {rule.chain}"

@@ -10,6 +10,7 @@ import typer
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model.coverage.needs import EVERYTHING, Needs, SectionName
 from dnet_tui.tui.commands.confirmation import require_consent
+from dnet_tui.tui.commands.flow_options import DestinationPort, SourcePort, one_port
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.reports.json_text import to_json
@@ -33,9 +34,11 @@ def trace(
     target: Annotated[str, typer.Argument(metavar="TO", help="The same, or container:port.")] = "",
     *,
     proto: Annotated[Literal["tcp", "udp", "icmp"], typer.Option("--proto", help="The protocol.")] = "tcp",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The destination port (default 80).")] = 0,
-    sport: Annotated[int, typer.Option("--sport", min=0, max=65535, help="The source port.")] = 0,
-    size: Annotated[int, typer.Option("--size", metavar="BYTES", min=0, help="The IP packet's length.")] = 0,
+    port: DestinationPort = 0,
+    sport: SourcePort = 0,
+    size: Annotated[
+        int, typer.Option("--size", metavar="BYTES", min=0, show_default=False, help="The IP packet's length.")
+    ] = 0,
     df: Annotated[
         bool | None, typer.Option("--df/--no-df", help="With --size: Don't Fragment (default: as Linux sends).")
     ] = None,
@@ -90,14 +93,15 @@ def trace(
     if not source or not target:
         raise UsageError("FROM and TO are needed", "for example: dnet-tui trace web outside")
     case = HostContext(snapshot_from(snapshot, _NEEDS, connections=sport))
+    ends = find(case, source), find(case, target)
+    one_port(ends[1].port, port, target)
     if live:
         from dnet_tui.tui.commands.trace_live import LiveTraceRequest, trace_live  # noqa: PLC0415  the only part that sends
 
         wish = LiveTraceRequest(
             proto=proto, port=port, sport=sport, output=output, timeout=timeout, dry_run=dry_run, yes=yes
         )
-        trace_live(case, find(case, source), find(case, target), wish)
-    ends = find(case, source), find(case, target)
+        trace_live(case, *ends, wish)
     found = run(case, *ends, proto=proto, port=port, sport=sport, size=size, df=df)
     _print(found, case, output)
     if found.arrives is None:

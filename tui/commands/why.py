@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from dnet_tui.tui.commands.flow_options import DestinationPort, SourcePort, one_port
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.reports.json_text import to_json
@@ -18,8 +19,8 @@ def why(
     target: Annotated[str, typer.Argument(metavar="TO", help="The same, or container:port.")],
     *,
     proto: Annotated[Literal["tcp", "udp", "icmp"], typer.Option("--proto", help="The protocol.")] = "tcp",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The destination port (default 80).")] = 0,
-    sport: Annotated[int, typer.Option("--sport", min=0, max=65535, help="The source port.")] = 0,
+    port: DestinationPort = 0,
+    sport: SourcePort = 0,
     output: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print it.")] = "text",
     snapshot: SnapshotFile = None,
 ) -> None:
@@ -36,7 +37,9 @@ def why(
     from dnet_tui.diagnostics.trace.trace import trace  # noqa: PLC0415  as above
 
     case = HostContext(snapshot_from(snapshot, connections=sport))
-    found = trace(case, find(case, source), find(case, target), proto=proto, port=port, sport=sport)
+    ends = find(case, source), find(case, target)
+    one_port(ends[1].port, port, target)
+    found = trace(case, *ends, proto=proto, port=port, sport=sport)
     answer = explain(case, found, run_checks(case.snapshot))
     if output == "json":
         from dnet_tui.tui.reports.trace.why_json import why_data  # noqa: PLC0415  one of two formats

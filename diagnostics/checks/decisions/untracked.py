@@ -7,7 +7,7 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.flow import Flow
 from dnet_tui.diagnostics.walk.l3.namespace_context import match_context
 from dnet_tui.diagnostics.walk.match.expressions import matches
-from dnet_tui.diagnostics.walk.packet import Packet, RuleRef
+from dnet_tui.diagnostics.walk.packet import Packet, RuleRef, Walk
 from dnet_tui.inspect.model import require
 from dnet_tui.inspect.model.firewall import Match
 
@@ -34,11 +34,16 @@ def _exempt(packet: Packet) -> bool:
 
 def exempting_rule(case: HostContext, flow: Flow) -> RuleRef | None:
     """The first rule of the host that exempts the untracked one of a flow's two packets; None where none is sure."""
-    host = case.view.host
-    if host is None:
-        return None
     gone = flow.forward if _exempt(flow.forward.last) else flow.answer
-    passed = [hop.packet for hop in gone.hops if hop.namespace == host.id] if gone is not None else []
+    return rule_that_exempts(case, gone) if gone is not None else None
+
+
+def rule_that_exempts(case: HostContext, gone: Walk) -> RuleRef | None:
+    """The first rule of the host that exempts a packet that went this way untracked; None where none is sure."""
+    host = case.view.host
+    if host is None or not _exempt(gone.last):
+        return None
+    passed = [hop.packet for hop in gone.hops if hop.namespace == host.id]
     context = match_context(case.view, host)
     for found in deciding_rules(require(host.firewall), "notrack"):
         if found.base.hook != "prerouting":

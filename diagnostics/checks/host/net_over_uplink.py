@@ -97,7 +97,7 @@ def _finding(ctx: CheckContext, network: Network, bridge: Link, wires: list[Link
             risk="manual",
             persists=True,
             note="Leave the option with the bridge's name out. For containers that shall be in the LAN themselves use "
-            f"macvlan: `{command} network create -d macvlan -o parent={wires[0].name} …`",
+            "macvlan" + (f": `{command} network create -d macvlan -o parent={wires[0].name} …`" if command else ""),
         ),
         affects=(
             *(Affected(kind="container", name=item.container.name) for item in ctx.case.everyone(network)),

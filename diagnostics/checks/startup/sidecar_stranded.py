@@ -35,6 +35,7 @@ from dnet_tui.diagnostics.operations.engine import RestartContainers
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Affected, Evidence, Finding, Subject
 from dnet_tui.inspect.model import Container, Namespace
+from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 ID = "sidecar-stranded"
 
@@ -76,7 +77,7 @@ def _finding(container: Container, partner: Container | None, ns: Namespace) -> 
         what = f"restart {name}: it still uses the network that {partner.name} had before it was started anew"
         state = f"{partner.name}, whose namespace is {partner.netns} now"
         note = "Its program is stopped and started again"
-    restarts = partner is not None and partner.running
+    restarts = partner is not None and partner.running and traits_of(container.engine).command
     steps = (RestartContainers(engine=container.engine, names=(name,)),) if restarts else ()
     return Finding(
         check=ID,

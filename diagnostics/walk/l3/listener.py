@@ -58,8 +58,23 @@ def received(ns: Namespace, packet: Packet) -> Reception:
     require(ns.sockets)  # nobody that was seen; whether anybody else
     if maybe:
         return Reception("delivered")
-    text = f"nothing listens on {packet.proto} port {packet.dport}"
+    text = f"nothing listens on {packet.proto} port {packet.dport}{_elsewhere(ns, asked)}"
     return Reception("refused", Decider(kind="socket", text=text, namespace=ns.id))
+
+
+def _elsewhere(ns: Namespace, packet: Packet) -> str:
+    """Who has the port on other addresses alone, in words: what the caller sees as nobody at all."""
+    asked = (packet.proto, packet.dport)
+    near = [item for item in known_items(ns.sockets) if (item.proto, item.port) == asked and item.ifindex is None]
+    if not near:
+        return ""
+    places = ", ".join(dict.fromkeys(map(_place, near)))
+    return f" of {packet.dst}: {near[0].process or 'a process'} listens on {places} only"
+
+
+def _place(socket: Socket) -> str:
+    address = f"[{socket.address}]" if ":" in socket.address else socket.address
+    return f"{address}:{socket.port}"
 
 
 def _score(socket: Socket, packet: Packet) -> int:

@@ -25,7 +25,7 @@ WriteFile = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")]
 Rotate = Annotated[str, typer.Option(metavar="LIMIT", help="A new file after this size or time: 100M, 2G, 10min, 1h.")]
-Keep = Annotated[int, typer.Option(min=0, help="With --rotate: keep only the last files.")]
+Keep = Annotated[int, typer.Option(min=0, show_default=False, help="With --rotate: keep only the last files.")]
 ReadFiles = Annotated[
     list[str] | None,
     typer.Option(metavar="FILE", help="Show a pcap or pcapng file instead (- for stdin); several are joined."),

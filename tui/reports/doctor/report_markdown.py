@@ -21,12 +21,12 @@ from dnet_tui.tui.reports.doctor.report_text import (
     commands,
     evidence_line,
     gap_line,
-    persistence,
     policy_items,
     symptoms_line,
     title_line,
     verdict_line,
 )
+from dnet_tui.tui.reports.remedy_terms import persistence
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#!|~@&]|^[-+=]|(?<=^\d)[.)])")
 _LIMIT = 4096

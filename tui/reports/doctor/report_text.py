@@ -9,13 +9,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable
 
-from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
+from dnet_tui.diagnostics.operations.remedy import AnyOperation
 from dnet_tui.diagnostics.report.finding import SYMPTOMS, Evidence, Finding
 from dnet_tui.diagnostics.report.report import PolicyLine, Report
 from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.doctor.probe_lines import probe_line, probes_line
 from dnet_tui.tui.reports.doctor.report_order import CausalGroup, stories
+from dnet_tui.tui.reports.remedy_terms import fix_command, terms
 from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.wrapping import paragraph
 
@@ -24,7 +25,6 @@ Label = Callable[[str], str]
 _LIMIT = 4096  # characters of one line of a report
 _WANTED = 3
 _HANGING = " " * 10  # beneath the text that follows "  Breaks: "
-_RISKS = {"safe": "safe to apply", "ask": "asks before it is applied", "manual": "to be done by hand"}
 
 
 def doctor_text(report: Report, paper: OutputStyle, label: Label = str) -> str:
@@ -159,20 +159,15 @@ def _remedy(finding: Finding, paper: OutputStyle) -> list[str]:
     remedy = finding.remedy
     if remedy is None:
         return paragraph(f"No repair is known. `dnet-tui explain {finding.check}` says more.", paper.width, "  ")
-    risk = _RISKS[remedy.risk]
-    if remedy.overrides is not None:
-        risk = f"yours to decide: it changes what {remedy.overrides.whose} decided"
-    terms = "; ".join(filter(None, (risk, persistence(remedy))))
-    lines = paragraph(clean(f"{remedy.summary} ({terms})", _LIMIT), paper.width, "  Fix:    ", _HANGING)
+    lines = paragraph(clean(f"{remedy.summary} ({terms(remedy)})", _LIMIT), paper.width, "  Fix:    ", _HANGING)
     # Commands are never wrapped: a broken line can't be pasted.
     lines += [f"            {line}" for line in commands(remedy.steps)]
     if remedy.undo:
         lines += ["  Undo:", *(f"            {line}" for line in commands(remedy.undo))]
     if remedy.note:
         lines += paragraph(clean(remedy.note, _LIMIT), paper.width, "  Note:   ", _HANGING)
-    if remedy.risk != "manual":
-        override = " --override-owner" if remedy.overrides is not None else ""
-        lines += paragraph(f"dnet-tui fix {finding.check}{override}", paper.width, "  Or:     ", _HANGING)
+    if command := fix_command(finding.check, remedy):
+        lines += paragraph(command, paper.width, "  Or:     ", _HANGING)
     return lines
 
 
@@ -181,13 +176,6 @@ def gap_line(gap: Gap, label: Label) -> str:
     scope = f" of {label(gap.scope)}" if gap.scope else ""
     hint = f" → {gap.hint}" if gap.hint else ""
     return clean(f"{gap.section}{scope}: {gap.reason}{hint}", _LIMIT)
-
-
-def persistence(remedy: Remedy) -> str:
-    """Whether a repair outlives a reboot, in words; empty where nothing is changed that could be lost."""
-    if remedy.fades:
-        return "lost at a reboot"
-    return "outlives a reboot" if remedy.persists and remedy.risk != "manual" else ""
 
 
 def policy_items(lines: tuple[PolicyLine, ...]) -> list[str]:

@@ -9,6 +9,7 @@ from dnet_tui.diagnostics.guided.steps import Step
 from dnet_tui.diagnostics.guided.why import Why
 from dnet_tui.diagnostics.operations.remedy import Remedy, commands
 from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui.reports.remedy_terms import fix_command, terms
 from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.trace.headline import VERDICTS
 from dnet_tui.tui.reports.wrapping import paragraph
@@ -44,6 +45,10 @@ def _verdict(answer: Why, paper: OutputStyle) -> Iterator[str]:
         text = f"It can't be told: {'the answer' if back else 'it'} {end}."
     elif word.startswith("proxy "):
         text = f"No: a proxy takes it, and its own connection {end}."
+    elif trace.answer_state == "unanswerable":
+        text = f"No: it leaves the host as {trace.forward.last.src}, which nobody outside can answer."
+    elif trace.intended is False and trace.received_by:
+        text = f"No: it {end}, and is received by {trace.received_by}, for whom it wasn't meant."
     else:
         text = f"No: {'the answer' if back else 'it'} {end}{whom if not back else ''}."
     style = paper.good if answer.passes else paper.bad if answer.passes is False else paper.warn
@@ -70,16 +75,16 @@ def _end(answer: Why, paper: OutputStyle) -> Iterator[str]:
         yield from paragraph(clean(answer.owner, _LIMIT), paper.width, "Owner:  ", " " * 8)
     if answer.remedy is not None:
         yield from _fix(answer.remedy, paper)
+        found = answer.explained_by
+        if found is not None and (command := fix_command(found.check, answer.remedy)):
+            yield from paragraph(command, paper.width, "Or:     ", " " * 8)
     if answer.findings:
         names = ", ".join(dict.fromkeys(item.check for item in answer.findings))
         yield from paragraph(f"dnet-tui explain {names}", paper.width, "More:   ", " " * 8)
 
 
-_RISKS = {"safe": "safe to apply", "ask": "asks before it is applied", "manual": "yours to decide"}
-
-
 def _fix(remedy: Remedy, paper: OutputStyle) -> Iterator[str]:
-    text = clean(f"{remedy.summary} ({_RISKS[remedy.risk]})", _LIMIT)
+    text = clean(f"{remedy.summary} ({terms(remedy)})", _LIMIT)
     yield from paragraph(text, paper.width, "Fix:    ", " " * 8)
     # Commands are never wrapped: a broken line can't be pasted.
     yield from (f"          {clean(shlex.join(words), _LIMIT)}" for words in commands(remedy.steps))

@@ -13,18 +13,37 @@ from dnet_tui.diagnostics.operations.remedy import commands
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import trace
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.model import Snapshot, Socket
 from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.trace.why_json import WhyData, why_data
 from dnet_tui.tui.reports.trace.why_text import why_text
-from unit.builders.factories import APP1, docker_like_snapshot, with_sysctl, with_unread
-from unit.diagnostics.checks.cases.rules import FAULTS, insert
+from unit.builders.factories import (
+    APP1,
+    HOST,
+    VETH_APP2,
+    WEB,
+    docker_like_snapshot,
+    with_namespace,
+    with_sysctl,
+    with_unread,
+)
+from unit.diagnostics.checks.cases.judged import stuck
+from unit.diagnostics.checks.cases.policies import untracked
+from unit.diagnostics.checks.cases.rules import FAULTS, delete, insert
 
 
 def asked(snapshot: Snapshot, source: str, target: str, *, port: int = 0) -> Why:
     case = HostContext(snapshot)
     found = trace(case, find(case, source), find(case, target), port=port)
     return why(case, found, run_checks(snapshot))
+
+
+def plain(snapshot: Snapshot | None = None, **changes: object) -> Snapshot:
+    """The host with the same networks as plain Linux bridges, which no engine knows and nobody publishes on."""
+    base = snapshot or docker_like_snapshot()
+    networks = tuple(msgspec.structs.replace(net, engine="linux", **changes) for net in base.networks)
+    containers = tuple(msgspec.structs.replace(item, engine="linux", published=()) for item in base.containers)
+    return msgspec.structs.replace(base, engines=(), networks=networks, containers=containers)
 
 
 def outcomes(answer: Why) -> list[str]:
@@ -52,6 +71,49 @@ def test_containers_on_different_networks_get_the_engines_own_command_with_its_u
     assert commands(answer.remedy.undo) == (("docker", "network", "disconnect", "bridge", "app2"),)
 
 
+@pytest.mark.parametrize("engine", ["linux", "lxd", "containerd", "inferred"])
+def test_where_no_engine_has_a_command_the_fix_is_said_in_words(engine: str) -> None:
+    base = plain()
+    networks = tuple(msgspec.structs.replace(net, engine=engine) for net in base.networks)
+    answer = asked(msgspec.structs.replace(base, networks=networks), "web", "app2")
+    assert answer.passes is False
+    assert "by design" in answer.cause
+    assert answer.owner.startswith("the administrator of this host")
+    assert answer.remedy is not None
+    assert (answer.remedy.steps, answer.remedy.risk) == ((), "manual")
+    assert "second interface" in answer.remedy.note
+
+
+def test_an_internal_network_of_no_engine_gets_no_command_either() -> None:
+    answer = asked(plain(insert("-s 172.17.0.0/16 -j DROP"), internal=True), "web", "outside")
+    assert answer.remedy is not None
+    assert (answer.remedy.steps, "internal by choice" in answer.remedy.note) == ((), True)
+
+
+LED = "-d 203.0.113.2/32 -p tcp -m tcp --dport {} -j DNAT --to-destination {}"
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "port", "meant"),
+    [
+        (plain(), 8080, True),  # by the rule in DOCKER, which nobody's published port explains
+        (insert(LED.format(9090, "172.17.0.2:80"), "PREROUTING", "nat"), 9090, None),  # an engine could have told of it
+        (
+            insert(LED.format(8080, "10.10.0.2:80"), "PREROUTING", "nat", snapshot=insert("-d 10.10.0.2/32 -j ACCEPT")),
+            8080,  # web publishes it
+            False,
+        ),
+        (insert(LED.format(22, "172.17.0.2:80"), "PREROUTING", "nat", snapshot=plain()), 22, False),  # sshd's own
+    ],
+    ids=["a plain network's own way to publish", "an engine's network", "another container's port", "the host's own"],
+)
+def test_a_port_of_the_host_that_a_rule_leads_on(snapshot: Snapshot, port: int, meant: bool | None) -> None:
+    ssh = Socket(proto="tcp", address="0.0.0.0", port=22, process="sshd")  # noqa: S104 - of a snapshot
+    found = asked(with_namespace(snapshot, HOST, sockets=(ssh,)), "outside", "host", port=port).trace
+    assert found.received_by in {"web", "app1"}
+    assert found.intended is meant
+
+
 def test_a_rule_of_the_administrators_is_named_as_such_and_the_fix_lets_this_flow_pass() -> None:
     answer = asked(insert("-s 172.17.0.0/16 -j DROP", "DOCKER-USER"), "web", "outside", port=443)
     assert answer.owner == "the administrator of this host"
@@ -68,6 +130,84 @@ def test_the_doctors_own_remedy_is_offered_where_it_cures_the_flow() -> None:
     answer = asked(FAULTS["ip-forward-off"](), "web", "outside")
     assert answer.remedy is not None
     assert commands(answer.remedy.steps) == (("sysctl", "-w", "net.ipv4.ip_forward=1"),)
+
+
+def said(answer: Why) -> str:
+    return " ".join(why_text(answer, OutputStyle()).split())
+
+
+def test_what_the_doctor_found_is_the_cause_with_its_fix_undo_and_command() -> None:
+    answer = asked(delete("-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE", "POSTROUTING", "nat"), "web", "outside")
+    assert answer.cause == "Packets from network bridge (172.17.0.0/16) leave without masquerading"
+    assert (answer.owner, answer.explained_by and answer.explained_by.check) == ("", "masq-missing")
+    assert answer.remedy is not None
+    assert answer.remedy.undo
+    assert "MASQUERADE" in commands(answer.remedy.steps)[0]
+    assert [step.title for step in answer.steps if step.outcome != "ok"] == ["Answer: Whether the outside can answer"]
+    assert not any("sends none" in text for step in answer.steps if step.outcome == "ok" for text in step.found)
+    text = said(answer)
+    assert "No: it leaves the host as 172.17.0.2, which nobody outside can answer." in text
+    assert "Or: dnet-tui fix masq-missing More:" in text
+
+
+def test_another_faults_remedy_is_not_this_flows() -> None:
+    broken = delete("-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE", "POSTROUTING", "nat")
+    answer = asked(insert("-s 10.10.0.0/24 -d 198.51.100.0/24 -j DROP", snapshot=broken), "app1", "outside", port=443)
+    assert answer.explained_by is None or answer.explained_by.check != "masq-missing"
+    assert "masquerading" not in answer.cause
+
+
+def test_a_packet_that_is_not_tracked_is_explained_by_the_rule_that_exempts_it() -> None:
+    answer = asked(untracked("docker0"), "web", "outside")
+    assert answer.explained_by is not None
+    assert answer.explained_by.check == "notrack"
+    by = answer.trace.decided_by
+    assert by is not None
+    assert by.rule is not None
+    assert "notrack" in by.rule.text.lower()
+    assert "it isn't tracked (by raw PREROUTING rule 1)" in by.text
+
+
+def test_a_redirect_is_its_makers_and_nobody_is_told_to_start_a_program() -> None:
+    snapshot = insert("-p tcp -m tcp --dport 443 -j REDIRECT --to-ports 3128", "PREROUTING", "nat")
+    answer = asked(snapshot, "web", "outside", port=443)
+    assert (answer.explained_by and answer.explained_by.check) == "hijack"
+    assert answer.owner == "the administrator of this host"
+    assert "Start what should listen" not in said(answer)
+    assert said(answer).lower().count("yours to decide") == 1
+
+
+def test_an_entry_that_leads_frames_astray_gets_the_command_that_deletes_it() -> None:
+    answer = asked(stuck(VETH_APP2, "sticky"), "app1", "outside")
+    assert (answer.explained_by and answer.explained_by.check) == "fdb-wrong"
+    assert answer.remedy is not None
+    assert commands(answer.remedy.steps)[0][:3] == ("bridge", "fdb", "del")
+
+
+def test_who_listens_on_the_loopback_only_is_named() -> None:
+    local = Socket(proto="tcp", address="127.0.0.1", port=80, process="httpd")
+    answer = asked(with_namespace(docker_like_snapshot(), WEB, sockets=(local,)), "outside", "host", port=8080)
+    assert answer.cause == "Port 80/tcp of web is published, but listened on only on 127.0.0.1"
+    assert answer.owner == ""
+    assert answer.remedy is not None
+    assert "listen on 0.0.0.0:80" in answer.remedy.summary
+    by = answer.trace.decided_by
+    assert by is not None
+    assert by.text == "nothing listens on tcp port 80 of 172.17.0.2: httpd listens on 127.0.0.1:80 only"
+
+
+def test_a_setting_that_fix_puts_right_is_no_administrators_decision() -> None:
+    answer = asked(FAULTS["ip-forward-off"](), "web", "outside")
+    assert "administrator" not in answer.owner
+    assert "kernel's setting" in answer.owner
+    assert "(safe to apply; lost at a reboot)" in said(answer)
+
+
+def test_what_another_decided_has_the_doctors_words_and_command() -> None:
+    answer = asked(insert("-i eth0 -j DROP", "DOCKER-USER"), "web", "outside")
+    text = said(answer)
+    assert "(yours to decide: it changes what the administrator decided" in text
+    assert "Or: dnet-tui fix user-chain-drop --override-owner" in text
 
 
 def test_nobody_who_listens_is_the_last_step() -> None:

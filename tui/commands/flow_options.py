@@ -1,0 +1,26 @@
+"""The options by which commands are told of a flow."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dnet_tui.inspect.errors import UsageError
+from dnet_tui.inspect.text.sanitize import clean
+
+DestinationPort = Annotated[
+    int,
+    typer.Option("--port", min=0, max=65535, show_default=False, help="The destination port (default 80)."),
+]
+SourcePort = Annotated[int, typer.Option("--sport", min=0, max=65535, show_default=False, help="The source port.")]
+
+
+def one_port(named: int, port: int, target: str) -> None:
+    """Refuse two ports of which only one could be meant: ``named`` is the target's own (0: none).
+
+    Raises:
+        UsageError: they differ.
+    """
+    if named and port and named != port:
+        raise UsageError(f"{clean(target)} names port {named}, and --port says {port}", "leave one of the two out")
