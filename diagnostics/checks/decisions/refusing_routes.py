@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from dnet_tui.diagnostics.context.host_context import AttachedContainer, HostContext
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Packet
-from dnet_tui.inspect.model import Family, PolicyRule, Route, require
+from dnet_tui.inspect.model import Family, PolicyRule, Route, known_items, require
 from dnet_tui.inspect.model.rule_writers.owner import ADMINISTRATOR, DecisionOwner
 
 _TYPES = frozenset({"blackhole", "prohibit", "unreachable"})
@@ -41,6 +42,12 @@ def refusals(case: HostContext) -> tuple[Refusal, ...]:
             refusal = _refused(case, sender, family, target, owner) if sender is not None else None
             if refusal is not None:
                 found.setdefault(refusal.text, refusal)
+        own = ((member, target) for member in members for target in _asked_of(case, member, family))
+        for member, target in islice(own, _MOST):
+            refusal = _refused(case, member, family, target, ADMINISTRATOR)
+            if refusal is not None:
+                text = f"{refusal.text} in {member.container.name}"
+                found.setdefault(text, refusal._replace(text=text))
     return tuple(found.values())
 
 
@@ -52,8 +59,13 @@ def _refused(
     )
     gone = walk(case.view, packet, origin=sender.namespace, outside=True, fresh=True)
     by = gone.decided_by
-    stopped = gone.end in {"dropped", "no-route"} and by is not None and by.kind == "route"
-    if by is None or not stopped or by.text.rpartition(": ")[2].partition(" ")[0] not in _TYPES:
+    if by is None:
+        return None
+    if gone.end == "unreachable" and by.kind == "neighbour" and by.value in {target, ""}:
+        text = f"the subnet of {target} on its own link"
+        return Refusal(text=text, owner=owner, sender=sender.container.name, packet=packet.tuple_text())
+    stopped = gone.end in {"dropped", "no-route"} and by.kind == "route"
+    if not stopped or by.text.rpartition(": ")[2].partition(" ")[0] not in _TYPES:
         return None
     return Refusal(text=by.text, owner=owner, sender=sender.container.name, packet=packet.tuple_text())
 
@@ -70,6 +82,26 @@ def _asked(case: HostContext, family: Family) -> Iterator[tuple[str, str, Decisi
     for rule in require(host.policy_rules):
         if rule.family == family and rule.action in _TYPES:
             yield (_one_of(rule.dst) if rule.dst else case.outside(family)), _source(rule), ADMINISTRATOR
+
+
+def _asked_of(case: HostContext, member: AttachedContainer, family: Family) -> Iterator[str]:
+    """Destinations to try of a container's own routes and rules, and of subnets on its link that are no network's."""
+    ns = case.view.namespaces[member.namespace]
+    known = [sub.cidr for network in known_items(case.snapshot.networks) for sub in network.subnets]
+    for route in require(ns.routes):
+        strange = route.type == "unicast" and route.scope == "link" and _is_strange(route, family, known)
+        if strange or (_refuses(route, family) and not _holds(route.dst, known)):
+            yield _one_of(route.dst)
+    for rule in require(ns.policy_rules):
+        if rule.family == family and rule.action in _TYPES and rule.dst:
+            yield _one_of(rule.dst)
+
+
+def _is_strange(route: Route, family: Family, known: list[str]) -> bool:
+    """Whether a route to what is said to be on the link is to a subnet that nobody's network has."""
+    net = ipaddress.ip_network(route.dst, strict=False)
+    own = route.family == family and not (net.is_link_local or net.is_multicast) and net.num_addresses > 1
+    return own and not _holds(route.dst, known)
 
 
 def _source(rule: PolicyRule) -> str:

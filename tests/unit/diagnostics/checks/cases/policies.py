@@ -9,7 +9,7 @@ from dnet_tui.inspect.model import PolicyRule, Route, Snapshot
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Match, NoTrack, Rule, Table, Verdict
 from dnet_tui.inspect.model.routing import XfrmPolicy
 from dnet_tui.inspect.ruleset.owner_cache import OwnerCache
-from unit.builders.factories import HOST, WEB, docker_like_snapshot, with_namespace
+from unit.builders.factories import HOST, VETH_WEB, WEB, docker_like_snapshot, route, with_namespace
 from unit.builders.factories_links import adding, namespace
 from unit.diagnostics.checks.cases.case import CheckCases
 from unit.diagnostics.checks.cases.rules import insert
@@ -105,6 +105,11 @@ def refusing(src: str, dst: str | None = None) -> Snapshot:
     return adding(docker_like_snapshot(), HOST, "policy_rules", refusal)
 
 
+def inside(*routes: Route) -> Snapshot:
+    """A container with routes of its own."""
+    return adding(docker_like_snapshot(), WEB, "routes", *routes)
+
+
 def own_rules(*exprs: Match) -> Snapshot:
     """A container that has rules of its own."""
     rules = (Rule(number=1, text="its own", exprs=(*exprs, Verdict(kind="drop"))),)
@@ -173,10 +178,17 @@ CASES: dict[str, CheckCases] = {
             "the outside refused by a route": lambda: banned("198.51.100.0/24"),
             "another range refused by a route": lambda: banned("192.0.2.0/24", "unreachable"),
             "a network refused by a policy rule": lambda: refusing("172.17.0.0/16"),
+            "a range refused inside a container": lambda: inside(route("192.0.2.0/24", type="blackhole")),
+            "a range that is said to be on a container's own link": lambda: inside(
+                route("192.0.2.0/24", ifindex=VETH_WEB - 1, scope="link", source=WEB_ADDRESS)
+            ),
         },
         near_misses={
             "a policy rule that refuses others": lambda: refusing("172.29.0.0/16"),
             "a range around the containers": lambda: banned("10.10.0.0/20"),
+            "a container's own part of its network": lambda: inside(
+                route("172.17.0.0/24", ifindex=VETH_WEB - 1, scope="link", source=WEB_ADDRESS)
+            ),
         },
     ),
     "flow-blocked": CheckCases(
