@@ -67,11 +67,19 @@ def test_probes_confirm_a_fault_on_a_docker_host(docker_host: DockerHost, fault:
     confirmed(docker_host, fault)
 
 
+BY_OTHERS = {
+    "hijack": "somebody answers, and the probe says who; that a rule leads there is the walk's to say",
+    "notrack": "what fails is the answer: its own finding is confirmed, which this one explains",
+}
+"""Faults that no probe confirms by their name, and why."""
+
+
 def confirmed(host: LabHost, fault: str) -> None:
     with host.fault(fault):
         report = probed(host)
     assert set(judgements(report)) <= {"agrees", "proves-nothing"}
-    assert fault in {item["confirms"] for item in report["probes"] if item["judgement"] == "agrees"}
+    if fault not in BY_OTHERS:
+        assert fault in {item["confirms"] for item in report["probes"] if item["judgement"] == "agrees"}
     assert report["findings"][0]["check"] == fault
 
 

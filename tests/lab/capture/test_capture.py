@@ -218,6 +218,14 @@ def records(path: Path) -> list[CapturedPacket]:
     return packets
 
 
+def held(path: Path) -> int:
+    """How many packets are in a file that may still be written."""
+    reader = CaptureReader(str(path), [])
+    count = len(list(reader.packets()))
+    reader.close()
+    return count
+
+
 def test_a_file_equals_what_tcpdump_writes_beside_it(demo_host: DemoHost, tmp_path: Path) -> None:
     require_lab("tcpdump")
     dumps = {point: tmp_path / f"{point}.pcap" for point in ("veth-web", "br-front", "eth0")}
@@ -230,6 +238,7 @@ def test_a_file_equals_what_tcpdump_writes_beside_it(demo_host: DemoHost, tmp_pa
             point,
             "-n",
             "-U",
+            "--immediate-mode",
             "--time-stamp-precision=nano",
             "-Z",
             "root",
@@ -244,6 +253,9 @@ def test_a_file_equals_what_tcpdump_writes_beside_it(demo_host: DemoHost, tmp_pa
         for _ in range(5):
             ping(demo_host)
         _, err, _ = finish(process, interrupt=True)
+    until = time.monotonic() + 20
+    while time.monotonic() < until and any(held(path) < 10 for path in dumps.values()):
+        time.sleep(0.1)  # tcpdump gets its packets some time after us
     for dump in running:
         (child,) = Path(f"/proc/{dump.pid}/task/{dump.pid}/children").read_text().split()
         os.kill(int(child), signal.SIGINT)
