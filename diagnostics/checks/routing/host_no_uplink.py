@@ -45,7 +45,7 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
     by4 = "IPv4 " if case.uplinks6 else ""
     yield Finding(
         check=ID,
-        severity="warning",
+        severity="info" if case.uplinks6 else "warning",  # one that has IPv6 alone may well be meant to
         subject=Subject(kind="host", name="route to the outside"),
         summary=f"The host has no {by4}route to the outside, so the containers of {names} have none either",
         symptoms=("egress",),
