@@ -88,6 +88,8 @@ def _asked_of(case: HostContext, member: AttachedContainer, family: Family) -> I
     """Destinations to try of a container's own routes and rules, and of subnets on its link that are no network's."""
     ns = case.view.namespaces[member.namespace]
     known = [sub.cidr for network in known_items(case.snapshot.networks) for sub in network.subnets]
+    others = (other for other in known_items(case.snapshot.namespaces) if other.id != ns.id)
+    known += [item.cidr for other in others for item in known_items(other.addresses)]  # somebody is there
     for route in require(ns.routes):
         strange = route.type == "unicast" and route.scope == "link" and _is_strange(route, family, known)
         if strange or (_refuses(route, family) and not _holds(route.dst, known)):
