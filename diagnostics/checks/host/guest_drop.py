@@ -43,7 +43,7 @@ from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
 from dnet_tui.diagnostics.report.finding import Affected, Evidence, Finding, Severity, Subject
 from dnet_tui.diagnostics.walk.bridged import cross_bridge
 from dnet_tui.diagnostics.walk.packet import Obstacle, Packet, RuleRef
-from dnet_tui.inspect.model import Link, Namespace, known_items
+from dnet_tui.inspect.model import Link, Namespace, known_items, require
 from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
 
 ID = "guest-drop"
@@ -60,6 +60,7 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     host = ctx.case.view.host
     if host is None:
         return
+    require(ctx.case.snapshot.networks)  # a bridge may be an engine's that doesn't answer
     networks = {net.bridge for net in ctx.case.networks if net.engine != INFERRED and ctx.case.everyone(net)}
     for bridge in ctx.case.view.bridges():
         ports = [

@@ -118,7 +118,7 @@ DECISIONS: dict[str, Decision] = {
         ("ip rule del pref 90 iif docker0 to 198.51.100.0/24 blackhole",),
         TIMEOUT,
         "blackhole",
-        "warning",
+        "info",
         "administrator",
     ),
 }
