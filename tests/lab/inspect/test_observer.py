@@ -334,6 +334,17 @@ print(json.dumps([peers(whole) == peers(alone),
     assert {reason for _, reason in unread} == {"it was not asked for"}
     assert {name for name, _ in unread} == {
         *("routes", "policy_rules", "neighbours", "proxied", "fdb", "traffic_control", "sysctls", "sockets"),
-        *("firewall", "conntrack", "conntrack_counts", "nat_ports", "checksums", "xfrm", "xfrm_policies"),
+        *(
+            "firewall",
+            "conntrack",
+            "conntrack_counts",
+            "nat_ports",
+            "queues",
+            "counters",
+            "recent",
+            "checksums",
+            "xfrm",
+            "xfrm_policies",
+        ),
         "wireguard",
     }
