@@ -126,7 +126,8 @@ def test_ports_that_strict_forward_ports_refuses_are_named(docker_host: DockerHo
     bridges = bridges_of(docker_host)
     with firewalld_rules(docker_host, constructed.firewalld(*bridges)):
         expect(docker_host, {EGRESS: OK, PUBLISHED: OK, FROM_HOST: OK})
-        assert doctor(docker_host)[1]["findings"] == []
+        # What the zones keep from the host itself is firewalld's to decide: a word, no fault.
+        assert [item for item in doctor(docker_host)[1]["findings"] if item["severity"] != "info"] == []
     with firewalld_rules(docker_host, constructed.firewalld(*bridges, strict=True)):
         expect(docker_host, {EGRESS: OK, PUBLISHED: UNREACHABLE, FROM_HOST: OK})
         _, report = doctor(docker_host)
