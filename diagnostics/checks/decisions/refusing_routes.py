@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from dnet_tui.diagnostics.context.host_context import AttachedContainer, HostCon
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Packet
-from dnet_tui.inspect.model import Family, PolicyRule, Route, known_items, require
+from dnet_tui.inspect.model import Family, Namespace, PolicyRule, Route, known_items, require
 from dnet_tui.inspect.model.rule_writers.owner import ADMINISTRATOR, DecisionOwner
 
 _TYPES = frozenset({"blackhole", "prohibit", "unreachable"})
@@ -33,6 +33,7 @@ class Refusal(NamedTuple):
 def refusals(case: HostContext) -> tuple[Refusal, ...]:
     """Those that a container's packet meets, each once."""
     found: dict[str, Refusal] = {}
+    subnets = [sub.cidr for network in known_items(case.snapshot.networks) for sub in network.subnets]
     for family in _FAMILIES:
         members = [member for network in case.networks for member in case.members(network, family)]
         if not members:
@@ -42,7 +43,7 @@ def refusals(case: HostContext) -> tuple[Refusal, ...]:
             refusal = _refused(case, sender, family, target, owner) if sender is not None else None
             if refusal is not None:
                 found.setdefault(refusal.text, refusal)
-        own = ((member, target) for member in members for target in _asked_of(case, member, family))
+        own = ((member, target) for member in members for target in _asked_of(case, member, family, subnets))
         for member, target in islice(own, _MOST):
             refusal = _refused(case, member, family, target, ADMINISTRATOR)
             if refusal is not None:
@@ -84,26 +85,31 @@ def _asked(case: HostContext, family: Family) -> Iterator[tuple[str, str, Decisi
             yield (_one_of(rule.dst) if rule.dst else case.outside(family)), _source(rule), ADMINISTRATOR
 
 
-def _asked_of(case: HostContext, member: AttachedContainer, family: Family) -> Iterator[str]:
+def _asked_of(case: HostContext, member: AttachedContainer, family: Family, subnets: list[str]) -> Iterator[str]:
     """Destinations to try of a container's own routes and rules, and of subnets on its link that are no network's."""
     ns = case.view.namespaces[member.namespace]
-    known = [sub.cidr for network in known_items(case.snapshot.networks) for sub in network.subnets]
-    others = (other for other in known_items(case.snapshot.namespaces) if other.id != ns.id)
-    known += [item.cidr for other in others for item in known_items(other.addresses)]  # somebody is there
     for route in require(ns.routes):
-        strange = route.type == "unicast" and route.scope == "link" and _is_strange(route, family, known)
-        if strange or (_refuses(route, family) and not _holds(route.dst, known)):
+        asked = _is_on_its_link(route, family) or _refuses(route, family)
+        # Addresses are gone through only where no network has the subnet: hosts have thousands.
+        if asked and not _holds(route.dst, subnets) and not _holds(route.dst, _addresses_beside(case, ns)):
             yield _one_of(route.dst)
     for rule in require(ns.policy_rules):
         if rule.family == family and rule.action in _TYPES and rule.dst:
             yield _one_of(rule.dst)
 
 
-def _is_strange(route: Route, family: Family, known: list[str]) -> bool:
-    """Whether a route to what is said to be on the link is to a subnet that nobody's network has."""
+def _addresses_beside(case: HostContext, ns: Namespace) -> Iterator[str]:
+    """The addresses of everybody else, with their prefixes: where they are, somebody is."""
+    others = (other for other in known_items(case.snapshot.namespaces) if other.id != ns.id)
+    return (item.cidr for other in others for item in known_items(other.addresses))
+
+
+def _is_on_its_link(route: Route, family: Family) -> bool:
+    """Whether a route leads to a subnet that is said to be on the link."""
+    if route.family != family or route.type != "unicast" or route.scope != "link":
+        return False
     net = ipaddress.ip_network(route.dst, strict=False)
-    own = route.family == family and not (net.is_link_local or net.is_multicast) and net.num_addresses > 1
-    return own and not _holds(route.dst, known)
+    return not (net.is_link_local or net.is_multicast) and net.num_addresses > 1
 
 
 def _source(rule: PolicyRule) -> str:
@@ -121,7 +127,7 @@ def _maker(route: Route) -> DecisionOwner:
     return DecisionOwner(kind="manager", name=f"routing daemon {route.protocol}")
 
 
-def _holds(prefix: str, subnets: list[str]) -> bool:
+def _holds(prefix: str, subnets: Iterable[str]) -> bool:
     """Whether a prefix overlaps a network's own: then it only keeps the rest of a range together."""
     one = ipaddress.ip_network(prefix, strict=False)
     others = (ipaddress.ip_network(cidr, strict=False) for cidr in subnets)
