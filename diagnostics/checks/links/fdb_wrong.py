@@ -40,8 +40,6 @@ from dnet_tui.inspect.model import FdbEntry, Namespace
 
 ID = "fdb-wrong"
 
-_FIXED = {"static", "permanent", "noarp"}
-
 
 def owns(_: HostContext, obstacle: Obstacle) -> bool:
     """A frame that a bridge sends out of a port where its addressee isn't."""

@@ -89,23 +89,6 @@ def vlan_above(view: View, ref: LinkRef, vid: int) -> tuple[Namespace, Link] | N
     return None
 
 
-def tags_of(view: View, link: Link) -> tuple[int, ...]:
-    """The VLAN tags that a frame gets on its way down from a link: the innermost first."""
-    tags: tuple[int, ...] = ()
-    seen = 0
-    while link.kind == "vlan" and seen < _DEEPEST:
-        tags = (*tags, vid_of(link))
-        lower = below(view, link)
-        if lower is None:
-            break
-        link = lower[1]
-        seen += 1
-    return tags
-
-
-_DEEPEST = 8
-
-
 def slaves(view: View, ns: Namespace, bond: Link) -> tuple[Link, ...]:
     """The links by which a bond or team sends: the active one, or any that has a carrier."""
     ports = view.ports_of(ns.id, bond.ifindex)

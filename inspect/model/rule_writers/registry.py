@@ -23,8 +23,7 @@ def manager_of(kind: str) -> RuleWriter | None:
 
 
 _ENGINES_TABLES = {name: kind.kind for kind in ENGINE_KINDS for name in kind.tables}
-# Asked of every chain and comment of a host: most are nobody's, which one look at all beginnings tells.
-_CHAIN_STARTS = tuple(start for item in RULE_WRITERS for start in (*item.chain_prefixes, *item.chains))
+# Asked of every comment of a host: most are nobody's, which one look at all beginnings tells.
 _COMMENT_STARTS = tuple(start for item in RULE_WRITERS for start in item.comments)
 
 

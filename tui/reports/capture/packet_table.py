@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping, Sequence
 
-from dnet_tui.inspect.capture.correlation.packet_identity import TCP, FlowEnds
+from dnet_tui.inspect.capture.correlation.packet_identity import TCP
 from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
 from dnet_tui.inspect.capture.decode import clock, summarise
 from dnet_tui.inspect.text.cells import cells, pad
@@ -121,11 +121,6 @@ def end_text(address: bytes, port: int) -> str:
     if not port:
         return text
     return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
-
-
-def ends_text(ends: FlowEnds, *, ports: bool = True) -> str:
-    """Both ends of a tuple."""
-    return f"{end_text(ends.src, ends.sport * ports)} > {end_text(ends.dst, ends.dport * ports)}"
 
 
 def delay(nanoseconds: int) -> str:
