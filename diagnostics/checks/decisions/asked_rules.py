@@ -20,6 +20,7 @@ from dnet_tui.diagnostics.report.decisions import is_anothers
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.namespace_index import index_of
+from dnet_tui.diagnostics.walk.netfilter.chain_ends import reference_to
 from dnet_tui.diagnostics.walk.packet import Packet, RuleRef, Walk
 from dnet_tui.inspect.model import Family, Link, LinkRef, known_items, require
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table
@@ -66,19 +67,7 @@ class AskedRule(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ref(self) -> RuleRef:
         """The reference that evidence is made of."""
-        return RuleRef(
-            namespace="",
-            backend=self.table.backend,
-            family=self.table.family,
-            table=self.table.name,
-            chain=self.chain.name,
-            number=self.rule.number,
-            text=self.rule.text,
-            packets=self.rule.packets,
-            bytes=self.rule.bytes,
-            base=self.base.name if self.base is not None else "",
-            owner=self.rule.owner,
-        )
+        return reference_to("", self.table, self.chain, self.rule, self.base.name if self.base is not None else "")
 
 
 def asked_rules(case: HostContext) -> tuple[AskedRule, ...]:

@@ -7,6 +7,7 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.flow import Flow
 from dnet_tui.diagnostics.walk.l3.namespace_context import match_context
 from dnet_tui.diagnostics.walk.match.expressions import matches
+from dnet_tui.diagnostics.walk.netfilter.chain_ends import reference_to
 from dnet_tui.diagnostics.walk.packet import Packet, RuleRef, Walk
 from dnet_tui.inspect.model import require
 from dnet_tui.inspect.model.firewall import Match
@@ -52,17 +53,5 @@ def rule_that_exempts(case: HostContext, gone: Walk) -> RuleRef | None:
         if len(conditions) == len(found.conditions) and any(
             all(matches(item, packet, context) for item in conditions) for packet in passed
         ):
-            return RuleRef(
-                namespace=host.id,
-                backend=found.table.backend,
-                family=found.table.family,
-                table=found.table.name,
-                chain=found.chain.name,
-                number=found.rule.number,
-                text=found.rule.text,
-                packets=found.rule.packets,
-                bytes=found.rule.bytes,
-                base=found.base.name,
-                owner=found.rule.owner,
-            )
+            return reference_to(host.id, found.table, found.chain, found.rule, found.base.name)
     return None

@@ -64,6 +64,27 @@ class Position(NamedTuple):
     certain: bool
 
 
+def reference_to(
+    namespace: str, table: Table, chain: Chain, rule: Rule, base: str, *, first: int = 0, path: tuple[str, ...] = ()
+) -> RuleRef:
+    """The reference to a rule; ``base`` is the base chain that leads to it, by its rule ``first`` and over ``path``."""
+    return RuleRef(
+        namespace=namespace,
+        backend=table.backend,
+        family=table.family,
+        table=table.name,
+        chain=chain.name,
+        number=rule.number,
+        text=rule.text,
+        packets=rule.packets,
+        bytes=rule.bytes,
+        base=base,
+        base_number=first,
+        path=path,
+        owner=rule.owner,
+    )
+
+
 class Referrer(NamedTuple):
     """Names the rules and the policy of a base chain, and of the chains that it leads to."""
 
@@ -73,21 +94,7 @@ class Referrer(NamedTuple):
 
     def rule(self, at: Position) -> RuleRef:
         """The reference to the rule that the evaluation stands at."""
-        return RuleRef(
-            namespace=self.namespace,
-            backend=self.table.backend,
-            family=self.table.family,
-            table=self.table.name,
-            chain=at.chain.name,
-            number=at.rule.number,
-            text=at.rule.text,
-            packets=at.rule.packets,
-            bytes=at.rule.bytes,
-            base=self.base.name,
-            base_number=at.first,
-            path=at.path,
-            owner=at.rule.owner,
-        )
+        return reference_to(self.namespace, self.table, at.chain, at.rule, self.base.name, first=at.first, path=at.path)
 
     def policy(self, policy: str) -> RuleRef:
         """The reference to the base chain's policy."""
