@@ -7,8 +7,9 @@ of its own for each: that one is walked too.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -24,6 +25,8 @@ from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet
 from dnet_tui.inspect.model import Family, Forwarder, Namespace, NotSeen, PortProxy, Subnet, known_items
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
+
+P = TypeVar("P", PortProxy, Forwarder)
 
 NOBODY_ANSWERS = "outside"
 """The stage of an answer that nobody sends: it ends before it begins."""
@@ -132,17 +135,23 @@ def source_of(case: HostContext, ns: Namespace, dst: str) -> str:
     return next((item.address for item in near if item.scope == "global"), "")
 
 
-def _proxy(case: HostContext, forward: Walk) -> PortProxy | None:
-    """The proxy whose socket took a packet."""
+def _taken_by(programs: Iterable[P], forward: Walk) -> list[P]:
+    """Those of the programs that listen where a packet was taken by a socket."""
     last = forward.last
     if forward.end != "delivered" or forward.decided_by is None or forward.decided_by.kind != "socket":
-        return None
-    own = [
+        return []
+    return [
         item
-        for item in case.snapshot.proxies
+        for item in programs
         if (item.netns, item.proto, item.host_port) == (forward.last_namespace, last.proto, last.dport)
         and item.host_ip in {last.dst, *_ANY.values()}
     ]
+
+
+def _proxy(case: HostContext, forward: Walk) -> PortProxy | None:
+    """The proxy whose socket took a packet."""
+    last = forward.last
+    own = _taken_by(case.snapshot.proxies, forward)
     exact = [item for item in own if item.host_ip == last.dst]
     alike = [item for item in own if (":" in item.host_ip) == (":" in last.dst)]
     return next(iter((*exact, *alike, *own)), None)
@@ -150,15 +159,7 @@ def _proxy(case: HostContext, forward: Walk) -> PortProxy | None:
 
 def _forwarder(case: HostContext, forward: Walk) -> Forwarder | None:
     """Another program whose socket took a packet, where it passes on to one place alone."""
-    last = forward.last
-    if forward.end != "delivered" or forward.decided_by is None or forward.decided_by.kind != "socket":
-        return None
-    own = [
-        item
-        for item in case.snapshot.forwarders
-        if (item.netns, item.proto, item.host_port) == (forward.last_namespace, last.proto, last.dport)
-        and item.host_ip in {last.dst, *_ANY.values()}
-    ]
+    own = _taken_by(case.snapshot.forwarders, forward)
     places = {(item.into, item.to_ip, item.to_port) for item in own}
     return own[0] if len(places) == 1 else None
 
