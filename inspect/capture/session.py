@@ -16,10 +16,10 @@ import select
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -34,6 +34,8 @@ from dnet_tui.inspect.capture.ring_blocks import BlockMaker, PacketBlocks
 from dnet_tui.inspect.capture.tap import CaptureOptions, CaptureState, Tap, open_tap
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model.view import View
+
+T = TypeVar("T")
 
 HOLD = (2 * RETIRE_MS + 10) / 1000
 """Seconds from a packet's arrival until every ring has surely handed over what arrived before it."""
@@ -148,15 +150,7 @@ class Capture:
         When the capture has ended and all is delivered, ``finished`` is true
         and every further call returns nothing at once.
         """
-        deadline = time.monotonic() + timeout
-        while not self.finished:
-            now = time.monotonic()
-            self._keep_time(now)
-            packets = self._release(now)
-            if packets or now >= deadline:
-                return packets
-            self._wait_and_read(min(deadline, self._next_event()) - now)
-        return []
+        return self._polled(timeout, self._release)
 
     def seen_until_ns(self) -> int:
         """Every packet up to this moment (nanoseconds since 1970) has been returned by :meth:`poll`."""
@@ -169,13 +163,17 @@ class Capture:
         """
         if self._maker is None:
             self._maker = self._taps[0].ring.block_maker()
+        return self._polled(timeout, self._release_blocks)
+
+    def _polled(self, timeout: float, release: Callable[[float], list[T]]) -> list[T]:
+        """What ``release`` gives at a time, as soon as it gives any; nothing after ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
         while not self.finished:
             now = time.monotonic()
             self._keep_time(now)
-            blocks = self._release_blocks(now)
-            if blocks or now >= deadline:
-                return blocks
+            found = release(now)
+            if found or now >= deadline:
+                return found
             self._wait_and_read(min(deadline, self._next_event()) - now)
         return []
 

@@ -115,16 +115,7 @@ def packet_data(
     first = row.packet.time_ns
     ports = shown.sport is not None or shown.dport is not None
     return PacketData(
-        time=timestamp(shown.time),
-        point=shown.point,
-        direction=shown.direction,
-        src=shown.src,
-        dst=shown.dst,
-        proto=shown.proto,
-        sport=shown.sport,
-        dport=shown.dport,
-        length=shown.length,
-        info=shown.info,
+        **msgspec.structs.asdict(point_packet(shown)),
         number=row.number,
         src_name=names.get(shown.src),
         dst_name=names.get(shown.dst),
