@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from dnet_tui.diagnostics.context.host_context import AttachedContainer, HostCon
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Packet
-from dnet_tui.inspect.model import Family, Namespace, PolicyRule, Route, known_items, require
+from dnet_tui.inspect.model import Family, PolicyRule, Route, known_items, require
 from dnet_tui.inspect.model.rule_writers.owner import ADMINISTRATOR, DecisionOwner
 
 _TYPES = frozenset({"blackhole", "prohibit", "unreachable"})
@@ -33,7 +33,8 @@ class Refusal(NamedTuple):
 def refusals(case: HostContext) -> tuple[Refusal, ...]:
     """Those that a container's packet meets, each once."""
     found: dict[str, Refusal] = {}
-    subnets = [sub.cidr for network in known_items(case.snapshot.networks) for sub in network.subnets]
+    networks = (*case.networks, *known_items(case.snapshot.networks))  # those that nobody declared, and macvlans
+    subnets = [sub.cidr for network in networks for sub in network.subnets]
     for family in _FAMILIES:
         members = [member for network in case.networks for member in case.members(network, family)]
         if not members:
@@ -89,19 +90,11 @@ def _asked_of(case: HostContext, member: AttachedContainer, family: Family, subn
     """Destinations to try of a container's own routes and rules, and of subnets on its link that are no network's."""
     ns = case.view.namespaces[member.namespace]
     for route in require(ns.routes):
-        asked = _is_on_its_link(route, family) or _refuses(route, family)
-        # Addresses are gone through only where no network has the subnet: hosts have thousands.
-        if asked and not _holds(route.dst, subnets) and not _holds(route.dst, _addresses_beside(case, ns)):
+        if (_is_on_its_link(route, family) or _refuses(route, family)) and not _holds(route.dst, subnets):
             yield _one_of(route.dst)
     for rule in require(ns.policy_rules):
         if rule.family == family and rule.action in _TYPES and rule.dst:
             yield _one_of(rule.dst)
-
-
-def _addresses_beside(case: HostContext, ns: Namespace) -> Iterator[str]:
-    """The addresses of everybody else, with their prefixes: where they are, somebody is."""
-    others = (other for other in known_items(case.snapshot.namespaces) if other.id != ns.id)
-    return (item.cidr for other in others for item in known_items(other.addresses))
 
 
 def _is_on_its_link(route: Route, family: Family) -> bool:
@@ -127,7 +120,7 @@ def _maker(route: Route) -> DecisionOwner:
     return DecisionOwner(kind="manager", name=f"routing daemon {route.protocol}")
 
 
-def _holds(prefix: str, subnets: Iterable[str]) -> bool:
+def _holds(prefix: str, subnets: list[str]) -> bool:
     """Whether a prefix overlaps a network's own: then it only keeps the rest of a range together."""
     one = ipaddress.ip_network(prefix, strict=False)
     others = (ipaddress.ip_network(cidr, strict=False) for cidr in subnets)
