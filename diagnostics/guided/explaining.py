@@ -79,11 +79,8 @@ def led_by(trace: Trace) -> RuleRef | None:
 
 
 def stopping(trace: Trace) -> Walk:
-    """The walk that fails: the packet's, a proxy's own, or the answer's."""
-    if trace.forward.arrives is not True or trace.answer is None or trace.answer.arrives is True:
-        failing = trace.relay.failing if trace.relay is not None else None
-        return failing or trace.forward
-    return trace.answer
+    """The walk that fails: the packet's, a proxy's own, the answer's, or a later packet's."""
+    return trace.failing
 
 
 def names_rule(finding: Finding, rule: RuleRef) -> bool:

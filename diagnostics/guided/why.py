@@ -81,6 +81,9 @@ def _steps(case: HostContext, trace: Trace) -> list[Step]:
             every += steps_of(case, trace.relay.answer, way="Answer to the proxy: ")
     if trace.answer is not None and trace.forward.end != "refused":
         every += steps_of(case, trace.answer, way="Answer: ")
+    stopped = trace.stopped_later
+    if stopped is not None:
+        every += steps_of(case, stopped.walk, way=f"{stopped.kind.capitalize()}: ")
     return every
 
 

@@ -19,6 +19,7 @@ from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l2 import tunnels
 from dnet_tui.diagnostics.walk.l3.listener import PORT_HOLDERS
 from dnet_tui.diagnostics.walk.l3.routing import lookup
+from dnet_tui.diagnostics.walk.later_packets import LaterPacket, later_packets, worst
 from dnet_tui.diagnostics.walk.match.values import is_loopback
 from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef, Truth, Walk
@@ -40,6 +41,8 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True):
     proxy: PortProxy | Forwarder
     forward: Walk
     answer: Walk | None
+    later: tuple[LaterPacket, ...] = ()
+    """The later packets of that connection, where they may fare otherwise."""
     next: Relay | None = None
     """What another proxy that took this one does with it."""
 
@@ -54,6 +57,7 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True):
         if self.forward.end in {"refused", "left"}:
             return False if self.certain else None  # what leaves the host doesn't get to a container of it
         ways = [self.forward.arrives] + ([self.answer.arrives] if self.answer is not None else [])
+        ways += [item.walk.arrives for item in self.later]
         ways += [self.next.arrives] if self.next is not None else []
         found: Truth = False if False in ways else None if None in ways else True
         return None if found is False and not self.certain else found
@@ -65,6 +69,9 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True):
             return self.forward
         if self.answer is not None and self.answer.arrives is not True:
             return self.answer
+        later = worst(self.later)
+        if later is not None:
+            return later.walk
         return self.next.failing if self.next is not None else None
 
     @property
@@ -113,7 +120,8 @@ def relay(case: HostContext, forward: Walk, depth: int = 0) -> Relay | None:
     )
     there = walk(case.view, packet, origin=ns.id)
     answer = reply(case.view, there) if there.arrives else None
-    return Relay(proxy=proxy, forward=there, answer=answer, next=relay(case, there, depth + 1))
+    later = later_packets(case.view, there, answer)
+    return Relay(proxy=proxy, forward=there, answer=answer, later=later, next=relay(case, there, depth + 1))
 
 
 def _own_address(case: HostContext, namespace: str, packet: Packet) -> str:

@@ -32,11 +32,13 @@ def _ctstatus(value: str, packet: Packet, _: MatchContext) -> Truth:
         "NONE": False,  # no bit is asked for, and none found
         "DNAT": packet.dnatted,
         "SNAT": packet.snatted,
-        "SEEN_REPLY": packet.reply,
+        "SEEN_REPLY": packet.reply or packet.ctstate == "ESTABLISHED",
         "CONFIRMED": packet.ctstate != "NEW",
     }
     if packet.ctstate == "NEW":
         known["ASSURED"] = known["EXPECTED"] = False
+    elif packet.later and packet.proto == "tcp":
+        known["ASSURED"] = packet.ctstate == "ESTABLISHED"  # since the handshake's last packet (nf_conntrack_tcp_packet)
     return known.get(value)
 
 

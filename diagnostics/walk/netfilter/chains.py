@@ -76,11 +76,12 @@ class _Outcome(NamedTuple):
 
 
 class Ruleset(NamedTuple):
-    """A namespace's rules, with what evaluating them takes."""
+    """A namespace's rules, with what evaluating them takes; ``asked`` collects the fields of ``TELLING`` asked for."""
 
     rules: FirewallIndex
     context: MatchContext
     budget: Budget
+    asked: set[str]
 
 
 class ChainEvaluation:
@@ -102,7 +103,7 @@ class ChainEvaluation:
         self.namespace = ruleset.context.namespace
         self.budget = ruleset.budget
         self.index = base.table
-        self.asked = RuleConditions(ruleset.context, base.table.sets, ruleset.rules.ipsets, assume)
+        self.asked = RuleConditions(ruleset.context, base.table.sets, ruleset.rules.ipsets, assume, ruleset.asked)
         self.hedges: list[Hedge] = []
         """What decisions rest on that take something for granted."""
         self.table = base.table.table
@@ -233,6 +234,7 @@ class ChainEvaluation:
 
     def _verdict_map(self, expr: VerdictMap, at: Position) -> ChainEnd | None:
         """A verdict map: do what the packet's element says; of several possible ones, all may be."""
+        self.asked.note(*expr.fields)
         found = list(candidates(expr, self.index.sets, self.packet, self.context))
         # Where none has to be the one, the rule may also end here as at a match that fails.
         falls = not self._has_one(expr.fields, found)

@@ -33,6 +33,13 @@ CONDITIONS = Match | SetLookup | Lookup | StatefulMatch
 """What decides whether a rule goes on; of an :class:`Opaque` its role tells."""
 
 
+OF_STATE = frozenset({"ctstate", "ctstatus", "recent", "socket", "skuid", "skgid", "cgroup", "made-here"})
+"""Fields by which rules tell a connection's first packet from a later one in the same direction."""
+OF_SHAPE = frozenset({"tcp-flags", "tcp-option", "length", "mss"})
+"""Fields by which they tell a packet that opens a connection from one that has data, or none."""
+TELLING = OF_STATE | OF_SHAPE
+
+
 class Assume(IntEnum):
     """What may be taken for granted: nothing, that a packet is a plain first one, or besides that the odds hold."""
 
@@ -48,13 +55,21 @@ class RuleConditions(NamedTuple):
     sets: Mapping[str, NamedSet]
     ipsets: Mapping[str, NamedSet]
     assume: Assume
+    asked: set[str]
+
+    def note(self, *fields: str) -> None:
+        """Remember what is asked of the packet that may be otherwise for a later one of its connection."""
+        self.asked.update(TELLING.intersection(fields))
 
     def hold(self, expr: AnyExpr, packet: Packet) -> Truth:
         """Whether one condition certainly holds; an expression that acts is no condition, and holds."""
         match expr:
             case Match():
+                if expr.field in TELLING:
+                    self.asked.add(expr.field)
                 return matches(expr, packet, self.context)
             case Lookup():
+                self.note(*expr.fields)
                 return looked_up(expr, self.sets, packet, self.context)
             case SetLookup():
                 return in_ipset(expr, self.ipsets, packet, self.context)

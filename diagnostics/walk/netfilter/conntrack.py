@@ -59,6 +59,23 @@ def belongs(packet: Packet, connection: Connection) -> bool:
     return packet.sport == after.dport and packet.dport == after.sport
 
 
+def continues(packet: Packet, connection: Connection) -> bool:
+    """Whether a packet goes the way of a connection's first one: its tuple is that packet's."""
+    before = connection.before
+    one = (packet.src, packet.dst, packet.proto, packet.sport, packet.dport)
+    return one == (before.src, before.dst, before.proto, before.sport, before.dport)
+
+
+def is_out_of_state(connection: Connection | None, packet: Packet) -> bool:
+    """Whether conntrack takes a packet of TCP for an invalid one, as it has never seen the answer to the first.
+
+    ``tcp_conntracks[ORIGINAL][ACK][SYN_SENT]``: it is let pass without a
+    connection, and so without its translation.
+    """
+    unanswered = connection is not None and not connection.reply and not connection.seen_reply
+    return unanswered and packet.later and packet.proto == "tcp"
+
+
 def existing(entries: Iterable[ConntrackEntry], packet: Packet) -> tuple[ConntrackEntry, Connection] | None:
     """The tracked connection that has the very tuple of a packet, in one direction or the other.
 

@@ -31,5 +31,5 @@ def hook_result(
     families: tuple[str, ...] = (),
 ) -> HookResult:
     """What the rules of a firewall do to a packet at a hook."""
-    ruleset = Ruleset(FirewallIndex(firewall), Unicast(namespace), Budget())
+    ruleset = Ruleset(FirewallIndex(firewall), Unicast(namespace), Budget(), set())
     return run_hook(ruleset, hook, packet, families=families)

@@ -62,6 +62,7 @@ def _sentences(trace: Trace, view: View) -> Iterator[str]:
         yield f"It is taken by {what}{fails}."
     if trace.answer is not None:
         yield _answer(trace, trace.answer, view)
+    yield from _later(trace, view)
     if trace.intended is False and trace.received_by and not trace.held_by:
         yield f"It is received by {clean(trace.received_by)}, for whom it wasn't meant."
 
@@ -77,6 +78,19 @@ def _answer(trace: Trace, answer: Walk, view: View) -> str:
         case "misdelivered":
             return "Its answer comes to somebody who doesn't await it."
     return f"Its answer {_ending(answer, view)}."
+
+
+def _later(trace: Trace, view: View) -> Iterator[str]:
+    """That a later packet of the connection doesn't get through, though the first ones do."""
+    later = trace.stopped_later
+    if later is None:
+        return
+    opening = "handshake passes" if later.walk.start.proto == "tcp" else "first packet and its answer pass"
+    size = f" ({later.walk.start.length} bytes)" if later.kind.startswith("data") else ""
+    what = {"data": "its data", "acknowledgement": "the acknowledgement that ends it"}.get(later.kind, f"the {later.kind}")
+    if later.kind == "second packet":
+        what = "a second packet"
+    yield f"The {opening}, but {what}{size} {_ending(later.walk, view)}."
 
 
 def _ending(walk: Walk, view: View) -> str:

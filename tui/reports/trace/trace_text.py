@@ -37,6 +37,11 @@ def trace_text(trace: Trace, view: View, paper: OutputStyle) -> str:
             lines += ["", prose.bold(f"Its answer  {clean(relay.answer.start.tuple_text())}")]
             lines += _way(relay.answer, view, prose)
         relay = relay.next
+    later = trace.stopped_later
+    if later is not None:
+        start = later.walk.start
+        name = f"{later.kind[0].upper()}{later.kind[1:]}"
+        lines += ["", prose.bold(f"{name}  {clean(start.tuple_text())}{_size(start)}"), *_way(later.walk, view, prose)]
     if trace.told is not None:
         lines += ["", prose.bold(f"The message to the sender  {clean(trace.told.start.tuple_text())}")]
         lines += _way(trace.told, view, prose)

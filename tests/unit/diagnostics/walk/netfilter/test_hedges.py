@@ -62,7 +62,7 @@ def hook(
     lines = ["*mangle", f":{chain} ACCEPT [0:0]", *(f"-A {chain} {rule}" for rule in rules), "COMMIT"]
     firewall = Firewall(tables=parse_save("\n".join(lines), backend="iptables-nft", family="ip"), ipsets=ipsets)
     context = match_context(View(Snapshot(taken_at=NOON, namespaces=(ns,))), ns)
-    return run_hook(Ruleset(FirewallIndex(firewall), context, Budget()), at, packet, most=most)
+    return run_hook(Ruleset(FirewallIndex(firewall), context, Budget(), set()), at, packet, most=most)
 
 
 def dropped(condition: str, packet: Packet = SYN, **where: object) -> tuple[str, bool]:
