@@ -17,6 +17,7 @@ from dnet_tui.diagnostics.trace.reception import Relay, relay
 from dnet_tui.diagnostics.trace.trace_events import PacketOutcome
 from dnet_tui.diagnostics.trace.walk_vs_kernel import Agreement, answer_kind, same_tuple
 from dnet_tui.diagnostics.walk.api import reply, walk
+from dnet_tui.diagnostics.walk.later_packets import LaterPacket, later_packets, worst
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import LinkRef
 from dnet_tui.inspect.model.view import View
@@ -135,7 +136,8 @@ class Court:
         """A real connection: who answered, or how it failed, against what the walk says of packet and answer."""
         back = reply(self.view, there) if there.arrives else None
         ends = (there.end, back.end if back else "")
-        claim = claim_of(there, back, relay(self.case, there), self.places)
+        later = later_packets(self.view, there, back)
+        claim = claim_of(there, back, relay(self.case, there), self.places, later)
         wrong = (
             ()
             if fits(claim, answered)
@@ -143,7 +145,8 @@ class Court:
         )
         result: Result = "unknown" if not claim else "wrong" if wrong else "agrees"
         if result == "unknown":
-            undecided = next((way for way in (back, there) if way is not None and way.end == "unknown"), there)
+            walks = [way for way in (back, there, *(item.walk for item in later)) if way is not None]
+            undecided = next((way for way in walks if way.end == "unknown"), there)
             wrong = (f"unknown: {undecided.decided_by.text if undecided.decided_by else ''}",)
         return Judgement(probe=probe, result=result, reasons=wrong, end=ends, kernel=(answered or "no answer", ""))
 
@@ -197,7 +200,13 @@ def _taker(said: Walk, outcome: Outcome) -> Iterator[str]:
 ANSWER, REFUSED, NOTHING, CLOSED = "answer ", "refused", "no answer", "taken, but not answered"
 
 
-def claim_of(there: Walk, back: Walk | None, passed_on: Relay | None, places: Mapping[str, str]) -> str:
+def claim_of(
+    there: Walk,
+    back: Walk | None,
+    passed_on: Relay | None,
+    places: Mapping[str, str],
+    later: tuple[LaterPacket, ...] = (),
+) -> str:
     """What is said of a connection: who answers, ``refused``, ``rejected``, or no answer; empty: unknown."""
     ways = [way for way in (there, back) if way is not None]
     if any(way.end == "unknown" for way in ways):
@@ -210,6 +219,8 @@ def claim_of(there: Walk, back: Walk | None, passed_on: Relay | None, places: Ma
         if passed_on.arrives is not True:
             return "" if passed_on.arrives is None else CLOSED
         there = passed_on.forward
+    if (stopped := worst(later)) is not None:
+        return CLOSED if stopped.walk.arrives is False else ""
     receivers = dict.fromkeys(places.get(way.last_namespace, way.last_namespace) for way in (there, *there.others))
     return ANSWER + "|".join(receivers)
 

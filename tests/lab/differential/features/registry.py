@@ -35,6 +35,7 @@ FEATURES: dict[str, Callable[[Draft], None]] = {
     "connections": connection_features.connections,
     "proxies": connection_features.proxies,
     "sockets": connection_features.sockets,
+    "later": connection_features.later,
     "second-uplink": link_features.second_uplink,
     "linkdown": link_features.linkdown,
     "macvlan": link_features.macvlan,
