@@ -7,8 +7,8 @@ import msgspec
 from dnet_tui.diagnostics.walk.branches import every_way, together
 from dnet_tui.diagnostics.walk.loop import run_stages
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget
-from dnet_tui.diagnostics.walk.packet import Carried, Decider, Learned, Obstacle, Packet, Walk, replace
 from dnet_tui.diagnostics.walk.netfilter.known_connections import Continued, Tracked
+from dnet_tui.diagnostics.walk.packet import Carried, Decider, Learned, Obstacle, Packet, Walk, replace
 from dnet_tui.diagnostics.walk.state import Awaited, WalkState
 from dnet_tui.diagnostics.walk.steps import ComeIn, Send
 from dnet_tui.inspect.model import LinkRef
@@ -37,8 +37,9 @@ def walk(
     ``outside`` ends the walk as ``left`` when the packet leaves the host by a
     link that isn't a container's.  ``beyond`` goes on past obstacles to find
     the others.  ``answers`` holds the connections of which this is a reply,
-    ``continued`` those of which it is a later packet, ``awaited`` who awaits it and the packet that it answers, ``learned`` what
-    that one taught bridges and neighbours.  ``fresh`` is a packet that belongs
+    ``continued`` those of which it is a later packet, ``awaited`` who awaits
+    it and the packet that it answers, ``learned`` what that one taught bridges
+    and neighbours.  ``fresh`` is a packet that belongs
     to no connection yet, whatever is tracked.  ``carried`` is what it has
     inside, where it is a tunnel's; ``to`` the link that a frame from a
     neighbour is addressed to, where that is known.

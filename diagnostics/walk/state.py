@@ -14,8 +14,7 @@ from dnet_tui.diagnostics.walk.l2.stations import Stations
 from dnet_tui.diagnostics.walk.l3.namespace_context import match_context
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget
-from dnet_tui.diagnostics.walk.netfilter.chains import Ruleset
-from dnet_tui.diagnostics.walk.netfilter.conditions import Assume
+from dnet_tui.diagnostics.walk.netfilter.conditions import Assume, Ruleset
 from dnet_tui.diagnostics.walk.netfilter.conntrack import (
     Connection,
     as_seen_by,

@@ -27,7 +27,7 @@ def _ctstate(value: str, packet: Packet, _: MatchContext) -> Truth:
 
 
 def _ctstatus(value: str, packet: Packet, _: MatchContext) -> Truth:
-    """Status bits of the connection; what only traffic over time shows (ASSURED) isn't known."""
+    """Status bits of the connection; what only traffic over time shows (ASSURED, of UDP) isn't known."""
     known = {
         "NONE": False,  # no bit is asked for, and none found
         "DNAT": packet.dnatted,
@@ -37,8 +37,11 @@ def _ctstatus(value: str, packet: Packet, _: MatchContext) -> Truth:
     }
     if packet.ctstate == "NEW":
         known["ASSURED"] = known["EXPECTED"] = False
-    elif packet.later and packet.proto == "tcp":
-        known["ASSURED"] = packet.ctstate == "ESTABLISHED"  # since the handshake's last packet (nf_conntrack_tcp_packet)
+    elif packet.proto == "tcp" and (packet.later or "SYN" in packet.tcp_flags):
+        # Since the handshake's last packet (nf_conntrack_tcp_packet).
+        known["ASSURED"] = packet.later and packet.ctstate == "ESTABLISHED"
+    elif packet.proto in {"icmp", "icmpv6"}:
+        known["ASSURED"] = False
     return known.get(value)
 
 

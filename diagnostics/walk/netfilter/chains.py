@@ -16,11 +16,10 @@ from typing import NamedTuple, assert_never
 
 import msgspec
 
-from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.match.plain_packet import USUAL_TTL
 from dnet_tui.diagnostics.walk.match.remembered import remember
 from dnet_tui.diagnostics.walk.match.sets import candidates, has_each
-from dnet_tui.diagnostics.walk.netfilter.budget import Budget, BudgetSpentError
+from dnet_tui.diagnostics.walk.netfilter.budget import BudgetSpentError
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import (
     BREAK,
     ChainEnd,
@@ -30,8 +29,8 @@ from dnet_tui.diagnostics.walk.netfilter.chain_ends import (
     can_reject,
     settled,
 )
-from dnet_tui.diagnostics.walk.netfilter.conditions import CONDITIONS, Assume, RuleConditions, has_effect
-from dnet_tui.diagnostics.walk.netfilter.firewall_index import BaseChain, FirewallIndex
+from dnet_tui.diagnostics.walk.netfilter.conditions import CONDITIONS, Assume, RuleConditions, Ruleset, has_effect
+from dnet_tui.diagnostics.walk.netfilter.firewall_index import BaseChain
 from dnet_tui.diagnostics.walk.netfilter.fwmark import UNKNOWN, blended, changed, marked, zoned
 from dnet_tui.diagnostics.walk.netfilter.handover import proxied, queued
 from dnet_tui.diagnostics.walk.netfilter.nat import chosen_nat
@@ -73,15 +72,6 @@ class _Outcome(NamedTuple):
     path: tuple[str, ...]
     """The chains by which it was reached, itself included; ``first`` is the base chain's rule that led there."""
     first: int
-
-
-class Ruleset(NamedTuple):
-    """A namespace's rules, with what evaluating them takes; ``asked`` collects the fields of ``TELLING`` asked for."""
-
-    rules: FirewallIndex
-    context: MatchContext
-    budget: Budget
-    asked: set[str]
 
 
 class ChainEvaluation:

@@ -16,6 +16,8 @@ from dnet_tui.diagnostics.walk.match.expressions import matches
 from dnet_tui.diagnostics.walk.match.numgen import drawn, share
 from dnet_tui.diagnostics.walk.match.plain_packet import assumed
 from dnet_tui.diagnostics.walk.match.sets import assumed_lookup, in_ipset, looked_up
+from dnet_tui.diagnostics.walk.netfilter.budget import Budget
+from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model.firewall import (
     AnyExpr,
@@ -46,6 +48,15 @@ class Assume(IntEnum):
     NOTHING = 0
     PLAIN = 1
     ODDS = 2
+
+
+class Ruleset(NamedTuple):
+    """A namespace's rules, with what evaluating them takes; ``asked`` collects the fields of ``TELLING`` asked for."""
+
+    rules: FirewallIndex
+    context: MatchContext
+    budget: Budget
+    asked: set[str]
 
 
 class RuleConditions(NamedTuple):

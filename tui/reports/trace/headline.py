@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.trace.reception import redirection, way_out
 from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.diagnostics.walk.l2.tunnels import ref_text
+from dnet_tui.diagnostics.walk.later_packets import LaterKind
 from dnet_tui.diagnostics.walk.packet import Walk
 from dnet_tui.inspect.model import LinkRef
 from dnet_tui.inspect.model.view import View
@@ -23,6 +24,13 @@ VERDICTS = {
     "looped": "goes round in a loop",
     "too-big": "is too big for a link on its way",
     "unknown": "can't be decided",
+}
+
+_LATER: dict[LaterKind, str] = {
+    "acknowledgement": "the acknowledgement that ends it",
+    "data": "its data",
+    "data of the answer": "the data of the answer",
+    "second packet": "a second packet",
 }
 
 _TUNNELS = {
@@ -87,10 +95,7 @@ def _later(trace: Trace, view: View) -> Iterator[str]:
         return
     opening = "handshake passes" if later.walk.start.proto == "tcp" else "first packet and its answer pass"
     size = f" ({later.walk.start.length} bytes)" if later.kind.startswith("data") else ""
-    what = {"data": "its data", "acknowledgement": "the acknowledgement that ends it"}.get(later.kind, f"the {later.kind}")
-    if later.kind == "second packet":
-        what = "a second packet"
-    yield f"The {opening}, but {what}{size} {_ending(later.walk, view)}."
+    yield f"The {opening}, but {_LATER[later.kind]}{size} {_ending(later.walk, view)}."
 
 
 def _ending(walk: Walk, view: View) -> str:

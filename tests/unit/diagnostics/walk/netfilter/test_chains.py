@@ -14,7 +14,8 @@ from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.netfilter import chains as evaluation
 from dnet_tui.diagnostics.walk.netfilter.budget import REPEATED_RULES, Budget
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import ChainEnd, HookResult, Position
-from dnet_tui.diagnostics.walk.netfilter.chains import ChainEvaluation, Ruleset
+from dnet_tui.diagnostics.walk.netfilter.chains import ChainEvaluation
+from dnet_tui.diagnostics.walk.netfilter.conditions import Ruleset
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model.firewall import (

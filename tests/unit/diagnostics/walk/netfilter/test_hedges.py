@@ -8,8 +8,7 @@ import pytest
 from dnet_tui.diagnostics.walk.l3.namespace_context import match_context
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
-from dnet_tui.diagnostics.walk.netfilter.chains import Ruleset
-from dnet_tui.diagnostics.walk.netfilter.conditions import Assume
+from dnet_tui.diagnostics.walk.netfilter.conditions import Assume, Ruleset
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
 from dnet_tui.diagnostics.walk.packet import Packet
