@@ -1,4 +1,4 @@
-"""XDP programs and the filters of traffic control, which see a packet before or after netfilter.  Three-valued, pure.
+"""XDP programs, and traffic control's filters and qdiscs, which see a packet before or after netfilter.  Three-valued, pure.
 
 What a BPF program does nobody can tell from outside; of the other filters
 only those that certainly drop, or certainly pass, what they see are decided.
@@ -18,7 +18,7 @@ from dnet_tui.diagnostics.walk.packet import Decider, Packet
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Link, Namespace, TrafficFilter
 
-TC, XDP = "tc", "xdp"
+TC, XDP, QDISC = "tc", "xdp", "qdisc"
 """What a decider of here has as its value."""
 
 _ALL = 0x0003
@@ -39,11 +39,15 @@ def pass_filters(state: WalkState, ns: Namespace, link: Link, place: Literal["in
     if not filters:
         return
     for at in ("ingress",) if place == "ingress" else ("egress", "root"):
-        found = decide(filters.get((link.ifindex, at), ()), state.packet)
+        here = filters.get((link.ifindex, at), ())
+        found = decide((item for item in here if not item.qdisc), state.packet)
         if found is not None:
             end, by = found
             where = "at the root qdisc" if at == "root" else at
             _stop(state, ns, link, place, end, f"tc filter on {link.name} {where}: {filter_text(by)}", TC)
+        for queue in (item for item in here if item.qdisc):
+            lost: Literal["dropped", "unknown"] = "unknown" if queue.unmodelled else "dropped"
+            _stop(state, ns, link, place, lost, f"qdisc {queue.kind} of {link.name} {queue.qdisc}", QDISC)
 
 
 def decide(

@@ -9,6 +9,7 @@ import msgspec
 from lab.differential.features import (
     bridge_features,
     connection_features,
+    device_features,
     filter_features,
     link_features,
     match_features,
@@ -38,6 +39,7 @@ FEATURES: dict[str, Callable[[Draft], None]] = {
     "later": connection_features.later,
     "second-uplink": link_features.second_uplink,
     "linkdown": link_features.linkdown,
+    "queues": device_features.queues,
     "macvlan": link_features.macvlan,
     "vxlan": link_features.vxlan,
     "overlay": link_features.overlay,
