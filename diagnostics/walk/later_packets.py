@@ -29,8 +29,10 @@ _STATUS = frozenset({"ctstatus"})
 class LaterPacket(WalkStruct, frozen=True, kw_only=True):
     """A later packet of a connection: what it is, and its walk.
 
-    ``acknowledgement`` is the handshake's last packet, without data;
-    ``second packet`` that of another protocol than TCP.
+    ``acknowledgement`` is one without data: where data passes and that
+    doesn't, a request and a short answer do, as data acknowledges as well, but
+    the peer of who only listens soon waits for ever.  ``second packet`` is
+    that of another protocol than TCP.
     """
 
     kind: LaterKind
@@ -81,14 +83,14 @@ def _walked(view: View, forward: Walk, answer: Walk, *, beyond: bool) -> Iterato
             yield LaterPacket(kind="second packet", walk=_onward(view, ways, answer, start, beyond=beyond))
         return
     data = replace(start, tcp_flags=DATA_FLAGS, length=start.length or segment(start.family, DATA))
-    if asked & OF_SHAPE:
-        bare = replace(start, tcp_flags=("ACK",), length=segment(start.family, 0))
-        yield LaterPacket(kind="acknowledgement", walk=_onward(view, ways, answer, bare, beyond=beyond))
     if asked:
         yield LaterPacket(kind="data", walk=_onward(view, ways, answer, data, beyond=beyond))
     if back & (OF_SHAPE | _STATUS):
         back_walk = reply(view, forward, beyond=beyond, outside=answer.to_outside, data=DATA)
         yield LaterPacket(kind="data of the answer", walk=back_walk)
+    if asked & OF_SHAPE:
+        bare = replace(start, tcp_flags=("ACK",), length=segment(start.family, 0))
+        yield LaterPacket(kind="acknowledgement", walk=_onward(view, ways, answer, bare, beyond=beyond))
 
 
 def _onward(view: View, ways: tuple[Walk, ...], answer: Walk, packet: Packet, *, beyond: bool) -> Walk:

@@ -90,7 +90,7 @@ def test_a_container_that_accepts_only_what_opens_a_connection(docker_host: Dock
     with rules(docker_host, "web", "INPUT -p tcp -m tcp --syn -j ACCEPT", "INPUT -p tcp -j DROP"):
         assert exchange(docker_host, "outside", UPLINK_ADDRESS, 8080) == NO_ANSWER
         code, said = traced(docker_host, "outside", "host:8080")
-        assert (code, said["verdict"]) == (1, "acknowledgement dropped")
+        assert (code, said["verdict"]) == (1, "data dropped")
         assert said["decided_by"]["namespace"] == "web"
         assert said["decided_by"]["rule"]["number"] == 2
         assert serious(doctor(docker_host))
@@ -107,7 +107,7 @@ def test_a_rule_that_only_seems_to_stop_data_is_none(docker_host: DockerHost) ->
         assert exchange(docker_host, "outside", UPLINK_ADDRESS, 8080) == DONE
         code, said = traced(docker_host, "outside", "host:8080")
         assert (code, said["verdict"]) == (0, "delivered")
-        assert [item["packet"] for item in said["later"]] == ["acknowledgement", "data", "data of the answer"]
+        assert [item["packet"] for item in said["later"]] == ["data", "data of the answer", "acknowledgement"]
         assert serious(doctor(docker_host)) == []
 
 

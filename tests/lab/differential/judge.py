@@ -197,6 +197,7 @@ def _taker(said: Walk, outcome: Outcome) -> Iterator[str]:
         yield f"{by.text} is said to take it, but {outcome.taken} did"
 
 
+HALF = "a short answer may come"
 ANSWER, REFUSED, NOTHING, CLOSED = "answer ", "refused", "no answer", "taken, but not answered"
 
 
@@ -219,7 +220,10 @@ def claim_of(
         if passed_on.arrives is not True:
             return "" if passed_on.arrives is None else CLOSED
         there = passed_on.forward
-    if (stopped := worst(later)) is not None:
+    stopped = worst(later)
+    if stopped is not None and stopped.kind == "acknowledgement" and stopped.walk.arrives is False:
+        return HALF
+    if stopped is not None:
         return CLOSED if stopped.walk.arrives is False else ""
     receivers = dict.fromkeys(places.get(way.last_namespace, way.last_namespace) for way in (there, *there.others))
     return ANSWER + "|".join(receivers)
@@ -231,6 +235,8 @@ def fits(claim: str, answered: str) -> bool:
         return answered in claim.removeprefix(ANSWER).split("|")
     if claim == REFUSED:
         return answered == REFUSED
+    if claim == HALF:
+        return answered not in {REFUSED, "unreachable"}
     if claim == CLOSED:
         return answered in {"", "closed"}
     if claim == "rejected":

@@ -27,7 +27,7 @@ VERDICTS = {
 }
 
 _LATER: dict[LaterKind, str] = {
-    "acknowledgement": "the acknowledgement that ends it",
+    "acknowledgement": "an acknowledgement without data",
     "data": "its data",
     "data of the answer": "the data of the answer",
     "second packet": "a second packet",

@@ -23,7 +23,13 @@ _QUEUES = (
 def queues(draft: Draft) -> None:
     """Root queues, some of which take nothing, on the host's devices and containers'; a container without loopback."""
     box = draft.box()
-    places = [(HOST, UPLINK), (HOST, draft.bridge().name), (HOST, draft.port(box)), (box.name, "eth0"), (box.name, "lo")]
+    places = [
+        (HOST, UPLINK),
+        (HOST, draft.bridge().name),
+        (HOST, draft.port(box)),
+        (box.name, "eth0"),
+        (box.name, "lo"),
+    ]
     for place, link in draft.random.sample(places, 2):
         draft.step(place, f"tc qdisc replace dev {link} root {draft.pick(_QUEUES)}")
     if draft.chance(0.4):
