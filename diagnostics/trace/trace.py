@@ -14,6 +14,7 @@ from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint
 from dnet_tui.diagnostics.trace.first_packet import DEFAULT_PORT, TraceProtocol, first_packet, sized
 from dnet_tui.diagnostics.trace.meant_receiver import intended
 from dnet_tui.diagnostics.trace.outside import assumption, is_outside
+from dnet_tui.diagnostics.trace.paused import PAUSED, PausedReceiver, paused_receiver
 from dnet_tui.diagnostics.trace.reception import (
     NOBODY_ANSWERS,
     Relay,
@@ -58,6 +59,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     """Whether that is who was meant."""
     assumed: str = ""
     """What was assumed where the host doesn't say it, in words: which link stands for the way outside."""
+    paused: PausedReceiver | None = None
+    """Who received it, where that is a paused container."""
     held_by: str = ""
     """The program that took it only because it holds the port, and will never answer."""
 
@@ -68,6 +71,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
         ways += [self.relay.arrives] if self.relay is not None else []
         ways += [item.walk.arrives for item in self.later]
         ways += [False] if self.intended is False else []
+        ways += [False if self.paused.certain else None] if self.paused is not None else []
         return False if False in ways else None if None in ways else True
 
     @property
@@ -122,7 +126,9 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
         if failing is not None:
             return f"proxy {failing.end}"
         later = self.stopped_later
-        return f"{later.kind} {later.walk.end}" if later is not None else self.forward.end
+        if later is not None:
+            return f"{later.kind} {later.walk.end}"
+        return self.forward.end if self.paused is None or not self.paused.certain else PAUSED
 
     @property
     def decided_by(self) -> Decider | None:
@@ -172,6 +178,7 @@ def trace(
         relay=passed_on,
         received_by=received_by(case, forward, passed_on),
         intended=False if holder(forward) else meant,
+        paused=paused_receiver(case, passed_on.last.forward if passed_on is not None else forward),
         held_by=holder(forward),
         assumed=_assumed(case, source, target, forward, arriving),
     )
@@ -184,7 +191,8 @@ def reason(case: HostContext, source: TraceEndpoint, target: TraceEndpoint, foun
     with suppress(NotSeen):  # it only explains
         why = _why(case, source, target, found.forward, found.answer)
     why = why or _who_hears(found.forward, found.told) or _who_has_it(found.relay)
-    return _held(found.held_by) or _whose(found.intended, redirected(found.forward)) or why
+    asleep = found.paused.text if found.paused is not None else ""
+    return asleep or _held(found.held_by) or _whose(found.intended, redirected(found.forward)) or why
 
 
 def _assumed(

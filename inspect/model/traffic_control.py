@@ -27,6 +27,6 @@ class TrafficFilter(ModelStruct, frozen=True, kw_only=True):
     actions: tuple[str, ...] = ()
     """What it does with a packet it matches, in order: ``gact drop``, ``mirred`` …; none: it only classifies."""
     qdisc: str = ""
-    """It isn't a filter but the root qdisc, which drops all it is given (``unmodelled``: or only some): its settings."""
+    """What a qdisc, rather than a filter, does: it drops all it is given (``unmodelled``: only some of it)."""
     unmodelled: bool = False
     """It has something that isn't modelled: an action of the old kind, one by chance, one for hardware alone."""

@@ -1,4 +1,4 @@
-"""XDP programs, and traffic control's filters and qdiscs, which see a packet before or after netfilter.  Three-valued, pure.
+"""XDP programs and traffic control, which see a packet before or after netfilter.  Three-valued, pure.
 
 What a BPF program does nobody can tell from outside; of the other filters
 only those that certainly drop, or certainly pass, what they see are decided.

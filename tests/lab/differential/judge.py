@@ -197,7 +197,7 @@ def _taker(said: Walk, outcome: Outcome) -> Iterator[str]:
         yield f"{by.text} is said to take it, but {outcome.taken} did"
 
 
-HALF = "a short answer may come"
+HALF, RESET = "a short answer may come", "taken, and then rejected"
 ANSWER, REFUSED, NOTHING, CLOSED = "answer ", "refused", "no answer", "taken, but not answered"
 
 
@@ -223,6 +223,8 @@ def claim_of(
     stopped = worst(later)
     if stopped is not None and stopped.kind == "acknowledgement" and stopped.walk.arrives is False:
         return HALF
+    if stopped is not None and stopped.walk.end == "rejected":
+        return RESET
     if stopped is not None:
         return CLOSED if stopped.walk.arrives is False else ""
     receivers = dict.fromkeys(places.get(way.last_namespace, way.last_namespace) for way in (there, *there.others))
@@ -237,6 +239,8 @@ def fits(claim: str, answered: str) -> bool:
         return answered == REFUSED
     if claim == HALF:
         return answered not in {REFUSED, "unreachable"}
+    if claim == RESET:
+        return answered in {"", "closed", REFUSED, "unreachable"}
     if claim == CLOSED:
         return answered in {"", "closed"}
     if claim == "rejected":

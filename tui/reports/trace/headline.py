@@ -68,9 +68,12 @@ def _sentences(trace: Trace, view: View) -> Iterator[str]:
         what = f"{who} (process {trace.relay.proxy.pid}) for {clean(trace.relay.to)}"
         fails = ", whose own connection fails" if trace.relay.failing is not None else ""
         yield f"It is taken by {what}{fails}."
-    if trace.answer is not None:
+    silent = trace.paused is not None and trace.paused.proto != "tcp"
+    if trace.answer is not None and not silent:
         yield _answer(trace, trace.answer, view)
     yield from _later(trace, view)
+    if trace.paused is not None:
+        yield f"But {trace.paused.text}."
     if trace.intended is False and trace.received_by and not trace.held_by:
         yield f"It is received by {clean(trace.received_by)}, for whom it wasn't meant."
 
