@@ -94,7 +94,9 @@ class Court:
                 wrong += [f"of the way it took: {words}" for words in self._compare(one, fate, outcome, answered)]
         ends = (there.end, back.end if back else "")
         result: Result = "wrong" if wrong else "unknown" if "unknown" in ends else "agrees"
-        if result == "unknown":
+        if wrong and any("by chance" in hedge.text for way in (there, back) if way for hedge in way.hedges):
+            result = "unknown"  # it says that it may be otherwise, and for how many packets
+        elif result == "unknown":
             wrong = [
                 f"unknown: {w.decided_by.text if w.decided_by else ''}"
                 for w in (there, back)
