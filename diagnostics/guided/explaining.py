@@ -17,9 +17,9 @@ from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.diagnostics.trace.first_packet import TraceProtocol
-from dnet_tui.diagnostics.trace.reception import NOBODY_ANSWERS
 from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.diagnostics.trace.trace import trace as run_trace
+from dnet_tui.diagnostics.trace.unanswerable import NOBODY_ANSWERS
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, RuleRef, Truth, Walk
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import NotSeen

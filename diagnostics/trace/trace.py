@@ -16,15 +16,14 @@ from dnet_tui.diagnostics.trace.meant_receiver import intended
 from dnet_tui.diagnostics.trace.outside import assumption, is_outside
 from dnet_tui.diagnostics.trace.paused import PAUSED, PausedReceiver, paused_receiver
 from dnet_tui.diagnostics.trace.reception import (
-    NOBODY_ANSWERS,
     Relay,
     at_a_service,
     holder,
     received_by,
     redirected,
     relay,
-    unanswerable,
 )
+from dnet_tui.diagnostics.trace.unanswerable import NOBODY_ANSWERS, unanswerable
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.icmp_too_big import too_big_message
 from dnet_tui.diagnostics.walk.later_packets import LaterPacket, later_packets, worst
