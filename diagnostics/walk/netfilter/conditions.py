@@ -90,7 +90,7 @@ class RuleConditions(NamedTuple):
                 if self._lacks(expr, packet) is False:
                     return False
                 # That for which no packet or every one is meant needs no assumption.
-                return expr.first if expr.words in _CERTAIN else None
+                return expr.first if expr.is_certain else None
             case _:
                 return True
 
@@ -130,9 +130,6 @@ class RuleConditions(NamedTuple):
             if self.hold(expr, packet) is False:
                 return True
         return False
-
-
-_CERTAIN = frozenset({"for no packet", "for every packet"})
 
 
 def has_effect(rule: Rule) -> bool:

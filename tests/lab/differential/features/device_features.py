@@ -1,9 +1,9 @@
-"""Queues that throw away what they are given, and loopbacks that are down."""
+"""Queues that throw all away, loopbacks that are down, policy rules for ports and users, sockets and VRFs."""
 
 from __future__ import annotations
 
 from lab.differential.features.draft import Draft, address
-from lab.differential.spec import HOST, OUTSIDE, OUTSIDE_SERVER, UPLINK, UPLINK_ADDRESS
+from lab.differential.spec import HOST, OUTSIDE, OUTSIDE_ADDRESS, OUTSIDE_SERVER, UPLINK, UPLINK_ADDRESS
 
 _QUEUES = (
     "blackhole",
@@ -39,3 +39,65 @@ def queues(draft: Draft) -> None:
             if origin != OUTSIDE or dst != OUTSIDE_SERVER:
                 draft.probes(origin, dst, real=draft.chance(0.3))
     draft.probe(box.name, "127.0.0.1", "udp", 53)
+
+
+_SELECTORS = (
+    "ipproto tcp dport 80",
+    "ipproto udp",
+    "ipproto tcp sport 20001-20010",
+    "dport 50-500",
+    "sport 1-1000",
+    "ipproto icmp",
+    "uidrange 0-0",
+    "uidrange 1000-2000",
+    "not ipproto tcp",
+    "ipproto tcp dport 1-79",
+)
+
+
+def flow_rules(draft: Draft) -> None:
+    """Policy rules that ask for protocols, ports and users: of what is forwarded, or of real connections.
+
+    What a raw socket sends has neither ports nor a protocol to its own host's rules.
+    """
+    box = draft.box()
+    received = draft.chance(0.5)
+    for priority, place in enumerate((HOST, HOST, HOST if received else box.name), start=100):
+        device = draft.pick((UPLINK, draft.bridge().name))
+        scope = f"iif {device} " if received else draft.pick(("", "", f"from {address(box)} "))
+        action = draft.pick(("prohibit", "blackhole", "unreachable", "lookup main"))
+        _, negated, words = draft.pick(_SELECTORS).rpartition("not ")
+        draft.step(place, f"ip rule add pref {priority} {negated}{scope}{words} {action}")
+    if draft.chance(0.5):
+        draft.sysctl(HOST, "ipv4.conf.all.rp_filter", draft.pick((0, 1, 2)))
+    for origin in (HOST, OUTSIDE, box.name, draft.box().name):
+        for dst in (UPLINK_ADDRESS, OUTSIDE_SERVER, address(draft.home(box)), address(box)):
+            if origin == OUTSIDE and dst == OUTSIDE_SERVER:
+                continue
+            if received:
+                draft.probes(origin, dst, real=True)
+            else:
+                draft.probe(origin, dst, "tcp", 80, connects=True)
+
+
+def vrf(draft: Draft) -> None:
+    """A bridge in a VRF: who listens to what comes by it, with sockets on all devices and switches that share them."""
+    bridge = draft.bridge()
+    for words in (
+        "ip link add red type vrf table 66",
+        "ip link set red up",
+        f"ip link set {bridge.name} master red",
+        f"ip route add default via {OUTSIDE_ADDRESS} dev {UPLINK} table 66",
+    ):
+        draft.step(HOST, words)
+    for proto in ("tcp", "udp"):
+        if draft.chance(0.5):
+            draft.sysctl(HOST, f"ipv4.{proto}_l3mdev_accept", 1)
+    draft.listens(8080)
+    inside = next((item for item in draft.spec.boxes if item.legs[0].bridge == bridge.name), draft.box())
+    for origin in (inside.name, draft.box().name, HOST, OUTSIDE):
+        for dst in (address(bridge), UPLINK_ADDRESS, OUTSIDE_SERVER):
+            if origin != OUTSIDE or dst != OUTSIDE_SERVER:
+                draft.probe(origin, dst, "tcp", 8080)
+                draft.probe(origin, dst, "udp", 53)
+                draft.probe(origin, dst, "icmp")

@@ -80,7 +80,7 @@ DROP_HEDGED, PASS_HEDGED = ("drop", True), ("accept", True)
         ("-m limit --limit 1/sec", DROP_HEDGED),
         ("-m hashlimit --hashlimit-above 1/sec --hashlimit-burst 1 --hashlimit-name h", PASS_HEDGED),
         ("-m connlimit --connlimit-above 1 --connlimit-mask 32 --connlimit-saddr", PASS_HEDGED),
-        ("-m connlimit --connlimit-above 0 --connlimit-mask 32 --connlimit-saddr", DROP_HEDGED),
+        ("-m connlimit --connlimit-above 0 --connlimit-mask 32 --connlimit-saddr", ("drop", False)),
         ("-m quota --quota 1000", DROP_HEDGED),
         ("-m connbytes --connbytes 2 --connbytes-mode packets --connbytes-dir original", PASS_HEDGED),
         ("-m statistic --mode random --probability 0.1", PASS_HEDGED),
