@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.trace.trace import Trace
@@ -20,12 +21,17 @@ _STAGE = 13  # cells of the widest stage, and one
 _MARKS = {True: "ok", False: "!!", None: "??"}
 
 
-def trace_text(trace: Trace, view: View, paper: OutputStyle) -> str:
-    """The trace with a final line break: the verdict, the hops there, the hops back."""
+def trace_text(trace: Trace, view: View, paper: OutputStyle, *, next_step: tuple[str, ...] = ()) -> str:
+    """The trace with a final line break: the verdict, the hops there, the hops back.
+
+    ``next_step``: the command that explains why it doesn't pass, for one that doesn't.
+    """
     prose = paper.for_prose()
     title = f"{clean(trace.source.label)} → {clean(trace.target.label)}  {clean(trace.forward.start.tuple_text())}"
     title += _size(trace.forward.start)
-    lines = [prose.bold(title), *_verdict(trace, view, prose), "", *_way(trace.forward, view, prose)]
+    fails = trace.arrives is not True or trace.forward.end == "refused"
+    step = [f"  Next: {clean(shlex.join(next_step), _LIMIT)}"] if next_step and fails else []
+    lines = [prose.bold(title), *_verdict(trace, view, prose), *step, "", *_way(trace.forward, view, prose)]
     if trace.answer is not None:
         lines += ["", prose.bold(f"The answer  {clean(trace.answer.start.tuple_text())}")]
         lines += _way(trace.answer, view, prose)

@@ -1,9 +1,9 @@
-"""Queues that throw all away, loopbacks that are down, policy rules for ports and users, sockets and VRFs."""
+"""Queues that throw all away, loopbacks that are down, policy rules for ports and users."""
 
 from __future__ import annotations
 
 from lab.differential.features.draft import Draft, address
-from lab.differential.spec import HOST, OUTSIDE, OUTSIDE_ADDRESS, OUTSIDE_SERVER, UPLINK, UPLINK_ADDRESS
+from lab.differential.spec import HOST, OUTSIDE, OUTSIDE_SERVER, UPLINK, UPLINK_ADDRESS
 
 _QUEUES = (
     "blackhole",
@@ -78,26 +78,3 @@ def flow_rules(draft: Draft) -> None:
                 draft.probes(origin, dst, real=True)
             else:
                 draft.probe(origin, dst, "tcp", 80, connects=True)
-
-
-def vrf(draft: Draft) -> None:
-    """A bridge in a VRF: who listens to what comes by it, with sockets on all devices and switches that share them."""
-    bridge = draft.bridge()
-    for words in (
-        "ip link add red type vrf table 66",
-        "ip link set red up",
-        f"ip link set {bridge.name} master red",
-        f"ip route add default via {OUTSIDE_ADDRESS} dev {UPLINK} table 66",
-    ):
-        draft.step(HOST, words)
-    for proto in ("tcp", "udp"):
-        if draft.chance(0.5):
-            draft.sysctl(HOST, f"ipv4.{proto}_l3mdev_accept", 1)
-    draft.listens(8080)
-    inside = next((item for item in draft.spec.boxes if item.legs[0].bridge == bridge.name), draft.box())
-    for origin in (inside.name, draft.box().name, HOST, OUTSIDE):
-        for dst in (address(bridge), UPLINK_ADDRESS, OUTSIDE_SERVER):
-            if origin != OUTSIDE or dst != OUTSIDE_SERVER:
-                draft.probe(origin, dst, "tcp", 8080)
-                draft.probe(origin, dst, "udp", 53)
-                draft.probe(origin, dst, "icmp")

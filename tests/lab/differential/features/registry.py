@@ -41,7 +41,6 @@ FEATURES: dict[str, Callable[[Draft], None]] = {
     "linkdown": link_features.linkdown,
     "queues": device_features.queues,
     "flow-rules": device_features.flow_rules,
-    "vrf": device_features.vrf,
     "macvlan": link_features.macvlan,
     "vxlan": link_features.vxlan,
     "overlay": link_features.overlay,
