@@ -126,7 +126,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
             return f"proxy {failing.end}"
         later = self.stopped_later
         if later is not None:
-            return f"{later.kind} {later.walk.end}"
+            return f"{later.kind} {'misdelivered' if later.walk.intended is False else later.walk.end}"
         return self.forward.end if self.paused is None or not self.paused.certain else PAUSED
 
     @property

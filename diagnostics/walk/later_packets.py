@@ -1,8 +1,8 @@
 """What becomes of a connection's later packets, once its first one and the answer have passed.  Pure.
 
 A firewall may let a handshake pass and stop what follows.  They are walked
-only where a rule on the way has asked for what tells them apart: otherwise
-they go where the first ones went.
+only where a rule on the way has asked for what tells them apart, or conntrack
+saw one direction alone: otherwise they go where the first ones went.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ def _walked(view: View, forward: Walk, answer: Walk, *, beyond: bool) -> Iterato
             yield LaterPacket(kind="second packet", walk=_onward(view, ways, answer, start, beyond=beyond))
         return
     data = replace(start, tcp_flags=DATA_FLAGS, length=start.length or segment(start.family, DATA))
-    if asked:
+    if asked or _is_half_seen(ways, answer):
         yield LaterPacket(kind="data", walk=_onward(view, ways, answer, data, beyond=beyond))
-    if back & (OF_SHAPE | _STATUS):
+    if back & (OF_SHAPE | _STATUS) or _is_picked_up(answer):
         back_walk = reply(view, forward, beyond=beyond, outside=answer.to_outside, data=DATA)
         yield LaterPacket(kind="data of the answer", walk=back_walk)
     if asked & OF_SHAPE:
@@ -93,9 +93,28 @@ def _walked(view: View, forward: Walk, answer: Walk, *, beyond: bool) -> Iterato
         yield LaterPacket(kind="acknowledgement", walk=_onward(view, ways, answer, bare, beyond=beyond))
 
 
+def _is_half_seen(ways: tuple[Walk, ...], answer: Walk) -> bool:
+    """Whether conntrack somewhere saw the first packet and not the answer: then it has no connection for data."""
+    seen = _known_in(answer)
+    return any(place not in seen for way in ways for place, _, _ in way.tracked)
+
+
+def _is_picked_up(answer: Walk) -> bool:
+    """Whether conntrack somewhere saw only the answer: it makes a connection of data, with a translation of its own.
+
+    Of a SYN/ACK it makes none (``first_state``).
+    """
+    ways = (answer, *answer.others)
+    return any(hop.packet.ctstate == "INVALID" for way in ways for hop in way.hops)
+
+
+def _known_in(answer: Walk) -> set[str]:
+    return {place for way in (answer, *answer.others) for place in way.known_in}
+
+
 def _onward(view: View, ways: tuple[Walk, ...], answer: Walk, packet: Packet, *, beyond: bool) -> Walk:
     """A later packet in the first one's direction, by each of the ways that one may have taken."""
-    seen = {place for way in (answer, *answer.others) for place in way.known_in}
+    seen = _known_in(answer)
     found = [
         walk(
             view,

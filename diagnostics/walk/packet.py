@@ -104,7 +104,9 @@ class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
     by_kernel: bool = False
     """The kernel made it of itself: a refusal, an ICMP message."""
     zone: int | None = 0
-    """The conntrack zone that a rule has put it into."""
+    """The conntrack zone that a rule has put it into, for the connection's first direction."""
+    reply_zone: int | None = 0
+    """The same for the other direction (``CT --zone-reply``); mostly the same zone."""
     labels: tuple[str, ...] | None = ()
     """The labels of its connection."""
     expected: bool | None = False

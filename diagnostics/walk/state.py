@@ -22,6 +22,7 @@ from dnet_tui.diagnostics.walk.netfilter.conntrack import (
     is_icmp_error,
     is_out_of_state,
     is_undecided,
+    shares_zone,
 )
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.netfilter.known_connections import Continued, KnownConnections, Tracked
@@ -186,6 +187,7 @@ class WalkState:
         self.namespace = ns.id
         self.joined = False
         self.packet = replace(self.packet, iif=iif, oif="", physin=physin, physout="", zone=0, taken_by="")
+        self.packet = replace(self.packet, reply_zone=0)
         if iif:
             self.packet = replace(self.packet, uid=None, by_kernel=False)
         self._recognise(ns, self.known.find(ns.id, self.packet))
@@ -193,11 +195,12 @@ class WalkState:
 
     def find_connection(self, ns: Namespace) -> None:
         """Look for the packet's connection once more, as a rule may have put the packet into a zone (raw table)."""
-        zone = self.packet.zone
         ours = self.known.find(ns.id, self.packet)
-        if ours is not None and None not in {zone, ours.after.zone} and zone != ours.after.zone:
-            ours = None
-        self._recognise(ns, ours)
+        same = shares_zone(ours, self.packet) if ours is not None else True
+        if same is None:
+            text = f"in which zone conntrack looks for {self.packet.tuple_text()}"
+            self.obstacle("unknown", "conntrack", Decider(kind="connection", text=text, namespace=ns.id))
+        self._recognise(ns, ours if same is not False else None)
 
     def _recognise(self, ns: Namespace, known: Connection | None) -> None:
         """Give the packet its connection: a known one, else one that is tracked already."""

@@ -97,6 +97,14 @@ def _helper(_value: str, packet: Packet, _: MatchContext) -> Truth:
     return None
 
 
+def _zone(value: str, packet: Packet, _: MatchContext) -> Truth:
+    """The connection's zone, whichever of its directions is in it."""
+    if packet.zone is None or packet.reply_zone is None:
+        return None
+    number = packet.zone or packet.reply_zone
+    return in_span(value, number, number)
+
+
 def connection_test(field: ConnectionField) -> Test:  # noqa: C901, PLR0912 - the table of fields
     """The test of a value of a field."""
     match field:
@@ -125,7 +133,7 @@ def connection_test(field: ConnectionField) -> Test:  # noqa: C901, PLR0912 - th
         case "ct-expires":
             return lambda value, *_: in_span(value, 0, _LONGEST)
         case "ct-zone":
-            return lambda value, packet, _: None if packet.zone is None else in_span(value, packet.zone, packet.zone)
+            return _zone
         case "ctreplsrc":
             return _part(reply=True, index=0)
         case "ctrepldst":

@@ -81,21 +81,29 @@ def existing(entries: Iterable[ConntrackEntry], packet: Packet) -> tuple[Conntra
 
     Entries of other zones are another table's, and ICMP's identifiers aren't known here.
     """
-    if packet.proto not in PORT_PROTOCOLS or packet.zone is None:
+    if packet.proto not in PORT_PROTOCOLS or None in {packet.zone, packet.reply_zone}:
         return None
     seen = (packet.src, packet.dst, packet.sport, packet.dport)
     for entry in entries:
-        if (entry.proto, entry.family) != (packet.proto, packet.family) or not _is_in(entry, packet.zone):
+        if (entry.proto, entry.family) != (packet.proto, packet.family):
             continue
         ways = [(way.src, way.dst, way.sport, way.dport) for way in (entry.original, entry.reply)]
-        if seen in ways:
+        if seen in ways and _is_in(entry, packet, reply=seen != ways[0]):
             return entry, _connection(entry, packet, reply=seen != ways[0])
     return None
 
 
-def _is_in(entry: ConntrackEntry, zone: int) -> bool:
-    """Whether both directions of a connection are in a zone."""
-    return {entry.zone, entry.original.zone or entry.zone, entry.reply.zone or entry.zone} == {zone}
+def _is_in(entry: ConntrackEntry, packet: Packet, *, reply: bool) -> bool:
+    """Whether a direction of a connection is in the packet's zone (nf_ct_key_equal)."""
+    way, zone = (entry.reply, packet.reply_zone) if reply else (entry.original, packet.zone)
+    return (way.zone or entry.zone) == zone
+
+
+def shares_zone(connection: Connection, packet: Packet) -> bool | None:
+    """Whether a packet is looked for in the zone that its direction of a connection is in; None: nobody can tell."""
+    after = connection.after
+    pair = (after.reply_zone, packet.reply_zone) if connection.reply else (after.zone, packet.zone)
+    return None if None in pair else pair[0] == pair[1]
 
 
 def _connection(entry: ConntrackEntry, packet: Packet, *, reply: bool) -> Connection:
@@ -113,6 +121,7 @@ def _connection(entry: ConntrackEntry, packet: Packet, *, reply: bool) -> Connec
         labels=None,
         expected="expected" in entry.status,
         zone=packet.zone,
+        reply_zone=packet.reply_zone,
         dnatted="dst-nat" in entry.status,
         snatted="src-nat" in entry.status,
     )

@@ -145,10 +145,11 @@ class Court:
             if fits(claim, answered)
             else (f"a connection is said to end as {claim!r}, but it ended as {answered!r}",)
         )
-        result: Result = "unknown" if not claim else "wrong" if wrong else "agrees"
-        if result == "unknown":
-            walks = [way for way in (back, there, *(item.walk for item in later)) if way is not None]
-            undecided = next((way for way in walks if way.end == "unknown"), there)
+        walked = [way for way in (there, back, *(item.walk for item in later)) if way is not None]
+        by_chance = any("by chance" in hedge.text for way in walked for hedge in way.hedges)
+        result: Result = "unknown" if not claim or (wrong and by_chance) else "wrong" if wrong else "agrees"
+        if not claim and result == "unknown":
+            undecided = next((way for way in walked if way.end == "unknown"), there)
             wrong = (f"unknown: {undecided.decided_by.text if undecided.decided_by else ''}",)
         return Judgement(probe=probe, result=result, reasons=wrong, end=ends, kernel=(answered or "no answer", ""))
 

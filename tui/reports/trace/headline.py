@@ -98,7 +98,9 @@ def _later(trace: Trace, view: View) -> Iterator[str]:
         return
     opening = "handshake passes" if later.walk.start.proto == "tcp" else "first packet and its answer pass"
     size = f" ({later.walk.start.length} bytes)" if later.kind.startswith("data") else ""
-    yield f"The {opening}, but {_LATER[later.kind]}{size} {_ending(later.walk, view)}."
+    misled = later.walk.intended is False
+    ending = "comes to somebody who doesn't await it" if misled else _ending(later.walk, view)
+    yield f"The {opening}, but {_LATER[later.kind]}{size} {ending}."
 
 
 def _ending(walk: Walk, view: View) -> str:
