@@ -219,10 +219,6 @@ def claim_of(
         return "rejected" if there.end == "rejected" else NOTHING
     if there.end == REFUSED:
         return REFUSED
-    if passed_on is not None:
-        if passed_on.arrives is not True:
-            return "" if passed_on.arrives is None else CLOSED
-        there = passed_on.forward
     stopped = worst(later)
     if stopped is not None and stopped.kind == "acknowledgement" and stopped.walk.arrives is False:
         return HALF
@@ -230,6 +226,10 @@ def claim_of(
         return RESET
     if stopped is not None:
         return CLOSED if stopped.walk.arrives is False else ""
+    if passed_on is not None:
+        if passed_on.arrives is not True:
+            return "" if passed_on.arrives is None else CLOSED
+        there = passed_on.forward
     receivers = dict.fromkeys(places.get(way.last_namespace, way.last_namespace) for way in (there, *there.others))
     return ANSWER + "|".join(receivers)
 
