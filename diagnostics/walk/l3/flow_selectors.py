@@ -30,7 +30,12 @@ def selected(selector: str, packet: Packet) -> Truth:
         port = packet.sport if name == "sport" else packet.dport
         if packet.proto in PORT_PROTOCOLS:
             return in_span(value.replace("-", ":"), port, port, _MOST_PORT) if port else None
-        return False if packet.proto and packet.iif else None  # an ICMP message made here has its type there
+        if not packet.proto:
+            return None
+        # An ICMP message that is made here may have its type and code in the place of the port (union flowi_uli).
+        other = 0 if packet.iif or name == "sport" else packet.icmp_type << 8 | packet.icmp_code
+        found = {in_span(value.replace("-", ":"), number, number, _MOST_PORT) for number in (0, other)}
+        return found.pop() if len(found) == 1 else None
     if name == "uidrange":
         user = 0 if packet.iif else packet.uid
         return None if user is None else in_span(value.replace("-", ":"), user, user, 0xFFFFFFFF)

@@ -53,28 +53,30 @@ _SELECTORS = (
     "not ipproto tcp",
     "ipproto tcp dport 1-79",
 )
+_OWN_PORT = 4430
+_OWN_SELECTORS = ("ipproto tcp dport 4430", "dport 4400-4500", "ipproto tcp dport 4431", "ipproto udp dport 4430")
 
 
 def flow_rules(draft: Draft) -> None:
-    """Policy rules that ask for protocols, ports and users: of what is forwarded, or of real connections.
+    """Policy rules that ask for protocols, ports and users of what is received; for ports of what is made, too.
 
-    What a raw socket sends has neither ports nor a protocol to its own host's rules.
+    A raw socket's packets have neither ports nor a protocol to their own host's rules, so those ask for a port that
+    only real connections use.
     """
     box = draft.box()
-    received = draft.chance(0.5)
-    for priority, place in enumerate((HOST, HOST, HOST if received else box.name), start=100):
-        device = draft.pick((UPLINK, draft.bridge().name))
-        scope = f"iif {device} " if received else draft.pick(("", "", f"from {address(box)} "))
+    for priority, place in enumerate((HOST, HOST, draft.pick((HOST, box.name))), start=100):
         action = draft.pick(("prohibit", "blackhole", "unreachable", "lookup main"))
-        _, negated, words = draft.pick(_SELECTORS).rpartition("not ")
-        draft.step(place, f"ip rule add pref {priority} {negated}{scope}{words} {action}")
+        if draft.chance(0.5) and place == HOST:
+            _, negated, words = draft.pick(_SELECTORS).rpartition("not ")
+            words = f"{negated}iif {draft.pick((UPLINK, draft.bridge().name))} {words}"
+        else:
+            words = draft.pick(("", "", f"from {address(box)} ")) + draft.pick(_OWN_SELECTORS)
+        draft.step(place, f"ip rule add pref {priority} {words} {action}")
     if draft.chance(0.5):
         draft.sysctl(HOST, "ipv4.conf.all.rp_filter", draft.pick((0, 1, 2)))
+    draft.listens(_OWN_PORT)
     for origin in (HOST, OUTSIDE, box.name, draft.box().name):
         for dst in (UPLINK_ADDRESS, OUTSIDE_SERVER, address(draft.home(box)), address(box)):
-            if origin == OUTSIDE and dst == OUTSIDE_SERVER:
-                continue
-            if received:
-                draft.probes(origin, dst, real=True)
-            else:
-                draft.probe(origin, dst, "tcp", 80, connects=True)
+            if origin != OUTSIDE or dst != OUTSIDE_SERVER:
+                draft.probes(origin, dst)
+                draft.probe(origin, dst, "tcp", _OWN_PORT, connects=True)
