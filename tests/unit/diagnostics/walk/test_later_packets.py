@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from dnet_tui.diagnostics.checks.run_checks import run_checks
@@ -9,14 +10,17 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.first_packet import TraceProtocol
 from dnet_tui.diagnostics.trace.trace import Trace, trace
+from dnet_tui.diagnostics.walk.api import reply, walk
+from dnet_tui.diagnostics.walk.later_packets import later_packets
 from dnet_tui.diagnostics.walk.netfilter.conntrack import Connection, is_out_of_state
 from dnet_tui.diagnostics.walk.packet import Packet
-from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.iptables.save_text import parse_save
+from dnet_tui.inspect.model import LinkRef, Snapshot, known_items
 from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.trace.headline import headline
 from dnet_tui.tui.reports.trace.trace_json import trace_data
 from dnet_tui.tui.reports.trace.trace_text import trace_text
-from unit.builders.factories import docker_like_snapshot
+from unit.builders.factories import HOST, UPLINK, WEB, docker_like_snapshot, with_namespace
 from unit.diagnostics.checks.cases.rules import insert
 
 ESTABLISHED = "-m conntrack --ctstate ESTABLISHED --ctdir ORIGINAL -j DROP"
@@ -110,3 +114,38 @@ def test_without_that_conntrack_saw_the_answer_an_acknowledgement_is_invalid() -
     unanswered = Connection(packet, packet, reply=False, seen_reply=False)
     assert is_out_of_state(unanswered, packet)
     assert not is_out_of_state(unanswered._replace(seen_reply=True), packet)
+
+
+def with_raw(rule: str) -> Snapshot:
+    """The small Docker host with a rule before conntrack."""
+    base = docker_like_snapshot()
+    host = next(ns for ns in known_items(base.namespaces) if ns.id == HOST)
+    assert host.firewall is not None
+    text = f"*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING {rule}\nCOMMIT\n"
+    (raw,) = parse_save(text, family="ip", backend="iptables-nft")
+    firewall = msgspec.structs.replace(host.firewall, tables=(*host.firewall.tables, raw))
+    return with_namespace(base, HOST, firewall=firewall)
+
+
+def test_data_that_conntrack_picks_up_in_the_middle_is_translated_anew() -> None:
+    """One direction isn't tracked: of the answer's SYN/ACK no connection is made, of its data one is."""
+    untracked = with_raw("-i eth0 -j CT --notrack")
+    case = HostContext(insert("-s 172.17.0.0/16 -j MASQUERADE", "POSTROUTING", "nat", snapshot=untracked))
+    arriving = LinkRef(namespace=HOST, ifindex=UPLINK)
+    packet = Packet(src="198.51.100.9", dst="172.17.0.2", proto="tcp", sport=4000, dport=80, tcp_flags=("SYN",))
+    forward = walk(case.view, packet, origin=HOST, arriving=arriving)
+    answer = reply(case.view, forward)
+    assert (forward.end, answer.end, answer.intended) == ("delivered", "left", None)
+    data = later_packets(case.view, forward, answer)[-1]
+    assert (data.kind, data.walk.intended) == ("data of the answer", False)
+
+
+@pytest.mark.parametrize(
+    ("option", "state"), [("--zone 5", "NEW"), ("--zone-reply 5", "NEW"), ("--zone-orig 5", "ESTABLISHED")]
+)
+def test_a_zone_of_an_answer_counts_for_its_own_direction_alone(option: str, state: str) -> None:
+    case = HostContext(with_raw(f"-p udp -m udp --sport 53 -j CT {option}"))
+    packet = Packet(src="172.17.0.2", dst="198.51.100.9", proto="udp", sport=4000, dport=53)
+    forward = walk(case.view, packet, origin=WEB, outside=True)
+    answer = reply(case.view, forward)
+    assert next(hop.packet.ctstate for hop in answer.hops if hop.stage == "routing") == state
