@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from dnet_tui.diagnostics.checks.decisions.untracked import rule_that_exempts
-from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.context.host_context import INFERRED, HostContext
 from dnet_tui.diagnostics.walk.l2.answering import answers
 from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.namespace_index import index_of
@@ -40,7 +40,7 @@ def unanswerable(case: HostContext, forward: Walk) -> Walk | None:
         return None  # a neighbour beyond the uplink, by its own address; or whom this host answers for
     # What is at a tunnel's other end may have a way back for it.
     inside = not forward.last.snatted or any(address in ipaddress.ip_interface(i.cidr).network for i in host.addresses)
-    routed = address.is_global or not inside or _is_routed(case, address) or bool(forward.carried)
+    routed = address.is_global or not inside or _is_routed(case, address, forward.last.dst) or bool(forward.carried)
     sure = on_link or not routed
     known = "nobody outside can answer that, for" if sure else "whether it is routed here isn't known, and"
     rule = _translating(forward) or _exempting(case, forward)
@@ -100,12 +100,25 @@ def _reason(forward: Walk, rule: RuleRef | None) -> str:
     return "no rule gives it the host's own address"
 
 
-def _is_routed(case: HostContext, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether an address' network is meant to be routed, rather than translated; or may be, for all that was seen."""
+_PRIVATE = tuple(
+    ipaddress.ip_network(item)
+    for item in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+
+
+def _is_routed(case: HostContext, address: ipaddress.IPv4Address | ipaddress.IPv6Address, dst: str) -> bool:
+    """Whether an address' network is meant to be routed, rather than translated; or may be, for all that was seen.
+
+    Of a network that no engine declared (a cluster's pods) the machines of a private network may know the way.
+    """
     try:
         network = next((item for item in case.networks if _holds(item.subnets, address)), None)
     except NotSeen:
         return True
+    if network is None or network.engine == INFERRED:
+        there = ipaddress.ip_address(dst)
+        if any(there.version == net.version and there in net for net in _PRIVATE):
+            return True
     return network is not None and (network.masquerade is False or network.gateway_mode4 == "routed")
 
 
