@@ -10,7 +10,7 @@ from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import Trace, trace
 from dnet_tui.inspect.model import Snapshot, known_items
 from unit.builders.factories import HOST, docker_like_snapshot, with_sysctl
-from unit.diagnostics.checks.cases.rules import insert
+from unit.diagnostics.checks.cases.rules import delete, insert
 
 
 def given(source: str, base: Snapshot | None = None) -> Trace:
@@ -53,3 +53,13 @@ def test_an_address_that_the_host_takes_for_its_own_is_answered_for() -> None:
 def test_proxy_arp_does_not_stand_in_for_who_would_be_beside_the_host() -> None:
     base = with_sysctl(docker_like_snapshot(), "net.ipv4.conf.eth0.proxy_arp", "1")
     assert given("203.0.113.77", base).arrives is False
+
+
+def test_a_private_peer_may_know_the_way_to_a_network_that_no_engine_declared() -> None:
+    base = delete("-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE", "POSTROUTING", "nat")
+    declared = HostContext(base)
+    assert trace(declared, find(declared, "web"), find(declared, "192.168.50.1")).arrives is False
+    networks = tuple(item for item in known_items(base.networks) if item.name != "bridge")
+    unknown = HostContext(msgspec.structs.replace(base, networks=networks))
+    assert trace(unknown, find(unknown, "web"), find(unknown, "192.168.50.1")).arrives is None
+    assert trace(unknown, find(unknown, "web"), find(unknown, "outside")).arrives is False
