@@ -96,13 +96,10 @@ def capture(
         _refuse_beside_read(points, write=write, expression=expression, rotate=rotate)
         read_files(read, FileOptions(output=output or "text", show=show, count=count), snapshot)
         return
-    if drops and points:
-        if write or expression or show:
-            raise UsageError(
-                "--drops goes with containers, --duration, --count and --format alone.", "capture --drops web"
-            )
+    if drops:
+        _refuse_beside_drops(points, bool(write or expression or show))
         readonly = bool(ctx.find_root().params.get("readonly"))
-        if watch_drops(points, output or "text", duration=duration, count=count, readonly=readonly):
+        if watch_drops(points or [], output or "text", duration=duration, count=count, readonly=readonly):
             raise typer.Exit(Exit.INTERRUPTED)
         return
     if not points:
@@ -252,6 +249,16 @@ def _refuse_beside_read(points: list[str] | None, *, write: str, expression: str
         raise UsageError("--read shows files: it takes no POINT, --write or --rotate.", "Leave them out.")
     if expression:
         raise UsageError("--filter chooses what is captured.", "What a file has is chosen by --show.")
+
+
+def _refuse_beside_drops(points: list[str] | None, others: bool) -> None:  # noqa: FBT001  one call
+    """Say what --drops lacks, and what can't go with it."""
+    if not points:
+        raise UsageError(
+            "--drops needs the containers whose traffic is watched.", "For example: dnet-tui capture --drops web"
+        )
+    if others:
+        raise UsageError("--drops goes with containers, --duration, --count and --format alone.", "capture --drops web")
 
 
 def _listening(points: Sequence[CapturePoint], options: CaptureOptions) -> str:

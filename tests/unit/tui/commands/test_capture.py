@@ -81,3 +81,25 @@ def test_an_unknown_point_is_a_usage_error_with_what_is_near() -> None:
 def test_lines_and_file_cannot_share_stdout() -> None:
     with pytest.raises(UsageError, match="stdout"):
         capture(["web"], write="-", output="json")
+
+
+@pytest.mark.parametrize(
+    ("points", "drops", "message", "example"),
+    [
+        (None, True, "--drops needs the containers", "capture --drops web"),
+        (["along"], False, "FROM and TO are missing", "capture along web 203.0.113.9:443"),
+        (["along", "db"], False, "TO is missing", "capture along db 203.0.113.9:443"),
+        (["along", "web", "db", "x"], False, "it takes FROM and TO alone", "capture along web"),
+        (None, False, "A POINT to capture at is needed", "capture web"),
+    ],
+)
+def test_what_is_missing_is_named_with_an_example(
+    points: list[str] | None,
+    drops: bool,
+    message: str,
+    example: str,
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        capture(points, drops=drops)
+    assert message in caught.value.message
+    assert example in caught.value.hint
