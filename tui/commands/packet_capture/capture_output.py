@@ -20,6 +20,8 @@ from dnet_tui.tui.reports.capture.missing_points import MissingPoints
 from dnet_tui.tui.reports.capture.packet_json import packet_data, point_packet
 from dnet_tui.tui.reports.capture.packet_table import PacketTable
 from dnet_tui.tui.reports.json_text import to_json_line
+from dnet_tui.tui.reports.terminal import stderr_width, stdout_paper
+from dnet_tui.tui.reports.wrapping import paragraph
 
 CaptureFormat = Literal["text", "json"]
 WAIT_MS = WAIT_NS // 1_000_000
@@ -27,8 +29,8 @@ _MOST_REASONS = 16
 
 
 def say(text: str) -> None:
-    """One line to stderr."""
-    print(clean(text, 1024), file=sys.stderr, flush=True)
+    """One line to stderr; on a terminal it is broken between words."""
+    print("\n".join(paragraph(clean(text, 1024), stderr_width(), "", "  ")), file=sys.stderr, flush=True)
 
 
 class LineOutput:
@@ -38,6 +40,7 @@ class LineOutput:
         self._labels = labels
         self._names = names
         self._json = output == "json"
+        self._width = None if self._json else stdout_paper().width
         self.shown = 0
 
     def take(self, packets: Sequence[CapturedPacket], until_ns: int) -> None:  # noqa: ARG002  as CorrelatedOutput
@@ -57,7 +60,12 @@ class LineOutput:
     def _lines(self, packets: Iterable[CapturedPacket]) -> Iterator[str]:
         for packet in packets:
             summary = summarise(packet, self._labels[packet.point])
-            yield to_json_line(point_packet(summary)) if self._json else summary.line(self._names) + "\n"
+            if self._json:
+                yield to_json_line(point_packet(summary))
+            elif self._width is None:
+                yield summary.line(self._names) + "\n"
+            else:
+                yield "\n".join(paragraph(summary.line(self._names), self._width, "", "    ")) + "\n"
 
 
 class CorrelatedOutput:
@@ -83,7 +91,8 @@ class CorrelatedOutput:
         self._correlator = correlator
         self._missing = MissingPoints(points, view)
         self._json = output == "json"
-        self._table = PacketTable(self._labels, names, WAIT_MS)
+        self._width = stdout_paper().width
+        self._table = PacketTable(self._labels, names, WAIT_MS, self._width)
         self._headed = self._json
         self.shown = 0
 
@@ -98,7 +107,7 @@ class CorrelatedOutput:
         self._test = display_filter(self._show, self._labels, self._names)
         self._correlator.widen(len(points))
         self._missing.widen(points)
-        self._table = PacketTable(self._labels, self._names, WAIT_MS)
+        self._table = PacketTable(self._labels, self._names, WAIT_MS, self._width)
         self._headed = self._json
 
     def take(self, packets: Sequence[CapturedPacket], until_ns: int) -> None:

@@ -46,7 +46,7 @@ def test_a_new_file_a_replaced_one_and_a_device_may_be_written(tmp_path: Path) -
 
 def test_the_first_file_of_a_rotation_is_looked_for(tmp_path: Path) -> None:
     (tmp_path / "web-00001.pcapng").write_bytes(b"")
-    with pytest.raises(UsageError, match="web-00001.pcapng is there already"):
+    with pytest.raises(UsageError, match=r"web-00001\.pcapng is there already"):
         OutputFile(path=str(tmp_path / "web.pcapng"), rotate="1M").check()
 
 
