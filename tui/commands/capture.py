@@ -32,10 +32,12 @@ from dnet_tui.tui.commands.packet_capture.capture_options import (
     AllSsh,
     CaptureFilter,
     Count,
+    Detail,
     Drops,
     Duration,
     Force,
     Keep,
+    PacketNumber,
     Points,
     Promiscuous,
     ReadFiles,
@@ -73,6 +75,8 @@ def capture(
     rotate: Rotate = "",
     keep: Keep = 0,
     read: ReadFiles = None,
+    packet: PacketNumber = None,
+    detail: Detail = False,
     snapshot: SnapshotFile = None,
     ctx: typer.Context = None,  # type: ignore[assignment]  # typer gives it
     drops: Drops = False,
@@ -94,8 +98,15 @@ def capture(
     """
     if read:
         _refuse_beside_read(points, write=write, expression=expression, rotate=rotate)
-        read_files(read, FileOptions(output=output or "text", show=show, count=count), snapshot)
+        read_files(
+            read, FileOptions(output=output or "text", show=show, count=count, detail=detail, packet=packet), snapshot
+        )
         return
+    if packet is not None:
+        raise UsageError(
+            "--packet shows a packet of a file: it goes with --read.",
+            "For example: dnet-tui capture --read web.pcapng --packet 7",
+        )
     if drops:
         _refuse_beside_drops(points, bool(write or expression or show))
         readonly = bool(ctx.find_root().params.get("readonly"))
@@ -116,8 +127,8 @@ def capture(
         raise UsageError("--write - and --format both want stdout.", "Write to a file, or leave out --format.")
     check_filter(expression)
     chosen = chosen_points(points, proto="icmp" if expression.strip() == "icmp" else "tcp")
-    shown = output or (None if write else "text")
-    printing = _output(chosen, shown, show=show, count=count)
+    shown = output or (None if write and not detail else "text")
+    printing = _output(chosen, shown, show=show, count=count, detail=detail)
     options = CaptureOptions(
         filter=expression,
         count=None if isinstance(printing, CorrelatedOutput) else count,
@@ -230,17 +241,19 @@ class LossReports:
 
 
 def _output(
-    chosen: ChosenPoints, output: CaptureFormat | None, *, show: str, count: int | None
+    chosen: ChosenPoints, output: CaptureFormat | None, *, show: str, count: int | None, detail: bool
 ) -> CaptureOutput | None:
     """How packets are printed; None when they only go to a file."""
     if output is None:
         return None
     names = names_of(chosen.view)
-    if len(chosen.points) == 1 and not show:
-        return LineOutput([chosen.points[0].label], names, output)
+    if len(chosen.points) == 1 and not show and not (detail and output == "json"):
+        return LineOutput([chosen.points[0].label], names, output, detail=detail)
     correlator = Correlator(len(chosen.points), same_connection=Connections())
     view = chosen.view if chosen.whole else None
-    return CorrelatedOutput(chosen.points, view, output, correlator=correlator, names=names, show=show, count=count)
+    return CorrelatedOutput(
+        chosen.points, view, output, correlator=correlator, names=names, show=show, count=count, detail=detail
+    )
 
 
 def _refuse_beside_read(points: list[str] | None, *, write: str, expression: str, rotate: str) -> None:

@@ -94,13 +94,14 @@ def tree_lines(fields: Sequence[PacketField], depth: int = 0) -> Iterator[str]:
         yield from tree_lines(item.fields, depth + 1)
 
 
-def hex_lines(data: bytes) -> Iterator[str]:
-    """The bytes as ``tcpdump -XX`` shows them: offset, 16 bytes in pairs, and what of them is printable ASCII."""
-    for at in range(0, len(data), 16):
-        row = data[at : at + 16]
+def hex_lines(data: bytes, each: int = 16) -> Iterator[str]:
+    """The bytes as ``tcpdump -XX`` shows them: offset, ``each`` bytes in pairs, and what of them is printable ASCII."""
+    wide = each // 2 * 5 - 1
+    for at in range(0, len(data), each):
+        row = data[at : at + each]
         pairs = " ".join(row[index : index + 2].hex() for index in range(0, len(row), 2))
         text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
-        yield f"0x{at:04x}:  {pairs:<39}  {text}"
+        yield f"0x{at:04x}:  {pairs:<{wide}}  {text}"
 
 
 def field_at(fields: Sequence[PacketField], offset: int) -> tuple[PacketField, ...]:

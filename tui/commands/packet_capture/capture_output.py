@@ -17,6 +17,7 @@ from dnet_tui.tui.reports.capture.address_names import address_names
 from dnet_tui.tui.reports.capture.display_filter import display_filter
 from dnet_tui.tui.reports.capture.flow_summary import flow_lines
 from dnet_tui.tui.reports.capture.missing_points import MissingPoints
+from dnet_tui.tui.reports.capture.packet_detail import detail_data, detail_lines
 from dnet_tui.tui.reports.capture.packet_json import packet_data, point_packet
 from dnet_tui.tui.reports.capture.packet_table import PacketTable
 from dnet_tui.tui.reports.json_text import to_json_line
@@ -36,7 +37,10 @@ def say(text: str) -> None:
 class LineOutput:
     """One point: a line for each packet, as tcpdump writes it."""
 
-    def __init__(self, labels: Sequence[str], names: Mapping[str, str], output: CaptureFormat) -> None:
+    def __init__(
+        self, labels: Sequence[str], names: Mapping[str, str], output: CaptureFormat, *, detail: bool = False
+    ) -> None:
+        self._detail = detail
         self._labels = labels
         self._names = names
         self._json = output == "json"
@@ -66,6 +70,8 @@ class LineOutput:
                 yield summary.line(self._names) + "\n"
             else:
                 yield "\n".join(paragraph(summary.line(self._names), self._width, "", "    ")) + "\n"
+            if self._detail and not self._json:
+                yield "\n".join(detail_lines(packet, self._width)) + "\n"
 
 
 class CorrelatedOutput:
@@ -81,7 +87,12 @@ class CorrelatedOutput:
         names: Mapping[str, str],
         show: str = "",
         count: int | None = None,
+        detail: bool = False,
+        only: int | None = None,
     ) -> None:
+        """``detail``: each row in full; ``only``: the row of that number alone."""
+        self._detail = detail or only is not None
+        self._only = only
         self._show = show
         self._labels = [point.label for point in points]
         self._names = names
@@ -94,6 +105,8 @@ class CorrelatedOutput:
         self._width = stdout_paper().width
         self._table = PacketTable(self._labels, names, WAIT_MS, self._width)
         self._headed = self._json
+        self.rows = 0
+        """Rows there were, shown or not."""
         self.shown = 0
 
     @property
@@ -147,13 +160,19 @@ class CorrelatedOutput:
                     why = f"{where}, {item.reason}" if item.reason else where
                     if why in lost or len(lost) < _MOST_REASONS:
                         lost[why] = lost.get(why, 0) + 1
+            self.rows += 1
             if self.full or (self._filtered and not self._test(row, missing)):
+                continue
+            if self._only is not None and row.number != self._only:
                 continue
             self.shown += 1
             if self._json:
-                yield to_json_line(packet_data(row, self._labels, self._names, missing, WAIT_MS))
-            else:
-                yield self._table.line(row, missing)
+                data = packet_data(row, self._labels, self._names, missing, WAIT_MS)
+                yield to_json_line(detail_data(data, row.packet) if self._detail else data)
+                continue
+            yield self._table.line(row, missing)
+            if self._detail:
+                yield "\n".join(detail_lines(row.packet, self._width)) + "\n"
 
 
 CaptureOutput = LineOutput | CorrelatedOutput
