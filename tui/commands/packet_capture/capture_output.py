@@ -16,7 +16,6 @@ from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.capture.address_names import address_names
 from dnet_tui.tui.reports.capture.display_filter import display_filter
 from dnet_tui.tui.reports.capture.flow_summary import flow_lines
-from dnet_tui.tui.reports.capture.missing_points import MissingPoints
 from dnet_tui.tui.reports.capture.packet_detail import detail_data, detail_lines
 from dnet_tui.tui.reports.capture.packet_json import packet_data, point_packet
 from dnet_tui.tui.reports.capture.packet_table import PacketTable
@@ -91,6 +90,8 @@ class CorrelatedOutput:
         only: int | None = None,
     ) -> None:
         """``detail``: each row in full; ``only``: the row of that number alone."""
+        from dnet_tui.tui.reports.capture.missing_points import MissingPoints  # noqa: PLC0415  it brings in the walk
+
         self._detail = detail or only is not None
         self._only = only
         self._show = show

@@ -16,7 +16,7 @@ from dnet_tui.inspect.capture.correlation.packet_identity import ICMP, ICMP6, TC
 from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.text.sanitize import clean
-from dnet_tui.tui.reports.capture.missing_points import MissingPoint
+from dnet_tui.tui.reports.capture.missing_point import MissingPoint
 from dnet_tui.tui.reports.capture.packet_table import address_text
 
 RowTest = Callable[[PacketRow, Sequence[MissingPoint]], bool]

@@ -11,8 +11,6 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from dnet_tui.diagnostics.capture.packet_fate import CapturedAt, PacketFate, established, fate_of, fate_of_answer
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.capture.correlation.flow_table import CapturedFlow
@@ -23,6 +21,7 @@ from dnet_tui.inspect.capture.points import CapturePoint
 from dnet_tui.inspect.model import LinkRef
 from dnet_tui.inspect.model.protocols import PROTOCOLS
 from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.reports.capture.missing_point import MissingPoint
 
 _MOST_KEPT = 4096
 _SHARE = 0.2
@@ -30,17 +29,6 @@ _SHARE = 0.2
 
 _FLAGS = ((0x02, "SYN"), (0x10, "ACK"), (0x01, "FIN"), (0x04, "RST"), (0x08, "PSH"), (0x20, "URG"))
 _GROUP, _ALL = "224.", "255.255.255.255"
-
-
-class MissingPoint(msgspec.Struct, frozen=True):
-    """A point a packet did not come to.  ``reason`` may be empty; ``rule`` is the deciding rule's text.
-
-    ``point`` None: it got no further, but to which point it would have come can't be said (there is no route).
-    """
-
-    point: int | None
-    reason: str
-    rule: str = ""
 
 
 class MissingPoints:

@@ -9,7 +9,7 @@ from dnet_tui.inspect.capture.correlation.packet_identity import TCP
 from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
 from dnet_tui.inspect.capture.decode import clock, summarise
 from dnet_tui.inspect.text.sanitize import clean
-from dnet_tui.tui.reports.capture.missing_points import MissingPoint
+from dnet_tui.tui.reports.capture.missing_point import MissingPoint
 from dnet_tui.tui.reports.capture.table_layout import TIME_WIDTH, TableLayout
 
 _MOST_KEPT = 8192

@@ -6,7 +6,7 @@ from dnet_tui.inspect.capture.correlation.correlator import correlate
 from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.tui.reports.capture.display_filter import display_filter
-from dnet_tui.tui.reports.capture.missing_points import MissingPoint
+from dnet_tui.tui.reports.capture.missing_point import MissingPoint
 from unit.builders.packets import TIME, A, B, ethernet, ipv4, packet, tcp, udp
 
 LABELS = ("web:eth0", "eth0")

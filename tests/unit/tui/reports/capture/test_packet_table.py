@@ -5,7 +5,7 @@ import pytest
 
 from dnet_tui.inspect.capture.correlation.correlator import correlate
 from dnet_tui.inspect.text.cells import cells
-from dnet_tui.tui.reports.capture.missing_points import MissingPoint
+from dnet_tui.tui.reports.capture.missing_point import MissingPoint
 from dnet_tui.tui.reports.capture.packet_json import packet_data
 from dnet_tui.tui.reports.capture.packet_table import PacketTable, duration
 from dnet_tui.tui.reports.capture.table_layout import TableLayout
