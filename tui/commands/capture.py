@@ -26,7 +26,6 @@ from dnet_tui.inspect.capture.session import Capture
 from dnet_tui.inspect.capture.tap import CaptureOptions
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.text.sanitize import clean
-from dnet_tui.tui.commands.packet_capture.capture_drops import watch_drops
 from dnet_tui.tui.commands.packet_capture.capture_file import CaptureWriter, OutputFile, file_counts, open_file
 from dnet_tui.tui.commands.packet_capture.capture_options import (
     AllSsh,
@@ -55,7 +54,6 @@ from dnet_tui.tui.commands.packet_capture.capture_output import (
     say,
 )
 from dnet_tui.tui.commands.packet_capture.capture_points import ChosenPoints, chosen_points
-from dnet_tui.tui.commands.packet_capture.capture_read import FileOptions, read_files
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile
 from dnet_tui.tui.exit_codes import Exit
 
@@ -97,6 +95,11 @@ def capture(
     got lost, the rule or route that stops it is named. Ctrl-C ends it.
     """
     if read:
+        from dnet_tui.tui.commands.packet_capture.capture_read import (  # noqa: PLC0415  not for the first packet's sake
+            FileOptions,
+            read_files,
+        )
+
         _refuse_beside_read(points, write=write, expression=expression, rotate=rotate)
         read_files(
             read, FileOptions(output=output or "text", show=show, count=count, detail=detail, packet=packet), snapshot
@@ -108,6 +111,8 @@ def capture(
             "For example: dnet-tui capture --read web.pcapng --packet 7",
         )
     if drops:
+        from dnet_tui.tui.commands.packet_capture.capture_drops import watch_drops  # noqa: PLC0415  as above
+
         _refuse_beside_drops(points, bool(write or expression or show))
         readonly = bool(ctx.find_root().params.get("readonly"))
         if watch_drops(points or [], output or "text", duration=duration, count=count, readonly=readonly):
