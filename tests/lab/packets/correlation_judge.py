@@ -119,8 +119,9 @@ def verdict(seen: list[tuple[CapturedPacket, int]], rows: list[PacketRow], case:
     # Two processors may take packets of the same length at the same nanosecond: the time alone tells nothing.
     by_sighting: dict[Any, set[int]] = defaultdict(set)
     for row in rows:
-        for item in row.sightings:
-            by_sighting[item.point, item.time_ns, item.length, item.reception, item.ends].add(row.number)
+        for sighting in row.sightings:
+            point, moment, reception, length, ends, *_ = sighting
+            by_sighting[point, moment, length, reception, ends].add(row.number)
     of_row: dict[int, set[Any]] = defaultdict(set)
     of_packet: dict[Truth, list[tuple[CapturedPacket, set[int]]]] = defaultdict(list)
     for packet, number in seen:
@@ -135,7 +136,7 @@ def verdict(seen: list[tuple[CapturedPacket, int]], rows: list[PacketRow], case:
             of_row[item].add(true)
     wrong = sum(len(found) > 1 for found in of_row.values())
     groups = [group for frames in of_packet.values() for group in _groups(frames) if len(group) > 1]
-    missed = [[sorted(numbers) for _, numbers in group] for group in groups if not _joined(group)]
+    missed = [[(passage, sorted(numbers)) for passage, numbers in group] for group in groups if not _joined(group)]
     fragmented = sum(bool(identify(packet).fragment) for packet, _ in seen)
     return {
         "packets": len(of_packet),

@@ -62,10 +62,11 @@ class PacketTable:
         if row.answer_to:
             trips = ", ".join(f"{self._labels[point]} {duration(took)}" for point, took in row.round_trips)
             found.append(f"answers #{row.answer_to}" + (f" after {trips}" if trips else ""))
-        for item in missing:
-            why = f": {clean(item.reason, 512)}" if item.reason else ""
-            where = f"NOT at {self._labels[item.point]}" if item.point is not None else "NOT any further"
-            found.append(f"{where} within {self._wait} ms{why}")
+        for reason in dict.fromkeys(item.reason for item in missing):
+            points = [item.point for item in missing if item.reason == reason]
+            labels = ", ".join(self._labels[point] for point in points if point is not None)
+            where = f"NOT at {labels}" if labels else "NOT any further"
+            found.append(f"{where} within {self._wait} ms" + (f": {clean(reason, 512)}" if reason else ""))
         return f"[#{row.number}; {'; '.join(found)}]" if found else f"[#{row.number}]"
 
     def _changing(self, ends: Sequence[tuple[bytes, int]]) -> str:
