@@ -95,15 +95,11 @@ def capture(
     got lost, the rule or route that stops it is named. Ctrl-C ends it.
     """
     if read:
-        from dnet_tui.tui.commands.packet_capture.capture_read import (  # noqa: PLC0415  not for the first packet's sake
-            FileOptions,
-            read_files,
-        )
+        from dnet_tui.tui.commands.packet_capture import capture_read  # noqa: PLC0415  not for the first packet's sake
 
         _refuse_beside_read(points, write=write, expression=expression, rotate=rotate)
-        read_files(
-            read, FileOptions(output=output or "text", show=show, count=count, detail=detail, packet=packet), snapshot
-        )
+        how = capture_read.FileOptions(output=output or "text", show=show, count=count, detail=detail, packet=packet)
+        capture_read.read_files(read, how, snapshot)
         return
     if packet is not None:
         raise UsageError(
@@ -123,13 +119,7 @@ def capture(
     if snapshot is not None:
         raise UsageError("--snapshot belongs to --read.", "Packets are captured on this host as it is now.")
     file = OutputFile(path=write, force=force, rotate=rotate, keep=keep)
-    file.check()
-    if file.plain and (output is not None or show):
-        raise UsageError(
-            "A pcap file is written without a look at its packets.", f"Write {clean(write)}ng to see them."
-        )
-    if write == "-" and output is not None:
-        raise UsageError("--write - and --format both want stdout.", "Write to a file, or leave out --format.")
+    _check_file(file, printed=output is not None, looked_at=output is not None or bool(show) or detail)
     check_filter(expression)
     chosen = chosen_points(points, proto="icmp" if expression.strip() == "icmp" else "tcp")
     shown = output or (None if write and not detail else "text")
@@ -267,6 +257,17 @@ def _refuse_beside_read(points: list[str] | None, *, write: str, expression: str
         raise UsageError("--read shows files: it takes no POINT, --write or --rotate.", "Leave them out.")
     if expression:
         raise UsageError("--filter chooses what is captured.", "What a file has is chosen by --show.")
+
+
+def _check_file(file: OutputFile, *, printed: bool, looked_at: bool) -> None:
+    """Refuse a file that can't be written, or not beside what else is asked for."""
+    file.check()
+    if file.plain and looked_at:
+        raise UsageError(
+            "A pcap file is written without a look at its packets.", f"Write {clean(file.path)}ng to see them."
+        )
+    if file.path == "-" and printed:
+        raise UsageError("--write - and --format both want stdout.", "Write to a file, or leave out --format.")
 
 
 def _refuse_beside_drops(points: list[str] | None, others: bool) -> None:  # noqa: FBT001  one call

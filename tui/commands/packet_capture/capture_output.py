@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
+from dnet_tui.inspect.capture.board.display_filter import display_filter
 from dnet_tui.inspect.capture.correlation.correlator import WAIT_NS, Correlator
 from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
 from dnet_tui.inspect.capture.decode import summarise
@@ -14,7 +15,6 @@ from dnet_tui.inspect.capture.points import CapturePoint
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.capture.address_names import address_names
-from dnet_tui.tui.reports.capture.display_filter import display_filter
 from dnet_tui.tui.reports.capture.flow_summary import flow_lines
 from dnet_tui.tui.reports.capture.packet_detail import detail_data, detail_lines
 from dnet_tui.tui.reports.capture.packet_json import packet_data, point_packet

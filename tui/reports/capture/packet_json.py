@@ -11,10 +11,10 @@ from typing import Literal
 import msgspec
 
 from dnet_tui.inspect.capture.correlation.packet_row import PacketRow, Sighting
+from dnet_tui.inspect.capture.correlation.row_text import address_text
 from dnet_tui.inspect.capture.decode import PacketSummary, summarise, timestamp
 from dnet_tui.inspect.capture.packet import OUTGOING
 from dnet_tui.tui.reports.capture.missing_point import MissingPoint
-from dnet_tui.tui.reports.capture.packet_table import address_text
 
 
 class PointPacketData(msgspec.Struct, frozen=True, kw_only=True):
