@@ -119,7 +119,7 @@ def capture(
     if snapshot is not None:
         raise UsageError("--snapshot belongs to --read.", "Packets are captured on this host as it is now.")
     file = OutputFile(path=write, force=force, rotate=rotate, keep=keep)
-    _check_file(file, printed=output is not None, looked_at=output is not None or bool(show) or detail)
+    _check_file(file, printed=output is not None or detail, looked_at=output is not None or bool(show) or detail)
     check_filter(expression)
     chosen = chosen_points(points, proto="icmp" if expression.strip() == "icmp" else "tcp")
     shown = output or (None if write and not detail else "text")
