@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Annotated, Protocol
@@ -218,14 +218,15 @@ def _say_notes(running: Capture, told: int) -> int:
 class LossReports:
     """Says on stderr while it happens that the kernel drops packets, once a second at most."""
 
-    def __init__(self, running: Capture) -> None:
+    def __init__(self, running: Capture, clock: Callable[[], float] = time.monotonic) -> None:
         self._running = running
-        self._next = time.monotonic() + 1.0
+        self._clock = clock
+        self._next = clock() + 1.0
         self._said: dict[str, int] = {}
 
     def say(self) -> None:
         """Look at the counters when it is time."""
-        now = time.monotonic()
+        now = self._clock()
         if now < self._next:
             return
         self._next = now + 1.0

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from dnet_tui.inspect.capture.points import CapturePoint
 from dnet_tui.inspect.capture.tap import CaptureOptions
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.tui.commands import capture as command
-from dnet_tui.tui.commands.capture import _listening, capture
+from dnet_tui.tui.commands.capture import LossReports, _listening, capture
 from dnet_tui.tui.commands.packet_capture import capture_points
 from dnet_tui.tui.commands.packet_capture.capture_output import CaptureFormat, LineOutput
 from dnet_tui.tui.commands.packet_capture.capture_read import FileOptions, read_files
@@ -154,3 +155,15 @@ def test_a_packet_that_is_not_in_the_file_is_said(file: str) -> None:
 def test_a_packet_s_number_is_one_of_a_file() -> None:
     with pytest.raises(UsageError, match="goes with --read"):
         capture(["web"], packet=1)
+
+
+def test_loss_is_said_while_it_happens_and_once_a_second_at_most(capsys: pytest.CaptureFixture[str]) -> None:
+    clock, dropped = [0.0], [0]
+    running: Any = SimpleNamespace(statistics=lambda: (SimpleNamespace(label="docker0", dropped=dropped[0]),))
+    losses = LossReports(running, lambda: clock[0])
+    said = []
+    for moment, number in ((0.5, 7), (1.1, 7), (1.5, 9), (2.2, 9), (3.3, 9)):
+        clock[0], dropped[0] = moment, number
+        losses.say()
+        said.append(capsys.readouterr().err)
+    assert [text.partition("dropped ")[2].partition(" packets")[0] for text in said] == ["", "7", "", "9", ""]
