@@ -26,6 +26,9 @@ from dnet_tui.inspect.capture.packet import OUTGOING, CaptureDirection, Captured
 ROWS_KEPT: Final = 2000
 """The newest rows, of which the display filter chooses."""
 
+BYTES_KEPT: Final = 32 << 20
+"""Bytes of their packets: offloaded frames have up to 64 KiB each."""
+
 
 class MissedPoint(Protocol):
     """A point that a packet did not come to (None: nobody can say which), and what stopped it."""
@@ -112,7 +115,7 @@ class CaptureBoard:
         names: names by address, for the display filter's ``host``.
         correlator: joins the packets; its number of points is that of the labels.
         missed: says of a finished row where it should have been seen; nothing by default.
-        most: rows kept.
+        most: rows kept, as long as their packets have no more than ``most_bytes``.
     """
 
     def __init__(
@@ -123,12 +126,16 @@ class CaptureBoard:
         names: Mapping[str, str] | None = None,
         missed: Callable[[PacketRow], Sequence[MissedPoint]] = _nothing_missed,
         most: int = ROWS_KEPT,
+        most_bytes: int = BYTES_KEPT,
     ) -> None:
         self._points = tuple(points)
         self._names = names or {}
         self._correlator = correlator
         self._missed = missed
-        self._kept: deque[_Kept] = deque(maxlen=most)
+        self._kept: deque[_Kept] = deque()
+        self._bytes = 0
+        self._most = most
+        self._most_bytes = most_bytes
         self._frozen: tuple[_Kept, ...] | None = None
         self._test: RowTest = display_filter("", self._points, self._names)
         self._changed = True
@@ -147,7 +154,11 @@ class CaptureBoard:
     def _add(self, rows: Sequence[PacketRow]) -> None:
         if not rows:
             return
-        self._kept.extend(_Kept(row, self._missed(row)) for row in rows)
+        for row in rows:
+            self._kept.append(_Kept(row, self._missed(row)))
+            self._bytes += len(row.packet.data)
+        while len(self._kept) > self._most or (self._bytes > self._most_bytes and len(self._kept) > 1):
+            self._bytes -= len(self._kept.popleft().row.packet.data)
         waiting = self._view.waiting + len(rows) if self._view.paused else 0
         self._set(total=self._view.total + len(rows), waiting=waiting)
 
@@ -178,6 +189,7 @@ class CaptureBoard:
     def clear(self) -> None:
         """Forget the rows; numbers go on."""
         self._kept.clear()
+        self._bytes = 0
         if self._frozen is not None:
             self._frozen = ()
         self._set(total=0, waiting=0)

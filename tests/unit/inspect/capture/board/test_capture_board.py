@@ -93,6 +93,12 @@ def test_only_the_newest_rows_are_kept() -> None:
     assert (numbers(view), view.total, view.kept) == ([3, 4, 5], 5, 3)
 
 
+def test_the_bytes_that_are_kept_are_bounded_too() -> None:
+    size = len(sightings(0)[0].data)
+    view = fed(board(most_bytes=2 * size), 5).view()
+    assert (numbers(view), view.total) == ([4, 5], 5)
+
+
 def test_a_filter_chooses_of_the_rows_that_are_there_and_that_come() -> None:
     made = board(missed=lambda row: [Missed()] if row.at(2) is None else [])
     fed(made, 1)
