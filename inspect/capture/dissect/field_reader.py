@@ -67,8 +67,10 @@ class FieldReader:
         return start
 
     def add(self, name: str, value: str, start: int, fields: tuple[PacketField, ...] = ()) -> None:
-        """Note a field that ends where the reader stands."""
-        self.fields.append(PacketField(name=name, value=clean(value, _TEXT), start=start, end=self.at, fields=fields))
+        """Note a field that ends where the reader stands.  Its name may be the packet's own (a header of HTTP)."""
+        self.fields.append(
+            PacketField(name=clean(name, 64), value=clean(value, _TEXT), start=start, end=self.at, fields=fields)
+        )
 
     def number(
         self, name: str, size: int, show: Callable[[int], str] = str, *, names: Mapping[int, str] | None = None

@@ -107,6 +107,13 @@ def test_no_bytes_upset_it_or_reach_the_terminal(noise: bytes, linktype: int, na
         decode_frame(data, linktype)
 
 
+def test_a_header_s_name_is_the_packet_s_and_made_harmless() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nX-\x1b[2J: \x1b[31mred\r\n\r\n"
+    text = "\n".join(tree_lines(packet_tree(ethernet(ipv4(6, tcp(0x18, data=answer, sport=80))), ETHERNET)))
+    assert "red" in text
+    assert "\x1b" not in text
+
+
 def test_hex_is_laid_out_as_tcpdump_does() -> None:
     assert list(hex_lines(b"0123456789abcdefg\x1b")) == [
         "0x0000:  3031 3233 3435 3637 3839 6162 6364 6566  0123456789abcdef",
