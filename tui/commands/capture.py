@@ -201,6 +201,8 @@ def _follow(running: Capture, writer: CaptureWriter | None, output: CaptureOutpu
             writer.write(packets)
             writer.flush()  # so that a file can be followed, and a crash loses nothing
         if output:
+            if isinstance(output, CorrelatedOutput):
+                output.look_at_drops([item.dropped for item in running.statistics()], time.time_ns())
             output.take(packets, running.seen_until_ns())
             if isinstance(output, CorrelatedOutput) and output.full:
                 running.close()

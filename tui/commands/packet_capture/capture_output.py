@@ -124,6 +124,10 @@ class CorrelatedOutput:
         self._table = PacketTable(self._labels, self._names, WAIT_MS, self._width)
         self._headed = self._json
 
+    def look_at_drops(self, dropped: Sequence[int], now_ns: int) -> None:
+        """The counters of what the kernel dropped at the points, before :meth:`take`: nothing is missed there then."""
+        self._missing.drops.look(dropped, now_ns)
+
     def take(self, packets: Sequence[CapturedPacket], until_ns: int) -> None:
         """Join packets, and print the rows that are finished: everything up to ``until_ns`` has been given."""
         for packet in packets:
@@ -139,6 +143,11 @@ class CorrelatedOutput:
         yield from flow_lines(self._correlator.flows.flows(), self._names)
         if self._correlator.hurried:
             yield f"{self._correlator.hurried} packets were not waited for: there were too many at once"
+        if self._missing.unsure:
+            yield (
+                f"{self._missing.unsure} packets were not seen at a point where the kernel dropped packets just then: "
+                "whether they came there is not known"
+            )
         if self._missing.unasked:
             yield f"of {self._missing.unasked} packets it was not looked up where they should go: there were too many"
 

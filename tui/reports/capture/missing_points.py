@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from dnet_tui.diagnostics.capture.packet_fate import CapturedAt, PacketFate, established, fate_of, fate_of_answer
 from dnet_tui.diagnostics.walk.packet import Packet
+from dnet_tui.inspect.capture.correlation.drop_windows import DropWindows
 from dnet_tui.inspect.capture.correlation.flow_table import CapturedFlow
 from dnet_tui.inspect.capture.correlation.packet_identity import ICMP, ICMP6, TCP, FlowEnds, PacketIdentity
 from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
@@ -44,6 +45,9 @@ class MissingPoints:
         self._seen: dict[int, set[int]] = {}
         self._began = clock()
         self._spent = 0.0
+        self.drops = DropWindows()
+        self.unsure = 0
+        """Rows that may have been at points where the kernel dropped packets just then."""
         self.unasked = 0
         """Rows whose fate was not looked up because there were too many."""
 
@@ -55,12 +59,15 @@ class MissingPoints:
         """The points that a row should have been seen at and wasn't."""
         points = row.points()
         ends, flow = row.identity.ends, row.flow
-        if ends is None or flow is None or row.apart:
+        if ends is None or flow is None or row.apart or row.hurried:
             return []
         known = self._seen.setdefault(flow.number, set())
         if len(self._seen) > _MOST_KEPT:
             self._seen.pop(next(iter(self._seen)))
         lacking = [point for point in range(len(self._refs)) if point not in points]
+        if lacking and any(self.drops.covers(point, row.packet.time_ns) for point in lacking):
+            self.unsure += 1
+            lacking = []
         found = self._lacking(row, ends, flow, lacking, known) if lacking else []
         known |= points
         return found
