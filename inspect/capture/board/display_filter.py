@@ -101,7 +101,7 @@ class _Parser:
             return self._point(self._next("the name of a point"))
         if word == "port":
             number = self._next("a port number")
-            if not number.isdigit() or int(number) > 65_535:
+            if not number.isdecimal() or int(number) > 65_535:
                 self._at -= 1
                 raise self._wrong("a port number is wanted here")
             return _port(int(number))

@@ -112,7 +112,7 @@ def _along(case: HostContext, source: str, target: str, proto: str) -> list[Link
 def split_port(text: str) -> tuple[str, int]:
     """An address with a port in two (``203.0.113.9:443``, ``[2001:db8::1]:443``); a name's port is left to it."""
     head, colon, tail = text.rpartition(":")
-    if colon and tail.isdigit() and int(tail) < 65_536:
+    if colon and tail.isdecimal() and int(tail) < 65_536:
         try:
             return str(ipaddress.ip_address(head.strip("[]"))), int(tail)
         except ValueError:

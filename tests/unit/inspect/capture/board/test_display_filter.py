@@ -57,6 +57,7 @@ def test_what_got_lost_is_chosen() -> None:
     [
         ("port http", "“http” (character 6)"),
         ("host", "at its end"),
+        ("port ²", "“²” (character 6)"),
         ("tcp udp", "“udp” (character 5)"),
         ("(tcp", "at its end"),
         ("at docker0", "“docker0” (character 4)"),
