@@ -1,35 +1,24 @@
-"""The software bill of materials (CycloneDX 1.6) of what the one file and the Debian package carry."""
+"""The software bill of materials (CycloneDX) of what the one file and the Debian package carry, by cyclonedx-bom."""
 
 from __future__ import annotations
 
-from email.parser import HeaderParser
+import sys
+import venv
 from pathlib import Path
-from typing import Any
+
+from packaging_steps import run
 
 
-def of(tree: Path, version: str) -> dict[str, Any]:
-    """Return the bill for a laid-out tree: each package with its version, licence and package URL."""
-    components: dict[str, dict[str, Any]] = {}
-    for file in sorted(tree.rglob("*.dist-info/METADATA")):
-        head = HeaderParser().parsestr(file.read_text(encoding="utf-8"))
-        name, number = head["Name"], head["Version"]
-        if name == "dnet-tui":
-            continue
-        licence = head["License-Expression"] or head["License"] or ""
-        url = f"pkg:pypi/{name.lower().replace('_', '-')}@{number}"
-        components[url] = {
-            "type": "library", "bom-ref": url, "name": name, "version": number, "purl": url,
-            **({"licenses": [{"license": {"name": " ".join(licence.split())[:200]}}]} if licence else {}),
-        }  # fmt: skip
-    own = f"pkg:pypi/dnet-tui@{version}"
-    return {
-        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
-        "bomFormat": "CycloneDX",
-        "specVersion": "1.6",
-        "version": 1,
-        "metadata": {
-            "component": {"type": "application", "bom-ref": own, "name": "dnet-tui", "version": version, "purl": own}
-        },
-        "components": [components[key] for key in sorted(components)],
-        "dependencies": [{"ref": own, "dependsOn": sorted(components)}],
-    }
+def write(wheel: Path, to: Path, scratch: Path) -> Path:
+    """Install the wheel in an environment of its own, and write the bill of what came with it."""
+    environment, tool = scratch / "billed", scratch / "cyclonedx"
+    venv.create(environment, with_pip=False, symlinks=True)
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+    run(*pip, "--python", environment / "bin/python", "install", "--no-compile", wheel)
+    run(*pip, "install", "--no-compile", "--target", tool, "cyclonedx-bom>=7")
+    words = ("environment", "--output-reproducible", "--output-format=JSON", "--pyproject", Path("pyproject.toml"))
+    run(
+        sys.executable, "-P", "-m", "cyclonedx_py", *words, "--output-file", to, environment / "bin/python",
+        cwd=scratch / "source", environment={"PYTHONPATH": str(tool)},
+    )  # fmt: skip
+    return to

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -45,8 +44,8 @@ def build(root: Path, out: Path) -> list[Path]:
         say("the Debian packages …")
         for architecture in one_file.ARCHITECTURES:
             debian_package.build(scratch / architecture, out, scratch, version, architecture, epoch, source)
-        bill = bill_of_materials.of(scratch / one_file.ARCHITECTURES[0], version)
-        (out / f"dnet-tui-{version}.cdx.json").write_text(json.dumps(bill, indent=2, sort_keys=True) + "\n")
+        say("the bill of materials …")
+        bill_of_materials.write(wheel, out / f"dnet-tui-{version}.cdx.json", scratch)
     made = sorted(path for path in out.iterdir() if path.name != "SHA256SUMS")
     sums = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in made)
     (out / "SHA256SUMS").write_text("".join(sums))
