@@ -35,9 +35,16 @@ def _try(release: str, dist: Path) -> int:
         shutil.copytree(dist, place)
         shutil.copy(TRIAL, root / "srv/trial.py")
         log = root / "srv/trial.log"
-        script = "import runpy, sys; sys.stdout = open('/srv/trial.log', 'w', buffering=1); sys.argv[1:] = ['/srv/dist']; "
+        script = (
+            "import runpy, sys; sys.stdout = open('/srv/trial.log', 'w', buffering=1); sys.argv[1:] = ['/srv/dist']; "
+        )
         argv = ["python3", "-c", script + "runpy.run_path('/srv/trial.py')"]
-        environment = {**settings.environment, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
+        environment = {
+            **settings.environment,
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/root",
+            "LANG": "C.UTF-8",
+        }
         code = run_inside(root, argv, lend=settings.paths, environment=environment)
         told = log.read_text() if log.exists() else ""
     sys.stdout.write(told)

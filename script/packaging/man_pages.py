@@ -93,7 +93,7 @@ def page(words: tuple[str, ...], command: Any, version: str) -> str:
     if below:
         parts.append(".SH COMMANDS")
         for sub, what in below.items():
-            parts.append(f".TP\n.BR {escaped('-'.join((name, sub)))} (1)\n{escaped(what.get_short_help_str(200))}")
+            parts.append(f".TP\n.BR {escaped(f'{name}-{sub}')} (1)\n{escaped(what.get_short_help_str(200))}")
     parts += [*examples(command.epilog), *exit_codes()]
     others = "" if not words else "dnet\\-tui(1), "
     parts.append(f".SH SEE ALSO\n{others}{escaped(SEE_ALSO)}")

@@ -28,7 +28,10 @@ COMPILED = ("msgspec", "psutil")
 """The packages with compiled parts; everything else is pure Python."""
 
 HEAD = Path(__file__).with_name("run_from_cache.py")
-_UNWANTED = ("__pycache__", "*.pyc", "RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "tests", "bin", "*.pyx", "*.c")
+_UNWANTED = (
+    *("__pycache__", "*.pyc", "*.pyx", "*.c", "tests", "bin"),
+    *("RECORD", "INSTALLER", "REQUESTED", "direct_url.json"),
+)
 
 
 def pip(*words: str | Path) -> None:
@@ -106,9 +109,10 @@ def build(wheel: Path, out: Path, scratch: Path, architectures: Sequence[str | N
 
 def smoke_test(file: Path, python: str = sys.executable) -> str:
     """Run a file's ``--version``, from a path and from stdin; returns what it printed."""
-    told = subprocess.run([python, file, "--version"], capture_output=True, text=True, check=True).stdout
+    told = run(python, file, "--version")
     with file.open("rb") as stdin:
-        piped = subprocess.run([python, "-", "--version"], stdin=stdin, capture_output=True, text=True, check=True).stdout
+        done = subprocess.run([python, "-", "--version"], stdin=stdin, capture_output=True, text=True, check=True)
+    piped = done.stdout
     if told != piped or not told.startswith("dnet-tui "):
         msg = f"{file.name} says {told!r} from a path and {piped!r} from stdin"
         raise SystemExit(msg)

@@ -1,6 +1,6 @@
-"""Runs inside a fresh Debian root, as ``python3 trial.py FOLDER``: each way of installing, as a person would, and its traces.
+"""Runs inside a fresh Debian root, as ``python3 trial.py FOLDER LOG``: each way of installing, and what it leaves.
 
-Uses the standard library alone.  Prints one JSON line per trial: what was run,
+Uses the standard library alone.  Logs one JSON line per trial: what was run,
 how long it took in seconds, and what was wrong (empty: nothing).
 """
 
@@ -21,16 +21,20 @@ def run(*argv, stdin=None, codes=(0,)):
     """Run a command; returns its output, the seconds it took and what was wrong."""
     start = time.monotonic()
     with open(stdin or os.devnull, "rb") as source:
-        done = subprocess.run([str(item) for item in argv], stdin=source, capture_output=True, timeout=600)
+        words = [str(item) for item in argv]
+        done = subprocess.run(words, stdin=source, capture_output=True, timeout=600, check=False)
     seconds = time.monotonic() - start
     out = done.stdout.decode(errors="replace")
-    wrong = "" if done.returncode in codes else f"ended with {done.returncode}: {out[-300:]}{done.stderr.decode()[-500:]}"
+    wrong = (
+        "" if done.returncode in codes else f"ended with {done.returncode}: {out[-300:]}{done.stderr.decode()[-500:]}"
+    )
     return out, seconds, wrong
 
 
 def tell(name, seconds, wrong, **more):
-    """Print a trial's outcome."""
-    print(json.dumps({"trial": name, "seconds": round(seconds, 2), "wrong": wrong, **more}), flush=True)
+    """Log a trial's outcome."""
+    with open(sys.argv[2], "a", encoding="utf-8") as log:
+        log.write(json.dumps({"trial": name, "seconds": round(seconds, 2), "wrong": wrong, **more}) + "\n")
 
 
 def try_command(name, *argv):
@@ -63,7 +67,8 @@ def try_one_file():
     try_command("one file", file)
     out, seconds, wrong = run("python3", "-", "snapshot", "save", "-", stdin=file)
     Path("/root/host.json").write_text(out)
-    tell("one file from stdin: snapshot save -", seconds, wrong or run(file, "doctor", "--snapshot", "/root/host.json", codes=(0, 1, 3))[2])
+    wrong = wrong or run(file, "doctor", "--snapshot", "/root/host.json", codes=(0, 1, 3))[2]
+    tell("one file from stdin: snapshot save -", seconds, wrong)
 
 
 def try_package():

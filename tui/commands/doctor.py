@@ -18,7 +18,7 @@ from dnet_tui.tui.commands.snapshot_source import SnapshotFile, progress, snapsh
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.reports.terminal import stdout_paper
 
-ReportFormat = Literal["text", "json", "markdown"]
+ReportFormat = Literal["text", "json", "markdown", "prometheus"]
 Threshold = Literal["error", "warning"]
 
 
@@ -52,6 +52,10 @@ def doctor(
         bool,
         typer.Option("--policy", help="Also list every rule that drops or redirects what containers send or get."),
     ] = False,
+    to: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="Write the report to a file, as a whole or not at all."),
+    ] = None,
     snapshot: SnapshotFile = None,
 ) -> None:
     """Say what is wrong with this host's container networks, why, and how to put it right.
@@ -97,7 +101,13 @@ def doctor(
         from dnet_tui.diagnostics.context.host_context import HostContext  # noqa: PLC0415  as above
 
         report = with_flows(HostContext(taken), report, meant)
-    sys.stdout.write(render(report, output, View(taken)))
+    text = render(report, output, View(taken))
+    if to is None:
+        sys.stdout.write(text)
+    else:
+        from dnet_tui.tui.reports.output_file import replace_file  # noqa: PLC0415  as above
+
+        replace_file(to, text)
     raise typer.Exit(exit_for(report, fail_on))
 
 
@@ -120,7 +130,7 @@ def render(report: Report, output: ReportFormat, view: View) -> str:
     """The report in one of its formats; ``view`` names the namespaces for people."""
     match output:
         case "json":
-            from dnet_tui.tui.reports.doctor.report_json import doctor_data  # noqa: PLC0415  one of three formats
+            from dnet_tui.tui.reports.doctor.report_json import doctor_data  # noqa: PLC0415  one of four formats
             from dnet_tui.tui.reports.json_text import to_json  # noqa: PLC0415  as above
 
             return to_json(doctor_data(report))
@@ -128,6 +138,10 @@ def render(report: Report, output: ReportFormat, view: View) -> str:
             from dnet_tui.tui.reports.doctor.report_markdown import doctor_markdown  # noqa: PLC0415  as above
 
             return doctor_markdown(report, view.label)
+        case "prometheus":
+            from dnet_tui.tui.reports.doctor.report_prometheus import doctor_prometheus  # noqa: PLC0415  as above
+
+            return doctor_prometheus(report)
         case "text":
             from dnet_tui.tui.reports.doctor.report_text import doctor_text  # noqa: PLC0415  as above
 

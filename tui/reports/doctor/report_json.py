@@ -43,6 +43,14 @@ class SummaryData(msgspec.Struct, frozen=True, kw_only=True):
     checks: dict[str, int]
 
 
+class FlowsData(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of the flows that somebody promised pass, are stopped, or can't be decided."""
+
+    ok: int
+    broken: int
+    unknown: int
+
+
 class CheckData(msgspec.Struct, frozen=True, kw_only=True):
     """How one check ended."""
 
@@ -190,6 +198,7 @@ class DoctorData(msgspec.Struct, frozen=True, kw_only=True):
     checks: list[CheckData]
     findings: list[FindingData]
     gaps: list[GapData]
+    flows: FlowsData | None
     probes: list[ProbeData] | msgspec.UnsetType = msgspec.UNSET
     policy: list[PolicyData] | msgspec.UnsetType = msgspec.UNSET
 
@@ -209,6 +218,7 @@ def doctor_data(report: Report) -> Json:
         checks=[CheckData(id=item.id, outcome=item.outcome, reason=item.reason) for item in report.checks],
         findings=[_finding(finding) for finding in report.findings],
         gaps=[GapData(section=gap.section, scope=gap.scope, reason=gap.reason, hint=gap.hint) for gap in report.gaps],
+        flows=report.flows and FlowsData(ok=report.flows.ok, broken=report.flows.broken, unknown=report.flows.unknown),
         probes=msgspec.UNSET if report.probes is None else [_probe(item) for item in report.probes],
         policy=msgspec.UNSET if report.policy is None else [_policy(item) for item in report.policy],
     )
