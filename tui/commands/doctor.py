@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,6 +17,9 @@ from dnet_tui.tui.commands.check_name import require
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, progress, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.reports.terminal import stdout_paper
+
+if TYPE_CHECKING:
+    from dnet_tui.actions.probes.send_probes import Probing
 
 ReportFormat = Literal["text", "json", "markdown", "prometheus"]
 Threshold = Literal["error", "warning"]
@@ -84,10 +87,7 @@ def doctor(
         require("container, network or bridge", (focus,), focusable(looks[0]), "dnet-tui ls")
     probes = None
     if probe:
-        from dnet_tui.actions.probes.send_probes import probe_host  # noqa: PLC0415  the only part that sends anything
-
-        with progress("sending probes"):
-            probing = probe_host(looks[0], lambda: snapshot_from(None), focus=focus)
+        probing = _probed(looks[0], focus)
         looks, probes = [probing.snapshot], probing.probes
 
     def examine() -> Report:
@@ -101,14 +101,25 @@ def doctor(
         from dnet_tui.diagnostics.context.host_context import HostContext  # noqa: PLC0415  as above
 
         report = with_flows(HostContext(taken), report, meant)
-    text = render(report, output, View(taken))
+    _write(render(report, output, View(taken)), to)
+    raise typer.Exit(exit_for(report, fail_on))
+
+
+def _probed(seen: Snapshot, focus: str) -> Probing:
+    from dnet_tui.actions.probes.send_probes import probe_host  # noqa: PLC0415  the only part that sends anything
+
+    with progress("sending probes"):
+        return probe_host(seen, lambda: snapshot_from(None), focus=focus)
+
+
+def _write(text: str, to: Path | None) -> None:
+    """Print a report, or write it to a file."""
     if to is None:
         sys.stdout.write(text)
     else:
-        from dnet_tui.tui.reports.output_file import replace_file  # noqa: PLC0415  as above
+        from dnet_tui.tui.reports.output_file import replace_file  # noqa: PLC0415  only where it is asked for
 
         replace_file(to, text)
-    raise typer.Exit(exit_for(report, fail_on))
 
 
 def _require_probe(snapshot: Path | None, probing: list[str], *, probe: bool) -> None:

@@ -42,7 +42,7 @@ def test_a_broken_host_counts_its_findings_and_flows() -> None:
     assert report.flows is not None
     assert report.flows.broken > 0
     assert f'dnet_tui_flows{{state="broken"}} {report.flows.broken}' in told
-    assert any('check="ip-forward-off",severity="error"' in line for line in told)
+    assert any('check="fwd-off-bridge",severity="error"' in line for line in told)
 
 
 def test_a_healthy_host_has_flows_that_pass_and_no_finding() -> None:
