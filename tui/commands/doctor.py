@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from msgspec.structs import replace
 
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.errors import UsageError
@@ -20,6 +21,7 @@ from dnet_tui.tui.reports.terminal import stdout_paper
 
 if TYPE_CHECKING:
     from dnet_tui.actions.probes.send_probes import Probing
+    from dnet_tui.diagnostics.guided.meant_flow import MeantFlow
 
 ReportFormat = Literal["text", "json", "markdown", "prometheus"]
 Threshold = Literal["error", "warning"]
@@ -72,13 +74,16 @@ def doctor(
     """
     from dnet_tui.diagnostics.checks.catalogue import CATALOGUE  # noqa: PLC0415  the checks, only to run them
     from dnet_tui.diagnostics.checks.run_checks import run_checks  # noqa: PLC0415  as above
+    from dnet_tui.tui.settings.host_settings import HostSettings, settings  # noqa: PLC0415  as above
+    from dnet_tui.tui.settings.settled import left_out, meant_flows  # noqa: PLC0415  as above
 
-    only, without = tuple(check or ()), tuple(skip or ())
+    known = settings() if snapshot is None else HostSettings()  # nothing was settled here of another host
+    skipped = left_out(skip or (), check or (), known)
+    only, without = tuple(check or ()), tuple(item.id for item in skipped)
     require("check", (*only, *without), [item.id for item in CATALOGUE], "dnet-tui checks")
-    from dnet_tui.diagnostics.guided.meant_flow import parse, with_flows  # noqa: PLC0415  as above
     from dnet_tui.diagnostics.report.second_look import SETTLING, settled  # noqa: PLC0415  as above
 
-    meant = [parse(text) for text in flow or ()]
+    meant = meant_flows(flow or (), known)
     _require_probe(snapshot, [item.id for item in CATALOGUE if item.probing and item.id in only], probe=probe)
     _require_since(since, [item.id for item in CATALOGUE if item.comparing and item.id in only])
     before = snapshot_from(since) if since is not None else None
@@ -96,13 +101,16 @@ def doctor(
         return run_checks(taken, only=only, skip=without, focus=focus, probes=probes, before=before, policy=policy)
 
     report = settled(examine, lambda: time.sleep(SETTLING)) if snapshot is None else examine()
-    taken = looks[-1]
-    if meant:
-        from dnet_tui.diagnostics.context.host_context import HostContext  # noqa: PLC0415  as above
-
-        report = with_flows(HostContext(taken), report, meant)
-    _write(render(report, output, View(taken)), to)
+    report = replace(_with_meant(looks[-1], report, meant), skipped=skipped)
+    _write(render(report, output, View(looks[-1])), to)
     raise typer.Exit(exit_for(report, fail_on))
+
+
+def _with_meant(seen: Snapshot, report: Report, meant: list[MeantFlow]) -> Report:
+    from dnet_tui.diagnostics.context.host_context import HostContext  # noqa: PLC0415  only where there are any
+    from dnet_tui.diagnostics.guided.meant_flow import with_flows  # noqa: PLC0415  as above
+
+    return with_flows(HostContext(seen), report, meant) if meant else report
 
 
 def _probed(seen: Snapshot, focus: str) -> Probing:
