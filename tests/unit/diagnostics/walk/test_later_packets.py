@@ -65,7 +65,7 @@ def test_what_stops_a_later_packet_decides(rule: str, verdict: str) -> None:
 def test_a_second_packet_of_another_protocol_is_asked_too() -> None:
     for proto in ("udp", "icmp"):
         case = HostContext(insert(ESTABLISHED))
-        found = trace(case, find(case, "web"), find(case, "outside"), proto=proto)  # type: ignore[arg-type]
+        found = trace(case, find(case, "web"), find(case, "outside"), proto=proto)
         assert found.verdict == "second packet dropped"
 
 
