@@ -200,9 +200,20 @@ def build(spec: HostSpec, spaces: Spaces) -> None:
                 write |= {f"conf/{name}/forwarding": str(int(place in forwards)) for name in devices}
             for key, value in write.items():
                 Path("/proc/sys/net/ipv4", key).write_text(value, encoding="ascii")
+            _remember_neighbours()
             if spec.has_ipv6:
                 run(("sysctl", "-q", "-w", "net.ipv6.icmp.ratelimit=0"))
                 run(("sysctl", "-q", "-w", f"net.ipv6.conf.all.forwarding={int(place == HOST)}"))
+
+
+def _remember_neighbours() -> None:
+    """What is known of a neighbour stays so here: an entry that is asked about anew, and fails, changes a host
+    between the look at it and the packet.
+    """
+    for version in ("ipv4", "ipv6"):
+        for device in Path("/proc/sys/net", version, "neigh").iterdir():
+            for key, value in (("base_reachable_time_ms", "3600000"), ("delay_first_probe_time", "3600")):
+                (device / key).write_text(value, encoding="ascii")
 
 
 def _links(spec: HostSpec) -> Iterator[str]:
