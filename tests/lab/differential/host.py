@@ -186,10 +186,12 @@ def build(spec: HostSpec, spaces: Spaces) -> None:
     """Make links, addresses and routes."""
     for key in ("ip_forward", "conf/default/forwarding"):
         Path("/proc/sys/net/ipv4", key).write_text("1", encoding="ascii")
+    _skip_duplicate_detection()
     run(("ip", "-batch", "-"), "\n".join([*_links(spec), ""]))
     for place in spec.places:
         with spaces.inside(place):
             if place != HOST:
+                _skip_duplicate_detection()
                 run(("ip", "-batch", "-"), "\n".join([*_inner(spec, place), ""]))
             # Nothing of the machine's defaults, and no rate limit that hides an ICMP error.
             write = {"icmp_ratelimit": "0", "conf/all/rp_filter": "0"}
@@ -204,6 +206,14 @@ def build(spec: HostSpec, spaces: Spaces) -> None:
             if spec.has_ipv6:
                 run(("sysctl", "-q", "-w", "net.ipv6.icmp.ratelimit=0"))
                 run(("sysctl", "-q", "-w", f"net.ipv6.conf.all.forwarding={int(place == HOST)}"))
+
+
+def _skip_duplicate_detection() -> None:
+    """Link-local addresses are there at once: for a second after a link is up a host would ask nobody with them, and
+    what waits for one such question would hide what comes after it.
+    """
+    for device in Path("/proc/sys/net/ipv6/conf").iterdir():
+        (device / "accept_dad").write_text("0", encoding="ascii")
 
 
 def _remember_neighbours() -> None:
