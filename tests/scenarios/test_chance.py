@@ -40,7 +40,7 @@ def judged(rule: str, *, arrives: bool) -> str:
         ("-m statistic --mode random --probability 0.75 -j DROP", True, "unknown"),  # it was the less likely
         ("-j DROP", True, "wrong"),
         # Neither outcome of the lot is what happened.
-        ("-m statistic --mode random --probability 0.25 -j ACCEPT", False, "wrong"),
+        ("-m statistic --mode random --probability 0.25 -j DROP", False, "wrong"),
         # Another assumption than chance, which holds for the packets that are sent here.
         ("-m limit --limit 10/second -j DROP", True, "wrong"),
     ],

@@ -209,16 +209,20 @@ def build(spec: HostSpec, spaces: Spaces) -> None:
 
 
 def _skip_duplicate_detection() -> None:
-    """Link-local addresses are there at once: for a second after a link is up a host would ask nobody with them, and
-    what waits for one such question would hide what comes after it.
+    """Have link-local addresses at once.
+
+    For a second after a link is up a host would ask nobody with them, and what
+    waits for one such question would hide what comes after it.
     """
     for device in Path("/proc/sys/net/ipv6/conf").iterdir():
         (device / "accept_dad").write_text("0", encoding="ascii")
 
 
 def _remember_neighbours() -> None:
-    """What is known of a neighbour stays so here: an entry that is asked about anew, and fails, changes a host
-    between the look at it and the packet.
+    """Let what is known of a neighbour stay known.
+
+    An entry that is asked about anew, and fails, changes a host between the
+    look at it and the packet.
     """
     for version in ("ipv4", "ipv6"):
         for device in Path("/proc/sys/net", version, "neigh").iterdir():
