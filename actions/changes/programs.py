@@ -12,11 +12,21 @@ from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.journal.captured_state import ProgramState
 from dnet_tui.actions.plans.plan import PlanStep, line
 from dnet_tui.diagnostics.operations.base import ProgramOperation
+from dnet_tui.diagnostics.operations.by_hand import Command
+from dnet_tui.diagnostics.operations.engine import ReloadEngineRules, RestartContainers
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.text.sanitize import clean
 
 TIME_LIMIT = 60.0
 """Seconds a command may take."""
+
+
+class CommandRefusedError(ActionFailedError):
+    """An operation's only command ended by itself and failed: it was not made, not even in part."""
+
+
+_IN_PARTS = (Command, RestartContainers, ReloadEngineRules)
+"""What may have been made in part although its command failed."""
 
 
 def prepare(step: PlanStep) -> ProgramState:
@@ -28,14 +38,17 @@ def perform(action: ProgramOperation, host: HostAccess) -> None:
     """Run the operation's commands.
 
     Raises:
-        ActionFailedError: One isn't there or failed; those after it were not run.
+        CommandRefusedError: Its only command failed, which then did nothing.
+        ActionFailedError: One isn't there, took too long or failed; those after it were not run.
     """
-    for words in action.commands():
+    commands = action.commands()
+    whole = len(commands) == 1 and not isinstance(action, _IN_PARTS)
+    for words in commands:
         ran = host.run(words, limit=TIME_LIMIT)
         if ran.code != 0:
             said = clean(" ".join((ran.err or ran.out).split()))
             msg = f"`{line(words)}` failed (exit code {ran.code}): {said}"
-            raise ActionFailedError(msg)
+            raise CommandRefusedError(msg) if whole else ActionFailedError(msg)
 
 
 def revert(action: ProgramOperation, captured: ProgramState, host: HostAccess, *, covered: bool, resumed: bool) -> str:

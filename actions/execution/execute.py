@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar, assert_never
 
 from dnet_tui.actions.changes import bridges, docker_networks, programs, rules, sysctls, trace_tables
-from dnet_tui.actions.execution.preflight import require_programs
+from dnet_tui.actions.execution.preflight import require_feasible, require_programs
 from dnet_tui.actions.host_access import HostAccess, LocalHost
 from dnet_tui.actions.journal.captured_state import (
     AnyState,
@@ -41,7 +41,7 @@ class Executor(Protocol):
     """What :mod:`dnet_tui.actions.execution.apply` and :mod:`dnet_tui.actions.execution.undo` drive."""
 
     def preflight(self, steps: Sequence[PlanStep]) -> None:
-        """See that all that the steps need is there, before the first is made."""
+        """See that every step could be made, before the first is."""
 
     def prepare(self, step: PlanStep) -> AnyState:
         """Capture what is there; change nothing."""
@@ -62,6 +62,7 @@ class HostExecutor:
     def preflight(self, steps: Sequence[PlanStep]) -> None:
         """See :class:`Executor`."""
         require_programs(steps, self._host)
+        require_feasible(steps, self._host)
 
     def prepare(self, step: PlanStep) -> AnyState:
         """See :class:`Executor`."""

@@ -9,12 +9,12 @@ import msgspec
 
 from dnet_tui.actions.changes.bridges import recreate
 from dnet_tui.actions.execution.execute import Executor
+from dnet_tui.actions.execution.take_back import take_back
 from dnet_tui.actions.journal.captured_state import BridgeState, ProgramState, RuleState, SysctlState
 from dnet_tui.actions.journal.entries import (
     JournalEntry,
     RecordedChange,
     StepLocation,
-    StepReverted,
     UndoFinished,
     Undoing,
     elsewhere,
@@ -116,7 +116,7 @@ def undo_entry(
     """Take back one entry, in reverse order; without ``wanted`` the latest of this host that still stands.
 
     A change that can't be taken back doesn't keep others from it that have
-    nothing to do with it; see :func:`stands_alone`.
+    nothing to do with it; see :mod:`dnet_tui.actions.execution.take_back`.
 
     Raises:
         UsageError: See :func:`choose`.
@@ -125,51 +125,12 @@ def undo_entry(
     with opened(folder) as journal:
         entry = choose(journal.entries, wanted, place(), force=force)
         journal.write(Undoing(id=entry.id, time=now()))
-        notes: list[str] = []
-        standing: list[RecordedChange] = []
-        errors: list[ActionFailedError] = []
-        for index in reversed(entry.standing):
-            change = entry.changes[index]
-            if not stands_alone(change, standing):
-                standing.append(change)
-                continue
-            try:
-                note = executor.revert(change, resumed=entry.undo_begun)
-            except ActionFailedError as error:
-                standing.append(change)
-                errors.append(error)
-                continue
-            journal.write(StepReverted(id=entry.id, time=now(), index=index, note=note))
-            notes.append(note)
+        notes, standing, errors = take_back(journal, executor, entry)
         if errors:
             raise _in_part(entry, standing, errors, notes) from errors[0]
         journal.write(UndoFinished(id=entry.id, time=now()))
     entries, _ = read(folder)
-    return UndoResult(entry=next(item for item in entries if item.id == entry.id), notes=tuple(notes))
-
-
-def stands_alone(change: RecordedChange, standing: Collection[RecordedChange]) -> bool:
-    """Whether a change can be taken back while later ones, which could not be, still stand.
-
-    A rule can, if they are of other chains, and a kernel parameter if they
-    are none of those that it moves.  Of a command, a network or a bridge
-    nobody knows what else stands on it.
-    """
-    if not standing:
-        return True
-    action, captured = change.action, change.captured
-    if isinstance(action, InsertRule | DeleteRule):
-        others = [item.action for item in standing if isinstance(item.action, InsertRule | DeleteRule)]
-        return all(_chain(action) != _chain(other) for other in others)
-    if isinstance(action, SetSysctl) and isinstance(captured, SysctlState):
-        keys = captured.values.keys() | {action.key}
-        moved = [item.captured.values.keys() for item in standing if isinstance(item.captured, SysctlState)]
-        return not any(keys & other for other in moved)
-    return False
-
-
-def _chain(action: InsertRule | DeleteRule) -> tuple[str, str, str, str]:
-    return action.backend, action.family, action.table, action.chain
+    return UndoResult(entry=next(item for item in entries if item.id == entry.id), notes=notes)
 
 
 def _in_part(

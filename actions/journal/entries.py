@@ -166,6 +166,11 @@ def _advance(entry: JournalEntry, record: AnyRecord) -> JournalEntry:
             return entry
 
 
+def without_capture(entry: JournalEntry, index: int) -> JournalEntry:
+    """The entry as if the change at ``index`` had never been begun: for what must be left alone."""
+    return _with_change(entry, index, captured=None)
+
+
 def _with_change(entry: JournalEntry, index: int, **fields: object) -> JournalEntry:
     changes = list(entry.changes)
     if not 0 <= index < len(changes):

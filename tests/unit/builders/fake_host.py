@@ -31,6 +31,7 @@ class FakeHost:
         self.log: list[tuple[str, ...]] = []
         self.before_run: Callable[[tuple[str, ...]], None] = lambda _: None
         self.refuse: set[str] = set()
+        self.links: set[str] = {*DEVICES, "v"}
         self.packages: set[str] = set()
         self.child: Callable[[bytes], Ran] = lambda _: Ran(1, "", "no such module")
 
@@ -67,6 +68,8 @@ class FakeHost:
             return self.child(given)
         if words[0].endswith("-save"):
             return self._save(words)
+        if words[-4:-1] == ("link", "show", "dev"):
+            return Ran(0 if words[-1] in self.links else 1, "", "")
         self.log.append(words)
         if words[0] == "nft":
             return Ran(1, "", "not here")
