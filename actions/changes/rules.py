@@ -17,6 +17,7 @@ from dnet_tui.actions.changes import legacy_write
 from dnet_tui.actions.changes.chains import (
     SavedChain,
     digest,
+    find_between,
     find_inserted,
     find_place,
     neighbours,
@@ -137,9 +138,15 @@ def resolve_position(action: InsertRule, texts: list[str]) -> int:
     """Return the number at which a rule is to be inserted into a chain with these texts.
 
     Raises:
-        ActionFailedError: The chain hasn't got that place.
+        ActionFailedError: The chain hasn't got that place, or its neighbours are gone or have been reordered.
     """
     position = action.position if action.position is not None else len(texts) + 1
+    if action.position is not None and (action.below or action.above):
+        position = find_between(texts, position, action.below, action.above)
+        if position == 0:
+            between = " and ".join(f"`{_shown(text)}`" for text in (action.below, action.above) if text)
+            msg = f"{chain_name(action)}: the place beside {between} isn't there any more"
+            raise ActionFailedError(msg, _AGAIN)
     if not 1 <= position <= len(texts) + 1:
         msg = f"{chain_name(action)}: there is no place {position} for a rule, the chain has {len(texts)}"
         raise ActionFailedError(msg, _AGAIN)

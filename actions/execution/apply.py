@@ -24,21 +24,37 @@ from dnet_tui.actions.journal.entries import (
     without_capture,
 )
 from dnet_tui.actions.journal.journal import Journal, here, opened, read
+from dnet_tui.actions.plans.binding import PlanOutdatedError, same_changes
 from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.inspect.errors import ActionFailedError
 
 
 def apply_plan(
-    plan: Plan, executor: Executor, folder: Path, *, place: Callable[[], StepLocation] = here
+    plan: Plan,
+    executor: Executor,
+    folder: Path,
+    again: Callable[[], Plan] | None = None,
+    *,
+    place: Callable[[], StepLocation] = here,
 ) -> JournalEntry:
     """Make all changes of ``plan``, in order, and return its journal entry.
 
+    ``again`` makes the plan anew, by another look at the host: it is called
+    when no other dnet-tui can change the host any more.  What it raises means
+    that there is nothing to do, or that it can't be done, any more.
+
     Raises:
+        PlanOutdatedError: The host has changed so much that another plan fits it now: nothing was changed.
         ActionFailedError: Something that the plan needs isn't there: nothing was changed.  Or a step
             failed.  Then everything is taken back at once; the message says so, or what still
             stands, and the hint how to take it back.
     """
     with opened(folder) as journal:
+        if again is not None:
+            current = again()
+            if not same_changes(plan, current):
+                raise PlanOutdatedError(current)
+            plan = current
         executor.preflight(plan.steps)
         identity = journal.begin(plan, place())
         try:

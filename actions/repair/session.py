@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from dnet_tui.actions.journal.entries import JournalEntry
+from dnet_tui.actions.plans.binding import PlanOutdatedError, anchored
 from dnet_tui.actions.plans.plan import Plan, command_lines, plan_for
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.report.finding import Finding
@@ -59,10 +60,14 @@ class RepairIO(Protocol):
     def confirm(self, repair: Repair) -> bool:
         """Show a plan and ask whether to apply it."""
 
-    def apply(self, plan: Plan) -> JournalEntry:
-        """Make a plan's changes and return their journal entry.
+    def confirm_again(self, repair: Repair) -> bool:
+        """Show the plan that fits a host which has changed since the one before was shown, and ask again."""
+
+    def apply(self, plan: Plan, again: Callable[[], Plan]) -> JournalEntry:
+        """Make a plan's changes and return their journal entry; ``again`` makes the plan anew.
 
         Raises:
+            PlanOutdatedError: Another plan fits the host by now.
             ActionFailedError: A change could not be made.
         """
 
@@ -115,6 +120,10 @@ def choose_repairs(
         chosen = [finding for finding in findings if finding.caused_by is None and finding.severity != "info"]
     chosen.sort(key=lambda finding: finding.caused_by is not None)
     return tuple(Repair(finding=finding, plan=plan_for(finding)) for finding in chosen)
+
+
+class _FindingGoneError(Exception):
+    """What was to be repaired isn't there any more."""
 
 
 class RepairSession:
@@ -191,13 +200,39 @@ class RepairSession:
         if not all(self._io.confirm(Repair(finding=finding, plan=one)) for one in asked):
             return Result(finding=finding, status="declined", text="left as it is")
         try:
-            entry = self._io.apply(plan)
+            entry = self._applied(finding, plan)
+        except _FindingGoneError:
+            return Result(finding=finding, status="gone", text="it is gone since: nothing was done")
         except ActionFailedError as error:
             return Result(finding=finding, status="failed", text=error.message, hint=error.hint)
         status, text = self._verified(finding)
         text = "\n".join((text, *(f"written by {writer}" for writer in entry.writers)))
         undo = f"`dnet-tui undo {entry.id}` takes it back"
         return Result(finding=finding, status=status, text=text, entry=entry.id, hint=undo)
+
+    def _applied(self, finding: Finding, plan: Plan) -> JournalEntry:
+        """Apply a confirmed plan, or the one that fits the host by now, if that is confirmed too."""
+        while True:
+            try:
+                return self._io.apply(plan, lambda: self._planned_again(finding))
+            except PlanOutdatedError as outdated:
+                plan = outdated.plan
+                if not self._io.confirm_again(Repair(finding=finding, plan=plan)):
+                    raise
+
+    def _planned_again(self, finding: Finding) -> Plan:
+        """The plan for a finding by another look at the host.
+
+        Raises:
+            _FindingGoneError: There is nothing to repair any more.
+        """
+        snapshot = self._io.take()
+        report = self.look(snapshot)
+        current = next((item for item in report.findings if key(item) == key(finding)), None)
+        plan = plan_for(current) if current is not None else None
+        if plan is None:
+            raise _FindingGoneError(finding.check)
+        return anchored(plan, snapshot)
 
     def _verified(self, finding: Finding) -> tuple[RepairStatus, str]:
         """Look again: whether a finding is gone, by what a new snapshot shows and, if so, by a probe."""

@@ -47,11 +47,17 @@ class RuleOperation(Operation, frozen=True, kw_only=True):
 
 
 class InsertRule(RuleOperation, frozen=True, kw_only=True, tag="insert-rule"):
-    """Inserts an iptables rule so that it becomes number ``position``; None appends."""
+    """Inserts an iptables rule so that it becomes number ``position``; None appends.
+
+    ``below`` and ``above`` are the texts of the rules that it is to stand
+    between, where they were seen: they decide if the numbers have moved.
+    """
 
     position: int | None = None
     packets: int = 0
     bytes: int = 0
+    below: str = ""
+    above: str = ""
 
     @property
     def text(self) -> str:

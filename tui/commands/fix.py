@@ -59,6 +59,10 @@ def fix(
             _show_plans((repair,))
             return ask("Apply this?", yes=yes)
 
+        def confirm_again(self, repair: Repair) -> bool:
+            show(["the host has changed since: the plan was made anew"])
+            return self.confirm(repair)
+
         def report(self, result: Result) -> None:
             _show_result(result)
 
