@@ -9,8 +9,6 @@ meant, and followed by one that proves that this and nothing else has changed.
 
 from __future__ import annotations
 
-import json
-
 import msgspec
 
 from dnet_tui.actions.changes import legacy_write
@@ -24,6 +22,7 @@ from dnet_tui.actions.changes.chains import (
     parse_chain,
     same_rule,
 )
+from dnet_tui.actions.changes.nft_leftovers import chain_exists, drop_empty_chain, drop_empty_table
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.journal.captured_state import RuleState
 from dnet_tui.diagnostics.operations.rule import PROGRAMS, DeleteRule, InsertRule, rule_words
@@ -56,6 +55,7 @@ def prepare(action: RuleChange, host: HostAccess) -> RuleState:
     above, below = neighbours(texts, position, inserting=True)
     return RuleState(
         table_existed=existed,
+        chain_existed=not existed or chain_exists(action, host),
         digest=digest(texts),
         position=position,
         text=action.spec,
@@ -108,7 +108,9 @@ def revert(action: RuleChange, captured: RuleState, after: RuleState | None, hos
         writer = _delete(action, chain, found, host)
         note = f"deleted rule {found} of {chain_name(action)}{_by(writer)}"
     if not captured.table_existed:
-        note += _drop_empty_table(action, host)
+        note += drop_empty_table(action, host)
+    elif not captured.chain_existed:
+        note += drop_empty_chain(action, host)
     return note
 
 
@@ -262,27 +264,6 @@ def _run(words: tuple[str, ...], action: RuleChange, host: HostAccess) -> str:
         msg = f"{words[0]} refused: {said}"
         raise ActionFailedError(msg, "changing rules needs root (CAP_NET_ADMIN): try sudo" if denied else "")
     return ran.out
-
-
-def _drop_empty_table(action: RuleChange, host: HostAccess) -> str:
-    """Delete the nft table that an insertion had created, when nothing else has moved in.
-
-    A legacy table can't be deleted: it stays, empty and accepting.
-    """
-    if action.backend != "iptables-nft":
-        return f"; the legacy {action.table} table stays loaded, empty"
-    if not host.has("nft"):
-        return f"; the {action.table} table stays, empty (nft isn't installed)"
-    listed = host.run(("nft", "-j", "list", "table", action.family, action.table))
-    if listed.code != 0:
-        return ""
-    items = json.loads(listed.out).get("nftables", [])
-    chains = [item["chain"] for item in items if "chain" in item]
-    others = [item for item in items if not item.keys() & {"metainfo", "table", "chain"}]
-    if others or any(chain.get("policy") != "accept" for chain in chains):
-        return ""
-    _run(("nft", "delete", "table", action.family, action.table), action, host)
-    return f", and the {action.table} table that came with it"
 
 
 def _state(texts: list[str], number: int, chain: SavedChain, *, table_existed: bool) -> RuleState:

@@ -59,6 +59,9 @@ class FakeHost:
     def interfaces(self, family: str) -> tuple[str, ...]:
         return DEVICES if family == "ipv4" else ()
 
+    def sysctls_below(self, key: str) -> tuple[str, ...]:
+        return tuple(item for item in self.values if item.rpartition(".")[0] == key)
+
     # --- iptables ------------------------------------------------------------------------------------------
 
     def run(self, argv: Sequence[str], *, limit: float = 1.0, given: bytes = b"") -> Ran:  # noqa: ARG002
