@@ -1,19 +1,21 @@
 """Operations that are made by running their own commands: links, addresses, routes, an engine's own client.
 
-How each is taken back is stated beside it in the plan, and kept in the
-journal: nothing is captured.
+How each is taken back is stated beside it in the plan, made exact by a look
+at the host just before, and kept in the journal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dnet_tui.actions.changes.link_identity import exact_undo, indexes, under_todays_names
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.journal.captured_state import ProgramState
 from dnet_tui.actions.plans.plan import PlanStep, line
 from dnet_tui.diagnostics.operations.base import ProgramOperation
 from dnet_tui.diagnostics.operations.by_hand import Command
 from dnet_tui.diagnostics.operations.engine import ReloadEngineRules, RestartContainers
+from dnet_tui.diagnostics.operations.remedy import ByProgram
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -29,9 +31,17 @@ _IN_PARTS = (Command, RestartContainers, ReloadEngineRules)
 """What may have been made in part although its command failed."""
 
 
-def prepare(step: PlanStep) -> ProgramState:
-    """Keep what takes the operation back."""
-    return ProgramState(undo=tuple(item for item in step.undo if isinstance(item, ProgramOperation)))
+def prepare(step: PlanStep, host: HostAccess) -> ProgramState:
+    """Keep what takes the operation back, as exactly as the host knows it, and which links it speaks of."""
+    undo = tuple(item for item in step.undo if isinstance(item, ProgramOperation))
+    action = step.action
+    if not isinstance(action, ProgramOperation):
+        return ProgramState(undo=undo)
+    if len(undo) < 2 and not step.covered:
+        exact = exact_undo(action, undo[0] if undo else None, host)
+        undo = (exact,) if isinstance(exact, ByProgram) else ()
+    links = indexes(action, host)
+    return ProgramState(undo=undo, links=links)
 
 
 def perform(action: ProgramOperation, host: HostAccess) -> None:
@@ -72,7 +82,8 @@ def revert(action: ProgramOperation, captured: ProgramState, host: HostAccess, *
         together = f"`{made}` is taken back together with a command before it"
         return together if covered else f"no undo is known for `{made}`: look at it by hand"
     notes: list[str] = []
-    for number, back in enumerate(captured.undo, start=1):
+    for number, stated in enumerate(captured.undo, start=1):
+        back = under_todays_names(stated, captured.links, host)
         try:
             perform(back, host)
         except ActionFailedError as error:

@@ -81,7 +81,7 @@ class HostExecutor:
             case ByHand():
                 raise _not_ours(action)
             case ProgramOperation():
-                return programs.prepare(step)
+                return programs.prepare(step, self._host)
             case _:
                 assert_never(action)
 

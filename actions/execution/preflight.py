@@ -10,21 +10,17 @@ from collections.abc import Collection, Iterable
 from typing import assert_never
 
 from dnet_tui.actions.changes import bridges, docker_networks, sysctls
+from dnet_tui.actions.changes.link_identity import links_of, scope_of
 from dnet_tui.actions.changes.rule_rehearsal import RuleRehearsal
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction
 from dnet_tui.actions.plans.plan import PlanStep
-from dnet_tui.diagnostics.operations.address import AddAddress, DeleteAddress
 from dnet_tui.diagnostics.operations.base import ProgramOperation
 from dnet_tui.diagnostics.operations.bridge import CreateBridge, DeleteBridge
-from dnet_tui.diagnostics.operations.bridge_port import AddPortVlan, DeletePortVlan, SetPortFlag, SetPortState
 from dnet_tui.diagnostics.operations.by_hand import ByHand
 from dnet_tui.diagnostics.operations.engine_network import CreateDockerNetwork, RemoveDockerNetwork
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
-from dnet_tui.diagnostics.operations.link import SetLinkMaster, SetLinkUp, SetSpanningTree
-from dnet_tui.diagnostics.operations.neighbour import DeleteNeighbour, SetNeighbour
-from dnet_tui.diagnostics.operations.netns_scope import HOST, ScopedOperation, ip_command, place
-from dnet_tui.diagnostics.operations.route import AddRoute, DeleteRoute, ReplaceRoute
+from dnet_tui.diagnostics.operations.netns_scope import HOST, ip_command, place
 from dnet_tui.diagnostics.operations.rule import PROGRAMS, DeleteRule, InsertRule
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.text.sanitize import clean
@@ -114,27 +110,8 @@ def _is_of(key: str, links: Collection[str]) -> bool:
     return len(parts) > 3 and parts[3].replace("/", ".") in links
 
 
-def links_of(action: ProgramOperation) -> tuple[str, ...]:
-    """The links that must be there for an operation to be made."""
-    match action:
-        case SetLinkMaster(link=link, master=master):
-            return tuple(name for name in (link, master) if name)
-        case SetSpanningTree(bridge=bridge):
-            return (bridge,)
-        case SetPortFlag(port=port) | SetPortState(port=port) | AddPortVlan(port=port) | DeletePortVlan(port=port):
-            return (port,)
-        case SetLinkUp(link=link) | AddAddress(link=link) | DeleteAddress(link=link):
-            return (link,)
-        case DeleteNeighbour(link=link) | SetNeighbour(link=link):
-            return (link,)
-        case AddRoute(route=route) | ReplaceRoute(route=route) | DeleteRoute(route=route):
-            return (route.link,) if route.link else ()
-        case _:
-            return ()
-
-
 def _require_links(action: ProgramOperation, host: HostAccess, made: Collection[str]) -> None:
-    inside = action.inside if isinstance(action, ScopedOperation) else HOST
+    inside = scope_of(action)
     for name in links_of(action):
         if inside == HOST and name in made:
             continue

@@ -75,7 +75,7 @@ def choose(
     """
     if wanted is not None:
         return _named(entries, wanted, place, force=force)
-    standing = [entry for entry in entries if entry.status != "undone" and entry.standing]
+    standing = [entry for entry in entries if entry.status != "undone" and entry.standing and not entry.unreadable]
     ours = standing if force else [entry for entry in standing if not elsewhere(entry, place)]
     if ours:
         return ours[-1]
@@ -93,9 +93,15 @@ def _named(entries: tuple[JournalEntry, ...], wanted: str, place: StepLocation, 
     if entry is None:
         msg = f"the journal has no entry {wanted}"
         raise UsageError(msg, "`dnet-tui journal` lists them")
+    if entry.unreadable:
+        msg = f"entry {entry.id} can't be undone by this version: {entry.unreadable}"
+        raise UsageError(msg, "use the version that wrote it; `dnet-tui journal` lists what this one can take back")
     if entry.status == "undone":
         msg = f"entry {entry.id} is undone already"
         raise UsageError(msg, "`dnet-tui journal` lists what still stands")
+    if not entry.standing and entry.lost:
+        error = _lost(entry, ())
+        raise UsageError(error.message, error.hint)
     if not entry.standing:
         msg = f"entry {entry.id} changed nothing, so there is nothing to undo"
         raise UsageError(msg, f"it failed: {entry.reason}" if entry.reason else "")
@@ -128,9 +134,21 @@ def undo_entry(
         notes, standing, errors = take_back(journal, executor, entry)
         if errors:
             raise _in_part(entry, standing, errors, notes) from errors[0]
+        if entry.lost:
+            raise _lost(entry, notes)
         journal.write(UndoFinished(id=entry.id, time=now()))
     entries, _ = read(folder)
     return UndoResult(entry=next(item for item in entries if item.id == entry.id), notes=notes)
+
+
+def _lost(entry: JournalEntry, notes: Collection[str]) -> ActionFailedError:
+    """The account of an undo of what can still be read of an entry."""
+    lost = "; ".join(entry.changes[index].action.text for index in entry.lost)
+    msg = (
+        f"entry {entry.id} is undone only in part: the journal's lines about {len(entry.lost)} change(s) can't be read"
+    )
+    back = f"; taken back: {'; '.join(notes)}" if notes else ""
+    return ActionFailedError(f"{msg}: {lost}{back}", "look at these by hand: what was there before is not known")
 
 
 def _in_part(

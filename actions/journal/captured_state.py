@@ -49,9 +49,10 @@ class RuleState(CapturedState, frozen=True, kw_only=True, tag="rule"):
 
 
 class ProgramState(CapturedState, frozen=True, kw_only=True, tag="command"):
-    """How an operation that programs make is taken back; nothing was captured."""
+    """How an operation that programs make is taken back; ``links`` has the indexes of those it names, by name."""
 
     undo: tuple[ByProgram, ...] = ()
+    links: dict[str, int] = {}
 
 
 class AddressState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lab.actions.test_fix_and_undo import apply, picture, rule, undo
-from lab.machines.hosts import DemoHost, LabHost
+from lab.actions.test_fix_and_undo import _APPLY, apply, picture, rule, sysctl, undo
+from lab.machines.hosts import DemoHost, LabHost, python_argv
 
 _VOLATILE = re.compile(r"_timer$|^ifindex$|^(root|bridge)_id$|_life_time$|^topology|^gc_|stats|^operstate$")
 """What runs on by itself, or is new with each link."""
@@ -112,3 +112,31 @@ def test_a_base_chain_that_somebody_uses_by_now_stays(demo_host: DemoHost) -> No
     demo_host.run("iptables-nft", "-t", "nat", "-A", "INPUT", "-s", "203.0.113.9", "-j", "ACCEPT")
     undo(demo_host)
     assert b"203.0.113.9" in ruleset(demo_host)
+
+
+def test_an_address_is_put_back_with_its_label_scope_and_broadcast(demo_host: DemoHost) -> None:
+    demo_host.run("ip", "link", "add", "odd", "type", "bridge")
+    line = "ip address add 10.46.0.1/24 broadcast 10.46.0.99 label odd:x scope link dev odd"
+    demo_host.run(*line.split())
+    before = portrait(demo_host)
+    plan = {"title": "t", "steps": [{
+        "action": {"op": "delete-address", "link": "odd", "cidr": "10.46.0.1/24"},
+        "undo": [{"op": "add-address", "link": "odd", "cidr": "10.46.0.1/24"}],
+    }]}  # fmt: skip
+    demo_host.run(*python_argv(_APPLY), "0", "before", stdin=json.dumps(plan).encode())
+    assert portrait(demo_host) != before
+    undo(demo_host)
+    assert portrait(demo_host) == before
+
+
+def test_an_undo_works_on_a_full_disk(demo_host: DemoHost) -> None:
+    demo_host.run("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", "/mnt")
+    demo_host.environment["DNET_TUI_STATE"] = "/mnt/dnet-tui"
+    before = picture(demo_host)
+    apply(demo_host, *(sysctl(f"net.ipv4.conf.{name}.rp_filter", "2") for name in ("all", "lo", "eth0")))
+    demo_host.run("dd", "if=/dev/zero", "of=/mnt/fill", "bs=4k", check=False)
+    refused = demo_host.dnet("net", "create", "side", "--engine", "linux", "--yes")
+    assert refused.returncode == 1
+    assert b"No space left" in refused.stderr
+    undo(demo_host)
+    assert picture(demo_host) == before

@@ -5,6 +5,7 @@ It knows nothing of the code under test but the protocol :class:`dnet_tui.action
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 
@@ -31,7 +32,8 @@ class FakeHost:
         self.log: list[tuple[str, ...]] = []
         self.before_run: Callable[[tuple[str, ...]], None] = lambda _: None
         self.refuse: set[str] = set()
-        self.links: set[str] = {*DEVICES, "v"}
+        self.links = {name: number for number, name in enumerate((*DEVICES, "v"), start=1)}
+        self.port_state = "forwarding"
         self.packages: set[str] = set()
         self.child: Callable[[bytes], Ran] = lambda _: Ran(1, "", "no such module")
 
@@ -71,8 +73,13 @@ class FakeHost:
             return self.child(given)
         if words[0].endswith("-save"):
             return self._save(words)
-        if words[-4:-1] == ("link", "show", "dev"):
+        if words[-4:-1] == ("link", "show", "dev") and words[0] != "bridge":
             return Ran(0 if words[-1] in self.links else 1, "", "")
+        if words[-3:] == ("-j", "link", "show"):
+            shown = [{"ifindex": number, "ifname": name} for name, number in self.links.items()]
+            return Ran(0, json.dumps(shown), "")
+        if words[:2] == ("bridge", "-j"):
+            return Ran(0, json.dumps([{"ifname": words[-1], "state": self.port_state}]), "")
         self.log.append(words)
         if words[0] == "nft":
             return Ran(1, "", "not here")
