@@ -134,6 +134,18 @@ COMMANDS: tuple[CommandSpec, ...] = (
         writes=True,
     ),
     CommandSpec(
+        "port",
+        "dnet_tui.tui.commands.port:port_app",
+        "Publish ports of running containers; stop it.",
+        (
+            ("dnet-tui port publish web 8080:80", "a running container's port, on every address of this host"),
+            ("dnet-tui port publish db 192.0.2.1:5432:5432 --localhost", "on one address, and on 127.0.0.1"),
+            ("dnet-tui port publish web 8080:80 --dry-run --format json", "what it would do, for a script"),
+            ("dnet-tui port unpublish web 8080", "stop it"),
+        ),
+        writes=True,
+    ),
+    CommandSpec(
         "snapshot",
         "dnet_tui.tui.commands.snapshot:snapshot_app",
         "Save what was seen to a file; compare two files.",

@@ -36,6 +36,7 @@ from dnet_tui.inspect.snapshot.find_forwarders import find_forwarders
 from dnet_tui.inspect.snapshot.namespace_candidates import NamespaceCandidate, find_candidates
 from dnet_tui.inspect.snapshot.network_namespaces import with_roles
 from dnet_tui.inspect.snapshot.out_of_sight import NotRead, SeenNamespaces, unseen_ends, unseen_processes, why_not_read
+from dnet_tui.inspect.snapshot.own_ports import with_own_ports
 from dnet_tui.inspect.snapshot.read_cache import ReadCache, changed_peers, keep
 from dnet_tui.inspect.snapshot.read_namespace import ReadRequest, is_connected
 from dnet_tui.inspect.snapshot.read_namespaces import read_places, settle_links
@@ -245,6 +246,7 @@ class SnapshotRun:
             self._gaps.extend(gaps)
         containers = container_placement.guess_modes(containers, spaces, seen, host.id)
         containers += container_placement.named_containers(spaces, host.id, occupied, networks)
+        containers = with_own_ports(containers, spaces.get(host.id))
         snapshot = Snapshot(
             tool_version=version(),
             taken_at=self._taken_at,

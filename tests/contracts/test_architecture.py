@@ -87,6 +87,7 @@ ORDER = (
     "actions.journal",
     "actions.changes",
     "actions.networks",
+    "actions.ports",
     "actions.probes",
     "actions.execution",
     "actions.repair",

@@ -72,13 +72,17 @@ def carry_out(
             if output == "text":
                 show(["", "the host has changed since: the plan was made anew"])
             continue
-        verified = verify()
-        if output == "text":
-            show([clean(f"done: {plan.title}", _LIMIT), *(clean(f"  written by {writer}") for writer in entry.writers)])
-            show([f"  {clean(line, _LIMIT)}" for line in verified.splitlines()])
-            show([f"  → `dnet-tui undo {entry.id}` takes it back"])
-        _show_json(plan, entry, verified, output)
+        _show_done(plan, entry, verify(), output)
         return
+
+
+def _show_done(plan: Plan, entry: JournalEntry, verified: str, output: str) -> None:
+    if output == "text":
+        show([clean(f"done: {plan.title}", _LIMIT), *(clean(f"  written by {writer}") for writer in entry.writers)])
+        if verified:
+            show([f"  {clean(line, _LIMIT)}" for line in verified.splitlines()])
+        show([f"  → `dnet-tui undo {entry.id}` takes it back"])
+    _show_json(plan, entry, verified, output)
 
 
 def _apply(plan: Plan, make: Callable[[], Plan]) -> JournalEntry:
