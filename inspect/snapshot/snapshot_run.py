@@ -13,6 +13,7 @@ from dnet_tui.inspect.engines.bridge_only_networks import plain_networks
 from dnet_tui.inspect.engines.engine_data import EngineReading, unasked
 from dnet_tui.inspect.engines.engine_query import Asking
 from dnet_tui.inspect.engines.port_proxies import find_proxies
+from dnet_tui.inspect.engines.rule_published_ports import with_own_ports
 from dnet_tui.inspect.errors import CannotInspectError
 from dnet_tui.inspect.kernel.host_info import read_host
 from dnet_tui.inspect.kernel.netns import NsHandle, own_handle
@@ -36,7 +37,6 @@ from dnet_tui.inspect.snapshot.find_forwarders import find_forwarders
 from dnet_tui.inspect.snapshot.namespace_candidates import NamespaceCandidate, find_candidates
 from dnet_tui.inspect.snapshot.network_namespaces import with_roles
 from dnet_tui.inspect.snapshot.out_of_sight import NotRead, SeenNamespaces, unseen_ends, unseen_processes, why_not_read
-from dnet_tui.inspect.snapshot.own_ports import with_own_ports
 from dnet_tui.inspect.snapshot.read_cache import ReadCache, changed_peers, keep
 from dnet_tui.inspect.snapshot.read_namespace import ReadRequest, is_connected
 from dnet_tui.inspect.snapshot.read_namespaces import read_places, settle_links

@@ -11,11 +11,11 @@ from dnet_tui.actions.ports.reached import reached
 from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
+from dnet_tui.inspect.engines.rule_published_ports import with_own_ports
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model import Snapshot, Unread, known_items
 from dnet_tui.inspect.model.port_label import PortLabel, decode
 from dnet_tui.inspect.model.view import View
-from dnet_tui.inspect.snapshot.own_ports import with_own_ports
 from unit.builders.factories import HOST, docker_like_snapshot, with_namespace, with_sysctl
 
 REQUEST = PortRequest(container="app1", host_port=9090, container_port=80)
