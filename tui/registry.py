@@ -124,7 +124,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
     ),
     CommandSpec(
         "net",
-        "dnet_tui.tui.commands.net:net_app",
+        "dnet_tui.tui.commands.host_changes.net:net_app",
         "Create and remove networks.",
         (
             ("dnet-tui net create front --subnet 10.30.0.0/24", "a new bridge network"),
@@ -135,7 +135,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
     ),
     CommandSpec(
         "port",
-        "dnet_tui.tui.commands.port:port_app",
+        "dnet_tui.tui.commands.host_changes.port:port_app",
         "Publish ports of running containers; stop it.",
         (
             ("dnet-tui port publish web 8080:80", "a running container's port, on every address of this host"),

@@ -12,7 +12,7 @@ from lab.machines.hosts import DemoHost, LabHost, python_argv
 _CREATE = """
 import subprocess, sys
 from dnet_tui.tui import main
-from dnet_tui.tui.commands import carry_out
+from dnet_tui.tui.commands.host_changes import carry_out
 
 asked, most, happens = [], int(sys.argv[1]), sys.argv[2:]
 

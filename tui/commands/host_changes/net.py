@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from dnet_tui.inspect.model.coverage.needs import Needs, SectionName
-from dnet_tui.tui.commands.carry_out import DryRun, Output, Yes, carry_out
 from dnet_tui.tui.commands.confirmation import require_consent
+from dnet_tui.tui.commands.host_changes.carry_out import DryRun, Output, Yes, carry_out
 from dnet_tui.tui.commands.snapshot_source import snapshot_from
 
 if TYPE_CHECKING:
