@@ -146,6 +146,17 @@ COMMANDS: tuple[CommandSpec, ...] = (
         writes=True,
     ),
     CommandSpec(
+        "route",
+        "dnet_tui.tui.commands.host_changes.route:route_app",
+        "Route to container subnets of other hosts.",
+        (
+            ("dnet-tui route add 10.60.0.0/24 via 192.0.2.7", "the containers of another host, both ways"),
+            ("dnet-tui route add fd00:60::/64 via 2001:db8::7 --network app", "for one network alone"),
+            ("dnet-tui route rm 10.60.0.0/24", "remove it, and its rules"),
+        ),
+        writes=True,
+    ),
+    CommandSpec(
         "snapshot",
         "dnet_tui.tui.commands.snapshot:snapshot_app",
         "Save what was seen to a file; compare two files.",

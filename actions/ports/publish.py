@@ -15,16 +15,16 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.actions.networks.linux_network import XFamily, Xtables, known_firewall, pick_backend
+from dnet_tui.actions.networks.linux_network import XFamily, known_firewall, pick_backend
 from dnet_tui.actions.plans.plan import Plan, PlanStep
+from dnet_tui.actions.ports.accepting_place import accepting_place
 from dnet_tui.actions.ports.port_target import PortTarget, port_target, running_container
 from dnet_tui.diagnostics.operations.bridge_port import SetPortFlag
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model import Container, Namespace, Snapshot, known_items
-from dnet_tui.inspect.model.engine_kinds.docker import USER_CHAIN
-from dnet_tui.inspect.model.firewall import Chain, Firewall
+from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.port_label import NAME, PREFIX, PortLabel, decode
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
@@ -248,7 +248,7 @@ def _steps(
         yield from _localhost(host, target)
         spec = f"-s {_LOOPBACK} -d {one} -o {target.bridge} -p {proto} -m {proto} --dport {inside} {comment}"
         yield rule("nat", "POSTROUTING", f"{spec} -j MASQUERADE", 1)
-    chain, position = _accepting_place(firewall, backend, family)
+    chain, position = accepting_place(firewall, backend, family)
     yield rule("filter", chain, f"-d {one} -o {target.bridge} {rewritten} -j ACCEPT", position)
     # An answer to another network meets what keeps the two apart before it meets the accept for answers.
     answer = f"-p {proto} -m {proto} --sport {inside} -m conntrack --ctstate DNAT {comment}"
@@ -282,23 +282,6 @@ def _needs_hairpin(host: Namespace, target: PortTarget) -> bool:
     """A container that comes back to itself: br_netfilter rewrites it while it is still on the bridge."""
     calls = host.sysctls.get("net.bridge.bridge-nf-call-iptables") == "1"
     return calls and target.port.port is not None and not target.port.port.hairpin
-
-
-def _accepting_place(firewall: Firewall, backend: Xtables, family: XFamily) -> tuple[str, int | None]:
-    """The chain and number for the accept: the end of the administrator's chain, else the top of FORWARD."""
-    chains: dict[str, Chain] = {
-        chain.name: chain
-        for table in firewall.tables
-        if (table.backend, table.family, table.name) == (backend, family, "filter")
-        for chain in table.chains
-    }
-    forward = chains.get("FORWARD")
-    user = chains.get(USER_CHAIN)
-    called = forward is not None and any(rule.text == f"-j {USER_CHAIN}" for rule in forward.rules)
-    if user is None or not called:
-        return "FORWARD", 1
-    closing = bool(user.rules) and user.rules[-1].text == "-j RETURN"
-    return USER_CHAIN, len(user.rules) if closing else None
 
 
 def _notes(

@@ -88,6 +88,7 @@ ORDER = (
     "actions.changes",
     "actions.networks",
     "actions.ports",
+    "actions.routes",
     "actions.probes",
     "actions.execution",
     "actions.repair",
