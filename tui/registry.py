@@ -125,10 +125,12 @@ COMMANDS: tuple[CommandSpec, ...] = (
     CommandSpec(
         "net",
         "dnet_tui.tui.commands.host_changes.net:net_app",
-        "Create and remove networks.",
+        "Create and remove networks; connect containers.",
         (
             ("dnet-tui net create front --subnet 10.30.0.0/24", "a new bridge network"),
             ("dnet-tui net create six --subnet 10.31.0.0/24 --subnet fd00:31::/64", "one with IPv6 too"),
+            ("dnet-tui net connect front web --ip 10.30.0.7", "a running container, with an address of its own"),
+            ("dnet-tui net disconnect front web", "unplug it"),
             ("dnet-tui net rm front", "remove it again"),
         ),
         writes=True,

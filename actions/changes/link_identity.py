@@ -20,7 +20,7 @@ from dnet_tui.diagnostics.operations.bridge_port import (
     SetPortFlag,
     SetPortState,
 )
-from dnet_tui.diagnostics.operations.link import SetLinkMaster, SetLinkUp, SetSpanningTree
+from dnet_tui.diagnostics.operations.link import DeleteVeth, SetLinkMaster, SetLinkUp, SetSpanningTree
 from dnet_tui.diagnostics.operations.neighbour import DeleteNeighbour, SetNeighbour
 from dnet_tui.diagnostics.operations.netns_scope import HOST, NetnsScope, ScopedOperation, ip_command
 from dnet_tui.diagnostics.operations.route import AddRoute, DeleteRoute, ReplaceRoute
@@ -37,7 +37,7 @@ def links_of(action: ProgramOperation) -> tuple[str, ...]:
             return (bridge,)
         case SetPortFlag(port=port) | SetPortState(port=port) | AddPortVlan(port=port) | DeletePortVlan(port=port):
             return (port,)
-        case SetLinkUp(link=link) | AddAddress(link=link) | DeleteAddress(link=link):
+        case SetLinkUp(link=link) | DeleteVeth(link=link) | AddAddress(link=link) | DeleteAddress(link=link):
             return (link,)
         case DeleteNeighbour(link=link) | SetNeighbour(link=link):
             return (link,)

@@ -20,6 +20,7 @@ from dnet_tui.diagnostics.operations.bridge import CreateBridge, DeleteBridge
 from dnet_tui.diagnostics.operations.by_hand import ByHand
 from dnet_tui.diagnostics.operations.engine_network import CreateDockerNetwork, RemoveDockerNetwork
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.link import AddVeth
 from dnet_tui.diagnostics.operations.netns_scope import HOST, ip_command, place
 from dnet_tui.diagnostics.operations.rule import PROGRAMS, DeleteRule, InsertRule
 from dnet_tui.inspect.errors import ActionFailedError
@@ -110,10 +111,13 @@ def _is_of(key: str, links: Collection[str]) -> bool:
     return len(parts) > 3 and parts[3].replace("/", ".") in links
 
 
-def _require_links(action: ProgramOperation, host: HostAccess, made: Collection[str]) -> None:
+def _require_links(action: ProgramOperation, host: HostAccess, made: set[str]) -> None:
+    """See that its links are there, or made by an earlier step: by name here, as ``NAMESPACE/NAME`` elsewhere."""
     inside = scope_of(action)
+    if isinstance(action, AddVeth):
+        made.update((action.link, f"{action.inside}/{action.peer}"))
     for name in links_of(action):
-        if inside == HOST and name in made:
+        if (name if inside == HOST else f"{inside.name}/{name}") in made:
             continue
         if host.run(ip_command(inside, "link", "show", "dev", name)).code != 0:
             msg = f"there is no link {clean(name)}{place(inside)} any more"

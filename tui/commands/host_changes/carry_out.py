@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, change nothing.")]
+OutputFormat = Literal["text", "json"]
 Output = Annotated[
-    Literal["text", "json"],
+    OutputFormat,
     typer.Option("--format", help="How to print it; json needs --yes or --dry-run."),
 ]
 """The options that every changing command has."""
@@ -33,7 +34,7 @@ def carry_out(
     *,
     yes: bool,
     dry_run: bool,
-    output: Literal["text", "json"] = "text",
+    output: OutputFormat = "text",
     verify: Callable[[], str] = lambda: "",
 ) -> None:
     """Show the plan that ``make`` makes of this host, ask, apply it, and say how to take it back.

@@ -8,10 +8,11 @@ import typer
 
 from dnet_tui.inspect.model.coverage.needs import Needs, SectionName
 from dnet_tui.tui.commands.confirmation import require_consent
-from dnet_tui.tui.commands.host_changes.carry_out import DryRun, Output, Yes, carry_out
+from dnet_tui.tui.commands.host_changes.carry_out import DryRun, Output, OutputFormat, Yes, carry_out
 from dnet_tui.tui.commands.snapshot_source import snapshot_from
 
 if TYPE_CHECKING:
+    from dnet_tui.actions.networks.attach import ConnectRequest
     from dnet_tui.actions.plans.plan import Plan
 
 EngineOption = Annotated[
@@ -19,12 +20,15 @@ EngineOption = Annotated[
     typer.Option("--engine", help="Whose network. Left out: Docker's where it answers, else plain Linux."),
 ]
 
+NetworkArgument = Annotated[str, typer.Argument(help="The network's name.")]
+ContainerArgument = Annotated[str, typer.Argument(help="The container's name, or a plain namespace's.")]
+
 _NEEDS = Needs(
     everywhere=frozenset({SectionName.ADDRESSES}),
     host=frozenset({SectionName.ROUTES, SectionName.POLICY_RULES, SectionName.SYSCTLS, SectionName.FIREWALL}),
 )
 
-net_app = typer.Typer(no_args_is_help=True, add_completion=False, help="Create and remove networks.")
+net_app = typer.Typer(no_args_is_help=True, add_completion=False, help="Create, remove, connect networks.")
 
 
 @net_app.command("create")
@@ -105,3 +109,63 @@ def rm(
         return anchored(remove_plan(snapshot, name, engine or ""), snapshot)
 
     carry_out(make, yes=yes, dry_run=dry_run, output=output)
+
+
+def _connecting(*, connect: bool, request: ConnectRequest, yes: bool, dry_run: bool, output: OutputFormat) -> None:
+    from dnet_tui.actions.networks.attach import connect_plan, disconnect_plan  # noqa: PLC0415  only these need them
+    from dnet_tui.actions.plans.binding import anchored  # noqa: PLC0415
+
+    require_consent(yes=yes, dry_run=dry_run)
+
+    def make() -> Plan:
+        snapshot = snapshot_from(None)
+        plan = connect_plan(snapshot, request) if connect else disconnect_plan(snapshot, request)
+        return anchored(plan, snapshot)
+
+    carry_out(make, yes=yes, dry_run=dry_run, output=output)
+
+
+@net_app.command("connect")
+def connect(
+    network: NetworkArgument,
+    container: ContainerArgument,
+    *,
+    ip: Annotated[
+        list[str] | None, typer.Option("--ip", metavar="ADDRESS", help="Its address; once for each family.")
+    ] = None,
+    alias: Annotated[
+        list[str] | None, typer.Option("--alias", metavar="NAME", help="A name for its neighbours; repeatable.")
+    ] = None,
+    engine: EngineOption = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    output: Output = "text",
+) -> None:
+    """Connect a container, or a plain namespace, to a network, after showing the exact commands and asking."""
+    from dnet_tui.actions.networks.attach import ConnectRequest  # noqa: PLC0415  only this needs it
+
+    request = ConnectRequest(
+        network=network,
+        container=container,
+        engine=engine or "",
+        addresses=tuple(ip or ()),
+        aliases=tuple(alias or ()),
+    )
+    _connecting(connect=True, request=request, yes=yes, dry_run=dry_run, output=output)
+
+
+@net_app.command("disconnect")
+def disconnect(
+    network: NetworkArgument,
+    container: ContainerArgument,
+    *,
+    engine: EngineOption = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    output: Output = "text",
+) -> None:
+    """Disconnect a container, or a plain namespace, from a network, after showing the exact commands and asking."""
+    from dnet_tui.actions.networks.attach import ConnectRequest  # noqa: PLC0415  only this needs it
+
+    request = ConnectRequest(network=network, container=container, engine=engine or "")
+    _connecting(connect=False, request=request, yes=yes, dry_run=dry_run, output=output)

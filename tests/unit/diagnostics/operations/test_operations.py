@@ -28,7 +28,7 @@ from dnet_tui.diagnostics.operations.engine_network import (
 )
 from dnet_tui.diagnostics.operations.firewalld import AddForwardPort, ChangeZone
 from dnet_tui.diagnostics.operations.kernel import ForgetConnections, LoadModule, SetSysctl, UnloadModule
-from dnet_tui.diagnostics.operations.link import SetLinkMaster, SetLinkUp, SetSpanningTree
+from dnet_tui.diagnostics.operations.link import AddVeth, DeleteVeth, SetLinkMaster, SetLinkUp, SetSpanningTree
 from dnet_tui.diagnostics.operations.neighbour import DeleteNeighbour, SetNeighbour
 from dnet_tui.diagnostics.operations.netns_scope import NetnsScope
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
@@ -147,6 +147,15 @@ SHOWN: tuple[tuple[AnyOperation, str], ...] = (
     (LoadModule(name="br_netfilter"), "modprobe br_netfilter"),
     (UnloadModule(name="br_netfilter"), "modprobe -r br_netfilter"),
     (ForgetConnections(proto="udp", port=53), "conntrack -D -p udp --orig-port-dst 53"),
+    (
+        AddVeth(link="vweb", peer="eth0", inside="web"),
+        "ip link add name vweb type veth peer name eth0 netns web",
+    ),
+    (
+        AddVeth(link="vweb", peer="eth0", inside="web", mac=MAC, peer_mac=MAC, mtu=1400),
+        f"ip link add name vweb address {MAC} mtu 1400 type veth peer name eth0 address {MAC} mtu 1400 netns web",
+    ),
+    (DeleteVeth(link="vweb"), "ip link delete dev vweb type veth"),
     (ByHand(argv=("systemctl", "reboot")), "systemctl reboot"),
     (Command(argv=("true",)), "true"),
 )
