@@ -118,7 +118,7 @@ class Journal:
 
 
 @contextmanager
-def opened(folder: Path, *, patience: float = 5.0) -> Iterator[Journal]:
+def opened(folder: Path, *, patience: float = 30.0) -> Iterator[Journal]:
     """Open the journal in ``folder`` for writing, alone; waits up to ``patience`` seconds for another writer.
 
     Raises:
