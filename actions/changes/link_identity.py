@@ -61,6 +61,19 @@ def indexes(action: ProgramOperation, host: HostAccess) -> dict[str, int]:
     return {name: known[name] for name in names if name in known}
 
 
+_DIE_WITH_THEIR_LINK = (SetPortFlag, SetPortState, SetLinkMaster, SetLinkUp, AddAddress, AddRoute, AddPortVlan)
+"""What such an operation made is gone with the link it was made on, and needs no undo then."""
+
+
+def gone_with_its_link(action: ProgramOperation, captured: Mapping[str, int], host: HostAccess) -> str:
+    """The link, now gone, that took an operation's effect with it; empty where there is none."""
+    name = next(iter(links_of(action)), "")
+    if name not in captured or not isinstance(action, _DIE_WITH_THEIR_LINK):
+        return ""
+    now = _names(action, host)
+    return name if now and captured[name] not in now else ""
+
+
 def under_todays_names(action: ProgramOperation, captured: Mapping[str, int], host: HostAccess) -> ProgramOperation:
     """The operation with the names that its links go by now; one that is gone keeps its name."""
     if not captured:

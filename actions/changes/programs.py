@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dnet_tui.actions.changes.link_identity import exact_undo, indexes, under_todays_names
+from dnet_tui.actions.changes.link_identity import exact_undo, gone_with_its_link, indexes, under_todays_names
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.journal.captured_state import ProgramState
 from dnet_tui.actions.plans.plan import PlanStep, line
@@ -61,7 +61,15 @@ def perform(action: ProgramOperation, host: HostAccess) -> None:
             raise CommandRefusedError(msg) if whole else ActionFailedError(msg)
 
 
-def revert(action: ProgramOperation, captured: ProgramState, host: HostAccess, *, covered: bool, resumed: bool) -> str:
+def revert(
+    action: ProgramOperation,
+    captured: ProgramState,
+    host: HostAccess,
+    *,
+    covered: bool,
+    resumed: bool,
+    unsure: bool = False,
+) -> str:
     """Run what takes the operation back; after an undo that was cut short, past what fails by now.
 
     Args:
@@ -70,6 +78,7 @@ def revert(action: ProgramOperation, captured: ProgramState, host: HostAccess, *
         host: to run it with.
         covered: it is taken back together with an operation before it.
         resumed: an earlier undo was cut short.
+        unsure: nobody lived to say whether it was made: what isn't there then needn't be taken back.
 
     Returns:
         What was done, in a few words.
@@ -81,12 +90,17 @@ def revert(action: ProgramOperation, captured: ProgramState, host: HostAccess, *
         made = "; ".join(line(words) for words in action.commands())
         together = f"`{made}` is taken back together with a command before it"
         return together if covered else f"no undo is known for `{made}`: look at it by hand"
+    if gone := gone_with_its_link(action, captured.links, host):
+        return f"{clean(gone)} is gone, and with it what was changed: `{_shown(captured.undo[0])}` is not needed"
     notes: list[str] = []
     for number, stated in enumerate(captured.undo, start=1):
         back = under_todays_names(stated, captured.links, host)
         try:
             perform(back, host)
         except ActionFailedError as error:
+            if (unsure or resumed) and _is_absent(error):
+                notes.append(f"`{_shown(back)}`: it isn't there")
+                continue
             rest = [f"`{_shown(item)}`" for item in captured.undo[number:]]
             if rest and resumed:  # the first time it may have succeeded
                 notes.append(f"{error.message}; an earlier undo may have run it")
@@ -94,6 +108,22 @@ def revert(action: ProgramOperation, captured: ProgramState, host: HostAccess, *
             raise _cut_short(error, notes, rest) from error
         notes.append(_shown(back))
     return "; ".join(notes)
+
+
+_ABSENT = (
+    "Cannot find device",
+    "No such device",
+    "No such process",
+    "No such file or directory",
+    "Cannot assign requested address",
+    "does not exist",
+    "is not connected to",
+)
+"""How ip(8), bridge(8), nft(8) and engines say that what should be taken away isn't there."""
+
+
+def _is_absent(error: ActionFailedError) -> bool:
+    return isinstance(error, CommandRefusedError) and any(words in error.message for words in _ABSENT)
 
 
 def _cut_short(error: ActionFailedError, done: Sequence[str], rest: Sequence[str]) -> ActionFailedError:

@@ -127,7 +127,9 @@ class HostExecutor:
                 raise _not_ours(action)
             case ProgramOperation():
                 stated = _as(captured, ProgramState)
-                return programs.revert(action, stated, self._host, covered=change.step.covered, resumed=resumed)
+                return programs.revert(
+                    action, stated, self._host, covered=change.step.covered, resumed=resumed, unsure=after is None
+                )
             case _:
                 assert_never(action)
 

@@ -10,8 +10,8 @@ from dnet_tui.actions.execution.undo import undo_entry
 from dnet_tui.actions.host_access import Ran
 from dnet_tui.actions.journal.entries import StepLocation
 from dnet_tui.actions.plans.plan import Plan, PlanStep
-from dnet_tui.diagnostics.operations.bridge_port import SetPortState
-from dnet_tui.diagnostics.operations.link import SetLinkMaster, SetLinkUp
+from dnet_tui.diagnostics.operations.bridge_port import SetPortFlag, SetPortState
+from dnet_tui.diagnostics.operations.link import AddVeth, DeleteVeth, SetLinkMaster, SetLinkUp
 from unit.builders.fake_host import FakeHost
 
 
@@ -56,3 +56,25 @@ def test_a_port_gets_the_state_back_that_it_had(tmp_path: Path) -> None:
     apply_plan(Plan(title="t", steps=(step,)), HostExecutor(host), tmp_path, place=lambda: StepLocation(netns=1))
     undo_entry(HostExecutor(host), tmp_path, place=lambda: StepLocation(netns=1))
     assert host.log[-1] == ("bridge", "link", "set", "dev", "v", "state", "2")
+
+
+def test_what_went_with_its_link_needs_no_undo(tmp_path: Path) -> None:
+    host = Ip()
+    action = SetPortFlag(port="v", flag="hairpin", on=True)
+    step = PlanStep(action=action, undo=(action.inverse(),))
+    apply_plan(Plan(title="t", steps=(step,)), HostExecutor(host), tmp_path, place=lambda: StepLocation(netns=1))
+    made = list(host.log)
+    del host.links["v"]
+    undone = undo_entry(HostExecutor(host), tmp_path, place=lambda: StepLocation(netns=1))
+    assert "v is gone" in undone.notes[0]
+    assert host.log == made
+
+
+def test_a_pair_that_was_deleted_is_made_again_though_its_link_is_gone(tmp_path: Path) -> None:
+    host = Ip()
+    back = (AddVeth(link="v", peer="eth0", inside="x"), SetLinkMaster(link="v", master="docker0"))
+    step = PlanStep(action=DeleteVeth(link="v"), undo=back)
+    apply_plan(Plan(title="t", steps=(step,)), HostExecutor(host), tmp_path, place=lambda: StepLocation(netns=1))
+    del host.links["v"]
+    undo_entry(HostExecutor(host), tmp_path, place=lambda: StepLocation(netns=1))
+    assert [words[:3] for words in host.log[-2:]] == [("ip", "link", "add"), ("ip", "link", "set")]

@@ -19,6 +19,7 @@ from dnet_tui.actions.plans.operations import AnyAction
 from dnet_tui.actions.plans.plan import Plan, PlanStep, plan_for
 from dnet_tui.diagnostics.operations.by_hand import Command
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.link import AddVeth, DeleteVeth
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.report.finding import Finding, Subject
@@ -344,3 +345,28 @@ def test_rules_of_one_chain_are_not_taken_back_past_one_that_could_not_be() -> N
         ],
     )
     assert not stands_alone(forward, [forward]), "nothing was captured"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_beside_a_command_what_is_not_there_needs_no_undo(host: FakeHost, tmp_path: Path, when: str) -> None:
+    there: set[str] = set()
+
+    def run(argv: tuple[str, ...], **more: object) -> Ran:
+        if argv[:3] == ("ip", "link", "add"):
+            there.add(argv[4])
+            return Ran(0, "", "")
+        if argv[:3] == ("ip", "link", "delete"):
+            if argv[4] not in there:
+                return Ran(1, "", f'Cannot find device "{argv[4]}"')
+            there.discard(argv[4])
+            return Ran(0, "", "")
+        return FakeHost.run(host, argv, **more)  # type: ignore[arg-type]
+
+    host.run = run  # type: ignore[method-assign,assignment]
+    step = PlanStep(action=AddVeth(link="vx", peer="eth0", inside="x"), undo=(DeleteVeth(link="vx"),))
+    with pytest.raises(KilledError):
+        apply_plan(Plan(title="t", steps=(step,)), Dying(host, 1, after=when == "after"), tmp_path, place=lambda: HERE)
+    assert there == ({"vx"} if when == "after" else set())
+    undo(host, tmp_path)
+    assert there == set()
+    assert read(tmp_path)[0][0].status == "undone"
