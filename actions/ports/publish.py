@@ -17,7 +17,7 @@ import msgspec
 
 from dnet_tui.actions.networks.linux_network import XFamily, known_firewall, pick_backend
 from dnet_tui.actions.plans.plan import Plan, PlanStep
-from dnet_tui.actions.ports.accepting_place import accepting_place
+from dnet_tui.actions.ports.accept_position import accept_position
 from dnet_tui.actions.ports.port_target import PortTarget, port_target, running_container
 from dnet_tui.diagnostics.operations.bridge_port import SetPortFlag
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
@@ -248,7 +248,7 @@ def _steps(
         yield from _localhost(host, target)
         spec = f"-s {_LOOPBACK} -d {one} -o {target.bridge} -p {proto} -m {proto} --dport {inside} {comment}"
         yield rule("nat", "POSTROUTING", f"{spec} -j MASQUERADE", 1)
-    chain, position = accepting_place(firewall, backend, family)
+    chain, position = accept_position(firewall, backend, family)
     yield rule("filter", chain, f"-d {one} -o {target.bridge} {rewritten} -j ACCEPT", position)
     # An answer to another network meets what keeps the two apart before it meets the accept for answers.
     answer = f"-p {proto} -m {proto} --sport {inside} -m conntrack --ctstate DNAT {comment}"

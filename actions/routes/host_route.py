@@ -16,7 +16,7 @@ import msgspec
 from dnet_tui.actions.networks.linux_network import XFamily, known_firewall, pick_backend
 from dnet_tui.actions.networks.subnets import AddressRange, Net6, in_use, in_use6
 from dnet_tui.actions.plans.plan import Plan, PlanStep
-from dnet_tui.actions.ports.accepting_place import accepting_place
+from dnet_tui.actions.ports.accept_position import accept_position
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.route import AddRoute, DeleteRoute, RouteSpec
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
@@ -203,7 +203,7 @@ def _rules(
 ) -> Iterator[PlanStep]:
     backend = pick_backend(firewall)
     comment = f'-m comment --comment "{_comment(there)}"'
-    chain, position = accepting_place(firewall, backend, family)
+    chain, position = accept_position(firewall, backend, family)
     guarded = _drops_in_raw(firewall, backend, family)
 
     def rule(table: str, name: str, spec: str, number: int | None) -> PlanStep:

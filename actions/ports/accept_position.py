@@ -7,7 +7,7 @@ from dnet_tui.inspect.model.engine_kinds.docker import USER_CHAIN
 from dnet_tui.inspect.model.firewall import Chain, Firewall
 
 
-def accepting_place(firewall: Firewall, backend: Xtables, family: XFamily) -> tuple[str, int | None]:
+def accept_position(firewall: Firewall, backend: Xtables, family: XFamily) -> tuple[str, int | None]:
     """The chain of filter and the number in it: the end of the administrator's chain, else the top of FORWARD.
 
     What the administrator forbids comes first and stays forbidden.  None: append.
