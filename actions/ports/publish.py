@@ -99,6 +99,7 @@ def publish_plan(snapshot: Snapshot, request: PortRequest) -> Plan:
     for family, target in targets.items():
         steps += _forwarding(host, family)
         steps += _steps(host, firewall, family, target, request, label)
+    steps += _hairpins(host, targets)
     return Plan(
         title=f"publish {request.proto} port {request.host_port} for {container.name} port {request.container_port}",
         steps=tuple(steps),
@@ -254,9 +255,6 @@ def _steps(
     answer = f"-p {proto} -m {proto} --sport {inside} -m conntrack --ctstate DNAT {comment}"
     below = position + 1 if position is not None else None
     yield rule("filter", chain, f"-s {one} -i {target.bridge} {answer} -j ACCEPT", below)
-    if _needs_hairpin(host, target):
-        flag = SetPortFlag(port=target.port.name, flag="hairpin", on=True)
-        yield PlanStep(action=flag, undo=(flag.inverse(),))
 
 
 def _localhost(host: Namespace, target: PortTarget) -> Iterator[PlanStep]:
@@ -278,10 +276,13 @@ def _localhost(host: Namespace, target: PortTarget) -> Iterator[PlanStep]:
         yield PlanStep(action=SetSysctl(key=key, value="1"), undo=(SetSysctl(key=key, value=before),))
 
 
-def _needs_hairpin(host: Namespace, target: PortTarget) -> bool:
-    """A container that comes back to itself: br_netfilter rewrites it while it is still on the bridge."""
-    calls = host.sysctls.get("net.bridge.bridge-nf-call-iptables") == "1"
-    return calls and target.port.port is not None and not target.port.port.hairpin
+def _hairpins(host: Namespace, targets: dict[XFamily, PortTarget]) -> Iterator[PlanStep]:
+    """Let a container come back to itself where br_netfilter rewrites its packet while it is still on the bridge."""
+    calls = {"ip": "net.bridge.bridge-nf-call-iptables", "ip6": "net.bridge.bridge-nf-call-ip6tables"}
+    called = [target.port for family, target in targets.items() if host.sysctls.get(calls[family]) == "1"]
+    for name in dict.fromkeys(port.name for port in called if port.port is not None and not port.port.hairpin):
+        flag = SetPortFlag(port=name, flag="hairpin", on=True)
+        yield PlanStep(action=flag, undo=(flag.inverse(),))
 
 
 def _notes(

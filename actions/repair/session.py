@@ -31,6 +31,9 @@ GOOD: frozenset[RepairStatus] = frozenset({"fixed", "gone"})
 
 _STOP: frozenset[RepairStatus] = frozenset({"failed", "still-there", "unsure", "partly"})
 
+_ROUNDS = 5
+"""How often a plan is made anew for a host that keeps changing."""
+
 Key = tuple[str, str, str]
 
 
@@ -212,13 +215,15 @@ class RepairSession:
 
     def _applied(self, finding: Finding, plan: Plan) -> JournalEntry:
         """Apply a confirmed plan, or the one that fits the host by now, if that is confirmed too."""
-        while True:
+        for _ in range(_ROUNDS):
             try:
                 return self._io.apply(plan, lambda: self._planned_again(finding))
             except PlanOutdatedError as outdated:
                 plan = outdated.plan
                 if not self._io.confirm_again(Repair(finding=finding, plan=plan)):
                     raise
+        msg = "the host changes faster than a plan for it can be made (nothing was changed)"
+        raise ActionFailedError(msg, "something rewrites the firewall or the links all the time")
 
     def _planned_again(self, finding: Finding) -> Plan:
         """The plan for a finding by another look at the host.

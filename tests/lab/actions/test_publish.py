@@ -32,16 +32,16 @@ def shown(host: LabHost, port: int) -> list[tuple[str, str]]:
     return [(row["container"], row["by"]) for row in rows if row["host_port"] == port]
 
 
-def check(host: LabHost, container: str, neighbour: str, stranger: str) -> None:
+def check(host: LabHost, container: str, neighbour: str, stranger: str, *, localhost: bool = True) -> None:
     """Publish port 80 of a container as 9090, send to it from everywhere, look at it, and take it back."""
     healthy = host.dnet("doctor").returncode
     before = picture(host)
     expect(host, {Probe("outside", UPLINK_ADDRESS, 9090, answers=container): Went.REFUSED})
-    said = publish(host, container, "9090:80", "--localhost")
+    said = publish(host, container, "9090:80", *(("--localhost",) if localhost else ()))
     assert f"outside → port 9090: arrives at {container}, and the answer gets back" in said
     sources = ("outside", "host", neighbour, stranger, container)
     wanted = {Probe(source, UPLINK_ADDRESS, 9090, answers=container): Went.OK for source in sources}
-    expect(host, wanted | {Probe("host", "127.0.0.1", 9090, answers=container): Went.OK})
+    expect(host, wanted | {Probe("host", "127.0.0.1", 9090, answers=container): Went.OK if localhost else Went.REFUSED})
     assert shown(host, 9090) == [(container, "dnet-tui")]
     doctor = host.dnet("doctor")
     assert doctor.returncode == healthy, doctor.stdout.decode()
@@ -61,8 +61,25 @@ def test_a_plain_namespaces_port(demo_host: DemoHost) -> None:
     check(demo_host, "api", "web", "db")
 
 
-def test_a_containers_port_beside_docker_s_own(any_docker: DockerHost) -> None:
-    check(any_docker, "app1", "app2", "db")
+@pytest.mark.parametrize("localhost", [False, True])
+def test_a_containers_port_beside_docker_s_own(any_docker: DockerHost, *, localhost: bool) -> None:
+    check(any_docker, "app1", "app2", "db", localhost=localhost)
+
+
+def test_both_families(docker28_host: DockerHost) -> None:
+    before = picture(docker28_host)
+    healthy = docker28_host.dnet("doctor").returncode
+    publish(docker28_host, "six2", "9090:80")
+    sources = ("six1", "six2", "host")
+    expect(
+        docker28_host,
+        {Probe(name, "fd00:70::1", 9090, family="ip6", answers="six2"): Went.OK for name in sources}
+        | {Probe(name, "10.70.0.1", 9090, answers="six2"): Went.OK for name in (*sources, "app1")},
+    )
+    assert shown(docker28_host, 9090) == [("six2", "dnet-tui")] * 2
+    assert docker28_host.dnet("doctor").returncode == healthy
+    undo(docker28_host)
+    assert picture(docker28_host) == before
 
 
 def test_a_containers_port_beside_netavark_s_own(podman_host: PodmanHost) -> None:

@@ -326,3 +326,16 @@ def test_what_went_away_while_the_question_stood_is_not_repaired() -> None:
     outside.meanwhile = outside.findings.clear
     assert run(outside, A) == ["gone"]
     assert outside.applied == []
+
+
+def test_a_host_that_never_stands_still_is_left_alone() -> None:
+    outside = Outside(A)
+
+    def move() -> None:
+        item = outside.findings[0]
+        outside.findings = [changed(item)]
+
+    outside.meanwhile = move
+    assert run(outside, A) == ["failed"]
+    assert outside.applied == []
+    assert "faster than a plan" in outside.reported[0].text
