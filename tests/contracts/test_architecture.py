@@ -103,6 +103,7 @@ ORDER = (
     "tui.reports.rules",
     "tui.reports.trace",
     "tui.reports.doctor",
+    "tui.settings",
     "tui.commands.confirmation",
     "tui.app.model",
     "tui.app.present",
