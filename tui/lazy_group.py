@@ -25,10 +25,11 @@ def _complete(option: str, shell: str) -> None:
 
     if shell not in SHELLS:
         raise UsageError(f"there is no completion for {shell!r}", f"name one of {', '.join(SHELLS)}")
+    words = {"prog_name": "dnet-tui", "complete_var": "_DNET_TUI_COMPLETE", "shell": shell}
     if option == "--show-completion":
-        print(get_completion_script(prog_name="dnet-tui", complete_var="_DNET_TUI_COMPLETE", shell=shell))
+        print(get_completion_script(**words))
         return
-    _, path = install(shell=shell, prog_name="dnet-tui", complete_var="_DNET_TUI_COMPLETE")
+    _, path = install(**words)
     print(f"completion for {shell} is installed in {path}; a new shell uses it")
 
 

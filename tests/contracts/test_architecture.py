@@ -363,6 +363,12 @@ def test_nothing_calls_a_function_that_starts_a_shell_or_runs_text() -> None:
     assert wrong == []
 
 
+def test_a_number_is_told_by_what_int_reads() -> None:
+    """``"²".isdigit()`` is true, and ``int("²")`` raises: what containers and files say is asked with ``isdecimal``."""
+    asked = [f"{path}:{call.lineno}" for path, call in calls() if getattr(call.func, "attr", "") == "isdigit"]
+    assert asked == []
+
+
 def test_no_module_outgrows_the_house() -> None:
     lengths = {str(path): len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path in sources()}
 
