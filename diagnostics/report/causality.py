@@ -21,6 +21,7 @@ LOUDEST = "model-contradicted"
 """The check whose findings come before all others."""
 
 SEVERITIES = {"error": 0, "warning": 1, "info": 2}
+_MILDEST = max(SEVERITIES.values())
 
 HIDDEN = ("packet walk", "hidden by")
 """The evidence that marks what another fault hides: its source, and what it is."""
@@ -59,17 +60,25 @@ def with_causes(
 
 
 def ordered(findings: Iterable[Finding]) -> list[Finding]:
-    """Sort findings: root causes first, the worst and the broadest of them first; what they hide comes after them."""
-    return sorted(findings, key=_rank)
+    """Sort findings: root causes first, the worst and the broadest of them first; what they hide comes after them.
+
+    A cause is as grave as the gravest of what it brings about.
+    """
+    every = list(findings)
+    brought: dict[str, int] = {}
+    for finding in every:
+        if finding.caused_by is not None:
+            brought[finding.caused_by] = min(brought.get(finding.caused_by, _MILDEST), SEVERITIES[finding.severity])
+    return sorted(every, key=lambda finding: _rank(finding, brought.get(finding.check, _MILDEST)))
 
 
-def _rank(finding: Finding) -> tuple[bool, bool, bool, int, int]:
+def _rank(finding: Finding, brought: int) -> tuple[bool, bool, bool, int, int]:
     # Where packets contradict the model, nothing else that it says is certain.
     return (
         finding.check != LOUDEST,
         finding.caused_by is not None,
         is_hidden(finding),
-        SEVERITIES[finding.severity],
+        min(SEVERITIES[finding.severity], brought),
         -len(finding.symptoms),
     )
 

@@ -69,13 +69,14 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
         narrow = narrow_gateway(ctx.case, network, cidr.partition("/")[0], family)
         steps = tuple(_steps(network, family, cidr, narrow))
         blocked = [item for item in ctx.blocked_by(ID) if family_of(item.obstacle.packet) == family]
-        lacks = f"The bridge {network.bridge} lacks its network's gateway address {cidr}"
-        wrong = f"The bridge {network.bridge} has its gateway address with a wrong prefix length, {{}} instead of {cidr}"
+        what = f"lacks its network's gateway address {cidr}"
+        if narrow is not None:
+            what = f"has its gateway address with a wrong prefix length, {narrow.cidr} instead of {cidr}"
         yield Finding(
             check=ID,
             severity="error",
             subject=Subject(kind="bridge", name=iptables_layout.named(network.bridge, family)),
-            summary=lacks if narrow is None else wrong.format(narrow.cidr),
+            summary=f"The bridge {network.bridge} {what}",
             symptoms=symptoms(blocked, ("egress", "published", "host-to-container")),
             evidence=(
                 of_link(network.bridge, ", ".join(has) or f"no {_WORDS[family]} address", cidr, source="ip address"),
@@ -91,9 +92,7 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
         )
 
 
-def _steps(
-    network: Network, family: Family, cidr: str, narrow: Address | None
-) -> Iterator[AddAddress | DeleteAddress]:
+def _steps(network: Network, family: Family, cidr: str, narrow: Address | None) -> Iterator[AddAddress | DeleteAddress]:
     """What puts the address back; IPv6 has one address once alone, whatever its prefix (ipv6_add_addr)."""
     if narrow is not None and family == "ip6":
         yield DeleteAddress(link=network.bridge, cidr=narrow.cidr, scope=narrow.scope)

@@ -19,7 +19,8 @@ How we know
     sets, its comment or its interfaces.
 
 Remedy
-    None that a program could choose: the owner's own command is named.
+    None that a program could choose: the owner's own command is named, and
+    made only with ``fix policy-drop --override-owner``.
 
 When it is harmless
     It is information.  A warning where the rule names no container and hits
@@ -39,6 +40,7 @@ from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, defini
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
+from dnet_tui.diagnostics.checks.subjects.owners_remedy import for_rule
 from dnet_tui.diagnostics.context.host_context import INFERRED, HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.decisions import is_anothers, owner_of, where_to_change
@@ -117,10 +119,12 @@ def _of_chain(ctx: CheckContext, owner: DecisionOwner, chain: str, rules: list[A
             *(item for asked in proven[:_SHOWN] for item in (of_rule(asked.ref), _of_packet(asked))),
             *((rest,) if more else ()),
         ),
-        remedy=Remedy(
+        remedy=for_rule(ctx.case, proven[0].ref, owner)
+        if len(rules) == 1
+        else Remedy(
             summary=f"Yours to decide: {owner.whose} made this",
             risk="manual",
-            note=where_to_change(proven[0].ref),
+            note=where_to_change(proven[0].ref) or "`dnet-tui doctor --policy` lists each rule",
         ),
         owner=owner,
     )
@@ -166,9 +170,7 @@ def _finding(case: HostContext, blocked: BlockedFlows, rule: RuleRef, owner: Dec
         summary=f"{way}{flow.label}{more} is denied by {policy_words(owner, rule, name)}",
         symptoms=blocked.symptoms,
         evidence=(of_rule(rule), of_flows(blocked)),
-        remedy=Remedy(
-            summary=f"Yours to decide: {owner.whose} made this rule", risk="manual", note=where_to_change(rule)
-        ),
+        remedy=for_rule(case, rule, owner),
         owner=owner,
     )
 

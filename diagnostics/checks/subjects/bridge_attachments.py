@@ -15,7 +15,18 @@ from dnet_tui.diagnostics.operations.route import RouteSpec
 from dnet_tui.diagnostics.report.finding import Evidence
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
-from dnet_tui.inspect.model import Address, Family, Link, LinkRef, Namespace, Network, NextHop, Route, known_items, require
+from dnet_tui.inspect.model import (
+    Address,
+    Family,
+    Link,
+    LinkRef,
+    Namespace,
+    Network,
+    NextHop,
+    Route,
+    known_items,
+    require,
+)
 from dnet_tui.inspect.model.default_routes import MAIN, default_routes, destination, ways_out
 
 _INHIBIT = "com.docker.network.bridge.inhibit_ipv4"
@@ -108,7 +119,7 @@ def default_hops(ns: Namespace, family: Family = "ip") -> tuple[tuple[str, int],
 
 def route_spec(ns: Namespace, route: Route, gateway: str = "") -> RouteSpec | None:
     """A route as ``ip route`` takes it, by another ``gateway`` if given; None where not all of it is known."""
-    if route.other or len(route.hops) > 1:
+    if route.other or len(route.hops) > 1 or route.nexthop_id is not None:
         return None
     names = {link.ifindex: link.name for link in ns.links}
     hop = route.hops[0] if route.hops else NextHop()
@@ -127,6 +138,7 @@ def route_spec(ns: Namespace, route: Route, gateway: str = "") -> RouteSpec | No
         mtu_locked=route.mtu_locked,
         advmss=route.advmss,
         realm=route.realm,
+        preference=route.preference,
     )
 
 

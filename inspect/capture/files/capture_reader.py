@@ -23,7 +23,7 @@ from typing import IO, cast
 import msgspec
 
 from dnet_tui.inspect.capture.packet import ETHERNET, OUTGOING, RAW_IP, CapturedPacket
-from dnet_tui.inspect.errors import DnetError
+from dnet_tui.inspect.errors import DnetError, FileError
 from dnet_tui.inspect.text.sanitize import clean
 
 MOST_BYTES = 16 << 20
@@ -75,7 +75,7 @@ class CaptureReader:
         try:
             raw = cast("BufferedReader", sys.stdin.buffer if path == "-" else Path(path).open("rb"))  # noqa: SIM115
         except OSError as error:
-            raise DnetError(f"Can't read {clean(path)}: {error.strerror}.") from error
+            raise FileError(f"Can't read {clean(path)}: {error.strerror}.") from error
         self._raw = raw
         try:
             self._file: IO[bytes] = raw
@@ -87,10 +87,10 @@ class CaptureReader:
         except (OSError, EOFError, zlib.error) as error:
             self.close()
             reason = getattr(error, "strerror", None) or error
-            raise DnetError(f"Can't read {clean(path)}: {clean(str(reason))}.") from error
+            raise FileError(f"Can't read {clean(path)}: {clean(str(reason))}.") from error
         if self._magic != b"\x0a\x0d\x0d\x0a" and self._magic not in _PCAP:
             self.close()
-            raise DnetError(f"{clean(path)} is no capture file.", "pcap and pcapng are read, also gzip and zstd.")
+            raise FileError(f"{clean(path)} is no capture file.", "pcap and pcapng are read, also gzip and zstd.")
 
     def close(self) -> None:
         """Close the file."""
@@ -285,5 +285,5 @@ def _decompressed(raw: IO[bytes], head: bytes, label: str) -> IO[bytes]:
                 continue
             return cast("IO[bytes]", module.ZstdFile(raw) if name == "pyzstd" else module.open(raw, "rb"))
         msg = f"{clean(label)} is compressed with zstd, and no library for it is there."
-        raise DnetError(msg, f"zstd -dc {clean(label)} | dnet-tui capture --read -")
+        raise FileError(msg, f"zstd -dc {clean(label)} | dnet-tui capture --read -")
     return raw
