@@ -45,7 +45,7 @@ def looks_into_set(case: HostContext, rule: RuleRef) -> bool:
 def _by_conditions(case: HostContext, step: Rule, packet: Packet) -> str:
     containers = {
         address.partition("/")[0]: container.name
-        for container in known_items(case.snapshot.containers)
+        for container in sorted(known_items(case.snapshot.containers), key=lambda item: item.joined is None)
         for endpoint in container.endpoints
         for address in endpoint.addresses
     }

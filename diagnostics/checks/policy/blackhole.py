@@ -49,9 +49,9 @@ def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A refusing route or policy rule, for what goes to the outside: what is for containers has checks of its own."""
     if obstacle.stage != "routing" or obstacle.by.kind != "route" or not on_host(case, obstacle):
         return False
-    word = obstacle.by.text.rpartition(": ")[2].partition(" ")[0]
+    word, _, to = obstacle.by.text.rpartition(": ")[2].partition(" ")
     by_rule = obstacle.by.text.startswith("policy rule")
-    return word in _TYPES and (by_rule or case.network_of(obstacle.packet.dst) is None)
+    return word in _TYPES and (by_rule or to.startswith("default") or case.network_of(obstacle.packet.dst) is None)
 
 
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
