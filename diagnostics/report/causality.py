@@ -26,6 +26,11 @@ _MILDEST = max(SEVERITIES.values())
 HIDDEN = ("packet walk", "hidden by")
 """The evidence that marks what another fault hides: its source, and what it is."""
 
+STOPPED = "stopped here"
+"""The evidence that lists flows: it is none of what decides."""
+
+_NAMES = ("names",)
+
 _MOST = 6
 """How many remedies are simulated at the most: each costs an examination."""
 
@@ -50,13 +55,22 @@ def with_causes(
         for other, candidate in enumerate(findings):
             if other == index or other in causes or candidate.check == finding.check:
                 continue
-            if (candidate.check in told or other in proved) and causes.get(index) != candidate.check:
+            follows = candidate.check in told or other in proved or _is_of_names(finding, candidate)
+            if follows and causes.get(index) != candidate.check:
                 causes[other] = finding.check
     marked = [
         msgspec.structs.replace(finding, caused_by=causes[index]) if index in causes else finding
         for index, finding in enumerate(findings)
     ]
     return ordered(marked)
+
+
+def _is_of_names(cause: Finding, finding: Finding) -> bool:
+    """Whether a finding says of names alone what another says of packets: the same element decides."""
+    if finding.symptoms != _NAMES or cause.symptoms == _NAMES:
+        return False
+    decides = {(item.source, item.what, item.value) for item in cause.evidence if item.what != STOPPED}
+    return any((item.source, item.what, item.value) in decides for item in finding.evidence)
 
 
 def ordered(findings: Iterable[Finding]) -> list[Finding]:

@@ -82,7 +82,8 @@ def _behind(case: HostContext, names: tuple[str, ...]) -> str:
     for name in names:
         link = case.view.link_named(host.id, name) if host is not None else None
         if link is not None and link.peer is not None:
-            for container in case.view.containers_in(link.peer.namespace):
+            there = case.view.containers_in(link.peer.namespace)
+            for container in sorted(there, key=lambda item: item.joined is not None):
                 return container.name
     return ""
 
