@@ -17,7 +17,8 @@ Remedy
     ``ip link set dev lo up``.
 
 When it is harmless
-    Never: engines bring it up.
+    On a host that publishes nothing on its loopback, as far as containers go:
+    then it is information.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import of_link, scope_of
 from dnet_tui.diagnostics.context.host_context import AttachedContainer, HostContext
 from dnet_tui.diagnostics.flows.dns_flows import EMBEDDED
+from dnet_tui.diagnostics.flows.host_flows import published_here
 from dnet_tui.diagnostics.operations.link import SetLinkUp
 from dnet_tui.diagnostics.operations.netns_scope import HOST, NetnsScope
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
-from dnet_tui.diagnostics.report.finding import Affected, Finding, Subject
+from dnet_tui.diagnostics.report.finding import Affected, Finding, Severity, Subject
 from dnet_tui.inspect.model import Namespace, Resolver, require
 
 ID = "loopback-down"
@@ -45,11 +47,14 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
     yield from case.severally(members.values(), lambda member: _in_container(case, member))
     host = case.view.host
     if host is not None and _is_down(host):
+        promised = any(item.proxy is not None for item in published_here(case))
+        what = ", nor ports that are published there" if promised else ""
         yield _finding(
             "host",
-            "The host's loopback is down: nothing reaches 127.0.0.1, nor ports that are published there",
-            ("host-to-published",),
+            f"The host's loopback is down: nothing reaches 127.0.0.1{what}",
+            ("host-to-published",) if promised else (),
             HOST,
+            "error" if promised else "info",
         )
 
 
@@ -64,15 +69,18 @@ def _in_container(case: HostContext, member: AttachedContainer) -> Iterator[Find
     asks = isinstance(resolver, Resolver) and EMBEDDED in resolver.servers
     what = f"it doesn't reach its resolver at {EMBEDDED}, nor itself" if asks else "it doesn't reach itself"
     summary = f"The loopback of {name} is down: {what}"
-    yield _finding(name, summary, ("names",) if asks else (), scope_of(case, member.namespace))
+    severity: Severity = "error" if asks else "warning"
+    yield _finding(name, summary, ("names",) if asks else (), scope_of(case, member.namespace), severity)
 
 
-def _finding(name: str, summary: str, symptoms: tuple[str, ...], scope: NetnsScope | None) -> Finding:
+def _finding(
+    name: str, summary: str, symptoms: tuple[str, ...], scope: NetnsScope | None, severity: Severity
+) -> Finding:
     steps = (SetLinkUp(link="lo", inside=scope),) if scope is not None else ()
     is_host = scope == HOST
     return Finding(
         check=ID,
-        severity="error",
+        severity=severity,
         subject=Subject(kind="host" if is_host else "container", name=name),
         summary=summary,
         symptoms=symptoms,

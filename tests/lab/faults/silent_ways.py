@@ -62,7 +62,9 @@ SILENT: Mapping[str, Inject] = {
     "arptables drops": _commands("arptables -A INPUT -j DROP"),
     "a queue that is a blackhole": _commands("tc qdisc replace dev VETH root blackhole"),
     "a queue of the uplink that is a blackhole": _commands("tc qdisc replace dev UPLINK root blackhole"),
-    "a port that is locked": _commands("bridge link set dev VETH locked on"),
+    "a port that is locked": _commands(
+        "bridge link set dev VETH locked on", "ip link set dev VETH type bridge_slave fdb_flush"
+    ),
     "a narrow end of the veth": _commands("ip link set VETH mtu 100"),
     "the host's loopback is down": _commands("ip link set lo down"),
     "the bridge has got another name": _commands(

@@ -13,7 +13,9 @@ from typing import Any
 
 from lab.faults.links_family import WRONG_MAC, cable, inside, neighbours
 from lab.faults.machinery import Argv, doctor, serious
+from lab.machines.docker_host import DockerHost
 from lab.machines.hosts import OUTSIDE_SERVER, LabHost
+from lab.machines.names import NAME_SERVER
 from lab.packets.plans import OK, plan_of
 from lab.packets.traffic import LIMIT, SILENCE, Probe, Went, went
 
@@ -170,7 +172,9 @@ class Outcome:
 
 def probes(host: LabHost) -> dict[Probe, Went]:
     """What goes in which way on the healthy host: more than what the plan tells faults apart by."""
-    more = (neighbours(host), Probe("web", OUTSIDE_SERVER, 0, "icmp"), Probe("host", "web", 0, "icmp"))
+    more = [neighbours(host), Probe("web", OUTSIDE_SERVER, 0, "icmp"), Probe("host", "web", 0, "icmp")]
+    if isinstance(host, DockerHost):
+        more += [Probe("host", "127.0.0.1", 8081, answers="web"), Probe("web", NAME_SERVER, 53, "dns")]
     return {**plan_of(host).healthy, **dict.fromkeys(more, OK)}
 
 
