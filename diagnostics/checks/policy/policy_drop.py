@@ -30,6 +30,7 @@ When it is harmless
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -91,10 +92,20 @@ def _asked(ctx: CheckContext) -> Iterator[Finding]:
     groups: defaultdict[tuple[DecisionOwner, str, str], list[AskedRule]] = defaultdict(list)
     for asked in ctx.case.once(asked_rules):
         if asked.effect in {"drop", "reject"} and _key(asked.ref) not in cited:
-            groups[asked.owner, f"{asked.table.family} {asked.table.name}", asked.chain.name].append(asked)
+            groups[asked.owner, *_twin(asked)].append(asked)
     for (owner, _, chain), rules in groups.items():
         if any(item.proven for item in rules):
             yield _of_chain(ctx, owner, chain, rules)
+
+
+def _twin(asked: AskedRule) -> tuple[str, str]:
+    """A table and chain, the same for IPv4 and IPv6: managers write each rule for both."""
+    family = "ip" if asked.table.family in {"ip", "ip6"} else asked.table.family
+    return f"{family} {asked.table.name}", _SIX.sub(r"\1", asked.chain.name)
+
+
+_SIX = re.compile(r"^(ufw|DOCKER|csf)6(?=-)")
+"""How managers name a chain's twin for IPv6."""
 
 
 def _key(rule: RuleRef) -> tuple[str, str, str, str, int]:
@@ -114,7 +125,7 @@ def _of_chain(ctx: CheckContext, owner: DecisionOwner, chain: str, rules: list[A
         severity="info",
         subject=Subject(kind="rule", name=f"{rules[0].table.name} {chain}"),
         summary=f"{_keeps(ctx.case, owner, proven)}: {number} of {chain}" + (f" ({so_far})" if so_far else ""),
-        symptoms=("published",) if all(item.sender == "outside" for item in proven) else ("egress",),
+        symptoms=_symptoms(ctx.case, proven),
         evidence=(
             *(item for asked in proven[:_SHOWN] for item in (of_rule(asked.ref), _of_packet(asked))),
             *((rest,) if more else ()),
@@ -130,26 +141,37 @@ def _of_chain(ctx: CheckContext, owner: DecisionOwner, chain: str, rules: list[A
     )
 
 
+def _symptoms(case: HostContext, proven: list[AskedRule]) -> tuple[str, ...]:
+    if all(item.sender == "outside" for item in proven):
+        return ("published",)
+    own = {item.address for item in case.view.host.addresses} if case.view.host is not None else set()
+    to_host = all(item.packet is not None and item.packet.dst in own for item in proven)
+    return ("container-to-host",) if to_host else ("egress",)
+
+
 def _keeps(case: HostContext, owner: DecisionOwner, proven: list[AskedRule]) -> str:
     """Whom the owner keeps from what, as the beginning of a sentence."""
     subject = "The administrator" if owner.kind == "administrator" else owner.name
+    own = {item.address for item in case.view.host.addresses} if case.view.host is not None else set()
     names = list(dict.fromkeys(item.sender for item in proven if item.sender != "outside"))
     if not names:
         return f"{subject} keeps some of the outside from published ports"
     targets = list(
         dict.fromkeys(
-            _target(item.packet, case.outside(item.packet.family)) for item in proven if item.packet is not None
+            _target(item.packet, case.outside(item.packet.family), own) for item in proven if item.packet is not None
         )
     )
     more = " and more" if len(targets) > _SHOWN else ""
     return f"{subject} keeps {', '.join(names[:4])} from {', '.join(targets[:_SHOWN])}{more}"
 
 
-def _target(packet: Packet, outside: str) -> str:
+def _target(packet: Packet, outside: str, own: set[str]) -> str:
     """Where a packet would have gone, in words; any address outside where no particular one was asked for."""
     port = f" port {packet.dport}" if packet.dport else ""
     if packet.dst == outside:
         return f"{packet.proto}{port} outside"
+    if packet.dst in own:
+        return f"{packet.proto}{port} of the host"
     return f"{packet.dst} ({packet.proto}{port})"
 
 

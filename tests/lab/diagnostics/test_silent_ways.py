@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.faults.silent_ways import SILENT
+from lab.diagnostics.silent_ways import SILENT
 from lab.faults.test_faults_unlisted import judge
 from lab.faults.unlisted import try_on
 from lab.machines.docker_host import DockerHost
