@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import route_spec
@@ -39,6 +41,18 @@ def for_rule(case: HostContext, rule: RuleRef, owner: DecisionOwner) -> Remedy:
     delete = ("nft", "delete", "rule", *place, "handle", str(handle))
     note = f"Rule {rule.number} of {' '.join(place)}: {rule.text}"
     return Remedy(summary=words, steps=(ByHand(argv=delete),) if handle is not None else (), risk="manual", note=note)
+
+
+def for_twins(case: HostContext, rules: Sequence[RuleRef], owner: DecisionOwner) -> Remedy:
+    """The same of a rule and its twin for IPv6: what is done to the one is done to the other."""
+    each = [for_rule(case, rule, owner) for rule in rules]
+    if len(each) == 1 or not all(remedy.steps for remedy in each):
+        return each[0]
+    return msgspec.structs.replace(
+        each[0],
+        steps=tuple(step for remedy in each for step in remedy.steps),
+        undo=tuple(step for remedy in reversed(each) for step in remedy.undo),
+    )
 
 
 def _found(case: HostContext, ref: RuleRef) -> Rule | None:
