@@ -51,9 +51,9 @@ def with_causes(
     causes: dict[int, str] = {}
     for index, finding in enumerate(findings):
         told = set(explains(finding.check))
-        # A simulation costs an examination: it is made where there is a fault that it may explain.
-        faults = any(item.severity != "info" and item.check != finding.check for item in findings)
-        proved = _cured_by(finding, findings, snapshot, examine) if faults and len(findings) <= _MOST else set()
+        # A simulation costs an examination, and a mere decision is no fault whose remedy proves anything.
+        tried = finding.severity != "info" and 1 < len(findings) <= _MOST
+        proved = _cured_by(finding, findings, snapshot, examine) if tried else set()
         for other, candidate in enumerate(findings):
             if other == index or other in causes or candidate.check == finding.check:
                 continue
