@@ -20,7 +20,7 @@ from dnet_tui.inspect.capture.files.pcapng_writer import opened_file
 from dnet_tui.inspect.capture.points import CapturePoint
 from dnet_tui.inspect.capture.ring import RETIRE_MS, Interface
 from dnet_tui.inspect.capture.tap import CaptureOptions, full_expression
-from dnet_tui.inspect.errors import DnetError, FileError, UsageError
+from dnet_tui.inspect.errors import DnetError, UsageError
 from dnet_tui.inspect.model import Namespace
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -98,7 +98,7 @@ class PcapDump:
         stream = self._libc.fdopen(opened_file(path, force=force), b"wb")
         dumper: int | None = self._pcap.pcap_dump_fopen(self._handle, stream)
         if not dumper:
-            raise FileError(f"Can't write {clean(path)}: {message_of(self._pcap, self._handle)}.")
+            raise DnetError(f"Can't write {clean(path)}: {message_of(self._pcap, self._handle)}.")
         return dumper
 
     def stop(self) -> None:
@@ -144,7 +144,7 @@ class PcapDump:
             self.packets += written
             if self._pcap.pcap_dump_flush(self._dumper) != 0:
                 reason = os.strerror(ctypes.get_errno())
-                raise FileError(f"Can't write {clean(self._path)}: {reason}.", "Its last packet may be cut off.")
+                raise DnetError(f"Can't write {clean(self._path)}: {reason}.", "Its last packet may be cut off.")
         if written < 0:
             self.notes.append(f"{self._point.label}: {message_of(self._pcap, self._handle)}.")
         return bool(written >= 0)

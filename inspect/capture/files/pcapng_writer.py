@@ -18,6 +18,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from dnet_tui.inspect.capture.files.file_errors import cannot_write
 from dnet_tui.inspect.capture.files.pcapng_blocks import (
     PACKET,
     FileInterface,
@@ -29,7 +30,7 @@ from dnet_tui.inspect.capture.files.pcapng_blocks import (
     statistics_block,
 )
 from dnet_tui.inspect.capture.packet import CapturedPacket
-from dnet_tui.inspect.errors import FileError
+from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.text.sanitize import clean
 
 _BUFFER = 256 << 10
@@ -53,7 +54,7 @@ class PcapngWriter:
         An existing file is replaced only with ``force``.
 
         Raises:
-            FileError: it can't be opened or written, or is there already.
+            DnetError: it can't be opened or written, or is there already.
         """
         self.path = path
         self.packets = 0
@@ -73,7 +74,7 @@ class PcapngWriter:
         self._buffered = 0
         try:
             self.flush()
-        except FileError:
+        except DnetError:
             os.close(self._fd)
             self._fd = -1
             raise
@@ -82,7 +83,7 @@ class PcapngWriter:
         """Append packets; ``packet.point`` is the index of its interface.
 
         Raises:
-            FileError: the disk is full or failing; the file ends with its last whole packet.
+            DnetError: the disk is full or failing; the file ends with its last whole packet.
         """
         for packet in packets:
             block = packet_block(packet)
@@ -98,7 +99,7 @@ class PcapngWriter:
         """Append ``count`` packet blocks that are made already, of packets between two times.
 
         Raises:
-            FileError: as in :meth:`write`.
+            DnetError: as in :meth:`write`.
         """
         self._buffer.append(data)
         self.packets += count
@@ -124,7 +125,7 @@ class PcapngWriter:
         except OSError as error:
             self._cut_back(blocks, written)
             kept = "what was captured before is whole" if self._regular else "the output is incomplete"
-            raise FileError(
+            raise DnetError(
                 f"Can't write {clean(self.path)}: {error.strerror}; {kept}.",
                 "Free some space, write elsewhere, or capture less (--filter, --count).",
             ) from error
@@ -142,7 +143,7 @@ class PcapngWriter:
         """Write the statistics of every interface and close; calling it again does nothing.
 
         Raises:
-            FileError: as in :meth:`write`.
+            DnetError: as in :meth:`write`.
         """
         if self._fd < 0:
             return
@@ -172,7 +173,7 @@ def opened_file(path: str, *, force: bool) -> int:
     """A file descriptor to write to (``-``: stdout's); a regular file is new, or was given up with ``force``.
 
     Raises:
-        FileError: it can't be opened, or is there already.
+        UsageError: it can't be opened, or is there already.
     """
     if path == "-":
         return os.dup(1)
@@ -185,9 +186,6 @@ def opened_file(path: str, *, force: bool) -> int:
         descriptor = os.open(path, flags | (0 if special else os.O_TRUNC if force else os.O_EXCL), 0o600)
         if force and not special:
             os.fchmod(descriptor, 0o600)
-    except FileExistsError as error:
-        msg = f"{clean(path)} is there already."
-        raise FileError(msg, "Choose another name, or replace it with --force.") from error
     except OSError as error:
-        raise FileError(f"Can't write {clean(path)}: {error.strerror}.") from error
+        raise cannot_write(path, error) from error
     return descriptor
