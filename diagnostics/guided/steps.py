@@ -9,7 +9,7 @@ import msgspec
 
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint
-from dnet_tui.diagnostics.trace.reception import NOBODY_ANSWERS
+from dnet_tui.diagnostics.trace.unanswerable import NOBODY_ANSWERS
 from dnet_tui.diagnostics.walk.packet import Decider, Hop, Obstacle, RuleRef, Walk
 from dnet_tui.inspect.model import known_items
 
