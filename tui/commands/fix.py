@@ -9,6 +9,7 @@ import typer
 
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui import completion
 from dnet_tui.tui.commands.confirmation import ask, require_consent, show
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
@@ -24,7 +25,8 @@ _LIMIT = 4096  # characters of one line: commands are shown whole
 
 def fix(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="ID...", help="The checks whose findings to repair.")
+        list[str] | None,
+        typer.Argument(metavar="ID...", autocompletion=completion.checks, help="The checks whose findings to repair."),
     ] = None,
     *,
     everything: Annotated[

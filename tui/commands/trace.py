@@ -9,6 +9,7 @@ import typer
 
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model.coverage.needs import EVERYTHING, Needs, SectionName
+from dnet_tui.tui import completion
 from dnet_tui.tui.commands.confirmation import require_consent
 from dnet_tui.tui.commands.flow_options import DestinationPort, SourcePort, one_port
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, snapshot_from
@@ -30,8 +31,15 @@ _NEEDS = Needs(everywhere=EVERYTHING.everywhere - {SectionName.CHECKSUMS, Sectio
 
 def trace(
     ctx: typer.Context,
-    source: Annotated[str, typer.Argument(metavar="FROM", help="A container, host, outside or an address.")] = "",
-    target: Annotated[str, typer.Argument(metavar="TO", help="The same, or container:port.")] = "",
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="FROM", autocompletion=completion.places, help="A container, host, outside or an address."
+        ),
+    ] = "",
+    target: Annotated[
+        str, typer.Argument(metavar="TO", autocompletion=completion.places, help="The same, or container:port.")
+    ] = "",
     *,
     proto: Annotated[Literal["tcp", "udp", "icmp"], typer.Option("--proto", help="The protocol.")] = "tcp",
     port: DestinationPort = 0,
@@ -44,10 +52,19 @@ def trace(
     ] = None,
     matrix: Annotated[bool, typer.Option("--matrix", help="Who can reach whom: all pairs of places.")] = False,
     only_from: Annotated[
-        list[str] | None, typer.Option("--from", metavar="PLACE", help="With --matrix: only from here (repeatable).")
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="PLACE",
+            autocompletion=completion.places,
+            help="With --matrix: only from here (repeatable).",
+        ),
     ] = None,
     only_to: Annotated[
-        list[str] | None, typer.Option("--to", metavar="PLACE", help="With --matrix: only to there (repeatable).")
+        list[str] | None,
+        typer.Option(
+            "--to", metavar="PLACE", autocompletion=completion.places, help="With --matrix: only to there (repeatable)."
+        ),
     ] = None,
     output: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print it.")] = "text",
     live: Annotated[bool, typer.Option("--live", help="Also send the real packet, and watch the kernel.")] = False,
