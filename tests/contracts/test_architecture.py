@@ -104,6 +104,7 @@ ORDER = (
     "tui.reports.trace",
     "tui.reports.doctor",
     "tui.settings",
+    "tui.completion",
     "tui.commands.confirmation",
     "tui.app.model",
     "tui.app.present",

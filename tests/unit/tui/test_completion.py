@@ -134,8 +134,8 @@ def test_every_command_completes_what_it_takes(words: str, wanted: str) -> None:
 
 
 def test_completing_starts_neither_the_app_nor_the_checks() -> None:
-    begin = "import sys\\nfrom dnet_tui.tui.main import app\\n"
-    complete = "try:\\n    app(prog_name='dnet-tui')\\nexcept SystemExit:\\n    pass\\n"
+    begin = "import sys\nfrom dnet_tui.tui.main import app\n"
+    complete = "try:\n    app(prog_name='dnet-tui')\nexcept SystemExit:\n    pass\n"
     heavy = "{'textual', 'dnet_tui.diagnostics.checks.catalogue'}"
     code = f"{begin}{complete}print(sorted(name for name in sys.modules if name in {heavy}))"
     environment = {"_DNET_TUI_COMPLETE": "complete_bash", "COMP_WORDS": "dnet-tui explain masq-m", "COMP_CWORD": "2"}
