@@ -124,9 +124,13 @@ def test_the_ids_that_are_completed_are_the_catalogues() -> None:
         ("trace outsi", "outside"),
         ("why web outsi", "outside"),
         ("capture lo", "lo"),
+        ("net rm brid", "bridge"),
+        ("net connect app we", "web"),
+        ("port publish we", "web"),
     ],
 )
-def test_every_command_completes_what_it_takes(words: str, wanted: str) -> None:
+def test_every_command_completes_what_it_takes(words: str, wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completion, "_engine_names", lambda: EngineNames(("web",), ("app", "bridge")))
     environment = {"_DNET_TUI_COMPLETE": "complete_bash", "COMP_WORDS": f"dnet-tui {words}"}
     environment["COMP_CWORD"] = str(len(words.split()))
     ran = CliRunner().invoke(app, [], prog_name="dnet-tui", env=environment)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from dnet_tui.inspect.model.coverage.needs import Needs, SectionName
+from dnet_tui.tui import completion
 from dnet_tui.tui.commands.confirmation import require_consent
 from dnet_tui.tui.commands.host_changes.carry_out import DryRun, Output, OutputFormat, Yes, carry_out
 from dnet_tui.tui.commands.snapshot_source import snapshot_from
@@ -20,8 +21,10 @@ EngineOption = Annotated[
     typer.Option("--engine", help="Whose network. Left out: Docker's where it answers, else plain Linux."),
 ]
 
-NetworkArgument = Annotated[str, typer.Argument(help="The network's name.")]
-ContainerArgument = Annotated[str, typer.Argument(help="The container's name, or a plain namespace's.")]
+NetworkArgument = Annotated[str, typer.Argument(autocompletion=completion.networks, help="The network's name.")]
+ContainerArgument = Annotated[
+    str, typer.Argument(autocompletion=completion.containers, help="The container's name, or a plain namespace's.")
+]
 
 _NEEDS = Needs(
     everywhere=frozenset({SectionName.ADDRESSES}),
@@ -91,7 +94,7 @@ def create(
 
 @net_app.command("rm")
 def rm(
-    name: Annotated[str, typer.Argument(help="The network's name.")],
+    name: NetworkArgument,
     *,
     engine: EngineOption = None,
     yes: Yes = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dnet_tui.inspect.errors import UsageError
+from dnet_tui.tui import completion
 from dnet_tui.tui.commands.confirmation import require_consent
 from dnet_tui.tui.commands.host_changes.carry_out import DryRun, Output, Yes, carry_out
 from dnet_tui.tui.commands.snapshot_source import snapshot_from
@@ -14,7 +15,12 @@ from dnet_tui.tui.commands.snapshot_source import snapshot_from
 if TYPE_CHECKING:
     from dnet_tui.actions.plans.plan import Plan
 
-Name = Annotated[str, typer.Argument(metavar="CONTAINER", help="The container's name, or a plain namespace's.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="CONTAINER", autocompletion=completion.containers, help="The container's name, or a plain namespace's."
+    ),
+]
 
 port_app = typer.Typer(no_args_is_help=True, add_completion=False, help="Publish ports of running containers.")
 
