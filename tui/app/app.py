@@ -24,6 +24,7 @@ from textual.timer import Timer
 
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui.app.guided_app import GuidedApp
 from dnet_tui.tui.app.leaving import leave
 from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model import state as states
@@ -36,15 +37,17 @@ from dnet_tui.tui.app.screens.base import ModeScreen, Surroundings
 from dnet_tui.tui.app.screens.dialog import Dialog
 from dnet_tui.tui.app.screens.keys import help_sections
 from dnet_tui.tui.app.themes import THEMES
-from dnet_tui.tui.app.workers import HostApp
 from dnet_tui.tui.commands.confirmation import READONLY_VARIABLE
 from dnet_tui.tui.exit_codes import Exit
 
 READING = "reading the host..."
 EXAMINING = "examining..."
+_AT_ONCE = {"q", "ctrl+c", "ctrl+z", "ctrl+l", "question_mark", "h", "T", *(mode.key for mode in MODES)}
+_JUDGING = {"doctor", "troubleshoot"}
+"""Modes whose keys need the report, not only the snapshot."""
 
 
-class DnetApp(HostApp):
+class DnetApp(GuidedApp):
     """The app over some :class:`~dnet_tui.tui.app.model.services.Services`."""
 
     CSS_PATH = "dnet.tcss"
@@ -95,8 +98,16 @@ class DnetApp(HostApp):
         """Give every theme the roles' colours."""
         return THEMES[0].variables
 
+    def is_too_early(self, key: str) -> bool:
+        """Keys for what has not been read yet wait for it; those that need nothing of the host don't."""
+        if key in _AT_ONCE or not self.state.busy or not isinstance(self.screen, ModeScreen):
+            return False
+        return self.state.snapshot is None or (self.current_mode in _JUDGING and self.state.report is None)
+
     def _become(self, state: AppState) -> None:
         self.state = state
+        if self._typed:
+            self.call_later(self.next_key)
         for screen in self.screen_stack:
             if isinstance(screen, ModeScreen):
                 screen.show(state)
@@ -129,6 +140,7 @@ class DnetApp(HostApp):
             self._become(state)
         else:
             self._become(_looked(state, event))
+            self.flow_looked_at_again()
         self._following.ended(time.monotonic())
         self._look_again()
 
@@ -156,6 +168,8 @@ class DnetApp(HostApp):
     @on(fact.ChangeApplied)
     def host_changed(self, event: fact.ChangeApplied) -> None:
         """Tell what was done, and look at the host again."""
+        if event.trouble is not None:
+            self.flow_fix_failed()
         told = confirm.failed(event.trouble) if event.trouble else confirm.done(event.lines)
         self.push_screen(Dialog(f"{event.title}: {'failed' if event.trouble else 'done'}", told))
         self._read_host()
@@ -237,6 +251,7 @@ class DnetApp(HostApp):
         if report is None or event.shown not in report.findings:
             self.notify("The finding has changed: look at it again.", markup=False)
             return
+        self.flow_fix_begins()
         self._begin(f"fixing {event.shown.check}...")
         self._apply_fix(event.shown)
 
@@ -272,6 +287,7 @@ class DnetApp(HostApp):
         held, self._held = self._held, None
         state = states.changed(self.state, frozen=not self.state.frozen)
         self._become(state if held is None else _looked(state, held))
+        self.flow_looked_at_again()
         self._look_again()
 
     def action_undo(self) -> None:
@@ -293,7 +309,7 @@ class DnetApp(HostApp):
         """Offer in the palette what the keys do."""
         del screen
         for mode in MODES:
-            go = partial(self.call_later, self.action_go, mode.id)
+            go = partial(self.call_later, self.run_action, mode.binding.action)
             yield SystemCommand(mode.title, f"Go to {mode.title} (key {mode.key})", go)
         yield SystemCommand("Refresh", "Read the host anew (key r)", self.action_refresh_host)
         yield SystemCommand("Freeze", "Hold on to what is shown, or go on (key Space)", self.action_freeze)

@@ -19,6 +19,7 @@ from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved, touched
 from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.app import services_flow
 from dnet_tui.tui.app.model.services import Batch, CaptureSource, LastChange, Services, Watch
 from dnet_tui.tui.app.model.state import PACKETS_KEPT
 
@@ -40,6 +41,9 @@ def live(*, readonly: bool, follow: bool = True) -> Services:
         last_change=None if readonly else _last_change,
         undo=None if readonly else _undo,
         open_capture=_open_capture,
+        open_flow=services_flow.open_flow,
+        probe=services_flow.probe,
+        save=services_flow.save,
     )
 
 
@@ -51,7 +55,7 @@ def saved(path: Path) -> Services:
 
         return load(path)
 
-    return Services(take=take, examine=_examine)
+    return Services(take=take, examine=_examine, save=services_flow.save)
 
 
 class LiveHost:

@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import NoReturn
 
 from textual import work
-from textual.app import App
 from textual.message import Message
 from textual.worker import get_current_worker
 
@@ -20,12 +19,13 @@ from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model.services import Services, Watch
 from dnet_tui.tui.app.model.state import ErrorInfo
+from dnet_tui.tui.app.typed_ahead import OrderedKeys
 
 POLL = 0.25
 """Seconds between two looks at a running capture; nothing is drawn when nothing came."""
 
 
-class HostApp(App[None]):
+class HostApp(OrderedKeys):
     """An app with services, and a worker for each of them."""
 
     def __init__(self, services: Services) -> None:
@@ -54,7 +54,7 @@ class HostApp(App[None]):
         try:
             told = fact.SnapshotTaken(take(), at=at, unasked=unasked)
         except Exception as error:  # noqa: BLE001  a reader's fault must not end the app
-            told = fact.SnapshotFailed(_trouble(error), unasked=unasked)
+            told = fact.SnapshotFailed(trouble(error), unasked=unasked)
         if not get_current_worker().is_cancelled:
             self.post_message(told)
 
@@ -80,24 +80,24 @@ class HostApp(App[None]):
         try:
             ready = fact.ReportReady(taken, self._services.examine(taken.snapshot))
         except Exception as error:  # noqa: BLE001  a check's fault must not end the app
-            ready = fact.ReportReady(taken, None, _trouble(error))
+            ready = fact.ReportReady(taken, None, trouble(error))
         if not get_current_worker().is_cancelled:
             self.post_message(ready)
 
     @work(thread=True, group="change")
     def _apply_fix(self, finding: Finding) -> None:
-        self._change_host(f"Fix {finding.check}", lambda: (self._services.apply_fix or _refuse)(finding))
+        self._change_host(f"Fix {finding.check}", lambda: (self._services.apply_fix or refuse)(finding))
 
     @work(thread=True, group="change")
     def _undo_change(self, entry: str) -> None:
-        self._change_host("Undo", lambda: (self._services.undo or _refuse)(entry))
+        self._change_host("Undo", lambda: (self._services.undo or refuse)(entry))
 
     @work(thread=True, group="change")
     def _look_up_change(self) -> None:
         try:
-            change = (self._services.last_change or _refuse)()
+            change = (self._services.last_change or refuse)()
         except Exception as error:  # noqa: BLE001  an unreadable journal must not end the app
-            self.post_message(fact.ChangeApplied("Undo", (), _trouble(error)))
+            self.post_message(fact.ChangeApplied("Undo", (), trouble(error)))
         else:
             self.post_message(fact.ChangeFound(change))
 
@@ -111,36 +111,37 @@ class HostApp(App[None]):
             with self._changing:
                 lines = tuple(change())
         except Exception as error:  # noqa: BLE001  what failed is told in the dialog
-            self.post_message(fact.ChangeApplied(title, (), _trouble(error)))
+            self.post_message(fact.ChangeApplied(title, (), trouble(error)))
         else:
             self.post_message(fact.ChangeApplied(title, lines))
 
     @work(thread=True, exclusive=True, group="capture")
     def _capture_packets(self, serial: int, point: str, expression: str, snapshot: Snapshot) -> None:
         worker = get_current_worker()
-        trouble: ErrorInfo | None = None
+        wrong: ErrorInfo | None = None
         try:
-            source = (self._services.open_capture or _refuse)(point, expression, snapshot)
+            source = (self._services.open_capture or refuse)(point, expression, snapshot)
             try:
                 counts = (-1, -1)
-                while not worker.is_cancelled and trouble is None:
+                while not worker.is_cancelled and wrong is None:
                     batch = source.poll(POLL)
                     if batch.packets or (batch.received, batch.dropped) != counts:
                         counts = (batch.received, batch.dropped)
                         self.post_message(fact.PacketsCaptured(serial, batch.packets, *counts))
-                    trouble = ErrorInfo(message=batch.ended) if batch.ended else None
+                    wrong = ErrorInfo(message=batch.ended) if batch.ended else None
             finally:
                 source.close()
         except Exception as error:  # noqa: BLE001  no permission, a wrong filter, a vanished interface: all are told
-            trouble = _trouble(error)
-        self.post_message(fact.CaptureEnded(serial, trouble))
+            wrong = trouble(error)
+        self.post_message(fact.CaptureEnded(serial, wrong))
 
 
-def _refuse(*_: object) -> NoReturn:
+def refuse(*_: object) -> NoReturn:
+    """Stand for a service that there is not."""
     raise DnetError("This isn't possible here.")
 
 
-def _trouble(error: Exception) -> ErrorInfo:
+def trouble(error: Exception) -> ErrorInfo:
     """Return an error in words; one that isn't ours is named by its type."""
     if isinstance(error, DnetError):
         return ErrorInfo(message=error.message, hint=error.hint)

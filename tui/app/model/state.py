@@ -12,6 +12,7 @@ from dnet_tui.diagnostics.difference.rates import Rates
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Snapshot
+from dnet_tui.tui.app.model.guided import GuidedView
 
 ModeId = str
 """Names a mode; the modes there are stand in one place, :data:`dnet_tui.tui.app.modes.MODES`."""
@@ -69,6 +70,7 @@ class AppState(msgspec.Struct, frozen=True, kw_only=True):
     report: Report | None = None
     selection: Selection = Selection()
     capture: CaptureView = CaptureView()
+    guided: GuidedView = GuidedView()
     frozen: bool = False
     busy: str = ""
     trouble: ErrorInfo | None = None
@@ -125,6 +127,11 @@ def look_into(state: AppState, namespace: str) -> AppState:
 def capturing(state: AppState, **fields: object) -> AppState:
     """Return ``state`` with fields of its capture replaced."""
     return changed(state, capture=msgspec.structs.replace(state.capture, **fields))
+
+
+def guiding(state: AppState, **fields: object) -> AppState:
+    """Return ``state`` with fields of its guided check replaced."""
+    return changed(state, guided=msgspec.structs.replace(state.guided, **fields))
 
 
 def with_packets(state: AppState, packets: tuple[PacketSummary, ...], received: int, dropped: int) -> AppState:

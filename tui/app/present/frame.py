@@ -22,11 +22,12 @@ from dnet_tui.tui.app.present.styled_text import (
 
 
 class Tab(NamedTuple):
-    """A mode as the title line shows it."""
+    """A mode as the title line shows it; not ``always``: only while it is on show."""
 
     key: str
     mode: ModeId
     title: str
+    always: bool = True
 
 
 class Hint(NamedTuple):
@@ -39,10 +40,10 @@ class Hint(NamedTuple):
 def title(state: AppState, every: Sequence[Tab], mode: ModeId, width: int) -> tuple[StyledLine, StyledLine]:
     """Return the title line's left part (modes, host) and right part (verdict, time), both fitting ``width``."""
     tabs: list[StyledLine] = []
-    for key, name, word in every:
+    for key, name, word, always in every:
         if name == mode:
             tabs.append(line(say(f"[{key} {word}]", "name")))
-        else:
+        elif always:
             # On a narrow terminal the verdict is worth more than the other modes' names.
             tabs.append(line(" ", say(key, "key"), f" {word} " if width >= 70 else " "))
     left = line(*tabs)

@@ -142,7 +142,7 @@ class ModeScreen(Screen[None]):
     def filter_left(self, event: FilterBar.Left) -> None:
         """Give the keys back to the list."""
         event.stop()
-        self.query_one(f"#{self.shows}-list").focus()
+        self.set_focus(self.query_one(f"#{self.shows}-list"))
 
     def action_filter(self) -> None:
         """Open the filter."""
@@ -154,7 +154,7 @@ class ModeScreen(Screen[None]):
         if self.has_class("-max"):
             self.action_enlarge()
         elif not listing.has_focus:
-            listing.focus()
+            self.set_focus(listing)
         elif self.state.filter(self.shows):
             self.post_message(ListFiltered(self.shows, ""))
 
@@ -168,7 +168,7 @@ class ModeScreen(Screen[None]):
         if self.focused is None:
             return
         for node in self.focused.ancestors_with_self:
-            if isinstance(node, Widget) and (node.has_class("pane") or node.id == "doctor-right"):
+            if isinstance(node, Widget) and (node.has_class("pane") or (node.id or "").endswith("-right")):
                 node.add_class("-big")
         self.add_class("-max")
 

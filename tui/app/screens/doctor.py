@@ -84,7 +84,7 @@ class DoctorScreen(CapturingScreen):
     @on(Listing.Opened, "#doctor-list")
     def action_drill(self) -> None:
         """Go to the detail."""
-        self.query_one("#doctor-detail").focus()
+        self.set_focus(self.query_one("#doctor-detail"))
 
     def action_fix(self) -> None:
         """Show the commands and the undo, and ask."""

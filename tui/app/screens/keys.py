@@ -18,6 +18,9 @@ _TEXTUAL = {
 }
 """Textual's own bindings worth showing, in our words; its others are left out."""
 
+_IN_A_FIELD = {"pcap": ("capture", "back"), "filter-words": ("keep the filter", "clear it")}
+"""What Enter and Esc do while something is typed; in other fields Enter takes what was chosen."""
+
 _NAMES = {
     "question_mark": "?",
     "slash": "/",
@@ -49,8 +52,7 @@ def key_name(key: str) -> str:
 def hints(screen: Screen[Any]) -> list[Hint]:
     """Return the keys worth a hint here and now; help and quit come last."""
     if isinstance(screen.focused, Input):
-        capture = screen.focused.id == "pcap"
-        words = ("capture", "back") if capture else ("keep the filter", "clear it")
+        words = _IN_A_FIELD.get(screen.focused.id or "", ("take it", "back"))
         return [Hint("Enter", words[0]), Hint("Esc", words[1])]
     found: dict[str, Hint] = {}
     for active in screen.active_bindings.values():

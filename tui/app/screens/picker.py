@@ -49,7 +49,7 @@ class Picker(ModalScreen[str]):
         """Show all there is."""
         self.query_one(Listing).show(self._rows, self._selected)
         self.query_one(Bar).show(hints([Hint("↑ ↓", "move"), Hint("Enter", "choose"), Hint("Esc", "cancel")], 60))
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
 
     @on(Input.Changed)
     def words_changed(self, event: Input.Changed) -> None:

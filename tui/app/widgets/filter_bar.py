@@ -41,7 +41,8 @@ class FilterBar(Horizontal):
     def open(self) -> None:
         """Show the line and take the keys."""
         self.add_class("-open")
-        self.query_one(Input).focus()
+        # At once, not when the queue comes to it: what is typed ahead belongs here.
+        self.screen.set_focus(self.query_one(Input))
 
     def show(self, words: str) -> None:
         """Follow the state: a filter that is in force stays visible."""
