@@ -189,7 +189,7 @@ class FakeHost:
         if self.failure is not None:
             raise self.failure
         self.saved[name] = text
-        return f"/tmp/{name}"  # noqa: S108 - only a text
+        return f"/tmp/{name}"
 
     def _open(self, point: str, expression: str, snapshot: Snapshot) -> FakeCapture:
         assert snapshot == self.snapshot

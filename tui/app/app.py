@@ -34,7 +34,7 @@ from dnet_tui.tui.app.modes import MODES, TABS
 from dnet_tui.tui.app.present import confirm, frame
 from dnet_tui.tui.app.refresh_scheduler import Following
 from dnet_tui.tui.app.screens.base import ModeScreen, Surroundings
-from dnet_tui.tui.app.screens.dialog import Dialog
+from dnet_tui.tui.app.screens.dialog import DIALOG_WIDTH, Dialog
 from dnet_tui.tui.app.screens.keys import help_sections
 from dnet_tui.tui.app.themes import THEMES
 from dnet_tui.tui.commands.confirmation import READONLY_VARIABLE
@@ -62,6 +62,8 @@ class DnetApp(GuidedApp):
         Binding("question_mark,h", "help", "help", key_display="?"),
         Binding("q", "quit", "quit"),
         Binding("ctrl+c", "quit", "quit", show=False),
+        Binding("ctrl+l", "repaint", "paint the screen anew", show=False),
+        Binding("ctrl+z", "suspend_process", "put dnet-tui in the background (fg brings it back)", show=False),
     ]
 
     def __init__(self, services: Services, *, offline: bool = False) -> None:
@@ -85,6 +87,7 @@ class DnetApp(GuidedApp):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = THEMES[0].name
+        self.app_resume_signal.subscribe(self, lambda _: self.action_repaint())
         # Not DEFAULT_MODE: with eager tasks (Python 3.12) widgets of that mode mount before its screen is there.
         await self.switch_mode(MODES[0].id)
         self._become(self.state)
@@ -295,6 +298,12 @@ class DnetApp(GuidedApp):
         if not self.state.busy:
             self._look_up_change()
 
+    def action_repaint(self) -> None:
+        """Paint everything anew, over whatever another program wrote on the terminal."""
+        if self._driver is not None:
+            self._driver.write("\x1b[2J")
+        self.screen.refresh(layout=True)
+
     def action_next_theme(self) -> None:
         """Take the next theme: dark, light, high contrast."""
         names = [theme.name for theme in THEMES]
@@ -303,7 +312,8 @@ class DnetApp(GuidedApp):
 
     def action_help(self) -> None:
         """Show the keys that work here."""
-        self.push_screen(Dialog("Help", frame.help_paras(help_sections(self.screen))))
+        width = min(self.size.width * 9 // 10, DIALOG_WIDTH) - 4
+        self.push_screen(Dialog("Help", frame.help_paras(help_sections(self.screen), width)))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Offer in the palette what the keys do."""

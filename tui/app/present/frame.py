@@ -16,6 +16,7 @@ from dnet_tui.tui.app.present.styled_text import (
     fit,
     heading,
     line,
+    pad,
     say,
     width_of,
 )
@@ -107,6 +108,21 @@ def _hint(hint: Hint) -> StyledLine:
     return line(" ", say(hint.key, "key"), " ", say(hint.does, "dim"), " ")
 
 
+_TWO_COLUMNS = 66
+
+
+def _in_columns(keys: Sequence[Hint], columns: int, width: int) -> list[Paragraph]:
+    """Keys in the order of reading: down the first column, then down the second."""
+    if columns == 1:
+        return [Paragraph(line(say(f"{hint.key:<14} ", "key"), hint.does), hang=15) for hint in keys]
+    half = -(-len(keys) // 2)
+    cells = [line(say(f"{hint.key:<11} ", "key"), hint.does) for hint in keys]
+    return [
+        Paragraph(line(pad(cell, width - 1), " ", *(cells[half + at : half + at + 1])))
+        for at, cell in enumerate(cells[:half])
+    ]
+
+
 _SIGNS: tuple[tuple[str, TextRole, str], ...] = (
     (f"{CROSS} error", "bad", "traffic is broken"),
     ("! warning", "warn", "will break, or is exposed"),
@@ -116,14 +132,15 @@ _SIGNS: tuple[tuple[str, TextRole, str], ...] = (
 )
 
 
-def help_paras(sections: Sequence[tuple[str, Sequence[Hint]]]) -> tuple[Paragraph, ...]:
-    """Return the help: every key that works here, then the signs."""
+def help_paras(sections: Sequence[tuple[str, Sequence[Hint]]], width: int = 0) -> tuple[Paragraph, ...]:
+    """Return the help: every key that works here, then the signs; in two columns where ``width`` has room for them."""
+    columns = 2 if width >= _TWO_COLUMNS else 1
     out: list[Paragraph] = []
     for name, keys in sections:
         if not keys:
             continue
         out += [*([BLANK] if out else []), heading(name)]
-        out += [Paragraph(line(say(f"{hint.key:<14} ", "key"), hint.does), hang=15) for hint in keys]
+        out += _in_columns(keys, columns, width // columns)
     out += [BLANK, heading("Signs")]
     out += [Paragraph(line(say(f"{sign:<14} ", role), text), hang=15) for sign, role, text in _SIGNS]
     return tuple(out)

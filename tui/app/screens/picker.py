@@ -24,6 +24,7 @@ class Picker(ModalScreen[str]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel", show=False),
+        Binding("ctrl+c", "cancel", "cancel", show=False, priority=True),
         Binding("enter", "choose", "choose", show=False, priority=True),
         Binding("down", "move(1)", "down", show=False, priority=True),
         Binding("up", "move(-1)", "up", show=False, priority=True),

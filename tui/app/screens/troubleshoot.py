@@ -16,7 +16,7 @@ from dnet_tui.tui.app.model.messages import FixConfirmed, RowSelected
 from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.present import confirm
 from dnet_tui.tui.app.present.guided import places, questions, result, steps
-from dnet_tui.tui.app.present.styled_text import BLANK, CROSS, Paragraph, Row, line, say
+from dnet_tui.tui.app.present.styled_text import BLANK, CROSS, Paragraph, Row, filtered, line, say
 from dnet_tui.tui.app.screens.base import ModeScreen, Surroundings
 from dnet_tui.tui.app.screens.dialog import Dialog
 from dnet_tui.tui.app.widgets.detail import DetailPane
@@ -150,7 +150,7 @@ class TroubleshootScreen(ModeScreen):
             self._places_of = key
             port = field == "port"
             self._places = places.ports(snapshot, form.value("to")) if port else places.choices(snapshot)
-        rows = places.best_first(self._places, words)
+        rows = filtered(self._places, words)
         rows = rows or (self._places if any(row.id == words for row in self._places) else ())
         empty = "" if words else "nothing was seen"
         first = rows[0].id if rows else ""

@@ -18,6 +18,7 @@ class FilterBar(Horizontal):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "clear", "clear the filter", show=False),
+        Binding("ctrl+c", "clear", "clear the filter", show=False, priority=True),
         Binding("down,tab", "leave", "to the list", show=False),
     ]
 

@@ -25,6 +25,7 @@ class FlowForm(Horizontal):
         Binding("tab", "next", "next field", show=False, priority=True),
         Binding("shift+tab", "previous", "previous field", show=False, priority=True),
         Binding("escape", "leave", "back", show=False),
+        Binding("ctrl+c", "leave", "back", show=False, priority=True),
     ]
 
     class Edited(Message):

@@ -12,7 +12,7 @@ from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.app.model.guided import FlowWish
 from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.present import doctor_rows
-from dnet_tui.tui.app.present.styled_text import Row, line, plain, say
+from dnet_tui.tui.app.present.styled_text import Row, line, say
 
 _ID = 12
 """So much of an id names a container (:mod:`dnet_tui.diagnostics.trace.endpoints`)."""
@@ -50,27 +50,6 @@ def name_of(item: Container, names: list[str]) -> str:
     """Return what names a container: its name, or its id where others are called so too, or it can't be typed."""
     unique = names.count(item.name) == 1 and clean(item.name) == item.name and " " not in item.name
     return item.name if unique else item.id[:_ID]
-
-
-def best_first(rows: tuple[Row, ...], words: str) -> tuple[Row, ...]:
-    """Return the rows that have every word, the likeliest first: named so, beginning so, having it."""
-    wanted = words.casefold().split()
-    if not wanted:
-        return rows
-    found = []
-    for index, row in enumerate(rows):
-        text = f"{row.id} {' '.join(plain(cell) for cell in row.cells)} {row.search}".casefold()
-        if all(word in text for word in wanted):
-            found.append((rank(row, words), index, row))
-    return tuple(row for _, _, row in sorted(found, key=lambda item: item[:2]))
-
-
-def rank(row: Row, words: str) -> int:
-    """How well a row fits: 0 it is called so, 1 its name begins so, 2 its name has it, 3 something else of it has."""
-    name, wanted = plain(row.cells[0]).strip().casefold(), words.casefold().strip()
-    if wanted in {name, row.id.casefold()}:
-        return 0
-    return 1 if name.startswith(wanted) else 2 if wanted in name else 3
 
 
 def selected(state: AppState, mode: str) -> FlowWish:
