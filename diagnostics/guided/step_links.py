@@ -8,11 +8,11 @@ import msgspec
 
 from dnet_tui.diagnostics.capture.path_points import links_passed
 from dnet_tui.diagnostics.context.host_context import HostContext
-from dnet_tui.diagnostics.guided.steps import Leg, Step
+from dnet_tui.diagnostics.guided.steps import Leg, Step, decider_words
 from dnet_tui.diagnostics.guided.why import Why
 from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.diagnostics.walk.api import reply, walk
-from dnet_tui.diagnostics.walk.packet import Walk
+from dnet_tui.diagnostics.walk.packet import Obstacle, Walk
 from dnet_tui.inspect.model import LinkRef, NotSeen
 
 MOST = 6
@@ -62,16 +62,39 @@ def _legs(case: HostContext, trace: Trace) -> _Legs:
 def _unhindered(case: HostContext, trace: Trace, leg: Leg, way: Walk | None) -> tuple[LinkRef, ...]:
     if way is None:
         return ()
-    passed = links_passed(case.view, way)
-    if not way.obstacles:
-        return passed
-    further = way
+    further = _past_obstacles(case, trace, leg, way)
+    return tuple(dict.fromkeys((*links_passed(case.view, way), *links_passed(case.view, further))))
+
+
+def _past_obstacles(case: HostContext, trace: Trace, leg: Leg, way: Walk) -> Walk:
+    """The walk as it would go on; the same one where nothing stops it, or that can't be told."""
     with suppress(NotSeen):
-        if leg == "there" and way.origin:
-            further = walk(case.view, way.start, origin=way.origin, outside=True, beyond=True)
-        elif leg == "answer":
-            further = reply(case.view, trace.forward, beyond=True)
-    return tuple(dict.fromkeys((*passed, *links_passed(case.view, further))))
+        if way.obstacles and leg == "there" and way.origin:
+            return walk(case.view, way.start, origin=way.origin, outside=True, beyond=True)
+        if way.obstacles and leg == "answer" and way.hops:
+            return reply(case.view, trace.forward, beyond=True)
+    return way
+
+
+def would_go_on(case: HostContext, trace: Trace) -> tuple[str, ...]:
+    """What else stands in the packet's way behind what stops it, in words; nothing where it isn't stopped."""
+    leg: Leg = "there" if trace.forward.arrives is not True else "answer"
+    way = trace.forward if leg == "there" else trace.answer
+    if way is None or not way.obstacles or way.arrives is True:
+        return ()
+    further = _past_obstacles(case, trace, leg, way)
+    if further is way:
+        return ()
+    others = [item for item in further.obstacles if item.by != way.obstacles[0].by]
+    if others:
+        return tuple(dict.fromkeys(f"then {_where(case, item)}{decider_words(item.by)}" for item in others))
+    last = further.hops[-1] if further.hops else None
+    by = f" by {last.interface}" if last is not None and last.interface else ""
+    return (f"nothing else: it leaves {case.view.label(last.namespace) if last is not None else 'here'}{by}",)
+
+
+def _where(case: HostContext, stop: Obstacle) -> str:
+    return f"{case.view.label(stop.by.namespace)}: " if stop.by.namespace else ""
 
 
 def _before(case: HostContext, step: Step, legs: _Legs) -> LinkRef | None:

@@ -211,7 +211,7 @@ async def test_the_page_is_saved_as_markdown_with_a_plain_name() -> None:
     async with running(app) as pilot:
         await pilot.press("t")
         await walked(pilot, "enter", *"web", "enter")
-        await pilot.press("s")
+        await pilot.press("w")
         await until(pilot, lambda: bool(host.saved))
         ((name, text),) = host.saved.items()
         assert name.startswith("dnet-tui-web-outside-")
@@ -226,7 +226,7 @@ async def test_a_file_that_cannot_be_written_is_said() -> None:
         await pilot.press("t")
         await walked(pilot, "enter", *"web", "enter")
         host.failure = DnetError("no space left")
-        await pilot.press("s")
+        await pilot.press("w")
         await until(pilot, lambda: any("no space left" in item.message for item in app._notifications))
 
 
@@ -250,7 +250,7 @@ async def test_a_saved_snapshot_offers_only_what_works_there() -> None:
         await pilot.pause()
         text = screen_text(app)
         assert "a saved snapshot has no packets" in text
-        for key in ("send packets", " f fix ", "undo"):
+        for key in ("p send", " f fix ", "undo"):
             assert key not in text
         await pilot.press("p", "f")
         await settled(pilot)
@@ -267,4 +267,4 @@ async def test_from_outside_nothing_is_sent() -> None:
         await pilot.press("p")
         await pilot.pause()
         assert host.probed == 0
-        assert "send packets" not in screen_text(app)
+        assert "p send" not in screen_text(app)

@@ -125,7 +125,10 @@ async def test_ctrl_l_paints_everything_anew() -> None:
     async with running(app) as pilot:
         drawn: list[str] = []
         display = app._display
-        app._display = lambda screen, what: (drawn.append(type(what).__name__), display(screen, what))[1]  # type: ignore[method-assign,func-returns-value]
+        app._display = lambda screen, renderable: (
+            drawn.append(type(renderable).__name__),
+            display(screen, renderable),
+        )[1]  # type: ignore[method-assign,func-returns-value]
         await pilot.press("ctrl+l")
         await pilot.pause()
         assert "LayoutUpdate" in drawn

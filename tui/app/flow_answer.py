@@ -9,7 +9,7 @@ import msgspec
 from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.dns_flows import DNS, EMBEDDED
-from dnet_tui.diagnostics.guided.step_links import step_links
+from dnet_tui.diagnostics.guided.step_links import step_links, would_go_on
 from dnet_tui.diagnostics.guided.why import why
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.diagnostics.trace.endpoints import BEYOND, TraceEndpoint, find
@@ -37,7 +37,9 @@ def answer_flow(snapshot: Snapshot, report: Report | None, wish: FlowWish) -> An
     links = step_links(case, answer)
     points = [point_of(case.view, link) for link in links.links]
     labels = tuple(point.label if point is not None else "?" for point in points)
-    return Answered(wish=wish, why=answer, links=links, labels=labels, snapshot=snapshot)
+    return Answered(
+        wish=wish, why=answer, links=links, labels=labels, snapshot=snapshot, further=would_go_on(case, found)
+    )
 
 
 def _ends(case: HostContext, wish: FlowWish) -> tuple[TraceEndpoint, TraceEndpoint, int, TraceProtocol]:

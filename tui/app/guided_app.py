@@ -63,6 +63,14 @@ class GuidedApp(HostApp):
         self._guide(wish=event.wish, busy="walking...", trouble="", proof=Proof(), before=None, was=None)
         self._explain_flow(self._flow_serial, event.wish)
 
+    @on(fact.JumpAsked)
+    async def jump_asked(self, event: fact.JumpAsked) -> None:
+        """Go to a row of another mode, whatever was filtered or folded there."""
+        state = states.filter_by(states.select(self.state, event.mode, event.row), event.mode, "")
+        self.state = states.look_into(state, event.inside) if event.inside else state
+        await self.switch_mode(event.mode)
+        self._become(self.state)
+
     # -- what came of it ----------------------------------------------------
 
     def flow_looked_at_again(self) -> None:

@@ -16,6 +16,7 @@ from dnet_tui.tui.app.screens.capture import CaptureScreen
 from dnet_tui.tui.app.screens.doctor import DoctorScreen
 from dnet_tui.tui.app.screens.map import MapScreen
 from dnet_tui.tui.app.screens.rules import RulesScreen
+from dnet_tui.tui.app.screens.trace import TraceScreen
 from dnet_tui.tui.app.screens.troubleshoot import TroubleshootScreen
 
 
@@ -51,6 +52,7 @@ MODES = (
     Mode("1", "Map", MapScreen),
     Mode("2", "Rules", RulesScreen),
     Mode("3", "Doctor", DoctorScreen),
+    Mode("4", "Trace", TraceScreen),
     Mode("5", "Capture", CaptureScreen),
     Mode("t", "Troubleshoot", TroubleshootScreen, "troubleshoot"),
 )

@@ -91,6 +91,8 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...]
     """What the links are called."""
     snapshot: Snapshot
+    further: tuple[str, ...] = ()
+    """What would stop it if the first obstacle weren't there."""
 
 
 class GuidedView(msgspec.Struct, frozen=True, kw_only=True):

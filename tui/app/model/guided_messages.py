@@ -84,6 +84,20 @@ class ProbeSent(Message):
         self.line = line
 
 
+class JumpAsked(Message):
+    """A row of another mode is wanted; of the rules those of ``namespace``."""
+
+    def __init__(self, mode: str, row: str, namespace: str = "") -> None:
+        super().__init__()
+        self.mode = mode
+        self.row = row
+        self.inside = namespace
+
+
+class SwapAsked(Message):
+    """The flow is wanted the other way round."""
+
+
 class SaveAsked(Message):
     """The closing page is to be written to a file."""
 

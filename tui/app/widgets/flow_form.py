@@ -66,6 +66,11 @@ class FlowForm(Horizontal):
         return self.box(field).value.strip()
 
     @property
+    def has_keys(self) -> bool:
+        """Whether one of the fields has them."""
+        return any(self.box(item).has_focus for item in FIELDS)
+
+    @property
     def field(self) -> Field:
         """The field that has the keys, else the first that is asked for."""
         return next((item for item in FIELDS if self.box(item).has_focus), self._asked[0])

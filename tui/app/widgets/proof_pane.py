@@ -26,11 +26,11 @@ class ProofPane(Vertical):
         yield Bar(id="proof-status")
         yield Listing(id="proof-rows", follow=True)
 
-    def show(self, state: AppState, *, possible: bool) -> None:
+    def show(self, state: AppState, *, possible: bool, sends: bool) -> None:
         """Show the packets beside the selected step."""
         guided = state.guided
         pair = guided.answered.links.at(guided.step) if guided.answered is not None else (None, None)
-        status = proofs.status(guided.proof, pair, possible=possible, offline=state.offline)
+        status = proofs.status(guided.proof, pair, possible=possible, offline=state.offline, sends=sends)
         self.query_one("#proof-status", Bar).show(status)
         key = (guided.proof.packets, guided.proof.points, pair)
         if key != self._shown:

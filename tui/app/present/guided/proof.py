@@ -47,7 +47,7 @@ def _changed(before: str, after: str) -> str:
     return (f" as {src}" if src != was else "") + (f" to {dst}" if dst != to else "")
 
 
-def status(proof: Proof, pair: Pair, *, possible: bool, offline: bool) -> StyledLine:
+def status(proof: Proof, pair: Pair, *, possible: bool, offline: bool, sends: bool) -> StyledLine:
     """Return the pane's line of state: counts at both points, or why there are none and how to get them."""
     if offline:
         return line(say("a saved snapshot has no packets: open the app on the host to see them", "dim"))
@@ -63,7 +63,8 @@ def status(proof: Proof, pair: Pair, *, possible: bool, offline: bool) -> Styled
             parts.append(line("  " if parts else "", say(label(proof, point), "info"), *_counts(proof.count, point)))
     running = say("• " if proof.running else "stopped  ", "good" if proof.running else "dim")
     if not proof.packets:
-        return line(running, *(part for item in parts for part in item), say("  waiting: p sends one", "dim"))
+        how = "  waiting: p sends some" if sends else "  waiting for packets of it"
+        return line(running, *(part for item in parts for part in item), say(how, "dim"))
     return line(running, *(part for item in parts for part in item))
 
 

@@ -69,5 +69,6 @@ def detail(answered: Answered, index: int) -> tuple[Paragraph, ...]:
         out += [BLANK, heading("Why"), Paragraph(line(answered.why.cause))]
         if answered.why.owner:
             out.append(fact("decided by", say(answered.why.owner, "name")))
+        out += [fact("" if number else "goes on", text) for number, text in enumerate(answered.further)]
     out += [BLANK, fact("look", say(step.looked_at, "info"))]
     return tuple(out)
