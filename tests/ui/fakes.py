@@ -14,6 +14,7 @@ from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.app import DnetApp
 from dnet_tui.tui.app.model.guided import Answered, ProbeLine, SeenPacket
 from dnet_tui.tui.app.model.services import Batch, FlowBatch, LastChange, Services
+from dnet_tui.tui.app.model.timeline import JournalLine
 from ui import hosts
 
 LAST_CHANGE = LastChange(entry="0007", title="ip-forward-off", commands=("sysctl -w net.ipv4.ip_forward=0",))
@@ -113,6 +114,8 @@ class FakeHost:
         self.flow_failure: DnetError | None = None
         self.probed = 0
         self.saved: dict[str, str] = {}
+        self.authors: tuple[str, ...] = ()
+        self.journal: list[JournalLine] = []
 
     def renew_capture(self) -> None:
         """The next capture that is opened is another one."""
@@ -134,6 +137,8 @@ class FakeHost:
             open_flow=self._open_flow,
             probe=self._probe,
             save=self._save,
+            authors=self._take_authors,
+            journal=lambda: tuple(self.journal),
         )
 
     def app(self) -> DnetApp:
@@ -173,6 +178,10 @@ class FakeHost:
     def _undo(self, entry: str) -> list[str]:
         self.undone.append(entry)
         return [f"entry {entry} is undone"]
+
+    def _take_authors(self) -> tuple[str, ...]:
+        authors, self.authors = self.authors, ()
+        return authors
 
     def _open_flow(self, answered: Answered) -> FakeFlow:
         if self.flow_failure is not None:

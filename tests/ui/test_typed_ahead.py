@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from textual import events
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from dnet_tui.tui.app.app import DnetApp
 from dnet_tui.tui.app.present.styled_text import plain
@@ -125,10 +127,12 @@ async def test_ctrl_l_paints_everything_anew() -> None:
     async with running(app) as pilot:
         drawn: list[str] = []
         display = app._display
-        app._display = lambda screen, renderable: (
-            drawn.append(type(renderable).__name__),
-            display(screen, renderable),
-        )[1]  # type: ignore[method-assign,func-returns-value]
+
+        def noted(screen: Screen[Any], renderable: Any) -> None:
+            drawn.append(type(renderable).__name__)
+            display(screen, renderable)
+
+        app._display = noted  # type: ignore[method-assign]
         await pilot.press("ctrl+l")
         await pilot.pause()
         assert "LayoutUpdate" in drawn

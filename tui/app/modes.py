@@ -13,6 +13,7 @@ from dnet_tui.tui.app.model.state import ModeId
 from dnet_tui.tui.app.present.frame import Tab
 from dnet_tui.tui.app.screens.base import ModeScreen
 from dnet_tui.tui.app.screens.capture import CaptureScreen
+from dnet_tui.tui.app.screens.changes import ChangesScreen
 from dnet_tui.tui.app.screens.doctor import DoctorScreen
 from dnet_tui.tui.app.screens.map import MapScreen
 from dnet_tui.tui.app.screens.rules import RulesScreen
@@ -54,6 +55,7 @@ MODES = (
     Mode("3", "Doctor", DoctorScreen),
     Mode("4", "Trace", TraceScreen),
     Mode("5", "Capture", CaptureScreen),
+    Mode("6", "Changes", ChangesScreen),
     Mode("t", "Troubleshoot", TroubleshootScreen, "troubleshoot"),
 )
 """Every mode, in the order of their keys; the app opens with the first."""

@@ -12,6 +12,7 @@ from textual import work
 from textual.message import Message
 from textual.worker import get_current_worker
 
+from dnet_tui.diagnostics.difference.base import DifferenceItem
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import Snapshot
@@ -52,7 +53,9 @@ class HostApp(OrderedKeys):
         at = time.monotonic()
         told: Message
         try:
-            told = fact.SnapshotTaken(take(), at=at, unasked=unasked)
+            snapshot = take()
+            authors = self._services.authors() if self._services.authors is not None else ()
+            told = fact.SnapshotTaken(snapshot, at=at, unasked=unasked, authors=authors)
         except Exception as error:  # noqa: BLE001  a reader's fault must not end the app
             told = fact.SnapshotFailed(trouble(error), unasked=unasked)
         if not get_current_worker().is_cancelled:
@@ -76,13 +79,21 @@ class HostApp(OrderedKeys):
                 self._watch.close()
 
     @work(thread=True, exclusive=True, group="report")
-    def _examine_snapshot(self, taken: fact.SnapshotTaken) -> None:
+    def _examine_snapshot(self, taken: fact.SnapshotTaken, shown: Snapshot | None) -> None:
         try:
-            ready = fact.ReportReady(taken, self._services.examine(taken.snapshot))
+            report = self._services.examine(taken.snapshot)
+            ready = fact.ReportReady(taken, report, changes=_changes(shown, taken.snapshot))
         except Exception as error:  # noqa: BLE001  a check's fault must not end the app
             ready = fact.ReportReady(taken, None, trouble(error))
         if not get_current_worker().is_cancelled:
             self.post_message(ready)
+
+    @work(thread=True, exclusive=True, group="journal")
+    def _read_journal(self) -> None:
+        if self._services.journal is None:
+            return
+        with suppress(Exception):  # an unreadable journal is told where something is to be undone
+            self.post_message(fact.JournalRead(self._services.journal()))
 
     @work(thread=True, group="change")
     def _apply_fix(self, finding: Finding) -> None:
@@ -134,6 +145,15 @@ class HostApp(OrderedKeys):
         except Exception as error:  # noqa: BLE001  no permission, a wrong filter, a vanished interface: all are told
             wrong = trouble(error)
         self.post_message(fact.CaptureEnded(serial, wrong))
+
+
+def _changes(shown: Snapshot | None, taken: Snapshot) -> tuple[DifferenceItem, ...]:
+    """What differs from the snapshot on show."""
+    if shown is None or shown is taken:
+        return ()
+    from dnet_tui.diagnostics.difference.snapshots import compare  # noqa: PLC0415  in the worker, when there are two
+
+    return compare(shown, taken).changes
 
 
 def refuse(*_: object) -> NoReturn:

@@ -14,6 +14,7 @@ from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.model.guided import Answered, ProbeLine, SeenPacket
+from dnet_tui.tui.app.model.timeline import JournalLine
 
 
 class Batch(NamedTuple):
@@ -89,7 +90,8 @@ class Services(NamedTuple):
     ``open_flow`` captures a flow's packets at its links, ``probe`` sends real
     ones along it and says what came of it; both are None without a live host.
     ``save`` writes a text to a new file in the current folder, of the name
-    that is given, and returns its path.
+    that is given, and returns its path.  ``authors`` says which processes
+    wrote rules since it was last asked, ``journal`` what dnet-tui itself did.
     """
 
     take: Callable[[], Snapshot]
@@ -103,3 +105,5 @@ class Services(NamedTuple):
     open_flow: Callable[[Answered], FlowSource] | None = None
     probe: Callable[[Answered], ProbeLine] | None = None
     save: Callable[[str, str], str] | None = None
+    authors: Callable[[], tuple[str, ...]] | None = None
+    journal: Callable[[], tuple[JournalLine, ...]] | None = None

@@ -13,6 +13,7 @@ from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.tui.app.model.guided import GuidedView
+from dnet_tui.tui.app.model.timeline import TIMELINE_KEPT, JournalLine, TimelineEntry
 
 ModeId = str
 """Names a mode; the modes there are stand in one place, :data:`dnet_tui.tui.app.modes.MODES`."""
@@ -71,6 +72,9 @@ class AppState(msgspec.Struct, frozen=True, kw_only=True):
     selection: Selection = Selection()
     capture: CaptureView = CaptureView()
     guided: GuidedView = GuidedView()
+    timeline: tuple[TimelineEntry, ...] = ()
+    """What changed since the app was opened, oldest first."""
+    journal: tuple[JournalLine, ...] = ()
     frozen: bool = False
     busy: str = ""
     trouble: ErrorInfo | None = None
@@ -101,6 +105,11 @@ def looked(
     else:
         rates = Rates(earlier, snapshot, read_at - state.read_at) if earlier is not None else None
     return changed(state, snapshot=snapshot, report=report, read_at=read_at, rates=rates, trouble=trouble)
+
+
+def with_news(state: AppState, entries: tuple[TimelineEntry, ...]) -> AppState:
+    """Return ``state`` with more on its timeline, as much as is kept."""
+    return changed(state, timeline=(*state.timeline, *entries)[-TIMELINE_KEPT:]) if entries else state
 
 
 def select(state: AppState, mode: ModeId, row: str) -> AppState:

@@ -38,13 +38,17 @@ class Hint(NamedTuple):
     does: str
 
 
+_ONLY_ONE = 56
+"""Below so many cells only the mode on show is named: the verdict is worth more than the others' keys."""
+
+
 def title(state: AppState, every: Sequence[Tab], mode: ModeId, width: int) -> tuple[StyledLine, StyledLine]:
     """Return the title line's left part (modes, host) and right part (verdict, time), both fitting ``width``."""
     tabs: list[StyledLine] = []
     for key, name, word, always in every:
         if name == mode:
             tabs.append(line(say(f"[{key} {word}]", "name")))
-        elif always:
+        elif always and width >= _ONLY_ONE:
             # On a narrow terminal the verdict is worth more than the other modes' names.
             tabs.append(line(" ", say(key, "key"), f" {word} " if width >= 70 else " "))
     left = line(*tabs)
@@ -68,6 +72,8 @@ def _statuses(state: AppState) -> Iterable[StyledLine]:
         yield line(say("... ", "warn"))
     ice = line(say("FROZEN ", "warn")) if state.frozen else ()
     yield line(ice, _score(state, words=True), kind, time)
+    if kind:
+        yield line(ice, _score(state, words=True), kind)
     yield line(ice, _score(state, words=True), time)
     yield line(ice, _score(state, words=False))
     yield line(say("F ", "warn")) if state.frozen else ()

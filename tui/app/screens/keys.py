@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from textual.app import App
 from textual.binding import Binding
+from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -62,6 +64,16 @@ def hints(screen: Screen[Any]) -> list[Hint]:
     last = [found.pop(name) for name in ("help", "quit") if name in found]
     found.pop("command_palette", None)
     return [*found.values(), *last]
+
+
+def actions(screen: Screen[Any]) -> Iterator[tuple[Hint, str, DOMNode]]:
+    """Yield all that can be done now: its key and words, the action, and whose it is."""
+    seen: set[str] = set()
+    for key, active in screen.active_bindings.items():
+        words = _words(active.binding)
+        if words and active.enabled and active.binding.action not in seen and active.binding.action not in _TEXTUAL:
+            seen.add(active.binding.action)
+            yield Hint(key_name(key), words), active.binding.action, active.node
 
 
 def help_sections(screen: Screen[Any]) -> list[tuple[str, list[Hint]]]:
