@@ -10,6 +10,7 @@ import msgspec
 from dnet_tui.diagnostics.difference.base import DifferenceItem
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
+from dnet_tui.tui.reports.difference_text import folded
 
 TIMELINE_KEPT = 1000
 """So many entries are kept; older ones are gone."""
@@ -64,7 +65,10 @@ def news(
 
 
 def _changes(changes: Iterable[DifferenceItem], time: str, by: tuple[str, ...]) -> Iterator[TimelineEntry]:
-    for item in changes:
+    scopes: dict[str, list[DifferenceItem]] = {}
+    for change in changes:
+        scopes.setdefault(change.scope, []).append(change)
+    for item in (one for scope in scopes.values() for one in folded(scope)):
         yield TimelineEntry(
             number=0,
             time=time,

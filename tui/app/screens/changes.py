@@ -35,13 +35,18 @@ class ChangesScreen(ModeScreen):
 
     def panes(self) -> Iterable[Widget]:
         """Return the timeline and the detail."""
-        changes = Listing(id="changes-list")
+        changes = Listing(id="changes-list", cut_last=True)
         changes.add_class("pane")
         changes.border_title = "Changes since the app was opened"
         detail = DetailPane(id="changes-detail")
         detail.add_class("pane", "right")
         detail.border_title = "Detail"
         return changes, detail
+
+    def on_mount(self) -> None:
+        """Have the style of a timeline."""
+        self.add_class("-timeline")
+        super().on_mount()
 
     def on_screen_resume(self) -> None:
         """Have the journal read: somebody else may have written it."""
