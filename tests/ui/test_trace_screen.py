@@ -25,7 +25,7 @@ def dropping() -> FakeHost:
 async def asked(pilot: object, *fields: str) -> DnetApp:
     """Fill in the form and wait for the steps."""
     app: DnetApp = pilot.app  # type: ignore[attr-defined]
-    await pilot.press("4")  # type: ignore[attr-defined]
+    await pilot.press("4", "enter")  # type: ignore[attr-defined]
     for field in fields:
         await pilot.press(*(("colon" if key == ":" else key) for key in field), "enter")  # type: ignore[attr-defined]
     await until(pilot, lambda: app.state.guided.answered is not None)  # type: ignore[arg-type]
@@ -105,7 +105,7 @@ async def test_the_other_mode_has_the_same_flow() -> None:
 async def test_a_name_that_nobody_has_is_said_beside_the_form() -> None:
     host = sound()
     async with running(host.app()) as pilot:
-        await pilot.press("4", *"nobody", "enter", *"web", "enter", *"80", "enter")
+        await pilot.press("4", "enter", *"nobody", "enter", *"web", "enter", *"80", "enter")
         app: DnetApp = pilot.app  # type: ignore[assignment]
         await until(pilot, lambda: "nobody" in app.state.guided.trouble)
         await pilot.pause()

@@ -227,6 +227,7 @@ class DnetApp(ChangesApp):
 
     def action_repaint(self) -> None:
         """Paint everything anew, over whatever another program wrote on the terminal."""
+        self.sent.forget()
         if self._driver is not None:
             self._driver.write("\x1b[2J")
         self.screen.refresh(layout=True)

@@ -17,16 +17,16 @@ from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
+from dnet_tui.tui.app.changed_cells import ChangedCells
 from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model.services import Services, Watch
 from dnet_tui.tui.app.model.state import ErrorInfo
-from dnet_tui.tui.app.typed_ahead import OrderedKeys
 
 POLL = 0.25
 """Seconds between two looks at a running capture; nothing is drawn when nothing came."""
 
 
-class HostApp(OrderedKeys):
+class HostApp(ChangedCells):
     """An app with services, and a worker for each of them."""
 
     def __init__(self, services: Services) -> None:

@@ -20,7 +20,7 @@ from dnet_tui.tui.app.widgets.flow_form import FlowForm
 from dnet_tui.tui.app.widgets.listing import Listing
 
 _NOTHING = (
-    Paragraph(line("Give the two places and a port; what is selected on the map is filled in.")),
+    Paragraph(line("Enter begins: give the two places and a port; each field completes from the list.")),
     Paragraph(line(say("A place is a container, host, outside, an address, or container:port.", "dim"))),
 )
 
@@ -29,9 +29,9 @@ class TraceScreen(FlowScreen):
     """The form stays in sight; while one of its fields has the keys, the list completes it."""
 
     shows = "trace"
-    AUTO_FOCUS = None
+    AUTO_FOCUS = "#trace-list"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "follow", "rule/link"),
+        Binding("enter", "follow", "go on"),
         Binding("e", "edit", "edit"),
         Binding("s", "swap", "swap"),
     ]
@@ -45,13 +45,6 @@ class TraceScreen(FlowScreen):
         self.add_class("-page-steps", "-with-form")
         self.listing.border_title = "Way"
         super().on_mount()
-
-    def on_screen_resume(self) -> None:
-        """Give the keys to the form while nothing was asked yet."""
-        if self.state.guided.answered is None and not self.is_asking():
-            self.query_one(FlowForm).take_keys()
-        elif self.focused is None:
-            self.set_focus(self.listing)
 
     def is_asking(self) -> bool:
         """Whether a field of the form has the keys."""
@@ -105,6 +98,9 @@ class TraceScreen(FlowScreen):
         if self.is_asking():
             self.take_field()
             return
+        if self.state.guided.answered is None:
+            self.action_edit()
+            return
         target = self._target()
         if target is not None:
             self.post_message(JumpAsked(target.mode, target.row, target.namespace))
@@ -133,6 +129,4 @@ class TraceScreen(FlowScreen):
         """Offer a key only where it does something."""
         if action in {"swap", "edit"}:
             return not self.is_asking() and (action == "edit" or self.state.guided.answered is not None)
-        if action == "follow":
-            return self.state.guided.answered is not None or self.is_asking()
         return super().check_action(action, parameters)
