@@ -16,8 +16,9 @@ def _uplink(state: str) -> Commands:
 
 
 def _arp_ignore(target: FaultTarget, value: str) -> Commands:
-    forget = ("ip", "-n", "web", "neigh", "flush", "dev", "eth0")
-    return (("sysctl", "-q", "-w", f"net.ipv4.conf.{target.bridge}.arp_ignore={value}"), forget)
+    # The host forgets too: when it asks for a container that it knew, the container learns from the question.
+    forget = (("ip", "neigh", "flush", "dev", target.bridge), ("ip", "-n", "web", "neigh", "flush", "dev", "eth0"))
+    return (("sysctl", "-q", "-w", f"net.ipv4.conf.{target.bridge}.arp_ignore={value}"), *forget)
 
 
 def _fdb(action: str, *words: str) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ def subject_of(field: MatchField) -> str:  # noqa: C901, PLR0912 - the table of 
         case (
             "ctstate" | "ctstatus" | "ctmark" | "ctdir" | "ctproto" | "ctorigsrc" | "ctorigdst" | "ctorigsrcport"
             | "ctorigdstport" | "ctreplsrc" | "ctrepldst" | "ctreplsrcport" | "ctrepldstport" | "ct-label"
-            | "ct-helper" | "ct-expires" | "ct-zone"
+            | "ct-helper" | "ct-expires" | "ct-zone" | "ct-l3proto"
         ):  # fmt: skip
             return _connection(field)
         case "cgroup":
@@ -125,6 +125,8 @@ def _connection(field: ConnectionField) -> str:  # noqa: C901, PLR0912 - the tab
             return "whose direction in its connection is"
         case "ctproto":
             return "whose connection's protocol is"
+        case "ct-l3proto":
+            return "whose connection's family is"
         case "ctorigsrc":
             return "whose connection came from"
         case "ctorigdst":

@@ -151,7 +151,7 @@ NFT_EXPRESSIONS: dict[str, Decision] = {
     "osf": _CONTENT,
     "fib": _decided("the routes"),
     "rt mtu, nexthop": _unknown("not modelled"),
-    "ct state, status, mark, direction, protocol, addresses and ports": _decided("the connection"),
+    "ct state, status, mark, direction, l3proto, protocol, addresses and ports": _decided("the connection"),
     "ct label, helper, zone": _decided("as in iptables"),
     "ct bytes, packets, avgpkt": _hedged("what a first packet has counted"),
     "ct expiration, id, timeout, secmark": _unknown("not known of a new connection"),

@@ -102,6 +102,7 @@ ConnectionField = Literal[
     "ctmark",
     "ctdir",
     "ctproto",
+    "ct-l3proto",
     "ctorigsrc",
     "ctorigdst",
     "ctorigsrcport",
@@ -124,6 +125,7 @@ others         as their siblings among the packet's own fields
 ct-label       the number of a label
 ct-helper      the name of the helper that expected it
 ct-expires     the seconds until it is forgotten, ``60`` or ``0:59``; ct-zone the number of its zone
+ct-l3proto     ``ipv4`` or ``ipv6``
 =============  ==========================================================
 """
 

@@ -141,6 +141,7 @@ _CT: dict[str, Field] = {
     "mark": Field("ctmark", "mark"),
     "direction": Field("ctdir", "ctdir"),
     "protocol": Field("ctproto", "proto"),
+    "l3proto": Field("ct-l3proto", "nfproto", (TRACKED,)),
     "helper": Field("ct-helper", "word", (TRACKED, Match(field="ct-helper", values=("",)))),
     "expiration": Field("ct-expires", "length", (TRACKED,)),
     "zone": Field("ct-zone", "length", (TRACKED,)),

@@ -15,10 +15,10 @@ import msgspec
 
 from dnet_tui.inspect.archive.snapshot_file import encode
 from dnet_tui.inspect.iptables.save_text import parse_save
-from dnet_tui.inspect.model import LinkRef, NextHop, PolicyRule, Route, Snapshot, known_items
+from dnet_tui.inspect.model import BridgePort, Link, LinkRef, NextHop, PolicyRule, Route, Snapshot, known_items
 from dnet_tui.inspect.model.firewall import Firewall
 from lab.recordings import fault_records, swarm_records
-from unit.builders.factories import HOST, docker_like_snapshot, with_namespace
+from unit.builders.factories import BR_APP, HOST, docker_like_snapshot, with_namespace
 
 HOSTILE = (
     "\x1b[31mred\x1b[0m",
@@ -127,6 +127,26 @@ def _loops_of_links(chance: random.Random) -> bytes:
         )
         snapshot = with_namespace(snapshot, ns.id, links=links)
     return encode(snapshot)
+
+
+def _rows_of_bridges(chance: random.Random) -> bytes:
+    """Bridges in a row, a ring or a bundle behind a container's network, as a guest with NET_ADMIN may link them."""
+    snapshot = docker_like_snapshot()
+    links = list(known_items(next(ns for ns in known_items(snapshot.namespaces) if ns.id == HOST).links))
+    count, master, ring = chance.choice((3, 50, 600)), BR_APP, chance.random() < 0.5
+    for number in range(count):
+        near, far, onward = 1000 + 3 * number, 1001 + 3 * number, 1002 + 3 * number
+        onward = BR_APP if ring and number == count - 1 else onward
+        if chance.random() < 0.05:
+            master = BR_APP
+        for one, other, bridge in ((near, far, master), (far, near, onward)):
+            peer = LinkRef(namespace=HOST, ifindex=other)
+            port = BridgePort(state="forwarding")
+            links.append(Link(ifindex=one, name=f"v{one}", kind="veth", up=True, master=bridge, peer=peer, port=port))
+        if onward != BR_APP:
+            links.append(Link(ifindex=onward, name=f"b{onward}", kind="bridge", up=True, carrier=True))
+        master = onward
+    return encode(with_namespace(snapshot, HOST, links=tuple(links)))
 
 
 def _nests_of_chains(chance: random.Random) -> bytes:
@@ -259,6 +279,7 @@ _KINDS: tuple[Callable[[random.Random], bytes], ...] = (
     _loops_of_links,
     _mutated,
     _cut,
+    _rows_of_bridges,
 )
 
 

@@ -22,7 +22,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     ``doc`` is the module's docstring: the explanation shown by ``explain``.
     ``find`` yields findings, or Undecided where a walk could not decide.  What
     it touches of the snapshot and was not read raises NotSeen, which ends it;
-    where it looks at several things, each in ``with exam.case.noting()``, the
+    where it looks at several things, each in ``with ctx.case.noting()``, the
     others go on.
     ``owns`` claims the obstacles that this check explains: the catalogue's
     first claimant gets them; ``hidden_by`` are the sections for want of which

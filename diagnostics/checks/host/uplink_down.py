@@ -39,6 +39,7 @@ from dnet_tui.diagnostics.operations.by_hand import ByHand
 from dnet_tui.diagnostics.operations.link import SetLinkUp
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
 from dnet_tui.diagnostics.report.finding import Affected, Evidence, Finding, Subject
+from dnet_tui.diagnostics.walk.l2.topology import lacks_carrier
 from dnet_tui.diagnostics.walk.l3.routing import RouteAnswer
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Link, Namespace
@@ -47,8 +48,6 @@ ID = "uplink-down"
 
 _DEAD = frozenset({"DOWN", "NO-CARRIER"})
 """What the walk says of a link that nothing passes."""
-
-_NO_CARRIER = frozenset({"DOWN", "LOWERLAYERDOWN"})
 
 
 class _Dead(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +101,7 @@ def _state(link: Link) -> str:
     """Why nothing passes a link; empty where something may."""
     if not link.up:
         return "is down"
-    return "has no carrier" if not link.carrier and link.operstate in _NO_CARRIER else ""
+    return "has no carrier" if lacks_carrier(link) else ""
 
 
 def _silent(host: Namespace, way: RouteAnswer) -> _Dead | None:

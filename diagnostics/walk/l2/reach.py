@@ -6,6 +6,7 @@ port that is isolated) is not looked at here: the frame meets it by itself.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import NamedTuple
 
 from dnet_tui.diagnostics.walk.l2 import stacks, tunnels, vlan_ports
@@ -14,6 +15,13 @@ from dnet_tui.inspect.model.view import View
 
 _SILENT = frozenset({"dummy", "ifb", "loopback"})
 """Kinds that throw away what they are given to send."""
+
+
+_LONGEST = 4000
+"""Bridges and tunnels in a row that a frame is followed over; containers may link more."""
+
+_OWN = 0
+"""Stands for the port by which the bridge's own host sends."""
 
 
 class Crossing(NamedTuple):
@@ -78,6 +86,7 @@ def reach(view: View, ns: Namespace, link: Link, *, tags: tuple[int, ...] = (), 
     if found is None:
         spread = _Spread(view, mac, link)
         spread.send(ns, link, tags, ())
+        spread.run()
         found = cache.found[key] = Reach(
             tuple(spread.hearers), tuple(spread.edges), spread.unseen, tuple(spread.proxies)
         )
@@ -88,6 +97,7 @@ def heard_from(view: View, ns: Namespace, link: Link, tags: tuple[int, ...]) -> 
     """Who hears a frame that arrives at a link."""
     spread = _Spread(view, "", link)
     spread.receive(ns, link, tags, ())
+    spread.run()
     return tuple(spread.hearers)
 
 
@@ -114,8 +124,21 @@ def is_plain(view: View, ns: Namespace, bridge: Link) -> bool:
     return found
 
 
+class _Step(NamedTuple):
+    """A link that sends, or that receives: what is to be looked at next."""
+
+    out: bool
+    ns: Namespace
+    link: Link
+    tags: tuple[int, ...]
+    way: Way
+
+
 class _Spread:
-    """A frame on all its ways at once."""
+    """A frame on all its ways at once: the shortest to each place is the one that is told of.
+
+    Step by step, not call in call: containers may link as many bridges in a row as they like.
+    """
 
     def __init__(self, view: View, mac: str, first: Link) -> None:
         self.view = view
@@ -125,23 +148,34 @@ class _Spread:
         self.edges: list[tuple[Namespace, Link]] = []
         self.unseen: NotSeen | None = None
         self.proxies: list[tuple[Namespace, Link]] = []
-        self._met: set[tuple[str, int, bool, tuple[int, ...], int]] = set()
-
-    def _is_new(self, ns: Namespace, link: Link, *, out: bool, tags: tuple[int, ...], by: int = 0) -> bool:
-        key = (ns.id, link.ifindex, out, tags, by)
-        if key in self._met:
-            return False
-        self._met.add(key)
-        return True
+        self._steps: deque[_Step] = deque()
+        self._met: set[tuple[str, int, bool, tuple[int, ...]]] = set()
+        self._flooded: dict[tuple[str, int, int, tuple[int, ...]], set[int]] = {}
 
     def send(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
         """A link sends."""
-        if not self._is_new(ns, link, out=True, tags=tags):
-            return
-        try:
-            self._send(ns, link, tags, way)
-        except NotSeen as missing:
-            self.unseen = self.unseen or missing
+        self._steps.append(_Step(out=True, ns=ns, link=link, tags=tags, way=way))
+
+    def receive(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
+        """A link receives."""
+        self._steps.append(_Step(out=False, ns=ns, link=link, tags=tags, way=way))
+
+    def run(self) -> None:
+        """Follow the frame until it gets nowhere new."""
+        while self._steps:
+            out, ns, link, tags, way = self._steps.popleft()
+            key = (ns.id, link.ifindex, out, tags)
+            if key in self._met:
+                continue
+            self._met.add(key)
+            if len(way) > _LONGEST:
+                reason = f"more than {_LONGEST} bridges in a row were not followed"
+                self.unseen = self.unseen or NotSeen("links", ns.id, reason)
+                continue
+            try:
+                (self._send if out else self._receive)(ns, link, tags, way)
+            except NotSeen as missing:
+                self.unseen = self.unseen or missing
 
     def _send(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
         view = self.view
@@ -187,15 +221,6 @@ class _Spread:
             if not ends:
                 self.edges.append((ns, link))
 
-    def receive(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
-        """A link receives."""
-        if not self._is_new(ns, link, out=False, tags=tags):
-            return
-        try:
-            self._receive(ns, link, tags, way)
-        except NotSeen as missing:
-            self.unseen = self.unseen or missing
-
     def _receive(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
         upper = stacks.vlan_above(self.view, stacks.ref_of(ns, link), tags[-1]) if tags else None
         if upper is not None:
@@ -224,11 +249,14 @@ class _Spread:
 
     def _bridge(self, ns: Namespace, bridge: Link, came_by: Link | None, tags: tuple[int, ...], way: Way) -> None:
         vlan = vlan_ports.vlan_in(bridge, came_by or bridge, tags)
-        if vlan is None or not self._is_new(
-            ns, bridge, out=True, tags=tags, by=-1 - (came_by.ifindex if came_by else 0)
-        ):
+        if vlan is None:
             return
         inner = vlan_ports.tags_inside(bridge, tags)
+        # What comes in by a second port goes where the first could not, out of the first: a third finds nothing new.
+        came = self._flooded.setdefault((ns.id, bridge.ifindex, vlan, inner), set())
+        if len(came - {_OWN}) > 1:
+            return
+        came.add(came_by.ifindex if came_by else _OWN)
         if came_by is not None and vlan_ports.is_member(bridge, bridge, vlan):
             up = vlan_ports.tags_out(bridge, bridge, vlan, inner)
             self.receive(ns, bridge, up, (*way, Crossing(ns, bridge, came_by, None, vlan)))

@@ -21,7 +21,6 @@ from dnet_tui.inspect.model.view import View
 
 _UNANSWERED = frozenset({"FAILED", "INCOMPLETE", "NONE", ""})
 _MAC_LENGTH = 17
-_LOWER_DOWN = frozenset({"DOWN", "LOWERLAYERDOWN"})
 
 
 def down(ns: Namespace, link: Link) -> Decider | None:
@@ -38,9 +37,18 @@ def down(ns: Namespace, link: Link) -> Decider | None:
     return without_carrier(ns, link)
 
 
+def lacks_carrier(link: Link) -> bool:
+    """Whether a link that is up has no carrier; False for a device that doesn't tell.
+
+    ``operstate`` doesn't have to say so: it follows the flag by up to a second.
+    Source: linkwatch_schedule_work (net/core/link_watch.c).
+    """
+    return not link.carrier and link.operstate != "UNKNOWN"
+
+
 def without_carrier(ns: Namespace, link: Link) -> Decider | None:
     """The decider when nothing is at a link's other end, or that is down."""
-    if link.carrier or link.operstate not in _LOWER_DOWN:
+    if not lacks_carrier(link):
         return None
     text = f"{link.name} has no carrier"
     return Decider(kind="link", text=text, namespace=ns.id, value="NO-CARRIER", interface=link.name)

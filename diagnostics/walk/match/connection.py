@@ -45,6 +45,11 @@ def _ctproto(value: str, packet: Packet, _: MatchContext) -> Truth:
     return protocol_name(value) == protocol_name(packet.ctproto or packet.proto)
 
 
+def _l3proto(value: str, packet: Packet, _: MatchContext) -> Truth:
+    """The connection's family, which is its packets'; ARP is in no connection (nft_ct.c)."""
+    return None if packet.arp_op else value == ("ipv6" if packet.family == "ip6" else "ipv4")
+
+
 Tuple = tuple[str, str, int | None, int | None]
 """Source, destination and their ports."""
 
@@ -105,6 +110,8 @@ def connection_test(field: ConnectionField) -> Test:  # noqa: C901, PLR0912 - th
             return lambda value, packet, _: value.upper() == ("REPLY" if packet.reply else "ORIGINAL")
         case "ctproto":
             return _ctproto
+        case "ct-l3proto":
+            return _l3proto
         case "ctorigsrc":
             return _part(reply=False, index=0)
         case "ctorigdst":

@@ -196,9 +196,13 @@ def _dnet_words(host: LabHost) -> list[str]:
 _OUTSIDE_KEYS = ("all", "eth0")
 
 
+_INSIDE = ("10.0.0.0/8", "172.16.0.0/12")
+"""Where the engine's containers are."""
+
+
 @contextmanager
 def second_uplink(host: LabHost) -> Iterator[None]:
-    """Give the host a second line to the internet, and the usual rule for what has its address."""
+    """Give the host a second line to the internet, and the usual rules for what has its address, containers spared."""
     outside = tuple(host.enter("outside"))
     filtering = [f"net.ipv4.conf.{key}.rp_filter" for key in _OUTSIDE_KEYS]
     values = host.run(*outside, "sysctl", "-n", *filtering).stdout.decode().split()
@@ -210,11 +214,13 @@ def second_uplink(host: LabHost) -> Iterator[None]:
         (*outside, "ip", "link", "set", "eth9", "up"),
         (*outside, "ip", "route", "replace", "192.0.2.0/24", "dev", "eth9", "src", OUTSIDE_SERVER),
         ("ip", "route", "add", "default", "via", "192.0.2.1", "dev", "eth1", "table", "100"),
+        *(("ip", "rule", "add", "to", inside, "lookup", "main", "pref", "999") for inside in _INSIDE),
         ("ip", "rule", "add", "from", "192.0.2.2", "lookup", "100", "pref", "1000"),
         ("sysctl", "-q", "-w", "net.ipv4.conf.eth1.rp_filter=0"),
     ]
     restore: list[Argv] = [
         ("ip", "rule", "del", "pref", "1000"),
+        *(("ip", "rule", "del", "to", inside, "pref", "999") for inside in _INSIDE),
         ("ip", "link", "del", "eth1"),
         *((*outside, "sysctl", "-q", "-w", f"{key}={value}") for key, value in zip(filtering, values, strict=True)),
     ]

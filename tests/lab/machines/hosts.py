@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import msgspec
@@ -86,12 +86,17 @@ class LabHost:
     @contextmanager
     def fault(self, name: str) -> Iterator[None]:
         """Put a fault in, and take it out again."""
-        chosen = fault(name)
-        demo.inject(self.sandbox, chosen, self.target)
+        chosen, usual = fault(name), self.target
+        # Where the rules stand now: another fault may have put its own above them.
+        now = FaultTarget.on(self.rules(), bridge=usual.bridge, subnet=usual.subnet, uplink=usual.uplink)
+        target = replace(
+            usual, masquerade=now.masquerade or usual.masquerade, isolation=now.isolation or usual.isolation
+        )
+        demo.inject(self.sandbox, chosen, target)
         try:
             yield
         finally:
-            demo.restore(self.sandbox, chosen, self.target)
+            demo.restore(self.sandbox, chosen, target)
 
     def stop(self) -> None:
         """End the host and all that is on it."""

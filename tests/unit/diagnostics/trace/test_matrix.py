@@ -36,7 +36,6 @@ from dnet_tui.inspect.model import (
 from dnet_tui.inspect.model.firewall import Element, Firewall, NamedSet
 from dnet_tui.tui.reports.terminal import OutputStyle
 from dnet_tui.tui.reports.trace.matrix_text import matrix_text
-from lab.recordings import fault_records as records
 from unit.builders.factories import docker_like_snapshot, with_link, with_namespace
 
 HOST = "net:[1]"
@@ -189,12 +188,6 @@ def test_several_differences_at_once(seed: int) -> None:
     changed = {ns.id: ns for ns in known_items(second.namespaces) if ns != plain[ns.id]}
     spaces = tuple(changed.get(ns.id, ns) for ns in known_items(first.namespaces))
     snapshot = msgspec.structs.replace(first, namespaces=spaces)
-    assert matrix(HostContext(snapshot)) == matrix(HostContext(snapshot), by_twins=False)
-
-
-@pytest.mark.parametrize("name", ["docker", "docker-six", "podman"])
-def test_recorded_hosts_have_the_same_matrix_pair_by_pair(name: str) -> None:
-    snapshot = records.snapshot(name, records.HEALTHY)
     assert matrix(HostContext(snapshot)) == matrix(HostContext(snapshot), by_twins=False)
 
 

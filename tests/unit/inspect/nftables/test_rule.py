@@ -230,6 +230,8 @@ FEW_RULES: list[tuple[object, object, str, tuple[AnyExpr, ...]]] = [
     (ct("label"), 5, "in", (TRACKED, m("ct-label", "5"))),
     (ct("helper"), "ftp", "==", (TRACKED, m("ct-helper", ""), m("ct-helper", "ftp"))),
     (ct("zone"), 5, "==", (TRACKED, m("ct-zone", "5"))),
+    (ct("l3proto"), "ipv4", "==", (TRACKED, m("ct-l3proto", "ipv4"))),
+    (ct("l3proto"), {"set": ["ipv4", "ipv6"]}, "!=", (TRACKED, m("ct-l3proto", "ipv4", "ipv6", negate=True))),
     ({"socket": {"key": "transparent"}}, 1, "==", (m("socket", "any"), m("socket", "any+transparent"))),
     ({"socket": {"key": "wildcard"}}, 1, "==", (m("socket", "any"), m("socket", "bound", negate=True))),
     ({"socket": {"key": "wildcard"}}, 0, "==", (m("socket", "any"), m("socket", "bound"))),
@@ -280,6 +282,7 @@ def test_a_condition_is_compiled(left: object, right: object, operator: str, wan
 
 
 OPAQUE: list[tuple[object, object, str]] = [
+    (ct("l3proto"), "nosuch", "=="),
     (payload("ip", "saddr"), "fe80::1", "=="),
     (payload("ip", "saddr"), "somewhere", "=="),
     (payload("ip", "saddr"), {"range": ["10.0.0.9", "10.0.0.1"]}, "=="),

@@ -57,6 +57,10 @@ def test_a_dead_way_out_is_one_error_with_whom_it_cuts_off(build: Callable[[], S
     assert "3 containers" in serious[0].summary
 
 
+def test_a_carrier_just_lost_is_lost_before_the_interfaces_state_says_so() -> None:
+    assert "uplink-down" in {item.check for item in run_checks(dead(up=True, carrier=False, operstate="UP")).findings}
+
+
 def test_a_way_out_that_is_idle_but_alive_is_no_dead_one() -> None:
     unknown = dead(up=True, carrier=False, operstate="UNKNOWN")  # a device that does not tell of a carrier
     assert "uplink-down" not in {item.check for item in run_checks(unknown).findings}

@@ -352,6 +352,27 @@ def test_an_icmp_error_belongs_to_the_connection_it_is_about() -> None:
     assert truth("proto", "tcp", packet=seen) is False
 
 
+@pytest.mark.parametrize(
+    ("value", "packet", "expected"),
+    [
+        ("ipv4", SYN, True),
+        ("ipv6", SYN, False),
+        ("ipv6", SIX, True),
+        ("ipv4", SIX, False),
+        ("ipv4", QUESTION, None),
+    ],
+)
+def test_a_connection_is_of_its_packets_family(value: str, packet: Packet, expected: Truth) -> None:
+    assert truth("ct-l3proto", value, packet=packet) is expected
+    assert truth("ct-l3proto", value, packet=packet, negate=True) is (None if expected is None else not expected)
+
+
+@pytest.mark.parametrize("ctstate", ["INVALID", "UNTRACKED"])
+def test_without_a_connection_there_is_no_family_of_it(ctstate: str) -> None:
+    for negate in (False, True):
+        assert truth("ct-l3proto", "ipv4", packet=changed(ctstate=ctstate), negate=negate) is False
+
+
 def test_icmp_has_no_ports_in_its_connection() -> None:
     assert truth("ctorigdstport", "0:65535", packet=as_seen_by(None, ECHO)) is None
 
