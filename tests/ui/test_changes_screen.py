@@ -147,3 +147,18 @@ async def test_a_saved_snapshot_says_how_two_are_compared() -> None:
         await pilot.press("6")
         await pilot.pause()
         assert "dnet-tui snapshot diff" in screen_text(app)
+
+
+async def test_it_worked_before_names_what_changed_and_who_did_it() -> None:
+    host = without_nat()
+    async with running(host.app()) as pilot:
+        app: DnetApp = pilot.app  # type: ignore[assignment]
+        await moved(pilot, host, flushed(), "nft (process 4711)")
+        await pilot.press("t", *["j"] * 5, "enter", *"web", "enter", *"outside", "enter", *"443", "enter")
+        await until(pilot, lambda: app.state.guided.page == "steps")
+        await pilot.press("G", "enter")
+        await until(pilot, lambda: app.state.guided.page == "result")
+        await pilot.pause()
+        text = detail(app, "troubleshoot")
+        assert "Changed since the app was opened" in text
+        assert "by nft (process 4711)" in text

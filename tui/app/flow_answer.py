@@ -18,13 +18,13 @@ from dnet_tui.diagnostics.trace.trace import trace
 from dnet_tui.inspect.capture.points import point_of
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model import NotSeen, Snapshot, require
-from dnet_tui.tui.app.model.guided import Answered, FlowWish
+from dnet_tui.tui.app.model.guided import Answered, AskedFlow
 
 NAMES = "names"
 """The question about names: its target is the resolver of who asks."""
 
 
-def answer_flow(snapshot: Snapshot, report: Report | None, wish: FlowWish) -> Answered:
+def answer_flow(snapshot: Snapshot, report: Report | None, wish: AskedFlow) -> Answered:
     """Walk a flow and explain what becomes of it.
 
     Raises:
@@ -42,7 +42,7 @@ def answer_flow(snapshot: Snapshot, report: Report | None, wish: FlowWish) -> An
     )
 
 
-def _ends(case: HostContext, wish: FlowWish) -> tuple[TraceEndpoint, TraceEndpoint, int, TraceProtocol]:
+def _ends(case: HostContext, wish: AskedFlow) -> tuple[TraceEndpoint, TraceEndpoint, int, TraceProtocol]:
     source = find(case, wish.source)
     if wish.question != NAMES or wish.target:
         return source, find(case, wish.target or BEYOND), wish.port, wish.proto

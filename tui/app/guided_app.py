@@ -8,7 +8,7 @@ from textual.worker import get_current_worker
 
 from dnet_tui.tui.app.model import guided_messages as fact
 from dnet_tui.tui.app.model import state as states
-from dnet_tui.tui.app.model.guided import SEEN_KEPT, Answered, FlowWish, GuidedView, ProbeLine, Proof, counted
+from dnet_tui.tui.app.model.guided import SEEN_KEPT, Answered, AskedFlow, GuidedView, ProbeLine, Proof, counted
 from dnet_tui.tui.app.model.state import AppState, ErrorInfo
 from dnet_tui.tui.app.present.guided import markdown, places
 from dnet_tui.tui.app.workers import POLL, HostApp, refuse, trouble
@@ -37,7 +37,7 @@ class GuidedApp(HostApp):
         guided = self.state.guided
         if here == MODE or guided.page == "question":
             self._end_flow()
-            wish = places.selected(self.state, here) if here != MODE else FlowWish()
+            wish = places.selected(self.state, here) if here != MODE else AskedFlow()
             self._guide(**_fields(GuidedView(wish=wish)))
         await self.switch_mode(MODE)
         self._become(self.state)
@@ -80,7 +80,7 @@ class GuidedApp(HostApp):
             self._explain_flow(self._flow_serial, guided.wish)
 
     @work(thread=True, exclusive=True, group="explain")
-    def _explain_flow(self, serial: int, wish: FlowWish) -> None:
+    def _explain_flow(self, serial: int, wish: AskedFlow) -> None:
         snapshot, report = self.state.snapshot, self.state.report
         try:
             from dnet_tui.tui.app.flow_answer import answer_flow  # noqa: PLC0415  the checks: in the worker

@@ -18,7 +18,7 @@ SEEN_KEPT = 500
 """So many packets of a flow are kept for the table; the counts go on."""
 
 
-class FlowWish(msgspec.Struct, frozen=True, kw_only=True):
+class AskedFlow(msgspec.Struct, frozen=True, kw_only=True):
     """Which flow is asked about, as it was typed.  ``question`` is the id of a question, or empty."""
 
     source: str = ""
@@ -85,7 +85,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
     """A wish with the answer that a snapshot gives."""
 
-    wish: FlowWish
+    wish: AskedFlow
     why: Why
     links: StepLinks
     labels: tuple[str, ...]
@@ -99,7 +99,7 @@ class GuidedView(msgspec.Struct, frozen=True, kw_only=True):
     """The whole check.  ``before`` is the proof as it was when a fix was applied."""
 
     page: GuidedPage = "question"
-    wish: FlowWish = FlowWish()
+    wish: AskedFlow = AskedFlow()
     busy: str = ""
     trouble: str = ""
     answered: Answered | None = None

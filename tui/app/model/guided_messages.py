@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from textual.message import Message
 
-from dnet_tui.tui.app.model.guided import Answered, FlowWish, GuidedPage, ProbeLine, SeenPacket
+from dnet_tui.tui.app.model.guided import Answered, AskedFlow, GuidedPage, ProbeLine, SeenPacket
 from dnet_tui.tui.app.model.state import ErrorInfo
 
 
 class FlowAsked(Message):
     """The user wants to know about a flow."""
 
-    def __init__(self, wish: FlowWish) -> None:
+    def __init__(self, wish: AskedFlow) -> None:
         super().__init__()
         self.wish = wish
 
@@ -29,7 +29,7 @@ class FlowExplained(Message):
 class PageTurned(Message):
     """Another page of the guided check is wanted; ``trouble`` says why it is the same one again."""
 
-    def __init__(self, page: GuidedPage, *, wish: FlowWish | None = None, trouble: str = "") -> None:
+    def __init__(self, page: GuidedPage, *, wish: AskedFlow | None = None, trouble: str = "") -> None:
         super().__init__()
         self.trouble = trouble
         self.page: GuidedPage = page

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from dnet_tui.tui.app.model.guided import FlowWish
+from dnet_tui.tui.app.model.guided import AskedFlow
 from dnet_tui.tui.app.model.guided_messages import FlowAsked, PageTurned, ProbeAsked, SaveAsked, StepSelected
 from dnet_tui.tui.app.model.messages import FixConfirmed
 from dnet_tui.tui.app.model.state import AppState
@@ -99,7 +99,7 @@ class FlowScreen(ModeScreen):
         wanted = steps.row_id(state.guided.step) if state.guided.step >= 0 else steps.RESULT
         chosen = self.list_rows(steps.rows(answered), wanted, ("steps", id(answered)))
         index = steps.index_of(chosen)
-        self.tell(steps.detail(answered, index) if index >= 0 else result.page(state.guided), chosen)
+        self.tell(steps.detail(answered, index) if index >= 0 else result.page(state.guided, state.timeline), chosen)
         self.paint_proof(state)
 
     def paint_proof(self, state: AppState) -> None:
@@ -167,7 +167,7 @@ class FlowScreen(ModeScreen):
             wrong = f"{form.value('port')} is no port: 443, 53/udp or icmp"
             self.post_message(PageTurned("who", trouble=wrong))
             return
-        asked = FlowWish(
+        asked = AskedFlow(
             source=form.value("from") or wish.source,
             target=form.value("to") if "to" in questions.question(wish.question).asks else wish.target,
             port=port,
@@ -176,7 +176,7 @@ class FlowScreen(ModeScreen):
         )
         self.ask(asked)
 
-    def ask(self, wish: FlowWish) -> None:
+    def ask(self, wish: AskedFlow) -> None:
         """Ask about a flow."""
         self.post_message(FlowAsked(wish))
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
-from dnet_tui.tui.app.model.guided import FlowWish
+from dnet_tui.tui.app.model.guided import AskedFlow
 from dnet_tui.tui.app.model.guided_messages import FlowAsked, JumpAsked
 from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.present.guided import steps, targets
@@ -38,7 +38,7 @@ class TraceScreen(FlowScreen):
 
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)
-        self._wish: FlowWish | None = None
+        self._wish: AskedFlow | None = None
 
     def on_mount(self) -> None:
         """Have the style of a page with steps."""
@@ -74,7 +74,7 @@ class TraceScreen(FlowScreen):
         """Take the best match; after the last field the steps have the keys."""
         super().form_submitted(event)
 
-    def ask(self, wish: FlowWish) -> None:
+    def ask(self, wish: AskedFlow) -> None:
         """Ask about a flow, and have its steps get the keys."""
         self._asked = True
         self.post_message(FlowAsked(wish))
@@ -117,7 +117,7 @@ class TraceScreen(FlowScreen):
         wish = self.state.guided.wish
         target, colon, port = wish.target.rpartition(":")
         is_port = bool(colon) and port.isdigit() and ":" not in target
-        swapped = FlowWish(
+        swapped = AskedFlow(
             source=target if is_port else wish.target,
             target=wish.source,
             port=int(port) if is_port else wish.port,

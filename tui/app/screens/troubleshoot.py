@@ -83,7 +83,7 @@ class TroubleshootScreen(FlowScreen):
         self.paint_steps(state)
 
     def _paint_result(self, state: AppState) -> None:
-        self.tell(result.page(state.guided), "result")
+        self.tell(result.page(state.guided, state.timeline), "result")
         self.paint_proof(state)
 
     @on(FlowForm.Left)

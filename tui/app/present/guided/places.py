@@ -9,7 +9,7 @@ from dnet_tui.inspect.model import Container, Snapshot, known_items
 from dnet_tui.inspect.model.coverage.gaps import listed
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
-from dnet_tui.tui.app.model.guided import FlowWish
+from dnet_tui.tui.app.model.guided import AskedFlow
 from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.present import doctor_rows
 from dnet_tui.tui.app.present.styled_text import Row, line, say
@@ -52,38 +52,38 @@ def name_of(item: Container, names: list[str]) -> str:
     return item.name if unique else item.id[:_ID]
 
 
-def selected(state: AppState, mode: str) -> FlowWish:
+def selected(state: AppState, mode: str) -> AskedFlow:
     """Return the places that the selection of a mode stands for; nothing where it is none."""
     snapshot = state.snapshot
     if snapshot is None:
-        return FlowWish()
+        return AskedFlow()
     row = state.selected(mode)
     if mode == "doctor" and state.report is not None:
         finding = doctor_rows.find(state.report, row)
-        return _of_finding(snapshot, finding) if finding is not None else FlowWish()
+        return _of_finding(snapshot, finding) if finding is not None else AskedFlow()
     kind, _, rest = row.partition(":")
     if mode == "map" and kind == "ctr":
         return _named(snapshot, rest.rpartition(":")[0], by_id=True)
-    return FlowWish()
+    return AskedFlow()
 
 
-def _of_finding(snapshot: Snapshot, finding: Finding) -> FlowWish:
+def _of_finding(snapshot: Snapshot, finding: Finding) -> AskedFlow:
     if finding.flows:
         flow = finding.flows[0]
         proto: TraceProtocol = "udp" if flow.proto == "udp" else "icmp" if flow.proto.startswith("icmp") else "tcp"
-        return FlowWish(source=flow.source, target=flow.target, port=flow.port or 0, proto=proto)
+        return AskedFlow(source=flow.source, target=flow.target, port=flow.port or 0, proto=proto)
     hit = [item.name for item in finding.affects if item.kind == "container"]
     name = finding.subject.name.partition(":")[0] if finding.subject.kind in {"container", "port"} else ""
     return _named(snapshot, name or (hit[0] if hit else ""))
 
 
-def _named(snapshot: Snapshot, name: str, *, by_id: bool = False) -> FlowWish:
+def _named(snapshot: Snapshot, name: str, *, by_id: bool = False) -> AskedFlow:
     view = View(listed(snapshot))
     names = [item.name for item in view.containers.values() if item.running]
     for item in view.containers.values():
         if item.running and name == (item.id if by_id else item.name):
-            return FlowWish(source=name_of(item, names))
-    return FlowWish()
+            return AskedFlow(source=name_of(item, names))
+    return AskedFlow()
 
 
 def ports(snapshot: Snapshot, place: str) -> tuple[Row, ...]:

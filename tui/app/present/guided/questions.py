@@ -8,12 +8,12 @@ from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.diagnostics.trace.endpoints import BEYOND, HOST
 from dnet_tui.diagnostics.trace.first_packet import TraceProtocol
-from dnet_tui.tui.app.model.guided import FlowWish
+from dnet_tui.tui.app.model.guided import AskedFlow
 from dnet_tui.tui.app.present.findings_of import mark
 from dnet_tui.tui.app.present.styled_text import BLANK, Paragraph, Row, StyledLine, bullet, heading, line, say
 
 
-class Question(NamedTuple):
+class SymptomQuestion(NamedTuple):
     """A symptom: where its traffic begins and ends unless something else is given, and what is gone through.
 
     ``asks`` are the fields that remain to be filled in; ``symptoms`` those
@@ -31,7 +31,7 @@ class Question(NamedTuple):
 
 
 QUESTIONS = (
-    Question(
+    SymptomQuestion(
         "internet",
         "A container can't reach the internet",
         ("from",),
@@ -42,7 +42,7 @@ QUESTIONS = (
         "and whether the outside can answer.",
         ("egress",),
     ),
-    Question(
+    SymptomQuestion(
         "between",
         "A container can't reach another container",
         ("from", "to", "port"),
@@ -53,7 +53,7 @@ QUESTIONS = (
         "who listens there.",
         ("same-network", "cross-network"),
     ),
-    Question(
+    SymptomQuestion(
         "host",
         "The host can't reach a container",
         ("to", "port"),
@@ -63,7 +63,7 @@ QUESTIONS = (
         "The host's route to it, the bridge and the container's port of it, the rules, and who listens there.",
         ("host-to-container",),
     ),
-    Question(
+    SymptomQuestion(
         "published",
         "A published port doesn't answer",
         ("to", "port"),
@@ -74,7 +74,7 @@ QUESTIONS = (
         "listens there, and the answer's way back.",
         ("published", "host-to-published", "container-to-published"),
     ),
-    Question(
+    SymptomQuestion(
         "names",
         "Names don't resolve in a container",
         ("from",),
@@ -84,24 +84,24 @@ QUESTIONS = (
         "Which name server is asked, from where, and whether the question gets there and the answer back.",
         ("names",),
     ),
-    Question(
+    SymptomQuestion(
         "before",
         "It worked before",
         ("from", "to", "port"),
         "",
         "",
         "",
-        "The same steps for any flow, and beside them what changed on this host since the app was opened.",
+        "The same steps for any flow, and on the last page what changed on this host since the app was opened.",
         (),
     ),
 )
 """In the order in which they are asked."""
 
-ANY = Question("flow", "A flow", ("from", "to", "port"), "", "", "", "", ())
+ANY = SymptomQuestion("flow", "A flow", ("from", "to", "port"), "", "", "", "", ())
 """No question in particular: a flow, as mode 4 traces it."""
 
 
-def question(ident: str) -> Question:
+def question(ident: str) -> SymptomQuestion:
     """Return a question by its id."""
     return next((item for item in QUESTIONS if item.id == ident), ANY)
 
@@ -114,12 +114,12 @@ def rows(report: Report | None) -> tuple[Row, ...]:
     )
 
 
-def _found(asked: Question, report: Report | None) -> StyledLine:
+def _found(asked: SymptomQuestion, report: Report | None) -> StyledLine:
     found = _of(asked, report)
     return line(mark(found[0].severity), f" {len(found)}") if found else ()
 
 
-def _of(asked: Question, report: Report | None) -> tuple[Finding, ...]:
+def _of(asked: SymptomQuestion, report: Report | None) -> tuple[Finding, ...]:
     if report is None:
         return ()
     return tuple(
@@ -140,18 +140,18 @@ def about(ident: str, report: Report | None) -> tuple[Paragraph, ...]:
     return tuple(out)
 
 
-def filled(ident: str, wish: FlowWish) -> FlowWish:
+def filled(ident: str, wish: AskedFlow) -> AskedFlow:
     """Return the wish that a question begins with; what was selected fills the place that it asks for."""
     asked = question(ident)
     proto, port = read_port(asked.port)
     source, target = wish.source, wish.target
     if ident == "published":
-        return FlowWish(source=BEYOND, target=target or HOST, port=wish.port, proto=wish.proto, question=ident)
+        return AskedFlow(source=BEYOND, target=target or HOST, port=wish.port, proto=wish.proto, question=ident)
     if ident == "host":
-        return FlowWish(source=HOST, target=target or source, port=wish.port, proto=wish.proto, question=ident)
+        return AskedFlow(source=HOST, target=target or source, port=wish.port, proto=wish.proto, question=ident)
     if asked.target or ident == "names":
-        return FlowWish(source=source, target=asked.target, port=port, proto=proto, question=ident)
-    return FlowWish(source=source, target=target, port=wish.port, proto=wish.proto, question=ident)
+        return AskedFlow(source=source, target=asked.target, port=port, proto=proto, question=ident)
+    return AskedFlow(source=source, target=target, port=wish.port, proto=wish.proto, question=ident)
 
 
 def read_port(text: str) -> tuple[TraceProtocol, int]:
@@ -169,7 +169,7 @@ def read_port(text: str) -> tuple[TraceProtocol, int]:
     return "udp" if proto == "udp" else "tcp", int(number or 0)
 
 
-def port_text(wish: FlowWish) -> str:
+def port_text(wish: AskedFlow) -> str:
     """Return what :func:`read_port` reads back."""
     if wish.proto == "icmp":
         return "icmp"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from dnet_tui.diagnostics.guided.why import Why, is_for_fix
 from dnet_tui.diagnostics.operations.remedy import commands
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.tui.app.model.guided import Answered, GuidedView, Proof
+from dnet_tui.tui.app.model.timeline import TimelineEntry
 from dnet_tui.tui.app.present.guided import proof as proofs
 from dnet_tui.tui.app.present.styled_text import (
     BLANK,
@@ -58,8 +59,8 @@ def fixable(answered: Answered | None) -> Finding | None:
     return found
 
 
-def page(guided: GuidedView) -> tuple[Paragraph, ...]:
-    """Return the whole closing page."""
+def page(guided: GuidedView, timeline: Sequence[TimelineEntry] = ()) -> tuple[Paragraph, ...]:
+    """Return the whole closing page; of a flow that fails also what changed since the app was opened."""
     answered = guided.answered
     if answered is None:
         return ()
@@ -70,7 +71,8 @@ def page(guided: GuidedView) -> tuple[Paragraph, ...]:
         Paragraph(line(say(text, role)), hang=2),
     ]
     if guided.was is None:
-        return (*out, *_where(first.why), BLANK, heading("Seen"), *_proof(guided.proof), *_fix(answered))
+        changed = _changed(timeline) if answered.why.passes is not True else ()
+        return (*out, *_where(first.why), BLANK, heading("Seen"), *_proof(guided.proof), *_fix(answered), *changed)
     before = guided.before or Proof()
     out += [BLANK, heading("Before the fix"), *_proof(before, briefly=True)]
     out += [BLANK, heading("After it"), *_proof(guided.proof)]
@@ -101,6 +103,20 @@ def _proof(proof: Proof, *, briefly: bool = False) -> Iterator[Paragraph]:
     if not seen and not proof.probes:
         none = "no packet of this flow yet" if proof.points else "no packets were watched"
         yield Paragraph(line(say(none, "dim")))
+
+
+def _changed(timeline: Sequence[TimelineEntry]) -> Iterator[Paragraph]:
+    """The latest changes, newest first: what broke it may be among them."""
+    if not timeline:
+        return
+    yield BLANK
+    yield heading("Changed since the app was opened (6 has all)")
+    for item in reversed(timeline[-_SHOWN:]):
+        by = say(f"  by {', '.join(item.by)}", "name") if item.by else ""
+        yield bullet(say(f"{item.time[11:19]} {item.scope}: {item.text}"), by)
+
+
+_SHOWN = 8
 
 
 def _fix(answered: Answered) -> Iterator[Paragraph]:
