@@ -10,6 +10,7 @@ from dnet_tui.diagnostics.capture.path_points import links_passed
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.guided.steps import Leg, Step, decider_words
 from dnet_tui.diagnostics.guided.why import Why
+from dnet_tui.diagnostics.trace.reception import NOBODY_ANSWERS
 from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.packet import Obstacle, Walk
@@ -80,7 +81,7 @@ def would_go_on(case: HostContext, trace: Trace) -> tuple[str, ...]:
     """What else stands in the packet's way behind what stops it, in words; nothing where it isn't stopped."""
     leg: Leg = "there" if trace.forward.arrives is not True else "answer"
     way = trace.forward if leg == "there" else trace.answer
-    if way is None or not way.obstacles or way.arrives is True:
+    if way is None or not way.obstacles or way.arrives is True or way.obstacles[0].stage == NOBODY_ANSWERS:
         return ()
     further = _past_obstacles(case, trace, leg, way)
     if further is way:
@@ -88,9 +89,7 @@ def would_go_on(case: HostContext, trace: Trace) -> tuple[str, ...]:
     others = [item for item in further.obstacles if item.by != way.obstacles[0].by]
     if others:
         return tuple(dict.fromkeys(f"then {_where(case, item)}{decider_words(item.by)}" for item in others))
-    last = further.hops[-1] if further.hops else None
-    by = f" by {last.interface}" if last is not None and last.interface else ""
-    return (f"nothing else: it leaves {case.view.label(last.namespace) if last is not None else 'here'}{by}",)
+    return ("nothing else stops it",)
 
 
 def _where(case: HostContext, stop: Obstacle) -> str:

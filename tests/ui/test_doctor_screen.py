@@ -173,6 +173,18 @@ async def test_the_map_marks_everything_that_a_fault_hits() -> None:
         assert any(text.strip("│├└ ").startswith("br-") and CROSS in text for text in texts)
 
 
+async def test_the_map_marks_the_containers_of_a_network_that_a_fault_hits() -> None:
+    finding = msgspec.structs.replace(hosts.MASQ_MISSING, affects=(Affected(kind="network", name="bridge"),))
+    app = FakeHost(docker_like_snapshot(), hosts.report(finding)).app()
+    async with running(app, (140, 40)) as pilot:
+        row = next(row for row in listing(app, "map").rows if row.id.startswith("ctr:web"))
+        assert CROSS in row_text(row)
+        assert not any(CROSS in row_text(row) for row in listing(app, "map").rows if row.id.startswith("ctr:app1"))
+        listing(app, "map").put_cursor(row.id)
+        await pilot.pause()
+        assert "masq-missing" in detail(app, "map")
+
+
 async def test_mere_information_marks_only_its_subject() -> None:
     finding = msgspec.structs.replace(
         hosts.MASQ_MISSING, severity="info", affects=(Affected(kind="container", name="web"),)

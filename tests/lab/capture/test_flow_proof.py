@@ -1,4 +1,4 @@
-"""The guided check's proof on a real kernel: a flow's packets at each point, before and after a repair; rules' writers."""
+"""The guided check on a real kernel: a flow's packets at each point, before and after a repair; who wrote rules."""
 
 from __future__ import annotations
 

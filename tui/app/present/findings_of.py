@@ -78,8 +78,9 @@ def concerning(report: Report | None, subjects: frozenset[SelectedSubject]) -> t
 class FindingsIndex:
     """The findings of a report by what they name and hit, for lists that ask of thousands of things."""
 
-    def __init__(self, report: Report | None) -> None:
+    def __init__(self, report: Report | None, networks: Iterable[Network] = ()) -> None:
         self.report = report
+        self._networks = {network.id: network.name for network in networks}
         self._found: dict[SelectedSubject, list[int]] = {}
         for number, finding in enumerate(report.findings if report is not None else ()):
             for name in {*_names(finding), *_hit(finding)}:
@@ -91,6 +92,13 @@ class FindingsIndex:
             return ()
         numbers = sorted({number for subject in subjects for number in self._found.get(subject, ())})
         return tuple(self.report.findings[number] for number in numbers)
+
+    def concerning_container(self, container: Container) -> tuple[Finding, ...]:
+        """Those that concern a container, and the faults that hit a network which it is on."""
+        on = frozenset(("network", self._networks.get(end.network, "")) for end in container.endpoints)
+        own, shared = self.concerning(of_container(container)), self.concerning(on)
+        more = tuple(item for item in shared if item.severity != "info" and item not in own)
+        return (*own, *more)
 
 
 def _hit(finding: Finding) -> Iterator[SelectedSubject]:

@@ -46,7 +46,7 @@ def rows(snapshot: Snapshot, report: Report | None, folded: frozenset[str] = fro
 def tree(snapshot: Snapshot, report: Report | None) -> Node:
     """Return the tree; its root is the host."""
     view = View(listed(snapshot))
-    index = FindingsIndex(report)
+    index = FindingsIndex(report, view.networks.values())
     found = findings_of.concerning_host(report)
     name = line(say(snapshot.host.hostname or "host", "name"), say(" host", "dim"), *_marks(found))
     children = (*_host_links(view, index), *_groups(view, index))
@@ -210,7 +210,7 @@ def _far_end(view: View, index: FindingsIndex, link: Link) -> Iterator[Node]:
 
 
 def _called(container: Container, index: FindingsIndex) -> StyledLine:
-    about = index.concerning(findings_of.of_container(container))
+    about = index.concerning_container(container)
     stopped = () if container.running else (say(f" {container.status or 'stopped'}", "dim"),)
     return line(say(container.name or container.id[:12], "name"), *_marks(about), *stopped)
 

@@ -21,6 +21,7 @@ from dnet_tui.tui.app.widgets.detail import DetailPane
 from dnet_tui.tui.app.widgets.listing import Listing
 
 _OFFLINE = "a saved snapshot does not change; two are compared by: dnet-tui snapshot diff"
+_WAITING = "Rules, links, routes, kernel parameters, containers and networks that change from now on are listed here."
 
 
 class ChangesScreen(ModeScreen):
@@ -61,7 +62,7 @@ class ChangesScreen(ModeScreen):
         empty = state.busy or (_OFFLINE if state.offline else "nothing has changed so far")
         key = (state.timeline, state.journal, empty if not state.timeline else "")
         selected = self.show_rows(make, key, "" if state.offline else empty)
-        nothing = (Paragraph(line(say(empty, "dim"))),)
+        nothing = (Paragraph(line(say(_OFFLINE if state.offline else _WAITING, "dim"))),)
         detail = timeline_rows.detail(state.timeline, state.journal, selected) or nothing
         self.query_one("#changes-detail", DetailPane).show(detail, selected)
 
