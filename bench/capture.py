@@ -3,7 +3,7 @@
 ``python bench/capture.py [--seconds S] [--rate N] [--json]`` builds a
 disposable host, floods one veth with small UDP packets and lets tcpdump and
 ``dnet-tui capture`` each write them to ``/dev/null`` in turn, twice, with
-rings of the same size; then lets ``dnet-tui`` print them as text and as JSON,
+rings of the same size, and once more packets of many sizes; then lets ``dnet-tui`` print them as text and as JSON,
 and join them at three points (at a rate of their own).  What counts is the
 share of the packets that each got, the processor time for a packet from the
 moment it listens, and the ratios to tcpdump: machines differ, the ratios
@@ -74,16 +74,21 @@ class Phase(TypedDict):
     """Processor time for each packet that was captured."""
 
 
-def flood(seconds: float, rate: float) -> int:
+ALIKE = (b"flood",)
+MIXED = tuple(bytes(size) for size in (5, 1400, 48, 5, 600, 5, 1400, 1400, 120, 31))
+
+
+def flood(seconds: float, rate: float, payloads: tuple[bytes, ...] = ALIKE) -> int:
     """Send at a rate, or as fast as one thread can (0); the number of packets sent."""
+    burst = payloads * (64 // len(payloads))
     sent, began = 0, time.monotonic()
     end = began + seconds
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.connect((NOBODY, 9))
         while time.monotonic() < end:
-            for _ in range(64):
-                sock.send(b"flood")
-            sent += 64
+            for payload in burst:
+                sock.send(payload)
+            sent += len(burst)
             ahead = began + sent / rate - time.monotonic() if rate else 0.0
             if ahead > 0:
                 time.sleep(ahead)
@@ -95,7 +100,7 @@ def processor_time(pid: int) -> float:
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
-def phase(tool: str, argv: list[str], seconds: float, rate: float = 0.0) -> Phase:
+def phase(tool: str, argv: list[str], seconds: float, rate: float = 0.0, payloads: tuple[bytes, ...] = ALIKE) -> Phase:
     """Let one tool capture one flood."""
     path = "/run/netns/web"
     web = NsHandle(inode=Path(path).stat().st_ino, path=path)
@@ -107,7 +112,7 @@ def phase(tool: str, argv: list[str], seconds: float, rate: float = 0.0) -> Phas
                 raise RuntimeError(f"{tool} did not start")
         began = time.monotonic()
         used = processor_time(process.pid)
-        sent = run_in(web, lambda: flood(seconds, rate))
+        sent = run_in(web, lambda: flood(seconds, rate, payloads))
         took = time.monotonic() - began
         time.sleep(0.5)
         used = processor_time(process.pid) - used
@@ -115,7 +120,7 @@ def phase(tool: str, argv: list[str], seconds: float, rate: float = 0.0) -> Phas
         said = process.stderr.read()
     captured, dropped = (
         int(found[1]) if (found := re.search(p, said)) else -1
-        for p in COUNTS[tool if tool == "tcpdump" else "dnet-tui"]
+        for p in COUNTS["tcpdump" if "tcpdump" in tool else "dnet-tui"]
     )
     share = captured / sent
     cost = used / max(captured, 1) * 1e6
@@ -128,6 +133,7 @@ def measure(seconds: float, rate: float) -> list[Phase]:
     subprocess.run(["ip", "-n", "web", "neigh", "replace", NOBODY, *neighbour], check=True)
     tools = {"tcpdump": TCPDUMP, "dnet-tui": OURS}
     phases = [phase(tool, argv, seconds, rate) for _ in range(2) for tool, argv in tools.items()]
+    phases += [phase(f"{tool} mixed", argv, seconds, rate, MIXED) for tool, argv in tools.items()]
     Path("/run/null.pcap").symlink_to("/dev/null")
     phases.append(phase("pcap", MODES["pcap"], seconds, rate))
     phases += [phase(mode, MODES[mode], seconds, rate) for mode in ("text", "json")]
@@ -145,12 +151,15 @@ def report(phases: list[Phase]) -> dict[str, object]:
     costs = {tool: min(p["microseconds"] for p in phases if p["tool"] == tool) for tool in READY}
     costs["pcap"] = next(p["microseconds"] for p in phases if p["tool"] == "pcap")
     pcap_ratio = costs["pcap"] / costs["tcpdump"] if costs["tcpdump"] else None
+    mixed = {p["tool"]: p["microseconds"] for p in phases}
+    mixed_ratio = mixed["dnet-tui mixed"] / mixed["tcpdump mixed"] if mixed["tcpdump mixed"] else None
     cost_ratio = costs["dnet-tui"] / costs["tcpdump"] if costs["tcpdump"] else None
     return {
         "benchmark": "capture",
         "shares": shares,
         "ratio": ratio,
         "cost_ratio": cost_ratio,
+        "mixed_cost_ratio": mixed_ratio,
         "pcap_cost_ratio": pcap_ratio,
         "phases": phases,
     }
@@ -178,10 +187,11 @@ def main() -> int:
     result = json.loads(text)
     for item in result["phases"]:
         rate = item["sent"] / item["seconds"]
-        line = f"{item['tool']:<9} {rate:>9,.0f} packets/s  captured {item['share']:7.2%}  dropped {item['dropped']:,}"
+        line = f"{item['tool']:<14} {rate:>9,.0f} packets/s  captured {item['share']:7.2%}  dropped {item['dropped']:,}"
         print(f"{line}  {item['microseconds']:.2f} µs each")
     print(f"ratio     {result['ratio']:.3f}  (dnet-tui to tcpdump, share captured)")
     print(f"cost      {result['cost_ratio']:.1f}  (dnet-tui to tcpdump, processor time for a packet)")
+    print(f"mixed     {result['mixed_cost_ratio']:.1f}  (the same, of packets of many sizes)")
     print(f"pcap cost {result['pcap_cost_ratio']:.1f}  (the same, written as FILE.pcap)")
     return 0
 

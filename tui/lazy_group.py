@@ -16,6 +16,22 @@ from dnet_tui.inspect.errors import UsageError
 from dnet_tui.tui.error_exit import translated
 from dnet_tui.tui.registry import COMMANDS, CommandSpec, entry
 
+SHELLS = ("bash", "zsh", "fish")
+"""The shells that can be named for completion."""
+
+
+def _complete(option: str, shell: str) -> None:
+    from typer._completion_shared import get_completion_script, install  # noqa: PLC0415  only for this question
+
+    if shell not in SHELLS:
+        raise UsageError(f"there is no completion for {shell!r}", f"name one of {', '.join(SHELLS)}")
+    words = {"prog_name": "dnet-tui", "complete_var": "_DNET_TUI_COMPLETE", "shell": shell}
+    if option == "--show-completion":
+        print(get_completion_script(**words))
+        return
+    _, path = install(**words)
+    print(f"completion for {shell} is installed in {path}; a new shell uses it")
+
 
 class LazyGroup(TyperGroup):
     """The root command.  It holds a stub per command and swaps in the real one when it is resolved."""
@@ -24,6 +40,16 @@ class LazyGroup(TyperGroup):
         super().__init__(**attrs)
         for item in COMMANDS:
             self.add_command(TyperCommand(item.name, help=item.help, rich_markup_mode=None))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take a shell's name after the options for completion: Typer's own know only the shell that calls."""
+        match args:
+            case ["--install-completion" | "--show-completion" as option, shell] if not shell.startswith("-"):
+                with translated(traceback=False):
+                    _complete(option, shell)
+                ctx.exit()
+        found: list[str] = super().parse_args(ctx, args)
+        return found
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that ``args`` name and load it; also used by completion."""

@@ -92,6 +92,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
             ("dnet-tui capture web:eth0 docker0 eth0 --show 'host web and lost'", "three points, only what is lost"),
             ("dnet-tui capture web --write web.pcapng --rotate 100M --keep 10", "files for Wireshark, the last ten"),
             ("dnet-tui capture --read web.pcapng", "the same rows, from a file"),
+            ("dnet-tui capture --read web.pcapng --packet 7", "one packet's fields, and its bytes in hex"),
             ("dnet-tui capture --drops web", "what this host drops of its traffic, and by which rule"),
         ),
     ),

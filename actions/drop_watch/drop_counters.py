@@ -24,7 +24,7 @@ def parse_counters(text: str) -> dict[str, int]:
     for names, values in zip(lines[::2], lines[1::2], strict=False):
         group, _, rest = names.partition(":")
         for name, value in zip(rest.split(), values.partition(":")[2].split(), strict=False):
-            if _DROPS.search(name) and value.lstrip("-").isdigit():
+            if _DROPS.search(name) and value.lstrip("-").isdecimal():
                 found[f"{group} {name}"] = int(value)
     return found
 
@@ -36,7 +36,7 @@ def parse_interfaces(text: str) -> dict[str, int]:
         name, _, rest = line.partition(":")
         values = rest.split()
         for column, what in _COLUMNS:
-            if len(values) >= 16 and values[column - 1].isdigit():
+            if len(values) >= 16 and values[column - 1].isdecimal():
                 found[f"{name.strip()} {what}"] = int(values[column - 1])
     return found
 

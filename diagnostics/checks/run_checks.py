@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
@@ -17,7 +18,7 @@ from dnet_tui.diagnostics.flows.probes import Probed
 from dnet_tui.diagnostics.report.causality import ordered, with_causes
 from dnet_tui.diagnostics.report.finding import CheckResult, Finding
 from dnet_tui.diagnostics.report.masked_faults import hidden
-from dnet_tui.diagnostics.report.report import REPORT_FORMAT, Report, summarise
+from dnet_tui.diagnostics.report.report import REPORT_FORMAT, FlowCounts, Report, summarise
 from dnet_tui.diagnostics.walk.packet import Decider, RuleRef
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.coverage.sections import NotSeen, known_items, lacks_of
@@ -80,7 +81,16 @@ def run_checks(
         gaps=snapshot.gaps,
         probes=probes,
         policy=policy_lines(ctx) if policy else None,
+        flows=_flow_counts(ctx),
     )
+
+
+def _flow_counts(ctx: CheckContext) -> FlowCounts | None:
+    try:
+        ends = Counter(flow.arrives for flow in ctx.flows if flow.expected)
+    except NotSeen:
+        return None
+    return FlowCounts(ok=ends[True], broken=ends[False], unknown=ends[None])
 
 
 def _with_hidden(results: list[CheckResult], findings: list[Finding]) -> list[CheckResult]:

@@ -150,7 +150,7 @@ def beyond_gateways(ns: Namespace, family: Family) -> tuple[tuple[str, int], ...
 
 def _length(cidr: str) -> int:
     length = cidr.partition("/")[2]
-    return int(length) if length.isdigit() else 0
+    return int(length) if length.isdecimal() else 0
 
 
 def stand_in(ns: Namespace, networks: Iterable[Network], inside: Callable[[Link], bool], family: Family) -> str:

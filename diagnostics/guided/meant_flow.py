@@ -15,7 +15,7 @@ from dnet_tui.diagnostics.report.report import Report, summarise
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.first_packet import TraceProtocol
 from dnet_tui.diagnostics.trace.trace import trace as run_trace
-from dnet_tui.inspect.errors import UsageError
+from dnet_tui.inspect.errors import DnetError, UsageError
 
 CHECK = "flow-blocked"
 """The check whose finding a flow is that fails."""
@@ -31,6 +31,9 @@ class MeantFlow(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     target: str
     proto: TraceProtocol = "tcp"
+    declared_by: str = ""
+    """The file that demands it; one of its places may not be there today."""
+    reason: str = ""
 
 
 def parse(text: str) -> MeantFlow:
@@ -57,7 +60,14 @@ def with_flows(case: HostContext, report: Report, flows: Iterable[MeantFlow]) ->
     unsure: list[str] = []
     failing = False
     for flow in flows:
-        trace = run_trace(case, find(case, flow.source), find(case, flow.target), proto=flow.proto)
+        try:
+            ends = find(case, flow.source), find(case, flow.target)
+        except DnetError as error:
+            if not flow.declared_by:
+                raise
+            unsure.append(f"{flow.text} ({flow.declared_by}): {error}")
+            continue
+        trace = run_trace(case, *ends, proto=flow.proto)
         answer = why(case, trace, report)
         if answer.passes is None:
             unsure.append(f"{flow.text}: {answer.cause}")
@@ -86,6 +96,8 @@ def _finding(flow: MeantFlow, answer: Why) -> Finding:
         Evidence(source=step.looked_at, what=f"{step.place}: {step.title}", value="; ".join(step.found[:_SHOWN]))
         for step in stops
     ]
+    if flow.declared_by:
+        shown.append(Evidence(source=flow.declared_by, what="must pass", value=flow.reason or flow.text))
     shown += [Evidence(source="rule owners", what="decided by", value=answer.owner)] if answer.owner else []
     return Finding(
         check=CHECK,

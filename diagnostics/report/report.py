@@ -30,6 +30,22 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     checks: dict[str, int]
 
 
+class CheckSkipped(msgspec.Struct, frozen=True, kw_only=True):
+    """A check that was left out, and why; ``by`` is the option or the file that said so."""
+
+    id: str
+    reason: str
+    by: str
+
+
+class FlowCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """How the flows fare that somebody promised: how many pass, are stopped, or can't be decided."""
+
+    ok: int = 0
+    broken: int = 0
+    unknown: int = 0
+
+
 class PolicyLine(msgspec.Struct, frozen=True, kw_only=True):
     """One rule that drops, rejects or redirects containers' packets.
 
@@ -64,6 +80,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What real packets said; None when none were sent."""
     policy: tuple[PolicyLine, ...] | None = None
     """Every rule that decides over containers' packets; None where they weren't to be listed."""
+    skipped: tuple[CheckSkipped, ...] = ()
+    """Checks that a person left out."""
+    flows: FlowCounts | None = None
+    """How what was promised fares; None where it couldn't be worked out."""
 
 
 def summarise(checks: Iterable[CheckResult], findings: Iterable[Finding]) -> Summary:

@@ -63,7 +63,7 @@ def find(case: HostContext, text: str) -> TraceEndpoint:
     if virtual:
         return TraceEndpoint(kind="address", label=name, addresses=tuple(item.address for item in virtual))
     head, colon, tail = name.rpartition(":")
-    if not found and colon and tail.isdigit() and 0 < int(tail) <= 65535:
+    if not found and colon and tail.isdecimal() and 0 < int(tail) <= 65535:
         place = find(case, head)
         return msgspec.structs.replace(place, port=int(tail), label=f"{place.label}:{tail}")
     if not found and colon and _is_place(case, head):

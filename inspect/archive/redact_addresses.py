@@ -149,7 +149,7 @@ def _mask(text: str | None) -> tuple[int, str]:
 
 def _value4(text: str) -> int | None:
     parts = text.split(".")
-    if len(parts) != 4 or not all(part.isascii() and part.isdigit() and int(part) <= 255 for part in parts):
+    if len(parts) != 4 or not all(part.isascii() and part.isdecimal() and int(part) <= 255 for part in parts):
         return None
     return int.from_bytes(bytes(map(int, parts)), "big")
 

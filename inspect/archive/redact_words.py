@@ -51,7 +51,7 @@ USUAL_PROCESSES = frozenset({
 
 def is_common(name: str) -> bool:
     """Whether a name is also a word that rules, keys and messages use, so that it can't be told from that in text."""
-    return len(name) < 2 or name.isdigit() or name.lower() in _KNOWN or bool(_DEVICE.fullmatch(name))
+    return len(name) < 2 or name.isdecimal() or name.lower() in _KNOWN or bool(_DEVICE.fullmatch(name))
 
 
 class Names:

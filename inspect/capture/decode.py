@@ -18,6 +18,7 @@ from typing import Protocol
 
 import msgspec
 
+from dnet_tui.inspect.capture.dissect.ip_options import IPV6_HEADERS, option_names
 from dnet_tui.inspect.capture.packet import RAW_IP, CaptureDirection, CapturedPacket
 from dnet_tui.inspect.capture.transport import Layer, decode_transport
 from dnet_tui.inspect.model.protocols import protocol_title
@@ -182,6 +183,8 @@ def _ipv4(data: bytes, *, inner: bool) -> Layer:
     _fill(layer, proto, payload, length, _Fragment(ident, offset, more=more), inner=inner)
     if ttl <= 1 and not inner:
         layer.info += f", ttl {ttl}"
+    if header > 20 and not inner and (names := option_names(data, 20, header, six=False)):
+        layer.info += f", options [{names}]"
     return layer
 
 
@@ -192,11 +195,13 @@ def _ipv6(data: bytes, *, inner: bool) -> Layer:
         layer.info = "[malformed]"
         return layer
     end = 40 + size if size else len(data)  # 0: a jumbogram or an offloaded packet
-    at, fragment = 40, None
+    at, fragment, options = 40, None, ""
     for _ in range(_MAX_NESTING):
         if proto in _EXTENSIONS:
-            proto, words = data[at], data[at + 1]
-            at += (words + 1) * 8
+            size = (data[at + 1] + 1) * 8
+            options += _extension_words(data, at, size, proto)
+            proto = data[at]
+            at += size
         elif proto == _AUTHENTICATION:
             proto, words = data[at], data[at + 1]
             at += (words + 2) * 4
@@ -212,7 +217,17 @@ def _ipv6(data: bytes, *, inner: bool) -> Layer:
         layer.info = "[malformed]"
         return layer
     _fill(layer, proto, data[at:end], end - at, fragment, inner=inner)
+    if not inner:
+        layer.info += options
     return layer
+
+
+def _extension_words(data: bytes, at: int, size: int, kind: int) -> str:
+    """An extension header in a few words, such as ``, hop-by-hop options [router alert]``; nothing of padding."""
+    if kind not in (0, 60):
+        return f", {IPV6_HEADERS[kind]}"
+    names = option_names(data, at + 2, at + size, six=True)
+    return f", {IPV6_HEADERS[kind]} [{names}]" if names else ""
 
 
 class _Fragment:

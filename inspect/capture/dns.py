@@ -38,7 +38,7 @@ def decode_dns(data: bytes) -> str:
             return ""
         at, words = 12, [f"DNS {'answer' if flags & 0x8000 else 'query'} {ident}"]
         if questions:
-            name, at = _name(data, at)
+            name, at = read_name(data, at)
             (kind,) = struct.unpack_from("!H", data, at)
             at += 4
             words.append(f"{_TYPES.get(kind, f'TYPE{kind}')} {name}")
@@ -55,13 +55,13 @@ def _outcome(data: bytes, at: int, code: int, answers: int) -> str:
     shown: list[str] = []
     for _ in range(min(answers, _MAX_RECORDS)):
         try:
-            _, at = _name(data, at)
+            _, at = read_name(data, at)
             kind, _, _, size = struct.unpack_from("!HHIH", data, at)
             value = data[at + 10 : at + 10 + size]
             if kind in (1, 28) and len(value) == (4 if kind == 1 else 16):
                 shown.append(socket.inet_ntop(socket.AF_INET if kind == 1 else socket.AF_INET6, value))
             elif kind == 5:
-                shown.append(f"CNAME {_name(data, at + 10)[0]}")
+                shown.append(f"CNAME {read_name(data, at + 10)[0]}")
         except (struct.error, IndexError, ValueError):
             break
         at += 10 + size
@@ -69,8 +69,13 @@ def _outcome(data: bytes, at: int, code: int, answers: int) -> str:
     return ", ".join(shown[:_SHOWN]) + more if shown else f"{answers} records"
 
 
-def _name(data: bytes, at: int) -> tuple[str, int]:
-    """A name and where what follows it begins.  Pointers only lead backwards, so a loop can't be built."""
+def read_name(data: bytes, at: int) -> tuple[str, int]:
+    """A name and where what follows it begins.  Pointers only lead backwards, so a loop can't be built.
+
+    Raises:
+        ValueError: it is no name.
+        IndexError: it is cut off.
+    """
     labels: list[str] = []
     after, size, limit = -1, 0, at
     while (length := data[at]) != 0:

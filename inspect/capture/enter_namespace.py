@@ -38,7 +38,7 @@ def is_in_use(namespace: Namespace) -> bool:
     """Whether anybody but us still holds the namespace: its file, a known process, or any process at all."""
     if any(_inode(path) == namespace.inode for path in _ways_in(namespace)):
         return True
-    return any(_inode(path / "ns/net") == namespace.inode for path in Path("/proc").iterdir() if path.name.isdigit())
+    return any(_inode(path / "ns/net") == namespace.inode for path in Path("/proc").iterdir() if path.name.isdecimal())
 
 
 def _ways_in(namespace: Namespace) -> Iterator[str]:

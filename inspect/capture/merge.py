@@ -18,6 +18,13 @@ PENDING_BYTES = 64 << 20
 _TIME = attrgetter("time_ns")
 
 
+_OBJECT = 250  # bytes that a packet takes besides its data
+
+
+def _size(packets: list[CapturedPacket]) -> int:
+    return sum(len(packet.data) for packet in packets) + _OBJECT * len(packets)
+
+
 class _Batch(NamedTuple):
     read_at: float
     size: int
@@ -36,7 +43,7 @@ class Merger:
     def add(self, now: float, packets: list[CapturedPacket]) -> None:
         """Take a batch of one ring, oldest first, that was read at ``now`` (monotonic seconds)."""
         if packets:
-            size = sum(len(packet.data) for packet in packets) if self._hold else 0
+            size = _size(packets) if self._hold else 0
             self._pending.append(_Batch(now, size, packets))
             self._bytes += size
 
@@ -69,6 +76,6 @@ class Merger:
                 continue
             older += (packet for packet in batch.packets if packet.time_ns <= last)
             if rest := [packet for packet in batch.packets if packet.time_ns > last]:
-                kept.append(_Batch(batch.read_at, sum(len(packet.data) for packet in rest), rest))
+                kept.append(_Batch(batch.read_at, _size(rest), rest))
         self._pending = kept
         return older

@@ -42,10 +42,13 @@ RING_BYTES: Final = 8 << 20
 _BLOCK: Final = 256 << 10  # holds three of the largest (64 KiB) segmentation-offloaded packets
 _FRAME: Final = 2048  # nominal only: frames of TPACKET_V3 are as long as their packet
 
-_SOL_PACKET, _ADD_MEMBERSHIP, _RX_RING, _STATISTICS, _VERSION = 263, 1, 5, 6, 10
+_SOL_PACKET, _ADD_MEMBERSHIP, _RX_RING, _STATISTICS, _VERSION, _RESERVE = 263, 1, 5, 6, 10, 12
 _TPACKET_V3, _PROMISCUOUS, _ETH_P_ALL = 2, 1, 0x0003
 _SO_ATTACH_FILTER, _SIOCGIFNAME, _SIOCGIFFLAGS = 26, 0x8910, 0x8913
 _TO_USER = 0x01
+
+_ETHERNET_ROOM = 6
+"""Bytes left free before an Ethernet header, so that frames begin at a multiple of 8 (the kernel's own place is 82)."""
 
 _BLOCK_HEADER = struct.Struct("=8xIII")  # tpacket_block_desc: block_status, num_pkts, offset_to_first_pkt
 _STATUS_AT: Final = 8
@@ -113,6 +116,8 @@ class Ring:
         self._block = 0
         try:
             self._socket.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
+            if interface.linktype == ETHERNET:
+                self._socket.setsockopt(_SOL_PACKET, _RESERVE, _ETHERNET_ROOM)
             self._attach(program or accept_all(snaplen))
             self._blocks = self._map(max(4, size // _BLOCK))
             self._memory = mmap.mmap(self._socket.fileno(), self._blocks * _BLOCK)

@@ -92,7 +92,7 @@ def number_range(text: str, limit: int = 0xFFFF) -> str:
     Raises:
         CannotModelError: an end isn't a number within ``limit`` (a service's name, for instance).
     """
-    if text.isascii() and text.isdigit() and text[0] != "0" and int(text) <= limit:
+    if text.isascii() and text.isdecimal() and text[0] != "0" and int(text) <= limit:
         return text  # by far the most frequent
     low, colon, high = text.partition(":")
     if not colon:

@@ -112,5 +112,5 @@ def read_queues() -> tuple[int, ...]:
 def parse_queues(shown: str) -> tuple[int, ...]:
     """The first word of each line is a queue's number."""
     return tuple(
-        sorted(int(line.split()[0]) for line in shown.splitlines() if line.split()[:1] and line.split()[0].isdigit())
+        sorted(int(line.split()[0]) for line in shown.splitlines() if line.split()[:1] and line.split()[0].isdecimal())
     )

@@ -209,8 +209,8 @@ def parse_mountinfo(raw: bytes) -> tuple[NamespaceFile, ...]:
         fields = line.split()
         if len(fields) < 5 or not fields[3].startswith(b"net:["):
             continue
-        digits = fields[3][5:-1]
-        if not digits.isdigit():
+        digits = fields[3][5:-1].decode("ascii", "replace")
+        if not digits.isdecimal():
             continue
         raw_path = _unescape(fields[4])
         path = text(raw_path)

@@ -101,6 +101,7 @@ ORDER = (
     "tui.reports.rules",
     "tui.reports.trace",
     "tui.reports.doctor",
+    "tui.settings",
     "tui.commands.confirmation",
     "tui.app.model",
     "tui.app.present",
@@ -358,6 +359,12 @@ def test_nothing_calls_a_function_that_starts_a_shell_or_runs_text() -> None:
     ]
 
     assert wrong == []
+
+
+def test_a_number_is_told_by_what_int_reads() -> None:
+    """``"²".isdigit()`` is true, and ``int("²")`` raises: what containers and files say is asked with ``isdecimal``."""
+    asked = [f"{path}:{call.lineno}" for path, call in calls() if getattr(call.func, "attr", "") == "isdigit"]
+    assert asked == []
 
 
 def test_no_module_outgrows_the_house() -> None:

@@ -109,7 +109,7 @@ def test_the_wheel_holds_every_source_file_and_nothing_else(wheel: Path) -> None
         f"dnet_tui/{file.relative_to(ROOT)}"
         for room in ROOMS
         for file in (ROOT / room).rglob("*")
-        if file.suffix in {".py", ".tcss", ".md", ".json"}
+        if file.suffix in {".py", ".tcss", ".md", ".json"} or file.name == "py.typed"
     }
 
     assert packed == sources

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Annotated, Protocol
@@ -26,16 +26,17 @@ from dnet_tui.inspect.capture.session import Capture
 from dnet_tui.inspect.capture.tap import CaptureOptions
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.text.sanitize import clean
-from dnet_tui.tui.commands.packet_capture.capture_drops import watch_drops
 from dnet_tui.tui.commands.packet_capture.capture_file import CaptureWriter, OutputFile, file_counts, open_file
 from dnet_tui.tui.commands.packet_capture.capture_options import (
     AllSsh,
     CaptureFilter,
     Count,
+    Detail,
     Drops,
     Duration,
     Force,
     Keep,
+    PacketNumber,
     Points,
     Promiscuous,
     ReadFiles,
@@ -53,7 +54,6 @@ from dnet_tui.tui.commands.packet_capture.capture_output import (
     say,
 )
 from dnet_tui.tui.commands.packet_capture.capture_points import ChosenPoints, chosen_points
-from dnet_tui.tui.commands.packet_capture.capture_read import FileOptions, read_files
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile
 from dnet_tui.tui.exit_codes import Exit
 
@@ -73,6 +73,8 @@ def capture(
     rotate: Rotate = "",
     keep: Keep = 0,
     read: ReadFiles = None,
+    packet: PacketNumber = None,
+    detail: Detail = False,
     snapshot: SnapshotFile = None,
     ctx: typer.Context = None,  # type: ignore[assignment]  # typer gives it
     drops: Drops = False,
@@ -93,16 +95,23 @@ def capture(
     got lost, the rule or route that stops it is named. Ctrl-C ends it.
     """
     if read:
+        from dnet_tui.tui.commands.packet_capture import capture_read  # noqa: PLC0415  not for the first packet's sake
+
         _refuse_beside_read(points, write=write, expression=expression, rotate=rotate)
-        read_files(read, FileOptions(output=output or "text", show=show, count=count), snapshot)
+        how = capture_read.FileOptions(output=output or "text", show=show, count=count, detail=detail, packet=packet)
+        capture_read.read_files(read, how, snapshot)
         return
-    if drops and points:
-        if write or expression or show:
-            raise UsageError(
-                "--drops goes with containers, --duration, --count and --format alone.", "capture --drops web"
-            )
+    if packet is not None:
+        raise UsageError(
+            "--packet shows a packet of a file: it goes with --read.",
+            "For example: dnet-tui capture --read web.pcapng --packet 7",
+        )
+    if drops:
+        from dnet_tui.tui.commands.packet_capture.capture_drops import watch_drops  # noqa: PLC0415  as above
+
+        _refuse_beside_drops(points, bool(write or expression or show))
         readonly = bool(ctx.find_root().params.get("readonly"))
-        if watch_drops(points, output or "text", duration=duration, count=count, readonly=readonly):
+        if watch_drops(points or [], output or "text", duration=duration, count=count, readonly=readonly):
             raise typer.Exit(Exit.INTERRUPTED)
         return
     if not points:
@@ -110,17 +119,11 @@ def capture(
     if snapshot is not None:
         raise UsageError("--snapshot belongs to --read.", "Packets are captured on this host as it is now.")
     file = OutputFile(path=write, force=force, rotate=rotate, keep=keep)
-    file.check()
-    if file.plain and (output is not None or show):
-        raise UsageError(
-            "A pcap file is written without a look at its packets.", f"Write {clean(write)}ng to see them."
-        )
-    if write == "-" and output is not None:
-        raise UsageError("--write - and --format both want stdout.", "Write to a file, or leave out --format.")
+    _check_file(file, printed=output is not None or detail, looked_at=output is not None or bool(show) or detail)
     check_filter(expression)
     chosen = chosen_points(points, proto="icmp" if expression.strip() == "icmp" else "tcp")
-    shown = output or (None if write else "text")
-    printing = _output(chosen, shown, show=show, count=count)
+    shown = output or (None if write and not detail else "text")
+    printing = _output(chosen, shown, show=show, count=count, detail=detail)
     options = CaptureOptions(
         filter=expression,
         count=None if isinstance(printing, CorrelatedOutput) else count,
@@ -198,6 +201,8 @@ def _follow(running: Capture, writer: CaptureWriter | None, output: CaptureOutpu
             writer.write(packets)
             writer.flush()  # so that a file can be followed, and a crash loses nothing
         if output:
+            if isinstance(output, CorrelatedOutput):
+                output.look_at_drops([item.dropped for item in running.statistics()], time.time_ns())
             output.take(packets, running.seen_until_ns())
             if isinstance(output, CorrelatedOutput) and output.full:
                 running.close()
@@ -215,14 +220,15 @@ def _say_notes(running: Capture, told: int) -> int:
 class LossReports:
     """Says on stderr while it happens that the kernel drops packets, once a second at most."""
 
-    def __init__(self, running: Capture) -> None:
+    def __init__(self, running: Capture, clock: Callable[[], float] = time.monotonic) -> None:
         self._running = running
-        self._next = time.monotonic() + 1.0
+        self._clock = clock
+        self._next = clock() + 1.0
         self._said: dict[str, int] = {}
 
     def say(self) -> None:
         """Look at the counters when it is time."""
-        now = time.monotonic()
+        now = self._clock()
         if now < self._next:
             return
         self._next = now + 1.0
@@ -233,17 +239,19 @@ class LossReports:
 
 
 def _output(
-    chosen: ChosenPoints, output: CaptureFormat | None, *, show: str, count: int | None
+    chosen: ChosenPoints, output: CaptureFormat | None, *, show: str, count: int | None, detail: bool
 ) -> CaptureOutput | None:
     """How packets are printed; None when they only go to a file."""
     if output is None:
         return None
     names = names_of(chosen.view)
-    if len(chosen.points) == 1 and not show:
-        return LineOutput([chosen.points[0].label], names, output)
+    if len(chosen.points) == 1 and not show and not (detail and output == "json"):
+        return LineOutput([chosen.points[0].label], names, output, detail=detail)
     correlator = Correlator(len(chosen.points), same_connection=Connections())
     view = chosen.view if chosen.whole else None
-    return CorrelatedOutput(chosen.points, view, output, correlator=correlator, names=names, show=show, count=count)
+    return CorrelatedOutput(
+        chosen.points, view, output, correlator=correlator, names=names, show=show, count=count, detail=detail
+    )
 
 
 def _refuse_beside_read(points: list[str] | None, *, write: str, expression: str, rotate: str) -> None:
@@ -252,6 +260,27 @@ def _refuse_beside_read(points: list[str] | None, *, write: str, expression: str
         raise UsageError("--read shows files: it takes no POINT, --write or --rotate.", "Leave them out.")
     if expression:
         raise UsageError("--filter chooses what is captured.", "What a file has is chosen by --show.")
+
+
+def _check_file(file: OutputFile, *, printed: bool, looked_at: bool) -> None:
+    """Refuse a file that can't be written, or not beside what else is asked for."""
+    file.check()
+    if file.plain and looked_at:
+        raise UsageError(
+            "A pcap file is written without a look at its packets.", f"Write {clean(file.path)}ng to see them."
+        )
+    if file.path == "-" and printed:
+        raise UsageError("--write - and --format both want stdout.", "Write to a file, or leave out --format.")
+
+
+def _refuse_beside_drops(points: list[str] | None, others: bool) -> None:  # noqa: FBT001  one call
+    """Say what --drops lacks, and what can't go with it."""
+    if not points:
+        raise UsageError(
+            "--drops needs the containers whose traffic is watched.", "For example: dnet-tui capture --drops web"
+        )
+    if others:
+        raise UsageError("--drops goes with containers, --duration, --count and --format alone.", "capture --drops web")
 
 
 def _listening(points: Sequence[CapturePoint], options: CaptureOptions) -> str:

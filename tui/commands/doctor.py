@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from msgspec.structs import replace
 
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.errors import UsageError
@@ -18,7 +19,11 @@ from dnet_tui.tui.commands.snapshot_source import SnapshotFile, progress, snapsh
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.reports.terminal import stdout_paper
 
-ReportFormat = Literal["text", "json", "markdown"]
+if TYPE_CHECKING:
+    from dnet_tui.actions.probes.send_probes import Probing
+    from dnet_tui.diagnostics.guided.meant_flow import MeantFlow
+
+ReportFormat = Literal["text", "json", "markdown", "prometheus"]
 Threshold = Literal["error", "warning"]
 
 
@@ -52,6 +57,10 @@ def doctor(
         bool,
         typer.Option("--policy", help="Also list every rule that drops or redirects what containers send or get."),
     ] = False,
+    to: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="Write the report to a file, as a whole or not at all."),
+    ] = None,
     snapshot: SnapshotFile = None,
 ) -> None:
     """Say what is wrong with this host's container networks, why, and how to put it right.
@@ -65,13 +74,16 @@ def doctor(
     """
     from dnet_tui.diagnostics.checks.catalogue import CATALOGUE  # noqa: PLC0415  the checks, only to run them
     from dnet_tui.diagnostics.checks.run_checks import run_checks  # noqa: PLC0415  as above
+    from dnet_tui.tui.settings.host_settings import HostSettings, settings  # noqa: PLC0415  as above
+    from dnet_tui.tui.settings.settled import left_out, meant_flows  # noqa: PLC0415  as above
 
-    only, without = tuple(check or ()), tuple(skip or ())
+    known = settings() if snapshot is None else HostSettings()  # nothing was settled here of another host
+    skipped = left_out(skip or (), check or (), known)
+    only, without = tuple(check or ()), tuple(item.id for item in skipped)
     require("check", (*only, *without), [item.id for item in CATALOGUE], "dnet-tui checks")
-    from dnet_tui.diagnostics.guided.meant_flow import parse, with_flows  # noqa: PLC0415  as above
     from dnet_tui.diagnostics.report.second_look import SETTLING, settled  # noqa: PLC0415  as above
 
-    meant = [parse(text) for text in flow or ()]
+    meant = meant_flows(flow or (), known)
     _require_probe(snapshot, [item.id for item in CATALOGUE if item.probing and item.id in only], probe=probe)
     _require_since(since, [item.id for item in CATALOGUE if item.comparing and item.id in only])
     before = snapshot_from(since) if since is not None else None
@@ -80,10 +92,7 @@ def doctor(
         require("container, network or bridge", (focus,), focusable(looks[0]), "dnet-tui ls")
     probes = None
     if probe:
-        from dnet_tui.actions.probes.send_probes import probe_host  # noqa: PLC0415  the only part that sends anything
-
-        with progress("sending probes"):
-            probing = probe_host(looks[0], lambda: snapshot_from(None), focus=focus)
+        probing = _probed(looks[0], focus)
         looks, probes = [probing.snapshot], probing.probes
 
     def examine() -> Report:
@@ -92,13 +101,33 @@ def doctor(
         return run_checks(taken, only=only, skip=without, focus=focus, probes=probes, before=before, policy=policy)
 
     report = settled(examine, lambda: time.sleep(SETTLING)) if snapshot is None else examine()
-    taken = looks[-1]
-    if meant:
-        from dnet_tui.diagnostics.context.host_context import HostContext  # noqa: PLC0415  as above
-
-        report = with_flows(HostContext(taken), report, meant)
-    sys.stdout.write(render(report, output, View(taken)))
+    report = replace(_with_meant(looks[-1], report, meant), skipped=skipped)
+    _write(render(report, output, View(looks[-1])), to)
     raise typer.Exit(exit_for(report, fail_on))
+
+
+def _with_meant(seen: Snapshot, report: Report, meant: list[MeantFlow]) -> Report:
+    from dnet_tui.diagnostics.context.host_context import HostContext  # noqa: PLC0415  only where there are any
+    from dnet_tui.diagnostics.guided.meant_flow import with_flows  # noqa: PLC0415  as above
+
+    return with_flows(HostContext(seen), report, meant) if meant else report
+
+
+def _probed(seen: Snapshot, focus: str) -> Probing:
+    from dnet_tui.actions.probes.send_probes import probe_host  # noqa: PLC0415  the only part that sends anything
+
+    with progress("sending probes"):
+        return probe_host(seen, lambda: snapshot_from(None), focus=focus)
+
+
+def _write(text: str, to: Path | None) -> None:
+    """Print a report, or write it to a file."""
+    if to is None:
+        sys.stdout.write(text)
+    else:
+        from dnet_tui.tui.reports.output_file import replace_file  # noqa: PLC0415  only where it is asked for
+
+        replace_file(to, text)
 
 
 def _require_probe(snapshot: Path | None, probing: list[str], *, probe: bool) -> None:
@@ -120,7 +149,7 @@ def render(report: Report, output: ReportFormat, view: View) -> str:
     """The report in one of its formats; ``view`` names the namespaces for people."""
     match output:
         case "json":
-            from dnet_tui.tui.reports.doctor.report_json import doctor_data  # noqa: PLC0415  one of three formats
+            from dnet_tui.tui.reports.doctor.report_json import doctor_data  # noqa: PLC0415  one of four formats
             from dnet_tui.tui.reports.json_text import to_json  # noqa: PLC0415  as above
 
             return to_json(doctor_data(report))
@@ -128,6 +157,10 @@ def render(report: Report, output: ReportFormat, view: View) -> str:
             from dnet_tui.tui.reports.doctor.report_markdown import doctor_markdown  # noqa: PLC0415  as above
 
             return doctor_markdown(report, view.label)
+        case "prometheus":
+            from dnet_tui.tui.reports.doctor.report_prometheus import doctor_prometheus  # noqa: PLC0415  as above
+
+            return doctor_prometheus(report)
         case "text":
             from dnet_tui.tui.reports.doctor.report_text import doctor_text  # noqa: PLC0415  as above
 

@@ -49,14 +49,18 @@ def snapshot_from(path: Path | None, needs: Needs = EVERYTHING, *, connections: 
         Options,
         take_snapshot,
     )
+    from dnet_tui.tui.settings.host_settings import settings  # noqa: PLC0415  only for this host
 
+    socket = settings().engines.docker_socket
     with progress("looking at this host"):
         if not connections:
-            return take_snapshot(Options(needs=needs))
+            return take_snapshot(Options(needs=needs, docker_socket=socket))
         from dnet_tui.inspect.kernel.sockets.conntrack_parse import ConntrackFilter  # noqa: PLC0415  as above
 
         wanted = ConntrackFilter(ports=(connections,))
-        return take_snapshot(Options(needs=needs, conntrack=_MOST_CONNECTIONS, conntrack_filter=wanted))
+        return take_snapshot(
+            Options(needs=needs, conntrack=_MOST_CONNECTIONS, conntrack_filter=wanted, docker_socket=socket)
+        )
 
 
 def say_gaps(gaps: Iterable[Gap], label: Callable[[str], str] = str, needs: Needs = EVERYTHING) -> None:

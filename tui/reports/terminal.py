@@ -54,3 +54,8 @@ def stdout_paper() -> OutputStyle:
         return OutputStyle()
     colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM", "") != "dumb"
     return OutputStyle(width=max(_NARROWEST, shutil.get_terminal_size().columns), colour=colour)
+
+
+def stderr_width() -> int | None:
+    """The width of stderr's terminal; None when it is none."""
+    return max(_NARROWEST, shutil.get_terminal_size().columns) if sys.stderr.isatty() else None

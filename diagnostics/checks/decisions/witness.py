@@ -134,7 +134,7 @@ def _asked_ports(
 ) -> Sequence[OpenPort]:
     """The ports that may be meant: of very many those of the number asked for, or else the first ones."""
     numbers = {value for item in wanted.get("dport", ()) if not item.negate for value in item.values}
-    if not numbers or any(not value.isdigit() for value in numbers):
+    if not numbers or any(not value.isdecimal() for value in numbers):
         return ports[:_MANY_PORTS]
     chosen = [port for port in ports if str((port.after if translated else port.before)[1]) in numbers]
     return chosen[:_MANY_PORTS]
@@ -227,7 +227,7 @@ def _packet(wanted: Mapping[str, list[Wanted]], sender: Sender, family: Family) 
     if proto not in _PORTED:
         types = [value for item in wanted.get("icmp-type", ()) if not item.negate for value in item.values]
         kind = types[0].partition("/")[0] if types else ("8" if family == "ip" else "128")
-        number = int(kind) if kind.isdigit() else 8
+        number = int(kind) if kind.isdecimal() else 8
         return Packet(family=family, src=sender.address, dst=target, proto=proto, icmp_type=number)
     dport, sport = _port(wanted.get("dport", ()), 443), _port(wanted.get("sport", ()), _EPHEMERAL)
     if dport is None or sport is None:

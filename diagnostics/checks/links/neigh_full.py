@@ -47,7 +47,7 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
     for family, folder, protocol in _FAMILIES:
         key = f"net.{folder}.neigh.default.gc_thresh3"
         limit = ctx.case.sysctl(key)
-        if limit is None or not limit.isdigit() or not int(limit):
+        if limit is None or not limit.isdecimal() or not int(limit):
             continue
         count = sum(_counts(item, family) for ns in known_items(ctx.case.snapshot.namespaces) for item in ns.neighbours)
         if count * 100 < int(limit) * _NEARLY:

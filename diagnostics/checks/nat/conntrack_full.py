@@ -62,7 +62,7 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
 
 
 def _number(value: str | None) -> int | None:
-    return int(value) if value is not None and value.isdigit() else None
+    return int(value) if value is not None and value.isdecimal() else None
 
 
 CHECK = Check(

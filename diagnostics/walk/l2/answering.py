@@ -166,7 +166,7 @@ def question_source(index: NamespaceIndex, link: Link, packet: Packet, target: s
 
 def _number(index: NamespaceIndex, device: str, name: str) -> int:
     value = index.ns.sysctls.get(f"net.ipv4.conf.{sysctl_name(device)}.{name}") or "0"
-    return int(value) if value.lstrip("-").isdigit() else 0
+    return int(value) if value.lstrip("-").isdecimal() else 0
 
 
 def _covers(item: Address, address: str) -> bool:

@@ -214,7 +214,7 @@ def sysctl_name(device: str) -> str:
 def rp_filter(ns: Namespace, device: str) -> int:
     """The effective rp_filter of a device: the greater of its own and ``all``'s."""
     values = [ns.sysctls.get(f"net.ipv4.conf.{name}.rp_filter") or "0" for name in ("all", sysctl_name(device))]
-    return max(int(value) if value.isdigit() else 0 for value in values)
+    return max(int(value) if value.isdecimal() else 0 for value in values)
 
 
 def switched_on(ns: Namespace, device: str, name: str) -> bool:

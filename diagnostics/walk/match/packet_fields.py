@@ -56,7 +56,7 @@ def _icmp_type(value: str, packet: Packet, _: MatchContext) -> Truth:
     kind, _sep, code = value.partition("/")
     if kind in {"any", "255"}:
         return True
-    if not kind.isdigit() or (code and not code.isdigit()):
+    if not kind.isdecimal() or (code and not code.isdecimal()):
         return None
     return packet.icmp_type == int(kind) and (not code or packet.icmp_code == int(code))
 

@@ -74,7 +74,7 @@ class ChainIndex:
         return True
 
     def _by_port(self, at: int, match: Match) -> bool:
-        if not all(value.isdigit() for value in match.values):
+        if not all(value.isdecimal() for value in match.values):
             return False
         for value in match.values:
             self._ports[match.field][int(value)].append(at)

@@ -162,7 +162,7 @@ def _limit(ns: Namespace, out: Link, answer: RouteAnswer, packet: Packet, *, for
     mtu, text = out.mtu or LONGEST, f"{out.name} has mtu {out.mtu}"
     if packet.family == "ip6":
         told = ns.sysctls.get(f"net.ipv6.conf.{sysctl_name(out.name)}.mtu") or ""
-        if told.isdigit() and 0 < int(told) < mtu:
+        if told.isdecimal() and 0 < int(told) < mtu:
             mtu, text = int(told), f"{out.name} has mtu {told} for IPv6"
     mtu = min(mtu, LONGEST)
     return mtu, Decider(kind="link", text=text, namespace=ns.id, value=str(mtu), interface=out.name)

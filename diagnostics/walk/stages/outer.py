@@ -48,7 +48,7 @@ def outer_packet(
 def _flow_ports(home: Namespace) -> tuple[int, int] | None:
     """The source ports of VXLAN and GENEVE, one for each flow inside (udp_flow_src_port)."""
     words = (home.sysctls.get("net.ipv4.ip_local_port_range") or "").split()
-    return (int(words[0]), int(words[1])) if len(words) == 2 and all(word.isdigit() for word in words) else None
+    return (int(words[0]), int(words[1])) if len(words) == 2 and all(word.isdecimal() for word in words) else None
 
 
 def learned_remote(state: WalkState, ns: Namespace, link: Link, mac: str) -> tuple[Remote, ...]:

@@ -193,6 +193,7 @@ class Correlator:
     def _is_due(self, row: PacketRow, until_ns: int) -> bool:
         if len(self._rows) > self._most:
             self.hurried += 1
+            row.hurried = True
             return True
         if until_ns - row.packet.time_ns >= self._wait:
             return True

@@ -47,6 +47,7 @@ class PacketRow:
         "answer_to",
         "apart",
         "flow",
+        "hurried",
         "identity",
         "indexed",
         "number",
@@ -71,6 +72,7 @@ class PacketRow:
         self.indexed = False
         self.alike = False
         self.apart = False
+        self.hurried = False
         self.question: PacketRow | None = None
         self.answer_to = 0
         self.round_trips: list[tuple[int, int]] = []

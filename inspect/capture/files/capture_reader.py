@@ -22,8 +22,9 @@ from typing import IO, cast
 
 import msgspec
 
+from dnet_tui.inspect.capture.files.file_errors import cannot_read
 from dnet_tui.inspect.capture.packet import ETHERNET, OUTGOING, RAW_IP, CapturedPacket
-from dnet_tui.inspect.errors import DnetError
+from dnet_tui.inspect.errors import DnetError, UsageError
 from dnet_tui.inspect.text.sanitize import clean
 
 MOST_BYTES = 16 << 20
@@ -61,7 +62,7 @@ class CaptureReader:
         """Open the file.
 
         Raises:
-            DnetError: it can't be read, or is no capture.
+            UsageError: it can't be read, or is no capture.
         """
         self.path = path
         self.points = points
@@ -75,7 +76,7 @@ class CaptureReader:
         try:
             raw = cast("BufferedReader", sys.stdin.buffer if path == "-" else Path(path).open("rb"))  # noqa: SIM115
         except OSError as error:
-            raise DnetError(f"Can't read {clean(path)}: {error.strerror}.") from error
+            raise cannot_read(path, error) from error
         self._raw = raw
         try:
             self._file: IO[bytes] = raw
@@ -86,11 +87,16 @@ class CaptureReader:
             raise
         except (OSError, EOFError, zlib.error) as error:
             self.close()
-            reason = getattr(error, "strerror", None) or error
-            raise DnetError(f"Can't read {clean(path)}: {clean(str(reason))}.") from error
+            if isinstance(error, OSError) and error.errno:
+                raise cannot_read(path, error) from error
+            msg = f"Can't read {clean(path, 512)}: its compression is damaged: {clean(str(error))}."
+            raise UsageError(msg, "Copy it anew, or unpack it first.") from error
         if self._magic != b"\x0a\x0d\x0d\x0a" and self._magic not in _PCAP:
             self.close()
-            raise DnetError(f"{clean(path)} is no capture file.", "pcap and pcapng are read, also gzip and zstd.")
+            what = "is empty" if not self._magic else "is no capture file"
+            raise UsageError(
+                f"{clean(path, 512)} {what}.", "pcap and pcapng are read, also compressed by gzip and zstd."
+            )
 
     def close(self) -> None:
         """Close the file."""
@@ -285,5 +291,5 @@ def _decompressed(raw: IO[bytes], head: bytes, label: str) -> IO[bytes]:
                 continue
             return cast("IO[bytes]", module.ZstdFile(raw) if name == "pyzstd" else module.open(raw, "rb"))
         msg = f"{clean(label)} is compressed with zstd, and no library for it is there."
-        raise DnetError(msg, f"zstd -dc {clean(label)} | dnet-tui capture --read -")
+        raise UsageError(msg, f"zstd -dc {clean(label)} | dnet-tui capture --read -")
     return raw

@@ -18,6 +18,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from dnet_tui.inspect.capture.files.file_errors import cannot_write
 from dnet_tui.inspect.capture.files.pcapng_blocks import (
     PACKET,
     FileInterface,
@@ -172,7 +173,7 @@ def opened_file(path: str, *, force: bool) -> int:
     """A file descriptor to write to (``-``: stdout's); a regular file is new, or was given up with ``force``.
 
     Raises:
-        DnetError: it can't be opened, or is there already.
+        UsageError: it can't be opened, or is there already.
     """
     if path == "-":
         return os.dup(1)
@@ -185,9 +186,6 @@ def opened_file(path: str, *, force: bool) -> int:
         descriptor = os.open(path, flags | (0 if special else os.O_TRUNC if force else os.O_EXCL), 0o600)
         if force and not special:
             os.fchmod(descriptor, 0o600)
-    except FileExistsError as error:
-        msg = f"{clean(path)} is there already."
-        raise DnetError(msg, "Choose another name, or replace it with --force.") from error
     except OSError as error:
-        raise DnetError(f"Can't write {clean(path)}: {error.strerror}.") from error
+        raise cannot_write(path, error) from error
     return descriptor

@@ -49,6 +49,11 @@ def rotation_limit(text: str) -> RotationLimit:
     return RotationLimit(age=number * _TIMES[unit])
 
 
+def numbered(path: Path, number: int) -> Path:
+    """The name of one of the files: ``web.pcapng`` and 1 make ``web-00001.pcapng``."""
+    return path.with_name(f"{path.stem}-{number:05}{path.suffix}")
+
+
 class RotatingWriter:
     """Writes as :class:`PcapngWriter` does, into one file after the other; keeps ``keep`` of them (0: all)."""
 
@@ -123,7 +128,7 @@ class RotatingWriter:
     def _next(self) -> PcapngWriter:
         self._made += 1
         self._began = self._clock()
-        path = self._pattern.with_name(f"{self._pattern.stem}-{self._made:05}{self._pattern.suffix}")
+        path = numbered(self._pattern, self._made)
         writer = PcapngWriter(str(path), self._interfaces, comment=self._comment, names=self._names, force=self._force)
         self._written.append(path)
         while self._keep and len(self._written) > self._keep:

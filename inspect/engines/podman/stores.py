@@ -93,7 +93,7 @@ def parse_uids(status: bytes) -> set[int]:
     """The user ids of a process (real, effective, saved, of the file system) in /proc/PID/status."""
     for line in status.splitlines():
         if line.startswith(b"Uid:"):
-            return {int(word) for word in line.split()[1:] if word.isdigit()}
+            return {int(word) for word in line.decode("ascii", "replace").split()[1:] if word.isdecimal()}
     return set()
 
 

@@ -39,7 +39,7 @@ def parse_tables(raw: bytes) -> dict[str, int]:
     found: dict[str, int] = {}
     for names, numbers in pairwise(raw.decode("ascii", "replace").splitlines()):
         group, colon, rest = names.partition(":")
-        if colon and group in _GROUPS and numbers.startswith(f"{group}:") and not rest.strip()[:1].isdigit():
+        if colon and group in _GROUPS and numbers.startswith(f"{group}:") and not rest.strip()[:1].isdecimal():
             values = numbers.partition(":")[2].split()
             found |= {f"{group}.{name}": int(value) for name, value in zip(rest.split(), values, strict=False)}
     return found

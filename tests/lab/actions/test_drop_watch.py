@@ -34,8 +34,8 @@ def watching(host: DemoHost, *arguments: str) -> Iterator[subprocess.Popen[bytes
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def own_tables(host: DemoHost) -> list[str]:
-    tables = host.run("nft", "list", "tables").stdout.decode().splitlines()
+def own_tables(host: DemoHost, *inside: str) -> list[str]:
+    tables = host.run(*inside, "nft", "list", "tables").stdout.decode().splitlines()
     return [line for line in tables if "dnet_tui_drops" in line]
 
 
@@ -52,9 +52,28 @@ def test_a_dropped_packet_is_shown_with_its_rule_and_others_are_not(demo_host: D
     (row,) = [json.loads(line) for line in out.splitlines()]
     assert process.returncode == Exit.OK, err.decode()
     assert (row["proto"], row["src_name"], row["dst"]) == ("icmp", "web", OUTSIDE_SERVER)
-    assert (row["table"], row["chain"], row["number"]) == ("filter", "FORWARD", 1)
+    assert (row["dropped_in"], row["table"], row["chain"], row["number"]) == ("host", "filter", "FORWARD", 1)
     assert "1 packet dropped by filter FORWARD rule 1" in err.decode()
     assert own_tables(demo_host) == []
+
+
+def test_a_packet_that_a_container_drops_itself_is_shown_with_the_container_s_rule(demo_host: DemoHost) -> None:
+    inside = ["ip", "netns", "exec", "web", "iptables-nft"]
+    rule = ["OUTPUT", "-p", "icmp", "-j", "DROP"]
+    demo_host.run(*inside, "-I", *rule)
+    try:
+        with watching(demo_host, "web", "--count", "1", "--duration", "10", "--format", "json") as process:
+            assert len(own_tables(demo_host, "ip", "netns", "exec", "web")) == 1
+            went(demo_host, Probe("web", OUTSIDE_SERVER, proto="icmp"))
+            out, err = process.communicate(timeout=30)
+    finally:
+        demo_host.run(*inside, "-D", *rule)
+    (row,) = [json.loads(line) for line in out.splitlines()]
+    assert process.returncode == Exit.OK, err.decode()
+    assert (row["dropped_in"], row["table"], row["chain"], row["number"]) == ("web", "filter", "OUTPUT", 1)
+    assert "1 packet dropped by filter OUTPUT rule 1" in err.decode()
+    assert "(in web)" in err.decode()
+    assert own_tables(demo_host, "ip", "netns", "exec", "web") == own_tables(demo_host) == []
 
 
 def test_nothing_of_it_stays_when_it_is_killed(demo_host: DemoHost) -> None:
@@ -64,9 +83,10 @@ def test_nothing_of_it_stays_when_it_is_killed(demo_host: DemoHost) -> None:
         os.kill(int(child), signal.SIGKILL)
         process.wait(20)
     deadline = time.monotonic() + 10
-    while own_tables(demo_host) and time.monotonic() < deadline:
+    inside = "ip", "netns", "exec", "web"
+    while (own_tables(demo_host) or own_tables(demo_host, *inside)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert own_tables(demo_host) == []
+    assert own_tables(demo_host) == own_tables(demo_host, *inside) == []
 
 
 def test_readonly_forbids_it(demo_host: DemoHost) -> None:

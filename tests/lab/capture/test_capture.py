@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from dnet_tui.inspect.capture.files.capture_reader import CaptureReader
 from dnet_tui.inspect.capture.packet import CapturedPacket
 from dnet_tui.tui.exit_codes import Exit
@@ -119,49 +117,6 @@ def test_a_packet_that_is_dropped_on_its_way_is_missed_with_the_rule(demo_host: 
     assert "NOT at eth0 within 200 ms: dropped by filter FORWARD rule 1" in row
     assert "-j DROP" in row
     assert "1 lost: not at eth0" in err
-
-
-VANISHED = {
-    "a drop before the bridge": (
-        ["iptables-nft", "-t", "raw", "-I", "PREROUTING", "-p", "icmp", "-j", "DROP"],
-        ["iptables-nft", "-t", "raw", "-D", "PREROUTING", "-p", "icmp", "-j", "DROP"],
-        "NOT at br-front within 200 ms: dropped by raw PREROUTING rule 1",
-    ),
-    "a drop at the very end": (
-        ["iptables-nft", "-t", "mangle", "-I", "POSTROUTING", "-o", "eth0", "-j", "DROP"],
-        ["iptables-nft", "-t", "mangle", "-D", "POSTROUTING", "-o", "eth0", "-j", "DROP"],
-        "NOT at eth0 within 200 ms: dropped by mangle POSTROUTING rule 1",
-    ),
-    "a route": (
-        ["ip", "route", "add", "blackhole", "198.51.100.0/24"],
-        ["ip", "route", "del", "blackhole", "198.51.100.0/24"],
-        "NOT any further within 200 ms: dropped by blackhole 198.51.100.0/24",
-    ),
-    "forwarding": (
-        ["sysctl", "-qw", "net.ipv4.ip_forward=0"],
-        ["sysctl", "-qw", "net.ipv4.ip_forward=1"],
-        "NOT at eth0 within 200 ms: dropped by net.ipv4.conf.br-front.forwarding = 0",
-    ),
-    "a policy of IPsec": (
-        ["ip", "xfrm", "policy", "add", "dir", "fwd", "src", "172.30.1.0/24", "dst", "0.0.0.0/0", "action", "block"],
-        ["ip", "xfrm", "policy", "flush"],
-        "NOT at eth0 within 200 ms: dropped by IPsec policy",
-    ),
-}
-
-
-@pytest.mark.parametrize("what", VANISHED)
-def test_what_stops_a_packet_is_named(demo_host: DemoHost, what: str) -> None:
-    make, take_back, expected = VANISHED[what]
-    demo_host.run(*make)
-    try:
-        with capturing(demo_host, *PATH, "--filter", "icmp[0] == 8", "--count", "1") as process:
-            went(demo_host, Probe("web", OUTSIDE_SERVER, proto="icmp"))
-            out, err, code = finish(process)
-    finally:
-        demo_host.run(*take_back)
-    assert code == Exit.OK, err
-    assert expected in out.decode().splitlines()[1]
 
 
 def test_a_packet_that_stays_on_its_bridge_is_missed_nowhere(demo_host: DemoHost) -> None:

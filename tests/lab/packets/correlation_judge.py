@@ -1,4 +1,4 @@
-"""Judges the correlation by marked payloads: ``correlation_judge.py COUNT``, run inside a Docker host.
+"""Judges the correlation by marked payloads: ``correlation_judge.py COUNT [CASE]``, run inside a Docker host.
 
 Every packet carries a number that the correlation knows nothing of.  Two
 packets with different numbers on one row are a wrong join; one number on two
@@ -116,29 +116,35 @@ def truth(packet: CapturedPacket, case: Case) -> Truth | None:
 
 
 def verdict(seen: list[tuple[CapturedPacket, int]], rows: list[PacketRow], case: Case) -> dict[str, Any]:
-    by_sighting: dict[tuple[int, int, int], set[int]] = defaultdict(set)
+    # Two processors may take packets of the same length at the same nanosecond: the time alone tells nothing.
+    by_sighting: dict[Any, set[int]] = defaultdict(set)
     for row in rows:
         for sighting in row.sightings:
-            by_sighting[sighting.point, sighting.time_ns, sighting.length].add(row.number)
+            point, moment, reception, length, ends, *_ = sighting
+            by_sighting[point, moment, length, reception, ends].add(row.number)
     of_row: dict[int, set[Any]] = defaultdict(set)
     of_packet: dict[Truth, list[tuple[CapturedPacket, set[int]]]] = defaultdict(list)
     for packet, number in seen:
         true = truth(packet, case)
         if true is None:
             continue
-        numbers = by_sighting.get((packet.point, packet.time_ns, packet.length), set()) | {number}
+        ends = identify(packet).ends
+        key = (packet.point, packet.time_ns, packet.length, packet.reception, ends)
+        numbers = by_sighting.get(key, set()) | {number}
         of_packet[true].append((packet, numbers))
         for item in numbers:
             of_row[item].add(true)
     wrong = sum(len(found) > 1 for found in of_row.values())
     groups = [group for frames in of_packet.values() for group in _groups(frames) if len(group) > 1]
-    missed = [[sorted(numbers) for _, numbers in group] for group in groups if not _joined(group)]
+    missed = [[(passage, sorted(numbers)) for passage, numbers in group] for group in groups if not _joined(group)]
     fragmented = sum(bool(identify(packet).fragment) for packet, _ in seen)
     return {
         "packets": len(of_packet),
         "sightings": sum(map(len, of_packet.values())),
         "fragments": fragmented,
         "wrong": wrong,
+        "wrong_examples": [[number, *map(str, found)] for number, found in of_row.items() if len(found) > 1][:4],
+        "same_moment": len(seen) - len({(packet.point, packet.time_ns, packet.length) for packet, _ in seen}),
         "joinable": len(groups),
         "missed": len(missed),
         "examples": missed[:3],
@@ -178,8 +184,8 @@ def veth_of(container: str) -> str:
     return view.links[peer].name
 
 
-def main(count: int) -> list[dict[str, Any]]:
-    """Set the host up and judge every case."""
+def main(count: int, only: str = "") -> list[dict[str, Any]]:
+    """Set the host up and judge every case, or those whose name begins so."""
     docker = ["docker", "run", "-d", "--name", "marked", "-p", f"{PORT}:{PORT}/udp", "-p", f"{PORT}:{PORT}/tcp"]
     image = subprocess.run(
         ["docker", "inspect", "--format={{.Config.Image}}", "web"], capture_output=True, text=True, check=True
@@ -257,8 +263,10 @@ def main(count: int) -> list[dict[str, Any]]:
             ("db", ANY),
         ):
             stack.enter_context(echoing(name, where))
-        return [judge(case, count, 1 + index * 1_000_000) for index, case in enumerate(cases)]
+        return [
+            judge(case, count, 1 + index * 1_000_000) for index, case in enumerate(cases) if case.name.startswith(only)
+        ]
 
 
 if __name__ == "__main__":
-    json.dump(main(int(sys.argv[1])), sys.stdout)
+    json.dump(main(int(sys.argv[1]), *sys.argv[2:]), sys.stdout)

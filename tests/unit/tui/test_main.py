@@ -297,3 +297,19 @@ def test_commands_and_their_options_complete() -> None:
     assert complete("dnet-tui do") == ["doctor"]
     assert complete("dnet-tui doctor --foc") == ["--focus"]
     assert complete("dnet-tui ls ve") == ["veths"]
+
+
+@pytest.mark.parametrize(("shell", "file"), [("bash", ".bash_completions/dnet-tui.sh"), ("zsh", ".zfunc/_dnet-tui")])
+def test_completion_is_installed_for_the_shell_that_is_named(
+    shell: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ran = dnet_tui("--install-completion", shell)
+    assert ran.returncode == 0, ran
+    assert "dnet-tui" in (tmp_path / file).read_text()
+
+
+def test_a_shell_that_nobody_knows_is_refused() -> None:
+    ran = dnet_tui("--install-completion", "tcsh")
+    assert ran.returncode == 2
+    assert "tcsh" in ran.stderr

@@ -69,7 +69,7 @@ def find(report: Report, row: str) -> Finding | None:
     """Return the finding a row stands for."""
     ident, _, number = row.partition("#")
     alike = [finding for finding, _ in ordered(report) if finding_id(finding) in {row, ident}]
-    index = int(number) - 1 if number.isdigit() else 0
+    index = int(number) - 1 if number.isdecimal() else 0
     return alike[index] if index < len(alike) else None
 
 

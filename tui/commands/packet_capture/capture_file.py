@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 
+from dnet_tui.inspect.capture.files.file_errors import check_target
 from dnet_tui.inspect.capture.files.pcapng_blocks import FileInterface, FileStatistics
 from dnet_tui.inspect.capture.files.pcapng_writer import PcapngWriter
-from dnet_tui.inspect.capture.files.rotation import RotatingWriter, rotation_limit
+from dnet_tui.inspect.capture.files.rotation import RotatingWriter, numbered, rotation_limit
 from dnet_tui.inspect.capture.session import Capture
 from dnet_tui.inspect.errors import UsageError
 
@@ -38,6 +40,8 @@ class OutputFile(msgspec.Struct, frozen=True, kw_only=True):
             raise UsageError(
                 "--rotate needs --write FILE, and --keep needs --rotate.", "--write web.pcapng --rotate 100M"
             )
+        if self.path not in {"", "-"}:
+            check_target(str(numbered(Path(self.path), 1)) if self.rotate else self.path, force=self.force)
 
 
 def open_file(running: Capture, file: OutputFile, names: Mapping[str, str]) -> CaptureWriter | None:

@@ -30,6 +30,13 @@ ReadFiles = Annotated[
     list[str] | None,
     typer.Option(metavar="FILE", help="Show a pcap or pcapng file instead (- for stdin); several are joined."),
 ]
+PacketNumber = Annotated[
+    int | None,
+    typer.Option(
+        "--packet", metavar="N", min=1, help="With --read: packet #N in full, its fields and its bytes in hex."
+    ),
+]
+Detail = Annotated[bool, typer.Option("--detail", help="Each packet in full: its fields and its bytes in hex.")]
 Drops = Annotated[
     bool, typer.Option("--drops", help="What the kernel drops of these containers' traffic, and by which rule.")
 ]

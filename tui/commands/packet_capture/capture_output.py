@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
+from dnet_tui.inspect.capture.board.display_filter import display_filter
 from dnet_tui.inspect.capture.correlation.correlator import WAIT_NS, Correlator
 from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
 from dnet_tui.inspect.capture.decode import summarise
@@ -14,12 +15,13 @@ from dnet_tui.inspect.capture.points import CapturePoint
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.capture.address_names import address_names
-from dnet_tui.tui.reports.capture.display_filter import display_filter
 from dnet_tui.tui.reports.capture.flow_summary import flow_lines
-from dnet_tui.tui.reports.capture.missing_points import MissingPoints
+from dnet_tui.tui.reports.capture.packet_detail import detail_data, detail_lines
 from dnet_tui.tui.reports.capture.packet_json import packet_data, point_packet
 from dnet_tui.tui.reports.capture.packet_table import PacketTable
 from dnet_tui.tui.reports.json_text import to_json_line
+from dnet_tui.tui.reports.terminal import stderr_width, stdout_paper
+from dnet_tui.tui.reports.wrapping import paragraph
 
 CaptureFormat = Literal["text", "json"]
 WAIT_MS = WAIT_NS // 1_000_000
@@ -27,17 +29,21 @@ _MOST_REASONS = 16
 
 
 def say(text: str) -> None:
-    """One line to stderr."""
-    print(clean(text, 1024), file=sys.stderr, flush=True)
+    """One line to stderr; on a terminal it is broken between words."""
+    print("\n".join(paragraph(clean(text, 1024), stderr_width(), "", "  ")), file=sys.stderr, flush=True)
 
 
 class LineOutput:
     """One point: a line for each packet, as tcpdump writes it."""
 
-    def __init__(self, labels: Sequence[str], names: Mapping[str, str], output: CaptureFormat) -> None:
+    def __init__(
+        self, labels: Sequence[str], names: Mapping[str, str], output: CaptureFormat, *, detail: bool = False
+    ) -> None:
+        self._detail = detail
         self._labels = labels
         self._names = names
         self._json = output == "json"
+        self._width = None if self._json else stdout_paper().width
         self.shown = 0
 
     def take(self, packets: Sequence[CapturedPacket], until_ns: int) -> None:  # noqa: ARG002  as CorrelatedOutput
@@ -57,7 +63,14 @@ class LineOutput:
     def _lines(self, packets: Iterable[CapturedPacket]) -> Iterator[str]:
         for packet in packets:
             summary = summarise(packet, self._labels[packet.point])
-            yield to_json_line(point_packet(summary)) if self._json else summary.line(self._names) + "\n"
+            if self._json:
+                yield to_json_line(point_packet(summary))
+            elif self._width is None:
+                yield summary.line(self._names) + "\n"
+            else:
+                yield "\n".join(paragraph(summary.line(self._names), self._width, "", "    ")) + "\n"
+            if self._detail and not self._json:
+                yield "\n".join(detail_lines(packet, self._width)) + "\n"
 
 
 class CorrelatedOutput:
@@ -73,7 +86,14 @@ class CorrelatedOutput:
         names: Mapping[str, str],
         show: str = "",
         count: int | None = None,
+        detail: bool = False,
+        only: int | None = None,
     ) -> None:
+        """``detail``: each row in full; ``only``: the row of that number alone."""
+        from dnet_tui.tui.reports.capture.missing_points import MissingPoints  # noqa: PLC0415  it brings in the walk
+
+        self._detail = detail or only is not None
+        self._only = only
         self._show = show
         self._labels = [point.label for point in points]
         self._names = names
@@ -83,8 +103,11 @@ class CorrelatedOutput:
         self._correlator = correlator
         self._missing = MissingPoints(points, view)
         self._json = output == "json"
-        self._table = PacketTable(self._labels, names, WAIT_MS)
+        self._width = stdout_paper().width
+        self._table = PacketTable(self._labels, names, WAIT_MS, self._width)
         self._headed = self._json
+        self.rows = 0
+        """Rows there were, shown or not."""
         self.shown = 0
 
     @property
@@ -98,8 +121,12 @@ class CorrelatedOutput:
         self._test = display_filter(self._show, self._labels, self._names)
         self._correlator.widen(len(points))
         self._missing.widen(points)
-        self._table = PacketTable(self._labels, self._names, WAIT_MS)
+        self._table = PacketTable(self._labels, self._names, WAIT_MS, self._width)
         self._headed = self._json
+
+    def look_at_drops(self, dropped: Sequence[int], now_ns: int) -> None:
+        """The counters of what the kernel dropped at the points, before :meth:`take`: nothing is missed there then."""
+        self._missing.drops.look(dropped, now_ns)
 
     def take(self, packets: Sequence[CapturedPacket], until_ns: int) -> None:
         """Join packets, and print the rows that are finished: everything up to ``until_ns`` has been given."""
@@ -116,6 +143,11 @@ class CorrelatedOutput:
         yield from flow_lines(self._correlator.flows.flows(), self._names)
         if self._correlator.hurried:
             yield f"{self._correlator.hurried} packets were not waited for: there were too many at once"
+        if self._missing.unsure:
+            yield (
+                f"{self._missing.unsure} packets were not seen at a point where the kernel dropped packets just then: "
+                "whether they came there is not known"
+            )
         if self._missing.unasked:
             yield f"of {self._missing.unasked} packets it was not looked up where they should go: there were too many"
 
@@ -138,13 +170,19 @@ class CorrelatedOutput:
                     why = f"{where}, {item.reason}" if item.reason else where
                     if why in lost or len(lost) < _MOST_REASONS:
                         lost[why] = lost.get(why, 0) + 1
+            self.rows += 1
             if self.full or (self._filtered and not self._test(row, missing)):
+                continue
+            if self._only is not None and row.number != self._only:
                 continue
             self.shown += 1
             if self._json:
-                yield to_json_line(packet_data(row, self._labels, self._names, missing, WAIT_MS))
-            else:
-                yield self._table.line(row, missing)
+                data = packet_data(row, self._labels, self._names, missing, WAIT_MS)
+                yield to_json_line(detail_data(data, row.packet) if self._detail else data)
+                continue
+            yield self._table.line(row, missing)
+            if self._detail:
+                yield "\n".join(detail_lines(row.packet, self._width)) + "\n"
 
 
 CaptureOutput = LineOutput | CorrelatedOutput

@@ -41,7 +41,13 @@ def chosen_points(texts: list[str], *, proto: str = "tcp") -> ChosenPoints:
         CannotInspectError: what it means could not be seen.
     """
     view = View(snapshot_from(None, _LINKS))
-    along = texts[0] == ALONG and len(texts) == 3 and not _is_name(view, ALONG)
+    along = texts[0] == ALONG and not _is_name(view, ALONG)
+    if along and len(texts) != 3:
+        ends = {1: "FROM and TO are missing", 2: "TO is missing"}.get(len(texts), "it takes FROM and TO alone")
+        raise UsageError(
+            f"“along” takes the links of the way between two ends: {ends}.",
+            f"For example: dnet-tui capture along {clean(texts[1]) if len(texts) > 1 else 'web'} 203.0.113.9:443",
+        )
     if not along and len(texts) == 1 and meant_container(view, texts[0]) is None:
         return ChosenPoints(view, (resolve(view, texts[0]),), whole=False)
     from dnet_tui.diagnostics.context.host_context import HostContext  # noqa: PLC0415  only to walk
@@ -106,7 +112,7 @@ def _along(case: HostContext, source: str, target: str, proto: str) -> list[Link
 def split_port(text: str) -> tuple[str, int]:
     """An address with a port in two (``203.0.113.9:443``, ``[2001:db8::1]:443``); a name's port is left to it."""
     head, colon, tail = text.rpartition(":")
-    if colon and tail.isdigit() and int(tail) < 65_536:
+    if colon and tail.isdecimal() and int(tail) < 65_536:
         try:
             return str(ipaddress.ip_address(head.strip("[]"))), int(tail)
         except ValueError:

@@ -13,7 +13,7 @@ from dnet_tui.inspect.capture.correlation.correlator import Correlator
 from dnet_tui.inspect.capture.files.capture_reader import CaptureReader, FilePoint
 from dnet_tui.inspect.capture.packet import CapturedPacket
 from dnet_tui.inspect.capture.points import CapturePoint, resolve
-from dnet_tui.inspect.errors import DnetError
+from dnet_tui.inspect.errors import DnetError, UsageError
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.commands.packet_capture.capture_output import (
     CaptureFormat,
@@ -39,6 +39,8 @@ class FileOptions(msgspec.Struct, frozen=True, kw_only=True):
     output: CaptureFormat
     show: str = ""
     count: int | None = None
+    detail: bool = False
+    packet: int | None = None
 
 
 def read_files(paths: list[str], options: FileOptions, snapshot: Path | None = None) -> None:
@@ -64,6 +66,7 @@ def read_files(paths: list[str], options: FileOptions, snapshot: Path | None = N
                     break
         shown.take(batch)
         shown.end()
+        shown.check_found()
     finally:
         for reader in readers:
             reader.close()
@@ -99,7 +102,7 @@ class FileView:
     @property
     def done(self) -> bool:
         """Whether as many packets as were asked for have been shown."""
-        count = self._options.count
+        count = 1 if self._options.packet is not None else self._options.count
         return count is not None and self._printing is not None and self._printing.shown >= count
 
     @property
@@ -119,8 +122,15 @@ class FileView:
         """Print what is left, and the summary."""
         printing = self._output()
         printing.end()
-        for line in printing.summary():
+        for line in printing.summary() if self._options.packet is None else ():
             say(line)
+
+    def check_found(self) -> None:
+        """Raise :class:`UsageError` where the packet that was asked for isn't there."""
+        printing, number = self._printing, self._options.packet
+        if number is not None and isinstance(printing, CorrelatedOutput) and not printing.shown:
+            msg = f"There is no packet #{number}: there are {printing.rows}."
+            raise UsageError(msg, "Rows end with their number; of one point, the first line is packet #1.")
 
     def _output(self) -> CaptureOutput:
         if self._printing is not None and not self.wider:
@@ -132,8 +142,8 @@ class FileView:
             self._printing.widen(points)
             return self._printing
         names = names_of(self._view) or {key: value for reader in self._readers for key, value in reader.names.items()}
-        if len(points) == 1 and not options.show:
-            self._printing = LineOutput([points[0].label], names, options.output)
+        if len(points) == 1 and not options.show and options.packet is None and not (options.detail and _json(options)):
+            self._printing = LineOutput([points[0].label], names, options.output, detail=options.detail)
         else:
             correlator = Correlator(len(points))
             self._printing = CorrelatedOutput(
@@ -142,10 +152,16 @@ class FileView:
                 options.output,
                 correlator=correlator,
                 names=names,
-                show=options.show,
-                count=options.count,
+                show=options.show if options.packet is None else "",
+                count=options.count if options.packet is None else 1,
+                detail=options.detail,
+                only=options.packet,
             )
         return self._printing
+
+
+def _json(options: FileOptions) -> bool:
+    return options.output == "json"
 
 
 def _point(view: View | None, index: int, item: FilePoint) -> CapturePoint:

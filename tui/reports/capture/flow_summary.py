@@ -7,9 +7,10 @@ from itertools import islice
 
 from dnet_tui.inspect.capture.correlation.flow_table import CapturedFlow
 from dnet_tui.inspect.capture.correlation.packet_identity import ICMP, ICMP6
+from dnet_tui.inspect.capture.correlation.row_text import address_text, end_text
 from dnet_tui.inspect.model.protocols import protocol_title
 from dnet_tui.inspect.text.sanitize import clean
-from dnet_tui.tui.reports.capture.packet_table import address_text, duration, end_text
+from dnet_tui.tui.reports.capture.packet_table import duration
 
 MOST_FLOWS = 20
 

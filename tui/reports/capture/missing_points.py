@@ -11,10 +11,9 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from dnet_tui.diagnostics.capture.packet_fate import CapturedAt, PacketFate, established, fate_of, fate_of_answer
 from dnet_tui.diagnostics.walk.packet import Packet
+from dnet_tui.inspect.capture.correlation.drop_windows import DropWindows
 from dnet_tui.inspect.capture.correlation.flow_table import CapturedFlow
 from dnet_tui.inspect.capture.correlation.packet_identity import ICMP, ICMP6, TCP, FlowEnds, PacketIdentity
 from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
@@ -23,6 +22,7 @@ from dnet_tui.inspect.capture.points import CapturePoint
 from dnet_tui.inspect.model import LinkRef
 from dnet_tui.inspect.model.protocols import PROTOCOLS
 from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.reports.capture.missing_point import MissingPoint
 
 _MOST_KEPT = 4096
 _SHARE = 0.2
@@ -30,17 +30,6 @@ _SHARE = 0.2
 
 _FLAGS = ((0x02, "SYN"), (0x10, "ACK"), (0x01, "FIN"), (0x04, "RST"), (0x08, "PSH"), (0x20, "URG"))
 _GROUP, _ALL = "224.", "255.255.255.255"
-
-
-class MissingPoint(msgspec.Struct, frozen=True):
-    """A point a packet did not come to.  ``reason`` may be empty; ``rule`` is the deciding rule's text.
-
-    ``point`` None: it got no further, but to which point it would have come can't be said (there is no route).
-    """
-
-    point: int | None
-    reason: str
-    rule: str = ""
 
 
 class MissingPoints:
@@ -56,6 +45,9 @@ class MissingPoints:
         self._seen: dict[int, set[int]] = {}
         self._began = clock()
         self._spent = 0.0
+        self.drops = DropWindows()
+        self.unsure = 0
+        """Rows that may have been at points where the kernel dropped packets just then."""
         self.unasked = 0
         """Rows whose fate was not looked up because there were too many."""
 
@@ -67,12 +59,15 @@ class MissingPoints:
         """The points that a row should have been seen at and wasn't."""
         points = row.points()
         ends, flow = row.identity.ends, row.flow
-        if ends is None or flow is None or row.apart:
+        if ends is None or flow is None or row.apart or row.hurried:
             return []
         known = self._seen.setdefault(flow.number, set())
         if len(self._seen) > _MOST_KEPT:
             self._seen.pop(next(iter(self._seen)))
         lacking = [point for point in range(len(self._refs)) if point not in points]
+        if lacking and any(self.drops.covers(point, row.packet.time_ns) for point in lacking):
+            self.unsure += 1
+            lacking = []
         found = self._lacking(row, ends, flow, lacking, known) if lacking else []
         known |= points
         return found

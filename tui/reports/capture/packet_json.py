@@ -11,10 +11,10 @@ from typing import Literal
 import msgspec
 
 from dnet_tui.inspect.capture.correlation.packet_row import PacketRow, Sighting
+from dnet_tui.inspect.capture.correlation.row_text import address_text
 from dnet_tui.inspect.capture.decode import PacketSummary, summarise, timestamp
 from dnet_tui.inspect.capture.packet import OUTGOING
-from dnet_tui.tui.reports.capture.missing_points import MissingPoint
-from dnet_tui.tui.reports.capture.packet_table import address_text
+from dnet_tui.tui.reports.capture.missing_point import MissingPoint
 
 
 class PointPacketData(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +71,16 @@ class RoundTripData(msgspec.Struct, frozen=True, kw_only=True):
     ns: int
 
 
+class FieldData(msgspec.Struct, frozen=True, kw_only=True):
+    """A field: ``start`` and ``end`` (excluded) are its bytes in the frame, ``fields`` those within it."""
+
+    name: str
+    value: str | None
+    start: int
+    end: int
+    fields: list[FieldData]
+
+
 class PacketData(PointPacketData, frozen=True, kw_only=True):
     """A packet of a capture at several points; the plain fields are those of its first sighting.
 
@@ -78,7 +88,8 @@ class PacketData(PointPacketData, frozen=True, kw_only=True):
     ``retransmission``, ``keep-alive``, ``reset``; ``alike`` (only their order
     tells several packets apart), ``apart`` (it may be a packet of another
     row, which could not be decided).  A capture at a single point prints the
-    plain fields alone.
+    plain fields alone.  With ``--detail`` or ``--packet`` there are ``layers``,
+    outermost first, and ``bytes``: what was captured of the frame, in hex.
     """
 
     number: int
@@ -89,6 +100,8 @@ class PacketData(PointPacketData, frozen=True, kw_only=True):
     answers: int | None
     round_trips: list[RoundTripData]
     remarks: list[str]
+    layers: list[FieldData] | msgspec.UnsetType = msgspec.UNSET
+    bytes: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def point_packet(shown: PacketSummary) -> PointPacketData:

@@ -2,48 +2,42 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping, Sequence
 
 from dnet_tui.inspect.capture.correlation.packet_identity import TCP
 from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
+from dnet_tui.inspect.capture.correlation.row_text import address_text, end_text, relative
 from dnet_tui.inspect.capture.decode import clock, summarise
-from dnet_tui.inspect.text.cells import cells, pad
 from dnet_tui.inspect.text.sanitize import clean
-from dnet_tui.tui.reports.capture.missing_points import MissingPoint
+from dnet_tui.tui.reports.capture.missing_point import MissingPoint
+from dnet_tui.tui.reports.capture.table_layout import TIME_WIDTH, TableLayout
 
-_TIME = 15
-_LEAST = 8
 _MOST_KEPT = 8192
 
 
 class PacketTable:
-    """Makes the lines.  ``labels`` are the points', ``names`` those of addresses."""
+    """Makes the lines.  ``labels`` are the points', ``names`` those of addresses; ``width`` in cells, None: any."""
 
-    def __init__(self, labels: Sequence[str], names: Mapping[str, str], wait_ms: int) -> None:
+    def __init__(self, labels: Sequence[str], names: Mapping[str, str], wait_ms: int, width: int | None = None) -> None:
         self._labels = labels
         self._names = names
         self._wait = wait_ms
         self._ends: dict[tuple[bytes, int], str] = {}
-        self._widths = [max(len(label), _LEAST) for label in labels]
-
-    def header(self) -> str:
-        """The line above the rows."""
-        columns = [_right(label, width) for label, width in zip(self._labels, self._widths, strict=True)]
-        return "  ".join([pad("time", _TIME), *columns, "packet"]) + "\n"
+        self._layout = TableLayout(labels, width)
+        self.header = self._layout.header
 
     def line(self, row: PacketRow, missing: Sequence[MissingPoint]) -> str:
         """One packet: its delay at each point, who and to whom (⇒ where that changes), what, what it answers."""
         first = row.packet.time_ns
-        texts = ["-"] * len(self._widths)
+        texts = ["-"] * len(self._labels)
         for item in missing:
             if item.point is not None:
                 texts[item.point] = "NOT"
         for seen in reversed(row.sightings):  # the first one counts
             text = "0" if seen.time_ns == first else delay(seen.time_ns - first)
             texts[seen.point] = f"{text}/{seen.pieces}" if seen.pieces > 1 else text
-        columns = "  ".join(map(str.rjust, texts, self._widths))
-        return f"{clock(first)[:_TIME]}  {columns}  {self.packet(row)}  {self.remarks(row, missing)}\n"
+        packet = f"{self.packet(row)}  {self.remarks(row, missing)}"
+        return self._layout.row(clock(first)[:TIME_WIDTH], texts, packet)
 
     def packet(self, row: PacketRow) -> str:
         """Protocol, ends and content."""
@@ -68,10 +62,11 @@ class PacketTable:
         if row.answer_to:
             trips = ", ".join(f"{self._labels[point]} {duration(took)}" for point, took in row.round_trips)
             found.append(f"answers #{row.answer_to}" + (f" after {trips}" if trips else ""))
-        for item in missing:
-            why = f": {clean(item.reason, 512)}" if item.reason else ""
-            where = f"NOT at {self._labels[item.point]}" if item.point is not None else "NOT any further"
-            found.append(f"{where} within {self._wait} ms{why}")
+        for reason in dict.fromkeys(item.reason for item in missing):
+            points = [item.point for item in missing if item.reason == reason]
+            labels = ", ".join(self._labels[point] for point in points if point is not None)
+            where = f"NOT at {labels}" if labels else "NOT any further"
+            found.append(f"{where} within {self._wait} ms" + (f": {clean(reason, 512)}" if reason else ""))
         return f"[#{row.number}; {'; '.join(found)}]" if found else f"[#{row.number}]"
 
     def _changing(self, ends: Sequence[tuple[bytes, int]]) -> str:
@@ -92,35 +87,6 @@ class PacketTable:
                 self._ends.clear()
             self._ends[address, port] = kept
         return kept
-
-
-def _right(text: str, width: int) -> str:
-    return " " * max(0, width - cells(text)) + text
-
-
-def relative(info: str, row: PacketRow) -> str:
-    """A segment's text with its numbers counted from where its connection began, as far as that was seen."""
-    flow, identity = row.flow, row.identity
-    if flow is None or identity.flags & 0x02 or flow.first_seq < 0:
-        return info
-    info = info.replace(f"seq {identity.seq},", f"seq {(identity.seq - flow.first_seq) % (1 << 32)},", 1)
-    back = flow.reverse
-    if back is None or back.first_seq < 0:
-        return info
-    return info.replace(f"ack {identity.ack},", f"ack {(identity.ack - back.first_seq) % (1 << 32)},", 1)
-
-
-def address_text(address: bytes) -> str:
-    """A packed address as text."""
-    return socket.inet_ntop(socket.AF_INET6 if len(address) == 16 else socket.AF_INET, address)
-
-
-def end_text(address: bytes, port: int) -> str:
-    """An address with its port, if it has one."""
-    text = address_text(address)
-    if not port:
-        return text
-    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
 
 
 def delay(nanoseconds: int) -> str:

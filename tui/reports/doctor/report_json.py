@@ -13,7 +13,7 @@ import msgspec
 from dnet_tui.diagnostics.flows.probes import Judgement, Method, Prediction, ProbeAnswer, Probed
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy, Risk, commands
 from dnet_tui.diagnostics.report.finding import Finding, Outcome, Severity
-from dnet_tui.diagnostics.report.report import PolicyLine, Report, VerdictWord
+from dnet_tui.diagnostics.report.report import FlowCounts, PolicyLine, Report, VerdictWord
 from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner, OwnerKind
 
 Json = dict[str, Any]
@@ -41,6 +41,22 @@ class SummaryData(msgspec.Struct, frozen=True, kw_only=True):
     errors: int
     warnings: int
     checks: dict[str, int]
+
+
+class SkippedData(msgspec.Struct, frozen=True, kw_only=True):
+    """A check that a person left out; ``by`` is the option or the file that said so."""
+
+    id: str
+    reason: str
+    by: str
+
+
+class FlowsData(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of the flows that somebody promised pass, are stopped, or can't be decided."""
+
+    ok: int
+    broken: int
+    unknown: int
 
 
 class CheckData(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,6 +206,8 @@ class DoctorData(msgspec.Struct, frozen=True, kw_only=True):
     checks: list[CheckData]
     findings: list[FindingData]
     gaps: list[GapData]
+    skipped: list[SkippedData]
+    flows: FlowsData | None
     probes: list[ProbeData] | msgspec.UnsetType = msgspec.UNSET
     policy: list[PolicyData] | msgspec.UnsetType = msgspec.UNSET
 
@@ -209,11 +227,17 @@ def doctor_data(report: Report) -> Json:
         checks=[CheckData(id=item.id, outcome=item.outcome, reason=item.reason) for item in report.checks],
         findings=[_finding(finding) for finding in report.findings],
         gaps=[GapData(section=gap.section, scope=gap.scope, reason=gap.reason, hint=gap.hint) for gap in report.gaps],
+        skipped=[SkippedData(id=item.id, reason=item.reason, by=item.by) for item in report.skipped],
+        flows=_flows(report.flows),
         probes=msgspec.UNSET if report.probes is None else [_probe(item) for item in report.probes],
         policy=msgspec.UNSET if report.policy is None else [_policy(item) for item in report.policy],
     )
     built: Json = msgspec.to_builtins(data)
     return built
+
+
+def _flows(counts: FlowCounts | None) -> FlowsData | None:
+    return None if counts is None else FlowsData(ok=counts.ok, broken=counts.broken, unknown=counts.unknown)
 
 
 def _policy(item: PolicyLine) -> PolicyData:

@@ -22,6 +22,7 @@ from dnet_tui.tui.reports.doctor.report_text import (
     evidence_line,
     gap_line,
     policy_items,
+    skipped_line,
     symptoms_line,
     title_line,
     verdict_line,
@@ -48,6 +49,8 @@ def doctor_markdown(report: Report, label: Label = str) -> str:
         lines += ["## Not decided", ""]
         lines += [f"- {code(check.id)} ({plain(check.outcome)}): {plain(check.reason)}" for check in undecided]
         lines.append("")
+    if report.skipped:
+        lines += ["## Left out", "", *(f"- {plain(skipped_line(item))}" for item in report.skipped), ""]
     if report.gaps:
         lines += ["## Not seen", "", *(f"- {plain(gap_line(gap, label))}" for gap in report.gaps), ""]
     return "\n".join(lines).rstrip() + "\n"

@@ -45,7 +45,7 @@ def test_the_end_lets_everything_go_in_order() -> None:
 
 
 def test_too_many_bytes_are_let_go_before_their_time() -> None:
-    merger = Merger(9.0, limit=100)
+    merger = Merger(9.0, limit=400)
     merger.add(1.0, at(1, size=60))
     assert merger.take(1.0) == []
     merger.add(1.0, at(2, size=60))

@@ -6,6 +6,9 @@ import struct
 from types import SimpleNamespace
 from typing import Any
 
+from hypothesis import example, given
+from hypothesis import strategies as st
+
 from dnet_tui.inspect.capture.files.pcapng_blocks import packet_block
 from dnet_tui.inspect.capture.packet import ETHERNET, SNAPLEN
 from dnet_tui.inspect.capture.ring import _BLOCK, Ring
@@ -31,13 +34,22 @@ def ring(*, loopback: bool = False, snaplen: int = SNAPLEN) -> Any:
     return made
 
 
-def frame(data: bytes, *, reception: int = 0, status: int = 1, tci: int = 0, tpid: int = 0, length: int = 0) -> bytes:
+def frame(
+    data: bytes,
+    *,
+    reception: int = 0,
+    status: int = 1,
+    tci: int = 0,
+    tpid: int = 0,
+    length: int = 0,
+    time_ns: int = 5_000_000_009,
+    mac: int = 82,
+) -> bytes:
     """One struct tpacket3_hdr, its sockaddr_ll and the bytes, with the offset of the next left at its end."""
-    mac = 82
-    size = mac + len(data) + -(mac + len(data)) % 16
-    head = struct.pack(
-        "=6IHHIIHH8x", size, 5, 9, len(data), length or len(data), status, mac, mac + 14, 0, tci, tpid, 0
-    )
+    size = mac + len(data) + -(mac + len(data)) % 8
+    sec, nsec = divmod(time_ns, 1_000_000_000)
+    lengths = len(data), length or len(data)
+    head = struct.pack("=6IHHIIHH8x", size, sec, nsec, *lengths, status, mac, mac + 14, 0, tci, tpid, 0)
     address = struct.pack("=HHiHBB8s", 17, 0x0008, 2, 1, reception, 6, b"")
     return (head + address).ljust(mac, b"\0") + data + b"\0" * (size - mac - len(data))
 
@@ -138,3 +150,56 @@ def test_blocks_of_loopback_hold_each_packet_once() -> None:
     fill(made, 0, frame(FRAME, reception=4))
     fill(made, 1, frame(FRAME, reception=4), frame(FRAME, reception=0))
     assert [blocks.packets for blocks in made.read_blocks(made.block_maker())] == [1]
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> list[bytes]:
+    """Frames in runs that are alike, among others, on both sides of a second and of a time's upper half."""
+    moment = draw(st.sampled_from((5_000_000_009, 5_999_999_000, (1 << 32) - 40, 3 * (1 << 32) - 2_000)))
+    found = []
+    for _ in range(draw(st.integers(1, 6))):
+        size = draw(st.integers(14, 300))
+        more: dict[str, int] = {
+            "reception": draw(st.sampled_from((0, 3, 4))),
+            "status": draw(st.sampled_from((1, 1, 1, 9, 0x11))),
+            "mac": draw(st.sampled_from((88, 88, 88, 82, 90))),
+            "length": draw(st.sampled_from((0, 0, 1500))),
+        }
+        for number in range(draw(st.sampled_from((1, 2, 25, 60)))):
+            moment += draw(st.sampled_from((0, 7, 31)))
+            found.append(frame(bytes((number * 7 + byte) % 256 for byte in range(size)), time_ns=moment, **more))
+    return found
+
+
+def alike(count: int, step_ns: int, **more: int) -> list[bytes]:
+    return [
+        frame(bytes([number]) * 41, time_ns=5_999_999_000 + number * step_ns, mac=88, **more) for number in range(count)
+    ]
+
+
+@given(shapes(), st.booleans())
+@example(alike(100, 1), False)
+@example(alike(100, 31), False)  # a new second
+@example(alike(100, 1, reception=4), True)
+@example([*alike(40, 1), *alike(40, 1, reception=3)], True)
+def test_frames_that_are_alike_are_written_as_any_others(frames: list[bytes], loopback: bool) -> None:
+    slow, fast = ring(loopback=loopback), ring(loopback=loopback)
+    fill(slow, 0, *frames)
+    fill(fast, 0, *frames)
+    packets = slow.read(1)
+    found = fast.read_blocks(fast.block_maker(1))
+    assert b"".join(blocks.data for blocks in found) == b"".join(map(packet_block, packets))
+    assert sum(blocks.packets for blocks in found) == len(packets) == fast.received
+    for blocks in found:
+        assert (blocks.first_ns, blocks.last_ns) == (packets[0].time_ns, packets[-1].time_ns)
+
+
+def test_content_that_looks_like_a_frame_is_not_taken_for_one() -> None:
+    # Where a run of small frames ends, a large one holds what their headers would look like there.
+    small = frame(b"x" * 40, mac=88)
+    frames = [small] * 30 + [frame(small * 30, mac=88), *[small] * 30]
+    slow, fast = ring(), ring()
+    fill(slow, 0, *frames)
+    fill(fast, 0, *frames)
+    (blocks,) = fast.read_blocks(fast.block_maker())
+    assert (blocks.packets, blocks.data) == (61, b"".join(map(packet_block, slow.read())))

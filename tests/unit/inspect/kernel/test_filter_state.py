@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dnet_tui.inspect.kernel.filter_state import TickClock, parse_queues, parse_recent, tick_clock
@@ -39,5 +39,6 @@ def test_a_queue_that_is_read_has_a_line() -> None:
 
 
 @given(st.text())
+@example("²")  # a digit, and no number
 def test_no_text_crashes_the_queues(shown: str) -> None:
     parse_queues(shown)

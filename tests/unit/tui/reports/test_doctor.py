@@ -101,6 +101,7 @@ def test_json_follows_the_contract() -> None:
 
     assert list(data) == [
         "format", "tool_version", "taken_at", "host", "engines", "summary", "checks", "findings", "gaps",
+        "skipped", "flows",
     ]  # fmt: skip
     assert data["format"] == 1
     assert data["engines"] == [{"name": "docker", "version": "20.10.24", "firewall": "iptables"}]

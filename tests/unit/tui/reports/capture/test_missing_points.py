@@ -27,6 +27,22 @@ def test_without_a_walk_a_packet_is_missed_only_where_its_flow_was_seen() -> Non
     assert missed(datagram(1, 0, 1), datagram(2, 0)) == [[], [1]]
 
 
+def test_a_packet_is_not_missed_where_the_kernel_dropped_packets_just_then() -> None:
+    finder = MissingPoints(POINTS, None)
+    first, second = correlate([*datagram(1, 0, 1), *datagram(2, 0)], 2)  # type: ignore[list-item]
+    finder.drops.look([0, 0], TIME - 1_000_000_000)
+    finder.drops.look([0, 3], TIME)
+    assert [finder.of(first), finder.of(second)] == [[], []]
+    assert finder.unsure == 1
+
+
+def test_a_packet_that_was_not_waited_for_is_missed_nowhere() -> None:
+    finder = MissingPoints(POINTS, None)
+    first, second = correlate([*datagram(1, 0, 1), *datagram(2, 0)], 2)  # type: ignore[list-item]
+    second.hurried = True
+    assert [finder.of(first), finder.of(second)] == [[], []]
+
+
 def test_another_flow_says_nothing() -> None:
     assert missed(datagram(1, 0, 1), datagram(2, 0, dst="10.0.0.4")) == [[], []]
 

@@ -4,9 +4,11 @@ import msgspec
 import pytest
 
 from dnet_tui.inspect.capture.correlation.correlator import correlate
-from dnet_tui.tui.reports.capture.missing_points import MissingPoint
+from dnet_tui.inspect.text.cells import cells
+from dnet_tui.tui.reports.capture.missing_point import MissingPoint
 from dnet_tui.tui.reports.capture.packet_json import packet_data
 from dnet_tui.tui.reports.capture.packet_table import PacketTable, duration
+from dnet_tui.tui.reports.capture.table_layout import TableLayout
 from unit.builders.packets import TIME, A, B, ethernet, ipv4, packet, udp
 
 LABELS = ("web:eth0", "docker0", "eth0")
@@ -47,3 +49,35 @@ def test_json_has_a_sighting_for_every_point() -> None:
 )
 def test_durations_keep_three_digits(nanoseconds: int, text: str) -> None:
     assert duration(nanoseconds) == text
+
+
+WORDS = (
+    "UDP 172.17.0.2:40000 (web) > 203.0.113.9:9 length 23  [#1; NOT at eth0 within 200 ms: dropped by filter FORWARD]"
+)
+DELAYS = ["0", "+21µs", "NOT"]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 140])
+def test_a_table_fits_and_breaks_no_word(width: int) -> None:
+    layout = TableLayout(LABELS, width)
+    lines = (layout.header() + layout.row("12:34:56.123456", DELAYS, WORDS)).splitlines()
+    assert max(map(cells, lines)) <= width
+    seen = " ".join(lines).split()
+    assert all(word in seen for word in (*WORDS.split(), *DELAYS, "12:34:56.123456"))
+
+
+def test_the_packet_stands_beside_the_points_or_below_them_or_the_points_are_named() -> None:
+    wide, narrow, least = (TableLayout(LABELS, width) for width in (140, 80, 40))
+    row = ("12:34:56.123456", DELAYS, WORDS)
+    assert wide.header().split() == ["time", *LABELS, "packet"]
+    assert wide.row(*row).splitlines()[0].startswith("12:34:56.123456         0     +21µs       NOT  UDP ")
+    assert narrow.header().split() == ["time", *LABELS]
+    assert narrow.row(*row).splitlines()[:2] == [
+        "12:34:56.123456         0     +21µs       NOT",
+        "    UDP 172.17.0.2:40000 (web) > 203.0.113.9:9 length 23 [#1; NOT at eth0 within",
+    ]
+    assert least.row(*row).splitlines()[:2] == ["12:34:56.123456  web:eth0 0", "docker0 +21µs  eth0 NOT"]
+
+
+def test_into_a_pipe_a_packet_is_one_line() -> None:
+    assert TableLayout(LABELS, None).row("12:34:56.123456", DELAYS, WORDS).endswith(f"  {WORDS}\n")

@@ -2,16 +2,14 @@ from __future__ import annotations
 
 import pytest
 
+from dnet_tui.inspect.capture.board.display_filter import FilterError, display_filter
 from dnet_tui.inspect.capture.correlation.correlator import correlate
 from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
-from dnet_tui.inspect.errors import UsageError
-from dnet_tui.tui.reports.capture.display_filter import display_filter
-from dnet_tui.tui.reports.capture.missing_points import MissingPoint
 from unit.builders.packets import TIME, A, B, ethernet, ipv4, packet, tcp, udp
 
 LABELS = ("web:eth0", "eth0")
 NAMES = {A: "web"}
-LOST = [MissingPoint(1, "dropped")]
+LOST = ["a point that it did not come to"]
 
 
 def row(payload: bytes, proto: int = 17, translated: str = "") -> PacketRow:
@@ -59,6 +57,7 @@ def test_what_got_lost_is_chosen() -> None:
     [
         ("port http", "“http” (character 6)"),
         ("host", "at its end"),
+        ("port ²", "“²” (character 6)"),
         ("tcp udp", "“udp” (character 5)"),
         ("(tcp", "at its end"),
         ("at docker0", "“docker0” (character 4)"),
@@ -67,6 +66,11 @@ def test_what_got_lost_is_chosen() -> None:
     ],
 )
 def test_an_error_says_where(text: str, where: str) -> None:
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(FilterError) as caught:
         display_filter(text, LABELS, NAMES)
     assert where in caught.value.message
+    wrong = caught.value
+    if wrong.length:
+        assert f"“{text[wrong.position : wrong.position + wrong.length]}”" in wrong.message
+    else:
+        assert wrong.position == len(text)

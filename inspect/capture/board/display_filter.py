@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from dnet_tui.inspect.capture.correlation.packet_identity import ICMP, ICMP6, TCP, UDP
 from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
+from dnet_tui.inspect.capture.correlation.row_text import address_text
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.text.sanitize import clean
-from dnet_tui.tui.reports.capture.missing_points import MissingPoint
-from dnet_tui.tui.reports.capture.packet_table import address_text
 
-RowTest = Callable[[PacketRow, Sequence[MissingPoint]], bool]
+RowTest = Callable[[PacketRow, Sequence[object]], bool]
+"""Whether a row is shown, given the points that it was missed at."""
 
 _TOKEN = re.compile(r"\s*([()]|[^\s()]+)")
 _PROTOCOLS = {"tcp": TCP, "udp": UDP, "icmp": ICMP, "icmp6": ICMP6}
@@ -28,11 +28,23 @@ _DEEPEST = 50
 EXAMPLE = "host web and (lost or port 80)"
 
 
+class FilterError(UsageError):
+    """A display filter that can't be understood: ``position`` and ``length`` are the characters that are wrong.
+
+    A position at the text's end, with no length, is something that is missing there.
+    """
+
+    def __init__(self, message: str, hint: str, *, position: int, length: int) -> None:
+        super().__init__(message, hint)
+        self.position = position
+        self.length = length
+
+
 def display_filter(text: str, labels: Sequence[str], names: Mapping[str, str]) -> RowTest:
     """The test that an expression asks for; everything passes an empty one.
 
     Raises:
-        UsageError: the expression is wrong; the message says where.
+        FilterError: the expression is wrong; the message says where.
     """
     if not text.strip():
         return lambda _row, _missing: True
@@ -89,7 +101,7 @@ class _Parser:
             return self._point(self._next("the name of a point"))
         if word == "port":
             number = self._next("a port number")
-            if not number.isdigit() or int(number) > 65_535:
+            if not number.isdecimal() or int(number) > 65_535:
                 self._at -= 1
                 raise self._wrong("a port number is wanted here")
             return _port(int(number))
@@ -105,7 +117,7 @@ class _Parser:
     def _host(self, name: str) -> RowTest:
         wanted = {address for address, owner in self._names.items() if owner == name} | {name.strip("[]")}
 
-        def test(row: PacketRow, _: Sequence[MissingPoint]) -> bool:
+        def test(row: PacketRow, _: Sequence[object]) -> bool:
             return any(
                 address_text(address) in wanted
                 for item in row.sightings
@@ -134,10 +146,11 @@ class _Parser:
         self._at += 1
         return self._tokens[self._at - 1][0]
 
-    def _wrong(self, why: str) -> UsageError:
+    def _wrong(self, why: str) -> FilterError:
         word, at = self._tokens[self._at] if self._at < len(self._tokens) else ("", len(self._text))
         where = f"at “{clean(word)}” (character {at + 1})" if word else "at its end"
-        return UsageError(f"The display filter is wrong {where}: {clean(why)}.", f"For example: --show '{EXAMPLE}'")
+        msg = f"The display filter is wrong {where}: {clean(why)}."
+        return FilterError(msg, f"For example: --show '{EXAMPLE}'", position=at, length=len(word))
 
 
 def _port(number: int) -> RowTest:
@@ -147,7 +160,7 @@ def _port(number: int) -> RowTest:
     )
 
 
-def _is_dns(row: PacketRow, _: Sequence[MissingPoint]) -> bool:
+def _is_dns(row: PacketRow, _: Sequence[object]) -> bool:
     ends = row.identity.ends
     return ends is not None and ends.proto in (TCP, UDP) and bool(_DNS & {ends.sport, ends.dport})
 

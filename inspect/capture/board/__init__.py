@@ -1,0 +1,1 @@
+"""A capture as a screen shows it: joined rows, chosen by a display filter, paused, cleared, followed.  Pure."""

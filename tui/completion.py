@@ -1,0 +1,79 @@
+"""What a shell completes besides commands and options: containers, networks, checks, chains, tables.
+
+Each returns names that begin with what was typed.  It must be quick and quiet:
+nothing is printed, nothing raised, no more imported than the question needs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+
+_PLACES = ("outside", "host")
+_WORD = re.compile(r"[A-Za-z0-9_.@:+/-]{1,255}")
+_MOST = 1000
+
+
+def places(incomplete: str) -> list[str]:
+    """Containers, and the two places that every host has."""
+    return _beginning(incomplete, (*_engine_names()[0], *_PLACES))
+
+
+def containers(incomplete: str) -> list[str]:
+    """Containers and named namespaces."""
+    return _beginning(incomplete, _engine_names()[0])
+
+
+def networks(incomplete: str) -> list[str]:
+    """Engines' networks."""
+    return _beginning(incomplete, _engine_names()[1])
+
+
+def subjects(incomplete: str) -> list[str]:
+    """Containers and networks."""
+    found = _engine_names()
+    return _beginning(incomplete, (*found[0], *found[1]))
+
+
+def checks(incomplete: str) -> list[str]:
+    """The ids of checks."""
+    from dnet_tui.diagnostics.checks.catalogue import CATALOGUE  # noqa: PLC0415  only for this question
+
+    return _beginning(incomplete, (item.id for item in CATALOGUE))
+
+
+def interfaces(incomplete: str) -> list[str]:
+    """The host's interfaces and the containers."""
+    try:
+        here = os.listdir("/sys/class/net")  # noqa: PTH208  names alone are wanted
+    except OSError:
+        here = []
+    return _beginning(incomplete, (*here, *_engine_names()[0]))
+
+
+def chains(incomplete: str) -> list[str]:
+    """The chains of the host's tables."""
+    from dnet_tui.inspect.ruleset.quick_chains import quick_chains  # noqa: PLC0415  only for this question
+
+    return _beginning(incomplete, (item.chain for item in quick_chains()))
+
+
+def tables(incomplete: str) -> list[str]:
+    """The host's tables."""
+    from dnet_tui.inspect.ruleset.quick_chains import quick_chains  # noqa: PLC0415  only for this question
+
+    return _beginning(incomplete, (item.table for item in quick_chains()))
+
+
+def _engine_names() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    from dnet_tui.inspect.engines.quick_names import quick_names  # noqa: PLC0415  only for this question
+    from dnet_tui.inspect.engines.registry import ENGINES  # noqa: PLC0415  as above
+
+    return quick_names(ENGINES, os.environ)
+
+
+def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
+    """The names that go on from what was typed, each once; what a shell could take for more than a word is left out."""
+    found = dict.fromkeys(name for name in names if name.startswith(incomplete) and _WORD.fullmatch(name))
+    return list(found)[:_MOST]
