@@ -116,7 +116,7 @@ class TraceScreen(FlowScreen):
         """Ask about the way back: from the target to the source."""
         wish = self.state.guided.wish
         target, colon, port = wish.target.rpartition(":")
-        is_port = bool(colon) and port.isdigit() and ":" not in target
+        is_port = bool(colon) and port.isdecimal() and ":" not in target
         swapped = AskedFlow(
             source=target if is_port else wish.target,
             target=wish.source,

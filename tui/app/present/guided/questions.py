@@ -164,7 +164,7 @@ def read_port(text: str) -> tuple[TraceProtocol, int]:
     if words in {"icmp", "ping"}:
         return "icmp", 0
     number, _, proto = words.partition("/")
-    if proto not in {"", "tcp", "udp"} or (number and not number.isdigit()) or (number and not 0 < int(number) < 65536):
+    if proto not in {"", "tcp", "udp"} or (number and not number.isdecimal()) or (number and not 0 < int(number) < 65536):
         raise ValueError(text)
     return "udp" if proto == "udp" else "tcp", int(number or 0)
 
