@@ -164,7 +164,8 @@ def read_port(text: str) -> tuple[TraceProtocol, int]:
     if words in {"icmp", "ping"}:
         return "icmp", 0
     number, _, proto = words.partition("/")
-    if proto not in {"", "tcp", "udp"} or (number and not number.isdecimal()) or (number and not 0 < int(number) < 65536):
+    is_port = not number or (number.isdecimal() and 0 < int(number) < 65536)
+    if proto not in {"", "tcp", "udp"} or not is_port:
         raise ValueError(text)
     return "udp" if proto == "udp" else "tcp", int(number or 0)
 
