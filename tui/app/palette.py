@@ -28,9 +28,11 @@ def commands(screen: Screen[Any], state: AppState) -> Iterator[SystemCommand]:
     for mode in MODES:
         go = partial(app.call_later, app.run_action, mode.binding.action)
         yield SystemCommand(mode.title, f"Go to {mode.title} (key {mode.key})", go)
+    titles, own = {mode.title for mode in MODES}, {mode.binding.action for mode in MODES}
     for hint, action, node in actions(screen):
-        if not action.startswith("go("):
+        if action not in own:
             name = hint.does[:1].upper() + hint.does[1:]
+            name += " here" if name in titles else ""
             yield SystemCommand(name, f"{name} (key {hint.key})", partial(app.call_later, app.run_action, action, node))
     for theme in THEMES:
         word = theme.name.removeprefix("dnet-")
