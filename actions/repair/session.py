@@ -14,6 +14,7 @@ import msgspec
 
 from dnet_tui.actions.journal.entries import JournalEntry
 from dnet_tui.actions.plans.plan import Plan, command_lines, plan_for
+from dnet_tui.actions.repair.without_plan import unplanned
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
@@ -173,7 +174,8 @@ class RepairSession:
         """Make one repair; it has a journal entry where the host was changed, and then examined again."""
         finding, plan = repair.finding, repair.plan
         if plan is None:
-            return Result(finding=finding, status="no-remedy", text="no remedy is known that a program could apply")
+            left, lines = unplanned(finding)
+            return Result(finding=finding, status=left, text="\n".join(lines))
         if plan.risk == "manual":
             text = "\n".join(("to be done by a person:", *command_lines(plan), *plan.notes))
             return Result(finding=finding, status="manual", text=text)

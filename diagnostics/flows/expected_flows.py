@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise, permutations
 
+import msgspec
+
 from dnet_tui.diagnostics.context.host_context import INFERRED, AttachedContainer, HostContext
 from dnet_tui.diagnostics.flows.dns_flows import server_flows
 from dnet_tui.diagnostics.flows.flow import Flow, FlowKind
@@ -27,6 +29,7 @@ from dnet_tui.diagnostics.flows.intentions import (
 )
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l3 import routing
+from dnet_tui.diagnostics.walk.later_packets import LaterPacket, later_packets
 from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model import (
@@ -65,7 +68,16 @@ def derive(case: HostContext) -> tuple[Flow, ...]:
                 found.extend(maker(case, family))
     with case.noting():
         found.extend(server_flows(case))
-    return tuple(found)
+    return tuple(_with_later(case, flow) for flow in found)
+
+
+def _with_later(case: HostContext, flow: Flow) -> Flow:
+    """A flow that ought to pass with its connection's later packets, of which rules may stop some."""
+    later: tuple[LaterPacket, ...] = ()
+    if flow.expected:
+        with case.noting():
+            later = later_packets(case.view, flow.forward, flow.answer, beyond=True, refused=True)
+    return msgspec.structs.replace(flow, later=later) if later else flow
 
 
 def _tcp(family: Family, src: str, dst: str, port: int) -> Packet:

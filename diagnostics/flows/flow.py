@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from dnet_tui.diagnostics.context.host_context import INFERRED, AttachedContainer, family_of
+from dnet_tui.diagnostics.walk.later_packets import LaterPacket
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Truth, Walk
 from dnet_tui.inspect.model import Container, Family, Network, PublishedPort
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
@@ -55,6 +56,8 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     ruled: bool = True
     forward: Walk
     answer: Walk | None = None
+    later: tuple[LaterPacket, ...] = ()
+    """The later packets of its connection, where they may fare otherwise than the first one and its answer."""
 
     @property
     def owner(self) -> DecisionOwner:
@@ -80,6 +83,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     def arrives(self) -> Truth:
         """Whether it gets there and its answer gets back."""
         ways = [self.forward.arrives] + ([self.answer.arrives] if self.answer is not None else [])
+        ways += [item.walk.arrives for item in self.later]
         return False if False in ways else None if None in ways else True
 
     @property
@@ -98,6 +102,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
         return (
             *(("there", item) for item in self.forward.obstacles),
             *(("back", item) for item in back),
+            *((item.way, stop) for item in self.later for stop in item.walk.obstacles),
             *self._lost,
         )
 

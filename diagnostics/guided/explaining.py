@@ -17,9 +17,9 @@ from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.diagnostics.trace.first_packet import TraceProtocol
-from dnet_tui.diagnostics.trace.reception import NOBODY_ANSWERS
 from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.diagnostics.trace.trace import trace as run_trace
+from dnet_tui.diagnostics.trace.unanswerable import NOBODY_ANSWERS
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, RuleRef, Truth, Walk
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import NotSeen
@@ -79,11 +79,8 @@ def led_by(trace: Trace) -> RuleRef | None:
 
 
 def stopping(trace: Trace) -> Walk:
-    """The walk that fails: the packet's, a proxy's own, or the answer's."""
-    if trace.forward.arrives is not True or trace.answer is None or trace.answer.arrives is True:
-        failing = trace.relay.failing if trace.relay is not None else None
-        return failing or trace.forward
-    return trace.answer
+    """The walk that fails: the packet's, a proxy's own, the answer's, or a later packet's."""
+    return trace.failing
 
 
 def names_rule(finding: Finding, rule: RuleRef) -> bool:

@@ -40,11 +40,12 @@ def step_links(case: HostContext, answer: Why) -> StepLinks:
     What stops the packet is left aside for this: the link behind it is where its absence shows.
     """
     legs = _legs(case, answer.trace)
-    every = list(dict.fromkeys(link for leg in ("there", "proxy", "answer", "proxy-answer") for link in legs[leg][1]))
+    every = list(dict.fromkeys(link for leg in _LEGS for link in legs[leg][1]))
     shown = _nearest(every, _stop(case, answer, legs))
     return StepLinks(links=shown, pairs=tuple(_pair(case, step, legs, shown) for step in answer.steps))
 
 
+_LEGS: tuple[Leg, ...] = ("there", "proxy", "answer", "proxy-answer", "later")
 _Legs = dict[Leg, tuple[Walk | None, tuple[LinkRef, ...]]]
 
 
@@ -56,6 +57,7 @@ def _legs(case: HostContext, trace: Trace) -> _Legs:
         "answer": trace.answer,
         "proxy": relay.forward if relay is not None else None,
         "proxy-answer": relay.answer if relay is not None else None,
+        "later": trace.stopped_later.walk if trace.stopped_later is not None else None,
     }
     return {leg: (way, _unhindered(case, trace, leg, way)) for leg, way in walks.items()}
 

@@ -9,13 +9,13 @@ import msgspec
 
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint
-from dnet_tui.diagnostics.trace.reception import NOBODY_ANSWERS
+from dnet_tui.diagnostics.trace.unanswerable import NOBODY_ANSWERS
 from dnet_tui.diagnostics.walk.packet import Decider, Hop, Obstacle, RuleRef, Walk
 from dnet_tui.inspect.model import known_items
 
 StepOutcome = Literal["ok", "stop", "unknown"]
-Leg = Literal["there", "proxy", "proxy-answer", "answer"]
-"""Which of a trace's walks a step belongs to."""
+Leg = Literal["there", "proxy", "proxy-answer", "answer", "later"]
+"""Which of a trace's walks a step belongs to; ``later``: that of a later packet of the connection."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,8 +15,8 @@ from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule import PROGRAMS
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.diagnostics.trace.reception import NOBODY_ANSWERS
 from dnet_tui.diagnostics.trace.trace import Trace
+from dnet_tui.diagnostics.trace.unanswerable import NOBODY_ANSWERS
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef, Truth
 from dnet_tui.inspect.model.rule_writers.owner import ADMINISTRATOR
 
@@ -81,6 +81,9 @@ def _steps(case: HostContext, trace: Trace) -> list[Step]:
             every += steps_of(case, trace.relay.answer, way="Answer to the proxy: ", leg="proxy-answer")
     if trace.answer is not None and trace.forward.end != "refused":
         every += steps_of(case, trace.answer, way="Answer: ", leg="answer")
+    stopped = trace.stopped_later
+    if stopped is not None:
+        every += steps_of(case, stopped.walk, way=f"{stopped.kind.capitalize()}: ", leg="later")
     return every
 
 

@@ -16,7 +16,7 @@ from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.diagnostics.walk.stages.mtu import HEADER, LONGEST, SHORTEST
 from dnet_tui.inspect.errors import UsageError
-from dnet_tui.inspect.model import LinkRef, NotSeen, known_items, require
+from dnet_tui.inspect.model import LinkRef, Namespace, NotSeen, known_items, require
 
 TraceProtocol = Literal["tcp", "udp", "icmp"]
 
@@ -110,12 +110,26 @@ def _source_address(case: HostContext, source: TraceEndpoint, dst: str) -> str:
         for item in ns.addresses:
             if item.ifindex == answer.ifindex and item.family == family and item.scope == "global":
                 return item.address
+        borrowed = _borrowed(ns) if family == "ip" and answer.type == "unicast" else ""
+        if borrowed:
+            return borrowed
     fitting = [address for address in source.addresses if (":" in address) == (family == "ip6")]
     if not fitting:
         raise UsageError(
             f"{source.label} has no address of the family of {dst}", "choose an address of the other family"
         )
     return fitting[0]
+
+
+def _borrowed(ns: Namespace) -> str:
+    """The IPv4 address by which a namespace sends over a device without one: the first device's (inet_select_addr)."""
+    order = {link.ifindex: at for at, link in enumerate(ns.links)}
+    every = [
+        item
+        for item in ns.addresses
+        if item.family == "ip" and item.scope not in {"host", "link"} and "secondary" not in item.flags
+    ]
+    return min(every, key=lambda item: order.get(item.ifindex, len(order))).address if every else ""
 
 
 def sized(packet: Packet, size: int, *, df: bool | None) -> Packet:

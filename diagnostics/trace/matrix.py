@@ -41,6 +41,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     reach: Reach
     verdict: str = ""
     why: str = ""
+    port: int = 0
+    """The destination port that was asked; 0 for none."""
 
 
 class Matrix(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +51,8 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     cells: tuple[Cell, ...]
+    proto: TraceProtocol = "tcp"
+    """What all of them were asked with."""
 
 
 class _Found(NamedTuple):
@@ -103,6 +107,7 @@ def matrix(
         sources=tuple(place.label for place in rows),
         targets=tuple(place.label for place in columns),
         cells=tuple(cells),
+        proto=wish.proto,
     )
 
 
@@ -141,16 +146,18 @@ def _published(case: HostContext) -> list[TraceEndpoint]:
 
 
 def _pair(case: HostContext, source: TraceEndpoint, target: TraceEndpoint, wish: MatrixRequest) -> _Found:
-    names = {"source": source.label, "target": target.label}
+    blank = Cell(source=source.label, target=target.label, reach="-")
+    replace = msgspec.structs.replace
     try:
         port = wish.port or _listening(case, target, wish.proto)
         found = trace(case, source, target, proto=wish.proto, port=port, size=wish.size, df=wish.df)
     except NotSeen as missing:
         why = missing.text(case.view.label(missing.scope) if missing.scope else "")
-        return _Found(Cell(**names, reach="unknown", verdict="unknown", why=why), None)
+        return _Found(replace(blank, reach="unknown", verdict="unknown", why=why), None)
     except DnetError as error:
-        return _Found(Cell(**names, reach="-", why=error.message), None)
-    return _Found(Cell(**names, reach=_reach(found), verdict=found.verdict, why=found.why), found)
+        return _Found(replace(blank, why=error.message), None)
+    asked = found.forward.start.dport or 0
+    return _Found(replace(blank, reach=_reach(found), verdict=found.verdict, why=found.why, port=asked), found)
 
 
 def _likewise(case: HostContext, source: TraceEndpoint, target: TraceEndpoint, found: _Found) -> Cell:

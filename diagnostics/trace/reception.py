@@ -6,30 +6,25 @@ of its own for each: that one is walked too.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
-from contextlib import suppress
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.decisions.untracked import rule_that_exempts
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l2 import tunnels
 from dnet_tui.diagnostics.walk.l3.listener import PORT_HOLDERS
 from dnet_tui.diagnostics.walk.l3.routing import lookup
+from dnet_tui.diagnostics.walk.later_packets import LaterPacket, later_packets, worst
 from dnet_tui.diagnostics.walk.match.values import is_loopback
 from dnet_tui.diagnostics.walk.namespace_index import index_of
-from dnet_tui.diagnostics.walk.packet import Decider, End, Hop, Obstacle, Packet, RuleRef, Truth, Walk
-from dnet_tui.inspect.model import Family, Forwarder, Namespace, NotSeen, PortProxy, Subnet, known_items
+from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Packet, Truth, Walk
+from dnet_tui.inspect.model import Family, Forwarder, Namespace, PortProxy, known_items
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
 
 P = TypeVar("P", PortProxy, Forwarder)
-
-NOBODY_ANSWERS = "outside"
-"""The stage of an answer that nobody sends: it ends before it begins."""
 
 _ANY = {"ip": "0.0.0.0", "ip6": "::"}  # noqa: S104 - compared with, not bound to
 
@@ -40,6 +35,8 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True):
     proxy: PortProxy | Forwarder
     forward: Walk
     answer: Walk | None
+    later: tuple[LaterPacket, ...] = ()
+    """The later packets of that connection, where they may fare otherwise."""
     next: Relay | None = None
     """What another proxy that took this one does with it."""
 
@@ -54,6 +51,7 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True):
         if self.forward.end in {"refused", "left"}:
             return False if self.certain else None  # what leaves the host doesn't get to a container of it
         ways = [self.forward.arrives] + ([self.answer.arrives] if self.answer is not None else [])
+        ways += [item.walk.arrives for item in self.later]
         ways += [self.next.arrives] if self.next is not None else []
         found: Truth = False if False in ways else None if None in ways else True
         return None if found is False and not self.certain else found
@@ -65,6 +63,9 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True):
             return self.forward
         if self.answer is not None and self.answer.arrives is not True:
             return self.answer
+        later = worst(self.later)
+        if later is not None:
+            return later.walk
         return self.next.failing if self.next is not None else None
 
     @property
@@ -113,7 +114,8 @@ def relay(case: HostContext, forward: Walk, depth: int = 0) -> Relay | None:
     )
     there = walk(case.view, packet, origin=ns.id)
     answer = reply(case.view, there) if there.arrives else None
-    return Relay(proxy=proxy, forward=there, answer=answer, next=relay(case, there, depth + 1))
+    later = later_packets(case.view, there, answer)
+    return Relay(proxy=proxy, forward=there, answer=answer, later=later, next=relay(case, there, depth + 1))
 
 
 def _own_address(case: HostContext, namespace: str, packet: Packet) -> str:
@@ -164,63 +166,6 @@ def _forwarder(case: HostContext, forward: Walk) -> Forwarder | None:
     return own[0] if len(places) == 1 else None
 
 
-def unanswerable(case: HostContext, forward: Walk) -> Walk | None:
-    """The answer that nobody outside can send, to a packet that left with a source of the inside; None: it can.
-
-    Where the source is public, or the network is meant to be routed, it
-    depends on the routes of others: then the answer's end is unknown.
-    """
-    src, host = forward.last.src, case.view.host
-    if forward.end != "left" or host is None or any(item.address == src for item in host.addresses):
-        return None
-    address = ipaddress.ip_address(src)
-    link = next((item for item in host.links if item.name == forward.exits), None)
-    near = (item for item in host.addresses if link is not None and item.ifindex == link.ifindex)
-    if any(address in ipaddress.ip_interface(item.cidr).network for item in near):
-        return None  # a neighbour beyond the uplink, by its own address
-    # What is at a tunnel's other end may have a way back for it.
-    sure = not address.is_global and not _is_routed(case, address) and not forward.carried
-    known = "nobody outside can answer that, for" if sure else "whether it is routed here isn't known, and"
-    exempts = _exempting(case, forward)
-    text = f"left as {src}: {known} {_why_not_translated(forward, exempts)}"
-    kind: Literal["rule", "route"] = "rule" if exempts is not None else "route"
-    by = Decider(kind=kind, text=text, namespace=host.id, value=src, rule=exempts)
-    start = Packet(
-        family=forward.last.family,
-        src=forward.last.dst,
-        dst=src,
-        proto=forward.last.proto,
-        sport=forward.last.dport,
-        dport=forward.last.sport,
-    )
-    end: End = "unreachable" if sure else "unknown"
-    stop = Obstacle(end=end, stage=NOBODY_ANSWERS, by=by, packet=start)
-    hop = Hop(
-        namespace="",
-        interface="",
-        stage=NOBODY_ANSWERS,
-        packet=start,
-        verdict="sends none" if sure else "may send none",
-    )
-    return Walk(start=start, end=end, decided_by=by, hops=(hop,), obstacles=(stop,), last=start)
-
-
-def _exempting(case: HostContext, forward: Walk) -> RuleRef | None:
-    """The rule by which connection tracking doesn't see a packet."""
-    with suppress(NotSeen):  # it only explains
-        return rule_that_exempts(case, forward)
-    return None
-
-
-def _why_not_translated(forward: Walk, exempts: RuleRef | None) -> str:
-    if exempts is not None:
-        place = f"{exempts.table} {exempts.chain} rule {exempts.number}"
-        return clean(f"it isn't tracked (by {place}), so that no rule can give it the host's own address")
-    if forward.last.ctstate == "UNTRACKED":
-        return "it isn't tracked, so that no rule can give it the host's own address"
-    return "no rule gives it the host's own address"
-
-
 def at_a_service(case: HostContext, forward: Walk) -> Walk:
     """The walk; of one to a service's virtual address nobody can tell the end: IPVS leads it to one of its tasks."""
     last = forward.last
@@ -232,20 +177,6 @@ def at_a_service(case: HostContext, forward: Walk) -> Walk:
     by = Decider(kind="gap", text=text, namespace=forward.last_namespace, value=last.dst)
     stop = Obstacle(end="unknown", stage="service", by=by, packet=last)
     return msgspec.structs.replace(forward, end="unknown", decided_by=by, obstacles=(stop,), others=())
-
-
-def _is_routed(case: HostContext, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether an address' network is meant to be routed, rather than translated; or may be, for all that was seen."""
-    try:
-        network = next((item for item in case.networks if _holds(item.subnets, address)), None)
-    except NotSeen:
-        return True
-    return network is not None and (network.masquerade is False or network.gateway_mode4 == "routed")
-
-
-def _holds(subnets: tuple[Subnet, ...], address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    nets = (ipaddress.ip_network(item.cidr, strict=False) for item in subnets)
-    return any(address.version == net.version and address in net for net in nets)
 
 
 def holder(forward: Walk) -> str:

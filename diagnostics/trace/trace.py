@@ -14,18 +14,19 @@ from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint
 from dnet_tui.diagnostics.trace.first_packet import DEFAULT_PORT, TraceProtocol, first_packet, sized
 from dnet_tui.diagnostics.trace.meant_receiver import intended
 from dnet_tui.diagnostics.trace.outside import assumption, is_outside
+from dnet_tui.diagnostics.trace.paused import PAUSED, PausedReceiver, paused_receiver
 from dnet_tui.diagnostics.trace.reception import (
-    NOBODY_ANSWERS,
     Relay,
     at_a_service,
     holder,
     received_by,
     redirected,
     relay,
-    unanswerable,
 )
+from dnet_tui.diagnostics.trace.unanswerable import NOBODY_ANSWERS, unanswerable
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.icmp_too_big import too_big_message
+from dnet_tui.diagnostics.walk.later_packets import LaterPacket, later_packets, worst
 from dnet_tui.diagnostics.walk.packet import Decider, Hedge, Truth, Walk
 from dnet_tui.diagnostics.walk.stages.mtu import STAGE
 from dnet_tui.inspect.model import LinkRef, Network, NotSeen
@@ -45,6 +46,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     forward: Walk
     answer: Walk | None
     why: str
+    later: tuple[LaterPacket, ...] = ()
+    """The connection's later packets, where they may fare otherwise than the first one and its answer."""
     told: Walk | None = None
     """The ICMP message to the sender of a packet that is too big, where one is sent."""
     relay: Relay | None = None
@@ -55,6 +58,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     """Whether that is who was meant."""
     assumed: str = ""
     """What was assumed where the host doesn't say it, in words: which link stands for the way outside."""
+    paused: PausedReceiver | None = None
+    """Who received it, where that is a paused container."""
     held_by: str = ""
     """The program that took it only because it holds the port, and will never answer."""
 
@@ -63,8 +68,27 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the packet gets to who was meant and its answer gets back."""
         ways = [self.forward.arrives] + ([self.answer.arrives] if self.answer is not None else [])
         ways += [self.relay.arrives] if self.relay is not None else []
+        ways += [item.walk.arrives for item in self.later]
         ways += [False] if self.intended is False else []
+        ways += [False if self.paused.certain else None] if self.paused is not None else []
         return False if False in ways else None if None in ways else True
+
+    @property
+    def stopped_later(self) -> LaterPacket | None:
+        """The later packet that doesn't get through, where the first one and its answer do."""
+        opened = self.answer is not None and self.answer.arrives is True
+        if not opened or (self.relay is not None and self.relay.failing is not None):
+            return None
+        return worst(self.later)
+
+    @property
+    def failing(self) -> Walk:
+        """The walk that fails, if one does: the packet's, its answer's, a proxy's own, or a later packet's."""
+        if self.forward.arrives is True and self.answer is not None and self.answer.arrives is not True:
+            return self.answer
+        of_relay = self.relay.failing if self.relay is not None else None
+        later = self.stopped_later
+        return of_relay or (later.walk if later is not None else self.forward)
 
     @property
     def answer_state(self) -> AnswerState | None:
@@ -83,32 +107,32 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def hedges(self) -> tuple[Hedge, ...]:
         """What the verdict rests on that was taken for granted, of all the walks it is made of."""
-        walks = [self.forward, self.answer]
+        walks = [self.forward, self.answer, *(item.walk for item in self.later)]
         relay = self.relay
         while relay is not None:
-            walks += [relay.forward, relay.answer]
+            walks += [relay.forward, relay.answer, *(item.walk for item in relay.later)]
             relay = relay.next
         return tuple(dict.fromkeys(hedge for walk in walks if walk is not None for hedge in walk.hedges))
 
     @property
     def verdict(self) -> str:
-        """The end in one word; the answer's, or that of a proxy's own connection, when only that fails."""
+        """The end in one word; where only the answer, a proxy's own connection or a later packet fails, its end."""
         if self.answer_state == "unanswerable":
             return "unanswerable"
         if self.answer is not None and self.answer.arrives is not True:
             return f"answer {self.answer.end}"
         failing = self.relay.failing if self.relay is not None else None
-        return f"proxy {failing.end}" if failing is not None else self.forward.end
+        if failing is not None:
+            return f"proxy {failing.end}"
+        later = self.stopped_later
+        if later is not None:
+            return f"{later.kind} {'misdelivered' if later.walk.intended is False else later.walk.end}"
+        return self.forward.end if self.paused is None or not self.paused.certain else PAUSED
 
     @property
     def decided_by(self) -> Decider | None:
         """What decided the verdict."""
-        failing = self.relay.failing if self.relay is not None else None
-        if failing is not None and (self.answer is None or self.answer.arrives is True):
-            return failing.decided_by
-        if self.answer is not None and self.answer.arrives is not True:
-            return self.answer.decided_by
-        return self.forward.decided_by
+        return self.failing.decided_by
 
 
 def trace(
@@ -148,10 +172,12 @@ def trace(
         forward=forward,
         answer=answer,
         why="",
+        later=later_packets(case.view, forward, answer),
         told=told,
         relay=passed_on,
         received_by=received_by(case, forward, passed_on),
         intended=False if holder(forward) else meant,
+        paused=paused_receiver(case, passed_on.last.forward if passed_on is not None else forward),
         held_by=holder(forward),
         assumed=_assumed(case, source, target, forward, arriving),
     )
@@ -164,7 +190,8 @@ def reason(case: HostContext, source: TraceEndpoint, target: TraceEndpoint, foun
     with suppress(NotSeen):  # it only explains
         why = _why(case, source, target, found.forward, found.answer)
     why = why or _who_hears(found.forward, found.told) or _who_has_it(found.relay)
-    return _held(found.held_by) or _whose(found.intended, redirected(found.forward)) or why
+    asleep = found.paused.text if found.paused is not None else ""
+    return asleep or _held(found.held_by) or _whose(found.intended, redirected(found.forward)) or why
 
 
 def _assumed(

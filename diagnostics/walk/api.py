@@ -7,8 +7,9 @@ import msgspec
 from dnet_tui.diagnostics.walk.branches import every_way, together
 from dnet_tui.diagnostics.walk.loop import run_stages
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget
+from dnet_tui.diagnostics.walk.netfilter.known_connections import Continued, Tracked
 from dnet_tui.diagnostics.walk.packet import Carried, Decider, Learned, Obstacle, Packet, Walk, replace
-from dnet_tui.diagnostics.walk.state import Awaited, Tracked, WalkState
+from dnet_tui.diagnostics.walk.state import Awaited, WalkState
 from dnet_tui.diagnostics.walk.steps import ComeIn, Send
 from dnet_tui.inspect.model import LinkRef
 from dnet_tui.inspect.model.view import View
@@ -29,14 +30,16 @@ def walk(
     carried: tuple[Carried, ...] = (),
     to: LinkRef | None = None,
     vrf: str = "",
+    continued: Continued = (),
 ) -> Walk:
     """Walk ``packet`` from the namespace ``origin``, or from a neighbour on the link ``arriving``.
 
     ``outside`` ends the walk as ``left`` when the packet leaves the host by a
     link that isn't a container's.  ``beyond`` goes on past obstacles to find
     the others.  ``answers`` holds the connections of which this is a reply,
-    ``awaited`` who awaits it and the packet that it answers, ``learned`` what
-    that one taught bridges and neighbours.  ``fresh`` is a packet that belongs
+    ``continued`` those of which it is a later packet, ``awaited`` who awaits
+    it and the packet that it answers, ``learned`` what that one taught bridges
+    and neighbours.  ``fresh`` is a packet that belongs
     to no connection yet, whatever is tracked.  ``carried`` is what it has
     inside, where it is a tunnel's; ``to`` the link that a frame from a
     neighbour is addressed to, where that is known.
@@ -60,6 +63,7 @@ def walk(
             fresh=fresh,
             carried=carried,
             vrf=vrf,
+            continued=continued,
         )
         return run_once(state, origin, arriving, to), state.branch_counts
 
@@ -96,7 +100,11 @@ def run_once(state: WalkState, origin: str, arriving: LinkRef | None, to: LinkRe
         carried=tuple(state.carried),
         wire=state.packet if state.carried else None,
         sent_by=LinkRef(namespace=state.sender[0].id, ifindex=state.sender[1].ifindex) if state.sender else None,
+        came_by=arriving,
+        to_outside=state.outside,
         tracked=tuple(state.tracked),
+        known_in=tuple(state.known.met),
+        asked=frozenset(state.asked),
         learned=state.stations.learned(),
         intended=False if state.misdelivered is not None else None,
         hedges=tuple(dict.fromkeys(state.hedges)),
@@ -104,17 +112,18 @@ def run_once(state: WalkState, origin: str, arriving: LinkRef | None, to: LinkRe
     )
 
 
-def reply(view: View, forward: Walk, *, beyond: bool = False, outside: bool = False) -> Walk:
+def reply(view: View, forward: Walk, *, beyond: bool = False, outside: bool = False, data: int = 0) -> Walk:
     """Walk the answer to ``forward`` back to where it started.
 
     Where nothing listens that is the refusal: a reset, or an ICMP error.
     ``outside`` ends it as ``left`` where it leaves the host, though it is
-    awaited on it; for what came from outside that is so anyway.
+    awaited on it; for what came from outside that is so anyway.  ``data``: not
+    the first answer, but one with so many bytes in an open connection of TCP.
     """
-    first = _reply(view, forward, beyond=beyond, outside=outside)
+    first = _reply(view, forward, beyond=beyond, outside=outside, data=data)
     if not forward.others:
         return first
-    ways = [first, *(_reply(view, way, beyond=beyond, outside=outside) for way in forward.others)]
+    ways = [first, *(_reply(view, way, beyond=beyond, outside=outside, data=data) for way in forward.others)]
     ways = [msgspec.structs.replace(one, others=()) for way in ways for one in (way, *way.others)]
     same = together(ways)
     if same is not None:
@@ -125,7 +134,7 @@ def reply(view: View, forward: Walk, *, beyond: bool = False, outside: bool = Fa
     return msgspec.structs.replace(first, end="unknown", decided_by=by, obstacles=(stop,))
 
 
-def _reply(view: View, forward: Walk, *, beyond: bool, outside: bool) -> Walk:
+def _reply(view: View, forward: Walk, *, beyond: bool, outside: bool, data: int) -> Walk:
     """The answer to one way."""
     arriving = forward.left_by
     host = view.host
@@ -134,7 +143,7 @@ def _reply(view: View, forward: Walk, *, beyond: bool, outside: bool) -> Walk:
         if host is not None and link is not None:
             arriving = LinkRef(namespace=host.id, ifindex=link.ifindex)
     through = forward.carried and arriving is not None
-    packet, carried = _outer_answer(forward) if through else (_answer(forward), ())
+    packet, carried = _outer_answer(forward) if through else (_answer(forward, data), ())
     return walk(
         view,
         packet,
@@ -180,11 +189,22 @@ def _outer_answer(forward: Walk) -> tuple[Packet, tuple[Carried, ...]]:
     return answers[-1], carried
 
 
+DATA_FLAGS = ("ACK", "PSH")
+"""The flags of a TCP segment with data."""
+_TCP_HEADERS = {"ip": 52, "ip6": 72}
+"""Bytes before a TCP segment's data in an open connection: both headers, and the timestamps that Linux adds."""
+
+
+def segment(family: str, data: int) -> int:
+    """The bytes of a packet with so many bytes of data, in an open connection of TCP."""
+    return _TCP_HEADERS[family] + data
+
+
 _NETWORK_CONTROL = 0xC0
 """The precedence of ICMP errors (icmp_send)."""
 
 
-def _answer(forward: Walk) -> Packet:
+def _answer(forward: Walk, data: int = 0) -> Packet:
     """The packet that the one who got the last one sends back."""
     last = forward.last
     refused = forward.end == "refused"
@@ -212,4 +232,6 @@ def _answer(forward: Walk) -> Packet:
         return replace(answer, proto="icmp" if last.family == "ip" else "icmpv6", icmp_type=kind, icmp_code=code)
     flags = ("RST", "ACK") if forward.end == "refused" else ("SYN", "ACK")
     answer = replace(answer, sport=last.dport, dport=last.sport)
+    if data:
+        return replace(answer, tcp_flags=DATA_FLAGS, length=segment(last.family, data), later=True)
     return replace(answer, tcp_flags=flags) if last.proto == "tcp" else answer

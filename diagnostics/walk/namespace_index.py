@@ -151,26 +151,28 @@ class NamespaceIndex:
         return found
 
     @cached_property
-    def _asks(self) -> dict[str, tuple[bool, bool, bool]]:
-        """Whether a family's policy rules ask for a packet's source, interface or mark."""
+    def _asks(self) -> dict[str, tuple[bool, bool, bool, bool]]:
+        """Whether a family's policy rules ask for a packet's source, interface, mark, or for its flow's rest."""
         return {
             family: (
                 any(rule.src for rule in rules),
                 any(rule.iif or rule.l3mdev for rule in rules),
                 any(rule.mark is not None for rule in rules),
+                any(rule.other for rule in rules),
             )
             for family, rules in self.policy_rules.items()
         }
 
     def route_key(self, packet: Packet) -> tuple[object, ...]:
         """All of a packet that its route depends on."""
-        source, interface, mark = self._asks[packet.family]
+        source, interface, mark, flow = self._asks[packet.family]
         return (
             packet.family,
             packet.dst,
             packet.src if source else None,
-            packet.iif if interface else None,
+            packet.iif if interface or flow else None,
             (packet.mark,) if mark else None,
+            (packet.proto, packet.sport, packet.dport, packet.uid) if flow else None,
         )
 
     @cached_property

@@ -42,7 +42,7 @@ class WalkStruct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
-    """The first packet of a flow (or of its reply), as a hook sees it.
+    """A packet of a flow or of its reply, the first one unless it is ``later``, as a hook sees it.
 
     ``iif``/``oif`` are empty where the hook has none; ``physin``/``physout``
     are the bridge ports when br_netfilter calls the IP hooks.  ``original`` is
@@ -71,6 +71,8 @@ class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
     ctstate: CtState = "NEW"
     reply: bool = False
     """Whether it travels in the connection's reply direction."""
+    later: bool = False
+    """Whether packets went both ways before it: those that opened the connection."""
     dnatted: bool = False
     snatted: bool = False
     original: tuple[str, str, int] | None = None
@@ -102,7 +104,9 @@ class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
     by_kernel: bool = False
     """The kernel made it of itself: a refusal, an ICMP message."""
     zone: int | None = 0
-    """The conntrack zone that a rule has put it into."""
+    """The conntrack zone that a rule has put it into, for the connection's first direction."""
+    reply_zone: int | None = 0
+    """The same for the other direction (``CT --zone-reply``); mostly the same zone."""
     labels: tuple[str, ...] | None = ()
     """The labels of its connection."""
     expected: bool | None = False
@@ -275,8 +279,16 @@ class Walk(WalkStruct, frozen=True, kw_only=True):
     """The outer packet that left, where it left in a tunnel."""
     sent_by: LinkRef | None = None
     """The link that sent the last frame."""
+    came_by: LinkRef | None = None
+    """The link by which it came in from out of sight, for one that wasn't made in sight."""
+    to_outside: bool = False
+    """Whether the walk was to end where the packet leaves the host."""
     tracked: tuple[tuple[str, Packet, Packet], ...] = ()
     """(namespace, packet before NAT, packet after NAT) of each conntrack that saw the flow."""
+    known_in: tuple[str, ...] = ()
+    """The namespaces whose conntrack knew the packet for one of a connection that the walk's callers told of."""
+    asked: frozenset[str] = frozenset()
+    """What rules asked of it that may be otherwise for a later packet of its connection (``TELLING``)."""
     learned: Learned = Learned()
     intended: Truth = None
     """False where who gets an answer isn't who awaits it, or it isn't what is awaited; otherwise nothing is said."""

@@ -14,17 +14,18 @@ from dnet_tui.diagnostics.walk.l2.stations import Stations
 from dnet_tui.diagnostics.walk.l3.namespace_context import match_context
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget
-from dnet_tui.diagnostics.walk.netfilter.chains import Ruleset
-from dnet_tui.diagnostics.walk.netfilter.conditions import Assume
+from dnet_tui.diagnostics.walk.netfilter.conditions import Assume, Ruleset
 from dnet_tui.diagnostics.walk.netfilter.conntrack import (
     Connection,
     as_seen_by,
-    belongs,
     existing,
     is_icmp_error,
+    is_out_of_state,
     is_undecided,
+    shares_zone,
 )
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
+from dnet_tui.diagnostics.walk.netfilter.known_connections import Continued, KnownConnections, Tracked
 from dnet_tui.diagnostics.walk.packet import (
     Carried,
     Decider,
@@ -47,9 +48,6 @@ _MAX_STAGES = 64
 _MAX_LINKS = 64
 _NO_RULES = FirewallIndex(Firewall())
 
-Tracked = tuple[tuple[str, Packet, Packet], ...]
-"""(namespace, packet before NAT, packet after NAT) of each conntrack that saw a flow."""
-
 Awaited = tuple[str, Packet]
 
 
@@ -71,6 +69,7 @@ class WalkState:
         outside: the walk ends where the packet leaves the host.
         beyond: it goes on past obstacles, to find the others.
         answers: the connections of which the packet is an answer.
+        continued: those of which it is a later packet, with whether an answer to the first was seen there.
         choices: which of several possibilities to take at each branch; None: stop there as unknown.
         budget: what may be spent on rules that are evaluated repeatedly.
         fresh: tracked connections that exist already are not looked at.
@@ -94,6 +93,7 @@ class WalkState:
         fresh: bool = False,
         carried: tuple[Carried, ...] = (),
         vrf: str = "",
+        continued: Continued = (),
     ) -> None:
         self.view = view
         self.packet = packet
@@ -104,9 +104,9 @@ class WalkState:
         self.misdelivered: Decider | None = None
         """Why an answer that got somewhere isn't what is awaited there."""
         self.beyond = beyond
-        self.answers: dict[str, list[Connection]] = {}
-        for namespace, before, after in answers:
-            self.answers.setdefault(namespace, []).append(Connection(before, after))
+        self.known = KnownConnections(answers, continued)
+        self.asked: set[str] = set()
+        """What rules asked of the packet that may be otherwise for a later one of its connection."""
         self.vrf = vrf
         """For an answer: the VRF, or a link in it, by which came what it answers."""
         self.carried = list(carried)
@@ -166,7 +166,7 @@ class WalkState:
         """
         found = self._rulesets.get(ns.id)
         if found is None:
-            found = Ruleset(self.index(ns).rules, match_context(self.view, ns), self.budget)
+            found = Ruleset(self.index(ns).rules, match_context(self.view, ns), self.budget, self.asked)
             self._rulesets[ns.id] = found
         return found
 
@@ -176,7 +176,7 @@ class WalkState:
             return self.ruleset(ns)
         except NotSeen as missing:
             self.unknown(stage, missing)
-        return Ruleset(_NO_RULES, match_context(self.view, ns), self.budget)
+        return Ruleset(_NO_RULES, match_context(self.view, ns), self.budget, self.asked)
 
     # -- conntrack -----------------------------------------------------------------------------
 
@@ -187,21 +187,29 @@ class WalkState:
         self.namespace = ns.id
         self.joined = False
         self.packet = replace(self.packet, iif=iif, oif="", physin=physin, physout="", zone=0, taken_by="")
+        self.packet = replace(self.packet, reply_zone=0)
         if iif:
             self.packet = replace(self.packet, uid=None, by_kernel=False)
-        known = next((item for item in self.answers.get(ns.id, ()) if belongs(self.packet, item)), None)
-        self.connection = known if known is not None else self._existing(ns)
-        self.packet = as_seen_by(self.connection, self.packet)
+        self._recognise(ns, self.known.find(ns.id, self.packet))
         self.entered = self.packet
 
     def find_connection(self, ns: Namespace) -> None:
         """Look for the packet's connection once more, as a rule may have put the packet into a zone (raw table)."""
-        zone = self.packet.zone
-        ours = next((item for item in self.answers.get(ns.id, ()) if belongs(self.packet, item)), None)
-        if ours is not None and None not in {zone, ours.after.zone} and zone != ours.after.zone:
-            ours = None
-        self.connection = ours if ours is not None else self._existing(ns)
-        self.packet = as_seen_by(self.connection, self.packet)
+        ours = self.known.find(ns.id, self.packet)
+        same = shares_zone(ours, self.packet) if ours is not None else True
+        if same is None:
+            text = f"in which zone conntrack looks for {self.packet.tuple_text()}"
+            self.obstacle("unknown", "conntrack", Decider(kind="connection", text=text, namespace=ns.id))
+        self._recognise(ns, ours if same is not False else None)
+
+    def _recognise(self, ns: Namespace, known: Connection | None) -> None:
+        """Give the packet its connection: a known one, else one that is tracked already."""
+        self.connection = known if known is not None else self._existing(ns)
+        if is_out_of_state(self.connection, self.packet):
+            self.connection = None
+            self.packet = replace(as_seen_by(None, self.packet), ctstate="INVALID")
+        else:
+            self.packet = as_seen_by(self.connection, self.packet)
 
     def cross(self) -> None:
         """A frame goes over one more link: not round and round."""
@@ -235,7 +243,7 @@ class WalkState:
     def track(self, ns: Namespace) -> None:
         """Remember the connection, as conntrack does after a first packet's last hook (nf_conntrack_confirm)."""
         repeated = self.connection is not None and not self.connection.reply
-        if (self.packet.ctstate == "NEW" or repeated) and not self.answers:
+        if (self.packet.ctstate == "NEW" or repeated) and not self.known.is_answer:
             self.tracked.append((ns.id, self.entered, self.packet))
 
     def reach(self, ns: Namespace, *, left: bool = False) -> None:

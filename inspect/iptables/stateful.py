@@ -12,10 +12,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from dnet_tui.inspect.errors import CannotModelError
 from dnet_tui.inspect.iptables.match_words import GivenOption, given
 from dnet_tui.inspect.iptables.save_grammar import number
 from dnet_tui.inspect.model.firewall import Match, StatefulMatch
+from dnet_tui.inspect.model.rule_expressions import EVERY_PACKET, NO_PACKET
 
 _RATE = re.compile(r"(\d+)([kmg]?b?)/(s|sec|second|m|min|minute|h|hour|d|day)", re.ASCII)
 _UNITS = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
@@ -100,17 +103,20 @@ def _connlimit(words: Sequence[str], text: str) -> StatefulMatch:
     side = "destination" if "connlimit-daddr" in found else "source"
     mask = f"/{found['connlimit-mask'].value}" if "connlimit-mask" in found else ""
     who = f"from one {side} network ({mask})" if mask not in {"", "/32", "/128"} else f"with one {side} address"
+    if most < 1:
+        return _settled(text, holds=above)
     count = f"{most} connection{'' if most == 1 else 's'} {who}"
     words_ = f"once more than {count} exist" if above else f"while no more than {count} exist"
-    return StatefulMatch(text=text, first=(most < 1) == above, words=words_)
+    return StatefulMatch(text=text, first=not above, words=words_)
 
 
 def _quota(words: Sequence[str], text: str) -> StatefulMatch:
     limit = given(words, {"quota": 1})["quota"]
     most = number(limit.value, 2**64 - 1)
-    within = most >= _LEAST
+    if most < _LEAST:
+        return _settled(text, holds=limit.negate)
     said = f"until {amount(most)} are used up" if not limit.negate else f"once {amount(most)} are used up"
-    return StatefulMatch(text=text, first=within != limit.negate, words=said)
+    return StatefulMatch(text=text, first=not limit.negate, words=said)
 
 
 def _connbytes(words: Sequence[str], text: str) -> StatefulMatch:
@@ -118,6 +124,8 @@ def _connbytes(words: Sequence[str], text: str) -> StatefulMatch:
     span, mode, way = (found[f"connbytes{part}"] for part in ("", "-mode", "-dir"))
     low, _, high = span.value.partition(":")
     least, most = number(low, 2**64 - 1), number(high, 2**64 - 1) if high else None
+    if (least, most) == (0, None):
+        return msgspec.structs.replace(_settled(text, holds=not span.negate), needs=(_TRACKED,))
     so_far = 0 if way.value == "reply" else 1 if mode.value == "packets" else _PLAIN
     inside = least <= so_far and (most is None or so_far <= most)
     unit = {"packets": "packets", "bytes": "bytes", "avgpkt": "bytes per packet"}[mode.value]
@@ -142,8 +150,7 @@ def _statistic(words: Sequence[str], text: str) -> StatefulMatch:
         how = "in turn"
     share = 1 - share if negate else share
     if share <= _SIXTH or share >= 1 - _SIXTH:
-        never = share <= _SIXTH
-        return StatefulMatch(text=text, first=not never, words="for no packet" if never else "for every packet")
+        return _settled(text, holds=share > _SIXTH)
     return StatefulMatch(text=text, first=share >= 0.5, words=f"for {one_of(share)}, {how}", chance=True)
 
 
@@ -157,13 +164,20 @@ def _cluster(words: Sequence[str], text: str) -> StatefulMatch:
     nodes = number(mask.value).bit_count() if mask is not None else 1
     share = nodes / total
     share = 1 - share if mask is not None and mask.negate else share
+    if share in {0, 1}:
+        return msgspec.structs.replace(_settled(text, holds=share == 1), needs=(_TRACKED,))
     return StatefulMatch(
         text=text,
         first=share >= 0.5,
         words=f"for {one_of(share).replace('packet', 'source address')}, by a hash",
-        chance=0 < share < 1,
+        chance=True,
         needs=(_TRACKED,),
     )
+
+
+def _settled(text: str, *, holds: bool) -> StatefulMatch:
+    """One that no count of packets can change."""
+    return StatefulMatch(text=text, first=holds, words=EVERY_PACKET if holds else NO_PACKET)
 
 
 def _no_negation(found: dict[str, GivenOption]) -> None:

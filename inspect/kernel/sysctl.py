@@ -80,6 +80,8 @@ _FILES: dict[str, tuple[str, ...]] = {
         "ip_local_port_range",
         "ping_group_range",
         "fwmark_reflect",
+        "tcp_l3mdev_accept",
+        "udp_l3mdev_accept",
         "fib_multipath_hash_policy",
         "neigh/default/gc_thresh3",
         *_conf(_IP_SETTINGS),

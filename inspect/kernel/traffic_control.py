@@ -22,7 +22,12 @@ from typing import Literal
 
 from dnet_tui.inspect.kernel.netlink import NetlinkSocket
 from dnet_tui.inspect.kernel.netns import read_small
-from dnet_tui.inspect.kernel.traffic_control_parse import parse_filters, parse_places, request
+from dnet_tui.inspect.kernel.traffic_control_parse import (
+    parse_dropping_qdiscs,
+    parse_filters,
+    parse_places,
+    request,
+)
 from dnet_tui.inspect.model import Link
 from dnet_tui.inspect.model.traffic_control import TrafficFilter
 
@@ -41,15 +46,18 @@ _NET_ADMIN = 12
 def read_traffic_control(sock: NetlinkSocket) -> tuple[TrafficFilter, ...]:
     """The filters of tc at all the namespace's links, by link and place in the order the kernel asks them.
 
+    After them come the qdiscs that drop what they are given.
+
     Raises:
         OSError: the kernel refused; in one without traffic control nothing is found instead.
     """
     dump = sock.dump(_GETQDISC, bytes(20))
-    return tuple(
+    filters = tuple(
         found
         for place in parse_places(dump.bodies)
         for found in parse_filters(place, sock.dump(_GETTFILTER, request(place)).bodies)
     )
+    return (*filters, *parse_dropping_qdiscs(dump.bodies))
 
 
 def read_programs(links: Iterable[Link]) -> tuple[TrafficFilter, ...]:

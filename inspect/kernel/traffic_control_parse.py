@@ -1,7 +1,8 @@
 """rtnetlink's answers about traffic control → the model's filters.  Pure.
 
 Sources: linux/rtnetlink.h (``struct tcmsg``), linux/pkt_cls.h,
-linux/tc_act/tc_gact.h, linux/pkt_sched.h.
+linux/tc_act/tc_gact.h, linux/pkt_sched.h; for which qdiscs drop all,
+net/sched/sch_{blackhole,fifo,tbf,netem}.c.
 """
 
 from __future__ import annotations
@@ -61,6 +62,63 @@ def _places(body: bytes) -> Iterator[FilterLocation]:
             yield FilterLocation(ifindex, _MIN_EGRESS, "egress")
         else:
             yield FilterLocation(ifindex, _INGRESS, "ingress")
+
+
+_SHORTEST, _LONG = 28, 1514
+"""Bytes of the shortest packet there is (an ARP packet, or UDP's headers), and of a long frame of Ethernet."""
+_NEVER = 0xFFFFFFFF
+"""A probability of 1, in netem's 32 bits."""
+
+
+def parse_dropping_qdiscs(bodies: Iterable[bytes]) -> tuple[TrafficFilter, ...]:
+    """The qdiscs that drop what they are given, from the same dump.
+
+    One that isn't its link's root gets only what a class of the root leads to
+    it, and one with a small queue drops only what is longer: those are
+    ``unmodelled``.
+    """
+    return tuple(item for body in bodies if len(body) >= _TCMSG.size for item in _dropping(body))
+
+
+def _dropping(body: bytes) -> Iterator[TrafficFilter]:
+    _family, ifindex, _handle, parent, _info = _TCMSG.unpack_from(body)
+    attrs = attributes(body, _TCMSG.size)
+    kind, options = text(attrs.get(1, b"")), attrs.get(2, b"")
+    room = _room(kind, options)
+    if parent != _CLSACT and room is not None and room < _LONG:
+        words = "drops everything" if room < _SHORTEST else f"drops packets of more than {room} bytes"
+        yield TrafficFilter(
+            ifindex=ifindex,
+            place="root",
+            kind=kind,
+            qdisc=words,
+            unmodelled=parent != _ROOT or room >= _SHORTEST,
+        )
+
+
+def _room(kind: str, options: bytes) -> int | None:
+    """The longest packet that a qdisc takes, 0 for none at all; None where there is no limit, or none is known."""
+    if kind == "blackhole":
+        return 0
+    if kind in {"pfifo", "pfifo_head_drop"} and len(options) >= 4:  # struct tc_fifo_qopt; its limit counts packets
+        return 0 if u32(options[:4]) == 0 else None
+    if kind == "bfifo" and len(options) >= 4:
+        return u32(options[:4])
+    if kind == "netem" and len(options) >= 12:  # struct tc_netem_qopt: latency, limit, loss
+        _latency, limit, loss = struct.unpack_from("=III", options)
+        return 0 if limit == 0 or loss == _NEVER else None
+    if kind == "tbf":
+        return _bucket(attributes(options).get(1, b""))  # TCA_TBF_PARMS
+    return None
+
+
+def _bucket(parameters: bytes) -> int | None:
+    """What fits into the bucket of a tbf (tbf_change): tokens for ``buffer`` ticks of 64 ns at its rate."""
+    if len(parameters) < 36:
+        return None
+    overhead, rate = struct.unpack_from("=H", parameters, 2)[0], struct.unpack_from("=I", parameters, 8)[0]
+    limit, buffer = struct.unpack_from("=II", parameters, 24)
+    return 0 if limit == 0 else max(0, rate * (buffer << 6) // 10**9 - overhead)
 
 
 def request(place: FilterLocation) -> bytes:

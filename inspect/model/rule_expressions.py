@@ -59,6 +59,10 @@ class Opaque(Expr, frozen=True, kw_only=True, tag="opaque"):
     needs: tuple[Match, ...] = ()
 
 
+EVERY_PACKET, NO_PACKET = "for every packet", "for no packet"
+"""What is said of a condition on more than one packet that depends on none."""
+
+
 class StatefulMatch(Expr, frozen=True, kw_only=True, tag="stateful"):
     """A condition on more than one packet: a rate, a count, an amount, chance.
 
@@ -74,6 +78,11 @@ class StatefulMatch(Expr, frozen=True, kw_only=True, tag="stateful"):
     words: str
     chance: bool = False
     needs: tuple[Match, ...] = ()
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether it holds for every packet, or for none, whatever came before."""
+        return self.words in {EVERY_PACKET, NO_PACKET}
 
 
 class SetMark(Expr, frozen=True, kw_only=True, tag="setmark"):

@@ -8,7 +8,7 @@ from dnet_tui.inspect.model.links import ModelStruct
 
 
 class TrafficFilter(ModelStruct, frozen=True, kw_only=True):
-    """A filter of ``tc`` at a link, or a BPF program attached there by tcx; in the order the kernel asks them.
+    """A filter of ``tc`` at a link, a BPF program attached there by tcx, or a qdisc that drops; in the kernel's order.
 
     ``place``: ``ingress`` and ``egress`` of a clsact (or ingress) qdisc,
     ``root`` of a classful qdisc, which what is sent passes after egress.
@@ -26,5 +26,7 @@ class TrafficFilter(ModelStruct, frozen=True, kw_only=True):
     """A BPF program's name and id."""
     actions: tuple[str, ...] = ()
     """What it does with a packet it matches, in order: ``gact drop``, ``mirred`` …; none: it only classifies."""
+    qdisc: str = ""
+    """What a qdisc, rather than a filter, does: it drops all it is given (``unmodelled``: only some of it)."""
     unmodelled: bool = False
     """It has something that isn't modelled: an action of the old kind, one by chance, one for hardware alone."""

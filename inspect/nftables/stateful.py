@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from dnet_tui.inspect.model.firewall import Match, StatefulMatch
+from dnet_tui.inspect.model.rule_expressions import EVERY_PACKET, NO_PACKET
 from dnet_tui.inspect.nftables.render import statement as shown
 from dnet_tui.inspect.text.json_access import Json, fail, fields, items, mapping, single, whole, word
 
@@ -45,8 +46,10 @@ def stateful(name: str, body: Json, objects: NamedObjects) -> StatefulMatch:
     over = found.get("inv") is True
     if name == "ct count":
         most = whole(found.get("val"))
+        if most < 1:
+            return _settled(text, holds=over)
         words = f"once more than {most} connections of its kind exist" if over else f"while at most {most} exist"
-        return StatefulMatch(text=text, first=(most < 1) == over, words=words)
+        return StatefulMatch(text=text, first=not over, words=words)
     if name == "quota":
         return _quota(found, text, over=over)
     rate = f"{whole(found.get('rate'))} {_SPOKEN[word(found.get('rate_unit', 'packets'))]} a {word(found.get('per'))}"
@@ -66,9 +69,11 @@ def _quota(found: Mapping[str, Json], text: str, *, over: bool) -> StatefulMatch
         size = whole(found.get("val"), _MOST) * _UNITS[unit]
         amount = f"{whole(found.get('val'), _MOST)} {_SPOKEN[unit]}"
     used = whole(found.get("used", 0), _MOST) * _UNITS[word(found.get("used_unit", "bytes"))]
+    if used + _LEAST > size:  # it is used up, and stays so
+        return _settled(text, holds=over)
     left = f", of which {used} bytes were when it was read" if used else ""
     words = f"{'once' if over else 'until'} {amount} are used up{left}"
-    return StatefulMatch(text=text, first=(used + _LEAST > size) == over, words=words)
+    return StatefulMatch(text=text, first=not over, words=words)
 
 
 def connection_count(operator: str, body: Json, right: Json) -> tuple[Match, StatefulMatch]:
@@ -80,6 +85,9 @@ def connection_count(operator: str, body: Json, right: Json) -> tuple[Match, Sta
     found = fields(body)
     key, way = word(found.get("key")), found.get("dir")
     low, high = _span(operator, right)
+    text = shown({"match": {"op": operator, "left": {"ct": dict(found)}, "right": right}})
+    if (low, high) == (0, _MOST):
+        return TRACKED, _settled(text, holds=operator != "!=")
     so_far = 0 if way == "reply" else 1 if key == "packets" else _PLAIN
     inside = low <= so_far <= high
     unit = {"bytes": "bytes", "packets": "packets", "avgpkt": "bytes per packet"}[key]
@@ -87,8 +95,12 @@ def connection_count(operator: str, body: Json, right: Json) -> tuple[Match, Sta
     which = f"its {way} direction" if isinstance(way, str) else "both directions"
     no = "don't have" if operator == "!=" else "have"
     words = f"while {counted} {no} gone in {which} of the connection"
-    text = shown({"match": {"op": operator, "left": {"ct": dict(found)}, "right": right}})
     return TRACKED, StatefulMatch(text=text, first=inside != (operator == "!="), words=words)
+
+
+def _settled(text: str, *, holds: bool) -> StatefulMatch:
+    """One that no count of packets can change."""
+    return StatefulMatch(text=text, first=holds, words=EVERY_PACKET if holds else NO_PACKET)
 
 
 def _span(operator: str, right: Json) -> tuple[int, int]:

@@ -10,9 +10,11 @@ import subprocess
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = "DNET_MATRIX"
 """``sample`` (or ``sample:TURN``) in the environment: a sample; else the whole."""
@@ -24,6 +26,15 @@ def turn_of(setting: str) -> int | None:
     if word != "sample":
         return None
     return int(number) if number else commits()
+
+
+def part_of(items: Sequence[T], setting: str) -> Sequence[T]:
+    """One of so many parts of a list, as ``PARTS`` or ``PARTS:TURN`` asks; without a turn another with each commit."""
+    words, _, number = setting.partition(":")
+    if not words:
+        return items
+    parts = int(words)
+    return items[(int(number) if number else commits()) % parts :: parts]
 
 
 def commits() -> int:

@@ -103,14 +103,23 @@ def trace(
         )
         trace_live(case, *ends, wish)
     found = run(case, *ends, proto=proto, port=port, sport=sport, size=size, df=df)
-    _print(found, case, output)
+    _print(found, case, output, () if size else _why(source, target, proto, (port, sport), snapshot))
     if found.arrives is None:
         raise typer.Exit(Exit.CANNOT_INSPECT)
     if not found.arrives or found.forward.end == "refused":
         raise typer.Exit(Exit.FINDINGS)
 
 
-def _print(found: Trace, case: HostContext, output: str) -> None:
+def _why(source: str, target: str, proto: str, ports: tuple[int, int], snapshot: Path | None) -> tuple[str, ...]:
+    """The command that explains the same flow; it doesn't ask for sizes."""
+    words = ["dnet-tui", "why", source, target]
+    words += ["--proto", proto] if proto != "tcp" else []
+    for option, port in zip(("--port", "--sport"), ports, strict=True):
+        words += [option, str(port)] if port else []
+    return (*words, *(("--snapshot", str(snapshot)) if snapshot is not None else ()))
+
+
+def _print(found: Trace, case: HostContext, output: str, next_step: tuple[str, ...]) -> None:
     if output == "json":
         from dnet_tui.tui.reports.trace.trace_json import trace_data  # noqa: PLC0415  one of two formats
 
@@ -118,7 +127,7 @@ def _print(found: Trace, case: HostContext, output: str) -> None:
     else:
         from dnet_tui.tui.reports.trace.trace_text import trace_text  # noqa: PLC0415  one of two formats
 
-        sys.stdout.write(trace_text(found, case.view, stdout_paper()))
+        sys.stdout.write(trace_text(found, case.view, stdout_paper(), next_step=next_step))
 
 
 def _refuse_without(*, live: bool, of_live: bool, size: int, of_size: bool, matrix: bool, of_matrix: bool) -> None:

@@ -1,10 +1,13 @@
-"""A filter of traffic control drops packets of container networks.
+"""A filter or a queue of traffic control drops packets of container networks.
 
 What it finds
     A filter of ``tc`` (at a clsact, ingress or classful root qdisc) that
     certainly drops every packet it sees on a link that container traffic
     crosses.  Where a filter or a BPF program (cls_bpf, tcx, XDP) may drop it,
     but nobody can tell from outside, the check says so and stays undecided.
+    So does a root qdisc that throws all away: ``blackhole``, a queue without
+    room (``pfifo limit 0``, a ``tbf`` with an empty bucket), ``netem loss
+    100%``.
 
 Why it matters
     Traffic control works before and after all of netfilter: no firewall rule
@@ -17,8 +20,8 @@ How we know
     not looked into.
 
 Remedy
-    ``tc filter del`` on that link.  dnet-tui doesn't do it itself, because it
-    could not put the filter back.
+    ``tc filter del`` on that link, or ``tc qdisc del dev LINK root``.
+    dnet-tui doesn't do it itself, because it could not put them back.
 
 When it is harmless
     Where a network plugin such as Cilium or Calico does its work by programs
@@ -37,14 +40,14 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.diagnostics.walk.stages.tc_xdp import TC, XDP
+from dnet_tui.diagnostics.walk.stages.tc_xdp import QDISC, TC, XDP
 
 ID = "tc-drop"
 
 
 def owns(_: HostContext, obstacle: Obstacle) -> bool:
-    """Whatever a filter or a program on a link stops, or may stop."""
-    return obstacle.by.kind == "link" and obstacle.by.value in {TC, XDP}
+    """Whatever a filter, a program or a queue on a link stops, or may stop."""
+    return obstacle.by.kind == "link" and obstacle.by.value in {QDISC, TC, XDP}
 
 
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
@@ -58,6 +61,8 @@ def _finding(case: HostContext, blocked: BlockedFlows) -> Finding:
     by, stage = blocked.obstacle.by, blocked.obstacle.stage
     where = case.view.label(by.namespace)
     place = by.interface if where == "host" else f"{by.interface} in {where}"
+    what = "qdisc" if by.value == QDISC else "filter"
+    delete = f"tc qdisc del dev {by.interface} root" if by.value == QDISC else "tc filter del"
     return Finding(
         check=ID,
         severity="error",
@@ -65,11 +70,11 @@ def _finding(case: HostContext, blocked: BlockedFlows) -> Finding:
         summary=f"Traffic control drops what {place} {'receives' if stage == 'ingress' else 'sends'}",
         symptoms=blocked.symptoms,
         evidence=(
-            Evidence(source=f"tc filter show dev {by.interface}", what=place, value=by.text, expected="lets it pass"),
+            Evidence(source=f"tc {what} show dev {by.interface}", what=place, value=by.text, expected="lets it pass"),
             of_flows(blocked),
         ),
         remedy=Remedy(
-            summary=f"Delete the filter on {by.interface}: see `tc filter show` and `tc filter del`",
+            summary=f"Delete the {what} on {by.interface}: see `tc {what} show` and `{delete}`",
             risk="manual",
             note="Find out first which program made it: it may be meant, and it may come back",
         ),

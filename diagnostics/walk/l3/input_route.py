@@ -110,7 +110,8 @@ def _wrong_source(index: NamespaceIndex, packet: Packet, link: Link, out: str = 
         return _sysctl(ns, "reverse-path", own, "0") if taken else None
     # __fib_validate_source: the mark counts only where src_valid_mark says so.
     mark = packet.mark if routing.switched_on(ns, link.name, "src_valid_mark") else 0
-    back = routing.lookup(index, replace(packet, dst=packet.src, src=packet.dst, iif=out, mark=mark))
+    turned = replace(packet, dst=packet.src, src=packet.dst, sport=packet.dport, dport=packet.sport)
+    back = routing.lookup(index, replace(turned, iif=out, mark=mark))
     key = f"net.ipv4.conf.{routing.sysctl_name(link.name)}.rp_filter"
     refused = _sysctl(ns, "reverse-path", key, str(mode)) if mode else None
     if back.type == "unknown" and link.ifindex not in back.devices:

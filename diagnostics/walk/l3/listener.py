@@ -1,6 +1,7 @@
 """Who takes a packet that has been delivered: the listening socket, if there is one.  Pure.
 
-Sources: ip(7), ipv6(7) (IPV6_V6ONLY), socket(7) (SO_BINDTODEVICE).
+Sources: ip(7), ipv6(7) (IPV6_V6ONLY), socket(7) (SO_BINDTODEVICE);
+include/net/inet_sock.h, Documentation/networking/vrf.rst.
 """
 
 from __future__ import annotations
@@ -88,8 +89,9 @@ def takes(ns: Namespace, socket: Socket, packet: Packet) -> Truth:
     """Whether a socket takes a packet; None for one on ``::`` of which nobody knows whether it takes IPv4."""
     if (socket.proto, socket.port) != (packet.proto, packet.dport):
         return False
-    if socket.ifindex is not None and not _arrived_by(ns, packet, socket.ifindex):
-        return False
+    near = _hears(ns, socket, packet)
+    if not near:
+        return near
     address = socket.address.removeprefix("::ffff:") if packet.family == "ip" else socket.address
     if address == packet.dst:
         return True
@@ -98,5 +100,19 @@ def takes(ns: Namespace, socket: Socket, packet: Packet) -> Truth:
     return None if socket.v6only is None else not socket.v6only
 
 
-def _arrived_by(ns: Namespace, packet: Packet, ifindex: int) -> bool:
-    return any(link.ifindex == ifindex and link.name == packet.iif for link in ns.links)
+def _hears(ns: Namespace, socket: Socket, packet: Packet) -> Truth:
+    """Whether a socket hears the device by which a packet came (inet_bound_dev_eq).
+
+    What came by a link of a VRF is heard by sockets bound to that link or to
+    the VRF; by others only where ``tcp_l3mdev_accept`` says so, or UDP's.
+    """
+    link = next((item for item in ns.links if item.name == packet.iif), None)
+    if link is None or link.kind != "vrf":
+        return socket.ifindex is None or (link is not None and link.ifindex == socket.ifindex)
+    if socket.ifindex is None:
+        accepts = ns.sysctls.get(f"net.ipv4.{socket.proto}_l3mdev_accept")
+        return None if accepts is None else accepts != "0"
+    inside = [item.ifindex for item in ns.links if item.master == link.ifindex]
+    if socket.ifindex in inside:  # by which of them it came isn't kept
+        return True if len(inside) == 1 else None
+    return socket.ifindex == link.ifindex

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from dnet_tui.diagnostics.walk.l3.flow_selectors import DECIDED, selected
 from dnet_tui.diagnostics.walk.match.values import contains, is_multicast
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
 from dnet_tui.diagnostics.walk.packet import Decider, Packet, Truth
@@ -96,7 +97,8 @@ def _selects(rule: PolicyRule, packet: Packet, out: Link | None) -> Truth:
     if rule.mark is not None:
         mask = 0xFFFFFFFF if rule.mask is None else rule.mask
         tests.append(None if packet.mark is None else (packet.mark & mask) == rule.mark)
-    if rule.other:
+    tests += [selected(item, packet) for item in rule.other]
+    if any(item.partition(" ")[0] not in DECIDED for item in rule.other):
         # What isn't modelled can only narrow a rule down: one that already fails to fit passes the packet by.
         return False if False in tests and not rule.invert else None
     truth: Truth = False if False in tests else None if None in tests else True

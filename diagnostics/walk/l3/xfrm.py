@@ -1,7 +1,8 @@
 """IPsec policies: which one decides over a packet, and what that means for one that isn't encrypted.  Pure.
 
 Sources: net/xfrm/xfrm_policy.c (xfrm_selector_match, __xfrm_policy_check,
-xfrm_lookup, xfrm_policy_ok); ip_forward.c, route.c and nf_nat_core.c
+xfrm_lookup, xfrm_policy_ok); net/netfilter/nf_nat_core.c
+(__nf_nat_decode_session); ip_forward.c, route.c and nf_nat_core.c
 (nf_xfrm_me_harder) for where they are asked.
 """
 
@@ -12,7 +13,7 @@ from typing import Literal, NamedTuple
 from dnet_tui.diagnostics.walk.l3.routing import switched_on
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
-from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, Truth
+from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, Truth, replace
 from dnet_tui.inspect.model import Link, Unread
 from dnet_tui.inspect.model.coverage.sections import NOT_READ
 from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
@@ -40,7 +41,8 @@ def policy_stop(
     """
     if _is_exempt(index, direction, came_by, out):
         return None
-    policy, sure = _chosen(index, packet, direction, out.ifindex if out is not None else 0)
+    asked = packet if direction == "out" else _as_received(packet)
+    policy, sure = _chosen(index, asked, direction, out.ifindex if out is not None else 0)
     if policy is None:
         return None
     by = Decider(kind="policy", text=policy_text(policy), namespace=index.ns.id, value=direction)
@@ -54,6 +56,19 @@ def policy_stop(
     if not required:
         return None
     return PolicyVerdict("dropped" if plain else "unknown", by)
+
+
+def _as_received(packet: Packet) -> Packet:
+    """The packet with the addresses and ports it came with, before NAT (nf_nat_decode_session)."""
+    if packet.reply and packet.answered is not None:
+        src, dst, sport, dport = packet.answered
+    elif packet.original is not None and not packet.reply:
+        (src, dst, dport), sport = packet.original, packet.orig_sport
+    else:
+        return packet
+    if packet.proto not in PORT_PROTOCOLS:
+        return replace(packet, src=src, dst=dst)
+    return replace(packet, src=src, dst=dst, sport=sport, dport=dport)
 
 
 def policy_text(policy: XfrmPolicy) -> str:

@@ -27,16 +27,21 @@ def _ctstate(value: str, packet: Packet, _: MatchContext) -> Truth:
 
 
 def _ctstatus(value: str, packet: Packet, _: MatchContext) -> Truth:
-    """Status bits of the connection; what only traffic over time shows (ASSURED) isn't known."""
+    """Status bits of the connection; what only traffic over time shows (ASSURED, of UDP) isn't known."""
     known = {
         "NONE": False,  # no bit is asked for, and none found
         "DNAT": packet.dnatted,
         "SNAT": packet.snatted,
-        "SEEN_REPLY": packet.reply,
+        "SEEN_REPLY": packet.reply or packet.ctstate == "ESTABLISHED",
         "CONFIRMED": packet.ctstate != "NEW",
     }
     if packet.ctstate == "NEW":
         known["ASSURED"] = known["EXPECTED"] = False
+    elif packet.proto == "tcp" and (packet.later or "SYN" in packet.tcp_flags):
+        # Since the handshake's last packet (nf_conntrack_tcp_packet).
+        known["ASSURED"] = packet.later and packet.ctstate == "ESTABLISHED"
+    elif packet.proto in {"icmp", "icmpv6"}:
+        known["ASSURED"] = False
     return known.get(value)
 
 
@@ -97,6 +102,14 @@ def _helper(_value: str, packet: Packet, _: MatchContext) -> Truth:
     return None
 
 
+def _zone(value: str, packet: Packet, _: MatchContext) -> Truth:
+    """The connection's zone, whichever of its directions is in it."""
+    if packet.zone is None or packet.reply_zone is None:
+        return None
+    number = packet.zone or packet.reply_zone
+    return in_span(value, number, number)
+
+
 def connection_test(field: ConnectionField) -> Test:  # noqa: C901, PLR0912 - the table of fields
     """The test of a value of a field."""
     match field:
@@ -127,7 +140,7 @@ def connection_test(field: ConnectionField) -> Test:  # noqa: C901, PLR0912 - th
         case "ct-expires":
             return lambda value, *_: in_span(value, 0, _LONGEST)
         case "ct-zone":
-            return lambda value, packet, _: None if packet.zone is None else in_span(value, packet.zone, packet.zone)
+            return _zone
         case "ctreplsrc":
             return _part(reply=True, index=0)
         case "ctrepldst":

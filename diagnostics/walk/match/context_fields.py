@@ -81,7 +81,7 @@ def has_socket(packet: Packet) -> Truth:
     the first of a connection have none.  What the kernel itself makes has a
     socket of the kernel's, which is no user's.
     """
-    return False if packet.iif and (packet.oif or not packet.reply) else None
+    return False if packet.iif and (packet.oif or not (packet.reply or packet.later)) else None
 
 
 def is_absent(field: str, packet: Packet, context: MatchContext) -> bool:

@@ -55,7 +55,7 @@ def assumed(match: Match, packet: Packet, context: MatchContext) -> tuple[bool, 
     """What a match that can't be decided is for a plain packet, and what that rests on; None where not even that."""
     ordinary = plain(packet)
     truth = matches(match, ordinary, context)
-    if match.field in _CONSTANTS:
+    if match.field in _CONSTANTS and not packet.later:
         number = _CONSTANTS[match.field](ordinary)
         found = {in_span(value, number, number) for value in match.values}
         truth = None if None in found else (True in found) != match.negate

@@ -16,11 +16,10 @@ from typing import NamedTuple, assert_never
 
 import msgspec
 
-from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.match.plain_packet import USUAL_TTL
 from dnet_tui.diagnostics.walk.match.remembered import remember
 from dnet_tui.diagnostics.walk.match.sets import candidates, has_each
-from dnet_tui.diagnostics.walk.netfilter.budget import Budget, BudgetSpentError
+from dnet_tui.diagnostics.walk.netfilter.budget import BudgetSpentError
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import (
     BREAK,
     ChainEnd,
@@ -30,8 +29,8 @@ from dnet_tui.diagnostics.walk.netfilter.chain_ends import (
     can_reject,
     settled,
 )
-from dnet_tui.diagnostics.walk.netfilter.conditions import CONDITIONS, Assume, RuleConditions, has_effect
-from dnet_tui.diagnostics.walk.netfilter.firewall_index import BaseChain, FirewallIndex
+from dnet_tui.diagnostics.walk.netfilter.conditions import CONDITIONS, Assume, RuleConditions, Ruleset, has_effect
+from dnet_tui.diagnostics.walk.netfilter.firewall_index import BaseChain
 from dnet_tui.diagnostics.walk.netfilter.fwmark import UNKNOWN, blended, changed, marked, zoned
 from dnet_tui.diagnostics.walk.netfilter.handover import proxied, queued
 from dnet_tui.diagnostics.walk.netfilter.nat import chosen_nat
@@ -75,14 +74,6 @@ class _Outcome(NamedTuple):
     first: int
 
 
-class Ruleset(NamedTuple):
-    """A namespace's rules, with what evaluating them takes."""
-
-    rules: FirewallIndex
-    context: MatchContext
-    budget: Budget
-
-
 class ChainEvaluation:
     """One packet's way through one base chain.  ``possible_ends`` holds what undecided rules could have done.
 
@@ -102,7 +93,7 @@ class ChainEvaluation:
         self.namespace = ruleset.context.namespace
         self.budget = ruleset.budget
         self.index = base.table
-        self.asked = RuleConditions(ruleset.context, base.table.sets, ruleset.rules.ipsets, assume)
+        self.asked = RuleConditions(ruleset.context, base.table.sets, ruleset.rules.ipsets, assume, ruleset.asked)
         self.hedges: list[Hedge] = []
         """What decisions rest on that take something for granted."""
         self.table = base.table.table
@@ -233,6 +224,7 @@ class ChainEvaluation:
 
     def _verdict_map(self, expr: VerdictMap, at: Position) -> ChainEnd | None:
         """A verdict map: do what the packet's element says; of several possible ones, all may be."""
+        self.asked.note(*expr.fields)
         found = list(candidates(expr, self.index.sets, self.packet, self.context))
         # Where none has to be the one, the rule may also end here as at a match that fails.
         falls = not self._has_one(expr.fields, found)

@@ -16,6 +16,8 @@ from dnet_tui.diagnostics.walk.match.expressions import matches
 from dnet_tui.diagnostics.walk.match.numgen import drawn, share
 from dnet_tui.diagnostics.walk.match.plain_packet import assumed
 from dnet_tui.diagnostics.walk.match.sets import assumed_lookup, in_ipset, looked_up
+from dnet_tui.diagnostics.walk.netfilter.budget import Budget
+from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model.firewall import (
     AnyExpr,
@@ -33,12 +35,28 @@ CONDITIONS = Match | SetLookup | Lookup | StatefulMatch
 """What decides whether a rule goes on; of an :class:`Opaque` its role tells."""
 
 
+OF_STATE = frozenset({"ctstate", "ctstatus", "recent", "socket", "skuid", "skgid", "cgroup", "made-here"})
+"""Fields by which rules tell a connection's first packet from a later one in the same direction."""
+OF_SHAPE = frozenset({"tcp-flags", "tcp-option", "length", "mss"})
+"""Fields by which they tell a packet that opens a connection from one that has data, or none."""
+TELLING = OF_STATE | OF_SHAPE
+
+
 class Assume(IntEnum):
     """What may be taken for granted: nothing, that a packet is a plain first one, or besides that the odds hold."""
 
     NOTHING = 0
     PLAIN = 1
     ODDS = 2
+
+
+class Ruleset(NamedTuple):
+    """A namespace's rules, with what evaluating them takes; ``asked`` collects the fields of ``TELLING`` asked for."""
+
+    rules: FirewallIndex
+    context: MatchContext
+    budget: Budget
+    asked: set[str]
 
 
 class RuleConditions(NamedTuple):
@@ -48,13 +66,21 @@ class RuleConditions(NamedTuple):
     sets: Mapping[str, NamedSet]
     ipsets: Mapping[str, NamedSet]
     assume: Assume
+    asked: set[str]
+
+    def note(self, *fields: str) -> None:
+        """Remember what is asked of the packet that may be otherwise for a later one of its connection."""
+        self.asked.update(TELLING.intersection(fields))
 
     def hold(self, expr: AnyExpr, packet: Packet) -> Truth:
         """Whether one condition certainly holds; an expression that acts is no condition, and holds."""
         match expr:
             case Match():
+                if expr.field in TELLING:
+                    self.asked.add(expr.field)
                 return matches(expr, packet, self.context)
             case Lookup():
+                self.note(*expr.fields)
                 return looked_up(expr, self.sets, packet, self.context)
             case SetLookup():
                 return in_ipset(expr, self.ipsets, packet, self.context)
@@ -64,7 +90,7 @@ class RuleConditions(NamedTuple):
                 if self._lacks(expr, packet) is False:
                     return False
                 # That for which no packet or every one is meant needs no assumption.
-                return expr.first if expr.words in _CERTAIN else None
+                return expr.first if expr.is_certain else None
             case _:
                 return True
 
@@ -104,9 +130,6 @@ class RuleConditions(NamedTuple):
             if self.hold(expr, packet) is False:
                 return True
         return False
-
-
-_CERTAIN = frozenset({"for no packet", "for every packet"})
 
 
 def has_effect(rule: Rule) -> bool:

@@ -59,26 +59,51 @@ def belongs(packet: Packet, connection: Connection) -> bool:
     return packet.sport == after.dport and packet.dport == after.sport
 
 
+def continues(packet: Packet, connection: Connection) -> bool:
+    """Whether a packet goes the way of a connection's first one: its tuple is that packet's."""
+    before = connection.before
+    one = (packet.src, packet.dst, packet.proto, packet.sport, packet.dport)
+    return one == (before.src, before.dst, before.proto, before.sport, before.dport)
+
+
+def is_out_of_state(connection: Connection | None, packet: Packet) -> bool:
+    """Whether conntrack takes a packet of TCP for an invalid one, as it has never seen the answer to the first.
+
+    ``tcp_conntracks[ORIGINAL][ACK][SYN_SENT]``: it is let pass without a
+    connection, and so without its translation.
+    """
+    unanswered = connection is not None and not connection.reply and not connection.seen_reply
+    return unanswered and packet.later and packet.proto == "tcp"
+
+
 def existing(entries: Iterable[ConntrackEntry], packet: Packet) -> tuple[ConntrackEntry, Connection] | None:
     """The tracked connection that has the very tuple of a packet, in one direction or the other.
 
     Entries of other zones are another table's, and ICMP's identifiers aren't known here.
     """
-    if packet.proto not in PORT_PROTOCOLS or packet.zone is None:
+    if packet.proto not in PORT_PROTOCOLS or None in {packet.zone, packet.reply_zone}:
         return None
     seen = (packet.src, packet.dst, packet.sport, packet.dport)
     for entry in entries:
-        if (entry.proto, entry.family) != (packet.proto, packet.family) or not _is_in(entry, packet.zone):
+        if (entry.proto, entry.family) != (packet.proto, packet.family):
             continue
         ways = [(way.src, way.dst, way.sport, way.dport) for way in (entry.original, entry.reply)]
-        if seen in ways:
+        if seen in ways and _is_in(entry, packet, reply=seen != ways[0]):
             return entry, _connection(entry, packet, reply=seen != ways[0])
     return None
 
 
-def _is_in(entry: ConntrackEntry, zone: int) -> bool:
-    """Whether both directions of a connection are in a zone."""
-    return {entry.zone, entry.original.zone or entry.zone, entry.reply.zone or entry.zone} == {zone}
+def _is_in(entry: ConntrackEntry, packet: Packet, *, reply: bool) -> bool:
+    """Whether a direction of a connection is in the packet's zone (nf_ct_key_equal)."""
+    way, zone = (entry.reply, packet.reply_zone) if reply else (entry.original, packet.zone)
+    return (way.zone or entry.zone) == zone
+
+
+def shares_zone(connection: Connection, packet: Packet) -> bool | None:
+    """Whether a packet is looked for in the zone that its direction of a connection is in; None: nobody can tell."""
+    after = connection.after
+    pair = (after.reply_zone, packet.reply_zone) if connection.reply else (after.zone, packet.zone)
+    return None if None in pair else pair[0] == pair[1]
 
 
 def _connection(entry: ConntrackEntry, packet: Packet, *, reply: bool) -> Connection:
@@ -96,6 +121,7 @@ def _connection(entry: ConntrackEntry, packet: Packet, *, reply: bool) -> Connec
         labels=None,
         expected="expected" in entry.status,
         zone=packet.zone,
+        reply_zone=packet.reply_zone,
         dnatted="dst-nat" in entry.status,
         snatted="src-nat" in entry.status,
     )

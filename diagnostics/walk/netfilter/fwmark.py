@@ -56,18 +56,25 @@ def changed(packet: Packet, action: SetField, *, certain: bool) -> Packet:
 
 
 def zoned(packet: Packet, action: SetZone, *, certain: bool) -> Packet:
-    """The packet in a conntrack zone (xt_CT.c, nft_ct.c); of one direction alone, what it is found by isn't told.
+    """The packet in a conntrack zone, or one direction of it (xt_CT.c, nft_ct.c): the first rule that says so decides.
 
     Without a number the packet's mark is the zone's.
     """
+    if packet.zone or packet.reply_zone:
+        return packet
     zone = packet.mark if action.zone is None and packet.mark is not None else action.zone
-    sure = certain and not action.direction and zone is not None and zone <= _LAST_ZONE
-    return replace(packet, zone=zone if sure else None)
+    if not certain or zone is None or zone > _LAST_ZONE:
+        return replace(packet, zone=None, reply_zone=None)
+    return replace(
+        packet,
+        zone=0 if action.direction == "reply" else zone,
+        reply_zone=0 if action.direction == "original" else zone,
+    )
 
 
 _LAST_ZONE = 0xFFFF
 _WIDTHS = {"ttl": 0xFF, "tos": 0xFF, "priority": _ALL, "mss": 0xFFFF}
-_BLENDED = ("mark", "ctmark", "tos", "ttl", "priority", "mss", "zone", "labels")
+_BLENDED = ("mark", "ctmark", "tos", "ttl", "priority", "mss", "zone", "reply_zone", "labels")
 UNKNOWN: dict[str, None] = dict.fromkeys(_BLENDED)
 """What nobody can tell of a packet after a rule whose action isn't modelled."""
 _KEPT = ("mark", "tos", "ttl", "priority", "mss", "remembered", "taken_by")

@@ -11,8 +11,8 @@ from math import factorial, prod
 import msgspec
 
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import ChainOutcome, HookResult
-from dnet_tui.diagnostics.walk.netfilter.chains import ChainEvaluation, Ruleset
-from dnet_tui.diagnostics.walk.netfilter.conditions import Assume
+from dnet_tui.diagnostics.walk.netfilter.chains import ChainEvaluation
+from dnet_tui.diagnostics.walk.netfilter.conditions import Assume, Ruleset
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import BaseChain, ChainPart
 from dnet_tui.diagnostics.walk.netfilter.fwmark import UNKNOWN, blended
 from dnet_tui.diagnostics.walk.packet import Decider, Hedge, Packet, RuleRef

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from dnet_tui.diagnostics.walk.l2.answering import question_source
 from dnet_tui.diagnostics.walk.l2.reach import Crossing
 from dnet_tui.diagnostics.walk.l2.topology import calls_iptables
 from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, replace
+from dnet_tui.diagnostics.walk.stages.tc_xdp import loss_by, losses
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Family, Link, Namespace
 from dnet_tui.inspect.model.firewall import Hook
@@ -42,6 +43,14 @@ class Point(NamedTuple):
     iif: str = ""
     oif: str = ""
     families: tuple[str, ...] = _IPV6
+
+
+class Device(NamedTuple):
+    """A link that a frame is received or sent by, with traffic control of its own."""
+
+    ns: Namespace
+    link: Link
+    place: Literal["ingress", "egress"]
 
 
 class Party(NamedTuple):
@@ -106,27 +115,31 @@ def _ndp(src: str, dst: str, kind: int, link: Link) -> Packet:
 
 def _way(
     state: WalkState, sender: Party, receiver: Party, family: str, crossings: Iterable[Crossing]
-) -> Iterator[Point]:
+) -> Iterator[Point | Device]:
     """The hooks from one interface to the other, with the bridges that either is, or that are between them."""
     families = _ARP if family == "ip" else _IPV6
     yield Point(sender.ns, "output", oif=sender.link.name, families=families)
     if family == "ip6":
         yield Point(sender.ns, "postrouting", oif=sender.link.name)
+    yield Device(*sender, "egress")
     for crossing in crossings:
         yield from _over(crossing, state.packet.family, called=family == "ip6")
+    yield Device(*receiver, "ingress")
     if family == "ip6":
         yield Point(receiver.ns, "prerouting", iif=receiver.link.name)
     yield Point(receiver.ns, "input", iif=receiver.link.name, families=families)
 
 
-def _over(crossing: Crossing, family: Family, *, called: bool) -> Iterator[Point]:
+def _over(crossing: Crossing, family: Family, *, called: bool) -> Iterator[Point | Device]:
     """The hooks of a bridge: as its host's own sender, to its host, or from port to port."""
     host, bridge, came_by, port = crossing[:4]
     if came_by is None:
         if port is not None:
             yield Point(host, "output", oif=port.name, families=_BRIDGE)
             yield Point(host, "postrouting", oif=port.name, families=_BRIDGE)
+            yield Device(host, port, "egress")
         return
+    yield Device(host, came_by, "ingress")
     yield Point(host, "prerouting", iif=came_by.name, families=_BRIDGE)
     if port is None:
         yield Point(host, "input", iif=came_by.name, families=_BRIDGE)
@@ -137,12 +150,18 @@ def _over(crossing: Crossing, family: Family, *, called: bool) -> Iterator[Point
         yield Point(host, "forward", iif=bridge.name, oif=bridge.name)
         yield Point(host, "postrouting", oif=bridge.name)
     yield Point(host, "postrouting", oif=port.name, families=_BRIDGE)
+    yield Device(host, port, "egress")
 
 
-def _losses(state: WalkState, packet: Packet, points: Iterable[Point]) -> Iterator[tuple[End, Decider]]:
+def _losses(state: WalkState, packet: Packet, points: Iterable[Point | Device]) -> Iterator[tuple[End, Decider]]:
     what = "ARP" if packet.arp_op else "neighbour discovery"
     word = "question" if packet.arp_op == "request" or packet.icmp_type == _SOLICITATION else "answer"
-    for ns, hook, iif, oif, families in points:
+    for point in points:
+        if isinstance(point, Device):
+            for loss in losses(state, *point, packet):
+                yield "unknown" if loss.end == "unknown" else "unreachable", loss_by(point.ns, point.link, loss)
+            continue
+        ns, hook, iif, oif, families = point
         index = state.index(ns)
         if index.rules.families.isdisjoint(families):
             continue

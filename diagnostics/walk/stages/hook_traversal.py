@@ -115,9 +115,10 @@ class _HookTraversal:
             return
         early = state.packet
         state.packet = with_changes(tracked, early)
-        known = state.connection.after.zone if state.connection is not None else 0
-        if early.zone != known:
-            state.packet = replace(state.packet, zone=early.zone)
+        after = state.connection.after if state.connection is not None else None
+        known = (after.zone, after.reply_zone) if after is not None else (0, 0)
+        if (early.zone, early.reply_zone) != known:
+            state.packet = replace(state.packet, zone=early.zone, reply_zone=early.reply_zone)
             state.find_connection(self.ns)
             state.entered = state.packet
 

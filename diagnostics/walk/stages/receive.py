@@ -100,7 +100,7 @@ def deliver(state: WalkState, step: Deliver) -> Next:
     if state.carried:
         return Decapsulate(ns)
     state.hop(ns, state.packet.iif, "local", "delivered")
-    if state.answers or state.awaited is not None:
+    if state.known.is_answer or state.awaited is not None:
         state.reach(ns)
         return Ending("delivered")  # an answer is awaited
     end, by, state.receiver = received(ns, state.packet)
@@ -117,7 +117,7 @@ def _deliver_above(state: WalkState, ns: Namespace, space: Namespace, link: Link
     state.namespace = space.id
     state.packet = replace(state.packet, iif=link.name)
     state.hop(space, link.name, "local", "delivered")
-    if state.answers or state.awaited is not None:
+    if state.known.is_answer or state.awaited is not None:
         state.reach(space)
         return Ending("delivered")
     end, by, state.receiver = received(space, state.packet)

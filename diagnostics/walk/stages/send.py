@@ -5,14 +5,17 @@ Sources: net/ipv4/ip_output.c and route.c; ip6_output.c.
 
 from __future__ import annotations
 
+from dnet_tui.diagnostics.walk.l2 import topology
 from dnet_tui.diagnostics.walk.l3.addresses import unusable_source
 from dnet_tui.diagnostics.walk.packet import replace
 from dnet_tui.diagnostics.walk.stages import hop_limit, mtu
+from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_device
 from dnet_tui.diagnostics.walk.stages.hook_traversal import traverse_hook
 from dnet_tui.diagnostics.walk.stages.routing_state import output_device, output_route
 from dnet_tui.diagnostics.walk.stages.xfrm import check_policies
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.diagnostics.walk.steps import Deliver, Forward, Leave, Next, Send, Transmit
+from dnet_tui.inspect.model import Link, Namespace
 
 
 def send(state: WalkState, step: Send) -> Next:
@@ -39,9 +42,19 @@ def send(state: WalkState, step: Send) -> Next:
         return Leave(ns, out, answer, made_here=True)
     traverse_hook(state, ns, "postrouting", next_hop=state.packet.dst)
     mtu.sent(state, ns, out, answer, made_here=True)
+    _through_loopback(state, ns, out)
     state.packet = replace(state.packet, iif=out.name, oif="")
     traverse_hook(state, ns, "prerouting", looped=True)
     return Deliver(ns, looped=True)
+
+
+def _through_loopback(state: WalkState, ns: Namespace, out: Link) -> None:
+    """What is for oneself is sent by the loopback, to one's other addresses too: while that is down it is lost."""
+    pass_device(state, ns, out, "egress")
+    stopped = topology.down(ns, out)
+    if stopped is not None:
+        state.stop("unreachable", "link", stopped)
+    pass_device(state, ns, out, "ingress")
 
 
 def forward(state: WalkState, step: Forward) -> Next:

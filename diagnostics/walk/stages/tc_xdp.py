@@ -1,4 +1,4 @@
-"""XDP programs and the filters of traffic control, which see a packet before or after netfilter.  Three-valued, pure.
+"""XDP programs and traffic control, which see a packet before or after netfilter.  Three-valued, pure.
 
 What a BPF program does nobody can tell from outside; of the other filters
 only those that certainly drop, or certainly pass, what they see are decided.
@@ -11,14 +11,14 @@ there for what an action's answer means; net/sched/cls_api.c.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
 
 from dnet_tui.diagnostics.walk.packet import Decider, Packet
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Link, Namespace, TrafficFilter
 
-TC, XDP = "tc", "xdp"
+TC, XDP, QDISC = "tc", "xdp", "qdisc"
 """What a decider of here has as its value."""
 
 _ALL = 0x0003
@@ -29,21 +29,48 @@ _PROGRAMS = frozenset({"bpf", "tcx"})
 Effect = Literal["pass", "drop", "next", "unknown"]
 
 
+class Loss(NamedTuple):
+    """What drops a packet at a device, or may; ``value`` is one of the decider's values of here."""
+
+    end: Literal["dropped", "unknown"]
+    text: str
+    value: str
+
+
 def pass_filters(state: WalkState, ns: Namespace, link: Link, place: Literal["ingress", "egress"]) -> None:
-    """What a link's own programs and filters do with a packet that it receives or sends."""
+    """What a link's own programs, filters and queues do with a packet that it receives or sends."""
+    for loss in losses(state, ns, link, place, state.packet):
+        state.hop(ns, link.name, place, loss.end, note=loss.text)
+        state.obstacle(loss.end, place, loss_by(ns, link, loss))
+
+
+def loss_by(ns: Namespace, link: Link, loss: Loss) -> Decider:
+    """The decider that a loss is."""
+    return Decider(kind="link", text=loss.text, namespace=ns.id, value=loss.value, interface=link.name)
+
+
+def losses(
+    state: WalkState, ns: Namespace, link: Link, place: Literal["ingress", "egress"], packet: Packet
+) -> Iterator[Loss]:
+    """What drops a packet at a link, in the order in which it is passed."""
     if place == "ingress" and link.xdp:
-        _stop(state, ns, link, "ingress", "unknown", f"XDP program ({link.xdp}) on {link.name}", XDP)
+        yield Loss("unknown", f"XDP program ({link.xdp}) on {link.name}", XDP)
     filters: dict[tuple[int, str], list[TrafficFilter]] = {}
     with state.unseen(place):
         filters = state.index(ns).filters
     if not filters:
         return
     for at in ("ingress",) if place == "ingress" else ("egress", "root"):
-        found = decide(filters.get((link.ifindex, at), ()), state.packet)
+        here = filters.get((link.ifindex, at), ())
+        found = decide((item for item in here if not item.qdisc), packet)
         if found is not None:
             end, by = found
             where = "at the root qdisc" if at == "root" else at
-            _stop(state, ns, link, place, end, f"tc filter on {link.name} {where}: {filter_text(by)}", TC)
+            yield Loss(end, f"tc filter on {link.name} {where}: {filter_text(by)}", TC)
+        for queue in (item for item in here if item.qdisc):
+            yield Loss(
+                "unknown" if queue.unmodelled else "dropped", f"qdisc {queue.kind} of {link.name} {queue.qdisc}", QDISC
+            )
 
 
 def decide(
@@ -100,10 +127,3 @@ def filter_text(item: TrafficFilter) -> str:
     if item.priority:
         words.insert(0, f"pref {item.priority}")
     return " ".join([*words, *(f"action {action.removeprefix('gact ')}" for action in item.actions)])
-
-
-def _stop(
-    state: WalkState, ns: Namespace, link: Link, stage: str, end: Literal["dropped", "unknown"], text: str, what: str
-) -> None:
-    state.hop(ns, link.name, stage, end, note=text)
-    state.obstacle(end, stage, Decider(kind="link", text=text, namespace=ns.id, value=what, interface=link.name))

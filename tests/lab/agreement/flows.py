@@ -126,8 +126,8 @@ def _traced(name: str, fault: str, case: HostContext, court: Court, probe: Probe
         return _disagreement(name, fault, probe, "unknown", "trace", error.message, answered, (error.hint,))
     if found.forward.start.src != probe.src:
         return None  # another question than what was sent
-    claim = claim_of(found.forward, found.answer, found.relay, by_id)
-    if found.held_by and claim.startswith("answer "):
+    claim = claim_of(found.forward, found.answer, found.relay, by_id, found.later)
+    if (found.held_by or found.paused) and claim.startswith("answer "):
         claim = CLOSED
     by = found.decided_by.text if found.decided_by is not None else ""
     beyond = found.forward.end == "left"

@@ -17,6 +17,7 @@ from dnet_tui.diagnostics.trace.reception import Relay, relay
 from dnet_tui.diagnostics.trace.trace_events import PacketOutcome
 from dnet_tui.diagnostics.trace.walk_vs_kernel import Agreement, answer_kind, same_tuple
 from dnet_tui.diagnostics.walk.api import reply, walk
+from dnet_tui.diagnostics.walk.later_packets import LaterPacket, later_packets, worst
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import LinkRef
 from dnet_tui.inspect.model.view import View
@@ -93,7 +94,9 @@ class Court:
                 wrong += [f"of the way it took: {words}" for words in self._compare(one, fate, outcome, answered)]
         ends = (there.end, back.end if back else "")
         result: Result = "wrong" if wrong else "unknown" if "unknown" in ends else "agrees"
-        if result == "unknown":
+        if wrong and any("by chance" in hedge.text for way in (there, back) if way for hedge in way.hedges):
+            result = "unknown"  # it says that it may be otherwise, and for how many packets
+        elif result == "unknown":
             wrong = [
                 f"unknown: {w.decided_by.text if w.decided_by else ''}"
                 for w in (there, back)
@@ -135,15 +138,18 @@ class Court:
         """A real connection: who answered, or how it failed, against what the walk says of packet and answer."""
         back = reply(self.view, there) if there.arrives else None
         ends = (there.end, back.end if back else "")
-        claim = claim_of(there, back, relay(self.case, there), self.places)
+        later = later_packets(self.view, there, back)
+        claim = claim_of(there, back, relay(self.case, there), self.places, later)
         wrong = (
             ()
             if fits(claim, answered)
             else (f"a connection is said to end as {claim!r}, but it ended as {answered!r}",)
         )
-        result: Result = "unknown" if not claim else "wrong" if wrong else "agrees"
-        if result == "unknown":
-            undecided = next((way for way in (back, there) if way is not None and way.end == "unknown"), there)
+        walked = [way for way in (there, back, *(item.walk for item in later)) if way is not None]
+        by_chance = any("by chance" in hedge.text for way in walked for hedge in way.hedges)
+        result: Result = "unknown" if not claim or (wrong and by_chance) else "wrong" if wrong else "agrees"
+        if not claim and result == "unknown":
+            undecided = next((way for way in walked if way.end == "unknown"), there)
             wrong = (f"unknown: {undecided.decided_by.text if undecided.decided_by else ''}",)
         return Judgement(probe=probe, result=result, reasons=wrong, end=ends, kernel=(answered or "no answer", ""))
 
@@ -194,10 +200,17 @@ def _taker(said: Walk, outcome: Outcome) -> Iterator[str]:
         yield f"{by.text} is said to take it, but {outcome.taken} did"
 
 
+HALF, RESET = "a short answer may come", "taken, and then rejected"
 ANSWER, REFUSED, NOTHING, CLOSED = "answer ", "refused", "no answer", "taken, but not answered"
 
 
-def claim_of(there: Walk, back: Walk | None, passed_on: Relay | None, places: Mapping[str, str]) -> str:
+def claim_of(
+    there: Walk,
+    back: Walk | None,
+    passed_on: Relay | None,
+    places: Mapping[str, str],
+    later: tuple[LaterPacket, ...] = (),
+) -> str:
     """What is said of a connection: who answers, ``refused``, ``rejected``, or no answer; empty: unknown."""
     ways = [way for way in (there, back) if way is not None]
     if any(way.end == "unknown" for way in ways):
@@ -206,6 +219,13 @@ def claim_of(there: Walk, back: Walk | None, passed_on: Relay | None, places: Ma
         return "rejected" if there.end == "rejected" else NOTHING
     if there.end == REFUSED:
         return REFUSED
+    stopped = worst(later)
+    if stopped is not None and stopped.kind == "acknowledgement" and stopped.walk.arrives is False:
+        return HALF
+    if stopped is not None and stopped.walk.end == "rejected":
+        return RESET
+    if stopped is not None:
+        return CLOSED if stopped.walk.arrives is False else ""
     if passed_on is not None:
         if passed_on.arrives is not True:
             return "" if passed_on.arrives is None else CLOSED
@@ -220,6 +240,10 @@ def fits(claim: str, answered: str) -> bool:
         return answered in claim.removeprefix(ANSWER).split("|")
     if claim == REFUSED:
         return answered == REFUSED
+    if claim == HALF:
+        return answered not in {REFUSED, "unreachable"}
+    if claim == RESET:
+        return answered in {"", "closed", REFUSED, "unreachable"}
     if claim == CLOSED:
         return answered in {"", "closed"}
     if claim == "rejected":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
-from dnet_tui.diagnostics.walk.netfilter.chains import Ruleset
+from dnet_tui.diagnostics.walk.netfilter.conditions import Ruleset
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
 from dnet_tui.diagnostics.walk.packet import Packet
@@ -31,5 +31,5 @@ def hook_result(
     families: tuple[str, ...] = (),
 ) -> HookResult:
     """What the rules of a firewall do to a packet at a hook."""
-    ruleset = Ruleset(FirewallIndex(firewall), Unicast(namespace), Budget())
+    ruleset = Ruleset(FirewallIndex(firewall), Unicast(namespace), Budget(), set())
     return run_hook(ruleset, hook, packet, families=families)

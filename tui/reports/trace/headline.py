@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.trace.reception import redirection, way_out
 from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.diagnostics.walk.l2.tunnels import ref_text
+from dnet_tui.diagnostics.walk.later_packets import LaterKind
 from dnet_tui.diagnostics.walk.packet import Walk
 from dnet_tui.inspect.model import LinkRef
 from dnet_tui.inspect.model.view import View
@@ -23,6 +24,13 @@ VERDICTS = {
     "looped": "goes round in a loop",
     "too-big": "is too big for a link on its way",
     "unknown": "can't be decided",
+}
+
+_LATER: dict[LaterKind, str] = {
+    "acknowledgement": "an acknowledgement without data",
+    "data": "its data",
+    "data of the answer": "the data of the answer",
+    "second packet": "a second packet",
 }
 
 _TUNNELS = {
@@ -60,8 +68,12 @@ def _sentences(trace: Trace, view: View) -> Iterator[str]:
         what = f"{who} (process {trace.relay.proxy.pid}) for {clean(trace.relay.to)}"
         fails = ", whose own connection fails" if trace.relay.failing is not None else ""
         yield f"It is taken by {what}{fails}."
-    if trace.answer is not None:
+    silent = trace.paused is not None and trace.paused.proto != "tcp"
+    if trace.answer is not None and not silent:
         yield _answer(trace, trace.answer, view)
+    yield from _later(trace, view)
+    if trace.paused is not None:
+        yield f"But {trace.paused.text}."
     if trace.intended is False and trace.received_by and not trace.held_by:
         yield f"It is received by {clean(trace.received_by)}, for whom it wasn't meant."
 
@@ -77,6 +89,18 @@ def _answer(trace: Trace, answer: Walk, view: View) -> str:
         case "misdelivered":
             return "Its answer comes to somebody who doesn't await it."
     return f"Its answer {_ending(answer, view)}."
+
+
+def _later(trace: Trace, view: View) -> Iterator[str]:
+    """That a later packet of the connection doesn't get through, though the first ones do."""
+    later = trace.stopped_later
+    if later is None:
+        return
+    opening = "handshake passes" if later.walk.start.proto == "tcp" else "first packet and its answer pass"
+    size = f" ({later.walk.start.length} bytes)" if later.kind.startswith("data") else ""
+    misled = later.walk.intended is False
+    ending = "comes to somebody who doesn't await it" if misled else _ending(later.walk, view)
+    yield f"The {opening}, but {_LATER[later.kind]}{size} {ending}."
 
 
 def _ending(walk: Walk, view: View) -> str:

@@ -20,6 +20,7 @@ _LEGEND = "y reaches it   r gets there, no listener   . does not   ? can't be de
 _BIG = "   b too big for a link on its way"
 _TITLE = "from, to:"
 _NAME = 32  # cells of a row's name at most
+_PORTS = 6  # beside the usual one that are named
 _MEMBERS = 24  # of a group that are named below the grid
 
 
@@ -29,10 +30,10 @@ def matrix_text(matrix: Matrix, paper: OutputStyle) -> str:
     digits = len(str(len(grid.groups)))
     names = [_name(group) for group in grid.groups]
     width = max((cells(name) for name in (*names, _TITLE)), default=0)
-    lines: list[str] = []
-    for columns in _parts(grid.columns, digits, width, paper):
-        lines += [*([""] if lines else []), *_part(grid, columns, names, width, paper)]
-    lines += ["", *_members(grid.groups, paper)]
+    lines = [*paragraph(_asked(matrix), paper.for_prose().width), ""]
+    for at, columns in enumerate(_parts(grid.columns, digits, width, paper)):
+        lines += [*([""] if at else []), *_part(grid, columns, names, width, paper)]
+    lines += ["", *_only_targets(grid, names, paper), *_members(grid.groups, paper)]
     legend = _LEGEND + (_BIG if "too-big" in grid.reach.values() else "")
     return "\n".join([*lines, *paragraph(legend, paper.width)]) + "\n"
 
@@ -60,11 +61,39 @@ def _part(grid: Grid, columns: Sequence[int], names: list[str], width: int, pape
     digits = len(str(len(names)))
     head = " ".join(str(number + 1).rjust(digits) for number in columns)
     yield paper.bold(f"{' ' * (digits + 1)}{pad(_TITLE, width)}  {head}")
-    for at, name in enumerate(names):
-        row = ""
-        if at in grid.rows:
-            row = " ".join(_LETTERS[grid.reach[at, column]].rjust(digits) for column in columns)
-        yield f"{str(at + 1).rjust(digits)} {pad(name, width)}  {row}".rstrip()
+    for at in grid.rows:
+        row = " ".join(_LETTERS[grid.reach[at, column]].rjust(digits) for column in columns)
+        yield f"{str(at + 1).rjust(digits)} {pad(names[at], width)}  {row}".rstrip()
+
+
+def _only_targets(grid: Grid, names: list[str], paper: OutputStyle) -> list[str]:
+    """The columns that are no rows, by their numbers."""
+    others = [at for at in grid.columns if at not in grid.rows]
+    if not others:
+        return []
+    named = ", ".join(f"{at + 1} {names[at]}" for at in others)
+    return [*paragraph(named, paper.for_prose().width, "only asked: ", "  "), ""]
+
+
+def _asked(matrix: Matrix) -> str:
+    """With which protocol and to which ports."""
+    ports: dict[int, dict[str, None]] = {}
+    for cell in matrix.cells:
+        if cell.port and not cell.target.endswith(f":{cell.port}"):
+            ports.setdefault(cell.port, {})[clean(cell.target)] = None
+    if matrix.proto == "icmp" or not ports:
+        return f"Asked with {matrix.proto}{' echo requests' if matrix.proto == 'icmp' else ''}."
+    if len(ports) == 1:
+        return f"Asked with {matrix.proto}, port {next(iter(ports))}."
+    most = max(ports, key=lambda port: len(ports[port]))
+    rest = [f"{port} ({_few(list(names))})" for port, names in sorted(ports.items()) if port != most]
+    more = f" and {len(rest) - _PORTS} more" if len(rest) > _PORTS else ""
+    listed = ", ".join(rest[:_PORTS]) + more
+    return f"Asked with {matrix.proto}, port {most}; where something else listens, that: {listed}."
+
+
+def _few(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def _members(groups: tuple[Group, ...], paper: OutputStyle) -> list[str]:

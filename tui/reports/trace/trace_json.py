@@ -7,6 +7,7 @@ from typing import Any
 from dnet_tui.diagnostics.trace.reception import Relay, way_out
 from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.diagnostics.walk.l2.tunnels import ref_text
+from dnet_tui.diagnostics.walk.later_packets import LaterPacket
 from dnet_tui.diagnostics.walk.packet import Decider, Hedge, Hop, Packet, RuleRef, Walk
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.reports.trace.headline import headline
@@ -18,9 +19,11 @@ FORMAT = 1
 def trace_data(trace: Trace, view: View) -> dict[str, Any]:
     """The trace: its verdict, what decides, every hop, the answer's way back and what could not be decided."""
     walks = [trace.forward] + ([trace.answer] if trace.answer is not None else [])
+    walks += [item.walk for item in trace.later]
     relay = trace.relay
     while relay is not None:
         walks += [way for way in (relay.forward, relay.answer) if way is not None]
+        walks += [item.walk for item in relay.later]
         relay = relay.next
     return {
         "format": FORMAT,
@@ -38,6 +41,7 @@ def trace_data(trace: Trace, view: View) -> dict[str, Any]:
         **_way_out(trace.forward, view),
         "hops": [_hop(hop, view) for hop in trace.forward.hops],
         "reply": _reply(trace.answer, view) if trace.answer is not None else None,
+        **_later(trace.later, view),
         **_relay(trace.relay, view),
         **_size(trace, view),
         "hedges": [_hedge(hedge, view) for hedge in trace.hedges],
@@ -62,7 +66,17 @@ def _relay(relay: Relay | None, view: View) -> dict[str, Any]:
         return {}
     answer = _reply(relay.answer, view) if relay.answer is not None else None
     proxy = {"pid": relay.proxy.pid, "program": relay.program, "certain": relay.certain, "to": relay.to}
-    return {"relay": {**proxy, **_reply(relay.forward, view), "reply": answer, **_relay(relay.next, view)}}
+    more = {"reply": answer, **_later(relay.later, view), **_relay(relay.next, view)}
+    return {"relay": {**proxy, **_reply(relay.forward, view), **more}}
+
+
+def _later(later: tuple[LaterPacket, ...], view: View) -> dict[str, Any]:
+    """The connection's later packets that were walked; nothing where none had to be."""
+    if not later:
+        return {}
+    return {
+        "later": [{"packet": item.kind, "size": item.walk.start.length, **_reply(item.walk, view)} for item in later]
+    }
 
 
 def _size(trace: Trace, view: View) -> dict[str, Any]:

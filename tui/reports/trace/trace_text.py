@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.trace.reception import NOBODY_ANSWERS
 from dnet_tui.diagnostics.trace.trace import Trace
+from dnet_tui.diagnostics.trace.unanswerable import NOBODY_ANSWERS
 from dnet_tui.diagnostics.walk.packet import Decider, Hop, Packet, RuleRef, Walk
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.cells import pad
@@ -20,12 +21,17 @@ _STAGE = 13  # cells of the widest stage, and one
 _MARKS = {True: "ok", False: "!!", None: "??"}
 
 
-def trace_text(trace: Trace, view: View, paper: OutputStyle) -> str:
-    """The trace with a final line break: the verdict, the hops there, the hops back."""
+def trace_text(trace: Trace, view: View, paper: OutputStyle, *, next_step: tuple[str, ...] = ()) -> str:
+    """The trace with a final line break: the verdict, the hops there, the hops back.
+
+    ``next_step``: the command that explains why it doesn't pass, for one that doesn't.
+    """
     prose = paper.for_prose()
     title = f"{clean(trace.source.label)} → {clean(trace.target.label)}  {clean(trace.forward.start.tuple_text())}"
     title += _size(trace.forward.start)
-    lines = [prose.bold(title), *_verdict(trace, view, prose), "", *_way(trace.forward, view, prose)]
+    fails = trace.arrives is not True or trace.forward.end == "refused"
+    step = [f"  Next: {clean(shlex.join(next_step), _LIMIT)}"] if next_step and fails else []
+    lines = [prose.bold(title), *_verdict(trace, view, prose), *step, "", *_way(trace.forward, view, prose)]
     if trace.answer is not None:
         lines += ["", prose.bold(f"The answer  {clean(trace.answer.start.tuple_text())}")]
         lines += _way(trace.answer, view, prose)
@@ -37,6 +43,11 @@ def trace_text(trace: Trace, view: View, paper: OutputStyle) -> str:
             lines += ["", prose.bold(f"Its answer  {clean(relay.answer.start.tuple_text())}")]
             lines += _way(relay.answer, view, prose)
         relay = relay.next
+    later = trace.stopped_later
+    if later is not None:
+        start = later.walk.start
+        name = f"{later.kind[0].upper()}{later.kind[1:]}"
+        lines += ["", prose.bold(f"{name}  {clean(start.tuple_text())}{_size(start)}"), *_way(later.walk, view, prose)]
     if trace.told is not None:
         lines += ["", prose.bold(f"The message to the sender  {clean(trace.told.start.tuple_text())}")]
         lines += _way(trace.told, view, prose)

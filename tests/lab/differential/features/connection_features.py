@@ -99,3 +99,52 @@ def sockets(draft: Draft) -> None:
             draft.probe(origin, dst, "tcp", 8181, connects=True)
     draft.probe(HOST, "127.0.0.1", "tcp", 8181, connects=True)
     draft.probe(HOST, "127.0.0.1", "udp", 53)
+
+
+_OPENING = "--tcp-flags FIN,SYN,RST,ACK"
+_LATER = (
+    "-m conntrack --ctstate ESTABLISHED --ctdir ORIGINAL",
+    "-m conntrack --ctstate ESTABLISHED --ctdir REPLY",
+    "-m conntrack --ctstate ESTABLISHED",
+    "-m conntrack --ctstate INVALID",
+    "-m conntrack --ctstatus ASSURED",
+    "-m conntrack --ctstatus SEEN_REPLY --ctdir ORIGINAL",
+    f"-p tcp -m tcp ! {_OPENING} SYN",
+    f"-p tcp -m tcp {_OPENING} ACK",
+    f"-p tcp -m tcp {_OPENING} ACK -m conntrack --ctdir REPLY",
+    "-p tcp -m tcp --tcp-flags PSH PSH",
+    "-p tcp -m length --length 100:200",
+    "-p tcp -m length ! --length 0:61",
+    "-p tcp -m length --length 1000:1500",
+    "-p tcp -m length --length 100:200 -m conntrack --ctdir REPLY",
+    "-p tcp -m conntrack ! --ctstate NEW -m length --length 0:100",
+)
+_NATIVE_LATER = (
+    "ct state vmap { established : drop, new : accept }",
+    "ct state established ct direction original drop",
+    "tcp flags & (fin | syn | rst | ack) == ack meta length > 100 drop",
+    "ct direction reply meta length 100-1500 drop",
+    "tcp flags ack counter drop",
+)
+
+
+def later(draft: Draft) -> None:
+    """Rules that let a handshake pass and stop what follows, or only seem to; real connections with data."""
+    draft.listens(8080)
+    for _ in range(draft.random.randint(1, 2)):
+        table, chain = draft.pick(
+            (("filter", "FORWARD"), ("filter", "FORWARD"), ("filter", "INPUT"), ("filter", "OUTPUT"),
+             ("mangle", "PREROUTING"), ("mangle", "POSTROUTING"))
+        )  # fmt: skip
+        scope = f"-i {draft.bridge().name} " if chain not in {"OUTPUT", "POSTROUTING"} and draft.chance(0.4) else ""
+        draft.rule(table, chain, f"{scope}{draft.pick(_LATER)} -j {draft.pick(('DROP', 'DROP', 'ACCEPT'))}", first=True)
+    if draft.chance(0.3):
+        hook, text = draft.pick(("forward", "input", "output")), draft.pick(_NATIVE_LATER)
+        draft.native(f"table inet later {{ chain c {{ type filter hook {hook} priority 5; {text}; }}; }}")
+    if draft.chance(0.3):
+        draft.rule("filter", "INPUT", "-p tcp -m tcp --syn -j ACCEPT", first=True)
+        draft.rule("filter", "INPUT", "-p tcp -j DROP")
+    for origin in (draft.box().name, draft.box().name, HOST, OUTSIDE):
+        for dst, port in ((address(draft.box()), 80), (UPLINK_ADDRESS, 8080), (OUTSIDE_SERVER, 80)):
+            if origin != OUTSIDE or dst != OUTSIDE_SERVER:
+                draft.probe(origin, dst, "tcp", port, connects=True)

@@ -37,10 +37,10 @@ from dnet_tui.diagnostics.operations.remedy import AnyOperation, commands, inver
 from dnet_tui.diagnostics.operations.route import AddRoute, DeleteRoute, ReplaceRoute, RouteSpec
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule, SetChainPolicy, rule_words
 from dnet_tui.diagnostics.operations.simulate import after
-from dnet_tui.inspect.model import LinkRef, PolicyRule, Snapshot
+from dnet_tui.inspect.model import LinkRef, Neighbour, PolicyRule, Snapshot
 from dnet_tui.inspect.ruleset.owner_cache import OwnerCache
 from unit.builders.factories import DOCKER0, HOST, VETH_WEB, WEB, docker_like_snapshot, with_link
-from unit.builders.factories_links import namespace, without
+from unit.builders.factories_links import adding, namespace, without
 
 RULE = {"backend": "iptables-nft", "family": "ip", "table": "filter", "chain": "FORWARD"}
 COMMENT = '-m comment --comment "a \\"b\\" c" -j DROP'
@@ -114,6 +114,22 @@ SHOWN: tuple[tuple[AnyOperation, str], ...] = (
     (
         DeletePolicyRule(rule=PolicyRuleSpec(family="ip6", priority=5, table="7", mark="0x1/0xff")),
         "ip -6 rule del fwmark 0x1/0xff lookup 7 pref 5",
+    ),
+    (
+        DeletePolicyRule(
+            rule=PolicyRuleSpec(priority=9, action="prohibit", source="10.0.0.0/8", to="10.1.0.0/16", iif="a", oif="b")
+        ),
+        "ip rule del from 10.0.0.0/8 to 10.1.0.0/16 iif a oif b prohibit pref 9",
+    ),
+    (
+        AddRoute(route=RouteSpec(family="ip6", gateway="fd00::1", preference="high")),
+        "ip -6 route add default via fd00::1 pref high",
+    ),
+    (
+        SetNeighbour(
+            link="br0", address="fd00::1", mac=MAC, state="PERMANENT", flags=("router", "managed"), protocol="static"
+        ),
+        f"ip neigh replace fd00::1 lladdr {MAC} dev br0 nud permanent router managed protocol static",
     ),
     (DeleteNeighbour(link="br0", address="10.0.0.2", mac=MAC, state="STALE"), "ip neigh del 10.0.0.2 dev br0"),
     (
@@ -205,6 +221,7 @@ REVERSIBLE: tuple[AnyOperation, ...] = (
     DeleteRoute(route=GATEWAY, inside=INSIDE),
     ReplaceRoute(route=OTHER, before=GATEWAY, inside=INSIDE),
     AddPolicyRule(rule=PolicyRuleSpec(priority=5, table="main", to="10.0.0.0/8")),
+    AddPolicyRule(rule=PolicyRuleSpec(priority=5, action="blackhole", source="10.0.0.0/8", iif="docker0")),
     SetSpanningTree(bridge="docker0", on=True),
     CreateBridge(name="br-new", addresses=("10.66.0.1/24",)),
 )
@@ -216,6 +233,22 @@ def test_the_inverse_undoes_the_effect(operation: AnyOperation) -> None:
     changed = after(host, [operation])
     assert changed != host
     assert orderless(after(changed, inverses([operation]))) == orderless(host)
+
+
+def test_a_deleted_neighbour_comes_back_whole() -> None:
+    entry = Neighbour(
+        ifindex=DOCKER0,
+        family="ip6",
+        address="fd00::2",
+        mac=MAC,
+        state="PERMANENT",
+        flags=("router", "extern_learn"),
+        protocol="zebra",
+    )
+    host = adding(docker_like_snapshot(), HOST, "neighbours", entry)
+    gone = DeleteNeighbour.of(entry, "docker0")
+    assert entry not in namespace(after(host, [gone]), HOST).neighbours
+    assert entry in namespace(after(host, [gone, gone.inverse()]), HOST).neighbours
 
 
 def orderless(snapshot: Snapshot) -> object:

@@ -291,3 +291,17 @@ def test_a_host_of_many_is_told_in_a_few_rows() -> None:
     assert len(text.splitlines()) < 40
     assert "that behave the same): c" in text
     assert "and " in text
+
+
+def test_it_says_with_what_it_asked_and_prints_no_row_without_a_place_to_start_from() -> None:
+    text = matrix_text(matrix(HostContext(docker_like_snapshot())), OutputStyle(width=80))
+    assert text.startswith("Asked with tcp, port 80.\n")
+    assert "only asked: " in text
+    assert "host:8080" in text
+    grid = text.split("\n\n")[1].splitlines()[1:]
+    assert len(grid) > 2
+    assert all(line.split()[-1] in {"y", "r", ".", "?", "-", "b"} for line in grid)
+    udp = matrix_text(matrix(HostContext(docker_like_snapshot()), MatrixRequest(proto="udp", port=53)), OutputStyle())
+    assert udp.startswith("Asked with udp, port 53.\n")
+    icmp = matrix_text(matrix(HostContext(docker_like_snapshot()), MatrixRequest(proto="icmp")), OutputStyle())
+    assert icmp.startswith("Asked with icmp echo requests.\n")

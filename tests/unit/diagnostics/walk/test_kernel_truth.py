@@ -529,6 +529,19 @@ def test_what_should_have_come_encrypted_is_dropped_where_it_certainly_has_not()
     assert outward(with_policies(msgspec.structs.replace(wanted, templates=optional))).end == "left"
 
 
+def test_a_policy_sees_an_answer_as_it_came_before_its_translation_is_undone() -> None:
+    base = docker_like_snapshot()
+    inner = policy("fwd", f"{OUTSIDE}/32", "172.17.0.0/16", action="block")
+    outer = policy("fwd", f"{OUTSIDE}/32", "203.0.113.2/32", action="block")
+    ends = []
+    for one in (inner, outer):
+        view = View(with_policies(one, snapshot=base))
+        there = walk(view, packet("172.17.0.2", OUTSIDE), origin=WEB, outside=True)
+        assert there.last.snatted
+        ends.append(reply(view, there).end)
+    assert ends == ["delivered", "dropped"]
+
+
 def test_a_device_can_be_exempt_from_policies() -> None:
     block = policy("fwd", "172.17.0.0/16", "0.0.0.0/0", action="block")
     snapshot = with_sysctl(with_policies(block), "net.ipv4.conf.docker0.disable_policy", "1")

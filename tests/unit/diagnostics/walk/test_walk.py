@@ -225,18 +225,18 @@ def test_a_policy_rule_can_end_the_way(action: str, end: str) -> None:
 def test_a_policy_rule_that_cannot_be_decided_is_unknown() -> None:
     base = docker_like_snapshot()
     host = next(ns for ns in base.namespaces if ns.id == HOST)
-    rule = PolicyRule(family="ip", priority=100, table=100, other=("uidrange 0-0",))
+    rule = PolicyRule(family="ip", priority=100, table=100, other=("dscp 0x08",))
     assert egress(with_namespace(base, HOST, policy_rules=(*host.policy_rules, rule))).end == "unknown"
 
 
 @pytest.mark.parametrize(
     ("rule", "end"),
     [
-        (PolicyRule(family="ip", priority=100, action="prohibit", src="10.9.0.0/16", other=("dport 80",)), "left"),
-        (PolicyRule(family="ip", priority=100, action="prohibit", iif="eth9", other=("ipproto 6",)), "left"),
-        (PolicyRule(family="ip", priority=100, action="prohibit", src="172.17.0.0/16", other=("dport 80",)), "unknown"),
+        (PolicyRule(family="ip", priority=100, action="prohibit", src="10.9.0.0/16", other=("dscp 8",)), "left"),
+        (PolicyRule(family="ip", priority=100, action="prohibit", iif="eth9", other=("dscp 8",)), "left"),
+        (PolicyRule(family="ip", priority=100, action="prohibit", src="172.17.0.0/16", other=("dscp 8",)), "unknown"),
         (
-            PolicyRule(family="ip", priority=100, table=100, src="10.9.0.0/16", invert=True, other=("dport 80",)),
+            PolicyRule(family="ip", priority=100, table=100, src="10.9.0.0/16", invert=True, other=("dscp 8",)),
             "unknown",
         ),
     ],
@@ -244,6 +244,26 @@ def test_a_policy_rule_that_cannot_be_decided_is_unknown() -> None:
 def test_what_is_not_modelled_of_a_policy_rule_matters_only_where_the_rest_fits(rule: PolicyRule, end: str) -> None:
     base = docker_like_snapshot()
     host = next(ns for ns in base.namespaces if ns.id == HOST)
+    assert egress(with_namespace(base, HOST, policy_rules=(*host.policy_rules, rule))).end == end
+
+
+@pytest.mark.parametrize(
+    ("selectors", "end"),
+    [
+        (("ipproto 6",), "no-route"),
+        (("ipproto 17",), "left"),
+        (("ipproto 6", "dport 443"), "no-route"),
+        (("dport 400-500",), "no-route"),
+        (("dport 80-90",), "left"),
+        (("sport 1-1000",), "left"),
+        (("uidrange 0-0",), "no-route"),  # what is forwarded is user 0's
+        (("uidrange 1000-2000",), "left"),
+    ],
+)
+def test_what_a_policy_rule_asks_of_a_flow_is_decided(selectors: tuple[str, ...], end: str) -> None:
+    base = docker_like_snapshot()
+    host = next(ns for ns in base.namespaces if ns.id == HOST)
+    rule = PolicyRule(family="ip", priority=100, action="prohibit", iif="docker0", other=selectors)
     assert egress(with_namespace(base, HOST, policy_rules=(*host.policy_rules, rule))).end == end
 
 

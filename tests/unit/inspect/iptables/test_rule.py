@@ -217,7 +217,7 @@ def test_remembering_an_address_always_matches(text: str, name: str) -> None:
             "while no more than 2 connections from one destination network (/24) exist",
         ),
         ("-m quota --quota 1000000", True, "until 1 MB are used up"),
-        ("-m quota --quota 0", False, "until 0 bytes are used up"),
+        ("-m quota --quota 0", False, "for no packet"),
         (
             "-m connbytes --connbytes 2:10 --connbytes-mode packets --connbytes-dir original",
             False,

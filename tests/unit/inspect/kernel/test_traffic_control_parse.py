@@ -8,7 +8,13 @@ import pytest
 
 from dnet_tui.inspect.kernel.netlink import attribute
 from dnet_tui.inspect.kernel.rtnetlink.parse_links import parse_link_table
-from dnet_tui.inspect.kernel.traffic_control_parse import FilterLocation, parse_filters, parse_places, request
+from dnet_tui.inspect.kernel.traffic_control_parse import (
+    FilterLocation,
+    parse_dropping_qdiscs,
+    parse_filters,
+    parse_places,
+    request,
+)
 
 INGRESS = FilterLocation(7, 0xFFFFFFF2, "ingress")
 
@@ -88,3 +94,41 @@ def test_of_very_many_filters_the_rest_is_one_that_nobody_can_decide() -> None:
     assert (found[-1].kind, found[-1].unmodelled) == ("37 more filters", True)
     assert len(parse_filters(INGRESS, bodies[:64])) == 64
     assert not any(item.unmodelled for item in parse_filters(INGRESS, bodies[:64]))
+
+
+_ROOT = 0xFFFFFFFF
+
+
+def qdisc(kind: bytes, options: bytes = b"", parent: int = _ROOT) -> bytes:
+    return message(0x10000, parent, 0, attribute(1, kind + b"\0"), attribute(2, options))
+
+
+def tbf(rate: int, buffer: int, limit: int) -> bytes:
+    """TCA_TBF_PARMS: struct tc_tbf_qopt, its buffer in ticks of 64 ns."""
+    speed = struct.pack("=BBHhHI", 0, 1, 0, 0, 0, rate)
+    return attribute(1, speed + bytes(12) + struct.pack("=III", limit, buffer, 0))
+
+
+@pytest.mark.parametrize(
+    ("body", "words", "unmodelled"),
+    [
+        (qdisc(b"blackhole"), "drops everything", False),
+        (qdisc(b"pfifo", struct.pack("=I", 0)), "drops everything", False),
+        (qdisc(b"pfifo_head_drop", struct.pack("=I", 0)), "drops everything", False),
+        (qdisc(b"bfifo", struct.pack("=I", 20)), "drops everything", False),
+        (qdisc(b"bfifo", struct.pack("=I", 600)), "drops packets of more than 600 bytes", True),
+        (qdisc(b"tbf", tbf(125_000, 1250, 3000)), "drops everything", False),  # 80 µs at 1 Mbit/s: 10 bytes
+        (qdisc(b"netem", struct.pack("=6I", 0, 1000, 0xFFFFFFFF, 0, 0, 0)), "drops everything", False),
+        (qdisc(b"blackhole", parent=0x10001), "drops everything", True),  # of a class
+        (qdisc(b"pfifo", struct.pack("=I", 10)), "", False),
+        (qdisc(b"pfifo"), "", False),
+        (qdisc(b"tbf", tbf(12_500_000, 125_000, 3000)), "", False),
+        (qdisc(b"netem", struct.pack("=6I", 0, 1000, 0x7FFFFFFF, 0, 0, 0)), "", False),
+        (qdisc(b"fq_codel"), "", False),
+    ],
+)
+def test_which_qdiscs_drop_what_they_are_given(body: bytes, words: str, unmodelled: bool) -> None:
+    found = parse_dropping_qdiscs([body, b"short"])
+    assert [(item.qdisc, item.unmodelled, item.place) for item in found] == (
+        [(words, unmodelled, "root")] if words else []
+    )

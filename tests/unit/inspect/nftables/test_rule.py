@@ -488,7 +488,7 @@ STATEMENTS: list[tuple[object, tuple[AnyExpr, ...]]] = [
         (
             stateful(
                 "quota 1 kbytes",
-                "until 1 KB are used up, of which 1020 bytes were when it was read",
+                "for no packet",
                 first=False,
             ),
         ),

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from dnet_tui.inspect.archive.snapshot_file import save
 from dnet_tui.tui.main import app
 from unit.builders.factories import HOST, docker_like_snapshot, with_link
-from unit.diagnostics.checks.cases.rules import delete
+from unit.diagnostics.checks.cases.rules import delete, insert
 
 
 @pytest.fixture
@@ -49,6 +49,16 @@ def test_what_nobody_outside_can_answer_is_a_finding(tmp_path: Path) -> None:
     assert "The packet left as 172.17.0.2: nobody outside can answer that." in ran.stdout
     data = json.loads(cli("web", "outside", "--format", "json", "--snapshot", str(path)).stdout)
     assert (data["verdict"], data["answer"]) == ("unanswerable", "unanswerable")
+
+
+def test_what_fails_names_the_command_that_explains_it(tmp_path: Path) -> None:
+    path = tmp_path / "host.json"
+    save(insert("-j DROP"), path)
+    ran = cli("web", "outside", "--proto", "udp", "--port", "53", "--snapshot", str(path))
+    assert ran.returncode == 1
+    assert f"  Next: dnet-tui why web outside --proto udp --port 53 --snapshot {path}\n" in ran.stdout
+    save(docker_like_snapshot(), path)
+    assert "Next:" not in cli("web", "outside", "--snapshot", str(path)).stdout
 
 
 @pytest.mark.parametrize(

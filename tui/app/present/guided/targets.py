@@ -34,6 +34,7 @@ def of_step(answered: Answered, index: int) -> Target | None:
         "answer": trace.answer,
         "proxy": relay.forward if relay is not None else None,
         "proxy-answer": relay.answer if relay is not None else None,
+        "later": trace.stopped_later.walk if trace.stopped_later is not None else None,
     }
     way = walks[step.leg]
     rule = _rule(way, step.passed, stops=step.outcome != "ok") if way is not None else None

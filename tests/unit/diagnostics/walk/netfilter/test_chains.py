@@ -14,7 +14,8 @@ from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.netfilter import chains as evaluation
 from dnet_tui.diagnostics.walk.netfilter.budget import REPEATED_RULES, Budget
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import ChainEnd, HookResult, Position
-from dnet_tui.diagnostics.walk.netfilter.chains import ChainEvaluation, Ruleset
+from dnet_tui.diagnostics.walk.netfilter.chains import ChainEvaluation
+from dnet_tui.diagnostics.walk.netfilter.conditions import Ruleset
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model.firewall import (
@@ -141,7 +142,7 @@ def test_the_budget_is_the_whole_walks() -> None:
     rules = FirewallIndex(firewall(*turn))
     budget = Budget()
     (base,) = rules.base_chains("forward", ("ip",))
-    ChainEvaluation(Ruleset(rules, Unicast(), budget), base, PACKET).result()
+    ChainEvaluation(Ruleset(rules, Unicast(), budget, set()), base, PACKET).result()
     assert budget.left < REPEATED_RULES
 
 
@@ -195,6 +196,6 @@ TO_1, TO_2 = jump("c1"), jump("c2")
 def test_what_is_remembered_of_a_chain_is_what_it_would_do(rules: tuple[list[Exprs], ...]) -> None:
     index = FirewallIndex(firewall(*(chain(f"c{n}", *found) for n, found in enumerate(rules))))
     (base,) = index.base_chains("forward", ("ip",))
-    once = ChainEvaluation(Ruleset(index, Unicast(), Budget(1_000_000)), base, PACKET).result()
-    anew = Anew(Ruleset(index, Unicast(), Budget(1_000_000)), base, PACKET).result()
+    once = ChainEvaluation(Ruleset(index, Unicast(), Budget(1_000_000), set()), base, PACKET).result()
+    anew = Anew(Ruleset(index, Unicast(), Budget(1_000_000), set()), base, PACKET).result()
     assert msgspec.structs.asdict(once) == msgspec.structs.asdict(anew)

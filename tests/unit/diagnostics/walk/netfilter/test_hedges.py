@@ -8,8 +8,7 @@ import pytest
 from dnet_tui.diagnostics.walk.l3.namespace_context import match_context
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
-from dnet_tui.diagnostics.walk.netfilter.chains import Ruleset
-from dnet_tui.diagnostics.walk.netfilter.conditions import Assume
+from dnet_tui.diagnostics.walk.netfilter.conditions import Assume, Ruleset
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
 from dnet_tui.diagnostics.walk.packet import Packet
@@ -62,7 +61,7 @@ def hook(
     lines = ["*mangle", f":{chain} ACCEPT [0:0]", *(f"-A {chain} {rule}" for rule in rules), "COMMIT"]
     firewall = Firewall(tables=parse_save("\n".join(lines), backend="iptables-nft", family="ip"), ipsets=ipsets)
     context = match_context(View(Snapshot(taken_at=NOON, namespaces=(ns,))), ns)
-    return run_hook(Ruleset(FirewallIndex(firewall), context, Budget()), at, packet, most=most)
+    return run_hook(Ruleset(FirewallIndex(firewall), context, Budget(), set()), at, packet, most=most)
 
 
 def dropped(condition: str, packet: Packet = SYN, **where: object) -> tuple[str, bool]:
@@ -81,7 +80,7 @@ DROP_HEDGED, PASS_HEDGED = ("drop", True), ("accept", True)
         ("-m limit --limit 1/sec", DROP_HEDGED),
         ("-m hashlimit --hashlimit-above 1/sec --hashlimit-burst 1 --hashlimit-name h", PASS_HEDGED),
         ("-m connlimit --connlimit-above 1 --connlimit-mask 32 --connlimit-saddr", PASS_HEDGED),
-        ("-m connlimit --connlimit-above 0 --connlimit-mask 32 --connlimit-saddr", DROP_HEDGED),
+        ("-m connlimit --connlimit-above 0 --connlimit-mask 32 --connlimit-saddr", ("drop", False)),
         ("-m quota --quota 1000", DROP_HEDGED),
         ("-m connbytes --connbytes 2 --connbytes-mode packets --connbytes-dir original", PASS_HEDGED),
         ("-m statistic --mode random --probability 0.1", PASS_HEDGED),

@@ -9,7 +9,21 @@ import pytest
 
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Packet
-from dnet_tui.inspect.model import Bond, Ipvlan, LinkRef, Namespace, PolicyRule, Snapshot, Tun, TunProgram, Vrf
+from dnet_tui.inspect.model import (
+    Bond,
+    Ipvlan,
+    LinkRef,
+    Namespace,
+    NextHop,
+    PolicyRule,
+    Route,
+    Snapshot,
+    Socket,
+    Tun,
+    TunProgram,
+    Vrf,
+    known_items,
+)
 from dnet_tui.inspect.model.firewall import Firewall, Hook, Table
 from dnet_tui.inspect.model.view import View
 from unit.builders.factories_firewall import chain, verdict
@@ -170,6 +184,33 @@ def _by(gateway: str) -> tuple[str, ...]:
 def test_what_a_vrf_s_link_receives_is_routed_by_its_table() -> None:
     assert there_and_back(with_vrf(), ONE, "10.1.0.2", "10.2.0.2") == ("delivered", TWO, "delivered")
     assert sent(with_vrf(slave=False), ONE, "10.1.0.2", "10.2.0.2").end == "no-route"
+
+
+@pytest.mark.parametrize(
+    ("bound", "accepts", "end"),
+    [
+        (None, "0", "refused"),
+        (None, "1", "delivered"),
+        (9, "0", "delivered"),  # to the VRF
+        (3, "0", "refused"),  # to a link that isn't in it
+    ],
+)
+def test_who_hears_what_came_by_a_vrf(bound: int | None, accepts: str, end: str) -> None:
+    snapshot = with_vrf()
+    host = next(ns for ns in known_items(snapshot.namespaces) if ns.id == HOST)
+    links = tuple(msgspec.structs.replace(item, master=None) if item.name == "eth1" else item for item in host.links)
+    listening = Socket(proto="tcp", address="0.0.0.0", port=80, ifindex=bound)  # noqa: S104 - of a host that is made up
+    local = Route(family="ip", dst="10.1.0.1/32", type="local", table=100, hops=(NextHop(ifindex=2),))
+    changed = msgspec.structs.replace(
+        host,
+        links=links,
+        sockets=(listening,),
+        routes=(*known_items(host.routes), local),
+        sysctls={**host.sysctls, "net.ipv4.tcp_l3mdev_accept": accepts},
+    )
+    others = tuple(ns for ns in known_items(snapshot.namespaces) if ns.id != HOST)
+    found = sent(msgspec.structs.replace(snapshot, namespaces=(changed, *others)), ONE, "10.1.0.2", "10.1.0.1")
+    assert found.end == end
 
 
 # -- others ---------------------------------------------------------------------------------------
