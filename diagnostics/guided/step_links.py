@@ -10,8 +10,8 @@ from dnet_tui.diagnostics.capture.path_points import links_passed
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.guided.steps import Leg, Step, decider_words
 from dnet_tui.diagnostics.guided.why import Why
-from dnet_tui.diagnostics.trace.reception import NOBODY_ANSWERS
 from dnet_tui.diagnostics.trace.trace import Trace
+from dnet_tui.diagnostics.trace.unanswerable import NOBODY_ANSWERS
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.packet import Obstacle, Walk
 from dnet_tui.inspect.model import LinkRef, NotSeen

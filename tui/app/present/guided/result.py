@@ -45,6 +45,10 @@ def verdict(answer: Why) -> tuple[str, TextRole]:
         return f"? It can't be told: {'the answer' if word.startswith('answer ') else 'it'} {end}.", "warn"
     if trace.answer_state == "unanswerable":
         return f"{CROSS} It leaves as {trace.forward.last.src}, which nobody outside can answer.", "bad"
+    later = trace.stopped_later
+    if later is not None:
+        end = VERDICTS.get(later.walk.end, later.walk.end)
+        return f"{CROSS} The first packet passes, a later one ({later.kind}) does not: it {end}.", "bad"
     who = "the answer" if word.startswith("answer ") else "a proxy's own connection" if word[:5] == "proxy" else "it"
     return f"{CROSS} It does not pass: {who} {end}.", "bad"
 
