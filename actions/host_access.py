@@ -47,6 +47,9 @@ class HostAccess(Protocol):
     def interfaces(self, family: str) -> tuple[str, ...]:
         """The names below ``net.FAMILY.conf`` (``ipv4`` or ``ipv6``), as in the kernel's folder."""
 
+    def sysctls_below(self, key: str) -> tuple[str, ...]:
+        """The dotted keys directly below a dotted key, such as all of ``net.ipv4.conf.br0``; none if it isn't there."""
+
     def run(self, argv: Sequence[str], *, limit: float = TIME_LIMIT, given: bytes = b"") -> Ran:
         """Run a program without a shell; ``given`` is its standard input.
 
@@ -95,6 +98,13 @@ class LocalHost:
             return tuple(sorted(item.name for item in Path("/proc/sys/net", family, "conf").iterdir()))
         except OSError:
             return ()  # no IPv6 in this kernel
+
+    def sysctls_below(self, key: str) -> tuple[str, ...]:
+        """See :class:`HostAccess`."""
+        try:
+            return tuple(sorted(f"{key}.{item.name}" for item in sysctl_path(key).iterdir()))
+        except OSError:
+            return ()
 
     def run(self, argv: Sequence[str], *, limit: float = TIME_LIMIT, given: bytes = b"") -> Ran:
         """See :class:`HostAccess`."""

@@ -19,6 +19,10 @@ class UsageError(DnetError):
     """The command line asks for something that doesn't exist or fit (exit code 2)."""
 
 
+class FileError(UsageError):
+    """A file that was named can't be read or written, or isn't of the kind that is wanted (exit code 2)."""
+
+
 class CannotInspectError(DnetError):
     """Too little could be read to answer (exit code 3)."""
 

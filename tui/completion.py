@@ -38,9 +38,9 @@ def subjects(incomplete: str) -> list[str]:
 
 def checks(incomplete: str) -> list[str]:
     """The ids of checks."""
-    from dnet_tui.diagnostics.checks.catalogue import CATALOGUE  # noqa: PLC0415  only for this question
+    from dnet_tui.diagnostics.checks.check_ids import CHECK_IDS  # noqa: PLC0415  only for this question
 
-    return _beginning(incomplete, (item.id for item in CATALOGUE))
+    return _beginning(incomplete, CHECK_IDS)
 
 
 def interfaces(incomplete: str) -> list[str]:

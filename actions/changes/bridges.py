@@ -1,7 +1,7 @@
 """Creating and deleting bridges, over netlink (rtnetlink(7), ``IFLA_BR_*``).
 
-A deleted bridge is put back with the MAC address, MTU, alias, addresses,
-bridge settings and per-interface sysctls it had; its ifindex is new.
+A deleted bridge is put back with all that it had
+(:mod:`dnet_tui.actions.changes.bridge_state`); its ifindex is new.
 """
 
 from __future__ import annotations
@@ -10,13 +10,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from dnet_tui.actions.changes.bridge_state import (
+    capture,
+    restore_addresses,
+    restore_link,
+    restore_sysctls,
+    restore_tables,
+)
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.journal.captured_state import BridgeState
 from dnet_tui.diagnostics.operations.bridge import CreateBridge, DeleteBridge
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.text.sanitize import clean
 
-_IPV6_LINK_LOCAL = "fe80:"
 _KERNEL = 2  # RTPROT_KERNEL: routes that come and go with an address
 
 
@@ -66,22 +72,31 @@ def revert(
     """
     name = clean(action.name)
     with _netlink() as ipr:
-        link = _find(ipr, action.name)
         if isinstance(action, CreateBridge):
-            if link is None:
-                return f"bridge {name} is gone already"
-            if not _is_ours(link, action, after):
-                return f"{name} is another interface by now: left alone"
-            _refuse_ports(ipr, link["index"], action.name)
-            ipr.link("del", index=link["index"])
-            return f"deleted bridge {name}"
+            return _remove_created(ipr, action, after)
+        link = _find(ipr, action.name)
         if link is not None:
             return f"bridge {name} is there already"
-        _make(ipr, recreate(action, captured), captured)
-    for key, value in captured.sysctls.items():
-        if host.sysctl(key) not in (None, value):
-            host.set_sysctl(key, value)
-    return f"put back bridge {name}"
+        _make(ipr, recreate(action, captured), captured, host)
+    return f"put back bridge {name}{restore_sysctls(host, captured)}"
+
+
+def _remove_created(ipr: Any, action: CreateBridge, after: BridgeState | None) -> str:
+    """Delete the bridge that was created, under whatever name it goes by now."""
+    name = clean(action.name)
+    renamed = ipr.get_links(after.ifindex) if after is not None and after.ifindex in _indexes(ipr) else ()
+    here = [link for link in (*renamed, _find(ipr, action.name)) if link is not None]
+    link = next((item for item in here if _is_ours(item, action, after)), None)
+    if link is None:
+        return f"{name} is another interface by now: left alone" if here else f"bridge {name} is gone already"
+    called = link.get_attr("IFLA_IFNAME") or action.name
+    _refuse_ports(ipr, link["index"], called)
+    ipr.link("del", index=link["index"])
+    return f"deleted bridge {name}" + (f", which is named {clean(called)} by now" if called != action.name else "")
+
+
+def _indexes(ipr: Any) -> set[int]:
+    return {int(link["index"]) for link in ipr.get_links()}
 
 
 def _is_ours(link: Any, action: CreateBridge, after: BridgeState | None) -> bool:
@@ -89,6 +104,9 @@ def _is_ours(link: Any, action: CreateBridge, after: BridgeState | None) -> bool
 
     Without ``after`` (killed meanwhile) it may not have got its alias yet.
     """
+    info = link.get_attr("IFLA_LINKINFO")
+    if info is None or info.get_attr("IFLA_INFO_KIND") != "bridge":
+        return False
     alias = link.get_attr("IFLA_IFALIAS") or ""
     if after is not None and after.ifindex == link["index"]:
         return True
@@ -119,8 +137,9 @@ def _wanted(action: CreateBridge, like: BridgeState | None) -> dict[str, Any]:
         wanted["br_nf_call_iptables"] = 1
     if action.nf_call_ip6tables:
         wanted["br_nf_call_ip6tables"] = 1
-    if like is None:
+    if like is None or like.numbers:
         return wanted
+    # Captured by a version that kept no more than these.
     wanted["br_stp_state"] = like.stp
     wanted["br_ageing_time"] = like.ageing_time
     for name, value in zip(("iptables", "ip6tables", "arptables"), like.nf_call, strict=True):
@@ -130,7 +149,8 @@ def _wanted(action: CreateBridge, like: BridgeState | None) -> dict[str, Any]:
     return wanted
 
 
-def _make(ipr: Any, action: CreateBridge, like: BridgeState | None = None) -> int:
+def _make(ipr: Any, action: CreateBridge, like: BridgeState | None = None, host: HostAccess | None = None) -> int:
+    """Make a bridge; with ``like`` and ``host`` as that one was."""
     ipr.link("add", **_wanted(action, like))
     link = _find(ipr, action.name)
     if link is None:
@@ -140,12 +160,20 @@ def _make(ipr: Any, action: CreateBridge, like: BridgeState | None = None) -> in
     try:
         if action.alias:
             ipr.link("set", index=index, ifalias=action.alias)
-        for cidr in action.addresses:
-            address, _, length = cidr.partition("/")
-            # `noprefixroute` and the like are not kept: dnet-tui and the engines don't set them.
-            ipr.addr("add", index=index, address=address, prefixlen=int(length))
+        if like is not None:
+            restore_link(ipr, index, like)
+            if host is not None:
+                restore_sysctls(host, like)  # before the addresses: they decide how IPv6 takes them
+        if like is not None and like.address_states:
+            restore_addresses(ipr, index, like)
+        else:
+            for cidr in action.addresses:
+                address, _, length = cidr.partition("/")
+                ipr.addr("add", index=index, address=address, prefixlen=int(length))
         if like is None or like.up:
             ipr.link("set", index=index, state="up")
+        if like is not None:
+            restore_tables(ipr, index, like)
     except BaseException:
         ipr.link("del", index=index)
         raise
@@ -163,45 +191,7 @@ def _capture(ipr: Any, link: Any, name: str, host: HostAccess) -> BridgeState:
     if extra:
         msg = f"{len(extra)} route(s) lead through {clean(name)} that someone added"
         raise ActionFailedError(msg, f"delete them first: ip route show dev {clean(name)}")
-    data = info.get_attr("IFLA_INFO_DATA")
-
-    def number(attribute: str) -> int:
-        return int(data.get_attr(attribute) or 0) if data is not None else 0
-
-    return BridgeState(
-        existed=True,
-        ifindex=index,
-        mac=link.get_attr("IFLA_ADDRESS") or "",
-        mtu=int(link.get_attr("IFLA_MTU") or 0),
-        alias=link.get_attr("IFLA_IFALIAS") or "",
-        up=bool(link["flags"] & 1),
-        addresses=tuple(
-            f"{item.get_attr('IFA_ADDRESS')}/{item['prefixlen']}"
-            for item in ipr.get_addr(index=index)
-            if not str(item.get_attr("IFA_ADDRESS")).startswith(_IPV6_LINK_LOCAL)
-        ),
-        sysctls=_own_sysctls(name, host),
-        stp=number("IFLA_BR_STP_STATE"),
-        vlan_filtering=number("IFLA_BR_VLAN_FILTERING"),
-        ageing_time=number("IFLA_BR_AGEING_TIME"),
-        nf_call=(
-            number("IFLA_BR_NF_CALL_IPTABLES"),
-            number("IFLA_BR_NF_CALL_IP6TABLES"),
-            number("IFLA_BR_NF_CALL_ARPTABLES"),
-        ),
-    )
-
-
-_OWN_KEYS = {
-    "ipv4": ("forwarding", "rp_filter", "route_localnet", "accept_redirects", "send_redirects", "proxy_arp"),
-    "ipv6": ("forwarding", "disable_ipv6", "accept_ra", "accept_redirects", "autoconf", "addr_gen_mode"),
-}
-
-
-def _own_sysctls(name: str, host: HostAccess) -> dict[str, str]:
-    part = name.replace(".", "/")
-    keys = [f"net.{family}.conf.{part}.{leaf}" for family, leaves in _OWN_KEYS.items() for leaf in leaves]
-    return {key: value for key in keys if (value := host.sysctl(key)) is not None}
+    return capture(ipr, link, name, host)
 
 
 def _refuse_ports(ipr: Any, index: int, name: str) -> None:

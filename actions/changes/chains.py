@@ -69,6 +69,29 @@ def neighbours(texts: Sequence[str], position: int, *, inserting: bool) -> tuple
     )
 
 
+def find_between(texts: Sequence[str], position: int, below: str, above: str) -> int:
+    """Return the number for a new rule that is to stand below one rule and above another; 0 where there is none.
+
+    ``position`` is where that place was.  Empty texts are the chain's ends: at the top it stays at the top, whoever
+    else has put a rule there.  Otherwise the one rule that has the text decides, the upper one first.
+    """
+    if not below:
+        return 1
+    if 2 <= position <= len(texts) + 1 and same_rule(texts[position - 2], below):
+        lower = texts[position - 1] if position <= len(texts) else ""
+        if (not above and not lower) or same_rule(lower, above):
+            return position
+    uppers = [number for number, text in enumerate(texts, 1) if same_rule(text, below)]
+    lowers = [number for number, text in enumerate(texts, 1) if above and same_rule(text, above)]
+    if len(uppers) == 1:
+        number = uppers[0] + 1
+        return 0 if lowers and max(lowers) < number else number
+    if len(lowers) == 1 and not uppers:
+        return lowers[0]
+    # A rule of one's own just above it may be printed in other words than it was written in.
+    return position if not uppers and not above and position == len(texts) + 1 else 0
+
+
 def find_inserted(texts: Sequence[str], captured: RuleState, after: RuleState | None) -> int | str:
     """Return the number of the rule that was inserted, or why there is none to delete (``""`` when it's undecidable).
 

@@ -9,20 +9,20 @@ meant, and followed by one that proves that this and nothing else has changed.
 
 from __future__ import annotations
 
-import json
-
 import msgspec
 
 from dnet_tui.actions.changes import legacy_write
 from dnet_tui.actions.changes.chains import (
     SavedChain,
     digest,
+    find_between,
     find_inserted,
     find_place,
     neighbours,
     parse_chain,
     same_rule,
 )
+from dnet_tui.actions.changes.nft_leftovers import chain_exists, drop_empty_chain, drop_empty_table
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.journal.captured_state import RuleState
 from dnet_tui.diagnostics.operations.rule import PROGRAMS, DeleteRule, InsertRule, rule_words
@@ -42,22 +42,20 @@ def prepare(action: RuleChange, host: HostAccess) -> RuleState:
     Raises:
         ActionFailedError: The rule to delete is gone, the place to insert isn't there, or the table can't be read.
     """
-    existed, chain = _read(action, host)
+    existed, chain = read_chain(action, host)
     if not chain.declared:
-        msg = f"{_where(action)}: there is no such chain"
+        msg = f"{chain_name(action)}: there is no such chain"
         raise ActionFailedError(msg, _AGAIN)
     texts = chain.texts
     if isinstance(action, DeleteRule):
-        number = _locate(action, texts)
-        _require_whole(texts[number - 1], action)
+        number = locate(action, texts)
+        require_whole(texts[number - 1], action)
         return _state(texts, number, chain, table_existed=existed)
-    position = action.position if action.position is not None else len(texts) + 1
-    if not 1 <= position <= len(texts) + 1:
-        msg = f"{_where(action)}: there is no place {position} for a rule, the chain has {len(texts)}"
-        raise ActionFailedError(msg, _AGAIN)
+    position = resolve_position(action, texts)
     above, below = neighbours(texts, position, inserting=True)
     return RuleState(
         table_existed=existed,
+        chain_existed=not existed or chain_exists(action, host),
         digest=digest(texts),
         position=position,
         text=action.spec,
@@ -73,9 +71,9 @@ def perform(action: RuleChange, captured: RuleState, host: HostAccess) -> RuleSt
     Raises:
         ActionFailedError: The program refused, or the chain isn't what it must be then.
     """
-    _, chain = _read(action, host)
+    _, chain = read_chain(action, host)
     if digest(chain.texts) != captured.digest:
-        msg = f"{_where(action)} changed while the change was being prepared"
+        msg = f"{chain_name(action)} changed while the change was being prepared"
         raise ActionFailedError(msg, _AGAIN)
     if isinstance(action, DeleteRule):
         writer = _delete(action, chain, captured.position, host)
@@ -83,7 +81,7 @@ def perform(action: RuleChange, captured: RuleState, host: HostAccess) -> RuleSt
         return msgspec.structs.replace(captured, digest=digest(left), writer=writer)
     number = captured.position
     writer = _insert(action, number, chain, host)
-    texts = _read(action, host)[1].texts
+    texts = read_chain(action, host)[1].texts
     state = _state(texts, number, SavedChain(()), table_existed=captured.table_existed)
     return msgspec.structs.replace(state, writer=writer)
 
@@ -97,26 +95,28 @@ def revert(action: RuleChange, captured: RuleState, after: RuleState | None, hos
     Raises:
         ActionFailedError: The rule can't be told from its twins, its chain is gone, or the program refused.
     """
-    _, chain = _read(action, host)
+    _, chain = read_chain(action, host)
     if isinstance(action, DeleteRule):
         return _put_back(action, captured, chain, host)
     found = find_inserted(chain.texts, captured, after)
     if found == "":
-        msg = f"{_where(action)}: cannot tell which of the identical rules was inserted: {_shown(captured.text)}"
+        msg = f"{chain_name(action)}: cannot tell which of the identical rules was inserted: {_shown(captured.text)}"
         raise ActionFailedError(msg, "delete it by@host: list the chain with --line-numbers, then -D CHAIN NUMBER")
     if isinstance(found, str):
         note = found
     else:
         writer = _delete(action, chain, found, host)
-        note = f"deleted rule {found} of {_where(action)}{_by(writer)}"
+        note = f"deleted rule {found} of {chain_name(action)}{_by(writer)}"
     if not captured.table_existed:
-        note += _drop_empty_table(action, host)
+        note += drop_empty_table(action, host)
+    elif not captured.chain_existed:
+        note += drop_empty_chain(action, host)
     return note
 
 
 def _put_back(action: DeleteRule, captured: RuleState, chain: SavedChain, host: HostAccess) -> str:
     if not chain.declared:
-        msg = f"{_where(action)} is gone, so the rule can't be put back: {_shown(captured.text)}"
+        msg = f"{chain_name(action)} is gone, so the rule can't be put back: {_shown(captured.text)}"
         raise ActionFailedError(msg, "its owner has rebuilt the firewall; `dnet-tui doctor` says what is missing now")
     place = find_place(chain.texts, captured)
     if isinstance(place, str):
@@ -133,10 +133,29 @@ def _put_back(action: DeleteRule, captured: RuleState, chain: SavedChain, host: 
     )
     writer = _insert(rule, place, chain, host, verbatim=True)
     moved = "" if place == captured.position else f" (it was {captured.position}: the chain has changed since)"
-    return f"put back rule {place} of {_where(action)}{moved}{_by(writer)}"
+    return f"put back rule {place} of {chain_name(action)}{moved}{_by(writer)}"
 
 
-def _locate(action: DeleteRule, texts: list[str]) -> int:
+def resolve_position(action: InsertRule, texts: list[str]) -> int:
+    """Return the number at which a rule is to be inserted into a chain with these texts.
+
+    Raises:
+        ActionFailedError: The chain hasn't got that place, or its neighbours are gone or have been reordered.
+    """
+    position = action.position if action.position is not None else len(texts) + 1
+    if action.position is not None and (action.below or action.above):
+        position = find_between(texts, position, action.below, action.above)
+        if position == 0:
+            between = " and ".join(f"`{_shown(text)}`" for text in (action.below, action.above) if text)
+            msg = f"{chain_name(action)}: the place beside {between} isn't there any more"
+            raise ActionFailedError(msg, _AGAIN)
+    if not 1 <= position <= len(texts) + 1:
+        msg = f"{chain_name(action)}: there is no place {position} for a rule, the chain has {len(texts)}"
+        raise ActionFailedError(msg, _AGAIN)
+    return position
+
+
+def locate(action: DeleteRule, texts: list[str]) -> int:
     """Return the number of the rule meant: at its position, else the only one with its text."""
     position = action.position
     if 1 <= position <= len(texts) and same_rule(texts[position - 1], action.spec):
@@ -145,16 +164,16 @@ def _locate(action: DeleteRule, texts: list[str]) -> int:
     if len(twins) == 1:
         return twins[0]
     reason = f"stands there {len(twins)} times, and none at {position}" if twins else "isn't there any more"
-    msg = f"{_where(action)}: the rule {reason}: {_shown(action.spec)}"
+    msg = f"{chain_name(action)}: the rule {reason}: {_shown(action.spec)}"
     raise ActionFailedError(msg, _AGAIN)
 
 
-def _require_whole(text: str, action: RuleChange) -> None:
+def require_whole(text: str, action: RuleChange) -> None:
     """Refuse a rule that could not be put back: a newline in its comment ends the line that iptables-save prints."""
     try:
         split_words(text)
     except RuleSyntaxError as error:
-        msg = f"{_where(action)}: the rule's comment isn't one line of text, so undo could not put it back"
+        msg = f"{chain_name(action)}: the rule's comment isn't one line of text, so undo could not put it back"
         raise ActionFailedError(
             msg, "delete it by@host: list the chain with --line-numbers, then -D CHAIN NUMBER"
         ) from error
@@ -177,7 +196,7 @@ def _delete(action: RuleChange, chain: SavedChain, number: int, host: HostAccess
         if texts.count(text) > 1 or host.run((*head, *rule_words(text))).code != 0:
             _run((*head, str(number)), action, host)
     if _texts(action, host) != _without(texts, number):
-        msg = f"{_where(action)} changed while a rule was being deleted"
+        msg = f"{chain_name(action)} changed while a rule was being deleted"
         raise ActionFailedError(msg, "another program rewrites the firewall: compare with `dnet-tui rules`")
     return writer
 
@@ -198,7 +217,7 @@ def _insert(action: InsertRule, number: int, chain: SavedChain, host: HostAccess
         _run(msgspec.structs.replace(action, position=number).commands()[0], action, host)
     texts = _texts(action, host)
     if _without(texts, number) != before or len(texts) != len(before) + 1:
-        msg = f"{_where(action)} changed while a rule was being inserted"
+        msg = f"{chain_name(action)} changed while a rule was being inserted"
         raise ActionFailedError(msg, "another program rewrites the firewall; `dnet-tui undo` takes the rule back")
     return writer
 
@@ -212,10 +231,10 @@ def _by(writer: str) -> str:
 
 
 def _texts(action: RuleChange, host: HostAccess) -> list[str]:
-    return _read(action, host)[1].texts
+    return read_chain(action, host)[1].texts
 
 
-def _read(action: RuleChange, host: HostAccess) -> tuple[bool, SavedChain]:
+def read_chain(action: RuleChange, host: HostAccess) -> tuple[bool, SavedChain]:
     """Return whether the table exists, and the chain as it is now.
 
     Reading a legacy table creates it, and ``iptables-nft-save -t`` prints the
@@ -245,27 +264,6 @@ def _run(words: tuple[str, ...], action: RuleChange, host: HostAccess) -> str:
         msg = f"{words[0]} refused: {said}"
         raise ActionFailedError(msg, "changing rules needs root (CAP_NET_ADMIN): try sudo" if denied else "")
     return ran.out
-
-
-def _drop_empty_table(action: RuleChange, host: HostAccess) -> str:
-    """Delete the nft table that an insertion had created, when nothing else has moved in.
-
-    A legacy table can't be deleted: it stays, empty and accepting.
-    """
-    if action.backend != "iptables-nft":
-        return f"; the legacy {action.table} table stays loaded, empty"
-    if not host.has("nft"):
-        return f"; the {action.table} table stays, empty (nft isn't installed)"
-    listed = host.run(("nft", "-j", "list", "table", action.family, action.table))
-    if listed.code != 0:
-        return ""
-    items = json.loads(listed.out).get("nftables", [])
-    chains = [item["chain"] for item in items if "chain" in item]
-    others = [item for item in items if not item.keys() & {"metainfo", "table", "chain"}]
-    if others or any(chain.get("policy") != "accept" for chain in chains):
-        return ""
-    _run(("nft", "delete", "table", action.family, action.table), action, host)
-    return f", and the {action.table} table that came with it"
 
 
 def _state(texts: list[str], number: int, chain: SavedChain, *, table_existed: bool) -> RuleState:
@@ -298,7 +296,8 @@ def _program(action: RuleChange) -> str:
     return program
 
 
-def _where(action: RuleChange) -> str:
+def chain_name(action: RuleChange) -> str:
+    """The chain in an error's words."""
     return clean(f"{action.backend} {action.table} {action.chain}")
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar, assert_never
 
 from dnet_tui.actions.changes import bridges, docker_networks, programs, rules, sysctls, trace_tables
-from dnet_tui.actions.execution.preflight import require_programs
+from dnet_tui.actions.execution.preflight import require_feasible, require_programs
 from dnet_tui.actions.host_access import HostAccess, LocalHost
 from dnet_tui.actions.journal.captured_state import (
     AnyState,
@@ -41,7 +41,7 @@ class Executor(Protocol):
     """What :mod:`dnet_tui.actions.execution.apply` and :mod:`dnet_tui.actions.execution.undo` drive."""
 
     def preflight(self, steps: Sequence[PlanStep]) -> None:
-        """See that all that the steps need is there, before the first is made."""
+        """See that every step could be made, before the first is."""
 
     def prepare(self, step: PlanStep) -> AnyState:
         """Capture what is there; change nothing."""
@@ -62,6 +62,7 @@ class HostExecutor:
     def preflight(self, steps: Sequence[PlanStep]) -> None:
         """See :class:`Executor`."""
         require_programs(steps, self._host)
+        require_feasible(steps, self._host)
 
     def prepare(self, step: PlanStep) -> AnyState:
         """See :class:`Executor`."""
@@ -80,7 +81,7 @@ class HostExecutor:
             case ByHand():
                 raise _not_ours(action)
             case ProgramOperation():
-                return programs.prepare(step)
+                return programs.prepare(step, self._host)
             case _:
                 assert_never(action)
 
@@ -126,7 +127,9 @@ class HostExecutor:
                 raise _not_ours(action)
             case ProgramOperation():
                 stated = _as(captured, ProgramState)
-                return programs.revert(action, stated, self._host, covered=change.step.covered, resumed=resumed)
+                return programs.revert(
+                    action, stated, self._host, covered=change.step.covered, resumed=resumed, unsure=after is None
+                )
             case _:
                 assert_never(action)
 

@@ -1,10 +1,17 @@
-"""Before the first change of a plan: whether all that its steps need is there.  Pure but for the look."""
+"""Before the first change of a plan: whether every one of its steps could be made.  Looks, and changes nothing.
+
+Steps build on each other: a chain is taken as the steps before leave it, and
+what an earlier step makes need not be there yet.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import assert_never
 
+from dnet_tui.actions.changes import bridges, docker_networks, sysctls
+from dnet_tui.actions.changes.link_identity import links_of, scope_of
+from dnet_tui.actions.changes.rule_rehearsal import RuleRehearsal
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction
 from dnet_tui.actions.plans.plan import PlanStep
@@ -13,8 +20,11 @@ from dnet_tui.diagnostics.operations.bridge import CreateBridge, DeleteBridge
 from dnet_tui.diagnostics.operations.by_hand import ByHand
 from dnet_tui.diagnostics.operations.engine_network import CreateDockerNetwork, RemoveDockerNetwork
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.link import AddVeth
+from dnet_tui.diagnostics.operations.netns_scope import HOST, ip_command, place
 from dnet_tui.diagnostics.operations.rule import PROGRAMS, DeleteRule, InsertRule
 from dnet_tui.inspect.errors import ActionFailedError
+from dnet_tui.inspect.text.sanitize import clean
 
 
 def required_programs(action: AnyAction) -> tuple[str, ...]:
@@ -54,3 +64,61 @@ def require_programs(steps: Iterable[PlanStep], host: HostAccess) -> None:
         verb = "is" if len(missing) == 1 else "are"
         msg = f"{names} {verb} not installed, which the plan needs to {first}"
         raise ActionFailedError(msg, f"install what brings {names}, then try again: nothing was changed")
+
+
+def require_feasible(steps: Iterable[PlanStep], host: HostAccess) -> None:
+    """Refuse a plan one of whose steps could not be made as the host is now.
+
+    Raises:
+        ActionFailedError: The step's own error, such as that a bridge to delete has ports.
+    """
+    chains = RuleRehearsal(host)
+    made: set[str] = set()
+    try:
+        for step in steps:
+            _require_step(step.action, host, chains, made)
+    except ActionFailedError as error:
+        raise ActionFailedError(f"{error.message} (nothing was changed)", error.hint) from error
+
+
+def _require_step(action: AnyAction, host: HostAccess, chains: RuleRehearsal, made: set[str]) -> None:
+    """Check one step; ``made`` holds the links that earlier ones make or delete, to which it adds its own."""
+    match action:
+        case InsertRule() | DeleteRule():
+            chains.go_through(action)
+        case SetSysctl(key=key):
+            if not _is_of(key, made):
+                sysctls.prepare(action, host)
+        case CreateBridge(name=name) | DeleteBridge(name=name):
+            if name not in made:
+                bridges.prepare(action, host)
+            made.add(name)
+        case CreateDockerNetwork() | RemoveDockerNetwork():
+            docker_networks.prepare(action)
+        case ByHand():
+            raise ActionFailedError(f"this is for a person to do: {action.text}")
+        case AddTraceTable():
+            pass  # named at random, in namespaces that come and go: its own look comes just before it
+        case ProgramOperation():
+            _require_links(action, host, made)
+        case _:
+            assert_never(action)
+
+
+def _is_of(key: str, links: Collection[str]) -> bool:
+    """Whether a dotted key is of one of these links, whose folder isn't there yet."""
+    parts = key.split(".")
+    return len(parts) > 3 and parts[3].replace("/", ".") in links
+
+
+def _require_links(action: ProgramOperation, host: HostAccess, made: set[str]) -> None:
+    """See that its links are there, or made by an earlier step: by name here, as ``NAMESPACE/NAME`` elsewhere."""
+    inside = scope_of(action)
+    if isinstance(action, AddVeth):
+        made.update((action.link, f"{action.inside}/{action.peer}"))
+    for name in links_of(action):
+        if (name if inside == HOST else f"{inside.name}/{name}") in made:
+            continue
+        if host.run(ip_command(inside, "link", "show", "dev", name)).code != 0:
+            msg = f"there is no link {clean(name)}{place(inside)} any more"
+            raise ActionFailedError(msg, "look again with `dnet-tui ls`")

@@ -9,12 +9,12 @@ import msgspec
 
 from dnet_tui.actions.changes.bridges import recreate
 from dnet_tui.actions.execution.execute import Executor
+from dnet_tui.actions.execution.take_back import take_back
 from dnet_tui.actions.journal.captured_state import BridgeState, ProgramState, RuleState, SysctlState
 from dnet_tui.actions.journal.entries import (
     JournalEntry,
     RecordedChange,
     StepLocation,
-    StepReverted,
     UndoFinished,
     Undoing,
     elsewhere,
@@ -75,7 +75,7 @@ def choose(
     """
     if wanted is not None:
         return _named(entries, wanted, place, force=force)
-    standing = [entry for entry in entries if entry.status != "undone" and entry.standing]
+    standing = [entry for entry in entries if entry.status != "undone" and entry.standing and not entry.unreadable]
     ours = standing if force else [entry for entry in standing if not elsewhere(entry, place)]
     if ours:
         return ours[-1]
@@ -93,9 +93,15 @@ def _named(entries: tuple[JournalEntry, ...], wanted: str, place: StepLocation, 
     if entry is None:
         msg = f"the journal has no entry {wanted}"
         raise UsageError(msg, "`dnet-tui journal` lists them")
+    if entry.unreadable:
+        msg = f"entry {entry.id} can't be undone by this version: {entry.unreadable}"
+        raise UsageError(msg, "use the version that wrote it; `dnet-tui journal` lists what this one can take back")
     if entry.status == "undone":
         msg = f"entry {entry.id} is undone already"
         raise UsageError(msg, "`dnet-tui journal` lists what still stands")
+    if not entry.standing and entry.lost:
+        error = _lost(entry, ())
+        raise UsageError(error.message, error.hint)
     if not entry.standing:
         msg = f"entry {entry.id} changed nothing, so there is nothing to undo"
         raise UsageError(msg, f"it failed: {entry.reason}" if entry.reason else "")
@@ -116,7 +122,7 @@ def undo_entry(
     """Take back one entry, in reverse order; without ``wanted`` the latest of this host that still stands.
 
     A change that can't be taken back doesn't keep others from it that have
-    nothing to do with it; see :func:`stands_alone`.
+    nothing to do with it; see :mod:`dnet_tui.actions.execution.take_back`.
 
     Raises:
         UsageError: See :func:`choose`.
@@ -125,51 +131,24 @@ def undo_entry(
     with opened(folder) as journal:
         entry = choose(journal.entries, wanted, place(), force=force)
         journal.write(Undoing(id=entry.id, time=now()))
-        notes: list[str] = []
-        standing: list[RecordedChange] = []
-        errors: list[ActionFailedError] = []
-        for index in reversed(entry.standing):
-            change = entry.changes[index]
-            if not stands_alone(change, standing):
-                standing.append(change)
-                continue
-            try:
-                note = executor.revert(change, resumed=entry.undo_begun)
-            except ActionFailedError as error:
-                standing.append(change)
-                errors.append(error)
-                continue
-            journal.write(StepReverted(id=entry.id, time=now(), index=index, note=note))
-            notes.append(note)
+        notes, standing, errors = take_back(journal, executor, entry)
         if errors:
             raise _in_part(entry, standing, errors, notes) from errors[0]
+        if entry.lost:
+            raise _lost(entry, notes)
         journal.write(UndoFinished(id=entry.id, time=now()))
     entries, _ = read(folder)
-    return UndoResult(entry=next(item for item in entries if item.id == entry.id), notes=tuple(notes))
+    return UndoResult(entry=next(item for item in entries if item.id == entry.id), notes=notes)
 
 
-def stands_alone(change: RecordedChange, standing: Collection[RecordedChange]) -> bool:
-    """Whether a change can be taken back while later ones, which could not be, still stand.
-
-    A rule can, if they are of other chains, and a kernel parameter if they
-    are none of those that it moves.  Of a command, a network or a bridge
-    nobody knows what else stands on it.
-    """
-    if not standing:
-        return True
-    action, captured = change.action, change.captured
-    if isinstance(action, InsertRule | DeleteRule):
-        others = [item.action for item in standing if isinstance(item.action, InsertRule | DeleteRule)]
-        return all(_chain(action) != _chain(other) for other in others)
-    if isinstance(action, SetSysctl) and isinstance(captured, SysctlState):
-        keys = captured.values.keys() | {action.key}
-        moved = [item.captured.values.keys() for item in standing if isinstance(item.captured, SysctlState)]
-        return not any(keys & other for other in moved)
-    return False
-
-
-def _chain(action: InsertRule | DeleteRule) -> tuple[str, str, str, str]:
-    return action.backend, action.family, action.table, action.chain
+def _lost(entry: JournalEntry, notes: Collection[str]) -> ActionFailedError:
+    """The account of an undo of what can still be read of an entry."""
+    lost = "; ".join(entry.changes[index].action.text for index in entry.lost)
+    msg = (
+        f"entry {entry.id} is undone only in part: the journal's lines about {len(entry.lost)} change(s) can't be read"
+    )
+    back = f"; taken back: {'; '.join(notes)}" if notes else ""
+    return ActionFailedError(f"{msg}: {lost}{back}", "look at these by hand: what was there before is not known")
 
 
 def _in_part(

@@ -29,11 +29,13 @@ class RuleState(CapturedState, frozen=True, kw_only=True, tag="rule"):
     rule (as asked for an insertion, as ``iptables-save`` printed it otherwise),
     ``position`` its number, ``same`` how many rules with that text there are
     and ``ordinal`` which of them it is, both from 1.  ``above`` and ``below``
-    are its neighbours' texts, empty at the ends.  ``writer`` tells of a legacy
+    are its neighbours' texts, empty at the ends.  ``chain_existed`` is False for
+    a base chain of nftables that comes with the rule.  ``writer`` tells of a legacy
     rule what it was written by, and why not by python-iptables.
     """
 
     table_existed: bool
+    chain_existed: bool = True
     digest: str
     position: int
     text: str
@@ -47,17 +49,41 @@ class RuleState(CapturedState, frozen=True, kw_only=True, tag="rule"):
 
 
 class ProgramState(CapturedState, frozen=True, kw_only=True, tag="command"):
-    """How an operation that programs make is taken back; nothing was captured."""
+    """How an operation that programs make is taken back; ``links`` has the indexes of those it names, by name."""
 
     undo: tuple[ByProgram, ...] = ()
+    links: dict[str, int] = {}
+
+
+class AddressState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An address with everything that ip-address(8) can set; ``address`` is the peer's where ``local`` differs."""
+
+    address: str
+    local: str = ""
+    prefixlen: int
+    broadcast: str = ""
+    label: str = ""
+    scope: int = 0
+    flags: int = 0
+    metric: int = 0
+
+
+class NeighbourState(msgspec.Struct, frozen=True, kw_only=True):
+    """A permanent neighbour."""
+
+    address: str
+    mac: str
 
 
 class BridgeState(CapturedState, frozen=True, kw_only=True, tag="bridge"):
     """A bridge as it was; ``existed`` False means there was none of that name.
 
-    ``sysctls`` holds the bridge's own values below ``net.ipv4.conf`` and
-    ``net.ipv6.conf``; ``nf_call`` is (iptables, ip6tables, arptables).
+    ``sysctls`` holds the bridge's own values below ``net.*.conf`` and
+    ``net.*.neigh``; ``nf_call`` is (iptables, ip6tables, arptables).
     ``ifindex`` tells our own bridge from one of the same name made later.
+    ``numbers`` are the bridge's attributes by their kernel names (without
+    ``IFLA_BR_``), ``link`` those of the link, ``forwarding`` the MAC addresses
+    of static entries for the bridge itself.
     """
 
     existed: bool
@@ -72,6 +98,11 @@ class BridgeState(CapturedState, frozen=True, kw_only=True, tag="bridge"):
     vlan_filtering: int = 0
     ageing_time: int = 0
     nf_call: tuple[int, int, int] = (0, 0, 0)
+    numbers: dict[str, int] = {}
+    link: dict[str, int] = {}
+    address_states: tuple[AddressState, ...] = ()
+    neighbours: tuple[NeighbourState, ...] = ()
+    forwarding: tuple[str, ...] = ()
 
 
 class DockerNetworkState(CapturedState, frozen=True, kw_only=True, tag="docker-network"):

@@ -87,6 +87,16 @@ class UndoFinished(Record, frozen=True, kw_only=True, tag="undone"):
     """All changes of the entry were taken back."""
 
 
+class UnreadableRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The beginning of an entry that another version wrote: what can be told of it.  Never written."""
+
+    id: str
+    time: str
+    title: str
+    place: StepLocation
+    reason: str
+
+
 AnyRecord = Begin | Before | Made | Done | Failed | Undoing | StepReverted | UndoFinished
 
 
@@ -105,7 +115,11 @@ class RecordedChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class JournalEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One journalled plan, folded from its lines."""
+    """One journalled plan, folded from its lines.
+
+    ``unreadable`` says why it can only be listed, and not taken back, by this
+    version; empty otherwise.
+    """
 
     id: str
     time: str
@@ -114,6 +128,7 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     status: EntryStatus = "begun"
     reason: str = ""
     undo_begun: bool = False
+    unreadable: str = ""
     changes: tuple[RecordedChange, ...] = ()
 
     @property
@@ -122,17 +137,32 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         return tuple(index for index, item in enumerate(self.changes) if item.captured is not None and not item.unmade)
 
     @property
+    def lost(self) -> tuple[int, ...]:
+        """The indexes of the changes that were, or may have been, made, but whose captured state can't be read."""
+        begun = [
+            index for index, item in enumerate(self.changes) if item.captured is not None or item.after is not None
+        ]
+        last = begun[-1] + 1 if begun else 0
+        if self.status == "done":
+            last = len(self.changes)
+        return tuple(i for i, item in enumerate(self.changes[:last]) if item.captured is None and not item.unmade)
+
+    @property
     def writers(self) -> tuple[str, ...]:
         """What its legacy rules were written by, each once."""
         states = (item.after for item in self.changes)
         return tuple(dict.fromkeys(item.writer for item in states if isinstance(item, RuleState) and item.writer))
 
 
-def fold(records: Iterable[AnyRecord]) -> tuple[JournalEntry, ...]:
+def fold(records: Iterable[AnyRecord | UnreadableRecord]) -> tuple[JournalEntry, ...]:
     """Return the entries that ``records`` tell of, oldest first."""
     entries: dict[str, JournalEntry] = {}
     for record in records:
-        if isinstance(record, Begin):
+        if isinstance(record, UnreadableRecord):
+            known = entries.get(record.id)
+            entry = known or JournalEntry(id=record.id, time=record.time, title=record.title, place=record.place)
+            entries[record.id] = msgspec.structs.replace(entry, unreadable=record.reason)
+        elif isinstance(record, Begin):
             entries[record.id] = JournalEntry(
                 id=record.id,
                 time=record.time,
@@ -164,6 +194,11 @@ def _advance(entry: JournalEntry, record: AnyRecord) -> JournalEntry:
             return replace(entry, status="undone")
         case _:
             return entry
+
+
+def without_capture(entry: JournalEntry, index: int) -> JournalEntry:
+    """The entry as if the change at ``index`` had never been begun: for what must be left alone."""
+    return _with_change(entry, index, captured=None)
 
 
 def _with_change(entry: JournalEntry, index: int, **fields: object) -> JournalEntry:

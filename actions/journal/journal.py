@@ -5,7 +5,8 @@ rewritten.  Whatever the moment at which the program is killed, the lines tell
 what may have been done.
 
 A line that is cut short (killed while writing, disk full) is skipped: its
-change was not made, since changes follow a successful ``fsync``.
+change was not made, since changes follow a successful ``fsync``.  A damaged
+line hides no other; see :mod:`dnet_tui.actions.journal.journal_lines`.
 
 Writers hold an exclusive ``flock`` from ``begin`` to the end, so that two
 dnet-tui never interleave; readers need none.
@@ -13,6 +14,7 @@ dnet-tui never interleave; readers need none.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
@@ -24,13 +26,14 @@ from pathlib import Path
 
 import msgspec
 
-from dnet_tui.actions.journal.entries import AnyRecord, Begin, JournalEntry, StepLocation, fold, now
+from dnet_tui.actions.journal.entries import AnyRecord, Before, Begin, JournalEntry, StepLocation, fold, now
+from dnet_tui.actions.journal.journal_lines import JournalLines, parse_lines
+from dnet_tui.actions.journal.reserve import give_up, keep
 from dnet_tui.actions.plans.plan import Plan
 from dnet_tui.inspect.errors import ActionFailedError
 
 STATE_VARIABLE = "DNET_TUI_STATE"
 _NAME = "journal.jsonl"
-_DECODER = msgspec.json.Decoder(AnyRecord)
 _SO_NETNS_COOKIE = 71  # include/uapi/asm-generic/socket.h, Linux 5.14
 
 
@@ -40,34 +43,31 @@ def read(folder: Path) -> tuple[tuple[JournalEntry, ...], int]:
     Raises:
         ActionFailedError: The journal may not be read, or isn't this user's.
     """
+    found = _lines(folder)
+    return fold(found.records), found.torn
+
+
+def _lines(folder: Path) -> JournalLines:
     path = folder / _NAME
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
-        return (), 0
+        return JournalLines((), 0, 0)
     except OSError as error:
         raise _unusable(path, error.strerror or "cannot be opened") from error
     with open(descriptor, "rb") as file:  # noqa: PTH123  a descriptor, opened without following links
         _refuse_foreign(descriptor, path)
-        lines = file.read().split(b"\n")
-    records: list[AnyRecord] = []
-    torn = 0
-    for text in lines:
-        if not text.strip(b"\0 "):
-            continue  # zeros: a file system's way to end a file after a crash
-        try:
-            records.append(_DECODER.decode(text))
-        except msgspec.MsgspecError:
-            torn += 1
-    return fold(records), torn
+        return parse_lines(file.read())
 
 
 class Journal:
     """The journal, open for writing.  Made by :func:`opened`, which holds the lock."""
 
-    def __init__(self, descriptor: int, entries: tuple[JournalEntry, ...]) -> None:
+    def __init__(self, descriptor: int, folder: Path, found: JournalLines) -> None:
         self._descriptor = descriptor
-        self._entries = entries
+        self._folder = folder
+        self._entries = fold(found.records)
+        self._highest = found.highest
 
     @property
     def entries(self) -> tuple[JournalEntry, ...]:
@@ -76,17 +76,32 @@ class Journal:
 
     def begin(self, plan: Plan, place: StepLocation) -> str:
         """Open an entry and return its id."""
-        number = max((int(entry.id) for entry in self._entries if entry.id.isdecimal()), default=0) + 1
-        identity = f"{number:04d}"
+        self._highest += 1
+        identity = f"{self._highest:04d}"
         self.write(Begin(id=identity, time=now(), title=plan.title, place=place, steps=plan.steps))
         return identity
 
     def write(self, record: AnyRecord) -> None:
         """Append one line and wait until it is on the disk.
 
+        What is said of a change that was made, or taken back, may use the
+        room that is kept for it (:mod:`dnet_tui.actions.journal.reserve`).
+
         Raises:
             ActionFailedError: It could not be written whole; then it counts as not written.
         """
+        try:
+            self._append(record)
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT) and not isinstance(record, Begin | Before)
+            if full and give_up(self._folder):
+                with suppress(OSError):
+                    self._append(record)
+                    return
+            msg = f"the journal could not be written: {error.strerror}"
+            raise ActionFailedError(msg, "without a journal nothing is changed: make room, then try again") from error
+
+    def _append(self, record: AnyRecord) -> None:
         start = os.fstat(self._descriptor).st_size
         data = msgspec.json.encode(record) + b"\n"
         if start and os.pread(self._descriptor, 1, start - 1) != b"\n":
@@ -96,15 +111,14 @@ class Journal:
             while view:
                 view = view[os.write(self._descriptor, view) :]
             os.fsync(self._descriptor)
-        except OSError as error:
+        except OSError:
             with suppress(OSError):
                 os.ftruncate(self._descriptor, start)
-            msg = f"the journal could not be written: {error.strerror}"
-            raise ActionFailedError(msg, "without a journal nothing is changed: make room, then try again") from error
+            raise
 
 
 @contextmanager
-def opened(folder: Path, *, patience: float = 5.0) -> Iterator[Journal]:
+def opened(folder: Path, *, patience: float = 30.0) -> Iterator[Journal]:
     """Open the journal in ``folder`` for writing, alone; waits up to ``patience`` seconds for another writer.
 
     Raises:
@@ -122,8 +136,8 @@ def opened(folder: Path, *, patience: float = 5.0) -> Iterator[Journal]:
         _refuse_foreign(descriptor, path)
         _lock(descriptor, patience)
         _sync_folder(folder)
-        entries, _ = read(folder)
-        yield Journal(descriptor, entries)
+        keep(folder)
+        yield Journal(descriptor, folder, _lines(folder))
     finally:
         os.close(descriptor)  # gives the lock back
 

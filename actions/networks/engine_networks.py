@@ -30,6 +30,7 @@ from dnet_tui.inspect.text.sanitize import clean
 
 _BRIDGE_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}")  # IFNAMSIZ is 16 with its final zero
 _MIN_MTU, _MAX_MTU = 68, 65535
+_MIN_MTU6 = 1280  # RFC 8200, section 5: with less the kernel takes IPv6 away from the link (addrconf_notify)
 
 
 def default_engine(snapshot: Snapshot) -> str:
@@ -49,6 +50,9 @@ def create_plan(snapshot: Snapshot, request: Request) -> Plan:
     if request.mtu is not None and not _MIN_MTU <= request.mtu <= _MAX_MTU:
         msg = f"an MTU of {request.mtu} is not possible"
         raise UsageError(msg, f"take {_MIN_MTU} to {_MAX_MTU}; 1500 is usual")
+    if request.subnet6 and request.mtu is not None and request.mtu < _MIN_MTU6:
+        msg = f"IPv6 needs an MTU of {_MIN_MTU6} at least, not {request.mtu}"
+        raise UsageError(msg, "take a larger one, or leave the IPv6 subnet out")
     if (request.gateway and not request.subnet) or (request.gateway6 and not request.subnet6):
         msg = "--gateway needs --subnet of the same family"
         raise UsageError(msg, "say which subnet it is in")

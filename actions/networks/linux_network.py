@@ -7,6 +7,7 @@ that neither an engine's accepts nor a closing REJECT come first.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator
 from typing import Literal
@@ -80,6 +81,7 @@ def linux_create(
         addresses=tuple(addresses),
         alias=encode(intention),
         mtu=mtu,
+        mac=_mac(address),
         nf_call_iptables=not intention.icc,
         nf_call_ip6tables=bool(subnet6) and not intention.icc,
     )
@@ -104,6 +106,15 @@ def linux_create(
     )
 
 
+def _mac(address: str) -> str:
+    """A MAC address for the bridge (locally administered), by its IPv4 address.
+
+    Without one the kernel gives it that of one of its ports, and another when that port goes
+    (br_stp_recalculate_bridge_id): its guests' ARP entries for the gateway would go wrong.
+    """
+    return ":".join(f"{octet:02x}" for octet in (0x02, 0x64, *ipaddress.IPv4Address(address).packed))
+
+
 def linux_remove(snapshot: Snapshot, network: Network) -> Plan:
     """Return the plan that removes a bridge network and the rules that creating it wrote.
 
@@ -119,17 +130,7 @@ def linux_remove(snapshot: Snapshot, network: Network) -> Plan:
         for rule in reversed(chain.rules):
             words = rule.text.split()
             if _is_ours(table.name, chain.name, rule.text, name, network):
-                deletion = DeleteRule(
-                    backend=table.backend,
-                    family="ip6" if table.family == "ip6" else "ip",
-                    table=table.name,
-                    chain=chain.name,
-                    spec=rule.text,
-                    position=rule.number,
-                    packets=rule.packets or 0,
-                    bytes=rule.bytes or 0,
-                )
-                steps.append(PlanStep(action=deletion))
+                steps.append(PlanStep(action=DeleteRule.of(table, chain, rule)))
             elif name in words:
                 left += 1
     steps.append(PlanStep(action=DeleteBridge(name=name)))

@@ -91,9 +91,22 @@ def suggest_subnet6(snapshot: Snapshot) -> str | None:
 def suggest_subnet(snapshot: Snapshot, prefixlen: int = 24) -> str | None:
     """Return a private range that nothing on the host uses, None when all are taken.
 
-    It comes from where Docker looks too (172.16/12 from 172.20 on, then 10.128/9, then 192.168/16).
+    It comes from 172.16/12 (from 172.20 on), then 10.128/9, then 192.168/16, but from none of the pools that an
+    engine here takes its next networks from, unless nothing else is free.
     """
-    taken = [net for net, _ in in_use(snapshot)]
+    used = [net for net, _ in in_use(snapshot)]
+    return _suggest([*used, *_pools(snapshot)], prefixlen) or _suggest(used, prefixlen)
+
+
+def _pools(snapshot: Snapshot) -> Iterator[AddressRange]:
+    """The IPv4 ranges that the engines here take the subnets of their next networks from, as far as they tell."""
+    for engine in known_items(snapshot.engines):
+        for pool in engine.address_pools or ():
+            if ":" not in pool.base:
+                yield ipaddress.IPv4Network(pool.base, strict=False)
+
+
+def _suggest(taken: list[AddressRange], prefixlen: int) -> str | None:
     for pool in _POOLS:
         whole = ipaddress.IPv4Network(pool)
         if prefixlen < whole.prefixlen:

@@ -148,7 +148,8 @@ def _outcome(error: OSError) -> ProbeOutcome:
 def _echo(address: str, limit: float, hops: int | None) -> None:
     family = _family(address)
     request, reply = _ECHO[family]
-    number = os.getpid() & 0xFFFF
+    # Never the number of an earlier ping: conntrack would treat it as that one was treated, as before a repair.
+    number = int.from_bytes(os.urandom(2))
     token = os.urandom(16)  # tells our echo from any other's, whatever number the kernel gives a ping socket
     with _icmp_socket(family, hops) as sock:
         sock.settimeout(limit)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dnet_tui.actions.execution.apply import apply_plan
 from dnet_tui.actions.execution.execute import HostExecutor
 from dnet_tui.actions.journal.entries import JournalEntry
@@ -35,9 +37,14 @@ class HostRepairIO:
         """See :class:`~dnet_tui.actions.repair.session.RepairIO`."""
         return repair.plan is not None
 
-    def apply(self, plan: Plan) -> JournalEntry:
+    def confirm_again(self, repair: Repair) -> bool:
+        """See :class:`~dnet_tui.actions.repair.session.RepairIO`: only the plan that was shown is confirmed."""
+        del repair
+        return False
+
+    def apply(self, plan: Plan, again: Callable[[], Plan]) -> JournalEntry:
         """See :class:`~dnet_tui.actions.repair.session.RepairIO`."""
-        return apply_plan(plan, HostExecutor(), state_folder())
+        return apply_plan(plan, HostExecutor(), state_folder(), again)
 
     def probe(self, snapshot: Snapshot, finding: Finding) -> str:
         """See :class:`~dnet_tui.actions.repair.session.RepairIO`."""

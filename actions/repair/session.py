@@ -13,7 +13,9 @@ from typing import Literal, Protocol
 import msgspec
 
 from dnet_tui.actions.journal.entries import JournalEntry
+from dnet_tui.actions.plans.binding import PlanOutdatedError, anchored
 from dnet_tui.actions.plans.plan import Plan, command_lines, plan_for
+from dnet_tui.actions.repair.without_plan import unplanned
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
@@ -29,6 +31,9 @@ GOOD: frozenset[RepairStatus] = frozenset({"fixed", "gone"})
 """What leaves nothing to do."""
 
 _STOP: frozenset[RepairStatus] = frozenset({"failed", "still-there", "unsure", "partly"})
+
+_ROUNDS = 5
+"""How often a plan is made anew for a host that keeps changing."""
 
 Key = tuple[str, str, str]
 
@@ -59,10 +64,14 @@ class RepairIO(Protocol):
     def confirm(self, repair: Repair) -> bool:
         """Show a plan and ask whether to apply it."""
 
-    def apply(self, plan: Plan) -> JournalEntry:
-        """Make a plan's changes and return their journal entry.
+    def confirm_again(self, repair: Repair) -> bool:
+        """Show the plan that fits a host which has changed since the one before was shown, and ask again."""
+
+    def apply(self, plan: Plan, again: Callable[[], Plan]) -> JournalEntry:
+        """Make a plan's changes and return their journal entry; ``again`` makes the plan anew.
 
         Raises:
+            PlanOutdatedError: Another plan fits the host by now.
             ActionFailedError: A change could not be made.
         """
 
@@ -115,6 +124,10 @@ def choose_repairs(
         chosen = [finding for finding in findings if finding.caused_by is None and finding.severity != "info"]
     chosen.sort(key=lambda finding: finding.caused_by is not None)
     return tuple(Repair(finding=finding, plan=plan_for(finding)) for finding in chosen)
+
+
+class _FindingGoneError(Exception):
+    """What was to be repaired isn't there any more."""
 
 
 class RepairSession:
@@ -173,7 +186,8 @@ class RepairSession:
         """Make one repair; it has a journal entry where the host was changed, and then examined again."""
         finding, plan = repair.finding, repair.plan
         if plan is None:
-            return Result(finding=finding, status="no-remedy", text="no remedy is known that a program could apply")
+            left, lines = unplanned(finding)
+            return Result(finding=finding, status=left, text="\n".join(lines))
         if plan.risk == "manual":
             text = "\n".join(("to be done by a person:", *command_lines(plan), *plan.notes))
             return Result(finding=finding, status="manual", text=text)
@@ -191,13 +205,41 @@ class RepairSession:
         if not all(self._io.confirm(Repair(finding=finding, plan=one)) for one in asked):
             return Result(finding=finding, status="declined", text="left as it is")
         try:
-            entry = self._io.apply(plan)
+            entry = self._applied(finding, plan)
+        except _FindingGoneError:
+            return Result(finding=finding, status="gone", text="it is gone since: nothing was done")
         except ActionFailedError as error:
             return Result(finding=finding, status="failed", text=error.message, hint=error.hint)
         status, text = self._verified(finding)
         text = "\n".join((text, *(f"written by {writer}" for writer in entry.writers)))
         undo = f"`dnet-tui undo {entry.id}` takes it back"
         return Result(finding=finding, status=status, text=text, entry=entry.id, hint=undo)
+
+    def _applied(self, finding: Finding, plan: Plan) -> JournalEntry:
+        """Apply a confirmed plan, or the one that fits the host by now, if that is confirmed too."""
+        for _ in range(_ROUNDS):
+            try:
+                return self._io.apply(plan, lambda: self._planned_again(finding))
+            except PlanOutdatedError as outdated:
+                plan = outdated.plan
+                if not self._io.confirm_again(Repair(finding=finding, plan=plan)):
+                    raise
+        msg = "the host changes faster than a plan for it can be made (nothing was changed)"
+        raise ActionFailedError(msg, "something rewrites the firewall or the links all the time")
+
+    def _planned_again(self, finding: Finding) -> Plan:
+        """The plan for a finding by another look at the host.
+
+        Raises:
+            _FindingGoneError: There is nothing to repair any more.
+        """
+        snapshot = self._io.take()
+        report = self.look(snapshot)
+        current = next((item for item in report.findings if key(item) == key(finding)), None)
+        plan = plan_for(current) if current is not None else None
+        if plan is None:
+            raise _FindingGoneError(finding.check)
+        return anchored(plan, snapshot)
 
     def _verified(self, finding: Finding) -> tuple[RepairStatus, str]:
         """Look again: whether a finding is gone, by what a new snapshot shows and, if so, by a probe."""

@@ -128,7 +128,7 @@ def _findings(ctx: CheckContext, chosen: tuple[Check, ...]) -> tuple[list[CheckR
         silent = {result.id for result in results if result.outcome == "ok"} - {FALLBACK}
         orphaned: list[Finding] = []
         with ctx.case.noting():
-            orphaned += [flow_blocked.finding(blocked) for blocked in _left_unsaid(ctx, silent, findings)]
+            orphaned += [flow_blocked.finding(ctx.case, blocked) for blocked in _left_unsaid(ctx, silent, findings)]
             named = {finding.check for finding in (*findings, *orphaned)}
             orphaned += flow_blocked.of_probes(ctx.probes, named)
         findings += _with_affected(ctx, [with_owners(ctx.case, item) for item in orphaned])

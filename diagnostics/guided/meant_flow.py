@@ -9,7 +9,7 @@ import msgspec
 
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.guided.why import Why, why
-from dnet_tui.diagnostics.report.causality import ordered
+from dnet_tui.diagnostics.report.causality import SEVERITIES, ordered
 from dnet_tui.diagnostics.report.finding import Affected, CheckResult, Evidence, Finding, Subject
 from dnet_tui.diagnostics.report.report import Report, summarise
 from dnet_tui.diagnostics.trace.endpoints import find
@@ -88,9 +88,14 @@ def with_flows(case: HostContext, report: Report, flows: Iterable[MeantFlow]) ->
     )
 
 
+def _gravity(finding: Finding) -> int:
+    return SEVERITIES[finding.severity]
+
+
 def _finding(flow: MeantFlow, answer: Why) -> Finding:
     stops = [step for step in answer.steps if step.outcome != "ok"]
-    roots = [item for item in answer.findings if item.severity == "error"]
+    causes = [answer.explained_by] if answer.explained_by is not None else sorted(answer.findings, key=_gravity)
+    roots = [item for item in causes if item.check != CHECK]
     containers = (answer.trace.source.container, answer.trace.target.container)
     shown = [
         Evidence(source=step.looked_at, what=f"{step.place}: {step.title}", value="; ".join(step.found[:_SHOWN]))

@@ -14,6 +14,8 @@ from dnet_tui.diagnostics.walk.packet import Decider, Hop, Obstacle, RuleRef, Wa
 from dnet_tui.inspect.model import known_items
 
 StepOutcome = Literal["ok", "stop", "unknown"]
+Leg = Literal["there", "proxy", "proxy-answer", "answer", "later"]
+"""Which of a trace's walks a step belongs to; ``later``: that of a later packet of the connection."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +23,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     ``place`` is where (a container, ``host``), ``section`` which part of the
     snapshot the answer rests on, ``looked_at`` the command that shows the
-    same to a person, ``found`` what was seen, in words.
+    same to a person, ``found`` what was seen, in words.  ``passed`` counts the
+    hops of its walk (``leg``) up to and with this one; 0 before its first.
     """
 
     title: str
@@ -30,6 +33,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     section: str
     looked_at: str
     found: tuple[str, ...] = ()
+    leg: Leg = "there"
+    passed: int = 0
 
 
 _HOOKS = {
@@ -59,11 +64,17 @@ _STAGES: dict[str, tuple[str, str, str]] = {
 _RULES = ("firewall", "nft list ruleset; iptables-save -c")
 
 
-def steps_of(case: HostContext, walk: Walk, *, way: str = "") -> Iterator[Step]:
+def steps_of(case: HostContext, walk: Walk, *, way: str = "", leg: Leg = "there") -> Iterator[Step]:
     """The steps of one walk, in the packet's order; the one that stops it is the last.
 
     ``way`` comes before each title: of the answer, of a proxy's own connection.
     """
+    for step, passed in _steps(case, walk, way):
+        yield msgspec.structs.replace(step, leg=leg, passed=passed)
+
+
+def _steps(case: HostContext, walk: Walk, way: str) -> Iterator[tuple[Step, int]]:
+    """Each step, and how many hops have been passed with it."""
     stop = walk.obstacles[0] if walk.obstacles else None
     groups: list[tuple[str, str, list[Hop]]] = []
     for hop in walk.hops:
@@ -72,22 +83,24 @@ def steps_of(case: HostContext, walk: Walk, *, way: str = "") -> Iterator[Step]:
             groups[-1][2].append(hop)
         else:
             groups.append((*key, [hop]))
+    passed = 0
     for number, (namespace, stage, hops) in enumerate(groups):
+        passed += len(hops)
         last = number == len(groups) - 1
         here = stop if stop is not None and last and _is_at(stop, namespace, stage) else None
         step = _step(case, namespace, stage, hops, here, way)
         if last and walk.end == "refused" and stage == "local" and walk.decided_by is not None:
-            yield msgspec.structs.replace(step, outcome="stop", found=(walk.decided_by.text,))
+            yield msgspec.structs.replace(step, outcome="stop", found=(walk.decided_by.text,)), passed
             return
-        yield step
+        yield step, passed
         if here is not None:
             return
     if stop is not None:
-        yield _stopped(case, stop, way)
+        yield _stopped(case, stop, way), passed
     elif walk.end == "refused":
         by = walk.decided_by
         text = by.text if by is not None else "no process listens there"
-        yield Step(
+        listener = Step(
             title=f"{way}Who takes it",
             outcome="stop",
             place=case.view.label(walk.last_namespace),
@@ -95,6 +108,7 @@ def steps_of(case: HostContext, walk: Walk, *, way: str = "") -> Iterator[Step]:
             looked_at="ss -lntup",
             found=(text,),
         )
+        yield listener, passed
 
 
 def _is_at(stop: Obstacle, namespace: str, stage: str) -> bool:

@@ -76,14 +76,14 @@ def _steps(case: HostContext, trace: Trace) -> list[Step]:
     every = [step for place in (trace.source, trace.target) if (step := starting_step(case, place)) is not None]
     every += steps_of(case, trace.forward)
     if trace.relay is not None:
-        every += steps_of(case, trace.relay.forward, way="Proxy: ")
+        every += steps_of(case, trace.relay.forward, way="Proxy: ", leg="proxy")
         if trace.relay.answer is not None:
-            every += steps_of(case, trace.relay.answer, way="Answer to the proxy: ")
+            every += steps_of(case, trace.relay.answer, way="Answer to the proxy: ", leg="proxy-answer")
     if trace.answer is not None and trace.forward.end != "refused":
-        every += steps_of(case, trace.answer, way="Answer: ")
+        every += steps_of(case, trace.answer, way="Answer: ", leg="answer")
     stopped = trace.stopped_later
     if stopped is not None:
-        every += steps_of(case, stopped.walk, way=f"{stopped.kind.capitalize()}: ")
+        every += steps_of(case, stopped.walk, way=f"{stopped.kind.capitalize()}: ", leg="later")
     return every
 
 

@@ -13,7 +13,8 @@ class AddAddress(ScopedOperation, frozen=True, kw_only=True, tag="add-address"):
 
     ``as_gateway``: as engines give one to a bridge, with the subnet's broadcast
     address (IPv4) or without duplicate address detection (IPv6).  ``replace``:
-    also where it is there already.
+    also where it is there already.  ``label`` and ``broadcast`` are for
+    putting one back as it was.
     """
 
     link: str
@@ -21,6 +22,8 @@ class AddAddress(ScopedOperation, frozen=True, kw_only=True, tag="add-address"):
     as_gateway: bool = False
     replace: bool = False
     scope: str = ""
+    label: str = ""
+    broadcast: str = ""
 
     @property
     def text(self) -> str:
@@ -32,7 +35,9 @@ class AddAddress(ScopedOperation, frozen=True, kw_only=True, tag="add-address"):
         words = [self.cidr]
         if self.as_gateway:
             words += ["nodad"] if ":" in self.cidr else ["brd", "+"]
+        words += ["brd", self.broadcast] if self.broadcast else []
         words += ["dev", self.link]
+        words += ["label", self.label] if self.label else []
         words += ["scope", self.scope] if self.scope not in {"", "global"} else []
         return (ip_command(self.inside, "address", "replace" if self.replace else "add", *words),)
 

@@ -10,7 +10,7 @@ from dnet_tui.diagnostics.operations.base import Argv, ProgramOperation, Unknown
 from dnet_tui.diagnostics.operations.namespace_edit import link_named, with_link
 from dnet_tui.inspect.model import Namespace, Snapshot
 
-PortFlag = Literal["isolated", "hairpin", "bcast_flood", "flood"]
+PortFlag = Literal["isolated", "hairpin", "bcast_flood", "flood", "locked"]
 PortState = Literal["disabled", "listening", "learning", "forwarding", "blocking"]
 
 _FIELDS: dict[PortFlag, str] = {
@@ -18,6 +18,7 @@ _FIELDS: dict[PortFlag, str] = {
     "hairpin": "hairpin",
     "bcast_flood": "broadcast_flood",
     "flood": "flood",
+    "locked": "locked",
 }
 """What bridge(8) calls a flag, and what the model does."""
 

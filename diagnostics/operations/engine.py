@@ -54,11 +54,12 @@ class RestartContainers(EngineOperation, frozen=True, kw_only=True, tag="restart
 
 
 class ConnectContainer(EngineOperation, frozen=True, kw_only=True, tag="connect-container"):
-    """Connects a container to a network, with these addresses (no prefix length)."""
+    """Connects a container to a network, with these addresses (no prefix length) and names for its neighbours."""
 
     network: str
     container: str
     addresses: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -68,6 +69,7 @@ class ConnectContainer(EngineOperation, frozen=True, kw_only=True, tag="connect-
     def commands(self) -> tuple[Argv, ...]:
         """See :class:`Operation`."""
         fixed = [word for item in self.addresses for word in ("--ip6" if ":" in item else "--ip", item)]
+        fixed += [word for item in self.aliases for word in ("--alias", item)]
         return ((traits_of(self.engine).command, "network", "connect", *fixed, self.network, self.container),)
 
     def inverse(self) -> DisconnectContainer:

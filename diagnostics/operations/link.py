@@ -101,6 +101,51 @@ class SetLinkMaster(ProgramOperation, frozen=True, kw_only=True, tag="set-link-m
         return SetLinkMaster(link=self.link, master=self.before, before=self.master)
 
 
+class AddVeth(ProgramOperation, frozen=True, kw_only=True, tag="add-veth"):
+    """Makes a veth pair: ``link`` on the host, its ``peer`` in the named namespace ``inside``.
+
+    The MAC addresses and the MTU are for putting one back; empty and 0 leave them to the kernel.
+    """
+
+    link: str
+    peer: str
+    inside: str
+    mac: str = ""
+    peer_mac: str = ""
+    mtu: int = 0
+
+    @property
+    def text(self) -> str:
+        """See :class:`Operation`."""
+        return f"make a veth pair: {self.link} here, {self.peer} in {self.inside}"
+
+    def commands(self) -> tuple[Argv, ...]:
+        """See :class:`Operation`."""
+        own = _link_words(self.mac, self.mtu)
+        far = _link_words(self.peer_mac, self.mtu)
+        peer = ("peer", "name", self.peer, *far, "netns", self.inside)
+        return (("ip", "link", "add", "name", self.link, *own, "type", "veth", *peer),)
+
+    def inverse(self) -> DeleteVeth:
+        """See :class:`Operation`."""
+        return DeleteVeth(link=self.link)
+
+
+class DeleteVeth(ProgramOperation, frozen=True, kw_only=True, tag="delete-veth"):
+    """Deletes a veth pair by its end on the host; addresses and routes inside go with it."""
+
+    link: str
+
+    @property
+    def text(self) -> str:
+        """See :class:`Operation`."""
+        return f"delete the veth pair of {self.link}"
+
+    def commands(self) -> tuple[Argv, ...]:
+        """See :class:`Operation`."""
+        return (("ip", "link", "delete", "dev", self.link, "type", "veth"),)
+
+
 class SetSpanningTree(ProgramOperation, frozen=True, kw_only=True, tag="set-spanning-tree"):
     """Turns a bridge's spanning tree protocol on or off."""
 
@@ -135,3 +180,7 @@ class SetSpanningTree(ProgramOperation, frozen=True, kw_only=True, tag="set-span
 
 def _with_carrier_of(peer: LinkRef, ns: Namespace) -> Namespace:
     return with_carrier(ns, peer.ifindex) if ns.id == peer.namespace else ns
+
+
+def _link_words(mac: str, mtu: int) -> tuple[str, ...]:
+    return (*(("address", mac) if mac else ()), *(("mtu", str(mtu)) if mtu else ()))

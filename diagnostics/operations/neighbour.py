@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Self
 
 import msgspec
 
 from dnet_tui.diagnostics.operations.base import Argv
 from dnet_tui.diagnostics.operations.namespace_edit import link_named
-from dnet_tui.diagnostics.operations.netns_scope import ScopedOperation, changed, ip_command, place
+from dnet_tui.diagnostics.operations.netns_scope import NetnsScope, ScopedOperation, changed, ip_command, place
 from dnet_tui.inspect.model import Namespace, Neighbour, Snapshot
 
 
 class NeighbourOperation(ScopedOperation, frozen=True, kw_only=True):
-    """A change of one entry.  ``state`` as in ``ip neigh``, such as PERMANENT."""
+    """A change of one entry.  ``state`` as in ``ip neigh``, such as PERMANENT; the rest is the model's."""
 
     link: str
     address: str
     mac: str
     state: str
+    flags: tuple[str, ...] = ()
+    protocol: str = ""
 
 
 class DeleteNeighbour(NeighbourOperation, frozen=True, kw_only=True, tag="delete-neighbour"):
-    """Deletes an entry; ``mac`` and ``state`` are what it says, for putting it back."""
+    """Deletes an entry; the rest is what it says, for putting it back."""
+
+    @classmethod
+    def of(cls, entry: Neighbour, link: str, inside: NetnsScope | None = None) -> Self:
+        """The deletion of an entry, which its inverse puts back whole."""
+        return cls(
+            link=link,
+            address=entry.address,
+            mac=entry.mac,
+            state=entry.state,
+            flags=entry.flags,
+            protocol=entry.protocol,
+            inside=inside or NetnsScope(),
+        )
 
     @property
     def text(self) -> str:
@@ -39,7 +55,15 @@ class DeleteNeighbour(NeighbourOperation, frozen=True, kw_only=True, tag="delete
 
     def inverse(self) -> SetNeighbour:
         """See :class:`Operation`."""
-        return SetNeighbour(link=self.link, address=self.address, mac=self.mac, state=self.state, inside=self.inside)
+        return SetNeighbour(
+            link=self.link,
+            address=self.address,
+            mac=self.mac,
+            state=self.state,
+            flags=self.flags,
+            protocol=self.protocol,
+            inside=self.inside,
+        )
 
 
 class SetNeighbour(NeighbourOperation, frozen=True, kw_only=True, tag="set-neighbour"):
@@ -52,8 +76,9 @@ class SetNeighbour(NeighbourOperation, frozen=True, kw_only=True, tag="set-neigh
 
     def commands(self) -> tuple[Argv, ...]:
         """See :class:`Operation`."""
-        words = (self.address, "lladdr", self.mac, "dev", self.link, "nud", self.state.lower())
-        return (ip_command(self.inside, "neigh", "replace", *words),)
+        words = (self.address, "lladdr", self.mac, "dev", self.link, "nud", self.state.lower(), *self.flags)
+        origin = ("protocol", self.protocol) if self.protocol else ()
+        return (ip_command(self.inside, "neigh", "replace", *words, *origin),)
 
     def effect(self, snapshot: Snapshot) -> Snapshot:
         """See :class:`Operation`."""
@@ -66,6 +91,8 @@ class SetNeighbour(NeighbourOperation, frozen=True, kw_only=True, tag="set-neigh
             address=self.address,
             mac=self.mac,
             state=self.state,
+            flags=self.flags,
+            protocol=self.protocol,
         )
         others = _without(ns, self.link, self.address).neighbours
         return msgspec.structs.replace(ns, neighbours=(*others, entry))

@@ -15,27 +15,40 @@ _TABLES = {"main": MAIN, "local": LOCAL, "default": DEFAULT}
 
 
 class PolicyRuleSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A policy rule as ip-rule(8) takes it: ``table`` by name or number, ``mark`` as ``0x1/0xff``."""
+    """A policy rule as ip-rule(8) takes it: ``table`` by name or number, ``mark`` as ``0x1/0xff``.
+
+    ``action`` is what it does instead of looking up a table: ``blackhole``, ``prohibit``, ``unreachable``.
+    """
 
     family: Family = "ip"
     priority: int
-    table: str
+    table: str = ""
+    action: str = ""
+    source: str = ""
     to: str = ""
+    iif: str = ""
+    oif: str = ""
     mark: str = ""
 
     def command(self, verb: str) -> Argv:
         """``ip rule VERB`` with it."""
         words = ["-6"] if self.family == "ip6" else []
         words += ["rule", verb]
-        words += ["fwmark", self.mark] if self.mark else []
+        words += ["from", self.source] if self.source else []
         words += ["to", self.to] if self.to else []
-        return ("ip", *words, "lookup", self.table, "pref", str(self.priority))
+        words += ["iif", self.iif] if self.iif else []
+        words += ["oif", self.oif] if self.oif else []
+        words += ["fwmark", self.mark] if self.mark else []
+        words += [self.action] if self.action else ["lookup", self.table]
+        return ("ip", *words, "pref", str(self.priority))
 
     @property
     def text(self) -> str:
         """The rule in a few words."""
-        what = f"packets to {self.to}" if self.to else f"packets with mark {self.mark}" if self.mark else "all packets"
-        return f"policy rule {self.priority}: {what} look up table {self.table}"
+        chosen = ((" from ", self.source), (" to ", self.to), (" by ", self.iif), (" out of ", self.oif))
+        what = "".join(word + value for word, value in (*chosen, (" with mark ", self.mark)) if value)
+        packets = f"packets{what}" if what else "all packets"
+        return f"policy rule {self.priority}: {packets} " + (self.action or f"look up table {self.table}")
 
     def rule(self) -> PolicyRule:
         """The rule as a namespace would have it.
@@ -44,10 +57,19 @@ class PolicyRuleSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
             UnknownEffectError: What it selects by, or its table's name, isn't modelled here.
         """
         table = _TABLES.get(self.table)
-        if table is None or self.mark:
+        if (table is None and not self.action) or self.mark:
             msg = f"what this would change can't be said beforehand: {self.text}"
             raise UnknownEffectError(msg)
-        return PolicyRule(family=self.family, priority=self.priority, table=table, dst=self.to or None)
+        return PolicyRule(
+            family=self.family,
+            priority=self.priority,
+            action=self.action or "lookup",
+            table=table,
+            src=self.source or None,
+            dst=self.to or None,
+            iif=self.iif or None,
+            oif=self.oif or None,
+        )
 
 
 class AddPolicyRule(ProgramOperation, frozen=True, kw_only=True, tag="add-policy-rule"):
@@ -101,7 +123,27 @@ def _added(ns: Namespace, rule: PolicyRule) -> Namespace:
 
 
 def _deleted(ns: Namespace, rule: PolicyRule) -> Namespace:
-    if rule not in ns.policy_rules:
+    gone = next((item for item in ns.policy_rules if _selectors(item) == _selectors(rule)), None)
+    if gone is None:
         msg = f"there is no policy rule {rule.priority} like it"
         raise UnknownEffectError(msg)
-    return msgspec.structs.replace(ns, policy_rules=tuple(item for item in ns.policy_rules if item != rule))
+    return msgspec.structs.replace(ns, policy_rules=tuple(item for item in ns.policy_rules if item is not gone))
+
+
+def _selectors(rule: PolicyRule) -> PolicyRule:
+    """The rule without the table of an action that looks up none: the kernel tells one or doesn't."""
+    return rule if rule.action == "lookup" else msgspec.structs.replace(rule, table=None)
+
+
+def policy_rule_spec(rule: PolicyRule) -> PolicyRuleSpec | None:
+    """A refusing policy rule as ``ip rule`` takes it; None where not all of it is known."""
+    told = PolicyRuleSpec(
+        family=rule.family,
+        priority=rule.priority,
+        action=rule.action,
+        source=rule.src or "",
+        to=rule.dst or "",
+        iif=rule.iif or "",
+        oif=rule.oif or "",
+    )
+    return told if rule.action != "lookup" and _selectors(rule) == _selectors(told.rule()) else None

@@ -29,7 +29,7 @@ from dnet_tui.diagnostics.operations.engine_network import (
 )
 from dnet_tui.diagnostics.operations.firewalld import AddForwardPort, ChangeZone
 from dnet_tui.diagnostics.operations.kernel import ForgetConnections, LoadModule, SetSysctl, UnloadModule
-from dnet_tui.diagnostics.operations.link import SetLinkMaster, SetLinkUp, SetSpanningTree
+from dnet_tui.diagnostics.operations.link import AddVeth, DeleteVeth, SetLinkMaster, SetLinkUp, SetSpanningTree
 from dnet_tui.diagnostics.operations.neighbour import DeleteNeighbour, SetNeighbour
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
 from dnet_tui.diagnostics.operations.policy_rule import AddPolicyRule, DeletePolicyRule
@@ -46,6 +46,8 @@ ByProgram = (
     | SetLinkUp
     | SetLinkMaster
     | SetSpanningTree
+    | AddVeth
+    | DeleteVeth
     | SetPortFlag
     | SetPortState
     | AddPortVlan

@@ -31,6 +31,7 @@ class RouteSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mtu_locked: bool = False
     advmss: int | None = None
     realm: int = 0
+    preference: str = ""
 
     @property
     def text(self) -> str:
@@ -57,6 +58,7 @@ class RouteSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         words += ["mtu", *(["lock"] if self.mtu_locked else []), str(self.mtu)] if self.mtu is not None else []
         words += ["advmss", str(self.advmss)] if self.advmss is not None else []
         words += ["realm", str(self.realm)] if self.realm else []
+        words += ["pref", self.preference] if self.preference else []
         return words
 
     def route(self, ns: Namespace) -> Route:
@@ -84,6 +86,7 @@ class RouteSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             mtu_locked=self.mtu_locked,
             advmss=self.advmss,
             realm=self.realm,
+            preference=self.preference,
         )
 
 

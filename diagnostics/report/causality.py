@@ -21,9 +21,15 @@ LOUDEST = "model-contradicted"
 """The check whose findings come before all others."""
 
 SEVERITIES = {"error": 0, "warning": 1, "info": 2}
+_MILDEST = max(SEVERITIES.values())
 
 HIDDEN = ("packet walk", "hidden by")
 """The evidence that marks what another fault hides: its source, and what it is."""
+
+STOPPED = "stopped here"
+"""The evidence that lists flows: it is none of what decides."""
+
+_NAMES = ("names",)
 
 _MOST = 6
 """How many remedies are simulated at the most: each costs an examination."""
@@ -45,11 +51,14 @@ def with_causes(
     causes: dict[int, str] = {}
     for index, finding in enumerate(findings):
         told = set(explains(finding.check))
-        proved = _cured_by(finding, findings, snapshot, examine) if 1 < len(findings) <= _MOST else set()
+        # A simulation costs an examination, and a mere decision is no fault whose remedy proves anything.
+        tried = finding.severity != "info" and 1 < len(findings) <= _MOST
+        proved = _cured_by(finding, findings, snapshot, examine) if tried else set()
         for other, candidate in enumerate(findings):
             if other == index or other in causes or candidate.check == finding.check:
                 continue
-            if (candidate.check in told or other in proved) and causes.get(index) != candidate.check:
+            follows = candidate.check in told or other in proved or _is_of_names(finding, candidate)
+            if follows and causes.get(index) != candidate.check:
                 causes[other] = finding.check
     marked = [
         msgspec.structs.replace(finding, caused_by=causes[index]) if index in causes else finding
@@ -58,18 +67,34 @@ def with_causes(
     return ordered(marked)
 
 
+def _is_of_names(cause: Finding, finding: Finding) -> bool:
+    """Whether a finding says of names alone what another says of packets: the same element decides."""
+    if finding.symptoms != _NAMES or cause.symptoms == _NAMES:
+        return False
+    decides = {(item.source, item.what, item.value) for item in cause.evidence if item.what != STOPPED}
+    return any((item.source, item.what, item.value) in decides for item in finding.evidence)
+
+
 def ordered(findings: Iterable[Finding]) -> list[Finding]:
-    """Sort findings: root causes first, the worst and the broadest of them first; what they hide comes after them."""
-    return sorted(findings, key=_rank)
+    """Sort findings: root causes first, the worst and the broadest of them first; what they hide comes after them.
+
+    A cause is as grave as the gravest of what it brings about.
+    """
+    every = list(findings)
+    brought: dict[str, int] = {}
+    for finding in every:
+        if finding.caused_by is not None:
+            brought[finding.caused_by] = min(brought.get(finding.caused_by, _MILDEST), SEVERITIES[finding.severity])
+    return sorted(every, key=lambda finding: _rank(finding, brought.get(finding.check, _MILDEST)))
 
 
-def _rank(finding: Finding) -> tuple[bool, bool, bool, int, int]:
+def _rank(finding: Finding, brought: int) -> tuple[bool, bool, bool, int, int]:
     # Where packets contradict the model, nothing else that it says is certain.
     return (
         finding.check != LOUDEST,
         finding.caused_by is not None,
         is_hidden(finding),
-        SEVERITIES[finding.severity],
+        min(SEVERITIES[finding.severity], brought),
         -len(finding.symptoms),
     )
 

@@ -18,7 +18,7 @@ import msgspec
 
 from dnet_tui.inspect.archive.migrations import STEPS, UnsoundError, migrate
 from dnet_tui.inspect.archive.soundness import require_sound
-from dnet_tui.inspect.errors import DnetError
+from dnet_tui.inspect.errors import FileError
 from dnet_tui.inspect.model import FORMAT, Snapshot
 
 _TAKE_ANOTHER = "take another one with: dnet-tui snapshot save FILE"
@@ -38,45 +38,45 @@ def decode(data: bytes, name: str = "the snapshot") -> Snapshot:
     """Read a snapshot from JSON text; ``name`` is what messages call it.
 
     Raises:
-        DnetError: it isn't JSON, is cut short, isn't a snapshot, or was made by a newer dnet-tui.
+        FileError: it isn't JSON, is cut short, isn't a snapshot, or was made by a newer dnet-tui.
     """
     try:
         head = msgspec.json.decode(data, type=_Head)
         if head.format > FORMAT:
             made_by = f" ({head.tool_version})" if head.tool_version else ""
-            raise DnetError(
+            raise FileError(
                 f"{name} was made by a newer dnet-tui{made_by}: format {head.format}, this one reads up to {FORMAT}",
                 "update dnet-tui, or take the snapshot with this version",
             )
         if head.format < 1:
-            raise DnetError(f"{name} isn't a dnet-tui snapshot: there is no format {head.format}", _TAKE_ANOTHER)
+            raise FileError(f"{name} isn't a dnet-tui snapshot: there is no format {head.format}", _TAKE_ANOTHER)
         if head.format == FORMAT:
             return require_sound(msgspec.json.decode(data, type=Snapshot))
         return require_sound(msgspec.convert(migrate(msgspec.json.decode(data), STEPS), type=Snapshot))
     except UnsoundError as error:
-        raise DnetError(f"{name} can't be read: {error}", _TAKE_ANOTHER) from error
+        raise FileError(f"{name} can't be read: {error}", _TAKE_ANOTHER) from error
     except msgspec.ValidationError as error:
-        raise DnetError(f"{name} isn't a dnet-tui snapshot: {error}", _TAKE_ANOTHER) from error
+        raise FileError(f"{name} isn't a dnet-tui snapshot: {error}", _TAKE_ANOTHER) from error
     except msgspec.DecodeError as error:
         if "truncated" in str(error):
-            raise DnetError(f"{name} is cut short", f"copy it again, or {_TAKE_ANOTHER}") from error
-        raise DnetError(f"{name} isn't JSON: {error}", _TAKE_ANOTHER) from error
+            raise FileError(f"{name} is cut short", f"copy it again, or {_TAKE_ANOTHER}") from error
+        raise FileError(f"{name} isn't JSON: {error}", _TAKE_ANOTHER) from error
     except (UnicodeDecodeError, RecursionError) as error:
-        raise DnetError(f"{name} isn't a dnet-tui snapshot: it isn't sound JSON text", _TAKE_ANOTHER) from error
+        raise FileError(f"{name} isn't a dnet-tui snapshot: it isn't sound JSON text", _TAKE_ANOTHER) from error
 
 
 def load(path: str | os.PathLike[str]) -> Snapshot:
     """Load a snapshot that :func:`save` wrote.
 
     Raises:
-        DnetError: there is no such file, it can't be read, or it isn't a snapshot this version knows.
+        FileError: there is no such file, it can't be read, or it isn't a snapshot this version knows.
     """
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError as error:
-        raise DnetError(f"there is no file {os.fspath(path)}", "check its name") from error
+        raise FileError(f"there is no file {os.fspath(path)}", "check its name") from error
     except OSError as error:
-        raise DnetError(f"{os.fspath(path)} can't be read: {error.strerror}", "check its name and its owner") from error
+        raise FileError(f"{os.fspath(path)} can't be read: {error.strerror}", "check its name and its owner") from error
     return decode(data, os.fspath(path))
 
 
@@ -84,17 +84,17 @@ def save(snapshot: Snapshot, path: str | os.PathLike[str]) -> None:
     """Write a snapshot to ``path``, replacing a file that is there only once the new one is whole on disk.
 
     Raises:
-        DnetError: it could not be written; a file that was there before is as it was.
+        FileError: it could not be written; a file that was there before is as it was.
     """
     target = Path(path).resolve()  # so that a symbolic link stays one
     if target.exists() and not target.is_file():
-        raise DnetError(f"{os.fspath(path)} is not an ordinary file", "name a file to write the snapshot to")
+        raise FileError(f"{os.fspath(path)} is not an ordinary file", "name a file to write the snapshot to")
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
     try:
         _write(temporary, encode(snapshot))
         temporary.replace(target)
     except OSError as error:
-        raise DnetError(
+        raise FileError(
             f"the snapshot could not be written to {os.fspath(path)}: {error.strerror}",
             "choose another place; a file that was there before is unchanged",
         ) from error

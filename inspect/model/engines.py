@@ -16,12 +16,13 @@ ContainerMode = Literal[
 
 
 class PublishedPort(ModelStruct, frozen=True, kw_only=True):
-    """A container's port that the engine publishes on the host."""
+    """A container's port that is published on the host: by the engine, or (``by``) by rules of somebody else's."""
 
     host_ip: str
     host_port: int
     proto: Literal["tcp", "udp", "sctp"]
     container_port: int
+    by: str = ""
 
 
 class PortProxy(ModelStruct, frozen=True, kw_only=True):

@@ -77,6 +77,8 @@ class Neighbour(ModelStruct, frozen=True, kw_only=True):
     state: str = ""
     flags: tuple[str, ...] = ()
     """``router``, ``extern_learn``, ``managed``."""
+    protocol: str = ""
+    """Who wrote it, by the names of route protocols; empty where that isn't said."""
 
 
 class ProxiedAddress(ModelStruct, frozen=True, kw_only=True):

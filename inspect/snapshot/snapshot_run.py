@@ -13,6 +13,7 @@ from dnet_tui.inspect.engines.bridge_only_networks import plain_networks
 from dnet_tui.inspect.engines.engine_data import EngineReading, unasked
 from dnet_tui.inspect.engines.engine_query import Asking
 from dnet_tui.inspect.engines.port_proxies import find_proxies
+from dnet_tui.inspect.engines.rule_published_ports import with_own_ports
 from dnet_tui.inspect.errors import CannotInspectError
 from dnet_tui.inspect.kernel.host_info import read_host
 from dnet_tui.inspect.kernel.netns import NsHandle, own_handle
@@ -245,6 +246,7 @@ class SnapshotRun:
             self._gaps.extend(gaps)
         containers = container_placement.guess_modes(containers, spaces, seen, host.id)
         containers += container_placement.named_containers(spaces, host.id, occupied, networks)
+        containers = with_own_ports(containers, spaces.get(host.id))
         snapshot = Snapshot(
             tool_version=version(),
             taken_at=self._taken_at,

@@ -26,9 +26,9 @@ ALLOWED = {
     ("inspect/kernel/cgroups.py", "lxc"): "a cgroup of that name, of LXC before 4.0",
     ("inspect/model/firewalld.py", "docker"): "a zone that firewalld itself brings",
     ("actions/demo/requirements.py", "docker"): "a program, and the Debian package it is in",
-    ("tui/commands/net.py", "docker"): "choices of an option, which typer reads from the annotation",
-    ("tui/commands/net.py", "podman"): "as above; the model isn't loaded for --help",
-    ("tui/commands/net.py", "linux"): "as above",
+    ("tui/commands/host_changes/net.py", "docker"): "choices of an option, which typer reads from the annotation",
+    ("tui/commands/host_changes/net.py", "podman"): "as above; the model isn't loaded for --help",
+    ("tui/commands/host_changes/net.py", "linux"): "as above",
 }
 
 THINGS = re.compile(r"\bDOCKER-[A-Z]|NETAVARK|\bdocker-bridges\b|\bdocker0\b|\bpodman0\b|\bdocker-proxy\b|aardvark-dns")

@@ -12,7 +12,9 @@ from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.app import DnetApp
-from dnet_tui.tui.app.model.services import Batch, LastChange, Services
+from dnet_tui.tui.app.model.guided import Answered, ProbeLine, SeenPacket
+from dnet_tui.tui.app.model.services import Batch, FlowBatch, LastChange, Services
+from dnet_tui.tui.app.model.timeline import JournalLine
 from ui import hosts
 
 LAST_CHANGE = LastChange(entry="0007", title="ip-forward-off", commands=("sysctl -w net.ipv4.ip_forward=0",))
@@ -49,6 +51,35 @@ class FakeCapture:
         self.closed.set()
 
 
+class FakeFlow:
+    """A flow's capture that gives what is fed to it."""
+
+    def __init__(self, points: tuple[str, ...]) -> None:
+        self.points = points
+        self._waiting: list[SeenPacket] = []
+        self._fed = threading.Condition()
+        self.closed = threading.Event()
+        self.ended = ""
+
+    def feed(self, *packets: SeenPacket) -> None:
+        """Let packets be seen."""
+        with self._fed:
+            self._waiting += packets
+            self._fed.notify()
+
+    def poll(self, timeout: float) -> FlowBatch:
+        """Return what was seen."""
+        with self._fed:
+            if not self._waiting and not self.ended:
+                self._fed.wait(min(timeout, 0.02))
+            packets, self._waiting = tuple(self._waiting), []
+        return FlowBatch(packets=packets, ended=self.ended)
+
+    def close(self) -> None:
+        """Note that it was closed."""
+        self.closed.set()
+
+
 class FakeWatch:
     """Listens for nothing; :meth:`FakeHost.move` tells what moved."""
 
@@ -79,6 +110,12 @@ class FakeHost:
         self.captured: list[tuple[str, str]] = []
         self.refreshed: list[frozenset[Moved]] = []
         self.watches: list[FakeWatch] = []
+        self.flows: list[FakeFlow] = []
+        self.flow_failure: DnetError | None = None
+        self.probed = 0
+        self.saved: dict[str, str] = {}
+        self.authors: tuple[str, ...] = ()
+        self.journal: list[JournalLine] = []
 
     def renew_capture(self) -> None:
         """The next capture that is opened is another one."""
@@ -97,6 +134,11 @@ class FakeHost:
             open_capture=self._open,
             refresh=self._refresh,
             watch=self._watch,
+            open_flow=self._open_flow,
+            probe=self._probe,
+            save=self._save,
+            authors=self._take_authors,
+            journal=lambda: tuple(self.journal),
         )
 
     def app(self) -> DnetApp:
@@ -136,6 +178,27 @@ class FakeHost:
     def _undo(self, entry: str) -> list[str]:
         self.undone.append(entry)
         return [f"entry {entry} is undone"]
+
+    def _take_authors(self) -> tuple[str, ...]:
+        authors, self.authors = self.authors, ()
+        return authors
+
+    def _open_flow(self, answered: Answered) -> FakeFlow:
+        if self.flow_failure is not None:
+            raise self.flow_failure
+        self.flows.append(FakeFlow(answered.labels))
+        return self.flows[-1]
+
+    def _probe(self, answered: Answered) -> ProbeLine:
+        assert answered.labels
+        self.probed += 1
+        return ProbeLine(text=f"probe {self.probed}: 0 answered", good=False)
+
+    def _save(self, name: str, text: str) -> str:
+        if self.failure is not None:
+            raise self.failure
+        self.saved[name] = text
+        return f"/tmp/{name}"
 
     def _open(self, point: str, expression: str, snapshot: Snapshot) -> FakeCapture:
         assert snapshot == self.snapshot

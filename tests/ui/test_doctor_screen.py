@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from dnet_tui.diagnostics.report.finding import Affected
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.tui.app.app import DnetApp
 from dnet_tui.tui.app.present.styled_text import CROSS, TICK
 from dnet_tui.tui.app.screens.dialog import Dialog
+from dnet_tui.tui.app.screens.picker import Picker
 from ui import hosts
-from ui.driving import detail, listing, running, screen_text, settled
+from ui.driving import detail, listing, row_text, running, screen_text, settled, until
 from ui.fakes import FakeHost
+from unit.builders.factories import docker_like_snapshot, with_sysctl
 
 
 async def test_the_verdict_and_the_first_root_cause_are_what_one_sees() -> None:
@@ -140,3 +144,51 @@ async def test_a_check_tells_its_outcome_its_reason_and_its_own_words() -> None:
         assert "It could not decide." in told
         assert "rule 3 of FORWARD can't be evaluated" in told
         assert "What it finds" in told
+
+
+async def test_a_finding_leads_to_what_it_cites_and_to_whom_it_hits() -> None:
+    snapshot = with_sysctl(docker_like_snapshot(), "net.ipv4.ip_forward", "0")
+    finding = msgspec.structs.replace(
+        hosts.MASQ_MISSING, affects=(Affected(kind="container", name="web"), Affected(kind="network", name="app"))
+    )
+    app = FakeHost(snapshot, hosts.report(finding, snapshot=snapshot)).app()
+    async with running(app) as pilot:
+        await pilot.press("3", "o")
+        await pilot.pause()
+        assert isinstance(app.screen, Picker)
+        await pilot.press(*"web", "enter")
+        await until(pilot, lambda: app.current_mode == "map")
+        await pilot.pause()
+        assert listing(app, "map").selected.startswith("ctr:web")
+
+
+async def test_the_map_marks_everything_that_a_fault_hits() -> None:
+    finding = msgspec.structs.replace(
+        hosts.MASQ_MISSING, affects=(Affected(kind="container", name="web"), Affected(kind="network", name="app"))
+    )
+    app = FakeHost(docker_like_snapshot(), hosts.report(finding)).app()
+    async with running(app, (140, 40)):
+        texts = [row_text(row) for row in listing(app, "map").rows]
+        assert any(f"web {CROSS}" in text for text in texts)
+        assert any(text.strip("│├└ ").startswith("br-") and CROSS in text for text in texts)
+
+
+async def test_the_map_marks_the_containers_of_a_network_that_a_fault_hits() -> None:
+    finding = msgspec.structs.replace(hosts.MASQ_MISSING, affects=(Affected(kind="network", name="bridge"),))
+    app = FakeHost(docker_like_snapshot(), hosts.report(finding)).app()
+    async with running(app, (140, 40)) as pilot:
+        row = next(row for row in listing(app, "map").rows if row.id.startswith("ctr:web"))
+        assert CROSS in row_text(row)
+        assert not any(CROSS in row_text(row) for row in listing(app, "map").rows if row.id.startswith("ctr:app1"))
+        listing(app, "map").put_cursor(row.id)
+        await pilot.pause()
+        assert "masq-missing" in detail(app, "map")
+
+
+async def test_mere_information_marks_only_its_subject() -> None:
+    finding = msgspec.structs.replace(
+        hosts.MASQ_MISSING, severity="info", affects=(Affected(kind="container", name="web"),)
+    )
+    app = FakeHost(docker_like_snapshot(), hosts.report(finding)).app()
+    async with running(app, (140, 40)):
+        assert not any("web i" in row_text(row) for row in listing(app, "map").rows)

@@ -12,6 +12,8 @@ from dnet_tui.tui.app.app import DnetApp
 from ui import hosts
 from ui.driving import settled, until
 from ui.fakes import FakeHost
+from ui.test_changes_screen import flushed, moved
+from ui.test_troubleshoot import broken, sound, syn
 
 SMALL, LARGE, NARROW = (80, 24), (140, 40), (40, 24)
 
@@ -80,3 +82,56 @@ def test_capture(snap_compare: Compare, mode: str, size: tuple[int, int]) -> Non
         await settled(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=lead_up)
+
+
+@pytest.mark.parametrize("theme", ["dnet-dark", "dnet-light"])
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
+@pytest.mark.parametrize(("keys", "page"), [("t", "question"), ("t enter", "who"), ("t enter w e b enter", "steps")])
+def test_troubleshoot(snap_compare: Compare, keys: str, page: str, size: tuple[int, int], theme: str) -> None:
+    host = broken()
+    app = host.app()
+
+    async def lead_up(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        pilot.app.theme = theme
+        for key in keys.split():
+            await pilot.press(key)
+        await until(pilot, lambda: app.state.guided.page == page)
+        if page == "steps":
+            await until(pilot, lambda: app.state.guided.proof.running)
+            host.flows[0].feed(*(syn(number, 0, 1, 2) for number in range(5)))
+            await until(pilot, lambda: len(app.state.guided.proof.packets) == 5)
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=lead_up)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
+def test_troubleshoot_result(snap_compare: Compare, size: tuple[int, int]) -> None:
+    host = broken()
+    app = host.app()
+
+    async def lead_up(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        await pilot.press("t", "enter", *"web", "enter")
+        await until(pilot, lambda: app.state.guided.proof.running)
+        host.flows[0].feed(*(syn(number, 0, 1, 2) for number in range(5)))
+        await until(pilot, lambda: len(app.state.guided.proof.packets) == 5)
+        await pilot.press("enter")
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=lead_up)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
+def test_changes(snap_compare: Compare, size: tuple[int, int]) -> None:
+    host = sound()
+
+    async def lead_up(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        await pilot.press("6")
+        await moved(pilot, host, flushed(), "nft (process 4711)")
+        await pilot.press("g")
+        await pilot.pause()
+
+    assert snap_compare(host.app(), terminal_size=size, run_before=lead_up)

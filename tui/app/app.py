@@ -24,27 +24,31 @@ from textual.timer import Timer
 
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui.app.changes_app import ChangesApp
 from dnet_tui.tui.app.leaving import leave
 from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model import state as states
 from dnet_tui.tui.app.model.services import Services
 from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.modes import MODES, TABS
-from dnet_tui.tui.app.present import confirm, frame
+from dnet_tui.tui.app.palette import commands
+from dnet_tui.tui.app.present import frame
 from dnet_tui.tui.app.refresh_scheduler import Following
 from dnet_tui.tui.app.screens.base import ModeScreen, Surroundings
-from dnet_tui.tui.app.screens.dialog import Dialog
+from dnet_tui.tui.app.screens.dialog import DIALOG_WIDTH, Dialog
 from dnet_tui.tui.app.screens.keys import help_sections
 from dnet_tui.tui.app.themes import THEMES
-from dnet_tui.tui.app.workers import HostApp
 from dnet_tui.tui.commands.confirmation import READONLY_VARIABLE
 from dnet_tui.tui.exit_codes import Exit
 
 READING = "reading the host..."
 EXAMINING = "examining..."
+_AT_ONCE = {"q", "ctrl+c", "ctrl+z", "ctrl+l", "question_mark", "h", "T", *(mode.key for mode in MODES)}
+_JUDGING = {"doctor", "troubleshoot"}
+"""Modes whose keys need the report, not only the snapshot."""
 
 
-class DnetApp(HostApp):
+class DnetApp(ChangesApp):
     """The app over some :class:`~dnet_tui.tui.app.model.services.Services`."""
 
     CSS_PATH = "dnet.tcss"
@@ -59,6 +63,8 @@ class DnetApp(HostApp):
         Binding("question_mark,h", "help", "help", key_display="?"),
         Binding("q", "quit", "quit"),
         Binding("ctrl+c", "quit", "quit", show=False),
+        Binding("ctrl+l", "repaint", "paint the screen anew", show=False),
+        Binding("ctrl+z", "suspend_process", "put dnet-tui in the background (fg brings it back)", show=False),
     ]
 
     def __init__(self, services: Services, *, offline: bool = False) -> None:
@@ -66,7 +72,6 @@ class DnetApp(HostApp):
         self.state = AppState(busy=READING, may_write=may_write, offline=offline)
         self._held: fact.ReportReady | None = None
         self._following = Following()
-        self._serial = 0
         self._again: Timer | None = None
         can_capture = services.open_capture is not None and not offline
         super().__init__(services)
@@ -82,6 +87,7 @@ class DnetApp(HostApp):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = THEMES[0].name
+        self.app_resume_signal.subscribe(self, lambda _: self.action_repaint())
         # Not DEFAULT_MODE: with eager tasks (Python 3.12) widgets of that mode mount before its screen is there.
         await self.switch_mode(MODES[0].id)
         self._become(self.state)
@@ -95,8 +101,16 @@ class DnetApp(HostApp):
         """Give every theme the roles' colours."""
         return THEMES[0].variables
 
+    def is_too_early(self, key: str) -> bool:
+        """Keys for what has not been read yet wait for it; those that need nothing of the host don't."""
+        if key in _AT_ONCE or not self.state.busy or not isinstance(self.screen, ModeScreen):
+            return False
+        return self.state.snapshot is None or (self.current_mode in _JUDGING and self.state.report is None)
+
     def _become(self, state: AppState) -> None:
         self.state = state
+        if self._typed:
+            self.call_later(self.next_key)
         for screen in self.screen_stack:
             if isinstance(screen, ModeScreen):
                 screen.show(state)
@@ -110,7 +124,8 @@ class DnetApp(HostApp):
         if state.snapshot is None:
             state = states.looked(state, event.snapshot, None, event.at, None)
         self._become(state if event.unasked else states.changed(state, busy=EXAMINING))
-        self._examine_snapshot(event)
+        self._authors += event.authors
+        self._examine_snapshot(event, self.state.snapshot)
 
     @on(fact.SnapshotFailed)
     def snapshot_failed(self, event: fact.SnapshotFailed) -> None:
@@ -128,7 +143,8 @@ class DnetApp(HostApp):
             self._held = event
             self._become(state)
         else:
-            self._become(_looked(state, event))
+            self._become(self._with_report(state, event))
+            self.flow_looked_at_again()
         self._following.ended(time.monotonic())
         self._look_again()
 
@@ -153,36 +169,6 @@ class DnetApp(HostApp):
             return
         self._refresh_snapshot(self.state.snapshot, self._following.begin(now))
 
-    @on(fact.ChangeApplied)
-    def host_changed(self, event: fact.ChangeApplied) -> None:
-        """Tell what was done, and look at the host again."""
-        told = confirm.failed(event.trouble) if event.trouble else confirm.done(event.lines)
-        self.push_screen(Dialog(f"{event.title}: {'failed' if event.trouble else 'done'}", told))
-        self._read_host()
-
-    @on(fact.ChangeFound)
-    def change_found(self, event: fact.ChangeFound) -> None:
-        """Show how the change is taken back, and ask."""
-
-        def answered(yes: bool | None) -> None:  # noqa: FBT001  Textual calls it with the dialog's result
-            if yes and not self.state.busy:
-                self._begin("undoing...")
-                self._undo_change(event.change.entry)
-
-        self.push_screen(Dialog("Undo", confirm.undo(event.change), question="take it back"), answered)
-
-    @on(fact.PacketsCaptured)
-    def packets_captured(self, event: fact.PacketsCaptured) -> None:
-        """Add the packets."""
-        if event.serial == self._serial:
-            self._become(states.with_packets(self.state, event.packets, event.received, event.dropped))
-
-    @on(fact.CaptureEnded)
-    def capture_ended(self, event: fact.CaptureEnded) -> None:
-        """Keep the packets, say why it ended."""
-        if event.serial == self._serial:
-            self._become(states.capturing(self.state, running="", trouble=event.trouble))
-
     # -- what the user chose ------------------------------------------------
 
     @on(fact.RowSelected)
@@ -205,44 +191,6 @@ class DnetApp(HostApp):
         """Look into another namespace."""
         self._become(states.look_into(self.state, event.chosen))
 
-    @on(fact.CapturePrepared)
-    def capture_prepared(self, event: fact.CapturePrepared) -> None:
-        """Remember point and filter."""
-        capture = self.state.capture
-        point = capture.point if event.point is None else event.point
-        expression = capture.filter if event.expression is None else event.expression
-        self._become(states.capturing(self.state, point=point, filter=expression, trouble=None))
-
-    @on(fact.CaptureAsked)
-    def capture_asked(self, event: fact.CaptureAsked) -> None:
-        """Start a capture in place of the one that runs."""
-        if self.state.snapshot is None or self._services.open_capture is None:
-            return
-        self._serial += 1
-        fresh = states.CaptureView(point=self.state.capture.point, filter=event.expression, running=event.point)
-        self._become(states.changed(self.state, capture=fresh))
-        self._capture_packets(self._serial, event.point, event.expression, self.state.snapshot)
-
-    @on(fact.CaptureStopAsked)
-    def capture_stop_asked(self) -> None:
-        """Stop; the packets stay."""
-        self.workers.cancel_group(self, "capture")
-
-    @on(fact.FixConfirmed)
-    def fix_confirmed(self, event: fact.FixConfirmed) -> None:
-        """Apply the fix that was shown and confirmed, unless the finding went away or changed meanwhile."""
-        report = self.state.report
-        if self.state.busy:
-            return
-        if report is None or event.shown not in report.findings:
-            self.notify("The finding has changed: look at it again.", markup=False)
-            return
-        self._begin(f"fixing {event.shown.check}...")
-        self._apply_fix(event.shown)
-
-    def _begin(self, what: str) -> None:
-        self._become(states.changed(self.state, busy=what))
-
     # -- keys ---------------------------------------------------------------
 
     async def action_go(self, mode: states.ModeId) -> None:
@@ -251,8 +199,10 @@ class DnetApp(HostApp):
         self._become(self.state)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to undo only where changes are allowed."""
+        """Offer to undo only where changes are allowed, and to hold on only to what moves."""
         del parameters
+        if action == "freeze":
+            return not self.state.offline
         return self.state.may_write and self._services.undo is not None if action == "undo" else True
 
     def action_refresh_host(self) -> None:
@@ -271,13 +221,16 @@ class DnetApp(HostApp):
         """Hold on to what is shown, or go on with what came meanwhile."""
         held, self._held = self._held, None
         state = states.changed(self.state, frozen=not self.state.frozen)
-        self._become(state if held is None else _looked(state, held))
+        self._become(state if held is None else self._with_report(state, held))
+        self.flow_looked_at_again()
         self._look_again()
 
-    def action_undo(self) -> None:
-        """Look up the last change, show how it is taken back, and ask."""
-        if not self.state.busy:
-            self._look_up_change()
+    def action_repaint(self) -> None:
+        """Paint everything anew, over whatever another program wrote on the terminal."""
+        self.sent.forget()
+        if self._driver is not None:
+            self._driver.write("\x1b[2J")
+        self.screen.refresh(layout=True)
 
     def action_next_theme(self) -> None:
         """Take the next theme: dark, light, high contrast."""
@@ -285,29 +238,14 @@ class DnetApp(HostApp):
         index = names.index(self.theme) if self.theme in names else -1
         self.theme = names[(index + 1) % len(names)]
 
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Offer in the palette all that the keys do, and where one can go."""
+        return commands(screen, self.state)
+
     def action_help(self) -> None:
         """Show the keys that work here."""
-        self.push_screen(Dialog("Help", frame.help_paras(help_sections(self.screen))))
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Offer in the palette what the keys do."""
-        del screen
-        for mode in MODES:
-            go = partial(self.call_later, self.action_go, mode.id)
-            yield SystemCommand(mode.title, f"Go to {mode.title} (key {mode.key})", go)
-        yield SystemCommand("Refresh", "Read the host anew (key r)", self.action_refresh_host)
-        yield SystemCommand("Freeze", "Hold on to what is shown, or go on (key Space)", self.action_freeze)
-        for theme in THEMES:
-            word = theme.name.removeprefix("dnet-")
-            yield SystemCommand(f"Theme {word}", f"Colours: {word}", partial(setattr, self, "theme", theme.name))
-        if self.check_action("undo", ()):
-            yield SystemCommand("Undo", "Take back the last change (key u)", self.action_undo)
-        yield SystemCommand("Help", "Show the keys (key ?)", self.action_help)
-        yield SystemCommand("Quit", "Leave (key q)", self.exit)
-
-
-def _looked(state: AppState, event: fact.ReportReady) -> AppState:
-    return states.looked(state, event.taken.snapshot, event.report, event.taken.at, event.trouble)
+        width = min(self.size.width * 9 // 10, DIALOG_WIDTH) - 4
+        self.push_screen(Dialog("Help", frame.help_paras(help_sections(self.screen), width)))
 
 
 def run_app(snapshot_path: Path | None, *, readonly: bool = False, follow: bool = True) -> int:

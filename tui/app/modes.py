@@ -13,17 +13,25 @@ from dnet_tui.tui.app.model.state import ModeId
 from dnet_tui.tui.app.present.frame import Tab
 from dnet_tui.tui.app.screens.base import ModeScreen
 from dnet_tui.tui.app.screens.capture import CaptureScreen
+from dnet_tui.tui.app.screens.changes import ChangesScreen
 from dnet_tui.tui.app.screens.doctor import DoctorScreen
 from dnet_tui.tui.app.screens.map import MapScreen
 from dnet_tui.tui.app.screens.rules import RulesScreen
+from dnet_tui.tui.app.screens.trace import TraceScreen
+from dnet_tui.tui.app.screens.troubleshoot import TroubleshootScreen
 
 
 class Mode(NamedTuple):
-    """A full-screen view with the key that leads to it."""
+    """A full-screen view with the key that leads to it.
+
+    ``action`` is the app's own way there, where that is more than going; then
+    its tab is shown only while one is there.
+    """
 
     key: str
     title: str
     screen: type[ModeScreen]
+    action: str = ""
 
     @property
     def id(self) -> ModeId:
@@ -33,19 +41,22 @@ class Mode(NamedTuple):
     @property
     def tab(self) -> Tab:
         """How the title line shows it."""
-        return Tab(self.key, self.id, self.title)
+        return Tab(self.key, self.id, self.title, always=not self.action)
 
     @property
     def binding(self) -> Binding:
         """Its key, wherever one is; the help calls it by its id."""
-        return Binding(self.key, f"go({self.id!r})", self.id, show=False)
+        return Binding(self.key, self.action or f"go({self.id!r})", self.id, show=bool(self.action))
 
 
 MODES = (
     Mode("1", "Map", MapScreen),
     Mode("2", "Rules", RulesScreen),
     Mode("3", "Doctor", DoctorScreen),
+    Mode("4", "Trace", TraceScreen),
     Mode("5", "Capture", CaptureScreen),
+    Mode("6", "Changes", ChangesScreen),
+    Mode("t", "Troubleshoot", TroubleshootScreen, "troubleshoot"),
 )
 """Every mode, in the order of their keys; the app opens with the first."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +20,16 @@ from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved, touched
 from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.app import services_flow
 from dnet_tui.tui.app.model.services import Batch, CaptureSource, LastChange, Services, Watch
 from dnet_tui.tui.app.model.state import PACKETS_KEPT
+from dnet_tui.tui.app.model.timeline import JournalLine
 
 if TYPE_CHECKING:
     from dnet_tui.inspect.capture.packet import CapturedPacket
     from dnet_tui.inspect.capture.session import Capture
     from dnet_tui.inspect.snapshot.take_snapshot import Observer
+    from dnet_tui.inspect.watch.rule_authors import RuleAuthors
 
 
 def live(*, readonly: bool, follow: bool = True) -> Services:
@@ -40,6 +44,11 @@ def live(*, readonly: bool, follow: bool = True) -> Services:
         last_change=None if readonly else _last_change,
         undo=None if readonly else _undo,
         open_capture=_open_capture,
+        open_flow=services_flow.open_flow,
+        probe=services_flow.probe,
+        save=services_flow.save,
+        authors=host.authors,
+        journal=_journal,
     )
 
 
@@ -51,7 +60,7 @@ def saved(path: Path) -> Services:
 
         return load(path)
 
-    return Services(take=take, examine=_examine)
+    return Services(take=take, examine=_examine, save=services_flow.save)
 
 
 class LiveHost:
@@ -60,16 +69,28 @@ class LiveHost:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._observer: Observer | None = None
+        self._authors: RuleAuthors | None = None
 
     def take(self) -> Snapshot:
-        """Read everything."""
+        """Read everything; from the first time on it is noted who writes rules."""
         with self._lock:
+            if self._authors is None:
+                from dnet_tui.inspect.watch.rule_authors import RuleAuthors  # noqa: PLC0415  as above
+
+                with suppress(OSError):  # without it nobody is named
+                    self._authors = RuleAuthors()
             return self._observing().take()
 
     def refresh(self, shown: Snapshot, moved: frozenset[Moved]) -> Snapshot:
         """Read what moved since ``shown``."""
         with self._lock:
             return self._observing().refresh(touched(shown, moved))
+
+    def authors(self) -> tuple[str, ...]:
+        """The processes that wrote rules since this was last asked, but for this one."""
+        with self._lock:
+            found = self._authors.take() if self._authors is not None else ()
+            return tuple(dict.fromkeys(f"{item.name} (process {item.pid})" for item in found))
 
     def _observing(self) -> Observer:
         from dnet_tui.inspect.snapshot.take_snapshot import Observer  # noqa: PLC0415  in the worker, not before the first screen
@@ -110,6 +131,26 @@ def _last_change() -> LastChange:
     entries, _ = read(state_folder())
     entry = choose(entries, None, here())
     return LastChange(entry=entry.id, title=entry.title, commands=preview(entry))
+
+
+def _journal() -> tuple[JournalLine, ...]:
+    from dnet_tui.actions.execution.undo import preview  # noqa: PLC0415  only when the journal is looked at
+    from dnet_tui.actions.journal.entries import elsewhere  # noqa: PLC0415  as above
+    from dnet_tui.actions.journal.journal import here, read, state_folder  # noqa: PLC0415  as above
+
+    entries, _ = read(state_folder())
+    place = here()
+    return tuple(
+        JournalLine(
+            entry=entry.id,
+            time=entry.time,
+            title=entry.title,
+            status=entry.status,
+            reason=entry.reason,
+            undo=preview(entry) if entry.status != "undone" and not elsewhere(entry, place) else (),
+        )
+        for entry in entries
+    )
 
 
 def _undo(entry: str) -> list[str]:

@@ -9,14 +9,15 @@ from contextlib import suppress
 from typing import NoReturn
 
 from textual import work
-from textual.app import App
 from textual.message import Message
 from textual.worker import get_current_worker
 
+from dnet_tui.diagnostics.difference.base import DifferenceItem
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
+from dnet_tui.tui.app.changed_cells import ChangedCells
 from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model.services import Services, Watch
 from dnet_tui.tui.app.model.state import ErrorInfo
@@ -25,7 +26,7 @@ POLL = 0.25
 """Seconds between two looks at a running capture; nothing is drawn when nothing came."""
 
 
-class HostApp(App[None]):
+class HostApp(ChangedCells):
     """An app with services, and a worker for each of them."""
 
     def __init__(self, services: Services) -> None:
@@ -52,9 +53,11 @@ class HostApp(App[None]):
         at = time.monotonic()
         told: Message
         try:
-            told = fact.SnapshotTaken(take(), at=at, unasked=unasked)
+            snapshot = take()
+            authors = self._services.authors() if self._services.authors is not None else ()
+            told = fact.SnapshotTaken(snapshot, at=at, unasked=unasked, authors=authors)
         except Exception as error:  # noqa: BLE001  a reader's fault must not end the app
-            told = fact.SnapshotFailed(_trouble(error), unasked=unasked)
+            told = fact.SnapshotFailed(trouble(error), unasked=unasked)
         if not get_current_worker().is_cancelled:
             self.post_message(told)
 
@@ -76,28 +79,36 @@ class HostApp(App[None]):
                 self._watch.close()
 
     @work(thread=True, exclusive=True, group="report")
-    def _examine_snapshot(self, taken: fact.SnapshotTaken) -> None:
+    def _examine_snapshot(self, taken: fact.SnapshotTaken, shown: Snapshot | None) -> None:
         try:
-            ready = fact.ReportReady(taken, self._services.examine(taken.snapshot))
+            report = self._services.examine(taken.snapshot)
+            ready = fact.ReportReady(taken, report, changes=_changes(shown, taken.snapshot))
         except Exception as error:  # noqa: BLE001  a check's fault must not end the app
-            ready = fact.ReportReady(taken, None, _trouble(error))
+            ready = fact.ReportReady(taken, None, trouble(error))
         if not get_current_worker().is_cancelled:
             self.post_message(ready)
 
+    @work(thread=True, exclusive=True, group="journal")
+    def _read_journal(self) -> None:
+        if self._services.journal is None:
+            return
+        with suppress(Exception):  # an unreadable journal is told where something is to be undone
+            self.post_message(fact.JournalRead(self._services.journal()))
+
     @work(thread=True, group="change")
     def _apply_fix(self, finding: Finding) -> None:
-        self._change_host(f"Fix {finding.check}", lambda: (self._services.apply_fix or _refuse)(finding))
+        self._change_host(f"Fix {finding.check}", lambda: (self._services.apply_fix or refuse)(finding))
 
     @work(thread=True, group="change")
     def _undo_change(self, entry: str) -> None:
-        self._change_host("Undo", lambda: (self._services.undo or _refuse)(entry))
+        self._change_host("Undo", lambda: (self._services.undo or refuse)(entry))
 
     @work(thread=True, group="change")
     def _look_up_change(self) -> None:
         try:
-            change = (self._services.last_change or _refuse)()
+            change = (self._services.last_change or refuse)()
         except Exception as error:  # noqa: BLE001  an unreadable journal must not end the app
-            self.post_message(fact.ChangeApplied("Undo", (), _trouble(error)))
+            self.post_message(fact.ChangeApplied("Undo", (), trouble(error)))
         else:
             self.post_message(fact.ChangeFound(change))
 
@@ -111,36 +122,46 @@ class HostApp(App[None]):
             with self._changing:
                 lines = tuple(change())
         except Exception as error:  # noqa: BLE001  what failed is told in the dialog
-            self.post_message(fact.ChangeApplied(title, (), _trouble(error)))
+            self.post_message(fact.ChangeApplied(title, (), trouble(error)))
         else:
             self.post_message(fact.ChangeApplied(title, lines))
 
     @work(thread=True, exclusive=True, group="capture")
     def _capture_packets(self, serial: int, point: str, expression: str, snapshot: Snapshot) -> None:
         worker = get_current_worker()
-        trouble: ErrorInfo | None = None
+        wrong: ErrorInfo | None = None
         try:
-            source = (self._services.open_capture or _refuse)(point, expression, snapshot)
+            source = (self._services.open_capture or refuse)(point, expression, snapshot)
             try:
                 counts = (-1, -1)
-                while not worker.is_cancelled and trouble is None:
+                while not worker.is_cancelled and wrong is None:
                     batch = source.poll(POLL)
                     if batch.packets or (batch.received, batch.dropped) != counts:
                         counts = (batch.received, batch.dropped)
                         self.post_message(fact.PacketsCaptured(serial, batch.packets, *counts))
-                    trouble = ErrorInfo(message=batch.ended) if batch.ended else None
+                    wrong = ErrorInfo(message=batch.ended) if batch.ended else None
             finally:
                 source.close()
         except Exception as error:  # noqa: BLE001  no permission, a wrong filter, a vanished interface: all are told
-            trouble = _trouble(error)
-        self.post_message(fact.CaptureEnded(serial, trouble))
+            wrong = trouble(error)
+        self.post_message(fact.CaptureEnded(serial, wrong))
 
 
-def _refuse(*_: object) -> NoReturn:
+def _changes(shown: Snapshot | None, taken: Snapshot) -> tuple[DifferenceItem, ...]:
+    """What differs from the snapshot on show."""
+    if shown is None or shown is taken:
+        return ()
+    from dnet_tui.diagnostics.difference.snapshots import compare  # noqa: PLC0415  in the worker, when there are two
+
+    return compare(shown, taken).changes
+
+
+def refuse(*_: object) -> NoReturn:
+    """Stand for a service that there is not."""
     raise DnetError("This isn't possible here.")
 
 
-def _trouble(error: Exception) -> ErrorInfo:
+def trouble(error: Exception) -> ErrorInfo:
     """Return an error in words; one that isn't ours is named by its type."""
     if isinstance(error, DnetError):
         return ErrorInfo(message=error.message, hint=error.hint)

@@ -14,6 +14,7 @@ from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model import Snapshot, known_items
 from dnet_tui.inspect.model.view import View
+from dnet_tui.tui import completion
 from dnet_tui.tui.commands.check_name import require
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, progress, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
@@ -25,20 +26,35 @@ if TYPE_CHECKING:
 
 ReportFormat = Literal["text", "json", "markdown", "prometheus"]
 Threshold = Literal["error", "warning"]
+OnlyChecks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--check", metavar="ID", autocompletion=completion.checks, help="Run only this check. May be repeated."
+    ),
+]
+SkippedChecks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--skip", metavar="ID", autocompletion=completion.checks, help="Leave this check out. May be repeated."
+    ),
+]
+Focus = Annotated[
+    str,
+    typer.Option(
+        "--focus",
+        metavar="NAME",
+        autocompletion=completion.subjects,
+        help="Only what concerns this container, network or bridge.",
+    ),
+]
 
 
 def doctor(
     *,
     output: Annotated[ReportFormat, typer.Option("--format", help="How to print the report.")] = "text",
-    check: Annotated[
-        list[str] | None, typer.Option("--check", metavar="ID", help="Run only this check. May be repeated.")
-    ] = None,
-    skip: Annotated[
-        list[str] | None, typer.Option("--skip", metavar="ID", help="Leave this check out. May be repeated.")
-    ] = None,
-    focus: Annotated[
-        str, typer.Option("--focus", metavar="NAME", help="Only what concerns this container, network or bridge.")
-    ] = "",
+    check: OnlyChecks = None,
+    skip: SkippedChecks = None,
+    focus: Focus = "",
     fail_on: Annotated[
         Threshold, typer.Option("--fail-on", help="The mildest finding that makes the exit code 1.")
     ] = "warning",

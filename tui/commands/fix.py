@@ -9,6 +9,7 @@ import typer
 
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui import completion
 from dnet_tui.tui.commands.confirmation import ask, require_consent, show
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
@@ -24,7 +25,8 @@ _LIMIT = 4096  # characters of one line: commands are shown whole
 
 def fix(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="ID...", help="The checks whose findings to repair.")
+        list[str] | None,
+        typer.Argument(metavar="ID...", autocompletion=completion.checks, help="The checks whose findings to repair."),
     ] = None,
     *,
     everything: Annotated[
@@ -59,6 +61,10 @@ def fix(
             _show_plans((repair,))
             return ask("Apply this?", yes=yes)
 
+        def confirm_again(self, repair: Repair) -> bool:
+            show(["the host has changed since: the plan was made anew"])
+            return self.confirm(repair)
+
         def report(self, result: Result) -> None:
             _show_result(result)
 
@@ -74,7 +80,7 @@ def fix(
     known = [result.id for result in report.checks]
     repairs = choose_repairs(report.findings, ids or (), everything=everything, known=known)
     if not repairs:
-        raise typer.Exit(_nothing(report))
+        raise typer.Exit(_nothing(report, ids or ()))
     if dry_run:
         _show_plans(repairs)
         return
@@ -85,12 +91,13 @@ def fix(
 
 def _show_plans(repairs: tuple[Repair, ...]) -> None:
     from dnet_tui.actions.plans.plan import render  # noqa: PLC0415  as above
+    from dnet_tui.actions.repair.without_plan import unplanned  # noqa: PLC0415  as above
 
     for repair in repairs:
         finding = repair.finding
         show([clean(f"{finding.severity}: {finding.summary}", _LIMIT)])
         if repair.plan is None:
-            show(["  no remedy is known that a program could apply", ""])
+            show([*(f"  {clean(line, _LIMIT)}" for line in unplanned(finding)[1]), ""])
             continue
         by_person = ("  to be done by a person",) if repair.plan.risk == "manual" else ()
         if repair.plan.overrides is not None and repair.plan.risk != "manual":
@@ -111,9 +118,13 @@ def _show_rest(findings: Iterable[Finding]) -> None:
         show([f"left: {', '.join(left)} (see `dnet-tui doctor`)"])
 
 
-def _nothing(report: Report) -> Exit:
+def _nothing(report: Report, ids: Iterable[str]) -> Exit:
     if report.summary.verdict == "incomplete":
         show(["nothing to repair was found, but not all of this host could be seen: see `dnet-tui doctor`"])
         return Exit.CANNOT_INSPECT
-    show(["there is nothing to repair"])
+    from dnet_tui.actions.repair.without_plan import owners_decisions  # noqa: PLC0415  as above
+
+    named = f" of {', '.join(ids)}" if ids else ""
+    decided = list(owners_decisions(report.findings))
+    show([f"there is nothing to repair{named}", *(clean(line, _LIMIT) for line in decided)])
     return Exit.OK

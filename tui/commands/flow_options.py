@@ -8,7 +8,27 @@ import typer
 
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui import completion
 
+Source = Annotated[
+    str,
+    typer.Argument(metavar="FROM", autocompletion=completion.places, help="A container, host, outside or an address."),
+]
+Target = Annotated[
+    str, typer.Argument(metavar="TO", autocompletion=completion.places, help="The same, or container:port.")
+]
+Sources = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from", metavar="PLACE", autocompletion=completion.places, help="With --matrix: only from here (repeatable)."
+    ),
+]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--to", metavar="PLACE", autocompletion=completion.places, help="With --matrix: only to there (repeatable)."
+    ),
+]
 DestinationPort = Annotated[
     int,
     typer.Option("--port", min=0, max=65535, show_default=False, help="The destination port (default 80)."),

@@ -51,6 +51,8 @@ def _as_text(entries: tuple[JournalEntry, ...], place: StepLocation) -> list[str
     for entry in entries:
         away = "" if not elsewhere(entry, place) else "  (not of this host as it is now)"
         lines.append(clean(f"{entry.id}  {entry.time}  {entry.status:<6}  {entry.title}{away}", _LIMIT))
+        if entry.unreadable:
+            lines.append(clean(f"      can't be taken back by this version: {entry.unreadable}", _LIMIT))
         if entry.reason:
             lines.append(clean(f"      {entry.reason}", _LIMIT))
         lines += [clean(f"      written by {writer}", _LIMIT) for writer in entry.writers]
@@ -69,6 +71,7 @@ def _as_json(entry: JournalEntry, place: StepLocation) -> dict[str, Any]:
         "title": entry.title,
         "status": entry.status,
         "reason": entry.reason,
+        "unreadable": entry.unreadable,
         "netns": entry.place.netns,
         "elsewhere": elsewhere(entry, place),
         "changes": [

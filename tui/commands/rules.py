@@ -10,6 +10,7 @@ import typer
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.coverage.needs import Needs, SectionName
 from dnet_tui.inspect.model.view import View
+from dnet_tui.tui import completion
 from dnet_tui.tui.commands.check_name import require
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, say_gaps, snapshot_from
 from dnet_tui.tui.reports.json_text import to_json
@@ -31,11 +32,24 @@ _ABOUT = Needs(everywhere=frozenset({SectionName.ADDRESSES, SectionName.FIREWALL
 
 def rules(
     *,
-    table: Annotated[str, typer.Option("--table", "-t", metavar="TABLE", help="Only tables of this name.")] = "",
-    chain: Annotated[str, typer.Option("--chain", metavar="CHAIN", help="Only chains of this name.")] = "",
+    table: Annotated[
+        str,
+        typer.Option(
+            "--table", "-t", metavar="TABLE", autocompletion=completion.tables, help="Only tables of this name."
+        ),
+    ] = "",
+    chain: Annotated[
+        str,
+        typer.Option("--chain", metavar="CHAIN", autocompletion=completion.chains, help="Only chains of this name."),
+    ] = "",
     about: Annotated[
         str,
-        typer.Option("--for", metavar="NAME", help="Only rules that concern a container, network, port or address."),
+        typer.Option(
+            "--for",
+            metavar="NAME",
+            autocompletion=completion.subjects,
+            help="Only rules that concern a container, network, port or address.",
+        ),
     ] = "",
     family: Annotated[Literal["ip", "ip6"] | None, typer.Option("--family", help="Only IPv4 or IPv6.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say below each rule what it does.")] = False,

@@ -10,7 +10,15 @@ import typer
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model.coverage.needs import EVERYTHING, Needs, SectionName
 from dnet_tui.tui.commands.confirmation import require_consent
-from dnet_tui.tui.commands.flow_options import DestinationPort, SourcePort, one_port
+from dnet_tui.tui.commands.flow_options import (
+    DestinationPort,
+    Source,
+    SourcePort,
+    Sources,
+    Target,
+    Targets,
+    one_port,
+)
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.reports.json_text import to_json
@@ -30,8 +38,8 @@ _NEEDS = Needs(everywhere=EVERYTHING.everywhere - {SectionName.CHECKSUMS, Sectio
 
 def trace(
     ctx: typer.Context,
-    source: Annotated[str, typer.Argument(metavar="FROM", help="A container, host, outside or an address.")] = "",
-    target: Annotated[str, typer.Argument(metavar="TO", help="The same, or container:port.")] = "",
+    source: Source = "",
+    target: Target = "",
     *,
     proto: Annotated[Literal["tcp", "udp", "icmp"], typer.Option("--proto", help="The protocol.")] = "tcp",
     port: DestinationPort = 0,
@@ -43,12 +51,8 @@ def trace(
         bool | None, typer.Option("--df/--no-df", help="With --size: Don't Fragment (default: as Linux sends).")
     ] = None,
     matrix: Annotated[bool, typer.Option("--matrix", help="Who can reach whom: all pairs of places.")] = False,
-    only_from: Annotated[
-        list[str] | None, typer.Option("--from", metavar="PLACE", help="With --matrix: only from here (repeatable).")
-    ] = None,
-    only_to: Annotated[
-        list[str] | None, typer.Option("--to", metavar="PLACE", help="With --matrix: only to there (repeatable).")
-    ] = None,
+    only_from: Sources = None,
+    only_to: Targets = None,
     output: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print it.")] = "text",
     live: Annotated[bool, typer.Option("--live", help="Also send the real packet, and watch the kernel.")] = False,
     timeout: Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from dnet_tui.tui.commands.flow_options import DestinationPort, SourcePort, one_port
+from dnet_tui.tui.commands.flow_options import DestinationPort, Source, SourcePort, Target, one_port
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.reports.json_text import to_json
@@ -15,8 +15,8 @@ from dnet_tui.tui.reports.terminal import stdout_paper
 
 
 def why(
-    source: Annotated[str, typer.Argument(metavar="FROM", help="A container, host, outside or an address.")],
-    target: Annotated[str, typer.Argument(metavar="TO", help="The same, or container:port.")],
+    source: Source,
+    target: Target,
     *,
     proto: Annotated[Literal["tcp", "udp", "icmp"], typer.Option("--proto", help="The protocol.")] = "tcp",
     port: DestinationPort = 0,

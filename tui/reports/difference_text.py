@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import msgspec
 
 from dnet_tui.diagnostics.difference.base import DifferenceItem
 from dnet_tui.diagnostics.difference.snapshots import Difference, Unseen
@@ -29,8 +31,8 @@ def difference_text(difference: Difference, paper: OutputStyle) -> str:
         scopes.setdefault(change.scope, []).append(change)
     for scope in sorted(scopes, key=lambda scope: scope != "host"):
         lines += ["", paper.bold(clean(scope))]
-        for sign, text in _folded(scopes[scope]):
-            lines += _line(sign, text, paper)
+        for change in folded(scopes[scope]):
+            lines += _line(_SIGNS[change.kind], change.text, paper)
     if not difference.changes:
         seen = " in what both snapshots saw" if difference.not_compared else ""
         lines += ["", f"No difference{seen}."]
@@ -41,8 +43,8 @@ def difference_text(difference: Difference, paper: OutputStyle) -> str:
     return "\n".join(lines[1:]) + "\n"
 
 
-def _folded(changes: list[DifferenceItem]) -> Iterator[tuple[str, str]]:
-    """The changes with their signs; a parameter that changed alike at many interfaces is one of them.
+def folded(changes: Sequence[DifferenceItem]) -> Iterator[DifferenceItem]:
+    """The changes of one scope; a parameter that changed alike at many interfaces is one of them.
 
     The kernel turns forwarding over at every interface when ``ip_forward`` is written (sysctl(8), ip-sysctl.rst).
     """
@@ -51,11 +53,12 @@ def _folded(changes: list[DifferenceItem]) -> Iterator[tuple[str, str]]:
     for change in changes:
         key = _alike(change)
         if key is None or alike[key] < _MANY:
-            yield _SIGNS[change.kind], change.text
+            yield change
         elif key not in told:
             told.add(key)
             name = f"{key[0]}.*.{key[1]}"
-            yield _SIGNS[change.kind], f"{name} {change.before} → {change.after} (at {alike[key]} interfaces)"
+            text = f"{name} {change.before} → {change.after} (at {alike[key]} interfaces)"
+            yield msgspec.structs.replace(change, what=name, text=text)
 
 
 def _alike(change: DifferenceItem) -> tuple[str, str, str, str] | None:

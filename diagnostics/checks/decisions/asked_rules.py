@@ -13,8 +13,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.decisions.deciding_rules import Candidate, DecidingRule, Effect, candidates
-from dnet_tui.diagnostics.checks.decisions.witness import OpenPort, Sender, Senders, arrivals, witnesses
+from dnet_tui.diagnostics.checks.decisions.deciding_rules import FRAMES, Candidate, DecidingRule, Effect, candidates
+from dnet_tui.diagnostics.checks.decisions.places import Way, open_ports, senders, way_of
+from dnet_tui.diagnostics.checks.decisions.witness import Senders, arrivals, witnesses
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.report.decisions import is_anothers
 from dnet_tui.diagnostics.walk.api import walk
@@ -22,8 +23,8 @@ from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import reference_to
 from dnet_tui.diagnostics.walk.packet import Packet, RuleRef, Walk
-from dnet_tui.inspect.model import Family, Link, LinkRef, known_items, require
-from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table
+from dnet_tui.inspect.model import Family, Link, LinkRef, require
+from dnet_tui.inspect.model.firewall import Chain, Firewall, Match, Rule, Table
 from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner, owner_called
 
 _FAMILIES: tuple[Family, ...] = ("ip", "ip6")
@@ -33,6 +34,8 @@ Key = tuple[str, str, str, str, int]
 _MOST = 12
 """Walks that asking may cost where not every rule is to be listed."""
 _MOST_LISTED = 4000
+_NOT_ARRIVING = frozenset({"input", "output", "egress"})
+"""Hooks that nothing meets which comes from outside for a container."""
 _LOOK = 0.1
 """What looking for a packet costs, in walks."""
 _FEW = 3
@@ -62,7 +65,8 @@ class AskedRule(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def place(self) -> str:
         """The rule as people name it."""
-        return f"{self.table.name} {self.chain.name} {self.rule.number}"
+        family = f"{self.table.family} " if self.table.family in FRAMES else ""
+        return f"{family}{self.table.name} {self.chain.name} {self.rule.number}"
 
     @property
     def ref(self) -> RuleRef:
@@ -120,8 +124,8 @@ class _Asking:
     def __init__(self, case: HostContext, firewall: Firewall) -> None:
         self.spent = 0.0
         self._case = case
-        self._senders = {family: _senders(case, family) for family in _FAMILIES}
-        self._ports = {family: _open_ports(case, family) for family in _FAMILIES}
+        self._senders: dict[tuple[Family, Way], Senders] = {}
+        self._ports = {family: open_ports(case, family) for family in _FAMILIES}
         self._ipsets = {item.name: item for item in firewall.ipsets}
 
     def ask(self, those: list[Candidate]) -> tuple[DecidingRule, str, Packet] | None:
@@ -138,19 +142,29 @@ class _Asking:
     def _walked(self, way: DecidingRule) -> Iterator[tuple[str, Packet, Walk]]:
         view, host = self._case.view, self._case.view.host
         sets = {item.name: item for item in way.table.sets}
+        conditions = (*way.conditions, *_devices(way.base))
         for family in _FAMILIES:
-            if host is None or way.table.family not in {family, "inet"}:
+            if host is None or way.table.family not in {family, "inet", *FRAMES}:
                 continue
-            for sender, packet in witnesses(way.conditions, self._senders[family], family, sets, self._ipsets):
+            for sender, packet in witnesses(conditions, self._from(way, family), family, sets, self._ipsets):
                 yield sender.name, packet, walk(view, packet, origin=sender.namespace, outside=True, fresh=True)
-            translated = way.base.hook != "prerouting"
+            if way.base.hook in _NOT_ARRIVING:
+                continue
+            translated = way.base.hook not in {"prerouting", "ingress"}
             far = self._case.outside(family)
             ports = self._ports[family]
-            for port, packet in arrivals(way.conditions, ports, family, far, sets, self._ipsets, translated=translated):
+            for port, packet in arrivals(conditions, ports, family, far, sets, self._ipsets, translated=translated):
                 link = view.link_named(host.id, port.uplink)
                 if link is not None and self._comes_by(link, packet):
                     arriving = LinkRef(namespace=host.id, ifindex=link.ifindex)
                     yield "outside", packet, walk(view, packet, origin=host.id, arriving=arriving, fresh=True)
+
+    def _from(self, way: DecidingRule, family: Family) -> Senders:
+        """Who may send what a base chain sees, and where to."""
+        key = family, way_of(way)
+        if key not in self._senders:
+            self._senders[key] = senders(self._case, *key)
+        return self._senders[key]
 
     def _comes_by(self, link: Link, packet: Packet) -> bool:
         """Whether who sends it may be behind that uplink: answers to that address leave by it."""
@@ -184,43 +198,8 @@ def _in_turn(by_rule: dict[Key, list[Candidate]]) -> list[list[Candidate]]:
     return [those for _, _, those in sorted(ranked, key=lambda item: item[:2])]
 
 
-def _senders(case: HostContext, family: Family) -> Senders:
-    """The containers, each with where it may send to."""
-    outside = tuple((uplink, case.outside(family)) for uplink in case.ways_out(family))
-    members = [(network, case.members(network, family)) for network in case.networks]
-    near = tuple((network.bridge, member.address) for network, those in members for member in those[:2])
-    targets = (*outside, *near)
-    found = {
-        member.address: Sender(member.container.name, member.namespace, member.address, network.bridge, targets)
-        for network, those in members
-        for member in those
-    }
-    first = tuple(found[member.address] for _, those in members for member in those[:2])
-    return Senders(found, first)
-
-
-def _open_ports(case: HostContext, family: Family) -> tuple[OpenPort, ...]:
-    """The ports that are published on addresses of uplinks, of the containers that are seen."""
-    found: list[OpenPort] = []
-    members = {
-        member.namespace: (network.bridge, member.address)
-        for network in case.networks
-        for member in case.members(network, family)
-    }
-    uplinks = {uplink: case.uplink_address(uplink, family) for uplink in case.ways_out(family)}
-    for container in known_items(case.snapshot.containers):
-        bridge, address = members.get(container.netns or "", ("", ""))
-        found += [
-            OpenPort(
-                name=container.name,
-                uplink=uplink,
-                bridge=bridge,
-                proto=port.proto,
-                before=(own, port.host_port),
-                after=(address, port.container_port),
-            )
-            for port in container.published
-            for uplink, own in uplinks.items()
-            if bridge and own
-        ]
-    return tuple(found)
+def _devices(base: Chain) -> tuple[Match, ...]:
+    """The devices that a base chain is bound to, as a condition of its own."""
+    if not base.devices:
+        return ()
+    return (Match(field="oif" if base.hook == "egress" else "iif", values=base.devices),)

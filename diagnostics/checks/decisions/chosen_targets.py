@@ -45,7 +45,7 @@ def looks_into_set(case: HostContext, rule: RuleRef) -> bool:
 def _by_conditions(case: HostContext, step: Rule, packet: Packet) -> str:
     containers = {
         address.partition("/")[0]: container.name
-        for container in known_items(case.snapshot.containers)
+        for container in sorted(known_items(case.snapshot.containers), key=lambda item: item.joined is None)
         for endpoint in container.endpoints
         for address in endpoint.addresses
     }
@@ -82,7 +82,8 @@ def _behind(case: HostContext, names: tuple[str, ...]) -> str:
     for name in names:
         link = case.view.link_named(host.id, name) if host is not None else None
         if link is not None and link.peer is not None:
-            for container in case.view.containers_in(link.peer.namespace):
+            there = case.view.containers_in(link.peer.namespace)
+            for container in sorted(there, key=lambda item: item.joined is not None):
                 return container.name
     return ""
 

@@ -1,4 +1,4 @@
-"""The rules on forwarded packets' way that drop, reject, redirect or exempt them, and how they are reached.  Pure.
+"""The rules on containers' packets' way that drop, reject, redirect or exempt them, and how they are reached.  Pure.
 
 Found by one pass over each table; of a rule that is reached by many paths a
 few are told.
@@ -27,8 +27,10 @@ from dnet_tui.inspect.model.firewall import (
 
 Effect = Literal["drop", "reject", "redirect", "notrack"]
 
-HOOKS = frozenset({"prerouting", "forward", "postrouting"})
-_FAMILIES = frozenset({"ip", "ip6", "inet"})
+HOOKS = frozenset({"prerouting", "forward", "postrouting", "input", "output", "ingress", "egress"})
+FRAMES = frozenset({"bridge", "netdev"})
+"""Families whose rules see frames at ports and devices, of either version of IP."""
+_FAMILIES = frozenset({"ip", "ip6", "inet"}) | FRAMES
 _MOST_PATHS = 4
 _DEEPEST = 16
 
@@ -75,7 +77,7 @@ class Candidate(NamedTuple):
     calls: Calls
 
     def ways(self) -> Iterator[DecidingRule]:
-        """A few of the ways that lead to it; none where no base chain of forwarded packets does."""
+        """A few of the ways that lead to it; none where no base chain does."""
         for base, before, above in islice(_ways(self.chain, self.calls, 0), _MOST_PATHS):
             conditions, steps = (*before, *self.conditions), (*above, self.rule)
             yield DecidingRule(self.table, base, self.chain, self.rule, self.effect, conditions, steps)

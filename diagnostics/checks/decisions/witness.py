@@ -31,7 +31,8 @@ class Sender(NamedTuple):
     """A container that may send: its name and namespace, its address, its bridge.
 
     ``targets`` are where to: a link by which it leaves the host's IP layer,
-    and an address behind it that is taken where none is asked for.
+    and an address behind it that is taken where none is asked for.  ``fixed``:
+    nothing else is: its own address fits those alone.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Sender(NamedTuple):
     address: str
     iif: str
     targets: tuple[tuple[str, str], ...]
+    fixed: bool = False
 
 
 class Senders(NamedTuple):
@@ -199,6 +201,8 @@ def _may_send(sender: Sender, wanted: Mapping[str, list[Wanted]], family: Family
         return False
     if not any(all(_is_link(item, name) for item in wanted.get("oif", ())) for name, _ in sender.targets):
         return False
+    if sender.fixed and not any(_fits(wanted.get("daddr", ()), far) for _, far in sender.targets):
+        return False
     return _is_first(wanted, family) and _fits(wanted.get("saddr", ()), sender.address)
 
 
@@ -220,7 +224,11 @@ def _packet(wanted: Mapping[str, list[Wanted]], sender: Sender, family: Family) 
         for oif, far in sender.targets
         if far != sender.address and all(_is_link(item, oif) for item in wanted.get("oif", ()))
     )
-    target = next((found for far in fars if (found := _chosen(wanted.get("daddr", ()), far))), "")
+    asked = wanted.get("daddr", ())
+    if sender.fixed:
+        target = next((far for far in fars if _fits(asked, far)), "")
+    else:
+        target = next((found for far in fars if (found := _chosen(asked, far))), "")
     proto = _protocol(wanted, family)
     if not target or not proto or ipaddress.ip_address(target).version != (4 if family == "ip" else 6):
         return None

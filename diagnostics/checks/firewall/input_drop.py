@@ -40,7 +40,7 @@ from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows
 from dnet_tui.diagnostics.checks.subjects.host_input import INPUT_DROP, PROMISED, is_discovery, is_host_input
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
-from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
 from dnet_tui.diagnostics.report.decisions import overriding, owner_of
@@ -49,6 +49,7 @@ from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Packet, RuleRef
 from dnet_tui.inspect.model import Network, Socket
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
+from dnet_tui.inspect.model.rule_writers.owner import ADMINISTRATOR
 
 ID = INPUT_DROP
 _MOST = 8
@@ -126,6 +127,7 @@ def _cut_off(blocked: BlockedFlows, kept: _Kept | None) -> Finding:
         ports = ", ".join(dict.fromkeys(f"{item.port}/{item.proto}" for item in kept.sockets)) if kept else ""
         what = f"Containers of {names} can't reach " + (f"services of the host: ports {ports}" if ports else "the host")
     spec = _ANSWERS if answers else ""
+    accepts = tuple(_accepted(by.rule, networks, spec))
     return Finding(
         check=ID,
         severity="warning" if answers or promised else "info",
@@ -137,7 +139,10 @@ def _cut_off(blocked: BlockedFlows, kept: _Kept | None) -> Finding:
             summary="Accept answers to the host's own connections before it"
             if answers
             else "Accept the ports that containers need, from their bridge",
-            risk="manual",
+            steps=accepts,
+            undo=inverses(accepts),
+            risk="ask" if accepts else "manual",
+            overrides=owner_of(by.rule) if by.rule is not None and accepts else None,
             note=f"Put it where the program or person keeps these rules: `-i {networks[0].bridge} {spec}-j ACCEPT` in "
             f"{by.rule.base or by.rule.chain} before it"
             if by.rule is not None and answers
@@ -145,6 +150,15 @@ def _cut_off(blocked: BlockedFlows, kept: _Kept | None) -> Finding:
             + (f" to any port {kept.sockets[0].port}`" if kept is not None else "`"),
         ),
     )
+
+
+def _accepted(rule: RuleRef | None, networks: list[Network], spec: str) -> Iterator[InsertRule]:
+    """The accepts before an administrator's rule; where a manager keeps the rules its own command is named instead."""
+    place = table_of(rule) if rule is not None else None
+    if rule is None or place is None or rule.number == 0 or not spec or owner_of(rule) != ADMINISTRATOR:
+        return
+    for network in networks:
+        yield RuleEdit(place, rule.chain, f"-i {network.bridge} {spec}-j ACCEPT").insert(rule.number)
 
 
 def _s(networks: list[Network]) -> str:

@@ -20,7 +20,8 @@ def with_owners(case: HostContext, finding: Finding) -> Finding:
     """The finding with the owner of the first rule among its evidence, its flows, and its remedy marked."""
     owner = finding.owner or next((item.owner for item in finding.evidence if item.owner is not None), None)
     flows = finding.flows or tuple(dict.fromkeys(flow for item in finding.evidence for flow in item.flows))
-    evidence = tuple(msgspec.structs.replace(item, flows=()) if item.flows else item for item in finding.evidence)
+    bare = (msgspec.structs.replace(item, flows=()) if item.flows else item for item in finding.evidence)
+    evidence = tuple(dict.fromkeys(bare))  # two elements that stop the same flows are seen once
     remedy = finding.remedy
     if remedy is not None and remedy.overrides is None:
         remedy = overriding(remedy, _decided_by(case, remedy))

@@ -13,7 +13,8 @@ How we know
     The packet walk, there and back, with the element that decides.
 
 Remedy
-    None is known for it in general; the evidence names what to change.
+    None is known for it in general; the evidence names what to change, and
+    where a rule of the administrator's decides, so does the command for that.
 
 When it is harmless
     Where the block is meant: then the network's own options should say so
@@ -33,8 +34,14 @@ from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, defini
 from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows
 from dnet_tui.diagnostics.checks.subjects.host_input import PROMISED, is_host_input
+from dnet_tui.diagnostics.checks.subjects.owners_remedy import for_refusal, for_rule
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.probes import Probed
+from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.report.decisions import is_anothers, owner_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.walk.packet import Decider
+from dnet_tui.inspect.model.rule_writers.owner import ADMINISTRATOR
 
 _PROBES = 4
 """Probes that are shown of one cause."""
@@ -55,11 +62,11 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per deciding element."""
     yield from undecided(ctx, FALLBACK)
     for blocked in _folded(definite(ctx, FALLBACK)):
-        yield finding(blocked)
+        yield finding(ctx.case, blocked)
     for blocked in ctx.meant:
         if not is_host_input(ctx.case, blocked.obstacle):  # that is input-drop's to say
             promised = any(flow.kind in PROMISED for flow in blocked.flows)
-            yield msgspec.structs.replace(finding(blocked), severity="warning" if promised else "info")
+            yield msgspec.structs.replace(finding(ctx.case, blocked), severity="warning" if promised else "info")
 
 
 def _folded(every: Iterable[BlockedFlows]) -> Iterator[BlockedFlows]:
@@ -82,7 +89,7 @@ def _folded(every: Iterable[BlockedFlows]) -> Iterator[BlockedFlows]:
 _ADDRESS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|[0-9a-f]*:[0-9a-f:]+")
 
 
-def finding(blocked: BlockedFlows) -> Finding:
+def finding(case: HostContext, blocked: BlockedFlows) -> Finding:
     """What one deciding element stops."""
     by = blocked.obstacle.by
     flow = blocked.flows[0]
@@ -97,7 +104,20 @@ def finding(blocked: BlockedFlows) -> Finding:
         summary=f"{way}{flow.label}{more} is {word} at {blocked.obstacle.stage}",
         symptoms=blocked.symptoms,
         evidence=(of_decider(by, "lets it pass"), of_flows(blocked)),
+        remedy=_remedy(case, by),
     )
+
+
+def _remedy(case: HostContext, by: Decider) -> Remedy | None:
+    """What the owner of a rule or refusing route can do; for the rest nobody can be named."""
+    if by.rule is not None:
+        owner = owner_of(by.rule)
+        return for_rule(case, by.rule, owner) if owner is not None and is_anothers(owner) else None
+    host = case.view.host
+    if by.kind != "route" or host is None or by.namespace != host.id:
+        return None
+    remedy = for_refusal(case, by.text, ADMINISTRATOR)
+    return remedy if remedy.steps else None
 
 
 def of_probes(probes: Iterable[Probed], found: Collection[str]) -> Iterator[Finding]:

@@ -3,7 +3,9 @@
 What it finds
     The interface that the host's default route leaves by is down or has no
     carrier; or the route is gone because its interface went down; or the
-    router did not answer when the kernel last asked for it.
+    router did not answer when the kernel last asked for it, can't be asked for
+    (NOARP), or is written down with a wrong MAC address.  Of several ways out
+    each is looked at, and those that marked packets take as well.
 
 Why it matters
     Containers get no further than their host does.  All that leaves the host
@@ -38,11 +40,13 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.by_hand import ByHand
 from dnet_tui.diagnostics.operations.link import SetLinkUp
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
-from dnet_tui.diagnostics.report.finding import Affected, Evidence, Finding, Subject
+from dnet_tui.diagnostics.report.finding import Affected, Evidence, Finding, Severity, Subject
 from dnet_tui.diagnostics.walk.l2.topology import lacks_carrier
+from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.l3.routing import RouteAnswer
-from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Link, Namespace
+from dnet_tui.diagnostics.walk.namespace_index import index_of
+from dnet_tui.diagnostics.walk.packet import Obstacle, Packet
+from dnet_tui.inspect.model import Link, Namespace, Neighbour
 
 ID = "uplink-down"
 
@@ -56,6 +60,8 @@ class _Dead(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...]
     steps: tuple[AnyOperation, ...] = ()
     note: str = ""
+    severity: Severity = "error"
+    words: str = "The host's way out is dead"
 
 
 def owns(case: HostContext, obstacle: Obstacle) -> bool:
@@ -71,10 +77,10 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
     networks = wanting(case)
     if host is None or not networks:
         return
-    ways = outside_routes(case, networks)
+    ways = [*outside_routes(case, networks), *_marked_routes(ctx)]
     dead: dict[str, _Dead] = {}
     for way in ways:
-        item = _dead(host, way) if way.type in {"unicast", "unknown"} else None
+        item = _dead(case, host, way) if way.type in {"unicast", "unknown"} else None
         if item is not None:
             dead.setdefault(item.link.name, item)
     if not any(way.type in {"unicast", "unknown"} for way in ways):
@@ -83,7 +89,26 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
         yield _finding(ctx, item)
 
 
-def _dead(host: Namespace, way: RouteAnswer) -> _Dead | None:
+def _marked_routes(ctx: CheckContext) -> list[RouteAnswer]:
+    """The host's routing decisions for packets to the outside that a rule of its own has marked."""
+    host = ctx.case.view.host
+    found = []
+    for flow in ctx.flows if host is not None else ():
+        first, last = flow.forward.start, flow.forward.last
+        if host is not None and flow.expected and flow.kind == "egress" and last.mark:
+            packet = Packet(
+                family=first.family,
+                src=first.src,
+                dst=first.dst,
+                proto=first.proto,
+                iif=flow.network.bridge,
+                mark=last.mark,
+            )
+            found.append(routing.lookup(index_of(ctx.case.view, host), packet))
+    return found
+
+
+def _dead(case: HostContext, host: Namespace, way: RouteAnswer) -> _Dead | None:
     """Why the interface of a route, or the router behind it, leads nowhere; None where nothing is seen to be wrong."""
     devices = [link for link in host.links if link.ifindex in (way.devices or (way.ifindex,))]
     states = {link.name: _state(link) for link in devices}
@@ -94,7 +119,13 @@ def _dead(host: Namespace, way: RouteAnswer) -> _Dead | None:
         route = Evidence(source="ip route get", what="an address outside", value=way.by.text)
         up: tuple[AnyOperation, ...] = () if link.up else (SetLinkUp(link=link.name),)
         return _Dead(link=link, reason=text, evidence=(shown, route), steps=up, note=_NOTE)
-    return _silent(host, way) if way.gateway else None
+    if way.gateway:
+        return _silent(host, way) or _mute(host, way) or _by_hand(case, host, way)
+    silent = [item for leg in way.ways if leg.gateway and (item := _silent(host, leg)) is not None]
+    if not silent or len(silent) == len(way.ways):
+        return silent[0] if silent else None
+    words = f"{len(silent)} of the host's {len(way.ways)} ways out is dead, and what is sent by it is lost"
+    return msgspec.structs.replace(silent[0], severity="warning", words=words)
 
 
 def _state(link: Link) -> str:
@@ -119,6 +150,53 @@ def _silent(host: Namespace, way: RouteAnswer) -> _Dead | None:
             return _Dead(link=link, reason=reason, evidence=(shown,), steps=(ask,), note=note)
     return None
 
+
+def _mute(host: Namespace, way: RouteAnswer) -> _Dead | None:
+    """An Ethernet device with NOARP takes its own MAC address for everybody's (arp_constructor, net/ipv4/arp.c)."""
+    link = next((link for link in host.links if link.ifindex == way.ifindex), None)
+    if link is None or "NOARP" not in link.flags or link.kind not in _ETHERNET or not link.mac:
+        return None
+    if _entry(host, way, {"PERMANENT"}) is not None:
+        return None
+    shown = Evidence(source="ip link", what=link.name, value="NOARP", expected="arp on")
+    return _Dead(
+        link=link,
+        reason=f"{link.name} asks for nobody's MAC address (NOARP), and so never finds its router {way.gateway}",
+        evidence=(shown,),
+        steps=(ByHand(argv=("ip", "link", "set", "dev", link.name, "arp", "on")),),
+    )
+
+
+def _by_hand(case: HostContext, host: Namespace, way: RouteAnswer) -> _Dead | None:
+    """A MAC address of the router that somebody wrote: wrong where the router is seen to have another one."""
+    link = next((link for link in host.links if link.ifindex == way.ifindex), None)
+    entry = _entry(host, way, {"PERMANENT"})
+    if link is None or entry is None or not entry.mac:
+        return None
+    far = case.view.links.get(link.peer) if link.peer is not None else None
+    owned = link.peer is not None and any(item.address == way.gateway for item in case.view.addresses_of(link.peer))
+    if far is None or not owned or far.mac == entry.mac:
+        return None
+    what = f"{entry.address} dev {link.name}"
+    shown = Evidence(source="ip neigh", what=what, value=f"{entry.mac} PERMANENT", expected=far.mac)
+    return _Dead(
+        link=link,
+        reason=f"its router {entry.address} is written down with a wrong MAC address",
+        evidence=(shown,),
+        steps=(ByHand(argv=("ip", "neigh", "del", entry.address, "dev", link.name)),),
+        note="If it comes back, a script adds it: look for `ip neigh` and `arp -s`",
+    )
+
+
+def _entry(host: Namespace, way: RouteAnswer, states: set[str]) -> Neighbour | None:
+    key = (way.gateway, way.ifindex)
+    return next(
+        (item for item in host.neighbours if (item.address, item.ifindex) == key and item.state in states), None
+    )
+
+
+_ETHERNET = frozenset({"", "veth", "vlan", "bond", "bridge", "macvlan", "team"})
+"""Kinds of link on which neighbours have MAC addresses to ask for; the empty one is a network card's."""
 
 _NOTE = "Look at the cable, the switch port or the virtual network; the host's network service brings routes back"
 
@@ -146,9 +224,9 @@ def _finding(ctx: CheckContext, dead: _Dead) -> Finding:
     more = f" ({count} flows of {len(members)} containers go by it)" if count else f" ({len(members)} containers)"
     return Finding(
         check=ID,
-        severity="error",
+        severity=dead.severity,
         subject=Subject(kind="link", name=dead.link.name),
-        summary=f"The host's way out is dead: {dead.reason}{more}",
+        summary=f"{dead.words}: {dead.reason}{more}",
         symptoms=kinds,
         evidence=dead.evidence,
         remedy=Remedy(

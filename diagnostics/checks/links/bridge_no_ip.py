@@ -2,7 +2,8 @@
 
 What it finds
     The bridge of a network that is not internal lacks the IPv4 address that
-    its containers use as their gateway, and nobody else has it.
+    its containers use as their gateway, and nobody else has it; or it has it
+    with so long a prefix that the host has no route to some of the containers.
 
 Why it matters
     Containers of this network still reach each other, but nothing beyond: no
@@ -32,8 +33,10 @@ from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
+    bridge_addresses,
     bridge_of,
     missing_gateway,
+    narrow_gateway,
     of_link,
     on_host,
     symptoms,
@@ -41,11 +44,11 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
 from dnet_tui.diagnostics.checks.subjects.misrouted_containers import cause_of
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import HostContext, family_of
-from dnet_tui.diagnostics.operations.address import AddAddress
+from dnet_tui.diagnostics.operations.address import AddAddress, DeleteAddress
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Address, Family, LinkRef, Network
+from dnet_tui.inspect.model import Address, Family, Network
 
 ID = "bridge-no-ip"
 _WORDS: dict[Family, str] = {"ip": "IPv4", "ip6": "IPv6"}
@@ -62,14 +65,18 @@ def owns(case: HostContext, obstacle: Obstacle) -> bool:
 def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per bridge."""
     for network, family, cidr in ctx.case.once(_bare):
-        has = [item.cidr for item in _addresses(ctx.case, network, family)]
-        step = AddAddress(link=network.bridge, cidr=cidr, as_gateway=True)
+        has = [item.cidr for item in bridge_addresses(ctx.case, network, family) if item.scope != "link"]
+        narrow = narrow_gateway(ctx.case, network, cidr.partition("/")[0], family)
+        steps = tuple(_steps(network, family, cidr, narrow))
         blocked = [item for item in ctx.blocked_by(ID) if family_of(item.obstacle.packet) == family]
+        what = f"lacks its network's gateway address {cidr}"
+        if narrow is not None:
+            what = f"has its gateway address with a wrong prefix length, {narrow.cidr} instead of {cidr}"
         yield Finding(
             check=ID,
             severity="error",
             subject=Subject(kind="bridge", name=iptables_layout.named(network.bridge, family)),
-            summary=f"The bridge {network.bridge} lacks its network's gateway address {cidr}",
+            summary=f"The bridge {network.bridge} {what}",
             symptoms=symptoms(blocked, ("egress", "published", "host-to-container")),
             evidence=(
                 of_link(network.bridge, ", ".join(has) or f"no {_WORDS[family]} address", cidr, source="ip address"),
@@ -77,12 +84,19 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
             ),
             remedy=Remedy(
                 summary=f"Put {cidr} back on {network.bridge}",
-                steps=(step,),
-                undo=(step.inverse(),),
+                steps=steps,
+                undo=tuple(step.inverse() for step in reversed(steps)),
                 risk="safe",
-                note="Find what removed it: a network manager or a DHCP client that believes the bridge is its own",
+                note="Find what changed it: a network manager or a DHCP client that believes the bridge is its own",
             ),
         )
+
+
+def _steps(network: Network, family: Family, cidr: str, narrow: Address | None) -> Iterator[AddAddress | DeleteAddress]:
+    """What puts the address back; IPv6 has one address once alone, whatever its prefix (ipv6_add_addr)."""
+    if narrow is not None and family == "ip6":
+        yield DeleteAddress(link=network.bridge, cidr=narrow.cidr, scope=narrow.scope)
+    yield AddAddress(link=network.bridge, cidr=cidr, as_gateway=True)
 
 
 def _bare(case: HostContext) -> list[tuple[Network, Family, str]]:
@@ -98,15 +112,6 @@ def _bare(case: HostContext) -> list[tuple[Network, Family, str]]:
 def _is_up(case: HostContext, network: Network) -> bool:
     bridge = bridge_of(case, network)
     return bridge is not None and bridge.up
-
-
-def _addresses(case: HostContext, network: Network, family: Family) -> list[Address]:
-    bridge = bridge_of(case, network)
-    host = case.view.host
-    if bridge is None or host is None:
-        return []
-    ref = LinkRef(namespace=host.id, ifindex=bridge.ifindex)
-    return [item for item in case.view.addresses_of(ref) if item.family == family and item.scope != "link"]
 
 
 CHECK = Check(

@@ -135,7 +135,7 @@ def _on_host(case: HostContext, item: Attachment) -> Iterator[_Wrong]:
             real=item.inner.mac,
             where="the host",
             device=item.bridge.name,
-            remove=DeleteNeighbour(link=item.bridge.name, address=address, mac=entry.mac, state=entry.state),
+            remove=DeleteNeighbour.of(entry, item.bridge.name),
         )
 
 
@@ -155,11 +155,7 @@ def _in_container(case: HostContext, item: Attachment) -> Iterator[_Wrong]:
             real=item.bridge.mac,
             where=item.name,
             device=item.inner.name,
-            remove=DeleteNeighbour(
-                link=item.inner.name, address=entry.address, mac=entry.mac, state=entry.state, inside=scope
-            )
-            if scope is not None
-            else None,
+            remove=DeleteNeighbour.of(entry, item.inner.name, scope) if scope is not None else None,
         )
 
 

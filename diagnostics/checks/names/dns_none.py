@@ -6,7 +6,8 @@ What it finds
     the host's file named no server, so that only the names of other
     containers resolve.  An error where the host has a server now (or
     one of its own listens on its loopback, which programs use when nothing is
-    named), otherwise information.
+    named), otherwise information.  Or a container whose file names no server
+    at all, and that serves no names itself.
 
 Why it matters
     Every name of the outside fails in these containers, whatever the host
@@ -37,6 +38,7 @@ from dnet_tui.diagnostics.flows.dns_flows import DNS, ResolverClient, askers
 from dnet_tui.diagnostics.operations.engine import RestartContainers
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+from dnet_tui.inspect.model import require
 from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
 
 ID = "dns-none"
@@ -48,6 +50,30 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
     for asker in askers(ctx.case):
         if asker.embedded and asker.resolver.upstreams == ():
             yield _finding(ctx.case, asker)
+        elif not asker.embedded and not asker.resolver.servers and not _serves_itself(ctx.case, asker):
+            yield _empty(asker)
+
+
+def _serves_itself(case: HostContext, asker: ResolverClient) -> bool:
+    """Whether something in the container listens where its resolver asks without any server: 127.0.0.1."""
+    sockets = require(case.view.namespaces[asker.member.namespace].sockets)
+    return any((item.proto, item.port) == ("udp", DNS) and item.address in _LOCAL for item in sockets)
+
+
+def _empty(asker: ResolverClient) -> Finding:
+    return Finding(
+        check=ID,
+        severity="error",
+        subject=Subject(kind="container", name=asker.member.container.name),
+        summary=f"{asker.names} resolve no names: /etc/resolv.conf names no server there",
+        symptoms=("names",),
+        evidence=(of_resolver(asker.member.container.name, asker.resolver),),
+        remedy=Remedy(
+            summary="Name a server in it: engines leave a file alone that somebody has changed",
+            risk="manual",
+            note="Or create the container anew, then the engine writes the file from its own settings",
+        ),
+    )
 
 
 def _finding(case: HostContext, asker: ResolverClient) -> Finding:

@@ -33,15 +33,16 @@ from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
-from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows, of_resolver
+from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows, of_resolver, of_rule
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.dns_flows import DNS, Question, ResolverClient, ask, questions, unanswered
 from dnet_tui.diagnostics.flows.flow import Flow
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
+from dnet_tui.diagnostics.report.decisions import owner_of
 from dnet_tui.diagnostics.report.finding import Finding, Subject
-from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
+from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Packet, RuleRef
 
 ID = "dns-upstream"
 _OTHER_SERVER = (
@@ -130,6 +131,9 @@ def _nobody(case: HostContext, those: tuple[Question, ...]) -> Finding:
     refusing = [item for item in those if item.flow is not None and item.flow.forward.end == "refused"]
     question = refusing[0]
     by = question.flow.forward.decided_by if question.flow is not None else None
+    led = _led_by(question)
+    if led is not None and question.flow is not None:
+        return _led(question, led, question.flow.forward.last)
     where = "the host" if question.server.from_host or _is_hosts(case, question.server.address) else "there"
     return Finding(
         check=ID,
@@ -146,6 +150,31 @@ def _nobody(case: HostContext, those: tuple[Question, ...]) -> Finding:
         ),
         remedy=Remedy(
             summary=f"Start the name server at {question.server.address}, or name another one",
+            risk="manual",
+            note=_OTHER_SERVER,
+        ),
+    )
+
+
+def _led_by(question: Question) -> RuleRef | None:
+    """The rule that gave a question another destination."""
+    hops = question.flow.forward.hops if question.flow is not None else ()
+    return next((hop.rule for hop in hops if hop.verdict in {"dnat", "redirect"} and hop.rule is not None), None)
+
+
+def _led(question: Question, rule: RuleRef, last: Packet) -> Finding:
+    owner = owner_of(rule)
+    whose = owner.whose if owner is not None else "nobody"
+    return Finding(
+        check=ID,
+        severity="error",
+        subject=Subject(kind="rule", name=f"{rule.table} {rule.chain} {rule.number}"),
+        summary=f"{question.asker.names} can't resolve names: queries to {question.server.address} are led to "
+        f"{last.dst} port {last.dport}, where no process listens",
+        symptoms=("names",),
+        evidence=(of_rule(rule), of_resolver(question.asker.member.container.name, question.asker.resolver)),
+        remedy=Remedy(
+            summary=f"Start what should listen there; or yours to decide: {whose} made this rule",
             risk="manual",
             note=_OTHER_SERVER,
         ),

@@ -33,6 +33,7 @@ from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, defini
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
+from dnet_tui.diagnostics.checks.subjects.owners_remedy import for_refusal
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
@@ -48,9 +49,9 @@ def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A refusing route or policy rule, for what goes to the outside: what is for containers has checks of its own."""
     if obstacle.stage != "routing" or obstacle.by.kind != "route" or not on_host(case, obstacle):
         return False
-    word = obstacle.by.text.rpartition(": ")[2].partition(" ")[0]
+    word, _, to = obstacle.by.text.rpartition(": ")[2].partition(" ")
     by_rule = obstacle.by.text.startswith("policy rule")
-    return word in _TYPES and (by_rule or case.network_of(obstacle.packet.dst) is None)
+    return word in _TYPES and (by_rule or to.startswith("default") or case.network_of(obstacle.packet.dst) is None)
 
 
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
@@ -64,7 +65,7 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
         banned = [item for item in ctx.case.once(refusals) if item.text not in stopped]
         owners = dict.fromkeys(item.owner for item in banned)
         for owner in owners:
-            yield _of_bans([item for item in banned if item.owner == owner], owner)
+            yield _of_bans(ctx.case, [item for item in banned if item.owner == owner], owner)
 
 
 def _of_flows(case: HostContext, blocked: BlockedFlows) -> Finding:
@@ -78,11 +79,12 @@ def _of_flows(case: HostContext, blocked: BlockedFlows) -> Finding:
         "warning" if any(item.kind == "egress" for item in blocked.flows) else "info",
         f"{flow.label}{more} is refused by {by.text}",
         (evidence, of_flows(blocked)),
+        for_refusal(case, by.text, owner),
         owner,
     )
 
 
-def _of_bans(banned: list[Refusal], owner: DecisionOwner) -> Finding:
+def _of_bans(case: HostContext, banned: list[Refusal], owner: DecisionOwner) -> Finding:
     names = ", ".join(item.text for item in banned[:_SHOWN])
     more = f" and {len(banned) - _SHOWN} more" if len(banned) > _SHOWN else ""
     evidence = tuple(
@@ -90,11 +92,13 @@ def _of_bans(banned: list[Refusal], owner: DecisionOwner) -> Finding:
         for item in banned[:_SHOWN]
     )
     whose = "The administrator" if owner.kind == "administrator" else owner.name
-    return _finding(names, "info", f"{whose} keeps containers from what is refused by {names}{more}", evidence, owner)
+    what = f"{whose} keeps containers from what is refused by {names}{more}"
+    remedy = for_refusal(case, banned[0].text if len(banned) == 1 else "", owner)
+    return _finding(names, "info", what, evidence, remedy, owner)
 
 
 def _finding(
-    name: str, severity: Severity, summary: str, evidence: tuple[Evidence, ...], owner: DecisionOwner
+    name: str, severity: Severity, summary: str, evidence: tuple[Evidence, ...], remedy: Remedy, owner: DecisionOwner
 ) -> Finding:
     return Finding(
         check=ID,
@@ -103,11 +107,7 @@ def _finding(
         summary=summary,
         symptoms=("egress",),
         evidence=evidence,
-        remedy=Remedy(
-            summary=f"Yours to decide: {owner.whose} made this",
-            risk="manual",
-            note="`ip route show table all` and `ip rule` list them; what sets them at boot has to change too",
-        ),
+        remedy=remedy,
         owner=owner,
     )
 

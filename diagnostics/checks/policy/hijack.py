@@ -46,6 +46,8 @@ ID = "hijack"
 _ADDRESSES = frozenset({"saddr", "daddr"})
 _NARROW = "If it isn't meant for containers, let it ask for the interface that it is meant for"
 _LINKS = frozenset({"iif", "physin"})
+_MEANT = frozenset({"egress", "host-to-container"})
+"""Flows whose destination is who is meant: one of a published port is there to be translated."""
 
 
 def find(ctx: CheckContext) -> Iterator[Finding]:
@@ -73,7 +75,9 @@ def _key(rule: RuleRef) -> tuple[str, str, str, str, int]:
 def _taker(flow: Flow) -> RuleRef | None:
     """The rule of another owner that gave a flow to the outside another destination."""
     first, last = flow.forward.start, flow.forward.last
-    if not flow.expected or flow.kind != "egress" or (first.dst, first.dport) == (last.dst, last.dport):
+    if not flow.expected or flow.kind not in _MEANT or (first.dst, first.dport) == (last.dst, last.dport):
+        return None
+    if flow.kind == "host-to-container" and flow.member is not None and last.dst == flow.member.address:
         return None
     rule = next((hop.rule for hop in flow.forward.hops if hop.verdict in {"dnat", "redirect"}), None)
     return rule if rule is not None and is_anothers(owner_of(rule)) else None
@@ -113,14 +117,22 @@ def _of_flows(rule: RuleRef, flows: list[Flow], steps: tuple[Rule, ...]) -> Find
         flows=tuple(named(flow) for flow in flows),
     )
     severity: Severity = "info" if steps and _is_chosen(steps) else "warning"
-    return _finding(rule, severity, f"what containers send ({names})", (of_rule(rule), evidence))
+    sent = tuple(dict.fromkeys(flow.kind for flow in flows))
+    who = "containers send" if sent == ("egress",) else "is sent"
+    return _finding(rule, severity, f"what {who} ({names})", (of_rule(rule), evidence), sent)
 
 
 def _target(packet: Packet) -> str:
     return f"{packet.proto} port {packet.dport}" if packet.dport else packet.proto
 
 
-def _finding(rule: RuleRef, severity: Severity, what: str, evidence: tuple[Evidence, ...]) -> Finding:
+def _finding(
+    rule: RuleRef,
+    severity: Severity,
+    what: str,
+    evidence: tuple[Evidence, ...],
+    symptoms: tuple[str, ...] = ("egress",),
+) -> Finding:
     owner = owner_of(rule)
     whose = owner.whose if owner is not None else "nobody"
     note = where_to_change(rule) or _NARROW
@@ -129,7 +141,7 @@ def _finding(rule: RuleRef, severity: Severity, what: str, evidence: tuple[Evide
         severity=severity,
         subject=Subject(kind="rule", name=f"{rule.table} {rule.chain} {rule.number}"),
         summary=f"Rule {rule.number} of {rule.chain} takes {what} for somebody else",
-        symptoms=("egress",),
+        symptoms=symptoms,
         evidence=evidence,
         remedy=Remedy(summary=f"Yours to decide: {whose} made this rule", risk="manual", note=note),
         owner=owner,

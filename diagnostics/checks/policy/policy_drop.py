@@ -19,7 +19,8 @@ How we know
     sets, its comment or its interfaces.
 
 Remedy
-    None that a program could choose: the owner's own command is named.
+    None that a program could choose: the owner's own command is named, and
+    made only with ``fix policy-drop --override-owner``.
 
 When it is harmless
     It is information.  A warning where the rule names no container and hits
@@ -29,6 +30,7 @@ When it is harmless
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -39,6 +41,7 @@ from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, defini
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
+from dnet_tui.diagnostics.checks.subjects.owners_remedy import for_twins
 from dnet_tui.diagnostics.context.host_context import INFERRED, HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.decisions import is_anothers, owner_of, where_to_change
@@ -74,13 +77,29 @@ def owns(case: HostContext, obstacle: Obstacle) -> bool:
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule that stops what a network asks for."""
     yield from undecided(ctx, ID)
-    for blocked in definite(ctx, ID):
-        rule = blocked.obstacle.by.rule
-        owner = owner_of(rule) if rule is not None else None
-        if rule is not None and owner is not None:
-            yield _finding(ctx.case, blocked, rule, owner)
+    for blocked, rules in _without_twins(definite(ctx, ID)):
+        owner = owner_of(rules[0])
+        if owner is not None:
+            yield _finding(ctx.case, blocked, rules, owner)
     if ctx.asks_rules:
         yield from _asked(ctx)
+
+
+def _without_twins(every: list[BlockedFlows]) -> Iterator[tuple[BlockedFlows, list[RuleRef]]]:
+    """What a rule and its twin for IPv6 stop, together: the same owner, the same chain, the same words."""
+    found: dict[object, tuple[BlockedFlows, list[RuleRef]]] = {}
+    for blocked in every:
+        rule = blocked.obstacle.by.rule
+        if rule is None:
+            continue
+        family = "ip" if rule.family in {"ip", "ip6"} else rule.family
+        words = rule.text.replace("icmp6-", "icmp-")
+        key = rule.backend, family, rule.table, _SIX.sub(r"\1", rule.chain), words, rule.owner
+        known, rules = found.setdefault(key, (BlockedFlows(blocked.obstacle), []))
+        known.there += blocked.there
+        known.back += blocked.back
+        rules.append(rule)
+    yield from found.values()
 
 
 def _asked(ctx: CheckContext) -> Iterator[Finding]:
@@ -89,10 +108,20 @@ def _asked(ctx: CheckContext) -> Iterator[Finding]:
     groups: defaultdict[tuple[DecisionOwner, str, str], list[AskedRule]] = defaultdict(list)
     for asked in ctx.case.once(asked_rules):
         if asked.effect in {"drop", "reject"} and _key(asked.ref) not in cited:
-            groups[asked.owner, f"{asked.table.family} {asked.table.name}", asked.chain.name].append(asked)
+            groups[asked.owner, *_twin(asked)].append(asked)
     for (owner, _, chain), rules in groups.items():
         if any(item.proven for item in rules):
             yield _of_chain(ctx, owner, chain, rules)
+
+
+def _twin(asked: AskedRule) -> tuple[str, str]:
+    """A table and chain, the same for IPv4 and IPv6: managers write each rule for both."""
+    family = "ip" if asked.table.family in {"ip", "ip6"} else asked.table.family
+    return f"{family} {asked.table.name}", _SIX.sub(r"\1", asked.chain.name)
+
+
+_SIX = re.compile(r"^(ufw|DOCKER|csf)6(?=-)")
+"""How managers name a chain's twin for IPv6."""
 
 
 def _key(rule: RuleRef) -> tuple[str, str, str, str, int]:
@@ -112,40 +141,53 @@ def _of_chain(ctx: CheckContext, owner: DecisionOwner, chain: str, rules: list[A
         severity="info",
         subject=Subject(kind="rule", name=f"{rules[0].table.name} {chain}"),
         summary=f"{_keeps(ctx.case, owner, proven)}: {number} of {chain}" + (f" ({so_far})" if so_far else ""),
-        symptoms=("published",) if all(item.sender == "outside" for item in proven) else ("egress",),
+        symptoms=_symptoms(ctx.case, proven),
         evidence=(
             *(item for asked in proven[:_SHOWN] for item in (of_rule(asked.ref), _of_packet(asked))),
             *((rest,) if more else ()),
         ),
-        remedy=Remedy(
+        remedy=for_twins(ctx.case, [item.ref for item in rules], owner)
+        if len({item.rule.text for item in rules}) == 1
+        else Remedy(
             summary=f"Yours to decide: {owner.whose} made this",
             risk="manual",
-            note=where_to_change(proven[0].ref),
+            note=where_to_change(proven[0].ref) or "`dnet-tui doctor --policy` lists each rule",
         ),
         owner=owner,
     )
 
 
+def _symptoms(case: HostContext, proven: list[AskedRule]) -> tuple[str, ...]:
+    if all(item.sender == "outside" for item in proven):
+        return ("published",)
+    own = {item.address for item in case.view.host.addresses} if case.view.host is not None else set()
+    to_host = all(item.packet is not None and item.packet.dst in own for item in proven)
+    return ("container-to-host",) if to_host else ("egress",)
+
+
 def _keeps(case: HostContext, owner: DecisionOwner, proven: list[AskedRule]) -> str:
     """Whom the owner keeps from what, as the beginning of a sentence."""
     subject = "The administrator" if owner.kind == "administrator" else owner.name
+    own = {item.address for item in case.view.host.addresses} if case.view.host is not None else set()
     names = list(dict.fromkeys(item.sender for item in proven if item.sender != "outside"))
     if not names:
         return f"{subject} keeps some of the outside from published ports"
     targets = list(
         dict.fromkeys(
-            _target(item.packet, case.outside(item.packet.family)) for item in proven if item.packet is not None
+            _target(item.packet, case.outside(item.packet.family), own) for item in proven if item.packet is not None
         )
     )
     more = " and more" if len(targets) > _SHOWN else ""
     return f"{subject} keeps {', '.join(names[:4])} from {', '.join(targets[:_SHOWN])}{more}"
 
 
-def _target(packet: Packet, outside: str) -> str:
+def _target(packet: Packet, outside: str, own: set[str]) -> str:
     """Where a packet would have gone, in words; any address outside where no particular one was asked for."""
     port = f" port {packet.dport}" if packet.dport else ""
     if packet.dst == outside:
         return f"{packet.proto}{port} outside"
+    if packet.dst in own:
+        return f"{packet.proto}{port} of the host"
     return f"{packet.dst} ({packet.proto}{port})"
 
 
@@ -154,7 +196,8 @@ def _of_packet(asked: AskedRule) -> Evidence:
     return Evidence(source="packet walk", what=f"from {asked.sender}, stopped here", value=packet)
 
 
-def _finding(case: HostContext, blocked: BlockedFlows, rule: RuleRef, owner: DecisionOwner) -> Finding:
+def _finding(case: HostContext, blocked: BlockedFlows, rules: list[RuleRef], owner: DecisionOwner) -> Finding:
+    rule = rules[0]
     name = named_container(case, blocked.obstacle)
     flow = blocked.flows[0]
     way = "" if flow in blocked.there else "the answer of "
@@ -165,10 +208,8 @@ def _finding(case: HostContext, blocked: BlockedFlows, rule: RuleRef, owner: Dec
         subject=Subject(kind="rule", name=f"{rule.table} {rule.chain} {rule.number}"),
         summary=f"{way}{flow.label}{more} is denied by {policy_words(owner, rule, name)}",
         symptoms=blocked.symptoms,
-        evidence=(of_rule(rule), of_flows(blocked)),
-        remedy=Remedy(
-            summary=f"Yours to decide: {owner.whose} made this rule", risk="manual", note=where_to_change(rule)
-        ),
+        evidence=(*(of_rule(item) for item in rules), of_flows(blocked)),
+        remedy=for_twins(case, rules, owner),
         owner=owner,
     )
 

@@ -3,7 +3,9 @@
 What it finds
     The host routes a container's address by a table that a policy rule
     selects before the main one, and that table knows nothing of the bridge:
-    it has a default route by a VPN, say.  Or the rule itself refuses.
+    it has a default route by a VPN, say.  Or the rule itself refuses.  Or a
+    rule for all packets stands before that of the local table, so that the
+    host takes no packet for its own addresses.
 
 Why it matters
     Packets leave the container, but answers, connections from the host and
@@ -32,25 +34,81 @@ from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import symptoms
 from dnet_tui.diagnostics.checks.subjects.misrouted_containers import Stray, cause_of, strays
-from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.context.host_context import HostContext, family_of
 from dnet_tui.diagnostics.context.iptables_layout import named
 from dnet_tui.diagnostics.operations.policy_rule import AddPolicyRule, PolicyRuleSpec
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle
-from dnet_tui.inspect.model import Family, PolicyRule
+from dnet_tui.inspect.model import Family, Namespace, PolicyRule
+from dnet_tui.inspect.model.default_routes import LOCAL
 
 ID = "policy-route"
 
 
 def owns(case: HostContext, obstacle: Obstacle) -> bool:
-    """What stops a container's packet on the way that a policy rule sent it."""
+    """What stops a container's packet on the way that a policy rule sent it, or a packet for the host itself."""
+    family = family_of(obstacle.packet)
+    host = case.view.host
+    if host is not None and obstacle.by.kind != "gap" and (early := _before_local(host, family)) is not None:
+        own = {item.address for item in host.addresses}
+        return early.family == family and bool({obstacle.packet.dst, obstacle.by.value} & own)
     return cause_of(case, obstacle) == ID
+
+
+def _before_local(host: Namespace, family: Family) -> PolicyRule | None:
+    """A rule for all packets that looks another table up before the local one: the host doesn't know itself then."""
+    rules = sorted((item for item in host.policy_rules if item.family == family), key=lambda item: item.priority)
+    for rule in rules:
+        if rule.action != "lookup" or rule.table is None or rule.other or rule.l3mdev or rule.invert:
+            continue
+        chosen = rule.src, rule.dst, rule.iif, rule.oif, rule.mark, rule.suppress_prefixlength
+        if rule.table == LOCAL or any(item not in {None, ""} for item in chosen):
+            if rule.table == LOCAL:
+                return None
+            continue
+        return rule if any(item.table == LOCAL for item in host.routes) else None
+    return None
+
+
+def _late_local(ctx: CheckContext) -> Iterator[Finding]:
+    host = ctx.case.view.host
+    families: tuple[Family, ...] = ("ip", "ip6")
+    for family in families:
+        blocked = [item for item in ctx.blocked_by(ID) if family_of(item.obstacle.packet) == family]
+        rule = _before_local(host, family) if host is not None and blocked else None
+        if rule is not None:
+            first = PolicyRuleSpec(family=family, priority=0, table="local")
+            steps = (AddPolicyRule(rule=first),)
+            yield Finding(
+                check=ID,
+                severity="error",
+                subject=Subject(kind="host", name=named("ip rule", family)),
+                summary=f"The host looks table {rule.table} up before its local one, and so takes no packet for itself",
+                symptoms=symptoms(blocked, ("container-to-host",)),
+                evidence=(
+                    Evidence(
+                        source="ip rule",
+                        what=f"rule {rule.priority}",
+                        value=_words(rule),
+                        expected="0: from all lookup local before it",
+                    ),
+                    *(of_flows(item) for item in blocked[:2]),
+                ),
+                remedy=Remedy(
+                    summary="Look the local table up first",
+                    steps=steps,
+                    undo=inverses(steps),
+                    risk="ask",
+                    note="Find what moved the rule: programs that do so mark their own packets to come before it",
+                ),
+            )
 
 
 def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per policy rule."""
+    yield from _late_local(ctx)
     found: dict[tuple[Family, int], tuple[PolicyRule, list[Stray]]] = {}
     for stray in strays(ctx.case):
         rule = _rule(ctx.case, stray) if stray.cause == ID else None

@@ -67,7 +67,8 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
 
 def _ports(container: Container) -> Iterator[PublishedPort]:
     if container.running and traits_of(container.engine).port_proxy and container.joined is None:
-        yield from (port for port in container.published if port.proto == "tcp" and port.host_ip in _HERE)
+        own = (port for port in container.published if not port.by)  # no proxy serves what others publish
+        yield from (port for port in own if port.proto == "tcp" and port.host_ip in _HERE)
 
 
 def _way(case: HostContext, host: str, port: PublishedPort) -> Walk | None:

@@ -15,7 +15,18 @@ from dnet_tui.diagnostics.operations.route import RouteSpec
 from dnet_tui.diagnostics.report.finding import Evidence
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
-from dnet_tui.inspect.model import Family, Link, LinkRef, Namespace, Network, NextHop, Route, known_items, require
+from dnet_tui.inspect.model import (
+    Address,
+    Family,
+    Link,
+    LinkRef,
+    Namespace,
+    Network,
+    NextHop,
+    Route,
+    known_items,
+    require,
+)
 from dnet_tui.inspect.model.default_routes import MAIN, default_routes, destination, ways_out
 
 _INHIBIT = "com.docker.network.bridge.inhibit_ipv4"
@@ -108,7 +119,7 @@ def default_hops(ns: Namespace, family: Family = "ip") -> tuple[tuple[str, int],
 
 def route_spec(ns: Namespace, route: Route, gateway: str = "") -> RouteSpec | None:
     """A route as ``ip route`` takes it, by another ``gateway`` if given; None where not all of it is known."""
-    if route.other or len(route.hops) > 1:
+    if route.other or len(route.hops) > 1 or route.nexthop_id is not None:
         return None
     names = {link.ifindex: link.name for link in ns.links}
     hop = route.hops[0] if route.hops else NextHop()
@@ -127,6 +138,7 @@ def route_spec(ns: Namespace, route: Route, gateway: str = "") -> RouteSpec | No
         mtu_locked=route.mtu_locked,
         advmss=route.advmss,
         realm=route.realm,
+        preference=route.preference,
     )
 
 
@@ -157,14 +169,19 @@ def missing_gateway(case: HostContext, network: Network, family: Family = "ip") 
     """The gateway address, with its length, that a network's bridge should have and hasn't; empty otherwise.
 
     The definition says which, or else (where the bridge itself was the only
-    place that said it) what all containers agree to use as their gateway.
+    place that said it) what all containers agree to use as their gateway.  One
+    that is there with a longer prefix than the subnet's, so that there is no
+    route to a container, is missing as well.
     """
     bridge = bridge_of(case, network)
     if bridge is None or case.view.host is None or not _routes_for(network, family) or _leads_elsewhere(case, bridge):
         return ""
-    owned = _bridge_addresses(case, bridge, family)
+    owned = {item.address for item in bridge_addresses(case, network, family)}
     gateway = gateway_of(network, family) or ("" if owned else _agreed(case, network, family))
-    if not gateway or gateway in owned or any(gateway == item.address for item in case.view.host.addresses):
+    if gateway and gateway in owned:
+        narrow = narrow_gateway(case, network, gateway, family)
+        return f"{gateway}/{prefix_length(network, case, family)}" if narrow is not None else ""
+    if not gateway or any(gateway == item.address for item in case.view.host.addresses):
         return ""
     if any(gateway == item.address for ns in case.view.namespaces.values() for item in known_items(ns.addresses)):
         return ""
@@ -190,10 +207,31 @@ def _leads_elsewhere(case: HostContext, bridge: Link) -> bool:
     return any(port.kind != "veth" or port.peer is None for port in ports)
 
 
-def _bridge_addresses(case: HostContext, bridge: Link, family: Family) -> set[str]:
-    host = case.view.host
-    ref = LinkRef(namespace=host.id if host is not None else "", ifindex=bridge.ifindex)
-    return {item.address for item in case.view.addresses_of(ref) if item.family == family}
+def bridge_addresses(case: HostContext, network: Network, family: Family) -> list[Address]:
+    """The addresses of a network's bridge on the host."""
+    bridge, host = bridge_of(case, network), case.view.host
+    if bridge is None or host is None:
+        return []
+    ref = LinkRef(namespace=host.id, ifindex=bridge.ifindex)
+    return [item for item in case.view.addresses_of(ref) if item.family == family]
+
+
+def narrow_gateway(case: HostContext, network: Network, gateway: str, family: Family = "ip") -> Address | None:
+    """The bridge's gateway address where its prefix leaves out containers to whom no route leads; None where none is.
+
+    A route that somebody added by hand over the bridge makes a narrow prefix work.
+    """
+    bridge, host, length = bridge_of(case, network), case.view.host, prefix_length(network, case, family)
+    mine = [item for item in bridge_addresses(case, network, family) if item.address == gateway]
+    if bridge is None or host is None or not mine or any(item.prefixlen <= length for item in mine):
+        return None
+    spans = [
+        ipaddress.ip_network(route.dst, strict=False)
+        for route in host.routes
+        if route.family == family and any(hop.ifindex == bridge.ifindex for hop in route.hops)
+    ]
+    members = (ipaddress.ip_address(member.address) for member in case.members(network, family))
+    return next((mine[0] for address in members if not any(address in span for span in spans)), None)
 
 
 def _agreed(case: HostContext, network: Network, family: Family) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from dnet_tui.inspect.kernel.netlink import attributes
-from dnet_tui.inspect.kernel.netlink_values import be16, family_of, flag_names, ip, mac, u16, u32
+from dnet_tui.inspect.kernel.netlink_values import be16, family_of, flag_names, ip, mac, u8, u16, u32
 from dnet_tui.inspect.model import Address, FdbEntry, Neighbour, ProxiedAddress
 
 _IFADDR = struct.Struct("=BBBBI")
@@ -31,6 +31,22 @@ _ADDRESS_FLAGS = (
 )
 SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
 """rtnetlink's address and route scopes."""
+PROTOCOLS = {
+    0: "",
+    1: "redirect",
+    2: "kernel",
+    3: "boot",
+    4: "static",
+    9: "ra",
+    11: "zebra",
+    12: "bird",
+    16: "dhcp",
+    18: "keepalived",
+    42: "babel",
+    186: "bgp",
+    188: "ospf",
+}
+"""RTPROT_*, of routes and neighbours."""
 _NEIGHBOUR_STATES = {
     0x01: "INCOMPLETE",
     0x02: "REACHABLE",
@@ -98,6 +114,7 @@ def _neighbours(bodies: Iterable[bytes]) -> Iterator[Neighbour]:
         if family is None or not address:
             continue
         managed = ("managed",) if u32(attrs.get(15)) & _MANAGED else ()  # NDA_FLAGS_EXT
+        origin = u8(attrs.get(12))  # NDA_PROTOCOL
         yield Neighbour(
             ifindex=ifindex,
             family=family,
@@ -105,6 +122,7 @@ def _neighbours(bodies: Iterable[bytes]) -> Iterator[Neighbour]:
             mac=mac(attrs.get(2)),  # NDA_LLADDR
             state=_NEIGHBOUR_STATES.get(state, hex(state)),
             flags=flag_names(flags, _NEIGHBOUR_FLAGS) + managed,
+            protocol=PROTOCOLS.get(origin, str(origin)),
         )
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from dnet_tui.inspect.kernel.netlink import attributes
 from dnet_tui.inspect.kernel.netlink_values import family_of, flag_names, ip, u8, u16, u32
-from dnet_tui.inspect.kernel.rtnetlink.parse_addresses import SCOPES
+from dnet_tui.inspect.kernel.rtnetlink.parse_addresses import PROTOCOLS, SCOPES
 from dnet_tui.inspect.model import Family, NextHop, PolicyRule, Route
 from dnet_tui.inspect.text.encoding import text
 
@@ -31,21 +31,6 @@ _TYPES = {
     8: "prohibit",
     9: "throw",
     10: "nat",
-}
-_PROTOCOLS = {
-    0: "",
-    1: "redirect",
-    2: "kernel",
-    3: "boot",
-    4: "static",
-    9: "ra",
-    11: "zebra",
-    12: "bird",
-    16: "dhcp",
-    18: "keepalived",
-    42: "babel",
-    186: "bgp",
-    188: "ospf",
 }
 _HOP_FLAGS = ((1, "dead"), (2, "pervasive"), (4, "onlink"), (8, "offload"), (16, "linkdown"), (32, "unresolved"))
 _ACTIONS = {1: "lookup", 2: "goto", 3: "nop", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
@@ -100,7 +85,7 @@ def _route(body: bytes) -> Route | None:
         source=ip(attrs.get(7)) or None,
         metric=u32(attrs.get(6)),
         scope=SCOPES.get(scope, str(scope)),
-        protocol=_PROTOCOLS.get(protocol, str(protocol)),
+        protocol=PROTOCOLS.get(protocol, str(protocol)),
         other=tuple(_route_other(attrs, family, src_len, tos)),
         mtu=u32(metrics.get(2)) or None,  # RTAX_MTU
         mtu_locked=bool(u32(metrics.get(1)) & _MTU_LOCK),  # RTAX_LOCK

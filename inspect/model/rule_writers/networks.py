@@ -29,5 +29,5 @@ NETWORKS: tuple[RuleWriter, ...] = (
     ),
     RuleWriter(kind="wg-quick", title="wg-quick", table_prefixes=("wg-quick-",), files=("/etc/wireguard/",)),
     RuleWriter(kind="sshuttle", title="sshuttle", chain_prefixes=("sshuttle-",), table_prefixes=("sshuttle-",)),
-    RuleWriter(kind="dnet-tui", title="dnet-tui", tables=("dnet-tui",)),
+    RuleWriter(kind="dnet-tui", title="dnet-tui", tables=("dnet-tui",), comments=("dnet-tui:",)),
 )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dnet_tui.inspect.errors import ActionFailedError
+from lab.faults.links_family import WRONG_MAC, cable, inside
 from lab.machines.docker_host import DockerHost
 from lab.machines.hosts import OUTSIDE_SERVER, DemoHost, LabHost, dnet_argv, python_argv
 from lab.machines.requirements import require_lab
@@ -433,3 +434,19 @@ def test_a_bridge_of_an_earlier_version_s_journal_is_put_back_as_it_was(demo_hos
     ]
     assert link["linkinfo"]["info_data"]["nf_call_iptables"] == 1
     assert demo_host.run("sysctl", "-n", "net.ipv4.conf.br-lab.rp_filter").stdout.strip() == b"2"
+
+
+@pytest.mark.lab
+def test_a_repaired_neighbour_comes_back_with_its_flags_and_its_origin() -> None:
+    with DemoHost.start() as host:
+        web = cable(host, "web")
+        entry = (web.gateway, "lladdr", WRONG_MAC, "dev", web.inner, "nud", "permanent")
+        host.run(*inside(host, "web", "neigh", "replace", *entry, "router", "protocol", "static"))
+        shown = inside(host, "web", "-d", "neigh", "show", web.gateway)
+        before = host.run(*shown).stdout.decode()
+        assert "router" in before
+        assert "proto static" in before
+        assert host.dnet("fix", "stale-neigh", "--yes").returncode == 0
+        assert WRONG_MAC not in host.run(*shown).stdout.decode()
+        assert host.dnet("undo", "--yes").returncode == 0
+        assert host.run(*shown).stdout.decode() == before

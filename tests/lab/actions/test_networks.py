@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from lab.actions.test_fix_and_undo import picture, undo
 from lab.machines.docker_host import DockerHost
 from lab.machines.hosts import DemoHost, LabHost, python_argv
@@ -149,3 +151,21 @@ def test_a_linux_network_of_both_families_removed_is_put_back_by_undo(demo_host:
     assert "br-side" not in picture(demo_host)["rules"]
     undo(demo_host)
     assert picture(demo_host) == made
+
+
+@pytest.mark.parametrize("obstacle", ["port", "route"])
+def test_a_network_in_use_is_refused_before_anything_is_deleted(demo_host: DemoHost, obstacle: str) -> None:
+    net(demo_host, "create", "side", "--engine", "linux", *SUBNETS)
+    demo_host.run("ip", "tuntap", "add", "dev", "tap7", "mode", "tap", check=obstacle == "port")
+    if obstacle == "port":
+        demo_host.run("ip", "link", "set", "tap7", "master", "br-side")
+    else:
+        demo_host.run("ip", "route", "add", "10.200.0.0/16", "via", "10.188.0.7")
+    before = picture(demo_host)
+    refused = demo_host.dnet("net", "rm", "side", "--yes")
+    said = refused.stderr.decode()
+    assert refused.returncode == 1, said
+    assert ("in use by tap7" if obstacle == "port" else "lead through br-side") in said
+    assert "nothing was changed" in said
+    assert picture(demo_host) == before
+    assert json.loads(demo_host.dnet("journal", "--format", "json").stdout)[-1]["title"].startswith("create network")

@@ -13,7 +13,9 @@ from typing import Any
 
 from lab.faults.links_family import WRONG_MAC, cable, inside, neighbours
 from lab.faults.machinery import Argv, doctor, serious
+from lab.machines.docker_host import DockerHost
 from lab.machines.hosts import OUTSIDE_SERVER, LabHost
+from lab.machines.names import NAME_SERVER
 from lab.packets.plans import OK, plan_of
 from lab.packets.traffic import LIMIT, SILENCE, Probe, Went, went
 
@@ -52,29 +54,32 @@ def place(host: LabHost) -> Place:
     )
 
 
-def _rule(*words: str) -> Inject:
+def rule(*words: str) -> Inject:
     """A rule on the host; ``BRIDGE``, ``ADDRESS`` and so on stand for those of ``web``."""
-    return lambda host: [("iptables-nft", "-w", *_filled(host, words))]
+    return lambda host: [("iptables-nft", "-w", *filled(host, words))]
 
 
-def _own(*words: str) -> Inject:
+def own(*words: str) -> Inject:
     """A command in the network namespace of ``web``."""
-    return lambda host: [(*host.enter("web"), *_filled(host, words))]
+    return lambda host: [(*host.enter("web"), *filled(host, words))]
 
 
 def _ip(*words: str) -> Inject:
-    return lambda host: [("ip", *_filled(host, words))]
+    return lambda host: [("ip", *filled(host, words))]
 
 
-def _inner_ip(*lines: str) -> Inject:
-    return lambda host: [inside(host, "web", *_filled(host, line.split())) for line in lines]
+def inner_ip(*lines: str) -> Inject:
+    """``ip`` in the network namespace of ``web``."""
+    return lambda host: [inside(host, "web", *filled(host, line.split())) for line in lines]
 
 
-def _nft(text: str) -> Inject:
-    return lambda host: [("nft", *_filled(host, (text,)))]
+def nft(text: str) -> Inject:
+    """Rules of native nftables on the host."""
+    return lambda host: [("nft", *filled(host, (text,)))]
 
 
-def _filled(host: LabHost, words: Sequence[str]) -> tuple[str, ...]:
+def filled(host: LabHost, words: Sequence[str]) -> tuple[str, ...]:
+    """Words with the names of ``web``'s place in them."""
     names = {name.upper(): value for name, value in vars(place(host)).items()}
     filled = []
     for word in words:
@@ -85,7 +90,7 @@ def _filled(host: LabHost, words: Sequence[str]) -> tuple[str, ...]:
 
 
 def _marked(host: LabHost) -> Sequence[Argv]:
-    mark = _rule("-t", "mangle", "-A", "PREROUTING", "-i", "BRIDGE", "-j", "MARK", "--set-mark", "7")(host)
+    mark = rule("-t", "mangle", "-A", "PREROUTING", "-i", "BRIDGE", "-j", "MARK", "--set-mark", "7")(host)
     return [*mark, ("ip", "rule", "add", "fwmark", "7", "blackhole")]
 
 
@@ -96,29 +101,27 @@ def _limited(_: LabHost) -> Sequence[Argv]:
 
 
 UNLISTED: Mapping[str, Inject] = {
-    "the container's own OUTPUT drops": _own("iptables-nft", "-A", "OUTPUT", "-p", "tcp", "-j", "DROP"),
-    "the container's own nftables drop": _own(
+    "the container's own OUTPUT drops": own("iptables-nft", "-A", "OUTPUT", "-p", "tcp", "-j", "DROP"),
+    "the container's own nftables drop": own(
         "nft", "add table inet own; add chain inet own i { type filter hook input priority 0; policy drop; }"
     ),
-    "a blackhole in the container": _inner_ip(f"route add blackhole {_ELSEWHERE}"),
-    "a policy rule in the container": _inner_ip(f"rule add to {_ELSEWHERE} prohibit"),
+    "a blackhole in the container": inner_ip(f"route add blackhole {_ELSEWHERE}"),
+    "a policy rule in the container": inner_ip(f"rule add to {_ELSEWHERE} prohibit"),
     "an unreachable route to it": _ip("route", "add", "unreachable", "ADDRESS"),
     "a blackhole on the host": _ip("route", "add", "blackhole", _ELSEWHERE),
-    "mangle drops what is forwarded": _rule("-t", "mangle", "-A", "FORWARD", "-i", "BRIDGE", "-j", "DROP"),
-    "mangle drops at the end": _rule("-t", "mangle", "-A", "POSTROUTING", "-o", "BRIDGE", "-j", "DROP"),
-    "raw drops": _rule("-t", "raw", "-A", "PREROUTING", "-i", "BRIDGE", "-j", "DROP"),
-    "raw keeps it from being tracked": _rule("-t", "raw", "-I", "PREROUTING", "-i", "BRIDGE", "-j", "CT", "--notrack"),
-    "another conntrack zone": _rule("-t", "raw", "-I", "PREROUTING", "-i", "BRIDGE", "-j", "CT", "--zone", "5"),
-    "a source that nobody has": _rule(
+    "mangle drops what is forwarded": rule("-t", "mangle", "-A", "FORWARD", "-i", "BRIDGE", "-j", "DROP"),
+    "mangle drops at the end": rule("-t", "mangle", "-A", "POSTROUTING", "-o", "BRIDGE", "-j", "DROP"),
+    "raw drops": rule("-t", "raw", "-A", "PREROUTING", "-i", "BRIDGE", "-j", "DROP"),
+    "raw keeps it from being tracked": rule("-t", "raw", "-I", "PREROUTING", "-i", "BRIDGE", "-j", "CT", "--notrack"),
+    "another conntrack zone": rule("-t", "raw", "-I", "PREROUTING", "-i", "BRIDGE", "-j", "CT", "--zone", "5"),
+    "a source that nobody has": rule(
         "-t", "nat", "-I", "POSTROUTING", "-s", "ADDRESS", "-j", "SNAT", "--to-source", "192.0.2.99"
     ),
-    "nat ends before its rules": _rule("-t", "nat", "-I", "POSTROUTING", "-j", "ACCEPT"),
-    "the host's OUTPUT drops": _rule("-A", "OUTPUT", "-o", "BRIDGE", "-j", "DROP"),
-    "a lifetime of one hop": _rule("-t", "mangle", "-A", "PREROUTING", "-i", "BRIDGE", "-j", "TTL", "--ttl-set", "1"),
-    "a wrong neighbour in the container": _inner_ip(
-        f"neigh replace GATEWAY lladdr {WRONG_MAC} dev INNER nud permanent"
-    ),
-    "no ARP in the container": _inner_ip("link set dev INNER arp off"),
+    "nat ends before its rules": rule("-t", "nat", "-I", "POSTROUTING", "-j", "ACCEPT"),
+    "the host's OUTPUT drops": rule("-A", "OUTPUT", "-o", "BRIDGE", "-j", "DROP"),
+    "a lifetime of one hop": rule("-t", "mangle", "-A", "PREROUTING", "-i", "BRIDGE", "-j", "TTL", "--ttl-set", "1"),
+    "a wrong neighbour in the container": inner_ip(f"neigh replace GATEWAY lladdr {WRONG_MAC} dev INNER nud permanent"),
+    "no ARP in the container": inner_ip("link set dev INNER arp off"),
     "no ARP at the bridge": _ip("link", "set", "dev", "BRIDGE", "arp", "off"),
     "another MAC address of the bridge": _ip("link", "set", "dev", "BRIDGE", "address", "02:00:00:00:00:77"),
     "the uplink is down": _ip("link", "set", "dev", "UPLINK", "down"),
@@ -126,28 +129,28 @@ UNLISTED: Mapping[str, Inject] = {
     "a policy rule for its network": _ip("rule", "add", "from", "SUBNET", "blackhole"),
     "a policy rule for its bridge": _ip("rule", "add", "iif", "BRIDGE", "prohibit"),
     "its address on the host": _ip("address", "add", "ADDRESS/32", "dev", "lo"),
-    "a source by the route that nobody answers": _inner_ip(
+    "a source by the route that nobody answers": inner_ip(
         "address add 10.99.99.9/32 dev INNER", "route replace default via GATEWAY src 10.99.99.9"
     ),
-    "an address of its own elsewhere": _inner_ip("address add 198.51.100.99/24 dev INNER"),
-    "a narrower mask": _inner_ip("address del CIDR dev INNER", "address add ADDRESS/32 dev INNER"),
+    "an address of its own elsewhere": inner_ip("address add 198.51.100.99/24 dev INNER"),
+    "a narrower mask": inner_ip("address del CIDR dev INNER", "address add ADDRESS/32 dev INNER"),
     "a limit before a drop": _limited,
     "a mark that a policy rule asks for": _marked,
-    "no ARP across bridges": _nft(
+    "no ARP across bridges": nft(
         "add table bridge x; add chain bridge x p { type filter hook prerouting priority 0; }; "
         "add rule bridge x p ether type arp drop"
     ),
-    "no ARP up to the host": _nft(
+    "no ARP up to the host": nft(
         "add table arp x; add chain arp x p { type filter hook input priority 0; }; add rule arp x p drop"
     ),
-    "a drop at the device": _nft(
+    "a drop at the device": nft(
         "add table netdev x; add chain netdev x p { type filter hook ingress device VETH priority 0; policy drop; }"
     ),
-    "a drop by a set": _nft(
+    "a drop by a set": nft(
         "add table inet y; add set inet y s { type ipv4_addr; }; add element inet y s { ADDRESS }; "
         "add chain inet y f { type filter hook forward priority -5; }; add rule inet y f ip saddr @s drop"
     ),
-    "a drop of what begins towards it": _rule("-I", "FORWARD", "-p", "tcp", "--syn", "-o", "BRIDGE", "-j", "DROP"),
+    "a drop of what begins towards it": rule("-I", "FORWARD", "-p", "tcp", "--syn", "-o", "BRIDGE", "-j", "DROP"),
 }
 """What is done to a healthy host, in words, and how."""
 
@@ -169,7 +172,9 @@ class Outcome:
 
 def probes(host: LabHost) -> dict[Probe, Went]:
     """What goes in which way on the healthy host: more than what the plan tells faults apart by."""
-    more = (neighbours(host), Probe("web", OUTSIDE_SERVER, 0, "icmp"), Probe("host", "web", 0, "icmp"))
+    more = [neighbours(host), Probe("web", OUTSIDE_SERVER, 0, "icmp"), Probe("host", "web", 0, "icmp")]
+    if isinstance(host, DockerHost):
+        more += [Probe("host", "127.0.0.1", 8081, answers="web"), Probe("web", NAME_SERVER, 53, "dns")]
     return {**plan_of(host).healthy, **dict.fromkeys(more, OK)}
 
 

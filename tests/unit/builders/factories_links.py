@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from dnet_tui.diagnostics.operations.address import AddAddress
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.model import (
@@ -119,6 +120,11 @@ def bridge_bare() -> Snapshot:
     """docker0 without its address, and so without its routes."""
     base = without(docker_like_snapshot(), HOST, "addresses", lambda item: item.address == "172.17.0.1")
     return without(base, HOST, "routes", lambda item: item.hops[0].ifindex == DOCKER0)
+
+
+def bridge_narrow(length: int = 32) -> Snapshot:
+    """docker0 with its address, but with another prefix length than its network's."""
+    return after(bridge_bare(), [AddAddress(link="docker0", cidr=f"172.17.0.1/{length}")])
 
 
 def orphan(master: int | None = None) -> Snapshot:

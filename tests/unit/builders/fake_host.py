@@ -5,6 +5,7 @@ It knows nothing of the code under test but the protocol :class:`dnet_tui.action
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 
@@ -31,6 +32,8 @@ class FakeHost:
         self.log: list[tuple[str, ...]] = []
         self.before_run: Callable[[tuple[str, ...]], None] = lambda _: None
         self.refuse: set[str] = set()
+        self.links = {name: number for number, name in enumerate((*DEVICES, "v"), start=1)}
+        self.port_state = "forwarding"
         self.packages: set[str] = set()
         self.child: Callable[[bytes], Ran] = lambda _: Ran(1, "", "no such module")
 
@@ -58,6 +61,9 @@ class FakeHost:
     def interfaces(self, family: str) -> tuple[str, ...]:
         return DEVICES if family == "ipv4" else ()
 
+    def sysctls_below(self, key: str) -> tuple[str, ...]:
+        return tuple(item for item in self.values if item.rpartition(".")[0] == key)
+
     # --- iptables ------------------------------------------------------------------------------------------
 
     def run(self, argv: Sequence[str], *, limit: float = 1.0, given: bytes = b"") -> Ran:  # noqa: ARG002
@@ -67,9 +73,18 @@ class FakeHost:
             return self.child(given)
         if words[0].endswith("-save"):
             return self._save(words)
+        if words[-4:-1] == ("link", "show", "dev") and words[0] != "bridge":
+            return Ran(0 if words[-1] in self.links else 1, "", "")
+        if words[-3:] == ("-j", "link", "show"):
+            shown = [{"ifindex": number, "ifname": name} for name, number in self.links.items()]
+            return Ran(0, json.dumps(shown), "")
+        if words[:2] == ("bridge", "-j"):
+            return Ran(0, json.dumps([{"ifname": words[-1], "state": self.port_state}]), "")
         self.log.append(words)
         if words[0] == "nft":
             return Ran(1, "", "not here")
+        if words[0] in ("ip", "bridge"):
+            return Ran(0, "", "")
         if words[0] in ("true", "false"):
             return Ran(0 if words[0] == "true" else 1, "", "")
         return self._change(words)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
+from dnet_tui.diagnostics.checks.check_ids import CHECK_IDS
 from dnet_tui.inspect.engines.protocol import EventSocket
 from dnet_tui.inspect.engines.quick_names import EngineNames, quick_names
 from dnet_tui.inspect.ruleset.quick_chains import ChainName, parse_chains
 from dnet_tui.tui import completion
+from dnet_tui.tui.main import app
 
 ANSWERS = {
     "/containers/json?all=true": [{"Names": ["/web"]}, {"Names": ["/db", "/web/alias"]}, {"Names": None}, "x"],
@@ -102,6 +109,49 @@ def test_chains_are_taken_from_what_nft_lists() -> None:
     assert parse_chains(json.dumps(listed).encode()) == (ChainName("nat", "DOCKER"),)
     for odd in (b"", b"[]", b"{}", b'{"nftables": 3}', b'{"nftables": [3, {"chain": 4}]}'):
         assert parse_chains(odd) == ()
+
+
+def test_the_ids_that_are_completed_are_the_catalogues() -> None:
+    assert tuple(item.id for item in CATALOGUE) == CHECK_IDS
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("explain masq-m", "masq-missing"),
+        ("doctor --check masq-m", "masq-missing"),
+        ("fix masq-m", "masq-missing"),
+        ("trace outsi", "outside"),
+        ("why web outsi", "outside"),
+        ("capture lo", "lo"),
+        ("net rm brid", "bridge"),
+        ("net connect app we", "web"),
+        ("port publish we", "web"),
+    ],
+)
+def test_every_command_completes_what_it_takes(words: str, wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completion, "_engine_names", lambda: EngineNames(("web",), ("app", "bridge")))
+    environment = {"_DNET_TUI_COMPLETE": "complete_bash", "COMP_WORDS": f"dnet-tui {words}"}
+    environment["COMP_CWORD"] = str(len(words.split()))
+    ran = CliRunner().invoke(app, [], prog_name="dnet-tui", env=environment)
+    assert wanted in ran.stdout.split(), ran.output
+
+
+def test_completing_starts_neither_the_app_nor_the_checks() -> None:
+    begin = "import sys\nfrom dnet_tui.tui.main import app\n"
+    complete = "try:\n    app(prog_name='dnet-tui')\nexcept SystemExit:\n    pass\n"
+    heavy = "{'textual', 'dnet_tui.diagnostics.checks.catalogue'}"
+    code = f"{begin}{complete}print(sorted(name for name in sys.modules if name in {heavy}))"
+    environment = {"_DNET_TUI_COMPLETE": "complete_bash", "COMP_WORDS": "dnet-tui explain masq-m", "COMP_CWORD": "2"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert ran.stdout.split("\n")[-2] == "[]"
 
 
 def test_only_words_that_go_on_from_what_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:

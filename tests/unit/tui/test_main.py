@@ -188,7 +188,7 @@ def test_a_file_that_is_no_snapshot_is_refused_in_words(tmp_path: Path, content:
 
     ran = dnet_tui("doctor", "--snapshot", str(file))
 
-    assert ran.returncode == 3
+    assert ran.returncode == 2
     assert ran.stderr.startswith("dnet-tui: ")
     assert "Traceback" not in ran.stderr
 

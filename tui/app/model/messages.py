@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
+from dnet_tui.diagnostics.difference.base import DifferenceItem
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.capture.decode import PacketSummary
@@ -11,6 +12,7 @@ from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.model.services import LastChange
 from dnet_tui.tui.app.model.state import ErrorInfo, ModeId
+from dnet_tui.tui.app.model.timeline import JournalLine
 
 
 class HostChangeNotified(Message):
@@ -22,10 +24,17 @@ class HostChangeNotified(Message):
 
 
 class SnapshotTaken(Message):
-    """The host was read, from ``at`` on (:func:`time.monotonic`).  ``unasked``: because it moved, not for the user."""
+    """The host was read, from ``at`` on (:func:`time.monotonic`).
 
-    def __init__(self, snapshot: Snapshot, *, at: float = 0.0, unasked: bool = False) -> None:
+    ``unasked``: because it moved, not for the user.  ``authors`` are the
+    processes that wrote rules since it was read before.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, *, at: float = 0.0, unasked: bool = False, authors: tuple[str, ...] = ()
+    ) -> None:
         super().__init__()
+        self.authors = authors
         self.snapshot = snapshot
         self.at = at
         self.unasked = unasked
@@ -41,10 +50,20 @@ class SnapshotFailed(Message):
 
 
 class ReportReady(Message):
-    """A snapshot that was ``taken`` was examined; ``report`` is None when the examination failed."""
+    """A snapshot that was ``taken`` was examined; ``report`` is None when the examination failed.
 
-    def __init__(self, taken: SnapshotTaken, report: Report | None, trouble: ErrorInfo | None = None) -> None:
+    ``changes`` are its differences from the snapshot that is on show.
+    """
+
+    def __init__(
+        self,
+        taken: SnapshotTaken,
+        report: Report | None,
+        trouble: ErrorInfo | None = None,
+        changes: tuple[DifferenceItem, ...] = (),
+    ) -> None:
         super().__init__()
+        self.changes = changes
         self.taken = taken
         self.report = report
         self.trouble = trouble
@@ -86,6 +105,18 @@ class CaptureEnded(Message):
         super().__init__()
         self.serial = serial
         self.trouble = trouble
+
+
+class JournalAsked(Message):
+    """The journal of dnet-tui's own changes is wanted."""
+
+
+class JournalRead(Message):
+    """The journal was read."""
+
+    def __init__(self, lines: tuple[JournalLine, ...]) -> None:
+        super().__init__()
+        self.lines = lines
 
 
 class RowSelected(Message):

@@ -13,6 +13,8 @@ from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
+from dnet_tui.tui.app.model.guided import Answered, ProbeLine, SeenPacket
+from dnet_tui.tui.app.model.timeline import JournalLine
 
 
 class Batch(NamedTuple):
@@ -33,6 +35,26 @@ class CaptureSource(Protocol):
 
     def poll(self, timeout: float) -> Batch:
         """Wait up to ``timeout`` seconds for packets and return what came."""
+
+    def close(self) -> None:
+        """End the capture; always called, once."""
+
+
+class FlowBatch(NamedTuple):
+    """What one poll of a flow's capture brought; ``ended`` as in :class:`Batch`."""
+
+    packets: tuple[SeenPacket, ...]
+    ended: str = ""
+
+
+class FlowSource(Protocol):
+    """A running capture of one flow at several points.  Used by one thread only."""
+
+    points: tuple[str, ...]
+    """What the points are called."""
+
+    def poll(self, timeout: float) -> FlowBatch:
+        """Wait up to ``timeout`` seconds for packets and return those that are finished."""
 
     def close(self) -> None:
         """End the capture; always called, once."""
@@ -65,6 +87,11 @@ class Services(NamedTuple):
     and returns a new snapshot.  ``watch`` starts to listen; what it is given
     is called, in any thread, with what moved.  Without one of
     them the app looks at the host only when it is asked to.
+    ``open_flow`` captures a flow's packets at its links, ``probe`` sends real
+    ones along it and says what came of it; both are None without a live host.
+    ``save`` writes a text to a new file in the current folder, of the name
+    that is given, and returns its path.  ``authors`` says which processes
+    wrote rules since it was last asked, ``journal`` what dnet-tui itself did.
     """
 
     take: Callable[[], Snapshot]
@@ -75,3 +102,8 @@ class Services(NamedTuple):
     open_capture: Callable[[str, str, Snapshot], CaptureSource] | None = None
     refresh: Callable[[Snapshot, frozenset[Moved]], Snapshot] | None = None
     watch: Callable[[Callable[[frozenset[Moved]], None]], Watch] | None = None
+    open_flow: Callable[[Answered], FlowSource] | None = None
+    probe: Callable[[Answered], ProbeLine] | None = None
+    save: Callable[[str, str], str] | None = None
+    authors: Callable[[], tuple[str, ...]] | None = None
+    journal: Callable[[], tuple[JournalLine, ...]] | None = None

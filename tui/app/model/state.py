@@ -12,6 +12,8 @@ from dnet_tui.diagnostics.difference.rates import Rates
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Snapshot
+from dnet_tui.tui.app.model.guided import GuidedView
+from dnet_tui.tui.app.model.timeline import TIMELINE_KEPT, JournalLine, TimelineEntry
 
 ModeId = str
 """Names a mode; the modes there are stand in one place, :data:`dnet_tui.tui.app.modes.MODES`."""
@@ -69,6 +71,10 @@ class AppState(msgspec.Struct, frozen=True, kw_only=True):
     report: Report | None = None
     selection: Selection = Selection()
     capture: CaptureView = CaptureView()
+    guided: GuidedView = GuidedView()
+    timeline: tuple[TimelineEntry, ...] = ()
+    """What changed since the app was opened, oldest first."""
+    journal: tuple[JournalLine, ...] = ()
     frozen: bool = False
     busy: str = ""
     trouble: ErrorInfo | None = None
@@ -101,6 +107,11 @@ def looked(
     return changed(state, snapshot=snapshot, report=report, read_at=read_at, rates=rates, trouble=trouble)
 
 
+def with_news(state: AppState, entries: tuple[TimelineEntry, ...]) -> AppState:
+    """Return ``state`` with more on its timeline, as much as is kept."""
+    return changed(state, timeline=(*state.timeline, *entries)[-TIMELINE_KEPT:]) if entries else state
+
+
 def select(state: AppState, mode: ModeId, row: str) -> AppState:
     """Return ``state`` with another row selected in a mode."""
     return _chosen(state, rows=state.selection.rows | {mode: row})
@@ -125,6 +136,11 @@ def look_into(state: AppState, namespace: str) -> AppState:
 def capturing(state: AppState, **fields: object) -> AppState:
     """Return ``state`` with fields of its capture replaced."""
     return changed(state, capture=msgspec.structs.replace(state.capture, **fields))
+
+
+def guiding(state: AppState, **fields: object) -> AppState:
+    """Return ``state`` with fields of its guided check replaced."""
+    return changed(state, guided=msgspec.structs.replace(state.guided, **fields))
 
 
 def with_packets(state: AppState, packets: tuple[PacketSummary, ...], received: int, dropped: int) -> AppState:

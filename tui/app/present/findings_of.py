@@ -6,7 +6,7 @@ and containers; this module says which of them a finding is about.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from dnet_tui.diagnostics.report.finding import Finding, Severity
 from dnet_tui.diagnostics.report.report import Report
@@ -67,10 +67,44 @@ def of_container(container: Container) -> frozenset[SelectedSubject]:
 
 
 def concerning(report: Report | None, subjects: frozenset[SelectedSubject]) -> tuple[Finding, ...]:
-    """Return the findings whose subject is one of ``subjects``, in the report's order."""
+    """Return the findings whose subject is one of ``subjects``, or that hit one of them; in the report's order."""
     if report is None:
         return ()
-    return tuple(finding for finding in report.findings if subjects & _names(finding))
+    return tuple(
+        finding for finding in report.findings if subjects & _names(finding) or not subjects.isdisjoint(_hit(finding))
+    )
+
+
+class FindingsIndex:
+    """The findings of a report by what they name and hit, for lists that ask of thousands of things."""
+
+    def __init__(self, report: Report | None, networks: Iterable[Network] = ()) -> None:
+        self.report = report
+        self._networks = {network.id: network.name for network in networks}
+        self._found: dict[SelectedSubject, list[int]] = {}
+        for number, finding in enumerate(report.findings if report is not None else ()):
+            for name in {*_names(finding), *_hit(finding)}:
+                self._found.setdefault(name, []).append(number)
+
+    def concerning(self, subjects: frozenset[SelectedSubject]) -> tuple[Finding, ...]:
+        """As :func:`concerning`."""
+        if self.report is None:
+            return ()
+        numbers = sorted({number for subject in subjects for number in self._found.get(subject, ())})
+        return tuple(self.report.findings[number] for number in numbers)
+
+    def concerning_container(self, container: Container) -> tuple[Finding, ...]:
+        """Those that concern a container, and the faults that hit a network which it is on."""
+        on = frozenset(("network", self._networks.get(end.network, "")) for end in container.endpoints)
+        own, shared = self.concerning(of_container(container)), self.concerning(on)
+        more = tuple(item for item in shared if item.severity != "info" and item not in own)
+        return (*own, *more)
+
+
+def _hit(finding: Finding) -> Iterator[SelectedSubject]:
+    """Whom a fault hits; mere information concerns its subject alone."""
+    if finding.severity != "info":
+        yield from ((item.kind, item.name) for item in finding.affects)
 
 
 def concerning_host(report: Report | None) -> tuple[Finding, ...]:

@@ -16,17 +16,19 @@ from dnet_tui.tui.app.present.styled_text import (
     fit,
     heading,
     line,
+    pad,
     say,
     width_of,
 )
 
 
 class Tab(NamedTuple):
-    """A mode as the title line shows it."""
+    """A mode as the title line shows it; not ``always``: only while it is on show."""
 
     key: str
     mode: ModeId
     title: str
+    always: bool = True
 
 
 class Hint(NamedTuple):
@@ -36,13 +38,17 @@ class Hint(NamedTuple):
     does: str
 
 
+_ONLY_ONE = 56
+"""Below so many cells only the mode on show is named: the verdict is worth more than the others' keys."""
+
+
 def title(state: AppState, every: Sequence[Tab], mode: ModeId, width: int) -> tuple[StyledLine, StyledLine]:
     """Return the title line's left part (modes, host) and right part (verdict, time), both fitting ``width``."""
     tabs: list[StyledLine] = []
-    for key, name, word in every:
+    for key, name, word, always in every:
         if name == mode:
             tabs.append(line(say(f"[{key} {word}]", "name")))
-        else:
+        elif always and width >= _ONLY_ONE:
             # On a narrow terminal the verdict is worth more than the other modes' names.
             tabs.append(line(" ", say(key, "key"), f" {word} " if width >= 70 else " "))
     left = line(*tabs)
@@ -66,6 +72,8 @@ def _statuses(state: AppState) -> Iterable[StyledLine]:
         yield line(say("... ", "warn"))
     ice = line(say("FROZEN ", "warn")) if state.frozen else ()
     yield line(ice, _score(state, words=True), kind, time)
+    if kind:
+        yield line(ice, _score(state, words=True), kind)
     yield line(ice, _score(state, words=True), time)
     yield line(ice, _score(state, words=False))
     yield line(say("F ", "warn")) if state.frozen else ()
@@ -106,6 +114,21 @@ def _hint(hint: Hint) -> StyledLine:
     return line(" ", say(hint.key, "key"), " ", say(hint.does, "dim"), " ")
 
 
+_TWO_COLUMNS = 66
+
+
+def _in_columns(keys: Sequence[Hint], columns: int, width: int) -> list[Paragraph]:
+    """Keys in the order of reading: down the first column, then down the second."""
+    if columns == 1:
+        return [Paragraph(line(say(f"{hint.key:<14} ", "key"), hint.does), hang=15) for hint in keys]
+    half = -(-len(keys) // 2)
+    cells = [line(say(f"{hint.key:<11} ", "key"), hint.does) for hint in keys]
+    return [
+        Paragraph(line(pad(cell, width - 1), " ", *(cells[half + at : half + at + 1])))
+        for at, cell in enumerate(cells[:half])
+    ]
+
+
 _SIGNS: tuple[tuple[str, TextRole, str], ...] = (
     (f"{CROSS} error", "bad", "traffic is broken"),
     ("! warning", "warn", "will break, or is exposed"),
@@ -115,14 +138,15 @@ _SIGNS: tuple[tuple[str, TextRole, str], ...] = (
 )
 
 
-def help_paras(sections: Sequence[tuple[str, Sequence[Hint]]]) -> tuple[Paragraph, ...]:
-    """Return the help: every key that works here, then the signs."""
+def help_paras(sections: Sequence[tuple[str, Sequence[Hint]]], width: int = 0) -> tuple[Paragraph, ...]:
+    """Return the help: every key that works here, then the signs; in two columns where ``width`` has room for them."""
+    columns = 2 if width >= _TWO_COLUMNS else 1
     out: list[Paragraph] = []
     for name, keys in sections:
         if not keys:
             continue
         out += [*([BLANK] if out else []), heading(name)]
-        out += [Paragraph(line(say(f"{hint.key:<14} ", "key"), hint.does), hang=15) for hint in keys]
+        out += _in_columns(keys, columns, width // columns)
     out += [BLANK, heading("Signs")]
     out += [Paragraph(line(say(f"{sign:<14} ", role), text), hang=15) for sign, role, text in _SIGNS]
     return tuple(out)

@@ -12,6 +12,7 @@ from dnet_tui.inspect.model.default_routes import MAIN, destination
 from dnet_tui.inspect.model.engine_kinds.others import NETNS
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import findings, findings_of, link_detail
+from dnet_tui.tui.app.present.findings_of import FindingsIndex
 from dnet_tui.tui.app.present.styled_text import BLANK, Paragraph, TextSpan, bullet, fact, heading, line, say
 
 _GROUPS = {
@@ -116,7 +117,7 @@ def _container(view: View, report: Report | None, container: Container) -> Itera
     for port in container.published:
         where = f"[{port.host_ip}]" if ":" in port.host_ip else port.host_ip
         yield fact("publishes", f"{where}:{port.host_port} → {port.container_port}/{port.proto}")
-    about = findings_of.concerning(report, findings_of.of_container(container))
+    about = FindingsIndex(report, view.networks.values()).concerning_container(container)
     yield from findings.briefly(about)
     if ns is not None and ns.kind == "host":
         yield BLANK

@@ -19,6 +19,7 @@ from dnet_tui.inspect.model.coverage.gaps import listed
 from dnet_tui.inspect.model.default_routes import default_routes
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import findings_of
+from dnet_tui.tui.app.present.findings_of import FindingsIndex
 from dnet_tui.tui.app.present.styled_text import Row, StyledLine, TextRole, line, say
 
 
@@ -45,9 +46,10 @@ def rows(snapshot: Snapshot, report: Report | None, folded: frozenset[str] = fro
 def tree(snapshot: Snapshot, report: Report | None) -> Node:
     """Return the tree; its root is the host."""
     view = View(listed(snapshot))
+    index = FindingsIndex(report, view.networks.values())
     found = findings_of.concerning_host(report)
     name = line(say(snapshot.host.hostname or "host", "name"), say(" host", "dim"), *_marks(found))
-    children = (*_host_links(view, report), *_groups(view, report))
+    children = (*_host_links(view, index), *_groups(view, index))
     return Node(id="host", name=name, address=line(say(snapshot.host.kernel, "dim")), children=children)
 
 
@@ -92,16 +94,16 @@ def _state(link: Link) -> StyledLine:
     return line(" ", say("no carrier", "warn"))
 
 
-def _host_links(view: View, report: Report | None) -> Iterator[Node]:
+def _host_links(view: View, index: FindingsIndex) -> Iterator[Node]:
     """The bridges with their ports, then the uplinks."""
     host = view.host
     if host is None:
         return
     for bridge in view.bridges():
         network = view.network_of_bridge(bridge.name)
-        about = findings_of.concerning(report, findings_of.of_link(bridge, network))
+        about = index.concerning(findings_of.of_link(bridge, network))
         called = (say(f" {network.name}", "info"),) if network and network.name != bridge.name else ()
-        ports = tuple(_port(view, report, host, port) for port in view.ports_of(host.id, bridge.ifindex))
+        ports = tuple(_port(view, index, host, port) for port in view.ports_of(host.id, bridge.ifindex))
         empty = () if ports else (say(" no ports", "dim"),)
         yield Node(
             id=link_id(host.id, bridge),
@@ -110,12 +112,12 @@ def _host_links(view: View, report: Report | None) -> Iterator[Node]:
             children=ports,
             search=f"bridge {network.name} {network.engine} {_subnets(network)}" if network else "bridge",
         )
-    yield from _overlays(view, report)
+    yield from _overlays(view, index)
     for uplink in uplinks(host):
-        yield _link(view, report, host, uplink, "uplink")
+        yield _link(view, index, host, uplink, "uplink")
 
 
-def _overlays(view: View, report: Report | None) -> Iterator[Node]:
+def _overlays(view: View, index: FindingsIndex) -> Iterator[Node]:
     """The bridges inside of overlay networks, each in a namespace of its own."""
     for ns in view.insides():
         for bridge in (link for link in known_items(ns.links) if link.kind == "bridge"):
@@ -123,7 +125,7 @@ def _overlays(view: View, report: Report | None) -> Iterator[Node]:
                 id=link_id(ns.id, bridge),
                 name=line(say(view.label(ns.id), "name"), say(f" {bridge.name}", "dim"), *_state(bridge)),
                 address=shown(view.addresses_of(LinkRef(namespace=ns.id, ifindex=bridge.ifindex))),
-                children=tuple(_port(view, report, ns, port) for port in view.ports_of(ns.id, bridge.ifindex)),
+                children=tuple(_port(view, index, ns, port) for port in view.ports_of(ns.id, bridge.ifindex)),
                 search="bridge overlay network",
             )
 
@@ -144,13 +146,13 @@ def uplinks(host: Namespace) -> tuple[Link, ...]:
     )
 
 
-def _link(view: View, report: Report | None, ns: Namespace, link: Link, what: str) -> Node:
-    about = findings_of.concerning(report, findings_of.of_link(link)) if ns.kind == "host" else ()
+def _link(view: View, index: FindingsIndex, ns: Namespace, link: Link, what: str) -> Node:
+    about = index.concerning(findings_of.of_link(link)) if ns.kind == "host" else ()
     return Node(
         id=link_id(ns.id, link),
         name=line(say(link.name, "name"), say(f" {what}", "dim"), *_state(link), *_marks(about)),
         address=shown(view.addresses_of(LinkRef(namespace=ns.id, ifindex=link.ifindex))),
-        children=(*_far_end(view, report, link), *_above(view, ns, link)),
+        children=(*_far_end(view, index, link), *_above(view, ns, link)),
     )
 
 
@@ -170,19 +172,19 @@ def _above(view: View, ns: Namespace, link: Link) -> Iterator[Node]:
         )
 
 
-def _port(view: View, report: Report | None, host: Namespace, port: Link) -> Node:
-    about = findings_of.concerning(report, findings_of.of_link(port))
+def _port(view: View, index: FindingsIndex, host: Namespace, port: Link) -> Node:
+    about = index.concerning(findings_of.of_link(port))
     lost = (say(" peer unknown", "warn"),) if port.kind == "veth" and port.peer is None else ()
     kind = () if port.kind == "veth" else (say(f" {port.kind or 'device'}", "dim"),)
     return Node(
         id=link_id(host.id, port),
         name=line(say(port.name), *kind, *lost, *_state(port), *_marks(about)),
-        children=tuple(_far_end(view, report, port)),
+        children=tuple(_far_end(view, index, port)),
         search="port",
     )
 
 
-def _far_end(view: View, report: Report | None, link: Link) -> Iterator[Node]:
+def _far_end(view: View, index: FindingsIndex, link: Link) -> Iterator[Node]:
     """The containers (or the namespace) at the other end of a veth."""
     if link.peer is None:
         return
@@ -197,37 +199,37 @@ def _far_end(view: View, report: Report | None, link: Link) -> Iterator[Node]:
         label = line(say(view.label(ns.id), "name"), say(f" {far.name} namespace", "dim"), *_state(far))
         yield Node(id=f"{link_id(ns.id, far)}", name=label, address=where)
         return
-    guests = tuple(_guest(view, report, item, far) for item in tenants if item.id != owner.id)
+    guests = tuple(_guest(view, index, item, far) for item in tenants if item.id != owner.id)
     yield Node(
         id=f"ctr:{owner.id}:{far.ifindex}",
-        name=line(*_called(owner, report), say(f" {far.name}", "dim"), *_state(far)),
+        name=line(*_called(owner, index), say(f" {far.name}", "dim"), *_state(far)),
         address=where,
         children=guests,
         search=f"container {owner.engine} {owner.image}",
     )
 
 
-def _called(container: Container, report: Report | None) -> StyledLine:
-    about = findings_of.concerning(report, findings_of.of_container(container))
+def _called(container: Container, index: FindingsIndex) -> StyledLine:
+    about = index.concerning_container(container)
     stopped = () if container.running else (say(f" {container.status or 'stopped'}", "dim"),)
     return line(say(container.name or container.id[:12], "name"), *_marks(about), *stopped)
 
 
-def _guest(view: View, report: Report | None, container: Container, far: Link) -> Node:
+def _guest(view: View, index: FindingsIndex, container: Container, far: Link) -> Node:
     host = view.containers.get(container.joined or "")
     text = f" shares {host.name}" if host else " shares this namespace"
-    name = line(*_called(container, report), say(text, "dim"))
+    name = line(*_called(container, index), say(text, "dim"))
     return Node(id=f"ctr:{container.id}:{far.ifindex}", name=name, search="container joined")
 
 
-def _groups(view: View, report: Report | None) -> Iterator[Node]:
+def _groups(view: View, index: FindingsIndex) -> Iterator[Node]:
     """What hangs on no bridge: each group only where it has members."""
     made = (
-        ("group:containers", "containers without a bridge", tuple(_unbridged(view, report))),
-        ("group:networks", "networks without a bridge", tuple(_bridgeless(view, report))),
-        ("group:veths", "veths without a bridge or peer", tuple(_loose_veths(view, report))),
+        ("group:containers", "containers without a bridge", tuple(_unbridged(view, index))),
+        ("group:networks", "networks without a bridge", tuple(_bridgeless(view, index))),
+        ("group:veths", "veths without a bridge or peer", tuple(_loose_veths(view, index))),
         ("group:namespaces", "named namespaces", tuple(_named(view))),
-        ("group:links", "other links", tuple(_other_links(view, report))),
+        ("group:links", "other links", tuple(_other_links(view, index))),
         ("group:gaps", "not seen", tuple(_gaps(view))),
     )
     for key, title, members in made:
@@ -236,7 +238,7 @@ def _groups(view: View, report: Report | None) -> Iterator[Node]:
             yield Node(id=key, name=line(say(title, role), say(f" {len(members)}", "dim")), children=members)
 
 
-def _unbridged(view: View, report: Report | None) -> Iterator[Node]:
+def _unbridged(view: View, index: FindingsIndex) -> Iterator[Node]:
     host = view.host
     bridges = {bridge.ifindex for bridge in view.bridges()}
     bridged = {
@@ -254,7 +256,7 @@ def _unbridged(view: View, report: Report | None) -> Iterator[Node]:
             text = container.mode
         yield Node(
             id=f"ctr:{container.id}:",
-            name=line(*_called(container, report), say(f" {text}", "dim")),
+            name=line(*_called(container, index), say(f" {text}", "dim")),
             address=shown(_addresses(view, container)),
             search=f"container {container.engine} {container.image} {container.mode}",
         )
@@ -267,12 +269,12 @@ def _addresses(view: View, container: Container) -> tuple[Address, ...]:
     return tuple(item for item in ns.addresses if item.scope == "global")
 
 
-def _bridgeless(view: View, report: Report | None) -> Iterator[Node]:
+def _bridgeless(view: View, index: FindingsIndex) -> Iterator[Node]:
     present = {bridge.name for bridge in view.bridges()}
     for network in known_items(view.snapshot.networks):
         if network.bridge in present or any(ns.serves == network.id for ns in view.insides()):
             continue
-        about = findings_of.concerning(report, findings_of.of_network(network))
+        about = index.concerning(findings_of.of_network(network))
         gone = (say(f" {network.bridge} is missing", "bad"),) if network.bridge else ()
         subnet = network.subnets[0].cidr if network.subnets else ""
         yield Node(
@@ -283,7 +285,7 @@ def _bridgeless(view: View, report: Report | None) -> Iterator[Node]:
         )
 
 
-def _loose_veths(view: View, report: Report | None) -> Iterator[Node]:
+def _loose_veths(view: View, index: FindingsIndex) -> Iterator[Node]:
     host = view.host
     if host is None:
         return
@@ -292,7 +294,7 @@ def _loose_veths(view: View, report: Report | None) -> Iterator[Node]:
         if link.kind != "veth" or link.ifindex in up or (link.master is not None and link.peer is not None):
             continue
         if link.master is None:
-            yield _link(view, report, host, link, "no bridge" if link.peer else link.peer_note or "peer unknown")
+            yield _link(view, index, host, link, "no bridge" if link.peer else link.peer_note or "peer unknown")
             continue
         yield Node(
             id=f"lost:{host.id}:{link.ifindex}",
@@ -312,7 +314,7 @@ def _named(view: View) -> Iterator[Node]:
         )
 
 
-def _other_links(view: View, report: Report | None) -> Iterator[Node]:
+def _other_links(view: View, index: FindingsIndex) -> Iterator[Node]:
     host = view.host
     if host is None:
         return
@@ -321,7 +323,7 @@ def _other_links(view: View, report: Report | None) -> Iterator[Node]:
     for link in host.links:
         if link.kind in {"bridge", "veth"} or link.ifindex in up or link.master in bridges:
             continue
-        yield _link(view, report, host, link, link.kind or "device")
+        yield _link(view, index, host, link, link.kind or "device")
 
 
 def _gaps(view: View) -> Iterator[Node]:

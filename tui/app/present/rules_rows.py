@@ -143,14 +143,15 @@ def _chain(place: RulePosition) -> Iterator[Row]:
     for rule in chain.rules:
         seen[rule.text] += 1
         yield Row(
-            id=_rule_id(place, rule, seen[rule.text]),
+            id=rule_id(place, rule, seen[rule.text]),
             cells=(_rule(table, rule),),
             parent=parent,
             search=f"{rule.text} {rule.comment} {chain.name} {table.name}",
         )
 
 
-def _rule_id(place: RulePosition, rule: Rule, turn: int) -> str:
+def rule_id(place: RulePosition, rule: Rule, turn: int) -> str:
+    """Return the row id of a rule, the ``turn``-th of this text in its chain."""
     return f"rule:{chain_id(place)}:{turn}:{rule.text}"
 
 
@@ -232,7 +233,7 @@ def find(snapshot: Snapshot, namespace: str, row: str) -> Found | None:
         seen: Counter[str] = Counter()
         for rule in place.chain.rules:
             seen[rule.text] += 1
-            if row == _rule_id(place, rule, seen[rule.text]):
+            if row == rule_id(place, rule, seen[rule.text]):
                 return Found(place, rule)
     return None
 

@@ -208,21 +208,52 @@ def place(row: Row, width: int, sizes: Sequence[int]) -> StyledLine:
 
 
 def filtered(rows: Sequence[Row], words: str) -> tuple[Row, ...]:
-    """Keep the rows that contain every word, whatever its case, with the rows they hang under."""
+    """Keep the rows that contain every word, whatever its case, with the rows they hang under.
+
+    Where nothing hangs under anything, those that fit best come first.
+    """
     wanted = words.casefold().split()
     if not wanted:
         return tuple(rows)
     by_id = {row.id: row for row in rows}
     keep: set[str] = set()
     for row in rows:
-        text = (" ".join(plain(cell) for cell in row.cells) + " " + row.search).casefold()
-        if not row.selectable or not all(word in text for word in wanted):
+        if not row.selectable or not _has(row, wanted):
             continue
         current: Row | None = row
         while current is not None and current.id not in keep:
             keep.add(current.id)
             current = by_id.get(current.parent)
-    return tuple(row for row in rows if row.id in keep)
+    kept = tuple(row for row in rows if row.id in keep)
+    flat = all(row.selectable and not row.parent for row in rows)
+    return tuple(sorted(kept, key=lambda row: rank(row, words))) if flat else kept
+
+
+_GUIDES = "│├└─ "
+"""What a tree draws before a name."""
+
+
+def rank(row: Row, words: str) -> int:
+    """How well a row fits words: 0 it is called so, 1 its name begins so, 2 it shows them, 3 it is found by them."""
+    wanted = " ".join(words.casefold().split())
+    name = plain(row.cells[0]).strip(_GUIDES).casefold()
+    if wanted in {name, name.partition(" ")[0], row.id.casefold()}:
+        return 0
+    if name.startswith(wanted):
+        return 1
+    return 2 if wanted in " ".join(plain(cell) for cell in row.cells).casefold() else 3
+
+
+def best(rows: Sequence[Row], words: str) -> str:
+    """Return the id of the row that fits words best; of equals the first.  Empty where none has them."""
+    wanted = words.casefold().split()
+    fitting = [row for row in rows if row.selectable and wanted and _has(row, wanted)]
+    return min(fitting, key=lambda row: rank(row, words)).id if fitting else ""
+
+
+def _has(row: Row, wanted: Sequence[str]) -> bool:
+    text = (" ".join(plain(cell) for cell in row.cells) + " " + row.search).casefold()
+    return all(word in text for word in wanted)
 
 
 def heading(text: str) -> Paragraph:

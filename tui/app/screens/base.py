@@ -16,7 +16,7 @@ from dnet_tui.tui.app.model.messages import ListFiltered, RowSelected
 from dnet_tui.tui.app.model.state import AppState, ModeId
 from dnet_tui.tui.app.present import frame
 from dnet_tui.tui.app.present.frame import Tab
-from dnet_tui.tui.app.present.styled_text import Row, filtered, plain
+from dnet_tui.tui.app.present.styled_text import Row, best, filtered, plain
 from dnet_tui.tui.app.screens.keys import hints
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.detail import DetailPane
@@ -72,7 +72,8 @@ class ModeScreen(Screen[None]):
         if self._words != words:
             self._words = words
             shown = filtered(self._rows, words)
-            chosen = listing.show(shown, selected, empty if not words else f"nothing has “{words}”")
+            wanted = best(shown, words) or selected
+            chosen = listing.show(shown, wanted, empty if not words else f"nothing has “{words}”")
             if chosen != selected:
                 self.post_message(RowSelected(self.shows, chosen))
         elif selected and selected != listing.selected:
@@ -119,6 +120,8 @@ class ModeScreen(Screen[None]):
     def _frame(self) -> None:
         if not self.is_mounted:
             return
+        if self.has_class("-max"):
+            self._enlarge_focused()
         width = self.size.width
         self.query_one("#title", Bar).show(*frame.title(self.state, self.tabs, self.shows, width))
         self.query_one("#hints", Bar).show(frame.hints(hints(self), width))
@@ -142,7 +145,7 @@ class ModeScreen(Screen[None]):
     def filter_left(self, event: FilterBar.Left) -> None:
         """Give the keys back to the list."""
         event.stop()
-        self.query_one(f"#{self.shows}-list").focus()
+        self.set_focus(self.query_one(f"#{self.shows}-list"))
 
     def action_filter(self) -> None:
         """Open the filter."""
@@ -154,23 +157,29 @@ class ModeScreen(Screen[None]):
         if self.has_class("-max"):
             self.action_enlarge()
         elif not listing.has_focus:
-            listing.focus()
+            self.set_focus(listing)
         elif self.state.filter(self.shows):
             self.post_message(ListFiltered(self.shows, ""))
 
     def action_enlarge(self) -> None:
         """Show the focused pane alone, or all again."""
-        big = self.query(".-big")
-        if big:
-            big.remove_class("-big")
+        if self.has_class("-max"):
+            self.query(".-big").remove_class("-big")
             self.remove_class("-max")
-            return
-        if self.focused is None:
-            return
-        for node in self.focused.ancestors_with_self:
-            if isinstance(node, Widget) and (node.has_class("pane") or node.id == "doctor-right"):
-                node.add_class("-big")
-        self.add_class("-max")
+        elif self.focused is not None:
+            self.add_class("-max")
+            self._enlarge_focused()
+
+    def _enlarge_focused(self) -> None:
+        """Whoever has the keys is the pane that is shown alone: what is hidden can't have them."""
+        nodes = self.focused.ancestors_with_self if self.focused is not None else ()
+        wanted = {node for node in nodes if isinstance(node, Widget) and (node.has_class("pane") or _is_column(node))}
+        if not wanted:
+            return  # a line of input
+        for node in self.query(".-big"):
+            node.set_class(node in wanted, "-big")
+        for node in wanted:
+            node.add_class("-big")
 
     def action_copy(self) -> None:
         """Copy the detail to the terminal's clipboard (OSC 52)."""
@@ -181,7 +190,14 @@ class ModeScreen(Screen[None]):
             text = self.query_one(f"#{self.shows}-detail", DetailPane).text
         if text:
             self.app.copy_to_clipboard(text)
-            self.notify("Copied to the terminal's clipboard.", timeout=2, markup=False)
+            self.notify(
+                "Sent to the terminal (OSC 52); whether it keeps it is its own setting.", timeout=4, markup=False
+            )
+
+
+def _is_column(node: Widget) -> bool:
+    """Whether a widget is what panes are stacked in."""
+    return (node.id or "").endswith("-right")
 
 
 def _same(old: tuple[object, ...], new: tuple[object, ...]) -> bool:

@@ -49,10 +49,10 @@ class CaptureScreen(CapturingScreen):
     def action_filter(self) -> None:
         """Edit the pcap filter: here that is the filter."""
         if self.can_capture:
-            self.query_one("#pcap", Input).focus()
+            self.set_focus(self.query_one("#pcap", Input))
 
     def action_back(self) -> None:
         """Back to the packets."""
         if self.has_class("-max"):
             self.action_enlarge()
-        self.query_one("#packets").focus()
+        self.set_focus(self.query_one("#packets"))

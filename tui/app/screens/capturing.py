@@ -62,7 +62,7 @@ class CapturingScreen(ModeScreen):
     def filter_submitted(self, event: Input.Submitted) -> None:
         """Start with the filter that was typed."""
         event.stop()
-        self.query_one("#packets").focus()
+        self.set_focus(self.query_one("#packets"))
         self._start()
 
     @on(Input.Changed, "#pcap")

@@ -16,6 +16,9 @@ from dnet_tui.tui.app.present.styled_text import Paragraph
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.detail import DetailPane
 
+DIALOG_WIDTH = 100
+"""Cells that a dialog takes at the most, as the style sheet says."""
+
 
 class Dialog(ModalScreen[bool]):
     """Shows paragraphs.  With a ``question`` it ends with True only when ``y`` is pressed; Enter never applies."""
@@ -23,6 +26,7 @@ class Dialog(ModalScreen[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "yes", "yes"),
         Binding("n,escape,q", "no", "close"),
+        Binding("ctrl+c", "no", "close", show=False, priority=True),
         Binding("enter,question_mark,h", "close", "close", show=False),
     ]
 

@@ -11,12 +11,15 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.tui.app.model.guided_messages import JumpAsked
 from dnet_tui.tui.app.model.messages import FixConfirmed
 from dnet_tui.tui.app.model.state import AppState
-from dnet_tui.tui.app.present import confirm, doctor_detail, doctor_rows, subject
+from dnet_tui.tui.app.present import confirm, doctor_detail, doctor_rows, finding_targets, subject
+from dnet_tui.tui.app.present.finding_targets import Citation, citations
 from dnet_tui.tui.app.present.styled_text import Row, line, say
 from dnet_tui.tui.app.screens.capturing import CapturingScreen
 from dnet_tui.tui.app.screens.dialog import Dialog
+from dnet_tui.tui.app.screens.picker import Picker
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.capture_pane import CapturePane
 from dnet_tui.tui.app.widgets.detail import DetailPane
@@ -31,6 +34,7 @@ class DoctorScreen(CapturingScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "fix", "fix"),
         Binding("enter", "drill", "details"),
+        Binding("o", "go_to", "go to"),
     ]
 
     def head(self) -> Iterable[Widget]:
@@ -77,6 +81,8 @@ class DoctorScreen(CapturingScreen):
         if action == "fix":
             finding = self._finding(self.state)
             return self.state.may_write and finding is not None and confirm.applicable(finding)
+        if action == "go_to":
+            return bool(self._citations())
         if action in {"capture", "pick"} and self.has_class("-narrow"):
             return False  # there the pane is hidden: mode 5 has it
         return super().check_action(action, parameters)
@@ -84,7 +90,24 @@ class DoctorScreen(CapturingScreen):
     @on(Listing.Opened, "#doctor-list")
     def action_drill(self) -> None:
         """Go to the detail."""
-        self.query_one("#doctor-detail").focus()
+        self.set_focus(self.query_one("#doctor-detail"))
+
+    def _citations(self) -> tuple[Citation, ...]:
+        finding, snapshot = self._finding(self.state), self.state.snapshot
+        return citations(snapshot, finding) if finding is not None and snapshot is not None else ()
+
+    def action_go_to(self) -> None:
+        """Go to the rule, link, network or container that the finding speaks of; where there are several, choose."""
+        found = self._citations()
+
+        def chosen(row: str | None) -> None:
+            if row is not None:
+                self.post_message(JumpAsked(found[int(row)].mode, found[int(row)].row))
+
+        if len(found) == 1:
+            chosen("0")
+        elif found:
+            self.app.push_screen(Picker("Go to", finding_targets.rows(found), "0"), chosen)
 
     def action_fix(self) -> None:
         """Show the commands and the undo, and ask."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from textual.app import App
 from textual.binding import Binding
+from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -17,6 +19,9 @@ _TEXTUAL = {
     "command_palette": "every command by name",
 }
 """Textual's own bindings worth showing, in our words; its others are left out."""
+
+_IN_A_FIELD = {"pcap": ("capture", "back"), "filter-words": ("keep the filter", "clear it")}
+"""What Enter and Esc do while something is typed; in other fields Enter takes what was chosen."""
 
 _NAMES = {
     "question_mark": "?",
@@ -49,8 +54,7 @@ def key_name(key: str) -> str:
 def hints(screen: Screen[Any]) -> list[Hint]:
     """Return the keys worth a hint here and now; help and quit come last."""
     if isinstance(screen.focused, Input):
-        capture = screen.focused.id == "pcap"
-        words = ("capture", "back") if capture else ("keep the filter", "clear it")
+        words = _IN_A_FIELD.get(screen.focused.id or "", ("take it", "back"))
         return [Hint("Enter", words[0]), Hint("Esc", words[1])]
     found: dict[str, Hint] = {}
     for active in screen.active_bindings.values():
@@ -60,6 +64,16 @@ def hints(screen: Screen[Any]) -> list[Hint]:
     last = [found.pop(name) for name in ("help", "quit") if name in found]
     found.pop("command_palette", None)
     return [*found.values(), *last]
+
+
+def actions(screen: Screen[Any]) -> Iterator[tuple[Hint, str, DOMNode]]:
+    """Yield all that can be done now: its key and words, the action, and whose it is."""
+    seen: set[str] = set()
+    for key, active in screen.active_bindings.items():
+        words = _words(active.binding)
+        if words and active.enabled and active.binding.action not in seen and active.binding.action not in _TEXTUAL:
+            seen.add(active.binding.action)
+            yield Hint(key_name(key), words), active.binding.action, active.node
 
 
 def help_sections(screen: Screen[Any]) -> list[tuple[str, list[Hint]]]:

@@ -54,7 +54,7 @@ class MapScreen(ModeScreen):
     @on(Listing.Opened, "#map-list")
     def action_drill(self) -> None:
         """Go to the detail."""
-        self.query_one("#map-detail").focus()
+        self.set_focus(self.query_one("#map-detail"))
 
     def action_fold(self) -> None:
         """Fold the selected row; where there is nothing to fold, go to what it hangs under."""

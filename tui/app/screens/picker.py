@@ -24,6 +24,7 @@ class Picker(ModalScreen[str]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel", show=False),
+        Binding("ctrl+c", "cancel", "cancel", show=False, priority=True),
         Binding("enter", "choose", "choose", show=False, priority=True),
         Binding("down", "move(1)", "down", show=False, priority=True),
         Binding("up", "move(-1)", "up", show=False, priority=True),
@@ -49,7 +50,7 @@ class Picker(ModalScreen[str]):
         """Show all there is."""
         self.query_one(Listing).show(self._rows, self._selected)
         self.query_one(Bar).show(hints([Hint("↑ ↓", "move"), Hint("Enter", "choose"), Hint("Esc", "cancel")], 60))
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
 
     @on(Input.Changed)
     def words_changed(self, event: Input.Changed) -> None:

@@ -18,6 +18,7 @@ class FilterBar(Horizontal):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "clear", "clear the filter", show=False),
+        Binding("ctrl+c", "clear", "clear the filter", show=False, priority=True),
         Binding("down,tab", "leave", "to the list", show=False),
     ]
 
@@ -41,7 +42,8 @@ class FilterBar(Horizontal):
     def open(self) -> None:
         """Show the line and take the keys."""
         self.add_class("-open")
-        self.query_one(Input).focus()
+        # At once, not when the queue comes to it: what is typed ahead belongs here.
+        self.screen.set_focus(self.query_one(Input))
 
     def show(self, words: str) -> None:
         """Follow the state: a filter that is in force stays visible."""

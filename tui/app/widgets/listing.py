@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.events import Click
+from textual.events import Click, Resize
 from textual.geometry import Region, Size
 from textual.message import Message
 
@@ -88,6 +88,11 @@ class Listing(Painted, can_focus=True, inherit_bindings=False):
         self._columns = columns(self.rows, max(width - 2, 1), cut_last=self._cut_last)
         self.virtual_size = Size(width, max(len(self.rows), 1))
         self.refresh()
+
+    def on_resize(self, event: Resize) -> None:
+        """Lay out anew, and keep the cursor in sight."""
+        super().on_resize(event)
+        self._keep_in_view()
 
     def line_at(self, index: int) -> tuple[StyledLine, bool]:
         """Return a line with the cursor's mark, so that it shows without colour too."""

@@ -7,10 +7,15 @@ from typing import Annotated
 import typer
 
 from dnet_tui.inspect.capture.packet import SNAPLEN
+from dnet_tui.tui import completion
 
 Points = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[POINT]...", help="An interface, a container, container:interface, or a network."),
+    typer.Argument(
+        metavar="[POINT]...",
+        autocompletion=completion.interfaces,
+        help="An interface, a container, container:interface, or a network.",
+    ),
 ]
 CaptureFilter = Annotated[
     str, typer.Option("--filter", metavar="EXPR", help="Only packets that match, as in pcap-filter(7).")

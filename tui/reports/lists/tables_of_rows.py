@@ -75,7 +75,7 @@ def ports_table(rows: Sequence[PublishedRow], paper: OutputStyle) -> str:
         (
             f"{host_port(row.host_ip, row.host_port)}/{row.proto}",
             f"{row.container}:{row.container_port}",
-            _rule(row),
+            f"{_rule(row)} (by {row.by})" if row.by else _rule(row),
             _who(row.holders),
             _who(row.listeners),
         )

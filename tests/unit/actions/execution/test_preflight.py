@@ -20,7 +20,7 @@ from dnet_tui.diagnostics.operations.engine_network import CreatePodmanNetwork
 from dnet_tui.diagnostics.operations.kernel import ForgetConnections, SetSysctl
 from dnet_tui.diagnostics.operations.link import SetLinkUp
 from dnet_tui.diagnostics.operations.netns_scope import NetnsScope
-from dnet_tui.diagnostics.operations.rule import DeleteRule
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.kernel.netns import own_handle
 from unit.builders.fake_host import FakeHost
@@ -95,3 +95,48 @@ def test_a_plan_whose_programs_are_there_is_made(tmp_path: Path) -> None:
 def test_what_a_person_should_do_is_never_done(tmp_path: Path) -> None:
     with pytest.raises(ActionFailedError, match="for a person to do"):
         attempt(FakeHost(), tmp_path, PlanStep(action=ByHand(argv=("true",))))
+
+
+RULES = {"backend": "iptables-nft", "table": "filter", "chain": "FORWARD"}
+
+
+def drop(number: int, spec: str = "-j DROP") -> PlanStep:
+    where: dict[str, Any] = RULES | {"family": "ip"}
+    return PlanStep(action=DeleteRule(**where, spec=spec, position=number))
+
+
+INFEASIBLE: dict[str, tuple[tuple[PlanStep, ...], str]] = {
+    "the third rule is gone": ((drop(2), drop(1), drop(1)), "isn't there any more"),
+    "a rule's place": (
+        (PlanStep(action=FORWARD), PlanStep(action=InsertRule(**RULES, family="ip", spec="-j DROP", position=4))),  # type: ignore[arg-type]
+        "there is no place 4",
+    ),
+    "a kernel parameter": ((drop(1), PlanStep(action=SetSysctl(key="net.ipv4.nonsense.x", value="1"))), "has no"),
+    "a link": ((PlanStep(action=FORWARD), PlanStep(action=SetLinkUp(link="gone"))), "no link gone any more"),
+    "a link in a namespace": (
+        (drop(1), PlanStep(action=SetLinkUp(link="gone", inside=INSIDE))),
+        "no link gone in the network of process 7",
+    ),
+    "another step is a person's": ((drop(1), PlanStep(action=ByHand(argv=("true",)))), "for a person to do"),
+}
+
+
+@pytest.mark.parametrize("case", INFEASIBLE)
+def test_a_plan_whose_later_step_cannot_be_made_changes_nothing(case: str, tmp_path: Path) -> None:
+    steps, words = INFEASIBLE[case]
+    host = FakeHost()
+    host.chains["filter", "FORWARD"] = [("-j DROP", 0, 0), ("-j DROP", 0, 0)]
+    before = dict(host.values)
+    with pytest.raises(ActionFailedError, match=words) as error:
+        attempt(host, tmp_path, *steps)
+    assert error.value.message.endswith("(nothing was changed)")
+    assert (host.values, host.log) == (before, [])
+    assert read(tmp_path) == ((), 0)
+
+
+def test_steps_build_on_each_other(tmp_path: Path) -> None:
+    host = FakeHost()
+    host.chains["filter", "FORWARD"] = [("-j DROP", 0, 0)]
+    insert = PlanStep(action=InsertRule(**RULES, family="ip", spec="-j ACCEPT", position=2))  # type: ignore[arg-type]
+    attempt(host, tmp_path, insert, drop(2, "-j ACCEPT"), drop(1))
+    assert host.texts("filter", "FORWARD") == []

@@ -9,7 +9,8 @@ import pytest
 
 from dnet_tui.actions.execution.apply import apply_plan
 from dnet_tui.actions.execution.execute import HostExecutor
-from dnet_tui.actions.execution.undo import preview, stands_alone, undo_entry
+from dnet_tui.actions.execution.take_back import stands_alone
+from dnet_tui.actions.execution.undo import preview, undo_entry
 from dnet_tui.actions.host_access import Ran
 from dnet_tui.actions.journal.captured_state import AnyState, SysctlState
 from dnet_tui.actions.journal.entries import RecordedChange, StepLocation
@@ -18,6 +19,7 @@ from dnet_tui.actions.plans.operations import AnyAction
 from dnet_tui.actions.plans.plan import Plan, PlanStep, plan_for
 from dnet_tui.diagnostics.operations.by_hand import Command
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
+from dnet_tui.diagnostics.operations.link import AddVeth, DeleteVeth
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.report.finding import Finding, Subject
@@ -119,12 +121,46 @@ def test_killed_in_the_undo_a_second_undo_restores(host: FakeHost, tmp_path: Pat
     assert picture(host) == before
 
 
-def test_a_step_that_fails_is_taken_back_and_those_before_it_stand(host: FakeHost, tmp_path: Path) -> None:
+def test_a_plan_that_fails_half_way_takes_back_what_it_did(host: FakeHost, tmp_path: Path) -> None:
     before = picture(host)
     host.refuse.add("net.ipv4.ip_forward")
-    with pytest.raises(ActionFailedError, match="2 of 3 changes were made") as error:
+    with pytest.raises(ActionFailedError, match="the 2 changes made before were taken back"):
         do(host, tmp_path)
+    assert picture(host) == before
+    (entry,) = read(tmp_path)[0]
+    assert (entry.status, entry.standing) == ("failed", ())
+    with pytest.raises(UsageError, match="nothing to undo"):
+        undo(host, tmp_path)
+
+
+def test_what_could_not_be_taken_back_of_a_failed_plan_is_said_and_left_to_undo(host: FakeHost, tmp_path: Path) -> None:
+    host.refuse.add("net.ipv4.ip_forward")
+    stuck = {"insert": True}
+
+    class Stubborn(HostExecutor):
+        def revert(self, change: RecordedChange, *, resumed: bool) -> str:
+            if isinstance(change.action, InsertRule) and stuck["insert"]:
+                raise ActionFailedError("the xtables lock is held")
+            return super().revert(change, resumed=resumed)
+
+    with pytest.raises(ActionFailedError, match="2 of 3 changes still stand: the xtables lock is held") as error:
+        apply_plan(MOVE, Stubborn(host), tmp_path, place=lambda: HERE)
     assert "dnet-tui undo 0001" in error.value.hint
+    stuck["insert"] = False
+    undo(host, tmp_path)
+    assert host.texts("filter", "FORWARD") == ["-j DROP", "-j ACCEPT", "-j DROP"]
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("at", [4, 5])
+def test_killed_while_a_failed_plan_is_taken_back_undo_restores(
+    host: FakeHost, tmp_path: Path, at: int, *, after: bool
+) -> None:
+    before = picture(host)
+    host.refuse.add("net.ipv4.ip_forward")
+    with pytest.raises(KilledError):
+        apply_plan(MOVE, Dying(host, at, after=after), tmp_path, place=lambda: HERE)
+    host.refuse.clear()
     undo(host, tmp_path)
     assert picture(host) == before
 
@@ -135,6 +171,10 @@ def test_a_failure_at_the_first_step_leaves_nothing_to_undo(host: FakeHost, tmp_
         do(host, tmp_path, wrong)
     with pytest.raises(UsageError, match="nothing to undo"):
         undo(host, tmp_path)
+    assert read(tmp_path) == ((), 0)
+    host.refuse.add("net.ipv4.ip_forward")
+    with pytest.raises(ActionFailedError, match="nothing was changed"):
+        do(host, tmp_path, Plan(title="t", steps=MOVE.steps[2:]))
     with pytest.raises(UsageError, match="changed nothing"):
         undo(host, tmp_path, "1")
 
@@ -305,3 +345,28 @@ def test_rules_of_one_chain_are_not_taken_back_past_one_that_could_not_be() -> N
         ],
     )
     assert not stands_alone(forward, [forward]), "nothing was captured"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_beside_a_command_what_is_not_there_needs_no_undo(host: FakeHost, tmp_path: Path, when: str) -> None:
+    there: set[str] = set()
+
+    def run(argv: tuple[str, ...], **more: object) -> Ran:
+        if argv[:3] == ("ip", "link", "add"):
+            there.add(argv[4])
+            return Ran(0, "", "")
+        if argv[:3] == ("ip", "link", "delete"):
+            if argv[4] not in there:
+                return Ran(1, "", f'Cannot find device "{argv[4]}"')
+            there.discard(argv[4])
+            return Ran(0, "", "")
+        return FakeHost.run(host, argv, **more)  # type: ignore[arg-type]
+
+    host.run = run  # type: ignore[method-assign,assignment]
+    step = PlanStep(action=AddVeth(link="vx", peer="eth0", inside="x"), undo=(DeleteVeth(link="vx"),))
+    with pytest.raises(KilledError):
+        apply_plan(Plan(title="t", steps=(step,)), Dying(host, 1, after=when == "after"), tmp_path, place=lambda: HERE)
+    assert there == ({"vx"} if when == "after" else set())
+    undo(host, tmp_path)
+    assert there == set()
+    assert read(tmp_path)[0][0].status == "undone"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,12 +12,13 @@ import pytest
 
 from dnet_tui.actions.execution.apply import apply_plan
 from dnet_tui.actions.execution.execute import HostExecutor
+from dnet_tui.actions.execution.undo import undo_entry
 from dnet_tui.actions.journal.entries import StepLocation, elsewhere
 from dnet_tui.actions.journal.journal import here, opened, read, state_folder
 from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.diagnostics.operations.by_hand import Command
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
-from dnet_tui.inspect.errors import ActionFailedError
+from dnet_tui.inspect.errors import ActionFailedError, UsageError
 from unit.builders.fake_host import FakeHost
 
 PLACE = StepLocation(netns=1, cookie=7, boot="b")
@@ -104,6 +106,102 @@ def test_a_full_disk_stops_the_change(tmp_path: Path, monkeypatch: pytest.Monkey
     assert host.values["net.ipv4.ip_forward"] == "0"
     entries, torn = read(tmp_path)
     assert (entries[0].status, entries[0].standing, torn) == ("failed", (), 0)
+
+
+def begin_line(number: str, **more: object) -> bytes:
+    steps = [{"action": {"op": "from-a-later-version", "what": 1}}]
+    line = {"event": "begin", "id": number, "time": "2030-01-01T00:00:00Z", "title": "later", "steps": steps}
+    return json.dumps(line | {"place": {"netns": 1, "cookie": 7, "boot": "b"}} | more, separators=(",", ":")).encode()
+
+
+def append(folder: Path, *rows: bytes) -> None:
+    with (folder / "journal.jsonl").open("ab") as file:
+        file.write(b"\n".join(rows) + b"\n")
+
+
+def test_an_entry_of_another_version_is_listed_and_hides_no_other(tmp_path: Path) -> None:
+    host = FakeHost()
+    for _ in range(2):
+        apply_plan(PLAN, HostExecutor(host), tmp_path, place=lambda: PLACE)
+    append(tmp_path, begin_line("0003"), b'{"event":"done","id":"0003","time":"t"}')
+    later = apply_plan(PLAN, HostExecutor(host), tmp_path, place=lambda: PLACE)
+    assert later.id == "0004"
+    entries, torn = read(tmp_path)
+    assert [(entry.id, bool(entry.unreadable)) for entry in entries] == [
+        ("0001", False), ("0002", False), ("0003", True), ("0004", False),
+    ]  # fmt: skip
+    assert torn == 1
+    with pytest.raises(UsageError, match="0003 can't be undone by this version"):
+        undo_entry(HostExecutor(host), tmp_path, "3", place=lambda: PLACE)
+    assert [undo_entry(HostExecutor(host), tmp_path, place=lambda: PLACE).entry.id for _ in range(3)] == [
+        "0004", "0002", "0001",
+    ]  # fmt: skip
+
+
+def test_a_newer_format_is_refused_kindly_even_where_it_can_be_read(tmp_path: Path) -> None:
+    apply_plan(PLAN, HostExecutor(FakeHost()), tmp_path, place=lambda: PLACE)
+    file = tmp_path / "journal.jsonl"
+    file.write_bytes(file.read_bytes().replace(b'"steps":', b'"format":2,"steps":', 1))
+    with pytest.raises(UsageError, match="format 2; this one knows 1"):
+        undo_entry(HostExecutor(FakeHost()), tmp_path, "1", place=lambda: PLACE)
+    with pytest.raises(UsageError, match="nothing to undo"):
+        undo_entry(HostExecutor(FakeHost()), tmp_path, place=lambda: PLACE)
+
+
+@pytest.mark.parametrize("garbage", [b'{"event":"begin","id":"0007","tim', b'\xff"id":"0007"', begin_line("0007")[:-9]])
+def test_the_id_of_a_line_that_cannot_be_read_is_not_used_again(tmp_path: Path, garbage: bytes) -> None:
+    apply_plan(PLAN, HostExecutor(FakeHost()), tmp_path, place=lambda: PLACE)
+    append(tmp_path, garbage)
+    assert apply_plan(PLAN, HostExecutor(FakeHost()), tmp_path, place=lambda: PLACE).id == "0008"
+
+
+def test_zeros_before_a_line_do_not_hide_it(tmp_path: Path) -> None:
+    host = FakeHost()
+    apply_plan(PLAN, HostExecutor(host), tmp_path, place=lambda: PLACE)
+    file = tmp_path / "journal.jsonl"
+    rows = lines(tmp_path)
+    file.write_bytes(b"\n".join([*rows[:3], b"\0" * 512 + rows[3], *rows[4:], b""]))
+    entries, torn = read(tmp_path)
+    assert (entries[0].standing, entries[0].lost, torn) == ((0, 1), (), 0)
+
+
+def test_a_change_whose_line_is_lost_is_named_when_the_rest_is_taken_back(tmp_path: Path) -> None:
+    host = FakeHost()
+    apply_plan(PLAN, HostExecutor(host), tmp_path, place=lambda: PLACE)
+    rows = lines(tmp_path)
+    assert b'"event":"step"' in rows[1]
+    rows[1] = rows[1][:30]
+    (tmp_path / "journal.jsonl").write_bytes(b"\n".join(rows) + b"\n")
+    with pytest.raises(ActionFailedError, match=r"only in part.*set net.ipv4.ip_forward to 1") as error:
+        undo_entry(HostExecutor(host), tmp_path, place=lambda: PLACE)
+    assert "net.ipv4.conf.lo.send_redirects = 1" in error.value.message
+    assert host.values["net.ipv4.conf.lo.send_redirects"] == "1"
+    assert read(tmp_path)[0][0].status == "done"
+
+
+def test_what_was_changed_can_be_taken_back_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = FakeHost()
+    before = dict(host.values)
+    apply_plan(PLAN, HostExecutor(host), tmp_path, place=lambda: PLACE)
+    reserve = tmp_path / "journal.reserve"
+    assert reserve.stat().st_blocks * 512 >= 64 << 10, "the room is really taken"
+    real = os.write
+
+    def full(descriptor: int, data: bytes) -> int:
+        if reserve.stat().st_size:
+            raise OSError(28, "No space left on device")
+        return real(descriptor, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(ActionFailedError, match="No space left"):
+            apply_plan(PLAN, HostExecutor(host), tmp_path, place=lambda: PLACE)
+        assert reserve.stat().st_size, "nothing new is begun with it"
+        undo_entry(HostExecutor(host), tmp_path, place=lambda: PLACE)
+    assert host.values == before
+    assert read(tmp_path)[0][0].status == "undone"
+    with opened(tmp_path):
+        assert reserve.stat().st_size, "and it is filled again"
 
 
 HOLD = """

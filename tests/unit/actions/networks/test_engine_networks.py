@@ -24,7 +24,7 @@ from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.errors import ActionFailedError, CannotInspectError, UsageError
-from dnet_tui.inspect.model import Engine, Network, Snapshot, Subnet
+from dnet_tui.inspect.model import AddressPool, Engine, Network, Snapshot, Subnet, known_items
 from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.network_label import decode
@@ -93,6 +93,23 @@ def test_the_suggestion_goes_round_what_is_taken() -> None:
     assert suggest_subnet(with_route(SNAPSHOT, "172.16.0.0/12")) == "10.128.0.0/24"
     full = with_route(with_route(with_route(SNAPSHOT, "172.16.0.0/12"), "10.0.0.0/8"), "192.168.0.0/16")
     assert suggest_subnet(full) is None
+
+
+def test_the_suggestion_keeps_out_of_the_pools_of_engines_while_anything_else_is_free() -> None:
+    (docker,) = known_items(SNAPSHOT.engines)
+    pools = (AddressPool(base="172.16.0.0/12", size=24), AddressPool(base="fd00::/16", size=64))
+    pooled = msgspec.structs.replace(SNAPSHOT, engines=(msgspec.structs.replace(docker, address_pools=pools),))
+    assert suggest_subnet(pooled) == "10.128.0.0/24"
+    crowded = with_route(with_route(pooled, "10.0.0.0/8"), "192.168.0.0/16")
+    assert suggest_subnet(crowded) == "172.20.0.0/24"
+
+
+def test_an_mtu_that_ipv6_cannot_live_with_is_refused_in_the_plan() -> None:
+    for engine in ("linux", "docker", "podman"):
+        with pytest.raises(UsageError, match="IPv6 needs an MTU of 1280"):
+            create_plan(SNAPSHOT, request(engine=engine, mtu=1279, subnet6="fd00:9::/64"))
+    create_plan(SNAPSHOT, request(engine="linux", mtu=1280, subnet6="fd00:9::/64"))
+    create_plan(SNAPSHOT, request(engine="linux", mtu=1279))
 
 
 @pytest.mark.parametrize("gateway", ["10.78.0.1", "10.77.0.0", "10.77.0.255", "fd00::1", "here"])

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from dnet_tui.actions.journal.entries import JournalEntry, StepLocation
+from dnet_tui.actions.plans.binding import PlanOutdatedError, same_changes
 from dnet_tui.actions.plans.plan import Plan, plan_for, render
 from dnet_tui.actions.repair.session import Repair, RepairSession, Result, choose_repairs
 from dnet_tui.diagnostics.operations.by_hand import Command
@@ -55,6 +56,7 @@ class Outside:
         self.undecided: frozenset[str] = frozenset()
         self.answer: Callable[[Repair], bool] = lambda _: True
         self.fails: set[str] = set()
+        self.meanwhile: Callable[[], None] = lambda: None
 
     def take(self) -> Snapshot:
         return Snapshot()
@@ -83,7 +85,15 @@ class Outside:
         self.asked.append(repair.finding.check)
         return self.answer(repair)
 
-    def apply(self, plan: Plan) -> JournalEntry:
+    def confirm_again(self, repair: Repair) -> bool:
+        self.asked.append(f"{repair.finding.check} again")
+        return self.answer(repair)
+
+    def apply(self, plan: Plan, again: Callable[[], Plan]) -> JournalEntry:
+        self.meanwhile()
+        current = again()
+        if not same_changes(plan, current):
+            raise PlanOutdatedError(current)
         check = plan.title.partition(":")[0]
         if check in self.fails:
             raise ActionFailedError("the kernel refused", "try sudo")
@@ -238,7 +248,7 @@ def drop(number: int, spec: str) -> Finding:
 
 def test_a_rule_is_known_by_its_text_when_numbers_move() -> None:
     class Moving(Outside):
-        def apply(self, plan: Plan) -> JournalEntry:
+        def apply(self, plan: Plan, again: Callable[[], Plan]) -> JournalEntry:  # noqa: ARG002
             (step,) = plan.operations
             assert isinstance(step, DeleteRule)
             self.applied.append(f"{step.position} {step.spec}")
@@ -278,3 +288,54 @@ def test_undo_commands_of_a_remedy_hang_on_its_first_command_in_their_order() ->
     assert plan is not None
     assert plan.undo == back
     assert plan.steps[0].undo == back
+
+
+def changed(item: Finding) -> Finding:
+    """The same finding, whose remedy sets two keys by now."""
+    assert item.remedy is not None
+    steps = (*item.remedy.steps, SetSysctl(key="net.ipv4.ip_forward", value="1"))
+    return msgspec.structs.replace(item, remedy=msgspec.structs.replace(item.remedy, steps=steps))
+
+
+def test_a_plan_that_does_not_fit_any_more_is_shown_and_asked_for_again() -> None:
+    outside = Outside(A)
+
+    def move() -> None:
+        outside.findings = [changed(A)]
+
+    outside.meanwhile = move
+    assert run(outside, A) == ["fixed"]
+    assert outside.asked == ["a", "a again"]
+
+
+def test_no_to_the_second_plan_changes_nothing() -> None:
+    outside = Outside(A)
+
+    def move() -> None:
+        outside.findings = [changed(A)]
+        outside.answer = lambda _: False
+
+    outside.meanwhile = move
+    assert run(outside, A) == ["failed"]
+    assert outside.applied == []
+    assert "nothing was changed" in outside.reported[0].text
+
+
+def test_what_went_away_while_the_question_stood_is_not_repaired() -> None:
+    outside = Outside(A)
+    outside.meanwhile = outside.findings.clear
+    assert run(outside, A) == ["gone"]
+    assert outside.applied == []
+
+
+def test_a_host_that_never_stands_still_is_left_alone() -> None:
+    outside = Outside(A)
+
+    def move() -> None:
+        item = outside.findings[0]
+        outside.findings = [changed(item)]
+
+    outside.meanwhile = move
+    assert run(outside, A) == ["failed"]
+    assert outside.applied == []
+    assert "faster than a plan" in outside.reported[0].text

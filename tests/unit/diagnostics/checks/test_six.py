@@ -17,6 +17,7 @@ from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.model import (
     Address,
     BridgePort,
+    Family,
     Link,
     LinkRef,
     Neighbour,
@@ -30,6 +31,9 @@ from dnet_tui.inspect.model import (
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Table
 from unit.builders.factories import APP1, DOCKER0, HOST, UPLINK, WEB, with_namespace, with_sysctl
 from unit.builders.factories_six import route6, six_snapshot, without_ipv4
+
+FAMILIES: tuple[Family, ...] = ("ip", "ip6")
+TWIN = "-p tcp -m tcp --dport 25 -j DROP"
 
 
 def insert(spec: str, chain: str = "FORWARD", table: str = "filter", snapshot: Snapshot | None = None) -> Snapshot:
@@ -359,3 +363,16 @@ def test_podman_publishes_by_ipv6_where_netavark_wrote_a_rule_for_it(host_ip: st
 def test_the_words_of_a_flow_tell_the_family() -> None:
     labels = {flow.label for flow in derive(HostContext(six_snapshot())) if flow.kind == "egress"}
     assert {"web → outside", "web → outside (IPv6)"} <= labels
+
+
+def test_a_rule_and_its_twin_are_one_finding_whose_remedy_is_of_both() -> None:
+    base = six_snapshot()
+    forward = [
+        InsertRule(backend="iptables-nft", family=family, table="filter", chain="FORWARD", spec=TWIN, position=1)
+        for family in FAMILIES
+    ]
+    found = [item for item in run_checks(after(base, forward)).findings if item.check == "policy-drop"]
+    assert len(found) == 1
+    remedy = found[0].remedy
+    assert remedy is not None
+    assert {step.family for step in remedy.steps if isinstance(step, DeleteRule)} == {"ip", "ip6"}

@@ -10,6 +10,7 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.guided.meant_flow import parse, with_flows
 from dnet_tui.diagnostics.guided.why import Why, why
 from dnet_tui.diagnostics.operations.remedy import commands
+from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import trace
 from dnet_tui.inspect.errors import UsageError
@@ -27,6 +28,7 @@ from unit.builders.factories import (
     with_sysctl,
     with_unread,
 )
+from unit.builders.factories_links import filter_rule
 from unit.diagnostics.checks.cases.judged import stuck
 from unit.diagnostics.checks.cases.policies import untracked
 from unit.diagnostics.checks.cases.rules import FAULTS, delete, insert
@@ -264,6 +266,15 @@ def test_a_meant_flow_that_fails_is_an_error_and_one_that_passes_is_not() -> Non
     host = docker_like_snapshot()
     assert reported(host, "web -> outside") == []
     assert reported(host, "web -> app1:80") == [("flow-blocked", "error", None)]
+
+
+def test_a_meant_flow_is_folded_under_whatever_stops_it_be_it_only_information() -> None:
+    quarantine = after(docker_like_snapshot(), [filter_rule("FORWARD", "-s 172.17.0.2/32 -j DROP")])
+    report = with_flows(HostContext(quarantine), run_checks(quarantine), [parse("web -> outside:443")])
+    assert [(item.check, item.severity, item.caused_by) for item in report.findings] == [
+        ("policy-drop", "info", None),
+        ("flow-blocked", "error", "policy-drop"),
+    ]
 
 
 def test_a_meant_flow_is_folded_under_the_fault_that_stops_it() -> None:

@@ -28,7 +28,7 @@ from dnet_tui.diagnostics.operations.engine_network import (
 )
 from dnet_tui.diagnostics.operations.firewalld import AddForwardPort, ChangeZone
 from dnet_tui.diagnostics.operations.kernel import ForgetConnections, LoadModule, SetSysctl, UnloadModule
-from dnet_tui.diagnostics.operations.link import SetLinkMaster, SetLinkUp, SetSpanningTree
+from dnet_tui.diagnostics.operations.link import AddVeth, DeleteVeth, SetLinkMaster, SetLinkUp, SetSpanningTree
 from dnet_tui.diagnostics.operations.neighbour import DeleteNeighbour, SetNeighbour
 from dnet_tui.diagnostics.operations.netns_scope import NetnsScope
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
@@ -37,10 +37,10 @@ from dnet_tui.diagnostics.operations.remedy import AnyOperation, commands, inver
 from dnet_tui.diagnostics.operations.route import AddRoute, DeleteRoute, ReplaceRoute, RouteSpec
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule, SetChainPolicy, rule_words
 from dnet_tui.diagnostics.operations.simulate import after
-from dnet_tui.inspect.model import LinkRef, PolicyRule, Snapshot
+from dnet_tui.inspect.model import LinkRef, Neighbour, PolicyRule, Snapshot
 from dnet_tui.inspect.ruleset.owner_cache import OwnerCache
 from unit.builders.factories import DOCKER0, HOST, VETH_WEB, WEB, docker_like_snapshot, with_link
-from unit.builders.factories_links import namespace, without
+from unit.builders.factories_links import adding, namespace, without
 
 RULE = {"backend": "iptables-nft", "family": "ip", "table": "filter", "chain": "FORWARD"}
 COMMENT = '-m comment --comment "a \\"b\\" c" -j DROP'
@@ -115,6 +115,22 @@ SHOWN: tuple[tuple[AnyOperation, str], ...] = (
         DeletePolicyRule(rule=PolicyRuleSpec(family="ip6", priority=5, table="7", mark="0x1/0xff")),
         "ip -6 rule del fwmark 0x1/0xff lookup 7 pref 5",
     ),
+    (
+        DeletePolicyRule(
+            rule=PolicyRuleSpec(priority=9, action="prohibit", source="10.0.0.0/8", to="10.1.0.0/16", iif="a", oif="b")
+        ),
+        "ip rule del from 10.0.0.0/8 to 10.1.0.0/16 iif a oif b prohibit pref 9",
+    ),
+    (
+        AddRoute(route=RouteSpec(family="ip6", gateway="fd00::1", preference="high")),
+        "ip -6 route add default via fd00::1 pref high",
+    ),
+    (
+        SetNeighbour(
+            link="br0", address="fd00::1", mac=MAC, state="PERMANENT", flags=("router", "managed"), protocol="static"
+        ),
+        f"ip neigh replace fd00::1 lladdr {MAC} dev br0 nud permanent router managed protocol static",
+    ),
     (DeleteNeighbour(link="br0", address="10.0.0.2", mac=MAC, state="STALE"), "ip neigh del 10.0.0.2 dev br0"),
     (
         SetNeighbour(link="br0", address="10.0.0.2", mac=MAC, state="STALE"),
@@ -147,6 +163,15 @@ SHOWN: tuple[tuple[AnyOperation, str], ...] = (
     (LoadModule(name="br_netfilter"), "modprobe br_netfilter"),
     (UnloadModule(name="br_netfilter"), "modprobe -r br_netfilter"),
     (ForgetConnections(proto="udp", port=53), "conntrack -D -p udp --orig-port-dst 53"),
+    (
+        AddVeth(link="vweb", peer="eth0", inside="web"),
+        "ip link add name vweb type veth peer name eth0 netns web",
+    ),
+    (
+        AddVeth(link="vweb", peer="eth0", inside="web", mac=MAC, peer_mac=MAC, mtu=1400),
+        f"ip link add name vweb address {MAC} mtu 1400 type veth peer name eth0 address {MAC} mtu 1400 netns web",
+    ),
+    (DeleteVeth(link="vweb"), "ip link delete dev vweb type veth"),
     (ByHand(argv=("systemctl", "reboot")), "systemctl reboot"),
     (Command(argv=("true",)), "true"),
 )
@@ -205,6 +230,7 @@ REVERSIBLE: tuple[AnyOperation, ...] = (
     DeleteRoute(route=GATEWAY, inside=INSIDE),
     ReplaceRoute(route=OTHER, before=GATEWAY, inside=INSIDE),
     AddPolicyRule(rule=PolicyRuleSpec(priority=5, table="main", to="10.0.0.0/8")),
+    AddPolicyRule(rule=PolicyRuleSpec(priority=5, action="blackhole", source="10.0.0.0/8", iif="docker0")),
     SetSpanningTree(bridge="docker0", on=True),
     CreateBridge(name="br-new", addresses=("10.66.0.1/24",)),
 )
@@ -216,6 +242,22 @@ def test_the_inverse_undoes_the_effect(operation: AnyOperation) -> None:
     changed = after(host, [operation])
     assert changed != host
     assert orderless(after(changed, inverses([operation]))) == orderless(host)
+
+
+def test_a_deleted_neighbour_comes_back_whole() -> None:
+    entry = Neighbour(
+        ifindex=DOCKER0,
+        family="ip6",
+        address="fd00::2",
+        mac=MAC,
+        state="PERMANENT",
+        flags=("router", "extern_learn"),
+        protocol="zebra",
+    )
+    host = adding(docker_like_snapshot(), HOST, "neighbours", entry)
+    gone = DeleteNeighbour.of(entry, "docker0")
+    assert entry not in namespace(after(host, [gone]), HOST).neighbours
+    assert entry in namespace(after(host, [gone, gone.inverse()]), HOST).neighbours
 
 
 def orderless(snapshot: Snapshot) -> object:

@@ -46,7 +46,7 @@ def test_a_dry_run_prints_the_exact_commands_and_journals_nothing(broken: str, t
 
 def test_only_the_checks_asked_for_are_planned(broken: str) -> None:
     code, out, _ = dnet_tui("fix", "ip-forward-off", "--dry-run", "--snapshot", broken)
-    assert (code, out) == (0, "there is nothing to repair\n")
+    assert (code, out) == (0, "there is nothing to repair of ip-forward-off\n")
     code, _, err = dnet_tui("fix", "nonsense", "--dry-run", "--snapshot", broken)
     assert code == 2
     assert "no check named nonsense" in err

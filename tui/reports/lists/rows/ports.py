@@ -37,7 +37,8 @@ class PublishedRow(msgspec.Struct, frozen=True, kw_only=True):
     ``rule`` is the DNAT rule that leads to the container, None when there is
     none; ``holders`` are the sockets on the host's port (docker-proxy),
     ``listeners`` those on the container's.  All three are None when what they
-    are read from wasn't seen: ``unseen`` then names it.
+    are read from wasn't seen: ``unseen`` then names it.  ``by`` is who
+    publishes it, where that isn't the container's engine.
     """
 
     host_ip: str
@@ -49,6 +50,7 @@ class PublishedRow(msgspec.Struct, frozen=True, kw_only=True):
     holders: tuple[Listener, ...] | None
     listeners: tuple[Listener, ...] | None
     unseen: tuple[str, ...]
+    by: str = ""
 
 
 def port_rows(view: View) -> list[PublishedRow]:
@@ -81,6 +83,7 @@ def _row(view: View, container: Container, port: PublishedPort) -> PublishedRow:
         holders=holders,
         listeners=listeners,
         unseen=tuple(unseen),
+        by=port.by,
     )
 
 

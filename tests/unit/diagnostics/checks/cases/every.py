@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from unit.diagnostics.checks.cases import firewalld, judged, links, more, names, others, policies, rules, startup
+from unit.diagnostics.checks.cases import (
+    firewalld,
+    judged,
+    links,
+    more,
+    names,
+    others,
+    policies,
+    rules,
+    silent,
+    startup,
+)
 from unit.diagnostics.checks.cases.case import CheckCases
 
-MODULES = (rules, links, names, others, startup, firewalld, more, judged, policies)
+MODULES = (rules, links, names, others, startup, firewalld, more, judged, policies, silent)
 
 
 def every() -> dict[str, CheckCases]:

@@ -28,6 +28,7 @@ from unit.builders.factories_links import (
     adding,
     bridge_bare,
     bridge_down,
+    bridge_narrow,
     conntrack,
     crowded,
     default6,
@@ -62,6 +63,7 @@ from unit.diagnostics.checks.cases.case import Build, CheckCases, tabled
 FAULTS: dict[str, tuple[str, Build]] = {
     "a bridge that is down": ("bridge-down", bridge_down),
     "a bridge without its address": ("bridge-no-ip", bridge_bare),
+    "a bridge's address with a wrong prefix": ("bridge-no-ip", bridge_narrow),
     "a veth without a master": ("veth-orphan", orphan),
     "a veth on another network's bridge": ("veth-orphan", lambda: orphan(BR_APP)),
     "a veth that is down": (
@@ -148,6 +150,10 @@ NEAR_MISSES: dict[str, dict[str, Build]] = {
     },
     "bridge-no-ip": {
         "no address on an internal network": inside_only,
+        "a narrow prefix with a route by hand": lambda: adding(
+            bridge_narrow(), HOST, "routes", route("172.17.0.0/16", ifindex=DOCKER0)
+        ),
+        "a narrow prefix that holds every container": lambda: bridge_narrow(30),
     },
     "veth-orphan": {
         "a veth that is routed": lambda: adding(orphan_of_nobody(), HOST, "routes", route("172.17.0.2/32", ifindex=6)),

@@ -8,10 +8,24 @@ import pytest
 from dnet_tui.diagnostics.checks.decisions.asked_rules import AskedRule, asked_rules, every_rule
 from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.model import Snapshot
-from dnet_tui.inspect.model.firewall import Chain, Element, Firewall, Lookup, NamedSet, Rule, Table, Verdict, VerdictMap
+from dnet_tui.inspect.model.firewall import (
+    Chain,
+    Element,
+    Firewall,
+    Hook,
+    Lookup,
+    Match,
+    NamedSet,
+    Rule,
+    Table,
+    TableFamily,
+    Verdict,
+    VerdictMap,
+)
 from unit.builders.factories import HOST, docker_like_snapshot, with_namespace
-from unit.builders.factories_links import namespace
+from unit.builders.factories_links import filter_rule, namespace
 from unit.diagnostics.checks.cases.policies import WEB_ADDRESS, with_chains
 from unit.diagnostics.checks.cases.rules import insert
 
@@ -40,6 +54,44 @@ def packets(snapshot: Snapshot) -> list[str]:
 )
 def test_a_packet_is_made_that_meets_the_rule_and_ends_at_it(spec: str, packet: str | None) -> None:
     assert packets(insert(spec)) == ([packet] if packet else [])
+
+
+@pytest.mark.parametrize(
+    ("chain", "spec", "packet"),
+    [
+        ("INPUT", "-i docker0 -p tcp -m tcp --dport 22 -j DROP", "tcp 172.17.0.2:40000 → 172.17.0.1:22"),
+        ("INPUT", "-i eth0 -p tcp -m tcp --dport 22 -j DROP", None),
+        ("OUTPUT", f"-d {WEB_ADDRESS}/32 -p udp -j DROP", "udp 172.17.0.1:40000 → 172.17.0.2:443"),
+        ("OUTPUT", "-d 192.0.2.1/32 -j DROP", None),
+    ],
+    ids=("input", "input of another link", "output", "output to nobody"),
+)
+def test_rules_between_containers_and_their_host_are_asked_too(chain: str, spec: str, packet: str | None) -> None:
+    assert packets(after(docker_like_snapshot(), [filter_rule(chain, spec)])) == ([packet] if packet else [])
+
+
+@pytest.mark.parametrize(
+    ("family", "hook", "devices", "packet"),
+    [
+        ("bridge", "prerouting", (), "tcp 10.10.0.2:40000 → 198.51.100.77:443"),
+        ("bridge", "forward", (), "tcp 10.10.0.2:40000 → 10.10.0.3:443"),
+        ("netdev", "ingress", ("veth77c3d4e",), "tcp 10.10.0.2:40000 → 198.51.100.77:443"),
+        ("netdev", "ingress", ("wg0",), None),
+    ],
+    ids=("bridge in", "bridge across", "a port", "another device"),
+)
+def test_rules_for_frames_are_asked_at_their_ports(
+    family: TableFamily, hook: Hook, devices: tuple[str, ...], packet: str | None
+) -> None:
+    base = docker_like_snapshot()
+    host = namespace(base, HOST)
+    assert isinstance(host.firewall, Firewall)
+    exprs = (Match(field="saddr", values=("10.10.0.2",)), Verdict(kind="drop"))
+    rules = (Rule(number=1, text="ip saddr 10.10.0.2 drop", exprs=exprs),)
+    chain = Chain(name="c", hook=hook, priority=0, type="filter", policy="accept", rules=rules, devices=devices)
+    table = Table(family=family, name="x", backend="nftables", chains=(chain,))
+    made = with_namespace(base, HOST, firewall=Firewall(tables=(*host.firewall.tables, table)))
+    assert packets(made) == ([packet] if packet else [])
 
 
 def test_a_rule_that_an_earlier_one_shadows_proves_nothing() -> None:

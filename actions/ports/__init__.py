@@ -1,0 +1,1 @@
+"""Plans that publish ports of running containers, and take them back."""

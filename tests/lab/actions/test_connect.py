@@ -1,0 +1,121 @@
+"""Containers and plain namespaces, connected to networks and disconnected: shown by traffic, and taken back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lab.actions.test_fix_and_undo import picture, undo
+from lab.machines.docker_host import DockerHost
+from lab.machines.hosts import OUTSIDE_SERVER, DemoHost, LabHost
+from lab.machines.podman_host import PodmanHost
+from lab.packets.traffic import Probe, Went, expect
+
+
+def net(host: LabHost, *arguments: str) -> str:
+    ran = host.dnet("net", *arguments, "--yes")
+    assert ran.returncode == 0, ran.stdout.decode() + ran.stderr.decode()
+    return ran.stdout.decode()
+
+
+def addresses(host: LabHost, container: str) -> set[str]:
+    rows = json.loads(host.dnet("ls", "containers", "--format", "json").stdout)
+    (row,) = [item for item in rows if item["name"] == container]
+    found = {cidr.partition("/")[0] for item in row["interfaces"] for cidr in item["addresses"]}
+    return {address for address in found if not address.startswith(("fe80:", "127.", "::1"))}
+
+
+def inside(host: LabHost, namespace: str) -> str:
+    shown = (
+        host.run("ip", "-n", namespace, "-o", "address").stdout.decode()
+        + host.run("ip", "-n", namespace, "route").stdout.decode()
+    )
+    return "\n".join(sorted(" ".join(line.split()[1:]) for line in shown.splitlines() if "fe80" not in line))
+
+
+def test_a_plain_namespace_becomes_a_guest_and_is_taken_out(demo_host: DemoHost) -> None:
+    demo_host.run("ip", "netns", "add", "guest")
+    demo_host.run("ip", "-n", "guest", "link", "set", "lo", "up")
+    net(demo_host, "create", "side", "--engine", "linux", "--subnet", "10.33.0.0/24")
+    before, empty = picture(demo_host), inside(demo_host, "guest")
+    net(demo_host, "connect", "side", "guest", "--ip", "10.33.0.7")
+    assert addresses(demo_host, "guest") == {"10.33.0.7"}
+    expect(
+        demo_host,
+        {
+            Probe("host", "10.33.0.7", proto="icmp"): Went.OK,
+            Probe("guest", OUTSIDE_SERVER, proto="icmp"): Went.OK,
+            Probe("guest", "web", proto="icmp"): Went.TIMEOUT,
+        },
+    )
+    assert demo_host.dnet("doctor").returncode == 0
+    connected, links = inside(demo_host, "guest"), picture(demo_host)["links"]
+    net(demo_host, "disconnect", "side", "guest")
+    assert inside(demo_host, "guest") == empty
+    assert picture(demo_host) == before
+    undo(demo_host)
+    assert inside(demo_host, "guest") == connected
+    assert picture(demo_host)["links"] == links
+    undo(demo_host)
+    assert inside(demo_host, "guest") == empty
+    assert picture(demo_host) == before
+
+
+def test_two_guests_get_addresses_of_their_own(demo_host: DemoHost) -> None:
+    net(demo_host, "create", "side", "--engine", "linux", "--subnet", "10.33.0.0/24", "--subnet", "fd00:33::/64")
+    for name in ("one", "two"):
+        demo_host.run("ip", "netns", "add", name)
+        net(demo_host, "connect", "side", name)
+    demo_host.addresses["two"] = "10.33.0.3"
+    assert addresses(demo_host, "one") == {"10.33.0.2", "fd00:33::2"}
+    assert addresses(demo_host, "two") == {"10.33.0.3", "fd00:33::3"}
+    expect(demo_host, {Probe("one", "two", proto="icmp"): Went.OK})
+
+
+def test_docker_connects_its_containers(any_docker: DockerHost) -> None:
+    any_docker.docker("network", "create", "--subnet=10.34.0.0/24", "extra")
+    try:
+        ran = any_docker.dnet("net", "connect", "extra", "app1", "--ip", "10.34.0.77", "--alias", "friend", "--yes")
+        assert ran.returncode == 0, ran.stderr.decode()
+        assert "10.34.0.77" in addresses(any_docker, "app1")
+        assert any_docker.dnet("net", "connect", "extra", "app1", "--yes").returncode == 2
+        net(any_docker, "disconnect", "extra", "app1")
+        undo(any_docker)
+        assert "10.34.0.77" in addresses(any_docker, "app1")
+        undo(any_docker)
+        assert "10.34.0.77" not in addresses(any_docker, "app1")
+    finally:
+        any_docker.docker("network", "rm", "extra")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("connect", "front", "web"), "connected to front already"),
+        (("connect", "front", "gone"), "no container named gone"),
+        (("connect", "gone", "web"), "no network named gone"),
+        (("connect", "back", "web", "--ip", "10.1.1.1"), "outside of back"),
+        (("connect", "back", "web", "--ip", "172.30.2.2"), "is taken"),
+        (("connect", "back", "web", "--alias", "x"), "has no names"),
+        (("disconnect", "back", "web"), "not connected to back"),
+    ],
+)
+def test_what_does_not_fit_is_said(demo_host: DemoHost, arguments: tuple[str, ...], words: str) -> None:
+    before = picture(demo_host)
+    ran = demo_host.dnet("net", *arguments, "--yes")
+    assert ran.returncode == 2, ran.stdout.decode()
+    assert words in ran.stderr.decode()
+    assert picture(demo_host) == before
+
+
+def test_podman_connects_its_containers(podman_host: PodmanHost) -> None:
+    podman_host.podman("network", "create", "--subnet=10.35.0.0/24", "extra")
+    try:
+        before = addresses(podman_host, "app1")
+        net(podman_host, "connect", "extra", "app1", "--engine", "podman")
+        assert any(item.startswith("10.35.0.") for item in addresses(podman_host, "app1"))
+        undo(podman_host)
+        assert addresses(podman_host, "app1") == before
+    finally:
+        podman_host.podman("network", "rm", "-f", "extra")
