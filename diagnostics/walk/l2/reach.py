@@ -20,6 +20,12 @@ _SILENT = frozenset({"dummy", "ifb", "loopback"})
 _LONGEST = 4000
 """Bridges and tunnels in a row that a frame is followed over; containers may link more."""
 
+_DEEPEST = 8
+"""VLANs in each other; so deep may links be stacked (MAX_NEST_DEV, include/linux/netdevice.h)."""
+
+_MOST = 200_000
+"""Links that are looked at."""
+
 _OWN = 0
 """Stands for the port by which the bridge's own host sends."""
 
@@ -168,9 +174,9 @@ class _Spread:
             if key in self._met:
                 continue
             self._met.add(key)
-            if len(way) > _LONGEST:
-                reason = f"more than {_LONGEST} bridges in a row were not followed"
-                self.unseen = self.unseen or NotSeen("links", ns.id, reason)
+            if len(way) > _LONGEST or len(tags) > _DEEPEST or len(self._met) > _MOST:
+                reason = f"more than {_LONGEST} bridges in a row, {_DEEPEST} VLANs in each other or {_MOST} links"
+                self.unseen = self.unseen or NotSeen("links", ns.id, f"{reason} were not followed")
                 continue
             try:
                 (self._send if out else self._receive)(ns, link, tags, way)
