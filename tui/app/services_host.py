@@ -32,9 +32,12 @@ if TYPE_CHECKING:
     from dnet_tui.inspect.watch.rule_authors import RuleAuthors
 
 
-def live(*, readonly: bool, follow: bool = True) -> Services:
-    """Return the services of this host; with ``follow`` the app notices by itself when it changes."""
-    host = LiveHost()
+def live(*, readonly: bool, follow: bool = True, docker_socket: str = "") -> Services:
+    """Return the services of this host; with ``follow`` the app notices by itself when it changes.
+
+    ``docker_socket`` is where Docker is asked; empty for where it usually listens.
+    """
+    host = LiveHost(docker_socket)
     return Services(
         take=host.take,
         refresh=host.refresh,
@@ -66,8 +69,9 @@ def saved(path: Path) -> Services:
 class LiveHost:
     """Reads this host again and again: what nothing says has changed isn't read anew when it only moved."""
 
-    def __init__(self) -> None:
+    def __init__(self, docker_socket: str = "") -> None:
         self._lock = threading.Lock()
+        self._docker_socket = docker_socket
         self._observer: Observer | None = None
         self._authors: RuleAuthors | None = None
 
@@ -93,10 +97,10 @@ class LiveHost:
             return tuple(dict.fromkeys(f"{item.name} (process {item.pid})" for item in found))
 
     def _observing(self) -> Observer:
-        from dnet_tui.inspect.snapshot.take_snapshot import Observer  # noqa: PLC0415  in the worker, not before the first screen
+        from dnet_tui.inspect.snapshot.take_snapshot import Observer, Options  # noqa: PLC0415  in the worker, not before the first screen
 
         if self._observer is None:
-            self._observer = Observer()
+            self._observer = Observer(Options(docker_socket=self._docker_socket))
         return self._observer
 
 
