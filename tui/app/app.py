@@ -237,6 +237,7 @@ class DnetApp(ChangesApp):
         held, self._held = self._held, None
         state = states.changed(self.state, frozen=not self.state.frozen)
         self._become(state if held is None else self._with_report(state, held))
+        self.freeze_packets()
         self.flow_looked_at_again()
         self._look_again()
 

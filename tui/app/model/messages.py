@@ -7,7 +7,6 @@ from textual.message import Message
 from dnet_tui.diagnostics.difference.base import DifferenceItem
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.model.services import LastChange
@@ -87,26 +86,6 @@ class ChangeFound(Message):
         self.change = change
 
 
-class PacketsCaptured(Message):
-    """Packets came in, or only the counters moved.  ``serial`` tells one capture from the one before."""
-
-    def __init__(self, serial: int, packets: tuple[PacketSummary, ...], received: int, dropped: int) -> None:
-        super().__init__()
-        self.serial = serial
-        self.packets = packets
-        self.received = received
-        self.dropped = dropped
-
-
-class CaptureEnded(Message):
-    """A capture is over: stopped, or by a failure."""
-
-    def __init__(self, serial: int, trouble: ErrorInfo | None = None) -> None:
-        super().__init__()
-        self.serial = serial
-        self.trouble = trouble
-
-
 class JournalAsked(Message):
     """The journal of dnet-tui's own changes is wanted."""
 
@@ -152,28 +131,6 @@ class NamespaceChosen(Message):
     def __init__(self, chosen: str) -> None:
         super().__init__()
         self.chosen = chosen
-
-
-class CaptureAsked(Message):
-    """A capture is wanted at ``point`` with a pcap-filter(7) expression; the one that runs, if any, gives way."""
-
-    def __init__(self, point: str, expression: str) -> None:
-        super().__init__()
-        self.point = point
-        self.expression = expression
-
-
-class CapturePrepared(Message):
-    """The capture's point or filter was edited."""
-
-    def __init__(self, *, point: str | None = None, expression: str | None = None) -> None:
-        super().__init__()
-        self.point = point
-        self.expression = expression
-
-
-class CaptureStopAsked(Message):
-    """The running capture is no longer wanted."""
 
 
 class FixConfirmed(Message):

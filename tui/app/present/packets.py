@@ -1,86 +1,107 @@
-"""Captured packets as rows, and the points they can be captured at.  Pure."""
+"""Captured packets as rows: one for each packet, whatever the points and whatever NAT made of it.  Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dnet_tui.inspect.capture.decode import PacketSummary, clock
-from dnet_tui.inspect.capture.points import point_of
-from dnet_tui.inspect.model import LinkRef, Snapshot, known_items
-from dnet_tui.inspect.model.coverage.gaps import listed
-from dnet_tui.inspect.model.view import View
-from dnet_tui.tui.app.model.state import CaptureView
-from dnet_tui.tui.app.present.styled_text import CROSS, Paragraph, Row, StyledLine, fact, line, say
+from dnet_tui.inspect.capture.board.capture_board import BoardRow, BoardView
+from dnet_tui.inspect.capture.decode import clock
+from dnet_tui.tui.app.model.state import CaptureView, FilterProblem
+from dnet_tui.tui.app.present.styled_text import CROSS, Row, StyledLine, TextSpan, line, say
+
+_MICRO, _MILLI = 1_000, 1_000_000
 
 
-def rows(packets: Sequence[PacketSummary], *, brief: bool, total: int) -> tuple[Row, ...]:
+def rows(view: BoardView, *, brief: bool) -> tuple[Row, ...]:
     """Return packets like tcpdump's lines; ``brief`` shows only the seconds, for a small pane.
 
-    The point is named where there are several.
-    Ids count from the capture's first packet (``total`` is how many came),
-    so a row keeps its id while newer ones arrive.
+    Where there are several points each row says at which of them its packet was seen, by their numbers, and what NAT
+    made of its ends.  Ids count from the capture's first packet, so a row keeps its id while newer ones arrive.
     """
-    first = total - len(packets)
-    points = {packet.point for packet in packets}
-    wide = max(map(len, points)) if len(points) > 1 else 0
-    return tuple(
-        Row(id=f"packet:{first + index}", cells=(_row(packet, brief=brief, wide=wide),))
-        for index, packet in enumerate(packets)
-    )
+    count = len(view.points)
+    return tuple(Row(id=f"packet:{row.number}", cells=(_row(row, count, brief=brief),)) for row in view.rows)
 
 
-def _row(packet: PacketSummary, *, brief: bool, wide: int) -> StyledLine:
-    time = clock(packet.time)
-    point = (say(f"{packet.point:<{wide}} ", "info"),) if wide else ()
+def _row(row: BoardRow, points: int, *, brief: bool) -> StyledLine:
+    first, last = row.sightings[0], row.sightings[-1]
+    time = clock(first.time_ns)
+    where = (*_seen_at(row, points), say(" ")) if points > 1 else (say(f"{first.direction:<3} ", "key"),)
+    became = (last.src, last.dst) if row.translated else ()
     return line(
         say(f"{time[6:12] if brief else time[:12]} ", "dim"),
-        *point,
-        say(f"{packet.direction:<3} ", "key"),
-        say(f"{packet.proto} ", "head"),
-        *_ends(packet),
-        f" {packet.info}",
+        *where,
+        say(f"{row.proto} ", "head"),
+        *_ends(first.src, first.dst),
+        *((say(" ⇒ ", "key"), *_ends(*became)) if became else ()),
+        f" {row.info}",
+        *_remarks(row),
     )
 
 
-def _ends(packet: PacketSummary) -> StyledLine:
-    src, dst = end(packet.src, packet.sport), end(packet.dst, packet.dport)
+def _seen_at(row: BoardRow, points: int) -> tuple[TextSpan, ...]:
+    """A cell for each point: its number where the packet was seen, a cross where it was missed, else a dot."""
+    seen = {item.point for item in row.sightings}
+    missed = {point for point, _ in row.missed}
+    marks = tuple(
+        say(str((point + 1) % 10), "name")
+        if point in seen
+        else say(CROSS, "bad")
+        if point in missed
+        else say("·", "dim")
+        for point in range(points)
+    )
+    return (*marks, say(CROSS if None in missed else " ", "bad"))
+
+
+def _remarks(row: BoardRow) -> tuple[TextSpan, ...]:
+    lost = [reason for _, reason in row.missed if reason]
+    return (
+        *(say(f"  [{word}]", "warn") for word in row.remarks),
+        *((say(f"  {CROSS} {lost[0]}", "bad"),) if lost else ()),
+    )
+
+
+def _ends(src: str, dst: str) -> StyledLine:
     return line(say(src, "name"), " → " if dst else "", say(dst, "name"))
 
 
-def end(address: str, port: int | None) -> str:
-    """Return one end of a packet, as ``10.0.0.2:80`` or ``[2001:db8::2]:80``."""
-    if port is None:
-        return address
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+def delay(nanoseconds: int) -> str:
+    """Return a delay as a person reads it: ``+0``, ``+12 µs``, ``+1.5 ms``."""
+    if abs(nanoseconds) < _MICRO:
+        return f"+{nanoseconds} ns" if nanoseconds else "+0"
+    if abs(nanoseconds) < _MILLI:
+        return f"+{nanoseconds / _MICRO:.0f} µs"
+    return f"+{nanoseconds / _MILLI:.1f} ms"
 
 
-def detail(packet: PacketSummary) -> tuple[Paragraph, ...]:
-    """Return one packet in full."""
-    direction = {"in": "received by the interface", "out": "sent by the interface"}
-    return (
-        fact("time", clock(packet.time)),
-        fact("point", say(packet.point, "info"), f", {direction[packet.direction]}"),
-        fact("from", say(end(packet.src, packet.sport), "name")),
-        fact("to", say(end(packet.dst, packet.dport), "name")),
-        fact("packet", say(packet.proto, "head"), f" {packet.info}"),
-        fact("length", f"{packet.length} bytes on the wire"),
-    )
+def points_line(labels: Sequence[str]) -> StyledLine:
+    """Return where it is captured: the points' numbers, as the rows have them, and their names."""
+    if len(labels) == 1:
+        return line(say("at ", "dim"), say(labels[0] or "?", "info"))
+    named = (part for at, name in enumerate(labels) for part in (say(f" {at + 1} ", "name"), say(name, "info")))
+    return line(say("at", "dim"), *named)
 
 
-def status(capture: CaptureView, point: str, *, frozen: bool, can_capture: bool) -> StyledLine:
-    """Return the pane's line of state: what runs and what was lost, or why nothing runs."""
+def status(
+    capture: CaptureView, wanted: Sequence[str], *, frozen: bool, can_capture: bool, other: Sequence[str] = ()
+) -> StyledLine:
+    """Return the pane's line of state: what runs and what was lost, or why nothing runs.
+
+    It would start at the points that are ``wanted``; where these are not those of the rows, they are ``other`` ones.
+    """
     if not can_capture:
         return line(say("no live host: packets can't be captured from a saved snapshot", "dim"))
     if capture.trouble is not None:
         hint = f"  {capture.trouble.hint}" if capture.trouble.hint else ""
         return line(say(f"{CROSS} ", "bad"), say(capture.trouble.message, "bad"), say(hint, "plain"))
     lost = say(f", {capture.dropped} dropped", "bad" if capture.dropped else "dim")
-    count = (say(f"{capture.received} received", "name"), lost)
+    count = (say(f"{capture.received} received", "name"), lost, *_chosen(capture.board))
     if capture.running:
         return line(say("frozen  " if frozen else "• running  ", "warn" if frozen else "good"), *count)
     if capture.received:
-        return line(say("stopped  ", "dim"), *count)
-    if not point:
+        then = (say("  c: at ", "dim"), say(", ".join(other), "info")) if other else ()
+        return line(say("stopped  ", "dim"), *count, *then)
+    if not wanted:
         return line(say("choose a point with ", "dim"), say("p", "key"))
     return line(
         say("press ", "dim"),
@@ -91,32 +112,27 @@ def status(capture: CaptureView, point: str, *, frozen: bool, can_capture: bool)
     )
 
 
-def choices(snapshot: Snapshot) -> tuple[Row, ...]:
-    """Return every interface packets can be captured at: the host's first, then each container's."""
-    view = View(listed(snapshot))
-    found: list[Row] = []
-    for ns in sorted(known_items(snapshot.namespaces), key=lambda item: item.kind != "host"):
-        for link in ns.links:
-            point = point_of(view, LinkRef(namespace=ns.id, ifindex=link.ifindex))
-            if point is None or (link.kind == "loopback" and ns.kind != "host"):
-                continue
-            state = () if link.up else (say("down", "bad"),)
-            cells = (line(say(point.label, "name")), line(say(point.description, "dim")), line(*state))
-            found.append(Row(id=spec(ns.id, link.name), cells=cells))
-    return tuple(found)
+def _chosen(view: BoardView) -> tuple[TextSpan, ...]:
+    """What the view leaves out: by its filter, because it is paused, because nothing is followed."""
+    parts = []
+    if view.filter:
+        parts.append(say(f"  {len(view.rows)} of {view.kept} shown", "key"))
+    if view.waiting:
+        parts.append(say(f"  {view.waiting} waiting", "warn"))
+    if not view.follow:
+        parts.append(say("  not following", "warn"))
+    return tuple(parts)
 
 
-def spec(namespace: str, interface: str) -> str:
-    """Return the text that names exactly this interface to :mod:`dnet_tui.inspect.capture.points`."""
-    return f"{namespace}:{interface}"
+def problem_line(problem: FilterProblem | None, indent: int, width: int) -> StyledLine:
+    """Return a mark under the characters of a display filter that are wrong, and why; ``indent`` cells stand before it.
 
-
-def label(snapshot: Snapshot | None, point: str) -> str:
-    """Return what to call a point made by :func:`spec`; the text itself when its interface is gone."""
-    namespace, _, interface = point.rpartition(":")
-    if snapshot is None or not namespace:
-        return point
-    view = View(listed(snapshot))
-    link = view.link_named(namespace, interface)
-    found = point_of(view, LinkRef(namespace=namespace, ifindex=link.ifindex)) if link else None
-    return found.label if found else interface
+    Where there is no room to the right of the mark the reason stands before it.
+    """
+    if problem is None:
+        return ()
+    at, mark = indent + problem.position, "^" * max(problem.length, 1)
+    why = problem.message.partition(": ")[2] or problem.message
+    if at + len(mark) + 1 + len(why) <= width or at < len(why) + 1:
+        return line(" " * at, say(mark, "bad"), " ", say(why, "bad"))
+    return line(say(f"{why:>{at - 1}}", "bad"), " ", say(mark, "bad"))

@@ -36,6 +36,7 @@ class ModeScreen(Screen[None]):
     """A list, a detail, and what surrounds them.  It shows a state and posts facts; it reads nothing itself."""
 
     shows: ClassVar[ModeId]
+    filter_hint: ClassVar[str] = "words that must all occur; Esc clears"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-medium"), (120, "-wide")]  # noqa: RUF012  Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", key_display="/"),
@@ -89,11 +90,16 @@ class ModeScreen(Screen[None]):
         yield from self.head()
         with Horizontal(id="body"):
             yield from self.panes()
-        yield FilterBar(id="filter")
+        yield from self.foot()
+        yield FilterBar(self.filter_hint, id="filter")
         yield Bar(id="hints")
 
     def head(self) -> Iterable[Widget]:
         """Return what stands between title and body: nothing, unless a mode says otherwise."""
+        return ()
+
+    def foot(self) -> Iterable[Widget]:
+        """Return what stands between body and filter."""
         return ()
 
     def on_mount(self) -> None:
@@ -145,6 +151,10 @@ class ModeScreen(Screen[None]):
     def filter_left(self, event: FilterBar.Left) -> None:
         """Give the keys back to the list."""
         event.stop()
+        self.focus_list()
+
+    def focus_list(self) -> None:
+        """Give the keys to the mode's list."""
         self.set_focus(self.query_one(f"#{self.shows}-list"))
 
     def action_filter(self) -> None:

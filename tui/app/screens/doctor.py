@@ -66,7 +66,7 @@ class DoctorScreen(CapturingScreen):
         detail = doctor_detail.detail(state.snapshot, report, selected) if report else ()
         self.query_one("#doctor-detail", DetailPane).show(detail, selected)
         self.query_one(CapturePane).display = self.can_capture
-        self.query_one(CapturePane).show(state, self.point(state), can_capture=self.can_capture)
+        self.query_one(CapturePane).show(state, self.points(state), can_capture=self.can_capture)
 
     def suggested(self, state: AppState) -> str:
         """Return the capture point of the selected finding's subject."""
@@ -83,7 +83,7 @@ class DoctorScreen(CapturingScreen):
             return self.state.may_write and finding is not None and confirm.applicable(finding)
         if action == "go_to":
             return bool(self._citations())
-        if action in {"capture", "pick"} and self.has_class("-narrow"):
+        if action in {"capture", "pick", "pick_more"} and self.has_class("-narrow"):
             return False  # there the pane is hidden: mode 5 has it
         return super().check_action(action, parameters)
 
