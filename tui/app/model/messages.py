@@ -108,7 +108,7 @@ class RowSelected(Message):
 
 
 class RowFolded(Message):
-    """A row of the map was folded or unfolded."""
+    """A row was folded or unfolded."""
 
     def __init__(self, row: str, *, shut: bool) -> None:
         super().__init__()

@@ -63,6 +63,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     rows: dict[str, str] = {}
     filters: dict[str, str] = {}
     folded: frozenset[str] = frozenset()
+    unfolded: frozenset[str] = frozenset()
+    """Rows that were opened by hand, of those that are folded unless they are."""
     namespace: str = ""
     """Whose rules are shown; empty for the host's."""
 
@@ -132,9 +134,11 @@ def filter_by(state: AppState, mode: ModeId, words: str) -> AppState:
 
 
 def fold(state: AppState, row: str, *, shut: bool) -> AppState:
-    """Return ``state`` with a row of the map folded or unfolded."""
-    folded = state.selection.folded
-    return _chosen(state, folded=folded | {row} if shut else folded - {row})
+    """Return ``state`` with a row folded or unfolded."""
+    folded, unfolded = state.selection.folded, state.selection.unfolded
+    if shut:
+        return _chosen(state, folded=folded | {row}, unfolded=unfolded - {row})
+    return _chosen(state, folded=folded - {row}, unfolded=unfolded | {row})
 
 
 def look_into(state: AppState, namespace: str) -> AppState:
