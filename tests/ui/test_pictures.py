@@ -44,6 +44,18 @@ def test_rules(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(FakeHost().app(), terminal_size=size, run_before=picture("2 j j j j j"))
 
 
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
+def test_rules_that_concern_one_container(snap_compare: Compare, size: tuple[int, int]) -> None:
+    app = FakeHost().app()
+
+    async def lead_up(pilot: Pilot[Any]) -> None:
+        await picture("j j j 2 o")(pilot)
+        await until(pilot, lambda: app.state.concerning is not None)
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=lead_up)
+
+
 @pytest.mark.parametrize("theme", ["dnet-dark", "dnet-light"])
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
 def test_doctor(snap_compare: Compare, size: tuple[int, int], theme: str) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from textual import on
 
-from dnet_tui.tui.app.capture_app import CaptureApp
 from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model import state as states
 from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.model.timeline import news
 from dnet_tui.tui.app.present import confirm
+from dnet_tui.tui.app.rules_app import RulesApp
 from dnet_tui.tui.app.screens.dialog import Dialog
 
 
-class ChangesApp(CaptureApp):
+class ChangesApp(RulesApp):
     """An app that repairs, takes back, and remembers what changed."""
 
     _authors: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.model.services import LastChange
-from dnet_tui.tui.app.model.state import ErrorInfo, ModeId
+from dnet_tui.tui.app.model.state import ConcerningRules, ErrorInfo, ModeId
 from dnet_tui.tui.app.model.timeline import JournalLine
 
 
@@ -139,3 +139,20 @@ class FixConfirmed(Message):
     def __init__(self, shown: Finding) -> None:
         super().__init__()
         self.shown = shown
+
+
+class RulesAboutChosen(Message):
+    """Only rules that concern something are wanted; all of them, when ``about`` is empty."""
+
+    def __init__(self, about: str, label: str = "") -> None:
+        super().__init__()
+        self.about = about
+        self.label = label
+
+
+class RulesFound(Message):
+    """The rules that concern something were found."""
+
+    def __init__(self, found: ConcerningRules) -> None:
+        super().__init__()
+        self.found = found

@@ -67,6 +67,18 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Rows that were opened by hand, of those that are folded unless they are."""
     namespace: str = ""
     """Whose rules are shown; empty for the host's."""
+    about: str = ""
+    """Only rules that concern this container, network or address are shown; empty for all."""
+    about_label: str = ""
+
+
+class ConcerningRules(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules of a snapshot that concern something: their rows' ids, by namespace, or why there are none."""
+
+    about: str
+    snapshot: Snapshot
+    rows: dict[str, frozenset[str]] = {}
+    trouble: str = ""
 
 
 class AppState(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +93,7 @@ class AppState(msgspec.Struct, frozen=True, kw_only=True):
     rates: Rates | None = None
     report: Report | None = None
     selection: Selection = Selection()
+    concerning: ConcerningRules | None = None
     capture: CaptureView = CaptureView()
     guided: GuidedView = GuidedView()
     timeline: tuple[TimelineEntry, ...] = ()
@@ -144,6 +157,11 @@ def fold(state: AppState, row: str, *, shut: bool) -> AppState:
 def look_into(state: AppState, namespace: str) -> AppState:
     """Return ``state`` with the rules of another namespace on show."""
     return _chosen(state, namespace=namespace)
+
+
+def look_at_rules_of(state: AppState, about: str, label: str) -> AppState:
+    """Return ``state`` with only the rules on show that concern something; with all when ``about`` is empty."""
+    return _chosen(state, about=about, about_label=label)
 
 
 def capturing(state: AppState, **fields: object) -> AppState:
