@@ -17,8 +17,8 @@ Remedy
     ``ip link set dev lo up``.
 
 When it is harmless
-    On a host that publishes nothing on its loopback, as far as containers go:
-    then it is information.
+    On a host that publishes nothing on its loopback, as far as containers go,
+    and in a namespace that no engine made: then it is information.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ from dnet_tui.diagnostics.flows.dns_flows import EMBEDDED
 from dnet_tui.diagnostics.flows.host_flows import published_here
 from dnet_tui.diagnostics.operations.link import SetLinkUp
 from dnet_tui.diagnostics.operations.netns_scope import HOST, NetnsScope
-from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
+from dnet_tui.diagnostics.operations.remedy import Remedy, Risk, inverses
 from dnet_tui.diagnostics.report.finding import Affected, Finding, Severity, Subject
 from dnet_tui.inspect.model import Namespace, Resolver, require
+from dnet_tui.inspect.model.engine_kinds.others import NETNS
 
 ID = "loopback-down"
 
@@ -69,8 +70,14 @@ def _in_container(case: HostContext, member: AttachedContainer) -> Iterator[Find
     asks = isinstance(resolver, Resolver) and EMBEDDED in resolver.servers
     what = f"it doesn't reach its resolver at {EMBEDDED}, nor itself" if asks else "it doesn't reach itself"
     summary = f"The loopback of {name} is down: {what}"
-    severity: Severity = "error" if asks else "warning"
+    # `ip netns add` leaves it down, and nobody promised it: where no engine made the namespace it is a fact.
+    plain = member.container.engine == NETNS.kind
+    severity: Severity = "error" if asks else "info" if plain else "warning"
     yield _finding(name, summary, ("names",) if asks else (), scope_of(case, member.namespace), severity)
+
+
+def _risk(severity: Severity, steps: tuple[SetLinkUp, ...]) -> Risk:
+    return "manual" if not steps else "ask" if severity == "info" else "safe"
 
 
 def _finding(
@@ -85,7 +92,7 @@ def _finding(
         summary=summary,
         symptoms=symptoms,
         evidence=(of_link("lo" if is_host else f"lo in {name}", "DOWN", "UP"),),
-        remedy=Remedy(summary="Bring it up", steps=steps, undo=inverses(steps), risk="safe" if steps else "manual"),
+        remedy=Remedy(summary="Bring it up", steps=steps, undo=inverses(steps), risk=_risk(severity, steps)),
         affects=() if is_host else (Affected(kind="container", name=name),),
     )
 
