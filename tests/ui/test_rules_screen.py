@@ -140,7 +140,7 @@ async def test_what_concerns_it_is_looked_for_anew_in_a_new_snapshot() -> None:
         await until(pilot, lambda: "there is no container" in screen_text(app))
 
 
-@pytest.mark.parametrize(("row", "name"), [("ctr", "web"), ("net", "app"), ("veth", "web"), ("up", "eth0 (203.0.113.2)")])
+@pytest.mark.parametrize(("row", "name"), [("ctr", "web"), ("net", "app"), ("veth", "web"), ("up", "203.0.113.2")])
 def test_what_a_row_of_the_map_stands_for(row: str, name: str) -> None:
     snapshot = hosts.host()
     links = {link.name: link.ifindex for link in snapshot.namespaces[0].links}
@@ -162,7 +162,7 @@ async def test_what_no_rule_can_name_is_not_offered() -> None:
         assert rules_about.subject_of_row(hosts.host(), "lost:x:7") is None
         await pilot.press("2")
         app.post_message(RowSelected("map", "lost:x:7"))
-        await until(pilot, lambda: "only the map" not in screen_text(app))
+        await until(pilot, lambda: " o only" not in screen_text(app))
         await pilot.press("o")
         await pilot.pause()
         assert app.state.selection.about == ""

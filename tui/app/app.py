@@ -30,7 +30,7 @@ from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model import state as states
 from dnet_tui.tui.app.model.services import Services
 from dnet_tui.tui.app.model.state import AppState
-from dnet_tui.tui.app.modes import MODES, TABS
+from dnet_tui.tui.app.modes import MODES, tabs
 from dnet_tui.tui.app.palette import commands
 from dnet_tui.tui.app.present import frame
 from dnet_tui.tui.app.refresh_scheduler import Following
@@ -38,6 +38,7 @@ from dnet_tui.tui.app.screens.base import ModeScreen, Surroundings
 from dnet_tui.tui.app.screens.dialog import DIALOG_WIDTH, Dialog
 from dnet_tui.tui.app.screens.keys import help_sections
 from dnet_tui.tui.app.themes import THEMES, theme_named
+from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.commands.confirmation import READONLY_VARIABLE
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.settings.host_settings import settings
@@ -78,7 +79,7 @@ class DnetApp(ChangesApp):
         can_capture = services.open_capture is not None and not offline
         super().__init__(services)
         self.animation_level = "none"
-        surroundings = Surroundings(tabs=TABS, can_capture=can_capture)
+        surroundings = Surroundings(tabs=tabs(can_capture=can_capture), can_capture=can_capture)
         for mode in MODES:
             self.add_mode(mode.id, partial(mode.screen, surroundings))
 
@@ -207,6 +208,11 @@ class DnetApp(ChangesApp):
         self._become(states.look_into(self.state, event.chosen))
 
     # -- keys ---------------------------------------------------------------
+
+    @on(Bar.Pressed)
+    def hint_clicked(self, event: Bar.Pressed) -> None:
+        """A click on a key's hint is that key."""
+        self.simulate_key(event.key)
 
     async def action_go(self, mode: states.ModeId) -> None:
         """Go to a mode."""

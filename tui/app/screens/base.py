@@ -16,7 +16,7 @@ from dnet_tui.tui.app.model.messages import ListFiltered, RowSelected
 from dnet_tui.tui.app.model.state import AppState, ModeId
 from dnet_tui.tui.app.present import frame
 from dnet_tui.tui.app.present.frame import Tab
-from dnet_tui.tui.app.present.styled_text import Row, best, filtered, plain
+from dnet_tui.tui.app.present.styled_text import Row, best, filtered, plain, width_of
 from dnet_tui.tui.app.screens.keys import hints
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.detail import DetailPane
@@ -129,8 +129,11 @@ class ModeScreen(Screen[None]):
         if self.has_class("-max"):
             self._enlarge_focused()
         width = self.size.width
-        self.query_one("#title", Bar).show(*frame.title(self.state, self.tabs, self.shows, width))
-        self.query_one("#hints", Bar).show(frame.hints(hints(self), width))
+        left, right = frame.title(self.state, self.tabs, self.shows, width)
+        tabs = frame.tab_zones(self.tabs, self.shows, width, width - width_of(right))
+        self.query_one("#title", Bar).show(left, right, tabs)
+        keys = hints(self)
+        self.query_one("#hints", Bar).show(frame.hints(keys, width), zones=frame.hint_zones(keys, width))
 
     # -- what the user does -------------------------------------------------
 

@@ -31,7 +31,7 @@ class RulesScreen(ModeScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "follow", "go to chain"),
         Binding("n", "next_namespace", "next namespace"),
-        Binding("o", "only_about", "only the map's choice"),
+        Binding("o", "only_about", "only selected"),
     ]
 
     def __init__(self, surroundings: Surroundings) -> None:

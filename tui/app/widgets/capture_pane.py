@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
@@ -26,6 +27,14 @@ class CapturePane(Vertical):
         super().__init__(id=id, classes=classes)
         self.border_title = "Capture"
         self._shown: tuple[BoardView, bool] | None = None
+        self._ready = False
+        self._late: Callable[[], None] | None = None
+
+    def on_mount(self) -> None:
+        """Show what was to be shown before there was anything to show it in."""
+        self._ready = True
+        if self._late is not None:
+            self._late()
 
     def compose(self) -> Iterator[Widget]:
         """Lay out the point, the filter, the status and the rows."""
@@ -39,6 +48,9 @@ class CapturePane(Vertical):
 
     def show(self, state: AppState, chosen: tuple[str, ...], *, can_capture: bool) -> None:
         """Show the state's capture; it would start at the points that are ``chosen``."""
+        if not self._ready:
+            self._late = partial(self.show, state, chosen, can_capture=can_capture)
+            return
         capture = state.capture
         board = capture.board
         wanted = tuple(points.label(state.snapshot, point) for point in capture.running or chosen)
