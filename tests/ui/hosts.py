@@ -196,13 +196,12 @@ def question(number: int, points: int = 4) -> tuple[CapturedPacket, ...]:
     """A datagram of web's, on its way through ``points`` of :data:`THROUGH_NAT`; the last one is beyond NAT."""
     body = packets.dns_query(packets.dns_name(b"example", b"com")) + f"{number:06}".encode()
     moment = 1_795_255_200_000_000_000 + number * 10_000_000
-    ends = {"src": "172.17.0.2", "dst": "198.51.100.53"}
-    inside = packets.ethernet(packets.ipv4(17, packets.udp(body, sport=40000 + number, dport=53), **ends))
-    outside = packets.ethernet(
-        packets.ipv4(17, packets.udp(body, sport=61000 + number, dport=53), **ends | {"src": "203.0.113.2"})
-    )
+    out, source = 61000 + number, 40000 + number
+    inside = packets.ipv4(17, packets.udp(body, sport=source, dport=53), src="172.17.0.2", dst="198.51.100.53")
+    outside = packets.ipv4(17, packets.udp(body, sport=out, dport=53), src="203.0.113.2", dst="198.51.100.53")
     return tuple(
-        packets.packet(outside if at == 3 else inside, point=at, time_ns=moment + at * 12_000) for at in range(points)
+        packets.packet(packets.ethernet(outside if at == 3 else inside), point=at, time_ns=moment + at * 12_000)
+        for at in range(points)
     )
 
 

@@ -16,7 +16,7 @@ from dnet_tui.inspect.model import LinkRef, Snapshot
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.joined_packets import JoinedPackets
 from dnet_tui.tui.app.model.services import Batch
-from dnet_tui.tui.app.present.points import CONTAINER
+from dnet_tui.tui.app.present.capture.points import CONTAINER
 
 if TYPE_CHECKING:
     from dnet_tui.inspect.capture.packet import CapturedPacket

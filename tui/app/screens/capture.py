@@ -15,7 +15,7 @@ from dnet_tui.inspect.capture.board.display_filter import EXAMPLE
 from dnet_tui.tui.app.model.capture_messages import CaptureCleared, CaptureFollowed, CaptureSaveAsked
 from dnet_tui.tui.app.model.messages import ListFiltered
 from dnet_tui.tui.app.model.state import AppState
-from dnet_tui.tui.app.present import packet_detail, packets
+from dnet_tui.tui.app.present.capture import packet_detail, packets
 from dnet_tui.tui.app.screens.capturing import CapturingScreen
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.capture_pane import CapturePane

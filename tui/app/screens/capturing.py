@@ -11,7 +11,8 @@ from textual.widgets import Input
 
 from dnet_tui.tui.app.model.capture_messages import CaptureAsked, CapturePrepared, CaptureStopAsked
 from dnet_tui.tui.app.model.state import AppState
-from dnet_tui.tui.app.present import points, subject
+from dnet_tui.tui.app.present import subject
+from dnet_tui.tui.app.present.capture import points
 from dnet_tui.tui.app.screens.base import ModeScreen
 from dnet_tui.tui.app.screens.picker import Picker
 from dnet_tui.tui.app.widgets.capture_pane import CapturePane

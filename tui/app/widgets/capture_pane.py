@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from dnet_tui.inspect.capture.board.capture_board import BoardView
 from dnet_tui.tui.app.model.state import AppState
-from dnet_tui.tui.app.present import packets, points
+from dnet_tui.tui.app.present.capture import packets, points
 from dnet_tui.tui.app.present.styled_text import fit
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.listing import Listing

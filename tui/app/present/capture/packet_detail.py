@@ -8,7 +8,7 @@ from dnet_tui.inspect.capture.board.capture_board import BoardRow
 from dnet_tui.inspect.capture.decode import clock
 from dnet_tui.inspect.capture.dissect.field_reader import PacketField
 from dnet_tui.inspect.capture.dissect.packet_tree import hex_lines, packet_tree
-from dnet_tui.tui.app.present.packets import delay
+from dnet_tui.tui.app.present.capture.packets import delay
 from dnet_tui.tui.app.present.styled_text import BLANK, CROSS, Paragraph, bullet, fact, heading, line, say
 
 MOST_BYTES = 4096
