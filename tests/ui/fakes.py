@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.inspect.capture.decode import PacketSummary
+from dnet_tui.inspect.capture.board.capture_board import CaptureBoard
+from dnet_tui.inspect.capture.correlation.correlator import Correlator
+from dnet_tui.inspect.capture.packet import CapturedPacket
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.app import DnetApp
+from dnet_tui.tui.app.joined_packets import JoinedPackets
 from dnet_tui.tui.app.model.guided import Answered, ProbeLine, SeenPacket
 from dnet_tui.tui.app.model.services import Batch, FlowBatch, LastChange, Services
 from dnet_tui.tui.app.model.timeline import JournalLine
@@ -20,35 +23,48 @@ from ui import hosts
 LAST_CHANGE = LastChange(entry="0007", title="ip-forward-off", commands=("sysctl -w net.ipv4.ip_forward=0",))
 
 
-class FakeCapture:
-    """A capture source that gives one batch for each :meth:`feed`."""
+class FakeCapture(JoinedPackets):
+    """A capture source that gives what is fed to it, joined as on a real host."""
 
-    def __init__(self) -> None:
-        self._waiting: list[PacketSummary] = []
+    def __init__(self, *labels: str) -> None:
+        names = labels or ("docker0",)
+        super().__init__(CaptureBoard(names, Correlator(len(names)), names={"172.17.0.2": "web"}))
+        self._waiting: list[CapturedPacket] = []
         self.dropped = 0
         self._received = 0
         self._fed = threading.Condition()
         self.ended = ""
         self.closed = threading.Event()
+        self.saved: list[str] = []
+        self.failure: DnetError | None = None
 
-    def feed(self, *packets: PacketSummary) -> None:
+    def feed(self, *packets: CapturedPacket) -> None:
         """Let packets arrive."""
         with self._fed:
             self._waiting += packets
             self._fed.notify()
 
     def poll(self, timeout: float) -> Batch:
-        """Return what arrived."""
+        """Join what arrived."""
         with self._fed:
             if not self._waiting and not self.ended:
                 self._fed.wait(min(timeout, 0.02))
             packets, self._waiting = tuple(self._waiting), []
         self._received += len(packets)
-        return Batch(packets=packets, received=self._received, dropped=self.dropped, ended=self.ended)
+        if packets:
+            self.take(packets, packets[-1].time_ns + 10_000_000_000)
+        return Batch(received=self._received, dropped=self.dropped, ended=self.ended)
 
     def close(self) -> None:
         """Note that it was closed."""
         self.closed.set()
+
+    def save(self, name: str) -> str:
+        """Note what was to be saved."""
+        if self.failure is not None:
+            raise self.failure
+        self.saved.append(name)
+        return f"{len(self.packets())} packets are in /tmp/{name}"
 
 
 class FakeFlow:
@@ -107,7 +123,7 @@ class FakeHost:
         self.taken = 0
         self.fixed: list[Finding] = []
         self.undone: list[str] = []
-        self.captured: list[tuple[str, str]] = []
+        self.captured: list[tuple[tuple[str, ...], str]] = []
         self.refreshed: list[frozenset[Moved]] = []
         self.watches: list[FakeWatch] = []
         self.flows: list[FakeFlow] = []
@@ -117,9 +133,9 @@ class FakeHost:
         self.authors: tuple[str, ...] = ()
         self.journal: list[JournalLine] = []
 
-    def renew_capture(self) -> None:
-        """The next capture that is opened is another one."""
-        self.capture = FakeCapture()
+    def renew_capture(self, *labels: str) -> None:
+        """The next capture that is opened is another one, at points of these names."""
+        self.capture = FakeCapture(*labels)
 
     def services(self) -> Services:
         """Everything a live host offers."""
@@ -200,9 +216,9 @@ class FakeHost:
         self.saved[name] = text
         return f"/tmp/{name}"
 
-    def _open(self, point: str, expression: str, snapshot: Snapshot) -> FakeCapture:
+    def _open(self, points: Sequence[str], expression: str, snapshot: Snapshot) -> FakeCapture:
         assert snapshot == self.snapshot
-        self.captured.append((point, expression))
+        self.captured.append((tuple(points), expression))
         if self.failure is not None:
             raise self.failure
         return self.capture

@@ -10,9 +10,10 @@ from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.report.finding import CheckResult, Evidence, Finding, Subject
 from dnet_tui.diagnostics.report.report import REPORT_FORMAT, Report, summarise
-from dnet_tui.inspect.capture.decode import PacketSummary
+from dnet_tui.inspect.capture.packet import OUTGOING, CapturedPacket
 from dnet_tui.inspect.model import Address, Link, LinkRef, Namespace, Network, Snapshot, known_items
 from dnet_tui.inspect.model.coverage.gaps import Gap
+from unit.builders import packets
 from unit.builders.factories import (
     APP1,
     APP2,
@@ -177,21 +178,30 @@ def sick() -> Report:
     return report(FORWARD_OFF, MASQ_MISSING, BY_HAND, BLOCKED)
 
 
-def ping(number: int, *, point: str = "docker0") -> PacketSummary:
+def ping(number: int) -> CapturedPacket:
     """A packet of a ping: requests are even, replies odd."""
     there, back = "172.17.0.2", "203.0.113.10"
     request = number % 2 == 0
-    return PacketSummary(
-        time=1_795_255_200_000_000_000 + number * 500_250_000,
-        point=point,
-        direction="in" if request else "out",
-        src=there if request else back,
-        dst=back if request else there,
-        proto="ICMP",
-        sport=None,
-        dport=None,
-        length=98,
-        info=f"echo {'request' if request else 'reply'} id 7 seq {number // 2}",
+    body = packets.icmp(8 if request else 0, 0, bytes(56), high=7, low=number // 2)
+    frame = packets.ipv4(1, body, src=there if request else back, dst=back if request else there)
+    moment = 1_795_255_200_000_000_000 + number * 500_250_000
+    return packets.packet(packets.ethernet(frame), reception=0 if request else OUTGOING, time_ns=moment)
+
+
+THROUGH_NAT = ("web:eth0", "veth5f0a1b2", "docker0", "eth0")
+"""Where :func:`question` is seen."""
+
+
+def question(number: int, points: int = 4) -> tuple[CapturedPacket, ...]:
+    """A datagram of web's, on its way through ``points`` of :data:`THROUGH_NAT`; the last one is beyond NAT."""
+    body = packets.dns_query(packets.dns_name(b"example", b"com")) + f"{number:06}".encode()
+    moment = 1_795_255_200_000_000_000 + number * 10_000_000
+    out, source = 61000 + number, 40000 + number
+    inside = packets.ipv4(17, packets.udp(body, sport=source, dport=53), src="172.17.0.2", dst="198.51.100.53")
+    outside = packets.ipv4(17, packets.udp(body, sport=out, dport=53), src="203.0.113.2", dst="198.51.100.53")
+    return tuple(
+        packets.packet(packets.ethernet(outside if at == 3 else inside), point=at, time_ns=moment + at * 12_000)
+        for at in range(points)
     )
 
 

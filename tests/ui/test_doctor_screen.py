@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
 from dnet_tui.diagnostics.report.finding import Affected
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.tui.app.app import DnetApp
@@ -192,3 +193,42 @@ async def test_mere_information_marks_only_its_subject() -> None:
     app = FakeHost(docker_like_snapshot(), hosts.report(finding)).app()
     async with running(app, (140, 40)):
         assert not any("web i" in row_text(row) for row in listing(app, "map").rows)
+
+
+async def test_checks_that_are_well_are_one_line_that_opens_and_folds() -> None:
+    app = FakeHost(report=hosts.healthy()).app()
+    async with running(app) as pilot:
+        await pilot.press("3")
+        await pilot.pause()
+        assert f"{TICK} 2 checks are ok [+]" in screen_text(app)
+        assert "fwd-off-bridge" not in screen_text(app)
+        await pilot.press("g", "enter")
+        await until(pilot, lambda: "fwd-off-bridge" in screen_text(app))
+        assert f"{TICK} 2 checks are ok [-]" in screen_text(app)
+        assert listing(app, "doctor").selected == "checks:ok"
+        await pilot.press("j", "left")
+        await until(pilot, lambda: "fwd-off-bridge" not in screen_text(app))
+        assert listing(app, "doctor").selected == "checks:ok"
+        await pilot.press("right")
+        await until(pilot, lambda: "fwd-off-bridge" in screen_text(app))
+
+
+async def test_a_folded_check_is_found_by_its_words_and_shown_when_one_goes_to_it() -> None:
+    app = FakeHost().app()
+    async with running(app) as pilot:
+        await pilot.press("3", "slash", *"off-uplink", "enter")
+        await until(pilot, lambda: listing(app, "doctor").selected == "check:fwd-off-uplink")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.state.filter("doctor") == "")
+        await pilot.pause()
+        assert listing(app, "doctor").selected == "check:fwd-off-uplink"
+
+
+async def test_a_check_has_its_title_beside_its_id() -> None:
+    app = FakeHost().app()
+    async with running(app, (140, 40)) as pilot:
+        await pilot.press("3")
+        await pilot.pause()
+        row = next(row for row in listing(app, "doctor").rows if row.id == "check:masq-missing")
+        (title,) = [check.title for check in CATALOGUE if check.id == "masq-missing"]
+        assert row_text(row).endswith(title.replace("``", ""))

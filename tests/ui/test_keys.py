@@ -322,5 +322,5 @@ async def test_on_a_narrow_terminal_the_verdict_is_still_in_sight() -> None:
         assert "3 errors" in screen_text(app)
         await pilot.press("3", "c")
         await pilot.pause()
-        assert app.state.capture.running == ""  # the pane is hidden there: mode 5 has it
+        assert app.state.capture.running == ()  # the pane is hidden there: mode 5 has it
         assert " c capture" not in screen_text(app)

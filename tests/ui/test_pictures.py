@@ -44,6 +44,18 @@ def test_rules(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(FakeHost().app(), terminal_size=size, run_before=picture("2 j j j j j"))
 
 
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
+def test_rules_that_concern_one_container(snap_compare: Compare, size: tuple[int, int]) -> None:
+    app = FakeHost().app()
+
+    async def lead_up(pilot: Pilot[Any]) -> None:
+        await picture("j j j 2 o")(pilot)
+        await until(pilot, lambda: app.state.concerning is not None)
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=lead_up)
+
+
 @pytest.mark.parametrize("theme", ["dnet-dark", "dnet-light"])
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
 def test_doctor(snap_compare: Compare, size: tuple[int, int], theme: str) -> None:
@@ -77,9 +89,33 @@ def test_capture(snap_compare: Compare, mode: str, size: tuple[int, int]) -> Non
     async def lead_up(pilot: Pilot[Any]) -> None:
         await picture(f"{mode} c")(pilot)
         host.capture.feed(*(hosts.ping(number) for number in range(12)))
-        await until(pilot, lambda: app.state.capture.total == 12)
+        await until(pilot, lambda: app.state.capture.board.total == 12)
         await pilot.press("c")
         await settled(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=lead_up)
+
+
+@pytest.mark.parametrize("theme", ["dnet-dark", "dnet-light"])
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "140x40"])
+@pytest.mark.parametrize("words", ["", "host web and prot 53"], ids=["rows", "wrong-filter"])
+def test_capture_at_several_points(snap_compare: Compare, words: str, size: tuple[int, int], theme: str) -> None:
+    host = FakeHost()
+    app = host.app()
+
+    async def lead_up(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        pilot.app.theme = theme
+        host.renew_capture(*hosts.THROUGH_NAT)
+        await pilot.press("5", "c")
+        host.capture.feed(*(item for number in range(6) for item in hosts.question(number, 2 if number == 3 else 4)))
+        await until(pilot, lambda: app.state.capture.board.total == 6)
+        await pilot.press("c")
+        await settled(pilot)
+        if words:
+            await pilot.press("slash", *(key if key != " " else "space" for key in words))
+            await until(pilot, lambda: app.state.capture.wrong is not None)
+        await pilot.pause()
 
     assert snap_compare(app, terminal_size=size, run_before=lead_up)
 

@@ -14,6 +14,7 @@ from dnet_tui.tui.app.app import DnetApp
 from dnet_tui.tui.app.present.styled_text import plain
 from dnet_tui.tui.app.screens.dialog import Dialog
 from dnet_tui.tui.app.screens.picker import Picker
+from ui import hosts
 from ui.driving import listing, running, screen_text, until
 from ui.fakes import FakeHost
 
@@ -84,7 +85,7 @@ async def test_what_is_typed_at_a_list_of_points_belongs_to_its_filter() -> None
     app = FakeHost().app()
     async with running(app) as pilot:
         await typed(app, "5pdocker0\r")
-        await until(pilot, lambda: app.state.capture.point.endswith(":docker0"))
+        await until(pilot, lambda: app.state.capture.points == (f"{hosts.HOST}:docker0",))
         assert not isinstance(app.screen, Picker)
 
 

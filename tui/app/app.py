@@ -30,16 +30,18 @@ from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model import state as states
 from dnet_tui.tui.app.model.services import Services
 from dnet_tui.tui.app.model.state import AppState
-from dnet_tui.tui.app.modes import MODES, TABS
+from dnet_tui.tui.app.modes import MODES, tabs
 from dnet_tui.tui.app.palette import commands
 from dnet_tui.tui.app.present import frame
 from dnet_tui.tui.app.refresh_scheduler import Following
 from dnet_tui.tui.app.screens.base import ModeScreen, Surroundings
 from dnet_tui.tui.app.screens.dialog import DIALOG_WIDTH, Dialog
 from dnet_tui.tui.app.screens.keys import help_sections
-from dnet_tui.tui.app.themes import THEMES
+from dnet_tui.tui.app.themes import THEMES, theme_named
+from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.commands.confirmation import READONLY_VARIABLE
 from dnet_tui.tui.exit_codes import Exit
+from dnet_tui.tui.settings.host_settings import settings
 
 READING = "reading the host..."
 EXAMINING = "examining..."
@@ -67,16 +69,17 @@ class DnetApp(ChangesApp):
         Binding("ctrl+z", "suspend_process", "put dnet-tui in the background (fg brings it back)", show=False),
     ]
 
-    def __init__(self, services: Services, *, offline: bool = False) -> None:
+    def __init__(self, services: Services, *, offline: bool = False, theme: str = "") -> None:
         may_write = services.apply_fix is not None and not offline
         self.state = AppState(busy=READING, may_write=may_write, offline=offline)
         self._held: fact.ReportReady | None = None
+        self._wanted_theme = theme
         self._following = Following()
         self._again: Timer | None = None
         can_capture = services.open_capture is not None and not offline
         super().__init__(services)
         self.animation_level = "none"
-        surroundings = Surroundings(tabs=TABS, can_capture=can_capture)
+        surroundings = Surroundings(tabs=tabs(can_capture=can_capture), can_capture=can_capture)
         for mode in MODES:
             self.add_mode(mode.id, partial(mode.screen, surroundings))
 
@@ -86,12 +89,25 @@ class DnetApp(ChangesApp):
         """Show at once what there is (nothing), and begin to read."""
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = THEMES[0].name
+        self._take_theme()
         self.app_resume_signal.subscribe(self, lambda _: self.action_repaint())
         # Not DEFAULT_MODE: with eager tasks (Python 3.12) widgets of that mode mount before its screen is there.
         await self.switch_mode(MODES[0].id)
         self._become(self.state)
         self._take_snapshot()
+
+    def _take_theme(self) -> None:
+        """Take the theme of the settings; one that there isn't is said once, and the first one is taken."""
+        found = theme_named(self._wanted_theme) if self._wanted_theme else THEMES[0]
+        self.theme = (found or THEMES[0]).name
+        if found is None:
+            known = ", ".join(theme.name.removeprefix("dnet-") for theme in THEMES)
+            self.notify(
+                f"The settings name an unknown theme “{clean(self._wanted_theme, 40)}”: there are {known}.",
+                severity="warning",
+                timeout=8,
+                markup=False,
+            )
 
     def on_unmount(self) -> None:
         """Stop listening for changes."""
@@ -193,6 +209,11 @@ class DnetApp(ChangesApp):
 
     # -- keys ---------------------------------------------------------------
 
+    @on(Bar.Pressed)
+    def hint_clicked(self, event: Bar.Pressed) -> None:
+        """A click on a key's hint is that key."""
+        self.simulate_key(event.key)
+
     async def action_go(self, mode: states.ModeId) -> None:
         """Go to a mode."""
         await self.switch_mode(mode)
@@ -222,6 +243,7 @@ class DnetApp(ChangesApp):
         held, self._held = self._held, None
         state = states.changed(self.state, frozen=not self.state.frozen)
         self._become(state if held is None else self._with_report(state, held))
+        self.freeze_packets()
         self.flow_looked_at_again()
         self._look_again()
 
@@ -257,7 +279,7 @@ def run_app(snapshot_path: Path | None, *, readonly: bool = False, follow: bool 
         follow: Look at the host again whenever it tells that it changed.
 
     Raises:
-        UsageError: There is no such file.
+        UsageError: There is no such file, or the settings can't be used.
     """
     if snapshot_path is not None and not snapshot_path.is_file():
         msg = f"there is no file {clean(str(snapshot_path))}"
@@ -265,8 +287,12 @@ def run_app(snapshot_path: Path | None, *, readonly: bool = False, follow: bool 
     from dnet_tui.tui.app.services_host import live, saved  # noqa: PLC0415  the readers come in after the first screen's modules
 
     readonly = readonly or os.environ.get(READONLY_VARIABLE, "") not in {"", "0"}
-    services = live(readonly=readonly, follow=follow) if snapshot_path is None else saved(snapshot_path)
-    app = DnetApp(services, offline=snapshot_path is not None)
+    settled = settings()
+    socket = settled.engines.docker_socket
+    services = (
+        live(readonly=readonly, follow=follow, docker_socket=socket) if snapshot_path is None else saved(snapshot_path)
+    )
+    app = DnetApp(services, offline=snapshot_path is not None, theme=settled.app.theme)
     # A loop of our own: asyncio.run would wait for every thread that still looks at the host, or thinks about it.
     app.run(loop=asyncio.new_event_loop())
     return leave(app, app.return_code or Exit.OK)

@@ -1,22 +1,21 @@
-"""The app's part for what changes: captures that run, fixes and undos, the timeline and the journal."""
+"""The app's part for what changes: fixes and undos, the timeline and the journal."""
 
 from __future__ import annotations
 
 from textual import on
 
-from dnet_tui.tui.app.guided_app import GuidedApp
 from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model import state as states
 from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.model.timeline import news
 from dnet_tui.tui.app.present import confirm
+from dnet_tui.tui.app.rules_app import RulesApp
 from dnet_tui.tui.app.screens.dialog import Dialog
 
 
-class ChangesApp(GuidedApp):
-    """An app that captures, repairs, takes back, and remembers what changed."""
+class ChangesApp(RulesApp):
+    """An app that repairs, takes back, and remembers what changed."""
 
-    _serial = 0
     _authors: tuple[str, ...] = ()
     """The processes that wrote rules since the snapshot on show was taken."""
 
@@ -25,43 +24,6 @@ class ChangesApp(GuidedApp):
 
     def _begin(self, what: str) -> None:
         self._become(states.changed(self.state, busy=what))
-
-    # -- captures -----------------------------------------------------------
-
-    @on(fact.PacketsCaptured)
-    def packets_captured(self, event: fact.PacketsCaptured) -> None:
-        """Add the packets."""
-        if event.serial == self._serial:
-            self._become(states.with_packets(self.state, event.packets, event.received, event.dropped))
-
-    @on(fact.CaptureEnded)
-    def capture_ended(self, event: fact.CaptureEnded) -> None:
-        """Keep the packets, say why it ended."""
-        if event.serial == self._serial:
-            self._become(states.capturing(self.state, running="", trouble=event.trouble))
-
-    @on(fact.CapturePrepared)
-    def capture_prepared(self, event: fact.CapturePrepared) -> None:
-        """Remember point and filter."""
-        capture = self.state.capture
-        point = capture.point if event.point is None else event.point
-        expression = capture.filter if event.expression is None else event.expression
-        self._become(states.capturing(self.state, point=point, filter=expression, trouble=None))
-
-    @on(fact.CaptureAsked)
-    def capture_asked(self, event: fact.CaptureAsked) -> None:
-        """Start a capture in place of the one that runs."""
-        if self.state.snapshot is None or self._services.open_capture is None:
-            return
-        self._serial += 1
-        fresh = states.CaptureView(point=self.state.capture.point, filter=event.expression, running=event.point)
-        self._become(states.changed(self.state, capture=fresh))
-        self._capture_packets(self._serial, event.point, event.expression, self.state.snapshot)
-
-    @on(fact.CaptureStopAsked)
-    def capture_stop_asked(self) -> None:
-        """Stop; the packets stay."""
-        self.workers.cancel_group(self, "capture")
 
     # -- fixes and undos ----------------------------------------------------
 

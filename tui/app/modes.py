@@ -25,13 +25,14 @@ class Mode(NamedTuple):
     """A full-screen view with the key that leads to it.
 
     ``action`` is the app's own way there, where that is more than going; then
-    its tab is shown only while one is there.
+    its tab is shown only while one is there.  ``live``: it has something to show only where packets can be captured.
     """
 
     key: str
     title: str
     screen: type[ModeScreen]
     action: str = ""
+    live: bool = False
 
     @property
     def id(self) -> ModeId:
@@ -54,10 +55,13 @@ MODES = (
     Mode("2", "Rules", RulesScreen),
     Mode("3", "Doctor", DoctorScreen),
     Mode("4", "Trace", TraceScreen),
-    Mode("5", "Capture", CaptureScreen),
+    Mode("5", "Capture", CaptureScreen, live=True),
     Mode("6", "Changes", ChangesScreen),
     Mode("t", "Troubleshoot", TroubleshootScreen, "troubleshoot"),
 )
 """Every mode, in the order of their keys; the app opens with the first."""
 
-TABS = tuple(mode.tab for mode in MODES)
+
+def tabs(*, can_capture: bool) -> tuple[Tab, ...]:
+    """Return the title line's tabs; a mode that has nothing to show here has one only while one is there."""
+    return tuple(mode.tab if can_capture or not mode.live else mode.tab._replace(always=False) for mode in MODES)

@@ -7,7 +7,6 @@ first screen is there before the readers are.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,26 +14,24 @@ from typing import TYPE_CHECKING
 
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.inspect.capture.decode import summarise
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved, touched
-from dnet_tui.inspect.model.view import View
-from dnet_tui.tui.app import services_flow
-from dnet_tui.tui.app.model.services import Batch, CaptureSource, LastChange, Services, Watch
-from dnet_tui.tui.app.model.state import PACKETS_KEPT
+from dnet_tui.tui.app import services_capture, services_flow
+from dnet_tui.tui.app.model.services import LastChange, Services, Watch
 from dnet_tui.tui.app.model.timeline import JournalLine
 
 if TYPE_CHECKING:
-    from dnet_tui.inspect.capture.packet import CapturedPacket
-    from dnet_tui.inspect.capture.session import Capture
     from dnet_tui.inspect.snapshot.take_snapshot import Observer
     from dnet_tui.inspect.watch.rule_authors import RuleAuthors
 
 
-def live(*, readonly: bool, follow: bool = True) -> Services:
-    """Return the services of this host; with ``follow`` the app notices by itself when it changes."""
-    host = LiveHost()
+def live(*, readonly: bool, follow: bool = True, docker_socket: str = "") -> Services:
+    """Return the services of this host; with ``follow`` the app notices by itself when it changes.
+
+    ``docker_socket`` is where Docker is asked; empty for where it usually listens.
+    """
+    host = LiveHost(docker_socket)
     return Services(
         take=host.take,
         refresh=host.refresh,
@@ -43,7 +40,7 @@ def live(*, readonly: bool, follow: bool = True) -> Services:
         apply_fix=None if readonly else _apply_fix,
         last_change=None if readonly else _last_change,
         undo=None if readonly else _undo,
-        open_capture=_open_capture,
+        open_capture=services_capture.open_capture,
         open_flow=services_flow.open_flow,
         probe=services_flow.probe,
         save=services_flow.save,
@@ -66,8 +63,9 @@ def saved(path: Path) -> Services:
 class LiveHost:
     """Reads this host again and again: what nothing says has changed isn't read anew when it only moved."""
 
-    def __init__(self) -> None:
+    def __init__(self, docker_socket: str = "") -> None:
         self._lock = threading.Lock()
+        self._docker_socket = docker_socket
         self._observer: Observer | None = None
         self._authors: RuleAuthors | None = None
 
@@ -93,10 +91,10 @@ class LiveHost:
             return tuple(dict.fromkeys(f"{item.name} (process {item.pid})" for item in found))
 
     def _observing(self) -> Observer:
-        from dnet_tui.inspect.snapshot.take_snapshot import Observer  # noqa: PLC0415  in the worker, not before the first screen
+        from dnet_tui.inspect.snapshot.take_snapshot import Observer, Options  # noqa: PLC0415  in the worker, not before the first screen
 
         if self._observer is None:
-            self._observer = Observer()
+            self._observer = Observer(Options(docker_socket=self._docker_socket))
         return self._observer
 
 
@@ -160,41 +158,3 @@ def _undo(entry: str) -> list[str]:
 
     result = undo_entry(HostExecutor(), state_folder(), entry)
     return [f"entry {result.entry.id} is undone", *result.notes]
-
-
-def _open_capture(point: str, expression: str, snapshot: Snapshot) -> CaptureSource:
-    from dnet_tui.inspect.capture.points import resolve  # noqa: PLC0415  only when something is captured
-    from dnet_tui.inspect.capture.session import Capture  # noqa: PLC0415  as above
-    from dnet_tui.inspect.capture.tap import CaptureOptions  # noqa: PLC0415  as above
-
-    view = View(snapshot)
-    capture = Capture(view, (resolve(view, point),), CaptureOptions(filter=expression))
-    capture.open()
-    return LiveCapture(capture)
-
-
-class LiveCapture:
-    """A capture as batches: packets are gathered for a poll's whole time and only the newest are decoded."""
-
-    def __init__(self, capture: Capture) -> None:
-        self._capture = capture
-
-    def poll(self, timeout: float) -> Batch:
-        """See :class:`~dnet_tui.tui.app.model.services.CaptureSource`."""
-        deadline = time.monotonic() + timeout
-        newest: list[CapturedPacket] = []
-        while not self._capture.finished and (left := deadline - time.monotonic()) > 0:
-            newest = [*newest, *self._capture.poll(left)][-PACKETS_KEPT:]
-        labels = [point.label for point in self._capture.points]
-        counters = self._capture.statistics()
-        ended = (self._capture.notes or ["the capture ended"])[-1] if self._capture.finished else ""
-        return Batch(
-            packets=tuple(summarise(packet, labels[packet.point]) for packet in newest),
-            received=sum(item.received for item in counters),
-            dropped=sum(item.dropped for item in counters),
-            ended=ended,
-        )
-
-    def close(self) -> None:
-        """See :class:`~dnet_tui.tui.app.model.services.CaptureSource`."""
-        self._capture.close()

@@ -70,3 +70,8 @@ CONTRAST = Theme(
 )  # fmt: skip
 
 THEMES = (DARK, LIGHT, CONTRAST)
+
+
+def theme_named(name: str) -> Theme | None:
+    """Return the theme that the settings name, with or without ``dnet-``; None when there is none of that name."""
+    return next((theme for theme in THEMES if name in {theme.name, theme.name.removeprefix("dnet-")}), None)

@@ -18,8 +18,9 @@ from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.changed_cells import ChangedCells
+from dnet_tui.tui.app.model import capture_messages as packets
 from dnet_tui.tui.app.model import messages as fact
-from dnet_tui.tui.app.model.services import Services, Watch
+from dnet_tui.tui.app.model.services import CaptureSource, Services, Watch
 from dnet_tui.tui.app.model.state import ErrorInfo
 
 POLL = 0.25
@@ -127,24 +128,35 @@ class HostApp(ChangedCells):
             self.post_message(fact.ChangeApplied(title, lines))
 
     @work(thread=True, exclusive=True, group="capture")
-    def _capture_packets(self, serial: int, point: str, expression: str, snapshot: Snapshot) -> None:
+    def _capture_packets(self, serial: int, points: tuple[str, ...], expression: str, snapshot: Snapshot) -> None:
         worker = get_current_worker()
         wrong: ErrorInfo | None = None
         try:
-            source = (self._services.open_capture or refuse)(point, expression, snapshot)
+            source = (self._services.open_capture or refuse)(points, expression, snapshot)
             try:
-                counts = (-1, -1)
+                self.post_message(packets.CaptureOpened(serial, source))
+                shown: tuple[object, ...] = ()
                 while not worker.is_cancelled and wrong is None:
                     batch = source.poll(POLL)
-                    if batch.packets or (batch.received, batch.dropped) != counts:
-                        counts = (batch.received, batch.dropped)
-                        self.post_message(fact.PacketsCaptured(serial, batch.packets, *counts))
+                    # The rows are made here, not where keys are waited for.
+                    seen = (batch.received, batch.dropped, id(source.view()))
+                    if seen != shown:
+                        shown = seen
+                        self.post_message(packets.PacketsCaptured(serial, batch.received, batch.dropped))
                     wrong = ErrorInfo(message=batch.ended) if batch.ended else None
             finally:
                 source.close()
         except Exception as error:  # noqa: BLE001  no permission, a wrong filter, a vanished interface: all are told
             wrong = trouble(error)
-        self.post_message(fact.CaptureEnded(serial, wrong))
+        self.post_message(packets.CaptureEnded(serial, wrong))
+
+    @work(thread=True, group="save")
+    def _save_capture(self, source: CaptureSource, name: str) -> None:
+        try:
+            saved = packets.CaptureSaved(source.save(name))
+        except Exception as error:  # noqa: BLE001  a full disk, a file that is there already: told
+            saved = packets.CaptureSaved("", trouble(error))
+        self.post_message(saved)
 
 
 def _changes(shown: Snapshot | None, taken: Snapshot) -> tuple[DifferenceItem, ...]:

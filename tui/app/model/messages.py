@@ -7,11 +7,10 @@ from textual.message import Message
 from dnet_tui.diagnostics.difference.base import DifferenceItem
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.inspect.capture.decode import PacketSummary
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.model.services import LastChange
-from dnet_tui.tui.app.model.state import ErrorInfo, ModeId
+from dnet_tui.tui.app.model.state import ConcerningRules, ErrorInfo, ModeId
 from dnet_tui.tui.app.model.timeline import JournalLine
 
 
@@ -87,26 +86,6 @@ class ChangeFound(Message):
         self.change = change
 
 
-class PacketsCaptured(Message):
-    """Packets came in, or only the counters moved.  ``serial`` tells one capture from the one before."""
-
-    def __init__(self, serial: int, packets: tuple[PacketSummary, ...], received: int, dropped: int) -> None:
-        super().__init__()
-        self.serial = serial
-        self.packets = packets
-        self.received = received
-        self.dropped = dropped
-
-
-class CaptureEnded(Message):
-    """A capture is over: stopped, or by a failure."""
-
-    def __init__(self, serial: int, trouble: ErrorInfo | None = None) -> None:
-        super().__init__()
-        self.serial = serial
-        self.trouble = trouble
-
-
 class JournalAsked(Message):
     """The journal of dnet-tui's own changes is wanted."""
 
@@ -129,7 +108,7 @@ class RowSelected(Message):
 
 
 class RowFolded(Message):
-    """A row of the map was folded or unfolded."""
+    """A row was folded or unfolded."""
 
     def __init__(self, row: str, *, shut: bool) -> None:
         super().__init__()
@@ -154,31 +133,26 @@ class NamespaceChosen(Message):
         self.chosen = chosen
 
 
-class CaptureAsked(Message):
-    """A capture is wanted at ``point`` with a pcap-filter(7) expression; the one that runs, if any, gives way."""
-
-    def __init__(self, point: str, expression: str) -> None:
-        super().__init__()
-        self.point = point
-        self.expression = expression
-
-
-class CapturePrepared(Message):
-    """The capture's point or filter was edited."""
-
-    def __init__(self, *, point: str | None = None, expression: str | None = None) -> None:
-        super().__init__()
-        self.point = point
-        self.expression = expression
-
-
-class CaptureStopAsked(Message):
-    """The running capture is no longer wanted."""
-
-
 class FixConfirmed(Message):
     """The user saw the commands of ``shown`` and said yes."""
 
     def __init__(self, shown: Finding) -> None:
         super().__init__()
         self.shown = shown
+
+
+class RulesAboutChosen(Message):
+    """Only rules that concern something are wanted; all of them, when ``about`` is empty."""
+
+    def __init__(self, about: str, label: str = "") -> None:
+        super().__init__()
+        self.about = about
+        self.label = label
+
+
+class RulesFound(Message):
+    """The rules that concern something were found."""
+
+    def __init__(self, found: ConcerningRules) -> None:
+        super().__init__()
+        self.found = found

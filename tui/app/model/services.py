@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.inspect.capture.decode import PacketSummary
+from dnet_tui.inspect.capture.board.capture_board import BoardView
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.model.guided import Answered, ProbeLine, SeenPacket
@@ -18,26 +18,43 @@ from dnet_tui.tui.app.model.timeline import JournalLine
 
 
 class Batch(NamedTuple):
-    """What one poll of a capture brought: new packets, and the totals so far.
+    """The counts of a capture after a poll: packets that came, and those that the kernel dropped.
 
     ``ended`` says why the capture ended by itself (its interface went away);
     it is empty while it goes on.
     """
 
-    packets: tuple[PacketSummary, ...]
     received: int
     dropped: int
     ended: str = ""
 
 
 class CaptureSource(Protocol):
-    """A running capture.  Used by one thread only."""
+    """A capture.  One thread polls and closes it; all else may be called from another, also after it was closed."""
 
     def poll(self, timeout: float) -> Batch:
-        """Wait up to ``timeout`` seconds for packets and return what came."""
+        """Join what comes in ``timeout`` seconds, and return the counts."""
 
     def close(self) -> None:
         """End the capture; always called, once."""
+
+    def view(self) -> BoardView:
+        """What there is to see; the same object as long as nothing changed."""
+
+    def choose(self, text: str) -> None:
+        """Show only what a display filter lets through; :class:`FilterError` says where it is wrong."""
+
+    def pause(self, wanted: bool) -> None:  # noqa: FBT001  a state, not a switch
+        """Leave the rows as they are, or go on."""
+
+    def follow(self, wanted: bool) -> None:  # noqa: FBT001  a state, not a switch
+        """Whether the newest row is to be shown."""
+
+    def clear(self) -> None:
+        """Forget what came."""
+
+    def save(self, name: str) -> str:
+        """Write a pcapng file of that name in the current folder; return what was written, and where."""
 
 
 class FlowBatch(NamedTuple):
@@ -80,8 +97,8 @@ class Services(NamedTuple):
 
     ``apply_fix`` and ``undo`` (of a journal entry) return lines that say what
     was done; like ``last_change`` they are None where nothing may be changed.
-    ``open_capture`` takes a point, a
-    pcap-filter(7) expression and the snapshot the point is to be found in;
+    ``open_capture`` takes points, a
+    pcap-filter(7) expression and the snapshot the points are to be found in;
     it is None where there is no live host.
     ``refresh`` takes the snapshot that is shown and what moved,
     and returns a new snapshot.  ``watch`` starts to listen; what it is given
@@ -99,7 +116,7 @@ class Services(NamedTuple):
     apply_fix: Callable[[Finding], list[str]] | None = None
     last_change: Callable[[], LastChange] | None = None
     undo: Callable[[str], list[str]] | None = None
-    open_capture: Callable[[str, str, Snapshot], CaptureSource] | None = None
+    open_capture: Callable[[Sequence[str], str, Snapshot], CaptureSource] | None = None
     refresh: Callable[[Snapshot, frozenset[Moved]], Snapshot] | None = None
     watch: Callable[[Callable[[frozenset[Moved]], None]], Watch] | None = None
     open_flow: Callable[[Answered], FlowSource] | None = None

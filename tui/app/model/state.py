@@ -10,16 +10,13 @@ import msgspec
 
 from dnet_tui.diagnostics.difference.rates import Rates
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.inspect.capture.decode import PacketSummary
+from dnet_tui.inspect.capture.board.capture_board import BoardView
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.tui.app.model.guided import GuidedView
 from dnet_tui.tui.app.model.timeline import TIMELINE_KEPT, JournalLine, TimelineEntry
 
 ModeId = str
 """Names a mode; the modes there are stand in one place, :data:`dnet_tui.tui.app.modes.MODES`."""
-
-PACKETS_KEPT = 2000
-"""So many packet rows are kept; older ones are gone."""
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,20 +26,32 @@ class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
     hint: str = ""
 
 
+class FilterProblem(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong with a display filter, and at which characters of it; no length: something is missing there."""
+
+    message: str
+    position: int
+    length: int
+
+
 class CaptureView(msgspec.Struct, frozen=True, kw_only=True):
     """A capture: where, what for, and what came of it.
 
-    ``packets`` are the newest of the ``total`` that were shown; ``received``
-    counts all, and ``dropped`` those that the kernel had no room for.
+    ``board`` is what there is to see, which stays when the capture ends; ``received``
+    counts all packets, and ``dropped`` those that the kernel had no room for.
     """
 
-    point: str = ""
-    """Chosen by the user; empty means "whatever is selected"."""
+    points: tuple[str, ...] = ()
+    """Chosen by the user; none means "whatever is selected"."""
     filter: str = ""
-    running: str = ""
-    """The point that is captured at now; empty when nothing is."""
-    packets: tuple[PacketSummary, ...] = ()
-    total: int = 0
+    """A pcap-filter(7) expression: what is captured."""
+    running: tuple[str, ...] = ()
+    """The points that are captured at now; none when nothing is."""
+    started: tuple[str, ...] = ()
+    """The points of what is shown."""
+    board: BoardView = BoardView(points=())
+    wrong: FilterProblem | None = None
+    """Of the display filter as it is typed."""
     received: int = 0
     dropped: int = 0
     trouble: ErrorInfo | None = None
@@ -54,8 +63,22 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     rows: dict[str, str] = {}
     filters: dict[str, str] = {}
     folded: frozenset[str] = frozenset()
+    unfolded: frozenset[str] = frozenset()
+    """Rows that were opened by hand, of those that are folded unless they are."""
     namespace: str = ""
     """Whose rules are shown; empty for the host's."""
+    about: str = ""
+    """Only rules that concern this container, network or address are shown; empty for all."""
+    about_label: str = ""
+
+
+class ConcerningRules(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules of a snapshot that concern something: their rows' ids, by namespace, or why there are none."""
+
+    about: str
+    snapshot: Snapshot
+    rows: dict[str, frozenset[str]] = {}
+    trouble: str = ""
 
 
 class AppState(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +93,7 @@ class AppState(msgspec.Struct, frozen=True, kw_only=True):
     rates: Rates | None = None
     report: Report | None = None
     selection: Selection = Selection()
+    concerning: ConcerningRules | None = None
     capture: CaptureView = CaptureView()
     guided: GuidedView = GuidedView()
     timeline: tuple[TimelineEntry, ...] = ()
@@ -123,14 +147,21 @@ def filter_by(state: AppState, mode: ModeId, words: str) -> AppState:
 
 
 def fold(state: AppState, row: str, *, shut: bool) -> AppState:
-    """Return ``state`` with a row of the map folded or unfolded."""
-    folded = state.selection.folded
-    return _chosen(state, folded=folded | {row} if shut else folded - {row})
+    """Return ``state`` with a row folded or unfolded."""
+    folded, unfolded = state.selection.folded, state.selection.unfolded
+    if shut:
+        return _chosen(state, folded=folded | {row}, unfolded=unfolded - {row})
+    return _chosen(state, folded=folded - {row}, unfolded=unfolded | {row})
 
 
 def look_into(state: AppState, namespace: str) -> AppState:
     """Return ``state`` with the rules of another namespace on show."""
     return _chosen(state, namespace=namespace)
+
+
+def look_at_rules_of(state: AppState, about: str, label: str) -> AppState:
+    """Return ``state`` with only the rules on show that concern something; with all when ``about`` is empty."""
+    return _chosen(state, about=about, about_label=label)
 
 
 def capturing(state: AppState, **fields: object) -> AppState:
@@ -141,15 +172,6 @@ def capturing(state: AppState, **fields: object) -> AppState:
 def guiding(state: AppState, **fields: object) -> AppState:
     """Return ``state`` with fields of its guided check replaced."""
     return changed(state, guided=msgspec.structs.replace(state.guided, **fields))
-
-
-def with_packets(state: AppState, packets: tuple[PacketSummary, ...], received: int, dropped: int) -> AppState:
-    """Return ``state`` with packets added, as many as are kept; a frozen state keeps what it shows."""
-    if state.frozen:
-        return capturing(state, received=received, dropped=dropped)
-    kept = (*state.capture.packets, *packets)[-PACKETS_KEPT:]
-    total = state.capture.total + len(packets)
-    return capturing(state, packets=kept, total=total, received=received, dropped=dropped)
 
 
 def _chosen(state: AppState, **fields: object) -> AppState:

@@ -9,7 +9,7 @@ from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import explanation, findings
-from dnet_tui.tui.app.present.doctor_rows import check_of, find, outcome_mark
+from dnet_tui.tui.app.present.doctor_rows import FOLDS, check_of, find, outcome_mark
 from dnet_tui.tui.app.present.findings_of import mark
 from dnet_tui.tui.app.present.styled_text import BLANK, Paragraph, bullet, fact, heading, line, say
 
@@ -30,6 +30,8 @@ def detail(snapshot: Snapshot | None, report: Report, row: str) -> tuple[Paragra
     check = check_of(report, row)
     if check is not None:
         return tuple(_check(report, check))
+    if row in FOLDS:
+        return (Paragraph(line("Enter opens it, and folds it again.")),)
     if row.startswith("gap:"):
         return tuple(_gap(snapshot, report, row))
     return ()

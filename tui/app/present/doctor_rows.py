@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from dnet_tui.diagnostics.report.finding import CheckResult, Finding, Outcome
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.app.present import explanation
 from dnet_tui.tui.app.present.findings import finding_id
 from dnet_tui.tui.app.present.findings_of import mark
 from dnet_tui.tui.app.present.styled_text import CROSS, TICK, Row, StyledLine, TextRole, TextSpan, line, say
@@ -29,9 +30,22 @@ def outcome_mark(outcome: Outcome) -> TextSpan:
     return say(*_OUTCOMES[outcome])
 
 
-def rows(report: Report, snapshot: Snapshot | None = None) -> tuple[Row, ...]:
-    """Return the whole list; ``snapshot`` gives the namespaces in it their names."""
-    return (*_findings(report), *_checks(report), *_gaps(report, View(snapshot) if snapshot else None))
+_FOLDED: dict[Outcome, tuple[str, str]] = {
+    "ok": ("checks:ok", "checks are ok"),
+    "not-applicable": ("checks:not-applicable", "checks don't apply here"),
+}
+"""The outcomes whose checks are one row, unless it is opened: its id and its words."""
+
+FOLDS = tuple(ident for ident, _ in _FOLDED.values())
+"""The ids of these rows."""
+
+
+def rows(report: Report, snapshot: Snapshot | None = None, opened: Collection[str] = ()) -> tuple[Row, ...]:
+    """Return the whole list; ``snapshot`` gives the namespaces in it their names.
+
+    Of the rows of :data:`FOLDS` those that are ``opened`` have their checks below them.
+    """
+    return (*_findings(report), *_checks(report, opened), *_gaps(report, View(snapshot) if snapshot else None))
 
 
 def ordered(report: Report) -> tuple[tuple[Finding, int], ...]:
@@ -73,18 +87,42 @@ def find(report: Report, row: str) -> Finding | None:
     return alike[index] if index < len(alike) else None
 
 
-def _checks(report: Report) -> Iterator[Row]:
+def _checks(report: Report, opened: Collection[str]) -> Iterator[Row]:
     if not report.checks:
         return
     yield Row(id="head:checks", cells=(line(say(f"Checks {len(report.checks)}", "head")),), selectable=False)
-    order = list(_OUTCOMES)
-    for check in sorted(report.checks, key=lambda item: order.index(item.outcome)):
-        name = say(check.id, "dim" if check.outcome == "not-applicable" else "plain")
-        yield Row(
-            id=f"check:{check.id}",
-            cells=(line(outcome_mark(check.outcome), " ", name), line(say(check.outcome, "dim"))),
-            search=check.reason,
-        )
+    for outcome in _OUTCOMES:
+        alike = [check for check in report.checks if check.outcome == outcome]
+        if outcome not in _FOLDED or len(alike) < _WORTH_FOLDING:
+            yield from (_check(check) for check in alike)
+            continue
+        ident, words = _FOLDED[outcome]
+        sign = "-" if ident in opened else "+"
+        cell = line(outcome_mark(outcome), f" {len(alike)} {words} ", say(f"[{sign}]", "key"))
+        yield Row(id=ident, cells=(cell,))
+        if ident in opened:
+            yield from (_check(check, ident) for check in alike)
+
+
+_WORTH_FOLDING = 2
+
+
+def _check(check: CheckResult, parent: str = "") -> Row:
+    name = say(check.id, "dim" if check.outcome == "not-applicable" else "plain")
+    guide = say("  " if parent else "")
+    about = explanation.title(check.id) or check.outcome
+    return Row(
+        id=f"check:{check.id}",
+        cells=(line(guide, outcome_mark(check.outcome), " ", name), line(say(about, "dim"))),
+        parent=parent,
+        search=f"{check.reason} {check.outcome}",
+    )
+
+
+def fold_of(report: Report, row: str) -> str:
+    """Return the row that a check's row is folded into; empty when there is none."""
+    check = check_of(report, row)
+    return _FOLDED[check.outcome][0] if check is not None and check.outcome in _FOLDED else ""
 
 
 def check_of(report: Report, row: str) -> CheckResult | None:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from inspect import cleandoc
 
 from dnet_tui.tui.app.present.styled_text import BLANK, Paragraph, heading, line, say
+
+
+@cache
+def title(check: str) -> str:
+    """Return a check's title; empty when the catalogue doesn't have it."""
+    from dnet_tui.diagnostics.checks.catalogue import CATALOGUE  # noqa: PLC0415  as below
+
+    return next((item.title.replace("``", "") for item in CATALOGUE if item.id == check), "")
 
 
 def of(check: str) -> Iterator[Paragraph]:

@@ -32,10 +32,19 @@ class Tab(NamedTuple):
 
 
 class Hint(NamedTuple):
-    """A key and what it does."""
+    """A key and what it does; ``press`` is what the terminal calls it, where a click may press it."""
 
     key: str
     does: str
+    press: str = ""
+
+
+class KeyZone(NamedTuple):
+    """Cells of a bar, from ``start`` up to ``end``, that press a key when they are clicked."""
+
+    start: int
+    end: int
+    press: str
 
 
 _ONLY_ONE = 56
@@ -44,13 +53,7 @@ _ONLY_ONE = 56
 
 def title(state: AppState, every: Sequence[Tab], mode: ModeId, width: int) -> tuple[StyledLine, StyledLine]:
     """Return the title line's left part (modes, host) and right part (verdict, time), both fitting ``width``."""
-    tabs: list[StyledLine] = []
-    for key, name, word, always in every:
-        if name == mode:
-            tabs.append(line(say(f"[{key} {word}]", "name")))
-        elif always and width >= _ONLY_ONE:
-            # On a narrow terminal the verdict is worth more than the other modes' names.
-            tabs.append(line(" ", say(key, "key"), f" {word} " if width >= 70 else " "))
+    tabs = [part for part, _ in _tabs(every, mode, width)]
     left = line(*tabs)
     rest = width - width_of(left)
     for right in _statuses(state):
@@ -58,6 +61,31 @@ def title(state: AppState, every: Sequence[Tab], mode: ModeId, width: int) -> tu
             host = state.snapshot.host.hostname if state.snapshot else ""
             return line(left, "  ", say(host, "dim")), right
     return fit(left, width), ()
+
+
+def _tabs(every: Sequence[Tab], mode: ModeId, width: int) -> Iterable[tuple[StyledLine, str]]:
+    """The tabs, each with its key."""
+    for key, name, word, always in every:
+        if name == mode:
+            yield line(say(f"[{key} {word}]", "name")), key
+        elif always and width >= _ONLY_ONE:
+            # On a narrow terminal the verdict is worth more than the other modes' names.
+            yield line(" ", say(key, "key"), f" {word} " if width >= 70 else " "), key
+
+
+def tab_zones(every: Sequence[Tab], mode: ModeId, width: int, room: int) -> tuple[KeyZone, ...]:
+    """Return where a click goes to a mode, but for the one on show; ``room`` cells are left beside the right part."""
+    here = {tab.key for tab in every if tab.mode == mode}
+    return tuple(zone for zone in _zones(_tabs(every, mode, width), room) if zone.press not in here)
+
+
+def _zones(parts: Iterable[tuple[StyledLine, str]], width: int) -> Iterable[KeyZone]:
+    at = 0
+    for part, press in parts:
+        end = at + width_of(part)
+        if press and end <= width:
+            yield KeyZone(at, end, press)
+        at = end
 
 
 def _statuses(state: AppState) -> Iterable[StyledLine]:
@@ -98,16 +126,24 @@ def _many(count: int, word: str) -> str:
 
 def hints(wanted: Sequence[Hint], width: int) -> StyledLine:
     """Return as many hints as fit; the last two (help and quit) always come along."""
-    shown = [_hint(hint) for hint in wanted]
-    always, others = shown[-2:], shown[:-2]
-    room = width - sum(width_of(item) for item in always)
-    kept: list[StyledLine] = []
-    for item in others:
-        if width_of(item) > room:
-            continue
-        kept.append(item)
-        room -= width_of(item)
-    return fit(line(*kept, *always), width)
+    return fit(line(*map(_hint, _fitting(wanted, width))), width)
+
+
+def hint_zones(wanted: Sequence[Hint], width: int) -> tuple[KeyZone, ...]:
+    """Return where a click presses the keys of the hints that fit."""
+    return tuple(_zones(((_hint(hint), hint.press) for hint in _fitting(wanted, width)), width))
+
+
+def _fitting(wanted: Sequence[Hint], width: int) -> list[Hint]:
+    always, others = wanted[-2:], wanted[:-2]
+    room = width - sum(width_of(_hint(hint)) for hint in always)
+    kept: list[Hint] = []
+    for hint in others:
+        size = width_of(_hint(hint))
+        if size <= room:
+            kept.append(hint)
+            room -= size
+    return [*kept, *always]
 
 
 def _hint(hint: Hint) -> StyledLine:

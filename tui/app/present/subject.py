@@ -6,8 +6,8 @@ from dnet_tui.diagnostics.report.finding import Subject
 from dnet_tui.inspect.model import Container, LinkRef, Snapshot, known_items
 from dnet_tui.inspect.model.coverage.gaps import listed
 from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.app.present.capture.points import CONTAINER, spec
 from dnet_tui.tui.app.present.map_tree import uplinks
-from dnet_tui.tui.app.present.packets import spec
 
 
 def point_of_finding(snapshot: Snapshot, subject: Subject) -> str:
@@ -27,7 +27,7 @@ def point_of_finding(snapshot: Snapshot, subject: Subject) -> str:
 
 
 def point_of_row(snapshot: Snapshot, row: str) -> str:
-    """Return the capture point that belongs to a row of the map; empty when none does."""
+    """Return the capture point that belongs to a row of the map, of a container all of its; empty when none does."""
     view = View(listed(snapshot))
     kind, _, rest = row.partition(":")
     ident, _, ifindex = rest.rpartition(":")
@@ -35,8 +35,8 @@ def point_of_row(snapshot: Snapshot, row: str) -> str:
         link = view.links.get(LinkRef(namespace=ident, ifindex=int(ifindex)))
         return spec(ident, link.name) if link else ""
     if kind == "ctr" and (container := view.containers.get(ident)) is not None:
-        link = view.links.get(LinkRef(namespace=container.netns or "", ifindex=int(ifindex))) if ifindex else None
-        return spec(container.netns or "", link.name) if link else _of_container(view, container)
+        ns = view.namespaces.get(container.netns or "")
+        return CONTAINER + container.id if ns is not None and ns.kind != "host" and ns.links else ""
     if kind == "net" and (network := view.networks.get(rest)) is not None:
         return _on_host(view, network.bridge)
     return ""

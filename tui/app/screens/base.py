@@ -16,7 +16,7 @@ from dnet_tui.tui.app.model.messages import ListFiltered, RowSelected
 from dnet_tui.tui.app.model.state import AppState, ModeId
 from dnet_tui.tui.app.present import frame
 from dnet_tui.tui.app.present.frame import Tab
-from dnet_tui.tui.app.present.styled_text import Row, best, filtered, plain
+from dnet_tui.tui.app.present.styled_text import Row, best, filtered, plain, width_of
 from dnet_tui.tui.app.screens.keys import hints
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.detail import DetailPane
@@ -36,6 +36,7 @@ class ModeScreen(Screen[None]):
     """A list, a detail, and what surrounds them.  It shows a state and posts facts; it reads nothing itself."""
 
     shows: ClassVar[ModeId]
+    filter_hint: ClassVar[str] = "words that must all occur; Esc clears"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-medium"), (120, "-wide")]  # noqa: RUF012  Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", key_display="/"),
@@ -89,11 +90,16 @@ class ModeScreen(Screen[None]):
         yield from self.head()
         with Horizontal(id="body"):
             yield from self.panes()
-        yield FilterBar(id="filter")
+        yield from self.foot()
+        yield FilterBar(self.filter_hint, id="filter")
         yield Bar(id="hints")
 
     def head(self) -> Iterable[Widget]:
         """Return what stands between title and body: nothing, unless a mode says otherwise."""
+        return ()
+
+    def foot(self) -> Iterable[Widget]:
+        """Return what stands between body and filter."""
         return ()
 
     def on_mount(self) -> None:
@@ -123,8 +129,11 @@ class ModeScreen(Screen[None]):
         if self.has_class("-max"):
             self._enlarge_focused()
         width = self.size.width
-        self.query_one("#title", Bar).show(*frame.title(self.state, self.tabs, self.shows, width))
-        self.query_one("#hints", Bar).show(frame.hints(hints(self), width))
+        left, right = frame.title(self.state, self.tabs, self.shows, width)
+        tabs = frame.tab_zones(self.tabs, self.shows, width, width - width_of(right))
+        self.query_one("#title", Bar).show(left, right, tabs)
+        keys = hints(self)
+        self.query_one("#hints", Bar).show(frame.hints(keys, width), zones=frame.hint_zones(keys, width))
 
     # -- what the user does -------------------------------------------------
 
@@ -145,6 +154,10 @@ class ModeScreen(Screen[None]):
     def filter_left(self, event: FilterBar.Left) -> None:
         """Give the keys back to the list."""
         event.stop()
+        self.focus_list()
+
+    def focus_list(self) -> None:
+        """Give the keys to the mode's list."""
         self.set_focus(self.query_one(f"#{self.shows}-list"))
 
     def action_filter(self) -> None:

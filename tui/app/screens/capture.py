@@ -1,27 +1,44 @@
-"""Mode 5: the capture pane, full screen, with the selected packet below."""
+"""Mode 5: packets at one or several points, each one row; the selected one in full below."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from textual import on
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Input
 
+from dnet_tui.inspect.capture.board.display_filter import EXAMPLE
+from dnet_tui.tui.app.model.capture_messages import CaptureCleared, CaptureFollowed, CaptureSaveAsked
+from dnet_tui.tui.app.model.messages import ListFiltered
 from dnet_tui.tui.app.model.state import AppState
-from dnet_tui.tui.app.present import packets
+from dnet_tui.tui.app.present.capture import packet_detail, packets
 from dnet_tui.tui.app.screens.capturing import CapturingScreen
+from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.capture_pane import CapturePane
 from dnet_tui.tui.app.widgets.detail import DetailPane
 from dnet_tui.tui.app.widgets.listing import Listing
 
+_FILTER_AT = 11
+"""The cell in which the display filter's first character stands."""
+
 
 class CaptureScreen(CapturingScreen):
-    """Packets at one point."""
+    """Packets, joined across the points; a display filter; the packet's fields and bytes."""
 
     shows = "capture"
+    filter_hint = f"{EXAMPLE}; Esc clears"
     AUTO_FOCUS = "#packets"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "edit_filter", "pcap filter"),
+        Binding("f", "follow", "follow"),
+        Binding("x", "clear_packets", "clear"),
+        Binding("w", "save", "save"),
+        Binding("enter", "drill", "packet"),
+    ]
 
     def panes(self) -> Iterable[Widget]:
         """Return the capture pane above the packet's detail."""
@@ -30,15 +47,22 @@ class CaptureScreen(CapturingScreen):
         detail.border_title = "Packet"
         return (Vertical(CapturePane(id="capture", classes="pane"), detail, id="capture-body"),)
 
+    def foot(self) -> Iterable[Widget]:
+        """Return the line that says what is wrong with the display filter."""
+        return (Bar(id="filter-wrong"),)
+
     def paint(self, state: AppState) -> None:
         """Show the packets and the selected one."""
-        self.query_one(CapturePane).show(state, self.point(state), can_capture=self.can_capture)
+        self.query_one(CapturePane).show(state, self.points(state), can_capture=self.can_capture)
+        wrong = self.query_one("#filter-wrong", Bar)
+        wrong.show(packets.problem_line(state.capture.wrong, _FILTER_AT, self.size.width))
+        wrong.set_class(state.capture.wrong is not None, "-wrong")
         self._packet()
 
     def _packet(self) -> None:
-        listing = self.query_one("#packets", Listing)
-        known = self.state.capture.packets
-        shown = packets.detail(known[listing.cursor]) if 0 <= listing.cursor < len(known) else ()
+        listing, board = self.query_one("#packets", Listing), self.state.capture.board
+        known = 0 <= listing.cursor < len(board.rows)
+        shown = packet_detail.detail(board.rows[listing.cursor], board.points) if known else ()
         self.query_one("#capture-detail", DetailPane).show(shown, listing.selected)
 
     @on(Listing.Moved, "#packets")
@@ -46,13 +70,45 @@ class CaptureScreen(CapturingScreen):
         """Show the packet under the cursor."""
         self._packet()
 
-    def action_filter(self) -> None:
-        """Edit the pcap filter: here that is the filter."""
-        if self.can_capture:
-            self.set_focus(self.query_one("#pcap", Input))
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what there is something for."""
+        if action == "edit_filter":
+            return self.can_capture
+        if action in {"follow", "clear_packets", "save"}:
+            return self.state.capture.board.total > 0
+        if action == "drill":
+            return bool(self.state.capture.board.rows)
+        return super().check_action(action, parameters)
+
+    @on(Listing.Opened, "#packets")
+    def action_drill(self) -> None:
+        """Go to the packet's fields."""
+        self.set_focus(self.query_one("#capture-detail"))
+
+    def action_edit_filter(self) -> None:
+        """Edit the pcap filter: what is captured."""
+        self.set_focus(self.query_one("#pcap", Input))
+
+    def action_follow(self) -> None:
+        """Show the newest packet as it comes, or stay where the cursor is."""
+        self.post_message(CaptureFollowed(wanted=not self.state.capture.board.follow))
+
+    def action_clear_packets(self) -> None:
+        """Forget what came."""
+        self.post_message(CaptureCleared())
+
+    def action_save(self) -> None:
+        """Write what came to a pcapng file."""
+        self.post_message(CaptureSaveAsked())
+
+    def focus_list(self) -> None:
+        """Give the keys to the packets."""
+        self.set_focus(self.query_one("#packets"))
 
     def action_back(self) -> None:
         """Back to the packets."""
         if self.has_class("-max"):
             self.action_enlarge()
-        self.set_focus(self.query_one("#packets"))
+        elif self.query_one("#packets").has_focus and self.state.filter(self.shows):
+            self.post_message(ListFiltered(self.shows, ""))
+        self.focus_list()

@@ -9,9 +9,10 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from dnet_tui.tui.app.model.messages import CaptureAsked, CapturePrepared, CaptureStopAsked
+from dnet_tui.tui.app.model.capture_messages import CaptureAsked, CapturePrepared, CaptureStopAsked
 from dnet_tui.tui.app.model.state import AppState
-from dnet_tui.tui.app.present import packets, subject
+from dnet_tui.tui.app.present import subject
+from dnet_tui.tui.app.present.capture import points
 from dnet_tui.tui.app.screens.base import ModeScreen
 from dnet_tui.tui.app.screens.picker import Picker
 from dnet_tui.tui.app.widgets.capture_pane import CapturePane
@@ -23,18 +24,21 @@ class CapturingScreen(ModeScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "capture", "capture"),
         Binding("p", "pick", "point"),
+        Binding("P", "pick_more", "one more point, or one less", show=False),
     ]
 
-    def point(self, state: AppState) -> str:
-        """Return where a capture would start: the chosen point, else what is selected, else a likely one."""
+    def points(self, state: AppState) -> tuple[str, ...]:
+        """Return where a capture would start: the chosen points, else what is selected, else a likely one."""
         if state.snapshot is None:
-            return ""
-        return (
-            state.capture.point
-            or self.suggested(state)
+            return ()
+        if state.capture.points:
+            return state.capture.points
+        found = (
+            self.suggested(state)
             or subject.point_of_row(state.snapshot, state.selected("map"))
             or subject.somewhere(state.snapshot)
         )
+        return (found,) if found else ()
 
     def suggested(self, state: AppState) -> str:
         """Return the point that this mode's own selection suggests."""
@@ -44,26 +48,25 @@ class CapturingScreen(ModeScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to capture only on a live host."""
         del parameters
-        return self.can_capture if action in {"capture", "pick"} else True
+        return self.can_capture if action in {"capture", "pick", "pick_more"} else True
 
     def action_capture(self) -> None:
         """Start a capture, or stop the one that runs."""
         if self.state.capture.running:
             self.post_message(CaptureStopAsked())
         else:
-            self._start()
+            self._start(self.points(self.state))
 
-    def _start(self) -> None:
-        point = self.point(self.state)
-        if point:
-            self.post_message(CaptureAsked(point, self.query_one(CapturePane).expression))
+    def _start(self, points: tuple[str, ...]) -> None:
+        if points:
+            self.post_message(CaptureAsked(points, self.query_one(CapturePane).expression))
 
     @on(Input.Submitted, "#pcap")
     def filter_submitted(self, event: Input.Submitted) -> None:
         """Start with the filter that was typed."""
         event.stop()
         self.set_focus(self.query_one("#packets"))
-        self._start()
+        self._start(self.points(self.state))
 
     @on(Input.Changed, "#pcap")
     def filter_edited(self, event: Input.Changed) -> None:
@@ -74,14 +77,28 @@ class CapturingScreen(ModeScreen):
 
     def action_pick(self) -> None:
         """Choose the point from a list."""
+        self._choose("Capture at", lambda point: (point,))
+
+    def action_pick_more(self) -> None:
+        """Choose one more point from the list, or leave one out that was chosen."""
+
+        def changed(point: str) -> tuple[str, ...]:
+            now = self.points(self.state)
+            return tuple(item for item in now if item != point) if point in now else (*now, point)
+
+        self._choose("One more point, or one less", changed)
+
+    def _choose(self, title: str, chosen: Callable[[str], tuple[str, ...]]) -> None:
         if self.state.snapshot is None:
             return
-        chosen: Callable[[str | None], None] = self._picked
-        self.app.push_screen(Picker("Capture at", packets.choices(self.state.snapshot), self.point(self.state)), chosen)
+        now = self.points(self.state)
 
-    def _picked(self, point: str | None) -> None:
-        if point is None:
-            return
-        self.post_message(CapturePrepared(point=point))
-        if self.state.capture.running:
-            self.post_message(CaptureAsked(point, self.query_one(CapturePane).expression))
+        def picked(point: str | None) -> None:
+            if point is None:
+                return
+            wanted = chosen(point)
+            self.post_message(CapturePrepared(points=wanted))
+            if self.state.capture.running:
+                self._start(wanted)
+
+        self.app.push_screen(Picker(title, points.choices(self.state.snapshot), now[0] if now else ""), picked)

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
-from dnet_tui.tui.app.present.frame import Hint, hints
+from dnet_tui.tui.app.present.frame import Hint, hint_zones, hints
 from dnet_tui.tui.app.present.styled_text import Paragraph
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.detail import DetailPane
@@ -46,9 +46,9 @@ class Dialog(ModalScreen[bool]):
     def on_mount(self) -> None:
         """Show the text."""
         self.query_one(DetailPane).show(self._paras)
-        asked = [Hint("y", self._question), Hint("n Esc", "cancel")]
-        keys = asked if self._question else [Hint("j k", "scroll"), Hint("Esc", "close")]
-        self.query_one(Bar).show(hints(keys, 60))
+        asked = [Hint("y", self._question, "y"), Hint("n Esc", "cancel", "escape")]
+        keys = asked if self._question else [Hint("j k", "scroll"), Hint("Esc", "close", "escape")]
+        self.query_one(Bar).show(hints(keys, 60), zones=hint_zones(keys, 60))
 
     def action_yes(self) -> None:
         """Say yes; without a question nothing happens."""

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.tui.app.model.guided_messages import JumpAsked
-from dnet_tui.tui.app.model.messages import FixConfirmed
+from dnet_tui.tui.app.model.messages import FixConfirmed, RowFolded, RowSelected
 from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.present import confirm, doctor_detail, doctor_rows, finding_targets, subject
 from dnet_tui.tui.app.present.finding_targets import Citation, citations
@@ -35,6 +35,8 @@ class DoctorScreen(CapturingScreen):
         Binding("f", "fix", "fix"),
         Binding("enter", "drill", "details"),
         Binding("o", "go_to", "go to"),
+        Binding("left", "fold", "fold", show=False),
+        Binding("right", "unfold", "unfold", show=False),
     ]
 
     def head(self) -> Iterable[Widget]:
@@ -58,15 +60,24 @@ class DoctorScreen(CapturingScreen):
         waiting = line(say(state.busy or "no report", "dim"))
         self.query_one("#verdict", Bar).show(doctor_rows.verdict(report) if report else waiting)
 
+        opened = self._opened(state)
+
         def make() -> tuple[Row, ...]:
-            return doctor_rows.rows(report, state.snapshot) if report else ()
+            return doctor_rows.rows(report, state.snapshot, opened) if report else ()
 
         empty = state.busy or "no report"
-        selected = self.show_rows(make, (report, empty if report is None else ""), empty)
+        selected = self.show_rows(make, (report, *opened, empty if report is None else ""), empty)
         detail = doctor_detail.detail(state.snapshot, report, selected) if report else ()
         self.query_one("#doctor-detail", DetailPane).show(detail, selected)
         self.query_one(CapturePane).display = self.can_capture
-        self.query_one(CapturePane).show(state, self.point(state), can_capture=self.can_capture)
+        self.query_one(CapturePane).show(state, self.points(state), can_capture=self.can_capture)
+
+    def _opened(self, state: AppState) -> tuple[str, ...]:
+        """The rows whose checks are shown: those opened by hand, that of the selected check, while filtering all."""
+        if state.report is None or state.filter(self.shows):
+            return doctor_rows.FOLDS
+        led_to = doctor_rows.fold_of(state.report, state.selected(self.shows))
+        return tuple(ident for ident in doctor_rows.FOLDS if ident in state.selection.unfolded or ident == led_to)
 
     def suggested(self, state: AppState) -> str:
         """Return the capture point of the selected finding's subject."""
@@ -83,14 +94,32 @@ class DoctorScreen(CapturingScreen):
             return self.state.may_write and finding is not None and confirm.applicable(finding)
         if action == "go_to":
             return bool(self._citations())
-        if action in {"capture", "pick"} and self.has_class("-narrow"):
+        if action in {"capture", "pick", "pick_more"} and self.has_class("-narrow"):
             return False  # there the pane is hidden: mode 5 has it
         return super().check_action(action, parameters)
 
     @on(Listing.Opened, "#doctor-list")
     def action_drill(self) -> None:
-        """Go to the detail."""
+        """Go to the detail; open or fold a row that stands for several checks."""
+        row = self.query_one("#doctor-list", Listing).selected
+        if row in doctor_rows.FOLDS:
+            self.post_message(RowFolded(row, shut=row in self._opened(self.state)))
+            return
         self.set_focus(self.query_one("#doctor-detail"))
+
+    def action_unfold(self) -> None:
+        """Open a row that stands for several checks."""
+        row = self.query_one("#doctor-list", Listing).selected
+        if row in doctor_rows.FOLDS:
+            self.post_message(RowFolded(row, shut=False))
+
+    def action_fold(self) -> None:
+        """Fold the row under the cursor, or that of the check under it."""
+        row, report = self.query_one("#doctor-list", Listing).selected, self.state.report
+        fold = row if row in doctor_rows.FOLDS else doctor_rows.fold_of(report, row) if report is not None else ""
+        if fold:
+            self.post_message(RowSelected(self.shows, fold))  # first: a check that is selected is never folded away
+            self.post_message(RowFolded(fold, shut=True))
 
     def _citations(self) -> tuple[Citation, ...]:
         finding, snapshot = self._finding(self.state), self.state.snapshot

@@ -55,12 +55,12 @@ def hints(screen: Screen[Any]) -> list[Hint]:
     """Return the keys worth a hint here and now; help and quit come last."""
     if isinstance(screen.focused, Input):
         words = _IN_A_FIELD.get(screen.focused.id or "", ("take it", "back"))
-        return [Hint("Enter", words[0]), Hint("Esc", words[1])]
+        return [Hint("Enter", words[0], "enter"), Hint("Esc", words[1], "escape")]
     found: dict[str, Hint] = {}
     for active in screen.active_bindings.values():
         binding = active.binding
         if binding.show and active.enabled and binding.description and not binding.system:
-            found.setdefault(binding.action, Hint(key_name(binding.key), binding.description))
+            found.setdefault(binding.action, Hint(key_name(binding.key), binding.description, binding.key))
     last = [found.pop(name) for name in ("help", "quit") if name in found]
     found.pop("command_palette", None)
     return [*found.values(), *last]

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from dnet_tui.tui.app.present.frame import Hint, hints
+from dnet_tui.tui.app.present.frame import Hint, hint_zones, hints
 from dnet_tui.tui.app.present.styled_text import Row, filtered
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.listing import Listing
@@ -49,7 +49,8 @@ class Picker(ModalScreen[str]):
     def on_mount(self) -> None:
         """Show all there is."""
         self.query_one(Listing).show(self._rows, self._selected)
-        self.query_one(Bar).show(hints([Hint("↑ ↓", "move"), Hint("Enter", "choose"), Hint("Esc", "cancel")], 60))
+        keys = [Hint("↑ ↓", "move"), Hint("Enter", "choose", "enter"), Hint("Esc", "cancel", "escape")]
+        self.query_one(Bar).show(hints(keys, 60), zones=hint_zones(keys, 60))
         self.set_focus(self.query_one(Input))
 
     @on(Input.Changed)

@@ -10,11 +10,13 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widget import Widget
 
+from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
-from dnet_tui.tui.app.model.messages import NamespaceChosen
-from dnet_tui.tui.app.model.state import AppState
-from dnet_tui.tui.app.present import rules_detail, rules_rows
+from dnet_tui.tui.app.model.messages import NamespaceChosen, RulesAboutChosen
+from dnet_tui.tui.app.model.state import AppState, ConcerningRules
+from dnet_tui.tui.app.present import rules_about, rules_detail, rules_rows
+from dnet_tui.tui.app.present.rules_about import RuleSubject
 from dnet_tui.tui.app.present.styled_text import Row
 from dnet_tui.tui.app.screens.base import ModeScreen, Surroundings
 from dnet_tui.tui.app.widgets.detail import DetailPane
@@ -29,11 +31,13 @@ class RulesScreen(ModeScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "follow", "go to chain"),
         Binding("n", "next_namespace", "next namespace"),
+        Binding("o", "only_about", "only selected"),
     ]
 
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)
         self._trail: list[str] = []
+        self._asked: Snapshot | None = None
 
     def panes(self) -> Iterable[Widget]:
         """Return the rules and the detail."""
@@ -49,23 +53,57 @@ class RulesScreen(ModeScreen):
         """Show the rules and the selected one."""
         snapshot, wanted = state.snapshot, state.selection.namespace
 
-        def make() -> tuple[Row, ...]:
-            return rules_rows.rows(snapshot, wanted) if snapshot else ()
-
         ns = rules_rows.namespace_of(snapshot, wanted) if snapshot else None
+        about, found = state.selection.about, self._found(state)
+        ids = found.rows.get(ns.id, frozenset()) if found is not None and ns is not None else frozenset()
+
+        def make() -> tuple[Row, ...]:
+            rows = rules_rows.rows(snapshot, wanted) if snapshot else ()
+            return tuple(rules_about.only(rows, ids)) if about else rows
+
         empty = state.busy or "no rules at all"
-        selected = self.show_rows(make, (snapshot, wanted, empty if snapshot is None else ""), empty)
+        if about:
+            empty = "looking for them..." if found is None else found.trouble or "no rule here concerns it"
+        selected = self.show_rows(make, (snapshot, wanted, about, found, empty if not snapshot or about else ""), empty)
         detail = rules_detail.detail(snapshot, wanted, selected, state.rates) if snapshot else ()
         self.query_one("#rules-detail", DetailPane).show(detail, selected)
         name = View(snapshot).label(ns.id) if snapshot and ns else ""
+        title = f"Rules of {clean(name, 40)}" if name else "Rules"
+        if about:
+            title += f" that concern {clean(state.selection.about_label, 40)}"
         # Content, not str: Textual reads markup in a border's title.
-        self.query_one("#rules-list").border_title = Content(f"Rules of {clean(name, 40)}" if name else "Rules")
+        self.query_one("#rules-list").border_title = Content(title)
+
+    def _found(self, state: AppState) -> ConcerningRules | None:
+        """The rules that were found to concern what is wanted; of an earlier snapshot until they are found anew."""
+        found, about = state.concerning, state.selection.about
+        if found is None or found.about != about:
+            return None
+        if found.snapshot is not state.snapshot and self._asked is not state.snapshot:
+            self._asked = state.snapshot
+            self.post_message(RulesAboutChosen(about, state.selection.about_label))
+        return found
+
+    def _subject(self) -> RuleSubject | None:
+        snapshot = self.state.snapshot
+        return rules_about.subject_of_row(snapshot, self.state.selected("map")) if snapshot is not None else None
+
+    def action_only_about(self) -> None:
+        """Show only the rules that concern what is selected on the map, or all again."""
+        subject = self._subject()
+        self._trail.clear()
+        if self.state.selection.about or subject is None:
+            self.post_message(RulesAboutChosen(""))
+        else:
+            self.post_message(RulesAboutChosen(subject.name, subject.label))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer a key only where it leads somewhere."""
         del parameters
         if action == "follow":
             return bool(self._target())
+        if action == "only_about":
+            return bool(self.state.selection.about) or self._subject() is not None
         if action == "next_namespace":
             return self.state.snapshot is not None and len(rules_rows.namespaces(self.state.snapshot)) > 1
         return True
@@ -91,6 +129,10 @@ class RulesScreen(ModeScreen):
         listing = self.query_one("#rules-list", Listing)
         if listing.has_focus and not self.has_class("-max") and self._trail:
             listing.put_cursor(self._trail.pop())
+            return
+        plain = listing.has_focus and not self.has_class("-max") and not self.state.filter(self.shows)
+        if plain and self.state.selection.about:
+            self.post_message(RulesAboutChosen(""))
             return
         super().action_back()
 

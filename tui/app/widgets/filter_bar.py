@@ -22,6 +22,10 @@ class FilterBar(Horizontal):
         Binding("down,tab", "leave", "to the list", show=False),
     ]
 
+    def __init__(self, hint: str, *, id: str) -> None:  # noqa: A002  Textual's name for it
+        super().__init__(id=id)
+        self._hint = hint
+
     class Changed(Message):
         """Other words are wanted."""
 
@@ -35,7 +39,7 @@ class FilterBar(Horizontal):
     def compose(self) -> Iterator[Widget]:
         """Lay out the label and the input."""
         yield Label("filter /", markup=False)
-        box = Input(placeholder="words that must all occur; Esc clears", id="filter-words")
+        box = Input(placeholder=self._hint, id="filter-words")
         box.cursor_blink = False
         yield box
 

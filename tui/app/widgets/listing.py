@@ -55,7 +55,8 @@ class Listing(Painted, can_focus=True, inherit_bindings=False):
         self.cursor = -1
         self._columns: tuple[int, ...] = ()
         self._empty: StyledLine = ()
-        self._follow = follow
+        self.follow = follow
+        """Whether the cursor stays at the end while it is there."""
         self._cut_last = cut_last
 
     @property
@@ -65,7 +66,7 @@ class Listing(Painted, can_focus=True, inherit_bindings=False):
 
     def show(self, rows: Sequence[Row], selected: str, empty: str = "") -> str:
         """Replace the rows, put the cursor on ``selected`` if it is there, and return the row it came to."""
-        at_end = self._follow and self.cursor >= len(self.rows) - 1
+        at_end = self.follow and self.cursor >= len(self.rows) - 1
         self.rows = tuple(rows)
         self._empty = line(say(empty, "dim"))
         found = next((index for index, row in enumerate(self.rows) if row.id == selected), None)

@@ -126,7 +126,7 @@ def test_where_to_capture_for_a_row_of_the_map() -> None:
     snapshot = docker_like_snapshot()
     web = snapshot.containers[0]
     assert subject.point_of_row(snapshot, f"link:{HOST}:{DOCKER0}") == f"{HOST}:docker0"
-    assert subject.point_of_row(snapshot, f"ctr:{web.id}:5") == f"{WEB}:eth0"
+    assert subject.point_of_row(snapshot, f"ctr:{web.id}:5") == f"container:{web.id}"
     assert subject.point_of_row(snapshot, "net:net-app") == f"{HOST}:br-app"
     for row in ("", "host", f"link:{HOST}:{BR_APP}99", "group:gaps"):
         assert subject.point_of_row(snapshot, row) == ""

@@ -1,0 +1,1 @@
+"""What is shown of a capture: its points, its packets as rows, and one packet in full."""
