@@ -231,10 +231,6 @@ def test_ports_that_a_strict_firewalld_was_not_told_of() -> None:
         assert [f"--add-forward-port={port}"] == [step[-1] for step in report["findings"][0]["remedy"]["steps"]]
         is_left_alone(host)
 
-        host("forward", "public", "8080", "tcp", "80", web)
-        expect(host, HEALTHY)
-        assert roots(report_of(host)) == []
-
 
 @pytest.mark.docker
 def test_firewalld_with_its_iptables_backend_beside_docker() -> None:

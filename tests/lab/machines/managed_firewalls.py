@@ -79,7 +79,6 @@ import firewall.config as config
 config.set_default_config_paths(root + "/usr/lib/firewalld")
 config.set_system_config_paths("/etc/firewalld")
 from firewall.core.fw import Firewall
-from firewall.core.rich import Rich_Rule
 with open("/proc/self/comm", "w") as file:
     file.write("firewalld")
 fw = Firewall()
@@ -92,12 +91,6 @@ for line in sys.stdin:
             fw.zone.add_interface(*words)
         elif call == "leave":
             fw.zone.remove_interface(*words)
-        elif call == "port":
-            fw.zone.add_port(*words)
-        elif call == "forward":
-            fw.zone.add_forward_port(*words)
-        elif call == "rich":
-            fw.zone.add_rule(words[0], Rich_Rule(rule_str=words[1]))
         elif call == "direct":
             fw.direct.add_rule("ipv4", "filter", words[0], 0, tuple(words[1:]))
         elif call == "reload":
@@ -120,7 +113,8 @@ mkdir /run/etc
 cp -a /etc/alternatives /etc/protocols /etc/services /etc/ld.so.cache "$1/etc/firewalld" /run/etc
 mount --bind /run/etc /etc
 sed -i "s/^FirewallBackend=.*/FirewallBackend=$2/; s/^StrictForwardPorts=.*/StrictForwardPorts=$5/; \
-  s/^CleanupModulesOnExit=.*/CleanupModulesOnExit=no/" /etc/firewalld/firewalld.conf
+  s/^CleanupModulesOnExit=.*/CleanupModulesOnExit=no/; s/^NftablesTableOwner=.*/NftablesTableOwner=no/" \
+  /etc/firewalld/firewalld.conf
 mkdir -p /etc/firewalld/zones /etc/firewalld/policies
 printf %s "$3" > /etc/firewalld/zones/docker.xml
 printf %s "$4" > /etc/firewalld/policies/docker-forwarding.xml
@@ -137,7 +131,7 @@ class Firewalld:
     process: subprocess.Popen[bytes]
 
     def __call__(self, *words: str) -> None:
-        """``zone|leave ZONE LINK``, ``port``, ``forward``, ``rich ZONE RULE``, ``direct CHAIN …`` or ``reload``."""
+        """``zone ZONE LINK``, ``leave ZONE LINK``, ``direct CHAIN …`` (of iptables' filter) or ``reload``."""
         stdin, stdout = _pipes(self.process)
         stdin.write(json.dumps(words).encode() + b"\n")
         stdin.flush()
@@ -165,6 +159,9 @@ def firewalld_started(host: LabHost, backend: str, *, strict: bool = False) -> F
     argv = ["unshare", "--mount", "--propagation=private", *files, *inner]
     pipe = subprocess.PIPE
     process = host.sandbox.popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, environment=host.environment)
-    if _pipes(process)[1].readline() != b"ready\n":
-        raise ActionFailedError(f"firewalld did not start: {process.communicate()[1].decode()[-2000:]}")
+    first = _pipes(process)[1].readline()
+    if first != b"ready\n":
+        raise ActionFailedError(
+            f"firewalld did not start: {first.decode()} {process.communicate()[1].decode()[-2000:]}"
+        )
     return Firewalld(process)
