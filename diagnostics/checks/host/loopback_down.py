@@ -17,8 +17,9 @@ Remedy
     ``ip link set dev lo up``.
 
 When it is harmless
-    On a host that publishes nothing on its loopback, as far as containers go:
-    then it is information.
+    On a host that publishes nothing on its loopback, as far as containers go,
+    and in a namespace on a network that nobody declared (``ip netns add``
+    leaves it down): then it is information.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import of_link, scope_of
-from dnet_tui.diagnostics.context.host_context import AttachedContainer, HostContext
+from dnet_tui.diagnostics.context.host_context import INFERRED, AttachedContainer, HostContext
 from dnet_tui.diagnostics.flows.dns_flows import EMBEDDED
 from dnet_tui.diagnostics.flows.host_flows import published_here
 from dnet_tui.diagnostics.operations.link import SetLinkUp
@@ -44,7 +45,10 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per namespace."""
     case = ctx.case
     members = {member.namespace: member for network in case.networks for member in case.everyone(network)}
-    yield from case.severally(members.values(), lambda member: _in_container(case, member))
+    declared = {
+        member.namespace for network in case.networks if network.engine != INFERRED for member in case.everyone(network)
+    }
+    yield from case.severally(members.values(), lambda item: _in_container(case, item, item.namespace in declared))
     host = case.view.host
     if host is not None and _is_down(host):
         promised = any(item.proxy is not None for item in published_here(case))
@@ -62,14 +66,14 @@ def _is_down(ns: Namespace) -> bool:
     return any(link.kind == "loopback" and not link.up for link in require(ns.links))
 
 
-def _in_container(case: HostContext, member: AttachedContainer) -> Iterator[Finding]:
+def _in_container(case: HostContext, member: AttachedContainer, declared: bool) -> Iterator[Finding]:
     if not _is_down(case.view.namespaces[member.namespace]):
         return
     name, resolver = member.container.name, member.container.resolver
     asks = isinstance(resolver, Resolver) and EMBEDDED in resolver.servers
     what = f"it doesn't reach its resolver at {EMBEDDED}, nor itself" if asks else "it doesn't reach itself"
     summary = f"The loopback of {name} is down: {what}"
-    severity: Severity = "error" if asks else "warning"
+    severity: Severity = "error" if asks else "warning" if declared else "info"
     yield _finding(name, summary, ("names",) if asks else (), scope_of(case, member.namespace), severity)
 
 
