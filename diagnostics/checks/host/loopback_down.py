@@ -48,7 +48,9 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
     declared = {
         member.namespace for network in case.networks if network.engine != INFERRED for member in case.everyone(network)
     }
-    yield from case.severally(members.values(), lambda item: _in_container(case, item, item.namespace in declared))
+    yield from case.severally(
+        members.values(), lambda item: _in_container(case, item, declared=item.namespace in declared)
+    )
     host = case.view.host
     if host is not None and _is_down(host):
         promised = any(item.proxy is not None for item in published_here(case))
@@ -66,7 +68,7 @@ def _is_down(ns: Namespace) -> bool:
     return any(link.kind == "loopback" and not link.up for link in require(ns.links))
 
 
-def _in_container(case: HostContext, member: AttachedContainer, declared: bool) -> Iterator[Finding]:
+def _in_container(case: HostContext, member: AttachedContainer, *, declared: bool) -> Iterator[Finding]:
     if not _is_down(case.view.namespaces[member.namespace]):
         return
     name, resolver = member.container.name, member.container.resolver
