@@ -53,7 +53,8 @@ def root(
     ctx: typer.Context,
     *,
     snapshot: Annotated[
-        Path | None, typer.Option("--snapshot", metavar="FILE", help="Open a saved snapshot instead of this host.")
+        Path | None,
+        typer.Option("--snapshot", metavar="FILE", help="Open a saved snapshot (- for stdin) instead of this host."),
     ] = None,
     readonly: Annotated[bool, typer.Option("--readonly", help="Refuse everything that would change the host.")] = False,
     no_live: Annotated[
@@ -76,9 +77,14 @@ def root(
             raise UsageError(msg, f"write: dnet-tui {ctx.invoked_subcommand} --snapshot {snapshot}")
         return
     # Textual draws on stderr.
-    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
+    piped = str(snapshot) == "-"
+    if not ((piped or sys.stdin.isatty()) and sys.stdout.isatty() and sys.stderr.isatty()):
         msg = "the app needs a terminal"
         raise UsageError(msg, "`dnet-tui doctor` and `dnet-tui ls` print to a pipe; `ssh -t` gives a terminal")
+    if piped:
+        from dnet_tui.tui.piped_snapshot import from_stdin  # noqa: PLC0415  only where it is asked for
+
+        snapshot = from_stdin()
     from dnet_tui.tui.app.app import run_app  # noqa: PLC0415  brings in Textual
 
     gc.set_threshold(*_APP_GC)

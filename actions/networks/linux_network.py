@@ -130,17 +130,7 @@ def linux_remove(snapshot: Snapshot, network: Network) -> Plan:
         for rule in reversed(chain.rules):
             words = rule.text.split()
             if _is_ours(table.name, chain.name, rule.text, name, network):
-                deletion = DeleteRule(
-                    backend=table.backend,
-                    family="ip6" if table.family == "ip6" else "ip",
-                    table=table.name,
-                    chain=chain.name,
-                    spec=rule.text,
-                    position=rule.number,
-                    packets=rule.packets or 0,
-                    bytes=rule.bytes or 0,
-                )
-                steps.append(PlanStep(action=deletion))
+                steps.append(PlanStep(action=DeleteRule.of(table, chain, rule)))
             elif name in words:
                 left += 1
     steps.append(PlanStep(action=DeleteBridge(name=name)))

@@ -130,17 +130,7 @@ def unpublish_plan(snapshot: Snapshot, name: str, port: int, proto: str) -> Plan
                     continue
                 ours.add(f"{label.container} {label.host_port}/{label.proto}")
                 if (label.container, label.host_port, label.proto) == (name, port, proto):
-                    deletion = DeleteRule(
-                        backend=table.backend,
-                        family="ip6" if table.family == "ip6" else "ip",
-                        table=table.name,
-                        chain=chain.name,
-                        spec=rule.text,
-                        position=rule.number,
-                        packets=rule.packets or 0,
-                        bytes=rule.bytes or 0,
-                    )
-                    steps.append(PlanStep(action=deletion))
+                    steps.append(PlanStep(action=DeleteRule.of(table, chain, rule)))
     if not steps:
         engine = any(
             item.name == name and any((one.host_port, one.proto) == (port, proto) for one in item.published)

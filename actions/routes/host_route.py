@@ -112,19 +112,11 @@ def remove_plan(snapshot: Snapshot, subnet: str) -> Plan:
         if table.backend == "nftables" or table.family not in ("ip", "ip6"):
             continue
         for chain in table.chains:
-            for rule in reversed(chain.rules):
-                if rule.comment == _comment(wanted):
-                    deletion = DeleteRule(
-                        backend=table.backend,
-                        family="ip6" if table.family == "ip6" else "ip",
-                        table=table.name,
-                        chain=chain.name,
-                        spec=rule.text,
-                        position=rule.number,
-                        packets=rule.packets or 0,
-                        bytes=rule.bytes or 0,
-                    )
-                    steps.append(PlanStep(action=deletion))
+            steps += [
+                PlanStep(action=DeleteRule.of(table, chain, rule))
+                for rule in reversed(chain.rules)
+                if rule.comment == _comment(wanted)
+            ]
     if not steps:
         own = [route.dst for route in known_items(host.routes) if route.protocol == PROTOCOL]
         hint = f"made by dnet-tui: {', '.join(own)}" if own else "dnet-tui has made none here; see `ip route`"

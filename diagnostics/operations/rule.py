@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Literal
+from typing import Literal, Self
 
 import msgspec
 
@@ -12,7 +12,7 @@ from dnet_tui.diagnostics.operations.base import Argv, Operation, ProgramOperati
 from dnet_tui.inspect.iptables.rule import parse_rule
 from dnet_tui.inspect.iptables.save_grammar import RuleSyntaxError, split_words
 from dnet_tui.inspect.model import Namespace, Snapshot
-from dnet_tui.inspect.model.firewall import Backend, Chain, Firewall, Rule
+from dnet_tui.inspect.model.firewall import Backend, Chain, Firewall, Rule, Table
 
 PROGRAMS: dict[tuple[str, str], str] = {
     ("iptables-nft", "ip"): "iptables-nft",
@@ -107,6 +107,20 @@ class DeleteRule(RuleOperation, frozen=True, kw_only=True, tag="delete-rule"):
     position: int
     packets: int = 0
     bytes: int = 0
+
+    @classmethod
+    def of(cls, table: Table, chain: Chain, rule: Rule) -> Self:
+        """The deletion of a rule of iptables from where it was seen, counters and all."""
+        return cls(
+            backend=table.backend,
+            family="ip6" if table.family == "ip6" else "ip",
+            table=table.name,
+            chain=chain.name,
+            spec=rule.text,
+            position=rule.number,
+            packets=rule.packets or 0,
+            bytes=rule.bytes or 0,
+        )
 
     @property
     def text(self) -> str:

@@ -56,6 +56,8 @@ _IP6_SETTINGS = {
     "accept_ra": 3,
     "proxy_ndp": 22,
     "disable_ipv6": 26,
+    "ignore_routes_with_linkdown": 39,
+    "disable_policy": 48,
     "force_forwarding": 59,
 }
 """The same of IPv6 (DEVCONF_*)."""

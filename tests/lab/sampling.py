@@ -14,6 +14,9 @@ from typing import TypeVar
 
 import pytest
 
+SHARES = 3
+"""In so many turns every kind of host has its turn."""
+
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = "DNET_MATRIX"
@@ -48,9 +51,9 @@ def commits() -> int:
 
 
 def chosen(turn: int, hosts: Sequence[str]) -> frozenset[str]:
-    """Half of the kinds of hosts (at least one), each at least every other turn."""
+    """A third of the kinds of hosts (at least one), each at least every third turn."""
     ordered = sorted(hosts)
-    count = -(-len(ordered) // 2)
+    count = -(-len(ordered) // SHARES)
     return frozenset(ordered[(turn * count + at) % len(ordered)] for at in range(count))
 
 
@@ -74,8 +77,7 @@ def _place(item: pytest.Item) -> tuple[tuple[str, str], str] | None:
     call = getattr(item, "callspec", None)
     if item.get_closest_marker("matrix") is None or call is None:
         return None
-    case = call.params["case"].id
-    kind = ",".join(
-        [item.name.partition("[")[0], *(str(call.params[key]) for key in sorted(call.params) if key != "case")]
-    )
-    return (str(item.path), case), kind
+    key = "case" if "case" in call.params else "what"
+    case = call.params[key]
+    kind = ",".join([item.name.partition("[")[0], *(str(call.params[it]) for it in sorted(call.params) if it != key)])
+    return (str(item.path), case if isinstance(case, str) else case.id), kind

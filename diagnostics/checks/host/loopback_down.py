@@ -18,8 +18,7 @@ Remedy
 
 When it is harmless
     On a host that publishes nothing on its loopback, as far as containers go,
-    and in a namespace on a network that nobody declared (``ip netns add``
-    leaves it down): then it is information.
+    and in a namespace that no engine made: then it is information.
 """
 
 from __future__ import annotations
@@ -29,14 +28,15 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import of_link, scope_of
-from dnet_tui.diagnostics.context.host_context import INFERRED, AttachedContainer, HostContext
+from dnet_tui.diagnostics.context.host_context import AttachedContainer, HostContext
 from dnet_tui.diagnostics.flows.dns_flows import EMBEDDED
 from dnet_tui.diagnostics.flows.host_flows import published_here
 from dnet_tui.diagnostics.operations.link import SetLinkUp
 from dnet_tui.diagnostics.operations.netns_scope import HOST, NetnsScope
-from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
+from dnet_tui.diagnostics.operations.remedy import Remedy, Risk, inverses
 from dnet_tui.diagnostics.report.finding import Affected, Finding, Severity, Subject
 from dnet_tui.inspect.model import Namespace, Resolver, require
+from dnet_tui.inspect.model.engine_kinds.others import NETNS
 
 ID = "loopback-down"
 
@@ -45,12 +45,7 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per namespace."""
     case = ctx.case
     members = {member.namespace: member for network in case.networks for member in case.everyone(network)}
-    declared = {
-        member.namespace for network in case.networks if network.engine != INFERRED for member in case.everyone(network)
-    }
-    yield from case.severally(
-        members.values(), lambda item: _in_container(case, item, declared=item.namespace in declared)
-    )
+    yield from case.severally(members.values(), lambda member: _in_container(case, member))
     host = case.view.host
     if host is not None and _is_down(host):
         promised = any(item.proxy is not None for item in published_here(case))
@@ -68,15 +63,21 @@ def _is_down(ns: Namespace) -> bool:
     return any(link.kind == "loopback" and not link.up for link in require(ns.links))
 
 
-def _in_container(case: HostContext, member: AttachedContainer, *, declared: bool) -> Iterator[Finding]:
+def _in_container(case: HostContext, member: AttachedContainer) -> Iterator[Finding]:
     if not _is_down(case.view.namespaces[member.namespace]):
         return
     name, resolver = member.container.name, member.container.resolver
     asks = isinstance(resolver, Resolver) and EMBEDDED in resolver.servers
     what = f"it doesn't reach its resolver at {EMBEDDED}, nor itself" if asks else "it doesn't reach itself"
     summary = f"The loopback of {name} is down: {what}"
-    severity: Severity = "error" if asks else "warning" if declared else "info"
+    # `ip netns add` leaves it down, and nobody promised it: where no engine made the namespace it is a fact.
+    plain = member.container.engine == NETNS.kind
+    severity: Severity = "error" if asks else "info" if plain else "warning"
     yield _finding(name, summary, ("names",) if asks else (), scope_of(case, member.namespace), severity)
+
+
+def _risk(severity: Severity, steps: tuple[SetLinkUp, ...]) -> Risk:
+    return "manual" if not steps else "ask" if severity == "info" else "safe"
 
 
 def _finding(
@@ -91,7 +92,7 @@ def _finding(
         summary=summary,
         symptoms=symptoms,
         evidence=(of_link("lo" if is_host else f"lo in {name}", "DOWN", "UP"),),
-        remedy=Remedy(summary="Bring it up", steps=steps, undo=inverses(steps), risk="safe" if steps else "manual"),
+        remedy=Remedy(summary="Bring it up", steps=steps, undo=inverses(steps), risk=_risk(severity, steps)),
         affects=() if is_host else (Affected(kind="container", name=name),),
     )
 

@@ -123,12 +123,16 @@ def _living(index: NamespaceIndex, route: Route) -> list[NextHop]:
     return [
         hop
         for hop in route.hops
-        if "dead" not in hop.flags and not ("linkdown" in hop.flags and _ignores_linkdown(index, hop))
+        if "dead" not in hop.flags and not ("linkdown" in hop.flags and _ignores_linkdown(index, route.family, hop))
     ]
 
 
-def _ignores_linkdown(index: NamespaceIndex, hop: NextHop) -> bool:
-    return switched_on(index.ns, index.names.get(hop.ifindex or 0, ""), "ignore_routes_with_linkdown")
+def _ignores_linkdown(index: NamespaceIndex, family: str, hop: NextHop) -> bool:
+    """Each family has a switch of its own; IPv6 asks the device alone, to which a write to ``all`` is passed on."""
+    device, name = index.names.get(hop.ifindex or 0, ""), "ignore_routes_with_linkdown"
+    if family == "ip6":
+        return index.ns.sysctls.get(f"net.ipv6.conf.{sysctl_name(device)}.{name}") == "1"
+    return switched_on(index.ns, device, name)
 
 
 def _answer(index: NamespaceIndex, route: Route) -> RouteAnswer:

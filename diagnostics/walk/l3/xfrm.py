@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from dnet_tui.diagnostics.walk.l3.routing import switched_on
+from dnet_tui.diagnostics.walk.l3.routing import switched_on, sysctl_name
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, Truth, replace
@@ -39,7 +39,7 @@ def policy_stop(
     ``came_by`` is the link it was received on, ``out`` the one it leaves by;
     ``plain``: it is certain that it didn't come encrypted.
     """
-    if _is_exempt(index, direction, came_by, out):
+    if _is_exempt(index, packet, direction, came_by, out):
         return None
     asked = packet if direction == "out" else _as_received(packet)
     policy, sure = _chosen(index, asked, direction, out.ifindex if out is not None else 0)
@@ -82,7 +82,9 @@ def policy_text(policy: XfrmPolicy) -> str:
     return "IPsec policy " + " ".join(words)
 
 
-def _is_exempt(index: NamespaceIndex, direction: Direction, came_by: Link | None, out: Link | None) -> bool:
+def _is_exempt(
+    index: NamespaceIndex, packet: Packet, direction: Direction, came_by: Link | None, out: Link | None
+) -> bool:
     ns = index.ns
     if isinstance(ns.xfrm_policies, Unread):
         if ns.xfrm_policies.reason == NOT_READ:
@@ -90,8 +92,25 @@ def _is_exempt(index: NamespaceIndex, direction: Direction, came_by: Link | None
         raise ns.xfrm_policies.not_seen()
     if not ns.xfrm_policies:
         return True
+    if packet.family == "ip6":
+        return direction == "in" and _is_freed6(index, packet.dst)
     link, switch = (out, "disable_xfrm") if direction == "out" else (came_by, "disable_policy")
     return link is not None and (link.kind == "loopback" or switched_on(ns, link.name, switch))
+
+
+def _is_freed6(index: NamespaceIndex, address: str) -> bool:
+    """Whether policies aren't asked about what comes for an own address of IPv6.
+
+    The device that has the address decides, not the one it comes by; the loopback isn't free by itself, and
+    nothing frees what goes out (addrconf_f6i_alloc).
+    """
+    values = index.ns.sysctls
+    holders = [index.names.get(item.ifindex, "") for item in index.ns.addresses if item.address == address]
+    return any(
+        values.get(f"net.ipv6.conf.{scope}.disable_policy", "0") != "0"
+        for device in holders
+        for scope in ("all", sysctl_name(device))
+    )
 
 
 def _chosen(

@@ -17,14 +17,17 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from dnet_tui.diagnostics.walk.l2.answering import question_source
 from dnet_tui.diagnostics.walk.l2.reach import Crossing
 from dnet_tui.diagnostics.walk.l2.topology import calls_iptables
+from dnet_tui.diagnostics.walk.l3.xfrm import PolicyVerdict, policy_stop
 from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, replace
 from dnet_tui.diagnostics.walk.stages.tc_xdp import loss_by, losses
 from dnet_tui.diagnostics.walk.state import WalkState
-from dnet_tui.inspect.model import Family, Link, Namespace
+from dnet_tui.inspect.model import Family, Link, Namespace, Unread
 from dnet_tui.inspect.model.firewall import Hook
 
 _SOLICITATION, _ADVERTISEMENT = 135, 136
@@ -153,6 +156,21 @@ def _over(crossing: Crossing, family: Family, *, called: bool) -> Iterator[Point
     yield Device(host, port, "egress")
 
 
+def _policy(state: WalkState, packet: Packet, at: Point) -> PolicyVerdict | None:
+    """The IPsec policy that stops a message: they are asked of it as of any other packet (icmpv6_rcv, icmp6_dst_alloc).
+
+    Where they were not read, the packet itself is stopped by that.
+    """
+    index = state.index(at.ns)
+    if packet.arp_op or at.families != _IPV6 or isinstance(at.ns.xfrm_policies, Unread):
+        return None
+    if at.hook == "output":
+        return policy_stop(index, packet, "out", came_by=None, out=index.link(at.oif), plain=True)
+    if at.hook == "input":
+        return policy_stop(index, packet, "in", came_by=index.link(at.iif), out=None, plain=True)
+    return None
+
+
 def _losses(state: WalkState, packet: Packet, points: Iterable[Point | Device]) -> Iterator[tuple[End, Decider]]:
     what = "ARP" if packet.arp_op else "neighbour discovery"
     word = "question" if packet.arp_op == "request" or packet.icmp_type == _SOLICITATION else "answer"
@@ -163,6 +181,10 @@ def _losses(state: WalkState, packet: Packet, points: Iterable[Point | Device]) 
             continue
         ns, hook, iif, oif, families = point
         index = state.index(ns)
+        found = _policy(state, packet, point)
+        if found is not None:
+            by = msgspec.structs.replace(found.by, text=f"{what}: the {word} is stopped by {found.by.text}")
+            yield "unknown" if found.end == "unknown" else "unreachable", by
         if index.rules.families.isdisjoint(families):
             continue
         in_bridge = families == _BRIDGE
@@ -179,5 +201,5 @@ def _losses(state: WalkState, packet: Packet, points: Iterable[Point | Device]) 
             rule = result.by.rule if result.by is not None else None
             text = f"{what}: the {word} is stopped by {rule.table} {rule.chain}: {rule.text}" if rule else ""
             unsure = result.verdict == "unknown" or (result.hedges and state.beyond)
-            end: End = "unknown" if unsure else "unreachable"
-            yield end, Decider(kind="rule", text=text or f"{what}: the {word}", namespace=ns.id, rule=rule)
+            by = Decider(kind="rule", text=text or f"{what}: the {word}", namespace=ns.id, rule=rule)
+            yield "unknown" if unsure else "unreachable", by

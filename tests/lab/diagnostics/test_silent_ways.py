@@ -15,6 +15,7 @@ EVERY = pytest.mark.parametrize("what", SILENT)
 
 @EVERY
 @pytest.mark.lab
+@pytest.mark.matrix
 def test_on_a_host_without_an_engine(what: str) -> None:
     with DemoHost.start() as host:
         judge(try_on(host, SILENT[what]))
@@ -22,6 +23,7 @@ def test_on_a_host_without_an_engine(what: str) -> None:
 
 @EVERY
 @pytest.mark.docker
+@pytest.mark.matrix
 def test_on_a_docker_host(what: str) -> None:
     with DockerHost.start() as host:
         judge(try_on(host, SILENT[what]))

@@ -186,10 +186,12 @@ def build(spec: HostSpec, spaces: Spaces) -> None:
     """Make links, addresses and routes."""
     for key in ("ip_forward", "conf/default/forwarding"):
         Path("/proc/sys/net/ipv4", key).write_text("1", encoding="ascii")
+    _skip_duplicate_detection()
     run(("ip", "-batch", "-"), "\n".join([*_links(spec), ""]))
     for place in spec.places:
         with spaces.inside(place):
             if place != HOST:
+                _skip_duplicate_detection()
                 run(("ip", "-batch", "-"), "\n".join([*_inner(spec, place), ""]))
             # Nothing of the machine's defaults, and no rate limit that hides an ICMP error.
             write = {"icmp_ratelimit": "0", "conf/all/rp_filter": "0"}
@@ -200,9 +202,32 @@ def build(spec: HostSpec, spaces: Spaces) -> None:
                 write |= {f"conf/{name}/forwarding": str(int(place in forwards)) for name in devices}
             for key, value in write.items():
                 Path("/proc/sys/net/ipv4", key).write_text(value, encoding="ascii")
+            _remember_neighbours()
             if spec.has_ipv6:
                 run(("sysctl", "-q", "-w", "net.ipv6.icmp.ratelimit=0"))
                 run(("sysctl", "-q", "-w", f"net.ipv6.conf.all.forwarding={int(place == HOST)}"))
+
+
+def _skip_duplicate_detection() -> None:
+    """Have link-local addresses at once.
+
+    For a second after a link is up a host would ask nobody with them, and what
+    waits for one such question would hide what comes after it.
+    """
+    for device in Path("/proc/sys/net/ipv6/conf").iterdir():
+        (device / "accept_dad").write_text("0", encoding="ascii")
+
+
+def _remember_neighbours() -> None:
+    """Let what is known of a neighbour stay known.
+
+    An entry that is asked about anew, and fails, changes a host between the
+    look at it and the packet.
+    """
+    for version in ("ipv4", "ipv6"):
+        for device in Path("/proc/sys/net", version, "neigh").iterdir():
+            for key, value in (("base_reachable_time_ms", "3600000"), ("delay_first_probe_time", "3600")):
+                (device / key).write_text(value, encoding="ascii")
 
 
 def _links(spec: HostSpec) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import product
 from typing import Literal
 
 import msgspec
@@ -18,11 +19,12 @@ from dnet_tui.diagnostics.trace.trace_events import PacketOutcome
 from dnet_tui.diagnostics.trace.walk_vs_kernel import Agreement, answer_kind, same_tuple
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.later_packets import LaterPacket, later_packets, worst
-from dnet_tui.diagnostics.walk.packet import Packet, Walk
+from dnet_tui.diagnostics.walk.packet import Hedge, Packet, RuleRef, Walk
 from dnet_tui.inspect.model import LinkRef
 from dnet_tui.inspect.model.view import View
 from lab.differential import wire
 from lab.differential.account import BRIDGE, account, bridge_drops, sent_answer
+from lab.differential.chance import lots, other_outcomes
 from lab.differential.spec import HOST, OUTSIDE, UPLINK, HostSpec, Observation, Outcome, Part, Probe
 from lab.recordings import recording
 
@@ -42,11 +44,16 @@ class Judgement(Part, frozen=True, kw_only=True):
 class Court:
     """Judges the probes of one host."""
 
-    def __init__(self, spec: HostSpec, seen: Observation) -> None:
+    def __init__(
+        self, spec: HostSpec, seen: Observation, *, there: View | None = None, back: View | None = None
+    ) -> None:
         self.spec = spec
         self.seen = seen
         self.moments = seen.moments
-        self.view = View(recording.snapshot(seen.snapshot))
+        self.is_other = there is not None
+        """It judges what else may have been drawn by lot: ``there`` and ``back``, the hosts on which it was."""
+        self.view = there or View(recording.snapshot(seen.snapshot))
+        self.back = back or self.view
         self.ids = seen.namespaces
         self.outcomes = {outcome.probe: outcome for outcome in seen.outcomes}
 
@@ -85,16 +92,16 @@ class Court:
         fate: PacketOutcome | None = None
         answered = sent_answer(outcome, truth.place) if truth.where == "arrived" else ""
         if answered and there.end in {"delivered", "refused"} and not wrong:
-            back = reply(self.view, there)
+            back = reply(self.back, there)
             fate = account(outcome, "back", truth.place, answered)
             wrong += [*self._compare(back, fate, outcome, answered), *self._bridge_rule(back, outcome, answered)]
             taken = self._taken_way(there, truth, outcome)
             if taken is not None:
-                one = reply(self.view, taken)
+                one = reply(self.back, taken)
                 wrong += [f"of the way it took: {words}" for words in self._compare(one, fate, outcome, answered)]
         ends = (there.end, back.end if back else "")
         result: Result = "wrong" if wrong else "unknown" if "unknown" in ends else "agrees"
-        if wrong and any("by chance" in hedge.text for way in (there, back) if way for hedge in way.hedges):
+        if wrong and self._is_by_chance(probe, packet):
             result = "unknown"  # it says that it may be otherwise, and for how many packets
         elif result == "unknown":
             wrong = [
@@ -109,6 +116,38 @@ class Court:
             end=ends,
             kernel=(str(truth), str(fate) if fate else ""),
         )
+
+    def _is_by_chance(self, probe: Probe, packet: Packet) -> bool:
+        """Whether another outcome of the lots that a walk names is what happened.
+
+        Each packet draws anew: the way back may have drawn otherwise than the way there.
+        """
+        if self.is_other:
+            return False
+        rules: tuple[RuleRef, ...] = ()
+        views = [self.view]
+        while True:
+            hedges = (hedge for view in views for hedge in self._hedges(view, packet, probe.origin))
+            met = tuple(dict.fromkeys((*rules, *lots(tuple(hedges)))))
+            if met == rules:
+                break
+            rules = met  # where one falls otherwise, the packet may meet more
+            views = [self.view, *map(View, other_outcomes(self.view.snapshot, rules))]
+        for there, back in product(views, repeat=2):
+            if (there, back) != (self.view, self.view):
+                court = Court(self.spec, msgspec.structs.replace(self.seen, moments={}), there=there, back=back)
+                if court.judge(probe).result == "agrees":
+                    return True
+        return False
+
+    def _hedges(self, view: View, packet: Packet, origin: str) -> Iterator[Hedge]:
+        there = walk(view, packet, origin=self.ids[origin])
+        yield from there.hedges
+        if there.arrives:
+            back = reply(view, there)
+            yield from back.hedges
+            for later in later_packets(view, there, back):
+                yield from later.walk.hedges
 
     def _compare(self, said: Walk, truth: PacketOutcome, outcome: Outcome, kind: str) -> Iterator[str]:
         if said.end == "left":
@@ -136,9 +175,9 @@ class Court:
 
     def _judge_connection(self, probe: Probe, there: Walk, answered: str) -> Judgement:
         """A real connection: who answered, or how it failed, against what the walk says of packet and answer."""
-        back = reply(self.view, there) if there.arrives else None
+        back = reply(self.back, there) if there.arrives else None
         ends = (there.end, back.end if back else "")
-        later = later_packets(self.view, there, back)
+        later = later_packets(self.back, there, back)
         claim = claim_of(there, back, relay(self.case, there), self.places, later)
         wrong = (
             ()
@@ -146,8 +185,8 @@ class Court:
             else (f"a connection is said to end as {claim!r}, but it ended as {answered!r}",)
         )
         walked = [way for way in (there, back, *(item.walk for item in later)) if way is not None]
-        by_chance = any("by chance" in hedge.text for way in walked for hedge in way.hedges)
-        result: Result = "unknown" if not claim or (wrong and by_chance) else "wrong" if wrong else "agrees"
+        by_chance = bool(wrong) and self._is_by_chance(probe, first_packet(probe))
+        result: Result = "unknown" if not claim or by_chance else "wrong" if wrong else "agrees"
         if not claim and result == "unknown":
             undecided = next((way for way in walked if way.end == "unknown"), there)
             wrong = (f"unknown: {undecided.decided_by.text if undecided.decided_by else ''}",)

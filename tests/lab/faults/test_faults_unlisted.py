@@ -13,6 +13,7 @@ EVERY = pytest.mark.parametrize("what", UNLISTED)
 
 @EVERY
 @pytest.mark.lab
+@pytest.mark.matrix
 def test_on_a_host_without_an_engine(what: str) -> None:
     with DemoHost.start() as host:
         judge(try_on(host, UNLISTED[what]))
@@ -20,6 +21,7 @@ def test_on_a_host_without_an_engine(what: str) -> None:
 
 @EVERY
 @pytest.mark.docker
+@pytest.mark.matrix
 def test_on_a_docker_host(what: str) -> None:
     with DockerHost.start() as host:
         judge(try_on(host, UNLISTED[what]))

@@ -163,3 +163,15 @@ def test_only_words_that_go_on_from_what_was_typed(monkeypatch: pytest.MonkeyPat
     assert completion.networks("") == ["app"]
     assert completion.checks("masq-m") == ["masq-missing"]
     assert "lo" in completion.interfaces("lo")
+
+
+def test_bash_itself_completes(tmp_path: Path) -> None:
+    program = tmp_path / "dnet-tui"
+    program.write_text(f"#!{sys.executable}\nfrom dnet_tui.tui.main import main\nmain()\n")
+    program.chmod(0o755)
+    script = (
+        f'source <({program} --show-completion bash); COMP_WORDS=(dnet-tui explain masq-m); COMP_CWORD=2; '
+        f'_dnet_tui_completion {program}; echo "${{COMPREPLY[@]}}"'
+    )  # fmt: skip
+    ran = subprocess.run(["/bin/bash", "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout.split() == ["masq-missing"], ran.stderr

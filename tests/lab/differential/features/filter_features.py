@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.differential.features.draft import Draft, address
-from lab.differential.spec import HOST, OUTSIDE, OUTSIDE_SERVER, UPLINK, UPLINK_ADDRESS
+from lab.differential.spec import HOST, OUTSIDE, OUTSIDE_ADDRESS6, OUTSIDE_SERVER, UPLINK, UPLINK_ADDRESS
 
 
 def redirect(draft: Draft) -> None:
@@ -55,6 +55,38 @@ def xfrm(draft: Draft) -> None:
         draft.probes(OUTSIDE, address(box))
         draft.probes(HOST, address(box))
         draft.probes(box.name, address(draft.home(box)))
+
+
+def xfrm6(draft: Draft) -> None:
+    """IPv6: policies of which the loopback and neighbour discovery aren't free, where nobody is known yet."""
+    if not draft.spec.has_ipv6:
+        return
+    box = draft.box()
+    own = box.legs[0].address6.partition("/")[0]
+    for _ in range(draft.random.randint(1, 2)):
+        direction = draft.pick(("in", "in", "out", "fwd"))
+        # What a raw socket sends with its own header is no TCP or ICMPv6 to a policy for what goes out (rawv6_sendmsg).
+        sent = () if direction == "out" else ("proto tcp", "proto ipv6-icmp", "proto ipv6-icmp type 128")
+        upper = draft.pick(("", "proto ipv6-icmp type 135", "proto ipv6-icmp type 136", *sent))
+        src, dst = draft.pick((("::/0", "::/0"), ("::/0", f"{own}/128"), (f"{own}/128", "::/0")))
+        place = draft.pick((HOST, box.name, box.name))
+        draft.step(place, f"ip xfrm policy update dir {direction} src {src} dst {dst} {upper} action block")
+    if draft.chance(0.5):
+        place = draft.pick((HOST, box.name))
+        version, switch = draft.pick((("ipv6", "disable_policy"), ("ipv4", "disable_policy"), ("ipv4", "disable_xfrm")))
+        draft.sysctl(place, f"{version}.conf.{draft.pick(('all', 'eth0', 'lo'))}.{switch}", 1)
+    for place in (HOST, box.name):
+        if draft.chance(0.6):
+            draft.step(place, "ip -6 neigh flush all")
+    gateway = draft.home(box).address6.partition("/")[0]
+    for origin, src, dst in (
+        (box.name, own, gateway),
+        (HOST, gateway, own),
+        (box.name, own, OUTSIDE_ADDRESS6),
+        (OUTSIDE, OUTSIDE_ADDRESS6, own),
+        (box.name, own, own),
+    ):
+        draft.probe(origin, dst, draft.pick(("tcp", "udp", "icmp")), 80, src=src)
 
 
 def untracked(draft: Draft) -> None:

@@ -29,6 +29,7 @@ FEATURES: dict[str, Callable[[Draft], None]] = {
     "bridge-rules": bridge_features.bridge_rules,
     "redirect": filter_features.redirect,
     "xfrm": filter_features.xfrm,
+    "xfrm6": filter_features.xfrm6,
     "untracked": filter_features.untracked,
     "matches": match_features.matches,
     "remembered": match_features.remembered,
@@ -47,7 +48,7 @@ FEATURES: dict[str, Callable[[Draft], None]] = {
     "multicast": link_features.multicast,
 }
 
-TEACHING = frozenset({"arp", "fdb", "flooding", "isolation", "bridge-rules", "connections", "remembered"})
+TEACHING = frozenset({"arp", "fdb", "flooding", "isolation", "bridge-rules", "connections", "remembered", "xfrm6"})
 """Those with which a packet may change where the next one goes: by them neighbours and bridges learn."""
 
 OFTEN = 0.05

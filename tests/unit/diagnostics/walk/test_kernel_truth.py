@@ -14,6 +14,8 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import Trace, trace
 from dnet_tui.diagnostics.walk.api import reply, walk
+from dnet_tui.diagnostics.walk.l3.xfrm import policy_stop
+from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import (
     Address,
@@ -546,6 +548,50 @@ def test_a_device_can_be_exempt_from_policies() -> None:
     block = policy("fwd", "172.17.0.0/16", "0.0.0.0/0", action="block")
     snapshot = with_sysctl(with_policies(block), "net.ipv4.conf.docker0.disable_policy", "1")
     assert outward(snapshot).end == "left"
+
+
+NEAR6, FAR6 = "2001:db8:113::2", "2001:db8:113::7"
+
+
+@pytest.mark.parametrize(
+    ("direction", "switches", "freed"),
+    [
+        ("out", ("ipv4.conf.all.disable_xfrm", "ipv4.conf.eth0.disable_xfrm"), False),
+        ("in", ("ipv4.conf.all.disable_policy", "ipv4.conf.eth0.disable_policy"), False),
+        ("in", ("ipv6.conf.br-app.disable_policy",), False),  # it comes by this one, but the other has the address
+        ("in", ("ipv6.conf.eth0.disable_policy",), True),
+        ("in", ("ipv6.conf.all.disable_policy",), True),
+        ("fwd", ("ipv6.conf.all.disable_policy",), False),
+    ],
+)
+def test_ipv6_has_exemptions_of_its_own_from_policies(
+    direction: Literal["in", "out", "fwd"], switches: tuple[str, ...], freed: bool
+) -> None:
+    block = XfrmPolicy(family="ip6", direction=direction, src="::/0", dst="::/0", action="block")
+    snapshot = adding(
+        with_policies(block), HOST, "addresses", Address(ifindex=UPLINK, family="ip6", address=NEAR6, prefixlen=64)
+    )
+    for switch in switches:
+        snapshot = with_sysctl(snapshot, f"net.{switch}", "1")
+    index = NamespaceIndex(namespace(snapshot, HOST))
+    found = policy_stop(
+        index,
+        Packet(family="ip6", src=FAR6, dst=NEAR6, proto="udp", sport=1, dport=2),
+        direction,
+        came_by=None if direction == "out" else index.link("br-app"),
+        out=None if direction == "in" else index.link("eth0"),
+        plain=True,
+    )
+    assert (found is None) is freed
+
+
+@pytest.mark.parametrize(("family", "freed"), [("ip", True), ("ip6", False)])
+def test_the_loopback_is_free_of_policies_in_ipv4_alone(family: Literal["ip", "ip6"], freed: bool) -> None:
+    whole, own = ("0.0.0.0/0", "127.0.0.1") if family == "ip" else ("::/0", "::1")
+    block = XfrmPolicy(family=family, direction="out", src=whole, dst=whole, action="block")
+    index = NamespaceIndex(namespace(with_policies(block), HOST))
+    packet = Packet(family=family, src=own, dst=own, proto="udp", sport=1, dport=2)
+    assert (policy_stop(index, packet, "out", came_by=None, out=index.link("lo"), plain=True) is None) is freed
 
 
 def test_policies_that_were_not_read_leave_it_open() -> None:

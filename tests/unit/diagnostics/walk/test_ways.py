@@ -25,6 +25,7 @@ from dnet_tui.inspect.model import (
     Route,
     Snapshot,
 )
+from dnet_tui.inspect.model.links import Family
 from dnet_tui.inspect.model.view import View
 from unit.builders.factories import (
     APP1,
@@ -202,6 +203,31 @@ def test_a_multipath_route_is_definite_where_all_its_ways_end_alike() -> None:
     assert outward(forked(first, inwards)).end == "unknown"
     dead = NextHop(ifindex=BR_APP, gateway="10.10.0.99", flags=("dead",))
     assert outward(forked(first, dead)).end == "left"
+
+
+@pytest.mark.parametrize(
+    ("family", "switch", "used"),
+    [
+        ("ip", "ipv4.conf.all", False),
+        ("ip", "ipv4.conf.eth0", False),
+        ("ip", "ipv6.conf.eth0", True),
+        ("ip6", "ipv6.conf.eth0", False),
+        ("ip6", "ipv6.conf.all", True),
+        ("ip6", "ipv4.conf.all", True),
+        ("ip6", "ipv4.conf.eth0", True),
+    ],
+)
+def test_each_family_has_its_own_switch_for_routes_without_carrier(family: Family, switch: str, used: bool) -> None:
+    """Of IPv6 the device's own decides: a write to ``all`` reaches every device, which may be set otherwise later."""
+    healthy = docker_like_snapshot()
+    address, whole = ("198.51.100.77", "198.51.100.0/24") if family == "ip" else ("2001:db8:9::1", "2001:db8:9::/64")
+    down = NextHop(ifindex=UPLINK, gateway="", flags=("linkdown",))
+    only = Route(family=family, table=254, type="unicast", dst=whole, hops=(down,))
+    rules = (PolicyRule(family=family, priority=32766, table=254),)
+    sysctls = {f"net.{switch}.ignore_routes_with_linkdown": "1"}
+    host = space(with_namespace(healthy, HOST, routes=(only,), policy_rules=rules, sysctls=sysctls), HOST)
+    found = routing.lookup(NamespaceIndex(host), Packet(family=family, src="", dst=address, proto="udp"))
+    assert found.type == ("unicast" if used else "none")
 
 
 def test_a_host_does_not_reach_the_macvlan_above_its_own_uplink() -> None:

@@ -21,6 +21,7 @@ from dnet_tui.inspect.model import (
     Route,
     Snapshot,
     Socket,
+    known_items,
 )
 from unit.builders.factories import (
     APP1,
@@ -129,6 +130,16 @@ def _own_server() -> Snapshot:
     return with_namespace(base, WEB, sockets=sockets)
 
 
+def of_nobody() -> Snapshot:
+    """One of the containers is a named namespace, made by `ip netns add`, which leaves its loopback down."""
+    snapshot = with_link(docker_like_snapshot(), APP1, "lo", up=False)
+    containers = tuple(
+        msgspec.structs.replace(item, engine="netns") if item.netns == APP1 else item
+        for item in known_items(snapshot.containers)
+    )
+    return msgspec.structs.replace(snapshot, containers=containers)
+
+
 CASES = {
     "link-drop": CheckCases(
         {
@@ -150,7 +161,10 @@ CASES = {
             "a container's loopback": lambda: with_link(docker_like_snapshot(), APP1, "lo", up=False),
             "the host's loopback": lambda: with_link(docker_like_snapshot(), HOST, "lo", up=False),
         },
-        {"another link of a container": lambda: with_link(docker_like_snapshot(), APP1, "eth0", operstate="UNKNOWN")},
+        {
+            "another link of a container": lambda: with_link(docker_like_snapshot(), APP1, "eth0", operstate="UNKNOWN"),
+            "a namespace that no engine made": of_nobody,
+        },
     ),
     "bridge-down": CheckCases({"a bridge of another name": renamed}, {}),
     "uplink-down": CheckCases(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import pytest
 
 from dnet_tui.diagnostics.walk.api import walk
@@ -20,8 +22,10 @@ from dnet_tui.inspect.model.firewall import (
     UnreadTable,
     Verdict,
 )
+from dnet_tui.inspect.model.routing import XfrmPolicy
 from dnet_tui.inspect.model.view import View
 from unit.builders.factories import APP1, APP2, HOST, docker_like_snapshot, with_namespace
+from unit.builders.factories_six import six_snapshot
 
 DROP = Verdict(kind="drop")
 ARP = Match(field="nfproto", values=("arp",))
@@ -155,3 +159,31 @@ def test_between_a_host_and_its_containers_the_bridge_hands_frames_up_and_down(
     assert (trip.end, trip.obstacles[0].stage) == ("unreachable", "neighbour")
     forward = walk(View(with_rule("bridge", "forward", ARP)), packet, origin=origin)
     assert forward.end == "delivered", "nothing crosses the bridge"
+
+
+@pytest.mark.parametrize(
+    ("place", "direction", "more", "end"),
+    [
+        (APP2, "in", {"proto": 58}, "unreachable"),
+        (APP2, "in", {"proto": 58, "sport": (135, 0xFFFF)}, "unreachable"),
+        (APP2, "in", {"proto": 58, "sport": (128, 0xFFFF)}, "refused"),
+        (APP2, "out", {"proto": 58}, "unreachable"),
+        (APP1, "in", {"proto": 58}, "unreachable"),
+        (APP1, "out", {"proto": 58}, "unreachable"),
+        (APP1, "fwd", {"proto": 58}, "refused"),
+        (APP2, "in", {"proto": 17}, "refused"),
+    ],
+)
+def test_neighbour_discovery_is_asked_about_by_ipsec_policies(
+    place: str, direction: Literal["in", "out", "fwd"], more: dict[str, Any], end: str
+) -> None:
+    block = XfrmPolicy(family="ip6", direction=direction, src="::/0", dst="::/0", action="block", **more)
+    snapshot = with_namespace(six_snapshot(), place, xfrm_policies=1, xfrm=(block,))
+    packet = Packet(
+        family="ip6", src="fd00:10::2", dst="fd00:10::3", proto="tcp", sport=40000, dport=81, tcp_flags=("SYN",)
+    )
+    found = walk(View(snapshot), packet, origin=APP1)
+    assert found.end == end
+    if end == "unreachable":
+        assert found.decided_by is not None
+        assert "neighbour discovery: the " in found.decided_by.text
