@@ -78,7 +78,8 @@ def _look_up(index: NamespaceIndex, packet: Packet, out: Link | None, vrf: str) 
             continue
         route = _best(index, rule, packet.dst, out, table)
         if route is not None and route.type != "throw":
-            return _answer(index, route)
+            rivals = [] if out is not None else _rivals(index, rule, packet.dst, table, route)
+            return _answer(index, route) if len(rivals) < _TWO else _of_rivals(index, rivals)
     text = f"no route to {packet.dst}"
     return RouteAnswer(type="none", by=Decider(kind="route", text=text, namespace=ns.id))
 
@@ -116,6 +117,56 @@ def _best(
         if not route.hops or _living(index, route):
             return route
     return None
+
+
+def _rivals(index: NamespaceIndex, rule: PolicyRule, address: str, table: int | None, best: Route) -> list[Route]:
+    """The default routes of IPv4 by gateways that are as good as the best, it first; no other routes have rivals."""
+    if rule.family != "ip" or best.dst != _EVERYTHING or not _is_by_gateway(best):
+        return []
+    everywhere = (route for length, route in index.fitting("ip", table or rule.table or MAIN, address) if not length)
+    return [route for route in everywhere if route.metric == best.metric and _is_by_gateway(route)]
+
+
+def _is_by_gateway(route: Route) -> bool:
+    (hop, *more) = route.hops or (NextHop(),)
+    return route.type == "unicast" and not more and bool(hop.gateway) and not route.other and "dead" not in hop.flags
+
+
+def _of_rivals(index: NamespaceIndex, rivals: list[Route]) -> RouteAnswer:
+    """Which of several equal default routes is taken: the first whose router is not known to be silent.
+
+    A router that answered some time ago is passed by if its route was the last one taken, which nothing shows.
+    Source: fib_select_default and fib_detect_death (net/ipv4/fib_semantics.c, fib_frontend.c).
+    """
+    possible: list[Route] = []
+    for route in rivals:
+        state = _state_of(index, route.hops[0])
+        if state in _HEARD_OF:
+            possible.append(route)
+        elif state not in _SILENT:
+            possible.append(route)
+            break
+    answers = [_answer(index, route) for route in possible or rivals]
+    if len(answers) == 1:
+        return answers[0]
+    texts = " or ".join(answer.by.text for answer in answers)
+    by = Decider(kind="route", text=f"one of equal default routes: {texts}", namespace=index.ns.id)
+    devices = tuple(device for answer in answers for device in answer.devices)
+    return RouteAnswer(type="unknown", by=by, devices=devices, ways=tuple(answers))
+
+
+_TWO = 2
+_EVERYTHING = "0.0.0.0/0"
+_HEARD_OF = frozenset({"STALE", "DELAY", "PROBE", "PERMANENT", "NOARP"})
+"""Valid, but not surely reachable now."""
+
+_SILENT = frozenset({"FAILED", "INCOMPLETE", "NONE"})
+
+
+def _state_of(index: NamespaceIndex, hop: NextHop) -> str:
+    """The state of a router's neighbour entry; empty where there is none."""
+    found = (item for item in index.ns.neighbours if (item.ifindex, item.address) == (hop.ifindex, hop.gateway))
+    return next((item.state for item in found), "")
 
 
 def _living(index: NamespaceIndex, route: Route) -> list[NextHop]:

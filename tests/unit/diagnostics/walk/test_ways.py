@@ -205,6 +205,61 @@ def test_a_multipath_route_is_definite_where_all_its_ways_end_alike() -> None:
     assert outward(forked(first, dead)).end == "left"
 
 
+FIRST, SECOND = "203.0.113.1", "203.0.113.7"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "taken"),
+    [
+        ("", "", [FIRST]),
+        ("REACHABLE", "REACHABLE", [FIRST]),
+        ("FAILED", "", [SECOND]),
+        ("INCOMPLETE", "REACHABLE", [SECOND]),
+        ("STALE", "FAILED", [FIRST]),
+        ("STALE", "", [FIRST, SECOND]),
+        ("PERMANENT", "REACHABLE", [FIRST, SECOND]),
+        ("FAILED", "FAILED", [FIRST, SECOND]),
+    ],
+)
+def test_of_equal_default_routes_the_first_living_router_is_taken(first: str, second: str, taken: list[str]) -> None:
+    """A router that was heard of lately is passed by if it was taken last: that nobody sees."""
+    healthy = space(docker_like_snapshot(), HOST)
+    defaults = tuple(route("0.0.0.0/0", ifindex=UPLINK, gateway=gateway) for gateway in (FIRST, SECOND))
+    states = ((FIRST, first), (SECOND, second))
+    entries = tuple(
+        Neighbour(ifindex=UPLINK, family="ip", address=address, mac=NOBODYS, state=state)
+        for address, state in states
+        if state
+    )
+    rest = tuple(item for item in healthy.routes if item.dst != "0.0.0.0/0")
+    snapshot = with_namespace(docker_like_snapshot(), HOST, routes=(*defaults, *rest), neighbours=entries)
+    packet = Packet(src="203.0.113.2", dst="198.51.100.77", proto="tcp")
+    found = routing.lookup(NamespaceIndex(space(snapshot, HOST)), packet)
+    assert [item.gateway for item in found.ways or (found,)] == taken
+    assert (found.type == "unknown") == (len(taken) > 1)
+    assert outward(snapshot).end == "left", "both end alike"
+
+
+def test_routes_that_are_no_rivals() -> None:
+    """Another metric is another rank; another prefix, a route without a router or a socket's own device has none."""
+    healthy = space(docker_like_snapshot(), HOST)
+    stale = (Neighbour(ifindex=UPLINK, family="ip", address=FIRST, mac=NOBODYS, state="STALE"),)
+    rest = tuple(item for item in healthy.routes if item.dst != "0.0.0.0/0")
+
+    def gateway(*routes: Route, dst: str = "198.51.100.77") -> str:
+        snapshot = with_namespace(docker_like_snapshot(), HOST, routes=(*routes, *rest), neighbours=stale)
+        found = routing.lookup(NamespaceIndex(space(snapshot, HOST)), Packet(src="203.0.113.2", dst=dst, proto="tcp"))
+        assert not found.ways
+        return found.gateway
+
+    first, second = (route("0.0.0.0/0", ifindex=UPLINK, gateway=item) for item in (FIRST, SECOND))
+    later = route("0.0.0.0/0", ifindex=UPLINK, gateway=SECOND, metric=50)
+    assert gateway(first, later) == FIRST
+    assert gateway(first, route("0.0.0.0/0", ifindex=UPLINK)) == FIRST
+    narrow = [route("198.51.100.0/24", ifindex=UPLINK, gateway=item) for item in (FIRST, SECOND)]
+    assert gateway(*narrow, second) == FIRST
+
+
 @pytest.mark.parametrize(
     ("family", "switch", "used"),
     [
