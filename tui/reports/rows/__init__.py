@@ -1,1 +1,0 @@
-"""The rows of ``dnet-tui ls``: plain data, the same for tables and JSON."""
