@@ -42,7 +42,23 @@ async def test_the_app_shows_it_and_ends(number: int, tmp_path: Path) -> None:
     save(snapshot, path)
     app = DnetApp(saved(path), offline=True)
     async with running(app) as pilot:
-        for key in ("1", "2", "3", "4", "5", "6", "t", "escape", "question_mark", "escape", "1", "down", "down", "slash", "escape"):
+        for key in (
+            "1",
+            "2",
+            "3",
+            "4",
+            "5",
+            "6",
+            "t",
+            "escape",
+            "question_mark",
+            "escape",
+            "1",
+            "down",
+            "down",
+            "slash",
+            "escape",
+        ):
             await pilot.press(key)
             await pilot.pause()
             assert "\x1b" not in screen_text(app)
