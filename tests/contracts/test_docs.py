@@ -31,6 +31,18 @@ def test_files_of_the_house_that_are_named_exist(document: Path) -> None:
     assert [name for name in named if name not in PLACEHOLDERS and not (ROOT / name).exists()] == []
 
 
+def test_the_tests_of_the_reported_situations_exist() -> None:
+    text = (ROOT / "docs" / "situations.md").read_text(encoding="utf-8")
+    rows = re.findall(r"`([\w/]+\.py)::(test_\w+)(?:\[[^`]*\])?`", text)
+
+    assert len(rows) == len(re.findall(r"^\| .*https://", text, re.MULTILINE)) >= 40
+    lab = ROOT / "tests" / "lab"
+    files = {file: (lab / file).read_text(encoding="utf-8") for file, _ in rows}
+    shared = (lab / "faults" / "every_host.py").read_text(encoding="utf-8")
+    files = {file: text + shared if "every_host import *" in text else text for file, text in files.items()}
+    assert [row for row in rows if row[1] not in files[row[0]]] == []
+
+
 def test_the_readme_lists_every_command() -> None:
     table = README.split("## Commands")[1].split("\n\n`dnet-tui COMMAND")[0]
 

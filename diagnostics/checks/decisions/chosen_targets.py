@@ -22,12 +22,16 @@ _LINKS = {"physin", "physout", "iif", "oif"}
 
 def named_container(case: HostContext, obstacle: Obstacle) -> str:
     """The name of the container that the rule (or the way to it) was made for; empty where it names none."""
-    rule = obstacle.by.rule
+    return container_of_rule(case, obstacle.by.rule, obstacle.packet)
+
+
+def container_of_rule(case: HostContext, rule: RuleRef | None, packet: Packet) -> str:
+    """The name of the container of a packet that a rule (or the way to it) was made for; empty where it names none."""
     if rule is None or rule.number == 0:
         return ""
     steps = tuple(_steps(case, rule))
     for step in steps:
-        found = _by_conditions(case, step, obstacle.packet)
+        found = _by_conditions(case, step, packet)
         if found:
             return found
     return next((_POD.search(step.comment)[1] for step in steps if _POD.search(step.comment)), "")  # type: ignore[index]

@@ -37,7 +37,7 @@ import msgspec
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext, element
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows
-from dnet_tui.diagnostics.checks.subjects.host_input import INPUT_DROP, PROMISED, is_discovery, is_host_input
+from dnet_tui.diagnostics.checks.subjects.host_input import INPUT_DROP, PROMISED, is_discovery, is_host_input, keeper
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
@@ -77,14 +77,14 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     told: set[Decider | RuleRef] = set()
     for blocked in definite(ctx, ID):
         told.add(element(blocked.obstacle))
-        yield _discovery(blocked) if blocked.obstacle.stage == "neighbour" else _names(blocked)
+        yield _discovery(blocked) if blocked.obstacle.stage == "neighbour" else _names(ctx.case, blocked)
     services = {kept.by.rule or kept.by: kept for kept in _others(ctx.case)}
     for blocked in ctx.meant:
         if not is_host_input(ctx.case, blocked.obstacle) or element(blocked.obstacle) in told:
             continue
         told.add(element(blocked.obstacle))
-        yield _cut_off(blocked, services.get(element(blocked.obstacle)))
-    yield from (_service(kept) for key, kept in services.items() if key not in told)
+        yield _cut_off(ctx.case, blocked, services.get(element(blocked.obstacle)))
+    yield from (_service(ctx.case, kept) for key, kept in services.items() if key not in told)
 
 
 def _discovery(blocked: BlockedFlows) -> Finding:
@@ -111,18 +111,20 @@ def _discovery(blocked: BlockedFlows) -> Finding:
     )
 
 
-def _cut_off(blocked: BlockedFlows, kept: _Kept | None) -> Finding:
+def _cut_off(case: HostContext, blocked: BlockedFlows, kept: _Kept | None) -> Finding:
     """A rule that stands between containers and their host, whatever else it keeps from them."""
     networks = list({flow.network.bridge: flow.network for flow in blocked.flows}.values())
     names = ", ".join(network.name for network in networks[:4]) + (" …" if networks[4:] else "")
     by = blocked.obstacle.by
     answers = [flow for flow in blocked.back if flow.kind in {"host-to-container", "host-to-published"}]
     promised = any(flow.kind in PROMISED for flow in blocked.flows)
-    published = promised or any(flow.kind == "container-to-published" for flow in blocked.flows)
+    kinds = {flow.kind for flow in blocked.flows}
+    published = promised or not kinds.isdisjoint({"container-to-published", "published"})
+    kept_out = "the outside" if "published" in kinds else "containers"
     if answers:
         what = f"The host's INPUT rules drop what containers of {names} answer to the host"
     elif published:
-        what = f"The host's INPUT rules keep containers from ports that {names} publish{_s(networks)} on this host"
+        what = f"The host's INPUT rules keep {kept_out} from ports that {names} publish{_s(networks)} on this host"
     else:
         ports = ", ".join(dict.fromkeys(f"{item.port}/{item.proto}" for item in kept.sockets)) if kept else ""
         what = f"Containers of {names} can't reach " + (f"services of the host: ports {ports}" if ports else "the host")
@@ -149,6 +151,7 @@ def _cut_off(blocked: BlockedFlows, kept: _Kept | None) -> Finding:
             else f"With ufw: `ufw allow in on {networks[0].bridge}"
             + (f" to any port {kept.sockets[0].port}`" if kept is not None else "`"),
         ),
+        owner=keeper(case, by.rule),
     )
 
 
@@ -165,7 +168,7 @@ def _s(networks: list[Network]) -> str:
     return "es" if len(networks) == 1 else ""
 
 
-def _names(blocked: BlockedFlows) -> Finding:
+def _names(case: HostContext, blocked: BlockedFlows) -> Finding:
     networks = list({flow.network.bridge: flow.network for flow in blocked.flows}.values())
     names = ", ".join(network.name for network in networks)
     by = blocked.obstacle.by
@@ -187,9 +190,8 @@ def _names(blocked: BlockedFlows) -> Finding:
             ),
             of_flows(blocked),
         ),
-        remedy=overriding(
-            _remedy([network.bridge for network in networks], by.rule), owner_of(by.rule) if by.rule else None
-        ),
+        remedy=overriding(_remedy([network.bridge for network in networks], by.rule), keeper(case, by.rule)),
+        owner=keeper(case, by.rule),
     )
 
 
@@ -229,7 +231,7 @@ def _in_nft(rule: RuleRef, bridges: list[str]) -> Iterator[AcceptInNft]:
         )
 
 
-def _service(kept: _Kept) -> Finding:
+def _service(case: HostContext, kept: _Kept) -> Finding:
     ports = ", ".join(dict.fromkeys(f"{item.port}/{item.proto}" for item in kept.sockets))
     names = ", ".join(network.name for network in kept.networks[:4])
     return Finding(
@@ -244,6 +246,7 @@ def _service(kept: _Kept) -> Finding:
             risk="manual",
             note=f"With ufw: `ufw allow in on {kept.networks[0].bridge} to any port {kept.sockets[0].port}`",
         ),
+        owner=keeper(case, kept.by.rule),
     )
 
 

@@ -21,7 +21,9 @@ Remedy
 
 When it is harmless
     Where both containers share a network, or the engine does not isolate
-    networks (Podman without ``isolate``); it is not reported there.
+    networks (Podman without ``isolate``); it is not reported there.  A rule
+    that somebody else made for one container (``ufw route allow … to``) is
+    that one's decision, and is only information.
 """
 
 from __future__ import annotations
@@ -29,15 +31,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from dnet_tui.diagnostics.checks.decisions.chosen_targets import container_of_rule
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_rule, of_sysctl
 from dnet_tui.diagnostics.checks.subjects.isolation_rules import IsolationRepair, lacks_br_netfilter, missing
 from dnet_tui.diagnostics.context import iptables_layout
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.report.decisions import is_anothers, owner_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.walk.packet import RuleRef
 
 ID = "isolation-missing"
 _SHOWN = 4
@@ -72,16 +78,28 @@ def _is_received(ctx: CheckContext, flow: Flow) -> bool:
     return owns or not flow.forward.last.dnatted
 
 
-def _accepted_by(flow: Flow) -> str:
+def _accepting(flow: Flow) -> RuleRef | None:
     hops = [hop for hop in flow.forward.hops if hop.stage == "forward" and hop.rule is not None]
-    rule = hops[-1].rule if hops else None
+    return hops[-1].rule if hops else None
+
+
+def _is_chosen(case: HostContext, flow: Flow) -> bool:
+    """Whether somebody else's rule lets it through that was made for one of its containers, as `ufw route allow to`."""
+    rule = _accepting(flow)
+    if rule is None or not is_anothers(owner_of(rule)):
+        return False
+    return container_of_rule(case, rule, flow.forward.last) != ""
+
+
+def _accepted_by(flow: Flow) -> str:
+    rule = _accepting(flow)
     return f"{rule.chain} {rule.number} {rule.text}" if rule is not None else "nothing stops it"
 
 
 def _finding(ctx: CheckContext, flows: list[Flow], repairs: tuple[IsolationRepair, ...]) -> Finding:
     return Finding(
         check=ID,
-        severity="warning",
+        severity="info" if not repairs and all(_is_chosen(ctx.case, flow) for flow in flows) else "warning",
         subject=Subject(kind="network", name=iptables_layout.named(", ".join(_networks(flows)), flows[0].family)),
         summary=_summary(flows),
         symptoms=("exposure",),
@@ -107,8 +125,8 @@ def _evidence(ctx: CheckContext, flows: list[Flow], repairs: tuple[IsolationRepa
     names = list(dict.fromkeys(flow.label for flow in flows))
     shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
     yield Evidence(source="packet walk", what="gets through", value=shown, expected="dropped")
-    accepting = [hop.rule for hop in flows[0].forward.hops if hop.stage == "forward" and hop.rule is not None]
-    for rule in accepting[-1:]:
+    rule = _accepting(flows[0])
+    if rule is not None:
         yield of_rule(rule, "comes after the isolation")
     for repair in repairs:
         if isinstance(repair.step, SetSysctl):

@@ -140,7 +140,7 @@ class CheckContext:
         known = {key[0] for items in self._by_element.values() for key in items}
         found: dict[Decider | RuleRef, BlockedFlows] = {}
         for flow in self.flows:
-            for way, obstacle in flow.meant if flow.expected and flow.kind in OF_THE_HOST else ():
+            for way, obstacle in flow.meant if flow.expected and flow.kind in {*OF_THE_HOST, "published"} else ():
                 if obstacle.end != "unknown" and element(obstacle) not in known:
                     blocked = found.setdefault(element(obstacle), BlockedFlows(obstacle))
                     (blocked.there if way == "there" else blocked.back).append(flow)

@@ -32,6 +32,7 @@ from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Affected, Evidence, Finding, Subject
 
 ID = "host-no-uplink"
+_KINDS = {"blackhole": "a blackhole", "unreachable": "of type unreachable", "prohibit": "of type prohibit"}
 
 
 def find(ctx: CheckContext) -> Iterator[Finding]:
@@ -47,7 +48,7 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
         check=ID,
         severity="info" if case.uplinks6 else "warning",  # one that has IPv6 alone may well be meant to
         subject=Subject(kind="host", name="route to the outside"),
-        summary=f"The host has no {by4}route to the outside, so the containers of {names} have none either",
+        summary=_summary(ways[0].type, by4, names),
         symptoms=("egress",),
         evidence=(
             Evidence(source="ip route get", what=case.outside(), value=ways[0].by.text, expected="a default route"),
@@ -59,6 +60,15 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
             note="Where it is meant to have none: `dnet-tui doctor --skip host-no-uplink`",
         ),
         affects=tuple(Affected(kind="network", name=network.name) for network in networks),
+    )
+
+
+def _summary(kind: str, by4: str, names: str) -> str:
+    """What the host has in place of a way out: nothing, or a route that refuses (a next hop may be a blackhole too)."""
+    if kind == "none":
+        return f"The host has no {by4}route to the outside, so the containers of {names} have none either"
+    return (
+        f"The host's {by4}route to the outside is {_KINDS.get(kind, kind)}: the containers of {names} have no way out"
     )
 
 

@@ -18,6 +18,7 @@ from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Family, Network, known_items
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
+from dnet_tui.inspect.model.firewall import Rule, Table, Verdict
 
 EXPLAINS = ("masq-missing", "isolation-missing", "fwd-jump-missing", "nat-jump-missing", "flow-blocked")
 """The checks whose findings follow when all rules are gone."""
@@ -77,11 +78,34 @@ def _bare(case: HostContext) -> dict[tuple[str, Family], list[Network]]:
 def _has_rules(case: HostContext, engine: str, family: Family, networks: list[Network]) -> bool:
     if engine == linux_network_rules.ENGINE:
         return linux_network_rules.any_left(case, networks)
-    traits = traits_of(engine)
     return any(
-        table.name in traits.tables or any(chain.name.startswith(traits.chain_marks) for chain in table.chains)
+        table.name in traits_of(engine).tables or any(_comes_in(rule, engine) for rule in _of_base_chains(table))
         for name in (family, "inet")
         for table in iptables_layout.tables(case, name)
+    )
+
+
+def _of_base_chains(table: Table) -> Iterator[Rule]:
+    return (rule for chain in table.chains if chain.hook is not None for rule in chain.rules)
+
+
+def _comes_in(rule: Rule, engine: str) -> bool:
+    """Whether a rule of a built-in chain is the engine's or leads to its chains: they do nothing without one."""
+    leads = (expr.chain for expr in rule.exprs if isinstance(expr, Verdict) and expr.chain)
+    marks = traits_of(engine).chain_marks
+    return rule.owner.partition(" ")[0] == (traits_of(engine).owner or engine) or any(
+        name.startswith(marks) and name not in iptables_layout.USER_CHAINS for name in leads
+    )
+
+
+def _chains_left(case: HostContext, engine: str, family: Family) -> bool:
+    """Whether the engine's chains are there, though nothing leads to them."""
+    marks = traits_of(engine).chain_marks
+    return any(
+        chain.name.startswith(marks)
+        for name in (family, "inet")
+        for table in iptables_layout.tables(case, name)
+        for chain in table.chains
     )
 
 
@@ -93,19 +117,23 @@ def _finding(ctx: CheckContext, check: str, engine: str, family: Family, network
     symptoms += [kind for item in blocked for kind in item.symptoms]
     plain = engine == linux_network_rules.ENGINE
     kind = "firewall" if family == "ip" else "IPv6 firewall"
+    unhooked = not plain and _chains_left(ctx.case, engine, family)
+    what = f"no rule of a built-in chain leads to the {kind} rules of {engine}" if unhooked else ""
     return Finding(
         check=check,
         severity="error",
         subject=Subject(kind="host", name=iptables_layout.named(engine, family)),
         summary="The firewall rules of plain-Linux networks are gone"
         if plain
-        else f"The {kind} rules of {engine} are gone",
+        else what[:1].upper() + what[1:] or f"The {kind} rules of {engine} are gone",
         symptoms=tuple(dict.fromkeys(symptoms)),
         evidence=(
             Evidence(
                 source="iptables, nftables",
                 what="rules that speak of them" if plain else f"chains of {engine}",
-                value="none in any table of any backend",
+                value="not reached from FORWARD, PREROUTING or POSTROUTING: those were emptied"
+                if unhooked
+                else "none in any table of any backend",
                 expected="MASQUERADE, isolation" if plain else f"chains named {traits_of(engine).chain_marks[0]}…",
             ),
             Evidence(source=engine, what="networks with running containers", value=names),

@@ -1,6 +1,6 @@
 """Managers of a host's own firewall, and programs that ban addresses.  Pure data.
 
-Sources: ufw-framework(8), firewalld's core/ipXtables.py and core/nftables.py,
+Sources: ufw-framework(8) and DEFAULT_INPUT_POLICY of ufw(8), firewalld's core/ipXtables.py and core/nftables.py,
 csf.pl and its csf.conf, Shorewall's Perl compiler (Chains.pm), OpenWrt's
 firewall3 (defaults.c, zones.c) and firewall4 (ruleset.uc), fail2ban's
 action.d, CrowdSec's cs-firewall-bouncer, NixOS' firewall module, Ferm has no
@@ -16,6 +16,7 @@ FIREWALLS: tuple[RuleWriter, ...] = (
         kind="ufw",
         title="ufw",
         chain_prefixes=("ufw-", "ufw6-"),
+        keeps_policies=True,
         files=("/etc/ufw/",),
         change=("ufw", "status", "numbered"),
         sysctls=(("net.ipv4.conf.all.rp_filter", "1"), ("net.ipv4.conf.default.rp_filter", "1")),
@@ -39,6 +40,7 @@ FIREWALLS: tuple[RuleWriter, ...] = (
         chain_pattern=r"GALLOWIN|GALLOWOUT|GDENYIN|GDENYOUT|INVALID|INVDROP|SYNFLOOD|PORTFLOOD|UDPFLOOD|CONNLIMIT"
         r"|LOGACCEPT|WATCHIN|WATCHLOGIN|SMTPOUTPUT|DOCKERIN|CC_DENY|CC_ALLOW|BLOCKDROP\w*|chain_DENY",
         sets=("chain_DENY", "chain_ALLOW"),
+        keeps_policies=True,
         files=("/etc/csf/csf.deny", "/etc/csf/csf.conf"),
         change=("csf", "-g", "ADDRESS"),
     ),
@@ -49,6 +51,7 @@ FIREWALLS: tuple[RuleWriter, ...] = (
         chain_pattern=r"shorewall6?|dynamic|sfilter|sfilter1|smurfs|smurflog|tcpflags|logflags|logdrop|logreject|reject"
         r"|reject1|[A-Za-z0-9]{1,12}(?:2|-)(?:fw|all|[A-Za-z0-9]{1,12})|[A-Za-z0-9.]{1,12}_(?:frwd|fwd|in|out|dnat|masq)"
         r"|Drop|Reject|Broadcast|%\w+",
+        keeps_policies=True,
         files=("/etc/shorewall/",),
         change=("shorewall", "show", "policies"),
     ),
@@ -60,6 +63,7 @@ FIREWALLS: tuple[RuleWriter, ...] = (
         r"|MINIUPNPD(?:-\w+)?",
         tables=("fw4",),
         comments=("!fw3", "!fw4"),
+        keeps_policies=True,
         files=("/etc/config/firewall",),
         change=("uci", "show", "firewall"),
     ),

@@ -39,5 +39,7 @@ class RuleWriter(msgspec.Struct, frozen=True, kw_only=True):
     """The files in which a person changes what it decides."""
     change: tuple[str, ...] = ()
     """The command with which a person looks at its decisions, or changes them."""
+    keeps_policies: bool = False
+    """Whether it sets the policies of INPUT and OUTPUT too, which bear no name of who set them."""
     sysctls: tuple[tuple[str, str], ...] = ()
     """Kernel parameters that it sets for its own sake, and to what."""

@@ -17,7 +17,7 @@ from dnet_tui.inspect.model.coverage.gaps import Gap
 from unit.builders.factories import HOST, WEB, docker_like_snapshot, with_gaps, with_namespace, with_sysctl
 from unit.diagnostics.checks.cases.case import flat
 from unit.diagnostics.checks.cases.policies import own_rules
-from unit.diagnostics.checks.cases.rules import FAULTS, delete, flushed, forwarding_off, insert, with_network
+from unit.diagnostics.checks.cases.rules import FAULTS, delete, emptied, flushed, forwarding_off, insert, with_network
 from unit.diagnostics.checks.cases.rules import NEAR_MISSES as GROUPED
 
 NEAR_MISSES = flat(GROUPED)
@@ -232,6 +232,23 @@ def test_a_flushed_firewall_is_one_cause_with_what_it_brings_about_folded_under_
         "isolation-missing",
     }
     assert [finding for finding in report.findings if finding.caused_by is None] == [report.findings[0]]
+
+
+def test_emptied_built_in_chains_are_the_same_cause_though_the_engines_chains_stand() -> None:
+    report = run_checks(emptied("filter", "nat", "raw"))
+    assert [item.check for item in report.findings if item.caused_by is None] == ["rules-flushed"]
+    assert "No rule of a built-in chain leads to the firewall rules of docker" in report.findings[0].summary
+    one = run_checks(emptied("filter"))
+    assert "rules-flushed" not in {item.check for item in one.findings}, "its rules for translation are in force"
+
+
+def test_a_way_into_a_network_that_somebody_opened_for_one_container_is_information() -> None:
+    chosen = insert("-d 10.10.0.2/32 -j ACCEPT", "DOCKER-USER")
+    found = [item for item in run_checks(chosen).findings if item.check == "isolation-missing"]
+    assert [(item.severity, item.owner and item.owner.name) for item in found] == [("info", "administrator")]
+    open_to_all = insert("-p tcp -j ACCEPT", "DOCKER-USER")
+    found = [item for item in run_checks(open_to_all).findings if item.check == "isolation-missing"]
+    assert [item.severity for item in found] == ["warning"]
 
 
 def test_a_listener_on_loopback_only_is_named_with_its_process() -> None:

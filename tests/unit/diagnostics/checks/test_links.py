@@ -21,6 +21,7 @@ from dnet_tui.inspect.model import (
     Snapshot,
     Subnet,
 )
+from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table, Verdict
 from unit.builders.factories import (
     APP1,
     APP2,
@@ -247,3 +248,31 @@ def test_a_subnet_of_a_network_that_is_only_declared_overlaps_too() -> None:
 def test_two_independent_faults_are_two_findings() -> None:
     both = port(bridge_bare(), "veth77c3d4e", state="listening")
     assert {finding.check for finding in serious(both) if finding.caused_by is None} == {"bridge-no-ip", "port-not-fwd"}
+
+
+def test_a_policy_of_input_is_whose_chains_hang_in_it() -> None:
+    base = docker_like_snapshot()
+    host = next(ns for ns in base.namespaces if ns.id == HOST)
+    assert host.firewall is not None
+
+    def with_input(owner: str) -> Snapshot:
+        rule = Rule(number=1, text="-j their-input", owner=owner, exprs=(Verdict(kind="jump", chain="their-input"),))
+
+        def of(table: Table) -> Table:
+            chains = (
+                msgspec.structs.replace(item, policy="drop", rules=(rule,)) if item.name == "INPUT" else item
+                for item in table.chains
+            )
+            added = (Chain(name="their-input"),) if table.name == "filter" else ()
+            return msgspec.structs.replace(table, chains=(*chains, *added)) if added else table
+
+        assert host.firewall is not None
+        return with_namespace(base, HOST, firewall=Firewall(tables=tuple(map(of, host.firewall.tables))))
+
+    def owners(snapshot: Snapshot) -> set[str]:
+        found = [item for item in run_checks(snapshot).findings if item.check == "input-drop"]
+        assert found
+        return {item.owner.name if item.owner is not None else "" for item in found}
+
+    assert owners(with_input("ufw")) == {"ufw"}
+    assert owners(with_input("kube-proxy")) == {""}, "it hangs its chains in, and sets no policy"

@@ -63,6 +63,21 @@ def flushed() -> Snapshot:
     return with_namespace(base, HOST, firewall=Firewall())
 
 
+def emptied(*tables: str) -> Snapshot:
+    """The host whose built-in chains of these tables were flushed; the engine's own chains are still there."""
+    base = docker_like_snapshot()
+    host = next(ns for ns in base.namespaces if ns.id == HOST)
+    assert host.firewall is not None
+
+    def of(table: Table) -> Table:
+        if table.name not in tables:
+            return table
+        chains = (msgspec.structs.replace(item, rules=()) if item.hook else item for item in table.chains)
+        return msgspec.structs.replace(table, chains=tuple(chains))
+
+    return with_namespace(base, HOST, firewall=Firewall(tables=tuple(map(of, host.firewall.tables))))
+
+
 def with_table(table: Table) -> Snapshot:
     base = docker_like_snapshot()
     host = next(ns for ns in base.namespaces if ns.id == HOST)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from dnet_tui.diagnostics.checks.run_checks import run_checks
-from dnet_tui.inspect.model import Link, Neighbour, Snapshot
+from dnet_tui.inspect.model import Link, Neighbour, Route, Snapshot
 from unit.builders.factories import DOCKER0, HOST, UPLINK, docker_like_snapshot, with_link
 from unit.builders.factories_links import adding, without
 
@@ -91,3 +91,11 @@ def test_no_way_out_at_all_may_be_meant_and_is_a_warning(build: Callable[[], Sna
 )
 def test_a_host_with_a_way_out_is_left_alone(build: Callable[[], Snapshot]) -> None:
     assert {"host-no-uplink", "uplink-down"}.isdisjoint(item.check for item in run_checks(build()).findings)
+
+
+def test_a_default_route_that_refuses_is_called_what_it_is() -> None:
+    black = adding(cut(), HOST, "routes", Route(family="ip", table=254, type="blackhole", dst="0.0.0.0/0"))
+    for build, words in ((black, "is a blackhole"), (cut(), "has no route")):
+        found = [item.summary for item in run_checks(build).findings if item.check == "host-no-uplink"]
+        assert len(found) == 1
+        assert words in found[0]
