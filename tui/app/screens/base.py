@@ -111,10 +111,15 @@ class ModeScreen(Screen[None]):
         del event
         self._frame()
 
+    @property
+    def _has_widgets(self) -> bool:
+        """Whether there is anything to paint on: what comes before its widgets do, or after they went, is not shown."""
+        return self.is_mounted and bool(self.query("#hints")) and bool(self.query("#trouble"))
+
     def show(self, state: AppState) -> None:
         """Make the screen look as ``state`` says."""
         self.state = state
-        if not self.is_mounted:
+        if not self._has_widgets:
             return
         self.query_one("#trouble", Notice).show(state.trouble)
         self.query_one(FilterBar).show(state.filter(self.shows))
@@ -124,7 +129,7 @@ class ModeScreen(Screen[None]):
     @on(DescendantFocus)
     @on(DescendantBlur)
     def _frame(self) -> None:
-        if not self.is_mounted:
+        if not self._has_widgets:
             return
         if self.has_class("-max"):
             self._enlarge_focused()
