@@ -28,6 +28,9 @@ class ProofPane(Vertical):
 
     def show(self, state: AppState, *, possible: bool, sends: bool) -> None:
         """Show the packets beside the selected step."""
+        if not self.query("#proof-rows"):
+            self.call_after_refresh(self.show, state, possible=possible, sends=sends)
+            return
         guided = state.guided
         pair = guided.answered.links.at(guided.step) if guided.answered is not None else (None, None)
         status = proofs.status(guided.proof, pair, possible=possible, offline=state.offline, sends=sends)
