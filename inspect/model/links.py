@@ -263,8 +263,6 @@ class Link(ModelStruct, frozen=True, kw_only=True):
     """The VLANs it carries as a bridge port, or as a bridge; read only where a bridge filters by VLAN."""
     xdp: str = ""
     """The XDP program that sees first what it receives, as ``driver id 12``; empty for none."""
-    qdisc: str = ""
-    """The kind of its root queueing discipline (``IFLA_QDISC``), such as ``noqueue``; empty where it wasn't told."""
 
     @property
     def leads_out_of_sight(self) -> bool:

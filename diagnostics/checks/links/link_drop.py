@@ -1,26 +1,23 @@
-"""A link on containers' way drops what it should carry: its queue, its lock or its MTU.
+"""A link on containers' way drops what it should carry: by its lock or its MTU.
 
 What it finds
-    A ``blackhole`` queueing discipline on a container's veth, on a network's
-    bridge or on the host's way out; a ``locked`` bridge port whose container
-    isn't in the forwarding database; a veth pair of which the host's end has
-    a smaller MTU than the container's.
+    A ``locked`` bridge port whose container isn't in the forwarding database;
+    a veth pair of which the host's end has a smaller MTU than the
+    container's.
 
 Why it matters
-    No rule, route or counter of a firewall shows it.  What a blackhole queue
-    gets is gone; a locked port passes only frames of senders that somebody
-    entered for it; a frame that is larger than the MTU of the end that
-    receives it is dropped without a word to its sender.
+    No rule, route or counter of a firewall shows it.  A locked port passes
+    only frames of senders that somebody entered for it; a frame that is larger
+    than the MTU of the end that receives it is dropped without a word to its
+    sender.
 
 How we know
     The link's own attributes (``ip -d link``, ``bridge -d link``) and the
-    bridge's forwarding database.  Sources: net/sched/sch_blackhole.c;
-    br_handle_frame_finish (net/bridge/br_input.c); is_skb_forwardable
-    (net/core/dev.c).
+    bridge's forwarding database.  Sources: br_handle_frame_finish
+    (net/bridge/br_input.c); is_skb_forwardable (net/core/dev.c).
 
 Remedy
-    ``tc qdisc del dev NAME root``, ``bridge link set dev NAME locked off``,
-    or the same MTU on both ends.
+    ``bridge link set dev NAME locked off``, or the same MTU on both ends.
 
 When it is harmless
     A locked port whose container was entered by hand or by a program works as
@@ -35,7 +32,6 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import Attachment, all_attachments, of_link
-from dnet_tui.diagnostics.checks.subjects.ways_out import wanting
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.bridge_port import SetPortFlag
 from dnet_tui.diagnostics.operations.by_hand import ByHand
@@ -44,7 +40,6 @@ from dnet_tui.diagnostics.report.finding import Affected, Evidence, Finding, Sev
 from dnet_tui.inspect.model import require
 
 ID = "link-drop"
-_BLACKHOLE = "blackhole"
 _EVERYTHING = ("egress", "published", "host-to-container")
 
 
@@ -52,39 +47,14 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per link that drops."""
     case = ctx.case
     yield from case.severally(all_attachments(case), lambda item: _of_container(case, item))
-    yield from _shared(case)
 
 
 def _of_container(case: HostContext, item: Attachment) -> Iterator[Finding]:
     hit = (Affected(kind="container", name=item.name),)
-    for link, inside, way in ((item.port, False, "for"), (item.inner, True, "of")):
-        if link.qdisc == _BLACKHOLE:
-            place = f" in {item.name}" if inside else ""
-            yield _queue(link.name, f"The queue of {link.name}{place} drops every packet {way} {item.name}", hit)
     if item.port.port is not None and item.port.port.locked:
         yield from _locked(case, item, hit)
     if 0 < item.port.mtu < item.inner.mtu:
         yield _narrow(item, hit)
-
-
-def _shared(case: HostContext) -> Iterator[Finding]:
-    """Bridges with containers, and the host's ways out."""
-    host = case.view.host
-    if host is None:
-        return
-    bridges = {network.bridge for network in case.networks if case.everyone(network)}
-    outer = {*case.uplinks, *case.uplinks6} if wanting(case) else set()
-    for link in host.links:
-        if link.qdisc == _BLACKHOLE and link.name in bridges | outer:
-            yield _queue(link.name, f"The queue of {link.name} drops every packet that the host sends by it", ())
-
-
-def _queue(name: str, summary: str, hit: tuple[Affected, ...]) -> Finding:
-    remove = ByHand(argv=("tc", "qdisc", "del", "dev", name, "root"))
-    seen = of_link(f"qdisc of {name}", _BLACKHOLE, "one that sends", source="tc qdisc")
-    return _finding(
-        name, summary, (seen,), Remedy(summary=f"Remove it from {name}", steps=(remove,), risk="manual"), hit
-    )
 
 
 def _locked(case: HostContext, item: Attachment, hit: tuple[Affected, ...]) -> Iterator[Finding]:

@@ -118,7 +118,6 @@ def _link(body: bytes, attrs: dict[int, bytes]) -> Link:
         detail=parse_detail(kind, data),
         group=u32(attrs[27]) if 27 in attrs else None,  # IFLA_GROUP
         xdp=_xdp(attributes(attrs[43])) if 43 in attrs else "",  # IFLA_XDP
-        qdisc=_word(attrs.get(6, b"")),  # IFLA_QDISC
     )
 
 

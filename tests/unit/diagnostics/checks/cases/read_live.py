@@ -26,7 +26,7 @@ Container: endpoints engine id mode name netns pid status
 Endpoint: addresses gateway network
 Firewall: tables
 Host: hostname kernel resolver
-Link: bridge carrier flags ifindex kind lower lower_nsid mac master mtu name operstate peer port qdisc stats up
+Link: bridge carrier flags ifindex kind lower lower_nsid mac master mtu name operstate peer port stats up
 LinkRef: ifindex namespace
 LinkStats: rx_bytes rx_packets tx_bytes tx_packets
 Match: field negate values

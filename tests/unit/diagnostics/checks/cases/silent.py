@@ -44,11 +44,6 @@ _ROUTER = "203.0.113.1"
 _OUTSIDE = "net:[4026539999]"
 
 
-def queued(link: str, qdisc: str = "blackhole", place: str = HOST) -> Snapshot:
-    """The host with another queueing discipline of one link."""
-    return with_link(docker_like_snapshot(), place, link, qdisc=qdisc)
-
-
 def locked(**entry: Any) -> Snapshot:
     """The host whose port of ``web`` is locked, perhaps with an entry in the FDB."""
     base = port(docker_like_snapshot(), WEB_PORT, locked=True)
@@ -143,15 +138,11 @@ def of_nobody() -> Snapshot:
 CASES = {
     "link-drop": CheckCases(
         {
-            "a queue that drops what is for a container": lambda: queued(WEB_PORT),
-            "a queue that drops what a container sends": lambda: queued("eth0", place=WEB),
-            "a queue that drops what leaves the host": lambda: queued("eth0"),
             "a locked port": locked,
             "a locked port that has learnt once": lambda: locked(state="reachable"),
             "a host's end with a smaller MTU": lambda: with_link(docker_like_snapshot(), HOST, WEB_PORT, mtu=1400),
         },
         {
-            "an ordinary queue": lambda: queued(WEB_PORT, "fq_codel"),
             "a locked port whose container was entered": lambda: locked(state="static"),
             "a container's end with a smaller MTU": lambda: with_link(docker_like_snapshot(), WEB, "eth0", mtu=1400),
         },
