@@ -157,8 +157,8 @@ def _of_rivals(index: NamespaceIndex, rivals: list[Route]) -> RouteAnswer:
 
 _TWO = 2
 _EVERYTHING = "0.0.0.0/0"
-_HEARD_OF = frozenset({"STALE", "DELAY", "PROBE", "PERMANENT", "NOARP"})
-"""Valid, but not surely reachable now."""
+_HEARD_OF = frozenset({"REACHABLE", "STALE", "DELAY", "PROBE", "PERMANENT", "NOARP"})
+"""Valid, but not surely reachable when a packet is sent: what is reachable now is stale in half a minute."""
 
 _SILENT = frozenset({"FAILED", "INCOMPLETE", "NONE"})
 

@@ -212,7 +212,7 @@ FIRST, SECOND = "203.0.113.1", "203.0.113.7"
     ("first", "second", "taken"),
     [
         ("", "", [FIRST]),
-        ("REACHABLE", "REACHABLE", [FIRST]),
+        ("REACHABLE", "REACHABLE", [FIRST, SECOND]),
         ("FAILED", "", [SECOND]),
         ("INCOMPLETE", "REACHABLE", [SECOND]),
         ("STALE", "FAILED", [FIRST]),
