@@ -89,6 +89,9 @@ FAULTS6: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 """What is done to IPv6, and undone."""
 
 
+_EQUAL = "one of equal default routes"
+
+
 def _judge(host: EngineHost, turn: int, *, ip6: bool) -> None:
     """Send every packet, compare, and print the sums.  A host's turns need numbers of their own."""
     first = 1 + ROUND * turn
@@ -100,7 +103,9 @@ def _judge(host: EngineHost, turn: int, *, ip6: bool) -> None:
     print(f"{dict(sums)} of {dict(families)}; {dict(sorted(ends.items()))}")
     wrong = [f"{item.probe}: {item.reasons}" for item in found if item.result == "wrong"]
     assert not wrong, f"{len(wrong)} wrong:\n" + "\n".join(wrong[:20])
-    unknown = [f"{item.probe}: {item.reasons}" for item in found if item.result == "unknown"]
+    # A container on two of Podman's networks has two equal default routes: which was taken last, nobody sees.
+    undecided = [item for item in found if item.result == "unknown" and not any(_EQUAL in it for it in item.reasons)]
+    unknown = [f"{item.probe}: {item.reasons}" for item in undecided]
     assert len(unknown) * SPARING <= len(found), "\n".join(unknown[:20])
     assert families["ip6"] >= SOME_IPV6 or not ip6
     assert {"delivered", "refused"} <= {item.end[0] for item in found}
