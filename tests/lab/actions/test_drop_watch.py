@@ -42,11 +42,11 @@ def own_tables(host: DemoHost, *inside: str) -> list[str]:
 def test_a_dropped_packet_is_shown_with_its_rule_and_others_are_not(demo_host: DemoHost) -> None:
     demo_host.run("iptables-nft", "-I", *RULE)
     try:
-        with watching(demo_host, "web", "--count", "1", "--duration", "10", "--format", "json") as process:
+        with watching(demo_host, "web", "--count", "1", "--duration", "60", "--format", "json") as process:
             assert len(own_tables(demo_host)) == 1
             went(demo_host, Probe("web", OUTSIDE_SERVER, port=80, answers="internet"))
             went(demo_host, Probe("web", OUTSIDE_SERVER, proto="icmp"))
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=90)
     finally:
         demo_host.run("iptables-nft", "-D", *RULE)
     (row,) = [json.loads(line) for line in out.splitlines()]
@@ -62,10 +62,10 @@ def test_a_packet_that_a_container_drops_itself_is_shown_with_the_container_s_ru
     rule = ["OUTPUT", "-p", "icmp", "-j", "DROP"]
     demo_host.run(*inside, "-I", *rule)
     try:
-        with watching(demo_host, "web", "--count", "1", "--duration", "10", "--format", "json") as process:
+        with watching(demo_host, "web", "--count", "1", "--duration", "60", "--format", "json") as process:
             assert len(own_tables(demo_host, "ip", "netns", "exec", "web")) == 1
             went(demo_host, Probe("web", OUTSIDE_SERVER, proto="icmp"))
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=90)
     finally:
         demo_host.run(*inside, "-D", *rule)
     (row,) = [json.loads(line) for line in out.splitlines()]

@@ -21,6 +21,8 @@ from typing import Any
 from dnet_tui.actions.demo.sandbox import module_argv
 from dnet_tui.inspect.capture.files.capture_reader import CaptureReader
 from dnet_tui.inspect.capture.packet import CapturedPacket
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from lab.packets.correlation_judge import PORT, TRAFFIC, echoing, inside, veth_of
 
 OUTSIDE = "198.51.100.10"
