@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from dnet_tui.diagnostics.checks.nat.snat_ports import ID
 from lab.faults.machinery import doctor
@@ -45,7 +46,8 @@ def test_ports_that_have_run_out_stop_new_connections_to_that_destination_and_ar
 
 def test_as_many_connections_to_one_destination_as_leave_ports_are_no_fault(demo_host: DemoHost) -> None:
     send(demo_host, 10_000, 60_000)
-    expect(demo_host, {NAMES: OK})
+    # Its own port is free: for another one the kernel only looks at some 240 in a row (nf_nat_l4proto_unique_tuple).
+    expect(demo_host, {replace(NAMES, sport=9000): OK})
     snapshot = demo_host.snapshot()
     host = next(ns for ns in snapshot.namespaces if ns.kind == "host")
     assert [(use.source, use.target, use.port, use.complete) for use in host.nat_ports or ()] == [
