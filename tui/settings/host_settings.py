@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -97,6 +96,8 @@ def settings(files: Sequence[Path] | None = None) -> HostSettings:
 def _read(file: Path) -> HostSettings | None:
     try:
         with file.open("rb") as opened:
+            import tomllib  # noqa: PLC0415 - 10 ms, and most hosts have no such file
+
             _require_trusted(file, os.fstat(opened.fileno()))
             data = tomllib.loads(opened.read(_LONGEST).decode())
     except (FileNotFoundError, NotADirectoryError):
