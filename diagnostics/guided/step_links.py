@@ -51,15 +51,19 @@ _Legs = dict[Leg, tuple[Walk | None, tuple[LinkRef, ...]]]
 
 def _legs(case: HostContext, trace: Trace) -> _Legs:
     """Each walk of a trace, and the links that it would pass if nothing stopped it."""
+    return {leg: (way, _unhindered(case, trace, leg, way)) for leg, way in walks(trace).items()}
+
+
+def walks(trace: Trace) -> dict[Leg, Walk | None]:
+    """The walk of each leg of a trace; None of a leg that there isn't."""
     relay = trace.relay
-    walks: dict[Leg, Walk | None] = {
+    return {
         "there": trace.forward,
         "answer": trace.answer,
         "proxy": relay.forward if relay is not None else None,
         "proxy-answer": relay.answer if relay is not None else None,
         "later": trace.stopped_later.walk if trace.stopped_later is not None else None,
     }
-    return {leg: (way, _unhindered(case, trace, leg, way)) for leg, way in walks.items()}
 
 
 def _unhindered(case: HostContext, trace: Trace, leg: Leg, way: Walk | None) -> tuple[LinkRef, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
+from dnet_tui.diagnostics.guided.step_links import walks
 from dnet_tui.diagnostics.walk.packet import RuleRef, Walk
 from dnet_tui.inspect.model import LinkRef, Snapshot, Unread
 from dnet_tui.inspect.model.coverage.gaps import listed
@@ -27,16 +28,7 @@ def of_step(answered: Answered, index: int) -> Target | None:
     if not 0 <= index < len(answered.why.steps):
         return None
     step = answered.why.steps[index]
-    trace = answered.why.trace
-    relay = trace.relay
-    walks: dict[str, Walk | None] = {
-        "there": trace.forward,
-        "answer": trace.answer,
-        "proxy": relay.forward if relay is not None else None,
-        "proxy-answer": relay.answer if relay is not None else None,
-        "later": trace.stopped_later.walk if trace.stopped_later is not None else None,
-    }
-    way = walks[step.leg]
+    way = walks(answered.why.trace)[step.leg]
     rule = _rule(way, step.passed, stops=step.outcome != "ok") if way is not None else None
     if rule is not None and (row := rule_row(answered.snapshot, rule)):
         return Target("rules", row, rule.namespace)
