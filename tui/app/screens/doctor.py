@@ -12,13 +12,13 @@ from textual.widget import Widget
 
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.tui.app.model.guided_messages import JumpAsked
-from dnet_tui.tui.app.model.messages import FixConfirmed, RowFolded, RowSelected
+from dnet_tui.tui.app.model.messages import RowFolded, RowSelected
 from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.present import confirm, doctor_detail, doctor_rows, finding_targets, subject
 from dnet_tui.tui.app.present.finding_targets import Citation, citations
 from dnet_tui.tui.app.present.styled_text import Row, line, say
 from dnet_tui.tui.app.screens.capturing import CapturingScreen
-from dnet_tui.tui.app.screens.dialog import Dialog
+from dnet_tui.tui.app.screens.fix_dialog import ask_to_fix
 from dnet_tui.tui.app.screens.picker import Picker
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.capture_pane import CapturePane
@@ -141,11 +141,5 @@ class DoctorScreen(CapturingScreen):
     def action_fix(self) -> None:
         """Show the commands and the undo, and ask."""
         finding = self._finding(self.state)
-        if finding is None:
-            return
-
-        def answered(yes: bool | None) -> None:  # noqa: FBT001  Textual calls it with the dialog's result
-            if yes:
-                self.post_message(FixConfirmed(finding))
-
-        self.app.push_screen(Dialog(f"Fix {finding.check}", confirm.fix(finding), question="apply"), answered)
+        if finding is not None:
+            ask_to_fix(self, finding)

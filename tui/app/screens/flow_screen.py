@@ -12,13 +12,11 @@ from textual.widget import Widget
 
 from dnet_tui.tui.app.model.guided import AskedFlow
 from dnet_tui.tui.app.model.guided_messages import FlowAsked, PageTurned, ProbeAsked, SaveAsked, StepSelected
-from dnet_tui.tui.app.model.messages import FixConfirmed
 from dnet_tui.tui.app.model.state import AppState
-from dnet_tui.tui.app.present import confirm
 from dnet_tui.tui.app.present.guided import places, questions, result, steps
 from dnet_tui.tui.app.present.styled_text import BLANK, CROSS, Paragraph, Row, filtered, line, say
 from dnet_tui.tui.app.screens.base import ModeScreen, Surroundings
-from dnet_tui.tui.app.screens.dialog import Dialog
+from dnet_tui.tui.app.screens.fix_dialog import ask_to_fix
 from dnet_tui.tui.app.widgets.detail import DetailPane
 from dnet_tui.tui.app.widgets.flow_form import FIELDS, Field, FlowForm
 from dnet_tui.tui.app.widgets.listing import Listing
@@ -214,11 +212,5 @@ class FlowScreen(ModeScreen):
     def action_fix(self) -> None:
         """Show the commands and the undo, and ask."""
         finding = result.fixable(self.state.guided.answered)
-        if finding is None:
-            return
-
-        def answered(yes: bool | None) -> None:  # noqa: FBT001  Textual calls it with the dialog's result
-            if yes:
-                self.post_message(FixConfirmed(finding))
-
-        self.app.push_screen(Dialog(f"Fix {finding.check}", confirm.fix(finding), question="apply"), answered)
+        if finding is not None:
+            ask_to_fix(self, finding)
