@@ -13,11 +13,11 @@ import pytest
 
 from dnet_tui.actions.demo.topology import DEMO
 from lab.machines.hosts import DemoHost, dnet_argv
+from lab.machines.nobody import NOBODY, program_open_to_all
 
 WITHOUT_ADMIN = ("setpriv", "--bounding-set=-sys_admin")
 WITHOUT_PTRACE = ("setpriv", "--bounding-set=-sys_ptrace")
 WITHOUT_BOTH = ("setpriv", "--bounding-set=-sys_admin,-sys_ptrace")
-NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 BRIDGE = DEMO.nets[0].bridge
 
 
@@ -112,7 +112,8 @@ def test_without_it_a_bridges_port_that_leads_into_such_a_process_is_unknown(dem
 
 
 def test_nobody_learns_what_only_root_sees(demo_host: DemoHost) -> None:
-    told = doctor(demo_host, *NOBODY)
+    with program_open_to_all(demo_host):
+        told = doctor(demo_host, *NOBODY)
     assert (told.code, told.verdict) == (3, "incomplete")
     assert "CAP_SYS_ADMIN is missing, which root has" in told.reasons("namespaces")
     assert "no permission to read them" in told.reasons("firewall")
@@ -127,7 +128,8 @@ def hiding(demo_host: DemoHost) -> Iterator[DemoHost]:
 
 
 def test_a_proc_that_hides_processes_is_told(hiding: DemoHost) -> None:
-    told = doctor(hiding, *NOBODY)
+    with program_open_to_all(hiding):
+        told = doctor(hiding, *NOBODY)
     assert (told.code, told.verdict) == (3, "incomplete")
     assert "/proc hides processes here (hidepid=" in told.reasons("processes")
 
