@@ -23,16 +23,7 @@ def program_open_to_all(host: LabHost) -> Iterator[None]:
     Only the host's own mounts change: the closed folder is covered by one
     in which nothing but the program's folders is.
     """
-    covered: list[tuple[Path, list[Path]]] = []
-    for place in _places():
-        if (closed := _closed(place)) is None:
-            continue
-        for folder, inside in covered:
-            if folder == closed:
-                inside.append(place)
-                break
-        else:
-            covered.append((closed, [place]))
+    covered = _covered(_places())
     shelf = f"/run/open-to-all-{os.getpid()}"
     mounted: list[str] = []
 
@@ -41,7 +32,7 @@ def program_open_to_all(host: LabHost) -> Iterator[None]:
         mounted.append(arguments[-1])
 
     try:
-        for number, (closed, places) in enumerate(covered):
+        for number, (closed, places) in enumerate(covered.items()):
             for index, place in enumerate(places):
                 aside = f"{shelf}/{number}.{index}"
                 host.run("mkdir", "-p", aside)
@@ -62,6 +53,15 @@ def _places() -> list[Path]:
     """Return the folders of the interpreter, its packages and this program, each once and without those inside."""
     found = {Path(place).resolve() for place in (sys.base_prefix, sys.prefix, str(_CHECKOUT))}
     return sorted(one for one in found if not any(other in one.parents for other in found))
+
+
+def _covered(places: list[Path]) -> dict[Path, list[Path]]:
+    """Return the closed folders on the way to the places, each with those that lie in it."""
+    covered: dict[Path, list[Path]] = {}
+    for place in places:
+        if (closed := _closed(place)) is not None:
+            covered.setdefault(closed, []).append(place)
+    return covered
 
 
 def _closed(place: Path) -> Path | None:
