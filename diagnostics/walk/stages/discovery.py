@@ -124,10 +124,10 @@ def _owners_on(state: WalkState, segment: Crossing, frame: Frame) -> list[Owner]
 
 
 def _carry(state: WalkState, crossing: Crossing, owner: Owner, out: Link, frame: Frame) -> None:
-    """What a bridge does with question and answer; what stops every frame there is told where the packet comes."""
+    """What a bridge does with question and answer.  Who goes on beyond obstacles meets there what stops every frame."""
     ns, bridge, came_by, port, vlan = crossing
     index = state.index(ns)
-    if _is_shut(crossing):
+    if _is_shut(state, crossing):
         return
     if came_by is not None:
         state.stations.teach(index, bridge, came_by, out.mac.lower(), vlan)
@@ -165,10 +165,14 @@ def _confirms(state: WalkState, owner: Owner, asker: str) -> bool:
     return entry is not None and entry.state.upper() not in {"PERMANENT", "NOARP"}
 
 
-def _is_shut(crossing: Crossing) -> bool:
-    """Whether the bridge passes nothing at all between the two."""
+def _is_shut(state: WalkState, crossing: Crossing) -> bool:
+    """Whether the bridge passes nothing at all between the two: without a frame no rule says anything."""
     ns, bridge, came_by, port = crossing[:4]
     ends = [item for item in (came_by, port) if item is not None]
-    if topology.down(ns, bridge) is not None or any(topology.port_stop(ns, item) is not None for item in ends):
-        return True
-    return came_by is not None and port is not None and topology.delivery_stop(ns, came_by, port) is not None
+    stops = [topology.down(ns, bridge), *(topology.port_stop(ns, item) for item in ends)]
+    if came_by is not None and port is not None:
+        stops.append(topology.delivery_stop(ns, came_by, port))
+    shut = next((item for item in stops if item is not None), None)
+    if not state.beyond:
+        state.check(ns, "bridge", shut)
+    return shut is not None

@@ -187,6 +187,21 @@ def test_the_question_for_a_neighbour_is_stopped_before_the_packet() -> None:
     assert found.obstacles[0].stage == "neighbour"
 
 
+@pytest.mark.parametrize(("known", "end", "kind"), [(False, "unreachable", "link"), (True, "dropped", "rule")])
+def test_where_no_question_gets_through_no_rule_meets_the_packet(*, known: bool, end: str, kind: str) -> None:
+    """Behind a port that is down nobody answers: only who remembers a neighbour sends it a frame."""
+    snapshot = with_link(knowing() if known else forgetful(), HOST, "veth99e5f60", up=False)
+    snapshot = with_sysctl(snapshot, "net.bridge.bridge-nf-call-iptables", "1")
+    rules = [("-d 10.10.0.3", (match("daddr", f"{TWO}/32"), verdict("drop")))]
+    base = chain("PREROUTING", rules, hook="prerouting", priority=-150, type="filter", policy="accept")
+    snapshot = with_namespace(
+        snapshot, HOST, firewall=Firewall(tables=(Table(family="ip", name="m", backend="nftables", chains=(base,)),))
+    )
+    found = between(snapshot)
+    assert found.decided_by is not None
+    assert (found.end, found.decided_by.kind) == (end, kind)
+
+
 def with_bridge_rules(snapshot: Snapshot, *matches: Any) -> Snapshot:
     """Rules of the bridge family in prerouting, each of which drops what one condition fits."""
     rules = [(f"rule {number}", (item, verdict("drop"))) for number, item in enumerate(matches, start=1)]
@@ -217,6 +232,17 @@ def test_a_static_entry_moves_when_its_owner_answers_the_question() -> None:
 
 def test_a_sticky_entry_stays_when_its_owner_answers() -> None:
     assert between(listed(forgetful(), APP2, VETH_APP1, "static", "sticky")).end == "unreachable"
+
+
+def test_an_entry_of_the_bridges_own_stays_when_its_owner_sends() -> None:
+    snapshot = listed(forgetful(), APP2, VETH_APP2, "permanent")
+    assert between(snapshot).end == "unreachable"
+    snapshot = listed(knowing(), APP2, VETH_APP2, "permanent")
+    there = sent(snapshot, APP2, packet(TWO, ONE))
+    assert there.end == "delivered"
+    back = reply(View(snapshot), there)
+    assert back is not None
+    assert back.end == "unreachable"
 
 
 def test_without_unicast_flooding_an_unknown_mac_is_lost() -> None:
