@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
 from dnet_tui.diagnostics.walk.branches import every_way, together
@@ -45,11 +47,12 @@ def walk(
     neighbour is addressed to, where that is known.
 
     Where NAT chooses by lot, or can't be decided, every way is walked: if all
-    end alike that is the answer, otherwise it is unknown from there on.
+    end alike that is the answer, otherwise what a plain packet meets is, and
+    where that is left to chance, it is unknown from there on.
     """
     budget = Budget()
 
-    def run(choices: tuple[int, ...] | None) -> tuple[Walk, list[int]]:
+    def run(choices: tuple[int, ...] | None, *, likeliest: bool = False) -> tuple[Walk, list[int]]:
         state = WalkState(
             view,
             packet,
@@ -64,13 +67,17 @@ def walk(
             carried=carried,
             vrf=vrf,
             continued=continued,
+            likeliest=likeliest,
         )
         return run_once(state, origin, arriving, to), state.branch_counts
 
-    first, counts = run(())
-    if not counts:
-        return first
-    return together(every_way(run, first, counts)) or run(None)[0]
+    for likeliest in (False, True):
+        taking = partial(run, likeliest=likeliest)
+        first, counts = taking(())
+        found = together(every_way(taking, first, counts)) if counts else first
+        if found is not None:
+            return found
+    return run(None)[0]
 
 
 def run_once(state: WalkState, origin: str, arriving: LinkRef | None, to: LinkRef | None = None) -> Walk:

@@ -74,6 +74,7 @@ class WalkState:
         budget: what may be spent on rules that are evaluated repeatedly.
         fresh: tracked connections that exist already are not looked at.
         carried: what the packet has inside, where it is a tunnel's: the innermost first.
+        likeliest: of several possible translations only those of a plain packet are taken.
         learned: what the packet that this answers has taught those it met.
         awaited: for an answer: the namespace that awaits it (empty: out of sight), and the packet that it answers.
     """
@@ -94,6 +95,7 @@ class WalkState:
         carried: tuple[Carried, ...] = (),
         vrf: str = "",
         continued: Continued = (),
+        likeliest: bool = False,
     ) -> None:
         self.view = view
         self.packet = packet
@@ -112,6 +114,7 @@ class WalkState:
         self.carried = list(carried)
         """The packets inside of the one that walks, the innermost first."""
         self.branch_choices = choices
+        self.likeliest = likeliest
         self.branch_counts: list[int] = []
         """How many possibilities there were at each branch."""
         self.budget = budget or Budget()

@@ -124,7 +124,10 @@ class _HookTraversal:
 
     def _run(self, part: ChainPart) -> HookResult:
         """Run the chains of one part, and note what they did."""
-        result = run_hook(self.ruleset, self.hook, self.state.packet, part=part, most=self.state.assume)
+        state = self.state
+        result = run_hook(
+            self.ruleset, self.hook, state.packet, part=part, most=state.assume, likeliest=state.likeliest
+        )
         self.state.packet = result.packet
         self.state.hedges += result.hedges
         if result.verdict in {"drop", "reject"} and result.hedges and self.state.beyond:
