@@ -89,13 +89,13 @@ IPTABLES_MATCHES: dict[str, Decision] = {
     "srh": _HEADERS,
     "state": _decided("the connection"),
     "statistic": _hedged("one packet of how many; what is likelier is followed, translations each"),
-    "string": _CONTENT,
+    "string": _hedged("a packet that opens a connection of TCP has no contents; what others have is not known"),
     "tcp": _decided("ports and flags; the usual options are assumed"),
     "tcpmss": _decided("the MTU of the sender's way out; Ethernet's is assumed of what comes from elsewhere"),
     "time": _hedged("the snapshot's time"),
     "tos": _decided("0, or what a rule has set"),
     "ttl": _decided("as hl"),
-    "u32": _CONTENT,
+    "u32": _decided("the headers' bytes; IPv4 options are taken not to be there, what a sender draws is not known"),
     "udp": _PORTS,
 }
 

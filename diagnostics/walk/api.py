@@ -33,13 +33,15 @@ def walk(
     to: LinkRef | None = None,
     vrf: str = "",
     continued: Continued = (),
+    reported: Tracked = (),
 ) -> Walk:
     """Walk ``packet`` from the namespace ``origin``, or from a neighbour on the link ``arriving``.
 
     ``outside`` ends the walk as ``left`` when the packet leaves the host by a
     link that isn't a container's.  ``beyond`` goes on past obstacles to find
     the others.  ``answers`` holds the connections of which this is a reply,
-    ``continued`` those of which it is a later packet, ``awaited`` who awaits
+    ``continued`` those of which it is a later packet, ``reported`` those on
+    whose answers it reports (an ICMP error), ``awaited`` who awaits
     it and the packet that it answers, ``learned`` what that one taught bridges
     and neighbours.  ``fresh`` is a packet that belongs
     to no connection yet, whatever is tracked.  ``carried`` is what it has
@@ -67,6 +69,7 @@ def walk(
             carried=carried,
             vrf=vrf,
             continued=continued,
+            reported=reported,
             likeliest=likeliest,
         )
         return run_once(state, origin, arriving, to), state.branch_counts
@@ -110,6 +113,7 @@ def run_once(state: WalkState, origin: str, arriving: LinkRef | None, to: LinkRe
         came_by=arriving,
         to_outside=state.outside,
         tracked=tuple(state.tracked),
+        answering=tuple(state.answering),
         known_in=tuple(state.known.met),
         asked=frozenset(state.asked),
         learned=state.stations.learned(),
@@ -164,6 +168,7 @@ def _reply(view: View, forward: Walk, *, beyond: bool, outside: bool, data: int)
         carried=carried,
         to=forward.sent_by if arriving is not None else None,
         vrf=forward.last.iif if arriving is None else "",
+        reported=forward.answering,
     )
 
 

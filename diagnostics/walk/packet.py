@@ -285,6 +285,8 @@ class Walk(WalkStruct, frozen=True, kw_only=True):
     """Whether the walk was to end where the packet leaves the host."""
     tracked: tuple[tuple[str, Packet, Packet], ...] = ()
     """(namespace, packet before NAT, packet after NAT) of each conntrack that saw the flow."""
+    answering: tuple[tuple[str, Packet, Packet], ...] = ()
+    """The same of tracked connections of which it was an answer."""
     known_in: tuple[str, ...] = ()
     """The namespaces whose conntrack knew the packet for one of a connection that the walk's callers told of."""
     asked: frozenset[str] = frozenset()

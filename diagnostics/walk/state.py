@@ -74,6 +74,7 @@ class WalkState:
         budget: what may be spent on rules that are evaluated repeatedly.
         fresh: tracked connections that exist already are not looked at.
         carried: what the packet has inside, where it is a tunnel's: the innermost first.
+        reported: tracked connections of which the packet that this answers was an answer.
         likeliest: of several possible translations only those of a plain packet are taken.
         learned: what the packet that this answers has taught those it met.
         awaited: for an answer: the namespace that awaits it (empty: out of sight), and the packet that it answers.
@@ -96,6 +97,7 @@ class WalkState:
         vrf: str = "",
         continued: Continued = (),
         likeliest: bool = False,
+        reported: Tracked = (),
     ) -> None:
         self.view = view
         self.packet = packet
@@ -106,7 +108,7 @@ class WalkState:
         self.misdelivered: Decider | None = None
         """Why an answer that got somewhere isn't what is awaited there."""
         self.beyond = beyond
-        self.known = KnownConnections(answers, continued)
+        self.known = KnownConnections(answers, continued, reported)
         self.asked: set[str] = set()
         """What rules asked of the packet that may be otherwise for a later one of its connection."""
         self.vrf = vrf
@@ -127,6 +129,7 @@ class WalkState:
         """The user whose socket received the packet."""
         self.obstacles: list[Obstacle] = []
         self.tracked: list[tuple[str, Packet, Packet]] = []
+        self.answering: list[tuple[str, Packet, Packet]] = []
         self.namespace = ""
         self.made_in = ""
         """The namespace that made the packet; empty for one that came in by a link."""
@@ -208,11 +211,21 @@ class WalkState:
     def _recognise(self, ns: Namespace, known: Connection | None) -> None:
         """Give the packet its connection: a known one, else one that is tracked already."""
         self.connection = known if known is not None else self._existing(ns)
+        self._untold_translation(ns)
         if is_out_of_state(self.connection, self.packet):
             self.connection = None
             self.packet = replace(as_seen_by(None, self.packet), ctstate="INVALID")
         else:
             self.packet = as_seen_by(self.connection, self.packet)
+
+    def _untold_translation(self, ns: Namespace) -> None:
+        """An ICMP error about an answer of a translated connection is translated too, which is not modelled."""
+        known = self.connection
+        if known is None or known.reply or known.is_ours or not is_icmp_error(self.packet):
+            return
+        if known.before.tuple_text() != known.after.tuple_text():
+            text = f"how the ICMP error about {known.before.tuple_text()} is translated"
+            self.obstacle("unknown", "conntrack", Decider(kind="connection", text=text, namespace=ns.id))
 
     def cross(self) -> None:
         """A frame goes over one more link: not round and round."""
@@ -248,6 +261,8 @@ class WalkState:
         repeated = self.connection is not None and not self.connection.reply
         if (self.packet.ctstate == "NEW" or repeated) and not self.known.is_answer:
             self.tracked.append((ns.id, self.entered, self.packet))
+        elif self.connection is not None and self.connection.reply and not self.connection.is_ours:
+            self.answering.append((ns.id, self.connection.before, self.connection.after))
 
     def reach(self, ns: Namespace, *, left: bool = False) -> None:
         """An answer has got to ``ns``, or ``left`` from there: note where it isn't who awaits it, or not as awaited.

@@ -37,7 +37,7 @@ CONDITIONS = Match | SetLookup | Lookup | StatefulMatch
 
 OF_STATE = frozenset({"ctstate", "ctstatus", "recent", "socket", "skuid", "skgid", "cgroup", "made-here"})
 """Fields by which rules tell a connection's first packet from a later one in the same direction."""
-OF_SHAPE = frozenset({"tcp-flags", "tcp-option", "length", "mss"})
+OF_SHAPE = frozenset({"tcp-flags", "tcp-option", "length", "mss", "u32"})
 """Fields by which they tell a packet that opens a connection from one that has data, or none."""
 TELLING = OF_STATE | OF_SHAPE
 

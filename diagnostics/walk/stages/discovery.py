@@ -21,7 +21,7 @@ from dnet_tui.diagnostics.walk.packet import Decider, End
 from dnet_tui.diagnostics.walk.stages.arp_ndp import Party, discovery_stop
 from dnet_tui.diagnostics.walk.stages.outer import pass_question, reflected
 from dnet_tui.diagnostics.walk.state import WalkState
-from dnet_tui.inspect.model import Link, LinkRef, Namespace, Vxlan
+from dnet_tui.inspect.model import BridgePort, Family, Link, LinkRef, Namespace, Vxlan
 
 
 class Owner(NamedTuple):
@@ -133,9 +133,10 @@ def _carry(state: WalkState, crossing: Crossing, owner: Owner, out: Link, frame:
         state.stations.teach(index, bridge, came_by, out.mac.lower(), vlan)
     if port is not None and port.port is not None:
         # What the host itself sends is flooded to every port (br_flood).
-        if came_by is not None and not port.port.broadcast_flood and state.packet.family == "ip":
-            flag = "bcast_flood off"
-            text = f"port {port.name} gets no broadcasts: requests for {frame.next_hop} don't reach it"
+        kind = _kept_from(bridge, port.port, state.packet.family)
+        if came_by is not None and kind:
+            flag = "bcast_flood off" if kind == "broadcasts" else "mcast_flood off"
+            text = f"port {port.name} gets no {kind}: requests for {frame.next_hop} don't reach it"
             end: End = "unreachable"
             if state.awaited is not None and _confirms(state, owner, frame.asker):
                 end = "unknown"
@@ -154,6 +155,17 @@ def _carry(state: WalkState, crossing: Crossing, owner: Owner, out: Link, frame:
     if text:
         by = Decider(kind="link", text=text, namespace=ns.id, value="flood off", interface=came_by.name)
         state.stop("unreachable", "neighbour", by)
+
+
+def _kept_from(bridge: Link, flags: BridgePort, family: Family) -> str:
+    """The kind of frame that carries the question and isn't flooded to a port; empty where it is.
+
+    Where the bridge itself asks who listens to which group, it sends a group's frames to those alone, flooded or not.
+    """
+    if family == "ip":
+        return "" if flags.broadcast_flood else "broadcasts"
+    asks = bridge.bridge is not None and bridge.bridge.mcast_snooping and bridge.bridge.mcast_querier
+    return "" if flags.multicast_flood or asks else "multicasts"
 
 
 def _confirms(state: WalkState, owner: Owner, asker: str) -> bool:

@@ -701,3 +701,26 @@ def test_a_program_that_only_holds_the_port_answers_nobody() -> None:
     found = traced(with_namespace(docker_like_snapshot(), HOST, sockets=(holding,)), "host", "127.0.0.1", port=8080)
     assert (found.held_by, found.intended, found.arrives) == ("conmon", False, False)
     assert found.why == "conmon only holds the port, so that nobody else takes it, and never answers"
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_refusal_of_what_answers_a_tracked_connection_goes_that_ones_way(*, answers: bool) -> None:
+    """An ICMP error about an answer is related, and in the direction of the connection's first packet."""
+    rule = (match("ctstate", "RELATED"), match("ctdir", "ORIGINAL"), verdict("drop"))
+    base = chain("FORWARD", [("related", rule)], hook="forward", priority=0, type="filter", policy="accept")
+    table = Table(family="ip", name="filter", backend="nftables", chains=(base,))
+    snapshot = with_namespace(docker_like_snapshot(), HOST, firewall=Firewall(tables=(table,)))
+    snapshot = with_sysctl(snapshot, "net.bridge.bridge-nf-call-iptables", "1")
+    entry = ConntrackEntry(
+        family="ip",
+        proto="udp",
+        original=ConntrackTuple(src=TWO, dst=ONE, sport=5353, dport=40000),
+        reply=ConntrackTuple(src=ONE, dst=TWO, sport=40000, dport=5353),
+        status=("seen-reply",),
+    )
+    snapshot = with_namespace(snapshot, HOST, conntrack=(entry,) if answers else ())
+    there = sent(snapshot, APP1, packet(ONE, TWO, "udp", dport=5353))
+    assert there.end == "refused"
+    back = reply(View(snapshot), there)
+    assert back is not None
+    assert back.end == ("dropped" if answers else "delivered")
