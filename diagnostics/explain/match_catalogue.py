@@ -84,7 +84,9 @@ IPTABLES_MATCHES: dict[str, Decision] = {
     "rpfilter": _decided("the routes"),
     "rt": _HEADERS,
     "sctp": _hedged("the ports; INIT, or INIT ACK, is assumed to be the only chunk"),
-    "set": _hedged("the elements; those with a timeout, and sets that rules fill, as they were"),
+    "set": _hedged(
+        "the elements, those with a timeout for as long as they have left; sets that rules fill, as they were"
+    ),
     "socket": _decided("the listening sockets; others' are not known"),
     "srh": _HEADERS,
     "state": _decided("the connection"),
@@ -166,7 +168,7 @@ NFT_EXPRESSIONS: dict[str, Decision] = {
     "exthdr, rt, frag, hbh, dst, mh, srh": _HEADERS,
     "raw payload, vlan, gre, igmp": _CONTENT,
     "sets, maps and verdict maps": _hedged(
-        "the elements; those with a timeout, and sets that rules fill, as they were"
+        "the elements, those with a timeout for as long as they have left; sets that rules fill, as they were"
     ),
 }
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -248,6 +249,13 @@ class Hedge(WalkStruct, frozen=True, kw_only=True):
     text: str
     namespace: str = ""
     rule: RuleRef | None = None
+    lasts: float | None = None
+    """For so many seconds it is certain, as nothing but time changes it; None: nobody can tell."""
+
+
+def is_unsure(hedges: Iterable[Hedge]) -> bool:
+    """Whether one of these may be otherwise now already."""
+    return any(hedge.lasts is None for hedge in hedges)
 
 
 class Walk(WalkStruct, frozen=True, kw_only=True):

@@ -19,10 +19,12 @@ from dnet_tui.diagnostics.walk.netfilter.conntrack import (
     Connection,
     as_seen_by,
     existing,
+    is_answer_to,
     is_icmp_error,
     is_out_of_state,
     is_undecided,
     shares_zone,
+    untold_translation,
 )
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.netfilter.known_connections import Continued, KnownConnections, Tracked
@@ -211,21 +213,14 @@ class WalkState:
     def _recognise(self, ns: Namespace, known: Connection | None) -> None:
         """Give the packet its connection: a known one, else one that is tracked already."""
         self.connection = known if known is not None else self._existing(ns)
-        self._untold_translation(ns)
+        untold = untold_translation(self.connection, self.packet)
+        if untold:
+            self.obstacle("unknown", "conntrack", Decider(kind="connection", text=untold, namespace=ns.id))
         if is_out_of_state(self.connection, self.packet):
             self.connection = None
             self.packet = replace(as_seen_by(None, self.packet), ctstate="INVALID")
         else:
             self.packet = as_seen_by(self.connection, self.packet)
-
-    def _untold_translation(self, ns: Namespace) -> None:
-        """An ICMP error about an answer of a translated connection is translated too, which is not modelled."""
-        known = self.connection
-        if known is None or known.reply or known.is_ours or not is_icmp_error(self.packet):
-            return
-        if known.before.tuple_text() != known.after.tuple_text():
-            text = f"how the ICMP error about {known.before.tuple_text()} is translated"
-            self.obstacle("unknown", "conntrack", Decider(kind="connection", text=text, namespace=ns.id))
 
     def cross(self) -> None:
         """A frame goes over one more link: not round and round."""
@@ -273,7 +268,7 @@ class WalkState:
             return
         origin, first = self.awaited
         packet = self.carried[0].inner if self.carried else self.packet
-        if self._answers(packet, first) and (not origin if left else ns.id == origin):
+        if is_answer_to(packet, first) and (not origin if left else ns.id == origin):
             return
         wanted = replace(first, src=first.dst, dst=first.src, sport=first.dport, dport=first.sport)
         where = "outside" if left else "here"
@@ -283,14 +278,7 @@ class WalkState:
 
     def awaits_another(self) -> bool:
         """Whether an answer, as it is now, isn't what is awaited."""
-        return self.awaited is not None and not self._answers(self.packet, self.awaited[1])
-
-    @staticmethod
-    def _answers(packet: Packet, first: Packet) -> bool:
-        """Whether a packet has the tuple of the answer to ``first``."""
-        ports = ((packet.sport, first.dport), (packet.dport, first.sport))
-        same = (packet.src, packet.dst) == (first.dst, first.src)
-        return same and (not first.sport or all(one is None or one == two for one, two in ports))
+        return self.awaited is not None and not is_answer_to(self.packet, self.awaited[1])
 
     # -- what is reported ----------------------------------------------------------------------
 
