@@ -160,6 +160,16 @@ COMMANDS: tuple[CommandSpec, ...] = (
         writes=True,
     ),
     CommandSpec(
+        "persist",
+        "dnet_tui.tui.commands.host_changes.persist:persist",
+        "Keep changes of dnet-tui's over a reboot.",
+        (
+            ("dnet-tui persist --dry-run", "the files that would keep all that a reboot loses"),
+            ("dnet-tui persist 0003", "keep what one entry of the journal changed"),
+        ),
+        writes=True,
+    ),
+    CommandSpec(
         "snapshot",
         "dnet_tui.tui.commands.snapshot:snapshot_app",
         "Save what was seen to a file; compare two files.",

@@ -11,21 +11,25 @@ Three verbs per operation, dispatched here and done beside it:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol, TypeVar, assert_never
 
-from dnet_tui.actions.changes import bridges, docker_networks, programs, rules, sysctls, trace_tables
+from dnet_tui.actions.changes import boot_files, bridges, docker_networks, programs, rules, sysctls, trace_tables
 from dnet_tui.actions.execution.preflight import require_feasible, require_programs
 from dnet_tui.actions.host_access import HostAccess, LocalHost
 from dnet_tui.actions.journal.captured_state import (
     AnyState,
     BridgeState,
     DockerNetworkState,
+    FileState,
     ProgramState,
     RuleState,
     SysctlState,
     TraceTableState,
+    UnitState,
 )
 from dnet_tui.actions.journal.entries import RecordedChange
+from dnet_tui.actions.plans.boot_files import EnableUnit, WriteFile
 from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction
 from dnet_tui.actions.plans.plan import PlanStep
 from dnet_tui.diagnostics.operations.base import ProgramOperation
@@ -56,13 +60,14 @@ class Executor(Protocol):
 class HostExecutor:
     """Executes on the host, in the calling thread's network namespace."""
 
-    def __init__(self, host: HostAccess | None = None) -> None:
+    def __init__(self, host: HostAccess | None = None, root: Path = Path("/")) -> None:
         self._host = host or LocalHost()
+        self._root = root
 
     def preflight(self, steps: Sequence[PlanStep]) -> None:
         """See :class:`Executor`."""
         require_programs(steps, self._host)
-        require_feasible(steps, self._host)
+        require_feasible(steps, self._host, self._root)
 
     def prepare(self, step: PlanStep) -> AnyState:
         """See :class:`Executor`."""
@@ -78,6 +83,10 @@ class HostExecutor:
                 return docker_networks.prepare(action)
             case AddTraceTable():
                 return trace_tables.prepare(action, self._host)
+            case WriteFile():
+                return boot_files.prepare(action, self._root)
+            case EnableUnit():
+                return UnitState()
             case ByHand():
                 raise _not_ours(action)
             case ProgramOperation():
@@ -98,6 +107,10 @@ class HostExecutor:
                 return docker_networks.perform(action)
             case AddTraceTable():
                 return trace_tables.perform(action, self._host)
+            case WriteFile():
+                return boot_files.perform(action, _as(captured, FileState), self._root)
+            case EnableUnit():
+                return boot_files.enable(action, self._host)
             case ByHand():
                 raise _not_ours(action)
             case ProgramOperation():
@@ -123,6 +136,10 @@ class HostExecutor:
             case AddTraceTable():
                 _as(captured, TraceTableState)
                 return trace_tables.revert(action, self._host)
+            case WriteFile():
+                return boot_files.revert(action, _as(captured, FileState), self._root)
+            case EnableUnit():
+                return boot_files.disable(action, self._host)
             case ByHand():
                 raise _not_ours(action)
             case ProgramOperation():

@@ -7,12 +7,14 @@ what an earlier step makes need not be there yet.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import assert_never
 
-from dnet_tui.actions.changes import bridges, docker_networks, sysctls
+from dnet_tui.actions.changes import boot_files, bridges, docker_networks, sysctls
 from dnet_tui.actions.changes.link_identity import links_of, scope_of
 from dnet_tui.actions.changes.rule_rehearsal import RuleRehearsal
 from dnet_tui.actions.host_access import HostAccess
+from dnet_tui.actions.plans.boot_files import EnableUnit, WriteFile
 from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction
 from dnet_tui.actions.plans.plan import PlanStep
 from dnet_tui.diagnostics.operations.base import ProgramOperation
@@ -39,9 +41,13 @@ def required_programs(action: AnyAction) -> tuple[str, ...]:
             return (program, f"{program}-save") if program is not None else ()
         case AddTraceTable():
             return ("nft",)
+        case EnableUnit():
+            return ("systemctl",)
         case ProgramOperation():
             return action.programs()
         case SetSysctl() | CreateBridge() | DeleteBridge() | CreateDockerNetwork() | RemoveDockerNetwork() | ByHand():
+            return ()
+        case WriteFile():
             return ()
         case _:
             assert_never(action)
@@ -66,7 +72,7 @@ def require_programs(steps: Iterable[PlanStep], host: HostAccess) -> None:
         raise ActionFailedError(msg, f"install what brings {names}, then try again: nothing was changed")
 
 
-def require_feasible(steps: Iterable[PlanStep], host: HostAccess) -> None:
+def require_feasible(steps: Iterable[PlanStep], host: HostAccess, root: Path = Path("/")) -> None:
     """Refuse a plan one of whose steps could not be made as the host is now.
 
     Raises:
@@ -76,7 +82,10 @@ def require_feasible(steps: Iterable[PlanStep], host: HostAccess) -> None:
     made: set[str] = set()
     try:
         for step in steps:
-            _require_step(step.action, host, chains, made)
+            if isinstance(step.action, WriteFile):
+                boot_files.prepare(step.action, root)
+            else:
+                _require_step(step.action, host, chains, made)
     except ActionFailedError as error:
         raise ActionFailedError(f"{error.message} (nothing was changed)", error.hint) from error
 
@@ -97,8 +106,9 @@ def _require_step(action: AnyAction, host: HostAccess, chains: RuleRehearsal, ma
             docker_networks.prepare(action)
         case ByHand():
             raise ActionFailedError(f"this is for a person to do: {action.text}")
-        case AddTraceTable():
-            pass  # named at random, in namespaces that come and go: its own look comes just before it
+        case AddTraceTable() | WriteFile() | EnableUnit():
+            # Named at random, in namespaces that come and go; files are looked at before, units made just before.
+            return
         case ProgramOperation():
             _require_links(action, host, made)
         case _:

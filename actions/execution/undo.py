@@ -9,6 +9,7 @@ import msgspec
 
 from dnet_tui.actions.changes.bridges import recreate
 from dnet_tui.actions.execution.execute import Executor
+from dnet_tui.actions.execution.sweep import left_tables, sweep
 from dnet_tui.actions.execution.take_back import take_back
 from dnet_tui.actions.journal.captured_state import BridgeState, ProgramState, RuleState, SysctlState
 from dnet_tui.actions.journal.entries import (
@@ -130,6 +131,8 @@ def undo_entry(
     """
     with opened(folder) as journal:
         entry = choose(journal.entries, wanted, place(), force=force)
+        if entry not in left_tables([entry], place()):
+            sweep(journal, executor, place())
         journal.write(Undoing(id=entry.id, time=now()))
         notes, standing, errors = take_back(journal, executor, entry)
         if errors:

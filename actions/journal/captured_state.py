@@ -127,4 +127,18 @@ class TraceTableState(CapturedState, frozen=True, kw_only=True, tag="trace-table
     existed: bool
 
 
-AnyState = SysctlState | RuleState | ProgramState | BridgeState | DockerNetworkState | TraceTableState
+class FileState(CapturedState, frozen=True, kw_only=True, tag="file"):
+    """That there is no file of that name yet, and the folders that are missing on the way to it."""
+
+    folders: tuple[str, ...] = ()
+
+
+class UnitState(CapturedState, frozen=True, kw_only=True, tag="unit"):
+    """Whether systemd starts a unit with the host."""
+
+    enabled: bool = False
+
+
+AnyState = (
+    SysctlState | RuleState | ProgramState | BridgeState | DockerNetworkState | TraceTableState | FileState | UnitState
+)
