@@ -131,6 +131,8 @@ COMMANDS: tuple[CommandSpec, ...] = (
             ("dnet-tui net create front --subnet 10.30.0.0/24", "a new bridge network"),
             ("dnet-tui net create six --subnet 10.31.0.0/24 --subnet fd00:31::/64", "one with IPv6 too"),
             ("dnet-tui net connect front web --ip 10.30.0.7", "a running container, with an address of its own"),
+            ("dnet-tui net create lab --engine linux --namespace one --namespace two", "with two plain namespaces on it"),
+            ("dnet-tui net attach lab three", "make one more, and plug it in"),
             ("dnet-tui net disconnect front web", "unplug it"),
             ("dnet-tui net rm front", "remove it again"),
         ),

@@ -23,7 +23,7 @@ from dnet_tui.diagnostics.operations.by_hand import ByHand
 from dnet_tui.diagnostics.operations.engine_network import CreateDockerNetwork, RemoveDockerNetwork
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.link import AddVeth
-from dnet_tui.diagnostics.operations.netns_scope import HOST, ip_command, place
+from dnet_tui.diagnostics.operations.netns_scope import HOST, AddNamespace, ip_command, place
 from dnet_tui.diagnostics.operations.rule import PROGRAMS, DeleteRule, InsertRule
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.text.sanitize import clean
@@ -124,6 +124,8 @@ def _is_of(key: str, links: Collection[str]) -> bool:
 def _require_links(action: ProgramOperation, host: HostAccess, made: set[str]) -> None:
     """See that its links are there, or made by an earlier step: by name here, as ``NAMESPACE/NAME`` elsewhere."""
     inside = scope_of(action)
+    if isinstance(action, AddNamespace):
+        made.add(f"{action.name}/lo")
     if isinstance(action, AddVeth):
         made.update((action.link, f"{action.inside}/{action.peer}"))
     for name in links_of(action):
