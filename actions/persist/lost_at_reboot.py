@@ -7,17 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dnet_tui.actions.journal.entries import JournalEntry, StepLocation, elsewhere
 from dnet_tui.actions.plans.boot_files import WriteFile
+from dnet_tui.actions.plans.identity import REMOVALS, identity
 from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction
 from dnet_tui.diagnostics.operations.address import AddAddress
-from dnet_tui.diagnostics.operations.bridge import CreateBridge, DeleteBridge
+from dnet_tui.diagnostics.operations.bridge import CreateBridge
 from dnet_tui.diagnostics.operations.bridge_port import AddPortVlan, SetPortFlag
 from dnet_tui.diagnostics.operations.kernel import LoadModule, SetSysctl
-from dnet_tui.diagnostics.operations.link import AddVeth, DeleteVeth, SetLinkMaster, SetLinkUp, SetSpanningTree
+from dnet_tui.diagnostics.operations.link import AddVeth, SetLinkMaster, SetLinkUp, SetSpanningTree
 from dnet_tui.diagnostics.operations.neighbour import SetNeighbour
-from dnet_tui.diagnostics.operations.netns_scope import AddNamespace, DeleteNamespace
+from dnet_tui.diagnostics.operations.netns_scope import AddNamespace
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
-from dnet_tui.diagnostics.operations.policy_rule import AddPolicyRule, DeletePolicyRule
-from dnet_tui.diagnostics.operations.route import AddRoute, DeleteRoute, ReplaceRoute
+from dnet_tui.diagnostics.operations.policy_rule import AddPolicyRule
+from dnet_tui.diagnostics.operations.route import AddRoute, ReplaceRoute
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule, SetChainPolicy
 
 _FADING = (
@@ -89,37 +90,16 @@ def is_ours(action: DeleteRule, entries: Iterable[JournalEntry]) -> bool:
     )
 
 
-def identity(action: AnyAction) -> tuple[str, ...]:
-    """What an operation makes or takes away, alike for both; empty where nothing can be said."""
-    match action:
-        case InsertRule() | DeleteRule():
-            return ("rule", action.backend, action.family, action.table, action.chain, action.spec)
-        case CreateBridge(name=name) | DeleteBridge(name=name):
-            return ("link", name)
-        case AddVeth(link=link) | DeleteVeth(link=link):
-            return ("link", link)
-        case AddNamespace(name=name) | DeleteNamespace(name=name):
-            return ("namespace", name)
-        case AddRoute(route=route) | DeleteRoute(route=route):
-            return ("route", route.family, route.dst, route.gateway, route.link)
-        case AddPolicyRule(rule=rule) | DeletePolicyRule(rule=rule):
-            return ("policy rule", *rule.command(""))
-    return ()
-
-
-_REMOVALS = (DeleteRule, DeleteBridge, DeleteVeth, DeleteNamespace, DeleteRoute, DeletePolicyRule)
-
-
 def kept_things(removals: Iterable[AnyAction], entries: Sequence[JournalEntry]) -> tuple[str, ...]:
     """The entries whose files bring back, at the next start of the host, what these operations take away."""
-    gone = {identity(action) for action in removals if isinstance(action, _REMOVALS)} - {()}
+    gone = {identity(action) for action in removals if isinstance(action, REMOVALS)} - {()}
     kept = kept_by(entries)
     found = (
         kept[entry.id]
         for entry in entries
         if entry.id in kept
         for change in entry.changes
-        if not isinstance(change.action, _REMOVALS) and identity(change.action) in gone
+        if not isinstance(change.action, REMOVALS) and identity(change.action) in gone
     )
     return tuple(dict.fromkeys(found))
 
@@ -132,7 +112,7 @@ def _removed(entries: Iterable[JournalEntry], place: StepLocation) -> set[tuple[
             continue
         for index in entry.standing:
             action = entry.changes[index].action
-            if isinstance(action, _REMOVALS):
+            if isinstance(action, REMOVALS):
                 gone.add(identity(action))
             else:
                 gone.discard(identity(action))
