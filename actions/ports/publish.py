@@ -24,6 +24,7 @@ from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model import Container, Namespace, Snapshot, known_items
+from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.port_label import NAME, PREFIX, PortLabel, decode
 from dnet_tui.inspect.model.view import View
@@ -285,5 +286,7 @@ def _notes(
     addresses = " and ".join(target.address for target in targets.values())
     yield f"it leads to {addresses}: publish it again when {clean(container.name)} gets another address"
     yield "its rules stand where engines don't rewrite them; a reload of the whole firewall takes them away"
+    if container.engine == DOCKER.kind:
+        yield "a restart of Docker may put its isolation above these rules: other networks don't reach it then"
     if "ip" in targets and not request.localhost and not request.host_ip:
         yield f"127.0.0.1:{request.host_port} on this host does not lead there; --localhost adds it"

@@ -43,9 +43,11 @@ def check(host: LabHost, container: str, neighbour: str, stranger: str, *, local
     wanted = {Probe(source, UPLINK_ADDRESS, 9090, answers=container): Went.OK for source in sources}
     expect(host, wanted | {Probe("host", "127.0.0.1", 9090, answers=container): Went.OK if localhost else Went.REFUSED})
     assert shown(host, 9090) == [(container, "dnet-tui")]
-    doctor = host.dnet("doctor")
+    doctor = host.dnet("doctor", "--format", "json")
     assert doctor.returncode == healthy, doctor.stdout.decode()
-    assert "9090" not in doctor.stdout.decode()
+    report = json.loads(doctor.stdout)
+    assert "9090" not in json.dumps(report["findings"])
+    assert [item["state"] for item in report["own_changes"]] == ["lost-at-reboot"]
     during = picture(host)
     stopped = host.dnet("port", "unpublish", container, "9090", "--yes")
     assert stopped.returncode == 0, stopped.stderr.decode()
@@ -64,6 +66,22 @@ def test_a_plain_namespaces_port(demo_host: DemoHost) -> None:
 @pytest.mark.parametrize("localhost", [False, True])
 def test_a_containers_port_beside_docker_s_own(any_docker: DockerHost, *, localhost: bool) -> None:
     check(any_docker, "app1", "app2", "db", localhost=localhost)
+
+
+def test_a_port_outlives_a_restart_of_dockerd(docker_host: DockerHost) -> None:
+    before = picture(docker_host)
+    said = publish(docker_host, "app1", "9090:80", "--localhost")
+    assert "a restart of Docker may put its isolation above these rules" in said
+    sources = ("outside", "host", "app2", "app1")  # Docker 20 puts its isolation above DOCKER-USER when it restarts
+    wanted = {Probe(source, UPLINK_ADDRESS, 9090, answers="app1"): Went.OK for source in sources}
+    expect(docker_host, wanted)
+    docker_host.restart_daemon()
+    expect(docker_host, wanted)
+    assert shown(docker_host, 9090) == [("app1", "dnet-tui")]
+    undo(docker_host)
+    expect(docker_host, {Probe("outside", UPLINK_ADDRESS, 9090, answers="app1"): Went.REFUSED})
+    ours = [line for line in picture(docker_host)["rules"].splitlines() if "dnet-tui:" in line]
+    assert ours == [line for line in before["rules"].splitlines() if "dnet-tui:" in line]
 
 
 def test_both_families(docker28_host: DockerHost) -> None:

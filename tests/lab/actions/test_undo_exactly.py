@@ -129,6 +129,31 @@ def test_an_address_is_put_back_with_its_label_scope_and_broadcast(demo_host: De
     assert portrait(demo_host) == before
 
 
+@pytest.mark.parametrize("folder", ["/mnt/dnet-tui", "/mnt/dnet-tui/far/below", "/mnt/link/dnet-tui"])
+def test_without_a_journal_nothing_is_changed(demo_host: DemoHost, folder: str) -> None:
+    demo_host.run("mount", "-t", "tmpfs", "tmpfs", "/mnt")
+    demo_host.run("ln", "-s", "/nowhere", "/mnt/link")
+    demo_host.run("mount", "-o", "remount,ro", "/mnt")
+    demo_host.environment["DNET_TUI_STATE"] = folder
+    before = picture(demo_host)
+    for words in (("net", "create", "side", "--engine", "linux"), ("port", "publish", "api", "9090:80"), ("undo",)):
+        refused = demo_host.dnet(*words, "--yes")
+        assert refused.returncode in (1, 2), refused.stdout
+        assert b"journal" in refused.stderr or b"nothing to undo" in refused.stderr
+    assert picture(demo_host) == before
+    assert demo_host.dnet("doctor").returncode == 0
+
+
+def test_a_missing_folder_of_the_journal_is_made(demo_host: DemoHost) -> None:
+    demo_host.run("mount", "-t", "tmpfs", "tmpfs", "/mnt")
+    demo_host.environment["DNET_TUI_STATE"] = "/mnt/a/b/c"
+    before = picture(demo_host)
+    assert demo_host.dnet("net", "create", "side", "--engine", "linux", "--yes").returncode == 0
+    assert demo_host.run("stat", "-c", "%a", "/mnt/a/b/c").stdout == b"700\n"
+    undo(demo_host)
+    assert picture(demo_host) == before
+
+
 def test_an_undo_works_on_a_full_disk(demo_host: DemoHost) -> None:
     demo_host.run("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", "/mnt")
     demo_host.environment["DNET_TUI_STATE"] = "/mnt/dnet-tui"
