@@ -10,11 +10,12 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import assert_never
 
-from dnet_tui.actions.changes import boot_files, bridges, docker_networks, sysctls
+from dnet_tui.actions.changes import boot_files, bridges, docker_networks, nft_tables, sysctls
 from dnet_tui.actions.changes.link_identity import links_of, scope_of
 from dnet_tui.actions.changes.rule_rehearsal import RuleRehearsal
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.plans.boot_files import EnableUnit, WriteFile
+from dnet_tui.actions.plans.nft_table import AddNftTable, DeleteNftTable
 from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction
 from dnet_tui.actions.plans.plan import PlanStep
 from dnet_tui.diagnostics.operations.base import ProgramOperation
@@ -39,7 +40,7 @@ def required_programs(action: AnyAction) -> tuple[str, ...]:
         case InsertRule() | DeleteRule():
             program = PROGRAMS.get((action.backend, action.family))
             return (program, f"{program}-save") if program is not None else ()
-        case AddTraceTable():
+        case AddTraceTable() | AddNftTable() | DeleteNftTable():
             return ("nft",)
         case EnableUnit():
             return ("systemctl",)
@@ -84,6 +85,8 @@ def require_feasible(steps: Iterable[PlanStep], host: HostAccess, root: Path = P
         for step in steps:
             if isinstance(step.action, WriteFile):
                 boot_files.prepare(step.action, root)
+            elif isinstance(step.action, AddNftTable | DeleteNftTable):
+                nft_tables.prepare(step.action, host)
             else:
                 _require_step(step.action, host, chains, made)
     except ActionFailedError as error:
@@ -106,8 +109,8 @@ def _require_step(action: AnyAction, host: HostAccess, chains: RuleRehearsal, ma
             docker_networks.prepare(action)
         case ByHand():
             raise ActionFailedError(f"this is for a person to do: {action.text}")
-        case AddTraceTable() | WriteFile() | EnableUnit():
-            # Named at random, in namespaces that come and go; files are looked at before, units made just before.
+        case AddTraceTable() | AddNftTable() | DeleteNftTable() | WriteFile() | EnableUnit():
+            # Named at random, in namespaces that come and go; tables and files are looked at before, units made then.
             return
         case ProgramOperation():
             _require_links(action, host, made)

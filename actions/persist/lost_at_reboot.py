@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dnet_tui.actions.journal.entries import JournalEntry, StepLocation, elsewhere
 from dnet_tui.actions.plans.boot_files import WriteFile
 from dnet_tui.actions.plans.identity import REMOVALS, identity
+from dnet_tui.actions.plans.nft_table import AddNftTable
 from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction
 from dnet_tui.diagnostics.operations.address import AddAddress
 from dnet_tui.diagnostics.operations.bridge import CreateBridge
@@ -27,6 +28,7 @@ _FADING = (
     InsertRule,
     SetChainPolicy,
     AcceptInNft,
+    AddNftTable,
     CreateBridge,
     AddVeth,
     AddNamespace,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dnet_tui.actions.plans.boot_files import EnableUnit, WriteFile
+from dnet_tui.actions.plans.nft_table import AddNftTable, DeleteNftTable
 from dnet_tui.actions.plans.operations import AnyAction
 from dnet_tui.diagnostics.operations.address import AddAddress, DeleteAddress
 from dnet_tui.diagnostics.operations.bridge import CreateBridge, DeleteBridge
@@ -38,6 +39,7 @@ REMOVALS = (
     RemovePodmanNetwork,
     DisconnectContainer,
     UnloadModule,
+    DeleteNftTable,
 )
 """What takes something away."""
 
@@ -61,6 +63,8 @@ def _of_rules(action: AnyAction) -> Identity:
             return ("file", path)
         case EnableUnit(unit=unit):
             return ("unit", unit)
+        case AddNftTable(family=family, name=name) | DeleteNftTable(family=family, name=name):
+            return ("table", family, name)
     return ()
 
 

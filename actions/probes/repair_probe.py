@@ -24,21 +24,21 @@ _SETTLING = 1.0
 """Seconds after which what got no answer is tried once more: neighbours and ports may have to settle."""
 
 
-class Proof(msgspec.Struct, frozen=True, kw_only=True):
+class RepairProof(msgspec.Struct, frozen=True, kw_only=True):
     """What real packets say of a repair: a line of text for each, and whether one that must pass does not."""
 
     text: str = ""
     failed: bool = False
 
 
-def proof(snapshot: Snapshot, finding: Finding, look: Callable[[], Snapshot]) -> Proof:
+def proof(snapshot: Snapshot, finding: Finding, look: Callable[[], Snapshot]) -> RepairProof:
     """Try the flows of a finding out, from where they start to where they are to arrive.
 
     The way out is tried up to the host's gateway, as the doctor's probes do.
     What the model does not expect to be answered proves nothing here.
     """
     if not finding.flows:
-        return Proof(text=egress_text(snapshot, finding))
+        return RepairProof(text=egress_text(snapshot, finding))
 
     def later() -> Snapshot:
         time.sleep(_SETTLING)
@@ -50,9 +50,9 @@ def proof(snapshot: Snapshot, finding: Finding, look: Callable[[], Snapshot]) ->
         if item.probe.expected and item.judgement in ("agrees", "contradicts") and item.probe.source != "host"
     ]
     if not probes:
-        return Proof(text=egress_text(snapshot, finding))
+        return RepairProof(text=egress_text(snapshot, finding))
     wrong = [item for item in probes if item.judgement == "contradicts" and item.probe.prediction == "answered"]
-    return Proof(text="\n".join(_said(item) for item in probes), failed=bool(wrong))
+    return RepairProof(text="\n".join(_said(item) for item in probes), failed=bool(wrong))
 
 
 def _said(item: Probed) -> str:

@@ -10,7 +10,7 @@ from dnet_tui.actions.execution.undo import undo_entry
 from dnet_tui.actions.journal.entries import JournalEntry
 from dnet_tui.actions.journal.journal import state_folder
 from dnet_tui.actions.plans.plan import Plan
-from dnet_tui.actions.probes.repair_probe import Proof, proof
+from dnet_tui.actions.probes.repair_probe import RepairProof, proof
 from dnet_tui.actions.repair.session import Repair, RepairSession, Result
 from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.report.finding import Finding
@@ -47,7 +47,7 @@ class HostRepairIO:
         """See :class:`~dnet_tui.actions.repair.session.RepairIO`."""
         return apply_plan(plan, HostExecutor(), state_folder(), again)
 
-    def probe(self, snapshot: Snapshot, finding: Finding) -> Proof:
+    def probe(self, snapshot: Snapshot, finding: Finding) -> RepairProof:
         """See :class:`~dnet_tui.actions.repair.session.RepairIO`."""
         return proof(snapshot, finding, self.take)
 

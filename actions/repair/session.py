@@ -15,7 +15,7 @@ import msgspec
 from dnet_tui.actions.journal.entries import JournalEntry
 from dnet_tui.actions.plans.binding import PlanOutdatedError, anchored
 from dnet_tui.actions.plans.plan import Plan, command_lines, plan_for
-from dnet_tui.actions.probes.repair_probe import Proof
+from dnet_tui.actions.probes.repair_probe import RepairProof
 from dnet_tui.actions.repair.without_plan import unplanned
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.report.finding import Finding
@@ -76,7 +76,7 @@ class RepairIO(Protocol):
             ActionFailedError: A change could not be made.
         """
 
-    def probe(self, snapshot: Snapshot, finding: Finding) -> Proof:
+    def probe(self, snapshot: Snapshot, finding: Finding) -> RepairProof:
         """Try a repair out with real packets, along the flows of its finding."""
 
     def keep(self, finding: Finding, why: str) -> bool:

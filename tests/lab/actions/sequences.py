@@ -139,9 +139,15 @@ def _changed(one: Any, two: Any) -> str:
     return f"{str(one)[:200]} -> {str(two)[:200]}"
 
 
-def _draw(rng: random.Random) -> tuple[str, ...]:
-    """One action, with arguments that fit often enough."""
+def _draw(rng: random.Random, made: set[tuple[str, ...]]) -> tuple[str, ...]:
+    """One action, with arguments that fit often enough: mostly of what was ``made`` before."""
+
+    def known(*verb: str) -> tuple[str, ...]:
+        found = sorted(words for words in made if words[: len(verb)] == verb)
+        return rng.choice(found) if found and rng.random() < 0.85 else ()
+
     network = rng.choice(("red", "green", "blue"))
+    there = (known("net", "create") or ("", "", network))[2]
     subnet = f"10.{rng.randint(100, 104)}.0.0/24"
     container = rng.choice(("web", "api", "db"))
     port = rng.choice(("9001", "9002", "9003"))
@@ -158,18 +164,22 @@ def _draw(rng: random.Random) -> tuple[str, ...]:
 
     drawers: tuple[tuple[int, Callable[[], tuple[str, ...]]], ...] = (
         (5, create),
-        (3, lambda: ("net", "rm", network)),
-        (3, lambda: ("net", "attach", network, rng.choice(("n1", "n3", "guest")))),
-        (3, lambda: ("net", "disconnect", network, rng.choice(("n1", "n2", "n3", "guest")))),
+        (2, lambda: ("net", "rm", there)),
+        (3, lambda: ("net", "attach", there, rng.choice(("n1", "n3", "guest")))),
+        (3, lambda: ("net", "disconnect", *(known("net", "attach") or ("", "", there, "n2"))[2:4])),
         (3, lambda: ("port", "publish", container, f"{port}:80", *(["--localhost"] if rng.random() < 0.3 else []))),
-        (2, lambda: ("port", "unpublish", container, port)),
+        (2, lambda: ("port", "unpublish", *_port(known("port", "publish")) or (container, port))),
         (3, lambda: ("route", "add", f"10.{rng.randint(60, 62)}.0.0/24", "via", "203.0.113.1")),
-        (2, lambda: ("route", "rm", f"10.{rng.randint(60, 62)}.0.0/24")),
+        (2, lambda: ("route", "rm", (known("route", "add") or ("", "", "10.60.0.0/24"))[2])),
         (2, lambda: ("fix",)),
         (2, lambda: ("undo",)),
     )
     (drawn,) = rng.choices([draw for _, draw in drawers], [weight for weight, _ in drawers])
     return drawn()
+
+
+def _port(words: tuple[str, ...]) -> tuple[str, ...]:
+    return (words[2], words[3].partition(":")[0]) if words else ()
 
 
 def _entries(run: Commands) -> list[dict[str, Any]]:
@@ -204,13 +214,15 @@ def one_sequence(host: LabHost, run: Commands, seed: int, told: Told) -> str:
         host.run("sysctl", "-w", "net.ipv4.ip_forward=0")
     before = portrait(host)
     made: list[str] = []
+    done: set[tuple[str, ...]] = set()
     try:
         for _ in range(rng.randint(3, 7)):
-            words = _draw(rng)
+            words = _draw(rng, done)
             code, _, text = run(*words, "--yes")
             told.actions += 1
             told.made += code == 0
             made.append(f"{' '.join(words)} ({code})")
+            done |= {words} if code == 0 else set()
             assert "Error(" not in text, text
         made += [f"undo {identity}" for identity in _undone(run, rng, told)]
         wrong = difference(before, portrait(host))

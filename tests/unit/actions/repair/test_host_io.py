@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from dnet_tui.actions.journal.entries import JournalEntry, StepLocation
 from dnet_tui.actions.plans.plan import Plan
-from dnet_tui.actions.probes.repair_probe import Proof
+from dnet_tui.actions.probes.repair_probe import RepairProof
 from dnet_tui.actions.repair import host_io
 from dnet_tui.actions.repair.session import Repair, RepairSession, Result
 from dnet_tui.diagnostics.checks.run_checks import run_checks
@@ -35,7 +35,7 @@ class Host:
         monkeypatch.setattr(take_snapshot, "take_snapshot", lambda *_: self.snapshot)
         monkeypatch.setattr(host_io, "apply_plan", self._apply)
         monkeypatch.setattr(host_io, "undo_entry", lambda *given: self.undone.append(given[2]))
-        monkeypatch.setattr(host_io, "proof", lambda *_: Proof(text="probe: it answered"))
+        monkeypatch.setattr(host_io, "proof", lambda *_: RepairProof(text="probe: it answered"))
         run = RepairSession.run
 
         def counted(session: RepairSession, repairs: tuple[Repair, ...]) -> tuple[Result, ...]:

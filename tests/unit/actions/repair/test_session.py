@@ -10,7 +10,7 @@ import pytest
 from dnet_tui.actions.journal.entries import JournalEntry, StepLocation
 from dnet_tui.actions.plans.binding import PlanOutdatedError, same_changes
 from dnet_tui.actions.plans.plan import Plan, plan_for, render
-from dnet_tui.actions.probes.repair_probe import Proof
+from dnet_tui.actions.probes.repair_probe import RepairProof
 from dnet_tui.actions.repair.session import Repair, RepairSession, Result, choose_repairs
 from dnet_tui.diagnostics.operations.by_hand import Command
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
@@ -79,8 +79,8 @@ class Outside:
             gaps=(),
         )
 
-    def probe(self, _: Snapshot, item: Finding) -> Proof:
-        return Proof(text=f"probe: {item.check}", failed=item.check in self.silent)
+    def probe(self, _: Snapshot, item: Finding) -> RepairProof:
+        return RepairProof(text=f"probe: {item.check}", failed=item.check in self.silent)
 
     def keep(self, finding: Finding, why: str) -> bool:
         self.asked.append(f"keep {finding.check}: {why.splitlines()[0]}")
