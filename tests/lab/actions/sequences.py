@@ -168,7 +168,7 @@ def _draw(rng: random.Random, made: set[tuple[str, ...]]) -> tuple[str, ...]:
         (3, lambda: ("net", "attach", there, rng.choice(("n1", "n3", "guest")))),
         (3, lambda: ("net", "disconnect", *(known("net", "attach") or ("", "", there, "n2"))[2:4])),
         (3, lambda: ("port", "publish", container, f"{port}:80", *(["--localhost"] if rng.random() < 0.3 else []))),
-        (2, lambda: ("port", "unpublish", *_port(known("port", "publish")) or (container, port))),
+        (2, lambda: ("port", "unpublish", *(_port(known("port", "publish")) or (container, port)))),
         (3, lambda: ("route", "add", f"10.{rng.randint(60, 62)}.0.0/24", "via", "203.0.113.1")),
         (2, lambda: ("route", "rm", (known("route", "add") or ("", "", "10.60.0.0/24"))[2])),
         (2, lambda: ("fix",)),
