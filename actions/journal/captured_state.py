@@ -86,7 +86,7 @@ class BridgeState(CapturedState, frozen=True, kw_only=True, tag="bridge"):
     ``ifindex`` tells our own bridge from one of the same name made later.
     ``numbers`` are the bridge's attributes by their kernel names (without
     ``IFLA_BR_``), ``link`` those of the link, ``forwarding`` the MAC addresses
-    of static entries for the bridge itself.
+    of static entries for the bridge itself, ``multicast`` those it was made to listen to.
     """
 
     existed: bool
@@ -106,6 +106,8 @@ class BridgeState(CapturedState, frozen=True, kw_only=True, tag="bridge"):
     address_states: tuple[AddressState, ...] = ()
     neighbours: tuple[NeighbourState, ...] = ()
     forwarding: tuple[str, ...] = ()
+    altnames: tuple[str, ...] = ()
+    multicast: tuple[str, ...] = ()
 
 
 class DockerNetworkState(CapturedState, frozen=True, kw_only=True, tag="docker-network"):
