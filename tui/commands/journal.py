@@ -58,7 +58,7 @@ def _as_text(entries: tuple[JournalEntry, ...], place: StepLocation, lost: set[s
         if entry.reason:
             lines.append(clean(f"      {entry.reason}", _LIMIT))
         if entry.id in lost:
-            lines.append(f"      lost at a reboot: `dnet-tui persist {entry.id}` keeps it")
+            lines.append(f"      lost at a reboot, unless `dnet-tui persist {entry.id}` can keep it")
         lines += [clean(f"      written by {writer}", _LIMIT) for writer in entry.writers]
     return lines
 

@@ -50,7 +50,7 @@ def own_change_line(item: OwnChange) -> str:
     what = clean(item.title, _LIMIT)
     if item.state == "left-behind":
         return f"left behind by entry {item.entry} ({what}): `dnet-tui undo {item.entry}` takes it out"
-    return f"lost at a reboot: entry {item.entry} ({what}); `dnet-tui persist {item.entry}` keeps it"
+    return f"lost at a reboot, unless `dnet-tui persist {item.entry}` can keep it: entry {item.entry} ({what})"
 
 
 def skipped_line(item: CheckSkipped) -> str:
