@@ -86,7 +86,7 @@ def portrait(host: LabHost) -> dict[str, Any]:
         "nft": _lines(host, "nft", "-s", "list", "ruleset"),
         "sysctls": _lines(host, "sysctl", "-a", "-e", "-r", r"^net\.(ipv4|ipv6|bridge)\."),
         "policy": _lines(host, "ip", "rule") + _lines(host, "ip", "-6", "rule"),
-        "fdb": sorted(line for line in _lines(host, "bridge", "fdb") if not re.search("permanent|33:33", line)),
+        "fdb": sorted(line for line in _lines(host, "bridge", "fdb") if line.endswith(" static")),
         "namespaces": sorted(line.split()[0] for line in _lines(host, "ip", "netns")),
     }
     for name in ("", *seen["namespaces"]):
