@@ -23,13 +23,12 @@ import mmap
 import os
 import socket
 import struct
-from collections.abc import Iterator
 from typing import Final
 
 from dnet_tui.inspect.capture.bpf import BpfProgram, accept_all, pack
 from dnet_tui.inspect.capture.enter_namespace import PERMISSION_HINT
 from dnet_tui.inspect.capture.packet import ETHERNET, OUTGOING, RAW_IP, SNAPLEN, CapturedPacket
-from dnet_tui.inspect.capture.ring_blocks import FRAME_HEADER, VLAN_VALID, BlockMaker, PacketBlocks, with_tag
+from dnet_tui.inspect.capture.ring_blocks import FRAME_HEADER, VLAN_VALID, BlockMaker, with_tag
 from dnet_tui.inspect.errors import CannotInspectError, DnetError
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -155,36 +154,36 @@ class Ring:
     def read(self, point: int = 0) -> list[CapturedPacket]:
         """Every packet that is ready now, oldest first, marked with ``point``.  Never waits."""
         packets: list[CapturedPacket] = []
-        for at, count in self._ready():
-            self._read_block(packets, at, count, point)
+        for _ in range(self._blocks):  # at most once around: a flood must not keep us here
+            if (ready := self._ready()) is None:
+                break
+            self._read_block(packets, *ready, point)
+            self._give_back()
         self.received += len(packets)
         return packets
 
-    def read_blocks(self, maker: BlockMaker) -> list[PacketBlocks]:
-        """The same as blocks of a pcapng file, without a packet being made."""
-        found: list[PacketBlocks] = []
-        for at, count in self._ready():
-            blocks = maker.make(self._memory, at, count)
-            if blocks is not None:
-                self.received += blocks.packets
-                found.append(blocks)
-        return found
+    def read_blocks(self, maker: BlockMaker, enough: int) -> None:
+        """The same as blocks of a pcapng file, without a packet being made, until ``maker`` has that many bytes."""
+        for _ in range(self._blocks):
+            if maker.size >= enough or (ready := self._ready()) is None:
+                break
+            self.received += maker.add(self._memory, *ready)
+            self._give_back()
 
     def block_maker(self, point: int = 0) -> BlockMaker:
         """What :meth:`read_blocks` wants."""
-        return BlockMaker(point, self.snaplen, skip_outgoing=self._skip_outgoing)
+        return BlockMaker(point, self.snaplen, _BLOCK, skip_outgoing=self._skip_outgoing)
 
-    def _ready(self) -> Iterator[tuple[int, int]]:
-        """Every block that is ready: where its first frame is, and how many there are; each is given back after use."""
-        memory = self._memory
-        for _ in range(self._blocks):  # at most once around: a flood must not keep us here
-            base = self._block * _BLOCK
-            status, count, first = _BLOCK_HEADER.unpack_from(memory, base)
-            if not status & _TO_USER:
-                break
-            yield base + first, count
-            struct.pack_into("=I", memory, base + _STATUS_AT, 0)  # back to the kernel
-            self._block = (self._block + 1) % self._blocks
+    def _ready(self) -> tuple[int, int] | None:
+        """Where the first frame of the next block is, and how many there are; None while the kernel has the block."""
+        base = self._block * _BLOCK
+        status, count, first = _BLOCK_HEADER.unpack_from(self._memory, base)
+        return (base + first, count) if status & _TO_USER else None
+
+    def _give_back(self) -> None:
+        """The kernel may fill the block again."""
+        struct.pack_into("=I", self._memory, self._block * _BLOCK + _STATUS_AT, 0)
+        self._block = (self._block + 1) % self._blocks
 
     def _read_block(self, packets: list[CapturedPacket], at: int, count: int, point: int) -> None:
         memory, linktype, unpack = self._memory, self.linktype, FRAME_HEADER.unpack_from

@@ -190,7 +190,7 @@ def _follow(running: Capture, writer: CaptureWriter | None, output: CaptureOutpu
     only_written = writer is not None and output is None and len(running.points) == 1
     while not running.finished:
         if writer is not None and only_written and running.options.count is None:
-            for blocks in running.poll_blocks(_PATIENCE):
+            if (blocks := running.poll_blocks(_PATIENCE)) is not None:
                 writer.write_blocks(*blocks)
             told = _say_notes(running, told)
             losses.say()

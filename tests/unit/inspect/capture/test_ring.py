@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -58,6 +59,12 @@ def fill(made: Any, block: int, *frames: bytes) -> None:
     head = struct.pack("=IIIIIIQ", 2, 0, 1, len(frames), 48, 0, block).ljust(48, b"\0")
     body = head + b"".join(frames)
     made._memory[block * _BLOCK : block * _BLOCK + len(body)] = body
+
+
+def written(made: Any, point: int = 0, enough: int = sys.maxsize) -> Any:
+    maker = made.block_maker(point)
+    made.read_blocks(maker, enough)
+    return maker.take()
 
 
 def statuses(made: Any) -> list[int]:
@@ -139,7 +146,7 @@ def test_blocks_are_the_very_bytes_that_the_packets_would_be_written_as() -> Non
     fill(slow, 0, *frames)
     fill(fast, 0, *frames)
     packets = slow.read(2)
-    (blocks,) = fast.read_blocks(fast.block_maker(2))
+    blocks = written(fast, 2)
     assert blocks.data == b"".join(map(packet_block, packets))
     assert (blocks.packets, blocks.first_ns, blocks.last_ns) == (4, packets[0].time_ns, packets[-1].time_ns)
     assert statuses(fast) == [0, 0, 0, 0]
@@ -149,7 +156,7 @@ def test_blocks_of_loopback_hold_each_packet_once() -> None:
     made = ring(loopback=True)
     fill(made, 0, frame(FRAME, reception=4))
     fill(made, 1, frame(FRAME, reception=4), frame(FRAME, reception=0))
-    assert [blocks.packets for blocks in made.read_blocks(made.block_maker())] == [1]
+    assert written(made).packets == 1
 
 
 @st.composite
@@ -187,11 +194,13 @@ def test_frames_that_are_alike_are_written_as_any_others(frames: list[bytes], lo
     fill(slow, 0, *frames)
     fill(fast, 0, *frames)
     packets = slow.read(1)
-    found = fast.read_blocks(fast.block_maker(1))
-    assert b"".join(blocks.data for blocks in found) == b"".join(map(packet_block, packets))
-    assert sum(blocks.packets for blocks in found) == len(packets) == fast.received
-    for blocks in found:
-        assert (blocks.first_ns, blocks.last_ns) == (packets[0].time_ns, packets[-1].time_ns)
+    found = written(fast, 1)
+    if found is None:
+        assert not packets
+        return
+    assert found.data == b"".join(map(packet_block, packets))
+    assert found.packets == len(packets) == fast.received
+    assert (found.first_ns, found.last_ns) == (packets[0].time_ns, packets[-1].time_ns)
 
 
 def test_content_that_looks_like_a_frame_is_not_taken_for_one() -> None:
@@ -201,5 +210,27 @@ def test_content_that_looks_like_a_frame_is_not_taken_for_one() -> None:
     slow, fast = ring(), ring()
     fill(slow, 0, *frames)
     fill(fast, 0, *frames)
-    (blocks,) = fast.read_blocks(fast.block_maker())
+    blocks = written(fast)
     assert (blocks.packets, blocks.data) == (61, b"".join(map(packet_block, slow.read())))
+
+
+def test_blocks_are_taken_a_few_at_a_time_and_the_rest_stays_in_the_ring() -> None:
+    made = ring()
+    for block in range(3):
+        fill(made, block, frame(FRAME, time_ns=block + 1))
+    assert written(made, enough=1).first_ns == 1
+    assert statuses(made) == [0, 1, 1, 0]
+    assert written(made).packets == 2
+    assert statuses(made) == [0, 0, 0, 0]
+
+
+def test_blocks_are_made_in_the_same_memory_again_once_they_were_taken() -> None:
+    made = ring()
+    maker = made.block_maker()
+    for number in range(6):
+        fill(made, number % BLOCKS, *alike(90, number + 1), frame(bytes([number]) * 60_000), frame(FRAME))
+        made.read_blocks(maker, sys.maxsize)
+        blocks = maker.take()
+        assert (blocks.packets, bytes(blocks.data[28:32])) == (92, bytes(4))
+        assert bytes([number]) * 60_000 in bytes(blocks.data)
+        assert maker.take() is None
