@@ -3,8 +3,8 @@
 There is no thread and no queue here: :meth:`Capture.poll` reads the kernel's
 rings in the caller's thread and returns raw packets in the order of their
 time.  The rings are the bounded buffers; whatever does not fit is counted by
-the kernel.  Packets of several points are held for :data:`HOLD` seconds, the
-longest the kernel may sit on a block, so that no point's packets come after
+the kernel.  Packets of several points are held for the longest time that
+the kernel may sit on a block (:attr:`RingBlocks.surely`), so that no point's packets come after
 later ones of another.  That order, the point's index and the whole bytes are
 what a reader needs to recognise one packet at several points.
 """
@@ -30,16 +30,12 @@ from dnet_tui.inspect.capture.enter_namespace import is_in_use
 from dnet_tui.inspect.capture.merge import Merger
 from dnet_tui.inspect.capture.packet import CapturedPacket
 from dnet_tui.inspect.capture.points import CapturePoint
-from dnet_tui.inspect.capture.ring import RETIRE_MS
 from dnet_tui.inspect.capture.ring_blocks import BlockMaker, PacketBlocks
 from dnet_tui.inspect.capture.tap import CaptureOptions, CaptureState, Tap, open_tap
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model.view import View
 
 T = TypeVar("T")
-
-HOLD = (2 * RETIRE_MS + 10) / 1000
-"""Seconds from a packet's arrival until every ring has surely handed over what arrived before it."""
 
 _POINT = attrgetter("point")
 _GRACE = GRACE_NS / 1e9
@@ -73,7 +69,8 @@ class Capture:
         self._view = view
         self._taps: list[Tap] = []
         self._several = len(self.points) > 1
-        self._merger = Merger(HOLD if self._several else 0.0)
+        self._hold = self.options.blocks.surely
+        self._merger = Merger(self._hold if self._several else 0.0)
         self._span = CaptureSpan(len(self.points))
         self.began_ns = 0
         """When counting began, at every point at once (nanoseconds since 1970); 0 where there is one point."""
@@ -157,7 +154,7 @@ class Capture:
 
     def seen_until_ns(self) -> int:
         """Every packet up to this moment (nanoseconds since 1970) has been returned by :meth:`poll`."""
-        return time.time_ns() - int((time.monotonic() - self._read_at + HOLD) * 1e9)
+        return time.time_ns() - int((time.monotonic() - self._read_at + self._hold) * 1e9)
 
     def poll_blocks(self, timeout: float) -> PacketBlocks | None:
         """As :meth:`poll`, for the only point of a capture whose packets are written and not looked at.
@@ -319,7 +316,7 @@ class Capture:
     def _lose(self, tap: Tap, why: str) -> None:
         if tap.close_at is None:
             tap.state = "gone"
-            tap.close_at = time.monotonic() + HOLD  # until its last block is handed over
+            tap.close_at = time.monotonic() + self._hold  # until its last block is handed over
             self.notes.append(f"{tap.point.label}: {why}.")
 
     def _drain(self) -> None:
@@ -327,7 +324,7 @@ class Capture:
         if self._draining_until is not None:
             return
         now = time.monotonic()
-        self._draining_until = now + HOLD
+        self._draining_until = now + self._hold
         if not self._several:
             self._quieten()
             return

@@ -131,6 +131,7 @@ def capture(
         snaplen=snaplen,
         promiscuous=promiscuous,
         own_ssh=all_ssh,
+        only_written=printing is None and count is None and len(chosen.points) == 1,
     )
     if file.plain:
         _dump(chosen, msgspec.structs.replace(options, count=count), file)
@@ -187,9 +188,8 @@ def _follow(running: Capture, writer: CaptureWriter | None, output: CaptureOutpu
     """Write and print packets until the capture has ended."""
     told = 0
     losses = LossReports(running)
-    only_written = writer is not None and output is None and len(running.points) == 1
     while not running.finished:
-        if writer is not None and only_written and running.options.count is None:
+        if writer is not None and running.options.only_written:
             if (blocks := running.poll_blocks(_PATIENCE)) is not None:
                 writer.write_blocks(*blocks)
             told = _say_notes(running, told)

@@ -18,13 +18,12 @@ from dnet_tui.inspect.capture.bpf import Program, libpcap, live_handle, message_
 from dnet_tui.inspect.capture.enter_namespace import is_in_use, run_inside
 from dnet_tui.inspect.capture.files.pcapng_writer import opened_file
 from dnet_tui.inspect.capture.points import CapturePoint
-from dnet_tui.inspect.capture.ring import RETIRE_MS, Interface
+from dnet_tui.inspect.capture.ring import ONLY_WRITTEN, Interface
 from dnet_tui.inspect.capture.tap import CaptureOptions, full_expression
 from dnet_tui.inspect.errors import DnetError, UsageError
 from dnet_tui.inspect.model import Namespace
 from dnet_tui.inspect.text.sanitize import clean
 
-_DRAIN = (2 * RETIRE_MS + 10) / 1000
 _PRESENCE = 1.0
 _NETMASK_UNKNOWN = 0xFFFFFFFF
 
@@ -76,7 +75,7 @@ class PcapDump:
             name,
             promiscuous=options.promiscuous,
             buffer=options.ring_bytes,
-            timeout_ms=RETIRE_MS,
+            timeout_ms=ONLY_WRITTEN.retire_ms,
         )
         compiled = Program()
         expression = full_expression(options)
@@ -129,7 +128,7 @@ class PcapDump:
                     self.notes.append(f"{self._point.label}: its namespace has ended.")
                     break
         if not self._full:
-            time.sleep(_DRAIN)  # until the last block of the ring is handed over
+            time.sleep(ONLY_WRITTEN.surely)  # until the last block of the ring is handed over
             self._take()
 
     @property

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from dnet_tui.inspect.capture.files.pcapng_blocks import packet_block
 from dnet_tui.inspect.capture.packet import ETHERNET, SNAPLEN
-from dnet_tui.inspect.capture.ring import _BLOCK, Ring
+from dnet_tui.inspect.capture.ring import LOOKED_AT, Ring
 from unit.builders.packets import MAC_A, MAC_B, ethernet, ipv4, udp
 
 FRAME = ethernet(ipv4(17, udp(b"abc")))
 BLOCKS = 4
+BLOCK = LOOKED_AT.size
 
 
 def ring(*, loopback: bool = False, snaplen: int = SNAPLEN) -> Any:
@@ -26,9 +27,10 @@ def ring(*, loopback: bool = False, snaplen: int = SNAPLEN) -> Any:
             linktype=ETHERNET,
             received=0,
             snaplen=snaplen,
-            _memory=bytearray(_BLOCK * BLOCKS),
+            _memory=bytearray(BLOCK * BLOCKS),
             _blocks=BLOCKS,
             _block=0,
+            _block_size=BLOCK,
             _skip_outgoing=loopback,
         ).__dict__
     )
@@ -58,7 +60,7 @@ def frame(
 def fill(made: Any, block: int, *frames: bytes) -> None:
     head = struct.pack("=IIIIIIQ", 2, 0, 1, len(frames), 48, 0, block).ljust(48, b"\0")
     body = head + b"".join(frames)
-    made._memory[block * _BLOCK : block * _BLOCK + len(body)] = body
+    made._memory[block * BLOCK : block * BLOCK + len(body)] = body
 
 
 def written(made: Any, point: int = 0, enough: int = sys.maxsize) -> Any:
@@ -68,7 +70,7 @@ def written(made: Any, point: int = 0, enough: int = sys.maxsize) -> Any:
 
 
 def statuses(made: Any) -> list[int]:
-    return [struct.unpack_from("=I", made._memory, block * _BLOCK + 8)[0] for block in range(BLOCKS)]
+    return [struct.unpack_from("=I", made._memory, block * BLOCK + 8)[0] for block in range(BLOCKS)]
 
 
 def test_packets_come_with_time_direction_and_length() -> None:
