@@ -33,6 +33,7 @@ MOST_BYTES = 16 << 20
 MOST_POINTS = 4096
 _ZSTD_MODULES = ("compression.zstd", "zstandard", "pyzstd")
 _NANOSECONDS = 1_000_000_000
+_LATEST = 253_000_000_000 * _NANOSECONDS  # in the year 9987: a calendar ends soon after
 _RAW = frozenset({12, 14, 101, 228, 229})
 _NULL, _SLL, _SLL2 = 0, 113, 276
 _KNOWN = _RAW | {ETHERNET, _NULL, _SLL, _SLL2}
@@ -72,6 +73,7 @@ class CaptureReader:
         self._interfaces: list[_Interface] = []
         self._order = "<"
         self._unknown: set[int] = set()
+        self._untimely = 0
         self._label = "standard input" if path == "-" else Path(path).name
         try:
             raw = cast("BufferedReader", sys.stdin.buffer if path == "-" else Path(path).open("rb"))  # noqa: SIM115
@@ -112,6 +114,8 @@ class CaptureReader:
             self.notes.append(f"{self._label}: damaged or cut off; what comes before was read ({clean(str(error))})")
         for number in sorted(self._unknown):
             self.notes.append(f"{self._label}: packets of link type {number} are not shown")
+        if self._untimely:
+            self.notes.append(f"{self._label}: {self._untimely} packets have times before 1970 or after the year 9987")
 
     # -- pcap ---------------------------------------------------------------
 
@@ -242,6 +246,9 @@ class CaptureReader:
             self._unknown.add(kind)
             return None
         length = max(length, len(data))
+        if not 0 <= moment <= _LATEST:
+            self._untimely += 1
+            moment = min(max(moment, 0), _LATEST)
         if kind == ETHERNET:
             return CapturedPacket(moment, interface.point, reception, ETHERNET, length, data)
         if kind in _RAW:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import struct
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from dnet_tui.inspect.capture.correlation.packet_identity import FlowEnds, Packe
 from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
 from dnet_tui.inspect.capture.correlation.row_budget import ROW_BYTES
 from dnet_tui.inspect.capture.correlation.row_text import row_remarks
-from dnet_tui.inspect.capture.packet import OUTGOING, CapturedPacket
+from dnet_tui.inspect.capture.packet import OUTGOING, RAW_IP, CapturedPacket
 from unit.builders.packets import A6, B6, TIME, ethernet, icmp, ipv4, ipv6, packet, tcp, udp
 
 WEB, OTHER, HOST, SERVER = "172.17.0.2", "172.17.0.3", "203.0.113.2", "198.51.100.10"
@@ -258,8 +259,8 @@ def test_packets_that_await_an_answer_are_bounded() -> None:
 
 @given(st.binary(max_size=120), st.sampled_from((0x0800, 0x86DD, 0x0806, 0x8100)))
 def test_any_bytes_have_an_identity(data: bytes, kind: int) -> None:
-    frame = ethernet(data, kind)
-    assert identify(packet(frame)) == identify(packet(frame))
+    for seen in (packet(ethernet(data, kind)), msgspec.structs.replace(packet(data), linktype=RAW_IP)):
+        assert identify(seen) == identify(seen)
 
 
 def test_broken_packets_have_an_identity() -> None:
