@@ -23,12 +23,14 @@ import mmap
 import os
 import socket
 import struct
+import sys
 from typing import Final, NamedTuple
 
 from dnet_tui.inspect.capture.bpf import BpfProgram, accept_all, pack
 from dnet_tui.inspect.capture.enter_namespace import PERMISSION_HINT
 from dnet_tui.inspect.capture.packet import ETHERNET, OUTGOING, RAW_IP, SNAPLEN, CapturedPacket
 from dnet_tui.inspect.capture.ring_blocks import FRAME_HEADER, VLAN_VALID, BlockMaker, with_tag
+from dnet_tui.inspect.capture.written_packet import WrittenPacket, written_packets
 from dnet_tui.inspect.errors import CannotInspectError, DnetError
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -190,6 +192,12 @@ class Ring:
                 break
             self.received += maker.add(self._memory, *ready)
             self._give_back()
+
+    def read_written(self, maker: BlockMaker, point: int) -> list[WrittenPacket]:
+        """The same as :meth:`read`, for packets that are only written."""
+        self.read_blocks(maker, sys.maxsize)
+        blocks = maker.take()
+        return written_packets(blocks, point, self.linktype) if blocks is not None else []
 
     def block_maker(self, point: int = 0) -> BlockMaker:
         """What :meth:`read_blocks` wants."""

@@ -20,9 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from types import TracebackType
-from typing import Self, TypeVar
-
-import msgspec
+from typing import Self, TypeVar, cast
 
 from dnet_tui.inspect.capture import bpf
 from dnet_tui.inspect.capture.capture_span import GRACE_NS, CaptureSpan
@@ -31,7 +29,8 @@ from dnet_tui.inspect.capture.merge import Merger
 from dnet_tui.inspect.capture.packet import CapturedPacket
 from dnet_tui.inspect.capture.points import CapturePoint
 from dnet_tui.inspect.capture.ring_blocks import BlockMaker, PacketBlocks
-from dnet_tui.inspect.capture.tap import CaptureOptions, CaptureState, Tap, open_tap
+from dnet_tui.inspect.capture.tap import CaptureOptions, PointStatistics, Tap, open_tap
+from dnet_tui.inspect.capture.written_packet import WrittenPacket
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model.view import View
 
@@ -41,20 +40,8 @@ _POINT = attrgetter("point")
 _GRACE = GRACE_NS / 1e9
 _ENOUGH = 1  # bytes of blocks that are written at once: a ring's block at a time, while it is in the processor's cache
 _CALM = 0.1  # seconds for which nothing but full blocks is looked at, unless something happens
+_AnyPacket = CapturedPacket | WrittenPacket
 _PRESENCE = 1.0  # seconds between looks at whether anybody but us still holds a namespace
-
-
-class PointStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """The counters of one point: packets given to the reader, and matching ones the kernel had no room for.
-
-    ``state``: ``open``; ``down`` while the interface is down (capturing goes
-    on when it is up again); ``gone`` for good.
-    """
-
-    label: str
-    received: int
-    dropped: int
-    state: CaptureState
 
 
 class Capture:
@@ -70,11 +57,12 @@ class Capture:
         self._taps: list[Tap] = []
         self._several = len(self.points) > 1
         self._hold = self.options.blocks.surely
-        self._merger = Merger(self._hold if self._several else 0.0)
+        self._merger: Merger[_AnyPacket] = Merger(self._hold if self._several else 0.0)
         self._span = CaptureSpan(len(self.points))
         self.began_ns = 0
         """When counting began, at every point at once (nanoseconds since 1970); 0 where there is one point."""
         self._maker: BlockMaker | None = None
+        self._makers: dict[int, BlockMaker] | None = None
         self._calm_until = 0.0
         self._delivered = 0
         self._quiet_at: float | None = None
@@ -150,7 +138,13 @@ class Capture:
         When the capture has ended and all is delivered, ``finished`` is true
         and every further call returns nothing at once.
         """
-        return self._polled(timeout, self._release, [])
+        return cast("list[CapturedPacket]", self._polled(timeout, self._release, list[_AnyPacket]()))
+
+    def poll_written(self, timeout: float) -> list[WrittenPacket]:
+        """As :meth:`poll`, for packets that are written and not looked at."""
+        if self._makers is None:
+            self._makers = {tap.index: tap.ring.block_maker(tap.index) for tap in self._taps}
+        return cast("list[WrittenPacket]", self._polled(timeout, self._release, list[_AnyPacket]()))
 
     def seen_until_ns(self) -> int:
         """Every packet up to this moment (nanoseconds since 1970) has been returned by :meth:`poll`."""
@@ -242,12 +236,16 @@ class Capture:
                 tap.ring.read_blocks(self._maker, sys.maxsize)
                 tap.state = "open" if self._maker.size and tap.state == "down" else tap.state
                 continue
-            packets = tap.ring.read(tap.index)
+            packets = (
+                tap.ring.read(tap.index)
+                if self._makers is None
+                else tap.ring.read_written(self._makers[tap.index], tap.index)
+            )
             if packets and tap.state == "down":
                 tap.state = "open"
             self._merger.add(now, packets)
 
-    def _release(self, now: float) -> list[CapturedPacket]:
+    def _release(self, now: float) -> list[_AnyPacket]:
         """Take what is due, and note the end when there is nothing more to come."""
         over = not self._live()
         if self._draining_until is not None and now >= self._draining_until:

@@ -42,6 +42,19 @@ class CaptureOptions(msgspec.Struct, frozen=True, kw_only=True):
         return ONLY_WRITTEN if self.only_written else LOOKED_AT
 
 
+class PointStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """The counters of one point: packets given to the reader, and matching ones the kernel had no room for.
+
+    ``state``: ``open``; ``down`` while the interface is down (capturing goes
+    on when it is up again); ``gone`` for good.
+    """
+
+    label: str
+    received: int
+    dropped: int
+    state: CaptureState
+
+
 class Tap:
     """One point's ring.  ``home``: it is in our own namespace, which can't vanish under us."""
 

@@ -23,6 +23,7 @@ from typing import IO, cast
 import msgspec
 
 from dnet_tui.inspect.capture.files.file_errors import cannot_read
+from dnet_tui.inspect.capture.files.pcapng_blocks import reception_of
 from dnet_tui.inspect.capture.packet import ETHERNET, OUTGOING, RAW_IP, CapturedPacket
 from dnet_tui.inspect.errors import DnetError, UsageError
 from dnet_tui.inspect.text.sanitize import clean
@@ -201,8 +202,7 @@ class CaptureReader:
         moment = interface.offset * _NANOSECONDS + count * _NANOSECONDS // interface.units
         options = self._options(body[20 + size + -size % 4 :])
         flags = struct.unpack(f"{self._order}I", options[2])[0] if len(options.get(2, b"")) == 4 else 0
-        reception = OUTGOING if flags & 3 == 2 else _RECEPTION.get(flags >> 2 & 7, 0)
-        return self._packet(interface, moment, reception, length, body[20 : 20 + size])
+        return self._packet(interface, moment, reception_of(flags), length, body[20 : 20 + size])
 
     def _simple(self, body: bytes) -> CapturedPacket | None:
         (length,) = struct.unpack_from(f"{self._order}I", body)
@@ -283,8 +283,6 @@ _PCAP = {
     b"\xa1\xb2\x3c\x4d": (">", 1_000_000_000),
 }
 """Byte order and units of time by a pcap file's first four bytes."""
-
-_RECEPTION = {0b010: 2, 0b011: 1, 0b100: 3}
 
 
 def _decompressed(raw: IO[bytes], head: bytes, label: str) -> IO[bytes]:

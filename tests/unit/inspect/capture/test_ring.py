@@ -192,10 +192,13 @@ def alike(count: int, step_ns: int, **more: int) -> list[bytes]:
 @example(alike(100, 1, reception=4), True)
 @example([*alike(40, 1), *alike(40, 1, reception=3)], True)
 def test_frames_that_are_alike_are_written_as_any_others(frames: list[bytes], loopback: bool) -> None:
-    slow, fast = ring(loopback=loopback), ring(loopback=loopback)
-    fill(slow, 0, *frames)
-    fill(fast, 0, *frames)
+    slow, fast, merged = (ring(loopback=loopback) for _ in range(3))
+    for made in (slow, fast, merged):
+        fill(made, 0, *frames)
     packets = slow.read(1)
+    single = merged.read_written(merged.block_maker(1), 1)
+    assert [item.captured() for item in single] == packets
+    assert [item.data for item in single] == list(map(packet_block, packets))
     found = written(fast, 1)
     if found is None:
         assert not packets
