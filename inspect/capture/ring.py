@@ -134,6 +134,7 @@ class Ring:
         self._socket = interface.socket
         self._skip_outgoing = interface.hardware == _LOOPBACK  # or each packet would show twice
         self._block = 0
+        self._rest: tuple[int, int] | None = None
         self._block_size = blocks.size  # holds three of the largest (64 KiB) segmentation-offloaded packets
         try:
             self._socket.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
@@ -186,12 +187,19 @@ class Ring:
         return packets
 
     def read_blocks(self, maker: BlockMaker, enough: int) -> None:
-        """The same as blocks of a pcapng file, without a packet being made, until ``maker`` has that many bytes."""
+        """The same as blocks of a pcapng file, without a packet being made, until ``maker`` has that many bytes.
+
+        What is left of a block then comes first the next time.
+        """
+        before = maker.packets
         for _ in range(self._blocks):
-            if maker.size >= enough or (ready := self._ready()) is None:
+            if maker.size >= enough or (ready := self._rest or self._ready()) is None:
                 break
-            self.received += maker.add(self._memory, *ready)
-            self._give_back()
+            at, left = maker.add(self._memory, *ready, enough)
+            self._rest = (at, left) if left else None
+            if not left:
+                self._give_back()
+        self.received += maker.packets - before
 
     def read_written(self, maker: BlockMaker, point: int) -> list[WrittenPacket]:
         """The same as :meth:`read`, for packets that are only written."""

@@ -83,7 +83,8 @@ class BlockMaker:
         self._shapes: dict[int, dict[int, _Shape]] = {}  # by reception, then by both lengths
         self._room = bytearray(2 * block_bytes)
         self._used = 0
-        self._packets = 0
+        self.packets = 0
+        """The packets whose blocks wait to be taken."""
         self._last = 0  # where the last block begins
 
     @property
@@ -91,26 +92,28 @@ class BlockMaker:
         """Bytes of the blocks that wait to be taken."""
         return self._used
 
-    def add(self, memory: mmap, at: int, count: int) -> int:
-        """Make the blocks of the ``count`` frames of a ring's block, which begin at ``at``; how many are written."""
-        before = self._packets
+    def add(self, memory: mmap, at: int, count: int, enough: int = sys.maxsize) -> tuple[int, int]:
+        """Make the blocks of ``count`` frames, which begin at ``at``, until there are ``enough`` bytes.
+
+        Where the next frame is, and how many there are from there on.
+        """
         if len(self._room) - self._used < self._block_bytes:  # a frame is always larger in the ring
             self._room = self._room.ljust(2 * len(self._room), b"\0")
         with memoryview(memory) as seen, seen.cast("I") as fours, seen.cast("Q") as eights:
-            while count:
+            while count and self._used < enough:
                 done = min(count - 1, _STRETCH)  # the last frame of a block has no next one
                 if done >= _RUN and self._columns(seen, fours, eights, at, done):
                     at += fours[at >> 2] * done
                 else:
-                    done = min(count, _STRETCH)
+                    done = min(count, _STRETCH >> 1)
                     at = self._loop(memory, at, done)
                 count -= done
-        return self._packets - before
+        return at, count
 
     def take(self) -> PacketBlocks | None:
         """The blocks made since the last time; None when there are none."""
-        used, packets = self._used, self._packets
-        self._used = self._packets = 0
+        used, packets = self._used, self.packets
+        self._used = self.packets = 0
         if not packets:
             return None
         room = self._room
@@ -161,7 +164,7 @@ class BlockMaker:
             at += step
         if made:
             self._used, self._last = used, used - total
-            self._packets += made
+            self.packets += made
         return at
 
     def _tagged(self, memory: mmap, at: int) -> tuple[bytes, int]:
@@ -196,7 +199,7 @@ class BlockMaker:
             blocks.cast("I")[4 :: each >> 2] = memoryview(lows).cast("I")
             _copy_content(seen, (fours, eights), blocks, range(at + mac, end, step), size, each)
         self._used, self._last = final, final - each
-        self._packets += count
+        self.packets += count
         return True
 
     def _shape(self, lengths: int, reception: int) -> _Shape:

@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 _POINT = attrgetter("point")
 _GRACE = GRACE_NS / 1e9
-_ENOUGH = 1  # bytes of blocks that are written at once: a ring's block at a time, while it is in the processor's cache
+_ENOUGH = 64 << 10  # bytes of blocks that are written at once, as long as they are in the processor's cache
 _CALM = 0.1  # seconds for which nothing but full blocks is looked at, unless something happens
 _AnyPacket = CapturedPacket | WrittenPacket
 _PRESENCE = 1.0  # seconds between looks at whether anybody but us still holds a namespace

@@ -31,6 +31,7 @@ def ring(*, loopback: bool = False, snaplen: int = SNAPLEN) -> Any:
             _blocks=BLOCKS,
             _block=0,
             _block_size=BLOCK,
+            _rest=None,
             _skip_outgoing=loopback,
         ).__dict__
     )
@@ -226,6 +227,21 @@ def test_blocks_are_taken_a_few_at_a_time_and_the_rest_stays_in_the_ring() -> No
     assert written(made, enough=1).first_ns == 1
     assert statuses(made) == [0, 1, 1, 0]
     assert written(made).packets == 2
+    assert statuses(made) == [0, 0, 0, 0]
+
+
+def test_what_is_left_of_a_block_comes_first_the_next_time() -> None:
+    frames = [frame(FRAME, time_ns=number) for number in range(1, 700)]
+    made = ring()
+    fill(made, 0, *frames)
+    fill(made, 1, frame(FRAME, time_ns=700))
+    maker = made.block_maker()
+    seen = []
+    while made.read_blocks(maker, 1) or maker.size:
+        blocks = maker.take()
+        seen.append((blocks.packets, blocks.first_ns))
+        assert statuses(made)[1] == 1 or sum(number for number, _ in seen) == made.received == 700
+    assert seen == [(256, 1), (256, 257), (187, 513), (1, 700)]
     assert statuses(made) == [0, 0, 0, 0]
 
 
