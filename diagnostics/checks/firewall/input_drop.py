@@ -68,7 +68,7 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A rule or policy of the host's INPUT, before a question or neighbour discovery, not before the host's answers."""
-    return (is_host_input(case, obstacle) and not obstacle.packet.reply) or is_discovery(case, obstacle)
+    return (is_host_input(case, obstacle) and not obstacle.packet.reply) or is_discovery(case, obstacle, "input")
 
 
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:

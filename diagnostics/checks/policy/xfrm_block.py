@@ -41,7 +41,8 @@ ID = "xfrm-block"
 
 def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A policy of the host's IPsec."""
-    return obstacle.stage == "xfrm" and obstacle.by.kind == "policy" and on_host(case, obstacle)
+    by_ipsec = obstacle.by.kind == "policy" and obstacle.by.rule is None
+    return by_ipsec and obstacle.stage in {"xfrm", "neighbour"} and on_host(case, obstacle)
 
 
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
