@@ -10,7 +10,7 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import route_spec
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.context.iptables_layout import known_tables
 from dnet_tui.diagnostics.operations.by_hand import ByHand
-from dnet_tui.diagnostics.operations.netns_scope import NetnsScope
+from dnet_tui.diagnostics.operations.netns_scope import HOST, NetnsScope
 from dnet_tui.diagnostics.operations.policy_rule import DeletePolicyRule, policy_rule_spec
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.operations.route import DeleteRoute
@@ -46,10 +46,13 @@ def for_rule(case: HostContext, rule: RuleRef, owner: DecisionOwner) -> Remedy:
 
 
 def by_hand_in(case: HostContext, rule: RuleRef, scope: NetnsScope | None) -> ByHand | None:
-    """The command that takes a rule out of a container's namespace; of a policy the one that makes it accept."""
+    """The command that takes a rule out where it stands; of a policy the one that makes it accept."""
     if scope is None:
         return None
-    enter = ("nsenter", f"--net=/run/netns/{scope.name}") if scope.name else ("nsenter", "-t", str(scope.pid), "-n")
+    enter: tuple[str, ...] = (
+        ("nsenter", f"--net=/run/netns/{scope.name}") if scope.name else ("nsenter", "-t", str(scope.pid), "-n")
+    )
+    enter = () if scope == HOST else enter
     place = table_of(rule)
     found = _found(case, rule)
     if place is not None:
