@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_interface
 from typing import NamedTuple
 
@@ -60,42 +60,38 @@ class _Key(NamedTuple):
     remedy: object
 
 
-def merged(findings: Sequence[Finding]) -> list[Finding]:
+def merged(findings: Sequence[Finding], networks: Iterable[str] = ()) -> list[Finding]:
     """The findings, where each that has a twin in the other family is one with it, in the place of the first.
 
-    First those that speak of the very same networks, then those of which one's are among the other's: not every
+    First those that speak of the very same ``networks``, then those of which one's are among the other's: not every
     network has both families.
     """
-    done = list(findings)
-    for by_names in (True, False):
-        done = _paired(done, by_names=by_names)
-    return done
+    names = frozenset(networks)
+    once = _paired(findings, frozenset())
+    return _paired(once, names) if names else once
 
 
-def _paired(findings: Sequence[Finding], *, by_names: bool) -> list[Finding]:
+def _paired(findings: Sequence[Finding], names: frozenset[str]) -> list[Finding]:
+    """Those paired that only differ in family; with ``names`` also in which of these networks they speak of."""
     groups: defaultdict[_Key, dict[bool, list[int]]] = defaultdict(lambda: {False: [], True: []})
     for index, finding in enumerate(findings):
         six = _is_of_six(finding)
         if six is not None:
-            groups[_key(finding, by_names=by_names)][six].append(index)
+            groups[_key(finding, names)][six].append(index)
     done: dict[int, Finding | None] = {}
     for group in groups.values():
         fours, sixes = group[False], group[True]
         if len(fours) != len(sixes):
             continue
         for four, other in zip(fours, sixes, strict=True):
-            if by_names or _has_part(findings[four], findings[other]):
+            if not names or _has_part(findings[four], findings[other], names):
                 done[min(four, other)], done[max(four, other)] = _one(findings[four], findings[other]), None
     return [item for index, finding in enumerate(findings) if (item := done.get(index, finding)) is not None]
 
 
-def _networks(finding: Finding) -> set[str]:
-    return {item.name for item in finding.affects if item.kind == "network"}
-
-
-def _has_part(four: Finding, six: Finding) -> bool:
-    """Whether the networks of the one are among those of the other."""
-    mine, others = _networks(four), _networks(six)
+def _has_part(four: Finding, six: Finding, names: frozenset[str]) -> bool:
+    """Whether the networks that the one speaks of are among those of the other."""
+    mine, others = (names & set(re.findall(r"[\w.-]+", item.summary)) for item in (four, six))
     return bool(mine and others) and (mine <= others or others <= mine)
 
 
@@ -103,8 +99,11 @@ def _is_of_six(finding: Finding) -> bool | None:
     """Whether a finding is of IPv6 alone; None where it is of both."""
     if finding.summary.endswith(BOTH):
         return None
-    texts = [finding.summary, finding.subject.name]
-    texts += [text for item in _deciding(finding) for text in (item.source, item.what, item.value)]
+    said = [finding.summary, finding.subject.name]
+    addresses = [address for text in said for address in _addresses(text)]
+    if addresses:
+        return any(":" in address for address in addresses)
+    texts = [*said, *(text for item in _deciding(finding) for text in (item.source, item.what, item.value))]
     return _IPV6 in finding.symptoms or any(
         _OF_SIX.search(text) or any(":" in address for address in _addresses(text)) for text in texts
     )
@@ -114,14 +113,14 @@ def _deciding(finding: Finding) -> Iterator[Evidence]:
     return (item for item in finding.evidence if item.what != STOPPED)
 
 
-def _key(finding: Finding, *, by_names: bool) -> _Key:
+def _key(finding: Finding, names: frozenset[str]) -> _Key:
     remedy = finding.remedy
     words, subject = _plain(_without_labels(finding)), _plain(finding.subject.name)
     return _Key(
         check=finding.check,
         owner=finding.owner,
-        subject=(finding.subject.kind, subject if by_names else _without_names(subject, _networks(finding))),
-        words=words if by_names else _without_names(words, _networks(finding)),
+        subject=(finding.subject.kind, _without_names(subject, names)),
+        words=_without_names(words, names),
         rules=tuple(_plain(item.value) for item in _deciding(finding) if "tables-" in item.source),
         remedy=None if remedy is None else (remedy.risk, bool(remedy.steps), remedy.overrides),
     )
@@ -136,7 +135,7 @@ def _without_labels(finding: Finding) -> str:
     return _LIST.sub("→", summary)
 
 
-def _without_names(text: str, names: set[str]) -> str:
+def _without_names(text: str, names: frozenset[str]) -> str:
     """A text in which a list of networks says only that it is one."""
     if not names:
         return text

@@ -8,12 +8,10 @@ import pytest
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.families import merged
-from dnet_tui.diagnostics.report.finding import Affected, Evidence, Finding, FlowName, Subject
+from dnet_tui.diagnostics.report.finding import Evidence, Finding, FlowName, Subject
 
 
-def said(
-    summary: str, *, name: str = "x", value: str = "", source: str = "", networks: tuple[str, ...] = ()
-) -> Finding:
+def said(summary: str, *, name: str = "x", value: str = "", source: str = "") -> Finding:
     """A finding whose step sets the value that its evidence shows."""
     steps = (SetSysctl(key=value or "net.ipv4.ip_forward", value="1"),)
     return Finding(
@@ -24,7 +22,6 @@ def said(
         symptoms=("egress", "ipv6") if "::" in summary or "IPv6" in summary else ("egress",),
         evidence=(Evidence(source=source or "sysctl", what="w", value=value),),
         remedy=Remedy(summary="Do it", steps=steps, undo=steps),
-        affects=tuple(Affected(kind="network", name=item) for item in networks),
     )
 
 
@@ -50,10 +47,10 @@ def test_what_differs_in_addresses_and_families_alone_is_one(four: str, six: str
 
 
 def test_networks_of_which_one_is_among_the_others_are_one() -> None:
-    four = said("of a, b: down", networks=("a", "b"))
-    six = said("of b: down (IPv6)", networks=("b",))
-    assert len(merged([four, six])) == 1
-    assert len(merged([said("of a: down", networks=("a",)), six])) == 2
+    six = said("of b: down (IPv6)")
+    assert len(merged([said("of a, b: down"), six], ("a", "b"))) == 1
+    assert len(merged([said("of a: down"), six], ("a", "b"))) == 2
+    assert len(merged([said("of a, b: down"), six])) == 2
 
 
 def test_a_row_of_each_family_is_paired_each_with_its_own() -> None:
