@@ -89,6 +89,7 @@ ORDER = (
     "actions.networks",
     "actions.ports",
     "actions.routes",
+    "actions.persist",
     "actions.probes",
     "actions.execution",
     "actions.repair",

@@ -96,6 +96,18 @@ def discovery_stop(
     return there or next(_losses(state, answer, _way(state, owner, asker, packet.family, back)), None)
 
 
+def own_arp_stop(state: WalkState, asker: Party, target: str) -> tuple[End, Decider] | None:
+    """Why the asker wouldn't learn the MAC address of somebody out of sight: its own rules stop question or answer."""
+    address = question_source(state.index(asker.ns), asker.link, state.packet, target)
+    if not address or state.packet.family != "ip":
+        return None
+    sent = Packet(src=address, dst=target, proto="", arp_op="request", ctstate="INVALID", mac=asker.link.mac.lower())
+    answer = Packet(src=target, dst=address, proto="", arp_op="reply", ctstate="INVALID")
+    out = Point(asker.ns, "output", oif=asker.link.name, families=_ARP)
+    back = Point(asker.ns, "input", iif=asker.link.name, families=_ARP)
+    return next(_losses(state, sent, (out,)), None) or next(_losses(state, answer, (back,)), None)
+
+
 def _solicited(target: str) -> str:
     """The target's solicited-node address."""
     last = int(ipaddress.IPv6Address(target)) & 0xFFFFFF
