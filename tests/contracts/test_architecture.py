@@ -103,6 +103,7 @@ ORDER = (
     "tui.reports.rules",
     "tui.reports.trace",
     "tui.reports.doctor",
+    "tui.reports.published",
     "tui.settings",
     "tui.completion",
     "tui.commands.confirmation",
