@@ -36,6 +36,7 @@ from dnet_tui.tui.app.present import frame
 from dnet_tui.tui.app.refresh_scheduler import Following
 from dnet_tui.tui.app.screens.base import ModeScreen, Surroundings
 from dnet_tui.tui.app.screens.dialog import DIALOG_WIDTH, Dialog
+from dnet_tui.tui.app.screens.form import FormScreen
 from dnet_tui.tui.app.screens.keys import help_sections
 from dnet_tui.tui.app.themes import THEMES, theme_named
 from dnet_tui.tui.app.widgets.bar import Bar
@@ -48,6 +49,8 @@ EXAMINING = "examining..."
 _AT_ONCE = {"q", "ctrl+c", "ctrl+z", "ctrl+l", "question_mark", "h", "T", *(mode.key for mode in MODES)}
 _JUDGING = {"doctor", "troubleshoot"}
 """Modes whose keys need the report, not only the snapshot."""
+_ADDING = {"map", "changes"}
+"""Modes that the forms are opened from."""
 
 
 class DnetApp(ChangesApp):
@@ -60,6 +63,7 @@ class DnetApp(ChangesApp):
         *(mode.binding for mode in MODES),
         Binding("r", "refresh_host", "refresh"),
         Binding("space", "freeze", "freeze", key_display="Space"),
+        Binding("a", "add", "add"),
         Binding("u", "undo", "undo"),
         Binding("T", "next_theme", "theme", show=False),
         Binding("question_mark,h", "help", "help", key_display="?"),
@@ -119,6 +123,8 @@ class DnetApp(ChangesApp):
 
     def is_too_early(self, key: str) -> bool:
         """Keys for what has not been read yet wait for it; those that need nothing of the host don't."""
+        if isinstance(self.screen, FormScreen):
+            return self.screen.is_waiting
         if key in _AT_ONCE or not self.state.busy or not isinstance(self.screen, ModeScreen):
             return False
         return self.state.snapshot is None or (self.current_mode in _JUDGING and self.state.report is None)
@@ -220,10 +226,13 @@ class DnetApp(ChangesApp):
         self._become(self.state)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to undo only where changes are allowed, and to hold on only to what moves."""
+        """Offer to undo and add only where changes are allowed, and to hold on only to what moves."""
         del parameters
         if action == "freeze":
             return not self.state.offline
+        if action == "add":
+            able = self.state.may_write and self._services.plan is not None and self.state.snapshot is not None
+            return able and self.current_mode in _ADDING
         return self.state.may_write and self._services.undo is not None if action == "undo" else True
 
     def action_refresh_host(self) -> None:

@@ -20,6 +20,7 @@ from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.changed_cells import ChangedCells
 from dnet_tui.tui.app.model import capture_messages as packets
 from dnet_tui.tui.app.model import messages as fact
+from dnet_tui.tui.app.model.forms import Draft, PlannedChange
 from dnet_tui.tui.app.model.services import CaptureSource, Services, Watch
 from dnet_tui.tui.app.model.state import ErrorInfo
 
@@ -103,6 +104,19 @@ class HostApp(ChangedCells):
     @work(thread=True, group="change")
     def _undo_change(self, entry: str) -> None:
         self._change_host("Undo", lambda: (self._services.undo or refuse)(entry))
+
+    @work(thread=True, exclusive=True, group="plan")
+    def _plan_change(self, snapshot: Snapshot, draft: Draft) -> None:
+        try:
+            planned = fact.ChangePlanned(draft, (self._services.plan or refuse)(snapshot, draft))
+        except Exception as error:  # noqa: BLE001  a field that doesn't fit, or a fault of ours: both are shown
+            planned = fact.ChangePlanned(draft, None, trouble(error))
+        if not get_current_worker().is_cancelled:
+            self.post_message(planned)
+
+    @work(thread=True, group="change")
+    def _make_change(self, planned: PlannedChange) -> None:
+        self._change_host(planned.title, lambda: (self._services.make or refuse)(planned))
 
     @work(thread=True, group="change")
     def _look_up_change(self) -> None:

@@ -9,6 +9,7 @@ from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
+from dnet_tui.tui.app.model.forms import Draft, PlannedChange
 from dnet_tui.tui.app.model.services import LastChange
 from dnet_tui.tui.app.model.state import ConcerningRules, ErrorInfo, ModeId
 from dnet_tui.tui.app.model.timeline import JournalLine
@@ -75,6 +76,24 @@ class ChangeApplied(Message):
         super().__init__()
         self.title = title
         self.lines = lines
+        self.trouble = trouble
+
+
+class FormEdited(Message):
+    """A form was filled in so far that it may come to something."""
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__()
+        self.draft = draft
+
+
+class ChangePlanned(Message):
+    """What a form comes to, or what is wrong with it."""
+
+    def __init__(self, draft: Draft, planned: PlannedChange | None, trouble: ErrorInfo | None = None) -> None:
+        super().__init__()
+        self.draft = draft
+        self.planned = planned
         self.trouble = trouble
 
 
