@@ -147,7 +147,7 @@ class DnetApp(ChangesApp):
             state = states.looked(state, event.snapshot, None, event.at, None)
         self._become(state if event.unasked else states.changed(state, busy=EXAMINING))
         self._authors += event.authors
-        self._examine_snapshot(event, self.state.snapshot)
+        self._examine_snapshot(event, self.state.snapshot, self.state.read_at)
 
     @on(fact.SnapshotFailed)
     def snapshot_failed(self, event: fact.SnapshotFailed) -> None:

@@ -14,6 +14,9 @@ from dnet_tui.tui.app.rules_app import RulesApp
 from dnet_tui.tui.app.screens.dialog import Dialog
 from dnet_tui.tui.app.screens.form import FormScreen
 from dnet_tui.tui.app.screens.picker import Picker
+from dnet_tui.tui.app.workers import DrawingMade
+
+NOWHERE = "No running container is connected here: there is no way to draw."
 
 
 class ChangesApp(RulesApp):
@@ -73,6 +76,20 @@ class ChangesApp(RulesApp):
         if not self.state.busy:
             self._look_up_change()
 
+    # -- the drawing of the map ---------------------------------------------
+
+    @on(fact.DrawingAsked)
+    def drawing_asked(self, event: fact.DrawingAsked) -> None:
+        """Walk a packet to the outside, and draw its way."""
+        if self.state.snapshot is not None:
+            self._draw(self.state.snapshot, event.row)
+
+    @on(DrawingMade)
+    def drawing_made(self, event: DrawingMade) -> None:
+        """Show it."""
+        paras = confirm.failed(event.trouble) if event.trouble is not None else event.paras
+        self.push_screen(Dialog("The way to the outside", paras or confirm.done((NOWHERE,))))
+
     # -- forms --------------------------------------------------------------
 
     def action_add(self) -> None:
@@ -124,7 +141,7 @@ class ChangesApp(RulesApp):
             by=tuple(dict.fromkeys(authors)),
             first=state.timeline[-1].number + 1 if state.timeline else 0,
         )
-        state = states.with_news(state, entries)
+        state = states.with_traffic(states.with_news(state, entries), event.traffic)
         return states.looked(state, event.taken.snapshot, event.report, event.taken.at, event.trouble)
 
     @on(fact.JournalAsked)

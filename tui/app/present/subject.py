@@ -7,7 +7,7 @@ from dnet_tui.inspect.model import Container, LinkRef, Snapshot, known_items
 from dnet_tui.inspect.model.coverage.gaps import listed
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present.capture.points import CONTAINER, spec
-from dnet_tui.tui.app.present.map_tree import uplinks
+from dnet_tui.tui.app.present.map.map_nodes import uplinks
 
 
 def point_of_finding(snapshot: Snapshot, subject: Subject) -> str:
