@@ -13,9 +13,9 @@ from dnet_tui.inspect.capture.packet import CapturedPacket
 from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
-from dnet_tui.tui.app import services_forms
 from dnet_tui.tui.app.app import DnetApp
 from dnet_tui.tui.app.joined_packets import JoinedPackets
+from dnet_tui.tui.app.live import services_forms
 from dnet_tui.tui.app.model.forms import PlannedChange
 from dnet_tui.tui.app.model.guided import Answered, ProbeLine, SeenPacket
 from dnet_tui.tui.app.model.services import Batch, FlowBatch, LastChange, Services

@@ -18,6 +18,7 @@ from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import LinkRef, Snapshot
 from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.changed_cells import ChangedCells
+from dnet_tui.tui.app.memory import give_back
 from dnet_tui.tui.app.model import capture_messages as packets
 from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model.forms import Draft, PlannedChange
@@ -98,6 +99,7 @@ class HostApp(ChangedCells):
             ready = fact.ReportReady(taken, report, changes=changes, traffic=traffic)
         except Exception as error:  # noqa: BLE001  a check's fault must not end the app
             ready = fact.ReportReady(taken, None, trouble(error))
+        give_back()
         if not get_current_worker().is_cancelled:
             self.post_message(ready)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.difference.rates import Rates
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Container, Engine, Namespace, Network, Snapshot, known_items
-from dnet_tui.inspect.model.coverage.gaps import listed
 from dnet_tui.inspect.model.default_routes import MAIN, destination
 from dnet_tui.inspect.model.engine_kinds.others import NETNS
 from dnet_tui.inspect.model.view import View
@@ -15,7 +14,11 @@ from dnet_tui.tui.app.present import findings, findings_of
 from dnet_tui.tui.app.present.findings_of import FindingsIndex
 from dnet_tui.tui.app.present.map import link_detail
 from dnet_tui.tui.app.present.map.kernel_defaults import departing
+from dnet_tui.tui.app.present.seen_host import seen_host
 from dnet_tui.tui.app.present.styled_text import BLANK, Paragraph, TextSpan, bullet, fact, heading, line, say
+
+_EVERY_LINK_HAS = "fe80::/64"
+"""A route that says nothing: it stands there for each link with IPv6."""
 
 _GROUPS = {
     "containers": "Containers that have no port on a bridge of this host: they use the host's own network, none at "
@@ -32,7 +35,7 @@ def detail(
     snapshot: Snapshot, report: Report | None, selected: str, rates: Rates | None = None
 ) -> tuple[Paragraph, ...]:
     """Return the paragraphs for the row with the id ``selected``; none when it no longer exists."""
-    view = View(listed(snapshot))
+    view = seen_host(snapshot)
     kind, _, rest = selected.partition(":")
     if kind == "host":
         return tuple(_host(view, report))
@@ -189,7 +192,7 @@ def _endpoints(view: View, container: Container) -> Iterator[Paragraph]:
 
 def _routes(view: View, ns: Namespace) -> Iterator[Paragraph]:
     """The main table; the local table says nothing a reader looks for."""
-    main = [route for route in ns.routes if route.table == MAIN]
+    main = [route for route in ns.routes if route.table == MAIN and destination(route) != _EVERY_LINK_HAS]
     if not main:
         yield from _unseen(view, ns, "routes")
         return

@@ -14,13 +14,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dnet_tui.diagnostics.report.finding import Severity
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network, Snapshot, known_items
-from dnet_tui.inspect.model.coverage.gaps import listed
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import findings_of
 from dnet_tui.tui.app.present.findings_of import FindingsIndex
 from dnet_tui.tui.app.present.map.map_extras import Extras, Traffic
 from dnet_tui.tui.app.present.map.map_groups import groups
 from dnet_tui.tui.app.present.map.map_nodes import Node, far_end, link_id, link_node, link_state, marks, shown, uplinks
+from dnet_tui.tui.app.present.seen_host import seen_host
 from dnet_tui.tui.app.present.styled_text import Row, StyledLine, line, say
 
 
@@ -31,7 +31,7 @@ def rows(
     traffic: Sequence[Traffic] | None = None,
 ) -> tuple[Row, ...]:
     """Return the whole tree as rows, without what is folded away; with ``traffic`` with all that a wide one has."""
-    view = View(listed(snapshot))
+    view = seen_host(snapshot)
     found = _flatten((_tree(view, report),), folded, "", "")
     if traffic is None:
         return tuple(found)
@@ -47,7 +47,7 @@ def _widened(row: Row, more: tuple[StyledLine, ...]) -> Row:
 
 def tree(snapshot: Snapshot, report: Report | None) -> Node:
     """Return the tree; its root is the host."""
-    return _tree(View(listed(snapshot)), report)
+    return _tree(seen_host(snapshot), report)
 
 
 def _tree(view: View, report: Report | None) -> Node:
