@@ -207,7 +207,12 @@ def large(keys: int) -> dict[str, object]:
             done = done or time.perf_counter() - began > 60
         terminal.quiet(2.0)
         now, most = terminal.memory()
-    return {"paint": [first], "keys": at_rest, "refreshing": refreshing, "memory": [memory, now, most]}
+    return {
+        "paint": [first],
+        "keys": at_rest,
+        "refreshing": refreshing,
+        "memory": [round(item) for item in (memory, now, most)],
+    }
 
 
 def captured(keys: int) -> dict[str, object]:
@@ -290,7 +295,7 @@ def middle(values: object) -> float:
     """Return a series' median."""
     if not isinstance(values, list):
         raise TypeError(values)
-    return statistics.median(values)
+    return float(statistics.median(values))
 
 
 def keys(values: object) -> str:
@@ -328,8 +333,7 @@ def main() -> int:
         elif what == "large":
             print(f"1,000 containers, 20,000 rules: key to paint {keys(found['keys'])} (aim: 50 ms)")
             print(f"  while it is read and examined again: {keys(found['refreshing'])} (aim: 50 ms)")
-            first, now, most = found["memory"]  # type: ignore[misc]
-            print(f"  memory: {first:.0f} MB, read again {now:.0f} MB, at the most {most:.0f} MB (aim: 140 MB)")
+            print(f"  memory once read, once read again, at the most: {found['memory']} MB (aim: 140 MB)")
             print(f"  first useful paint: {spread(found['paint'], 1.0, 's')}")
         else:
             print(f"{found['rate']:.0f} packets/s captured: key to paint {keys(found['keys'])} (aim: 100 ms)")
