@@ -18,6 +18,9 @@ from dnet_tui.inspect.model import NotSeen, known_items
 
 Reach = Literal["yes", "refused", "no", "too-big", "unknown", "-"]
 
+MATRIX_FORMAT = 1
+"""Version of ``trace --matrix --format json``."""
+
 Progress = Callable[[int, int], None]
 """Told how many pairs of how many are done."""
 
@@ -51,6 +54,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
 class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     """All pairs, row by row; ``targets`` includes published ports as ``host:PORT``."""
 
+    format: int = MATRIX_FORMAT
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     cells: tuple[Cell, ...]

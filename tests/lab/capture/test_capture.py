@@ -14,15 +14,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from dnet_tui.inspect.capture.files.capture_reader import CaptureReader
 from dnet_tui.inspect.capture.packet import CapturedPacket
 from dnet_tui.tui.exit_codes import Exit
+from dnet_tui.tui.reports.capture.packet_json import PacketData
 from lab.machines.hosts import OUTSIDE_SERVER, UPLINK_ADDRESS, DemoHost, dnet_argv
 from lab.machines.requirements import require_lab
 from lab.packets.capturing import BURST
 from lab.packets.traffic import Probe, Went, went
+from unit.builders.published import misfits
 
 SCRIPT = str(Path(__file__).parents[1] / "packets" / "capturing.py")
 PATH = ("web:eth0", "veth-web", "br-front", "eth0")
@@ -76,6 +79,8 @@ def test_a_ping_is_one_row_at_every_point_on_its_way_and_back(demo_host: DemoHos
         out, err, code = finish(process)
     rows = [json.loads(line) for line in out.splitlines()]
     assert code == Exit.OK, err
+    assert misfits("capture", out) == []
+    assert [msgspec.to_builtins(msgspec.convert(row, PacketData)) for row in rows] == rows
     assert [[item["point"] for item in row["sightings"]] for row in rows] == [[*PATH], [*reversed(PATH)]] * 3, err
     assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
 

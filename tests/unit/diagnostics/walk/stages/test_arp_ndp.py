@@ -25,12 +25,8 @@ from dnet_tui.inspect.model.firewall import (
 )
 from dnet_tui.inspect.model.routing import XfrmPolicy
 from dnet_tui.inspect.model.view import View
-<<<<<<< HEAD
-from unit.builders.factories import APP1, APP2, HOST, docker_like_snapshot, with_link, with_namespace
+from unit.builders.factories import APP1, APP2, HOST, UPLINK, docker_like_snapshot, with_link, with_namespace
 from unit.builders.factories_links import namespace, port
-=======
-from unit.builders.factories import APP1, APP2, HOST, UPLINK, docker_like_snapshot, with_namespace
->>>>>>> d10
 from unit.builders.factories_six import six_snapshot
 
 DROP = Verdict(kind="drop")
@@ -196,7 +192,6 @@ def test_neighbour_discovery_is_asked_about_by_ipsec_policies(
 
 
 @pytest.mark.parametrize(
-<<<<<<< HEAD
     ("flags", "querier", "end"),
     [
         ({"multicast_flood": False}, False, "unreachable"),
@@ -215,7 +210,9 @@ def test_neighbour_discovery_is_a_multicast(flags: dict[str, bool], *, querier: 
         family="ip6", src="fd00:10::2", dst="fd00:10::3", proto="tcp", sport=40000, dport=80, tcp_flags=("SYN",)
     )
     assert walk(View(snapshot), packet, origin=APP1).end == end
-=======
+
+
+@pytest.mark.parametrize(
     ("hook", "exprs", "stops"),
     [
         ("output", (), True),
@@ -241,4 +238,3 @@ def test_a_router_that_is_remembered_is_not_asked_for() -> None:
     known = with_namespace(broken, HOST, neighbours=(*require(host.neighbours), entry))
     packet = Packet(src="10.10.0.2", dst="198.51.100.9", proto="tcp", sport=40000, dport=80, tcp_flags=("SYN",))
     assert walk(View(known), packet, origin=APP1).end == "left"
->>>>>>> d10
