@@ -24,7 +24,7 @@ from dnet_tui.diagnostics.walk.l2.reach import Crossing
 from dnet_tui.diagnostics.walk.l2.topology import calls_iptables
 from dnet_tui.diagnostics.walk.l3.xfrm import PolicyVerdict, policy_stop
 from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
-from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, replace
+from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, is_unsure, replace
 from dnet_tui.diagnostics.walk.stages.tc_xdp import loss_by, losses
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Family, Link, Namespace, Unread
@@ -212,6 +212,6 @@ def _losses(state: WalkState, packet: Packet, points: Iterable[Point | Device]) 
         if result.verdict != "accept":
             rule = result.by.rule if result.by is not None else None
             text = f"{what}: the {word} is stopped by {rule.table} {rule.chain}: {rule.text}" if rule else ""
-            unsure = result.verdict == "unknown" or (result.hedges and state.beyond)
+            unsure = result.verdict == "unknown" or (is_unsure(result.hedges) and state.beyond)
             by = Decider(kind="rule", text=text or f"{what}: the {word}", namespace=ns.id, rule=rule)
             yield "unknown" if unsure else "unreachable", by
