@@ -104,6 +104,7 @@ ORDER = (
     "tui.reports.rules",
     "tui.reports.trace",
     "tui.reports.doctor",
+    "tui.reports.published",
     "tui.settings",
     "tui.completion",
     "tui.commands.confirmation",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ from dnet_tui.tui.commands.confirmation import show
 
 if TYPE_CHECKING:
     from dnet_tui.actions.journal.entries import JournalEntry, StepLocation
+    from dnet_tui.tui.reports.change_types import JournalData
 
 _LIMIT = 4096  # characters of one line
 
@@ -63,7 +64,7 @@ def _as_text(entries: tuple[JournalEntry, ...], place: StepLocation, lost: set[s
     return lines
 
 
-def _as_json(entry: JournalEntry, place: StepLocation, lost: set[str]) -> dict[str, Any]:
+def _as_json(entry: JournalEntry, place: StepLocation, lost: set[str]) -> JournalData:
     import msgspec  # noqa: PLC0415  as above
 
     from dnet_tui.actions.execution.undo import undo_words  # noqa: PLC0415
@@ -83,10 +84,10 @@ def _as_json(entry: JournalEntry, place: StepLocation, lost: set[str]) -> dict[s
             {
                 "operation": msgspec.to_builtins(change.action),
                 "text": change.action.text,
-                "commands": change.action.commands(),
+                "commands": [list(words) for words in change.action.commands()],
                 "before": msgspec.to_builtins(change.captured),
                 "after": msgspec.to_builtins(change.after),
-                "undo": undo_words(change),
+                "undo": [list(words) for words in undo_words(change)],
                 "taken_back": change.unmade,
             }
             for change in entry.changes

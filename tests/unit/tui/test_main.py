@@ -299,7 +299,14 @@ def test_commands_and_their_options_complete() -> None:
     assert complete("dnet-tui ls ve") == ["veths"]
 
 
-@pytest.mark.parametrize(("shell", "file"), [("bash", ".bash_completions/dnet-tui.sh"), ("zsh", ".zfunc/_dnet-tui")])
+@pytest.mark.parametrize(
+    ("shell", "file"),
+    [
+        ("bash", ".bash_completions/dnet-tui.sh"),
+        ("zsh", ".zfunc/_dnet-tui"),
+        ("fish", ".config/fish/completions/dnet-tui.fish"),
+    ],
+)
 def test_completion_is_installed_for_the_shell_that_is_named(
     shell: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

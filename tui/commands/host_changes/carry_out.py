@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,6 +14,7 @@ from dnet_tui.tui.exit_codes import Exit
 if TYPE_CHECKING:
     from dnet_tui.actions.journal.entries import JournalEntry
     from dnet_tui.actions.plans.plan import Plan
+    from dnet_tui.tui.reports.change_types import ChangeData
 
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, change nothing.")]
@@ -113,17 +114,17 @@ def _show_json(plan: Plan, entry: JournalEntry | None, verified: str, output: st
     from dnet_tui.actions.plans.boot_files import WriteFile  # noqa: PLC0415
     from dnet_tui.actions.plans.plan import command_lines, undo_lines  # noqa: PLC0415
 
-    answer: dict[str, Any] = {
+    answer: ChangeData = {
         "format": 1,
         "title": plan.title,
-        "commands": command_lines(plan),
-        "undo": undo_lines(plan),
+        "commands": list(command_lines(plan)),
+        "undo": list(undo_lines(plan)),
         "files": [
             {"path": action.path, "content": action.content}
             for action in plan.operations
             if isinstance(action, WriteFile)
         ],
-        "notes": plan.notes,
+        "notes": list(plan.notes),
         "persists": plan.persists,
         "entry": entry.id if entry is not None else None,
         "verified": verified,
