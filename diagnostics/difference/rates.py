@@ -12,7 +12,7 @@ from functools import cached_property
 
 import msgspec
 
-from dnet_tui.inspect.model import Link, LinkRef, Namespace, Snapshot, Unread
+from dnet_tui.inspect.model import Link, LinkRef, Namespace, Snapshot, Unread, known_items
 from dnet_tui.inspect.model.firewall import Chain, Rule, Table
 from dnet_tui.inspect.model.view import View
 
@@ -131,6 +131,15 @@ def _rule_rate(was: Rule | Chain, now: Rule | Chain, seconds: float) -> RuleRate
     if packets < 0 or size < 0:
         return None
     return RuleRate(packets=packets / seconds, bytes=size / seconds, seconds=seconds)
+
+
+def link_traffic(before: Snapshot, after: Snapshot, seconds: float) -> dict[LinkRef, float]:
+    """Bytes a second, both ways, of the host's links whose rate can be told."""
+    rates = Rates(before, after, seconds)
+    host = View(after).host
+    refs = [LinkRef(namespace=host.id, ifindex=link.ifindex) for link in known_items(host.links)] if host else []
+    found = {ref: rates.link(ref) for ref in refs}
+    return {ref: rate.rx_bytes + rate.tx_bytes for ref, rate in found.items() if rate is not None}
 
 
 def _is_same(was: Link, now: Link) -> bool:

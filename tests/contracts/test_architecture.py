@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("inspect", "diagnostics", "actions", "tui")
+from contracts.parsed_source import ROOMS, ROOT, sources
+
 LONGEST_MODULE = 350
 LONGER: set[str] = set()  # modules that are worth the length
 
@@ -89,6 +89,7 @@ ORDER = (
     "actions.networks",
     "actions.ports",
     "actions.routes",
+    "actions.persist",
     "actions.probes",
     "actions.execution",
     "actions.repair",
@@ -153,13 +154,6 @@ class Import:
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line} imports {self.name}"
-
-
-@cache
-def sources() -> dict[Path, ast.Module]:
-    """Every module of the four rooms, by its path from the root, parsed."""
-    files = [file for room in ROOMS for file in sorted((ROOT / room).rglob("*.py"))]
-    return {file.relative_to(ROOT): ast.parse(file.read_text(encoding="utf-8")) for file in files}
 
 
 @cache

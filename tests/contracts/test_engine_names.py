@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from contracts.parsed_source import sources
 from dnet_tui.inspect.engines.registry import ENGINES
 from dnet_tui.inspect.model.engine_kinds.others import NETNS, UNKNOWN
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS, traits_of
 
-ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("inspect", "diagnostics", "actions", "tui")
 AT_HOME = ("inspect/engines/", "inspect/model/engine_kinds/")
 """Where engines may be called by their names."""
 
@@ -45,15 +44,14 @@ THINGS_ALLOWED = {
 @cache
 def constants() -> tuple[tuple[str, int, str], ...]:
     """Every string of the source that isn't a docstring: file, line, text."""
-    return tuple(item for room in ROOMS for file in sorted((ROOT / room).rglob("*.py")) for item in strings(file))
+    return tuple(item for file, tree in sources().items() for item in strings(file, tree))
 
 
-def strings(file: Path) -> Iterator[tuple[str, int, str]]:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+def strings(file: Path, tree: ast.Module) -> Iterator[tuple[str, int, str]]:
     notes = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in notes:
-            yield str(file.relative_to(ROOT)), node.lineno, node.value
+            yield str(file), node.lineno, node.value
 
 
 def elsewhere() -> Iterator[tuple[str, int, str]]:

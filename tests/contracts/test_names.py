@@ -5,11 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("inspect", "diagnostics", "actions", "tui")
-FILES = tuple(file for room in ROOMS for file in sorted((ROOT / room).rglob("*.py")))
+from contracts.parsed_source import ROOT, sources
 
 
 def ruled_out() -> frozenset[str]:
@@ -26,10 +23,10 @@ def words(name: str) -> list[str]:
 def classes() -> dict[str, list[str]]:
     """Where each public class is defined."""
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for file in FILES:
-        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+    for file, tree in sources().items():
+        for node in tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                found[node.name].append(str(file.relative_to(ROOT)))
+                found[node.name].append(str(file))
     return found
 
 
@@ -41,7 +38,7 @@ def test_words_are_told_apart_in_either_spelling() -> None:
 def test_no_class_or_module_is_called_by_a_word_that_names_nothing() -> None:
     banned = ruled_out()
     assert "utils" in banned
-    named = [*classes(), *(file.stem for file in FILES)]
+    named = [*classes(), *(file.stem for file in sources())]
 
     assert [name for name in named if banned & set(words(name))] == []
 

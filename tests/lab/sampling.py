@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import pytest
 
-SHARES = 3
+SHARES = 4
 """In so many turns every kind of host has its turn."""
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ def commits() -> int:
 
 
 def chosen(turn: int, hosts: Sequence[str]) -> frozenset[str]:
-    """A third of the kinds of hosts (at least one), each at least every third turn."""
+    """A quarter of the kinds of hosts (at least one), each at least every fourth turn."""
     ordered = sorted(hosts)
     count = -(-len(ordered) // SHARES)
     return frozenset(ordered[(turn * count + at) % len(ordered)] for at in range(count))

@@ -1,4 +1,4 @@
-"""The sample of the fault matrix: a third of the hosts, and in three turns all of them."""
+"""The sample of the fault matrix: a quarter of the hosts, and in four turns all of them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from lab.sampling import chosen, part_of, turn_of
     "hosts", [("a",), ("a", "b"), ("a", "b", "c"), ("a", "b", "c", "d"), tuple("abcde"), tuple("abcdefg")]
 )
 @pytest.mark.parametrize("turn", [0, 1, 7, 1000])
-def test_a_third_of_the_hosts_are_chosen_and_all_of_them_in_three_turns(hosts: tuple[str, ...], turn: int) -> None:
-    assert len(chosen(turn, hosts)) == (len(hosts) + 2) // 3
-    assert chosen(turn, hosts) | chosen(turn + 1, hosts) | chosen(turn + 2, hosts) == set(hosts)
+def test_a_quarter_of_the_hosts_are_chosen_and_all_of_them_in_four_turns(hosts: tuple[str, ...], turn: int) -> None:
+    assert len(chosen(turn, hosts)) == (len(hosts) + 3) // 4
+    assert frozenset().union(*(chosen(turn + at, hosts) for at in range(4))) == set(hosts)
 
 
 def test_without_a_setting_everything_is_run_and_a_turn_can_be_had_again() -> None:

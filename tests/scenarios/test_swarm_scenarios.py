@@ -10,7 +10,7 @@ from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import trace
 from dnet_tui.inspect.model import Address, Snapshot, known_items
 from dnet_tui.inspect.model.view import View
-from dnet_tui.tui.app.present.map_tree import rows
+from dnet_tui.tui.app.present.map.map_tree import rows
 from dnet_tui.tui.reports.lists.map_text import host_map
 from dnet_tui.tui.reports.terminal import OutputStyle
 from lab.recordings import swarm_records as records

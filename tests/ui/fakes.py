@@ -15,6 +15,8 @@ from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.app import DnetApp
 from dnet_tui.tui.app.joined_packets import JoinedPackets
+from dnet_tui.tui.app.live import services_forms
+from dnet_tui.tui.app.model.forms import PlannedChange
 from dnet_tui.tui.app.model.guided import Answered, ProbeLine, SeenPacket
 from dnet_tui.tui.app.model.services import Batch, FlowBatch, LastChange, Services
 from dnet_tui.tui.app.model.timeline import JournalLine
@@ -132,6 +134,7 @@ class FakeHost:
         self.saved: dict[str, str] = {}
         self.authors: tuple[str, ...] = ()
         self.journal: list[JournalLine] = []
+        self.made: list[PlannedChange] = []
 
     def renew_capture(self, *labels: str) -> None:
         """The next capture that is opened is another one, at points of these names."""
@@ -155,6 +158,8 @@ class FakeHost:
             save=self._save,
             authors=self._take_authors,
             journal=lambda: tuple(self.journal),
+            plan=services_forms.plan_change,
+            make=self._make,
         )
 
     def app(self) -> DnetApp:
@@ -194,6 +199,12 @@ class FakeHost:
     def _undo(self, entry: str) -> list[str]:
         self.undone.append(entry)
         return [f"entry {entry} is undone"]
+
+    def _make(self, planned: PlannedChange) -> list[str]:
+        if self.failure is not None:
+            raise self.failure
+        self.made.append(planned)
+        return [planned.title, "`dnet-tui undo 0008` takes it back"]
 
     def _take_authors(self) -> tuple[str, ...]:
         authors, self.authors = self.authors, ()

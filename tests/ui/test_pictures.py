@@ -10,9 +10,9 @@ from textual.pilot import Pilot
 
 from dnet_tui.tui.app.app import DnetApp
 from ui import hosts
+from ui.changes.test_changes_screen import flushed, moved
 from ui.driving import settled, until
 from ui.fakes import FakeHost
-from ui.test_changes_screen import flushed, moved
 from ui.test_troubleshoot import broken, sound, syn
 
 SMALL, LARGE, NARROW = (80, 24), (140, 40), (40, 24)

@@ -16,16 +16,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.worker import get_current_worker
 
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.app.changes_app import ChangesApp
 from dnet_tui.tui.app.leaving import leave
+from dnet_tui.tui.app.memory import one_arena
 from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model import state as states
 from dnet_tui.tui.app.model.services import Services
@@ -36,6 +38,7 @@ from dnet_tui.tui.app.present import frame
 from dnet_tui.tui.app.refresh_scheduler import Following
 from dnet_tui.tui.app.screens.base import ModeScreen, Surroundings
 from dnet_tui.tui.app.screens.dialog import DIALOG_WIDTH, Dialog
+from dnet_tui.tui.app.screens.form import FormScreen
 from dnet_tui.tui.app.screens.keys import help_sections
 from dnet_tui.tui.app.themes import THEMES, theme_named
 from dnet_tui.tui.app.widgets.bar import Bar
@@ -48,6 +51,8 @@ EXAMINING = "examining..."
 _AT_ONCE = {"q", "ctrl+c", "ctrl+z", "ctrl+l", "question_mark", "h", "T", *(mode.key for mode in MODES)}
 _JUDGING = {"doctor", "troubleshoot"}
 """Modes whose keys need the report, not only the snapshot."""
+_ADDING = {"map", "changes"}
+"""Modes that the forms are opened from."""
 
 
 class DnetApp(ChangesApp):
@@ -60,6 +65,7 @@ class DnetApp(ChangesApp):
         *(mode.binding for mode in MODES),
         Binding("r", "refresh_host", "refresh"),
         Binding("space", "freeze", "freeze", key_display="Space"),
+        Binding("a", "add", "add"),
         Binding("u", "undo", "undo"),
         Binding("T", "next_theme", "theme", show=False),
         Binding("question_mark,h", "help", "help", key_display="?"),
@@ -76,31 +82,35 @@ class DnetApp(ChangesApp):
         self._wanted_theme = theme
         self._following = Following()
         self._again: Timer | None = None
+        self._prepared = False
         can_capture = services.open_capture is not None and not offline
         super().__init__(services)
         self.animation_level = "none"
+        self._begin_with_theme()
         surroundings = Surroundings(tabs=tabs(can_capture=can_capture), can_capture=can_capture)
         for mode in MODES:
-            self.add_mode(mode.id, partial(mode.screen, surroundings))
+            self.add_mode(mode.id, partial(mode.make, surroundings))
 
     # -- state --------------------------------------------------------------
 
     async def on_mount(self) -> None:
         """Show at once what there is (nothing), and begin to read."""
-        for theme in THEMES:
-            self.register_theme(theme)
-        self._take_theme()
+        self._tell_unknown_theme()
         self.app_resume_signal.subscribe(self, lambda _: self.action_repaint())
         # Not DEFAULT_MODE: with eager tasks (Python 3.12) widgets of that mode mount before its screen is there.
+        self._take_snapshot()
         await self.switch_mode(MODES[0].id)
         self._become(self.state)
-        self._take_snapshot()
 
-    def _take_theme(self) -> None:
-        """Take the theme of the settings; one that there isn't is said once, and the first one is taken."""
-        found = theme_named(self._wanted_theme) if self._wanted_theme else THEMES[0]
-        self.theme = (found or THEMES[0]).name
-        if found is None:
+    def _begin_with_theme(self) -> None:
+        """Have the settings' theme from the start: a style sheet that is read once is there sooner."""
+        for theme in THEMES:
+            self.register_theme(theme)
+        found = theme_named(self._wanted_theme) or THEMES[0]
+        self.set_reactive(DnetApp.theme, found.name)
+
+    def _tell_unknown_theme(self) -> None:
+        if self._wanted_theme and theme_named(self._wanted_theme) is None:
             known = ", ".join(theme.name.removeprefix("dnet-") for theme in THEMES)
             self.notify(
                 f"The settings name an unknown theme “{clean(self._wanted_theme, 40)}”: there are {known}.",
@@ -119,6 +129,8 @@ class DnetApp(ChangesApp):
 
     def is_too_early(self, key: str) -> bool:
         """Keys for what has not been read yet wait for it; those that need nothing of the host don't."""
+        if isinstance(self.screen, FormScreen):
+            return self.screen.is_waiting
         if key in _AT_ONCE or not self.state.busy or not isinstance(self.screen, ModeScreen):
             return False
         return self.state.snapshot is None or (self.current_mode in _JUDGING and self.state.report is None)
@@ -141,7 +153,7 @@ class DnetApp(ChangesApp):
             state = states.looked(state, event.snapshot, None, event.at, None)
         self._become(state if event.unasked else states.changed(state, busy=EXAMINING))
         self._authors += event.authors
-        self._examine_snapshot(event, self.state.snapshot)
+        self._examine_snapshot(event, self.state.snapshot, self.state.read_at)
 
     @on(fact.SnapshotFailed)
     def snapshot_failed(self, event: fact.SnapshotFailed) -> None:
@@ -162,7 +174,17 @@ class DnetApp(ChangesApp):
             self._become(self._with_report(state, event))
             self.flow_looked_at_again()
         self._following.ended(time.monotonic())
+        if not self._prepared:
+            self._prepared = True
+            self._prepare_modes()
         self._look_again()
+
+    @work(thread=True, group="preparing")
+    def _prepare_modes(self) -> None:
+        """Import the other modes' screens while nobody waits for them."""
+        for mode in MODES:
+            if not get_current_worker().is_cancelled:
+                mode.load()
 
     @on(fact.HostChangeNotified)
     def host_moved(self, event: fact.HostChangeNotified) -> None:
@@ -220,10 +242,13 @@ class DnetApp(ChangesApp):
         self._become(self.state)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to undo only where changes are allowed, and to hold on only to what moves."""
+        """Offer to undo and add only where changes are allowed, and to hold on only to what moves."""
         del parameters
         if action == "freeze":
             return not self.state.offline
+        if action == "add":
+            able = self.state.may_write and self._services.plan is not None and self.state.snapshot is not None
+            return able and self.current_mode in _ADDING
         return self.state.may_write and self._services.undo is not None if action == "undo" else True
 
     def action_refresh_host(self) -> None:
@@ -292,6 +317,7 @@ def run_app(snapshot_path: Path | None, *, readonly: bool = False, follow: bool 
     services = (
         live(readonly=readonly, follow=follow, docker_socket=socket) if snapshot_path is None else saved(snapshot_path)
     )
+    one_arena()
     app = DnetApp(services, offline=snapshot_path is not None, theme=settled.app.theme)
     # A loop of our own: asyncio.run would wait for every thread that still looks at the host, or thinks about it.
     app.run(loop=asyncio.new_event_loop())

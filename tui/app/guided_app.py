@@ -10,7 +10,6 @@ from dnet_tui.tui.app.model import guided_messages as fact
 from dnet_tui.tui.app.model import state as states
 from dnet_tui.tui.app.model.guided import SEEN_KEPT, Answered, AskedFlow, GuidedView, ProbeLine, Proof, counted
 from dnet_tui.tui.app.model.state import AppState, ErrorInfo
-from dnet_tui.tui.app.present.guided import markdown, places
 from dnet_tui.tui.app.workers import POLL, HostApp, refuse, trouble
 
 MODE = "troubleshoot"
@@ -22,6 +21,11 @@ class GuidedApp(HostApp):
     state: AppState
     _flow_serial = 0
     _probe_again = False
+    """Whether the probe that was sent before a fix is to be sent again after it."""
+    _probe_due = False
+    """Whether that is only waiting for an earlier probe to end."""
+    _is_sending = False
+    _fixes = 0
 
     def _become(self, state: AppState) -> None:
         raise NotImplementedError
@@ -33,6 +37,8 @@ class GuidedApp(HostApp):
 
     async def action_troubleshoot(self) -> None:
         """Begin a guided check with what is selected; from within one, begin anew."""
+        from dnet_tui.tui.app.present.guided import places  # noqa: PLC0415  not before the first screen
+
         here = self.current_mode
         guided = self.state.guided
         if here == MODE or guided.page == "question":
@@ -179,31 +185,37 @@ class GuidedApp(HostApp):
         answered = self.state.guided.answered
         if answered is None or self._services.probe is None or self.state.guided.busy:
             return
+        self._is_sending = True
         self._guide(busy="sending...")
-        self._probe_flow(self._flow_serial, answered)
+        self._probe_flow(self._flow_serial, self._fixes, answered)
 
     @work(thread=True, group="probe")
-    def _probe_flow(self, serial: int, answered: Answered) -> None:
+    def _probe_flow(self, serial: int, fixes: int, answered: Answered) -> None:
         try:
             line = (self._services.probe or refuse)(answered)
         except Exception as error:  # noqa: BLE001  what failed is shown
             wrong = trouble(error)
             line = ProbeLine(text=f"{wrong.message} {wrong.hint}".strip())
-        self.post_message(fact.ProbeSent(serial, line))
+        self.post_message(fact.ProbeSent(serial, line, fixes))
 
     @on(fact.ProbeSent)
     def probe_sent(self, event: fact.ProbeSent) -> None:
         """Show what came of it."""
+        self._is_sending = False
         self._guide(busy="")
-        if event.serial == self._flow_serial:
+        # One that was sent before a fix says nothing of what is after it.
+        if event.serial == self._flow_serial and event.fixes == self._fixes:
             self._prove(probes=(*self.state.guided.proof.probes, event.line))
+        if self._probe_due:
+            self._send_again()
 
     def flow_fix_begins(self) -> None:
         """Keep what was seen until now; the same is counted anew once the fix is made."""
         guided = self.state.guided
         if guided.answered is None or self.current_mode != MODE:
             return
-        self._probe_again = bool(guided.proof.probes)
+        self._probe_again = bool(guided.proof.probes) or self._is_sending
+        self._fixes += 1
         fresh = Proof(points=guided.proof.points, running=guided.proof.running)
         self._guide(before=guided.proof, was=guided.answered, proof=fresh)
 
@@ -211,18 +223,21 @@ class GuidedApp(HostApp):
         """Nothing was fixed: go on as before."""
         guided = self.state.guided
         if guided.before is not None and self.current_mode == MODE:
-            self._probe_again = False
+            self._probe_again = self._probe_due = False
             self._guide(before=None, was=None, proof=guided.before)
 
     def _send_again(self) -> None:
         """Send after a fix what was sent before it, once its packets are watched."""
-        if self._probe_again:
+        self._probe_due = self._probe_again and self._is_sending
+        if self._probe_again and not self._probe_due:
             self._probe_again = False
             self._send_probe()
 
     @on(fact.SaveAsked)
     def save_asked(self) -> None:
         """Write the closing page to a file."""
+        from dnet_tui.tui.app.present.guided import markdown  # noqa: PLC0415  not before the first screen
+
         guided = self.state.guided
         if guided.answered is not None and self._services.save is not None:
             self._save_text(markdown.file_name(guided), markdown.text(guided))

@@ -1,24 +1,19 @@
 """The app's modes, in one place: their keys, the title line, the palette and the help are made from this tuple.
 
-A new screen is a module in ``screens/`` (its ``shows`` is the mode's id) and a line here.
+A new screen is a module in ``screens/`` that is called as the mode (and so is its ``shows``), and a line here.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from types import ModuleType
 from typing import NamedTuple
 
 from textual.binding import Binding
 
 from dnet_tui.tui.app.model.state import ModeId
 from dnet_tui.tui.app.present.frame import Tab
-from dnet_tui.tui.app.screens.base import ModeScreen
-from dnet_tui.tui.app.screens.capture import CaptureScreen
-from dnet_tui.tui.app.screens.changes import ChangesScreen
-from dnet_tui.tui.app.screens.doctor import DoctorScreen
-from dnet_tui.tui.app.screens.map import MapScreen
-from dnet_tui.tui.app.screens.rules import RulesScreen
-from dnet_tui.tui.app.screens.trace import TraceScreen
-from dnet_tui.tui.app.screens.troubleshoot import TroubleshootScreen
+from dnet_tui.tui.app.screens.base import ModeScreen, Surroundings
 
 
 class Mode(NamedTuple):
@@ -29,15 +24,26 @@ class Mode(NamedTuple):
     """
 
     key: str
+    id: ModeId
     title: str
-    screen: type[ModeScreen]
+    screen_class: str
+    """The class in the module of ``screens/`` that is called as the mode; it is imported when one goes there."""
     action: str = ""
     live: bool = False
 
     @property
-    def id(self) -> ModeId:
-        """The mode's id: what its screen says that it shows."""
-        return self.screen.shows
+    def screen(self) -> type[ModeScreen]:
+        """The mode's screen."""
+        found: type[ModeScreen] = getattr(self.load(), self.screen_class)
+        return found
+
+    def load(self) -> ModuleType:
+        """Import its screen's module."""
+        return import_module(f"dnet_tui.tui.app.screens.{self.id}")
+
+    def make(self, surroundings: Surroundings) -> ModeScreen:
+        """Make its screen."""
+        return self.screen(surroundings)
 
     @property
     def tab(self) -> Tab:
@@ -51,13 +57,13 @@ class Mode(NamedTuple):
 
 
 MODES = (
-    Mode("1", "Map", MapScreen),
-    Mode("2", "Rules", RulesScreen),
-    Mode("3", "Doctor", DoctorScreen),
-    Mode("4", "Trace", TraceScreen),
-    Mode("5", "Capture", CaptureScreen, live=True),
-    Mode("6", "Changes", ChangesScreen),
-    Mode("t", "Troubleshoot", TroubleshootScreen, "troubleshoot"),
+    Mode("1", "map", "Map", "MapScreen"),
+    Mode("2", "rules", "Rules", "RulesScreen"),
+    Mode("3", "doctor", "Doctor", "DoctorScreen"),
+    Mode("4", "trace", "Trace", "TraceScreen"),
+    Mode("5", "capture", "Capture", "CaptureScreen", live=True),
+    Mode("6", "changes", "Changes", "ChangesScreen"),
+    Mode("t", "troubleshoot", "Troubleshoot", "TroubleshootScreen", "troubleshoot"),
 )
 """Every mode, in the order of their keys; the app opens with the first."""
 

@@ -17,7 +17,7 @@ from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved, touched
-from dnet_tui.tui.app import services_capture, services_flow
+from dnet_tui.tui.app.live import services_capture, services_flow, services_forms
 from dnet_tui.tui.app.model.services import LastChange, Services, Watch
 from dnet_tui.tui.app.model.timeline import JournalLine
 
@@ -46,6 +46,8 @@ def live(*, readonly: bool, follow: bool = True, docker_socket: str = "") -> Ser
         save=services_flow.save,
         authors=host.authors,
         journal=_journal,
+        plan=None if readonly else services_forms.plan_change,
+        make=None if readonly else lambda planned: services_forms.make_change(planned, host.take),
     )
 
 

@@ -15,16 +15,28 @@ from textual.worker import get_current_worker
 from dnet_tui.diagnostics.difference.base import DifferenceItem
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.errors import DnetError
-from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.model import LinkRef, Snapshot
 from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.changed_cells import ChangedCells
+from dnet_tui.tui.app.memory import give_back
 from dnet_tui.tui.app.model import capture_messages as packets
 from dnet_tui.tui.app.model import messages as fact
+from dnet_tui.tui.app.model.forms import Draft, PlannedChange
 from dnet_tui.tui.app.model.services import CaptureSource, Services, Watch
 from dnet_tui.tui.app.model.state import ErrorInfo
+from dnet_tui.tui.app.present.styled_text import Paragraph
 
 POLL = 0.25
 """Seconds between two looks at a running capture; nothing is drawn when nothing came."""
+
+
+class DrawingMade(Message):
+    """It was drawn, or why it couldn't be."""
+
+    def __init__(self, paras: tuple[Paragraph, ...], trouble: ErrorInfo | None = None) -> None:
+        super().__init__()
+        self.paras = paras
+        self.trouble = trouble
 
 
 class HostApp(ChangedCells):
@@ -80,14 +92,27 @@ class HostApp(ChangedCells):
                 self._watch.close()
 
     @work(thread=True, exclusive=True, group="report")
-    def _examine_snapshot(self, taken: fact.SnapshotTaken, shown: Snapshot | None) -> None:
+    def _examine_snapshot(self, taken: fact.SnapshotTaken, shown: Snapshot | None, read_at: float) -> None:
         try:
             report = self._services.examine(taken.snapshot)
-            ready = fact.ReportReady(taken, report, changes=_changes(shown, taken.snapshot))
+            changes, traffic = _since(shown, taken, read_at)
+            ready = fact.ReportReady(taken, report, changes=changes, traffic=traffic)
         except Exception as error:  # noqa: BLE001  a check's fault must not end the app
             ready = fact.ReportReady(taken, None, trouble(error))
+        give_back()
         if not get_current_worker().is_cancelled:
             self.post_message(ready)
+
+    @work(thread=True, exclusive=True, group="drawing")
+    def _draw(self, snapshot: Snapshot, row: str) -> None:
+        from dnet_tui.tui.app.present.map.topology import drawing  # noqa: PLC0415  the walk: in the worker
+
+        try:
+            made = DrawingMade(drawing(snapshot, row))
+        except Exception as error:  # noqa: BLE001  what was not seen can't be walked: told
+            made = DrawingMade((), trouble(error))
+        if not get_current_worker().is_cancelled:
+            self.post_message(made)
 
     @work(thread=True, exclusive=True, group="journal")
     def _read_journal(self) -> None:
@@ -103,6 +128,19 @@ class HostApp(ChangedCells):
     @work(thread=True, group="change")
     def _undo_change(self, entry: str) -> None:
         self._change_host("Undo", lambda: (self._services.undo or refuse)(entry))
+
+    @work(thread=True, exclusive=True, group="plan")
+    def _plan_change(self, snapshot: Snapshot, draft: Draft) -> None:
+        try:
+            planned = fact.ChangePlanned(draft, (self._services.plan or refuse)(snapshot, draft))
+        except Exception as error:  # noqa: BLE001  a field that doesn't fit, or a fault of ours: both are shown
+            planned = fact.ChangePlanned(draft, None, trouble(error))
+        if not get_current_worker().is_cancelled:
+            self.post_message(planned)
+
+    @work(thread=True, group="change")
+    def _make_change(self, planned: PlannedChange) -> None:
+        self._change_host(planned.title, lambda: (self._services.make or refuse)(planned))
 
     @work(thread=True, group="change")
     def _look_up_change(self) -> None:
@@ -159,13 +197,17 @@ class HostApp(ChangedCells):
         self.post_message(saved)
 
 
-def _changes(shown: Snapshot | None, taken: Snapshot) -> tuple[DifferenceItem, ...]:
-    """What differs from the snapshot on show."""
-    if shown is None or shown is taken:
-        return ()
+def _since(
+    shown: Snapshot | None, taken: fact.SnapshotTaken, read_at: float
+) -> tuple[tuple[DifferenceItem, ...], dict[LinkRef, float]]:
+    """What differs from the snapshot on show, and the host's links' traffic since that was read."""
+    now = taken.snapshot
+    if shown is None or shown is now:
+        return (), {}
+    from dnet_tui.diagnostics.difference.rates import link_traffic  # noqa: PLC0415  when there are two
     from dnet_tui.diagnostics.difference.snapshots import compare  # noqa: PLC0415  in the worker, when there are two
 
-    return compare(shown, taken).changes
+    return compare(shown, now).changes, link_traffic(shown, now, taken.at - read_at)
 
 
 def refuse(*_: object) -> NoReturn:

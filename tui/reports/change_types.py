@@ -8,10 +8,18 @@ from dnet_tui.actions.journal.captured_state import AnyState
 from dnet_tui.actions.plans.operations import AnyAction
 
 
+class WrittenFileData(TypedDict):
+    """A file that a change writes, with all that stands in it."""
+
+    path: str
+    content: str
+
+
 class ChangeData(TypedDict):
     """A change that was made, or with ``--dry-run`` would be, format 1.
 
     ``commands`` and ``undo`` are lines as a shell would want them typed.
+    ``files`` are what it writes to keep a change over a reboot.
     ``entry`` is the journal's, null where nothing was done.
     """
 
@@ -19,6 +27,7 @@ class ChangeData(TypedDict):
     title: str
     commands: list[str]
     undo: list[str]
+    files: list[WrittenFileData]
     notes: list[str]
     persists: bool
     entry: str | None
@@ -38,7 +47,10 @@ class JournalChangeData(TypedDict):
 
 
 class JournalData(TypedDict):
-    """One entry of the journal; ``elsewhere`` says why it isn't of this host as it is now, empty where it is."""
+    """One entry of the journal; ``elsewhere`` says why it isn't of this host as it is now, empty where it is.
+
+    ``lost_at_reboot`` is true where it is in force and nothing keeps it over a reboot.
+    """
 
     id: str
     time: str
@@ -48,6 +60,7 @@ class JournalData(TypedDict):
     unreadable: str
     netns: int
     elsewhere: str
+    lost_at_reboot: bool
     changes: list[JournalChangeData]
 
 

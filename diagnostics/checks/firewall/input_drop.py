@@ -68,26 +68,73 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A rule or policy of the host's INPUT, before a question or neighbour discovery, not before the host's answers."""
-    return (is_host_input(case, obstacle) and not obstacle.packet.reply) or is_discovery(case, obstacle)
+    return (is_host_input(case, obstacle) and not obstacle.packet.reply) or is_discovery(case, obstacle, "input")
 
 
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule or policy: for name servers, and for other services."""
     yield from undecided(ctx, ID)
+    yield from _joined(list(_each(ctx)))
+
+
+def _joined(found: list[tuple[RuleRef | None, Finding]]) -> Iterator[Finding]:
+    """Neighbour discovery told with what the same rule, or its twin for IPv4, keeps from the host otherwise."""
+    taken: set[int] = set()
+    for rule, finding in found:
+        if finding.summary == _DISCOVERY or rule is None:
+            continue
+        for index, (other, lost) in enumerate(found):
+            if lost.summary == _DISCOVERY and index not in taken and other is not None and _alike(rule, other):
+                taken.add(index)
+                finding = _with_discovery(finding, lost)  # noqa: PLW2901 - one after the other
+        yield finding
+    yield from (item for index, (rule, item) in enumerate(found) if _is_left(rule, item) and index not in taken)
+
+
+def _is_left(rule: RuleRef | None, finding: Finding) -> bool:
+    return rule is None or finding.summary == _DISCOVERY
+
+
+def _alike(one: RuleRef, other: RuleRef) -> bool:
+    """The same place and words, whichever family's."""
+    return (one.backend, one.table, one.chain, one.text) == (other.backend, other.table, other.chain, other.text)
+
+
+def _with_discovery(finding: Finding, lost: Finding) -> Finding:
+    mine, more = finding.remedy, lost.remedy
+    if mine is not None and more is not None and mine.steps:
+        mine = msgspec.structs.replace(mine, steps=(*mine.steps, *more.steps), undo=(*more.undo, *mine.undo))
+    return msgspec.structs.replace(
+        finding,
+        severity="error",
+        summary=f"{finding.summary}, and neighbour discovery with it",
+        symptoms=tuple(dict.fromkeys((*finding.symptoms, *lost.symptoms))),
+        evidence=tuple(dict.fromkeys((*finding.evidence, *lost.evidence))),
+        remedy=mine if mine is not None and mine.steps else more,
+    )
+
+
+def _each(ctx: CheckContext) -> Iterator[tuple[RuleRef | None, Finding]]:
+    """What each rule or policy keeps from the host, with the rule."""
     told: set[Decider | RuleRef] = set()
     for blocked in definite(ctx, ID):
         told.add(element(blocked.obstacle))
-        yield _discovery(blocked) if blocked.obstacle.stage == "neighbour" else _names(ctx.case, blocked)
+        is_lost = blocked.obstacle.stage == "neighbour"
+        yield blocked.obstacle.by.rule, _discovery(ctx.case, blocked) if is_lost else _names(ctx.case, blocked)
     services = {kept.by.rule or kept.by: kept for kept in _others(ctx.case)}
     for blocked in ctx.meant:
         if not is_host_input(ctx.case, blocked.obstacle) or element(blocked.obstacle) in told:
             continue
         told.add(element(blocked.obstacle))
-        yield _cut_off(ctx.case, blocked, services.get(element(blocked.obstacle)))
-    yield from (_service(ctx.case, kept) for key, kept in services.items() if key not in told)
+        rule = blocked.obstacle.by.rule
+        yield rule, _cut_off(ctx.case, blocked, services.get(element(blocked.obstacle)))
+    yield from ((kept.by.rule, _service(ctx.case, kept)) for key, kept in services.items() if key not in told)
 
 
-def _discovery(blocked: BlockedFlows) -> Finding:
+_DISCOVERY = "The host's INPUT rules drop neighbour discovery: containers don't find the host by IPv6"
+
+
+def _discovery(case: HostContext, blocked: BlockedFlows) -> Finding:
     """Without neighbour discovery (RFC 4861) nobody on a bridge finds the host by IPv6, nor the host them."""
     by = blocked.obstacle.by
     place = table_of(by.rule) if by.rule is not None else None
@@ -98,16 +145,20 @@ def _discovery(blocked: BlockedFlows) -> Finding:
         check=ID,
         severity="error",
         subject=Subject(kind="rule", name=_place_words(by)),
-        summary="The host's INPUT rules drop neighbour discovery: containers don't find the host by IPv6",
+        summary=_DISCOVERY,
         symptoms=blocked.symptoms,
         evidence=(of_decider(by, "accepts ICMPv6 types 133 to 137"), of_flows(blocked)),
-        remedy=Remedy(
-            summary="Accept ICMPv6 before it",
-            steps=(edit.insert(1),) if edit is not None else (),
-            undo=(edit.delete(1),) if edit is not None else (),
-            risk="ask" if edit is not None else "manual",
-            note="ICMPv6 is a part of IPv6 (RFC 4890): tell the program that writes these rules to accept it",
+        remedy=overriding(
+            Remedy(
+                summary="Accept ICMPv6 before it",
+                steps=(edit.insert(1),) if edit is not None else (),
+                undo=(edit.delete(1),) if edit is not None else (),
+                risk="ask" if edit is not None else "manual",
+                note="ICMPv6 is a part of IPv6 (RFC 4890): tell the program that writes these rules to accept it",
+            ),
+            keeper(case, by.rule),
         ),
+        owner=keeper(case, by.rule),
     )
 
 

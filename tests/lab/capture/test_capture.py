@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from dnet_tui.inspect.capture.files.capture_reader import CaptureReader
 from dnet_tui.inspect.capture.packet import CapturedPacket
@@ -243,6 +244,23 @@ def test_a_pcap_file_is_written_by_libpcap_and_read_again(demo_host: DemoHost, t
     done = demo_host.dnet("capture", "web", "--write", str(tmp_path / "b.pcap"), "--duration", "0.1")
     assert done.returncode == Exit.USAGE
     assert "room for one point" in done.stderr.decode()
+
+
+@pytest.mark.parametrize("name", ["flood.pcap", "flood.pcapng"])
+def test_a_full_disk_ends_the_capture_with_a_whole_file(demo_host: DemoHost, tmp_path: Path, name: str) -> None:
+    path = Path("/mnt") / name
+    demo_host.run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", "/mnt")
+    try:
+        with capturing(demo_host, "veth-web", "--filter", "udp port 9", "--write", str(path)) as process:
+            scenario(demo_host, "send", "4000")
+            _, err, code = finish(process)
+        copy = tmp_path / name
+        copy.write_bytes(demo_host.run("cat", str(path)).stdout)
+    finally:
+        demo_host.run("umount", "/mnt")
+    assert code == Exit.CANNOT_INSPECT, err
+    assert f"Can't write {path}: No space left on device; what was captured before is whole." in err
+    assert f"{len(records(copy))} packets are in {path}" in err or name.endswith("ng")
 
 
 def test_a_written_file_shows_the_same_rows(demo_host: DemoHost, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import sys, time, msgspec
 from dnet_tui.inspect.snapshot.take_snapshot import take_snapshot
 from dnet_tui.tui.app.flow_answer import answer_flow
 from dnet_tui.tui.app.model.guided import FlowCount, AskedFlow, counted
-from dnet_tui.tui.app.services_flow import open_flow, probe
+from dnet_tui.tui.app.live.services_flow import open_flow, probe
 answered = answer_flow(take_snapshot(), None, AskedFlow(source=sys.argv[1], target="outside", port=443))
 source = open_flow(answered)
 line = probe(answered)

@@ -60,7 +60,7 @@ def check(sources: Path, words: Sequence[str]) -> int:
         [python, "-m", "ruff", "format", "--check", "--quiet", "--no-cache", "."],
         [*mypy, "-p", "dnet_tui"],
         [*mypy, "tests"],
-        [*pytest, "tests/unit", "tests/contracts", "tests/ui"],
+        [*pytest, "tests/unit", "tests/scenarios/hosts", "tests/contracts", "tests/ui"],
     )
     for argv in [[*pytest, *words]] if words else everything:
         start = time.monotonic()

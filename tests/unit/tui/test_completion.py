@@ -163,6 +163,8 @@ def test_only_words_that_go_on_from_what_was_typed(monkeypatch: pytest.MonkeyPat
     assert completion.networks("") == ["app"]
     assert completion.checks("masq-m") == ["masq-missing"]
     assert "lo" in completion.interfaces("lo")
+    assert "lo" in completion.host_interfaces("l")
+    assert "web" not in completion.host_interfaces("we")
 
 
 def test_bash_itself_completes(tmp_path: Path) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from dnet_tui.diagnostics.guided.step_links import StepLinks
-from dnet_tui.diagnostics.guided.why import Why
-from dnet_tui.diagnostics.trace.first_packet import TraceProtocol
 from dnet_tui.inspect.model import Snapshot
+
+if TYPE_CHECKING:  # the walk and the checks: not before the first screen
+    from dnet_tui.diagnostics.guided.step_links import StepLinks
+    from dnet_tui.diagnostics.guided.why import Why
+    from dnet_tui.diagnostics.trace.first_packet import TraceProtocol
 
 GuidedPage = Literal["question", "who", "steps", "result"]
 """What is on show: the questions, the places, the steps, the closing page."""

@@ -78,10 +78,11 @@ class ProbeAsked(Message):
 class ProbeSent(Message):
     """Real packets were sent, and this came of it."""
 
-    def __init__(self, serial: int, line: ProbeLine) -> None:
+    def __init__(self, serial: int, line: ProbeLine, fixes: int = 0) -> None:
         super().__init__()
         self.serial = serial
         self.line = line
+        self.fixes = fixes
 
 
 class JumpAsked(Message):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textual.message import Message
 
 from dnet_tui.diagnostics.difference.base import DifferenceItem
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.model import LinkRef, Snapshot
 from dnet_tui.inspect.model.change_events import Moved
+from dnet_tui.tui.app.model.forms import Draft, PlannedChange
 from dnet_tui.tui.app.model.services import LastChange
 from dnet_tui.tui.app.model.state import ConcerningRules, ErrorInfo, ModeId
 from dnet_tui.tui.app.model.timeline import JournalLine
@@ -51,7 +54,8 @@ class SnapshotFailed(Message):
 class ReportReady(Message):
     """A snapshot that was ``taken`` was examined; ``report`` is None when the examination failed.
 
-    ``changes`` are its differences from the snapshot that is on show.
+    ``changes`` are its differences from the snapshot that is on show, ``traffic``
+    are the bytes a second of the host's links since then.
     """
 
     def __init__(
@@ -60,9 +64,11 @@ class ReportReady(Message):
         report: Report | None,
         trouble: ErrorInfo | None = None,
         changes: tuple[DifferenceItem, ...] = (),
+        traffic: Mapping[LinkRef, float] | None = None,
     ) -> None:
         super().__init__()
         self.changes = changes
+        self.traffic = traffic or {}
         self.taken = taken
         self.report = report
         self.trouble = trouble
@@ -76,6 +82,32 @@ class ChangeApplied(Message):
         self.title = title
         self.lines = lines
         self.trouble = trouble
+
+
+class FormEdited(Message):
+    """A form was filled in so far that it may come to something."""
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__()
+        self.draft = draft
+
+
+class ChangePlanned(Message):
+    """What a form comes to, or what is wrong with it."""
+
+    def __init__(self, draft: Draft, planned: PlannedChange | None, trouble: ErrorInfo | None = None) -> None:
+        super().__init__()
+        self.draft = draft
+        self.planned = planned
+        self.trouble = trouble
+
+
+class DrawingAsked(Message):
+    """The way from a row of the map to the outside is to be drawn."""
+
+    def __init__(self, row: str) -> None:
+        super().__init__()
+        self.row = row
 
 
 class ChangeFound(Message):

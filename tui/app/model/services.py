@@ -13,6 +13,7 @@ from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.capture.board.capture_board import BoardView
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
+from dnet_tui.tui.app.model.forms import Draft, PlannedChange
 from dnet_tui.tui.app.model.guided import Answered, ProbeLine, SeenPacket
 from dnet_tui.tui.app.model.timeline import JournalLine
 
@@ -109,6 +110,8 @@ class Services(NamedTuple):
     ``save`` writes a text to a new file in the current folder, of the name
     that is given, and returns its path.  ``authors`` says which processes
     wrote rules since it was last asked, ``journal`` what dnet-tui itself did.
+    ``plan`` says what a form comes to on a snapshot, ``make`` does it and says
+    what was done; both are None where nothing may be changed.
     """
 
     take: Callable[[], Snapshot]
@@ -124,3 +127,5 @@ class Services(NamedTuple):
     save: Callable[[str, str], str] | None = None
     authors: Callable[[], tuple[str, ...]] | None = None
     journal: Callable[[], tuple[JournalLine, ...]] | None = None
+    plan: Callable[[Snapshot, Draft], PlannedChange] | None = None
+    make: Callable[[PlannedChange], list[str]] | None = None

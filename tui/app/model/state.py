@@ -6,12 +6,14 @@ and the packets are not replaced; nothing else stops.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from dnet_tui.diagnostics.difference.rates import Rates
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.capture.board.capture_board import BoardView
-from dnet_tui.inspect.model import Snapshot
+from dnet_tui.inspect.model import LinkRef, Snapshot
 from dnet_tui.tui.app.model.guided import GuidedView
 from dnet_tui.tui.app.model.timeline import TIMELINE_KEPT, JournalLine, TimelineEntry
 
@@ -91,6 +93,8 @@ class AppState(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: Snapshot | None = None
     read_at: float = 0.0
     rates: Rates | None = None
+    traffic: tuple[Mapping[LinkRef, float], ...] = ()
+    """Bytes a second of the host's links between two looks, the newest last."""
     report: Report | None = None
     selection: Selection = Selection()
     concerning: ConcerningRules | None = None
@@ -129,6 +133,15 @@ def looked(
     else:
         rates = Rates(earlier, snapshot, read_at - state.read_at) if earlier is not None else None
     return changed(state, snapshot=snapshot, report=report, read_at=read_at, rates=rates, trouble=trouble)
+
+
+TRAFFIC_KEPT = 8
+"""So many looks at the host's traffic are kept."""
+
+
+def with_traffic(state: AppState, traffic: Mapping[LinkRef, float]) -> AppState:
+    """Return ``state`` with one more look at the host's traffic."""
+    return changed(state, traffic=(*state.traffic, traffic)[-TRAFFIC_KEPT:]) if traffic else state
 
 
 def with_news(state: AppState, entries: tuple[TimelineEntry, ...]) -> AppState:

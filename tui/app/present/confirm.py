@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dnet_tui.actions.plans.plan import command_lines, plan_for, undo_lines
 from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.tui.app.model.forms import PlannedChange
 from dnet_tui.tui.app.model.services import LastChange
 from dnet_tui.tui.app.model.state import ErrorInfo
 from dnet_tui.tui.app.present import findings
@@ -30,12 +31,25 @@ def fix(finding: Finding) -> tuple[Paragraph, ...]:
         Paragraph(line(finding.remedy.summary)),
         BLANK,
     ]
-    told += [heading("Will run"), *_commands(command_lines(plan)), BLANK, heading("Undo")]
-    told += _commands(undo_lines(plan)) or [Paragraph(line(say("none: it can't be taken back", "warn")))]
+    told += _both_ways(command_lines(plan), undo_lines(plan))
     told += [BLANK, fact("risk", findings.RISKS[plan.risk])]
-    told.append(fact("persists", "yes" if plan.persists else "no: lost at a reboot or a restart of the engine"))
-    told += [fact("note", note) for note in plan.notes]
+    told += _lasting(plan.notes, persists=plan.persists)
     return tuple(told)
+
+
+def planned(change: PlannedChange) -> tuple[Paragraph, ...]:
+    """Return the exact commands of what a form comes to, and its undo."""
+    return (*_both_ways(change.commands, change.undo), BLANK, *_lasting(change.notes, persists=change.persists))
+
+
+def _both_ways(commands: tuple[str, ...], back: tuple[str, ...]) -> list[Paragraph]:
+    none = [Paragraph(line(say("none: it can't be taken back", "warn")))]
+    return [heading("Will run"), *_commands(commands), BLANK, heading("Undo"), *(_commands(back) or none)]
+
+
+def _lasting(notes: tuple[str, ...], *, persists: bool) -> list[Paragraph]:
+    lasts = fact("persists", "yes" if persists else "no: lost at a reboot or a restart of the engine")
+    return [lasts, *(fact("note", note) for note in notes)]
 
 
 def _commands(lines: tuple[str, ...]) -> list[Paragraph]:

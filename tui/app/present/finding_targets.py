@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.model import Snapshot, Unread, known_items
-from dnet_tui.inspect.model.coverage.gaps import listed
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import rules_rows
 from dnet_tui.tui.app.present.rules_rows import RulePosition
+from dnet_tui.tui.app.present.seen_host import seen_host
 from dnet_tui.tui.app.present.styled_text import Row, line, say
 
 _RULE = re.compile(r"(?P<table>\S+) (?P<chain>\S+)(?: rule (?P<number>\d+))?")
@@ -43,7 +43,7 @@ def rows(found: tuple[Citation, ...]) -> tuple[Row, ...]:
 
 
 def _every(snapshot: Snapshot, finding: Finding) -> Iterator[Citation]:
-    view = View(listed(snapshot))
+    view = seen_host(snapshot)
     for item in finding.evidence:
         yield from _rules(view, item.what)
     names = [(finding.subject.kind, finding.subject.name.partition(":")[0])]

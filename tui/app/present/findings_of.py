@@ -30,7 +30,12 @@ def mark(severity: Severity, *, word: bool = False) -> TextSpan:
 
 def worst(findings: Iterable[Finding]) -> Severity | None:
     """Return the gravest severity among ``findings``."""
-    seen = {finding.severity for finding in findings}
+    return gravest(finding.severity for finding in findings)
+
+
+def gravest(severities: Iterable[Severity | None]) -> Severity | None:
+    """Return the gravest one."""
+    seen = set(severities)
     return next((severity for severity in _WORST if severity in seen), None)
 
 

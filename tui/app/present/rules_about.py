@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from dnet_tui.diagnostics.explain.rules_for import rules_for
 from dnet_tui.inspect.model import LinkRef, Snapshot, known_items, require
-from dnet_tui.inspect.model.coverage.gaps import listed
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present.rules_rows import chain_id, places, rule_id
+from dnet_tui.tui.app.present.seen_host import seen_host
 from dnet_tui.tui.app.present.styled_text import Row
 
 
@@ -28,6 +27,8 @@ def concerning(snapshot: Snapshot, about: str) -> dict[str, frozenset[str]]:
     Raises:
         UsageError: it is gone.
     """
+    from dnet_tui.diagnostics.explain.rules_for import rules_for  # noqa: PLC0415  the walk: not before the first screen
+
     view = View(snapshot)
     return {
         ident: frozenset(_ids(require(view.namespaces[ident].firewall), only)) for ident, only in rules_for(view, about)
@@ -64,7 +65,7 @@ def only(rows: Iterable[Row], wanted: frozenset[str]) -> Iterator[Row]:
 
 def subject_of_row(snapshot: Snapshot, row: str) -> RuleSubject | None:
     """Return what a row of the map stands for to rules; None for what no rule can name."""
-    view = View(listed(snapshot))
+    view = seen_host(snapshot)
     kind, _, rest = row.partition(":")
     ident, _, ifindex = rest.rpartition(":")
     if kind == "ctr" and (container := view.containers.get(ident)) is not None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dnet_tui.diagnostics.report.finding import Subject
 from dnet_tui.inspect.model import Container, LinkRef, Snapshot, known_items
-from dnet_tui.inspect.model.coverage.gaps import listed
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present.capture.points import CONTAINER, spec
-from dnet_tui.tui.app.present.map_tree import uplinks
+from dnet_tui.tui.app.present.map.map_nodes import uplinks
+from dnet_tui.tui.app.present.seen_host import seen_host
 
 
 def point_of_finding(snapshot: Snapshot, subject: Subject) -> str:
     """Return the capture point that belongs to a finding's subject; empty when none does."""
-    view = View(listed(snapshot))
+    view = seen_host(snapshot)
     name = subject.name.partition(":")[0]
     for container in known_items(snapshot.containers):
         if subject.kind in {"container", "port"} and name in {container.name, container.id}:
@@ -28,7 +28,7 @@ def point_of_finding(snapshot: Snapshot, subject: Subject) -> str:
 
 def point_of_row(snapshot: Snapshot, row: str) -> str:
     """Return the capture point that belongs to a row of the map, of a container all of its; empty when none does."""
-    view = View(listed(snapshot))
+    view = seen_host(snapshot)
     kind, _, rest = row.partition(":")
     ident, _, ifindex = rest.rpartition(":")
     if kind in {"link", "lost"}:
@@ -44,7 +44,7 @@ def point_of_row(snapshot: Snapshot, row: str) -> str:
 
 def somewhere(snapshot: Snapshot) -> str:
     """Return a point that exists on nearly every host: the first bridge with ports, else an uplink."""
-    view = View(listed(snapshot))
+    view = seen_host(snapshot)
     host = view.host
     if host is None:
         return ""

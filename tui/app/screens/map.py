@@ -7,15 +7,19 @@ from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
+from textual.events import Resize
 from textual.widget import Widget
 
-from dnet_tui.tui.app.model.messages import RowFolded
+from dnet_tui.tui.app.model.messages import DrawingAsked, RowFolded
 from dnet_tui.tui.app.model.state import AppState
-from dnet_tui.tui.app.present import map_detail, map_tree
+from dnet_tui.tui.app.present.map import map_detail, map_tree
 from dnet_tui.tui.app.present.styled_text import Row
 from dnet_tui.tui.app.screens.base import ModeScreen
 from dnet_tui.tui.app.widgets.detail import DetailPane
 from dnet_tui.tui.app.widgets.listing import Listing
+
+_ROOMY = 120
+"""From so many cells on the tree has columns for ports, NAT and traffic: as -wide in the style sheet."""
 
 
 class MapScreen(ModeScreen):
@@ -25,6 +29,7 @@ class MapScreen(ModeScreen):
     AUTO_FOCUS = "#map-list"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "drill", "details"),
+        Binding("d", "draw", "draw"),
         Binding("left", "fold", "fold", show=False),
         Binding("right", "unfold", "unfold", show=False),
     ]
@@ -43,11 +48,14 @@ class MapScreen(ModeScreen):
         """Show the tree and the selected item."""
         snapshot, report, folded = state.snapshot, state.report, state.selection.folded
 
+        traffic = state.traffic if self.size.width >= _ROOMY else None
+
         def make() -> tuple[Row, ...]:
-            return map_tree.rows(snapshot, report, folded) if snapshot else ()
+            return map_tree.rows(snapshot, report, folded, traffic) if snapshot else ()
 
         empty = state.busy or "nothing was read"
-        selected = self.show_rows(make, (snapshot, report, folded, empty if snapshot is None else ""), empty)
+        key = (snapshot, report, folded, traffic, empty if snapshot is None else "")
+        selected = self.show_rows(make, key, empty)
         detail = map_detail.detail(state.snapshot, state.report, selected, state.rates) if state.snapshot else ()
         self.query_one("#map-detail", DetailPane).show(detail, selected)
 
@@ -55,6 +63,21 @@ class MapScreen(ModeScreen):
     def action_drill(self) -> None:
         """Go to the detail."""
         self.set_focus(self.query_one("#map-detail"))
+
+    def on_resize(self, event: Resize) -> None:
+        """Show more where there is more room."""
+        super().on_resize(event)
+        if self.is_mounted and self.query("#map-list"):
+            self.paint(self.state)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to draw where something may lead from."""
+        del parameters
+        return action != "draw" or self.state.selected(self.shows).partition(":")[0] in {"ctr", "link", "net"}
+
+    def action_draw(self) -> None:
+        """Draw the way from the selected row to the outside."""
+        self.post_message(DrawingAsked(self.state.selected(self.shows)))
 
     def action_fold(self) -> None:
         """Fold the selected row; where there is nothing to fold, go to what it hangs under."""

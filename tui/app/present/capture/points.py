@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dnet_tui.inspect.capture.points import point_of
 from dnet_tui.inspect.model import LinkRef, Snapshot, known_items
-from dnet_tui.inspect.model.coverage.gaps import listed
-from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.app.present.seen_host import seen_host
 from dnet_tui.tui.app.present.styled_text import Row, line, say
 
 CONTAINER = "container:"
@@ -14,7 +13,7 @@ CONTAINER = "container:"
 
 def choices(snapshot: Snapshot) -> tuple[Row, ...]:
     """Return what packets can be captured at: containers with their way out, then the host's interfaces and theirs."""
-    view = View(listed(snapshot))
+    view = seen_host(snapshot)
     found: list[Row] = []
     for container in known_items(snapshot.containers):
         ns = view.namespaces.get(container.netns or "")
@@ -40,12 +39,12 @@ def spec(namespace: str, interface: str) -> str:
 def label(snapshot: Snapshot | None, point: str) -> str:
     """Return what to call a point of :func:`spec` or of a container; the text itself when its interface is gone."""
     if snapshot is not None and point.startswith(CONTAINER):
-        container = View(listed(snapshot)).containers.get(point.removeprefix(CONTAINER))
+        container = seen_host(snapshot).containers.get(point.removeprefix(CONTAINER))
         return f"{container.name} and its way out" if container is not None else "a container that is gone"
     namespace, _, interface = point.rpartition(":")
     if snapshot is None or not namespace:
         return point
-    view = View(listed(snapshot))
+    view = seen_host(snapshot)
     link = view.link_named(namespace, interface)
     found = point_of(view, LinkRef(namespace=namespace, ifindex=link.ifindex)) if link else None
     return found.label if found else interface

@@ -6,12 +6,11 @@ from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.trace.endpoints import BEYOND, HOST
 from dnet_tui.diagnostics.trace.first_packet import TraceProtocol
 from dnet_tui.inspect.model import Container, Snapshot, known_items
-from dnet_tui.inspect.model.coverage.gaps import listed
-from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.app.model.guided import AskedFlow
 from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.present import doctor_rows
+from dnet_tui.tui.app.present.seen_host import seen_host
 from dnet_tui.tui.app.present.styled_text import Row, line, say
 
 _ID = 12
@@ -78,7 +77,7 @@ def _of_finding(snapshot: Snapshot, finding: Finding) -> AskedFlow:
 
 
 def _named(snapshot: Snapshot, name: str, *, by_id: bool = False) -> AskedFlow:
-    view = View(listed(snapshot))
+    view = seen_host(snapshot)
     names = [item.name for item in view.containers.values() if item.running]
     for item in view.containers.values():
         if item.running and name == (item.id if by_id else item.name):
@@ -88,7 +87,7 @@ def _named(snapshot: Snapshot, name: str, *, by_id: bool = False) -> AskedFlow:
 
 def ports(snapshot: Snapshot, place: str) -> tuple[Row, ...]:
     """Return the ports that somebody listens on at a place, lowest first; of the host those that are published."""
-    view = View(listed(snapshot))
+    view = seen_host(snapshot)
     name = place.partition(":")[0]
     found: dict[str, str] = {}
     if name == HOST:

@@ -75,8 +75,11 @@ def page(guided: GuidedView, timeline: Sequence[TimelineEntry] = ()) -> tuple[Pa
         Paragraph(line(say(text, role)), hang=2),
     ]
     if guided.was is None:
-        changed = _changed(timeline) if answered.why.passes is not True else ()
-        return (*out, *_where(first.why), BLANK, heading("Seen"), *_proof(guided.proof), *_fix(answered), *changed)
+        changed = tuple(_changed(timeline)) if answered.why.passes is not True else ()
+        rest = (BLANK, heading("Seen"), *_proof(guided.proof, briefly=True), *_fix(answered), *_points(guided.proof))
+        # Who asks what changed reads that first.
+        last = (*changed, *rest) if guided.wish.question == BEFORE else (*rest, *changed)
+        return (*out, *_where(first.why), *last)
     before = guided.before or Proof()
     out += [BLANK, heading("Before the fix"), *_proof(before, briefly=True)]
     out += [BLANK, heading("After it"), *_proof(guided.proof)]
@@ -109,18 +112,30 @@ def _proof(proof: Proof, *, briefly: bool = False) -> Iterator[Paragraph]:
         yield Paragraph(line(say(none, "dim")))
 
 
+def _points(proof: Proof) -> Iterator[Paragraph]:
+    """What was seen at each point."""
+    seen = proofs.counted(proof)
+    if len(seen) > 1:
+        yield BLANK
+        yield heading("Seen at each point")
+        yield from seen[1:]
+
+
 def _changed(timeline: Sequence[TimelineEntry]) -> Iterator[Paragraph]:
-    """The latest changes, newest first: what broke it may be among them."""
+    """The latest changes, newest first; of one moment first those whose author is known, and last the findings."""
     if not timeline:
         return
     yield BLANK
     yield heading("Changed since the app was opened (6 has all)")
-    for item in reversed(timeline[-_SHOWN:]):
+    ordered = sorted(timeline, key=lambda item: (item.time, item.section != "findings", bool(item.by)), reverse=True)
+    for item in ordered[:_SHOWN]:
         by = say(f"  by {', '.join(item.by)}", "name") if item.by else ""
         yield bullet(say(f"{item.time[11:19]} {item.scope}: {item.text}"), by)
 
 
 _SHOWN = 8
+BEFORE = "before"
+"""The question whose answer is what changed."""
 
 
 def _fix(answered: Answered) -> Iterator[Paragraph]:

@@ -8,11 +8,10 @@ from typing import NamedTuple
 from dnet_tui.diagnostics.guided.step_links import walks
 from dnet_tui.diagnostics.walk.packet import RuleRef, Walk
 from dnet_tui.inspect.model import LinkRef, Snapshot, Unread
-from dnet_tui.inspect.model.coverage.gaps import listed
-from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.model.guided import Answered
 from dnet_tui.tui.app.present import rules_rows
 from dnet_tui.tui.app.present.rules_rows import RulePosition
+from dnet_tui.tui.app.present.seen_host import seen_host
 
 
 class Target(NamedTuple):
@@ -45,7 +44,7 @@ def _rule(way: Walk, passed: int, *, stops: bool) -> RuleRef | None:
 
 def rule_row(snapshot: Snapshot, ref: RuleRef) -> str:
     """Return the row id of a rule, or of the chain whose policy it is; empty when it is gone."""
-    ns = View(listed(snapshot)).namespaces.get(ref.namespace)
+    ns = seen_host(snapshot).namespaces.get(ref.namespace)
     if ns is None or isinstance(ns.firewall, Unread):
         return ""
     for table in ns.firewall.tables:
@@ -66,7 +65,7 @@ def rule_row(snapshot: Snapshot, ref: RuleRef) -> str:
 
 def link_row(snapshot: Snapshot, ref: LinkRef) -> str:
     """Return the map's row id of a link: of a container's the container."""
-    view = View(listed(snapshot))
+    view = seen_host(snapshot)
     for container in view.containers.values():
         if container.netns == ref.namespace and container.joined is None:
             ns = view.namespaces.get(ref.namespace)

@@ -117,8 +117,8 @@ def test_a_heading_alone_does_not_match_a_filter() -> None:
 
 
 def test_what_is_presented_never_needs_textual() -> None:
-    modules = "capture.packets capture.packet_detail capture.points map_tree map_detail rules_rows rules_detail "
-    modules += "doctor_rows doctor_detail rules_about subject frame confirm"
+    modules = "capture.packets capture.packet_detail capture.points map.map_tree map.map_detail map.topology "
+    modules += "forms rules_rows rules_detail doctor_rows doctor_detail rules_about subject frame confirm"
     code = f"""
 import importlib, sys
 for name in {modules.split()!r}:

@@ -9,7 +9,8 @@ from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Link, LinkRef, Namespace, Network
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.present import findings, findings_of
-from dnet_tui.tui.app.present.link_stack import stack
+from dnet_tui.tui.app.present.map.kernel_defaults import departing
+from dnet_tui.tui.app.present.map.link_stack import stack
 from dnet_tui.tui.app.present.styled_text import BLANK, Paragraph, TextRole, TextSpan, bullet, fact, heading, line, say
 
 
@@ -45,7 +46,6 @@ def detail(
 
 def facts(view: View, ns: Namespace, link: Link) -> Iterator[Paragraph]:
     """Yield what is asked of an interface first: state, addresses, where it leads."""
-    yield fact("index", str(link.ifindex))
     yield fact("state", *_state(link))
     for index, address in enumerate(view.addresses_of(LinkRef(namespace=ns.id, ifindex=link.ifindex))):
         scope = "" if address.scope == "global" else f" {address.scope}"
@@ -60,6 +60,7 @@ def facts(view: View, ns: Namespace, link: Link) -> Iterator[Paragraph]:
     if link.mac:
         yield fact("mac", link.mac)
     yield fact("mtu", str(link.mtu))
+    yield fact("index", str(link.ifindex))
     if link.alias:
         yield fact("alias", link.alias)
 
@@ -139,9 +140,10 @@ def _port(link: Link) -> Iterator[Paragraph]:
 
 
 def _sysctls(ns: Namespace, link: Link) -> Iterator[Paragraph]:
-    """The kernel parameters of this one interface (a dot in its name is a slash in theirs)."""
+    """This interface's kernel parameters that somebody set otherwise (a dot in its name is a slash in theirs)."""
     name = link.name.replace(".", "/")
-    wanted = [(key, value) for key, value in sorted(ns.sysctls.values.items()) if f".{name}." in key]
+    own = {key: value for key, value in ns.sysctls.values.items() if f".{name}." in key}
+    wanted = tuple(departing(own))
     if not wanted:
         return
     yield BLANK

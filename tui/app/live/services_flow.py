@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.inspect.errors import ActionFailedError, CannotInspectError
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.model.guided import Answered, PointSeen, ProbeLine, SeenPacket
 from dnet_tui.tui.app.model.services import FlowBatch
 
 if TYPE_CHECKING:
+    from dnet_tui.diagnostics.trace.trace import Trace
     from dnet_tui.inspect.capture.correlation.flow_table import CapturedFlow
     from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
     from dnet_tui.inspect.capture.session import Capture

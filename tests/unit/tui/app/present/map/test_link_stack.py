@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dnet_tui.inspect.model import Bond, Link, Macvlan, Vlan, Vxlan, WireGuardDevice, WireGuardPeer
 from dnet_tui.inspect.model.view import View
-from dnet_tui.tui.app.present.link_stack import stack
+from dnet_tui.tui.app.present.map.link_stack import stack
 from unit.builders.factories_stacks import HOST, above, device, host_of, space
 
 WEB = "net:[11]"

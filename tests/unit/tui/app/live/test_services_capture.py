@@ -14,13 +14,12 @@ from dnet_tui.inspect.capture.correlation.correlator import Correlator
 from dnet_tui.inspect.capture.files.capture_reader import CaptureReader
 from dnet_tui.inspect.capture.packet import ETHERNET, CapturedPacket
 from dnet_tui.inspect.capture.points import CapturePoint
-from dnet_tui.inspect.capture.session import PointStatistics
-from dnet_tui.inspect.capture.tap import CaptureOptions
+from dnet_tui.inspect.capture.tap import CaptureOptions, PointStatistics
 from dnet_tui.inspect.errors import DnetError, UsageError
 from dnet_tui.inspect.model.view import View
-from dnet_tui.tui.app import services_capture
 from dnet_tui.tui.app.joined_packets import JoinedPackets
-from dnet_tui.tui.app.services_capture import LiveCapture, resolved
+from dnet_tui.tui.app.live import services_capture
+from dnet_tui.tui.app.live.services_capture import LiveCapture, resolved
 from ui.hosts import THROUGH_NAT, ping, question
 from unit.builders.factories import DOCKER0, HOST, docker_like_snapshot
 

@@ -4,9 +4,10 @@ import msgspec
 import pytest
 
 from dnet_tui.diagnostics.report.finding import Finding, Subject
-from dnet_tui.inspect.model import Container, Engine, Network, Snapshot
+from dnet_tui.inspect.model import Container, Engine, LinkRef, Network, Snapshot
 from dnet_tui.inspect.model.coverage.gaps import Gap
-from dnet_tui.tui.app.present import map_detail, map_tree
+from dnet_tui.tui.app.present.map import map_detail, map_tree
+from dnet_tui.tui.app.present.map.kernel_defaults import departing
 from dnet_tui.tui.app.present.styled_text import CROSS, plain
 from unit.builders.factories import (
     APP1,
@@ -180,3 +181,69 @@ def test_an_engine_that_nobody_asks_is_not_said_to_be_silent(*, rootless: bool, 
     text = detail(msgspec.structs.replace(docker_like_snapshot(), engines=(engine,)), "host")
     assert said in text
     assert ("not asked" in text) is rootless
+
+
+def test_a_wide_tree_says_ports_nat_and_the_default_route() -> None:
+    seen = map_tree.rows(docker_like_snapshot(), None, frozenset(), ())
+    texts = ["  ".join(plain(cell) for cell in row.cells) for row in seen]
+    assert any("web eth0" in text and "8080→80" in text for text in texts)
+    assert any("docker0" in text and "NAT" in text for text in texts)
+    assert any("uplink" in text and "default via" in text for text in texts)
+
+
+def test_traffic_is_a_sparkline_of_the_last_looks_with_the_newest_rate() -> None:
+    snapshot = docker_like_snapshot()
+    uplink = next(link for link in snapshot.namespaces[0].links if link.name == "eth0")
+    ref = LinkRef(namespace=HOST, ifindex=uplink.ifindex)
+    seen = map_tree.rows(snapshot, None, frozenset(), ({ref: 0.0}, {ref: 500.0}, {ref: 1000.0}))
+    row = next(row for row in seen if row.id == f"link:{HOST}:{uplink.ifindex}")
+    assert "▁▅█" in plain(row.cells[-1]).replace("▄", "▅")
+    assert "1000 B/s" in plain(row.cells[-1]) or "1 kB/s" in plain(row.cells[-1]) or "1.0 kB/s" in plain(row.cells[-1])
+    quiet = map_tree.rows(snapshot, None, frozenset(), ({ref: 0.0},))
+    assert any("▁" in plain(row.cells[-1]) for row in quiet)
+
+
+def test_a_folded_row_has_the_mark_of_what_is_folded_away() -> None:
+    fault = msgspec.structs.replace(CAUSE, subject=Subject(kind="container", name="web"))
+    assert any(
+        f"{CROSS}" in line and "docker0" in line
+        for line in lines(docker_like_snapshot(), fault, folded=frozenset({f"link:{HOST}:{docker_like_bridge()}"}))
+    )
+    assert not any(f"{CROSS}" in line and "docker0" in line for line in lines(docker_like_snapshot(), fault))
+
+
+def docker_like_bridge() -> int:
+    host = docker_like_snapshot().namespaces[0]
+    return next(link.ifindex for link in host.links if link.name == "docker0")
+
+
+def test_only_kernel_parameters_that_differ_are_told() -> None:
+    values = {
+        "net.ipv4.ip_forward": "1",
+        "net.ipv4.ip_default_ttl": "64",
+        "net.ipv4.conf.all.rp_filter": "2",
+        "net.ipv4.conf.all.forwarding": "1",
+        "net.ipv4.conf.docker0.send_redirects": "1",
+        "net.ipv4.conf.docker0.route_localnet": "1",
+        "net.ipv6.conf.docker0.forwarding": "1",
+        "net.netfilter.nf_conntrack_count": "77",
+    }
+    assert dict(departing(values)) == {
+        "net.ipv4.ip_forward": "1",
+        "net.ipv4.conf.all.rp_filter": "2",
+        "net.ipv4.conf.docker0.route_localnet": "1",
+        "net.ipv6.conf.docker0.forwarding": "1",
+    }
+
+
+def test_a_containers_detail_begins_with_what_matters() -> None:
+    fault = msgspec.structs.replace(CAUSE, subject=Subject(kind="container", name="web"))
+    text = detail(docker_like_snapshot(), web_row(), fault)
+    order = [
+        text.index(word) for word in ("state", "addresses", "Findings", "publishes", "Routes", "Interface", "image")
+    ]
+    assert order == sorted(order)
+
+
+def web_row() -> str:
+    return next(row.id for row in map_tree.rows(docker_like_snapshot(), None) if row.id.startswith("ctr:web"))

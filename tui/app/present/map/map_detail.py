@@ -7,13 +7,18 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.difference.rates import Rates
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Container, Engine, Namespace, Network, Snapshot, known_items
-from dnet_tui.inspect.model.coverage.gaps import listed
 from dnet_tui.inspect.model.default_routes import MAIN, destination
 from dnet_tui.inspect.model.engine_kinds.others import NETNS
 from dnet_tui.inspect.model.view import View
-from dnet_tui.tui.app.present import findings, findings_of, link_detail
+from dnet_tui.tui.app.present import findings, findings_of
 from dnet_tui.tui.app.present.findings_of import FindingsIndex
+from dnet_tui.tui.app.present.map import link_detail
+from dnet_tui.tui.app.present.map.kernel_defaults import departing
+from dnet_tui.tui.app.present.seen_host import seen_host
 from dnet_tui.tui.app.present.styled_text import BLANK, Paragraph, TextSpan, bullet, fact, heading, line, say
+
+_EVERY_LINK_HAS = "fe80::/64"
+"""A route that says nothing: it stands there for each link with IPv6."""
 
 _GROUPS = {
     "containers": "Containers that have no port on a bridge of this host: they use the host's own network, none at "
@@ -30,7 +35,7 @@ def detail(
     snapshot: Snapshot, report: Report | None, selected: str, rates: Rates | None = None
 ) -> tuple[Paragraph, ...]:
     """Return the paragraphs for the row with the id ``selected``; none when it no longer exists."""
-    view = View(listed(snapshot))
+    view = seen_host(snapshot)
     kind, _, rest = selected.partition(":")
     if kind == "host":
         return tuple(_host(view, report))
@@ -61,6 +66,9 @@ def _host(view: View, report: Report | None) -> Iterator[Paragraph]:
     snapshot = view.snapshot
     yield Paragraph(line(say(snapshot.host.hostname or "host", "head"), say("  this host", "dim")))
     yield fact("kernel", snapshot.host.kernel)
+    yield from findings.briefly(findings_of.concerning_host(report))
+    yield from _routes(view, view.host) if view.host is not None else ()
+    yield BLANK
     yield fact("taken at", f"{snapshot.taken_at[:19].replace('T', ' ')} UTC")
     running = sum(container.running for container in known_items(snapshot.containers))
     yield fact("containers", f"{running} running, {len(known_items(snapshot.containers))} known")
@@ -79,54 +87,73 @@ def _host(view: View, report: Report | None) -> Iterator[Paragraph]:
             yield fact("  socket", engine.socket)
     if view.host is not None:
         yield from _sysctls(view, view.host)
-        yield from _routes(view, view.host)
         yield from _listeners(view, view.host)
-    yield from findings.briefly(findings_of.concerning_host(report))
 
 
 def _sysctls(view: View, ns: Namespace) -> Iterator[Paragraph]:
-    """The kernel parameters that decide for the host as a whole."""
-    wanted = [
-        (key, value)
-        for key, value in sorted(ns.sysctls.values.items())
+    """The kernel parameters that decide for the host as a whole, where somebody set them otherwise."""
+    of_all = {
+        key: value
+        for key, value in ns.sysctls.values.items()
         if not any(f".{part}." in key for part in ("conf", "neigh")) or ".conf.all." in key
-    ]
-    if wanted:
-        yield BLANK
-        yield heading("Kernel parameters")
-    else:
+    }
+    if not of_all:
         yield from _unseen(view, ns, "sysctls")
+        return
+    yield BLANK
+    yield heading("Kernel parameters")
+    wanted = tuple(departing(of_all))
     for key, value in wanted:
-        yield bullet(f"{key.removeprefix('net.')} = ", say(" ".join(value.split()), "name"))
+        yield bullet(f"{key.removeprefix('net.')} = ", say(value, "name"))
+    if len(of_all) > len(wanted):
+        yield Paragraph(line(say("all others as the kernel begins", "dim")))
 
 
 def _container(view: View, report: Report | None, container: Container) -> Iterator[Paragraph]:
+    """What matters first: its state, addresses, findings, ports, routes; then where it lives."""
+    ns = view.namespaces.get(container.netns or "")
+    own = ns if ns is not None and ns.kind != "host" else None
     yield Paragraph(line(say(container.name, "head"), say(f"  {container.engine} container", "dim")))
+    yield fact("state", say(container.status or ("running" if container.running else "stopped")))
+    if own is not None:
+        yield from _own_addresses(own)
+    yield from findings.briefly(FindingsIndex(report, view.networks.values()).concerning_container(container))
+    if container.published:
+        yield BLANK
+    for port in container.published:
+        where = f"[{port.host_ip}]" if ":" in port.host_ip else port.host_ip
+        yield fact("publishes", f"{where}:{port.host_port} → {port.container_port}/{port.proto}")
+    if own is not None:
+        yield from _routes(view, own)
+        yield from _listeners(view, own)
+        yield from _interfaces(view, own)
+    elif ns is not None:
+        yield BLANK
+        yield Paragraph(line("It uses the host's own namespace: its interfaces, routes and listeners are the host's."))
+    yield from _endpoints(view, container)
+    yield from _identity(view, container)
+
+
+def _own_addresses(ns: Namespace) -> Iterator[Paragraph]:
+    wanted = [item for item in known_items(ns.addresses) if item.scope == "global"]
+    names = {link.ifindex: link.name for link in known_items(ns.links)}
+    for index, item in enumerate(wanted):
+        yield fact("" if index else "addresses", say(item.cidr, "name"), say(f" {names.get(item.ifindex, '')}", "dim"))
+
+
+def _identity(view: View, container: Container) -> Iterator[Paragraph]:
+    yield BLANK
+    yield heading("Container")
     yield fact("id", container.id[:12] if container.engine != NETNS.kind else container.id)
     if container.image:
         yield fact("image", container.image)
-    yield fact("state", say(container.status or ("running" if container.running else "stopped")))
     yield fact("mode", container.mode)
     sharing = view.containers.get(container.joined or "")
     if sharing:
         yield fact("shares", f"the namespace of {sharing.name}")
     if container.pid:
         yield fact("pid", str(container.pid))
-    ns = view.namespaces.get(container.netns or "")
     yield fact("namespace", container.netns or say("not seen", "warn"))
-    for port in container.published:
-        where = f"[{port.host_ip}]" if ":" in port.host_ip else port.host_ip
-        yield fact("publishes", f"{where}:{port.host_port} → {port.container_port}/{port.proto}")
-    about = FindingsIndex(report, view.networks.values()).concerning_container(container)
-    yield from findings.briefly(about)
-    if ns is not None and ns.kind == "host":
-        yield BLANK
-        yield Paragraph(line("It uses the host's own namespace: its interfaces, routes and listeners are the host's."))
-    elif ns is not None:
-        yield from _interfaces(view, ns)
-        yield from _routes(view, ns)
-        yield from _listeners(view, ns)
-    yield from _endpoints(view, container)
 
 
 def _unseen(view: View, ns: Namespace, *sections: str) -> Iterator[Paragraph]:
@@ -165,7 +192,7 @@ def _endpoints(view: View, container: Container) -> Iterator[Paragraph]:
 
 def _routes(view: View, ns: Namespace) -> Iterator[Paragraph]:
     """The main table; the local table says nothing a reader looks for."""
-    main = [route for route in ns.routes if route.table == MAIN]
+    main = [route for route in ns.routes if route.table == MAIN and destination(route) != _EVERY_LINK_HAS]
     if not main:
         yield from _unseen(view, ns, "routes")
         return
