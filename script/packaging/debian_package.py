@@ -40,7 +40,7 @@ py3clean -p dnet-tui
 
 
 _OVERRIDES = """\
-# The compiled modules are those that their authors published, to the byte: they can be checked against the hashes there.
+# The compiled modules are those that their authors published, to the byte: they can be checked against the hashes.
 dnet-tui: unstripped-binary-or-object [usr/lib/dnet-tui/compiled/*]
 # Modules that are imported; nobody starts them by their first line.
 dnet-tui: unusual-interpreter python [usr/lib/dnet-tui/pure/*]

@@ -2,9 +2,10 @@
 
     script/lab docker -- python3 script/packaging/image_trial.py BASE.tar dnet-tui_VERSION_ARCH.deb
 
-The lab's hosts reach no package index, so what the recipe installs with apt-get is in the base already (BASE.tar: a root
-folder of Debian with those packages); everything else is done as the recipe says, and started as its head says, but for
---privileged: a machine that is itself a guest may not have all of what that gives, so it gets what dnet-tui needs of it.
+The lab's hosts reach no package index, so what the recipe installs with apt-get is in the base already
+(BASE.tar: a root folder of Debian with those packages); everything else is done as the recipe says, and
+started as its head says, but for --privileged: a machine that is itself a guest may not have all of what that
+gives, so it gets what dnet-tui needs of it.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ def main() -> int:
     base, deb = Path(sys.argv[1]), Path(sys.argv[2])
     recipe = RECIPE.read_text()
     named = re.search(r"^FROM (\S+)", recipe, re.MULTILINE)
-    assert named is not None
+    if named is None:
+        raise SystemExit("the recipe names no base")
     docker("import", "-", named[1], standard_input=base)
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(deb, folder)
