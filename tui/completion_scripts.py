@@ -40,21 +40,25 @@ complete --command dnet-tui --no-files --arguments '(__dnet_tui_complete)'
 """
 
 
-def script(shell: str) -> str:
+def script(name: str) -> str:
     """Return the text for one of the shells."""
     from typer._completion_shared import get_completion_script  # noqa: PLC0415  only for this question
 
     own = {"zsh": _ZSH, "fish": _FISH}
-    if shell in own:
-        return own[shell]
-    return get_completion_script(prog_name="dnet-tui", complete_var="_DNET_TUI_COMPLETE", shell=shell) + "\n"
+    if name in own:
+        return own[name]
+    return get_completion_script(**_named(name)) + "\n"
 
 
-def install(shell: str) -> str:
+def _named(name: str) -> dict[str, str]:
+    return {"prog_name": "dnet-tui", "complete_var": "_DNET_TUI_COMPLETE", "shell": name}
+
+
+def install(name: str) -> str:
     """Write it where the shell looks in this user's HOME, and return where that is."""
     from typer import _completion_shared as typers  # noqa: PLC0415  as above
 
-    _, path = typers.install(prog_name="dnet-tui", complete_var="_DNET_TUI_COMPLETE", shell=shell)
-    if shell != "bash":
-        path.write_text(script(shell))
+    _, path = typers.install(**_named(name))
+    if name != "bash":
+        path.write_text(script(name))
     return str(path)
