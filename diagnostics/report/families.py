@@ -100,13 +100,14 @@ def _is_of_six(finding: Finding) -> bool | None:
     if finding.summary.endswith(BOTH):
         return None
     said = [finding.summary, finding.subject.name]
-    addresses = [address for text in said for address in _addresses(text)]
-    if addresses:
-        return any(":" in address for address in addresses)
-    texts = [*said, *(text for item in _deciding(finding) for text in (item.source, item.what, item.value))]
-    return _IPV6 in finding.symptoms or any(
-        _OF_SIX.search(text) or any(":" in address for address in _addresses(text)) for text in texts
-    )
+    shown = [text for item in _deciding(finding) for text in (item.source, item.what, item.value)]
+    if any("IPv6" in text for text in said):
+        return True
+    for texts in (said, shown):  # whose flows they are tells least: a check may tell those of both families with one
+        addresses = [address for text in texts for address in _addresses(text)]
+        if addresses:
+            return any(":" in address for address in addresses)
+    return _IPV6 in finding.symptoms or any(_OF_SIX.search(text) for text in (*said, *shown))
 
 
 def _deciding(finding: Finding) -> Iterator[Evidence]:

@@ -73,6 +73,12 @@ def test_other_networks_rules_checks_and_remedies_stay_apart(other: Finding) -> 
     assert merged([said("network a (10.0.0.0/24) is bare"), other]) == [said("network a (10.0.0.0/24) is bare"), other]
 
 
+def test_addresses_tell_the_family_where_the_flows_of_both_are_told_with_one() -> None:
+    every = [said("web is unheard", source="ip neigh", value=f"{item} dev x") for item in ("10.0.0.2", "fd00::2")]
+    both = [msgspec.structs.replace(item, symptoms=("egress", "ipv6")) for item in every]
+    assert len(merged(both)) == 1
+
+
 def test_the_flows_that_are_named_may_be_others() -> None:
     flow = FlowName(label="web → outside", source="web", target="outside", proto="tcp", port=443)
     other = FlowName(label="six → outside (IPv6)", source="six", target="outside", proto="tcp", port=443)
