@@ -1,4 +1,4 @@
-"""What is known of one walk so far: the packet, its connection in its namespace, hops, what stands in its way.  Pure."""
+"""What is known of one walk so far: its packet and connection, hops, and what stands in its way.  Pure."""
 
 from __future__ import annotations
 
