@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from lab.actions.private_etc import own_etc
 from lab.machines.hosts import DemoHost, LabHost, python_argv
 
 _SERVER = """
@@ -239,6 +240,7 @@ def sequences(count: int, first: int, say: Callable[[str], None] = lambda _: Non
     seed = first
     while told.sequences < count:
         with DemoHost.start() as host:
+            own_etc(host)  # namespaces get their resolv.conf there
             host.run("ip", "netns", "add", "guest")
             host.run("ip", "-n", "guest", "link", "set", "lo", "up")
             run = Commands(host)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from lab.actions.private_etc import own_etc
 from lab.actions.test_fix_and_undo import picture, undo
 from lab.machines.docker_host import DockerHost
 from lab.machines.hosts import OUTSIDE_SERVER, DemoHost, LabHost
@@ -71,15 +72,6 @@ def test_two_guests_get_addresses_of_their_own(demo_host: DemoHost) -> None:
     assert addresses(demo_host, "one") == {"10.33.0.2", "fd00:33::2"}
     assert addresses(demo_host, "two") == {"10.33.0.3", "fd00:33::3"}
     expect(demo_host, {Probe("one", "two", proto="icmp"): Went.OK})
-
-
-def own_etc(host: DemoHost) -> None:
-    """An /etc of the host's own, with a name server that isn't on a loopback address."""
-    host.run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/mnt")
-    host.run("cp", "-a", "/etc", "/mnt/etc")
-    host.run("mount", "--bind", "/mnt/etc", "/etc")
-    host.run("rm", "-f", "/etc/resolv.conf")
-    host.run("tee", "/etc/resolv.conf", stdin=b"nameserver 127.0.0.53\nnameserver 192.0.2.53\n")
 
 
 def test_namespaces_come_with_a_network_and_go_with_it(demo_host: DemoHost) -> None:

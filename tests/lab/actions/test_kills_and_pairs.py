@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from lab.actions import private_etc
 from lab.actions.test_fix_and_undo import picture
 from lab.actions.test_persist import files, own_etc
 from lab.machines.hosts import DemoHost, LabHost, dnet_argv, python_argv
@@ -56,6 +57,8 @@ def prepared(host: LabHost, action: str) -> None:
     """Put on the host what the action needs."""
     if action == "persist":
         own_etc(host)
+    if action == "attach":
+        private_etc.own_etc(host)
     if action in ("rm", "connect", "attach", "persist"):
         made = host.dnet("net", "create", "spare", "--engine", "linux", "--subnet", "10.44.0.0/24", "--yes")
         assert made.returncode == 0, made.stderr.decode()

@@ -25,7 +25,7 @@ def _validator(name: str) -> Draft202012Validator:
 def schema_of(words: Sequence[str]) -> str:
     """The schema's name for a command line: its first words, and the option that makes it print something else."""
     first = words[0]
-    if first in {"net", "port", "route"}:
+    if first in {"net", "persist", "port", "route"}:
         return "change"
     if first == "snapshot":
         return "snapshot-diff"

@@ -46,7 +46,10 @@ class Published(NamedTuple):
     kinds: tuple[object, ...]
 
 
-_CHANGES = "net create, net rm, net connect, net disconnect, port publish, port unpublish, route add, route rm"
+_CHANGES = (
+    "net create, net rm, net connect, net attach, net disconnect, port publish, port unpublish, route add, route rm, "
+    "persist"
+)
 PUBLISHED: dict[str, Published] = {
     "doctor": Published("doctor", "the report", REPORT_FORMAT, (DoctorData,)),
     "why": Published("why", "the guided check of one flow", WHY_FORMAT, (WhyData,)),
