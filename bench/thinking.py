@@ -64,12 +64,12 @@ def matrices(containers: int, snapshot: Snapshot, peer: float) -> None:
 
 
 def doctor_process(snapshot: Snapshot, runs: int) -> float:
-    """``dnet-tui doctor --snapshot``, from process start to its end."""
+    """``dnet-tui doctor --snapshot``, from process start to its end, whatever it finds."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "host.json"
         save(snapshot, path)
         argv = [sys.executable, "-m", "dnet_tui.tui.main", "doctor", "--snapshot", str(path)]
-        return median_ms(lambda: subprocess.run(argv, stdout=subprocess.DEVNULL, check=True), runs)
+        return median_ms(lambda: subprocess.run(argv, stdout=subprocess.DEVNULL, check=False), runs)
 
 
 def main() -> None:

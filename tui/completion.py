@@ -45,11 +45,19 @@ def checks(incomplete: str) -> list[str]:
 
 def interfaces(incomplete: str) -> list[str]:
     """The host's interfaces and the containers."""
+    return _beginning(incomplete, (*_interfaces_here(), *_engine_names()[0]))
+
+
+def host_interfaces(incomplete: str) -> list[str]:
+    """The host's interfaces."""
+    return _beginning(incomplete, _interfaces_here())
+
+
+def _interfaces_here() -> list[str]:
     try:
-        here = os.listdir("/sys/class/net")  # noqa: PTH208  names alone are wanted
+        return os.listdir("/sys/class/net")  # noqa: PTH208  names alone are wanted
     except OSError:
-        here = []
-    return _beginning(incomplete, (*here, *_engine_names()[0]))
+        return []
 
 
 def chains(incomplete: str) -> list[str]:

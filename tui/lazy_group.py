@@ -16,21 +16,16 @@ from dnet_tui.inspect.errors import UsageError
 from dnet_tui.tui.error_exit import translated
 from dnet_tui.tui.registry import COMMANDS, CommandSpec, entry
 
-SHELLS = ("bash", "zsh", "fish")
-"""The shells that can be named for completion."""
-
 
 def _complete(option: str, shell: str) -> None:
-    from typer._completion_shared import get_completion_script, install  # noqa: PLC0415  only for this question
+    from dnet_tui.tui.completion_scripts import SHELLS, install, script  # noqa: PLC0415  only for this question
 
     if shell not in SHELLS:
         raise UsageError(f"there is no completion for {shell!r}", f"name one of {', '.join(SHELLS)}")
-    words = {"prog_name": "dnet-tui", "complete_var": "_DNET_TUI_COMPLETE", "shell": shell}
     if option == "--show-completion":
-        print(get_completion_script(**words))
+        print(script(shell), end="")
         return
-    _, path = install(**words)
-    print(f"completion for {shell} is installed in {path}; a new shell uses it")
+    print(f"completion for {shell} is installed in {install(shell)}; a new shell uses it")
 
 
 class LazyGroup(TyperGroup):

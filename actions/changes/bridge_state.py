@@ -13,6 +13,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
+from dnet_tui.actions.changes.bridge_extras import multicast_addresses
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.journal.captured_state import AddressState, BridgeState, NeighbourState
 from dnet_tui.inspect.errors import ActionFailedError
@@ -68,6 +69,8 @@ def capture(ipr: Any, link: Any, name: str, host: HostAccess) -> BridgeState:
         address_states=addresses,
         neighbours=tuple(_neighbours(ipr, index)),
         forwarding=tuple(_forwarding(ipr, index)),
+        altnames=_altnames(link),
+        multicast=multicast_addresses(name, host),
     )
 
 
@@ -82,6 +85,8 @@ def restore_link(ipr: Any, index: int, state: BridgeState) -> None:
         ipr.link("set", index=index, txqlen=queue)
     if group := state.link.get("group"):
         ipr.link("set", index=index, group=group)
+    if state.altnames:
+        ipr.link("property_add", index=index, altname=list(state.altnames))
     flags = state.link.get("flags")
     if flags is not None and int(link["flags"]) & _SETTABLE_FLAGS != flags:
         ipr.link("set", index=index, flags=flags, mask=_SETTABLE_FLAGS)
@@ -133,6 +138,11 @@ def _numbers(info: Any) -> dict[str, int]:
         return {}
     found = ((name, data.get_attr(f"IFLA_BR_{name.upper()}")) for name in _NUMBERS)
     return {name: int(value) for name, value in found if value is not None}
+
+
+def _altnames(link: Any) -> tuple[str, ...]:
+    properties = link.get_attr("IFLA_PROP_LIST")
+    return tuple(properties.get_attrs("IFLA_ALT_IFNAME")) if properties is not None else ()
 
 
 def _addresses(ipr: Any, index: int, mac: str) -> Iterator[AddressState]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from dnet_tui.actions.changes.bridge_extras import require_restorable, restore_multicast
 from dnet_tui.actions.changes.bridge_state import (
     capture,
     restore_addresses,
@@ -78,7 +79,8 @@ def revert(
         if link is not None:
             return f"bridge {name} is there already"
         _make(ipr, recreate(action, captured), captured, host)
-    return f"put back bridge {name}{restore_sysctls(host, captured)}"
+    lost = restore_sysctls(host, captured) + restore_multicast(action.name, captured.multicast, host)
+    return f"put back bridge {name}{lost}"
 
 
 def _remove_created(ipr: Any, action: CreateBridge, after: BridgeState | None) -> str:
@@ -187,6 +189,7 @@ def _capture(ipr: Any, link: Any, name: str, host: HostAccess) -> BridgeState:
         msg = f"{clean(name)} is not a bridge"
         raise ActionFailedError(msg, "only bridges are removed by this command")
     _refuse_ports(ipr, index, name)
+    require_restorable(name, host)
     extra = [route for route in ipr.get_routes(oif=index) if route["proto"] != _KERNEL and route["table"] != 255]
     if extra:
         msg = f"{len(extra)} route(s) lead through {clean(name)} that someone added"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dnet_tui.actions.changes.already_there import require_new
 from dnet_tui.actions.changes.link_identity import exact_undo, gone_with_its_link, indexes, under_todays_names
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.journal.captured_state import ProgramState
@@ -37,6 +38,7 @@ def prepare(step: PlanStep, host: HostAccess) -> ProgramState:
     action = step.action
     if not isinstance(action, ProgramOperation):
         return ProgramState(undo=undo)
+    require_new(action, host)
     if len(undo) < 2 and not step.covered:
         exact = exact_undo(action, undo[0] if undo else None, host)
         undo = (exact,) if isinstance(exact, ByProgram) else ()

@@ -114,6 +114,13 @@ def revert(action: RuleChange, captured: RuleState, after: RuleState | None, hos
     return note
 
 
+def tidy(action: InsertRule, host: HostAccess, *, whole: bool) -> str:
+    """Delete the base chain that an insertion had brought, or its ``whole`` table, if nothing is in it; says so."""
+    if action.backend != "iptables-nft":
+        return ""
+    return drop_empty_table(action, host) if whole else drop_empty_chain(action, host)
+
+
 def _put_back(action: DeleteRule, captured: RuleState, chain: SavedChain, host: HostAccess) -> str:
     if not chain.declared:
         msg = f"{chain_name(action)} is gone, so the rule can't be put back: {_shown(captured.text)}"

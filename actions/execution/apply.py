@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dnet_tui.actions.changes.programs import CommandRefusedError
 from dnet_tui.actions.execution.execute import Executor
+from dnet_tui.actions.execution.sweep import sweep
 from dnet_tui.actions.execution.take_back import take_back
 from dnet_tui.actions.journal.captured_state import ProgramState
 from dnet_tui.actions.journal.entries import (
@@ -50,6 +51,7 @@ def apply_plan(
             stands, and the hint how to take it back.
     """
     with opened(folder) as journal:
+        sweep(journal, executor, place())
         if again is not None:
             current = again()
             if not same_changes(plan, current):

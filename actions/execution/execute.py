@@ -11,9 +11,17 @@ Three verbs per operation, dispatched here and done beside it:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar, assert_never
+from pathlib import Path
+from typing import Protocol, assert_never
 
-from dnet_tui.actions.changes import bridges, docker_networks, programs, rules, sysctls, trace_tables
+from dnet_tui.actions.changes import (
+    bridges,
+    docker_networks,
+    programs,
+    rules,
+    sysctls,
+    tables_and_files,
+)
 from dnet_tui.actions.execution.preflight import require_feasible, require_programs
 from dnet_tui.actions.host_access import HostAccess, LocalHost
 from dnet_tui.actions.journal.captured_state import (
@@ -23,9 +31,12 @@ from dnet_tui.actions.journal.captured_state import (
     ProgramState,
     RuleState,
     SysctlState,
-    TraceTableState,
+    as_state,
+    maybe_state,
 )
 from dnet_tui.actions.journal.entries import RecordedChange
+from dnet_tui.actions.plans.boot_files import EnableUnit, WriteFile
+from dnet_tui.actions.plans.nft_table import AddNftTable, DeleteNftTable
 from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction
 from dnet_tui.actions.plans.plan import PlanStep
 from dnet_tui.diagnostics.operations.base import ProgramOperation
@@ -52,17 +63,21 @@ class Executor(Protocol):
     def revert(self, change: RecordedChange, *, resumed: bool) -> str:
         """Take the change back and say so; ``resumed``: an earlier undo of the entry was cut short."""
 
+    def tidy(self, action: InsertRule, *, whole: bool) -> str:
+        """Delete the chain of a rule that was taken out, or its ``whole`` table, if it is empty; says so."""
+
 
 class HostExecutor:
     """Executes on the host, in the calling thread's network namespace."""
 
-    def __init__(self, host: HostAccess | None = None) -> None:
+    def __init__(self, host: HostAccess | None = None, root: Path = Path("/")) -> None:
         self._host = host or LocalHost()
+        self._root = root
 
     def preflight(self, steps: Sequence[PlanStep]) -> None:
         """See :class:`Executor`."""
         require_programs(steps, self._host)
-        require_feasible(steps, self._host)
+        require_feasible(steps, self._host, self._root)
 
     def prepare(self, step: PlanStep) -> AnyState:
         """See :class:`Executor`."""
@@ -76,8 +91,8 @@ class HostExecutor:
                 return bridges.prepare(action, self._host)
             case CreateDockerNetwork() | RemoveDockerNetwork():
                 return docker_networks.prepare(action)
-            case AddTraceTable():
-                return trace_tables.prepare(action, self._host)
+            case AddTraceTable() | AddNftTable() | DeleteNftTable() | WriteFile() | EnableUnit():
+                return tables_and_files.prepare(action, self._host, self._root)
             case ByHand():
                 raise _not_ours(action)
             case ProgramOperation():
@@ -89,15 +104,15 @@ class HostExecutor:
         """See :class:`Executor`."""
         match action:
             case SetSysctl():
-                return sysctls.perform(action, _as(captured, SysctlState), self._host)
+                return sysctls.perform(action, as_state(captured, SysctlState), self._host)
             case InsertRule() | DeleteRule():
-                return rules.perform(action, _as(captured, RuleState), self._host)
+                return rules.perform(action, as_state(captured, RuleState), self._host)
             case CreateBridge() | DeleteBridge():
-                return bridges.perform(action, _as(captured, BridgeState))
+                return bridges.perform(action, as_state(captured, BridgeState))
             case CreateDockerNetwork() | RemoveDockerNetwork():
                 return docker_networks.perform(action)
-            case AddTraceTable():
-                return trace_tables.perform(action, self._host)
+            case AddTraceTable() | AddNftTable() | DeleteNftTable() | WriteFile() | EnableUnit():
+                return tables_and_files.perform(action, captured, self._host, self._root)
             case ByHand():
                 raise _not_ours(action)
             case ProgramOperation():
@@ -111,42 +126,33 @@ class HostExecutor:
         action, captured, after = change.action, change.captured, change.after
         match action:
             case SetSysctl():
-                state = _as(captured, SysctlState)
-                return sysctls.revert(action, state, _maybe(after, SysctlState), self._host, resumed=resumed)
+                state = as_state(captured, SysctlState)
+                return sysctls.revert(action, state, maybe_state(after, SysctlState), self._host, resumed=resumed)
             case InsertRule() | DeleteRule():
-                return rules.revert(action, _as(captured, RuleState), _maybe(after, RuleState), self._host)
+                return rules.revert(action, as_state(captured, RuleState), maybe_state(after, RuleState), self._host)
             case CreateBridge() | DeleteBridge():
-                return bridges.revert(action, _as(captured, BridgeState), _maybe(after, BridgeState), self._host)
+                return bridges.revert(
+                    action, as_state(captured, BridgeState), maybe_state(after, BridgeState), self._host
+                )
             case CreateDockerNetwork() | RemoveDockerNetwork():
-                network = _as(captured, DockerNetworkState)
-                return docker_networks.revert(action, network, _maybe(after, DockerNetworkState))
-            case AddTraceTable():
-                _as(captured, TraceTableState)
-                return trace_tables.revert(action, self._host)
+                network = as_state(captured, DockerNetworkState)
+                return docker_networks.revert(action, network, maybe_state(after, DockerNetworkState))
+            case AddTraceTable() | AddNftTable() | DeleteNftTable() | WriteFile() | EnableUnit():
+                return tables_and_files.revert(action, captured, after, self._host, self._root)
             case ByHand():
                 raise _not_ours(action)
             case ProgramOperation():
-                stated = _as(captured, ProgramState)
+                stated = as_state(captured, ProgramState)
                 return programs.revert(
                     action, stated, self._host, covered=change.step.covered, resumed=resumed, unsure=after is None
                 )
             case _:
                 assert_never(action)
 
+    def tidy(self, action: InsertRule, *, whole: bool) -> str:
+        """See :class:`Executor`."""
+        return rules.tidy(action, self._host, whole=whole)
+
 
 def _not_ours(action: ByHand) -> ActionFailedError:
     return ActionFailedError(f"this is for a person to do: {action.text}")
-
-
-S = TypeVar("S", bound=AnyState)
-
-
-def _as(state: AnyState | None, kind: type[S]) -> S:
-    if not isinstance(state, kind):
-        msg = f"the journal holds {type(state).__name__} where {kind.__name__} belongs"
-        raise ActionFailedError(msg, "it was written by another version; undo by@host, see `dnet-tui journal`")
-    return state
-
-
-def _maybe(state: AnyState | None, kind: type[S]) -> S | None:
-    return None if state is None else _as(state, kind)

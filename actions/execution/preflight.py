@@ -7,12 +7,15 @@ what an earlier step makes need not be there yet.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import assert_never
 
-from dnet_tui.actions.changes import bridges, docker_networks, sysctls
+from dnet_tui.actions.changes import boot_files, bridges, docker_networks, nft_tables, sysctls
 from dnet_tui.actions.changes.link_identity import links_of, scope_of
 from dnet_tui.actions.changes.rule_rehearsal import RuleRehearsal
 from dnet_tui.actions.host_access import HostAccess
+from dnet_tui.actions.plans.boot_files import EnableUnit, WriteFile
+from dnet_tui.actions.plans.nft_table import AddNftTable, DeleteNftTable
 from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction
 from dnet_tui.actions.plans.plan import PlanStep
 from dnet_tui.diagnostics.operations.base import ProgramOperation
@@ -21,7 +24,7 @@ from dnet_tui.diagnostics.operations.by_hand import ByHand
 from dnet_tui.diagnostics.operations.engine_network import CreateDockerNetwork, RemoveDockerNetwork
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.link import AddVeth
-from dnet_tui.diagnostics.operations.netns_scope import HOST, ip_command, place
+from dnet_tui.diagnostics.operations.netns_scope import HOST, AddNamespace, ip_command, place
 from dnet_tui.diagnostics.operations.rule import PROGRAMS, DeleteRule, InsertRule
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.text.sanitize import clean
@@ -37,11 +40,15 @@ def required_programs(action: AnyAction) -> tuple[str, ...]:
         case InsertRule() | DeleteRule():
             program = PROGRAMS.get((action.backend, action.family))
             return (program, f"{program}-save") if program is not None else ()
-        case AddTraceTable():
+        case AddTraceTable() | AddNftTable() | DeleteNftTable():
             return ("nft",)
+        case EnableUnit():
+            return ("systemctl",)
         case ProgramOperation():
             return action.programs()
         case SetSysctl() | CreateBridge() | DeleteBridge() | CreateDockerNetwork() | RemoveDockerNetwork() | ByHand():
+            return ()
+        case WriteFile():
             return ()
         case _:
             assert_never(action)
@@ -66,7 +73,7 @@ def require_programs(steps: Iterable[PlanStep], host: HostAccess) -> None:
         raise ActionFailedError(msg, f"install what brings {names}, then try again: nothing was changed")
 
 
-def require_feasible(steps: Iterable[PlanStep], host: HostAccess) -> None:
+def require_feasible(steps: Iterable[PlanStep], host: HostAccess, root: Path = Path("/")) -> None:
     """Refuse a plan one of whose steps could not be made as the host is now.
 
     Raises:
@@ -76,7 +83,12 @@ def require_feasible(steps: Iterable[PlanStep], host: HostAccess) -> None:
     made: set[str] = set()
     try:
         for step in steps:
-            _require_step(step.action, host, chains, made)
+            if isinstance(step.action, WriteFile):
+                boot_files.prepare(step.action, root)
+            elif isinstance(step.action, AddNftTable | DeleteNftTable):
+                nft_tables.prepare(step.action, host)
+            else:
+                _require_step(step.action, host, chains, made)
     except ActionFailedError as error:
         raise ActionFailedError(f"{error.message} (nothing was changed)", error.hint) from error
 
@@ -97,8 +109,9 @@ def _require_step(action: AnyAction, host: HostAccess, chains: RuleRehearsal, ma
             docker_networks.prepare(action)
         case ByHand():
             raise ActionFailedError(f"this is for a person to do: {action.text}")
-        case AddTraceTable():
-            pass  # named at random, in namespaces that come and go: its own look comes just before it
+        case AddTraceTable() | AddNftTable() | DeleteNftTable() | WriteFile() | EnableUnit():
+            # Named at random, in namespaces that come and go; tables and files are looked at before, units made then.
+            return
         case ProgramOperation():
             _require_links(action, host, made)
         case _:
@@ -114,6 +127,8 @@ def _is_of(key: str, links: Collection[str]) -> bool:
 def _require_links(action: ProgramOperation, host: HostAccess, made: set[str]) -> None:
     """See that its links are there, or made by an earlier step: by name here, as ``NAMESPACE/NAME`` elsewhere."""
     inside = scope_of(action)
+    if isinstance(action, AddNamespace):
+        made.add(f"{action.name}/lo")
     if isinstance(action, AddVeth):
         made.update((action.link, f"{action.inside}/{action.peer}"))
     for name in links_of(action):

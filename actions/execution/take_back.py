@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from dnet_tui.actions.execution.execute import Executor
-from dnet_tui.actions.journal.captured_state import SysctlState
+from dnet_tui.actions.journal.captured_state import RuleState, SysctlState
 from dnet_tui.actions.journal.entries import JournalEntry, RecordedChange, StepReverted, now
 from dnet_tui.actions.journal.journal import Journal
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
@@ -45,9 +45,33 @@ def take_back(journal: Journal, executor: Executor, entry: JournalEntry) -> Take
             standing.append(change)
             errors.append(error)
             continue
+        note += _tidied(journal.entries, executor, entry, change)
         journal.write(StepReverted(id=entry.id, time=now(), index=index, note=note))
         notes.append(note)
     return TakenBack(tuple(notes), tuple(standing), tuple(errors))
+
+
+def _tidied(entries: Collection[JournalEntry], executor: Executor, entry: JournalEntry, change: RecordedChange) -> str:
+    """Delete the empty chain or table that another entry's rule had brought, and which held this one too; says so.
+
+    The other entry could not: it was undone while this rule still stood there.
+    """
+    action = change.action
+    if not isinstance(action, InsertRule):
+        return ""
+    states = [
+        (one.action, one.captured)
+        for other in entries
+        if other.place == entry.place
+        for one in other.changes
+        if isinstance(one.action, InsertRule) and isinstance(one.captured, RuleState)
+    ]
+    of_table = [item for item in states if _chain(item[0])[:3] == _chain(action)[:3]]
+    if any(not state.table_existed for _, state in of_table):
+        return executor.tidy(action, whole=True)
+    if any(not state.chain_existed and _chain(one) == _chain(action) for one, state in of_table):
+        return executor.tidy(action, whole=False)
+    return ""
 
 
 def stands_alone(change: RecordedChange, standing: Collection[RecordedChange]) -> bool:

@@ -9,7 +9,9 @@ import msgspec
 
 from dnet_tui.actions.changes.bridges import recreate
 from dnet_tui.actions.execution.execute import Executor
+from dnet_tui.actions.execution.sweep import left_tables, sweep
 from dnet_tui.actions.execution.take_back import take_back
+from dnet_tui.actions.execution.undo_order import blocked_by
 from dnet_tui.actions.journal.captured_state import BridgeState, ProgramState, RuleState, SysctlState
 from dnet_tui.actions.journal.entries import (
     JournalEntry,
@@ -27,6 +29,7 @@ from dnet_tui.diagnostics.operations.bridge import DeleteBridge
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
+from dnet_tui.inspect.text.sanitize import clean
 
 
 def preview(entry: JournalEntry) -> tuple[str, ...]:
@@ -74,7 +77,13 @@ def choose(
         UsageError: There is no such entry, it is undone already, or it belongs to another host or time.
     """
     if wanted is not None:
-        return _named(entries, wanted, place, force=force)
+        entry = _named(entries, wanted, place, force=force)
+        later, why = blocked_by(entries, entry, place)
+        if why:
+            what = f"entry {later.id} ({clean(later.title)})"
+            msg = f"entry {entry.id} can't be undone before {what}, which did: {clean(why)}"
+            raise UsageError(msg, f"`dnet-tui undo {later.id}` first")
+        return entry
     standing = [entry for entry in entries if entry.status != "undone" and entry.standing and not entry.unreadable]
     ours = standing if force else [entry for entry in standing if not elsewhere(entry, place)]
     if ours:
@@ -130,6 +139,8 @@ def undo_entry(
     """
     with opened(folder) as journal:
         entry = choose(journal.entries, wanted, place(), force=force)
+        if entry not in left_tables([entry], place()):
+            sweep(journal, executor, place())
         journal.write(Undoing(id=entry.id, time=now()))
         notes, standing, errors = take_back(journal, executor, entry)
         if errors:

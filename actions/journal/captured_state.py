@@ -7,9 +7,12 @@ be enough to tell whether the change happened.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 
 from dnet_tui.diagnostics.operations.remedy import ByProgram
+from dnet_tui.inspect.errors import ActionFailedError
 
 
 class CapturedState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="state"):
@@ -83,7 +86,7 @@ class BridgeState(CapturedState, frozen=True, kw_only=True, tag="bridge"):
     ``ifindex`` tells our own bridge from one of the same name made later.
     ``numbers`` are the bridge's attributes by their kernel names (without
     ``IFLA_BR_``), ``link`` those of the link, ``forwarding`` the MAC addresses
-    of static entries for the bridge itself.
+    of static entries for the bridge itself, ``multicast`` those it was made to listen to.
     """
 
     existed: bool
@@ -103,6 +106,8 @@ class BridgeState(CapturedState, frozen=True, kw_only=True, tag="bridge"):
     address_states: tuple[AddressState, ...] = ()
     neighbours: tuple[NeighbourState, ...] = ()
     forwarding: tuple[str, ...] = ()
+    altnames: tuple[str, ...] = ()
+    multicast: tuple[str, ...] = ()
 
 
 class DockerNetworkState(CapturedState, frozen=True, kw_only=True, tag="docker-network"):
@@ -127,4 +132,52 @@ class TraceTableState(CapturedState, frozen=True, kw_only=True, tag="trace-table
     existed: bool
 
 
-AnyState = SysctlState | RuleState | ProgramState | BridgeState | DockerNetworkState | TraceTableState
+class NftTableState(CapturedState, frozen=True, kw_only=True, tag="nft-table"):
+    """What a table of dnet-tui's own holds, in nft's words; empty where there is none."""
+
+    ruleset: str = ""
+
+
+class FileState(CapturedState, frozen=True, kw_only=True, tag="file"):
+    """That there is no file of that name yet, and the folders that are missing on the way to it."""
+
+    folders: tuple[str, ...] = ()
+
+
+class UnitState(CapturedState, frozen=True, kw_only=True, tag="unit"):
+    """Whether systemd starts a unit with the host."""
+
+    enabled: bool = False
+
+
+AnyState = (
+    SysctlState
+    | RuleState
+    | ProgramState
+    | BridgeState
+    | DockerNetworkState
+    | TraceTableState
+    | NftTableState
+    | FileState
+    | UnitState
+)
+
+
+S = TypeVar("S", bound=AnyState)
+
+
+def as_state(state: AnyState | None, kind: type[S]) -> S:
+    """The state as the kind that an operation captures.
+
+    Raises:
+        ActionFailedError: The journal holds another.
+    """
+    if not isinstance(state, kind):
+        msg = f"the journal holds {type(state).__name__} where {kind.__name__} belongs"
+        raise ActionFailedError(msg, "it was written by another version; undo by hand, see `dnet-tui journal`")
+    return state
+
+
+def maybe_state(state: AnyState | None, kind: type[S]) -> S | None:
+    """The same, or None where nobody lived to write it."""
+    return None if state is None else as_state(state, kind)

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from dnet_tui.actions.journal.captured_state import AnyState, RuleState
+from dnet_tui.actions.plans.boot_files import EnableUnit, WriteFile
 from dnet_tui.actions.plans.operations import AnyAction
 from dnet_tui.actions.plans.plan import PlanStep
 
@@ -210,7 +211,9 @@ def _with_change(entry: JournalEntry, index: int, **fields: object) -> JournalEn
 
 
 def elsewhere(entry: JournalEntry, place: StepLocation) -> str:
-    """Return why an entry's change isn't one of ``place``, empty when it is."""
+    """Return why an entry's change isn't one of ``place``, empty when it is.  Files outlive a reboot."""
+    if entry.changes and all(isinstance(change.action, WriteFile | EnableUnit) for change in entry.changes):
+        return ""
     if entry.place.boot and place.boot and entry.place.boot != place.boot:
         return "the machine has been restarted since, and the change did not outlive that"
     if entry.place.cookie and place.cookie:

@@ -8,7 +8,7 @@ default route if it has none.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
@@ -51,7 +51,7 @@ def connect_plan(snapshot: Snapshot, request: ConnectRequest) -> Plan:
     network, container = _ends(snapshot, request)
     if any(endpoint.network == network.id for endpoint in container.endpoints) or _veth(snapshot, network, container):
         raise UsageError(f"{clean(container.name)} is connected to {clean(network.name)} already", "nothing to do")
-    _check_addresses(snapshot, network, request.addresses)
+    check_addresses(snapshot, network, request.addresses)
     title = f"connect {clean(container.name)} to {clean(network.name)}"
     if network.engine != LINUX.kind:
         action = ConnectContainer(
@@ -140,8 +140,13 @@ def _ends(snapshot: Snapshot, request: ConnectRequest) -> tuple[Network, Contain
     return network, container
 
 
-def _check_addresses(snapshot: Snapshot, network: Network, addresses: Sequence[str]) -> None:
-    used = _used(snapshot, network)
+def check_addresses(snapshot: Snapshot, network: Network, addresses: Sequence[str]) -> None:
+    """Refuse an address that isn't one of the network's, or that somebody has.
+
+    Raises:
+        UsageError: One doesn't fit.
+    """
+    used = used_addresses(snapshot, network)
     for text in addresses:
         try:
             address = ipaddress.ip_address(text)
@@ -155,7 +160,7 @@ def _check_addresses(snapshot: Snapshot, network: Network, addresses: Sequence[s
             raise UsageError(f"{address} is taken", "leave --ip out for a free one")
 
 
-def _used(snapshot: Snapshot, network: Network) -> set[str]:
+def used_addresses(snapshot: Snapshot, network: Network) -> set[str]:
     """The addresses of a network that somebody has."""
     used = {subnet.gateway for subnet in network.subnets}
     for container in known_items(snapshot.containers):
@@ -195,24 +200,31 @@ def _plugged(
     snapshot: Snapshot, network: Network, container: Container, addresses: Sequence[str]
 ) -> Iterator[ByProgram]:
     """What plugs a namespace into a plain network, the veth pair first."""
-    inside = _inside(snapshot, container)
     host = View(snapshot).host
     taken = {link.name for link in host.links} if host is not None else set()
-    link = _free_name(f"v{container.name}"[:15], taken)
-    peer = _free_name("eth0", {item.name for item in inside.links})
-    yield AddVeth(link=link, peer=peer, inside=container.name)
+    used = used_addresses(snapshot, network)
+    given = list(addresses)
+    for subnet in network.subnets:
+        net = ipaddress.ip_network(subnet.cidr, strict=False)
+        if not any(ipaddress.ip_address(item) in net for item in given):
+            given.append(free_address(used, net))
+    link = free_name(f"v{container.name}"[:15], taken)
+    return plugged(link, network, container, _inside(snapshot, container), given)
+
+
+def plugged(
+    link: str, network: Network, container: Container, inside: Namespace, addresses: Sequence[str]
+) -> Iterator[ByProgram]:
+    """What plugs a namespace into a plain network by the veth ``link``, made first; an address for each range."""
+    peer = free_name("eth0", {item.name for item in inside.links})
+    yield AddVeth(link=link, peer=peer, inside=container.name, mtu=network.mtu or 0)
     yield SetLinkMaster(link=link, master=network.bridge)
-    yield from _configured(snapshot, network, container, inside, peer, addresses)
+    yield from _configured(network, container, inside, peer, addresses)
     yield SetLinkUp(link=link)
 
 
 def _configured(
-    snapshot: Snapshot,
-    network: Network,
-    container: Container,
-    inside: Namespace,
-    peer: str,
-    addresses: Sequence[str],
+    network: Network, container: Container, inside: Namespace, peer: str, addresses: Sequence[str]
 ) -> Iterator[ByProgram]:
     scope = NetnsScope(id=inside.id, name=container.name)
     loopback = next((item for item in inside.links if item.name == "lo"), None)
@@ -220,8 +232,7 @@ def _configured(
         yield SetLinkUp(link="lo", inside=scope)
     for subnet in network.subnets:
         net = ipaddress.ip_network(subnet.cidr, strict=False)
-        given = next((item for item in addresses if ipaddress.ip_address(item) in net), "")
-        address = given or _free_address(snapshot, network, net)
+        address = next(item for item in addresses if ipaddress.ip_address(item) in net)
         yield AddAddress(link=peer, cidr=f"{address}/{net.prefixlen}", inside=scope)
     yield SetLinkUp(link=peer, inside=scope)
     for subnet in network.subnets:
@@ -269,7 +280,8 @@ def _link_of(operations: Sequence[ByProgram]) -> str:
     return first.link if isinstance(first, AddVeth) else ""
 
 
-def _free_name(wanted: str, taken: set[str]) -> str:
+def free_name(wanted: str, taken: set[str]) -> str:
+    """A name for a link like ``wanted`` that no other has."""
     base = wanted.rstrip("0123456789") if wanted[:3] == "eth" else wanted[:12]
     names = [wanted, *(f"{base}{number}" for number in range(1, _MOST_LINKS))]
     free = next((name for name in names if name not in taken), "")
@@ -278,8 +290,8 @@ def _free_name(wanted: str, taken: set[str]) -> str:
     return free
 
 
-def _free_address(snapshot: Snapshot, network: Network, net: ipaddress.IPv4Network | ipaddress.IPv6Network) -> str:
-    used = _used(snapshot, network)
+def free_address(used: Collection[str], net: ipaddress.IPv4Network | ipaddress.IPv6Network) -> str:
+    """The first address of a range that nobody has."""
     for number, address in enumerate(net.hosts()):
         if str(address) not in used:
             return str(address)

@@ -15,6 +15,7 @@ import msgspec
 
 from dnet_tui.actions.networks.docker_network import docker_create, docker_remove
 from dnet_tui.actions.networks.linux_network import linux_create, linux_remove
+from dnet_tui.actions.networks.namespaces import with_namespaces
 from dnet_tui.actions.networks.podman_network import podman_create, podman_remove
 from dnet_tui.actions.networks.request import NAME, Request
 from dnet_tui.actions.networks.subnets import checked_gateway, checked_subnet, checked_subnet6
@@ -58,6 +59,9 @@ def create_plan(snapshot: Snapshot, request: Request) -> Plan:
         raise UsageError(msg, "say which subnet it is in")
     if request.engine == LINUX.kind:
         return _linux(snapshot, request)
+    if request.namespaces:
+        msg = f"networks of {clean(request.engine)} take its own containers only"
+        raise UsageError(msg, "--namespace goes with --engine linux")
     create = _CREATE.get(request.engine)
     if create is None:
         msg = f"networks of {clean(request.engine)} are not made by this version"
@@ -137,7 +141,7 @@ def _linux(snapshot: Snapshot, request: Request) -> Plan:
         internal=request.internal,
         icc=request.icc,
     )
-    return linux_create(
+    plan = linux_create(
         snapshot,
         intention,
         subnet=request.subnet,
@@ -147,6 +151,7 @@ def _linux(snapshot: Snapshot, request: Request) -> Plan:
         bridge=request.bridge_name,
         mtu=request.mtu,
     )
+    return with_namespaces(snapshot, plan, request) if request.namespaces else plan
 
 
 def _users(snapshot: Snapshot, network: Network) -> list[str]:

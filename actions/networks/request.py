@@ -28,3 +28,5 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     isolated: bool = True
     mtu: int | None = None
     bridge_name: str = ""
+    namespaces: tuple[str, ...] = ()
+    """Named namespaces to make and plug in; of a plain network only."""

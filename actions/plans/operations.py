@@ -1,9 +1,11 @@
-"""The changes that dnet-tui can make: those that diagnostics knows, and what only a live trace needs.  Pure."""
+"""The changes that dnet-tui can make: diagnostics' own, a live trace's, and what outlives a reboot.  Pure."""
 
 from __future__ import annotations
 
 import msgspec
 
+from dnet_tui.actions.plans.boot_files import EnableUnit, WriteFile
+from dnet_tui.actions.plans.nft_table import AddNftTable, DeleteNftTable
 from dnet_tui.diagnostics.operations.base import Argv, Operation
 from dnet_tui.diagnostics.operations.remedy import AnyOperation
 from dnet_tui.inspect.kernel.netns import NsHandle
@@ -43,4 +45,4 @@ class AddTraceTable(Operation, frozen=True, kw_only=True, tag="add-trace-table")
         return ("nsenter", f"--net={self.inside.path or f'/proc/{self.inside.pid}/ns/net'}")
 
 
-AnyAction = AnyOperation | AddTraceTable
+AnyAction = AnyOperation | AddTraceTable | AddNftTable | DeleteNftTable | WriteFile | EnableUnit

@@ -11,6 +11,7 @@ import shlex
 
 import msgspec
 
+from dnet_tui.actions.plans.boot_files import WriteFile
 from dnet_tui.actions.plans.operations import AnyAction
 from dnet_tui.diagnostics.operations.base import Argv, ProgramOperation
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
@@ -119,7 +120,10 @@ def line(words: Argv) -> str:
 def render(plan: Plan) -> tuple[str, ...]:
     """Return ``plan`` as lines of text: title, commands, undo, what to know before saying yes."""
     lines = [clean(plan.title, limit=_WIDE), "  will run:"]
-    lines += [f"    {text}" for text in command_lines(plan)]
+    for step in plan.steps:
+        lines += [f"    {line(words)}" for words in step.action.commands()]
+        if isinstance(step.action, WriteFile):
+            lines += [f"      | {clean(text, limit=_WIDE)}" for text in step.action.content.splitlines()]
     undo = undo_lines(plan)
     lines.append("  undo:" if undo else "  undo: none")
     lines += [f"    {text}" for text in undo]

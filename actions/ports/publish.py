@@ -15,15 +15,18 @@ from typing import Literal
 
 import msgspec
 
+from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.networks.linux_network import XFamily, known_firewall, pick_backend
 from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.actions.ports.accept_position import accept_position
+from dnet_tui.actions.ports.native_publish import forward_drops, native_removals, native_table
 from dnet_tui.actions.ports.port_target import PortTarget, port_target, running_container
 from dnet_tui.diagnostics.operations.bridge_port import SetPortFlag
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model import Container, Namespace, Snapshot, known_items
+from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.port_label import NAME, PREFIX, PortLabel, decode
 from dnet_tui.inspect.model.view import View
@@ -75,8 +78,8 @@ def parse_port(container: str, text: str, *, localhost: bool = False) -> PortReq
     )
 
 
-def publish_plan(snapshot: Snapshot, request: PortRequest) -> Plan:
-    """Return the plan that publishes the port.
+def publish_plan(snapshot: Snapshot, request: PortRequest, *, native: bool = False) -> Plan:
+    """Return the plan that publishes the port; ``native``: by a table of nftables, where there is no iptables.
 
     Raises:
         UsageError: The container, address or port doesn't fit, or the port is taken.
@@ -98,13 +101,22 @@ def publish_plan(snapshot: Snapshot, request: PortRequest) -> Plan:
     steps: list[PlanStep] = []
     for family, target in targets.items():
         steps += _forwarding(host, family)
-        steps += _steps(host, firewall, family, target, request, label)
+        if native:
+            steps.append(native_table(family, target, label, localhost=_wants_localhost(family, request)))
+            steps += _route_localnet(host, target) if _wants_localhost(family, request) else ()
+        else:
+            steps += _steps(host, firewall, family, target, request, label)
     steps += _hairpins(host, targets)
     return Plan(
         title=f"publish {request.proto} port {request.host_port} for {container.name} port {request.container_port}",
         steps=tuple(steps),
-        notes=tuple(_notes(snapshot, container, targets, request)),
+        notes=(*_notes(snapshot, container, targets, request), *(_native_notes(firewall) if native else ())),
     )
+
+
+def uses_native(host: HostAccess) -> bool:
+    """Whether ports are published by tables of nftables: where iptables isn't installed, and nft is."""
+    return host.has("nft") and not any(host.has(program) for program in ("iptables-nft", "iptables-legacy"))
 
 
 def unpublish_plan(snapshot: Snapshot, name: str, port: int, proto: str) -> Plan:
@@ -131,6 +143,7 @@ def unpublish_plan(snapshot: Snapshot, name: str, port: int, proto: str) -> Plan
                 ours.add(f"{label.container} {label.host_port}/{label.proto}")
                 if (label.container, label.host_port, label.proto) == (name, port, proto):
                     steps.append(PlanStep(action=DeleteRule.of(table, chain, rule)))
+    steps += _native_removals(firewall, name, port, proto)
     if not steps:
         engine = any(
             item.name == name and any((one.host_port, one.proto) == (port, proto) for one in item.published)
@@ -222,7 +235,7 @@ def _steps(
     on = f"-d {request.host_ip}/{whole} " if request.host_ip else ""
     arriving = f"-p {proto} -m {proto} --dport {outside} -m addrtype --dst-type LOCAL {comment}"
     local_only = bool(request.host_ip) and ipaddress.ip_address(request.host_ip).is_loopback
-    localhost = family == "ip" and (request.localhost or local_only)
+    localhost = _wants_localhost(family, request)
 
     def rule(table: str, chain: str, spec: str, position: int | None = None) -> PlanStep:
         return PlanStep(
@@ -247,6 +260,37 @@ def _steps(
     yield rule("filter", chain, f"-s {one} -i {target.bridge} {answer} -j ACCEPT", below)
 
 
+def _wants_localhost(family: XFamily, request: PortRequest) -> bool:
+    local_only = bool(request.host_ip) and ipaddress.ip_address(request.host_ip).is_loopback
+    return family == "ip" and (request.localhost or local_only)
+
+
+def _native_removals(firewall: Firewall, name: str, port: int, proto: str) -> Iterator[PlanStep]:
+    labels = {
+        label
+        for table in firewall.tables
+        for chain in (table.chains if table.backend == "nftables" else ())
+        for rule in chain.rules
+        if rule.comment.startswith(PREFIX)
+        and (label := decode(rule.comment)) is not None
+        and (label.container, label.host_port, label.proto) == (name, port, proto)
+    }
+    for label in sorted(labels):
+        yield from native_removals(firewall, label)
+
+
+def _native_notes(firewall: Firewall) -> Iterator[str]:
+    for table in forward_drops(firewall):
+        yield f"table {clean(table)} decides over forwarded packets too: what it drops stays dropped"
+
+
+def _route_localnet(host: Namespace, target: PortTarget) -> Iterator[PlanStep]:
+    key = f"net.ipv4.conf.{target.bridge.replace('.', '/')}.route_localnet"
+    if host.sysctls.get(key) != "1":
+        before = host.sysctls.get(key) or "0"
+        yield PlanStep(action=SetSysctl(key=key, value="1"), undo=(SetSysctl(key=key, value=before),))
+
+
 def _localhost(host: Namespace, target: PortTarget) -> Iterator[PlanStep]:
     """Let packets from 127.0.0.1 leave by the bridge, and nobody on it reach the host's own loopback."""
     key = f"net.ipv4.conf.{target.bridge.replace('.', '/')}.route_localnet"
@@ -262,8 +306,7 @@ def _localhost(host: Namespace, target: PortTarget) -> Iterator[PlanStep]:
                 position=1,
             )
         )
-        before = host.sysctls.get(key) or "0"
-        yield PlanStep(action=SetSysctl(key=key, value="1"), undo=(SetSysctl(key=key, value=before),))
+        yield from _route_localnet(host, target)
 
 
 def _hairpins(host: Namespace, targets: dict[XFamily, PortTarget]) -> Iterator[PlanStep]:
@@ -285,5 +328,7 @@ def _notes(
     addresses = " and ".join(target.address for target in targets.values())
     yield f"it leads to {addresses}: publish it again when {clean(container.name)} gets another address"
     yield "its rules stand where engines don't rewrite them; a reload of the whole firewall takes them away"
+    if container.engine == DOCKER.kind:
+        yield "a restart of Docker may put its isolation above these rules: other networks don't reach it then"
     if "ip" in targets and not request.localhost and not request.host_ip:
         yield f"127.0.0.1:{request.host_port} on this host does not lead there; --localhost adds it"

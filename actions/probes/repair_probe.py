@@ -1,16 +1,65 @@
-"""Verifying a repair by a real probe: harmless, bounded, and no further than the host's own gateway."""
+"""Verifying a repair by real probes: harmless, bounded, and no further than the host's own gateway."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
+import msgspec
+
 from dnet_tui.actions.probes.probe import Probe, ProbeOutcome, ping
+from dnet_tui.actions.probes.send_probes import probe_host
+from dnet_tui.diagnostics.flows.probes import Probed
 from dnet_tui.diagnostics.probing.probe_targets import default_gateway
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.kernel.netns import NsHandle, handle_of
 from dnet_tui.inspect.model import Container, Snapshot, known_items
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.text.sanitize import clean
+
+MOST = 10
+"""Probes that a repair is tried out with, at the most."""
+
+_SETTLING = 1.0
+"""Seconds after which what got no answer is tried once more: neighbours and ports may have to settle."""
+
+
+class RepairProof(msgspec.Struct, frozen=True, kw_only=True):
+    """What real packets say of a repair: a line of text for each, and whether one that must pass does not."""
+
+    text: str = ""
+    failed: bool = False
+
+
+def proof(snapshot: Snapshot, finding: Finding, look: Callable[[], Snapshot]) -> RepairProof:
+    """Try the flows of a finding out, from where they start to where they are to arrive.
+
+    The way out is tried up to the host's gateway, as the doctor's probes do.
+    What the model does not expect to be answered proves nothing here.
+    """
+    if not finding.flows:
+        return RepairProof(text=egress_text(snapshot, finding))
+
+    def later() -> Snapshot:
+        time.sleep(_SETTLING)
+        return look()
+
+    probes = [
+        item
+        for item in probe_host(snapshot, later, limit=MOST, flows=finding.flows).probes
+        if item.probe.expected and item.judgement in ("agrees", "contradicts") and item.probe.source != "host"
+    ]
+    if not probes:
+        return RepairProof(text=egress_text(snapshot, finding))
+    wrong = [item for item in probes if item.judgement == "contradicts" and item.probe.prediction == "answered"]
+    return RepairProof(text="\n".join(_said(item) for item in probes), failed=bool(wrong))
+
+
+def _said(item: Probed) -> str:
+    sent = item.sent
+    how = f"answered in {sent.seconds * 1000:.1f} ms" if sent.answer == "answered" else sent.answer
+    return f"probe: {clean(item.probe.label)}: {how}"
+
 
 Pinger = Callable[[str, NsHandle], Probe]
 

@@ -6,7 +6,7 @@ fresh look at the host: containers end and rules change while one looks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
@@ -20,6 +20,7 @@ from dnet_tui.diagnostics.checks.run_checks import examination
 from dnet_tui.diagnostics.flows.probes import PlannedProbe, ProbeAnswer, Probed, Sent, judge
 from dnet_tui.diagnostics.probing.probe_plan import MOST, allowed, plan, predict
 from dnet_tui.diagnostics.probing.probe_targets import EMBEDDED_DNS
+from dnet_tui.diagnostics.report.finding import FlowName
 from dnet_tui.inspect.kernel.netns import NsHandle, handle_of
 from dnet_tui.inspect.kernel.sockets.conntrack import read_conntrack
 from dnet_tui.inspect.kernel.sockets.conntrack_parse import ConntrackFilter
@@ -59,16 +60,17 @@ def probe_host(
     *,
     limit: int = MOST,
     focus: str = "",
+    flows: Sequence[FlowName] = (),
     sender: Sender | None = None,
 ) -> Probing:
     """Confirm a snapshot of this host by at most ``limit`` real packets, and as many second tries.
 
     ``look`` takes a new snapshot; it is called only when a packet contradicts
-    this one.  A contradiction is one that both have.
+    this one.  A contradiction is one that both have.  ``flows``: only what tries one of these.
     """
     send = sender or _send
     ctx = examination(snapshot)
-    results = _round(ctx, plan(ctx, limit, focus), send)
+    results = _round(ctx, plan(ctx, limit, focus, flows), send)
     judged = judge(results, _host(snapshot))
     doubtful = [item.probe for item in judged if item.judgement == "contradicts"]
     if not doubtful:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from dnet_tui.actions.execution.apply import apply_plan
 from dnet_tui.actions.execution.execute import HostExecutor
+from dnet_tui.actions.execution.undo import undo_entry
 from dnet_tui.actions.journal.entries import JournalEntry
 from dnet_tui.actions.journal.journal import state_folder
 from dnet_tui.actions.plans.plan import Plan
-from dnet_tui.actions.probes.repair_probe import egress_text
+from dnet_tui.actions.probes.repair_probe import RepairProof, proof
 from dnet_tui.actions.repair.session import Repair, RepairSession, Result
 from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.report.finding import Finding
@@ -46,9 +47,18 @@ class HostRepairIO:
         """See :class:`~dnet_tui.actions.repair.session.RepairIO`."""
         return apply_plan(plan, HostExecutor(), state_folder(), again)
 
-    def probe(self, snapshot: Snapshot, finding: Finding) -> str:
+    def probe(self, snapshot: Snapshot, finding: Finding) -> RepairProof:
         """See :class:`~dnet_tui.actions.repair.session.RepairIO`."""
-        return egress_text(snapshot, finding)
+        return proof(snapshot, finding, self.take)
+
+    def keep(self, finding: Finding, why: str) -> bool:
+        """See :class:`~dnet_tui.actions.repair.session.RepairIO`: what does not help is not kept unasked."""
+        del finding, why
+        return False
+
+    def take_back(self, entry: JournalEntry) -> None:
+        """See :class:`~dnet_tui.actions.repair.session.RepairIO`."""
+        undo_entry(HostExecutor(), state_folder(), entry.id)
 
     def report(self, result: Result) -> None:
         """See :class:`~dnet_tui.actions.repair.session.RepairIO`."""

@@ -15,6 +15,7 @@ import msgspec
 from dnet_tui.actions.journal.entries import JournalEntry
 from dnet_tui.actions.plans.binding import PlanOutdatedError, anchored
 from dnet_tui.actions.plans.plan import Plan, command_lines, plan_for
+from dnet_tui.actions.probes.repair_probe import RepairProof
 from dnet_tui.actions.repair.without_plan import unplanned
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.report.finding import Finding
@@ -75,8 +76,18 @@ class RepairIO(Protocol):
             ActionFailedError: A change could not be made.
         """
 
-    def probe(self, snapshot: Snapshot, finding: Finding) -> str:
-        """Try a repair out with a real packet; a line of text, empty where that can't be done."""
+    def probe(self, snapshot: Snapshot, finding: Finding) -> RepairProof:
+        """Try a repair out with real packets, along the flows of its finding."""
+
+    def keep(self, finding: Finding, why: str) -> bool:
+        """Ask whether to keep a repair that did not help."""
+
+    def take_back(self, entry: JournalEntry) -> None:
+        """Take a repair's changes back.
+
+        Raises:
+            ActionFailedError: Not all of them could be.
+        """
 
     def report(self, result: Result) -> None:
         """Say what became of one repair."""
@@ -212,8 +223,20 @@ class RepairSession:
             return Result(finding=finding, status="failed", text=error.message, hint=error.hint)
         status, text = self._verified(finding)
         text = "\n".join((text, *(f"written by {writer}" for writer in entry.writers)))
+        if status == "still-there" and not self._io.keep(finding, text):
+            return self._taken_back(finding, entry, text)
         undo = f"`dnet-tui undo {entry.id}` takes it back"
         return Result(finding=finding, status=status, text=text, entry=entry.id, hint=undo)
+
+    def _taken_back(self, finding: Finding, entry: JournalEntry, text: str) -> Result:
+        """Take back what did not help, and look again: what is found then is what was found before."""
+        try:
+            self._io.take_back(entry)
+        except (ActionFailedError, UsageError) as error:
+            text = f"{text}\nit could not be taken back: {error.message}"
+            return Result(finding=finding, status="still-there", text=text, entry=entry.id, hint=error.hint)
+        self.look(self._io.take())
+        return Result(finding=finding, status="still-there", text=f"{text}\nit was taken back", entry=entry.id)
 
     def _applied(self, finding: Finding, plan: Plan) -> JournalEntry:
         """Apply a confirmed plan, or the one that fits the host by now, if that is confirmed too."""
@@ -251,7 +274,9 @@ class RepairSession:
         if any(item.id == finding.check and item.outcome in {"unknown", "crashed"} for item in report.checks):
             return "unsure", f"applied, but whether {finding.check} is gone can't be determined any more"
         probed = self._io.probe(snapshot, finding)
-        text = f"{finding.check} is gone" + (f"\n{probed}" if probed else "")
+        if probed.failed:
+            return "still-there", f"applied, and {finding.check} is gone, but packets don't pass\n{probed.text}"
+        text = f"{finding.check} is gone" + (f"\n{probed.text}" if probed.text else "")
         left = self._remaining(snapshot, finding)
         if not left:
             return "fixed", text

@@ -68,7 +68,15 @@ from dnet_tui.diagnostics.checks.nat import (
     stale_dnat,
     udp_stale_ct,
 )
-from dnet_tui.diagnostics.checks.policy import blackhole, hijack, notrack, policy_drop, xfrm_block
+from dnet_tui.diagnostics.checks.policy import (
+    blackhole,
+    ctr_firewall,
+    hijack,
+    notrack,
+    output_drop,
+    policy_drop,
+    xfrm_block,
+)
 from dnet_tui.diagnostics.checks.routing import (
     ctr_no_gw,
     ctr_wrong_gw,
@@ -110,6 +118,7 @@ CATALOGUE: tuple[Check, ...] = (
     tc_drop.CHECK,
     loopback_down.CHECK,
     link_drop.CHECK,
+    ctr_firewall.CHECK,
     policy_drop.CHECK,
     hijack.CHECK,
     notrack.CHECK,
@@ -168,6 +177,7 @@ CATALOGUE: tuple[Check, ...] = (
     sidecar_stranded.CHECK,
     isolation_missing.CHECK,
     input_drop.CHECK,
+    output_drop.CHECK,
     hairpin_off.CHECK,
     localnet_off.CHECK,
     conntrack_full.CHECK,

@@ -16,6 +16,7 @@ from dnet_tui.diagnostics.checks.framework.ownership import with_owners
 from dnet_tui.diagnostics.checks.host import drops_growing, flow_blocked
 from dnet_tui.diagnostics.flows.probes import Probed
 from dnet_tui.diagnostics.report.causality import ordered, with_causes
+from dnet_tui.diagnostics.report.families import merged
 from dnet_tui.diagnostics.report.finding import CheckResult, Finding
 from dnet_tui.diagnostics.report.masked_faults import hidden
 from dnet_tui.diagnostics.report.report import REPORT_FORMAT, FlowCounts, Report, summarise
@@ -136,6 +137,10 @@ def _findings(ctx: CheckContext, chosen: tuple[Check, ...]) -> tuple[list[CheckR
             CheckResult(id=FALLBACK, outcome="found") if orphaned and result.id == FALLBACK else result
             for result in results
         ]
+    names: list[str] = []
+    with ctx.case.noting():
+        names += [network.name for network in ctx.case.networks]
+    findings = merged(findings, names)
     kept = drops_growing.unexplained(findings)
     if len(kept) != len(findings) and not any(finding.check == drops_growing.ID for finding in kept):
         results = [CheckResult(id=item.id, outcome="ok") if item.id == drops_growing.ID else item for item in results]

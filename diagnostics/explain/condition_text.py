@@ -159,6 +159,8 @@ def _property(field: MatchField, match: Match) -> str:  # noqa: C901, PLR0912 - 
             return f"that {'no' if negate else 'a'} local socket takes"
         case "eui64":
             return f"whose source was {'not ' if negate else ''}made of its MAC address"
+        case "contents":
+            return f"that {'lacks' if negate else 'contains'} a text of {values[0].split(' ')[2]} bytes"
         case "recent":
             name, side, *_ = values[0].split(" ")
             who = "destination" if side == "dst" else "source"

@@ -42,7 +42,9 @@ def subject_of(field: MatchField) -> str:  # noqa: C901, PLR0912 - the table of 
             return "whose source port is"
         case "th-dport":
             return "whose destination port is"
-        case "tos" | "mss" | "priority" | "chunks" | "dccp-type" | "spi" | "ipv6-headers" | "eui64":
+        case (
+            "tos" | "mss" | "priority" | "chunks" | "dccp-type" | "spi" | "ipv6-headers" | "eui64" | "u32" | "contents"
+        ):
             return _header(field)
         case (
             "ctstate" | "ctstatus" | "ctmark" | "ctdir" | "ctproto" | "ctorigsrc" | "ctorigdst" | "ctorigsrcport"
@@ -111,8 +113,10 @@ def _header(field: HeaderField) -> str:
             return "whose index of security parameters is"
         case "ipv6-headers":
             return "whose IPv6 headers are"
-        case "eui64":
-            return field  # it has a clause of its own
+        case "u32":
+            return "whose bytes (u32) are"
+        case "eui64" | "contents":
+            return field  # they have clauses of their own
         case _:
             assert_never(field)
 

@@ -84,18 +84,20 @@ IPTABLES_MATCHES: dict[str, Decision] = {
     "rpfilter": _decided("the routes"),
     "rt": _HEADERS,
     "sctp": _hedged("the ports; INIT, or INIT ACK, is assumed to be the only chunk"),
-    "set": _hedged("the elements; those with a timeout, and sets that rules fill, as they were"),
+    "set": _hedged(
+        "the elements, those with a timeout for as long as they have left; sets that rules fill, as they were"
+    ),
     "socket": _decided("the listening sockets; others' are not known"),
     "srh": _HEADERS,
     "state": _decided("the connection"),
     "statistic": _hedged("one packet of how many; what is likelier is followed, translations each"),
-    "string": _CONTENT,
+    "string": _hedged("a packet that opens a connection of TCP has no contents; what others have is not known"),
     "tcp": _decided("ports and flags; the usual options are assumed"),
     "tcpmss": _decided("the MTU of the sender's way out; Ethernet's is assumed of what comes from elsewhere"),
     "time": _hedged("the snapshot's time"),
     "tos": _decided("0, or what a rule has set"),
     "ttl": _decided("as hl"),
-    "u32": _CONTENT,
+    "u32": _decided("the headers' bytes; IPv4 options are taken not to be there, what a sender draws is not known"),
     "udp": _PORTS,
 }
 
@@ -166,7 +168,7 @@ NFT_EXPRESSIONS: dict[str, Decision] = {
     "exthdr, rt, frag, hbh, dst, mh, srh": _HEADERS,
     "raw payload, vlan, gre, igmp": _CONTENT,
     "sets, maps and verdict maps": _hedged(
-        "the elements; those with a timeout, and sets that rules fill, as they were"
+        "the elements, those with a timeout for as long as they have left; sets that rules fill, as they were"
     ),
 }
 

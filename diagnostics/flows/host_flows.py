@@ -29,6 +29,9 @@ from dnet_tui.inspect.model import Address, Container, Family, LinkRef, Network,
 from dnet_tui.inspect.model.default_routes import default_routes
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 
+OF_PROXY = "proxy of port "
+"""How the source of a proxy's own connection to its container is called."""
+
 _EPHEMERAL = 40000
 _DNS = 53
 _LOOPBACK: dict[Family, str] = {"ip": "127.0.0.1", "ip6": "::1"}
@@ -191,7 +194,7 @@ def _to_published(case: HostContext, item: PublishedHere) -> Iterator[Flow]:
             yield Flow(
                 kind="host-to-published",
                 network=item.network,
-                source=f"proxy of port {item.port.host_port}",
+                source=f"{OF_PROXY}{item.port.host_port}",
                 target=f"{item.container.name}:{item.proxy.container_port}",
                 expected=True,
                 container=item.container,

@@ -64,3 +64,37 @@ class ScopedOperation(ProgramOperation, frozen=True, kw_only=True):
     def programs(self) -> tuple[str, ...]:
         """See :class:`ProgramOperation`."""
         return ("ip",) if self.inside == HOST or self.inside.name else ("nsenter", "ip")
+
+
+class AddNamespace(ProgramOperation, frozen=True, kw_only=True, tag="add-namespace"):
+    """Makes a named network namespace, as ip-netns(8) does."""
+
+    name: str
+
+    @property
+    def text(self) -> str:
+        """See :class:`Operation`."""
+        return f"make the namespace {self.name}"
+
+    def commands(self) -> tuple[Argv, ...]:
+        """See :class:`Operation`."""
+        return (("ip", "netns", "add", self.name),)
+
+    def inverse(self) -> DeleteNamespace:
+        """See :class:`Operation`."""
+        return DeleteNamespace(name=self.name)
+
+
+class DeleteNamespace(ProgramOperation, frozen=True, kw_only=True, tag="delete-namespace"):
+    """Deletes a named network namespace, and what is in it once no process uses it any more."""
+
+    name: str
+
+    @property
+    def text(self) -> str:
+        """See :class:`Operation`."""
+        return f"delete the namespace {self.name}"
+
+    def commands(self) -> tuple[Argv, ...]:
+        """See :class:`Operation`."""
+        return (("ip", "netns", "delete", self.name),)

@@ -31,6 +31,7 @@ from dnet_tui.diagnostics.operations.firewalld import AddForwardPort, ChangeZone
 from dnet_tui.diagnostics.operations.kernel import ForgetConnections, LoadModule, SetSysctl, UnloadModule
 from dnet_tui.diagnostics.operations.link import AddVeth, DeleteVeth, SetLinkMaster, SetLinkUp, SetSpanningTree
 from dnet_tui.diagnostics.operations.neighbour import DeleteNeighbour, SetNeighbour
+from dnet_tui.diagnostics.operations.netns_scope import AddNamespace, DeleteNamespace
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
 from dnet_tui.diagnostics.operations.policy_rule import AddPolicyRule, DeletePolicyRule
 from dnet_tui.diagnostics.operations.route import AddRoute, DeleteRoute, ReplaceRoute
@@ -47,6 +48,8 @@ ByProgram = (
     | SetLinkMaster
     | SetSpanningTree
     | AddVeth
+    | AddNamespace
+    | DeleteNamespace
     | DeleteVeth
     | SetPortFlag
     | SetPortState

@@ -8,7 +8,7 @@ for anywhere else.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Literal
 
@@ -17,6 +17,7 @@ from dnet_tui.diagnostics.checks.subjects.host_input import INPUT_DROP, is_host_
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.probes import PlannedProbe, Prediction
 from dnet_tui.diagnostics.probing.probe_targets import EMBEDDED_DNS, ProbeTarget, default_gateway, from_host, wishes
+from dnet_tui.diagnostics.report.finding import FlowName
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
@@ -27,18 +28,23 @@ MOST = 40
 """How many probes are sent at the most."""
 
 _SPORT = 40000
+_WAY_OUT = ("egress", "outside")
 _GUARDED = {"forward", "input"}
 """Where a packet is when its destination is settled: an unknown there does not change where it goes."""
 
 
-def plan(ctx: CheckContext, limit: int = MOST, focus: str = "") -> tuple[PlannedProbe, ...]:
+def plan(
+    ctx: CheckContext, limit: int = MOST, focus: str = "", flows: Sequence[FlowName] = ()
+) -> tuple[PlannedProbe, ...]:
     """Choose up to ``limit`` probes, of broken and healthy flows of every kind, and predict each.
 
-    ``focus`` keeps those that start or end at what has that name.
+    ``focus`` keeps those that start or end at what has that name, ``flows`` those that try one of these.
     """
     groups: defaultdict[tuple[bool, str], list[ProbeTarget]] = defaultdict(list)
     for wish in wishes(ctx):
         network = wish.network
+        if flows and not any(_tries(wish, flow) for flow in flows):
+            continue
         if not focus or focus in {wish.source, wish.target, *((network.name, network.bridge) if network else ())}:
             groups[not wish.doubt, wish.kind].append(wish)
     may = allowed(ctx.case)
@@ -49,6 +55,13 @@ def plan(ctx: CheckContext, limit: int = MOST, focus: str = "") -> tuple[Planned
             if probe.key not in chosen and len(chosen) < limit:
                 chosen[probe.key] = probe
     return tuple(chosen.values())
+
+
+def _tries(wish: ProbeTarget, flow: FlowName) -> bool:
+    """Whether a probe goes the way of a flow; the way out is tried as far as the gateway."""
+    if wish.kind == "published":
+        return wish.target == flow.target
+    return wish.source == flow.source and (wish.target == flow.target or (wish.kind, flow.target) == _WAY_OUT)
 
 
 def predict(ctx: CheckContext, probe: PlannedProbe) -> PlannedProbe | None:

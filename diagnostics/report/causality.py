@@ -110,9 +110,16 @@ def _cured_by(finding: Finding, findings: Sequence[Finding], snapshot: Snapshot,
     if remedy is None or not remedy.steps or not all(isinstance(step, _SIMULATED) for step in remedy.steps):
         return set()
     try:
-        left = {(item.check, item.subject) for item in examine(after(snapshot, remedy.steps))}
+        left = {_identity(item) for item in examine(after(snapshot, remedy.steps))}
     except DnetError:
         return set()
-    if (finding.check, finding.subject) in left:
+    if _identity(finding) in left:
         return set()
-    return {index for index, item in enumerate(findings) if (item.check, item.subject) not in left}
+    return {index for index, item in enumerate(findings) if _identity(item) not in left}
+
+
+def _identity(finding: Finding) -> tuple[object, ...]:
+    """What makes it the same finding after a repair; a rule is known by its text, since its number may have changed."""
+    if finding.subject.kind == "rule" and finding.evidence:
+        return finding.check, finding.evidence[0].value
+    return finding.check, finding.subject

@@ -64,6 +64,14 @@ class PolicyLine(msgspec.Struct, frozen=True, kw_only=True):
     packet: str
 
 
+class OwnChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of dnet-tui's own on the host that was examined, which its journal knows of."""
+
+    entry: str
+    title: str
+    state: Literal["lost-at-reboot", "left-behind"]
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One examination of one snapshot.  Findings are ordered: root causes first, worst first."""
 
@@ -82,6 +90,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Every rule that decides over containers' packets; None where they weren't to be listed."""
     skipped: tuple[CheckSkipped, ...] = ()
     """Checks that a person left out."""
+    own_changes: tuple[OwnChange, ...] = ()
+    """What dnet-tui itself has changed there and a reboot would take away, and what it has left behind."""
     flows: FlowCounts | None = None
     """How what was promised fares; None where it couldn't be worked out."""
 

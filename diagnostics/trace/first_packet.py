@@ -9,7 +9,7 @@ import msgspec
 
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint
-from dnet_tui.diagnostics.trace.outside import arrival
+from dnet_tui.diagnostics.trace.outside import arrival, named_arrival
 from dnet_tui.diagnostics.walk.l3.routing import lookup
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.namespace_index import index_of
@@ -17,6 +17,7 @@ from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.diagnostics.walk.stages.mtu import HEADER, LONGEST, SHORTEST
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model import LinkRef, Namespace, NotSeen, known_items, require
+from dnet_tui.inspect.text.sanitize import clean
 
 TraceProtocol = Literal["tcp", "udp", "icmp"]
 
@@ -27,12 +28,21 @@ DEFAULT_PORT = 80
 
 
 def first_packet(
-    case: HostContext, source: TraceEndpoint, target: TraceEndpoint, proto: TraceProtocol, port: int, sport: int
+    case: HostContext,
+    source: TraceEndpoint,
+    target: TraceEndpoint,
+    proto: TraceProtocol,
+    port: int,
+    sport: int,
+    arrives_by: str = "",
 ) -> tuple[Packet, LinkRef | None]:
     """The first packet of a connection, and the link it comes by where it isn't made here.
 
+    ``arrives_by`` names that link; empty: the one by which the host's answers would go.
+
     Raises:
-        UsageError: the two places have no address of the same family, or there is nothing to trace.
+        UsageError: the two places have no address of the same family, or there is nothing to trace; or a link is
+            named by which it can't come.
         CannotInspectError: there is no outside.
     """
     if source.kind == "outside" and target.kind == "outside":
@@ -41,7 +51,10 @@ def first_packet(
     arriving = None
     if source.kind == "outside" or not source.namespace:
         src = next((item for item in source.addresses if (":" in item) == (":" in dst)), source.addresses[0])
-        arriving = arrival(case, src)
+        arriving = named_arrival(case, arrives_by) if arrives_by else arrival(case, src)
+    elif arrives_by:
+        msg = f"a packet from {clean(source.label)} is made on this host, and arrives by no interface of its"
+        raise UsageError(msg, "--in-interface is for FROM outside, or an address that nobody here has")
     else:
         src = _source_address(case, source, dst)
     ports = proto != "icmp"

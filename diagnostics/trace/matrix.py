@@ -10,12 +10,16 @@ import msgspec
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint, every_container, find
 from dnet_tui.diagnostics.trace.first_packet import TraceProtocol
+from dnet_tui.diagnostics.trace.outside import named_arrival
 from dnet_tui.diagnostics.trace.trace import Trace, reason, trace
 from dnet_tui.diagnostics.trace.twins import Twins
 from dnet_tui.inspect.errors import DnetError, UsageError
 from dnet_tui.inspect.model import NotSeen, known_items
 
 Reach = Literal["yes", "refused", "no", "too-big", "unknown", "-"]
+
+MATRIX_FORMAT = 1
+"""Version of ``trace --matrix --format json``."""
 
 Progress = Callable[[int, int], None]
 """Told how many pairs of how many are done."""
@@ -28,6 +32,8 @@ class MatrixRequest(NamedTuple):
     port: int = 0
     size: int = 0
     df: bool | None = None
+    arrives_by: str = ""
+    """The host's interface by which what comes from outside arrives; empty: as for a trace."""
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +54,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
 class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     """All pairs, row by row; ``targets`` includes published ports as ``host:PORT``."""
 
+    format: int = MATRIX_FORMAT
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     cells: tuple[Cell, ...]
@@ -82,9 +89,11 @@ def matrix(
         by_twins: whether a pair of containers may stand for others that no packet can tell from them.
 
     Raises:
-        UsageError: a place that is named isn't there.
+        UsageError: a place or an interface that is named isn't there.
     """
     rows = _named(case, sources) or _every(case)
+    if wish.arrives_by:
+        named_arrival(case, wish.arrives_by)
     columns = _named(case, targets) or [*_every(case), *(_published(case) if wish.proto != "icmp" else [])]
     classes = Twins(case).classes([*rows, *columns]) if by_twins else {}
     known: dict[tuple[object, object], _Found] = {}
@@ -150,7 +159,8 @@ def _pair(case: HostContext, source: TraceEndpoint, target: TraceEndpoint, wish:
     replace = msgspec.structs.replace
     try:
         port = wish.port or _listening(case, target, wish.proto)
-        found = trace(case, source, target, proto=wish.proto, port=port, size=wish.size, df=wish.df)
+        by = "" if source.namespace else wish.arrives_by
+        found = trace(case, source, target, proto=wish.proto, port=port, size=wish.size, df=wish.df, arrives_by=by)
     except NotSeen as missing:
         why = missing.text(case.view.label(missing.scope) if missing.scope else "")
         return _Found(replace(blank, reach="unknown", verdict="unknown", why=why), None)

@@ -7,6 +7,7 @@ says.
 
 from __future__ import annotations
 
+import difflib
 from contextlib import suppress
 
 from dnet_tui.diagnostics.context.host_context import HostContext
@@ -14,8 +15,9 @@ from dnet_tui.diagnostics.context.outside import KnownRanges, beyond_gateways, n
 from dnet_tui.diagnostics.walk.l3.routing import RouteAnswer, lookup
 from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Packet
-from dnet_tui.inspect.errors import CannotInspectError
+from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model import Family, Link, LinkRef, NotSeen
+from dnet_tui.inspect.text.sanitize import clean
 
 _BLANK: dict[Family, str] = {"ip": "0.0.0.0", "ip6": "::"}  # noqa: S104 - no address yet, as in the kernel's own look-up
 
@@ -66,6 +68,30 @@ def arrival(case: HostContext, address: str) -> LinkRef:
     raise CannotInspectError(
         "this host has no default route and no uplink, so nothing is outside", "name a container or the host instead"
     )
+
+
+def named_arrival(case: HostContext, name: str) -> LinkRef:
+    """The link of the host with a name, by which packets from outside arrive.
+
+    Raises:
+        UsageError: there is none, or nothing arrives by it.
+    """
+    host = case.view.host
+    link = case.view.link_named(host.id, name) if host is not None else None
+    if host is None or link is None:
+        known = [item.name for item in host.links] if host is not None else []
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(map(clean, near))}?" if near else "`dnet-tui ls` shows the host's uplinks"
+        raise UsageError(f"the host has no interface called {clean(name)!r}", hint)
+    if link.kind == "loopback" or link.name == "lo":
+        raise UsageError(
+            "nothing from outside arrives by the loopback", "leave --in-interface out, and trace from host"
+        )
+    master = case.view.links.get(LinkRef(namespace=host.id, ifindex=link.master)) if link.master else None
+    if master is not None and master.kind != "vrf":
+        msg = f"{clean(name)} belongs to {master.kind} {clean(master.name)}, by which its packets arrive"
+        raise UsageError(msg, f"--in-interface {clean(master.name)}")
+    return LinkRef(namespace=host.id, ifindex=link.ifindex)
 
 
 def _route(case: HostContext, address: str) -> RouteAnswer | None:

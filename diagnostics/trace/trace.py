@@ -145,19 +145,21 @@ def trace(
     sport: int = 0,
     size: int = 0,
     df: bool | None = None,
+    arrives_by: str = "",
 ) -> Trace:
     """Walk the first packet of a connection, and its answer.
 
     ``size`` is the whole packet's in bytes (0: it fits everywhere), ``df``
     its Don't Fragment bit (None: as Linux sends).  An echo's answer is as
-    long; others are short.
+    long; others are short.  ``arrives_by`` is the host's interface by which a
+    packet from outside comes; empty: the one by which answers go there.
 
     Raises:
         UsageError: the two places have no address of the same family, or there is nothing to trace; or no
-            packet has that size.
+            packet has that size, or a link is named by which it can't come.
         CannotInspectError: there is no outside.
     """
-    packet, arriving = first_packet(case, source, target, proto, target.port or port or DEFAULT_PORT, sport)
+    packet, arriving = first_packet(case, source, target, proto, target.port or port or DEFAULT_PORT, sport, arrives_by)
     packet = sized(packet, size, df=df)
     origin = source.namespace or (arriving.namespace if arriving else "")
     beyond = target.kind == "outside" or (not target.namespace and is_outside(case, packet.dst))

@@ -41,7 +41,7 @@ def unanswerable(case: HostContext, forward: Walk) -> Walk | None:
     # What is at a tunnel's other end may have a way back for it.
     inside = not forward.last.snatted or any(address in ipaddress.ip_interface(i.cidr).network for i in host.addresses)
     routed = address.is_global or not inside or _is_routed(case, address, forward.last.dst) or bool(forward.carried)
-    sure = on_link or not routed
+    sure = (on_link or not routed) and all(way.end == "left" for way in forward.others)
     known = "nobody outside can answer that, for" if sure else "whether it is routed here isn't known, and"
     rule = _translating(forward) or _exempting(case, forward)
     text = f"left as {src}: {known} {_reason(forward, rule)}"

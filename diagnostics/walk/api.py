@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
 from dnet_tui.diagnostics.walk.branches import every_way, together
@@ -31,13 +33,15 @@ def walk(
     to: LinkRef | None = None,
     vrf: str = "",
     continued: Continued = (),
+    reported: Tracked = (),
 ) -> Walk:
     """Walk ``packet`` from the namespace ``origin``, or from a neighbour on the link ``arriving``.
 
     ``outside`` ends the walk as ``left`` when the packet leaves the host by a
     link that isn't a container's.  ``beyond`` goes on past obstacles to find
     the others.  ``answers`` holds the connections of which this is a reply,
-    ``continued`` those of which it is a later packet, ``awaited`` who awaits
+    ``continued`` those of which it is a later packet, ``reported`` those on
+    whose answers it reports (an ICMP error), ``awaited`` who awaits
     it and the packet that it answers, ``learned`` what that one taught bridges
     and neighbours.  ``fresh`` is a packet that belongs
     to no connection yet, whatever is tracked.  ``carried`` is what it has
@@ -45,11 +49,12 @@ def walk(
     neighbour is addressed to, where that is known.
 
     Where NAT chooses by lot, or can't be decided, every way is walked: if all
-    end alike that is the answer, otherwise it is unknown from there on.
+    end alike that is the answer, otherwise what a plain packet meets is, and
+    where that is left to chance, it is unknown from there on.
     """
     budget = Budget()
 
-    def run(choices: tuple[int, ...] | None) -> tuple[Walk, list[int]]:
+    def run(choices: tuple[int, ...] | None, *, likeliest: bool = False) -> tuple[Walk, list[int]]:
         state = WalkState(
             view,
             packet,
@@ -64,13 +69,18 @@ def walk(
             carried=carried,
             vrf=vrf,
             continued=continued,
+            reported=reported,
+            likeliest=likeliest,
         )
         return run_once(state, origin, arriving, to), state.branch_counts
 
-    first, counts = run(())
-    if not counts:
-        return first
-    return together(every_way(run, first, counts)) or run(None)[0]
+    for likeliest in (False, True):
+        taking = partial(run, likeliest=likeliest)
+        first, counts = taking(())
+        found = together(every_way(taking, first, counts)) if counts else first
+        if found is not None:
+            return found
+    return run(None)[0]
 
 
 def run_once(state: WalkState, origin: str, arriving: LinkRef | None, to: LinkRef | None = None) -> Walk:
@@ -103,6 +113,7 @@ def run_once(state: WalkState, origin: str, arriving: LinkRef | None, to: LinkRe
         came_by=arriving,
         to_outside=state.outside,
         tracked=tuple(state.tracked),
+        answering=tuple(state.answering),
         known_in=tuple(state.known.met),
         asked=frozenset(state.asked),
         learned=state.stations.learned(),
@@ -157,6 +168,7 @@ def _reply(view: View, forward: Walk, *, beyond: bool, outside: bool, data: int)
         carried=carried,
         to=forward.sent_by if arriving is not None else None,
         vrf=forward.last.iif if arriving is None else "",
+        reported=forward.answering,
     )
 
 

@@ -9,6 +9,7 @@ import msgspec
 from dnet_tui.diagnostics.walk.packet import Walk
 
 _MOST_WAYS = 32
+_GETTING_THERE = {"delivered", "left"}
 
 
 def every_way(
@@ -34,9 +35,14 @@ def _turns(choices: tuple[int, ...], counts: list[int]) -> list[tuple[int, ...]]
 
 
 def together(ways: list[Walk]) -> Walk | None:
-    """Several possible ways as one, if all end alike: stopped ones each by a rule, or all by the same thing."""
-    if not ways or len({way.end for way in ways}) > 1 or ways[0].end == "unknown":
+    """Several possible ways as one, if all end alike: stopped ones each by a rule, or all by the same thing.
+
+    One that goes out of sight and one that is received end alike, as far as can be seen; the former stands for both.
+    """
+    ends = {way.end for way in ways}
+    if not ways or (len(ends) > 1 and ends != _GETTING_THERE) or "unknown" in ends:
         return None
+    ways = sorted(ways, key=lambda way: len(ends) > 1 and way.end != "left")
     first, *others = ways
     by = first.decided_by
     if first.arrives is not True and by is not None and any(way.decided_by != by for way in others):

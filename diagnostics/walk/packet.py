@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -248,6 +249,13 @@ class Hedge(WalkStruct, frozen=True, kw_only=True):
     text: str
     namespace: str = ""
     rule: RuleRef | None = None
+    lasts: float | None = None
+    """For so many seconds it is certain, as nothing but time changes it; None: nobody can tell."""
+
+
+def is_unsure(hedges: Iterable[Hedge]) -> bool:
+    """Whether one of these may be otherwise now already."""
+    return any(hedge.lasts is None for hedge in hedges)
 
 
 class Walk(WalkStruct, frozen=True, kw_only=True):
@@ -285,6 +293,8 @@ class Walk(WalkStruct, frozen=True, kw_only=True):
     """Whether the walk was to end where the packet leaves the host."""
     tracked: tuple[tuple[str, Packet, Packet], ...] = ()
     """(namespace, packet before NAT, packet after NAT) of each conntrack that saw the flow."""
+    answering: tuple[tuple[str, Packet, Packet], ...] = ()
+    """The same of tracked connections of which it was an answer."""
     known_in: tuple[str, ...] = ()
     """The namespaces whose conntrack knew the packet for one of a connection that the walk's callers told of."""
     asked: frozenset[str] = frozenset()

@@ -1,8 +1,4 @@
-"""What is known of one walk so far: the packet, its hops, what stands in its way.  Pure.
-
-Also what conntrack knows in the namespace the packet is in: which connection
-it belongs to and in which state it is there.
-"""
+"""What is known of one walk so far: its packet and connection, hops, and what stands in its way.  Pure."""
 
 from __future__ import annotations
 
@@ -18,11 +14,14 @@ from dnet_tui.diagnostics.walk.netfilter.conditions import Assume, Ruleset
 from dnet_tui.diagnostics.walk.netfilter.conntrack import (
     Connection,
     as_seen_by,
+    clashes,
     existing,
+    is_answer_to,
     is_icmp_error,
     is_out_of_state,
     is_undecided,
     shares_zone,
+    untold_translation,
 )
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.netfilter.known_connections import Continued, KnownConnections, Tracked
@@ -74,6 +73,8 @@ class WalkState:
         budget: what may be spent on rules that are evaluated repeatedly.
         fresh: tracked connections that exist already are not looked at.
         carried: what the packet has inside, where it is a tunnel's: the innermost first.
+        reported: tracked connections of which the packet that this answers was an answer.
+        likeliest: of several possible translations only those of a plain packet are taken.
         learned: what the packet that this answers has taught those it met.
         awaited: for an answer: the namespace that awaits it (empty: out of sight), and the packet that it answers.
     """
@@ -94,6 +95,8 @@ class WalkState:
         carried: tuple[Carried, ...] = (),
         vrf: str = "",
         continued: Continued = (),
+        likeliest: bool = False,
+        reported: Tracked = (),
     ) -> None:
         self.view = view
         self.packet = packet
@@ -104,7 +107,7 @@ class WalkState:
         self.misdelivered: Decider | None = None
         """Why an answer that got somewhere isn't what is awaited there."""
         self.beyond = beyond
-        self.known = KnownConnections(answers, continued)
+        self.known = KnownConnections(answers, continued, reported)
         self.asked: set[str] = set()
         """What rules asked of the packet that may be otherwise for a later one of its connection."""
         self.vrf = vrf
@@ -112,6 +115,7 @@ class WalkState:
         self.carried = list(carried)
         """The packets inside of the one that walks, the innermost first."""
         self.branch_choices = choices
+        self.likeliest = likeliest
         self.branch_counts: list[int] = []
         """How many possibilities there were at each branch."""
         self.budget = budget or Budget()
@@ -124,6 +128,7 @@ class WalkState:
         """The user whose socket received the packet."""
         self.obstacles: list[Obstacle] = []
         self.tracked: list[tuple[str, Packet, Packet]] = []
+        self.answering: list[tuple[str, Packet, Packet]] = []
         self.namespace = ""
         self.made_in = ""
         """The namespace that made the packet; empty for one that came in by a link."""
@@ -148,8 +153,6 @@ class WalkState:
     def assume(self) -> Assume:
         """What may be taken for granted: who looks for faults doesn't rely on the odds."""
         return Assume.PLAIN if self.beyond else Assume.ODDS
-
-    # -- the snapshot --------------------------------------------------------------------------
 
     def index(self, ns: Namespace) -> NamespaceIndex:
         """What is looked up in a namespace."""
@@ -178,8 +181,6 @@ class WalkState:
             self.unknown(stage, missing)
         return Ruleset(_NO_RULES, match_context(self.view, ns), self.budget, self.asked)
 
-    # -- conntrack -----------------------------------------------------------------------------
-
     def enter(self, ns: Namespace, *, iif: str, physin: str = "") -> None:
         """Come into a namespace's IP layer: connections of another one don't exist here."""
         if len(self.hops) > _MAX_STAGES:
@@ -205,6 +206,9 @@ class WalkState:
     def _recognise(self, ns: Namespace, known: Connection | None) -> None:
         """Give the packet its connection: a known one, else one that is tracked already."""
         self.connection = known if known is not None else self._existing(ns)
+        untold = untold_translation(self.connection, self.packet)
+        if untold:
+            self.obstacle("unknown", "conntrack", Decider(kind="connection", text=untold, namespace=ns.id))
         if is_out_of_state(self.connection, self.packet):
             self.connection = None
             self.packet = replace(as_seen_by(None, self.packet), ctstate="INVALID")
@@ -243,8 +247,18 @@ class WalkState:
     def track(self, ns: Namespace) -> None:
         """Remember the connection, as conntrack does after a first packet's last hook (nf_conntrack_confirm)."""
         repeated = self.connection is not None and not self.connection.reply
+        if self.connection is None and self.packet.ctstate == "NEW" and not self.fresh:
+            self._confirm(ns)
         if (self.packet.ctstate == "NEW" or repeated) and not self.known.is_answer:
             self.tracked.append((ns.id, self.entered, self.packet))
+        elif self.connection is not None and self.connection.reply and not self.connection.is_ours:
+            self.answering.append((ns.id, self.connection.before, self.connection.after))
+
+    def _confirm(self, ns: Namespace) -> None:
+        packet, asked = self.packet, self.index(ns).rules.asks_for_connections(self.packet.family)
+        if asked and clashes(unless_unasked(ns.conntrack), self.known.of(ns.id), packet):
+            text = f"what becomes of {packet.tuple_text()}: the tuple of its answers is another tracked connection's"
+            self.obstacle("unknown", "conntrack", Decider(kind="connection", text=text, namespace=ns.id))
 
     def reach(self, ns: Namespace, *, left: bool = False) -> None:
         """An answer has got to ``ns``, or ``left`` from there: note where it isn't who awaits it, or not as awaited.
@@ -255,7 +269,7 @@ class WalkState:
             return
         origin, first = self.awaited
         packet = self.carried[0].inner if self.carried else self.packet
-        if self._answers(packet, first) and (not origin if left else ns.id == origin):
+        if is_answer_to(packet, first) and (not origin if left else ns.id == origin):
             return
         wanted = replace(first, src=first.dst, dst=first.src, sport=first.dport, dport=first.sport)
         where = "outside" if left else "here"
@@ -265,16 +279,7 @@ class WalkState:
 
     def awaits_another(self) -> bool:
         """Whether an answer, as it is now, isn't what is awaited."""
-        return self.awaited is not None and not self._answers(self.packet, self.awaited[1])
-
-    @staticmethod
-    def _answers(packet: Packet, first: Packet) -> bool:
-        """Whether a packet has the tuple of the answer to ``first``."""
-        ports = ((packet.sport, first.dport), (packet.dport, first.sport))
-        same = (packet.src, packet.dst) == (first.dst, first.src)
-        return same and (not first.sport or all(one is None or one == two for one, two in ports))
-
-    # -- what is reported ----------------------------------------------------------------------
+        return self.awaited is not None and not is_answer_to(self.packet, self.awaited[1])
 
     def hop(
         self,

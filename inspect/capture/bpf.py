@@ -156,6 +156,7 @@ def libpcap() -> ctypes.CDLL | None:
             ("pcap_stats", ctypes.c_int, (handle, ctypes.c_void_p)),
             ("pcap_dispatch", ctypes.c_int, (handle, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)),
             ("pcap_dump_fopen", handle, (handle, ctypes.c_void_p)),
+            ("pcap_dump_file", handle, (handle,)),
             ("pcap_dump_flush", ctypes.c_int, (handle,)),
             ("pcap_dump_close", None, (handle,)),
             ("pcap_close", None, (handle,)),

@@ -11,10 +11,13 @@ may be counted at one of them only.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeVar
 
 from dnet_tui.inspect.capture.correlation.correlator import Correlator
 from dnet_tui.inspect.capture.packet import CapturedPacket
+from dnet_tui.inspect.capture.written_packet import WrittenPacket
+
+T = TypeVar("T", bound=CapturedPacket | WrittenPacket)
 
 GRACE_NS: Final = 20_000_000
 """Longer than a packet is on its way from one point of the host to another."""
@@ -40,18 +43,22 @@ class CaptureSpan:
         self._end = moment_ns
         self._closing = Correlator(self._points)
 
-    def inside(self, packets: Iterable[CapturedPacket]) -> list[CapturedPacket]:
+    def inside(self, packets: Iterable[T]) -> list[T]:
         """Those of the packets, given in the order of their time, that belong to the span."""
         if self._opening is None and self._closing is None:
             return list(packets)
         return [packet for packet in packets if self._is_inside(packet)]
 
-    def _is_inside(self, packet: CapturedPacket) -> bool:
+    def _is_inside(self, packet: CapturedPacket | WrittenPacket) -> bool:
         moment = packet.time_ns
         if self._opening is not None:
             if moment < self._begin + GRACE_NS:
-                return self._opening.feed(packet).packet.time_ns >= self._begin
+                return self._opening.feed(_looked_at(packet)).packet.time_ns >= self._begin
             self._opening = None
         if self._closing is None or self._end is None or moment < self._end - GRACE_NS:
             return True
-        return self._closing.feed(packet).packet.time_ns <= self._end
+        return self._closing.feed(_looked_at(packet)).packet.time_ns <= self._end
+
+
+def _looked_at(packet: CapturedPacket | WrittenPacket) -> CapturedPacket:
+    return packet.captured() if isinstance(packet, WrittenPacket) else packet

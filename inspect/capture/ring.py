@@ -2,7 +2,7 @@
 
 The layout is that of linux/if_packet.h and Documentation/networking/packet_mmap.rst.
 The kernel fills blocks and hands each over when it is full or
-:data:`RETIRE_MS` old; we read it and hand it back.  The ring *is* the bounded
+some milliseconds old (:class:`RingBlocks`); we read it and hand it back.  The ring *is* the bounded
 buffer: a reader that falls behind loses packets in the kernel, which counts
 them, and never grows.
 
@@ -23,23 +23,42 @@ import mmap
 import os
 import socket
 import struct
-from collections.abc import Iterator
-from typing import Final
+import sys
+from typing import Final, NamedTuple
 
 from dnet_tui.inspect.capture.bpf import BpfProgram, accept_all, pack
 from dnet_tui.inspect.capture.enter_namespace import PERMISSION_HINT
 from dnet_tui.inspect.capture.packet import ETHERNET, OUTGOING, RAW_IP, SNAPLEN, CapturedPacket
-from dnet_tui.inspect.capture.ring_blocks import FRAME_HEADER, VLAN_VALID, BlockMaker, PacketBlocks, with_tag
+from dnet_tui.inspect.capture.ring_blocks import FRAME_HEADER, VLAN_VALID, BlockMaker, with_tag
+from dnet_tui.inspect.capture.written_packet import WrittenPacket, written_packets
 from dnet_tui.inspect.errors import CannotInspectError, DnetError
 from dnet_tui.inspect.text.sanitize import clean
 
-RETIRE_MS: Final = 25
-"""A block is handed over this long after its first packet, at most twice this long."""
+
+class RingBlocks(NamedTuple):
+    """The blocks of a ring: their size, and after how many milliseconds one is handed over though it isn't full.
+
+    It may take twice that long.
+    """
+
+    size: int
+    retire_ms: int
+
+    @property
+    def surely(self) -> float:
+        """Seconds from a packet's arrival until its block has surely been handed over."""
+        return (2 * self.retire_ms + 10) / 1000
+
+
+LOOKED_AT: Final = RingBlocks(256 << 10, 25)
+"""For packets that somebody waits to see."""
+
+ONLY_WRITTEN: Final = RingBlocks(1 << 20, 100)
+"""For packets that are only written: being woken seldom costs less."""
 
 RING_BYTES: Final = 8 << 20
 """Kernel memory of one ring unless told otherwise."""
 
-_BLOCK: Final = 256 << 10  # holds three of the largest (64 KiB) segmentation-offloaded packets
 _FRAME: Final = 2048  # nominal only: frames of TPACKET_V3 are as long as their packet
 
 _SOL_PACKET, _ADD_MEMBERSHIP, _RX_RING, _STATISTICS, _VERSION, _RESERVE = 263, 1, 5, 6, 10, 12
@@ -100,6 +119,7 @@ class Ring:
         snaplen: int = SNAPLEN,
         promiscuous: bool = True,
         size: int = RING_BYTES,
+        blocks: RingBlocks = LOOKED_AT,
     ) -> None:
         """Start to receive; ``program`` is attached before the first packet can arrive.
 
@@ -114,13 +134,15 @@ class Ring:
         self._socket = interface.socket
         self._skip_outgoing = interface.hardware == _LOOPBACK  # or each packet would show twice
         self._block = 0
+        self._rest: tuple[int, int] | None = None
+        self._block_size = blocks.size  # holds three of the largest (64 KiB) segmentation-offloaded packets
         try:
             self._socket.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
             if interface.linktype == ETHERNET:
                 self._socket.setsockopt(_SOL_PACKET, _RESERVE, _ETHERNET_ROOM)
             self._attach(program or accept_all(snaplen))
-            self._blocks = self._map(max(4, size // _BLOCK))
-            self._memory = mmap.mmap(self._socket.fileno(), self._blocks * _BLOCK)
+            self._blocks = self._map(max(4, size // blocks.size), blocks)
+            self._memory = mmap.mmap(self._socket.fileno(), self._blocks * blocks.size)
             if promiscuous:
                 request = struct.pack("=iHH8s", interface.ifindex, _PROMISCUOUS, 0, b"")
                 self._socket.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, request)
@@ -135,18 +157,19 @@ class Ring:
         header = struct.pack("@HP", len(program), ctypes.addressof(code))
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, header)
 
-    def _map(self, blocks: int) -> int:
+    def _map(self, number: int, blocks: RingBlocks) -> int:
         """Ask for a ring of that many blocks, or half of them while memory is short."""
+        frames = blocks.size // _FRAME
         while True:
-            request = struct.pack("=7I", _BLOCK, blocks, _FRAME, blocks * (_BLOCK // _FRAME), RETIRE_MS, 0, 0)
+            request = struct.pack("=7I", blocks.size, number, _FRAME, number * frames, blocks.retire_ms, 0, 0)
             try:
                 self._socket.setsockopt(_SOL_PACKET, _RX_RING, request)
             except OSError as error:
-                if error.errno != errno.ENOMEM or blocks <= 4:
+                if error.errno != errno.ENOMEM or number <= 4:
                     raise
-                blocks //= 2
+                number //= 2
             else:
-                return blocks
+                return number
 
     def fileno(self) -> int:
         """The socket, for ``poll``: readable when a block is ready, in error when the interface went down."""
@@ -155,36 +178,49 @@ class Ring:
     def read(self, point: int = 0) -> list[CapturedPacket]:
         """Every packet that is ready now, oldest first, marked with ``point``.  Never waits."""
         packets: list[CapturedPacket] = []
-        for at, count in self._ready():
-            self._read_block(packets, at, count, point)
+        for _ in range(self._blocks):  # at most once around: a flood must not keep us here
+            if (ready := self._ready()) is None:
+                break
+            self._read_block(packets, *ready, point)
+            self._give_back()
         self.received += len(packets)
         return packets
 
-    def read_blocks(self, maker: BlockMaker) -> list[PacketBlocks]:
-        """The same as blocks of a pcapng file, without a packet being made."""
-        found: list[PacketBlocks] = []
-        for at, count in self._ready():
-            blocks = maker.make(self._memory, at, count)
-            if blocks is not None:
-                self.received += blocks.packets
-                found.append(blocks)
-        return found
+    def read_blocks(self, maker: BlockMaker, enough: int) -> None:
+        """The same as blocks of a pcapng file, without a packet being made, until ``maker`` has that many bytes.
+
+        What is left of a block then comes first the next time.
+        """
+        before = maker.packets
+        for _ in range(self._blocks):
+            if maker.size >= enough or (ready := self._rest or self._ready()) is None:
+                break
+            at, left = maker.add(self._memory, *ready, enough)
+            self._rest = (at, left) if left else None
+            if not left:
+                self._give_back()
+        self.received += maker.packets - before
+
+    def read_written(self, maker: BlockMaker, point: int) -> list[WrittenPacket]:
+        """The same as :meth:`read`, for packets that are only written."""
+        self.read_blocks(maker, sys.maxsize)
+        blocks = maker.take()
+        return written_packets(blocks, point, self.linktype) if blocks is not None else []
 
     def block_maker(self, point: int = 0) -> BlockMaker:
         """What :meth:`read_blocks` wants."""
-        return BlockMaker(point, self.snaplen, skip_outgoing=self._skip_outgoing)
+        return BlockMaker(point, self.snaplen, self._block_size, skip_outgoing=self._skip_outgoing)
 
-    def _ready(self) -> Iterator[tuple[int, int]]:
-        """Every block that is ready: where its first frame is, and how many there are; each is given back after use."""
-        memory = self._memory
-        for _ in range(self._blocks):  # at most once around: a flood must not keep us here
-            base = self._block * _BLOCK
-            status, count, first = _BLOCK_HEADER.unpack_from(memory, base)
-            if not status & _TO_USER:
-                break
-            yield base + first, count
-            struct.pack_into("=I", memory, base + _STATUS_AT, 0)  # back to the kernel
-            self._block = (self._block + 1) % self._blocks
+    def _ready(self) -> tuple[int, int] | None:
+        """Where the first frame of the next block is, and how many there are; None while the kernel has the block."""
+        base = self._block * self._block_size
+        status, count, first = _BLOCK_HEADER.unpack_from(self._memory, base)
+        return (base + first, count) if status & _TO_USER else None
+
+    def _give_back(self) -> None:
+        """The kernel may fill the block again."""
+        struct.pack_into("=I", self._memory, self._block * self._block_size + _STATUS_AT, 0)
+        self._block = (self._block + 1) % self._blocks
 
     def _read_block(self, packets: list[CapturedPacket], at: int, count: int, point: int) -> None:
         memory, linktype, unpack = self._memory, self.linktype, FRAME_HEADER.unpack_from
@@ -207,7 +243,7 @@ class Ring:
         return self.dropped
 
     def quiesce(self) -> None:
-        """Take no further packet; what has arrived is still handed over within twice :data:`RETIRE_MS`."""
+        """Take no further packet; what has arrived is still handed over within :attr:`RingBlocks.surely`."""
         self._attach(accept_all(0))
 
     def is_gone(self) -> bool:

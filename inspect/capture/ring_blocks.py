@@ -1,14 +1,17 @@
 """From a ring's memory straight to pcapng packet blocks: what is only written is never made a packet of.  Pure.
 
-The work for each packet is what decides how fast a capture may be.  Frames
-that are all alike but for their content (a flood, a transfer's segments) are
-copied column by column; any others by one plain loop, which makes what is the
-same for all packets of a size once.
+The work for each packet, and every copy of its bytes, is what decides how
+fast a capture may be.  Blocks are therefore built in one buffer that is used
+again and again.  Frames that are all alike but for their content (a flood, a
+transfer's segments) are copied column by column, a stretch at a time, as long
+as it is in the processor's cache; any others by one plain loop, which makes
+what is the same for all packets of a size once.
 """
 
 from __future__ import annotations
 
 import struct
+import sys
 from array import array
 from collections.abc import Callable
 from mmap import mmap
@@ -29,84 +32,99 @@ _HEAD_SIZE = 28
 _TAIL = struct.Struct("=HHIHHI")
 _MOST_KEPT = 8192
 _SECOND = 1_000_000_000
+_LANE = 1 << 32
 
 _RUN: Final = 24
 """Frames that must be alike for columns to be faster than the loop."""
 
-_STRETCH: Final = 256
-"""Frames given to the loop at once."""
+_STRETCH: Final = 512
+"""Frames that are looked at together."""
 
 _SMALL: Final = 256
 """Above so many bytes the loop is faster: it copies a frame at once."""
 
-# Words of a frame that must be the same for all: next, sec, snaplen, len, status, mac and net; hatype and pkttype.
-_ALIKE: Final = (0, 1, 3, 4, 5, 6, 14)
+# What must be the same for all frames of a run. In eights: next and sec, len and status; in fours: snaplen, mac and
+# net, hatype and pkttype.
+_ALIKE_EIGHTS: Final = (0, 2)
+_ALIKE_FOURS: Final = (3, 6, 14)
 _NSEC: Final = 2
 
 
 class PacketBlocks(NamedTuple):
-    """Whole packet blocks, one behind the other: how many, and the times of the first and the last in nanoseconds."""
+    """Whole packet blocks, one behind the other: how many, and the times of the first and the last in nanoseconds.
 
-    data: bytes
+    ``data`` holds until the next packet is taken.
+    """
+
+    data: memoryview
     packets: int
     first_ns: int
     last_ns: int
 
 
-class _Run(NamedTuple):
-    """Blocks that were added: how many, and the times of the first and the last."""
-
-    packets: int
-    first_ns: int
-    last_ns: int
-
-
-_NOTHING = _Run(0, 0, 0)
-
-
-_Shape = tuple[Callable[[bytes, int, int, int, bytes, bytes], bytes], bytes, bytes, int]
-"""For the packets of one length: what puts a block together, what stands before the packet and behind it, its size.
+_Shape = tuple[Callable[[bytearray, int, bytes, int, int, int, bytes, bytes], None], bytes, bytes, int, int]
+"""For the packets of one length: what puts a block in place, what stands before the packet and behind it, both sizes.
 
 A plain tuple: one with names takes the loop a quarter longer.
 """
 
 
 class BlockMaker:
-    """Makes the blocks of one point."""
+    """Makes the blocks of one point: :meth:`add` frames, then :meth:`take` their blocks.
 
-    def __init__(self, point: int, snaplen: int, *, skip_outgoing: bool) -> None:
+    ``block_bytes``: the size of a ring's block.
+    """
+
+    def __init__(self, point: int, snaplen: int, block_bytes: int, *, skip_outgoing: bool) -> None:
         self._point = point
         self._snaplen = snaplen
+        self._block_bytes = block_bytes
         self._skip_outgoing = skip_outgoing
         self._shapes: dict[int, dict[int, _Shape]] = {}  # by reception, then by both lengths
+        self._room = bytearray(2 * block_bytes)
+        self._used = 0
+        self.packets = 0
+        """The packets whose blocks wait to be taken."""
+        self._last = 0  # where the last block begins
 
-    def make(self, memory: mmap, at: int, count: int) -> PacketBlocks | None:
-        """The blocks of ``count`` frames that begin at ``at``; None when there is nothing to write."""
-        pieces: list[bytes] = []
-        made = first = last = 0
-        with memoryview(memory) as seen, seen.cast("I") as words:
-            while count:
-                done = _alike(words, at, count)
-                if done and (run := self._columns(pieces, memory, at, done)) is not None:
-                    at += words[at >> 2] * done
+    @property
+    def size(self) -> int:
+        """Bytes of the blocks that wait to be taken."""
+        return self._used
+
+    def add(self, memory: mmap, at: int, count: int, enough: int = sys.maxsize) -> tuple[int, int]:
+        """Make the blocks of ``count`` frames, which begin at ``at``, until there are ``enough`` bytes.
+
+        Where the next frame is, and how many there are from there on.
+        """
+        if len(self._room) - self._used < self._block_bytes:  # a frame is always larger in the ring
+            self._room = self._room.ljust(2 * len(self._room), b"\0")
+        with memoryview(memory) as seen, seen.cast("I") as fours, seen.cast("Q") as eights:
+            while count and self._used < enough:
+                done = min(count - 1, _STRETCH)  # the last frame of a block has no next one
+                if done >= _RUN and self._columns(seen, fours, eights, at, done):
+                    at += fours[at >> 2] * done
                 else:
-                    # Frames that are alike may be further on; looking for them at each packet would cost too much.
-                    done = min(count, done or _STRETCH)
-                    run, at = self._loop(pieces, memory, at, done)
+                    done = min(count, _STRETCH >> 1)
+                    at = self._loop(memory, at, done)
                 count -= done
-                if run.packets:
-                    first = first or run.first_ns
-                    last = run.last_ns
-                    made += run.packets
-        return PacketBlocks(b"".join(pieces), made, first, last) if made else None
+        return at, count
 
-    def _loop(self, pieces: list[bytes], memory: mmap, at: int, count: int) -> tuple[_Run, int]:
-        """Add the blocks of any frames; and where the next frame is."""
-        unpack, skip = _HEADER.unpack_from, self._skip_outgoing
-        before = len(pieces)
-        add = pieces.append
+    def take(self) -> PacketBlocks | None:
+        """The blocks made since the last time; None when there are none."""
+        used, packets = self._used, self.packets
+        self._used = self.packets = 0
+        if not packets:
+            return None
+        room = self._room
+        return PacketBlocks(memoryview(room)[:used], packets, _time_at(room, 0), _time_at(room, self._last))
+
+    def _loop(self, memory: mmap, at: int, count: int) -> int:
+        """Add the blocks of any frames; where the next frame is."""
+        unpack, skip, room = _HEADER.unpack_from, self._skip_outgoing, self._room
         second = kind = usual = -1
-        mac = high = base = offset = 0
+        mac = high = base = offset = made = total = 0
+        used = self._used
         tagged = False
         shapes: dict[int, _Shape] = {}
         for _ in range(count):
@@ -121,27 +139,33 @@ class BlockMaker:
                 offset = base - (high << 32)
             if state != usual:
                 usual = state
-                mac = state >> 32 & 0xFFFF
-                tagged = bool(state & VLAN_VALID)
+                mac = FRAME_HEADER.unpack_from(memory, at)[6]
+                tagged = bool(FRAME_HEADER.unpack_from(memory, at)[5] & VLAN_VALID)
             start = at + mac
             try:
                 if tagged:
                     data, lengths = self._tagged(memory, at)
-                    pack, head, tail, _ = shapes[lengths]
-                    add(pack(head, high, offset + nsec, lengths, data, tail))
+                    put, head, tail, _, total = shapes[lengths]
+                    put(room, used, head, high, offset + nsec, lengths, data, tail)
                 else:
-                    pack, head, tail, size = shapes[lengths]
-                    add(pack(head, high, offset + nsec, lengths, memory[start : start + size], tail))
+                    put, head, tail, size, total = shapes[lengths]
+                    put(room, used, head, high, offset + nsec, lengths, memory[start : start + size], tail)
             except (KeyError, struct.error):  # a new length, or a time whose upper half is another one
-                if not (skip and kind == OUTGOING):
-                    data, lengths = self._tagged(memory, at)
-                    pack, head, tail, _ = shapes.get(lengths) or self._shape(lengths, kind)
-                    high = base + nsec >> 32
-                    offset = base - (high << 32)
-                    add(pack(head, high, offset + nsec, lengths, data, tail))
+                if skip and kind == OUTGOING:
+                    at += step
+                    continue
+                data, lengths = self._tagged(memory, at)
+                put, head, tail, _, total = shapes.get(lengths) or self._shape(lengths, kind)
+                high = base + nsec >> 32
+                offset = base - (high << 32)
+                put(room, used, head, high, offset + nsec, lengths, data, tail)
+            used += total
+            made += 1
             at += step
-        made = len(pieces) - before
-        return (_Run(made, _time_of(pieces[before]), _time_of(pieces[-1])) if made else _NOTHING), at
+        if made:
+            self._used, self._last = used, used - total
+            self.packets += made
+        return at
 
     def _tagged(self, memory: mmap, at: int) -> tuple[bytes, int]:
         """A frame with its tag, if it had one, put back; and both its lengths in one number."""
@@ -149,46 +173,43 @@ class BlockMaker:
         data = memory[at + mac : at + mac + size]
         if status & VLAN_VALID and size >= 12:
             data, length = with_tag(data, status, tci, tpid)[: self._snaplen], length + 4
-        return data, len(data) | length << 32
+        return data, int.from_bytes(struct.pack("=II", len(data), length), sys.byteorder)
 
-    def _columns(self, pieces: list[bytes], memory: mmap, at: int, count: int) -> _Run | None:
-        """Add the blocks of frames that are alike; None where their times don't have their upper half in common."""
-        step, sec, nsec, size, _, _, mac, _, _, reception = FRAME_HEADER.unpack_from(memory, at)
+    def _columns(self, seen: memoryview, fours: memoryview, eights: memoryview, at: int, count: int) -> bool:
+        """Add the blocks of frames that are alike; False, and nothing is done, where they aren't."""
+        step, sec, nsec, size, _, status, mac, _, _, reception = FRAME_HEADER.unpack_from(seen, at)
+        end = at + step * count
+        if not step or step % 8 or mac % 4 or size > _SMALL or status & VLAN_VALID or end > len(seen):
+            return False
+        if not _alike(fours, eights, at, end, step):
+            return False
         if self._skip_outgoing and reception == OUTGOING:
-            return _NOTHING
+            return True
         base = sec * _SECOND
         high = base + nsec >> 32
-        offset = base - (high << 32)
-        frames, stride = memory[at : at + step * count], step >> 2
-        words = array("I", frames)
-        try:
-            lows = array("I", [offset + item for item in words[_NSEC::stride]])
-        except OverflowError:
-            return None
-        (lengths,) = struct.unpack_from("=Q", memory, at + 12)
+        lows = _added(fours[(at >> 2) + _NSEC : end >> 2 : step >> 2].tobytes(), base - (high << 32))
+        if lows is None:
+            return False
+        (lengths,) = struct.unpack_from("=Q", seen, at + 12)
         shapes = self._shapes.setdefault(reception, {})
-        _, head, tail, _ = shapes.get(lengths) or self._shape(lengths, reception)
-        whole, rest = divmod(size, 4)
-        model = head + struct.pack("=IIQ", high, 0, lengths) + bytes(size) + tail
-        made = array("I", model * count)
-        each = len(model) >> 2
-        made[4::each] = lows
-        for word in range(whole):
-            made[7 + word :: each] = words[(mac >> 2) + word :: stride]
-        data = memoryview(made).cast("B")
-        for byte in range(whole * 4, whole * 4 + rest):
-            data[_HEAD_SIZE + byte :: len(model)] = memoryview(frames)[mac + byte :: step]
-        pieces.append(made.tobytes())
-        return _Run(count, high << 32 | lows[0], high << 32 | lows[-1])
+        _, head, tail, _, each = shapes.get(lengths) or self._shape(lengths, reception)
+        used, final = self._used, self._used + each * count
+        self._room[used:final] = (head + struct.pack("=IIQ", high, 0, lengths) + bytes(size) + tail) * count
+        with memoryview(self._room)[used:final] as blocks:
+            blocks.cast("I")[4 :: each >> 2] = memoryview(lows).cast("I")
+            _copy_content(seen, (fours, eights), blocks, range(at + mac, end, step), size, each)
+        self._used, self._last = final, final - each
+        self.packets += count
+        return True
 
     def _shape(self, lengths: int, reception: int) -> _Shape:
         """Make, and keep, what stands around the packets of one length (both its numbers in one)."""
-        size = lengths & 0xFFFFFFFF
+        size, _ = struct.unpack("=II", lengths.to_bytes(8, sys.byteorder))
         padding = -size % 4
         total = _HEAD_SIZE + size + padding + _TAIL.size
         head = _HEAD.pack(PACKET, total, self._point)
         tail = b"\0" * padding + _TAIL.pack(2, 4, epb_flags(reception), 0, 0, total)
-        shape = struct.Struct(f"=12sIIQ{size}s{len(tail)}s").pack, head, tail, size
+        shape = struct.Struct(f"=12sIIQ{size}s{len(tail)}s").pack_into, head, tail, size, total
         shapes = self._shapes[reception]
         if len(shapes) >= _MOST_KEPT:
             shapes.clear()
@@ -196,35 +217,59 @@ class BlockMaker:
         return shape
 
 
-def _alike(words: memoryview, at: int, count: int) -> int:
-    """How many frames from here on differ in their time and content alone; 0 where they are few, large or tagged."""
-    begin = at >> 2
-    step = words[begin]
-    stride = step >> 2
-    if count < _RUN or not step or step % 8 or words[begin + 3] > _SMALL or words[begin + 6] % 4:
-        return 0
-    if words[begin + 5] & VLAN_VALID or words[begin + stride] != step:
-        return 0
-    # The last frame of a block has no next one, so that it is left to the loop.
-    most = min(count - 1, (len(words) - begin) // stride)
-    for word in _ALIKE:
-        column = array("I", words[begin + word : begin + stride * most : stride].tobytes())
-        most = _leading(column)
-        if most < _RUN:
-            return 0
-    return most
+def _alike(fours: memoryview, eights: memoryview, at: int, end: int, step: int) -> bool:
+    """Whether frames differ in their time and content alone."""
+    for items, width, columns in ((eights, 3, _ALIKE_EIGHTS), (fours, 2, _ALIKE_FOURS)):
+        first, last, stride = at >> width, end >> width, step >> width
+        for column in columns:
+            if items[first + column : last - stride : stride] != items[first + column + stride : last : stride]:
+                return False
+    return True
 
 
-def _leading(column: array[int]) -> int:
-    """How many values at the beginning are the same."""
-    value = column[0]
-    if column == array("I", [value]) * len(column):
-        return len(column)
-    return next(index for index, item in enumerate(column) if item != value)
+def _added(numbers: bytes, more: int) -> bytes | None:
+    """Nanoseconds of a second, four bytes each, with something added to each; None where one has no room for it."""
+    if 0 <= more <= _LANE - _SECOND:  # as one long number: nothing is carried from one to the next
+        every = int.from_bytes(b"\1\0\0\0" * (len(numbers) >> 2), "little")
+        if sys.byteorder == "big":
+            every = int.from_bytes(b"\0\0\0\1" * (len(numbers) >> 2), "big")
+        return (int.from_bytes(numbers, sys.byteorder) + more * every).to_bytes(len(numbers), sys.byteorder)
+    try:
+        return array("I", [more + item for item in memoryview(numbers).cast("I")]).tobytes()
+    except OverflowError:
+        return None
 
 
-def _time_of(piece: bytes) -> int:
-    high, low = _TIME.unpack_from(piece, _HEAD.size)
+def _copy_content(
+    seen: memoryview, items: tuple[memoryview, memoryview], blocks: memoryview, places: range, size: int, each: int
+) -> None:
+    """Copy what frames of ``size`` bytes at ``places`` hold into their blocks of ``each`` bytes, by columns."""
+    fours, eights = items
+    at, end, step = places.start, places.stop, places.step
+    done = 0
+    if at % 8 == 0:
+        # Blocks are a multiple of 4 long: where it is none of 8, every second one is.
+        turns = 1 if each % 8 == 0 else 2
+        done = size & ~7
+        for turn in range(turns):
+            start = _HEAD_SIZE + each * turn
+            aim = blocks[start : start + (len(blocks) - start & ~7)].cast("Q")
+            stride, skip = each * turns >> 3, step * turns >> 3
+            first = at + step * turn >> 3
+            number = (len(places) - turn + turns - 1) // turns
+            for column in range(done >> 3):
+                aim[column : column + stride * (number - 1) + 1 : stride] = eights[
+                    first + column : first + column + skip * (number - 1) + 1 : skip
+                ]
+    aim = blocks.cast("I")
+    for column in range(done >> 2, size >> 2):
+        aim[(_HEAD_SIZE >> 2) + column :: each >> 2] = fours[(at >> 2) + column : (end >> 2) + column : step >> 2]
+    for column in range(size & ~3, size):
+        blocks[_HEAD_SIZE + column :: each] = seen[at + column : end + column : step]
+
+
+def _time_at(room: bytearray, at: int) -> int:
+    high, low = _TIME.unpack_from(room, at + _HEAD.size)
     return int(high << 32 | low)
 
 

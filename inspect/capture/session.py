@@ -3,8 +3,8 @@
 There is no thread and no queue here: :meth:`Capture.poll` reads the kernel's
 rings in the caller's thread and returns raw packets in the order of their
 time.  The rings are the bounded buffers; whatever does not fit is counted by
-the kernel.  Packets of several points are held for :data:`HOLD` seconds, the
-longest the kernel may sit on a block, so that no point's packets come after
+the kernel.  Packets of several points are held for the longest time that
+the kernel may sit on a block (:attr:`RingBlocks.surely`), so that no point's packets come after
 later ones of another.  That order, the point's index and the whole bytes are
 what a reader needs to recognise one packet at several points.
 """
@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from types import TracebackType
-from typing import Self, TypeVar
-
-import msgspec
+from typing import Self, TypeVar, cast
 
 from dnet_tui.inspect.capture import bpf
 from dnet_tui.inspect.capture.capture_span import GRACE_NS, CaptureSpan
@@ -29,33 +28,20 @@ from dnet_tui.inspect.capture.enter_namespace import is_in_use
 from dnet_tui.inspect.capture.merge import Merger
 from dnet_tui.inspect.capture.packet import CapturedPacket
 from dnet_tui.inspect.capture.points import CapturePoint
-from dnet_tui.inspect.capture.ring import RETIRE_MS
 from dnet_tui.inspect.capture.ring_blocks import BlockMaker, PacketBlocks
-from dnet_tui.inspect.capture.tap import CaptureOptions, CaptureState, Tap, open_tap
+from dnet_tui.inspect.capture.tap import CaptureOptions, PointStatistics, Tap, open_tap
+from dnet_tui.inspect.capture.written_packet import WrittenPacket
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model.view import View
 
 T = TypeVar("T")
 
-HOLD = (2 * RETIRE_MS + 10) / 1000
-"""Seconds from a packet's arrival until every ring has surely handed over what arrived before it."""
-
 _POINT = attrgetter("point")
 _GRACE = GRACE_NS / 1e9
+_ENOUGH = 64 << 10  # bytes of blocks that are written at once, as long as they are in the processor's cache
+_CALM = 0.1  # seconds for which nothing but full blocks is looked at, unless something happens
+_AnyPacket = CapturedPacket | WrittenPacket
 _PRESENCE = 1.0  # seconds between looks at whether anybody but us still holds a namespace
-
-
-class PointStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """The counters of one point: packets given to the reader, and matching ones the kernel had no room for.
-
-    ``state``: ``open``; ``down`` while the interface is down (capturing goes
-    on when it is up again); ``gone`` for good.
-    """
-
-    label: str
-    received: int
-    dropped: int
-    state: CaptureState
 
 
 class Capture:
@@ -70,12 +56,14 @@ class Capture:
         self._view = view
         self._taps: list[Tap] = []
         self._several = len(self.points) > 1
-        self._merger = Merger(HOLD if self._several else 0.0)
+        self._hold = self.options.blocks.surely
+        self._merger: Merger[_AnyPacket] = Merger(self._hold if self._several else 0.0)
         self._span = CaptureSpan(len(self.points))
         self.began_ns = 0
         """When counting began, at every point at once (nanoseconds since 1970); 0 where there is one point."""
         self._maker: BlockMaker | None = None
-        self._ready_blocks: list[PacketBlocks] = []
+        self._makers: dict[int, BlockMaker] | None = None
+        self._calm_until = 0.0
         self._delivered = 0
         self._quiet_at: float | None = None
         self._draining_until: float | None = None
@@ -150,23 +138,42 @@ class Capture:
         When the capture has ended and all is delivered, ``finished`` is true
         and every further call returns nothing at once.
         """
-        return self._polled(timeout, self._release)
+        return cast("list[CapturedPacket]", self._polled(timeout, self._release, list[_AnyPacket]()))
+
+    def poll_written(self, timeout: float) -> list[WrittenPacket]:
+        """As :meth:`poll`, for packets that are written and not looked at."""
+        if self._makers is None:
+            self._makers = {tap.index: tap.ring.block_maker(tap.index) for tap in self._taps}
+        return cast("list[WrittenPacket]", self._polled(timeout, self._release, list[_AnyPacket]()))
 
     def seen_until_ns(self) -> int:
         """Every packet up to this moment (nanoseconds since 1970) has been returned by :meth:`poll`."""
-        return time.time_ns() - int((time.monotonic() - self._read_at + HOLD) * 1e9)
+        return time.time_ns() - int((time.monotonic() - self._read_at + self._hold) * 1e9)
 
-    def poll_blocks(self, timeout: float) -> list[PacketBlocks]:
+    def poll_blocks(self, timeout: float) -> PacketBlocks | None:
         """As :meth:`poll`, for the only point of a capture whose packets are written and not looked at.
 
-        They come as blocks of a pcapng file.  ``count`` is not looked at.
+        They come as blocks of a pcapng file, which hold until the next call.  ``count`` is not looked at.
         """
+        tap = self._taps[0]
         if self._maker is None:
-            self._maker = self._taps[0].ring.block_maker()
-        return self._polled(timeout, self._release_blocks)
+            self._maker = tap.ring.block_maker()
+        # While nothing is due, a full block costs what is here and no more: this decides how fast a flood is written.
+        while (now := time.monotonic()) < self._calm_until:
+            tap.ring.read_blocks(self._maker, _ENOUGH)
+            if self._maker.size:
+                return self._taken(self._maker)
+            events = self._poll.poll(min(timeout, self._calm_until - now) * 1000)
+            if events and events != [(tap.ring.fileno(), select.POLLIN)]:
+                self._attend(events)
+                break
+        found = self._polled(timeout, self._release_blocks, None)
+        calm = self._draining_until is None and tap.state == "open" and not tap.closed
+        self._calm_until = min(time.monotonic() + _CALM, self._next_event()) if calm else 0.0
+        return found
 
-    def _polled(self, timeout: float, release: Callable[[float], list[T]]) -> list[T]:
-        """What ``release`` gives at a time, as soon as it gives any; nothing after ``timeout`` seconds."""
+    def _polled(self, timeout: float, release: Callable[[float], T], nothing: T) -> T:
+        """What ``release`` gives at a time, as soon as it gives any; ``nothing`` after ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
         while not self.finished:
             now = time.monotonic()
@@ -175,19 +182,23 @@ class Capture:
             if found or now >= deadline:
                 return found
             self._wait_and_read(min(deadline, self._next_event()) - now)
-        return []
+        return nothing
 
-    def _release_blocks(self, now: float) -> list[PacketBlocks]:
+    def _release_blocks(self, now: float) -> PacketBlocks | None:
         over = not self._live()
         if self._draining_until is not None and now >= self._draining_until:
             self._read(self._live(), now)
             over = True
-        blocks, self._ready_blocks = self._ready_blocks, []
-        number = sum(item.packets for item in blocks)
-        self._delivered += number
-        self._taps[0].received += number
-        if over:
+        if over and not self.finished:
             self._finish()
+        return self._taken(self._maker) if self._maker is not None else None
+
+    def _taken(self, maker: BlockMaker) -> PacketBlocks | None:
+        """What there is of blocks, counted."""
+        blocks = maker.take()
+        if blocks is not None:
+            self._delivered += blocks.packets
+            self._taps[0].received += blocks.packets
         return blocks
 
     def statistics(self) -> tuple[PointStatistics, ...]:
@@ -205,7 +216,12 @@ class Capture:
         return self._taps[point].ring.linktype
 
     def _wait_and_read(self, seconds: float) -> None:
-        events = self._poll.poll(max(0.0, seconds) * 1000)
+        self._attend(self._poll.poll(max(0.0, seconds) * 1000))
+        self._read_at = time.monotonic()
+        self._read(self._live(), self._read_at)
+
+    def _attend(self, events: Iterable[tuple[int, int]]) -> None:
+        """Do what events demand, but for reading."""
         by_fd = {tap.ring.fileno(): tap for tap in self._live()}
         for fd, event in events:
             if fd == self._waker:
@@ -213,22 +229,23 @@ class Capture:
                 self._drain()
             elif event & (select.POLLERR | select.POLLHUP):
                 self._look_after(by_fd[fd])
-        self._read_at = time.monotonic()
-        self._read(self._live(), self._read_at)
 
     def _read(self, taps: Iterable[Tap], now: float) -> None:
         for tap in taps:
             if self._maker is not None:
-                blocks = tap.ring.read_blocks(self._maker)
-                self._ready_blocks += blocks
-                tap.state = "open" if blocks and tap.state == "down" else tap.state
+                tap.ring.read_blocks(self._maker, sys.maxsize)
+                tap.state = "open" if self._maker.size and tap.state == "down" else tap.state
                 continue
-            packets = tap.ring.read(tap.index)
+            packets = (
+                tap.ring.read(tap.index)
+                if self._makers is None
+                else tap.ring.read_written(self._makers[tap.index], tap.index)
+            )
             if packets and tap.state == "down":
                 tap.state = "open"
             self._merger.add(now, packets)
 
-    def _release(self, now: float) -> list[CapturedPacket]:
+    def _release(self, now: float) -> list[_AnyPacket]:
         """Take what is due, and note the end when there is nothing more to come."""
         over = not self._live()
         if self._draining_until is not None and now >= self._draining_until:
@@ -297,7 +314,7 @@ class Capture:
     def _lose(self, tap: Tap, why: str) -> None:
         if tap.close_at is None:
             tap.state = "gone"
-            tap.close_at = time.monotonic() + HOLD  # until its last block is handed over
+            tap.close_at = time.monotonic() + self._hold  # until its last block is handed over
             self.notes.append(f"{tap.point.label}: {why}.")
 
     def _drain(self) -> None:
@@ -305,7 +322,7 @@ class Capture:
         if self._draining_until is not None:
             return
         now = time.monotonic()
-        self._draining_until = now + HOLD
+        self._draining_until = now + self._hold
         if not self._several:
             self._quieten()
             return

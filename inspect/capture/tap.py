@@ -11,7 +11,7 @@ from dnet_tui.inspect.capture.enter_namespace import run_inside
 from dnet_tui.inspect.capture.own_ssh import own_ssh_filter
 from dnet_tui.inspect.capture.packet import SNAPLEN
 from dnet_tui.inspect.capture.points import CapturePoint
-from dnet_tui.inspect.capture.ring import RING_BYTES, Interface, Ring
+from dnet_tui.inspect.capture.ring import LOOKED_AT, ONLY_WRITTEN, RING_BYTES, Interface, Ring, RingBlocks
 from dnet_tui.inspect.errors import DnetError, UsageError
 from dnet_tui.inspect.model import Namespace
 
@@ -23,6 +23,7 @@ class CaptureOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     ``count`` packets over all points, ``duration`` in seconds, ``snaplen``
     bytes kept of each packet, ``ring_bytes`` kernel memory for each point.
+    ``only_written``: nobody looks at the packets (:meth:`Capture.poll_blocks`).
     ``own_ssh`` also captures the SSH session this program runs in.
     """
 
@@ -33,6 +34,25 @@ class CaptureOptions(msgspec.Struct, frozen=True, kw_only=True):
     promiscuous: bool = True
     own_ssh: bool = False
     ring_bytes: int = RING_BYTES
+    only_written: bool = False
+
+    @property
+    def blocks(self) -> RingBlocks:
+        """The blocks of every point's ring."""
+        return ONLY_WRITTEN if self.only_written else LOOKED_AT
+
+
+class PointStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """The counters of one point: packets given to the reader, and matching ones the kernel had no room for.
+
+    ``state``: ``open``; ``down`` while the interface is down (capturing goes
+    on when it is up again); ``gone`` for good.
+    """
+
+    label: str
+    received: int
+    dropped: int
+    state: CaptureState
 
 
 class Tap:
@@ -81,6 +101,7 @@ def open_tap(index: int, point: CapturePoint, namespace: Namespace, options: Cap
             snaplen=options.snaplen,
             promiscuous=options.promiscuous,
             size=options.ring_bytes,
+            blocks=options.blocks,
         )
 
     try:

@@ -9,8 +9,8 @@ from typing import Literal, cast
 import msgspec
 
 from dnet_tui.inspect.model import Container, Namespace, PublishedPort, Unread
-from dnet_tui.inspect.model.firewall import Nat
-from dnet_tui.inspect.model.port_label import PREFIX, decode
+from dnet_tui.inspect.model.firewall import Nat, Table
+from dnet_tui.inspect.model.port_label import OWN_TABLES, PREFIX, decode
 
 _EVERYWHERE = {"ip": "0.0.0.0", "ip6": "::"}  # noqa: S104  what engines say of a port on all addresses
 
@@ -35,11 +35,16 @@ def _with_ports(container: Container, ports: tuple[PublishedPort, ...]) -> Conta
     return msgspec.structs.replace(container, published=(*container.published, *new))
 
 
+def _may_publish(table: Table) -> bool:
+    """Whether a table is one that dnet-tui publishes by: iptables' nat, or one of its own."""
+    return table.family in _EVERYWHERE and (table.name == "nat" or table.name.startswith(OWN_TABLES))
+
+
 def _labelled(host: Namespace | None) -> Iterator[tuple[str, PublishedPort]]:
     if host is None or isinstance(host.firewall, Unread):
         return
     for table in host.firewall.tables:
-        for chain in table.chains if table.name == "nat" and table.family in _EVERYWHERE else ():
+        for chain in table.chains if _may_publish(table) else ():
             for rule in chain.rules if chain.hook in _HOOKS else ():
                 label = decode(rule.comment) if rule.comment.startswith(PREFIX) else None
                 if label is None or not any(isinstance(item, Nat) and item.kind == "dnat" for item in rule.exprs):

@@ -3,7 +3,7 @@
 Sources: iptables-extensions(8) and iptables' print functions; the kernel's
 xt_dscp.c, xt_ecn.c, xt_tcpmss.c, xt_esp.c, ipt_ah.c, xt_ipcomp.c, xt_sctp.c,
 xt_dccp.c, xt_policy.c, xt_socket.c, xt_realm.c, xt_connlabel.c, xt_helper.c,
-xt_cgroup.c, ip6t_ipv6header.c, ip6t_eui64.c.
+xt_cgroup.c, xt_u32.c, xt_string.c, ip6t_ipv6header.c, ip6t_eui64.c.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dnet_tui.inspect.iptables.match_words import given
 from dnet_tui.inspect.iptables.save_grammar import masked, number, number_range
 from dnet_tui.inspect.model.firewall import AnyExpr, Match, Remember, SetMark
 from dnet_tui.inspect.model.match_fields import MatchField
+from dnet_tui.inspect.text.u32_tests import parse_u32
 
 _SPI = 0xFFFFFFFF
 _CHUNKS = re.compile(r"[A-Z_]+(?:,[A-Z_]+)*", re.ASCII)
@@ -121,6 +122,33 @@ def _eui64(words: Sequence[str]) -> Compiled:
     return (Match(field="eui64", values=("yes",)),)
 
 
+def _u32(words: Sequence[str]) -> Compiled:
+    option = given(words, {"u32": 1})["u32"]
+    if parse_u32(option.value) is None:
+        raise CannotModelError("not tests of bytes")
+    return (Match(field="u32", values=(option.value,), negate=option.negate),)
+
+
+_HEX = re.compile(r"\|([0-9a-fA-F ]*)\|")
+_LAST_BYTE = 0xFFFF
+
+
+def _string(words: Sequence[str]) -> Compiled:
+    """The text itself stands in the rule's text alone; ``icase`` and the algorithm don't change whether it has room."""
+    found = given(words, {"string": 1, "hex-string": 1, "algo": 1, "from": 1, "to": 1, "icase": 0})
+    (option,) = (found[name] for name in ("string", "hex-string") if name in found)
+    text = option.value
+    size = len(text.encode())
+    if option.name == "hex-string":
+        for part in _HEX.findall(text):
+            size -= len(part) + 2 - len(bytes.fromhex(part))
+    start, end = (number(found[name].value) if name in found else default for name, default in _OFFSETS)
+    return (Match(field="contents", values=(f"{start} {end} {size}",), negate=option.negate),)
+
+
+_OFFSETS = (("from", 0), ("to", _LAST_BYTE))
+
+
 def chunk_types(values: list[str], negate: bool) -> Match:  # noqa: FBT001  one signature for all options
     """``--chunk-types all INIT,DATA`` of SCTP.
 
@@ -148,5 +176,7 @@ HEADER_MATCHES: dict[str, Callable[[Sequence[str]], Compiled]] = {
     "cgroup": _cgroup,
     "ipv6header": _ipv6_headers,
     "eui64": _eui64,
+    "u32": _u32,
+    "string": _string,
 }
 """By the match's name; each raises CannotModelError, KeyError or ValueError for what it can't say."""

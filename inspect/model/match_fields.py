@@ -55,6 +55,8 @@ PacketField = Literal[
     "spi",
     "ipv6-headers",
     "eui64",
+    "u32",
+    "contents",
 ]
 """What the packet itself carries.
 
@@ -90,10 +92,14 @@ dccp-type      a DCCP packet's type, in capitals
 spi            an index of security parameters of AH, ESP or IPComp (there, the CPI), ``5`` or ``0:63``
 ipv6-headers   ``soft`` or ``exact``, a blank, the headers with commas between (IPv6)
 eui64          ``yes``: the source address was made of the frame's source MAC address
+u32            tests of the packet's bytes from the IP header on, as iptables writes them
+contents       ``FROM TO SIZE``: a text of so many bytes between two offsets
 =============  ==========================================================
 """
 
-HeaderField = Literal["tos", "mss", "priority", "chunks", "dccp-type", "spi", "ipv6-headers", "eui64"]
+HeaderField = Literal[
+    "tos", "mss", "priority", "chunks", "dccp-type", "spi", "ipv6-headers", "eui64", "u32", "contents"
+]
 """Those of them that few rules look at."""
 
 ConnectionField = Literal[

@@ -13,6 +13,9 @@ from typing import NamedTuple
 PREFIX = "dnet-tui:"
 """How the comments that dnet-tui writes begin."""
 
+OWN_TABLES = "dnet-tui-"
+"""How the names of the nftables tables begin that are dnet-tui's alone."""
+
 _LABEL = re.compile(
     r"dnet-tui:port (?P<name>[A-Za-z0-9][A-Za-z0-9_.-]{0,127}) (?P<ip>\*|[0-9a-f.:]{2,45}) "
     r"(?P<host>[1-9]\d{0,4})>(?P<inside>[1-9]\d{0,4})/(?P<proto>tcp|udp)"

@@ -104,6 +104,8 @@ class NatPortUse(ModelStruct, frozen=True, kw_only=True):
     ``source`` is the address that they are translated to, ``target`` and
     ``port`` what they lead to.  Not ``complete``: there are at least
     ``count``, more could not be counted in the time that this gets.
+    ``refused`` is the likelihood, from 0 to 1, that a new connection finds no
+    port among those; None where nobody worked it out.
     """
 
     family: Family
@@ -113,6 +115,7 @@ class NatPortUse(ModelStruct, frozen=True, kw_only=True):
     port: int
     count: int
     complete: bool = True
+    refused: float | None = None
 
 
 class KernelCounters(ModelStruct, frozen=True, kw_only=True, tag_field="read", tag="yes"):

@@ -39,6 +39,14 @@ py3clean -p dnet-tui
 """
 
 
+_OVERRIDES = """\
+# The compiled modules are those that their authors published, to the byte: they can be checked against the hashes.
+dnet-tui: unstripped-binary-or-object [usr/lib/dnet-tui/compiled/*]
+# Modules that are imported; nobody starts them by their first line.
+dnet-tui: unusual-interpreter python [usr/lib/dnet-tui/pure/*]
+"""
+
+
 def _next(version: str) -> str:
     major, minor = version.split(".")
     return f"{major}.{int(minor) + 1}"
@@ -49,7 +57,7 @@ def control(version: str, architecture: str, size: int) -> str:
     return (
         f"Package: dnet-tui\nVersion: {version}\nSection: net\nPriority: optional\nArchitecture: {architecture}\n"
         f"Maintainer: {MAINTAINER}\nHomepage: {HOMEPAGE}\nInstalled-Size: {size}\n"
-        f"Depends: python3 (>= {PYTHONS[0]}), python3 (<< {_next(PYTHONS[-1])}), iproute2\n"
+        f"Depends: python3 (>= {PYTHONS[0]}), python3 (<< {_next(PYTHONS[-1])}), iproute2, libc6\n"
         "Recommends: nftables | iptables, libpcap0.8t64 | libpcap0.8\nSuggests: iptables, conntrack\n"
         f"Description: {_DESCRIPTION}\n"
     )
@@ -90,6 +98,7 @@ def lay_out(tree: Path, root: Path, version: str, moment: datetime, source: Path
     }
     for shell, text in shell_completions().items():
         _made(root / places[shell]).write_text(text)
+    _made(root / "usr/share/lintian/overrides/dnet-tui").write_text(_OVERRIDES)
     _documents(root, version, moment, source)
 
 

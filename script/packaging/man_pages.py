@@ -58,7 +58,7 @@ def options(command: Any) -> Iterator[str]:
             yield f".TP\n.B {escaped(names)}\n{escaped(' '.join(said.split()))}"
 
 
-_MEANING = {
+MEANING = {
     Exit.OK: "Healthy, done, or received by whom was meant.",
     Exit.FINDINGS: "Findings, or a packet that does not arrive.",
     Exit.USAGE: "Wrong usage; nothing was done.",
@@ -72,7 +72,7 @@ def exit_codes() -> Iterator[str]:
     """Yield what each exit code means."""
     yield ".SH EXIT STATUS"
     for item in Exit:
-        yield f".TP\n.B {item.value}\n{escaped(_MEANING[item])}"
+        yield f".TP\n.B {item.value}\n{escaped(MEANING[item])}"
 
 
 def page(words: tuple[str, ...], command: Any, version: str) -> str:

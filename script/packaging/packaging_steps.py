@@ -21,10 +21,6 @@ def run(*argv: str | Path, cwd: Path | None = None, environment: dict[str, str] 
 
 def shell_completions() -> dict[str, str]:
     """Return the text of the completion file for each shell."""
-    from typer._completion_shared import get_completion_script  # noqa: PLC0415 - typer has no public name for it
+    from dnet_tui.tui.completion_scripts import SHELLS, script  # noqa: PLC0415 - importable only in the environment
 
-    shells = ("bash", "zsh", "fish")
-    return {
-        shell: get_completion_script(prog_name="dnet-tui", complete_var="_DNET_TUI_COMPLETE", shell=shell) + "\n"
-        for shell in shells
-    }
+    return {shell: script(shell) for shell in SHELLS}

@@ -143,6 +143,6 @@ def test_text_never_becomes_a_request_of_roff() -> None:
 
 def test_the_control_file_asks_for_pythons_that_it_has_parts_for() -> None:
     control = DEBIAN.control("1.2", "amd64", 100)
-    assert "Depends: python3 (>= 3.11), python3 (<< 3.14), iproute2" in control
+    assert "Depends: python3 (>= 3.11), python3 (<< 3.14), iproute2, libc6" in control
     assert control.endswith("\n")
     assert all(line for line in control.splitlines())

@@ -131,6 +131,7 @@ def capture(
         snaplen=snaplen,
         promiscuous=promiscuous,
         own_ssh=all_ssh,
+        only_written=printing is None and count is None and len(chosen.points) == 1,
     )
     if file.plain:
         _dump(chosen, msgspec.structs.replace(options, count=count), file)
@@ -187,28 +188,39 @@ def _follow(running: Capture, writer: CaptureWriter | None, output: CaptureOutpu
     """Write and print packets until the capture has ended."""
     told = 0
     losses = LossReports(running)
-    only_written = writer is not None and output is None and len(running.points) == 1
     while not running.finished:
-        if writer is not None and only_written and running.options.count is None:
-            for blocks in running.poll_blocks(_PATIENCE):
-                writer.write_blocks(*blocks)
-            told = _say_notes(running, told)
-            losses.say()
-            continue
-        packets = running.poll(_TICK if isinstance(output, CorrelatedOutput) else _PATIENCE)
+        if writer is not None and output is None:
+            _write(running, writer)
+        else:
+            _show(running, writer, output)
         told = _say_notes(running, told)
-        if writer:
-            writer.write(packets)
-            writer.flush()  # so that a file can be followed, and a crash loses nothing
-        if output:
-            if isinstance(output, CorrelatedOutput):
-                output.look_at_drops([item.dropped for item in running.statistics()], time.time_ns())
-            output.take(packets, running.seen_until_ns())
-            if isinstance(output, CorrelatedOutput) and output.full:
-                running.close()
         losses.say()
     if output:
         output.end()
+
+
+def _write(running: Capture, writer: CaptureWriter) -> None:
+    """Write what there is, and look at nothing."""
+    if running.options.only_written:
+        if (blocks := running.poll_blocks(_PATIENCE)) is not None:
+            writer.write_blocks(*blocks)
+    elif packets := running.poll_written(_PATIENCE):
+        data = b"".join(packet.data for packet in packets)
+        writer.write_blocks(data, len(packets), packets[0].time_ns, packets[-1].time_ns)
+
+
+def _show(running: Capture, writer: CaptureWriter | None, output: CaptureOutput | None) -> None:
+    """Print what there is, and write it as well where it is wanted."""
+    packets = running.poll(_TICK if isinstance(output, CorrelatedOutput) else _PATIENCE)
+    if writer:
+        writer.write(packets)
+        writer.flush()  # so that a file can be followed, and a crash loses nothing
+    if output:
+        if isinstance(output, CorrelatedOutput):
+            output.look_at_drops([item.dropped for item in running.statistics()], time.time_ns())
+        output.take(packets, running.seen_until_ns())
+        if isinstance(output, CorrelatedOutput) and output.full:
+            running.close()
 
 
 def _say_notes(running: Capture, told: int) -> int:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from msgspec.structs import replace
 
-from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.inspect.errors import UsageError
+from dnet_tui.diagnostics.report.report import OwnChange, Report
+from dnet_tui.inspect.errors import ActionFailedError, UsageError
 from dnet_tui.inspect.model import Snapshot, known_items
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui import completion
@@ -118,8 +118,29 @@ def doctor(
 
     report = settled(examine, lambda: time.sleep(SETTLING)) if snapshot is None else examine()
     report = replace(_with_meant(looks[-1], report, meant), skipped=skipped)
+    if snapshot is None:
+        report = replace(report, own_changes=_own_changes())
     _write(render(report, output, View(looks[-1])), to)
     raise typer.Exit(exit_for(report, fail_on))
+
+
+def _own_changes() -> tuple[OwnChange, ...]:
+    """What the journal of this host knows of; none where it can't be read, which every change says by itself."""
+    from dnet_tui.actions.execution.sweep import left_tables  # noqa: PLC0415  only a report of this host needs them
+    from dnet_tui.actions.journal.journal import here, read, state_folder  # noqa: PLC0415  as above
+    from dnet_tui.actions.persist.lost_at_reboot import lost_at_reboot  # noqa: PLC0415  as above
+
+    folder = state_folder()
+    if not (folder / "journal.jsonl").exists():
+        return ()
+    try:
+        entries, _ = read(folder)
+    except ActionFailedError:
+        return ()
+    place = here()
+    left = [OwnChange(entry=item.id, title=item.title, state="left-behind") for item in left_tables(entries, place)]
+    lost = lost_at_reboot(entries, place)
+    return (*left, *(OwnChange(entry=item.id, title=item.title, state="lost-at-reboot") for item in lost))
 
 
 def _with_meant(seen: Snapshot, report: Report, meant: list[MeantFlow]) -> Report:

@@ -65,6 +65,10 @@ def fix(
             show(["the host has changed since: the plan was made anew"])
             return self.confirm(repair)
 
+        def keep(self, finding: Finding, why: str) -> bool:
+            del finding
+            return _keeps(why, yes=yes)
+
         def report(self, result: Result) -> None:
             _show_result(result)
 
@@ -87,6 +91,14 @@ def fix(
     results = session.run(repairs)
     _show_rest(session.findings)
     raise typer.Exit(Exit.OK if all(result.status in GOOD for result in results) else Exit.FINDINGS)
+
+
+def _keeps(why: str, *, yes: bool) -> bool:
+    """Whether what did not help is kept; unasked it isn't."""
+    if yes:
+        return False
+    show([clean(line, _LIMIT) for line in why.splitlines()])
+    return ask("It did not help. Keep it all the same?", yes=False)
 
 
 def _show_plans(repairs: tuple[Repair, ...]) -> None:

@@ -35,6 +35,17 @@ DestinationPort = Annotated[
 ]
 SourcePort = Annotated[int, typer.Option("--sport", min=0, max=65535, show_default=False, help="The source port.")]
 
+InInterface = Annotated[
+    str,
+    typer.Option(
+        "--in-interface",
+        metavar="NAME",
+        autocompletion=completion.host_interfaces,
+        show_default=False,
+        help="By which interface of the host a packet from outside arrives (default: that of the way back).",
+    ),
+]
+
 
 def one_port(named: int, port: int, target: str) -> None:
     """Refuse two ports of which only one could be meant: ``named`` is the target's own (0: none).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ from dnet_tui.tui.commands.confirmation import show
 
 if TYPE_CHECKING:
     from dnet_tui.actions.journal.entries import JournalEntry, StepLocation
+    from dnet_tui.tui.reports.change_types import JournalData
 
 _LIMIT = 4096  # characters of one line
 
@@ -27,16 +28,18 @@ def journal(
     and the commands that take it back.
     """
     from dnet_tui.actions.journal.journal import here, read, state_folder  # noqa: PLC0415  only this command needs them
+    from dnet_tui.actions.persist.lost_at_reboot import lost_at_reboot  # noqa: PLC0415
 
     folder = state_folder()
     entries, torn = read(folder)
     place = here()
+    lost = {entry.id for entry in lost_at_reboot(entries, place)}
     if output == "json":
         import msgspec  # noqa: PLC0415  as above
 
-        show([msgspec.json.format(msgspec.json.encode([_as_json(entry, place) for entry in entries])).decode()])
+        show([msgspec.json.format(msgspec.json.encode([_as_json(entry, place, lost) for entry in entries])).decode()])
     else:
-        show(_as_text(entries, place) or ["dnet-tui has changed nothing so far"])
+        show(_as_text(entries, place, lost) or ["dnet-tui has changed nothing so far"])
     if torn:
         print(
             f"not seen: {torn} line(s) of {folder}/journal.jsonl were cut short or are of another version",
@@ -44,7 +47,7 @@ def journal(
         )
 
 
-def _as_text(entries: tuple[JournalEntry, ...], place: StepLocation) -> list[str]:
+def _as_text(entries: tuple[JournalEntry, ...], place: StepLocation, lost: set[str]) -> list[str]:
     from dnet_tui.actions.journal.entries import elsewhere  # noqa: PLC0415  as above
 
     lines: list[str] = []
@@ -55,11 +58,13 @@ def _as_text(entries: tuple[JournalEntry, ...], place: StepLocation) -> list[str
             lines.append(clean(f"      can't be taken back by this version: {entry.unreadable}", _LIMIT))
         if entry.reason:
             lines.append(clean(f"      {entry.reason}", _LIMIT))
+        if entry.id in lost:
+            lines.append(f"      lost at a reboot, unless `dnet-tui persist {entry.id}` can keep it")
         lines += [clean(f"      written by {writer}", _LIMIT) for writer in entry.writers]
     return lines
 
 
-def _as_json(entry: JournalEntry, place: StepLocation) -> dict[str, Any]:
+def _as_json(entry: JournalEntry, place: StepLocation, lost: set[str]) -> JournalData:
     import msgspec  # noqa: PLC0415  as above
 
     from dnet_tui.actions.execution.undo import undo_words  # noqa: PLC0415
@@ -74,14 +79,15 @@ def _as_json(entry: JournalEntry, place: StepLocation) -> dict[str, Any]:
         "unreadable": entry.unreadable,
         "netns": entry.place.netns,
         "elsewhere": elsewhere(entry, place),
+        "lost_at_reboot": entry.id in lost,
         "changes": [
             {
                 "operation": msgspec.to_builtins(change.action),
                 "text": change.action.text,
-                "commands": change.action.commands(),
+                "commands": [list(words) for words in change.action.commands()],
                 "before": msgspec.to_builtins(change.captured),
                 "after": msgspec.to_builtins(change.after),
-                "undo": undo_words(change),
+                "undo": [list(words) for words in undo_words(change)],
                 "taken_back": change.unmade,
             }
             for change in entry.changes

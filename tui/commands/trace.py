@@ -12,6 +12,7 @@ from dnet_tui.inspect.model.coverage.needs import EVERYTHING, Needs, SectionName
 from dnet_tui.tui.commands.confirmation import require_consent
 from dnet_tui.tui.commands.flow_options import (
     DestinationPort,
+    InInterface,
     Source,
     SourcePort,
     Sources,
@@ -44,6 +45,7 @@ def trace(
     proto: Annotated[Literal["tcp", "udp", "icmp"], typer.Option("--proto", help="The protocol.")] = "tcp",
     port: DestinationPort = 0,
     sport: SourcePort = 0,
+    in_interface: InInterface = "",
     size: Annotated[
         int, typer.Option("--size", metavar="BYTES", min=0, show_default=False, help="The IP packet's length.")
     ] = 0,
@@ -80,7 +82,9 @@ def trace(
 
     if live:
         readonly = bool(ctx.find_root().params.get("readonly")) and not dry_run
-        _refuse_beside_live(matrix=matrix, offline=snapshot is not None, readonly=readonly, sized=size > 0)
+        _refuse_beside_live(
+            matrix=matrix, offline=snapshot is not None, readonly=readonly, sized=size > 0, arriving=bool(in_interface)
+        )
         require_consent(yes=yes, dry_run=dry_run)
     _refuse_without(
         live=live,
@@ -91,7 +95,7 @@ def trace(
         of_matrix=bool(only_from or only_to),
     )
     if matrix:
-        every = MatrixRequest(proto=proto, port=port, size=size, df=df)
+        every = MatrixRequest(proto=proto, port=port, size=size, df=df, arrives_by=in_interface)
         _matrix(snapshot, output, every, tuple(filter(None, (source, target))), (only_from or (), only_to or ()))
         return
     if not source or not target:
@@ -106,20 +110,24 @@ def trace(
             proto=proto, port=port, sport=sport, output=output, timeout=timeout, dry_run=dry_run, yes=yes
         )
         trace_live(case, *ends, wish)
-    found = run(case, *ends, proto=proto, port=port, sport=sport, size=size, df=df)
-    _print(found, case, output, () if size else _why(source, target, proto, (port, sport), snapshot))
+    found = run(case, *ends, proto=proto, port=port, sport=sport, size=size, df=df, arrives_by=in_interface)
+    next_step = () if size else _why(source, target, proto, (port, sport), in_interface, snapshot)
+    _print(found, case, output, next_step)
     if found.arrives is None:
         raise typer.Exit(Exit.CANNOT_INSPECT)
     if not found.arrives or found.forward.end == "refused":
         raise typer.Exit(Exit.FINDINGS)
 
 
-def _why(source: str, target: str, proto: str, ports: tuple[int, int], snapshot: Path | None) -> tuple[str, ...]:
+def _why(
+    source: str, target: str, proto: str, ports: tuple[int, int], in_interface: str, snapshot: Path | None
+) -> tuple[str, ...]:
     """The command that explains the same flow; it doesn't ask for sizes."""
     words = ["dnet-tui", "why", source, target]
     words += ["--proto", proto] if proto != "tcp" else []
     for option, port in zip(("--port", "--sport"), ports, strict=True):
         words += [option, str(port)] if port else []
+    words += ["--in-interface", in_interface] if in_interface else []
     return (*words, *(("--snapshot", str(snapshot)) if snapshot is not None else ()))
 
 
@@ -144,8 +152,10 @@ def _refuse_without(*, live: bool, of_live: bool, size: int, of_size: bool, matr
         raise UsageError("--df and --no-df belong to --size", "without it the packet fits everywhere")
 
 
-def _refuse_beside_live(*, matrix: bool, offline: bool, readonly: bool, sized: bool) -> None:
+def _refuse_beside_live(*, matrix: bool, offline: bool, readonly: bool, sized: bool, arriving: bool) -> None:
     """Say what can't go with --live."""
+    if arriving:
+        raise UsageError("--live sends from inside FROM, so that nothing arrives", "leave --in-interface out")
     if sized:
         raise UsageError("--live sends a short packet, whatever its --size", "leave one of the two out")
     if readonly:

@@ -33,6 +33,7 @@ def undo(
     from dnet_tui.actions.execution.execute import HostExecutor  # noqa: PLC0415  only this command needs them
     from dnet_tui.actions.execution.undo import choose, preview, undo_entry  # noqa: PLC0415
     from dnet_tui.actions.journal.journal import here, read, state_folder  # noqa: PLC0415
+    from dnet_tui.actions.persist.lost_at_reboot import kept_by  # noqa: PLC0415
 
     require_consent(yes=yes, dry_run=dry_run)
     folder = state_folder()
@@ -49,3 +50,6 @@ def undo(
     result = undo_entry(HostExecutor(), folder, chosen.id, force=force)
     show([f"  {clean(note, _LIMIT)}" for note in result.notes])
     show([f"undone: entry {result.entry.id}"])
+    keeper = kept_by(read(folder)[0]).get(chosen.id)
+    if keeper is not None:
+        show([f"  → entry {keeper} makes it again when the host starts: `dnet-tui undo {keeper}` ends that"])

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from dnet_tui.tui.commands.flow_options import DestinationPort, Source, SourcePort, Target, one_port
+from dnet_tui.tui.commands.flow_options import DestinationPort, InInterface, Source, SourcePort, Target, one_port
 from dnet_tui.tui.commands.snapshot_source import SnapshotFile, snapshot_from
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.reports.json_text import to_json
@@ -21,6 +21,7 @@ def why(
     proto: Annotated[Literal["tcp", "udp", "icmp"], typer.Option("--proto", help="The protocol.")] = "tcp",
     port: DestinationPort = 0,
     sport: SourcePort = 0,
+    in_interface: InInterface = "",
     output: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print it.")] = "text",
     snapshot: SnapshotFile = None,
 ) -> None:
@@ -39,7 +40,7 @@ def why(
     case = HostContext(snapshot_from(snapshot, connections=sport))
     ends = find(case, source), find(case, target)
     one_port(ends[1].port, port, target)
-    found = trace(case, *ends, proto=proto, port=port, sport=sport)
+    found = trace(case, *ends, proto=proto, port=port, sport=sport, arrives_by=in_interface)
     answer = explain(case, found, run_checks(case.snapshot))
     if output == "json":
         from dnet_tui.tui.reports.trace.why_json import why_data  # noqa: PLC0415  one of two formats

@@ -47,7 +47,7 @@ def rule_that_exempts(case: HostContext, gone: Walk) -> RuleRef | None:
     passed = [hop.packet for hop in gone.hops if hop.namespace == host.id]
     context = match_context(case.view, host)
     for found in deciding_rules(require(host.firewall), "notrack"):
-        if found.base.hook != "prerouting":
+        if found.base.hook != "prerouting" or found.table.family not in {gone.start.family, "inet"}:
             continue
         conditions = [item for item in found.conditions if isinstance(item, Match)]
         if len(conditions) == len(found.conditions) and any(

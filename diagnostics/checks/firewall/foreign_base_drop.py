@@ -29,7 +29,9 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
+from dnet_tui.diagnostics.checks.subjects.owners_remedy import by_hand_in
 from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.operations.netns_scope import HOST
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft, InterfaceDirection
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.decisions import overriding, owner_of
@@ -62,11 +64,24 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
             summary=f"The nftables table {rule.family} {rule.table} drops container traffic by {what}",
             symptoms=blocked.symptoms,
             evidence=(of_rule(rule, "lets it pass"), of_flows(blocked)),
-            remedy=overriding(_remedy(rule, blocked), owner_of(rule)),
+            remedy=overriding(_remedy(ctx.case, rule, blocked), owner_of(rule)),
         )
 
 
-def _remedy(rule: RuleRef, blocked: BlockedFlows) -> Remedy:
+_BELOW = frozenset({"arp", "netdev"})
+"""Families whose chains see no bridge as their interface, or no packet of IP's at all."""
+_NOTE = "Put it into the configuration of the program that owns the table, or its next reload undoes it"
+
+
+def _remedy(case: HostContext, rule: RuleRef, blocked: BlockedFlows) -> Remedy:
+    if rule.family in _BELOW:
+        step = by_hand_in(case, rule, HOST)
+        what = (
+            f"Let {rule.base} accept by default"
+            if rule.number == 0
+            else f"Take the rule out of {rule.base}, or narrow it"
+        )
+        return Remedy(summary=what, steps=(step,) if step is not None else (), risk="manual", note=_NOTE)
     bridges = sorted({flow.network.bridge for flow in blocked.flows})
     directions: tuple[InterfaceDirection, ...] = ("iifname", "oifname")
     steps = [
@@ -78,7 +93,7 @@ def _remedy(rule: RuleRef, blocked: BlockedFlows) -> Remedy:
         summary=f"Let {rule.base} accept what comes from and goes to {', '.join(bridges)}",
         steps=tuple(steps),
         risk="manual",
-        note="Put it into the configuration of the program that owns the table, or its next reload undoes it",
+        note=_NOTE,
     )
 
 

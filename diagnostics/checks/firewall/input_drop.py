@@ -38,6 +38,7 @@ from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, defini
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext, element
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows
 from dnet_tui.diagnostics.checks.subjects.host_input import INPUT_DROP, PROMISED, is_discovery, is_host_input, keeper
+from dnet_tui.diagnostics.checks.subjects.lost_discovery import DISCOVERY, joined
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
@@ -68,26 +69,33 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A rule or policy of the host's INPUT, before a question or neighbour discovery, not before the host's answers."""
-    return (is_host_input(case, obstacle) and not obstacle.packet.reply) or is_discovery(case, obstacle)
+    return (is_host_input(case, obstacle) and not obstacle.packet.reply) or is_discovery(case, obstacle, "input")
 
 
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule or policy: for name servers, and for other services."""
     yield from undecided(ctx, ID)
+    yield from joined(list(_each(ctx)))
+
+
+def _each(ctx: CheckContext) -> Iterator[tuple[RuleRef | None, Finding]]:
+    """What each rule or policy keeps from the host, with the rule."""
     told: set[Decider | RuleRef] = set()
     for blocked in definite(ctx, ID):
         told.add(element(blocked.obstacle))
-        yield _discovery(blocked) if blocked.obstacle.stage == "neighbour" else _names(ctx.case, blocked)
+        is_lost = blocked.obstacle.stage == "neighbour"
+        yield blocked.obstacle.by.rule, _discovery(ctx.case, blocked) if is_lost else _names(ctx.case, blocked)
     services = {kept.by.rule or kept.by: kept for kept in _others(ctx.case)}
     for blocked in ctx.meant:
         if not is_host_input(ctx.case, blocked.obstacle) or element(blocked.obstacle) in told:
             continue
         told.add(element(blocked.obstacle))
-        yield _cut_off(ctx.case, blocked, services.get(element(blocked.obstacle)))
-    yield from (_service(ctx.case, kept) for key, kept in services.items() if key not in told)
+        rule = blocked.obstacle.by.rule
+        yield rule, _cut_off(ctx.case, blocked, services.get(element(blocked.obstacle)))
+    yield from ((kept.by.rule, _service(ctx.case, kept)) for key, kept in services.items() if key not in told)
 
 
-def _discovery(blocked: BlockedFlows) -> Finding:
+def _discovery(case: HostContext, blocked: BlockedFlows) -> Finding:
     """Without neighbour discovery (RFC 4861) nobody on a bridge finds the host by IPv6, nor the host them."""
     by = blocked.obstacle.by
     place = table_of(by.rule) if by.rule is not None else None
@@ -98,16 +106,20 @@ def _discovery(blocked: BlockedFlows) -> Finding:
         check=ID,
         severity="error",
         subject=Subject(kind="rule", name=_place_words(by)),
-        summary="The host's INPUT rules drop neighbour discovery: containers don't find the host by IPv6",
+        summary=DISCOVERY,
         symptoms=blocked.symptoms,
         evidence=(of_decider(by, "accepts ICMPv6 types 133 to 137"), of_flows(blocked)),
-        remedy=Remedy(
-            summary="Accept ICMPv6 before it",
-            steps=(edit.insert(1),) if edit is not None else (),
-            undo=(edit.delete(1),) if edit is not None else (),
-            risk="ask" if edit is not None else "manual",
-            note="ICMPv6 is a part of IPv6 (RFC 4890): tell the program that writes these rules to accept it",
+        remedy=overriding(
+            Remedy(
+                summary="Accept ICMPv6 before it",
+                steps=(edit.insert(1),) if edit is not None else (),
+                undo=(edit.delete(1),) if edit is not None else (),
+                risk="ask" if edit is not None else "manual",
+                note="ICMPv6 is a part of IPv6 (RFC 4890): tell the program that writes these rules to accept it",
+            ),
+            keeper(case, by.rule),
         ),
+        owner=keeper(case, by.rule),
     )
 
 

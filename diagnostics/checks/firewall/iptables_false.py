@@ -33,6 +33,7 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_rule
+from dnet_tui.diagnostics.checks.subjects.host_input import keeper
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.expected_flows import Flow
@@ -40,6 +41,7 @@ from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Engine, known_items
+from dnet_tui.inspect.model.rule_writers.registry import manager_of
 
 ID = "iptables-false"
 
@@ -86,11 +88,15 @@ def _finding(ctx: CheckContext, engine: Engine, flows: list[Flow]) -> Finding:
     names = ", ".join(flow.label for flow in flows[:_SHOWN])
     more = f" and {len(flows) - _SHOWN} more" if len(flows) > _SHOWN else ""
     policies = [item.obstacle.by.rule for item in ctx.blocked_by(ID) if item.obstacle.by.rule is not None]
+    owner = keeper(ctx.case, policies[0]) if policies else None
+    drops = f"; the policy of FORWARD that drops is {owner.name}'s" if owner is not None else ""
+    place = manager_of(owner.name) if owner is not None else None
+    note = "A restart stops Docker's containers, unless live-restore is on"
     return Finding(
         check=ID,
         severity="error",
         subject=Subject(kind="host", name=engine.name),
-        summary=f"{engine.name} is set to write no firewall rules, and those that its networks need are missing",
+        summary=f"{engine.name} is set to write no firewall rules, and those that its networks need are missing{drops}",
         symptoms=tuple(dict.fromkeys(flow.kind for flow in flows)),
         evidence=(
             Evidence(source=f"{engine.name}'s settings", what="iptables", value="false", expected="true (the default)"),
@@ -101,8 +107,11 @@ def _finding(ctx: CheckContext, engine: Engine, flows: list[Flow]) -> Finding:
             summary='Set "iptables": true in /etc/docker/daemon.json and restart Docker, or write the rules yourself',
             risk="manual",
             persists=True,
-            note="A restart stops Docker's containers, unless live-restore is on",
+            note=f"{note}. {place.title} keeps its policies in {', '.join(place.files)}"
+            if place is not None and place.files
+            else note,
         ),
+        owner=owner,
     )
 
 

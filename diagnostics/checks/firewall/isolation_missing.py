@@ -29,7 +29,7 @@ When it is harmless
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dnet_tui.diagnostics.checks.decisions.chosen_targets import container_of_rule
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
@@ -61,8 +61,25 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
         elif flow.forward.arrives and _is_received(ctx, flow):
             repair = missing(ctx.case, flow)
             leaks[repair or f"{flow.family} {flow.kind} {_accepted_by(flow)}"].append(flow)
+    for flows, repairs in _by_chain(leaks):
+        yield _finding(ctx, flows, repairs)
+
+
+def _by_chain(
+    leaks: Mapping[tuple[IsolationRepair, ...] | str, list[Flow]],
+) -> Iterator[tuple[list[Flow], tuple[IsolationRepair, ...]]]:
+    """What is missing, where rules that one chain lacks are one thing: who emptied it took all of them."""
+    chains: dict[object, tuple[list[Flow], dict[IsolationRepair, None]]] = {}
     for key, flows in leaks.items():
-        yield _finding(ctx, flows, () if isinstance(key, str) else key)
+        repairs = () if isinstance(key, str) else key
+        rules = [item.step for item in repairs if not isinstance(item.step, SetSysctl)]
+        places = {(step.backend, step.family, step.table, step.chain) for step in rules}
+        whole = len(places) == 1 and len(rules) == len(repairs)
+        found, those = chains.setdefault((flows[0].kind, *places) if whole else key, ([], {}))
+        found += flows
+        those |= dict.fromkeys(repairs)
+    for found, those in chains.values():
+        yield found, tuple(those)
 
 
 def _is_received(ctx: CheckContext, flow: Flow) -> bool:

@@ -137,7 +137,12 @@ class CheckContext:
     @property
     def meant(self) -> tuple[BlockedFlows, ...]:
         """What the host's own rules keep its programs from, and stops nothing that was promised to anybody."""
-        known = {key[0] for items in self._by_element.values() for key in items}
+        known = {
+            key[0]
+            for items in self._by_element.values()
+            for key, blocked in items.items()
+            if any(flow.kind != "names" for flow in blocked.flows)  # what is said of names says nothing of the rest
+        }
         found: dict[Decider | RuleRef, BlockedFlows] = {}
         for flow in self.flows:
             for way, obstacle in flow.meant if flow.expected and flow.kind in {*OF_THE_HOST, "published"} else ():

@@ -33,7 +33,7 @@ import msgspec
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import FALLBACK, BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows
-from dnet_tui.diagnostics.checks.subjects.host_input import PROMISED, is_host_input
+from dnet_tui.diagnostics.checks.subjects.host_input import PROMISED, is_host_input, is_host_output
 from dnet_tui.diagnostics.checks.subjects.owners_remedy import for_refusal, for_rule
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.probes import Probed
@@ -64,7 +64,8 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     for blocked in _folded(definite(ctx, FALLBACK)):
         yield finding(ctx.case, blocked)
     for blocked in ctx.meant:
-        if not is_host_input(ctx.case, blocked.obstacle):  # that is input-drop's to say
+        of_the_host = is_host_input(ctx.case, blocked.obstacle) or is_host_output(ctx.case, blocked.obstacle)
+        if not of_the_host:  # those have checks of their own
             promised = any(flow.kind in PROMISED for flow in blocked.flows)
             yield msgspec.structs.replace(finding(ctx.case, blocked), severity="warning" if promised else "info")
 

@@ -35,10 +35,16 @@ from dnet_tui.diagnostics.operations.link import SetLinkUp
 from dnet_tui.diagnostics.operations.netns_scope import HOST, NetnsScope
 from dnet_tui.diagnostics.operations.remedy import Remedy, Risk, inverses
 from dnet_tui.diagnostics.report.finding import Affected, Finding, Severity, Subject
+from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Namespace, Resolver, require
 from dnet_tui.inspect.model.engine_kinds.others import NETNS
 
 ID = "loopback-down"
+
+
+def owns(case: HostContext, obstacle: Obstacle) -> bool:  # noqa: ARG001 - every check's ``owns`` has this form
+    """A loopback that is down."""
+    return obstacle.by.kind == "link" and obstacle.by.text == "lo is down"
 
 
 def find(ctx: CheckContext) -> Iterator[Finding]:
@@ -103,5 +109,6 @@ CHECK = Check(
     severity="error",
     doc=__doc__,
     find=find,
+    owns=owns,
     explains=("dns-nat-gone",),
 )

@@ -35,8 +35,9 @@ import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
-from dnet_tui.diagnostics.checks.subjects.ways_out import lost_uplinks, outside_routes, wanting
+from dnet_tui.diagnostics.checks.subjects.ways_out import lost_uplinks, routes_of, wanting
 from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.context.iptables_layout import known_tables
 from dnet_tui.diagnostics.operations.by_hand import ByHand
 from dnet_tui.diagnostics.operations.link import SetLinkUp
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy
@@ -46,7 +47,8 @@ from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.l3.routing import RouteAnswer
 from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Obstacle, Packet
-from dnet_tui.inspect.model import Link, Namespace, Neighbour
+from dnet_tui.inspect.model import Family, Link, Namespace, Neighbour, Network
+from dnet_tui.inspect.model.firewall import Verdict
 
 ID = "uplink-down"
 
@@ -62,6 +64,8 @@ class _Dead(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     severity: Severity = "error"
     words: str = "The host's way out is dead"
+    asked: bool = False
+    """Whether all that is known is that nobody answered a question."""
 
 
 def owns(case: HostContext, obstacle: Obstacle) -> bool:
@@ -77,22 +81,51 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
     networks = wanting(case)
     if host is None or not networks:
         return
-    ways = [*outside_routes(case, networks), *_marked_routes(ctx)]
-    dead: dict[str, _Dead] = {}
-    for way in ways:
-        item = _dead(case, host, way) if way.type in {"unicast", "unknown"} else None
-        if item is not None:
-            dead.setdefault(item.link.name, item)
-    if not any(way.type in {"unicast", "unknown"} for way in ways):
-        dead |= {link.name: _downed(link) for link in lost_uplinks(case)}
-    for item in dead.values():
-        yield _finding(ctx, item)
+    found: dict[str, list[_Dead]] = {}
+    hit: dict[str, set[tuple[str, Family]]] = {}
+    ways = [*_ways(case, networks), *_marked_routes(ctx)]
+    for network, family, way in ways:
+        item = _dead(case, host, way) if way.type in _LEADING else None
+        if item is None or (item.asked and _is_unheard(ctx)):
+            continue
+        known = found.setdefault(item.link.name, [])
+        if item.reason not in [other.reason for other in known]:
+            known.append(item)
+        hit.setdefault(item.link.name, set()).add((network.id, family))
+    if not any(way.type in _LEADING for _, family, way in ways if family == "ip"):
+        found |= {link.name: [_downed(link)] for link in lost_uplinks(case)}
+    for name, items in found.items():
+        yield _finding(ctx, items, hit.get(name))
 
 
-def _marked_routes(ctx: CheckContext) -> list[RouteAnswer]:
+_LEADING = frozenset({"unicast", "unknown"})
+_Way = tuple[Network, Family, RouteAnswer]
+
+
+def _ways(case: HostContext, networks: list[Network]) -> list[_Way]:
+    """The host's routing decisions for what its containers send outside, in the families that it has a way out in."""
+    families: tuple[Family, ...] = ("ip", "ip6") if case.uplinks6 else ("ip",)
+    return [(network, family, way) for family in families for network, way in routes_of(case, networks, family)]
+
+
+def _is_unheard(ctx: CheckContext) -> bool:
+    """Whether rules of the host's drop ARP or frames: then nobody's silence says anything of the router."""
+    every = (obstacle for flow in ctx.flows for _, obstacle in flow.obstacles)
+    if any(item.by.rule is not None and item.by.rule.family in _FRAMES for item in every):
+        return True
+    chains = [chain for table in known_tables(ctx.case.view.host) if table.family == "arp" for chain in table.chains]
+    last = (rule.exprs[-1] for chain in chains for rule in chain.rules if rule.exprs)
+    dropping = (isinstance(expr, Verdict) and expr.kind == "drop" for expr in last)
+    return any(dropping) or any(chain.policy == "drop" for chain in chains)
+
+
+_FRAMES = frozenset({"arp", "bridge", "netdev"})
+
+
+def _marked_routes(ctx: CheckContext) -> list[_Way]:
     """The host's routing decisions for packets to the outside that a rule of its own has marked."""
     host = ctx.case.view.host
-    found = []
+    found: list[_Way] = []
     for flow in ctx.flows if host is not None else ():
         first, last = flow.forward.start, flow.forward.last
         if host is not None and flow.expected and flow.kind == "egress" and last.mark:
@@ -104,7 +137,7 @@ def _marked_routes(ctx: CheckContext) -> list[RouteAnswer]:
                 iif=flow.network.bridge,
                 mark=last.mark,
             )
-            found.append(routing.lookup(index_of(ctx.case.view, host), packet))
+            found.append((flow.network, flow.family, routing.lookup(index_of(ctx.case.view, host), packet)))
     return found
 
 
@@ -147,7 +180,7 @@ def _silent(host: Namespace, way: RouteAnswer) -> _Dead | None:
             ask = ByHand(argv=("ping", "-c", "3", entry.address))
             reason = f"its router {entry.address} did not answer when the kernel last asked for it"
             note = "If it answers by now, the entry was old. Otherwise its address is wrong, or the way to it is broken"
-            return _Dead(link=link, reason=reason, evidence=(shown,), steps=(ask,), note=note)
+            return _Dead(link=link, reason=reason, evidence=(shown,), steps=(ask,), note=note, asked=True)
     return None
 
 
@@ -215,23 +248,32 @@ def _downed(link: Link) -> _Dead:
     )
 
 
-def _finding(ctx: CheckContext, dead: _Dead) -> Finding:
-    flows = [flow for flow in ctx.flows if flow.expected and flow.kind in {"egress", "published"}]
-    networks = wanting(ctx.case)
+def _finding(ctx: CheckContext, items: list[_Dead], hit: set[tuple[str, Family]] | None) -> Finding:
+    """``hit``: the networks, each by a family, whose way leads there; None: all of them."""
+    dead = items[0]
+    networks = [item for item in wanting(ctx.case) if hit is None or any(item.id == each for each, _ in hit)]
+    flows = [
+        flow
+        for flow in ctx.flows
+        if flow.expected
+        and flow.kind in {"egress", "published"}
+        and (hit is None or (flow.network.id, flow.family) in hit)
+    ]
     members = {member.container.name for network in networks for member in ctx.case.everyone(network)}
     count = len(flows)
     kinds = tuple(dict.fromkeys(flow.kind for flow in flows)) or ("egress",)
-    more = f" ({count} flows of {len(members)} containers go by it)" if count else f" ({len(members)} containers)"
+    of_whom = f"{len(members)} container{'s' if len(members) != 1 else ''}"
+    more = f" ({count} flows of {of_whom} go by it)" if count else f" ({of_whom})"
     return Finding(
         check=ID,
         severity=dead.severity,
         subject=Subject(kind="link", name=dead.link.name),
-        summary=f"{dead.words}: {dead.reason}{more}",
+        summary=f"{dead.words}: {', and '.join(item.reason for item in items)}{more}",
         symptoms=kinds,
-        evidence=dead.evidence,
+        evidence=tuple(shown for item in items for shown in item.evidence),
         remedy=Remedy(
             summary=f"Bring {dead.link.name} up" if not dead.link.up else "Repair the host's own network",
-            steps=dead.steps,
+            steps=tuple(dict.fromkeys(step for item in items for step in item.steps)),
             risk="manual",
             persists=True,
             note=dead.note,

@@ -45,9 +45,11 @@ _UNUSED = {"dadfailed", "tentative"}
 def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A packet to or from an address with two owners, where it isn't known whom it reaches, or one of them drops it."""
     packet = obstacle.packet
+    ips, macs = case.once(_twice)
+    if case.view.host is not None and any(case.view.host.id in ips.get(item, ()) for item in (packet.src, packet.dst)):
+        return True  # the host takes for itself what is for the container, whatever stops it then
     if obstacle.by.kind != "neighbour" and obstacle.stage not in {"reverse-path", "neighbour", "answer"}:
         return False
-    ips, macs = case.once(_twice)
     if obstacle.stage == "answer":  # it came to the other owner
         return packet.src in ips or packet.dst in ips
     if obstacle.by.kind == "neighbour" and (obstacle.by.value in ips or obstacle.by.value in macs):
@@ -93,7 +95,8 @@ def _finding(network: Network, kind: str, address: str, names: list[str]) -> Fin
         remedy=Remedy(
             summary=f"Give one of {both} another {kind} address",
             risk="manual",
-            note="Recreate one of the containers; look for a fixed --ip or --mac-address, and for a copied namespace",
+            note="Recreate one of the containers; look for a fixed --ip or --mac-address, and for a copied namespace. "
+            "Where it is the host's, find who gave it that: `ip address` lists them",
         ),
     )
 
@@ -106,10 +109,12 @@ def _by_ip(case: HostContext, network: Network) -> dict[str, dict[str, str]]:
             if address.scope != "link" and not _UNUSED & set(address.flags):
                 owners[address.address][item.member.namespace] = item.name
     host, bridge = case.view.host, bridge_of(case, network)
-    if host is not None and bridge is not None:
-        for address in case.view.addresses_of(LinkRef(namespace=host.id, ifindex=bridge.ifindex)):
-            if address.address in owners and address.scope != "link":
-                owners[address.address][host.id] = f"the bridge {bridge.name}"
+    for address in host.addresses if host is not None else ():
+        if host is not None and address.address in owners and address.scope != "link":
+            link = case.view.links.get(LinkRef(namespace=host.id, ifindex=address.ifindex))
+            name = link.name if link is not None else "another link"
+            own = bridge is not None and address.ifindex == bridge.ifindex
+            owners[address.address][host.id] = f"the bridge {name}" if own else f"the host's {name}"
     return owners
 
 

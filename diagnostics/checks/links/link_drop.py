@@ -31,16 +31,25 @@ from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
-from dnet_tui.diagnostics.checks.subjects.bridge_attachments import Attachment, all_attachments, of_link
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import Attachment, all_attachments, named, of_link, on_host
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.bridge_port import SetPortFlag
 from dnet_tui.diagnostics.operations.by_hand import ByHand
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, Remedy, inverses
 from dnet_tui.diagnostics.report.finding import Affected, Evidence, Finding, Severity, Subject
+from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import require
 
 ID = "link-drop"
 _EVERYTHING = ("egress", "published", "host-to-container")
+
+
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
+    """What is too big for a port that is narrower than its container, or for its bridge, which takes its MTU."""
+    if obstacle.end != "too-big" or not on_host(case, obstacle):
+        return False
+    narrow = (item for item in all_attachments(case) if _is_narrow(item))
+    return any(named(obstacle.by, item.port.name, item.bridge.name) for item in narrow)
 
 
 def find(ctx: CheckContext) -> Iterator[Finding]:
@@ -53,8 +62,12 @@ def _of_container(case: HostContext, item: Attachment) -> Iterator[Finding]:
     hit = (Affected(kind="container", name=item.name),)
     if item.port.port is not None and item.port.port.locked:
         yield from _locked(case, item, hit)
-    if 0 < item.port.mtu < item.inner.mtu:
+    if _is_narrow(item):
         yield _narrow(item, hit)
+
+
+def _is_narrow(item: Attachment) -> bool:
+    return 0 < item.port.mtu < item.inner.mtu
 
 
 def _locked(case: HostContext, item: Attachment, hit: tuple[Affected, ...]) -> Iterator[Finding]:
@@ -131,4 +144,5 @@ CHECK = Check(
     severity="error",
     doc=__doc__,
     find=find,
+    owns=owns,
 )

@@ -49,6 +49,12 @@ _OTHER_SERVER = (
     'Or name a server that can be reached: `"dns": ["…"]` in /etc/docker/daemon.json, or `--dns` for one container'
 )
 
+_WORDS = {
+    "no-route": "stopped for want of a route",
+    "unreachable": "stopped: the next hop can't be reached",
+    "looped": "going round in a loop",
+}
+
 
 def owns(_: HostContext, obstacle: Obstacle) -> bool:
     """What stops a question to a name server, or its answer, and is no other check's."""
@@ -70,11 +76,12 @@ def _stopped(case: HostContext, blocked: BlockedFlows) -> Finding:
     asking = _askers_of(case, blocked.flows)
     names = "; ".join(asker.names for asker in asking[:3]) or blocked.flows[0].source
     servers = ", ".join(dict.fromkeys(flow.forward.start.dst for flow in blocked.flows))
+    end = blocked.obstacle.end
     return Finding(
         check=ID,
         severity="error",
         subject=Subject(kind="rule" if by.rule is not None else by.kind, name=_place(by)),
-        summary=f"{names} can't resolve names: queries to {servers} are {blocked.obstacle.end}",
+        summary=f"{names} can't resolve names: queries to {servers} are {_WORDS.get(end, end)}",
         symptoms=blocked.symptoms,
         evidence=(
             of_decider(by, f"lets port {DNS} through"),

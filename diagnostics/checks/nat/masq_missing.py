@@ -43,14 +43,18 @@ from dnet_tui.diagnostics.report.decisions import overriding, owner_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import RuleRef
-from dnet_tui.inspect.model import Family, Network
+from dnet_tui.inspect.model import Family
 
 ID = "masq-missing"
 
 
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
-    """One finding per network."""
-    bare: defaultdict[tuple[str, Family], list[Flow]] = defaultdict(list)
+    """One finding per network; one of all that a rule keeps from being masqueraded, or of all that an engine has.
+
+    Where no network of an engine's is masqueraded any more, the chain was emptied, and that is one thing.
+    """
+    bare: list[Flow] = []
+    served: set[tuple[str, Family]] = set()
     for flow in ctx.flows:
         if flow.kind != "egress" or flow.masquerade is not True or not flow.forward.exits:
             continue
@@ -61,14 +65,19 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
             yield Undecided(reason=strange)
             continue
         if flow.forward.last.src != flow.forward.start.src:
+            served.add((flow.network.engine, flow.family))
             continue
         unsure = [item for item in flow.forward.obstacles if item.stage == "postrouting" and item.end == "unknown"]
         if unsure:
             yield Undecided(reason=f"{flow.label}: {unsure[0].by.text}")
         else:
-            bare[flow.network.id, flow.family].append(flow)
-    for flows in bare.values():
-        yield _finding(ctx, flows[0].network, flows)
+            bare.append(flow)
+    causes: defaultdict[object, list[Flow]] = defaultdict(list)
+    for flow in bare:
+        whole = (flow.network.engine, flow.family) not in served
+        causes[_shadow(flow) or (flow.network.engine if whole else flow.network.id, flow.family)].append(flow)
+    for flows in causes.values():
+        yield _finding(ctx, flows)
 
 
 def _strange_source(case: HostContext, flow: Flow) -> str:
@@ -85,23 +94,31 @@ def _strange_source(case: HostContext, flow: Flow) -> str:
     return f"{flow.label}: leaves with the source {address}, which neither the host nor {flow.network.name} has"
 
 
-def _finding(ctx: CheckContext, network: Network, flows: list[Flow]) -> Finding:
-    source = flows[0].forward.start.src
+def _finding(ctx: CheckContext, flows: list[Flow]) -> Finding:
     family = flows[0].family
-    subnet = iptables_layout.subnet(network, family) or f"{source}/{32 if family == 'ip' else 128}"
+    networks = list({flow.network.id: flow.network for flow in flows}.values())
+    subnets = {
+        network.id: iptables_layout.subnet(network, family) or _alone(next(f for f in flows if f.network == network))
+        for network in networks
+    }
     packet = flows[0].forward.last.tuple_text()
     chain = iptables_layout.chain(ctx.case, "nat", "POSTROUTING", family)
-    present = f"{len(chain.rules)} rules, none gives {subnet} a new source" if chain else "the chain is absent"
-    spec = f"-s {subnet} ! -o {network.bridge} -j MASQUERADE"
+    first = subnets[networks[0].id]
+    present = f"{len(chain.rules)} rules, none gives {first} a new source" if chain else "the chain is absent"
     place = TableRef(backend=iptables_layout.backend(ctx.case), family=family, table="nat")
-    change = RuleEdit(place=place, chain="POSTROUTING", spec=spec)
+    edits = [
+        RuleEdit(place, "POSTROUTING", f"-s {subnets[item.id]} ! -o {item.bridge} -j MASQUERADE") for item in networks
+    ]
     shadow = _shadow(flows[0])
     names = ", ".join(flow.source for flow in flows[:4]) + ("" if len(flows) <= 4 else f" and {len(flows) - 4} more")
+    each = ", ".join(f"{item.name} ({subnets[item.id]})" for item in networks)
+    by = f": rule {shadow.number} of {shadow.chain} comes before" if shadow else ""
+    all_of = [iptables_layout.named(item.name, family) for item in networks]
     return Finding(
         check=ID,
         severity="error",
-        subject=Subject(kind="network", name=iptables_layout.named(network.name, family)),
-        summary=f"Packets from network {network.name} ({subnet}) leave without masquerading",
+        subject=Subject(kind="network", name=", ".join(all_of)),
+        summary=f"Packets from network{'s' if networks[1:] else ''} {each} leave without masquerading{by}",
         symptoms=("egress",),
         evidence=(
             Evidence(
@@ -110,21 +127,32 @@ def _finding(ctx: CheckContext, network: Network, flows: list[Flow]) -> Finding:
                 value=packet,
                 expected="the host's own address as the source",
             ),
-            Evidence(source=iptables_layout.save_program(family), what="nat POSTROUTING", value=present, expected=spec),
+            Evidence(
+                source=iptables_layout.save_program(family),
+                what="nat POSTROUTING",
+                value=present,
+                expected=edits[0].spec,
+            ),
             *((of_rule(shadow, "does not come before the network's MASQUERADE"),) if shadow else ()),
             Evidence(source="packet walk", what="concerns", value=names),
         ),
         remedy=overriding(
             Remedy(
-                summary=f"Masquerade {subnet} when it leaves by anything but {network.bridge}",
-                steps=(change.insert(1),),
-                undo=(change.delete(1),),
+                summary=f"Masquerade {', '.join(subnets.values())} when it leaves by anything but "
+                + (networks[0].bridge if len(networks) == 1 else "its own bridge"),
+                steps=tuple(edit.insert(1) for edit in edits),
+                undo=tuple(edit.delete(1) for edit in reversed(edits)),
                 risk="ask",
                 note="The engine restores its own rules when it restarts; find what removed this one",
             ),
             owner_of(shadow) if shadow else None,
         ),
     )
+
+
+def _alone(flow: Flow) -> str:
+    """A container's address as a subnet, where the network tells none."""
+    return f"{flow.forward.start.src}/{32 if flow.family == 'ip' else 128}"
 
 
 def _shadow(flow: Flow) -> RuleRef | None:

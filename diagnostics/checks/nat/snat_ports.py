@@ -1,25 +1,32 @@
-"""The host has nearly no port left to translate connections to one destination.
+"""New connections to one destination find no port to be translated to.
 
 What it finds
     Translated connections from one address of the host to one server's port,
-    that are 90 % of the 64,512 which can be told apart (a warning), or 98 %
-    (an error).
+    whose source ports lie so close together that more than 1 % of new
+    connections get none (a warning), or more than 10 % (an error).
 
 Why it matters
     Masquerading tells connections to the same destination apart by their
-    source port, 1024 to 65535.  When none is left, new connections to that
-    one server fail or hang, while everything else works.
+    source port, 1024 to 65535.  A new connection keeps its own port where
+    that is free.  Otherwise the kernel begins at a random port and looks at
+    128 in a row, then at 64, 32, 16 and 8 elsewhere, and gives up: with 50,000
+    ports taken in a row about one new connection in four fails, though 14,500
+    ports are free.  Such a connection fails or hangs, while everything else
+    works.
 
 How we know
     The tracked connections to the destinations that take most of the ports,
-    counted on the host; each needs a port of its own (kernel, nf_nat_core.c,
-    ``nf_nat_l4proto_unique_tuple``).  Where fewer connections are tracked
-    altogether (``nf_conntrack_count``) than would be too many, none is
+    with the port of each, counted on the host; the likelihood follows from the
+    rows that these ports make (kernel, nf_nat_core.c,
+    ``nf_nat_l4proto_unique_tuple``, since Linux 5.0), for a connection from one
+    of the 28,232 ports that programs get by default.  Where fewer connections
+    are tracked altogether (``nf_conntrack_count``) than could matter, none is
     counted.
 
 Remedy
     Keep connections open and use them again; give the host more addresses to
     translate to (SNAT to a range), or the server more ports.
+    ``--random-fully`` spreads the ports, so that looks fail later.
 
 When it is harmless
     While the load is known and has its peak.
@@ -38,8 +45,12 @@ from dnet_tui.inspect.model import NatPortUse
 
 ID = "snat-ports"
 _PORTS = 65536 - 1024
-_WARNING, _ERROR = 90, 98
-"""Percent of the ports."""
+_WARNING, _ERROR = 0.01, 0.1
+"""The likelihood that a new connection finds no port."""
+_MANY, _NEARLY_ALL = 90, 98
+"""Percent of the ports, where nobody worked the likelihood out."""
+_WORTH = 25_000
+"""Connections from which on a new one may fail in 1 % of cases: as many ports in a row, and its own among them."""
 _COUNT = "net.netfilter.nf_conntrack_count"
 
 
@@ -49,14 +60,22 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
     if host is None or _few(ctx.case):
         return
     for use in host.nat_ports:
-        if use.count * 100 >= _PORTS * _WARNING:
-            yield _finding(use)
+        severity = _severity(use)
+        if severity is not None:
+            yield _finding(use, severity)
 
 
 def _few(case: HostContext) -> bool:
     """Whether all connections together are too few, or none is tracked."""
     tracked = case.sysctl(_COUNT)
-    return tracked is None or int(tracked) * 100 < _PORTS * _WARNING
+    return tracked is None or int(tracked) < _WORTH
+
+
+def _severity(use: NatPortUse) -> Severity | None:
+    if use.refused is not None:
+        return "error" if use.refused >= _ERROR else "warning" if use.refused >= _WARNING else None
+    share = use.count * 100 / _PORTS
+    return "error" if share >= _NEARLY_ALL else "warning" if share >= _MANY else None
 
 
 def _destination(use: NatPortUse) -> str:
@@ -64,14 +83,13 @@ def _destination(use: NatPortUse) -> str:
     return f"{target}:{use.port}/{use.proto}"
 
 
-def _finding(use: NatPortUse) -> Finding:
-    severity: Severity = "error" if use.count * 100 >= _PORTS * _ERROR else "warning"
+def _finding(use: NatPortUse, severity: Severity) -> Finding:
     number = f"{'' if use.complete else 'at least '}{use.count}"
     return Finding(
         check=ID,
         severity=severity,
         subject=Subject(kind="host", name=f"{use.source} → {_destination(use)}"),
-        summary=f"{number} connections from {use.source} to {_destination(use)} leave hardly a port for another one",
+        summary=f"{number} connections from {use.source} to {_destination(use)} leave {_left(use)}",
         symptoms=("egress",) if severity == "error" else (),
         evidence=(
             Evidence(
@@ -87,6 +105,12 @@ def _finding(use: NatPortUse) -> Finding:
             note="A SNAT rule to a range of addresses gives 64,512 ports for each of them",
         ),
     )
+
+
+def _left(use: NatPortUse) -> str:
+    if use.refused is None:
+        return "hardly a port for another one"
+    return f"no port for about {max(1, round(use.refused * 100))} % of new ones"
 
 
 CHECK = Check(

@@ -123,5 +123,6 @@ CHECK = Check(
     doc=__doc__,
     find=find,
     owns=owns,
+    explains=("dns-upstream",),
     hidden_by=("routes", "policy_rules"),
 )

@@ -36,6 +36,7 @@ from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import named, of_rule
 from dnet_tui.diagnostics.flows.flow import Flow
+from dnet_tui.diagnostics.flows.host_flows import OF_PROXY
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.decisions import is_anothers, owner_of, where_to_change
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
@@ -75,12 +76,18 @@ def _key(rule: RuleRef) -> tuple[str, str, str, str, int]:
 def _taker(flow: Flow) -> RuleRef | None:
     """The rule of another owner that gave a flow to the outside another destination."""
     first, last = flow.forward.start, flow.forward.last
-    if not flow.expected or flow.kind not in _MEANT or (first.dst, first.dport) == (last.dst, last.dport):
+    meant = flow.kind in _MEANT or _is_of_proxy(flow)
+    if not flow.expected or not meant or (first.dst, first.dport) == (last.dst, last.dport):
         return None
     if flow.kind == "host-to-container" and flow.member is not None and last.dst == flow.member.address:
         return None
     rule = next((hop.rule for hop in flow.forward.hops if hop.verdict in {"dnat", "redirect"}), None)
     return rule if rule is not None and is_anothers(owner_of(rule)) else None
+
+
+def _is_of_proxy(flow: Flow) -> bool:
+    """Whether it is the connection that a published port's proxy makes to the container itself."""
+    return flow.kind == "host-to-published" and flow.source.startswith(OF_PROXY)
 
 
 def _is_service(asked: AskedRule) -> bool:
@@ -116,7 +123,8 @@ def _of_flows(rule: RuleRef, flows: list[Flow], steps: tuple[Rule, ...]) -> Find
         expected="leaves the host as it was sent",
         flows=tuple(named(flow) for flow in flows),
     )
-    severity: Severity = "info" if steps and _is_chosen(steps) else "warning"
+    promised = any(_is_of_proxy(flow) for flow in flows)
+    severity: Severity = "info" if steps and _is_chosen(steps) and not promised else "warning"
     sent = tuple(dict.fromkeys(flow.kind for flow in flows))
     who = "containers send" if sent == ("egress",) else "is sent"
     return _finding(rule, severity, f"what {who} ({names})", (of_rule(rule), evidence), sent)

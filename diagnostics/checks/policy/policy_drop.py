@@ -41,7 +41,7 @@ from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, defini
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
-from dnet_tui.diagnostics.checks.subjects.owners_remedy import for_twins
+from dnet_tui.diagnostics.checks.subjects.owners_remedy import for_rule, for_twins
 from dnet_tui.diagnostics.context.host_context import INFERRED, HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.decisions import is_anothers, owner_of, where_to_change
@@ -77,34 +77,19 @@ def owns(case: HostContext, obstacle: Obstacle) -> bool:
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule that stops what a network asks for."""
     yield from undecided(ctx, ID)
-    for blocked, rules in _without_twins(definite(ctx, ID)):
-        owner = owner_of(rules[0])
-        if owner is not None:
-            yield _finding(ctx.case, blocked, rules, owner)
+    for blocked in definite(ctx, ID):
+        rule = blocked.obstacle.by.rule
+        owner = owner_of(rule) if rule is not None else None
+        if rule is not None and owner is not None:
+            yield _finding(ctx.case, blocked, rule, owner)
     if ctx.asks_rules:
         yield from _asked(ctx)
 
 
-def _without_twins(every: list[BlockedFlows]) -> Iterator[tuple[BlockedFlows, list[RuleRef]]]:
-    """What a rule and its twin for IPv6 stop, together: the same owner, the same chain, the same words."""
-    found: dict[object, tuple[BlockedFlows, list[RuleRef]]] = {}
-    for blocked in every:
-        rule = blocked.obstacle.by.rule
-        if rule is None:
-            continue
-        family = "ip" if rule.family in {"ip", "ip6"} else rule.family
-        words = rule.text.replace("icmp6-", "icmp-")
-        key = rule.backend, family, rule.table, _SIX.sub(r"\1", rule.chain), words, rule.owner
-        known, rules = found.setdefault(key, (BlockedFlows(blocked.obstacle), []))
-        known.there += blocked.there
-        known.back += blocked.back
-        rules.append(rule)
-    yield from found.values()
-
-
 def _asked(ctx: CheckContext) -> Iterator[Finding]:
     """The rules that stop nothing which a network asks for in general, but what they name: by owner and chain."""
-    cited = {_key(rule) for flow in ctx.flows for _, item in flow.obstacles if (rule := item.by.rule) is not None}
+    stopping = [item for flow in ctx.flows for _, item in (*flow.obstacles, *flow.meant)]
+    cited = {_key(rule) for item in stopping if (rule := item.by.rule) is not None}
     groups: defaultdict[tuple[DecisionOwner, str, str], list[AskedRule]] = defaultdict(list)
     for asked in ctx.case.once(asked_rules):
         if asked.effect in {"drop", "reject"} and _key(asked.ref) not in cited:
@@ -196,8 +181,7 @@ def _of_packet(asked: AskedRule) -> Evidence:
     return Evidence(source="packet walk", what=f"from {asked.sender}, stopped here", value=packet)
 
 
-def _finding(case: HostContext, blocked: BlockedFlows, rules: list[RuleRef], owner: DecisionOwner) -> Finding:
-    rule = rules[0]
+def _finding(case: HostContext, blocked: BlockedFlows, rule: RuleRef, owner: DecisionOwner) -> Finding:
     name = named_container(case, blocked.obstacle)
     flow = blocked.flows[0]
     way = "" if flow in blocked.there else "the answer of "
@@ -208,8 +192,8 @@ def _finding(case: HostContext, blocked: BlockedFlows, rules: list[RuleRef], own
         subject=Subject(kind="rule", name=f"{rule.table} {rule.chain} {rule.number}"),
         summary=f"{way}{flow.label}{more} is denied by {policy_words(owner, rule, name)}",
         symptoms=blocked.symptoms,
-        evidence=(*(of_rule(item) for item in rules), of_flows(blocked)),
-        remedy=for_twins(case, rules, owner),
+        evidence=(of_rule(rule), of_flows(blocked)),
+        remedy=for_rule(case, rule, owner),
         owner=owner,
     )
 

@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
-from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.context.host_context import HostContext
@@ -41,26 +41,26 @@ ID = "xfrm-block"
 
 def owns(case: HostContext, obstacle: Obstacle) -> bool:
     """A policy of the host's IPsec."""
-    return obstacle.stage == "xfrm" and obstacle.by.kind == "policy" and on_host(case, obstacle)
+    by_ipsec = obstacle.by.kind == "policy" and obstacle.by.rule is None
+    return by_ipsec and obstacle.stage in {"xfrm", "neighbour"} and on_host(case, obstacle)
 
 
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per policy."""
     yield from undecided(ctx, ID)
-    for blocked in definite(ctx, ID):
-        by = blocked.obstacle.by
+    for text, blocked in _by_policy(definite(ctx, ID)).items():
         flow = blocked.flows[0]
         way = "" if flow in blocked.there else "the answer of "
         more = f" (and {len(blocked.flows) - 1} more)" if len(blocked.flows) > 1 else ""
         yield Finding(
             check=ID,
             severity="warning",
-            subject=Subject(kind="host", name=by.text),
+            subject=Subject(kind="host", name=text),
             summary=f"{way}{flow.label}{more} is dropped by an IPsec policy",
             symptoms=blocked.symptoms,
             evidence=(
                 Evidence(
-                    source="ip xfrm policy", what="decides", value=by.text, expected="lets it pass", owner=ADMINISTRATOR
+                    source="ip xfrm policy", what="decides", value=text, expected="lets it pass", owner=ADMINISTRATOR
                 ),
                 of_flows(blocked),
             ),
@@ -71,6 +71,17 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
             ),
             owner=ADMINISTRATOR,
         )
+
+
+def _by_policy(every: list[BlockedFlows]) -> dict[str, BlockedFlows]:
+    """What each policy stops, packets and the neighbour discovery that goes before them."""
+    found: dict[str, BlockedFlows] = {}
+    for item in every:
+        text = item.obstacle.by.text.rpartition("is stopped by ")[2]
+        known = found.setdefault(text, BlockedFlows(item.obstacle))
+        known.there += item.there
+        known.back += item.back
+    return found
 
 
 CHECK = Check(

@@ -46,7 +46,8 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
     by4 = "IPv4 " if case.uplinks6 else ""
     yield Finding(
         check=ID,
-        severity="info" if case.uplinks6 else "warning",  # one that has IPv6 alone may well be meant to
+        # One that has IPv6 alone may well be meant to; nobody writes a route that refuses all of the outside for that.
+        severity="info" if case.uplinks6 and ways[0].type == "none" else "warning",
         subject=Subject(kind="host", name="route to the outside"),
         summary=_summary(ways[0].type, by4, names),
         symptoms=("egress",),

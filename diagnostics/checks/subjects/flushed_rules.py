@@ -72,7 +72,23 @@ def _bare(case: HostContext) -> dict[tuple[str, Family], list[Network]]:
             and case.members(network, family)
         ):
             found.setdefault((network.engine, family), []).append(network)
-    return {key: networks for key, networks in found.items() if not _has_rules(case, *key, networks)}
+    return {
+        (engine, family): networks
+        for (engine, family), networks in found.items()
+        if not _has_rules(case, engine, family, networks) or _filter_emptied(case, engine, family)
+    }
+
+
+def _filter_emptied(case: HostContext, engine: str, family: Family) -> bool:
+    """Whether the engine's chains are in the table filter, without a rule in any, as ``iptables -F`` leaves them."""
+    marks = traits_of(engine).chain_marks
+    for table in iptables_layout.tables(case, family) if marks else ():
+        own = [item for item in table.chains if item.name.startswith(marks)]
+        own = [item for item in own if item.name not in iptables_layout.USER_CHAINS]
+        led = any(_comes_in(rule, engine) for rule in _of_base_chains(table))
+        if table.name == "filter" and own and not led and not any(item.rules for item in own):
+            return True
+    return False
 
 
 def _has_rules(case: HostContext, engine: str, family: Family, networks: list[Network]) -> bool:
@@ -82,7 +98,12 @@ def _has_rules(case: HostContext, engine: str, family: Family, networks: list[Ne
         table.name in traits_of(engine).tables or any(_comes_in(rule, engine) for rule in _of_base_chains(table))
         for name in (family, "inet")
         for table in iptables_layout.tables(case, name)
+        if table.name not in _BESIDE
     )
+
+
+_BESIDE = frozenset({"raw"})
+"""Tables in which an engine only forbids (Docker since 28): `iptables -F` leaves them, and they let nothing pass."""
 
 
 def _of_base_chains(table: Table) -> Iterator[Rule]:
@@ -117,8 +138,10 @@ def _finding(ctx: CheckContext, check: str, engine: str, family: Family, network
     symptoms += [kind for item in blocked for kind in item.symptoms]
     plain = engine == linux_network_rules.ENGINE
     kind = "firewall" if family == "ip" else "IPv6 firewall"
-    unhooked = not plain and _chains_left(ctx.case, engine, family)
+    emptied = not plain and _has_rules(ctx.case, engine, family, networks)
+    unhooked = not plain and not emptied and _chains_left(ctx.case, engine, family)
     what = f"no rule of a built-in chain leads to the {kind} rules of {engine}" if unhooked else ""
+    what = f"the {kind} rules of {engine} in the table filter are gone" if emptied else what
     return Finding(
         check=check,
         severity="error",
@@ -131,7 +154,9 @@ def _finding(ctx: CheckContext, check: str, engine: str, family: Family, network
             Evidence(
                 source="iptables, nftables",
                 what="rules that speak of them" if plain else f"chains of {engine}",
-                value="not reached from FORWARD, PREROUTING or POSTROUTING: those were emptied"
+                value="all empty in the table filter, and FORWARD leads to none of them"
+                if emptied
+                else "not reached from FORWARD, PREROUTING or POSTROUTING: those were emptied"
                 if unhooked
                 else "none in any table of any backend",
                 expected="MASQUERADE, isolation" if plain else f"chains named {traits_of(engine).chain_marks[0]}…",

@@ -1,4 +1,4 @@
-"""What the host's own INPUT rules keep from it.  Pure."""
+"""What the host's own INPUT and OUTPUT rules keep from it.  Pure."""
 
 from __future__ import annotations
 
@@ -27,10 +27,15 @@ def is_host_input(case: HostContext, obstacle: Obstacle) -> bool:
     return obstacle.stage == "input" and obstacle.by.rule is not None and on_host(case, obstacle)
 
 
-def keeper(case: HostContext, rule: RuleRef | None) -> DecisionOwner | None:
-    """Who made a rule of INPUT; of a policy of iptables', the one manager that keeps policies and hangs its chains in.
+def is_host_output(case: HostContext, obstacle: Obstacle) -> bool:
+    """Whether a rule or policy of the host's OUTPUT stops a packet."""
+    return obstacle.stage == "output" and obstacle.by.rule is not None and on_host(case, obstacle)
 
-    No engine sets INPUT's policy: where ufw's or csf's chains are, it is theirs.
+
+def keeper(case: HostContext, rule: RuleRef | None) -> DecisionOwner | None:
+    """Who made a rule; of a policy of iptables', the one manager that keeps policies and hangs its chains in.
+
+    No engine sets INPUT's or OUTPUT's policy: where ufw's or csf's chains are, it is theirs.
     """
     if rule is None:
         return None
@@ -40,13 +45,13 @@ def keeper(case: HostContext, rule: RuleRef | None) -> DecisionOwner | None:
     return owner_called(keepers[0].kind) if len(keepers) == 1 else owner_of(rule)
 
 
-def is_discovery(case: HostContext, obstacle: Obstacle) -> bool:
-    """Whether a rule of the host's INPUT stops the neighbour discovery of IPv6 for which a packet waits."""
+def is_discovery(case: HostContext, obstacle: Obstacle, hook: str) -> bool:
+    """Whether a rule of the host's INPUT or OUTPUT stops the neighbour discovery of IPv6 that a packet waits for."""
     rule = obstacle.by.rule
     if obstacle.stage != "neighbour" or rule is None or not on_host(case, obstacle) or obstacle.packet.family != "ip6":
         return False
     return any(
-        chain.hook == "input"
+        chain.hook == hook
         for table in known_tables(case.view.host)
         if (table.backend, table.family, table.name) == (rule.backend, rule.family, rule.table)
         for chain in table.chains

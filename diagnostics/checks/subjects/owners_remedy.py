@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -10,10 +10,12 @@ from dnet_tui.diagnostics.checks.subjects.bridge_attachments import route_spec
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.context.iptables_layout import known_tables
 from dnet_tui.diagnostics.operations.by_hand import ByHand
+from dnet_tui.diagnostics.operations.netns_scope import HOST, NetnsScope
 from dnet_tui.diagnostics.operations.policy_rule import DeletePolicyRule, policy_rule_spec
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.operations.route import DeleteRoute
-from dnet_tui.diagnostics.operations.rule_edit import removal
+from dnet_tui.diagnostics.operations.rule import PROGRAMS
+from dnet_tui.diagnostics.operations.rule_edit import removal, table_of
 from dnet_tui.diagnostics.report.decisions import where_to_change
 from dnet_tui.diagnostics.walk.l3.routing import route_text
 from dnet_tui.diagnostics.walk.namespace_index import index_of
@@ -43,6 +45,28 @@ def for_rule(case: HostContext, rule: RuleRef, owner: DecisionOwner) -> Remedy:
     return Remedy(summary=words, steps=(ByHand(argv=delete),) if handle is not None else (), risk="manual", note=note)
 
 
+def by_hand_in(case: HostContext, rule: RuleRef, scope: NetnsScope | None) -> ByHand | None:
+    """The command that takes a rule out where it stands; of a policy the one that makes it accept."""
+    if scope is None:
+        return None
+    enter: tuple[str, ...] = (
+        ("nsenter", f"--net=/run/netns/{scope.name}") if scope.name else ("nsenter", "-t", str(scope.pid), "-n")
+    )
+    enter = () if scope == HOST else enter
+    place = table_of(rule)
+    found = _found(case, rule)
+    if place is not None:
+        program = PROGRAMS[place.backend, place.family]
+        edit = ("-P", rule.chain, "ACCEPT") if rule.number == 0 else ("-D", rule.chain, str(rule.number))
+        return ByHand(argv=(*enter, program, "-w", "-t", rule.table, *edit))
+    words = (rule.family, rule.table, rule.chain)
+    if rule.number == 0:
+        return ByHand(argv=(*enter, "nft", "chain", *words, "{ policy accept ; }"))
+    if found is None or found.handle is None:
+        return None
+    return ByHand(argv=(*enter, "nft", "delete", "rule", *words, "handle", str(found.handle)))
+
+
 def for_twins(case: HostContext, rules: Sequence[RuleRef], owner: DecisionOwner) -> Remedy:
     """The same of a rule and its twin for IPv6: what is done to the one is done to the other."""
     each = [for_rule(case, rule, owner) for rule in rules]
@@ -67,24 +91,24 @@ def _found(case: HostContext, ref: RuleRef) -> Rule | None:
 def for_refusal(case: HostContext, text: str, owner: DecisionOwner) -> Remedy:
     """What the owner of a refusing route or policy rule of the host, named by the words of the walk, can do."""
     words = f"Yours to decide: {owner.whose} made this"
-    step = _deletion(case, text)
-    if step is None:
+    steps = tuple(_deletions(case, text))
+    if not steps:
         note = "`ip route show table all` and `ip rule` list them; what sets them at boot has to change too"
         return Remedy(summary=words, risk="manual", note=note)
-    return Remedy(summary=words, steps=(step,), undo=inverses((step,)), risk="ask", note=_AT_BOOT, overrides=owner)
+    return Remedy(summary=words, steps=steps, undo=inverses(steps), risk="ask", note=_AT_BOOT, overrides=owner)
 
 
-def _deletion(case: HostContext, text: str) -> DeletePolicyRule | DeleteRoute | None:
+def _deletions(case: HostContext, text: str) -> Iterator[DeletePolicyRule | DeleteRoute]:
+    """What deletes the rules or routes that the walk calls so: a policy rule for IPv6 has the words of IPv4's."""
     host = case.view.host
     if host is None:
-        return None
+        return
     for rule in host.policy_rules:
-        if text == f"policy rule {rule.priority}: {rule.action}":
-            spec = policy_rule_spec(rule)
-            return DeletePolicyRule(rule=spec) if spec is not None else None
+        spec = policy_rule_spec(rule) if text == f"policy rule {rule.priority}: {rule.action}" else None
+        if spec is not None:
+            yield DeletePolicyRule(rule=spec)
     index = index_of(case.view, host)
     for route in host.routes:
-        if route.table == MAIN and route_text(index, route) == text:
-            found = route_spec(host, route)
-            return DeleteRoute(route=found) if found is not None else None
-    return None
+        found = route_spec(host, route) if route.table == MAIN and route_text(index, route) == text else None
+        if found is not None:
+            yield DeleteRoute(route=found)

@@ -7,7 +7,7 @@ from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.l3.routing import RouteAnswer
 from dnet_tui.diagnostics.walk.namespace_index import index_of
 from dnet_tui.diagnostics.walk.packet import Packet
-from dnet_tui.inspect.model import Link, Namespace, Network
+from dnet_tui.inspect.model import Family, Link, Namespace, Network
 
 REFUSALS = frozenset({"none", "unreachable", "prohibit", "blackhole"})
 """Routing answers by which nothing leaves."""
@@ -21,17 +21,26 @@ def wanting(case: HostContext) -> list[Network]:
     return [network for network in case.networks if network.internal is False and case.members(network)]
 
 
-def outside_routes(case: HostContext, networks: list[Network]) -> list[RouteAnswer]:
-    """The host's routing decision for an address outside, for a packet of each network."""
+def outside_routes(case: HostContext, networks: list[Network], family: Family = "ip") -> list[RouteAnswer]:
+    """The host's routing decision for an address outside, for a packet of each network that has the family."""
+    return [way for _, way in routes_of(case, networks, family)]
+
+
+def routes_of(case: HostContext, networks: list[Network], family: Family) -> list[tuple[Network, RouteAnswer]]:
+    """The same, each with its network."""
     host = case.view.host
     if host is None:
         return []
     index = index_of(case.view, host)
-    packets = (
-        Packet(src=case.members(network)[0].address, dst=case.outside(), proto="tcp", iif=network.bridge)
-        for network in networks
-    )
-    return [routing.lookup(index, packet) for packet in packets]
+    found = []
+    for network in networks:
+        members = case.members(network, family)
+        if members:
+            packet = Packet(
+                family=family, src=members[0].address, dst=case.outside(family), proto="tcp", iif=network.bridge
+            )
+            found.append((network, routing.lookup(index, packet)))
+    return found
 
 
 def lost_uplinks(case: HostContext) -> list[Link]:

@@ -1,8 +1,8 @@
 """Where a bridge sends a frame: by its forwarding entries, or flooded.  Pure.
 
 Sources: net/bridge/br_fdb.c (br_fdb_update: a static entry moves with its
-owner, a sticky one doesn't), br_input.c (br_handle_frame_finish), br_device.c
-(br_dev_xmit), br_forward.c (br_flood).
+owner, a sticky one and the bridge's own don't), br_input.c (br_handle_frame_finish),
+br_device.c (br_dev_xmit), br_forward.c (br_flood).
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Stations:
         if not mac or (port.port is not None and not port.port.learning):
             return
         entry = _entry(index, bridge, mac, vlan)
-        if entry is not None and "sticky" in entry.flags:
-            return
+        if entry is not None and ("sticky" in entry.flags or entry.state == "permanent"):
+            return  # what is the bridge's own it doesn't learn to be elsewhere
         self._ports[index.ns.id, bridge.ifindex, _key(mac, vlan)] = port.ifindex
 
     def port(self, index: NamespaceIndex, bridge: Link, mac: str, vlan: int = 0) -> tuple[int, FdbEntry | None] | None:

@@ -12,6 +12,7 @@ import ipaddress
 from typing import assert_never
 
 from dnet_tui.diagnostics.walk.match.context import MatchContext
+from dnet_tui.diagnostics.walk.match.packet_bytes import contents, u32
 from dnet_tui.diagnostics.walk.match.values import Test, in_span, masked, protocol_name
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model.match_fields import HeaderField
@@ -83,7 +84,7 @@ def _eui64(_value: str, packet: Packet, _: MatchContext) -> Truth:
     return ipaddress.ip_address(packet.src).packed[8:] == made
 
 
-def header_test(field: HeaderField) -> Test:
+def header_test(field: HeaderField) -> Test:  # noqa: C901 - the table of fields
     """The test of a value of a field."""
     match field:
         case "tos":
@@ -102,5 +103,9 @@ def header_test(field: HeaderField) -> Test:
             return _ipv6_headers
         case "eui64":
             return _eui64
+        case "u32":
+            return u32
+        case "contents":
+            return contents
         case _:
             assert_never(field)

@@ -199,7 +199,9 @@ def packet_test(field: PacketField) -> Test:  # noqa: C901, PLR0912 - the table 
             return lambda value, *_: in_span(value, 6, 6)
         case "arp-plen":
             return lambda value, *_: in_span(value, 4, 4)
-        case "tos" | "mss" | "priority" | "chunks" | "dccp-type" | "spi" | "ipv6-headers" | "eui64":
+        case (
+            "tos" | "mss" | "priority" | "chunks" | "dccp-type" | "spi" | "ipv6-headers" | "eui64" | "u32" | "contents"
+        ):
             return header_test(field)
         case _:
             assert_never(field)

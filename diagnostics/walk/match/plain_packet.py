@@ -85,6 +85,9 @@ def _words(match: Match, packet: Packet, context: MatchContext) -> str:  # noqa:
             return f"a DCCP {'response' if packet.reply else 'request'} is assumed"
         case "spi":
             return f"an index of security parameters other than the few of {match.values[0]} is assumed"
+        case "contents":
+            size = match.values[0].split(" ")[2]
+            return f"it looks for a text of {size} bytes; a packet that opens a connection has none, later ones others"
         case "recent":
             return recent_words(match.values[0])
         case "time":

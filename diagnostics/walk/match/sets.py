@@ -7,6 +7,7 @@ dimensions of a set type compare with each direction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.match.expressions import matches
@@ -197,6 +198,18 @@ def _ipset_port(part: str, way: str, packet: Packet, *, any_proto: bool) -> Trut
     return matches(Match(field=field, values=(port.replace("-", ":"),)), packet, MatchContext())
 
 
+class Assumption(NamedTuple):
+    """Whether a condition is taken to hold, on what that rests, and for how many seconds it is certain all the same."""
+
+    holds: bool
+    words: str
+    lasts: float | None = None
+
+
+_MOMENT = 1.0
+"""Seconds that a look at the host and what follows from it may take."""
+
+
 def set_words(name: str, found: NamedSet | None) -> str:
     """What a decision by a set that changes by itself rests on."""
     left = sorted(item.expires for item in (found.elements or () if found else ()) if item.expires is not None)
@@ -206,8 +219,11 @@ def set_words(name: str, found: NamedSet | None) -> str:
 
 def assumed_lookup(
     expr: Lookup | SetLookup, sets: Mapping[str, NamedSet], packet: Packet, context: MatchContext
-) -> tuple[bool, str] | None:
-    """What a look-up that can't be decided was at the moment of the snapshot; None where not even that is known."""
+) -> Assumption | None:
+    """What a look-up that can't be decided was at the moment of the snapshot; None where not even that is known.
+
+    An element that nothing but time takes away is there for as long as it has left.
+    """
     ordinary = plain(packet)
     if isinstance(expr, SetLookup):
         truth, name = in_ipset(expr, sets, ordinary, context), expr.name
@@ -215,4 +231,25 @@ def assumed_lookup(
         truth, name = looked_up(expr, sets, ordinary, context), expr.set
     if truth is None:
         return None
-    return truth, set_words(name, sets.get(name)) if name else "a plain packet is assumed"
+    left = _left(expr, sets, ordinary, context)
+    if left is not None:
+        words = f"set {name} has it for {left:g} s more" if name else f"its element is there for {left:g} s more"
+        return Assumption(truth, words, left) if left >= _MOMENT else None
+    return Assumption(truth, set_words(name, sets.get(name)) if name else "a plain packet is assumed")
+
+
+def _left(
+    expr: Lookup | SetLookup, sets: Mapping[str, NamedSet], packet: Packet, context: MatchContext
+) -> float | None:
+    """The seconds for which a set certainly has a packet; None where more than time decides, or it hasn't."""
+    name = expr.name if isinstance(expr, SetLookup) else expr.set
+    found = sets.get(name) if name else None
+    if name and (found is None or found.dynamic):
+        return None
+    if isinstance(expr, SetLookup):
+        dims = found.type.partition(":")[2].split(",") if found is not None else []
+        every = found.elements or () if found is not None and "set" not in dims else ()
+        fitting = [item for item in every if _ipset_fits(item, dims, expr.dirs, packet, context)]
+    else:
+        fitting = [item for item in elements_of(expr, sets) or () if fits(item, expr.fields, packet, context)]
+    return max((item.expires for item in fitting if item.expires is not None), default=None)

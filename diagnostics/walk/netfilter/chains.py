@@ -18,7 +18,7 @@ import msgspec
 
 from dnet_tui.diagnostics.walk.match.plain_packet import USUAL_TTL
 from dnet_tui.diagnostics.walk.match.remembered import remember
-from dnet_tui.diagnostics.walk.match.sets import candidates, has_each
+from dnet_tui.diagnostics.walk.match.sets import Assumption, candidates, has_each
 from dnet_tui.diagnostics.walk.netfilter.budget import BudgetSpentError
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import (
     BREAK,
@@ -172,20 +172,23 @@ class ChainEvaluation:
                 continue
             found = self.asked.hold(expr, self.packet)
             if found is None and (taken := self.asked.assumed(expr, self.packet)) is not None:
-                found, words = taken
-                self._hedge(Position(chain, rule, path, base_number or rule.number, sure), words, holds=found)
+                found = taken.holds
+                self._hedge(Position(chain, rule, path, base_number or rule.number, sure), taken)
             if found is False:
                 return None, False
             truth = truth if found else None
         return None, False
 
-    def _hedge(self, at: Position, words: str, *, holds: bool) -> None:
+    def _hedge(self, at: Position, taken: Assumption) -> None:
         if has_effect(at.rule):
-            self._note(at, f"is taken {'' if holds else 'not '}to match: {words}")
+            how = "is taken to match" if taken.holds else "is taken not to match"
+            if taken.lasts is not None:
+                how = "matches" if taken.holds else "doesn't match"
+            self._note(at, f"{how}: {taken.words}", lasts=taken.lasts)
 
-    def _note(self, at: Position, words: str) -> None:
+    def _note(self, at: Position, words: str, *, lasts: float | None = None) -> None:
         text = f"{self.table.name} {at.chain.name} rule {at.rule.number} {words}"
-        self.hedges.append(Hedge(text=text, namespace=self.namespace, rule=self.refer.rule(at)))
+        self.hedges.append(Hedge(text=text, namespace=self.namespace, rule=self.refer.rule(at), lasts=lasts))
 
     def _act(self, action: _Action, at: Position) -> ChainEnd | None:  # noqa: C901, PLR0912 - the table of actions
         """Do one action of a rule that is met, or may be; returns how it ends the chain, if it does."""
@@ -206,7 +209,9 @@ class ChainEvaluation:
                 certain = at.certain and not self.may_have_passed
                 self.packet = remember(self.packet, self.namespace, action, certain=certain)
             case SetZone():
-                self.packet = zoned(self.packet, action, certain=at.certain and not self.may_have_passed)
+                certain = at.certain and not self.may_have_passed
+                own = self.table.backend == "nftables"
+                self.packet = zoned(self.packet, action, certain=certain, retracks=own)
             case TransparentProxy():
                 self.packet, end = proxied(action, self.packet, self.refer.rule(at), self.context, certain=at.certain)
                 return end
@@ -336,7 +341,7 @@ class ChainEvaluation:
     def _untrack(self, at: Position) -> None:
         if self.packet.ctstate != "INVALID":
             return  # it has a connection already, or is untracked (nft_notrack_eval, notrack_tg)
-        if at.certain:
+        if at.certain and self.packet.zone is not None:
             self.packet = msgspec.structs.replace(self.packet, ctstate="UNTRACKED")
         else:
             self._may(ChainEnd(kind="unknown", ref=self.refer.rule(at)))

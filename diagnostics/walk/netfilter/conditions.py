@@ -15,7 +15,7 @@ from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.match.expressions import matches
 from dnet_tui.diagnostics.walk.match.numgen import drawn, share
 from dnet_tui.diagnostics.walk.match.plain_packet import assumed
-from dnet_tui.diagnostics.walk.match.sets import assumed_lookup, in_ipset, looked_up
+from dnet_tui.diagnostics.walk.match.sets import Assumption, assumed_lookup, in_ipset, looked_up
 from dnet_tui.diagnostics.walk.netfilter.budget import Budget
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
@@ -37,7 +37,7 @@ CONDITIONS = Match | SetLookup | Lookup | StatefulMatch
 
 OF_STATE = frozenset({"ctstate", "ctstatus", "recent", "socket", "skuid", "skgid", "cgroup", "made-here"})
 """Fields by which rules tell a connection's first packet from a later one in the same direction."""
-OF_SHAPE = frozenset({"tcp-flags", "tcp-option", "length", "mss"})
+OF_SHAPE = frozenset({"tcp-flags", "tcp-option", "length", "mss", "u32"})
 """Fields by which they tell a packet that opens a connection from one that has data, or none."""
 TELLING = OF_STATE | OF_SHAPE
 
@@ -98,21 +98,22 @@ class RuleConditions(NamedTuple):
         """False where the packet lacks what the condition needs, otherwise undecided."""
         return False if any(matches(need, packet, self.context) is False for need in expr.needs) else None
 
-    def assumed(self, expr: AnyExpr, packet: Packet) -> tuple[bool, str] | None:
+    def assumed(self, expr: AnyExpr, packet: Packet) -> Assumption | None:
         """Whether an undecided condition holds for a plain first packet, and what that rests on."""
         if self.assume is Assume.NOTHING:
             return None
         match expr:
             case Match() if drawn(expr.field) is not None:
-                return self._by_lot(expr) if self.assume is Assume.ODDS else None
+                return Assumption(*self._by_lot(expr)) if self.assume is Assume.ODDS else None
             case Match():
-                return assumed(expr, packet, self.context)
+                taken = assumed(expr, packet, self.context)
+                return None if taken is None else Assumption(*taken)
             case Lookup():
                 return assumed_lookup(expr, self.sets, packet, self.context)
             case SetLookup():
                 return assumed_lookup(expr, self.ipsets, packet, self.context)
             case StatefulMatch() if not expr.chance or self.assume is Assume.ODDS:
-                return expr.first, f"it matches {expr.words}"
+                return Assumption(expr.first, f"it matches {expr.words}")
             case _:
                 return None
 

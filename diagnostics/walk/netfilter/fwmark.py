@@ -55,18 +55,27 @@ def changed(packet: Packet, action: SetField, *, certain: bool) -> Packet:
     return replace(packet, **{action.field: new if certain or new == old else None})
 
 
-def zoned(packet: Packet, action: SetZone, *, certain: bool) -> Packet:
+def zoned(packet: Packet, action: SetZone, *, certain: bool, retracks: bool) -> Packet:
     """The packet in a conntrack zone, or one direction of it (xt_CT.c, nft_ct.c): the first rule that says so decides.
 
-    Without a number the packet's mark is the zone's.
+    Without a number the packet's mark is the zone's.  Until conntrack has it,
+    the packet has a template: a new connection to every rule, of no addresses.
+    iptables leaves alone what is untracked; nftables' rule ``retracks`` it.
     """
-    if packet.zone or packet.reply_zone:
+    if packet.ctstate != "INVALID" and not (retracks and packet.ctstate == "UNTRACKED"):
         return packet
+    none = "0.0.0.0" if packet.family == "ip" else "::"  # noqa: S104 - no address
     zone = packet.mark if action.zone is None and packet.mark is not None else action.zone
     if not certain or zone is None or zone > _LAST_ZONE:
         return replace(packet, zone=None, reply_zone=None)
     return replace(
         packet,
+        ctstate="NEW",
+        ctmark=0,
+        original=(none, none, 0),
+        orig_sport=0,
+        answered=(none, none, 0, 0),
+        ctproto="0",
         zone=0 if action.direction == "reply" else zone,
         reply_zone=0 if action.direction == "original" else zone,
     )

@@ -32,6 +32,7 @@ def run_hook(
     unread: tuple[str, ...] | None = None,
     asked: Callable[[Chain], bool] | None = None,
     most: Assume = Assume.ODDS,
+    likeliest: bool = False,
 ) -> HookResult:
     """Send ``packet`` through the base chains of a part of ``hook``, by priority.
 
@@ -51,6 +52,7 @@ def run_hook(
         unread: the families of which a table that wasn't read counts, where they are fewer.
         asked: which of the chains are meant, where not all are.
         most: what may be taken for granted where the verdict would be unknown otherwise.
+        likeliest: of several translations that are left open by what a plain packet has, that packet's alone.
     """
     families = families or (packet.family, "inet")
     chains: Sequence[BaseChain] = ruleset.rules.base_chains(hook, families, part)
@@ -63,7 +65,8 @@ def run_hook(
     for assume in (Assume.PLAIN, Assume.ODDS):
         # Of a few translations each is walked, rather than the likeliest alone.
         chosen = assume is Assume.ODDS and bool(first.choices)
-        if undecided is not None or assume > most or chosen or not _is_open(found, packet):
+        open_still = _is_open(found, packet) or (likeliest and bool(found.choices))
+        if undecided is not None or assume > most or chosen or not open_still:
             break
         found = _passed(_HookRun(ruleset, undecided, assume), chains, packet)
     # What is still open with all that is taken for granted is as open without it.

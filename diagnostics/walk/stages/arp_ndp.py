@@ -24,7 +24,7 @@ from dnet_tui.diagnostics.walk.l2.reach import Crossing
 from dnet_tui.diagnostics.walk.l2.topology import calls_iptables
 from dnet_tui.diagnostics.walk.l3.xfrm import PolicyVerdict, policy_stop
 from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
-from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, replace
+from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, is_unsure, replace
 from dnet_tui.diagnostics.walk.stages.tc_xdp import loss_by, losses
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Family, Link, Namespace, Unread
@@ -94,6 +94,18 @@ def discovery_stop(
     back = tuple(item._replace(came_by=item.port, port=item.came_by) for item in reversed(crossings))
     there = next(_losses(state, sent, _way(state, asker, owner, packet.family, crossings)), None)
     return there or next(_losses(state, answer, _way(state, owner, asker, packet.family, back)), None)
+
+
+def own_arp_stop(state: WalkState, asker: Party, target: str) -> tuple[End, Decider] | None:
+    """Why the asker wouldn't learn the MAC address of somebody out of sight: its own rules stop question or answer."""
+    address = question_source(state.index(asker.ns), asker.link, state.packet, target)
+    if not address or state.packet.family != "ip":
+        return None
+    sent = Packet(src=address, dst=target, proto="", arp_op="request", ctstate="INVALID", mac=asker.link.mac.lower())
+    answer = Packet(src=target, dst=address, proto="", arp_op="reply", ctstate="INVALID")
+    out = Point(asker.ns, "output", oif=asker.link.name, families=_ARP)
+    back = Point(asker.ns, "input", iif=asker.link.name, families=_ARP)
+    return next(_losses(state, sent, (out,)), None) or next(_losses(state, answer, (back,)), None)
 
 
 def _solicited(target: str) -> str:
@@ -200,6 +212,6 @@ def _losses(state: WalkState, packet: Packet, points: Iterable[Point | Device]) 
         if result.verdict != "accept":
             rule = result.by.rule if result.by is not None else None
             text = f"{what}: the {word} is stopped by {rule.table} {rule.chain}: {rule.text}" if rule else ""
-            unsure = result.verdict == "unknown" or (result.hedges and state.beyond)
+            unsure = result.verdict == "unknown" or (is_unsure(result.hedges) and state.beyond)
             by = Decider(kind="rule", text=text or f"{what}: the {word}", namespace=ns.id, rule=rule)
             yield "unknown" if unsure else "unreachable", by

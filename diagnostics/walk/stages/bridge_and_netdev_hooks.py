@@ -16,7 +16,7 @@ from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
 from dnet_tui.diagnostics.walk.netfilter.conntrack import without_connection
 from dnet_tui.diagnostics.walk.netfilter.fwmark import with_changes
 from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
-from dnet_tui.diagnostics.walk.packet import Decider, replace
+from dnet_tui.diagnostics.walk.packet import Decider, is_unsure, replace
 from dnet_tui.diagnostics.walk.stages.hook_traversal import ENDS
 from dnet_tui.diagnostics.walk.stages.tc_xdp import pass_filters
 from dnet_tui.diagnostics.walk.state import WalkState
@@ -116,6 +116,6 @@ def _is_at(chain: Chain, device: str) -> bool:
 def _note(state: WalkState, ns: Namespace, interface: str, stage: str, result: HookResult) -> None:
     if result.verdict != "accept":
         by = result.by or Decider(kind="rule", text="", namespace=ns.id)
-        verdict = "unknown" if result.hedges and state.beyond else result.verdict
+        verdict = "unknown" if is_unsure(result.hedges) and state.beyond else result.verdict
         state.hop(ns, interface, stage, verdict, rule=by.rule)
         state.obstacle(ENDS[verdict], stage, by)

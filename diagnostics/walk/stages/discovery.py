@@ -21,7 +21,7 @@ from dnet_tui.diagnostics.walk.packet import Decider, End
 from dnet_tui.diagnostics.walk.stages.arp_ndp import Party, discovery_stop
 from dnet_tui.diagnostics.walk.stages.outer import pass_question, reflected
 from dnet_tui.diagnostics.walk.state import WalkState
-from dnet_tui.inspect.model import Link, LinkRef, Namespace, Vxlan
+from dnet_tui.inspect.model import BridgePort, Family, Link, LinkRef, Namespace, Vxlan
 
 
 class Owner(NamedTuple):
@@ -124,18 +124,19 @@ def _owners_on(state: WalkState, segment: Crossing, frame: Frame) -> list[Owner]
 
 
 def _carry(state: WalkState, crossing: Crossing, owner: Owner, out: Link, frame: Frame) -> None:
-    """What a bridge does with question and answer; what stops every frame there is told where the packet comes."""
+    """What a bridge does with question and answer.  Who goes on beyond obstacles meets there what stops every frame."""
     ns, bridge, came_by, port, vlan = crossing
     index = state.index(ns)
-    if _is_shut(crossing):
+    if _is_shut(state, crossing):
         return
     if came_by is not None:
         state.stations.teach(index, bridge, came_by, out.mac.lower(), vlan)
     if port is not None and port.port is not None:
         # What the host itself sends is flooded to every port (br_flood).
-        if came_by is not None and not port.port.broadcast_flood and state.packet.family == "ip":
-            flag = "bcast_flood off"
-            text = f"port {port.name} gets no broadcasts: requests for {frame.next_hop} don't reach it"
+        kind = _kept_from(bridge, port.port, state.packet.family)
+        if came_by is not None and kind:
+            flag = "bcast_flood off" if kind == "broadcasts" else "mcast_flood off"
+            text = f"port {port.name} gets no {kind}: requests for {frame.next_hop} don't reach it"
             end: End = "unreachable"
             if state.awaited is not None and _confirms(state, owner, frame.asker):
                 end = "unknown"
@@ -156,6 +157,17 @@ def _carry(state: WalkState, crossing: Crossing, owner: Owner, out: Link, frame:
         state.stop("unreachable", "neighbour", by)
 
 
+def _kept_from(bridge: Link, flags: BridgePort, family: Family) -> str:
+    """The kind of frame that carries the question and isn't flooded to a port; empty where it is.
+
+    Where the bridge itself asks who listens to which group, it sends a group's frames to those alone, flooded or not.
+    """
+    if family == "ip":
+        return "" if flags.broadcast_flood else "broadcasts"
+    asks = bridge.bridge is not None and bridge.bridge.mcast_snooping and bridge.bridge.mcast_querier
+    return "" if flags.multicast_flood or asks else "multicasts"
+
+
 def _confirms(state: WalkState, owner: Owner, asker: str) -> bool:
     """Whether who awaits an answer sent its packet by a remembered MAC address, and will soon ask whether that holds.
 
@@ -165,10 +177,14 @@ def _confirms(state: WalkState, owner: Owner, asker: str) -> bool:
     return entry is not None and entry.state.upper() not in {"PERMANENT", "NOARP"}
 
 
-def _is_shut(crossing: Crossing) -> bool:
-    """Whether the bridge passes nothing at all between the two."""
+def _is_shut(state: WalkState, crossing: Crossing) -> bool:
+    """Whether the bridge passes nothing at all between the two: without a frame no rule says anything."""
     ns, bridge, came_by, port = crossing[:4]
     ends = [item for item in (came_by, port) if item is not None]
-    if topology.down(ns, bridge) is not None or any(topology.port_stop(ns, item) is not None for item in ends):
-        return True
-    return came_by is not None and port is not None and topology.delivery_stop(ns, came_by, port) is not None
+    stops = [topology.down(ns, bridge), *(topology.port_stop(ns, item) for item in ends)]
+    if came_by is not None and port is not None:
+        stops.append(topology.delivery_stop(ns, came_by, port))
+    shut = next((item for item in stops if item is not None), None)
+    if not state.beyond:
+        state.check(ns, "bridge", shut)
+    return shut is not None

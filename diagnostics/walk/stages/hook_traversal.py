@@ -16,7 +16,7 @@ from dnet_tui.diagnostics.walk.netfilter.firewall_index import ChainPart
 from dnet_tui.diagnostics.walk.netfilter.fwmark import with_changes
 from dnet_tui.diagnostics.walk.netfilter.hooks import or_instead, run_hook
 from dnet_tui.diagnostics.walk.netfilter.nat import apply_nat, each_address, repeat_nat, target_text, undo_nat
-from dnet_tui.diagnostics.walk.packet import Decider, End, Hedge, RuleRef, replace
+from dnet_tui.diagnostics.walk.packet import Decider, End, Hedge, RuleRef, is_unsure, replace
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Namespace
 from dnet_tui.inspect.model.firewall import Hook, Nat
@@ -124,10 +124,13 @@ class _HookTraversal:
 
     def _run(self, part: ChainPart) -> HookResult:
         """Run the chains of one part, and note what they did."""
-        result = run_hook(self.ruleset, self.hook, self.state.packet, part=part, most=self.state.assume)
+        state = self.state
+        result = run_hook(
+            self.ruleset, self.hook, state.packet, part=part, most=state.assume, likeliest=state.likeliest
+        )
         self.state.packet = result.packet
         self.state.hedges += result.hedges
-        if result.verdict in {"drop", "reject"} and result.hedges and self.state.beyond:
+        if result.verdict in {"drop", "reject"} and is_unsure(result.hedges) and self.state.beyond:
             # A fault is what certainly stops a packet: on what this rests is for a person to judge.
             self.unsure = self.unsure or result.by
         elif result.verdict in {"drop", "reject"}:

@@ -19,7 +19,7 @@ from dnet_tui.inspect.capture.board.display_filter import RowTest, display_filte
 from dnet_tui.inspect.capture.correlation.correlator import Correlator
 from dnet_tui.inspect.capture.correlation.packet_identity import TCP
 from dnet_tui.inspect.capture.correlation.packet_row import PacketRow, Sighting
-from dnet_tui.inspect.capture.correlation.row_text import end_text, relative
+from dnet_tui.inspect.capture.correlation.row_text import end_text, relative, row_remarks
 from dnet_tui.inspect.capture.decode import PacketSummary, summarise
 from dnet_tui.inspect.capture.packet import OUTGOING, CaptureDirection, CapturedPacket
 
@@ -143,9 +143,8 @@ class CaptureBoard:
 
     def take(self, packets: Sequence[CapturedPacket], until_ns: int) -> None:
         """Join packets; every packet up to ``until_ns`` has been given (see ``Capture.seen_until_ns``)."""
-        for packet in packets:
-            self._correlator.feed(packet)
-        self._add(self._correlator.finished(until_ns))
+        for rows in self._correlator.follow(packets, until_ns):
+            self._add(rows)
 
     def end(self) -> None:
         """No more packets come: nothing is waited for any longer."""
@@ -216,11 +215,6 @@ class CaptureBoard:
 def _board_row(row: PacketRow, missed: Sequence[MissedPoint], points: Sequence[str]) -> BoardRow:
     shown = summarise(row.packet, points[row.packet.point])
     ends = row.identity.ends
-    remarks = [*row.words]
-    if row.alike:
-        remarks.append("one of several just alike")
-    if row.apart:
-        remarks.append("may be a packet of another row")
     return BoardRow(
         number=row.number,
         proto=shown.proto,
@@ -229,7 +223,7 @@ def _board_row(row: PacketRow, missed: Sequence[MissedPoint], points: Sequence[s
         missed=tuple((item.point, item.reason) for item in missed),
         answers=row.answer_to,
         round_trips=tuple(row.round_trips),
-        remarks=tuple(remarks),
+        remarks=tuple(row_remarks(row)),
         translated=len({item.ends for item in row.sightings}) > 1,
         packet=row.packet,
     )

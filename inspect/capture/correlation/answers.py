@@ -37,11 +37,11 @@ def find_question(row: PacketRow, flow: CapturedFlow, flows: FlowTable) -> None:
     if identity.about is not None:
         _error(row, identity.about, flows)
     elif ends.proto == TCP:
-        _tcp(row, flow)
+        _tcp(row, flow, flows)
     elif ends.proto == UDP:
-        _udp(row, flow)
+        _udp(row, flow, flows)
     elif (ends.proto, identity.kind) in _ECHO:
-        flow.awaiting.append(row)
+        flows.await_answer(flow, row)
     elif (ends.proto, identity.kind) in _REPLY and flow.reverse is not None:
         _take(row, flow.reverse, lambda asked: asked.identity.seq == identity.seq)
 
@@ -72,7 +72,7 @@ def _error(row: PacketRow, about: PacketIdentity, flows: FlowTable) -> None:
             return
 
 
-def _tcp(row: PacketRow, flow: CapturedFlow) -> None:
+def _tcp(row: PacketRow, flow: CapturedFlow, flows: FlowTable) -> None:
     identity = row.identity
     flags = identity.flags
     back = flow.reverse
@@ -86,7 +86,7 @@ def _tcp(row: PacketRow, flow: CapturedFlow) -> None:
     elif back is not None and flags & RST and back.awaiting:
         _answers(row, back.awaiting.popleft(), back)
     if (identity.size or flags & (SYN | FIN)) and not flags & RST:
-        flow.awaiting.append(row)
+        flows.await_answer(flow, row)
 
 
 def _end(row: PacketRow) -> int:
@@ -94,7 +94,7 @@ def _end(row: PacketRow) -> int:
     return (identity.seq + identity.size + bool(identity.flags & SYN) + bool(identity.flags & FIN)) % (1 << 32)
 
 
-def _udp(row: PacketRow, flow: CapturedFlow) -> None:
+def _udp(row: PacketRow, flow: CapturedFlow, flows: FlowTable) -> None:
     back, ends = flow.reverse, row.identity.ends
     if back is not None:
         while back.awaiting and row.packet.time_ns - back.awaiting[0].packet.time_ns > _PATIENCE_NS:
@@ -107,7 +107,7 @@ def _udp(row: PacketRow, flow: CapturedFlow) -> None:
         if row.answer_to or back.number < flow.number:
             return  # who began asks
     if ends is not None and (ends.sport >= _WELL_KNOWN or ends.dport < _WELL_KNOWN):
-        flow.awaiting.append(row)
+        flows.await_answer(flow, row)
 
 
 def _dns_id(row: PacketRow) -> bytes:

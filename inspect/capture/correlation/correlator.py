@@ -11,7 +11,7 @@ apart and says so, rather than joined to the wrong one.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from dnet_tui.inspect.capture.correlation.alike_rows import AlikeRows
@@ -20,6 +20,7 @@ from dnet_tui.inspect.capture.correlation.flow_table import FlowTable
 from dnet_tui.inspect.capture.correlation.packet_identity import TCP, FlowEnds, PacketIdentity, identify
 from dnet_tui.inspect.capture.correlation.packet_row import PacketRow, Sighting
 from dnet_tui.inspect.capture.correlation.pieces import PieceIndex
+from dnet_tui.inspect.capture.correlation.row_budget import RowBudget
 from dnet_tui.inspect.capture.correlation.tcp_words import note_tcp
 from dnet_tui.inspect.capture.packet import CapturedPacket
 
@@ -29,8 +30,14 @@ WAIT_NS: Final = 200_000_000
 _CALM_NS: Final = 5_000_000
 """A row that every point has seen is finished this long after its last sighting: a hairpin passes a point twice."""
 
-MOST_ROWS: Final = 50_000
+MOST_ROWS: Final = 25_000
 """Rows that may be unfinished; above it the oldest are finished early and ``hurried`` counts them."""
+
+MOST_BYTES: Final = 64 << 20
+"""The same in bytes of memory."""
+
+_STRETCH = 2000
+"""Packets that are joined before rows are finished: a full ring's packets must not all be rows at once."""
 
 _MOST_HOPS = 8
 _SAME, _FLOW, _ONE_END, _NO_END = 3, 2, 1, 0
@@ -52,13 +59,14 @@ class Correlator:
         *,
         wait_ns: int = WAIT_NS,
         most_rows: int = MOST_ROWS,
+        most_bytes: int = MOST_BYTES,
         same_connection: SameConnection = _nobody_knows,
     ) -> None:
         self.flows = FlowTable()
         self.hurried = 0
         self._points = points
         self._wait = wait_ns
-        self._most = most_rows
+        self._budget = RowBudget(most_rows, most_bytes)
         self._same_connection = same_connection
         self._rows: deque[PacketRow] = deque()
         self._by_key: dict[int, AlikeRows] = {}
@@ -86,6 +94,17 @@ class Correlator:
             done.append(self._finish(rows.popleft()))
         return done
 
+    def follow(self, packets: Sequence[CapturedPacket], until_ns: int) -> Iterator[list[PacketRow]]:
+        """Take packets in the order of their time, and give the rows that are finished a few at a time.
+
+        ``until_ns``: with them, every packet up to this moment has been fed.
+        """
+        for start in range(0, len(packets), _STRETCH):
+            for packet in packets[start : start + _STRETCH]:
+                self.feed(packet)
+            yield self.finished(min(packet.time_ns, until_ns))
+        yield self.finished(until_ns)
+
     def next_due(self) -> int | None:
         """When the oldest row is due at the latest, in nanoseconds; None when there is none."""
         return self._rows[0].packet.time_ns + self._wait if self._rows else None
@@ -98,6 +117,7 @@ class Correlator:
         flow = self.flows.of(ends) if ends is not None else None
         row = PacketRow(self._made, packet, identity, flow)
         self._rows.append(row)
+        self._budget.add(row)
         if self._points > 1:
             row.indexed = True
             alike = self._by_key.get(identity.key)
@@ -191,7 +211,7 @@ class Correlator:
     # -- ending -------------------------------------------------------------
 
     def _is_due(self, row: PacketRow, until_ns: int) -> bool:
-        if len(self._rows) > self._most:
+        if self._budget.is_exceeded:
             self.hurried += 1
             row.hurried = True
             return True
@@ -202,6 +222,7 @@ class Correlator:
         return len(row.points()) == self._points
 
     def _finish(self, row: PacketRow) -> PacketRow:
+        self._budget.remove(row)
         if row.indexed:
             key = row.identity.key
             if self._by_key[key].forget_oldest():

@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from dnet_tui.inspect.capture.correlation.packet_identity import FlowEnds
+from dnet_tui.inspect.capture.correlation.row_budget import RowBudget
 
 if TYPE_CHECKING:
     from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
@@ -15,6 +16,12 @@ MOST_TUPLES = 65_536
 
 MOST_UNANSWERED = 256
 """Packets of one direction that are remembered because they await an answer."""
+
+MOST_AWAITING = 16_384
+"""The same of all directions together; above it the oldest are forgotten."""
+
+MOST_AWAITING_BYTES = 32 << 20
+"""The same in bytes of memory."""
 
 
 class CapturedFlow:
@@ -74,12 +81,14 @@ class CapturedFlow:
 class FlowTable:
     """Every direction by each of its tuples."""
 
-    def __init__(self, most: int = MOST_TUPLES) -> None:
+    def __init__(self, most: int = MOST_TUPLES, most_awaiting: int = MOST_AWAITING) -> None:
         self._most = most
         self._by_ends: dict[FlowEnds, CapturedFlow] = {}
         self._made = 0
         self.forgotten = 0
         """Tuples that had to be forgotten because there were too many."""
+        self._awaiting: deque[tuple[CapturedFlow, PacketRow]] = deque()
+        self._budget = RowBudget(most_awaiting, MOST_AWAITING_BYTES)
 
     def get(self, ends: FlowEnds) -> CapturedFlow | None:
         """The direction that packets with these ends belong to, if it was met before."""
@@ -103,6 +112,17 @@ class FlowTable:
             flow.tuples.append(ends)
             del flow.tuples[1:-7]  # a tuple that is translated anew again and again
         self._enter(ends, flow)
+
+    def await_answer(self, flow: CapturedFlow, row: PacketRow) -> None:
+        """Remember that a packet of ``flow`` awaits an answer."""
+        flow.awaiting.append(row)
+        self._awaiting.append((flow, row))
+        self._budget.add(row)
+        while self._budget.is_exceeded:
+            asker, oldest = self._awaiting.popleft()
+            self._budget.remove(oldest)
+            if asker.awaiting and asker.awaiting[0] is oldest:  # or else it was answered
+                asker.awaiting.popleft()
 
     def flows(self) -> list[CapturedFlow]:
         """Every direction that is remembered, in the order in which they were met."""

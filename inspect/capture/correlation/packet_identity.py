@@ -75,7 +75,7 @@ def identify(packet: CapturedPacket) -> PacketIdentity:
     whole = len(data) >= packet.length
     try:
         if packet.linktype == RAW_IP:
-            at, version = 0, data[0] >> 4
+            kind, at, version = b"", 0, data[0] >> 4
         else:
             kind, at = data[12:14], 14
             for _ in range(_NESTING):

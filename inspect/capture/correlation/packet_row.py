@@ -37,7 +37,8 @@ class PacketRow:
 
     ``alike``: there were other packets just like it, which only their order
     tells apart.  ``apart``: it may be a packet of an earlier row, which could
-    not be decided, so that it stands by itself.  ``answer_to`` is the number
+    not be decided, so that it stands by itself.
+    ``hurried``: memory ran short, so that it was not followed further.  ``answer_to`` is the number
     of the row that it answers (0: none known), ``round_trips`` the nanoseconds
     between the two at each point that saw both.
     """

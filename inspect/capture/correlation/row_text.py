@@ -19,6 +19,16 @@ def relative(info: str, row: PacketRow) -> str:
     return info.replace(f"ack {identity.ack},", f"ack {(identity.ack - back.first_seq) % (1 << 32)},", 1)
 
 
+def row_remarks(row: PacketRow) -> list[str]:
+    """What there is to say of the row itself."""
+    said = (
+        (row.alike, "one of several just alike"),
+        (row.apart, "may be a packet of another row"),
+        (row.hurried, "not followed further, for want of memory"),
+    )
+    return [*row.words, *(text for holds, text in said if holds)]
+
+
 def address_text(address: bytes) -> str:
     """A packed address as text."""
     return socket.inet_ntop(socket.AF_INET6 if len(address) == 16 else socket.AF_INET, address)

@@ -23,6 +23,7 @@ from typing import IO, cast
 import msgspec
 
 from dnet_tui.inspect.capture.files.file_errors import cannot_read
+from dnet_tui.inspect.capture.files.pcapng_blocks import reception_of
 from dnet_tui.inspect.capture.packet import ETHERNET, OUTGOING, RAW_IP, CapturedPacket
 from dnet_tui.inspect.errors import DnetError, UsageError
 from dnet_tui.inspect.text.sanitize import clean
@@ -33,6 +34,7 @@ MOST_BYTES = 16 << 20
 MOST_POINTS = 4096
 _ZSTD_MODULES = ("compression.zstd", "zstandard", "pyzstd")
 _NANOSECONDS = 1_000_000_000
+_LATEST = 253_000_000_000 * _NANOSECONDS  # in the year 9987: a calendar ends soon after
 _RAW = frozenset({12, 14, 101, 228, 229})
 _NULL, _SLL, _SLL2 = 0, 113, 276
 _KNOWN = _RAW | {ETHERNET, _NULL, _SLL, _SLL2}
@@ -72,6 +74,7 @@ class CaptureReader:
         self._interfaces: list[_Interface] = []
         self._order = "<"
         self._unknown: set[int] = set()
+        self._untimely = 0
         self._label = "standard input" if path == "-" else Path(path).name
         try:
             raw = cast("BufferedReader", sys.stdin.buffer if path == "-" else Path(path).open("rb"))  # noqa: SIM115
@@ -112,6 +115,8 @@ class CaptureReader:
             self.notes.append(f"{self._label}: damaged or cut off; what comes before was read ({clean(str(error))})")
         for number in sorted(self._unknown):
             self.notes.append(f"{self._label}: packets of link type {number} are not shown")
+        if self._untimely:
+            self.notes.append(f"{self._label}: {self._untimely} packets have times before 1970 or after the year 9987")
 
     # -- pcap ---------------------------------------------------------------
 
@@ -197,8 +202,7 @@ class CaptureReader:
         moment = interface.offset * _NANOSECONDS + count * _NANOSECONDS // interface.units
         options = self._options(body[20 + size + -size % 4 :])
         flags = struct.unpack(f"{self._order}I", options[2])[0] if len(options.get(2, b"")) == 4 else 0
-        reception = OUTGOING if flags & 3 == 2 else _RECEPTION.get(flags >> 2 & 7, 0)
-        return self._packet(interface, moment, reception, length, body[20 : 20 + size])
+        return self._packet(interface, moment, reception_of(flags), length, body[20 : 20 + size])
 
     def _simple(self, body: bytes) -> CapturedPacket | None:
         (length,) = struct.unpack_from(f"{self._order}I", body)
@@ -242,6 +246,9 @@ class CaptureReader:
             self._unknown.add(kind)
             return None
         length = max(length, len(data))
+        if not 0 <= moment <= _LATEST:
+            self._untimely += 1
+            moment = min(max(moment, 0), _LATEST)
         if kind == ETHERNET:
             return CapturedPacket(moment, interface.point, reception, ETHERNET, length, data)
         if kind in _RAW:
@@ -276,8 +283,6 @@ _PCAP = {
     b"\xa1\xb2\x3c\x4d": (">", 1_000_000_000),
 }
 """Byte order and units of time by a pcap file's first four bytes."""
-
-_RECEPTION = {0b010: 2, 0b011: 1, 0b100: 3}
 
 
 def _decompressed(raw: IO[bytes], head: bytes, label: str) -> IO[bytes]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import select
+import stat
 import time
 from types import TracebackType
 from typing import Self
@@ -18,13 +19,12 @@ from dnet_tui.inspect.capture.bpf import Program, libpcap, live_handle, message_
 from dnet_tui.inspect.capture.enter_namespace import is_in_use, run_inside
 from dnet_tui.inspect.capture.files.pcapng_writer import opened_file
 from dnet_tui.inspect.capture.points import CapturePoint
-from dnet_tui.inspect.capture.ring import RETIRE_MS, Interface
+from dnet_tui.inspect.capture.ring import ONLY_WRITTEN, Interface
 from dnet_tui.inspect.capture.tap import CaptureOptions, full_expression
 from dnet_tui.inspect.errors import DnetError, UsageError
 from dnet_tui.inspect.model import Namespace
 from dnet_tui.inspect.text.sanitize import clean
 
-_DRAIN = (2 * RETIRE_MS + 10) / 1000
 _PRESENCE = 1.0
 _NETMASK_UNKNOWN = 0xFFFFFFFF
 
@@ -51,12 +51,16 @@ class PcapDump:
         self._pcap = pcap
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._libc.fdopen.restype = ctypes.c_void_p
+        self._libc.ferror.argtypes = (ctypes.c_void_p,)
         self._point, self._namespace, self._options, self._path = point, namespace, options, path
         self.packets = 0
         self.dropped = 0
         self.notes: list[str] = []
         self._handle = 0
         self._dumper = 0
+        self._descriptor = -1
+        self._good = (0, 0)
+        """The size of the file, and its packets, when it was whole for the last time."""
         self._waker = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         try:
             self._handle = run_inside(namespace, self._open)
@@ -76,7 +80,7 @@ class PcapDump:
             name,
             promiscuous=options.promiscuous,
             buffer=options.ring_bytes,
-            timeout_ms=RETIRE_MS,
+            timeout_ms=ONLY_WRITTEN.retire_ms,
         )
         compiled = Program()
         expression = full_expression(options)
@@ -95,10 +99,13 @@ class PcapDump:
         return handle
 
     def _open_file(self, path: str, *, force: bool) -> int:
-        stream = self._libc.fdopen(opened_file(path, force=force), b"wb")
+        self._descriptor = opened_file(path, force=force)
+        stream = self._libc.fdopen(self._descriptor, b"wb")
         dumper: int | None = self._pcap.pcap_dump_fopen(self._handle, stream)
         if not dumper:
             raise DnetError(f"Can't write {clean(path)}: {message_of(self._pcap, self._handle)}.")
+        self._dumper = dumper
+        self._flush()
         return dumper
 
     def stop(self) -> None:
@@ -129,7 +136,7 @@ class PcapDump:
                     self.notes.append(f"{self._point.label}: its namespace has ended.")
                     break
         if not self._full:
-            time.sleep(_DRAIN)  # until the last block of the ring is handed over
+            time.sleep(ONLY_WRITTEN.surely)  # until the last block of the ring is handed over
             self._take()
 
     @property
@@ -142,12 +149,41 @@ class PcapDump:
         written = self._pcap.pcap_dispatch(self._handle, count, self._pcap.pcap_dump, self._dumper)
         if written > 0:
             self.packets += written
-            if self._pcap.pcap_dump_flush(self._dumper) != 0:
-                reason = os.strerror(ctypes.get_errno())
-                raise DnetError(f"Can't write {clean(self._path)}: {reason}.", "Its last packet may be cut off.")
+            self._flush()
         if written < 0:
             self.notes.append(f"{self._point.label}: {message_of(self._pcap, self._handle)}.")
         return bool(written >= 0)
+
+    def _flush(self) -> None:
+        """Hand everything to the kernel.
+
+        libpcap's loop looks at no result of a write, and writes nothing more after one that failed: that it did
+        is seen by the stream alone.
+
+        Raises:
+            DnetError: the disk is full or failing; the file is cut back to what it had before.
+        """
+        failed = self._pcap.pcap_dump_flush(self._dumper) != 0
+        if not failed and not self._libc.ferror(self._pcap.pcap_dump_file(self._dumper)):
+            self._good = os.fstat(self._descriptor).st_size, self.packets
+            return
+        reason = "a write failed"
+        try:
+            os.write(self._descriptor, bytes(4096))  # only to learn why
+        except OSError as error:
+            reason = error.strerror or reason
+        kept = "the output is incomplete"
+        if stat.S_ISREG(os.fstat(self._descriptor).st_mode):
+            size, self.packets = self._good
+            os.ftruncate(self._descriptor, size)
+            kept = "what was captured before is whole"
+        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)  # for what the stream still holds
+        os.dup2(nowhere, self._descriptor, inheritable=False)
+        os.close(nowhere)
+        raise DnetError(
+            f"Can't write {clean(self._path)}: {reason}; {kept}.",
+            "Free some space, write elsewhere, or capture less (--filter, --count).",
+        )
 
     def close(self) -> None:
         """End it, and close the file; the counts stay."""

@@ -17,6 +17,7 @@ _NANOSECONDS = b"\x09"  # if_tsresol: 10^-9
 _EPB = struct.Struct("=IIIIIII")  # type, total length, interface, time high, time low, captured, original
 _EPB_END = struct.Struct("=HHIHHI")  # option epb_flags, its length, its value, end of options, total length
 _RECEPTION = {0: 0b001, 1: 0b011, 2: 0b010, 3: 0b100}  # unicast, broadcast, multicast, promiscuous
+_RECEIVED = {manner: reception for reception, manner in _RECEPTION.items()}
 
 
 class FileInterface(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +72,11 @@ def _name_record(address: str, name: str) -> bytes:
 def epb_flags(reception: int) -> int:
     """The ``epb_flags`` for the kernel's ``sll_pkttype``: direction, and manner of reception."""
     return (2 if reception == OUTGOING else 1) | _RECEPTION.get(reception, 0) << 2
+
+
+def reception_of(flags: int) -> int:
+    """The kernel's ``sll_pkttype`` for an ``epb_flags``; 0 where it doesn't say."""
+    return OUTGOING if flags & 3 == 2 else _RECEIVED.get(flags >> 2 & 7, 0)
 
 
 def packet_block(packet: CapturedPacket) -> bytes:

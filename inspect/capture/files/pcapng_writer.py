@@ -95,17 +95,18 @@ class PcapngWriter:
             if self._buffered >= _BUFFER:
                 self.flush()
 
-    def write_blocks(self, data: bytes, count: int, first_ns: int, last_ns: int) -> None:
+    def write_blocks(self, data: bytes | memoryview, count: int, first_ns: int, last_ns: int) -> None:
         """Append ``count`` packet blocks that are made already, of packets between two times.
 
         Raises:
             DnetError: as in :meth:`write`.
         """
-        self._buffer.append(data)
+        if self._buffer:
+            self.flush()
         self.packets += count
         self._first = min(self._first or first_ns, first_ns)
         self._last = max(self._last, last_ns)
-        self.flush()
+        self._put(data)
 
     @property
     def size(self) -> int:
@@ -115,7 +116,10 @@ class PcapngWriter:
     def flush(self) -> None:
         """Hand everything to the kernel."""
         blocks, self._buffer, self._buffered = self._buffer, [], 0
-        data = memoryview(b"".join(blocks))
+        self._put(b"".join(blocks))
+
+    def _put(self, data: bytes | memoryview) -> None:
+        data = memoryview(data)
         written = 0
         try:
             while written < len(data):
@@ -123,7 +127,7 @@ class PcapngWriter:
         except BrokenPipeError:
             raise
         except OSError as error:
-            self._cut_back(blocks, written)
+            self._cut_back(data, written)
             kept = "what was captured before is whole" if self._regular else "the output is incomplete"
             raise DnetError(
                 f"Can't write {clean(self.path)}: {error.strerror}; {kept}.",
@@ -131,8 +135,8 @@ class PcapngWriter:
             ) from error
         self._good += len(data)
 
-    def _cut_back(self, blocks: list[bytes], written: int) -> None:
-        whole, lost = _whole_blocks(b"".join(blocks), written)
+    def _cut_back(self, data: memoryview, written: int) -> None:
+        whole, lost = _whole_blocks(data, written)
         self.packets -= lost
         self._good += whole
         if self._regular:
@@ -156,7 +160,7 @@ class PcapngWriter:
             self._fd = -1
 
 
-def _whole_blocks(data: bytes, written: int) -> tuple[int, int]:
+def _whole_blocks(data: memoryview, written: int) -> tuple[int, int]:
     """How many bytes of blocks are whole when only so many were written, and how many packets are not."""
     at = whole = lost = 0
     while at < len(data):

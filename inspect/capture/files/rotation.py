@@ -100,7 +100,7 @@ class RotatingWriter:
         self._turn()
         self._writer.write(packets)
 
-    def write_blocks(self, data: bytes, count: int, first_ns: int, last_ns: int) -> None:
+    def write_blocks(self, data: bytes | memoryview, count: int, first_ns: int, last_ns: int) -> None:
         """See :meth:`PcapngWriter.write_blocks`."""
         self._turn()
         self._writer.write_blocks(data, count, first_ns, last_ns)

@@ -1,11 +1,12 @@
 """Reads how many source ports translated connections to one destination take, in the calling thread's namespace.
 
 A busy host tracks a million connections, so the table is never read whole.
-Where there are too few connections for a shortage nothing is read but their
-number.  Elsewhere the first few thousand of a dump are a fair sample (the
+Where there are too few connections for a port to be hard to find nothing is
+read but their number.  Elsewhere the first few thousand of a dump are a fair sample (the
 kernel dumps its table by a keyed hash, which knows nothing of destinations);
 for the destinations that stand out in it the kernel itself picks the
-connections, and they are counted without being parsed.
+connections, and they are counted without being parsed, all but the
+port that each was given.
 
 Needs CAP_NET_ADMIN.  Sources: linux/netfilter/nfnetlink_conntrack.h;
 CTA_FILTER since Linux 5.8, an older kernel ignores it and sends everything,
@@ -25,11 +26,12 @@ from itertools import islice
 from dnet_tui.inspect.kernel.netlink import NetlinkSocket, attribute
 from dnet_tui.inspect.kernel.sockets.conntrack import CT_GET, NETLINK_NETFILTER, read_number
 from dnet_tui.inspect.kernel.sockets.conntrack_parse import parse_entry
+from dnet_tui.inspect.kernel.sockets.nat_search import chance_of_none
 from dnet_tui.inspect.model import Family, NatPortUse
 from dnet_tui.inspect.model.protocols import PROTOCOLS
 
-WORTH = 32_768
-"""Connections below which no destination can take half of the 64,512 ports there are."""
+WORTH = 25_000
+"""Connections below which a new one finds a port in 99 % of cases, whichever of the 64,512 ports they take."""
 
 _SAMPLE = 4_096
 """Entries that are parsed to see which destinations stand out: at 5 % of them one has 205 ± 14 in it."""
@@ -64,7 +66,7 @@ class CountingBudget:
 
 
 def read_nat_ports() -> tuple[NatPortUse, ...]:
-    """The destinations that take the most source ports, if any may take half of them; the largest first.
+    """The destinations that take the most source ports, where one may be hard to find; the largest first.
 
     Raises:
         OSError: the kernel refused (PermissionError without CAP_NET_ADMIN), or did not answer in time.
@@ -80,7 +82,7 @@ def read_nat_ports() -> tuple[NatPortUse, ...]:
 
 
 def outstanding(sample: Iterable[bytes], tracked: int) -> tuple[NatPortUse, ...]:
-    """The destinations that by a sample of the ``tracked`` connections may take half of the ports, not counted yet."""
+    """The destinations that by a sample of the ``tracked`` connections may take as many ports, not counted yet."""
     bodies = tuple(sample)
     entries = [entry for body in bodies if (entry := parse_entry(body)) is not None]
     found = Counter(
@@ -97,26 +99,34 @@ def outstanding(sample: Iterable[bytes], tracked: int) -> tuple[NatPortUse, ...]
 
 
 def _counted(use: NatPortUse, budget: CountingBudget) -> NatPortUse:
-    """How many connections there are to a destination; "at least" once the time is up."""
+    """How many connections there are to a destination, and by which ports; "at least" once the time is up."""
     ask, needle = asking_for(use)
-    count = 0
+    taken: list[int] = []
     with NetlinkSocket(NETLINK_NETFILTER) as sock:
         for index, body in enumerate(sock.stream(CT_GET, bytes([_AF[use.family], 0, 0, 0]) + ask)):
             if index % _CLOCK_EVERY == 0 and budget.is_spent():
-                return _with(use, count, complete=False)
-            count += needle in body
-    return _with(use, count, complete=True)
+                return _with(use, taken, complete=False)
+            place = body.find(needle)
+            if place >= 0:
+                taken.append(port_behind(body, place + len(needle)))
+    return _with(use, taken, complete=True)
 
 
-def _with(use: NatPortUse, count: int, *, complete: bool) -> NatPortUse:
+def port_behind(body: bytes, place: int) -> int:
+    """The port in the attribute at a place of a message: what a reply is sent to is what its connection was given."""
+    return int.from_bytes(body[place + 4 : place + 6], "big")
+
+
+def _with(use: NatPortUse, taken: list[int], *, complete: bool) -> NatPortUse:
     return NatPortUse(
         family=use.family,
         proto=use.proto,
         source=use.source,
         target=use.target,
         port=use.port,
-        count=count,
+        count=len(taken),
         complete=complete,
+        refused=round(chance_of_none(taken), 4),
     )
 
 

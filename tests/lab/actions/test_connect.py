@@ -73,6 +73,47 @@ def test_two_guests_get_addresses_of_their_own(demo_host: DemoHost) -> None:
     expect(demo_host, {Probe("one", "two", proto="icmp"): Went.OK})
 
 
+def own_etc(host: DemoHost) -> None:
+    """An /etc of the host's own, with a name server that isn't on a loopback address."""
+    host.run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/mnt")
+    host.run("cp", "-a", "/etc", "/mnt/etc")
+    host.run("mount", "--bind", "/mnt/etc", "/etc")
+    host.run("rm", "-f", "/etc/resolv.conf")
+    host.run("tee", "/etc/resolv.conf", stdin=b"nameserver 127.0.0.53\nnameserver 192.0.2.53\n")
+
+
+def test_namespaces_come_with_a_network_and_go_with_it(demo_host: DemoHost) -> None:
+    own_etc(demo_host)
+    before = picture(demo_host)
+    names = ("--namespace", "one", "--namespace", "two")
+    subnets = ("--subnet", "10.33.0.0/24", "--subnet", "fd00:33::/64")
+    net(demo_host, "create", "side", "--engine", "linux", *subnets, "--mtu", "1400", *names)
+    assert addresses(demo_host, "one") == {"10.33.0.2", "fd00:33::2"}
+    assert addresses(demo_host, "two") == {"10.33.0.3", "fd00:33::3"}
+    net(demo_host, "attach", "side", "three", "--ip", "10.33.0.9")
+    assert addresses(demo_host, "three") == {"10.33.0.9", "fd00:33::4"}
+    demo_host.addresses["two"] = "10.33.0.3"
+    expect(
+        demo_host,
+        {
+            Probe("one", "two", proto="icmp"): Went.OK,
+            Probe("three", OUTSIDE_SERVER, proto="icmp"): Went.OK,
+            Probe("host", "10.33.0.9", proto="icmp"): Went.OK,
+            Probe("one", "web", proto="icmp"): Went.TIMEOUT,
+        },
+    )
+    assert demo_host.run("ip", "netns", "exec", "one", "cat", "/etc/resolv.conf").stdout.endswith(b"192.0.2.53\n")
+    assert "mtu 1400" in demo_host.run("ip", "-n", "one", "link", "show", "eth0").stdout.decode()
+    assert demo_host.dnet("doctor").returncode == 0
+    again = demo_host.dnet("net", "attach", "side", "three", "--yes")
+    assert (again.returncode, b"connected to side already" in again.stderr) == (2, True)
+    undo(demo_host)
+    undo(demo_host)
+    assert picture(demo_host) == before
+    assert demo_host.run("find", "/etc/netns", check=False).stdout == b""
+    assert not {"one", "two", "three"} & set(demo_host.run("ip", "netns").stdout.decode().split())
+
+
 def test_docker_connects_its_containers(any_docker: DockerHost) -> None:
     any_docker.docker("network", "create", "--subnet=10.34.0.0/24", "extra")
     try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from dnet_tui.tui.exit_codes import Exit
 from lab.machines.hosts import OUTSIDE_SERVER, DemoHost, dnet_argv
 from lab.packets.traffic import Probe, went
+from unit.builders.published import misfits
 
 RULE = ["FORWARD", "-p", "icmp", "-j", "DROP"]
 
@@ -50,6 +51,7 @@ def test_a_dropped_packet_is_shown_with_its_rule_and_others_are_not(demo_host: D
     finally:
         demo_host.run("iptables-nft", "-D", *RULE)
     (row,) = [json.loads(line) for line in out.splitlines()]
+    assert misfits("capture-drops", out) == []
     assert process.returncode == Exit.OK, err.decode()
     assert (row["proto"], row["src_name"], row["dst"]) == ("icmp", "web", OUTSIDE_SERVER)
     assert (row["dropped_in"], row["table"], row["chain"], row["number"]) == ("host", "filter", "FORWARD", 1)

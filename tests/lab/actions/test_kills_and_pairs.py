@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lab.actions.test_fix_and_undo import picture
+from lab.actions.test_persist import files, own_etc
 from lab.machines.hosts import DemoHost, LabHost, dnet_argv, python_argv
 from lab.sampling import commits
 
@@ -47,11 +48,15 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "fix": ("fix",),
 }
 STRIDE = 1 if os.environ.get("DNET_KILLS") == "all" else 4
+if STRIDE == 1:
+    ACTIONS |= {"attach": ("net", "attach", "spare", "fresh"), "persist": ("persist",)}
 
 
 def prepared(host: LabHost, action: str) -> None:
     """Put on the host what the action needs."""
-    if action in ("rm", "connect"):
+    if action == "persist":
+        own_etc(host)
+    if action in ("rm", "connect", "attach", "persist"):
         made = host.dnet("net", "create", "spare", "--engine", "linux", "--subnet", "10.44.0.0/24", "--yes")
         assert made.returncode == 0, made.stderr.decode()
     if action == "connect":
@@ -66,7 +71,7 @@ def prepared(host: LabHost, action: str) -> None:
 def test_killed_at_any_sync_the_undo_restores(demo_host: DemoHost, action: str) -> None:
     prepared(demo_host, action)
     entries = len(json.loads(demo_host.dnet("journal", "--format", "json").stdout))
-    before = picture(demo_host)
+    before, written = picture(demo_host), kept_files(demo_host, action)
     for moment in itertools.count(1 + commits() % STRIDE, STRIDE):
         ran = demo_host.run(*python_argv(_KILLED_AT), str(moment), *ACTIONS[action], check=False)
         for _ in range(4):  # `fix` may have made several entries
@@ -75,11 +80,16 @@ def test_killed_at_any_sync_the_undo_restores(demo_host: DemoHost, action: str) 
                 break
             undone = demo_host.dnet("undo", "--yes")
             assert undone.returncode == 0, (moment, undone.stderr.decode())
-        assert picture(demo_host) == before, moment
+        assert (picture(demo_host), kept_files(demo_host, action)) == (before, written), moment
         if ran.returncode in (0, 1):
             break  # it got through
     else:
         pytest.fail("it never got through")
+
+
+def kept_files(host: LabHost, action: str) -> list[str]:
+    """What is below /etc of what starts with the host; only looked for where it is the host's own."""
+    return files(host) if action == "persist" else []
 
 
 def standing(entry: dict[str, object]) -> bool:

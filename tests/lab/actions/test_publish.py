@@ -43,9 +43,11 @@ def check(host: LabHost, container: str, neighbour: str, stranger: str, *, local
     wanted = {Probe(source, UPLINK_ADDRESS, 9090, answers=container): Went.OK for source in sources}
     expect(host, wanted | {Probe("host", "127.0.0.1", 9090, answers=container): Went.OK if localhost else Went.REFUSED})
     assert shown(host, 9090) == [(container, "dnet-tui")]
-    doctor = host.dnet("doctor")
+    doctor = host.dnet("doctor", "--format", "json")
     assert doctor.returncode == healthy, doctor.stdout.decode()
-    assert "9090" not in doctor.stdout.decode()
+    report = json.loads(doctor.stdout)
+    assert "9090" not in json.dumps(report["findings"])
+    assert [item["state"] for item in report["own_changes"]] == ["lost-at-reboot"]
     during = picture(host)
     stopped = host.dnet("port", "unpublish", container, "9090", "--yes")
     assert stopped.returncode == 0, stopped.stderr.decode()
@@ -64,6 +66,22 @@ def test_a_plain_namespaces_port(demo_host: DemoHost) -> None:
 @pytest.mark.parametrize("localhost", [False, True])
 def test_a_containers_port_beside_docker_s_own(any_docker: DockerHost, *, localhost: bool) -> None:
     check(any_docker, "app1", "app2", "db", localhost=localhost)
+
+
+def test_a_port_outlives_a_restart_of_dockerd(docker_host: DockerHost) -> None:
+    before = picture(docker_host)
+    said = publish(docker_host, "app1", "9090:80", "--localhost")
+    assert "a restart of Docker may put its isolation above these rules" in said
+    sources = ("outside", "host", "app2", "app1")  # Docker 20 puts its isolation above DOCKER-USER when it restarts
+    wanted = {Probe(source, UPLINK_ADDRESS, 9090, answers="app1"): Went.OK for source in sources}
+    expect(docker_host, wanted)
+    docker_host.restart_daemon()
+    expect(docker_host, wanted)
+    assert shown(docker_host, 9090) == [("app1", "dnet-tui")]
+    undo(docker_host)
+    expect(docker_host, {Probe("outside", UPLINK_ADDRESS, 9090, answers="app1"): Went.REFUSED})
+    ours = [line for line in picture(docker_host)["rules"].splitlines() if "dnet-tui:" in line]
+    assert ours == [line for line in before["rules"].splitlines() if "dnet-tui:" in line]
 
 
 def test_both_families(docker28_host: DockerHost) -> None:
@@ -134,3 +152,32 @@ def test_a_port_that_a_program_of_the_host_holds_is_refused(demo_host: DemoHost)
             assert "is taken: python" in refused(demo_host, "web", "9292:80")
         finally:
             program.kill()
+
+
+def test_without_iptables_a_port_is_published_by_a_table_of_nftables(demo_host: DemoHost) -> None:
+    demo_host.run("nft", "flush", "ruleset")
+    for program in ("xtables-nft-multi", "xtables-legacy-multi"):
+        demo_host.run("mount", "--bind", "/dev/null", f"/usr/sbin/{program}", check=False)
+    assert demo_host.run("iptables-nft", "-S", check=False).returncode != 0
+
+    def ruleset() -> bytes:
+        return demo_host.run("nft", "-s", "list", "ruleset").stdout + demo_host.sysctls().encode()
+
+    before = ruleset()
+    said = publish(demo_host, "api", "9090:80", "--localhost")
+    assert "outside → port 9090: arrives at api, and the answer gets back" in said
+    wanted = {
+        Probe(source, UPLINK_ADDRESS, 9090, answers="api"): Went.OK
+        for source in ("outside", "host", "web", "db", "api")
+    }
+    expect(demo_host, wanted | {Probe("host", "127.0.0.1", 9090, answers="api"): Went.OK})
+    assert shown(demo_host, 9090) == [("api", "dnet-tui")]
+    assert "is published already" in refused(demo_host, "web", "9090:80")
+    during = ruleset()
+    stopped = demo_host.dnet("port", "unpublish", "api", "9090", "--yes")
+    assert stopped.returncode == 0, stopped.stderr.decode()
+    expect(demo_host, {Probe("outside", UPLINK_ADDRESS, 9090, answers="api"): Went.REFUSED})
+    undo(demo_host)
+    assert ruleset() == during
+    undo(demo_host)
+    assert ruleset() == before

@@ -218,6 +218,18 @@ def test_after_a_kill_undo_takes_the_tables_out(demo_host: DemoHost) -> None:
     assert standing(demo_host) == []
 
 
+def test_after_a_kill_doctor_names_the_tables_and_the_next_change_takes_them_out(demo_host: DemoHost) -> None:
+    demo_host.run(*python_argv(_DIE), "web", OUTSIDE_SERVER, check=False)
+    assert b"left behind" not in demo_host.dnet("doctor").stdout  # it may still be watching
+    demo_host.run("sed", "-i", 's/"time":"20../"time":"2019/', "/run/state/dnet-tui/journal.jsonl")
+    assert b"left behind by entry 0001" in demo_host.dnet("doctor").stdout
+    assert rulesets(demo_host, "web").count("table inet dnet_tui_") == 3
+    made = demo_host.dnet("net", "create", "side", "--engine", "linux", "--yes")
+    assert made.returncode == 0, made.stderr
+    assert "table inet dnet_tui_" not in rulesets(demo_host, "web")
+    assert b"left behind" not in demo_host.dnet("doctor").stdout
+
+
 def test_a_polite_end_leaves_nothing(demo_host: DemoHost) -> None:
     from lab.machines.hosts import dnet_argv  # noqa: PLC0415 - only this test starts the program itself
 

@@ -39,6 +39,11 @@ SETTINGS: dict[str, tuple[str, ...]] = {
         "ip neighbour add 10.46.0.7 lladdr 02:00:00:00:00:07 dev odd nud permanent",
         "bridge fdb add 02:00:00:00:00:09 dev odd self local",
     ),
+    "other names": ("ip link property add dev odd altname odd-too altname odd-three",),
+    "multicast addresses": (
+        "ip maddress add 01:00:5e:01:02:03 dev odd",
+        "ip link set odd type bridge mcast_router 2 mcast_query_interval 7000",
+    ),
     "not up yet": ("ip address add 10.46.0.1/24 dev odd",),
 }
 
@@ -58,6 +63,7 @@ def portrait(host: LabHost) -> dict[str, Any]:
     forwarding = {entry["mac"] for entry in shown("bridge", "-j", "fdb", "show", "br", "odd")}
     return {
         "address": shown("ip", "-d", "-j", "address", "show", "dev", "odd"),
+        "multicast": host.run("ip", "-0", "maddress", "show", "dev", "odd").stdout.decode().count("static"),
         "neighbours": shown("ip", "-j", "neighbour", "show", "dev", "odd", "nud", "permanent"),
         "forwarding": sorted(mac for mac in forwarding if not mac.startswith(("33:33", "01:00"))),
         "sysctls": host.run("sysctl", "-a", "-e", "-r", r"^net\..*\.odd\.").stdout.decode(),
@@ -83,6 +89,19 @@ def test_a_deleted_bridge_is_put_back_with_all_its_settings(demo_host: DemoHost,
     apply(demo_host, {"op": "delete-bridge", "name": "odd"})
     undo(demo_host)
     assert portrait(demo_host) == before
+
+
+def test_what_undo_could_not_put_back_is_said_before_a_bridge_is_deleted(demo_host: DemoHost) -> None:
+    made = demo_host.dnet("net", "create", "side", "--engine", "linux", "--yes")
+    assert made.returncode == 0, made.stderr
+    demo_host.run("tc", "qdisc", "add", "dev", "br-side", "root", "handle", "7:", "pfifo", "limit", "9")
+    before = picture(demo_host)
+    refused = demo_host.dnet("net", "rm", "side", "--yes")
+    assert refused.returncode == 1, refused.stdout
+    assert b"which undo could not put back (nothing was changed)" in refused.stderr
+    assert picture(demo_host) == before
+    demo_host.run("tc", "qdisc", "del", "dev", "br-side", "root")
+    assert demo_host.dnet("net", "rm", "side", "--yes").returncode == 0
 
 
 def test_a_created_bridge_that_was_renamed_is_found_by_its_index(demo_host: DemoHost) -> None:
@@ -127,6 +146,31 @@ def test_an_address_is_put_back_with_its_label_scope_and_broadcast(demo_host: De
     assert portrait(demo_host) != before
     undo(demo_host)
     assert portrait(demo_host) == before
+
+
+@pytest.mark.parametrize("folder", ["/mnt/dnet-tui", "/mnt/dnet-tui/far/below", "/mnt/link/dnet-tui"])
+def test_without_a_journal_nothing_is_changed(demo_host: DemoHost, folder: str) -> None:
+    demo_host.run("mount", "-t", "tmpfs", "tmpfs", "/mnt")
+    demo_host.run("ln", "-s", "/nowhere", "/mnt/link")
+    demo_host.run("mount", "-o", "remount,ro", "/mnt")
+    demo_host.environment["DNET_TUI_STATE"] = folder
+    before = picture(demo_host)
+    for words in (("net", "create", "side", "--engine", "linux"), ("port", "publish", "api", "9090:80"), ("undo",)):
+        refused = demo_host.dnet(*words, "--yes")
+        assert refused.returncode in (1, 2), refused.stdout
+        assert b"journal" in refused.stderr or b"nothing to undo" in refused.stderr
+    assert picture(demo_host) == before
+    assert demo_host.dnet("doctor").returncode == 0
+
+
+def test_a_missing_folder_of_the_journal_is_made(demo_host: DemoHost) -> None:
+    demo_host.run("mount", "-t", "tmpfs", "tmpfs", "/mnt")
+    demo_host.environment["DNET_TUI_STATE"] = "/mnt/a/b/c"
+    before = picture(demo_host)
+    assert demo_host.dnet("net", "create", "side", "--engine", "linux", "--yes").returncode == 0
+    assert demo_host.run("stat", "-c", "%a", "/mnt/a/b/c").stdout == b"700\n"
+    undo(demo_host)
+    assert picture(demo_host) == before
 
 
 def test_an_undo_works_on_a_full_disk(demo_host: DemoHost) -> None:

@@ -14,13 +14,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import pytest
+
 from dnet_tui.inspect.capture.files.capture_reader import CaptureReader
 from dnet_tui.inspect.capture.packet import CapturedPacket
 from dnet_tui.tui.exit_codes import Exit
+from dnet_tui.tui.reports.capture.packet_json import PacketData
 from lab.machines.hosts import OUTSIDE_SERVER, UPLINK_ADDRESS, DemoHost, dnet_argv
 from lab.machines.requirements import require_lab
 from lab.packets.capturing import BURST
 from lab.packets.traffic import Probe, Went, went
+from unit.builders.published import misfits
 
 SCRIPT = str(Path(__file__).parents[1] / "packets" / "capturing.py")
 PATH = ("web:eth0", "veth-web", "br-front", "eth0")
@@ -74,6 +79,8 @@ def test_a_ping_is_one_row_at_every_point_on_its_way_and_back(demo_host: DemoHos
         out, err, code = finish(process)
     rows = [json.loads(line) for line in out.splitlines()]
     assert code == Exit.OK, err
+    assert misfits("capture", out) == []
+    assert [msgspec.to_builtins(msgspec.convert(row, PacketData)) for row in rows] == rows
     assert [[item["point"] for item in row["sightings"]] for row in rows] == [[*PATH], [*reversed(PATH)]] * 3, err
     assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
 
@@ -237,6 +244,23 @@ def test_a_pcap_file_is_written_by_libpcap_and_read_again(demo_host: DemoHost, t
     done = demo_host.dnet("capture", "web", "--write", str(tmp_path / "b.pcap"), "--duration", "0.1")
     assert done.returncode == Exit.USAGE
     assert "room for one point" in done.stderr.decode()
+
+
+@pytest.mark.parametrize("name", ["flood.pcap", "flood.pcapng"])
+def test_a_full_disk_ends_the_capture_with_a_whole_file(demo_host: DemoHost, tmp_path: Path, name: str) -> None:
+    path = Path("/mnt") / name
+    demo_host.run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", "/mnt")
+    try:
+        with capturing(demo_host, "veth-web", "--filter", "udp port 9", "--write", str(path)) as process:
+            scenario(demo_host, "send", "4000")
+            _, err, code = finish(process)
+        copy = tmp_path / name
+        copy.write_bytes(demo_host.run("cat", str(path)).stdout)
+    finally:
+        demo_host.run("umount", "/mnt")
+    assert code == Exit.CANNOT_INSPECT, err
+    assert f"Can't write {path}: No space left on device; what was captured before is whole." in err
+    assert f"{len(records(copy))} packets are in {path}" in err or name.endswith("ng")
 
 
 def test_a_written_file_shows_the_same_rows(demo_host: DemoHost, tmp_path: Path) -> None:

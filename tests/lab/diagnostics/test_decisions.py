@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from lab.faults.machinery import differing, doctor, state
+from lab.faults.machinery import differing, doctor, roots, state
 from lab.machines.docker_host import DockerHost
 from lab.packets.plans import EGRESS, FROM_HOST, OTHER_EGRESS, PUBLISHED
 from lab.packets.traffic import Went, expect
@@ -151,6 +151,7 @@ def test_what_somebody_else_decided_is_named_with_its_owner_and_left_alone(docke
         mine = found(report, decision.check)
         assert [(item["severity"], item["owner"]["name"]) for item in mine] == [(decision.severity, decision.owner)]
         assert decision.words in mine[0]["summary"]
+        assert roots(report)[:1] == ([decision.check] if decision.severity == "warning" else [])
         assert not [item for item in report["findings"] if item["severity"] == "error" and item["caused_by"] is None]
         fixed = docker_host.dnet("fix", "--yes")
         assert differing(before, state(docker_host)) == [], fixed.stdout.decode()

@@ -160,7 +160,9 @@ def test_a_docker_without_rules_under_ufws_forward_policy() -> None:
         ufw = install_ufw(host)
         ufw("--force", "enable")
         expect(host, {EGRESS: TIMEOUT, PUBLISHED: TIMEOUT, OTHER_EGRESS: TIMEOUT})
-        assert [check for check, _, _ in roots(report_of(host))] == ["iptables-false"]
+        report = report_of(host)
+        assert [check for check, _, _ in roots(report)] == ["iptables-false"]
+        assert report["findings"][0]["owner"]["name"] == "ufw"
         is_left_alone(host)
 
         ufw.forward_policy("ACCEPT")
@@ -230,6 +232,10 @@ def test_ports_that_a_strict_firewalld_was_not_told_of() -> None:
         port = f"port=8080:proto=tcp:toport=80:toaddr={web}"
         assert [f"--add-forward-port={port}"] == [step[-1] for step in report["findings"][0]["remedy"]["steps"]]
         is_left_alone(host)
+        for step in report["findings"][0]["remedy"]["steps"]:
+            host(*step)
+        expect(host, HEALTHY)
+        assert roots(report_of(host)) == []
 
 
 @pytest.mark.docker
@@ -271,7 +277,8 @@ def test_firewalld_with_its_own_table_beside_docker() -> None:
         assert report["findings"][0]["remedy"]["steps"] == [
             ["firewall-cmd", "--zone=docker", "--add-interface=docker0"]
         ]
-        host("zone", "docker", "docker0")
+        host(*report["findings"][0]["remedy"]["steps"][0])
+        expect(host, HEALTHY)
 
         host("direct", "FORWARD", "-s", host.addresses["web"], "-j", "DROP")
         expect(host, {EGRESS: TIMEOUT, OTHER_EGRESS: OK})

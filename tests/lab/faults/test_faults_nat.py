@@ -19,6 +19,21 @@ for port in range(first, last + 1):
         sock.bind(("0.0.0.0", port))
         sock.sendto(b"x", (server, 53))
 """
+_ASK = """
+import socket, sys
+server, lost, asked = sys.argv[1], 0, 0
+for port in map(int, sys.stdin.read().split()):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("0.0.0.0", port))
+        sock.settimeout(0.1)
+        asked += 1
+        try:
+            sock.sendto(b"x", (server, 53))
+            sock.recv(100)
+        except OSError:
+            lost += 1
+print(lost, asked)
+"""
 _FIRST, _LAST = 1024, 65535
 """The ports that masquerading gives to what came from one of them."""
 
@@ -44,18 +59,35 @@ def test_ports_that_have_run_out_stop_new_connections_to_that_destination_and_ar
     assert _LAST - _FIRST - 700 < count <= _LAST - _FIRST + 1  # all but those that ended meanwhile
 
 
-def test_as_many_connections_to_one_destination_as_leave_ports_are_no_fault(demo_host: DemoHost) -> None:
-    send(demo_host, 10_000, 60_000)
-    # Its own port is free: for another one the kernel only looks at some 240 in a row (nf_nat_l4proto_unique_tuple).
-    expect(demo_host, {replace(NAMES, sport=9000): OK})
+def test_as_many_connections_as_leave_own_ports_free_are_no_fault(
+    demo_host: DemoHost,
+) -> None:
+    send(demo_host, 1024, 32_000)
+    expect(demo_host, {replace(NAMES, sport=40_000): OK})
     snapshot = demo_host.snapshot()
     host = next(ns for ns in snapshot.namespaces if ns.kind == "host")
-    assert [(use.source, use.target, use.port, use.complete) for use in host.nat_ports or ()] == [
-        (UPLINK_ADDRESS, OUTSIDE_SERVER, 53, True)
+    assert [(use.source, use.target, use.port, use.complete, use.refused) for use in host.nat_ports or ()] == [
+        (UPLINK_ADDRESS, OUTSIDE_SERVER, 53, True, 0.0)
     ]
     report = doctor(demo_host)
     assert [item["check"] for item in report["findings"]] == []
     assert {item["outcome"] for item in report["checks"] if item["id"] == ID} == {"ok"}
+
+
+def test_the_likelihood_that_a_new_connection_finds_no_port_is_as_said(demo_host: DemoHost) -> None:
+    demo_host.run("sysctl", "-q", "-w", "net.netfilter.nf_conntrack_udp_timeout=120")
+    try:
+        send(demo_host, 10_000, 60_000)
+        (found,) = [item for item in doctor(demo_host)["findings"] if item["check"] == ID]
+        said = int(found["summary"].rpartition("about ")[2].split()[0]) / 100
+        ports = " ".join(str(port) for port in range(33_000, 60_000, 60))
+        result = demo_host.run(*demo_host.enter("db"), *python_argv(_ASK), OUTSIDE_SERVER, stdin=ports.encode())
+        lost, asked = map(int, result.stdout.split())
+    finally:
+        demo_host.run("sysctl", "-q", "-w", "net.netfilter.nf_conntrack_udp_timeout=30")
+        demo_host.run("conntrack", "-F")
+    assert found["severity"] == "error"
+    assert abs(lost / asked - said) < 0.09  # 450 tries: four times the standard deviation
 
 
 def test_so_many_connections_do_not_hold_up_a_snapshot(demo_host: DemoHost) -> None:

@@ -234,5 +234,6 @@ def test_what_docker_28_says_of_a_kernel_without_the_table_raw_is_understood_wit
         host.run("iptables-nft", "-t", "raw", "-F")
         host.run("nft", "delete", "table", "ip", "raw")
         report = doctor(host)
-        found = next(item for item in serious(report) if item["check"] == "no-raw-table")
+        found = serious(report)[0]
+        assert found["check"] == "no-raw-table"
         assert (found["severity"], "late" in found["summary"]) == ("error", True)

@@ -60,10 +60,27 @@ class DockerHost(EngineHost):
         """See :class:`EngineHost`."""
         return int(self.docker("inspect", "--format={{.State.Pid}}", container))
 
+    def restart_daemon(self) -> None:
+        """End dockerd and start it again; its containers go on (live-restore)."""
+        self.write("/run/lab/daemon.json", '{"live-restore": true}')
+        self.run("sh", "-c", "kill -HUP $(cat /run/docker.pid)")
+        deadline = time.monotonic() + READY_LIMIT
+        while self.docker("info", "--format={{.LiveRestoreEnabled}}") != "true" and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.run("sh", "-c", "kill -TERM $(cat /run/docker.pid)")
+        assert self.daemon is not None
+        assert self.log is not None
+        self.daemon.wait(READY_LIMIT)
+        self.log.close()
+        self._run_daemon()
+
     def _start_daemon(self) -> None:
         self.run("mkdir", "/run/lab")
         # A configuration of its own: the machine's daemon.json must not leak in.
         self.write("/run/lab/daemon.json", "{}")
+        self._run_daemon()
+
+    def _run_daemon(self) -> None:
         self.log = TemporaryFile()  # noqa: SIM115 - closed by stop()
         self.daemon = self.sandbox.popen(
             [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import secrets
@@ -59,8 +60,11 @@ class LabHost:
         return self.sandbox.run(argv, check=check, stdin=stdin, timeout=timeout, environment=self.environment)
 
     def dnet(self, *arguments: str, stdin: bytes = b"", timeout: float = 60) -> subprocess.CompletedProcess[bytes]:
-        """Run dnet-tui on the host, whatever its exit code."""
-        return self.run(*dnet_argv(*arguments), check=False, stdin=stdin, timeout=timeout)
+        """Run dnet-tui on the host, whatever its exit code; what it prints as JSON must fit its schema."""
+        done = self.run(*dnet_argv(*arguments), check=False, stdin=stdin, timeout=timeout)
+        if "json" in arguments and done.stdout:
+            _fits_its_schema(arguments, done.stdout)
+        return done
 
     def snapshot(self) -> Snapshot:
         """Take a snapshot on the host."""
@@ -136,3 +140,13 @@ def dnet_argv(*arguments: str) -> Sequence[str]:
 def python_argv(code: str) -> Sequence[str]:
     """Return the command that runs a piece of Python with this program's packages."""
     return [sys.executable, "-P", "-c", code]
+
+
+def _fits_its_schema(arguments: tuple[str, ...], printed: bytes) -> None:
+    # Where only what runs dnet-tui is installed, a host can still be had by hand.
+    if importlib.util.find_spec("jsonschema") is None:
+        return
+    from unit.builders.published import misfits, schema_of  # noqa: PLC0415 - of the tests' own packages
+
+    found = misfits(schema_of(arguments), printed)
+    assert not found, f"{' '.join(arguments)}: {found[:3]}"

@@ -78,9 +78,22 @@ sys.path[:0] = paths
 import firewall.config as config
 config.set_default_config_paths(root + "/usr/lib/firewalld")
 config.set_system_config_paths("/etc/firewalld")
+from firewall.command import FirewallCommand
 from firewall.core.fw import Firewall
 with open("/proc/self/comm", "w") as file:
     file.write("firewalld")
+# An older libnftables than firewalld's takes `ct original proto-dst` only behind the protocol.
+from firewall.core.nftables import nftables as writer
+plain = writer.build_policy_forward_port_rules
+def with_protocol(self, enable, policy, port, protocol, *words, **more):
+    rules = plain(self, enable, policy, port, protocol, *words, **more)
+    for change in rules:
+        for made in change.values():
+            ways = made["rule"]["expr"]
+            if any("ct" in item.get("match", {}).get("left", {}) for item in ways if item.get("match")):
+                ways.insert(0, {"match": {"left": {"meta": {"key": "l4proto"}}, "op": "==", "right": protocol}})
+    return rules
+writer.build_policy_forward_port_rules = with_protocol
 fw = Firewall()
 fw.start()
 print("ready", flush=True)
@@ -95,6 +108,16 @@ for line in sys.stdin:
             fw.direct.add_rule("ipv4", "filter", words[0], 0, tuple(words[1:]))
         elif call == "reload":
             fw.reload()
+        elif call == "firewall-cmd":
+            told = dict(word.removeprefix("--").partition("=")[::2] for word in words)
+            zone = told.pop("zone", "") or fw.get_default_zone()
+            [(option, value)] = told.items()
+            if option == "add-interface":
+                fw.zone.add_interface(zone, value)
+            elif option == "add-forward-port":
+                fw.zone.add_forward_port(zone, *FirewallCommand().parse_forward_port(value))
+            else:
+                raise ValueError(option)
         else:
             raise ValueError(call)
         print("done", flush=True)
@@ -126,12 +149,16 @@ exec "$@"
 
 @dataclass(frozen=True)
 class Firewalld:
-    """A running firewalld of a lab host; each call is what firewall-cmd would ask it for, at runtime."""
+    """A running firewalld of a lab host; each call is what firewall-cmd would ask it for, at runtime.
+
+    Without a bus there is no firewall-cmd.  The words of one that was shown are read as it reads them, a forward port
+    by its own parser, and asked of the same firewalld.
+    """
 
     process: subprocess.Popen[bytes]
 
     def __call__(self, *words: str) -> None:
-        """``zone ZONE LINK``, ``leave ZONE LINK``, ``direct CHAIN …`` (of iptables' filter) or ``reload``."""
+        """``zone ZONE LINK``, ``leave ZONE LINK``, ``direct CHAIN …`` (in iptables), ``reload``, or firewall-cmd."""
         stdin, stdout = _pipes(self.process)
         stdin.write(json.dumps(words).encode() + b"\n")
         stdin.flush()

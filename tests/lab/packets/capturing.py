@@ -24,6 +24,7 @@ from dnet_tui.inspect.capture.packet import CapturedPacket
 from dnet_tui.inspect.capture.points import resolve_all
 from dnet_tui.inspect.capture.session import Capture
 from dnet_tui.inspect.capture.tap import CaptureOptions
+from dnet_tui.inspect.capture.written_packet import WrittenPacket
 from dnet_tui.inspect.kernel.netns import NsHandle, run_in
 from dnet_tui.inspect.model.view import View
 from dnet_tui.inspect.snapshot.take_snapshot import take_snapshot
@@ -45,6 +46,17 @@ def read_all(running: Capture, limit: float = PATIENCE) -> list[CapturedPacket]:
         packets += running.poll(0.5)
         if time.monotonic() > deadline:
             raise RuntimeError("the capture did not end")
+    return packets
+
+
+def write_all(running: Capture, limit: float = PATIENCE) -> list[WrittenPacket]:
+    """The same, as a capture that only writes them takes them."""
+    packets: list[WrittenPacket] = []
+    deadline = time.monotonic() + limit
+    while not running.finished:
+        packets += running.poll_written(0.5)
+        if time.monotonic() > deadline:
+            raise TimeoutError("the capture did not end")
     return packets
 
 
@@ -84,6 +96,12 @@ def send_udp(address: str, count: int, source_port: int = 0) -> None:
             sock.sendto(number.to_bytes(4, "big"), (address, 9))
 
 
+def send() -> dict[str, Any]:
+    """Packets for others to capture."""
+    run_in(inside("web"), lambda: send_udp("172.30.1.1", int(sys.argv[2])))
+    return {}
+
+
 def burst() -> dict[str, Any]:
     """As many small packets as one sender can send, at two points."""
     with capture("web:eth0", "veth-web", filter="udp port 9") as running:
@@ -101,7 +119,10 @@ def burst() -> dict[str, Any]:
 
 
 def span() -> dict[str, Any]:
-    """Captures of steady traffic that end and begin while it flows: what each of four points counted, run by run."""
+    """Captures of steady traffic that end and begin while it flows: what each of four points counted, run by run.
+
+    Every second one only writes.
+    """
     runs = int(sys.argv[2]) if len(sys.argv) > 2 else 5
     steady = (
         "import socket, time\n"
@@ -118,9 +139,13 @@ def span() -> dict[str, Any]:
     command = ["nsenter", "--net=/run/netns/web", "--", sys.executable, "-c", steady]
     with subprocess.Popen(command) as sender:
         try:
-            for _ in range(runs):
+            for number in range(runs):
                 with Capture(view, points, CaptureOptions(filter="udp port 9", duration=0.1)) as running:
-                    read_all(running)
+                    if number % 2:
+                        written = write_all(running)
+                        assert [packet.time_ns for packet in written] == sorted(packet.time_ns for packet in written)
+                    else:
+                        read_all(running)
                     counts.append([item.received for item in running.statistics()])
         finally:
             sender.kill()
@@ -264,10 +289,11 @@ def leaks() -> dict[str, Any]:
     return {"before": before, "after": fds(), "errors": errors, "threads": threading.active_count()}
 
 
-SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {
-    f.__name__: f
-    for f in (burst, span, overrun, count, duration, vanish, namespace_ends, down, tagged, own_ssh, loopback, leaks)
-}
+_EVERY = (
+    *(send, burst, span, overrun, count, duration, vanish),
+    *(namespace_ends, down, tagged, own_ssh, loopback, leaks),
+)
+SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {function.__name__: function for function in _EVERY}
 
 if __name__ == "__main__":
     json.dump(SCENARIOS[sys.argv[1]](), sys.stdout)

@@ -23,6 +23,8 @@ RELEASES = {"trixie": (3, 13), "bookworm": (3, 11)}
 PACKAGES = ("ca-certificates", "iproute2", "iptables", "nftables", "procps", "python3", "python3-venv", "tcpdump")
 CHECKOUT, VENV, KEPT = "/srv/checkout", "/srv/venv", "/srv/kept"
 """Inside: the copy of the sources, its environment, and what tools keep for the next run."""
+LOCK = "script/dev.lock"
+"""What is installed, to the byte; where an index hasn't all of it, what pyproject.toml allows."""
 
 
 def other_release() -> tuple[str, str]:
@@ -115,19 +117,25 @@ def install(root: Path) -> None:
     Raises:
         DnetError: pip couldn't.
     """
-    project = root / CHECKOUT.lstrip("/") / "pyproject.toml"
+    checkout = root / CHECKOUT.lstrip("/")
+    made_of = (checkout / "pyproject.toml", checkout / LOCK)
     stamp = root / VENV.lstrip("/") / "made-of"
-    wanted = hashlib.sha256(project.read_bytes()).hexdigest()
+    wanted = hashlib.sha256(b"".join(file.read_bytes() for file in made_of)).hexdigest()
     if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
         return
     say("installing Python packages …")
     settings = pip_settings.of_this_machine()
     environment = {**_environment(), **settings.environment, "PIP_CACHE_DIR": f"{KEPT}/pip"}
-    for argv in (
-        ["python3", "-m", "venv", "--clear", VENV],
-        [f"{VENV}/bin/python", "-m", "pip", "install", "-qq", "-e", ".[dev]"],
+    pip = [f"{VENV}/bin/python", "-m", "pip", "install", "-qq"]
+    for argv, needed in (
+        (["python3", "-m", "venv", "--clear", VENV], True),
+        ([*pip, "--require-hashes", "-r", LOCK], False),
+        ([*pip, "-e", ".[dev]"], True),
     ):
-        if run_inside(root, argv, lend=settings.paths, environment=environment, folder=CHECKOUT):
+        failed = run_inside(root, argv, lend=settings.paths, environment=environment, folder=CHECKOUT)
+        if failed and not needed:
+            say(f"{LOCK} could not be installed: the newest allowed versions are taken instead")
+        elif failed:
             raise DnetError(f"inside the other release this failed: {' '.join(argv)}", "what it said is above")
     stamp.write_text(wanted, encoding="ascii")
 

@@ -12,8 +12,9 @@ from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.inspect.model import Network, Socket, Unread
+from dnet_tui.inspect.model import Network, Snapshot, Socket, Unread
 from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.firewall import Firewall
 from unit.builders.factories import HOST, WEB, docker_like_snapshot, with_gaps, with_namespace, with_sysctl
 from unit.diagnostics.checks.cases.case import flat
 from unit.diagnostics.checks.cases.policies import own_rules
@@ -130,10 +131,12 @@ def test_keeping_strangers_from_a_published_port_is_only_information() -> None:
     assert report.summary.verdict == "healthy"
 
 
-def test_a_fault_that_no_check_knows_is_reported_with_what_decides() -> None:
-    report = run_checks(own_rules())
-    assert [finding.check for finding in report.findings] == ["flow-blocked"]
-    assert any("its own" in item.value for item in report.findings[0].evidence)
+def test_what_a_containers_own_rules_stop_is_told_of_the_container_and_changed_only_there() -> None:
+    (finding,) = run_checks(own_rules()).findings
+    assert (finding.check, finding.subject.name) == ("ctr-firewall", "web")
+    assert any("its own" in item.value for item in finding.evidence)
+    assert finding.remedy is not None
+    assert all(step.commands()[0][0] == "nsenter" for step in finding.remedy.steps)
 
 
 def test_icc_off_that_is_not_enforced_is_found_and_repaired() -> None:
@@ -284,3 +287,47 @@ def test_a_rule_that_could_not_be_read_matters_only_where_it_is_met() -> None:
     assert run_checks(beside).summary.verdict == "healthy"
     met = with_gaps(insert("-i docker0 -m nonsense --what -j DROP"), gap)
     assert run_checks(met).summary.verdict == "incomplete"
+
+
+def without_rules(*tables: str, keeps: str = "") -> Snapshot:
+    """The host whose tables were emptied as by ``iptables -F``: chains and policies stay, perhaps one rule too."""
+    base = docker_like_snapshot()
+    firewall = next(ns for ns in base.namespaces if ns.id == HOST).firewall
+    assert isinstance(firewall, Firewall)
+    changed = tuple(
+        msgspec.structs.replace(
+            table,
+            chains=tuple(
+                item
+                if table.name not in tables
+                else msgspec.structs.replace(
+                    item, rules=tuple(rule for rule in item.rules if keeps and keeps in rule.text), policy=item.policy
+                )
+                for item in table.chains
+            ),
+        )
+        for table in firewall.tables
+    )
+    return with_namespace(base, HOST, firewall=Firewall(tables=changed))
+
+
+def test_a_filter_table_that_was_emptied_is_one_cause_with_its_chains_left() -> None:
+    report = run_checks(without_rules("filter"))
+    assert [item.check for item in report.findings if item.caused_by is None] == ["rules-flushed"]
+    assert "in the table filter" in report.findings[0].summary
+
+
+def test_a_chain_of_the_engines_that_holds_a_rule_yet_is_not_emptied() -> None:
+    report = run_checks(without_rules("filter", keeps="DOCKER-ISOLATION-STAGE-2"))
+    assert "rules-flushed" not in {item.check for item in report.findings}
+
+
+def test_a_nat_table_that_was_emptied_is_one_finding_whose_remedy_masquerades_every_network() -> None:
+    report = run_checks(without_rules("nat"))
+    finding = next(item for item in report.findings if item.check == "masq-missing")
+    assert [item.check for item in report.findings].count("masq-missing") == 1
+    assert finding.remedy is not None
+    assert len(finding.remedy.steps) > 1
+    assert "masq-missing" not in {
+        item.check for item in run_checks(after(without_rules("nat"), finding.remedy.steps)).findings
+    }

@@ -208,12 +208,19 @@ def test_at_least_so_many_connections_are_found_though_more_could_not_be_counted
 
 
 def test_nothing_has_to_be_counted_where_few_connections_are_tracked() -> None:
-    few = with_namespace(translated(0, tracked=40_000), HOST, nat_ports=Unread(reason="permission denied"))
+    few = with_namespace(translated(0, tracked=20_000), HOST, nat_ports=Unread(reason="permission denied"))
     assert {item.outcome for item in run_checks(few).checks if item.id == "snat-ports"} == {"ok"}
 
 
 def test_ports_that_have_run_out_are_an_error() -> None:
     assert [finding.severity for finding in found(translated(64_000), "snat-ports")] == ["error"]
+
+
+@pytest.mark.parametrize(("refused", "severities"), [(0.27, ["error"]), (0.02, ["warning"]), (0.005, [])])
+def test_how_many_new_connections_find_no_port_decides_where_it_is_known(refused: float, severities: list[str]) -> None:
+    told = found(translated(50_000, refused=refused), "snat-ports")
+    assert [finding.severity for finding in told] == severities
+    assert all(f"{round(refused * 100)} % of new ones" in finding.summary for finding in told)
 
 
 def comparing(check: str) -> dict[str, str]:

@@ -201,7 +201,7 @@ def udp(answers: str, port: int = 53, *status: str, src: str = CLIENT) -> Conntr
     )
 
 
-def translated(*counts: int, tracked: int = 0, complete: bool = True) -> Snapshot:
+def translated(*counts: int, tracked: int = 0, complete: bool = True, refused: float | None = None) -> Snapshot:
     """The host with so many masqueraded connections to one server, to another …, among all that are ``tracked``."""
     uses = tuple(
         NatPortUse(
@@ -212,6 +212,7 @@ def translated(*counts: int, tracked: int = 0, complete: bool = True) -> Snapsho
             port=443,
             count=count,
             complete=complete,
+            refused=refused,
         )
         for number, count in enumerate(counts, 10)
     )

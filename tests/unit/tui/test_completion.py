@@ -140,7 +140,7 @@ def test_every_command_completes_what_it_takes(words: str, wanted: str, monkeypa
 def test_completing_starts_neither_the_app_nor_the_checks() -> None:
     begin = "import sys\nfrom dnet_tui.tui.main import app\n"
     complete = "try:\n    app(prog_name='dnet-tui')\nexcept SystemExit:\n    pass\n"
-    heavy = "{'textual', 'dnet_tui.diagnostics.checks.catalogue'}"
+    heavy = "{'textual', 'dnet_tui.diagnostics.checks.catalogue', 'dnet_tui.diagnostics.walk.loop'}"
     code = f"{begin}{complete}print(sorted(name for name in sys.modules if name in {heavy}))"
     environment = {"_DNET_TUI_COMPLETE": "complete_bash", "COMP_WORDS": "dnet-tui explain masq-m", "COMP_CWORD": "2"}
     ran = subprocess.run(
@@ -163,6 +163,8 @@ def test_only_words_that_go_on_from_what_was_typed(monkeypatch: pytest.MonkeyPat
     assert completion.networks("") == ["app"]
     assert completion.checks("masq-m") == ["masq-missing"]
     assert "lo" in completion.interfaces("lo")
+    assert "lo" in completion.host_interfaces("l")
+    assert "web" not in completion.host_interfaces("we")
 
 
 def test_bash_itself_completes(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from dnet_tui.tui.app.present.capture.points import CONTAINER
 if TYPE_CHECKING:
     from dnet_tui.inspect.capture.packet import CapturedPacket
     from dnet_tui.inspect.capture.points import CapturePoint
-    from dnet_tui.inspect.capture.session import Capture, PointStatistics
+    from dnet_tui.inspect.capture.session import Capture
+    from dnet_tui.inspect.capture.tap import PointStatistics
 
 _RING = 4 << 20
 """Bytes of kernel memory for each point where there are several."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,6 +14,7 @@ from dnet_tui.tui.exit_codes import Exit
 if TYPE_CHECKING:
     from dnet_tui.actions.journal.entries import JournalEntry
     from dnet_tui.actions.plans.plan import Plan
+    from dnet_tui.tui.reports.change_types import ChangeData
 
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, change nothing.")]
@@ -83,7 +84,18 @@ def _show_done(plan: Plan, entry: JournalEntry, verified: str, output: str) -> N
         if verified:
             show([f"  {clean(line, _LIMIT)}" for line in verified.splitlines()])
         show([f"  → `dnet-tui undo {entry.id}` takes it back"])
+        if kept := _kept_still(plan):
+            show([f"  → {line}" for line in kept])
     _show_json(plan, entry, verified, output)
+
+
+def _kept_still(plan: Plan) -> list[str]:
+    """What files bring back at the next start of the host although the plan has just taken it away."""
+    from dnet_tui.actions.journal.journal import read, state_folder  # noqa: PLC0415  as above
+    from dnet_tui.actions.persist.lost_at_reboot import kept_things  # noqa: PLC0415
+
+    kept = kept_things(plan.operations, read(state_folder())[0])
+    return [f"entry {item} makes it again when the host starts: `dnet-tui undo {item}` ends that" for item in kept]
 
 
 def _apply(plan: Plan, make: Callable[[], Plan]) -> JournalEntry:
@@ -99,14 +111,20 @@ def _show_json(plan: Plan, entry: JournalEntry | None, verified: str, output: st
         return
     import msgspec  # noqa: PLC0415  as above
 
+    from dnet_tui.actions.plans.boot_files import WriteFile  # noqa: PLC0415
     from dnet_tui.actions.plans.plan import command_lines, undo_lines  # noqa: PLC0415
 
-    answer: dict[str, Any] = {
+    answer: ChangeData = {
         "format": 1,
         "title": plan.title,
-        "commands": command_lines(plan),
-        "undo": undo_lines(plan),
-        "notes": plan.notes,
+        "commands": list(command_lines(plan)),
+        "undo": list(undo_lines(plan)),
+        "files": [
+            {"path": action.path, "content": action.content}
+            for action in plan.operations
+            if isinstance(action, WriteFile)
+        ],
+        "notes": list(plan.notes),
         "persists": plan.persists,
         "entry": entry.id if entry is not None else None,
         "verified": verified,

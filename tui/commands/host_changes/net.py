@@ -28,7 +28,9 @@ ContainerArgument = Annotated[
 
 _NEEDS = Needs(
     everywhere=frozenset({SectionName.ADDRESSES}),
-    host=frozenset({SectionName.ROUTES, SectionName.POLICY_RULES, SectionName.SYSCTLS, SectionName.FIREWALL}),
+    host=frozenset(
+        {SectionName.ROUTES, SectionName.POLICY_RULES, SectionName.SYSCTLS, SectionName.FIREWALL, SectionName.NAMES}
+    ),
 )
 
 net_app = typer.Typer(no_args_is_help=True, add_completion=False, help="Create, remove, connect networks.")
@@ -57,6 +59,10 @@ def create(
     ] = True,
     mtu: Annotated[int | None, typer.Option("--mtu", metavar="BYTES", help="Largest packet.")] = None,
     bridge_name: Annotated[str, typer.Option("--bridge-name", metavar="NAME", help="The kernel's name of it.")] = "",
+    namespace: Annotated[
+        list[str] | None,
+        typer.Option("--namespace", metavar="NAME", help="Also make this namespace and plug it in; linux, repeatable."),
+    ] = None,
     yes: Yes = False,
     dry_run: DryRun = False,
     output: Output = "text",
@@ -86,6 +92,7 @@ def create(
             isolated=isolated,
             mtu=mtu,
             bridge_name=bridge_name,
+            namespaces=tuple(namespace or ()),
         )
         return anchored(create_plan(snapshot, request), snapshot)
 
@@ -155,6 +162,36 @@ def connect(
         aliases=tuple(alias or ()),
     )
     _connecting(connect=True, request=request, yes=yes, dry_run=dry_run, output=output)
+
+
+@net_app.command("attach")
+def attach(
+    network: NetworkArgument,
+    namespace: Annotated[str, typer.Argument(help="The namespace's name, as ip-netns(8) takes it.")],
+    *,
+    ip: Annotated[
+        list[str] | None, typer.Option("--ip", metavar="ADDRESS", help="Its address; once for each family.")
+    ] = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    output: Output = "text",
+) -> None:
+    """Plug a namespace, made if it isn't there, into a plain-Linux network, after showing the commands and asking.
+
+    A made one gets an address, a default route, and a resolv.conf in /etc/netns.
+    """
+    from dnet_tui.actions.networks.attach import ConnectRequest  # noqa: PLC0415  only this needs them
+    from dnet_tui.actions.networks.namespaces import attach_plan  # noqa: PLC0415
+    from dnet_tui.actions.plans.binding import anchored  # noqa: PLC0415
+
+    require_consent(yes=yes, dry_run=dry_run)
+    request = ConnectRequest(network=network, container=namespace, engine="linux", addresses=tuple(ip or ()))
+
+    def make() -> Plan:
+        snapshot = snapshot_from(None)
+        return anchored(attach_plan(snapshot, request), snapshot)
+
+    carry_out(make, yes=yes, dry_run=dry_run, output=output)
 
 
 @net_app.command("disconnect")

@@ -41,8 +41,9 @@ def publish(
 
     The container isn't restarted. The rules are dnet-tui's own and stand where engines leave them alone.
     """
-    from dnet_tui.actions.plans.binding import anchored  # noqa: PLC0415  only this command needs them
-    from dnet_tui.actions.ports.publish import parse_port, publish_plan  # noqa: PLC0415
+    from dnet_tui.actions.host_access import LocalHost  # noqa: PLC0415  only this command needs them
+    from dnet_tui.actions.plans.binding import anchored  # noqa: PLC0415
+    from dnet_tui.actions.ports.publish import parse_port, publish_plan, uses_native  # noqa: PLC0415
     from dnet_tui.actions.ports.reached import reached  # noqa: PLC0415
 
     request = parse_port(container, port, localhost=localhost)
@@ -50,7 +51,7 @@ def publish(
 
     def make() -> Plan:
         snapshot = snapshot_from(None)
-        return anchored(publish_plan(snapshot, request), snapshot)
+        return anchored(publish_plan(snapshot, request, native=uses_native(LocalHost())), snapshot)
 
     carry_out(make, yes=yes, dry_run=dry_run, output=output, verify=lambda: reached(snapshot_from(None), request))
 

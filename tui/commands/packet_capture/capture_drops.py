@@ -25,6 +25,7 @@ from dnet_tui.tui.reports.json_text import to_json_line
 if TYPE_CHECKING:
     from dnet_tui.actions.drop_watch.watched_namespace import WatchedNamespace
     from dnet_tui.diagnostics.capture.dropped_packets import DroppedPacket
+    from dnet_tui.tui.reports.change_types import DropData
 
 DEFAULT_SECONDS = 30.0
 """It never runs without an end: tracing costs the kernel time for every packet that is marked."""
@@ -132,7 +133,7 @@ class _Printer:
         self._rules[rule] += 1
         if self._json:
             moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1e6):06}Z"
-            data = {
+            data: DropData = {
                 "time": moment,
                 "src": packet.src,
                 "src_name": self._names.get(packet.src),

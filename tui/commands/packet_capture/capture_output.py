@@ -130,9 +130,8 @@ class CorrelatedOutput:
 
     def take(self, packets: Sequence[CapturedPacket], until_ns: int) -> None:
         """Join packets, and print the rows that are finished: everything up to ``until_ns`` has been given."""
-        for packet in packets:
-            self._correlator.feed(packet)
-        self._print(self._correlator.finished(until_ns))
+        for rows in self._correlator.follow(packets, until_ns):
+            self._print(rows)
 
     def end(self) -> None:
         """Print what is left."""
@@ -142,7 +141,10 @@ class CorrelatedOutput:
         """The flows, and what was not done for all packets."""
         yield from flow_lines(self._correlator.flows.flows(), self._names)
         if self._correlator.hurried:
-            yield f"{self._correlator.hurried} packets were not waited for: there were too many at once"
+            yield (
+                f"{self._correlator.hurried} packets were not followed further, for want of memory: "
+                "there were too many at once"
+            )
         if self._missing.unsure:
             yield (
                 f"{self._missing.unsure} packets were not seen at a point where the kernel dropped packets just then: "

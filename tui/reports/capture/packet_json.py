@@ -87,7 +87,8 @@ class PacketData(PointPacketData, frozen=True, kw_only=True):
     ``answers`` is the ``number`` of the packet that it answers.  ``remarks``:
     ``retransmission``, ``keep-alive``, ``reset``; ``alike`` (only their order
     tells several packets apart), ``apart`` (it may be a packet of another
-    row, which could not be decided).  A capture at a single point prints the
+    row, which could not be decided), ``not-followed`` (memory ran short: at
+    other points it was not waited for).  A capture at a single point prints the
     plain fields alone.  With ``--detail`` or ``--packet`` there are ``layers``,
     outermost first, and ``bytes``: what was captured of the frame, in hex.
     """
@@ -144,8 +145,12 @@ def packet_data(
         ],
         answers=row.answer_to or None,
         round_trips=[RoundTripData(point=labels[point], ns=took) for point, took in row.round_trips],
-        remarks=[*row.words, *(["alike"] if row.alike else []), *(["apart"] if row.apart else [])],
+        remarks=[*row.words, *(word for word, said in _remarks(row) if said)],
     )
+
+
+def _remarks(row: PacketRow) -> tuple[tuple[str, bool], ...]:
+    return ("alike", row.alike), ("apart", row.apart), ("not-followed", row.hurried)
 
 
 def _sighting(item: Sighting, labels: Sequence[str], first: int, *, ports: bool) -> SightingData:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from dnet_tui.inspect.capture.correlation.packet_identity import TCP
 from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
-from dnet_tui.inspect.capture.correlation.row_text import address_text, end_text, relative
+from dnet_tui.inspect.capture.correlation.row_text import address_text, end_text, relative, row_remarks
 from dnet_tui.inspect.capture.decode import clock, summarise
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.capture.missing_point import MissingPoint
@@ -54,11 +54,7 @@ class PacketTable:
 
     def remarks(self, row: PacketRow, missing: Sequence[MissingPoint]) -> str:
         """What there is to say beside the packet itself."""
-        found: list[str] = list(row.words)
-        if row.alike:
-            found.append("one of several just alike")
-        if row.apart:
-            found.append("may be a packet of another row")
+        found = row_remarks(row)
         if row.answer_to:
             trips = ", ".join(f"{self._labels[point]} {duration(took)}" for point, took in row.round_trips)
             found.append(f"answers #{row.answer_to}" + (f" after {trips}" if trips else ""))

@@ -191,10 +191,19 @@ class PolicyData(msgspec.Struct, frozen=True, kw_only=True):
     packet: str
 
 
+class OwnChangeData(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of dnet-tui's own that a reboot would take away (lost-at-reboot) or that is left (left-behind)."""
+
+    entry: str
+    title: str
+    state: str
+
+
 class DoctorData(msgspec.Struct, frozen=True, kw_only=True):
     """The report of ``dnet-tui doctor --format json``, format 1.
 
-    ``probes`` is there only with ``--probe``, ``policy`` only with ``--policy``.
+    ``probes`` is there only with ``--probe``, ``policy`` only with ``--policy``, ``own_changes`` only where the
+    journal of this host has any.
     """
 
     format: int
@@ -210,6 +219,7 @@ class DoctorData(msgspec.Struct, frozen=True, kw_only=True):
     flows: FlowsData | None
     probes: list[ProbeData] | msgspec.UnsetType = msgspec.UNSET
     policy: list[PolicyData] | msgspec.UnsetType = msgspec.UNSET
+    own_changes: list[OwnChangeData] | msgspec.UnsetType = msgspec.UNSET
 
 
 def doctor_data(report: Report) -> Json:
@@ -231,6 +241,8 @@ def doctor_data(report: Report) -> Json:
         flows=_flows(report.flows),
         probes=msgspec.UNSET if report.probes is None else [_probe(item) for item in report.probes],
         policy=msgspec.UNSET if report.policy is None else [_policy(item) for item in report.policy],
+        own_changes=[OwnChangeData(entry=item.entry, title=item.title, state=item.state) for item in report.own_changes]
+        or msgspec.UNSET,
     )
     built: Json = msgspec.to_builtins(data)
     return built

@@ -21,6 +21,7 @@ from dnet_tui.tui.reports.doctor.report_text import (
     commands,
     evidence_line,
     gap_line,
+    own_change_line,
     policy_items,
     skipped_line,
     symptoms_line,
@@ -49,6 +50,9 @@ def doctor_markdown(report: Report, label: Label = str) -> str:
         lines += ["## Not decided", ""]
         lines += [f"- {code(check.id)} ({plain(check.outcome)}): {plain(check.reason)}" for check in undecided]
         lines.append("")
+    if report.own_changes:
+        lines += ["## Changed by dnet-tui", ""]
+        lines += [*(f"- {plain(own_change_line(item))}" for item in report.own_changes), ""]
     if report.skipped:
         lines += ["## Left out", "", *(f"- {plain(skipped_line(item))}" for item in report.skipped), ""]
     if report.gaps:

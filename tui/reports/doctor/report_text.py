@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from dnet_tui.diagnostics.operations.remedy import AnyOperation
 from dnet_tui.diagnostics.report.finding import SYMPTOMS, Evidence, Finding
-from dnet_tui.diagnostics.report.report import CheckSkipped, PolicyLine, Report
+from dnet_tui.diagnostics.report.report import CheckSkipped, OwnChange, PolicyLine, Report
 from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.reports.doctor.probe_lines import probe_line, probes_line
@@ -38,10 +38,19 @@ def doctor_text(report: Report, paper: OutputStyle, label: Label = str) -> str:
         lines += _section("Probes", items, prose)
     if report.policy is not None:
         lines += _section("Policy", policy_items(report.policy), prose)
+    lines += _section("Changed by dnet-tui", [own_change_line(item) for item in report.own_changes], prose)
     lines += _section("Left out", [skipped_line(item) for item in report.skipped], prose)
     lines += _section("Not decided", _undecided(report), prose)
     lines += _section("Not seen", [gap_line(gap, label) for gap in report.gaps], prose)
     return "\n".join(lines) + "\n"
+
+
+def own_change_line(item: OwnChange) -> str:
+    """What a change of dnet-tui's own means for the host, and the command that deals with it."""
+    what = clean(item.title, _LIMIT)
+    if item.state == "left-behind":
+        return f"left behind by entry {item.entry} ({what}): `dnet-tui undo {item.entry}` takes it out"
+    return f"lost at a reboot, unless `dnet-tui persist {item.entry}` can keep it: entry {item.entry} ({what})"
 
 
 def skipped_line(item: CheckSkipped) -> str:

@@ -14,8 +14,7 @@ from dnet_tui.inspect.model import Unread, known_items, require
 from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table
 from dnet_tui.inspect.model.view import View
-
-Json = dict[str, object]
+from dnet_tui.tui.reports.rules.rules_types import ChainData, RuleData, RulesData, TableData
 
 
 class RuleSelection(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +98,7 @@ def firewall_gaps(view: View, shown: tuple[Shown, ...]) -> tuple[Gap, ...]:
     return tuple(gap for gap in view.all_gaps if gap.section == "firewall" and gap.scope in scopes)
 
 
-def rules_data(view: View, shown: tuple[Shown, ...]) -> Json:
+def rules_data(view: View, shown: tuple[Shown, ...]) -> RulesData:
     """JSON-ready data (``format`` 1): tables with their chains and rules, each with its sentence; every key present."""
     return {
         "format": 1,
@@ -122,7 +121,7 @@ def rules_data(view: View, shown: tuple[Shown, ...]) -> Json:
     }
 
 
-def _table(part: Shown, table: Table) -> Json:
+def _table(part: Shown, table: Table) -> TableData:
     chains = sorted(
         table.chains, key=lambda chain: (len(HOOKS) if chain.hook is None else HOOKS.index(chain.hook), chain.priority)
     )
@@ -136,7 +135,7 @@ def _table(part: Shown, table: Table) -> Json:
     }
 
 
-def _chain(table: Table, chain: Chain) -> Json:
+def _chain(table: Table, chain: Chain) -> ChainData:
     return {
         "name": chain.name,
         "hook": chain.hook,
@@ -150,7 +149,7 @@ def _chain(table: Table, chain: Chain) -> Json:
     }
 
 
-def _rule(table: Table, chain: Chain, rule: Rule) -> Json:
+def _rule(table: Table, chain: Chain, rule: Rule) -> RuleData:
     return {
         "number": rule.number,
         "handle": rule.handle,

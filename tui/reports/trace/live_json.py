@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dnet_tui.diagnostics.trace.live_trace import Live, LiveHop, Met
+from dnet_tui.tui.reports.trace.trace_types import LiveData, LiveHopData, LivePacketData, MetData
 
 
-def live_data(live: Live) -> dict[str, Any]:
+def live_data(live: Live) -> LiveData:
     """What the kernel did with the real packet, and whether the walk agrees (null: the walk couldn't say)."""
     return {
         "verdict": live.verdict,
@@ -22,8 +21,8 @@ def live_data(live: Live) -> dict[str, Any]:
     }
 
 
-def _hop(hop: LiveHop) -> dict[str, Any]:
-    packet = {"kind": hop.kind, "src": hop.src, "dst": hop.dst, "sport": hop.sport, "dport": hop.dport}
+def _hop(hop: LiveHop) -> LiveHopData:
+    packet: LivePacketData = {"kind": hop.kind, "src": hop.src, "dst": hop.dst, "sport": hop.sport, "dport": hop.dport}
     return {
         "namespace": hop.place,
         "stage": hop.stage,
@@ -35,7 +34,7 @@ def _hop(hop: LiveHop) -> dict[str, Any]:
     }
 
 
-def _met(item: Met) -> dict[str, Any]:
+def _met(item: Met) -> MetData:
     return {
         "backend": item.backend,
         "family": item.family,

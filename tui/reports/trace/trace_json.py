@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dnet_tui.diagnostics.trace.reception import Relay, way_out
 from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.diagnostics.walk.l2.tunnels import ref_text
@@ -11,12 +9,26 @@ from dnet_tui.diagnostics.walk.later_packets import LaterPacket
 from dnet_tui.diagnostics.walk.packet import Decider, Hedge, Hop, Packet, RuleRef, Walk
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.reports.trace.headline import headline
+from dnet_tui.tui.reports.trace.trace_types import (
+    BeyondData,
+    DeciderData,
+    HedgeData,
+    HopData,
+    LeavingData,
+    LeftData,
+    RelayData,
+    SizedData,
+    TraceData,
+    TracePacketData,
+    TraceRuleData,
+    WayData,
+)
 
 FORMAT = 1
 """Version of ``trace --format json``."""
 
 
-def trace_data(trace: Trace, view: View) -> dict[str, Any]:
+def trace_data(trace: Trace, view: View) -> TraceData:
     """The trace: its verdict, what decides, every hop, the answer's way back and what could not be decided."""
     walks = [trace.forward] + ([trace.answer] if trace.answer is not None else [])
     walks += [item.walk for item in trace.later]
@@ -54,23 +66,30 @@ def trace_data(trace: Trace, view: View) -> dict[str, Any]:
     }
 
 
-def _hedge(hedge: Hedge, view: View) -> dict[str, Any]:
+def _hedge(hedge: Hedge, view: View) -> HedgeData:
     """What was taken for granted: a rate that isn't exceeded, a list as it was; with the rule that asks for it."""
     rule = _rule(hedge.rule) if hedge.rule is not None else None
     return {"text": hedge.text, "namespace": view.label(hedge.namespace), "rule": rule}
 
 
-def _relay(relay: Relay | None, view: View) -> dict[str, Any]:
+def _relay(relay: Relay | None, view: View) -> BeyondData:
     """The connection of a proxy that took this one; nothing where none did."""
     if relay is None:
         return {}
-    answer = _reply(relay.answer, view) if relay.answer is not None else None
-    proxy = {"pid": relay.proxy.pid, "program": relay.program, "certain": relay.certain, "to": relay.to}
-    more = {"reply": answer, **_later(relay.later, view), **_relay(relay.next, view)}
-    return {"relay": {**proxy, **_reply(relay.forward, view), **more}}
+    data: RelayData = {
+        "pid": relay.proxy.pid,
+        "program": relay.program,
+        "certain": relay.certain,
+        "to": relay.to,
+        **_reply(relay.forward, view),
+        "reply": _reply(relay.answer, view) if relay.answer is not None else None,
+        **_later(relay.later, view),
+        **_relay(relay.next, view),
+    }
+    return {"relay": data}
 
 
-def _later(later: tuple[LaterPacket, ...], view: View) -> dict[str, Any]:
+def _later(later: tuple[LaterPacket, ...], view: View) -> BeyondData:
     """The connection's later packets that were walked; nothing where none had to be."""
     if not later:
         return {}
@@ -79,7 +98,7 @@ def _later(later: tuple[LaterPacket, ...], view: View) -> dict[str, Any]:
     }
 
 
-def _size(trace: Trace, view: View) -> dict[str, Any]:
+def _size(trace: Trace, view: View) -> SizedData:
     """What is said of a packet with a size; nothing of one that has none."""
     start = trace.forward.start
     if not start.length:
@@ -88,7 +107,7 @@ def _size(trace: Trace, view: View) -> dict[str, Any]:
     return {"size": start.length, "df": start.df, "told": told}
 
 
-def _reply(walk: Walk, view: View) -> dict[str, Any]:
+def _reply(walk: Walk, view: View) -> WayData:
     return {
         "verdict": walk.end,
         "decided_by": _decider(walk.decided_by, view),
@@ -97,22 +116,22 @@ def _reply(walk: Walk, view: View) -> dict[str, Any]:
     }
 
 
-def _way_out(walk: Walk, view: View) -> dict[str, Any]:
+def _way_out(walk: Walk, view: View) -> LeavingData:
     """By what it left what can be seen, and in which tunnels; nothing of one that didn't."""
     if walk.end != "left":
         return {}
     link, where = way_out(view, walk)
-    data: dict[str, Any] = {"interface": link, "to": where.removeprefix("to ").removeprefix("into ")}
+    data: LeftData = {"interface": link, "to": where.removeprefix("to ").removeprefix("into ")}
     if walk.wire is not None:
         data["tunnels"] = [{"interface": ref_text(view, item.tunnel), "to": item.where} for item in walk.carried]
         data["outer"] = _packet(walk.wire)
     return {"left": data}
 
 
-def _decider(by: Decider | None, view: View) -> dict[str, Any] | None:
+def _decider(by: Decider | None, view: View) -> DeciderData | None:
     if by is None:
         return None
-    data: dict[str, Any] = {"kind": by.kind, "text": by.text, "namespace": view.label(by.namespace)}
+    data: DeciderData = {"kind": by.kind, "text": by.text, "namespace": view.label(by.namespace)}
     if by.value:
         data["value"] = by.value
     if by.link:
@@ -122,8 +141,8 @@ def _decider(by: Decider | None, view: View) -> dict[str, Any] | None:
     return data
 
 
-def _hop(hop: Hop, view: View) -> dict[str, Any]:
-    data: dict[str, Any] = {
+def _hop(hop: Hop, view: View) -> HopData:
+    data: HopData = {
         "namespace": view.label(hop.namespace),
         "interface": hop.interface,
         "stage": hop.stage,
@@ -132,10 +151,12 @@ def _hop(hop: Hop, view: View) -> dict[str, Any]:
         "rule": _rule(hop.rule) if hop.rule is not None else None,
         "note": hop.note,
     }
-    return data | ({"outer": True} if hop.outer else {})
+    if hop.outer:
+        data["outer"] = True
+    return data
 
 
-def _packet(packet: Packet) -> dict[str, Any]:
+def _packet(packet: Packet) -> TracePacketData:
     return {
         "src": packet.src,
         "dst": packet.dst,
@@ -145,7 +166,7 @@ def _packet(packet: Packet) -> dict[str, Any]:
     }
 
 
-def _rule(ref: RuleRef) -> dict[str, Any]:
+def _rule(ref: RuleRef) -> TraceRuleData:
     return {
         "backend": ref.backend,
         "family": ref.family,

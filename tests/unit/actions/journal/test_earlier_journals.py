@@ -103,10 +103,11 @@ def test_bridges_networks_and_trace_tables_are_taken_back_by_what_was_captured(
     for module in (bridges, docker_networks, trace_tables):
         monkeypatch.setattr(module, "revert", revert)
     changes = {entry.id: entry.changes[0] for entry in read(folder)[0]}
-    for entry in ("0004", "0005", "0006", "0007", "0008"):
+    order = ("0008", "0007", "0006", "0005", "0004")  # the last first: the others have to do with each other
+    for entry in order:
         assert undo(host, folder, entry).entry.status == "undone"
-    assert [given[0] for given in seen] == [changes[entry].action for entry in ("0004", "0005", "0006", "0007", "0008")]
-    created, deleted, made, removed, table = seen
+    assert [given[0] for given in seen] == [changes[entry].action for entry in order]
+    table, removed, made, deleted, created = seen
     assert created[1:3] == (BridgeState(existed=False), BridgeState(existed=True, ifindex=5))
     assert isinstance(deleted[1], BridgeState)
     assert (deleted[1].mac, deleted[1].addresses) == ("02:00:00:00:00:05", ("10.9.0.1/24",))

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from dnet_tui.actions.journal.entries import JournalEntry, StepLocation
 from dnet_tui.actions.plans.plan import Plan
+from dnet_tui.actions.probes.repair_probe import RepairProof
 from dnet_tui.actions.repair import host_io
 from dnet_tui.actions.repair.session import Repair, RepairSession, Result
 from dnet_tui.diagnostics.checks.run_checks import run_checks
@@ -29,10 +30,12 @@ class Host:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.snapshot = BROKEN
         self.applied: list[Plan] = []
+        self.undone: list[object] = []
         self.runs: list[tuple[str, ...]] = []
         monkeypatch.setattr(take_snapshot, "take_snapshot", lambda *_: self.snapshot)
         monkeypatch.setattr(host_io, "apply_plan", self._apply)
-        monkeypatch.setattr(host_io, "egress_text", lambda *_: "probe: it answered")
+        monkeypatch.setattr(host_io, "undo_entry", lambda *given: self.undone.append(given[2]))
+        monkeypatch.setattr(host_io, "proof", lambda *_: RepairProof(text="probe: it answered"))
         run = RepairSession.run
 
         def counted(session: RepairSession, repairs: tuple[Repair, ...]) -> tuple[Result, ...]:
@@ -83,6 +86,7 @@ def test_the_app_tells_when_a_repair_did_not_help(host: Host, monkeypatch: pytes
     with pytest.raises(ActionFailedError, match="still there"):
         apply_fix(finding)
     assert host.snapshot == HEALTHY
+    assert host.undone == ["0001"]
 
 
 def test_a_snapshot_is_taken_only_when_it_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 from dnet_tui.actions.journal.entries import JournalEntry, StepLocation
 from dnet_tui.actions.plans.binding import PlanOutdatedError, same_changes
 from dnet_tui.actions.plans.plan import Plan, plan_for, render
+from dnet_tui.actions.probes.repair_probe import RepairProof
 from dnet_tui.actions.repair.session import Repair, RepairSession, Result, choose_repairs
 from dnet_tui.diagnostics.operations.by_hand import Command
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
@@ -56,6 +57,9 @@ class Outside:
         self.undecided: frozenset[str] = frozenset()
         self.answer: Callable[[Repair], bool] = lambda _: True
         self.fails: set[str] = set()
+        self.silent: set[str] = set()
+        self.keeps = self.stuck = False
+        self.taken_back: list[str] = []
         self.meanwhile: Callable[[], None] = lambda: None
 
     def take(self) -> Snapshot:
@@ -75,8 +79,17 @@ class Outside:
             gaps=(),
         )
 
-    def probe(self, _: Snapshot, item: Finding) -> str:
-        return f"probe: {item.check}"
+    def probe(self, _: Snapshot, item: Finding) -> RepairProof:
+        return RepairProof(text=f"probe: {item.check}", failed=item.check in self.silent)
+
+    def keep(self, finding: Finding, why: str) -> bool:
+        self.asked.append(f"keep {finding.check}: {why.splitlines()[0]}")
+        return self.keeps
+
+    def take_back(self, entry: JournalEntry) -> None:
+        if self.stuck:
+            raise ActionFailedError("it is stuck", "pull harder")
+        self.taken_back.append(entry.id)
 
     def report(self, result: Result) -> None:
         self.reported.append(result)
@@ -152,8 +165,8 @@ def test_what_an_earlier_repair_put_right_too_is_not_touched() -> None:
 def test_a_repair_that_does_not_help_stops_the_rest() -> None:
     outside = Outside(A, B, cures={})
     assert run(outside, A, B) == ["still-there"]
-    assert outside.asked == ["a"]
-    assert "undo 0001" in outside.reported[0].hint
+    assert outside.asked == ["a", "keep a: applied, but a is still there"]
+    assert outside.reported[0].text.endswith("it was taken back")
 
 
 def test_what_is_found_in_the_end_is_remembered() -> None:
@@ -339,3 +352,35 @@ def test_a_host_that_never_stands_still_is_left_alone() -> None:
     assert run(outside, A) == ["failed"]
     assert outside.applied == []
     assert "faster than a plan" in outside.reported[0].text
+
+
+def test_what_does_not_help_is_taken_back() -> None:
+    outside = Outside(A, B, cures={"a": set()})
+    assert run(outside, A, B) == ["still-there"]
+    assert outside.taken_back == ["0001"]
+    assert outside.reported[0].text.endswith("it was taken back")
+    assert outside.asked[1].startswith("keep a: applied, but a is still there")
+
+
+def test_what_the_walk_believes_and_packets_do_not_is_taken_back_too() -> None:
+    outside = Outside(A, B)
+    outside.silent = {"a"}
+    assert run(outside, A, B) == ["still-there"]
+    assert outside.taken_back == ["0001"]
+    assert "packets don't pass\nprobe: a" in outside.reported[0].text
+
+
+def test_what_does_not_help_may_be_kept() -> None:
+    outside = Outside(A, cures={"a": set()})
+    outside.keeps = True
+    assert run(outside, A) == ["still-there"]
+    assert outside.taken_back == []
+    assert outside.reported[0].hint == "`dnet-tui undo 0001` takes it back"
+
+
+def test_what_can_not_be_taken_back_is_said() -> None:
+    outside = Outside(A, cures={"a": set()})
+    outside.stuck = True
+    run(outside, A)
+    assert "it could not be taken back: it is stuck" in outside.reported[0].text
+    assert outside.reported[0].hint == "pull harder"

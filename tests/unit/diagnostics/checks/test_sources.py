@@ -68,11 +68,11 @@ def test_a_second_address_of_the_network_is_masqueraded_like_the_first() -> None
     assert outcome(sourced("172.17.0.77"))[0] == "ok"
 
 
-def test_what_the_host_keeps_its_own_programs_from_is_information() -> None:
+def test_what_the_host_keeps_its_own_programs_from_is_one_warning_that_names_the_rule() -> None:
     report = run_checks(after(docker_like_snapshot(), [filter_rule("OUTPUT", "-o docker0 -j DROP")]))
-    told = [item for item in report.findings if item.check == "flow-blocked"]
-    assert [item.severity for item in told] == ["info"]
-    assert told[0].symptoms == ("host-to-container", "container-to-host")
+    (told,) = report.findings
+    assert (told.check, told.severity) == ("output-drop", "warning")
+    assert told.symptoms == ("host-to-container", "container-to-host")
 
 
 def test_what_stops_others_too_is_not_told_a_second_time() -> None:

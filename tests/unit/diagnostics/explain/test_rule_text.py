@@ -121,8 +121,8 @@ def test_return_from_a_base_chain_means_the_policy() -> None:
 
 
 def test_what_is_not_modelled_is_named_with_its_text() -> None:
-    assert say("-i docker0 -m u32 --u32 0x0=0x1 -j DROP") == (
-        "Traffic arriving by docker0 for which “-m u32 --u32 0x0=0x1” holds (which can't be decided here) is dropped."
+    assert say("-i docker0 -m cpu --cpu 1 -j DROP") == (
+        "Traffic arriving by docker0 for which “-m cpu --cpu 1” holds (which can't be decided here) is dropped."
     )
     assert say("-i docker0 -j SYNPROXY --mss 1460") == (
         "Traffic arriving by docker0 is handled by “-j SYNPROXY --mss 1460”, whose effect is not known."

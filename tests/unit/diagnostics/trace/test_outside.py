@@ -10,12 +10,13 @@ import pytest
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.context.outside import OUTSIDE, OUTSIDE6
 from dnet_tui.diagnostics.trace.endpoints import find
+from dnet_tui.diagnostics.trace.matrix import MatrixRequest, matrix
 from dnet_tui.diagnostics.trace.outside import arrival
 from dnet_tui.diagnostics.trace.trace import Trace, trace
-from dnet_tui.inspect.errors import CannotInspectError
+from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model import Address, NextHop, Route, Snapshot, Subnet, known_items
-from unit.builders.factories import HOST, docker_like_snapshot, with_link, with_namespace
-from unit.diagnostics.checks.cases.rules import with_network, without_default_route
+from unit.builders.factories import HOST, docker_like_snapshot, with_link, with_namespace, with_sysctl
+from unit.diagnostics.checks.cases.rules import insert, with_network, without_default_route
 
 BEYOND = "10.99.0.0/16"
 
@@ -83,6 +84,54 @@ def test_packets_from_outside_come_by_the_link_of_the_route_to_their_source() ->
     case = HostContext(with_host(snapshot, links=(*(link for link in host.links if link.ifindex != 7), second)))
     assert arrival(case, "10.99.1.1").ifindex == 7
     assert arrival(case, "8.8.8.8").ifindex == plain.ifindex
+
+
+def with_second_uplink() -> Snapshot:
+    """A host with eth1 beside eth0; FORWARD drops what arrives by eth1."""
+    snapshot = insert("-i eth1 -j DROP")
+    for key in ("forwarding", "rp_filter"):
+        snapshot = with_sysctl(snapshot, f"net.ipv4.conf.eth1.{key}", "1" if key == "forwarding" else "0")
+    host = HostContext(snapshot).view.host
+    assert host is not None
+    plain = next(link for link in host.links if link.name == "eth0")
+    bridge = next(link for link in host.links if link.name == "docker0")
+    own = msgspec.structs.replace(plain, ifindex=77, name="eth1")
+    port = msgspec.structs.replace(plain, ifindex=78, name="eth2", master=bridge.ifindex)
+    return with_host(snapshot, links=(*host.links, own, port))
+
+
+@pytest.mark.parametrize(("interface", "end"), [("", "delivered"), ("eth0", "delivered"), ("eth1", "dropped")])
+def test_a_packet_arrives_by_the_interface_that_is_named(interface: str, end: str) -> None:
+    case = HostContext(with_second_uplink())
+    for source in ("outside", OUTSIDE):
+        found = trace(case, find(case, source), find(case, "host"), port=8080, arrives_by=interface)
+        assert found.forward.hops[0].interface == (interface or "eth0")
+        assert found.forward.end == end
+
+
+@pytest.mark.parametrize(
+    ("source", "interface", "words"),
+    [
+        ("outside", "eth9", "no interface called 'eth9'"),
+        ("outside", "lo", "nothing from outside arrives by the loopback"),
+        ("outside", "eth2", "eth2 belongs to bridge docker0"),
+        ("web", "eth1", "a packet from web is made on this host"),
+        ("host", "eth1", "a packet from host is made on this host"),
+    ],
+)
+def test_an_interface_by_which_nothing_arrives_is_refused(source: str, interface: str, words: str) -> None:
+    case = HostContext(with_second_uplink())
+    with pytest.raises(UsageError, match=words):
+        trace(case, find(case, source), find(case, "app1"), arrives_by=interface)
+
+
+def test_in_a_matrix_only_what_comes_from_outside_arrives_by_it() -> None:
+    case = HostContext(with_second_uplink())
+    wish = MatrixRequest(port=8080, arrives_by="eth1")
+    found = matrix(case, wish, sources=["web", "outside"], targets=["host"])
+    assert [cell.reach for cell in found.cells] == ["yes", "no"]
+    with pytest.raises(UsageError, match="eth9"):
+        matrix(case, MatrixRequest(arrives_by="eth9"), sources=["web"], targets=["host"])
 
 
 def without_default(snapshot: Snapshot) -> Snapshot:

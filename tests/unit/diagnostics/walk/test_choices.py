@@ -327,3 +327,48 @@ def test_a_few_addresses_to_choose_from_are_looked_at_one_by_one() -> None:
     trip = walk(view, packet, origin=APP1, outside=True)
     assert trip.end == "left"
     assert {trip.last.src, *(way.last.src for way in trip.others)} == {"203.0.113.2", "203.0.113.3"}
+
+
+def sent_by_somebody(*rules: str) -> Walk:
+    """A packet of the host's own, of a program of which nothing is known, to a port that rules lead on."""
+    inserts = [
+        InsertRule(
+            backend="iptables-nft",
+            family="ip",
+            table="nat",
+            chain="OUTPUT",
+            spec=f"-p tcp -m tcp --dport 9000 {rule}",
+            position=number,
+        )
+        for number, rule in enumerate(rules, start=1)
+    ]
+    packet = Packet(src="203.0.113.2", dst="203.0.113.2", proto="tcp", sport=40000, dport=9000, tcp_flags=("SYN",))
+    return walk(View(after(docker_like_snapshot(), inserts)), packet, origin=HOST, outside=True)
+
+
+HALF = "-m statistic --mode random --probability 0.5"
+
+
+def test_what_leaves_and_what_is_received_both_get_there_as_far_as_can_be_seen() -> None:
+    inside, outside = "-j DNAT --to-destination 172.17.0.2:80", "-j DNAT --to-destination 198.51.100.9:80"
+    trip = sent_by_somebody(f"{HALF} {inside}", outside)
+    assert (trip.end, trip.arrives) == ("left", True)
+    assert {way.end for way in trip.others} == {"delivered"}
+    nobody = "-j DNAT --to-destination 172.17.0.2:81"
+    assert sent_by_somebody(f"{HALF} {nobody}", outside).end == "unknown", "one is refused"
+
+
+@pytest.mark.parametrize(
+    ("condition", "end"),
+    [
+        ("-m owner --uid-owner 0", "delivered"),
+        ("-m owner --uid-owner 7", "refused"),
+        (HALF, "unknown"),
+        ("-m cpu --cpu 0", "unknown"),
+    ],
+)
+def test_where_translations_end_differently_a_plain_packets_is_followed_and_said(condition: str, end: str) -> None:
+    """Whether one of them applies rests on the sender; what is left to chance stays unknown."""
+    trip = sent_by_somebody(f"{condition} -j DNAT --to-destination 172.17.0.2:80")
+    assert trip.end == end
+    assert bool(trip.hedges) is (end != "unknown")

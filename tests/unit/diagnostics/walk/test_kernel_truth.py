@@ -187,6 +187,21 @@ def test_the_question_for_a_neighbour_is_stopped_before_the_packet() -> None:
     assert found.obstacles[0].stage == "neighbour"
 
 
+@pytest.mark.parametrize(("known", "end", "kind"), [(False, "unreachable", "link"), (True, "dropped", "rule")])
+def test_where_no_question_gets_through_no_rule_meets_the_packet(*, known: bool, end: str, kind: str) -> None:
+    """Behind a port that is down nobody answers: only who remembers a neighbour sends it a frame."""
+    snapshot = with_link(knowing() if known else forgetful(), HOST, "veth99e5f60", up=False)
+    snapshot = with_sysctl(snapshot, "net.bridge.bridge-nf-call-iptables", "1")
+    rules = [("-d 10.10.0.3", (match("daddr", f"{TWO}/32"), verdict("drop")))]
+    base = chain("PREROUTING", rules, hook="prerouting", priority=-150, type="filter", policy="accept")
+    snapshot = with_namespace(
+        snapshot, HOST, firewall=Firewall(tables=(Table(family="ip", name="m", backend="nftables", chains=(base,)),))
+    )
+    found = between(snapshot)
+    assert found.decided_by is not None
+    assert (found.end, found.decided_by.kind) == (end, kind)
+
+
 def with_bridge_rules(snapshot: Snapshot, *matches: Any) -> Snapshot:
     """Rules of the bridge family in prerouting, each of which drops what one condition fits."""
     rules = [(f"rule {number}", (item, verdict("drop"))) for number, item in enumerate(matches, start=1)]
@@ -217,6 +232,17 @@ def test_a_static_entry_moves_when_its_owner_answers_the_question() -> None:
 
 def test_a_sticky_entry_stays_when_its_owner_answers() -> None:
     assert between(listed(forgetful(), APP2, VETH_APP1, "static", "sticky")).end == "unreachable"
+
+
+def test_an_entry_of_the_bridges_own_stays_when_its_owner_sends() -> None:
+    snapshot = listed(forgetful(), APP2, VETH_APP2, "permanent")
+    assert between(snapshot).end == "unreachable"
+    snapshot = listed(knowing(), APP2, VETH_APP2, "permanent")
+    there = sent(snapshot, APP2, packet(TWO, ONE))
+    assert there.end == "delivered"
+    back = reply(View(snapshot), there)
+    assert back is not None
+    assert back.end == "unreachable"
 
 
 def test_without_unicast_flooding_an_unknown_mac_is_lost() -> None:
@@ -675,3 +701,47 @@ def test_a_program_that_only_holds_the_port_answers_nobody() -> None:
     found = traced(with_namespace(docker_like_snapshot(), HOST, sockets=(holding,)), "host", "127.0.0.1", port=8080)
     assert (found.held_by, found.intended, found.arrives) == ("conmon", False, False)
     assert found.why == "conmon only holds the port, so that nobody else takes it, and never answers"
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_refusal_of_what_answers_a_tracked_connection_goes_that_ones_way(*, answers: bool) -> None:
+    """An ICMP error about an answer is related, and in the direction of the connection's first packet."""
+    rule = (match("ctstate", "RELATED"), match("ctdir", "ORIGINAL"), verdict("drop"))
+    base = chain("FORWARD", [("related", rule)], hook="forward", priority=0, type="filter", policy="accept")
+    table = Table(family="ip", name="filter", backend="nftables", chains=(base,))
+    snapshot = with_namespace(docker_like_snapshot(), HOST, firewall=Firewall(tables=(table,)))
+    snapshot = with_sysctl(snapshot, "net.bridge.bridge-nf-call-iptables", "1")
+    entry = ConntrackEntry(
+        family="ip",
+        proto="udp",
+        original=ConntrackTuple(src=TWO, dst=ONE, sport=5353, dport=40000),
+        reply=ConntrackTuple(src=ONE, dst=TWO, sport=40000, dport=5353),
+        status=("seen-reply",),
+    )
+    snapshot = with_namespace(snapshot, HOST, conntrack=(entry,) if answers else ())
+    there = sent(snapshot, APP1, packet(ONE, TWO, "udp", dport=5353))
+    assert there.end == "refused"
+    back = reply(View(snapshot), there)
+    assert back is not None
+    assert back.end == ("dropped" if answers else "delivered")
+
+
+@pytest.mark.parametrize(("zone", "end"), [(0, "unknown"), (5, "delivered")])
+def test_a_new_connection_whose_answers_another_one_has_clashes_with_it(zone: int, end: str) -> None:
+    """An answer that isn't known for one, as its direction is in another zone, is a new connection of that tuple."""
+    entry = ConntrackEntry(
+        family="ip",
+        proto="udp",
+        original=ConntrackTuple(src=TWO, dst=ONE, sport=5353, dport=40000),
+        reply=ConntrackTuple(src="10.10.0.9", dst=TWO, sport=40000, dport=5353),
+        zone=zone,
+        status=("dst-nat",),
+    )
+    rule = (match("ctstate", "INVALID"), verdict("drop"))
+    base = chain("FORWARD", [("invalid", rule)], hook="forward", priority=0, type="filter", policy="accept")
+    table = Table(family="ip", name="filter", backend="nftables", chains=(base,))
+    listening = Socket(proto="udp", address="0.0.0.0", port=5353, process="x")  # noqa: S104 - described
+    snapshot = with_namespace(docker_like_snapshot(), HOST, firewall=Firewall(tables=(table,)), conntrack=(entry,))
+    snapshot = with_namespace(snapshot, APP2, sockets=(listening,))
+    snapshot = with_sysctl(snapshot, "net.bridge.bridge-nf-call-iptables", "1")
+    assert sent(snapshot, APP1, packet(ONE, TWO, "udp", dport=5353)).end == end

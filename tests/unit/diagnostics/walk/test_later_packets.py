@@ -98,6 +98,7 @@ def test_it_is_said_which_packet_is_stopped() -> None:
     assert "Decided by: iptables-nft filter FORWARD rule 1" in text
     data = trace_data(found, case.view)
     assert [(item["packet"], item["verdict"]) for item in data["later"]] == [("data", "dropped")]
+    assert data["decided_by"] is not None
     assert data["decided_by"]["rule"]["number"] == 1
 
 

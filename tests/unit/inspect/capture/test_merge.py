@@ -14,14 +14,14 @@ def times(packets: list[CapturedPacket]) -> list[int]:
 
 
 def test_one_ring_is_not_held_up() -> None:
-    merger = Merger(0.0)
+    merger: Merger[CapturedPacket] = Merger(0.0)
     merger.add(1.0, at(1, 2))
     assert times(merger.take(1.0)) == [1, 2]
     assert merger.next_due() is None
 
 
 def test_a_late_block_is_put_in_its_place() -> None:
-    merger = Merger(0.06)
+    merger: Merger[CapturedPacket] = Merger(0.06)
     merger.add(1.00, at(10, 30))
     assert merger.take(1.05) == []
     merger.add(1.05, at(20, 40, point=1))
@@ -30,7 +30,7 @@ def test_a_late_block_is_put_in_its_place() -> None:
 
 
 def test_what_is_left_of_a_batch_is_due_when_the_batch_was() -> None:
-    merger = Merger(0.06)
+    merger: Merger[CapturedPacket] = Merger(0.06)
     merger.add(1.00, at(10))
     merger.add(1.02, at(5, 15, point=1))
     merger.take(1.06)
@@ -38,14 +38,14 @@ def test_what_is_left_of_a_batch_is_due_when_the_batch_was() -> None:
 
 
 def test_the_end_lets_everything_go_in_order() -> None:
-    merger = Merger(9.0)
+    merger: Merger[CapturedPacket] = Merger(9.0)
     merger.add(1.0, at(3, 4))
     merger.add(1.0, at(1, 2, point=1))
     assert times(merger.take(1.0, everything=True)) == [1, 2, 3, 4]
 
 
 def test_too_many_bytes_are_let_go_before_their_time() -> None:
-    merger = Merger(9.0, limit=400)
+    merger: Merger[CapturedPacket] = Merger(9.0, limit=400)
     merger.add(1.0, at(1, size=60))
     assert merger.take(1.0) == []
     merger.add(1.0, at(2, size=60))

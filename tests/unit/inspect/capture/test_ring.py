@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,11 +12,12 @@ from hypothesis import strategies as st
 
 from dnet_tui.inspect.capture.files.pcapng_blocks import packet_block
 from dnet_tui.inspect.capture.packet import ETHERNET, SNAPLEN
-from dnet_tui.inspect.capture.ring import _BLOCK, Ring
+from dnet_tui.inspect.capture.ring import LOOKED_AT, Ring
 from unit.builders.packets import MAC_A, MAC_B, ethernet, ipv4, udp
 
 FRAME = ethernet(ipv4(17, udp(b"abc")))
 BLOCKS = 4
+BLOCK = LOOKED_AT.size
 
 
 def ring(*, loopback: bool = False, snaplen: int = SNAPLEN) -> Any:
@@ -25,9 +27,11 @@ def ring(*, loopback: bool = False, snaplen: int = SNAPLEN) -> Any:
             linktype=ETHERNET,
             received=0,
             snaplen=snaplen,
-            _memory=bytearray(_BLOCK * BLOCKS),
+            _memory=bytearray(BLOCK * BLOCKS),
             _blocks=BLOCKS,
             _block=0,
+            _block_size=BLOCK,
+            _rest=None,
             _skip_outgoing=loopback,
         ).__dict__
     )
@@ -57,11 +61,17 @@ def frame(
 def fill(made: Any, block: int, *frames: bytes) -> None:
     head = struct.pack("=IIIIIIQ", 2, 0, 1, len(frames), 48, 0, block).ljust(48, b"\0")
     body = head + b"".join(frames)
-    made._memory[block * _BLOCK : block * _BLOCK + len(body)] = body
+    made._memory[block * BLOCK : block * BLOCK + len(body)] = body
+
+
+def written(made: Any, point: int = 0, enough: int = sys.maxsize) -> Any:
+    maker = made.block_maker(point)
+    made.read_blocks(maker, enough)
+    return maker.take()
 
 
 def statuses(made: Any) -> list[int]:
-    return [struct.unpack_from("=I", made._memory, block * _BLOCK + 8)[0] for block in range(BLOCKS)]
+    return [struct.unpack_from("=I", made._memory, block * BLOCK + 8)[0] for block in range(BLOCKS)]
 
 
 def test_packets_come_with_time_direction_and_length() -> None:
@@ -139,7 +149,7 @@ def test_blocks_are_the_very_bytes_that_the_packets_would_be_written_as() -> Non
     fill(slow, 0, *frames)
     fill(fast, 0, *frames)
     packets = slow.read(2)
-    (blocks,) = fast.read_blocks(fast.block_maker(2))
+    blocks = written(fast, 2)
     assert blocks.data == b"".join(map(packet_block, packets))
     assert (blocks.packets, blocks.first_ns, blocks.last_ns) == (4, packets[0].time_ns, packets[-1].time_ns)
     assert statuses(fast) == [0, 0, 0, 0]
@@ -149,7 +159,7 @@ def test_blocks_of_loopback_hold_each_packet_once() -> None:
     made = ring(loopback=True)
     fill(made, 0, frame(FRAME, reception=4))
     fill(made, 1, frame(FRAME, reception=4), frame(FRAME, reception=0))
-    assert [blocks.packets for blocks in made.read_blocks(made.block_maker())] == [1]
+    assert written(made).packets == 1
 
 
 @st.composite
@@ -183,15 +193,20 @@ def alike(count: int, step_ns: int, **more: int) -> list[bytes]:
 @example(alike(100, 1, reception=4), True)
 @example([*alike(40, 1), *alike(40, 1, reception=3)], True)
 def test_frames_that_are_alike_are_written_as_any_others(frames: list[bytes], loopback: bool) -> None:
-    slow, fast = ring(loopback=loopback), ring(loopback=loopback)
-    fill(slow, 0, *frames)
-    fill(fast, 0, *frames)
+    slow, fast, merged = (ring(loopback=loopback) for _ in range(3))
+    for made in (slow, fast, merged):
+        fill(made, 0, *frames)
     packets = slow.read(1)
-    found = fast.read_blocks(fast.block_maker(1))
-    assert b"".join(blocks.data for blocks in found) == b"".join(map(packet_block, packets))
-    assert sum(blocks.packets for blocks in found) == len(packets) == fast.received
-    for blocks in found:
-        assert (blocks.first_ns, blocks.last_ns) == (packets[0].time_ns, packets[-1].time_ns)
+    single = merged.read_written(merged.block_maker(1), 1)
+    assert [item.captured() for item in single] == packets
+    assert [item.data for item in single] == list(map(packet_block, packets))
+    found = written(fast, 1)
+    if found is None:
+        assert not packets
+        return
+    assert found.data == b"".join(map(packet_block, packets))
+    assert found.packets == len(packets) == fast.received
+    assert (found.first_ns, found.last_ns) == (packets[0].time_ns, packets[-1].time_ns)
 
 
 def test_content_that_looks_like_a_frame_is_not_taken_for_one() -> None:
@@ -201,5 +216,42 @@ def test_content_that_looks_like_a_frame_is_not_taken_for_one() -> None:
     slow, fast = ring(), ring()
     fill(slow, 0, *frames)
     fill(fast, 0, *frames)
-    (blocks,) = fast.read_blocks(fast.block_maker())
+    blocks = written(fast)
     assert (blocks.packets, blocks.data) == (61, b"".join(map(packet_block, slow.read())))
+
+
+def test_blocks_are_taken_a_few_at_a_time_and_the_rest_stays_in_the_ring() -> None:
+    made = ring()
+    for block in range(3):
+        fill(made, block, frame(FRAME, time_ns=block + 1))
+    assert written(made, enough=1).first_ns == 1
+    assert statuses(made) == [0, 1, 1, 0]
+    assert written(made).packets == 2
+    assert statuses(made) == [0, 0, 0, 0]
+
+
+def test_what_is_left_of_a_block_comes_first_the_next_time() -> None:
+    frames = [frame(FRAME, time_ns=number) for number in range(1, 700)]
+    made = ring()
+    fill(made, 0, *frames)
+    fill(made, 1, frame(FRAME, time_ns=700))
+    maker = made.block_maker()
+    seen = []
+    while made.read_blocks(maker, 1) or maker.size:
+        blocks = maker.take()
+        seen.append((blocks.packets, blocks.first_ns))
+        assert statuses(made)[1] == 1 or sum(number for number, _ in seen) == made.received == 700
+    assert seen == [(256, 1), (256, 257), (187, 513), (1, 700)]
+    assert statuses(made) == [0, 0, 0, 0]
+
+
+def test_blocks_are_made_in_the_same_memory_again_once_they_were_taken() -> None:
+    made = ring()
+    maker = made.block_maker()
+    for number in range(6):
+        fill(made, number % BLOCKS, *alike(90, number + 1), frame(bytes([number]) * 60_000), frame(FRAME))
+        made.read_blocks(maker, sys.maxsize)
+        blocks = maker.take()
+        assert (blocks.packets, bytes(blocks.data[28:32])) == (92, bytes(4))
+        assert bytes([number]) * 60_000 in bytes(blocks.data)
+        assert maker.take() is None

@@ -95,7 +95,7 @@ MATCHES: st.SearchStrategy[AnyExpr] = st.one_of(
     ),
 )
 OPAQUE: st.SearchStrategy[AnyExpr] = st.one_of(
-    st.builds(Opaque, text=st.sampled_from(["-m u32 --u32 0x0=0x0", "-m osf --genre Linux"])),
+    st.builds(Opaque, text=st.sampled_from(["-m cpu --cpu 0", "-m osf --genre Linux"])),
     field("rpfilter", st.sampled_from(["strict", "loose", "strict+mark", "loose+mark+local"])),
     field("ipsec", st.sampled_from(["in", "out"])),
 )

@@ -140,7 +140,6 @@ def test_icmp_types_are_numbers(text: str, expected: str) -> None:
         "-m recent ! --set --name DEFAULT --mask 255.255.255.255 --rsource",
         "-m rpfilter --sideways",
         '-m bpf --bytecode "4,48 0 0 9,21 0 1 6,6 0 0 1,6 0 0 0"',
-        '-m string --string "-j" --algo bm --to 65535',
         "-m addrtype --dst-type LOCAL --limit-iface-in --limit-iface-out",
         "-m addrtype --dst-type LOCAL ! --limit-iface-in",
         "-m addrtype --dst-type NEWFANGLED",
@@ -278,6 +277,12 @@ def test_certain_odds_are_no_chance() -> None:
         (
             "-m recent --rcheck --seconds 60 --hitcount 4 --name ssh --mask 255.255.255.255 --rsource",
             match("recent", "ssh src 255.255.255.255 check seconds=60 hitcount=4"),
+        ),
+        ('-m u32 ! --u32 "0x6&0xff=0x1"', match("u32", "0x6&0xff=0x1", negate=True)),
+        ("-m string --string evil --algo bm", match("contents", "0 65535 4")),
+        (
+            '-m string ! --hex-string "|03|a b|66 6F|" --algo kmp --from 28 --to 100 --icase',
+            match("contents", "28 100 6", negate=True),
         ),
         ("-m conntrack --ctexpire 1:2", match("ct-expires", "1:2")),
         ("-s 10.0.12.0/255.0.255.0", match("saddr", "10.0.12.0/255.0.255.0")),

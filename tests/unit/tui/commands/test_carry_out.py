@@ -17,6 +17,9 @@ from unit.builders.fake_host import FakeHost
 PUBLISH = ("port", "publish", "app1", "9090:80")
 
 
+HOST_EXECUTOR = HostExecutor.__init__
+
+
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeHost:
     """A host that is seen as the snapshot, and changed in memory."""
@@ -27,7 +30,7 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeHost:
     fake.links["veth77c3d4e"] = 77
     monkeypatch.setenv("DNET_TUI_STATE", str(tmp_path))
     monkeypatch.setattr(take_snapshot, "take_snapshot", lambda *_: docker_like_snapshot())
-    monkeypatch.setattr(HostExecutor, "__init__", lambda self: setattr(self, "_host", fake))
+    monkeypatch.setattr(HostExecutor, "__init__", lambda self: HOST_EXECUTOR(self, fake))
     return fake
 
 

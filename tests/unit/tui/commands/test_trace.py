@@ -72,3 +72,20 @@ def test_what_fails_names_the_command_that_explains_it(tmp_path: Path) -> None:
 )
 def test_what_makes_no_sense_is_refused(saved: str, args: tuple[str, ...]) -> None:
     assert cli(*args, "--snapshot", saved).returncode == 2
+
+
+def test_the_interface_of_arrival_is_passed_on(tmp_path: Path) -> None:
+    path = tmp_path / "host.json"
+    save(insert("-i eth0 -j DROP"), path)
+    ran = cli("outside", "host", "--port", "8080", "--in-interface", "eth0", "--snapshot", str(path))
+    assert ran.returncode == 1
+    assert f"  Next: dnet-tui why outside host --port 8080 --in-interface eth0 --snapshot {path}\n" in ran.stdout
+    why = CliRunner().invoke(app, ["why", "outside", "host", "--in-interface", "eth9", "--snapshot", str(path)])
+    assert why.exit_code == 2
+    assert "no interface called 'eth9'" in why.stderr
+
+
+def test_nothing_arrives_where_a_real_packet_is_sent() -> None:
+    ran = cli("web", "host", "--live", "--yes", "--in-interface", "eth0")
+    assert ran.returncode == 2
+    assert "--live sends from inside FROM" in ran.stderr

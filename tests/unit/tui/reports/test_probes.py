@@ -9,11 +9,11 @@ import pytest
 
 from dnet_tui.diagnostics.flows.probes import PlannedProbe, Probed, Sent
 from dnet_tui.diagnostics.report.report import Report
-from dnet_tui.tui.reports.doctor.pages import doctor_schema
 from dnet_tui.tui.reports.doctor.report_json import DoctorData, doctor_data
 from dnet_tui.tui.reports.doctor.report_markdown import doctor_markdown
 from dnet_tui.tui.reports.doctor.report_text import doctor_text
 from dnet_tui.tui.reports.json_text import to_json
+from dnet_tui.tui.reports.published.schemas import schema
 from dnet_tui.tui.reports.terminal import OutputStyle
 from unit.builders.report_factories import sample
 
@@ -96,7 +96,7 @@ def test_no_probe_at_all_is_an_empty_list() -> None:
 
 
 def test_the_schema_does_not_require_them() -> None:
-    described = json.loads(doctor_schema())["$defs"]["DoctorData"]
+    described = json.loads(schema("doctor"))["$defs"]["DoctorData"]
     assert "probes" in described["properties"]
     assert "probes" not in described["required"]
 

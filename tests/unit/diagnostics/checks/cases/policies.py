@@ -9,7 +9,7 @@ from dnet_tui.inspect.model import PolicyRule, Route, Snapshot
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Match, NoTrack, Rule, Table, Verdict
 from dnet_tui.inspect.model.routing import XfrmPolicy
 from dnet_tui.inspect.ruleset.owner_cache import OwnerCache
-from unit.builders.factories import HOST, VETH_WEB, WEB, docker_like_snapshot, route, with_namespace
+from unit.builders.factories import HOST, VETH_WEB, WEB, docker_like_snapshot, route, with_namespace, with_sysctl
 from unit.builders.factories_links import adding, namespace
 from unit.diagnostics.checks.cases.case import CheckCases
 from unit.diagnostics.checks.cases.rules import insert
@@ -118,6 +118,11 @@ def own_rules(*exprs: Match) -> Snapshot:
     return with_namespace(docker_like_snapshot(), WEB, firewall=Firewall(tables=(table,)))
 
 
+def living(hops: str) -> Snapshot:
+    """A container whose packets begin with another lifetime."""
+    return with_sysctl(docker_like_snapshot(), "net.ipv4.ip_default_ttl", hops, WEB)
+
+
 ELSEWHERE = Match(field="daddr", values=("192.0.2.1/32",))
 
 CASES: dict[str, CheckCases] = {
@@ -191,8 +196,24 @@ CASES: dict[str, CheckCases] = {
             ),
         },
     ),
-    "flow-blocked": CheckCases(
+    "ctr-firewall": CheckCases(
         fires={"a rule of the container's own": own_rules},
         near_misses={"a rule of the container's own for others": lambda: own_rules(ELSEWHERE)},
+    ),
+    "output-drop": CheckCases(
+        fires={
+            "what the host sends to a bridge is dropped": lambda: insert("-o docker0 -j DROP", "OUTPUT"),
+            "what the host sends to a container is rejected": lambda: insert(
+                f"-d {WEB_ADDRESS}/32 -j REJECT", "OUTPUT"
+            ),
+        },
+        near_misses={
+            "what the host sends outside is dropped": lambda: insert("-o eth0 -j DROP", "OUTPUT"),
+            "another network's port is dropped": lambda: insert("-d 172.29.0.0/16 -p tcp --dport 25 -j DROP", "OUTPUT"),
+        },
+    ),
+    "flow-blocked": CheckCases(
+        fires={"packets that live for one hop": lambda: living("1")},
+        near_misses={"packets that live for a few hops": lambda: living("8")},
     ),
 }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
 from dnet_tui.diagnostics.walk.packet import Packet
+from dnet_tui.inspect.model import known_items
 from dnet_tui.inspect.model.firewall import (
     AnyExpr,
     Chain,
@@ -21,7 +24,10 @@ from dnet_tui.inspect.model.firewall import (
     Verdict,
     VerdictMap,
 )
+from dnet_tui.inspect.model.view import View
+from unit.builders.factories import HOST, WEB, with_namespace
 from unit.builders.rule_evaluation import hook_result
+from unit.diagnostics.checks.cases.rules import insert
 
 DROP, ACCEPT = Verdict(kind="drop"), Verdict(kind="accept")
 SYN = Packet(src="10.0.0.2", dst="192.0.2.1", proto="tcp", sport=40000, dport=443, iif="br0", oif="eth0")
@@ -95,9 +101,46 @@ def test_an_element_that_expires_is_there_for_as_long_as_is_said() -> None:
     named = NamedSet(name="jail", type="ipv4_addr", elements=(Element(key=("10.0.0.2/32",), expires=53),))
     found = forward((Lookup(fields=("saddr",), set="jail"), DROP), sets=(named,))
     assert found.verdict == "drop"
-    assert found.hedges[0].text.endswith("whose entries last from 53 to 53 s more")
+    assert [(hedge.text, hedge.lasts) for hedge in found.hedges] == [
+        ("t fwd rule 1 matches: set jail has it for 53 s more", 53)
+    ]
+    spared = forward((Lookup(fields=("saddr",), set="jail", negate=True), DROP), sets=(named,))
+    assert spared.verdict == "accept"
+    assert spared.hedges[0].text == "t fwd rule 1 doesn't match: set jail has it for 53 s more"
+    both = (*(named.elements or ()), Element(key=("10.0.0.0/24",), expires=70))
+    either = forward(
+        (Lookup(fields=("saddr",), set="jail"), DROP), sets=(msgspec.structs.replace(named, elements=both),)
+    )
+    assert either.hedges[0].lasts == 70
     lasting = NamedSet(name="jail", type="ipv4_addr", elements=(Element(key=("10.0.0.2/32",)),))
     assert forward((Lookup(fields=("saddr",), set="jail"), DROP), sets=(lasting,)).hedges == ()
+
+
+def test_an_element_that_expires_in_this_moment_may_be_gone() -> None:
+    named = NamedSet(name="jail", type="ipv4_addr", elements=(Element(key=("10.0.0.2/32",), expires=0.4),))
+    assert forward((Lookup(fields=("saddr",), set="jail"), DROP), sets=(named,)).verdict == "unknown"
+
+
+def test_how_long_an_element_lasts_that_packets_refresh_nobody_can_tell() -> None:
+    one = Element(key=("10.0.0.2/32",), expires=53)
+    named = NamedSet(name="jail", type="ipv4_addr", dynamic=True, elements=(one,))
+    found = forward((Lookup(fields=("saddr",), set="jail"), DROP), sets=(named,))
+    assert found.verdict == "drop"
+    assert found.hedges[0].lasts is None
+    assert "is taken to match: set jail is taken as it was" in found.hedges[0].text
+
+
+@pytest.mark.parametrize(("expires", "end"), [(53, "dropped"), (0.4, "unknown"), (None, "dropped")])
+def test_who_looks_for_faults_is_sure_of_what_is_there_now(expires: float | None, end: str) -> None:
+    """An ipset's element with a remaining timeout, which nothing refreshes."""
+    snapshot = insert("-m set --match-set jail src -j DROP")
+    firewall = next(ns for ns in known_items(snapshot.namespaces) if ns.id == HOST).firewall
+    assert isinstance(firewall, Firewall)
+    jail = NamedSet(name="jail", type="hash:ip", elements=(Element(key=("172.17.0.2/32",), expires=expires),))
+    snapshot = with_namespace(snapshot, HOST, firewall=msgspec.structs.replace(firewall, ipsets=(jail,)))
+    packet = Packet(src="172.17.0.2", dst="198.51.100.77", proto="tcp", sport=40000, dport=80, tcp_flags=("SYN",))
+    for beyond in (False, True):
+        assert walk(View(snapshot), packet, origin=WEB, outside=True, beyond=beyond).end == end
 
 
 def test_a_set_that_does_not_exist_is_unknown() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import msgspec
 import pytest
 
 from dnet_tui.diagnostics.walk.api import walk
@@ -24,7 +25,8 @@ from dnet_tui.inspect.model.firewall import (
 )
 from dnet_tui.inspect.model.routing import XfrmPolicy
 from dnet_tui.inspect.model.view import View
-from unit.builders.factories import APP1, APP2, HOST, docker_like_snapshot, with_namespace
+from unit.builders.factories import APP1, APP2, HOST, UPLINK, docker_like_snapshot, with_link, with_namespace
+from unit.builders.factories_links import namespace, port
 from unit.builders.factories_six import six_snapshot
 
 DROP = Verdict(kind="drop")
@@ -187,3 +189,52 @@ def test_neighbour_discovery_is_asked_about_by_ipsec_policies(
     if end == "unreachable":
         assert found.decided_by is not None
         assert "neighbour discovery: the " in found.decided_by.text
+
+
+@pytest.mark.parametrize(
+    ("flags", "querier", "end"),
+    [
+        ({"multicast_flood": False}, False, "unreachable"),
+        ({"multicast_flood": False}, True, "delivered"),
+        ({"broadcast_flood": False}, False, "delivered"),
+    ],
+)
+def test_neighbour_discovery_is_a_multicast(flags: dict[str, bool], *, querier: bool, end: str) -> None:
+    """A port that gets none hears no question, unless the bridge itself asks who listens to which group."""
+    snapshot = with_namespace(six_snapshot(), APP1, neighbours=())
+    snapshot = port(snapshot, "veth99e5f60", **flags)
+    bridge = next(link for link in namespace(snapshot, HOST).links if link.name == "br-app")
+    assert bridge.bridge is not None
+    snapshot = with_link(snapshot, HOST, "br-app", bridge=msgspec.structs.replace(bridge.bridge, mcast_querier=querier))
+    packet = Packet(
+        family="ip6", src="fd00:10::2", dst="fd00:10::3", proto="tcp", sport=40000, dport=80, tcp_flags=("SYN",)
+    )
+    assert walk(View(snapshot), packet, origin=APP1).end == end
+
+
+@pytest.mark.parametrize(
+    ("hook", "exprs", "stops"),
+    [
+        ("output", (), True),
+        ("input", (Match(field="iif", values=("eth0",)),), True),
+        ("output", (Match(field="oif", values=("docker0",)),), False),
+        ("forward", (), False),
+    ],
+)
+def test_what_a_host_asks_its_router_out_of_sight_passes_its_own_rules(
+    hook: Hook, exprs: tuple[AnyExpr, ...], stops: bool
+) -> None:
+    broken = with_rule("arp", hook, *exprs)
+    packet = Packet(src="10.10.0.2", dst="198.51.100.9", proto="tcp", sport=40000, dport=80, tcp_flags=("SYN",))
+    way = walk(View(broken), packet, origin=APP1)
+    assert way.end == ("unreachable" if stops else "left")
+
+
+def test_a_router_that_is_remembered_is_not_asked_for() -> None:
+    broken = with_rule("arp", "output", Match(field="oif", values=("eth0",)))
+    host = next(ns for ns in broken.namespaces if ns.id == HOST)
+    router = next(hop.gateway for item in require(host.routes) for hop in item.hops if hop.gateway)
+    entry = Neighbour(ifindex=UPLINK, family="ip", address=router, mac="02:00:00:00:00:01", state="STALE")
+    known = with_namespace(broken, HOST, neighbours=(*require(host.neighbours), entry))
+    packet = Packet(src="10.10.0.2", dst="198.51.100.9", proto="tcp", sport=40000, dport=80, tcp_flags=("SYN",))
+    assert walk(View(known), packet, origin=APP1).end == "left"

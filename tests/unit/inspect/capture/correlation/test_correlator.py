@@ -5,12 +5,17 @@ from __future__ import annotations
 import random
 import struct
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dnet_tui.inspect.capture.correlation.correlator import MOST_ROWS, WAIT_NS, Correlator, correlate
-from dnet_tui.inspect.capture.correlation.packet_identity import FlowEnds, identify
-from dnet_tui.inspect.capture.packet import OUTGOING, CapturedPacket
+from dnet_tui.inspect.capture.correlation.flow_table import FlowTable
+from dnet_tui.inspect.capture.correlation.packet_identity import FlowEnds, PacketIdentity, identify
+from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
+from dnet_tui.inspect.capture.correlation.row_budget import ROW_BYTES
+from dnet_tui.inspect.capture.correlation.row_text import row_remarks
+from dnet_tui.inspect.capture.packet import OUTGOING, RAW_IP, CapturedPacket
 from unit.builders.packets import A6, B6, TIME, ethernet, icmp, ipv4, ipv6, packet, tcp, udp
 
 WEB, OTHER, HOST, SERVER = "172.17.0.2", "172.17.0.3", "203.0.113.2", "198.51.100.10"
@@ -39,6 +44,11 @@ def at(frame: bytes, point: int, after_us: int, *, out: bool = False) -> Capture
 def shape(packets: list[CapturedPacket], points: int = 3) -> list[list[int]]:
     """The points of every row, in the rows' order."""
     return [[item.point for item in row.sightings] for row in correlate(packets, points)]
+
+
+def identified(number: int) -> tuple[CapturedPacket, PacketIdentity]:
+    seen = at(ip(udp(b"%d" % number), src=f"172.17.0.{number + 2}"), 0, number)
+    return seen, identify(seen)
 
 
 QUESTION = b"a question that is told apart"
@@ -209,10 +219,48 @@ def test_unfinished_rows_are_bounded() -> None:
     assert len(correlator.finished(TIME)) == correlator.hurried == 500
 
 
+def test_unfinished_rows_are_bounded_by_their_bytes_too() -> None:
+    correlator = Correlator(2, most_bytes=10 * (ROW_BYTES + 1042))
+    for number in range(15):
+        correlator.feed(at(ip(udp(bytes([number]) * 1000), ident=number + 1), 0, number))
+    rows = correlator.finished(TIME)
+    assert [row.number for row in rows] == [1, 2, 3, 4, 5]
+    assert all(row.hurried for row in rows)
+    assert row_remarks(rows[0]) == ["not followed further, for want of memory"]
+
+
+def test_one_row_may_be_larger_than_the_budget() -> None:
+    correlator = Correlator(2, most_bytes=10)
+    correlator.feed(at(ip(udp(bytes(1000))), 0, 0))
+    assert correlator.finished(TIME) == []
+
+
+def test_many_packets_at_once_are_finished_on_the_way() -> None:
+    correlator = Correlator(2)
+    step = WAIT_NS // MICRO // 1000
+    packets = [at(ip(udp(b"%08d" % number), ident=number & 0xFFFF), 0, number * step) for number in range(5000)]
+    batches = list(correlator.follow(packets, packets[-1].time_ns))
+    assert [len(rows) for rows in batches] == [1000, 2000, 1000, 0]
+    assert [row.number for rows in batches for row in rows] == list(range(1, 4001))
+
+
+def test_packets_that_await_an_answer_are_bounded() -> None:
+    flows = FlowTable(most_awaiting=3)
+    rows = [PacketRow(number, *pair, None) for number in range(5) for pair in [identified(number)]]
+    asking = [flows.of(row.identity.ends) for row in rows[:2] if row.identity.ends]
+    for number, row in enumerate(rows):
+        flows.await_answer(asking[number % 2], row)
+    assert [[row.number for row in flow.awaiting] for flow in asking] == [[2, 4], [3]]
+    asking[0].awaiting.popleft()  # it is answered
+    for row in rows[:3]:
+        flows.await_answer(asking[1], row)
+    assert [[row.number for row in flow.awaiting] for flow in asking] == [[], [0, 1, 2]]
+
+
 @given(st.binary(max_size=120), st.sampled_from((0x0800, 0x86DD, 0x0806, 0x8100)))
 def test_any_bytes_have_an_identity(data: bytes, kind: int) -> None:
-    frame = ethernet(data, kind)
-    assert identify(packet(frame)) == identify(packet(frame))
+    for seen in (packet(ethernet(data, kind)), msgspec.structs.replace(packet(data), linktype=RAW_IP)):
+        assert identify(seen) == identify(seen)
 
 
 def test_broken_packets_have_an_identity() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dnet_tui.inspect.capture.decode import clock, timestamp
 from dnet_tui.inspect.capture.files.capture_reader import MOST_BYTES, CaptureReader, FilePoint
 from dnet_tui.inspect.capture.files.pcapng_blocks import FileInterface, FileStatistics
 from dnet_tui.inspect.capture.files.pcapng_writer import PcapngWriter
@@ -157,3 +158,25 @@ def test_two_files_share_their_points(tmp_path: Path) -> None:
         list(reader.packets())
         reader.close()
     assert [item.label for item in points] == ["a.pcap", "b.pcap"]
+
+
+@pytest.mark.parametrize(("count", "shown"), [(1 << 63, "9987-"), (0, "1970-")])
+def test_a_time_that_no_calendar_has_is_cut_and_said(tmp_path: Path, count: int, shown: str) -> None:
+    # Seconds as units, and an offset of years before the count began.
+    options = struct.pack("<HHB3xHHqI", 9, 1, 0, 14, 8, -(1 << 40), 0)
+    interface = struct.pack("<IIHHI", 1, 20 + len(options), ETHERNET, 0, 0) + options
+    body = struct.pack("<IIIII", 0, count >> 32, count & 0xFFFFFFFF, len(FRAME), len(FRAME)) + FRAME
+    body += bytes(-len(body) % 4)
+    file = tmp_path / "odd.pcapng"
+    file.write_bytes(
+        struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
+        + interface
+        + struct.pack("<I", 20 + len(options))
+        + struct.pack("<II", 6, 12 + len(body))
+        + body
+        + struct.pack("<I", 12 + len(body))
+    )
+    (packet,), reader = read(file)
+    assert timestamp(packet.time_ns).startswith(shown)
+    assert clock(packet.time_ns)
+    assert reader.notes == ["odd.pcapng: 1 packets have times before 1970 or after the year 9987"]

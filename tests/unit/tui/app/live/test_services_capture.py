@@ -14,8 +14,7 @@ from dnet_tui.inspect.capture.correlation.correlator import Correlator
 from dnet_tui.inspect.capture.files.capture_reader import CaptureReader
 from dnet_tui.inspect.capture.packet import ETHERNET, CapturedPacket
 from dnet_tui.inspect.capture.points import CapturePoint
-from dnet_tui.inspect.capture.session import PointStatistics
-from dnet_tui.inspect.capture.tap import CaptureOptions
+from dnet_tui.inspect.capture.tap import CaptureOptions, PointStatistics
 from dnet_tui.inspect.errors import DnetError, UsageError
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.joined_packets import JoinedPackets

@@ -153,6 +153,7 @@ def test_an_answer_that_nobody_can_send_is_said_first_in_text_and_data() -> None
     assert "next hop" not in text
     data = trace_data(found, case.view)
     assert (data["verdict"], data["end"], data["answer"]) == ("unanswerable", "left", "unanswerable")
+    assert data["decided_by"] is not None
     assert data["decided_by"]["text"].startswith("left as 172.17.0.2: nobody outside can answer that")
     assert found.arrives is False
 

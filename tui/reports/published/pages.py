@@ -1,4 +1,4 @@
-"""The generated pages of ``docs/``: one per check, their index, the report's JSON Schema.  Pure.
+"""The generated pages of ``docs/``: one per check, their index, and the JSON Schemas.  Pure.
 
 ``script/docs`` writes them; a test fails when they are out of date.
 """
@@ -9,12 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from inspect import cleandoc
 
-import msgspec
-
 from dnet_tui.diagnostics.checks.framework.check import Check
-from dnet_tui.tui.reports.capture.packet_json import PacketData
-from dnet_tui.tui.reports.doctor.report_json import DoctorData
-from dnet_tui.tui.reports.trace.why_json import WhyData
+from dnet_tui.tui.reports.published.schemas import PUBLISHED, schema
 
 _MADE = "<!-- Generated from the check's own words by script/docs: change them there. -->"
 
@@ -24,10 +20,7 @@ def pages(checks: Iterable[Check]) -> dict[str, str]:
     every = tuple(checks)
     found = {f"checks/{check.id}.md": check_page(check) for check in every}
     found["checks/README.md"] = index_page(every)
-    found["doctor.schema.json"] = doctor_schema()
-    found["why.schema.json"] = _schema(WhyData)
-    found["capture.schema.json"] = capture_schema()
-    return found
+    return found | {f"{name}.schema.json": schema(name) for name in PUBLISHED}
 
 
 def check_page(check: Check) -> str:
@@ -58,30 +51,3 @@ def index_page(checks: Iterable[Check]) -> str:
     rows = [f"| [{check.id}]({check.id}.md) | {check.severity} | {check.title} |" for check in checks]
     head = ["| check | severity | what is right when it finds nothing |", "|---|---|---|"]
     return "\n".join([_MADE, "", "# The checks", "", *head, *rows]) + "\n"
-
-
-def doctor_schema() -> str:
-    """The JSON Schema of ``doctor --format json``: the same text whatever Python writes it."""
-    return _schema(DoctorData)
-
-
-def capture_schema() -> str:
-    """The JSON Schema of a line of ``capture --format json``."""
-    return _schema(PacketData)
-
-
-def _schema(kind: type[msgspec.Struct]) -> str:
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(kind)}
-    return msgspec.json.format(msgspec.json.encode(_described(schema)), indent=2).decode() + "\n"
-
-
-def _described(part: object) -> object:
-    """Docstrings in a schema without their indentation, which Python 3.13 and later take away and earlier ones keep."""
-    if isinstance(part, dict):
-        return {
-            key: cleandoc(value) if key == "description" and isinstance(value, str) else _described(value)
-            for key, value in part.items()
-        }
-    if isinstance(part, list):
-        return [_described(item) for item in part]
-    return part

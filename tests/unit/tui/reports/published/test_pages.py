@@ -9,8 +9,8 @@ import pytest
 
 from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
 from dnet_tui.diagnostics.checks.run_checks import run_checks
-from dnet_tui.tui.reports.doctor.pages import pages
 from dnet_tui.tui.reports.doctor.report_json import DoctorData, doctor_data
+from dnet_tui.tui.reports.published.pages import pages
 from unit.builders.factories import docker_like_snapshot
 from unit.diagnostics.checks.cases.rules import FAULTS
 

@@ -1,0 +1,96 @@
+"""A container's own firewall drops what the container is there for.
+
+What it finds
+    A rule or policy inside a container's network namespace drops or rejects a
+    flow that its network or its published ports ask for.
+
+Why it matters
+    Nothing on the host shows it.  A firewall, a fail2ban or a VPN client in
+    the container wrote it there, perhaps long after the container started:
+    fail2ban that bans the gateway's address bans everybody who comes by
+    docker-proxy.
+
+How we know
+    The packet walk goes on into the container's namespace, and ends at that
+    rule.
+
+Remedy
+    Let the program in the container make an exception.  The rule can be taken
+    out from the host as shown; the program may put it back.
+
+When it is harmless
+    Where it is meant, as in a VPN container's "kill switch": therefore it is
+    only a warning, and no repair changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
+from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host, scope_of
+from dnet_tui.diagnostics.checks.subjects.owners_remedy import by_hand_in
+from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.report.decisions import owner_of
+from dnet_tui.diagnostics.report.finding import Affected, Finding, Subject
+from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
+from dnet_tui.inspect.model.rule_writers.owner import ADMINISTRATOR
+
+ID = "ctr-firewall"
+
+
+def owns(case: HostContext, obstacle: Obstacle) -> bool:
+    """A rule or policy of a namespace that isn't the host's, unless an engine made it."""
+    rule = obstacle.by.rule
+    if rule is None or on_host(case, obstacle) or not case.view.containers_in(rule.namespace):
+        return False
+    owner = owner_of(rule)
+    return owner is None or owner.kind != "engine"
+
+
+def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
+    """One finding per rule or policy."""
+    yield from undecided(ctx, ID)
+    for blocked in definite(ctx, ID):
+        rule = blocked.obstacle.by.rule
+        if rule is not None:
+            yield _finding(ctx.case, blocked, rule)
+
+
+def _finding(case: HostContext, blocked: BlockedFlows, rule: RuleRef) -> Finding:
+    names = [item.name for item in sorted(case.view.containers_in(rule.namespace), key=lambda item: bool(item.joined))]
+    name, flow = names[0], blocked.flows[0]
+    what = f"the policy of {rule.chain}" if rule.number == 0 else f"rule {rule.number} of {rule.chain}"
+    way = "" if flow in blocked.there else "the answer of "
+    more = f" (and {len(blocked.flows) - 1} more)" if len(blocked.flows) > 1 else ""
+    step = by_hand_in(case, rule, scope_of(case, rule.namespace))
+    return Finding(
+        check=ID,
+        severity="warning",
+        subject=Subject(kind="container", name=name),
+        summary=f"The firewall in {name} stops {way}{flow.label}{more}: {what} there ({rule.table})",
+        symptoms=blocked.symptoms,
+        evidence=(of_rule(rule, "lets it pass"), of_flows(blocked)),
+        remedy=Remedy(
+            summary=f"Let the program in {name} that made it make an exception",
+            steps=(step,) if step is not None else (),
+            risk="manual",
+            note="The command takes it out from the host; what made it may put it back, at the latest when it restarts",
+        ),
+        affects=tuple(Affected(kind="container", name=item) for item in names),
+        owner=owner_of(rule) or ADMINISTRATOR,
+    )
+
+
+CHECK = Check(
+    id=ID,
+    title="No container's own firewall drops what it is there for",
+    severity="warning",
+    doc=__doc__,
+    find=find,
+    owns=owns,
+    hidden_by=("firewall",),
+)
