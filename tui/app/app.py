@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -28,7 +27,6 @@ from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui.app.changes_app import ChangesApp
 from dnet_tui.tui.app.leaving import leave
-from dnet_tui.tui.app.memory import one_arena
 from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model import state as states
 from dnet_tui.tui.app.model.services import Services
@@ -318,8 +316,6 @@ def run_app(snapshot_path: Path | None, *, readonly: bool = False, follow: bool 
     services = (
         live(readonly=readonly, follow=follow, docker_socket=socket) if snapshot_path is None else saved(snapshot_path)
     )
-    one_arena()
-    sys.setswitchinterval(0.001)
     app = DnetApp(services, offline=snapshot_path is not None, theme=settled.app.theme)
     # A loop of our own: asyncio.run would wait for every thread that still looks at the host, or thinks about it.
     app.run(loop=asyncio.new_event_loop())

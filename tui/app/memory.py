@@ -1,17 +1,9 @@
-"""Keeping small what reading a big host leaves behind: glibc holds on to freed memory, and gives each thread a heap."""
+"""Keeping small what reading a big host leaves behind: glibc holds on to freed memory."""
 
 from __future__ import annotations
 
 import ctypes
 from contextlib import suppress
-
-_M_ARENA_MAX = -8
-
-
-def one_arena() -> None:
-    """Have all threads share one heap; before there are any."""
-    with suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def give_back() -> None:
