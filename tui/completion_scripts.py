@@ -47,14 +47,18 @@ def script(shell: str) -> str:
     own = {"zsh": _ZSH, "fish": _FISH}
     if shell in own:
         return own[shell]
-    return get_completion_script(prog_name="dnet-tui", complete_var="_DNET_TUI_COMPLETE", shell=shell) + "\n"
+    return get_completion_script(**_words(shell)) + "\n"
+
+
+def _words(shell: str) -> dict[str, str]:
+    return {"prog_name": "dnet-tui", "complete_var": "_DNET_TUI_COMPLETE", "shell": shell}
 
 
 def install(shell: str) -> str:
     """Write it where the shell looks in this user's HOME, and return where that is."""
     from typer import _completion_shared as typers  # noqa: PLC0415  as above
 
-    _, path = typers.install(prog_name="dnet-tui", complete_var="_DNET_TUI_COMPLETE", shell=shell)
+    _, path = typers.install(**_words(shell))
     if shell != "bash":
         path.write_text(script(shell))
     return str(path)
