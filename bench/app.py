@@ -189,21 +189,22 @@ def large(keys: int) -> dict[str, object]:
         terminal.until(lambda text: "healthy" in text or "error" in text or "warning" in text, 300)
         terminal.quiet(3.0)
         memory = terminal.memory()[0]
-        at_rest = []
+        at_rest: list[Pressed] = []
         for number in range(keys):
             at_rest.append(terminal.key(up_and_down(number), b">"))
             terminal.quiet(0.05)
         terminal.written.clear()
         os.write(terminal.fd, b"r")
         terminal.until(lambda text: "reading" in text or "..." in text, 10)
-        refreshing, began, done = [], time.perf_counter(), False
+        refreshing: list[Pressed] = []
+        began, done = time.perf_counter(), False
         while not done:
             refreshing.append(terminal.key(up_and_down(len(refreshing)), b">"))
             end = time.perf_counter() + 0.05
             while (left := end - time.perf_counter()) > 0:
                 terminal.read(left)
             # The clock of the snapshot comes back with the report.
-            done = "Z" in terminal.text() and time.perf_counter() - began > 1.0
+            done = "Z" in terminal.text() and time.perf_counter() - began > 1
             done = done or time.perf_counter() - began > 60
         terminal.quiet(2.0)
         now, most = terminal.memory()
@@ -238,9 +239,9 @@ def captured(keys: int) -> dict[str, object]:
         thread = threading.Thread(target=send)
         thread.start()
         time.sleep(1.5)
-        took = []
+        took: list[Pressed] = []
         while thread.is_alive() and len(took) < keys:
-            took.append(terminal.key("?", b"Signs"))
+            took.append(terminal.key("?", b"next panel"))
             os.write(terminal.fd, b"\x1b")
             end = time.perf_counter() + 0.15
             while (left := end - time.perf_counter()) > 0:

@@ -22,6 +22,8 @@ from dnet_tui.diagnostics.operations.netns_scope import AddNamespace, DeleteName
 from dnet_tui.diagnostics.operations.policy_rule import AddPolicyRule, DeletePolicyRule
 from dnet_tui.diagnostics.operations.route import AddRoute, DeleteRoute, ReplaceRoute
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule, SetChainPolicy
+from dnet_tui.inspect.model.engine_kinds.docker import DOCKER
+from dnet_tui.inspect.model.engine_kinds.podman import PODMAN
 
 Identity = tuple[str, ...]
 
@@ -105,9 +107,9 @@ def _of_routes(action: AnyAction) -> Identity:
 def _of_engines(action: AnyAction) -> Identity:
     match action:
         case CreateDockerNetwork(name=name) | RemoveDockerNetwork(name=name):
-            return ("network", "docker", name)
+            return ("network", DOCKER.kind, name)
         case CreatePodmanNetwork(name=name) | RemovePodmanNetwork(name=name):
-            return ("network", "podman", name)
+            return ("network", PODMAN.kind, name)
         case ConnectContainer() | DisconnectContainer():
             return ("endpoint", action.engine, action.network, action.container)
     return ()

@@ -137,7 +137,10 @@ def _findings(ctx: CheckContext, chosen: tuple[Check, ...]) -> tuple[list[CheckR
             CheckResult(id=FALLBACK, outcome="found") if orphaned and result.id == FALLBACK else result
             for result in results
         ]
-    findings = merged(findings, [network.name for network in ctx.case.networks])
+    names: list[str] = []
+    with ctx.case.noting():
+        names += [network.name for network in ctx.case.networks]
+    findings = merged(findings, names)
     kept = drops_growing.unexplained(findings)
     if len(kept) != len(findings) and not any(finding.check == drops_growing.ID for finding in kept):
         results = [CheckResult(id=item.id, outcome="ok") if item.id == drops_growing.ID else item for item in results]

@@ -1,8 +1,4 @@
-"""What is known of one walk so far: the packet, its hops, what stands in its way.  Pure.
-
-Also what conntrack knows in the namespace the packet is in: which connection
-it belongs to and in which state it is there.
-"""
+"""What is known of one walk so far: its packet and connection, hops, and what stands in its way.  Pure."""
 
 from __future__ import annotations
 
@@ -18,6 +14,7 @@ from dnet_tui.diagnostics.walk.netfilter.conditions import Assume, Ruleset
 from dnet_tui.diagnostics.walk.netfilter.conntrack import (
     Connection,
     as_seen_by,
+    clashes,
     existing,
     is_answer_to,
     is_icmp_error,
@@ -157,8 +154,6 @@ class WalkState:
         """What may be taken for granted: who looks for faults doesn't rely on the odds."""
         return Assume.PLAIN if self.beyond else Assume.ODDS
 
-    # -- the snapshot --------------------------------------------------------------------------
-
     def index(self, ns: Namespace) -> NamespaceIndex:
         """What is looked up in a namespace."""
         found = self._indexes.get(ns.id)
@@ -185,8 +180,6 @@ class WalkState:
         except NotSeen as missing:
             self.unknown(stage, missing)
         return Ruleset(_NO_RULES, match_context(self.view, ns), self.budget, self.asked)
-
-    # -- conntrack -----------------------------------------------------------------------------
 
     def enter(self, ns: Namespace, *, iif: str, physin: str = "") -> None:
         """Come into a namespace's IP layer: connections of another one don't exist here."""
@@ -254,10 +247,18 @@ class WalkState:
     def track(self, ns: Namespace) -> None:
         """Remember the connection, as conntrack does after a first packet's last hook (nf_conntrack_confirm)."""
         repeated = self.connection is not None and not self.connection.reply
+        if self.connection is None and self.packet.ctstate == "NEW" and not self.fresh:
+            self._confirm(ns)
         if (self.packet.ctstate == "NEW" or repeated) and not self.known.is_answer:
             self.tracked.append((ns.id, self.entered, self.packet))
         elif self.connection is not None and self.connection.reply and not self.connection.is_ours:
             self.answering.append((ns.id, self.connection.before, self.connection.after))
+
+    def _confirm(self, ns: Namespace) -> None:
+        packet, asked = self.packet, self.index(ns).rules.asks_for_connections(self.packet.family)
+        if asked and clashes(unless_unasked(ns.conntrack), self.known.of(ns.id), packet):
+            text = f"what becomes of {packet.tuple_text()}: the tuple of its answers is another tracked connection's"
+            self.obstacle("unknown", "conntrack", Decider(kind="connection", text=text, namespace=ns.id))
 
     def reach(self, ns: Namespace, *, left: bool = False) -> None:
         """An answer has got to ``ns``, or ``left`` from there: note where it isn't who awaits it, or not as awaited.
@@ -279,8 +280,6 @@ class WalkState:
     def awaits_another(self) -> bool:
         """Whether an answer, as it is now, isn't what is awaited."""
         return self.awaited is not None and not is_answer_to(self.packet, self.awaited[1])
-
-    # -- what is reported ----------------------------------------------------------------------
 
     def hop(
         self,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dnet_tui.inspect.archive.snapshot_file import save
-from unit.diagnostics.trace.test_matrix import SYNTHETIC
+from scenarios.hosts.test_matrix_twins import SYNTHETIC
 
 LONGEST = 8.0
 """Seconds; without being broken off the doctor takes some twenty."""

@@ -38,6 +38,7 @@ from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, defini
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext, element
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows
 from dnet_tui.diagnostics.checks.subjects.host_input import INPUT_DROP, PROMISED, is_discovery, is_host_input, keeper
+from dnet_tui.diagnostics.checks.subjects.lost_discovery import DISCOVERY, joined
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
@@ -74,44 +75,7 @@ def owns(case: HostContext, obstacle: Obstacle) -> bool:
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule or policy: for name servers, and for other services."""
     yield from undecided(ctx, ID)
-    yield from _joined(list(_each(ctx)))
-
-
-def _joined(found: list[tuple[RuleRef | None, Finding]]) -> Iterator[Finding]:
-    """Neighbour discovery told with what the same rule, or its twin for IPv4, keeps from the host otherwise."""
-    taken: set[int] = set()
-    for rule, finding in found:
-        if finding.summary == _DISCOVERY or rule is None:
-            continue
-        for index, (other, lost) in enumerate(found):
-            if lost.summary == _DISCOVERY and index not in taken and other is not None and _alike(rule, other):
-                taken.add(index)
-                finding = _with_discovery(finding, lost)  # noqa: PLW2901 - one after the other
-        yield finding
-    yield from (item for index, (rule, item) in enumerate(found) if _is_left(rule, item) and index not in taken)
-
-
-def _is_left(rule: RuleRef | None, finding: Finding) -> bool:
-    return rule is None or finding.summary == _DISCOVERY
-
-
-def _alike(one: RuleRef, other: RuleRef) -> bool:
-    """The same place and words, whichever family's."""
-    return (one.backend, one.table, one.chain, one.text) == (other.backend, other.table, other.chain, other.text)
-
-
-def _with_discovery(finding: Finding, lost: Finding) -> Finding:
-    mine, more = finding.remedy, lost.remedy
-    if mine is not None and more is not None and mine.steps:
-        mine = msgspec.structs.replace(mine, steps=(*mine.steps, *more.steps), undo=(*more.undo, *mine.undo))
-    return msgspec.structs.replace(
-        finding,
-        severity="error",
-        summary=f"{finding.summary}, and neighbour discovery with it",
-        symptoms=tuple(dict.fromkeys((*finding.symptoms, *lost.symptoms))),
-        evidence=tuple(dict.fromkeys((*finding.evidence, *lost.evidence))),
-        remedy=mine if mine is not None and mine.steps else more,
-    )
+    yield from joined(list(_each(ctx)))
 
 
 def _each(ctx: CheckContext) -> Iterator[tuple[RuleRef | None, Finding]]:
@@ -131,9 +95,6 @@ def _each(ctx: CheckContext) -> Iterator[tuple[RuleRef | None, Finding]]:
     yield from ((kept.by.rule, _service(ctx.case, kept)) for key, kept in services.items() if key not in told)
 
 
-_DISCOVERY = "The host's INPUT rules drop neighbour discovery: containers don't find the host by IPv6"
-
-
 def _discovery(case: HostContext, blocked: BlockedFlows) -> Finding:
     """Without neighbour discovery (RFC 4861) nobody on a bridge finds the host by IPv6, nor the host them."""
     by = blocked.obstacle.by
@@ -145,7 +106,7 @@ def _discovery(case: HostContext, blocked: BlockedFlows) -> Finding:
         check=ID,
         severity="error",
         subject=Subject(kind="rule", name=_place_words(by)),
-        summary=_DISCOVERY,
+        summary=DISCOVERY,
         symptoms=blocked.symptoms,
         evidence=(of_decider(by, "accepts ICMPv6 types 133 to 137"), of_flows(blocked)),
         remedy=overriding(

@@ -66,6 +66,22 @@ def is_answer_to(packet: Packet, first: Packet) -> bool:
     return same and (not first.sport or all(one is None or one == two for one, two in ports))
 
 
+def clashes(entries: Iterable[ConntrackEntry], ours: Iterable[Connection], packet: Packet) -> bool:
+    """Whether the answers of a new connection would have the tuple of another one's first packet, in the same zone.
+
+    NAT then gives it another port, or conntrack drops it (nf_nat_used_tuple_new, nf_ct_resolve_clash).
+    """
+    if packet.proto not in PORT_PROTOCOLS:
+        return False
+    answer = (packet.dst, packet.src, packet.dport, packet.sport)
+    firsts = (item.before for item in ours)
+    if any((one.src, one.dst, one.sport, one.dport, one.zone) == (*answer, packet.reply_zone) for one in firsts):
+        return True
+    alike = (item for item in entries if (item.proto, item.family) == (packet.proto, packet.family))
+    ways = ((item.original, item.original.zone or item.zone) for item in alike)
+    return any((way.src, way.dst, way.sport, way.dport, zone) == (*answer, packet.reply_zone) for way, zone in ways)
+
+
 def untold_translation(connection: Connection | None, packet: Packet) -> str:
     """What isn't modelled: an ICMP error about an answer of a translated connection is translated too."""
     if connection is None or connection.reply or connection.is_ours or not is_icmp_error(packet):

@@ -30,6 +30,10 @@ class KnownConnections:
         for namespace, before, after, seen_reply in continued:
             self._continued[namespace].append(Connection(before, after, reply=False, seen_reply=seen_reply))
 
+    def of(self, namespace: str) -> list[Connection]:
+        """Those whose answer may be walking in a namespace."""
+        return self._answered.get(namespace, [])
+
     def find(self, namespace: str, packet: Packet) -> Connection | None:
         """The connection that a packet answers or continues in a namespace.
 

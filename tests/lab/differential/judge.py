@@ -207,7 +207,8 @@ class Court:
             if (
                 other.end != "unknown"
                 and not other.hedges
-                and (other.end, other.last_namespace) != (there.end, there.last_namespace)
+                and (there.end, there.last_namespace)
+                not in {(way.end, way.last_namespace) for way in (other, *other.others)}
             ):
                 yield f"from outside it is {there.end}, but arriving at the uplink {other.end}"
             return

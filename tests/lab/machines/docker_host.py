@@ -68,6 +68,8 @@ class DockerHost(EngineHost):
         while self.docker("info", "--format={{.LiveRestoreEnabled}}") != "true" and time.monotonic() < deadline:
             time.sleep(0.05)
         self.run("sh", "-c", "kill -TERM $(cat /run/docker.pid)")
+        assert self.daemon is not None
+        assert self.log is not None
         self.daemon.wait(READY_LIMIT)
         self.log.close()
         self._run_daemon()

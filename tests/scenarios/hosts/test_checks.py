@@ -18,7 +18,7 @@ from dnet_tui.inspect.model.firewall import Firewall
 from unit.builders.factories import HOST, WEB, docker_like_snapshot, with_gaps, with_namespace, with_sysctl
 from unit.diagnostics.checks.cases.case import flat
 from unit.diagnostics.checks.cases.policies import own_rules
-from unit.diagnostics.checks.cases.rules import FAULTS, delete, flushed, forwarding_off, insert, with_network
+from unit.diagnostics.checks.cases.rules import FAULTS, delete, emptied, flushed, forwarding_off, insert, with_network
 from unit.diagnostics.checks.cases.rules import NEAR_MISSES as GROUPED
 
 NEAR_MISSES = flat(GROUPED)
@@ -238,10 +238,10 @@ def test_a_flushed_firewall_is_one_cause_with_what_it_brings_about_folded_under_
 
 
 def test_emptied_built_in_chains_are_the_same_cause_though_the_engines_chains_stand() -> None:
-    report = run_checks(without_rules("filter", "nat", "raw"))
+    report = run_checks(emptied("filter", "nat", "raw"))
     assert [item.check for item in report.findings if item.caused_by is None] == ["rules-flushed"]
     assert "No rule of a built-in chain leads to the firewall rules of docker" in report.findings[0].summary
-    one = run_checks(without_rules("filter"))
+    one = run_checks(emptied("filter"))
     assert "rules-flushed" not in {item.check for item in one.findings}, "its rules for translation are in force"
 
 

@@ -11,7 +11,7 @@ Widths are terminal cells, not characters.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Literal, NamedTuple
 
@@ -162,6 +162,27 @@ class Row(NamedTuple):
     selectable: bool = True
 
 
+class LateRow(Row):
+    """A row of one cell that is made when it is first looked at: of thousands only a screenful is."""
+
+    make: Callable[[], StyledLine]
+
+    @classmethod
+    def of(cls, ident: str, make: Callable[[], StyledLine]) -> LateRow:
+        """Return a row that ``make`` will make."""
+        row = cls(id=ident, cells=())
+        row.make = make
+        return row
+
+    @property
+    def cells(self) -> tuple[StyledLine, ...]:
+        """The row's only cell."""
+        found: tuple[StyledLine, ...] | None = self.__dict__.get("made")
+        if found is None:
+            found = self.__dict__["made"] = (self.make(),)
+        return found
+
+
 GAP = 2
 """Cells between two columns."""
 SHORTEST = 8
@@ -176,7 +197,7 @@ def columns(rows: Sequence[Row], width: int, *, cut_last: bool = False, least: i
     ``cut_last`` the last one is cut before the first.  Rows with one cell span
     all columns and have no say.
     """
-    several = [row.cells for row in rows if len(row.cells) > 1]
+    several = [row.cells for row in rows if not isinstance(row, LateRow) and len(row.cells) > 1]
     count = max(map(len, several), default=1)
     natural = [max((width_of(cells[col]) for cells in several if len(cells) > col), default=0) for col in range(count)]
     first, others = natural[0], natural[1:]

@@ -26,7 +26,7 @@ class CapturePane(Vertical):
     def __init__(self, *, id: str, classes: str) -> None:  # noqa: A002  Textual's name for it
         super().__init__(id=id, classes=classes)
         self.border_title = "Capture"
-        self._shown: tuple[BoardView, bool] | None = None
+        self._shown: tuple[BoardView, bool, bool] | None = None
         self._ready = False
         self._late: Callable[[], None] | None = None
 
@@ -65,17 +65,17 @@ class CapturePane(Vertical):
             box.value = capture.filter
         self.set_class(bool(capture.running or board.total), "-live")
         brief = self.size.width < BRIEF
-        if self._shown is None or board is not self._shown[0] or brief != self._shown[1]:
-            self._show_rows(board, brief=brief)
+        waiting = bool(capture.running)
+        if self._shown is None or board is not self._shown[0] or (brief, waiting) != self._shown[1:]:
+            self._show_rows(board, brief=brief, waiting=waiting)
 
-    def _show_rows(self, board: BoardView, *, brief: bool) -> None:
+    def _show_rows(self, board: BoardView, *, brief: bool, waiting: bool) -> None:
         followed = self._shown[0].follow if self._shown else True
-        self._shown = (board, brief)
+        self._shown = (board, brief, waiting)
         listing = self.query_one("#packets", Listing)
         listing.follow = board.follow
-        listing.show(
-            packets.rows(board, brief=brief), listing.selected, "nothing passes the filter" if board.kept else ""
-        )
+        empty = "nothing passes the filter" if board.kept else "no packet has come yet" if waiting else ""
+        listing.show(packets.rows(board, brief=brief), listing.selected, empty)
         if board.follow and not followed:
             listing.action_jump(-1)
 

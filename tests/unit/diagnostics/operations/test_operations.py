@@ -30,7 +30,7 @@ from dnet_tui.diagnostics.operations.firewalld import AddForwardPort, ChangeZone
 from dnet_tui.diagnostics.operations.kernel import ForgetConnections, LoadModule, SetSysctl, UnloadModule
 from dnet_tui.diagnostics.operations.link import AddVeth, DeleteVeth, SetLinkMaster, SetLinkUp, SetSpanningTree
 from dnet_tui.diagnostics.operations.neighbour import DeleteNeighbour, SetNeighbour
-from dnet_tui.diagnostics.operations.netns_scope import NetnsScope
+from dnet_tui.diagnostics.operations.netns_scope import AddNamespace, DeleteNamespace, NetnsScope
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
 from dnet_tui.diagnostics.operations.policy_rule import AddPolicyRule, DeletePolicyRule, PolicyRuleSpec
 from dnet_tui.diagnostics.operations.remedy import AnyOperation, commands, inverses
@@ -163,6 +163,8 @@ SHOWN: tuple[tuple[AnyOperation, str], ...] = (
     (LoadModule(name="br_netfilter"), "modprobe br_netfilter"),
     (UnloadModule(name="br_netfilter"), "modprobe -r br_netfilter"),
     (ForgetConnections(proto="udp", port=53), "conntrack -D -p udp --orig-port-dst 53"),
+    (AddNamespace(name="lab"), "ip netns add lab"),
+    (DeleteNamespace(name="lab"), "ip netns delete lab"),
     (
         AddVeth(link="vweb", peer="eth0", inside="web"),
         "ip link add name vweb type veth peer name eth0 netns web",

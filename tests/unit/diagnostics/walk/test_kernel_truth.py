@@ -724,3 +724,24 @@ def test_a_refusal_of_what_answers_a_tracked_connection_goes_that_ones_way(*, an
     back = reply(View(snapshot), there)
     assert back is not None
     assert back.end == ("dropped" if answers else "delivered")
+
+
+@pytest.mark.parametrize(("zone", "end"), [(0, "unknown"), (5, "delivered")])
+def test_a_new_connection_whose_answers_another_one_has_clashes_with_it(zone: int, end: str) -> None:
+    """An answer that isn't known for one, as its direction is in another zone, is a new connection of that tuple."""
+    entry = ConntrackEntry(
+        family="ip",
+        proto="udp",
+        original=ConntrackTuple(src=TWO, dst=ONE, sport=5353, dport=40000),
+        reply=ConntrackTuple(src="10.10.0.9", dst=TWO, sport=40000, dport=5353),
+        zone=zone,
+        status=("dst-nat",),
+    )
+    rule = (match("ctstate", "INVALID"), verdict("drop"))
+    base = chain("FORWARD", [("invalid", rule)], hook="forward", priority=0, type="filter", policy="accept")
+    table = Table(family="ip", name="filter", backend="nftables", chains=(base,))
+    listening = Socket(proto="udp", address="0.0.0.0", port=5353, process="x")  # noqa: S104 - described
+    snapshot = with_namespace(docker_like_snapshot(), HOST, firewall=Firewall(tables=(table,)), conntrack=(entry,))
+    snapshot = with_namespace(snapshot, APP2, sockets=(listening,))
+    snapshot = with_sysctl(snapshot, "net.bridge.bridge-nf-call-iptables", "1")
+    assert sent(snapshot, APP1, packet(ONE, TWO, "udp", dport=5353)).end == end

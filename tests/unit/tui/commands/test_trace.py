@@ -80,9 +80,9 @@ def test_the_interface_of_arrival_is_passed_on(tmp_path: Path) -> None:
     ran = cli("outside", "host", "--port", "8080", "--in-interface", "eth0", "--snapshot", str(path))
     assert ran.returncode == 1
     assert f"  Next: dnet-tui why outside host --port 8080 --in-interface eth0 --snapshot {path}\n" in ran.stdout
-    ran = CliRunner().invoke(app, ["why", "outside", "host", "--in-interface", "eth9", "--snapshot", str(path)])
-    assert ran.exit_code == 2
-    assert "no interface called 'eth9'" in ran.stderr
+    why = CliRunner().invoke(app, ["why", "outside", "host", "--in-interface", "eth9", "--snapshot", str(path)])
+    assert why.exit_code == 2
+    assert "no interface called 'eth9'" in why.stderr
 
 
 def test_nothing_arrives_where_a_real_packet_is_sent() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from dnet_tui.inspect.capture.board.capture_board import BoardRow, BoardView
 from dnet_tui.inspect.capture.decode import clock
 from dnet_tui.tui.app.model.state import CaptureView, FilterProblem
-from dnet_tui.tui.app.present.styled_text import CROSS, Row, StyledLine, TextSpan, line, say
+from dnet_tui.tui.app.present.styled_text import CROSS, LateRow, Row, StyledLine, TextSpan, line, say
 
 _MICRO, _MILLI = 1_000, 1_000_000
 
@@ -19,7 +20,7 @@ def rows(view: BoardView, *, brief: bool) -> tuple[Row, ...]:
     made of its ends.  Ids count from the capture's first packet, so a row keeps its id while newer ones arrive.
     """
     count = len(view.points)
-    return tuple(Row(id=f"packet:{row.number}", cells=(_row(row, count, brief=brief),)) for row in view.rows)
+    return tuple(LateRow.of(f"packet:{row.number}", partial(_row, row, count, brief=brief)) for row in view.rows)
 
 
 def _row(row: BoardRow, points: int, *, brief: bool) -> StyledLine:

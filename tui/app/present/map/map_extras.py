@@ -26,7 +26,7 @@ class Extras:
         self._traffic = tuple(traffic)
         host = view.host
         self._ways = {
-            hop.ifindex: f"default via {hop.gateway}" if hop.gateway else "default"
+            hop.ifindex: f"via {hop.gateway}" if hop.gateway else "default"
             for route in (default_routes(host) if host is not None else ())
             for hop in route.hops
         }

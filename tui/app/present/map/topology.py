@@ -136,7 +136,12 @@ def _changes(found: Trace) -> str:
 
 def _end(found: Trace) -> Iterator[Paragraph]:
     if found.forward.arrives is True:
-        yield Paragraph(line(say("⇅ ", "dim"), say("outside", "head"), f", as {found.forward.last.src}"))
+        way = say("⇅ ", "dim") if found.arrives is not False else say(f"{CROSS} ", "bad")
+        yield Paragraph(line(way, say("outside", "head"), f", as {found.forward.last.src}"))
+        if found.arrives is False:
+            yield Paragraph(
+                line(say("  no answer comes back from there", "bad"), f": {found.why}" if found.why else ""), hang=4
+            )
         return
     role: TextRole = "bad" if found.forward.arrives is False else "warn"
     sign = CROSS if found.forward.arrives is False else "?"
