@@ -67,7 +67,8 @@ def main() -> int:
     names = {item["name"] for item in seen["containers"]}
     running = set(docker("ps", "--format", "{{.Names}}").split())
     bridges = {item["name"] for item in seen["bridges"]}
-    here = {path.parent.name for path in Path("/sys/class/net").glob("*/bridge")}
+    listed = subprocess.run(["ip", "-j", "link", "show", "type", "bridge"], capture_output=True, check=True, timeout=20)
+    here = {item["ifname"] for item in json.loads(listed.stdout)}
     report = docker(*started(), "doctor")
     print(f"containers: {len(running & names)} of {len(running)}; bridges: {len(here & bridges)} of {len(here)}")
     print("\n".join(report.splitlines()[:4]))
