@@ -50,6 +50,13 @@ def script(shell: str) -> str:
     return get_completion_script(**_words(shell)) + "\n"
 
 
+def help_stays_plain() -> None:
+    """Keep Typer from importing Rich, half of a completion's time, to take markup out of texts that have none."""
+    from typer import _completion_classes  # noqa: PLC0415  only where a shell asks
+
+    _completion_classes._sanitize_help_text = str  # type: ignore[assignment]  # noqa: SLF001 - it has no other switch
+
+
 def _words(shell: str) -> dict[str, str]:
     return {"prog_name": "dnet-tui", "complete_var": "_DNET_TUI_COMPLETE", "shell": shell}
 
