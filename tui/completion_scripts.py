@@ -40,25 +40,32 @@ complete --command dnet-tui --no-files --arguments '(__dnet_tui_complete)'
 """
 
 
-def script(name: str) -> str:
+def script(shell: str) -> str:
     """Return the text for one of the shells."""
     from typer._completion_shared import get_completion_script  # noqa: PLC0415  only for this question
 
     own = {"zsh": _ZSH, "fish": _FISH}
-    if name in own:
-        return own[name]
-    return get_completion_script(**_named(name)) + "\n"
+    if shell in own:
+        return own[shell]
+    return get_completion_script(**_words(shell)) + "\n"
 
 
-def _named(name: str) -> dict[str, str]:
-    return {"prog_name": "dnet-tui", "complete_var": "_DNET_TUI_COMPLETE", "shell": name}
+def help_stays_plain() -> None:
+    """Keep Typer from importing Rich, half of a completion's time, to take markup out of texts that have none."""
+    from typer import _completion_classes  # noqa: PLC0415  only where a shell asks
+
+    _completion_classes._sanitize_help_text = str  # type: ignore[assignment]  # noqa: SLF001 - it has no other switch
 
 
-def install(name: str) -> str:
+def _words(shell: str) -> dict[str, str]:
+    return {"prog_name": "dnet-tui", "complete_var": "_DNET_TUI_COMPLETE", "shell": shell}
+
+
+def install(shell: str) -> str:
     """Write it where the shell looks in this user's HOME, and return where that is."""
     from typer import _completion_shared as typers  # noqa: PLC0415  as above
 
-    _, path = typers.install(**_named(name))
-    if name != "bash":
-        path.write_text(script(name))
+    _, path = typers.install(**_words(shell))
+    if shell != "bash":
+        path.write_text(script(shell))
     return str(path)

@@ -7,6 +7,7 @@ errors.  Everything else is imported by the command that needs it.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from typing import Annotated
 import typer
 
 from dnet_tui.inspect.errors import UsageError
+from dnet_tui.tui.completion_scripts import help_stays_plain
 from dnet_tui.tui.error_exit import drop_stdout
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.lazy_group import LazyGroup, examples_text
@@ -98,6 +100,8 @@ def main() -> None:
         # A terminal in another encoding gets "\u2194" for "↔", not a crash in the middle of a report.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    if "_DNET_TUI_COMPLETE" in os.environ:
+        help_stays_plain()
     try:
         try:
             app(prog_name="dnet-tui")

@@ -137,12 +137,13 @@ def test_every_command_completes_what_it_takes(words: str, wanted: str, monkeypa
     assert wanted in ran.stdout.split(), ran.output
 
 
-def test_completing_starts_neither_the_app_nor_the_checks() -> None:
-    begin = "import sys\nfrom dnet_tui.tui.main import app\n"
-    complete = "try:\n    app(prog_name='dnet-tui')\nexcept SystemExit:\n    pass\n"
-    heavy = "{'textual', 'dnet_tui.diagnostics.checks.catalogue', 'dnet_tui.diagnostics.walk.loop'}"
+@pytest.mark.parametrize("words", ["explain masq-m", "doct", "doctor --f"])
+def test_completing_starts_neither_the_app_nor_the_checks(words: str) -> None:
+    begin = "import sys\nfrom dnet_tui.tui.main import main\n"
+    complete = "try:\n    main()\nexcept SystemExit:\n    pass\n"
+    heavy = "{'textual', 'rich', 'dnet_tui.diagnostics.checks.catalogue', 'dnet_tui.diagnostics.walk.loop'}"
     code = f"{begin}{complete}print(sorted(name for name in sys.modules if name in {heavy}))"
-    environment = {"_DNET_TUI_COMPLETE": "complete_bash", "COMP_WORDS": "dnet-tui explain masq-m", "COMP_CWORD": "2"}
+    environment = {"_DNET_TUI_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": f"dnet-tui {words}"}
     ran = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | environment,

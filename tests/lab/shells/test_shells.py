@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.machines.requirements import decline
-from lab.machines.shell_session import PROMPT, ShellSession, shell_session
+from lab.shells.shell_session import PROMPT, ShellSession, shell_session
 
 NOTHING_GUESSED = "set -g fish_autosuggestion_enabled 0\n"
 """Else fish shows what it takes for likely before Tab was pressed."""
