@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +12,7 @@ from dnet_tui.diagnostics.walk.match.values import numbered
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model import (
+    ConntrackEntry,
     FdbEntry,
     Link,
     Namespace,
@@ -23,6 +25,7 @@ from dnet_tui.inspect.model import (
     known_items,
     require,
 )
+from dnet_tui.inspect.model.coverage.sections import unless_unasked
 from dnet_tui.inspect.model.default_routes import DEFAULT, LOCAL, MAIN
 from dnet_tui.inspect.model.view import View
 
@@ -68,6 +71,26 @@ class NamespaceIndex:
             lack = firewall.lacks[0]
             raise NotSeen("firewall", self.ns.id, lack.reason, lack.hint)
         return FirewallIndex(firewall)
+
+    def tracked(self, packet: Packet, *, answer: bool = False) -> Sequence[ConntrackEntry]:
+        """The tracked connections one of whose directions has the tuple of a packet, or of its answer, in any zone.
+
+        Raises:
+            NotSeen: they were asked for, and could not be read.
+        """
+        ends = (packet.src, packet.dst, packet.sport, packet.dport)
+        if answer:
+            ends = (packet.dst, packet.src, packet.dport, packet.sport)
+        return self._tracked.get((packet.family, packet.proto, *ends), ())
+
+    @cached_property
+    def _tracked(self) -> dict[tuple[object, ...], list[ConntrackEntry]]:
+        found: defaultdict[tuple[object, ...], list[ConntrackEntry]] = defaultdict(list)
+        for entry in unless_unasked(self.ns.conntrack):
+            ways = {(way.src, way.dst, way.sport, way.dport) for way in (entry.original, entry.reply)}
+            for way in ways:
+                found[entry.family, entry.proto, *way].append(entry)
+        return dict(found)
 
     @cached_property
     def names(self) -> dict[int, str]:

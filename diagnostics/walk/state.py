@@ -39,7 +39,6 @@ from dnet_tui.diagnostics.walk.packet import (
     replace,
 )
 from dnet_tui.inspect.model import Link, LinkRef, Namespace, NotSeen
-from dnet_tui.inspect.model.coverage.sections import unless_unasked
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.view import View
 
@@ -229,7 +228,7 @@ class WalkState:
         """The tracked connection of the very tuple, where the tracked connections were read."""
         if self.fresh:
             return None
-        found = existing(unless_unasked(ns.conntrack), self.packet)
+        found = existing(self.index(ns).tracked(self.packet), self.packet)
         if found is None:
             return None
         entry, connection = found
@@ -256,7 +255,7 @@ class WalkState:
 
     def _confirm(self, ns: Namespace) -> None:
         packet, asked = self.packet, self.index(ns).rules.asks_for_connections(self.packet.family)
-        if asked and clashes(unless_unasked(ns.conntrack), self.known.of(ns.id), packet):
+        if asked and clashes(self.index(ns).tracked(packet, answer=True), self.known.of(ns.id), packet):
             text = f"what becomes of {packet.tuple_text()}: the tuple of its answers is another tracked connection's"
             self.obstacle("unknown", "conntrack", Decider(kind="connection", text=text, namespace=ns.id))
 

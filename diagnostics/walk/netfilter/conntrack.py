@@ -69,6 +69,7 @@ def is_answer_to(packet: Packet, first: Packet) -> bool:
 def clashes(entries: Iterable[ConntrackEntry], ours: Iterable[Connection], packet: Packet) -> bool:
     """Whether the answers of a new connection would have the tuple of another one's first packet, in the same zone.
 
+    ``entries`` are those with the answer's tuple in one direction or the other.
     NAT then gives it another port, or conntrack drops it (nf_nat_used_tuple_new, nf_ct_resolve_clash).
     """
     if packet.proto not in PORT_PROTOCOLS:
@@ -77,8 +78,7 @@ def clashes(entries: Iterable[ConntrackEntry], ours: Iterable[Connection], packe
     firsts = (item.before for item in ours)
     if any((one.src, one.dst, one.sport, one.dport, one.zone) == (*answer, packet.reply_zone) for one in firsts):
         return True
-    alike = (item for item in entries if (item.proto, item.family) == (packet.proto, packet.family))
-    ways = ((item.original, item.original.zone or item.zone) for item in alike)
+    ways = ((item.original, item.original.zone or item.zone) for item in entries)
     return any((way.src, way.dst, way.sport, way.dport, zone) == (*answer, packet.reply_zone) for way, zone in ways)
 
 
@@ -108,7 +108,7 @@ def is_out_of_state(connection: Connection | None, packet: Packet) -> bool:
 
 
 def existing(entries: Iterable[ConntrackEntry], packet: Packet) -> tuple[ConntrackEntry, Connection] | None:
-    """The tracked connection that has the very tuple of a packet, in one direction or the other.
+    """The first of those with the very tuple of a packet, in one direction or the other, that is in its zone.
 
     Entries of other zones are another table's, and ICMP's identifiers aren't known here.
     """
@@ -116,8 +116,6 @@ def existing(entries: Iterable[ConntrackEntry], packet: Packet) -> tuple[Conntra
         return None
     seen = (packet.src, packet.dst, packet.sport, packet.dport)
     for entry in entries:
-        if (entry.proto, entry.family) != (packet.proto, packet.family):
-            continue
         ways = [(way.src, way.dst, way.sport, way.dport) for way in (entry.original, entry.reply)]
         if seen in ways and _is_in(entry, packet, reply=seen != ways[0]):
             return entry, _connection(entry, packet, reply=seen != ways[0])
