@@ -13,11 +13,10 @@ import pytest
 
 from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.operations.simulate import after
-from dnet_tui.diagnostics.report.finding import Finding
-from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Engine, Snapshot, Unread
 from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import AnyExpr, SetLookup, Table, UnreadTable
+from scenarios.hosts.reported import serious_of
 from unit.builders.factories import HOST, docker_like_snapshot, with_gaps, with_sysctl
 from unit.builders.factories_firewall import chain, docker_filter, docker_nat, match, verdict
 from unit.builders.factories_firewalld import (
@@ -61,15 +60,11 @@ MINE = {
 }
 
 
-def serious(report: Report) -> list[Finding]:
-    return [finding for finding in report.findings if finding.severity != "info"]
-
-
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_the_first_and_only_thing_reported(fault: str) -> None:
     check, severity, build = FAULTS[fault]
     report = run_checks(build())
-    roots = [(item.check, item.severity) for item in serious(report) if not item.caused_by]
+    roots = [(item.check, item.severity) for item in serious_of(report) if not item.caused_by]
     assert roots == [(check, severity)]
     first = report.findings[0]
     assert (first.check, bool(first.evidence), bool(first.symptoms)) == (check, True, True)
@@ -87,7 +82,7 @@ def test_the_remedy_cures_it_and_the_undo_brings_the_same_host_back(fault: str) 
     remedy = run_checks(broken).findings[0].remedy
     assert remedy is not None
     cured = after(broken, remedy.steps)
-    assert serious(run_checks(cured)) == []
+    assert serious_of(run_checks(cured)) == []
     assert after(cured, remedy.undo) == broken
 
 
@@ -197,7 +192,7 @@ def test_docker_that_does_not_insist_on_forwarding_is_told_only_of_what_is_stopp
     for settings in ({"ip_forward": False}, {"ip_forward": None}):
         assert {item.check for item in run_checks(engine(idle, **settings)).findings} & MINE == set()
     report = run_checks(engine(not_forwarding(native()), ip_forward=False))
-    assert [item.check for item in serious(report)] == ["nftmode-fwd-off"]
+    assert [item.check for item in serious_of(report)] == ["nftmode-fwd-off"]
 
 
 def test_a_daemon_did_not_end_for_what_is_on_by_now() -> None:
@@ -231,7 +226,7 @@ def test_a_network_with_one_container_is_only_told_of_icc() -> None:
 
 
 def test_what_iptables_accepts_comes_after_its_own_rules() -> None:
-    (finding,) = serious(run_checks(FAULTS["FORWARD's policy under Docker's nftables"][2]()))
+    (finding,) = serious_of(run_checks(FAULTS["FORWARD's policy under Docker's nftables"][2]()))
     assert finding.remedy is not None
     assert [" ".join(step.commands()[0]) for step in finding.remedy.steps] == [
         f"iptables-nft -w -t filter -I FORWARD {number} {way} {bridge} -j ACCEPT"
@@ -262,7 +257,7 @@ def test_a_bridge_goes_into_its_engines_zone(name: str, zone: str) -> None:
 
 
 def test_a_port_that_firewalld_refuses_is_given_to_it_with_where_it_leads() -> None:
-    (finding,) = serious(run_checks(firewalld_host("docker0", "br-app", strict=True)))
+    (finding,) = serious_of(run_checks(firewalld_host("docker0", "br-app", strict=True)))
     assert finding.remedy is not None
     assert finding.remedy.risk == "manual"
     assert [step.commands()[0] for step in finding.remedy.steps] == [

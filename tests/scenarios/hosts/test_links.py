@@ -12,7 +12,6 @@ from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.base import ProgramOperation
 from dnet_tui.diagnostics.operations.simulate import after
-from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Packet, RuleRef
 from dnet_tui.inspect.model import (
     Endpoint,
@@ -22,6 +21,7 @@ from dnet_tui.inspect.model import (
     Subnet,
 )
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table, Verdict
+from scenarios.hosts.reported import serious
 from unit.builders.factories import (
     APP1,
     APP2,
@@ -52,10 +52,6 @@ from unit.diagnostics.checks.cases.links import FAULTS
 from unit.diagnostics.checks.cases.links import NEAR_MISSES as GROUPED
 
 NEAR_MISSES = flat(GROUPED)
-
-
-def serious(snapshot: Snapshot) -> list[Finding]:
-    return [finding for finding in run_checks(snapshot).findings if finding.severity != "info"]
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -18,6 +18,7 @@ from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Host, PublishedPort, Snapshot, Socket, Unread
 from dnet_tui.inspect.model.coverage.gaps import Gap
+from scenarios.hosts.reported import serious_of
 from unit.builders.factories import APP1, HOST, with_gaps, with_namespace, with_sysctl
 from unit.builders.factories_names import (
     SERVER,
@@ -43,12 +44,8 @@ NEAR_MISSES = flat(GROUPED) | {
 }
 
 
-def serious(report: Report) -> list[Finding]:
-    return [finding for finding in report.findings if finding.severity != "info"]
-
-
 def summaries(report: Report) -> list[str]:
-    return [f"{finding.check}: {finding.summary}" for finding in serious(report)]
+    return [f"{finding.check}: {finding.summary}" for finding in serious_of(report)]
 
 
 def test_the_resolving_host_is_healthy_and_everything_about_names_is_decided() -> None:
@@ -61,7 +58,7 @@ def test_the_resolving_host_is_healthy_and_everything_about_names_is_decided() -
 def test_a_fault_is_named_first_with_evidence(fault: str) -> None:
     check, build = FAULTS[fault]
     report = run_checks(build())
-    roots = [finding for finding in serious(report) if finding.caused_by is None]
+    roots = [finding for finding in serious_of(report) if finding.caused_by is None]
     assert [finding.check for finding in roots] == [check], summaries(report)
     assert report.findings[0].check == check
     assert report.findings[0].evidence
@@ -97,7 +94,7 @@ def test_letting_the_hosts_questions_through_cures_it_and_can_be_undone() -> Non
 
 def test_a_rule_that_another_check_knows_keeps_its_name_and_gets_the_symptom() -> None:
     report = run_checks(rule(resolving(), "FORWARD", f"-d {SERVER}/32 -p udp -m udp --dport 53 -j DROP"))
-    assert [finding.check for finding in serious(report)] == ["drop-before-docker"]
+    assert [finding.check for finding in serious_of(report)] == ["drop-before-docker"]
     assert "names" in report.findings[0].symptoms
 
 

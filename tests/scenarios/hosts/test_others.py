@@ -13,12 +13,12 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.context.iptables_layout import by_policy
 from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
-from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.trace.endpoints import find
 from dnet_tui.diagnostics.trace.trace import trace
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.firewalld import Firewalld
+from scenarios.hosts.reported import is_all_that_is_wrong, serious
 from unit.builders.factories import HOST, docker_like_snapshot, with_namespace
 from unit.builders.factories_others import (
     beside,
@@ -38,19 +38,10 @@ from unit.diagnostics.checks.cases.others import NEAR_MISSES as GROUPED
 NEAR_MISSES = flat(GROUPED)
 
 
-def _serious(snapshot: Snapshot) -> list[Finding]:
-    return [finding for finding in run_checks(snapshot).findings if finding.severity != "info"]
-
-
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_the_first_and_only_thing_reported(fault: str) -> None:
     check, severity, build = FAULTS[fault]
-    report = run_checks(build())
-    roots = [(item.check, item.severity) for item in report.findings if item.severity != "info" and not item.caused_by]
-    assert roots == [(check, severity)]
-    first = report.findings[0]
-    assert (first.check, bool(first.evidence), first.remedy is not None) == (check, True, True)
-    assert "crashed" not in {result.outcome for result in report.checks}
+    is_all_that_is_wrong(build(), check, severity)
 
 
 TYPED = [name for name, (check, _, _) in FAULTS.items() if check.endswith("-others")]
@@ -64,7 +55,7 @@ def test_the_remedy_lets_just_that_traffic_pass_and_the_undo_brings_the_same_hos
     assert {step.chain for step in remedy.steps if isinstance(step, InsertRule)} == {"DOCKER-USER"}
     assert remedy.risk == "ask"
     cured = after(broken, remedy.steps)
-    assert _serious(cured) == []
+    assert serious(cured) == []
     assert after(cured, remedy.undo) == broken
 
 
@@ -96,7 +87,7 @@ def test_what_the_administrator_drops_in_docker_user_stays_before_what_is_accept
 
 
 def test_what_follows_from_a_docker_that_may_write_no_rules_is_folded_under_it() -> None:
-    found = _serious(unruled())
+    found = serious(unruled())
     assert {item.check for item in found[1:]} == {"masq-missing"}
     assert {item.caused_by for item in found[1:]} == {"iptables-false"}
 
@@ -129,7 +120,7 @@ def test_a_near_miss_is_no_finding(case: str) -> None:
 
 
 def test_a_policy_that_docker_was_told_to_leave_alone_is_not_called_dockers() -> None:
-    found = _serious(engine(beside(), beside().engines[1], ip_forward=False))
+    found = serious(engine(beside(), beside().engines[1], ip_forward=False))
     assert [item.check for item in found] == ["flow-blocked"]
 
 

@@ -13,7 +13,6 @@ from dnet_tui.diagnostics.flows.expected_flows import derive
 from dnet_tui.diagnostics.operations.base import ProgramOperation
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
-from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.model import (
     Address,
     BridgePort,
@@ -29,6 +28,7 @@ from dnet_tui.inspect.model import (
     require,
 )
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Table
+from scenarios.hosts.reported import serious
 from unit.builders.factories import APP1, DOCKER0, HOST, UPLINK, WEB, with_namespace, with_sysctl
 from unit.builders.factories_six import route6, six_snapshot, without_ipv4
 
@@ -161,10 +161,6 @@ FAULTS: dict[str, tuple[str, Callable[[], Snapshot]]] = {
     ),
     "policy-route": ("ip", led_away),
 }  # fmt: skip
-
-
-def serious(snapshot: Snapshot) -> list[Finding]:
-    return [finding for finding in run_checks(snapshot).findings if finding.severity != "info"]
 
 
 @pytest.mark.parametrize("snapshot", [six_snapshot(), without_ipv4(six_snapshot())], ids=["both", "IPv6 alone"])

@@ -10,9 +10,9 @@ import pytest
 from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.checks.subjects.address_pools import Room, room
 from dnet_tui.diagnostics.context.host_context import HostContext
-from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.inspect.engines.docker.address_pools import DEFAULT_POOLS, parse_pools
 from dnet_tui.inspect.model import AddressPool, Link, Snapshot, Unread, Vlan
+from scenarios.hosts.reported import is_all_that_is_wrong, serious
 from unit.builders.factories import (
     APP1,
     BR_APP,
@@ -52,19 +52,10 @@ from unit.diagnostics.checks.cases.startup import NEAR_MISSES as GROUPED
 NEAR_MISSES = flat(GROUPED)
 
 
-def _serious(snapshot: Snapshot) -> list[Finding]:
-    return [finding for finding in run_checks(snapshot).findings if finding.severity != "info"]
-
-
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_the_first_and_only_thing_reported(fault: str) -> None:
     check, severity, build = FAULTS[fault]
-    report = run_checks(build())
-    roots = [(item.check, item.severity) for item in report.findings if item.severity != "info" and not item.caused_by]
-    assert roots == [(check, severity)]
-    first = report.findings[0]
-    assert (first.check, bool(first.evidence), first.remedy is not None) == (check, True, True)
-    assert "crashed" not in {result.outcome for result in report.checks}
+    is_all_that_is_wrong(build(), check, severity)
 
 
 TOLD: dict[str, tuple[str, Callable[[], Snapshot]]] = {
@@ -186,7 +177,7 @@ def test_vlans_that_may_be_meant_are_no_error_and_what_they_stop_is_said(case: s
 
 @pytest.mark.parametrize("kept", [VETH, RAW])
 def test_a_failure_of_another_container_is_named_with_it(kept: str) -> None:
-    finding, *others = _serious(kernel(False, failed(kept)))
+    finding, *others = serious(kernel(False, failed(kept)))
     assert {item.caused_by for item in others} <= {"kernel-not-rebooted"}
     assert "late" in finding.summary
     assert finding.symptoms == ("start-up",)
@@ -199,14 +190,14 @@ def test_a_daemon_that_ended_tells_even_where_nothing_else_is_known() -> None:
 
 
 def test_a_port_that_waits_is_told_with_what_the_log_says_of_it() -> None:
-    (finding,) = _serious(logged(WAITS, port(docker_like_snapshot(), "veth77c3d4e", state="listening")))
+    (finding,) = serious(logged(WAITS, port(docker_like_snapshot(), "veth77c3d4e", state="listening")))
     assert finding.check == "port-not-fwd"
     assert ("docker's log", WAITS) in [(item.source, item.value) for item in finding.evidence]
 
 
 def test_what_a_client_put_on_a_link_is_taken_from_it_and_can_be_put_back() -> None:
     base = default_over(VETH_WEB, metric=50, base=on_veth())
-    remedy = _serious(base)[0].remedy
+    remedy = serious(base)[0].remedy
     assert remedy is not None
     assert [" ".join(step.commands()[0]) for step in (*remedy.steps, *remedy.undo)] == [
         "ip route del default dev veth5f0a1b2 proto dhcp metric 50",
@@ -217,7 +208,7 @@ def test_what_a_client_put_on_a_link_is_taken_from_it_and_can_be_put_back() -> N
 
 
 def test_the_port_apart_is_named_with_the_vlan_that_the_others_have() -> None:
-    (finding,) = _serious(vlans(bridge=(1, 2), app2=0))
+    (finding,) = serious(vlans(bridge=(1, 2), app2=0))
     assert "app2" in finding.summary
     assert "app1" not in finding.summary
     assert finding.remedy is not None
