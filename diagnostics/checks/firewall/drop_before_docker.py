@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, by_rules, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.context.host_context import HostContext
@@ -67,10 +67,7 @@ def owns(case: HostContext, obstacle: Obstacle) -> bool:
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule."""
     yield from undecided(ctx, ID)
-    for blocked in definite(ctx, ID):
-        rule = blocked.obstacle.by.rule
-        if rule is None:
-            continue
+    for blocked, rule in by_rules(ctx, ID):
         chain = base_chain(ctx.case, rule)
         top = chain.rules[rule.base_number - 1] if chain is not None and rule.base_number else None
         remedy = _remedy(ctx.case, rule, top, len(chain.rules)) if chain is not None and top is not None else None

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, by_rules, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.checks.subjects.owners_remedy import by_hand_in
@@ -52,10 +52,7 @@ def owns(case: HostContext, obstacle: Obstacle) -> bool:  # noqa: ARG001 - every
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule or policy."""
     yield from undecided(ctx, ID)
-    for blocked in definite(ctx, ID):
-        rule = blocked.obstacle.by.rule
-        if rule is None:
-            continue
+    for blocked, rule in by_rules(ctx, ID):
         what = "its policy" if rule.number == 0 else f"rule {rule.number} of {rule.chain}"
         yield Finding(
             check=ID,

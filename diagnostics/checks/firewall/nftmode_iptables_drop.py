@@ -30,7 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, by_rules, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.checks.subjects import docker_nftables
@@ -68,10 +68,8 @@ def _ends(case: HostContext, rule: RuleRef) -> bool:
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per policy or rule."""
     yield from undecided(ctx, ID)
-    for blocked in definite(ctx, ID):
-        rule = blocked.obstacle.by.rule
-        if rule is not None:
-            yield _finding(ctx.case, blocked, rule)
+    for blocked, rule in by_rules(ctx, ID):
+        yield _finding(ctx.case, blocked, rule)
 
 
 def _finding(case: HostContext, blocked: BlockedFlows, rule: RuleRef) -> Finding:

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
+from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, by_rules, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.context.host_context import HostContext
@@ -53,10 +53,8 @@ def owns(case: HostContext, obstacle: Obstacle) -> bool:  # noqa: ARG001 - every
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule."""
     yield from undecided(ctx, ID)
-    for blocked in definite(ctx, ID):
-        rule = blocked.obstacle.by.rule
-        if rule is not None:
-            yield _finding(blocked, rule)
+    for blocked, rule in by_rules(ctx, ID):
+        yield _finding(blocked, rule)
 
 
 def _finding(blocked: BlockedFlows, rule: RuleRef) -> Finding:

@@ -8,6 +8,7 @@ import msgspec
 
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext, Owns
 from dnet_tui.diagnostics.report.finding import Finding, Severity
+from dnet_tui.diagnostics.walk.packet import RuleRef
 
 
 class Undecided(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,3 +59,10 @@ def undecided(ctx: CheckContext, check: str) -> Iterator[Undecided]:
 def definite(ctx: CheckContext, check: str) -> list[BlockedFlows]:
     """The obstacles that ``check`` owns and that certainly stop their flows."""
     return [blocked for blocked in ctx.blocked_by(check) if blocked.obstacle.end != "unknown"]
+
+
+def by_rules(ctx: CheckContext, check: str) -> Iterator[tuple[BlockedFlows, RuleRef]]:
+    """Of the obstacles of :func:`definite` those that are rules or policies, each with it."""
+    for blocked in definite(ctx, check):
+        if (rule := blocked.obstacle.by.rule) is not None:
+            yield blocked, rule
