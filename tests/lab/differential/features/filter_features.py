@@ -45,6 +45,8 @@ def xfrm(draft: Draft) -> None:
                 "tmpl proto esp mode transport",
             )
         )
+        if direction == "out":  # the kernel takes no tunnel that may be left out there (xfrm_user.c, validate_tmpl)
+            what = what.removesuffix(" level use")
         place = draft.pick((HOST, HOST, HOST, draft.box().name))
         draft.step(place, f"ip xfrm policy update dir {direction} src {src} dst {dst}{upper}{device} {what}")
     if draft.chance(0.2):
