@@ -77,7 +77,7 @@ def _place(item: pytest.Item) -> tuple[tuple[str, str], str] | None:
     call = getattr(item, "callspec", None)
     if item.get_closest_marker("matrix") is None or call is None:
         return None
-    key = "case" if "case" in call.params else "what"
+    key = next(name for name in ("case", "what", "fault") if name in call.params)
     case = call.params[key]
     kind = ",".join([item.name.partition("[")[0], *(str(call.params[it]) for it in sorted(call.params) if it != key)])
     return (str(item.path), case if isinstance(case, str) else case.id), kind

@@ -41,6 +41,7 @@ def test_a_fault_on_the_demo_host_is_named_repaired_and_the_repair_undone(demo_h
     _found_repaired_undone(demo_host, fault)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("fault", CLASSIC.broken)
 def test_a_fault_on_a_docker_host_is_named_repaired_and_the_repair_undone(any_docker: DockerHost, fault: str) -> None:
     _found_repaired_undone(any_docker, fault)

@@ -111,6 +111,7 @@ def _judge(host: EngineHost, turn: int, *, ip6: bool) -> None:
     assert {"delivered", "refused"} <= {item.end[0] for item in found}
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_pair_on_docker(any_docker: DockerHost, fault: str) -> None:
     with any_docker.fault(fault) if fault else nullcontext():
