@@ -14,16 +14,17 @@ from dnet_tui.tui.reports.published.pages import pages
 from unit.builders.factories import docker_like_snapshot
 from unit.diagnostics.checks.cases.rules import FAULTS
 
-DOCS = Path(__file__).parents[5] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = pages(CATALOGUE)
 
 
-@pytest.mark.parametrize("name", pages(CATALOGUE))
+@pytest.mark.parametrize("name", PAGES)
 def test_a_generated_page_is_up_to_date(name: str) -> None:
-    assert (DOCS / name).read_text() == pages(CATALOGUE)[name], "run script/docs"
+    assert (DOCS / name).read_text() == PAGES[name], "run script/docs"
 
 
 def test_no_page_is_left_of_a_check_that_is_gone() -> None:
-    made = {name.removeprefix("checks/") for name in pages(CATALOGUE)}
+    made = {name.removeprefix("checks/") for name in PAGES}
     assert {path.name for path in (DOCS / "checks").glob("*.md")} <= made
 
 
