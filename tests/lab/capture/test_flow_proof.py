@@ -15,9 +15,12 @@ import sys, time, msgspec
 from dnet_tui.inspect.snapshot.take_snapshot import take_snapshot
 from dnet_tui.tui.app.flow_answer import answer_flow
 from dnet_tui.tui.app.model.guided import FlowCount, AskedFlow, counted
+from dnet_tui.actions.probes.probe import ping
 from dnet_tui.tui.app.live.services_flow import open_flow, probe
 answered = answer_flow(take_snapshot(), None, AskedFlow(source=sys.argv[1], target="outside", port=443))
 source = open_flow(answered)
+# Others talk at the same points meanwhile: the host with the container.
+ping(answered.why.trace.forward.start.src, limit=2)
 line = probe(answered)
 count, wanted = FlowCount(), 6 if line.good else 3
 deadline = time.monotonic() + 10

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from dnet_tui.inspect.errors import ActionFailedError, CannotInspectError
 from dnet_tui.inspect.model.view import View
+from dnet_tui.tui.app.live.flow_direction import ICMP, FlowDirection, text
 from dnet_tui.tui.app.model.guided import Answered, PointSeen, ProbeLine, SeenPacket
 from dnet_tui.tui.app.model.services import FlowBatch
 
 if TYPE_CHECKING:
     from dnet_tui.diagnostics.trace.trace import Trace
-    from dnet_tui.inspect.capture.correlation.flow_table import CapturedFlow
     from dnet_tui.inspect.capture.correlation.packet_row import PacketRow
     from dnet_tui.inspect.capture.session import Capture
 
@@ -77,7 +77,7 @@ def open_flow(answered: Answered) -> FlowCapture:
     trace = answered.why.trace
     capture = Capture(view, points, CaptureOptions(filter=flow_filter(trace), ring_bytes=_RING))
     capture.open()
-    return FlowCapture(capture, trace)
+    return FlowCapture(capture, FlowDirection(trace, view))
 
 
 _RING = 2 << 20
@@ -87,13 +87,13 @@ _RING = 2 << 20
 class FlowCapture:
     """A flow's packets, each one joined across the points, before and after NAT."""
 
-    def __init__(self, capture: Capture, trace: Trace) -> None:
+    def __init__(self, capture: Capture, direction: FlowDirection) -> None:
         from dnet_tui.inspect.capture.correlation.correlator import Correlator  # noqa: PLC0415  as in open_flow
 
         self._capture = capture
         self._correlator = Correlator(len(capture.points))
         self.points = tuple(point.label for point in capture.points)
-        self._direction = FlowDirection(trace)
+        self._direction = direction
 
     def poll(self, timeout: float) -> FlowBatch:
         """See :class:`~dnet_tui.tui.app.model.services.FlowSource`."""
@@ -118,8 +118,8 @@ class FlowCapture:
         for item in row.sightings:
             src, dst, ports = summary.src, summary.dst, (summary.sport, summary.dport)
             if item.ends is not None:
-                src, dst = _text(item.ends.src), _text(item.ends.dst)
-                ports = (item.ends.sport, item.ends.dport) if item.ends.proto not in _ICMP else (None, None)
+                src, dst = text(item.ends.src), text(item.ends.dst)
+                ports = (item.ends.sport, item.ends.dport) if item.ends.proto not in ICMP else (None, None)
             ends = f"{_end(src, ports[0])} → {_end(dst, ports[1])}"
             delay = item.time_ns - row.packet.time_ns
             sightings.append(PointSeen(point=item.point, ends=ends, source=src, delay=delay))
@@ -135,42 +135,6 @@ class FlowCapture:
     def close(self) -> None:
         """See :class:`~dnet_tui.tui.app.model.services.FlowSource`."""
         self._capture.close()
-
-
-class FlowDirection:
-    """Tells a flow's own packets from those of others that pass the same points: by what was sent first."""
-
-    def __init__(self, trace: Trace) -> None:
-        start = trace.forward.start
-        self._src = "" if trace.source.kind == "outside" else start.src
-        self._dst = "" if trace.target.kind == "outside" else start.dst
-        self._port = start.dport if start.proto in {"tcp", "udp"} and self._dst else 0
-
-    def is_there(self, row: PacketRow) -> bool:
-        """Whether a packet goes the way that was asked about."""
-        return row.flow is not None and self._asks(row.flow)
-
-    def is_back(self, row: PacketRow) -> bool:
-        """Whether a packet is an answer, or an error that an ICMP message tells the sender of."""
-        if row.flow is not None and row.flow.reverse is not None and self._asks(row.flow.reverse):
-            return True
-        seen = [item.ends for item in row.sightings if item.ends is not None]
-        return any(ends.proto in _ICMP and _text(ends.dst) == self._src for ends in seen)
-
-    def _asks(self, flow: CapturedFlow) -> bool:
-        first = flow.tuples[0]
-        if self._src and _text(first.src) != self._src:
-            return False
-        if self._dst and _text(first.dst) != self._dst:
-            return False
-        return not self._port or first.proto in _ICMP or first.dport == self._port
-
-
-_ICMP = frozenset({1, 58})
-
-
-def _text(address: bytes) -> str:
-    return str(ipaddress.ip_address(address))
 
 
 def _end(address: str, port: int | None) -> str:
