@@ -85,7 +85,7 @@ def remembered(draft: Draft) -> None:
         f"-m set --match-set {_SEEN} src",
         f"-m set ! --match-set {_SEEN} dst",
     )
-    draft.step(HOST, f"ipset create {_SEEN} hash:ip")
+    draft.step(HOST, f"ipset create {_SEEN} hash:ip -exist")
     for table, chain in (("filter", "FORWARD"), ("mangle", "PREROUTING")):
         draft.rule(table, chain, f"{draft.pick(asked)} -j {draft.pick(('DROP', 'DROP', 'ACCEPT'))}", first=True)
     for what in (f"-m recent --set --name {name} --rsource", f"-j SET --add-set {_SEEN} src"):
@@ -121,7 +121,7 @@ def transparent_proxy(draft: Draft) -> None:
 
 def _make_sets(draft: Draft) -> None:
     draft.step(HOST, f"ipset create {_JAIL} hash:ip timeout 600")
-    draft.step(HOST, f"ipset create {_SEEN} hash:ip")
+    draft.step(HOST, f"ipset create {_SEEN} hash:ip -exist")
     for _ in range(2):
         draft.step(HOST, f"ipset add {_JAIL} {address(draft.box())} timeout {draft.pick((0, 300))} -exist")
 
