@@ -47,7 +47,7 @@ def _answers(index: NamespaceIndex, link: Link, address: str, asker: str) -> boo
         return False
     if not asker:
         return is_local(index, address) and not _ignores(index, link, "", address)
-    answer, stops = admit(index, Packet(src=asker, dst=address, proto="", iif=link.name), link)
+    answer, stops = admit(index, _asked(asker, address, link), link)
     if answer.type == "unknown" or any(stop.end == "unknown" for stop in stops):
         return is_local(index, address)  # what can't be told here is met again by the packet itself
     if stops:
@@ -57,11 +57,16 @@ def _answers(index: NamespaceIndex, link: Link, address: str, asker: str) -> boo
     return answer.type == "unicast" and _stands_in(index, link, address, answer.ifindex)
 
 
+def _asked(asker: str, address: str, link: Link) -> Packet:
+    """A question that is received: the route is looked for by its addresses, as of a packet without protocol."""
+    return Packet(src=asker, dst=address, proto="", arp_op="request", iif=link.name)
+
+
 def silence(index: NamespaceIndex, link: Link, address: str, asker: str) -> Decider | None:
     """Why a namespace doesn't answer on a link for an address that is its own; None where it isn't, or does."""
     if ":" in address or not asker or is_mute(link) or not is_local(index, address):
         return None
-    _, stops = admit(index, Packet(src=asker, dst=address, proto="", iif=link.name), link)
+    _, stops = admit(index, _asked(asker, address, link), link)
     if stops:
         return stops[0].by
     name = ""
@@ -125,7 +130,7 @@ def _filters(index: NamespaceIndex, link: Link, asker: str, address: str) -> boo
     """arp_filter: only where the way back to who asks is by this link."""
     if not switched_on(index.ns, link.name, "arp_filter"):
         return False
-    back = lookup(index, Packet(src=address, dst=asker, proto=""))
+    back = lookup(index, Packet(src=address, dst=asker, proto="", arp_op="reply", uid=0))
     return back.type != "unicast" or back.ifindex != link.ifindex
 
 

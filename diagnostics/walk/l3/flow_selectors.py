@@ -21,9 +21,12 @@ def selected(selector: str, packet: Packet) -> Truth:
     """Whether a packet has what a selector asks for; None where that isn't known, or the selector isn't modelled.
 
     A look-up that is only about addresses has no protocol, or one without a
-    port: then nothing is known.
+    port: then nothing is known.  For ARP's the kernel asks with protocol and
+    ports 0, which no such rule has (fib4_rule_match, arp_process, arp_filter).
     """
     name, _, value = selector.partition(" ")
+    if packet.arp_op and name in {"ipproto", "sport", "dport"}:
+        return False
     if name == "ipproto":
         return protocol_name(value) == protocol_name(packet.proto) if packet.proto else None
     if name in {"sport", "dport"}:

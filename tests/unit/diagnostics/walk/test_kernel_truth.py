@@ -30,7 +30,7 @@ from dnet_tui.inspect.model import (
 )
 from dnet_tui.inspect.model.firewall import Firewall, Hook, Nat, NoTrack, Table
 from dnet_tui.inspect.model.links import Link, LinkRef
-from dnet_tui.inspect.model.routing import XfrmPolicy, XfrmTemplate
+from dnet_tui.inspect.model.routing import PolicyRule, XfrmPolicy, XfrmTemplate
 from dnet_tui.inspect.model.view import View
 from unit.builders.factories import (
     APP1,
@@ -137,6 +137,22 @@ def to_the_host(snapshot: Snapshot) -> Walk:
 
 def test_proxy_arp_answers_for_a_gateway_that_nobody_has() -> None:
     assert to_the_host(calico()).end == "delivered"
+
+
+@pytest.mark.parametrize(
+    ("selectors", "end"),
+    [
+        (("ipproto 17",), "delivered"),
+        (("dport 1-79",), "delivered"),
+        (("ipproto 6",), "delivered"),
+        ((), "unreachable"),
+    ],
+)
+def test_rules_that_ask_for_a_protocol_or_port_are_not_arps(selectors: tuple[str, ...], end: str) -> None:
+    """The host looks the gateway's route up as of a packet without either (arp_process); any other rule counts."""
+    rule = PolicyRule(family="ip", priority=1, action="prohibit", iif="veth5f0a1b2", other=selectors)
+    found = to_the_host(with_namespace(calico(), HOST, policy_rules=(*namespace(calico(), HOST).policy_rules, rule)))
+    assert found.end == end
 
 
 @pytest.mark.parametrize("settings", [{"proxy_arp": "0"}, {"forwarding": "0"}])
