@@ -231,6 +231,7 @@ def _answer(forward: Walk, data: int = 0) -> Packet:
         uid=forward.receiver,
         by_kernel=refused or echo,
         taken_by=last.taken_by,
+        remembered=last.remembered,  # sets and lists are the host's: what was put there is there for the answer
     )
     if last.proto in {"icmp", "icmpv6"}:
         # An echo is as long as what it answers; the kernel lets it be fragmented (icmp_sk_init).

@@ -41,15 +41,19 @@ def _key(packet: Packet, fields: tuple[str, ...]) -> str:
     return f"{','.join(fields)} {','.join(map(str, values))}"
 
 
-def times_remembered(packet: Packet, namespace: str, where: str) -> int | None:
-    """How often the packet itself was put on a list; None where that can't be told."""
-    entry = _entry(packet, namespace, where)
-    place = f"{namespace} {where} "
+def times_remembered(packet: Packet, namespace: str, name: str, side: str, *, exact: bool) -> int | None:
+    """How often rules have put a packet's address on a list of recent ones; None where that can't be told.
+
+    ``exact``: the list holds single addresses, so that others put on it don't matter.
+    """
+    mine, place = _address(packet, side), f"{namespace} recent {name} "
     count = 0
     for item in packet.remembered:
-        if item[1:] == entry and item[0] == "+":
+        if not item[1:].startswith(place):
+            continue
+        if item.rpartition(" ")[2] == mine and item[0] == "+":
             count += 1
-        elif item[1:].startswith(place) or item[1:] == entry:
+        elif item.rpartition(" ")[2] == mine or not exact:
             return None
     return count
 

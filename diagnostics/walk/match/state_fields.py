@@ -26,7 +26,8 @@ def recent(value: str, packet: Packet, context: MatchContext) -> Truth:
     """Whether the address is on the list, as often and as lately as is asked."""
     name, side, mask, verb, *options = value.split(" ")
     wanted = dict(option.partition("=")[::2] for option in options)
-    added = times_remembered(packet, context.namespace, f"recent {name} {side}")
+    exact = mask in {"-", "255.255.255.255", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}
+    added = times_remembered(packet, context.namespace, name, side, exact=exact)
     if added is None or not packet.plain:
         return None
     listed = context.recent(name)
