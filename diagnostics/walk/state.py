@@ -16,6 +16,7 @@ from dnet_tui.diagnostics.walk.netfilter.conntrack import (
     as_seen_by,
     clashes,
     existing,
+    in_zones_of,
     is_answer_to,
     is_icmp_error,
     is_out_of_state,
@@ -249,7 +250,7 @@ class WalkState:
         if self.connection is None and self.packet.ctstate == "NEW" and not self.fresh:
             self._confirm(ns)
         if (self.packet.ctstate == "NEW" or repeated) and not self.known.is_answer:
-            self.tracked.append((ns.id, self.entered, self.packet))
+            self.tracked.append((ns.id, self.entered, in_zones_of(self.connection, self.packet)))
         elif self.connection is not None and self.connection.reply and not self.connection.is_ours:
             self.answering.append((ns.id, self.connection.before, self.connection.after))
 

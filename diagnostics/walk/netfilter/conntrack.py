@@ -135,6 +135,17 @@ def shares_zone(connection: Connection, packet: Packet) -> bool | None:
     return None if None in pair else pair[0] == pair[1]
 
 
+def in_zones_of(connection: Connection | None, packet: Packet) -> Packet:
+    """The packet as its connection keeps it: in the zones that the connection was made in.
+
+    A rule's zones say where a packet's connection is looked for (nf_ct_key_equal);
+    one that exists already, and is found in one direction's zone, keeps its other one.
+    """
+    if connection is None:
+        return packet
+    return replace(packet, zone=connection.after.zone, reply_zone=connection.after.reply_zone)
+
+
 def _connection(entry: ConntrackEntry, packet: Packet, *, reply: bool) -> Connection:
     first, answer = entry.original, entry.reply
     before = Packet(
@@ -149,8 +160,8 @@ def _connection(entry: ConntrackEntry, packet: Packet, *, reply: bool) -> Connec
         ctmark=entry.mark,
         labels=None,
         expected="expected" in entry.status,
-        zone=packet.zone,
-        reply_zone=packet.reply_zone,
+        zone=first.zone or entry.zone,
+        reply_zone=answer.zone or entry.zone,
         dnatted="dst-nat" in entry.status,
         snatted="src-nat" in entry.status,
     )

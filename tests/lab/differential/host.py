@@ -8,6 +8,7 @@ namespaces.  Nothing of the machine's own network is touched.
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import os
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from dnet_tui.actions.demo.sandbox import Sandbox
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.model import Namespace, Snapshot, require
 from lab.differential import trace
+from lab.differential.send import SENDING, Agent
 from lab.differential.spec import (
     HOST,
     OUTSIDE,
@@ -53,8 +55,8 @@ _BUILTIN = {
 MOST_CONNECTIONS = 20000
 """Tracked connections that are read at most; a host has far fewer."""
 
-LIMIT = 180.0
-"""Seconds until one host must have been built and answered; it takes about one."""
+LIMIT = SENDING + 120.0
+"""Seconds until one host must have been built and answered; it takes a few, and more where packets go one by one."""
 
 
 def observe(spec: HostSpec, environment: dict[str, str] | None = None) -> Observation:
@@ -116,9 +118,9 @@ class Spaces:
 
 def main() -> None:
     """Run inside: spec on stdin, observation on stdout."""
+    faulthandler.dump_traceback_later(LIMIT - 10, exit=True)  # so that it says where it stood
     require_private_host()
     from dnet_tui.inspect.snapshot.take_snapshot import Options, take_snapshot  # noqa: PLC0415 - only needed here
-    from lab.differential.send import Agent  # noqa: PLC0415
 
     spec = msgspec.json.decode(sys.stdin.buffer.read(), type=HostSpec)
     spaces = Spaces(spec.existing)

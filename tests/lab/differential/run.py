@@ -23,6 +23,11 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     judgements: tuple[Judgement, ...] = ()
     failure: str = ""
 
+    @property
+    def unsent(self) -> int:
+        """How many of its packets weren't sent, as it took too long."""
+        return len(self.spec.probes) - len(self.judgements) if not self.failure else 0
+
 
 def try_host(spec: HostSpec, environment: dict[str, str] | None = None) -> Trial:
     """Build, send, judge."""
@@ -31,7 +36,7 @@ def try_host(spec: HostSpec, environment: dict[str, str] | None = None) -> Trial
     except DnetError as error:
         return Trial(spec=spec, failure=str(error))
     court = Court(spec, seen)
-    return Trial(spec=spec, seen=seen, judgements=tuple(court.judge(probe) for probe in spec.probes))
+    return Trial(spec=spec, seen=seen, judgements=tuple(court.judge(probe) for probe in spec.probes if probe.number in court.outcomes))
 
 
 def try_seeds(
@@ -61,7 +66,7 @@ def report(trials: list[Trial]) -> str:
     unknown = sum(1 for j in foretold if j.result == "unknown")
     lines = [
         f"hosts                    {len(trials)} ({sum(1 for t in trials if t.failure)} could not be built)",
-        f"packets                  {len(every)}",
+        f"packets                  {len(every)} ({sum(trial.unsent for trial in trials)} more could not be sent in time)",
         f"agreements               {count['agrees']}",
         f"honest unknowns          {count['unknown']}",
         f"  where nothing is random {unknown} of {len(foretold)} ({100 * unknown / max(1, len(foretold)):.2f} %)",
@@ -78,6 +83,7 @@ def describe(trial: Trial) -> str:
     count = Counter(j.result for j in trial.judgements)
     words = ", ".join(f"{name} {number}" for name, number in sorted(count.items()))
     features = f" with {', '.join(trial.spec.features)}" if trial.spec.features else ""
+    words += f", not sent {trial.unsent}" if trial.unsent else ""
     lines = [f"seed {trial.spec.seed}{features}: {trial.failure.splitlines()[-1] if trial.failure else words}"]
     for item in trial.judgements:
         if item.result == "wrong":

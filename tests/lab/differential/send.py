@@ -39,10 +39,12 @@ if TYPE_CHECKING:
 _QUIET = 0.12
 """Seconds without a new event after which nothing more is expected; a packet takes well under a millisecond."""
 _UNTIL_ASKED_AGAIN = 1.5
-"""The same where IPv6 neighbours are forgotten: a question that is lost is repeated after a second (RFC 4861)."""
+"""The same for IPv6 where neighbours are forgotten: a question that is lost is repeated after a second (RFC 4861)."""
 _QUIET_PROXIED = 0.4
 """The same where connections are made, which a proxy's process may have to pass on."""
 _LONGEST = 4.0
+SENDING = 150.0
+"""Seconds until no more probes are sent; what is left then is counted as not sent."""
 AT_ONCE = 150
 """Probes that are sent together; of many more the kernel would lose trace events."""
 _IP_PKTINFO = 8
@@ -174,10 +176,12 @@ class Agent:
                     run(("nft", "delete", "table", family, trace.TABLE))
 
     def send(self, before: Callable[[Probe], None] = lambda _: None) -> tuple[Outcome, ...]:
-        """Send all probes, so many at a time as the kernel's account holds, and return what became of each.
+        """Send the probes, so many at a time as the kernel's account holds, and return what became of each.
 
-        ``before`` is called before each that is sent by itself.
+        ``before`` is called before each that is sent by itself.  Of a host that takes too
+        long the rest isn't sent, and has no outcome.
         """
+        end = time.monotonic() + SENDING
         many = 1 if self.spec.one_by_one else AT_ONCE
         # Apart from each other: a connection's packets may look like a probe's, by chance.
         kinds = [tuple(probe for probe in self.spec.probes if probe.connects is real) for real in (False, True)]
@@ -185,6 +189,7 @@ class Agent:
             outcome
             for probes in kinds
             for at in range(0, len(probes), many)
+            if time.monotonic() < end
             for outcome in self._send_some(probes[at : at + many], before)
         )
 
@@ -200,7 +205,7 @@ class Agent:
                 self.clients[client.fileno()] = client
             else:
                 errors[probe.number] = self._send(probe)
-        sights = self._watch()
+        sights = self._watch(self._quiet(probes))
         answered = {client.probe.number: client.end() for client in self.clients.values()}
         for probe in probes:
             yield Outcome(
@@ -215,7 +220,7 @@ class Agent:
         sock = self.raw6[probe.origin] if probe.family == "ip6" else self.raw[probe.origin]
         return send_raw(sock, wire.packet(probe), probe.src, probe.dst)
 
-    def _watch(self) -> dict[int, list[TracePoint]]:
+    def _watch(self, quiet: float) -> dict[int, list[TracePoint]]:
         found: defaultdict[int, list[TracePoint]] = defaultdict(list)
         poller = select.poll()
         turns: dict[int, Callable[[], object]] = {}
@@ -228,7 +233,6 @@ class Agent:
         turns |= {fd: partial(self._go_on, fd, poller) for fd in self.clients}
         for fd in self.clients:
             poller.register(fd, select.POLLIN | select.POLLOUT)
-        quiet = self._quiet()
         end = time.monotonic() + _LONGEST
         while time.monotonic() < end:
             ready = poller.poll(quiet * 1000)
@@ -238,9 +242,9 @@ class Agent:
                 turns[fd]()
         return found
 
-    def _quiet(self) -> float:
+    def _quiet(self, probes: tuple[Probe, ...]) -> float:
         forgotten = any("flush" in step.argv for step in self.spec.steps)
-        if forgotten and self.spec.has_ipv6:
+        if forgotten and any(probe.family == "ip6" for probe in probes):
             return _UNTIL_ASKED_AGAIN
         return _QUIET_PROXIED if self.clients else _QUIET
 
