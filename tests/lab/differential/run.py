@@ -36,7 +36,8 @@ def try_host(spec: HostSpec, environment: dict[str, str] | None = None) -> Trial
     except DnetError as error:
         return Trial(spec=spec, failure=str(error))
     court = Court(spec, seen)
-    return Trial(spec=spec, seen=seen, judgements=tuple(court.judge(probe) for probe in spec.probes if probe.number in court.outcomes))
+    sent = (probe for probe in spec.probes if probe.number in court.outcomes)
+    return Trial(spec=spec, seen=seen, judgements=tuple(court.judge(probe) for probe in sent))
 
 
 def try_seeds(
@@ -64,9 +65,10 @@ def report(trials: list[Trial]) -> str:
     every = [j for trial in trials for j in trial.judgements]
     count = Counter(j.result for j in every)
     unknown = sum(1 for j in foretold if j.result == "unknown")
+    unsent = sum(trial.unsent for trial in trials)
     lines = [
         f"hosts                    {len(trials)} ({sum(1 for t in trials if t.failure)} could not be built)",
-        f"packets                  {len(every)} ({sum(trial.unsent for trial in trials)} more could not be sent in time)",
+        f"packets                  {len(every)} ({unsent} more could not be sent in time)",
         f"agreements               {count['agrees']}",
         f"honest unknowns          {count['unknown']}",
         f"  where nothing is random {unknown} of {len(foretold)} ({100 * unknown / max(1, len(foretold)):.2f} %)",
@@ -79,14 +81,14 @@ def report(trials: list[Trial]) -> str:
 
 
 def describe(trial: Trial) -> str:
-    """One host in a line, and what is wrong on it below."""
+    """One host in a line, and below what is wrong on it or, where nothing is random, unknown."""
     count = Counter(j.result for j in trial.judgements)
     words = ", ".join(f"{name} {number}" for name, number in sorted(count.items()))
     features = f" with {', '.join(trial.spec.features)}" if trial.spec.features else ""
     words += f", not sent {trial.unsent}" if trial.unsent else ""
     lines = [f"seed {trial.spec.seed}{features}: {trial.failure.splitlines()[-1] if trial.failure else words}"]
     for item in trial.judgements:
-        if item.result == "wrong":
+        if item.result == "wrong" or (item.result == "unknown" and not trial.spec.has_randomness):
             probe = item.probe
             kind = "connection" if probe.connects else probe.proto
             lines.append(f"  {probe.number}: {kind} {probe.origin} {probe.src} > {probe.dst}:{probe.dport}")

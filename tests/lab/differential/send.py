@@ -290,7 +290,7 @@ class Client:
 
     def _refused(self, number: int) -> None:
         if number not in {0, errno.EINPROGRESS}:
-            self._end = "refused" if number == errno.ECONNREFUSED else "unreachable"
+            self._end = failed_as(number)
 
     def turn(self) -> bool:
         """Go on after an event; False when there is nothing more to come."""
@@ -321,6 +321,11 @@ class Client:
         with self._sock:
             said = self._heard.decode(errors="replace").split()
         return self._end or (said[-1] if said else "")
+
+
+def failed_as(number: int) -> str:
+    """What a connection's error says: a reset of one that was open already is no refusal (tcp_reset)."""
+    return {errno.ECONNREFUSED: "refused", errno.ECONNRESET: "closed", errno.EPIPE: "closed"}.get(number, "unreachable")
 
 
 def _greet(sock: socket.socket, place: str) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from lab.differential.generate import generate
 from lab.differential.host import restore_texts
-from lab.differential.judge import Court
+from lab.differential.judge import Court, Judgement
 from lab.differential.known import KNOWN
 from lab.differential.run import Trial, describe, report, try_host, try_seeds
+from lab.differential.send import failed_as
 from lab.differential.spec import HostSpec
 from lab.machines.hosts import LAB_ID, LAB_VARIABLE
 from lab.machines.requirements import require_lab
@@ -76,6 +79,20 @@ def test_a_wrong_walk_is_found() -> None:
 def test_a_seed_always_gives_the_same_host() -> None:
     assert generate(5) == generate(5)
     assert generate(5) != generate(6)
+
+
+def test_packets_that_a_slow_host_never_sent_are_counted() -> None:
+    spec = generate(5)
+    trial = Trial(spec=spec, judgements=tuple(Judgement(probe=probe, result="agrees") for probe in spec.probes[:-3]))
+    assert (trial.unsent, "3 more could not be sent" in report([trial])) == (3, True)
+    assert "not sent 3" in describe(trial)
+    lost = Trial(spec=spec, failure="it took too long")
+    assert (lost.unsent, "1 could not be built" in report([lost])) == (0, True)
+
+
+def test_a_reset_of_an_open_connection_is_no_refusal() -> None:
+    numbers = (errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH)
+    assert [failed_as(number) for number in numbers] == ["refused", "closed", "unreachable"]
 
 
 def test_rules_are_written_table_by_table() -> None:
