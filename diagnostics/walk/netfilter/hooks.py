@@ -216,9 +216,21 @@ def _settled(one: HookResult, other: HookResult) -> HookResult:
     culprit = next((item.by or _bound(item) for item in (one, other) if item.by or item.nat_rule), None)
     rule = culprit.rule if culprit is not None else None
     text = "chains of equal priority stand in two tables, and which comes first can't be seen"
-    return msgspec.structs.replace(
-        one, verdict="unknown", by=Decider(kind="rule", text=f"{text}: {rule.text}" if rule else text, rule=rule)
-    )
+    by = Decider(kind="rule", text=f"{text}: {rule.text}" if rule else text, rule=rule)
+    if packet is not None and (ways := _either(one, other)):
+        return msgspec.structs.replace(one, packet=packet, by=by, choices=ways, nat_unknown=rule)
+    return msgspec.structs.replace(one, verdict="unknown", by=by)
+
+
+def _either(one: HookResult, other: HookResult) -> tuple[tuple[Nat | None, RuleRef | None], ...]:
+    """All translations of two orders that both let the packet pass; none where one's can't be told."""
+    if one.verdict != other.verdict or any(item.nat_unknown is not None and not item.choices for item in (one, other)):
+        return ()
+    found: dict[Nat | None, RuleRef | None] = {}
+    for item in (one, other):
+        for nat, ref in item.choices or ((item.nat, item.nat_rule),):
+            found.setdefault(nat, ref)
+    return tuple(found.items())
 
 
 def _common(one: Packet, other: Packet) -> Packet | None:

@@ -179,7 +179,7 @@ class _HookTraversal:
         if result.nat_unknown is not None:
             text = f"whether NAT applies can't be decided: {result.nat_unknown.table} {result.nat_unknown.text}"
             by = Decider(kind="rule", text=text, namespace=ns.id, rule=result.nat_unknown)
-            state.obstacle("unknown", self.hook, self.unsure or by)
+            state.obstacle("unknown", self.hook, self.unsure or result.by or by)
         if result.nat is not None:
             self._translate(result.nat, result.nat_rule, "")
 

@@ -53,6 +53,9 @@ _RULE_SELECTORS = {
     25: "dscp",
     26: "flowlabel",
 }
+_PORT_MASKS = {23: 28, 24: 29}
+"""FRA_SPORT_MASK and FRA_DPORT_MASK: since Linux 6.15 the kernel says which bits of a single port count."""
+_WHOLE_PORT = 0xFFFF
 
 
 def _cidr(raw: bytes | None, length: int, family: Family) -> str:
@@ -183,8 +186,11 @@ def _rule_other(attrs: dict[int, bytes], tos: int) -> Iterator[str]:
         yield f"goto {u32(attrs[4])}"
     if u32(attrs.get(13), _NO_LIMIT) != _NO_LIMIT:
         yield f"suppress_ifgroup {u32(attrs[13])}"
-    for kind in sorted(attrs.keys() - _RULE_MODELLED - _RULE_HARMLESS):
-        yield f"{_RULE_SELECTORS.get(kind, f'attribute {kind}')} {_selector(kind, attrs[kind])}"
+    masks = {mask for port, mask in _PORT_MASKS.items() if port in attrs}
+    for kind in sorted(attrs.keys() - _RULE_MODELLED - _RULE_HARMLESS - masks):
+        mask = u16(attrs.get(_PORT_MASKS.get(kind, 0)), _WHOLE_PORT) or _WHOLE_PORT
+        some = f"/{mask:#06x}" if mask != _WHOLE_PORT else ""
+        yield f"{_RULE_SELECTORS.get(kind, f'attribute {kind}')} {_selector(kind, attrs[kind])}{some}"
 
 
 def _selector(kind: int, raw: bytes) -> str:

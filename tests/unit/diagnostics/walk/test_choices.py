@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from dnet_tui.diagnostics.operations.rule import InsertRule
@@ -10,7 +11,8 @@ from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
 from dnet_tui.diagnostics.walk.netfilter.nat import chosen_nat, each_address
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
-from dnet_tui.inspect.model import LinkRef, Snapshot
+from dnet_tui.inspect.iptables.save_text import parse_save
+from dnet_tui.inspect.model import LinkRef, Snapshot, known_items
 from dnet_tui.inspect.model.firewall import (
     AnyExpr,
     Chain,
@@ -30,7 +32,7 @@ from dnet_tui.inspect.model.firewall import (
 )
 from dnet_tui.inspect.model.match_fields import FieldText
 from dnet_tui.inspect.model.view import View
-from unit.builders.factories import APP1, HOST, UPLINK, docker_like_snapshot
+from unit.builders.factories import APP1, HOST, UPLINK, docker_like_snapshot, with_namespace
 from unit.builders.rule_evaluation import hook_result
 
 DROP, ACCEPT = Verdict(kind="drop"), Verdict(kind="accept")
@@ -308,6 +310,34 @@ def test_the_answer_of_every_way_is_walked_back() -> None:
 def test_too_many_ways_are_not_walked() -> None:
     many = [f"172.17.0.2:{port}" for port in range(80, 120)]
     assert arriving(published(*many, last="172.17.0.2:80")).end == "unknown"
+
+
+def in_two_tables(first: str, second: str) -> Snapshot:
+    """Port 9000 of the host, led on by two tables' chains of equal priority: the legacy one first or last."""
+    base = published(last=first)
+    (host,) = (ns for ns in known_items(base.namespaces) if ns.id == HOST)
+    assert host.firewall is not None
+    rule = f"-A PREROUTING -p tcp -m tcp --dport 9000 {second}"
+    (table,) = parse_save(f"*nat\n:PREROUTING ACCEPT [0:0]\n{rule}\nCOMMIT\n", family="ip", backend="iptables-legacy")
+    firewall = msgspec.structs.replace(host.firewall, tables=(*host.firewall.tables, table))
+    return with_namespace(base, HOST, firewall=firewall)
+
+
+@pytest.mark.parametrize(
+    ("second", "end"),
+    [
+        ("-j DNAT --to-destination 172.17.0.2:80", "delivered"),
+        ("-j DNAT --to-destination 10.10.0.3:81", "unknown"),
+        ("-j RETURN", "delivered"),
+    ],
+)
+def test_of_two_tables_chains_either_may_come_first(second: str, end: str) -> None:
+    """What a packet meets is definite where both orders end alike, and unknown for that reason otherwise."""
+    trip = arriving(in_two_tables("172.17.0.2:80", second))
+    assert trip.end == end
+    if end == "unknown":
+        assert trip.decided_by is not None
+        assert "which comes first can't be seen" in trip.decided_by.text
 
 
 def test_a_few_addresses_to_choose_from_are_looked_at_one_by_one() -> None:

@@ -105,6 +105,22 @@ def test_a_rule_says_what_of_it_is_not_modelled() -> None:
     assert (rule_at(95).action, rule_at(95).oif, rule_at(95).other) == ("goto", "up0", ("goto 120",))
 
 
+def test_the_bits_of_a_port_are_told_where_not_all_count() -> None:
+    """Since Linux 6.15 every rule with a single port has a mask (FRA_SPORT_MASK, FRA_DPORT_MASK)."""
+    header = struct.pack("=BBBBBBBBI", 2, 0, 0, 0, 254, 0, 0, 8, 0)
+    single, several = (attribute(24, struct.pack("=HH", *ports)) for ports in ((80, 80), (80, 90)))
+    whole, some, none = (attribute(29, struct.pack("=H", mask)) for mask in (0xFFFF, 0xFF, 0))
+    bodies = (single, single + whole, single + some, several + none, attribute(23, struct.pack("=HH", 7, 7)) + whole)
+    found = [rule.other for body in bodies for rule in parse_rules([header + body])]
+    assert found == [
+        ("dport 80",),
+        ("dport 80",),
+        ("dport 80/0x00ff",),
+        ("dport 80-90",),
+        ("sport 7", "attribute 29 0xffff"),
+    ]
+
+
 def test_a_selector_from_a_newer_kernel_makes_the_rule_undecidable() -> None:
     header = struct.pack("=BBBBBBBBI", 2, 0, 0, 0, 254, 0, 0, 1, 0)
     attribute = struct.pack("=HHI", 8, 77, 5)
