@@ -20,12 +20,12 @@ from dnet_tui.diagnostics.walk.netfilter.conntrack import (
     is_answer_to,
     is_icmp_error,
     is_out_of_state,
-    is_undecided,
     shares_zone,
     untold_translation,
 )
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.netfilter.known_connections import Continued, KnownConnections, Tracked
+from dnet_tui.diagnostics.walk.netfilter.tcp_states import fate
 from dnet_tui.diagnostics.walk.packet import (
     Carried,
     Decider,
@@ -234,9 +234,10 @@ class WalkState:
             return None
         entry, connection = found
         asked = self.index(ns).rules.asks_for_connections(self.packet.family)
-        if not asked or is_undecided(entry, self.packet, reply=connection.reply):
-            # A SYN reopens what has ended, or goes on with it: where both end alike that is decided.
-            chosen = self.choose(2) if asked and not connection.reply else None
+        becomes = fate(self.packet, entry.state, reply=connection.reply) if asked else "unknown"
+        if becomes in {"goes on or anew", "unknown"}:
+            # Where both ways end alike that is decided.
+            chosen = self.choose(2) if becomes != "unknown" else None
             if chosen is not None:
                 return connection if chosen else None
             state = f" in state {entry.state}" if entry.state else ""

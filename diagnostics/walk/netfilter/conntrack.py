@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from dnet_tui.diagnostics.walk.netfilter.tcp_states import fate
 from dnet_tui.diagnostics.walk.packet import CtState, Packet, replace
 from dnet_tui.inspect.model import ConntrackEntry
 from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
 
 _OPENING_ICMP = {"icmp": frozenset({8, 13, 15, 17}), "icmpv6": frozenset({128})}
-_OPEN = frozenset({"SYN_SENT", "SYN_RECV", "ESTABLISHED"})
 _ICMP_ERRORS = {"icmp": frozenset({3, 4, 5, 11, 12}), "icmpv6": frozenset({1, 2, 3, 4})}
 
 
@@ -31,6 +31,8 @@ class Connection(NamedTuple):
     seen_reply: bool = True
     is_ours: bool = True
     """Whether a walk has made it, rather than that it was tracked already."""
+    state: str = ""
+    """TCP's, of one that was tracked already."""
 
 
 def is_icmp_error(packet: Packet) -> bool:
@@ -98,13 +100,16 @@ def continues(packet: Packet, connection: Connection) -> bool:
 
 
 def is_out_of_state(connection: Connection | None, packet: Packet) -> bool:
-    """Whether conntrack takes a packet of TCP for an invalid one, as it has never seen the answer to the first.
+    """Whether conntrack takes a packet of TCP for an invalid one: it passes without a connection, untranslated.
 
-    ``tcp_conntracks[ORIGINAL][ACK][SYN_SENT]``: it is let pass without a
-    connection, and so without its translation.
+    It has never seen the answer to the first (``tcp_conntracks[ORIGINAL][ACK][SYN_SENT]``),
+    or an opening packet doesn't fit the state of a connection that was there before.
     """
-    unanswered = connection is not None and not connection.reply and not connection.seen_reply
-    return unanswered and packet.later and packet.proto == "tcp"
+    if connection is None or packet.proto != "tcp":
+        return False
+    if not connection.is_ours and fate(packet, connection.state, reply=connection.reply) == "invalid":
+        return True
+    return not connection.reply and not connection.seen_reply and packet.later
 
 
 def existing(entries: Iterable[ConntrackEntry], packet: Packet) -> tuple[ConntrackEntry, Connection] | None:
@@ -165,16 +170,9 @@ def _connection(entry: ConntrackEntry, packet: Packet, *, reply: bool) -> Connec
         dnatted="dst-nat" in entry.status,
         snatted="src-nat" in entry.status,
     )
-    return Connection(before, after, reply=reply, seen_reply="seen-reply" in entry.status, is_ours=False)
-
-
-def is_undecided(entry: ConntrackEntry, packet: Packet, *, reply: bool) -> bool:
-    """Whether nobody can tell what conntrack makes of a packet of an existing connection.
-
-    A SYN may reopen what has ended, or be ignored (nf_conntrack_proto_tcp.c).
-    """
-    opens = packet.proto == "tcp" and "SYN" in packet.tcp_flags
-    return opens and (reply or entry.state not in _OPEN)
+    return Connection(
+        before, after, reply=reply, seen_reply="seen-reply" in entry.status, is_ours=False, state=entry.state
+    )
 
 
 def as_seen_by(connection: Connection | None, packet: Packet) -> Packet:
@@ -194,7 +192,7 @@ def as_seen_by(connection: Connection | None, packet: Packet) -> Packet:
             labels=(),
             expected=False,
         )
-    before, after, reply, seen_reply, _ = connection
+    before, after, reply, seen_reply, *_ = connection
     state: CtState = "ESTABLISHED" if reply or seen_reply else "NEW"
     return replace(
         packet,

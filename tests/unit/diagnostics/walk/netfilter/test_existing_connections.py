@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from dnet_tui.diagnostics.walk.api import reply, walk
+from dnet_tui.diagnostics.walk.netfilter.tcp_states import fate
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.iptables.save_text import parse_save
 from dnet_tui.inspect.model import ConntrackEntry, ConntrackTuple, Snapshot, known_items
@@ -61,3 +62,50 @@ def test_a_connection_that_a_walk_makes_is_in_its_rules_zones() -> None:
     snapshot = with_namespace(host_with("-p udp -j CT --zone-reply 5"), HOST, conntrack=())
     _, back = there_and_back(snapshot)
     assert back.last_namespace == WEB
+
+
+@pytest.mark.parametrize(
+    ("flags", "reply", "fates"),
+    [
+        (("SYN",), False, {"TIME_WAIT": "goes on or anew", "CLOSE": "goes on or anew", "SYN_SENT2": "goes on"}),
+        (("SYN",), True, {"SYN_SENT": "goes on", "TIME_WAIT": "goes on or anew", "CLOSE": "invalid"}),
+        (("SYN", "ACK"), False, {"SYN_SENT": "invalid", "SYN_RECV": "unknown", "TIME_WAIT": "invalid"}),
+        (("SYN", "ACK"), True, {"SYN_SENT": "unknown", "SYN_RECV": "goes on", "CLOSE": "goes on"}),
+        (("ACK",), True, {"CLOSE": "goes on", "SYN_SENT": "goes on"}),
+    ],
+)
+def test_what_conntrack_makes_of_an_opening_packet(flags: tuple[str, ...], reply: bool, fates: dict[str, str]) -> None:
+    """``tcp_conntracks``, each as the kernel did it with entries made by ``conntrack -I``."""
+    packet = Packet(src=INSIDE, dst=OUTSIDE, proto="tcp", sport=4000, dport=80, tcp_flags=flags)
+    assert {state: fate(packet, state, reply=reply) for state in fates} == fates
+    established = {state: fate(packet, state, reply=reply) for state in ("ESTABLISHED", "FIN_WAIT", "LAST_ACK")}
+    rest = "goes on" if flags == ("ACK",) or ("ACK" in flags) == reply else "invalid"
+    assert set(established.values()) == {rest}
+
+
+def test_a_state_that_is_not_told_decides_nothing() -> None:
+    packet = Packet(src=INSIDE, dst=OUTSIDE, proto="tcp", sport=4000, dport=80, tcp_flags=("SYN",))
+    assert (fate(packet, "", reply=False), fate(packet, "", reply=True)) == ("goes on or anew", "unknown")
+    assert fate(Packet(src=INSIDE, dst=OUTSIDE, proto="udp", sport=1, dport=2), "", reply=True) == "goes on"
+
+
+@pytest.mark.parametrize(("state", "end"), [("ESTABLISHED", "dropped"), ("CLOSE", "dropped"), ("SYN_SENT", "left")])
+def test_a_syn_where_an_answer_belongs_is_invalid(state: str, end: str) -> None:
+    """It passes conntrack without a connection, and a rule that drops what is invalid drops it."""
+    base = host_with("-p udp -j ACCEPT")
+    host = next(ns for ns in known_items(base.namespaces) if ns.id == HOST)
+    assert host.firewall is not None
+    text = "*mangle\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m conntrack --ctstate INVALID -j DROP\nCOMMIT\n"
+    (mangle,) = parse_save(text, family="ip", backend="iptables-nft")
+    entry = ConntrackEntry(
+        family="ip",
+        proto="tcp",
+        state=state,
+        original=ConntrackTuple(src=OUTSIDE, dst=INSIDE, sport=80, dport=4000),
+        reply=ConntrackTuple(src=INSIDE, dst=OUTSIDE, sport=4000, dport=80),
+        status=("seen-reply",),
+    )
+    firewall = msgspec.structs.replace(host.firewall, tables=(*host.firewall.tables, mangle))
+    view = View(with_namespace(base, HOST, firewall=firewall, conntrack=(entry,)))
+    packet = Packet(src=INSIDE, dst=OUTSIDE, proto="tcp", sport=4000, dport=80, tcp_flags=("SYN",))
+    assert walk(view, packet, origin=WEB, outside=True).end == end

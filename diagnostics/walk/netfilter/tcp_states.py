@@ -1,0 +1,50 @@
+"""What conntrack makes of TCP's opening packets where a connection with their tuple exists already.  Pure.
+
+Source: nf_conntrack_proto_tcp.c (``tcp_conntracks``, rows ``syn`` and
+``synack``; ``nf_conntrack_tcp_packet``), alike since Linux 2.6.31.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from dnet_tui.diagnostics.walk.packet import Packet
+
+Fate = Literal["goes on", "invalid", "goes on or anew", "unknown"]
+"""It belongs to the connection; it passes without one; it may also delete that one and open another; anything."""
+
+_HALF_OPEN = frozenset({"SYN_SENT", "SYN_SENT2"})
+_ENDED = frozenset({"TIME_WAIT", "CLOSE"})
+_NAMED = frozenset({*_HALF_OPEN, *_ENDED, "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK"})
+
+
+def fate(packet: Packet, state: str, *, reply: bool) -> Fate:
+    """What becomes of a packet of a tracked connection in ``state``, in its answers' direction or the first packet's.
+
+    Of what doesn't open a connection it is taken that it is within the window.
+    """
+    if packet.proto != "tcp" or "SYN" not in packet.tcp_flags:
+        return "goes on"
+    second = "ACK" in packet.tcp_flags
+    if state not in _NAMED:
+        return "unknown" if second or reply else "goes on or anew"
+    return _second(state, reply=reply) if second else _first(state, reply=reply)
+
+
+def _first(state: str, *, reply: bool) -> Fate:
+    """A SYN: ignored, and so let through as one of the connection's, wherever it may be the other end that is right.
+
+    An ended connection is reopened where it was closed by FIN, or by RST from the same end; that isn't shown.
+    """
+    if not reply:
+        return "goes on or anew" if state in _ENDED else "goes on"
+    if state == "TIME_WAIT":
+        return "goes on or anew"
+    return "goes on" if state in _HALF_OPEN else "invalid"  # half open: both ends open it at once
+
+
+def _second(state: str, *, reply: bool) -> Fate:
+    """A SYN/ACK; where one is awaited it must acknowledge the very SYN, which isn't shown."""
+    if reply:
+        return "unknown" if state in _HALF_OPEN else "goes on"
+    return "unknown" if state in {"SYN_RECV", "SYN_SENT2"} else "invalid"
