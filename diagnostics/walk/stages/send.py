@@ -33,10 +33,18 @@ def send(state: WalkState, step: Send) -> Next:
     hop_limit.set_by_sender(state, ns, out, answers[0])
     mtu.made(state, ns, out, answers[0])
     check_policies(state, ns, "out", out=out)
-    # Where OUTPUT changes the destination or the mark, the route is looked up anew.
-    traverse_hook(state, ns, "output", rerouted=lambda: answers.append(output_route(state, ns)))
+    port = state.packet.dport
+
+    def rerouted() -> None:
+        """OUTPUT changed the destination or the mark: route and policy are looked up anew (ip_route_me_harder)."""
+        answers.append(output_route(state, ns))
+        check_policies(state, ns, "out", out=output_device(state, ns, answers[-1]))
+
+    traverse_hook(state, ns, "output", rerouted=rerouted)
     answer = answers[-1]
     out = output_device(state, ns, answer)
+    if len(answers) == 1 and state.packet.dport != port:
+        check_policies(state, ns, "out", out=out)  # asked anew for a new port (nf_xfrm_me_harder)
     state.packet = replace(state.packet, oif=out.name)
     if answer.type != "local":
         return Leave(ns, out, answer, made_here=True)

@@ -195,8 +195,9 @@ def build(spec: HostSpec, spaces: Spaces) -> None:
             if place != HOST:
                 _skip_duplicate_detection()
                 run(("ip", "-batch", "-"), "\n".join([*_inner(spec, place), ""]))
-            # Nothing of the machine's defaults, and no rate limit that hides an ICMP error.
-            write = {"icmp_ratelimit": "0", "conf/all/rp_filter": "0"}
+            # Nothing of the machine's defaults, no rate limit that hides an ICMP error, and no answer that is sent
+            # again while a later packet is watched: it would have neighbours asked for that nobody knew before.
+            write = {"icmp_ratelimit": "0", "conf/all/rp_filter": "0", "tcp_synack_retries": "0"}
             devices = [path.name for path in Path("/proc/sys/net/ipv4/conf").iterdir()]
             write |= {f"conf/{name}/rp_filter": "0" for name in devices}
             forwards = {HOST, *(item.name for item in spec.extras if item.forwards)}

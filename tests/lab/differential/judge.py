@@ -136,7 +136,7 @@ class Court:
         for there, back in product(views, repeat=2):
             if (there, back) != (self.view, self.view):
                 court = Court(self.spec, msgspec.structs.replace(self.seen, moments={}), there=there, back=back)
-                if court.judge(probe).result == "agrees":
+                if court.judge(probe).result != "wrong":  # where it is unknown on that host, it is honestly so
                     return True
         return False
 

@@ -47,6 +47,8 @@ def xfrm(draft: Draft) -> None:
         )
         if direction == "out":  # the kernel takes no tunnel that may be left out there (xfrm_user.c, validate_tmpl)
             what = what.removesuffix(" level use")
+            # What a raw socket sends with its own header has no protocol to a policy for what goes out (raw_sendmsg).
+            upper = ""
         place = draft.pick((HOST, HOST, HOST, draft.box().name))
         draft.step(place, f"ip xfrm policy update dir {direction} src {src} dst {dst}{upper}{device} {what}")
     if draft.chance(0.2):

@@ -761,3 +761,25 @@ def test_a_new_connection_whose_answers_another_one_has_clashes_with_it(zone: in
     snapshot = with_namespace(snapshot, APP2, sockets=(listening,))
     snapshot = with_sysctl(snapshot, "net.bridge.bridge-nf-call-iptables", "1")
     assert sent(snapshot, APP1, packet(ONE, TWO, "udp", dport=5353)).end == end
+
+
+@pytest.mark.parametrize(
+    ("rule", "block", "arrives"),
+    [
+        (Nat(kind="dnat", addresses="10.10.0.3"), policy("out", "0.0.0.0/0", "10.10.0.3/32"), False),
+        (Nat(kind="dnat", addresses="10.10.0.3"), policy("out", "0.0.0.0/0", "10.10.0.9/32"), True),
+        (Nat(kind="dnat", ports="81"), policy("out", "0.0.0.0/0", ONE, proto=6, dport=(81, 0xFFFF)), False),
+        (Nat(kind="dnat", ports="81"), policy("out", "0.0.0.0/0", ONE, proto=6, dport=(82, 0xFFFF)), True),
+    ],
+)
+def test_policies_are_asked_again_for_the_destination_that_output_gives(
+    rule: Nat, block: XfrmPolicy, arrives: bool
+) -> None:
+    """For a new address with the new route (ip_route_me_harder), for a new port alone (nf_xfrm_me_harder)."""
+    nat = chain("OUTPUT", [("to", (rule,))], hook="output", priority=-100, type="nat", policy="accept")
+    table = Table(family="ip", name="nat", backend="nftables", chains=(nat,))
+    snapshot = with_namespace(unfiltered(), HOST, firewall=Firewall(tables=(table,)))
+    blocked = with_policies(msgspec.structs.replace(block, action="block"), snapshot=snapshot)
+    found = sent(blocked, HOST, packet("10.10.0.1", ONE))
+    assert (found.arrives, found.end == "dropped") == (arrives, not arrives)
+    assert sent(snapshot, HOST, packet("10.10.0.1", ONE)).arrives
