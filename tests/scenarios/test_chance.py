@@ -18,11 +18,14 @@ NAME = "filter-output-sees-the-new-destination"
 
 
 def judged(rule: str, *, arrives: bool) -> str:
-    """The judgement on a packet that the host sends, with a rule before all others there; whether it did arrive."""
+    """The judgement on a packet that the host sends, with rules before all others there; whether it did arrive."""
     kept = scenario.load(NAME)
     probe = kept.probes[1]
-    insert = InsertRule(backend="iptables-nft", family="ip", table="filter", chain="OUTPUT", spec=rule, position=1)
-    snapshot = after(recording.snapshot(kept.seen.snapshot), [insert])
+    inserts = [
+        InsertRule(backend="iptables-nft", family="ip", table="filter", chain="OUTPUT", spec=spec, position=position)
+        for position, spec in enumerate(rule.split("; "), start=1)
+    ]
+    snapshot = after(recording.snapshot(kept.seen.snapshot), inserts)
     outcome: Outcome = next(item for item in kept.seen.outcomes if item.probe == probe.number)
     if not arrives:
         sights = tuple(item for item in outcome.sights if item.direction == "there" and item.stage != "input")
@@ -38,6 +41,12 @@ def judged(rule: str, *, arrives: bool) -> str:
     [
         ("-m statistic --mode random --probability 0.25 -j DROP", True, "agrees"),
         ("-m statistic --mode random --probability 0.75 -j DROP", True, "unknown"),  # it was the less likely
+        # What the less likely outcome leads to is undecided.
+        (
+            "-m statistic --mode random --probability 0.75 -j DROP; -m string --string x --algo bm -j DROP",
+            True,
+            "unknown",
+        ),
         ("-j DROP", True, "wrong"),
         # Neither outcome of the lot is what happened.
         ("-m statistic --mode random --probability 0.25 -j DROP", False, "wrong"),
