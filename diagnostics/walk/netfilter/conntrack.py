@@ -102,6 +102,7 @@ def source_ports(entries: Iterable[ConntrackEntry], before: Packet, source: str)
         item.reply.dport
         for item in entries
         if "src-nat" in item.status
+        and item.reply.dport is not None
         and (item.family, item.proto) == (before.family, before.proto)
         and (item.original.src, item.original.sport) == (before.src, before.sport)
         and item.reply.dst == source

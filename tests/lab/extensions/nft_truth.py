@@ -260,7 +260,7 @@ def _quietly(do: Callable[[], object]) -> None:
 
 def _drain(sniffer: socket.socket) -> list[tuple[str, str, str, str, int, int]]:
     """What came in meanwhile: (protocol, first or answer, src, dst, sport, dport)."""
-    found = []
+    found: list[tuple[str, str, str, str, int, int]] = []
     while True:
         try:
             data, where = sniffer.recvfrom(2048)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dnet_tui.diagnostics.walk.api import walk
+from dnet_tui.diagnostics.walk.netfilter.nat import apply_nat
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model import ConntrackEntry, ConntrackTuple, Snapshot
 from dnet_tui.inspect.model.firewall import Firewall, Nat, Table
@@ -94,3 +95,23 @@ def untranslated(entry: ConntrackEntry) -> ConntrackEntry:
         status=entry.status,
         state=entry.state,
     )
+
+
+@pytest.mark.parametrize(
+    ("ports", "flags", "port", "hedged"),
+    [
+        ("70-900", (), 80, False),
+        ("70-900", ("random",), 70, True),
+        ("700-900", (), 700, True),
+        ("700", ("random",), 700, False),
+        ("", ("random",), 80, False),
+    ],
+)
+def test_a_destination_port_in_the_range_stays_unless_any_may_be_taken(
+    ports: str, flags: tuple[str, ...], port: int, *, hedged: bool
+) -> None:
+    host = next(ns for ns in docker_like_snapshot().namespaces if ns.id == HOST)
+    packet = Packet(src=SERVER, dst=OWN, proto="tcp", sport=SPORT, dport=80, tcp_flags=("SYN",))
+    nat = Nat(kind="dnat", addresses=ONE, ports=ports, flags=flags)
+    done = apply_nat(host, nat, packet, "prerouting", device="eth0")
+    assert (done.packet.dport, bool(done.hedge)) == (port, hedged)
