@@ -175,14 +175,16 @@ class _World:
         return found
 
     def _answer(self) -> None:
-        """Take what came to the host's own UDP ports, and answer it."""
+        """Take what came to the host's own ports, so that they go on answering."""
         for server in self.servers:
-            if server.type == socket.SOCK_DGRAM:
-                try:
+            try:
+                if server.type == socket.SOCK_DGRAM:
                     data, peer = server.recvfrom(100)
                     server.sendto(data, peer)
-                except OSError:
-                    continue
+                else:
+                    server.accept()[0].close()
+            except OSError:
+                continue
 
 
 def _is_of(item: tuple[str, str, str, str, int, int], packet: Arrival) -> bool:
