@@ -38,7 +38,7 @@ IPTABLES_MATCHES: dict[str, Decision] = {
     "addrtype": _decided("the local routing table"),
     "ah": _hedged("a packet of AH; its SPI is taken to be on the larger side of what is asked"),
     "bpf": _CONTENT,
-    "cgroup": _hedged("what isn't sent here has none; a sender elsewhere than in that cgroup is assumed"),
+    "cgroup": _hedged("what isn't sent here has none; a sender in none but the root, number 0, is assumed"),
     "cluster": _hedged("how many nodes of how many: a hash of the source"),
     "comment": _decided("it is no condition"),
     "connbytes": _hedged("what a first packet has counted"),

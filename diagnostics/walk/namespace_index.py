@@ -97,6 +97,18 @@ class NamespaceIndex:
         """The links' names by ifindex."""
         return {link.ifindex: link.name for link in self.ns.links}
 
+    @cached_property
+    def silent_routers(self) -> frozenset[tuple[int, str]]:
+        """Routers of IPv6 that didn't answer when last asked, by (ifindex, address), where that counts.
+
+        A namespace that forwards doesn't mind.  What wasn't read is passed over: it only makes a route preferred
+        to one that is tried all the same.
+        """
+        if self.ns.sysctls.get("net.ipv6.conf.all.forwarding", "") != "0":
+            return frozenset()
+        entries = known_items(self.ns.neighbours)
+        return frozenset((item.ifindex, item.address) for item in entries if item.state == "FAILED")
+
     def link(self, name: str) -> Link | None:
         """The link of a name; None where there certainly is none."""
         found = self._by_name.get(name)

@@ -20,6 +20,7 @@ from dnet_tui.inspect.model.match_fields import FieldName, FieldText, MatchField
 from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
 from dnet_tui.inspect.nftables.header_fields import PLAIN_HEADERS
 from dnet_tui.inspect.nftables.render import expression
+from dnet_tui.inspect.nftables.shapes import concatenated
 from dnet_tui.inspect.nftables.values import TEXT
 from dnet_tui.inspect.text.json_access import (
     MALFORMED,
@@ -188,7 +189,9 @@ def field_of(left: Json, family: TableFamily) -> Field:
             raise fail("a mask on something else than a mark")
         return inner._replace(mask=whole(parts[1]))
     if name in _HASHES and whole(mapping(body).get("mod")):
-        return Field(FieldText(expression(left)), "number")
+        parts = concatenated(mapping(body).get("expr"))
+        needs = tuple(dict.fromkeys(need for part in parts for need in needs_of(part)))
+        return _without_given(Field(FieldText(expression(left)), "number", needs), family)
     if name == "rt" and mapping(body).get("key") == "classid":
         return Field("realm", "mark")
     if name == "tcp option" and (fields(body).get("name"), fields(body).get("field")) == ("maxseg", "size"):
@@ -205,6 +208,16 @@ def loose_field(left: Json, family: TableFamily) -> Field:
         return field_of(left, family)
     except ValueError:
         return _without_given(Field(FieldText(expression(left)), TEXT, needs_of(left)), family)
+
+
+def needs_to_change(key: Json, family: TableFamily) -> tuple[Match, ...]:
+    """What must hold for a header field to be there to be written; the rule ends for a packet without it.
+
+    A connection's field isn't written then, and the rule goes on (nft_ct_set_eval).
+    """
+    if only(key)[0] not in {"payload", "tcp option"}:
+        return ()
+    return tuple(need for need in needs_of(key) if not _is_given(need, family))
 
 
 def needs_of(left: Json) -> tuple[Match, ...]:

@@ -16,7 +16,8 @@ DSCP: dict[str, int] = {f"cs{number}": number << 3 for number in range(8)} | {
 }
 DSCP |= {"df": 0, "be": 0, "ef": 46, "va": 44, "lephb": 1}
 ECN: dict[str, int] = {"not-ect": 0, "ect1": 1, "ect0": 2, "ce": 3}
-_OPTIONS = {"maxseg": "2", "window": "3", "sack-perm": "4", "sack": "5", "timestamp": "8", "fastopen": "34"}
+_OPTIONS = {"eol": "0", "nop": "1", "maxseg": "2", "window": "3", "sack-perm": "4", "sack": "5", "timestamp": "8"}
+_OPTIONS |= {"md5sig": "19", "mptcp": "30", "fastopen": "34"}
 _TCP, _SCTP = Match(field="proto", values=("tcp",)), Match(field="proto", values=("sctp",))
 
 PLAIN_HEADERS: dict[tuple[str, str], str] = {
@@ -59,10 +60,12 @@ def special_match(name: str, found: Mapping[str, Json], right: Json, text: str, 
     """
     there = right is not negate if isinstance(right, bool) else None
     if name == "tcp option" and there is not None:
-        return _TCP, Match(field="tcp-option", values=(_OPTIONS[word(found.get("name"))],), negate=not there)
+        option = Match(field="tcp-option", values=(_OPTIONS[word(found.get("name"))],), negate=not there)
+        return (_TCP, option) if there else (option,)  # another protocol's packet lacks it as well
     if name == "sctp chunk" and there is not None and "field" not in found:
         kind = word(found.get("name")).upper().replace("-", "_")
-        return _SCTP, Match(field="chunks", values=(f"any {kind}",), negate=not there)
+        chunk = Match(field="chunks", values=(f"any {kind}",), negate=not there)
+        return (_SCTP, chunk) if there else (chunk,)
     if name == "socket":
         return _socket(found, right, text, negate=negate)
     if name == "ipsec":

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from dnet_tui.inspect.model.firewall import AnyExpr, Lookup, Match, Nat, Opaque, VerdictMap
 from dnet_tui.inspect.nftables.conditions import Context, condition, verdict_map
-from dnet_tui.inspect.nftables.fields import needs_of
+from dnet_tui.inspect.nftables.fields import needs_of, needs_to_change
 from dnet_tui.inspect.nftables.render import statement as shown
 from dnet_tui.inspect.nftables.stateful import STATEFUL, stateful
 from dnet_tui.inspect.nftables.statements import NOTES, compile_statement
@@ -102,16 +102,20 @@ def _compiled(item: Json, context: Context, *, last: bool) -> tuple[AnyExpr, ...
             return verdict_map(body, context)
         return compile_statement(name, body, context, last=last)
     except MALFORMED:
-        return _opaque(item)
+        return _opaque(item, context)
 
 
-def _opaque(item: Json) -> tuple[AnyExpr, ...]:
+def _opaque(item: Json, context: Context) -> tuple[AnyExpr, ...]:
     name, body = only(item)
     if name in _CONDITIONS:
         needs = needs_of(fields(body).get("left")) if name == "match" else ()
         return (Opaque(text=shown(item), role="match", needs=needs),)
     if name in _ACTIONS:
-        return (Opaque(text=shown(item), role="target"),)
+        needs = needs_to_change(fields(body).get("key"), context.family) if name == "mangle" else ()
+        return (
+            *needs,
+            Opaque(text=shown(item), role="target"),
+        )
     return _undecidable(item)
 
 

@@ -24,7 +24,7 @@ from dnet_tui.inspect.model.firewall import (
 )
 from dnet_tui.inspect.nftables.conditions import Context, choice, element_fields
 from dnet_tui.inspect.nftables.field_changes import change_of
-from dnet_tui.inspect.nftables.fields import IPV4, IPV6, TRACKED
+from dnet_tui.inspect.nftables.fields import IPV4, IPV6, TRACKED, needs_to_change
 from dnet_tui.inspect.nftables.marks import MarkLocation, has_mark_key, set_mark, uses_connection
 from dnet_tui.inspect.nftables.names import REJECTS
 from dnet_tui.inspect.nftables.render import statement as shown
@@ -69,7 +69,8 @@ def compile_statement(name: str, body: Json, context: Context, *, last: bool) ->
         CannotModelError: it isn't modelled.
     """
     if name in NOTES:
-        return (Note(text=shown({name: body})),)
+        needs = needs_to_change(body, context.family) if name == "reset" and not last else ()
+        return (*needs, Note(text=shown({name: body})))
     build = STATEMENTS.get(name)
     if build is None:
         raise fail(f"{name} isn't modelled")
@@ -173,18 +174,19 @@ def _ports(raw: Json) -> str:
     return NumberRange(low, high).text("-")
 
 
-def _mangle(name: str, body: Json, _context: Context, last: bool) -> Compiled:  # noqa: FBT001  one signature for all
+def _mangle(name: str, body: Json, context: Context, last: bool) -> Compiled:  # noqa: FBT001  one signature for all
     found = mapping(body)
     value = found.get("value")
     place = has_mark_key(body)
     if place is not None:
         return _mark(place, {name: body}, value, last=last)
     what, key = single(found.get("key"))
+    needs = needs_to_change(found.get("key"), context.family)
     change = change_of(what, key, value)
     if change is not None:
-        return (change,)
+        return (*needs, change)
     if _is_quiet(what, key):
-        return (Note(text=shown({name: body})),)
+        return (*needs, Note(text=shown({name: body})))
     raise fail("it changes something that rules can see")
 
 

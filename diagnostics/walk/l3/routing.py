@@ -41,6 +41,8 @@ class RouteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     mtu_locked: bool = False
     advmss: int | None = None
     """What TCP says is its longest segment, where the route tells."""
+    provided: str = ""
+    """What it rests on that a moment later may be otherwise, in words; empty where nothing is taken for granted."""
 
 
 def lookup(index: NamespaceIndex, packet: Packet, *, out: Link | None = None, vrf: str = "") -> RouteAnswer:
@@ -79,7 +81,8 @@ def _look_up(index: NamespaceIndex, packet: Packet, out: Link | None, vrf: str) 
         route = _best(index, rule, packet.dst, out, table)
         if route is not None and route.type != "throw":
             rivals = [] if out is not None else _rivals(index, rule, packet.dst, table, route)
-            return _answer(index, route) if len(rivals) < _TWO else _of_rivals(index, rivals)
+            answer = _answer(index, route) if len(rivals) < _TWO else _of_rivals(index, rivals)
+            return answer if rule.family == "ip" else _passing_by(index, rule, packet.dst, table, answer)
     text = f"no route to {packet.dst}"
     return RouteAnswer(type="none", by=Decider(kind="route", text=text, namespace=ns.id))
 
@@ -109,14 +112,48 @@ def _selects(rule: PolicyRule, packet: Packet, out: Link | None) -> Truth:
 def _best(
     index: NamespaceIndex, rule: PolicyRule, address: str, out: Link | None = None, table: int | None = None
 ) -> Route | None:
+    silent: Route | None = None
     for length, route in index.fitting(rule.family, table or rule.table or MAIN, address):
         if out is not None and all(hop.ifindex != out.ifindex for hop in route.hops):
             continue
         if rule.suppress_prefixlength is not None and length <= rule.suppress_prefixlength:
             return None
-        if not route.hops or _living(index, route):
+        if not route.hops:
             return route
-    return None
+        hops = _living(index, route)
+        if hops and not all(_is_silent(index, route, hop) for hop in hops):
+            return route
+        if hops:
+            silent = silent or route
+    return silent
+
+
+def _is_silent(index: NamespaceIndex, route: Route, hop: NextHop) -> bool:
+    """Whether IPv6 passes a router by for any other route that fits, while none of theirs is reachable.
+
+    One that forwards packets doesn't ask.  Source: rt6_check_neigh, fib6_table_lookup (net/ipv6/route.c).
+    """
+    return route.family == "ip6" and bool(hop.gateway) and (hop.ifindex, hop.gateway) in index.silent_routers
+
+
+def _passing_by(
+    index: NamespaceIndex, rule: PolicyRule, address: str, table: int | None, answer: RouteAnswer
+) -> RouteAnswer:
+    """The answer with the routers that it was preferred to, as they may be heard again."""
+    if not index.silent_routers or answer.type == "local":
+        return answer
+    better: dict[str, None] = {}
+    for _, route in index.fitting("ip6", table or rule.table or MAIN, address):
+        hops = _living(index, route)
+        better |= dict.fromkeys(hop.gateway or "" for hop in hops if _is_silent(index, route, hop))
+        if not hops or not all(_is_silent(index, route, hop) for hop in hops):
+            break
+    else:
+        return answer  # none of them is reachable: the best is taken all the same
+    if not better:
+        return answer
+    text = f"{answer.by.text} is taken: {', '.join(better)} is taken to be silent still"
+    return msgspec.structs.replace(answer, provided=text)
 
 
 def _rivals(index: NamespaceIndex, rule: PolicyRule, address: str, table: int | None, best: Route) -> list[Route]:
@@ -135,12 +172,17 @@ def _is_by_gateway(route: Route) -> bool:
 def _of_rivals(index: NamespaceIndex, rivals: list[Route]) -> RouteAnswer:
     """Which of several equal default routes is taken: the first whose router is not known to be silent.
 
-    A router that answered some time ago is passed by if its route was the last one taken, which nothing shows.
+    One whose router is reachable is taken as long as it is.  A router that answered some time ago is passed by if
+    its route was the last one taken, which nothing shows: the kernel goes round among such.
     Source: fib_select_default and fib_detect_death (net/ipv4/fib_semantics.c, fib_frontend.c).
     """
     possible: list[Route] = []
     for route in rivals:
         state = _state_of(index, route.hops[0])
+        if state == "REACHABLE" and not possible:
+            found = _answer(index, route)
+            text = f"{found.by.text} is taken of equal default routes: {found.gateway} is taken to be reachable still"
+            return msgspec.structs.replace(found, provided=text)
         if state in _HEARD_OF:
             possible.append(route)
         elif state not in _SILENT:
@@ -158,7 +200,7 @@ def _of_rivals(index: NamespaceIndex, rivals: list[Route]) -> RouteAnswer:
 _TWO = 2
 _EVERYTHING = "0.0.0.0/0"
 _HEARD_OF = frozenset({"REACHABLE", "STALE", "DELAY", "PROBE", "PERMANENT", "NOARP"})
-"""Valid, but not surely reachable when a packet is sent: what is reachable now is stale in half a minute."""
+"""Valid, but not surely reachable when a packet is sent: what is reachable now may be stale in half a minute."""
 
 _SILENT = frozenset({"FAILED", "INCOMPLETE", "NONE"})
 
@@ -196,6 +238,7 @@ def _answer(index: NamespaceIndex, route: Route) -> RouteAnswer:
 def _answered(index: NamespaceIndex, route: Route) -> RouteAnswer:
     by = Decider(kind="route", text=route_text(index, route), namespace=index.ns.id)
     hops = _living(index, route) or [NextHop()]
+    hops = [hop for hop in hops if not _is_silent(index, route, hop)] or hops
     devices = tuple(hop.ifindex for hop in hops if hop.ifindex is not None)
     if route.other:
         return RouteAnswer(type="unknown", by=by, devices=devices)

@@ -122,8 +122,8 @@ def _owner(what: str) -> Test:
 
 
 def _cgroup(value: str, packet: Packet, _: MatchContext) -> Truth:
-    """Nobody knows the sender's; a plain packet's isn't the one that a rule picks out."""
-    return value in {"", "/"} if packet.plain else None
+    """Nobody knows the sender's; a plain packet's isn't the one that a rule picks out, but the root, or number 0."""
+    return value in {"", "/", "0"} if packet.plain else None
 
 
 def _realm(value: str, packet: Packet, context: MatchContext) -> Truth:

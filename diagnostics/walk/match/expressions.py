@@ -28,7 +28,7 @@ _ALWAYS = frozenset({"iif", "oif", "ctstate", "mark", "nfproto", "physin", "phys
 """Fields that every packet has, if only empty."""
 _OF_IP = frozenset({"saddr", "daddr", "proto", "length", "ttl", "tos", "th-sport", "th-dport", "sport", "dport"})
 
-_OF_PROTOCOLS = {"mss": {"tcp"}, "chunks": {"sctp"}, "dccp-type": {"dccp"}, "spi": {"ah", "esp", "ipcomp"}}
+_OF_PROTOCOLS = {"mss": {"tcp"}, "dccp-type": {"dccp"}, "spi": {"ah", "esp", "ipcomp"}}
 """Fields that only packets of some protocols have."""
 
 
@@ -69,13 +69,13 @@ def _applies(match: Match, packet: Packet, context: MatchContext) -> bool:  # no
         return any((":" in value) == (packet.family == "ip6") for value in match.values)
     if field in {"sport", "dport", "port"}:
         return packet.proto in PORT_PROTOCOLS
-    if field in {"tcp-flags", "tcp-option"}:
+    if field == "tcp-flags":
         return packet.proto == "tcp"
     if field in {"icmp-type", "icmp-code"}:
         return packet.proto in {"icmp", "icmpv6"}
     if field in {"mac", "mac-dst", "ether-type"}:
         return packet.mac != ""
-    if field in {"mss", "chunks", "dccp-type", "spi"}:
+    if field in _OF_PROTOCOLS:
         return packet.proto in _OF_PROTOCOLS[field]
     if field == "exthdr":
         return packet.family == "ip6"  # nft_exthdr_ipv6_eval

@@ -41,7 +41,9 @@ def _priority(value: str, packet: Packet, _: MatchContext) -> Truth:
 
 
 def _chunks(value: str, packet: Packet, _: MatchContext) -> Truth:
-    """SCTP's chunks: a connection opens with INIT alone, answered by INIT ACK."""
+    """SCTP's chunks: a connection opens with INIT alone, answered by INIT ACK; other protocols' packets have none."""
+    if packet.proto != "sctp":
+        return False
     if not packet.plain:
         return None
     how, _sep, types = value.partition(" ")

@@ -100,7 +100,12 @@ def _ttl(value: str, packet: Packet, _: MatchContext) -> Truth:
 
 
 def _tcp_option(value: str, packet: Packet, _: MatchContext) -> Truth:
-    """The options of a packet that opens a connection: those that nearly every system sends."""
+    """The options of a packet that opens a connection: those that nearly every system sends.
+
+    What is no packet of TCP lacks each of them (nft_exthdr_tcp_eval).
+    """
+    if packet.proto != "tcp":
+        return False
     if not packet.plain:
         return None
     return value in _SYN_OPTIONS if "SYN" in packet.tcp_flags else value == _TIMESTAMPS

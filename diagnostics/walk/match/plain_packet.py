@@ -78,7 +78,8 @@ def _words(match: Match, packet: Packet, context: MatchContext) -> str:  # noqa:
         case "owner-uid" | "owner-gid" | "owner-socket" | "skuid" | "skgid":
             return "a program of root (user 0) is assumed to send it"
         case "cgroup":
-            return f"a sender outside of cgroup {match.values[0]} is assumed"
+            group = match.values[0]
+            return f"a sender {'in' if group in {'', '/', '0'} else 'outside of'} cgroup {group or '/'} is assumed"
         case "chunks":
             return f"SCTP's {'INIT ACK' if packet.reply else 'INIT'} chunk is assumed"
         case "dccp-type":

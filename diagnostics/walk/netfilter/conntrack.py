@@ -84,6 +84,34 @@ def clashes(entries: Iterable[ConntrackEntry], ours: Iterable[Connection], packe
     return any((way.src, way.dst, way.sport, way.dport, zone) == (*answer, packet.reply_zone) for way, zone in ways)
 
 
+def is_taken(entries: Iterable[ConntrackEntry], packet: Packet) -> bool:
+    """Whether answers to a new connection, as it is now, would be taken for those of another one in the same zone.
+
+    ``entries`` are those with the answer's tuple in one direction or the other.
+    NAT then looks for another source port (nf_nat_used_tuple).
+    """
+    answer = (packet.dst, packet.src, packet.dport, packet.sport)
+    ways = ((item.reply, item.reply.zone or item.zone) for item in entries)
+    return any((way.src, way.dst, way.sport, way.dport, zone) == (*answer, packet.reply_zone) for way, zone in ways)
+
+
+def source_ports(entries: Iterable[ConntrackEntry], before: Packet, source: str) -> frozenset[int]:
+    """The ports that other connections from the very source port were given with an address by source NAT.
+
+    A new one gets the same, whatever it leads to, unless that is taken (find_appropriate_src).
+    """
+    return frozenset(
+        item.reply.dport
+        for item in entries
+        if "src-nat" in item.status
+        and item.reply.dport is not None
+        and (item.family, item.proto) == (before.family, before.proto)
+        and (item.original.src, item.original.sport) == (before.src, before.sport)
+        and item.reply.dst == source
+        and (item.original.zone or item.zone) == before.zone
+    )
+
+
 def untold_translation(connection: Connection | None, packet: Packet) -> str:
     """What isn't modelled: an ICMP error about an answer of a translated connection is translated too."""
     if connection is None or connection.reply or connection.is_ours or not is_icmp_error(packet):

@@ -133,6 +133,11 @@ class FirewallIndex:
             )
         return self._watched[family]
 
+    def translates(self, family: str) -> bool:
+        """Whether there is a nat chain: then conntrack gives every connection of a family a tuple of its own."""
+        tables = (table for table in self.firewall.tables if table.family in {family, "inet"})
+        return any(chain.type == "nat" for table in tables for chain in table.chains)
+
     def unread(self, families: tuple[str, ...]) -> Decider | None:
         """The decider where a table of these families could not be read."""
         if families not in self._unread:

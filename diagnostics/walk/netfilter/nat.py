@@ -64,8 +64,9 @@ def _destination(ns: Namespace, nat: Nat, packet: Packet, hook: Hook, device: st
         if not first:
             return Rewritten(packet=packet, dropped=f"{device} has no address to redirect to")
     many = [f"addresses {nat.addresses}"] if last and last != first and nat.kind != "redirect" else []
-    port = shifted_port(nat, packet.dport or 0)
-    if port is None:
+    at_random = bool({"random", "random-fully"} & set(nat.flags)) and not nat.ports.isdecimal()
+    port = packet.dport if not nat.ports else None if at_random else shifted_port(nat, packet.dport or 0)
+    if port is None and nat.ports:
         # The first that is free, since Linux 6.8 (nf_nat_l4proto_unique_tuple); any of them before.
         port = int(nat.ports.partition("-")[0])
         many.append(f"ports {nat.ports}")

@@ -11,15 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
-from dnet_tui.diagnostics.walk.netfilter.conntrack import without_connection
+from dnet_tui.diagnostics.walk.netfilter.conntrack import is_taken, source_ports, without_connection
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import ChainPart
 from dnet_tui.diagnostics.walk.netfilter.fwmark import with_changes
 from dnet_tui.diagnostics.walk.netfilter.hooks import or_instead, run_hook
 from dnet_tui.diagnostics.walk.netfilter.nat import apply_nat, each_address, repeat_nat, target_text, undo_nat
-from dnet_tui.diagnostics.walk.packet import Decider, End, Hedge, RuleRef, is_unsure, replace
+from dnet_tui.diagnostics.walk.packet import Decider, End, Hedge, Packet, RuleRef, is_unsure, replace
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Namespace
+from dnet_tui.inspect.model.coverage.sections import unless_unasked
 from dnet_tui.inspect.model.firewall import Hook, Nat
+from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
 
 ENDS: dict[str, End] = {"drop": "dropped", "reject": "rejected", "unknown": "unknown"}
 """A walk's end by the verdict of a hook."""
@@ -82,6 +84,8 @@ class _HookTraversal:
         self.ruleset = state.ruleset_at(ns, hook)
         self.unsure: Decider | None = None
         self.passed = False
+        self.bound = False
+        """Whether a rule has given the connection its translation here."""
 
     def go(self) -> None:
         """Pass the hook; an obstacle is noted on the state."""
@@ -166,6 +170,10 @@ class _HookTraversal:
                 state.obstacle("unknown", self.hook, self.unsure)
                 self.unsure = None
             self._bind(result)
+            note = "" if self.bound else self._free_port(before)
+            if note:
+                self.passed = True
+                state.hop(self.ns, self.interface, self.hook, "accept", note=note)
         if self.hook == "output" and state.packet.dst != before.dst:
             self.rerouted()
 
@@ -182,6 +190,32 @@ class _HookTraversal:
             state.obstacle("unknown", self.hook, self.unsure or result.by or by)
         if result.nat is not None:
             self._translate(result.nat, result.nat_rule, "")
+
+    def _free_port(self, before: Packet, ports: str = "") -> str:
+        """Give a connection a source port that is free, as the kernel does where anything is translated; say so.
+
+        ``ports`` are those that a rule names: of one alone there is no other.
+        Source: get_unique_tuple (net/netfilter/nf_nat_core.c).
+        """
+        state, packet = self.state, self.state.packet
+        known = packet.proto in PORT_PROTOCOLS and None not in {packet.sport, packet.dport}
+        if self.hook not in {"postrouting", "input"} or state.fresh or not known or ports.isdecimal():
+            return ""
+        index = state.index(self.ns)
+        taken = self.ruleset.rules.translates(packet.family) and is_taken(index.tracked(packet, answer=True), packet)
+        if packet.src != before.src and packet.sport == before.sport:
+            used = source_ports(unless_unasked(self.ns.conntrack), before, packet.src)
+            for port in used if len(used) == 1 and not ports else ():
+                again = replace(packet, sport=port)
+                if port != packet.sport and not is_taken(index.tracked(again, answer=True), again):
+                    state.packet = again
+                    return f"source port {port}, as other connections from {before.src}:{before.sport} have"
+            # Which of several comes first nobody knows, nor whether one is among the ports that are named.
+            taken = taken or len(used) > 1 or bool(ports and used - {packet.sport})
+        if not taken:
+            return ""
+        state.packet = replace(packet, sport=None, snatted=True)
+        return f"another connection has {packet.src}:{packet.sport}: the kernel chooses another source port"
 
     def _one_of(self, result: HookResult) -> tuple[Nat | None, RuleRef | None, str] | None:
         """Which of the possible translations this walk takes, where there are several; None where it is decided."""
@@ -208,11 +242,12 @@ class _HookTraversal:
             by = Decider(kind="rule", text=done.unknown or done.dropped, namespace=ns.id, rule=ref)
             state.hop(ns, self.interface, self.hook, "unknown" if done.unknown else "drop", rule=ref, note=by.text)
             state.obstacle("unknown" if done.unknown else "dropped", self.hook, by)
-        state.packet = done.packet
+        state.packet, self.bound = done.packet, True
+        other_port = self._free_port(before, nat.ports)
         if done.hedge:
             state.hedges.append(Hedge(text=done.hedge, namespace=ns.id, rule=ref))
         self.passed = True
-        changed = done.packet != before
-        what = f"was {before.tuple_text()}" if changed else "changes nothing"
+        changed = state.packet != before
+        what = "; ".join(filter(None, (f"was {before.tuple_text()}" if changed else "changes nothing", other_port)))
         verdict = nat.kind if changed else "accept"
         state.hop(ns, self.interface, self.hook, verdict, rule=ref, note=f"{note}; {what}" if note else what)

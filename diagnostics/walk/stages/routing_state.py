@@ -8,7 +8,7 @@ from __future__ import annotations
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.l3.routing import RouteAnswer
 from dnet_tui.diagnostics.walk.match.values import is_loopback, is_multicast
-from dnet_tui.diagnostics.walk.packet import Decider, End, replace
+from dnet_tui.diagnostics.walk.packet import Decider, End, Hedge, replace
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Link, LinkRef, Namespace
 
@@ -31,6 +31,8 @@ def output_route(state: WalkState, ns: Namespace) -> RouteAnswer:
 
 def choose_way(state: WalkState, answer: RouteAnswer) -> RouteAnswer:
     """One of a multipath route's ways: by its hash a flow may get any (fib_select_multipath)."""
+    if answer.provided:
+        state.hedges.append(Hedge(text=answer.provided, namespace=state.namespace))
     chosen = state.choose(len(answer.ways)) if answer.ways else None
     return answer if chosen is None else answer.ways[chosen]
 

@@ -23,7 +23,7 @@ INNER = f"import sys; sys.path[:0] = [{TESTS!r}]; from lab.extensions.loading im
 BACKENDS = ("nft", "legacy")
 FAMILIES: tuple[Family, ...] = ("ip", "ip6")
 
-_BUILD = """
+BUILD = """
 sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.default.accept_dad=0
 ip netns add left
 ip netns add right
@@ -68,7 +68,7 @@ class LoadedSuite(msgspec.Struct, frozen=True, kw_only=True):
 def main() -> None:
     """Build the host, load the rules that stand on the standard input, and print what became of them."""
     wanted = msgspec.json.decode(sys.stdin.buffer.read(), type=list[ExtensionRule])
-    for line in _BUILD.split("\n"):
+    for line in BUILD.split("\n"):
         if line:
             _run(shlex.split(line), check=True)
     loaded, refused = load(wanted)

@@ -212,7 +212,9 @@ FIRST, SECOND = "203.0.113.1", "203.0.113.7"
     ("first", "second", "taken"),
     [
         ("", "", [FIRST]),
-        ("REACHABLE", "REACHABLE", [FIRST, SECOND]),
+        ("REACHABLE", "REACHABLE", [FIRST]),
+        ("REACHABLE", "STALE", [FIRST]),
+        ("STALE", "REACHABLE", [FIRST, SECOND]),
         ("FAILED", "", [SECOND]),
         ("INCOMPLETE", "REACHABLE", [SECOND]),
         ("STALE", "FAILED", [FIRST]),
@@ -237,7 +239,64 @@ def test_of_equal_default_routes_the_first_living_router_is_taken(first: str, se
     found = routing.lookup(NamespaceIndex(space(snapshot, HOST)), packet)
     assert [item.gateway for item in found.ways or (found,)] == taken
     assert (found.type == "unknown") == (len(taken) > 1)
-    assert outward(snapshot).end == "left", "both end alike"
+    sent = outward(snapshot)
+    assert sent.end == "left", "both end alike"
+    rests_on = next((state for address, state in states if [address] == taken), "")
+    assert bool(found.provided) == (rests_on == "REACHABLE"), "what is reachable now may not be so when it is sent"
+    assert found.provided in [hedge.text for hedge in sent.hedges] or not found.provided
+
+
+SIXTH, SEVENTH, EIGHTH = "fd00::1", "fd00::2", "fd00::3"
+
+
+def routed6(states: dict[str, str], *routes: Route, forwarding: str = "0") -> routing.RouteAnswer:
+    entries = tuple(
+        Neighbour(ifindex=UPLINK, family="ip6", address=address, mac=NOBODYS, state=state)
+        for address, state in states.items()
+    )
+    sysctls = {**space(docker_like_snapshot(), HOST).sysctls, "net.ipv6.conf.all.forwarding": forwarding}
+    rules = (PolicyRule(family="ip6", priority=32766, table=254),)
+    snapshot = with_namespace(
+        docker_like_snapshot(), HOST, routes=routes, neighbours=entries, sysctls=sysctls, policy_rules=rules
+    )
+    packet = Packet(family="ip6", src="::", dst="2001:db8::9", proto="tcp")
+    return routing.lookup(NamespaceIndex(space(snapshot, HOST)), packet)
+
+
+def six(dst: str, *gateways: str, **more: Any) -> Route:
+    hops = tuple(NextHop(ifindex=UPLINK, gateway=gateway) for gateway in gateways)
+    return Route(family="ip6", table=254, dst=dst, hops=hops, **{"type": "unicast", **more})
+
+
+@pytest.mark.parametrize(
+    ("states", "taken"),
+    [
+        ({}, SIXTH),
+        ({SIXTH: "STALE"}, SIXTH),
+        ({SIXTH: "INCOMPLETE"}, SIXTH),
+        ({SIXTH: "FAILED"}, SEVENTH),
+        ({SIXTH: "FAILED", SEVENTH: "FAILED"}, EIGHTH),
+        ({SIXTH: "FAILED", SEVENTH: "FAILED", EIGHTH: "FAILED"}, SIXTH),
+    ],
+)
+def test_a_silent_router_of_ipv6_is_passed_by_for_any_route_that_fits(states: dict[str, str], taken: str) -> None:
+    """By a shorter prefix, too; where none is reachable the best counts as ever."""
+    routes = (six("2001:db8::/32", SIXTH), six("::/0", SEVENTH, metric=100), six("::/0", EIGHTH, metric=200))
+    found = routed6(states, *routes)
+    assert found.gateway == taken
+    assert bool(found.provided) == (taken != SIXTH), "they may be heard again"
+    assert routed6(states, *routes, forwarding="1").gateway == SIXTH, "a router asks nobody"
+
+
+def test_what_lies_behind_a_silent_router_of_ipv6() -> None:
+    """A blackhole that fits is as good as any; of several next hops those that are silent aren't taken."""
+    hole = Route(family="ip6", table=254, type="blackhole", dst="2001:db8::/32")
+    assert routed6({SIXTH: "FAILED"}, six("2001:db8::/48", SIXTH), hole).type == "blackhole"
+    assert routed6({}, six("2001:db8::/48", SIXTH), hole).gateway == SIXTH
+    both = six("::/0", SIXTH, SEVENTH)
+    assert [way.gateway for way in routed6({}, both).ways] == [SIXTH, SEVENTH]
+    assert routed6({SIXTH: "FAILED"}, both).gateway == SEVENTH
+    assert routed6({SIXTH: "FAILED"}, six("::/0", SIXTH)).gateway == SIXTH, "there is no other"
 
 
 def test_routes_that_are_no_rivals() -> None:

@@ -223,7 +223,9 @@ FEW_RULES: list[tuple[object, object, str, tuple[AnyExpr, ...]]] = [
     (meta("rtclassid"), 3, "==", (m("realm", "0x3/0xffffffff"),)),
     (meta("cgroup"), 5, "==", (m("cgroup", "5"),)),
     ({"tcp option": {"name": "maxseg", "field": "size"}}, {"range": [1, 500]}, "==", (TCP, m("mss", "1:500"))),
-    ({"tcp option": {"name": "sack-perm"}}, False, "==", (TCP, m("tcp-option", "4", negate=True))),
+    ({"tcp option": {"name": "sack-perm"}}, True, "==", (TCP, m("tcp-option", "4"))),
+    ({"tcp option": {"name": "sack-perm"}}, False, "==", (m("tcp-option", "4", negate=True),)),
+    ({"sctp chunk": {"name": "init"}}, False, "==", (m("chunks", "any INIT", negate=True),)),
     ({"sctp chunk": {"name": "init"}}, True, "==", (m("proto", "sctp"), m("chunks", "any INIT"))),
     (payload("dccp", "type"), "request", "==", (m("proto", "dccp"), m("dccp-type", "REQUEST"))),
     (payload("esp", "spi"), 5, "==", (m("proto", "esp"), m("spi", "5"))),
@@ -473,14 +475,14 @@ STATEMENTS: list[tuple[object, tuple[AnyExpr, ...]]] = [
     ),
     ({"mangle": {"key": payload("ip", "dscp"), "value": "cs1"}}, (SetField(field="tos", value=0x20, mask=0xFC),)),
     ({"mangle": {"key": payload("ip", "ttl"), "value": 64}}, (SetField(field="ttl", value=64),)),
-    ({"mangle": {"key": payload("ip6", "hoplimit"), "value": 1}}, (SetField(field="ttl", value=1),)),
+    ({"mangle": {"key": payload("ip6", "hoplimit"), "value": 1}}, (IPV6, SetField(field="ttl", value=1))),
     ({"mangle": {"key": meta("priority"), "value": "1:2"}}, (SetField(field="priority", value=0x10002),)),
     ({"mangle": {"key": ct("zone"), "value": 1}}, (SetZone(zone=1),)),
     ({"mangle": {"key": ct("zone", "original"), "value": 1}}, (SetZone(zone=1, direction="original"),)),
     ({"mangle": {"key": ct("label"), "value": 5}}, (Remember(kind="label", name="5"),)),
     (
         {"mangle": {"key": {"tcp option": {"name": "maxseg", "field": "size"}}, "value": 1200}},
-        (SetField(field="mss", op="at-most", value=1200),),
+        (TCP, SetField(field="mss", op="at-most", value=1200)),
     ),
     ({"tproxy": {"port": 3128}}, (TransparentProxy(port="3128"),)),
     (
@@ -551,6 +553,23 @@ STATEMENTS: list[tuple[object, tuple[AnyExpr, ...]]] = [
 @pytest.mark.parametrize(("statement", "wanted"), STATEMENTS)
 def test_a_statement_is_compiled(statement: object, wanted: tuple[AnyExpr, ...]) -> None:
     assert exprs(statement) == wanted
+
+
+def test_what_writes_a_header_ends_the_rule_for_packets_without_it() -> None:
+    """The program asks for the family and the protocol by itself, and doesn't list that it does."""
+    ttl = {"mangle": {"key": payload("ip", "ttl"), "value": 1}}
+    assert exprs(ttl, family="inet") == (IPV4, SetField(field="ttl", value=1))
+    flow_label = {"mangle": {"key": payload("ip6", "flowlabel"), "value": 0}}
+    assert exprs(flow_label, {"drop": None}, family="inet")[0] == IPV6
+    port = {"mangle": {"key": payload("tcp", "dport"), "value": 81}}
+    assert exprs(port) == (TCP, Opaque(text="tcp dport set 81", role="target"))
+    reset = {"reset": {"tcp option": {"name": "window"}}}
+    assert exprs(reset, {"drop": None})[0] == TCP
+    assert isinstance(exprs(reset)[0], Note), "nothing follows that it could end"
+    by_source = {"jhash": {"mod": 2, "expr": payload("ip", "saddr")}}
+    assert exprs(match(by_source, 1), family="inet")[0] == IPV4
+    both = {"jhash": {"mod": 2, "expr": {"concat": [payload("ip", "saddr"), payload("tcp", "sport")]}}}
+    assert exprs(match(both, 1))[0] == TCP
 
 
 @pytest.mark.parametrize(

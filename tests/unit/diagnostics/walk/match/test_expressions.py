@@ -137,7 +137,6 @@ def test_what_holds_for_a_packet(field: str, value: str, packet: Packet, expecte
         ("icmp-code", SYN),
         ("mac", changed(mac="")),
         ("ether-type", changed(mac="")),
-        ("tcp-option", ECHO),
         ("exthdr", SYN),
         ("arp-saddr", SYN),
         ("ctbytes", changed(ctstate="INVALID")),
@@ -153,6 +152,12 @@ def test_what_a_packet_does_not_have_fails_negated_or_not(field: str, packet: Pa
     for negate in (False, True):
         expected = None if field == "ctbytes" else False
         assert truth(field, "1", packet=packet, negate=negate) is expected
+
+
+@pytest.mark.parametrize(("field", "value"), [("tcp-option", "4"), ("chunks", "any INIT")])
+def test_options_and_chunks_are_missing_from_other_protocols_packets(field: str, value: str) -> None:
+    assert truth(field, value, packet=ECHO) is False
+    assert truth(field, value, packet=ECHO, negate=True) is True
 
 
 # -- interfaces, sockets, IPsec -----------------------------------------------------------------

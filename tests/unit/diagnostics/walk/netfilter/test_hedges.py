@@ -158,6 +158,7 @@ def test_a_condition_on_a_forwarded_first_packet(condition: str, wanted: tuple[s
         ("-m owner --uid-owner 0", {"by_kernel": True}, PASS),
         ("-m owner ! --uid-owner 0", {"by_kernel": True}, DROP),
         ("-m cgroup --path app.slice", {}, PASS_HEDGED),
+        ("-m cgroup --cgroup 0", {}, DROP_HEDGED),
         ("-p tcp -m tcpmss --mss 1400:1500", {}, DROP),
         ("-p tcp -m tcpmss --mss 1400:1500", {"tcp_flags": ("RST",)}, PASS),
         ("-p tcp -m tcpmss ! --mss 1400:1500", {"tcp_flags": ("RST",)}, DROP),

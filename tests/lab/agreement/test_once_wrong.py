@@ -1,0 +1,178 @@
+"""Hosts of which a trace once was confidently wrong, each built for real: what is said now, and what really happens."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import NamedTuple
+
+import pytest
+
+from lab.machines.hosts import OUTSIDE_SERVER, UPLINK_ADDRESS, DemoHost
+
+WEB, API = "172.30.1.2", "172.30.1.3"
+_ASK = """
+import socket, sys
+target, port = sys.argv[1], int(sys.argv[2])
+try:
+    with socket.create_connection((target, port), timeout=1) as sock:
+        sock.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+        print("answered" if sock.recv(64) else "closed")
+except ConnectionRefusedError:
+    print("refused")
+except OSError:
+    print("nothing")
+"""
+_OTHER_SERVER = """
+import socket
+server = socket.create_server(("", 20559))
+while True:
+    client, _ = server.accept()
+    client.recv(99)
+    client.sendall(b"the host")
+    client.close()
+"""
+_MAC = "$(ip -n api -o link show eth0 | grep -o 'ether [^ ]*' | cut -d' ' -f2)"
+_SIX = (
+    "ip -n web addr add fd00:1::2/64 dev eth0 nodad; ip -n web route add default via fd00:1::1; "
+    "ip addr add fd00:1::1/64 dev br-front nodad"
+)
+_GATEWAY = (
+    "ip -n web route del default; ip -n web route add 169.254.1.1 dev eth0; ip -n web route add default via 169.254.1.1"
+)
+_PROXIED = (
+    "ip addr add 2001:db8:5::2/64 dev eth0 nodad; ip route add 2001:db8:5::77/128 dev br-front; "
+    "ip -n web addr add 2001:db8:5::77/128 dev eth0 nodad; ip -n internet addr add 2001:db8:5::1/64 dev eth0 nodad; "
+    "ip neigh add proxy 2001:db8:5::77 dev eth0; sysctl -qw net.ipv6.conf.all.forwarding=1; sleep 1.2"
+)
+
+
+class Once(NamedTuple):
+    """A host that was judged wrongly: how it is made, what is asked, what is to be said and what happens."""
+
+    setup: str
+    source: str
+    target: str
+    verdict: str
+    really: str
+    port: int = 80
+    received_by: str = ""
+
+
+CASES = {
+    "redirected": Once(
+        "iptables -t nat -I PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 20559",
+        *("web", OUTSIDE_SERVER, "delivered", "answered"),
+        received_by="host",
+    ),
+    "no masquerading": Once(
+        "iptables -t nat -D POSTROUTING -s 172.30.1.0/24 ! -o br-front -j MASQUERADE",
+        *("web", OUTSIDE_SERVER, "answer no-route", "nothing"),
+    ),
+    "proxy ARP for a gateway": Once(
+        f"{_GATEWAY}; sysctl -qw net.ipv4.conf.br-front.proxy_arp=1",
+        *("web", OUTSIDE_SERVER, "delivered", "answered"),
+        received_by="internet",
+    ),
+    "without it": Once(_GATEWAY, "web", OUTSIDE_SERVER, "unreachable", "nothing"),
+    "arp_ignore": Once(
+        "sysctl -qw net.ipv4.conf.br-front.arp_ignore=8; ip -n web neigh flush all",
+        *("web", OUTSIDE_SERVER, "unreachable", "nothing"),
+    ),
+    "a sticky entry": Once(
+        f"mac={_MAC}; bridge fdb replace $mac dev veth-web master static sticky",
+        *("host", API, "unreachable", "nothing"),
+    ),
+    "no unknown unicast": Once(
+        f"mac={_MAC}; ip neigh replace {API} lladdr $mac dev br-front nud permanent; "
+        "bridge link set dev veth-api flood off learning off; bridge fdb del $mac dev veth-api master || true",
+        *("host", API, "unreachable", "nothing"),
+    ),
+    "an IPsec policy": Once(
+        "ip xfrm policy add dir fwd src 172.30.1.0/24 dst 0.0.0.0/0 action block",
+        *("web", OUTSIDE_SERVER, "dropped", "nothing"),
+    ),
+    "not tracked": Once(
+        "iptables -t raw -I PREROUTING -i br-front -j CT --notrack; iptables -I FORWARD -j ACCEPT",
+        *("web", OUTSIDE_SERVER, "answer no-route", "nothing"),
+    ),
+    "no carrier": Once(
+        "ip -n internet link set eth0 down",
+        *("web", OUTSIDE_SERVER, "unreachable", "nothing"),
+    ),
+    "no default route": Once("ip route del default", "web", OUTSIDE_SERVER, "no-route", "nothing"),
+    "a set without an end": Once(
+        f"ipset create s hash:ip timeout 0; ipset add s {WEB}; iptables -I FORWARD -m set --match-set s src -j DROP",
+        *("web", OUTSIDE_SERVER, "dropped", "nothing"),
+    ),
+    "two marks in one rule": Once(
+        f"iptables -t mangle -I PREROUTING -s {WEB} -j MARK --set-mark 0x10; "
+        "iptables -I FORWARD -m mark --mark 0x10/0xf0 -m mark ! --mark 0x1/0x1 -j DROP",
+        *("web", OUTSIDE_SERVER, "dropped", "nothing"),
+    ),
+    "a limit before an accept": Once(
+        f"iptables -I FORWARD -s {WEB} -j DROP; iptables -I FORWARD -s {WEB} -m limit --limit 10/s -j ACCEPT",
+        *("web", OUTSIDE_SERVER, "delivered", "answered"),
+    ),
+    "a zone": Once(
+        "iptables -t raw -I PREROUTING -j CT --zone 5; iptables -t raw -I OUTPUT -j CT --zone 5",
+        *("web", OUTSIDE_SERVER, "delivered", "answered"),
+    ),
+    "no transparent proxy": Once(
+        f"iptables -t mangle -I PREROUTING -p tcp -s {WEB} -j TPROXY --on-port 3129",
+        *("web", OUTSIDE_SERVER, "dropped", "nothing"),
+    ),
+    "the sender's user": Once(
+        f"iptables -I OUTPUT -m owner --uid-owner 0 -d {OUTSIDE_SERVER} -j DROP",
+        *("host", OUTSIDE_SERVER, "dropped", "nothing"),
+    ),
+    "a tunnel inside": Once(
+        "iptables -I FORWARD -j ACCEPT; ip -n web tuntap add tun9 mode tun; ip -n web addr add 10.66.0.2/24 dev tun9; "
+        "ip -n web link set tun9 up; ip -n web route add 0.0.0.0/1 dev tun9; ip -n web route add 128.0.0.0/1 dev tun9",
+        *("outside", UPLINK_ADDRESS, "answer unreachable", "nothing"),
+        port=8080,
+        received_by="web",
+    ),
+    "proxy NDP": Once(
+        f"{_SIX}; {_PROXIED}; sysctl -qw net.ipv6.conf.all.proxy_ndp=1",
+        *("2001:db8:5::1", "2001:db8:5::77", "refused", "refused"),
+    ),
+    "no proxy NDP": Once(
+        f"{_SIX}; {_PROXIED}; sysctl -qw net.ipv6.conf.all.proxy_ndp=0",
+        *("2001:db8:5::1", "2001:db8:5::77", "unreachable", "nothing"),
+    ),
+    "no neighbour discovery": Once(
+        f"{_SIX}; ip6tables -I INPUT -p icmpv6 -j DROP",
+        *("web", "fd00:1::1", "unreachable", "nothing"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_said_is_what_happens(demo_host: DemoHost, name: str) -> None:
+    once = CASES[name]
+    demo_host.run("sh", "-ec", once.setup)
+    server = demo_host.sandbox.popen([sys.executable, "-c", _OTHER_SERVER]) if name == "redirected" else None
+    try:
+        if server is not None:
+            demo_host.run("sh", "-c", "until ss -Hltn sport = :20559 | grep -q LISTEN; do sleep 0.1; done")
+        words = ("trace", once.source, once.target, "--port", str(once.port), "--format", "json")
+        said = json.loads(demo_host.dnet(*words).stdout)
+        place = "outside" if ":" in once.source else once.source
+        asked = demo_host.run(
+            *demo_host.enter(place), sys.executable, "-c", _ASK, once.target, str(once.port), check=False
+        )
+    finally:
+        if server is not None:
+            server.kill()
+            server.wait()
+    assert (said["verdict"], asked.stdout.decode().strip()) == (once.verdict, once.really), said["why"]
+    assert said["received_by"] == once.received_by or not once.received_by
+
+
+@pytest.mark.parametrize("target", ["239.1.2.3", "ff02::fb"])
+def test_a_group_is_not_followed(demo_host: DemoHost, target: str) -> None:
+    demo_host.run("sh", "-ec", _SIX)
+    said = json.loads(demo_host.dnet("trace", "web", target, "--proto", "udp", "--format", "json").stdout)
+    assert said["verdict"] == "unknown"
+    assert "multicast is not followed" in said["decided_by"]["text"]
