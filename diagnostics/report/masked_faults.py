@@ -7,6 +7,7 @@ told, and only as long as something is simulated anew: at most a few rounds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
@@ -22,6 +23,9 @@ from dnet_tui.inspect.model import Snapshot
 _ROUNDS = 3
 _MOST = 12
 """How many findings are repaired in simulation at the most."""
+
+_HITS = re.compile(r"  \[\d+ packets, \d+ bytes\]$")
+"""A rule's counters at the end of its evidence."""
 
 _POSITIONAL = frozenset({"rule", "port", "host"})
 """Subjects whose names hold numbers or texts that a simulated repair may change."""
@@ -66,9 +70,17 @@ def _repaired(snapshot: Snapshot, finding: Finding) -> tuple[Snapshot, tuple[Any
         return snapshot, ()
 
 
-def _is_new(finding: Finding, known: Iterable[Finding]) -> bool:
+def _is_new(finding: Finding, known: Sequence[Finding]) -> bool:
+    if finding.subject.kind == "rule" and _rules(finding) & {rule for item in known for rule in _rules(item)}:
+        return False  # a rule that a simulated remedy has moved is the same rule
     alike = [item.subject for item in known if item.check == finding.check]
     return not alike or (finding.subject.kind not in _POSITIONAL and finding.subject not in alike)
+
+
+def _rules(finding: Finding) -> set[tuple[str, str]]:
+    """The rules that decide, by chain and text: without their numbers and counters."""
+    evidence = (item for item in finding.evidence if item.owner is not None)
+    return {(item.what.rpartition(" rule ")[0], _HITS.sub("", item.value)) for item in evidence}
 
 
 def _explained(finding: Finding, causes: Iterable[str], repaired: Sequence[AnyOperation]) -> Finding:

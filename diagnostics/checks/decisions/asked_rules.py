@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 
 from dnet_tui.diagnostics.checks.decisions.deciding_rules import FRAMES, Candidate, DecidingRule, Effect, candidates
+from dnet_tui.diagnostics.checks.decisions.exceeded_limits import exceeded
 from dnet_tui.diagnostics.checks.decisions.places import Way, open_ports, senders, way_of
 from dnet_tui.diagnostics.checks.decisions.witness import Senders, arrivals, witnesses
 from dnet_tui.diagnostics.context.host_context import HostContext
@@ -26,6 +28,7 @@ from dnet_tui.diagnostics.walk.packet import Packet, RuleRef, Walk
 from dnet_tui.inspect.model import Family, Link, LinkRef, require
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Match, Rule, Table
 from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner, owner_called
+from dnet_tui.inspect.model.view import View
 
 _FAMILIES: tuple[Family, ...] = ("ip", "ip6")
 Key = tuple[str, str, str, str, int]
@@ -36,6 +39,9 @@ _MOST = 12
 _MOST_LISTED = 4000
 _NOT_ARRIVING = frozenset({"input", "output", "egress"})
 """Hooks that nothing meets which comes from outside for a container."""
+_DROPS = frozenset({"drop", "reject"})
+_ANEW = 3
+"""What looking at a host with a limit exceeded costs, in walks."""
 _LOOK = 0.1
 """What looking for a packet costs, in walks."""
 _FEW = 3
@@ -47,7 +53,7 @@ _FIRST = 2
 class AskedRule(msgspec.Struct, frozen=True, kw_only=True):
     """A rule and what is known of it.
 
-    ``proven`` where the packet's walk ended at it; ``packet`` is that packet
+    ``proven`` where the packet's walk ended at it (with ``limit`` once that was exceeded); ``packet`` is that packet
     from ``sender``.  Without a packet it was not asked: the budget was spent.
     """
 
@@ -61,6 +67,8 @@ class AskedRule(msgspec.Struct, frozen=True, kw_only=True):
     proven: bool = False
     sender: str = ""
     packet: Packet | None = None
+    limit: str = ""
+    """While what the packet passes, where only those that exceed a limit come to the rule."""
 
     @property
     def place(self) -> str:
@@ -108,14 +116,47 @@ def _asked(case: HostContext, budget: int, *, others_only: bool) -> Iterator[Ask
         if asking.spent >= budget:
             yield asked
         elif (proof := asking.ask(those)) is not None:
-            way, sender, packet = proof
+            way, base = proof.way, proof.way.base
             yield msgspec.structs.replace(
-                asked, proven=True, base=way.base, sender=sender, packet=packet, steps=way.steps
+                asked,
+                proven=True,
+                base=base,
+                sender=proof.sender,
+                packet=proof.packet,
+                steps=way.steps,
+                limit=proof.limit,
             )
 
 
 def _as_found(found: Candidate, owner: DecisionOwner) -> AskedRule:
     return AskedRule(owner=owner, effect=found.effect, table=found.table, chain=found.chain, rule=found.rule)
+
+
+class _Proof(NamedTuple):
+    way: DecidingRule
+    sender: str
+    packet: Packet
+    limit: str = ""
+
+
+class _Asked(NamedTuple):
+    """A packet that may meet a rule, and from where."""
+
+    sender: str
+    packet: Packet
+    origin: str
+    arriving: LinkRef | None = None
+
+    def walked(self, view: View) -> Walk:
+        """Its walk on a host: as far as the host sends it, or from outside to whoever gets it."""
+        return walk(
+            view,
+            self.packet,
+            origin=self.origin,
+            arriving=self.arriving,
+            outside=self.arriving is None,
+            fresh=True,
+        )
 
 
 class _Asking:
@@ -128,18 +169,31 @@ class _Asking:
         self._ports = {family: open_ports(case, family) for family in _FAMILIES}
         self._ipsets = {item.name: item for item in firewall.ipsets}
 
-    def ask(self, those: list[Candidate]) -> tuple[DecidingRule, str, Packet] | None:
+    def ask(self, those: list[Candidate]) -> _Proof | None:
         """The packet that proves a rule to decide, with the way by which it is reached; None where there is none."""
+        limited: list[tuple[DecidingRule, _Asked, Walk]] = []
         for candidate in those[:_FEW]:
             for way in candidate.ways():
                 self.spent += _LOOK
-                for sender, packet, gone in self._walked(way):
+                for asked in self._walked(way):
                     self.spent += 1
+                    gone = asked.walked(self._case.view)
                     if _decides(gone, way):
-                        return way, sender, packet
-        return None
+                        return _Proof(way, asked.sender, asked.packet)
+                    if gone.hedges and way.effect in _DROPS:
+                        limited.append((way, asked, gone))
+        return self._above(*limited[0]) if limited else None
 
-    def _walked(self, way: DecidingRule) -> Iterator[tuple[str, Packet, Walk]]:
+    def _above(self, way: DecidingRule, asked: _Asked, gone: Walk) -> _Proof | None:
+        """The same packet as one that exceeds the limits which its walk took for kept."""
+        beyond = exceeded(self._case.view, gone)
+        if beyond is None:
+            return None
+        self.spent += _ANEW
+        decides = _decides(asked.walked(beyond.view), way)
+        return _Proof(way, asked.sender, asked.packet, beyond.words) if decides else None
+
+    def _walked(self, way: DecidingRule) -> Iterator[_Asked]:
         view, host = self._case.view, self._case.view.host
         sets = {item.name: item for item in way.table.sets}
         conditions = (*way.conditions, *_devices(way.base))
@@ -147,7 +201,7 @@ class _Asking:
             if host is None or way.table.family not in {family, "inet", *FRAMES}:
                 continue
             for sender, packet in witnesses(conditions, self._from(way, family), family, sets, self._ipsets):
-                yield sender.name, packet, walk(view, packet, origin=sender.namespace, outside=True, fresh=True)
+                yield _Asked(sender.name, packet, sender.namespace)
             if way.base.hook in _NOT_ARRIVING:
                 continue
             translated = way.base.hook not in {"prerouting", "ingress"}
@@ -157,7 +211,7 @@ class _Asking:
                 link = view.link_named(host.id, port.uplink)
                 if link is not None and self._comes_by(link, packet):
                     arriving = LinkRef(namespace=host.id, ifindex=link.ifindex)
-                    yield "outside", packet, walk(view, packet, origin=host.id, arriving=arriving, fresh=True)
+                    yield _Asked("outside", packet, host.id, arriving)
 
     def _from(self, way: DecidingRule, family: Family) -> Senders:
         """Who may send what a base chain sees, and where to."""

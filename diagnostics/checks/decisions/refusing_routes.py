@@ -63,8 +63,9 @@ def _refused(
     by = gone.decided_by
     if by is None:
         return None
-    if gone.end == "unreachable" and by.kind == "neighbour" and by.value in {target, ""}:
-        text = f"the subnet of {target} on its own link"
+    if gone.end == "unreachable" and by.kind == "neighbour":
+        on_link = by.value in {target, ""}
+        text = f"the subnet of {target} on its own link" if on_link else f"the route to {target} by {by.value}"
         return Refusal(text=text, owner=owner, sender=sender.container.name, packet=packet.tuple_text())
     stopped = gone.end in {"dropped", "no-route"} and by.kind == "route"
     if not stopped or by.text.rpartition(": ")[2].partition(" ")[0] not in _TYPES:
@@ -78,8 +79,9 @@ def _asked(case: HostContext, family: Family) -> Iterator[tuple[str, str, Decisi
     if host is None:
         return
     subnets = [sub.cidr for network in case.networks for sub in network.subnets]
+    bridges = {link.ifindex for link in host.links if link.name in {network.bridge for network in case.networks}}
     for route in require(host.routes):
-        if _refuses(route, family) and not _holds(route.dst, subnets):
+        if (_refuses(route, family) or _leads_into(route, family, bridges)) and not _holds(route.dst, subnets):
             yield _one_of(route.dst), "", _maker(route)
     for rule in require(host.policy_rules):
         if rule.family == family and rule.action in _TYPES:
@@ -90,7 +92,8 @@ def _asked_of(case: HostContext, member: AttachedContainer, family: Family, subn
     """Destinations to try of a container's own routes and rules, and of subnets on its link that are no network's."""
     ns = case.view.namespaces[member.namespace]
     for route in require(ns.routes):
-        if (_is_on_its_link(route, family) or _refuses(route, family)) and not _holds(route.dst, subnets):
+        leads = _is_on_its_link(route, family) or _is_by_router(route, family)
+        if (leads or _refuses(route, family)) and not _holds(route.dst, subnets):
             yield _one_of(route.dst)
     for rule in require(ns.policy_rules):
         if rule.family == family and rule.action in _TYPES and rule.dst:
@@ -103,6 +106,19 @@ def _is_on_its_link(route: Route, family: Family) -> bool:
         return False
     net = ipaddress.ip_network(route.dst, strict=False)
     return not (net.is_link_local or net.is_multicast) and net.num_addresses > 1
+
+
+def _leads_into(route: Route, family: Family, bridges: set[int]) -> bool:
+    """Whether a route that somebody made leads to somewhere in particular by a network's bridge."""
+    named = route.family == family and not route.dst.endswith("/0")
+    made = named and route.type == "unicast" and route.protocol != "kernel"
+    return made and any(hop.ifindex in bridges for hop in route.hops)
+
+
+def _is_by_router(route: Route, family: Family) -> bool:
+    """Whether a route to somewhere in particular leads by a router on the link."""
+    named = route.family == family and not route.dst.endswith("/0")
+    return named and route.type == "unicast" and any(hop.gateway for hop in route.hops)
 
 
 def _source(rule: PolicyRule) -> str:

@@ -25,6 +25,8 @@ _MANY_PORTS = 8
 _PORTED = ("tcp", "udp", "sctp")
 _EPHEMERAL = 40000
 _DIMENSIONS = {("ip", "src"): "saddr", ("ip", "dst"): "daddr", ("net", "src"): "saddr", ("net", "dst"): "daddr"}
+_DIMENSIONS |= {("port", "src"): "sport", ("port", "dst"): "dport"}
+_PORTS_OF_SETS = frozenset(_DIMENSIONS[kind] for kind in _DIMENSIONS if kind[0] == "port")
 
 
 class Sender(NamedTuple):
@@ -192,8 +194,16 @@ def _of_set(expr: AnyExpr, sets: Mapping[str, NamedSet], ipsets: Mapping[str, Na
 
 
 def _parts(fields: Sequence[str], element: Element) -> list[Wanted]:
-    pairs = zip(fields, element.key, strict=False)
-    return [Wanted(field, (part,), negate=False) for field, part in pairs if field and part != "*"]
+    pairs = [(field, part) for field, part in zip(fields, element.key, strict=False) if field and part != "*"]
+    return [wanted for field, part in pairs for wanted in _part(field, part)]
+
+
+def _part(field: str, part: str) -> Iterator[Wanted]:
+    """What one part of an element asks for; a port of an ipset has its protocol before it (``tcp:80``)."""
+    proto, colon, port = part.rpartition(":")
+    if colon and field in _PORTS_OF_SETS:
+        yield Wanted("proto", (proto,), negate=False)
+    yield Wanted(field, (port if field in _PORTS_OF_SETS else part,), negate=False)
 
 
 def _may_send(sender: Sender, wanted: Mapping[str, list[Wanted]], family: Family) -> bool:

@@ -75,6 +75,9 @@ def owns(case: HostContext, obstacle: Obstacle) -> bool:
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule or policy: for name servers, and for other services."""
     yield from undecided(ctx, ID)
+    for flow, obstacle in ctx.meant_unsure:
+        if is_host_input(ctx.case, obstacle):
+            yield Undecided(reason=f"{flow.label}: {obstacle.by.text}")
     yield from joined(list(_each(ctx)))
 
 

@@ -150,3 +150,9 @@ class CheckContext:
                     blocked = found.setdefault(element(obstacle), BlockedFlows(obstacle))
                     (blocked.there if way == "there" else blocked.back).append(flow)
         return tuple(found.values())
+
+    @property
+    def meant_unsure(self) -> tuple[tuple[Flow, Obstacle], ...]:
+        """What the host's own rules may keep its programs from, or may not: nobody can tell."""
+        mine = (flow for flow in self.flows if flow.expected and flow.kind in OF_THE_HOST)
+        return tuple((flow, obstacle) for flow in mine for _, obstacle in flow.meant if obstacle.end == "unknown")

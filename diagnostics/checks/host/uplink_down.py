@@ -86,7 +86,7 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
     ways = [*_ways(case, networks), *_marked_routes(ctx)]
     for network, family, way in ways:
         item = _dead(case, host, way) if way.type in _LEADING else None
-        if item is None or (item.asked and _is_unheard(ctx)):
+        if item is None or (item.asked and _is_unheard(ctx)) or _is_port_of(case, item.link):
             continue
         known = found.setdefault(item.link.name, [])
         if item.reason not in [other.reason for other in known]:
@@ -96,6 +96,14 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
         found |= {link.name: [_downed(link)] for link in lost_uplinks(case)}
     for name, items in found.items():
         yield _finding(ctx, items, hit.get(name))
+
+
+def _is_port_of(case: HostContext, link: Link) -> bool:
+    """Whether it is a port of a network's bridge: then it is no uplink, whoever put a default route on it."""
+    bridges = {network.bridge for network in case.networks}
+    host = case.view.host
+    masters = {other.ifindex for other in host.links if other.name in bridges} if host is not None else set()
+    return link.master in masters
 
 
 _LEADING = frozenset({"unicast", "unknown"})

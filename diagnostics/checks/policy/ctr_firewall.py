@@ -2,7 +2,9 @@
 
 What it finds
     A rule or policy inside a container's network namespace drops or rejects a
-    flow that its network or its published ports ask for.
+    flow that its network or its published ports ask for.  Other rules there
+    that drop or redirect something (a sidecar's, a VPN client's) are
+    information, with their owner.
 
 Why it matters
     Nothing on the host shows it.  A firewall, a fail2ban or a VPN client in
@@ -25,8 +27,10 @@ When it is harmless
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
+from dnet_tui.diagnostics.checks.decisions.deciding_rules import candidates
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, by_rules, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
@@ -36,10 +40,13 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.decisions import owner_of
 from dnet_tui.diagnostics.report.finding import Affected, Finding, Subject
+from dnet_tui.diagnostics.walk.netfilter.chain_ends import reference_to
 from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
-from dnet_tui.inspect.model.rule_writers.owner import ADMINISTRATOR
+from dnet_tui.inspect.model.firewall import AnyExpr, Firewall, Match
+from dnet_tui.inspect.model.rule_writers.owner import ADMINISTRATOR, DecisionOwner
 
 ID = "ctr-firewall"
+_SHOWN = 3
 
 
 def owns(case: HostContext, obstacle: Obstacle) -> bool:
@@ -54,8 +61,59 @@ def owns(case: HostContext, obstacle: Obstacle) -> bool:
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule or policy."""
     yield from undecided(ctx, ID)
+    told: set[str] = set()
     for blocked, rule in by_rules(ctx, ID):
         yield _finding(ctx.case, blocked, rule)
+        told.add(rule.namespace)
+    if ctx.asks_rules:
+        yield from _of_their_own(ctx.case, told)
+
+
+def _of_their_own(case: HostContext, told: set[str]) -> Iterator[Finding]:
+    """What rules in containers drop or redirect that stops nothing which a network asks for, one finding per owner."""
+    found: defaultdict[DecisionOwner, dict[str, RuleRef]] = defaultdict(dict)
+    for member in (item for network in case.networks for item in case.everyone(network)):
+        space = member.namespace
+        if space not in told and (rule := _deciding(case, space)) is not None:
+            found[owner_of(rule) or ADMINISTRATOR].setdefault(member.container.name, rule)
+    for owner, rules in found.items():
+        names = list(rules)
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        whose = "rules of their own" if len(names) > 1 else "rules of its own"
+        yield Finding(
+            check=ID,
+            severity="info",
+            subject=Subject(kind="container", name=names[0]),
+            summary=f"{', '.join(names[:_SHOWN])}{more} decides by {whose} what it sends or gets"
+            if len(names) == 1
+            else f"{', '.join(names[:_SHOWN])}{more} decide by {whose} what they send or get",
+            symptoms=("egress",),
+            evidence=tuple(of_rule(rule) for rule in list(rules.values())[:_SHOWN]),
+            remedy=Remedy(summary="Yours to decide: a program in the container made them", risk="manual"),
+            affects=tuple(Affected(kind="container", name=item) for item in names),
+            owner=owner,
+        )
+
+
+def _deciding(case: HostContext, namespace: str) -> RuleRef | None:
+    """The first rule of a container's own that drops, rejects or redirects, unless an engine made it."""
+    firewall = case.view.namespaces[namespace].firewall
+    if not isinstance(firewall, Firewall):
+        return None  # what was not read is said by the walks that rest on it
+    for item in candidates(firewall):
+        way = next(item.ways(), None) if item.effect != "notrack" else None
+        if way is None or any(_is_for_strays(expr) for expr in way.conditions):
+            continue
+        rule = reference_to(namespace, item.table, item.chain, item.rule, way.base.name)
+        owner = owner_of(rule)
+        if owner is None or owner.kind != "engine":
+            return rule
+    return None
+
+
+def _is_for_strays(expr: AnyExpr) -> bool:
+    """Whether it asks for packets of no connection, which nobody misses."""
+    return isinstance(expr, Match) and expr.field == "ctstate" and not expr.negate and expr.values == ("INVALID",)
 
 
 def _finding(case: HostContext, blocked: BlockedFlows, rule: RuleRef) -> Finding:

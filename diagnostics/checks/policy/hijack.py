@@ -41,7 +41,7 @@ from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.decisions import is_anothers, owner_of, where_to_change
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
 from dnet_tui.diagnostics.walk.packet import Packet, RuleRef
-from dnet_tui.inspect.model.firewall import Lookup, Match, Rule, SetLookup
+from dnet_tui.inspect.model.firewall import Lookup, Match, Rule, SetLookup, VerdictMap
 
 ID = "hijack"
 _ADDRESSES = frozenset({"saddr", "daddr"})
@@ -95,7 +95,9 @@ def _is_service(asked: AskedRule) -> bool:
     if asked.owner.kind != "manager":
         return False
     return any(
-        isinstance(expr, SetLookup | Lookup) or (isinstance(expr, Match) and expr.field == "daddr" and not expr.negate)
+        isinstance(expr, SetLookup | Lookup)
+        or (isinstance(expr, VerdictMap) and "daddr" in expr.fields)
+        or (isinstance(expr, Match) and expr.field == "daddr" and not expr.negate)
         for step in asked.steps
         for expr in step.exprs
     )
@@ -160,7 +162,7 @@ def _is_chosen(steps: tuple[Rule, ...]) -> bool:
     """Whether the rule, or what leads to it, names whom it is for: an interface, an address, a set."""
     return any(
         isinstance(expr, SetLookup)
-        or (isinstance(expr, Lookup) and bool(_ADDRESSES & set(expr.fields)))
+        or (isinstance(expr, Lookup | VerdictMap) and bool(_ADDRESSES & set(expr.fields)))
         or (isinstance(expr, Match) and not expr.negate and expr.field in _ADDRESSES | _LINKS)
         for step in steps
         for expr in step.exprs

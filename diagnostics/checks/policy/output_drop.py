@@ -53,6 +53,9 @@ def owns(case: HostContext, obstacle: Obstacle) -> bool:
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule or policy: what it drops, and neighbour discovery with it."""
     yield from undecided(ctx, ID)
+    for flow, obstacle in ctx.meant_unsure:
+        if is_host_output(ctx.case, obstacle):
+            yield Undecided(reason=f"{flow.label}: {obstacle.by.text}")
     found: dict[Decider | RuleRef, BlockedFlows] = {}
     for blocked in (*definite(ctx, ID), *ctx.meant):
         if is_host_output(ctx.case, blocked.obstacle) or is_discovery(ctx.case, blocked.obstacle, "output"):

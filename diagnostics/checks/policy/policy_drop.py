@@ -90,11 +90,11 @@ def _asked(ctx: CheckContext) -> Iterator[Finding]:
     """The rules that stop nothing which a network asks for in general, but what they name: by owner and chain."""
     stopping = [item for flow in ctx.flows for _, item in (*flow.obstacles, *flow.meant)]
     cited = {_key(rule) for item in stopping if (rule := item.by.rule) is not None}
-    groups: defaultdict[tuple[DecisionOwner, str, str], list[AskedRule]] = defaultdict(list)
+    groups: defaultdict[tuple[DecisionOwner, str, str, bool], list[AskedRule]] = defaultdict(list)
     for asked in ctx.case.once(asked_rules):
         if asked.effect in {"drop", "reject"} and _key(asked.ref) not in cited:
-            groups[asked.owner, *_twin(asked)].append(asked)
-    for (owner, _, chain), rules in groups.items():
+            groups[asked.owner, *_twin(asked), bool(asked.limit)].append(asked)
+    for (owner, _, chain, _), rules in groups.items():
         if any(item.proven for item in rules):
             yield _of_chain(ctx, owner, chain, rules)
 
@@ -128,7 +128,7 @@ def _of_chain(ctx: CheckContext, owner: DecisionOwner, chain: str, rules: list[A
         summary=f"{_keeps(ctx.case, owner, proven)}: {number} of {chain}" + (f" ({so_far})" if so_far else ""),
         symptoms=_symptoms(ctx.case, proven),
         evidence=(
-            *(item for asked in proven[:_SHOWN] for item in (of_rule(asked.ref), _of_packet(asked))),
+            *(item for asked in proven[:_SHOWN] for item in (of_rule(asked.ref), _of_packet(asked), *_of_limit(asked))),
             *((rest,) if more else ()),
         ),
         remedy=for_twins(ctx.case, [item.ref for item in rules], owner)
@@ -155,15 +155,16 @@ def _keeps(case: HostContext, owner: DecisionOwner, proven: list[AskedRule]) -> 
     subject = "The administrator" if owner.kind == "administrator" else owner.name
     own = {item.address for item in case.view.host.addresses} if case.view.host is not None else set()
     names = list(dict.fromkeys(item.sender for item in proven if item.sender != "outside"))
+    above = " above a limit" if any(item.limit for item in proven) else ""
     if not names:
-        return f"{subject} keeps some of the outside from published ports"
+        return f"{subject} keeps some of the outside from published ports{above}"
     targets = list(
         dict.fromkeys(
             _target(item.packet, case.outside(item.packet.family), own) for item in proven if item.packet is not None
         )
     )
     more = " and more" if len(targets) > _SHOWN else ""
-    return f"{subject} keeps {', '.join(names[:4])} from {', '.join(targets[:_SHOWN])}{more}"
+    return f"{subject} keeps {', '.join(names[:4])} from {', '.join(targets[:_SHOWN])}{more}{above}"
 
 
 def _target(packet: Packet, outside: str, own: set[str]) -> str:
@@ -179,6 +180,12 @@ def _target(packet: Packet, outside: str, own: set[str]) -> str:
 def _of_packet(asked: AskedRule) -> Evidence:
     packet = asked.packet.tuple_text() if asked.packet is not None else ""
     return Evidence(source="packet walk", what=f"from {asked.sender}, stopped here", value=packet)
+
+
+def _of_limit(asked: AskedRule) -> tuple[Evidence, ...]:
+    if not asked.limit:
+        return ()
+    return (Evidence(source="packet walk", what="a rule lets it pass", value=asked.limit, expected="not exceeded"),)
 
 
 def _finding(case: HostContext, blocked: BlockedFlows, rule: RuleRef, owner: DecisionOwner) -> Finding:

@@ -31,6 +31,9 @@ _RULES = frozenset(
         "bridge-family-drop",
         "nfcall-drop",
         "input-drop",
+        "hijack",
+        "notrack",
+        "policy-drop",
     }
 )
 _STOPS_ALL = frozenset({"ip-forward-off", "drop-before-docker", "two-backends", "foreign-base-drop"})
@@ -51,6 +54,9 @@ _CUTS_OFF = frozenset(
         "ctr-wrong-gw-idle",
     }
 )
+_STARTS_A_CONTAINER = frozenset({"udp-stale-ct", "ctr-no-ip", "proxy-mismatch", "app-listen", "dns-upstream"})
+"""Put in first: an engine that starts a container puts rules of its own back, and so repairs the other fault."""
+
 _BETWEEN_NEIGHBOURS = frozenset({"nfcall-drop", "bridge-family-drop", "flood-off", "port-isolated"})
 
 LEFT_OUT: tuple[tuple[frozenset[str], frozenset[str], str], ...] = (
@@ -140,15 +146,53 @@ def name_pairs(host: LabHost, pairs: Iterable[tuple[Case, Case]], count: int) ->
     for one, two in pairs:
         if done == count:
             return
-        with ExitStack() as stack:
-            stack.enter_context(one.put(host))
-            try:
-                stack.enter_context(two.put(host))
-            except (DnetError, LookupError, StopIteration, AssertionError):
-                continue
-            why = _unnamed(host, one, two)
+        if two.id in _STARTS_A_CONTAINER:
+            one, two = two, one  # noqa: PLW2901 - the same pair
+        why = _together(host, one, two)
+        if why is None:
+            continue
         done += 1
-        yield Named(one.id, two.id, "; ".join(filter(None, (why, *settled(host, before)))))
+        if why and (hider := _hider(host, one, two)) is not None:
+            why = _after_repair(host, hider, two if hider is one else one)
+        differences = settled(host, before)
+        yield Named(one.id, two.id, "; ".join(filter(None, (why, *differences))))
+        if differences:
+            before = settled_state(host)
+
+
+def _together(host: LabHost, one: Case, two: Case) -> str | None:
+    """Put both in and ask; None where the second can't be put in beside the first."""
+    with ExitStack() as stack:
+        stack.enter_context(one.put(host))
+        try:
+            stack.enter_context(two.put(host))
+        except (DnetError, LookupError, StopIteration, AssertionError):
+            return None
+        return _unnamed(host, one, two)
+
+
+def _hider(host: LabHost, one: Case, two: Case) -> Case | None:
+    """The one of them that is named, and alone, where both are there; None where that isn't so."""
+    with one.put(host), two.put(host):
+        named = _roots(host)
+    return next((case for case in (one, two) if named == {case.check}), None)
+
+
+def _after_repair(host: LabHost, hider: Case, other: Case) -> str:
+    """What is wrong with the answers where one hides the other: the other must be named once that is repaired."""
+    if hider.id in _STARTS_A_CONTAINER:
+        return f"{hider.id} hides {other.id}, and can't be put in after it"
+    with other.put(host):
+        with hider.put(host):
+            if hider.check not in _roots(host):
+                return f"{hider.id} isn't named where it is put in last"
+        named = _roots(host)
+    return "" if named and named <= {other.check} | other.also else f"after the repair of {hider.id}: {named}"
+
+
+def _roots(host: LabHost) -> set[str]:
+    found = run_checks(host.snapshot()).findings
+    return {item.check for item in found if item.severity != "info" and item.caused_by is None}
 
 
 def _unnamed(host: LabHost, one: Case, two: Case) -> str:

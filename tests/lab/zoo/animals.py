@@ -7,28 +7,8 @@ containers meet.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lab.zoo import constructed
-
-
-@dataclass(frozen=True, kw_only=True)
-class Animal:
-    """One unusual host.
-
-    ``restore`` is loaded with ``iptables-nft-restore --noflush``, ``nft`` with
-    ``nft -f``; ``commands`` are run one by one.  ``decided`` is False where an
-    honest examination can't decide everything (rules that depend on chance or
-    on past traffic); even then nothing may be reported.
-    """
-
-    id: str
-    restore: str = ""
-    restore6: str = ""
-    nft: str = ""
-    commands: tuple[str, ...] = ()
-    decided: bool = True
-
+from lab.zoo.animal import Animal, filter_table, in_table
 
 UFW = """*filter
 :INPUT DROP [0:0]
@@ -204,14 +184,6 @@ OWN_DROP = """table inet filter {
 """
 
 
-def _filter(*rules: str) -> str:
-    return "\n".join(["*filter", *rules, "COMMIT", ""])
-
-
-def _table(name: str, *rules: str) -> str:
-    return "\n".join([f"*{name}", *rules, "COMMIT", ""])
-
-
 _BRIDGES = (constructed.FRONT, constructed.BACK, constructed.VAULT)
 
 ANIMALS: tuple[Animal, ...] = (
@@ -240,7 +212,7 @@ ANIMALS: tuple[Animal, ...] = (
     ),
     Animal(
         id="fail2ban",
-        restore=_filter(
+        restore=filter_table(
             ":f2b-sshd - [0:0]",
             "-I INPUT 1 -p tcp -m multiport --dports 22 -j f2b-sshd",
             "-A f2b-sshd -s 198.51.100.200/32 -j REJECT --reject-with icmp-port-unreachable",
@@ -257,7 +229,7 @@ ANIMALS: tuple[Animal, ...] = (
     Animal(
         id="docker 29's nftables, and an iptables policy drop with accepts for the bridges",
         commands=constructed.WITHOUT_DOCKER,
-        restore=_filter(
+        restore=filter_table(
             ":FORWARD DROP [0:0]", *(f"-A FORWARD {way} {name} -j ACCEPT" for name in _BRIDGES for way in ("-i", "-o"))
         ),
         nft=constructed.native_docker(),
@@ -315,11 +287,11 @@ table bridge filter {
 }
 """,
     ),
-    Animal(id="forward policy accept", restore=_filter(":FORWARD ACCEPT [0:0]")),
+    Animal(id="forward policy accept", restore=filter_table(":FORWARD ACCEPT [0:0]")),
     Animal(id="docker-user without its return", commands=("iptables-nft -F DOCKER-USER",)),
     Animal(
         id="docker-user that counts and logs",
-        restore=_filter(
+        restore=filter_table(
             "-I DOCKER-USER 1 -j LOG --log-prefix seen",
             "-I DOCKER-USER 2 -p tcp",
             "-I DOCKER-USER 3 -j NFLOG",
@@ -327,14 +299,14 @@ table bridge filter {
     ),
     Animal(
         id="docker-user that keeps a subnet from a port, after letting answers in",
-        restore=_filter(
+        restore=filter_table(
             "-I DOCKER-USER 1 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
             "-I DOCKER-USER 2 -i eth0 -p tcp -m tcp --dport 80 -s 203.0.113.128/25 -j DROP",
         ),
     ),
     Animal(
         id="input policy drop",
-        restore=_filter(
+        restore=filter_table(
             ":INPUT DROP [0:0]",
             "-A INPUT -i lo -j ACCEPT",
             "-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT",
@@ -342,7 +314,7 @@ table bridge filter {
     ),
     Animal(
         id="output policy drop that lets answers and what is for containers out",
-        restore=_filter(
+        restore=filter_table(
             ":OUTPUT DROP [0:0]",
             "-A OUTPUT -o lo -j ACCEPT",
             "-A OUTPUT -d 172.30.0.0/16 -j ACCEPT",
@@ -351,26 +323,27 @@ table bridge filter {
     ),
     Animal(
         id="invalid packets dropped first",
-        restore=_filter(
+        restore=filter_table(
             "-I FORWARD 1 -m conntrack --ctstate INVALID -j DROP",
             "-I INPUT 1 -m conntrack --ctstate INVALID -j DROP",
         ),
     ),
     Animal(
-        id="a reject at the end of forward", restore=_filter("-A FORWARD -j REJECT --reject-with icmp-host-prohibited")
+        id="a reject at the end of forward",
+        restore=filter_table("-A FORWARD -j REJECT --reject-with icmp-host-prohibited"),
     ),
-    Animal(id="a drop of an interface that isn't here", restore=_filter("-I FORWARD 1 -i wlan0 -j DROP")),
-    Animal(id="a drop of forwarded mail", restore=_filter("-I FORWARD 1 -p tcp -m tcp --dport 25 -j DROP")),
+    Animal(id="a drop of an interface that isn't here", restore=filter_table("-I FORWARD 1 -i wlan0 -j DROP")),
+    Animal(id="a drop of forwarded mail", restore=filter_table("-I FORWARD 1 -p tcp -m tcp --dport 25 -j DROP")),
     Animal(
         id="spoofed sources dropped",
-        restore=_filter(
+        restore=filter_table(
             "-I FORWARD 1 -i eth0 -s 172.30.0.0/16 -j DROP",
             "-I FORWARD 2 ! -i br-front -s 172.30.1.0/24 -j DROP",
         ),
     ),
     Animal(
         id="bad tcp flags dropped",
-        restore=_filter(
+        restore=filter_table(
             "-I FORWARD 1 -p tcp -m tcp --tcp-flags FIN,SYN FIN,SYN -j DROP",
             "-I FORWARD 2 -p tcp -m tcp --tcp-flags FIN,SYN,RST,PSH,ACK,URG NONE -j DROP",
             "-I FORWARD 3 -p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack --ctstate NEW -j DROP",
@@ -378,7 +351,7 @@ table bridge filter {
     ),
     Animal(
         id="direct access dropped in raw, as docker 28 does",
-        restore=_table(
+        restore=in_table(
             "raw",
             "-A PREROUTING -d 172.30.1.2/32 ! -i br-front -j DROP",
             "-A PREROUTING -d 172.30.1.3/32 ! -i br-front -j DROP",
@@ -387,21 +360,21 @@ table bridge filter {
     ),
     Animal(
         id="loopback addresses from outside dropped in raw",
-        restore=_table(
+        restore=in_table(
             "raw",
             "-A PREROUTING -d 127.0.0.1/32 ! -i lo -p tcp -m tcp --dport 8081 -j DROP",
         ),
     ),
     Animal(
         id="mss clamped",
-        restore=_table(
+        restore=in_table(
             "mangle",
             "-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu",
         ),
     ),
     Animal(
         id="multi-wan marks that are saved and restored",
-        restore=_table(
+        restore=in_table(
             "mangle",
             "-A PREROUTING -j CONNMARK --restore-mark --nfmask 0xff --ctmask 0xff",
             "-A PREROUTING -m mark ! --mark 0x0/0xff -j ACCEPT",
@@ -411,21 +384,21 @@ table bridge filter {
     ),
     Animal(
         id="snat instead of masquerade",
-        restore=_table(
+        restore=in_table(
             "nat",
             "-I POSTROUTING 1 -s 172.30.1.0/24 -o eth0 -j SNAT --to-source 203.0.113.2",
         ),
     ),
     Animal(
         id="a redirect of the host's own port",
-        restore=_table(
+        restore=in_table(
             "nat",
             "-A PREROUTING -i eth0 -p tcp -m tcp --dport 9000 -j REDIRECT --to-ports 9001",
         ),
     ),
     Animal(
         id="udp of the host's resolver not tracked",
-        restore=_table(
+        restore=in_table(
             "raw",
             "-A PREROUTING -i eth0 -p udp -m udp --dport 5353 -j CT --notrack",
         ),
@@ -440,16 +413,16 @@ table bridge filter {
     ),
     Animal(
         id="a flood limit that depends on past traffic",
-        restore=_filter(
+        restore=filter_table(
             "-I FORWARD 1 -p tcp -m tcp --tcp-flags SYN SYN "
             "-m hashlimit --hashlimit-above 500/sec --hashlimit-burst 500 "
             "--hashlimit-mode srcip --hashlimit-name syn -j DROP",
         ),
     ),
-    Animal(id="a limited log", restore=_filter("-I FORWARD 1 -m limit --limit 5/min -j LOG --log-prefix fwd")),
+    Animal(id="a limited log", restore=filter_table("-I FORWARD 1 -m limit --limit 5/min -j LOG --log-prefix fwd")),
     Animal(
         id="comments with quotes and escapes",
-        restore=_filter(
+        restore=filter_table(
             '-I FORWARD 1 -i eth9 -m comment --comment "say \\"no\\" [red]to[/red] $(this) \\\\ and -j ACCEPT" -j DROP',
         ),
     ),
@@ -537,7 +510,7 @@ table bridge filter {
         ),
     ),
     Animal(id="a macvlan beside the uplink", commands=("ip link add mv0 link eth0 type macvlan mode bridge",)),
-    Animal(id="ipv6 forward policy drop", restore6=_filter(":FORWARD DROP [0:0]")),
+    Animal(id="ipv6 forward policy drop", restore6=filter_table(":FORWARD DROP [0:0]")),
     Animal(
         id="a container with a firewall of its own",
         commands=(
@@ -606,7 +579,7 @@ table bridge filter {
     ),
     Animal(
         id="containers that may ask nobody outside for names",
-        restore=_filter(
+        restore=filter_table(
             "-I FORWARD 1 -i br-front -p udp -m udp --dport 53 -j DROP",
             "-I FORWARD 2 -i br-front -p tcp -m tcp --dport 53 -j REJECT --reject-with tcp-reset",
         ),

@@ -10,10 +10,14 @@ import pytest
 from lab.machines.hosts import DemoHost
 from lab.packets.plans import EGRESS, FROM_HOST, PUBLISHED
 from lab.packets.traffic import Went, expect
-from lab.zoo.animals import ANIMALS, Animal
+from lab.zoo.animal import Animal
+from lab.zoo.animals import ANIMALS
+from lab.zoo.operators import OPERATORS
+
+EVERY = (*ANIMALS, *OPERATORS)
 
 
-@pytest.mark.parametrize("animal", ANIMALS, ids=lambda animal: animal.id)
+@pytest.mark.parametrize("animal", EVERY, ids=lambda animal: animal.id)
 def test_a_healthy_host_is_left_in_peace(demo_host: DemoHost, animal: Animal) -> None:
     _dress(demo_host, animal)
     expect(demo_host, {EGRESS: Went.OK, PUBLISHED: Went.OK, FROM_HOST: Went.OK})
@@ -21,6 +25,8 @@ def test_a_healthy_host_is_left_in_peace(demo_host: DemoHost, animal: Animal) ->
     report = json.loads(result.stdout)
     serious = [finding for finding in report["findings"] if finding["severity"] != "info"]
     assert serious == []
+    owners = {finding["owner"]["name"] for finding in report["findings"] if finding["owner"] is not None}
+    assert owners >= animal.owners
     undecided = [check for check in report["checks"] if check["outcome"] not in {"ok", "found", "not-applicable"}]
     if animal.decided:
         assert undecided == []
@@ -42,4 +48,4 @@ def _dress(host: DemoHost, animal: Animal) -> None:
 
 
 def test_there_are_enough_animals_and_each_is_different() -> None:
-    assert len({animal.id for animal in ANIMALS}) == len(ANIMALS) >= 40
+    assert len({animal.id for animal in EVERY}) == len(EVERY) >= 105

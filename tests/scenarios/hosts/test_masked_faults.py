@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
 from dnet_tui.diagnostics.checks.framework.check import Check
@@ -33,7 +34,8 @@ from unit.builders.factories import (
     with_sysctl,
 )
 from unit.builders.factories_links import adding, without
-from unit.diagnostics.checks.cases.rules import delete, insert
+from unit.builders.factories_others import with_policy
+from unit.diagnostics.checks.cases.rules import delete, forwarding_off, insert
 
 
 def roots(snapshot: Snapshot) -> list[str]:
@@ -56,6 +58,11 @@ def gateway(address: str, snapshot: Snapshot) -> Snapshot:
 def loose(snapshot: Snapshot) -> Snapshot:
     """Web's veth on no bridge."""
     return with_link(snapshot, HOST, "veth5f0a1b2", master=None, port=None)
+
+
+REDIRECT = "-p tcp -m tcp --dport 443 -j REDIRECT --to-ports 3128"
+MASQUERADE = "-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE"
+PORT = "-d 172.17.0.2/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT"
 
 
 PAIRS: dict[str, tuple[set[str], Callable[[], Snapshot]]] = {
@@ -83,6 +90,28 @@ PAIRS: dict[str, tuple[set[str], Callable[[], Snapshot]]] = {
             WEB,
             "routes",
             lambda item: item.dst == "0.0.0.0/0",
+        ),
+    ),
+    "a redirect of web traffic and no masquerading": (
+        {"hijack", "masq-missing"},
+        lambda: insert(REDIRECT, "PREROUTING", "nat", snapshot=delete(MASQUERADE, "POSTROUTING", "nat")),
+    ),
+    "a rule in front that would stop a published port at the end as well, and no forwarding": (
+        {"drop-before-docker", "ip-forward-off"},
+        lambda: insert("-j REJECT", snapshot=with_policy(delete(PORT, "DOCKER", snapshot=forwarding_off()), "accept")),
+    ),
+    "a default route into a container's veth whose other end is down": (
+        {"link-hijack", "veth-down"},
+        lambda: adding(
+            with_link(
+                with_link(docker_like_snapshot(), HOST, "veth5f0a1b2", operstate="lowerlayerdown", carrier=False),
+                WEB,
+                "eth0",
+                up=False,
+            ),
+            HOST,
+            "routes",
+            replace(route("0.0.0.0/0", ifindex=VETH_WEB), protocol="dhcp", metric=0),
         ),
     ),
 }

@@ -56,6 +56,40 @@ def test_a_packet_is_made_that_meets_the_rule_and_ends_at_it(spec: str, packet: 
     assert packets(insert(spec)) == ([packet] if packet else [])
 
 
+PINGS = "-p icmp -m icmp --icmp-type 8"
+LIMITED = f"{PINGS} -m limit --limit 10/sec --limit-burst 20 -j ACCEPT"
+
+
+def test_a_drop_behind_a_limit_is_told_as_of_what_exceeds_it() -> None:
+    host = insert(LIMITED, snapshot=insert(f"{PINGS} -j DROP"))
+    (asked,) = proved(host)
+    assert (asked.rule.text, asked.limit) == (f"{PINGS} -j DROP", "while at most 10 packets a second come (burst 20)")
+    found = [item for item in run_checks(host).findings if item.check == "policy-drop"]
+    assert [item.severity for item in found] == ["info"]
+    assert "icmp outside above a limit: 1 dropping rule of FORWARD" in found[0].summary
+
+
+def test_a_drop_that_asks_for_the_excess_itself_is_told_too() -> None:
+    above = "-m hashlimit --hashlimit-above 500/sec --hashlimit-burst 500 --hashlimit-mode srcip --hashlimit-name syn"
+    (asked,) = proved(insert(f"-i docker0 -p tcp -m tcp --tcp-flags SYN SYN {above} -j DROP"))
+    assert "500" in asked.limit
+
+
+def test_a_drop_that_nothing_reaches_above_the_limit_either_is_not_told() -> None:
+    dropped = insert("-p icmp -j ACCEPT", snapshot=insert(f"{PINGS} -j DROP"))
+    assert proved(insert(LIMITED, snapshot=dropped)) == []
+    assert proved(insert(f"{PINGS} -m limit --limit 5/min -j LOG", snapshot=insert("-p icmp -j ACCEPT"))) == []
+
+
+def test_an_address_with_a_port_of_an_ipset_is_asked_with_that_port() -> None:
+    listed = NamedSet(name="nope", type="hash:ip,port", elements=(Element(key=("192.0.2.7", "udp:6667")),))
+    host = insert("-m set --match-set nope dst,dst -j DROP")
+    ns = namespace(host, HOST)
+    assert isinstance(ns.firewall, Firewall)
+    known = with_namespace(host, HOST, firewall=msgspec.structs.replace(ns.firewall, ipsets=(listed,)))
+    assert packets(known) == ["udp 172.17.0.2:40000 → 192.0.2.7:6667"]
+
+
 @pytest.mark.parametrize(
     ("chain", "spec", "packet"),
     [
