@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from dnet_tui.actions.networks.native_network import kept_apart, network_removals, network_table
+from dnet_tui.actions.networks.native_rules import still_deciding
 from dnet_tui.actions.networks.subnets import (
     AddressRange,
     Net6,
@@ -54,10 +56,11 @@ def linux_create(
     gateway6: str,
     bridge: str,
     mtu: int | None,
+    native: bool = False,
 ) -> Plan:
     """Return the plan that makes a bridge network as ``intention`` says; empty arguments are chosen.
 
-    Without ``subnet6`` it has no IPv6.
+    Without ``subnet6`` it has no IPv6.  ``native``: its rules are a table of nftables, where there is no iptables.
 
     Raises:
         UsageError: The subnet, gateway or bridge name doesn't fit.
@@ -90,7 +93,10 @@ def linux_create(
     if subnet6:
         steps += _forwarding6(host, intention)
     for family, one in nets.items():
-        steps += _rules(host, name, family, one, intention, others)
+        if native:
+            steps += network_table(family, name, str(one), intention, others)
+        else:
+            steps += _rules(host, name, family, one, intention, others)
     bridges_own = f"net.ipv4.conf.{name.replace('.', '/')}."
     switch = [
         item for item in steps if isinstance(item.action, SetSysctl) and not item.action.key.startswith(bridges_own)
@@ -99,6 +105,8 @@ def linux_create(
     notes = []
     if switch:
         notes.append("turning forwarding on makes this host forward between all its interfaces")
+    if native:
+        notes += still_deciding(known_firewall(host))
     return Plan(
         title=f"create network {intention.name}: bridge {name} with {' and '.join(str(one) for one in nets.values())}",
         steps=(*switch, PlanStep(action=creation), *rest),
@@ -133,8 +141,13 @@ def linux_remove(snapshot: Snapshot, network: Network) -> Plan:
                 steps.append(PlanStep(action=DeleteRule.of(table, chain, rule)))
             elif name in words:
                 left += 1
+    steps += network_removals(known_firewall(host), name)
     steps.append(PlanStep(action=DeleteBridge(name=name)))
     notes = ["forwarding stays as it is: other networks may need it"]
+    notes += [
+        f"table {table} still keeps a bridge named {clean(name)} apart"
+        for table in kept_apart(known_firewall(host), name)
+    ]
     if left:
         notes.append(f"{left} rule(s) that somebody else wrote for {clean(name)} stay")
     return Plan(
