@@ -7,6 +7,7 @@ what an earlier step makes need not be there yet.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import assert_never
 
@@ -25,7 +26,7 @@ from dnet_tui.diagnostics.operations.engine_network import CreateDockerNetwork, 
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.link import AddVeth
 from dnet_tui.diagnostics.operations.netns_scope import HOST, AddNamespace, ip_command, place
-from dnet_tui.diagnostics.operations.rule import PROGRAMS, DeleteRule, InsertRule
+from dnet_tui.diagnostics.operations.rule import PROGRAMS, DeleteRule, InsertRule, rule_words, tells
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -88,6 +89,8 @@ def require_feasible(steps: Iterable[PlanStep], host: HostAccess, root: Path = P
             elif isinstance(step.action, AddNftTable | DeleteNftTable):
                 nft_tables.prepare(step.action, host)
             else:
+                if isinstance(step.action, InsertRule):
+                    _require_told(step.action, host)
                 _require_step(step.action, host, chains, made)
     except ActionFailedError as error:
         raise ActionFailedError(f"{error.message} (nothing was changed)", error.hint) from error
@@ -116,6 +119,21 @@ def _require_step(action: AnyAction, host: HostAccess, chains: RuleRehearsal, ma
             _require_links(action, host, made)
         case _:
             assert_never(action)
+
+
+def _require_told(action: InsertRule, host: HostAccess) -> None:
+    """Refuse a rule for an interface whose name iptables would take for a pattern, or that isn't its name.
+
+    Raises:
+        ActionFailedError: It names such an interface.
+    """
+    words = rule_words(action.spec)
+    for option, name in pairwise(words):
+        if option not in ("-i", "-o") or tells(name):
+            continue
+        if not name.endswith("+") or host.run(("ip", "link", "show", "dev", name)).code == 0:
+            msg = f"no rule of iptables can speak of the interface {clean(name)} alone"
+            raise ActionFailedError(msg, "rename the interface, then try again")
 
 
 def _is_of(key: str, links: Collection[str]) -> bool:

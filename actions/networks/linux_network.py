@@ -25,7 +25,7 @@ from dnet_tui.actions.networks.subnets import (
 from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.diagnostics.operations.bridge import CreateBridge, DeleteBridge
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
-from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule, tells
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model import Namespace, Network, Snapshot, Unread
 from dnet_tui.inspect.model.engine_kinds.docker import USER_CHAIN
@@ -88,7 +88,8 @@ def linux_create(
         nf_call_iptables=not intention.icc,
         nf_call_ip6tables=bool(subnet6) and not intention.icc,
     )
-    others = [link.name for link in View(snapshot).bridges()]
+    bridges = [link.name for link in View(snapshot).bridges()]
+    others = [other for other in bridges if tells(other)]
     steps = [*_forwarding(host, name, intention)]
     if subnet6:
         steps += _forwarding6(host, intention)
@@ -105,6 +106,9 @@ def linux_create(
     notes = []
     if switch:
         notes.append("turning forwarding on makes this host forward between all its interfaces")
+    if intention.isolated and not intention.internal:
+        mixed = [clean(other) for other in bridges if other not in others]
+        notes += [f"it isn't kept apart from bridge {other}: no rule can speak of that name alone" for other in mixed]
     if native:
         notes += still_deciding(known_firewall(host))
     return Plan(

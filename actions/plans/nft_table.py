@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from dnet_tui.diagnostics.operations.base import Argv, Operation
+from dnet_tui.diagnostics.operations.rule import tells
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model.port_label import OWN_TABLES
 from dnet_tui.inspect.text.sanitize import clean
@@ -21,7 +22,7 @@ def interface(name: str) -> str:
     Raises:
         UsageError: nft has no way to write it.
     """
-    if '"' in name:
+    if '"' in name or (not tells(name) and not name.endswith("+")):
         raise UsageError(f"nft can't write the name of the interface {clean(name)}", "rename it, then try again")
     return f'"{name[:-1]}\\*"' if name.endswith("*") else f'"{name}"'
 

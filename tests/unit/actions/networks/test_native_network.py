@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from dnet_tui.actions.networks.engine_networks import create_plan, remove_plan
 from dnet_tui.actions.networks.native_network import kept_apart, network_removals, network_table
@@ -11,10 +11,13 @@ from dnet_tui.actions.networks.native_rules import forward_drops, still_deciding
 from dnet_tui.actions.networks.request import Request
 from dnet_tui.actions.plans.nft_table import AddNftTable, DeleteNftTable, interface
 from dnet_tui.actions.plans.plan import Plan
+from dnet_tui.diagnostics.operations.remedy import commands
 from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.inspect.errors import UsageError
+from dnet_tui.inspect.model import Namespace, Snapshot, known_items
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Match, Rule, Table, Verdict
 from dnet_tui.inspect.model.network_label import Intention
+from dnet_tui.inspect.text.sanitize import clean
 from unit.builders.factories import docker_like_snapshot
 
 DROP = Verdict(kind="drop")
@@ -24,8 +27,16 @@ def bodies(plan: Plan) -> list[AddNftTable]:
     return [action for action in plan.operations if isinstance(action, AddNftTable)]
 
 
+def renamed(snapshot: Snapshot, link: str, name: str) -> Snapshot:
+    def change(ns: Namespace) -> Namespace:
+        links = tuple(replace(item, name=name) if item.name == link else item for item in ns.links)
+        return replace(ns, links=links)
+
+    return replace(snapshot, namespaces=tuple(change(ns) for ns in known_items(snapshot.namespaces)))
+
+
 def request(**more: object) -> Request:
-    return msgspec.structs.replace(Request(name="red", engine="linux", subnet="10.77.0.0/24"), **more)
+    return replace(Request(name="red", engine="linux", subnet="10.77.0.0/24"), **more)
 
 
 def test_a_table_for_each_family_and_nobody_elses_chain_is_touched() -> None:
@@ -88,7 +99,7 @@ def test_removing_takes_the_own_tables_out_and_names_those_that_still_speak_of_i
 
 
 def test_removing_an_engines_network_looks_for_no_table_of_ours() -> None:
-    snapshot = msgspec.structs.replace(docker_like_snapshot(), containers=())
+    snapshot = replace(docker_like_snapshot(), containers=())
     assert not any(isinstance(item, DeleteNftTable) for item in remove_plan(snapshot, "app").operations)
 
 
@@ -116,3 +127,12 @@ def test_an_interface_is_never_more_than_a_name(name: str, written: str) -> None
 def test_a_name_that_nft_can_not_write_is_refused() -> None:
     with pytest.raises(UsageError, match="can't write"):
         interface('a"b')
+
+
+@pytest.mark.parametrize("name", ["+", "eth0+", r"b\xff1"])
+@pytest.mark.parametrize("native", [True, False])
+def test_a_bridge_that_no_rule_can_tell_is_left_out_and_named(name: str, native: bool) -> None:
+    snapshot = renamed(docker_like_snapshot(), "docker0", name)
+    plan = create_plan(snapshot, request(), native=native)
+    assert f"it isn't kept apart from bridge {clean(name)}: no rule can speak of that name alone" in plan.notes
+    assert not any(name in " ".join(words) for words in commands(plan.operations))  # type: ignore[arg-type]
