@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import assert_never
 
 from dnet_tui.actions.changes import boot_files, bridges, docker_networks, nft_tables, sysctls
+from dnet_tui.actions.changes.bridge_extras import require_restorable
 from dnet_tui.actions.changes.link_identity import links_of, scope_of
 from dnet_tui.actions.changes.rule_rehearsal import RuleRehearsal
 from dnet_tui.actions.host_access import HostAccess
@@ -24,7 +25,7 @@ from dnet_tui.diagnostics.operations.bridge import CreateBridge, DeleteBridge
 from dnet_tui.diagnostics.operations.by_hand import ByHand
 from dnet_tui.diagnostics.operations.engine_network import CreateDockerNetwork, RemoveDockerNetwork
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
-from dnet_tui.diagnostics.operations.link import AddVeth
+from dnet_tui.diagnostics.operations.link import AddVeth, DeleteVeth
 from dnet_tui.diagnostics.operations.netns_scope import HOST, AddNamespace, ip_command, place
 from dnet_tui.diagnostics.operations.rule import PROGRAMS, DeleteRule, InsertRule, rule_words, tells
 from dnet_tui.inspect.errors import ActionFailedError
@@ -155,3 +156,5 @@ def _require_links(action: ProgramOperation, host: HostAccess, made: set[str]) -
         if host.run(ip_command(inside, "link", "show", "dev", name)).code != 0:
             msg = f"there is no link {clean(name)}{place(inside)} any more"
             raise ActionFailedError(msg, "look again with `dnet-tui ls`")
+    if isinstance(action, DeleteVeth):
+        require_restorable(action.link, host)
