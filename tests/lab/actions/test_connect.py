@@ -180,4 +180,4 @@ def _port_of(host: LabHost, container: str) -> str:
     """The bridge's end of a container's pair."""
     links = json.loads(host.run(*host.enter(container), "ip", "-j", "link", "show", "eth0").stdout)
     mine = json.loads(host.run("ip", "-j", "link").stdout)
-    return next(link["ifname"] for link in mine if link["ifindex"] == links[0]["link_index"])
+    return next(str(link["ifname"]) for link in mine if link["ifindex"] == links[0]["link_index"])
