@@ -132,7 +132,14 @@ def disable(action: EnableUnit, host: HostAccess) -> str:
         return f"there is no unit {clean(action.unit)} any more"
     running = host.run(("systemctl", "is-active", action.unit)).out.strip() in ("active", "failed")
     words = ("disable", "--now", action.unit) if running else ("disable", action.unit)
-    _systemctl(host, *words)
+    try:
+        _systemctl(host, *words)
+    except ActionFailedError:
+        # Enabling may have failed for the same reason, and have done nothing: the links on the disk tell.
+        found = host.run(("systemctl", "--root=/", "is-enabled", action.unit)).out.strip()
+        if running or found != "disabled":
+            raise
+        return f"{clean(action.unit)} is not started with the host"
     return line(("systemctl", *words))
 
 

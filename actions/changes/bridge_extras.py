@@ -16,7 +16,7 @@ from dnet_tui.inspect.text.sanitize import clean
 
 
 def require_restorable(name: str, host: HostAccess) -> None:
-    """Refuse to delete a bridge that an undo could not put back as it was.
+    """Refuse to delete a bridge, or a port of one, that an undo could not put back as it was.
 
     Raises:
         ActionFailedError: It has queueing disciplines, filters or VLANs of its own.
@@ -29,7 +29,7 @@ def require_restorable(name: str, host: HostAccess) -> None:
         found.append(("VLANs of its own", f"bridge vlan show dev {clean(name)}"))
     if found:
         what, command = found[0]
-        msg = f"bridge {clean(name)} has {what}, which undo could not put back"
+        msg = f"{clean(name)} has {what}, which undo could not put back"
         raise ActionFailedError(msg, f"keep a note of it, and delete it first: {command}")
 
 

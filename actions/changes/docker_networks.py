@@ -71,10 +71,11 @@ def revert(
     with docker_api(action.socket) as docker:
         here = docker.networks_named(action.name)
         if isinstance(action, CreateDockerNetwork):
-            # Killed before the id was known: our labels tell our network from one that somebody else made since.
-            ours = [item["Id"] for item in here if _is_ours(item, action.labels, after)]
+            ours = [item["Id"] for item in here if _is_ours(item, action, after)]
             for ident in ours:
                 docker.remove(ident)
+            if here and not ours:
+                return f"Docker network {name} is another one by now: left alone"
             return f"removed Docker network {name}" if ours else f"Docker network {name} is gone already"
         if here:
             return f"Docker network {name} is there already"
@@ -82,10 +83,13 @@ def revert(
         return f"created Docker network {name} again"
 
 
-def _is_ours(network: Mapping[str, Any], labels: Mapping[str, str], after: DockerNetworkState | None) -> bool:
-    if after:
-        return bool(network.get("Id") == after.id)
-    return labels.items() <= (network.get("Labels") or {}).items()
+def _is_ours(network: Mapping[str, Any], action: CreateDockerNetwork, after: DockerNetworkState | None) -> bool:
+    """By its id; or by its labels and subnet, when it was removed and put back, or nobody lived to note the id."""
+    if after is not None and network.get("Id") == after.id:
+        return True
+    wanted = {item for item in (action.subnet, action.subnet6) if item}
+    there = {str(pool.get("Subnet", "")) for pool in ((network.get("IPAM") or {}).get("Config") or [])}
+    return bool(action.labels) and action.labels.items() <= (network.get("Labels") or {}).items() and wanted <= there
 
 
 def _settings(wanted: DockerNetworkState) -> dict[str, Any]:

@@ -7,10 +7,12 @@ what an earlier step makes need not be there yet.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import assert_never
 
 from dnet_tui.actions.changes import boot_files, bridges, docker_networks, nft_tables, sysctls
+from dnet_tui.actions.changes.bridge_extras import require_restorable
 from dnet_tui.actions.changes.link_identity import links_of, scope_of
 from dnet_tui.actions.changes.rule_rehearsal import RuleRehearsal
 from dnet_tui.actions.host_access import HostAccess
@@ -23,9 +25,9 @@ from dnet_tui.diagnostics.operations.bridge import CreateBridge, DeleteBridge
 from dnet_tui.diagnostics.operations.by_hand import ByHand
 from dnet_tui.diagnostics.operations.engine_network import CreateDockerNetwork, RemoveDockerNetwork
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
-from dnet_tui.diagnostics.operations.link import AddVeth
+from dnet_tui.diagnostics.operations.link import AddVeth, DeleteVeth
 from dnet_tui.diagnostics.operations.netns_scope import HOST, AddNamespace, ip_command, place
-from dnet_tui.diagnostics.operations.rule import PROGRAMS, DeleteRule, InsertRule
+from dnet_tui.diagnostics.operations.rule import PROGRAMS, DeleteRule, InsertRule, rule_words, tells
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.text.sanitize import clean
 
@@ -88,6 +90,8 @@ def require_feasible(steps: Iterable[PlanStep], host: HostAccess, root: Path = P
             elif isinstance(step.action, AddNftTable | DeleteNftTable):
                 nft_tables.prepare(step.action, host)
             else:
+                if isinstance(step.action, InsertRule):
+                    _require_told(step.action, host)
                 _require_step(step.action, host, chains, made)
     except ActionFailedError as error:
         raise ActionFailedError(f"{error.message} (nothing was changed)", error.hint) from error
@@ -118,6 +122,21 @@ def _require_step(action: AnyAction, host: HostAccess, chains: RuleRehearsal, ma
             assert_never(action)
 
 
+def _require_told(action: InsertRule, host: HostAccess) -> None:
+    """Refuse a rule for an interface whose name iptables would take for a pattern, or that isn't its name.
+
+    Raises:
+        ActionFailedError: It names such an interface.
+    """
+    words = rule_words(action.spec)
+    for option, name in pairwise(words):
+        if option not in ("-i", "-o") or tells(name):
+            continue
+        if not name.endswith("+") or host.run(("ip", "link", "show", "dev", name)).code == 0:
+            msg = f"no rule of iptables can speak of the interface {clean(name)} alone"
+            raise ActionFailedError(msg, "rename the interface, then try again")
+
+
 def _is_of(key: str, links: Collection[str]) -> bool:
     """Whether a dotted key is of one of these links, whose folder isn't there yet."""
     parts = key.split(".")
@@ -137,3 +156,5 @@ def _require_links(action: ProgramOperation, host: HostAccess, made: set[str]) -
         if host.run(ip_command(inside, "link", "show", "dev", name)).code != 0:
             msg = f"there is no link {clean(name)}{place(inside)} any more"
             raise ActionFailedError(msg, "look again with `dnet-tui ls`")
+    if isinstance(action, DeleteVeth):
+        require_restorable(action.link, host)

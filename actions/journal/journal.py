@@ -75,7 +75,14 @@ class Journal:
         return self._entries
 
     def begin(self, plan: Plan, place: StepLocation) -> str:
-        """Open an entry and return its id."""
+        """Open an entry and return its id.
+
+        Raises:
+            ActionFailedError: There is no room for it, or none is left for what taking it back would write.
+        """
+        if trouble := keep(self._folder, len(plan.steps)):
+            msg = f"the journal can't keep room for taking changes back: {trouble} (nothing was changed)"
+            raise ActionFailedError(msg, f"make room in {self._folder}, then try again")
         self._highest += 1
         identity = f"{self._highest:04d}"
         self.write(Begin(id=identity, time=now(), title=plan.title, place=place, steps=plan.steps))
@@ -191,7 +198,9 @@ def _refuse_foreign(descriptor: int, path: Path) -> None:
     status = os.fstat(descriptor)
     if status.st_uid != os.geteuid():
         raise _unusable(path, f"it belongs to another user (uid {status.st_uid})")
-    if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o022:
+    if not stat.S_ISREG(status.st_mode):
+        raise _unusable(path, "it is no ordinary file")
+    if status.st_mode & 0o022:
         raise _unusable(path, "others may write to it")
 
 

@@ -9,20 +9,31 @@ from pathlib import Path
 SIZE = 64 << 10
 """Bytes: the lines of an undo of some two hundred steps."""
 
+STEP = 512
+"""Bytes that the lines of one more step may need: that it was made, and taken back."""
+
 _NAME = "journal.reserve"
 
 
-def keep(folder: Path) -> None:
-    """Fill the reserve, if there is room; where there is none nothing new can be begun either."""
+def keep(folder: Path, steps: int = 0) -> str:
+    """Fill the reserve, for a plan of so many steps; returns why that can't be done, empty where it is."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    with suppress(OSError):
+    wanted = max(SIZE, steps * STEP)
+    try:
         descriptor = os.open(folder / _NAME, flags, 0o600)
+        status = os.fstat(descriptor)
         try:
-            status = os.fstat(descriptor)
-            if status.st_size < SIZE or status.st_blocks * 512 < SIZE:
-                os.posix_fallocate(descriptor, 0, SIZE)
+            if status.st_size < wanted or status.st_blocks * 512 < wanted:
+                os.posix_fallocate(descriptor, 0, wanted)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(descriptor, status.st_size)  # what little it got is of more use to the journal
+            raise
         finally:
             os.close(descriptor)
+    except OSError as error:
+        return error.strerror or "it can't be written"
+    return ""
 
 
 def give_up(folder: Path) -> bool:

@@ -14,6 +14,7 @@ import msgspec
 
 from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.diagnostics.operations.address import AddAddress
+from dnet_tui.diagnostics.operations.bridge_port import own_flags
 from dnet_tui.diagnostics.operations.engine import ConnectContainer, DisconnectContainer
 from dnet_tui.diagnostics.operations.link import AddVeth, DeleteVeth, SetLinkMaster, SetLinkUp
 from dnet_tui.diagnostics.operations.netns_scope import NetnsScope
@@ -106,7 +107,10 @@ def disconnect_plan(snapshot: Snapshot, request: ConnectRequest) -> Plan:
         raise not_connected
     back_again = tuple(_put_back(snapshot, network, container, port))
     step = PlanStep(action=DeleteVeth(link=port.name), undo=back_again)
-    return Plan(title=title, steps=(step,), notes=("undo puts back the pair, its addresses and its default route",))
+    lost = "other names, queue lengths, kernel parameters, static neighbours and forwarding entries of its own"
+    back_note = "undo puts back the pair with its aliases, groups and port flags, its addresses and its routes"
+    lost_note = f"undo does not put back what somebody else set on the pair: {lost}"
+    return Plan(title=title, steps=(step,), notes=(back_note, lost_note))
 
 
 def _ends(snapshot: Snapshot, request: ConnectRequest) -> tuple[Network, Container]:
@@ -250,8 +254,20 @@ def _put_back(snapshot: Snapshot, network: Network, container: Container, port: 
     if far is None:
         raise CannotInspectError(f"the other end of {port.name} was not seen", "run it as root: sudo dnet-tui …")
     scope = NetnsScope(id=inside.id, name=container.name)
-    yield AddVeth(link=port.name, peer=far.name, inside=container.name, mac=port.mac, peer_mac=far.mac, mtu=port.mtu)
+    yield AddVeth(
+        link=port.name,
+        peer=far.name,
+        inside=container.name,
+        mac=port.mac,
+        peer_mac=far.mac,
+        mtu=port.mtu,
+        alias=port.alias,
+        peer_alias=far.alias,
+        group=port.group or 0,
+        peer_group=far.group or 0,
+    )
     yield SetLinkMaster(link=port.name, master=network.bridge)
+    yield from own_flags(port)
     addresses = known_items(view.addresses_of(LinkRef(namespace=inside.id, ifindex=far.ifindex)))
     for item in addresses:
         if item.scope != "link":

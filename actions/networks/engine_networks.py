@@ -40,8 +40,8 @@ def default_engine(snapshot: Snapshot) -> str:
     return DOCKER.kind if answers else LINUX.kind
 
 
-def create_plan(snapshot: Snapshot, request: Request) -> Plan:
-    """Return the plan that creates the network.
+def create_plan(snapshot: Snapshot, request: Request, *, native: bool = False) -> Plan:
+    """Return the plan that creates the network; ``native``: a plain one by nftables, where there is no iptables.
 
     Raises:
         UsageError: A name, range, gateway or option doesn't fit; the hint says what would.
@@ -58,7 +58,7 @@ def create_plan(snapshot: Snapshot, request: Request) -> Plan:
         msg = "--gateway needs --subnet of the same family"
         raise UsageError(msg, "say which subnet it is in")
     if request.engine == LINUX.kind:
-        return _linux(snapshot, request)
+        return _linux(snapshot, request, native=native)
     if request.namespaces:
         msg = f"networks of {clean(request.engine)} take its own containers only"
         raise UsageError(msg, "--namespace goes with --engine linux")
@@ -133,7 +133,7 @@ def _check_names(snapshot: Snapshot, request: Request) -> None:
         raise UsageError(msg, "choose another with --bridge-name")
 
 
-def _linux(snapshot: Snapshot, request: Request) -> Plan:
+def _linux(snapshot: Snapshot, request: Request, *, native: bool) -> Plan:
     intention = Intention(
         name=request.name,
         masquerade=request.masquerade and not request.internal,
@@ -150,6 +150,7 @@ def _linux(snapshot: Snapshot, request: Request) -> Plan:
         gateway6=request.gateway6,
         bridge=request.bridge_name,
         mtu=request.mtu,
+        native=native,
     )
     return with_namespaces(snapshot, plan, request) if request.namespaces else plan
 

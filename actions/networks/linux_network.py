@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from dnet_tui.actions.networks.native_network import kept_apart, network_removals, network_table
+from dnet_tui.actions.networks.native_rules import still_deciding
 from dnet_tui.actions.networks.subnets import (
     AddressRange,
     Net6,
@@ -23,7 +25,7 @@ from dnet_tui.actions.networks.subnets import (
 from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.diagnostics.operations.bridge import CreateBridge, DeleteBridge
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
-from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
+from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule, tells
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model import Namespace, Network, Snapshot, Unread
 from dnet_tui.inspect.model.engine_kinds.docker import USER_CHAIN
@@ -54,10 +56,11 @@ def linux_create(
     gateway6: str,
     bridge: str,
     mtu: int | None,
+    native: bool = False,
 ) -> Plan:
     """Return the plan that makes a bridge network as ``intention`` says; empty arguments are chosen.
 
-    Without ``subnet6`` it has no IPv6.
+    Without ``subnet6`` it has no IPv6.  ``native``: its rules are a table of nftables, where there is no iptables.
 
     Raises:
         UsageError: The subnet, gateway or bridge name doesn't fit.
@@ -85,12 +88,16 @@ def linux_create(
         nf_call_iptables=not intention.icc,
         nf_call_ip6tables=bool(subnet6) and not intention.icc,
     )
-    others = [link.name for link in View(snapshot).bridges()]
+    bridges = [link.name for link in View(snapshot).bridges()]
+    others = [other for other in bridges if tells(other)]
     steps = [*_forwarding(host, name, intention)]
     if subnet6:
         steps += _forwarding6(host, intention)
     for family, one in nets.items():
-        steps += _rules(host, name, family, one, intention, others)
+        if native:
+            steps += network_table(family, name, str(one), intention, others)
+        else:
+            steps += _rules(host, name, family, one, intention, others)
     bridges_own = f"net.ipv4.conf.{name.replace('.', '/')}."
     switch = [
         item for item in steps if isinstance(item.action, SetSysctl) and not item.action.key.startswith(bridges_own)
@@ -99,6 +106,11 @@ def linux_create(
     notes = []
     if switch:
         notes.append("turning forwarding on makes this host forward between all its interfaces")
+    if intention.isolated and not intention.internal:
+        mixed = [clean(other) for other in bridges if other not in others]
+        notes += [f"it isn't kept apart from bridge {other}: no rule can speak of that name alone" for other in mixed]
+    if native:
+        notes += still_deciding(known_firewall(host))
     return Plan(
         title=f"create network {intention.name}: bridge {name} with {' and '.join(str(one) for one in nets.values())}",
         steps=(*switch, PlanStep(action=creation), *rest),
@@ -133,8 +145,13 @@ def linux_remove(snapshot: Snapshot, network: Network) -> Plan:
                 steps.append(PlanStep(action=DeleteRule.of(table, chain, rule)))
             elif name in words:
                 left += 1
+    steps += network_removals(known_firewall(host), name)
     steps.append(PlanStep(action=DeleteBridge(name=name)))
     notes = ["forwarding stays as it is: other networks may need it"]
+    notes += [
+        f"table {table} still keeps a bridge named {clean(name)} apart"
+        for table in kept_apart(known_firewall(host), name)
+    ]
     if left:
         notes.append(f"{left} rule(s) that somebody else wrote for {clean(name)} stay")
     return Plan(

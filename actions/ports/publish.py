@@ -15,11 +15,11 @@ from typing import Literal
 
 import msgspec
 
-from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.networks.linux_network import XFamily, known_firewall, pick_backend
+from dnet_tui.actions.networks.native_rules import still_deciding
 from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.actions.ports.accept_position import accept_position
-from dnet_tui.actions.ports.native_publish import forward_drops, native_removals, native_table
+from dnet_tui.actions.ports.native_publish import native_removals, native_table
 from dnet_tui.actions.ports.port_target import PortTarget, port_target, running_container
 from dnet_tui.diagnostics.operations.bridge_port import SetPortFlag
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
@@ -110,13 +110,8 @@ def publish_plan(snapshot: Snapshot, request: PortRequest, *, native: bool = Fal
     return Plan(
         title=f"publish {request.proto} port {request.host_port} for {container.name} port {request.container_port}",
         steps=tuple(steps),
-        notes=(*_notes(snapshot, container, targets, request), *(_native_notes(firewall) if native else ())),
+        notes=(*_notes(snapshot, container, targets, request), *(still_deciding(firewall) if native else ())),
     )
-
-
-def uses_native(host: HostAccess) -> bool:
-    """Whether ports are published by tables of nftables: where iptables isn't installed, and nft is."""
-    return host.has("nft") and not any(host.has(program) for program in ("iptables-nft", "iptables-legacy"))
 
 
 def unpublish_plan(snapshot: Snapshot, name: str, port: int, proto: str) -> Plan:
@@ -277,11 +272,6 @@ def _native_removals(firewall: Firewall, name: str, port: int, proto: str) -> It
     }
     for label in sorted(labels):
         yield from native_removals(firewall, label)
-
-
-def _native_notes(firewall: Firewall) -> Iterator[str]:
-    for table in forward_drops(firewall):
-        yield f"table {clean(table)} decides over forwarded packets too: what it drops stays dropped"
 
 
 def _route_localnet(host: Namespace, target: PortTarget) -> Iterator[PlanStep]:

@@ -24,6 +24,10 @@ _SETTLING = 1.0
 """Seconds after which what got no answer is tried once more: neighbours and ports may have to settle."""
 
 
+_BEYOND = "not tried: what lies beyond the gateway, where dnet-tui sends nothing"
+_UNTRIED = "not tried with packets: nothing that starts here would show it without harm"
+
+
 class RepairProof(msgspec.Struct, frozen=True, kw_only=True):
     """What real packets say of a repair: a line of text for each, and whether one that must pass does not."""
 
@@ -34,11 +38,13 @@ class RepairProof(msgspec.Struct, frozen=True, kw_only=True):
 def proof(snapshot: Snapshot, finding: Finding, look: Callable[[], Snapshot]) -> RepairProof:
     """Try the flows of a finding out, from where they start to where they are to arrive.
 
-    The way out is tried up to the host's gateway, as the doctor's probes do.
-    What the model does not expect to be answered proves nothing here.
+    The way out is tried up to the host's gateway, as the doctor's probes do, and
+    what was not tried is said.  What the model does not expect to be answered
+    proves nothing here, unless it is what the repair keeps apart.
     """
-    if not finding.flows:
-        return RepairProof(text=egress_text(snapshot, finding))
+    exposed = "exposure" in finding.symptoms
+    if not finding.flows and not exposed:
+        return RepairProof(text=_with_limits(egress_text(snapshot, finding), finding))
 
     def later() -> Snapshot:
         time.sleep(_SETTLING)
@@ -47,18 +53,41 @@ def proof(snapshot: Snapshot, finding: Finding, look: Callable[[], Snapshot]) ->
     probes = [
         item
         for item in probe_host(snapshot, later, limit=MOST, flows=finding.flows).probes
-        if item.probe.expected and item.judgement in ("agrees", "contradicts") and item.probe.source != "host"
+        if _tells(item, exposed=exposed and not finding.flows)
     ]
     if not probes:
-        return RepairProof(text=egress_text(snapshot, finding))
-    wrong = [item for item in probes if item.judgement == "contradicts" and item.probe.prediction == "answered"]
-    return RepairProof(text="\n".join(_said(item) for item in probes), failed=bool(wrong))
+        return RepairProof(text=_with_limits(egress_text(snapshot, finding), finding))
+    text = "\n".join(_said(item) for item in probes)
+    return RepairProof(text=_with_limits(text, finding), failed=any(map(_is_wrong, probes)))
+
+
+def _tells(item: Probed, *, exposed: bool) -> bool:
+    """Whether a probe shows something of the repair; ``exposed``: that networks are kept apart again."""
+    if item.judgement not in ("agrees", "contradicts") or item.probe.source == "host":
+        return False
+    between = item.probe.kind in ("cross-network", "same-network")
+    return between and not item.probe.expected if exposed else item.probe.expected
+
+
+def _is_wrong(item: Probed) -> bool:
+    if not item.probe.expected:
+        return item.sent.answer == "answered"
+    return item.judgement == "contradicts" and item.probe.prediction == "answered"
 
 
 def _said(item: Probed) -> str:
     sent = item.sent
     how = f"answered in {sent.seconds * 1000:.1f} ms" if sent.answer == "answered" else sent.answer
+    if not item.probe.expected and sent.answer != "answered":
+        how = f"no answer, as it should be ({sent.answer})"
     return f"probe: {clean(item.probe.label)}: {how}"
+
+
+def _with_limits(text: str, finding: Finding) -> str:
+    """The account of what was tried, with what was not."""
+    if text and "egress" in finding.symptoms:
+        return f"{text}\n{_BEYOND}"
+    return text or (_UNTRIED if finding.flows or finding.symptoms else "")
 
 
 Pinger = Callable[[str, NsHandle], Probe]

@@ -18,7 +18,7 @@ from dnet_tui.actions.plans.plan import Plan, command_lines, plan_for
 from dnet_tui.actions.probes.repair_probe import RepairProof
 from dnet_tui.actions.repair.without_plan import unplanned
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
-from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.diagnostics.report.finding import Finding, FlowName
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.errors import ActionFailedError, UsageError
 from dnet_tui.inspect.model import Snapshot
@@ -31,7 +31,8 @@ RepairStatus = Literal[
 GOOD: frozenset[RepairStatus] = frozenset({"fixed", "gone"})
 """What leaves nothing to do."""
 
-_STOP: frozenset[RepairStatus] = frozenset({"failed", "still-there", "unsure", "partly"})
+_STOP: frozenset[RepairStatus] = frozenset({"failed", "still-there", "unsure"})
+"""What ends a session.  ``partly`` does not: another finding stops the rest, and its turn comes."""
 
 _ROUNDS = 5
 """How often a plan is made anew for a host that keeps changing."""
@@ -171,16 +172,20 @@ class RepairSession:
         self.findings = report.findings
         return report
 
-    def run(self, repairs: Sequence[Repair]) -> tuple[Result, ...]:
+    def run(self, repairs: Sequence[Repair], *, uncovered: bool = False) -> tuple[Result, ...]:
         """Make the repairs one by one, looking again after each; stop at the first that fails or does not help.
 
         A finding that an earlier repair has put right too is not touched again.
         Its plan is taken from the newest examination: an earlier repair may have
-        moved the rules it speaks of.
+        moved the rules it speaks of.  ``uncovered``: what comes to light only when
+        what hid it is repaired is repaired as well.
         """
         results: list[Result] = []
         current = {key(repair.finding): repair.finding for repair in repairs}
-        for repair in repairs:
+        known = set(current)
+        waiting = list(repairs)
+        while waiting:
+            repair = waiting.pop(0)
             finding = current.get(key(repair.finding))
             if finding is None:
                 result = Result(finding=repair.finding, status="gone", text="an earlier repair has put it right too")
@@ -191,7 +196,21 @@ class RepairSession:
             results.append(result)
             if result.status in _STOP:
                 break
-        return tuple(results)
+            if uncovered and result.entry:
+                fresh = [item for item in choose_repairs(self.findings) if key(item.finding) not in known]
+                known |= {key(item.finding) for item in fresh}
+                waiting += fresh
+        return tuple(self._in_the_end(result) for result in results)
+
+    def _in_the_end(self, result: Result) -> Result:
+        """A repair whose flows others still stopped is a whole one when those are repaired too."""
+        if result.status != "partly" or self._faulty_flows() & set(result.finding.flows):
+            return result
+        return msgspec.structs.replace(result, status="fixed")
+
+    def _faulty_flows(self) -> set[FlowName]:
+        """What faults still stop.  What is only worth a word is somebody's decision."""
+        return {flow for item in self.findings if item.severity != "info" for flow in item.flows}
 
     def _repair(self, repair: Repair) -> Result:
         """Make one repair; it has a journal entry where the host was changed, and then examined again."""
@@ -280,9 +299,7 @@ class RepairSession:
         left = self._remaining(snapshot, finding)
         if not left:
             return "fixed", text
-        # What is only worth a word by now is somebody's decision, and the repair has done what it could.
-        faults = {flow for item in report.findings if item.severity != "info" for flow in item.flows}
-        status: RepairStatus = "partly" if faults & set(finding.flows) else "fixed"
+        status: RepairStatus = "partly" if self._faulty_flows() & set(finding.flows) else "fixed"
         return status, "\n".join((text, "still stopped:", *left))
 
 

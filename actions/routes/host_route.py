@@ -14,9 +14,11 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from dnet_tui.actions.networks.linux_network import XFamily, known_firewall, pick_backend
+from dnet_tui.actions.networks.native_rules import still_deciding
 from dnet_tui.actions.networks.subnets import AddressRange, Net6, in_use, in_use6
 from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.actions.ports.accept_position import accept_position
+from dnet_tui.actions.routes.native_route import route_removals, route_table
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.route import AddRoute, DeleteRoute, RouteSpec
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
@@ -60,8 +62,8 @@ def parse_route(subnet: str, words: Sequence[str], networks: Sequence[str] = ())
     return RouteRequest(subnet=str(net), gateway=str(gateway), networks=tuple(networks))
 
 
-def add_plan(snapshot: Snapshot, request: RouteRequest) -> Plan:
-    """Return the plan that adds the route and what goes with it.
+def add_plan(snapshot: Snapshot, request: RouteRequest, *, native: bool = False) -> Plan:
+    """Return the plan that adds the route and what goes with it; ``native``: by nftables, where there is no iptables.
 
     Raises:
         UsageError: The subnet is in use here, the gateway can't be reached, or a network doesn't exist.
@@ -74,7 +76,11 @@ def add_plan(snapshot: Snapshot, request: RouteRequest) -> Plan:
     here = _networks(snapshot, request, family)
     spec = RouteSpec(family=family, dst=request.subnet, gateway=request.gateway, link=device, protocol=PROTOCOL)
     steps = [*_forwarding(host, family)]
-    steps += _rules(firewall, family, request.subnet, device, here)
+    if native:
+        subnets = [subnet for _, subnet in here]
+        steps.append(route_table(family, request.subnet, device, subnets, _comment(request.subnet)))
+    else:
+        steps += _rules(firewall, family, request.subnet, device, here)
     steps.append(PlanStep(action=AddRoute(route=spec), undo=(DeleteRoute(route=spec),)))
     ours = ", ".join(subnet for _, subnet in here)
     own = next(
@@ -86,6 +92,7 @@ def add_plan(snapshot: Snapshot, request: RouteRequest) -> Plan:
         notes=(
             f"{clean(request.gateway)} needs the way back: {ours} via {own}, and the same accepts",
             "whoever sends from there by that way reaches every port of these containers",
+            *(still_deciding(firewall) if native else ()),
         ),
     )
 
@@ -117,6 +124,7 @@ def remove_plan(snapshot: Snapshot, subnet: str) -> Plan:
                 for rule in reversed(chain.rules)
                 if rule.comment == _comment(wanted)
             ]
+    steps += route_removals(firewall, wanted)
     if not steps:
         own = [route.dst for route in known_items(host.routes) if route.protocol == PROTOCOL]
         hint = f"made by dnet-tui: {', '.join(own)}" if own else "dnet-tui has made none here; see `ip route`"

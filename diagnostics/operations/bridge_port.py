@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
 
 from dnet_tui.diagnostics.operations.base import Argv, ProgramOperation, UnknownEffectError, on_host
 from dnet_tui.diagnostics.operations.namespace_edit import link_named, with_link
-from dnet_tui.inspect.model import Namespace, Snapshot
+from dnet_tui.inspect.model import BridgePort, Link, Namespace, Snapshot
 
 PortFlag = Literal["isolated", "hairpin", "bcast_flood", "flood", "locked"]
 PortState = Literal["disabled", "listening", "learning", "forwarding", "blocking"]
@@ -55,6 +56,15 @@ class SetPortFlag(ProgramOperation, frozen=True, kw_only=True, tag="set-port-fla
     def inverse(self) -> SetPortFlag:
         """See :class:`Operation`."""
         return msgspec.structs.replace(self, on=not self.on)
+
+
+def own_flags(link: Link) -> Iterator[SetPortFlag]:
+    """What makes a new port of a bridge one with the flags that this link has."""
+    new = BridgePort()
+    for flag, field in _FIELDS.items() if link.port is not None else ():
+        wanted = bool(getattr(link.port, field))
+        if wanted != getattr(new, field):
+            yield SetPortFlag(port=link.name, flag=flag, on=wanted)
 
 
 class SetPortState(ProgramOperation, frozen=True, kw_only=True, tag="set-port-state"):

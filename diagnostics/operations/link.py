@@ -104,7 +104,7 @@ class SetLinkMaster(ProgramOperation, frozen=True, kw_only=True, tag="set-link-m
 class AddVeth(ProgramOperation, frozen=True, kw_only=True, tag="add-veth"):
     """Makes a veth pair: ``link`` on the host, its ``peer`` in the named namespace ``inside``.
 
-    The MAC addresses and the MTU are for putting one back; empty and 0 leave them to the kernel.
+    The MAC addresses, aliases, groups and the MTU are for putting one back; empty and 0 leave them to the kernel.
     """
 
     link: str
@@ -113,6 +113,10 @@ class AddVeth(ProgramOperation, frozen=True, kw_only=True, tag="add-veth"):
     mac: str = ""
     peer_mac: str = ""
     mtu: int = 0
+    alias: str = ""
+    peer_alias: str = ""
+    group: int = 0
+    peer_group: int = 0
 
     @property
     def text(self) -> str:
@@ -121,10 +125,14 @@ class AddVeth(ProgramOperation, frozen=True, kw_only=True, tag="add-veth"):
 
     def commands(self) -> tuple[Argv, ...]:
         """See :class:`Operation`."""
-        own = _link_words(self.mac, self.mtu)
-        far = _link_words(self.peer_mac, self.mtu)
+        own = _link_words(self.mac, self.mtu, self.group)
+        far = _link_words(self.peer_mac, self.mtu, self.peer_group)
         peer = ("peer", "name", self.peer, *far, "netns", self.inside)
-        return (("ip", "link", "add", "name", self.link, *own, "type", "veth", *peer),)
+        made: Argv = ("ip", "link", "add", "name", self.link, *own, "type", "veth", *peer)
+        # The kernel takes no alias along with a new link (rtnl_create_link).
+        one: Argv = ("ip", "link", "set", "dev", self.link, "alias", self.alias)
+        two: Argv = ("ip", "-n", self.inside, "link", "set", "dev", self.peer, "alias", self.peer_alias)
+        return (made, *((one,) if self.alias else ()), *((two,) if self.peer_alias else ()))
 
     def inverse(self) -> DeleteVeth:
         """See :class:`Operation`."""
@@ -182,5 +190,6 @@ def _with_carrier_of(peer: LinkRef, ns: Namespace) -> Namespace:
     return with_carrier(ns, peer.ifindex) if ns.id == peer.namespace else ns
 
 
-def _link_words(mac: str, mtu: int) -> tuple[str, ...]:
-    return (*(("address", mac) if mac else ()), *(("mtu", str(mtu)) if mtu else ()))
+def _link_words(mac: str, mtu: int, group: int) -> tuple[str, ...]:
+    given = (("address", mac), ("mtu", str(mtu or "")), ("group", str(group or "")))
+    return tuple(word for key, value in given if value for word in (key, value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Literal, Self
@@ -185,6 +186,18 @@ class SetChainPolicy(ProgramOperation, frozen=True, kw_only=True, tag="set-chain
     def inverse(self) -> SetChainPolicy:
         """See :class:`Operation`."""
         return msgspec.structs.replace(self, policy="DROP" if self.policy == "ACCEPT" else "ACCEPT")
+
+
+_BYTES = re.compile(r"\\x[89a-f][0-9a-f]")
+
+
+def tells(interface: str) -> bool:
+    r"""Whether a rule of iptables can speak of this interface alone.
+
+    A plus sign at the end makes it a pattern (iptables(8)), and bytes that
+    are no text stand in a snapshot as ``\xNN``, which is another name.
+    """
+    return not interface.endswith("+") and _BYTES.search(interface) is None
 
 
 def rule_words(spec: str) -> Argv:

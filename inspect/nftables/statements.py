@@ -108,7 +108,10 @@ def _nat(name: str, body: Json, context: Context, last: bool) -> Compiled:  # no
     addresses, ports = "", _ports(found["port"]) if "port" in found else ""
     if "addr" in found:
         addresses = _addresses(found["addr"])
-        if "/" in addresses:
+        if "/" in addresses and found.get("type_flags") is None:
+            net = ipaddress.ip_network(addresses)
+            addresses = f"{net[0]}-{net[-1]}"  # nft prints a range that is a prefix as one
+        elif "/" in addresses:
             kind, flags = "netmap", tuple(item for item in flags if item != "netmap")
     nat = Nat(kind=kind, addresses=addresses, ports=ports, flags=tuple(_NAT_FLAGS[item] for item in flags))
     if found.get("type_flags") not in ({"prefix"} if kind == "netmap" else {None}):

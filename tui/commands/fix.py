@@ -88,7 +88,7 @@ def fix(
     if dry_run:
         _show_plans(repairs)
         return
-    results = session.run(repairs)
+    results = session.run(repairs, uncovered=not ids)
     _show_rest(session.findings)
     raise typer.Exit(Exit.OK if all(result.status in GOOD for result in results) else Exit.FINDINGS)
 

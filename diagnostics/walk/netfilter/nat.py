@@ -51,6 +51,8 @@ def apply_nat(ns: Namespace, nat: Nat, packet: Packet, hook: Hook, *, device: st
         if not address:
             return Rewritten(packet=packet, dropped=f"{device} has no address to masquerade with")
         return _source(packet, address, nat)
+    if stays(nat, packet):
+        return Rewritten(packet=packet)
     first, _, last = nat.addresses.strip("[]").partition("-")
     done = _source(packet, first or packet.src, nat)
     many = f"the first of the addresses {nat.addresses} is assumed" if last and last != first else ""
@@ -118,8 +120,19 @@ def target_text(nat: Nat | None) -> str:
     return ":".join(part for part in (address, nat.ports) if part) or nat.kind
 
 
-def each_address(nat: Nat) -> tuple[Nat, ...]:
-    """A statement that chooses one of a few addresses, as one statement for each; otherwise itself."""
+def stays(nat: Nat, packet: Packet) -> bool:
+    """Whether a source is among those that it may get already: the original is tried first (get_unique_tuple)."""
+    first, _, last = nat.addresses.partition("-")
+    if nat.kind != "snat" or not last or nat.ports or "random-fully" in nat.flags:
+        return False
+    numbers = [ipaddress.ip_address(item) for item in (first, packet.src, last)]
+    return len({item.version for item in numbers}) == 1 and int(numbers[0]) <= int(numbers[1]) <= int(numbers[2])
+
+
+def each_address(nat: Nat, packet: Packet) -> tuple[Nat, ...]:
+    """A statement that chooses one of a few addresses for a packet, as one statement for each; otherwise itself."""
+    if stays(nat, packet):
+        return (nat,)
     first, _, last = nat.addresses.strip("[]").partition("-")
     if not last or nat.kind not in {"snat", "dnat"}:
         return _each_port(nat)

@@ -220,7 +220,11 @@ class _HookTraversal:
     def _one_of(self, result: HookResult) -> tuple[Nat | None, RuleRef | None, str] | None:
         """Which of the possible translations this walk takes, where there are several; None where it is decided."""
         known = result.choices or (((result.nat, result.nat_rule),) if result.nat is not None else ())
-        ways = [(one, ref) for nat, ref in known for one in (each_address(nat) if nat is not None else (None,))]
+        ways = [
+            (one, ref)
+            for nat, ref in known
+            for one in (each_address(nat, self.state.packet) if nat is not None else (None,))
+        ]
         if len(ways) < 2 or len(known) > _MOST_CHOICES:
             return None
         chosen = self.state.choose(len(ways))

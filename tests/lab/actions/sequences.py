@@ -13,6 +13,7 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from lab.actions.private_etc import own_etc
@@ -73,34 +74,43 @@ class Told:
     broken: list[str] = field(default_factory=list)
 
 
-def _steady(value: Any) -> Any:
+def steady(value: Any) -> Any:
     if isinstance(value, dict):
-        kept = {key: _steady(item) for key, item in value.items() if not _VOLATILE.search(key)}
+        kept = {key: steady(item) for key, item in value.items() if not _VOLATILE.search(key)}
         return kept | ({"UP": "UP" in value["flags"]} if "flags" in value else {})
-    return [_steady(item) for item in value] if isinstance(value, list) else value
+    return [steady(item) for item in value] if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where sequences are made: the host, an action drawn after those that were made, and what has to be as it was."""
+
+    start: Callable[[], LabHost]
+    draw: Callable[[random.Random, set[tuple[str, ...]]], tuple[str, ...]]
+    portrait: Callable[[LabHost], dict[str, Any]]
 
 
 def portrait(host: LabHost) -> dict[str, Any]:
     """All that actions may change: rules, links, addresses, routes, neighbours, sysctls; of the namespaces too."""
     seen: dict[str, Any] = {
-        "rules": _lines(host, "iptables-nft-save") + _lines(host, "ip6tables-nft-save"),
-        "nft": _lines(host, "nft", "-s", "list", "ruleset"),
-        "sysctls": _lines(host, "sysctl", "-a", "-e", "-r", r"^net\.(ipv4|ipv6|bridge)\."),
-        "policy": _lines(host, "ip", "rule") + _lines(host, "ip", "-6", "rule"),
-        "fdb": sorted(line for line in _lines(host, "bridge", "fdb") if line.endswith(" static")),
-        "namespaces": sorted(line.split()[0] for line in _lines(host, "ip", "netns")),
+        "rules": lines(host, "iptables-nft-save") + lines(host, "ip6tables-nft-save"),
+        "nft": lines(host, "nft", "-s", "list", "ruleset"),
+        "sysctls": lines(host, "sysctl", "-a", "-e", "-r", r"^net\.(ipv4|ipv6|bridge)\."),
+        "policy": lines(host, "ip", "rule") + lines(host, "ip", "-6", "rule"),
+        "fdb": sorted(line for line in lines(host, "bridge", "fdb") if line.endswith(" static")),
+        "namespaces": sorted(line.split()[0] for line in lines(host, "ip", "netns")),
     }
     for name in ("", *seen["namespaces"]):
         ip = ("ip", "-n", name) if name else ("ip",)
         links = json.loads(host.run(*ip, "-d", "-j", "address").stdout or b"[]")
         seen[f"links {name}"] = {link["ifname"]: _link(link) for link in links}
-        routes = _lines(host, *ip, "route", "show", "table", "all")
-        routes += _lines(host, *ip, "-6", "route", "show", "table", "all")
+        routes = lines(host, *ip, "route", "show", "table", "all")
+        routes += lines(host, *ip, "-6", "route", "show", "table", "all")
         # What the kernel makes by itself once duplicate address detection is through.
         seen[f"routes {name}"] = sorted(
             line for line in routes if not re.search(r"fe80|ff00::|^(local|anycast|multicast) .*:", line)
         )
-        seen[f"neighbours {name}"] = _lines(host, *ip, "neighbour", "show", "nud", "permanent")
+        seen[f"neighbours {name}"] = lines(host, *ip, "neighbour", "show", "nud", "permanent")
     return seen
 
 
@@ -109,10 +119,10 @@ def _link(link: dict[str, Any]) -> Any:
     for item in addresses:
         for key in ("tentative", "dadfailed"):
             item.pop(key, None)
-    return _steady(link) | {"addresses": sorted((_steady(item) for item in addresses), key=str)}
+    return steady(link) | {"addresses": sorted((steady(item) for item in addresses), key=str)}
 
 
-def _lines(host: LabHost, *words: str) -> list[str]:
+def lines(host: LabHost, *words: str) -> list[str]:
     text = re.sub(r"\[\d+:\d+\]", "", host.run(*words, check=False).stdout.decode())
     return [line.rstrip() for line in text.splitlines() if not line.startswith("#")]
 
@@ -140,12 +150,25 @@ def _changed(one: Any, two: Any) -> str:
     return f"{str(one)[:200]} -> {str(two)[:200]}"
 
 
+Drawers = tuple[tuple[int, Callable[[], tuple[str, ...]]], ...]
+"""Actions to draw from, each with its weight."""
+
+
+def one_of(rng: random.Random, drawers: Drawers) -> tuple[str, ...]:
+    """One of these actions, by their weights."""
+    (drawn,) = rng.choices([draw for _, draw in drawers], [weight for weight, _ in drawers])
+    return drawn()
+
+
+def made_before(rng: random.Random, made: set[tuple[str, ...]], *verb: str) -> tuple[str, ...]:
+    """Mostly one that was made before, so that what follows speaks of it; else nothing."""
+    found = sorted(words for words in made if words[: len(verb)] == verb)
+    return rng.choice(found) if found and rng.random() < 0.85 else ()
+
+
 def _draw(rng: random.Random, made: set[tuple[str, ...]]) -> tuple[str, ...]:
     """One action, with arguments that fit often enough: mostly of what was ``made`` before."""
-
-    def known(*verb: str) -> tuple[str, ...]:
-        found = sorted(words for words in made if words[: len(verb)] == verb)
-        return rng.choice(found) if found and rng.random() < 0.85 else ()
+    known = partial(made_before, rng, made)
 
     network = rng.choice(("red", "green", "blue"))
     there = (known("net", "create") or ("", "", network))[2]
@@ -163,23 +186,22 @@ def _draw(rng: random.Random, made: set[tuple[str, ...]]) -> tuple[str, ...]:
         words += ["--namespace", rng.choice(("n1", "n2"))] if rng.random() < 0.3 else []
         return tuple(words)
 
-    drawers: tuple[tuple[int, Callable[[], tuple[str, ...]]], ...] = (
+    drawers: Drawers = (
         (5, create),
         (2, lambda: ("net", "rm", there)),
         (3, lambda: ("net", "attach", there, rng.choice(("n1", "n3", "guest")))),
         (3, lambda: ("net", "disconnect", *(known("net", "attach") or ("", "", there, "n2"))[2:4])),
         (3, lambda: ("port", "publish", container, f"{port}:80", *(["--localhost"] if rng.random() < 0.3 else []))),
-        (2, lambda: ("port", "unpublish", *(_port(known("port", "publish")) or (container, port)))),
+        (2, lambda: ("port", "unpublish", *(port_of(known("port", "publish")) or (container, port)))),
         (3, lambda: ("route", "add", f"10.{rng.randint(60, 62)}.0.0/24", "via", "203.0.113.1")),
         (2, lambda: ("route", "rm", (known("route", "add") or ("", "", "10.60.0.0/24"))[2])),
         (2, lambda: ("fix",)),
         (2, lambda: ("undo",)),
     )
-    (drawn,) = rng.choices([draw for _, draw in drawers], [weight for weight, _ in drawers])
-    return drawn()
+    return one_of(rng, drawers)
 
 
-def _port(words: tuple[str, ...]) -> tuple[str, ...]:
+def port_of(words: tuple[str, ...]) -> tuple[str, ...]:
     return (words[2], words[3].partition(":")[0]) if words else ()
 
 
@@ -208,17 +230,29 @@ def _undone(run: Commands, rng: random.Random, told: Told) -> Iterator[str]:
             raise AssertionError(f"nothing more can be undone of {[item['id'] for item in standing]}: {text}")
 
 
-def one_sequence(host: LabHost, run: Commands, seed: int, told: Told) -> str:
+def _demo() -> LabHost:
+    host = DemoHost.start()
+    own_etc(host)  # namespaces get their resolv.conf there
+    host.run("ip", "netns", "add", "guest")
+    host.run("ip", "-n", "guest", "link", "set", "lo", "up")
+    return host
+
+
+PLAIN = Ground(_demo, _draw, portrait)
+"""A host with plain bridges and namespaces."""
+
+
+def one_sequence(host: LabHost, run: Commands, seed: int, told: Told, ground: Ground = PLAIN) -> str:
     """Make one sequence and take it back; what is wrong then, empty if nothing is."""
     rng = random.Random(seed)  # noqa: S311 - a sequence that can be had again
     if rng.random() < 0.3:
         host.run("sysctl", "-w", "net.ipv4.ip_forward=0")
-    before = portrait(host)
+    before = ground.portrait(host)
     made: list[str] = []
     done: set[tuple[str, ...]] = set()
     try:
         for _ in range(rng.randint(3, 7)):
-            words = _draw(rng, done)
+            words = ground.draw(rng, done)
             code, _, text = run(*words, "--yes")
             told.actions += 1
             told.made += code == 0
@@ -226,7 +260,7 @@ def one_sequence(host: LabHost, run: Commands, seed: int, told: Told) -> str:
             done |= {words} if code == 0 else set()
             assert "Error(" not in text, text
         made += [f"undo {identity}" for identity in _undone(run, rng, told)]
-        wrong = difference(before, portrait(host))
+        wrong = difference(before, ground.portrait(host))
     except AssertionError as error:
         wrong = str(error)
     finally:
@@ -234,19 +268,16 @@ def one_sequence(host: LabHost, run: Commands, seed: int, told: Told) -> str:
     return f"seed {seed}: {'; '.join(made)}\n  {wrong}" if wrong else ""
 
 
-def sequences(count: int, first: int, say: Callable[[str], None] = lambda _: None) -> Told:
+def sequences(count: int, first: int, say: Callable[[str], None] = lambda _: None, ground: Ground = PLAIN) -> Told:
     """Make ``count`` sequences on one host; a host that was not put back is replaced by a new one."""
     told = Told()
     seed = first
     while told.sequences < count:
-        with DemoHost.start() as host:
-            own_etc(host)  # namespaces get their resolv.conf there
-            host.run("ip", "netns", "add", "guest")
-            host.run("ip", "-n", "guest", "link", "set", "lo", "up")
+        with ground.start() as host:
             run = Commands(host)
             try:
                 while told.sequences < count:
-                    wrong = one_sequence(host, run, seed, told)
+                    wrong = one_sequence(host, run, seed, told, ground)
                     told.sequences += 1
                     seed += 1
                     if wrong:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from lab.actions.private_etc import own_etc
+from lab.actions.sequences import difference, portrait
 from lab.actions.test_fix_and_undo import picture, undo
 from lab.machines.docker_host import DockerHost
 from lab.machines.hosts import OUTSIDE_SERVER, DemoHost, LabHost
@@ -152,3 +153,31 @@ def test_podman_connects_its_containers(podman_host: PodmanHost) -> None:
         assert addresses(podman_host, "app1") == before
     finally:
         podman_host.podman("network", "rm", "-f", "extra")
+
+
+def test_a_pair_is_put_back_with_what_was_set_on_it(demo_host: DemoHost) -> None:
+    name = _port_of(demo_host, "api")
+    demo_host.run("ip", "link", "set", "dev", name, "alias", 'of "api"; x', "group", "7")
+    demo_host.run("bridge", "link", "set", "dev", name, "hairpin", "on", "isolated", "on", "flood", "off")
+    demo_host.run("ip", "-n", "api", "link", "set", "dev", "eth0", "alias", "inside", "group", "8")
+    before = portrait(demo_host)
+    net(demo_host, "disconnect", "front", "api")
+    undo(demo_host)
+    assert difference(before, portrait(demo_host)) == ""
+
+
+def test_a_queue_that_could_not_be_put_back_keeps_a_pair_connected(demo_host: DemoHost) -> None:
+    name = _port_of(demo_host, "api")
+    demo_host.run("tc", "qdisc", "add", "dev", name, "root", "handle", "7:", "pfifo", "limit", "9")
+    before = portrait(demo_host)
+    ran = demo_host.dnet("net", "disconnect", "front", "api", "--yes")
+    assert ran.returncode == 1
+    assert b"which undo could not put back (nothing was changed)" in ran.stderr
+    assert portrait(demo_host) == before
+
+
+def _port_of(host: LabHost, container: str) -> str:
+    """The bridge's end of a container's pair."""
+    links = json.loads(host.run(*host.enter(container), "ip", "-j", "link", "show", "eth0").stdout)
+    mine = json.loads(host.run("ip", "-j", "link").stdout)
+    return next(str(link["ifname"]) for link in mine if link["ifindex"] == links[0]["link_index"])

@@ -152,32 +152,3 @@ def test_a_port_that_a_program_of_the_host_holds_is_refused(demo_host: DemoHost)
             assert "is taken: python" in refused(demo_host, "web", "9292:80")
         finally:
             program.kill()
-
-
-def test_without_iptables_a_port_is_published_by_a_table_of_nftables(demo_host: DemoHost) -> None:
-    demo_host.run("nft", "flush", "ruleset")
-    for program in ("xtables-nft-multi", "xtables-legacy-multi"):
-        demo_host.run("mount", "--bind", "/dev/null", f"/usr/sbin/{program}", check=False)
-    assert demo_host.run("iptables-nft", "-S", check=False).returncode != 0
-
-    def ruleset() -> bytes:
-        return demo_host.run("nft", "-s", "list", "ruleset").stdout + demo_host.sysctls().encode()
-
-    before = ruleset()
-    said = publish(demo_host, "api", "9090:80", "--localhost")
-    assert "outside → port 9090: arrives at api, and the answer gets back" in said
-    wanted = {
-        Probe(source, UPLINK_ADDRESS, 9090, answers="api"): Went.OK
-        for source in ("outside", "host", "web", "db", "api")
-    }
-    expect(demo_host, wanted | {Probe("host", "127.0.0.1", 9090, answers="api"): Went.OK})
-    assert shown(demo_host, 9090) == [("api", "dnet-tui")]
-    assert "is published already" in refused(demo_host, "web", "9090:80")
-    during = ruleset()
-    stopped = demo_host.dnet("port", "unpublish", "api", "9090", "--yes")
-    assert stopped.returncode == 0, stopped.stderr.decode()
-    expect(demo_host, {Probe("outside", UPLINK_ADDRESS, 9090, answers="api"): Went.REFUSED})
-    undo(demo_host)
-    assert ruleset() == during
-    undo(demo_host)
-    assert ruleset() == before

@@ -49,10 +49,7 @@ def check(host: LabHost, container: str, subnets: tuple[str, ...], gateway: str)
         assert f"{container} → {FAR}: arrives as {address}; what comes from there reaches it" in said
         # The other host's containers are reached as who one is, and reach any port here.
         host.run(*host.enter("outside"), *python_argv(_KNOCK), FAR, address)
-        seen = host.run(
-            *host.enter("outside"), *python_argv(_SEEN), FAR, *host.enter(container), timeout=20
-        ).stdout.decode()
-        assert seen.split() == [address]
+        assert seen_from(host, container) == address
         assert host.dnet("doctor").returncode == healthy
         during = picture(host), host.run("ip", "route").stdout
         route(host, "rm", "10.99.0.0/24")
@@ -63,6 +60,12 @@ def check(host: LabHost, container: str, subnets: tuple[str, ...], gateway: str)
         assert (picture(host), host.run("ip", "route").stdout) == before
     finally:
         no_other_host(host, subnets)
+
+
+def seen_from(host: LabHost, container: str) -> str:
+    """Whom the other host's container sees when a container of this host connects to it."""
+    argv = (*host.enter("outside"), *python_argv(_SEEN), FAR, *host.enter(container))
+    return host.run(*argv, timeout=20).stdout.decode().strip()
 
 
 _KNOCK = """

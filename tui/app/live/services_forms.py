@@ -67,7 +67,9 @@ def _flag(draft: Draft, name: str) -> bool:
 
 
 def _network(snapshot: Snapshot, draft: Draft) -> Plan:
+    from dnet_tui.actions.host_access import LocalHost
     from dnet_tui.actions.networks.engine_networks import create_plan, default_engine
+    from dnet_tui.actions.networks.native_rules import uses_native
     from dnet_tui.actions.networks.request import Request
     from dnet_tui.actions.networks.subnets import by_family
 
@@ -90,7 +92,7 @@ def _network(snapshot: Snapshot, draft: Draft) -> Plan:
         mtu=int(mtu) if mtu else None,
         bridge_name=draft.value("bridge"),
     )
-    return create_plan(snapshot, request)
+    return create_plan(snapshot, request, native=uses_native(LocalHost()))
 
 
 def _connection(snapshot: Snapshot, draft: Draft) -> Plan:
@@ -106,17 +108,21 @@ def _connection(snapshot: Snapshot, draft: Draft) -> Plan:
 
 
 def _port(snapshot: Snapshot, draft: Draft) -> Plan:
+    from dnet_tui.actions.host_access import LocalHost
+    from dnet_tui.actions.networks.native_rules import uses_native
     from dnet_tui.actions.ports.publish import parse_port, publish_plan
 
     request = parse_port(draft.value("container"), draft.value("port"), localhost=_flag(draft, "localhost"))
-    return publish_plan(snapshot, request)
+    return publish_plan(snapshot, request, native=uses_native(LocalHost()))
 
 
 def _route(snapshot: Snapshot, draft: Draft) -> Plan:
+    from dnet_tui.actions.host_access import LocalHost
+    from dnet_tui.actions.networks.native_rules import uses_native
     from dnet_tui.actions.routes.host_route import add_plan, parse_route
 
     request = parse_route(draft.value("subnet"), ("via", draft.value("gateway")), draft.words("network"))
-    return add_plan(snapshot, request)
+    return add_plan(snapshot, request, native=uses_native(LocalHost()))
 
 
 _PLANS: dict[FormKind, Callable[[Snapshot, Draft], Plan]] = {

@@ -68,7 +68,9 @@ def create(
     output: Output = "text",
 ) -> None:
     """Create a bridge network, after showing the exact commands and asking."""
-    from dnet_tui.actions.networks.engine_networks import create_plan, default_engine  # noqa: PLC0415  only this needs them
+    from dnet_tui.actions.host_access import LocalHost  # noqa: PLC0415  only this command needs them
+    from dnet_tui.actions.networks.engine_networks import create_plan, default_engine  # noqa: PLC0415
+    from dnet_tui.actions.networks.native_rules import uses_native  # noqa: PLC0415
     from dnet_tui.actions.networks.request import Request  # noqa: PLC0415
     from dnet_tui.actions.networks.subnets import by_family  # noqa: PLC0415
     from dnet_tui.actions.plans.binding import anchored  # noqa: PLC0415
@@ -94,7 +96,7 @@ def create(
             bridge_name=bridge_name,
             namespaces=tuple(namespace or ()),
         )
-        return anchored(create_plan(snapshot, request), snapshot)
+        return anchored(create_plan(snapshot, request, native=uses_native(LocalHost())), snapshot)
 
     carry_out(make, yes=yes, dry_run=dry_run, output=output)
 

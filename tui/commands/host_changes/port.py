@@ -42,8 +42,9 @@ def publish(
     The container isn't restarted. The rules are dnet-tui's own and stand where engines leave them alone.
     """
     from dnet_tui.actions.host_access import LocalHost  # noqa: PLC0415  only this command needs them
+    from dnet_tui.actions.networks.native_rules import uses_native  # noqa: PLC0415
     from dnet_tui.actions.plans.binding import anchored  # noqa: PLC0415
-    from dnet_tui.actions.ports.publish import parse_port, publish_plan, uses_native  # noqa: PLC0415
+    from dnet_tui.actions.ports.publish import parse_port, publish_plan  # noqa: PLC0415
     from dnet_tui.actions.ports.reached import reached  # noqa: PLC0415
 
     request = parse_port(container, port, localhost=localhost)

@@ -36,7 +36,9 @@ def add(
     Both directions are accepted before the engines' drops, and what goes there is not masqueraded. The other host
     needs the same for the way back.
     """
-    from dnet_tui.actions.plans.binding import anchored  # noqa: PLC0415  only this command needs them
+    from dnet_tui.actions.host_access import LocalHost  # noqa: PLC0415  only this command needs them
+    from dnet_tui.actions.networks.native_rules import uses_native  # noqa: PLC0415
+    from dnet_tui.actions.plans.binding import anchored  # noqa: PLC0415
     from dnet_tui.actions.routes.host_route import add_plan, parse_route  # noqa: PLC0415
     from dnet_tui.actions.routes.routed import routed  # noqa: PLC0415
 
@@ -45,7 +47,7 @@ def add(
 
     def make() -> Plan:
         snapshot = snapshot_from(None)
-        return anchored(add_plan(snapshot, request), snapshot)
+        return anchored(add_plan(snapshot, request, native=uses_native(LocalHost())), snapshot)
 
     def verify() -> str:
         return routed(snapshot_from(None), request.subnet)

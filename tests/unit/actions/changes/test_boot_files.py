@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from dnet_tui.actions.changes import boot_files
+from dnet_tui.actions.host_access import Ran
 from dnet_tui.actions.journal.captured_state import FileState
-from dnet_tui.actions.plans.boot_files import WriteFile
+from dnet_tui.actions.plans.boot_files import EnableUnit, WriteFile
 from dnet_tui.inspect.errors import ActionFailedError
+from unit.builders.fake_host import FakeHost
 
 FILE = WriteFile(path="/etc/made/here/x.conf", content="a\nb\n")
 
@@ -100,3 +103,20 @@ def test_what_somebody_changed_is_left_alone(root: Path) -> None:
     with pytest.raises(ActionFailedError, match="was changed since"):
         boot_files.revert(FILE, state, root)
     assert written(root).exists()
+
+
+def test_a_unit_that_was_never_enabled_needs_no_disabling() -> None:
+    class NoBus(FakeHost):
+        def run(self, argv: Sequence[str], *, limit: float = 30.0, given: bytes = b"") -> Ran:
+            del limit, given
+            if tuple(argv) == ("systemctl", "--root=/", "is-enabled", "u.service"):
+                return Ran(1, f"{self.found}\n", "")
+            return Ran(1, "", "Failed to connect to bus") if argv[1] in ("disable", "is-active") else Ran(0, "", "")
+
+        found = "disabled"
+
+    host = NoBus()
+    assert boot_files.disable(EnableUnit(unit="u.service"), host) == "u.service is not started with the host"
+    host.found = "enabled"
+    with pytest.raises(ActionFailedError, match="Failed to connect to bus"):
+        boot_files.disable(EnableUnit(unit="u.service"), host)

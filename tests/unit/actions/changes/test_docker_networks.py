@@ -113,15 +113,34 @@ def test_a_removed_network_comes_back_with_all_that_was_captured(place: Path) ->
 
 
 def test_undo_removes_the_network_that_was_made_and_no_namesake(place: Path) -> None:
-    mine = {"Id": "new", "Name": "app", "Labels": LABELS}
+    mine = {"Id": "new", "Name": "app", "Labels": LABELS, "IPAM": {"Config": [{"Subnet": "10.9.0.0/24"}]}}
     engine = Engine(mine, {"Id": "other", "Name": "app", "Labels": None})
     action = creation(place)
     with daemon(place, engine.read, engine.write):
         docker_networks.revert(action, DockerNetworkState(), DockerNetworkState(id="new"))
         docker_networks.revert(action, DockerNetworkState(), None)  # killed before the id was known: by its labels
-        gone = docker_networks.revert(action, DockerNetworkState(), DockerNetworkState(id="elsewhere"))
-    assert [item[1] for item in engine.asked] == ["/networks/new", "/networks/new"]
-    assert gone == "Docker network app is gone already"
+        # Removed meanwhile, and put back by the undo of that: with another id.
+        docker_networks.revert(action, DockerNetworkState(), DockerNetworkState(id="before"))
+    assert [item[1] for item in engine.asked] == ["/networks/new"] * 3
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        (None, "Docker network app is gone already"),
+        ({"Id": "other", "Name": "app", "Labels": None}, "Docker network app is another one by now: left alone"),
+        (
+            {"Id": "o", "Name": "app", "Labels": LABELS, "IPAM": {"Config": [{"Subnet": "10.8.0.0/24"}]}},
+            "Docker network app is another one by now: left alone",
+        ),
+    ],
+)
+def test_undo_leaves_what_is_anothers(place: Path, network: dict[str, Any] | None, words: str) -> None:
+    engine = Engine(*([network] if network else []))
+    with daemon(place, engine.read, engine.write):
+        said = docker_networks.revert(creation(place), DockerNetworkState(), DockerNetworkState(id="new"))
+    assert said == words
+    assert engine.asked == []
 
 
 @pytest.mark.parametrize(

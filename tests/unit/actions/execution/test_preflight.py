@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,8 @@ import pytest
 
 from dnet_tui.actions.execution.apply import apply_plan
 from dnet_tui.actions.execution.execute import HostExecutor
-from dnet_tui.actions.execution.preflight import required_programs
+from dnet_tui.actions.execution.preflight import require_feasible, required_programs
+from dnet_tui.actions.host_access import Ran
 from dnet_tui.actions.journal.entries import StepLocation
 from dnet_tui.actions.journal.journal import read
 from dnet_tui.actions.plans.operations import AddTraceTable, AnyAction
@@ -140,3 +143,21 @@ def test_steps_build_on_each_other(tmp_path: Path) -> None:
     insert = PlanStep(action=InsertRule(**RULES, family="ip", spec="-j ACCEPT", position=2))  # type: ignore[arg-type]
     attempt(host, tmp_path, insert, drop(2, "-j ACCEPT"), drop(1))
     assert host.texts("filter", "FORWARD") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"), [("v+", True), ("eth+", False), ("v", False), (r"b\xff1", True), (r"b\x411", False)]
+)
+def test_a_rule_for_an_interface_that_no_rule_can_tell_is_refused(name: str, refused: bool) -> None:
+    class Links(FakeHost):
+        def run(self, argv: Sequence[str], *, limit: float = 30.0, given: bytes = b"") -> Ran:
+            if tuple(argv[:3]) == ("ip", "link", "show"):
+                return Ran(0 if argv[-1] in ("v", "v+") else 1, "", "")
+            return super().run(argv, limit=limit, given=given)
+
+    host = Links()
+    host.chains["filter", "FORWARD"] = []
+    where = {"backend": "iptables-nft", "family": "ip", "table": "filter", "chain": "FORWARD"}
+    step = PlanStep(action=InsertRule(**where, spec=f"! -i {name} -j ACCEPT", position=1))  # type: ignore[arg-type]
+    with pytest.raises(ActionFailedError, match="can speak of the interface") if refused else nullcontext():
+        require_feasible((step,), host)

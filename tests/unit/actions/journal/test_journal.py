@@ -15,6 +15,7 @@ from dnet_tui.actions.execution.execute import HostExecutor
 from dnet_tui.actions.execution.undo import undo_entry
 from dnet_tui.actions.journal.entries import StepLocation, elsewhere
 from dnet_tui.actions.journal.journal import here, opened, read, state_folder
+from dnet_tui.actions.journal.reserve import SIZE, STEP, keep
 from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.diagnostics.operations.by_hand import Command
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
@@ -202,6 +203,38 @@ def test_what_was_changed_can_be_taken_back_on_a_full_disk(tmp_path: Path, monke
     assert read(tmp_path)[0][0].status == "undone"
     with opened(tmp_path):
         assert reserve.stat().st_size, "and it is filled again"
+
+
+def test_without_room_for_taking_it_back_nothing_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = FakeHost()
+    apply_plan(PLAN, HostExecutor(host), tmp_path, place=lambda: PLACE)
+    before = dict(host.values)
+    (tmp_path / "journal.reserve").unlink()
+
+    def full(descriptor: int, offset: int, length: int) -> None:
+        del descriptor, offset, length
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(ActionFailedError, match=r"room for taking changes back: No space left .*nothing was changed"):
+        apply_plan(PLAN, HostExecutor(host), tmp_path, place=lambda: PLACE)
+    assert host.values == before
+    assert len(read(tmp_path)[0]) == 1
+    undo_entry(HostExecutor(host), tmp_path, place=lambda: PLACE)
+    assert read(tmp_path)[0][0].status == "undone"
+
+
+def test_the_room_that_is_kept_grows_with_the_plan(tmp_path: Path) -> None:
+    with opened(tmp_path):
+        assert (tmp_path / "journal.reserve").stat().st_size == SIZE
+    assert keep(tmp_path, steps=2 * SIZE // STEP) == ""
+    assert (tmp_path / "journal.reserve").stat().st_size == 2 * SIZE
+
+
+def test_a_journal_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "journal.jsonl", 0o600)
+    with pytest.raises(ActionFailedError, match="no ordinary file"), opened(tmp_path):
+        pass
 
 
 HOLD = """

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from dnet_tui.actions.networks.native_rules import uses_native
 from dnet_tui.actions.plans.nft_table import AddNftTable
 from dnet_tui.actions.ports.native_publish import table_name
-from dnet_tui.actions.ports.publish import PortRequest, publish_plan, uses_native
+from dnet_tui.actions.ports.publish import PortRequest, publish_plan
 from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.inspect.model.port_label import PortLabel
 from unit.builders.factories import docker_like_snapshot

@@ -38,9 +38,11 @@ class Host:
         monkeypatch.setattr(host_io, "proof", lambda *_: RepairProof(text="probe: it answered"))
         run = RepairSession.run
 
-        def counted(session: RepairSession, repairs: tuple[Repair, ...]) -> tuple[Result, ...]:
+        def counted(
+            session: RepairSession, repairs: tuple[Repair, ...], *, uncovered: bool = False
+        ) -> tuple[Result, ...]:
             self.runs.append(tuple(item.finding.check for item in repairs))
-            return run(session, repairs)
+            return run(session, repairs, uncovered=uncovered)
 
         monkeypatch.setattr(RepairSession, "run", counted)
 

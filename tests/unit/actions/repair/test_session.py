@@ -252,6 +252,54 @@ def test_flows_that_are_still_stopped_are_said(other: Severity, status: str) -> 
     assert (result.status, result.text.splitlines()[-2:]) == (status, ["still stopped:", "web → outside"])
 
 
+def test_what_another_fault_still_stops_is_whole_when_that_is_repaired_too() -> None:
+    mine = msgspec.structs.replace(A, flows=(ITS_FLOW,))
+    also = msgspec.structs.replace(B, flows=(ITS_FLOW,))
+    outside = Outside(mine, also)
+    session = RepairSession(outside, outside.examine, lambda _, item: tuple(flow.label for flow in item.flows))
+    results = session.run(choose_repairs(outside.findings))
+    assert outside.reported[0].status == "partly"
+    assert results[0].status == "fixed"
+    assert outside.applied == ["a", "b"]
+
+
+@pytest.mark.parametrize("uncovered", [True, False])
+def test_what_a_repair_brings_to_light_is_repaired_once_if_that_is_wanted(uncovered: bool) -> None:
+    outside = Outside(A)
+
+    def hidden() -> None:
+        if outside.applied == ["a"] and B not in outside.findings:
+            outside.findings.append(B)
+
+    real = outside.take
+
+    def take() -> Snapshot:
+        hidden()
+        return real()
+
+    outside.take = take  # type: ignore[method-assign]
+    outside.cures["b"] = {"b"}
+    session = RepairSession(outside, outside.examine)
+    results = session.run(choose_repairs(outside.findings), uncovered=uncovered)
+    assert outside.applied == (["a", "b"] if uncovered else ["a"])
+    assert [item.status for item in results] == ["fixed"] * len(results)
+
+
+def test_what_comes_back_after_its_repair_is_not_repaired_for_ever() -> None:
+    outside = Outside(A, B, cures={"a": {"a"}, "b": {"b"}})
+    real = outside.apply
+
+    def apply(plan: Plan, again: Callable[[], Plan]) -> JournalEntry:
+        entry = real(plan, again)
+        if outside.applied[-1] == "b":
+            outside.findings.append(A)
+        return entry
+
+    outside.apply = apply  # type: ignore[method-assign]
+    RepairSession(outside, outside.examine).run(choose_repairs(outside.findings), uncovered=True)
+    assert outside.applied == ["a", "b"]
+
+
 def drop(number: int, spec: str) -> Finding:
     step = DeleteRule(backend="iptables-nft", family="ip", table="filter", chain="FORWARD", spec=spec, position=number)
     name = f"filter FORWARD {number}"

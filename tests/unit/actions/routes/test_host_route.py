@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from dnet_tui.actions.plans.nft_table import AddNftTable
 from dnet_tui.actions.plans.plan import command_lines
 from dnet_tui.actions.routes.host_route import add_plan, parse_route, remove_plan
 from dnet_tui.actions.routes.routed import routed
 from dnet_tui.diagnostics.checks.run_checks import run_checks
+from dnet_tui.diagnostics.operations.route import AddRoute
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model.view import View
@@ -53,3 +55,17 @@ def test_what_is_no_way_is_refused(words: tuple[str, ...]) -> None:
 def test_a_route_that_is_not_ours_is_not_removed() -> None:
     with pytest.raises(UsageError, match="has made no route"):
         remove_plan(docker_like_snapshot(), "203.0.113.0/24")
+
+
+def test_without_iptables_a_table_keeps_the_sources() -> None:
+    plan = add_plan(docker_like_snapshot(), REQUEST, native=True)
+    table, route = plan.operations
+    assert isinstance(table, AddNftTable)
+    assert isinstance(route, AddRoute)
+    assert table.name == "dnet-tui-route-10_60_0_0_24"
+    assert "priority srcnat - 10;" in table.body
+    assert (
+        'ip saddr 10.10.0.0/24 ip daddr 10.60.0.0/24 oifname "eth0" snat to 10.10.0.0-10.10.0.255 '
+        'comment "dnet-tui:route 10.60.0.0/24";'
+    ) in table.body
+    assert "table ip filter decides over forwarded packets too: what it drops stays dropped" in plan.notes

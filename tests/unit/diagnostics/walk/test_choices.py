@@ -9,7 +9,7 @@ from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
-from dnet_tui.diagnostics.walk.netfilter.nat import chosen_nat, each_address
+from dnet_tui.diagnostics.walk.netfilter.nat import apply_nat, chosen_nat, each_address
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.iptables.save_text import parse_save
 from dnet_tui.inspect.model import LinkRef, Snapshot, known_items
@@ -340,10 +340,30 @@ def test_of_two_tables_chains_either_may_come_first(second: str, end: str) -> No
         assert "which comes first can't be seen" in trip.decided_by.text
 
 
+@pytest.mark.parametrize(
+    ("nat", "source"),
+    [
+        (Nat(kind="snat", addresses="10.0.0.0-10.0.255.255"), "10.0.0.2"),
+        (Nat(kind="snat", addresses="10.0.0.1-10.0.0.3"), "10.0.0.2"),
+        (Nat(kind="snat", addresses="10.0.0.3-10.0.255.255"), "10.0.0.3"),
+        (Nat(kind="snat", addresses="10.0.0.1-10.0.0.3", flags=("random-fully",)), "10.0.0.1"),
+        (Nat(kind="snat", addresses="fd00::1-fd00::9"), "fd00::1"),
+    ],
+)
+def test_a_source_that_is_among_those_to_choose_from_stays(nat: Nat, source: str) -> None:
+    host = View(docker_like_snapshot()).host
+    assert host is not None
+    done = apply_nat(host, nat, SYN, "postrouting", device="eth0")
+    assert done.packet.src == source
+    assert bool(done.hedge) is (source != SYN.src)
+    assert (len(each_address(nat, SYN)) == 1) is (source == SYN.src or "255" in nat.addresses)
+
+
 def test_a_few_addresses_to_choose_from_are_looked_at_one_by_one() -> None:
-    assert [item.addresses for item in each_address(dnat("10.0.0.1-10.0.0.3"))] == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
-    assert each_address(dnat("10.0.0.1-10.0.9.9")) == (dnat("10.0.0.1-10.0.9.9"),)
-    assert each_address(dnat("10.0.0.1")) == (dnat("10.0.0.1"),)
+    few = each_address(dnat("10.0.0.1-10.0.0.3"), SYN)
+    assert [item.addresses for item in few] == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
+    assert each_address(dnat("10.0.0.1-10.0.9.9"), SYN) == (dnat("10.0.0.1-10.0.9.9"),)
+    assert each_address(dnat("10.0.0.1"), SYN) == (dnat("10.0.0.1"),)
     rule = InsertRule(
         backend="iptables-nft",
         family="ip",

@@ -457,6 +457,10 @@ STATEMENTS: list[tuple[object, tuple[AnyExpr, ...]]] = [
         {"snat": {"addr": {"prefix": {"addr": "10.1.0.0", "len": 16}}, "flags": "netmap", "type_flags": "prefix"}},
         (Nat(kind="netmap", addresses="10.1.0.0/16"),),
     ),
+    (  # how nft prints the range of such a prefix
+        {"snat": {"addr": {"prefix": {"addr": "10.1.0.0", "len": 16}}}},
+        (Nat(kind="snat", addresses="10.1.0.0-10.1.255.255"),),
+    ),
     ({"notrack": None}, (NoTrack(),)),
     ({"log": {"prefix": "x: ", "level": "info"}}, (Note(text='log prefix "x: " level info'),)),
     ({"counter": "named"}, (Note(text='counter name "named"'),)),
