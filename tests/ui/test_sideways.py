@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import msgspec
 
 from dnet_tui.tui.app.screens.base import ModeScreen
 from dnet_tui.tui.app.screens.keys import help_sections
-from ui.driving import listing, running, screen_text, settled
+from ui.driving import listing, running, screen_text, settled, until
 from ui.fakes import FakeHost
 
 
@@ -66,6 +68,7 @@ async def test_a_mode_that_is_not_on_show_lets_go_of_an_older_snapshot_and_shows
         await settled(pilot)
         assert app.state.snapshot is not older
         screens = [screen for stack in app._screen_stacks.values() for screen in stack]
+        await until(pilot, lambda: sys.getrefcount(older) <= 2)  # the name above, and the call's own
         kept = [screen for screen in screens if isinstance(screen, ModeScreen) and screen.state.snapshot is older]
         assert kept == []
         await pilot.press("2")

@@ -40,6 +40,11 @@ class DrawingMade(Message):
         self.trouble = trouble
 
 
+# A worker that ended keeps its arguments until cycles are looked for.  So that it keeps no snapshot, which of a big
+# host is dozens of megabytes, it is lent a list, out of which it takes it.
+_Looked = tuple[fact.SnapshotTaken, Snapshot | None, float, frozenset[str] | None]
+
+
 class HostApp(ChangedCells):
     """An app with services, and a worker for each of them."""
 
@@ -57,9 +62,12 @@ class HostApp(ChangedCells):
         self._watch_host()
         self._post_snapshot(self._services.take, unasked=False)
 
-    @work(thread=True, exclusive=True, group="snapshot")
     def _refresh_snapshot(self, shown: Snapshot, moved: frozenset[Moved]) -> None:
-        refresh = self._services.refresh
+        self._refresh([shown], moved)
+
+    @work(thread=True, exclusive=True, group="snapshot")
+    def _refresh(self, lent: list[Snapshot], moved: frozenset[Moved]) -> None:
+        shown, refresh = lent.pop(), self._services.refresh
         self._post_snapshot(self._services.take if refresh is None else lambda: refresh(shown, moved), unasked=True)
 
     def _post_snapshot(self, take: Callable[[], Snapshot], *, unasked: bool) -> None:
@@ -92,11 +100,15 @@ class HostApp(ChangedCells):
             if self._watch is not None:
                 self._watch.close()
 
-    @work(thread=True, exclusive=True, group="report")
     def _examine_snapshot(
         self, taken: fact.SnapshotTaken, shown: Snapshot | None, read_at: float, folded: frozenset[str] | None
     ) -> None:
         """``folded``: what is folded away on the map; None while that isn't on show."""
+        self._examine([(taken, shown, read_at, folded)])
+
+    @work(thread=True, exclusive=True, group="report")
+    def _examine(self, lent: list[_Looked]) -> None:
+        taken, shown, read_at, folded = lent.pop()
         try:
             report = self._services.examine(taken.snapshot)
             ready = _since(shown, taken, read_at, report)
