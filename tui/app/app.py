@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -329,6 +330,8 @@ def run_app(snapshot_path: Path | None, *, readonly: bool = False, follow: bool 
         live(readonly=readonly, follow=follow, docker_socket=socket) if snapshot_path is None else saved(snapshot_path)
     )
     app = DnetApp(services, offline=snapshot_path is not None, theme=settled.app.theme)
+    # A thread that thinks has Python's lock for so long: a key has to wait for it several times.
+    sys.setswitchinterval(0.001)
     # A loop of our own: asyncio.run would wait for every thread that still looks at the host, or thinks about it.
     app.run(loop=asyncio.new_event_loop())
     return leave(app, app.return_code or Exit.OK)

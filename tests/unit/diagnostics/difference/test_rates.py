@@ -128,10 +128,10 @@ def test_what_is_kept_of_an_earlier_snapshot_says_the_same_and_no_more() -> None
     assert Rates(kept, after, 4.0).link(ETH0) == Rates(before, after, 4.0).link(ETH0) is not None
     for number in (1, 2):
         assert rule_rate(kept, after, number) == rule_rate(before, after, number) is not None
-    table = after.namespaces[0].firewall.tables[0]  # type: ignore[union-attr]
+    table = after.namespaces[0].firewall.tables[0]
     chain = table.chains[0]
     assert Rates(kept, after, 4.0).policy(HOST, table, chain) == Rates(before, after, 4.0).policy(HOST, table, chain)
-    slim = kept.namespaces[0].firewall.tables[0].chains[0].rules[0]  # type: ignore[union-attr]
+    slim = kept.namespaces[0].firewall.tables[0].chains[0].rules[0]
     assert slim.text is chain.rules[0].text
     assert not slim.exprs
 
