@@ -7,13 +7,14 @@ container, a flushed chain) has no rate.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 
 import msgspec
 
 from dnet_tui.inspect.model import Link, LinkRef, Namespace, Snapshot, Unread, known_items
-from dnet_tui.inspect.model.firewall import Chain, Rule, Table
+from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table
 from dnet_tui.inspect.model.view import View
 
 SHORTEST = 0.2
@@ -109,6 +110,54 @@ class Rates:
         found = next((item for item in tables if (item.backend, item.family, item.name) == wanted), None)
         same = next((item for item in found.chains if item.name == chain.name), None) if found is not None else None
         return (same, seconds) if same is not None and seconds is not None else None
+
+
+def counted(before: Snapshot, after: Snapshot) -> Snapshot:
+    """Return of an earlier snapshot only what rates are made of: a whole one beside the newer would hold twice as much.
+
+    Rules are told apart by their texts, which are those of ``after`` where it has the same ones.
+    """
+    spaces = View(after).namespaces
+    kept = tuple(_counted_space(was, spaces.get(was.id)) for was in known_items(before.namespaces))
+    return Snapshot(host=before.host, taken_at=before.taken_at, namespaces=kept)
+
+
+def _counted_space(was: Namespace, now: Namespace | None) -> Namespace:
+    firewall = was.firewall
+    if now is not None and isinstance(firewall, Firewall) and firewall is not now.firewall:
+        texts = {rule.text: rule.text for rule in _rules(now.firewall)}
+        tables = tuple(_counted_table(table, texts) for table in firewall.tables)
+        firewall = Firewall(tables=tables)
+    return Namespace(
+        id=was.id,
+        inode=was.inode,
+        kind=was.kind,
+        links=was.links,
+        firewall=firewall,
+        read_at=was.read_at,
+        firewall_at=was.firewall_at,
+    )
+
+
+def _rules(firewall: Firewall | Unread) -> Iterator[Rule]:
+    if isinstance(firewall, Firewall):
+        for table in firewall.tables:
+            for chain in table.chains:
+                yield from chain.rules
+
+
+def _counted_table(table: Table, texts: Mapping[str, str]) -> Table:
+    replace = msgspec.structs.replace
+    chains = tuple(
+        replace(
+            chain,
+            rules=tuple(
+                replace(rule, text=texts.get(rule.text, rule.text), exprs=(), comment="") for rule in chain.rules
+            ),
+        )
+        for chain in table.chains
+    )
+    return replace(table, chains=chains, sets=())
 
 
 _ROUND = 5.0

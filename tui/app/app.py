@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -34,6 +35,7 @@ from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.modes import MODES, tabs
 from dnet_tui.tui.app.palette import commands
 from dnet_tui.tui.app.present import frame
+from dnet_tui.tui.app.present.seen_host import keep_only
 from dnet_tui.tui.app.refresh_scheduler import Following
 from dnet_tui.tui.app.screens.base import ModeScreen, Surroundings
 from dnet_tui.tui.app.screens.dialog import DIALOG_WIDTH, Dialog
@@ -135,12 +137,22 @@ class DnetApp(ChangesApp):
         return self.state.snapshot is None or (self.current_mode in _JUDGING and self.state.report is None)
 
     def _become(self, state: AppState) -> None:
-        self.state = state
+        renewed, self.state = state.snapshot is not self.state.snapshot, state
+        if renewed:
+            self._forget_hidden()
         if self._typed:
             self.call_later(self.next_key)
         for screen in self.screen_stack:
             if isinstance(screen, ModeScreen):
                 screen.show(state)
+
+    def _forget_hidden(self) -> None:
+        """The modes that aren't on show hold no older snapshot: of a big host each is dozens of megabytes."""
+        for mode, stack in self._screen_stacks.items():
+            for screen in stack if mode != self.current_mode else ():
+                if isinstance(screen, ModeScreen) and screen.state.snapshot is not None:
+                    screen.forget()
+        keep_only(self.state.snapshot)
 
     # -- what came of it ----------------------------------------------------
 
@@ -152,7 +164,8 @@ class DnetApp(ChangesApp):
             state = states.looked(state, event.snapshot, None, event.at, None)
         self._become(state if event.unasked else states.changed(state, busy=EXAMINING))
         self._authors += event.authors
-        self._examine_snapshot(event, self.state.snapshot, self.state.read_at)
+        folded = self.state.selection.folded if self.current_mode == "map" else None
+        self._examine_snapshot(event, self.state.snapshot, self.state.read_at, folded)
 
     @on(fact.SnapshotFailed)
     def snapshot_failed(self, event: fact.SnapshotFailed) -> None:
@@ -317,6 +330,8 @@ def run_app(snapshot_path: Path | None, *, readonly: bool = False, follow: bool 
         live(readonly=readonly, follow=follow, docker_socket=socket) if snapshot_path is None else saved(snapshot_path)
     )
     app = DnetApp(services, offline=snapshot_path is not None, theme=settled.app.theme)
+    # A thread that thinks has Python's lock for so long: a key has to wait for it several times.
+    sys.setswitchinterval(0.001)
     # A loop of our own: asyncio.run would wait for every thread that still looks at the host, or thinks about it.
     app.run(loop=asyncio.new_event_loop())
     return leave(app, app.return_code or Exit.OK)

@@ -142,7 +142,7 @@ class ChangesApp(RulesApp):
             first=state.timeline[-1].number + 1 if state.timeline else 0,
         )
         state = states.with_traffic(states.with_news(state, entries), event.traffic)
-        return states.looked(state, event.taken.snapshot, event.report, event.taken.at, event.trouble)
+        return states.looked(state, event.taken.snapshot, event.report, event.taken.at, event.trouble, event.counted)
 
     @on(fact.JournalAsked)
     def journal_asked(self) -> None:

@@ -108,8 +108,9 @@ def _watch(notify: Callable[[frozenset[Moved]], None]) -> Watch:
 
 def _examine(snapshot: Snapshot) -> Report:
     from dnet_tui.diagnostics.checks.run_checks import run_checks  # noqa: PLC0415  in the worker, not before the first screen
+    from dnet_tui.tui.app.live.examined_apart import examined_apart, is_big  # noqa: PLC0415  as above
 
-    return run_checks(snapshot)
+    return examined_apart(run_checks, snapshot) if is_big(snapshot) else run_checks(snapshot)
 
 
 def _apply_fix(finding: Finding) -> list[str]:

@@ -12,10 +12,10 @@ from textual import work
 from textual.message import Message
 from textual.worker import get_current_worker
 
-from dnet_tui.diagnostics.difference.base import DifferenceItem
 from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.errors import DnetError
-from dnet_tui.inspect.model import LinkRef, Snapshot
+from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.changed_cells import ChangedCells
 from dnet_tui.tui.app.memory import give_back
@@ -24,6 +24,7 @@ from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model.forms import Draft, PlannedChange
 from dnet_tui.tui.app.model.services import CaptureSource, Services, Watch
 from dnet_tui.tui.app.model.state import ErrorInfo
+from dnet_tui.tui.app.present.map import map_tree
 from dnet_tui.tui.app.present.styled_text import Paragraph
 
 POLL = 0.25
@@ -37,6 +38,11 @@ class DrawingMade(Message):
         super().__init__()
         self.paras = paras
         self.trouble = trouble
+
+
+# A worker that ended keeps its arguments until cycles are looked for.  So that it keeps no snapshot, which of a big
+# host is dozens of megabytes, it is lent a list, out of which it takes it.
+_Looked = tuple[fact.SnapshotTaken, Snapshot | None, float, frozenset[str] | None]
 
 
 class HostApp(ChangedCells):
@@ -56,9 +62,12 @@ class HostApp(ChangedCells):
         self._watch_host()
         self._post_snapshot(self._services.take, unasked=False)
 
-    @work(thread=True, exclusive=True, group="snapshot")
     def _refresh_snapshot(self, shown: Snapshot, moved: frozenset[Moved]) -> None:
-        refresh = self._services.refresh
+        self._refresh([shown], moved)
+
+    @work(thread=True, exclusive=True, group="snapshot")
+    def _refresh(self, lent: list[Snapshot], moved: frozenset[Moved]) -> None:
+        shown, refresh = lent.pop(), self._services.refresh
         self._post_snapshot(self._services.take if refresh is None else lambda: refresh(shown, moved), unasked=True)
 
     def _post_snapshot(self, take: Callable[[], Snapshot], *, unasked: bool) -> None:
@@ -91,12 +100,20 @@ class HostApp(ChangedCells):
             if self._watch is not None:
                 self._watch.close()
 
+    def _examine_snapshot(
+        self, taken: fact.SnapshotTaken, shown: Snapshot | None, read_at: float, folded: frozenset[str] | None
+    ) -> None:
+        """``folded``: what is folded away on the map; None while that isn't on show."""
+        self._examine([(taken, shown, read_at, folded)])
+
     @work(thread=True, exclusive=True, group="report")
-    def _examine_snapshot(self, taken: fact.SnapshotTaken, shown: Snapshot | None, read_at: float) -> None:
+    def _examine(self, lent: list[_Looked]) -> None:
+        taken, shown, read_at, folded = lent.pop()
         try:
             report = self._services.examine(taken.snapshot)
-            changes, traffic = _since(shown, taken, read_at)
-            ready = fact.ReportReady(taken, report, changes=changes, traffic=traffic)
+            ready = _since(shown, taken, read_at, report)
+            if folded is not None:
+                map_tree.make_ready(taken.snapshot, report, folded)
         except Exception as error:  # noqa: BLE001  a check's fault must not end the app
             ready = fact.ReportReady(taken, None, trouble(error))
         give_back()
@@ -197,17 +214,21 @@ class HostApp(ChangedCells):
         self.post_message(saved)
 
 
-def _since(
-    shown: Snapshot | None, taken: fact.SnapshotTaken, read_at: float
-) -> tuple[tuple[DifferenceItem, ...], dict[LinkRef, float]]:
-    """What differs from the snapshot on show, and the host's links' traffic since that was read."""
+def _since(shown: Snapshot | None, taken: fact.SnapshotTaken, read_at: float, report: Report) -> fact.ReportReady:
+    """The report, with what differs from the snapshot on show and was counted since that was read."""
     now = taken.snapshot
     if shown is None or shown is now:
-        return (), {}
-    from dnet_tui.diagnostics.difference.rates import link_traffic  # noqa: PLC0415  when there are two
+        return fact.ReportReady(taken, report)
+    from dnet_tui.diagnostics.difference.rates import counted, link_traffic  # noqa: PLC0415  when there are two
     from dnet_tui.diagnostics.difference.snapshots import compare  # noqa: PLC0415  in the worker, when there are two
 
-    return compare(shown, now).changes, link_traffic(shown, now, taken.at - read_at)
+    return fact.ReportReady(
+        taken,
+        report,
+        changes=compare(shown, now).changes,
+        traffic=link_traffic(shown, now, taken.at - read_at),
+        counted=counted(shown, now),
+    )
 
 
 def refuse(*_: object) -> NoReturn:

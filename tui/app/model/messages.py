@@ -55,7 +55,8 @@ class ReportReady(Message):
     """A snapshot that was ``taken`` was examined; ``report`` is None when the examination failed.
 
     ``changes`` are its differences from the snapshot that is on show, ``traffic``
-    are the bytes a second of the host's links since then.
+    are the bytes a second of the host's links since then, ``counted`` is what
+    rates need of the one on show.
     """
 
     def __init__(
@@ -65,8 +66,10 @@ class ReportReady(Message):
         trouble: ErrorInfo | None = None,
         changes: tuple[DifferenceItem, ...] = (),
         traffic: Mapping[LinkRef, float] | None = None,
+        counted: Snapshot | None = None,
     ) -> None:
         super().__init__()
+        self.counted = counted
         self.changes = changes
         self.traffic = traffic or {}
         self.taken = taken

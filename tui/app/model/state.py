@@ -124,14 +124,19 @@ def changed(state: AppState, **fields: object) -> AppState:
 
 
 def looked(
-    state: AppState, snapshot: Snapshot, report: Report | None, read_at: float, trouble: ErrorInfo | None
+    state: AppState,
+    snapshot: Snapshot,
+    report: Report | None,
+    read_at: float,
+    trouble: ErrorInfo | None,
+    counted: Snapshot | None = None,
 ) -> AppState:
-    """Return ``state`` with a newer snapshot and its report."""
+    """Return ``state`` with a newer snapshot and its report; ``counted`` is what rates need of the one on show."""
     earlier = state.snapshot
     if earlier is snapshot:  # the first one, which is shown before its report is there
         rates = state.rates
     else:
-        rates = Rates(earlier, snapshot, read_at - state.read_at) if earlier is not None else None
+        rates = Rates(counted or earlier, snapshot, read_at - state.read_at) if earlier is not None else None
     return changed(state, snapshot=snapshot, report=report, read_at=read_at, rates=rates, trouble=trouble)
 
 

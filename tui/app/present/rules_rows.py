@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from itertools import groupby
 from typing import NamedTuple, assert_never
 
@@ -35,7 +36,7 @@ from dnet_tui.inspect.model.firewall import (
     Verdict,
     VerdictMap,
 )
-from dnet_tui.tui.app.present.styled_text import Row, StyledLine, TextRole, line, say
+from dnet_tui.tui.app.present.styled_text import LateRow, Row, StyledLine, TextRole, line, say
 
 HOOKS: dict[Hook, str] = {
     "ingress": "frames as an interface receives them",
@@ -142,12 +143,8 @@ def _chain(place: RulePosition) -> Iterator[Row]:
     seen: Counter[str] = Counter()
     for rule in chain.rules:
         seen[rule.text] += 1
-        yield Row(
-            id=rule_id(place, rule, seen[rule.text]),
-            cells=(_rule(table, rule),),
-            parent=parent,
-            search=f"{rule.text} {rule.comment} {chain.name} {table.name}",
-        )
+        search = f"{rule.text} {rule.comment} {chain.name} {table.name}"
+        yield LateRow.of(rule_id(place, rule, seen[rule.text]), partial(_rule, table, rule), parent, search)
 
 
 def rule_id(place: RulePosition, rule: Rule, turn: int) -> str:

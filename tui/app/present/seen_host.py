@@ -10,13 +10,19 @@ from dnet_tui.inspect.model.coverage.gaps import listed
 from dnet_tui.inspect.model.view import View
 
 _last: list[tuple[Snapshot, View]] = []
+"""That on show, and the next one: a worker makes it while the other is still looked at."""
 
 
 def seen_host(snapshot: Snapshot) -> View:
-    """Return the view over a snapshot; the one over the last snapshot that was asked for is kept."""
+    """Return the view over a snapshot; those over the last two snapshots that were asked for are kept."""
     for kept, view in _last:
         if kept is snapshot:
             return view
     view = View(listed(snapshot))
-    _last[:] = [(snapshot, view)]
+    _last[:] = [*_last[-1:], (snapshot, view)]
     return view
+
+
+def keep_only(snapshot: Snapshot | None) -> None:
+    """Let go of the views over other snapshots than the one that is on show now."""
+    _last[:] = [(kept, view) for kept, view in _last if kept is snapshot]

@@ -168,9 +168,9 @@ class LateRow(Row):
     make: Callable[[], StyledLine]
 
     @classmethod
-    def of(cls, ident: str, make: Callable[[], StyledLine]) -> LateRow:
+    def of(cls, ident: str, make: Callable[[], StyledLine], parent: str = "", search: str = "") -> LateRow:
         """Return a row that ``make`` will make."""
-        row = cls(id=ident, cells=())
+        row = cls(id=ident, cells=(), parent=parent, search=search)
         row.make = make
         return row
 
@@ -189,18 +189,26 @@ SHORTEST = 8
 """A column is not cut below this: it is left out."""
 
 
-def columns(rows: Sequence[Row], width: int, *, cut_last: bool = False, least: int = 16) -> tuple[int, ...]:
-    """Return the width of each column of a list that is ``width`` cells wide; :func:`place` puts a row into them.
+def natural_columns(rows: Sequence[Row]) -> tuple[int, ...]:
+    """Return how wide each column of a list would be if there were room for all.
 
-    Columns have their natural width.  Where there is no room, the first one is
-    cut, down to ``least`` cells, and then the last ones are left out; with
-    ``cut_last`` the last one is cut before the first.  Rows with one cell span
-    all columns and have no say.
+    Rows with one cell span all columns and have no say.
     """
     several = [row.cells for row in rows if not isinstance(row, LateRow) and len(row.cells) > 1]
     count = max(map(len, several), default=1)
-    natural = [max((width_of(cells[col]) for cells in several if len(cells) > col), default=0) for col in range(count)]
-    first, others = natural[0], natural[1:]
+    return tuple(
+        max((width_of(cells[col]) for cells in several if len(cells) > col), default=0) for col in range(count)
+    )
+
+
+def columns(natural: Sequence[int], width: int, *, cut_last: bool = False, least: int = 16) -> tuple[int, ...]:
+    """Return the width of each column of a list that is ``width`` cells wide; :func:`place` puts a row into them.
+
+    Columns have their ``natural`` width.  Where there is no room, the first one
+    is cut, down to ``least`` cells, and then the last ones are left out; with
+    ``cut_last`` the last one is cut before the first.
+    """
+    first, others = natural[0], list(natural[1:])
     while others:
         over = _taken(others) + first - width
         if over <= 0 or (cut_last and others[-1] - over >= SHORTEST):
@@ -218,14 +226,39 @@ def _taken(others: Sequence[int]) -> int:
 
 def place(row: Row, width: int, sizes: Sequence[int]) -> StyledLine:
     """Return a row as one line of at most ``width`` cells."""
+    return fit(whole(row, sizes), width)
+
+
+def whole(row: Row, sizes: Sequence[int]) -> StyledLine:
+    """Return a row as one line, however long, with its columns as wide as ``sizes`` says."""
     if len(row.cells) == 1:
-        return fit(row.cells[0], width)
+        return row.cells[0]
     out: list[TextSpan] = list(pad(row.cells[0], sizes[0]))
     for size, cell in zip(sizes[1:], row.cells[1:], strict=False):
         if size:
             out.append(TextSpan(" " * GAP))
             out.extend(pad(cell, size))
-    return fit(tuple(out), width)
+    return tuple(out)
+
+
+def moved(pieces: StyledLine, cells: int) -> StyledLine:
+    """Return a line without its first ``cells`` cells; where these showed anything it begins with ``…``."""
+    gone, rest = _split(pieces, cells)
+    if not gone.strip():
+        return rest
+    return (TextSpan("…", "dim"), *_split(rest, 1)[1])
+
+
+def _split(pieces: StyledLine, cells: int) -> tuple[str, StyledLine]:
+    """Cut a line after so many cells; of a wide character that the cut goes through a blank is left."""
+    gone, left = "", cells
+    for at, piece in enumerate(pieces):
+        for index, letter in enumerate(piece.text):
+            if left <= 0:
+                return gone, (TextSpan(" " * -left + piece.text[index:], piece.role), *pieces[at + 1 :])
+            gone += letter
+            left -= cell_len(letter)
+    return gone, (TextSpan(" " * -left),) if left < 0 else ()
 
 
 def filtered(rows: Sequence[Row], words: str) -> tuple[Row, ...]:

@@ -126,6 +126,12 @@ class ModeScreen(Screen[None]):
         self.paint(state)
         self._frame()
 
+    def forget(self) -> None:
+        """Let go of what was shown of an older snapshot: it is made anew when this mode is on show again."""
+        self.state, self._made_of, self._rows, self._words = AppState(), (), (), None
+        for listing in self.query(f"#{self.shows}-list").results(Listing):
+            listing.show((), "")
+
     @on(DescendantFocus)
     @on(DescendantBlur)
     def _frame(self) -> None:
@@ -202,7 +208,7 @@ class ModeScreen(Screen[None]):
     def action_copy(self) -> None:
         """Copy the detail to the terminal's clipboard (OSC 52)."""
         focused = self.focused
-        if isinstance(focused, Listing) and focused.id == "packets" and focused.selected:
+        if isinstance(focused, Listing) and focused.has_class("packet-rows") and focused.selected:
             text = plain(focused.rows[focused.cursor].cells[0])
         else:
             text = self.query_one(f"#{self.shows}-detail", DetailPane).text
@@ -215,7 +221,7 @@ class ModeScreen(Screen[None]):
 
 def _is_column(node: Widget) -> bool:
     """Whether a widget is what panes are stacked in."""
-    return (node.id or "").endswith("-right")
+    return (node.id or "").endswith(("-right", "-sides"))
 
 
 def _same(old: tuple[object, ...], new: tuple[object, ...]) -> bool:

@@ -61,11 +61,15 @@ class CapturingScreen(ModeScreen):
         if points:
             self.post_message(CaptureAsked(points, self.query_one(CapturePane).expression))
 
+    def focus_packets(self) -> None:
+        """Give the keys to the packets."""
+        self.set_focus(self.query_one("#packets"))
+
     @on(Input.Submitted, "#pcap")
     def filter_submitted(self, event: Input.Submitted) -> None:
         """Start with the filter that was typed."""
         event.stop()
-        self.set_focus(self.query_one("#packets"))
+        self.focus_packets()
         self._start(self.points(self.state))
 
     @on(Input.Changed, "#pcap")

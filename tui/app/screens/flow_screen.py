@@ -104,6 +104,11 @@ class FlowScreen(ModeScreen):
         """Show the flow's packets."""
         self.query_one(ProofPane).show(state, possible=self.can_capture, sends=bool(self.check_action("probe", ())))
 
+    def forget(self) -> None:
+        """As everywhere; the list is made anew as well."""
+        super().forget()
+        self._listed, self._places, self._places_of = (), (), None
+
     # -- completing places --------------------------------------------------
 
     def complete(self) -> None:

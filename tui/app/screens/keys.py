@@ -27,6 +27,8 @@ _NAMES = {
     "question_mark": "?",
     "slash": "/",
     "plus": "+",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
     "space": "Space",
     "escape": "Esc",
     "enter": "Enter",

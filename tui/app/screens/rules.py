@@ -84,6 +84,11 @@ class RulesScreen(ModeScreen):
             self.post_message(RulesAboutChosen(about, state.selection.about_label))
         return found
 
+    def forget(self) -> None:
+        """As everywhere; what concerns the map's selection is looked for anew."""
+        super().forget()
+        self._asked = None
+
     def _subject(self) -> RuleSubject | None:
         snapshot = self.state.snapshot
         return rules_about.subject_of_row(snapshot, self.state.selected("map")) if snapshot is not None else None

@@ -66,6 +66,7 @@ class TraceScreen(FlowScreen):
             self.paint_steps(state)
         else:
             self.tell(_NOTHING, "form")
+            self.paint_proof(state)
 
     _asked = False
 

@@ -44,7 +44,9 @@ class CapturePane(Vertical):
             box.cursor_blink = False
             yield box
         yield Bar(id="capture-status")
-        yield Listing(id="packets", follow=True)
+        rows = Listing(id="packets", follow=True)
+        rows.add_class("packet-rows")
+        yield rows
 
     def show(self, state: AppState, chosen: tuple[str, ...], *, can_capture: bool) -> None:
         """Show the state's capture; it would start at the points that are ``chosen``."""

@@ -10,7 +10,20 @@ from textual.events import Click, Resize
 from textual.geometry import Region, Size
 from textual.message import Message
 
-from dnet_tui.tui.app.present.styled_text import Row, StyledLine, TextSpan, columns, fit, line, place, say
+from dnet_tui.tui.app.present.styled_text import (
+    Row,
+    StyledLine,
+    TextSpan,
+    columns,
+    fit,
+    line,
+    moved,
+    natural_columns,
+    place,
+    say,
+    whole,
+    width_of,
+)
 from dnet_tui.tui.app.widgets.painted import Painted
 
 _CURSOR = TextSpan("> ")
@@ -31,6 +44,8 @@ class Listing(Painted, can_focus=True, inherit_bindings=False):
         Binding("G,end", "jump(-1)", "last", show=False),
         Binding("pagedown,ctrl+d", "page(1)", "page down", show=False),
         Binding("pageup,ctrl+u", "page(-1)", "page up", show=False),
+        Binding("greater_than_sign", "sideways(1)", "the right of long rows", show=False),
+        Binding("less_than_sign", "sideways(-1)", "their left", show=False),
     ]
 
     class Moved(Message):
@@ -49,11 +64,28 @@ class Listing(Painted, can_focus=True, inherit_bindings=False):
     class Opened(Moved):
         """Enter, or a click on the row that was selected already."""
 
+    class Shifted(Message):
+        """Its rows were moved sideways."""
+
+        def __init__(self, listing: Listing) -> None:
+            super().__init__()
+            self.listing = listing
+
+        @property
+        def control(self) -> Listing:
+            """The list (for ``@on`` selectors)."""
+            return self.listing
+
     def __init__(self, *, id: str, follow: bool = False, cut_last: bool = False) -> None:  # noqa: A002  Textual's name for it
         super().__init__(id=id)
         self.rows: tuple[Row, ...] = ()
         self.cursor = -1
         self._columns: tuple[int, ...] = ()
+        self._natural: tuple[int, ...] = (0,)
+        self.shift = 0
+        """So many cells of its rows are out of sight to the left."""
+        self._seen_over: tuple[int, int] | None = None
+        """The first row in sight, and how many cells of those in sight have no room."""
         self._empty: StyledLine = ()
         self.follow = follow
         """Whether the cursor stays at the end while it is there."""
@@ -68,6 +100,7 @@ class Listing(Painted, can_focus=True, inherit_bindings=False):
         """Replace the rows, put the cursor on ``selected`` if it is there, and return the row it came to."""
         at_end = self.follow and self.cursor >= len(self.rows) - 1
         self.rows = tuple(rows)
+        self._natural = natural_columns(self.rows)
         self._empty = line(say(empty, "dim"))
         found = next((index for index, row in enumerate(self.rows) if row.id == selected), None)
         wanted = len(self.rows) - 1 if at_end else found if found is not None else max(self.cursor, 0)
@@ -86,7 +119,10 @@ class Listing(Painted, can_focus=True, inherit_bindings=False):
 
     def reflow(self, width: int) -> None:
         """Lay the columns out; the lines themselves are made when they are seen."""
-        self._columns = columns(self.rows, max(width - 2, 1), cut_last=self._cut_last)
+        self._columns = columns(self._natural, max(width - 2, 1), cut_last=self._cut_last)
+        self._seen_over = None
+        if self.shift:
+            self.shift = min(self.shift, self._over())
         self.virtual_size = Size(width, max(len(self.rows), 1))
         self.refresh()
 
@@ -100,10 +136,38 @@ class Listing(Painted, can_focus=True, inherit_bindings=False):
         if index >= len(self.rows):
             return (fit(self._empty, self.room) if index == 0 and not self.rows else (), False)
         under_cursor = index == self.cursor
-        return (
-            (_CURSOR if under_cursor else _NO_CURSOR, *place(self.rows[index], max(self.room - 2, 1), self._columns)),
-            under_cursor,
-        )
+        row, room = self.rows[index], max(self.room - 2, 1)
+        if self.shift:
+            shown = fit(moved(whole(row, self._natural), self.shift), room)
+        else:
+            shown = place(row, room, self._columns)
+        return (_CURSOR if under_cursor else _NO_CURSOR, *shown), under_cursor
+
+    def _over(self) -> int:
+        """How many cells of the rows in sight have no room."""
+        top = self.scroll_offset.y
+        if self._seen_over is None or self._seen_over[0] != top:
+            seen = self.rows[top : top + max(self.size.height, 1)]
+            longest = max((width_of(whole(row, self._natural)) for row in seen), default=0)
+            self._seen_over = top, max(longest - max(self.room - 2, 1), 0)
+        return self._seen_over[1]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to go sideways where something is out of sight there."""
+        if action != "sideways":
+            return True
+        return self.shift < self._over() if parameters == (1,) else self.shift > 0
+
+    def action_sideways(self, step: int) -> None:
+        """Bring into sight what the rows have to the right, or to the left, by half a screenful."""
+        self.go_sideways(max(0, min(self.shift + step * max(self.room // 2, 1), self._over())))
+
+    def go_sideways(self, shift: int) -> None:
+        """Leave out so many cells of each row."""
+        if shift != self.shift:
+            self.shift = shift
+            self.refresh()
+            self.post_message(self.Shifted(self))
 
     def action_move(self, step: int) -> None:
         """Move the cursor by rows, over headings."""

@@ -32,7 +32,10 @@ class ProofPane(Vertical):
             self.call_after_refresh(self.show, state, possible=possible, sends=sends)
             return
         guided = state.guided
-        pair = guided.answered.links.at(guided.step) if guided.answered is not None else (None, None)
+        if guided.answered is None:
+            self.query_one("#proof-status", Bar).show(proofs.UNASKED)
+            return
+        pair = guided.answered.links.at(guided.step)
         status = proofs.status(guided.proof, pair, possible=possible, offline=state.offline, sends=sends)
         self.query_one("#proof-status", Bar).show(status)
         key = (guided.proof.packets, guided.proof.points, pair)

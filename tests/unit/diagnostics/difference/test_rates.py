@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from dnet_tui.diagnostics.difference.rates import LinkRate, Rates, RuleRate, spoken
-from dnet_tui.inspect.model import Link, LinkRef, LinkStats, Namespace, Snapshot
+from dnet_tui.diagnostics.difference.rates import LinkRate, Rates, RuleRate, counted, spoken
+from dnet_tui.inspect.model import Link, LinkRef, LinkStats, Namespace, Snapshot, Unread
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Rule, Table
 
 HOST = "net:[1]"
@@ -119,3 +119,26 @@ def test_a_policys_matches_become_a_rate() -> None:
 )  # fmt: skip
 def test_rates_are_spoken_in_few_characters(value: float, unit: str, text: str) -> None:
     assert spoken(value, unit) == text
+
+
+def test_what_is_kept_of_an_earlier_snapshot_says_the_same_and_no_more() -> None:
+    text = "-s 10.0.0.0/8 -j ACCEPT"
+    before, after = host(100, rule(1, 5, text), rule(2, 1)), host(120, rule(1, 9, text[:5] + text[5:]), rule(2, 1))
+    kept = counted(before, after)
+    assert Rates(kept, after, 4.0).link(ETH0) == Rates(before, after, 4.0).link(ETH0) is not None
+    for number in (1, 2):
+        assert rule_rate(kept, after, number) == rule_rate(before, after, number) is not None
+    table = after.namespaces[0].firewall.tables[0]
+    chain = table.chains[0]
+    assert Rates(kept, after, 4.0).policy(HOST, table, chain) == Rates(before, after, 4.0).policy(HOST, table, chain)
+    slim = kept.namespaces[0].firewall.tables[0].chains[0].rules[0]
+    assert slim.text is chain.rules[0].text
+    assert not slim.exprs
+
+
+def test_what_was_taken_over_or_not_read_has_no_rate_either_way() -> None:
+    before, after = host(100, rule(1, 5)), host(120, rule(1, 9), read_at="2026-11-21T10:00:00+00:00")
+    assert rule_rate(counted(before, after), after) is rule_rate(before, after) is None
+    unread = msgspec.structs.replace(before.namespaces[0], firewall=Unread(reason="no right"))
+    earlier = msgspec.structs.replace(before, namespaces=(unread,))
+    assert rule_rate(counted(earlier, host(120, rule(1, 9))), host(120, rule(1, 9))) is None

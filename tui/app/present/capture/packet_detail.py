@@ -14,6 +14,10 @@ from dnet_tui.tui.app.present.styled_text import BLANK, CROSS, Paragraph, bullet
 MOST_BYTES = 4096
 """Bytes that are shown in hex: a frame that was offloaded has up to 64 KiB."""
 
+NOTHING = (
+    Paragraph(line(say("Of the packet under the cursor its way, its fields and its bytes are shown here.", "dim"))),
+)
+
 _WAYS = {"in": "received", "out": "sent"}
 
 

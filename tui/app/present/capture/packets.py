@@ -39,6 +39,36 @@ def _row(row: BoardRow, points: int, *, brief: bool) -> StyledLine:
     )
 
 
+def pane_rows(view: BoardView, point: int) -> tuple[Row, ...]:
+    """Return the rows of one point's pane: each packet as it was there, or that it did not come there.
+
+    Rows have the ids of :func:`rows`: the same packet has the same one in every pane.
+    """
+    return tuple(
+        LateRow.of(f"packet:{row.number}", partial(_row_at, row, point))
+        for row in view.rows
+        if any(item.point == point for item in row.sightings) or any(missed == point for missed, _ in row.missed)
+    )
+
+
+def _row_at(row: BoardRow, point: int) -> StyledLine:
+    number = say(f"{row.number:>3} ", "dim")
+    seen = next((item for item in row.sightings if item.point == point), None)
+    if seen is None:
+        reason = next((text for missed, text in row.missed if missed == point), "")
+        told = f"{CROSS} not here" + (f": {reason}" if reason else "")
+        return line(number, say(told, "bad"))
+    return line(
+        number,
+        say(f"{clock(seen.time_ns)[6:12]} ", "dim"),
+        say(f"{seen.direction:<3} ", "key"),
+        say(f"{row.proto} ", "head"),
+        *_ends(seen.src, seen.dst),
+        f" {row.info}",
+        *(say(f"  [{word}]", "warn") for word in row.remarks),
+    )
+
+
 def _seen_at(row: BoardRow, points: int) -> tuple[TextSpan, ...]:
     """A cell for each point: its number where the packet was seen, a cross where it was missed, else a dot."""
     seen = {item.point for item in row.sightings}

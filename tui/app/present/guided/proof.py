@@ -10,6 +10,9 @@ from dnet_tui.tui.reports.capture.packet_table import delay
 Pair = tuple[int | None, int | None]
 
 
+UNASKED = line(say("once a flow is given, its packets are counted here at both ends of each step", "dim"))
+
+
 def label(proof: Proof, point: int | None) -> str:
     """Return what a point is called."""
     return proof.points[point] if point is not None and point < len(proof.points) else ""

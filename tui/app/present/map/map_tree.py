@@ -32,11 +32,32 @@ def rows(
 ) -> tuple[Row, ...]:
     """Return the whole tree as rows, without what is folded away; with ``traffic`` with all that a wide one has."""
     view = seen_host(snapshot)
-    found = _flatten((_tree(view, report),), folded, "", "")
+    found = _taken(snapshot, report, folded)
+    if found is None:
+        found = tuple(_flatten((_tree(view, report),), folded, "", ""))
     if traffic is None:
-        return tuple(found)
+        return found
     extras = Extras(view, traffic)
     return tuple(_widened(row, extras.cells(row.id)) for row in found)
+
+
+_ready: list[tuple[Snapshot, Report | None, frozenset[str], tuple[Row, ...]]] = []
+
+
+def make_ready(snapshot: Snapshot, report: Report | None, folded: frozenset[str]) -> None:
+    """Make what :func:`rows` will be asked for, in a worker: of a big host it takes longer than a key may wait."""
+    made = tuple(_flatten((_tree(seen_host(snapshot), report),), folded, "", ""))
+    _ready[:] = [(snapshot, report, folded, made)]
+
+
+def _taken(snapshot: Snapshot, report: Report | None, folded: frozenset[str]) -> tuple[Row, ...] | None:
+    """What was made ready, once: whoever shows it keeps it."""
+    found = None
+    for kept, its_report, its_folded, made in _ready:
+        if kept is snapshot and its_report is report and its_folded == folded:
+            found = made
+    _ready.clear()
+    return found
 
 
 def _widened(row: Row, more: tuple[StyledLine, ...]) -> Row:

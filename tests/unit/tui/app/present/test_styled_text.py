@@ -15,10 +15,13 @@ from dnet_tui.tui.app.present.styled_text import (
     filtered,
     fit,
     line,
+    moved,
+    natural_columns,
     pad,
     place,
     plain,
     say,
+    whole,
     width_of,
     wrap,
 )
@@ -74,28 +77,47 @@ def test_wrapped_lines_fit_and_lose_nothing(width: int, text: str, hang: int) ->
 
 def test_columns_keep_their_width_while_there_is_room() -> None:
     rows = [row("name", "kind", "10.0.0.1"), row("longer name", "k", "")]
-    assert columns(rows, 40) == (11, 4, 8)
+    assert columns(natural_columns(rows), 40) == (11, 4, 8)
     assert plain(place(rows[0], 40, (11, 4, 8))) == "name         kind  10.0.0.1"
 
 
 def test_without_room_the_first_column_is_cut_and_then_the_last_left_out() -> None:
     rows = [row("a-very-long-name-indeed", "172.30.100.1/24")]
-    assert columns(rows, 36) == (19, 15)
-    assert columns(rows, 30) == (23,)
-    assert columns(rows, 20) == (20,)
+    assert columns(natural_columns(rows), 36) == (19, 15)
+    assert columns(natural_columns(rows), 30) == (23,)
+    assert columns(natural_columns(rows), 20) == (20,)
 
 
 def test_with_cut_last_the_last_column_is_cut_first() -> None:
     rows = [row("ip-forward-off", "net.ipv4.ip_forward")]
-    assert columns(rows, 30, cut_last=True) == (14, 14)
-    assert columns(rows, 20, cut_last=True) == (14,)
+    assert columns(natural_columns(rows), 30, cut_last=True) == (14, 14)
+    assert columns(natural_columns(rows), 20, cut_last=True) == (14,)
 
 
 def test_a_row_of_one_cell_spans_all_columns_and_widens_none() -> None:
     rows = [row("a heading that is much longer than the columns"), row("x", "y")]
-    sizes = columns(rows, 60)
+    sizes = columns(natural_columns(rows), 60)
     assert sizes == (1, 1)
     assert plain(place(rows[0], 60, sizes)) == "a heading that is much longer than the columns"
+
+
+def test_a_line_moved_sideways_says_that_something_is_left_of_it() -> None:
+    text = line(say("  one ", "head"), "two three")
+    assert moved(text, 0) == text
+    assert moved(text, 2) == line(say("one ", "head"), "two three")
+    assert plain(moved(text, 3)) == "…e two three"
+    assert plain(moved(text, 100)) == "…"
+    assert moved((), 5) == ()
+
+
+def test_a_line_moved_into_a_wide_character_keeps_its_cells() -> None:
+    assert plain(moved(line("日本語"), 1)) == "…本語"
+    assert cell_len(plain(moved(line("  日本語"), 3))) == 5
+
+
+def test_a_whole_row_has_all_its_columns_however_long() -> None:
+    rows = [row("a-very-long-name-indeed", "172.30.100.1/24", "more")]
+    assert plain(whole(rows[0], natural_columns(rows))) == "a-very-long-name-indeed  172.30.100.1/24  more"
 
 
 def test_a_filter_wants_all_words_in_any_case_and_keeps_the_ancestors() -> None:
