@@ -97,6 +97,8 @@ def doctor(
     skipped = left_out(skip or (), check or (), known)
     only, without = tuple(check or ()), tuple(item.id for item in skipped)
     require("check", (*only, *without), [item.id for item in CATALOGUE], "dnet-tui checks")
+    if only and not set(only) - set(without):
+        raise UsageError("nothing is left to check: --skip leaves out all that --check names", "leave one of them out")
     from dnet_tui.diagnostics.report.second_look import SETTLING, settled  # noqa: PLC0415  as above
 
     meant = meant_flows(flow or (), known)
