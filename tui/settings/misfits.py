@@ -72,8 +72,9 @@ def require_fitting(file: str, text: str, data: dict[str, Any]) -> None:
 
 def _tables(file: str, text: str, name: str, value: object) -> list[dict[str, Any]]:
     several = TABLES[name].several
-    tables = value if isinstance(value, list) and several else [value]
-    if (several and not isinstance(value, list)) or not all(isinstance(item, dict) for item in tables):
+    items = value if isinstance(value, list) and several else [value]
+    tables = [item for item in items if isinstance(item, dict)]
+    if (several and not isinstance(value, list)) or len(tables) < len(items):
         where = f"{file}, line {line_of(text, name)}"
         raise UsageError(f"{where}: {name} is no table of the form {headed(name)}", _form(name))
     return tables
