@@ -30,7 +30,7 @@ async def settled(pilot: Pilot[None]) -> None:
 
 async def until(pilot: Pilot[None], true: Callable[[], bool]) -> None:
     """Wait for something that a worker brings about; as long as a busy machine may take."""
-    deadline = time.monotonic() + 8
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline, "it did not happen"
         await pilot.pause(0.01)

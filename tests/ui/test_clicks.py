@@ -18,7 +18,8 @@ async def click(pilot: Pilot[None], app: DnetApp, text: str, line: int | None = 
 
     def place() -> tuple[int, int] | None:
         lines = screen_text(app).splitlines()
-        at = range(len(lines)) if line is None else [line % len(lines)]
+        # A screen that was just switched to has no line yet.
+        at = range(len(lines)) if line is None else range(len(lines))[line:][:1]
         return next(((lines[row].index(text), row) for row in at if text in lines[row]), None)
 
     await until(pilot, lambda: place() is not None)

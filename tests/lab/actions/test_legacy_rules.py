@@ -382,7 +382,7 @@ with open("/run/xtables.lock", "w") as lock:
         process.kill()
         process.wait()
 child = Path(f"/proc/{found[0]}")
-end = time.monotonic() + 20
+end = time.monotonic() + 60
 while child.exists() and " Z " not in (child / "stat").read_text() and time.monotonic() < end:
     time.sleep(0.02)
 process.wait()

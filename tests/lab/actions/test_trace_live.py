@@ -55,7 +55,7 @@ _TERMINATED = """
 import os, signal, subprocess, sys, time
 argv = sys.argv[1:]
 process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-end = time.monotonic() + 30
+end = time.monotonic() + 60
 while time.monotonic() < end and process.poll() is None:
     if "dnet_tui_" in subprocess.run(["nft", "list", "tables"], capture_output=True, text=True).stdout:
         process.send_signal(signal.SIGTERM)

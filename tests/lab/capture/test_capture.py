@@ -64,7 +64,7 @@ def finish(process: subprocess.Popen[bytes], *, interrupt: bool = False) -> tupl
         # nsenter forks for the PID namespace, and passes the exit code of its child on.
         (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         os.kill(int(child), signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     return out, err.decode(), process.returncode
 
 
@@ -215,13 +215,13 @@ def test_a_file_equals_what_tcpdump_writes_beside_it(demo_host: DemoHost, tmp_pa
         for _ in range(5):
             ping(demo_host)
         _, err, _ = finish(process, interrupt=True)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while time.monotonic() < until and any(held(path) < 10 for path in dumps.values()):
         time.sleep(0.1)  # tcpdump gets its packets some time after us
     for dump in running:
         (child,) = Path(f"/proc/{dump.pid}/task/{dump.pid}/children").read_text().split()
         os.kill(int(child), signal.SIGINT)
-        dump.communicate(timeout=20)
+        dump.communicate(timeout=60)
     written = records(ours)
     for index, path in enumerate(dumps.values()):
         mine, theirs = [item for item in written if item.point == index], records(path)

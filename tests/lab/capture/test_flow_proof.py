@@ -23,7 +23,7 @@ source = open_flow(answered)
 ping(answered.why.trace.forward.start.src, limit=2)
 line = probe(answered)
 count, wanted = FlowCount(), 6 if line.good else 3
-deadline = time.monotonic() + 10
+deadline = time.monotonic() + 60
 while time.monotonic() < deadline and sum((*count.there_kinds.values(), *count.back_kinds.values())) < wanted:
     count = counted(count, source.poll(0.3).packets, len(source.points))
 source.close()
@@ -36,7 +36,7 @@ from dnet_tui.inspect.watch.rule_authors import RuleAuthors
 authors = RuleAuthors()
 for argv in (["nft", "add", "table", "ip", "made_by_nft"], ["iptables-nft", "-A", "FORWARD", "-j", "ACCEPT"]):
     subprocess.run(argv, check=True)
-found, deadline = [], time.monotonic() + 10
+found, deadline = [], time.monotonic() + 60
 while len(found) < 2 and time.monotonic() < deadline:
     found += authors.take()
 authors.close()

@@ -67,7 +67,7 @@ def sshd(host: DemoHost, folder: Path) -> Iterator[tuple[str, ...]]:
     known = ("-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={folder / 'known'}", "-o", "LogLevel=ERROR")
     call = ("ssh", "-F", "none", "-i", str(folder / "key"), *known, "-p", PORT, "root@127.0.0.1")
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while host.run(*call, "true", check=False).returncode and time.monotonic() < deadline:
             if daemon.poll() is not None:
                 break

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,8 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnet_tui.diagnostics.checks.run_checks import run_checks
-from dnet_tui.diagnostics.operations.rule import InsertRule
-from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.archive.redact import redact
 from dnet_tui.inspect.archive.snapshot_file import encode as stored
 from dnet_tui.inspect.model import (
@@ -38,7 +35,7 @@ from dnet_tui.inspect.model.coverage.gaps import Gap, with_gaps
 from dnet_tui.inspect.model.firewall import Chain, Element, Firewall, Match, NamedSet, Nat, Note, Opaque, Rule, Table
 from dnet_tui.inspect.model.network_label import Intention, decode, encode
 from unit.builders.examples import examples
-from unit.builders.factories import HOST, WEB, docker_like_snapshot, with_link, with_namespace, with_sysctl
+from unit.builders.factories import docker_like_snapshot
 from unit.builders.factories_names import SERVER, container, embedded, legacy, resolving
 
 KEY = b"nobody knows"
@@ -324,45 +321,6 @@ def test_the_original_is_left_as_it_was_and_the_same_key_says_the_same() -> None
 
 
 # -- the whole --------------------------------------------------------------
-
-
-def forwarding_off(host: Snapshot) -> Snapshot:
-    for key in host.namespaces[0].sysctls:
-        if key.endswith((".forwarding", "ip_forward")):
-            host = with_sysctl(host, key, "0")
-    return host
-
-
-def dropped_by_user(host: Snapshot) -> Snapshot:
-    spec = "-s 10.10.0.0/24 -j DROP"
-    return after(
-        host,
-        [InsertRule(backend="iptables-nft", family="ip", table="filter", chain="DOCKER-USER", spec=spec, position=1)],
-    )
-
-
-FAULTS: dict[str, Callable[[Snapshot], Snapshot]] = {
-    "healthy": lambda host: host,
-    "forwarding": forwarding_off,
-    "flushed": lambda host: with_namespace(host, HOST, firewall=Firewall()),
-    "port down": lambda host: with_link(host, HOST, "veth77c3d4e", up=False, carrier=False),
-    "no route": lambda host: with_namespace(host, WEB, routes=()),
-    "user's drop": dropped_by_user,
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_the_doctor_says_the_same_of_the_redacted_host(fault: str) -> None:
-    host = FAULTS[fault](docker_like_snapshot())
-    original, redacted = run_checks(host), run_checks(redact(host, KEY))
-
-    assert [(item.check, item.severity, item.caused_by) for item in redacted.findings] == [
-        (item.check, item.severity, item.caused_by) for item in original.findings
-    ]
-    assert [(item.id, item.outcome) for item in redacted.checks] == [
-        (item.id, item.outcome) for item in original.checks
-    ]
-    assert bool(original.findings) == (fault != "healthy")
 
 
 PRIVATE = st.one_of(
