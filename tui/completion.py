@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 _PLACES = ("outside", "host")
 _WORD = re.compile(r"[A-Za-z0-9_.@:+/-]{1,255}")
@@ -26,14 +26,14 @@ def containers(incomplete: str) -> list[str]:
 
 
 def networks(incomplete: str) -> list[str]:
-    """Engines' networks."""
-    return _beginning(incomplete, _engine_names()[1])
+    """Engines' networks, and those that dnet-tui made without one."""
+    return _beginning(incomplete, (*_engine_names()[1], *_plain_networks()))
 
 
 def subjects(incomplete: str) -> list[str]:
     """Containers and networks."""
     found = _engine_names()
-    return _beginning(incomplete, (*found[0], *found[1]))
+    return _beginning(incomplete, (*found[0], *found[1], *_plain_networks()))
 
 
 def checks(incomplete: str) -> list[str]:
@@ -51,6 +51,21 @@ def interfaces(incomplete: str) -> list[str]:
 def host_interfaces(incomplete: str) -> list[str]:
     """The host's interfaces."""
     return _beginning(incomplete, _interfaces_here())
+
+
+def _plain_networks(folder: str = "/sys/class/net") -> Iterator[str]:
+    """The networks that bridges carry in their alias (``network_label``), as the kernel shows it in sysfs."""
+    prefix = "dnet-tui:"
+    for name in _interfaces_here():
+        try:
+            with open(f"{folder}/{name}/ifalias", encoding="utf-8") as file:  # noqa: PTH123  pathlib takes 10 ms
+                alias = file.read()
+            if alias.startswith(prefix):
+                import json  # noqa: PLC0415  only where there is such a network
+
+                yield str(json.loads(alias.removeprefix(prefix))["name"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
 
 
 def _interfaces_here() -> list[str]:

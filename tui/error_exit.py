@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -40,14 +41,36 @@ def translated(*, traceback: bool) -> Iterator[None]:
     except DnetError as error:
         say(error.message, error.hint)
         raise typer.Exit(exit_code(error)) from error
+    except OSError as error:
+        if not is_of_the_output(error):
+            unexpected(error, traceback=traceback)
+            raise typer.Exit(Exit.CANNOT_INSPECT) from error
+        say_unwritten(error)
+        raise typer.Exit(Exit.USAGE) from error
     except Exception as error:  # the last line of defence: a person gets a sentence, not a traceback
-        if traceback or os.environ.get(TRACEBACK_VARIABLE):
-            print_exc()
-        say(
-            f"something went wrong inside dnet-tui: {type(error).__name__}: {error}",
-            f"`{TRACEBACK_VARIABLE}=1 dnet-tui …` or `dnet-tui --traceback …` shows where; please report it",
-        )
+        unexpected(error, traceback=traceback)
         raise typer.Exit(Exit.CANNOT_INSPECT) from error
+
+
+def unexpected(error: Exception, *, traceback: bool) -> None:
+    """Say that this is dnet-tui's own fault, and where to see more of it."""
+    if traceback or os.environ.get(TRACEBACK_VARIABLE):
+        print_exc()
+    say(
+        f"something went wrong inside dnet-tui: {type(error).__name__}: {error}",
+        f"`{TRACEBACK_VARIABLE}=1 dnet-tui …` or `dnet-tui --traceback …` shows where; please report it",
+    )
+
+
+def is_of_the_output(error: OSError) -> bool:
+    """Whether it says that standard output takes no more: no file is named, and the medium refuses."""
+    return error.filename is None and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
+def say_unwritten(error: OSError) -> None:
+    """Say that standard output takes nothing (a full disk), and forget what it was to get."""
+    say(f"the output can't be written: {error.strerror}", "send it to another place; nothing else was changed by that")
+    drop_stdout()
 
 
 def exit_code(error: DnetError) -> Exit:

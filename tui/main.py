@@ -16,7 +16,7 @@ import typer
 
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.tui.completion_scripts import help_stays_plain
-from dnet_tui.tui.error_exit import drop_stdout
+from dnet_tui.tui.error_exit import drop_stdout, say, say_unwritten
 from dnet_tui.tui.exit_codes import Exit
 from dnet_tui.tui.lazy_group import LazyGroup, examples_text
 
@@ -93,9 +93,28 @@ def root(
     raise typer.Exit(run_app(snapshot, readonly=readonly, follow=not no_live))
 
 
+def _fill_standard_streams() -> bool:
+    """Put /dev/null where a standard stream is closed; False where that is standard output.
+
+    Else the next file or socket that is opened would get its number, and what
+    is meant for people would be written there.
+    """
+    unprintable = sys.stdout is None
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(descriptor)
+    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  a descriptor, to the end
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  as above
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  as above
+    return not unprintable
+
+
 def main() -> None:
     """Run ``dnet-tui`` with the process's arguments and exit."""
     gc.set_threshold(*_COMMAND_GC)
+    if not _fill_standard_streams():
+        say("standard output is closed", "send it to a file, or to /dev/null")
+        sys.exit(Exit.USAGE)
     for stream in (sys.stdout, sys.stderr):
         # A terminal in another encoding gets "\u2194" for "↔", not a crash in the middle of a report.
         if hasattr(stream, "reconfigure"):
@@ -111,6 +130,9 @@ def main() -> None:
     except BrokenPipeError:
         drop_stdout()
         sys.exit(Exit.READER_GONE)
+    except OSError as error:
+        say_unwritten(error)
+        sys.exit(Exit.USAGE)
 
 
 if __name__ == "__main__":

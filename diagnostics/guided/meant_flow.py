@@ -20,7 +20,9 @@ from dnet_tui.inspect.errors import DnetError, UsageError
 CHECK = "flow-blocked"
 """The check whose finding a flow is that fails."""
 
-_FORM = re.compile(r"(?P<source>\S+?)(?:\s*(?:->|→)\s*|\s+)(?P<target>(?!->|→)[^\s/]+)(?:/(?P<proto>tcp|udp|icmp))?")
+_FORM = re.compile(
+    r"(?P<source>(?!->|→)\S+?)(?:\s*(?:->|→)\s*|\s+)(?P<target>(?!->|→)[^\s/]+)(?:/(?P<proto>tcp|udp|icmp))?"
+)
 _SHOWN = 4
 
 

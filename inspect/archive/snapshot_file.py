@@ -38,8 +38,10 @@ def decode(data: bytes, name: str = "the snapshot") -> Snapshot:
     """Read a snapshot from JSON text; ``name`` is what messages call it.
 
     Raises:
-        FileError: it isn't JSON, is cut short, isn't a snapshot, or was made by a newer dnet-tui.
+        FileError: it is empty, isn't JSON, is cut short, isn't a snapshot, or was made by a newer dnet-tui.
     """
+    if not data.strip():
+        raise FileError(f"{name} is empty", "see why what should have written it wrote nothing")
     try:
         head = msgspec.json.decode(data, type=_Head)
         if head.format > FORMAT:

@@ -69,6 +69,10 @@ def draw(cast: str) -> str:
         for number, (moment, _) in enumerate(pictures)
     )
     stop = f"100%{{transform:translateX({-(len(pictures) - 1) * width:g}px)}}"
+    # Where nothing moves, because the viewer can't or its user doesn't want it: the last of the fullest pictures.
+    fullest = max(range(len(frames)), key=lambda number: (frames[number].count("<use "), number))
+    still = f"transform:translateX({-fullest * width:g}px)"
+    calm = "@media (prefers-reduced-motion:reduce){.film{animation:none}}"
     symbols = "".join(f'<g id="{name}">{drawn}</g>' for drawn, name in names.items())
     dots = "".join(
         f'<circle cx="{PADDING + 6 + 16 * at}" cy="{BAR / 2:g}" r="5" fill="{colour}"/>'
@@ -79,7 +83,8 @@ def draw(cast: str) -> str:
         "<title>dnet-tui finds why a container can't reach the internet, mends it, and shows that it does</title>\n"
         f"<style>text{{font:{SIZE}px 'DejaVu Sans Mono',Menlo,Consolas,monospace;white-space:pre;"
         f"dominant-baseline:text-before-edge;fill:{FOREGROUND}}}.b{{font-weight:bold}}"
-        f"@keyframes film{{{steps}{stop}}}.film{{animation:film {total:.2f}s step-end infinite}}</style>\n"
+        f"@keyframes film{{{steps}{stop}}}.film{{{still};"
+        f"animation:film {total:.2f}s step-end infinite}}{calm}</style>\n"
         f'<rect width="100%" height="100%" rx="6" fill="#262b31"/>{dots}\n'
         f'<svg x="{PADDING}" y="{BAR}" width="{columns * CELL_WIDTH:g}" height="{rows * CELL_HEIGHT}">'
         f'<rect width="100%" height="100%" fill="{BACKGROUND}"/>\n'

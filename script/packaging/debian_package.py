@@ -29,13 +29,14 @@ _POSTINST = """\
 #!/bin/sh
 set -e
 if [ "$1" = configure ]; then
-    py3compile -p dnet-tui /usr/lib/dnet-tui
+    # Its own modules are not to be cached for it: nobody would remove that again.
+    PYTHONDONTWRITEBYTECODE=1 py3compile -p dnet-tui /usr/lib/dnet-tui
 fi
 """
 _PRERM = """\
 #!/bin/sh
 set -e
-py3clean -p dnet-tui
+PYTHONDONTWRITEBYTECODE=1 py3clean -p dnet-tui
 """
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import bill_of_materials
 import debian_package
 import one_file
+import source_archive
 from packaging_steps import run
 
 
@@ -37,6 +38,8 @@ def build(root: Path, out: Path) -> list[Path]:
         environment = {"SOURCE_DATE_EPOCH": str(epoch)}
         run(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, source, environment=environment)
         (wheel,) = out.glob("*.whl")
+        (archive,) = out.glob("*.tar.gz")
+        source_archive.settle(archive, epoch)
         version = wheel.name.split("-")[1]
         say("the one files …")
         files = one_file.build(wheel, out, scratch, (*one_file.ARCHITECTURES, None))

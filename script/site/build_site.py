@@ -18,30 +18,41 @@ HERE = Path(__file__).resolve().parent
 OUT = site_pages.ROOT / "build" / "site"
 
 
-def main() -> int:
-    """Build the site below build/site; 1 where a link leads nowhere or anything is loaded from elsewhere."""
-    shutil.rmtree(OUT, ignore_errors=True)
-    site_pages.assemble(OUT / "pages")
+def build(out: Path) -> tuple[str, list[str]]:
+    """Build the site below a folder; return what was made, and each link that leads nowhere or out of the site.
+
+    Raises:
+        subprocess.CalledProcessError: mkdocs found something wrong; it has said what.
+    """
+    site_pages.assemble(out / "pages")
     # JSON is YAML.
     settings = {
-        "INHERIT": os.path.relpath(HERE / "mkdocs.yml", OUT),
+        "INHERIT": os.path.relpath(HERE / "mkdocs.yml", out),
         "docs_dir": "pages",
         "site_dir": "html",
         "repo_url": site_pages.HOME,
         "nav": site_pages.navigation(),
     }
-    (OUT / "mkdocs.yml").write_text(json.dumps(settings, indent=1))
-    argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--config-file", str(OUT / "mkdocs.yml")]
-    code = subprocess.run(argv, check=False, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}).returncode
-    if code:
-        return code
-    count, broken = built_links.check(OUT / "html")
-    loaded = built_links.outside(OUT / "html")
-    for line in (*broken, *loaded):
+    (out / "mkdocs.yml").write_text(json.dumps(settings, indent=1))
+    argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--config-file", str(out / "mkdocs.yml")]
+    subprocess.run(argv, check=True, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"})
+    count, broken = built_links.check(out / "html")
+    made = sum(1 for _ in (out / "html").rglob("*.html"))
+    told = f"{made} pages in {os.path.relpath(out / 'html')}; {count} links within, {len(broken)} of them broken"
+    return told, [*broken, *built_links.outside(out / "html")]
+
+
+def main() -> int:
+    """Build the site below build/site; 1 where a link leads nowhere or anything is loaded from elsewhere."""
+    shutil.rmtree(OUT, ignore_errors=True)
+    try:
+        told, wrong = build(OUT)
+    except subprocess.CalledProcessError as error:
+        return error.returncode
+    for line in wrong:
         print(line, file=sys.stderr)
-    made = sum(1 for _ in (OUT / "html").rglob("*.html"))
-    print(f"{made} pages in {os.path.relpath(OUT / 'html')}; {count} links within, {len(broken)} of them broken")
-    return 1 if broken or loaded else 0
+    print(told)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from types import ModuleType
 
@@ -29,6 +31,7 @@ def part(name: str) -> ModuleType:
 
 part("packaging_steps")
 ONE_FILE, MAN_PAGES, DEBIAN = part("one_file"), part("man_pages"), part("debian_package")
+SOURCE_ARCHIVE = part("source_archive")
 
 STAND_IN = """
 import os, sys
@@ -126,6 +129,22 @@ def test_the_same_files_are_the_same_bytes(tmp_path: Path) -> None:
         (tmp_path / name / "pure/a.py").write_text("x = 1\n")
     os.utime(tmp_path / "two/pure/a.py", (1, 1))
     assert ONE_FILE.archive(tmp_path / "one") == ONE_FILE.archive(tmp_path / "two")
+
+
+def test_a_source_archive_has_the_commits_time_and_not_that_of_the_checkout(tmp_path: Path) -> None:
+    for name, order, moment in (("one", "ab", 5_000), ("two", "ba", 9_000.25)):
+        with tarfile.open(tmp_path / f"{name}.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as tar:
+            for member in order:
+                info = tarfile.TarInfo(f"pkg/{member}.py")
+                info.size, info.mtime, info.uid, info.uname = 2, moment, int(moment), name
+                tar.addfile(info, io.BytesIO(b"x\n"))
+        SOURCE_ARCHIVE.settle(tmp_path / f"{name}.tar.gz", 1_000)
+    assert (tmp_path / "one.tar.gz").read_bytes() == (tmp_path / "two.tar.gz").read_bytes()
+    with tarfile.open(tmp_path / "one.tar.gz") as tar:
+        assert [(item.name, item.mtime, item.uname) for item in tar] == [
+            ("pkg/a.py", 1_000, "root"),
+            ("pkg/b.py", 1_000, "root"),
+        ]
 
 
 def test_every_command_has_a_man_page(tmp_path: Path) -> None:

@@ -35,6 +35,13 @@ def test_a_wait_is_shortened_and_the_last_picture_stays() -> None:
     assert (seconds, pictures) == (DRAWN.LONGEST_LOOK + DRAWN.LAST_LOOK, 2)
 
 
+def test_where_nothing_moves_the_fullest_picture_is_shown() -> None:
+    text = DRAWN.draw(cast((0.0, "a"), (1.0, "b\r\nc"), (2.0, "d\r\ne"), (3.0, "f")))
+    width = float(ET.fromstring(text).attrib["width"])  # noqa: S314 - just made here
+    assert f".film{{transform:translateX({-2 * width:g}px);animation:film" in text
+    assert "@media (prefers-reduced-motion:reduce){.film{animation:none}}" in text
+
+
 def test_the_one_of_the_readme_is_small_has_no_script_and_lasts_about_half_a_minute() -> None:
     file = ROOT / "docs" / "screens" / "tour.svg"
     text = file.read_text()
@@ -44,4 +51,5 @@ def test_the_one_of_the_readme_is_small_has_no_script_and_lasts_about_half_a_min
     }
     assert 20 < float(text.split("animation:film ")[1].split("s")[0]) < 45
     assert "It passes" in text
+    assert "prefers-reduced-motion" in text
     assert "docs/screens/tour.svg" in (ROOT / "README.md").read_text()

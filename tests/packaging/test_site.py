@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import os
 import re
 import sys
 from pathlib import Path
@@ -17,6 +19,7 @@ sys.path[:0] = [str(SCRIPTS / "packaging"), str(SCRIPTS / "site")]
 PAGES = importlib.import_module("site_pages")
 BUILT = importlib.import_module("built_links")
 FIGURES = importlib.import_module("recorded_figures")
+BUILD = importlib.import_module("build_site")
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +84,13 @@ def test_broken_links_and_places_of_built_pages_and_what_is_loaded_from_elsewher
     count, broken = BUILT.check(tmp_path)
     assert (count, broken) == (6, ["one.html: #gone", "one.html: two.html#no", "one.html: three.html"])
     assert len(BUILT.outside(tmp_path)) == 1
+
+
+def test_the_pages_are_built_strictly_and_no_link_of_them_is_broken(tmp_path: Path) -> None:
+    if importlib.util.find_spec("material") is None:
+        missing = "mkdocs-material is not installed: script/bootstrap test installs it"
+        # As with the lab: where CI runs, a skip must not look like a pass.
+        pytest.fail(missing) if os.environ.get("DNET_LAB") == "1" else pytest.skip(missing)
+    told, wrong = BUILD.build(tmp_path)
+    assert wrong == []
+    assert int(told.split()[0]) > len(CATALOGUE) + len(COMMANDS)

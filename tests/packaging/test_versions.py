@@ -12,7 +12,8 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-ASKED = [Requirement(item) for item in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"])]
+EXTRAS = PROJECT["optional-dependencies"]
+ASKED = [Requirement(item) for item in (*PROJECT["dependencies"], *EXTRAS["dev"], *EXTRAS["docs"])]
 LOCK = (ROOT / "script" / "dev.lock").read_text()
 
 

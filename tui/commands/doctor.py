@@ -91,12 +91,16 @@ def doctor(
     from dnet_tui.diagnostics.checks.catalogue import CATALOGUE  # noqa: PLC0415  the checks, only to run them
     from dnet_tui.diagnostics.checks.run_checks import run_checks  # noqa: PLC0415  as above
     from dnet_tui.tui.settings.host_settings import HostSettings, settings  # noqa: PLC0415  as above
-    from dnet_tui.tui.settings.settled import left_out, meant_flows  # noqa: PLC0415  as above
+    from dnet_tui.tui.settings.settled import left_out, meant_flows, require_known  # noqa: PLC0415  as above
 
     known = settings() if snapshot is None else HostSettings()  # nothing was settled here of another host
     skipped = left_out(skip or (), check or (), known)
     only, without = tuple(check or ()), tuple(item.id for item in skipped)
-    require("check", (*only, *without), [item.id for item in CATALOGUE], "dnet-tui checks")
+    ids = [item.id for item in CATALOGUE]
+    require("check", (*only, *(skip or ())), ids, "dnet-tui checks")
+    require_known(known, ids)
+    if only and not set(only) - set(without):
+        raise UsageError("nothing is left to check: --skip leaves out all that --check names", "leave one of them out")
     from dnet_tui.diagnostics.report.second_look import SETTLING, settled  # noqa: PLC0415  as above
 
     meant = meant_flows(flow or (), known)

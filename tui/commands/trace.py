@@ -46,9 +46,7 @@ def trace(
     port: DestinationPort = 0,
     sport: SourcePort = 0,
     in_interface: InInterface = "",
-    size: Annotated[
-        int, typer.Option("--size", metavar="BYTES", min=0, show_default=False, help="The IP packet's length.")
-    ] = 0,
+    size: Annotated[int | None, typer.Option("--size", metavar="BYTES", min=1, help="The IP packet's length.")] = None,
     df: Annotated[
         bool | None, typer.Option("--df/--no-df", help="With --size: Don't Fragment (default: as Linux sends).")
     ] = None,
@@ -83,19 +81,23 @@ def trace(
     if live:
         readonly = bool(ctx.find_root().params.get("readonly")) and not dry_run
         _refuse_beside_live(
-            matrix=matrix, offline=snapshot is not None, readonly=readonly, sized=size > 0, arriving=bool(in_interface)
+            matrix=matrix,
+            offline=snapshot is not None,
+            readonly=readonly,
+            sized=bool(size),
+            arriving=bool(in_interface),
         )
         require_consent(yes=yes, dry_run=dry_run)
     _refuse_without(
         live=live,
         of_live=dry_run or yes or timeout is not None,
-        size=size,
+        sized=bool(size),
         of_size=df is not None,
         matrix=matrix,
         of_matrix=bool(only_from or only_to),
     )
     if matrix:
-        every = MatrixRequest(proto=proto, port=port, size=size, df=df, arrives_by=in_interface)
+        every = MatrixRequest(proto=proto, port=port, size=size or 0, df=df, arrives_by=in_interface)
         _matrix(snapshot, output, every, tuple(filter(None, (source, target))), (only_from or (), only_to or ()))
         return
     if not source or not target:
@@ -110,7 +112,7 @@ def trace(
             proto=proto, port=port, sport=sport, output=output, timeout=timeout, dry_run=dry_run, yes=yes
         )
         trace_live(case, *ends, wish)
-    found = run(case, *ends, proto=proto, port=port, sport=sport, size=size, df=df, arrives_by=in_interface)
+    found = run(case, *ends, proto=proto, port=port, sport=sport, size=size or 0, df=df, arrives_by=in_interface)
     next_step = () if size else _why(source, target, proto, (port, sport), in_interface, snapshot)
     _print(found, case, output, next_step)
     if found.arrives is None:
@@ -142,13 +144,13 @@ def _print(found: Trace, case: HostContext, output: str, next_step: tuple[str, .
         sys.stdout.write(trace_text(found, case.view, stdout_paper(), next_step=next_step))
 
 
-def _refuse_without(*, live: bool, of_live: bool, size: int, of_size: bool, matrix: bool, of_matrix: bool) -> None:
+def _refuse_without(*, live: bool, of_live: bool, sized: bool, of_size: bool, matrix: bool, of_matrix: bool) -> None:
     """Say what an option needs beside it."""
     if of_matrix and not matrix:
         raise UsageError("--from and --to belong to --matrix", "for one packet: dnet-tui trace FROM TO")
     if of_live and not live:
         raise UsageError("--dry-run, --yes and --timeout belong to --live", "without it nothing is sent")
-    if of_size and not size:
+    if of_size and not sized:
         raise UsageError("--df and --no-df belong to --size", "without it the packet fits everywhere")
 
 

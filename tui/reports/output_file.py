@@ -10,12 +10,20 @@ from dnet_tui.inspect.errors import UsageError
 
 
 def replace_file(to: Path, text: str) -> None:
-    """Write a file, readable by everybody, in one step.
+    """Write a file, readable by everybody, in one step; a link to it stays one.
+
+    A device or a pipe is written to as it is: a file in its place would take it
+    from everybody else (``/dev/null``).
 
     Raises:
         UsageError: it can't be written there.
     """
     try:
+        if to.exists() and not to.is_file():
+            with to.open("w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
+            return
+        to = to.resolve()
         descriptor, name = tempfile.mkstemp(prefix=f".{to.name}.", dir=to.parent)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:

@@ -27,6 +27,8 @@ class SkippedCheck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     check: str
     reason: str
+    said_in: str = ""
+    """The file and the line that say so."""
 
 
 class RequiredFlow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"source": "from"}):
@@ -99,23 +101,30 @@ def _read(file: Path) -> HostSettings | None:
             import tomllib  # noqa: PLC0415 - 10 ms, and most hosts have no such file
 
             _require_trusted(file, os.fstat(opened.fileno()))
-            data = tomllib.loads(opened.read(_LONGEST).decode())
+            text = opened.read(_LONGEST).decode()
+            data = tomllib.loads(text)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise UsageError(f"{file} can't be read: {error.strerror}", "mend it, or move it away") from None
     except ValueError as error:
         raise UsageError(f"{file} is no TOML: {error}", "mend it, or move it away") from None
-    return _settled(file, data)
+    return _settled(file, text, data)
 
 
-def _settled(file: Path, data: dict[str, Any]) -> HostSettings:
-    if "files" in data:
-        raise UsageError(f"{file}: nobody knows the key files", "dnet-tui's README shows what may be settled")
+def _settled(file: Path, text: str, data: dict[str, Any]) -> HostSettings:
+    from dnet_tui.tui.settings.misfits import line_of, require_fitting  # noqa: PLC0415 - as tomllib
+
+    require_fitting(str(file), text, data)
     try:
-        return msgspec.structs.replace(msgspec.convert(data, HostSettings), files=(str(file),))
+        found = msgspec.convert(data, HostSettings)
     except msgspec.ValidationError as error:
         raise UsageError(f"{file}: {error}", "dnet-tui's README shows what may be settled") from None
+    skip = (
+        msgspec.structs.replace(item, said_in=f"{file}, line {line_of(text, 'skip', number, 'check')}")
+        for number, item in enumerate(found.skip)
+    )
+    return msgspec.structs.replace(found, skip=tuple(skip), files=(str(file),))
 
 
 def _require_trusted(file: Path, seen: os.stat_result) -> None:

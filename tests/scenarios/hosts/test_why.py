@@ -251,7 +251,7 @@ def test_a_flow_is_read_as_people_write_it(text: str, expected: tuple[str, str, 
     assert (flow.source, flow.target, flow.proto) == expected
 
 
-@pytest.mark.parametrize("text", ["", "web", "web ->", "web -> db/sctp", "a -> b -> c"])
+@pytest.mark.parametrize("text", ["", "web", "web ->", "-> web", "→ web", "web -> db/sctp", "a -> b -> c"])
 def test_what_is_no_flow_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse(text)

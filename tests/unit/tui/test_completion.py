@@ -19,6 +19,7 @@ from dnet_tui.diagnostics.checks.catalogue import CATALOGUE
 from dnet_tui.diagnostics.checks.check_ids import CHECK_IDS
 from dnet_tui.inspect.engines.protocol import EventSocket
 from dnet_tui.inspect.engines.quick_names import EngineNames, quick_names
+from dnet_tui.inspect.model.network_label import Intention, encode
 from dnet_tui.inspect.ruleset.quick_chains import ChainName, parse_chains
 from dnet_tui.tui import completion
 from dnet_tui.tui.main import app
@@ -155,9 +156,30 @@ def test_completing_starts_neither_the_app_nor_the_checks(words: str) -> None:
     assert ran.stdout.split("\n")[-2] == "[]"
 
 
+def test_networks_without_an_engine_are_those_that_a_bridge_carries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aliases = {
+        "br-front": encode(Intention(name="front")),
+        "eth0": "uplink\n",
+        "br-x": "dnet-tui:{",
+        "br-y": "dnet-tui:[]",
+    }
+    for name, alias in aliases.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ifalias").write_text(alias)
+    monkeypatch.setattr(completion, "_interfaces_here", lambda: [*aliases, "gone"])
+    assert list(completion._plain_networks(str(tmp_path))) == ["front"]
+    monkeypatch.setattr(completion, "_engine_names", lambda: EngineNames(("web",), ("app",)))
+    monkeypatch.setattr(completion, "_plain_networks", lambda: ["front"])
+    assert completion.networks("fr") == ["front"]
+    assert completion.subjects("") == ["web", "app", "front"]
+
+
 def test_only_words_that_go_on_from_what_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     held = EngineNames(("web", "web-2", "$(reboot)", "a b", "db"), ("app",))
     monkeypatch.setattr(completion, "_engine_names", lambda: held)
+    monkeypatch.setattr(completion, "_plain_networks", list)
     assert completion.containers("we") == ["web", "web-2"]
     assert completion.places("") == ["web", "web-2", "db", "outside", "host"]
     assert completion.subjects("a") == ["app"]

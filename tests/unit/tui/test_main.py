@@ -148,6 +148,14 @@ def test_check_and_skip_take_only_what_the_catalogue_has(healthy: str) -> None:
     assert "did you mean masq-missing" in ran.stderr
 
 
+def test_a_report_of_no_check_at_all_is_refused_and_not_called_healthy(healthy: str) -> None:
+    words = ("doctor", "--snapshot", healthy, "--check", "masq-missing", "--skip", "masq-missing")
+    ran = dnet_tui(*words)
+    assert ran.returncode == 2
+    assert "nothing is left to check" in ran.stderr
+    assert dnet_tui(*words, "--check", "ip-forward-off").returncode == 0
+
+
 def test_focus_takes_only_names_of_this_host(healthy: str) -> None:
     assert dnet_tui("doctor", "--snapshot", healthy, "--focus", "web").returncode == 0
     assert dnet_tui("doctor", "--snapshot", healthy, "--focus", "wep").returncode == 2

@@ -82,7 +82,9 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, place: str) -
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "cut short"),
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"{", "cut short"),
         (encode(SNAPSHOT)[:-20], "cut short"),
         (b"*filter\n:INPUT ACCEPT", "isn't JSON"),
         (b'{"format":2,"host":"\xff"}', "isn't a dnet-tui snapshot"),

@@ -67,6 +67,7 @@ def test_what_fails_names_the_command_that_explains_it(tmp_path: Path) -> None:
         ("web", "outside", "--df"),
         ("web", "outside", "--size", "1400", "--live"),
         ("web", "outside", "--size", "20"),
+        ("web", "outside", "--size", "0"),
         ("web", "outside", "--size", "70000"),
     ],
 )

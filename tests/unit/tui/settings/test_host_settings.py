@@ -10,8 +10,10 @@ from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.guided.meant_flow import with_flows
 from dnet_tui.inspect.errors import UsageError
+from dnet_tui.tui.app.themes import THEMES
+from dnet_tui.tui.settings import misfits
 from dnet_tui.tui.settings.host_settings import places, settings
-from dnet_tui.tui.settings.settled import left_out, meant_flows
+from dnet_tui.tui.settings.settled import left_out, meant_flows, require_known
 from unit.builders.factories import docker_like_snapshot
 
 TEXT = """
@@ -75,6 +77,60 @@ def test_what_nobody_knows_is_said_with_the_file(tmp_path: Path, text: str, why:
     with pytest.raises(UsageError, match=why) as raised:
         settings([file])
     assert str(file) in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "allowed"),
+    [
+        ("colour = 'red'\n", "line 1: nobody knows 'colour'", "known are [[skip]], [[flow]], [app], [engines]"),
+        ("\n[skips]\na = 1\n", "line 2: nobody knows 'skips'", "known are"),
+        ("skip = 'x'\n", "line 1: skip is no table of the form [[skip]]", "[[skip]] has check, reason"),
+        ("[skip]\ncheck = 'x'\n", "line 1: skip is no table of the form [[skip]]", "[[skip]] has"),
+        ("[[app]]\ntheme = 'dark'\n", "line 1: app is no table of the form [app]", "[app] has theme"),
+        ("[[skip]]\nreason = 'x'\n", "line 1: [[skip]] has no check", "of which it needs check and reason"),
+        (
+            "[[skip]]\ncheck = 'a'\nreason = 'b'\n\n[[skip]]\ncheck = 'c'\n  chek='d'\n",
+            "line 7: [[skip]] has no key 'chek'",
+            "[[skip]] has check, reason",
+        ),
+        ("[app]\ntheme = 'blue'\n", "line 2: theme in [app] is 'blue'", "one of dark, light, contrast"),
+        ("[app]\ntheme = 3\n", "line 2: theme in [app] is no text: 3", 'write it in quotes: theme = "…"'),
+        ("[[flow]]\nfrom='a'\nto='b'\nprotocol='sctp'\n", "line 4: protocol in [[flow]] is 'sctp'", "one of tcp, udp"),
+        ("[[flow]]\nfrom='a'\nto='b:99999'\n", "line 3: to in [[flow]] is 'b:99999': '99999' is no port", "1 to 65535"),
+        ("[[flow]]\nfrom=''\nto='b'\n", "line 2: from in [[flow]] is empty", "leave the key out"),
+        ("[engines]\ndocker-socket='x.sock'\n", "line 2: docker-socket in [engines] is 'x.sock'", "whole path"),
+        ("skip = [{check = 'x'}]\n", "line 1: [[skip]] has no reason", "[[skip]] has check, reason"),
+    ],
+    ids=range(14),
+)
+def test_what_does_not_fit_is_said_with_line_and_key_and_what_is_allowed(
+    tmp_path: Path, text: str, said: str, allowed: str
+) -> None:
+    file = written(tmp_path / "bad.toml", text)
+    with pytest.raises(UsageError) as raised:
+        settings([file])
+    assert raised.value.message == f"{file}, {said}"
+    assert allowed in raised.value.hint
+
+
+@pytest.mark.parametrize("to", ["db", "db:5432", "2001:db8::1", "[2001:db8::1]:443", "outside", "203.0.113.10:65535"])
+def test_every_place_that_a_flow_may_lead_to_fits(tmp_path: Path, to: str) -> None:
+    text = f"[[flow]]\nfrom = 'web'\nto = '{to}'\nreason = ''\n"
+    assert [item.to for item in settings([written(tmp_path / "a.toml", text)]).flow] == [to]
+
+
+def test_a_check_that_does_not_exist_is_named_with_its_line(tmp_path: Path) -> None:
+    file = written(tmp_path / "a.toml", TEXT + "[[skip]]\nreason = 'x'\ncheck = 'masq-mising'\n")
+    known = settings([file])
+    require_known(known, ["snat-ports", "masq-mising"])
+    with pytest.raises(UsageError) as raised:
+        require_known(known, ["snat-ports", "masq-missing"])
+    assert raised.value.message == f"{file}, line 18: there is no check 'masq-mising'"
+    assert raised.value.hint == "did you mean masq-missing?"
+
+
+def test_the_themes_that_are_allowed_are_the_apps() -> None:
+    assert [f"dnet-{name}" for name in misfits.THEMES] == [theme.name for theme in THEMES]
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -80,3 +81,21 @@ def test_a_file_is_replaced_as_a_whole_or_kept(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="can't be written"):
         replace_file(tmp_path / "nowhere" / "dnet.prom", "x")
     assert [path.name for path in tmp_path.iterdir()] == ["dnet.prom"]
+
+
+def test_a_link_stays_one_and_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    file, link, pipe = tmp_path / "dnet.prom", tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to(file)
+    replace_file(link, "by the link\n")
+    assert link.is_symlink()
+    assert file.read_text() == "by the link\n"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        replace_file(pipe, "into the pipe\n")
+        assert os.read(reader, 100) == b"into the pipe\n"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    with pytest.raises(UsageError, match="Is a directory"):
+        replace_file(tmp_path, "x")
