@@ -79,7 +79,6 @@ def trace(
     from dnet_tui.diagnostics.trace.matrix import MatrixRequest  # noqa: PLC0415  as above
     from dnet_tui.diagnostics.trace.trace import trace as run  # noqa: PLC0415  as above
 
-    size = size or 0
     if live:
         readonly = bool(ctx.find_root().params.get("readonly")) and not dry_run
         _refuse_beside_live(
@@ -99,7 +98,7 @@ def trace(
         of_matrix=bool(only_from or only_to),
     )
     if matrix:
-        every = MatrixRequest(proto=proto, port=port, size=size, df=df, arrives_by=in_interface)
+        every = MatrixRequest(proto=proto, port=port, size=size or 0, df=df, arrives_by=in_interface)
         _matrix(snapshot, output, every, tuple(filter(None, (source, target))), (only_from or (), only_to or ()))
         return
     if not source or not target:
@@ -114,7 +113,7 @@ def trace(
             proto=proto, port=port, sport=sport, output=output, timeout=timeout, dry_run=dry_run, yes=yes
         )
         trace_live(case, *ends, wish)
-    found = run(case, *ends, proto=proto, port=port, sport=sport, size=size, df=df, arrives_by=in_interface)
+    found = run(case, *ends, proto=proto, port=port, sport=sport, size=size or 0, df=df, arrives_by=in_interface)
     next_step = () if size else _why(source, target, proto, (port, sport), in_interface, snapshot)
     _print(found, case, output, next_step)
     if found.arrives is None:
