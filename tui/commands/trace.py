@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 _NEEDS = Needs(everywhere=EVERYTHING.everywhere - {SectionName.CHECKSUMS, SectionName.LOG, SectionName.NAMES})
 """Whatever decides over a packet."""
+DontFragment = Annotated[
+    bool | None, typer.Option("--df/--no-df", help="With --size: Don't Fragment (default: as Linux sends).")
+]
 
 
 def trace(
@@ -47,9 +50,7 @@ def trace(
     sport: SourcePort = 0,
     in_interface: InInterface = "",
     size: Annotated[int | None, typer.Option("--size", metavar="BYTES", min=1, help="The IP packet's length.")] = None,
-    df: Annotated[
-        bool | None, typer.Option("--df/--no-df", help="With --size: Don't Fragment (default: as Linux sends).")
-    ] = None,
+    df: DontFragment = None,
     matrix: Annotated[bool, typer.Option("--matrix", help="Who can reach whom: all pairs of places.")] = False,
     only_from: Sources = None,
     only_to: Targets = None,

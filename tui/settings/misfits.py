@@ -14,7 +14,7 @@ _PORT = re.compile(r"(?:[^:]*|\[[^\]]*\]):(?P<port>\w+)")
 """A place with a port: ``db:5432``, ``[2001:db8::1]:80``; an IPv6 address alone has none."""
 
 
-class Table(NamedTuple):
+class TableForm(NamedTuple):
     """What may stand in a table: its keys, and those of them that it needs; whether there may be several."""
 
     keys: tuple[str, ...]
@@ -23,10 +23,10 @@ class Table(NamedTuple):
 
 
 TABLES = {
-    "skip": Table(("check", "reason"), ("check", "reason"), several=True),
-    "flow": Table(("from", "to", "protocol", "reason"), ("from", "to"), several=True),
-    "app": Table(("theme",), (), several=False),
-    "engines": Table(("docker-socket",), (), several=False),
+    "skip": TableForm(("check", "reason"), ("check", "reason"), several=True),
+    "flow": TableForm(("from", "to", "protocol", "reason"), ("from", "to"), several=True),
+    "app": TableForm(("theme",), (), several=False),
+    "engines": TableForm(("docker-socket",), (), several=False),
 }
 
 
