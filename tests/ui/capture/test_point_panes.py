@@ -7,9 +7,9 @@ import pytest
 from dnet_tui.tui.app.app import DnetApp
 from dnet_tui.tui.app.widgets.listing import Listing
 from ui import hosts
+from ui.capture.test_capture_board import started
 from ui.driving import detail, row_text, running, screen_text, until
 from ui.fakes import FakeHost
-from ui.capture.test_capture_board import started
 
 
 def panes(app: DnetApp) -> list[Listing]:
