@@ -7,12 +7,12 @@ import json
 import pytest
 
 from lab.actions.private_etc import own_etc
-from lab.actions.sequences import difference, portrait
 from lab.actions.test_fix_and_undo import picture, undo
 from lab.machines.docker_host import DockerHost
 from lab.machines.hosts import OUTSIDE_SERVER, DemoHost, LabHost
 from lab.machines.podman_host import PodmanHost
 from lab.packets.traffic import Probe, Went, expect
+from lab.sequences.sequences import difference, portrait
 
 
 def net(host: LabHost, *arguments: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lab.actions.sequences import sequences
 from lab.actions.test_fix_and_undo import picture, undo
 from lab.machines.hosts import DemoHost
 from lab.machines.requirements import require_lab
 from lab.sampling import commits
+from lab.sequences.sequences import sequences
 
 
 def test_a_table_that_one_entry_brought_goes_with_the_last_rule_in_it(demo_host: DemoHost) -> None:

@@ -8,9 +8,9 @@ import re
 from functools import partial
 from typing import Any
 
-from lab.actions.sequences import Drawers, Ground, lines, made_before, one_of, port_of, steady
 from lab.machines.docker_host import DockerHost
 from lab.machines.hosts import LabHost
+from lab.sequences.sequences import Drawers, Ground, lines, made_before, one_of, port_of, steady
 
 _CONTAINERS = ("web", "app1", "app2", "db", "quiet1")
 _VETH = re.compile(r"\bveth[0-9a-f]{7}\b")
