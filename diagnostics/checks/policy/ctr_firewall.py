@@ -37,6 +37,7 @@ from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host, scope_of
 from dnet_tui.diagnostics.checks.subjects.owners_remedy import by_hand_in
 from dnet_tui.diagnostics.context.host_context import HostContext
+from dnet_tui.diagnostics.flows.dns_flows import EMBEDDED
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.decisions import owner_of
 from dnet_tui.diagnostics.report.finding import Affected, Finding, Subject
@@ -102,7 +103,7 @@ def _deciding(case: HostContext, namespace: str) -> RuleRef | None:
         return None  # what was not read is said by the walks that rest on it
     for item in candidates(firewall):
         way = next(item.ways(), None) if item.effect != "notrack" else None
-        if way is None or any(_is_for_strays(expr) for expr in way.conditions):
+        if way is None or any(_is_nobodys(expr) for expr in way.conditions):
             continue
         rule = reference_to(namespace, item.table, item.chain, item.rule, way.base.name)
         owner = owner_of(rule)
@@ -111,9 +112,12 @@ def _deciding(case: HostContext, namespace: str) -> RuleRef | None:
     return None
 
 
-def _is_for_strays(expr: AnyExpr) -> bool:
-    """Whether it asks for packets of no connection, which nobody misses."""
-    return isinstance(expr, Match) and expr.field == "ctstate" and not expr.negate and expr.values == ("INVALID",)
+def _is_nobodys(expr: AnyExpr) -> bool:
+    """Whether it asks for what nobody misses: packets of no connection, or those to the engine's own resolver."""
+    if not isinstance(expr, Match) or expr.negate:
+        return False
+    strays = expr.field == "ctstate" and expr.values == ("INVALID",)
+    return strays or (expr.field == "daddr" and all(value.startswith(EMBEDDED) for value in expr.values))
 
 
 def _finding(case: HostContext, blocked: BlockedFlows, rule: RuleRef) -> Finding:
