@@ -150,7 +150,8 @@ def _carry(state: WalkState, crossing: Crossing, owner: Owner, out: Link, frame:
     text = ""
     if known is None and came_by.port is not None and not came_by.port.flood:
         text = f"the reply for {frame.next_hop} is not passed on to port {came_by.name}: not learnt, nor flooded"
-    elif known is not None and (known[0] != came_by.ifindex or is_own(known)):
+    elif known is not None and (known[0] != came_by.ifindex or (is_own(known) and port is not None)):
+        # What comes in by a port for a local entry goes up to the host; what the host sends leaves by it (br_dev_xmit).
         text = f"the reply for {frame.next_hop} is sent to port {index.names.get(known[0], '')} instead"
     if text:
         by = Decider(kind="link", text=text, namespace=ns.id, value="flood off", interface=came_by.name)

@@ -261,6 +261,14 @@ def test_an_entry_of_the_bridges_own_stays_when_its_owner_sends() -> None:
     assert back.end == "unreachable"
 
 
+def test_what_the_host_answers_leaves_by_the_port_of_an_entry_of_its_own() -> None:
+    """What it sends itself goes where the entry's port leads (br_dev_xmit); only what comes by a port goes up."""
+    snapshot = listed(forgetful(), APP1, VETH_APP1, "permanent")
+    assert sent(snapshot, APP1, packet(ONE, "10.10.0.1")).arrives
+    assert sent(snapshot, APP1, packet(ONE, TWO)).end == "unreachable"
+    assert not sent(listed(forgetful(), APP1, VETH_APP2, "permanent"), APP1, packet(ONE, "10.10.0.1")).arrives
+
+
 def test_without_unicast_flooding_an_unknown_mac_is_lost() -> None:
     assert between(port(knowing(), "veth99e5f60", flood=False)).end == "unreachable"
 
