@@ -28,6 +28,7 @@ from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule, tells
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
 from dnet_tui.inspect.model import Namespace, Network, Snapshot, Unread
+from dnet_tui.inspect.model.default_routes import beyond_the_host
 from dnet_tui.inspect.model.engine_kinds.docker import USER_CHAIN
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
 from dnet_tui.inspect.model.firewall import Chain, Firewall, Table
@@ -89,7 +90,8 @@ def linux_create(
         nf_call_ip6tables=bool(subnet6) and not intention.icc,
     )
     bridges = [link.name for link in View(snapshot).bridges()]
-    others = [other for other in bridges if tells(other)]
+    outwards = beyond_the_host(host)
+    others = [other for other in bridges if tells(other) and other not in outwards]
     steps = [*_forwarding(host, name, intention)]
     if subnet6:
         steps += _forwarding6(host, intention)
@@ -107,7 +109,12 @@ def linux_create(
     if switch:
         notes.append("turning forwarding on makes this host forward between all its interfaces")
     if intention.isolated and not intention.internal:
-        mixed = [clean(other) for other in bridges if other not in others]
+        notes += [
+            f"it isn't kept apart from bridge {clean(other)}: other machines are reached by it"
+            for other in bridges
+            if other in outwards
+        ]
+        mixed = [clean(other) for other in bridges if not tells(other) and other not in outwards]
         notes += [f"it isn't kept apart from bridge {other}: no rule can speak of that name alone" for other in mixed]
     if native:
         notes += still_deciding(known_firewall(host))

@@ -48,3 +48,14 @@ def uplinks(ns: Namespace, family: Family | None = None) -> tuple[Link, ...]:
     links = {link.ifindex: link for link in ns.links}
     indexes = dict.fromkeys(hop.ifindex for route in ways_out(ns, family) for hop in route.hops)
     return tuple(links[index] for index in indexes if index is not None and index in links)
+
+
+def beyond_the_host(ns: Namespace) -> frozenset[str]:
+    """The links by which this namespace's guests reach other machines, by name.
+
+    Those that a way out leaves by, and bridges with a physical port: what is
+    reached by them are no guests of this host alone.
+    """
+    names = {link.ifindex: link.name for link in ns.links}
+    ports = {link.master for link in ns.links if link.master is not None and not link.kind}
+    return frozenset(names[index] for index in {link.ifindex for link in uplinks(ns)} | ports if index in names)

@@ -6,10 +6,12 @@ import json
 
 import pytest
 
+from dnet_tui.actions.demo.topology import DEMO
 from lab.actions.test_fix_and_undo import picture, undo
 from lab.machines.docker_host import DockerHost
-from lab.machines.hosts import DemoHost, LabHost, python_argv
+from lab.machines.hosts import OUTSIDE_SERVER, DemoHost, LabHost, python_argv
 from lab.machines.podman_host import PodmanHost
+from lab.packets.traffic import Probe, Went, expect
 
 SUBNETS = ("--subnet", "10.188.0.0/24", "--subnet", "fd00:88::/64")
 VOLATILE = ("id", "created")
@@ -169,3 +171,20 @@ def test_a_network_in_use_is_refused_before_anything_is_deleted(demo_host: DemoH
     assert "nothing was changed" in said
     assert picture(demo_host) == before
     assert json.loads(demo_host.dnet("journal", "--format", "json").stdout)[-1]["title"].startswith("create network")
+
+
+def test_a_network_beside_a_bridged_uplink_reaches_the_outside(demo_host: DemoHost) -> None:
+    """On a host of virtual machines the uplink is a port of a bridge, which no network is to be kept apart from."""
+    address, gateway = DEMO.uplink_address, DEMO.outside_address.partition("/")[0]
+    for words in (
+        *("link add lan type bridge", f"address flush dev {DEMO.uplink}", f"link set {DEMO.uplink} master lan"),
+        *("link set lan up", f"address add {address} dev lan", f"route add default via {gateway}"),
+    ):
+        demo_host.run("ip", *words.split())
+    said = net(demo_host, "create", "side", "--engine", "linux", "--subnet", "10.33.0.0/24", "--namespace", "guest")
+    assert "it isn't kept apart from bridge lan: other machines are reached by it" in said
+    web = demo_host.addresses["web"]
+    out = Probe("guest", OUTSIDE_SERVER, 80, answers=DEMO.outside)
+    expect(demo_host, {out: Went.OK, Probe("guest", web, 80, answers="web"): Went.TIMEOUT})
+    found = json.loads(demo_host.dnet("doctor", "--format", "json").stdout)["findings"]
+    assert [item for item in found if "side" in json.dumps(item)] == []

@@ -24,7 +24,7 @@ from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.diagnostics.operations.simulate import after
 from dnet_tui.inspect.errors import ActionFailedError, CannotInspectError, UsageError
-from dnet_tui.inspect.model import AddressPool, Engine, Network, Snapshot, Subnet, known_items
+from dnet_tui.inspect.model import AddressPool, Engine, Link, Network, Snapshot, Subnet, known_items
 from dnet_tui.inspect.model.coverage.gaps import Gap
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.network_label import decode
@@ -140,6 +140,27 @@ def test_bad_names_are_refused(name: str) -> None:
 def test_what_does_not_fit_is_refused(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         create_plan(SNAPSHOT, request(**settings))
+
+
+@pytest.mark.parametrize("bridged", ["the way out", "a physical port"])
+def test_the_bridge_by_which_other_machines_are_reached_is_not_shut_off(bridged: str) -> None:
+    """On a host of virtual machines the way out is a bridge: kept apart from that, a network would reach nobody."""
+    host = next(ns for ns in SNAPSHOT.namespaces if ns.id == HOST)
+    bridge = next(link for link in host.links if link.name == "br-app")
+    if bridged == "the way out":
+        snapshot = with_namespace(SNAPSHOT, HOST, routes=(*host.routes, route("0.0.0.0/0", ifindex=bridge.ifindex)))
+    else:
+        port = Link(ifindex=77, name="eno1", master=bridge.ifindex)
+        snapshot = with_namespace(SNAPSHOT, HOST, links=(*host.links, port))
+    plan = create_plan(snapshot, request())
+    specs = [item.spec for item in plan.operations if isinstance(item, InsertRule)]
+    assert "-i br-side -o docker0 -j DROP" in specs
+    assert not [spec for spec in specs if "br-app" in spec]
+    assert [note for note in plan.notes if "br-app" in note] == [
+        "it isn't kept apart from bridge br-app: other machines are reached by it"
+    ]
+    native = create_plan(snapshot, request(), native=True)
+    assert "br-app" not in " ".join(str(item) for item in native.operations)
 
 
 def test_a_linux_network_s_rules_stand_at_the_top_and_in_order() -> None:
