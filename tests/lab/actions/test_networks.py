@@ -7,6 +7,7 @@ import json
 import pytest
 
 from dnet_tui.actions.demo.topology import DEMO
+from lab.actions.private_etc import own_etc
 from lab.actions.test_fix_and_undo import picture, undo
 from lab.machines.docker_host import DockerHost
 from lab.machines.hosts import OUTSIDE_SERVER, DemoHost, LabHost, python_argv
@@ -175,6 +176,7 @@ def test_a_network_in_use_is_refused_before_anything_is_deleted(demo_host: DemoH
 
 def test_a_network_beside_a_bridged_uplink_reaches_the_outside(demo_host: DemoHost) -> None:
     """On a host of virtual machines the uplink is a port of a bridge, which no network is to be kept apart from."""
+    own_etc(demo_host)
     address, gateway = DEMO.uplink_address, DEMO.outside_address.partition("/")[0]
     for words in (
         *("link add lan type bridge", f"address flush dev {DEMO.uplink}", f"link set {DEMO.uplink} master lan"),
@@ -186,5 +188,3 @@ def test_a_network_beside_a_bridged_uplink_reaches_the_outside(demo_host: DemoHo
     web = demo_host.addresses["web"]
     out = Probe("guest", OUTSIDE_SERVER, 80, answers=DEMO.outside)
     expect(demo_host, {out: Went.OK, Probe("guest", web, 80, answers="web"): Went.TIMEOUT})
-    found = json.loads(demo_host.dnet("doctor", "--format", "json").stdout)["findings"]
-    assert [item for item in found if "side" in json.dumps(item)] == []
