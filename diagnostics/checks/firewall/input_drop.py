@@ -38,7 +38,7 @@ from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, defini
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext, element
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows
 from dnet_tui.diagnostics.checks.subjects.host_input import INPUT_DROP, PROMISED, is_discovery, is_host_input, keeper
-from dnet_tui.diagnostics.checks.subjects.lost_discovery import DISCOVERY, joined
+from dnet_tui.diagnostics.checks.subjects.lost_discovery import DISCOVERY, ROUTER, joined
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
@@ -57,6 +57,7 @@ _MOST = 8
 """How many of the host's ports are tried on each network."""
 
 _DNS = 53
+_OUTWARDS = frozenset({"egress", "published"})
 _ANSWERS = "-m conntrack --ctstate RELATED,ESTABLISHED "
 _PROXIES = frozenset(name for kind in ENGINE_KINDS for name in kind.port_holders)
 
@@ -99,7 +100,7 @@ def _each(ctx: CheckContext) -> Iterator[tuple[RuleRef | None, Finding]]:
 
 
 def _discovery(case: HostContext, blocked: BlockedFlows) -> Finding:
-    """Without neighbour discovery (RFC 4861) nobody on a bridge finds the host by IPv6, nor the host them."""
+    """Without neighbour discovery (RFC 4861) nobody on a link finds the host by IPv6, nor the host them."""
     by = blocked.obstacle.by
     place = table_of(by.rule) if by.rule is not None else None
     edit = (
@@ -109,7 +110,7 @@ def _discovery(case: HostContext, blocked: BlockedFlows) -> Finding:
         check=ID,
         severity="error",
         subject=Subject(kind="rule", name=_place_words(by)),
-        summary=DISCOVERY,
+        summary=ROUTER if all(flow.kind in _OUTWARDS for flow in blocked.flows) else DISCOVERY,
         symptoms=blocked.symptoms,
         evidence=(of_decider(by, "accepts ICMPv6 types 133 to 137"), of_flows(blocked)),
         remedy=overriding(

@@ -12,15 +12,20 @@ from dnet_tui.diagnostics.walk.packet import RuleRef
 DISCOVERY = "The host's INPUT rules drop neighbour discovery: containers don't find the host by IPv6"
 """What is said of it where it stands alone."""
 
+ROUTER = "The host's INPUT rules drop neighbour discovery: the host doesn't find its router by IPv6"
+"""The same where only what leaves the host is stopped by it."""
+
+_ALONE = (DISCOVERY, ROUTER)
+
 
 def joined(found: list[tuple[RuleRef | None, Finding]]) -> Iterator[Finding]:
     """Neighbour discovery told with what the same rule, or its twin for IPv4, keeps from the host otherwise."""
     taken: set[int] = set()
     for rule, finding in found:
-        if finding.summary == DISCOVERY or rule is None:
+        if finding.summary in _ALONE or rule is None:
             continue
         for index, (other, lost) in enumerate(found):
-            if lost.summary == DISCOVERY and index not in taken and other is not None and _alike(rule, other):
+            if lost.summary in _ALONE and index not in taken and other is not None and _alike(rule, other):
                 taken.add(index)
                 finding = _with_discovery(finding, lost)  # noqa: PLW2901 - one after the other
         yield finding
@@ -28,7 +33,7 @@ def joined(found: list[tuple[RuleRef | None, Finding]]) -> Iterator[Finding]:
 
 
 def _is_left(rule: RuleRef | None, finding: Finding) -> bool:
-    return rule is None or finding.summary == DISCOVERY
+    return rule is None or finding.summary in _ALONE
 
 
 def _alike(one: RuleRef, other: RuleRef) -> bool:

@@ -79,33 +79,37 @@ def discovery_stop(
     address = question_source(state.index(asker.ns), asker.link, packet, target)
     if not address:
         return None
-    if packet.family == "ip":
-        # No connection is tracked of ARP: to a rule that asks, it is as invalid.  Source: nft_ct_get_eval (nft_ct.c).
-        sent = Packet(
-            src=address, dst=target, proto="", arp_op="request", ctstate="INVALID", mac=asker.link.mac.lower()
-        )
-        answer = Packet(
-            src=target, dst=address, proto="", arp_op="reply", ctstate="INVALID", mac=owner.link.mac.lower()
-        )
-    else:
-        sent = _ndp(address, _solicited(target), _SOLICITATION, asker.link)
-        answer = _ndp(target, address, _ADVERTISEMENT, owner.link)
+    macs = asker.link.mac.lower(), owner.link.mac.lower()
+    sent, answer = _messages(packet.family, address, target, *macs)
     crossings = tuple(crossings)
     back = tuple(item._replace(came_by=item.port, port=item.came_by) for item in reversed(crossings))
     there = next(_losses(state, sent, _way(state, asker, owner, packet.family, crossings)), None)
     return there or next(_losses(state, answer, _way(state, owner, asker, packet.family, back)), None)
 
 
-def own_arp_stop(state: WalkState, asker: Party, target: str) -> tuple[End, Decider] | None:
+def own_discovery_stop(state: WalkState, asker: Party, target: str) -> tuple[End, Decider] | None:
     """Why the asker wouldn't learn the MAC address of somebody out of sight: its own rules stop question or answer."""
     address = question_source(state.index(asker.ns), asker.link, state.packet, target)
-    if not address or state.packet.family != "ip":
+    if not address:
         return None
-    sent = Packet(src=address, dst=target, proto="", arp_op="request", ctstate="INVALID", mac=asker.link.mac.lower())
-    answer = Packet(src=target, dst=address, proto="", arp_op="reply", ctstate="INVALID")
-    out = Point(asker.ns, "output", oif=asker.link.name, families=_ARP)
-    back = Point(asker.ns, "input", iif=asker.link.name, families=_ARP)
-    return next(_losses(state, sent, (out,)), None) or next(_losses(state, answer, (back,)), None)
+    ns, name = asker.ns, asker.link.name
+    sent, answer = _messages(state.packet.family, address, target, asker.link.mac.lower(), "")
+    families = _ARP if state.packet.family == "ip" else _IPV6
+    out = [Point(ns, "output", oif=name, families=families)]
+    back = [Point(ns, "input", iif=name, families=families)]
+    if state.packet.family == "ip6":
+        out.append(Point(ns, "postrouting", oif=name))
+        back.insert(0, Point(ns, "prerouting", iif=name))
+    return next(_losses(state, sent, out), None) or next(_losses(state, answer, back), None)
+
+
+def _messages(family: Family, address: str, target: str, asker: str, owner: str) -> tuple[Packet, Packet]:
+    """The question for a target's MAC address and its answer; ``asker`` and ``owner`` are MAC addresses."""
+    if family == "ip":
+        # No connection is tracked of ARP: to a rule that asks, it is as invalid.  Source: nft_ct_get_eval (nft_ct.c).
+        sent = Packet(src=address, dst=target, proto="", arp_op="request", ctstate="INVALID", mac=asker)
+        return sent, Packet(src=target, dst=address, proto="", arp_op="reply", ctstate="INVALID", mac=owner)
+    return _ndp(address, _solicited(target), _SOLICITATION, asker), _ndp(target, address, _ADVERTISEMENT, owner)
 
 
 def _solicited(target: str) -> str:
@@ -114,7 +118,7 @@ def _solicited(target: str) -> str:
     return str(ipaddress.IPv6Address(int(ipaddress.IPv6Address("ff02::1:ff00:0")) | last))
 
 
-def _ndp(src: str, dst: str, kind: int, link: Link) -> Packet:
+def _ndp(src: str, dst: str, kind: int, mac: str) -> Packet:
     return Packet(
         family="ip6",
         src=src,
@@ -122,7 +126,7 @@ def _ndp(src: str, dst: str, kind: int, link: Link) -> Packet:
         proto="icmpv6",
         icmp_type=kind,
         ctstate="UNTRACKED",
-        mac=link.mac.lower(),
+        mac=mac,
         ttl=_HOP_LIMIT,
         by_kernel=True,
     )

@@ -7,7 +7,7 @@ from dnet_tui.diagnostics.walk.l2.answering import is_mute
 from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.packet import Decider, replace
 from dnet_tui.diagnostics.walk.stages import mtu
-from dnet_tui.diagnostics.walk.stages.arp_ndp import Party, own_arp_stop
+from dnet_tui.diagnostics.walk.stages.arp_ndp import Party, own_discovery_stop
 from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_device
 from dnet_tui.diagnostics.walk.stages.edges import discarded, goes_out, leaves, left, program_text, to_program
 from dnet_tui.diagnostics.walk.stages.frames import frame_to, nobody_takes
@@ -50,19 +50,20 @@ def transmit(state: WalkState, step: Transmit) -> Next:
         straight = True
     if straight:
         state.sender = ns, out
-        _ask_by_arp(state, ns, out, next_hop)
+        _ask_for(state, ns, out, next_hop)
         entry = topology.remembered(state.index(ns), out, next_hop) if _has_above(state, ns, out) else None
         mac, known = (entry.mac.lower(), entry.state) if entry is not None else ("", "")
         return goes_out(state, ns, out, Frame(next_hop=next_hop, mac=mac, state=known))
     return SendFrame(ns, out, frame_to(state, ns, out, next_hop))
 
 
-def _ask_by_arp(state: WalkState, ns: Namespace, out: Link, next_hop: str) -> None:
+def _ask_for(state: WalkState, ns: Namespace, out: Link, next_hop: str) -> None:
     """Stop where the sender's own rules keep it from learning the MAC address of somebody who is out of sight."""
-    if "arp" not in state.index(ns).rules.families or out.kind not in {"", "veth"} or is_mute(out):
+    asked = {"arp"} if state.packet.family == "ip" else {"ip6", "inet"}
+    if state.index(ns).rules.families.isdisjoint(asked) or out.kind not in {"", "veth"} or is_mute(out):
         return
     if topology.remembered(state.index(ns), out, next_hop) is None:
-        why = own_arp_stop(state, Party(ns, out), next_hop)
+        why = own_discovery_stop(state, Party(ns, out), next_hop)
         if why is not None:
             state.stop(why[0], "neighbour", why[1])
 

@@ -45,6 +45,13 @@ _PROXIED = (
     "ip -n web addr add 2001:db8:5::77/128 dev eth0 nodad; ip -n internet addr add 2001:db8:5::1/64 dev eth0 nodad; "
     "ip neigh add proxy 2001:db8:5::77 dev eth0; sysctl -qw net.ipv6.conf.all.forwarding=1; sleep 1.2"
 )
+_OUTSIDE6 = "2001:db8:77::7"
+_ROUTED = (
+    f"{_SIX}; ip addr add 2001:db8:5::2/64 dev eth0 nodad; ip -n internet addr add 2001:db8:5::1/64 dev eth0 nodad; "
+    "ip route add default via 2001:db8:5::1; sysctl -qw net.ipv6.conf.all.forwarding=1; "
+    "ip -n internet route add fd00:1::/64 via 2001:db8:5::2; "
+    "ip neigh flush dev eth0; ip -n internet neigh flush dev eth0; sleep 0.3; ip6tables -I INPUT -p icmpv6"
+)
 
 
 class Once(NamedTuple):
@@ -144,6 +151,9 @@ CASES = {
     "no neighbour discovery": Once(
         f"{_SIX}; ip6tables -I INPUT -p icmpv6 -j DROP",
         *("web", "fd00:1::1", "unreachable", "nothing"),
+    ),
+    "a router's advertisement": Once(
+        f"{_ROUTED} --icmpv6-type neighbour-advertisement -j DROP", "web", _OUTSIDE6, "unreachable", "nothing"
     ),
 }
 

@@ -302,13 +302,21 @@ NEAR_MISSES: dict[str, Callable[[], Snapshot]] = {
             for item in six_snapshot().containers
         ),
     ),
-    "an INPUT that takes no strangers, and the port's proxy": lambda: insert("-i eth0 -j DROP", "INPUT"),
+    "an INPUT that takes no strangers, and the port's proxy": lambda: insert("-i eth0 -p tcp -j DROP", "INPUT"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NEAR_MISSES)
 def test_a_near_miss_is_not_reported(name: str) -> None:
     assert [item.summary for item in serious(NEAR_MISSES[name]())] == []
+
+
+def test_an_input_that_takes_nothing_at_all_from_outside_drops_the_routers_answer_too() -> None:
+    """Unlike ARP, neighbour discovery passes INPUT: the host no longer learns its router's MAC address."""
+    (found,) = serious(insert("-i eth0 -j DROP", "INPUT"))
+    assert (found.check, found.severity) == ("input-drop", "error")
+    assert "the host doesn't find its router by IPv6" in found.summary
+    assert found.remedy is not None
 
 
 def test_a_program_that_listens_on_ipv4_alone_is_told_as_information() -> None:

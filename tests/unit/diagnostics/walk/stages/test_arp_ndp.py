@@ -238,3 +238,28 @@ def test_a_router_that_is_remembered_is_not_asked_for() -> None:
     known = with_namespace(broken, HOST, neighbours=(*require(host.neighbours), entry))
     packet = Packet(src="10.10.0.2", dst="198.51.100.9", proto="tcp", sport=40000, dport=80, tcp_flags=("SYN",))
     assert walk(View(known), packet, origin=APP1).end == "left"
+
+
+@pytest.mark.parametrize(
+    ("hook", "exprs", "stops"),
+    [
+        ("input", (Match(field="iif", values=("eth0",)),), True),
+        ("prerouting", (Match(field="iif", values=("eth0",)),), True),
+        ("output", (Match(field="oif", values=("eth0",)),), True),
+        ("input", (Match(field="iif", values=("docker0",)),), False),
+        ("input", (Match(field="proto", values=("tcp",)),), False),
+        ("forward", (Match(field="iif", values=("eth0",)),), False),
+    ],
+)
+def test_the_router_of_ipv6_is_asked_for_by_packets_that_pass_ipv6s_own_rules(
+    hook: Hook, exprs: tuple[AnyExpr, ...], stops: bool
+) -> None:
+    broken = with_rule("ip6", hook, *exprs, snapshot=six_snapshot())
+    packet = Packet(
+        family="ip6", src="fd00:10::2", dst="2001:db8:77::7", proto="tcp", sport=40000, dport=80, tcp_flags=("SYN",)
+    )
+    way = walk(View(broken), packet, origin=APP1)
+    assert way.end == ("unreachable" if stops else "left")
+    if stops:
+        assert way.decided_by is not None
+        assert "neighbour discovery" in way.decided_by.text
