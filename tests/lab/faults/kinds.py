@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lab.faults.links_family import ip
 from lab.faults.machinery import Case
 from lab.faults.matrix import CASES
 from lab.faults.six_family import SIX
@@ -29,15 +30,24 @@ class Kind:
 
 
 def once_settled(host: LabHost) -> None:
-    """Wait until IPv6 works on a host that has it."""
+    """Wait until IPv6 works on a host that has it, and none of its addresses is being tried for duplicates."""
     deadline = time.monotonic() + _SETTLES
     while True:
         try:
-            return expect(host, healthy6(host))
+            expect(host, healthy6(host))
+            assert not (waiting := _tentative(host)), waiting
         except AssertionError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.3)
+        else:
+            return
+
+
+def _tentative(host: LabHost) -> list[str]:
+    """The host's addresses whose detection of duplicates runs; without carrier it waits (addrconf_dad_begin)."""
+    links = [at for at in ip(host, "-6", "address", "show") if "LOWER_UP" in at.get("flags", ())]
+    return [item["local"] for at in links for item in at["addr_info"] if item.get("tentative")]
 
 
 def _settled(start: Callable[[], LabHost]) -> Callable[[], LabHost]:
