@@ -89,6 +89,9 @@ async def test_the_two_points_beside_a_step_are_shown_with_what_each_saw() -> No
         host.flows[0].feed(syn(1, *range(before + 1)))
         await until(pilot, lambda: "not seen" in screen_text(app))
         assert "docker0 1 → 0 ←  eth0 0 → 0 ←" in screen_text(app)
+        await pilot.press("G")
+        first, last = guided.answered.labels[0], guided.answered.labels[-1]
+        await until(pilot, lambda: f"{first} 1 → 0 ←  {last} 0 → 0 ←" in screen_text(app))
 
 
 async def test_a_fix_is_shown_asked_for_applied_and_the_same_is_counted_afterwards() -> None:

@@ -35,7 +35,7 @@ class ProofPane(Vertical):
         if guided.answered is None:
             self.query_one("#proof-status", Bar).show(proofs.UNASKED)
             return
-        pair = guided.answered.links.at(guided.step)
+        pair = proofs.beside(guided.proof, guided.answered.links.at(guided.step))
         status = proofs.status(guided.proof, pair, possible=possible, offline=state.offline, sends=sends)
         self.query_one("#proof-status", Bar).show(status)
         key = (guided.proof.packets, guided.proof.points, pair)

@@ -13,6 +13,13 @@ Pair = tuple[int | None, int | None]
 UNASKED = line(say("once a flow is given, its packets are counted here at both ends of each step", "dim"))
 
 
+def beside(proof: Proof, pair: Pair) -> Pair:
+    """The points that a step lies between; where it lies at none, as the result does, the flow's first and last."""
+    if not proof.points or any(point is not None for point in pair):
+        return pair
+    return 0, len(proof.points) - 1 or None
+
+
 def label(proof: Proof, point: int | None) -> str:
     """Return what a point is called."""
     return proof.points[point] if point is not None and point < len(proof.points) else ""
