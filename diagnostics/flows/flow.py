@@ -75,6 +75,11 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
         return DecisionOwner(kind="engine", name=f"{engine} network {self.network.name}")
 
     @property
+    def is_promised(self) -> bool:
+        """Whether somebody wants it; of a network that nobody declared it is only what the kernel does by default."""
+        return self.network.engine != INFERRED
+
+    @property
     def family(self) -> Family:
         """``ip`` or ``ip6``."""
         return family_of(self.forward.start)

@@ -16,8 +16,10 @@ from dnet_tui.inspect.model.rule_writers.owner import ADMINISTRATOR, DecisionOwn
 from dnet_tui.inspect.model.rule_writers.registry import manager_of
 
 
-def owner_of(rule: RuleRef) -> DecisionOwner | None:
-    """Who made a rule; None of a policy of iptables' own chains: who set it leaves no trace."""
+def owner_of(rule: RuleRef | None) -> DecisionOwner | None:
+    """Who made a rule; None of a policy of iptables' own chains that no manager keeps: who set it leaves no trace."""
+    if rule is None:
+        return None
     if rule.number == 0 and not rule.owner:
         return ADMINISTRATOR if rule.backend == "nftables" else None
     return owner_called(rule.owner)

@@ -61,7 +61,15 @@ def _owner(clues: Clues, table: Table, chain: Chain, owners: dict[str, str], thi
     program = owners.get(chain.name) or owners.get(clues.leads_to, "")
     if program:
         return things.named(clues, program) or things.of_chain(chain.name) or program
-    return _inline(clues, table, chain, things)
+    return _inline(clues, table, chain, things) or _closing_rules(clues, table, chain, owners)
+
+
+def _closing_rules(clues: Clues, table: Table, chain: Chain, owners: dict[str, str]) -> str:
+    """The manager that closes its built-in chains with such a rule, where its chains are in the table."""
+    if chain.hook is None or table.backend == "nftables" or table.name != "filter":
+        return ""
+    found = registry.by_closing(clues.rule.text)
+    return found if found in owners.values() else ""
 
 
 def _guests(clues: Clues, owners: dict[str, str]) -> str:

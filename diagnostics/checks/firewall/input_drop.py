@@ -37,7 +37,7 @@ import msgspec
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext, element
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_flows
-from dnet_tui.diagnostics.checks.subjects.host_input import INPUT_DROP, PROMISED, is_discovery, is_host_input, keeper
+from dnet_tui.diagnostics.checks.subjects.host_input import INPUT_DROP, PROMISED, is_discovery, is_host_input
 from dnet_tui.diagnostics.checks.subjects.lost_discovery import DISCOVERY, ROUTER, joined
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.nft_rule import AcceptInNft
@@ -88,18 +88,18 @@ def _each(ctx: CheckContext) -> Iterator[tuple[RuleRef | None, Finding]]:
     for blocked in definite(ctx, ID):
         told.add(element(blocked.obstacle))
         is_lost = blocked.obstacle.stage == "neighbour"
-        yield blocked.obstacle.by.rule, _discovery(ctx.case, blocked) if is_lost else _names(ctx.case, blocked)
+        yield blocked.obstacle.by.rule, _discovery(blocked) if is_lost else _names(blocked)
     services = {kept.by.rule or kept.by: kept for kept in _others(ctx.case)}
     for blocked in ctx.meant:
         if not is_host_input(ctx.case, blocked.obstacle) or element(blocked.obstacle) in told:
             continue
         told.add(element(blocked.obstacle))
         rule = blocked.obstacle.by.rule
-        yield rule, _cut_off(ctx.case, blocked, services.get(element(blocked.obstacle)))
-    yield from ((kept.by.rule, _service(ctx.case, kept)) for key, kept in services.items() if key not in told)
+        yield rule, _cut_off(blocked, services.get(element(blocked.obstacle)))
+    yield from ((kept.by.rule, _service(kept)) for key, kept in services.items() if key not in told)
 
 
-def _discovery(case: HostContext, blocked: BlockedFlows) -> Finding:
+def _discovery(blocked: BlockedFlows) -> Finding:
     """Without neighbour discovery (RFC 4861) nobody on a link finds the host by IPv6, nor the host them."""
     by = blocked.obstacle.by
     place = table_of(by.rule) if by.rule is not None else None
@@ -121,13 +121,13 @@ def _discovery(case: HostContext, blocked: BlockedFlows) -> Finding:
                 risk="ask" if edit is not None else "manual",
                 note="ICMPv6 is a part of IPv6 (RFC 4890): tell the program that writes these rules to accept it",
             ),
-            keeper(case, by.rule),
+            owner_of(by.rule),
         ),
-        owner=keeper(case, by.rule),
+        owner=owner_of(by.rule),
     )
 
 
-def _cut_off(case: HostContext, blocked: BlockedFlows, kept: _Kept | None) -> Finding:
+def _cut_off(blocked: BlockedFlows, kept: _Kept | None) -> Finding:
     """A rule that stands between containers and their host, whatever else it keeps from them."""
     networks = list({flow.network.bridge: flow.network for flow in blocked.flows}.values())
     names = ", ".join(network.name for network in networks[:4]) + (" …" if networks[4:] else "")
@@ -167,7 +167,7 @@ def _cut_off(case: HostContext, blocked: BlockedFlows, kept: _Kept | None) -> Fi
             else f"With ufw: `ufw allow in on {networks[0].bridge}"
             + (f" to any port {kept.sockets[0].port}`" if kept is not None else "`"),
         ),
-        owner=keeper(case, by.rule),
+        owner=owner_of(by.rule),
     )
 
 
@@ -184,7 +184,7 @@ def _s(networks: list[Network]) -> str:
     return "es" if len(networks) == 1 else ""
 
 
-def _names(case: HostContext, blocked: BlockedFlows) -> Finding:
+def _names(blocked: BlockedFlows) -> Finding:
     networks = list({flow.network.bridge: flow.network for flow in blocked.flows}.values())
     names = ", ".join(network.name for network in networks)
     by = blocked.obstacle.by
@@ -206,8 +206,8 @@ def _names(case: HostContext, blocked: BlockedFlows) -> Finding:
             ),
             of_flows(blocked),
         ),
-        remedy=overriding(_remedy([network.bridge for network in networks], by.rule), keeper(case, by.rule)),
-        owner=keeper(case, by.rule),
+        remedy=overriding(_remedy([network.bridge for network in networks], by.rule), owner_of(by.rule)),
+        owner=owner_of(by.rule),
     )
 
 
@@ -247,7 +247,7 @@ def _in_nft(rule: RuleRef, bridges: list[str]) -> Iterator[AcceptInNft]:
         )
 
 
-def _service(case: HostContext, kept: _Kept) -> Finding:
+def _service(kept: _Kept) -> Finding:
     ports = ", ".join(dict.fromkeys(f"{item.port}/{item.proto}" for item in kept.sockets))
     names = ", ".join(network.name for network in kept.networks[:4])
     return Finding(
@@ -262,7 +262,7 @@ def _service(case: HostContext, kept: _Kept) -> Finding:
             risk="manual",
             note=f"With ufw: `ufw allow in on {kept.networks[0].bridge} to any port {kept.sockets[0].port}`",
         ),
-        owner=keeper(case, kept.by.rule),
+        owner=owner_of(kept.by.rule),
     )
 
 

@@ -33,11 +33,11 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_rule
-from dnet_tui.diagnostics.checks.subjects.host_input import keeper
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.expected_flows import Flow
 from dnet_tui.diagnostics.operations.remedy import Remedy
+from dnet_tui.diagnostics.report.decisions import owner_of
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Engine, known_items
@@ -88,7 +88,7 @@ def _finding(ctx: CheckContext, engine: Engine, flows: list[Flow]) -> Finding:
     names = ", ".join(flow.label for flow in flows[:_SHOWN])
     more = f" and {len(flows) - _SHOWN} more" if len(flows) > _SHOWN else ""
     policies = [item.obstacle.by.rule for item in ctx.blocked_by(ID) if item.obstacle.by.rule is not None]
-    owner = keeper(ctx.case, policies[0]) if policies else None
+    owner = owner_of(policies[0]) if policies else None
     drops = f"; the policy of FORWARD that drops is {owner.name}'s" if owner is not None else ""
     place = manager_of(owner.name) if owner is not None else None
     note = "A restart stops Docker's containers, unless live-restore is on"

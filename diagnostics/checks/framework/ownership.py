@@ -9,15 +9,19 @@ from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule import DeleteRule
 from dnet_tui.diagnostics.report.decisions import overriding
-from dnet_tui.diagnostics.report.finding import Finding
+from dnet_tui.diagnostics.report.finding import Finding, Severity
 from dnet_tui.inspect.model import Unread
 from dnet_tui.inspect.model.firewall import Firewall
-from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner, owner_called
+from dnet_tui.inspect.model.rule_writers.owner import KERNEL, DecisionOwner, owner_called
 from dnet_tui.inspect.model.rule_writers.registry import RULE_WRITERS
 
 
 def with_owners(case: HostContext, finding: Finding) -> Finding:
-    """The finding with the owner of the first rule among its evidence, its flows, and its remedy marked."""
+    """The finding with the owner of the first rule among its evidence, its flows, and its remedy marked.
+
+    What somebody decided over flows that nobody promised is no fault: with no
+    intention that it breaks it is information, whatever the check calls it.
+    """
     owner = finding.owner or next((item.owner for item in finding.evidence if item.owner is not None), None)
     flows = finding.flows or tuple(dict.fromkeys(flow for item in finding.evidence for flow in item.flows))
     bare = (msgspec.structs.replace(item, flows=()) if item.flows else item for item in finding.evidence)
@@ -25,7 +29,11 @@ def with_owners(case: HostContext, finding: Finding) -> Finding:
     remedy = finding.remedy
     if remedy is not None and remedy.overrides is None:
         remedy = overriding(remedy, _decided_by(case, remedy))
-    return msgspec.structs.replace(finding, owner=owner, flows=flows, evidence=evidence, remedy=remedy)
+    nobodys = bool(flows) and all(flow.wanted_by == KERNEL for flow in flows)
+    severity: Severity = "info" if nobodys and owner is not None and owner != KERNEL else finding.severity
+    return msgspec.structs.replace(
+        finding, owner=owner, flows=flows, evidence=evidence, remedy=remedy, severity=severity
+    )
 
 
 def _decided_by(case: HostContext, remedy: Remedy) -> DecisionOwner | None:

@@ -39,7 +39,7 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.probes import Probed
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.decisions import is_anothers, owner_of
-from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
 from dnet_tui.diagnostics.walk.packet import Decider
 from dnet_tui.inspect.model.rule_writers.owner import ADMINISTRATOR
 
@@ -99,14 +99,27 @@ def finding(case: HostContext, blocked: BlockedFlows) -> Finding:
     more = f" (and {len(blocked.flows) - 1} more)" if len(blocked.flows) > 1 else ""
     return Finding(
         check=FALLBACK,
-        # Who set a bridge's VLANs decides which ports they part; that it hits what an engine promised is said.
-        severity="warning" if by.value.startswith("vlan ") else "error",
+        severity=_severity(blocked),
         subject=Subject(kind=by.kind, name=by.text),
         summary=f"{way}{flow.label}{more} is {word} at {blocked.obstacle.stage}",
         symptoms=blocked.symptoms,
         evidence=(of_decider(by, "lets it pass"), of_flows(blocked)),
         remedy=_remedy(case, by),
     )
+
+
+def _severity(blocked: BlockedFlows) -> Severity:
+    """What is promised and stopped is an error; what somebody decided who may is a warning, or hits nobody's promise.
+
+    Who set a bridge's VLANs decides which ports they part, and a manager what
+    its policy drops; that it hits what an engine promised is said.
+    """
+    by = blocked.obstacle.by
+    owner = owner_of(by.rule)
+    if by.rule is not None and not any(flow.is_promised for flow in blocked.flows):
+        return "info"
+    managed = owner is not None and owner.kind == "manager"
+    return "warning" if managed or by.value.startswith("vlan ") else "error"
 
 
 def _remedy(case: HostContext, by: Decider) -> Remedy | None:

@@ -35,11 +35,13 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_decider, of_sysctl
+from dnet_tui.diagnostics.checks.subjects.owners_remedy import for_rule
 from dnet_tui.diagnostics.context.host_context import INFERRED, HostContext
 from dnet_tui.diagnostics.context.iptables_layout import USER_CHAINS, known_tables
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
+from dnet_tui.diagnostics.report.decisions import owner_of
 from dnet_tui.diagnostics.report.finding import Affected, Evidence, Finding, Severity, Subject
 from dnet_tui.diagnostics.walk.bridged import cross_bridge
 from dnet_tui.diagnostics.walk.packet import Obstacle, Packet, RuleRef
@@ -103,10 +105,14 @@ def _finding(case: HostContext, host: Namespace, bridge: Link, ports: list[Link]
     called = case.sysctl(_NF_CALL) == "1" or (bridge.bridge is not None and bridge.bridge.nf_call_iptables)
     by_ip = rule is not None and rule.family != "bridge"
     how = f"by {rule.table} {rule.chain}" + (f" rule {rule.number}" if rule.number else "'s policy") if rule else ""
+    severity = _severity(host, rule)
+    owner = owner_of(rule) if severity == "info" else None
     remedy = _remedy(case, bridge, rule) if rule is not None and by_ip else None
+    if rule is not None and owner is not None:
+        remedy = for_rule(case, rule, owner)  # who filters guests on purpose isn't passed by
     return Finding(
         check=ID,
-        severity=_severity(host, rule),
+        severity=severity,
         subject=Subject(kind="bridge", name=bridge.name),
         summary=f"Guests on bridge {bridge.name} can't reach each other: their packets are dropped {how}",
         symptoms=("guests",),
@@ -136,8 +142,11 @@ def _is_container(case: HostContext, name: str) -> bool:
 
 
 def _severity(host: Namespace, rule: RuleRef | None) -> Severity:
-    """A policy that Docker may have set hits guests by accident; another policy perhaps; a rule is somebody's wish."""
-    if rule is None or rule.number or rule.family == "bridge":
+    """A policy that Docker may have set hits guests by accident; another policy perhaps; a rule is somebody's wish.
+
+    So is the policy that a manager keeps.
+    """
+    if rule is None or rule.number or rule.owner or rule.family == "bridge":
         return "info"
     docker = any(
         chain.name.startswith(DOCKER.chain_marks)

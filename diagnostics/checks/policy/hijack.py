@@ -22,7 +22,8 @@ Remedy
 
 When it is harmless
     Where it names what it is for, a network's bridge, a container or one
-    address outside, it is a decision, and only information.  What is for the
+    address outside, it is a decision, and only information; so it is where a
+    service mesh takes what its own sidecar's container sends.  What is for the
     host's own addresses is no one else's, and addresses of services that a
     cluster gives out exist only by such rules: they are not reported.
 """
@@ -126,10 +127,18 @@ def _of_flows(rule: RuleRef, flows: list[Flow], steps: tuple[Rule, ...]) -> Find
         flows=tuple(named(flow) for flow in flows),
     )
     promised = any(_is_of_proxy(flow) for flow in flows)
-    severity: Severity = "info" if steps and _is_chosen(steps) and not promised else "warning"
+    chosen = (bool(steps) and _is_chosen(steps)) or _is_sidecars(flows, rule)
+    severity: Severity = "info" if chosen and not promised else "warning"
     sent = tuple(dict.fromkeys(flow.kind for flow in flows))
     who = "containers send" if sent == ("egress",) else "is sent"
     return _finding(rule, severity, f"what {who} ({names})", (of_rule(rule), evidence), sent)
+
+
+def _is_sidecars(flows: list[Flow], rule: RuleRef) -> bool:
+    """Whether a manager's rule in the containers' own namespaces takes it: a mesh is there for that."""
+    own = {flow.member.namespace for flow in flows if flow.member is not None}
+    owner = owner_of(rule)
+    return own == {rule.namespace} and owner is not None and owner.kind == "manager"
 
 
 def _target(packet: Packet) -> str:

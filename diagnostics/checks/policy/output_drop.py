@@ -32,11 +32,11 @@ from collections.abc import Iterator
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, definite, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext, element
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
-from dnet_tui.diagnostics.checks.subjects.host_input import PROMISED, is_discovery, is_host_output, keeper
+from dnet_tui.diagnostics.checks.subjects.host_input import PROMISED, is_discovery, is_host_output
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.operations.rule_edit import RuleEdit, table_of
-from dnet_tui.diagnostics.report.decisions import overriding
+from dnet_tui.diagnostics.report.decisions import overriding, owner_of
 from dnet_tui.diagnostics.report.finding import Finding, Severity, Subject
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, RuleRef
 from dnet_tui.inspect.model.rule_writers.owner import ADMINISTRATOR
@@ -65,17 +65,17 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     for blocked in found.values():
         rule = blocked.obstacle.by.rule
         if rule is not None:
-            yield _finding(ctx.case, blocked, rule)
+            yield _finding(blocked, rule)
 
 
-def _finding(case: HostContext, blocked: BlockedFlows, rule: RuleRef) -> Finding:
+def _finding(blocked: BlockedFlows, rule: RuleRef) -> Finding:
     networks = list({flow.network.bridge: flow.network for flow in blocked.flows}.values())
     names = ", ".join(network.name for network in networks[:4]) + (" …" if networks[4:] else "")
     kinds = {flow.kind for flow in blocked.flows}
     discovery = any(item.stage == "neighbour" for flow in blocked.flows for _, item in flow.obstacles)
     severity: Severity = "error" if discovery else "warning" if kinds & _TO_CONTAINERS else "info"
     what = f"the policy of {rule.chain}" if rule.number == 0 else f"rule {rule.number} of {rule.chain}"
-    owner = keeper(case, rule) or ADMINISTRATOR
+    owner = owner_of(rule) or ADMINISTRATOR
     return Finding(
         check=ID,
         severity=severity,

@@ -42,7 +42,8 @@ from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, Ch
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
 from dnet_tui.diagnostics.checks.subjects.owners_remedy import for_rule, for_twins
-from dnet_tui.diagnostics.context.host_context import INFERRED, HostContext
+from dnet_tui.diagnostics.checks.subjects.promises import nobody_promised
+from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.report.decisions import is_anothers, owner_of, where_to_change
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Severity, Subject
@@ -55,17 +56,27 @@ _SHOWN = 2
 _BESIDE_FILTER = frozenset({"raw", "mangle", "security"})
 """Tables of iptables in which no check of the filter table's order has a say."""
 
+_DECIDING = frozenset({"manager", "engine"})
+
 _CONFIGURED = frozenset({"firewalld"})
 """Managers into whose settings engines put their networks themselves: what is missing there has checks of its own."""
 
 
 def owns(case: HostContext, obstacle: Obstacle) -> bool:
-    """A manager's rule; the administrator's where it was made for a container, or looks into a list of addresses."""
+    """A manager's rule; the administrator's where it was made for a container, or looks into a list of addresses.
+
+    Of networks that nobody declared also a manager's policy, and what an
+    engine wrote: it decides over them, and nobody promised them anything.
+    """
     rule = obstacle.by.rule
-    if rule is None or rule.number == 0 or not on_host(case, obstacle) or obstacle.stage == "input":
+    if rule is None or not on_host(case, obstacle) or obstacle.stage == "input":
         return False
     owner = owner_of(rule)
-    if owner is None or not is_anothers(owner):
+    if owner is None:
+        return False
+    if owner.kind in _DECIDING and rule.owner not in _CONFIGURED and nobody_promised(case, obstacle):
+        return True
+    if rule.number == 0 or not is_anothers(owner):
         return False
     if named_container(case, obstacle) or looks_into_set(case, rule):
         return True
@@ -77,13 +88,23 @@ def owns(case: HostContext, obstacle: Obstacle) -> bool:
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     """One finding per rule that stops what a network asks for."""
     yield from undecided(ctx, ID)
-    for blocked in definite(ctx, ID):
-        rule = blocked.obstacle.by.rule
-        owner = owner_of(rule) if rule is not None else None
+    for every in _alike(ctx):
+        rule = every[0].obstacle.by.rule
+        owner = owner_of(rule)
         if rule is not None and owner is not None:
-            yield _finding(ctx.case, blocked, rule, owner)
+            yield _finding(ctx.case, every, rule, owner)
     if ctx.asks_rules:
         yield from _asked(ctx)
+
+
+def _alike(ctx: CheckContext) -> Iterator[list[BlockedFlows]]:
+    """What rules of one owner stop of the same flows is one decision: a reject per protocol, and the policy behind."""
+    found: dict[tuple[object, ...], list[BlockedFlows]] = {}
+    for blocked in definite(ctx, ID):
+        owner = owner_of(blocked.obstacle.by.rule)
+        flows = frozenset(flow.label for flow in blocked.flows)
+        found.setdefault((owner, flows, named_container(ctx.case, blocked.obstacle)), []).append(blocked)
+    yield from found.values()
 
 
 def _asked(ctx: CheckContext) -> Iterator[Finding]:
@@ -188,7 +209,9 @@ def _of_limit(asked: AskedRule) -> tuple[Evidence, ...]:
     return (Evidence(source="packet walk", what="a rule lets it pass", value=asked.limit, expected="not exceeded"),)
 
 
-def _finding(case: HostContext, blocked: BlockedFlows, rule: RuleRef, owner: DecisionOwner) -> Finding:
+def _finding(case: HostContext, every: list[BlockedFlows], rule: RuleRef, owner: DecisionOwner) -> Finding:
+    blocked = every[0]
+    rules = [item.obstacle.by.rule for item in every if item.obstacle.by.rule is not None]
     name = named_container(case, blocked.obstacle)
     flow = blocked.flows[0]
     way = "" if flow in blocked.there else "the answer of "
@@ -196,10 +219,10 @@ def _finding(case: HostContext, blocked: BlockedFlows, rule: RuleRef, owner: Dec
     return Finding(
         check=ID,
         severity=_severity(case, blocked, rule, name),
-        subject=Subject(kind="rule", name=f"{rule.table} {rule.chain} {rule.number}"),
+        subject=Subject(kind="rule", name=f"{rule.table} {rule.chain} {rule.number or 'policy'}"),
         summary=f"{way}{flow.label}{more} is denied by {policy_words(owner, rule, name)}",
         symptoms=blocked.symptoms,
-        evidence=(of_rule(rule), of_flows(blocked)),
+        evidence=(*(of_rule(item) for item in rules), of_flows(blocked)),
         remedy=for_rule(case, rule, owner),
         owner=owner,
     )
@@ -208,6 +231,8 @@ def _finding(case: HostContext, blocked: BlockedFlows, rule: RuleRef, owner: Dec
 def policy_words(owner: DecisionOwner, rule: RuleRef, container: str) -> str:
     """Whose policy it is, by its chain: ``kube-router's policy KUBE-POD-FW-X (chain of pod other)``."""
     whose = "the administrator's" if owner.kind == "administrator" else f"{owner.name}'s"
+    if rule.number == 0:
+        return f"{whose} policy of {rule.table} {rule.chain}"
     if owner.kind == "administrator":
         made_for = f", made for {container}" if container else ""
         return f"{whose} rule {rule.number} of {rule.chain}{made_for}"
@@ -217,7 +242,7 @@ def policy_words(owner: DecisionOwner, rule: RuleRef, container: str) -> str:
 
 def _severity(case: HostContext, blocked: BlockedFlows, rule: RuleRef, name: str) -> Severity:
     """A warning where a rule that was made for nobody in particular hits what an engine promised."""
-    promised = any(flow.network.engine != INFERRED for flow in blocked.flows)
+    promised = any(flow.is_promised for flow in blocked.flows)
     return "warning" if promised and not name and not looks_into_set(case, rule) else "info"
 
 

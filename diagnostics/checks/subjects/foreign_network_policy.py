@@ -17,6 +17,7 @@ from dnet_tui.diagnostics.checks.framework.check import definite
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext, element
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
+from dnet_tui.diagnostics.checks.subjects.promises import host_tables, is_let_out, let_out_by
 from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import INFERRED, HostContext, family_of
 from dnet_tui.diagnostics.operations.remedy import Remedy
@@ -26,12 +27,8 @@ from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Obstacle, Packet, RuleRef
 from dnet_tui.inspect.model import Address, Family, Link, LinkRef, known_items
 from dnet_tui.inspect.model.engine_kinds.docker import DOCKER, USER_CHAIN
-from dnet_tui.inspect.model.engine_kinds.others import INCUS, LXD
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
-from dnet_tui.inspect.model.firewall import Chain, Match, Rule, Table, Verdict
-
-_MANAGERS = {"libvirt_network": "libvirt"} | {table: kind.title for kind in (LXD, INCUS) for table in kind.tables}
-"""Native tables by which managers of guests let their traffic pass, and whose they are (names from their sources)."""
+from dnet_tui.inspect.model.firewall import Chain
 
 _ANSWERS = "-m conntrack --ctstate RELATED,ESTABLISHED"
 _TRANSLATED = "-m conntrack --ctstate DNAT"
@@ -66,7 +63,11 @@ def _by_dockers_policy(case: HostContext, obstacle: Obstacle, family: Family) ->
 
 
 def _may_be_dockers(case: HostContext, rule: RuleRef) -> bool:
-    """Whether Docker keeps its chains in that table, and wasn't told to leave the rules or forwarding alone."""
+    """Whether Docker keeps its chains in that table, and wasn't told to leave the rules or forwarding alone.
+
+    Where no Docker is asked, its chains are what it left behind, and so may
+    the policy be.  A policy that a manager keeps is that one's.
+    """
     docker = [engine for engine in known_items(case.snapshot.engines) if traits_of(engine.name).drops_by_default]
     told = any(engine.iptables is False or engine.ip_forward is False for engine in docker)
     there = any(
@@ -74,7 +75,7 @@ def _may_be_dockers(case: HostContext, rule: RuleRef) -> bool:
         and any(chain.name.startswith(DOCKER.chain_marks) for chain in table.chains)
         for table in iptables_layout.tables(case, rule.family)
     )
-    return bool(docker) and there and not told
+    return there and not told and not rule.owner
 
 
 def findings(ctx: CheckContext, check: str, family: Family) -> Iterator[Finding]:
@@ -88,7 +89,7 @@ def findings(ctx: CheckContext, check: str, family: Family) -> Iterator[Finding]
             obstacles = [
                 item for flow in own.flows for _, item in flow.obstacles if element(item) == element(own.obstacle)
             ]
-            meant = network.engine != INFERRED or _is_accepted(case_tables(ctx.case), bridge, family)
+            meant = network.engine != INFERRED or is_let_out(host_tables(ctx.case), bridge, family)
             whose = "containers" if network.engine == INFERRED else f"{network.engine}'s network {network.name}"
             words = f"{whose} on {bridge}" if network.engine == INFERRED else whose
             yield _finding(ctx.case, check, bridge, words, obstacles, own, meant=meant)
@@ -96,12 +97,6 @@ def findings(ctx: CheckContext, check: str, family: Family) -> Iterator[Finding]
         if _by_dockers_policy(ctx.case, item.obstacle, family):
             words = f"{item.manager}'s guests on {item.bridge}"
             yield _finding(ctx.case, check, item.bridge, words, [item.obstacle], None, meant=True)
-
-
-def case_tables(case: HostContext) -> tuple[Table, ...]:
-    """The host's tables of every family and backend."""
-    host = case.view.host
-    return host.firewall.tables if host is not None else ()
 
 
 def _finding(
@@ -199,7 +194,7 @@ def _guests(case: HostContext, family: Family) -> Iterator[ForeignBridge]:
         if link.name in known or not any(item.up for item in case.view.ports_of(host.id, link.ifindex)):
             continue
         source = _guest_address(host.addresses, link, family)
-        manager = _manager(case, link.name, family)
+        manager = let_out_by(case, link.name, family)
         if not source or not manager:
             continue
         packet = Packet(
@@ -230,37 +225,3 @@ def _guest_address(addresses: Iterable[Address], link: Link, family: Family) -> 
 
 _ROOM = 8
 """Addresses that a subnet for guests has at least."""
-
-
-def _manager(case: HostContext, bridge: str, family: Family) -> str:
-    """Who lets guests of a bridge out by rules of nftables; empty when nobody's rules say so."""
-    return next(
-        (
-            _MANAGERS[table.name]
-            for table in case_tables(case)
-            if table.backend == "nftables" and table.name in _MANAGERS and _is_accepted((table,), bridge, family)
-        ),
-        "",
-    )
-
-
-def _is_accepted(tables: tuple[Table, ...], bridge: str, family: Family) -> bool:
-    """Whether a rule lets pass what comes in by a bridge, in packets of a family."""
-    return any(
-        _accepts(rule, bridge, _PROTOCOLS[family])
-        for table in tables
-        if table.family in {family, "inet"}
-        for chain in table.chains
-        for rule in chain.rules
-    )
-
-
-_PROTOCOLS: dict[Family, str] = {"ip": "ipv4", "ip6": "ipv6"}
-
-
-def _accepts(rule: Rule, bridge: str, protocol: str) -> bool:
-    matches = [expr for expr in rule.exprs if isinstance(expr, Match)]
-    if any(item.field == "nfproto" and (protocol in item.values) == item.negate for item in matches):
-        return False
-    named = any(item.field == "iif" and not item.negate and bridge in item.values for item in matches)
-    return named and any(isinstance(expr, Verdict) and expr.kind == "accept" for expr in rule.exprs)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dnet_tui.diagnostics.checks.subjects.bridge_attachments import on_host
-from dnet_tui.diagnostics.context import iptables_layout
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.context.iptables_layout import known_tables
 from dnet_tui.diagnostics.flows.flow import FlowKind
-from dnet_tui.diagnostics.report.decisions import owner_of
-from dnet_tui.diagnostics.walk.packet import Obstacle, RuleRef
-from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner, owner_called
-from dnet_tui.inspect.model.rule_writers.registry import manager_of
+from dnet_tui.diagnostics.walk.packet import Obstacle
 
 INPUT_DROP = "input-drop"
 """The check that speaks of them."""
@@ -30,19 +26,6 @@ def is_host_input(case: HostContext, obstacle: Obstacle) -> bool:
 def is_host_output(case: HostContext, obstacle: Obstacle) -> bool:
     """Whether a rule or policy of the host's OUTPUT stops a packet."""
     return obstacle.stage == "output" and obstacle.by.rule is not None and on_host(case, obstacle)
-
-
-def keeper(case: HostContext, rule: RuleRef | None) -> DecisionOwner | None:
-    """Who made a rule; of a policy of iptables', the one manager that keeps policies and hangs its chains in.
-
-    No engine sets INPUT's or OUTPUT's policy: where ufw's or csf's chains are, it is theirs.
-    """
-    if rule is None:
-        return None
-    base = iptables_layout.base_chain(case, rule) if rule.number == 0 and not rule.owner else None
-    owners = {item.owner for item in base.rules if item.owner} if base is not None else set()
-    keepers = [found for name in sorted(owners) if (found := manager_of(name)) is not None and found.keeps_policies]
-    return owner_called(keepers[0].kind) if len(keepers) == 1 else owner_of(rule)
 
 
 def is_discovery(case: HostContext, obstacle: Obstacle, hook: str) -> bool:

@@ -30,6 +30,8 @@ _AT_BOOT = "What loads it at boot has to change too"
 def for_rule(case: HostContext, rule: RuleRef, owner: DecisionOwner) -> Remedy:
     """What the owner of a rule can do: the administrator's is deleted, a manager's changed where that one keeps it."""
     words = f"Yours to decide: {owner.whose} made this rule"
+    if rule.number == 0 and owner.kind != "administrator":
+        words = f"Yours to decide: {owner.whose} keeps this policy"
     if owner.kind != "administrator":
         return Remedy(summary=words, risk="manual", note=where_to_change(rule))
     if rule.number == 0:

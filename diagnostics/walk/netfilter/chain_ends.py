@@ -9,7 +9,7 @@ import msgspec
 
 from dnet_tui.diagnostics.walk.packet import Decider, Hedge, Packet, RuleRef
 from dnet_tui.inspect.model.firewall import Chain, Nat, Rule, Table, Verdict
-from dnet_tui.inspect.model.rule_writers.registry import table_owner
+from dnet_tui.inspect.model.rule_writers.registry import policy_owner, table_owner
 
 ChainOutcome = Literal["accept", "drop", "reject", "unknown"]
 
@@ -110,7 +110,7 @@ class Referrer(NamedTuple):
             bytes=self.base.bytes,
             base=self.base.name,
             path=(self.base.name,),
-            owner=table_owner(self.table),
+            owner=policy_owner(self.table, self.base) if policy == "drop" else table_owner(self.table),
         )
 
 

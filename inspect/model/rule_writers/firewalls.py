@@ -29,6 +29,11 @@ FIREWALLS: tuple[RuleWriter, ...] = (
         r"(?:direct|ZONES|ZONES_SOURCE|POLICIES_pre|POLICIES_post)"
         r"|(?:PRE|POST|IN|FWD[IO]?)_[A-Za-z0-9-]+(?:_(?:pre|log|deny|allow|post))?",
         tables=("firewalld",),
+        closings=(
+            "-m conntrack --ctstate INVALID -j DROP",
+            "-j REJECT --reject-with icmp-host-prohibited",
+            "-j REJECT --reject-with icmp6-adm-prohibited",
+        ),
         files=("/etc/firewalld/",),
         change=("firewall-cmd", "--list-all-zones"),
     ),

@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from dnet_tui.inspect.model.engine_kinds.registry import ENGINE_KINDS
-from dnet_tui.inspect.model.firewall import Table
+from dnet_tui.inspect.model.firewall import Chain, Table
 from dnet_tui.inspect.model.rule_writers.clusters import CLUSTERS
 from dnet_tui.inspect.model.rule_writers.firewalls import FIREWALLS
 from dnet_tui.inspect.model.rule_writers.networks import NETWORKS
@@ -35,6 +35,21 @@ def table_owner(table: Table) -> str:
         (item.kind for item in RULE_WRITERS if table.name in item.tables or table.name.startswith(item.table_prefixes)),
         "",
     )
+
+
+def policy_owner(table: Table, base: Chain) -> str:
+    """Who set the policy of a base chain: whose table it is, or of iptables the one manager that keeps policies there.
+
+    A policy of iptables' bears no name.  A program that sets the policies of
+    the chains into which it hangs its own is known by those; where two such
+    programs do, or none, it stays open.
+    """
+    owner = table_owner(table)
+    if owner or table.backend == "nftables":
+        return owner
+    hanging = {rule.owner for rule in base.rules if rule.owner}
+    keepers = [name for name in hanging if (item := manager_of(name)) is not None and item.keeps_policies]
+    return keepers[0] if len(keepers) == 1 else ""
 
 
 def by_chain(name: str) -> str:
@@ -72,6 +87,14 @@ def by_comment(comment: str) -> str:
     if not comment.startswith(_COMMENT_STARTS):
         return ""
     return next((item.kind for item in RULE_WRITERS if comment.startswith(item.comments)), "")
+
+
+_CLOSINGS = {text: item.kind for item in RULE_WRITERS for text in item.closings}
+
+
+def by_closing(text: str) -> str:
+    """Who closes its built-in chains with such a rule; empty where nobody is known to."""
+    return _CLOSINGS.get(text, "")
 
 
 def by_set(name: str) -> str:

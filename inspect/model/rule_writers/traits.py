@@ -34,6 +34,9 @@ class RuleWriter(msgspec.Struct, frozen=True, kw_only=True):
     """Its links, by name or (with a ``*``) by its beginning: a rule of a built-in chain that asks for one of them and
     for nothing else is its own."""
 
+    closings: tuple[str, ...] = ()
+    """Rules, as iptables-save prints them, with which it closes built-in chains that lead to its own."""
+
     # -- where its decisions are kept
     files: tuple[str, ...] = ()
     """The files in which a person changes what it decides."""
