@@ -27,6 +27,7 @@ from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.host import (
     app_listen,
     drops_growing,
+    echo_ignored,
     flow_blocked,
     guest_drop,
     loopback_down,
@@ -34,7 +35,7 @@ from dnet_tui.diagnostics.checks.host import (
     net_over_uplink,
     uplink_down,
 )
-from dnet_tui.diagnostics.checks.ipv6 import ip6_fwd_off, ra_route_lost, v6_drop_others
+from dnet_tui.diagnostics.checks.ipv6 import ctr_ipv6_off, ip6_fwd_off, ra_route_lost, v6_drop_others
 from dnet_tui.diagnostics.checks.links import (
     arp_unanswered,
     bridge_down,
@@ -70,10 +71,12 @@ from dnet_tui.diagnostics.checks.nat import (
 )
 from dnet_tui.diagnostics.checks.policy import (
     blackhole,
+    ct_zone,
     ctr_firewall,
     hijack,
     notrack,
     output_drop,
+    past_firewall,
     policy_drop,
     xfrm_block,
 )
@@ -122,6 +125,7 @@ CATALOGUE: tuple[Check, ...] = (
     policy_drop.CHECK,
     hijack.CHECK,
     notrack.CHECK,
+    ct_zone.CHECK,
     xfrm_block.CHECK,
     bridge_down.CHECK,
     veth_orphan.CHECK,
@@ -178,6 +182,7 @@ CATALOGUE: tuple[Check, ...] = (
     isolation_missing.CHECK,
     input_drop.CHECK,
     output_drop.CHECK,
+    past_firewall.CHECK,
     hairpin_off.CHECK,
     localnet_off.CHECK,
     conntrack_full.CHECK,
@@ -195,6 +200,7 @@ CATALOGUE: tuple[Check, ...] = (
     csum_offload.CHECK,
     ip6_fwd_off.CHECK,
     ra_route_lost.CHECK,
+    ctr_ipv6_off.CHECK,
     exchange_full.CHECK,
     pool_exhausted.CHECK,
     bridge_ip_mismatch.CHECK,
@@ -207,6 +213,7 @@ CATALOGUE: tuple[Check, ...] = (
     rootless_port.CHECK,
     proxy_mismatch.CHECK,
     dns_upstream.CHECK,
+    echo_ignored.CHECK,
     drops_growing.CHECK,
     flow_blocked.CHECK,
 )

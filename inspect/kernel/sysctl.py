@@ -78,6 +78,7 @@ _FILES: dict[str, tuple[str, ...]] = {
         "ip_default_ttl",
         "ip_no_pmtu_disc",
         "ip_nonlocal_bind",
+        "icmp_echo_ignore_all",
         "ip_unprivileged_port_start",
         "ip_local_port_range",
         "ping_group_range",
@@ -88,7 +89,7 @@ _FILES: dict[str, tuple[str, ...]] = {
         "neigh/default/gc_thresh3",
         *_conf(_IP_SETTINGS),
     ),
-    "ipv6": ("neigh/default/gc_thresh3", *_conf(_IP6_SETTINGS)),
+    "ipv6": ("neigh/default/gc_thresh3", "icmp/echo_ignore_all", *_conf(_IP6_SETTINGS)),
     "bridge": (
         "bridge-nf-call-iptables",
         "bridge-nf-call-ip6tables",

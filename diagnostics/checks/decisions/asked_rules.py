@@ -14,7 +14,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from dnet_tui.diagnostics.checks.decisions.deciding_rules import FRAMES, Candidate, DecidingRule, Effect, candidates
+from dnet_tui.diagnostics.checks.decisions.deciding_rules import (
+    FRAMES,
+    UNASKED,
+    Candidate,
+    DecidingRule,
+    Effect,
+    candidates,
+)
 from dnet_tui.diagnostics.checks.decisions.exceeded_limits import exceeded
 from dnet_tui.diagnostics.checks.decisions.places import Way, open_ports, senders, way_of
 from dnet_tui.diagnostics.checks.decisions.witness import Senders, arrivals, witnesses
@@ -105,7 +112,7 @@ def _asked(case: HostContext, budget: int, *, others_only: bool) -> Iterator[Ask
     for found in candidates(firewall):
         text = found.rule.owner
         owner = owners.get(text) or owners.setdefault(text, owner_called(text))
-        if found.effect != "notrack" and (not others_only or is_anothers(owner)):
+        if found.effect not in UNASKED and (not others_only or is_anothers(owner)):
             table = found.table
             by_rule[table.backend, table.family, table.name, found.chain.name, found.rule.number].append(found)
     if not by_rule:
@@ -233,6 +240,8 @@ def _decides(gone: Walk, found: DecidingRule) -> bool:
         changed = (gone.last.dst, gone.last.dport) != (gone.start.dst, gone.start.dport)
         return changed and any(hop.rule is not None and _is(hop.rule, found) for hop in gone.hops)
     by = gone.decided_by
+    if found.effect == "rewrite":  # the walk comes to it for sure, and can't tell what becomes of the packet
+        return gone.end == "unknown" and by is not None and by.rule is not None and _is(by.rule, found)
     return gone.end in {"dropped", "rejected"} and by is not None and by.rule is not None and _is(by.rule, found)
 
 

@@ -6,6 +6,7 @@ few are told.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
@@ -19,13 +20,18 @@ from dnet_tui.inspect.model.firewall import (
     Lookup,
     Nat,
     NoTrack,
+    Opaque,
     Rule,
+    SetZone,
     Table,
     Verdict,
     VerdictMap,
 )
 
-Effect = Literal["drop", "reject", "redirect", "notrack"]
+Effect = Literal["drop", "reject", "redirect", "rewrite", "notrack", "zone"]
+
+UNASKED: frozenset[Effect] = frozenset({"notrack", "zone"})
+"""What keeps a packet from nobody by itself."""
 
 HOOKS = frozenset({"prerouting", "forward", "postrouting", "input", "output", "ingress", "egress"})
 FRAMES = frozenset({"bridge", "netdev"})
@@ -129,9 +135,16 @@ def _note(
             found.append((chain, rule, _VERDICTS[last.kind], asked))
     elif type(last) is Nat and last.kind in {"dnat", "redirect"}:
         found.append((chain, rule, "redirect", asked))
+    elif type(last) is Opaque and last.role == "target" and _REWRITES.search(last.text):
+        found.append((chain, rule, "rewrite", asked))
     elif type(last) is NoTrack:
         found.append((chain, rule, "notrack", asked))
+    elif type(last) is SetZone:
+        found.append((chain, rule, "zone", asked))
 
+
+_REWRITES = re.compile(r"(?:^|\s)ip6? daddr set\s")
+"""How nft says that a packet's destination is written over, past connection tracking (a statement of payload)."""
 
 _VERDICTS: dict[str, Effect] = {"drop": "drop", "reject": "reject"}
 

@@ -31,7 +31,13 @@ import msgspec
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows
-from dnet_tui.diagnostics.checks.subjects.bridge_attachments import concerning, default_hops, scope_of, symptoms
+from dnet_tui.diagnostics.checks.subjects.bridge_attachments import (
+    concerning,
+    default_hops,
+    ipv6_switched_off,
+    scope_of,
+    symptoms,
+)
 from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.address import AddAddress
 from dnet_tui.diagnostics.operations.engine import ConnectContainer, DisconnectContainer
@@ -117,7 +123,8 @@ def _bare(cidr: str) -> str:
 
 def _asked(namespace: Namespace, cidr: str) -> bool:
     """Whether an address can be expected: an IPv6 one not where a sysctl turns IPv6 off."""
-    return ":" not in cidr or namespace.sysctls.get("net.ipv6.conf.all.disable_ipv6") == "0"
+    known = namespace.sysctls.get("net.ipv6.conf.all.disable_ipv6") is not None
+    return ":" not in cidr or (known and not ipv6_switched_off(namespace))
 
 
 def _link(case: HostContext, namespace: Namespace, network: Network, endpoint: Endpoint) -> Link | None:

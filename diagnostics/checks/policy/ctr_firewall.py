@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from dnet_tui.diagnostics.checks.decisions.deciding_rules import candidates
+from dnet_tui.diagnostics.checks.decisions.deciding_rules import UNASKED, candidates
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, by_rules, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import BlockedFlows, CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import of_flows, of_rule
@@ -102,7 +102,7 @@ def _deciding(case: HostContext, namespace: str) -> RuleRef | None:
     if not isinstance(firewall, Firewall):
         return None  # what was not read is said by the walks that rest on it
     for item in candidates(firewall):
-        way = next(item.ways(), None) if item.effect != "notrack" else None
+        way = next(item.ways(), None) if item.effect not in UNASKED else None
         if way is None or any(_is_nobodys(expr) for expr in way.conditions):
             continue
         rule = reference_to(namespace, item.table, item.chain, item.rule, way.base.name)

@@ -1,7 +1,8 @@
 """A redirect or DNAT takes packets that are meant for others.
 
 What it finds
-    A rule of nat PREROUTING that isn't an engine's gives what containers send
+    A rule that isn't an engine's, in nat PREROUTING or written over the packet
+    itself (nftables' ``ip daddr set``), gives what containers send
     to somebody outside another destination: a program on the host, say, as
     ``-p tcp --dport 80 -j REDIRECT --to-ports 3128`` without ``-i`` does.
 
@@ -61,7 +62,7 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
             taken.setdefault(_key(rule), (rule, []))[1].append(flow)
     steps = {}
     for asked in ctx.case.once(asked_rules) if ctx.asks_rules or taken else ():
-        if asked.effect == "redirect":
+        if asked.effect in {"redirect", "rewrite"}:
             steps[_key(asked.ref)] = asked.steps
             sent = asked.proven and asked.sender != "outside"
             if sent and _key(asked.ref) not in taken and not _is_service(asked):

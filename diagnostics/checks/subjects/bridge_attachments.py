@@ -13,6 +13,7 @@ from dnet_tui.diagnostics.flows.intentions import gateway_mode, has_family
 from dnet_tui.diagnostics.operations.netns_scope import NetnsScope
 from dnet_tui.diagnostics.operations.route import RouteSpec
 from dnet_tui.diagnostics.report.finding import Evidence
+from dnet_tui.diagnostics.walk.l3.routing import sysctl_name
 from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Decider, Obstacle
 from dnet_tui.inspect.model import (
@@ -257,3 +258,10 @@ def scope_of(case: HostContext, namespace: str) -> NetnsScope | None:
         return NetnsScope(id=ns.id, name=ns.names[0])
     pids = [item.pid for item in case.view.containers_in(namespace) if item.pid] + [item.pid for item in ns.processes]
     return NetnsScope(id=ns.id, pid=pids[0]) if pids else None
+
+
+def ipv6_switched_off(namespace: Namespace) -> str:
+    """The sysctl that switches IPv6 off, for all links or for one that isn't the loopback; empty where none does."""
+    devices = ("all", *(sysctl_name(link.name) for link in namespace.links if link.name != "lo"))
+    keys = (f"net.ipv6.conf.{device}.disable_ipv6" for device in devices)
+    return next((key for key in keys if namespace.sysctls.get(key) == "1"), "")

@@ -103,11 +103,23 @@ def deliver(state: WalkState, step: Deliver) -> Next:
     if state.known.is_answer or state.awaited is not None:
         state.reach(ns)
         return Ending("delivered")  # an answer is awaited
+    leave_echo_out(state, ns)
     end, by, state.receiver = received(ns, state.packet)
     if end == "refused" and ns.role == "load-balancer":
         text = f"{state.view.label(ns.id)} leads it on to a service by IPVS, which is not followed"
         state.stop("unknown", "local", Decider(kind="gap", text=text, namespace=ns.id))
     return Ending(end, by)
+
+
+ECHO_IGNORED = {"icmp": (8, "net.ipv4.icmp_echo_ignore_all"), "icmpv6": (128, "net.ipv6.icmp.echo_ignore_all")}
+"""An echo request's type, and the sysctl by which a namespace answers none (icmp_echo, icmpv6_echo_reply)."""
+
+
+def leave_echo_out(state: WalkState, ns: Namespace) -> None:
+    """An echo request ends where a sysctl of its receiver's says that none is answered."""
+    kind, key = ECHO_IGNORED.get(state.packet.proto, (None, ""))
+    if kind is not None and state.packet.icmp_type == kind and ns.sysctls.get(key) == "1":
+        state.stop("dropped", "local", Decider(kind="sysctl", text=key, value="1", namespace=ns.id))
 
 
 def _deliver_above(state: WalkState, ns: Namespace, space: Namespace, link: Link) -> Next:
@@ -120,5 +132,6 @@ def _deliver_above(state: WalkState, ns: Namespace, space: Namespace, link: Link
     if state.known.is_answer or state.awaited is not None:
         state.reach(space)
         return Ending("delivered")
+    leave_echo_out(state, space)
     end, by, state.receiver = received(space, state.packet)
     return Ending(end, by)
