@@ -8,7 +8,7 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
 from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.operations.rule import DeleteRule
-from dnet_tui.diagnostics.report.decisions import overriding
+from dnet_tui.diagnostics.report.decisions import is_anothers, overriding
 from dnet_tui.diagnostics.report.finding import Finding, Severity
 from dnet_tui.inspect.model import Unread
 from dnet_tui.inspect.model.firewall import Firewall
@@ -30,7 +30,7 @@ def with_owners(case: HostContext, finding: Finding) -> Finding:
     if remedy is not None and remedy.overrides is None:
         remedy = overriding(remedy, _decided_by(case, remedy))
     nobodys = bool(flows) and all(flow.wanted_by == KERNEL for flow in flows)
-    severity: Severity = "info" if nobodys and owner is not None and owner != KERNEL else finding.severity
+    severity: Severity = "info" if nobodys and is_anothers(owner) else finding.severity
     return msgspec.structs.replace(
         finding, owner=owner, flows=flows, evidence=evidence, remedy=remedy, severity=severity
     )

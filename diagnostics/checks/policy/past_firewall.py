@@ -30,6 +30,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from dnet_tui.diagnostics.checks.framework.check import Check
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
 from dnet_tui.diagnostics.checks.framework.evidence import named, of_rule
@@ -56,7 +58,8 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
     """One finding per manager."""
     found: dict[DecisionOwner, list[tuple[Flow, RuleRef]]] = {}
     for flow in ctx.flows:
-        translated = flow.kind == "published" and flow.forward.last.dnatted and flow.arrives is True
+        gone = flow.forward
+        translated = flow.kind == "published" and flow.arrives is True and gone.start.dst != gone.last.dst
         rule = _would_stop(ctx.case, flow) if translated else None
         owner = owner_of(rule)
         if rule is not None and owner is not None and not _filters_forwarded(ctx.case, rule.owner):
@@ -71,7 +74,8 @@ def _would_stop(case: HostContext, flow: Flow) -> RuleRef | None:
     if host is None or first is None:
         return None
     rules = Ruleset(index_of(case.view, host).rules, match_context(case.view, host), Budget(), set())
-    by = run_hook(rules, "input", first.packet).by
+    asked = msgspec.structs.replace(flow.forward.start, iif=first.packet.iif)
+    by = run_hook(rules, "input", asked).by
     rule = by.rule if by is not None else None
     manager = manager_of(rule.owner.partition(" ")[0]) if rule is not None else None
     return rule if manager is not None and manager.keeps_policies else None

@@ -29,6 +29,7 @@ from dnet_tui.inspect.model import Address, Family, Link, LinkRef, known_items
 from dnet_tui.inspect.model.engine_kinds.docker import DOCKER, USER_CHAIN
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.firewall import Chain
+from dnet_tui.inspect.model.rule_writers.owner import DecisionOwner
 
 _ANSWERS = "-m conntrack --ctstate RELATED,ESTABLISHED"
 _TRANSLATED = "-m conntrack --ctstate DNAT"
@@ -128,6 +129,7 @@ def _finding(
             Evidence(source=program, what=f"rules of Docker's that accept for {bridge}", value="none"),
         ),
         remedy=_accept(case, rule, bridge, obstacles),
+        owner=DecisionOwner(kind="engine", name=DOCKER.kind),
     )
 
 

@@ -94,6 +94,21 @@ def test_ufw_beside_docker_is_named_in_notes_only_before_and_after_a_reload(ufw_
 
 
 @pytest.mark.docker
+def test_ports_that_are_reached_past_ufw_are_told_until_ufw_lets_them_in(ufw_host: tuple[DockerHost, Ufw]) -> None:
+    host, ufw = ufw_host
+    expect(host, HEALTHY)
+    past = [item for item in report_of(host)["findings"] if item["check"] == "past-firewall"]
+    assert [(item["severity"], item["owner"]["name"]) for item in past] == [("info", "ufw")]
+    assert "8080/tcp" in past[0]["summary"]
+    is_left_alone(host)
+    ufw("allow", "8080/tcp")
+    try:
+        assert not [item for item in report_of(host)["findings"] if item["check"] == "past-firewall"]
+    finally:
+        ufw("delete", "allow", "8080/tcp")
+
+
+@pytest.mark.docker
 def test_what_ufw_denies_above_docker_is_ufws_and_left_alone(ufw_host: tuple[DockerHost, Ufw]) -> None:
     host, ufw = ufw_host
     path = f"{ufw.root}/etc/ufw/after.rules"

@@ -12,9 +12,10 @@ from lab.packets.plans import EGRESS, FROM_HOST, PUBLISHED
 from lab.packets.traffic import Went, expect
 from lab.zoo.animal import Animal
 from lab.zoo.animals import ANIMALS
+from lab.zoo.managers import MANAGED
 from lab.zoo.operators import OPERATORS
 
-EVERY = (*ANIMALS, *OPERATORS)
+EVERY = (*ANIMALS, *OPERATORS, *MANAGED)
 
 
 @pytest.mark.parametrize("animal", EVERY, ids=lambda animal: animal.id)
@@ -48,4 +49,4 @@ def _dress(host: DemoHost, animal: Animal) -> None:
 
 
 def test_there_are_enough_animals_and_each_is_different() -> None:
-    assert len({animal.id for animal in EVERY}) == len(EVERY) >= 105
+    assert len({animal.id for animal in EVERY}) == len(EVERY) >= 120

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from unit.diagnostics.checks.cases import (
+    decided,
     firewalld,
     judged,
     links,
@@ -16,7 +17,7 @@ from unit.diagnostics.checks.cases import (
 )
 from unit.diagnostics.checks.cases.case import CheckCases
 
-MODULES = (rules, links, names, others, startup, firewalld, more, judged, policies, silent)
+MODULES = (rules, links, names, others, startup, firewalld, more, judged, policies, silent, decided)
 
 
 def every() -> dict[str, CheckCases]:
