@@ -14,7 +14,9 @@ How we know
     two such containers.
 
 Remedy
-    ``bridge link set dev VETH isolated off`` on each of them.
+    ``bridge link set dev VETH isolated off`` on each of them.  No engine sets
+    the flag, so whoever did decided: it is made only with ``fix port-isolated
+    --override-owner``.
 
 When it is harmless
     Where the network does not ask for containers to reach each other; it is
@@ -40,6 +42,7 @@ from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.report.finding import Finding, Subject
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Network
+from dnet_tui.inspect.model.rule_writers.owner import ADMINISTRATOR
 
 ID = "port-isolated"
 
@@ -60,7 +63,7 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
         steps = tuple(SetPortFlag(port=item.port.name, flag="isolated", on=False) for item in ports)
         yield Finding(
             check=ID,
-            severity="error",
+            severity="warning",
             subject=Subject(kind="network", name=network.name),
             summary=f"The bridge {network.bridge} isolates {len(ports)} of its containers from each other: {names}",
             symptoms=("same-network",),
@@ -74,7 +77,9 @@ def find(ctx: CheckContext) -> Iterator[Finding]:
                 undo=inverses(steps),
                 risk="ask",
                 note="If containers should be kept apart, say so in the network: icc=false",
+                overrides=ADMINISTRATOR,
             ),
+            owner=ADMINISTRATOR,
         )
 
 
@@ -92,7 +97,7 @@ def _isolated(case: HostContext) -> list[tuple[Network, list[Attachment]]]:
 CHECK = Check(
     id=ID,
     title="Bridge ports are not isolated against the network's options",
-    severity="error",
+    severity="warning",
     doc=__doc__,
     find=find,
     owns=owns,

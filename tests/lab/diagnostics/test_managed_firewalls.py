@@ -12,6 +12,7 @@ import pytest
 from lab.faults.machinery import differing, state
 from lab.machines.docker_host import DockerHost
 from lab.machines.hosts import LabHost
+from lab.machines.image import HTTPD, run_arguments
 from lab.machines.managed_firewalls import Firewalld, Ufw, firewalld_started, install_ufw
 from lab.machines.requirements import DOCKER_PROGRAMS, require_lab
 from lab.packets.plans import EGRESS, FROM_HOST, OTHER_EGRESS, PUBLISHED
@@ -308,3 +309,37 @@ def test_firewalld_with_its_own_table_beside_docker() -> None:
         expect(host, {EGRESS: TIMEOUT, PUBLISHED: UNREACHABLE, OTHER_EGRESS: TIMEOUT, FROM_HOST: OK})
         assert [check for check, _, _ in roots(report_of(host))] == ["firewalld-reload"]
         is_left_alone(host)
+
+
+# -- a network with icc=false in a zone ------------------------------------------------------------
+
+_QUIET = (
+    "--subnet=10.30.0.0/24",
+    "--opt=com.docker.network.bridge.name=br-still",
+    "--opt=com.docker.network.bridge.enable_icc=false",
+    "still",
+)
+_CALLS = "import socket; socket.create_connection(('{}', 80), 3)"
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(("kind", "reached"), [(WithFirewalld, True), (OverNftables, False)])
+def test_a_zone_that_accepts_before_dockers_drop_opens_a_network_with_icc_off(
+    kind: type[WithFirewalld], *, reached: bool
+) -> None:
+    """Docker appends that drop: in one table with firewalld's accept it is never reached, in two both decide."""
+    require_lab(*DOCKER_PROGRAMS, root=True)
+    with kind.start() as host:
+        host.docker("network", "create", *_QUIET)
+        for name in ("still1", "still2"):
+            host.docker(*run_arguments(name, ("--network=still",), HTTPD))
+        for link in ("docker0", "br-app", "br-db", "br-still"):
+            host("zone", "docker", link)
+        told = host.docker("inspect", "--format={{.NetworkSettings.Networks.still.IPAddress}}", "still2").strip()
+        inside = ("nsenter", "-t", str(host.pid_of("still1")), "-n", "/usr/bin/python3", "-c", _CALLS.format(told))
+        assert (host.run(*inside, check=False).returncode == 0) is reached
+        found = [item for item in report_of(host)["findings"] if item["severity"] != "info"]
+        assert [(item["check"], "still" in item["summary"]) for item in found] == (
+            [("isolation-missing", True)] if reached else []
+        )
+        is_left_alone(host)  # firewalld's accept is firewalld's
