@@ -3,7 +3,7 @@
 Sources: ufw-framework(8) and DEFAULT_INPUT_POLICY of ufw(8), firewalld's core/ipXtables.py and core/nftables.py,
 csf.pl and its csf.conf, Shorewall's Perl compiler (Chains.pm), OpenWrt's
 firewall3 (defaults.c, zones.c) and firewall4 (ruleset.uc), fail2ban's
-action.d, CrowdSec's cs-firewall-bouncer, NixOS' firewall module, Ferm has no
+action.d, CrowdSec's cs-firewall-bouncer, SSHGuard's sshg-fw, pve-firewall's Firewall.pm, NixOS' firewall module, Ferm has no
 names of its own and is an administrator's like any script.
 """
 
@@ -88,6 +88,23 @@ FIREWALLS: tuple[RuleWriter, ...] = (
         tables=("crowdsec", "crowdsec6"),
         sets=("crowdsec-", "crowdsec6-"),
         change=("cscli", "decisions", "list"),
+    ),
+    RuleWriter(
+        kind="sshguard",
+        title="SSHGuard",
+        chains=("sshguard",),
+        tables=("sshguard",),
+        sets=("sshguard",),
+        files=("/etc/sshguard/whitelist",),
+    ),
+    RuleWriter(
+        kind="proxmox",
+        title="Proxmox' firewall",
+        chain_prefixes=("PVEFW-",),
+        sets=("PVEFW-",),
+        files=("/etc/pve/firewall/",),
+        change=("pve-firewall", "status"),
+        sysctls=(("net.bridge.bridge-nf-call-iptables", "1"),),
     ),
     RuleWriter(
         kind="nixos",
