@@ -30,6 +30,7 @@ CHECK_IDS: tuple[str, ...] = (
     "stale-neigh",
     "subnet-overlap",
     "more-specific-route",
+    "net-route-gone",
     "policy-route",
     "arp-unanswered",
     "blackhole",

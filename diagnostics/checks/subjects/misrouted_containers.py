@@ -18,7 +18,9 @@ from dnet_tui.diagnostics.walk.packet import Obstacle, Packet
 from dnet_tui.inspect.model import Family, Link, Namespace, Network, NextHop, Route
 from dnet_tui.inspect.model.default_routes import DEFAULT, LOCAL, MAIN
 
-Cause = Literal["bridge-down", "bridge-no-ip", "policy-route", "more-specific-route", "subnet-overlap", ""]
+Cause = Literal[
+    "bridge-down", "bridge-no-ip", "policy-route", "more-specific-route", "subnet-overlap", "net-route-gone", ""
+]
 
 _Span = IPv4Network | IPv6Network
 _Spans = list[tuple[Route, _Span]]
@@ -202,8 +204,18 @@ def _cause(case: HostContext, network: Network, bridge: Link, answer: routing.Ro
         and any(hop.ifindex == bridge.ifindex for hop in route.hops)
     ]
     if not own:
-        return ""
+        return "" if _is_routed_elsewhere(host, bridge, address) else "net-route-gone"
     route = _route(index_of(case.view, host), answer.by.text, address)
     if route is None or route.table not in _ORDINARY:
         return "policy-route"
     return "subnet-overlap" if route.protocol == "kernel" or route.dst == own[0].dst else "more-specific-route"
+
+
+def _is_routed_elsewhere(host: Namespace, bridge: Link, address: str) -> bool:
+    """Whether another table than the main one has a route for the address by the bridge."""
+    return any(
+        route.table not in {MAIN, LOCAL}
+        and contains(route.dst, address) is True
+        and any(hop.ifindex == bridge.ifindex for hop in route.hops)
+        for route in host.routes
+    )

@@ -3,8 +3,8 @@
 Sources: ufw-framework(8) and DEFAULT_INPUT_POLICY of ufw(8), firewalld's core/ipXtables.py and core/nftables.py,
 csf.pl and its csf.conf, Shorewall's Perl compiler (Chains.pm), OpenWrt's
 firewall3 (defaults.c, zones.c) and firewall4 (ruleset.uc), fail2ban's
-action.d, CrowdSec's cs-firewall-bouncer, SSHGuard's sshg-fw, pve-firewall's Firewall.pm, NixOS' firewall module, Ferm has no
-names of its own and is an administrator's like any script.
+action.d, CrowdSec's cs-firewall-bouncer, SSHGuard's sshg-fw, pve-firewall's
+Firewall.pm, NixOS' firewall module.  Ferm has no names of its own and is an administrator's like any script.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from lab.faults.machinery import differing, doctor, state
+from lab.faults.machinery import differing, doctor, roots, state
 from lab.machines.docker_host import DockerHost
 
 _RAW = "iptables -w -t raw {} PREROUTING -i docker0 -j CT {}"
@@ -180,6 +180,28 @@ def test_what_engine_and_administrator_keep_apart_is_left_alone(docker28_host: D
     finally:
         for port in ports:
             docker28_host.run("bridge", "link", "set", "dev", port, "isolated", "off")
+
+
+LOST = {
+    "the route to a network": (
+        ("ip route del 10.10.0.0/24",),
+        ("ip route add 10.10.0.0/24 dev br-app proto kernel scope link src 10.10.0.1",),
+    ),
+    "the rule for the main table": (("ip rule del pref 32766",), ("ip rule add pref 32766 lookup main",)),
+}
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("what", LOST)
+def test_a_route_that_the_host_has_lost_is_one_cause_and_comes_back(docker28_host: DockerHost, what: str) -> None:
+    whole = state(docker28_host)
+    with _done(docker28_host, *LOST[what]):
+        assert roots(doctor(docker28_host)) == ["net-route-gone"]
+        fixed = docker28_host.dnet("fix", "net-route-gone", "--yes")
+        assert fixed.returncode == 0, fixed.stdout.decode()
+        assert differing(whole, state(docker28_host)) == []
+        docker28_host.dnet("undo", "--yes")
+    assert differing(whole, state(docker28_host)) == []
 
 
 def _port(host: DockerHost, container: str) -> str:

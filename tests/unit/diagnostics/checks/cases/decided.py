@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from dnet_tui.inspect.iptables.rule import parse_rule
-from dnet_tui.inspect.model import Container, Endpoint, Snapshot
+from dnet_tui.inspect.model import Container, Endpoint, PolicyRule, Snapshot
 from dnet_tui.inspect.model.firewall import AnyExpr, Chain, Firewall, Match, Rule, SetZone, Table
 from dnet_tui.inspect.ruleset.owner_cache import OwnerCache
 from unit.builders.factories import APP1, HOST, WEB, docker_like_snapshot, with_namespace, with_sysctl
-from unit.builders.factories_links import namespace, six, without
+from unit.builders.factories_links import adding, namespace, six, without
 from unit.diagnostics.checks.cases.case import CheckCases
 from unit.diagnostics.checks.cases.rules import insert
 
@@ -83,7 +83,38 @@ def mute(space: str, value: str = "1", key: str = "net.ipv4.icmp_echo_ignore_all
     return with_sysctl(docker_like_snapshot(), key, value, space)
 
 
+def unrouted(dst: str = "10.10.0.0/24") -> Snapshot:
+    """The host without a route."""
+    return without(docker_like_snapshot(), HOST, "routes", lambda item: item.dst == dst)
+
+
+def unruled(table: int = 254) -> Snapshot:
+    """The host without the policy rule for a table."""
+    return without(docker_like_snapshot(), HOST, "policy_rules", lambda item: item.table == table)
+
+
+def elsewhere() -> Snapshot:
+    """The host whose route to a network stands in another table, which a rule of its own looks up."""
+    base = unrouted()
+    moved = msgspec.structs.replace(
+        next(item for item in namespace(docker_like_snapshot(), HOST).routes if item.dst == "10.10.0.0/24"), table=100
+    )
+    rule = PolicyRule(family="ip", priority=90, table=100)
+    return adding(adding(base, HOST, "routes", moved), HOST, "policy_rules", rule)
+
+
 CASES: dict[str, CheckCases] = {
+    "net-route-gone": CheckCases(
+        fires={
+            "the route to a network is gone": unrouted,
+            "the rule for the main table is gone": unruled,
+        },
+        near_misses={
+            "another table has the route": elsewhere,
+            "a route to nobody's network is gone": lambda: unrouted("192.0.2.0/24"),
+            "the rule for the last table is gone": lambda: unruled(253),
+        },
+    ),
     "ct-zone": CheckCases(
         fires={"what a bridge sends is tracked in a zone of its own": lambda: zoned("docker0")},
         near_misses={
@@ -99,8 +130,8 @@ CASES: dict[str, CheckCases] = {
         near_misses={
             "ufw that lets the port in": lambda: guarded("ufw", "-p tcp -m tcp --dport 8080 -j ACCEPT"),
             "a policy that no manager keeps": lambda: guarded("own"),
-            "ufw that filters forwarded packets as well": lambda: insert(
-                "-j ufw-before-input", "DOCKER-USER", snapshot=guarded("ufw")
+            "ufw that filters forwarded packets as well": lambda: OwnerCache().fill_in(
+                insert("-j ufw-before-input", "DOCKER-USER", snapshot=guarded("ufw"))
             ),
         },
     ),
