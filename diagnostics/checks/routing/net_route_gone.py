@@ -41,6 +41,7 @@ from dnet_tui.diagnostics.operations.policy_rule import AddPolicyRule, PolicyRul
 from dnet_tui.diagnostics.operations.remedy import Remedy, inverses
 from dnet_tui.diagnostics.operations.route import AddRoute, RouteSpec
 from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Obstacle
 from dnet_tui.inspect.model import Family, Namespace, PolicyRule
 from dnet_tui.inspect.model.default_routes import MAIN
@@ -110,7 +111,7 @@ def _finding(ctx: CheckContext, stray: Stray) -> Finding:
     blocked = ctx.blocked_by(ID)
     bridge = stray.network.bridge
     addresses = bridge_addresses(ctx.case, stray.network, stray.family)
-    own = next((item for item in addresses if item.prefixlen < (32 if stray.family == "ip" else 128)), None)
+    own = next((item for item in addresses if contains(item.cidr, stray.member.address) is True), None)
     steps: tuple[AddRoute, ...] = ()
     if own is not None:
         spec = RouteSpec(

@@ -204,11 +204,17 @@ def _cause(case: HostContext, network: Network, bridge: Link, answer: routing.Ro
         and any(hop.ifindex == bridge.ifindex for hop in route.hops)
     ]
     if not own:
-        return "" if _is_routed_elsewhere(host, bridge, address) else "net-route-gone"
+        lost = _is_on_link(host, bridge, address) and not _is_routed_elsewhere(host, bridge, address)
+        return "net-route-gone" if lost else ""
     route = _route(index_of(case.view, host), answer.by.text, address)
     if route is None or route.table not in _ORDINARY:
         return "policy-route"
     return "subnet-overlap" if route.protocol == "kernel" or route.dst == own[0].dst else "more-specific-route"
+
+
+def _is_on_link(host: Namespace, bridge: Link, address: str) -> bool:
+    """Whether an address of the bridge's own is one from which the kernel makes a route to the address."""
+    return any(item.ifindex == bridge.ifindex and contains(item.cidr, address) is True for item in host.addresses)
 
 
 def _is_routed_elsewhere(host: Namespace, bridge: Link, address: str) -> bool:

@@ -112,6 +112,9 @@ CASES: dict[str, CheckCases] = {
         near_misses={
             "another table has the route": elsewhere,
             "a route to nobody's network is gone": lambda: unrouted("192.0.2.0/24"),
+            "a bridge without an address of its own": lambda: without(
+                unrouted(), HOST, "addresses", lambda item: item.address == "10.10.0.1"
+            ),
             "the rule for the last table is gone": lambda: unruled(253),
         },
     ),
