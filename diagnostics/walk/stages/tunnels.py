@@ -196,9 +196,10 @@ def _frame(state: WalkState, carried: Carried) -> Frame:
     """The frame that was inside."""
     if carried.answers is not None:
         mac = state.view.links[carried.answers].mac.lower()
+        state.packet = replace(state.packet, mac=None, mac_to=mac or None)
         return Frame(next_hop=carried.next_hop, mac=mac, tags=carried.tags)
     mac = state.view.links[carried.sender].mac.lower() if carried.sender is not None else ""
-    state.packet = replace(state.packet, mac=mac or state.packet.mac)
+    state.packet = replace(state.packet, mac=mac or None, mac_to=carried.mac or None)
     return Frame(next_hop=carried.next_hop, mac=carried.mac, tags=carried.tags)
 
 
