@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dnet_tui.inspect.model.firewall import Chain, Rule, Table
 from dnet_tui.inspect.model.rule_writers import registry
 from dnet_tui.inspect.model.rule_writers.owner import owner_called
 
@@ -27,6 +28,10 @@ from dnet_tui.inspect.model.rule_writers.owner import owner_called
         ("CROWDSEC_CHAIN", "crowdsec"),
         ("ISTIO_REDIRECT", "istio"),
         ("CNI-HOSTPORT-DNAT", "cni"),
+        ("PVEFW-FORWARD", "proxmox"),
+        ("NETBIRD-RT-FWD-IN", "netbird"),
+        ("sshguard", "sshguard"),
+        ("sshguard-own", ""),
         ("calibrate", ""),
         ("my-ufw-chain", ""),
         ("zone_lan_forward", ""),
@@ -49,6 +54,32 @@ def test_a_chain_belongs_by_its_name(name: str, kind: str) -> None:
 )
 def test_a_name_that_many_use_tells_only_beside_one_that_one_uses(names: set[str], name: str, kind: str) -> None:
     assert registry.by_company(frozenset(names), name) == kind
+
+
+@pytest.mark.parametrize(
+    ("hanging", "keeper"),
+    [
+        (("ufw",), "ufw"),
+        (("docker", "ufw"), "ufw"),
+        (("csf", "ufw"), ""),
+        (("libvirt",), ""),
+        ((), ""),
+    ],
+)
+def test_a_policy_is_that_of_the_one_manager_that_keeps_policies_where_its_chains_hang(
+    hanging: tuple[str, ...], keeper: str
+) -> None:
+    rules = tuple(Rule(number=at, text="-j X", exprs=(), owner=name) for at, name in enumerate(hanging, 1))
+    base = Chain(name="FORWARD", hook="forward", priority=0, type="filter", policy="drop", rules=rules)
+    table = Table(family="ip", name="filter", backend="iptables-nft", chains=(base,))
+    assert registry.policy_owner(table, base) == keeper
+
+
+def test_a_policy_in_a_managers_own_table_is_that_managers() -> None:
+    base = Chain(name="forward", hook="forward", priority=0, type="filter", policy="drop")
+    named = Table(family="inet", name="fw4", backend="nftables", chains=(base,))
+    own = Table(family="inet", name="site", backend="nftables", chains=(base,))
+    assert (registry.policy_owner(named, base), registry.policy_owner(own, base)) == ("openwrt", "")
 
 
 def test_links_and_sets_are_known_too() -> None:
