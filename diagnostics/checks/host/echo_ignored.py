@@ -59,9 +59,10 @@ def _places(case: HostContext) -> dict[str, str]:
 
 
 def _is_set(case: HostContext, space: str, key: str) -> bool:
+    found = False
     with case.noting():
-        return case.view.namespaces[space].sysctls.get(key) == "1"
-    return False
+        found = case.view.namespaces[space].sysctls.get(key) == "1"
+    return found
 
 
 def _finding(who: str, verb: str, silent: dict[str, list[str]]) -> Finding:

@@ -47,8 +47,10 @@ def is_others(case: HostContext, obstacle: Obstacle, family: Family) -> bool:
     """Whether FORWARD's policy in Docker's own table stops a packet of networks that aren't Docker's."""
     devices = {obstacle.packet.iif, obstacle.packet.oif} - {""}
     engines = {network.engine for network in case.networks if network.bridge in devices}
+    asked = any(traits_of(engine.name).drops_by_default for engine in known_items(case.snapshot.engines))
     return (
         bool(engines)
+        and (asked or engines == {INFERRED})
         and not any(traits_of(item).drops_by_default for item in engines)
         and _by_dockers_policy(case, obstacle, family)
     )

@@ -102,7 +102,7 @@ _MODES = "lab/machines/test_hosts.py::test_gateway_modes_and_ipv6_of_newer_docke
 _FIREWALLD = f"{_FIREWALLS}::test_a_running_firewalld_is_read_as_it_sees_its_own_files"
 _ROOTLESS = "unit/inspect/engines/test_rootless.py::test_one_that_was_not_asked_is_listed_with_the_way_in"
 _DECISIONS = "lab/diagnostics/test_decisions.py::test_what_somebody_else_decided_is_named_with_its_owner_and_left_alone"
-_ZONED = "lab/diagnostics/test_decided_ways.py::test_it_is_named_and_left_alone_and_what_looks_like_it_is_not_said"
+_ZONED = "lab/zoo/test_decided_ways.py::test_it_is_named_and_left_alone_and_what_looks_like_it_is_not_said"
 _UNLISTED = "lab/diagnostics/test_silent_ways.py::test_on_a_docker_host"
 _MODULES = "unit/inspect/kernel/test_host_info.py::test_modules_that_went_with_an_update"
 
