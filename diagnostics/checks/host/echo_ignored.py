@@ -59,10 +59,10 @@ def _places(case: HostContext) -> dict[str, str]:
 
 
 def _is_set(case: HostContext, space: str, key: str) -> bool:
-    found = False
+    known: list[str | None] = []
     with case.noting():
-        found = case.view.namespaces[space].sysctls.get(key) == "1"
-    return found
+        known.append(case.view.namespaces[space].sysctls.get(key))
+    return known == ["1"]
 
 
 def _finding(who: str, verb: str, silent: dict[str, list[str]]) -> Finding:
