@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from dnet_tui.actions.networks.linux_network import XFamily, known_firewall, pick_backend
-from dnet_tui.actions.networks.native_rules import still_deciding
+from dnet_tui.actions.networks.native_rules import put_back_last, still_deciding
 from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.actions.ports.accept_position import accept_position
 from dnet_tui.actions.ports.native_publish import native_removals, native_table
@@ -150,7 +150,10 @@ def unpublish_plan(snapshot: Snapshot, name: str, port: int, proto: str) -> Plan
     return Plan(
         title=f"stop publishing {proto} port {port} for {clean(name)}",
         steps=tuple(steps),
-        notes=("forwarding, hairpin and route_localnet stay as they are; connections that are open go on",),
+        notes=(
+            "forwarding, hairpin and route_localnet stay as they are; connections that are open go on",
+            *put_back_last(firewall, steps),
+        ),
     )
 
 
