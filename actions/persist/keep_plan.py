@@ -144,6 +144,8 @@ def _notes(kept: Sequence[KeptChanges], facts: BootFacts) -> Iterator[str]:
     yield "`dnet-tui undo` takes the files away again; where the host has been started since, what the unit made too"
     if facts.firewalld and any(item.starts for item in kept):
         yield "firewalld runs here: a reload of it takes such rules away until the unit is started again"
+    if any(item.starts or item.tables for item in kept):
+        yield "tables may come in another order then: of tables with the same priority another may be asked first"
     if any(item.tables for item in kept):
         yield "nftables.service deletes everybody's tables: these are loaded again whenever it is restarted or reloaded"
     if any(item.among_docker for item in kept):

@@ -10,7 +10,8 @@ import pytest
 from lab.actions.private_etc import own_etc
 from lab.actions.test_fix_and_undo import undo
 from lab.actions.test_publish import publish, shown
-from lab.actions.test_routes import FAR, no_other_host, other_host, seen_from
+from lab.actions.test_routes import no_other_host, other_host, seen_from
+from lab.actions.test_without_iptables import settled
 from lab.machines.hosts import OUTSIDE_SERVER, UPLINK_ADDRESS
 from lab.machines.podman_host import PodmanHost
 from lab.packets.traffic import Probe, Went, expect
@@ -55,6 +56,7 @@ def test_a_plain_network_is_kept_apart_from_podmans(host: PodmanHost) -> None:
     subnets = ("--subnet", "10.77.0.0/24", "--subnet", "fd00:77::/64")
 
     def sees(_: str) -> None:
+        settled(host, "n1")
         expect(
             host,
             {
@@ -121,7 +123,9 @@ def test_a_port_that_is_unpublished_and_put_back_stands_last_which_is_said(host:
     done(host, "port", "unpublish", "app1", "9090")
     undo(host)
     assert difference(during, portrait(host)) == "nft: in another order"
-    expect(host, {Probe("outside", UPLINK_ADDRESS, port, answers=f"app{port - 9089}"): Went.OK for port in (9090, 9091)})
+    expect(
+        host, {Probe("outside", UPLINK_ADDRESS, port, answers=f"app{port - 9089}"): Went.OK for port in (9090, 9091)}
+    )
     undo(host)
     undo(host)
     assert difference(before, portrait(host)) == ""

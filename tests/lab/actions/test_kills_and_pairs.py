@@ -101,6 +101,9 @@ def standing(entry: dict[str, object]) -> bool:
     return any(change["before"] is not None and not change["taken_back"] for change in changes)
 
 
+pytestmark = pytest.mark.timeout(1800 if STRIDE == 1 else 180)
+"""Seconds for one action's whole row of kills: each takes two to four programs' starts."""
+
 PAIRS = tuple(itertools.combinations(("create", "create2", "rm", "publish", "route", "fix", "undo"), 2))[
     commits() % STRIDE :: STRIDE
 ]

@@ -10,7 +10,7 @@ from lab.actions.private_etc import own_etc
 from lab.actions.test_fix_and_undo import undo
 from lab.actions.test_publish import publish, refused, shown
 from lab.actions.test_routes import FAR, no_other_host, other_host, seen_from
-from lab.machines.hosts import OUTSIDE_SERVER, UPLINK_ADDRESS, DemoHost
+from lab.machines.hosts import OUTSIDE_SERVER, UPLINK_ADDRESS, DemoHost, LabHost
 from lab.packets.traffic import Probe, Went, expect
 
 
@@ -40,7 +40,7 @@ def changed(host: DemoHost, *words: str) -> str:
     return ran.stdout.decode()
 
 
-def settled(host: DemoHost, *places: str) -> None:
+def settled(host: LabHost, *places: str) -> None:
     """Wait until duplicate address detection is through in these namespaces and on the host."""
     waiting = " ".join(f"ip -n {name} -6 address show tentative;" for name in places) + "ip -6 address show tentative"
     host.run("sh", "-c", f'for i in $(seq 50); do [ -z "$({waiting})" ] && exit 0; sleep 0.1; done; exit 1')
