@@ -15,6 +15,7 @@ from dnet_tui.actions.changes import boot_files, bridges, docker_networks, nft_t
 from dnet_tui.actions.changes.bridge_extras import require_restorable
 from dnet_tui.actions.changes.link_identity import links_of, scope_of
 from dnet_tui.actions.changes.rule_rehearsal import RuleRehearsal
+from dnet_tui.actions.changes.veth_extras import require_plain_inside
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.plans.boot_files import EnableUnit, WriteFile
 from dnet_tui.actions.plans.nft_table import AddNftTable, DeleteNftTable
@@ -90,6 +91,8 @@ def require_feasible(steps: Iterable[PlanStep], host: HostAccess, root: Path = P
             elif isinstance(step.action, AddNftTable | DeleteNftTable):
                 nft_tables.prepare(step.action, host)
             else:
+                if isinstance(step.action, DeleteVeth):
+                    require_plain_inside(step.undo, host)
                 if isinstance(step.action, InsertRule):
                     _require_told(step.action, host)
                 _require_step(step.action, host, chains, made)

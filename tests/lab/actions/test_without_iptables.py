@@ -14,13 +14,18 @@ from lab.machines.hosts import OUTSIDE_SERVER, UPLINK_ADDRESS, DemoHost, LabHost
 from lab.packets.traffic import Probe, Went, expect
 
 
-@pytest.fixture
-def bare(demo_host: DemoHost) -> DemoHost:
-    """The demo host without iptables and without any rule; both families lead to the outside."""
+def without_iptables(demo_host: DemoHost) -> None:
+    """Take iptables away, and all rules."""
     for program in ("xtables-nft-multi", "xtables-legacy-multi"):
         demo_host.run("mount", "--bind", "/dev/null", f"/usr/sbin/{program}", check=False)
     assert demo_host.run("iptables-nft", "-S", check=False).returncode != 0
     demo_host.run("nft", "flush", "ruleset")
+
+
+@pytest.fixture
+def bare(demo_host: DemoHost) -> DemoHost:
+    """The demo host without iptables and without any rule; both families lead to the outside."""
+    without_iptables(demo_host)
     return demo_host
 
 

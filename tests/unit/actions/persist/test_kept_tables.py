@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from dnet_tui.actions.persist.keep_plan import BootFacts
+from dnet_tui.actions.persist.keep_plan import BootFacts, keep_plan
 from dnet_tui.actions.plans.boot_files import EnableUnit
 from dnet_tui.actions.plans.nft_table import AddNftTable
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.firewall import Firewall, Table
-from unit.actions.persist.test_keep_plan import entry, keep_plan, kept, plan_of
+from unit.actions.persist.test_keep_plan import entry, kept, plan_of
 from unit.actions.persist.test_lost_at_reboot import HERE
 from unit.builders.factories import HOST, docker_like_snapshot, with_namespace
 
