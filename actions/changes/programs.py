@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dnet_tui.actions.changes.already_there import require_new
-from dnet_tui.actions.changes.link_identity import exact_undo, gone_with_its_link, indexes, under_todays_names
-from dnet_tui.actions.changes.veth_extras import exact_pair
+from dnet_tui.actions.changes.links.link_identity import exact_undo, gone_with_its_link, indexes, under_todays_names
+from dnet_tui.actions.changes.links.veth_extras import exact_pair
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.journal.captured_state import ProgramState
 from dnet_tui.actions.plans.plan import PlanStep, line

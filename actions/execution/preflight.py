@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import assert_never
 
 from dnet_tui.actions.changes import boot_files, bridges, docker_networks, nft_tables, sysctls
-from dnet_tui.actions.changes.bridge_extras import require_restorable
-from dnet_tui.actions.changes.link_identity import links_of, scope_of
+from dnet_tui.actions.changes.links.bridge_extras import require_restorable
+from dnet_tui.actions.changes.links.link_identity import links_of, scope_of
+from dnet_tui.actions.changes.links.veth_extras import require_plain_inside
 from dnet_tui.actions.changes.rule_rehearsal import RuleRehearsal
-from dnet_tui.actions.changes.veth_extras import require_plain_inside
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.plans.boot_files import EnableUnit, WriteFile
 from dnet_tui.actions.plans.nft_table import AddNftTable, DeleteNftTable

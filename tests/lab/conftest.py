@@ -28,9 +28,9 @@ from lab.machines.docker_engines import newest_docker
 from lab.machines.docker_host import DockerHost
 from lab.machines.hosts import LAB_ID, DemoHost
 from lab.machines.leaks import census, left_behind
-from lab.machines.podman_engines import native_podman
 from lab.machines.podman_host import PodmanHost
 from lab.machines.requirements import DOCKER_PROGRAMS, decline, require_lab, require_podman
+from lab.releases.podman_engines import native_podman
 from lab.sampling import VARIABLE, sampled, turn_of
 
 HERE = Path(__file__).parent

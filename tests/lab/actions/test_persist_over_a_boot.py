@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from dnet_tui.inspect.errors import DnetError
-from lab.machines.booted_host import BootedHost
-from lab.machines.podman_engines import IPTABLES
 from lab.machines.requirements import decline, require_lab
+from lab.releases.booted_host import BootedHost
+from lab.releases.podman_engines import IPTABLES
 from lab.sequences.sequences import difference, portrait
 
 UPLINK = """

@@ -25,7 +25,7 @@ from lab.machines.engine_host import READY_LIMIT, EngineHost, side_by_side
 from lab.machines.hosts import LAB_ID, LAB_VARIABLE
 from lab.machines.image import HTTPD, IMAGE, SLEEP, Containers, image_tar, run_arguments
 from lab.machines.names import NAME_SERVER, name_servers, start_name_server
-from lab.machines.podman_engines import IPTABLES, SYSTEM_PODMAN, PodmanEngine
+from lab.releases.podman_engines import IPTABLES, SYSTEM_PODMAN, PodmanEngine
 
 SOCKET = "/run/podman/podman.sock"
 

@@ -1,6 +1,6 @@
 """Makes a folder the root of this process, and becomes the systemd in it.  Uses nothing but the standard library.
 
-Started by :mod:`lab.machines.booted_host` as process 1 of new mount, process,
+Started by :mod:`lab.releases.booted_host` as process 1 of new mount, process,
 network and cgroup namespaces.  What is written goes to a layer over the
 folder; of the kernel's parameters only those of the network can be written,
 which are this namespace's own.

@@ -1,4 +1,4 @@
-"""Names that somebody else chose, or that a person mistypes: never a shell's word, an option, a path or another rule."""
+"""Names that somebody else chose, or that a person mistypes: never a shell's word, an option, a path or a rule."""
 
 from __future__ import annotations
 
@@ -24,26 +24,23 @@ BAD = (
 def test_a_name_that_is_none_is_refused_everywhere(demo_host: DemoHost, name: str) -> None:
     own_etc(demo_host)
     before = portrait(demo_host)
-    for words in (
-        ("net", "create", "--engine", "linux", "--", name),
-        ("net", "create", "red", "--engine", "linux", f"--bridge-name={name}"),
-        ("net", "create", "red", "--engine", "linux", f"--namespace={name}"),
-        ("net", "create", "red", "--engine", "linux", f"--subnet={name}"),
-        ("net", "attach", "--", "front", name),
-        ("net", "connect", "--", "front", name),
-        ("net", "rm", "--", name),
-        ("port", "publish", "--", name, "9090:80"),
-        ("port", "publish", "--", "web", name),
-        ("port", "unpublish", "--", name, "9090"),
-        ("route", "add", "--", name, "via", "203.0.113.1"),
-        ("route", "add", "--", "10.60.0.0/24", "via", name),
-        ("undo", "--", name),
-        ("persist", "--", name),
+    for verb, words in (
+        ("net create", ("--engine", "linux", "--", name)),
+        ("net create", ("red", "--engine", "linux", f"--bridge-name={name}")),
+        ("net create", ("red", "--engine", "linux", f"--namespace={name}")),
+        ("net create", ("red", "--engine", "linux", f"--subnet={name}")),
+        ("net attach", ("--", "front", name)),
+        ("net connect", ("--", "front", name)),
+        ("net rm", ("--", name)),
+        ("port publish", ("--", name, "9090:80")),
+        ("port publish", ("--", "web", name)),
+        ("port unpublish", ("--", name, "9090")),
+        ("route add", ("--", name, "via", "203.0.113.1")),
+        ("route add", ("--", "10.60.0.0/24", "via", name)),
+        ("undo", ("--", name)),
+        ("persist", ("--", name)),
     ):
-        # --yes stands first: nothing after the two dashes is an option.
-        ran = (
-            demo_host.dnet(*words[:2], "--yes", *words[2:]) if len(words) > 3 else demo_host.dnet(words[0], *words[1:])
-        )
+        ran = demo_host.dnet(*verb.split(), "--yes", *words)
         assert ran.returncode == 2, (words, ran.stdout.decode(), ran.stderr.decode())
         assert b"Traceback" not in ran.stderr, (words, ran.stderr.decode())
     assert demo_host.run("test", "-e", "/mnt/owned", check=False).returncode == 1
@@ -58,6 +55,7 @@ FOREIGN = ("x;id>owned", "$(id)", '"q"', "ü", "eth*")
 def test_links_and_namespaces_of_such_names_are_only_names(demo_host: DemoHost, name: str) -> None:
     own_etc(demo_host)
     demo_host.run("ip", "netns", "add", name)
+    demo_host.run("ip", "-n", name, "link", "set", "lo", "up")
     demo_host.run("ip", "link", "add", name, "type", "bridge")
     demo_host.run("ip", "link", "set", name, "up")
     before = portrait(demo_host)

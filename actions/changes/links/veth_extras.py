@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from dnet_tui.actions.changes.bridge_extras import shown
+from dnet_tui.actions.changes.links.bridge_extras import shown
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.diagnostics.operations.address import AddAddress
 from dnet_tui.diagnostics.operations.link import AddVeth
