@@ -83,7 +83,9 @@ class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
     ctproto: str = ""
     """The connection's protocol, where it may differ from the packet's."""
     mac: str | None = None
-    """The source address of the frame it came in; empty for a packet that didn't come in one."""
+    """The source address of the frame it is in; empty for a packet that isn't in one."""
+    mac_to: str | None = None
+    """Whom that frame is for."""
     ibrname: str = ""
     """The bridge of the port it came by, in the bridge family's hooks; ``obrname`` of that it leaves by."""
     obrname: str = ""
@@ -104,6 +106,8 @@ class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
     """Whose socket sent it; None: nobody knows, or nobody's (``by_kernel``)."""
     by_kernel: bool = False
     """The kernel made it of itself: a refusal, an ICMP message."""
+    bare: Truth = False
+    """Whether no socket at all hangs on it, though it is sent here: around what came from elsewhere, or ARP's."""
     zone: int | None = 0
     """The conntrack zone that a rule has put it into, for the connection's first direction."""
     reply_zone: int | None = 0
@@ -120,6 +124,8 @@ class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
     """What isn't known of it is taken to be as for most packets (``match.plain_packet``)."""
     arp_op: Literal["", "request", "reply"] = ""
     """For a packet of ARP rather than IPv4, from ``src`` to ``dst``: which one."""
+    arp_macs: tuple[str | None, str | None] = (None, None)
+    """The MAC addresses of sender and target that it names, whatever its frame has."""
 
     def tuple_text(self) -> str:
         """The packet's tuple in words: ``tcp 172.17.0.2:40000 → 198.51.100.1:443``."""
