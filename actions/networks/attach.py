@@ -110,12 +110,12 @@ def disconnect_plan(snapshot: Snapshot, request: ConnectRequest) -> Plan:
     step = PlanStep(action=DeleteVeth(link=port.name), undo=back_again)
     kept = "its aliases, groups, queue lengths, segmentation limits and port flags, its addresses and its routes"
     lost = "other names, offloads, kernel parameters, static neighbours and forwarding entries of its own"
-    notes = (
+    told = (
         f"undo puts back the pair with {kept}; rules of routing that name it stay, and hold again then",
         f"undo does not put back what somebody else set on the pair: {lost}",
         *not_put_back(snapshot, inside, port),
     )
-    return Plan(title=title, steps=(step,), notes=notes)
+    return Plan(title=title, steps=(step,), notes=told)
 
 
 def _ends(snapshot: Snapshot, request: ConnectRequest) -> tuple[Network, Container]:

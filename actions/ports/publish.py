@@ -110,7 +110,11 @@ def publish_plan(snapshot: Snapshot, request: PortRequest, *, native: bool = Fal
     return Plan(
         title=f"publish {request.proto} port {request.host_port} for {container.name} port {request.container_port}",
         steps=tuple(steps),
-        notes=(*_notes(snapshot, container, targets, request), *(still_deciding(firewall) if native else ())),
+        notes=(
+            *_notes(snapshot, container, targets, request),
+            # Beside Docker's rules; a host without iptables has none of them.
+            *(still_deciding(firewall) if native else _docker_note(container)),
+        ),
     )
 
 
@@ -321,7 +325,10 @@ def _notes(
     addresses = " and ".join(target.address for target in targets.values())
     yield f"it leads to {addresses}: publish it again when {clean(container.name)} gets another address"
     yield "its rules stand where engines don't rewrite them; a reload of the whole firewall takes them away"
-    if container.engine == DOCKER.kind:
-        yield "a restart of Docker may put its isolation above these rules: other networks don't reach it then"
     if "ip" in targets and not request.localhost and not request.host_ip:
         yield f"127.0.0.1:{request.host_port} on this host does not lead there; --localhost adds it"
+
+
+def _docker_note(container: Container) -> Iterator[str]:
+    if container.engine == DOCKER.kind:
+        yield "a restart of Docker may put its isolation above these rules: other networks don't reach it then"

@@ -39,7 +39,7 @@ def state(host: DemoHost) -> tuple[str, ...]:
     return (*(host.run(*words).stdout.decode() for words in commands), host.sysctls())
 
 
-def changed(host: DemoHost, *words: str) -> str:
+def changed(host: LabHost, *words: str) -> str:
     ran = host.dnet(*words, "--yes")
     assert ran.returncode == 0, ran.stdout.decode() + ran.stderr.decode()
     return ran.stdout.decode()
