@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryFile
-from typing import Self
+from typing import ClassVar, Self
 
 from dnet_tui.actions.demo.faults import FaultTarget
 from dnet_tui.actions.demo.host import start_demo
@@ -33,7 +33,7 @@ class DockerHost(EngineHost):
     """A private host with dockerd and what :mod:`lab.machines.docker_layout` puts on it."""
 
     engine: DockerEngine = SYSTEM
-    native: bool = False
+    native: ClassVar[bool] = False
     """Whether it has no iptables."""
 
     @classmethod
