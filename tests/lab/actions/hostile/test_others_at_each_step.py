@@ -37,6 +37,9 @@ main.main()
 """
 """Has somebody else put a rule in when the journal has been synced for the Nth time."""
 
+_KILLED_THERE = _CHANGED_AT.replace("print(", "os.kill(os.getpid(), 9)  # print(")
+"""The same, and dnet-tui is killed then."""
+
 RULES = {
     "forward": ("filter", "FORWARD", "-s 203.0.113.9/32 -j DROP"),
     "postrouting": ("nat", "POSTROUTING", "-s 203.0.113.9/32 -j ACCEPT"),
@@ -70,3 +73,17 @@ def test_a_rule_that_comes_between_two_steps(demo_host: DemoHost, action: str, t
             break  # it got through
     else:
         pytest.fail("it never got through")
+
+
+@pytest.mark.parametrize("theirs", RULES)
+def test_a_rule_that_comes_when_it_is_killed_is_not_taken_for_its_own(demo_host: DemoHost, theirs: str) -> None:
+    table, chain, spec = RULES[theirs]
+    insert = f"iptables-nft -t {table} -I {chain} 1 {spec}"
+    demo_host.run(*insert.split())
+    before = picture(demo_host)
+    for moment in (7, 8, 9, 10):  # before and after the first rules are made
+        demo_host.run("iptables-nft", "-t", table, "-D", chain, *spec.split())
+        demo_host.run(*python_argv(_KILLED_THERE), str(moment), insert, *ACTIONS["route"], check=False)
+        undone = demo_host.dnet("undo", "--yes")
+        assert undone.returncode in (0, 2), undone.stderr.decode()
+        assert picture(demo_host) == before, moment
