@@ -13,7 +13,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
-from dnet_tui.actions.changes.bridge_extras import multicast_addresses
+from dnet_tui.actions.changes.links.bridge_extras import multicast_addresses
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.journal.captured_state import AddressState, BridgeState, NeighbourState
 from dnet_tui.inspect.errors import ActionFailedError

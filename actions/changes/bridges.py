@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dnet_tui.actions.changes.bridge_extras import require_restorable, restore_multicast
 from dnet_tui.actions.changes.bridge_state import (
     capture,
     restore_addresses,
@@ -18,6 +17,7 @@ from dnet_tui.actions.changes.bridge_state import (
     restore_sysctls,
     restore_tables,
 )
+from dnet_tui.actions.changes.links.bridge_extras import require_restorable, restore_multicast
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.journal.captured_state import BridgeState
 from dnet_tui.diagnostics.operations.bridge import CreateBridge, DeleteBridge

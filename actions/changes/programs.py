@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dnet_tui.actions.changes.already_there import require_new
-from dnet_tui.actions.changes.link_identity import exact_undo, gone_with_its_link, indexes, under_todays_names
+from dnet_tui.actions.changes.links.link_identity import exact_undo, gone_with_its_link, indexes, under_todays_names
+from dnet_tui.actions.changes.links.veth_extras import exact_pair
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.journal.captured_state import ProgramState
 from dnet_tui.actions.plans.plan import PlanStep, line
 from dnet_tui.diagnostics.operations.base import ProgramOperation
 from dnet_tui.diagnostics.operations.by_hand import Command
 from dnet_tui.diagnostics.operations.engine import ReloadEngineRules, RestartContainers
+from dnet_tui.diagnostics.operations.link import DeleteVeth
 from dnet_tui.diagnostics.operations.remedy import ByProgram
 from dnet_tui.inspect.errors import ActionFailedError
 from dnet_tui.inspect.text.sanitize import clean
@@ -42,6 +44,8 @@ def prepare(step: PlanStep, host: HostAccess) -> ProgramState:
     if len(undo) < 2 and not step.covered:
         exact = exact_undo(action, undo[0] if undo else None, host)
         undo = (exact,) if isinstance(exact, ByProgram) else ()
+    if isinstance(action, DeleteVeth):
+        undo = exact_pair(undo, host)
     links = indexes(action, host)
     return ProgramState(undo=undo, links=links)
 

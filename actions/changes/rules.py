@@ -23,6 +23,7 @@ from dnet_tui.actions.changes.chains import (
     same_rule,
 )
 from dnet_tui.actions.changes.nft_leftovers import chain_exists, drop_empty_chain, drop_empty_table
+from dnet_tui.actions.changes.programs import CommandRefusedError
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.journal.captured_state import RuleState
 from dnet_tui.diagnostics.operations.rule import PROGRAMS, DeleteRule, InsertRule, rule_words
@@ -74,7 +75,7 @@ def perform(action: RuleChange, captured: RuleState, host: HostAccess) -> RuleSt
     _, chain = read_chain(action, host)
     if digest(chain.texts) != captured.digest:
         msg = f"{chain_name(action)} changed while the change was being prepared"
-        raise ActionFailedError(msg, _AGAIN)
+        raise CommandRefusedError(msg, _AGAIN)  # nothing was made, so there is nothing of ours to look for
     if isinstance(action, DeleteRule):
         writer = _delete(action, chain, captured.position, host)
         left = _without(chain.texts, captured.position)
@@ -98,10 +99,12 @@ def revert(action: RuleChange, captured: RuleState, after: RuleState | None, hos
     _, chain = read_chain(action, host)
     if isinstance(action, DeleteRule):
         return _put_back(action, captured, chain, host)
+    if after is None and _is_anothers(action, captured, chain, host):
+        return f"{chain_name(action)}: no such rule stands there: nothing to delete"
     found = find_inserted(chain.texts, captured, after)
     if found == "":
         msg = f"{chain_name(action)}: cannot tell which of the identical rules was inserted: {_shown(captured.text)}"
-        raise ActionFailedError(msg, "delete it by@host: list the chain with --line-numbers, then -D CHAIN NUMBER")
+        raise ActionFailedError(msg, "delete it by hand: list the chain with --line-numbers, then -D CHAIN NUMBER")
     if isinstance(found, str):
         note = found
     else:
@@ -112,6 +115,22 @@ def revert(action: RuleChange, captured: RuleState, after: RuleState | None, hos
     elif not captured.chain_existed:
         note += drop_empty_chain(action, host)
     return note
+
+
+def _is_anothers(action: InsertRule, captured: RuleState, chain: SavedChain, host: HostAccess) -> bool:
+    """Whether the rule at the captured place is somebody else's: nobody lived to say that ours was made.
+
+    iptables may print a rule in other words than it was given, so it is asked itself whether ours is there.
+    """
+    texts, number = chain.texts, captured.position
+    if not 1 <= number <= len(texts) or digest(_without(texts, number)) != captured.digest:
+        return False  # more has changed: then it is told by its words
+    if same_rule(texts[number - 1], captured.text) or not host.has(_program(action)):
+        return False
+    if captured.same:  # iptables would find the twin that stood there before
+        return True
+    words = (_program(action), "-w", "-t", action.table, "-C", action.chain, *rule_words(action.spec))
+    return host.run(words).code == 1
 
 
 def tidy(action: InsertRule, host: HostAccess, *, whole: bool) -> str:
@@ -182,7 +201,7 @@ def require_whole(text: str, action: RuleChange) -> None:
     except RuleSyntaxError as error:
         msg = f"{chain_name(action)}: the rule's comment isn't one line of text, so undo could not put it back"
         raise ActionFailedError(
-            msg, "delete it by@host: list the chain with --line-numbers, then -D CHAIN NUMBER"
+            msg, "delete it by hand: list the chain with --line-numbers, then -D CHAIN NUMBER"
         ) from error
 
 
@@ -299,7 +318,7 @@ def _program(action: RuleChange) -> str:
     program = PROGRAMS.get((action.backend, action.family))
     if program is None:
         msg = f"rules of the {action.backend} backend are not written by this version"
-        raise ActionFailedError(msg, "the plan shows the command to run by@host")
+        raise ActionFailedError(msg, "the plan shows the command to run by hand")
     return program
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import assert_never
 
 from dnet_tui.actions.changes import boot_files, bridges, docker_networks, nft_tables, sysctls
-from dnet_tui.actions.changes.bridge_extras import require_restorable
-from dnet_tui.actions.changes.link_identity import links_of, scope_of
+from dnet_tui.actions.changes.links.bridge_extras import require_restorable
+from dnet_tui.actions.changes.links.link_identity import links_of, scope_of
+from dnet_tui.actions.changes.links.veth_extras import require_plain_inside
 from dnet_tui.actions.changes.rule_rehearsal import RuleRehearsal
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.actions.plans.boot_files import EnableUnit, WriteFile
@@ -90,6 +91,8 @@ def require_feasible(steps: Iterable[PlanStep], host: HostAccess, root: Path = P
             elif isinstance(step.action, AddNftTable | DeleteNftTable):
                 nft_tables.prepare(step.action, host)
             else:
+                if isinstance(step.action, DeleteVeth):
+                    require_plain_inside(step.undo, host)
                 if isinstance(step.action, InsertRule):
                     _require_told(step.action, host)
                 _require_step(step.action, host, chains, made)

@@ -12,17 +12,17 @@ from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
+from dnet_tui.actions.networks.put_back import not_put_back, put_back
 from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.diagnostics.operations.address import AddAddress
-from dnet_tui.diagnostics.operations.bridge_port import own_flags
 from dnet_tui.diagnostics.operations.engine import ConnectContainer, DisconnectContainer
 from dnet_tui.diagnostics.operations.link import AddVeth, DeleteVeth, SetLinkMaster, SetLinkUp
 from dnet_tui.diagnostics.operations.netns_scope import NetnsScope
 from dnet_tui.diagnostics.operations.remedy import ByProgram
 from dnet_tui.diagnostics.operations.route import AddRoute, RouteSpec
 from dnet_tui.inspect.errors import CannotInspectError, UsageError
-from dnet_tui.inspect.model import Container, Link, LinkRef, Namespace, Network, Snapshot, known_items
-from dnet_tui.inspect.model.default_routes import MAIN, ways_out
+from dnet_tui.inspect.model import Container, Link, Namespace, Network, Snapshot, known_items
+from dnet_tui.inspect.model.default_routes import ways_out
 from dnet_tui.inspect.model.engine_kinds.others import LINUX, NETNS
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 from dnet_tui.inspect.model.links import Family
@@ -105,12 +105,17 @@ def disconnect_plan(snapshot: Snapshot, request: ConnectRequest) -> Plan:
     port = _veth(snapshot, network, container)
     if port is None:
         raise not_connected
-    back_again = tuple(_put_back(snapshot, network, container, port))
+    inside = _inside(snapshot, container)
+    back_again = tuple(put_back(snapshot, network, container, inside, port))
     step = PlanStep(action=DeleteVeth(link=port.name), undo=back_again)
-    lost = "other names, queue lengths, kernel parameters, static neighbours and forwarding entries of its own"
-    back_note = "undo puts back the pair with its aliases, groups and port flags, its addresses and its routes"
-    lost_note = f"undo does not put back what somebody else set on the pair: {lost}"
-    return Plan(title=title, steps=(step,), notes=(back_note, lost_note))
+    kept = "its aliases, groups, queue lengths, segmentation limits and port flags, its addresses and its routes"
+    lost = "other names, offloads, kernel parameters, static neighbours and forwarding entries of its own"
+    told = (
+        f"undo puts back the pair with {kept}; rules of routing that name it stay, and hold again then",
+        f"undo does not put back what somebody else set on the pair: {lost}",
+        *not_put_back(snapshot, inside, port),
+    )
+    return Plan(title=title, steps=(step,), notes=told)
 
 
 def _ends(snapshot: Snapshot, request: ConnectRequest) -> tuple[Network, Container]:
@@ -244,51 +249,6 @@ def _configured(
         if subnet.gateway and not network.internal and not ways_out(inside, family):
             spec = RouteSpec(family=family, gateway=subnet.gateway, link=peer)
             yield AddRoute(route=spec, inside=scope)
-
-
-def _put_back(snapshot: Snapshot, network: Network, container: Container, port: Link) -> Iterator[ByProgram]:
-    """What makes the pair again as it is now."""
-    view = View(snapshot)
-    inside = _inside(snapshot, container)
-    far = view.links.get(port.peer) if port.peer is not None else None
-    if far is None:
-        raise CannotInspectError(f"the other end of {port.name} was not seen", "run it as root: sudo dnet-tui …")
-    scope = NetnsScope(id=inside.id, name=container.name)
-    yield AddVeth(
-        link=port.name,
-        peer=far.name,
-        inside=container.name,
-        mac=port.mac,
-        peer_mac=far.mac,
-        mtu=port.mtu,
-        alias=port.alias,
-        peer_alias=far.alias,
-        group=port.group or 0,
-        peer_group=far.group or 0,
-    )
-    yield SetLinkMaster(link=port.name, master=network.bridge)
-    yield from own_flags(port)
-    addresses = known_items(view.addresses_of(LinkRef(namespace=inside.id, ifindex=far.ifindex)))
-    for item in addresses:
-        if item.scope != "link":
-            yield AddAddress(link=far.name, cidr=item.cidr, inside=scope, scope=item.scope)
-    if far.up:
-        yield SetLinkUp(link=far.name, inside=scope)
-    if port.up:
-        yield SetLinkUp(link=port.name)
-    for route in known_items(inside.routes):
-        hop = route.hops[0] if len(route.hops) == 1 else None
-        if hop is None or hop.ifindex != far.ifindex or route.table != MAIN or route.protocol == "kernel":
-            continue
-        spec = RouteSpec(
-            family=route.family,
-            dst=route.dst,
-            gateway=hop.gateway or "",
-            link=far.name,
-            protocol=route.protocol if route.protocol not in ("", "boot") else "",
-            metric=route.metric if route.family == "ip" else 0,
-        )
-        yield AddRoute(route=spec, inside=scope)
 
 
 def _link_of(operations: Sequence[ByProgram]) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from dnet_tui.actions.networks.native_network import kept_apart, network_removals, network_table
-from dnet_tui.actions.networks.native_rules import still_deciding
+from dnet_tui.actions.networks.native_rules import put_back_last, still_deciding
 from dnet_tui.actions.networks.subnets import (
     AddressRange,
     Net6,
@@ -159,6 +159,7 @@ def linux_remove(snapshot: Snapshot, network: Network) -> Plan:
         f"table {table} still keeps a bridge named {clean(name)} apart"
         for table in kept_apart(known_firewall(host), name)
     ]
+    notes += put_back_last(known_firewall(host), steps)
     if left:
         notes.append(f"{left} rule(s) that somebody else wrote for {clean(name)} stay")
     return Plan(

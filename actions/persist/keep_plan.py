@@ -1,8 +1,9 @@
 """The plan that keeps changes over a reboot.  Pure.
 
 Kernel parameters go to sysctl.d, modules to modules-load.d.  Bridges, routes
-and rules are made by a unit of systemd, by the same commands as the first
-time, after engines and firewalls have written theirs.  Where networkd or
+and rules of iptables are made by a unit of systemd, by the same commands as
+the first time, after engines and firewalls have written theirs; tables of
+nftables are loaded from a file by a unit of their own.  Where networkd or
 NetworkManager manages the host's links it is told to leave a bridge alone.
 """
 
@@ -14,6 +15,7 @@ import msgspec
 
 from dnet_tui.actions.journal.entries import JournalEntry, StepLocation
 from dnet_tui.actions.persist.keepable import KeptChanges, keepable, standing_rules
+from dnet_tui.actions.persist.kept_tables import table_steps
 from dnet_tui.actions.persist.lost_at_reboot import kept_by, lost_at_reboot
 from dnet_tui.actions.persist.unit_text import unit_text
 from dnet_tui.actions.plans.boot_files import EnableUnit, WriteFile
@@ -49,7 +51,7 @@ def keep_plan(
     notes: list[str] = []
     for entry in chosen:
         kept = keepable(entry, snapshot, ours)
-        if kept.starts and not facts.systemd:
+        if (kept.starts or kept.tables) and not facts.systemd:
             kept = msgspec.structs.replace(kept, reasons=("systemd doesn't start this host", *kept.reasons))
         if kept.reasons and wanted:
             msg = f"entry {entry.id} ({clean(entry.title)}) can't be kept: {'; '.join(kept.reasons)}"
@@ -127,6 +129,9 @@ def _steps(entry: JournalEntry, kept: KeptChanges, facts: BootFacts, before: Seq
         )
         yield file(f"/etc/systemd/system/{unit_name(entry.id)}", text)
         yield PlanStep(action=EnableUnit(unit=unit_name(entry.id)))
+    if kept.tables:
+        earlier = [item for item in before if item != unit_name(entry.id)]
+        yield from table_steps(entry.id, entry.title, kept.tables, _HEAD, earlier, facts.find)
 
 
 def _sysctl_name(key: str) -> str:
@@ -139,5 +144,9 @@ def _notes(kept: Sequence[KeptChanges], facts: BootFacts) -> Iterator[str]:
     yield "`dnet-tui undo` takes the files away again; where the host has been started since, what the unit made too"
     if facts.firewalld and any(item.starts for item in kept):
         yield "firewalld runs here: a reload of it takes such rules away until the unit is started again"
+    if any(item.starts or item.tables for item in kept):
+        yield "tables may come in another order then: of tables with the same priority another may be asked first"
+    if any(item.tables for item in kept):
+        yield "nftables.service deletes everybody's tables: these are loaded again whenever it is restarted or reloaded"
     if any(item.among_docker for item in kept):
         yield "these rules stand among Docker's: the unit is started anew with docker.service"

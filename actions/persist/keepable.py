@@ -15,7 +15,9 @@ import msgspec
 from dnet_tui.actions.journal.captured_state import RuleState
 from dnet_tui.actions.journal.entries import JournalEntry, RecordedChange
 from dnet_tui.actions.networks.linux_network import known_firewall
+from dnet_tui.actions.persist.kept_tables import gone_tables, table_words
 from dnet_tui.actions.persist.lost_at_reboot import fading
+from dnet_tui.actions.plans.nft_table import AddNftTable
 from dnet_tui.actions.plans.operations import AnyAction
 from dnet_tui.diagnostics.operations.address import AddAddress
 from dnet_tui.diagnostics.operations.base import Argv
@@ -62,6 +64,7 @@ class KeptChanges(msgspec.Struct, frozen=True, kw_only=True):
     bridges: tuple[str, ...] = ()
     starts: tuple[Argv, ...] = ()
     stops: tuple[Argv, ...] = ()
+    tables: tuple[AddNftTable, ...] = ()
     among_docker: bool = False
     reasons: tuple[str, ...] = ()
 
@@ -81,13 +84,15 @@ def keepable(entry: JournalEntry, snapshot: Snapshot, ours: Collection[str]) -> 
             back = action.inverse()
             stops += back.commands() if back is not None and not isinstance(action, SetLinkUp) else ()
     rules = _Rules(entry, host, ours)
-    reasons += rules.reasons
+    tables = tuple(action for action in fading(entry) if isinstance(action, AddNftTable))
+    reasons += [*rules.reasons, *gone_tables(tables, known_firewall(host))]
     return KeptChanges(
         sysctls=tuple(action for action in fading(entry) if isinstance(action, SetSysctl)),
         modules=tuple(action.name for action in fading(entry) if isinstance(action, LoadModule)),
         bridges=tuple(action.name for action in fading(entry) if isinstance(action, CreateBridge)),
         starts=(*others, *rules.starts),
         stops=(*rules.stops, *reversed(stops)),
+        tables=tables,
         among_docker=rules.among_docker,
         reasons=tuple(dict.fromkeys(reasons)),
     )
@@ -111,7 +116,9 @@ def _refusal(action: AnyAction, snapshot: Snapshot, host: Namespace, made: Colle
         case SetSysctl() | LoadModule() | CreateBridge() | AddNamespace():
             return ""
         case InsertRule(spec=spec):
-            return _of_a_container(spec, snapshot)
+            return _of_a_container(rule_words(spec), snapshot)
+        case AddNftTable():
+            return _of_a_container(table_words(action), snapshot)
         case AddVeth(inside=inside):
             return "" if f"{inside}/" in made else f"the namespace {clean(inside)} isn't there after a reboot"
         case AddAddress() | AddRoute() | AddPolicyRule() | SetLinkMaster() | SetLinkUp() | SetNeighbour():
@@ -138,9 +145,8 @@ def _of_passing_links(action: _BY_IP, host: Namespace, made: Collection[str]) ->
     return ""
 
 
-def _of_a_container(spec: str, snapshot: Snapshot) -> str:
-    """Why a rule that names a container's address can't be kept: an engine may give the address to another one."""
-    words = rule_words(spec)
+def _of_a_container(words: Sequence[str], snapshot: Snapshot) -> str:
+    """Why rules that name a container's address can't be kept: an engine may give the address to another one."""
     named = {word.partition("/")[0].rpartition(":")[0] or word.partition("/")[0] for word in words} | {
         word.partition("/")[0] for word in words
     }

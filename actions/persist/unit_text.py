@@ -26,6 +26,7 @@ def unit_text(
     *,
     after: Iterable[str] = (),
     follows: str = "",
+    reloads: bool = False,
     find: Callable[[str], str],
 ) -> str:
     """The unit's file.
@@ -35,15 +36,18 @@ def unit_text(
         starts: the commands that make the changes, in order; one that fails ends it.
         stops: those that take them back, in order, whatever has been made.
         after: the units that must have been started before, besides engines and firewalls.
-        follows: the engine among whose rules these stand: restarted with it.
+        follows: the engine or firewall among whose rules these stand: restarted with it.
+        reloads: whether ``starts`` may be run again at any time, and are when what it ``follows`` is reloaded.
         find: a program's path.
     """
     order = " ".join(dict.fromkeys((*_FIREWALLS, *ENGINES, "network-online.target", *after)))
     lines = ["# Written by dnet-tui, which takes it away again: `dnet-tui undo`.", "[Unit]"]
     lines += [f"Description={_line(title)}", f"After={order}", "Wants=network-online.target"]
     lines += [f"PartOf={follows}"] if follows else []
+    lines += [f"ReloadPropagatedFrom={follows}"] if follows and reloads else []
     lines += ["", "[Service]", "Type=oneshot", "RemainAfterExit=yes"]
     lines += [f"ExecStart={exec_line(words, find)}" for words in starts]
+    lines += [f"ExecReload={exec_line(words, find)}" for words in starts if reloads]
     lines += [f"ExecStopPost=-{exec_line(words, find)}" for words in stops]
     wanted = f"multi-user.target {follows}".rstrip()
     lines += ["", "[Install]", f"WantedBy={wanted}", ""]

@@ -94,7 +94,8 @@ def _of_links(action: AnyAction) -> Identity:
 def _of_routes(action: AnyAction) -> Identity:
     match action:
         case AddRoute(route=route) | DeleteRoute(route=route) | ReplaceRoute(route=route):
-            return ("route", _where(action.inside), route.family, route.dst, route.gateway, route.link)
+            table = (str(route.table),) if route.table else ()
+            return ("route", _where(action.inside), route.family, route.dst, route.gateway, route.link, *table)
         case AddPolicyRule(rule=rule) | DeletePolicyRule(rule=rule):
             return ("policy rule", *rule.command(""))
         case AddAddress(link=link, cidr=cidr) | DeleteAddress(link=link, cidr=cidr):

@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from dnet_tui.actions.networks.linux_network import XFamily, known_firewall, pick_backend
-from dnet_tui.actions.networks.native_rules import still_deciding
+from dnet_tui.actions.networks.native_rules import put_back_last, still_deciding
 from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.actions.ports.accept_position import accept_position
 from dnet_tui.actions.ports.native_publish import native_removals, native_table
@@ -110,7 +110,11 @@ def publish_plan(snapshot: Snapshot, request: PortRequest, *, native: bool = Fal
     return Plan(
         title=f"publish {request.proto} port {request.host_port} for {container.name} port {request.container_port}",
         steps=tuple(steps),
-        notes=(*_notes(snapshot, container, targets, request), *(still_deciding(firewall) if native else ())),
+        notes=(
+            *_notes(snapshot, container, targets, request),
+            # Beside Docker's rules; a host without iptables has none of them.
+            *(still_deciding(firewall) if native else _docker_note(container)),
+        ),
     )
 
 
@@ -150,7 +154,10 @@ def unpublish_plan(snapshot: Snapshot, name: str, port: int, proto: str) -> Plan
     return Plan(
         title=f"stop publishing {proto} port {port} for {clean(name)}",
         steps=tuple(steps),
-        notes=("forwarding, hairpin and route_localnet stay as they are; connections that are open go on",),
+        notes=(
+            "forwarding, hairpin and route_localnet stay as they are; connections that are open go on",
+            *put_back_last(firewall, steps),
+        ),
     )
 
 
@@ -318,7 +325,10 @@ def _notes(
     addresses = " and ".join(target.address for target in targets.values())
     yield f"it leads to {addresses}: publish it again when {clean(container.name)} gets another address"
     yield "its rules stand where engines don't rewrite them; a reload of the whole firewall takes them away"
-    if container.engine == DOCKER.kind:
-        yield "a restart of Docker may put its isolation above these rules: other networks don't reach it then"
     if "ip" in targets and not request.localhost and not request.host_ip:
         yield f"127.0.0.1:{request.host_port} on this host does not lead there; --localhost adds it"
+
+
+def _docker_note(container: Container) -> Iterator[str]:
+    if container.engine == DOCKER.kind:
+        yield "a restart of Docker may put its isolation above these rules: other networks don't reach it then"

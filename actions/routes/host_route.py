@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from dnet_tui.actions.networks.linux_network import XFamily, known_firewall, pick_backend
-from dnet_tui.actions.networks.native_rules import still_deciding
+from dnet_tui.actions.networks.native_rules import put_back_last, still_deciding
 from dnet_tui.actions.networks.subnets import AddressRange, Net6, in_use, in_use6
 from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.actions.ports.accept_position import accept_position
@@ -129,7 +129,8 @@ def remove_plan(snapshot: Snapshot, subnet: str) -> Plan:
         own = [route.dst for route in known_items(host.routes) if route.protocol == PROTOCOL]
         hint = f"made by dnet-tui: {', '.join(own)}" if own else "dnet-tui has made none here; see `ip route`"
         raise UsageError(f"dnet-tui has made no route to {wanted}", hint)
-    return Plan(title=f"remove the route to {wanted}", steps=tuple(steps), notes=("forwarding stays as it is",))
+    notes = ("forwarding stays as it is", *put_back_last(firewall, steps))
+    return Plan(title=f"remove the route to {wanted}", steps=tuple(steps), notes=notes)
 
 
 def _comment(subnet: str) -> str:

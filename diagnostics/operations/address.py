@@ -13,8 +13,8 @@ class AddAddress(ScopedOperation, frozen=True, kw_only=True, tag="add-address"):
 
     ``as_gateway``: as engines give one to a bridge, with the subnet's broadcast
     address (IPv4) or without duplicate address detection (IPv6).  ``replace``:
-    also where it is there already.  ``label`` and ``broadcast`` are for
-    putting one back as it was.
+    also where it is there already.  ``label``, ``broadcast`` and ``more``,
+    further words of ip-address(8), are for putting one back as it was.
     """
 
     link: str
@@ -24,6 +24,7 @@ class AddAddress(ScopedOperation, frozen=True, kw_only=True, tag="add-address"):
     scope: str = ""
     label: str = ""
     broadcast: str = ""
+    more: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -32,7 +33,7 @@ class AddAddress(ScopedOperation, frozen=True, kw_only=True, tag="add-address"):
 
     def commands(self) -> tuple[Argv, ...]:
         """See :class:`Operation`."""
-        words = [self.cidr]
+        words = [self.cidr, *self.more]
         if self.as_gateway:
             words += ["nodad"] if ":" in self.cidr else ["brd", "+"]
         words += ["brd", self.broadcast] if self.broadcast else []

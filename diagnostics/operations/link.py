@@ -105,6 +105,7 @@ class AddVeth(ProgramOperation, frozen=True, kw_only=True, tag="add-veth"):
     """Makes a veth pair: ``link`` on the host, its ``peer`` in the named namespace ``inside``.
 
     The MAC addresses, aliases, groups and the MTU are for putting one back; empty and 0 leave them to the kernel.
+    So are ``more`` and ``peer_more``, further words of ip-link(8) for each end.
     """
 
     link: str
@@ -117,6 +118,8 @@ class AddVeth(ProgramOperation, frozen=True, kw_only=True, tag="add-veth"):
     peer_alias: str = ""
     group: int = 0
     peer_group: int = 0
+    more: tuple[str, ...] = ()
+    peer_more: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -125,8 +128,8 @@ class AddVeth(ProgramOperation, frozen=True, kw_only=True, tag="add-veth"):
 
     def commands(self) -> tuple[Argv, ...]:
         """See :class:`Operation`."""
-        own = _link_words(self.mac, self.mtu, self.group)
-        far = _link_words(self.peer_mac, self.mtu, self.peer_group)
+        own = (*_link_words(self.mac, self.mtu, self.group), *self.more)
+        far = (*_link_words(self.peer_mac, self.mtu, self.peer_group), *self.peer_more)
         peer = ("peer", "name", self.peer, *far, "netns", self.inside)
         made: Argv = ("ip", "link", "add", "name", self.link, *own, "type", "veth", *peer)
         # The kernel takes no alias along with a new link (rtnl_create_link).

@@ -1,4 +1,4 @@
-"""Routes of the main table.  Pure."""
+"""Routes: of the main table, where no other is named.  Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from dnet_tui.inspect.model.default_routes import ANYWHERE, MAIN
 
 
 class RouteSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A route as ip-route(8) takes it; empty fields are left to the kernel.  ``dst`` is a prefix or ``default``."""
+    """A route as ip-route(8) takes it; empty fields are left to the kernel.  ``dst`` is a prefix or ``default``.
+
+    ``table`` 0 is the main one.
+    """
 
     family: Family = "ip"
     type: str = "unicast"
@@ -32,6 +35,7 @@ class RouteSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     advmss: int | None = None
     realm: int = 0
     preference: str = ""
+    table: int = 0
 
     @property
     def text(self) -> str:
@@ -50,6 +54,7 @@ class RouteSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         words = [self.dst] if self.type == "unicast" else [self.type, self.dst]
         words += ["via", self.gateway] if self.gateway else []
         words += ["dev", self.link] if self.link else []
+        words += ["table", str(self.table)] if self.table else []
         words += ["onlink"] if self.onlink else []
         words += ["proto", self.protocol] if self.protocol else []
         words += ["scope", self.scope] if self.scope else []
@@ -74,7 +79,7 @@ class RouteSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         dst = ANYWHERE[self.family] if self.dst == "default" else self.dst
         return Route(
             family=self.family,
-            table=MAIN,
+            table=self.table or MAIN,
             type=self.type,
             dst=str(ipaddress.ip_network(dst, strict=False)),
             hops=hops,
@@ -91,7 +96,7 @@ class RouteSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RouteOperation(ScopedOperation, frozen=True, kw_only=True):
-    """A change of one route of the main table."""
+    """A change of one route."""
 
     route: RouteSpec
 

@@ -162,6 +162,7 @@ def navigation() -> list[object]:
                 {"How the walk works": "walk.md"},
                 {"Matches and targets": "matches.md"},
                 {"Reported situations": "situations.md"},
+                {"Actions, and what has tried them": "actions.md"},
                 {"What is not there yet": "limits.md"},
             ]
         },

@@ -43,6 +43,15 @@ def test_the_tests_of_the_reported_situations_exist() -> None:
     assert [row for row in rows if row[1] not in files[row[0]]] == []
 
 
+def test_the_tests_of_the_actions_exist() -> None:
+    text = (ROOT / "docs" / "actions.md").read_text(encoding="utf-8")
+    rows = re.findall(r"`([\w/]+\.py)::(test_\w+)`", text)
+    folder = ROOT / "tests" / "lab" / "actions"
+
+    assert len(rows) > 30
+    assert [row for row in rows if f"def {row[1]}(" not in (folder / row[0]).read_text(encoding="utf-8")] == []
+
+
 def test_the_readme_lists_every_command() -> None:
     table = README.split("## Commands")[1].split("\n\n`dnet-tui COMMAND")[0]
 

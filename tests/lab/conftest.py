@@ -8,6 +8,8 @@
     The same with the newest Docker that Debian has, 28 or so, which is downloaded once.
 ``podman_host``, ``podman_service_host``
     A host with Podman and netavark (about 2 s), one per module; the latter's API answers at a socket too.
+``native_podman_host``
+    A host without iptables, with Debian 13's Podman, whose netavark writes nftables.
 
 All are skipped with a reason where they can't run; with ``DNET_LAB=1`` that fails.
 """
@@ -28,6 +30,7 @@ from lab.machines.hosts import LAB_ID, DemoHost
 from lab.machines.leaks import census, left_behind
 from lab.machines.podman_host import PodmanHost
 from lab.machines.requirements import DOCKER_PROGRAMS, decline, require_lab, require_podman
+from lab.releases.podman_engines import native_podman
 from lab.sampling import VARIABLE, sampled, turn_of
 
 HERE = Path(__file__).parent
@@ -37,6 +40,7 @@ MARKS = {
     "any_docker": "docker",
     "podman_host": "podman",
     "podman_service_host": "podman",
+    "native_podman_host": "podman",
 }
 """The mark that a test gets for the hosts it uses."""
 
@@ -109,6 +113,18 @@ def podman_host() -> Iterator[PodmanHost]:
     require_podman()
     with PodmanHost.start() as host:
         print(f"Podman {host.version}")
+        yield host
+
+
+@pytest.fixture(scope="module")
+def native_podman_host() -> Iterator[PodmanHost]:
+    require_podman()
+    try:
+        engine = native_podman()
+    except DnetError as error:
+        decline(f"{error.message} ({error.hint})")
+    with PodmanHost.start(engine=engine) as host:
+        print(f"Podman {host.version}, netavark with nftables")
         yield host
 
 

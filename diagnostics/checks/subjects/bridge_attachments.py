@@ -140,6 +140,7 @@ def route_spec(ns: Namespace, route: Route, gateway: str = "") -> RouteSpec | No
         advmss=route.advmss,
         realm=route.realm,
         preference=route.preference,
+        table=route.table if route.table != MAIN else 0,
     )
 
 

@@ -181,3 +181,56 @@ def _port_of(host: LabHost, container: str) -> str:
     links = json.loads(host.run(*host.enter(container), "ip", "-j", "link", "show", "eth0").stdout)
     mine = json.loads(host.run("ip", "-j", "link").stdout)
     return next(str(link["ifname"]) for link in mine if link["ifindex"] == links[0]["link_index"])
+
+
+INSIDE = (
+    "address add 172.30.1.77/24 dev eth0 metric 77 noprefixroute label eth0:odd",
+    "address add 172.30.1.78/32 dev eth0 valid_lft 3000 preferred_lft 1500",
+    "address add 10.45.0.1 peer 10.45.0.2/32 dev eth0",
+    "address add fd00:45::1/64 dev eth0 nodad",
+    "route add 10.61.0.0/24 dev eth0 metric 50",
+    "route add 10.62.0.0/24 via 192.0.2.9 dev eth0 onlink",
+    "route add 10.63.0.0/24 via 172.30.1.1 mtu lock 1300 advmss 1200 src 172.30.1.77",
+    "route add default via 172.30.1.1 table 77",
+    "route add unreachable 10.64.0.0/24",
+    "-6 route add fd00:61::/64 via fd00:45::9 metric 33 pref high",
+    "rule add from 172.30.1.77 lookup 77",
+    "rule add iif eth0 lookup 78",
+    "link set dev eth0 txqueuelen 55 gso_max_size 30000 gso_max_segs 9",
+)
+
+
+def test_what_is_inside_is_put_back_to_the_last_setting(demo_host: DemoHost) -> None:
+    port = _port_of(demo_host, "api")
+    demo_host.run("ip", "link", "set", "dev", port, "txqueuelen", "77", "gso_max_size", "40000")
+    for line in INSIDE:
+        demo_host.run("ip", "-n", "api", *line.split())
+    before, rules = portrait(demo_host), demo_host.run("ip", "-n", "api", "rule").stdout
+    plan = demo_host.dnet("net", "disconnect", "front", "api", "--dry-run").stdout.decode()
+    assert "the time that 172.30.1.78 has left stands still until undo puts it back" in plan
+    net(demo_host, "disconnect", "front", "api")
+    assert difference(before, portrait(demo_host)) != ""
+    undo(demo_host)
+    assert difference(before, portrait(demo_host)) == ""
+    assert demo_host.run("ip", "-n", "api", "rule").stdout == rules
+    (link,) = json.loads(demo_host.run("ip", "-n", "api", "-j", "address", "show", "dev", "eth0").stdout)
+    (left,) = [item for item in link["addr_info"] if item["local"] == "172.30.1.78"]
+    assert 2800 < left["valid_life_time"] <= 3000
+    assert 1300 < left["preferred_life_time"] <= 1500
+
+
+def test_a_route_that_could_not_be_put_back_is_said_before(demo_host: DemoHost) -> None:
+    hops = "nexthop via 172.30.1.8 dev eth0 nexthop via 172.30.1.9 dev eth0"
+    demo_host.run("ip", "-n", "api", "route", "add", "10.65.0.0/24", *hops.split())
+    plan = demo_host.dnet("net", "disconnect", "front", "api", "--dry-run").stdout.decode()
+    assert "undo does not put back routes with several ways or conditions: 10.65.0.0/24" in plan
+
+
+def test_a_queue_inside_keeps_a_pair_connected(demo_host: DemoHost) -> None:
+    demo_host.run("tc", "-n", "api", "qdisc", "add", "dev", "eth0", "root", "handle", "7:", "pfifo", "limit", "9")
+    before = portrait(demo_host)
+    ran = demo_host.dnet("net", "disconnect", "front", "api", "--yes")
+    assert ran.returncode == 1
+    assert b"eth0 in api has a queueing discipline or filters (tc), which undo could not put back" in ran.stderr
+    assert b"(nothing was changed)" in ran.stderr
+    assert portrait(demo_host) == before

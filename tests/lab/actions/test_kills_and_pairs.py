@@ -16,8 +16,10 @@ import pytest
 from lab.actions import private_etc
 from lab.actions.test_fix_and_undo import picture
 from lab.actions.test_persist import files, own_etc
+from lab.actions.test_without_iptables import without_iptables
 from lab.machines.hosts import DemoHost, LabHost, dnet_argv, python_argv
 from lab.sampling import commits
+from lab.sequences.sequences import difference, portrait
 
 _KILLED_AT = """
 import os, sys
@@ -51,6 +53,15 @@ ACTIONS: dict[str, tuple[str, ...]] = {
 STRIDE = 1 if os.environ.get("DNET_KILLS") == "all" else 4
 if STRIDE == 1:
     ACTIONS |= {"attach": ("net", "attach", "spare", "fresh"), "persist": ("persist",)}
+
+NATIVE: dict[str, tuple[str, ...]] = {
+    "create": ACTIONS["create"],
+    "rm": ("net", "rm", "spare"),
+    "publish": ACTIONS["publish"],
+    "unpublish": ("port", "unpublish", "web", "9191"),
+    "route": ACTIONS["route"],
+}
+"""The changes that make or delete tables of nftables on a host without iptables."""
 
 
 def prepared(host: LabHost, action: str) -> None:
@@ -90,6 +101,27 @@ def test_killed_at_any_sync_the_undo_restores(demo_host: DemoHost, action: str) 
         pytest.fail("it never got through")
 
 
+@pytest.mark.parametrize("action", NATIVE)
+def test_killed_at_any_sync_a_table_of_nftables_is_restored(demo_host: DemoHost, action: str) -> None:
+    without_iptables(demo_host)
+    for words in (("net", "create", "spare", "--engine", "linux"), ("port", "publish", "web", "9191:80")):
+        made = demo_host.dnet(*words, "--yes")
+        assert made.returncode == 0, made.stderr.decode()
+    if action == "rm":  # what is deleted stands last: then the order of the tables is restored too
+        demo_host.dnet("port", "unpublish", "web", "9191", "--yes")
+    before = portrait(demo_host)
+    moments = 0
+    for moment in itertools.count(1 + commits() % STRIDE, STRIDE):
+        ran = demo_host.run(*python_argv(_KILLED_AT), str(moment), *NATIVE[action], check=False)
+        undone = demo_host.dnet("undo", "--yes") if difference(before, portrait(demo_host)) else None
+        assert undone is None or undone.returncode == 0, (moment, undone.stderr.decode())
+        assert difference(before, portrait(demo_host)) == "", moment
+        moments += 1
+        if ran.returncode in (0, 1):
+            break  # it got through
+    assert moments > 1
+
+
 def kept_files(host: LabHost, action: str) -> list[str]:
     """What is below /etc of what starts with the host; only looked for where it is the host's own."""
     return files(host) if action == "persist" else []
@@ -100,6 +132,9 @@ def standing(entry: dict[str, object]) -> bool:
     assert isinstance(changes, list)
     return any(change["before"] is not None and not change["taken_back"] for change in changes)
 
+
+pytestmark = pytest.mark.timeout(1800 if STRIDE == 1 else 180)
+"""Seconds for one action's whole row of kills: each takes two to four programs' starts."""
 
 PAIRS = tuple(itertools.combinations(("create", "create2", "rm", "publish", "route", "fix", "undo"), 2))[
     commits() % STRIDE :: STRIDE

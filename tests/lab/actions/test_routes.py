@@ -62,9 +62,9 @@ def check(host: LabHost, container: str, subnets: tuple[str, ...], gateway: str)
         no_other_host(host, subnets)
 
 
-def seen_from(host: LabHost, container: str) -> str:
+def seen_from(host: LabHost, container: str, far: str = FAR) -> str:
     """Whom the other host's container sees when a container of this host connects to it."""
-    argv = (*host.enter("outside"), *python_argv(_SEEN), FAR, *host.enter(container))
+    argv = (*host.enter("outside"), *python_argv(_SEEN), far, *host.enter(container))
     return host.run(*argv, timeout=20).stdout.decode().strip()
 
 
@@ -76,7 +76,7 @@ socket.create_connection((sys.argv[2], 80), 3, source_address=(sys.argv[1], 0)).
 _SEEN = """
 import socket, subprocess, sys
 far, *enter = sys.argv[1:]
-with socket.create_server((far, 7070)) as server:
+with socket.create_server((far, 7070), family=socket.AF_INET6 if ":" in far else socket.AF_INET) as server:
     server.settimeout(5)
     code = f"import socket; socket.create_connection(('{far}', 7070), 3).close()"
     with subprocess.Popen([*enter, sys.executable, "-c", code]) as client:

@@ -10,17 +10,22 @@ from lab.actions.private_etc import own_etc
 from lab.actions.test_fix_and_undo import undo
 from lab.actions.test_publish import publish, refused, shown
 from lab.actions.test_routes import FAR, no_other_host, other_host, seen_from
-from lab.machines.hosts import OUTSIDE_SERVER, UPLINK_ADDRESS, DemoHost
+from lab.machines.hosts import OUTSIDE_SERVER, UPLINK_ADDRESS, DemoHost, LabHost
 from lab.packets.traffic import Probe, Went, expect
+
+
+def without_iptables(demo_host: DemoHost) -> None:
+    """Take iptables away, and all rules."""
+    for program in ("xtables-nft-multi", "xtables-legacy-multi"):
+        demo_host.run("mount", "--bind", "/dev/null", f"/usr/sbin/{program}", check=False)
+    assert demo_host.run("iptables-nft", "-S", check=False).returncode != 0
+    demo_host.run("nft", "flush", "ruleset")
 
 
 @pytest.fixture
 def bare(demo_host: DemoHost) -> DemoHost:
     """The demo host without iptables and without any rule; both families lead to the outside."""
-    for program in ("xtables-nft-multi", "xtables-legacy-multi"):
-        demo_host.run("mount", "--bind", "/dev/null", f"/usr/sbin/{program}", check=False)
-    assert demo_host.run("iptables-nft", "-S", check=False).returncode != 0
-    demo_host.run("nft", "flush", "ruleset")
+    without_iptables(demo_host)
     return demo_host
 
 
@@ -34,13 +39,13 @@ def state(host: DemoHost) -> tuple[str, ...]:
     return (*(host.run(*words).stdout.decode() for words in commands), host.sysctls())
 
 
-def changed(host: DemoHost, *words: str) -> str:
+def changed(host: LabHost, *words: str) -> str:
     ran = host.dnet(*words, "--yes")
     assert ran.returncode == 0, ran.stdout.decode() + ran.stderr.decode()
     return ran.stdout.decode()
 
 
-def settled(host: DemoHost, *places: str) -> None:
+def settled(host: LabHost, *places: str) -> None:
     """Wait until duplicate address detection is through in these namespaces and on the host."""
     waiting = " ".join(f"ip -n {name} -6 address show tentative;" for name in places) + "ip -6 address show tentative"
     host.run("sh", "-c", f'for i in $(seq 50); do [ -z "$({waiting})" ] && exit 0; sleep 0.1; done; exit 1')

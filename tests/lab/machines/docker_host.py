@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryFile
-from typing import Self
+from typing import ClassVar, Self
 
 from dnet_tui.actions.demo.faults import FaultTarget
 from dnet_tui.actions.demo.host import start_demo
@@ -33,6 +33,8 @@ class DockerHost(EngineHost):
     """A private host with dockerd and what :mod:`lab.machines.docker_layout` puts on it."""
 
     engine: DockerEngine = SYSTEM
+    native: ClassVar[bool] = False
+    """Whether it has no iptables."""
 
     @classmethod
     def start(cls, engine: DockerEngine = SYSTEM) -> Self:
@@ -117,6 +119,8 @@ class DockerHost(EngineHost):
         for group in (what.containers, JOINED):
             side_by_side(*[partial(self.docker, *run_arguments(name, *spec)) for name, spec in group.items()])
         self.note_containers(json.loads(self.docker("inspect", *what.containers, *JOINED)))
+        if self.native:
+            return
         saved = self.run("iptables-nft-save").stdout.decode()
         self.target = FaultTarget.on(saved, bridge=self.target.bridge, subnet=self.target.subnet)
 

@@ -24,6 +24,8 @@ class Census:
     processes: frozenset[str]
     mounts: frozenset[str]
     namespaces: frozenset[str]
+    settings: frozenset[str]
+    """Folders of named namespaces' own configuration (ip-netns(8))."""
     links: frozenset[str]
     cgroups: frozenset[str]
     files: frozenset[str]
@@ -31,11 +33,11 @@ class Census:
 
 def census(lab_id: str) -> Census:
     """Look around from the namespaces this process is in."""
-    netns = Path("/run/netns")
     return Census(
         processes=frozenset(_processes(lab_id)),
         mounts=frozenset(_mounts(lab_id)),
-        namespaces=frozenset(path.name for path in netns.iterdir()) if netns.is_dir() else frozenset(),
+        namespaces=_names_in(Path("/run/netns")),
+        settings=_names_in(Path("/etc/netns")),
         links=frozenset(name for _, name in socket.if_nameindex()),
         cgroups=frozenset(str(path) for path in cgroup_folders(f"dnet-lab-{lab_id}*")),
         files=frozenset(str(path) for path in Path(tempfile.gettempdir()).glob(f"*{lab_id}*")),
@@ -55,6 +57,10 @@ def left_behind(before: Census, lab_id: str, limit: float = 3.0) -> list[str]:
         if not found or time.monotonic() > deadline:
             return found
         time.sleep(0.05)
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    return frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()
 
 
 def _processes(lab_id: str) -> list[str]:

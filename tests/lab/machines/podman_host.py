@@ -25,6 +25,7 @@ from lab.machines.engine_host import READY_LIMIT, EngineHost, side_by_side
 from lab.machines.hosts import LAB_ID, LAB_VARIABLE
 from lab.machines.image import HTTPD, IMAGE, SLEEP, Containers, image_tar, run_arguments
 from lab.machines.names import NAME_SERVER, name_servers, start_name_server
+from lab.releases.podman_engines import IPTABLES, SYSTEM_PODMAN, PodmanEngine
 
 SOCKET = "/run/podman/podman.sock"
 
@@ -36,6 +37,7 @@ default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
 log_driver = "k8s-file"
 [network]
 network_backend = "netavark"
+{firewall}
 [engine]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
@@ -87,14 +89,17 @@ JOINED: Containers = {"joined": (("--network=container:web",), SLEEP)}
 class PodmanHost(EngineHost):
     """A private host with Podman and the containers above.  It has no daemon unless its API service is asked for."""
 
+    engine: PodmanEngine = SYSTEM_PODMAN
+
     @classmethod
-    def start(cls, *, service: bool = False) -> Self:
+    def start(cls, *, service: bool = False, engine: PodmanEngine = SYSTEM_PODMAN) -> Self:
         """Start everything; takes a few seconds.  Needs root.  ``service`` starts the API at :data:`SOCKET` as well."""
         sandbox = start_demo("podmanhost", bare=True, environment={LAB_VARIABLE: LAB_ID})
         target = FaultTarget(bridge="podman0", subnet="10.88.0.0/16")
-        host = cls(sandbox=sandbox, addresses={}, target=target)
-        host.environment["NETAVARK_FW"] = "iptables"  # newer ones would prefer nftables, and then differ in everything
+        host = cls(sandbox=sandbox, addresses={}, target=target, engine=engine)
+        host.environment["NETAVARK_FW"] = engine.firewall  # newer ones prefer nftables, and then differ in everything
         try:
+            host._install()
             start_name_server(host)
             name_servers(host, NAME_SERVER)
             host._configure()
@@ -124,6 +129,13 @@ class PodmanHost(EngineHost):
             # netavark keeps it off for the internal network, while ip_forward=1 switches it on for every link.
             self.run("sysctl", "-q", "-w", f"net.ipv4.conf.{VAULT_BRIDGE}.forwarding=0")
 
+    def _install(self) -> None:
+        if self.engine.root is not None:
+            self.run("mount", "-t", "overlay", "overlay", "-o", f"lowerdir={self.engine.root}/usr:/usr", "/usr")
+        if self.engine.firewall == "nftables":
+            for program in IPTABLES:
+                self.run("mount", "--bind", "/dev/null", f"/usr/sbin/{program}")
+
     def _configure(self) -> None:
         # Locks lie in /dev/shm.  /var/lib is made read-only, since the image library would keep a cache there.
         for place in ("/etc/containers", "/dev/shm"):
@@ -131,7 +143,8 @@ class PodmanHost(EngineHost):
         self.run("mount", "--rbind", "/var/lib", "/var/lib")
         self.run("mount", "-o", "remount,bind,ro", "/var/lib")
         for name, text in CONFIGURATION.items():
-            self.write(f"/etc/containers/{name}", text)
+            driver = f'firewall_driver = "{self.engine.firewall}"' if self.engine.root is not None else ""
+            self.write(f"/etc/containers/{name}", text.replace("{firewall}", driver))
 
     def _start_service(self) -> None:
         self.run("mkdir", "-p", "/run/podman")
@@ -161,5 +174,7 @@ class PodmanHost(EngineHost):
             )
         self.note_containers(json.loads(self.podman("inspect", *CONTAINERS, *JOINED)))
         self.version = self.podman("version", "--format={{.Client.Version}}")
+        if self.engine.firewall == "nftables":
+            return
         saved = self.run("iptables-nft-save").stdout.decode()
         self.target = FaultTarget.on(saved, bridge=self.target.bridge, subnet=self.target.subnet)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from dnet_tui.actions.demo.sandbox import inner_environment
+from lab.actions.private_etc import own_etc
 from lab.machines.cgroups import cgroup_folders, remove_cgroups
 from lab.machines.hosts import LAB_VARIABLE, DemoHost, python_argv
 from lab.machines.leaks import Census, census, left_behind
@@ -38,9 +39,10 @@ before = census("x")
 assert left_behind(before, "x", limit=0) == []
 subprocess.run(["ip", "netns", "add", "forgotten"], check=True)
 subprocess.run(["ip", "link", "add", "br-forgotten", "type", "bridge"], check=True)
+subprocess.run(["mkdir", "-p", "/etc/netns/forgotten"], check=True)
 print(json.dumps(left_behind(before, "x", limit=0)))
 """
-"""Plants a namespace and a link where it runs."""
+"""Plants a namespace, its settings and a link where it runs."""
 
 
 @pytest.fixture
@@ -88,10 +90,12 @@ def test_a_cgroup_left_behind_is_noticed_and_can_be_removed(other_id: str) -> No
     assert cgroup_folders(name) == []
 
 
-def test_namespaces_mounts_and_links_left_behind_are_noticed(demo_host: DemoHost) -> None:
-    # Planted on a private host, never in the machine's own namespaces.
+def test_namespaces_their_settings_mounts_and_links_left_behind_are_noticed(demo_host: DemoHost) -> None:
+    # Planted on a private host, never in the machine's own namespaces or its /etc.
+    own_etc(demo_host)
     found = json.loads(demo_host.run("env", f"PYTHONPATH={_paths()}", *python_argv(PLANT)).stdout)
-    assert found == ["mounts: nsfs on /run/netns/forgotten", "namespaces: forgotten", "links: br-forgotten"]
+    names = ["namespaces: forgotten", "settings: forgotten", "links: br-forgotten"]
+    assert found == ["mounts: nsfs on /run/netns/forgotten", *names]
 
 
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])

@@ -23,8 +23,10 @@ PATIENCE = 600.0
 ENTER = Path(__file__).with_name("enter_root.py")
 
 
-def debian_root(suite: str, packages: Sequence[str]) -> Path:
+def debian_root(suite: str, packages: Sequence[str], name: str = "") -> Path:
     """Return the root folder of a Debian ``suite`` with ``packages``, made unless an earlier call did.
+
+    ``name`` tells it from other roots of that suite, with other packages.
 
     Raises:
         DnetError: something needed is missing, or it couldn't be made.
@@ -34,11 +36,12 @@ def debian_root(suite: str, packages: Sequence[str]) -> Path:
         raise DnetError(f"a Debian root takes {', '.join(absent)}", "script/bootstrap test installs it on Debian")
     wanted = " ".join(sorted(packages))
     with locked() as cache:
-        root, made = cache / f"root-{suite}", cache / f"root-{suite}.packages"
+        whole = f"{suite}-{name}" if name else suite
+        root, made = cache / f"root-{whole}", cache / f"root-{whole}.packages"
         if not root.is_dir() or not made.exists() or made.read_text(encoding="utf-8") != wanted:
             shutil.rmtree(root, ignore_errors=True)
-            _make(cache / f"partial-root-{suite}", suite, packages)
-            (cache / f"partial-root-{suite}").rename(root)
+            _make(cache / f"partial-root-{whole}", suite, packages)
+            (cache / f"partial-root-{whole}").rename(root)
             made.write_text(wanted, encoding="utf-8")
     return root
 

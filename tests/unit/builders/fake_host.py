@@ -80,6 +80,8 @@ class FakeHost:
             return Ran(0, json.dumps(shown), "")
         if words[:2] == ("bridge", "-j"):
             return Ran(0, json.dumps([{"ifname": words[-1], "state": self.port_state}]), "")
+        if words[4:5] == ("-C",):
+            return self._check(words[3], words[5], words[6:])
         self.log.append(words)
         if words[0] == "nft":
             return Ran(1, "", "not here")
@@ -88,6 +90,11 @@ class FakeHost:
         if words[0] in ("true", "false"):
             return Ran(0 if words[0] == "true" else 1, "", "")
         return self._change(words)
+
+    def _check(self, table: str, chain: str, spec: tuple[str, ...]) -> Ran:
+        """A single address is printed with its length; nothing else is known of iptables' words here."""
+        texts = [text.replace("/32 ", " ") for text, _, _ in self.chains.get((table, chain), [])]
+        return Ran(0 if " ".join(spec) in texts else 1, "", "")
 
     def has(self, program: str) -> bool:
         return program != "nft"

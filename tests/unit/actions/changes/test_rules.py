@@ -7,6 +7,7 @@ import pytest
 
 from dnet_tui.actions.changes import rules
 from dnet_tui.actions.changes.chains import parse_chain
+from dnet_tui.actions.changes.programs import CommandRefusedError
 from dnet_tui.diagnostics.operations.rule import DeleteRule, InsertRule
 from dnet_tui.inspect.errors import ActionFailedError
 from unit.builders.fake_host import FakeHost
@@ -127,6 +128,23 @@ def test_killed_after_the_insertion_the_rule_is_found_without_its_printed_text(h
     host.chains["filter", "FORWARD"].insert(0, (printed, 0, 0))
     rules.revert(written, captured, None, host)
     assert state(host) == before
+
+
+@pytest.mark.parametrize("written", ["-s 10.0.0.1 -j DROP", DROP])
+def test_killed_before_the_insertion_anothers_rule_in_that_place_stays(host: FakeHost, written: str) -> None:
+    captured = rules.prepare(insert(1, written), host)
+    host.chains["filter", "FORWARD"].insert(0, ("-s 203.0.113.9/32 -j DROP", 0, 0))
+    now = state(host)
+    note = rules.revert(insert(1, written), captured, None, host)
+    assert state(host) == now
+    assert "nothing to delete" in note
+
+
+def test_a_chain_that_changed_before_the_insertion_is_left_alone(host: FakeHost) -> None:
+    captured = rules.prepare(insert(1), host)
+    host.chains["filter", "FORWARD"].insert(0, ("-s 203.0.113.9/32 -j DROP", 0, 0))
+    with pytest.raises(CommandRefusedError, match="changed while the change was being prepared"):
+        rules.perform(insert(1), captured, host)
 
 
 def test_killed_before_the_deletion_nothing_is_put_back(host: FakeHost) -> None:

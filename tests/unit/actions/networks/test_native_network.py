@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from dnet_tui.actions.networks.engine_networks import create_plan, remove_plan
 from dnet_tui.actions.networks.native_network import kept_apart, network_removals, network_table
-from dnet_tui.actions.networks.native_rules import forward_drops, still_deciding
+from dnet_tui.actions.networks.native_rules import forward_drops, put_back_last, still_deciding
 from dnet_tui.actions.networks.request import Request
 from dnet_tui.actions.plans.nft_table import AddNftTable, DeleteNftTable, interface
-from dnet_tui.actions.plans.plan import Plan
+from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.diagnostics.operations.remedy import commands
 from dnet_tui.diagnostics.operations.rule import InsertRule
 from dnet_tui.inspect.errors import UsageError
@@ -136,3 +136,27 @@ def test_a_bridge_that_no_rule_can_tell_is_left_out_and_named(name: str, native:
     plan = create_plan(snapshot, request(), native=native)
     assert f"it isn't kept apart from bridge {clean(name)}: no rule can speak of that name alone" in plan.notes
     assert not any(name in " ".join(words) for words in commands(plan.operations))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("gone", "told"),
+    [
+        (["a"], "after ip b, ip6 a, ip6 c"),
+        (["a", "b"], "after ip6 a, ip6 c"),
+        (["d"], ""),
+        ([], ""),
+    ],
+)
+def test_what_an_undo_lists_last_is_said(gone: list[str], told: str) -> None:
+    tables = (native("a"), native("b"), native("a", family="ip6"), native("c", family="ip6"), native("d"))
+    steps = [PlanStep(action=DeleteNftTable(family="ip", name=name)) for name in gone]
+    (note,) = list(put_back_last(Firewall(tables=tables[: -1 if told else None]), steps)) or [""]
+    assert note.endswith(told)
+    assert bool(note) is bool(told)
+
+
+def test_tables_of_iptables_may_stand_anywhere_among_them() -> None:
+    own, others = native("a"), Table(backend="iptables-nft", family="ip", name="nat")
+    steps = [PlanStep(action=DeleteNftTable(family="ip", name="a"))]
+    assert next(put_back_last(Firewall(tables=(others, own)), steps)).endswith("after ip nat")
+    assert list(put_back_last(None, steps)) == []

@@ -22,9 +22,9 @@ def require_restorable(name: str, host: HostAccess) -> None:
         ActionFailedError: It has queueing disciplines, filters or VLANs of its own.
     """
     found = []
-    if any(item.get("handle", "0:") != "0:" for item in _json(host, "tc", "-j", "qdisc", "show", "dev", name)):
+    if any(item.get("handle", "0:") != "0:" for item in shown(host, "tc", "-j", "qdisc", "show", "dev", name)):
         found.append(("a queueing discipline or filters (tc)", f"tc qdisc show dev {clean(name)}"))
-    vlans = [vlan for item in _json(host, "bridge", "-j", "vlan", "show", "dev", name) for vlan in _list(item, "vlans")]
+    vlans = [vlan for item in shown(host, "bridge", "-j", "vlan", "show", "dev", name) for vlan in _list(item, "vlans")]
     if any(vlan.get("vlan") != 1 for vlan in vlans):
         found.append(("VLANs of its own", f"bridge vlan show dev {clean(name)}"))
     if found:
@@ -35,7 +35,7 @@ def require_restorable(name: str, host: HostAccess) -> None:
 
 def multicast_addresses(name: str, host: HostAccess) -> tuple[str, ...]:
     """The link-layer multicast addresses that somebody added (ip-maddress(8))."""
-    found = _json(host, "ip", "-j", "maddress", "show", "dev", name)
+    found = shown(host, "ip", "-j", "maddress", "show", "dev", name)
     every = [item for link in found for item in _list(link, "maddr")]
     return tuple(str(item["link"]) for item in every if item.get("features") == "static" and "link" in item)
 
@@ -51,7 +51,7 @@ def _list(item: dict[str, Any], key: str) -> list[dict[str, Any]]:
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
-def _json(host: HostAccess, *words: str) -> list[dict[str, Any]]:
+def shown(host: HostAccess, *words: str) -> list[dict[str, Any]]:
     """What a program lists; nothing where it isn't there or has nothing to say."""
     if not host.has(words[0]):
         return []
