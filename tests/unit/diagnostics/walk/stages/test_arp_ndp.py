@@ -332,7 +332,9 @@ def test_whose_mac_address_nobody_knows_is_not_another(family: TableFamily, hook
         ("postrouting", "mac-dst", False),
     ],
 )
-def test_a_bridges_rules_see_who_sends_a_frame_and_for_whom_it_is(hook: Hook, field: str, *, ours: bool) -> None:
+def test_a_bridges_rules_see_who_sends_a_frame_and_for_whom_it_is(
+    hook: Hook, field: Literal["mac", "mac-dst"], *, ours: bool
+) -> None:
     macs = {
         item: next(link.mac for link in namespace(docker_like_snapshot(), item).links if link.name == "eth0")
         for item in (APP1, APP2)
