@@ -43,8 +43,7 @@ from dnet_tui.inspect.model import Link, LinkRef, Namespace, NotSeen
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.view import View
 
-_MAX_STAGES = 64
-_MAX_LINKS = 64
+_MAX_STAGES = _MAX_LINKS = 64
 _NO_RULES = FirewallIndex(Firewall())
 
 Awaited = tuple[str, Packet]
@@ -198,7 +197,8 @@ class WalkState:
         """Look for the packet's connection once more, as a rule may have put the packet into a zone (raw table)."""
         ours = self.known.find(ns.id, self.packet)
         same = shares_zone(ours, self.packet) if ours is not None else True
-        if same is None:
+        unsure = None in {self.packet.zone, self.packet.reply_zone} and not self.fresh
+        if same is None or (unsure and self.index(ns).tracked(self.packet)):
             text = f"in which zone conntrack looks for {self.packet.tuple_text()}"
             self.obstacle("unknown", "conntrack", Decider(kind="connection", text=text, namespace=ns.id))
         self._recognise(ns, ours if same is not False else None)

@@ -13,9 +13,10 @@ from dnet_tui.diagnostics.walk.packet import Packet
 Fate = Literal["goes on", "invalid", "goes on or anew", "unknown"]
 """It belongs to the connection; it passes without one; it may also delete that one and open another; anything."""
 
+ENDED = frozenset({"TIME_WAIT", "CLOSE"})
+"""States of a connection that is over, and only kept for a while."""
 _HALF_OPEN = frozenset({"SYN_SENT", "SYN_SENT2"})
-_ENDED = frozenset({"TIME_WAIT", "CLOSE"})
-_NAMED = frozenset({*_HALF_OPEN, *_ENDED, "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK"})
+_NAMED = frozenset({*_HALF_OPEN, *ENDED, "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK"})
 
 
 def fate(packet: Packet, state: str, *, reply: bool) -> Fate:
@@ -37,7 +38,7 @@ def _first(state: str, *, reply: bool) -> Fate:
     An ended connection is reopened where it was closed by FIN, or by RST from the same end; that isn't shown.
     """
     if not reply:
-        return "goes on or anew" if state in _ENDED else "goes on"
+        return "goes on or anew" if state in ENDED else "goes on"
     if state == "TIME_WAIT":
         return "goes on or anew"
     return "goes on" if state in _HALF_OPEN else "invalid"  # half open: both ends open it at once
