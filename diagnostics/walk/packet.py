@@ -106,6 +106,8 @@ class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
     """Whose socket sent it; None: nobody knows, or nobody's (``by_kernel``)."""
     by_kernel: bool = False
     """The kernel made it of itself: a refusal, an ICMP message."""
+    bare: Truth = False
+    """Whether no socket at all hangs on it, though it is sent here: around what came from elsewhere, or ARP's."""
     zone: int | None = 0
     """The conntrack zone that a rule has put it into, for the connection's first direction."""
     reply_zone: int | None = 0

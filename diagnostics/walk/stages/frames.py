@@ -12,7 +12,7 @@ from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.l2.stations import astray, is_own, unflooded
 from dnet_tui.diagnostics.walk.packet import Decider, replace
 from dnet_tui.diagnostics.walk.stages.discovery import discover
-from dnet_tui.diagnostics.walk.stages.outer import may_lead_on
+from dnet_tui.diagnostics.walk.stages.outer import may_lead_on, reflected
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Link, Namespace
 
@@ -75,6 +75,8 @@ def _by_station(
         return owners
     index = state.index(ns)
     known = state.stations.port(index, bridge, frame.mac, frame.vlan)
+    if not state.ends_at_delivery and (known is None or known[1] is None or known[1].state == "dynamic"):
+        state.doubt(reflected(state, ns, bridge))  # whoever asks or answers next, the entry may be another
     if known is None:
         for port in owners:
             if port.port is not None and not port.port.flood and len(owners) == 1:
