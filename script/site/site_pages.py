@@ -162,6 +162,7 @@ def navigation() -> list[object]:
                 {"How the walk works": "walk.md"},
                 {"Matches and targets": "matches.md"},
                 {"Reported situations": "situations.md"},
+                {"What a trace once got wrong": "once-wrong.md"},
                 {"What is not there yet": "limits.md"},
             ]
         },
