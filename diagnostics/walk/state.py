@@ -227,14 +227,14 @@ class WalkState:
 
     def _existing(self, ns: Namespace) -> Connection | None:
         """The tracked connection of the very tuple, where the tracked connections were read."""
-        if self.fresh:
-            return None
-        found = existing(self.index(ns).tracked(self.packet), self.packet)
+        found = existing(self.index(ns).tracked(self.packet), self.packet) if not self.fresh else None
         if found is None:
             return None
         entry, connection = found
         asked = self.index(ns).rules.asks_for_connections(self.packet.family)
-        becomes = fate(self.packet, entry.state, reply=connection.reply) if asked else "unknown"
+        becomes = fate(self.packet, entry.state, reply=connection.reply, closing=entry.closing) if asked else "unknown"
+        if becomes == "anew":
+            return None
         if becomes in {"goes on or anew", "unknown"}:
             # Where both ways end alike that is decided.
             chosen = self.choose(2) if becomes != "unknown" else None

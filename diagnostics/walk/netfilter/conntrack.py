@@ -95,10 +95,15 @@ def is_taken(entries: Iterable[ConntrackEntry], packet: Packet) -> bool:
 def holders(entries: Iterable[ConntrackEntry], packet: Packet) -> Iterator[ConntrackEntry]:
     """The connections that have the answers of a new one, as it is now; in a zone that isn't known any may.
 
-    ``entries`` are those with the answer's tuple in one direction or the other.
+    ``entries`` are those with the answer's tuple in one direction or the other; one that began as this one does
+    is that which it takes the place of.
     """
     answer = (packet.dst, packet.src, packet.dport, packet.sport)
+    began = (*(packet.original or ()), packet.orig_sport)
     for item in entries:
+        first = item.original
+        if (first.src, first.dst, first.dport, first.sport) == began:
+            continue
         way, zone = item.reply, item.reply.zone or item.zone
         if (way.src, way.dst, way.sport, way.dport) == answer and packet.reply_zone in {None, zone}:
             yield item

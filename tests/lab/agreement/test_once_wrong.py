@@ -328,6 +328,44 @@ def test_a_connection_that_is_tracked_already_decides(demo_host: DemoHost) -> No
     assert (before, after) == (("refused", "host"), ("delivered", "web"))
 
 
+_AGAIN = """
+import socket, sys
+target, own = sys.argv[1:]
+try:
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("", int(own)))
+        sock.settimeout(2)
+        sock.connect((target, 80))
+        sock.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+        found = sock.recv(64)
+        while sock.recv(4096):
+            pass
+        print("answered" if found else "closed")
+except OSError:
+    print("nothing")
+"""
+
+
+@pytest.mark.parametrize("rule", ["", "iptables -I FORWARD -m conntrack --ctstate NEW -j DROP"])
+def test_a_connection_that_is_over_is_opened_anew(demo_host: DemoHost, rule: str) -> None:
+    """It is in TIME_WAIT, and closed by FIN: a SYN of the same ports is that of a new one to every rule."""
+
+    def really() -> str:
+        words = (sys.executable, "-c", _AGAIN, OUTSIDE_SERVER, "41000")
+        return demo_host.run(*demo_host.enter("web"), *words).stdout.decode().strip()
+
+    assert really() == "answered"
+    demo_host.run(
+        "sh", "-c", "until conntrack -L 2>/dev/null | grep TIME_WAIT | grep -q sport=41000; do sleep 0.1; done"
+    )
+    demo_host.run("sh", "-ec", rule)
+    words = ("--port", "80", "--sport", "41000", "--format", "json")
+    said = json.loads(demo_host.dnet("trace", "web", OUTSIDE_SERVER, *words).stdout)
+    assert said["verdict"] == ("dropped" if rule else "delivered"), said["why"]
+    assert really() == ("nothing" if rule else "answered")
+
+
 @pytest.mark.parametrize("target", ["239.1.2.3", "ff02::fb"])
 def test_a_group_is_not_followed(demo_host: DemoHost, target: str) -> None:
     demo_host.run("sh", "-ec", _SIX)

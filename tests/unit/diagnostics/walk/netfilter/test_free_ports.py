@@ -93,6 +93,13 @@ def test_a_fixed_port_that_another_connection_has_is_nobodys(entry: ConntrackEnt
     assert leaves(entry, kind=kind, addresses=addresses, ports="700")[0] == end
 
 
+def test_a_connection_takes_the_place_of_the_one_that_it_was() -> None:
+    former = msgspec.structs.replace(tracked(src=ONE), state="TIME_WAIT", closing=True)
+    assert leaves(former) == ("left", OWN, SPORT)
+    assert leaves(former, kind="snat", addresses=OWN, ports="700") == ("left", OWN, 700)
+    assert leaves(former, tracked(given=700), kind="snat", addresses=OWN, ports="700")[0] == "dropped"
+
+
 def test_without_a_nat_chain_nobody_looks() -> None:
     bare = with_namespace(docker_like_snapshot(), HOST, firewall=Firewall())
     assert leaves(tracked(), base=bare)[1:] == (ONE, SPORT)
