@@ -115,8 +115,9 @@ def _known_in(answer: Walk) -> set[str]:
 def _onward(view: View, ways: tuple[Walk, ...], answer: Walk, packet: Packet, *, beyond: bool) -> Walk:
     """A later packet in the first one's direction, by each of the ways that one may have taken."""
     seen = _known_in(answer)
-    found = [
-        walk(
+    found = []
+    for way in ways:
+        later = walk(
             view,
             replace(packet, later=True, remembered=way.last.remembered),
             origin=way.origin,
@@ -126,8 +127,7 @@ def _onward(view: View, ways: tuple[Walk, ...], answer: Walk, packet: Packet, *,
             learned=answer.learned,
             continued=tuple((place, before, after, place in seen) for place, before, after in way.tracked),
         )
-        for way in ways
-    ]
+        found.append(_in_its_connection(later, way))
     if len(found) == 1:
         return found[0]
     same = together([msgspec.structs.replace(way, others=()) for way in found])
@@ -136,6 +136,23 @@ def _onward(view: View, ways: tuple[Walk, ...], answer: Walk, packet: Packet, *,
     text = "where the packet goes can't be foretold, and not every later one gets there"
     by = Decider(kind="rule", text=text, namespace=found[0].last_namespace)
     return msgspec.structs.replace(found[0], end="unknown", decided_by=by)
+
+
+def _in_its_connection(later: Walk, opening: Walk) -> Walk:
+    """The walk; what arrives by another tuple than the packet that opened the connection is nobody's there: a reset.
+
+    So it is where no translation was made for a SYN that conntrack didn't see, and one is for what follows it.
+    """
+    if later.start.proto != "tcp" or later.end not in {"delivered", "left"} or opening.end != later.end:
+        return later
+    was, now = opening.last, later.last
+    ports = [(was.sport, now.sport), (was.dport, now.dport)]
+    same = all(None in pair or pair[0] == pair[1] for pair in ports) and (was.src, was.dst) == (now.src, now.dst)
+    if same and later.last_namespace == opening.last_namespace:
+        return later
+    text = f"it gets there as {now.tuple_text()}, but the connection was opened as {was.tuple_text()}"
+    by = Decider(kind="connection", text=text, namespace=later.last_namespace)
+    return msgspec.structs.replace(later, decided_by=by, intended=False)
 
 
 def _as_taken(forward: Walk) -> Walk:

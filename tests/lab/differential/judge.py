@@ -28,7 +28,9 @@ from lab.differential.chance import lots, other_outcomes
 from lab.differential.spec import HOST, OUTSIDE, UPLINK, HostSpec, Observation, Outcome, Part, Probe
 from lab.recordings import recording
 
-Result = Literal["agrees", "unknown", "wrong"]
+Result = Literal["agrees", "unknown", "wrong", "alone"]
+"""``alone``: it agrees where it is the host's first packet, but not after the others, of which one taught somebody
+what the snapshot doesn't show (a neighbour, a bridge's entry)."""
 
 
 class Judgement(Part, frozen=True, kw_only=True):
