@@ -14,8 +14,9 @@ import msgspec
 
 from dnet_tui.diagnostics.walk.api import DATA_FLAGS, reply, segment, walk
 from dnet_tui.diagnostics.walk.branches import together
+from dnet_tui.diagnostics.walk.l3.socket_match import established
 from dnet_tui.diagnostics.walk.netfilter.conditions import OF_SHAPE, OF_STATE
-from dnet_tui.diagnostics.walk.packet import Decider, Packet, Truth, Walk, WalkStruct, replace
+from dnet_tui.diagnostics.walk.packet import Decider, Established, Packet, Truth, Walk, WalkStruct, replace
 from dnet_tui.inspect.model.view import View
 
 LaterKind = Literal["acknowledgement", "data", "second packet", "data of the answer"]
@@ -24,6 +25,7 @@ DATA = 100
 """Bytes of data in a packet that has some: a short request or answer, which is never cut up nor put together."""
 
 _STATUS = frozenset({"ctstatus"})
+_GOT_SOMEWHERE = frozenset({"delivered", "left", "refused"})
 
 
 class LaterPacket(WalkStruct, frozen=True, kw_only=True):
@@ -119,7 +121,7 @@ def _onward(view: View, ways: tuple[Walk, ...], answer: Walk, packet: Packet, *,
     for way in ways:
         later = walk(
             view,
-            replace(packet, later=True, remembered=way.last.remembered),
+            replace(packet, later=True, remembered=way.last.remembered, established=_socket(view, way)),
             origin=way.origin,
             arriving=way.came_by,
             outside=way.to_outside,
@@ -138,12 +140,17 @@ def _onward(view: View, ways: tuple[Walk, ...], answer: Walk, packet: Packet, *,
     return msgspec.structs.replace(found[0], end="unknown", decided_by=by)
 
 
+def _socket(view: View, opening: Walk) -> Established | None:
+    place = view.namespaces.get(opening.last_namespace)
+    return established(place, opening.last) if place is not None and opening.end == "delivered" else None
+
+
 def _in_its_connection(later: Walk, opening: Walk) -> Walk:
     """The walk; what arrives by another tuple than the packet that opened the connection is nobody's there: a reset.
 
     So it is where no translation was made for a SYN that conntrack didn't see, and one is for what follows it.
     """
-    if later.start.proto != "tcp" or later.end not in {"delivered", "left"} or opening.end != later.end:
+    if later.start.proto != "tcp" or later.end not in _GOT_SOMEWHERE or opening.end not in _GOT_SOMEWHERE:
         return later
     was, now = opening.last, later.last
     ports = [(was.sport, now.sport), (was.dport, now.dport)]

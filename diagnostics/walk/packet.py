@@ -42,6 +42,16 @@ class WalkStruct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of the walk's values."""
 
 
+class Established(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
+    """The socket that a connection's receiver has, once it is open: where, for which tuple, and of which kind."""
+
+    namespace: str
+    ends: tuple[str, str, int | None, int | None]
+    """Source, destination, source port, destination port, as the receiver got the first packet."""
+    transparent: Truth
+    """Whether it may have others' addresses (``IP_TRANSPARENT``)."""
+
+
 class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
     """A packet of a flow or of its reply, the first one unless it is ``later``, as a hook sees it.
 
@@ -118,6 +128,8 @@ class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
     """Whether a helper expected its connection."""
     taken_by: str = ""
     """``ADDRESS PORT`` of the socket that a transparent proxy's rule gave it to."""
+    established: Established | None = None
+    """Of a later packet: the socket of its connection, where that is known."""
     remembered: tuple[str, ...] = ()
     """What rules have put of it into sets and lists, in order."""
     plain: bool = False
