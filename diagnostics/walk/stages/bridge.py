@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dnet_tui.diagnostics.walk.l2 import neighbours, topology, vlan_ports
 from dnet_tui.diagnostics.walk.l2.frame import Frame
+from dnet_tui.diagnostics.walk.l2.stations import is_own
 from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.l3.input_route import admit
 from dnet_tui.diagnostics.walk.packet import Decider, replace
@@ -69,6 +70,10 @@ def bridge_call_iptables(state: WalkState, step: BridgeCallIptables) -> Next:
         # Redirected to somebody on the same bridge: the frame is bridged there, not routed.
         answer = routing.lookup(state.index(ns), state.packet)
         frame = frame_to(state, ns, bridge, answer.gateway or state.packet.dst)
+        entry = state.stations.port(state.index(ns), bridge, frame.mac, frame.vlan) if frame.mac else None
+        if up and entry is not None and is_own(entry):
+            mtu.join(state, ns)  # the bridge takes that MAC address for its own: up it goes, and is routed there
+            return RouteReceived(ns, bridge)
         state.packet = replace(state.packet, mac=None)  # the frame gets a header made anew, or keeps its sender
         return BridgePassOn(ns, bridge, port, frame, called=True)
     if state.packet.dst == dst and not up:

@@ -259,7 +259,8 @@ def claim_of(
     if any(way.end == "unknown" for way in ways):
         return ""
     if not all(way.arrives for way in ways):
-        return "rejected" if there.end == "rejected" else NOTHING
+        by = there.decided_by  # of two rules at one place and priority, either may be asked first
+        return "rejected" if there.end == "rejected" or (by is not None and by.instead) else NOTHING
     if there.end == REFUSED:
         return REFUSED
     stopped = worst(later)
