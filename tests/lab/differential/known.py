@@ -6,6 +6,8 @@ for tests that need no kernel.
 
 from __future__ import annotations
 
+import msgspec
+
 from lab.differential.spec import (
     HOST,
     OUTSIDE,
@@ -14,6 +16,7 @@ from lab.differential.spec import (
     UPLINK,
     UPLINK_ADDRESS,
     UPLINK_ADDRESS6,
+    Bound,
     Box,
     Bridge,
     Chain,
@@ -317,6 +320,38 @@ table inet own {
             ),
             _probe(1, "a", "fd00:1::2", UPLINK_ADDRESS6, 8080),
             _probe(2, "a", "fd00:1::2", "fd00:2::2", 80),
+        ),
+    ),
+    "bridged-dnat-to-an-own-entry": (
+        "a MAC address that the bridge has for its own leads the redirected frame up, where it is routed",
+        _host(
+            _sysctl("bridge.bridge-nf-call-ip6tables", 1),
+            _run(HOST, "bridge fdb replace 02:00:5e:01:01:00 dev vb0 master local"),
+            RuleLine(
+                family="ip6",
+                table="nat",
+                chain="PREROUTING",
+                text="-p tcp -m tcp --dport 8080 -j DNAT --to-destination [fd00:1::3]:80",
+            ),
+            _probe(1, "a", "fd00:1::2", UPLINK_ADDRESS6, 8080),
+        ),
+    ),
+    "a-proxys-socket-is-asked-for-first": (
+        "what follows the SYN has a socket already, is accepted without the mark, and is routed past the proxy",
+        msgspec.structs.replace(
+            _host(
+                _run(HOST, "ip rule add fwmark 0x77 lookup 177"),
+                _run(HOST, "ip route add local 0.0.0.0/0 dev lo table 177"),
+                _rule("mangle", "PREROUTING", "-p tcp -m socket -j ACCEPT"),
+                _rule(
+                    "mangle",
+                    "PREROUTING",
+                    "-i eth0 -p tcp -m tcp --dport 80 -j TPROXY --on-ip 203.0.113.2 --on-port 3129 "
+                    "--tproxy-mark 0x77/0xff",
+                ),
+                msgspec.structs.replace(_probe(1, OUTSIDE, OUTSIDE_ADDRESS, "10.1.0.2", 80), connects=True),
+            ),
+            bound=(Bound(place=HOST, proto="tcp", address="203.0.113.2", port=3129, transparent=True),),
         ),
     ),
     "wrong-mac-rescued-by-dnat": (
