@@ -110,7 +110,7 @@ IPTABLES_TARGETS: dict[str, Decision] = {
     "CLASSIFY": _decided("sets the priority"),
     "CLUSTERIP": _unknown("a hash of the source; gone since Linux 6.3"),
     "CONNMARK": _decided("marks, masks and copies"),
-    "CT": _decided("untracked, or a zone; helpers, events and timeouts change nothing of the way"),
+    "CT": _decided("untracked, or a zone; helpers, events and timeouts only keep later rules from untracking it"),
     "DNAT": _decided("the new destination; of a few each is walked, of many the first is assumed"),
     "DNPT": _unknown("not modelled"),
     "DSCP": _decided("sets the type of service"),

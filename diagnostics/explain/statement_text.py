@@ -38,7 +38,9 @@ def remembered(expr: Remember) -> str:
 
 
 def zone(expr: SetZone) -> str:
-    """The connection gets a conntrack zone."""
+    """The connection gets a conntrack zone, or its packet is to be tracked with a helper or a timeout of its own."""
+    if expr.text:
+        return f"is tracked as {clean(expr.text.partition('--')[2])} says"
     number = "that its mark names" if expr.zone is None else f"{expr.zone}"
     which = f", in its {expr.direction} direction" if expr.direction else ""
     return f"is tracked in zone {number}{which}"

@@ -43,8 +43,7 @@ from dnet_tui.inspect.model import Link, LinkRef, Namespace, NotSeen
 from dnet_tui.inspect.model.firewall import Firewall
 from dnet_tui.inspect.model.view import View
 
-_MAX_STAGES = 64
-_MAX_LINKS = 64
+_MAX_STAGES = _MAX_LINKS = 64
 _NO_RULES = FirewallIndex(Firewall())
 
 Awaited = tuple[str, Packet]
@@ -198,7 +197,8 @@ class WalkState:
         """Look for the packet's connection once more, as a rule may have put the packet into a zone (raw table)."""
         ours = self.known.find(ns.id, self.packet)
         same = shares_zone(ours, self.packet) if ours is not None else True
-        if same is None:
+        unsure = None in {self.packet.zone, self.packet.reply_zone} and not self.fresh
+        if same is None or (unsure and self.index(ns).tracked(self.packet)):
             text = f"in which zone conntrack looks for {self.packet.tuple_text()}"
             self.obstacle("unknown", "conntrack", Decider(kind="connection", text=text, namespace=ns.id))
         self._recognise(ns, ours if same is not False else None)
@@ -227,14 +227,14 @@ class WalkState:
 
     def _existing(self, ns: Namespace) -> Connection | None:
         """The tracked connection of the very tuple, where the tracked connections were read."""
-        if self.fresh:
-            return None
-        found = existing(self.index(ns).tracked(self.packet), self.packet)
+        found = existing(self.index(ns).tracked(self.packet), self.packet) if not self.fresh else None
         if found is None:
             return None
         entry, connection = found
         asked = self.index(ns).rules.asks_for_connections(self.packet.family)
-        becomes = fate(self.packet, entry.state, reply=connection.reply) if asked else "unknown"
+        becomes = fate(self.packet, entry.state, reply=connection.reply, closing=entry.closing) if asked else "unknown"
+        if becomes == "anew":
+            return None
         if becomes in {"goes on or anew", "unknown"}:
             # Where both ways end alike that is decided.
             chosen = self.choose(2) if becomes != "unknown" else None

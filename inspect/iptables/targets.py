@@ -218,8 +218,8 @@ def _ct(options: list[str], raw: str) -> AnyExpr:
     found = pairs(options, dict.fromkeys((*_ZONES, "--helper", "--timeout", "--ctevents", "--expevents"), 1))
     zones = [name for name in _ZONES if name in found]
     if not zones:
-        # Helpers, events and timeouts: the packet goes on, tracked as it would be.
-        return Note(text=raw)
+        # Helpers, events, timeouts: it is tracked as it would be, and no later rule says otherwise (xt_ct_target).
+        return SetZone(zone=0, text=raw)
     text = found[zones[0]]
     return SetZone(zone=number(text, _LAST_ZONE) if text != "mark" else None, direction=_ZONES[zones[0]])
 

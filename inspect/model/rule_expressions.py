@@ -144,10 +144,14 @@ class TransparentProxy(Expr, frozen=True, kw_only=True, tag="tproxy"):
 
 
 class SetZone(Expr, frozen=True, kw_only=True, tag="zone"):
-    """Puts the connection into a conntrack zone, or only one direction of it; None: nobody can tell which."""
+    """Puts the connection into a conntrack zone, or only one direction of it; None: nobody can tell which.
+
+    ``text``: the statement, where it is about something else, and leaves the zone as it is: a helper, a timeout.
+    """
 
     zone: int | None
     direction: Literal["", "original", "reply"] = ""
+    text: str = ""
 
 
 class NoTrack(Expr, frozen=True, kw_only=True, tag="notrack"):

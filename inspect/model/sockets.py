@@ -84,6 +84,7 @@ class ConntrackEntry(ModelStruct, frozen=True, kw_only=True):
     empty where it has none.  ``status`` holds the names of the ``IPS_*`` bits
     (``seen-reply``, ``assured``, ``src-nat``, ``dst-nat`` …); ``timeout`` is
     in seconds, None when the entry doesn't tell (one that is offloaded).
+    ``closing``: one end of a connection of TCP has closed it by FIN.
     """
 
     family: Family
@@ -96,6 +97,7 @@ class ConntrackEntry(ModelStruct, frozen=True, kw_only=True):
     timeout: int | None = None
     zone: int = 0
     id: int = 0
+    closing: bool = False
 
 
 class NatPortUse(ModelStruct, frozen=True, kw_only=True):

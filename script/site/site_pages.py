@@ -163,6 +163,7 @@ def navigation() -> list[object]:
                 {"Matches and targets": "matches.md"},
                 {"Reported situations": "situations.md"},
                 {"Actions, and what has tried them": "actions.md"},
+                {"What a trace once got wrong": "once-wrong.md"},
                 {"What is not there yet": "limits.md"},
             ]
         },

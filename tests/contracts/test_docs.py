@@ -52,6 +52,17 @@ def test_the_tests_of_the_actions_exist() -> None:
     assert [row for row in rows if f"def {row[1]}(" not in (folder / row[0]).read_text(encoding="utf-8")] == []
 
 
+def test_the_tests_of_what_was_wrong_once_exist() -> None:
+    text = (ROOT / "docs" / "once-wrong.md").read_text(encoding="utf-8")
+    rows = re.findall(r"`([\w/]+\.py)::(test_\w+)(?:\[([^`]*)\])?` \|$", text, re.MULTILINE)
+
+    assert len(rows) == len(re.findall(r"^\| (?!the host \|)", text, re.MULTILINE)) >= 25
+    lab = ROOT / "tests" / "lab" / "agreement"
+    files = {file: (lab / file).read_text(encoding="utf-8") for file, *_ in rows}
+    assert [row for row in rows if f"def {row[1]}(" not in files[row[0]]] == []
+    assert [row for row in rows if row[2] and f'"{row[2]}": ' not in files[row[0]]] == []
+
+
 def test_the_readme_lists_every_command() -> None:
     table = README.split("## Commands")[1].split("\n\n`dnet-tui COMMAND")[0]
 

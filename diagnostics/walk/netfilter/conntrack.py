@@ -6,7 +6,7 @@ first packets open a connection; ``resolve_normal_ct`` for the states.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from dnet_tui.diagnostics.walk.netfilter.tcp_states import fate
@@ -87,12 +87,26 @@ def clashes(entries: Iterable[ConntrackEntry], ours: Iterable[Connection], packe
 def is_taken(entries: Iterable[ConntrackEntry], packet: Packet) -> bool:
     """Whether answers to a new connection, as it is now, would be taken for those of another one in the same zone.
 
-    ``entries`` are those with the answer's tuple in one direction or the other.
     NAT then looks for another source port (nf_nat_used_tuple).
     """
+    return any(True for _ in holders(entries, packet))
+
+
+def holders(entries: Iterable[ConntrackEntry], packet: Packet) -> Iterator[ConntrackEntry]:
+    """The connections that have the answers of a new one, as it is now; in a zone that isn't known any may.
+
+    ``entries`` are those with the answer's tuple in one direction or the other; one that began as this one does
+    is that which it takes the place of.
+    """
     answer = (packet.dst, packet.src, packet.dport, packet.sport)
-    ways = ((item.reply, item.reply.zone or item.zone) for item in entries)
-    return any((way.src, way.dst, way.sport, way.dport, zone) == (*answer, packet.reply_zone) for way, zone in ways)
+    began = (*(packet.original or ()), packet.orig_sport)
+    for item in entries:
+        first = item.original
+        if (first.src, first.dst, first.dport, first.sport) == began:
+            continue
+        way, zone = item.reply, item.reply.zone or item.zone
+        if (way.src, way.dst, way.sport, way.dport) == answer and packet.reply_zone in {None, zone}:
+            yield item
 
 
 def source_ports(entries: Iterable[ConntrackEntry], before: Packet, source: str) -> frozenset[int]:

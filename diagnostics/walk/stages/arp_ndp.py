@@ -85,13 +85,18 @@ def discovery_stop(
         return None
     sent, answer = _messages(packet.family, address, target, asker.link.mac, owner.link.mac)
     crossings = tuple(crossings)
-    back = tuple(item._replace(came_by=item.port, port=item.came_by) for item in reversed(crossings))
-    there = next(_losses(state, sent, _way(state, asker, owner, packet.family, crossings)), None)
-    return there or next(_losses(state, answer, _way(state, owner, asker, packet.family, back)), None)
+    back = _reversed(crossings)
+    there = next(_losses(state, sent, _way(asker, owner, packet.family, crossings)), None)
+    return there or next(_losses(state, answer, _way(owner, asker, packet.family, back)), None)
 
 
-def own_discovery_stop(state: WalkState, asker: Party, target: str) -> tuple[End, Decider] | None:
-    """Why the asker wouldn't learn the MAC address of somebody out of sight: its own side stops question or answer."""
+def own_discovery_stop(
+    state: WalkState, asker: Party, target: str, crossings: Iterable[Crossing] = ()
+) -> tuple[End, Decider] | None:
+    """Why the asker wouldn't learn the MAC address of somebody out of sight: its own side stops question or answer.
+
+    ``crossings`` are the bridges that both go over before they are out of sight.
+    """
     family = state.packet.family
     address = question_source(state.index(asker.ns), asker.link, state.packet, target)
     if not address:
@@ -99,8 +104,10 @@ def own_discovery_stop(state: WalkState, asker: Party, target: str) -> tuple[End
     sent, answer = _messages(family, address, target, asker.link.mac, "")
     if family == "ip6":
         answer = replace(answer, tos=None)  # routers like to give theirs precedence
-    there = next(_losses(state, sent, _from(asker, family)), None)
-    return there or next(_losses(state, answer, _to(asker, family)), None)
+    crossings = tuple(crossings)
+    out = (*_from(asker, family), *_over_all(crossings, family))
+    back = (*_over_all(_reversed(crossings), family), *_to(asker, family))
+    return next(_losses(state, sent, out), None) or next(_losses(state, answer, back), None)
 
 
 def _messages(family: Family, address: str, target: str, asker: str, owner: str) -> tuple[Packet, Packet]:
@@ -155,17 +162,23 @@ def _ndp(src: str, dst: str, kind: int, mac: str | None) -> Packet:
     )
 
 
-def _way(
-    state: WalkState, sender: Party, receiver: Party, family: str, crossings: Iterable[Crossing]
-) -> Iterator[Point | Device]:
+def _way(sender: Party, receiver: Party, family: Family, crossings: Iterable[Crossing]) -> Iterator[Point | Device]:
     """The hooks from one interface to the other, with the bridges that either is, or that are between them."""
     yield from _from(sender, family)
-    for crossing in crossings:
-        yield from _over(crossing, state.packet.family, called=family == "ip6")
+    yield from _over_all(crossings, family)
     yield from _to(receiver, family)
 
 
-def _from(sender: Party, family: str) -> Iterator[Point | Device]:
+def _reversed(crossings: tuple[Crossing, ...]) -> tuple[Crossing, ...]:
+    return tuple(item._replace(came_by=item.port, port=item.came_by) for item in reversed(crossings))
+
+
+def _over_all(crossings: Iterable[Crossing], family: Family) -> Iterator[Point | Device]:
+    for crossing in crossings:
+        yield from _over(crossing, family, called=family == "ip6")
+
+
+def _from(sender: Party, family: Family) -> Iterator[Point | Device]:
     """What a message passes where it is sent."""
     yield Point(sender.ns, "output", oif=sender.link.name, families=_ARP if family == "ip" else _IPV6)
     if family == "ip6":
@@ -173,7 +186,7 @@ def _from(sender: Party, family: str) -> Iterator[Point | Device]:
     yield Device(*sender, "egress")
 
 
-def _to(receiver: Party, family: str) -> Iterator[Point | Device]:
+def _to(receiver: Party, family: Family) -> Iterator[Point | Device]:
     """What a message passes where it is received."""
     yield Device(*receiver, "ingress")
     if family == "ip6":

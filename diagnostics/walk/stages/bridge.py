@@ -70,11 +70,11 @@ def bridge_call_iptables(state: WalkState, step: BridgeCallIptables) -> Next:
         # Redirected to somebody on the same bridge: the frame is bridged there, not routed.
         answer = routing.lookup(state.index(ns), state.packet)
         frame = frame_to(state, ns, bridge, answer.gateway or state.packet.dst)
+        state.packet = replace(state.packet, mac=None)  # the frame gets a header made anew, or keeps its sender
         entry = state.stations.port(state.index(ns), bridge, frame.mac, frame.vlan) if frame.mac else None
         if up and entry is not None and is_own(entry):
             mtu.join(state, ns)  # the bridge takes that MAC address for its own: up it goes, and is routed there
             return RouteReceived(ns, bridge)
-        state.packet = replace(state.packet, mac=None)  # the frame gets a header made anew, or keeps its sender
         return BridgePassOn(ns, bridge, port, frame, called=True)
     if state.packet.dst == dst and not up:
         return BridgePassOn(ns, bridge, port, frame, called=True)

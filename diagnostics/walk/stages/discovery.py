@@ -18,7 +18,7 @@ from dnet_tui.diagnostics.walk.l2.reach import Crossing, Passage, Way, is_plain,
 from dnet_tui.diagnostics.walk.l2.stacks import TAPS
 from dnet_tui.diagnostics.walk.l2.stations import is_own
 from dnet_tui.diagnostics.walk.packet import Decider, End
-from dnet_tui.diagnostics.walk.stages.arp_ndp import Party, discovery_stop
+from dnet_tui.diagnostics.walk.stages.arp_ndp import Party, discovery_stop, own_discovery_stop
 from dnet_tui.diagnostics.walk.stages.outer import pass_question, reflected
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import BridgePort, Family, Link, LinkRef, Namespace, Vxlan
@@ -41,6 +41,8 @@ def discover(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:
         text = f"{frame.next_hop} is taken twice: {' and '.join(_called(state, one.party) for one in owners)} answer"
         by = Decider(kind="neighbour", text=text, namespace=ns.id, value=frame.next_hop)
         state.stop("unknown", "neighbour", by)
+    if not owners and plain is not None:
+        _ask_out_of_sight(state, Party(ns, out), frame, plain, tuple(topology.foreign_ends(state.view, *plain[:2], "")))
     if len(owners) != 1 or not frame.asker:
         return frame
     owner = owners[0]
@@ -77,7 +79,29 @@ def _unanswered(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Fra
             text = f"{frame.next_hop} may be that of the program that holds {link.name}"
             by = Decider(kind="neighbour", text=text, namespace=space.id, value=frame.next_hop, interface=link.name)
             state.stop("unknown", "neighbour", by)
+    _ask_out_of_sight(state, Party(ns, out), frame, _segment(state, ns, out), found.edges)
     return msgspec.structs.replace(frame, unanswered=True)
+
+
+def _ask_out_of_sight(
+    state: WalkState,
+    asker: Party,
+    frame: Frame,
+    segment: Crossing | None,
+    edges: tuple[tuple[Namespace, Link], ...],
+) -> None:
+    """Stop where the asker's own side, or its bridge, keeps it from learning who is behind a link out of sight."""
+    if not edges:
+        return
+    crossings: tuple[Crossing, ...] = ()
+    if segment is not None and len(edges) == 1:
+        ns, bridge = segment[:2]
+        by = edges[0][1]
+        if edges[0][0].id == ns.id and by.master == bridge.ifindex:
+            crossings = (segment._replace(port=by),)
+    why = own_discovery_stop(state, asker, frame.next_hop, crossings)
+    if why is not None:
+        state.stop(why[0], "neighbour", why[1])
 
 
 def _called(state: WalkState, party: Party) -> str:
@@ -99,14 +123,20 @@ def _owners(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> list[Ow
 
 def _plain_segment(state: WalkState, ns: Namespace, out: Link) -> Crossing | None:
     """The bridge that carries the question, where it is one of veths alone; told apart because it is the usual one."""
+    found = _segment(state, ns, out)
+    return found if found is not None and is_plain(state.view, *found[:2]) else None
+
+
+def _segment(state: WalkState, ns: Namespace, out: Link) -> Crossing | None:
+    """The bridge that a device sends to at once: it is one, or the other end is a bridge's port."""
     view = state.view
     if out.kind == "bridge":
-        return Crossing(ns, out, None, None) if is_plain(view, ns, out) else None
+        return Crossing(ns, out, None, None)
     far = view.links.get(out.peer) if out.kind == "veth" and out.peer is not None else None
     if out.peer is None or far is None or far.master is None:
         return None
     bridge = view.links.get(LinkRef(namespace=out.peer.namespace, ifindex=far.master))
-    if bridge is None or bridge.kind != "bridge" or not is_plain(view, view.namespaces[out.peer.namespace], bridge):
+    if bridge is None or bridge.kind != "bridge":
         return None
     return Crossing(view.namespaces[out.peer.namespace], bridge, far, None)
 

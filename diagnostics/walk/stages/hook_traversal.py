@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
-from dnet_tui.diagnostics.walk.netfilter.conntrack import is_taken, source_ports, without_connection
+from dnet_tui.diagnostics.walk.netfilter.conntrack import holders, is_taken, source_ports, without_connection
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import ChainPart
 from dnet_tui.diagnostics.walk.netfilter.fwmark import with_changes
 from dnet_tui.diagnostics.walk.netfilter.hooks import or_instead, run_hook
 from dnet_tui.diagnostics.walk.netfilter.nat import apply_nat, each_address, repeat_nat, target_text, undo_nat
+from dnet_tui.diagnostics.walk.netfilter.tcp_states import ENDED
 from dnet_tui.diagnostics.walk.packet import Decider, End, Hedge, Packet, RuleRef, is_unsure, replace
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Namespace
@@ -191,6 +192,28 @@ class _HookTraversal:
         if result.nat is not None:
             self._translate(result.nat, result.nat_rule, "")
 
+    def _of_a_fixed_port(self, before: Packet, nat: Nat, ref: RuleRef | None) -> None:
+        """Stop where a rule gives a new connection the very source port that another one has: there is no other.
+
+        Conntrack then drops the packet (insert_failed); a connection that is over may make room for it.
+        Source: nf_nat_used_tuple_harvest (nf_nat_core.c), nf_ct_resolve_clash (nf_conntrack_core.c).
+        """
+        state, ns = self.state, self.ns
+        if self.hook not in {"postrouting", "input"} or state.fresh or not nat.ports.isdecimal():
+            return
+        packet = state.packet
+        if packet.proto not in PORT_PROTOCOLS or packet == before or None in {packet.sport, packet.dport}:
+            return
+        found = next(holders(state.index(ns).tracked(packet, answer=True), packet), None)
+        if found is None:
+            return
+        other = f"{found.original.src}:{found.original.sport}"
+        text = f"{packet.src}:{packet.sport} to {packet.dst}:{packet.dport} is the tracked connection's from {other}"
+        by = Decider(kind="connection", text=text, namespace=ns.id, rule=ref)
+        sure = found.state not in ENDED and packet.reply_zone is not None
+        state.hop(ns, self.interface, self.hook, "drop" if sure else "unknown", rule=ref, note=text)
+        state.obstacle("dropped" if sure else "unknown", self.hook, by)
+
     def _free_port(self, before: Packet, ports: str = "") -> str:
         """Give a connection a source port that is free, as the kernel does where anything is translated; say so.
 
@@ -247,6 +270,7 @@ class _HookTraversal:
             state.hop(ns, self.interface, self.hook, "unknown" if done.unknown else "drop", rule=ref, note=by.text)
             state.obstacle("unknown" if done.unknown else "dropped", self.hook, by)
         state.packet, self.bound = done.packet, True
+        self._of_a_fixed_port(before, nat, ref)
         other_port = self._free_port(before, nat.ports)
         if done.hedge:
             state.hedges.append(Hedge(text=done.hedge, namespace=ns.id, rule=ref))

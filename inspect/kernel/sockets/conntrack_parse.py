@@ -25,6 +25,7 @@ _HEADER = 4
 _TUPLE_ORIG, _TUPLE_REPLY, _STATUS, _PROTOINFO = 1, 2, 3, 4
 _TIMEOUT, _MARK, _ID, _ZONE = 7, 8, 12, 18
 _TUPLE_IP, _TUPLE_PROTO, _TUPLE_ZONE = 1, 2, 3
+_PROTOINFO_TCP, _FLAGS, _CLOSE_INIT = 1, (4, 5), 4
 _NUM, _SRC_PORT, _DST_PORT = 1, 2, 3
 _ICMP = {4: "icmp_id", 5: "icmp_type", 6: "icmp_code", 7: "icmp_id", 8: "icmp_type", 9: "icmp_code"}
 
@@ -119,6 +120,7 @@ def parse_entry(body: bytes) -> ConntrackEntry | None:
             timeout=_integer(timeout) if timeout is not None else None,
             zone=_integer(found.get(_ZONE, b"\0\0")),
             id=_integer(found.get(_ID, b"\0\0\0\0")),
+            closing=_is_closing(found.get(_PROTOINFO, b"")),
         )
     except (KeyError, ValueError, struct.error):
         return None
@@ -166,6 +168,12 @@ def _integer(raw: bytes) -> int:
 
 def _status(bits: int) -> tuple[str, ...]:
     return tuple(name for index, name in enumerate(STATUS_BITS) if bits >> index & 1)
+
+
+def _is_closing(raw: bytes) -> bool:
+    """Whether one end of a connection of TCP has closed it (IP_CT_TCP_FLAG_CLOSE_INIT, by either direction)."""
+    told = attributes(attributes(raw).get(_PROTOINFO_TCP, b""))
+    return any(told.get(flags, b"\0")[0] & _CLOSE_INIT for flags in _FLAGS)
 
 
 def _state(raw: bytes) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from lab.differential import userland_proxy
 from lab.machines.hosts import OUTSIDE_SERVER, UPLINK_ADDRESS, DemoHost
 
 WEB, API = "172.30.1.2", "172.30.1.3"
@@ -37,6 +40,7 @@ _SIX = (
     "ip -n web addr add fd00:1::2/64 dev eth0 nodad; ip -n web route add default via fd00:1::1; "
     "ip addr add fd00:1::1/64 dev br-front nodad"
 )
+_HOP_LIMIT = "ip6tables -A INPUT -p icmpv6 -m hl --hl"
 _GATEWAY = (
     "ip -n web route del default; ip -n web route add 169.254.1.1 dev eth0; ip -n web route add default via 169.254.1.1"
 )
@@ -159,6 +163,17 @@ CASES = {
         f"{_SIX}; ip6tables -I INPUT -p icmpv6 -j DROP",
         *("web", "fd00:1::1", "unreachable", "nothing"),
     ),
+    "neighbour discovery by its hop limit": Once(
+        f"{_SIX}; {_HOP_LIMIT}-eq 255 -j ACCEPT; ip6tables -A INPUT -p icmpv6 -j DROP",
+        *("web", "fd00:1::1", "refused", "refused"),
+    ),
+    "neighbour discovery by another's hop limit": Once(
+        f"{_SIX}; {_HOP_LIMIT}-eq 64 -j ACCEPT; ip6tables -A INPUT -p icmpv6 -j DROP",
+        *("web", "fd00:1::1", "unreachable", "nothing"),
+    ),
+    "what was forwarded is no neighbour discovery": Once(
+        f"{_SIX}; {_HOP_LIMIT}-lt 255 -j DROP", "web", "fd00:1::1", "refused", "refused"
+    ),
     "a router's advertisement": Once(
         f"{_ROUTED} --icmpv6-type neighbour-advertisement -j DROP", "web", _OUTSIDE6, "unreachable", "nothing"
     ),
@@ -208,6 +223,147 @@ def test_what_is_said_is_what_happens(demo_host: DemoHost, name: str) -> None:
             server.wait()
     assert (said["verdict"], asked.stdout.decode().strip()) == (once.verdict, once.really), said["why"]
     assert said["received_by"] == once.received_by or not once.received_by
+
+
+_FILTER = (
+    "ip netns exec web nft add table ip f; "
+    "ip netns exec web nft add chain ip f i '{ type filter hook input priority 0; policy drop; }'"
+)
+PROXIED = {
+    "as it should be": ("true", "delivered"),
+    "the container's veth is down": ("ip link set veth-web down", "proxy unreachable"),
+    "the bridge is down": ("ip link set br-front down", "proxy dropped"),  # led to the uplink, as without an address
+    "the bridge has no address": ("ip addr flush dev br-front", "proxy dropped"),
+    "INPUT drops the container's answers": ("iptables -I INPUT -i br-front -j DROP", "proxy dropped"),
+    "OUTPUT drops what the proxy sends": ("iptables -I OUTPUT -o br-front -j DROP", "proxy dropped"),
+    "the container's own rules drop it": (_FILTER, "proxy dropped"),
+    "the container has no route back": ("ip -n web route flush all", "proxy no-route"),
+    "nobody listens in the container": ("", "proxy refused"),
+}
+"""What comes between a userland proxy and its container, how it is made, and what a trace to the proxy's port says."""
+
+
+@pytest.mark.parametrize("name", PROXIED)
+def test_a_userland_proxys_own_connection_decides(demo_host: DemoHost, name: str) -> None:
+    """The proxy takes the connection in any case: whether anybody answers is told by its second leg alone."""
+    setup, verdict = PROXIED[name]
+    words = ("-proto", "tcp", "-host-ip", "127.0.0.1", "-host-port", "8080", "-container-ip", WEB)
+    port = "80" if setup else "81"
+    proxy = demo_host.sandbox.popen(
+        (sys.executable, "-P", "-S", str(Path(userland_proxy.__file__)), *words, "-container-port", port),
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert proxy.stdout is not None
+        assert proxy.stdout.readline() == b"ready\n"
+        demo_host.run("sh", "-ec", setup)
+        said = json.loads(demo_host.dnet("trace", "host", "127.0.0.1", "--port", "8080", "--format", "json").stdout)
+        asked = demo_host.run(sys.executable, "-c", _ASK, "127.0.0.1", "8080", check=False)
+    finally:
+        proxy.kill()
+        proxy.wait()
+        if proxy.stdout is not None:
+            proxy.stdout.close()
+    assert said["verdict"] == verdict, said["why"]
+    assert (asked.stdout.decode().strip() == "answered") == (verdict == "delivered")
+    assert said["received_by"] == "web" or verdict != "delivered"
+
+
+_ECHO = """
+import socket
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind(("", 5353))
+print("ready", flush=True)
+while True:
+    data, peer = sock.recvfrom(99)
+    sock.sendto(data, peer)
+"""
+_CALL = """
+import socket, sys
+source, target, own = sys.argv[1:]
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    sock.bind((source, int(own)))
+    sock.settimeout(1)
+    sock.connect((target, 5354))
+    try:
+        sock.send(b"x")
+        print("answered" if sock.recv(9) else "closed")
+    except ConnectionRefusedError:
+        print("refused")
+    except OSError:
+        print("nothing")
+"""
+
+
+def test_a_connection_that_is_tracked_already_decides(demo_host: DemoHost) -> None:
+    """A port was published when somebody already sent to it: that connection isn't translated, whatever the rules."""
+
+    def really(own: int) -> str:
+        words = (sys.executable, "-c", _CALL, OUTSIDE_SERVER, UPLINK_ADDRESS, str(own))
+        return demo_host.run(*demo_host.enter("outside"), *words).stdout.decode().strip()
+
+    def said(own: int) -> tuple[str, str]:
+        words = ("--proto", "udp", "--port", "5354", "--sport", str(own), "--format", "json")
+        found = json.loads(demo_host.dnet("trace", OUTSIDE_SERVER, UPLINK_ADDRESS, *words).stdout)
+        return found["verdict"], found["received_by"]
+
+    echo = demo_host.sandbox.popen(
+        (*demo_host.enter("web"), sys.executable, "-c", _ECHO),
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert echo.stdout is not None
+        assert echo.stdout.readline() == b"ready\n"
+        assert really(41000) == "refused"
+        to = f"{WEB}:5353"
+        setup = f"iptables -t nat -I PREROUTING -p udp --dport 5354 -j DNAT --to {to}; iptables -I FORWARD -j ACCEPT"
+        demo_host.run("sh", "-ec", setup)
+        before, after = said(41000), said(41001)
+        assert (really(41000), really(41001)) == ("refused", "answered")
+    finally:
+        echo.kill()
+        echo.wait()
+        if echo.stdout is not None:
+            echo.stdout.close()
+    assert (before, after) == (("refused", "host"), ("delivered", "web"))
+
+
+_AGAIN = """
+import socket, sys
+target, own = sys.argv[1:]
+try:
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("", int(own)))
+        sock.settimeout(2)
+        sock.connect((target, 80))
+        sock.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+        found = sock.recv(64)
+        while sock.recv(4096):
+            pass
+        print("answered" if found else "closed")
+except OSError:
+    print("nothing")
+"""
+
+
+@pytest.mark.parametrize("rule", ["", "iptables -I FORWARD -m conntrack --ctstate NEW -j DROP"])
+def test_a_connection_that_is_over_is_opened_anew(demo_host: DemoHost, rule: str) -> None:
+    """It is in TIME_WAIT, and closed by FIN: a SYN of the same ports is that of a new one to every rule."""
+
+    def really() -> str:
+        words = (sys.executable, "-c", _AGAIN, OUTSIDE_SERVER, "41000")
+        return demo_host.run(*demo_host.enter("web"), *words).stdout.decode().strip()
+
+    assert really() == "answered"
+    demo_host.run(
+        "sh", "-c", "until conntrack -L 2>/dev/null | grep TIME_WAIT | grep -q sport=41000; do sleep 0.1; done"
+    )
+    demo_host.run("sh", "-ec", rule)
+    words = ("--port", "80", "--sport", "41000", "--format", "json")
+    said = json.loads(demo_host.dnet("trace", "web", OUTSIDE_SERVER, *words).stdout)
+    assert said["verdict"] == ("dropped" if rule else "delivered"), said["why"]
+    assert really() == ("nothing" if rule else "answered")
 
 
 @pytest.mark.parametrize("target", ["239.1.2.3", "ff02::fb"])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
+from dnet_tui.inspect.errors import ActionFailedError
 from lab.machines.hosts import OUTSIDE_SERVER, UPLINK_ADDRESS, DemoHost
 
 SPORT = 41000
@@ -24,6 +28,26 @@ with socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == "tcp" else sock
 """
 
 
+_HELD = f"{_SEND}    print('sent', flush=True); time.sleep(60)"
+
+
+@contextlib.contextmanager
+def opened(host: DemoHost, place: str, proto: str, target: str) -> Iterator[None]:
+    """A connection that stays open for so long."""
+    port = "80" if proto == "tcp" else "53"
+    words = (*host.enter(place), sys.executable, "-c", _HELD, proto, "0.0.0.0", target, port, str(SPORT))  # noqa: S104
+    process = host.sandbox.popen(words, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        yield
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
 def send(host: DemoHost, place: str, proto: str, target: str, source: str = "0.0.0.0") -> None:  # noqa: S104
     port = "80" if proto == "tcp" else "53"
     host.run(*host.enter(place), sys.executable, "-c", _SEND, proto, source, target, port, str(SPORT))
@@ -35,6 +59,12 @@ def sent_as(host: DemoHost, source: str, target: str, proto: str) -> int:
     found = re.findall(rf"sport={SPORT} .*\bdport=(\d+)", listed)
     assert len(found) == 1, listed
     return int(found[0])
+
+
+def verdict(host: DemoHost, place: str, target: str, proto: str) -> str:
+    port = "80" if proto == "tcp" else "53"
+    words = ("trace", place, target, "--proto", proto, "--port", port, "--sport", str(SPORT), "--format", "json")
+    return str(json.loads(host.dnet(*words).stdout)["verdict"])
 
 
 def said_as(host: DemoHost, place: str, target: str, proto: str) -> tuple[str, int | None]:
@@ -53,6 +83,30 @@ def test_a_port_that_another_connection_has_is_not_given_again(demo_host: DemoHo
     assert said_as(demo_host, "api", OUTSIDE_SERVER, proto) == ("delivered", None)
     send(demo_host, "api", proto, OUTSIDE_SERVER)
     assert sent_as(demo_host, demo_host.addresses["api"], OUTSIDE_SERVER, proto) != SPORT
+
+
+@pytest.mark.parametrize("proto", ["tcp", "udp"])
+@pytest.mark.parametrize("rule", [f"SNAT --to-source {UPLINK_ADDRESS}:5555", "MASQUERADE --to-ports 5555"])
+def test_a_fixed_port_serves_one_connection_alone(demo_host: DemoHost, proto: str, rule: str) -> None:
+    demo_host.run("sh", "-ec", f"iptables -t nat -I POSTROUTING -o eth0 -p {proto} -j {rule}")
+    demo_host.run(*demo_host.enter("outside"), "ip", "addr", "add", f"{SECOND_SERVER}/32", "dev", "lo")
+    with opened(demo_host, "web", proto, OUTSIDE_SERVER):
+        assert sent_as(demo_host, demo_host.addresses["web"], OUTSIDE_SERVER, proto) == 5555
+        assert verdict(demo_host, "api", OUTSIDE_SERVER, proto) == "dropped"
+        assert said_as(demo_host, "api", SECOND_SERVER, proto) == ("delivered", 5555)
+        with contextlib.suppress(ActionFailedError):  # TCP's times out
+            send(demo_host, "api", proto, OUTSIDE_SERVER)
+        api = demo_host.addresses["api"]
+        assert f"dst={OUTSIDE_SERVER}" not in demo_host.run("conntrack", "-L", "--orig-src", api).stdout.decode()
+        send(demo_host, "api", proto, SECOND_SERVER)
+        assert sent_as(demo_host, api, SECOND_SERVER, proto) == 5555
+
+
+def test_a_connection_that_is_over_may_make_room_for_another(demo_host: DemoHost) -> None:
+    """Newer kernels end it for that, older ones don't: then the packet is dropped."""
+    demo_host.run("sh", "-ec", "iptables -t nat -I POSTROUTING -o eth0 -p tcp -j MASQUERADE --to-ports 5555")
+    send(demo_host, "web", "tcp", OUTSIDE_SERVER)
+    assert verdict(demo_host, "api", OUTSIDE_SERVER, "tcp") == "unknown"
 
 
 @pytest.mark.parametrize("proto", ["tcp", "udp"])

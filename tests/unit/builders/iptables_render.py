@@ -126,7 +126,7 @@ class _Writer:
         if isinstance(expr, SetLookup):
             self._option("set", "--match-set", f"{quote(expr.name)} {','.join(expr.dirs)}", negate=expr.negate)
             self.module = ""
-        elif isinstance(expr, Opaque | Note | StatefulMatch):
+        elif isinstance(expr, Opaque | Note | StatefulMatch) or (isinstance(expr, SetZone) and expr.text):
             self.words.append(expr.text)
         elif isinstance(expr, Remember):
             self.words += [] if self.updated else _remember(expr)

@@ -408,7 +408,6 @@ def test_a_target_that_is_not_modelled_is_opaque(text: str) -> None:
         "-j NFLOG --nflog-group 1",
         "-j TRACE",
         "-j CHECKSUM --checksum-fill",
-        "-j CT --helper ftp",
     ],
 )
 def test_a_target_that_decides_nothing_is_a_note(text: str) -> None:
@@ -420,8 +419,16 @@ def test_a_rule_without_target_only_counts() -> None:
     assert exprs("-i docker0") == (match("iif", "docker0"),)
 
 
+HELPER = SetZone(zone=0, text="-j CT --helper ftp")
+
+
+@pytest.mark.parametrize("options", ["--helper ftp", "--timeout short", "--ctevents new", "--expevents new"])
+def test_what_is_tracked_in_a_way_of_its_own_stays_in_its_zone(options: str) -> None:
+    assert exprs(f"-j CT {options}") == (SetZone(zone=0, text=f"-j CT {options}"),)
+
+
 def test_conditions_may_follow_the_target_when_written_by_hand() -> None:
-    assert exprs("-j CT --helper ftp -p tcp --dport 21") == (TCP, match("dport", "21"), Note(text="-j CT --helper ftp"))
+    assert exprs("-j CT --helper ftp -p tcp --dport 21") == (TCP, match("dport", "21"), HELPER)
 
 
 @pytest.mark.parametrize(

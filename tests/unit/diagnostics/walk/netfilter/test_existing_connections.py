@@ -83,6 +83,18 @@ def test_what_conntrack_makes_of_an_opening_packet(flags: tuple[str, ...], reply
     assert set(established.values()) == {rest}
 
 
+@pytest.mark.parametrize(
+    ("reply", "fates"),
+    [
+        (False, {"TIME_WAIT": "anew", "CLOSE": "anew", "FIN_WAIT": "goes on", "LAST_ACK": "goes on"}),
+        (True, {"TIME_WAIT": "anew", "CLOSE": "invalid", "FIN_WAIT": "invalid"}),
+    ],
+)
+def test_a_connection_that_was_closed_and_is_over_makes_room_for_another(reply: bool, fates: dict[str, str]) -> None:
+    packet = Packet(src=INSIDE, dst=OUTSIDE, proto="tcp", sport=4000, dport=80, tcp_flags=("SYN",))
+    assert {state: fate(packet, state, reply=reply, closing=True) for state in fates} == fates
+
+
 def test_a_state_that_is_not_told_decides_nothing() -> None:
     packet = Packet(src=INSIDE, dst=OUTSIDE, proto="tcp", sport=4000, dport=80, tcp_flags=("SYN",))
     assert (fate(packet, "", reply=False), fate(packet, "", reply=True)) == ("goes on or anew", "unknown")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from dnet_tui.diagnostics.walk.api import walk
@@ -69,9 +70,34 @@ def test_what_other_connections_of_the_same_source_were_given_is_given_again() -
 
 
 def test_of_a_fixed_port_there_is_no_other_and_of_a_random_one_nothing_is_known() -> None:
-    assert leaves(tracked(given=700), kind="snat", addresses=OWN, ports="700")[2] == 700
+    assert leaves(kind="snat", addresses=OWN, ports="700") == ("left", OWN, 700)
     assert leaves(tracked(), kind="masquerade", flags=("random",))[2] is None
     assert leaves(tracked(), kind="snat", addresses="203.0.113.9") == ("left", "203.0.113.9", SPORT)
+
+
+@pytest.mark.parametrize(
+    ("entry", "end"),
+    [
+        (tracked(given=700), "dropped"),
+        (msgspec.structs.replace(tracked(given=700), state="TIME_WAIT"), "unknown"),  # it may make room
+        (msgspec.structs.replace(tracked(given=700), proto="udp", state=""), "left"),
+        (tracked(given=701), "left"),
+        (tracked(dst=OTHER, given=700), "left"),
+        (tracked(given=700, zone=7), "left"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["snat", "masquerade"])
+def test_a_fixed_port_that_another_connection_has_is_nobodys(entry: ConntrackEntry, end: str, kind: Any) -> None:
+    """Conntrack can't tell the two's answers apart, and drops the packet."""
+    addresses = OWN if kind == "snat" else ""
+    assert leaves(entry, kind=kind, addresses=addresses, ports="700")[0] == end
+
+
+def test_a_connection_takes_the_place_of_the_one_that_it_was() -> None:
+    former = msgspec.structs.replace(tracked(src=ONE), state="TIME_WAIT", closing=True)
+    assert leaves(former) == ("left", OWN, SPORT)
+    assert leaves(former, kind="snat", addresses=OWN, ports="700") == ("left", OWN, 700)
+    assert leaves(former, tracked(given=700), kind="snat", addresses=OWN, ports="700")[0] == "dropped"
 
 
 def test_without_a_nat_chain_nobody_looks() -> None:

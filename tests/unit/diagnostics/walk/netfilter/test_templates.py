@@ -26,6 +26,9 @@ def early(*rules: str) -> HookResult:
         (("-j CT --zone 5", "-m conntrack ! --ctreplsrc 198.51.100.10 -j DROP"), "drop"),
         (("-m conntrack ! --ctreplsrc 198.51.100.10 -j DROP",), "accept"),
         (("-j CT --zone 5", "-j CT --notrack", "-m conntrack --ctstate UNTRACKED -j DROP"), "accept"),
+        (("-j CT --timeout short", "-m conntrack --ctstate NEW -j DROP"), "drop"),
+        (("-j CT --helper ftp", "-j CT --notrack", "-m conntrack --ctstate UNTRACKED -j DROP"), "accept"),
+        (("-j CT --notrack", "-j CT --helper ftp", "-m conntrack --ctstate UNTRACKED -j DROP"), "drop"),
         (("-j CT --notrack", "-j CT --zone 5", "-m conntrack --ctstate UNTRACKED -j DROP"), "drop"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
-from dnet_tui.inspect.model import Neighbour, Snapshot, require
+from dnet_tui.inspect.model import BridgePort, Neighbour, Route, Snapshot, require
 from dnet_tui.inspect.model.firewall import (
     AnyExpr,
     Chain,
@@ -343,3 +343,61 @@ def test_a_bridges_rules_see_who_sends_a_frame_and_for_whom_it_is(
     ip = Match(field="nfproto", values=("ipv4",))
     assert between(with_rule("bridge", hook, ip, Match(field=field, values=(asked,)))).end == "dropped"
     assert between(with_rule("bridge", hook, ip, Match(field=field, values=(other,)))).end == "delivered"
+
+
+def bridged_uplink(family: TableFamily, hook: Hook, *exprs: AnyExpr) -> Snapshot:
+    """The host whose uplink is a port of its bridge br-app, which has the uplink's addresses and routes."""
+    snapshot = with_rule(family, hook, *exprs)
+    host = namespace(snapshot, HOST)
+    bridge = next(link.ifindex for link in host.links if link.name == "br-app")
+    uplink = next(link for link in host.links if link.ifindex == UPLINK)
+
+    def moved(item: Route) -> Route:
+        hops = tuple(
+            msgspec.structs.replace(hop, ifindex=bridge) if hop.ifindex == UPLINK else hop for hop in item.hops
+        )
+        return msgspec.structs.replace(item, hops=hops)
+
+    return with_namespace(
+        snapshot,
+        HOST,
+        links=tuple(
+            msgspec.structs.replace(link, master=bridge, port=BridgePort(state="forwarding"))
+            if link is uplink
+            else link
+            for link in host.links
+        ),
+        addresses=tuple(
+            msgspec.structs.replace(item, ifindex=bridge) if item.ifindex == UPLINK else item
+            for item in require(host.addresses)
+        ),
+        routes=tuple(moved(item) for item in require(host.routes)),
+        neighbours=(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("family", "hook", "exprs", "end"),
+    [
+        ("arp", "output", (Match(field="oif", values=("br-app",)),), "unreachable"),
+        ("arp", "input", (OPERATION, Match(field="iif", values=("br-app",))), "unreachable"),
+        ("arp", "output", (Match(field="oif", values=("eth0",)),), "left"),
+        ("bridge", "output", (ARP, Match(field="oif", values=("eth0",))), "unreachable"),
+        ("bridge", "input", (ARP, Match(field="iif", values=("eth0",))), "unreachable"),
+        ("bridge", "forward", (ARP,), "left"),
+        ("bridge", "input", (ARP, Match(field="iif", values=("veth+",))), "left"),
+    ],
+)
+def test_a_bridge_with_the_uplink_as_a_port_asks_for_the_router_by_its_rules(
+    family: TableFamily, hook: Hook, exprs: tuple[AnyExpr, ...], end: str
+) -> None:
+    packet = Packet(src="203.0.113.2", dst="198.51.100.9", proto="tcp", sport=40000, dport=80, tcp_flags=("SYN",))
+    assert walk(View(bridged_uplink(family, hook, *exprs)), packet, origin=HOST, outside=True).end == end
+
+
+def test_who_is_on_that_bridge_asks_by_its_own_rules_and_the_bridges() -> None:
+    """A container whose gateway is the router out of sight."""
+    packet = Packet(src="10.10.0.2", dst="10.10.0.250", proto="tcp", sport=40000, dport=80, tcp_flags=("SYN",))
+    told = ARP, Match(field="oif", values=("eth0",))
+    assert walk(View(bridged_uplink("bridge", "forward", *told)), packet, origin=APP1).end == "unreachable"
+    assert walk(View(bridged_uplink("bridge", "output", *told)), packet, origin=APP1).end == "unknown"

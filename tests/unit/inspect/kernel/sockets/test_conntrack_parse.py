@@ -101,6 +101,15 @@ def test_a_state_is_named_by_its_protocol(kind: int, number: int, state: str) ->
     assert parsed(made(6, extra=nested(4, nested(kind, attribute(1, bytes([number])))))).state == state
 
 
+@pytest.mark.parametrize(
+    ("kind", "flags", "closing"), [(4, 0x27, True), (5, 0x04, True), (4, 0x23, False), (2, 4, False)]
+)
+def test_an_end_that_has_closed_a_connection_is_told(kind: int, flags: int, closing: bool) -> None:
+    told = attribute(1, bytes([7])) + attribute(kind, bytes([flags, 0]))
+    assert parsed(made(6, extra=nested(4, nested(1, told)))).closing is closing
+    assert parsed(made(132, extra=nested(4, nested(3, told)))).closing is False
+
+
 def test_status_bits_that_have_no_name_yet_are_left_out() -> None:
     assert parsed(made(6, extra=attribute(3, struct.pack(">I", 0x8000_0000 | 1 << 14)))).status == ("offload",)
 
