@@ -255,13 +255,22 @@ class DnetApp(ChangesApp):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to undo and add only where changes are allowed, and to hold on only to what moves."""
-        del parameters
+        if action == "go":
+            return self.current_mode not in parameters
+        if action == "troubleshoot":
+            return self.current_mode != "troubleshoot" or self.state.guided.page != "question"
         if action == "freeze":
             return not self.state.offline
         if action == "add":
             able = self.state.may_write and self._services.plan is not None and self.state.snapshot is not None
             return able and self.current_mode in _ADDING
-        return self.state.may_write and self._services.undo is not None if action == "undo" else True
+        if action == "undo":
+            return self.state.may_write and self._services.undo is not None and not self._undoes_another()
+        return True
+
+    def _undoes_another(self) -> bool:
+        """Whether the screen has the same key for an entry of its own."""
+        return self.current_mode == "changes" and bool(self.screen.check_action("undo_this", ()))
 
     def action_refresh_host(self) -> None:
         """Read the host anew; while frozen nothing would be seen of it."""
