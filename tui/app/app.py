@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -26,6 +26,7 @@ from textual.worker import get_current_worker
 
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui.app import memory
 from dnet_tui.tui.app.changes_app import ChangesApp
 from dnet_tui.tui.app.leaving import leave
 from dnet_tui.tui.app.model import messages as fact
@@ -42,6 +43,7 @@ from dnet_tui.tui.app.screens.dialog import DIALOG_WIDTH, Dialog
 from dnet_tui.tui.app.screens.form import FormScreen
 from dnet_tui.tui.app.screens.keys import help_sections
 from dnet_tui.tui.app.themes import THEMES, theme_named
+from dnet_tui.tui.app.thread_work import in_thread
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.commands.confirmation import READONLY_VARIABLE
 from dnet_tui.tui.exit_codes import Exit
@@ -189,9 +191,10 @@ class DnetApp(ChangesApp):
         if not self._prepared:
             self._prepared = True
             self._prepare_modes()
+        self.tidy_later()
         self._look_again()
 
-    @work(thread=True, group="preparing")
+    @in_thread("preparing")
     def _prepare_modes(self) -> None:
         """Import the other modes' screens while nobody waits for them."""
         for mode in MODES:
@@ -339,6 +342,7 @@ def run_app(snapshot_path: Path | None, *, readonly: bool = False, follow: bool 
         live(readonly=readonly, follow=follow, docker_socket=socket) if snapshot_path is None else saved(snapshot_path)
     )
     app = DnetApp(services, offline=snapshot_path is not None, theme=settled.app.theme)
+    memory.begin()
     # A thread that thinks has Python's lock for so long: a key has to wait for it several times.
     sys.setswitchinterval(0.001)
     # A loop of our own: asyncio.run would wait for every thread that still looks at the host, or thinks about it.
