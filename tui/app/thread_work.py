@@ -27,7 +27,7 @@ def in_thread(
 
     def decorate(method: Callable[Concatenate[Of, P], None]) -> Callable[Concatenate[Of, P], Worker[None]]:
         @work(thread=True, exclusive=exclusive, group=group, name=method.__name__, description=method.__name__)
-        def run(self: Of, lent: list[Callable[[], None]]) -> None:
+        def run(_: Of, lent: list[Callable[[], None]]) -> None:
             lent.pop()()
 
         @wraps(method)

@@ -40,7 +40,7 @@ class ModeScreen(OnePaneScreen):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-medium"), (120, "-wide")]  # noqa: RUF012  Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", key_display="/"),
-        Binding("escape", "back", "back", show=False),
+        Binding("escape,backspace", "back", "back", show=False),
         Binding("y", "copy", "copy the detail", show=False),
     ]
 

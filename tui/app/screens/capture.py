@@ -93,7 +93,7 @@ class CaptureScreen(CapturingScreen):
 
     def action_side_by_side(self) -> None:
         """Show each point in a pane of its own, the next four, and after the last the one table again."""
-        held = self._packet_list.has_focus
+        held = self._packet_list.has_focus or self.is_alone  # else nothing would be seen of it
         following = (self._page + 1) * PANES
         self._show_page(self._page + 1 if following < len(self.state.capture.board.points) else -1)
         if held:

@@ -32,6 +32,7 @@ _NAMES = {
     "greater_than_sign": ">",
     "space": "Space",
     "escape": "Esc",
+    "backspace": "Backspace",
     "enter": "Enter",
     "tab": "Tab",
     "left": "←",

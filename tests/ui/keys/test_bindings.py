@@ -117,14 +117,9 @@ def shown_bindings(screen: ModeScreen) -> Iterator[tuple[str, Binding, DOMNode]]
             yield key, active.binding, active.node
 
 
-async def focuses(pilot: Pilot[None]) -> list[Widget]:
+def focuses(pilot: Pilot[None]) -> list[Widget]:
     """What Tab comes to, but for lines of input, whose keys are text."""
-    found: list[Widget] = []
-    screen = pilot.app.screen
-    for node in screen.focus_chain:
-        if not isinstance(node, Input):
-            found.append(node)
-    return found
+    return [node for node in pilot.app.screen.focus_chain if not isinstance(node, Input)]
 
 
 def traces(app: DnetApp, host: FakeHost) -> tuple[object, ...]:
@@ -183,7 +178,7 @@ async def test_every_key_that_is_shown_is_said_alone_and_does_something(scene: s
         await SCENES[scene](pilot, host)
         await pilot.pause()
         wrong: list[str] = []
-        for focus in await focuses(pilot):
+        for focus in focuses(pilot):
             cursor = max(focus.cursor, 3) if isinstance(focus, Listing) else 0
             before = (app.state, app.current_mode, cursor)
             await put_back(pilot, app, before, focus)
@@ -214,7 +209,7 @@ def told_wrongly(app: DnetApp, screen: ModeScreen) -> Iterator[str]:
     for key, (one, other) in twice(app, screen).items():
         yield f"{key} is both {one} and {other}"
     for key, active in screen.active_bindings.items():
-        foreign = active.binding.action in {"screen.copy_text"} or key in {"ctrl+q", "ctrl+c"}
+        foreign = active.binding.action == "screen.copy_text" or key in {"ctrl+q", "ctrl+c"}
         if active.enabled and not foreign and len(active.binding.description) < 2:
             yield f"{key} has no words"
     offered = {item.title.casefold() for item in commands(screen, app.state)}
