@@ -7,7 +7,7 @@ container, a flushed chain) has no rate.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
 
@@ -125,7 +125,7 @@ def counted(before: Snapshot, after: Snapshot) -> Snapshot:
 def _counted_space(was: Namespace, now: Namespace | None) -> Namespace:
     firewall = was.firewall
     if now is not None and isinstance(firewall, Firewall) and firewall is not now.firewall:
-        texts = {rule.text: rule.text for rule in _rules(now.firewall)}
+        texts = {rule.text: rule.text for rule in now.firewall.rules} if isinstance(now.firewall, Firewall) else {}
         tables = tuple(_counted_table(table, texts) for table in firewall.tables)
         firewall = Firewall(tables=tables)
     return Namespace(
@@ -137,13 +137,6 @@ def _counted_space(was: Namespace, now: Namespace | None) -> Namespace:
         read_at=was.read_at,
         firewall_at=was.firewall_at,
     )
-
-
-def _rules(firewall: Firewall | Unread) -> Iterator[Rule]:
-    if isinstance(firewall, Firewall):
-        for table in firewall.tables:
-            for chain in table.chains:
-                yield from chain.rules
 
 
 def _counted_table(table: Table, texts: Mapping[str, str]) -> Table:

@@ -14,8 +14,9 @@ import msgspec
 
 from dnet_tui.diagnostics.walk.api import DATA_FLAGS, reply, segment, walk
 from dnet_tui.diagnostics.walk.branches import together
+from dnet_tui.diagnostics.walk.l3.socket_match import established
 from dnet_tui.diagnostics.walk.netfilter.conditions import OF_SHAPE, OF_STATE
-from dnet_tui.diagnostics.walk.packet import Decider, Packet, Truth, Walk, WalkStruct, replace
+from dnet_tui.diagnostics.walk.packet import Decider, Established, Packet, Truth, Walk, WalkStruct, replace
 from dnet_tui.inspect.model.view import View
 
 LaterKind = Literal["acknowledgement", "data", "second packet", "data of the answer"]
@@ -24,6 +25,7 @@ DATA = 100
 """Bytes of data in a packet that has some: a short request or answer, which is never cut up nor put together."""
 
 _STATUS = frozenset({"ctstatus"})
+_GOT_SOMEWHERE = frozenset({"delivered", "left", "refused"})
 
 
 class LaterPacket(WalkStruct, frozen=True, kw_only=True):
@@ -115,10 +117,11 @@ def _known_in(answer: Walk) -> set[str]:
 def _onward(view: View, ways: tuple[Walk, ...], answer: Walk, packet: Packet, *, beyond: bool) -> Walk:
     """A later packet in the first one's direction, by each of the ways that one may have taken."""
     seen = _known_in(answer)
-    found = [
-        walk(
+    found = []
+    for way in ways:
+        later = walk(
             view,
-            replace(packet, later=True, remembered=way.last.remembered),
+            replace(packet, later=True, remembered=way.last.remembered, established=_socket(view, way)),
             origin=way.origin,
             arriving=way.came_by,
             outside=way.to_outside,
@@ -126,8 +129,7 @@ def _onward(view: View, ways: tuple[Walk, ...], answer: Walk, packet: Packet, *,
             learned=answer.learned,
             continued=tuple((place, before, after, place in seen) for place, before, after in way.tracked),
         )
-        for way in ways
-    ]
+        found.append(_in_its_connection(later, way))
     if len(found) == 1:
         return found[0]
     same = together([msgspec.structs.replace(way, others=()) for way in found])
@@ -136,6 +138,28 @@ def _onward(view: View, ways: tuple[Walk, ...], answer: Walk, packet: Packet, *,
     text = "where the packet goes can't be foretold, and not every later one gets there"
     by = Decider(kind="rule", text=text, namespace=found[0].last_namespace)
     return msgspec.structs.replace(found[0], end="unknown", decided_by=by)
+
+
+def _socket(view: View, opening: Walk) -> Established | None:
+    place = view.namespaces.get(opening.last_namespace)
+    return established(place, opening.last) if place is not None and opening.end == "delivered" else None
+
+
+def _in_its_connection(later: Walk, opening: Walk) -> Walk:
+    """The walk; what arrives by another tuple than the packet that opened the connection is nobody's there: a reset.
+
+    So it is where no translation was made for a SYN that conntrack didn't see, and one is for what follows it.
+    """
+    if later.start.proto != "tcp" or later.end not in _GOT_SOMEWHERE or opening.end not in _GOT_SOMEWHERE:
+        return later
+    was, now = opening.last, later.last
+    ports = [(was.sport, now.sport), (was.dport, now.dport)]
+    same = all(None in pair or pair[0] == pair[1] for pair in ports) and (was.src, was.dst) == (now.src, now.dst)
+    if same and later.last_namespace == opening.last_namespace:
+        return later
+    text = f"it gets there as {now.tuple_text()}, but the connection was opened as {was.tuple_text()}"
+    by = Decider(kind="connection", text=text, namespace=later.last_namespace)
+    return msgspec.structs.replace(later, decided_by=by, intended=False)
 
 
 def _as_taken(forward: Walk) -> Walk:

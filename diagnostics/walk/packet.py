@@ -42,6 +42,16 @@ class WalkStruct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of the walk's values."""
 
 
+class Established(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
+    """The socket that a connection's receiver has, once it is open: where, for which tuple, and of which kind."""
+
+    namespace: str
+    ends: tuple[str, str, int | None, int | None]
+    """Source, destination, source port, destination port, as the receiver got the first packet."""
+    transparent: Truth
+    """Whether it may have others' addresses (``IP_TRANSPARENT``)."""
+
+
 class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
     """A packet of a flow or of its reply, the first one unless it is ``later``, as a hook sees it.
 
@@ -83,7 +93,9 @@ class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
     ctproto: str = ""
     """The connection's protocol, where it may differ from the packet's."""
     mac: str | None = None
-    """The source address of the frame it came in; empty for a packet that didn't come in one."""
+    """The source address of the frame it is in; empty for a packet that isn't in one."""
+    mac_to: str | None = None
+    """Whom that frame is for."""
     ibrname: str = ""
     """The bridge of the port it came by, in the bridge family's hooks; ``obrname`` of that it leaves by."""
     obrname: str = ""
@@ -104,6 +116,8 @@ class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
     """Whose socket sent it; None: nobody knows, or nobody's (``by_kernel``)."""
     by_kernel: bool = False
     """The kernel made it of itself: a refusal, an ICMP message."""
+    bare: Truth = False
+    """Whether no socket at all hangs on it, though it is sent here: around what came from elsewhere, or ARP's."""
     zone: int | None = 0
     """The conntrack zone that a rule has put it into, for the connection's first direction."""
     reply_zone: int | None = 0
@@ -114,12 +128,16 @@ class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
     """Whether a helper expected its connection."""
     taken_by: str = ""
     """``ADDRESS PORT`` of the socket that a transparent proxy's rule gave it to."""
+    established: Established | None = None
+    """Of a later packet: the socket of its connection, where that is known."""
     remembered: tuple[str, ...] = ()
     """What rules have put of it into sets and lists, in order."""
     plain: bool = False
     """What isn't known of it is taken to be as for most packets (``match.plain_packet``)."""
     arp_op: Literal["", "request", "reply"] = ""
     """For a packet of ARP rather than IPv4, from ``src`` to ``dst``: which one."""
+    arp_macs: tuple[str | None, str | None] = (None, None)
+    """The MAC addresses of sender and target that it names, whatever its frame has."""
 
     def tuple_text(self) -> str:
         """The packet's tuple in words: ``tcp 172.17.0.2:40000 → 198.51.100.1:443``."""

@@ -190,7 +190,7 @@ class WalkState:
         self.packet = replace(self.packet, iif=iif, oif="", physin=physin, physout="", zone=0, taken_by="")
         self.packet = replace(self.packet, reply_zone=0)
         if iif:
-            self.packet = replace(self.packet, uid=None, by_kernel=False)
+            self.packet = replace(self.packet, uid=None, by_kernel=False, bare=False)
         self._recognise(ns, self.known.find(ns.id, self.packet))
         self.entered = self.packet
 

@@ -14,6 +14,7 @@ priorities.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -263,6 +264,11 @@ class Firewall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     was not read, a set without elements, a rule that can't be decided."""
 
     @property
+    def rules(self) -> Iterator[Rule]:
+        """Every rule of every chain."""
+        return (rule for table in self.tables for chain in table.chains for rule in chain.rules)
+
+    @property
     def marks_its_lacks(self) -> bool:
         """Whether what could not be read is marked where it is; otherwise it may be anywhere."""
         if self.unread or not self.lacks:
@@ -270,5 +276,4 @@ class Firewall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
         sets = (*self.ipsets, *(item for table in self.tables for item in table.sets))
         if any(item.elements is None for item in sets):
             return True
-        chains = (chain for table in self.tables for chain in table.chains)
-        return any(isinstance(expr, Opaque) for chain in chains for rule in chain.rules for expr in rule.exprs)
+        return any(isinstance(expr, Opaque) for rule in self.rules for expr in rule.exprs)

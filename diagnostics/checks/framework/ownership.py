@@ -66,8 +66,7 @@ def _keeper_of(case: HostContext, step: SetSysctl) -> DecisionOwner | None:
 
 def _managers(case: HostContext) -> frozenset[str]:
     """The managers of which there is a rule on the host."""
-    rules = (rule for table in _firewall(case).tables for chain in table.chains for rule in chain.rules)
-    return frozenset(rule.owner.partition(" ")[0] for rule in rules if rule.owner)
+    return frozenset(rule.owner.partition(" ")[0] for rule in _firewall(case).rules if rule.owner)
 
 
 def _firewall(case: HostContext) -> Firewall:

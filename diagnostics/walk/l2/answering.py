@@ -29,6 +29,11 @@ def is_mute(link: Link) -> bool:
     return "NOARP" in link.flags and link.kind in _SPEAKING
 
 
+def speaks(link: Link) -> bool:
+    """Whether a device asks for its neighbours."""
+    return "NOARP" not in link.flags and link.kind in _SPEAKING
+
+
 def answers(index: NamespaceIndex, link: Link, address: str, asker: str = "") -> bool:
     """Whether a namespace answers on a link when asked who has ``address``, by somebody with the address ``asker``."""
     key = (link.ifindex, address, asker)

@@ -13,6 +13,7 @@ from dnet_tui.diagnostics.walk.l2.answering import is_mute, may_stand_in
 from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.l2.reach import is_plain, is_plain_end, reach
 from dnet_tui.diagnostics.walk.l2.stacks import sharers, vlan_above
+from dnet_tui.diagnostics.walk.l3.namespace_context import MAC_LENGTH
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Decider
 from dnet_tui.inspect.model import Link, LinkRef, Namespace, Neighbour, NotSeen
@@ -20,7 +21,6 @@ from dnet_tui.inspect.model.links import PAIRS
 from dnet_tui.inspect.model.view import View
 
 _UNANSWERED = frozenset({"FAILED", "INCOMPLETE", "NONE", ""})
-_MAC_LENGTH = 17
 
 
 def down(ns: Namespace, link: Link) -> Decider | None:
@@ -77,7 +77,7 @@ def remembered(index: NamespaceIndex, link: Link, address: str) -> Neighbour | N
     An entry is used in every state but those without an answer (NUD_VALID).
     """
     item = index.neighbours.get((link.ifindex, address))
-    return item if item is not None and item.state not in _UNANSWERED and len(item.mac) == _MAC_LENGTH else None
+    return item if item is not None and item.state not in _UNANSWERED and len(item.mac) == MAC_LENGTH else None
 
 
 def owner_ports(view: View, ns: Namespace, bridge: Link, frame: Frame) -> tuple[Link, ...]:

@@ -21,7 +21,8 @@ from dnet_tui.inspect.model.coverage.sections import Partial
 from dnet_tui.inspect.model.filter_state import RecentAddress
 from dnet_tui.inspect.model.view import View
 
-_MAC_LENGTH = 17
+MAC_LENGTH = 17
+"""Characters of an Ethernet address; other links have shorter ones, or longer."""
 _ETHERNET = frozenset(
     {"", "bridge", "veth", "vlan", "macvlan", "macvtap", "bond", "vxlan", "geneve", "dummy", "ifb", "team"}
 )
@@ -152,7 +153,7 @@ class NamespaceMatchContext(MatchContext):
         if link.kind == "tun" and isinstance(link.detail, Tun):
             return {"tun": "none", "tap": "ether"}.get(link.detail.type)
         # A tunnel that carries IP has an address of its own length, or none.
-        ethernet = link.kind in _ETHERNET and len(link.mac) == _MAC_LENGTH
+        ethernet = link.kind in _ETHERNET and len(link.mac) == MAC_LENGTH
         return "ether" if ethernet else None
 
     def realm(self, packet: Packet) -> int | None:  # noqa: ARG002  only that there are none is told

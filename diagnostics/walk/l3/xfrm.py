@@ -11,17 +11,15 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from dnet_tui.diagnostics.walk.l3.routing import switched_on, sysctl_name
-from dnet_tui.diagnostics.walk.match.values import contains
+from dnet_tui.diagnostics.walk.match.values import contains, is_multicast, protocol_name
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, Truth, replace
 from dnet_tui.inspect.model import Link, Unread
 from dnet_tui.inspect.model.coverage.sections import NOT_READ
-from dnet_tui.inspect.model.protocols import PORT_PROTOCOLS
+from dnet_tui.inspect.model.protocols import NUMBERS, PORT_PROTOCOLS
 from dnet_tui.inspect.model.routing import XfrmPolicy
 
 Direction = Literal["in", "out", "fwd"]
-
-_NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "sctp": 132, "dccp": 33, "udplite": 136}
 
 
 class PolicyVerdict(NamedTuple):
@@ -42,7 +40,7 @@ def policy_stop(
     if _is_exempt(index, packet, direction, came_by, out):
         return None
     asked = packet if direction == "out" else _as_received(packet)
-    policy, sure = _chosen(index, asked, direction, out.ifindex if out is not None else 0)
+    policy, sure = _chosen(index, asked, direction, _device(index, asked, direction, out))
     if policy is None:
         return None
     by = Decider(kind="policy", text=policy_text(policy), namespace=index.ns.id, value=direction)
@@ -56,6 +54,17 @@ def policy_stop(
     if not required:
         return None
     return PolicyVerdict("dropped" if plain else "unknown", by)
+
+
+def _device(index: NamespaceIndex, packet: Packet, direction: Direction, out: Link | None) -> int | None:
+    """The device that a policy's ``dev`` is held against: its route's, of what is for oneself the loopback or the VRF.
+
+    None: not known, as for what is for a group.  Source: __xfrm_decode_session.
+    """
+    if direction == "in" and not is_multicast(packet.dst):
+        came_by = index.link(packet.iif)
+        out = came_by if came_by is not None and came_by.kind == "vrf" else index.loopback
+    return out.ifindex if out is not None else None
 
 
 def _as_received(packet: Packet) -> Packet:
@@ -114,7 +123,7 @@ def _is_freed6(index: NamespaceIndex, address: str) -> bool:
 
 
 def _chosen(
-    index: NamespaceIndex, packet: Packet, direction: Direction, ifindex: int
+    index: NamespaceIndex, packet: Packet, direction: Direction, ifindex: int | None
 ) -> tuple[XfrmPolicy | None, bool]:
     """The policy that decides, the one with the lowest priority number; False where another may."""
     for policy in sorted(index.ns.xfrm, key=lambda item: item.priority):
@@ -126,24 +135,31 @@ def _chosen(
     return None, True
 
 
-def _fits(policy: XfrmPolicy, packet: Packet, ifindex: int) -> Truth:
-    if policy.if_id or (policy.ifindex and policy.ifindex != ifindex):
+def _fits(policy: XfrmPolicy, packet: Packet, ifindex: int | None) -> Truth:
+    if policy.if_id:
         return False
-    if policy.proto and policy.proto != _NUMBERS.get(packet.proto, -1):
-        return False
-    if contains(policy.src, packet.src) is not True or contains(policy.dst, packet.dst) is not True:
-        return False
-    if policy.mark[1]:
-        if packet.mark is None:
-            return None
-        if packet.mark & policy.mark[1] != policy.mark[0]:
-            return False
-    if policy.other:
-        return None
+    number = NUMBERS.get(protocol_name(packet.proto))
     ports = packet.proto in PORT_PROTOCOLS
     ends = (packet.sport, packet.dport) if ports else (packet.icmp_type, packet.icmp_code)
-    tests = [_masked(value, mask, port) for (value, mask), port in zip((policy.sport, policy.dport), ends, strict=True)]
+    tests: list[Truth] = [
+        contains(policy.src, packet.src),
+        contains(policy.dst, packet.dst),
+        _same(policy.ifindex, ifindex),
+        _same(policy.proto, number),
+        *(_masked(value, mask, port) for (value, mask), port in zip((policy.sport, policy.dport), ends, strict=True)),
+    ]
+    if policy.mark[1]:
+        tests.append(None if packet.mark is None else packet.mark & policy.mark[1] == policy.mark[0])
+    if policy.other:
+        tests.append(None)
     return False if False in tests else None if None in tests else True
+
+
+def _same(wanted: int, number: int | None) -> Truth:
+    """Whether a number is the one that is wanted, where one is."""
+    if not wanted:
+        return True
+    return None if number is None else number == wanted
 
 
 def _masked(value: int, mask: int, port: int | None) -> Truth:

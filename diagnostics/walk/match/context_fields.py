@@ -79,9 +79,10 @@ def has_socket(packet: Packet) -> Truth:
     None where one may: on what is made here, and on what an established one
     is about to get (early demux, after PREROUTING).  Forwarded packets and
     the first of a connection have none.  What the kernel itself makes has a
-    socket of the kernel's, which is no user's.
+    socket of the kernel's, which is no user's; but a tunnel's outer packet has the inner one's, if that has one.
     """
-    return False if packet.iif and (packet.oif or not (packet.reply or packet.later)) else None
+    foreign = packet.iif and (packet.oif or not (packet.reply or packet.later))
+    return False if packet.bare or foreign else None
 
 
 def is_absent(field: str, packet: Packet, context: MatchContext) -> bool:
@@ -99,7 +100,7 @@ def is_absent(field: str, packet: Packet, context: MatchContext) -> bool:
 
 
 def _is_the_kernels(packet: Packet) -> bool:
-    return packet.by_kernel and not packet.iif
+    return (packet.by_kernel or packet.bare is not False) and not packet.iif
 
 
 def _owner(what: str) -> Test:
@@ -112,6 +113,8 @@ def _owner(what: str) -> Test:
         if _is_the_kernels(packet) and what != "socket":
             return False
         if packet.iif and not packet.plain:
+            return None
+        if what == "socket" and packet.bare is None:
             return None
         if what == "socket":
             return True if packet.plain or packet.uid is not None else None

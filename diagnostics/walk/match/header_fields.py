@@ -79,8 +79,8 @@ def _ipv6_headers(value: str, packet: Packet, _: MatchContext) -> Truth:
 
 def _eui64(_value: str, packet: Packet, _: MatchContext) -> Truth:
     """The source's lower half is made of the frame's source MAC address."""
-    if packet.mac is None:
-        return None
+    if not packet.mac:
+        return None  # whose it is isn't known; and what has no frame may even be dropped by the match (eui64_mt6)
     parts = bytes(int(part, 16) for part in packet.mac.split(":"))
     made = bytes((parts[0] ^ 2, *parts[1:3], 0xFF, 0xFE, *parts[3:]))
     return ipaddress.ip_address(packet.src).packed[8:] == made

@@ -123,15 +123,24 @@ def _mac(value: str, packet: Packet, _: MatchContext) -> Truth:
     return None if packet.mac is None else value == packet.mac
 
 
+def _arp_mac(which: int) -> Test:
+    def test(value: str, packet: Packet, _: MatchContext) -> Truth:
+        found = packet.arp_macs[which]
+        return None if found is None else value == found
+
+    return test
+
+
 def _family(packet: Packet) -> str:
     return "arp" if packet.arp_op else "ipv6" if packet.family == "ip6" else "ipv4"
 
 
-def _ether_type(value: str, packet: Packet, _: MatchContext) -> Truth:
-    """A frame's type, for packets that came as a frame."""
+def _ether_type(value: str, packet: Packet, context: MatchContext) -> Truth:
+    """A frame's type, for packets that came as a frame; whose, doesn't matter."""
     if value != _family(packet):
         return False
-    return None if packet.mac is None else True
+    framed = packet.mac is not None or packet.arp_op or packet.ibrname or packet.obrname
+    return True if framed or context.hardware(packet.iif) == "ether" else None
 
 
 def packet_test(field: PacketField) -> Test:  # noqa: C901, PLR0912 - the table of fields
@@ -180,8 +189,10 @@ def packet_test(field: PacketField) -> Test:  # noqa: C901, PLR0912 - the table 
             return _tcp_flags
         case "tcp-option":
             return _tcp_option
-        case "mac-dst" | "arp-target-mac":
-            return lambda *_: None
+        case "mac-dst":
+            return lambda value, packet, _: None if packet.mac_to is None else value == packet.mac_to
+        case "arp-mac" | "arp-target-mac":
+            return _arp_mac(0 if field == "arp-mac" else 1)
         case "icmp-type":
             return _icmp_type
         case "icmp-code":
@@ -190,7 +201,7 @@ def packet_test(field: PacketField) -> Test:  # noqa: C901, PLR0912 - the table 
             return _length
         case "ttl":
             return _ttl
-        case "mac" | "arp-mac":
+        case "mac":
             return _mac
         case "ether-type":
             return _ether_type

@@ -33,7 +33,7 @@ def plain(packet: Packet) -> Packet:
         length=packet.length or _length(packet),
         mss=_MSS[packet.family] if packet.mss is None else packet.mss,
         priority=0 if packet.priority is None else packet.priority,
-        uid=0 if packet.uid is None and not packet.by_kernel else packet.uid,
+        uid=0 if packet.uid is None and not packet.by_kernel and packet.bare is False else packet.uid,
     )
 
 

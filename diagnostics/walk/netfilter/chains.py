@@ -213,7 +213,8 @@ class ChainEvaluation:
                 own = self.table.backend == "nftables"
                 self.packet = zoned(self.packet, action, certain=certain, retracks=own)
             case TransparentProxy():
-                self.packet, end = proxied(action, self.packet, self.refer.rule(at), self.context, certain=at.certain)
+                certain = at.certain and not self.may_have_passed
+                self.packet, end = proxied(action, self.packet, self.refer.rule(at), self.context, certain=certain)
                 return end
             case NoTrack():
                 self._untrack(at)
@@ -341,7 +342,7 @@ class ChainEvaluation:
     def _untrack(self, at: Position) -> None:
         if self.packet.ctstate != "INVALID":
             return  # it has a connection already, or is untracked (nft_notrack_eval, notrack_tg)
-        if at.certain and self.packet.zone is not None:
+        if at.certain and not self.may_have_passed and self.packet.zone is not None:
             self.packet = msgspec.structs.replace(self.packet, ctstate="UNTRACKED")
         else:
             self._may(ChainEnd(kind="unknown", ref=self.refer.rule(at)))

@@ -80,9 +80,7 @@ class FirewallIndex:
         """The ipsets by name; those that packets fill, or empty, are dynamic."""
         filled = {
             expr.name
-            for table in self.firewall.tables
-            for chain in table.chains
-            for rule in chain.rules
+            for rule in self.firewall.rules
             for expr in rule.exprs
             if isinstance(expr, Remember) and expr.kind == "ipset"
         }

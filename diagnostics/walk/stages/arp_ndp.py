@@ -8,7 +8,7 @@ doesn't remember its neighbour, a rule that stops the question or the answer
 stops the packet.
 
 Sources: net/ipv4/arp.c (arp_solicit, arp_xmit), net/ipv6/ndisc.c; RFC 4861,
-RFC 4291 for the address.
+RFC 4291 for the address, RFC 2464 for the group's MAC address.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from dnet_tui.diagnostics.walk.l2.answering import question_source
 from dnet_tui.diagnostics.walk.l2.reach import Crossing
 from dnet_tui.diagnostics.walk.l2.topology import calls_iptables
 from dnet_tui.diagnostics.walk.l3.xfrm import PolicyVerdict, policy_stop
+from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
 from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, is_unsure, replace
+from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import device_chains
 from dnet_tui.diagnostics.walk.stages.tc_xdp import loss_by, losses
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Family, Link, Namespace, Unread
@@ -33,6 +35,8 @@ from dnet_tui.inspect.model.firewall import Hook
 _SOLICITATION, _ADVERTISEMENT = 135, 136
 _HOP_LIMIT = 255
 """Any other isn't taken: it shows that nobody has forwarded the message (RFC 4861)."""
+_EVERYBODY, _NOBODY = "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00"
+"""To whom a question of ARP is sent, and what it has in the place of the MAC address that it is about."""
 _IPV6 = ("ip6", "inet")
 _BRIDGE = ("bridge",)
 _ARP = ("arp",)
@@ -79,8 +83,7 @@ def discovery_stop(
     address = question_source(state.index(asker.ns), asker.link, packet, target)
     if not address:
         return None
-    macs = asker.link.mac.lower(), owner.link.mac.lower()
-    sent, answer = _messages(packet.family, address, target, *macs)
+    sent, answer = _messages(packet.family, address, target, asker.link.mac, owner.link.mac)
     crossings = tuple(crossings)
     back = tuple(item._replace(came_by=item.port, port=item.came_by) for item in reversed(crossings))
     there = next(_losses(state, sent, _way(state, asker, owner, packet.family, crossings)), None)
@@ -88,28 +91,47 @@ def discovery_stop(
 
 
 def own_discovery_stop(state: WalkState, asker: Party, target: str) -> tuple[End, Decider] | None:
-    """Why the asker wouldn't learn the MAC address of somebody out of sight: its own rules stop question or answer."""
+    """Why the asker wouldn't learn the MAC address of somebody out of sight: its own side stops question or answer."""
+    family = state.packet.family
     address = question_source(state.index(asker.ns), asker.link, state.packet, target)
     if not address:
         return None
-    ns, name = asker.ns, asker.link.name
-    sent, answer = _messages(state.packet.family, address, target, asker.link.mac.lower(), "")
-    families = _ARP if state.packet.family == "ip" else _IPV6
-    out = [Point(ns, "output", oif=name, families=families)]
-    back = [Point(ns, "input", iif=name, families=families)]
-    if state.packet.family == "ip6":
-        out.append(Point(ns, "postrouting", oif=name))
-        back.insert(0, Point(ns, "prerouting", iif=name))
-    return next(_losses(state, sent, out), None) or next(_losses(state, answer, back), None)
+    sent, answer = _messages(family, address, target, asker.link.mac, "")
+    if family == "ip6":
+        answer = replace(answer, tos=None)  # routers like to give theirs precedence
+    there = next(_losses(state, sent, _from(asker, family)), None)
+    return there or next(_losses(state, answer, _to(asker, family)), None)
 
 
 def _messages(family: Family, address: str, target: str, asker: str, owner: str) -> tuple[Packet, Packet]:
-    """The question for a target's MAC address and its answer; ``asker`` and ``owner`` are MAC addresses."""
+    """The question for a target's MAC address and its answer, by the two's MAC addresses (empty: not known).
+
+    No program makes them: they have no socket, or one of the kernel's.  Their priority is another in each release.
+    """
+    one, two = asker.lower() or None, owner.lower() or None
     if family == "ip":
-        # No connection is tracked of ARP: to a rule that asks, it is as invalid.  Source: nft_ct_get_eval (nft_ct.c).
-        sent = Packet(src=address, dst=target, proto="", arp_op="request", ctstate="INVALID", mac=asker)
-        return sent, Packet(src=target, dst=address, proto="", arp_op="reply", ctstate="INVALID", mac=owner)
-    return _ndp(address, _solicited(target), _SOLICITATION, asker), _ndp(target, address, _ADVERTISEMENT, owner)
+        sent = _arp(address, target, "request", one, _NOBODY)
+        return replace(sent, mac_to=_EVERYBODY), _arp(target, address, "reply", two, one)
+    group = _solicited(target)
+    heard = ":".join(f"{byte:02x}" for byte in (0x33, 0x33, *ipaddress.ip_address(group).packed[-4:]))
+    sent = replace(_ndp(address, group, _SOLICITATION, one), mac_to=heard)
+    return sent, replace(_ndp(target, address, _ADVERTISEMENT, two), mac_to=one)
+
+
+def _arp(src: str, dst: str, operation: Literal["request", "reply"], mac: str | None, to: str | None) -> Packet:
+    """No connection is tracked of ARP: to a rule that asks, it is as invalid.  Source: nft_ct_get_eval (nft_ct.c)."""
+    return Packet(
+        src=src,
+        dst=dst,
+        proto="",
+        arp_op=operation,
+        ctstate="INVALID",
+        mac=mac,
+        mac_to=to,
+        arp_macs=(mac, to),
+        by_kernel=True,
+        priority=None,
+    )
 
 
 def _solicited(target: str) -> str:
@@ -118,7 +140,7 @@ def _solicited(target: str) -> str:
     return str(ipaddress.IPv6Address(int(ipaddress.IPv6Address("ff02::1:ff00:0")) | last))
 
 
-def _ndp(src: str, dst: str, kind: int, mac: str) -> Packet:
+def _ndp(src: str, dst: str, kind: int, mac: str | None) -> Packet:
     return Packet(
         family="ip6",
         src=src,
@@ -129,6 +151,7 @@ def _ndp(src: str, dst: str, kind: int, mac: str) -> Packet:
         mac=mac,
         ttl=_HOP_LIMIT,
         by_kernel=True,
+        priority=None,
     )
 
 
@@ -136,17 +159,26 @@ def _way(
     state: WalkState, sender: Party, receiver: Party, family: str, crossings: Iterable[Crossing]
 ) -> Iterator[Point | Device]:
     """The hooks from one interface to the other, with the bridges that either is, or that are between them."""
-    families = _ARP if family == "ip" else _IPV6
-    yield Point(sender.ns, "output", oif=sender.link.name, families=families)
+    yield from _from(sender, family)
+    for crossing in crossings:
+        yield from _over(crossing, state.packet.family, called=family == "ip6")
+    yield from _to(receiver, family)
+
+
+def _from(sender: Party, family: str) -> Iterator[Point | Device]:
+    """What a message passes where it is sent."""
+    yield Point(sender.ns, "output", oif=sender.link.name, families=_ARP if family == "ip" else _IPV6)
     if family == "ip6":
         yield Point(sender.ns, "postrouting", oif=sender.link.name)
     yield Device(*sender, "egress")
-    for crossing in crossings:
-        yield from _over(crossing, state.packet.family, called=family == "ip6")
+
+
+def _to(receiver: Party, family: str) -> Iterator[Point | Device]:
+    """What a message passes where it is received."""
     yield Device(*receiver, "ingress")
     if family == "ip6":
         yield Point(receiver.ns, "prerouting", iif=receiver.link.name)
-    yield Point(receiver.ns, "input", iif=receiver.link.name, families=families)
+    yield Point(receiver.ns, "input", iif=receiver.link.name, families=_ARP if family == "ip" else _IPV6)
 
 
 def _over(crossing: Crossing, family: Family, *, called: bool) -> Iterator[Point | Device]:
@@ -190,32 +222,46 @@ def _policy(state: WalkState, packet: Packet, at: Point) -> PolicyVerdict | None
 def _losses(state: WalkState, packet: Packet, points: Iterable[Point | Device]) -> Iterator[tuple[End, Decider]]:
     what = "ARP" if packet.arp_op else "neighbour discovery"
     word = "question" if packet.arp_op == "request" or packet.icmp_type == _SOLICITATION else "answer"
+    said = f"{what}: the {word}"
     for point in points:
         if isinstance(point, Device):
-            for loss in losses(state, *point, packet):
-                yield "unknown" if loss.end == "unknown" else "unreachable", loss_by(point.ns, point.link, loss)
+            yield from _lost_at_device(state, packet, point, said)
             continue
         ns, hook, iif, oif, families = point
         index = state.index(ns)
         found = _policy(state, packet, point)
         if found is not None:
-            by = msgspec.structs.replace(found.by, text=f"{what}: the {word} is stopped by {found.by.text}")
+            by = msgspec.structs.replace(found.by, text=f"{said} is stopped by {found.by.text}")
             yield "unknown" if found.end == "unknown" else "unreachable", by
         if index.rules.families.isdisjoint(families):
             continue
         in_bridge = families == _BRIDGE
+        framed = in_bridge or hook not in {"output", "postrouting"}  # the sender's own chains come before the frame
         seen = replace(
-            packet,
+            packet if framed else replace(packet, mac=""),
             iif=iif,
             oif=oif,
             ibrname=index.bridge_of(iif) if in_bridge else "",
             obrname=index.bridge_of(oif) if in_bridge else "",
         )
         result = run_hook(state.ruleset(ns), hook, seen, families=families, most=state.assume)
-        state.hedges += result.hedges
-        if result.verdict != "accept":
-            rule = result.by.rule if result.by is not None else None
-            text = f"{what}: the {word} is stopped by {rule.table} {rule.chain}: {rule.text}" if rule else ""
-            unsure = result.verdict == "unknown" or (is_unsure(result.hedges) and state.beyond)
-            by = Decider(kind="rule", text=text or f"{what}: the {word}", namespace=ns.id, rule=rule)
-            yield "unknown" if unsure else "unreachable", by
+        yield from _lost_to_rule(state, ns, result, said)
+
+
+def _lost_at_device(state: WalkState, packet: Packet, at: Device, said: str) -> Iterator[tuple[End, Decider]]:
+    """Traffic control and the device's own chains; the first is the outermost, but what stops it is all that counts."""
+    for loss in losses(state, *at, packet):
+        yield "unknown" if loss.end == "unknown" else "unreachable", loss_by(at.ns, at.link, loss)
+    result = device_chains(state, at.ns, at.link.name, at.place, packet)
+    if result is not None:
+        yield from _lost_to_rule(state, at.ns, result, said)
+
+
+def _lost_to_rule(state: WalkState, ns: Namespace, result: HookResult, said: str) -> Iterator[tuple[End, Decider]]:
+    state.hedges += result.hedges
+    if result.verdict == "accept":
+        return
+    rule = result.by.rule if result.by is not None else None
+    text = f"{said} is stopped by {rule.table} {rule.chain}: {rule.text}" if rule else said
+    unsure = result.verdict == "unknown" or (is_unsure(result.hedges) and state.beyond)
+    yield "unknown" if unsure else "unreachable", Decider(kind="rule", text=text, namespace=ns.id, rule=rule)

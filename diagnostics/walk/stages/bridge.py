@@ -73,8 +73,9 @@ def bridge_call_iptables(state: WalkState, step: BridgeCallIptables) -> Next:
         return BridgePassOn(ns, bridge, port, frame, called=True)
     if state.packet.dst == dst and not up:
         return BridgePassOn(ns, bridge, port, frame, called=True)
+    if state.packet.dst != dst:  # what was translated gets the bridge's MAC address (br_nf_pre_routing_finish)
+        state.packet = replace(state.packet, mac_to=bridge.mac.lower() or None)
     frame = _hand_up(state, ns, bridge, port, frame)
-    # What was translated to the host's own address gets the bridge's MAC address (br_nf_pre_routing_finish).
     if state.packet.dst == dst and above(state, ns, bridge, frame) is not None:
         return TakeFrame(ns, bridge, frame)
     mtu.join(state, ns)

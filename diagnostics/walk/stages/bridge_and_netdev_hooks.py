@@ -3,7 +3,8 @@
 Sources: net/bridge/br_input.c and br_forward.c for the bridge's, and
 br_netfilter_hooks.c (``br_nf_ops``) for where among them it calls IP's hooks;
 ``nf_ingress`` in net/core/dev.c for what a device receives (a bridge does so
-once more for what goes up to its host), ``nf_hook_egress`` for what it sends.
+once more for what goes up to its host), ``nf_hook_egress`` for what it sends;
+nft_chain_filter.c (``nft_do_chain_inet_ingress``) for whom inet's are.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
 from dnet_tui.diagnostics.walk.netfilter.conntrack import without_connection
 from dnet_tui.diagnostics.walk.netfilter.fwmark import with_changes
 from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
-from dnet_tui.diagnostics.walk.packet import Decider, is_unsure, replace
+from dnet_tui.diagnostics.walk.packet import Decider, Packet, is_unsure, replace
 from dnet_tui.diagnostics.walk.stages.hook_traversal import ENDS
 from dnet_tui.diagnostics.walk.stages.tc_xdp import pass_filters
 from dnet_tui.diagnostics.walk.state import WalkState
@@ -83,29 +84,40 @@ def pass_device(state: WalkState, ns: Namespace, link: Link, hook: Literal["ingr
 
 
 def _pass_chains(state: WalkState, ns: Namespace, device: str, hook: Literal["ingress", "egress"]) -> None:
-    """The chains that are bound to a device; no connection is known there yet, or looked at."""
+    """The chains that are bound to a device."""
+    result = device_chains(state, ns, device, hook, state.packet)
+    if result is not None:
+        state.packet = with_changes(state.packet, result.packet)
+        state.hedges += result.hedges
+        _note(state, ns, device, hook, result)
+
+
+def device_chains(
+    state: WalkState, ns: Namespace, device: str, hook: Literal["ingress", "egress"], packet: Packet
+) -> HookResult | None:
+    """What the chains that are bound to a device do with a packet; None where there are none.
+
+    No connection is known there yet, or looked at.
+    """
     ruleset = state.ruleset_at(ns, hook)
     rules = ruleset.rules
-    bound = any(_is_at(base.chain, device) for base in rules.base_chains(hook, _DEVICE_FAMILIES))
+    families = _NETDEV if packet.arp_op else _DEVICE_FAMILIES  # inet's lets pass what isn't IP
+    bound = any(_is_at(base.chain, device) for base in rules.base_chains(hook, families))
     # Tables of inet that weren't read are reported where IP's own hooks are passed.
     if not bound and rules.unread(_NETDEV) is None:
-        return
-    sides = {"iif": device, "oif": ""} if hook == "ingress" else {"oif": device}
+        return None
+    sides = {"iif": device, "oif": ""} if hook == "ingress" else {"iif": packet.iif, "oif": device}
     # What is sent has its frame's header already, which counts in its length (nft_meta.c, NFT_META_LEN).
-    length = state.packet.length if hook == "ingress" else 0
-    seen = replace(without_connection(state.packet), length=length, **sides)
-    result = run_hook(
+    length = packet.length if hook == "ingress" else 0
+    return run_hook(
         ruleset,
         hook,
-        seen,
-        families=_DEVICE_FAMILIES,
+        replace(without_connection(packet), length=length, **sides),
+        families=families,
         unread=_NETDEV,
         asked=lambda chain: _is_at(chain, device),
         most=state.assume,
     )
-    state.packet = with_changes(state.packet, result.packet)
-    state.hedges += result.hedges
-    _note(state, ns, device, hook, result)
 
 
 def _is_at(chain: Chain, device: str) -> bool:

@@ -12,7 +12,7 @@ from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.l2.stations import astray, is_own, unflooded
 from dnet_tui.diagnostics.walk.packet import Decider, replace
 from dnet_tui.diagnostics.walk.stages.discovery import discover
-from dnet_tui.diagnostics.walk.stages.outer import may_lead_on
+from dnet_tui.diagnostics.walk.stages.outer import may_lead_on, reflected
 from dnet_tui.diagnostics.walk.state import WalkState
 from dnet_tui.inspect.model import Link, Namespace
 
@@ -20,17 +20,23 @@ from dnet_tui.inspect.model import Link, Namespace
 def frame_to(state: WalkState, ns: Namespace, out: Link, next_hop: str) -> Frame:
     """The frame in which a device sends the packet to a next hop."""
     state.sender = ns, out
-    state.packet = replace(state.packet, mac=out.mac.lower())
+    state.packet = replace(state.packet, mac=out.mac.lower() or None, mac_to=None)
     entry = topology.remembered(state.index(ns), out, next_hop)
     if entry is None and is_mute(out):
         # It takes its own MAC address for everybody's (arp_constructor, ndisc_constructor).
         state.stop("unreachable", "link", topology.mute(ns, out))
     if entry is not None:
-        return Frame(next_hop=next_hop, mac=entry.mac.lower(), state=entry.state)
+        return _addressed(state, Frame(next_hop=next_hop, mac=entry.mac.lower(), state=entry.state))
     asker = question_source(state.index(ns), out, state.packet, next_hop)
     met = state.stations.neighbour(ns.id, out.ifindex, next_hop)
     frame = Frame(next_hop=next_hop, mac=met, asker=asker)
-    return frame if met else discover(state, ns, out, frame)
+    return _addressed(state, frame if met else discover(state, ns, out, frame))
+
+
+def _addressed(state: WalkState, frame: Frame) -> Frame:
+    """The frame, of which the packet that is in it tells for whom it is."""
+    state.packet = replace(state.packet, mac_to=frame.mac or None)
+    return frame
 
 
 def port_to(state: WalkState, ns: Namespace, bridge: Link, frame: Frame, *, came_by: Link | None = None) -> Link | None:
@@ -69,6 +75,8 @@ def _by_station(
         return owners
     index = state.index(ns)
     known = state.stations.port(index, bridge, frame.mac, frame.vlan)
+    if not state.ends_at_delivery and (known is None or known[1] is None or known[1].state == "dynamic"):
+        state.doubt(reflected(state, ns, bridge))  # whoever asks or answers next, the entry may be another
     if known is None:
         for port in owners:
             if port.port is not None and not port.port.flood and len(owners) == 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dnet_tui.diagnostics.walk.l2 import stacks, topology, tunnels
-from dnet_tui.diagnostics.walk.l2.answering import is_mute
+from dnet_tui.diagnostics.walk.l2.answering import speaks
 from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.packet import Decider, replace
 from dnet_tui.diagnostics.walk.stages import mtu
@@ -36,6 +36,7 @@ _POINT_TO_POINT = frozenset({"tun", "wireguard", "ipip", "sit", "gre", "ip6tnl",
 def transmit(state: WalkState, step: Transmit) -> Next:
     """Out of a device: as a packet where it needs no neighbours, else as a frame to the next hop."""
     ns, out, next_hop = step
+    _head(state, ns, out, next_hop)
     pass_device(state, ns, out, "egress")
     if out.kind == "bridge":
         return BridgeSend(ns, out, next_hop)
@@ -57,12 +58,17 @@ def transmit(state: WalkState, step: Transmit) -> Next:
     return SendFrame(ns, out, frame_to(state, ns, out, next_hop))
 
 
+def _head(state: WalkState, ns: Namespace, out: Link, next_hop: str) -> None:
+    """Give the packet its frame's header, where a rule of the device may ask for it; nobody has been asked yet."""
+    if "netdev" in state.index(ns).rules.families:
+        entry = topology.remembered(state.index(ns), out, next_hop)
+        mac = out.mac.lower() or (None if speaks(out) else "")
+        state.packet = replace(state.packet, mac=mac, mac_to=entry.mac.lower() if entry is not None else None)
+
+
 def _ask_for(state: WalkState, ns: Namespace, out: Link, next_hop: str) -> None:
-    """Stop where the sender's own rules keep it from learning the MAC address of somebody who is out of sight."""
-    asked = {"arp"} if state.packet.family == "ip" else {"ip6", "inet"}
-    if state.index(ns).rules.families.isdisjoint(asked) or out.kind not in {"", "veth"} or is_mute(out):
-        return
-    if topology.remembered(state.index(ns), out, next_hop) is None:
+    """Stop where the sender's own side keeps it from learning the MAC address of somebody who is out of sight."""
+    if speaks(out) and topology.remembered(state.index(ns), out, next_hop) is None:
         why = own_discovery_stop(state, Party(ns, out), next_hop)
         if why is not None:
             state.stop(why[0], "neighbour", why[1])

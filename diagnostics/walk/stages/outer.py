@@ -45,6 +45,18 @@ def outer_packet(
     return replace(outer, src=routing.source_address(index, routing.lookup(index, outer)) or outer.src)
 
 
+def with_socket(state: WalkState, home: Namespace, outer: Packet) -> Packet:
+    """An outer packet as rules that ask for its sender see it: it keeps the socket of the one inside, if that has one.
+
+    What has crossed a pair of veths has none any more (skb_orphan), nor has what is bridged or routed on; the
+    tunnel's own socket isn't asked (skb->sk, not the hook's).
+    """
+    inner = state.packet
+    if state.made_in == home.id and not inner.iif:
+        return replace(outer, uid=inner.uid, by_kernel=inner.by_kernel, bare=inner.bare)
+    return replace(outer, bare=True)
+
+
 def _flow_ports(home: Namespace) -> tuple[int, int] | None:
     """The source ports of VXLAN and GENEVE, one for each flow inside (udp_flow_src_port)."""
     words = (home.sysctls.get("net.ipv4.ip_local_port_range") or "").split()
@@ -147,10 +159,14 @@ def _comes_back(ns: Namespace, link: Link, *, perhaps: bool = False) -> Decider:
 def _outer_walk(
     state: WalkState, ns: Namespace, link: Link, home: Namespace, end: Remote
 ) -> tuple[End, Decider | None, WalkState]:
-    """What becomes of an outer packet by itself: how it ends, by what, and its walk."""
+    """What becomes of an outer packet around a question for a neighbour: how it ends, by what, and its walk.
+
+    No socket hangs on ARP's; on IPv6's one of the kernel's, unless it came from elsewhere.
+    """
+    bare = True if state.packet.family == "ip" else None
     walk = WalkState(
         state.view,
-        outer_packet(state, ns, link, home, end, None),
+        replace(outer_packet(state, ns, link, home, end, None), bare=bare),
         outside=False,
         beyond=False,
         answers=(),

@@ -6,10 +6,12 @@ Sources: net/ipv4/{ip_input,route}.c; ip6_input.c.
 from __future__ import annotations
 
 from dnet_tui.diagnostics.walk.l2 import topology
+from dnet_tui.diagnostics.walk.l2.answering import speaks
 from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.l2.stacks import MACVLANS, ref_of
 from dnet_tui.diagnostics.walk.l3.input_route import admit
 from dnet_tui.diagnostics.walk.l3.listener import received
+from dnet_tui.diagnostics.walk.l3.namespace_context import MAC_LENGTH
 from dnet_tui.diagnostics.walk.match.values import is_multicast
 from dnet_tui.diagnostics.walk.packet import Decider, replace
 from dnet_tui.diagnostics.walk.stages import mtu
@@ -38,8 +40,9 @@ def come_in(state: WalkState, step: ComeIn) -> Next:
     """A packet from outside, by a link: for a link above it, where that one is meant."""
     ns, link, to = step
     mtu.came_in(state, ns, link)
-    pass_device(state, ns, link, "ingress")
     frame = Frame(next_hop=state.packet.dst, mac=_meant_for(state, ns, link, to))
+    _unwrap(state, link, frame)
+    pass_device(state, ns, link, "ingress")
     upper = None if state.carried or link.master is not None else above(state, ns, link, frame)
     if upper is None:
         return Receive(ns, link)
@@ -47,6 +50,14 @@ def come_in(state: WalkState, step: ComeIn) -> Next:
     if stopped is not None:
         state.stop("unreachable", "link", stopped)
     return ArriveAt(LinkRef(namespace=upper[0].id, ifindex=upper[1].ifindex), frame)
+
+
+def _unwrap(state: WalkState, link: Link, frame: Frame) -> None:
+    """For whom the frame was that the packet came in, unless a bridge takes it; who sent it isn't known."""
+    if not speaks(link) and len(link.mac) != MAC_LENGTH:
+        state.packet = replace(state.packet, mac="")
+    elif link.master is None:
+        state.packet = replace(state.packet, mac_to=frame.mac or link.mac.lower() or None)
 
 
 def _meant_for(state: WalkState, ns: Namespace, link: Link, to: LinkRef | None) -> str:

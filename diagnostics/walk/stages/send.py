@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dnet_tui.diagnostics.walk.l2 import topology
 from dnet_tui.diagnostics.walk.l3.addresses import unusable_source
+from dnet_tui.diagnostics.walk.l3.foreign_source import foreign_source
 from dnet_tui.diagnostics.walk.packet import replace
 from dnet_tui.diagnostics.walk.stages import hop_limit, mtu
 from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_device
@@ -27,6 +28,9 @@ def send(state: WalkState, step: Send) -> Next:
     state.enter(ns, iif="")
     for end, by in () if as_another else unusable_source(state.index(ns), state.packet.src):
         state.obstacle(end, "routing", by)
+    foreign = None if as_another or state.awaited is None else foreign_source(state.index(ns), state.packet)
+    if foreign is not None:
+        state.obstacle(*foreign)
     answers = [output_route(state, ns)]
     out = output_device(state, ns, answers[0])
     state.packet = replace(state.packet, oif=out.name)

@@ -24,7 +24,7 @@ from dnet_tui.diagnostics.walk.l3 import routing
 from dnet_tui.diagnostics.walk.packet import Carried, Decider, replace
 from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_device
 from dnet_tui.diagnostics.walk.stages.edges import left
-from dnet_tui.diagnostics.walk.stages.outer import learned_remote, outer_packet
+from dnet_tui.diagnostics.walk.stages.outer import learned_remote, outer_packet, with_socket
 from dnet_tui.diagnostics.walk.state import WalkState, not_seen
 from dnet_tui.diagnostics.walk.steps import ArriveAt, Decapsulate, Encapsulate, Next, Receive, Send
 from dnet_tui.inspect.model import Link, LinkRef, Namespace, NotSeen, Vxlan
@@ -60,7 +60,7 @@ def encapsulate(state: WalkState, step: Encapsulate) -> Next:
     short = _bypass(state, ns, link, home, remote, frame)
     if short is not None:
         return short
-    outer = outer_packet(state, ns, link, home, remote, mark)
+    outer = with_socket(state, home, outer_packet(state, ns, link, home, remote, mark))
     sender = state.sender
     carried = Carried(
         tunnel=stacks.ref_of(ns, link),
@@ -196,9 +196,10 @@ def _frame(state: WalkState, carried: Carried) -> Frame:
     """The frame that was inside."""
     if carried.answers is not None:
         mac = state.view.links[carried.answers].mac.lower()
+        state.packet = replace(state.packet, mac=None, mac_to=mac or None)
         return Frame(next_hop=carried.next_hop, mac=mac, tags=carried.tags)
     mac = state.view.links[carried.sender].mac.lower() if carried.sender is not None else ""
-    state.packet = replace(state.packet, mac=mac or state.packet.mac)
+    state.packet = replace(state.packet, mac=mac or None, mac_to=carried.mac or None)
     return Frame(next_hop=carried.next_hop, mac=carried.mac, tags=carried.tags)
 
 

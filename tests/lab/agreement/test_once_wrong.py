@@ -46,12 +46,19 @@ _PROXIED = (
     "ip neigh add proxy 2001:db8:5::77 dev eth0; sysctl -qw net.ipv6.conf.all.forwarding=1; sleep 1.2"
 )
 _OUTSIDE6 = "2001:db8:77::7"
-_ROUTED = (
+_FOUND = (
     f"{_SIX}; ip addr add 2001:db8:5::2/64 dev eth0 nodad; ip -n internet addr add 2001:db8:5::1/64 dev eth0 nodad; "
     "ip route add default via 2001:db8:5::1; sysctl -qw net.ipv6.conf.all.forwarding=1; "
     "ip -n internet route add fd00:1::/64 via 2001:db8:5::2; "
-    "ip neigh flush dev eth0; ip -n internet neigh flush dev eth0; sleep 0.3; ip6tables -I INPUT -p icmpv6"
+    "ip netns exec internet nft add table ip6 n; "
+    "ip netns exec internet nft add chain ip6 n c '{ type nat hook prerouting priority -100; }'; "
+    f"ip netns exec internet nft add rule ip6 n c ip6 daddr {_OUTSIDE6} redirect; "
+    "ip neigh flush dev eth0; ip -n internet neigh flush dev eth0; sleep 0.3"
 )
+"""IPv6 with a router out of sight, whose MAC address isn't known yet; no table of IPv6 is there."""
+_ROUTED = f"{_FOUND}; ip6tables -I INPUT -p icmpv6"
+_POLICY = f"{_FOUND}; ip xfrm policy add src ::/0 dst ::/0 proto ipv6-icmp"
+_ROUTERS_MAC = "$(ip -n internet -o link show eth0 | grep -o 'ether [^ ]*' | cut -d' ' -f2)"
 
 
 class Once(NamedTuple):
@@ -154,6 +161,29 @@ CASES = {
     ),
     "a router's advertisement": Once(
         f"{_ROUTED} --icmpv6-type neighbour-advertisement -j DROP", "web", _OUTSIDE6, "unreachable", "nothing"
+    ),
+    "a router's answer to IPv6": Once(_FOUND, "web", _OUTSIDE6, "unanswerable", "refused"),
+    "an IPsec policy about questions": Once(
+        f"{_POLICY} type 135 dir out action block", "web", _OUTSIDE6, "unreachable", "nothing"
+    ),
+    "an IPsec policy about answers": Once(
+        f"{_POLICY} type 136 dir in action block", "web", _OUTSIDE6, "unreachable", "nothing"
+    ),
+    "an IPsec policy about echoes": Once(
+        f"{_POLICY} type 128 dir out action block", "web", _OUTSIDE6, "unanswerable", "refused"
+    ),
+    "a router's MAC address": Once(
+        f"{_ROUTED} --icmpv6-type neighbour-advertisement -m mac --mac-source {_ROUTERS_MAC} -j DROP",
+        *("web", _OUTSIDE6, "unknown", "nothing"),
+    ),
+    "another's MAC address": Once(
+        f"{_ROUTED} --icmpv6-type neighbour-advertisement -m mac ! --mac-source {_ROUTERS_MAC} -j DROP",
+        *("web", _OUTSIDE6, "unknown", "refused"),
+    ),
+    "ARP below IP": Once(
+        "nft add table netdev g; nft add chain netdev g c '{ type filter hook ingress device eth0 priority 0; }'; "
+        "nft add rule netdev g c ether type arp drop; ip neigh flush dev eth0",
+        *("web", OUTSIDE_SERVER, "unreachable", "nothing"),
     ),
 }
 

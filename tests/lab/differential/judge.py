@@ -23,12 +23,14 @@ from dnet_tui.diagnostics.walk.packet import Hedge, Packet, RuleRef, Walk
 from dnet_tui.inspect.model import LinkRef
 from dnet_tui.inspect.model.view import View
 from lab.differential import wire
-from lab.differential.account import BRIDGE, account, bridge_drops, sent_answer
+from lab.differential.account import BRIDGE, account, bridge_drops, copies, sent_answer
 from lab.differential.chance import lots, other_outcomes
 from lab.differential.spec import HOST, OUTSIDE, UPLINK, HostSpec, Observation, Outcome, Part, Probe
 from lab.recordings import recording
 
-Result = Literal["agrees", "unknown", "wrong"]
+Result = Literal["agrees", "unknown", "wrong", "alone"]
+"""``alone``: it agrees where it is the host's first packet, but not after the others, of which one taught somebody
+what the snapshot doesn't show (a neighbour, a bridge's entry)."""
 
 
 class Judgement(Part, frozen=True, kw_only=True):
@@ -94,7 +96,8 @@ class Court:
         if answered and there.end in {"delivered", "refused"} and not wrong:
             back = reply(self.back, there)
             fate = account(outcome, "back", truth.place, answered)
-            wrong += [*self._compare(back, fate, outcome, answered), *self._bridge_rule(back, outcome, answered)]
+            complaints = [list(self._compare(back, one, outcome, answered)) for one in copies(outcome, "back", fate)]
+            wrong += [*min(complaints, key=len), *self._bridge_rule(back, outcome, answered)]
             taken = self._taken_way(there, truth, outcome)
             if taken is not None:
                 one = reply(self.back, taken)

@@ -35,9 +35,26 @@ def try_host(spec: HostSpec, environment: dict[str, str] | None = None) -> Trial
         seen = observe(spec, environment)
     except DnetError as error:
         return Trial(spec=spec, failure=str(error))
+    judgements = [
+        _alone(spec, item, environment) if item.result == "wrong" else item for item in _judgements(spec, seen)
+    ]
+    return Trial(spec=spec, seen=seen, judgements=tuple(judgements))
+
+
+def _judgements(spec: HostSpec, seen: Observation) -> tuple[Judgement, ...]:
     court = Court(spec, seen)
-    sent = (probe for probe in spec.probes if probe.number in court.outcomes)
-    return Trial(spec=spec, seen=seen, judgements=tuple(court.judge(probe) for probe in sent))
+    return tuple(court.judge(probe) for probe in spec.probes if probe.number in court.outcomes)
+
+
+def _alone(spec: HostSpec, wrong: Judgement, environment: dict[str, str] | None) -> Judgement:
+    """What is wrong, sent once more to the host made anew, as its first and only packet."""
+    again = msgspec.structs.replace(spec, probes=(wrong.probe,))
+    try:
+        found = _judgements(again, observe(again, environment))
+    except DnetError:
+        return wrong
+    agrees = bool(found) and all(item.result == "agrees" for item in found)
+    return msgspec.structs.replace(wrong, result="alone") if agrees else wrong
 
 
 def try_seeds(
@@ -73,6 +90,7 @@ def report(trials: list[Trial]) -> str:
         f"honest unknowns          {count['unknown']}",
         f"  where nothing is random {unknown} of {len(foretold)} ({100 * unknown / max(1, len(foretold)):.2f} %)",
         f"wrong definite answers   {count['wrong']}",
+        f"right only when sent alone {count['alone']}",
     ]
     for title, index in (("there", 0), ("back", 1)):
         ends = Counter(j.end[index] for j in every if j.end[index])
@@ -88,7 +106,7 @@ def describe(trial: Trial) -> str:
     words += f", not sent {trial.unsent}" if trial.unsent else ""
     lines = [f"seed {trial.spec.seed}{features}: {trial.failure.splitlines()[-1] if trial.failure else words}"]
     for item in trial.judgements:
-        if item.result == "wrong" or (item.result == "unknown" and not trial.spec.has_randomness):
+        if item.result in {"wrong", "alone"} or (item.result == "unknown" and not trial.spec.has_randomness):
             probe = item.probe
             kind = "connection" if probe.connects else probe.proto
             lines.append(f"  {probe.number}: {kind} {probe.origin} {probe.src} > {probe.dst}:{probe.dport}")

@@ -40,6 +40,12 @@ def test_no_definite_answer_is_contradicted(trials: list[Trial]) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_hardly_anything_depends_on_what_was_sent_before(trials: list[Trial]) -> None:
+    # The snapshot is taken before the first packet: a walk can't know what an earlier one taught.
+    every = [item for trial in trials for item in trial.judgements]
+    assert sum(item.result == "alone" for item in every) <= 0.002 * len(every), report(trials)
+
+
 def test_hardly_anything_is_unknown_where_nothing_is_random(trials: list[Trial]) -> None:
     # What hosts were given besides (macvlans, multicast, IPsec …) is in part undecided by design.
     plain = [trial for trial in trials if not trial.spec.has_randomness and not trial.spec.features]

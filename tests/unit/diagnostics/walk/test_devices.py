@@ -26,6 +26,7 @@ from dnet_tui.inspect.model.view import View
 from unit.builders.factories import APP1, HOST, UPLINK, WEB, docker_like_snapshot, with_namespace
 
 DROP = Verdict(kind="drop")
+ARP, IPV4 = Match(field="nfproto", values=("arp",)), Match(field="nfproto", values=("ipv4",))
 OUTSIDE = "198.51.100.77"
 
 
@@ -91,14 +92,28 @@ def test_a_chain_may_be_bound_to_a_pattern() -> None:
 
 
 def test_what_a_device_sends_may_be_dropped_after_everything_else() -> None:
-    trip = outward(bound(DROP, hook="egress"))
+    trip = outward(bound(IPV4, DROP, hook="egress"))
     assert (trip.end, trip.obstacles[0].stage) == ("dropped", "egress")
     assert trip.last.src == "203.0.113.2", "it is translated by then"
-    assert outward(bound(DROP)).end == "left", "ingress concerns what comes in"
+    assert outward(bound(IPV4, DROP)).end == "left", "ingress concerns what comes in"
+
+
+@pytest.mark.parametrize("hook", ["ingress", "egress"])
+def test_a_device_that_passes_ip_alone_finds_no_router(hook: Literal["ingress", "egress"]) -> None:
+    """ARP is among what it drops: the question that is sent, or the answer that comes in."""
+    for exprs in ((Match(field="nfproto", values=("ipv4",), negate=True), DROP), (ARP, DROP)):
+        trip = outward(bound(*exprs, hook=hook))
+        assert trip.end == "unreachable"
+        assert trip.decided_by is not None
+        assert trip.decided_by.text.startswith(f"ARP: the {'answer' if hook == 'ingress' else 'question'}")
+    assert outward(bound(ARP, DROP, hook=hook, devices=("docker0",))).end == "unreachable"
+    assert outward(bound(ARP, DROP, hook=hook, devices=("br-app",))).end == "left"
+    assert outward(bound(ARP, DROP, hook=hook, family="inet")).end == "left", "inet's chains see IP alone"
 
 
 def test_a_bridge_receives_once_more_what_goes_up_to_its_host() -> None:
-    assert outward(bound(DROP, devices=("docker0",))).end == "dropped"
+    assert outward(bound(IPV4, DROP, devices=("docker0",))).end == "dropped"
+    assert outward(bound(DROP, devices=("docker0",))).end == "unreachable", "a question is received like anything else"
     packet = Packet(src="10.10.0.2", dst="10.10.0.3", proto="icmp", icmp_type=8)
     crossing = walk(View(bound(DROP, devices=("br-app",))), packet, origin=APP1)
     assert crossing.end == "delivered", "what crosses it does not"

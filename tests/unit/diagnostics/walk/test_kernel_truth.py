@@ -600,6 +600,36 @@ def test_a_device_can_be_exempt_from_policies() -> None:
     assert outward(snapshot).end == "left"
 
 
+@pytest.mark.parametrize(
+    ("family", "near", "far"), [("ip", "203.0.113.2", "203.0.113.9"), ("ip6", "fd00::2", "fd00::9")]
+)
+@pytest.mark.parametrize(
+    ("device", "more", "end"),
+    [
+        ("lo", {}, "dropped"),  # the device of the route to oneself, not the one that it comes by
+        ("eth0", {}, None),
+        ("lo", {"proto": 17, "sport": (1, 0xFFFF)}, "dropped"),
+        ("lo", {"proto": 17, "sport": (3, 0xFFFF)}, None),
+        ("lo", {"other": ("security context",)}, "unknown"),
+        ("lo", {"proto": 17, "sport": (3, 0xFFFF), "other": ("security context",)}, None),
+    ],
+)
+def test_a_policy_about_a_device_means_that_of_the_route(
+    family: Literal["ip", "ip6"], near: str, far: str, device: str, more: dict[str, Any], end: str | None
+) -> None:
+    whole = "0.0.0.0/0" if family == "ip" else "::/0"
+    index = NamespaceIndex(namespace(unfiltered(), HOST))
+    link = index.link(device)
+    assert link is not None
+    block = XfrmPolicy(
+        family=family, direction="in", src=whole, dst=whole, action="block", ifindex=link.ifindex, **more
+    )
+    index = NamespaceIndex(namespace(with_policies(block), HOST))
+    asked = Packet(family=family, src=far, dst=near, proto="udp", sport=1, dport=2, iif="eth0")
+    found = policy_stop(index, asked, "in", came_by=index.link("eth0"), out=None, plain=True)
+    assert (found and found.end) == end
+
+
 NEAR6, FAR6 = "2001:db8:113::2", "2001:db8:113::7"
 
 

@@ -11,7 +11,7 @@ from dnet_tui.diagnostics.walk.match.expressions import matches
 from dnet_tui.diagnostics.walk.match.numgen import leaves_none_out
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
 from dnet_tui.diagnostics.walk.netfilter.conntrack import Connection, as_seen_by
-from dnet_tui.diagnostics.walk.packet import Packet, Truth
+from dnet_tui.diagnostics.walk.packet import Packet, Truth, replace
 from dnet_tui.inspect.model import Address, Link, Namespace, NextHop, PolicyRule, Route, Tun, Unread
 from dnet_tui.inspect.model.firewall import Match
 from dnet_tui.inspect.model.match_fields import FieldText
@@ -21,7 +21,8 @@ SYN = Packet(
 )
 ECHO = Packet(src="10.0.0.2", dst="192.0.2.1", proto="icmp", icmp_type=8, iif="br0")
 SIX = Packet(family="ip6", src="fd00::2", dst="2001:db8::1", proto="tcp", sport=40000, dport=443, iif="br0")
-QUESTION = Packet(src="10.0.0.2", dst="10.0.0.3", proto="", arp_op="request", mac="02:00:00:00:00:0a", iif="br0")
+QUESTION = Packet(src="10.0.0.2", dst="10.0.0.3", proto="", arp_op="request", iif="br0")
+QUESTION = replace(QUESTION, mac="02:00:00:00:00:0a", arp_macs=("02:00:00:00:00:0a", "00:00:00:00:00:00"))
 
 
 def route(dst: str, ifindex: int, kind: str = "unicast", table: int = 254) -> Route:
@@ -106,7 +107,12 @@ def changed(packet: Packet = SYN, **fields: object) -> Packet:
         ("tcp-flags", "SYN/SYN,ECE", SYN, False),
         ("ether-type", "ipv4", changed(mac="02:00:00:00:00:0a"), True),
         ("ether-type", "ipv6", changed(mac="02:00:00:00:00:0a"), False),
-        ("ether-type", "ipv4", SYN, None),
+        ("ether-type", "ipv4", SYN, True),
+        ("ether-type", "ipv4", changed(iif="unseen0"), None),
+        ("mac-dst", "02:00:00:00:00:0b", SYN, None),
+        ("mac-dst", "02:00:00:00:00:0b", changed(mac_to="02:00:00:00:00:0b"), True),
+        ("mac-dst", "02:00:00:00:00:0b", changed(mac_to="02:00:00:00:00:0c"), False),
+        ("eui64", "", changed(family="ip6", src="fd00::2", dst="fd00::3", mac=""), None),
         ("ibrname", "br0", SYN, None),
         ("ibrname", "br0", changed(ibrname="br0"), True),
         ("obrname", "br1", changed(obrname="br0"), False),
@@ -119,6 +125,8 @@ def changed(packet: Packet = SYN, **fields: object) -> Packet:
         ("arp-op", "request", SYN, False),
         ("arp-daddr", "10.0.0.3/32", QUESTION, True),
         ("arp-mac", "02:00:00:00:00:0a", QUESTION, True),
+        ("arp-target-mac", "02:00:00:00:00:0b", QUESTION, False),
+        ("arp-target-mac", "02:00:00:00:00:0b", changed(arp_op="reply"), None),
         ("arp-ptype", "ipv4", QUESTION, True),
         ("arp-hlen", "6", QUESTION, True),
         ("nfproto", "arp", QUESTION, True),

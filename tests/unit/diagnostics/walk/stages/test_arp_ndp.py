@@ -263,3 +263,81 @@ def test_the_router_of_ipv6_is_asked_for_by_packets_that_pass_ipv6s_own_rules(
     if stops:
         assert way.decided_by is not None
         assert "neighbour discovery" in way.decided_by.text
+
+
+@pytest.mark.parametrize(
+    ("direction", "more", "end"),
+    [
+        ("out", {"proto": 58}, "unreachable"),
+        ("in", {"proto": 58}, "unreachable"),
+        ("in", {"proto": 58, "sport": (136, 0xFFFF)}, "unreachable"),
+        ("in", {"proto": 58, "sport": (135, 0xFFFF)}, "left"),
+        ("out", {"proto": 17}, "left"),
+        ("fwd", {"proto": 58}, "left"),
+    ],
+)
+def test_an_ipsec_policy_alone_keeps_the_router_of_ipv6_from_being_found(
+    direction: Literal["in", "out", "fwd"], more: dict[str, Any], end: str
+) -> None:
+    """No table of IPv6 is needed for that."""
+    block = XfrmPolicy(family="ip6", direction=direction, src="::/0", dst="::/0", action="block", **more)
+    snapshot = six_snapshot()
+    tables = tuple(table for table in firewall_of(snapshot, HOST).tables if table.family not in {"ip6", "inet"})
+    snapshot = with_namespace(snapshot, HOST, firewall=Firewall(tables=tables), xfrm_policies=1, xfrm=(block,))
+    packet = Packet(
+        family="ip6", src="2001:db8::2", dst="2001:db8:77::7", proto="tcp", sport=40000, dport=80, tcp_flags=("SYN",)
+    )
+    way = walk(View(snapshot), packet, origin=HOST, outside=True)
+    assert way.end == end
+    if end == "unreachable":
+        assert way.decided_by is not None
+        assert "is stopped by IPsec policy" in way.decided_by.text
+
+
+OTHERS = "02:00:00:00:00:99"
+
+
+@pytest.mark.parametrize(
+    ("family", "hook", "expr", "end"),
+    [
+        ("ip6", "input", Match(field="mac", values=(OTHERS,)), "unknown"),
+        ("ip6", "input", Match(field="mac", values=(OTHERS,), negate=True), "unknown"),
+        ("arp", "input", Match(field="arp-mac", values=(OTHERS,), negate=True), "unknown"),
+        ("arp", "input", Match(field="arp-target-mac", values=(OTHERS,)), "left"),
+        ("arp", "input", Match(field="mac-dst", values=(OTHERS,)), "left"),
+        ("arp", "input", Match(field="mac-dst", values=(OTHERS,), negate=True), "unreachable"),
+        ("arp", "output", Match(field="arp-mac", values=(OTHERS,)), "left"),
+        ("arp", "output", Match(field="arp-mac", values=(OTHERS,), negate=True), "unreachable"),
+        ("arp", "output", Match(field="mac", values=(OTHERS,), negate=True), "left"),  # no frame yet
+        ("arp", "input", Match(field="skuid", values=("0",)), "left"),  # nobody's
+    ],
+)
+def test_whose_mac_address_nobody_knows_is_not_another(family: TableFamily, hook: Hook, expr: Match, end: str) -> None:
+    """The router is out of sight: that its answer comes from another address than a rule's can't be said."""
+    six = family == "ip6"
+    broken = with_rule(family, hook, expr, snapshot=six_snapshot() if six else None)
+    src, dst = ("2001:db8::2", "2001:db8:77::7") if six else ("203.0.113.2", "198.51.100.9")
+    packet = Packet(
+        family="ip6" if six else "ip", src=src, dst=dst, proto="tcp", sport=40000, dport=80, tcp_flags=("SYN",)
+    )
+    assert walk(View(broken), packet, origin=HOST, outside=True).end == end
+
+
+@pytest.mark.parametrize(
+    ("hook", "field", "ours"),
+    [
+        ("prerouting", "mac", True),
+        ("forward", "mac", True),
+        ("forward", "mac-dst", False),
+        ("postrouting", "mac-dst", False),
+    ],
+)
+def test_a_bridges_rules_see_who_sends_a_frame_and_for_whom_it_is(hook: Hook, field: str, *, ours: bool) -> None:
+    macs = {
+        item: next(link.mac for link in namespace(docker_like_snapshot(), item).links if link.name == "eth0")
+        for item in (APP1, APP2)
+    }
+    asked, other = (macs[APP1], macs[APP2]) if ours else (macs[APP2], macs[APP1])
+    ip = Match(field="nfproto", values=("ipv4",))
+    assert between(with_rule("bridge", hook, ip, Match(field=field, values=(asked,)))).end == "dropped"
+    assert between(with_rule("bridge", hook, ip, Match(field=field, values=(other,)))).end == "delivered"

@@ -11,7 +11,7 @@ from dnet_tui.diagnostics.checks.run_checks import run_checks
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.diagnostics.walk.stages.tc_xdp import decide
-from dnet_tui.inspect.model import LinkRef, Snapshot, TrafficFilter
+from dnet_tui.inspect.model import LinkRef, Neighbour, Snapshot, TrafficFilter, require
 from dnet_tui.inspect.model.view import View
 from unit.builders.factories import HOST, UPLINK, WEB, docker_like_snapshot, with_link, with_namespace
 
@@ -73,7 +73,8 @@ def test_the_filters_of_one_place(filters: tuple[TrafficFilter, ...], end: str |
 def test_a_link_drops_what_it_receives_or_sends() -> None:
     trip = inward(filtered(DROP))
     assert (trip.end, trip.obstacles[0].stage) == ("dropped", "ingress")
-    assert outward(filtered(DROP)).end == "left"
+    assert outward(filtered(DROP)).end == "unreachable", "the router's answer to ARP is dropped as well"
+    assert outward(filtered(msgspec.structs.replace(DROP, protocol=0x0800))).end == "left"
     assert outward(filtered(at("egress", "matchall", "gact drop"))).end == "dropped"
     assert outward(filtered(at("root", "matchall", "gact drop"))).end == "dropped"
     assert inward(filtered(at("egress", "matchall", "gact drop"))).end == "delivered"
@@ -89,7 +90,13 @@ def test_a_program_is_named_and_not_judged() -> None:
     assert xdp.end == "unknown"
     assert xdp.decided_by is not None
     assert "XDP" in xdp.decided_by.text
-    assert outward(with_link(docker_like_snapshot(), HOST, "eth0", xdp="generic id 9")).end == "left"
+    unasked = with_link(docker_like_snapshot(), HOST, "eth0", xdp="generic id 9")
+    assert outward(unasked).end == "unknown", "what it does with the router's answer to ARP can't be told"
+    host = next(ns for ns in unasked.namespaces if ns.id == HOST)
+    router = next(hop.gateway for item in require(host.routes) for hop in item.hops if hop.gateway)
+    entry = Neighbour(ifindex=UPLINK, family="ip", address=router, mac="02:00:00:00:00:01", state="REACHABLE")
+    known = with_namespace(unasked, HOST, neighbours=(*require(host.neighbours), entry))
+    assert outward(known).end == "left"
 
 
 def findings(snapshot: Snapshot) -> set[str]:
