@@ -47,8 +47,6 @@ class KeyZone(NamedTuple):
     press: str
 
 
-_WORTH_NAMING = 6
-"""So many cells of the host's name have to be left."""
 _ONLY_ONE = 56
 """Below so many cells only the mode on show is named: the verdict is worth more than the others' keys."""
 
@@ -61,10 +59,7 @@ def title(state: AppState, every: Sequence[Tab], mode: ModeId, width: int) -> tu
     for right in _statuses(state):
         if width_of(right) + 1 <= rest:
             host = state.snapshot.host.hostname if state.snapshot else ""
-            room = rest - width_of(right) - 2
-            # Of a name that is cut to a letter or two nothing is known but that there is one.
-            named = room >= min(len(host), _WORTH_NAMING)
-            return (line(left, "  ", say(host, "dim")) if named else left), right
+            return line(left, "  ", say(host, "dim")), right
     return fit(left, width), ()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import get_args
 
 from dnet_tui.diagnostics.report.finding import Outcome, Severity
+from dnet_tui.diagnostics.report.report import Report
+from dnet_tui.inspect.model import Snapshot
 from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.modes import tabs
 from dnet_tui.tui.app.present import doctor_rows, findings_of, frame
@@ -30,8 +32,8 @@ def test_steps_differ_by_their_sign() -> None:
 
 
 def test_what_a_finding_affects_and_what_is_down_is_marked_on_the_map() -> None:
-    def text(*cells: tuple[object, ...]) -> dict[str, str]:
-        rows = map_tree.rows(*cells, frozenset(), None)  # type: ignore[arg-type]
+    def text(snapshot: Snapshot, report: Report) -> dict[str, str]:
+        rows = map_tree.rows(snapshot, report, frozenset(), None)
         return {row.id: " ".join(plain(cell) for cell in row.cells) for row in rows}
 
     well, sick = text(hosts.host(), hosts.healthy()), text(hosts.host(), hosts.sick())
@@ -64,11 +66,3 @@ def test_the_verdict_and_the_mode_on_show_are_words() -> None:
         titles.append(plain(right))
         assert "[2 Rules]" in plain(left)
     assert titles[0] != titles[1]
-
-
-def test_a_hosts_name_is_left_out_where_only_its_beginning_would_fit() -> None:
-    state = AppState(snapshot=hosts.host(), report=hosts.sick(), may_write=True)
-    for width in range(40, 160):
-        left, right = frame.title(state, tabs(can_capture=True), "troubleshoot", width)
-        if right and "lab" in plain(left):
-            assert frame.width_of(left) + frame.width_of(right) <= width
