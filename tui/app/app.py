@@ -260,8 +260,6 @@ class DnetApp(ChangesApp):
         """Offer to undo and add only where changes are allowed, and to hold on only to what moves."""
         if action == "go":
             return self.current_mode not in parameters
-        if action == "troubleshoot":
-            return self.current_mode != "troubleshoot" or self.state.guided.page != "question"
         if action == "freeze":
             return not self.state.offline
         if action == "add":
