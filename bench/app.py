@@ -48,6 +48,8 @@ PEER = [sys.executable, "-P", "-c", EMPTY]
 SMALL, LARGE = (50, 5, 500), (1000, 20, 20_000)
 RATE = 20_000
 IDLE = 60.0
+AT_REST = 10.0
+"""Seconds without a change on the screen: the host's own links settle for some seconds, which is news to the app."""
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[@-Z\\-_])")
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -164,7 +166,7 @@ def small(runs: int, idle: float) -> dict[str, object]:
         ours.append(first_paint(CLI, "c0"))
     with running(CLI) as terminal:
         terminal.until(lambda text: "healthy" in text or "error" in text or "warning" in text, 60)
-        terminal.quiet(3.0)
+        terminal.quiet(AT_REST)
         terminal.written.clear()
         before = terminal.processor_time()
         terminal.quiet(idle, limit=idle)
@@ -190,7 +192,7 @@ def large(keys: int) -> dict[str, object]:
     with running(CLI) as terminal:
         first = terminal.until(lambda text: "c0" in text, 120)
         terminal.until(lambda text: "healthy" in text or "error" in text or "warning" in text, 300)
-        terminal.quiet(3.0)
+        terminal.quiet(AT_REST)
         memory, own, _ = terminal.memory()
         at_rest: list[Pressed] = []
         for number in range(keys):

@@ -27,7 +27,6 @@ ROOT_EXAMPLES = (
     ("dnet-tui demo", "try it on a disposable host"),
 )
 
-_APP_GC = gc.get_threshold()
 _COMMAND_GC = (100_000, 20, 20)
 """A command's objects live until it ends and form no cycles: looking for some so often takes a tenth of its time."""
 
@@ -89,7 +88,6 @@ def root(
         snapshot = from_stdin()
     from dnet_tui.tui.app.app import run_app  # noqa: PLC0415  brings in Textual
 
-    gc.set_threshold(*_APP_GC)
     raise typer.Exit(run_app(snapshot, readonly=readonly, follow=not no_live))
 
 

@@ -335,6 +335,19 @@ def test_only_the_app_imports_textual() -> None:
     assert wrong == []
 
 
+def test_work_in_threads_is_begun_in_one_way() -> None:
+    """Textual's own decorator writes down a worker's arguments: of a snapshot that takes longer than a key may wait."""
+    wrong = [
+        str(item)
+        for path in sources()
+        if path != Path("tui/app/thread_work.py")
+        for item in imports_of(path)
+        if item.name in {"textual.work", "textual._work_decorator.work"}
+    ]
+
+    assert wrong == []
+
+
 def test_no_command_ever_goes_through_a_shell() -> None:
     wrong = [
         f"{path}:{call.lineno}"

@@ -211,10 +211,10 @@ async def test_plus_shows_one_pane_alone_and_back() -> None:
         await pilot.press("plus")
         await pilot.pause()
         assert listing(app, "map").size.width > 70
-        assert not app.screen.query_one("#map-detail").display
+        assert app.screen.query_one("#map-detail").size.height == 0
         await pilot.press("escape")
         await pilot.pause()
-        assert app.screen.query_one("#map-detail").display
+        assert app.screen.query_one("#map-detail").size.height > 10
 
 
 async def test_help_lists_the_keys_that_work_here() -> None:

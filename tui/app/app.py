@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -26,6 +26,7 @@ from textual.worker import get_current_worker
 
 from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.text.sanitize import clean
+from dnet_tui.tui.app import memory
 from dnet_tui.tui.app.changes_app import ChangesApp
 from dnet_tui.tui.app.leaving import leave
 from dnet_tui.tui.app.model import messages as fact
@@ -42,6 +43,7 @@ from dnet_tui.tui.app.screens.dialog import DIALOG_WIDTH, Dialog
 from dnet_tui.tui.app.screens.form import FormScreen
 from dnet_tui.tui.app.screens.keys import help_sections
 from dnet_tui.tui.app.themes import THEMES, theme_named
+from dnet_tui.tui.app.thread_work import in_thread
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.commands.confirmation import READONLY_VARIABLE
 from dnet_tui.tui.exit_codes import Exit
@@ -189,9 +191,10 @@ class DnetApp(ChangesApp):
         if not self._prepared:
             self._prepared = True
             self._prepare_modes()
+        self.tidy_later()
         self._look_again()
 
-    @work(thread=True, group="preparing")
+    @in_thread("preparing")
     def _prepare_modes(self) -> None:
         """Import the other modes' screens while nobody waits for them."""
         for mode in MODES:
@@ -255,13 +258,20 @@ class DnetApp(ChangesApp):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to undo and add only where changes are allowed, and to hold on only to what moves."""
-        del parameters
+        if action == "go":
+            return self.current_mode not in parameters
         if action == "freeze":
             return not self.state.offline
         if action == "add":
             able = self.state.may_write and self._services.plan is not None and self.state.snapshot is not None
             return able and self.current_mode in _ADDING
-        return self.state.may_write and self._services.undo is not None if action == "undo" else True
+        if action == "undo":
+            return self.state.may_write and self._services.undo is not None and not self._undoes_another()
+        return True
+
+    def _undoes_another(self) -> bool:
+        """Whether the screen has the same key for an entry of its own."""
+        return self.current_mode == "changes" and bool(self.screen.check_action("undo_this", ()))
 
     def action_refresh_host(self) -> None:
         """Read the host anew; while frozen nothing would be seen of it."""
@@ -330,6 +340,7 @@ def run_app(snapshot_path: Path | None, *, readonly: bool = False, follow: bool 
         live(readonly=readonly, follow=follow, docker_socket=socket) if snapshot_path is None else saved(snapshot_path)
     )
     app = DnetApp(services, offline=snapshot_path is not None, theme=settled.app.theme)
+    memory.begin()
     # A thread that thinks has Python's lock for so long: a key has to wait for it several times.
     sys.setswitchinterval(0.001)
     # A loop of our own: asyncio.run would wait for every thread that still looks at the host, or thinks about it.

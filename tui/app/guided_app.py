@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import msgspec
-from textual import on, work
+from textual import on
 from textual.worker import get_current_worker
 
 from dnet_tui.tui.app.model import guided_messages as fact
 from dnet_tui.tui.app.model import state as states
 from dnet_tui.tui.app.model.guided import SEEN_KEPT, Answered, AskedFlow, GuidedView, ProbeLine, Proof, counted
 from dnet_tui.tui.app.model.state import AppState, ErrorInfo
+from dnet_tui.tui.app.thread_work import in_thread
 from dnet_tui.tui.app.workers import POLL, HostApp, refuse, trouble
 
 MODE = "troubleshoot"
@@ -85,7 +86,7 @@ class GuidedApp(HostApp):
         if guided.answered is not None and guided.answered.snapshot is not self.state.snapshot:
             self._explain_flow(self._flow_serial, guided.wish)
 
-    @work(thread=True, exclusive=True, group="explain")
+    @in_thread("explain", exclusive=True)
     def _explain_flow(self, serial: int, wish: AskedFlow) -> None:
         snapshot, report = self.state.snapshot, self.state.report
         try:
@@ -130,7 +131,7 @@ class GuidedApp(HostApp):
         self.workers.cancel_group(self, "flow")
         self._flow_serial += 1
 
-    @work(thread=True, group="flow")
+    @in_thread("flow")
     def _capture_flow(self, serial: int, answered: Answered) -> None:
         worker = get_current_worker()
         wrong: ErrorInfo | None = None
@@ -189,7 +190,7 @@ class GuidedApp(HostApp):
         self._guide(busy="sending...")
         self._probe_flow(self._flow_serial, self._fixes, answered)
 
-    @work(thread=True, group="probe")
+    @in_thread("probe")
     def _probe_flow(self, serial: int, fixes: int, answered: Answered) -> None:
         try:
             line = (self._services.probe or refuse)(answered)
@@ -242,7 +243,7 @@ class GuidedApp(HostApp):
         if guided.answered is not None and self._services.save is not None:
             self._save_text(markdown.file_name(guided), markdown.text(guided))
 
-    @work(thread=True, group="save")
+    @in_thread("save")
     def _save_text(self, name: str, text: str) -> None:
         try:
             self.post_message(fact.TextSaved((self._services.save or refuse)(name, text)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textual import on, work
+from textual import on
 from textual.worker import get_current_worker
 
 from dnet_tui.inspect.errors import DnetError
@@ -12,6 +12,7 @@ from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model import state as states
 from dnet_tui.tui.app.model.state import ConcerningRules
 from dnet_tui.tui.app.present import rules_about
+from dnet_tui.tui.app.thread_work import in_thread
 
 
 class RulesApp(CaptureApp):
@@ -30,7 +31,7 @@ class RulesApp(CaptureApp):
         if event.found.about == self.state.selection.about:
             self._become(states.changed(self.state, concerning=event.found))
 
-    @work(thread=True, exclusive=True, group="rules")
+    @in_thread("rules", exclusive=True)
     def _find_rules(self, about: str, snapshot: Snapshot) -> None:
         try:
             found = ConcerningRules(about=about, snapshot=snapshot, rows=rules_about.concerning(snapshot, about))

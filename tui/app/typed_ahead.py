@@ -10,6 +10,7 @@ messages of the one before it have passed all the widgets' queues.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 
 from textual import events
@@ -31,15 +32,21 @@ class OrderedKeys(App[None]):
         self._typed: deque[events.Key | events.Paste] = deque()
         self._under_way: events.Key | events.Paste | None = None
         self._giving_up: asyncio.TimerHandle | None = None
+        self._key_at = 0.0
 
     def is_too_early(self, key: str) -> bool:
         """Whether a key has to wait for something that is still being done."""
         del key
         return False
 
+    def is_left_alone(self, seconds: float) -> bool:
+        """Whether no key came for so long."""
+        return not self._typed and time.monotonic() - self._key_at >= seconds
+
     async def on_event(self, event: events.Event) -> None:
         """Let keys and pasted text queue up."""
         if isinstance(event, events.Key | events.Paste):
+            self._key_at = time.monotonic()
             if not event.is_forwarded:
                 self._typed.append(event)
                 await self.next_key()

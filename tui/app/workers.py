@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from textual import work
 from textual.message import Message
+from textual.timer import Timer
 from textual.worker import get_current_worker
 
 from dnet_tui.diagnostics.report.finding import Finding
@@ -18,7 +18,7 @@ from dnet_tui.inspect.errors import DnetError
 from dnet_tui.inspect.model import Snapshot
 from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.changed_cells import ChangedCells
-from dnet_tui.tui.app.memory import give_back
+from dnet_tui.tui.app.memory import PAUSE, give_back, tidy
 from dnet_tui.tui.app.model import capture_messages as packets
 from dnet_tui.tui.app.model import messages as fact
 from dnet_tui.tui.app.model.forms import Draft, PlannedChange
@@ -26,6 +26,7 @@ from dnet_tui.tui.app.model.services import CaptureSource, Services, Watch
 from dnet_tui.tui.app.model.state import ErrorInfo
 from dnet_tui.tui.app.present.map import map_tree
 from dnet_tui.tui.app.present.styled_text import Paragraph
+from dnet_tui.tui.app.thread_work import in_thread
 
 POLL = 0.25
 """Seconds between two looks at a running capture; nothing is drawn when nothing came."""
@@ -40,11 +41,6 @@ class DrawingMade(Message):
         self.trouble = trouble
 
 
-# A worker that ended keeps its arguments until cycles are looked for.  So that it keeps no snapshot, which of a big
-# host is dozens of megabytes, it is lent a list, out of which it takes it.
-_Looked = tuple[fact.SnapshotTaken, Snapshot | None, float, frozenset[str] | None]
-
-
 class HostApp(ChangedCells):
     """An app with services, and a worker for each of them."""
 
@@ -54,20 +50,18 @@ class HostApp(ChangedCells):
         self._watch: Watch | None = None
         self._watch_lock = threading.Lock()
         self._has_ended = False
+        self._tidying: Timer | None = None
         self._changing = threading.Lock()
         """Held while the host is being changed: that is never broken off."""
 
-    @work(thread=True, exclusive=True, group="snapshot")
+    @in_thread("snapshot", exclusive=True)
     def _take_snapshot(self) -> None:
         self._watch_host()
         self._post_snapshot(self._services.take, unasked=False)
 
+    @in_thread("snapshot", exclusive=True)
     def _refresh_snapshot(self, shown: Snapshot, moved: frozenset[Moved]) -> None:
-        self._refresh([shown], moved)
-
-    @work(thread=True, exclusive=True, group="snapshot")
-    def _refresh(self, lent: list[Snapshot], moved: frozenset[Moved]) -> None:
-        shown, refresh = lent.pop(), self._services.refresh
+        refresh = self._services.refresh
         self._post_snapshot(self._services.take if refresh is None else lambda: refresh(shown, moved), unasked=True)
 
     def _post_snapshot(self, take: Callable[[], Snapshot], *, unasked: bool) -> None:
@@ -100,15 +94,11 @@ class HostApp(ChangedCells):
             if self._watch is not None:
                 self._watch.close()
 
+    @in_thread("report", exclusive=True)
     def _examine_snapshot(
         self, taken: fact.SnapshotTaken, shown: Snapshot | None, read_at: float, folded: frozenset[str] | None
     ) -> None:
         """``folded``: what is folded away on the map; None while that isn't on show."""
-        self._examine([(taken, shown, read_at, folded)])
-
-    @work(thread=True, exclusive=True, group="report")
-    def _examine(self, lent: list[_Looked]) -> None:
-        taken, shown, read_at, folded = lent.pop()
         try:
             report = self._services.examine(taken.snapshot)
             ready = _since(shown, taken, read_at, report)
@@ -120,7 +110,24 @@ class HostApp(ChangedCells):
         if not get_current_worker().is_cancelled:
             self.post_message(ready)
 
-    @work(thread=True, exclusive=True, group="drawing")
+    def tidy_later(self) -> None:
+        """Tidy the memory when nobody types; that one look at the host is over is reason enough, once."""
+        if self._tidying is None:
+            self._tidying = self.set_timer(PAUSE, self._tidy)
+
+    def _tidy(self) -> None:
+        self._tidying = None
+        if self.is_left_alone(PAUSE) and not self.is_reading:
+            tidy()
+        else:
+            self.tidy_later()
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether a look at the host is under way: what it made is not to be looked through over and over."""
+        return any(item.group in {"snapshot", "report"} and not item.is_finished for item in self.workers)
+
+    @in_thread("drawing", exclusive=True)
     def _draw(self, snapshot: Snapshot, row: str) -> None:
         from dnet_tui.tui.app.present.map.topology import drawing  # noqa: PLC0415  the walk: in the worker
 
@@ -131,22 +138,22 @@ class HostApp(ChangedCells):
         if not get_current_worker().is_cancelled:
             self.post_message(made)
 
-    @work(thread=True, exclusive=True, group="journal")
+    @in_thread("journal", exclusive=True)
     def _read_journal(self) -> None:
         if self._services.journal is None:
             return
         with suppress(Exception):  # an unreadable journal is told where something is to be undone
             self.post_message(fact.JournalRead(self._services.journal()))
 
-    @work(thread=True, group="change")
+    @in_thread("change")
     def _apply_fix(self, finding: Finding) -> None:
         self._change_host(f"Fix {finding.check}", lambda: (self._services.apply_fix or refuse)(finding))
 
-    @work(thread=True, group="change")
+    @in_thread("change")
     def _undo_change(self, entry: str) -> None:
         self._change_host("Undo", lambda: (self._services.undo or refuse)(entry))
 
-    @work(thread=True, exclusive=True, group="plan")
+    @in_thread("plan", exclusive=True)
     def _plan_change(self, snapshot: Snapshot, draft: Draft) -> None:
         try:
             planned = fact.ChangePlanned(draft, (self._services.plan or refuse)(snapshot, draft))
@@ -155,11 +162,11 @@ class HostApp(ChangedCells):
         if not get_current_worker().is_cancelled:
             self.post_message(planned)
 
-    @work(thread=True, group="change")
+    @in_thread("change")
     def _make_change(self, planned: PlannedChange) -> None:
         self._change_host(planned.title, lambda: (self._services.make or refuse)(planned))
 
-    @work(thread=True, group="change")
+    @in_thread("change")
     def _look_up_change(self) -> None:
         try:
             change = (self._services.last_change or refuse)()
@@ -182,7 +189,7 @@ class HostApp(ChangedCells):
         else:
             self.post_message(fact.ChangeApplied(title, lines))
 
-    @work(thread=True, exclusive=True, group="capture")
+    @in_thread("capture", exclusive=True)
     def _capture_packets(self, serial: int, points: tuple[str, ...], expression: str, snapshot: Snapshot) -> None:
         worker = get_current_worker()
         wrong: ErrorInfo | None = None
@@ -205,7 +212,7 @@ class HostApp(ChangedCells):
             wrong = trouble(error)
         self.post_message(packets.CaptureEnded(serial, wrong))
 
-    @work(thread=True, group="save")
+    @in_thread("save")
     def _save_capture(self, source: CaptureSource, name: str) -> None:
         try:
             saved = packets.CaptureSaved(source.save(name))

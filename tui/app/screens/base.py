@@ -9,7 +9,6 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.events import DescendantBlur, DescendantFocus, Resize
-from textual.screen import Screen
 from textual.widget import Widget
 
 from dnet_tui.tui.app.model.messages import ListFiltered, RowSelected
@@ -18,6 +17,7 @@ from dnet_tui.tui.app.present import frame
 from dnet_tui.tui.app.present.frame import Tab
 from dnet_tui.tui.app.present.styled_text import Row, best, filtered, plain, width_of
 from dnet_tui.tui.app.screens.keys import hints
+from dnet_tui.tui.app.screens.one_pane import OnePaneScreen
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.detail import DetailPane
 from dnet_tui.tui.app.widgets.filter_bar import FilterBar
@@ -32,7 +32,7 @@ class Surroundings(NamedTuple):
     can_capture: bool
 
 
-class ModeScreen(Screen[None]):
+class ModeScreen(OnePaneScreen):
     """A list, a detail, and what surrounds them.  It shows a state and posts facts; it reads nothing itself."""
 
     shows: ClassVar[ModeId]
@@ -40,9 +40,8 @@ class ModeScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-medium"), (120, "-wide")]  # noqa: RUF012  Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", key_display="/"),
-        Binding("escape", "back", "back", show=False),
+        Binding("escape,backspace", "back", "back", show=False),
         Binding("y", "copy", "copy the detail", show=False),
-        Binding("plus", "enlarge", "this pane alone, and back", show=False, key_display="+"),
     ]
 
     def __init__(self, surroundings: Surroundings) -> None:
@@ -137,8 +136,7 @@ class ModeScreen(Screen[None]):
     def _frame(self) -> None:
         if not self._has_widgets:
             return
-        if self.has_class("-max"):
-            self._enlarge_focused()
+        self.show_alone()
         width = self.size.width
         left, right = frame.title(self.state, self.tabs, self.shows, width)
         tabs = frame.tab_zones(self.tabs, self.shows, width, width - width_of(right))
@@ -175,6 +173,26 @@ class ModeScreen(Screen[None]):
         """Open the filter."""
         self.query_one(FilterBar).open()
 
+    def first_pane(self) -> Widget:
+        """Return the list."""
+        return self.query_one(f"#{self.shows}-list")
+
+    def can_go_back(self) -> bool:
+        """Whether there is something to go back from."""
+        listing = self.query_one(f"#{self.shows}-list", Listing)
+        return self.has_class("-max") or not listing.has_focus or bool(self.state.filter(self.shows))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer a key only where it does something; the modes say so of their own keys."""
+        del parameters
+        if not self._has_widgets:
+            return True
+        if action == "back":
+            return self.can_go_back()
+        if action == "copy":
+            return self._has_row_to_copy() or self.query_one(f"#{self.shows}-detail", DetailPane).has_text
+        return self.can_enlarge() if action == "enlarge" else True
+
     def action_back(self) -> None:
         """One step back: from one pane alone, from the detail to the list, from a filter to all."""
         listing = self.query_one(f"#{self.shows}-list", Listing)
@@ -185,43 +203,25 @@ class ModeScreen(Screen[None]):
         elif self.state.filter(self.shows):
             self.post_message(ListFiltered(self.shows, ""))
 
-    def action_enlarge(self) -> None:
-        """Show the focused pane alone, or all again."""
-        if self.has_class("-max"):
-            self.query(".-big").remove_class("-big")
-            self.remove_class("-max")
-        elif self.focused is not None:
-            self.add_class("-max")
-            self._enlarge_focused()
+    def _has_row_to_copy(self) -> bool:
+        focused = self.focused
+        return isinstance(focused, Listing) and focused.has_class("packet-rows") and bool(focused.selected)
 
-    def _enlarge_focused(self) -> None:
-        """Whoever has the keys is the pane that is shown alone: what is hidden can't have them."""
-        nodes = self.focused.ancestors_with_self if self.focused is not None else ()
-        wanted = {node for node in nodes if isinstance(node, Widget) and (node.has_class("pane") or _is_column(node))}
-        if not wanted:
-            return  # a line of input
-        for node in self.query(".-big"):
-            node.set_class(node in wanted, "-big")
-        for node in wanted:
-            node.add_class("-big")
+    def _worth_copying(self) -> str:
+        """What ``y`` copies: a packet's line where one is selected, else the detail."""
+        focused = self.focused
+        if isinstance(focused, Listing) and self._has_row_to_copy():
+            return plain(focused.rows[focused.cursor].cells[0])
+        return self.query_one(f"#{self.shows}-detail", DetailPane).text
 
     def action_copy(self) -> None:
         """Copy the detail to the terminal's clipboard (OSC 52)."""
-        focused = self.focused
-        if isinstance(focused, Listing) and focused.has_class("packet-rows") and focused.selected:
-            text = plain(focused.rows[focused.cursor].cells[0])
-        else:
-            text = self.query_one(f"#{self.shows}-detail", DetailPane).text
+        text = self._worth_copying()
         if text:
             self.app.copy_to_clipboard(text)
             self.notify(
                 "Sent to the terminal (OSC 52); whether it keeps it is its own setting.", timeout=4, markup=False
             )
-
-
-def _is_column(node: Widget) -> bool:
-    """Whether a widget is what panes are stacked in."""
-    return (node.id or "").endswith(("-right", "-sides"))
 
 
 def _same(old: tuple[object, ...], new: tuple[object, ...]) -> bool:

@@ -93,7 +93,7 @@ class CaptureScreen(CapturingScreen):
 
     def action_side_by_side(self) -> None:
         """Show each point in a pane of its own, the next four, and after the last the one table again."""
-        held = self._packet_list.has_focus
+        held = self._packet_list.has_focus or self.is_alone  # else nothing would be seen of it
         following = (self._page + 1) * PANES
         self._show_page(self._page + 1 if following < len(self.state.capture.board.points) else -1)
         if held:
@@ -121,7 +121,7 @@ class CaptureScreen(CapturingScreen):
         if action == "side_by_side":
             return len(self.state.capture.board.points) > 1
         if action == "drill":
-            return bool(self.state.capture.board.rows)
+            return bool(self.state.capture.board.rows) and self._packet_list.has_focus
         return super().check_action(action, parameters)
 
     @on(Listing.Opened, ".packet-rows")
@@ -152,6 +152,15 @@ class CaptureScreen(CapturingScreen):
     def focus_packets(self) -> None:
         """Give the keys to the packets."""
         self.focus_list()
+
+    def first_pane(self) -> Widget:
+        """Return the packets."""
+        return self._packet_list
+
+    def can_go_back(self) -> bool:
+        """Whether there is something to go back from."""
+        away = self.has_class("-max") or not self._packet_list.has_focus
+        return away or self._page >= 0 or bool(self.state.filter(self.shows))
 
     def action_back(self) -> None:
         """Back to the packets; from there out of the filter, and from the panes to the one table."""

@@ -47,8 +47,9 @@ class CapturingScreen(ModeScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to capture only on a live host."""
-        del parameters
-        return self.can_capture if action in {"capture", "pick", "pick_more"} else True
+        if action in {"capture", "pick", "pick_more"}:
+            return self.can_capture and self.state.snapshot is not None
+        return super().check_action(action, parameters)
 
     def action_capture(self) -> None:
         """Start a capture, or stop the one that runs."""

@@ -71,11 +71,13 @@ class ChangesScreen(ModeScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to undo an entry that stands."""
-        del parameters
         if action == "undo_this":
             own = self._own()
             return self.state.may_write and own is not None and bool(own.undo)
-        return action != "drill" or bool(self.state.timeline or self.state.journal)
+        if action == "drill" and self.is_mounted:
+            listing = self.query_one("#changes-list", Listing)
+            return listing.has_focus and bool(listing.selected)
+        return super().check_action(action, parameters)
 
     @on(Listing.Opened, "#changes-list")
     def action_drill(self) -> None:

@@ -69,7 +69,7 @@ class DoctorScreen(CapturingScreen):
         selected = self.show_rows(make, (report, *opened, empty if report is None else ""), empty)
         detail = doctor_detail.detail(state.snapshot, report, selected) if report else ()
         self.query_one("#doctor-detail", DetailPane).show(detail, selected)
-        self.query_one(CapturePane).display = self.can_capture
+        self.query_one(CapturePane).display = self.can_capture and not self.is_narrow
         self.query_one(CapturePane).show(state, self.points(state), can_capture=self.can_capture)
 
     def _opened(self, state: AppState) -> tuple[str, ...]:
@@ -94,9 +94,19 @@ class DoctorScreen(CapturingScreen):
             return self.state.may_write and finding is not None and confirm.applicable(finding)
         if action == "go_to":
             return bool(self._citations())
-        if action in {"capture", "pick", "pick_more"} and self.has_class("-narrow"):
+        if action in {"capture", "pick", "pick_more"} and self.is_narrow:
             return False  # there the pane is hidden: mode 5 has it
+        if action in {"drill", "fold", "unfold"} and self.is_mounted:
+            listing = self.query_one("#doctor-list", Listing)
+            return listing.has_focus and bool(listing.selected) and (action == "drill" or self._folds(action))
         return super().check_action(action, parameters)
+
+    def _folds(self, action: str) -> bool:
+        """Whether the row under the cursor can be opened, or folded away."""
+        row, report = self.query_one("#doctor-list", Listing).selected, self.state.report
+        if row in doctor_rows.FOLDS:
+            return (row in self._opened(self.state)) == (action == "fold") and not self.state.filter(self.shows)
+        return action == "fold" and report is not None and bool(doctor_rows.fold_of(report, row))
 
     @on(Listing.Opened, "#doctor-list")
     def action_drill(self) -> None:

@@ -194,7 +194,6 @@ class FlowScreen(ModeScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer a key only where it does something."""
-        del parameters
         guided = self.state.guided
         shown = guided.answered is not None and not self.is_asking()
         if action == "probe":
@@ -204,7 +203,7 @@ class FlowScreen(ModeScreen):
             return shown and self.state.may_write and result.fixable(guided.answered) is not None
         if action == "save":
             return shown
-        return action != "filter"
+        return action != "filter" and super().check_action(action, parameters)
 
     def action_probe(self) -> None:
         """Send real packets along the flow."""

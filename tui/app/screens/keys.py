@@ -12,6 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from dnet_tui.tui.app.present.frame import Hint
+from dnet_tui.tui.app.screens.one_pane import OnePaneScreen
 
 _TEXTUAL = {
     "app.focus_next": "next panel",
@@ -31,6 +32,7 @@ _NAMES = {
     "greater_than_sign": ">",
     "space": "Space",
     "escape": "Esc",
+    "backspace": "Backspace",
     "enter": "Enter",
     "tab": "Tab",
     "left": "←",
@@ -59,6 +61,10 @@ def hints(screen: Screen[Any]) -> list[Hint]:
         words = _IN_A_FIELD.get(screen.focused.id or "", ("take it", "back"))
         return [Hint("Enter", words[0], "enter"), Hint("Esc", words[1], "escape")]
     found: dict[str, Hint] = {}
+    if isinstance(screen, OnePaneScreen) and screen.is_alone:
+        # What is hidden has to be known of.
+        found |= {"": Hint("Tab", "next panel", "tab")} if screen.other_panes() else {}
+        found |= {"back": Hint("Esc", "back", "escape")} if screen.check_action("back", ()) else {}
     for active in screen.active_bindings.values():
         binding = active.binding
         if binding.show and active.enabled and binding.description and not binding.system:

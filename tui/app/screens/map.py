@@ -71,9 +71,22 @@ class MapScreen(ModeScreen):
             self.paint(self.state)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to draw where something may lead from."""
-        del parameters
-        return action != "draw" or self.state.selected(self.shows).partition(":")[0] in {"ctr", "link", "net"}
+        """Offer to draw where something may lead from, and to fold what has something below it."""
+        if action == "draw":
+            return self.state.selected(self.shows).partition(":")[0] in {"ctr", "link", "net"}
+        if action in {"drill", "fold", "unfold"} and self.is_mounted:
+            listing = self.query_one("#map-list", Listing)
+            if not listing.has_focus or not listing.selected:
+                return False
+            shut = listing.selected in self.state.selection.folded
+            return {"drill": True, "unfold": shut, "fold": not shut and self._is_foldable(listing)}[action]
+        return super().check_action(action, parameters)
+
+    @staticmethod
+    def _is_foldable(listing: Listing) -> bool:
+        """Whether the selected row has rows below it, or hangs under one: they come at once after it."""
+        row, following = listing.rows[listing.cursor], listing.rows[listing.cursor + 1 : listing.cursor + 2]
+        return bool(row.parent) or any(other.parent == row.id for other in following)
 
     def action_draw(self) -> None:
         """Draw the way from the selected row to the outside."""

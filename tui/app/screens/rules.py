@@ -104,14 +104,17 @@ class RulesScreen(ModeScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer a key only where it leads somewhere."""
-        del parameters
         if action == "follow":
-            return bool(self._target())
+            return bool(self._target()) and self.query_one("#rules-list").has_focus
         if action == "only_about":
             return bool(self.state.selection.about) or self._subject() is not None
         if action == "next_namespace":
             return self.state.snapshot is not None and len(rules_rows.namespaces(self.state.snapshot)) > 1
-        return True
+        return super().check_action(action, parameters)
+
+    def can_go_back(self) -> bool:
+        """As everywhere; also from a chain that was gone to, and to all rules."""
+        return super().can_go_back() or bool(self._trail) or bool(self.state.selection.about)
 
     def _target(self) -> str:
         snapshot = self.state.snapshot

@@ -19,6 +19,7 @@ from dnet_tui.tui.app.widgets.detail import DetailPane
 from dnet_tui.tui.app.widgets.flow_form import FlowForm
 from dnet_tui.tui.app.widgets.listing import Listing
 
+_NO_FLOW = "no flow yet: Enter asks for one"
 _NOTHING = (
     Paragraph(line("Enter begins: give the two places and a port; each field completes from the list.")),
     Paragraph(line(say("A place is a container, host, outside, an address, or container:port.", "dim"))),
@@ -65,6 +66,7 @@ class TraceScreen(FlowScreen):
         elif guided.answered is not None:
             self.paint_steps(state)
         else:
+            self.list_rows((), "", ("nothing",), _NO_FLOW)
             self.tell(_NOTHING, "form")
             self.paint_proof(state)
 
@@ -130,4 +132,6 @@ class TraceScreen(FlowScreen):
         """Offer a key only where it does something."""
         if action in {"swap", "edit"}:
             return not self.is_asking() and (action == "edit" or self.state.guided.answered is not None)
+        if action == "follow" and not self.is_asking() and self.is_mounted and not self.listing.has_focus:
+            return self._target() is not None or self.state.guided.answered is None
         return super().check_action(action, parameters)

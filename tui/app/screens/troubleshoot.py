@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
+from textual.widget import Widget
 
 from dnet_tui.tui.app.model.guided import GuidedPage
 from dnet_tui.tui.app.model.guided_messages import PageTurned
@@ -115,6 +116,11 @@ class TroubleshootScreen(FlowScreen):
         elif page == "steps":
             self.post_message(PageTurned("result"))
 
+    def first_pane(self) -> Widget:
+        """Return the list, or the closing page."""
+        name = "detail" if self.state.guided.page == "result" else "list"
+        return self.query_one(f"#troubleshoot-{name}")
+
     def action_back(self) -> None:
         """Go one page back; from the first to the map."""
         page = self.state.guided.page
@@ -130,4 +136,10 @@ class TroubleshootScreen(FlowScreen):
         page = self.state.guided.page
         if action in {"probe", "fix", "save"} and page == "question":
             return False
-        return page != "result" if action == "go_on" else super().check_action(action, parameters)
+        if action == "go_on":
+            return page != "result" and (page != "question" or self.state.snapshot is not None)
+        return super().check_action(action, parameters)
+
+    def can_go_back(self) -> bool:
+        """Always: from the first page to the map."""
+        return True

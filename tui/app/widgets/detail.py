@@ -35,6 +35,16 @@ class DetailPane(Painted, can_focus=True, inherit_bindings=False):
         """The whole content as plain text."""
         return "\n".join(plain(para.line) for para in self._paras)
 
+    @property
+    def has_text(self) -> bool:
+        """Whether there is anything to copy."""
+        return bool(self._paras)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to scroll where something is out of sight."""
+        del action, parameters
+        return self.max_scroll_y > 0
+
     def show(self, paras: Sequence[Paragraph], about: str = "") -> None:
         """Replace the content; it is scrolled to the top only when it is ``about`` something else."""
         if tuple(paras) == self._paras and about == self._about:

@@ -153,9 +153,9 @@ class Listing(Painted, can_focus=True, inherit_bindings=False):
         return self._seen_over[1]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to go sideways where something is out of sight there."""
+        """Offer to move where there are rows, and to go sideways where something is out of sight there."""
         if action != "sideways":
-            return True
+            return len(self.rows) > 1
         return self.shift < self._over() if parameters == (1,) else self.shift > 0
 
     def action_sideways(self, step: int) -> None:
