@@ -25,10 +25,14 @@ TOS = 4
 _THERE, _BACK = b"DNp>", b"DNr<"
 _SYN, _RST, _ACK = 0x02, 0x04, 0x10
 
+_PING = 56
+"""Bytes of data in ping's echo, as the walk takes it."""
+
 
 def packet(probe: Probe) -> bytes:
     """The probe with its IP header, for a raw socket with IP_HDRINCL."""
     payload = b"" if probe.proto == "tcp" else _THERE + struct.pack("!I", probe.number)
+    payload = payload.ljust(_PING, b"\0") if probe.proto == "icmp" else payload
     return raw_packet(
         src=probe.src,
         dst=probe.dst,
