@@ -29,7 +29,7 @@ Recorded = tuple[View, Trace, Observed]
 
 @cache
 def recorded(name: str) -> tuple[Recorded, ...]:
-    """The packets of a scenario, each with its trace and what was seen of it."""
+    """The packets of a scenario that were watched, each with its trace and what was seen of it."""
     return tuple(_recorded(name))
 
 
@@ -39,6 +39,8 @@ def _recorded(name: str) -> Iterator[Recorded]:
     names = {ident: place for place, ident in kept.seen.namespaces.items()}
     outcomes = {outcome.probe: outcome for outcome in kept.seen.outcomes}
     for probe in kept.probes:
+        if probe.connects:
+            continue  # a whole connection was made, of which no single packet was watched
         packet = first_packet(probe)
         namespace = kept.seen.namespaces[probe.origin]
         forward = walk(view, packet, origin=namespace)
