@@ -18,7 +18,7 @@ _ASK = """
 import socket, sys
 target, port = sys.argv[1], int(sys.argv[2])
 try:
-    with socket.create_connection((target, port), timeout=1) as sock:
+    with socket.create_connection((target, port), timeout=2.5) as sock:
         sock.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
         print("answered" if sock.recv(64) else "closed")
 except ConnectionRefusedError:
@@ -50,6 +50,11 @@ _PROXIED = (
     "ip neigh add proxy 2001:db8:5::77 dev eth0; sysctl -qw net.ipv6.conf.all.forwarding=1; sleep 1.2"
 )
 _OUTSIDE6 = "2001:db8:77::7"
+_SETTLED = "; ".join(
+    f"until ! ip {place} -6 addr show tentative | grep -q inet6; do sleep 0.1; done"
+    for place in ("", "-n web", "-n internet")
+)
+"""An address that is still tried for duplicates asks for nobody, a link-local one among them."""
 _FOUND = (
     f"{_SIX}; ip addr add 2001:db8:5::2/64 dev eth0 nodad; ip -n internet addr add 2001:db8:5::1/64 dev eth0 nodad; "
     "ip route add default via 2001:db8:5::1; sysctl -qw net.ipv6.conf.all.forwarding=1; "
@@ -57,7 +62,7 @@ _FOUND = (
     "ip netns exec internet nft add table ip6 n; "
     "ip netns exec internet nft add chain ip6 n c '{ type nat hook prerouting priority -100; }'; "
     f"ip netns exec internet nft add rule ip6 n c ip6 daddr {_OUTSIDE6} redirect; "
-    "ip neigh flush dev eth0; ip -n internet neigh flush dev eth0; sleep 0.3"
+    f"ip neigh flush dev eth0; ip -n internet neigh flush dev eth0; {_SETTLED}"
 )
 """IPv6 with a router out of sight, whose MAC address isn't known yet; no table of IPv6 is there."""
 _ROUTED = f"{_FOUND}; ip6tables -I INPUT -p icmpv6"
