@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from lab.actions.private_etc import own_etc
+from lab.actions.settled_bridges import bridges_settled
 from lab.actions.test_fix_and_undo import undo
 from lab.actions.test_publish import publish, shown
 from lab.actions.test_routes import no_other_host, other_host, seen_from
@@ -22,6 +23,7 @@ from lab.sequences.sequences import difference, portrait
 def host(native_podman_host: PodmanHost) -> PodmanHost:
     """The host, with an /etc of its own for what namespaces get there."""
     own_etc(native_podman_host)
+    bridges_settled(native_podman_host)
     return native_podman_host
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from dnet_tui.inspect.errors import ActionFailedError, DnetError
 from lab.actions.private_etc import own_etc
+from lab.actions.settled_bridges import bridges_settled
 from lab.actions.test_fix_and_undo import undo
 from lab.actions.test_publish import shown
 from lab.actions.test_routes import no_other_host, other_host, seen_from
@@ -55,6 +56,7 @@ def engine() -> DockerEngine:
 def host(engine: DockerEngine) -> Iterator[DockerHost]:
     with RulelessDocker.start(engine) as made:
         own_etc(made)
+        bridges_settled(made)
         yield made
 
 
