@@ -6,13 +6,10 @@ at that moment nobody knows that it failed, and the undo would delete it.
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
-
+from dnet_tui.actions.changes.links.bridge_extras import shown
 from dnet_tui.actions.host_access import HostAccess
 from dnet_tui.diagnostics.operations.address import AddAddress
-from dnet_tui.diagnostics.operations.base import Argv, ProgramOperation
+from dnet_tui.diagnostics.operations.base import ProgramOperation
 from dnet_tui.diagnostics.operations.link import AddVeth
 from dnet_tui.diagnostics.operations.netns_scope import AddNamespace, ip_command
 from dnet_tui.diagnostics.operations.route import AddRoute
@@ -39,23 +36,14 @@ def _is_there(action: ProgramOperation, host: HostAccess) -> bool:
                 item.get("gateway", "") == route.gateway
                 and (not route.link or item.get("dev") == route.link)
                 and (not route.metric or item.get("metric", 0) == route.metric)
-                for item in _json(host, words)
+                for item in shown(host, *words)
             )
         case AddAddress(replace=False):
-            shown = _json(host, ip_command(action.inside, "-j", "address", "show", "dev", action.link))
-            here = [item for link in shown for item in link.get("addr_info", ()) if isinstance(item, dict)]
+            links = shown(host, *ip_command(action.inside, "-j", "address", "show", "dev", action.link))
+            here = [item for link in links for item in link.get("addr_info", ()) if isinstance(item, dict)]
             return any(action.cidr == f"{item.get('local')}/{item.get('prefixlen')}" for item in here)
         case AddVeth(link=link):
-            return any(item.get("ifname") == link for item in _json(host, ("ip", "-j", "link", "show")))
+            return any(item.get("ifname") == link for item in shown(host, "ip", "-j", "link", "show"))
         case AddNamespace(name=name):
-            return any(item.get("name") == name for item in _json(host, ("ip", "-j", "netns", "list")))
+            return any(item.get("name") == name for item in shown(host, "ip", "-j", "netns", "list"))
     return False
-
-
-def _json(host: HostAccess, words: Argv) -> list[dict[str, Any]]:
-    ran = host.run(words)
-    try:
-        found = msgspec.json.decode(ran.out.strip() or "[]") if ran.code == 0 else []
-    except msgspec.DecodeError:
-        return []
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

@@ -134,6 +134,10 @@ class ChainEvaluation:
         self.possible_ends += ends
         self.may_have_passed = self.may_have_passed or any(end.kind not in {"drop", "reject"} for end in ends)
 
+    def _is_certain(self, at: Position) -> bool:
+        """Whether what a rule does is certain: a packet that one before it may have let pass goes on without it."""
+        return at.certain and not self.may_have_passed
+
     def _chain(self, chain: Chain, *, sure: bool, path: tuple[str, ...], base_number: int) -> ChainEnd | None:
         """Evaluate one chain.  Returns its definite end, or None when it falls through (or isn't certain)."""
         rules = self.index.relevant(chain, self.packet)
@@ -198,22 +202,19 @@ class ChainEvaluation:
             case Nat():
                 return self._nat(action, at)
             case SetMark():
-                # What a rule before it may have let pass already goes on without it.
-                self.packet = marked(self.packet, action, certain=at.certain and not self.may_have_passed)
+                self.packet = marked(self.packet, action, certain=self._is_certain(at))
             case SetField():
                 if (action.field, action.op, self.packet.ttl) == ("ttl", "add", None):
                     self.packet = msgspec.structs.replace(self.packet, ttl=USUAL_TTL)
                     self._note(at, f"changes a hop limit that is assumed to be {USUAL_TTL}")
-                self.packet = changed(self.packet, action, certain=at.certain and not self.may_have_passed)
+                self.packet = changed(self.packet, action, certain=self._is_certain(at))
             case Remember():
-                certain = at.certain and not self.may_have_passed
-                self.packet = remember(self.packet, self.namespace, action, certain=certain)
+                self.packet = remember(self.packet, self.namespace, action, certain=self._is_certain(at))
             case SetZone():
-                certain = at.certain and not self.may_have_passed
-                own = self.table.backend == "nftables"
+                certain, own = self._is_certain(at), self.table.backend == "nftables"
                 self.packet = zoned(self.packet, action, certain=certain, retracks=own)
             case TransparentProxy():
-                certain = at.certain and not self.may_have_passed
+                certain = self._is_certain(at)
                 self.packet, end = proxied(action, self.packet, self.refer.rule(at), self.context, certain=certain)
                 return end
             case NoTrack():
@@ -342,7 +343,7 @@ class ChainEvaluation:
     def _untrack(self, at: Position) -> None:
         if self.packet.ctstate != "INVALID":
             return  # it has a connection already, or is untracked (nft_notrack_eval, notrack_tg)
-        if at.certain and not self.may_have_passed and self.packet.zone is not None:
+        if self._is_certain(at) and self.packet.zone is not None:
             self.packet = msgspec.structs.replace(self.packet, ctstate="UNTRACKED")
         else:
             self._may(ChainEnd(kind="unknown", ref=self.refer.rule(at)))

@@ -75,7 +75,8 @@ def _by_station(
         return owners
     index = state.index(ns)
     known = state.stations.port(index, bridge, frame.mac, frame.vlan)
-    if not state.ends_at_delivery and (known is None or known[1] is None or known[1].state == "dynamic"):
+    fixed = known is not None and known[1] is not None and known[1].state != "dynamic"
+    if not (state.ends_at_delivery or fixed):
         state.doubt(reflected(state, ns, bridge))  # whoever asks or answers next, the entry may be another
     if known is None:
         for port in owners:
@@ -84,7 +85,6 @@ def _by_station(
         return owners
     found = tuple(port for port in owners if port.ifindex == known[0])
     if not found or (forwarded and is_own(known)):
-        fixed = known[1] is not None and known[1].state != "dynamic"
         state.stop("unreachable" if fixed else "unknown", "bridge", astray(index, bridge, frame.mac, *known))
     return found
 
