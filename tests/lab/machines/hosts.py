@@ -8,9 +8,11 @@ import re
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Self
 
 import msgspec
@@ -31,6 +33,14 @@ OUTSIDE_SERVER = DEMO.outside_server
 
 UPLINK_ADDRESS = DEMO.uplink_address.partition("/")[0]
 """The host's address as seen from outside."""
+
+_JUDGES = frozenset({"doctor", "why"})
+
+_TENTATIVE, _IN_TRIAL = 0x40, 0x48
+"""``IFA_F_TENTATIVE``, and with it ``IFA_F_DADFAILED`` (linux/if_addr.h): an address that failed stays tentative."""
+
+_DETECTION = 5.0
+"""Seconds that the detection of duplicates takes at most: a random second, then one (RFC 4862, 5.4.2)."""
 
 _SNAPSHOT = """
 import sys
@@ -60,11 +70,27 @@ class LabHost:
         return self.sandbox.run(argv, check=check, stdin=stdin, timeout=timeout, environment=self.environment)
 
     def dnet(self, *arguments: str, stdin: bytes = b"", timeout: float = 60) -> subprocess.CompletedProcess[bytes]:
-        """Run dnet-tui on the host, whatever its exit code; what it prints as JSON must fit its schema."""
+        """Run dnet-tui on the host, whatever its exit code; what it prints as JSON must fit its schema.
+
+        What judges the host comes once its addresses are in use: one that is being tried is rightly unknown.
+        """
+        if arguments and arguments[0] in _JUDGES:
+            self.addresses_settled()
         done = self.run(*dnet_argv(*arguments), check=False, stdin=stdin, timeout=timeout)
         if "json" in arguments and done.stdout:
             _fits_its_schema(arguments, done.stdout)
         return done
+
+    def addresses_settled(self) -> None:
+        """Wait until none of the host's IPv6 addresses is being tried for duplicates; without carrier that waits."""
+        table, deadline = Path(f"/proc/{self.sandbox.pid}/net/if_inet6"), time.monotonic() + _DETECTION
+        while time.monotonic() < deadline and table.exists():
+            if not any(int(line.split()[4], 16) & _IN_TRIAL == _TENTATIVE for line in table.read_text().splitlines()):
+                return
+            links = msgspec.json.decode(self.run("ip", "-6", "-j", "address", "show", "tentative").stdout or b"[]")
+            if not any("LOWER_UP" in link.get("flags", ()) for link in links):
+                return
+            time.sleep(0.1)
 
     def snapshot(self) -> Snapshot:
         """Take a snapshot on the host."""
