@@ -7,7 +7,7 @@ port that is isolated) is not looked at here: the frame meets it by itself.
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from dnet_tui.diagnostics.walk.l2 import stacks, tunnels, vlan_ports
 from dnet_tui.inspect.model import Link, LinkRef, Namespace, NotSeen, Snapshot, Vxlan
@@ -25,6 +25,9 @@ _DEEPEST = 8
 
 _MOST = 200_000
 """Links that are looked at."""
+
+Place = Literal["", "ingress", "egress"]
+"""Where a link's traffic control and chains meet a frame; empty: nowhere."""
 
 _OWN = 0
 """Stands for the port by which the bridge's own host sends."""
@@ -51,11 +54,24 @@ class Passage(NamedTuple):
     far: Link
 
 
-Way = tuple[Crossing | Passage, ...]
+class LowerLink(NamedTuple):
+    """A link that a frame passes below another: at which of its two places there, and at which the answer does.
+
+    Between two macvlans what is for everybody goes from one to the other, and an answer is received by the link below
+    them first (macvlan_broadcast, dev_forward_skb in macvlan_queue_xmit).
+    """
+
+    ns: Namespace
+    link: Link
+    there: Place
+    back: Place
+
+
+Way = tuple[Crossing | Passage | LowerLink, ...]
 
 
 class Hearer(NamedTuple):
-    """A link whose IP layer hears a frame, and the bridges and tunnels that it crosses on its way there."""
+    """A link whose IP layer hears a frame, and the bridges, tunnels and other links that it passes on its way there."""
 
     ns: Namespace
     link: Link
@@ -195,7 +211,7 @@ class _Spread:
             self._send_down(ns, link, tags, way)
         elif link.kind in stacks.BONDS:
             for slave in stacks.slaves(view, ns, link):
-                self.send(ns, slave, tags, way)
+                self.send(ns, slave, tags, (*way, LowerLink(ns, slave, "egress", "ingress")))
         elif link.kind in tunnels.FRAMES:
             self._send_through(ns, link, tags, way)
         elif link.kind not in _SILENT:
@@ -206,13 +222,14 @@ class _Spread:
         if link.kind == "vlan":
             tags = (*tags, stacks.vid_of(link))
         elif not list(stacks.switches(link)):
+            by = (LowerLink(*lower, "", "ingress"),) if lower is not None and link.kind in stacks.MACVLANS else ()
             for space, other in stacks.siblings(self.view, ns, link):
                 if link.kind in stacks.IPVLANS or stacks.mode(other) == "bridge":
-                    self.receive(space, other, tags, way)
+                    self.receive(space, other, tags, (*way, *by))
         if lower is None:
             self.edges.append((ns, link))
         else:
-            self.send(*lower, tags, way)
+            self.send(*lower, tags, (*way, LowerLink(*lower, "egress", "ingress")))
 
     def _send_through(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
         if not self.mac and isinstance(link.detail, Vxlan) and link.detail.proxy:
@@ -229,8 +246,9 @@ class _Spread:
 
     def _receive(self, ns: Namespace, link: Link, tags: tuple[int, ...], way: Way) -> None:
         upper = stacks.vlan_above(self.view, stacks.ref_of(ns, link), tags[-1]) if tags else None
+        by = LowerLink(ns, link, "ingress", "egress")
         if upper is not None:
-            self.receive(*upper, tags[:-1], way)
+            self.receive(*upper, tags[:-1], (*way, by))
             return
         master = self.view.links.get(LinkRef(namespace=ns.id, ifindex=link.master)) if link.master else None
         if master is not None and master.kind == "bridge":
@@ -238,7 +256,7 @@ class _Spread:
             return
         if master is not None and master.kind in stacks.BONDS:
             if not stacks.is_idle_slave(master, link):
-                self.receive(ns, master, tags, way)
+                self.receive(ns, master, tags, (*way, by))
             return
         self._hear(ns, link, tags, way)
 
@@ -247,7 +265,7 @@ class _Spread:
         sender = self.first if self.first.kind in stacks.MACVLANS and self.first.peer == ref else None
         for space, upper in stacks.sharers(self.view, ref):
             if stacks.hears_groups(sender, upper):
-                self.receive(space, upper, tags, way)
+                self.receive(space, upper, tags, (*way, LowerLink(ns, link, "ingress", "egress")))
         if not tags and link.kind in stacks.TAPS:
             self.edges.append((ns, link))
         if not tags:

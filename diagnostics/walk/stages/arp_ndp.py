@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from dnet_tui.diagnostics.walk.l2.answering import question_source
-from dnet_tui.diagnostics.walk.l2.reach import Crossing
+from dnet_tui.diagnostics.walk.l2.reach import Crossing, LowerLink
 from dnet_tui.diagnostics.walk.l2.topology import calls_iptables
 from dnet_tui.diagnostics.walk.l3.xfrm import PolicyVerdict, policy_stop
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
@@ -68,7 +68,7 @@ class Party(NamedTuple):
 
 
 def discovery_stop(
-    state: WalkState, asker: Party, owner: Party, target: str, crossings: Iterable[Crossing]
+    state: WalkState, asker: Party, owner: Party, target: str, crossings: Iterable[Crossing | LowerLink]
 ) -> tuple[End, Decider] | None:
     """Why the asker doesn't learn the MAC address of the target's owner; None when it does.
 
@@ -77,7 +77,7 @@ def discovery_stop(
         asker: the interface by which the packet is to be sent.
         owner: the one that answers for the target.
         target: the address that is asked for.
-        crossings: the bridges between the two, from the asker on.
+        crossings: the bridges and other links between the two, from the asker on.
     """
     packet = state.packet
     address = question_source(state.index(asker.ns), asker.link, packet, target)
@@ -162,20 +162,30 @@ def _ndp(src: str, dst: str, kind: int, mac: str | None) -> Packet:
     )
 
 
-def _way(sender: Party, receiver: Party, family: Family, crossings: Iterable[Crossing]) -> Iterator[Point | Device]:
+def _way(
+    sender: Party, receiver: Party, family: Family, crossings: Iterable[Crossing | LowerLink]
+) -> Iterator[Point | Device]:
     """The hooks from one interface to the other, with the bridges that either is, or that are between them."""
     yield from _from(sender, family)
     yield from _over_all(crossings, family)
     yield from _to(receiver, family)
 
 
-def _reversed(crossings: tuple[Crossing, ...]) -> tuple[Crossing, ...]:
-    return tuple(item._replace(came_by=item.port, port=item.came_by) for item in reversed(crossings))
+def _reversed(crossings: tuple[Crossing | LowerLink, ...]) -> tuple[Crossing | LowerLink, ...]:
+    return tuple(
+        item._replace(came_by=item.port, port=item.came_by)
+        if isinstance(item, Crossing)
+        else item._replace(there=item.back, back=item.there)
+        for item in reversed(crossings)
+    )
 
 
-def _over_all(crossings: Iterable[Crossing], family: Family) -> Iterator[Point | Device]:
+def _over_all(crossings: Iterable[Crossing | LowerLink], family: Family) -> Iterator[Point | Device]:
     for crossing in crossings:
-        yield from _over(crossing, family, called=family == "ip6")
+        if isinstance(crossing, Crossing):
+            yield from _over(crossing, family, called=family == "ip6")
+        elif crossing.there:
+            yield Device(crossing.ns, crossing.link, crossing.there)
 
 
 def _from(sender: Party, family: Family) -> Iterator[Point | Device]:

@@ -14,7 +14,7 @@ import msgspec
 from dnet_tui.diagnostics.walk.l2 import topology
 from dnet_tui.diagnostics.walk.l2.answering import answers
 from dnet_tui.diagnostics.walk.l2.frame import Frame
-from dnet_tui.diagnostics.walk.l2.reach import Crossing, Passage, Way, is_plain, reach
+from dnet_tui.diagnostics.walk.l2.reach import Crossing, LowerLink, Passage, Way, is_plain, reach
 from dnet_tui.diagnostics.walk.l2.stacks import TAPS
 from dnet_tui.diagnostics.walk.l2.stations import is_own
 from dnet_tui.diagnostics.walk.packet import Decider, End
@@ -25,7 +25,7 @@ from dnet_tui.inspect.model import BridgePort, Family, Link, LinkRef, Namespace,
 
 
 class Owner(NamedTuple):
-    """Who answers, and the bridges and tunnels that the question crosses on its way there."""
+    """Who answers, and the bridges, tunnels and other links that the question passes on its way there."""
 
     party: Party
     crossings: Way
@@ -46,21 +46,30 @@ def discover(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:
     if len(owners) != 1 or not frame.asker:
         return frame
     owner = owners[0]
-    if owner.party.link.mac == out.mac and owner.crossings:
+    if owner.party.link.mac == out.mac and not all(isinstance(item, LowerLink) for item in owner.crossings):
         return frame  # one MAC address for both: the bridge has it now here, now there
-    for crossing in owner.crossings:
-        if isinstance(crossing, Passage):
-            pass_question(state, crossing, out.mac.lower(), owner.party.link.mac.lower())
-        else:
-            state.doubt(reflected(state, crossing.ns, crossing.bridge) if plain is None else None)
-            _carry(state, crossing, owner, out, frame)
-    bridges = (item for item in owner.crossings if isinstance(item, Crossing))
-    why = discovery_stop(state, Party(ns, out), owner.party, frame.next_hop, bridges)
+    _pass_all(state, owner, out, frame, plain=plain is not None)
+    passed = (item for item in owner.crossings if not isinstance(item, Passage))
+    why = discovery_stop(state, Party(ns, out), owner.party, frame.next_hop, passed)
     if why is not None:
         state.stop(why[0], "neighbour", why[1])
     mac = owner.party.link.mac.lower()
     state.stations.meet(owner.party.ns.id, owner.party.link.ifindex, frame.asker, out.mac.lower())
     return msgspec.structs.replace(frame, mac=mac) if mac else frame
+
+
+def _pass_all(state: WalkState, owner: Owner, out: Link, frame: Frame, *, plain: bool) -> None:
+    """What question and answer meet of bridges, tunnels and links that are down; rules are asked afterwards."""
+    for crossing in owner.crossings:
+        if isinstance(crossing, Passage):
+            pass_question(state, crossing, out.mac.lower(), owner.party.link.mac.lower())
+        elif isinstance(crossing, Crossing):
+            state.doubt(None if plain else reflected(state, crossing.ns, crossing.bridge))
+            _carry(state, crossing, owner, out, frame)
+    if plain or state.beyond:
+        return  # the port is without carrier, which says more; who goes on meets what is down by itself
+    for link in (*(Party(*item[:2]) for item in owner.crossings if isinstance(item, LowerLink)), owner.party):
+        state.check(link.ns, "neighbour", topology.down(*link))
 
 
 def _unanswered(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:

@@ -69,6 +69,12 @@ _ROUTED = f"{_FOUND}; ip6tables -I INPUT -p icmpv6"
 _POLICY = f"{_FOUND}; ip xfrm policy add src ::/0 dst ::/0 proto ipv6-icmp"
 _ROUTERS_MAC = "$(ip -n internet -o link show eth0 | grep -o 'ether [^ ]*' | cut -d' ' -f2)"
 
+_MACVLAN = (
+    "ip netns add mac; ip link add mv0 link br-front type macvlan mode bridge; ip link set mv0 netns mac; "
+    "ip -n mac addr add 172.30.1.77/24 dev mv0; ip -n mac route add default via 172.30.1.1 dev mv0 onlink || true"
+)
+"""One above the bridge of web and api, not up yet."""
+
 
 class Once(NamedTuple):
     """A host that was judged wrongly: how it is made, what is asked, what is to be said and what happens."""
@@ -118,6 +124,15 @@ CASES = {
     "not tracked": Once(
         "iptables -t raw -I PREROUTING -i br-front -j CT --notrack; iptables -I FORWARD -j ACCEPT",
         *("web", OUTSIDE_SERVER, "answer no-route", "nothing"),
+    ),
+    "a macvlan that is down": Once(
+        f"{_MACVLAN}; sysctl -qw net.bridge.bridge-nf-call-iptables=1; "
+        "iptables -t mangle -I PREROUTING -d 172.30.1.77 -j DROP",
+        *("web", "172.30.1.77", "unreachable", "nothing"),
+    ),
+    "a macvlan's answer": Once(
+        f"{_MACVLAN}; ip -n mac link set mv0 up; tc qdisc replace dev br-front root pfifo_head_drop limit 0",
+        *("web", "172.30.1.77", "unreachable", "nothing"),
     ),
     "no carrier": Once(
         "ip -n internet link set eth0 down",

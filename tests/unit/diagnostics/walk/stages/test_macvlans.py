@@ -7,7 +7,7 @@ import pytest
 
 from dnet_tui.diagnostics.walk.api import reply, walk
 from dnet_tui.diagnostics.walk.packet import Packet
-from dnet_tui.inspect.model import BridgePort, Link, LinkRef, Macvlan, Namespace, Neighbour, Snapshot
+from dnet_tui.inspect.model import BridgePort, Link, LinkRef, Macvlan, Namespace, Neighbour, Snapshot, TrafficFilter
 from dnet_tui.inspect.model.view import View
 from unit.builders.factories_stacks import HOST, above, bridge_port, device, host_of, sent, space, there_and_back, why
 
@@ -135,6 +135,37 @@ def test_macvlans_above_a_bridge_are_reached_from_its_ports_and_not_from_its_hos
     assert there_and_back(snapshot, ONE, "10.9.0.11", "10.9.0.13") == ("delivered", FAR, "delivered")
     assert sent(snapshot, HOST, "10.9.0.2", "10.9.0.11").end == "unreachable"
     assert sent(snapshot, ONE, "10.9.0.11", "10.9.0.2").end == "unreachable"
+
+
+@pytest.mark.parametrize(("above_it", "below_it", "said"), [(False, True, "eth0"), (True, False, "br0")])
+def test_nobody_answers_for_what_is_down_before_any_rule_is_asked(above_it: bool, below_it: bool, said: str) -> None:
+    found = sent(above_a_bridge(up=above_it, bridge_up=below_it), FAR, "10.9.0.13", "10.9.0.11")
+    assert (found.end, found.obstacles[0].stage, why(found)) == (
+        "unreachable",
+        "neighbour" if below_it else "bridge",
+        f"{said} is down",
+    )
+
+
+def test_an_answer_passes_the_queue_of_the_link_below() -> None:
+    lost = TrafficFilter(ifindex=2, place="root", kind="pfifo", qdisc="drops everything")
+    found = sent(above_a_bridge(queue=lost), FAR, "10.9.0.13", "10.9.0.11")
+    assert (found.end, why(found)) == ("unreachable", "qdisc pfifo of br0 drops everything")
+    known = Neighbour(ifindex=2, family="ip", address="10.9.0.11", mac="02:00:00:00:aa:0b", state="PERMANENT")
+    host, mac, far = above_a_bridge(queue=lost).namespaces
+    found = sent(host_of(host, mac, msgspec.structs.replace(far, neighbours=(known,))), FAR, "10.9.0.13", "10.9.0.11")
+    assert found.end == "delivered"
+
+
+def above_a_bridge(*, up: bool = True, bridge_up: bool = True, queue: TrafficFilter | None = None) -> Snapshot:
+    """A container at a bridge, and a macvlan above it."""
+    bridge, box = device(2, "br0", "bridge", up=bridge_up), device(2, "eth0", "veth", peer=(HOST, 3))
+    mac = child(ONE, 11, "bridge")
+    mac = msgspec.structs.replace(mac, links=tuple(msgspec.structs.replace(link, up=up) for link in mac.links))
+    filters = (queue,) if queue is not None else ()
+    port = bridge_port(3, "v0", 2, (FAR, 2))
+    host = space(HOST, bridge, port, addresses={2: "10.9.0.2/24"}, traffic_control=filters)
+    return host_of(host, mac, space(FAR, box, addresses={2: "10.9.0.13/24"}))
 
 
 def test_the_hooks_of_the_link_below_are_met_on_the_way() -> None:
