@@ -106,7 +106,7 @@ def test_looking_traffic_and_captures_are_no_news(docker_host: DockerHost, heard
 def test_waiting_costs_nothing(docker_host: DockerHost) -> None:
     with listening(docker_host) as listener:
         listener.settle(3.0)
-        assert listener.cpu_time() < 0.5  # the start of Python itself is most of it
+        assert listener.cpu_time() < 0.1
 
 
 def test_the_app_shows_a_new_container_by_itself_and_rests_afterwards(docker_host: DockerHost) -> None:

@@ -301,7 +301,7 @@ def test_a_hung_daemon_costs_the_names_and_nothing_else(any_docker: DockerHost, 
         began = time.monotonic()
         blind = any_docker.snapshot()
         took = time.monotonic() - began
-    assert took < 6
+    assert took < 30  # the limit is 3 s; without one it never ends
     assert [(item.name, item.reachable) for item in known_items(blind.engines)] == [("docker", False)]
     assert ("engine", "docker", "the Docker daemon did not answer within 3 s") in [
         (gap.section, gap.scope, gap.reason) for gap in blind.gaps

@@ -289,7 +289,7 @@ def hung(host: PodmanHost) -> Iterator[None]:
 def test_a_hung_podman_costs_the_names_and_nothing_else(host: PodmanHost, snapshot: Snapshot) -> None:
     began = time.monotonic()
     blind = host.snapshot()
-    assert time.monotonic() - began < 7
+    assert time.monotonic() - began < 30  # it sleeps for 60 s
     assert host.run("pgrep", "-fx", "sleep 60", check=False).stdout == b""
     assert [(item.name, item.reachable) for item in known_items(blind.engines)] == [("podman", False)]
     assert {(gap.section, gap.scope) for gap in blind.gaps} == {

@@ -24,9 +24,10 @@ import json, sys, time
 from dnet_tui.inspect.watch.host_events import HostEvents
 events = HostEvents(lambda moved: print(json.dumps(sorted(moved)), flush=True)).start()
 print(json.dumps(events.notes), flush=True)
+began = time.process_time()
 sys.stdin.read()
 events.close()
-print(json.dumps(time.process_time()), flush=True)
+print(json.dumps(time.process_time() - began), flush=True)
 """
 
 ROWS, COLUMNS = 40, 140
@@ -63,7 +64,7 @@ class Listener:
             pass
 
     def cpu_time(self) -> float:
-        """End it; return the seconds of CPU that it used in all."""
+        """End it; return the seconds of CPU that it used for listening."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         lines = [json.loads(line) for line in self._rest()]

@@ -133,13 +133,13 @@ def test_a_probe_that_never_comes_back_is_not_waited_for(monkeypatch: pytest.Mon
     release = threading.Event()
 
     def stuck(_: PlannedProbe, __: NsHandle) -> Probe:
-        release.wait(5)
+        release.wait(60)
         return Probe(outcome=ProbeOutcome.OK, seconds=0.0)
 
     start = time.monotonic()
     result = probe_host(docker_like_snapshot(), never, sender=stuck)
     release.set()
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 30
     assert {item.reason for item in result.probes} == {"it took too long"}
 
 

@@ -61,7 +61,7 @@ def test_a_daemon_that_hangs_costs_the_time_limit_and_its_names(place: Path, sil
         began = time.monotonic()
         answer = read(place, timeout=0.4)
         took = time.monotonic() - began
-    assert took < 1.5
+    assert took < 10  # without a limit it never ends
     assert [(item.name, item.reachable) for item in answer.engines] == [("docker", False)]
     assert answer.containers == ()
     assert not answer.complete

@@ -78,7 +78,7 @@ def test_a_service_that_never_answers_costs_no_more_than_the_limit(place: Path) 
         began = time.monotonic()
         answer = read(place, 0.3)
         took = time.monotonic() - began
-    assert took < 2
+    assert took < 10  # without a limit it never ends
     assert sections(answer) == [("engine", "podman"), ("networks", "podman"), ("containers", "podman")]
     assert "did not answer within 0.3 s" in answer.gaps[0].reason
     assert (answer.complete, answer.engines[0].reachable) == (False, False)
