@@ -1,0 +1,20 @@
+"""Whoever asks a script what it does gets told, and nothing is started."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "script"
+PYTHON = sorted(
+    path.name for path in SCRIPTS.iterdir() if path.is_file() and path.read_text().startswith("#!/usr/bin/env python3")
+)
+
+
+@pytest.mark.parametrize("name", PYTHON)
+def test_a_script_tells_how_it_is_called(name: str) -> None:
+    done = subprocess.run([SCRIPTS / name, "--help"], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"script/{name}" in done.stdout
