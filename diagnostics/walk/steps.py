@@ -109,13 +109,17 @@ class BridgeCallIptables(NamedTuple):
 
 
 class BridgePassOn(NamedTuple):
-    """A bridge passes a frame on from a port to another; ``called``: through FORWARD and POSTROUTING of IP too."""
+    """A bridge passes a frame on from a port to another; ``called``: through FORWARD and POSTROUTING of IP too.
+
+    ``copied``: the host gets a copy, and takes it for its own.
+    """
 
     ns: Namespace
     bridge: Link
     port: Link
     frame: Frame
     called: bool
+    copied: bool = False
 
 
 class BridgeSend(NamedTuple):

@@ -109,6 +109,17 @@ def no_slave(ns: Namespace, bond: Link) -> Decider:
     return Decider(kind="link", text=text, namespace=ns.id, value="NO-CARRIER", interface=bond.name)
 
 
+def is_promiscuous(view: View, ns: Namespace, bridge: Link) -> bool:
+    """Whether a bridge takes every frame: it was told to, or a link above it has a MAC address of its own.
+
+    A bridge has no filter for that (IFF_UNICAST_FLT), and no flag shows it (macvlan_open, __dev_set_rx_mode).
+    """
+    uppers = (view.links[upper] for upper in view.known_above(ref_of(ns, bridge)))
+    return "PROMISC" in bridge.flags or any(
+        link.up and link.kind in MACVLANS | {"vlan"} and link.mac != bridge.mac for link in uppers
+    )
+
+
 def hears_groups(sender: Link | None, upper: Link) -> bool:
     """Whether a macvlan hears a broadcast that arrives at the link below it; ``sender``: the one above it that sent it.
 

@@ -5,7 +5,7 @@ Sources: net/bridge/br_input.c, br_forward.c and br_netfilter_hooks.c.
 
 from __future__ import annotations
 
-from dnet_tui.diagnostics.walk.l2 import neighbours, topology, vlan_ports
+from dnet_tui.diagnostics.walk.l2 import neighbours, stacks, topology, vlan_ports
 from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.l2.stations import is_own
 from dnet_tui.diagnostics.walk.l3 import routing
@@ -75,7 +75,8 @@ def bridge_call_iptables(state: WalkState, step: BridgeCallIptables) -> Next:
         if up and entry is not None and is_own(entry):
             mtu.join(state, ns)  # the bridge takes that MAC address for its own: up it goes, and is routed there
             return RouteReceived(ns, bridge)
-        return BridgePassOn(ns, bridge, port, frame, called=True)
+        copied = up and stacks.is_promiscuous(state.view, ns, bridge)
+        return BridgePassOn(ns, bridge, port, frame, called=True, copied=copied)
     if state.packet.dst == dst and not up:
         return BridgePassOn(ns, bridge, port, frame, called=True)
     if state.packet.dst != dst:  # what was translated gets the bridge's MAC address (br_nf_pre_routing_finish)
@@ -123,12 +124,15 @@ def _stays(state: WalkState, ns: Namespace, bridge: Link) -> bool:
 
 def bridge_pass_on(state: WalkState, step: BridgePassOn) -> Next:
     """From one port to another."""
-    ns, bridge, came_by, frame, called = step
+    ns, bridge, came_by, frame, called, copied = step
     port = port_to(state, ns, bridge, frame, came_by=came_by)
     if port is None:
         return left(state, ns, bridge)
-    state.check(ns, "bridge", topology.delivery_stop(ns, came_by, port))
-    state.check(ns, "bridge", topology.port_stop(ns, port))
+    stops = topology.delivery_stop(ns, came_by, port), topology.port_stop(ns, port)
+    if copied and any(stops):
+        state.doubt(_routes_its_copy(ns, bridge), "bridge")
+    for stop in stops:
+        state.check(ns, "bridge", stop)
     # What leaves with a tag isn't IP to br_netfilter, and it looks on only at what it saw come in.
     called = called and not vlan_ports.tags_out(bridge, port, frame.vlan, frame.tags)
     pass_bridge(state, ns, "forward", came_by.name, port.name, part="first" if called else "all")
@@ -141,6 +145,15 @@ def bridge_pass_on(state: WalkState, step: BridgePassOn) -> Next:
         traverse_hook(state, ns, "postrouting", next_hop=frame.next_hop)
         state.track(ns)
     return LeavePort(ns, bridge, port, frame, called=called)
+
+
+def _routes_its_copy(ns: Namespace, bridge: Link) -> Decider:
+    """What was redirected came for the host, and a promiscuous bridge hands up a copy (br_handle_frame_finish).
+
+    The host routes that, since Linux 6.8 without its connection (br_nf_local_in).
+    """
+    text = f"{bridge.name} is promiscuous: its host gets a copy of what was redirected, and may route it"
+    return Decider(kind="link", text=text, namespace=ns.id, value="PROMISC", interface=bridge.name)
 
 
 def bridge_send(state: WalkState, step: BridgeSend) -> Next:

@@ -10,7 +10,7 @@ from typing import Any
 
 from lab.machines.docker_host import DockerHost
 from lab.machines.hosts import LabHost
-from lab.sequences.sequences import Drawers, Ground, lines, made_before, one_of, port_of, steady
+from lab.sequences.sequences import BY_ITSELF, Drawers, Ground, lines, made_before, one_of, port_of, steady
 
 _CONTAINERS = ("web", "app1", "app2", "db", "quiet1")
 _VETH = re.compile(r"\bveth[0-9a-f]{7}\b")
@@ -24,7 +24,7 @@ def portrait(host: LabHost) -> dict[str, Any]:
         "nft": _sorted(host, "nft", "-s", "list", "ruleset"),
         "sysctls": _sorted(host, "sysctl", "-a", "-e", "-r", r"^net\.(ipv4|ipv6|bridge)\."),
         "policy": lines(host, "ip", "rule") + lines(host, "ip", "-6", "rule"),
-        "routes": _sorted(host, "ip", "route", "show", "table", "all"),
+        "routes": [line for line in _sorted(host, "ip", "route", "show", "table", "all") if not BY_ITSELF.search(line)],
         "namespaces": sorted(line.split()[0] for line in lines(host, "ip", "netns")),
         "networks": _sorted(host, "docker", "network", "ls", "--format={{.Name}} {{.Driver}}"),
     }

@@ -90,6 +90,10 @@ class Ground:
     portrait: Callable[[LabHost], dict[str, Any]]
 
 
+BY_ITSELF = re.compile(r"fe80|ff00::|^(local|anycast|multicast) .*:")
+"""The routes that the kernel makes by itself once duplicate address detection is through."""
+
+
 def portrait(host: LabHost) -> dict[str, Any]:
     """All that actions may change: rules, links, addresses, routes, neighbours, sysctls; of the namespaces too."""
     seen: dict[str, Any] = {
@@ -106,10 +110,7 @@ def portrait(host: LabHost) -> dict[str, Any]:
         seen[f"links {name}"] = {link["ifname"]: _link(link) for link in links}
         routes = lines(host, *ip, "route", "show", "table", "all")
         routes += lines(host, *ip, "-6", "route", "show", "table", "all")
-        # What the kernel makes by itself once duplicate address detection is through.
-        seen[f"routes {name}"] = sorted(
-            line for line in routes if not re.search(r"fe80|ff00::|^(local|anycast|multicast) .*:", line)
-        )
+        seen[f"routes {name}"] = sorted(line for line in routes if not BY_ITSELF.search(line))
         seen[f"neighbours {name}"] = lines(host, *ip, "neighbour", "show", "nud", "permanent")
     return seen
 
