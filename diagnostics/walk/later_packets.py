@@ -85,10 +85,14 @@ def _walked(view: View, forward: Walk, answer: Walk, *, beyond: bool) -> Iterato
             yield LaterPacket(kind="second packet", walk=_onward(view, ways, answer, start, beyond=beyond))
         return
     data = replace(start, tcp_flags=DATA_FLAGS, length=start.length or segment(start.family, DATA))
-    if asked or _is_half_seen(ways, answer):
-        yield LaterPacket(kind="data", walk=_onward(view, ways, answer, data, beyond=beyond))
-    if back & (OF_SHAPE | _STATUS) or _is_picked_up(answer):
-        back_walk = reply(view, forward, beyond=beyond, outside=answer.to_outside, data=DATA)
+    picked_up, opening = _is_picked_up(answer), forward
+    if asked or picked_up or _is_half_seen(ways, answer):
+        onward = _onward(view, ways, answer, data, beyond=beyond)
+        yield LaterPacket(kind="data", walk=onward)
+        if picked_up and onward.tracked and onward.arrives:
+            opening = onward  # conntrack's connection begins with it
+    if back & (OF_SHAPE | _STATUS) or picked_up:
+        back_walk = reply(view, opening, beyond=beyond, outside=answer.to_outside, data=DATA)
         yield LaterPacket(kind="data of the answer", walk=back_walk)
     if asked & OF_SHAPE:
         bare = replace(start, tcp_flags=("ACK",), length=segment(start.family, 0))

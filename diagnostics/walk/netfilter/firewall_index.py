@@ -131,6 +131,18 @@ class FirewallIndex:
             )
         return self._watched[family]
 
+    @cached_property
+    def marks_what_is_sent(self) -> bool:
+        """Whether a rule may mark the connection of a packet that is made here: one of OUTPUT's, or below it."""
+        return any(
+            isinstance(expr, SetMark) and (expr.where == "ct" or expr.op == "save")
+            for table in self.firewall.tables
+            for chain in table.chains
+            if chain.hook in {None, "output", "postrouting"}
+            for rule in chain.rules
+            for expr in rule.exprs
+        )
+
     def translates(self, family: str) -> bool:
         """Whether there is a nat chain: then conntrack gives every connection of a family a tuple of its own."""
         tables = (table for table in self.firewall.tables if table.family in {family, "inet"})

@@ -24,6 +24,8 @@ from dnet_tui.diagnostics.walk.l2.reach import Crossing, LowerLink
 from dnet_tui.diagnostics.walk.l2.topology import calls_iptables
 from dnet_tui.diagnostics.walk.l3.xfrm import PolicyVerdict, policy_stop
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
+from dnet_tui.diagnostics.walk.netfilter.conntrack import without_connection
+from dnet_tui.diagnostics.walk.netfilter.firewall_index import ChainPart
 from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, is_unsure, replace
 from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import device_chains
@@ -267,8 +269,17 @@ def _losses(state: WalkState, packet: Packet, points: Iterable[Point | Device]) 
             ibrname=index.bridge_of(iif) if in_bridge else "",
             obrname=index.bridge_of(oif) if in_bridge else "",
         )
-        result = run_hook(state.ruleset(ns), hook, seen, families=families, most=state.assume)
-        yield from _lost_to_rule(state, ns, result, said)
+        for part in _parts(hook, families):
+            tracked = seen if part != "early" else without_connection(seen)
+            result = run_hook(state.ruleset(ns), hook, tracked, families=families, part=part, most=state.assume)
+            yield from _lost_to_rule(state, ns, result, said)
+
+
+def _parts(hook: Hook, families: tuple[str, ...]) -> tuple[ChainPart, ...]:
+    """The parts of a hook that a message passes: conntrack leaves it untracked, before which it is in no connection."""
+    if families != _IPV6 or hook not in {"prerouting", "output"}:
+        return ("all",)
+    return "early", "middle", "late"
 
 
 def _lost_at_device(state: WalkState, packet: Packet, at: Device, said: str) -> Iterator[tuple[End, Decider]]:

@@ -14,7 +14,7 @@ from dnet_tui.diagnostics.walk.packet import Decider, replace
 from dnet_tui.diagnostics.walk.stages import mtu
 from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_bridge, pass_device
 from dnet_tui.diagnostics.walk.stages.edges import left
-from dnet_tui.diagnostics.walk.stages.frames import frame_to, port_to
+from dnet_tui.diagnostics.walk.stages.frames import frame_to, port_to, stop_if_astray
 from dnet_tui.diagnostics.walk.stages.hook_traversal import traverse_hook
 from dnet_tui.diagnostics.walk.stages.links import above
 from dnet_tui.diagnostics.walk.stages.routing_state import choose_way
@@ -81,6 +81,9 @@ def bridge_call_iptables(state: WalkState, step: BridgeCallIptables) -> Next:
         return BridgePassOn(ns, bridge, port, frame, called=True)
     if state.packet.dst != dst:  # what was translated gets the bridge's MAC address (br_nf_pre_routing_finish)
         state.packet = replace(state.packet, mac_to=bridge.mac.lower() or None)
+        if _is_lost_on_the_way(state, ns, bridge):
+            mtu.join(state, ns)
+            return RouteReceived(ns, bridge)
     frame = _hand_up(state, ns, bridge, port, frame)
     if state.packet.dst == dst and above(state, ns, bridge, frame) is not None:
         return TakeFrame(ns, bridge, frame)
@@ -120,6 +123,17 @@ def _stays(state: WalkState, ns: Namespace, bridge: Link) -> bool:
     if state.packet.family == "ip6":
         stops = tuple(stop for stop in stops if stop.stage != "forwarding")
     return not stops and answer.type == "unicast" and answer.ifindex == bridge.ifindex
+
+
+def _is_lost_on_the_way(state: WalkState, ns: Namespace, bridge: Link) -> bool:
+    """Whether a frame that DNAT rewrote isn't routed: it is thrown away before the bridge hands it up.
+
+    By the validation of its source and a martian destination (ip_route_input), in IPv6 by any route that is none.
+    """
+    answer, stops = admit(state.index(ns), state.packet, bridge, lambda answer: choose_way(state, answer))
+    if state.packet.family == "ip6":
+        return answer.type not in {"unicast", "local", "unknown"}
+    return any(stop.stage != "forwarding" and stop.end == "dropped" for stop in stops)
 
 
 def bridge_pass_on(state: WalkState, step: BridgePassOn) -> Next:
@@ -181,5 +195,6 @@ def leave_port(state: WalkState, step: LeavePort) -> Next:
     ns, bridge, port, frame, called = step
     mtu.out_of_port(state, ns, bridge, port, called=called, kernel=state.view.snapshot.host.kernel)
     pass_device(state, ns, port, "egress")
+    stop_if_astray(state, ns, bridge, port, frame)
     state.hop(ns, bridge.name, "bridge", f"out of port {port.name}")
     return SendFrame(ns, port, frame.tagged(*vlan_ports.tags_out(bridge, port, frame.vlan, frame.tags)))

@@ -50,7 +50,7 @@ def port_to(state: WalkState, ns: Namespace, bridge: Link, frame: Frame, *, came
     told = topology.told_ports(state.view, ns, bridge, frame.mac) if frame.mac and not owners else ()
     if len(told) == 1:
         return told[0]
-    ports = _by_station(state, ns, bridge, frame, owners, forwarded=came_by is not None)
+    ports = _by_station(state, ns, bridge, frame, owners, came_by)
     if len(ports) == 1:
         state.doubt(neighbours.contradicted(state.view, ns, bridge, frame, ports[0]))
         return ports[0]
@@ -68,9 +68,12 @@ def port_to(state: WalkState, ns: Namespace, bridge: Link, frame: Frame, *, came
 
 
 def _by_station(
-    state: WalkState, ns: Namespace, bridge: Link, frame: Frame, owners: tuple[Link, ...], *, forwarded: bool
+    state: WalkState, ns: Namespace, bridge: Link, frame: Frame, owners: tuple[Link, ...], came_by: Link | None
 ) -> tuple[Link, ...]:
-    """Of the ports behind which somebody takes a frame those that it gets to, by the bridge's forwarding entries."""
+    """Of the ports behind which somebody takes a frame those that it gets to, by the bridge's forwarding entries.
+
+    A fixed entry leads it to its port, whoever is there: on its way there it meets what it meets.
+    """
     if not frame.mac or not owners:
         return owners
     index = state.index(ns)
@@ -84,9 +87,21 @@ def _by_station(
                 state.stop("unreachable", "bridge", unflooded(index, port, frame.mac))
         return owners
     found = tuple(port for port in owners if port.ifindex == known[0])
-    if not found or (forwarded and is_own(known)):
+    if not found and fixed and not is_own(known) and (came_by is None or came_by.ifindex != known[0]):
+        found = tuple(port for port in state.view.ports_of(ns.id, bridge.ifindex) if port.ifindex == known[0])
+    if not found or (came_by is not None and is_own(known)):
         state.stop("unreachable" if fixed else "unknown", "bridge", astray(index, bridge, frame.mac, *known))
     return found
+
+
+def stop_if_astray(state: WalkState, ns: Namespace, bridge: Link, port: Link, frame: Frame) -> None:
+    """Stop a frame that a fixed entry leads out of a port behind which its owner isn't: nobody there takes it."""
+    known = state.stations.port(state.index(ns), bridge, frame.mac, frame.vlan) if frame.mac else None
+    if known is None or known[1] is None or known[1].state == "dynamic" or known[0] != port.ifindex:
+        return
+    owners = topology.owner_ports(state.view, ns, bridge, frame)
+    if owners and all(owner.ifindex != port.ifindex for owner in owners):
+        state.stop("unreachable", "bridge", astray(state.index(ns), bridge, frame.mac, *known))
 
 
 def _of_another_vlan(state: WalkState, ns: Namespace, bridge: Link, frame: Frame) -> None:

@@ -11,7 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
-from dnet_tui.diagnostics.walk.netfilter.conntrack import holders, is_taken, source_ports, without_connection
+from dnet_tui.diagnostics.walk.netfilter.conntrack import (
+    holders,
+    is_icmp_error,
+    is_taken,
+    source_ports,
+    without_connection,
+)
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import ChainPart
 from dnet_tui.diagnostics.walk.netfilter.fwmark import with_changes
 from dnet_tui.diagnostics.walk.netfilter.hooks import or_instead, run_hook
@@ -126,6 +132,16 @@ class _HookTraversal:
             state.packet = replace(state.packet, zone=early.zone, reply_zone=early.reply_zone)
             state.find_connection(self.ns)
             state.entered = state.packet
+            self._doubt_report()
+
+    def _doubt_report(self) -> None:
+        """Note that an ICMP error may be about a connection that was tracked in its zone, where its own isn't."""
+        state = self.state
+        ours = state.known.find(self.ns.id, state.packet) if is_icmp_error(state.packet) else None
+        if ours is None or state.connection is not None or not state.index(self.ns).tracked(ours.after):
+            return
+        text = f"which connection the ICMP error about {ours.before.tuple_text()} belongs to"
+        state.obstacle("unknown", "conntrack", Decider(kind="connection", text=text, namespace=self.ns.id))
 
     def _run(self, part: ChainPart) -> HookResult:
         """Run the chains of one part, and note what they did."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dnet_tui.diagnostics.walk.l2 import topology
 from dnet_tui.diagnostics.walk.l3.addresses import unusable_source
 from dnet_tui.diagnostics.walk.l3.foreign_source import foreign_source
+from dnet_tui.diagnostics.walk.l3.routing import switched_on
 from dnet_tui.diagnostics.walk.packet import replace
 from dnet_tui.diagnostics.walk.stages import hop_limit, mtu
 from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import pass_device
@@ -77,8 +78,18 @@ def forward(state: WalkState, step: Forward) -> Next:
     mtu.forwarded(state, ns, out, answer)
     check_policies(state, ns, "fwd", came_by=state.index(ns).link(state.packet.iif), out=out)
     check_policies(state, ns, "out", out=out)
+    if state.packet.iif == out.name and state.index(ns).rules.marks_what_is_sent and _may_redirect(state, ns, out):
+        state.packet = replace(state.packet, ctmark=None)
     traverse_hook(state, ns, "forward")
     return Leave(ns, out, answer)
+
+
+def _may_redirect(state: WalkState, ns: Namespace, link: Link) -> bool:
+    """Whether who sent the packet is told of a shorter way: that ICMP message has the packet's connection.
+
+    Rules of OUTPUT may mark it, before the packet itself comes to FORWARD (ip_forward, ip6_forward).
+    """
+    return state.packet.family == "ip6" or switched_on(ns, link.name, "send_redirects")
 
 
 def leave(state: WalkState, step: Leave) -> Next:
