@@ -126,8 +126,10 @@ def _connbytes(words: Sequence[str], text: str) -> StatefulMatch:
     least, most = number(low, 2**64 - 1), number(high, 2**64 - 1) if high else None
     if (least, most) == (0, None):
         return msgspec.structs.replace(_settled(text, holds=not span.negate), needs=(_TRACKED,))
-    so_far = 0 if way.value == "reply" else 1 if mode.value == "packets" else _PLAIN
-    inside = least <= so_far and (most is None or so_far <= most)
+    one = 1 if mode.value == "packets" else _PLAIN
+    both = one if mode.value == "avgpkt" else 2 * one
+    so_far = {"original": (one, one), "reply": (0, one), "both": (one, both)}[way.value]
+    inside, after = (least <= count and (most is None or count <= most) for count in so_far)
     unit = {"packets": "packets", "bytes": "bytes", "avgpkt": "bytes per packet"}[mode.value]
     which = {"original": "its first direction", "reply": "its other direction", "both": "both directions"}[way.value]
     counted = f"{least} {unit} or more" if most is None else f"{least} to {most} {unit}"
@@ -135,6 +137,7 @@ def _connbytes(words: Sequence[str], text: str) -> StatefulMatch:
     return StatefulMatch(
         text=text,
         first=inside != span.negate,
+        answer=after != span.negate,
         words=f"while {counted} {no} gone in {which} of the connection",
         needs=(_TRACKED,),
     )

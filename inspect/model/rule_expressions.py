@@ -70,12 +70,13 @@ class StatefulMatch(Expr, frozen=True, kw_only=True, tag="stateful"):
     like it; ``words`` say for which packets it holds: "while at most 10 a
     second come (burst 5)".  Where it is ``chance``, nobody can foretell it for
     a single packet, and ``first`` is what is likelier.  ``needs``: as with
-    :class:`Opaque`.
+    :class:`Opaque`.  ``answer`` tells what it is for the first answer; None: the same.
     """
 
     text: str
     first: bool
     words: str
+    answer: bool | None = None
     chance: bool = False
     needs: tuple[Match, ...] = ()
 

@@ -88,14 +88,22 @@ def connection_count(operator: str, body: Json, right: Json) -> tuple[Match, Sta
     text = shown({"match": {"op": operator, "left": {"ct": dict(found)}, "right": right}})
     if (low, high) == (0, _MOST):
         return TRACKED, _settled(text, holds=operator != "!=")
-    so_far = 0 if way == "reply" else 1 if key == "packets" else _PLAIN
-    inside = low <= so_far <= high
+    inside, after = (low <= so_far <= high for so_far in _counted(key, way))
     unit = {"bytes": "bytes", "packets": "packets", "avgpkt": "bytes per packet"}[key]
     counted = f"{low} or more {unit}" if high == _MOST else f"{low} to {high} {unit}"
     which = f"its {way} direction" if isinstance(way, str) else "both directions"
     no = "don't have" if operator == "!=" else "have"
     words = f"while {counted} {no} gone in {which} of the connection"
-    return TRACKED, StatefulMatch(text=text, first=inside != (operator == "!="), words=words)
+    negated = operator == "!="
+    return TRACKED, StatefulMatch(text=text, first=inside != negated, answer=after != negated, words=words)
+
+
+def _counted(key: str, way: object) -> tuple[int, int]:
+    """What a connection of plain packets has counted when its first one comes, and its first answer."""
+    unit = 1 if key == "packets" else _PLAIN
+    if way in {"original", "reply"}:
+        return (0, unit) if way == "reply" else (unit, unit)
+    return unit, unit if key == "avgpkt" else 2 * unit
 
 
 def _settled(text: str, *, holds: bool) -> StatefulMatch:

@@ -30,6 +30,8 @@ class HookResult(msgspec.Struct, frozen=True, kw_only=True):
     passed: tuple[RuleRef, ...] = ()
     reroutes: bool = False
     """Whether a chain was asked after which the kernel looks up the route anew when the mark has changed."""
+    turned: Packet | None = None
+    """Of a packet that is stopped: as it was after such a chain had changed its mark, before the one that stops it."""
     more: tuple[tuple[ChainOutcome, Decider], ...] = ()
     """What else of the hook would drop or reject a packet that this result stops."""
     choices: tuple[tuple[Nat | None, RuleRef | None], ...] = ()

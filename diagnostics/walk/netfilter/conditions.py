@@ -113,7 +113,8 @@ class RuleConditions(NamedTuple):
             case SetLookup():
                 return assumed_lookup(expr, self.ipsets, packet, self.context)
             case StatefulMatch() if not expr.chance or self.assume is Assume.ODDS:
-                return Assumption(expr.first, f"it matches {expr.words}")
+                holds = expr.answer if packet.reply and expr.answer is not None else expr.first
+                return Assumption(holds, f"it matches {expr.words}")
             case _:
                 return None
 

@@ -129,8 +129,11 @@ class _HookRun:
         passed: list[RuleRef] = []
         perhaps: list[Decider | None] = []
         hedges: list[Hedge] = []
+        turned: Packet | None = None
         for number, base in enumerate(chains, start=1):
             result = self.evaluate(base, packet)
+            if _reroutes(base) and result.packet.mark != packet.mark and result.verdict not in {"drop", "reject"}:
+                turned = result.packet
             packet = result.packet
             offloaded += result.offloaded
             hedges += result.hedges
@@ -140,7 +143,9 @@ class _HookRun:
             if result.verdict in {"drop", "reject"}:
                 more = tuple(self._more(chains[number - 1 :], packet))
                 by = or_instead(result.by, perhaps)
-                return msgspec.structs.replace(result, by=by, passed=tuple(passed), more=more, hedges=tuple(hedges))
+                return msgspec.structs.replace(
+                    result, by=by, passed=tuple(passed), more=more, hedges=tuple(hedges), turned=turned
+                )
             if result.verdict == "unknown":
                 undecided = undecided or result.by
                 perhaps.append(result.by)
@@ -167,7 +172,7 @@ class _HookRun:
             choices=tuple(choices) if done is not None and done.choices else (),
             offloaded=tuple(dict.fromkeys(offloaded)),
             hedges=tuple(hedges),
-            reroutes=any(base.chain.type == "route" or base.table.table.name == "mangle" for base in chains),
+            reroutes=any(_reroutes(base) for base in chains),
         )
 
     def _more(self, chains: Sequence[BaseChain], packet: Packet) -> Iterator[tuple[ChainOutcome, Decider]]:
@@ -184,6 +189,11 @@ class _HookRun:
                 if rule is None or rule.number == 0:
                     break
                 skipping |= {(rule.chain, rule.number)}
+
+
+def _reroutes(base: BaseChain) -> bool:
+    """Whether the route is looked up anew after a chain of OUTPUT that has changed the mark (nf_route_table_hook4)."""
+    return base.chain.type == "route" or base.table.table.name == "mangle"
 
 
 def or_instead(by: Decider | None, perhaps: Iterable[Decider | None]) -> Decider | None:

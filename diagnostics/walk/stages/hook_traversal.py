@@ -132,15 +132,17 @@ class _HookTraversal:
             state.packet = replace(state.packet, zone=early.zone, reply_zone=early.reply_zone)
             state.find_connection(self.ns)
             state.entered = state.packet
+        if state.connection is None and is_icmp_error(state.packet) and not state.fresh:
             self._doubt_report()
 
     def _doubt_report(self) -> None:
-        """Note that an ICMP error may be about a connection that was tracked in its zone, where its own isn't."""
+        """Note that an ICMP error may belong to a connection that was tracked already, where its packet's own isn't."""
         state = self.state
-        ours = state.known.find(self.ns.id, state.packet) if is_icmp_error(state.packet) else None
-        if ours is None or state.connection is not None or not state.index(self.ns).tracked(ours.after):
+        ours = state.known.find(self.ns.id, state.packet)
+        about = ours.after if ours is not None else state.awaited[1] if state.awaited is not None else None
+        if about is None or not state.index(self.ns).tracked(about):
             return
-        text = f"which connection the ICMP error about {ours.before.tuple_text()} belongs to"
+        text = f"which connection the ICMP error about {about.tuple_text()} belongs to"
         state.obstacle("unknown", "conntrack", Decider(kind="connection", text=text, namespace=self.ns.id))
 
     def _run(self, part: ChainPart) -> HookResult:
@@ -155,6 +157,10 @@ class _HookTraversal:
             # A fault is what certainly stops a packet: on what this rests is for a person to judge.
             self.unsure = self.unsure or result.by
         elif result.verdict in {"drop", "reject"}:
+            if self.hook == "output" and result.turned is not None:
+                state.packet = result.turned  # its route is looked up anew before the chain that stops it is asked
+                self.rerouted()
+                state.packet = result.packet
             by = or_instead(result.by, [self.unsure]) or Decider(kind="rule", text="", namespace=self.ns.id)
             self.state.hop(self.ns, self.interface, self.hook, result.verdict, rule=by.rule)
             self.passed = True
