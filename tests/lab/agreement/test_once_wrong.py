@@ -125,6 +125,18 @@ CASES = {
         "iptables -t raw -I PREROUTING -i br-front -j CT --notrack; iptables -I FORWARD -j ACCEPT",
         *("web", OUTSIDE_SERVER, "answer no-route", "nothing"),
     ),
+    "invalid before conntrack": Once(
+        f"{_SIX}; nft add table ip6 early; "
+        "nft 'add chain ip6 early out { type filter hook output priority raw; }'; "
+        "nft add rule ip6 early out ct state invalid icmpv6 type nd-neighbor-advert drop",
+        *("web", "fd00:1::1", "unreachable", "nothing"),
+    ),
+    "a sticky entry behind a rule": Once(
+        f"mac={_MAC}; ip link add v9 type veth peer name v9p; ip link set v9p up; ip link set v9 up master br-front; "
+        "bridge fdb replace $mac dev v9 master static sticky; "
+        "sysctl -qw net.bridge.bridge-nf-call-iptables=1; iptables -I FORWARD -i br-front -o br-front -j DROP",
+        *("web", API, "dropped", "nothing"),
+    ),
     "a macvlan that is down": Once(
         f"{_MACVLAN}; sysctl -qw net.bridge.bridge-nf-call-iptables=1; "
         "iptables -t mangle -I PREROUTING -d 172.30.1.77 -j DROP",
