@@ -16,6 +16,7 @@ import msgspec
 
 from dnet_tui.inspect.model import Family, Link, Namespace, Network, Snapshot, known_items
 from dnet_tui.inspect.model.default_routes import is_anywhere
+from dnet_tui.inspect.text.networks import read_network
 
 OUTSIDE = "198.51.100.77"
 """Stands for "somewhere on the internet" (TEST-NET-2, RFC 5737): no rule is written for it in particular."""
@@ -44,7 +45,7 @@ class KnownRanges:
         self._found: dict[tuple[int, int], set[int]] = {}
         for cidr in cidrs:
             try:
-                net = ipaddress.ip_network(cidr, strict=False)
+                net = read_network(cidr)
             except ValueError:
                 continue
             rest = _BITS[net.version] - net.prefixlen
@@ -120,7 +121,7 @@ def _more(family: Family) -> Iterator[str]:
 def _inside(cidr: str) -> Iterator[str]:
     """A few addresses of a range, none at its ends."""
     try:
-        net = ipaddress.ip_network(cidr, strict=False)
+        net = read_network(cidr)
     except ValueError:
         return
     size = net.num_addresses
@@ -130,7 +131,7 @@ def _inside(cidr: str) -> Iterator[str]:
 
 def _is_wide(cidr: str) -> bool:
     try:
-        net = ipaddress.ip_network(cidr, strict=False)
+        net = read_network(cidr)
     except ValueError:
         return False
     return is_anywhere(cidr) or net.prefixlen < _WIDEST[net.version]

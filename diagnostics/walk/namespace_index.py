@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -12,6 +11,7 @@ from dnet_tui.diagnostics.walk.match.values import numbered
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import FirewallIndex
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model import (
+    Address,
     ConntrackEntry,
     FdbEntry,
     Link,
@@ -28,6 +28,7 @@ from dnet_tui.inspect.model import (
 from dnet_tui.inspect.model.coverage.sections import unless_unasked
 from dnet_tui.inspect.model.default_routes import DEFAULT, LOCAL, MAIN
 from dnet_tui.inspect.model.view import View
+from dnet_tui.inspect.text.networks import read_network
 
 _BITS = {"ip": 32, "ip6": 128}
 _BUILTIN_RULES = ((0, LOCAL), (32766, MAIN), (32767, DEFAULT))
@@ -58,6 +59,22 @@ class NamespaceIndex:
     def addresses(self) -> frozenset[str]:
         """The namespace's own addresses."""
         return frozenset(item.address for item in self.ns.addresses)
+
+    @cached_property
+    def addresses_of(self) -> dict[str, list[Address]]:
+        """The same by family, as listed."""
+        found: defaultdict[str, list[Address]] = defaultdict(list)
+        for item in self.ns.addresses:
+            found[item.family].append(item)
+        return dict(found)
+
+    @cached_property
+    def addresses_on(self) -> dict[tuple[str, int], list[Address]]:
+        """The same by family and link."""
+        found: defaultdict[tuple[str, int], list[Address]] = defaultdict(list)
+        for item in self.ns.addresses:
+            found[item.family, item.ifindex].append(item)
+        return dict(found)
 
     @cached_property
     def rules(self) -> FirewallIndex:
@@ -229,7 +246,7 @@ class NamespaceIndex:
         found: dict[tuple[str, int], dict[int, dict[int, list[Route]]]] = {}
         for route in self.ns.routes:
             try:
-                network = ipaddress.ip_network(route.dst, strict=False)
+                network = read_network(route.dst)
             except ValueError:
                 continue
             bits = int(network.network_address) >> (_BITS[route.family] - network.prefixlen)

@@ -223,12 +223,19 @@ class View:
         Raises:
             NotSeen: the links of such a namespace were not read.
         """
-        for ns in self.namespaces.values():
-            if ns.id == ref.namespace or not isinstance(ns.links, Unread) or ns.id in self._reached_by_veth:
-                continue
-            if having is None or not self.is_stranger(ns.id, having):
-                raise ns.links.not_seen()
+        for ns, links in self._of_unread_links:
+            if ns != ref.namespace and (having is None or not self.is_stranger(ns, having)):
+                raise links.not_seen()
         return self._stacked.get(ref, ())
+
+    @cached_property
+    def _of_unread_links(self) -> tuple[tuple[str, Unread], ...]:
+        """The namespaces whose links weren't read, and that no veth shows to be connected."""
+        return tuple(
+            (ns.id, ns.links)
+            for ns in self.namespaces.values()
+            if isinstance(ns.links, Unread) and ns.id not in self._reached_by_veth
+        )
 
     def known_above(self, ref: LinkRef) -> tuple[LinkRef, ...]:
         """The same of those that were seen, for telling what becomes of a frame if there are no others."""

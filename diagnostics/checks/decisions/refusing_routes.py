@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from dnet_tui.diagnostics.walk.match.values import contains
 from dnet_tui.diagnostics.walk.packet import Packet
 from dnet_tui.inspect.model import Family, PolicyRule, Route, known_items, require
 from dnet_tui.inspect.model.rule_writers.owner import ADMINISTRATOR, DecisionOwner
+from dnet_tui.inspect.text.networks import read_network
 
 _TYPES = frozenset({"blackhole", "prohibit", "unreachable"})
 _BY_HAND = frozenset({"", "boot", "static", "unspec"})
@@ -104,7 +104,7 @@ def _is_on_its_link(route: Route, family: Family) -> bool:
     """Whether a route leads to a subnet that is said to be on the link."""
     if route.family != family or route.type != "unicast" or route.scope != "link":
         return False
-    net = ipaddress.ip_network(route.dst, strict=False)
+    net = read_network(route.dst)
     return not (net.is_link_local or net.is_multicast) and net.num_addresses > 1
 
 
@@ -138,11 +138,11 @@ def _maker(route: Route) -> DecisionOwner:
 
 def _holds(prefix: str, subnets: list[str]) -> bool:
     """Whether a prefix overlaps a network's own: then it only keeps the rest of a range together."""
-    one = ipaddress.ip_network(prefix, strict=False)
-    others = (ipaddress.ip_network(cidr, strict=False) for cidr in subnets)
+    one = read_network(prefix)
+    others = (read_network(cidr) for cidr in subnets)
     return any(one.version == other.version and one.overlaps(other) for other in others)
 
 
 def _one_of(prefix: str) -> str:
-    net = ipaddress.ip_network(prefix, strict=False)
+    net = read_network(prefix)
     return str(net[net.num_addresses // 2])

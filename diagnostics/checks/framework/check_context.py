@@ -125,14 +125,18 @@ class CheckContext:
 
     def gaps_met(self, sections: Collection[str]) -> list[str]:
         """What the flows came to that was not read, of these sections; in words, each once."""
-        texts = [
-            f"{flow.label}: {obstacle.by.text}"
+        texts = [text for section, text in self.case.kept("gaps met", self._met_gaps) if section in sections]
+        return list(dict.fromkeys(texts))
+
+    def _met_gaps(self) -> list[tuple[str, str]]:
+        """Each section that was not read, as the flows came to it, and how that is told."""
+        return [
+            (obstacle.by.value, f"{flow.label}: {obstacle.by.text}")
             for flow in self.flows
             if flow.expected
             for _, obstacle in flow.obstacles
-            if obstacle.by.kind == "gap" and obstacle.by.value in sections
+            if obstacle.by.kind == "gap"
         ]
-        return list(dict.fromkeys(texts))
 
     @property
     def meant(self) -> tuple[BlockedFlows, ...]:

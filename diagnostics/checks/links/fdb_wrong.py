@@ -25,7 +25,8 @@ When it is harmless
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 from dnet_tui.diagnostics.checks.framework.check import Check, Undecided, undecided
 from dnet_tui.diagnostics.checks.framework.check_context import CheckContext
@@ -56,20 +57,27 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
     for network in ctx.case.networks if host is not None else ():
         with ctx.case.noting():
             items = attachments(ctx.case, network)
+            entries = ctx.case.once(_by_mac) if items else {}
             for item in items:
-                yield from _of(ctx, host, item) if host is not None else ()
+                yield from _of(ctx, host, item, entries.get(item.inner.mac.lower(), ())) if host is not None else ()
 
 
-def _of(ctx: CheckContext, host: Namespace, item: Attachment) -> Iterator[Finding]:
-    mac = item.inner.mac.lower()
-    names = {link.ifindex: link.name for link in host.links}
-    for entry in host.fdb:
+def _by_mac(case: HostContext) -> dict[str, list[FdbEntry]]:
+    found: defaultdict[str, list[FdbEntry]] = defaultdict(list)
+    for entry in case.view.host.fdb if case.view.host is not None else ():
+        found[entry.mac.lower()].append(entry)
+    return dict(found)
+
+
+def _of(ctx: CheckContext, host: Namespace, item: Attachment, entries: Sequence[FdbEntry]) -> Iterator[Finding]:
+    """The finding about an attached container whose MAC address has these entries."""
+    for entry in entries:
         here = item.bridge.ifindex in {entry.master, entry.ifindex}
-        if not here or entry.mac.lower() != mac or entry.ifindex == item.port.ifindex or not _is_fixed(entry):
+        if not here or entry.ifindex == item.port.ifindex or not _is_fixed(entry):
             continue
-        if any(other.mac == entry.mac and other.ifindex == item.port.ifindex for other in host.fdb):
+        if any(other.mac == entry.mac and other.ifindex == item.port.ifindex for other in entries):
             continue
-        port = names.get(entry.ifindex, str(entry.ifindex))
+        port = next((link.name for link in host.links if link.ifindex == entry.ifindex), str(entry.ifindex))
         words = " ".join((entry.state or "permanent", *entry.flags))
         blocked = concerning(ctx.blocked_by(ID), item.member.namespace)
         delete = ("bridge", "fdb", "del", entry.mac, "dev", port, "master")

@@ -106,7 +106,9 @@ def _taken(case: HostContext) -> tuple[_Taken, ...]:
     if host is None:
         return ()
     found = []
-    for link in _containers_links(case, host):
+    links = tuple(_containers_links(case, host))
+    ways = ways_out(host, table=MAIN) if links else ()
+    for link in links:
         addresses = tuple(
             address
             for address in case.view.addresses_of(LinkRef(namespace=host.id, ifindex=link.ifindex))
@@ -114,7 +116,7 @@ def _taken(case: HostContext) -> tuple[_Taken, ...]:
         )
         routes = tuple(
             (route, hop)
-            for route in ways_out(host, table=MAIN)
+            for route in ways
             for hop in route.hops
             if hop.ifindex == link.ifindex
             and (route.protocol in _LEARNT or (addresses and route.family == "ip" and hop.gateway is None))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
 import msgspec
@@ -17,6 +17,7 @@ from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex, index_of
 from dnet_tui.diagnostics.walk.packet import Obstacle, Packet
 from dnet_tui.inspect.model import Family, Link, Namespace, Network, NextHop, Route
 from dnet_tui.inspect.model.default_routes import DEFAULT, LOCAL, MAIN
+from dnet_tui.inspect.text.networks import read_network
 
 Cause = Literal[
     "bridge-down", "bridge-no-ip", "policy-route", "more-specific-route", "subnet-overlap", "net-route-gone", ""
@@ -126,7 +127,7 @@ def _homes(case: HostContext) -> dict[str, tuple[Network, AttachedContainer]]:
 def _suspects(case: HostContext, network: Network, foreign: _Spans, family: Family) -> list[AttachedContainer]:
     """One container of the network, and all those for which there is a route of their own by another device."""
     members = case.members(network, family)
-    spans = [ip_network(sub.cidr, strict=False) for sub in network.subnets if _family_of(sub.cidr) == family]
+    spans = [read_network(sub.cidr) for sub in network.subnets if _family_of(sub.cidr) == family]
     bridge = bridge_of(case, network)
     narrow = [
         route.dst
@@ -147,7 +148,7 @@ def _is_within(dst: _Span, span: _Span) -> bool:
 
 def _spans(host: Namespace, family: Family) -> _Spans:
     return [
-        (route, ip_network(route.dst, strict=False))
+        (route, read_network(route.dst))
         for route in host.routes
         if route.family == family and route.type not in {"broadcast", "multicast", "anycast"}
     ]

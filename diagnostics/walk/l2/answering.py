@@ -157,8 +157,8 @@ def question_source(index: NamespaceIndex, link: Link, packet: Packet, target: s
 
     IPv6 asks by the packet's source if it is its own, else by the link's link-local address.
     """
-    own = [item for item in index.ns.addresses if item.family == packet.family]
-    near = [item for item in own if item.ifindex == link.ifindex]
+    own = index.addresses_of.get(packet.family, ())
+    near = index.addresses_on.get((packet.family, link.ifindex), ())
     if packet.family == "ip6":
         if any(item.address == packet.src for item in own):
             return packet.src

@@ -91,8 +91,9 @@ def owner_ports(view: View, ns: Namespace, bridge: Link, frame: Frame) -> tuple[
     unseen: NotSeen | None = None
     plain = is_plain(view, ns, bridge)
     ports = view.ports_of(ns.id, bridge.ifindex)
-    if plain and not frame.mac:  # most ports of a big bridge are told apart by the address alone
-        ports = view.once(BridgeOwners, bridge).ports(view, ports, frame.next_hop)
+    if plain:  # most ports of a big bridge are told apart by the address alone
+        owners = view.once(BridgeOwners, bridge)
+        ports = owners.with_mac(view, ports, frame.mac) if frame.mac else owners.ports(view, ports, frame.next_hop)
     for port in ports:
         try:
             if plain or is_plain_end(view, port):
@@ -150,6 +151,15 @@ class BridgeOwners:
     def __init__(self, bridge: Link) -> None:
         self._bridge = bridge  # by whose identity this is kept
         self._found: dict[str, tuple[Link, ...]] = {}
+        self._with_mac: dict[str, tuple[Link, ...]] = {}
+
+    def with_mac(self, view: View, every: tuple[Link, ...], mac: str) -> tuple[Link, ...]:
+        """The ports behind which nobody certainly has another MAC address."""
+        found = self._with_mac.get(mac)
+        if found is None:
+            found = tuple(port for port in every if _far_mac(view, port) in {None, "", mac})
+            self._with_mac[mac] = found
+        return found
 
     def ports(self, view: View, every: tuple[Link, ...], address: str) -> tuple[Link, ...]:
         """The ports behind which nobody is certainly a stranger to the address."""
@@ -159,6 +169,15 @@ class BridgeOwners:
                 port for port in every if port.peer is None or not _is_stranger(view, port.peer.namespace, address)
             )
         return found
+
+
+def _far_mac(view: View, port: Link) -> str | None:
+    """The MAC address of a veth's other end; None where that wasn't seen."""
+    try:
+        far = view.links.get(port.peer) if port.peer is not None else None
+    except NotSeen:
+        return None
+    return far.mac.lower() if far is not None else None
 
 
 def _is_stranger(view: View, namespace: str, address: str) -> bool:

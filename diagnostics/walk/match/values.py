@@ -13,6 +13,7 @@ from functools import lru_cache
 from dnet_tui.diagnostics.walk.match.context import MatchContext
 from dnet_tui.diagnostics.walk.packet import Packet, Truth
 from dnet_tui.inspect.model.protocols import protocol
+from dnet_tui.inspect.text.networks import read_network
 from dnet_tui.inspect.text.number_ranges import parse_range
 
 Test = Callable[[str, Packet, MatchContext], Truth]
@@ -26,7 +27,7 @@ def _network(value: str) -> tuple[int, int, int] | None:
         if "-" in value:
             low, high = (ipaddress.ip_address(part) for part in value.split("-", 1))
             return (low.version, int(low), int(high)) if low.version == high.version else None
-        net = ipaddress.ip_network(value, strict=False)
+        net = read_network(value)
     except ValueError:
         return None
     return net.version, int(net.network_address), int(net.broadcast_address)

@@ -235,7 +235,7 @@ def redirect_address(ns: Namespace, device: str, hook: Hook, family: str) -> str
 
 
 def _index(ns: Namespace, device: str) -> int | None:
-    return next((link.ifindex for link in ns.links if link.name == device), None)
+    return next((link.ifindex for link in ns.links if link.name == device), None) if device else None
 
 
 def _covers(item: Address, address: str) -> bool:
