@@ -240,13 +240,12 @@ def delivery_stop(ns: Namespace, came_by: Link, port: Link) -> Decider | None:
 
     Both isolated, or the same port without hairpin mode.
     """
-    if came_by.ifindex == port.ifindex:
-        if port.port is not None and port.port.hairpin:
-            return None
+    if came_by.ifindex == port.ifindex and not (port.port is not None and port.port.hairpin):
         text = f"bridge port {port.name} has hairpin mode off: nothing goes back where it came from"
         return Decider(kind="link", text=text, namespace=ns.id, value="hairpin off", interface=port.name)
     if came_by.port and port.port and came_by.port.isolated and port.port.isolated:
-        text = f"bridge ports {came_by.name} and {port.name} are both isolated"
+        both = f"bridge ports {came_by.name} and {port.name} are both isolated"
+        text = f"bridge port {port.name} is isolated, from itself too" if came_by.ifindex == port.ifindex else both
         return Decider(kind="link", text=text, namespace=ns.id, value="isolated on", interface=port.name)
     return None
 

@@ -281,6 +281,8 @@ def test_a_rewritten_frame_returns_to_its_port_only_with_hairpin_mode() -> None:
     port = next(link.name for link in host(snapshot).links if link.peer and link.peer.namespace == WEB)
     on = with_link(snapshot, HOST, port, port=BridgePort(state="forwarding", hairpin=True))
     assert "hairpin" not in str(walk(View(on), packet, origin=WEB).decided_by)
+    apart = with_link(snapshot, HOST, port, port=BridgePort(state="forwarding", hairpin=True, isolated=True))
+    assert "is isolated, from itself too" in str(walk(View(apart), packet, origin=WEB).decided_by)
     promiscuous = with_link(snapshot, HOST, "docker0", flags=("UP", "BROADCAST", "PROMISC"))
     copied = walk(View(promiscuous), packet, origin=WEB)
     assert copied.end == "unknown"
