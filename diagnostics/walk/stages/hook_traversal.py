@@ -123,6 +123,7 @@ class _HookTraversal:
         self._run("early")
         if state.packet.ctstate == "UNTRACKED":
             state.connection = None
+            state.known.met.pop(self.ns.id, None)  # conntrack never sees it
             return
         early = state.packet
         state.packet = with_changes(tracked, early)
@@ -132,6 +133,8 @@ class _HookTraversal:
             state.packet = replace(state.packet, zone=early.zone, reply_zone=early.reply_zone)
             state.find_connection(self.ns)
             state.entered = state.packet
+            if state.connection is None:
+                state.known.met.pop(self.ns.id, None)
         if state.connection is None and is_icmp_error(state.packet) and not state.fresh:
             self._doubt_report()
 
