@@ -164,9 +164,13 @@ class HostContext:
 
     def everyone(self, network: Network) -> tuple[AttachedContainer, ...]:
         """The running containers on a network's bridge, each once: by its IPv4 address, or else its IPv6 one."""
-        four = self.members(network)
-        known = {member.link for member in four}
-        return (*four, *(member for member in self.members(network, "ip6") if member.link not in known))
+
+        def find() -> tuple[AttachedContainer, ...]:
+            four = self.members(network)
+            known = {member.link for member in four}
+            return (*four, *(member for member in self.members(network, "ip6") if member.link not in known))
+
+        return self.kept((network.id, "everyone"), find)
 
     def _find_members(self, network: Network, family: Family) -> list[AttachedContainer]:
         host = self.view.host

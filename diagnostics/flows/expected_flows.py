@@ -140,9 +140,12 @@ def _kept_apart(case: HostContext, here: Network, there: Network, family: Family
 
 def _share(case: HostContext, one: AttachedContainer, two: AttachedContainer) -> bool:
     """Whether two containers have a network in common: then they may talk, by that one."""
-    return any(
-        {one.namespace, two.namespace} <= {member.namespace for member in case.everyone(network)}
-        for network in case.networks
+    return any({one.namespace, two.namespace} <= _namespaces(case, network) for network in case.networks)
+
+
+def _namespaces(case: HostContext, network: Network) -> frozenset[str]:
+    return case.kept(
+        (network.id, "namespaces"), lambda: frozenset(member.namespace for member in case.everyone(network))
     )
 
 

@@ -107,6 +107,10 @@ class FirewallIndex:
             chain.hook for table in self.firewall.tables for chain in table.chains if chain.hook is not None
         )
 
+    def is_empty_at(self, hook: Hook) -> bool:
+        """Whether certainly no chain is asked at a hook: every table was read, and none has one there."""
+        return hook not in self.hooks and not self.firewall.unread
+
     def base_chains(self, hook: Hook, families: tuple[str, ...], part: ChainPart = "all") -> tuple[BaseChain, ...]:
         """The base chains of a part of a hook, of the tables of these families that aren't dormant, as listed."""
         found = self._base_chains.get((hook, families, part))

@@ -101,6 +101,8 @@ def device_chains(
     """
     ruleset = state.ruleset_at(ns, hook)
     rules = ruleset.rules
+    if rules.is_empty_at(hook):
+        return None
     families = _NETDEV if packet.arp_op else _DEVICE_FAMILIES  # inet's lets pass what isn't IP
     bound = any(_is_at(base.chain, device) for base in rules.base_chains(hook, families))
     # Tables of inet that weren't read are reported where IP's own hooks are passed.

@@ -96,6 +96,9 @@ class _HookTraversal:
 
     def go(self) -> None:
         """Pass the hook; an obstacle is noted on the state."""
+        if self.ruleset.rules.is_empty_at(self.hook):
+            self._pass_without_rules()
+            return
         for part in _PARTS.get(self.hook, ("all",)):
             if part == "nat":
                 self._nat()
@@ -111,6 +114,13 @@ class _HookTraversal:
             self.state.obstacle("unknown", self.hook, self.unsure)
         elif not self.passed and self.hook in self.ruleset.rules.hooks:
             self.state.hop(self.ns, self.interface, self.hook, "accept")
+
+    def _pass_without_rules(self) -> None:
+        """Where no chain is asked, a connection's translation alone counts: most namespaces have no rules."""
+        if self.hook in {"prerouting", "output"} and not self.looped:
+            self._doubt_report()
+        if self.state.connection is not None:
+            self._nat()
 
     def _early(self) -> None:
         """Before conntrack: no connection can be seen, and NOTRACK says that none shall be."""
@@ -135,12 +145,13 @@ class _HookTraversal:
             state.entered = state.packet
             if state.connection is None:
                 state.known.met.pop(self.ns.id, None)
-        if state.connection is None and is_icmp_error(state.packet) and not state.fresh:
-            self._doubt_report()
+        self._doubt_report()
 
     def _doubt_report(self) -> None:
         """Note that an ICMP error may belong to a connection that was tracked already, where its packet's own isn't."""
         state = self.state
+        if state.connection is not None or state.fresh or not is_icmp_error(state.packet):
+            return
         ours = state.known.find(self.ns.id, state.packet)
         about = ours.after if ours is not None else state.awaited[1] if state.awaited is not None else None
         if about is None or not state.index(self.ns).tracked(about):

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 from dnet_tui.diagnostics.walk.packet import Decider, Packet
 from dnet_tui.diagnostics.walk.state import WalkState
-from dnet_tui.inspect.model import Link, Namespace, TrafficFilter
+from dnet_tui.inspect.model import Link, Namespace, NotSeen, TrafficFilter
 
 TC, XDP, QDISC = "tc", "xdp", "qdisc"
 """What a decider of here has as its value."""
@@ -55,9 +55,11 @@ def losses(
     """What drops a packet at a link, in the order in which it is passed."""
     if place == "ingress" and link.xdp:
         yield Loss("unknown", f"XDP program ({link.xdp}) on {link.name}", XDP)
-    filters: dict[tuple[int, str], list[TrafficFilter]] = {}
-    with state.unseen(place):
+    try:
         filters = state.index(ns).filters
+    except NotSeen as missing:
+        state.unknown(place, missing)
+        return
     if not filters:
         return
     for at in ("ingress",) if place == "ingress" else ("egress", "root"):
