@@ -51,6 +51,10 @@ _ONLY_ONE = 56
 """Below so many cells only the mode on show is named: the verdict is worth more than the others' keys."""
 
 
+_TELLING = 4
+"""Cells from which on a shortened host name tells anything."""
+
+
 def title(state: AppState, every: Sequence[Tab], mode: ModeId, width: int) -> tuple[StyledLine, StyledLine]:
     """Return the title line's left part (modes, host) and right part (verdict, time), both fitting ``width``."""
     tabs = [part for part, _ in _tabs(every, mode, width)]
@@ -58,8 +62,9 @@ def title(state: AppState, every: Sequence[Tab], mode: ModeId, width: int) -> tu
     rest = width - width_of(left)
     for right in _statuses(state):
         if width_of(right) + 1 <= rest:
-            host = state.snapshot.host.hostname if state.snapshot else ""
-            return line(left, "  ", say(host, "dim")), right
+            host = line(say(state.snapshot.host.hostname if state.snapshot else "", "dim"))
+            room = rest - width_of(right) - 3
+            return line(left, "  ", fit(host, room) if room >= _TELLING else ()), right
     return fit(left, width), ()
 
 

@@ -148,6 +148,18 @@ def test_the_title_always_fits_and_keeps_the_mode(width: int, findings: tuple[Fi
     assert width_of(right) <= width
 
 
+def test_a_host_s_name_is_left_out_where_nothing_of_it_could_be_read() -> None:
+    snapshot = docker_like_snapshot()
+    named = msgspec.structs.replace(snapshot, host=msgspec.structs.replace(snapshot.host, hostname="containers-17"))
+    state = AppState(snapshot=named, report=report())
+    shown = {
+        width: plain(frame.title(state, (Tab("3", "doctor", "Doctor"),), "doctor", width)[0]) for width in range(20, 80)
+    }
+    names = {text.partition("Doctor]")[2].strip() for text in shown.values()}
+    assert {"", "containers-17"} <= names
+    assert all(len(name) >= 4 or not name for name in names), names
+
+
 def test_hints_drop_the_least_wanted_and_keep_help_and_quit() -> None:
     wanted = [Hint("f", "fix"), Hint("Enter", "details"), Hint("Space", "freeze"), Hint("?", "help"), Hint("q", "quit")]
     assert plain(frame.hints(wanted, 80)).split() == [
