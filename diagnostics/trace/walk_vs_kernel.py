@@ -154,7 +154,7 @@ class Agreement:
             yield f"{claim}, but {self.tell(truth)}"
         elif stage == "neighbour":
             # Stopped was what asks for the neighbour's MAC; the packet itself waited in vain.
-            if truth.where != "link":
+            if truth.where != "link" and not _waits_on_a_bridge(said.obstacles[0].packet, truth, place):
                 yield f"{claim}, but {self.tell(truth)}"
         elif not (self._by_rule(stage, by, truth, place) if by and by.rule else _by_way(stage, by, truth, place)):
             yield f"{claim}, but {self.tell(truth)}"
@@ -210,6 +210,12 @@ class Agreement:
         if self._counts is not None and rule.backend == "iptables-legacy":
             return self._counts.get((place, rule.family, rule.table, rule.chain, rule.number), True)
         return any(s.place == place and self.is_rule(rule, s, place) for s in met)
+
+
+def _waits_on_a_bridge(waiting: Packet, truth: PacketOutcome, place: str) -> bool:
+    """Whether a packet that a bridge redirected waited there, between PREROUTING and FORWARD."""
+    redirected = bool(waiting.physin) and not waiting.oif
+    return redirected and (truth.where, truth.place, truth.stage) == ("routing", place, "prerouting")
 
 
 def answer_kind(there: Walk, made: str) -> Iterator[str]:
