@@ -206,10 +206,11 @@ class Court:
             arriving = LinkRef(namespace=self.ids[HOST], ifindex=link.ifindex)
             other = walk(self.view, packet, origin=self.ids[HOST], arriving=arriving)
             # Of who sent the frame less is known there: its MAC address.
-            # ... and its hop limit; what rests on such a thing says so.
+            # ... and its hop limit; what rests on such a thing says so.  Of two rules either may come first.
             if (
                 other.end != "unknown"
                 and not other.hedges
+                and not any(way.decided_by is not None and way.decided_by.instead for way in (there, other))
                 and (there.end, there.last_namespace)
                 not in {(way.end, way.last_namespace) for way in (other, *other.others)}
             ):
