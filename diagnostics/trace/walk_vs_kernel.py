@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from dnet_tui.diagnostics.trace.trace_events import PacketOutcome, TracePoint, tuple_of
-from dnet_tui.diagnostics.walk.packet import Decider, Packet, RuleRef, Walk
+from dnet_tui.diagnostics.walk.packet import Decider, Obstacle, Packet, RuleRef, Walk
 from dnet_tui.inspect.model import known_items
 from dnet_tui.inspect.model.firewall import Backend, Rule
 from dnet_tui.inspect.model.view import View
@@ -156,7 +156,11 @@ class Agreement:
             # Stopped was what asks for the neighbour's MAC; the packet itself waited in vain.
             if truth.where != "link" and not _waits_on_a_bridge(said.obstacles[0].packet, truth, place):
                 yield f"{claim}, but {self.tell(truth)}"
-        elif not (self._by_rule(stage, by, truth, place) if by and by.rule else _by_way(stage, by, truth, place)):
+        elif not (
+            self._by_rule(stage, by, truth, place)
+            if by and by.rule
+            else _by_way(stage, by, truth, place) or _copies_are_stopped(said.obstacles, by, truth)
+        ):
             yield f"{claim}, but {self.tell(truth)}"
 
     def _by_rule(self, stage: str, by: Decider, truth: PacketOutcome, place: str) -> bool:
@@ -238,11 +242,16 @@ def _by_way(stage: str, by: Decider | None, truth: PacketOutcome, place: str) ->
         if stage in _ROUTING and truth.stage == "output":
             # A new route after OUTPUT's NAT or marks is looked up inside the hook (ip_route_me_harder).
             return truth.by is None or truth.by.verdict != "drop"
-        # Copies of a flooded frame are stopped each on its way out of another port.
         return truth.by is None or (truth.stage == "forward" and _floods(by))
     if stage in _ROUTING:
         return truth.where in {"routing", "nowhere"} and truth.place == place
     return truth.where in {"link", "nowhere", "routing" if stage == "bridge" else ""}
+
+
+def _copies_are_stopped(obstacles: Sequence[Obstacle], by: Decider | None, truth: PacketOutcome) -> bool:
+    """Whether rules stopped the copies of a frame that a bridge floods: each meets them on its way out of a port."""
+    on_a_bridge = any(item.packet.physin and not item.packet.oif for item in obstacles[:1])
+    return on_a_bridge and _floods(by) and (truth.where, truth.stage) == ("hook", "postrouting")
 
 
 def _floods(by: Decider | None) -> bool:

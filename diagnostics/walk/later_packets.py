@@ -1,8 +1,9 @@
 """What becomes of a connection's later packets, once its first one and the answer have passed.  Pure.
 
 A firewall may let a handshake pass and stop what follows.  They are walked
-only where a rule on the way has asked for what tells them apart, or conntrack
-saw one direction alone: otherwise they go where the first ones went.
+only where a rule on the way has asked for what tells them apart, a transparent
+proxy's rule has taken the first one, or conntrack saw one direction alone:
+otherwise they go where the first ones went.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def _walked(view: View, forward: Walk, answer: Walk, *, beyond: bool) -> Iterato
         return
     data = replace(start, tcp_flags=DATA_FLAGS, length=start.length or segment(start.family, DATA))
     picked_up, opening = _is_picked_up(answer), forward
-    if asked or picked_up or _is_half_seen(ways, answer):
+    if asked or picked_up or _is_half_seen(ways, answer) or any(way.last.taken_by for way in ways):
         onward = _onward(view, ways, answer, data, beyond=beyond)
         yield LaterPacket(kind="data", walk=onward)
         if picked_up and onward.tracked and onward.arrives:
@@ -159,9 +160,12 @@ def _in_its_connection(later: Walk, opening: Walk) -> Walk:
     was, now = opening.last, later.last
     ports = [(was.sport, now.sport), (was.dport, now.dport)]
     same = all(None in pair or pair[0] == pair[1] for pair in ports) and (was.src, was.dst) == (now.src, now.dst)
-    if same and later.last_namespace == opening.last_namespace:
+    strayed = now.taken_by and later.start.established is not None and now.established is None
+    if same and later.last_namespace == opening.last_namespace and not strayed:
         return later
     text = f"it gets there as {now.tuple_text()}, but the connection was opened as {was.tuple_text()}"
+    if strayed:
+        text = f"the transparent proxy's rule doesn't find its connection, opened as {was.tuple_text()}"
     by = Decider(kind="connection", text=text, namespace=later.last_namespace)
     return msgspec.structs.replace(later, decided_by=by, intended=False)
 

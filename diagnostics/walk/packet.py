@@ -124,6 +124,8 @@ class Packet(WalkStruct, frozen=True, kw_only=True, cache_hash=True):
     """The same for the other direction (``CT --zone-reply``); mostly the same zone."""
     labels: tuple[str, ...] | None = ()
     """The labels of its connection."""
+    inherited: bool = False
+    """Whether its connection was there before the flow: what that has counted isn't known."""
     expected: bool | None = False
     """Whether a helper expected its connection."""
     taken_by: str = ""

@@ -8,16 +8,20 @@ xfrm_lookup, xfrm_policy_ok); net/netfilter/nf_nat_core.c
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Literal, NamedTuple
 
 from dnet_tui.diagnostics.walk.l3.routing import switched_on, sysctl_name
 from dnet_tui.diagnostics.walk.match.values import contains, is_multicast, protocol_name
 from dnet_tui.diagnostics.walk.namespace_index import NamespaceIndex
+from dnet_tui.diagnostics.walk.netfilter.conntrack import is_icmp_error
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, Truth, replace
 from dnet_tui.inspect.model import Link, Unread
 from dnet_tui.inspect.model.coverage.sections import NOT_READ
 from dnet_tui.inspect.model.protocols import NUMBERS, PORT_PROTOCOLS
 from dnet_tui.inspect.model.routing import XfrmPolicy
+
+_ECHO_REPLY6 = 129
 
 Direction = Literal["in", "out", "fwd"]
 
@@ -30,17 +34,26 @@ class PolicyVerdict(NamedTuple):
 
 
 def policy_stop(
-    index: NamespaceIndex, packet: Packet, direction: Direction, *, came_by: Link | None, out: Link | None, plain: bool
+    index: NamespaceIndex,
+    packet: Packet,
+    direction: Direction,
+    *,
+    came_by: Link | None,
+    out: Link | None,
+    plain: bool,
+    made_here: bool = False,
 ) -> PolicyVerdict | None:
     """Why a policy doesn't let a packet pass as it is; None where none has anything against it.
 
     ``came_by`` is the link it was received on, ``out`` the one it leaves by;
-    ``plain``: it is certain that it didn't come encrypted.
+    ``plain``: it is certain that it didn't come encrypted; ``made_here``: it
+    is being made, and its first route is looked up.
     """
     if _is_exempt(index, packet, direction, came_by, out):
         return None
     asked = packet if direction == "out" else _as_received(packet)
-    policy, sure = _chosen(index, asked, direction, _device(index, asked, direction, out))
+    device = _first_device(asked, out) if made_here else _device(index, asked, direction, out)
+    policy, sure = _chosen(index, asked, direction, device)
     if policy is None:
         return None
     by = Decider(kind="policy", text=policy_text(policy), namespace=index.ns.id, value=direction)
@@ -65,6 +78,18 @@ def _device(index: NamespaceIndex, packet: Packet, direction: Direction, out: Li
         came_by = index.link(packet.iif)
         out = came_by if came_by is not None and came_by.kind == "vrf" else index.loopback
     return out.ifindex if out is not None else None
+
+
+def _first_device(packet: Packet, out: Link | None) -> int | None:
+    """The device that a policy's ``dev`` is held against for what is being made: mostly there is none in IPv6.
+
+    ICMP errors have none in IPv4 either; 0: no device.  Of IPv6's echo reply it is the request's.  Sources:
+    ip_route_output_flow and icmp_route_lookup; ip6_dst_lookup_flow, icmpv6_echo_reply.
+    """
+    if packet.family == "ip":
+        return 0 if is_icmp_error(packet) else out.ifindex if out is not None else None
+    scoped = ip_address(packet.dst).is_link_local or is_multicast(packet.dst)
+    return None if scoped or (packet.proto, packet.icmp_type) == ("icmpv6", _ECHO_REPLY6) else 0
 
 
 def _as_received(packet: Packet) -> Packet:

@@ -112,6 +112,8 @@ class RuleConditions(NamedTuple):
                 return assumed_lookup(expr, self.sets, packet, self.context)
             case SetLookup():
                 return assumed_lookup(expr, self.ipsets, packet, self.context)
+            case StatefulMatch() if expr.answer is not None and (packet.inherited or packet.later):
+                return None  # it has counted more than a first packet and its answer
             case StatefulMatch() if not expr.chance or self.assume is Assume.ODDS:
                 holds = expr.answer if packet.reply and expr.answer is not None else expr.first
                 return Assumption(holds, f"it matches {expr.words}")

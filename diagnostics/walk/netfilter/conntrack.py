@@ -206,6 +206,7 @@ def _connection(entry: ConntrackEntry, packet: Packet, *, reply: bool) -> Connec
         dport=answer.sport,
         ctmark=entry.mark,
         labels=None,
+        inherited=True,
         expected="expected" in entry.status,
         zone=first.zone or entry.zone,
         reply_zone=answer.zone or entry.zone,
@@ -232,6 +233,7 @@ def as_seen_by(connection: Connection | None, packet: Packet) -> Packet:
             answered=None,
             ctproto=packet.proto,
             labels=(),
+            inherited=False,
             expected=False,
         )
     before, after, reply, seen_reply, *_ = connection
@@ -241,6 +243,7 @@ def as_seen_by(connection: Connection | None, packet: Packet) -> Packet:
         ctstate="RELATED" if is_icmp_error(packet) else state,
         ctmark=after.ctmark,
         labels=after.labels,
+        inherited=after.inherited,
         expected=after.expected,
         dnatted=after.dnatted,
         snatted=after.snatted,

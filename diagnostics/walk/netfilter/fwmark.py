@@ -86,7 +86,7 @@ _WIDTHS = {"ttl": 0xFF, "tos": 0xFF, "priority": _ALL, "mss": 0xFFFF}
 _BLENDED = ("mark", "ctmark", "tos", "ttl", "priority", "mss", "zone", "reply_zone", "labels")
 UNKNOWN: dict[str, None] = dict.fromkeys(_BLENDED)
 """What nobody can tell of a packet after a rule whose action isn't modelled."""
-_KEPT = ("mark", "tos", "ttl", "priority", "mss", "remembered", "taken_by")
+_KEPT = ("mark", "tos", "ttl", "priority", "mss", "remembered", "taken_by", "established")
 
 
 def with_changes(packet: Packet, after: Packet) -> Packet:

@@ -34,7 +34,10 @@ def proxied(
         return packet, ChainEnd(kind="unknown", ref=ref)
     address, port = _target(action, packet, context)
     mark = None if packet.mark is None else (packet.mark & ~action.mask) ^ action.value
-    given = replace(packet, mark=mark, taken_by=f"{address} {port}")
+    own = packet.established
+    if own is not None and own.ends != (packet.src, packet.dst, packet.sport, packet.dport):
+        own = None  # its connection has another tuple by now: a listener is looked for, which knows nothing of it
+    given = replace(packet, mark=mark, taken_by=f"{address} {port}", established=own)
     return given, ChainEnd(kind="accept", ref=ref) if action.final else None
 
 

@@ -37,7 +37,7 @@ def send(state: WalkState, step: Send) -> Next:
     state.packet = replace(state.packet, oif=out.name)
     hop_limit.set_by_sender(state, ns, out, answers[0])
     mtu.made(state, ns, out, answers[0])
-    check_policies(state, ns, "out", out=out)
+    check_policies(state, ns, "out", out=out, made_here=True)
     port = state.packet.dport
 
     def rerouted() -> None:

@@ -121,6 +121,14 @@ CASES = {
         "ip xfrm policy add dir fwd src 172.30.1.0/24 dst 0.0.0.0/0 action block",
         *("web", OUTSIDE_SERVER, "dropped", "nothing"),
     ),
+    "an IPsec policy for a device": Once(
+        "ip xfrm policy add dir out src 172.30.1.0/24 dst 172.30.1.0/24 dev br-front action block",
+        *("host", WEB, "dropped", "nothing"),
+    ),
+    "an IPsec policy for a device, and IPv6": Once(
+        f"{_SIX}; ip xfrm policy add dir out src fd00:1::/64 dst fd00:1::/64 dev br-front action block",
+        *("host", "fd00:1::2", "refused", "refused", 81),
+    ),
     "not tracked": Once(
         "iptables -t raw -I PREROUTING -i br-front -j CT --notrack; iptables -I FORWARD -j ACCEPT",
         *("web", OUTSIDE_SERVER, "answer no-route", "nothing"),

@@ -31,6 +31,11 @@ class Painted(ScrollView):
         del event
         self.reflow(self.room)
 
+    def watch_show_vertical_scrollbar(self, shown: bool) -> None:  # noqa: FBT001  Textual's signature
+        """Put the scroll bar where the lines are: Textual doesn't move one that can't be seen."""
+        if shown:
+            self.vertical_scrollbar.position = self.scroll_y
+
     @property
     def room(self) -> int:
         """How many cells a line may take."""

@@ -74,7 +74,8 @@ def xfrm6(draft: Draft) -> None:
         upper = draft.pick(("", "proto ipv6-icmp type 135", "proto ipv6-icmp type 136", *sent))
         src, dst = draft.pick((("::/0", "::/0"), ("::/0", f"{own}/128"), (f"{own}/128", "::/0")))
         place = draft.pick((HOST, box.name, box.name))
-        draft.step(place, f"ip xfrm policy update dir {direction} src {src} dst {dst} {upper} action block")
+        device = draft.pick(("", "", f" dev {draft.home(box).name}" if place == HOST else " dev eth0"))
+        draft.step(place, f"ip xfrm policy update dir {direction} src {src} dst {dst} {upper}{device} action block")
     if draft.chance(0.5):
         place = draft.pick((HOST, box.name))
         version, switch = draft.pick((("ipv6", "disable_policy"), ("ipv4", "disable_policy"), ("ipv4", "disable_xfrm")))

@@ -630,6 +630,43 @@ def test_a_policy_about_a_device_means_that_of_the_route(
     assert (found and found.end) == end
 
 
+ECHO_REPLY = {"ip": 0, "ip6": 129}
+ICMP_ERROR = {"ip": 3, "ip6": 1}
+
+
+@pytest.mark.parametrize(
+    ("family", "what", "end"),
+    [
+        ("ip", "udp", "dropped"),
+        ("ip", "tcp", "dropped"),
+        ("ip", "echo reply", "dropped"),
+        ("ip", "error", None),
+        ("ip6", "udp", None),
+        ("ip6", "tcp", None),
+        ("ip6", "echo reply", "unknown"),  # by the request's device, which may be another
+        ("ip6", "error", None),
+    ],
+)
+def test_what_is_made_here_has_a_device_for_policies_only_in_part(
+    family: Literal["ip", "ip6"], what: str, end: str | None
+) -> None:
+    """As real packets of each kind did before a policy with and without ``dev``."""
+    near, far = ("203.0.113.2", "203.0.113.9") if family == "ip" else (NEAR6, FAR6)
+    kind = {"echo reply": ECHO_REPLY, "error": ICMP_ERROR}.get(what)
+    proto = what if kind is None else "icmp" if family == "ip" else "icmpv6"
+    packet = Packet(family=family, src=near, dst=far, proto=proto, icmp_type=kind[family] if kind else 0)
+    whole = "0.0.0.0/0" if family == "ip" else "::/0"
+    for ifindex in (0, UPLINK):
+        block = XfrmPolicy(family=family, direction="out", src=whole, dst=whole, action="block", ifindex=ifindex)
+        index = NamespaceIndex(namespace(with_policies(block), HOST))
+        out = index.link("eth0")
+        found = policy_stop(index, packet, "out", came_by=None, out=out, plain=True, made_here=True)
+        assert (found and found.end) == (end if ifindex else "dropped")
+        passed = policy_stop(index, packet, "out", came_by=None, out=out, plain=True)
+        assert passed is not None
+        assert passed.end == "dropped"  # what is routed on, and a route that is looked up anew, has its device
+
+
 NEAR6, FAR6 = "2001:db8:113::2", "2001:db8:113::7"
 
 

@@ -335,3 +335,13 @@ def test_a_realm_is_not_told_from_the_routes_alone() -> None:
         HOST, routes=(Route(family="ip", table=254, type="unicast", dst="0.0.0.0/0", realm=1),)
     )
     assert dropped("-m realm --realm 0x1", ns=ns) == UNKNOWN
+
+
+@pytest.mark.parametrize("what", ["inherited", "later"])
+def test_what_a_connection_has_counted_before_is_not_known(what: str) -> None:
+    """A connection of before has counted something, or nothing where the kernel didn't count yet."""
+    rule = "-m connbytes --connbytes 1:1 --connbytes-mode packets --connbytes-dir original -j DROP"
+    assert hook(rule).verdict == "drop"
+    packet = msgspec.structs.replace(SYN, **{what: True})
+    assert hook(rule, packet=packet).verdict == "unknown"
+    assert hook(rule.replace("1:1", "0"), packet=packet).verdict == "drop"  # whatever it has counted
