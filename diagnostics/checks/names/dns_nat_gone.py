@@ -25,7 +25,8 @@ When it is harmless
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -36,7 +37,7 @@ from dnet_tui.diagnostics.context.host_context import HostContext
 from dnet_tui.diagnostics.flows.dns_flows import DNS, EMBEDDED
 from dnet_tui.diagnostics.operations.engine import RestartContainers
 from dnet_tui.diagnostics.operations.remedy import Remedy
-from dnet_tui.diagnostics.report.finding import Evidence, Finding, Subject
+from dnet_tui.diagnostics.report.finding import Affected, Evidence, Finding, Subject
 from dnet_tui.diagnostics.walk.api import walk
 from dnet_tui.diagnostics.walk.packet import Packet, Walk
 from dnet_tui.inspect.model import Container, Namespace, Resolver, Unread, known_items
@@ -55,7 +56,8 @@ class _Asking(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
-    """One finding per container."""
+    """One finding for all containers of an engine that are stopped alike."""
+    stopped: defaultdict[tuple[str, str, str], list[tuple[_Asking, Walk]]] = defaultdict(list)
     for asking in _asking(ctx.case):
         packet = Packet(src="127.0.0.1", dst=EMBEDDED, proto="udp", sport=40000, dport=DNS)
         way = walk(ctx.case.view, packet, origin=asking.ns.id)
@@ -63,7 +65,10 @@ def find(ctx: CheckContext) -> Iterator[Finding | Undecided]:
             text = way.decided_by.text if way.decided_by is not None else "the way to its resolver"
             yield Undecided(reason=f"{asking.container.name}: {text}")
         elif way.end in _STOPPED:
-            yield _finding(asking, way)
+            by = way.decided_by.text if way.decided_by is not None and way.end != "refused" else ""
+            stopped[asking.container.engine, way.end, by].append((asking, way))
+    for alike in stopped.values():
+        yield _finding([asking for asking, _ in alike], alike[0][1])
 
 
 def _asking(case: HostContext) -> Iterator[_Asking]:
@@ -80,34 +85,39 @@ def _asking(case: HostContext) -> Iterator[_Asking]:
             yield _Asking(container=container, resolver=resolver, ns=ns)
 
 
-def _finding(asking: _Asking, way: Walk) -> Finding:
+def _finding(alike: Sequence[_Asking], way: Walk) -> Finding:
     by = way.decided_by
-    served = sorted({item.port for item in asking.ns.sockets if item.address == EMBEDDED and item.proto == "udp"})
-    name = asking.container.name
-    stopped = way.end != "refused"
+    first = alike[0]
+    names = tuple(item.container.name for item in alike)
+    who = names[0] if len(names) == 1 else f"{len(names)} containers"
+    their = "its namespace" if len(names) == 1 else "their namespaces"
+    served = sorted({item.port for item in first.ns.sockets if item.address == EMBEDDED and item.proto == "udp"})
     return Finding(
         check=ID,
         severity="error",
-        subject=Subject(kind="container", name=name),
-        summary=f"{name} can't resolve names: its queries are {way.end} on the way to Docker's resolver"
-        if stopped
-        else f"{name} can't resolve names: the rules that redirect to Docker's resolver are gone from its namespace",
+        subject=Subject(kind="container", name=names[0]),
+        summary=f"{who} can't resolve names: the rules that redirect to Docker's resolver are gone from {their}"
+        if way.end == "refused"
+        else f"{who} can't resolve names: queries are {way.end} on the way to Docker's resolver",
         symptoms=("names",),
         evidence=(
-            of_resolver(name, asking.resolver),
+            of_resolver(names[0], first.resolver),
             *((of_decider(by, "a rule that rewrites it before"),) if by is not None else ()),
             Evidence(
                 source="listening sockets",
-                what=f"of dockerd in {name}",
+                what=f"of dockerd in {names[0]}",
                 value=", ".join(f"{EMBEDDED}:{port}/udp" for port in served) or "none",
             ),
         ),
         remedy=Remedy(
-            summary=f"Restart {name}: Docker then writes the rules anew",
-            steps=(RestartContainers(engine=asking.container.engine, names=(name,)),),
+            summary=f"Restart {who if len(names) == 1 else 'them'}: Docker then writes the rules anew",
+            steps=(RestartContainers(engine=first.container.engine, names=names),),
             risk="manual",
-            note="Its program is stopped and started again",
+            note="Its program is stopped and started again"
+            if len(names) == 1
+            else "Their programs are stopped and started again",
         ),
+        affects=tuple(Affected(kind="container", name=name) for name in names),
     )
 
 

@@ -37,6 +37,8 @@ def discover(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:
     owners = _owners(state, ns, out, frame) if plain is None else _owners_on(state, plain, frame)
     if plain is None and not owners:
         return _unanswered(state, ns, out, frame)
+    if len(owners) > 1 and frame.asker:
+        owners = _not_stopped(state, Party(ns, out), owners, frame)
     if plain is None and len(owners) > 1:
         text = f"{frame.next_hop} is taken twice: {' and '.join(_called(state, one.party) for one in owners)} answer"
         by = Decider(kind="neighbour", text=text, namespace=ns.id, value=frame.next_hop)
@@ -49,13 +51,25 @@ def discover(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:
     if owner.party.link.mac == out.mac and not all(isinstance(item, LowerLink) for item in owner.crossings):
         return frame  # one MAC address for both: the bridge has it now here, now there
     _pass_all(state, owner, out, frame, plain=plain is not None)
-    passed = (item for item in owner.crossings if not isinstance(item, Passage))
-    why = discovery_stop(state, Party(ns, out), owner.party, frame.next_hop, passed)
+    why = _stopped(state, Party(ns, out), owner, frame)
     if why is not None:
         state.stop(why[0], "neighbour", why[1])
     mac = owner.party.link.mac.lower()
     state.stations.meet(owner.party.ns.id, owner.party.link.ifindex, frame.asker, out.mac.lower())
     return msgspec.structs.replace(frame, mac=mac) if mac else frame
+
+
+def _stopped(state: WalkState, asker: Party, owner: Owner, frame: Frame) -> tuple[End, Decider] | None:
+    """Why rules keep the asker from learning of an owner."""
+    passed = (item for item in owner.crossings if not isinstance(item, Passage))
+    return discovery_stop(state, asker, owner.party, frame.next_hop, passed)
+
+
+def _not_stopped(state: WalkState, asker: Party, owners: list[Owner], frame: Frame) -> list[Owner]:
+    """Of several who answer those that rules don't certainly keep from it; one of them where that is all."""
+    why = [_stopped(state, asker, owner, frame) for owner in owners]
+    left = [owner for owner, stopped in zip(owners, why, strict=True) if stopped is None or stopped[0] == "unknown"]
+    return left or owners[-1:]
 
 
 def _pass_all(state: WalkState, owner: Owner, out: Link, frame: Frame, *, plain: bool) -> None:

@@ -18,8 +18,9 @@ from dnet_tui.diagnostics.report.finding import Finding
 from dnet_tui.diagnostics.report.report import Report
 from dnet_tui.inspect.model import Host, PublishedPort, Snapshot, Socket, Unread
 from dnet_tui.inspect.model.coverage.gaps import Gap
+from dnet_tui.inspect.model.firewall import Firewall
 from scenarios.hosts.reported import serious_of
-from unit.builders.factories import APP1, HOST, with_gaps, with_namespace, with_sysctl
+from unit.builders.factories import APP1, APP2, HOST, with_gaps, with_namespace, with_sysctl
 from unit.builders.factories_names import (
     SERVER,
     container,
@@ -306,3 +307,12 @@ def test_docker_s_own_nat_is_walked_not_looked_for() -> None:
     broken = with_namespace(shadowed, APP1, sockets=quiet)
     assert [finding.check for finding in run_checks(broken).findings] == ["dns-nat-gone"]
     assert HOST not in {item.id for item in broken.namespaces if item.id == APP1}
+
+
+def test_containers_whose_rules_are_gone_together_are_one_finding() -> None:
+    snapshot = with_namespace(unled(), APP2, firewall=Firewall())
+    (found,) = serious_of(run_checks(snapshot))
+    assert found.summary.startswith("2 containers can't resolve names")
+    assert {item.name for item in found.affects} == {"app1", "app2"}
+    assert found.remedy is not None
+    assert [argv for step in found.remedy.steps for argv in commands([step])] == [("docker", "restart", "app1", "app2")]
