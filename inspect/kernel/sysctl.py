@@ -134,7 +134,29 @@ def read_sysctls(devices: Mapping[str, DeviceSettings], *, bridges: bool = True)
     for name, settings in devices.items():
         if name not in _NOT_DEVICES:
             parse_settings(name, settings, values)
+    _read_proxy_delays([name for name in devices if name not in _NOT_DEVICES], values, unreadable)
     return Sysctls(values=values, unreadable=unreadable)
+
+
+def _read_proxy_delays(names: list[str], values: dict[str, str], unreadable: dict[str, str]) -> None:
+    """How long a device waits before it answers for others, in hundredths of a second; only where it does."""
+    keys = ("proxy_arp", "proxy_arp_pvlan")
+    scopes = {name: ("all", name.replace(".", "/")) for name in names}
+    wanted = tuple(
+        f"neigh/{name}/proxy_delay"
+        for name, parts in scopes.items()
+        if any(values.get(f"net.ipv4.conf.{part}.{key}") == "1" for part in parts for key in keys)
+    )
+    if not wanted:
+        return
+    try:
+        fd = os.open(f"{_ROOT}/ipv4", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return  # told above
+    try:
+        _read_files(fd, "ipv4", wanted, values, unreadable)
+    finally:
+        os.close(fd)
 
 
 def _read_files(

@@ -143,7 +143,7 @@ def bridge_pass_on(state: WalkState, step: BridgePassOn) -> Next:
     if port is None:
         return left(state, ns, bridge)
     stops = topology.delivery_stop(ns, came_by, port), topology.port_stop(ns, port)
-    if copied and any(stops):
+    if copied:
         state.doubt(_routes_its_copy(ns, bridge), "bridge")
     for stop in stops:
         state.check(ns, "bridge", stop)

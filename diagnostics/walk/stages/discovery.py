@@ -17,11 +17,12 @@ from dnet_tui.diagnostics.walk.l2.frame import Frame
 from dnet_tui.diagnostics.walk.l2.reach import Crossing, LowerLink, Passage, Way, is_plain, reach
 from dnet_tui.diagnostics.walk.l2.stacks import TAPS
 from dnet_tui.diagnostics.walk.l2.stations import is_own
+from dnet_tui.diagnostics.walk.l3.routing import is_local, sysctl_name
 from dnet_tui.diagnostics.walk.packet import Decider, End
 from dnet_tui.diagnostics.walk.stages.arp_ndp import Party, discovery_stop, own_discovery_stop
 from dnet_tui.diagnostics.walk.stages.outer import pass_question, reflected
 from dnet_tui.diagnostics.walk.state import WalkState
-from dnet_tui.inspect.model import BridgePort, Family, Link, LinkRef, Namespace, Vxlan
+from dnet_tui.inspect.model import BridgePort, Family, Link, LinkRef, Namespace, Vxlan, require
 
 
 class Owner(NamedTuple):
@@ -38,7 +39,7 @@ def discover(state: WalkState, ns: Namespace, out: Link, frame: Frame) -> Frame:
     if plain is None and not owners:
         return _unanswered(state, ns, out, frame)
     if len(owners) > 1 and frame.asker:
-        owners = _not_stopped(state, Party(ns, out), owners, frame)
+        owners = _first(state, _not_stopped(state, Party(ns, out), owners, frame), frame)
     if plain is None and len(owners) > 1:
         text = f"{frame.next_hop} is taken twice: {' and '.join(_called(state, one.party) for one in owners)} answer"
         by = Decider(kind="neighbour", text=text, namespace=ns.id, value=frame.next_hop)
@@ -70,6 +71,30 @@ def _not_stopped(state: WalkState, asker: Party, owners: list[Owner], frame: Fra
     why = [_stopped(state, asker, owner, frame) for owner in owners]
     left = [owner for owner, stopped in zip(owners, why, strict=True) if stopped is None or stopped[0] == "unknown"]
     return left or owners[-1:]
+
+
+def _first(state: WalkState, owners: list[Owner], frame: Frame) -> list[Owner]:
+    """Of a host that answers in others' place on its bridge, and the one whose address it is, who comes first.
+
+    That one counts; the other's answer is passed over for a second (arp_process, LOCKTIME).  The host waits a while
+    (proxy_delay), unless it is told not to.
+    """
+    (ns, link), rest = owners[0].party, owners[1:]
+    heard = [owner for owner in rest if not any(_keeps_apart(item) for item in owner.crossings)]
+    if not rest or state.packet.family != "ip" or link.kind != "bridge" or is_local(state.index(ns), frame.next_hop):
+        return owners
+    delay = require(ns.sysctls).get(f"net.ipv4.neigh.{sysctl_name(link.name)}.proxy_delay")
+    if heard and delay is None:
+        text = f"{frame.next_hop} is taken twice on {link.name}: the host answers for it, and it is there"
+        state.stop("unknown", "neighbour", Decider(kind="neighbour", text=text, namespace=ns.id, value=frame.next_hop))
+    return heard if heard and delay != "0" else owners[:1]
+
+
+def _keeps_apart(crossing: Crossing | Passage | LowerLink) -> bool:
+    """Whether a bridge passes nothing from the one of its ports to the other."""
+    if not isinstance(crossing, Crossing) or crossing.came_by is None or crossing.port is None:
+        return False
+    return topology.delivery_stop(crossing.ns, crossing.came_by, crossing.port) is not None
 
 
 def _pass_all(state: WalkState, owner: Owner, out: Link, frame: Frame, *, plain: bool) -> None:

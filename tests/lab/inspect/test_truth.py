@@ -101,6 +101,7 @@ SETTINGS = {
     "net.ipv4.conf.veth-web.arp_accept": "1",
     "net.ipv4.conf.veth-web.log_martians": "1",
     "net.ipv4.conf.veth-db.proxy_arp": "1",
+    "net.ipv4.neigh.veth-db.proxy_delay": "40",
     "net.ipv4.conf.veth-db.accept_redirects": "0",
     "net.ipv4.conf.vx0.forwarding": "0",
     "net.ipv6.conf.eth0.accept_ra": "2",
@@ -288,6 +289,8 @@ def test_every_sysctl_is_what_proc_says(furnished: Furnished) -> None:
         assert {key.split(".")[3].replace("/", ".") for key in listed if ".ipv4.conf." in key} == devices
     (host,) = (namespace for namespace in furnished.snapshot.namespaces if namespace.kind == "host")
     assert {name: host.sysctls[name] for name in SETTINGS} == SETTINGS
+    waiting = {key.split(".")[3] for key in host.sysctls if key.endswith(".proxy_delay")}
+    assert waiting == {"eth0", "veth-db"}  # only where a device answers for others
 
 
 def test_every_per_device_sysctl_that_proc_has_is_told(furnished: Furnished) -> None:
