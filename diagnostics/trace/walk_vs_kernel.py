@@ -256,4 +256,4 @@ def _copies_are_stopped(obstacles: Sequence[Obstacle], by: Decider | None, truth
 
 def _floods(by: Decider | None) -> bool:
     """Whether a frame is said to end where the bridge doesn't know its MAC, and floods it."""
-    return by is not None and (by.kind == "neighbour" or by.value in {"DOWN", "disabled"})
+    return by is not None and (by.kind == "neighbour" or by.value in {"DOWN", "disabled", "isolated on"})
