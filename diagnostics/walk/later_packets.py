@@ -159,7 +159,8 @@ def _in_its_connection(later: Walk, opening: Walk) -> Walk:
         return later
     was, now = opening.last, later.last
     ports = [(was.sport, now.sport), (was.dport, now.dport)]
-    same = all(None in pair or pair[0] == pair[1] for pair in ports) and (was.src, was.dst) == (now.src, now.dst)
+    # A port that is drawn for what follows alone is hardly the one that the connection was opened from.
+    same = all(old in {None, new} for old, new in ports) and (was.src, was.dst) == (now.src, now.dst)
     strayed = now.taken_by and later.start.established is not None and now.established is None
     if same and later.last_namespace == opening.last_namespace and not strayed:
         return later
