@@ -14,7 +14,7 @@ RFC 4291 for the address, RFC 2464 for the group's MAC address.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -26,6 +26,7 @@ from dnet_tui.diagnostics.walk.l3.xfrm import PolicyVerdict, policy_stop
 from dnet_tui.diagnostics.walk.netfilter.chain_ends import HookResult
 from dnet_tui.diagnostics.walk.netfilter.conntrack import without_connection
 from dnet_tui.diagnostics.walk.netfilter.firewall_index import ChainPart
+from dnet_tui.diagnostics.walk.netfilter.fwmark import with_changes
 from dnet_tui.diagnostics.walk.netfilter.hooks import run_hook
 from dnet_tui.diagnostics.walk.packet import Decider, End, Packet, is_unsure, replace
 from dnet_tui.diagnostics.walk.stages.bridge_and_netdev_hooks import device_chains
@@ -248,9 +249,12 @@ def _losses(state: WalkState, packet: Packet, points: Iterable[Point | Device]) 
     what = "ARP" if packet.arp_op else "neighbour discovery"
     word = "question" if packet.arp_op == "request" or packet.icmp_type == _SOLICITATION else "answer"
     said = f"{what}: the {word}"
+    sent, last = packet, ""
     for point in points:
+        if point.ns.id != last:
+            packet, last = replace(packet, mark=sent.mark), point.ns.id  # no mark passes to another namespace
         if isinstance(point, Device):
-            yield from _lost_at_device(state, packet, point, said)
+            packet = yield from _lost_at_device(state, packet, point, said)
             continue
         ns, hook, iif, oif, families = point
         index = state.index(ns)
@@ -273,6 +277,7 @@ def _losses(state: WalkState, packet: Packet, points: Iterable[Point | Device]) 
             tracked = seen if part != "early" else without_connection(seen)
             result = run_hook(state.ruleset(ns), hook, tracked, families=families, part=part, most=state.assume)
             yield from _lost_to_rule(state, ns, result, said)
+            packet, seen = with_changes(packet, result.packet), with_changes(seen, result.packet)
 
 
 def _parts(hook: Hook, families: tuple[str, ...]) -> tuple[ChainPart, ...]:
@@ -282,13 +287,20 @@ def _parts(hook: Hook, families: tuple[str, ...]) -> tuple[ChainPart, ...]:
     return "early", "middle", "late"
 
 
-def _lost_at_device(state: WalkState, packet: Packet, at: Device, said: str) -> Iterator[tuple[End, Decider]]:
-    """Traffic control and the device's own chains; the first is the outermost, but what stops it is all that counts."""
+def _lost_at_device(
+    state: WalkState, packet: Packet, at: Device, said: str
+) -> Generator[tuple[End, Decider], None, Packet]:
+    """Traffic control and the device's own chains; the first is the outermost, but what stops it is all that counts.
+
+    Returns the message as they leave it.
+    """
     for loss in losses(state, *at, packet):
         yield "unknown" if loss.end == "unknown" else "unreachable", loss_by(at.ns, at.link, loss)
     result = device_chains(state, at.ns, at.link.name, at.place, packet)
-    if result is not None:
-        yield from _lost_to_rule(state, at.ns, result, said)
+    if result is None:
+        return packet
+    yield from _lost_to_rule(state, at.ns, result, said)
+    return with_changes(packet, result.packet)
 
 
 def _lost_to_rule(state: WalkState, ns: Namespace, result: HookResult, said: str) -> Iterator[tuple[End, Decider]]:
