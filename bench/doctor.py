@@ -27,7 +27,7 @@ from dnet_tui.actions.demo.sandbox import Sandbox
 from dnet_tui.inspect.model.network_label import Intention, encode
 
 HERE = Path(__file__).resolve().parent
-SIZES = ((50, 5, 500, 1.0), (1000, 20, 20_000, 6.0))
+SIZES = ((50, 5, 500, 0.5), (1000, 20, 20_000, 5.0))
 """Containers, bridges, rules, and the seconds that it should take at most."""
 
 
@@ -98,7 +98,7 @@ def main() -> int:
         found = on_host(containers, bridges, rules, options.runs)
         took, peer = (figure(found, name) for name in ("doctor", "by hand"))
         print(
-            f"{containers} containers, {bridges} bridges, {rules} rules: {took['seconds']:.2f} s (aim: {limit:.0f} s), "
+            f"{containers} containers, {bridges} bridges, {rules} rules: {took['seconds']:.2f} s (aim: {limit:.1f} s), "
             f"{took['seconds'] / peer['seconds']:.2f} times looking by hand; {found['verdict']} {found['found']}"
         )
     return 0
