@@ -39,6 +39,7 @@ class FakeCapture(JoinedPackets):
         self.closed = threading.Event()
         self.saved: list[str] = []
         self.failure: DnetError | None = None
+        self.gave_way: list[float] = []
 
     def feed(self, *packets: CapturedPacket) -> None:
         """Let packets arrive."""
@@ -46,8 +47,9 @@ class FakeCapture(JoinedPackets):
             self._waiting += packets
             self._fed.notify()
 
-    def poll(self, timeout: float) -> Batch:
+    def poll(self, timeout: float, give_way: Callable[[], float]) -> Batch:
         """Join what arrived."""
+        self.gave_way.append(give_way())
         with self._fed:
             if not self._waiting and not self.ended:
                 self._fed.wait(min(timeout, 0.02))

@@ -161,3 +161,16 @@ async def test_the_pane_that_is_alone_is_always_the_one_with_the_keys() -> None:
         assert app.screen.query_one("#map-detail").region.height > 1
         assert listing(app, "map").region.height == 0
         assert "lab" in screen_text(app)
+
+
+async def test_a_capture_leaves_the_processor_to_a_key_for_a_while() -> None:
+    host = FakeHost()
+    app = host.app()
+    async with running(app) as pilot:
+        await pilot.press("5", "c")
+        await until(pilot, lambda: 0.0 in host.capture.gave_way)  # no key for a while
+        host.capture.gave_way.clear()
+        await pilot.press("question_mark")
+        await until(pilot, lambda: bool(host.capture.gave_way))
+        assert 0 < max(host.capture.gave_way) <= 0.12
+        await until(pilot, lambda: host.capture.gave_way[-1] == 0)

@@ -24,6 +24,10 @@ _PATIENCE = 0.3
 """Seconds after which the next key is looked at in any case: a widget that is being removed answers no more."""
 
 
+_ANSWER = 0.12
+"""Seconds in which a key is answered, also by a screen that is made anew."""
+
+
 class OrderedKeys(App[None]):
     """An app that looks at one key at a time."""
 
@@ -42,6 +46,10 @@ class OrderedKeys(App[None]):
     def is_left_alone(self, seconds: float) -> bool:
         """Whether no key came for so long."""
         return not self._typed and time.monotonic() - self._key_at >= seconds
+
+    def wanted_for_keys(self) -> float:
+        """For how many seconds from now a key that came needs the processor; any thread may ask."""
+        return max(0.0, self._key_at + _ANSWER - time.monotonic())
 
     async def on_event(self, event: events.Event) -> None:
         """Let keys and pasted text queue up."""

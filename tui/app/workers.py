@@ -199,7 +199,7 @@ class HostApp(ChangedCells):
                 self.post_message(packets.CaptureOpened(serial, source))
                 shown: tuple[object, ...] = ()
                 while not worker.is_cancelled and wrong is None:
-                    batch = source.poll(POLL)
+                    batch = source.poll(POLL, self.wanted_for_keys)
                     # The rows are made here, not where keys are waited for.
                     seen = (batch.received, batch.dropped, id(source.view()))
                     if seen != shown:

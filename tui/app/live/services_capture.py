@@ -6,7 +6,7 @@ Everything heavy is imported when it is first used.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _RING = 4 << 20
 """Bytes of kernel memory for each point where there are several."""
 
-_TICK = 0.1
+_TICK = 0.03
+"""Seconds of packets that are joined in one go: a key waits no longer than that takes."""
 
 
 def open_capture(points: Sequence[str], expression: str, snapshot: Snapshot) -> LiveCapture:
@@ -97,13 +98,15 @@ class LiveCapture(JoinedPackets):
         self._names = names
         self._counts: tuple[PointStatistics, ...] = ()
 
-    def poll(self, timeout: float) -> Batch:
+    def poll(self, timeout: float, give_way: Callable[[], float] = lambda: 0.0) -> Batch:
         """Join what comes in ``timeout`` seconds; of one point only as many of the newest as are shown."""
         deadline = time.monotonic() + timeout
         capture = self._capture
         newest: list[CapturedPacket] = []
         single = len(capture.points) == 1
         while not capture.finished and (left := deadline - time.monotonic()) > 0:
+            if (rest := give_way()) > 0:
+                time.sleep(rest)
             newest += capture.poll(left if single else min(left, _TICK))
             if single:
                 newest = newest[-ROWS_KEPT:]

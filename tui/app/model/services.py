@@ -33,8 +33,11 @@ class Batch(NamedTuple):
 class CaptureSource(Protocol):
     """A capture.  One thread polls and closes it; all else may be called from another, also after it was closed."""
 
-    def poll(self, timeout: float) -> Batch:
-        """Join what comes in ``timeout`` seconds, and return the counts."""
+    def poll(self, timeout: float, give_way: Callable[[], float]) -> Batch:
+        """Join what comes in ``timeout`` seconds, and return the counts.
+
+        ``give_way`` tells for how many seconds the processor is wanted elsewhere: packets wait in the kernel so long.
+        """
 
     def close(self) -> None:
         """End the capture; always called, once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from dnet_tui.inspect.capture.tap import CaptureOptions, PointStatistics
 from dnet_tui.inspect.errors import DnetError, UsageError
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.joined_packets import JoinedPackets
-from dnet_tui.tui.app.live import services_capture
 from dnet_tui.tui.app.live.services_capture import LiveCapture, resolved
 from ui.hosts import THROUGH_NAT, ping, question
 from unit.builders.factories import DOCKER0, HOST, docker_like_snapshot
@@ -34,7 +34,7 @@ class FakeSession:
         self.finished = False
         self.closed = False
         self._polls = list(polls)
-        self._received = 0
+        self.received = 0
 
     def poll(self, timeout: float) -> list[CapturedPacket]:
         assert timeout >= 0
@@ -43,7 +43,7 @@ class FakeSession:
             self.notes.append("docker0: the interface is gone.")
             return []
         packets = self._polls.pop(0)
-        self._received += len(packets)
+        self.received += len(packets)
         return packets
 
     def seen_until_ns(self) -> int:
@@ -54,7 +54,7 @@ class FakeSession:
         return ETHERNET
 
     def statistics(self) -> tuple[PointStatistics, ...]:
-        return (PointStatistics(label="docker0", received=self._received, dropped=3, state="open"),)
+        return (PointStatistics(label="docker0", received=self.received, dropped=3, state="open"),)
 
     def close(self) -> None:
         self.closed = True
@@ -77,6 +77,15 @@ def test_a_poll_joins_what_came_in_its_time_and_says_how_a_capture_ended() -> No
     made.close()
     assert session.closed
     assert made.view().rows == (row,)
+
+
+def test_packets_wait_where_the_processor_is_wanted_for_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, session = capture(THROUGH_NAT, list(question(0, 2)), list(question(0)[2:]))
+    wanted = [0.08, 0.0, 0.0]
+    rested: list[tuple[float, int]] = []
+    monkeypatch.setattr(time, "sleep", lambda rest: rested.append((rest, session.received)))
+    assert made.poll(5, lambda: wanted.pop(0)).received == 4
+    assert rested == [(0.08, 0)]  # before the first packets, not between the others
 
 
 def test_of_one_point_only_as_many_are_joined_as_are_shown() -> None:
