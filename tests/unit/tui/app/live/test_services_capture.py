@@ -19,7 +19,7 @@ from dnet_tui.inspect.capture.tap import CaptureOptions, PointStatistics
 from dnet_tui.inspect.errors import DnetError, UsageError
 from dnet_tui.inspect.model.view import View
 from dnet_tui.tui.app.joined_packets import JoinedPackets
-from dnet_tui.tui.app.live.services_capture import LiveCapture, resolved
+from dnet_tui.tui.app.live.services_capture import LiveCapture, open_capture, resolved
 from ui.hosts import THROUGH_NAT, ping, question
 from unit.builders.factories import DOCKER0, HOST, docker_like_snapshot
 
@@ -128,6 +128,6 @@ def test_a_container_stands_for_its_links_its_bridge_and_its_way_out() -> None:
 def test_a_point_that_does_not_exist_is_said_before_anything_is_opened() -> None:
     assert DOCKER0
     with pytest.raises(UsageError, match="nowhere"):
-        services_capture.open_capture(("nowhere",), "", docker_like_snapshot())
+        open_capture(("nowhere",), "", docker_like_snapshot())
     with pytest.raises(UsageError, match="gone"):
         resolved(View(docker_like_snapshot()), ("container:gone",))
