@@ -55,8 +55,8 @@ def proxy_arp_bridge(draft: Draft) -> None:
     other = draft.bridge()
     device = draft.pick((bridge.name, bridge.name, UPLINK))
     draft.sysctl(HOST, f"ipv4.conf.{device}.{draft.pick(('proxy_arp', 'proxy_arp', 'proxy_arp_pvlan'))}", 1)
-    if draft.chance(0.8):  # else what asks waits for the host, while another answers
-        draft.sysctl(HOST, f"ipv4.neigh.{device}.proxy_delay", 0)
+    # Hundredths of a second: where it waits, another who has the address answers before it.
+    draft.sysctl(HOST, f"ipv4.neigh.{device}.proxy_delay", draft.pick((0, 0, 0, 0, 5)))
     absent = address(bridge).rpartition(".")[0] + ".200" if device != UPLINK else "203.0.113.99"
     if draft.chance(0.7):
         target = draft.pick((other.name, UPLINK, device))
